@@ -1,0 +1,180 @@
+// `node scripts/build.mjs [bundle] [workbench] [--quiet]`: both when neither is named.
+// bundle     dist/outrigger.mjs (the command), dist/<name>.mjs for each worker, dist/lib/ (what other programs import)
+// workbench  dist/workbench (the page), with csp.json for the server and a bound on what a first visit loads
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { workbenchSources, writeWorkbenchStamp } from './workbench-stamp.mjs';
+
+const root = dirname(import.meta.dirname);
+const dist = join(root, 'dist');
+const eagerLimitBytes = 200_000;
+const builders = { bundle: buildBundle, workbench: buildWorkbench };
+
+const flags = process.argv.slice(2).filter((arg) => arg.startsWith('--'));
+const names = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
+const unknown = [...names.filter((name) => !Object.hasOwn(builders, name)), ...flags.filter((flag) => flag !== '--quiet')];
+if (unknown.length > 0) {
+  console.error(`Unknown: ${unknown.join(', ')}. Usage: node scripts/build.mjs [bundle] [workbench] [--quiet]`);
+  process.exit(2);
+}
+for (const name of names.length > 0 ? names : Object.keys(builders)) await builders[name]();
+
+async function buildBundle() {
+  const command = join(root, 'src', 'cli', 'main.ts');
+  if (!existsSync(command)) return console.log('bundle: nothing to build, there is no src/cli/main.ts');
+  const { build } = await import('esbuild');
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const workers = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('-worker.ts'))
+    .map((name) => join(root, 'src', name));
+  const twice = workers.find((worker) => workers.some((other) => other !== worker && basename(other) === basename(worker)));
+  if (twice) throw new Error(`Two workers are called ${basename(twice)}; beside the bundle there is room for one.`);
+
+  rmSync(join(dist, 'lib'), { recursive: true, force: true });
+  const common = {
+    bundle: true,
+    format: 'esm',
+    target: 'node24',
+    outExtension: { '.js': '.mjs' },
+    external: Object.keys(manifest.optionalDependencies ?? {}),
+    legalComments: 'none',
+    logLevel: 'warning',
+    metafile: true,
+  };
+  // Packages in CommonJS inside a module ask for these three.
+  const banner = [
+    `import { createRequire as outriggerCreateRequire } from 'node:module';`,
+    `const require = outriggerCreateRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`,
+  ].join('\n');
+  const program = { ...common, platform: 'node', banner: { js: banner } };
+  const entryPoints = [{ in: command, out: 'outrigger' }, ...workers.map((path) => ({ in: path, out: basename(path, '.ts') }))];
+  const library = publishedSources(manifest).map(([name, path]) => ({ in: path, out: name }));
+  const results = [
+    await build({ ...program, entryPoints, outdir: dist, plugins: [sourcePlugin({ manifest, workers, workerFolder: './' })] }),
+    // The library shares its code between entries, else a class of one would not be the class of the other.
+    await build({
+      ...program,
+      entryPoints: library,
+      outdir: join(dist, 'lib'),
+      splitting: true,
+      plugins: [sourcePlugin({ manifest, workers, workerFolder: '../' })],
+    }),
+  ];
+  for (const { metafile } of results) {
+    for (const [path, { bytes, entryPoint }] of Object.entries(metafile.outputs)) {
+      if (entryPoint) console.log(`bundle: ${relative(root, path)} ${Math.round(bytes / 1000)} kB`);
+    }
+  }
+}
+
+// package.json's `exports` point at the sources; each gets a module of the same name (`.` is index) in dist/lib.
+function publishedSources(manifest) {
+  return Object.entries(manifest.exports ?? {})
+    .map(([name, path]) => [name === '.' ? 'index' : name.slice(2), join(root, path)])
+    .filter(([, path]) => existsSync(path));
+}
+
+/**
+ * In the sources a worker is `new Worker(new URL('./x-worker.ts', import.meta.url))`, which Node runs as it is; in the bundle that
+ * has to be the worker's own bundle. package.json is read for its version and name only, so only those are embedded.
+ */
+function sourcePlugin({ manifest, workers, workerFolder }) {
+  return {
+    name: 'outrigger-sources',
+    setup(build) {
+      build.onLoad({ filter: /\/package\.json$/ }, ({ path }) => {
+        if (path !== join(root, 'package.json')) return undefined;
+        return { contents: JSON.stringify({ name: manifest.name, version: manifest.version }), loader: 'json' };
+      });
+      build.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        if (!path.startsWith(join(root, 'src') + sep)) return undefined;
+        const contents = readFileSync(path, 'utf8').replace(
+          /new URL\(\s*(['"])(\.[^'"]*\.ts)\1\s*,\s*import\.meta\.url\s*\)/g,
+          (_, _quote, file) => {
+            const target = join(dirname(path), file);
+            if (!workers.includes(target)) throw new Error(`${relative(root, path)} names ${file}, which is not a worker (*-worker.ts)`);
+            return `new URL('${workerFolder}${basename(file, '.ts')}.mjs', import.meta.url)`;
+          },
+        );
+        return { contents, loader: 'ts' };
+      });
+    },
+  };
+}
+
+async function buildWorkbench() {
+  const source = join(root, 'src', 'workbench');
+  if (!existsSync(join(source, 'index.html'))) return console.log('workbench: nothing to build, there is no src/workbench/index.html');
+  const { build } = await import('vite');
+  const stamp = workbenchSources(root);
+  mkdirSync(dist, { recursive: true });
+  // Built aside and put in place whole, so that a sidecar that serves the page never serves half of one.
+  const output = mkdtempSync(join(dist, '.workbench-'));
+  try {
+    await build({
+      configFile: false,
+      root: source,
+      base: './',
+      publicDir: false,
+      logLevel: flags.includes('--quiet') ? 'error' : 'warn',
+      oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+      // Languages, merge and the like are lazy because the page imports them dynamically: each such import is a chunk of its own.
+      build: {
+        outDir: output,
+        emptyOutDir: true,
+        assetsDir: 'assets',
+        target: 'es2023',
+        manifest: true,
+        modulePreload: { polyfill: false },
+      },
+    });
+    const { eager, lazy } = measure(output);
+    const eagerBytes = eager.reduce((sum, { bytes }) => sum + bytes, 0);
+    console.log(`workbench: ${kilobytes(eagerBytes)} kB gz at once, ${lazy} files on first use`);
+    if (!flags.includes('--quiet')) for (const { file, bytes } of eager) console.log(`  ${kilobytes(bytes).padStart(6)} kB gz  ${file}`);
+    if (eagerBytes > eagerLimitBytes) {
+      const largest = eager.map(({ file, bytes }) => `${file} ${kilobytes(bytes)}`).join(', ');
+      throw new Error(`A first visit would load ${kilobytes(eagerBytes)} kB gz; the limit is ${eagerLimitBytes / 1000}. (${largest})`);
+    }
+    writeFileSync(join(output, 'csp.json'), `${JSON.stringify(contentPolicy(output))}\n`);
+    rmSync(join(output, '.vite'), { recursive: true, force: true });
+    rmSync(join(dist, 'workbench'), { recursive: true, force: true });
+    // A temporary folder is its maker's alone; an image's user is another.
+    chmodSync(output, 0o755);
+    renameSync(output, join(dist, 'workbench'));
+    writeWorkbenchStamp(root, stamp);
+  } finally {
+    rmSync(output, { recursive: true, force: true });
+  }
+}
+
+// What the page loads before anything is clicked: itself, its entry, what that imports statically, and their styles.
+function measure(output) {
+  const manifest = JSON.parse(readFileSync(join(output, '.vite', 'manifest.json'), 'utf8'));
+  const files = new Set(['index.html']);
+  const seen = new Set(Object.keys(manifest).filter((key) => manifest[key].isEntry));
+  for (const key of seen) {
+    const { file, css = [], imports = [] } = manifest[key];
+    for (const name of [file, ...css]) files.add(name);
+    for (const name of imports) seen.add(name);
+  }
+  const eager = [...files].map((file) => ({ file, bytes: gzipSync(readFileSync(join(output, file)), { level: 9 }).length }));
+  const all = readdirSync(join(output, 'assets'), { recursive: true, encoding: 'utf8' }).map(
+    (name) => `assets/${name.split(sep).join('/')}`,
+  );
+  return { eager: eager.sort((a, b) => b.bytes - a.bytes), lazy: all.filter((name) => !files.has(name)).length };
+}
+
+/** The one inline script that the page may have sets the theme before the first paint; the server allows it by its hash. */
+function contentPolicy(output) {
+  const html = readFileSync(join(output, 'index.html'), 'utf8');
+  const inline = [...html.matchAll(/<script(?![^>]*\ssrc=)[^>]*>([^]*?)<\/script>/g)].map(([, text]) => text);
+  if (inline.length > 1) throw new Error(`The page has ${inline.length} inline scripts; the theme script is the only one it may have.`);
+  return { scriptHashes: inline.map((text) => `sha256-${createHash('sha256').update(text).digest('base64')}`) };
+}
+
+function kilobytes(bytes) {
+  return (bytes / 1000).toFixed(1);
+}

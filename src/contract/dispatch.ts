@@ -1,0 +1,252 @@
+import { type AccessLevel, allowsLevel, type Caller, lowerLevel, withinPaths } from './access.ts';
+import { boundedSize } from './bound.ts';
+import { OutriggerError } from './errors.ts';
+import type { Call, Operation, Table, WithBytes } from './operation.ts';
+import type { ByteChannel } from './wire.ts';
+
+/** One call, as a transport hands it over. */
+export interface DispatchRequest {
+  name: string;
+  input: unknown;
+  caller: Caller;
+  /** Shown in the log, e.g. `http`, `ws`, `stdio`. */
+  transport: string;
+  /** From the caller (X-Request-ID) or made by the transport. */
+  requestId: string;
+  /** Aborted when the caller cancels or goes away. */
+  signal: AbortSignal;
+  /** Takes one streamed item; a promise that settles when there is room for more. Absent: the caller did not ask for a stream. */
+  emit?: (item: unknown) => Promise<void> | void;
+  body?: AsyncIterable<Uint8Array>;
+  channel?: ByteChannel;
+}
+
+/** What came of it. Items of a caller that did not ask for a stream are gathered here, bounded. */
+export interface DispatchReply {
+  output: unknown;
+  items?: unknown[];
+  /** Must be read to its end or returned: the call's log line and resources wait for it. */
+  bytes?: AsyncIterable<Uint8Array>;
+}
+
+export type Dispatch = (request: DispatchRequest) => Promise<DispatchReply>;
+
+export interface DispatchFacts {
+  operation: string;
+  transport: string;
+  caller: string;
+  requestId: string;
+  outcome: string;
+  durationMs: number;
+  items?: number;
+  bytes?: number;
+  error?: unknown;
+}
+
+export interface DispatchDependencies {
+  /** Called once a call, at its very end. */
+  log: (facts: DispatchFacts) => void;
+  /** Milliseconds, monotonic. */
+  now: () => number;
+  /** Why calls are refused now (starting, stopping), or undefined. */
+  refuse?: () => OutriggerError | undefined;
+}
+
+export interface DispatchOptions {
+  /** No caller has more than this, whatever its token says; a string says why. */
+  ceiling: () => { access: AccessLevel; why: string };
+  /** Rough size of one answer or one item, bytes of JSON. */
+  maxOutputBytes: number;
+  /** Calls in flight of one caller. */
+  maxCallsPerCaller: number;
+}
+
+type AnyImplementation = (input: unknown, call: Call) => unknown;
+
+const noBytes: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }) };
+
+/**
+ * The one way in, for any table: validate → allow → run → bound → map errors → one log line. Pure: time and log come in.
+ * Transports call it; nothing else calls an implementation.
+ */
+export function createDispatch<T extends Table>(
+  table: T,
+  implementations: { [K in keyof T]?: unknown },
+  dependencies: DispatchDependencies,
+  options: DispatchOptions,
+): Dispatch {
+  const inFlight = new Map<string, number>();
+
+  return async (request) => {
+    const { name, caller } = request;
+    const started = dependencies.now();
+    const signal = caller.ended === undefined ? request.signal : AbortSignal.any([request.signal, caller.ended]);
+    let itemCount = 0;
+    let ended = false;
+    const calls = (inFlight.get(caller.id) ?? 0) + 1;
+    inFlight.set(caller.id, calls);
+
+    const end = (outcome: string, bytes?: number, error?: unknown): void => {
+      if (ended) return;
+      ended = true;
+      const left = (inFlight.get(caller.id) ?? 1) - 1;
+      if (left === 0) inFlight.delete(caller.id);
+      else inFlight.set(caller.id, left);
+      const facts: DispatchFacts = {
+        operation: name,
+        transport: request.transport,
+        caller: caller.name,
+        requestId: request.requestId,
+        outcome,
+        durationMs: Math.round((dependencies.now() - started) * 10) / 10,
+      };
+      if (itemCount > 0) facts.items = itemCount;
+      if (bytes !== undefined) facts.bytes = bytes;
+      if (error !== undefined) facts.error = error;
+      dependencies.log(facts);
+    };
+
+    try {
+      const operation = findOperation(table, implementations, name);
+      const refusal = dependencies.refuse?.();
+      if (refusal !== undefined) throw refusal;
+      if (calls > options.maxCallsPerCaller) {
+        throw new OutriggerError('TOO_MANY', `${caller.name} has ${options.maxCallsPerCaller} calls in flight already.`);
+      }
+      checkLevel(name, operation, caller, options.ceiling());
+      const input = parseInput(name, operation, request.input);
+      checkScope(name, operation, caller, input);
+      if (operation.endless === true && request.emit === undefined) throw new OutriggerError('STREAM_ONLY', `${name} is a stream without an end.`);
+      throwIfAborted(signal);
+
+      const gathered: unknown[] = [];
+      let gatheredBytes = 0;
+      const call: Call = {
+        signal,
+        caller,
+        requestId: request.requestId,
+        body: request.body ?? noBytes,
+        channel: request.channel,
+        visible: (path) => withinPaths(caller.paths, path),
+        emit: (item) => {
+          throwIfAborted(signal);
+          itemCount++;
+          const size = boundedSize(item, options.maxOutputBytes);
+          if (size > options.maxOutputBytes) throw new OutriggerError('OUTPUT_TOO_LARGE', `One item of ${name} is larger than ${options.maxOutputBytes} bytes.`);
+          if (request.emit !== undefined) return request.emit(item);
+          gatheredBytes += size;
+          if (gatheredBytes > options.maxOutputBytes) {
+            throw new OutriggerError('OUTPUT_TOO_LARGE', `The answer of ${name} is larger than ${options.maxOutputBytes} bytes; stream it or ask for less.`);
+          }
+          gathered.push(item);
+        },
+      };
+      const run = implementations[name] as AnyImplementation;
+      const answer = await run(input, call);
+
+      if (operation.bytes === true) {
+        const { head, bytes } = answer as WithBytes<unknown>;
+        return { output: head, bytes: watchBytes(bytes, signal, end) };
+      }
+      if (boundedSize(answer, options.maxOutputBytes) > options.maxOutputBytes) {
+        throw new OutriggerError('OUTPUT_TOO_LARGE', `The answer of ${name} is larger than ${options.maxOutputBytes} bytes.`);
+      }
+      end('ok');
+      return operation.item !== undefined && request.emit === undefined ? { output: answer, items: gathered } : { output: answer };
+    } catch (error) {
+      const known = mapError(error, signal, request.requestId);
+      end(known.reason, undefined, known.reason === 'INTERNAL' ? known.cause : undefined);
+      throw known;
+    }
+  };
+}
+
+function findOperation(table: Table, implementations: object, name: string): Operation {
+  const operation = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (operation === undefined) throw new OutriggerError('NO_OPERATION', `There is no operation ${JSON.stringify(name.slice(0, 100))}.`);
+  if (!Object.hasOwn(implementations, name)) throw new OutriggerError('PART_OFF', `${name} belongs to a part that is switched off here.`);
+  return operation;
+}
+
+function checkLevel(name: string, operation: Operation, caller: Caller, ceiling: { access: AccessLevel; why: string }): void {
+  if (!allowsLevel(ceiling.access, operation.access)) throw new OutriggerError('READ_ONLY', `${name} needs ${operation.access} access: ${ceiling.why}`);
+  const held = lowerLevel(caller.access, ceiling.access);
+  if (!allowsLevel(held, operation.access)) {
+    throw new OutriggerError('ACCESS_DENIED', `${name} needs ${operation.access} access; ${caller.name} has ${caller.access}.`);
+  }
+}
+
+function parseInput(name: string, operation: Operation, input: unknown): unknown {
+  const parsed = operation.input.safeParse(input ?? {});
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.slice(0, 20).map((issue) => ({ at: issue.path.join('.'), problem: issue.message }));
+  const badPath = parsed.error.issues.some((issue) => issue.code === 'custom' && issue.params?.['reason'] === 'BAD_PATH');
+  const first = issues[0];
+  const text = first === undefined ? 'does not fit' : `${first.at === '' ? '' : `${first.at}: `}${first.problem}`;
+  throw new OutriggerError(badPath ? 'BAD_PATH' : 'BAD_INPUT', `Bad input for ${name}: ${text}.`, { details: { issues } });
+}
+
+function checkScope(name: string, operation: Operation, caller: Caller, input: unknown): void {
+  if (caller.paths === undefined || operation.scope === 'none' || operation.scope === 'filtered') return;
+  if (operation.scope === 'workspace') throw new OutriggerError('OUT_OF_SCOPE', `${name} touches the whole workspace; ${caller.name} is limited to ${caller.paths.join(', ')}.`);
+  for (const field of operation.scope.fields) {
+    const value = (input as Record<string, unknown>)[field];
+    // A field left out stands for the whole workspace.
+    for (const path of Array.isArray(value) ? value : [value ?? '']) {
+      if (!withinPaths(caller.paths, String(path))) {
+        throw new OutriggerError('OUT_OF_SCOPE', `${caller.name} is limited to ${caller.paths.join(', ')}; ${JSON.stringify(path)} is outside.`);
+      }
+    }
+  }
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw signal.reason;
+}
+
+/** What is ours stays; an abort becomes its reason or CANCELED; everything else is INTERNAL, its cause for the log only. */
+function mapError(error: unknown, signal: AbortSignal, requestId: string): OutriggerError {
+  if (error instanceof OutriggerError) return error;
+  if (signal.aborted) {
+    const reason: unknown = signal.reason;
+    if (reason instanceof OutriggerError) return reason;
+    if (reason instanceof Error && reason.name === 'TimeoutError') return new OutriggerError('DEADLINE', 'The call ran out of time.');
+    return new OutriggerError('CANCELED', 'The call was canceled.', { cause: error });
+  }
+  return new OutriggerError('INTERNAL', `Something failed inside; the log has it under request ${requestId}.`, { cause: error });
+}
+
+/** Passes the bytes on, counted; ends the call once, also where the caller never begins to read. */
+function watchBytes(
+  bytes: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+  end: (outcome: string, bytes: number, error?: unknown) => void,
+): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const source = bytes[Symbol.asyncIterator]();
+      let count = 0;
+      return {
+        async next() {
+          try {
+            throwIfAborted(signal);
+            const step = await source.next();
+            if (step.done === true) end('ok', count);
+            else count += step.value.length;
+            return step;
+          } catch (error) {
+            await source.return?.();
+            const known = mapError(error, signal, '');
+            end(known.reason, count, known.reason === 'INTERNAL' ? error : undefined);
+            throw known;
+          }
+        },
+        async return() {
+          await source.return?.();
+          end(signal.aborted ? 'CANCELED' : 'ok', count);
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,166 @@
+/**
+ * Every way an operation can fail, in one table. `code` is one of Connect's canonical lower-case codes
+ * (https://connectrpc.com/docs/protocol#error-codes), `reason` (the key) is the exact cause. Transports read `status`,
+ * clients read `retryable`, people read `hint`. docs/errors.md is generated from here. zod-free: used at run time in browsers.
+ */
+export const errorCodes = [
+  'canceled',
+  'unknown',
+  'invalid_argument',
+  'deadline_exceeded',
+  'not_found',
+  'already_exists',
+  'permission_denied',
+  'resource_exhausted',
+  'failed_precondition',
+  'aborted',
+  'out_of_range',
+  'unimplemented',
+  'internal',
+  'unavailable',
+  'data_loss',
+  'unauthenticated',
+] as const;
+export type ErrorCode = (typeof errorCodes)[number];
+
+interface ErrorRow {
+  code: ErrorCode;
+  /** HTTP status. */
+  status: number;
+  /** The same call may succeed later without a change by the caller. */
+  retryable: boolean;
+  /** What the caller can do. */
+  hint: string;
+}
+
+export const errorTable = {
+  // the call
+  BAD_INPUT: { code: 'invalid_argument', status: 400, retryable: false, hint: 'Compare the input with the schema in /openapi.json.' },
+  BAD_FRAME: { code: 'invalid_argument', status: 400, retryable: false, hint: 'Each message is one JSON object; see docs/protocol.md.' },
+  BAD_PATH: { code: 'invalid_argument', status: 400, retryable: false, hint: 'Paths are relative to the workspace, with / between names, and hold no "..", no NUL.' },
+  DUPLICATE_ID: { code: 'invalid_argument', status: 400, retryable: false, hint: 'Give each request in flight an id of its own.' },
+  NO_OPERATION: { code: 'unimplemented', status: 404, retryable: false, hint: 'GET /openapi.json lists the operations.' },
+  PART_OFF: { code: 'unimplemented', status: 501, retryable: false, hint: 'This part is switched off; see the option `components`.' },
+  STREAM_ONLY: { code: 'invalid_argument', status: 400, retryable: false, hint: 'This operation has no end: ask for a stream (SSE, NDJSON, or "stream": true).' },
+  METHOD_NOT_ALLOWED: { code: 'unimplemented', status: 405, retryable: false, hint: 'The header Allow names the methods that this address takes.' },
+  UPGRADE_REQUIRED: { code: 'failed_precondition', status: 426, retryable: false, hint: 'This address takes WebSocket connections only.' },
+  CANCELED: { code: 'canceled', status: 499, retryable: false, hint: 'The caller canceled the call or went away.' },
+  DEADLINE: { code: 'deadline_exceeded', status: 504, retryable: true, hint: 'Ask for less, or give more time.' },
+  OUTPUT_TOO_LARGE: { code: 'resource_exhausted', status: 413, retryable: false, hint: 'Ask for a range or a smaller limit, or stream it.' },
+  INPUT_TOO_LARGE: { code: 'resource_exhausted', status: 413, retryable: false, hint: 'Use files.upload for big content.' },
+  TOO_MANY: { code: 'resource_exhausted', status: 429, retryable: true, hint: 'Wait for calls in flight to end, then try again.' },
+  INTERNAL: { code: 'internal', status: 500, retryable: false, hint: 'The log has the cause under this request id.' },
+  // who asks
+  NO_TOKEN: { code: 'unauthenticated', status: 401, retryable: false, hint: 'Send the token that the sidecar printed as "Authorization: Bearer …".' },
+  BAD_TOKEN: { code: 'unauthenticated', status: 401, retryable: false, hint: '`outrigger token` prints the token that holds now.' },
+  TOKEN_EXPIRED: { code: 'unauthenticated', status: 401, retryable: false, hint: 'That token has run out. Ask for a new one.' },
+  TOKEN_REVOKED: { code: 'unauthenticated', status: 401, retryable: false, hint: 'That token was revoked. Ask for a new one.' },
+  ACCESS_DENIED: { code: 'permission_denied', status: 403, retryable: false, hint: 'Ask for a token with the level that the operation needs.' },
+  OUT_OF_SCOPE: { code: 'permission_denied', status: 403, retryable: false, hint: 'The token is limited to other paths.' },
+  BAD_HOST: { code: 'permission_denied', status: 403, retryable: false, hint: 'Add the name to the option `allowedHosts` if it is yours.' },
+  BAD_ORIGIN: { code: 'permission_denied', status: 403, retryable: false, hint: 'Add the origin to the option `allowedOrigins` if it is yours.' },
+  READ_ONLY: { code: 'permission_denied', status: 403, retryable: false, hint: 'Another sidecar holds this folder, or this one was started read-only.' },
+  // files
+  FILE_NOT_FOUND: { code: 'not_found', status: 404, retryable: false, hint: 'files.list shows what is there.' },
+  FILE_EXISTS: { code: 'already_exists', status: 409, retryable: false, hint: 'Use another name, or overwrite with files.write.' },
+  PATH_ESCAPES: { code: 'permission_denied', status: 403, retryable: false, hint: 'The path, or a link on it, leads out of the workspace.' },
+  NOT_A_FILE: { code: 'failed_precondition', status: 409, retryable: false, hint: 'The path is not a regular file.' },
+  NOT_A_DIRECTORY: { code: 'failed_precondition', status: 409, retryable: false, hint: 'The path, or a part of it, is not a directory.' },
+  NOT_EMPTY: { code: 'failed_precondition', status: 409, retryable: false, hint: 'Ask with "recursive": true to remove what is inside too.' },
+  NAME_TOO_LONG: { code: 'invalid_argument', status: 400, retryable: false, hint: 'A name holds at most 255 bytes of UTF-8, a path 4,095.' },
+  NOT_TEXT: { code: 'failed_precondition', status: 415, retryable: false, hint: 'The file is not UTF-8 text: use files.download.' },
+  ETAG_MISMATCH: { code: 'failed_precondition', status: 412, retryable: false, hint: 'The file changed meanwhile: read it again and apply your change to that.' },
+  EDIT_NOT_FOUND: { code: 'failed_precondition', status: 409, retryable: false, hint: 'The text to replace must stand in the file exactly; read it again.' },
+  EDIT_AMBIGUOUS: { code: 'failed_precondition', status: 409, retryable: false, hint: 'The text to replace stands there more than once: give more of it, or "all": true.' },
+  OUT_OF_RANGE: { code: 'out_of_range', status: 416, retryable: false, hint: 'Ask within the size of the file.' },
+  FILE_PERMISSION: { code: 'permission_denied', status: 403, retryable: false, hint: 'The operating system refuses it to the user that the sidecar runs as.' },
+  DISK_FULL: { code: 'resource_exhausted', status: 507, retryable: true, hint: 'Free space on the disk of the workspace; the file is as it was before.' },
+  TOO_MANY_FILES: { code: 'resource_exhausted', status: 503, retryable: true, hint: 'The process ran out of descriptors; raise `ulimit -n`.' },
+  WORKSPACE_GONE: { code: 'unavailable', status: 503, retryable: true, hint: 'The folder was deleted or unmounted; it is served again when it is back.' },
+  BUSY_FILE: { code: 'aborted', status: 409, retryable: true, hint: 'Another program kept changing the file; try again.' },
+  // changes
+  BAD_CURSOR: { code: 'invalid_argument', status: 400, retryable: false, hint: 'Use a cursor as an answer gave it.' },
+  // documents
+  DOCUMENT_BINARY: { code: 'failed_precondition', status: 415, retryable: false, hint: 'It holds NUL bytes or is not UTF-8, so it can be read and downloaded but not edited together.' },
+  DOCUMENT_TOO_LARGE: { code: 'resource_exhausted', status: 413, retryable: false, hint: 'Shared editing stops at `documents.maxBytes`; read it in ranges.' },
+  DOCUMENT_DELETED: { code: 'failed_precondition', status: 409, retryable: false, hint: 'The file was deleted; create it again to edit it.' },
+  TOO_MANY_DOCUMENTS: { code: 'resource_exhausted', status: 503, retryable: true, hint: 'Close a document, or raise `documents.maxOpen`.' },
+  // processes, git
+  TOOL_MISSING: { code: 'unavailable', status: 503, retryable: false, hint: '`outrigger doctor` names the missing program and how to install it.' },
+  NO_REPOSITORY: { code: 'failed_precondition', status: 409, retryable: false, hint: 'The folder is no git repository; turn on `git.init` or run `git init`.' },
+  GIT_FAILED: { code: 'failed_precondition', status: 409, retryable: false, hint: 'The details hold what git said.' },
+  GIT_LOCKED: { code: 'aborted', status: 409, retryable: true, hint: 'Another git command is running here, or left index.lock behind.' },
+  PROCESS_TIMEOUT: { code: 'deadline_exceeded', status: 504, retryable: true, hint: 'The program took longer than its limit and was ended.' },
+  // the sidecar
+  STOPPING: { code: 'unavailable', status: 503, retryable: true, hint: 'The sidecar is stopping; connect again in a moment.' },
+  STARTING: { code: 'unavailable', status: 503, retryable: true, hint: 'The sidecar is starting; try again in a moment.' },
+  NOT_FOUND: { code: 'not_found', status: 404, retryable: false, hint: 'No such thing here.' },
+  CONNECTION_LOST: { code: 'unavailable', status: 503, retryable: true, hint: 'The connection ended before the answer; the call may or may not have run.' },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorReason = keyof typeof errorTable;
+
+/** An error as every transport shows it. */
+export interface WireError {
+  code: ErrorCode;
+  reason: string;
+  message: string;
+  hint?: string;
+  retryable: boolean;
+  details?: unknown;
+  requestId?: string;
+}
+
+export class OutriggerError extends Error {
+  readonly reason: ErrorReason;
+  readonly details: unknown;
+
+  constructor(reason: ErrorReason, message: string, options: { details?: unknown; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'OutriggerError';
+    this.reason = reason;
+    this.details = options.details;
+  }
+
+  get code(): ErrorCode {
+    return errorTable[this.reason].code;
+  }
+  get status(): number {
+    return errorTable[this.reason].status;
+  }
+  get retryable(): boolean {
+    return errorTable[this.reason].retryable;
+  }
+  get hint(): string {
+    return errorTable[this.reason].hint;
+  }
+}
+
+export function toWireError(error: OutriggerError, requestId?: string): WireError {
+  const wire: WireError = { code: error.code, reason: error.reason, message: error.message, hint: error.hint, retryable: error.retryable };
+  if (error.details !== undefined) wire.details = error.details;
+  if (requestId !== undefined) wire.requestId = requestId;
+  return wire;
+}
+
+/** The error a client throws for what a peer answered; an unknown reason of a newer peer becomes INTERNAL with its own words. */
+export function fromWireError(wire: Partial<WireError> | undefined): OutriggerError {
+  const reason = wire?.reason !== undefined && Object.hasOwn(errorTable, wire.reason) ? (wire.reason as ErrorReason) : 'INTERNAL';
+  return new OutriggerError(reason, wire?.message ?? 'The peer answered with an error it did not describe.', { details: wire?.details });
+}
+
+/** Errors as core's Peer wants them; `requestId` names a request in what is sent about it. */
+export function peerErrors(requestId: (id: string) => string | undefined): {
+  make(reason: ErrorReason, message: string, options?: { cause?: unknown }): OutriggerError;
+  toWire(error: unknown, id: string | null): WireError;
+  fromWire(wire: Partial<WireError>): OutriggerError;
+} {
+  return {
+    make: (reason, message, options) => new OutriggerError(reason, message, options),
+    toWire: (error, id) => {
+      const known = error instanceof OutriggerError ? error : new OutriggerError('INTERNAL', 'Something failed inside.');
+      return toWireError(known, id === null ? undefined : requestId(id));
+    },
+    fromWire: fromWireError,
+  };
+}

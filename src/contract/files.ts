@@ -1,0 +1,203 @@
+import * as z from 'zod';
+import { entryKind } from './events.ts';
+import { operation } from './operation.ts';
+import { entryPath, workspacePath } from './paths.ts';
+
+const etag = z.string().describe('Strong ETag, quoted: made of the sha256 of the content.');
+const ifMatch = z.string().optional().describe('Only if the file has one of these ETags (comma-separated), or exists at all (`*`).');
+const ifNoneMatch = z.string().optional().describe('Only if the file has none of these ETags; `*`: only if there is no file.');
+const durability = z
+  .enum(['default', 'none', 'file', 'full'])
+  .default('default')
+  .describe('none: as the system does; file: content synced to disk before the answer; full: its directory too. The default is an option.');
+
+export const entry = z.object({
+  path: z.string(),
+  name: z.string(),
+  kind: entryKind,
+  size: z.int().nonnegative().describe('Bytes; of a directory 0.'),
+  modified: z.number().describe('Milliseconds since 1970, UTC.'),
+  mode: z.int().describe('Permission bits, e.g. 420 for 0644.'),
+  target: z.string().optional().describe('Where a symbolic link points, as it stands in the link.'),
+  ignored: z.boolean().optional().describe('Matched by the ignore rules: not watched.'),
+});
+export type Entry = z.infer<typeof entry>;
+
+const written = z.object({
+  path: z.string(),
+  etag,
+  size: z.int(),
+  revision: z.int().nonnegative().describe('The revision that this write made, or the current one when nothing changed.'),
+  cursor: z.string(),
+  changed: z.boolean().describe('False when the content was the same already.'),
+  created: z.boolean(),
+  document: z.boolean().optional().describe('True when it went into an open document as edits, to be saved with it.'),
+});
+
+const moved = z.object({ path: z.string(), revision: z.int().nonnegative(), cursor: z.string() });
+
+const replacement = z.union([
+  z.object({
+    find: z.string().min(1).describe('Text that stands in the file exactly so.'),
+    replace: z.string(),
+    all: z.boolean().default(false).describe('Every occurrence; else it must stand there exactly once.'),
+  }),
+  z.object({
+    startLine: z.int().positive().describe('First line, from 1.'),
+    endLine: z.int().nonnegative().describe('Last line, included; startLine - 1 inserts before startLine.'),
+    text: z.string().describe('The new lines; a line break at the end is added when it lacks one.'),
+  }),
+]);
+
+export const files = {
+  'files.list': operation({
+    summary: 'List a folder, or all below it.',
+    access: 'read',
+    scope: { fields: ['path'] },
+    input: z.object({
+      path: workspacePath.default(''),
+      recursive: z.boolean().default(false),
+      includeIgnored: z.boolean().default(true).describe('When recursive, ignored folders are named but not entered unless this is "enter".').or(z.literal('enter')),
+      limit: z.int().positive().max(1_000_000).default(10_000),
+    }),
+    item: entry,
+    output: z.object({ path: z.string(), count: z.int(), truncated: z.boolean(), cursor: z.string().describe('The list holds all changes up to here.') }),
+    errors: ['FILE_NOT_FOUND', 'NOT_A_DIRECTORY', 'PATH_ESCAPES'],
+  }),
+  'files.stat': operation({
+    summary: 'Say what stands at a path; a missing one is an answer, not an error.',
+    access: 'read',
+    scope: { fields: ['path'] },
+    input: z.object({ path: workspacePath, hash: z.boolean().default(false).describe('Read the file to give its ETag.') }),
+    output: z.object({ exists: z.boolean(), entry: entry.optional(), etag: etag.optional(), revision: z.int() }),
+    errors: ['PATH_ESCAPES'],
+  }),
+  'files.read': operation({
+    summary: 'Read a text file, whole or some lines; an open document is read as it is now, unsaved edits included.',
+    access: 'read',
+    scope: { fields: ['path'] },
+    input: z.object({
+      path: entryPath,
+      startLine: z.int().positive().optional().describe('First line, from 1.'),
+      endLine: z.int().positive().optional().describe('Last line, included.'),
+      head: z.int().positive().optional().describe('Only so many first lines.'),
+      tail: z.int().positive().optional().describe('Only so many last lines.'),
+      source: z.enum(['live', 'disk']).default('live').describe('disk: what is saved.'),
+    }),
+    output: z.object({
+      path: z.string(),
+      text: z.string().describe('With the line ends that the file has; a byte order mark is left out.'),
+      etag,
+      size: z.int().describe('Bytes of the whole file.'),
+      lines: z.int().optional().describe('Lines of the whole text, where only some were asked for.'),
+      startLine: z.int().optional(),
+      unsaved: z.boolean().optional().describe('True when an open document holds edits that are not in the file yet.'),
+      bom: z.boolean().optional(),
+    }),
+    errors: ['FILE_NOT_FOUND', 'NOT_A_FILE', 'NOT_TEXT', 'PATH_ESCAPES', 'OUTPUT_TOO_LARGE', 'FILE_PERMISSION'],
+  }),
+  'files.write': operation({
+    summary: 'Write a text file whole, atomically; an open document takes it as edits.',
+    access: 'write',
+    scope: { fields: ['path'] },
+    input: z.object({ path: entryPath, text: z.string(), ifMatch, ifNoneMatch, durability, parents: z.boolean().default(true).describe('Make missing folders.'), mode: z.int().min(0).max(0o777).optional() }),
+    output: written,
+    errors: ['ETAG_MISMATCH', 'NOT_A_FILE', 'NOT_A_DIRECTORY', 'PATH_ESCAPES', 'NAME_TOO_LONG', 'FILE_PERMISSION', 'DISK_FULL', 'READ_ONLY'],
+    destructive: true,
+  }),
+  'files.create': operation({
+    summary: 'Make a new file; one that exists is an error.',
+    access: 'write',
+    scope: { fields: ['path'] },
+    input: z.object({ path: entryPath, text: z.string().default(''), durability, parents: z.boolean().default(true), mode: z.int().min(0).max(0o777).optional() }),
+    output: written,
+    errors: ['FILE_EXISTS', 'NOT_A_DIRECTORY', 'PATH_ESCAPES', 'NAME_TOO_LONG', 'FILE_PERMISSION', 'DISK_FULL', 'READ_ONLY'],
+  }),
+  'files.edit': operation({
+    summary: 'Change parts of a text file: exact search and replace, or ranges of lines. All edits apply, or none.',
+    access: 'write',
+    scope: { fields: ['path'] },
+    input: z.object({ path: entryPath, edits: z.array(replacement).min(1).max(1000).describe('Applied one after the other; line numbers count in the text before the first.'), ifMatch, durability }),
+    output: written,
+    errors: ['FILE_NOT_FOUND', 'NOT_TEXT', 'EDIT_NOT_FOUND', 'EDIT_AMBIGUOUS', 'OUT_OF_RANGE', 'ETAG_MISMATCH', 'PATH_ESCAPES', 'FILE_PERMISSION', 'DISK_FULL', 'READ_ONLY'],
+    destructive: true,
+  }),
+  'files.mkdir': operation({
+    summary: 'Make a folder; one that exists is fine.',
+    access: 'write',
+    scope: { fields: ['path'] },
+    input: z.object({ path: entryPath, parents: z.boolean().default(true) }),
+    output: moved.extend({ created: z.boolean() }),
+    errors: ['FILE_EXISTS', 'NOT_A_DIRECTORY', 'FILE_NOT_FOUND', 'PATH_ESCAPES', 'NAME_TOO_LONG', 'FILE_PERMISSION', 'DISK_FULL', 'READ_ONLY'],
+  }),
+  'files.remove': operation({
+    summary: 'Remove a file, a link or a folder.',
+    access: 'write',
+    scope: { fields: ['path'] },
+    input: z.object({ path: entryPath, recursive: z.boolean().default(false), ifMatch, missingOk: z.boolean().default(false) }),
+    output: moved.extend({ removed: z.int().describe('How many entries.') }),
+    errors: ['FILE_NOT_FOUND', 'NOT_EMPTY', 'ETAG_MISMATCH', 'PATH_ESCAPES', 'FILE_PERMISSION', 'READ_ONLY'],
+    http: { route: 'DELETE /files/{path}', request: { 'if-match': 'ifMatch' } },
+    destructive: true,
+  }),
+  'files.move': operation({
+    summary: 'Move or rename; open documents follow.',
+    access: 'write',
+    scope: { fields: ['from', 'to'] },
+    input: z.object({ from: entryPath, to: entryPath, overwrite: z.boolean().default(false), parents: z.boolean().default(true) }),
+    output: moved,
+    errors: ['FILE_NOT_FOUND', 'FILE_EXISTS', 'NOT_A_DIRECTORY', 'NOT_EMPTY', 'PATH_ESCAPES', 'NAME_TOO_LONG', 'FILE_PERMISSION', 'READ_ONLY', 'BAD_PATH'],
+    destructive: true,
+  }),
+  'files.copy': operation({
+    summary: 'Copy a file or a folder.',
+    access: 'write',
+    scope: { fields: ['from', 'to'] },
+    input: z.object({ from: entryPath, to: entryPath, overwrite: z.boolean().default(false), parents: z.boolean().default(true) }),
+    output: moved.extend({ copied: z.int() }),
+    errors: ['FILE_NOT_FOUND', 'FILE_EXISTS', 'NOT_A_DIRECTORY', 'PATH_ESCAPES', 'NAME_TOO_LONG', 'FILE_PERMISSION', 'DISK_FULL', 'READ_ONLY', 'BAD_PATH'],
+  }),
+  'files.download': operation({
+    summary: 'Read the bytes of a file on disk, whole or a range.',
+    access: 'read',
+    scope: { fields: ['path'] },
+    input: z.object({
+      path: entryPath,
+      range: z.string().optional().describe('As the HTTP header Range with one range: `bytes=0-99`, `bytes=100-`, `bytes=-50`.'),
+      ifMatch,
+      ifNoneMatch,
+      ifRange: z.string().optional().describe('An ETag: the range holds only for this content, else all of it is sent.'),
+    }),
+    output: z.object({
+      path: z.string(),
+      etag: etag.optional().describe('Absent for files too large to hash.'),
+      size: z.int().describe('Bytes of the whole file.'),
+      length: z.int().describe('Bytes that follow.'),
+      contentRange: z.string().optional(),
+      acceptRanges: z.literal('bytes'),
+      mimeType: z.string(),
+      modified: z.string().describe('As in the header Last-Modified.'),
+      partial: z.boolean(),
+      notModified: z.boolean(),
+    }),
+    bytes: true,
+    errors: ['FILE_NOT_FOUND', 'NOT_A_FILE', 'OUT_OF_RANGE', 'ETAG_MISMATCH', 'PATH_ESCAPES', 'FILE_PERMISSION'],
+    http: {
+      route: 'GET /files/{path}',
+      request: { range: 'range', 'if-match': 'ifMatch', 'if-none-match': 'ifNoneMatch', 'if-range': 'ifRange' },
+      response: { etag: 'etag', length: 'content-length', contentRange: 'content-range', acceptRanges: 'accept-ranges', mimeType: 'content-type', modified: 'last-modified' },
+      status: { notModified: 304, partial: 206 },
+    },
+  }),
+  'files.upload': operation({
+    summary: 'Write a file from a stream of bytes, atomically: it appears whole or not at all.',
+    access: 'write',
+    scope: { fields: ['path'] },
+    input: z.object({ path: entryPath, ifMatch, ifNoneMatch, durability, parents: z.boolean().default(true), mode: z.int().min(0).max(0o777).optional() }),
+    output: written,
+    body: 'bytes',
+    errors: ['ETAG_MISMATCH', 'NOT_A_FILE', 'NOT_A_DIRECTORY', 'PATH_ESCAPES', 'NAME_TOO_LONG', 'FILE_PERMISSION', 'DISK_FULL', 'READ_ONLY', 'INPUT_TOO_LARGE'],
+    http: { route: 'PUT /files/{path}', request: { 'if-match': 'ifMatch', 'if-none-match': 'ifNoneMatch' }, response: { etag: 'etag' }, status: { created: 201 } },
+    destructive: true,
+  }),
+};

@@ -1,0 +1,85 @@
+import type { TextEdit } from './text-diff.ts';
+
+/** Exact search and replace, or a range of lines; as files.edit takes them. */
+export type Replacement = { find: string; replace: string; all: boolean } | { startLine: number; endLine: number; text: string };
+
+export type EditProblem = { edit: number; problem: 'not-found' | 'ambiguous' | 'out-of-range' | 'overlap'; text: string };
+
+/**
+ * Plans replacements on a text: either edits in coordinates of `text`, sorted and apart, or the first problem. Line ranges
+ * count in the text before the first edit and may not overlap; searches see the result of the edits before them.
+ */
+export function planReplacements(text: string, replacements: readonly Replacement[]): { result: string } | { problem: EditProblem } {
+  const lines = replacements.flatMap((replacement, edit) => ('find' in replacement ? [] : [{ ...replacement, edit }]));
+  const planned = planLines(text, lines);
+  if ('problem' in planned) return planned;
+  let result = applySorted(text, planned.edits);
+  for (const [edit, replacement] of replacements.entries()) {
+    if (!('find' in replacement)) continue;
+    const found = replaceText(result, replacement, edit);
+    if ('problem' in found) return found;
+    result = found.result;
+  }
+  return { result };
+}
+
+function planLines(text: string, ranges: readonly { startLine: number; endLine: number; text: string; edit: number }[]): { edits: TextEdit[] } | { problem: EditProblem } {
+  if (ranges.length === 0) return { edits: [] };
+  const starts = lineStarts(text);
+  const lineCount = starts.length - 1;
+  const lineBreak = text.includes('\r\n') ? '\r\n' : '\n';
+  const edits: TextEdit[] = [];
+  let free = 1;
+  for (const range of ranges.toSorted((a, b) => a.startLine - b.startLine || a.endLine - b.endLine)) {
+    const { startLine, endLine, edit } = range;
+    if (endLine < startLine - 1 || endLine > lineCount || startLine > lineCount + 1) {
+      return { problem: { edit, problem: 'out-of-range', text: `Lines ${startLine} to ${endLine} are not in a text of ${lineCount} lines.` } };
+    }
+    if (startLine < free) return { problem: { edit, problem: 'overlap', text: `Line ${startLine} is changed by two edits.` } };
+    free = Math.max(endLine + 1, startLine);
+    const at = starts[startLine - 1] as number;
+    const end = starts[endLine] as number;
+    let insert = range.text === '' || /[\r\n]$/.test(range.text) || (end === text.length && !endsWithBreak(text) && endLine === lineCount) ? range.text : range.text + lineBreak;
+    // Lines put after a last line without a break need one before them.
+    if (at === text.length && startLine === lineCount + 1 && text !== '' && !endsWithBreak(text) && insert !== '') insert = lineBreak + range.text;
+    edits.push({ at, remove: end - at, insert });
+  }
+  return { edits };
+}
+
+function replaceText(text: string, replacement: { find: string; replace: string; all: boolean }, edit: number): { result: string } | { problem: EditProblem } {
+  const { find, replace, all } = replacement;
+  const first = text.indexOf(find);
+  if (first < 0) return { problem: { edit, problem: 'not-found', text: `${JSON.stringify(shorten(find))} does not stand in the file.` } };
+  if (all) return { result: text.split(find).join(replace) };
+  if (text.indexOf(find, first + 1) >= 0) {
+    return { problem: { edit, problem: 'ambiguous', text: `${JSON.stringify(shorten(find))} stands in the file more than once.` } };
+  }
+  return { result: text.slice(0, first) + replace + text.slice(first + find.length) };
+}
+
+/** Where each line begins, and the end of the text; an empty text has no line, a break at the end begins none. */
+export function lineStarts(text: string): number[] {
+  const starts = [0];
+  for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n', i + 1)) starts.push(i + 1);
+  if (starts.at(-1) !== text.length) starts.push(text.length);
+  return starts;
+}
+
+function endsWithBreak(text: string): boolean {
+  return text.endsWith('\n');
+}
+
+function applySorted(text: string, edits: readonly TextEdit[]): string {
+  let result = '';
+  let at = 0;
+  for (const edit of edits) {
+    result += text.slice(at, edit.at) + edit.insert;
+    at = edit.at + edit.remove;
+  }
+  return result + text.slice(at);
+}
+
+function shorten(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}

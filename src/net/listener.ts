@@ -1,0 +1,151 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { isIPv6, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+export interface ListenerOptions {
+  host: string;
+  /** 0: any free one. */
+  port: number;
+  /** How many of the following ports may be tried when `port` is taken. */
+  nextPorts?: number;
+  /** A request's head must have come whole by then. */
+  headersTimeoutMs?: number;
+  /** A connection that waits for the rest of a request, or for the next one, and hears nothing for so long is closed. */
+  idleTimeoutMs?: number;
+  maxConnections?: number;
+  maxHeaderBytes?: number;
+}
+
+export type Listening = { ok: true; host: string; port: number; url: string } | { ok: false; reason: string; port: number; message: string };
+
+type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** One HTTP server on one port. Knows connections, not what they ask for. */
+export class Listener {
+  readonly server: Server;
+  readonly #options: Required<ListenerOptions>;
+  readonly #sockets = new Set<Socket>();
+  readonly #requestOf = new WeakMap<Socket, IncomingMessage>();
+  #requests: RequestListener = (_request, response) => response.writeHead(503).end();
+  #upgrades: UpgradeListener | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ListenerOptions) {
+    this.#options = {
+      nextPorts: 0,
+      headersTimeoutMs: 20_000,
+      idleTimeoutMs: 120_000,
+      maxConnections: 20_000,
+      maxHeaderBytes: 64 * 1024,
+      ...options,
+    };
+    const { headersTimeoutMs, idleTimeoutMs, maxConnections, maxHeaderBytes } = this.#options;
+    this.server = createServer(
+      {
+        headersTimeout: headersTimeoutMs,
+        // An upload may take hours as long as it moves; `idleTimeoutMs` ends those that do not.
+        requestTimeout: 0,
+        connectionsCheckingInterval: Math.max(100, Math.min(headersTimeoutMs / 2, 10_000)),
+        // Longer than the usual 60 s of a proxy in front, which would else reuse a connection that is being closed here.
+        keepAliveTimeout: Math.min(65_000, idleTimeoutMs),
+        maxHeaderSize: maxHeaderBytes,
+        noDelay: true,
+        // Other upgrades (h2c) are offers that HTTP/1.1 may pass over. Older Nodes ignore this and the router answers 426.
+        shouldUpgradeCallback: (request: IncomingMessage) => this.#upgrades !== undefined && request.headers.upgrade?.toLowerCase() === 'websocket',
+      } as Parameters<typeof createServer>[0] & object,
+      (request, response) => {
+        const { socket } = request;
+        this.#requestOf.set(socket, request);
+        response.once('close', () => {
+          if (this.#requestOf.get(socket) === request) this.#requestOf.delete(socket);
+        });
+        this.#requests(request, response);
+      },
+    );
+    this.server.maxConnections = maxConnections;
+    this.server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      // A peer that resets its connection is no fault of ours; whoever uses the socket sees it close.
+      socket.on('error', () => undefined);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    this.server.setTimeout(idleTimeoutMs, (socket) => {
+      if (!this.#isAnswering(socket)) socket.destroy();
+    });
+    this.server.on('upgrade', (request, socket, head) => {
+      if (this.#upgrades === undefined) socket.destroy();
+      else this.#upgrades(request, socket, head);
+    });
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  onRequest(listener: RequestListener): void {
+    this.#requests = listener;
+  }
+
+  onUpgrade(listener: UpgradeListener): void {
+    this.#upgrades = listener;
+  }
+
+  /** Resolves also when it could not listen, saying why (`EADDRINUSE`, `EACCES`, …). */
+  async listen(): Promise<Listening> {
+    const { host, port, nextPorts } = this.#options;
+    for (let next = port; ; next++) {
+      const outcome = await this.#tryListen(host, next);
+      if (outcome.ok || outcome.reason !== 'EADDRINUSE' || port === 0 || next >= Math.min(port + nextPorts, 65_535)) return outcome;
+    }
+  }
+
+  /** Takes no new connections, lets answers under way end for `graceMs`, then cuts what is left. May be called twice. */
+  close(graceMs = 0): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.server.close(() => resolve());
+    });
+    this.server.closeIdleConnections();
+    const cut = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, graceMs);
+    await closed;
+    clearTimeout(cut);
+    // The server forgets upgraded connections; we do not.
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #tryListen(host: string, port: number): Promise<Listening> {
+    return new Promise((resolve) => {
+      const failed = (error: NodeJS.ErrnoException): void => {
+        this.server.off('listening', listening);
+        resolve({ ok: false, reason: error.code ?? 'UNKNOWN', port, message: error.message });
+      };
+      const listening = (): void => {
+        this.server.off('error', failed);
+        const address = this.server.address();
+        const bound = typeof address === 'object' && address !== null ? address.port : port;
+        resolve({ ok: true, host, port: bound, url: `http://${urlHost(host)}:${bound}` });
+      };
+      this.server.once('error', failed);
+      this.server.once('listening', listening);
+      this.server.listen(port, host);
+    });
+  }
+
+  /** Whether a request has come whole and is not answered yet: then the silence is ours. */
+  #isAnswering(socket: Socket): boolean {
+    return this.#requestOf.get(socket)?.complete === true;
+  }
+}
+
+/** The host of a URL that reaches a server bound to `host`: a wildcard is reached by loopback. */
+export function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return isIPv6(host) ? `[${host}]` : host;
+}

@@ -1,0 +1,299 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { OutriggerError } from '../contract/errors.ts';
+import type { Batch, ByteChannel } from '../contract/wire.ts';
+import { offeredProtocols } from './credentials.ts';
+import type { TextSocket } from './text-socket.ts';
+import { type Clock, nodeClock } from './timers.ts';
+import type { Upgrade } from './upgrade.ts';
+
+export interface WebSocketsOptions {
+  pingMs: number;
+  /** A socket from which nothing came for so long is cut. */
+  staleMs: number;
+  maxConnections: number;
+}
+
+export interface AcceptOptions {
+  /** Bytes of one message; a larger one closes the socket with 1009. */
+  maxPayload: number;
+  /** The offered protocol to answer with, e.g. the one that carried the token; the first offered one when left out. */
+  protocol?: string | undefined;
+}
+
+/** What `ws` keeps for itself and shared frames need. Where it is not as expected, messages go through `ws` one by one. */
+interface Insides {
+  _socket?: Socket | null;
+  _sender?: { _state?: unknown; _queue?: unknown[] } | null;
+}
+
+/** All WebSockets of a process: accepts them, keeps them alive, counts and closes them. */
+export class WebSockets {
+  readonly #options: WebSocketsOptions;
+  readonly #clock: Clock;
+  readonly #servers = new Map<number, WebSocketServer>();
+  readonly #protocols = new WeakMap<IncomingMessage, string>();
+  readonly #open = new Set<Connection>();
+  readonly #stopHeartbeat: () => void;
+  #closing = false;
+
+  constructor(options: Partial<WebSocketsOptions> = {}, clock: Clock = nodeClock) {
+    this.#options = { pingMs: 30_000, staleMs: 60_000, maxConnections: 10_000, ...options };
+    this.#clock = clock;
+    this.#stopHeartbeat = clock.every(() => this.#beat(), this.#options.pingMs);
+  }
+
+  get connections(): number {
+    return this.#open.size;
+  }
+
+  /** For text messages. Throws OutriggerError before the handshake when there is no room. */
+  acceptText(upgrade: Upgrade, options: AcceptOptions): TextSocket {
+    return textSocket(this.#accept(upgrade, options));
+  }
+
+  /** For binary messages. Throws OutriggerError before the handshake when there is no room. */
+  acceptBytes(upgrade: Upgrade, options: AcceptOptions): ByteChannel {
+    return byteChannel(this.#accept(upgrade, options));
+  }
+
+  /** Closes all with `code`, cuts those that have not answered after `graceMs`, and accepts none any more. */
+  async close(code: number, reason: string, graceMs = 1000): Promise<void> {
+    this.#closing = true;
+    this.#stopHeartbeat();
+    const closed = [...this.#open].map((connection) => connection.closed);
+    for (const { ws } of this.#open) ws.close(code, reason);
+    const cut = setTimeout(() => {
+      for (const { ws } of this.#open) ws.terminate();
+    }, graceMs);
+    await Promise.all(closed);
+    clearTimeout(cut);
+    for (const server of this.#servers.values()) server.close();
+  }
+
+  #accept(upgrade: Upgrade, options: AcceptOptions): Connection {
+    if (this.#closing) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
+    if (this.#open.size >= this.#options.maxConnections) {
+      throw new OutriggerError('TOO_MANY', `There are ${this.#options.maxConnections} WebSockets open already.`);
+    }
+    const { request, socket, head } = upgrade;
+    const protocol = options.protocol ?? offeredProtocols(request.headers)[0];
+    if (protocol !== undefined) this.#protocols.set(request, protocol);
+    let accepted: WebSocket | undefined;
+    // Without a `verifyClient` the handshake is answered before this returns.
+    this.#server(options.maxPayload).handleUpgrade(request, socket, head, (ws) => {
+      accepted = ws;
+    });
+    // `ws` has answered a broken handshake itself.
+    if (accepted === undefined) throw new OutriggerError('BAD_INPUT', 'The WebSocket handshake is broken.');
+    const connection = new Connection(accepted, this.#clock.now());
+    this.#open.add(connection);
+    void connection.closed.then(() => this.#open.delete(connection));
+    return connection;
+  }
+
+  #server(maxPayload: number): WebSocketServer {
+    let server = this.#servers.get(maxPayload);
+    if (server === undefined) {
+      server = new WebSocketServer({
+        noServer: true,
+        clientTracking: false,
+        perMessageDeflate: false,
+        maxPayload,
+        handleProtocols: (_offered, request) => this.#protocols.get(request) ?? false,
+      });
+      this.#servers.set(maxPayload, server);
+    }
+    return server;
+  }
+
+  #beat(): void {
+    const now = this.#clock.now();
+    for (const connection of this.#open) connection.beat(now, this.#options.staleMs);
+  }
+}
+
+/** One socket of ours: errors swallowed (the close says it all), a sign of life remembered. */
+class Connection {
+  readonly ws: WebSocket;
+  readonly closed: Promise<number>;
+  #seenBytes = 0;
+  #seenAt: number;
+  #closeCode: number | undefined;
+  #drainListeners: (() => void)[] = [];
+  #corked = false;
+
+  constructor(ws: WebSocket, now: number) {
+    this.ws = ws;
+    this.#seenAt = now;
+    ws.on('error', () => undefined);
+    this.closed = new Promise((resolve) => {
+      ws.once('close', (code) => {
+        this.#closeCode = code;
+        resolve(code);
+      });
+    });
+  }
+
+  get socket(): Socket | undefined {
+    return (this.ws as unknown as Insides)._socket ?? undefined;
+  }
+
+  get buffered(): number {
+    return this.ws.bufferedAmount;
+  }
+
+  onDrain(listener: () => void): void {
+    this.#drainListeners.push(listener);
+  }
+
+  onClose(listener: (code: number) => void): void {
+    if (this.#closeCode !== undefined) queueMicrotask(() => listener(this.#closeCode ?? 1006));
+    else this.ws.once('close', listener);
+  }
+
+  /** One write to the system for all that is sent in this turn of the event loop. */
+  cork(): void {
+    const { socket } = this;
+    if (this.#corked || socket === undefined) return;
+    this.#corked = true;
+    socket.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      socket.uncork();
+    });
+  }
+
+  readonly flushed = (): void => {
+    if (this.#drainListeners.length === 0 || this.buffered > 0) return;
+    for (const listener of this.#drainListeners) listener();
+  };
+
+  pause(): void {
+    if (this.ws.readyState === this.ws.OPEN) this.ws.pause();
+  }
+
+  resume(): void {
+    if (this.ws.readyState === this.ws.OPEN) this.ws.resume();
+  }
+
+  close(code: number, reason: string): void {
+    // A paused socket would never read the other side's answer to the close frame.
+    this.resume();
+    this.ws.close(code, Buffer.byteLength(reason) > 120 ? reason.slice(0, 40) : reason);
+  }
+
+  beat(now: number, staleMs: number): void {
+    const { ws, socket } = this;
+    const bytes = socket?.bytesRead ?? 0;
+    // What we do not read can't show life; a peer that neither reads is found by its unread bytes.
+    if (bytes !== this.#seenBytes || (ws.isPaused && this.buffered === 0)) {
+      this.#seenBytes = bytes;
+      this.#seenAt = now;
+    }
+    if (now - this.#seenAt >= staleMs) ws.terminate();
+    else if (ws.readyState === ws.OPEN) ws.ping();
+  }
+}
+
+function textSocket(connection: Connection): TextSocket {
+  const { ws } = connection;
+  let onBad: (problem: string) => void = () => undefined;
+  return {
+    send(text) {
+      if (ws.readyState !== ws.OPEN) return;
+      connection.cork();
+      ws.send(text, connection.flushed);
+    },
+    get buffered() {
+      return connection.buffered;
+    },
+    onDrain: (listener) => connection.onDrain(listener),
+    onText(listener) {
+      ws.on('message', (data, isBinary) => {
+        if (isBinary) onBad('Messages here are text, not binary.');
+        else listener(toBuffer(data).toString());
+      });
+    },
+    onBad(listener) {
+      onBad = listener;
+    },
+    onClose: (listener) => connection.onClose(listener),
+    pause: () => connection.pause(),
+    resume: () => connection.resume(),
+    close: (code, reason) => connection.close(code, reason),
+  };
+}
+
+function byteChannel(connection: Connection): ByteChannel {
+  const { ws } = connection;
+  return {
+    send(batch) {
+      if (ws.readyState !== ws.OPEN || batch.messages.length === 0) return;
+      const { socket } = connection;
+      if (socket !== undefined && canWriteFrames(ws)) {
+        batch.framed ??= frameMessages(batch.messages);
+        socket.write(batch.framed, connection.flushed);
+      } else {
+        sendOneByOne(ws, batch, connection.flushed);
+      }
+    },
+    get buffered() {
+      return connection.buffered;
+    },
+    onDrain: (listener) => connection.onDrain(listener),
+    onMessage(listener) {
+      // Text has no meaning on a channel of bytes; what to do about it is for nobody here to say, so it is passed over.
+      ws.on('message', (data, isBinary) => {
+        if (isBinary) listener(toBuffer(data));
+      });
+    },
+    onClose: (listener) => connection.onClose(listener),
+    pause: () => connection.pause(),
+    resume: () => connection.resume(),
+    close: (code, reason) => connection.close(code, reason),
+  };
+}
+
+/** Whether frames may go straight to the socket: only while `ws` itself has nothing that must go first. */
+function canWriteFrames(ws: WebSocket): boolean {
+  const sender = (ws as unknown as Insides)._sender;
+  return sender?._state === 0 && sender._queue?.length === 0;
+}
+
+function sendOneByOne(ws: WebSocket, batch: Batch, flushed: () => void): void {
+  for (const message of batch.messages) ws.send(message, { binary: true, compress: false }, flushed);
+}
+
+/** The messages as unmasked binary frames (RFC 6455, 5.2), one after the other. The same bytes for every receiver. */
+export function frameMessages(messages: readonly Uint8Array[]): Uint8Array {
+  let total = 0;
+  for (const { length } of messages) total += length + (length < 126 ? 2 : length < 65_536 ? 4 : 10);
+  const framed = Buffer.allocUnsafe(total);
+  let at = 0;
+  for (const message of messages) {
+    const { length } = message;
+    framed[at] = 0x82;
+    if (length < 126) {
+      framed[at + 1] = length;
+      at += 2;
+    } else if (length < 65_536) {
+      framed[at + 1] = 126;
+      framed.writeUInt16BE(length, at + 2);
+      at += 4;
+    } else {
+      framed[at + 1] = 127;
+      framed.writeBigUInt64BE(BigInt(length), at + 2);
+      at += 10;
+    }
+    framed.set(message, at);
+    at += length;
+  }
+  return framed;
+}
+
+function toBuffer(data: RawData): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+}

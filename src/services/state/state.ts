@@ -1,0 +1,174 @@
+import { createHash, randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { OutriggerError } from '../../contract/errors.ts';
+import { FolderLock } from './lock.ts';
+
+const SCHEMA_VERSION = 1;
+
+export interface StateOptions {
+  /** Absolute path of the workspace. */
+  root: string;
+  /** Absolute folder for the state; without it one below XDG_STATE_HOME, else below the temporary folder. */
+  folder?: string | undefined;
+  /** $XDG_STATE_HOME or ~/.local/state; undefined when there is no home. */
+  stateHome?: string | undefined;
+  /** Where state falls back to when nothing else can be written. */
+  temporary: string;
+}
+
+/**
+ * What the sidecar remembers of one folder, kept outside of it: a node:sqlite database in WAL mode, files beside it, and the
+ * lock that says which sidecar may write the folder. A second sidecar on the same folder gets `writable: false` and no
+ * database of its own: it keeps what it must in memory.
+ */
+export class State {
+  readonly id: string;
+  /** Private folder (0700) of this workspace's state. */
+  readonly folder: string;
+  /** True when the folder is below the temporary one and may be gone after a restart of the machine. */
+  readonly ephemeral: boolean;
+  /** False when another live sidecar holds the folder; `holder` says which. */
+  readonly writable: boolean;
+  readonly holder: string | undefined;
+  readonly database: DatabaseSync;
+  readonly #lock: FolderLock | undefined;
+  readonly #statements = new Map<string, StatementSync>();
+  #closed = false;
+
+  constructor(options: StateOptions) {
+    this.id = workspaceId(options.root);
+    const { folder, ephemeral } = chooseFolder(this.id, options);
+    this.folder = folder;
+    this.ephemeral = ephemeral;
+    const lock = FolderLock.acquire(path.join(folder, 'lock'));
+    this.#lock = lock.held ? lock : undefined;
+    this.writable = lock.held;
+    this.holder = lock.held ? undefined : lock.holder;
+    this.database = this.writable ? openDatabase(path.join(folder, 'state.db')) : openDatabase(':memory:');
+  }
+
+  /** A value by name; small facts only. */
+  get(name: string): string | undefined {
+    const row = this.statement('SELECT value FROM facts WHERE name = ?').get(name) as { value: string } | undefined;
+    return row?.value;
+  }
+
+  set(name: string, value: string): void {
+    this.statement('INSERT INTO facts(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value').run(name, value);
+  }
+
+  /** A prepared statement, kept: preparing costs more than running. `sql` must come from a fixed set. */
+  statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** Runs `work` in one transaction; throws what it throws, and leaves nothing behind then. */
+  transaction<T>(work: () => T): T {
+    this.database.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.database.isTransaction) this.database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** May be called twice. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.database.close();
+    this.#lock?.release();
+  }
+}
+
+/** The same folder has the same id, whatever path leads to it. */
+export function workspaceId(root: string): string {
+  return createHash('sha256').update(fs.realpathSync(root)).digest('hex').slice(0, 16);
+}
+
+function chooseFolder(id: string, options: StateOptions): { folder: string; ephemeral: boolean } {
+  if (options.folder !== undefined) {
+    const problem = tryFolder(options.folder);
+    if (problem !== undefined) {
+      throw new OutriggerError('FILE_PERMISSION', `The state folder ${options.folder} (option state) can't be used: ${problem}`, { details: { option: 'state' } });
+    }
+    return { folder: options.folder, ephemeral: false };
+  }
+  if (options.stateHome !== undefined) {
+    const folder = path.join(options.stateHome, 'outrigger', id);
+    if (!isInside(folder, options.root) && tryFolder(folder) === undefined) return { folder, ephemeral: false };
+  }
+  const user = typeof process.getuid === 'function' ? process.getuid() : os.userInfo().username;
+  const folder = path.join(options.temporary, `outrigger-${user}`, id);
+  const problem = tryFolder(folder);
+  if (problem !== undefined) throw new OutriggerError('FILE_PERMISSION', `No folder for the state can be written: ${problem}`, { details: { option: 'state' } });
+  return { folder, ephemeral: true };
+}
+
+function isInside(folder: string, root: string): boolean {
+  const relative = path.relative(fs.realpathSync(root), folder);
+  return relative === '' || (!relative.startsWith('..') && !path.isAbsolute(relative));
+}
+
+/** Makes the folder private and proves that it can be written; the problem in words, or undefined. */
+function tryFolder(folder: string): string | undefined {
+  try {
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const stat = fs.statSync(folder);
+    if (typeof process.getuid === 'function' && stat.uid !== process.getuid()) return `it belongs to user ${stat.uid}`;
+    if ((stat.mode & 0o077) !== 0) fs.chmodSync(folder, 0o700);
+    const probe = path.join(folder, `.probe-${randomBytes(4).toString('hex')}`);
+    fs.writeFileSync(probe, '');
+    fs.unlinkSync(probe);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function openDatabase(file: string): DatabaseSync {
+  const database = new DatabaseSync(file);
+  try {
+    prepareDatabase(database);
+    return database;
+  } catch (error) {
+    database.close();
+    const code = (error as { errcode?: number }).errcode;
+    // SQLITE_CORRUPT 11, SQLITE_NOTADB 26: what was remembered is lost, the folder is not. Cursors of before answer resync.
+    if (file === ':memory:' || (code !== 11 && code !== 26)) throw error;
+    fs.renameSync(file, `${file}.corrupt-${Date.now()}`);
+    for (const suffix of ['-wal', '-shm']) fs.rmSync(file + suffix, { force: true });
+    const fresh = new DatabaseSync(file);
+    prepareDatabase(fresh);
+    return fresh;
+  }
+}
+
+function prepareDatabase(database: DatabaseSync): void {
+  // NORMAL: a commit outlives kill -9 of this process; a power cut may take the last ones, which a new boot id reveals.
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000; PRAGMA journal_size_limit = 4194304');
+  const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (version > SCHEMA_VERSION) throw new Error(`The state was written by a newer version (schema ${version}); this one knows ${SCHEMA_VERSION}.`);
+  database.exec(`
+    CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS changes(
+      revision INTEGER PRIMARY KEY, path TEXT NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL, origin TEXT,
+      before TEXT, after TEXT, size INTEGER, cause TEXT NOT NULL, at INTEGER NOT NULL, note TEXT) STRICT;
+    CREATE TABLE IF NOT EXISTS known(path TEXT PRIMARY KEY, hash TEXT, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS tokens(
+      id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, access TEXT NOT NULL, paths TEXT, hash TEXT NOT NULL,
+      created INTEGER NOT NULL, expires INTEGER, revoked INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = ${SCHEMA_VERSION};
+  `);
+}

@@ -1,0 +1,802 @@
+// The folder as a table of stat keys, kept true by one non-recursive fs.watch a directory. Events are only hints: every fact comes from lstat and readdir.
+// The rules that make it exact, each needed:
+//  1. Watch a directory first, then read it; take its identity before arming.
+//  2. Arm again on every 'rename' hint (open the new watch, then close the old): else watches die silently.
+//  3. A hinted name that is neither on disk nor in the table may be the directory's own death: read it whole.
+//  4. A directory that can't be read now is never dropped for that: its parent is read again, upward until something stands.
+//  5. A directory is in the table only while its parent lists it.
+//  6. Overflow of the kernel's queue is silent: a huge batch or a stalled loop means that everything is read again.
+//  7. Reading is sliced: else it stalls the loop and triggers itself for ever.
+//  8. A few hinted names are looked up one by one, many by reading the directory.
+//  9. Old kernels' timestamps are coarse, so that keys can tie: a hint on a very recent file with the same key is passed on as suspect.
+
+import { type FSWatcher, lstatSync, readdirSync, readFileSync, type Stats, watch } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Ignore } from './ignore.ts';
+import { directoryId, type EntryKind, packStats, type StatKey, unpackStats } from './stat-key.ts';
+
+/** What was found, in the order in which it must be told. Paths are workspace-relative with '/'. */
+export interface Fact {
+  path: string;
+  kind: EntryKind;
+  /** 'suspect': nothing that stat shows changed, but the file is so recent that it may have. */
+  what: 'added' | 'changed' | 'removed' | 'suspect';
+  /** For 'removed', the last known one. */
+  key: StatKey;
+  /** The file is not being written where it stands: it came by rename, or its writer has set its times or mode after the last write. */
+  settled: boolean;
+  /** This directory stood there before, with all that was in it: what is in it is told only where it changed besides. */
+  from?: string;
+}
+
+export interface DirWatchOptions {
+  root: string;
+  ignore: Ignore;
+  onFact: (fact: Fact) => void;
+  /** After the last fact of a drain: what follows belongs to a later turn. */
+  onDrained?: () => void;
+  /** A hint or a listing showed an ignored entry of the root itself, such as .git. */
+  onIgnored?: (name: string) => void;
+  /** True: gone. False: it is back, and is being read. */
+  onRootGone?: (gone: boolean) => void;
+  /** No more watches (ENOSPC, EMFILE): all of them are closed by then, and only sweep() sees changes from here on. */
+  onExhausted?: (code: string) => void;
+  /** False: no watches at all, sweep() is the only source. */
+  arm?: boolean;
+}
+
+export interface DirWatchStats {
+  directories: number;
+  files: number;
+  hints: number;
+  rescans: number;
+  overflows: number;
+  stalls: number;
+  /** Names that are not valid UTF-8; Node can't open them by name, so they are counted and passed over. */
+  invalidNames: number;
+  errors: number;
+}
+
+const maxNamesByLookup = 64;
+const sliceMs = 10;
+const namesPerCheck = 16;
+const quietMs = 3;
+const heartbeatMs = 50;
+const stallMs = 200;
+const rootRetryMs = 200;
+/** Timestamps of kernels before 6.13 advance with the timer interrupt: 1 to 10 ms. */
+export const coarseClockMs = 20;
+
+const hintedRename = 1;
+const hintedChange = 2;
+const unhinted = 4;
+
+const replacementChar = '\ufffd';
+
+/** Reads nothing into it by itself: a place in the tree. `entries` holds sub-directories as nodes, all else as a packed key. */
+class Directory {
+  name: string;
+  parent: Directory | null;
+  id: string;
+  watcher: FSWatcher | null = null;
+  readonly entries = new Map<string, Directory | string>();
+  /** Names that were hinted, with the kinds of hint. */
+  hinted: Map<string, number> | null = null;
+  dirty = false;
+  whole = false;
+  rearm = false;
+  /** 1: read all below as well; 2: and arm all watches again. */
+  deep: 0 | 1 | 2 = 0;
+  broken = false;
+  dropped = false;
+  /** Its place when its parent stopped to list it, until the drain's end decides whether it moved. */
+  detachedFrom: string | null = null;
+  invalidNames = 0;
+
+  constructor(name: string, parent: Directory | null, id: string) {
+    this.name = name;
+    this.parent = parent;
+    this.id = id;
+  }
+}
+
+export class DirWatch {
+  readonly #options: DirWatchOptions;
+  readonly #root: Directory;
+  readonly #byId = new Map<string, Directory>();
+  readonly #dirty = new Set<Directory>();
+  /** Directories to be read whole, deepest last. */
+  readonly #stack: Directory[] = [];
+  readonly #detached = new Set<Directory>();
+  readonly #maxBatch = maxQueuedEvents() / 2;
+  #armed: boolean;
+  #silent = true;
+  #closed = false;
+  #rootGone = false;
+  #draining = false;
+  #drains = 0;
+  #drainWaiters: { after: number; resolve: () => void }[] = [];
+  #timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
+  #lastDrainEnd = 0;
+  #batch = 0;
+  #batchMark: NodeJS.Immediate | null = null;
+  #heartbeat: NodeJS.Timeout | null = null;
+  #rootTimer: NodeJS.Timeout | null = null;
+  #directories = 0;
+  #files = 0;
+  #counts = { hints: 0, rescans: 0, overflows: 0, stalls: 0, invalidNames: 0, errors: 0 };
+
+  constructor(options: DirWatchOptions) {
+    this.#options = options;
+    this.#armed = options.arm ?? true;
+    this.#root = new Directory('', null, '');
+  }
+
+  get stats(): DirWatchStats {
+    return { directories: this.#directories, files: this.#files, ...this.#counts };
+  }
+
+  get rootGone(): boolean {
+    return this.#rootGone;
+  }
+
+  /** Reads and arms everything; what is found is the baseline, not news. Rejects when the root is no directory. */
+  async start(): Promise<void> {
+    const id = this.#idOf(this.#root);
+    if (id === null) throw new Error(`${this.#options.root} is not a directory`);
+    this.#setId(this.#root, id);
+    this.#directories = 1;
+    if (this.#armed) this.#startHeartbeat();
+    this.#root.rearm = true;
+    this.#root.whole = true;
+    this.#markDirty(this.#root);
+    await this.flush();
+    this.#silent = false;
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#heartbeat) clearInterval(this.#heartbeat);
+    if (this.#rootTimer) clearInterval(this.#rootTimer);
+    if (this.#batchMark) clearImmediate(this.#batchMark);
+    this.#cancelTimer();
+    this.#closeWatches();
+    for (const waiter of this.#drainWaiters.splice(0)) waiter.resolve();
+  }
+
+  /** Stops watching for good; what is known stays, and sweep() goes on working. */
+  disarm(): void {
+    this.#armed = false;
+    if (this.#heartbeat) clearInterval(this.#heartbeat);
+    this.#heartbeat = null;
+    this.#closeWatches();
+  }
+
+  /** Resolves when all hints that were read so far have become facts. Never waits for later ones. */
+  flush(): Promise<void> {
+    if (this.#closed || (!this.#draining && this.#dirty.size === 0)) return Promise.resolve();
+    // A drain that runs now may have passed what is dirty now: the next one has not.
+    const after = this.#drains + (this.#draining ? 2 : 1);
+    return new Promise((resolve) => {
+      this.#drainWaiters.push({ after, resolve });
+      this.#schedule(true);
+    });
+  }
+
+  /** Compares the whole folder with the table; what differs becomes facts. */
+  async sweep(): Promise<void> {
+    this.#markAll(1);
+    await this.flush();
+  }
+
+  /** Looks at one name as if it had been hinted, at once if it is a plain file that the table knows. True: looked at. */
+  look(path: string): boolean {
+    const found = this.#find(path);
+    if (!found) {
+      this.#hintNearest(path);
+      return false;
+    }
+    const { directory, name } = found;
+    const old = directory.entries.get(name);
+    const stats = this.#lstat(this.#pathOf(directory, name));
+    if (typeof old === 'string' && stats && !stats.isDirectory()) {
+      this.#checkFile(directory, name, path, stats, old, hintedChange);
+      return true;
+    }
+    this.#mark(directory, name, hintedRename | hintedChange);
+    this.#schedule(true);
+    return false;
+  }
+
+  /** What the table holds; null: nothing, or a path that is ignored. */
+  lookup(path: string): { kind: EntryKind; key: StatKey } | null {
+    if (path === '') return null;
+    const found = this.#find(path);
+    const entry = found?.directory.entries.get(found.name);
+    if (entry === undefined) return null;
+    return typeof entry === 'string' ? unpackStats(entry) : { kind: 'directory', key: keyOfDirectory(entry) };
+  }
+
+  /** An event from an engine that watches whole trees. */
+  hintPath(path: string): void {
+    this.#counts.hints++;
+    const found = this.#find(path);
+    if (!found) {
+      this.#hintNearest(path);
+    } else {
+      this.#mark(found.directory, found.name, unhinted);
+      const entry = found.directory.entries.get(found.name);
+      if (entry instanceof Directory) {
+        entry.whole = true;
+        this.#markDirty(entry);
+      }
+    }
+    this.#schedule(false);
+  }
+
+  /** The engine lost events: everything is read again. */
+  lostHints(): void {
+    this.#counts.overflows++;
+    this.#markAll(1);
+    this.#schedule(true);
+  }
+
+  /** Every directory with its entries: name → packed key, or null for a directory. Parents come before what is in them. */
+  *directories(): Generator<{ path: string; entries: [name: string, packed: string | null][] }> {
+    const stack: Directory[] = [this.#root];
+    for (let directory = stack.pop(); directory; directory = stack.pop()) {
+      if (directory.dropped) continue;
+      const entries: [string, string | null][] = [];
+      for (const [name, entry] of directory.entries) {
+        entries.push([name, typeof entry === 'string' ? entry : null]);
+        if (typeof entry !== 'string') stack.push(entry);
+      }
+      yield { path: this.#pathOf(directory), entries };
+    }
+  }
+
+  /** The entries of one directory as directories() gives them; null when it is not in the table. */
+  entriesOf(path: string): ReadonlyMap<string, unknown> | null {
+    return this.#directoryAt(path)?.entries ?? null;
+  }
+
+  packedAt(path: string): string | null | undefined {
+    const found = this.#find(path);
+    const entry = found?.directory.entries.get(found.name);
+    return entry instanceof Directory ? null : entry;
+  }
+
+  // Hints
+
+  #hint(directory: Directory, event: string, name: string | null): void {
+    this.#counts.hints++;
+    this.#batch++;
+    this.#batchMark ??= setImmediate(() => {
+      this.#batchMark = null;
+      if (this.#batch >= this.#maxBatch) {
+        this.#counts.overflows++;
+        this.#markAll(2);
+        this.#schedule(true);
+      }
+      this.#batch = 0;
+    });
+    if (directory.dropped || this.#closed) return;
+    if (event === 'rename') directory.rearm = true;
+    this.#mark(directory, name, event === 'rename' ? hintedRename : hintedChange);
+    this.#schedule(false);
+  }
+
+  #mark(directory: Directory, name: string | null, hint: number): void {
+    if (name === null || (directory.hinted?.size ?? 0) >= maxNamesByLookup) directory.whole = true;
+    else {
+      directory.hinted ??= new Map();
+      directory.hinted.set(name, (directory.hinted.get(name) ?? 0) | hint);
+    }
+    this.#markDirty(directory);
+  }
+
+  #markDirty(directory: Directory): void {
+    directory.dirty = true;
+    this.#dirty.add(directory);
+  }
+
+  #markAll(deep: 1 | 2): void {
+    this.#root.whole = true;
+    if (this.#root.deep < deep) this.#root.deep = deep;
+    if (deep === 2) this.#root.rearm = true;
+    this.#markDirty(this.#root);
+  }
+
+  /** The deepest directory of the path that the table knows is asked for the next name of the path. */
+  #hintNearest(path: string): void {
+    let directory = this.#root;
+    for (const name of path.split('/')) {
+      const entry = directory.entries.get(name);
+      if (!(entry instanceof Directory)) {
+        this.#mark(directory, name, unhinted);
+        break;
+      }
+      directory = entry;
+    }
+    this.#schedule(false);
+  }
+
+  #startHeartbeat(): void {
+    let last = performance.now();
+    this.#heartbeat = setInterval(() => {
+      const now = performance.now();
+      const late = now - last - heartbeatMs;
+      last = now;
+      if (late <= stallMs) return;
+      this.#counts.stalls++;
+      this.#markAll(2);
+      this.#schedule(true);
+    }, heartbeatMs);
+  }
+
+  // Draining
+
+  #schedule(now: boolean): void {
+    if (this.#draining || this.#closed) return;
+    if (this.#timer && !now) return;
+    this.#cancelTimer();
+    const start = (): void => {
+      this.#timer = null;
+      this.#draining = true;
+      this.#slice(this.#drain());
+    };
+    // The first hint after a rest is answered in the same turn of the loop; more of them are taken together.
+    const rested = performance.now() - this.#lastDrainEnd > 10 * quietMs;
+    this.#timer = now || rested ? setImmediate(start) : setTimeout(start, quietMs);
+  }
+
+  #cancelTimer(): void {
+    clearTimeout(this.#timer as NodeJS.Timeout);
+    clearImmediate(this.#timer as NodeJS.Immediate);
+    this.#timer = null;
+  }
+
+  #slice(steps: Generator<void>): void {
+    if (this.#closed) return;
+    const until = performance.now() + sliceMs;
+    do {
+      if (steps.next().done) {
+        this.#drained();
+        return;
+      }
+    } while (performance.now() < until);
+    void nextTurn().then(() => this.#slice(steps));
+  }
+
+  #drained(): void {
+    this.#draining = false;
+    this.#drains++;
+    this.#lastDrainEnd = performance.now();
+    this.#options.onDrained?.();
+    const waiting = this.#drainWaiters;
+    this.#drainWaiters = [];
+    for (const waiter of waiting) {
+      if (waiter.after <= this.#drains || (this.#dirty.size === 0 && !this.#draining)) waiter.resolve();
+      else this.#drainWaiters.push(waiter);
+    }
+    if (this.#dirty.size > 0) this.#schedule(this.#drainWaiters.length > 0);
+  }
+
+  *#drain(): Generator<void> {
+    const queue = [...this.#dirty].map((directory) => ({ directory, depth: depthOf(directory) })).sort((a, b) => a.depth - b.depth);
+    this.#dirty.clear();
+    for (const { directory } of queue) {
+      directory.dirty = false;
+      this.#visit(directory);
+      yield;
+      for (let next = this.#stack.pop(); next; next = this.#stack.pop()) {
+        this.#visit(next);
+        if (next.whole || next.hinted) yield* this.#read(next);
+      }
+    }
+    for (const directory of this.#detached) {
+      const path = directory.detachedFrom as string;
+      this.#detached.delete(directory);
+      yield* this.#remove(directory, path);
+    }
+  }
+
+  /** Makes sure that the directory still stands where the table has it, and that it is watched; then it is next to be read. */
+  #visit(directory: Directory): void {
+    if (directory.dropped || directory.detachedFrom !== null) return;
+    if (directory === this.#root && this.#rootGone) return;
+    const id = this.#idOf(directory);
+    if (id !== directory.id) {
+      if (directory !== this.#root) {
+        this.#askParent(directory);
+        return;
+      }
+      if (id === null) {
+        this.#loseRoot();
+        return;
+      }
+      this.#setId(directory, id);
+      directory.rearm = true;
+      directory.whole = true;
+      directory.deep = 2;
+    }
+    if (directory.rearm && this.#armed) this.#arm(directory);
+    directory.rearm = false;
+    if ((directory.whole || directory.hinted) && this.#stack.at(-1) !== directory && !directory.dirty) this.#stack.push(directory);
+  }
+
+  /** Rule 4. */
+  #askParent(directory: Directory): void {
+    directory.broken = true;
+    if (directory.parent) {
+      this.#mark(directory.parent, directory.name, unhinted);
+      this.#schedule(false);
+    } else if (directory === this.#root) {
+      this.#markDirty(directory);
+      this.#schedule(false);
+    }
+  }
+
+  *#read(directory: Directory): Generator<void> {
+    if (directory.dropped || directory.detachedFrom !== null || directory.broken) return;
+    if (!directory.whole) {
+      yield* this.#lookUp(directory);
+      if (!directory.whole) return;
+    }
+    this.#counts.rescans++;
+    const { deep } = directory;
+    // Hints that come while it is being read count again.
+    directory.whole = false;
+    directory.deep = 0;
+    const hinted = directory.hinted;
+    directory.hinted = null;
+    let names: string[];
+    try {
+      names = readdirSync(this.#absolute(this.#pathOf(directory)));
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'ENOENT' || code === 'ENOTDIR') {
+        directory.whole = true;
+        directory.deep = deep;
+        this.#askParent(directory);
+      } else {
+        // EACCES and the like: what was known stays known; the sweep tries again.
+        this.#counts.errors++;
+      }
+      return;
+    }
+    const listed = new Set(names);
+    let invalid = 0;
+    let count = 0;
+    for (const name of names) {
+      if (directory.dropped || directory.detachedFrom !== null) return;
+      const found = this.#check(directory, name, hinted?.get(name) ?? unhinted, deep);
+      if (!found && name.includes(replacementChar)) invalid++;
+      if (++count % namesPerCheck === 0) yield;
+    }
+    for (const name of [...directory.entries.keys()]) if (!listed.has(name)) this.#gone(directory, name);
+    this.#counts.invalidNames += invalid - directory.invalidNames;
+    directory.invalidNames = invalid;
+    if (!directory.watcher && this.#armed) this.#askParent(directory);
+  }
+
+  *#lookUp(directory: Directory): Generator<void> {
+    const hinted = directory.hinted ?? new Map<string, number>();
+    directory.hinted = null;
+    let count = 0;
+    for (const [name, hint] of hinted) {
+      if (directory.dropped || directory.detachedFrom !== null) return;
+      const known = directory.entries.has(name);
+      const found = this.#check(directory, name, hint, 0);
+      // Rule 3. An ignored name says nothing, unless it is the directory's own.
+      if (!found && !known && !name.includes(replacementChar)) {
+        if (name === directory.name || !this.#options.ignore(this.#pathOf(directory, name), false)) directory.whole = true;
+      }
+      if (++count % namesPerCheck === 0) yield;
+    }
+  }
+
+  /** The truth about one name becomes the table's. False: it does not exist, or can't be looked at. */
+  #check(directory: Directory, name: string, hint: number, deep: 0 | 1 | 2): boolean {
+    const path = this.#pathOf(directory, name);
+    const stats = this.#lstat(path);
+    if (!stats) {
+      this.#gone(directory, name);
+      return false;
+    }
+    if (this.#options.ignore(path, stats.isDirectory())) {
+      if (directory === this.#root) this.#options.onIgnored?.(name);
+      return true;
+    }
+    const old = directory.entries.get(name);
+    if (stats.isDirectory()) this.#checkDirectory(directory, name, path, stats, old, deep);
+    else this.#checkFile(directory, name, path, stats, old, hint);
+    return true;
+  }
+
+  #checkFile(directory: Directory, name: string, path: string, stats: Stats, old: Directory | string | undefined, hint: number): void {
+    const packed = packStats(stats);
+    if (old === packed) {
+      // Rule 9.
+      const recent = Math.abs(Date.now() - stats.mtimeMs) < coarseClockMs;
+      if (recent && hint & (hintedChange | hintedRename) && stats.isFile()) this.#emitEntry('suspect', path, packed, false);
+      return;
+    }
+    if (old instanceof Directory) {
+      this.#detach(old);
+      this.#settleDetached(old);
+    }
+    directory.entries.set(name, packed);
+    if (typeof old !== 'string') this.#files++;
+    // A write sets mtime and ctime alike; rename, chmod and utimes, which writers do last, move ctime only.
+    const replaced = typeof old !== 'string' || !packed.startsWith(old.slice(0, old.indexOf(':') + 1));
+    const settled = !stats.isFile() || (hint !== hintedChange && replaced && stats.ctimeMs > stats.mtimeMs);
+    this.#emitEntry(typeof old === 'string' ? 'changed' : 'added', path, packed, settled);
+  }
+
+  #checkDirectory(directory: Directory, name: string, path: string, stats: Stats, old: Directory | string | undefined, deep: 0 | 1 | 2): void {
+    const id = directoryId(stats);
+    if (old instanceof Directory) {
+      const same = old.id === id;
+      const other = same ? undefined : this.#byId.get(id);
+      if (other && this.#canMove(other, directory)) {
+        // Another directory was put here: what stood here is gone before it arrives.
+        this.#detach(old);
+        this.#settleDetached(old);
+        this.#move(other, directory, name);
+        return;
+      }
+      if (!same) this.#setId(old, id);
+      if (!same || old.broken || deep > 0 || (this.#armed && !old.watcher)) {
+        if (!same || old.broken || deep === 2 || !old.watcher) old.rearm = true;
+        old.broken = false;
+        old.whole = true;
+        old.deep = same ? deep : 2;
+        this.#stack.push(old);
+      }
+      return;
+    }
+    if (typeof old === 'string') {
+      directory.entries.delete(name);
+      this.#files--;
+      this.#emitEntry('removed', path, old, true);
+    }
+    const other = this.#byId.get(id);
+    if (other && this.#canMove(other, directory)) {
+      this.#move(other, directory, name);
+      return;
+    }
+    const added = new Directory(name, directory, '');
+    this.#setId(added, id);
+    directory.entries.set(name, added);
+    this.#directories++;
+    added.rearm = true;
+    added.whole = true;
+    this.#emit({ path, kind: 'directory', what: 'added', key: keyOfDirectory(added), settled: true });
+    this.#stack.push(added);
+  }
+
+  #gone(directory: Directory, name: string): void {
+    const old = directory.entries.get(name);
+    if (old === undefined) return;
+    if (old instanceof Directory) {
+      this.#detach(old);
+      return;
+    }
+    directory.entries.delete(name);
+    this.#files--;
+    this.#emitEntry('removed', this.#pathOf(directory, name), old, true);
+  }
+
+  // Directories that move or vanish
+
+  /** Its parent does not list it any more; until the drain ends it may turn up elsewhere. */
+  #detach(directory: Directory): void {
+    const path = this.#pathOf(directory);
+    directory.parent?.entries.delete(directory.name);
+    directory.parent = null;
+    directory.detachedFrom = path;
+    this.#detached.add(directory);
+  }
+
+  /** Whether `directory` has left its place, is nowhere else, and its old place is empty: only then is it a rename for those who follow. */
+  #canMove(directory: Directory, into: Directory): boolean {
+    for (let above: Directory | null = into; above; above = above.parent) if (above === directory) return false;
+    const path = this.#pathOf(directory);
+    if (directory.detachedFrom !== null || this.#isDetached(directory)) return this.#find(path)?.directory.entries.get(nameOf(path)) === undefined;
+    if (directory === this.#root || this.#idOf(directory) !== null) return false;
+    this.#detach(directory);
+    return true;
+  }
+
+  #isDetached(directory: Directory): boolean {
+    for (let above: Directory | null = directory; above; above = above.parent) if (above.detachedFrom !== null) return true;
+    return false;
+  }
+
+  #move(directory: Directory, into: Directory, name: string): void {
+    const from = this.#pathOf(directory);
+    directory.parent?.entries.delete(directory.name);
+    this.#detached.delete(directory);
+    directory.detachedFrom = null;
+    directory.parent = into;
+    directory.name = name;
+    directory.broken = false;
+    into.entries.set(name, directory);
+    this.#emit({ path: this.#pathOf(directory), kind: 'directory', what: 'added', key: keyOfDirectory(directory), settled: true, from });
+    // Between the rename and now anything may have happened inside.
+    directory.rearm = true;
+    directory.whole = true;
+    directory.deep = 2;
+    this.#stack.push(directory);
+  }
+
+  #settleDetached(directory: Directory): void {
+    this.#detached.delete(directory);
+    for (const _ of this.#remove(directory, directory.detachedFrom as string));
+  }
+
+  /** Tells what went with it, deepest first, but not what already stands in its place again. */
+  *#remove(directory: Directory, path: string): Generator<void> {
+    directory.dropped = true;
+    directory.watcher?.close();
+    directory.watcher = null;
+    this.#directories--;
+    this.#counts.invalidNames -= directory.invalidNames;
+    if (this.#byId.get(directory.id) === directory) this.#byId.delete(directory.id);
+    this.#dirty.delete(directory);
+    let count = 0;
+    for (const [name, entry] of directory.entries) {
+      const below = path === '' ? name : `${path}/${name}`;
+      if (entry instanceof Directory) {
+        yield* this.#remove(entry, below);
+      } else {
+        this.#files--;
+        if (this.packedAt(below) === undefined) this.#emitEntry('removed', below, entry, true);
+      }
+      if (++count % namesPerCheck === 0) yield;
+    }
+    directory.entries.clear();
+    if (this.packedAt(path) === undefined) {
+      this.#emit({ path, kind: 'directory', what: 'removed', key: keyOfDirectory(directory), settled: true });
+    }
+  }
+
+  #loseRoot(): void {
+    this.#rootGone = true;
+    this.#options.onRootGone?.(true);
+    // Nobody tells when it comes back: what is above the root is not ours to watch.
+    this.#rootTimer = setInterval(() => {
+      if (this.#idOf(this.#root) === null) return;
+      if (this.#rootTimer) clearInterval(this.#rootTimer);
+      this.#rootTimer = null;
+      this.#rootGone = false;
+      this.#options.onRootGone?.(false);
+      this.#markAll(2);
+      this.#schedule(true);
+    }, rootRetryMs);
+  }
+
+  // Watches and paths
+
+  #arm(directory: Directory): void {
+    const old = directory.watcher;
+    directory.watcher = null;
+    try {
+      const watcher = watch(this.#absolute(this.#pathOf(directory)), (event, name) => this.#hint(directory, event, name));
+      watcher.on('error', () => {
+        this.#counts.errors++;
+        this.#hint(directory, 'rename', null);
+      });
+      directory.watcher = watcher;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'ENOSPC' || code === 'EMFILE' || code === 'ENFILE') {
+        this.disarm();
+        this.#options.onExhausted?.(code);
+      } else if (code === 'EACCES' || code === 'EPERM') {
+        // It can't be read either: the sweep sees when that changes.
+        this.#counts.errors++;
+        directory.watcher = old;
+        return;
+      }
+    }
+    old?.close();
+  }
+
+  #closeWatches(): void {
+    const stack: Directory[] = [this.#root, ...this.#detached];
+    for (let directory = stack.pop(); directory; directory = stack.pop()) {
+      directory.watcher?.close();
+      directory.watcher = null;
+      for (const entry of directory.entries.values()) if (entry instanceof Directory) stack.push(entry);
+    }
+  }
+
+  #setId(directory: Directory, id: string): void {
+    if (this.#byId.get(directory.id) === directory) this.#byId.delete(directory.id);
+    directory.id = id;
+    this.#byId.set(id, directory);
+  }
+
+  #idOf(directory: Directory): string | null {
+    const stats = this.#lstat(this.#pathOf(directory), directory === this.#root);
+    return stats?.isDirectory() ? directoryId(stats) : null;
+  }
+
+  #lstat(path: string, _follow = false): Stats | null {
+    try {
+      return lstatSync(this.#absolute(path), { throwIfNoEntry: false }) ?? null;
+    } catch {
+      // EACCES, ENAMETOOLONG, ELOOP above it: it can't be looked at, so for us it is not there; the count shows it.
+      this.#counts.errors++;
+      return null;
+    }
+  }
+
+  #absolute(path: string): string {
+    return path === '' ? this.#options.root : `${this.#options.root}/${path}`;
+  }
+
+  #pathOf(directory: Directory, name?: string): string {
+    let path = name ?? '';
+    for (let at: Directory | null = directory; at; at = at.parent) {
+      const part = at.detachedFrom ?? at.name;
+      if (part !== '') path = path === '' ? part : `${part}/${path}`;
+    }
+    return path;
+  }
+
+  #directoryAt(path: string): Directory | null {
+    let directory: Directory = this.#root;
+    if (path === '') return directory;
+    for (const name of path.split('/')) {
+      const entry = directory.entries.get(name);
+      if (!(entry instanceof Directory)) return null;
+      directory = entry;
+    }
+    return directory;
+  }
+
+  #find(path: string): { directory: Directory; name: string } | null {
+    const slash = path.lastIndexOf('/');
+    const directory = this.#directoryAt(slash < 0 ? '' : path.slice(0, slash));
+    return directory && { directory, name: path.slice(slash + 1) };
+  }
+
+  #emitEntry(what: Fact['what'], path: string, packed: string, settled: boolean): void {
+    if (this.#silent) return;
+    this.#emit({ path, what, ...unpackStats(packed), settled });
+  }
+
+  #emit(fact: Fact): void {
+    if (!this.#silent) this.#options.onFact(fact);
+  }
+}
+
+function keyOfDirectory(directory: Directory): StatKey {
+  return { size: 0, mtimeMs: 0, ino: Number(directory.id.slice(0, directory.id.indexOf(':'))) };
+}
+
+function depthOf(directory: Directory): number {
+  let depth = 0;
+  for (let at = directory.parent; at; at = at.parent) depth++;
+  return depth;
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | null)?.code;
+}
+
+function maxQueuedEvents(): number {
+  try {
+    return Number(readFileSync('/proc/sys/fs/inotify/max_queued_events', 'utf8')) || 16_384;
+  } catch {
+    // Not Linux: no such queue.
+    return 16_384;
+  }
+}

@@ -1,0 +1,28 @@
+// What the watch does not look at. Globs are matched against the workspace-relative path; a directory that matches is not entered.
+
+import picomatch from 'picomatch';
+
+/** Paths are workspace-relative with '/'. */
+export type Ignore = (path: string, isDirectory: boolean) => boolean;
+
+export const defaultIgnore: readonly string[] = ['**/.git', '**/node_modules', '**/__pycache__', '**/.venv'];
+
+// The workspace's own atomic writer makes them; they are renamed or removed within milliseconds.
+const ownTemporary = /^\.outrigger-[^/]*\.tmp$/;
+
+/** Whatever the globs say, git's folder is never content (git state is announced apart), and our own temporary files are not either. */
+export function compileIgnore(globs: readonly string[]): Ignore {
+  // '**/name' is what nearly all ignore rules look like: a set answers it without a regular expression.
+  const names = new Set(['.git']);
+  const rest: string[] = [];
+  for (const glob of globs) {
+    const name = /^\*\*\/([^/*?[\]{}()!+@\\]+)$/.exec(glob)?.[1];
+    if (name) names.add(name);
+    else rest.push(glob);
+  }
+  const matches = rest.length > 0 ? picomatch(rest, { dot: true }) : null;
+  return (path) => {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    return names.has(name) || ownTemporary.test(name) || (matches?.(path) ?? false);
+  };
+}

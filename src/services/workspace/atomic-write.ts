@@ -1,0 +1,111 @@
+import { createHash, randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { fsync, fdatasync, write as fsWrite } from 'node:fs';
+import { promisify } from 'node:util';
+import { hashBytes, SMALL_BYTES } from './content.ts';
+import { errnoOf } from './file-errors.ts';
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, O_RDONLY, O_DIRECTORY } = fs.constants;
+const syncFile = promisify(fsync);
+const syncData = promisify(fdatasync);
+
+export type Durability = 'none' | 'file' | 'full';
+export type Content = Uint8Array | AsyncIterable<Uint8Array>;
+
+/** Names of files that are being written; the watch and listings pass over them. */
+export const TEMPORARY_NAME = /^\.outrigger-[0-9a-f]{12}\.tmp$/;
+
+export function temporaryName(): string {
+  return `.outrigger-${randomBytes(6).toString('hex')}.tmp`;
+}
+
+/** A file written beside its target and not yet in its place. */
+export interface Prepared {
+  readonly at: string;
+  readonly hash: string;
+  readonly size: number;
+  /** Facts of the written file; rename keeps them. */
+  readonly stat: fs.Stats;
+  /** Removes the file when it was not moved into place. */
+  discard(): void;
+}
+
+/**
+ * Writes content to a new file `at`, with `mode`, synced as `durability` says. On any error, abort included, it is gone
+ * again.
+ */
+export async function prepareFile(at: string, content: Content, mode: number, durability: Durability, signal?: AbortSignal): Promise<Prepared> {
+  const descriptor = fs.openSync(at, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode);
+  try {
+    const { hash, size } = await writeContent(descriptor, content, signal);
+    // The umask took bits that the file before had.
+    if ((fs.fstatSync(descriptor).mode & 0o777) !== mode) fs.fchmodSync(descriptor, mode);
+    if (durability !== 'none') await syncData(descriptor);
+    signal?.throwIfAborted();
+    const stat = fs.fstatSync(descriptor);
+    return { at, hash, size, stat, discard: () => fs.rmSync(at, { force: true }) };
+  } catch (error) {
+    fs.rmSync(at, { force: true });
+    throw error;
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** Writes all of `content` from the descriptor's position on. */
+export async function writeContent(descriptor: number, content: Content, signal?: AbortSignal): Promise<{ hash: string; size: number }> {
+  if (content instanceof Uint8Array) {
+    if (content.length <= SMALL_BYTES) {
+      for (let done = 0; done < content.length; ) done += fs.writeSync(descriptor, content, done);
+    } else await writeAll(descriptor, content, signal);
+    return { hash: hashBytes(content), size: content.length };
+  }
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const chunk of content) {
+    signal?.throwIfAborted();
+    hash.update(chunk);
+    size += chunk.length;
+    await writeAll(descriptor, chunk, signal);
+  }
+  return { hash: hash.digest('hex'), size };
+}
+
+async function writeAll(descriptor: number, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    signal?.throwIfAborted();
+    const length = Math.min(bytes.length - done, 1024 * 1024);
+    done += await new Promise<number>((resolve, reject) => fsWrite(descriptor, bytes, done, length, null, (error, count) => (error === null ? resolve(count) : reject(error))));
+  }
+}
+
+/** Gives the new file the owner of the old one where that is permitted, else its group; says in words what could not be kept. */
+export function keepOwner(at: string, from: fs.Stats, made: fs.Stats): string | undefined {
+  if (from.uid === made.uid && from.gid === made.gid) return undefined;
+  try {
+    fs.lchownSync(at, from.uid, from.gid);
+    return undefined;
+  } catch (error) {
+    if (errnoOf(error) !== 'EPERM') throw error;
+  }
+  if (from.gid !== made.gid) {
+    try {
+      fs.lchownSync(at, made.uid, from.gid);
+      return from.uid === made.uid ? undefined : `The owner is now user ${made.uid}; it was ${from.uid}. The group is kept.`;
+    } catch (error) {
+      if (errnoOf(error) !== 'EPERM') throw error;
+      return `The owner is now user ${made.uid}, group ${made.gid}; it was ${from.uid}, ${from.gid}.`;
+    }
+  }
+  return `The owner is now user ${made.uid}; it was ${from.uid}.`;
+}
+
+/** Makes a rename or removal in this folder outlive a power cut. An O_PATH descriptor can't be synced, so the folder is opened anew. */
+export async function syncFolder(folder: string): Promise<void> {
+  const descriptor = fs.openSync(folder, O_RDONLY | O_DIRECTORY);
+  try {
+    await syncFile(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}

@@ -1,0 +1,205 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { OutriggerError } from '../../contract/errors.ts';
+import { fileError } from './file-errors.ts';
+
+// fs.constants has no O_PATH; the number is the same on x64 and arm64 (asm-generic/fcntl.h). Tried once at start.
+const O_PATH = 0o10000000;
+const MAX_LINKS = 40;
+const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
+
+/**
+ * A name in a folder that was opened and found to lie inside the root. `at` goes through the open descriptor, so a folder
+ * that is swapped for a link afterwards can't lead outside. Close it after use.
+ */
+export interface Place {
+  /** Path for one more system call on the thing itself. */
+  readonly at: string;
+  /** Path of the folder that holds it, through its descriptor. */
+  readonly folder: string;
+  readonly name: string;
+  /** Where it really is, relative to the root (links on the way resolved). */
+  readonly path: string;
+  /** Path of a sibling. */
+  sibling(name: string): string;
+  /** Throws PATH_ESCAPES when the opened folder was meanwhile moved out of the root. */
+  recheck(): void;
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+/** Keeps every path inside one folder, by descriptor where /proc is there, else by real path. */
+export class Containment {
+  readonly root: string;
+  readonly byDescriptor: boolean;
+
+  /** `root` is absolute and exists. Throws WORKSPACE_GONE or NOT_A_DIRECTORY. */
+  constructor(root: string) {
+    try {
+      this.root = fs.realpathSync(root);
+    } catch (error) {
+      throw new OutriggerError('WORKSPACE_GONE', `The folder ${root} is not there.`, { cause: error });
+    }
+    if (!fs.statSync(this.root).isDirectory()) throw new OutriggerError('NOT_A_DIRECTORY', `${root} is not a folder.`);
+    this.byDescriptor = process.platform === 'linux' && descriptorsHavePaths(this.root);
+  }
+
+  /**
+   * The place of a wire path (normalised, never ''). With `follow`, a link at its end is followed to its target, which need
+   * not exist. Throws FILE_NOT_FOUND when a folder on the way is missing, PATH_ESCAPES, NOT_A_DIRECTORY, WORKSPACE_GONE.
+   */
+  place(wirePath: string, follow: boolean): Place {
+    const cut = wirePath.lastIndexOf('/');
+    const folder = cut < 0 ? this.root : `${this.root}/${wirePath.slice(0, cut)}`;
+    let place = this.#openFolder(folder, wirePath.slice(cut + 1), wirePath);
+    for (let links = 0; follow; links++) {
+      let target: string;
+      try {
+        target = fs.readlinkSync(place.at);
+      } catch {
+        // EINVAL: not a link; ENOENT: nothing there yet. Both end the chain.
+        return place;
+      }
+      place.close();
+      if (links >= MAX_LINKS) throw new OutriggerError('PATH_ESCAPES', `${wirePath} is a chain of links without an end.`);
+      const targetFolder = path.posix.dirname(target);
+      const name = path.posix.basename(target);
+      if (name === '..' || name === '.' || name === '') return this.#folderItself(wirePath);
+      // The kernel resolves the rest, relative to the folder of the link.
+      const start = path.isAbsolute(target) ? targetFolder : `${this.root}/${place.path.slice(0, -place.name.length)}${targetFolder}`;
+      place = this.#openFolder(start, name, wirePath);
+    }
+    return place;
+  }
+
+  /** The root, or a folder inside, as a place of its own: `at` is the folder. */
+  directory(wirePath: string): Place {
+    return wirePath === '' ? this.#openFolder(this.root, '.', '') : this.#folderItself(wirePath);
+  }
+
+  /** Where an open descriptor is, relative to the root; throws PATH_ESCAPES when it is outside. Undefined without /proc. */
+  pathOfDescriptor(descriptor: number, wirePath: string): string | undefined {
+    return this.byDescriptor ? this.#inside(fs.readlinkSync(`/proc/self/fd/${descriptor}`), wirePath) : undefined;
+  }
+
+  exists(): boolean {
+    return fs.statSync(this.root, { throwIfNoEntry: false })?.isDirectory() === true;
+  }
+
+  #folderItself(wirePath: string): Place {
+    return this.#openFolder(`${this.root}/${wirePath}`, '.', wirePath);
+  }
+
+  #openFolder(folder: string, name: string, wirePath: string): Place {
+    if (!this.byDescriptor) return this.#realFolder(folder, name, wirePath);
+    let descriptor: number;
+    try {
+      descriptor = fs.openSync(folder, O_PATH | O_DIRECTORY);
+    } catch (error) {
+      throw this.#missing(error, wirePath);
+    }
+    try {
+      const inside = this.#inside(fs.readlinkSync(`/proc/self/fd/${descriptor}`), wirePath);
+      return new OpenPlace(`/proc/self/fd/${descriptor}`, name, joinReal(inside, name), () => fs.closeSync(descriptor), () =>
+        void this.#inside(fs.readlinkSync(`/proc/self/fd/${descriptor}`), wirePath),
+      );
+    } catch (error) {
+      fs.closeSync(descriptor);
+      throw error;
+    }
+  }
+
+  #realFolder(folder: string, name: string, wirePath: string): Place {
+    let real: string;
+    try {
+      real = fs.realpathSync(folder);
+      if (!fs.statSync(real).isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' });
+    } catch (error) {
+      throw this.#missing(error, wirePath);
+    }
+    const inside = this.#inside(real, wirePath);
+    return new OpenPlace(real, name, joinReal(inside, name), () => {}, () => void this.#inside(fs.realpathSync(real), wirePath));
+  }
+
+  #inside(real: string, wirePath: string): string {
+    if (real === this.root) return '';
+    if (real.startsWith(this.root === '/' ? '/' : `${this.root}${path.sep}`)) return real.slice(this.root.length + 1).split(path.sep).join('/');
+    if (real.endsWith(' (deleted)') || !this.exists()) throw this.gone();
+    throw new OutriggerError('PATH_ESCAPES', `${wirePath} leads out of the workspace.`);
+  }
+
+  #missing(error: unknown, wirePath: string): OutriggerError {
+    if (!this.exists()) return this.gone();
+    return fileError(error, wirePath);
+  }
+
+  gone(): OutriggerError {
+    return new OutriggerError('WORKSPACE_GONE', `The folder ${path.basename(this.root)} is not there any more.`);
+  }
+}
+
+class OpenPlace implements Place {
+  readonly folder: string;
+  readonly name: string;
+  readonly path: string;
+  readonly at: string;
+  readonly recheck: () => void;
+  #close: (() => void) | undefined;
+
+  constructor(folder: string, name: string, real: string, close: () => void, recheck: () => void) {
+    this.folder = folder;
+    this.name = name;
+    this.path = real;
+    this.at = `${folder}/${name}`;
+    this.recheck = recheck;
+    this.#close = close;
+  }
+
+  sibling(name: string): string {
+    return `${this.folder}/${name}`;
+  }
+
+  close(): void {
+    this.#close?.();
+    this.#close = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function joinReal(folder: string, name: string): string {
+  if (name === '.') return folder;
+  return folder === '' ? name : `${folder}/${name}`;
+}
+
+function descriptorsHavePaths(root: string): boolean {
+  let descriptor: number | undefined;
+  try {
+    descriptor = fs.openSync(root, O_PATH | O_DIRECTORY);
+    return fs.readlinkSync(`/proc/self/fd/${descriptor}`) === root && fs.readdirSync(`/proc/self/fd/${descriptor}/.`) !== undefined;
+  } catch {
+    // No /proc, or one that hides descriptors: real paths are checked instead, and doctor says so.
+    return false;
+  } finally {
+    if (descriptor !== undefined) fs.closeSync(descriptor);
+  }
+}
+
+/**
+ * Opens a regular file for reading without following a link at its end and without blocking on a FIFO. The caller closes
+ * the descriptor. Throws NOT_A_FILE, FILE_NOT_FOUND, FILE_PERMISSION.
+ */
+export function openRegularFile(place: Place, wirePath: string): { descriptor: number; stat: fs.Stats } {
+  let descriptor: number;
+  try {
+    descriptor = fs.openSync(place.at, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    throw fileError(error, wirePath);
+  }
+  const stat = fs.fstatSync(descriptor);
+  if (stat.isFile()) return { descriptor, stat };
+  fs.closeSync(descriptor);
+  throw new OutriggerError('NOT_A_FILE', `${wirePath} is ${stat.isDirectory() ? 'a folder' : 'not a regular file'}.`);
+}

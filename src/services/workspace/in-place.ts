@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Containment } from './containment.ts';
+import { openRegularFile } from './containment.ts';
+import { hashBytes, readWhole } from './content.ts';
+
+const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants;
+
+/**
+ * Writes a file that can't be replaced by rename (several links, a mount point) in place, after both contents were kept in
+ * `folder`, so that a write cut short is finished at the next start. Synchronous: no other write of ours comes between.
+ */
+export function writeInPlace(at: string, wirePath: string, before: Uint8Array, after: Uint8Array, folder: string): void {
+  fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const entry = path.join(folder, randomBytes(6).toString('hex'));
+  writeSynced(`${entry}.before`, before);
+  writeSynced(`${entry}.after`, after);
+  writeSynced(`${entry}.json`, Buffer.from(JSON.stringify({ path: wirePath })));
+  const descriptor = fs.openSync(at, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    overwrite(descriptor, after);
+  } catch (error) {
+    // Disk full in the middle: what was there comes back; its blocks are there still.
+    overwrite(descriptor, before);
+    throw error;
+  } finally {
+    fs.closeSync(descriptor);
+    forget(entry);
+  }
+}
+
+/** Finishes writes that a crash cut short; a file that somebody else wrote since is left alone. Gives the paths it mended. */
+export function finishInPlace(containment: Containment, folder: string): string[] {
+  const mended: string[] = [];
+  for (const name of fs.existsSync(folder) ? fs.readdirSync(folder) : []) {
+    if (!name.endsWith('.json')) continue;
+    const entry = path.join(folder, name.slice(0, -5));
+    try {
+      const { path: wirePath } = JSON.parse(fs.readFileSync(`${entry}.json`, 'utf8')) as { path: string };
+      const before = fs.readFileSync(`${entry}.before`);
+      const after = fs.readFileSync(`${entry}.after`);
+      using place = containment.place(wirePath, false);
+      const { descriptor, stat } = openRegularFile(place, wirePath);
+      const current = readWhole(descriptor, stat.size);
+      fs.closeSync(descriptor);
+      if (isHalfWritten(current, before, after)) {
+        const writable = fs.openSync(place.at, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+        try {
+          overwrite(writable, after);
+        } finally {
+          fs.closeSync(writable);
+        }
+        mended.push(wirePath);
+      }
+    } catch {
+      // The file or the entry is gone or unreadable: there is nothing to finish.
+    }
+    forget(entry);
+  }
+  if (fs.existsSync(folder)) for (const name of fs.readdirSync(folder)) fs.rmSync(path.join(folder, name), { force: true });
+  return mended;
+}
+
+/** True when `current` begins like `after`, goes on like `before`, and is neither. */
+export function isHalfWritten(current: Uint8Array, before: Uint8Array, after: Uint8Array): boolean {
+  const hash = hashBytes(current);
+  if (hash === hashBytes(before) || hash === hashBytes(after)) return false;
+  let same = 0;
+  while (same < current.length && same < after.length && current[same] === after[same]) same++;
+  const rest = current.subarray(same);
+  return current.length === Math.max(before.length, same) && Buffer.compare(rest, before.subarray(same, same + rest.length)) === 0;
+}
+
+function overwrite(descriptor: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += fs.writeSync(descriptor, bytes, done, bytes.length - done, done);
+  fs.ftruncateSync(descriptor, bytes.length);
+  fs.fdatasyncSync(descriptor);
+}
+
+function writeSynced(file: string, bytes: Uint8Array): void {
+  const descriptor = fs.openSync(file, 'wx', 0o600);
+  try {
+    for (let done = 0; done < bytes.length; ) done += fs.writeSync(descriptor, bytes, done);
+    fs.fdatasyncSync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+function forget(entry: string): void {
+  // The .json goes first: without it the rest is rubbish that the next start sweeps.
+  for (const suffix of ['.json', '.before', '.after']) fs.rmSync(entry + suffix, { force: true });
+}

@@ -1,0 +1,319 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Cause, Change, EntryKind } from '../../contract/events.ts';
+import { RingBuffer } from '../../core/ring-buffer.ts';
+import type { State } from '../state/state.ts';
+
+const RECENT = 2048;
+const PRUNE_EVERY = 1000;
+
+/** What stands in `known` for a path that was removed, and for a folder. */
+export const REMOVED = '-';
+export const FOLDER = '/';
+/** For a file whose content could not be hashed, and for links. */
+export const UNHASHED = '?';
+
+/** A change before it has its number. */
+export interface ChangeDraft {
+  path: string;
+  kind: EntryKind;
+  what: Change['what'];
+  from?: string;
+  before: string | null;
+  after: string | null;
+  size?: number;
+  cause: Cause;
+  note?: string;
+}
+
+export interface SinceAnswer {
+  changes: Change[];
+  cursor: string;
+  more: boolean;
+  resync?: string;
+}
+
+interface ChangeRow {
+  revision: number;
+  path: string;
+  kind: EntryKind;
+  what: Change['what'];
+  origin: string | null;
+  before: string | null;
+  after: string | null;
+  size: number | null;
+  cause: string;
+  at: number;
+  note: string | null;
+}
+
+/**
+ * The one counter over all changes of the folder, and what content each path was last known to have. A change is stored
+ * before anybody hears of it, so a cursor that was given out holds after kill -9. What can't be stored (state disk full)
+ * is still announced, under a new epoch, so that old cursors answer resync instead of lying.
+ */
+export class Journal {
+  #epoch: string;
+  #revision: number;
+  #oldest: number;
+  #sincePrune = 0;
+  #unstored = false;
+  readonly #recent = new RingBuffer<Change>(RECENT);
+  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
+  readonly #known = new Map<string, string>();
+  readonly #state: State;
+  readonly #keep: number;
+  readonly #now: () => number;
+  readonly #onProblem: (problem: string | undefined) => void;
+
+  constructor(dependencies: { state: State; now: () => number; onProblem: (problem: string | undefined) => void }, options: { keep: number }) {
+    this.#state = dependencies.state;
+    this.#now = dependencies.now;
+    this.#onProblem = dependencies.onProblem;
+    this.#keep = options.keep;
+    const boot = bootId();
+    const clean = this.#state.get('stopped') === 'clean';
+    const sameBoot = this.#state.get('boot') === boot;
+    // After a power cut the last commits may be gone, and their numbers would be given twice.
+    const epoch = clean || sameBoot ? this.#state.get('epoch') : undefined;
+    this.#epoch = epoch ?? newEpoch();
+    const { last, first } = this.#state.statement('SELECT max(revision) AS last, min(revision) AS first FROM changes').get() as { last: number | null; first: number | null };
+    this.#revision = last ?? Number(this.#state.get('revision') ?? 0);
+    this.#oldest = first ?? this.#revision + 1;
+    this.#state.transaction(() => {
+      this.#state.set('epoch', this.#epoch);
+      this.#state.set('boot', boot);
+      this.#state.set('stopped', 'no');
+    });
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get cursor(): string {
+    return `${this.#epoch}-${this.#revision}`;
+  }
+
+  cursorOf(revision: number): string {
+    return `${this.#epoch}-${revision}`;
+  }
+
+  /** Content last known at a path: a hash, FOLDER, REMOVED, or undefined when nothing is known. */
+  known(path: string): string | undefined {
+    const cached = this.#known.get(path);
+    if (cached !== undefined) return cached;
+    const row = this.#state.statement('SELECT hash FROM known WHERE path = ?').get(path) as { hash: string } | undefined;
+    return row?.hash;
+  }
+
+  /** Remembers content that was seen without a change to announce (a first read, a silent echo). */
+  learn(path: string, hash: string): void {
+    if (this.known(path) === hash) return;
+    this.#rememberKnown(path, hash);
+    this.#store(() => this.#upsertKnown(path, hash));
+  }
+
+  /** Numbers, stores and announces changes, in order, as one step. */
+  record(drafts: readonly ChangeDraft[]): Change[] {
+    if (drafts.length === 0) return [];
+    const at = this.#now();
+    const numbered = drafts.map((draft, index): Change => {
+      const revision = this.#revision + index + 1;
+      const change: Change = { type: 'change', revision, cursor: '', path: draft.path, kind: draft.kind, what: draft.what, before: draft.before, after: draft.after, cause: draft.cause, at };
+      if (draft.from !== undefined) change.from = draft.from;
+      if (draft.size !== undefined) change.size = draft.size;
+      if (draft.note !== undefined) change.note = draft.note;
+      return change;
+    });
+    const stored = this.#store(() => {
+      for (const change of numbered) this.#insert(change);
+    });
+    if (!stored) this.#startEpoch(numbered);
+    for (const change of numbered) {
+      change.cursor = this.cursorOf(change.revision);
+      this.#recent.push(change);
+    }
+    this.#revision += numbered.length;
+    this.#prune(numbered.length);
+    for (const listener of this.#listeners) listener(numbered);
+    return numbered;
+  }
+
+  /** Called in the same turn as the change; must not throw. Returns the way to stop. */
+  onChanges(listener: (changes: readonly Change[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** At most `limit` changes after `cursor`; without one, the newest. Throws BAD_CURSOR for what is no cursor. */
+  since(cursor: string | undefined, limit: number): SinceAnswer {
+    if (cursor === undefined) {
+      const changes = this.#read(Math.max(this.#oldest - 1, this.#revision - limit), limit);
+      return { changes, cursor: this.cursor, more: false };
+    }
+    const { epoch, revision } = parseCursor(cursor);
+    const why = this.#unknown(epoch, revision);
+    if (why !== undefined) return { changes: [], cursor: this.cursor, more: false, resync: why };
+    const changes = this.#read(revision, limit);
+    const last = changes.at(-1)?.revision ?? revision;
+    return { changes, cursor: this.cursorOf(last), more: last < this.#revision };
+  }
+
+  /** After this, the same numbers go on at the next start. */
+  close(): void {
+    this.#store(() => {
+      this.#state.set('revision', String(this.#revision));
+      this.#state.set('stopped', 'clean');
+    });
+    this.#listeners.clear();
+  }
+
+  #unknown(epoch: string, revision: number): string | undefined {
+    if (epoch !== this.#epoch) return 'The cursor is of another time: the state was lost or replaced since.';
+    if (revision > this.#revision) return 'The cursor is ahead of the workspace: the state was replaced by an older one.';
+    if (revision < this.#oldest - 1) return `Only the last ${this.#keep} changes are kept; the cursor is older.`;
+    return undefined;
+  }
+
+  /** Changes with revision > after. */
+  #read(after: number, limit: number): Change[] {
+    const firstRecent = this.#recent.at(0)?.revision ?? Number.POSITIVE_INFINITY;
+    if (after + 1 >= firstRecent) {
+      const found: Change[] = [];
+      for (let i = after + 1 - firstRecent; found.length < limit; i++) {
+        const change = this.#recent.at(i);
+        if (change === undefined) break;
+        found.push(change);
+      }
+      return found;
+    }
+    const rows = this.#state.statement('SELECT * FROM changes WHERE revision > ? ORDER BY revision LIMIT ?').all(after, limit) as unknown as ChangeRow[];
+    return rows.map((row) => this.#fromRow(row));
+  }
+
+  #fromRow(row: ChangeRow): Change {
+    const change: Change = {
+      type: 'change',
+      revision: row.revision,
+      cursor: this.cursorOf(row.revision),
+      path: row.path,
+      kind: row.kind,
+      what: row.what,
+      before: row.before,
+      after: row.after,
+      cause: JSON.parse(row.cause) as Cause,
+      at: row.at,
+    };
+    if (row.origin !== null) change.from = row.origin;
+    if (row.size !== null) change.size = row.size;
+    if (row.note !== null) change.note = row.note;
+    return change;
+  }
+
+  #insert(change: Change): void {
+    this.#state
+      .statement('INSERT INTO changes(revision, path, kind, what, origin, before, after, size, cause, at, note) VALUES(?,?,?,?,?,?,?,?,?,?,?)')
+      .run(change.revision, change.path, change.kind, change.what, change.from ?? null, change.before, change.after, change.size ?? null, JSON.stringify(change.cause), change.at, change.note ?? null);
+    if (change.from !== undefined) this.#moveKnown(change.from, change.path, change.kind);
+    const hash = contentOf(change);
+    this.#upsertKnown(change.path, hash, change.revision);
+    this.#rememberKnown(change.path, hash);
+  }
+
+  #moveKnown(from: string, to: string, kind: EntryKind): void {
+    this.#upsertKnown(from, REMOVED);
+    this.#rememberKnown(from, REMOVED);
+    if (kind !== 'directory') return;
+    // '0' is the character after '/': the range holds exactly the paths below the folder.
+    const rows = this.#state.statement('SELECT path, hash FROM known WHERE path > ? AND path < ?').all(`${from}/`, `${from}0`) as { path: string; hash: string }[];
+    for (const row of rows) {
+      if (row.hash !== REMOVED) this.#upsertKnown(to + row.path.slice(from.length), row.hash);
+      this.#upsertKnown(row.path, REMOVED);
+    }
+    this.#known.clear();
+  }
+
+  #upsertKnown(path: string, hash: string, revision = this.#revision): void {
+    this.#state
+      .statement('INSERT INTO known(path, hash, revision) VALUES(?,?,?) ON CONFLICT(path) DO UPDATE SET hash = excluded.hash, revision = excluded.revision')
+      .run(path, hash, revision);
+  }
+
+  #rememberKnown(path: string, hash: string): void {
+    if (this.#known.size > 10_000) this.#known.clear();
+    this.#known.set(path, hash);
+  }
+
+  #prune(added: number): void {
+    this.#sincePrune += added;
+    if (this.#sincePrune < PRUNE_EVERY) return;
+    this.#sincePrune = 0;
+    const oldest = this.#revision - this.#keep + 1;
+    if (oldest <= this.#oldest) return;
+    this.#store(() => {
+      this.#state.statement('DELETE FROM changes WHERE revision < ?').run(oldest);
+      // A path that is gone for longer than the journal reaches back can't be echoed any more.
+      this.#state.statement('DELETE FROM known WHERE hash = ? AND revision < ?').run(REMOVED, oldest);
+      this.#state.set('revision', String(this.#revision));
+    });
+    this.#oldest = oldest;
+  }
+
+  /** False when the state could not be written; says so once, and once when it works again. */
+  #store(work: () => void): boolean {
+    try {
+      this.#state.transaction(() => {
+        // What came before the gap can't be told as one history with what comes after.
+        if (this.#unstored) {
+          this.#state.set('epoch', this.#epoch);
+          this.#state.statement('DELETE FROM changes WHERE revision < ?').run(this.#oldest);
+        }
+        work();
+      });
+      if (this.#unstored) this.#onProblem(undefined);
+      this.#unstored = false;
+      return true;
+    } catch (error) {
+      if (!this.#unstored) this.#onProblem(`The state folder can't be written: ${(error as Error).message}`);
+      this.#unstored = true;
+      return false;
+    }
+  }
+
+  /** For changes that could not be stored: they are known to this process only. */
+  #startEpoch(changes: readonly Change[]): void {
+    this.#epoch = newEpoch();
+    this.#recent.clear();
+    this.#oldest = this.#revision + 1;
+    for (const change of changes) {
+      if (change.from !== undefined) this.#rememberKnown(change.from, REMOVED);
+      this.#rememberKnown(change.path, contentOf(change));
+    }
+  }
+}
+
+function contentOf(change: Change): string {
+  if (change.what === 'removed') return REMOVED;
+  return change.kind === 'directory' ? FOLDER : (change.after ?? UNHASHED);
+}
+
+export function parseCursor(cursor: string): { epoch: string; revision: number } {
+  const match = /^([0-9a-f]{8})-(\d{1,15})$/.exec(cursor);
+  if (match === null) throw new OutriggerError('BAD_CURSOR', `${JSON.stringify(cursor.slice(0, 60))} is no cursor.`);
+  return { epoch: match[1] as string, revision: Number(match[2]) };
+}
+
+function newEpoch(): string {
+  return randomBytes(4).toString('hex');
+}
+
+/** Changes with each boot of the machine; where the system has none, each start counts as one. */
+function bootId(): string {
+  try {
+    return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return randomBytes(8).toString('hex');
+  }
+}

@@ -1,0 +1,364 @@
+import fs from 'node:fs';
+import type { changes } from '../../contract/changes.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Cause, FeedItem } from '../../contract/events.ts';
+import type { files } from '../../contract/files.ts';
+import type { Call, Implementations, Input, Output } from '../../contract/operation.ts';
+import { planReplacements } from '../../core/file-edits.ts';
+import { parseByteRange } from './byte-range.ts';
+import { checkConditions, decodeText, etagOf, FileBytes, hashBytes } from './content.ts';
+import { fileError } from './file-errors.ts';
+import type { LiveWritten } from './live-text.ts';
+import { type LineRange, readLines } from './lines.ts';
+import { mimeTypeOf } from './mime-types.ts';
+import type { Workspace, Written } from './workspace.ts';
+
+const FEED_PAGE = 500;
+
+type Files = typeof files;
+type WriteOutput = Output<Files['files.write']>;
+
+export interface FileOperationOptions {
+  /** Longest text in one answer, bytes. */
+  maxTextBytes: number;
+  /** Longest upload, bytes. */
+  maxUploadBytes: number;
+}
+
+/** Who makes a change by a call. */
+export function causeOf(call: Pick<Call, 'caller' | 'requestId'>): Cause {
+  return { kind: 'connection', who: [{ name: call.caller.name, kind: call.caller.kind }], id: call.requestId };
+}
+
+export function fileOperations(workspace: Workspace, options: FileOperationOptions): Implementations<Files> {
+  const answer = (written: Written): WriteOutput => ({
+    path: written.path,
+    etag: etagOf(written.content),
+    size: written.size,
+    revision: written.revision,
+    cursor: workspace.journal.cursorOf(written.revision),
+    changed: written.changed,
+    created: written.created,
+  });
+  const liveAnswer = (path: string, written: LiveWritten): WriteOutput => ({
+    path,
+    etag: written.etag,
+    size: written.size,
+    revision: written.revision,
+    cursor: workspace.journal.cursorOf(written.revision),
+    changed: written.changed,
+    created: false,
+    document: true,
+  });
+  const step = (path: string): { path: string; revision: number; cursor: string } => ({ path, revision: workspace.journal.revision, cursor: workspace.journal.cursor });
+
+  /** Text on disk as it stands there, decoded. */
+  const readText = async (path: string, signal: AbortSignal): Promise<{ raw: string; content: string; size: number }> => {
+    const { bytes, content } = await workspace.read(path, options.maxTextBytes, signal);
+    const raw = decodeText(bytes);
+    if (raw === undefined) throw new OutriggerError('NOT_TEXT', `${path} is not UTF-8 text.`);
+    return { raw, content, size: bytes.length };
+  };
+
+  return {
+    'files.list': async (input, call) => {
+      const { cursor } = workspace.journal;
+      const enter = (path: string): boolean => input.includeIgnored === 'enter' || !workspace.options.ignored(path);
+      let count = 0;
+      for await (const entry of workspace.list(input.path, input.recursive, enter)) {
+        if (input.includeIgnored === false && entry.ignored === true) continue;
+        if (count === input.limit) return { path: input.path, count, truncated: true, cursor };
+        count++;
+        const room = call.emit(entry);
+        if (room !== undefined) await room;
+        else if (call.signal.aborted) throw call.signal.reason;
+      }
+      return { path: input.path, count, truncated: false, cursor };
+    },
+
+    'files.stat': async ({ path, hash }, call) => {
+      const entry = workspace.entry(path);
+      const { revision } = workspace.journal;
+      if (entry === undefined) return { exists: false, revision };
+      if (!hash || entry.kind !== 'file') return { exists: true, entry, revision };
+      return { exists: true, entry, etag: etagOf(await contentNow(workspace, path, call.signal)), revision };
+    },
+
+    'files.read': async (input, call) => {
+      const { path } = input;
+      const live = input.source === 'live' ? workspace.liveText?.read(path) : undefined;
+      if (live !== undefined) return readLive(input, live);
+      const range = rangeOf(input);
+      if (range !== undefined) return readSomeLines(workspace, path, range, options.maxTextBytes, call.signal);
+      const { raw, content, size } = await readText(path, call.signal);
+      return withBom({ path, etag: etagOf(content), size }, raw);
+    },
+
+    'files.write': async (input, call) => {
+      const { path, text } = input;
+      const cause = causeOf(call);
+      const live = await workspace.liveText?.write(
+        path,
+        (raw) => {
+          checkConditions(path, hashBytes(raw), input);
+          return text;
+        },
+        cause,
+      );
+      if (live !== undefined) return liveAnswer(path, live);
+      return answer(await workspace.write(path, Buffer.from(text), { ...input, durability: durabilityOf(input), cause, signal: call.signal }));
+    },
+
+    'files.create': async (input, call) => {
+      try {
+        return answer(await workspace.write(input.path, Buffer.from(input.text), { ...input, durability: durabilityOf(input), ifNoneMatch: '*', cause: causeOf(call), signal: call.signal }));
+      } catch (error) {
+        if (error instanceof OutriggerError && (error.reason === 'ETAG_MISMATCH' || error.reason === 'NOT_A_FILE')) {
+          throw new OutriggerError('FILE_EXISTS', `${input.path} exists already.`, { details: error.details });
+        }
+        throw error;
+      }
+    },
+
+    'files.edit': async (input, call) => {
+      const { path } = input;
+      const cause = causeOf(call);
+      const change = (raw: string): string => {
+        checkConditions(path, hashBytes(raw), input);
+        const planned = planReplacements(raw, input.edits);
+        if ('problem' in planned) throw editError(path, planned.problem);
+        return planned.result;
+      };
+      const live = await workspace.liveText?.write(path, change, cause);
+      if (live !== undefined) return liveAnswer(path, live);
+      for (let attempt = 0; ; attempt++) {
+        const { raw, content } = await readText(path, call.signal);
+        const result = change(raw);
+        try {
+          return answer(await workspace.write(path, Buffer.from(result), { cause, ifMatch: etagOf(content), durability: durabilityOf(input), signal: call.signal }));
+        } catch (error) {
+          // Changed between the read and the write: the caller's own condition is checked again on what is there now.
+          if (attempt === 3 || !(error instanceof OutriggerError) || error.reason !== 'ETAG_MISMATCH') throw error;
+        }
+      }
+    },
+
+    'files.mkdir': (input, call) => ({ ...workspace.mkdir(input.path, input.parents, causeOf(call)), ...step(input.path) }),
+
+    'files.remove': async (input, call) => {
+      if (input.missingOk && workspace.entry(input.path) === undefined) return { ...step(input.path), removed: 0 };
+      const removed = await workspace.remove(input.path, input.recursive, { ifMatch: input.ifMatch, cause: causeOf(call), signal: call.signal });
+      return { ...step(input.path), removed };
+    },
+
+    'files.move': async (input, call) => {
+      await workspace.move(input.from, input.to, { overwrite: input.overwrite, parents: input.parents, cause: causeOf(call) });
+      return step(input.to);
+    },
+
+    'files.copy': async (input, call) => {
+      const copied = await workspace.copy(input.from, input.to, { overwrite: input.overwrite, parents: input.parents, cause: causeOf(call), signal: call.signal });
+      return { ...step(input.to), copied };
+    },
+
+    'files.download': async (input, call) => download(workspace, input, call.signal),
+
+    'files.upload': async (input, call) => {
+      const body = limitBytes(call.body, options.maxUploadBytes);
+      const { path } = input;
+      // An open document would lose the race with its own next save: what was uploaded goes into it as edits.
+      if (workspace.liveText?.read(path) !== undefined) {
+        const bytes = await gather(body, options.maxTextBytes);
+        const text = bytes === undefined ? undefined : decodeText(bytes);
+        if (text !== undefined) {
+          const live = await workspace.liveText.write(path, (raw) => {
+            checkConditions(path, hashBytes(raw), input);
+            return text;
+          }, causeOf(call));
+          if (live !== undefined) return liveAnswer(path, live);
+        }
+        if (bytes !== undefined) return answer(await workspace.write(path, bytes, { ...input, durability: durabilityOf(input), cause: causeOf(call), signal: call.signal }));
+        throw new OutriggerError('INPUT_TOO_LARGE', `${path} is open for editing; more than ${options.maxTextBytes} bytes can't become edits.`);
+      }
+      return answer(await workspace.write(path, body, { ...input, durability: durabilityOf(input), cause: causeOf(call), signal: call.signal }));
+    },
+  };
+}
+
+/** `gitChanges` counts what the watch says of the repository, so that a feed can tell. */
+export interface GitSignal {
+  readonly count: number;
+  onChange(listener: () => void): () => void;
+}
+
+export function changeOperations(workspace: Workspace, git: GitSignal | undefined, now: () => number): Implementations<typeof changes> {
+  const { journal } = workspace;
+  return {
+    'changes.since': ({ cursor, limit }, call) => {
+      const found = journal.since(cursor, limit);
+      return { ...found, changes: found.changes.filter((change) => call.visible(change.path) || (change.from !== undefined && call.visible(change.from))) };
+    },
+
+    'changes.watch': async (input, call) => {
+      let { cursor } = journal;
+      let gitSeen = git?.count ?? 0;
+      // A reader that is slow reads on from the journal at its own pace: nothing is queued for it.
+      const bell = createBell(call.signal);
+      const stops = [journal.onChanges(bell.ring), input.git ? git?.onChange(bell.ring) : undefined];
+      const send = async (item: FeedItem): Promise<void> => void (await call.emit(item));
+      try {
+        cursor = input.cursor ?? cursor;
+        for (let ready = false; ; ) {
+          const found = journal.since(cursor, FEED_PAGE);
+          if (found.resync !== undefined) await send({ type: 'resync', cursor: found.cursor, reason: found.resync });
+          for (const change of found.changes) {
+            if (call.visible(change.path) || (change.from !== undefined && call.visible(change.from))) await send(change);
+          }
+          cursor = found.cursor;
+          if (found.more) continue;
+          if (!ready) await send({ type: 'ready', cursor });
+          ready = true;
+          if (input.git && git !== undefined && git.count !== gitSeen) {
+            gitSeen = git.count;
+            await send({ type: 'git', cursor, what: 'repository', at: now() });
+          }
+          await bell.rung();
+        }
+      } finally {
+        for (const stop of stops) stop?.();
+      }
+    },
+  };
+}
+
+/** Rings are remembered until heard; waiting rejects when the call is aborted. */
+function createBell(signal: AbortSignal): { ring: () => void; rung: () => Promise<void> } {
+  let rang = false;
+  let wake: (() => void) | undefined;
+  const ring = (): void => {
+    rang = true;
+    wake?.();
+  };
+  signal.addEventListener('abort', ring, { once: true });
+  return {
+    ring,
+    rung: async () => {
+      if (!rang) await new Promise<void>((resolve) => (wake = resolve));
+      rang = false;
+      if (signal.aborted) throw signal.reason;
+    },
+  };
+}
+
+function durabilityOf(input: { durability: 'default' | 'none' | 'file' | 'full' }): 'none' | 'file' | 'full' | undefined {
+  return input.durability === 'default' ? undefined : input.durability;
+}
+
+async function contentNow(workspace: Workspace, path: string, signal: AbortSignal): Promise<string> {
+  const live = workspace.liveText?.read(path);
+  if (live !== undefined) return hashBytes(live.raw);
+  const opened = await workspace.open(path, signal);
+  fs.closeSync(opened.descriptor);
+  opened.release();
+  return opened.content;
+}
+
+function rangeOf(input: Input<Files['files.read']>): LineRange | undefined {
+  const { startLine, endLine, head, tail } = input;
+  const ways = [startLine ?? endLine, head, tail].filter((way) => way !== undefined);
+  if (ways.length > 1) throw new OutriggerError('BAD_INPUT', 'Only one of startLine and endLine, head, tail may be given.');
+  if (tail !== undefined) return { tail };
+  if (head !== undefined) return { start: 1, end: head };
+  if (startLine === undefined && endLine === undefined) return undefined;
+  const range = { start: startLine ?? 1, end: endLine ?? Number.POSITIVE_INFINITY };
+  if (range.end < range.start) throw new OutriggerError('BAD_INPUT', `endLine ${range.end} comes before startLine ${range.start}.`);
+  return range;
+}
+
+function readLive(input: Input<Files['files.read']>, live: { raw: string; unsaved: boolean }): Output<Files['files.read']> {
+  const range = rangeOf(input);
+  const facts = { path: input.path, etag: etagOf(hashBytes(live.raw)), size: Buffer.byteLength(live.raw), unsaved: live.unsaved };
+  if (range === undefined) return withBom(facts, live.raw);
+  const lines = live.raw.split(/(?<=\n)/);
+  if (lines.at(-1) === '') lines.pop();
+  const start = 'tail' in range ? Math.max(0, lines.length - range.tail) : range.start - 1;
+  const end = 'tail' in range ? lines.length : range.end;
+  return withBom({ ...facts, lines: lines.length, startLine: start + 1 }, lines.slice(start, end).join(''));
+}
+
+async function readSomeLines(workspace: Workspace, path: string, range: LineRange, maxBytes: number, signal: AbortSignal): Promise<Output<Files['files.read']>> {
+  const opened = await workspace.open(path, signal);
+  try {
+    const found = await readLines(opened.descriptor, opened.stat.size, range, maxBytes, signal);
+    if (found.tooLarge) throw new OutriggerError('OUTPUT_TOO_LARGE', `Those lines of ${path} hold more than ${maxBytes} bytes.`);
+    const raw = decodeText(found.bytes);
+    if (raw === undefined) throw new OutriggerError('NOT_TEXT', `${path} is not UTF-8 text.`);
+    return withBom({ path, etag: etagOf(opened.content), size: opened.stat.size, lines: found.lines, startLine: found.startLine }, raw);
+  } finally {
+    fs.closeSync(opened.descriptor);
+    opened.release();
+  }
+}
+
+function withBom<Facts extends object>(facts: Facts, raw: string): Facts & { text: string; bom?: boolean } {
+  return raw.charCodeAt(0) === 0xfeff ? { ...facts, text: raw.slice(1), bom: true } : { ...facts, text: raw };
+}
+
+async function download(workspace: Workspace, input: Input<Files['files.download']>, signal: AbortSignal): Promise<{ head: Output<Files['files.download']>; bytes: AsyncIterable<Uint8Array> }> {
+  const { path } = input;
+  const { descriptor, stat, content, release } = await workspace.open(path, signal);
+  try {
+    const etag = etagOf(content);
+    const facts = { path, etag, size: stat.size, acceptRanges: 'bytes' as const, mimeType: mimeTypeOf(path), modified: stat.mtime.toUTCString() };
+    if (input.ifMatch !== undefined) checkConditions(path, content, { ifMatch: input.ifMatch });
+    if (input.ifNoneMatch !== undefined && isSameContent(path, content, input.ifNoneMatch)) {
+      return { head: { ...facts, length: 0, partial: false, notModified: true }, bytes: new FileBytes(descriptor, 0, 0, release) };
+    }
+    const wanted = input.range !== undefined && (input.ifRange === undefined || input.ifRange === etag) ? parseByteRange(input.range, stat.size) : undefined;
+    if (wanted === 'unsatisfiable') {
+      throw new OutriggerError('OUT_OF_RANGE', `${path} holds ${stat.size} bytes; the range is outside.`, { details: { size: stat.size } });
+    }
+    const { start, end } = wanted ?? { start: 0, end: stat.size };
+    const head: Output<Files['files.download']> = { ...facts, length: end - start, partial: wanted !== undefined, notModified: false };
+    if (wanted !== undefined) head.contentRange = `bytes ${start}-${end - 1}/${stat.size}`;
+    return { head, bytes: new FileBytes(descriptor, start, end, release) };
+  } catch (error) {
+    fs.closeSync(descriptor);
+    release();
+    throw fileError(error, path);
+  }
+}
+
+function isSameContent(path: string, content: string, ifNoneMatch: string): boolean {
+  try {
+    checkConditions(path, content, { ifNoneMatch });
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function editError(path: string, problem: { edit: number; problem: string; text: string }): OutriggerError {
+  const reason = problem.problem === 'not-found' ? 'EDIT_NOT_FOUND' : problem.problem === 'ambiguous' ? 'EDIT_AMBIGUOUS' : problem.problem === 'overlap' ? 'BAD_INPUT' : 'OUT_OF_RANGE';
+  return new OutriggerError(reason, `${path}, edit ${problem.edit + 1}: ${problem.text} Nothing was written.`, { details: { edit: problem.edit } });
+}
+
+async function* limitBytes(body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array, void, undefined> {
+  let count = 0;
+  for await (const chunk of body) {
+    count += chunk.length;
+    if (count > maxBytes) throw new OutriggerError('INPUT_TOO_LARGE', `An upload may hold ${maxBytes} bytes.`);
+    yield chunk;
+  }
+}
+
+async function gather(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array | undefined> {
+  const chunks: Uint8Array[] = [];
+  let count = 0;
+  for await (const chunk of body) {
+    count += chunk.length;
+    if (count > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,735 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Cause, Change, EntryKind } from '../../contract/events.ts';
+import type { Entry } from '../../contract/files.ts';
+import { baseName, joinPath, parentPath } from '../../contract/paths.ts';
+import type { State } from '../state/state.ts';
+import { type Content, type Durability, keepOwner, type Prepared, prepareFile, syncFolder, TEMPORARY_NAME, temporaryName } from './atomic-write.ts';
+import { Containment, openRegularFile, type Place } from './containment.ts';
+import {
+  checkConditions,
+  FileBytes,
+  type FileFacts,
+  factsAreOld,
+  HASH_MAX_BYTES,
+  hashBytes,
+  hashDescriptor,
+  readWhole,
+  SMALL_BYTES,
+  sameFacts,
+  statIdentity,
+} from './content.ts';
+import { fileError } from './file-errors.ts';
+import { finishInPlace, writeInPlace } from './in-place.ts';
+import { type ChangeDraft, FOLDER, Journal, REMOVED } from './journal.ts';
+import type { LiveText } from './live-text.ts';
+import { Temporaries } from './temporaries.ts';
+
+const RETRIES = 5;
+const SLICE_MS = 8;
+const MOVED_TREE_MS = 10_000;
+
+export interface WorkspaceOptions {
+  root: string;
+  durability: Durability;
+  /** Changes kept for cursors. */
+  keepChanges: number;
+  /** Whether the watch passes over a path. */
+  ignored: (path: string) => boolean;
+}
+
+export interface WorkspaceDependencies {
+  state: State;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  /** Told when the state can't be stored, and with undefined when it can again. */
+  onProblem: (problem: string | undefined) => void;
+}
+
+/** What the watch saw at a path. */
+export interface Noticed {
+  path: string;
+  kind: EntryKind;
+  what: 'created' | 'changed' | 'removed';
+  size: number;
+  mtimeMs: number;
+  ino: number;
+  /** null for what is no file, or a file too large to hash. */
+  hash: string | null;
+  from?: string | undefined;
+}
+
+export interface WriteConditions {
+  ifMatch?: string | undefined;
+  ifNoneMatch?: string | undefined;
+}
+
+export interface WriteRequest extends WriteConditions {
+  cause: Cause;
+  durability?: Durability | undefined;
+  parents?: boolean | undefined;
+  mode?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Written {
+  path: string;
+  content: string;
+  size: number;
+  revision: number;
+  changed: boolean;
+  created: boolean;
+}
+
+export interface OpenedFile {
+  stat: fs.Stats;
+  /** Hash of the content, or what stands for it. */
+  content: string;
+  descriptor: number;
+  release: () => void;
+}
+
+/**
+ * The folder: its only writer, and the only source of its change events. A change is published in the turn in which it was
+ * made, so the watch's later word about it is known by its content and dropped.
+ */
+export class Workspace {
+  readonly containment: Containment;
+  readonly journal: Journal;
+  readonly options: WorkspaceOptions;
+  /** Plugged in by the sidecar when documents are on. */
+  liveText: LiveText | undefined;
+  readonly #now: () => number;
+  readonly #inPlaceFolder: string;
+  readonly #temporaries: Temporaries;
+  /** Content by path, good as long as the facts hold. */
+  readonly #hashes = new Map<string, { facts: FileFacts; content: string }>();
+  #movedTrees: { from: string; to: string; at: number }[] = [];
+
+  constructor(dependencies: WorkspaceDependencies, options: WorkspaceOptions) {
+    this.options = options;
+    this.#now = dependencies.now;
+    this.containment = new Containment(options.root);
+    this.#temporaries = new Temporaries(dependencies.state.folder);
+    this.#inPlaceFolder = path.join(dependencies.state.folder, 'in-place');
+    this.journal = new Journal(dependencies, { keep: options.keepChanges });
+  }
+
+  /** Finishes what a crash cut short: writes in place, and temporary files that were left. */
+  recover(): void {
+    finishInPlace(this.containment, this.#inPlaceFolder);
+    this.#temporaries.sweep(this.containment);
+  }
+
+  close(): void {
+    this.#temporaries.close();
+    this.journal.close();
+  }
+
+  get root(): string {
+    return this.containment.root;
+  }
+
+  // ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What stands at a path, links not followed; undefined when nothing does. */
+  entry(wirePath: string): Entry | undefined {
+    try {
+      using place = wirePath === '' ? this.containment.directory('') : this.containment.place(wirePath, false);
+      const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
+      return stat === undefined ? undefined : this.#entry(wirePath, stat, place.at);
+    } catch (error) {
+      const known = fileError(error, wirePath);
+      if (known.reason === 'FILE_NOT_FOUND' || known.reason === 'NOT_A_DIRECTORY') return undefined;
+      throw known;
+    }
+  }
+
+  /** Opens a regular file, a link to one inside included, and knows its content. The caller calls `release` and closes the descriptor. */
+  async open(wirePath: string, signal?: AbortSignal): Promise<OpenedFile> {
+    const place = this.containment.place(wirePath, true);
+    try {
+      const { descriptor, stat } = openRegularFile(place, wirePath);
+      try {
+        const content = await this.contentOf(place.path, descriptor, stat, signal);
+        return { stat, content, descriptor, release: () => place.close() };
+      } catch (error) {
+        fs.closeSync(descriptor);
+        throw error;
+      }
+    } catch (error) {
+      place.close();
+      throw error;
+    }
+  }
+
+  /** A small file and its content in one turn; undefined when it is larger than `maxBytes`. */
+  readSmall(wirePath: string, maxBytes: number): { bytes: Uint8Array; stat: fs.Stats; content: string } | undefined {
+    using place = this.containment.place(wirePath, true);
+    const { descriptor, stat } = openRegularFile(place, wirePath);
+    try {
+      if (stat.size > Math.min(maxBytes, SMALL_BYTES)) return undefined;
+      const bytes = readWhole(descriptor, stat.size);
+      return { bytes, stat, content: this.#cached(place.path, stat) ?? this.#remember(place.path, stat, hashBytes(bytes)) };
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  }
+
+  /** All bytes of a file, with their hash and the facts they had. Throws OUTPUT_TOO_LARGE above `maxBytes`. */
+  async read(wirePath: string, maxBytes: number, signal?: AbortSignal): Promise<{ bytes: Uint8Array; stat: fs.Stats; content: string }> {
+    const small = this.readSmall(wirePath, maxBytes);
+    if (small !== undefined) return small;
+    using place = this.containment.place(wirePath, true);
+    const { descriptor, stat } = openRegularFile(place, wirePath);
+    const bytes = new FileBytes(descriptor, 0, stat.size, () => {});
+    if (stat.size > maxBytes) {
+      await bytes.return();
+      throw new OutriggerError('OUTPUT_TOO_LARGE', `${wirePath} holds ${stat.size} bytes; the limit here is ${maxBytes}.`);
+    }
+    const chunks: Uint8Array[] = [];
+    try {
+      for await (const chunk of bytes) {
+        signal?.throwIfAborted();
+        chunks.push(chunk);
+      }
+    } finally {
+      await bytes.return();
+    }
+    const all = Buffer.concat(chunks);
+    return { bytes: all, stat, content: hashBytes(all) };
+  }
+
+  /** Content of an open file: from memory while its facts hold, else by reading it. */
+  async contentOf(realPath: string, descriptor: number, stat: fs.Stats, signal?: AbortSignal): Promise<string> {
+    if (stat.size > HASH_MAX_BYTES) return statIdentity(stat);
+    const cached = this.#cached(realPath, stat);
+    if (cached !== undefined) return cached;
+    const hash = stat.size <= SMALL_BYTES ? hashAt(descriptor, stat.size) : await hashDescriptor(descriptor, signal);
+    return this.#remember(realPath, stat, hash);
+  }
+
+  /**
+   * Entries of a folder, by name, depth first when recursive. Gives way to other work every few milliseconds. `enter` says
+   * whether to go into a folder.
+   */
+  async *list(wirePath: string, recursive: boolean, enter: (path: string) => boolean): AsyncGenerator<Entry, void, undefined> {
+    const pending = [wirePath];
+    let sliceEnd = performance.now() + SLICE_MS;
+    for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
+      let place: Place;
+      try {
+        place = this.containment.directory(folder);
+      } catch (error) {
+        // Removed, or swapped for a link, since its parent was read.
+        if (folder !== wirePath) continue;
+        throw this.#listError(error, wirePath);
+      }
+      const below: string[] = [];
+      try {
+        for (const name of readNames(place.at, wirePath)) {
+          const stat = fs.lstatSync(`${place.at}/${name}`, { throwIfNoEntry: false });
+          // Gone since, or a name that is not UTF-8 and so can't be asked for.
+          if (stat === undefined || TEMPORARY_NAME.test(name)) continue;
+          const entry = this.#entry(joinPath(folder, name), stat, `${place.at}/${name}`);
+          if (this.options.ignored(entry.path)) entry.ignored = true;
+          yield entry;
+          if (recursive && entry.kind === 'directory' && enter(entry.path)) below.push(entry.path);
+          if (performance.now() > sliceEnd) {
+            await new Promise((resolve) => setImmediate(resolve));
+            sliceEnd = performance.now() + SLICE_MS;
+          }
+        }
+      } finally {
+        place.close();
+      }
+      pending.push(...below.reverse());
+    }
+  }
+
+  // ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Writes a file whole. Throws ETAG_MISMATCH with the current ETag; on any error the file is as it was. */
+  async write(wirePath: string, content: Content, request: WriteRequest): Promise<Written> {
+    return this.#guard(wirePath, async () => {
+      const place = this.#placeForWrite(wirePath, request);
+      let prepared: Prepared | undefined;
+      try {
+        const existing = regularOrNothing(place, wirePath);
+        // Refused before a byte of a long upload is taken.
+        const early = existing === undefined ? undefined : await this.#contentAt(place, wirePath, request.signal);
+        checkConditions(wirePath, early, request);
+        const durability = request.durability ?? this.options.durability;
+        const mode = request.mode ?? (existing === undefined ? 0o666 & ~process.umask() : existing.mode & 0o777);
+        prepared = await this.#prepare(place, content, mode, durability, request.signal);
+        const written = await this.#install(place, wirePath, prepared, request);
+        if (durability === 'full' && written.changed) await syncFolder(place.folder);
+        return written;
+      } finally {
+        prepared?.discard();
+        place.close();
+      }
+    });
+  }
+
+  mkdir(wirePath: string, parents: boolean, cause: Cause): { created: boolean; revision: number } {
+    const made = this.#mkdir(wirePath, parents, cause);
+    return { created: made.length > 0, revision: this.journal.revision };
+  }
+
+  /** Removes a file, a link or a folder; what was removed before an abort or error stays removed, and was announced. */
+  async remove(wirePath: string, recursive: boolean, request: WriteConditions & { cause: Cause; signal?: AbortSignal | undefined }): Promise<number> {
+    return this.#guard(wirePath, async () => {
+      await this.liveText?.flush(wirePath);
+      using place = this.containment.place(wirePath, false);
+      const stat = lstatOrThrow(place, wirePath);
+      if (request.ifMatch !== undefined || request.ifNoneMatch !== undefined) {
+        checkConditions(wirePath, stat.isFile() ? await this.#contentAt(place, wirePath, request.signal) : undefined, request);
+      }
+      if (!stat.isDirectory()) {
+        const before = this.#knownContent(place.path, stat);
+        fs.unlinkSync(place.at);
+        this.#forget(place.path);
+        this.journal.record([{ path: wirePath, kind: kindOf(stat), what: 'removed', before, after: null, cause: request.cause }]);
+        return 1;
+      }
+      return this.#removeFolder(wirePath, recursive, request.cause, request.signal);
+    });
+  }
+
+  /** Renames within the folder; open documents are saved first and follow. */
+  async move(from: string, to: string, options: { overwrite: boolean; parents: boolean; cause: Cause }): Promise<number> {
+    if (to === from) return this.journal.revision;
+    if (to.startsWith(`${from}/`)) throw new OutriggerError('BAD_PATH', `${from} can't be moved into itself.`);
+    return this.#guard(from, async () => {
+      await this.liveText?.flush(from);
+      using source = this.containment.place(from, false);
+      const stat = lstatOrThrow(source, from);
+      using target = this.#placeForWrite(to, { parents: options.parents, cause: options.cause, follow: false });
+      const existing = fs.lstatSync(target.at, { throwIfNoEntry: false });
+      const sameFile = existing !== undefined && existing.ino === stat.ino && existing.dev === stat.dev && baseName(from).toLowerCase() === baseName(to).toLowerCase();
+      if (existing !== undefined && !sameFile && !options.overwrite) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
+      source.recheck();
+      target.recheck();
+      fs.renameSync(source.at, target.at);
+      const content = this.#knownContent(source.path, stat);
+      this.#forget(source.path);
+      const drafts: ChangeDraft[] = [];
+      if (existing !== undefined && !sameFile) drafts.push({ path: to, kind: kindOf(existing), what: 'removed', before: null, after: null, cause: options.cause });
+      const draft: ChangeDraft = { path: to, kind: kindOf(stat), what: 'moved', from, before: content, after: content, cause: options.cause };
+      if (stat.isFile()) draft.size = stat.size;
+      drafts.push(draft);
+      if (stat.isDirectory()) this.#rememberMovedTree(from, to);
+      this.journal.record(drafts);
+      return this.journal.revision;
+    });
+  }
+
+  /** Copies a file or a folder; links are copied as links. Gives how many entries were made. */
+  async copy(from: string, to: string, options: { overwrite: boolean; parents: boolean; cause: Cause; signal?: AbortSignal | undefined }): Promise<number> {
+    if (to === from || to.startsWith(`${from}/`)) throw new OutriggerError('BAD_PATH', `${from} can't be copied into itself.`);
+    return this.#guard(from, async () => {
+      await this.liveText?.flush(from);
+      const top = this.entry(from);
+      if (top === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${from} is not there.`);
+      const existing = this.entry(to);
+      if (existing !== undefined && !options.overwrite) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
+      if (top.kind !== 'directory') {
+        await this.#copyEntry(top, to, options);
+        return 1;
+      }
+      let copied = this.#mkdir(to, options.parents, options.cause).length;
+      for await (const entry of this.list(from, true, () => true)) {
+        options.signal?.throwIfAborted();
+        await this.#copyEntry(entry, to + entry.path.slice(from.length), options);
+        copied++;
+      }
+      return copied;
+    });
+  }
+
+  // ── noticing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Takes the watch's word: what is known by its content already is our own echo; the rest came from outside and is announced. */
+  noticed(reports: readonly Noticed[]): Change[] {
+    const drafts: ChangeDraft[] = [];
+    // A path may stand in one batch twice; the second is compared with the first.
+    const fresh = new Map<string, string>();
+    for (const report of reports) {
+      const draft = this.#draftOf(report, (path) => fresh.get(path) ?? this.journal.known(path));
+      if (draft === undefined) continue;
+      if (draft.from !== undefined) fresh.set(draft.from, REMOVED);
+      fresh.set(draft.path, draft.what === 'removed' ? REMOVED : contentOfReport(report));
+      drafts.push(draft);
+    }
+    return this.journal.record(drafts);
+  }
+
+  #draftOf(report: Noticed, known: (path: string) => string | undefined): ChangeDraft | undefined {
+    const before = known(report.path);
+    const outside: Cause = { kind: 'outside' };
+    if (report.what === 'removed') {
+      if (before === REMOVED || this.#movedAway(report.path)) return undefined;
+      this.#forget(report.path);
+      return { path: report.path, kind: report.kind, what: 'removed', before: hashOrNull(before), after: null, cause: outside };
+    }
+    const content = contentOfReport(report);
+    if (before === content) return undefined;
+    if (!this.#holds(report)) return undefined;
+    const draft: ChangeDraft = { path: report.path, kind: report.kind, what: report.what, before: hashOrNull(before), after: hashOrNull(content), cause: outside };
+    if (report.kind === 'file') draft.size = report.size;
+    if (report.from !== undefined && known(report.from) !== REMOVED) {
+      draft.what = 'moved';
+      draft.from = report.from;
+      draft.before = draft.after;
+      if (report.kind === 'directory') this.#rememberMovedTree(report.from, report.path);
+    } else if (before === undefined && report.what === 'created' && this.#movedHere(report)) {
+      return undefined;
+    } else if (before !== undefined) draft.what = before === REMOVED ? 'created' : 'changed';
+    return draft;
+  }
+
+  /** False when the path is not as the report says any more: a newer report follows. */
+  #holds(report: Noticed): boolean {
+    try {
+      using place = this.containment.place(report.path, false);
+      const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
+      if (stat === undefined) return false;
+      return report.kind === 'directory' ? stat.isDirectory() : stat.ino === report.ino && stat.size === report.size && stat.mtimeMs === report.mtimeMs;
+    } catch {
+      // A folder on the way is gone: its own report follows.
+      return false;
+    }
+  }
+
+  #rememberMovedTree(from: string, to: string): void {
+    const now = this.#now();
+    this.#movedTrees = this.#movedTrees.filter((tree) => now - tree.at < MOVED_TREE_MS);
+    this.#movedTrees.push({ from, to, at: now });
+  }
+
+  /** The watch may tell a folder's move as the removal of all in it; that was told as one move already. */
+  #movedAway(path: string): boolean {
+    return this.#movedTrees.some((tree) => path.startsWith(`${tree.from}/`) && this.#now() - tree.at < MOVED_TREE_MS) && this.entry(path) === undefined;
+  }
+
+  #movedHere(report: Noticed): boolean {
+    const moved = this.#movedTrees.some((tree) => report.path.startsWith(`${tree.to}/`) && report.mtimeMs < tree.at && this.#now() - tree.at < MOVED_TREE_MS);
+    if (moved) this.journal.learn(report.path, contentOfReport(report));
+    return moved;
+  }
+
+  // ── parts of writing ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #prepare(place: Place, content: Content, mode: number, durability: Durability, signal: AbortSignal | undefined): Promise<Prepared> {
+    const name = temporaryName();
+    this.#temporaries.began(joinPath(parentPath(place.path), name));
+    try {
+      const prepared = await prepareFile(place.sibling(name), content, mode, durability, signal);
+      return { ...prepared, discard: () => this.#discard(prepared) };
+    } catch (error) {
+      this.#temporaries.ended();
+      throw error;
+    }
+  }
+
+  #discard(prepared: Prepared): void {
+    prepared.discard();
+    this.#temporaries.ended();
+  }
+
+  async #install(place: Place, wirePath: string, prepared: Prepared, request: WriteRequest): Promise<Written> {
+    for (let attempt = 0; attempt < RETRIES; attempt++) {
+      const before = await this.#beforeInstall(place, wirePath, request.signal);
+      // From here to the record nothing waits: no other write of ours can come between.
+      place.recheck();
+      const existing = regularOrNothing(place, wirePath);
+      if (!sameState(existing, before)) continue;
+      checkConditions(wirePath, before?.content, request);
+      if (before !== undefined && existing !== undefined && before.content === prepared.hash && request.mode === undefined) {
+        this.journal.learn(wirePath, prepared.hash);
+        return { path: wirePath, content: prepared.hash, size: prepared.size, revision: this.journal.revision, changed: false, created: false };
+      }
+      const note = this.#replace(place, wirePath, prepared, existing);
+      const draft: ChangeDraft = {
+        path: wirePath,
+        kind: 'file',
+        what: existing === undefined ? 'created' : 'changed',
+        before: hashOrNull(before?.content),
+        after: prepared.hash,
+        size: prepared.size,
+        cause: request.cause,
+      };
+      if (note !== undefined) draft.note = note;
+      const drafts = [draft];
+      // Written through a link: the target changed, and that is another path.
+      if (place.path !== wirePath) drafts.unshift({ ...draft, path: place.path });
+      this.journal.record(drafts);
+      return { path: wirePath, content: prepared.hash, size: prepared.size, revision: this.journal.revision, changed: true, created: existing === undefined };
+    }
+    throw new OutriggerError('BUSY_FILE', `${wirePath} kept changing while it was to be written.`);
+  }
+
+  #replace(place: Place, wirePath: string, prepared: Prepared, existing: fs.Stats | undefined): string | undefined {
+    if (existing !== undefined && (existing.nlink > 1 || existing.dev !== prepared.stat.dev)) {
+      const { descriptor, stat } = openRegularFile(place, wirePath);
+      let before: Uint8Array;
+      try {
+        before = readWhole(descriptor, stat.size);
+      } finally {
+        fs.closeSync(descriptor);
+      }
+      writeInPlace(place.at, place.path, before, fs.readFileSync(prepared.at), this.#inPlaceFolder);
+      const now = fs.lstatSync(place.at);
+      this.#remember(place.path, now, prepared.hash);
+      return existing.nlink > 1 ? `Written in place: the file has ${existing.nlink} links.` : 'Written in place: the file is a mount point.';
+    }
+    const note = existing === undefined ? undefined : keepOwner(prepared.at, existing, prepared.stat);
+    fs.renameSync(prepared.at, place.at);
+    this.#remember(place.path, fs.lstatSync(place.at), prepared.hash);
+    return note;
+  }
+
+  async #beforeInstall(place: Place, wirePath: string, signal: AbortSignal | undefined): Promise<{ stat: fs.Stats; content: string } | undefined> {
+    if (regularOrNothing(place, wirePath) === undefined) return undefined;
+    let opened: { descriptor: number; stat: fs.Stats };
+    try {
+      opened = openRegularFile(place, wirePath);
+    } catch (error) {
+      const known = fileError(error, wirePath);
+      if (known.reason === 'FILE_NOT_FOUND') return undefined;
+      // A file that may be replaced but not read: its content before stays unknown.
+      const stat = regularOrNothing(place, wirePath);
+      if (known.reason === 'FILE_PERMISSION' && stat !== undefined) return { stat, content: statIdentity(stat) };
+      throw known;
+    }
+    try {
+      return { stat: opened.stat, content: await this.contentOf(place.path, opened.descriptor, opened.stat, signal) };
+    } finally {
+      fs.closeSync(opened.descriptor);
+    }
+  }
+
+  async #contentAt(place: Place, wirePath: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+    return (await this.#beforeInstall(place, wirePath, signal))?.content;
+  }
+
+  #placeForWrite(wirePath: string, request: { parents?: boolean | undefined; cause: Cause; follow?: boolean }): Place {
+    const follow = request.follow ?? true;
+    try {
+      return this.containment.place(wirePath, follow);
+    } catch (error) {
+      const known = fileError(error, wirePath);
+      const parent = parentPath(wirePath);
+      if (known.reason !== 'FILE_NOT_FOUND' || request.parents === false || parent === '' || !this.containment.exists()) throw known;
+      this.#mkdir(parent, true, request.cause);
+      return this.containment.place(wirePath, follow);
+    }
+  }
+
+  /** Makes a folder, and those above it when asked; gives the paths made. */
+  #mkdir(wirePath: string, parents: boolean, cause: Cause): string[] {
+    const names = wirePath.split('/');
+    const made: string[] = [];
+    try {
+      for (let depth = parents ? 1 : names.length; depth <= names.length; depth++) {
+        const current = names.slice(0, depth).join('/');
+        using place = this.containment.place(current, false);
+        try {
+          fs.mkdirSync(place.at, 0o777);
+          made.push(current);
+        } catch (error) {
+          const known = fileError(error, current);
+          if (known.reason !== 'FILE_EXISTS') throw known;
+          // A link to a folder inside counts; a file does not.
+          if (fs.statSync(place.at, { throwIfNoEntry: false })?.isDirectory() !== true) {
+            throw new OutriggerError(depth < names.length ? 'NOT_A_DIRECTORY' : 'FILE_EXISTS', `${current} exists and is no folder.`);
+          }
+        }
+      }
+      return made;
+    } catch (error) {
+      throw fileError(error, wirePath);
+    } finally {
+      this.journal.record(made.map((path) => ({ path, kind: 'directory', what: 'created', before: null, after: null, cause })));
+    }
+  }
+
+  async #removeFolder(wirePath: string, recursive: boolean, cause: Cause, signal: AbortSignal | undefined): Promise<number> {
+    let removed = 0;
+    let drafts: ChangeDraft[] = [];
+    const tell = (): void => {
+      removed += drafts.length;
+      this.journal.record(drafts);
+      drafts = [];
+    };
+    let sliceEnd = performance.now() + SLICE_MS;
+    // Depth first; a folder is taken up again when all in it is gone.
+    const pending: { path: string; emptied: boolean }[] = [{ path: wirePath, emptied: !recursive }];
+    try {
+      for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+        if (next.emptied) {
+          using place = this.containment.place(next.path, false);
+          fs.rmdirSync(place.at);
+          drafts.push({ path: next.path, kind: 'directory', what: 'removed', before: null, after: null, cause });
+          continue;
+        }
+        pending.push({ path: next.path, emptied: true });
+        using folder = this.containment.directory(next.path);
+        for (const name of readNames(folder.at, next.path)) {
+          const at = `${folder.at}/${name}`;
+          const stat = fs.lstatSync(at, { throwIfNoEntry: false });
+          if (stat === undefined) continue;
+          const path = joinPath(next.path, name);
+          if (stat.isDirectory()) {
+            pending.push({ path, emptied: false });
+            continue;
+          }
+          const before = this.#knownContent(path, stat);
+          fs.unlinkSync(at);
+          this.#forget(path);
+          drafts.push({ path, kind: kindOf(stat), what: 'removed', before, after: null, cause });
+          if (performance.now() <= sliceEnd) continue;
+          tell();
+          signal?.throwIfAborted();
+          await new Promise((resolve) => setImmediate(resolve));
+          sliceEnd = performance.now() + SLICE_MS;
+        }
+      }
+    } finally {
+      tell();
+    }
+    return removed;
+  }
+
+  async #copyEntry(entry: Entry, to: string, options: { parents: boolean; cause: Cause; signal?: AbortSignal | undefined }): Promise<void> {
+    if (entry.kind === 'directory') {
+      this.#mkdir(to, false, options.cause);
+      return;
+    }
+    if (entry.kind === 'symlink') {
+      using place = this.#placeForWrite(to, { ...options, follow: false });
+      fs.rmSync(place.at, { force: true });
+      fs.symlinkSync(entry.target ?? '', place.at);
+      this.journal.record([{ path: to, kind: 'symlink', what: 'created', before: null, after: null, cause: options.cause }]);
+      return;
+    }
+    // Sockets, devices and pipes have no content to copy.
+    if (entry.kind !== 'file') return;
+    using source = this.containment.place(entry.path, false);
+    const { descriptor, stat } = openRegularFile(source, entry.path);
+    const bytes = new FileBytes(descriptor, 0, stat.size, () => {});
+    try {
+      await this.write(to, bytes, { cause: options.cause, parents: options.parents, mode: stat.mode & 0o777, signal: options.signal });
+    } finally {
+      await bytes.return();
+    }
+  }
+
+  // ── knowing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #entry(wirePath: string, stat: fs.Stats, at: string): Entry {
+    const kind = kindOf(stat);
+    const entry: Entry = { path: wirePath, name: baseName(wirePath), kind, size: kind === 'file' ? stat.size : 0, modified: stat.mtimeMs, mode: stat.mode & 0o777 };
+    if (kind === 'symlink') {
+      try {
+        entry.target = fs.readlinkSync(at);
+      } catch {
+        // Replaced since: the next change says so.
+      }
+    }
+    return entry;
+  }
+
+  #cached(realPath: string, stat: fs.Stats): string | undefined {
+    const cached = this.#hashes.get(realPath);
+    return cached !== undefined && sameFacts(cached.facts, stat) ? cached.content : undefined;
+  }
+
+  #remember(realPath: string, stat: fs.Stats, content: string): string {
+    if (!factsAreOld(stat, this.#now())) {
+      this.#hashes.delete(realPath);
+      return content;
+    }
+    if (this.#hashes.size > 20_000) this.#hashes.clear();
+    this.#hashes.set(realPath, { facts: { dev: stat.dev, ino: stat.ino, size: stat.size, mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs }, content });
+    return content;
+  }
+
+  /** Content before a change, where it is known without reading; null else. */
+  #knownContent(realPath: string, stat: fs.Stats): string | null {
+    return this.#cached(realPath, stat) ?? hashOrNull(this.journal.known(realPath));
+  }
+
+  #forget(realPath: string): void {
+    this.#hashes.delete(realPath);
+  }
+
+  async #guard<T>(wirePath: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      // A root that was deleted under us makes every call fail in its own way; the reason is one.
+      if (!(error instanceof OutriggerError) && (error as { code?: unknown }).code !== undefined && !this.containment.exists()) throw this.containment.gone();
+      throw (error as { code?: unknown }).code === undefined || error instanceof OutriggerError ? error : fileError(error, wirePath);
+    }
+  }
+
+  #listError(error: unknown, wirePath: string): OutriggerError {
+    const known = fileError(error, wirePath === '' ? 'The workspace' : wirePath);
+    return known;
+  }
+}
+
+function kindOf(stat: fs.Stats): EntryKind {
+  if (stat.isFile()) return 'file';
+  if (stat.isDirectory()) return 'directory';
+  return stat.isSymbolicLink() ? 'symlink' : 'other';
+}
+
+function contentOfReport(report: Noticed): string {
+  if (report.kind === 'directory') return FOLDER;
+  return report.hash ?? statIdentity(report);
+}
+
+/** A sha256, or null for what only stands for content. */
+function hashOrNull(content: string | undefined): string | null {
+  return content !== undefined && /^[0-9a-f]{64}$/.test(content) ? content : null;
+}
+
+function lstatOrThrow(place: Place, wirePath: string): fs.Stats {
+  const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
+  if (stat === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${wirePath} is not there.`);
+  return stat;
+}
+
+function regularOrNothing(place: Place, wirePath: string): fs.Stats | undefined {
+  const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isFile()) return stat;
+  throw new OutriggerError('NOT_A_FILE', `${wirePath} is ${stat.isDirectory() ? 'a folder' : 'not a regular file'}.`);
+}
+
+function sameState(existing: fs.Stats | undefined, before: { stat: fs.Stats } | undefined): boolean {
+  if (existing === undefined || before === undefined) return existing === undefined && before === undefined;
+  return sameFacts(existing, before.stat);
+}
+
+function readNames(at: string, wirePath: string): string[] {
+  try {
+    return fs.readdirSync(at).sort();
+  } catch (error) {
+    throw fileError(error, wirePath === '' ? 'The workspace' : wirePath);
+  }
+}
+
+function hashAt(descriptor: number, size: number): string {
+  const buffer = Buffer.allocUnsafe(size + 1);
+  let length = 0;
+  for (;;) {
+    const count = fs.readSync(descriptor, buffer, length, buffer.length - length, length);
+    if (count === 0 || length + count === buffer.length) return hashBytes(buffer.subarray(0, length + count));
+    length += count;
+  }
+}
+

@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { OutriggerError, toWireError } from '../../contract/errors.ts';
+import type { Listener } from '../../net/listener.ts';
+import { hostProblem, judgeOrigin, type OriginPolicy } from '../../net/origin.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The page's cookie counts: no page of another origin is behind the request. */
+    cookieCounts: boolean;
+  }
+}
+
+export interface HttpAppDependencies {
+  listener: Listener;
+  /** Asked at each request: the port is known only after listening. */
+  policy: () => OriginPolicy;
+  /** Told about failures that no OutriggerError explains; `requestId` is in the answer. */
+  onError: (error: unknown, requestId: string) => void;
+}
+
+export interface HttpAppOptions {
+  /** A JSON body may have so many bytes. */
+  maxInputBytes: number;
+}
+
+const requestIdPattern = /^[A-Za-z0-9._-]{1,128}$/;
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+const exposedHeaders = 'etag, x-request-id, retry-after, content-range, outrigger-output, last-modified';
+
+/**
+ * The HTTP application of one listener, without routes: request ids, Host and Origin, security headers, and errors as the wire
+ * has them. Routes are registered on it by whoever has some; then `await app.ready()`, then listen.
+ */
+export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAppOptions): FastifyInstance {
+  const { listener, policy } = dependencies;
+  const app = fastify({
+    serverFactory: (handler) => {
+      listener.onRequest(handler);
+      return listener.server;
+    },
+    logger: false,
+    bodyLimit: options.maxInputBytes,
+    exposeHeadRoutes: false,
+    forceCloseConnections: false,
+    return503OnClosing: false,
+    genReqId: (request) => requestId(request.headers['x-request-id']),
+    routerOptions: { maxParamLength: 16_384 },
+    frameworkErrors: (error, request, reply) => {
+      sendError(reply as unknown as FastifyReply, fromFastify(error), request.id);
+    },
+  });
+  app.decorateRequest('cookieCounts', true);
+
+  app.addHook('onRequest', (request, reply, done) => {
+    const { headers } = request;
+    reply.header('x-request-id', request.id);
+    reply.header('x-content-type-options', 'nosniff');
+    reply.header('referrer-policy', 'no-referrer');
+    reply.header('content-security-policy', "frame-ancestors 'self'");
+    const host = hostProblem(headers, policy());
+    if (host !== undefined) return done(new OutriggerError('BAD_HOST', host));
+    const origin = judgeOrigin(request.method, headers, policy());
+    if (origin.kind === 'refused') return done(new OutriggerError('BAD_ORIGIN', origin.problem));
+    if (origin.kind === 'allowed') {
+      request.cookieCounts = false;
+      reply.header('access-control-allow-origin', origin.origin).header('vary', 'Origin').header('access-control-expose-headers', exposedHeaders);
+      if (request.method === 'OPTIONS' && headers['access-control-request-method'] !== undefined) {
+        reply.header('access-control-allow-methods', methods.join(', ')).header('access-control-max-age', '600');
+        reply.header('access-control-allow-headers', headers['access-control-request-headers'] ?? '');
+        reply.code(204).send();
+        return;
+      }
+    }
+    done();
+  });
+
+  app.setErrorHandler((error: FastifyError | OutriggerError, request, reply) => {
+    const known = error instanceof OutriggerError ? error : fromFastify(error);
+    if (known.reason === 'INTERNAL' && known !== error) dependencies.onError(error, request.id);
+    sendError(reply, known, request.id);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    sendError(reply, new OutriggerError('NOT_FOUND', `There is nothing at ${request.method} ${pathOf(request)}.`), request.id);
+  });
+  return app;
+}
+
+/** Answers with 405 all methods of `pattern` but those in `allowed`. */
+export function refuseOtherMethods(app: FastifyInstance, pattern: string, allowed: readonly string[]): void {
+  const allow = allowed.join(', ');
+  app.route({
+    method: methods.filter((method) => !allowed.includes(method)),
+    url: pattern,
+    // Nothing of the body is wanted, whatever it is.
+    onRequest: (request, reply, done) => {
+      reply.header('allow', allow);
+      done(new OutriggerError('METHOD_NOT_ALLOWED', `${pathOf(request)} takes ${allow}, not ${request.method}.`));
+    },
+    handler: () => undefined,
+  });
+}
+
+/** Answers with the error as the wire has it. */
+export function sendError(reply: FastifyReply, error: OutriggerError, requestId: string): void {
+  if (error.status === 401) reply.header('www-authenticate', 'Bearer');
+  if (error.retryable && (error.status === 429 || error.status === 503)) reply.header('retry-after', '1');
+  reply.code(error.status).header('content-type', 'application/json; charset=utf-8').header('cache-control', 'no-store');
+  reply.send(JSON.stringify(toWireError(error, requestId)));
+}
+
+function requestId(given: string | string[] | undefined): string {
+  return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
+}
+
+function pathOf(request: FastifyRequest): string {
+  return (request.url.split('?')[0] ?? '').slice(0, 200);
+}
+
+/** Fastify's own complaints about a request, in our words. */
+function fromFastify(error: FastifyError): OutriggerError {
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new OutriggerError('INPUT_TOO_LARGE', 'The body is larger than the limit.');
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new OutriggerError('BAD_INPUT', 'Send the input as application/json.');
+    case 'FST_ERR_BAD_URL':
+      return new OutriggerError('BAD_PATH', 'The URL is not percent-encoded UTF-8.');
+    default:
+      if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return new OutriggerError('BAD_INPUT', error.message);
+      return new OutriggerError('INTERNAL', 'Something failed inside; the log has it under this request id.', { cause: error });
+  }
+}

@@ -1,0 +1,284 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../../contract/access.ts';
+import type { Dispatch, DispatchReply, DispatchRequest } from '../../contract/dispatch.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { HttpHint, Operation, Table } from '../../contract/operation.ts';
+import { type Credentials, readCredentials } from '../../net/credentials.ts';
+import { refuseOtherMethods } from './http-app.ts';
+import { ItemStream, type StreamFormat } from './item-stream.ts';
+import { openApiText } from './openapi.ts';
+import { operationRoute } from './operation-route.ts';
+import { type QueryReader, queryReader } from './query-input.ts';
+import { callerSignal, stallMs, writable } from './response-flow.ts';
+
+export interface HttpDependencies {
+  dispatch: Dispatch;
+  table: Table;
+  /** Throws OutriggerError NO_TOKEN, BAD_TOKEN, … */
+  authenticate: (credentials: Credentials, kind: 'request' | 'upgrade') => Caller | Promise<Caller>;
+}
+
+export interface HttpOptions {
+  /** Before every path, e.g. `/api`. */
+  prefix: string;
+  cookieName: string;
+  /** A body of bytes may have so many. */
+  maxUploadBytes: number;
+  title: string;
+  version: string;
+}
+
+const defaultKeepaliveMs = 15_000;
+/** An answer of so many known bytes is read whole and sent at once. */
+const wholeBytes = 64 * 1024;
+
+type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+
+/** Every operation of the table over HTTP: `POST /api/{operation}`, GET for reads, the hinted routes, and /openapi.json. */
+export function registerOperations(app: FastifyInstance, dependencies: HttpDependencies, options: HttpOptions): void {
+  const { table } = dependencies;
+  const { prefix } = options;
+  const methodsOf = new Map<string, string[]>();
+  const raw: { method: string; pattern: string; handler: Handler }[] = [];
+  const plain: typeof raw = [];
+  const add = (list: typeof raw, method: string, pattern: string, handler: Handler): void => {
+    list.push({ method, pattern, handler });
+    methodsOf.set(pattern, [...(methodsOf.get(pattern) ?? []), method]);
+  };
+
+  for (const [name, operation] of Object.entries(table)) {
+    const calls = new OperationCalls(name, operation, dependencies, options);
+    const pattern = `${prefix}/${name}`;
+    const list = operation.body === 'bytes' ? raw : plain;
+    add(list, 'POST', pattern, operation.body === 'bytes' ? calls.fromQuery : calls.fromBody);
+    if (operation.access === 'read' && operation.body === undefined) {
+      add(plain, 'GET', pattern, calls.fromQuery);
+      add(plain, 'HEAD', pattern, calls.fromQuery);
+    }
+    if (operation.http !== undefined) {
+      const route = operationRoute(prefix, operation.http);
+      const handler = calls.fromRoute(operation.http, route.fields);
+      add(list, route.method, route.pattern, handler);
+      if (route.method === 'GET') add(list, 'HEAD', route.pattern, handler);
+    }
+  }
+
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+      if (text === '') return done(null, undefined);
+      try {
+        done(null, JSON.parse(text as string));
+      } catch {
+        // The parser's message quotes the body.
+        done(new OutriggerError('BAD_INPUT', 'The body is not JSON.'));
+      }
+    });
+    for (const { method, pattern, handler } of plain) scope.route({ method, url: pattern, handler });
+    for (const [pattern, allowed] of methodsOf) refuseOtherMethods(scope, pattern, allowed);
+    // Unknown names too are answered by dispatch, to callers with a token.
+    const unknown: Handler = async (request, reply) => {
+      const caller = await requestCaller(request, dependencies, options);
+      const name = operationRoute(prefix, { route: 'POST /{name}' }).fields(request.url)['name'] ?? '';
+      await dependencies.dispatch({ name, input: {}, caller, transport: 'http', requestId: request.id, signal: callerSignal(reply.raw) });
+      throw new OutriggerError('NO_OPERATION', `There is no operation ${JSON.stringify(name.slice(0, 100))}.`);
+    };
+    scope.route({ method: ['GET', 'POST'], url: `${prefix}/:name`, handler: unknown });
+    refuseOtherMethods(scope, `${prefix}/:name`, ['GET', 'POST']);
+    scope.get('/openapi.json', async (request, reply) => {
+      await requestCaller(request, dependencies, options);
+      const text = openApiText(table, { title: options.title, version: options.version, prefix });
+      return reply.header('content-type', 'application/json; charset=utf-8').header('cache-control', 'no-store').send(text);
+    });
+  });
+
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    // The stream itself is handed on; it is read at the operation's pace.
+    scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+    for (const { method, pattern, handler } of raw) scope.route({ method, url: pattern, handler });
+  });
+}
+
+/** Who sends this request, by header or cookie. Throws what `authenticate` throws. */
+export function requestCaller(
+  request: FastifyRequest,
+  { authenticate }: Pick<HttpDependencies, 'authenticate'>,
+  { cookieName }: Pick<HttpOptions, 'cookieName'>,
+): Caller | Promise<Caller> {
+  const { headers, url, cookieCounts } = request;
+  return authenticate(readCredentials({ headers, url, kind: 'request', cookieName, cookieCounts }), 'request');
+}
+
+/** One operation's ways in. All that can be worked out once is worked out here. */
+class OperationCalls {
+  readonly #name: string;
+  readonly #operation: Operation;
+  readonly #deps: HttpDependencies;
+  readonly #options: HttpOptions;
+  readonly #resumable: boolean;
+  #query: QueryReader | undefined;
+
+  constructor(name: string, operation: Operation, dependencies: HttpDependencies, options: HttpOptions) {
+    this.#name = name;
+    this.#operation = operation;
+    this.#deps = dependencies;
+    this.#options = options;
+    this.#resumable = operation.item !== undefined && 'cursor' in ((operation.input as { shape?: object }).shape ?? {});
+  }
+
+  readonly fromBody: Handler = (request, reply) => this.#call(request, reply, request.body, undefined);
+
+  readonly fromQuery: Handler = (request, reply) => this.#call(request, reply, this.#queryInput(request), undefined);
+
+  fromRoute(hint: HttpHint, fields: (url: string) => Record<string, string>): Handler {
+    const headers = Object.entries(hint.request ?? {});
+    return async (request, reply) => {
+      const input = this.#queryInput(request);
+      if (this.#operation.body === undefined && typeof request.body === 'object') Object.assign(input, request.body);
+      for (const [header, field] of headers) {
+        const value = request.headers[header];
+        if (value !== undefined) input[field] = value;
+      }
+      return this.#call(request, reply, Object.assign(input, fields(request.url)), hint);
+    };
+  }
+
+  #queryInput(request: FastifyRequest): Record<string, unknown> {
+    this.#query ??= queryReader(this.#operation.input);
+    return this.#query(request.query as Record<string, string | string[]>);
+  }
+
+  async #call(request: FastifyRequest, reply: FastifyReply, given: unknown, route: HttpHint | undefined): Promise<unknown> {
+    const identified = requestCaller(request, this.#deps, this.#options);
+    const caller = identified instanceof Promise ? await identified : identified;
+    reply.header('cache-control', 'no-store');
+    let input = given;
+    const lastId = request.headers['last-event-id'];
+    if (this.#resumable && typeof lastId === 'string' && lastId !== '') input = { ...(given as object), cursor: lastId };
+    const asked: DispatchRequest = {
+      name: this.#name,
+      input,
+      caller,
+      transport: 'http',
+      requestId: request.id,
+      signal: callerSignal(reply.raw),
+    };
+    if (this.#operation.body === 'bytes' && request.body !== undefined && request.body !== null) {
+      asked.body = limited(request.body as AsyncIterable<Uint8Array>, this.#options.maxUploadBytes);
+    }
+    const format = this.#operation.bytes === true ? undefined : streamFormat(request.headers.accept);
+    if (format !== undefined) return this.#stream(request, reply, asked, format);
+    const answer = await this.#deps.dispatch(asked);
+    return answer.bytes === undefined ? this.#whole(reply, answer) : this.#bytes(request, reply, answer, answer.bytes, route);
+  }
+
+  #whole(reply: FastifyReply, answer: DispatchReply): unknown {
+    this.#hinted(reply, answer.output);
+    const body = answer.items === undefined ? answer.output : { ...(answer.output as object), items: answer.items };
+    return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body) ?? 'null');
+  }
+
+  async #stream(request: FastifyRequest, reply: FastifyReply, asked: DispatchRequest, format: StreamFormat): Promise<unknown> {
+    const stream = new ItemStream(reply, format, keepaliveMs(request.headers['keepalive-interval'], format));
+    asked.emit = (item) => stream.item(item);
+    try {
+      const answer = await this.#deps.dispatch(asked);
+      stream.end(answer.output);
+    } catch (error) {
+      if (!stream.begun || !(error instanceof OutriggerError)) {
+        stream.abandon();
+        if (stream.begun) reply.raw.destroy();
+        throw error;
+      }
+      stream.fail(error, request.id);
+    }
+    return reply;
+  }
+
+  async #bytes(request: FastifyRequest, reply: FastifyReply, answer: DispatchReply, bytes: AsyncIterable<Uint8Array>, route: HttpHint | undefined): Promise<unknown> {
+    const iterator = bytes[Symbol.asyncIterator]();
+    try {
+      reply.header('content-type', 'application/octet-stream');
+      // What people keep in a workspace must not run as a page of ours.
+      reply.header('content-security-policy', "default-src 'none'; sandbox");
+      this.#hinted(reply, answer.output);
+      if (route === undefined) reply.header('outrigger-output', encodeURIComponent(JSON.stringify(answer.output)));
+      const length = Number(reply.getHeader('content-length') ?? Number.NaN);
+      if (request.method === 'HEAD' || reply.statusCode === 304) {
+        await iterator.return?.();
+        if (reply.statusCode === 304) reply.removeHeader('content-length');
+        reply.hijack();
+        reply.raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string>).end();
+        return reply;
+      }
+      if (length <= wholeBytes) return reply.send(await gather(iterator, length));
+      reply.hijack();
+      reply.raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string>);
+      await pump(reply, iterator, length);
+    } catch (error) {
+      await iterator.return?.();
+      if (!reply.raw.headersSent) throw error;
+      // A body that stops short must look like it.
+      reply.raw.destroy();
+    }
+    return reply;
+  }
+
+  #hinted(reply: FastifyReply, output: unknown): void {
+    const hint = this.#operation.http;
+    if (hint === undefined) return;
+    const fields = output as Record<string, unknown>;
+    for (const field in hint.response) {
+      const header = hint.response[field];
+      if (header !== undefined && fields[field] !== undefined && fields[field] !== null) reply.header(header, String(fields[field]));
+    }
+    for (const flag in hint.status) {
+      if (fields[flag] === true) {
+        reply.code(hint.status[flag] ?? 200);
+        return;
+      }
+    }
+  }
+}
+
+async function gather(iterator: AsyncIterator<Uint8Array>, length: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) chunks.push(step.value);
+  const whole = chunks.length === 1 && chunks[0] !== undefined ? Buffer.from(chunks[0].buffer, chunks[0].byteOffset, chunks[0].length) : Buffer.concat(chunks);
+  if (whole.length !== length) throw new OutriggerError('INTERNAL', 'The content changed its size while it was read.');
+  return whole;
+}
+
+async function pump(reply: FastifyReply, iterator: AsyncIterator<Uint8Array>, length: number): Promise<void> {
+  const { raw } = reply;
+  let sent = 0;
+  for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) {
+    sent += step.value.length;
+    if (!raw.write(step.value)) await writable(raw, stallMs);
+  }
+  if (!Number.isNaN(length) && sent !== length) throw new OutriggerError('INTERNAL', 'The content changed its size while it was read.');
+  raw.end();
+}
+
+async function* limited(body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array, void> {
+  let count = 0;
+  for await (const chunk of body) {
+    count += chunk.length;
+    if (count > maxBytes) throw new OutriggerError('INPUT_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`);
+    yield chunk;
+  }
+}
+
+function streamFormat(accept: string | undefined): StreamFormat | undefined {
+  if (accept === undefined || accept === '*/*' || accept === 'application/json') return undefined;
+  if (accept.includes('text/event-stream')) return 'sse';
+  return accept.includes('application/x-ndjson') ? 'ndjson' : undefined;
+}
+
+/** Seconds in the header, 1 to 600; comments in NDJSON are unknown, so that has blank lines only for those who ask. */
+function keepaliveMs(header: string | string[] | undefined, format: StreamFormat): number {
+  const seconds = typeof header === 'string' ? Number(header) : Number.NaN;
+  if (seconds > 0) return Math.min(Math.max(seconds, 1), 600) * 1000;
+  return format === 'sse' ? defaultKeepaliveMs : 0;
+}

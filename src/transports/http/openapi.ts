@@ -1,0 +1,164 @@
+import * as z from 'zod';
+import { type ErrorReason, errorCodes, errorTable } from '../../contract/errors.ts';
+import type { Operation, Table } from '../../contract/operation.ts';
+import { operationRoute } from './operation-route.ts';
+
+export interface OpenApiFacts {
+  title: string;
+  version: string;
+  /** Before every path, e.g. `/api`. */
+  prefix: string;
+}
+
+type Json = Record<string, unknown>;
+
+/** Reasons that any call can meet. */
+const commonReasons: readonly ErrorReason[] = ['BAD_INPUT', 'NO_TOKEN', 'BAD_TOKEN', 'ACCESS_DENIED', 'OUT_OF_SCOPE', 'TOO_MANY', 'INTERNAL', 'STOPPING'];
+
+const texts = new WeakMap<Table, string>();
+
+/** The document as text; made once a table. */
+export function openApiText(table: Table, facts: OpenApiFacts): string {
+  let text = texts.get(table);
+  if (text === undefined) {
+    text = JSON.stringify(openApi(table, facts));
+    texts.set(table, text);
+  }
+  return text;
+}
+
+/** OpenAPI 3.1 of the table: schemas, access, errors by reason, streams. */
+export function openApi(table: Table, facts: OpenApiFacts): Json {
+  const schemas: Json = { Error: errorSchema };
+  const paths: Record<string, Json> = {};
+  for (const [name, operation] of Object.entries(table)) {
+    const base = describe(name, operation, schemas);
+    const path = (paths[`${facts.prefix}/${name}`] ??= {});
+    const query = queryParameters(base.input);
+    const bytesBody = { requestBody: { content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } } };
+    path['post'] =
+      operation.body === 'bytes'
+        ? { operationId: name, ...base.common, parameters: query, ...bytesBody }
+        : { operationId: name, ...base.common, requestBody: { content: { 'application/json': { schema: base.input } } } };
+    if (operation.access === 'read' && operation.body === undefined) path['get'] = { operationId: `${name}.get`, ...base.common, parameters: query };
+    if (operation.http === undefined) continue;
+    const route = operationRoute(facts.prefix, operation.http);
+    const named = Object.keys(route.fields(operation.http.route.split(' ')[1] ?? ''));
+    const headers = Object.entries(operation.http.request ?? {});
+    const taken = new Set([...named, ...headers.map(([, field]) => field)]);
+    const hinted = (paths[`${facts.prefix}${operation.http.route.split(' ')[1]}`] ??= {});
+    hinted[route.method.toLowerCase()] = {
+      operationId: `${name}.raw`,
+      ...base.common,
+      parameters: [
+        ...named.map((field) => ({ name: field, in: 'path', required: true, schema: property(base.input, field) })),
+        ...headers.map(([header, field]) => ({ name: header, in: 'header', schema: property(base.input, field) })),
+        ...query.filter((parameter) => !taken.has(parameter['name'] as string)),
+      ],
+      ...(operation.body === 'bytes' ? bytesBody : {}),
+    };
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: facts.title, version: facts.version },
+    security: [{ bearer: [] }],
+    paths,
+    components: { schemas, securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+  };
+}
+
+const errorSchema = {
+  type: 'object',
+  required: ['code', 'reason', 'message', 'retryable'],
+  properties: {
+    code: { enum: [...errorCodes] },
+    reason: { type: 'string' },
+    message: { type: 'string' },
+    hint: { type: 'string' },
+    retryable: { type: 'boolean' },
+    details: {},
+    requestId: { type: 'string' },
+  },
+};
+
+function describe(name: string, operation: Operation, schemas: Json): { input: Json; common: Json } {
+  const input = schemaOf(operation.input, 'input', schemas);
+  const output = schemaOf(operation.output, 'output', schemas);
+  const item = operation.item === undefined ? undefined : schemaOf(operation.item, 'output', schemas);
+  return {
+    input,
+    common: {
+      summary: operation.summary,
+      tags: [name.split('.')[0]],
+      'x-access': operation.access,
+      responses: { 200: { description: 'The answer.', content: answerContent(operation, output, item) }, ...errorResponses(operation) },
+    },
+  };
+}
+
+function answerContent(operation: Operation, output: Json, item: Json | undefined): Json {
+  if (operation.bytes === true) return { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } };
+  if (item === undefined) return { 'application/json': { schema: output } };
+  const error = { $ref: '#/components/schemas/Error' };
+  const content: Json = {
+    'text/event-stream': {
+      schema: {
+        oneOf: [event('item', item), event('end', output), event('error', error)],
+        description: 'Items, then exactly one end or error; `id` is the cursor to go on from.',
+      },
+    },
+    'application/x-ndjson': { schema: { oneOf: [only('item', item), only('end', output), only('error', error)] } },
+  };
+  // An endless stream has no whole answer.
+  if (operation.endless !== true) content['application/json'] = { schema: { allOf: [output, only('items', { type: 'array', items: item })] } };
+  return content;
+}
+
+function event(name: string, data: Json): Json {
+  return { type: 'object', required: ['event', 'data'], properties: { id: { type: 'string' }, event: { const: name }, data } };
+}
+
+function only(name: string, schema: Json): Json {
+  return { type: 'object', required: [name], properties: { [name]: schema } };
+}
+
+function errorResponses(operation: Operation): Json {
+  const byStatus = new Map<number, ErrorReason[]>();
+  for (const reason of new Set([...commonReasons, ...operation.errors])) {
+    const { status } = errorTable[reason];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), reason]);
+  }
+  const schema = (reasons: ErrorReason[]): Json => ({ allOf: [{ $ref: '#/components/schemas/Error' }, { properties: { reason: { enum: reasons } } }] });
+  return Object.fromEntries(
+    [...byStatus].map(([status, reasons]) => [
+      status,
+      { description: reasons.map((reason) => `${reason}: ${errorTable[reason].hint}`).join('\n'), content: { 'application/json': { schema: schema(reasons) } } },
+    ]),
+  );
+}
+
+/** The schema with what it names put among the components, where references can find it. */
+function schemaOf(type: z.ZodType, io: 'input' | 'output', schemas: Json): Json {
+  const { $schema: _, $defs, ...schema } = z.toJSONSchema(type, { io, unrepresentable: 'any' }) as Json;
+  const hoist = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(hoist);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [
+        key,
+        key === '$ref' && typeof inner === 'string' ? inner.replace(/^#\/\$defs\//, '#/components/schemas/') : hoist(inner),
+      ]),
+    );
+  };
+  for (const [name, definition] of Object.entries(($defs ?? {}) as Json)) schemas[name] = hoist(definition);
+  return hoist(schema) as Json;
+}
+
+function queryParameters(input: Json): Json[] {
+  const required = new Set((input['required'] as string[] | undefined) ?? []);
+  return Object.entries((input['properties'] ?? {}) as Json).map(([name, schema]) => ({ name, in: 'query', required: required.has(name), schema }));
+}
+
+function property(input: Json, name: string): unknown {
+  return ((input['properties'] ?? {}) as Json)[name] ?? { type: 'string' };
+}

@@ -1,0 +1,139 @@
+// scripts/test.mjs decides whether everything passed, so it is shown here to notice every way in which a file can fail.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+
+const root = join(import.meta.dirname, '..', '..');
+const begin = `import { test, describe } from 'node:test';\nimport assert from 'node:assert/strict';\nimport { spawn } from 'node:child_process';\n`;
+const passing = `test('passes', () => {});\n`;
+
+function start(t: TestContext, files: Record<string, string>, args: string[] = [], env: Record<string, string> = {}) {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'outrigger-tests-')));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  for (const name of ['scripts/test.mjs', 'scripts/test-reporter.mjs', 'test/kit/require-tools.ts', 'test/kit/tools.json'])
+    cpSync(join(root, name), join(folder, name));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), begin + text);
+  }
+  const child = spawn(process.execPath, [join(folder, 'scripts', 'test.mjs'), ...args], {
+    env: { ...process.env, REQUIRE_TOOLS: '0', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number, output, last: output.trimEnd().split('\n').at(-1) }));
+  return { folder, child, ended };
+}
+
+async function eventually(what: string, probe: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!probe()) {
+    if (performance.now() > deadline) throw new Error(`did not happen in 20 s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // Nobody may be there to take a zombie's exit code.
+    return !existsSync(`/proc/${pid}/stat`) || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+const numberIn = (file: string): number => Number(readFileSync(file, 'utf8'));
+
+test('passing files end with the counts alone on the last line', async (t) => {
+  const { code, last } = await start(t, {
+    'src/core/a.test.ts': passing + passing,
+    'test/b.test.ts': passing,
+    'examples/c.test.ts': passing,
+  }).ended;
+  assert.deepEqual({ code, last }, { code: 0, last: '4 passed, 0 failed' });
+});
+
+test('a failed test fails the run and is shown with its error and its output', async (t) => {
+  const text = `describe('outer', () => { test('inner', () => { console.log('said'); assert.equal(1, 2); }); });`;
+  const { code, last, output } = await start(t, { 'src/a.test.ts': text, 'src/b.test.ts': passing }).ended;
+  assert.deepEqual({ code, last }, { code: 1, last: '1 passed, 1 failed' });
+  assert.match(output, /✖ outer › inner[^]*1 !== 2[^]*said/);
+});
+
+const failures = {
+  'a file that can’t be loaded': `import './missing.ts';\n${passing}`,
+  'a file without a test': `console.log('nothing');`,
+  'a hook that throws': `describe('suite', async () => { const { before } = await import('node:test'); before(() => { throw new Error('no'); }); test('inner', () => {}); });`,
+  'a file that ends in the middle': `test('ends', () => { process.exit(0); });`,
+  'a file that kills itself': `test('dies', () => { process.kill(process.pid, 'SIGKILL'); });`,
+  'a rejection that nobody handles': `${passing}void Promise.reject(new Error('late'));`,
+};
+for (const [says, text] of Object.entries(failures)) {
+  test(`${says} fails the run`, async (t) => {
+    const { code, last, output } = await start(t, { 'src/a.test.ts': text }).ended;
+    assert.equal(code, 1, output);
+    assert.match(last ?? '', /^\d+ passed, [1-9]\d* failed$/, output);
+  });
+}
+
+test('no test at all fails the run', async (t) => {
+  const { code, last } = await start(t, { 'src/a.test.ts': passing }, ['nowhere']).ended;
+  assert.deepEqual({ code, last }, { code: 1, last: '0 passed, 0 failed' });
+});
+
+test('parts of file names choose files, and deep files run only when asked', async (t) => {
+  const files = { 'src/core/a.test.ts': passing, 'src/net/b.test.ts': passing, 'src/net/c.deep.ts': passing + passing + passing };
+  assert.equal((await start(t, files, ['net/']).ended).last, '1 passed, 0 failed');
+  assert.equal((await start(t, files, ['--deep']).ended).last, '3 passed, 0 failed');
+});
+
+test('skipped tests are counted with their reason, and a missing tool fails where tools are required', async (t) => {
+  const text = `import { requireTool } from '../test/kit/require-tools.ts';\ntest('compiles', { skip: requireTool('git') }, () => {});\n`;
+  const files = { 'src/a.test.ts': text + passing };
+  const skipped = await start(t, files, [], { PATH: '/nowhere' }).ended;
+  assert.deepEqual([skipped.code, skipped.last], [0, '1 passed, 0 failed, 1 skipped']);
+  assert.match(skipped.output, /1 {2}needs git: apt-get install git {2}\(src\/a\.test\.ts\)/);
+  const required = await start(t, files, [], { PATH: '/nowhere', REQUIRE_TOOLS: '1' }).ended;
+  assert.equal(required.code, 1);
+  assert.match(required.output, /REQUIRE_TOOLS=1 and this needs git/);
+});
+
+test('a file that hangs is ended with its children, named, and fails the run', async (t) => {
+  const text = `import { writeFileSync } from 'node:fs';
+    test('waits', async () => { writeFileSync('child', String(spawn('sleep', ['300']).pid)); await new Promise((resolve) => setTimeout(resolve, 300_000)); });`;
+  const { folder, ended } = start(t, { 'src/a.test.ts': text }, ['--timeout=1']);
+  const { code, output, last } = await ended;
+  assert.deepEqual({ code, last }, { code: 1, last: '0 passed, 1 failed' });
+  assert.match(output, /still ran after 1 s, in: waits/);
+  await eventually('the child ends', () => !isAlive(numberIn(join(folder, 'child'))));
+});
+
+test('processes that a file leaves behind are named and ended', { skip: process.platform !== 'linux' && 'reads /proc' }, async (t) => {
+  const text = `import { writeFileSync } from 'node:fs';
+    test('leaves', () => { const child = spawn('sleep', ['300'], { stdio: 'ignore' }); child.unref(); writeFileSync('child', String(child.pid)); });`;
+  const { folder, ended } = start(t, { 'src/a.test.ts': text });
+  const { code, output } = await ended;
+  assert.equal(code, 0);
+  assert.match(output, /note: left processes behind, ended now: sleep 300/);
+  await eventually('the child ends', () => !isAlive(numberIn(join(folder, 'child'))));
+});
+
+for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  test(`${signal} to the runner ends the files that run and what they started`, async (t) => {
+    const text = `import { writeFileSync } from 'node:fs';
+      test('waits', async () => { writeFileSync('child', String(spawn('sleep', ['300']).pid)); await new Promise((resolve) => setTimeout(resolve, 300_000)); });`;
+    const { folder, child, ended } = start(t, { 'src/a.test.ts': text, 'src/b.test.ts': passing });
+    await eventually('the file runs', () => existsSync(join(folder, 'child')) && numberIn(join(folder, 'child')) > 0);
+    assert.ok(child.kill(signal));
+    const { code, last } = await ended;
+    if (signal === 'SIGTERM') assert.match(`${code} ${last}`, /^1 \d passed, [1-9] failed$/);
+    await eventually('the child ends', () => !isAlive(numberIn(join(folder, 'child'))));
+  });
+}
