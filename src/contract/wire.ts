@@ -36,6 +36,8 @@ export const closeCodes = {
   forbidden: 4403,
   notFound: 4404,
   unsupported: 4415,
+  badMessage: 4422,
+  replaced: 4500,
   tooSlow: 4508,
   tooMany: 4529,
 } as const;

@@ -151,6 +151,7 @@ export class Peer<WireError> {
   readonly #incoming = new Map<string, Incoming>();
   readonly #outgoing = new Map<string, Outgoing>();
   #running = 0;
+  #idle: (() => void)[] = [];
   #lastId = 0;
   #paused = false;
   #closed: Error | undefined;
@@ -169,6 +170,11 @@ export class Peer<WireError> {
   /** Calls of this side that have no answer yet. */
   get waiting(): number {
     return this.#outgoing.size;
+  }
+
+  /** Settles when no handler runs any more. */
+  idle(): Promise<void> {
+    return this.#running === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
   }
 
   get closed(): boolean {
@@ -409,6 +415,11 @@ export class Peer<WireError> {
       this.#fail(request, error);
     } finally {
       this.#running--;
+      if (this.#running === 0) {
+        const idle = this.#idle;
+        this.#idle = [];
+        for (const go of idle) go();
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { type RawData, WebSocket, WebSocketServer } from 'ws';
 import { OutriggerError } from '../contract/errors.ts';
 import type { Batch, ByteChannel } from '../contract/wire.ts';
 import { offeredProtocols } from './credentials.ts';
@@ -20,6 +20,14 @@ export interface AcceptOptions {
   maxPayload: number;
   /** The offered protocol to answer with, e.g. the one that carried the token; the first offered one when left out. */
   protocol?: string | undefined;
+}
+
+export interface DialOptions {
+  /** Bytes of one message of the other side. */
+  maxPayload: number;
+  headers?: Readonly<Record<string, string>>;
+  protocols?: readonly string[];
+  handshakeTimeoutMs?: number;
 }
 
 /** What `ws` keeps for itself and shared frames need. Where it is not as expected, messages go through `ws` one by one. */
@@ -58,6 +66,29 @@ export class WebSockets {
     return byteChannel(this.#accept(upgrade, options));
   }
 
+  /**
+   * Connects to another program's WebSocket, for text messages. Throws OutriggerError: BAD_TOKEN or ACCESS_DENIED when it refuses
+   * us, CONNECTION_LOST for all else.
+   */
+  dialText(url: string, options: DialOptions): Promise<TextSocket> {
+    const { maxPayload, headers = {}, protocols = [], handshakeTimeoutMs = 10_000 } = options;
+    const ws = new WebSocket(url, [...protocols], { headers, maxPayload, handshakeTimeout: handshakeTimeoutMs, perMessageDeflate: false });
+    return new Promise((resolve, reject) => {
+      ws.once('open', () => {
+        // Nothing may come before there is someone to hear it: `onText` resumes.
+        ws.pause();
+        resolve(textSocket(this.#add(ws)));
+      });
+      ws.once('error', (error) => reject(new OutriggerError('CONNECTION_LOST', `${url} does not answer: ${error.message}`, { cause: error })));
+      ws.once('unexpected-response', (request, response) => {
+        const { statusCode = 0 } = response;
+        const reason = statusCode === 401 ? 'BAD_TOKEN' : statusCode === 403 ? 'ACCESS_DENIED' : 'CONNECTION_LOST';
+        reject(new OutriggerError(reason, `${url} answered ${statusCode}.`));
+        request.destroy();
+      });
+    });
+  }
+
   /** Closes all with `code`, cuts those that have not answered after `graceMs`, and accepts none any more. */
   async close(code: number, reason: string, graceMs = 1000): Promise<void> {
     this.#closing = true;
@@ -87,7 +118,11 @@ export class WebSockets {
     });
     // `ws` has answered a broken handshake itself.
     if (accepted === undefined) throw new OutriggerError('BAD_INPUT', 'The WebSocket handshake is broken.');
-    const connection = new Connection(accepted, this.#clock.now());
+    return this.#add(accepted);
+  }
+
+  #add(ws: WebSocket): Connection {
+    const connection = new Connection(ws, this.#clock.now());
     this.#open.add(connection);
     void connection.closed.then(() => this.#open.delete(connection));
     return connection;
@@ -215,6 +250,7 @@ function textSocket(connection: Connection): TextSocket {
         if (isBinary) onBad('Messages here are text, not binary.');
         else listener(toBuffer(data).toString());
       });
+      connection.resume();
     },
     onBad(listener) {
       onBad = listener;

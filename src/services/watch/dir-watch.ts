@@ -41,6 +41,8 @@ export interface DirWatchOptions {
   onRootGone?: (gone: boolean) => void;
   /** No more watches (ENOSPC, EMFILE): all of them are closed by then, and only sweep() sees changes from here on. */
   onExhausted?: (code: string) => void;
+  /** False: a renamed directory is told as removed and added, entry by entry. */
+  mayMove?: () => boolean;
   /** False: no watches at all, sweep() is the only source. */
   arm?: boolean;
 }
@@ -73,7 +75,7 @@ const unhinted = 4;
 
 const replacementChar = '\ufffd';
 
-/** Reads nothing into it by itself: a place in the tree. `entries` holds sub-directories as nodes, all else as a packed key. */
+/** A place in the tree. `entries` holds sub-directories as nodes, all else as a packed key. */
 class Directory {
   name: string;
   parent: Directory | null;
@@ -82,12 +84,13 @@ class Directory {
   readonly entries = new Map<string, Directory | string>();
   /** Names that were hinted, with the kinds of hint. */
   hinted: Map<string, number> | null = null;
-  dirty = false;
   whole = false;
   rearm = false;
   /** 1: read all below as well; 2: and arm all watches again. */
   deep: 0 | 1 | 2 = 0;
   broken = false;
+  /** The last attempt to watch it failed for a reason other than its absence. */
+  unwatchable = false;
   dropped = false;
   /** Its place when its parent stopped to list it, until the drain's end decides whether it moved. */
   detachedFrom: string | null = null;
@@ -296,7 +299,6 @@ export class DirWatch {
   }
 
   #markDirty(directory: Directory): void {
-    directory.dirty = true;
     this.#dirty.add(directory);
   }
 
@@ -386,12 +388,10 @@ export class DirWatch {
     const queue = [...this.#dirty].map((directory) => ({ directory, depth: depthOf(directory) })).sort((a, b) => a.depth - b.depth);
     this.#dirty.clear();
     for (const { directory } of queue) {
-      directory.dirty = false;
-      this.#visit(directory);
-      yield;
+      this.#stack.push(directory);
       for (let next = this.#stack.pop(); next; next = this.#stack.pop()) {
-        this.#visit(next);
-        if (next.whole || next.hinted) yield* this.#read(next);
+        if (this.#visit(next)) yield* this.#read(next);
+        yield;
       }
     }
     for (const directory of this.#detached) {
@@ -401,28 +401,29 @@ export class DirWatch {
     }
   }
 
-  /** Makes sure that the directory still stands where the table has it, and that it is watched; then it is next to be read. */
-  #visit(directory: Directory): void {
-    if (directory.dropped || directory.detachedFrom !== null) return;
-    if (directory === this.#root && this.#rootGone) return;
+  /** Makes sure that the directory still stands where the table has it, and that it is watched. False: there is nothing to read now. */
+  #visit(directory: Directory): boolean {
+    if (directory.dropped || this.#isDetached(directory)) return false;
+    if (directory === this.#root && this.#rootGone) return false;
     const id = this.#idOf(directory);
     if (id !== directory.id) {
       if (directory !== this.#root) {
         this.#askParent(directory);
-        return;
+        return false;
       }
       if (id === null) {
         this.#loseRoot();
-        return;
+        return false;
       }
       this.#setId(directory, id);
       directory.rearm = true;
       directory.whole = true;
       directory.deep = 2;
     }
+    directory.broken = false;
     if (directory.rearm && this.#armed) this.#arm(directory);
     directory.rearm = false;
-    if ((directory.whole || directory.hinted) && this.#stack.at(-1) !== directory && !directory.dirty) this.#stack.push(directory);
+    return directory.whole || directory.hinted !== null;
   }
 
   /** Rule 4. */
@@ -438,7 +439,6 @@ export class DirWatch {
   }
 
   *#read(directory: Directory): Generator<void> {
-    if (directory.dropped || directory.detachedFrom !== null || directory.broken) return;
     if (!directory.whole) {
       yield* this.#lookUp(directory);
       if (!directory.whole) return;
@@ -450,9 +450,10 @@ export class DirWatch {
     directory.deep = 0;
     const hinted = directory.hinted;
     directory.hinted = null;
+    const base = this.#pathOf(directory);
     let names: string[];
     try {
-      names = readdirSync(this.#absolute(this.#pathOf(directory)));
+      names = readdirSync(this.#absolute(base));
     } catch (error) {
       const code = codeOf(error);
       if (code === 'ENOENT' || code === 'ENOTDIR') {
@@ -470,14 +471,14 @@ export class DirWatch {
     let count = 0;
     for (const name of names) {
       if (directory.dropped || directory.detachedFrom !== null) return;
-      const found = this.#check(directory, name, hinted?.get(name) ?? unhinted, deep);
+      const found = this.#check(directory, name, base === '' ? name : `${base}/${name}`, hinted?.get(name) ?? unhinted, deep);
       if (!found && name.includes(replacementChar)) invalid++;
       if (++count % namesPerCheck === 0) yield;
     }
     for (const name of [...directory.entries.keys()]) if (!listed.has(name)) this.#gone(directory, name);
     this.#counts.invalidNames += invalid - directory.invalidNames;
     directory.invalidNames = invalid;
-    if (!directory.watcher && this.#armed) this.#askParent(directory);
+    if (!directory.watcher && !directory.unwatchable && this.#armed) this.#askParent(directory);
   }
 
   *#lookUp(directory: Directory): Generator<void> {
@@ -487,21 +488,22 @@ export class DirWatch {
     for (const [name, hint] of hinted) {
       if (directory.dropped || directory.detachedFrom !== null) return;
       const known = directory.entries.has(name);
-      const found = this.#check(directory, name, hint, 0);
+      const path = this.#pathOf(directory, name);
+      const found = this.#check(directory, name, path, hint, 0);
       // Rule 3. An ignored name says nothing, unless it is the directory's own.
-      if (!found && !known && !name.includes(replacementChar)) {
-        if (name === directory.name || !this.#options.ignore(this.#pathOf(directory, name), false)) directory.whole = true;
+      if (!found && !known && !name.includes(replacementChar) && (name === directory.name || !this.#options.ignore(path, false))) {
+        directory.whole = true;
       }
       if (++count % namesPerCheck === 0) yield;
     }
   }
 
   /** The truth about one name becomes the table's. False: it does not exist, or can't be looked at. */
-  #check(directory: Directory, name: string, hint: number, deep: 0 | 1 | 2): boolean {
-    const path = this.#pathOf(directory, name);
+  #check(directory: Directory, name: string, path: string, hint: number, deep: 0 | 1 | 2): boolean {
     const stats = this.#lstat(path);
     if (!stats) {
       this.#gone(directory, name);
+      if (directory === this.#root && this.#options.ignore(path, false)) this.#options.onIgnored?.(name);
       return false;
     }
     if (this.#options.ignore(path, stats.isDirectory())) {
@@ -518,8 +520,7 @@ export class DirWatch {
     const packed = packStats(stats);
     if (old === packed) {
       // Rule 9.
-      const recent = Math.abs(Date.now() - stats.mtimeMs) < coarseClockMs;
-      if (recent && hint & (hintedChange | hintedRename) && stats.isFile()) this.#emitEntry('suspect', path, packed, false);
+      if (stats.isFile() && Math.abs(Date.now() - stats.mtimeMs) < coarseClockMs) this.#emitEntry('suspect', path, packed, false);
       return;
     }
     if (old instanceof Directory) {
@@ -539,7 +540,7 @@ export class DirWatch {
     if (old instanceof Directory) {
       const same = old.id === id;
       const other = same ? undefined : this.#byId.get(id);
-      if (other && this.#canMove(other, directory)) {
+      if (other && !isInside(other, old) && this.#canMove(other, directory)) {
         // Another directory was put here: what stood here is gone before it arrives.
         this.#detach(old);
         this.#settleDetached(old);
@@ -547,7 +548,7 @@ export class DirWatch {
         return;
       }
       if (!same) this.#setId(old, id);
-      if (!same || old.broken || deep > 0 || (this.#armed && !old.watcher)) {
+      if (!same || old.broken || deep > 0 || (this.#armed && !old.watcher && !old.unwatchable)) {
         if (!same || old.broken || deep === 2 || !old.watcher) old.rearm = true;
         old.broken = false;
         old.whole = true;
@@ -601,9 +602,9 @@ export class DirWatch {
 
   /** Whether `directory` has left its place, is nowhere else, and its old place is empty: only then is it a rename for those who follow. */
   #canMove(directory: Directory, into: Directory): boolean {
-    for (let above: Directory | null = into; above; above = above.parent) if (above === directory) return false;
+    if (isInside(into, directory) || this.#options.mayMove?.() === false) return false;
     const path = this.#pathOf(directory);
-    if (directory.detachedFrom !== null || this.#isDetached(directory)) return this.#find(path)?.directory.entries.get(nameOf(path)) === undefined;
+    if (this.#isDetached(directory)) return this.#find(path)?.directory.entries.get(nameOf(path)) === undefined;
     if (directory === this.#root || this.#idOf(directory) !== null) return false;
     this.#detach(directory);
     return true;
@@ -682,6 +683,7 @@ export class DirWatch {
   #arm(directory: Directory): void {
     const old = directory.watcher;
     directory.watcher = null;
+    directory.unwatchable = false;
     try {
       const watcher = watch(this.#absolute(this.#pathOf(directory)), (event, name) => this.#hint(directory, event, name));
       watcher.on('error', () => {
@@ -694,11 +696,10 @@ export class DirWatch {
       if (code === 'ENOSPC' || code === 'EMFILE' || code === 'ENFILE') {
         this.disarm();
         this.#options.onExhausted?.(code);
-      } else if (code === 'EACCES' || code === 'EPERM') {
-        // It can't be read either: the sweep sees when that changes.
+      } else if (code !== 'ENOENT' && code !== 'ENOTDIR') {
+        // EACCES and the like: it can't be read either, and the sweep sees when that changes.
         this.#counts.errors++;
-        directory.watcher = old;
-        return;
+        directory.unwatchable = true;
       }
     }
     old?.close();
@@ -720,11 +721,11 @@ export class DirWatch {
   }
 
   #idOf(directory: Directory): string | null {
-    const stats = this.#lstat(this.#pathOf(directory), directory === this.#root);
+    const stats = this.#lstat(this.#pathOf(directory));
     return stats?.isDirectory() ? directoryId(stats) : null;
   }
 
-  #lstat(path: string, _follow = false): Stats | null {
+  #lstat(path: string): Stats | null {
     try {
       return lstatSync(this.#absolute(path), { throwIfNoEntry: false }) ?? null;
     } catch {
@@ -776,6 +777,11 @@ export class DirWatch {
 
 function keyOfDirectory(directory: Directory): StatKey {
   return { size: 0, mtimeMs: 0, ino: Number(directory.id.slice(0, directory.id.indexOf(':'))) };
+}
+
+function isInside(directory: Directory, outer: Directory): boolean {
+  for (let above: Directory | null = directory; above; above = above.parent) if (above === outer) return true;
+  return false;
 }
 
 function depthOf(directory: Directory): number {

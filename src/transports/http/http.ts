@@ -1,27 +1,24 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../../contract/access.ts';
 import type { Dispatch, DispatchReply, DispatchRequest } from '../../contract/dispatch.ts';
 import { OutriggerError } from '../../contract/errors.ts';
+import { operationSchema } from '../../contract/json-schema.ts';
 import type { HttpHint, Operation, Table } from '../../contract/operation.ts';
-import { type Credentials, readCredentials } from '../../net/credentials.ts';
-import { refuseOtherMethods } from './http-app.ts';
+import { type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
+import { refuseOtherMethods } from '../../net/http-app.ts';
+import { callerSignal, stallMs, writable } from '../../net/response-flow.ts';
 import { ItemStream, type StreamFormat } from './item-stream.ts';
 import { openApiText } from './openapi.ts';
 import { operationRoute } from './operation-route.ts';
 import { type QueryReader, queryReader } from './query-input.ts';
-import { callerSignal, stallMs, writable } from './response-flow.ts';
 
-export interface HttpDependencies {
+export interface HttpDependencies extends AuthenticateDependencies {
   dispatch: Dispatch;
   table: Table;
-  /** Throws OutriggerError NO_TOKEN, BAD_TOKEN, … */
-  authenticate: (credentials: Credentials, kind: 'request' | 'upgrade') => Caller | Promise<Caller>;
 }
 
-export interface HttpOptions {
+export interface HttpOptions extends AuthenticateOptions {
   /** Before every path, e.g. `/api`. */
   prefix: string;
-  cookieName: string;
   /** A body of bytes may have so many. */
   maxUploadBytes: number;
   title: string;
@@ -100,16 +97,6 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
   });
 }
 
-/** Who sends this request, by header or cookie. Throws what `authenticate` throws. */
-export function requestCaller(
-  request: FastifyRequest,
-  { authenticate }: Pick<HttpDependencies, 'authenticate'>,
-  { cookieName }: Pick<HttpOptions, 'cookieName'>,
-): Caller | Promise<Caller> {
-  const { headers, url, cookieCounts } = request;
-  return authenticate(readCredentials({ headers, url, kind: 'request', cookieName, cookieCounts }), 'request');
-}
-
 /** One operation's ways in. All that can be worked out once is worked out here. */
 class OperationCalls {
   readonly #name: string;
@@ -124,7 +111,7 @@ class OperationCalls {
     this.#operation = operation;
     this.#deps = dependencies;
     this.#options = options;
-    this.#resumable = operation.item !== undefined && 'cursor' in ((operation.input as { shape?: object }).shape ?? {});
+    this.#resumable = operation.item !== undefined && operationSchema(operation, 'input')?.properties?.['cursor'] !== undefined;
   }
 
   readonly fromBody: Handler = (request, reply) => this.#call(request, reply, request.body, undefined);
@@ -145,7 +132,7 @@ class OperationCalls {
   }
 
   #queryInput(request: FastifyRequest): Record<string, unknown> {
-    this.#query ??= queryReader(this.#operation.input);
+    this.#query ??= queryReader(operationSchema(this.#operation, 'input') ?? {});
     return this.#query(request.query as Record<string, string | string[]>);
   }
 

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { OutriggerError, toWireError } from '../../contract/errors.ts';
-import { writable } from './response-flow.ts';
+import { writable } from '../../net/response-flow.ts';
 
 export type StreamFormat = 'sse' | 'ndjson';
 

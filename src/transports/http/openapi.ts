@@ -1,5 +1,5 @@
-import * as z from 'zod';
 import { type ErrorReason, errorCodes, errorTable } from '../../contract/errors.ts';
+import { type JsonSchema, operationSchema } from '../../contract/json-schema.ts';
 import type { Operation, Table } from '../../contract/operation.ts';
 import { operationRoute } from './operation-route.ts';
 
@@ -43,15 +43,14 @@ export function openApi(table: Table, facts: OpenApiFacts): Json {
     if (operation.access === 'read' && operation.body === undefined) path['get'] = { operationId: `${name}.get`, ...base.common, parameters: query };
     if (operation.http === undefined) continue;
     const route = operationRoute(facts.prefix, operation.http);
-    const named = Object.keys(route.fields(operation.http.route.split(' ')[1] ?? ''));
     const headers = Object.entries(operation.http.request ?? {});
-    const taken = new Set([...named, ...headers.map(([, field]) => field)]);
+    const taken = new Set([...route.names, ...headers.map(([, field]) => field)]);
     const hinted = (paths[`${facts.prefix}${operation.http.route.split(' ')[1]}`] ??= {});
     hinted[route.method.toLowerCase()] = {
       operationId: `${name}.raw`,
       ...base.common,
       parameters: [
-        ...named.map((field) => ({ name: field, in: 'path', required: true, schema: property(base.input, field) })),
+        ...route.names.map((field) => ({ name: field, in: 'path', required: true, schema: property(base.input, field) })),
         ...headers.map(([header, field]) => ({ name: header, in: 'header', schema: property(base.input, field) })),
         ...query.filter((parameter) => !taken.has(parameter['name'] as string)),
       ],
@@ -82,9 +81,9 @@ const errorSchema = {
 };
 
 function describe(name: string, operation: Operation, schemas: Json): { input: Json; common: Json } {
-  const input = schemaOf(operation.input, 'input', schemas);
-  const output = schemaOf(operation.output, 'output', schemas);
-  const item = operation.item === undefined ? undefined : schemaOf(operation.item, 'output', schemas);
+  const input = hoisted(operationSchema(operation, 'input'), `${name}.input`, schemas);
+  const output = hoisted(operationSchema(operation, 'output'), `${name}.output`, schemas);
+  const item = operation.item === undefined ? undefined : hoisted(operationSchema(operation, 'item'), `${name}.item`, schemas);
   return {
     input,
     common: {
@@ -132,26 +131,30 @@ function errorResponses(operation: Operation): Json {
   return Object.fromEntries(
     [...byStatus].map(([status, reasons]) => [
       status,
-      { description: reasons.map((reason) => `${reason}: ${errorTable[reason].hint}`).join('\n'), content: { 'application/json': { schema: schema(reasons) } } },
+      { description: reasons.join(', '), content: { 'application/json': { schema: schema(reasons) } } },
     ]),
   );
 }
 
-/** The schema with what it names put among the components, where references can find it. */
-function schemaOf(type: z.ZodType, io: 'input' | 'output', schemas: Json): Json {
-  const { $schema: _, $defs, ...schema } = z.toJSONSchema(type, { io, unrepresentable: 'any' }) as Json;
+/** The schema with what it refers to put among the components, where a document's references look. */
+function hoisted(whole: JsonSchema | undefined, owner: string, schemas: Json): Json {
+  const { $defs, ...schema } = whole ?? {};
+  // Names that zod made up (`__schema0`) mean something else in every schema.
+  const componentName = (name: string): string => (name.startsWith('__') ? `${owner}${name}` : name);
   const hoist = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(hoist);
     if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(
-      Object.entries(value).map(([key, inner]) => [
-        key,
-        key === '$ref' && typeof inner === 'string' ? inner.replace(/^#\/\$defs\//, '#/components/schemas/') : hoist(inner),
-      ]),
-    );
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, key === '$ref' ? reference(inner) : hoist(inner)]));
   };
-  for (const [name, definition] of Object.entries(($defs ?? {}) as Json)) schemas[name] = hoist(definition);
-  return hoist(schema) as Json;
+  const reference = (target: unknown): unknown => {
+    if (target === '#') return `#/components/schemas/${owner}`;
+    const name = typeof target === 'string' ? /^#\/\$defs\/(.+)$/.exec(target)?.[1] : undefined;
+    return name === undefined ? target : `#/components/schemas/${componentName(name)}`;
+  };
+  for (const [name, definition] of Object.entries(($defs ?? {}) as Json)) schemas[componentName(name)] = hoist(definition);
+  const self = hoist(schema) as Json;
+  if (JSON.stringify(self).includes(`"#/components/schemas/${owner}"`)) schemas[owner] = self;
+  return self;
 }
 
 function queryParameters(input: Json): Json[] {

@@ -6,6 +6,8 @@ export interface OperationRoute {
   method: string;
   /** e.g. `/api/files/*` */
   pattern: string;
+  /** Of the fields in it, in order. */
+  names: readonly string[];
   /** The fields named in the route, decoded exactly once. Throws OutriggerError BAD_PATH. */
   fields(url: string): Record<string, string>;
 }
@@ -19,6 +21,7 @@ export function operationRoute(prefix: string, hint: HttpHint): OperationRoute {
   const last = segments.length - 1;
   return {
     method: match[1],
+    names: names.filter((name) => name !== undefined),
     pattern: `/${segments.map((segment, at) => (names[at] === undefined ? segment : at === last ? '*' : `:${names[at]}`)).join('/')}`,
     fields(url) {
       const cut = url.search(/[?#]/);

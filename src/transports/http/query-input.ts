@@ -1,24 +1,13 @@
-import * as z from 'zod';
+import type { JsonSchema } from '../../contract/json-schema.ts';
 
 /** Turns the values of a query string into an operation's input. Made once an operation, from its schema. */
 export type QueryReader = (query: Readonly<Record<string, string | string[]>>) => Record<string, unknown>;
 
-interface Schema {
-  type?: string;
-  properties?: Record<string, Schema>;
-  items?: Schema;
-  anyOf?: Schema[];
-  oneOf?: Schema[];
-  const?: unknown;
-  enum?: unknown[];
-}
-
 type Convert = (text: string) => unknown;
 
 /** What does not fit stays text, so that validation says what is wrong with it. */
-export function queryReader(input: z.ZodType): QueryReader {
-  const schema = z.toJSONSchema(input, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Schema;
-  const fields = new Map(Object.entries(schema.properties ?? {}).map(([name, field]) => [name, fieldReader(field)]));
+export function queryReader(input: JsonSchema): QueryReader {
+  const fields = new Map(Object.entries(input.properties ?? {}).map(([name, field]) => [name, fieldReader(field)]));
   return (query) => {
     const read: Record<string, unknown> = {};
     for (const [name, value] of Object.entries(query)) {
@@ -29,7 +18,7 @@ export function queryReader(input: z.ZodType): QueryReader {
   };
 }
 
-function fieldReader(schema: Schema): (value: string | string[]) => unknown {
+function fieldReader(schema: JsonSchema): (value: string | string[]) => unknown {
   if (schema.type === 'array') {
     const convert = converter(schema.items ?? {});
     return (value) => (Array.isArray(value) ? value : [value]).map((text) => convert(text));
@@ -38,7 +27,7 @@ function fieldReader(schema: Schema): (value: string | string[]) => unknown {
   return (value) => (Array.isArray(value) ? value.map((text) => convert(text)) : convert(value));
 }
 
-function converter(schema: Schema): Convert {
+function converter(schema: JsonSchema): Convert {
   const options = schema.anyOf ?? schema.oneOf;
   if (options !== undefined) {
     const converters = options.map(converter);

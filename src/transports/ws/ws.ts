@@ -5,20 +5,17 @@ import { closeCodes, type Codec } from '../../contract/wire.ts';
 import { createJsonCodec } from '../../core/json-codec.ts';
 import { defaultPeerLimits, type Peer, type PeerLimits } from '../../core/peer.ts';
 import { nodeBase64 } from '../../net/base64.ts';
-import { type Credentials, readCredentials } from '../../net/credentials.ts';
+import { type AuthenticateDependencies, type AuthenticateOptions, upgradeCaller } from '../../net/authenticate.ts';
 import type { Upgrade } from '../../net/upgrade.ts';
 import type { WebSockets } from '../../net/websocket.ts';
 import { serveRpc } from '../rpc/rpc.ts';
 
-export interface WebSocketRpcDependencies {
+export interface WebSocketRpcDependencies extends AuthenticateDependencies {
   dispatch: Dispatch;
   sockets: WebSockets;
-  /** Throws OutriggerError NO_TOKEN, BAD_TOKEN, … */
-  authenticate: (credentials: Credentials, kind: 'request' | 'upgrade') => Caller | Promise<Caller>;
 }
 
-export interface WebSocketRpcOptions {
-  cookieName: string;
+export interface WebSocketRpcOptions extends AuthenticateOptions {
   limits?: Partial<PeerLimits>;
 }
 
@@ -44,13 +41,11 @@ export function createWebSocketRpc(dependencies: WebSocketRpcDependencies, optio
 
   return {
     async upgrade(upgrade) {
-      const { headers, url = '/' } = upgrade.request;
-      const credentials = readCredentials({ headers, url, kind: 'upgrade', cookieName: options.cookieName, cookieCounts: upgrade.cookieCounts });
-      const caller = await dependencies.authenticate(credentials, 'upgrade');
+      const { caller, protocol } = await upgradeCaller(upgrade, dependencies, options);
       const socket = dependencies.sockets.acceptText(upgrade, {
         // Some room, so that a message a little too long is answered and not only cut.
         maxPayload: (maxFrameLength + 1024) * bytesPerUnit,
-        protocol: credentials.from === 'protocol' ? credentials.protocol : undefined,
+        protocol,
       });
       const connectionId = `ws${++count}`;
       const peer = serveRpc(socket, {

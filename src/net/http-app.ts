@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { OutriggerError, toWireError } from '../../contract/errors.ts';
-import type { Listener } from '../../net/listener.ts';
-import { hostProblem, judgeOrigin, type OriginPolicy } from '../../net/origin.ts';
+import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { OutriggerError, toWireError } from '../contract/errors.ts';
+import type { Listener } from './listener.ts';
+import { hostProblem, judgeOrigin, type OriginPolicy } from './origin.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { OutriggerError } from '../../contract/errors.ts';
+import { OutriggerError } from '../contract/errors.ts';
 
 /** A reader that takes nothing for so long is given up. */
 export const stallMs = 120_000;

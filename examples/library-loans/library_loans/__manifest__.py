@@ -1,0 +1,21 @@
+{
+    "name": "Library loans",
+    "summary": "Books, members, loans, and who is late",
+    "version": "18.0.1.4.0",
+    "category": "Services/Library",
+    "author": "The library",
+    "license": "LGPL-3",
+    "depends": ["mail"],
+    "data": [
+        "security/ir.model.access.csv",
+        "data/loan_sequence.xml",
+        "data/overdue_cron.xml",
+        "report/overdue_templates.xml",
+        "views/book_views.xml",
+        "views/member_views.xml",
+        "views/loan_views.xml",
+        "views/menus.xml",
+    ],
+    "demo": ["data/demo.xml"],
+    "application": True,
+}

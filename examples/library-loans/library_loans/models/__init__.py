@@ -1,0 +1,3 @@
+from . import book
+from . import member
+from . import loan

@@ -1,0 +1,44 @@
+import type { PeerTimers } from '../core/peer.ts';
+
+/** The part of a WebSocket that is used; the browser's and Node's have it. */
+export interface ClientWebSocket {
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  binaryType: string;
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: { data: unknown }) => void) | null;
+  onclose: ((event: { code: number; reason: string }) => void) | null;
+  onerror: ((event: never) => void) | null;
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+export interface ClientOptions {
+  /** `http://host:port`, with a path before `/api` where a proxy adds one. */
+  url: string;
+  /** Left out in the page, whose cookie speaks for it. */
+  token?: string;
+  fetch?: typeof globalThis.fetch;
+  /** `undefined` on purpose: none, so that all goes over HTTP. */
+  webSocket?: (new (url: string, protocols?: string[]) => ClientWebSocket) | undefined;
+  /** Without a connection for so long, the state says offline. */
+  offlineAfterMs?: number;
+  /** How often a silent connection is tried, and how long an answer may take. */
+  pingMs?: number;
+  pongMs?: number;
+  /** Between attempts to connect: full jitter below a bound that doubles from base to max. */
+  backoff?: { baseMs: number; maxMs: number };
+  timers?: PeerTimers;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+  random?: () => number;
+}
+
+/** The timers that browsers and Node have in common. */
+export const commonTimers: PeerTimers = {
+  set: (run, ms) => setTimeout(run, ms),
+  clear: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout> | undefined),
+  soon: (run) => {
+    setTimeout(run, 0);
+  },
+};

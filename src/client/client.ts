@@ -1,0 +1,190 @@
+import { OutriggerError } from '../contract/errors.ts';
+import type { FeedItem } from '../contract/events.ts';
+import type { Asked, Item, Output, Table } from '../contract/operation.ts';
+import type { Operations } from '../contract/operations.ts';
+import type { PeerCall } from '../core/peer.ts';
+import { type ClientOptions, type ClientWebSocket, commonTimers } from './client-options.ts';
+import { Connection } from './connection.ts';
+import { type CallOptions, HttpCalls, type UploadBody } from './http-calls.ts';
+
+export type { CallOptions, ClientOptions, ClientWebSocket, Connection, UploadBody };
+export type { ConnectionState } from './connection.ts';
+
+export interface StreamOptions<Input, ItemType> {
+  signal?: AbortSignal;
+  /**
+   * What to ask after the connection was lost, given the last item that came; undefined: give up. Without it a lost connection
+   * ends the stream with CONNECTION_LOST.
+   */
+  onResume?: (last: ItemType | undefined) => Input | undefined;
+}
+
+/** Items as they come; `end` settles with the output after them, or with what ended the stream. Leaving the loop cancels the call. */
+export interface ClientStream<ItemType, OutputType> extends AsyncIterable<ItemType> {
+  readonly end: Promise<OutputType>;
+}
+
+export interface Client<T extends Table> {
+  readonly connection: Connection;
+  /** Over the WebSocket when there is one, else over HTTP. Throws OutriggerError. */
+  call<K extends keyof T & string>(name: K, input: Asked<T[K]>, options?: CallOptions): Promise<Output<T[K]>>;
+  /** As `call`, with the items one by one; they are read at the caller's pace. */
+  stream<K extends keyof T & string>(name: K, input: Asked<T[K]>, options?: StreamOptions<Asked<T[K]>, Item<T[K]>>): ClientStream<Item<T[K]>, Output<T[K]>>;
+  /** Over HTTP, as raw bytes. */
+  upload<K extends keyof T & string>(name: K, input: Asked<T[K]>, body: UploadBody, options?: CallOptions): Promise<Output<T[K]>>;
+  /** Over HTTP, as raw bytes. */
+  download<K extends keyof T & string>(name: K, input: Asked<T[K]>, options?: CallOptions): Promise<{ output: Output<T[K]>; bytes: AsyncIterable<Uint8Array> }>;
+  /**
+   * The workspace's changes after `cursor` (from now without one), across lost connections: nothing comes twice, and what can't be
+   * told any more comes as `resync`. Ends with `signal`, which is no error.
+   */
+  watchChanges(cursor?: string, options?: { signal?: AbortSignal; git?: boolean }): AsyncIterable<FeedItem>;
+  close(): void;
+}
+
+const protocolPattern = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{16,}$/;
+
+/** A client of a sidecar, for browsers and Node. Opens nothing until it is used; `close` lets go of all. */
+export function createClient<T extends Table = Operations>(options: ClientOptions): Client<T> {
+  const url = options.url.replace(/\/+$/, '');
+  const { token } = options;
+  const WebSocketClass = 'webSocket' in options ? options.webSocket : (globalThis.WebSocket as unknown as typeof options.webSocket);
+  const http = new HttpCalls({ url, token, fetch: options.fetch ?? globalThis.fetch.bind(globalThis) });
+  const socketUrl = `${url.replace(/^http/, 'ws')}/rpc`;
+  const connection = new Connection(
+    {
+      open: () => {
+        if (WebSocketClass === undefined) throw new Error('There is no WebSocket here.');
+        if (token === undefined) return new WebSocketClass(socketUrl);
+        // A token that a protocol name can't hold goes into the address.
+        if (protocolPattern.test(token)) return new WebSocketClass(socketUrl, [token]);
+        return new WebSocketClass(`${socketUrl}?token=${encodeURIComponent(token)}`);
+      },
+      refusal: async () => {
+        const error = await http.call('system.info', {}, { timeoutMs: 10_000 }).then(() => undefined, asError);
+        return error?.code === 'unauthenticated' || error?.code === 'permission_denied' ? error : undefined;
+      },
+      timers: options.timers ?? commonTimers,
+      now: options.now ?? Date.now,
+      random: options.random ?? Math.random,
+    },
+    {
+      offlineAfterMs: options.offlineAfterMs ?? 60_000,
+      pingMs: options.pingMs ?? 25_000,
+      pongMs: options.pongMs ?? 10_000,
+      backoff: options.backoff ?? { baseMs: 100, maxMs: 10_000 },
+    },
+  );
+
+  const call = async (name: string, input: unknown, callOptions: CallOptions = {}): Promise<unknown> => {
+    const waits = connection.state.name === 'idle' || connection.state.name === 'connecting';
+    const live = waits && WebSocketClass !== undefined ? await connection.whenLive({ patient: false, signal: callOptions.signal }).catch(asError) : connection.peer;
+    if (live instanceof OutriggerError && live.reason !== 'CONNECTION_LOST') throw live;
+    if (live === undefined || live instanceof OutriggerError) return http.call(name, input, callOptions);
+    try {
+      return await live.call(name, input, callOptions).result;
+    } catch (error) {
+      if (error instanceof OutriggerError && error.reason === 'INPUT_TOO_LARGE') return http.call(name, input, callOptions);
+      throw error;
+    }
+  };
+
+  const stream = (name: string, input: unknown, streamOptions: StreamOptions<unknown, unknown> = {}): ClientStream<unknown, unknown> => {
+    const end = Promise.withResolvers<unknown>();
+    // Whoever only reads the items hears of a failure there.
+    end.promise.catch(() => undefined);
+    const run = WebSocketClass === undefined ? http.stream(name, input, streamOptions) : follow(connection, name, input, streamOptions);
+    return {
+      end: end.promise,
+      [Symbol.asyncIterator]: () => ({
+        async next() {
+          try {
+            const step = await run.next();
+            if (step.done !== true) return step;
+            end.resolve(step.value);
+            return { done: true, value: undefined };
+          } catch (error) {
+            end.reject(error);
+            throw error;
+          }
+        },
+        async return() {
+          end.reject(new OutriggerError('CANCELED', 'The call was canceled.'));
+          await run.return(undefined);
+          return { done: true, value: undefined };
+        },
+      }),
+    };
+  };
+
+  const client = {
+    connection,
+    call,
+    stream,
+    upload: (name: string, input: unknown, body: UploadBody, callOptions?: CallOptions) => http.upload(name, (input ?? {}) as object, body, callOptions),
+    download: (name: string, input: unknown, callOptions?: CallOptions) => http.download(name, input, callOptions),
+    watchChanges: (cursor?: string, watchOptions: { signal?: AbortSignal; git?: boolean } = {}) => watch(stream, cursor, watchOptions),
+    close: () => connection.close(),
+  };
+  return client as unknown as Client<T>;
+}
+
+/** One stream over as many connections as it takes. */
+async function* follow(connection: Connection, name: string, input: unknown, options: StreamOptions<unknown, unknown>): AsyncGenerator<unknown, unknown> {
+  const { signal, onResume } = options;
+  let asked = input;
+  let last: unknown;
+  for (;;) {
+    const peer = await connection.whenLive({ patient: onResume !== undefined, signal });
+    const call: PeerCall = peer.call(name, asked, signal === undefined ? { stream: true } : { stream: true, signal });
+    try {
+      for await (const item of call.items) {
+        last = item;
+        yield item;
+      }
+      return await call.result;
+    } catch (error) {
+      if (onResume === undefined || !(error instanceof OutriggerError) || error.reason !== 'CONNECTION_LOST') throw error;
+      const next = onResume(last);
+      if (next === undefined) throw error;
+      asked = next;
+    }
+  }
+}
+
+async function* watch(
+  stream: (name: string, input: unknown, options: StreamOptions<unknown, unknown>) => ClientStream<unknown, unknown>,
+  from: string | undefined,
+  options: { signal?: AbortSignal; git?: boolean },
+): AsyncGenerator<FeedItem, void> {
+  const input = (cursor: string | undefined): object => ({ ...(cursor === undefined ? {} : { cursor }), ...(options.git === undefined ? {} : { git: options.git }) });
+  let cursor = from;
+  const onResume = (): object => input(cursor);
+  const { signal } = options;
+  try {
+    for await (const next of stream('changes.watch', input(from), signal === undefined ? { onResume } : { onResume, signal })) {
+      const item = next as FeedItem;
+      if (item.type === 'change' && cursor !== undefined && !isAfter(item.cursor, cursor)) continue;
+      cursor = item.cursor;
+      yield item;
+    }
+  } catch (error) {
+    if (signal?.aborted !== true) throw error;
+  }
+}
+
+/** Cursors are `<epoch>-<revision>`; of two epochs nothing can be said, so all is news. */
+function isAfter(cursor: string, other: string): boolean {
+  const [epoch, revision] = split(cursor);
+  const [otherEpoch, otherRevision] = split(other);
+  return epoch !== otherEpoch || revision > otherRevision;
+}
+
+function split(cursor: string): [epoch: string, revision: number] {
+  const cut = cursor.lastIndexOf('-');
+  return [cursor.slice(0, cut), Number(cursor.slice(cut + 1))];
+}
+
+function asError(error: unknown): OutriggerError {
+  return error instanceof OutriggerError ? error : new OutriggerError('CANCELED', 'The call was canceled.', { cause: error });
+}

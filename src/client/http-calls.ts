@@ -1,0 +1,157 @@
+import { fromWireError, OutriggerError, type WireError } from '../contract/errors.ts';
+
+export interface HttpCallsOptions {
+  url: string;
+  token?: string | undefined;
+  fetch: typeof globalThis.fetch;
+}
+
+export interface CallOptions {
+  signal?: AbortSignal;
+  timeoutMs?: number;
+}
+
+export type UploadBody = Uint8Array | Blob | string | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** Operations over plain HTTP: one request each. */
+export class HttpCalls {
+  readonly #options: HttpCallsOptions;
+
+  constructor(options: HttpCallsOptions) {
+    this.#options = options;
+  }
+
+  async call(name: string, input: unknown, options: CallOptions = {}): Promise<unknown> {
+    const response = await this.#request(name, { body: JSON.stringify(input ?? {}), headers: { 'content-type': 'application/json' } }, options);
+    return guard(options, () => response.json());
+  }
+
+  async upload(name: string, input: object, body: UploadBody, options: CallOptions = {}): Promise<unknown> {
+    const init: RequestInit & { duplex?: 'half' } = { headers: { 'content-type': 'application/octet-stream' } };
+    init.body = await sendable(body);
+    if (init.body instanceof ReadableStream) init.duplex = 'half';
+    const response = await this.#request(`${name}?${query(input)}`, init, options);
+    return guard(options, () => response.json());
+  }
+
+  async download(name: string, input: unknown, options: CallOptions = {}): Promise<{ output: unknown; bytes: AsyncIterable<Uint8Array> }> {
+    const init = { body: JSON.stringify(input ?? {}), headers: { 'content-type': 'application/json' } };
+    const response = await this.#request(name, init, options);
+    const output: unknown = JSON.parse(decodeURIComponent(response.headers.get('outrigger-output') ?? 'null'));
+    return { output, bytes: bodyBytes(response, options) };
+  }
+
+  /** Items, then the output; one try, no resuming. */
+  async *stream(name: string, input: unknown, options: CallOptions = {}): AsyncGenerator<unknown, unknown> {
+    const init = { body: JSON.stringify(input ?? {}), headers: { 'content-type': 'application/json', accept: 'application/x-ndjson' } };
+    const response = await this.#request(name, init, options);
+    const decoder = new TextDecoder();
+    let rest = '';
+    for await (const bytes of bodyBytes(response, options)) {
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        if (line === '') continue;
+        const message = JSON.parse(line) as { item?: unknown; end?: unknown; error?: WireError };
+        if (message.error !== undefined) throw fromWireError(message.error);
+        if ('end' in message) return message.end;
+        yield message.item;
+      }
+    }
+    throw lost(undefined);
+  }
+
+  async #request(path: string, init: RequestInit, options: CallOptions): Promise<Response> {
+    const { url, token, fetch } = this.#options;
+    const headers = new Headers(init.headers);
+    if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
+    const signals = [options.signal, options.timeoutMs === undefined ? undefined : AbortSignal.timeout(options.timeoutMs)].filter((signal) => signal !== undefined);
+    const all: RequestInit = { ...init, method: 'POST', headers, credentials: 'same-origin', cache: 'no-store' };
+    if (signals.length > 0) all.signal = AbortSignal.any(signals);
+    const response = await guard(options, () => fetch(`${url}/api/${path}`, all));
+    if (response.ok) return response;
+    const text = await guard(options, () => response.text());
+    throw fromWireError(errorIn(text) ?? { reason: 'INTERNAL', message: `The server answered ${response.status}.` });
+  }
+}
+
+/** Runs it; what the network or an abort throws becomes an error of the table. */
+async function guard<T>(options: CallOptions, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw translate(options, error);
+  }
+}
+
+function translate(options: CallOptions, error: unknown): OutriggerError {
+  if (error instanceof OutriggerError) return error;
+  if (options.signal?.aborted === true) return new OutriggerError('CANCELED', 'The call was canceled.', { cause: error });
+  if (error instanceof Error && error.name === 'TimeoutError') return new OutriggerError('DEADLINE', 'The call ran out of time.', { cause: error });
+  return lost(error);
+}
+
+function lost(cause: unknown): OutriggerError {
+  return new OutriggerError('CONNECTION_LOST', 'The sidecar does not answer.', { cause });
+}
+
+function errorIn(text: string): WireError | undefined {
+  try {
+    const value = JSON.parse(text) as WireError | null;
+    return typeof value?.reason === 'string' ? value : undefined;
+  } catch {
+    // Not ours: a proxy's page.
+    return undefined;
+  }
+}
+
+async function* bodyBytes(response: Response, options: CallOptions): AsyncGenerator<Uint8Array, void> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return;
+  try {
+    for (;;) {
+      const step = await guard(options, () => reader.read());
+      if (step.done) return;
+      yield step.value;
+    }
+  } finally {
+    // Leaving early ends the request; after the end this does nothing.
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** Browsers send streams over HTTP/2 at most; where fetch takes none, the bytes are gathered first. */
+async function sendable(body: UploadBody): Promise<BodyInit> {
+  if (typeof body === 'string' || body instanceof Blob) return body;
+  if (body instanceof Uint8Array) return body as Uint8Array<ArrayBuffer>;
+  const inBrowser = 'document' in globalThis;
+  if (!inBrowser) return body instanceof ReadableStream ? body : streamOf(body);
+  const parts: BlobPart[] = [];
+  if (body instanceof ReadableStream) return new Response(body).blob();
+  for await (const chunk of body) parts.push(chunk as Uint8Array<ArrayBuffer>);
+  return new Blob(parts);
+}
+
+function streamOf(source: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const iterator = source[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const step = await iterator.next();
+      if (step.done === true) controller.close();
+      else controller.enqueue(step.value);
+    },
+    async cancel() {
+      await iterator.return?.();
+    },
+  });
+}
+
+function query(input: object): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(input)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined && one !== null) parameters.append(name, typeof one === 'object' ? JSON.stringify(one) : String(one));
+    }
+  }
+  return parameters.toString();
+}

@@ -1,0 +1,188 @@
+import * as Y from 'yjs';
+import type { State } from '../state/state.ts';
+import { type LoggedRecord, type LogRecord, UpdateLog } from './update-log.ts';
+
+const SEGMENT_BYTES = 16 * 1024 * 1024;
+const SYNC_EVERY_MS = 50;
+const KEEP_DOCUMENTS = 5000;
+
+/** What is stored of a document. */
+export interface StoredDocument {
+  id: number;
+  path: string;
+  /** Everything, as one update. */
+  state: Uint8Array;
+  /** Content id of the file as last saved or seen; '' when there was no file. */
+  savedHash: string;
+  /** The text that the file held then. */
+  savedText: string;
+}
+
+interface Row {
+  id: number;
+  path: string;
+  base: Uint8Array;
+  sequence: number;
+  saved_hash: string;
+  saved_text: string | null;
+}
+
+/** Documents at rest: a row each in the database, and what came since in the update log. */
+export class DocumentStore {
+  readonly #state: State;
+  readonly #log: UpdateLog;
+  readonly #textName: string;
+  readonly #now: () => number;
+  /** Records of before the start, until their document is checkpointed. */
+  readonly #left = new Map<number, LoggedRecord[]>();
+  #problem: string | undefined;
+
+  constructor(dependencies: { state: State; now: () => number }, options: { folder: string; textName: string }) {
+    this.#state = dependencies.state;
+    this.#now = dependencies.now;
+    this.#textName = options.textName;
+    const { last } = this.#state.statement('SELECT max(sequence) AS last FROM documents').get() as { last: number | null };
+    this.#log = new UpdateLog({ folder: options.folder, segmentBytes: SEGMENT_BYTES, syncEveryMs: SYNC_EVERY_MS }, last ?? 0);
+    for (const logged of this.#log.readAll()) {
+      const records = this.#left.get(logged.document);
+      if (records === undefined) this.#left.set(logged.document, [logged]);
+      else records.push(logged);
+    }
+  }
+
+  /** Why records can't be stored now, or undefined. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Paths of documents that a crash left with records in the log only. */
+  unfinished(): string[] {
+    const paths: string[] = [];
+    for (const [id, records] of this.#left) {
+      const row = this.#state.statement('SELECT path, sequence FROM documents WHERE id = ?').get(id) as Pick<Row, 'path' | 'sequence'> | undefined;
+      if (row !== undefined && records.some((logged) => logged.sequence > row.sequence)) paths.push(row.path);
+      else this.#left.delete(id);
+    }
+    return paths;
+  }
+
+  load(path: string): StoredDocument | undefined {
+    const row = this.#state.statement('SELECT id, path, base, sequence, saved_hash, saved_text FROM documents WHERE path = ?').get(path) as Row | undefined;
+    if (row === undefined) return undefined;
+    const records = (this.#left.get(row.id) ?? []).filter((logged) => logged.sequence > row.sequence).map((logged) => logged.record);
+    return replay(row, records, this.#textName);
+  }
+
+  /** The state of an open document as it is stored now, read back. */
+  reload(id: number): Uint8Array {
+    const row = this.#state.statement('SELECT id, path, base, sequence, saved_hash, saved_text FROM documents WHERE id = ?').get(id) as unknown as Row;
+    const records = [...this.#log.readAll()].filter((logged) => logged.document === id && logged.sequence > row.sequence);
+    return replay(row, records.map((logged) => logged.record), this.#textName).state;
+  }
+
+  /** Makes the row of a new document; its number names it in the log. */
+  create(path: string, state: Uint8Array, savedHash: string, savedText: string | undefined): number {
+    this.#state.statement('DELETE FROM documents WHERE path = ?').run(path);
+    const { lastInsertRowid } = this.#state
+      .statement('INSERT INTO documents(path, base, sequence, saved_hash, saved_text, used) VALUES(?,?,?,?,?,?)')
+      .run(path, state, this.#log.sequence, savedHash, savedText ?? null, this.#now());
+    return Number(lastInsertRowid);
+  }
+
+  /** Stores records before anybody hears of them. A full disk is no reason to stop editing: it is tried again with the next. */
+  append(id: number, ...records: LogRecord[]): void {
+    for (const record of records) this.#log.add(id, record);
+    try {
+      this.#log.write();
+      this.#problem = undefined;
+    } catch (error) {
+      this.#problem = `Edits can't be stored: ${(error as Error).message}`;
+    }
+  }
+
+  /** Writes a document whole, so that its records in the log are needed no more. `savedText` where the file holds another text. */
+  checkpoint(id: number, state: Uint8Array, savedHash: string, savedText: string | undefined): void {
+    this.#state
+      .statement('UPDATE documents SET base = ?, sequence = ?, saved_hash = ?, saved_text = ?, used = ? WHERE id = ?')
+      .run(state, this.#log.sequence, savedHash, savedText ?? null, this.#now(), id);
+    this.#left.delete(id);
+  }
+
+  rename(id: number, path: string): void {
+    this.#state.transaction(() => {
+      this.#state.statement('DELETE FROM documents WHERE path = ? AND id <> ?').run(path, id);
+      this.#state.statement('UPDATE documents SET path = ? WHERE id = ?').run(path, id);
+    });
+  }
+
+  /** Rows of documents that are not open follow their file. */
+  renameBelow(from: string, to: string): void {
+    const rows = this.#state.statement('SELECT id, path FROM documents WHERE path = ? OR (path > ? AND path < ?)').all(from, `${from}/`, `${from}0`) as { id: number; path: string }[];
+    for (const row of rows) this.rename(row.id, to + row.path.slice(from.length));
+  }
+
+  forget(id: number): void {
+    this.#state.statement('DELETE FROM documents WHERE id = ?').run(id);
+    this.#left.delete(id);
+  }
+
+  get full(): boolean {
+    return this.#log.full;
+  }
+
+  /** Begins a new log; `checkpointAll` must write every document that has records in the old one. */
+  compact(checkpointAll: () => void): void {
+    const drop = this.#log.rotate();
+    this.#state.transaction(() => {
+      checkpointAll();
+      this.#state
+        .statement('DELETE FROM documents WHERE id IN (SELECT id FROM documents ORDER BY used DESC LIMIT -1 OFFSET ?)')
+        .run(KEEP_DOCUMENTS);
+    });
+    if (this.#left.size === 0) drop();
+  }
+
+  sync(): Promise<void> {
+    return this.#log.sync();
+  }
+
+  close(): Promise<void> {
+    return this.#log.close();
+  }
+}
+
+/** A document from its row and the records since: its state, and the text that the file held at the last save. */
+function replay(row: Row, records: readonly LogRecord[], textName: string): StoredDocument {
+  const updates: Uint8Array[] = [];
+  const snapshots = new Map<number, number>();
+  let savedHash = row.saved_hash;
+  let savedText: string | undefined = row.saved_text ?? undefined;
+  // How many of the updates the saved text holds; meaningful while savedText is undefined.
+  let savedUpdates = 0;
+  for (const record of records) {
+    if (record.type === 'update') updates.push(record.update);
+    else if (record.type === 'snapshot') snapshots.set(record.save, updates.length);
+    else if (record.type === 'disk') {
+      savedHash = record.hash;
+      savedText = record.text;
+    } else {
+      const at = snapshots.get(record.save);
+      if (at === undefined) continue;
+      savedHash = record.hash;
+      savedText = undefined;
+      savedUpdates = at;
+    }
+  }
+  const state = updates.length === 0 ? row.base : Y.mergeUpdates([row.base, ...updates]);
+  return { id: row.id, path: row.path, state, savedHash, savedText: savedText ?? textOf([row.base, ...updates.slice(0, savedUpdates)], textName) };
+}
+
+function textOf(updates: readonly Uint8Array[], textName: string): string {
+  const ydoc = new Y.Doc();
+  ydoc.transact(() => {
+    for (const update of updates) Y.applyUpdate(ydoc, update);
+  });
+  const text = ydoc.getText(textName).toString();
+  ydoc.destroy();
+  return text;
+}

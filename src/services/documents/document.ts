@@ -1,0 +1,499 @@
+import * as Y from 'yjs';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Cause, Change } from '../../contract/events.ts';
+import type { DocumentInfo } from '../../contract/documents.ts';
+import { diffText, rebaseEdits, type TextEdit, toDelta } from '../../core/text-diff.ts';
+import { decodeText, etagOf, hashBytes } from '../workspace/content.ts';
+import type { LiveContent, LiveWritten } from '../workspace/live-text.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+import type { DocumentStore } from './document-store.ts';
+import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
+import { applyTextEdits, firstState, hashText, runsOf, savedMark, setSavedMark } from './lineage.ts';
+import { healText } from './merge.ts';
+import { Room } from './room.ts';
+
+const SAVE_ATTEMPTS = 6;
+const RETRY_FIRST_MS = 1000;
+const RETRY_LAST_MS = 30_000;
+/** Names kept of those who edited since the last save. */
+const MAX_NAMES = 50;
+
+/** Origins of the document's own transactions. */
+const FROM_DISK = 'disk';
+const FROM_CALL = 'call';
+const FROM_HEALING = 'healing';
+const MARK = 'mark';
+
+export interface DocumentDependencies {
+  workspace: Workspace;
+  store: DocumentStore;
+  now: () => number;
+  windowMs: () => number;
+  log: (event: string, facts: Record<string, unknown>) => void;
+  /** Its info changed. */
+  changed: (document: Document) => void;
+  /** Nobody is in it any more. */
+  emptied: (document: Document) => void;
+}
+
+export interface DocumentOptions {
+  textName: string;
+  maxBytes: number;
+  saveIdleMs: number;
+  saveMaxMs: number;
+  readOnly: boolean;
+  /** For tests that must see the checks fail: what is stored is believed to be what the file holds. */
+  trustState: boolean;
+}
+
+type Actor = NonNullable<Cause['who']>[number];
+
+/** One text file open for editing: the Yjs document, its room, and how it is kept equal to the file. */
+export class Document {
+  readonly room: Room;
+  readonly #dependencies: DocumentDependencies;
+  readonly #options: DocumentOptions;
+  readonly #id: number;
+  #path: string;
+  #ydoc: Y.Doc;
+  #text: Y.Text;
+  /** The text that the file holds, as far as we know: the base of merges. */
+  #savedText: string;
+  /** How the text is to stand in the file. */
+  #manner: FileText;
+  /** Content id of that; undefined when there is no file. */
+  #savedContent: string | undefined;
+  /** Texts that clients of an earlier life may have seen last, by hash. */
+  readonly #bases = new Map<string, string>();
+  /** Counts changes of the text. */
+  #version = 0;
+  #savedVersion = 0;
+  #savedRevision: number;
+  /** Content of the save under way. */
+  #savingContent: string | undefined;
+  #saves = 0;
+  #deleted: boolean;
+  #conflict: string | undefined;
+  #failure: string | undefined;
+  #saving = false;
+  #retryMs = RETRY_FIRST_MS;
+  readonly #actors = new Map<string, Actor>();
+  #work: Promise<unknown> = Promise.resolve();
+  #saveTimer: NodeJS.Timeout | undefined;
+  #firstUnsavedMs = 0;
+  #closed = false;
+  #raw: { version: number; raw: string } | undefined;
+
+  private constructor(path: string, opened: Opened, dependencies: DocumentDependencies, options: DocumentOptions) {
+    this.#path = path;
+    this.#id = opened.id;
+    this.#ydoc = opened.ydoc;
+    this.#manner = opened.manner;
+    this.#savedText = opened.savedText;
+    this.#savedContent = opened.savedContent;
+    this.#deleted = opened.savedContent === undefined;
+    this.#dependencies = dependencies;
+    this.#options = options;
+    this.#savedRevision = dependencies.workspace.journal.revision;
+    this.#text = this.#observe(opened.ydoc);
+    this.room = new Room(opened.ydoc, {
+      applied: (updates, names) => this.#applied(updates, names),
+      heal: (update, name) => this.#heal(update, name),
+      rebuild: () => this.#rebuild(),
+      presenceChanged: () => dependencies.changed(this),
+      emptied: () => dependencies.emptied(this),
+      windowMs: dependencies.windowMs,
+      now: dependencies.now,
+    });
+  }
+
+  /**
+   * Opens the file at `path`, or nothing yet where there is none and `create` is set. Throws FILE_NOT_FOUND, NOT_A_FILE,
+   * DOCUMENT_BINARY, DOCUMENT_TOO_LARGE.
+   */
+  static async open(path: string, create: boolean, dependencies: DocumentDependencies, options: DocumentOptions): Promise<Document> {
+    const disk = await readDisk(dependencies.workspace, path, options.maxBytes);
+    const { store } = dependencies;
+    const stored = store.load(path);
+    if (stored !== undefined && !(disk === undefined && isSaved(stored, options.textName))) {
+      const ydoc = new Y.Doc();
+      Y.applyUpdate(ydoc, stored.state);
+      const agreed = disk !== undefined && (disk.content === stored.savedHash || options.trustState);
+      const manner = fileTextOf(disk?.raw ?? stored.savedText);
+      const savedText = agreed ? manner.text : stored.savedText;
+      const savedContent = disk === undefined || stored.savedHash === '' ? undefined : stored.savedHash;
+      const document = new Document(path, { id: stored.id, ydoc, manner, savedText, savedContent: agreed ? disk.content : savedContent }, dependencies, options);
+      if (document.#textNow() !== savedText) document.#touch();
+      if (disk !== undefined && !agreed) document.#takeDisk(disk);
+      return document;
+    }
+    // Whoever deleted the file while nobody edited it meant it: what comes under that name is another document.
+    if (stored !== undefined) store.forget(stored.id);
+    if (disk === undefined && !create) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
+    const manner = fileTextOf(disk?.raw ?? '');
+    const state = firstState(manner.text, options.textName);
+    const ydoc = new Y.Doc();
+    Y.applyUpdate(ydoc, state);
+    const id = store.create(path, state, disk?.content ?? '', undefined);
+    const document = new Document(path, { id, ydoc, manner, savedText: manner.text, savedContent: disk?.content }, dependencies, options);
+    document.#bases.set(hashText(manner.text), manner.text);
+    return document;
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  get dirty(): boolean {
+    return this.#version !== this.#savedVersion;
+  }
+
+  /** True when the file is gone and nobody typed since. */
+  get deleted(): boolean {
+    return this.#deleted;
+  }
+
+  info(): DocumentInfo {
+    const info: DocumentInfo = {
+      path: this.#path,
+      connections: this.room.size,
+      people: this.room.presence.people(),
+      state: this.#state(),
+      etag: this.#savedContent === undefined ? null : etagOf(this.#savedContent),
+      revision: this.#savedRevision,
+      length: this.#text.length,
+      eol: this.#manner.format.eol,
+      bom: this.#manner.format.bom,
+    };
+    const problem = this.#conflict ?? this.#failure ?? this.#dependencies.store.problem;
+    if (problem !== undefined) info.problem = problem;
+    return info;
+  }
+
+  read(): LiveContent {
+    // What came in this turn counts.
+    this.room.flush();
+    if (this.#raw?.version !== this.#version) this.#raw = { version: this.#version, raw: rawTextOf(this.#textNow(), this.#manner) };
+    return { raw: this.#raw.raw, unsaved: this.dirty };
+  }
+
+  /** See LiveText.write. */
+  async write(change: (raw: string) => string, cause: Cause): Promise<LiveWritten> {
+    const { raw } = this.read();
+    const wanted = change(raw);
+    const next = fileTextOf(wanted);
+    const edits = diffText(this.#textNow(), next.text);
+    if (wanted !== raw) {
+      // Line ends and byte order mark are the writer's to change, too.
+      this.#manner = next;
+      for (const actor of cause.who ?? []) this.#addActor(actor);
+      applyTextEdits(this.#ydoc, this.#text, edits, FROM_CALL);
+      if (edits.length === 0) this.#touch();
+      this.room.flush();
+    }
+    await this.save(cause);
+    if (this.#failure !== undefined) throw new OutriggerError('DISK_FULL', `${this.#path} holds the edit, but can't be saved: ${this.#failure}`);
+    const saved = this.#savedContent ?? '';
+    return { etag: etagOf(saved), size: Buffer.byteLength(this.read().raw), revision: this.#savedRevision, changed: wanted !== raw };
+  }
+
+  /** Saves what is unsaved; resolves when it is on disk or can't be. `cause`: who asked, when it was a call. */
+  save(cause?: Cause): Promise<void> {
+    return this.#exclusive(() => this.#save(cause));
+  }
+
+  /** The workspace changed this path. Called in the turn of the change. */
+  noticed(change: Change): void {
+    if (change.what === 'removed') {
+      this.#deleted = true;
+      this.#savedContent = undefined;
+      this.#dependencies.changed(this);
+      return;
+    }
+    if (change.after !== null && (change.after === this.#savedContent || change.after === this.#savingContent)) {
+      this.#savedRevision = change.revision;
+      return;
+    }
+    void this.#exclusive(() => this.#reconcile());
+  }
+
+  moved(path: string): void {
+    this.#dependencies.store.rename(this.#id, path);
+    this.#path = path;
+    this.#dependencies.changed(this);
+  }
+
+  checkpoint(): void {
+    const text = this.#textNow();
+    this.#dependencies.store.checkpoint(this.#id, Y.encodeStateAsUpdate(this.#ydoc), this.#savedContent ?? '', text === this.#savedText ? undefined : this.#savedText);
+  }
+
+  /** Ends the room; the caller saved and checkpointed before. */
+  close(code: number, reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#saveTimer);
+    this.room.close(code, reason);
+    this.#ydoc.destroy();
+  }
+
+  #state(): DocumentInfo['state'] {
+    if (this.#conflict !== undefined) return 'conflict';
+    if (this.#failure !== undefined) return 'failed';
+    if (this.#deleted && !this.dirty) return 'deleted';
+    if (this.#saving) return 'saving';
+    return this.dirty ? 'unsaved' : 'saved';
+  }
+
+  #textNow(): string {
+    return this.#text.toString();
+  }
+
+  #observe(ydoc: Y.Doc): Y.Text {
+    const text = ydoc.getText(this.#options.textName);
+    text.observe((_event, transaction) => {
+      this.#version++;
+      if (transaction.origin !== FROM_DISK) this.#scheduleSave();
+    });
+    return text;
+  }
+
+  /** Marks the document as changed where its text is not. */
+  #touch(): void {
+    this.#version++;
+    this.#scheduleSave();
+  }
+
+  #addActor(actor: Actor): void {
+    if (this.#actors.size < MAX_NAMES) this.#actors.set(`${actor.kind} ${actor.name}`, actor);
+  }
+
+  #applied(updates: readonly Uint8Array[], names: ReadonlySet<string>): void {
+    for (const name of names) this.#addActor(parseActor(name));
+    this.#dependencies.store.append(this.#id, ...updates.map((update) => ({ type: 'update' as const, update })));
+  }
+
+  #rebuild(): Y.Doc {
+    const ydoc = new Y.Doc();
+    Y.applyUpdate(ydoc, this.#dependencies.store.reload(this.#id));
+    this.#ydoc.destroy();
+    this.#ydoc = ydoc;
+    this.#text = this.#observe(ydoc);
+    this.#version++;
+    return ydoc;
+  }
+
+  // ── the file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#work.then(work);
+    this.#work = result.catch(() => {});
+    return result;
+  }
+
+  #scheduleSave(): void {
+    if (this.#options.readOnly || this.#closed) return;
+    const now = this.#dependencies.now();
+    if (this.#saveTimer === undefined) this.#firstUnsavedMs = now;
+    clearTimeout(this.#saveTimer);
+    const wait = Math.max(0, Math.min(this.#options.saveIdleMs, this.#firstUnsavedMs + this.#options.saveMaxMs - now));
+    this.#saveTimer = setTimeout(() => void this.save(), wait);
+    this.#dependencies.changed(this);
+  }
+
+  async #save(cause: Cause | undefined): Promise<void> {
+    clearTimeout(this.#saveTimer);
+    this.#saveTimer = undefined;
+    if (!this.dirty || this.#options.readOnly || this.#closed) return;
+    this.#saving = true;
+    this.#dependencies.changed(this);
+    try {
+      for (let attempt = 0; this.dirty && this.#conflict === undefined && attempt < SAVE_ATTEMPTS; attempt++) {
+        if (await this.#saveOnce(cause)) break;
+      }
+      this.#failure = undefined;
+      this.#retryMs = RETRY_FIRST_MS;
+    } catch (error) {
+      this.#failure = error instanceof Error ? error.message : String(error);
+      this.#dependencies.log('documents.save-failed', { path: this.#path, error });
+      this.#saveTimer = setTimeout(() => void this.save(), this.#retryMs);
+      this.#saveTimer.unref();
+      this.#retryMs = Math.min(this.#retryMs * 2, RETRY_LAST_MS);
+    } finally {
+      this.#saving = false;
+      this.#savingContent = undefined;
+      this.#dependencies.changed(this);
+    }
+  }
+
+  /** False when the file had changed: it was merged in, and saving is to be tried again. */
+  async #saveOnce(cause: Cause | undefined): Promise<boolean> {
+    const { store, workspace } = this.#dependencies;
+    this.room.flush();
+    // A lone surrogate can't stand in a file.
+    const text = this.#textNow();
+    const version = this.#version;
+    const path = this.#path;
+    const raw = rawTextOf(text.toWellFormed(), this.#manner);
+    const bytes = Buffer.from(raw);
+    const save = ++this.#saves;
+    store.append(this.#id, { type: 'snapshot', save });
+    this.#savingContent = hashBytes(bytes);
+    const saved = this.#savedContent;
+    const actors = [...this.#actors.values()];
+    try {
+      const written = await workspace.write(path, bytes, {
+        cause: this.#cause(cause, actors),
+        parents: true,
+        ...(saved === undefined ? { ifNoneMatch: '*' } : { ifMatch: etagOf(saved) }),
+      });
+      for (const actor of actors) this.#actors.delete(`${actor.kind} ${actor.name}`);
+      this.#savedContent = written.content;
+      this.#savedRevision = written.revision;
+      this.#savedVersion = version;
+      this.#deleted = false;
+      this.#savedText = text;
+      // Mixed line ends: the next save goes out from the characters that are there now.
+      if (this.#manner.raw !== undefined) this.#manner = fileTextOf(raw);
+      store.append(this.#id, { type: 'saved', save, hash: written.content });
+      setSavedMark(this.#ydoc, text, MARK);
+      return true;
+    } catch (error) {
+      if (!(error instanceof OutriggerError)) throw error;
+      // Renamed meanwhile: the next attempt goes to the new place.
+      if (path !== this.#path) return false;
+      if (error.reason !== 'ETAG_MISMATCH') throw error;
+      await this.#reconcile();
+      return false;
+    }
+  }
+
+  #cause(cause: Cause | undefined, actors: Actor[]): Cause {
+    const others = actors.filter((actor) => !cause?.who?.some((who) => who.name === actor.name && who.kind === actor.kind));
+    if (cause !== undefined && others.length === 0) return cause;
+    const who = [...(cause?.who ?? []), ...others];
+    const whole: Cause = { kind: 'document' };
+    if (who.length > 0) whole.who = who;
+    if (cause?.id !== undefined) whole.id = cause.id;
+    return whole;
+  }
+
+  /** Looks at the file and takes in what others wrote there. */
+  async #reconcile(): Promise<void> {
+    if (this.#closed) return;
+    let disk: DiskText | undefined;
+    try {
+      disk = await readDisk(this.#dependencies.workspace, this.#path, this.#options.maxBytes);
+    } catch (error) {
+      // Binary, too large, or no file any more: what we have is kept, and nothing is written over what is there.
+      this.#conflict = error instanceof Error ? error.message : String(error);
+      this.#dependencies.changed(this);
+      return;
+    }
+    this.#conflict = undefined;
+    if (disk === undefined) {
+      this.#deleted = true;
+      this.#savedContent = undefined;
+    } else if (disk.content !== this.#savedContent) this.#takeDisk(disk);
+    else this.#deleted = false;
+    this.#dependencies.changed(this);
+  }
+
+  /** Merges the file's text into the document; waits for nothing. */
+  #takeDisk(disk: DiskText): void {
+    const { store } = this.#dependencies;
+    this.room.flush();
+    const next = fileTextOf(disk.raw);
+    const live = this.#textNow();
+    const clean = !this.dirty;
+    const edits: TextEdit[] = clean ? diffText(live, next.text) : rebaseEdits(diffText(this.#savedText, next.text), diffText(this.#savedText, live), this.#savedText);
+    applyTextEdits(this.#ydoc, this.#text, edits, FROM_DISK);
+    this.#manner = next;
+    this.#savedText = next.text;
+    this.#savedContent = disk.content;
+    this.#savedRevision = this.#dependencies.workspace.journal.revision;
+    this.#deleted = false;
+    if (this.#textNow() === next.text) {
+      this.#savedVersion = this.#version;
+      clearTimeout(this.#saveTimer);
+      this.#saveTimer = undefined;
+      const save = ++this.#saves;
+      store.append(this.#id, { type: 'snapshot', save }, { type: 'saved', save, hash: disk.content });
+    } else {
+      store.append(this.#id, { type: 'disk', hash: disk.content, text: next.text });
+      this.#scheduleSave();
+    }
+    setSavedMark(this.#ydoc, next.text, MARK);
+    this.room.flush();
+  }
+
+  /** Takes in the whole history of a client that shares nothing with ours; its own copy of the text becomes the one that stays. */
+  #heal(update: Uint8Array, name: string): void {
+    const theirs = new Y.Doc();
+    Y.applyUpdate(theirs, update);
+    const clientText = theirs.getText(this.#options.textName).toString();
+    const clientBase = savedMark(theirs);
+    theirs.destroy();
+    const serverText = this.#textNow();
+    const bases = new Map([...this.#bases, [hashText(this.#savedText), this.#savedText]]);
+    const wanted = healText({ clientText, clientBase, serverText, bases, hashOf: hashText });
+    const ours = new Set(this.#ydoc.store.clients.keys());
+    this.#ydoc.transact(() => {
+      Y.applyUpdate(this.#ydoc, update);
+      if (wanted === undefined) return;
+      // Those who come back hold cursors, undo and unsent edits in their copy, so ours goes.
+      const runs = runsOf(this.#text, ours);
+      if (runs.length > 0) this.#text.applyDelta(toDelta(runs), { sanitize: false });
+      const edits = diffText(this.#textNow(), wanted);
+      if (edits.length > 0) this.#text.applyDelta(toDelta(edits), { sanitize: false });
+    }, FROM_HEALING);
+    setSavedMark(this.#ydoc, this.#savedText, MARK);
+    this.#addActor(parseActor(name));
+    this.#dependencies.log('documents.healed', { path: this.#path, merged: wanted !== undefined });
+  }
+}
+
+interface Opened {
+  id: number;
+  ydoc: Y.Doc;
+  manner: FileText;
+  savedText: string;
+  savedContent: string | undefined;
+}
+
+/** A member is named `kind name` in its room. */
+export function actorName(actor: Actor): string {
+  return `${actor.kind} ${actor.name}`;
+}
+
+function parseActor(name: string): Actor {
+  const cut = name.indexOf(' ');
+  return { kind: name.slice(0, cut) as Actor['kind'], name: name.slice(cut + 1) };
+}
+
+interface DiskText {
+  raw: string;
+  content: string;
+}
+
+async function readDisk(workspace: Workspace, path: string, maxBytes: number): Promise<DiskText | undefined> {
+  try {
+    const { bytes, content } = await workspace.read(path, maxBytes);
+    const raw = decodeText(bytes);
+    if (raw === undefined) throw new OutriggerError('DOCUMENT_BINARY', `${path} is not text.`);
+    return { raw, content };
+  } catch (error) {
+    if (!(error instanceof OutriggerError)) throw error;
+    if (error.reason === 'FILE_NOT_FOUND') return undefined;
+    if (error.reason === 'OUTPUT_TOO_LARGE') throw new OutriggerError('DOCUMENT_TOO_LARGE', `${path} is larger than ${maxBytes} bytes, the limit of shared editing.`, { cause: error });
+    throw error;
+  }
+}
+
+function isSaved(stored: { state: Uint8Array; savedText: string }, textName: string): boolean {
+  const ydoc = new Y.Doc();
+  Y.applyUpdate(ydoc, stored.state);
+  const saved = ydoc.getText(textName).toString() === stored.savedText;
+  ydoc.destroy();
+  return saved;
+}

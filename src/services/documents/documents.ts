@@ -1,0 +1,331 @@
+import path from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { allowsLevel, type Caller } from '../../contract/access.ts';
+import type { DocumentInfo } from '../../contract/documents.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Cause, Change } from '../../contract/events.ts';
+import { type ByteChannel, closeCodes } from '../../contract/wire.ts';
+import type { State } from '../state/state.ts';
+import type { LiveContent, LiveText, LiveWritten } from '../workspace/live-text.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+import { actorName, Document, type DocumentDependencies, type DocumentOptions } from './document.ts';
+import { DocumentStore } from './document-store.ts';
+
+const TICK_MS = 5000;
+const NEWS_MS = 250;
+const BUSY_WINDOW_MS = 16;
+const BUSY_SHARE = 0.5;
+const MAX_ALIASES = 1000;
+
+export interface DocumentsOptions extends DocumentOptions {
+  maxOpen: number;
+  /** A document that nobody is in is put away after this, ms. */
+  unloadMs: number;
+}
+
+export interface DocumentsDependencies {
+  workspace: Workspace;
+  state: State;
+  now: () => number;
+  log: (event: string, facts: Record<string, unknown>) => void;
+}
+
+export interface DocumentNews {
+  changed: DocumentInfo[];
+  closed: string[];
+}
+
+/** All documents that are open: finds or makes them, tells them of changes, saves and puts them away. */
+export class Documents implements LiveText {
+  readonly #dependencies: DocumentsDependencies;
+  readonly #options: DocumentsOptions;
+  readonly #store: DocumentStore;
+  readonly #open = new Map<string, Document>();
+  readonly #opening = new Map<string, Promise<Document>>();
+  /** Old names of renamed documents that people are still in. */
+  readonly #aliases = new Map<string, Document>();
+  readonly #unloads = new Map<Document, NodeJS.Timeout>();
+  readonly #listeners = new Set<(news: DocumentNews) => void>();
+  #changed = new Set<Document>();
+  #closedPaths = new Set<string>();
+  #newsTimer: NodeJS.Timeout | undefined;
+  #ticker: NodeJS.Timeout | undefined;
+  #stopChanges: (() => void) | undefined;
+  #windowMs = 0;
+  #load = performance.eventLoopUtilization();
+  #stopping = false;
+
+  constructor(dependencies: DocumentsDependencies, options: DocumentsOptions) {
+    this.#dependencies = dependencies;
+    this.#options = options;
+    const folder = path.join(dependencies.state.folder, dependencies.state.writable ? 'documents' : `documents-${process.pid}`);
+    this.#store = new DocumentStore(dependencies, { folder, textName: options.textName });
+  }
+
+  /** Saves what a crash left unsaved, then takes part. */
+  async start(): Promise<void> {
+    this.#stopChanges = this.#dependencies.workspace.journal.onChanges((changes) => {
+      for (const change of changes) this.#noticed(change);
+    });
+    for (const unfinished of this.#options.readOnly ? [] : this.#store.unfinished()) {
+      try {
+        const document = await this.#get(unfinished, true);
+        await document.save();
+        this.#idle(document);
+      } catch (error) {
+        this.#dependencies.log('documents.not-recovered', { path: unfinished, error });
+      }
+    }
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#ticker.unref();
+  }
+
+  /** Saves all, ends all rooms with 1001, leaves nothing in the log. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    await Promise.allSettled(this.#opening.values());
+    await this.flush('');
+    for (const timer of this.#unloads.values()) clearTimeout(timer);
+    for (const document of this.#open.values()) document.room.flush();
+    await this.flush('');
+    this.#compact();
+    for (const document of this.#open.values()) document.close(closeCodes.goingAway, 'The sidecar is stopping.');
+    this.#open.clear();
+    this.#aliases.clear();
+    clearInterval(this.#ticker);
+    clearTimeout(this.#newsTimer);
+    this.#stopChanges?.();
+    await this.#store.close();
+  }
+
+  /** Puts a socket into the room of a file. A path with no file is made by the first edit, for callers who may write. */
+  async join(wirePath: string, channel: ByteChannel, caller: Caller): Promise<DocumentInfo> {
+    const readOnly = this.#options.readOnly || !allowsLevel(caller.access, 'write');
+    const document = await this.#get(wirePath, !readOnly);
+    this.#cancelUnload(document);
+    document.room.join({ channel, readOnly, name: actorName({ kind: caller.kind, name: caller.name }) });
+    const ended = (): void => channel.close(closeCodes.tokenEnded, 'The token does not hold any more.');
+    caller.ended?.addEventListener('abort', ended, { once: true });
+    channel.onClose(() => caller.ended?.removeEventListener('abort', ended));
+    this.#tell(document);
+    return document.info();
+  }
+
+  /** How a file would open, without opening it for good. */
+  async look(wirePath: string): Promise<DocumentInfo> {
+    const document = await this.#get(wirePath, false);
+    if (document.room.size === 0) this.#idle(document);
+    return document.info();
+  }
+
+  list(): DocumentInfo[] {
+    return [...this.#open.values()].filter((document) => document.room.size > 0 || document.dirty).map((document) => document.info());
+  }
+
+  /** Told at most four times a second. Returns the way to stop. */
+  onNews(listener: (news: DocumentNews) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get connections(): number {
+    let count = 0;
+    for (const document of this.#open.values()) count += document.room.size;
+    return count;
+  }
+
+  /** Documents whose last save did not work. */
+  get troubled(): DocumentInfo[] {
+    return this.list().filter((info) => info.state === 'failed' || info.state === 'conflict');
+  }
+
+  get problem(): string | undefined {
+    return this.#store.problem;
+  }
+
+  // ── LiveText ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  read(wirePath: string): LiveContent | undefined {
+    return this.#live(wirePath)?.read();
+  }
+
+  async write(wirePath: string, change: (raw: string) => string, cause: Cause): Promise<LiveWritten | undefined> {
+    return this.#live(wirePath)?.write(change, cause);
+  }
+
+  async flush(wirePath: string): Promise<void> {
+    const below = [...this.#open.values()].filter((document) => wirePath === '' || document.path === wirePath || document.path.startsWith(`${wirePath}/`));
+    await Promise.all(below.map((document) => document.save()));
+  }
+
+  /** The open document whose text stands before the file; one whose file is gone does not. */
+  #live(wirePath: string): Document | undefined {
+    const document = this.#open.get(wirePath);
+    return document === undefined || (document.deleted && !document.dirty) ? undefined : document;
+  }
+
+  // ── rooms ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #get(wirePath: string, create: boolean): Promise<Document> {
+    if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
+    const open = this.#open.get(wirePath) ?? this.#aliasOf(wirePath);
+    if (open !== undefined) return open;
+    let opening = this.#opening.get(wirePath);
+    if (opening === undefined) {
+      if (this.#open.size + this.#opening.size >= this.#options.maxOpen) this.#makeRoom();
+      opening = this.#openFile(wirePath, create).finally(() => this.#opening.delete(wirePath));
+      this.#opening.set(wirePath, opening);
+    }
+    return opening;
+  }
+
+  async #openFile(wirePath: string, create: boolean): Promise<Document> {
+    const { workspace, now, log } = this.#dependencies;
+    const dependencies: DocumentDependencies = {
+      workspace,
+      now,
+      log,
+      store: this.#store,
+      windowMs: () => this.#windowMs,
+      changed: (document) => this.#tell(document),
+      emptied: (document) => this.#idle(document),
+    };
+    const before = workspace.journal.revision;
+    const document = await Document.open(wirePath, create, dependencies, this.#options);
+    this.#open.set(wirePath, document);
+    // What changed between the look at the file and now was told to nobody.
+    for (const change of workspace.journal.since(workspace.journal.cursorOf(before), 1000).changes) this.#noticed(change);
+    return document;
+  }
+
+  /** A document that was renamed is still found under the old name while people are in it and nothing else has that name. */
+  #aliasOf(wirePath: string): Document | undefined {
+    const document = this.#aliases.get(wirePath);
+    if (document === undefined) return undefined;
+    if (document.room.size > 0 && this.#dependencies.workspace.entry(wirePath) === undefined) return document;
+    this.#aliases.delete(wirePath);
+    return undefined;
+  }
+
+  #makeRoom(): void {
+    for (const document of this.#open.values()) {
+      if (document.room.size > 0 || document.dirty) continue;
+      this.#unload(document);
+      return;
+    }
+    throw new OutriggerError('TOO_MANY_DOCUMENTS', `${this.#options.maxOpen} documents are open already.`);
+  }
+
+  #noticed(change: Change): void {
+    if (change.what === 'moved' && change.from !== undefined) this.#moved(change.from, change.path, change.kind === 'directory');
+    if (change.kind === 'directory') return;
+    if (change.what !== 'moved') this.#open.get(change.path)?.noticed(change);
+  }
+
+  #moved(from: string, to: string, folder: boolean): void {
+    for (const [wirePath, document] of [...this.#open]) {
+      const inside = folder && wirePath.startsWith(`${from}/`);
+      if (wirePath !== from && !inside) continue;
+      const target = to + wirePath.slice(from.length);
+      const replaced = this.#open.get(target);
+      if (replaced !== undefined && replaced !== document) this.#drop(replaced, 'Another file was moved here.');
+      this.#open.delete(wirePath);
+      this.#open.set(target, document);
+      if (this.#aliases.size < MAX_ALIASES) this.#aliases.set(wirePath, document);
+      this.#closedPaths.add(wirePath);
+      document.moved(target);
+    }
+    this.#store.renameBelow(from, to);
+  }
+
+  #drop(document: Document, reason: string): void {
+    this.#cancelUnload(document);
+    this.#open.delete(document.path);
+    this.#closedPaths.add(document.path);
+    document.close(closeCodes.replaced, reason);
+    this.#changed.delete(document);
+  }
+
+  #idle(document: Document): void {
+    this.#tell(document);
+    if (this.#stopping || this.#unloads.has(document)) return;
+    const timer = setTimeout(() => void this.#putAway(document), this.#options.unloadMs);
+    timer.unref();
+    this.#unloads.set(document, timer);
+  }
+
+  #cancelUnload(document: Document): void {
+    clearTimeout(this.#unloads.get(document));
+    this.#unloads.delete(document);
+  }
+
+  async #putAway(document: Document): Promise<void> {
+    this.#unloads.delete(document);
+    await document.save();
+    if (document.room.size > 0 || this.#stopping || this.#open.get(document.path) !== document) return;
+    // Can't be saved: it stays, and the log has it.
+    if (document.dirty) this.#idle(document);
+    else this.#unload(document);
+  }
+
+  #unload(document: Document): void {
+    this.#cancelUnload(document);
+    try {
+      document.checkpoint();
+    } catch (error) {
+      // The state can't be written now; the log still has all of it.
+      this.#dependencies.log('documents.checkpoint-failed', { path: document.path, error });
+      this.#idle(document);
+      return;
+    }
+    this.#open.delete(document.path);
+    for (const [alias, target] of this.#aliases) if (target === document) this.#aliases.delete(alias);
+    this.#closedPaths.add(document.path);
+    this.#changed.delete(document);
+    document.close(closeCodes.goingAway, 'The document was put away.');
+    this.#scheduleNews();
+  }
+
+  // ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #tick(): void {
+    const load = performance.eventLoopUtilization(this.#load);
+    this.#load = performance.eventLoopUtilization();
+    this.#windowMs = load.utilization > BUSY_SHARE ? BUSY_WINDOW_MS : 0;
+    for (const document of this.#open.values()) document.room.keepAlive();
+    if (this.#store.full) this.#compact();
+  }
+
+  #compact(): void {
+    try {
+      this.#store.compact(() => {
+        for (const document of this.#open.values()) document.checkpoint();
+      });
+    } catch (error) {
+      this.#dependencies.log('documents.compact-failed', { error });
+    }
+  }
+
+  #tell(document: Document): void {
+    this.#changed.add(document);
+    this.#scheduleNews();
+  }
+
+  #scheduleNews(): void {
+    if (this.#listeners.size === 0) {
+      this.#changed.clear();
+      this.#closedPaths.clear();
+      return;
+    }
+    this.#newsTimer ??= setTimeout(() => {
+      this.#newsTimer = undefined;
+      const changed = [...this.#changed].filter((document) => this.#open.get(document.path) === document);
+      const closed = [...this.#closedPaths].filter((wirePath) => !this.#open.has(wirePath));
+      this.#changed = new Set();
+      this.#closedPaths = new Set();
+      const news: DocumentNews = { changed: changed.map((document) => document.info()), closed };
+      for (const listener of this.#listeners) listener(news);
+    }, NEWS_MS);
+  }
+}

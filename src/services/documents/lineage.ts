@@ -1,0 +1,64 @@
+import { hash } from 'node:crypto';
+import * as Y from 'yjs';
+import type { TextEdit } from '../../core/text-diff.ts';
+import { toDelta } from '../../core/text-diff.ts';
+
+/**
+ * Beside the text, each document carries one mark: the hash of the text that was last saved. It travels with the document
+ * to every client, so that one that comes back after our state was lost can still say from which text it went on.
+ */
+const MARKS = 'outrigger';
+const SAVED = 'saved';
+
+export function hashText(text: string): string {
+  return hash('sha256', text);
+}
+
+/**
+ * The state of a document that begins with `text`. Its ids are derived from the text: whoever loads the same text again gets
+ * the same history, and another text never gets the same ids.
+ */
+export function firstState(text: string, textName: string): Uint8Array {
+  const ydoc = new Y.Doc();
+  const textHash = hashText(text);
+  ydoc.clientID = Number.parseInt(textHash.slice(0, 8), 16);
+  ydoc.transact(() => {
+    if (text !== '') ydoc.getText(textName).insert(0, text);
+    ydoc.getMap(MARKS).set(SAVED, textHash);
+  });
+  const state = Y.encodeStateAsUpdate(ydoc);
+  ydoc.destroy();
+  return state;
+}
+
+export function savedMark(ydoc: Y.Doc): string | undefined {
+  const mark = ydoc.getMap(MARKS).get(SAVED);
+  return typeof mark === 'string' ? mark : undefined;
+}
+
+export function setSavedMark(ydoc: Y.Doc, text: string, origin: unknown): void {
+  const textHash = hashText(text);
+  if (savedMark(ydoc) !== textHash) ydoc.transact(() => ydoc.getMap(MARKS).set(SAVED, textHash), origin);
+}
+
+/** Applies edits to the text in one step. */
+export function applyTextEdits(ydoc: Y.Doc, text: Y.Text, edits: readonly TextEdit[], origin: unknown): void {
+  if (edits.length === 0) return;
+  ydoc.transact(() => text.applyDelta(toDelta(edits), { sanitize: false }), origin);
+}
+
+/** Where in the text stand the characters that were made by one of these clients: runs, in order. */
+export function runsOf(text: Y.Text, clients: ReadonlySet<number>): TextEdit[] {
+  const runs: TextEdit[] = [];
+  let at = 0;
+  for (let item = text._start; item !== null; item = item.right) {
+    if (item.deleted || !item.countable) continue;
+    if (clients.has(item.id.client)) {
+      const last = runs.at(-1);
+      if (last !== undefined && last.at + last.remove === at) last.remove += item.length;
+      else runs.push({ at, remove: item.length, insert: '' });
+    }
+    at += item.length;
+  }
+  return runs;
+}

@@ -1,0 +1,99 @@
+import type { presence } from '../../contract/documents.ts';
+import type * as z from 'zod';
+import { type AwarenessEntry, GONE } from './sync-protocol.ts';
+
+const MAX_STATE_CHARS = 16 * 1024;
+const MAX_CLIENTS_PER_CHANNEL = 64;
+const MAX_NAME_CHARS = 80;
+
+export type Presence = z.infer<typeof presence>;
+
+/**
+ * Who is in a document. States are kept as the text that came and never parsed on their way; a parse happens only for the
+ * list of people, when somebody asks. The newest state of a client wins, by its clock.
+ */
+export class PresenceMap<Owner> {
+  readonly #entries = new Map<number, AwarenessEntry & { owner: Owner }>();
+  readonly #news = new Map<number, AwarenessEntry>();
+  readonly #people = new Map<number, { state: string; person: Presence | undefined }>();
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get hasNews(): boolean {
+    return this.#news.size > 0;
+  }
+
+  /** Takes what a channel says; false when it says too much. */
+  receive(owner: Owner, entries: readonly AwarenessEntry[]): boolean {
+    for (const entry of entries) {
+      if (entry.state.length > MAX_STATE_CHARS) return false;
+      const known = this.#entries.get(entry.client);
+      if (known === undefined) {
+        if (entry.state === GONE) continue;
+        if (this.#countOf(owner) >= MAX_CLIENTS_PER_CHANNEL) return false;
+      } else if (known.clock > entry.clock || (known.clock === entry.clock && entry.state !== GONE && known.state === entry.state && known.owner !== owner)) continue;
+      if (entry.state === GONE) this.#entries.delete(entry.client);
+      else this.#entries.set(entry.client, { ...entry, owner });
+      this.#news.set(entry.client, entry);
+    }
+    return true;
+  }
+
+  /** The clients that a channel brought are gone with it. */
+  left(owner: Owner): void {
+    for (const [client, entry] of this.#entries) {
+      if (entry.owner !== owner) continue;
+      this.#entries.delete(client);
+      this.#news.set(client, { client, clock: entry.clock + 1, state: GONE });
+    }
+  }
+
+  /** What changed since the last time, newest per client. */
+  takeNews(): AwarenessEntry[] {
+    const news = [...this.#news.values()];
+    this.#news.clear();
+    return news;
+  }
+
+  all(): AwarenessEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  /** The people in words; states of other shapes count as nameless. */
+  people(): Presence[] {
+    const people: Presence[] = [];
+    for (const { client, state } of this.#entries.values()) {
+      const cached = this.#people.get(client);
+      const person = cached?.state === state ? cached.person : personOf(client, state);
+      this.#people.set(client, { state, person });
+      if (person !== undefined) people.push(person);
+    }
+    for (const client of this.#people.keys()) if (!this.#entries.has(client)) this.#people.delete(client);
+    return people;
+  }
+
+  #countOf(owner: Owner): number {
+    let count = 0;
+    for (const entry of this.#entries.values()) if (entry.owner === owner) count++;
+    return count;
+  }
+}
+
+function personOf(client: number, state: string): Presence | undefined {
+  try {
+    // y-codemirror and the other bindings put {name, color, …} under "user"; seed 000's clients put them at the top.
+    const parsed = JSON.parse(state) as { user?: Record<string, unknown>; name?: unknown; color?: unknown; kind?: unknown };
+    const user = (typeof parsed.user === 'object' && parsed.user !== null ? parsed.user : parsed) as Record<string, unknown>;
+    const person: Presence = {
+      client,
+      name: typeof user['name'] === 'string' && user['name'] !== '' ? user['name'].slice(0, MAX_NAME_CHARS) : 'someone',
+      kind: user['kind'] === 'agent' ? 'agent' : 'person',
+    };
+    if (typeof user['color'] === 'string') person.color = user['color'].slice(0, MAX_NAME_CHARS);
+    return person;
+  } catch {
+    return undefined;
+  }
+}

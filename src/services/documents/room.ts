@@ -1,0 +1,320 @@
+import * as Y from 'yjs';
+import { type Batch, type ByteChannel, closeCodes } from '../../contract/wire.ts';
+import { PresenceMap } from './presence.ts';
+import { awarenessMessage, isEmptyUpdate, permissionDeniedMessage, readMessage, step1Message, step2Message, updateMessage } from './sync-protocol.ts';
+
+/** Origin of changes that came over channels: their own bytes are passed on, so the update event is not. */
+export const FROM_CHANNELS = 'channels';
+
+// A reader this far behind gets the whole state when it has caught up, instead of a queue without end.
+const MAX_BEHIND_BYTES = 1024 * 1024;
+/** y-websocket 3 reconnects after 30 s without a message, and pings do not count. */
+const QUIET_MS = 20_000;
+const SNAPSHOT_TAIL_BYTES = 16 * 1024;
+const MAX_FOREIGN_BYTES = 64 * 1024 * 1024;
+
+export interface Member {
+  readonly channel: ByteChannel;
+  readonly name: string;
+  readonly readOnly: boolean;
+}
+
+interface Seat extends Member {
+  /** Fell behind: skipped until its queue is empty, then brought up to date. */
+  behind: boolean;
+  /** Came with a history that shares nothing with ours: gets nothing until that is healed. */
+  foreign: boolean;
+  foreignUpdates: Uint8Array[];
+  foreignBytes: number;
+  lastSentMs: number;
+  deniedToldMs: number;
+}
+
+interface PendingUpdate {
+  update: Uint8Array;
+  /** The message as it came; absent for updates that were taken out of another message. */
+  message: Uint8Array;
+  seat: Seat;
+}
+
+export interface RoomHooks {
+  /** Updates of one turn were applied; called before anybody else sees them. `names`: who sent them. */
+  applied(updates: readonly Uint8Array[], names: ReadonlySet<string>): void;
+  /** Takes a whole foreign history into the document. */
+  heal(update: Uint8Array, name: string): void;
+  /** An update broke the document half-way: gives one rebuilt from what is stored. */
+  rebuild(): Y.Doc;
+  /** The people in the room changed. */
+  presenceChanged(): void;
+  /** The last member left. */
+  emptied(): void;
+  /** How long to gather messages before passing them on, ms: 0 while the process is idle. */
+  windowMs(): number;
+  now(): number;
+}
+
+/**
+ * The members of one document and what passes between them. Bytes that come in go out as they came: applied once a turn in
+ * one transaction, framed once, written once to each socket.
+ */
+export class Room {
+  readonly presence = new PresenceMap<Seat>();
+  readonly #seats = new Map<ByteChannel, Seat>();
+  readonly #hooks: RoomHooks;
+  #ydoc: Y.Doc;
+  #pending: PendingUpdate[] = [];
+  /** Messages of the document's own changes (from disk, from calls), in order with the rest of the turn. */
+  #own: Uint8Array[] = [];
+  #timer: NodeJS.Immediate | NodeJS.Timeout | undefined;
+  /** State for those who join, and the messages since it was made. */
+  #snapshot: { message: Uint8Array; tail: Uint8Array[]; tailBytes: number } | undefined;
+  #stateVector: Uint8Array | undefined;
+  #closed = false;
+
+  constructor(ydoc: Y.Doc, hooks: RoomHooks) {
+    this.#ydoc = ydoc;
+    this.#hooks = hooks;
+    this.#listen(ydoc);
+  }
+
+  get size(): number {
+    return this.#seats.size;
+  }
+
+  join(member: Member): void {
+    const seat: Seat = { ...member, behind: false, foreign: false, foreignUpdates: [], foreignBytes: 0, lastSentMs: this.#hooks.now(), deniedToldMs: Number.NEGATIVE_INFINITY };
+    const { channel } = seat;
+    this.#seats.set(channel, seat);
+    channel.onMessage((message) => this.#receive(seat, message));
+    channel.onClose(() => this.#leave(seat));
+    channel.onDrain(() => this.#caughtUp(seat));
+    const messages = [step1Message(this.#currentStateVector())];
+    if (this.presence.size > 0) messages.push(awarenessMessage(this.presence.all()));
+    this.#send(seat, { messages });
+  }
+
+  /** Sends something to members that heard nothing for long; call every few seconds. */
+  keepAlive(): void {
+    const now = this.#hooks.now();
+    const batch: Batch = { messages: [awarenessMessage([])] };
+    for (const seat of this.#seats.values()) if (now - seat.lastSentMs >= QUIET_MS) this.#send(seat, batch);
+  }
+
+  /** Passes on what is waiting now. */
+  flush(): void {
+    if (this.#timer !== undefined) {
+      clearImmediate(this.#timer as NodeJS.Immediate);
+      clearTimeout(this.#timer as NodeJS.Timeout);
+      this.#timer = undefined;
+    }
+    const pending = this.#pending;
+    this.#pending = [];
+    if (pending.length > 0) this.#apply(pending);
+    const messages = this.#own.length === 0 ? pending.map((one) => one.message) : [...this.#own, ...pending.map((one) => one.message)];
+    const onlyWriter = this.#own.length === 0 && new Set(pending.map((one) => one.seat)).size === 1 ? pending[0]?.seat : undefined;
+    this.#own = [];
+    const news = this.presence.hasNews ? awarenessMessage(this.presence.takeNews()) : undefined;
+    if (messages.length > 0) {
+      this.#remember(messages);
+      const batch: Batch = { messages };
+      // Nobody else spoke this turn: the writer has all of it.
+      for (const seat of this.#seats.values()) if (seat !== onlyWriter) this.#send(seat, batch);
+    }
+    if (news !== undefined) {
+      const batch: Batch = { messages: [news] };
+      // Also to the one it came from: y-websocket takes silence for a dead link.
+      for (const seat of this.#seats.values()) this.#send(seat, batch);
+      this.#hooks.presenceChanged();
+    }
+  }
+
+  /** Ends all members. */
+  close(code: number, reason: string): void {
+    this.#closed = true;
+    for (const seat of [...this.#seats.values()]) seat.channel.close(code, reason);
+    this.#seats.clear();
+    if (this.#timer !== undefined) {
+      clearImmediate(this.#timer as NodeJS.Immediate);
+      clearTimeout(this.#timer as NodeJS.Timeout);
+    }
+  }
+
+  #listen(ydoc: Y.Doc): void {
+    ydoc.on('update', (update: Uint8Array, origin: unknown) => {
+      this.#stateVector = undefined;
+      if (origin === FROM_CHANNELS) return;
+      this.#hooks.applied([update], new Set());
+      this.#own.push(updateMessage(update));
+      this.#schedule();
+    });
+  }
+
+  #receive(seat: Seat, bytes: Uint8Array): void {
+    if (this.#closed) return;
+    let message: ReturnType<typeof readMessage>;
+    try {
+      message = readMessage(bytes);
+    } catch {
+      this.#refuse(seat, 'The message is no y-protocols message.');
+      return;
+    }
+    if (message.type === 'step1') this.#answerStep1(seat, message.stateVector);
+    else if (message.type === 'step2') this.#receiveUpdate(seat, message.update, updateMessage(message.update), true);
+    else if (message.type === 'update') this.#receiveUpdate(seat, message.update, bytes, false);
+    else if (message.type === 'awareness') {
+      if (this.presence.receive(seat, message.entries)) this.#schedule();
+      else this.#refuse(seat, 'The presence state is too large, or of too many clients.');
+    } else if (message.type === 'query-awareness') this.#send(seat, { messages: [awarenessMessage(this.presence.all())] });
+  }
+
+  #answerStep1(seat: Seat, encoded: Uint8Array): void {
+    // What came in this turn must be in the answer, or it would be sent before the state that it builds on.
+    this.flush();
+    let theirs: Map<number, number>;
+    try {
+      theirs = Y.decodeStateVector(encoded);
+    } catch {
+      this.#refuse(seat, 'The state vector is malformed.');
+      return;
+    }
+    if (theirs.size === 0) {
+      this.#sendSnapshot(seat);
+      return;
+    }
+    const ours = this.#ydoc.store.clients;
+    seat.foreign = !seat.readOnly && ours.size > 0 && ![...theirs.keys()].some((client) => ours.has(client));
+    // Both histories at once would show the text twice, until the client's answer to our own step 1 is healed.
+    if (!seat.foreign) this.#send(seat, { messages: [step2Message(Y.encodeStateAsUpdate(this.#ydoc, encoded))] });
+  }
+
+  #receiveUpdate(seat: Seat, update: Uint8Array, message: Uint8Array, isStep2: boolean): void {
+    if (isEmptyUpdate(update)) return;
+    if (seat.readOnly) {
+      this.#sayReadOnly(seat);
+      return;
+    }
+    if (seat.foreign) {
+      seat.foreignUpdates.push(update.slice());
+      seat.foreignBytes += update.length;
+      if (seat.foreignBytes > MAX_FOREIGN_BYTES) this.#refuse(seat, 'The history is too large to be merged.');
+      else if (isStep2) this.#heal(seat);
+      return;
+    }
+    this.#pending.push({ update, message, seat });
+    this.#schedule();
+  }
+
+  #heal(seat: Seat): void {
+    this.flush();
+    const updates = seat.foreignUpdates;
+    seat.foreign = false;
+    seat.foreignUpdates = [];
+    seat.foreignBytes = 0;
+    try {
+      this.#hooks.heal(updates.length === 1 ? (updates[0] as Uint8Array) : Y.mergeUpdates(updates), seat.name);
+    } catch {
+      this.#refuse(seat, 'The history is malformed.');
+      return;
+    }
+    this.flush();
+    this.#sendSnapshot(seat);
+  }
+
+  #apply(pending: readonly PendingUpdate[]): void {
+    const applied: Uint8Array[] = [];
+    const names = new Set<string>();
+    const broken = new Set<Seat>();
+    this.#ydoc.transact(() => {
+      for (const { update, seat } of pending) {
+        try {
+          Y.applyUpdate(this.#ydoc, update);
+          applied.push(update);
+          names.add(seat.name);
+        } catch {
+          broken.add(seat);
+        }
+      }
+    }, FROM_CHANNELS);
+    if (applied.length > 0) this.#hooks.applied(applied, names);
+    if (broken.size === 0) return;
+    // Part of a broken update may be in the document: what is stored is whole.
+    this.#ydoc = this.#hooks.rebuild();
+    this.#listen(this.#ydoc);
+    this.#snapshot = undefined;
+    this.#stateVector = undefined;
+    for (const seat of broken) this.#refuse(seat, 'The update is malformed.');
+  }
+
+  #leave(seat: Seat): void {
+    if (!this.#seats.delete(seat.channel) || this.#closed) return;
+    this.presence.left(seat);
+    if (this.presence.hasNews) this.#schedule();
+    if (this.#seats.size === 0) {
+      this.flush();
+      this.#hooks.presenceChanged();
+      this.#hooks.emptied();
+    }
+  }
+
+  #caughtUp(seat: Seat): void {
+    if (!seat.behind) return;
+    seat.behind = false;
+    this.flush();
+    this.#sendSnapshot(seat);
+    if (this.presence.size > 0) this.#send(seat, { messages: [awarenessMessage(this.presence.all())] });
+  }
+
+  #sendSnapshot(seat: Seat): void {
+    if (this.#snapshot === undefined || this.#snapshot.tailBytes > SNAPSHOT_TAIL_BYTES + this.#snapshot.message.length / 4) {
+      this.#snapshot = { message: step2Message(Y.encodeStateAsUpdate(this.#ydoc)), tail: [], tailBytes: 0 };
+    }
+    this.#send(seat, { messages: [this.#snapshot.message, ...this.#snapshot.tail] });
+  }
+
+  #remember(messages: readonly Uint8Array[]): void {
+    if (this.#snapshot === undefined) return;
+    for (const message of messages) {
+      // A copy: a message is a view into the bytes of a whole read of the socket.
+      this.#snapshot.tail.push(message.slice());
+      this.#snapshot.tailBytes += message.length;
+    }
+    if (this.#snapshot.tailBytes > SNAPSHOT_TAIL_BYTES + this.#snapshot.message.length / 4) this.#snapshot = undefined;
+  }
+
+  #send(seat: Seat, batch: Batch): void {
+    if (seat.behind || seat.foreign) return;
+    if (seat.channel.buffered > MAX_BEHIND_BYTES) {
+      seat.behind = true;
+      return;
+    }
+    seat.lastSentMs = this.#hooks.now();
+    seat.channel.send(batch);
+  }
+
+  #sayReadOnly(seat: Seat): void {
+    const now = this.#hooks.now();
+    if (now - seat.deniedToldMs < 1000) return;
+    seat.deniedToldMs = now;
+    this.#send(seat, { messages: [permissionDeniedMessage('read-only')] });
+  }
+
+  #refuse(seat: Seat, reason: string): void {
+    seat.channel.close(closeCodes.badMessage, reason);
+    this.#leave(seat);
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#closed) return;
+    const windowMs = this.#hooks.windowMs();
+    const run = (): void => {
+      this.#timer = undefined;
+      this.flush();
+    };
+    this.#timer = windowMs === 0 ? setImmediate(run) : setTimeout(run, windowMs);
+  }
+
+  #currentStateVector(): Uint8Array {
+    this.#stateVector ??= Y.encodeStateVector(this.#ydoc);
+    return this.#stateVector;
+  }
+}

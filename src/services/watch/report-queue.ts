@@ -1,0 +1,103 @@
+// What was found and not yet taken by the main thread. Bounded by the number of paths: a newer report about a path takes the place of the older one. Only a
+// renamed directory and a barrier are borders that nothing crosses.
+
+import type { WatchReport } from './watch-protocol.ts';
+
+type Item = { report: WatchReport } | { barrier: number };
+
+export class ReportQueue {
+  /** Since the last border; keys are paths. Insertion order is the order of telling. */
+  #open = new Map<string, WatchReport>();
+  readonly #closed: Item[] = [];
+  #head = 0;
+  #borders = 0;
+
+  get size(): number {
+    return this.#closed.length - this.#head + this.#open.size;
+  }
+
+  /** How many borders wait: each keeps older reports about the same paths alive. */
+  get borders(): number {
+    return this.#borders;
+  }
+
+  add(report: WatchReport): void {
+    if (report.kind === 'directory' && report.from !== undefined) {
+      this.#close({ report });
+      return;
+    }
+    this.#release(this.#open.get(report.path), report.path);
+    // Last in order, because what it replaces may have been told before something that depends on it.
+    this.#open.delete(report.path);
+    if (report.from !== undefined) {
+      const older = this.#open.get(report.from);
+      this.#open.delete(report.from);
+      this.#release(older, report.from);
+    }
+    this.#open.set(report.path, report);
+  }
+
+  /** Comes out when everything that was added before it has come out. */
+  addBarrier(id: number): void {
+    this.#close({ barrier: id });
+  }
+
+  take(max: number): { reports: WatchReport[]; barriers: number[] } {
+    const reports: WatchReport[] = [];
+    const barriers: number[] = [];
+    while (this.#head < this.#closed.length && reports.length < max) {
+      const item = this.#closed[this.#head++] as Item;
+      if ('barrier' in item) {
+        barriers.push(item.barrier);
+        this.#borders--;
+      } else {
+        if (item.report.kind === 'directory' && item.report.from !== undefined) this.#borders--;
+        reports.push(item.report);
+      }
+    }
+    if (this.#head === this.#closed.length) {
+      this.#closed.length = 0;
+      this.#head = 0;
+      for (const [path, report] of this.#open) {
+        if (reports.length >= max) break;
+        reports.push(report);
+        this.#open.delete(path);
+      }
+    }
+    return { reports, barriers };
+  }
+
+  /** Every path that a waiting report speaks of. */
+  *paths(): Generator<string> {
+    for (let index = this.#head; index < this.#closed.length; index++) {
+      const item = this.#closed[index] as Item;
+      if ('report' in item) yield* pathsOf(item.report);
+    }
+    for (const report of this.#open.values()) yield* pathsOf(report);
+  }
+
+  #close(border: Item): void {
+    for (const report of this.#open.values()) this.#closed.push({ report });
+    this.#open = new Map();
+    this.#closed.push(border);
+    this.#borders++;
+  }
+
+  /** A report that is replaced also said that its old place is empty: that stays said. */
+  #release(replaced: WatchReport | undefined, path: string): void {
+    if (replaced?.from === undefined) return;
+    this.#open.delete(path);
+    if (!this.#open.has(replaced.from)) this.#open.set(replaced.from, removalOf(replaced, replaced.from));
+  }
+}
+
+/** The removal of `path`, which the report's file stood at before. */
+export function removalOf(report: WatchReport, path: string): WatchReport {
+  const { kind, size, mtimeMs, ino, offline } = report;
+  return { path, kind, what: 'removed', size, mtimeMs, ino, hash: null, offline };
+}
+
+function* pathsOf(report: WatchReport): Generator<string> {
+  yield report.path;
+  if (report.from !== undefined) yield report.from;
+}

@@ -1,0 +1,73 @@
+// What the main thread and the watch's worker say to each other.
+
+import type { EntryKind } from './stat-key.ts';
+
+/** What is at a path now; paths are workspace-relative with '/'. */
+export interface WatchReport {
+  path: string;
+  kind: EntryKind;
+  what: 'present' | 'removed';
+  /** Bytes. For a removal, and for ino and mtimeMs too, as last known. */
+  size: number;
+  mtimeMs: number;
+  ino: number;
+  /** sha256 of the content, lower-case hex; null for what is no file, is removed, can't be read or is larger than hashMaxBytes. */
+  hash: string | null;
+  /** It changed while nobody watched. */
+  offline: boolean;
+  /** It stood there before, as did everything in it if it is a directory; no removal of the old place is reported. */
+  from?: string;
+}
+
+export type Engine = 'inotify' | 'polling' | 'parcel';
+
+export type Baseline = 'none' | 'loaded' | 'corrupt';
+
+export interface WatchSettings {
+  root: string;
+  ignore: readonly string[];
+  settleMs: number;
+  pollMs: number;
+  sweepMs: number;
+  hashMaxBytes: number;
+  engine: 'auto' | 'poll' | 'parcel';
+  snapshotPath: string | null;
+  snapshotEveryMs: number;
+}
+
+export interface Degraded {
+  reason: string;
+  hint: string;
+}
+
+export interface WorkerState {
+  engine: Engine;
+  directories: number;
+  files: number;
+  rescans: number;
+  overflows: number;
+  invalidNames: number;
+  errors: number;
+  held: boolean;
+  /** git's lock is older than the longest hold: changes are reported in spite of it. */
+  heldTooLong: boolean;
+  rootGone: boolean;
+  degraded: Degraded | null;
+}
+
+export type ToWorker =
+  | { type: 'acknowledge' }
+  | { type: 'barrier'; id: number }
+  | { type: 'sweep'; id: number }
+  | { type: 'recheck'; paths: string[] }
+  | { type: 'stall'; ms: number }
+  | { type: 'stop' };
+
+export type FromWorker =
+  | { type: 'ready'; ms: number; baseline: Baseline; state: WorkerState }
+  | { type: 'failed'; message: string }
+  | { type: 'reports'; reports: WatchReport[]; barriers: number[]; state: WorkerState }
+  | { type: 'state'; state: WorkerState }
+  | { type: 'git' }
+  | { type: 'root'; gone: boolean }
+  | { type: 'stopped' };

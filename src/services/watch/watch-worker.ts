@@ -1,0 +1,698 @@
+// The watch's thread. The table of the folder lives here, with settling and hashing, so that a busy main thread loses nothing: what it does not take waits in
+// a queue that holds one report a path. Everything comes in as workerData and messages.
+
+import { lstatSync, realpathSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { coarseClockMs, DirWatch, type Fact } from './dir-watch.ts';
+import { type HashResult, hashFile } from './file-hash.ts';
+import { remoteFileSystem } from './file-system.ts';
+import { GitWatch } from './git-watch.ts';
+import { compileIgnore, type Ignore } from './ignore.ts';
+import { ReportQueue, removalOf } from './report-queue.ts';
+import { type Pending, Settle } from './settle.ts';
+import { readSnapshot, type Snapshot, writeSnapshot } from './snapshot.ts';
+import { type StatKey, sameKey, unpackStats } from './stat-key.ts';
+import type { Baseline, Degraded, Engine, FromWorker, ToWorker, WatchReport, WatchSettings, WorkerState } from './watch-protocol.ts';
+
+const reportsPerBatch = 2000;
+const sliceMs = 10;
+const largeFilesAtOnce = 2;
+const lockPollMs = 20;
+const barrierPatienceMs = 2000;
+const maxPollMs = 10_000;
+/** A sweep takes at most one part in this of the time; polling one in ten. */
+const sweepShare = 100;
+const pollShare = 10;
+/** Above this many renamed directories in the queue, further ones are told entry by entry: those take the place of older reports. */
+const maxBorders = 256;
+
+const noKey: StatKey = { size: 0, mtimeMs: 0, ino: 0 };
+
+interface Barrier {
+  id: number;
+  paths: Set<string>;
+  forceAt: number;
+}
+
+class WatchWorker {
+  readonly #port: MessagePort;
+  readonly #settings: WatchSettings;
+  readonly #root: string;
+  readonly #ignore: Ignore;
+  readonly #watch: DirWatch;
+  readonly #git: GitWatch;
+  readonly #settle: Settle;
+  readonly #queue = new ReportQueue();
+  #engine: Engine = 'inotify';
+  #degraded: Degraded | null = null;
+  #facts: Fact[] = [];
+  /** Old place → new place of files whose rename waits to be told. */
+  readonly #leaving = new Map<string, string>();
+  readonly #toHash: Pending[] = [];
+  readonly #largeFiles: (() => Promise<void>)[] = [];
+  #largeRunning = 0;
+  #hashing = false;
+  /** Told while its timestamp was so young that a later write may bear the same: read once more. */
+  readonly #young = new Map<string, { key: StatKey; hash: string | null; dueAt: number }>();
+  #barriers: Barrier[] = [];
+  #acknowledged = true;
+  #unacknowledged: WatchReport[] = [];
+  #sendMark: NodeJS.Immediate | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #sweepTimer: NodeJS.Timeout | null = null;
+  #snapshotTimer: NodeJS.Timeout | null = null;
+  #snapshotWriting: Promise<void> | null = null;
+  #changedSinceSnapshot = false;
+  #moves = 0;
+  readonly #untoldMeanwhile = new Set<string>();
+  #unsubscribe: (() => Promise<void>) | null = null;
+  #lastFlags = '';
+  #stopped = false;
+
+  constructor(port: MessagePort, settings: WatchSettings) {
+    this.#port = port;
+    this.#settings = settings;
+    this.#root = realpathSync(settings.root);
+    this.#ignore = compileIgnore(settings.ignore);
+    this.#settle = new Settle({ settleMs: settings.settleMs });
+    this.#chooseEngine();
+    this.#git = new GitWatch({
+      root: this.#root,
+      arm: this.#engine === 'inotify',
+      onChanged: () => this.#post({ type: 'git' }),
+      onLock: () => this.#pump(),
+    });
+    this.#watch = new DirWatch({
+      root: this.#root,
+      ignore: this.#ignore,
+      arm: this.#engine === 'inotify',
+      mayMove: () => this.#queue.borders < maxBorders,
+      onFact: (fact) => this.#fact(fact),
+      onDrained: () => {
+        this.#takeFacts();
+        this.#pump();
+      },
+      onIgnored: (name) => {
+        if (name === '.git') this.#git.hint();
+      },
+      onRootGone: (gone) => {
+        this.#post({ type: 'root', gone });
+        this.#postState();
+      },
+      onExhausted: (code) => this.#fallBack(code),
+    });
+  }
+
+  async start(): Promise<void> {
+    const started = performance.now();
+    const { snapshotPath } = this.#settings;
+    const snapshot = snapshotPath === null ? 'none' : readSnapshot(snapshotPath);
+    const baseline: Baseline = typeof snapshot === 'string' ? snapshot : 'loaded';
+    if (this.#engine === 'parcel') await this.#subscribe();
+    await this.#watch.start();
+    this.#git.start();
+    this.#post({ type: 'ready', ms: performance.now() - started, baseline, state: this.#state() });
+    if (typeof snapshot !== 'string') await this.#compare(snapshot);
+    this.#changedSinceSnapshot = true;
+    if (this.#engine === 'polling') this.#scheduleSweep(this.#settings.pollMs, 0);
+    else this.#scheduleSweep(this.#settings.sweepMs, 0);
+    if (snapshotPath !== null) {
+      this.#snapshotTimer = setInterval(() => void this.#writeSnapshot(), this.#settings.snapshotEveryMs);
+      void this.#writeSnapshot();
+    }
+    this.#pump();
+  }
+
+  async receive(message: ToWorker): Promise<void> {
+    switch (message.type) {
+      case 'acknowledge':
+        this.#acknowledged = true;
+        this.#unacknowledged = [];
+        this.#send();
+        return;
+      case 'barrier':
+        await this.#hintsRead();
+        if (this.#engine === 'inotify') await this.#watch.flush();
+        else await this.#watch.sweep();
+        this.#raiseBarrier(message.id);
+        return;
+      case 'sweep':
+        await this.#watch.sweep();
+        this.#git.check();
+        this.#raiseBarrier(message.id);
+        return;
+      case 'recheck':
+        await this.#recheck(message.paths);
+        return;
+      case 'stall': {
+        const until = performance.now() + message.ms;
+        while (performance.now() < until);
+        return;
+      }
+      case 'stop':
+        await this.#stop();
+    }
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#watch.close();
+    this.#git.close();
+    for (const timer of [this.#timer, this.#sweepTimer, this.#snapshotTimer]) if (timer) clearTimeout(timer);
+    if (this.#sendMark) clearImmediate(this.#sendMark);
+    await this.#unsubscribe?.();
+    this.#takeFacts();
+    await this.#snapshotWriting;
+    await this.#writeSnapshot();
+    this.#post({ type: 'stopped' });
+    this.#port.close();
+  }
+
+  // Where hints come from
+
+  #chooseEngine(): void {
+    const { engine } = this.#settings;
+    const remote = engine === 'auto' ? remoteFileSystem(this.#root) : null;
+    if (engine === 'parcel') this.#engine = 'parcel';
+    else if (engine === 'poll') this.#poll('polling was asked for', 'Set the engine to auto to be told of changes as they happen.');
+    else if (remote) this.#poll(`${remote} does not announce changes made elsewhere`, 'Use a local volume for changes to be seen at once.');
+    else if (process.platform !== 'linux') this.#engine = 'parcel';
+  }
+
+  #poll(reason: string, hint: string): void {
+    this.#engine = 'polling';
+    this.#degraded = { reason, hint };
+  }
+
+  #fallBack(code: string): void {
+    const hint = code === 'ENOSPC' ? 'Raise it: sysctl fs.inotify.max_user_watches' : 'Raise the limits: sysctl fs.inotify.max_user_instances, ulimit -n';
+    this.#poll(`no more watches (${code})`, hint);
+    this.#git.disarm();
+    this.#postState();
+    if (this.#sweepTimer) this.#scheduleSweep(0, 0);
+  }
+
+  async #subscribe(): Promise<void> {
+    try {
+      const { subscribe } = await import('@parcel/watcher');
+      const subscription = await subscribe(
+        this.#root,
+        (error, events) => {
+          if (error) this.#watch.lostHints();
+          else for (const event of events) this.#treeHint(relative(this.#root, event.path).split(sep).join('/'));
+        },
+        { ignore: [...this.#settings.ignore] },
+      );
+      this.#unsubscribe = () => subscription.unsubscribe();
+    } catch (error) {
+      this.#poll(`@parcel/watcher can't be used (${(error as Error).message.split('\n', 1)[0]})`, 'Install the optional dependency @parcel/watcher.');
+    }
+  }
+
+  #treeHint(path: string): void {
+    if (path === '') this.#watch.lostHints();
+    else this.#watch.hintPath(path);
+  }
+
+  #scheduleSweep(everyMs: number, lastMs: number): void {
+    if (this.#stopped) return;
+    if (this.#sweepTimer) clearTimeout(this.#sweepTimer);
+    const polling = this.#engine === 'polling';
+    const waitMs = polling ? Math.min(Math.max(everyMs, lastMs * pollShare), Math.max(maxPollMs, everyMs)) : Math.max(everyMs, lastMs * sweepShare);
+    this.#sweepTimer = setTimeout(() => void this.#sweep(), waitMs);
+  }
+
+  async #sweep(): Promise<void> {
+    const started = performance.now();
+    await this.#watch.sweep();
+    this.#git.check();
+    const everyMs = this.#engine === 'polling' ? this.#settings.pollMs : this.#settings.sweepMs;
+    this.#scheduleSweep(everyMs, performance.now() - started);
+  }
+
+  // From facts to what waits
+
+  #fact(fact: Fact): void {
+    this.#changedSinceSnapshot = true;
+    if (fact.from === undefined) {
+      this.#facts.push(fact);
+      return;
+    }
+    this.#takeFacts();
+    this.#moveDirectory(fact, fact.from);
+  }
+
+  /** The facts of one drain: a file that vanished here and one that appeared there, and are the same file, are a rename. */
+  #takeFacts(): void {
+    if (this.#facts.length === 0) return;
+    const facts = this.#facts;
+    this.#facts = [];
+    const froms = this.#pairRenames(facts);
+    const arrived = new Set(froms.values());
+    for (const fact of facts) {
+      if (fact.what === 'removed') {
+        if (!arrived.has(fact)) this.#notice(fact, {});
+        continue;
+      }
+      if (fact.what === 'suspect') {
+        if (this.#settle.has(fact.path) || this.#young.has(fact.path)) continue;
+        this.#notice(fact, {});
+        continue;
+      }
+      const gone = froms.get(fact);
+      if (!gone) {
+        this.#notice(fact, {});
+        continue;
+      }
+      // Who waits for the old name waits for the new one.
+      for (const barrier of this.#barriers) if (barrier.paths.has(gone.path)) barrier.paths.add(fact.path);
+      if (this.#settle.isUntold(gone.path)) {
+        // Nobody knows the old name, such as an editor's temporary file: it is simply here.
+        this.#notice(gone, {});
+        this.#notice(fact, { settled: true });
+      } else {
+        this.#notice(gone, { silently: true });
+        this.#notice(fact, { settled: true, from: gone.path });
+      }
+    }
+  }
+
+  #pairRenames(facts: Fact[]): Map<Fact, Fact> {
+    const gone = new Map<string, Fact | null>();
+    const froms = new Map<Fact, Fact>();
+    for (const fact of facts) {
+      if (fact.what !== 'removed' || fact.kind !== 'file' || this.#watch.lookup(fact.path)) continue;
+      const id = `${fact.key.ino}:${fact.key.size}`;
+      // Twice: which of them moved can't be said.
+      gone.set(id, gone.has(id) ? null : fact);
+    }
+    if (gone.size === 0) return froms;
+    const taken = new Map<Fact, Fact | null>();
+    for (const fact of facts) {
+      if ((fact.what !== 'added' && fact.what !== 'changed') || fact.kind !== 'file') continue;
+      const old = gone.get(`${fact.key.ino}:${fact.key.size}`);
+      if (old) taken.set(old, taken.has(old) ? null : fact);
+    }
+    for (const [old, fact] of taken) {
+      if (!fact) continue;
+      const now = this.#watch.lookup(fact.path);
+      if (now && now.key.ino === old.key.ino && now.kind === 'file') froms.set(fact, old);
+    }
+    return froms;
+  }
+
+  #notice(fact: Fact, how: { settled?: boolean; from?: string; silently?: boolean; offline?: boolean }): void {
+    const { path, kind, key } = fact;
+    // Who waits to say "I was here before" says so before anything else happens here.
+    const leaver = this.#leaving.get(path);
+    if (leaver !== undefined) this.#tellDeparture(leaver);
+    this.#tellDeparture(path);
+    this.#young.delete(path);
+    if (how.silently) {
+      this.#settle.drop(path);
+      return;
+    }
+    this.#settle.noticed(
+      {
+        path,
+        kind,
+        what: fact.what === 'removed' ? 'removed' : 'present',
+        key,
+        offline: how.offline ?? false,
+        untold: fact.what === 'added',
+        settled: how.settled ?? fact.settled,
+        ...(how.from === undefined ? {} : { from: how.from }),
+      },
+      performance.now(),
+    );
+    if (how.from !== undefined) this.#leaving.set(how.from, path);
+  }
+
+  /** The rename that waits at `path` can't be told as one any more: that its old place is empty is told now. */
+  #tellDeparture(path: string): void {
+    const from = this.#settle.dropFrom(path);
+    if (from === null) return;
+    this.#leaving.delete(from);
+    this.#enqueue({ path: from, kind: 'file', what: 'removed', ...noKey, hash: null, offline: false });
+  }
+
+  #moveDirectory(fact: Fact, from: string): void {
+    this.#moves++;
+    for (const path of [...this.#leaving.values()]) this.#tellDeparture(path);
+    const { removedBefore, renamed } = this.#settle.moved(from, fact.path, performance.now());
+    for (const pending of removedBefore) this.#enqueue(reportOf(pending, null));
+    for (const [path, young] of [...this.#young]) {
+      if (!path.startsWith(`${from}/`)) continue;
+      this.#young.delete(path);
+      this.#young.set(fact.path + path.slice(from.length), young);
+    }
+    for (const barrier of this.#barriers) {
+      for (const path of [...barrier.paths]) if (path.startsWith(`${from}/`)) barrier.paths.add(fact.path + path.slice(from.length));
+      for (const [old, path] of renamed) if (barrier.paths.has(old)) barrier.paths.add(path);
+    }
+    this.#enqueue({ path: fact.path, kind: 'directory', what: 'present', ...fact.key, hash: null, offline: false, from });
+  }
+
+  async #recheck(paths: string[]): Promise<void> {
+    await this.#hintsRead();
+    for (const path of paths) this.#watch.look(path);
+    await this.#watch.flush();
+    this.#takeFacts();
+    for (const path of paths) {
+      if (this.#settle.has(path)) continue;
+      const known = this.#watch.lookup(path);
+      if (known) this.#notice({ path, kind: known.kind, what: 'changed', key: known.key, settled: true }, {});
+      else if (!this.#ignore(path, false)) this.#notice({ path, kind: 'file', what: 'removed', key: noKey, settled: true }, {});
+    }
+    this.#pump();
+  }
+
+  async #compare(snapshot: Snapshot): Promise<void> {
+    let until = performance.now() + sliceMs;
+    const breathe = async (): Promise<void> => {
+      if (performance.now() < until) return;
+      this.#pump();
+      await nextTurn();
+      until = performance.now() + sliceMs;
+    };
+    const known = new Set<string>();
+    const removed: Fact[] = [];
+    const offline = (path: string, packed: string | null, what: Fact['what']): Fact => ({
+      path,
+      what,
+      settled: true,
+      ...(packed === null ? { kind: 'directory', key: noKey } : unpackStats(packed)),
+    });
+    for (const { path, entries } of snapshot.directories()) {
+      known.add(path);
+      const names = new Set<string>();
+      for (const [name, packed] of entries) {
+        const below = path === '' ? name : `${path}/${name}`;
+        names.add(name);
+        const current = this.#watch.packedAt(below);
+        if (current === undefined) {
+          if (!this.#ignore(below, packed === null)) removed.push(offline(below, packed, 'removed'));
+        } else if (current !== packed || snapshot.untold.has(below)) {
+          this.#noticeOffline(offline(below, current, 'changed'));
+        }
+        snapshot.untold.delete(below);
+      }
+      for (const name of this.#watch.entriesOf(path)?.keys() ?? []) {
+        if (names.has(name)) continue;
+        const below = path === '' ? name : `${path}/${name}`;
+        const current = this.#watch.packedAt(below);
+        if (current !== undefined) this.#noticeOffline(offline(below, current, snapshot.untold.has(below) ? 'changed' : 'added'));
+        snapshot.untold.delete(below);
+      }
+      await breathe();
+    }
+    for (const { path, entries } of this.#watch.directories()) {
+      if (known.has(path)) continue;
+      for (const [name, current] of entries) this.#noticeOffline(offline(`${path}/${name}`, current, 'changed'));
+      await breathe();
+    }
+    // Deepest first, as a removal is told at any other time.
+    for (const fact of removed.reverse()) if (this.#watch.packedAt(fact.path) === undefined) this.#noticeOffline(fact);
+    for (const path of snapshot.untold) {
+      if (!known.has(path) && this.#watch.packedAt(path) === undefined) this.#noticeOffline(offline(path, `f0:0:0`, 'removed'));
+    }
+  }
+
+  #noticeOffline(fact: Fact): void {
+    if (!this.#settle.has(fact.path)) this.#notice(fact, { offline: true });
+  }
+
+  // From what waits to reports
+
+  #pump(): void {
+    if (this.#stopped) return;
+    const now = performance.now();
+    const waiting = this.#settle.size > 0 || this.#young.size > 0;
+    this.#settle.locked(waiting && this.#git.locked, now);
+    for (const pending of this.#settle.take(now)) {
+      if (pending.kind === 'file' && pending.what === 'present') {
+        this.#toHash.push(pending);
+      } else {
+        this.#enqueue(reportOf(pending, null));
+        this.#settle.told(pending);
+      }
+    }
+    for (const [path, young] of this.#young) if (young.dueAt <= now) this.#readAgain(path, young);
+    for (const barrier of this.#barriers) {
+      if (barrier.forceAt > now || this.#settle.held) continue;
+      this.#settle.force(barrier.paths, now);
+      barrier.forceAt = now + barrierPatienceMs;
+    }
+    this.#hash();
+    this.#passBarriers();
+    this.#schedulePump();
+    this.#postState();
+  }
+
+  #schedulePump(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    const now = performance.now();
+    let next = this.#settle.nextDueAt() ?? Number.POSITIVE_INFINITY;
+    if (this.#settle.held || this.#settle.overheld) next = Math.min(next, now + lockPollMs);
+    for (const { dueAt } of this.#young.values()) {
+      next = Math.min(next, dueAt);
+      // In order of time.
+      break;
+    }
+    for (const barrier of this.#barriers) next = Math.min(next, barrier.forceAt);
+    if (next !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#pump(), Math.max(next - now, 1));
+  }
+
+  #hash(): void {
+    if (this.#hashing || this.#stopped) return;
+    const until = performance.now() + sliceMs;
+    let done = 0;
+    for (const pending of this.#toHash) {
+      done++;
+      this.#hashOne(pending);
+      if (performance.now() >= until) break;
+    }
+    this.#toHash.splice(0, done);
+    if (this.#toHash.length === 0) return;
+    this.#hashing = true;
+    setImmediate(() => {
+      this.#hashing = false;
+      this.#pump();
+    });
+  }
+
+  #hashOne(pending: Pending): void {
+    if (!this.#settle.isCurrent(pending)) return;
+    if (!pending.settled && !pending.forced && !this.#lookAgain(pending)) return;
+    const startedAt = Date.now();
+    const result = hashFile({
+      path: join(this.#root, pending.path),
+      key: pending.forced ? null : pending.key,
+      maxBytes: this.#settings.hashMaxBytes,
+    });
+    if (result instanceof Promise) {
+      this.#largeFiles.push(async () => this.#hashed(pending, await result, startedAt));
+      this.#runLarge();
+    } else {
+      this.#hashed(pending, result, startedAt);
+    }
+  }
+
+  #runLarge(): void {
+    while (this.#largeRunning < largeFilesAtOnce) {
+      const job = this.#largeFiles.shift();
+      if (!job) return;
+      this.#largeRunning++;
+      void job().finally(() => {
+        this.#largeRunning--;
+        this.#runLarge();
+        this.#pump();
+      });
+    }
+  }
+
+  /** False: it is not what it was when it was noticed, and waits again. */
+  #lookAgain(pending: Pending): boolean {
+    const looked = this.#watch.look(pending.path);
+    this.#takeFacts();
+    if (!this.#settle.isCurrent(pending)) return false;
+    if (looked) return true;
+    this.#settle.again(pending, performance.now());
+    return false;
+  }
+
+  #hashed(pending: Pending, result: HashResult, startedAt: number): void {
+    if (!this.#settle.isCurrent(pending) || this.#stopped) return;
+    if (result.outcome === 'changed') {
+      if (this.#lookAgain(pending)) this.#settle.again(pending, performance.now());
+      return;
+    }
+    const { hash, key } = result;
+    this.#settle.told(pending);
+    if (pending.from !== undefined) this.#leaving.delete(pending.from);
+    this.#enqueue(reportOf({ ...pending, key }, hash));
+    if (startedAt - key.mtimeMs < coarseClockMs) {
+      this.#young.delete(pending.path);
+      this.#young.set(pending.path, { key, hash, dueAt: performance.now() + coarseClockMs });
+    }
+  }
+
+  #readAgain(path: string, young: { key: StatKey; hash: string | null }): void {
+    this.#young.delete(path);
+    if (this.#settle.has(path)) return;
+    const known = this.#watch.lookup(path);
+    // Another key is another fact, told for itself.
+    if (!known || !sameKey(known.key, young.key)) return;
+    const result = hashFile({ path: join(this.#root, path), key: young.key, maxBytes: this.#settings.hashMaxBytes });
+    const changed = { path, kind: 'file', what: 'changed', key: young.key, settled: false } as const;
+    if (result instanceof Promise) void result.then((late) => this.#compareYoung(late, young.hash, changed));
+    else this.#compareYoung(result, young.hash, changed);
+  }
+
+  #compareYoung(result: HashResult, hash: string | null, fact: Fact): void {
+    if (this.#settle.has(fact.path) || (result.outcome === 'hashed' && result.hash === hash)) return;
+    this.#watch.look(fact.path);
+    this.#takeFacts();
+    if (result.outcome === 'hashed' && !this.#settle.has(fact.path)) this.#notice(fact, {});
+  }
+
+  // Out
+
+  #enqueue(report: WatchReport): void {
+    this.#queue.add(report);
+    if (this.#snapshotWriting) for (const path of [report.path, report.from]) if (path !== undefined) this.#untoldMeanwhile.add(path);
+    for (const barrier of this.#barriers) barrier.paths.delete(report.path);
+    this.#wakeSender();
+  }
+
+  #raiseBarrier(id: number): void {
+    this.#takeFacts();
+    const paths = new Set([...this.#settle.paths(), ...this.#young.keys()]);
+    this.#barriers.push({ id, paths, forceAt: performance.now() + barrierPatienceMs });
+    this.#pump();
+  }
+
+  #passBarriers(): void {
+    const raised: Barrier[] = [];
+    for (const barrier of this.#barriers) {
+      for (const path of barrier.paths) {
+        if (this.#settle.has(path) || this.#young.has(path)) break;
+        barrier.paths.delete(path);
+      }
+      if (barrier.paths.size > 0) raised.push(barrier);
+      else this.#queue.addBarrier(barrier.id);
+    }
+    if (raised.length < this.#barriers.length) this.#wakeSender();
+    this.#barriers = raised;
+  }
+
+  #wakeSender(): void {
+    this.#sendMark ??= setImmediate(() => {
+      this.#sendMark = null;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    if (!this.#acknowledged || this.#queue.size === 0 || this.#stopped) return;
+    const { reports, barriers } = this.#queue.take(reportsPerBatch);
+    this.#acknowledged = false;
+    this.#unacknowledged = reports;
+    this.#post({ type: 'reports', reports, barriers, state: this.#state() });
+  }
+
+  #post(message: FromWorker): void {
+    this.#port.postMessage(message);
+  }
+
+  /** Tells the main thread when something a person would want to know has changed; counts travel with the reports. */
+  #postState(): void {
+    const state = this.#state();
+    const flags = [state.engine, state.held, state.heldTooLong, state.rootGone, state.degraded?.reason, state.overflows, state.rescans >> 6].join();
+    if (flags === this.#lastFlags) return;
+    this.#lastFlags = flags;
+    this.#post({ type: 'state', state });
+  }
+
+  #state(): WorkerState {
+    const { directories, files, rescans, overflows, stalls, invalidNames, errors } = this.#watch.stats;
+    return {
+      engine: this.#engine,
+      directories,
+      files,
+      rescans,
+      overflows: overflows + stalls,
+      invalidNames,
+      errors,
+      held: this.#settle.held,
+      heldTooLong: this.#settle.overheld,
+      rootGone: this.#watch.rootGone,
+      degraded: this.#degraded,
+    };
+  }
+
+  async #writeSnapshot(): Promise<void> {
+    const path = this.#settings.snapshotPath;
+    if (path === null || this.#snapshotWriting || !this.#changedSinceSnapshot || this.#watch.rootGone) return;
+    this.#changedSinceSnapshot = false;
+    this.#untoldMeanwhile.clear();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#snapshotWriting = promise;
+    for (const untold of this.#untold()) this.#untoldMeanwhile.add(untold);
+    const moves = this.#moves;
+    try {
+      const untold = (): Set<string> => {
+        for (const path of this.#untold()) this.#untoldMeanwhile.add(path);
+        return this.#untoldMeanwhile;
+      };
+      const written = await writeSnapshot(path, this.#watch.directories(), untold, () => this.#moves !== moves);
+      if (!written) this.#changedSinceSnapshot = true;
+    } catch {
+      // A full or missing state folder must not end the watch; the next time tries again.
+      this.#changedSinceSnapshot = true;
+    } finally {
+      this.#snapshotWriting = null;
+      resolve();
+    }
+  }
+
+  *#untold(): Generator<string> {
+    yield* this.#settle.paths();
+    yield* this.#young.keys();
+    yield* this.#leaving.keys();
+    yield* this.#queue.paths();
+    for (const fact of this.#facts) yield fact.path;
+    for (const report of this.#unacknowledged) {
+      yield report.path;
+      if (report.from !== undefined) yield report.from;
+    }
+  }
+
+  /** Everything the kernel had queued when the caller spoke has been read: a whole poll of the loop lies between. */
+  async #hintsRead(): Promise<void> {
+    await nextTurn();
+    await nextTurn();
+  }
+}
+
+function reportOf(pending: Pending, hash: string | null): WatchReport {
+  const { path, kind, what, key, offline, from } = pending;
+  return { path, kind, what, ...key, hash, offline, ...(from === undefined ? {} : { from }) };
+}
+
+if (parentPort) {
+  const port = parentPort;
+  // A closure at the top: the worker lives exactly as long as its port is open.
+  try {
+    const worker = new WatchWorker(port, workerData as WatchSettings);
+    port.on('message', (message: ToWorker) => void worker.receive(message));
+    await worker.start();
+  } catch (error) {
+    port.postMessage({ type: 'failed', message: (error as Error).message } satisfies FromWorker);
+    port.close();
+  }
+}

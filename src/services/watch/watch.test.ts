@@ -1,0 +1,578 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { Watch, type WatchReport } from './watch.ts';
+import { assertSame, eventually, Storm, scan, sha256, silentLog, watchFolder, withFolder, withWatch } from './watch-harness.ts';
+
+const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+
+function sleepBusy(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+function child(script: string, ...args: string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const running = spawn(process.execPath, ['-e', script, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
+    running.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`The child ended with ${code}`))));
+  });
+}
+
+const of = (reports: WatchReport[], name: string): WatchReport[] => reports.filter((report) => report.path === name);
+
+test('a file is reported once when it is made, changed and removed, with the hash of what it holds', async () => {
+  await withWatch({}, async ({ reports, write, watch, at }) => {
+    write('a.txt', 'one');
+    await watch.barrier();
+    assert.deepEqual(
+      of(reports, 'a.txt').map(({ what, kind, hash, size, offline }) => ({ what, kind, hash, size, offline })),
+      [{ what: 'present', kind: 'file', hash: sha256('one'), size: 3, offline: false }],
+    );
+    write('a.txt', 'two!');
+    await watch.barrier();
+    assert.equal(of(reports, 'a.txt').length, 2);
+    assert.equal(of(reports, 'a.txt')[1]?.hash, sha256('two!'));
+    fs.rmSync(at('a.txt'));
+    await watch.barrier();
+    assert.equal(of(reports, 'a.txt').length, 3);
+    assert.equal(of(reports, 'a.txt')[2]?.what, 'removed');
+    assert.equal(reports.length, 3);
+  });
+});
+
+test('folders, symlinks and nested files are each reported once', async () => {
+  await withWatch({}, async ({ reports, at, write, exact }) => {
+    fs.mkdirSync(at('x/y/z'), { recursive: true });
+    write('x/y/z/deep.txt', 'deep');
+    fs.symlinkSync('../outside', at('x/link'));
+    await exact();
+    assert.deepEqual(reports.map(({ path: name, kind }) => `${kind} ${name}`).sort(), [
+      'directory x',
+      'directory x/y',
+      'directory x/y/z',
+      'file x/y/z/deep.txt',
+      'symlink x/link',
+    ]);
+    fs.rmSync(at('x'), { recursive: true });
+    await exact();
+    assert.equal(reports.length, 10, 'each of the five is reported as removed, once');
+  });
+});
+
+test('a renamed file is one report with its old name', async () => {
+  await withWatch({}, async ({ reports, write, at, watch, exact }) => {
+    write('old.txt', 'content');
+    await watch.barrier();
+    reports.length = 0;
+    fs.renameSync(at('old.txt'), at('new.txt'));
+    await exact();
+    assert.deepEqual(
+      reports.map((report) => [report.what, report.path, report.from, report.hash]),
+      [['present', 'new.txt', 'old.txt', sha256('content')]],
+    );
+  });
+});
+
+test('a file that is renamed and whose old name is taken again loses neither', async () => {
+  await withWatch({}, async ({ reports, write, at, watch, exact }) => {
+    write('a', 'first');
+    await watch.barrier();
+    fs.renameSync(at('a'), at('b'));
+    write('a', 'second');
+    await exact();
+    fs.renameSync(at('a'), at('swap'));
+    fs.renameSync(at('b'), at('a'));
+    fs.renameSync(at('swap'), at('b'));
+    await exact();
+    assert.equal(reports.at(-1)?.offline, false);
+  });
+});
+
+test('a renamed folder is one report, and what changed inside meanwhile is reported too', async () => {
+  await withWatch(
+    {},
+    async ({ reports, at, exact }) => {
+      fs.renameSync(at('tree'), at('moved'));
+      fs.appendFileSync(at('moved/a/1.txt'), 'appended at once');
+      fs.writeFileSync(at('moved/b/new.txt'), 'new');
+      await exact();
+      assert.deepEqual(
+        reports.map((report) => [report.path, report.from]),
+        [
+          ['moved', 'tree'],
+          ...reports.slice(1).map((report) => [report.path, undefined]),
+        ],
+      );
+      assert.deepEqual(reports.slice(1).map((report) => report.path).sort(), ['moved/a/1.txt', 'moved/b/new.txt']);
+      // Its watches have gone with it.
+      fs.writeFileSync(at('moved/a/2.txt'), 'later');
+      await exact();
+    },
+    (root) => {
+      for (const name of ['a', 'b', 'c/d']) {
+        fs.mkdirSync(path.join(root, 'tree', name), { recursive: true });
+        for (let index = 0; index < 5; index++) fs.writeFileSync(path.join(root, 'tree', name, `${index}.txt`), `${name} ${index}`);
+      }
+    },
+  );
+});
+
+test('trees that are renamed over and over, with appends at once, end up exact', async () => {
+  await withWatch({}, async ({ at, exact }) => {
+    fs.mkdirSync(at('t0/a/b'), { recursive: true });
+    for (let index = 0; index < 30; index++) {
+      fs.writeFileSync(at(`t${index}/a/b/f${index % 5}`), `${index}`);
+      fs.renameSync(at(`t${index}`), at(`t${index + 1}`));
+      fs.appendFileSync(at(`t${index + 1}/a/b/f${index % 5}`), 'more');
+      if (index % 3 === 0) fs.mkdirSync(at(`t${index}/a/b`), { recursive: true });
+      if (index % 3 === 0) fs.rmSync(at(`t${index + 1}/a`), { recursive: true });
+      if (index % 3 === 0) fs.renameSync(at(`t${index}/a`), at(`t${index + 1}/a`));
+      if (index % 7 === 0) await exact(`round ${index}`);
+    }
+    await exact();
+  });
+});
+
+test('a checkout of thousands of files, with others changed and deleted, is reported exactly and each path once', async () => {
+  await withWatch(
+    {},
+    async ({ root, at, exact, reports }) => {
+      for (let index = 0; index < 5000; index++) {
+        const folder = at(`src/d${index % 120}/e${index % 7}`);
+        fs.mkdirSync(folder, { recursive: true });
+        fs.writeFileSync(path.join(folder, `f${index}.ts`), `export const value = ${index};`);
+      }
+      for (let index = 0; index < 800; index += 2) fs.rmSync(path.join(root, `old/f${index}`));
+      for (let index = 1; index < 800; index += 2) fs.writeFileSync(path.join(root, `old/f${index}`), `changed ${index}`);
+      await exact();
+      const seen = new Set<string>();
+      for (const report of reports) {
+        const fact = `${report.path} ${report.what} ${report.hash}`;
+        assert.ok(!seen.has(fact), `reported twice: ${fact}`);
+        seen.add(fact);
+      }
+    },
+    (root) => {
+      fs.mkdirSync(path.join(root, 'old'));
+      for (let index = 0; index < 800; index++) fs.writeFileSync(path.join(root, `old/f${index}`), `${index}`);
+    },
+  );
+});
+
+test('three processes that race to make and rename the same folders lose nothing', async () => {
+  await withWatch({}, async ({ root, exact }) => {
+    const script = `
+      const fs = require('node:fs'), [root, id] = process.argv.slice(1);
+      for (let i = 0; i < 50; i++) {
+        fs.mkdirSync(root + '/p/' + i + '/q/r/s', { recursive: true });
+        try { fs.writeFileSync(root + '/p/' + i + '/q/r/s/' + id, id + i); } catch {}
+        try { if (i % 5 === 0) fs.renameSync(root + '/p/' + i + '/q', root + '/p/' + i + '/q' + id); } catch {}
+      }`;
+    await Promise.all(['a', 'b', 'c'].map((id) => child(script, root, id)));
+    await exact();
+  });
+});
+
+test('a folder that is removed and made again, again and again, is watched all the time', async () => {
+  await withWatch({}, async ({ at, exact, write }) => {
+    for (let round = 0; round < 12; round++) {
+      fs.mkdirSync(at('d/e'), { recursive: true });
+      for (let index = 0; index < 20; index++) write(`d/e/f${index}`, `${round} ${index}`);
+      if (round % 3 === 0) await exact(`round ${round}`);
+      fs.rmSync(at('d'), { recursive: true });
+    }
+    fs.mkdirSync(at('d/e'), { recursive: true });
+    await exact();
+    write('d/e/last', 'still watched');
+    await exact();
+  });
+});
+
+test("an editor's atomic save is one report, at once", async () => {
+  await withWatch({ settleMs: 1000 }, async ({ reports, write, at, watch }) => {
+    write('doc.txt', 'first');
+    await watch.barrier();
+    reports.length = 0;
+    for (const temporary of ['.outrigger-0123456789ab.tmp', 'doc.txt~']) {
+      const started = performance.now();
+      write(temporary, `saved by ${temporary}`);
+      const file = fs.openSync(at(temporary), 'r');
+      fs.fsyncSync(file);
+      fs.closeSync(file);
+      fs.renameSync(at(temporary), at('doc.txt'));
+      await eventually(() => reports.some((report) => report.hash === sha256(`saved by ${temporary}`)), 'the report');
+      assert.ok(performance.now() - started < 500, `it took ${performance.now() - started} ms: it waited to settle`);
+    }
+    await watch.barrier();
+    assert.deepEqual(
+      reports.map((report) => report.path),
+      ['doc.txt', 'doc.txt'],
+    );
+  });
+});
+
+test('a file that is written in place for a while is reported in its final state, last', async () => {
+  await withWatch({}, async ({ reports, write, at, root }) => {
+    write('log', '');
+    let content = '';
+    const until = performance.now() + 300;
+    while (performance.now() < until) {
+      content += 'line\n';
+      fs.appendFileSync(at('log'), 'line\n');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await eventually(() => of(reports, 'log').at(-1)?.hash === sha256(content), 'the final state');
+    assert.ok(of(reports, 'log').length <= 2, `${of(reports, 'log').length} reports for one write in place`);
+    assert.equal(reports.at(-1)?.path, 'log');
+    assertSame(new Map([['log', `file ${reports.at(-1)?.hash}`]]), scan(root));
+  });
+});
+
+test('a barrier ends even while a file never stands still', async () => {
+  await withWatch({ settleMs: 400 }, async ({ reports, write, at, watch }) => {
+    write('quiet', 'quiet');
+    const busy = setInterval(() => fs.appendFileSync(at('busy'), 'x'), 20);
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await watch.barrier();
+      assert.ok(of(reports, 'busy').length > 0);
+      assert.equal(of(reports, 'quiet').at(-1)?.hash, sha256('quiet'));
+    } finally {
+      clearInterval(busy);
+    }
+    await eventually(() => of(reports, 'busy').at(-1)?.hash === sha256(fs.readFileSync(at('busy'))), 'its final state');
+  });
+});
+
+test("changes wait while git's index is locked, two seconds at most, and health says so", async () => {
+  await withWatch(
+    {},
+    async ({ reports, write, at, watch, exact }) => {
+      write('.git/index.lock', '');
+      write('held', 'held');
+      await eventually(() => watch.health().heldByGit, 'the hold');
+      assert.equal(reports.length, 0);
+      fs.rmSync(at('.git/index.lock'));
+      await eventually(() => reports.length === 1, 'the release');
+      await eventually(() => !watch.health().heldByGit, 'the end of the hold');
+      write('.git/index.lock', '');
+      write('released', 'released');
+      const started = performance.now();
+      await eventually(() => of(reports, 'released').length === 1, 'the release in spite of the lock');
+      assert.ok(performance.now() - started > 1500, 'it was held');
+      assert.equal(watch.health().heldByGit, false);
+      assert.equal(watch.health().releasedInSpiteOfGit, true);
+      fs.rmSync(at('.git/index.lock'));
+      await exact();
+    },
+    (root) => fs.mkdirSync(path.join(root, '.git')),
+  );
+});
+
+test("git's own files are announced as a change of git, also for a linked work tree, and never as files", async () => {
+  await withFolder(async (root, beside) => {
+    const git = (cwd: string, ...args: string[]): void => {
+      const identity = ['-c', 'user.name=t', '-c', 'user.email=t@example.org', '-c', 'init.defaultBranch=main'];
+      const done = spawnSync('git', [...identity, ...args], { cwd, encoding: 'utf8' });
+      assert.equal(done.status, 0, done.stderr);
+    };
+    const linked = path.join(beside, 'linked');
+    const plain = watchFolder(root, beside, {});
+    let changes = 0;
+    plain.watch.onGitChanged(() => changes++);
+    await plain.watch.start();
+    git(root, 'init', '-q');
+    await eventually(() => changes > 0, 'git init');
+    fs.writeFileSync(path.join(root, 'f'), 'f');
+    git(root, 'add', 'f');
+    git(root, 'commit', '-qm', 'one');
+    git(root, 'worktree', 'add', '-q', '-b', 'topic/x', linked);
+    const tree = watchFolder(linked, beside, {});
+    let linkedChanges = 0;
+    tree.watch.onGitChanged(() => linkedChanges++);
+    await tree.watch.start();
+    fs.writeFileSync(path.join(linked, 'f'), 'changed');
+    git(linked, 'commit', '-qam', 'two');
+    await eventually(() => linkedChanges > 0, 'a commit in the work tree');
+    const before = changes;
+    git(root, 'branch', 'other');
+    await eventually(() => changes > before, 'a new branch');
+    await Promise.all([plain.exact(), tree.exact()]);
+    for (const report of [...plain.reports, ...tree.reports]) assert.ok(!report.path.includes('.git'), report.path);
+    await Promise.all([plain.watch.stop(), tree.watch.stop()]);
+  });
+});
+
+test('what is ignored is not reported, by default and by glob', async () => {
+  await withWatch({}, async ({ at, write, exact, reports }) => {
+    for (const name of ['node_modules/a', '.git/b', 'x/__pycache__', 'x/.venv/lib']) fs.mkdirSync(at(name), { recursive: true });
+    for (const name of ['node_modules/a/f', '.git/b/f', 'x/__pycache__/f', 'x/.venv/lib/f', '.outrigger-0a1b2c.tmp', 'seen']) write(name, 'f');
+    await exact();
+    assert.deepEqual(reports.map((report) => report.path).sort(), ['seen', 'x']);
+  });
+  await withWatch({ ignore: ['dist/**', '**/*.log'] }, async ({ at, write, watch, reports }) => {
+    for (const name of ['dist/a', 'node_modules', '.git']) fs.mkdirSync(at(name), { recursive: true });
+    for (const name of ['dist/a/f', 'node_modules/f', '.git/f', 'x.log', 'y']) write(name, 'f');
+    await watch.barrier();
+    assert.deepEqual(reports.map((report) => report.path).sort(), ['node_modules', 'node_modules/f', 'y']);
+  });
+});
+
+test('a change of mode alone is no report, and a recheck reports all the same', async () => {
+  await withWatch(
+    {},
+    async ({ at, watch, reports, exact }) => {
+      fs.chmodSync(at('f'), 0o755);
+      await exact();
+      assert.equal(reports.length, 0);
+      watch.recheck(['f', 'nothing']);
+      await eventually(() => reports.length === 2, 'both reports');
+      assert.equal(of(reports, 'f')[0]?.hash, sha256('f'));
+      assert.equal(of(reports, 'nothing')[0]?.what, 'removed');
+    },
+    (root) => fs.writeFileSync(path.join(root, 'f'), 'f'),
+  );
+});
+
+test('changes made while nobody watched are reported after the next start, as such', async () => {
+  await withFolder(async (root, beside) => {
+    const snapshotPath = path.join(beside, 'snapshot');
+    const storm = new Storm(root, seed);
+    for (let step = 0; step < 300; step++) storm.step();
+    const first = watchFolder(root, beside, { snapshotPath });
+    assert.equal((await first.watch.start()).baseline, 'none');
+    for (let step = 0; step < 100; step++) storm.step();
+    fs.writeFileSync(path.join(root, 'touched'), 'known');
+    await first.exact(`SEED=${seed}`);
+    assert.ok(first.reports.every((report) => !report.offline));
+    await first.watch.stop();
+    for (let step = 0; step < 300; step++) storm.step();
+    fs.writeFileSync(path.join(root, 'touched'), 'changed offline');
+    const second = watchFolder(root, beside, { snapshotPath }, first.state);
+    assert.equal((await second.watch.start()).baseline, 'loaded');
+    await second.exact(`SEED=${seed}`);
+    assert.ok(second.reports.length > 0 && second.reports.every((report) => report.offline));
+    assert.equal(of(second.reports, 'touched').length, 1);
+    await second.watch.stop();
+    const third = watchFolder(root, beside, { snapshotPath }, second.state);
+    await third.watch.start();
+    await third.exact();
+    assert.equal(third.reports.length, 0, 'nothing changed, nothing is told');
+    await third.watch.stop();
+  });
+});
+
+test('what was not told before the stop is told after the next start', async () => {
+  await withFolder(async (root, beside) => {
+    const snapshotPath = path.join(beside, 'snapshot');
+    const first = watchFolder(root, beside, { snapshotPath, settleMs: 5000 });
+    await first.watch.start();
+    fs.writeFileSync(path.join(root, 'settling'), 'never told');
+    await first.watch.sweep().catch(() => {});
+    first.reports.length = 0;
+    fs.appendFileSync(path.join(root, 'settling'), ' in this state');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await first.watch.stop();
+    assert.equal(first.reports.length, 0);
+    const second = watchFolder(root, beside, { snapshotPath }, first.state);
+    await second.watch.start();
+    await second.exact();
+    assert.deepEqual(
+      second.reports.map((report) => [report.path, report.offline]),
+      [['settling', true]],
+    );
+    await second.watch.stop();
+  });
+});
+
+test('a damaged snapshot is no snapshot, and is said to be damaged', async () => {
+  await withFolder(async (root, beside) => {
+    const snapshotPath = path.join(beside, 'snapshot');
+    fs.writeFileSync(path.join(root, 'f'), 'f');
+    const start = async (): Promise<string> => {
+      const watched = watchFolder(root, beside, { snapshotPath });
+      const { baseline } = await watched.watch.start();
+      await watched.exact();
+      assert.ok(baseline === 'loaded' || watched.reports.length === 0);
+      await watched.watch.stop();
+      return baseline;
+    };
+    assert.equal(await start(), 'none');
+    const whole = fs.readFileSync(snapshotPath);
+    for (const damage of [whole.subarray(0, whole.length - 10), Buffer.concat([whole, whole]), Buffer.from('{}\n'), Buffer.alloc(0), Buffer.alloc(200, 10)]) {
+      fs.writeFileSync(snapshotPath, damage);
+      fs.writeFileSync(path.join(root, 'f'), `f ${damage.length}`);
+      assert.equal(await start(), 'corrupt');
+    }
+    assert.equal(await start(), 'loaded');
+    assert.deepEqual(fs.readdirSync(beside).sort(), ['root', 'snapshot'], 'no temporary file is left');
+  });
+});
+
+test('forty thousand creates while the watch is stalled overflow its queue, and nothing is lost', async () => {
+  await withWatch({}, async ({ at, exact, watch }) => {
+    for (let index = 0; index < 40; index++) fs.mkdirSync(at(`d${index}`));
+    await watch.barrier();
+    watch.stallForTest(1500);
+    for (let index = 0; index < 40_000; index++) fs.closeSync(fs.openSync(at(`d${index % 40}/f${index}`), 'w'));
+    await exact();
+    assert.ok(watch.health().overflows > 0);
+  });
+});
+
+test('a main thread that is blocked for two seconds loses nothing', async () => {
+  await withWatch({}, async ({ root, exact, at }) => {
+    const script = `
+      const fs = require('node:fs'), root = process.argv[1], end = Date.now() + 1500;
+      for (let i = 0; Date.now() < end; i++) {
+        const d = root + '/d' + i % 20;
+        fs.mkdirSync(d, { recursive: true });
+        fs.writeFileSync(d + '/f' + i % 50, 'v' + i);
+        if (i % 17 === 0) fs.rmSync(d, { recursive: true });
+        if (i % 23 === 0 && fs.existsSync(d)) fs.renameSync(d, root + '/moved' + i);
+      }`;
+    const running = child(script, root);
+    sleepBusy(2000);
+    await running;
+    await exact();
+    fs.writeFileSync(at('after'), 'after');
+    await exact();
+  });
+});
+
+test('polling finds the same, and says that it polls', async () => {
+  await withWatch({ engine: 'poll', pollMs: 50 }, async ({ root, exact, watch, state, at }) => {
+    assert.equal(watch.health().engine, 'polling');
+    assert.match(watch.health().degraded?.reason ?? '', /polling/);
+    const storm = new Storm(root, seed);
+    for (let phase = 0; phase < 3; phase++) {
+      for (let step = 0; step < 250; step++) storm.step();
+      await exact(`SEED=${seed} phase ${phase}`);
+    }
+    fs.writeFileSync(at('by-itself'), 'x');
+    await eventually(() => state.has('by-itself'), 'the poll');
+  });
+});
+
+test('an engine that only hints at paths is as exact', async () => {
+  await withWatch({ engine: 'parcel' }, async ({ root, exact, watch, state, at }) => {
+    assert.equal(watch.health().engine, 'parcel');
+    const storm = new Storm(root, seed);
+    for (let step = 0; step < 300; step++) storm.step();
+    await exact(`SEED=${seed}`);
+    fs.mkdirSync(at('hinted/deep'), { recursive: true });
+    fs.writeFileSync(at('hinted/deep/by-itself'), 'x');
+    await eventually(() => state.has('hinted/deep/by-itself'), 'the hint');
+  });
+});
+
+test('a sweep finds what no event told, such as a write through a link from elsewhere', async () => {
+  await withWatch({}, async ({ at, beside, watch, reports, state, exact, root }) => {
+    fs.writeFileSync(path.join(beside, 'outside'), 'one');
+    fs.linkSync(path.join(beside, 'outside'), at('inside'));
+    await exact();
+    reports.length = 0;
+    fs.writeFileSync(path.join(beside, 'outside'), 'written elsewhere');
+    await watch.sweep();
+    assert.deepEqual(
+      reports.map((report) => report.hash),
+      [sha256('written elsewhere')],
+    );
+    assertSame(state, scan(root));
+  });
+});
+
+test('a root that is removed is said to be gone; when it is back, what differs is reported', async () => {
+  await withWatch(
+    {},
+    async ({ root, beside, watch, exact, write, state }) => {
+      const gone: boolean[] = [];
+      watch.onRootGone((now) => gone.push(now));
+      fs.renameSync(root, path.join(beside, 'away'));
+      await eventually(() => watch.health().rootGone, 'the root gone');
+      await watch.barrier();
+      assert.ok(state.has('kept'), 'a folder that is away does not make its files deleted');
+      fs.mkdirSync(root);
+      fs.writeFileSync(path.join(root, 'other'), 'other');
+      await eventually(() => !watch.health().rootGone, 'the root back');
+      await exact();
+      write('later', 'later');
+      await exact();
+      fs.rmSync(root, { recursive: true });
+      await eventually(() => gone.length === 3, 'the root gone again');
+      fs.mkdirSync(root);
+      await eventually(() => gone.length === 4, 'the root back again');
+      await exact();
+      assert.deepEqual(gone, [true, false, true, false]);
+    },
+    (root) => fs.writeFileSync(path.join(root, 'kept'), 'kept'),
+  );
+});
+
+test('names of 255 bytes, with newlines, spaces and emoji are watched; names that are no UTF-8 are counted', async () => {
+  await withWatch({}, async ({ root, at, write, exact, watch, state }) => {
+    const names = ['n'.repeat(255), 'new\nline', 'tab\tand "quotes"', ' leading', '😀', 'é'.repeat(127), 'e\u0301', '\\back', 'x\u2028y', '-', '\ufffd'];
+    for (const name of names) write(name, name);
+    fs.mkdirSync(at('dir\nwith newline'));
+    write('dir\nwith newline/f', 'f');
+    fs.writeFileSync(Buffer.concat([Buffer.from(`${root}/bad-`), Buffer.from([0xff, 0xfe])]), 'x');
+    await watch.barrier();
+    for (const name of names) assert.equal(state.get(name), `file ${sha256(name)}`, JSON.stringify(name));
+    await watch.sweep();
+    assert.equal(watch.health().invalidNames, 1);
+    fs.rmSync(at('new\nline'));
+    await watch.barrier();
+    assert.ok(!state.has('new\nline'));
+    assert.ok(state.has('dir\nwith newline/f'));
+    void exact;
+  });
+});
+
+test('files larger than the limit have no hash, and large ones below it have theirs', async () => {
+  await withWatch({ hashMaxBytes: 2_000_000 }, async ({ write, reports, watch }) => {
+    const large = 'x'.repeat(1_500_000);
+    write('large', large);
+    write('too-large', large + large);
+    await watch.barrier();
+    assert.equal(of(reports, 'large').at(-1)?.hash, sha256(large));
+    assert.deepEqual([of(reports, 'too-large').at(-1)?.hash, of(reports, 'too-large').at(-1)?.size], [null, 3_000_000]);
+  });
+});
+
+test('a folder that can not be started on says so; stop ends everything, twice if asked', async () => {
+  await withFolder(async (_root, beside) => {
+    const missing = new Watch({ log: silentLog }, { root: path.join(beside, 'missing') });
+    await assert.rejects(missing.start(), /ENOENT/);
+    await missing.stop();
+    const stopped = new Watch({ log: silentLog }, { root: beside });
+    await stopped.start();
+    await Promise.all([stopped.stop(), stopped.stop()]);
+    await assert.rejects(stopped.barrier(), /not running/);
+  });
+});
+
+test('a watch does not keep the process alive', async () => {
+  await withFolder(async (root) => {
+    const script = `
+      const { Watch } = await import(process.argv[1]);
+      const log = { info() {}, warn() {}, error() {} };
+      const watch = new Watch({ log }, { root: process.argv[2] });
+      await watch.start();
+      await watch.barrier();`;
+    const module = new URL('./watch.ts', import.meta.url).href;
+    const done = spawnSync(process.execPath, ['--input-type=module', '-e', script, module, root], { timeout: 20_000, encoding: 'utf8' });
+    assert.equal(done.status, 0, done.stderr);
+  });
+});
+
+test(`a storm with the watch stalled now and then ends exact (SEED=${seed})`, async () => {
+  await withWatch({ settleMs: 10 }, async ({ root, exact, watch }) => {
+    const storm = new Storm(root, seed);
+    for (let phase = 0; phase < 3; phase++) {
+      if (phase === 1) watch.stallForTest(250);
+      for (let step = 0; step < 400; step++) storm.step();
+      await exact(`SEED=${seed} phase ${phase}`);
+    }
+  });
+});

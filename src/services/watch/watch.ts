@@ -1,0 +1,288 @@
+// What changes in the folder, by whoever's hand. Events of the engine are hints; what is reported was read from the folder, by a worker thread that keeps a
+// table of it. Every final state is reported once it has settled; a state that lasted shorter than that may be passed over.
+
+import { Worker } from 'node:worker_threads';
+import { defaultIgnore } from './ignore.ts';
+import type { Baseline, Degraded, Engine, FromWorker, ToWorker, WatchReport, WatchSettings, WorkerState } from './watch-protocol.ts';
+
+export type { WatchReport } from './watch-protocol.ts';
+
+/** The part of the log that is used here. */
+export interface WatchLog {
+  info(event: string, fields?: object): void;
+  warn(event: string, fields?: object): void;
+  error(event: string, fields?: object): void;
+}
+
+export interface WatchOptions {
+  /** Absolute path of the folder. */
+  root: string;
+  /** Globs of what is not watched; git's folder and our own temporary files never are. Default: .git, node_modules, __pycache__, .venv anywhere. */
+  ignore?: readonly string[];
+  /** A file written in place is reported when it stood still that long. Default 50; a file that keeps growing waits up to 500. */
+  settleMs?: number;
+  /** Time between two polls where there are no events. Default 1000; up to 10 s for large folders. */
+  pollMs?: number;
+  /** Time between two full comparisons, which find what no event tells (mmap, another hard link). Default 60,000. */
+  sweepMs?: number;
+  /** Larger files are reported with hash null. Default 64 MiB. */
+  hashMaxBytes?: number;
+  /** 'auto' takes the best there is. Default. */
+  engine?: 'auto' | 'poll' | 'parcel';
+  /** File in the state folder that remembers what was reported, so that changes made while nobody watched are found at the next start. Default: none. */
+  snapshotPath?: string | null;
+  /** Default 30,000. */
+  snapshotEveryMs?: number;
+}
+
+export interface WatchStarted {
+  directories: number;
+  files: number;
+  ms: number;
+  /** 'none' and 'corrupt': changes made while nobody watched are not known. */
+  baseline: Baseline;
+}
+
+export interface WatchHealth {
+  engine: Engine;
+  directories: number;
+  files: number;
+  /** Directories read whole since the start. */
+  rescans: number;
+  /** How often hints may have been lost, and everything was read again. */
+  overflows: number;
+  /** Reports wait because git's index is locked. */
+  heldByGit: boolean;
+  /** git's lock is older than two seconds: reports are made in spite of it, and may show what git is in the middle of. */
+  releasedInSpiteOfGit: boolean;
+  rootGone: boolean;
+  /** Names that are not valid UTF-8: they can't be watched. */
+  invalidNames: number;
+  degraded?: Degraded;
+}
+
+const maxRestarts = 3;
+
+type Phase = 'new' | 'starting' | 'watching' | 'stopping' | 'stopped';
+
+export class Watch {
+  readonly #log: WatchLog;
+  readonly #settings: WatchSettings;
+  #phase: Phase = 'new';
+  #worker: Worker | null = null;
+  #started: PromiseWithResolvers<WatchStarted> | null = null;
+  #stopping: Promise<void> | null = null;
+  #state: WorkerState | null = null;
+  #restarts = 0;
+  #nextId = 1;
+  /** Barriers and sweeps under way, so that they can be asked of a new worker too. */
+  readonly #requests = new Map<number, { message: ToWorker; done: PromiseWithResolvers<void> }>();
+  readonly #onReports = new Set<(reports: WatchReport[]) => void>();
+  readonly #onGitChanged = new Set<() => void>();
+  readonly #onRootGone = new Set<(gone: boolean) => void>();
+
+  constructor(needs: { log: WatchLog }, options: WatchOptions) {
+    this.#log = needs.log;
+    this.#settings = {
+      root: options.root,
+      ignore: options.ignore ?? defaultIgnore,
+      settleMs: options.settleMs ?? 50,
+      pollMs: options.pollMs ?? 1000,
+      sweepMs: options.sweepMs ?? 60_000,
+      hashMaxBytes: options.hashMaxBytes ?? 64 * 1024 * 1024,
+      engine: options.engine ?? 'auto',
+      snapshotPath: options.snapshotPath ?? null,
+      snapshotEveryMs: options.snapshotEveryMs ?? 30_000,
+    };
+  }
+
+  /** Resolves when the folder is read and watched; rejects when it is no folder. Reports of earlier changes (`offline`) follow. */
+  start(): Promise<WatchStarted> {
+    if (this.#started) return this.#started.promise;
+    if (this.#phase !== 'new') return Promise.reject(new Error('The watch was stopped.'));
+    this.#started = Promise.withResolvers();
+    this.#phase = 'starting';
+    this.#spawn();
+    return this.#started.promise;
+  }
+
+  /** Batches of what changed, in order. Returns the function that ends it. */
+  onReports(callback: (reports: WatchReport[]) => void): () => void {
+    this.#onReports.add(callback);
+    return () => this.#onReports.delete(callback);
+  }
+
+  /** HEAD, the index, a ref or MERGE_HEAD changed; once for what happens within 50 ms. */
+  onGitChanged(callback: () => void): () => void {
+    this.#onGitChanged.add(callback);
+    return () => this.#onGitChanged.delete(callback);
+  }
+
+  /** True: the folder is gone, and what was in it is not reported as removed. False: it is back; what differs is reported. */
+  onRootGone(callback: (gone: boolean) => void): () => void {
+    this.#onRootGone.add(callback);
+    return () => this.#onRootGone.delete(callback);
+  }
+
+  /** Looks at these paths again and reports them even when nothing seems to have changed. */
+  recheck(paths: string[]): void {
+    if (paths.length > 0) this.#post({ type: 'recheck', paths });
+  }
+
+  /** Compares the whole folder with what is known, now. Resolves when everything that differs was reported. */
+  sweep(): Promise<void> {
+    return this.#request((id) => ({ type: 'sweep', id }));
+  }
+
+  /**
+   * Resolves when everything that was written before this call has been reported. Waits for files to settle, but after two seconds reports what is
+   * there, so that a file which never stands still holds nobody up.
+   */
+  barrier(): Promise<void> {
+    return this.#request((id) => ({ type: 'barrier', id }));
+  }
+
+  health(): WatchHealth {
+    const state = this.#state;
+    return {
+      engine: state?.engine ?? 'inotify',
+      directories: state?.directories ?? 0,
+      files: state?.files ?? 0,
+      rescans: state?.rescans ?? 0,
+      overflows: state?.overflows ?? 0,
+      heldByGit: state?.held ?? false,
+      releasedInSpiteOfGit: state?.heldTooLong ?? false,
+      rootGone: state?.rootGone ?? false,
+      invalidNames: state?.invalidNames ?? 0,
+      ...(state?.degraded ? { degraded: state.degraded } : {}),
+    };
+  }
+
+  /** Resolves when the worker has written its snapshot and ended. Barriers and sweeps under way are rejected. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** Keeps the worker's loop busy, as a starved machine would: for tests of what must not be lost then. */
+  stallForTest(ms: number): void {
+    this.#post({ type: 'stall', ms });
+  }
+
+  async #stop(): Promise<void> {
+    const worker = this.#worker;
+    this.#phase = 'stopping';
+    if (worker) {
+      const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+      worker.ref();
+      this.#post({ type: 'stop' });
+      await exited;
+    }
+    this.#phase = 'stopped';
+    this.#worker = null;
+    this.#failAll(new Error('The watch was stopped.'));
+  }
+
+  #spawn(): void {
+    const worker = new Worker(new URL('./watch-worker.ts', import.meta.url), { workerData: this.#settings, name: 'watch' });
+    this.#worker = worker;
+    worker.on('message', (message: FromWorker) => this.#receive(worker, message));
+    worker.on('error', (error) => this.#log.error('watch.crashed', { error }));
+    worker.once('exit', () => this.#exited(worker));
+  }
+
+  #receive(worker: Worker, message: FromWorker): void {
+    switch (message.type) {
+      case 'ready': {
+        this.#state = message.state;
+        if (this.#phase === 'starting') this.#phase = 'watching';
+        const { directories, files, engine, degraded } = message.state;
+        const started = { directories, files, ms: message.ms, baseline: message.baseline };
+        this.#log.info('watch.started', { ...started, engine });
+        if (degraded) this.#log.warn('watch.degraded', degraded);
+        this.#started?.resolve(started);
+        for (const { message: request } of this.#requests.values()) worker.postMessage(request);
+        this.#holdOrRelease();
+        break;
+      }
+      case 'failed':
+        this.#started?.reject(new Error(message.message));
+        break;
+      case 'reports':
+        this.#state = message.state;
+        for (const callback of message.reports.length > 0 ? this.#onReports : []) this.#call(callback, message.reports);
+        worker.postMessage({ type: 'acknowledge' } satisfies ToWorker);
+        for (const id of message.barriers) this.#finish(id);
+        break;
+      case 'state':
+        if (message.state.degraded && !this.#state?.degraded) this.#log.warn('watch.degraded', message.state.degraded);
+        this.#state = message.state;
+        break;
+      case 'git':
+        for (const callback of this.#onGitChanged) this.#call(callback, undefined);
+        break;
+      case 'root':
+        this.#log.warn(message.gone ? 'watch.root-gone' : 'watch.root-back');
+        for (const callback of this.#onRootGone) this.#call(callback, message.gone);
+        break;
+      case 'stopped':
+        break;
+    }
+  }
+
+  /** A listener that throws must not take the others' reports, nor the worker's acknowledgement, with it. */
+  #call<T>(callback: (value: T) => void, value: T): void {
+    try {
+      callback(value);
+    } catch (error) {
+      this.#log.error('watch.listener-failed', { error });
+    }
+  }
+
+  /** The worker ended and nobody asked it to: with a snapshot, the next one finds what happened meanwhile. */
+  #exited(worker: Worker): void {
+    if (this.#worker !== worker || this.#phase === 'stopping') return;
+    this.#worker = null;
+    if (this.#phase === 'starting' || this.#restarts >= maxRestarts) {
+      const error = new Error('The watch ended unexpectedly.');
+      this.#started?.reject(error);
+      this.#failAll(error);
+      if (this.#state) this.#state = { ...this.#state, degraded: { reason: 'the watch ended unexpectedly', hint: 'Restart, and report the log.' } };
+      return;
+    }
+    this.#restarts++;
+    this.#log.error('watch.restarted', { restarts: this.#restarts });
+    this.#spawn();
+  }
+
+  #request(message: (id: number) => ToWorker): Promise<void> {
+    if (this.#phase !== 'starting' && this.#phase !== 'watching') return Promise.reject(new Error('The watch is not running.'));
+    const id = this.#nextId++;
+    const request = { message: message(id), done: Promise.withResolvers<void>() };
+    this.#requests.set(id, request);
+    if (this.#phase === 'watching') this.#post(request.message);
+    this.#holdOrRelease();
+    return request.done.promise;
+  }
+
+  #finish(id: number): void {
+    this.#requests.get(id)?.done.resolve();
+    this.#requests.delete(id);
+    this.#holdOrRelease();
+  }
+
+  #failAll(error: Error): void {
+    for (const { done } of this.#requests.values()) done.reject(error);
+    this.#requests.clear();
+  }
+
+  /** The worker alone does not keep the process alive; somebody who waits for it does. */
+  #holdOrRelease(): void {
+    if (this.#requests.size > 0 || this.#phase === 'starting') this.#worker?.ref();
+    else this.#worker?.unref();
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker?.postMessage(message);
+  }
+}

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compareNames, encodePath, foldersAbove, isWithin, movedPath, nameProblem, truncatePath } from './file-paths.ts';
+
+test('a long path is shortened in the middle, its top folder and its name last', () => {
+  const path = 'library_loans/static/description/images/large/icon.png';
+  const table: [number, string][] = [
+    [80, path],
+    [50, 'library_loans/static/…/images/large/icon.png'],
+    [40, 'library_loans/static/…/large/icon.png'],
+    [33, 'library_loans/…/large/icon.png'],
+    [25, 'library_loans/…/icon.png'],
+    [12, '…/icon.png'],
+    [7, 'ico…png'],
+  ];
+  for (const [max, expected] of table) assert.equal(truncatePath(path, max), expected, `in ${max}`);
+});
+
+test('shortening never goes over the room it has, nor cuts a character in two', () => {
+  const family = '👩‍👩‍👧‍👦';
+  for (let max = 3; max < 30; max += 1) {
+    const text = truncatePath(`עברית/${family.repeat(12)}/日本語のとても長いファイル名.txt`, max);
+    assert.ok([...new Intl.Segmenter().segment(text)].length <= max, `${max}: ${text}`);
+    assert.ok(text.isWellFormed());
+    assert.doesNotMatch(text.replaceAll(family, ''), /\u{1F469}/u);
+  }
+});
+
+test('names are ordered as people count, and two different names are never equal', () => {
+  const names = ['b.py', 'file10', 'a.py', 'file9', 'A.py', '__init__.py'];
+  assert.deepEqual(names.toSorted(compareNames), ['__init__.py', 'A.py', 'a.py', 'b.py', 'file9', 'file10']);
+});
+
+test('a moved folder takes what is below it along, and nothing that only begins like it', () => {
+  assert.equal(movedPath('a/b/c', 'a/b', 'x'), 'x/c');
+  assert.equal(movedPath('a/b', 'a/b', 'x'), 'x');
+  assert.equal(movedPath('a/bc', 'a/b', 'x'), undefined);
+  assert.equal(isWithin('a/b', 'a/bc'), false);
+  assert.deepEqual(foldersAbove('a/b/c'), ['a/b', 'a']);
+});
+
+test('addresses hold each name encoded', () => {
+  assert.equal(encodePath('a b/c#d?.py'), 'a%20b/c%23d%3F.py');
+});
+
+test('a name that can not be used says why', () => {
+  const taken = (name: string): boolean => name === 'loan.py';
+  const table: [string, RegExp | undefined][] = [
+    ['', /Give it a name/],
+    ['loan.py', /exists here already/],
+    ['../x', /not names/],
+    ['a//b', /slash too many/],
+    ['/a', /relative/],
+    ['é'.repeat(128), /255 bytes/],
+    ['new/deep.py', undefined],
+  ];
+  for (const [name, expected] of table) {
+    const problem = nameProblem(name, taken);
+    if (expected === undefined) assert.equal(problem, undefined);
+    else assert.match(problem ?? '', expected);
+  }
+});
