@@ -23,6 +23,8 @@ export interface ClientOptions {
   webSocket?: (new (url: string, protocols?: string[]) => ClientWebSocket) | undefined;
   /** Without a connection for so long, the state says offline. */
   offlineAfterMs?: number;
+  /** A socket that is not open by then is an attempt that failed. */
+  connectTimeoutMs?: number;
   /** How often a silent connection is tried, and how long an answer may take. */
   pingMs?: number;
   pongMs?: number;

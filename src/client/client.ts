@@ -1,8 +1,8 @@
-import { OutriggerError } from '../contract/errors.ts';
+import { OutriggerError, type WireError } from '../contract/errors.ts';
 import type { FeedItem } from '../contract/events.ts';
 import type { Asked, Item, Output, Table } from '../contract/operation.ts';
 import type { Operations } from '../contract/operations.ts';
-import type { PeerCall } from '../core/peer.ts';
+import type { Peer, PeerCall } from '../core/peer.ts';
 import { type ClientOptions, type ClientWebSocket, commonTimers } from './client-options.ts';
 import { Connection } from './connection.ts';
 import { type CallOptions, HttpCalls, type UploadBody } from './http-calls.ts';
@@ -29,11 +29,19 @@ export interface Client<T extends Table> {
   /** Over the WebSocket when there is one, else over HTTP. Throws OutriggerError. */
   call<K extends keyof T & string>(name: K, input: Asked<T[K]>, options?: CallOptions): Promise<Output<T[K]>>;
   /** As `call`, with the items one by one; they are read at the caller's pace. */
-  stream<K extends keyof T & string>(name: K, input: Asked<T[K]>, options?: StreamOptions<Asked<T[K]>, Item<T[K]>>): ClientStream<Item<T[K]>, Output<T[K]>>;
+  stream<K extends keyof T & string>(
+    name: K,
+    input: Asked<T[K]>,
+    options?: StreamOptions<Asked<T[K]>, Item<T[K]>>,
+  ): ClientStream<Item<T[K]>, Output<T[K]>>;
   /** Over HTTP, as raw bytes. */
   upload<K extends keyof T & string>(name: K, input: Asked<T[K]>, body: UploadBody, options?: CallOptions): Promise<Output<T[K]>>;
   /** Over HTTP, as raw bytes. */
-  download<K extends keyof T & string>(name: K, input: Asked<T[K]>, options?: CallOptions): Promise<{ output: Output<T[K]>; bytes: AsyncIterable<Uint8Array> }>;
+  download<K extends keyof T & string>(
+    name: K,
+    input: Asked<T[K]>,
+    options?: CallOptions,
+  ): Promise<{ output: Output<T[K]>; bytes: AsyncIterable<Uint8Array> }>;
   /**
    * The workspace's changes after `cursor` (from now without one), across lost connections: nothing comes twice, and what can't be
    * told any more comes as `resync`. Ends with `signal`, which is no error.
@@ -47,7 +55,7 @@ const protocolPattern = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{16,}$/;
 /** A client of a sidecar, for browsers and Node. Opens nothing until it is used; `close` lets go of all. */
 export function createClient<T extends Table = Operations>(options: ClientOptions): Client<T> {
   const url = options.url.replace(/\/+$/, '');
-  const { token } = options;
+  const { token, connectTimeoutMs = 10_000 } = options;
   const WebSocketClass = 'webSocket' in options ? options.webSocket : (globalThis.WebSocket as unknown as typeof options.webSocket);
   const http = new HttpCalls({ url, token, fetch: options.fetch ?? globalThis.fetch.bind(globalThis) });
   const socketUrl = `${url.replace(/^http/, 'ws')}/rpc`;
@@ -61,7 +69,7 @@ export function createClient<T extends Table = Operations>(options: ClientOption
         return new WebSocketClass(`${socketUrl}?token=${encodeURIComponent(token)}`);
       },
       refusal: async () => {
-        const error = await http.call('system.info', {}, { timeoutMs: 10_000 }).then(() => undefined, asError);
+        const error = await http.call('system.info', {}, { timeoutMs: connectTimeoutMs }).then(() => undefined, asError);
         return error?.code === 'unauthenticated' || error?.code === 'permission_denied' ? error : undefined;
       },
       timers: options.timers ?? commonTimers,
@@ -70,19 +78,35 @@ export function createClient<T extends Table = Operations>(options: ClientOption
     },
     {
       offlineAfterMs: options.offlineAfterMs ?? 60_000,
+      connectTimeoutMs,
       pingMs: options.pingMs ?? 25_000,
       pongMs: options.pongMs ?? 10_000,
       backoff: options.backoff ?? { baseMs: 100, maxMs: 10_000 },
     },
   );
 
-  const call = async (name: string, input: unknown, callOptions: CallOptions = {}): Promise<unknown> => {
-    const waits = connection.state.name === 'idle' || connection.state.name === 'connecting';
-    const live = waits && WebSocketClass !== undefined ? await connection.whenLive({ patient: false, signal: callOptions.signal }).catch(asError) : connection.peer;
-    if (live instanceof OutriggerError && live.reason !== 'CONNECTION_LOST') throw live;
-    if (live === undefined || live instanceof OutriggerError) return http.call(name, input, callOptions);
+  /** The live peer, waiting for the first attempt only; undefined: there is none now. */
+  const livePeer = async ({ signal, timeoutMs }: CallOptions): Promise<Peer<WireError> | undefined> => {
+    const { name } = connection.state;
+    if (WebSocketClass === undefined || name === 'reconnecting' || name === 'offline') return undefined;
+    if (name === 'live') return connection.peer;
+    const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+    const signals = [signal, timeout].filter((one) => one !== undefined);
     try {
-      return await live.call(name, input, callOptions).result;
+      return await connection.whenLive({ patient: false, signal: signals.length === 0 ? undefined : AbortSignal.any(signals) });
+    } catch (error) {
+      if (timeout?.aborted === true && signal?.aborted !== true)
+        throw new OutriggerError('DEADLINE', 'The call ran out of time.', { cause: error });
+      if (error instanceof OutriggerError && error.reason === 'CONNECTION_LOST' && connection.state.name !== 'closed') return undefined;
+      throw error;
+    }
+  };
+
+  const call = async (name: string, input: unknown, callOptions: CallOptions = {}): Promise<unknown> => {
+    const peer = await livePeer(callOptions);
+    if (peer === undefined) return http.call(name, input, callOptions);
+    try {
+      return await peer.call(name, input, callOptions).result;
     } catch (error) {
       if (error instanceof OutriggerError && error.reason === 'INPUT_TOO_LARGE') return http.call(name, input, callOptions);
       throw error;
@@ -121,7 +145,8 @@ export function createClient<T extends Table = Operations>(options: ClientOption
     connection,
     call,
     stream,
-    upload: (name: string, input: unknown, body: UploadBody, callOptions?: CallOptions) => http.upload(name, (input ?? {}) as object, body, callOptions),
+    upload: (name: string, input: unknown, body: UploadBody, callOptions?: CallOptions) =>
+      http.upload(name, (input ?? {}) as object, body, callOptions),
     download: (name: string, input: unknown, callOptions?: CallOptions) => http.download(name, input, callOptions),
     watchChanges: (cursor?: string, watchOptions: { signal?: AbortSignal; git?: boolean } = {}) => watch(stream, cursor, watchOptions),
     close: () => connection.close(),
@@ -130,7 +155,12 @@ export function createClient<T extends Table = Operations>(options: ClientOption
 }
 
 /** One stream over as many connections as it takes. */
-async function* follow(connection: Connection, name: string, input: unknown, options: StreamOptions<unknown, unknown>): AsyncGenerator<unknown, unknown> {
+async function* follow(
+  connection: Connection,
+  name: string,
+  input: unknown,
+  options: StreamOptions<unknown, unknown>,
+): AsyncGenerator<unknown, unknown> {
   const { signal, onResume } = options;
   let asked = input;
   let last: unknown;
@@ -157,7 +187,10 @@ async function* watch(
   from: string | undefined,
   options: { signal?: AbortSignal; git?: boolean },
 ): AsyncGenerator<FeedItem, void> {
-  const input = (cursor: string | undefined): object => ({ ...(cursor === undefined ? {} : { cursor }), ...(options.git === undefined ? {} : { git: options.git }) });
+  const input = (cursor: string | undefined): object => ({
+    ...(cursor === undefined ? {} : { cursor }),
+    ...(options.git === undefined ? {} : { git: options.git }),
+  });
   let cursor = from;
   const onResume = (): object => input(cursor);
   const { signal } = options;

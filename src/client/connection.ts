@@ -32,6 +32,7 @@ export interface ConnectionDependencies {
 
 export interface ConnectionOptions {
   offlineAfterMs: number;
+  connectTimeoutMs: number;
   pingMs: number;
   pongMs: number;
   backoff: { baseMs: number; maxMs: number };
@@ -86,7 +87,7 @@ export class Connection {
    */
   async whenLive(options: { patient: boolean; signal?: AbortSignal | undefined }): Promise<ClientPeer> {
     for (;;) {
-      options.signal?.throwIfAborted();
+      if (options.signal?.aborted === true) throw canceled(options.signal);
       const peer = this.peer;
       if (peer !== undefined) return peer;
       if (this.#state.name === 'refused') throw this.#state.error;
@@ -118,13 +119,7 @@ export class Connection {
     const error = new OutriggerError('CONNECTION_LOST', 'The client was closed.');
     this.#peer?.close(error);
     this.#failWaiting(error);
-    if (socket !== undefined) {
-      // A socket that is still connecting has no open handshake to end; closing it reports an error nobody needs.
-      socket.onerror = () => undefined;
-      socket.onclose = null;
-      socket.onmessage = null;
-      socket.close(1000, 'bye');
-    }
+    if (socket !== undefined) abandon(socket);
   }
 
   #wait(signal: AbortSignal | undefined): Promise<ClientPeer> {
@@ -142,7 +137,7 @@ export class Connection {
       };
       const onAbort = (): void => {
         this.#waiting = this.#waiting.filter((other) => other !== waiter);
-        waiter.reject(new OutriggerError('CANCELED', 'The call was canceled.', { cause: signal?.reason }));
+        waiter.reject(canceled(signal));
       };
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting.push(waiter);
@@ -161,12 +156,15 @@ export class Connection {
     }
     this.#socket = socket;
     let opened = false;
+    const timeout = this.#deps.timers.set(() => abandon(socket), this.#options.connectTimeoutMs);
     socket.onopen = () => {
       opened = true;
+      this.#deps.timers.clear(timeout);
       this.#live(socket);
     };
     socket.onerror = () => undefined;
     socket.onclose = ({ code, reason }) => {
+      this.#deps.timers.clear(timeout);
       if (this.#socket !== socket) return;
       this.#socket = undefined;
       this.#deps.timers.clear(this.#ping);
@@ -239,12 +237,7 @@ export class Connection {
       peer.call('rpc.ping', {}, { timeoutMs: this.#options.pongMs }).result.then(
         () => this.#watch(socket, peer),
         () => {
-          if (this.#socket !== socket) return;
-          // Its own close may take minutes on a dead network.
-          const { onclose } = socket;
-          socket.onclose = null;
-          socket.close();
-          onclose?.({ code: 1006, reason: '' });
+          if (this.#socket === socket) abandon(socket);
         },
       );
     }, this.#options.pingMs);
@@ -282,6 +275,20 @@ export class Connection {
     this.#state = state;
     this.#events.emit('state', state);
   }
+}
+
+/** Ends a socket and its story at once: its own close may take minutes on a dead network. */
+function abandon(socket: ClientWebSocket): void {
+  const { onclose } = socket;
+  socket.onclose = null;
+  socket.onopen = null;
+  socket.onmessage = null;
+  socket.close(1000, 'bye');
+  onclose?.({ code: 1006, reason: '' });
+}
+
+function canceled(signal: AbortSignal | undefined): OutriggerError {
+  return new OutriggerError('CANCELED', 'The call was canceled.', { cause: signal?.reason });
 }
 
 function tokenReason(reason: string): 'TOKEN_EXPIRED' | 'TOKEN_REVOKED' | 'BAD_TOKEN' {

@@ -22,7 +22,11 @@ export class HttpCalls {
   }
 
   async call(name: string, input: unknown, options: CallOptions = {}): Promise<unknown> {
-    const response = await this.#request(name, { body: JSON.stringify(input ?? {}), headers: { 'content-type': 'application/json' } }, options);
+    const response = await this.#request(
+      name,
+      { body: JSON.stringify(input ?? {}), headers: { 'content-type': 'application/json' } },
+      options,
+    );
     return guard(options, () => response.json());
   }
 
@@ -65,7 +69,9 @@ export class HttpCalls {
     const { url, token, fetch } = this.#options;
     const headers = new Headers(init.headers);
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
-    const signals = [options.signal, options.timeoutMs === undefined ? undefined : AbortSignal.timeout(options.timeoutMs)].filter((signal) => signal !== undefined);
+    const signals = [options.signal, options.timeoutMs === undefined ? undefined : AbortSignal.timeout(options.timeoutMs)].filter(
+      (signal) => signal !== undefined,
+    );
     const all: RequestInit = { ...init, method: 'POST', headers, credentials: 'same-origin', cache: 'no-store' };
     if (signals.length > 0) all.signal = AbortSignal.any(signals);
     const response = await guard(options, () => fetch(`${url}/api/${path}`, all));
@@ -87,7 +93,8 @@ async function guard<T>(options: CallOptions, run: () => Promise<T>): Promise<T>
 function translate(options: CallOptions, error: unknown): OutriggerError {
   if (error instanceof OutriggerError) return error;
   if (options.signal?.aborted === true) return new OutriggerError('CANCELED', 'The call was canceled.', { cause: error });
-  if (error instanceof Error && error.name === 'TimeoutError') return new OutriggerError('DEADLINE', 'The call ran out of time.', { cause: error });
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return new OutriggerError('DEADLINE', 'The call ran out of time.', { cause: error });
   return lost(error);
 }
 

@@ -76,6 +76,14 @@ export const system = {
     output: token.extend({ secret: z.string() }),
     errors: ['TOO_MANY'],
   }),
+  'tokens.rotate': operation({
+    summary: 'Replace the main token; everybody who used the old one is cut. The new one is shown once.',
+    access: 'admin',
+    scope: 'none',
+    input: z.object({}),
+    output: z.object({ secret: z.string() }),
+    errors: ['BAD_INPUT'],
+  }),
   'tokens.list': operation({
     summary: 'Tokens that were made, without their secrets.',
     access: 'admin',

@@ -38,6 +38,7 @@ export const closeCodes = {
   unsupported: 4415,
   badMessage: 4422,
   replaced: 4500,
+  tryLater: 4503,
   tooSlow: 4508,
   tooMany: 4529,
 } as const;

@@ -5,7 +5,10 @@ import { Backoff } from './backoff.ts';
 test('the bound doubles up to its most, the delay is anywhere below, and reset begins anew', () => {
   let random = 0.999_999;
   const backoff = new Backoff({ baseMs: 100, maxMs: 1000, random: () => random });
-  assert.deepEqual(Array.from({ length: 6 }, () => backoff.next()), [100, 200, 400, 800, 1000, 1000]);
+  assert.deepEqual(
+    Array.from({ length: 6 }, () => backoff.next()),
+    [100, 200, 400, 800, 1000, 1000],
+  );
   random = 0;
   assert.equal(backoff.next(), 0);
   backoff.reset();

@@ -3,7 +3,16 @@
  * shape left open. Ids are the caller's, and unique on a connection in both directions while in flight.
  */
 export type PeerFrame<WireError> =
-  | { kind: 'request'; id: string; method: string; params: unknown; stream?: boolean; body?: boolean; deadlineMs?: number; keepaliveMs?: number }
+  | {
+      kind: 'request';
+      id: string;
+      method: string;
+      params: unknown;
+      stream?: boolean;
+      body?: boolean;
+      deadlineMs?: number;
+      keepaliveMs?: number;
+    }
   | { kind: 'result'; id: string; result: unknown }
   | { kind: 'error'; id: string | null; error: WireError }
   | { kind: 'items'; id: string; items: readonly unknown[] }
@@ -34,7 +43,7 @@ export class FrameError extends Error {
   }
 }
 
-export const maxIdLength = 200;
+const maxIdLength = 200;
 
 /** Checks the fields of a request that codecs have in common; `null` stands for absent. Throws FrameError. */
 export function requestFrame<WireError>(fields: {
@@ -52,12 +61,14 @@ export function requestFrame<WireError>(fields: {
   if (optional(fields.stream, 'boolean', 'stream', id)) frame.stream = fields.stream as boolean;
   if (optional(fields.body, 'boolean', 'body', id)) frame.body = fields.body as boolean;
   if (optional(fields.deadlineMs, 'number', 'deadlineMs', id)) frame.deadlineMs = positive(fields.deadlineMs as number, 'deadlineMs', id);
-  if (optional(fields.keepaliveMs, 'number', 'keepaliveMs', id)) frame.keepaliveMs = positive(fields.keepaliveMs as number, 'keepaliveMs', id);
+  if (optional(fields.keepaliveMs, 'number', 'keepaliveMs', id))
+    frame.keepaliveMs = positive(fields.keepaliveMs as number, 'keepaliveMs', id);
   return frame;
 }
 
 export function frameId(id: unknown): string {
-  if (typeof id !== 'string' || id === '' || id.length > maxIdLength) throw new FrameError(`"id" must be a string of 1 to ${maxIdLength} characters.`);
+  if (typeof id !== 'string' || id === '' || id.length > maxIdLength)
+    throw new FrameError(`"id" must be a string of 1 to ${maxIdLength} characters.`);
   return id;
 }
 

@@ -3,7 +3,7 @@ import { BoundedQueue } from './bounded-queue.ts';
 /** Frames of one stream that may be under way unconsumed; both sides of the wire know it. */
 export const windowFrames = 16;
 /** Items of one `items` frame together, UTF-16 units of JSON; a larger item has a frame of its own. */
-export const maxItemsLength = 64 * 1024;
+const maxItemsLength = 64 * 1024;
 /** Raw bytes of one `bytes` frame. */
 export const maxBytesLength = 64 * 1024;
 

@@ -12,7 +12,8 @@ import { maxBytesLength, windowFrames } from './peer-stream.ts';
 
 const seed = testSeed();
 const never = new Promise<never>(() => undefined);
-const aborted = (signal: AbortSignal): Promise<void> => new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 
 async function rejection(promise: Promise<unknown>): Promise<string> {
   return promise.then(
@@ -37,7 +38,9 @@ describe('a call', () => {
   });
 
   test('fails with what the handler threw, as the wire has it', async () => {
-    const { left } = peerPair({ right: () => Promise.reject(new OutriggerError('FILE_NOT_FOUND', 'No such file.', { details: { path: 'a' } })) });
+    const { left } = peerPair({
+      right: () => Promise.reject(new OutriggerError('FILE_NOT_FOUND', 'No such file.', { details: { path: 'a' } })),
+    });
     await assert.rejects(left.peer.call('a', {}).result, (error: OutriggerError) => {
       assert.equal(error.reason, 'FILE_NOT_FOUND');
       assert.equal(error.message, 'No such file.');
@@ -84,7 +87,10 @@ describe('a call', () => {
     right.peer.receive('{"id":"x","method":"a","params":{}}');
     right.peer.receive('{"id":"x","method":"b","params":{}}');
     await quiet();
-    assert.deepEqual(right.sent.map((frame) => [frame['id'], (frame['error'] as WireError | undefined)?.reason]), [['x', 'DUPLICATE_ID']]);
+    assert.deepEqual(
+      right.sent.map((frame) => [frame['id'], (frame['error'] as WireError | undefined)?.reason]),
+      [['x', 'DUPLICATE_ID']],
+    );
     answer('first');
     await quiet();
     assert.deepEqual(right.sent[1], { id: 'x', ok: true, result: 'first' });
@@ -96,7 +102,10 @@ describe('a call', () => {
     await quiet();
     right.peer.receive('{"id":"x","method":"b"}');
     await quiet();
-    assert.deepEqual(right.sent.map((frame) => frame['result']), ['a', 'b']);
+    assert.deepEqual(
+      right.sent.map((frame) => frame['result']),
+      ['a', 'b'],
+    );
   });
 });
 
@@ -218,7 +227,10 @@ describe('a stream', () => {
     const { left, right } = peerPair({ right: count });
     const call = left.peer.call('count', { to: 1000, padding: 200 }, { stream: true });
     const items = (await collect(call.items)) as { n: number }[];
-    assert.deepEqual(items.map(({ n }) => n), Array.from({ length: 1000 }, (_, at) => at + 1));
+    assert.deepEqual(
+      items.map(({ n }) => n),
+      Array.from({ length: 1000 }, (_, at) => at + 1),
+    );
     assert.equal(await call.result, 'counted');
     const frames = right.sent.filter((frame) => 'items' in frame);
     assert.ok(frames.length >= 3 && frames.length <= 6, `${frames.length} frames`);
@@ -389,7 +401,8 @@ describe('the connection', () => {
     right.peer.receive('y'.repeat(101));
     assert.equal(reasonOf(right.closedWith), 'BAD_FRAME');
     assert.equal(right.peer.counts.bad, 5);
-    for (const frame of right.sent) assert.deepEqual([frame['id'], frame['ok'], (frame['error'] as WireError).reason], [null, false, 'BAD_FRAME']);
+    for (const frame of right.sent)
+      assert.deepEqual([frame['id'], frame['ok'], (frame['error'] as WireError).reason], [null, false, 'BAD_FRAME']);
   });
 
   test('a request that is almost good is refused under its own id', () => {
@@ -402,7 +415,8 @@ describe('the connection', () => {
     const { right, quiet } = peerPair({ right: async () => 'ok' });
     right.peer.receive('{"id":"1","wink":true}');
     right.peer.receive('{"hello":1}');
-    for (const stray of ['"cancel":true', '"end":true', '"credit":5', '"bytes":"AA=="', '"items":[1]', '"ok":true', '"keepalive":true']) right.peer.receive(`{"id":"9",${stray}}`);
+    for (const stray of ['"cancel":true', '"end":true', '"credit":5', '"bytes":"AA=="', '"items":[1]', '"ok":true', '"keepalive":true'])
+      right.peer.receive(`{"id":"9",${stray}}`);
     await quiet();
     assert.deepEqual(right.peer.counts, { bad: 0, unknown: 2, stray: 7 });
     assert.equal(right.sent.length, 0);
@@ -513,7 +527,9 @@ test('any mix of calls in both directions: one end each, items in order and whol
         const ids = asks.sent.filter((frame) => 'method' in frame).map((frame) => frame['id'] as string);
         for (const id of ids) {
           assert.equal(answers.sent.filter((frame) => frame['id'] === id && 'ok' in frame).length, 1, `one end of ${id}`);
-          const granted = asks.sent.filter((frame) => frame['id'] === id && 'credit' in frame).reduce((sum, frame) => sum + (frame['credit'] as number), windowFrames);
+          const granted = asks.sent
+            .filter((frame) => frame['id'] === id && 'credit' in frame)
+            .reduce((sum, frame) => sum + (frame['credit'] as number), windowFrames);
           assert.ok(answers.sent.filter((frame) => frame['id'] === id && ('items' in frame || 'bytes' in frame)).length <= granted);
         }
         assert.equal(asks.peer.running + asks.peer.waiting, 0);
@@ -526,10 +542,29 @@ test('any mix of calls in both directions: one end each, items in order and whol
 });
 
 test('whatever arrives, the peer stands, answers good requests, and holds nothing', async () => {
-  const field = fc.constantFrom('id', 'method', 'params', 'ok', 'result', 'error', 'items', 'bytes', 'end', 'cancel', 'credit', 'keepalive', 'event', 'stream', 'body', 'deadlineMs');
+  const field = fc.constantFrom(
+    'id',
+    'method',
+    'params',
+    'ok',
+    'result',
+    'error',
+    'items',
+    'bytes',
+    'end',
+    'cancel',
+    'credit',
+    'keepalive',
+    'event',
+    'stream',
+    'body',
+    'deadlineMs',
+  );
   const value = fc.oneof(fc.constantFrom<unknown>('1', '2', 'r1', true, false, null, 1, -1, 1e99, 'AAAA', [], {}), fc.jsonValue());
   const frame = fc.dictionary(field, value, { maxKeys: 5 }).map((fields) => JSON.stringify(fields));
-  const near = fc.record({ id: fc.constantFrom('1', '2', 'r1'), method: fc.constant('a'), body: fc.boolean(), stream: fc.boolean() }).map((fields) => JSON.stringify(fields));
+  const near = fc
+    .record({ id: fc.constantFrom('1', '2', 'r1'), method: fc.constant('a'), body: fc.boolean(), stream: fc.boolean() })
+    .map((fields) => JSON.stringify(fields));
   await fc.assert(
     fc.asyncProperty(fc.array(fc.oneof(frame, near, fc.string(), fc.json()), { maxLength: 60 }), async (texts) => {
       const timers = new ManualTimers();
@@ -566,7 +601,14 @@ test('a frame survives the JSON codec', () => {
   const id = fc.string({ minLength: 1, maxLength: 20 });
   const json = fc.jsonValue();
   const frames: fc.Arbitrary<Frame> = fc.oneof(
-    fc.record({ kind: fc.constant('request' as const), id, method: fc.string(), params: json, stream: fc.boolean(), deadlineMs: fc.integer({ min: 1 }) }),
+    fc.record({
+      kind: fc.constant('request' as const),
+      id,
+      method: fc.string(),
+      params: json,
+      stream: fc.boolean(),
+      deadlineMs: fc.integer({ min: 1 }),
+    }),
     fc.record({ kind: fc.constant('result' as const), id, result: json }),
     fc.record({ kind: fc.constant('items' as const), id, items: fc.array(json) }),
     fc.record({ kind: fc.constant('bytes' as const), id, bytes: fc.uint8Array() }),

@@ -205,7 +205,8 @@ export class Peer<WireError> {
     const error = this.#deps.errors.make('BAD_FRAME', message);
     this.counts.bad++;
     this.#sendError(id, error);
-    if (this.counts.bad > this.#limits.maxBadFrames) this.#giveUp(this.#deps.errors.make('BAD_FRAME', `More than ${this.#limits.maxBadFrames} bad messages.`));
+    if (this.counts.bad > this.#limits.maxBadFrames)
+      this.#giveUp(this.#deps.errors.make('BAD_FRAME', `More than ${this.#limits.maxBadFrames} bad messages.`));
   }
 
   /** Tells the other side something; false when it was left out because the other side reads too slowly. */
@@ -260,8 +261,16 @@ export class Peer<WireError> {
     const handle: PeerCall = {
       id,
       result: answer.promise,
-      items: iterate(() => call.items.take(), (frame) => frame, canceled),
-      bytes: iterate(() => call.bytes.take(), (frame) => [frame], canceled),
+      items: iterate(
+        () => call.items.take(),
+        (frame) => frame,
+        canceled,
+      ),
+      bytes: iterate(
+        () => call.bytes.take(),
+        (frame) => [frame],
+        canceled,
+      ),
       cancel: canceled,
     };
 
@@ -355,7 +364,8 @@ export class Peer<WireError> {
     }
     const request = this.#incoming.get(id);
     if (request?.body === undefined) this.counts.stray++;
-    else if (!request.body.push(bytes)) this.#fail(request, this.#deps.errors.make('BAD_FRAME', 'More bytes were sent than credit was given for.'));
+    else if (!request.body.push(bytes))
+      this.#fail(request, this.#deps.errors.make('BAD_FRAME', 'More bytes were sent than credit was given for.'));
   }
 
   /** The other side ignores credit: its answer can't be held. */
@@ -372,14 +382,20 @@ export class Peer<WireError> {
       return;
     }
     if (handle === undefined || this.#running >= this.#limits.maxRequests) {
-      this.#sendError(id, errors.make('TOO_MANY', `At most ${handle === undefined ? 0 : this.#limits.maxRequests} requests may be in flight here.`));
+      this.#sendError(
+        id,
+        errors.make('TOO_MANY', `At most ${handle === undefined ? 0 : this.#limits.maxRequests} requests may be in flight here.`),
+      );
       return;
     }
     const request: Incoming = {
       id,
       controller: new AbortController(),
       sender: this.#sender(id),
-      body: frame.body === true ? new StreamReceiver((credit) => this.#send(this.#deps.codec.encode({ kind: 'credit', id, credit }))) : undefined,
+      body:
+        frame.body === true
+          ? new StreamReceiver((credit) => this.#send(this.#deps.codec.encode({ kind: 'credit', id, credit })))
+          : undefined,
       deadline: undefined,
       keepalive: undefined,
       quiet: true,
@@ -393,7 +409,11 @@ export class Peer<WireError> {
     void this.#run(request, frame, handle);
   }
 
-  async #run(request: Incoming, frame: PeerFrame<WireError> & { kind: 'request' }, handle: (request: PeerRequest) => Promise<unknown>): Promise<void> {
+  async #run(
+    request: Incoming,
+    frame: PeerFrame<WireError> & { kind: 'request' },
+    handle: (request: PeerRequest) => Promise<unknown>,
+  ): Promise<void> {
     const { id, sender, body, controller } = request;
     this.#running++;
     try {
@@ -403,7 +423,14 @@ export class Peer<WireError> {
         params: frame.params,
         stream: frame.stream === true,
         signal: controller.signal,
-        body: body === undefined ? undefined : iterate(() => body.take(), (bytes) => [bytes], () => body.clear()),
+        body:
+          body === undefined
+            ? undefined
+            : iterate(
+                () => body.take(),
+                (bytes) => [bytes],
+                () => body.clear(),
+              ),
         emit: (item) => sender.item(this.#itemText(item)),
         write: (bytes) => sender.bytes(bytes),
       });
@@ -433,7 +460,10 @@ export class Peer<WireError> {
       return;
     }
     if (text.length > this.#limits.maxSendLength) {
-      this.#fail(request, this.#deps.errors.make('OUTPUT_TOO_LARGE', `The answer is longer than ${this.#limits.maxSendLength} characters.`));
+      this.#fail(
+        request,
+        this.#deps.errors.make('OUTPUT_TOO_LARGE', `The answer is longer than ${this.#limits.maxSendLength} characters.`),
+      );
       return;
     }
     this.#finish(request, undefined);
@@ -466,7 +496,13 @@ export class Peer<WireError> {
     }, everyMs);
   }
 
-  async #pumpBody(call: Outgoing, sender: StreamSender, body: AsyncIterable<Uint8Array>, cancel: (error: Error) => void, over: () => boolean): Promise<void> {
+  async #pumpBody(
+    call: Outgoing,
+    sender: StreamSender,
+    body: AsyncIterable<Uint8Array>,
+    cancel: (error: Error) => void,
+    over: () => boolean,
+  ): Promise<void> {
     try {
       for await (const chunk of body) {
         if (over()) return;

@@ -111,7 +111,7 @@ export function merge3(base: string, ours: string, theirs: string): string {
   return applyEdits(ours, rebaseEdits(diffText(base, theirs), diffText(base, ours), base));
 }
 
-/** The same edits as one Yjs delta, for `Y.Text.applyDelta(delta, { sanitize: false })`. */
+/** The same edits as one Yjs delta, for `Y.Text.applyDelta(delta)`; with `sanitize: false` yjs 13 drops a line break at the very end. */
 export function toDelta(edits: readonly TextEdit[]): TextDelta {
   const delta: TextDelta = [];
   let end = 0;

@@ -15,7 +15,11 @@ export interface AuthenticateOptions {
 }
 
 /** Who sends this request, by header or cookie. Throws what `authenticate` throws. */
-export function requestCaller(request: FastifyRequest, { authenticate }: AuthenticateDependencies, { cookieName }: AuthenticateOptions): Caller | Promise<Caller> {
+export function requestCaller(
+  request: FastifyRequest,
+  { authenticate }: AuthenticateDependencies,
+  { cookieName }: AuthenticateOptions,
+): Caller | Promise<Caller> {
   const { headers, url, cookieCounts } = request;
   return authenticate(readCredentials({ headers, url, kind: 'request', cookieName, cookieCounts }), 'request');
 }

@@ -64,7 +64,10 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
     if (origin.kind === 'refused') return done(new OutriggerError('BAD_ORIGIN', origin.problem));
     if (origin.kind === 'allowed') {
       request.cookieCounts = false;
-      reply.header('access-control-allow-origin', origin.origin).header('vary', 'Origin').header('access-control-expose-headers', exposedHeaders);
+      reply
+        .header('access-control-allow-origin', origin.origin)
+        .header('vary', 'Origin')
+        .header('access-control-expose-headers', exposedHeaders);
       if (request.method === 'OPTIONS' && headers['access-control-request-method'] !== undefined) {
         reply.header('access-control-allow-methods', methods.join(', ')).header('access-control-max-age', '600');
         reply.header('access-control-allow-headers', headers['access-control-request-headers'] ?? '');
@@ -102,7 +105,7 @@ export function refuseOtherMethods(app: FastifyInstance, pattern: string, allowe
 }
 
 /** Answers with the error as the wire has it. */
-export function sendError(reply: FastifyReply, error: OutriggerError, requestId: string): void {
+function sendError(reply: FastifyReply, error: OutriggerError, requestId: string): void {
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
   if (error.retryable && (error.status === 429 || error.status === 503)) reply.header('retry-after', '1');
   reply.code(error.status).header('content-type', 'application/json; charset=utf-8').header('cache-control', 'no-store');
@@ -127,7 +130,8 @@ function fromFastify(error: FastifyError): OutriggerError {
     case 'FST_ERR_BAD_URL':
       return new OutriggerError('BAD_PATH', 'The URL is not percent-encoded UTF-8.');
     default:
-      if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return new OutriggerError('BAD_INPUT', error.message);
+      if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500)
+        return new OutriggerError('BAD_INPUT', error.message);
       return new OutriggerError('INTERNAL', 'Something failed inside; the log has it under this request id.', { cause: error });
   }
 }

@@ -16,7 +16,9 @@ export interface ListenerOptions {
   maxHeaderBytes?: number;
 }
 
-export type Listening = { ok: true; host: string; port: number; url: string } | { ok: false; reason: string; port: number; message: string };
+export type Listening =
+  | { ok: true; host: string; port: number; url: string }
+  | { ok: false; reason: string; port: number; message: string };
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -26,6 +28,7 @@ export class Listener {
   readonly #options: Required<ListenerOptions>;
   readonly #sockets = new Set<Socket>();
   readonly #requestOf = new WeakMap<Socket, IncomingMessage>();
+  readonly #upgraded = new WeakSet<Duplex>();
   #requests: RequestListener = (_request, response) => response.writeHead(503).end();
   #upgrades: UpgradeListener | undefined;
   #closing: Promise<void> | undefined;
@@ -51,13 +54,16 @@ export class Listener {
         maxHeaderSize: maxHeaderBytes,
         noDelay: true,
         // Other upgrades (h2c) are offers that HTTP/1.1 may pass over. Older Nodes ignore this and the router answers 426.
-        shouldUpgradeCallback: (request: IncomingMessage) => this.#upgrades !== undefined && request.headers.upgrade?.toLowerCase() === 'websocket',
+        shouldUpgradeCallback: (request: IncomingMessage) =>
+          this.#upgrades !== undefined && request.headers.upgrade?.toLowerCase() === 'websocket',
       } as Parameters<typeof createServer>[0] & object,
       (request, response) => {
         const { socket } = request;
         this.#requestOf.set(socket, request);
         response.once('close', () => {
           if (this.#requestOf.get(socket) === request) this.#requestOf.delete(socket);
+          // Its client was told that the connection stays open.
+          if (this.#closing !== undefined) socket.destroySoon();
         });
         this.#requests(request, response);
       },
@@ -73,6 +79,7 @@ export class Listener {
       if (!this.#isAnswering(socket)) socket.destroy();
     });
     this.server.on('upgrade', (request, socket, head) => {
+      this.#upgraded.add(socket);
       if (this.#upgrades === undefined) socket.destroy();
       else this.#upgrades(request, socket, head);
     });
@@ -106,17 +113,17 @@ export class Listener {
   }
 
   async #close(graceMs: number): Promise<void> {
+    const ended = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => resolve());
     });
-    this.server.closeIdleConnections();
+    // Upgraded connections belong to whoever took them, until the end of the grace.
+    for (const socket of this.#sockets) if (!this.#requestOf.has(socket) && !this.#upgraded.has(socket)) socket.destroy();
     const cut = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
-    await closed;
+    await Promise.all([closed, ...ended]);
     clearTimeout(cut);
-    // The server forgets upgraded connections; we do not.
-    for (const socket of this.#sockets) socket.destroy();
   }
 
   #tryListen(host: string, port: number): Promise<Listening> {

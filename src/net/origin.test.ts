@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hostProblem, judgeOrigin, type OriginPolicy } from './origin.ts';
 
-const loopback: OriginPolicy = { boundHost: '127.0.0.1', allowedHosts: ['work.example', '.dev.example'], allowedOrigins: ['https://app.example', 'http://localhost:5173/'] };
+const loopback: OriginPolicy = {
+  boundHost: '127.0.0.1',
+  allowedHosts: ['work.example', '.dev.example'],
+  allowedOrigins: ['https://app.example', 'http://localhost:5173/'],
+};
 const everywhere: OriginPolicy = { ...loopback, boundHost: '0.0.0.0' };
 
 const hosts: [host: string | undefined, policy: OriginPolicy, good: boolean][] = [
@@ -55,10 +59,19 @@ const origins: [says: string, headers: Record<string, string>, verdict: string, 
   ['a plain GET of our own page', { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' }, 'own'],
   ['an address typed in', { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }, 'own'],
   ['an image in an evil page', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }, 'refused'],
-  ['an image in a page on another port', { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }, 'refused'],
+  [
+    'an image in a page on another port',
+    { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' },
+    'refused',
+  ],
   ['a link followed from elsewhere', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }, 'own'],
   ['a frame in an evil page', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' }, 'refused'],
-  ['a form posted from elsewhere', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }, 'refused', 'POST'],
+  [
+    'a form posted from elsewhere',
+    { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' },
+    'refused',
+    'POST',
+  ],
 ];
 for (const [says, headers, verdict, method = 'GET'] of origins) {
   test(`${says} is ${verdict}`, () => {

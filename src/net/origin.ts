@@ -45,14 +45,16 @@ export function judgeOrigin(method: string, headers: Headers, policy: OriginPoli
     const asked = headers['host'];
     if (typeof asked === 'string' && sameHost(origin, asked)) return own;
     const lower = origin.toLowerCase();
-    if (policy.allowedOrigins.some((allowed) => allowed === '*' || allowed.toLowerCase().replace(/\/$/, '') === lower)) return { kind: 'allowed', origin };
+    if (policy.allowedOrigins.some((allowed) => allowed === '*' || allowed.toLowerCase().replace(/\/$/, '') === lower))
+      return { kind: 'allowed', origin };
     return { kind: 'refused', problem: `Pages of ${JSON.stringify(origin.slice(0, 200))} may not call this sidecar.` };
   }
   // Browsers leave Origin out of plain GETs, but say whether another site made them. `same-site` is not good enough: another
   // port of this machine is the same site. Programs (Node's fetch among them) send Sec-Fetch-Mode at most.
   const site = headers['sec-fetch-site'];
   if (site === 'cross-site' || site === 'same-site') {
-    const followsLink = headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document' && (method === 'GET' || method === 'HEAD');
+    const followsLink =
+      headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document' && (method === 'GET' || method === 'HEAD');
     if (!followsLink) return { kind: 'refused', problem: 'Pages of other origins may not call this sidecar.' };
   }
   return own;

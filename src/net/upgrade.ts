@@ -57,10 +57,12 @@ export class UpgradeRouter {
     const url = request.url ?? '/';
     const cut = url.indexOf('?');
     const path = cut < 0 ? url : url.slice(0, cut);
-    void this.#handle({ request, socket, head, path, query: new URLSearchParams(cut < 0 ? '' : url.slice(cut + 1)) }).catch((error: unknown) => {
-      if (!(error instanceof OutriggerError)) this.#deps.onError(error, path);
-      refuseUpgrade(socket, error instanceof OutriggerError ? error : new OutriggerError('INTERNAL', 'Something failed inside.'));
-    });
+    void this.#handle({ request, socket, head, path, query: new URLSearchParams(cut < 0 ? '' : url.slice(cut + 1)) }).catch(
+      (error: unknown) => {
+        if (!(error instanceof OutriggerError)) this.#deps.onError(error, path);
+        refuseUpgrade(socket, error instanceof OutriggerError ? error : new OutriggerError('INTERNAL', 'Something failed inside.'));
+      },
+    );
   };
 
   async #handle(upgrade: Omit<Upgrade, 'cookieCounts'>): Promise<void> {
@@ -70,7 +72,8 @@ export class UpgradeRouter {
     if (host !== undefined) throw new OutriggerError('BAD_HOST', host);
     const origin = judgeOrigin('GET', request.headers, policy);
     if (origin.kind === 'refused') throw new OutriggerError('BAD_ORIGIN', origin.problem);
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') throw new OutriggerError('UPGRADE_REQUIRED', 'Only upgrades to a WebSocket are known here.');
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket')
+      throw new OutriggerError('UPGRADE_REQUIRED', 'Only upgrades to a WebSocket are known here.');
     const handler = this.#exact.get(path) ?? this.#prefixes.find(({ prefix }) => path.startsWith(prefix))?.handler ?? this.#fallback;
     if (handler === undefined) throw new OutriggerError('NOT_FOUND', `There is no WebSocket at ${path.slice(0, 200)}.`);
     await handler({ ...upgrade, cookieCounts: origin.kind === 'own' });
@@ -78,7 +81,7 @@ export class UpgradeRouter {
 }
 
 /** Answers an upgrade with an HTTP error and closes the connection. */
-export function refuseUpgrade(socket: Duplex, error: OutriggerError): void {
+function refuseUpgrade(socket: Duplex, error: OutriggerError): void {
   // Answered already: whoever did that closes it.
   if (socket.destroyed || socket.writableEnded) return;
   const body = JSON.stringify(toWireError(error));

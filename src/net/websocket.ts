@@ -79,7 +79,9 @@ export class WebSockets {
         ws.pause();
         resolve(textSocket(this.#add(ws)));
       });
-      ws.once('error', (error) => reject(new OutriggerError('CONNECTION_LOST', `${url} does not answer: ${error.message}`, { cause: error })));
+      ws.once('error', (error) =>
+        reject(new OutriggerError('CONNECTION_LOST', `${url} does not answer: ${error.message}`, { cause: error })),
+      );
       ws.once('unexpected-response', (request, response) => {
         const { statusCode = 0 } = response;
         const reason = statusCode === 401 ? 'BAD_TOKEN' : statusCode === 403 ? 'ACCESS_DENIED' : 'CONNECTION_LOST';

@@ -18,7 +18,14 @@ export const fakeTable = {
       names: z.array(z.string()).optional(),
       mode: z.boolean().or(z.literal('enter')).optional(),
     }),
-    output: z.object({ text: z.string(), count: z.int().optional(), flag: z.boolean().optional(), names: z.array(z.string()).optional(), mode: z.unknown(), who: z.string() }),
+    output: z.object({
+      text: z.string(),
+      count: z.int().optional(),
+      flag: z.boolean().optional(),
+      names: z.array(z.string()).optional(),
+      mode: z.unknown(),
+      who: z.string(),
+    }),
     errors: [],
   }),
   'echo.write': operation({
@@ -38,7 +45,14 @@ export const fakeTable = {
     output: z.object({}),
     errors: ['FILE_NOT_FOUND'],
   }),
-  'fail.unknown': operation({ summary: 'Throws what is not ours.', access: 'read', scope: 'none', input: z.object({}), output: z.object({}), errors: [] }),
+  'fail.unknown': operation({
+    summary: 'Throws what is not ours.',
+    access: 'read',
+    scope: 'none',
+    input: z.object({}),
+    output: z.object({}),
+    errors: [],
+  }),
   'items.count': operation({
     summary: 'Counts from after the cursor.',
     access: 'read',
@@ -78,8 +92,22 @@ export const fakeTable = {
     errors: ['FILE_NOT_FOUND'],
     http: { route: 'GET /bytes/{path}', response: { length: 'content-length', mimeType: 'content-type' }, status: { unchanged: 304 } },
   }),
-  'slow.wait': operation({ summary: 'Waits for the end of the call.', access: 'read', scope: 'none', input: z.object({ mark: z.string().default('') }), output: z.object({}), errors: [] }),
-  'big.output': operation({ summary: 'A long answer.', access: 'read', scope: 'none', input: z.object({ length: z.int() }), output: z.object({ text: z.string() }), errors: [] }),
+  'slow.wait': operation({
+    summary: 'Waits for the end of the call.',
+    access: 'read',
+    scope: 'none',
+    input: z.object({ mark: z.string().default('') }),
+    output: z.object({}),
+    errors: [],
+  }),
+  'big.output': operation({
+    summary: 'A long answer.',
+    access: 'read',
+    scope: 'none',
+    input: z.object({ length: z.int() }),
+    output: z.object({ text: z.string() }),
+    errors: [],
+  }),
 };
 export type FakeTable = typeof fakeTable;
 
@@ -191,7 +219,10 @@ export function createFakes(options: { maxOutputBytes?: number; maxCallsPerCalle
           seen.running--;
         }
       }
-      return { head: { path: input.path, length: input.length, mimeType: 'application/x-counting', unchanged: input.unchanged }, bytes: bytes() };
+      return {
+        head: { path: input.path, length: input.length, mimeType: 'application/x-counting', unchanged: input.unchanged },
+        bytes: bytes(),
+      };
     },
     'slow.wait': async (input, call) => {
       seen.running++;

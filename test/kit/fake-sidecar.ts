@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Caller } from '../../src/contract/access.ts';
 import { OutriggerError } from '../../src/contract/errors.ts';
+import type { Dispatch } from '../../src/contract/dispatch.ts';
 import type { Credentials } from '../../src/net/credentials.ts';
 import { Listener, type ListenerOptions } from '../../src/net/listener.ts';
 import type { OriginPolicy } from '../../src/net/origin.ts';
@@ -36,12 +37,17 @@ export interface FakeSidecarOptions {
   maxUploadBytes?: number;
   maxInputBytes?: number;
   callers?: Record<string, Caller>;
+  /** The port to listen on; any free one when left out. */
+  port?: number;
+  /** Answers in place of the fakes, or hands on to them. */
+  dispatch?: (fakes: Dispatch) => Dispatch;
   prepare?: (sidecar: Omit<FakeSidecar, 'url' | 'port'>) => void;
 }
 
 /** A real listener on a free port with the fake operations behind HTTP and WebSocket RPC; all is closed when `run` ends. */
 export async function withFakeSidecar(run: (sidecar: FakeSidecar) => Promise<void>, options: FakeSidecarOptions = {}): Promise<void> {
-  const fakes = createFakes();
+  const made = createFakes();
+  const fakes = { ...made, dispatch: options.dispatch?.(made.dispatch) ?? made.dispatch };
   const errors: unknown[] = [];
   const callers: Record<string, Caller> = {
     [fakeToken]: fakeCaller,
@@ -54,9 +60,12 @@ export async function withFakeSidecar(run: (sidecar: FakeSidecar) => Promise<voi
     if (caller === undefined) throw new OutriggerError('BAD_TOKEN', 'That token is none of ours.');
     return caller;
   };
-  const listener = new Listener({ host: '127.0.0.1', port: 0, ...options.listener });
+  const listener = new Listener({ host: '127.0.0.1', port: options.port ?? 0, ...options.listener });
   const policy = (): OriginPolicy => ({ boundHost: '127.0.0.1', allowedHosts: [], allowedOrigins: [], ...options.policy });
-  const app = createHttpApp({ listener, policy, onError: (error) => errors.push(error) }, { maxInputBytes: options.maxInputBytes ?? 16 * 1024 * 1024 });
+  const app = createHttpApp(
+    { listener, policy, onError: (error) => errors.push(error) },
+    { maxInputBytes: options.maxInputBytes ?? 16 * 1024 * 1024 },
+  );
   const sockets = new WebSockets(options.sockets, options.clock);
   const router = new UpgradeRouter({ policy, onError: (error) => errors.push(error) });
   registerOperations(

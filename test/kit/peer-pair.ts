@@ -51,12 +51,12 @@ export interface Side {
 export type Handle = (request: PeerRequest) => Promise<unknown>;
 
 /** Two peers on a wire in memory that delivers in order, one message a turn of the event loop. */
-export function peerPair(options: {
-  left?: Handle;
-  right?: Handle;
-  timers?: PeerTimers;
-  limits?: Partial<PeerLimits>;
-}): { left: Side; right: Side; timers: PeerTimers; quiet: () => Promise<void> } {
+export function peerPair(options: { left?: Handle; right?: Handle; timers?: PeerTimers; limits?: Partial<PeerLimits> }): {
+  left: Side;
+  right: Side;
+  timers: PeerTimers;
+  quiet: () => Promise<void>;
+} {
   const timers = options.timers ?? new ManualTimers();
   let underWay = 0;
   const make = (idPrefix: string, handle: Handle | undefined, other: () => Side): Side => {

@@ -443,9 +443,9 @@ export class Document {
       if (wanted === undefined) return;
       // Those who come back hold cursors, undo and unsent edits in their copy, so ours goes.
       const runs = runsOf(this.#text, ours);
-      if (runs.length > 0) this.#text.applyDelta(toDelta(runs), { sanitize: false });
+      if (runs.length > 0) this.#text.applyDelta(toDelta(runs));
       const edits = diffText(this.#textNow(), wanted);
-      if (edits.length > 0) this.#text.applyDelta(toDelta(edits), { sanitize: false });
+      if (edits.length > 0) this.#text.applyDelta(toDelta(edits));
     }, FROM_HEALING);
     setSavedMark(this.#ydoc, this.#savedText, MARK);
     this.#addActor(parseActor(name));

@@ -44,7 +44,7 @@ export function setSavedMark(ydoc: Y.Doc, text: string, origin: unknown): void {
 /** Applies edits to the text in one step. */
 export function applyTextEdits(ydoc: Y.Doc, text: Y.Text, edits: readonly TextEdit[], origin: unknown): void {
   if (edits.length === 0) return;
-  ydoc.transact(() => text.applyDelta(toDelta(edits), { sanitize: false }), origin);
+  ydoc.transact(() => text.applyDelta(toDelta(edits)), origin);
 }
 
 /** Where in the text stand the characters that were made by one of these clients: runs, in order. */

@@ -529,13 +529,19 @@ export class DirWatch {
     }
     directory.entries.set(name, packed);
     if (typeof old !== 'string') this.#files++;
-    // A write sets mtime and ctime alike; rename, chmod and utimes, which writers do last, move ctime only.
-    const replaced = typeof old !== 'string' || !packed.startsWith(old.slice(0, old.indexOf(':') + 1));
-    const settled = !stats.isFile() || (hint !== hintedChange && replaced && stats.ctimeMs > stats.mtimeMs);
+    const replaces = typeof old === 'string' && !packed.startsWith(old.slice(0, old.indexOf(':') + 1));
+    const settled = !stats.isFile() || ((replaces || typeof old !== 'string') && isAtRest(stats, hint, replaces));
     this.#emitEntry(typeof old === 'string' ? 'changed' : 'added', path, packed, settled);
   }
 
-  #checkDirectory(directory: Directory, name: string, path: string, stats: Stats, old: Directory | string | undefined, deep: 0 | 1 | 2): void {
+  #checkDirectory(
+    directory: Directory,
+    name: string,
+    path: string,
+    stats: Stats,
+    old: Directory | string | undefined,
+    deep: 0 | 1 | 2,
+  ): void {
     const id = directoryId(stats);
     if (old instanceof Directory) {
       const same = old.id === id;
@@ -624,7 +630,13 @@ export class DirWatch {
     directory.name = name;
     directory.broken = false;
     into.entries.set(name, directory);
-    this.#emit({ path: this.#pathOf(directory), kind: 'directory', what: 'added', key: keyOfDirectory(directory), settled: true, from });
+    const to = this.#pathOf(directory);
+    // What is not told to be gone yet goes along, for those who follow: its removal is told at the new place.
+    for (const waiting of this.#detached) {
+      const path = waiting.detachedFrom as string;
+      if (path === from || path.startsWith(`${from}/`)) waiting.detachedFrom = to + path.slice(from.length);
+    }
+    this.#emit({ path: to, kind: 'directory', what: 'added', key: keyOfDirectory(directory), settled: true, from });
     // Between the rename and now anything may have happened inside.
     directory.rearm = true;
     directory.whole = true;
@@ -773,6 +785,15 @@ export class DirWatch {
   #emit(fact: Fact): void {
     if (!this.#silent) this.#options.onFact(fact);
   }
+}
+
+/**
+ * Whether a file that is new at its path came there whole. A write sets mtime and ctime alike; rename, chmod and utimes, which writers do last, move ctime
+ * only. Where coarse clocks make them equal: a replaced file with content, of which no write was hinted, was written under another name.
+ */
+function isAtRest(stats: Stats, hint: number, replaces: boolean): boolean {
+  if (hint === hintedChange) return false;
+  return stats.ctimeMs > stats.mtimeMs || (replaces && (hint & hintedChange) === 0 && stats.size > 0);
 }
 
 function keyOfDirectory(directory: Directory): StatKey {

@@ -48,7 +48,8 @@ export function hashFile(request: HashRequest): HashResult | Promise<HashResult>
       return pieces;
     }
     let length = 0;
-    for (let got = -1; got !== 0 && length <= smallBytes; length += got) got = readSync(descriptor, small, length, smallBytes + 1 - length, null);
+    for (let got = -1; got !== 0 && length <= smallBytes; length += got)
+      got = readSync(descriptor, small, length, smallBytes + 1 - length, null);
     const after = fstatSync(descriptor);
     if (request.key && (length !== stats.size || !sameKey(key, keyOfStats(after)))) return { outcome: 'changed' };
     return { outcome: 'hashed', hash: hashOnce('sha256', small.subarray(0, length)), key: keyOfStats(after) };

@@ -92,7 +92,7 @@ export class ReportQueue {
 }
 
 /** The removal of `path`, which the report's file stood at before. */
-export function removalOf(report: WatchReport, path: string): WatchReport {
+function removalOf(report: WatchReport, path: string): WatchReport {
   const { kind, size, mtimeMs, ino, offline } = report;
   return { path, kind, what: 'removed', size, mtimeMs, ino, hash: null, offline };
 }

@@ -202,7 +202,13 @@ export class Settle {
       this.#entries.delete(entry.path);
       const path = to + entry.path.slice(from.length);
       // A new object: what was taken under the old name is no longer current.
-      const renamedEntry: Entry = { ...entry, path, taken: false, dueAt: now + Math.max(entry.waitMs, this.#settleMs), waitMs: Math.max(entry.waitMs, this.#settleMs) };
+      const renamedEntry: Entry = {
+        ...entry,
+        path,
+        taken: false,
+        dueAt: now + Math.max(entry.waitMs, this.#settleMs),
+        waitMs: Math.max(entry.waitMs, this.#settleMs),
+      };
       this.#entries.set(path, renamedEntry);
       this.#queue(renamedEntry);
       renamed.push([entry.path, path]);

@@ -70,7 +70,8 @@ export function readSnapshot(path: string): Snapshot | 'none' | 'corrupt' {
   }
   const checksumAt = text.length - 65;
   const body = text.slice(0, Math.max(checksumAt, 0));
-  if (checksumAt < 0 || createHash('sha256').update(body).digest('hex') !== text.slice(checksumAt, -1) || !text.endsWith('\n')) return 'corrupt';
+  if (checksumAt < 0 || createHash('sha256').update(body).digest('hex') !== text.slice(checksumAt, -1) || !text.endsWith('\n'))
+    return 'corrupt';
   try {
     const headerEnd = body.indexOf('\n');
     const header = JSON.parse(body.slice(0, headerEnd)) as { format?: unknown };

@@ -16,7 +16,10 @@ const kindOfLetter: Record<string, EntryKind> = { f: 'file', l: 'symlink', o: 'o
 
 export function packStats(stats: Stats): string {
   const letter = stats.isFile() ? 'f' : stats.isSymbolicLink() ? 'l' : 'o';
-  return `${letter}${stats.ino}:${stats.size}:${stats.mtimeMs}`;
+  const packed = `${letter}${stats.ino}:${stats.size}:${stats.mtimeMs}`;
+  // Looking at a character makes V8 join the parts; kept apart, they take three times the memory.
+  packed.charCodeAt(0);
+  return packed;
 }
 
 export function unpackStats(packed: string): { kind: EntryKind; key: StatKey } {

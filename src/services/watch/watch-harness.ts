@@ -120,7 +120,8 @@ export function sha256(content: string | Buffer): string {
 
 export function assertSame(reported: State, real: State, hint = ''): void {
   const wrong: string[] = [];
-  for (const [name, entry] of real) if (reported.get(name) !== entry) wrong.push(`${name}: is ${entry}, reported ${reported.get(name) ?? 'never'}`);
+  for (const [name, entry] of real)
+    if (reported.get(name) !== entry) wrong.push(`${name}: is ${entry}, reported ${reported.get(name) ?? 'never'}`);
   for (const [name, entry] of reported) if (!real.has(name)) wrong.push(`${name}: is gone, reported ${entry}`);
   assert.deepEqual(wrong.slice(0, 10), [], `${wrong.length} of ${real.size} entries differ. ${hint}`);
 }
@@ -209,7 +210,8 @@ export class Storm {
     const found = [this.#root];
     for (let index = 0; index < found.length && found.length < 60; index++) {
       const directory = found[index] as string;
-      for (const entry of fs.readdirSync(directory, { withFileTypes: true })) if (entry.isDirectory()) found.push(path.join(directory, entry.name));
+      for (const entry of fs.readdirSync(directory, { withFileTypes: true }))
+        if (entry.isDirectory()) found.push(path.join(directory, entry.name));
     }
     return found;
   }

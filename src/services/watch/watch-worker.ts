@@ -10,7 +10,7 @@ import { type HashResult, hashFile } from './file-hash.ts';
 import { remoteFileSystem } from './file-system.ts';
 import { GitWatch } from './git-watch.ts';
 import { compileIgnore, type Ignore } from './ignore.ts';
-import { ReportQueue, removalOf } from './report-queue.ts';
+import { ReportQueue } from './report-queue.ts';
 import { type Pending, Settle } from './settle.ts';
 import { readSnapshot, type Snapshot, writeSnapshot } from './snapshot.ts';
 import { type StatKey, sameKey, unpackStats } from './stat-key.ts';
@@ -129,6 +129,8 @@ class WatchWorker {
     switch (message.type) {
       case 'acknowledge':
         this.#acknowledged = true;
+        // What was untold until now is told: the snapshot can say so.
+        if (this.#unacknowledged.length > 0) this.#changedSinceSnapshot = true;
         this.#unacknowledged = [];
         this.#send();
         return;
@@ -188,7 +190,10 @@ class WatchWorker {
   }
 
   #fallBack(code: string): void {
-    const hint = code === 'ENOSPC' ? 'Raise it: sysctl fs.inotify.max_user_watches' : 'Raise the limits: sysctl fs.inotify.max_user_instances, ulimit -n';
+    const hint =
+      code === 'ENOSPC'
+        ? 'Raise it: sysctl fs.inotify.max_user_watches'
+        : 'Raise the limits: sysctl fs.inotify.max_user_instances, ulimit -n';
     this.#poll(`no more watches (${code})`, hint);
     this.#git.disarm();
     this.#postState();
@@ -208,7 +213,10 @@ class WatchWorker {
       );
       this.#unsubscribe = () => subscription.unsubscribe();
     } catch (error) {
-      this.#poll(`@parcel/watcher can't be used (${(error as Error).message.split('\n', 1)[0]})`, 'Install the optional dependency @parcel/watcher.');
+      this.#poll(
+        `@parcel/watcher can't be used (${(error as Error).message.split('\n', 1)[0]})`,
+        'Install the optional dependency @parcel/watcher.',
+      );
     }
   }
 
@@ -221,7 +229,9 @@ class WatchWorker {
     if (this.#stopped) return;
     if (this.#sweepTimer) clearTimeout(this.#sweepTimer);
     const polling = this.#engine === 'polling';
-    const waitMs = polling ? Math.min(Math.max(everyMs, lastMs * pollShare), Math.max(maxPollMs, everyMs)) : Math.max(everyMs, lastMs * sweepShare);
+    const waitMs = polling
+      ? Math.min(Math.max(everyMs, lastMs * pollShare), Math.max(maxPollMs, everyMs))
+      : Math.max(everyMs, lastMs * sweepShare);
     this.#sweepTimer = setTimeout(() => void this.#sweep(), waitMs);
   }
 
@@ -281,20 +291,20 @@ class WatchWorker {
   }
 
   #pairRenames(facts: Fact[]): Map<Fact, Fact> {
-    const gone = new Map<string, Fact | null>();
+    const gone = new Map<number, Fact | null>();
     const froms = new Map<Fact, Fact>();
     for (const fact of facts) {
       if (fact.what !== 'removed' || fact.kind !== 'file' || this.#watch.lookup(fact.path)) continue;
-      const id = `${fact.key.ino}:${fact.key.size}`;
       // Twice: which of them moved can't be said.
-      gone.set(id, gone.has(id) ? null : fact);
+      gone.set(fact.key.ino, gone.has(fact.key.ino) ? null : fact);
     }
     if (gone.size === 0) return froms;
     const taken = new Map<Fact, Fact | null>();
     for (const fact of facts) {
       if ((fact.what !== 'added' && fact.what !== 'changed') || fact.kind !== 'file') continue;
-      const old = gone.get(`${fact.key.ino}:${fact.key.size}`);
-      if (old) taken.set(old, taken.has(old) ? null : fact);
+      const old = gone.get(fact.key.ino);
+      // A number that is used again by another file tells by its size; what was never told may have grown since it was seen.
+      if (old && (old.key.size === fact.key.size || this.#settle.isUntold(old.path))) taken.set(old, taken.has(old) ? null : fact);
     }
     for (const [old, fact] of taken) {
       if (!fact) continue;
@@ -365,7 +375,9 @@ class WatchWorker {
       if (this.#settle.has(path)) continue;
       const known = this.#watch.lookup(path);
       if (known) this.#notice({ path, kind: known.kind, what: 'changed', key: known.key, settled: true }, {});
-      else if (!this.#ignore(path, false)) this.#notice({ path, kind: 'file', what: 'removed', key: noKey, settled: true }, {});
+      else if (!this.#ignore(path, false) && !lstatSync(join(this.#root, path), { throwIfNoEntry: false })) {
+        this.#notice({ path, kind: 'file', what: 'removed', key: noKey, settled: true }, {});
+      }
     }
     this.#pump();
   }
@@ -612,7 +624,15 @@ class WatchWorker {
   /** Tells the main thread when something a person would want to know has changed; counts travel with the reports. */
   #postState(): void {
     const state = this.#state();
-    const flags = [state.engine, state.held, state.heldTooLong, state.rootGone, state.degraded?.reason, state.overflows, state.rescans >> 6].join();
+    const flags = [
+      state.engine,
+      state.held,
+      state.heldTooLong,
+      state.rootGone,
+      state.degraded?.reason,
+      state.overflows,
+      state.rescans >> 6,
+    ].join();
     if (flags === this.#lastFlags) return;
     this.#lastFlags = flags;
     this.#post({ type: 'state', state });

@@ -62,6 +62,7 @@ export interface WatchHealth {
 }
 
 const maxRestarts = 3;
+const youngGenerationMb = 6;
 
 type Phase = 'new' | 'starting' | 'watching' | 'stopping' | 'stopped';
 
@@ -126,7 +127,10 @@ export class Watch {
 
   /** Looks at these paths again and reports them even when nothing seems to have changed. */
   recheck(paths: string[]): void {
-    if (paths.length > 0) this.#post({ type: 'recheck', paths });
+    if (paths.length === 0) return;
+    const post = (): void => this.#post({ type: 'recheck', paths });
+    if (this.#phase === 'starting') void this.#started?.promise.then(post, () => {});
+    else post();
   }
 
   /** Compares the whole folder with what is known, now. Resolves when everything that differs was reported. */
@@ -184,7 +188,14 @@ export class Watch {
   }
 
   #spawn(): void {
-    const worker = new Worker(new URL('./watch-worker.ts', import.meta.url), { workerData: this.#settings, name: 'watch' });
+    const worker = new Worker(new URL('./watch-worker.ts', import.meta.url), {
+      workerData: this.#settings,
+      name: 'watch',
+      // The flags of this process (--test, -e, --inspect) are not meant for a worker.
+      execArgv: [],
+      // What the worker makes is garbage at once or lives for long; the default would let 48 MB of garbage pile up.
+      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+    });
     this.#worker = worker;
     worker.on('message', (message: FromWorker) => this.#receive(worker, message));
     worker.on('error', (error) => this.#log.error('watch.crashed', { error }));
@@ -247,7 +258,8 @@ export class Watch {
       const error = new Error('The watch ended unexpectedly.');
       this.#started?.reject(error);
       this.#failAll(error);
-      if (this.#state) this.#state = { ...this.#state, degraded: { reason: 'the watch ended unexpectedly', hint: 'Restart, and report the log.' } };
+      if (this.#state)
+        this.#state = { ...this.#state, degraded: { reason: 'the watch ended unexpectedly', hint: 'Restart, and report the log.' } };
       return;
     }
     this.#restarts++;

@@ -29,7 +29,8 @@ const defaultKeepaliveMs = 15_000;
 /** An answer of so many known bytes is read whole and sent at once. */
 const wholeBytes = 64 * 1024;
 
-type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+/** Answers the body, or undefined where it has taken the response over. (The reply itself is a promise: returning it costs listeners.) */
+type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<string | Buffer | undefined>;
 
 /** Every operation of the table over HTTP: `POST /api/{operation}`, GET for reads, the hinted routes, and /openapi.json. */
 export function registerOperations(app: FastifyInstance, dependencies: HttpDependencies, options: HttpOptions): void {
@@ -84,8 +85,8 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
     refuseOtherMethods(scope, `${prefix}/:name`, ['GET', 'POST']);
     scope.get('/openapi.json', async (request, reply) => {
       await requestCaller(request, dependencies, options);
-      const text = openApiText(table, { title: options.title, version: options.version, prefix });
-      return reply.header('content-type', 'application/json; charset=utf-8').header('cache-control', 'no-store').send(text);
+      reply.header('content-type', 'application/json; charset=utf-8').header('cache-control', 'no-store');
+      return openApiText(table, { title: options.title, version: options.version, prefix });
     });
   });
 
@@ -136,7 +137,7 @@ class OperationCalls {
     return this.#query(request.query as Record<string, string | string[]>);
   }
 
-  async #call(request: FastifyRequest, reply: FastifyReply, given: unknown, route: HttpHint | undefined): Promise<unknown> {
+  async #call(request: FastifyRequest, reply: FastifyReply, given: unknown, route: HttpHint | undefined): Promise<string | Buffer | undefined> {
     const identified = requestCaller(request, this.#deps, this.#options);
     const caller = identified instanceof Promise ? await identified : identified;
     reply.header('cache-control', 'no-store');
@@ -160,13 +161,14 @@ class OperationCalls {
     return answer.bytes === undefined ? this.#whole(reply, answer) : this.#bytes(request, reply, answer, answer.bytes, route);
   }
 
-  #whole(reply: FastifyReply, answer: DispatchReply): unknown {
+  #whole(reply: FastifyReply, answer: DispatchReply): string {
     this.#hinted(reply, answer.output);
     const body = answer.items === undefined ? answer.output : { ...(answer.output as object), items: answer.items };
-    return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body) ?? 'null');
+    reply.header('content-type', 'application/json; charset=utf-8');
+    return JSON.stringify(body) ?? 'null';
   }
 
-  async #stream(request: FastifyRequest, reply: FastifyReply, asked: DispatchRequest, format: StreamFormat): Promise<unknown> {
+  async #stream(request: FastifyRequest, reply: FastifyReply, asked: DispatchRequest, format: StreamFormat): Promise<string | Buffer | undefined> {
     const stream = new ItemStream(reply, format, keepaliveMs(request.headers['keepalive-interval'], format));
     asked.emit = (item) => stream.item(item);
     try {
@@ -180,10 +182,16 @@ class OperationCalls {
       }
       stream.fail(error, request.id);
     }
-    return reply;
+    return undefined;
   }
 
-  async #bytes(request: FastifyRequest, reply: FastifyReply, answer: DispatchReply, bytes: AsyncIterable<Uint8Array>, route: HttpHint | undefined): Promise<unknown> {
+  async #bytes(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    answer: DispatchReply,
+    bytes: AsyncIterable<Uint8Array>,
+    route: HttpHint | undefined,
+  ): Promise<string | Buffer | undefined> {
     const iterator = bytes[Symbol.asyncIterator]();
     try {
       reply.header('content-type', 'application/octet-stream');
@@ -197,9 +205,9 @@ class OperationCalls {
         if (reply.statusCode === 304) reply.removeHeader('content-length');
         reply.hijack();
         reply.raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string>).end();
-        return reply;
+        return undefined;
       }
-      if (length <= wholeBytes) return reply.send(await gather(iterator, length));
+      if (length <= wholeBytes) return await gather(iterator, length);
       reply.hijack();
       reply.raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string>);
       await pump(reply, iterator, length);
@@ -209,7 +217,7 @@ class OperationCalls {
       // A body that stops short must look like it.
       reply.raw.destroy();
     }
-    return reply;
+    return undefined;
   }
 
   #hinted(reply: FastifyReply, output: unknown): void {
@@ -232,7 +240,10 @@ class OperationCalls {
 async function gather(iterator: AsyncIterator<Uint8Array>, length: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) chunks.push(step.value);
-  const whole = chunks.length === 1 && chunks[0] !== undefined ? Buffer.from(chunks[0].buffer, chunks[0].byteOffset, chunks[0].length) : Buffer.concat(chunks);
+  const whole =
+    chunks.length === 1 && chunks[0] !== undefined
+      ? Buffer.from(chunks[0].buffer, chunks[0].byteOffset, chunks[0].length)
+      : Buffer.concat(chunks);
   if (whole.length !== length) throw new OutriggerError('INTERNAL', 'The content changed its size while it was read.');
   return whole;
 }

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import { OutriggerError, toWireError } from '../../contract/errors.ts';
+import { type OutriggerError, toWireError } from '../../contract/errors.ts';
 import { writable } from '../../net/response-flow.ts';
 
 export type StreamFormat = 'sse' | 'ndjson';

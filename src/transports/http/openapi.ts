@@ -13,7 +13,16 @@ export interface OpenApiFacts {
 type Json = Record<string, unknown>;
 
 /** Reasons that any call can meet. */
-const commonReasons: readonly ErrorReason[] = ['BAD_INPUT', 'NO_TOKEN', 'BAD_TOKEN', 'ACCESS_DENIED', 'OUT_OF_SCOPE', 'TOO_MANY', 'INTERNAL', 'STOPPING'];
+const commonReasons: readonly ErrorReason[] = [
+  'BAD_INPUT',
+  'NO_TOKEN',
+  'BAD_TOKEN',
+  'ACCESS_DENIED',
+  'OUT_OF_SCOPE',
+  'TOO_MANY',
+  'INTERNAL',
+  'STOPPING',
+];
 
 const texts = new WeakMap<Table, string>();
 
@@ -40,7 +49,8 @@ export function openApi(table: Table, facts: OpenApiFacts): Json {
       operation.body === 'bytes'
         ? { operationId: name, ...base.common, parameters: query, ...bytesBody }
         : { operationId: name, ...base.common, requestBody: { content: { 'application/json': { schema: base.input } } } };
-    if (operation.access === 'read' && operation.body === undefined) path['get'] = { operationId: `${name}.get`, ...base.common, parameters: query };
+    if (operation.access === 'read' && operation.body === undefined)
+      path['get'] = { operationId: `${name}.get`, ...base.common, parameters: query };
     if (operation.http === undefined) continue;
     const route = operationRoute(facts.prefix, operation.http);
     const headers = Object.entries(operation.http.request ?? {});
@@ -109,7 +119,8 @@ function answerContent(operation: Operation, output: Json, item: Json | undefine
     'application/x-ndjson': { schema: { oneOf: [only('item', item), only('end', output), only('error', error)] } },
   };
   // An endless stream has no whole answer.
-  if (operation.endless !== true) content['application/json'] = { schema: { allOf: [output, only('items', { type: 'array', items: item })] } };
+  if (operation.endless !== true)
+    content['application/json'] = { schema: { allOf: [output, only('items', { type: 'array', items: item })] } };
   return content;
 }
 
@@ -127,7 +138,9 @@ function errorResponses(operation: Operation): Json {
     const { status } = errorTable[reason];
     byStatus.set(status, [...(byStatus.get(status) ?? []), reason]);
   }
-  const schema = (reasons: ErrorReason[]): Json => ({ allOf: [{ $ref: '#/components/schemas/Error' }, { properties: { reason: { enum: reasons } } }] });
+  const schema = (reasons: ErrorReason[]): Json => ({
+    allOf: [{ $ref: '#/components/schemas/Error' }, { properties: { reason: { enum: reasons } } }],
+  });
   return Object.fromEntries(
     [...byStatus].map(([status, reasons]) => [
       status,
@@ -159,7 +172,12 @@ function hoisted(whole: JsonSchema | undefined, owner: string, schemas: Json): J
 
 function queryParameters(input: Json): Json[] {
   const required = new Set((input['required'] as string[] | undefined) ?? []);
-  return Object.entries((input['properties'] ?? {}) as Json).map(([name, schema]) => ({ name, in: 'query', required: required.has(name), schema }));
+  return Object.entries((input['properties'] ?? {}) as Json).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: required.has(name),
+    schema,
+  }));
 }
 
 function property(input: Json, name: string): unknown {

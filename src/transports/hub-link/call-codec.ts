@@ -14,7 +14,8 @@ const head = { protocol_version: protocolVersion };
 export function createCallCodec(base64: Base64): Codec {
   return {
     encode: (frame) => JSON.stringify(toJson(frame, base64)),
-    encodeItems: (id, items) => `{"type":"chunk","protocol_version":${protocolVersion},"id":${JSON.stringify(id)},"items":[${items.join(',')}]}`,
+    encodeItems: (id, items) =>
+      `{"type":"chunk","protocol_version":${protocolVersion},"id":${JSON.stringify(id)},"items":[${items.join(',')}]}`,
     decode: (text) => fromJson(parseObject(text), base64),
   };
 }
@@ -57,7 +58,9 @@ function fromJson(json: Record<string, unknown>, base64: Base64): Frame | undefi
       return { kind: 'error', id: id === null ? null : frameId(id), error: errorOf(json['error']) as WireError };
     case 'chunk':
       if (json['items'] !== undefined) return { kind: 'items', id: frameId(id), items: frameItems(json['items']) };
-      return json['bytes'] === undefined ? { kind: 'end', id: frameId(id) } : { kind: 'bytes', id: frameId(id), bytes: decodeBytes(json['bytes'], base64) };
+      return json['bytes'] === undefined
+        ? { kind: 'end', id: frameId(id) }
+        : { kind: 'bytes', id: frameId(id), bytes: decodeBytes(json['bytes'], base64) };
     case 'cancel':
       return { kind: 'cancel', id: frameId(id) };
     case 'keepalive':

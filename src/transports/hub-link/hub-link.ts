@@ -42,7 +42,13 @@ export async function connectHubLink(dependencies: HubLinkDependencies, options:
   const peer = serveRpc(socket, {
     dispatch: dependencies.dispatch,
     codec: createCallCodec(nodeBase64),
-    caller: { id: 'hub', name: 'Hub', kind: 'service', access: options.ceiling, ...(options.paths === undefined ? {} : { paths: options.paths }) },
+    caller: {
+      id: 'hub',
+      name: 'Hub',
+      kind: 'service',
+      access: options.ceiling,
+      ...(options.paths === undefined ? {} : { paths: options.paths }),
+    },
     transport: 'hub',
     connectionId: 'hub',
     idPrefix: 'a',

@@ -37,7 +37,11 @@ export function serveRpc(socket: TextSocket, options: RpcOptions): Peer<WireErro
       resume: () => socket.resume(),
       handle: (request) => answer(request, options, requestId(request.id)),
       onEvent: options.onEvent ?? (() => undefined),
-      onClose: (error) => socket.close(error instanceof OutriggerError && error.reason === 'BAD_FRAME' ? closeCodes.protocolError : closeCodes.tooSlow, error.message),
+      onClose: (error) =>
+        socket.close(
+          error instanceof OutriggerError && error.reason === 'BAD_FRAME' ? closeCodes.protocolError : closeCodes.tooSlow,
+          error.message,
+        ),
       idPrefix: options.idPrefix,
     },
     options.limits,

@@ -42,7 +42,11 @@ const defaultDrainMs = 3000;
 export function serveStdio(dependencies: StdioDependencies, options: StdioOptions = {}): StdioConnection {
   const { dispatch, input, output, caller } = dependencies;
   const maxFrameLength = options.limits?.maxFrameLength ?? defaultPeerLimits.maxFrameLength;
-  const socket = lineSocket(input, output, maxFrameLength * bytesPerUnit, options.drainMs ?? defaultDrainMs, () => peer.idle());
+  const socket = lineSocket(input, output, {
+    maxLineBytes: maxFrameLength * bytesPerUnit,
+    drainMs: options.drainMs ?? defaultDrainMs,
+    idle: () => peer.idle(),
+  });
   const peer: Peer<WireError> = serveRpc(socket, {
     dispatch,
     caller,
@@ -65,8 +69,16 @@ export function serveStdio(dependencies: StdioDependencies, options: StdioOption
   };
 }
 
-/** Streams as a socket of lines. After the end of the input, answers may still go out for `drainMs`. */
-function lineSocket(input: Readable, output: Writable, maxLineBytes: number, drainMs: number, idle: () => Promise<void>): TextSocket {
+export interface LineSocketOptions {
+  maxLineBytes: number;
+  /** After the end of the input, messages may still go out for so long, */
+  drainMs: number;
+  /** or until this settles. */
+  idle: () => Promise<void>;
+}
+
+/** A pair of streams as a socket of lines. */
+export function lineSocket(input: Readable, output: Writable, { maxLineBytes, drainMs, idle }: LineSocketOptions): TextSocket {
   const drainListeners: (() => void)[] = [];
   const closeListeners: (() => void)[] = [];
   let onText: (text: string) => void = () => undefined;

@@ -1,0 +1,173 @@
+// Watching a folder of 50,000 files in 5,000 directories: time from start to ready and memory, ours against chokidar, each in a process of its own, in turns;
+// then our time from a write to its report. `node bench/watch.ts [--rounds 5] [--directories 5000] [--files 50000] [--writes 200]`
+
+import { type ChildProcess, fork } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+
+type Contender = 'outrigger' | 'chokidar';
+
+interface Measured {
+  readyMs: number;
+  /** Of the whole process; a bare one with the same Node is subtracted. */
+  rssMb: number;
+  bareRssMb: number;
+  seen: number;
+}
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    directories: { type: 'string', default: '5000' },
+    files: { type: 'string', default: '50000' },
+    writes: { type: 'string', default: '200' },
+    child: { type: 'string' },
+    root: { type: 'string' },
+  },
+});
+
+if (values.child) await measureHere(values.child as Contender, values.root as string);
+else await main();
+
+async function main(): Promise<void> {
+  const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'outrigger-bench-watch-'));
+  try {
+    const root = path.join(folder, 'tree');
+    const counts = makeTree(root, Number(values.directories), Number(values.files));
+    console.log(`${counts.files} files in ${counts.directories} directories, Node ${process.version}, ${os.availableParallelism()} cores`);
+    const results: Record<Contender, Measured[]> = { outrigger: [], chokidar: [] };
+    for (let round = 0; round < Number(values.rounds); round++) {
+      // The order alternates, so that neither always runs on the warmer machine.
+      const order: Contender[] = round % 2 === 0 ? ['outrigger', 'chokidar'] : ['chokidar', 'outrigger'];
+      for (const contender of order) {
+        const measured = await measureInChild(contender, root);
+        results[contender].push(measured);
+        console.log(`round ${round + 1} ${contender}: ready ${measured.readyMs.toFixed(0)} ms, RSS ${measured.rssMb.toFixed(0)} MB`);
+      }
+    }
+    const of = (contender: Contender, key: keyof Measured): number => median(results[contender].map((measured) => measured[key]));
+    const own = (contender: Contender): number => median(results[contender].map((measured) => measured.rssMb - measured.bareRssMb));
+    console.log('\nmedian               outrigger   chokidar   ratio');
+    const row = (name: string, ours: number, theirs: number): void => {
+      console.log(
+        `${name.padEnd(20)} ${ours.toFixed(1).padStart(9)} ${theirs.toFixed(1).padStart(10)} ${(theirs / ours).toFixed(1).padStart(7)}`,
+      );
+    };
+    row('start → ready, ms', of('outrigger', 'readyMs'), of('chokidar', 'readyMs'));
+    row('RSS, MB', of('outrigger', 'rssMb'), of('chokidar', 'rssMb'));
+    row('RSS above bare, MB', own('outrigger'), own('chokidar'));
+    await measureLatency(root, Number(values.writes));
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Ten files a directory, directories five deep at most, sizes as in source trees. */
+function makeTree(root: string, directories: number, files: number): { directories: number; files: number } {
+  fs.mkdirSync(root);
+  const made = [root];
+  for (let index = 1; index < directories; index++) {
+    const parent = made[Math.floor((index - 1) / 8)] as string;
+    const directory = path.join(parent, `directory-${index}`);
+    fs.mkdirSync(directory);
+    made.push(directory);
+  }
+  for (let index = 0; index < files; index++) {
+    fs.writeFileSync(path.join(made[index % made.length] as string, `module-${index}.ts`), `export const value = ${index};\n`);
+  }
+  return { directories: made.length, files };
+}
+
+function measureInChild(contender: Contender, root: string): Promise<Measured> {
+  return new Promise((resolve, reject) => {
+    const child: ChildProcess = fork(import.meta.filename, ['--child', contender, '--root', root], { execArgv: ['--expose-gc'] });
+    let measured: Measured | null = null;
+    child.on('message', (message) => {
+      measured = message as Measured;
+      child.kill();
+    });
+    child.once('exit', (code, signal) => (measured ? resolve(measured) : reject(new Error(`${contender} ended with ${code ?? signal}`))));
+  });
+}
+
+async function measureHere(contender: Contender, root: string): Promise<void> {
+  const bareRssMb = process.memoryUsage.rss() / 2 ** 20;
+  let readyMs: number;
+  let seen: number;
+  if (contender === 'outrigger') {
+    const { Watch } = await import('../src/services/watch/watch.ts');
+    const watch = new Watch({ log: { info() {}, warn() {}, error: console.error } }, { root });
+    const started = performance.now();
+    const { files, directories } = await watch.start();
+    readyMs = performance.now() - started;
+    seen = files + directories;
+  } else {
+    const { watch } = await import('chokidar');
+    const started = performance.now();
+    const watcher = watch(root, { ignoreInitial: true });
+    await new Promise<void>((resolve) => watcher.once('ready', () => resolve()));
+    readyMs = performance.now() - started;
+    seen = Object.values(watcher.getWatched()).reduce((sum, names) => sum + names.length, 0);
+  }
+  // What was garbage of the start is not counted, on either side; the worker's own heap is as it is.
+  globalThis.gc?.();
+  const measured: Measured = { readyMs, rssMb: process.memoryUsage.rss() / 2 ** 20, bareRssMb, seen };
+  process.send?.(measured);
+  setInterval(() => {}, 1000);
+}
+
+async function measureLatency(root: string, writes: number): Promise<void> {
+  const { Watch } = await import('../src/services/watch/watch.ts');
+  const watch = new Watch({ log: { info() {}, warn() {}, error: console.error } }, { root });
+  // The watch alone does not keep a process alive.
+  const alive = setInterval(() => {}, 1000);
+  const waiting = new Map<string, { size: number; done: () => void }>();
+  watch.onReports((reports) => {
+    for (const report of reports) {
+      const expected = waiting.get(report.path);
+      if (expected && report.size === expected.size) expected.done();
+    }
+  });
+  await watch.start();
+  const time = async (name: string, size: number, write: () => void): Promise<number> => {
+    const reported = new Promise<void>((done) => waiting.set(name, { size, done }));
+    const started = performance.now();
+    write();
+    await reported;
+    waiting.delete(name);
+    return performance.now() - started;
+  };
+  const renamed: number[] = [];
+  const inPlace: number[] = [];
+  for (let index = 0; index < writes; index++) {
+    const size = 100 + index;
+    const content = 'x'.repeat(size);
+    const target = path.join(root, 'saved.ts');
+    renamed.push(
+      await time('saved.ts', size, () => {
+        fs.writeFileSync(`${target}~`, content);
+        fs.renameSync(`${target}~`, target);
+      }),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    inPlace.push(await time('written.ts', size, () => fs.writeFileSync(path.join(root, 'written.ts'), content)));
+  }
+  await watch.stop();
+  clearInterval(alive);
+  console.log('\nwrite → report, ms         p50       p99');
+  for (const [name, times] of [['rename into place', renamed] as const, ['write in place', inPlace] as const]) {
+    console.log(`${name.padEnd(20)} ${quantile(times, 0.5).toFixed(2).padStart(9)} ${quantile(times, 0.99).toFixed(2).padStart(9)}`);
+  }
+  console.log('(a write in place waits until the file stood still for settleMs, 50)');
+}
+
+function median(numbers: number[]): number {
+  return quantile(numbers, 0.5);
+}
+
+function quantile(numbers: number[], share: number): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
+}

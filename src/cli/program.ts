@@ -1,0 +1,150 @@
+import { Command, CommanderError, Option } from 'commander';
+import { ConfigError, loadConfig, type LoadedConfig, processEnvironment } from '../config/load.ts';
+import { flagName, type OptionKey, optionKeys, optionRow } from '../config/options.ts';
+import { OutriggerError } from '../contract/errors.ts';
+import { UnavailableError } from '../sidecar/sidecar.ts';
+import { version } from '../sidecar/version.ts';
+import { exitCodes } from './exit-codes.ts';
+import { processTerminal, type Terminal } from './terminal.ts';
+
+type Flags = Partial<Record<OptionKey, string | boolean>>;
+
+/** The command line. Sets the exit code; never calls exit while something may still be written. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const terminal = processTerminal((processEnvironment()['NO_COLOR'] ?? '') !== '');
+  try {
+    await program(terminal).parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    process.exitCode = report(error, terminal);
+  }
+}
+
+function report(error: unknown, terminal: Terminal): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  if (error instanceof ConfigError) {
+    for (const problem of error.problems) terminal.err(`outrigger: ${problem}\n`);
+    terminal.err('`outrigger config` shows every option, its value and where that came from.\n');
+    return exitCodes.config;
+  }
+  if (error instanceof UnavailableError) {
+    terminal.err(`outrigger: ${error.message}\n`);
+    return exitCodes.unavailable;
+  }
+  if (error instanceof OutriggerError) {
+    terminal.err(`outrigger: ${error.message}\n${terminal.dim(error.hint)}\n`);
+    const option = (error.details as { option?: string } | undefined)?.option;
+    if (option !== undefined) return exitCodes.config;
+    return error.code === 'unavailable' ? exitCodes.unavailable : exitCodes.failure;
+  }
+  terminal.err(`outrigger: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return exitCodes.failure;
+}
+
+function program(terminal: Terminal): Command {
+  const root = new Command('outrigger')
+    .description('One process beside one folder that makes it live: watched, served, edited together, versioned.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .showHelpAfterError('(--help says more)')
+    .enablePositionalOptions();
+
+  const serve = withOptions(root.command('serve', { isDefault: true }).description('Serve a folder.').argument('[folder]', 'the folder; else $WORKSPACE_PATH, else the current one'));
+  serve.action(async (folder: string | undefined) => {
+    const { serveFolder } = await import('./serve.ts');
+    await serveFolder(configOf(serve, folder), terminal);
+  });
+
+  const start = withOptions(root.command('start').description('Serve a folder, or a scratch copy of the sample project.').argument('[folder]'));
+  start.action(async (folder: string | undefined) => {
+    const { serveFolder, copySample } = await import('./serve.ts');
+    const given = folder ?? processEnvironment()['WORKSPACE_PATH'];
+    if (given !== undefined && given !== '') return serveFolder(configOf(start, given), terminal);
+    const sample = await copySample();
+    return serveFolder(configOf(start, sample.folder, { state: sample.state }), terminal, sample);
+  });
+
+  const config = withOptions(root.command('config').description('Each option, its value and where that came from.').argument('[folder]').option('--json', 'as JSON'));
+  config.action(async (folder: string | undefined) => {
+    const { explainConfig } = await import('../config/explain.ts');
+    const { columns } = await import('./terminal.ts');
+    const rows = explainConfig(configOf(config, folder));
+    if (config.opts()['json'] === true) terminal.out(`${JSON.stringify(rows, null, 2)}\n`);
+    else terminal.out(columns(rows.map((row) => [row.key, JSON.stringify(row.value), terminal.dim(row.source)])));
+  });
+
+  const doctor = withOptions(root.command('doctor').description('Tools found, bundled or missing, what is lost, and how to install them.').argument('[folder]').option('--json', 'as JSON'));
+  doctor.action(async (folder: string | undefined) => {
+    const { runDoctor } = await import('./doctor.ts');
+    process.exitCode = await runDoctor(configOf(doctor, folder), terminal, doctor.opts()['json'] === true);
+  });
+
+  const init = root.command('init').description('Write a project around a sidecar that builds and runs.').argument('<folder>').option('--force', 'also where files stand already');
+  init.action(async (folder: string) => {
+    const { writeProject } = await import('./init.ts');
+    writeProject(folder, init.opts()['force'] === true, terminal);
+  });
+
+  const token = remote(root.command('token').description('Print the token of a folder, make a new one, or make and end scoped ones.').argument('[folder]'))
+    .option('--rotate', 'replace it; everybody who used the old one is cut')
+    .option('--create <name>', 'make a token of its own, with --access, --paths, --expires')
+    .addOption(new Option('--access <level>', 'of the new token').choices(['read', 'write', 'execute', 'admin']).default('read'))
+    .option('--paths <paths>', 'limit it to these, comma-separated')
+    .option('--expires <seconds>', 'let it end by itself')
+    .option('--list', 'show the tokens that were made')
+    .option('--revoke <id>', 'end one at once');
+  token.action(async (folder: string | undefined) => {
+    const { runToken } = await import('./remote.ts');
+    await runToken(folder, token.opts(), terminal);
+  });
+
+  const call = remote(root.command('call').description('Call an operation of a running sidecar.').argument('<operation>').argument('[input]', 'JSON; "-" reads it from stdin', '{}'))
+    .option('--json', 'print the answer as one line of JSON')
+    .option('--dir <folder>', 'the folder whose sidecar is meant');
+  call.action(async (operation: string, input: string) => {
+    const { runCall } = await import('./remote.ts');
+    await runCall(operation, input, call.opts(), terminal);
+  });
+
+  const short = (name: string, text: string, args: string): Command =>
+    remote(root.command(`${name} ${args}`).description(text)).option('--dir <folder>', 'the folder whose sidecar is meant').option('--json', 'as JSON lines');
+  const ls = short('ls', 'List a folder of the workspace.', '[path]').option('-R, --recursive', 'all below it, too');
+  ls.action(async (wirePath: string | undefined) => (await import('./remote.ts')).runList(wirePath ?? '', ls.opts(), terminal));
+  const cat = short('cat', 'Print a file of the workspace, unsaved edits included.', '<path>');
+  cat.action(async (wirePath: string) => (await import('./remote.ts')).runCat(wirePath, cat.opts(), terminal));
+  const put = short('put', 'Write stdin, or a local file, to a file of the workspace.', '<path> [file]').option('--if-match <etag>', 'only if the file has this ETag');
+  put.action(async (wirePath: string, file: string | undefined) => (await import('./remote.ts')).runPut(wirePath, file, put.opts(), terminal));
+  const watch = short('watch', 'Print changes as they happen.', '').option('--cursor <cursor>', 'begin after this');
+  watch.action(async () => (await import('./remote.ts')).runWatch(watch.opts(), terminal));
+  return root;
+}
+
+/** Flags of every option of the table. */
+function withOptions(command: Command): Command {
+  command.option('--config <file>', 'a config file (JSON)');
+  for (const key of optionKeys) {
+    const row = optionRow(key);
+    if (row.secret === true || key === 'root') continue;
+    const value = row.type === 'switch' ? '' : row.type === 'integer' ? ` <${row.unit === 'ms' || row.unit === 'bytes' || row.unit === 's' ? row.unit : 'n'}>` : row.type === 'list' ? ' <a,b>' : ' <value>';
+    const option = new Option(`--${flagName(key)}${value}`, row.text);
+    if (row.choices !== undefined && row.type === 'choice') option.choices(row.choices);
+    option.attributeName = () => key;
+    command.addOption(option);
+  }
+  return command;
+}
+
+function remote(command: Command): Command {
+  return command
+    .option('--url <url>', 'a sidecar elsewhere; its token comes from $OUTRIGGER_TOKEN')
+    .option('--state <folder>', 'where the state of the folder lies, when it was moved')
+    .exitOverride();
+}
+
+function configOf(command: Command, folder: string | undefined, more: Flags = {}): LoadedConfig {
+  const given = command.opts() as Flags & { config?: string };
+  const flags: Flags = { ...more };
+  for (const key of optionKeys) if (given[key] !== undefined) flags[key] = given[key];
+  if (folder !== undefined) flags.root = folder;
+  return loadConfig({ env: processEnvironment(), flags, file: given.config });
+}

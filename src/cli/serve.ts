@@ -1,0 +1,108 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { LoadedConfig } from '../config/load.ts';
+import { createLog } from '../sidecar/log.ts';
+import { startSidecar, type Sidecar } from '../sidecar/sidecar.ts';
+import { packageFolder } from './package-folder.ts';
+import type { Terminal } from './terminal.ts';
+
+const signals: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', ...(process.platform === 'win32' ? (['SIGBREAK'] as const) : [])];
+
+/** Serves until a signal, or the end of the launcher, says stop. */
+export async function serveFolder(loaded: LoadedConfig, terminal: Terminal, sample?: Sample): Promise<void> {
+  const { config, sources, surroundings } = loaded;
+  const startedAt = performance.now();
+  // A person reads the lines below, not JSON; with a level asked for, or without a terminal, the log is there.
+  const quiet = terminal.interactive && sources['log.level'].from === 'default';
+  const log = createLog(quiet ? { ...config, 'log.level': 'warn' } : config, (line) => terminal.err(line));
+
+  let sidecar: Sidecar | undefined;
+  let stopAsked = false;
+  const stopped = Promise.withResolvers<void>();
+  // May come several times: a terminal sends Ctrl-C to the whole group, and the launcher passes it on as well.
+  const stop = (): void => {
+    stopAsked = true;
+    if (sidecar === undefined) return;
+    sidecar.stop().then(stopped.resolve, stopped.reject);
+  };
+  for (const signal of signals) process.on(signal, stop);
+  if (process.connected === true) {
+    process.once('disconnect', stop);
+    process.channel?.unref();
+  }
+  try {
+    sidecar = await startSidecar({
+      config,
+      surroundings,
+      log,
+      workbench: workbenchFolder(),
+      anyPort: sources.port.from === 'default',
+    });
+    if (stopAsked) stop();
+    else {
+      printBanner(sidecar, loaded, terminal, performance.now() - startedAt, sample !== undefined);
+      sidecar.ready.catch(stopped.reject);
+    }
+    await stopped.promise;
+  } finally {
+    for (const signal of signals) process.off(signal, stop);
+    process.off('disconnect', stop);
+    await sidecar?.stop();
+    sample?.remove();
+  }
+}
+
+function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, terminal: Terminal, ms: number, sample: boolean): void {
+  const root = path.resolve(config.root);
+  const where = sample ? `a scratch copy of the sample project (${root})` : root;
+  const lines = [
+    '',
+    `  ${terminal.bold('Outrigger')} serves ${where}`,
+    `  ready in ${Math.round(ms)} ms`,
+    '',
+    `  ${terminal.bold('Open')}     ${sidecar.url}/?token=${sidecar.token}`,
+    ...(sidecar.socketUrl === undefined ? [] : [`  Sockets  ${sidecar.socketUrl}`]),
+    `  API      ${sidecar.url}/openapi.json   (Authorization: Bearer <token>)`,
+    `  Another folder   npm start -- /path      Stop   Ctrl-C`,
+    '',
+  ];
+  const asked = sources.port.from === 'default' ? config.port : undefined;
+  if (asked !== undefined && !sidecar.url.endsWith(`:${asked}`)) lines.splice(3, 0, `  port ${asked} is taken, so another one was chosen`);
+  if (!isLoopback(config.host) && config.tls === 'none') {
+    lines.push(`  ${terminal.bold('Warning')}  ${config.host} is reachable from the network over plain HTTP: the token travels in clear.`);
+    lines.push('           Put TLS before it and set --tls terminated.', '');
+  }
+  const anonymous = config['anonymous.platxa'];
+  if (anonymous !== 'none') {
+    lines.push(`  ${terminal.bold('Warning')}  callers without a token have ${anonymous} access through the Platxa shapes${isLoopback(config.host) ? '' : ', from the network too'}.`, '');
+  }
+  terminal.err(`${lines.join('\n')}\n`);
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
+function workbenchFolder(): string | undefined {
+  const folder = path.join(packageFolder(), 'dist', 'workbench');
+  return fs.existsSync(path.join(folder, 'index.html')) ? folder : undefined;
+}
+
+export interface Sample {
+  folder: string;
+  /** Where its state lives: beside it, to go with it. */
+  state: string;
+  remove(): void;
+}
+
+/** Copies the sample project to a folder of its own and makes it a repository. It goes when the sidecar stops. */
+export async function copySample(): Promise<Sample> {
+  const source = path.join(packageFolder(), 'examples', 'library-loans');
+  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-sample-'));
+  const folder = path.join(scratch, 'library-loans');
+  fs.cpSync(source, folder, { recursive: true });
+  const { commitSample } = await import('./sample-repository.ts');
+  await commitSample(folder);
+  return { folder, state: path.join(scratch, 'state'), remove: () => fs.rmSync(scratch, { recursive: true, force: true }) };
+}

@@ -1,0 +1,411 @@
+import assert from 'node:assert/strict';
+import { connect, createServer, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { eventually } from '../../test/kit/eventually.ts';
+import { countingBytes, type FakeTable, sha256 } from '../../test/kit/fake-operations.ts';
+import { type FakeSidecar, fakeToken, withFakeSidecar } from '../../test/kit/fake-sidecar.ts';
+import type { DispatchRequest } from '../contract/dispatch.ts';
+import { OutriggerError } from '../contract/errors.ts';
+import type { FeedItem } from '../contract/events.ts';
+import { type Client, type ClientOptions, type ConnectionState, createClient } from './client.ts';
+
+const soon = { baseMs: 5, maxMs: 20 };
+
+async function withClient(
+  url: string,
+  run: (client: Client<FakeTable>, states: ConnectionState[]) => Promise<void>,
+  options: Partial<ClientOptions> = {},
+): Promise<void> {
+  const client = createClient<FakeTable>({ url, token: fakeToken, backoff: soon, ...options });
+  const states: ConnectionState[] = [];
+  client.connection.on('state', (state) => states.push(state));
+  try {
+    await run(client, states);
+  } finally {
+    client.close();
+  }
+}
+
+async function reason(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'no error',
+    (error: unknown) => (error instanceof OutriggerError ? error.reason : String(error)),
+  );
+}
+
+/** A TCP relay that can be made deaf: connections stay, nothing passes. */
+async function withRelay(
+  port: number,
+  run: (relay: { url: string; deafen: () => void; hear: () => void }) => Promise<void>,
+): Promise<void> {
+  const sockets = new Set<Socket>();
+  let deaf = false;
+  const server = createServer((from) => {
+    const to = connect(port, '127.0.0.1');
+    for (const [a, b] of [
+      [from, to],
+      [to, from],
+    ] as const) {
+      sockets.add(a);
+      a.on('error', () => undefined);
+      a.on('data', (chunk) => {
+        if (!deaf) b.write(chunk);
+      });
+      a.on('close', () => {
+        if (!deaf) b.destroy();
+      });
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port: relayPort } = server.address() as { port: number };
+  try {
+    await run({
+      url: `http://127.0.0.1:${relayPort}`,
+      deafen: () => {
+        deaf = true;
+      },
+      hear: () => {
+        deaf = false;
+      },
+    });
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+test('opens one socket when first used, for all calls', async () => {
+  await withFakeSidecar(async ({ url, rpc, seen }) => {
+    await withClient(url, async (client, states) => {
+      assert.equal(client.connection.state.name, 'idle');
+      const answers = await Promise.all([client.call('echo.unary', { text: 'a' }), client.call('echo.unary', { text: 'b' })]);
+      assert.deepEqual(
+        answers.map(({ text }) => text),
+        ['a', 'b'],
+      );
+      assert.equal(rpc.connections, 1);
+      assert.deepEqual(
+        seen.log.map(({ transport }) => transport),
+        ['ws', 'ws'],
+      );
+      assert.deepEqual(
+        states.map(({ name }) => name),
+        ['connecting', 'live'],
+      );
+    });
+    await eventually(() => rpc.connections === 0);
+  });
+});
+
+test('calls over HTTP where there is no WebSocket, streams too', async () => {
+  await withFakeSidecar(async ({ url, seen }) => {
+    await withClient(
+      url,
+      async (client) => {
+        assert.equal((await client.call('echo.unary', { text: 'a' })).text, 'a');
+        const stream = client.stream('items.count', { to: 3 });
+        const all: number[] = [];
+        for await (const { n } of stream) all.push(n);
+        assert.deepEqual([all, await stream.end], [[1, 2, 3], { total: 3 }]);
+        assert.deepEqual(
+          seen.log.map(({ transport }) => transport),
+          ['http', 'http'],
+        );
+      },
+      { webSocket: undefined },
+    );
+  });
+});
+
+test('falls back to HTTP when the WebSocket does not come about, and for inputs too long for it', async () => {
+  class NoWebSocket extends WebSocket {
+    constructor(url: string) {
+      super(url.replace('/rpc', '/blocked'));
+    }
+  }
+  await withFakeSidecar(async ({ url, seen }) => {
+    await withClient(url, async (client) => assert.equal((await client.call('echo.unary', { text: 'a' })).text, 'a'), {
+      webSocket: NoWebSocket as never,
+    });
+    await withClient(url, async (client) => {
+      await client.call('echo.unary', {});
+      const text = 'x'.repeat(2_000_000);
+      assert.equal((await client.call('echo.unary', { text })).text.length, text.length);
+    });
+    assert.deepEqual(
+      seen.log.filter(({ operation }) => operation === 'echo.unary').map(({ transport }) => transport),
+      ['http', 'ws', 'http'],
+    );
+  });
+});
+
+test('a token that a protocol can not hold goes into the address', async () => {
+  const token = 'has/slashes and+more==';
+  await withFakeSidecar(
+    async ({ url, seen }) => {
+      await withClient(url, async (client) => assert.equal((await client.call('echo.unary', {})).who, 'Odd'), { token });
+      assert.equal(seen.log.at(-1)?.transport, 'ws');
+    },
+    { callers: { [token]: { id: 'odd', name: 'Odd', kind: 'person', access: 'read' } } },
+  );
+});
+
+test('calls end with DEADLINE or CANCELED, over either way', async () => {
+  await withFakeSidecar(async ({ url, seen }) => {
+    for (const options of [{}, { webSocket: undefined }]) {
+      await withClient(
+        url,
+        async (client) => {
+          assert.equal(await reason(client.call('slow.wait', { mark: 'time' }, { timeoutMs: 50 })), 'DEADLINE');
+          const controller = new AbortController();
+          const call = reason(client.call('slow.wait', { mark: 'cancel' }, { signal: controller.signal }));
+          await eventually(() => seen.running === 1);
+          controller.abort();
+          assert.equal(await call, 'CANCELED');
+          await eventually(() => seen.running === 0);
+          assert.equal(await reason(client.call('slow.wait', {}, { signal: controller.signal })), 'CANCELED');
+        },
+        options,
+      );
+    }
+  });
+});
+
+test('a connection that does not come about in time is an attempt that failed, and a call does not wait longer than it may', async () => {
+  // It takes connections and never says a word.
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const sockets: Socket[] = [];
+  server.on('connection', (socket) => sockets.push(socket.on('error', () => undefined)));
+  const url = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+  try {
+    await withClient(url, async (client) => assert.equal(await reason(client.call('echo.unary', {}, { timeoutMs: 50 })), 'DEADLINE'));
+    await withClient(
+      url,
+      async (client, states) => {
+        assert.equal(await reason(client.stream('items.endless', {})[Symbol.asyncIterator]().next()), 'CONNECTION_LOST');
+        assert.equal(states[0]?.name, 'connecting');
+      },
+      { connectTimeoutMs: 30 },
+    );
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+});
+
+test('bytes go up and down raw', async () => {
+  await withFakeSidecar(async ({ url, seen }) => {
+    await withClient(url, async (client) => {
+      const bytes = countingBytes(300_000);
+      const answer = await client.upload('bytes.in', { path: 'a b/ü', tag: '7' }, bytes);
+      assert.deepEqual([answer.path, answer.tag, answer.hash], ['a b/ü', '7', sha256(bytes)]);
+      assert.equal((await client.upload('bytes.in', { path: 'x' }, new Blob([bytes as Uint8Array<ArrayBuffer>]))).hash, sha256(bytes));
+      const { output, bytes: down } = await client.download('bytes.out', { path: 'a', length: 1_000_000 });
+      assert.equal(output.length, 1_000_000);
+      let length = 0;
+      for await (const chunk of down) length += chunk.length;
+      assert.equal(length, 1_000_000);
+      const { bytes: left } = await client.download('bytes.out', { path: 'a', length: 500_000_000 });
+      for await (const chunk of left) {
+        assert.ok(chunk.length > 0);
+        break;
+      }
+      await eventually(() => seen.running === 0);
+      assert.equal(await reason(client.download('bytes.out', { path: 'missing' })), 'FILE_NOT_FOUND');
+    });
+  });
+});
+
+test('a lost connection fails what was under way, and comes back by itself', async () => {
+  await withFakeSidecar(async ({ url, rpc, seen }) => {
+    await withClient(url, async (client, states) => {
+      const call = reason(client.call('slow.wait', {}));
+      await eventually(() => seen.running === 1);
+      rpc.close();
+      assert.equal(await call, 'CONNECTION_LOST');
+      await eventually(() => client.connection.state.name === 'live');
+      const names = states.map(({ name }) => name);
+      assert.deepEqual(names.slice(0, 3), ['connecting', 'live', 'reconnecting']);
+      const waiting = states[2];
+      assert.ok(waiting?.name === 'reconnecting' && waiting.retryAt !== undefined && waiting.retryAt >= waiting.since);
+      assert.equal((await client.call('echo.unary', { text: 'again' })).text, 'again');
+    });
+  });
+});
+
+test('says offline after a while, and tries at once when told to', async () => {
+  let port = 0;
+  await withFakeSidecar(async (sidecar) => {
+    port = sidecar.port;
+  });
+  const url = `http://127.0.0.1:${port}`;
+  await withClient(
+    url,
+    async (client, states) => {
+      assert.equal(await reason(client.call('echo.unary', {})), 'CONNECTION_LOST');
+      await eventually(() => states.some(({ name }) => name === 'offline'));
+      assert.equal(await reason(client.call('echo.unary', {})), 'CONNECTION_LOST', 'fails at once');
+    },
+    { offlineAfterMs: 30 },
+  );
+  await withClient(
+    url,
+    async (client) => {
+      assert.equal(await reason(client.call('echo.unary', {})), 'CONNECTION_LOST');
+      await eventually(() => client.connection.state.name === 'reconnecting' && client.connection.state.retryAt !== undefined);
+      await withFakeSidecar(
+        async () => {
+          client.connection.tryNow();
+          await eventually(() => client.connection.state.name === 'live');
+          client.close();
+        },
+        { port },
+      );
+    },
+    // So long that only `tryNow` can be what connects.
+    { backoff: { baseMs: 1e7, maxMs: 1e7 }, random: () => 0.9 },
+  );
+});
+
+test('is refused for good with a bad token, until told to try again', async () => {
+  await withFakeSidecar(async ({ url }) => {
+    await withClient(
+      url,
+      async (client, states) => {
+        assert.equal(await reason(client.call('echo.unary', {})), 'BAD_TOKEN');
+        const { state } = client.connection;
+        assert.ok(state.name === 'refused' && state.error.reason === 'BAD_TOKEN');
+        const count = states.length;
+        assert.equal(await reason(client.stream('items.endless', {})[Symbol.asyncIterator]().next()), 'BAD_TOKEN');
+        assert.equal(states.length, count, 'no further attempt');
+        client.connection.tryNow();
+        assert.equal(client.connection.state.name, 'connecting');
+        await eventually(() => client.connection.state.name === 'refused');
+      },
+      { token: 'a-token-that-is-none-of-theirs' },
+    );
+  });
+});
+
+test('a connection that says nothing any more is found and replaced', async () => {
+  await withFakeSidecar(async ({ port }) => {
+    await withRelay(port, async (relay) => {
+      await withClient(
+        relay.url,
+        async (client, states) => {
+          await client.call('echo.unary', {});
+          relay.deafen();
+          await eventually(() => client.connection.state.name === 'reconnecting');
+          relay.hear();
+          await eventually(() => client.connection.state.name === 'live');
+          assert.ok(states.length >= 4);
+        },
+        { pingMs: 20, pongMs: 100, backoff: { baseMs: 100, maxMs: 100 } },
+      );
+    });
+  });
+});
+
+test('a stream without a way to resume ends with the connection; with one it goes on', async () => {
+  await withFakeSidecar(async ({ url, rpc, seen }) => {
+    await withClient(url, async (client) => {
+      const plain = client.stream('items.endless', {});
+      const reading = (async () => {
+        for await (const item of plain) if (item.n === 5) rpc.close();
+      })();
+      assert.equal(await reason(reading), 'CONNECTION_LOST');
+      assert.equal(await reason(plain.end), 'CONNECTION_LOST');
+
+      const resumed = client.stream('items.endless', {}, { onResume: (last) => ({ cursor: last?.cursor ?? '0' }) });
+      let next = 1;
+      for await (const { n } of resumed) {
+        assert.equal(n, next++);
+        if (n % 50 === 0) rpc.close();
+        if (n === 160) break;
+      }
+      await eventually(() => seen.running === 0);
+    });
+  });
+});
+
+/** A feed of revisions as the sidecar's, on demand unkind: after a reconnect it repeats what the cursor already covers. */
+function feed(
+  request: DispatchRequest,
+  state: { asked: (string | undefined)[]; revision: number; epoch: string; sidecar: FakeSidecar | undefined },
+): Promise<never> {
+  const { cursor } = request.input as { cursor?: string };
+  state.asked.push(cursor);
+  const change = (revision: number): FeedItem => ({
+    type: 'change',
+    revision,
+    cursor: `${state.epoch}-${revision}`,
+    path: 'a',
+    kind: 'file',
+    what: 'changed',
+    before: null,
+    after: null,
+    cause: { kind: 'outside' },
+    at: 0,
+  });
+  return (async () => {
+    const known = cursor?.startsWith(`${state.epoch}-`) ?? true;
+    if (!known) await request.emit?.({ type: 'resync', cursor: `${state.epoch}-${state.revision}`, reason: 'another epoch' });
+    for (let revision = Math.max(1, state.revision - 2); revision <= state.revision; revision++) await request.emit?.(change(revision));
+    await request.emit?.({ type: 'ready', cursor: `${state.epoch}-${state.revision}` });
+    for (;;) {
+      if (request.signal.aborted) throw request.signal.reason;
+      await request.emit?.(change(++state.revision));
+      if (state.revision % 5 === 0) state.sidecar?.rpc.close();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  })();
+}
+
+test('watchChanges tells each change once over many connections, and a resync as such', async () => {
+  const state = { asked: [] as (string | undefined)[], revision: 0, epoch: 'e1', sidecar: undefined as FakeSidecar | undefined };
+  await withFakeSidecar(
+    async (sidecar) => {
+      state.sidecar = sidecar;
+      await withClient(sidecar.url, async (client) => {
+        const controller = new AbortController();
+        const revisions: number[] = [];
+        let resyncs = 0;
+        for await (const item of client.watchChanges(undefined, { signal: controller.signal })) {
+          if (item.type === 'resync') {
+            resyncs++;
+            controller.abort();
+          }
+          if (item.type !== 'change') continue;
+          revisions.push(item.revision);
+          // A new epoch: the sidecar lost its history meanwhile.
+          if (item.revision === 23) state.epoch = 'e2';
+        }
+        assert.equal(resyncs, 1);
+        const firstEpoch = revisions.slice(0, 23);
+        assert.deepEqual(
+          firstEpoch,
+          Array.from({ length: 23 }, (_, at) => at + 1),
+        );
+        assert.ok(state.asked.length > 4);
+        assert.equal(state.asked[0], undefined);
+        assert.ok(state.asked.slice(1).every((cursor) => cursor !== undefined));
+      });
+    },
+    { dispatch: (fakes) => (request) => (request.name === 'changes.watch' ? feed(request, state) : fakes(request)) },
+  );
+});
+
+test('closed, it lets go of everything and says so', async () => {
+  await withFakeSidecar(async ({ url, rpc }) => {
+    const client = createClient<FakeTable>({ url, token: fakeToken });
+    const stream = client.stream('items.endless', {});
+    const reading = (async () => {
+      for await (const item of stream) if (item.n === 3) client.close();
+    })();
+    assert.equal(await reason(reading), 'CONNECTION_LOST');
+    assert.equal(client.connection.state.name, 'closed');
+    await eventually(() => rpc.connections === 0);
+    client.close();
+  });
+});

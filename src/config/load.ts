@@ -1,0 +1,190 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { type Config, envName, flagName, type OptionKey, optionKeys, optionRow } from './options.ts';
+
+export type OptionSource = { from: 'default' } | { from: 'file'; file: string } | { from: 'env'; name: string } | { from: 'flag'; name: string };
+
+export interface LoadedConfig {
+  config: Config;
+  sources: Readonly<Record<OptionKey, OptionSource>>;
+  /** Where the environment says that state and configuration live. */
+  surroundings: Surroundings;
+}
+
+export interface Surroundings {
+  /** $XDG_STATE_HOME, else ~/.local/state; undefined when there is no home. */
+  stateHome: string | undefined;
+  temporary: string;
+  noColor: boolean;
+  /** The launcher that started us keeps an IPC channel: when it closes, we end. */
+  parentChannel: boolean;
+  /** Where configuration of the user lives. */
+  configFile: string | undefined;
+}
+
+/** All that is wrong with a configuration, at once. Exit code 78. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+export interface ConfigInput {
+  env: Readonly<Record<string, string | undefined>>;
+  /** By option key, as given on the command line. */
+  flags?: Readonly<Partial<Record<OptionKey, string | boolean | readonly string[]>>>;
+  /** A config file that was named; one that is missing is a problem. */
+  file?: string | undefined;
+}
+
+/** defaults < file < environment < flags, checked and frozen. Throws ConfigError with every problem found. */
+export function loadConfig(input: ConfigInput): LoadedConfig {
+  const problems: string[] = [];
+  const surroundings = readSurroundings(input.env);
+  const values: Partial<Record<OptionKey, unknown>> = {};
+  const sources: Partial<Record<OptionKey, OptionSource>> = {};
+  const take = (key: OptionKey, given: unknown, source: OptionSource, said: string): void => {
+    const parsed = parseValue(key, given);
+    if ('problem' in parsed) problems.push(`${said}: ${parsed.problem}`);
+    else {
+      values[key] = parsed.value;
+      sources[key] = source;
+    }
+  };
+
+  for (const key of optionKeys) {
+    values[key] = optionRow(key).default;
+    sources[key] = { from: 'default' };
+  }
+  const file = input.file ?? input.env['OUTRIGGER_CONFIG'] ?? surroundings.configFile;
+  if (file !== undefined) {
+    for (const [key, value] of Object.entries(readFile(file, file !== surroundings.configFile, problems))) {
+      if (isKey(key)) take(key, value, { from: 'file', file }, `${file}: ${key}`);
+      else problems.push(`${file}: there is no option ${JSON.stringify(key)}.${suggestion(key)}`);
+    }
+  }
+  for (const key of optionKeys) {
+    // Our own name wins over an alias.
+    for (const name of [...(optionRow(key).env ?? []), envName(key)]) {
+      const value = input.env[name];
+      if (value !== undefined && value !== '') take(key, value, { from: 'env', name }, name);
+    }
+  }
+  for (const [key, value] of Object.entries(input.flags ?? {})) {
+    if (value === undefined) continue;
+    if (optionRow(key as OptionKey).secret === true) problems.push(`--${flagName(key as OptionKey)}: secrets are not taken from the command line, where every user can read them; use ${envName(key as OptionKey)} or a file.`);
+    else take(key as OptionKey, value, { from: 'flag', name: `--${flagName(key as OptionKey)}` }, `--${flagName(key as OptionKey)}`);
+  }
+  if (values.token !== undefined && values.tokenFile !== undefined) problems.push('Only one of token and tokenFile may be set.');
+  if (values.tokenFile !== undefined) readTokenFile(values as { tokenFile: string; token?: string }, problems);
+  if (typeof values.token === 'string' && values.token.length < 16) problems.push('The token must be at least 16 characters long.');
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { config: Object.freeze(values) as Config, sources: sources as Record<OptionKey, OptionSource>, surroundings };
+}
+
+/** The one place that reads the environment of this process. */
+export function processEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
+function readSurroundings(env: ConfigInput['env']): Surroundings {
+  const home = env['HOME'] ?? (process.platform === 'win32' ? os.homedir() : undefined);
+  const stateHome = env['XDG_STATE_HOME'] ?? (home === undefined || home === '' ? undefined : path.join(home, '.local', 'state'));
+  const configHome = env['XDG_CONFIG_HOME'] ?? (home === undefined || home === '' ? undefined : path.join(home, '.config'));
+  return {
+    stateHome: stateHome === '' ? undefined : stateHome,
+    temporary: os.tmpdir(),
+    noColor: (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb',
+    parentChannel: env['OUTRIGGER_PARENT_CHANNEL'] === '1',
+    configFile: configHome === undefined || configHome === '' ? undefined : path.join(configHome, 'outrigger', 'config.json'),
+  };
+}
+
+function readFile(file: string, mustExist: boolean, problems: string[]): Record<string, unknown> {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    if (mustExist || (error as NodeJS.ErrnoException).code !== 'ENOENT') problems.push(`${file} can't be read: ${(error as Error).message}`);
+    return {};
+  }
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return flatten(parsed as Record<string, unknown>);
+    problems.push(`${file} must hold one JSON object.`);
+  } catch (error) {
+    problems.push(`${file} is not JSON: ${(error as Error).message}`);
+  }
+  return {};
+}
+
+/** `{"documents": {"maxBytes": 1}}` and `{"documents.maxBytes": 1}` say the same. */
+function flatten(object: Record<string, unknown>, prefix = ''): Record<string, unknown> {
+  const flat: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(object)) {
+    const key = prefix + name;
+    if (!isKey(key) && typeof value === 'object' && value !== null && !Array.isArray(value)) Object.assign(flat, flatten(value as Record<string, unknown>, `${key}.`));
+    else flat[key] = value;
+  }
+  return flat;
+}
+
+function readTokenFile(values: { tokenFile: string; token?: string }, problems: string[]): void {
+  try {
+    values.token = fs.readFileSync(values.tokenFile, 'utf8').trim();
+    if (values.token === '') problems.push(`tokenFile ${values.tokenFile} is empty.`);
+  } catch (error) {
+    problems.push(`tokenFile can't be read: ${(error as Error).message}`);
+  }
+}
+
+export function parseValue(key: OptionKey, given: unknown): { value: unknown } | { problem: string } {
+  const row = optionRow(key);
+  if (row.type === 'integer') {
+    const value = typeof given === 'string' && /^-?\d+$/.test(given.trim()) ? Number(given) : given;
+    if (typeof value !== 'number' || !Number.isSafeInteger(value)) return { problem: `${JSON.stringify(given)} is not a whole number.` };
+    if (value < (row.min ?? value) || value > (row.max ?? value)) return { problem: `${value} is not between ${row.min} and ${row.max}${row.unit === undefined ? '' : ` (${row.unit})`}.` };
+    return { value };
+  }
+  if (row.type === 'switch') {
+    if (typeof given === 'boolean') return { value: given };
+    if (given === 'true' || given === '1' || given === 'yes' || given === 'on') return { value: true };
+    if (given === 'false' || given === '0' || given === 'no' || given === 'off') return { value: false };
+    return { problem: `${JSON.stringify(given)} is neither true nor false.` };
+  }
+  if (row.type === 'list') {
+    const list = typeof given === 'string' ? given.split(',').map((part) => part.trim()).filter((part) => part !== '') : given;
+    if (!Array.isArray(list) || list.some((part) => typeof part !== 'string')) return { problem: `${JSON.stringify(given)} is not a list of texts.` };
+    const unknown = row.choices === undefined ? undefined : list.find((part) => !row.choices?.includes(part as string));
+    return unknown === undefined ? { value: Object.freeze([...list]) } : { problem: `${JSON.stringify(unknown)} is none of ${row.choices?.join(', ')}.` };
+  }
+  if (typeof given !== 'string') return { problem: `${JSON.stringify(given)} is not a text.` };
+  if (row.choices !== undefined && !row.choices.includes(given)) return { problem: `${JSON.stringify(given)} is none of ${row.choices.join(', ')}.` };
+  return { value: given };
+}
+
+function isKey(key: string): key is OptionKey {
+  return (optionKeys as string[]).includes(key);
+}
+
+function suggestion(key: string): string {
+  const close = optionKeys.map((option) => ({ option, distance: editDistance(key.toLowerCase(), option.toLowerCase()) })).sort((a, b) => a.distance - b.distance)[0];
+  return close !== undefined && close.distance <= Math.max(2, key.length / 3) ? ` Did you mean ${close.option}?` : '';
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}

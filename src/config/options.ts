@@ -1,0 +1,111 @@
+/** The one table of options. Flags, environment names, help, docs/options.md and the check of a config file come from it. */
+
+export const componentNames = ['files', 'documents', 'git', 'workbench'] as const;
+export type ComponentName = (typeof componentNames)[number];
+
+interface OptionRow {
+  type: 'text' | 'integer' | 'switch' | 'list' | 'choice';
+  /** undefined: not set. */
+  default: string | number | boolean | readonly string[] | undefined;
+  choices?: readonly string[];
+  min?: number;
+  max?: number;
+  unit?: 'ms' | 's' | 'bytes' | 'count' | 'port';
+  /** Environment names besides OUTRIGGER_<KEY>. */
+  env?: readonly string[];
+  /** Never shown. */
+  secret?: boolean;
+  /** What changes for the reader, and when to touch it. */
+  text: string;
+}
+
+const MB = 1024 * 1024;
+
+export const options = {
+  root: { type: 'text', default: '.', env: ['WORKSPACE_PATH'], text: 'The folder to serve.' },
+  host: { type: 'text', default: '127.0.0.1', text: 'Address to listen on. Anything but loopback shows the sidecar to the network: put TLS before it.' },
+  port: { type: 'integer', default: 3000, min: 0, max: 65_535, unit: 'port', env: ['API_PORT'], text: 'Main port; 0 takes any free one. When it is not given and 3000 is taken, the next free one is used.' },
+  wsPort: { type: 'integer', default: undefined, min: 0, max: 65_535, unit: 'port', env: ['WS_PORT'], text: 'A second port for document and JSON sockets alone, as seed clients expect it. Without it one port serves all.' },
+  components: { type: 'list', default: componentNames, choices: componentNames, text: 'Which parts run. A part that is left out opens no port, no watch and no file, and its modules are not loaded. `files` is always there.' },
+  readOnly: { type: 'switch', default: false, text: 'Nobody may write through this sidecar, whatever their token says.' },
+  state: { type: 'text', default: undefined, text: 'Folder for what the sidecar remembers. By default one below $XDG_STATE_HOME/outrigger; never inside the workspace.' },
+
+  token: { type: 'text', default: undefined, secret: true, text: 'The token that gives full access. By default one is made and kept with the state. Only by environment or file.' },
+  tokenFile: { type: 'text', default: undefined, text: 'A file that holds the token, e.g. a mounted secret.' },
+  owner: { type: 'text', default: 'owner', text: 'How the holder of the main token is called in presence and history.' },
+  allowedHosts: { type: 'list', default: [], text: 'Further names by which the sidecar may be addressed; `.example.com` for all below. Set it behind a proxy that keeps the Host header.' },
+  allowedOrigins: { type: 'list', default: [], text: 'Origins of pages, besides our own, that may call the sidecar with a token.' },
+  'anonymous.platxa': { type: 'choice', default: 'none', choices: ['none', 'read', 'write', 'execute'], text: 'What callers without a token may do through the shapes of the Platxa sidecar. Only for networks that you trust.' },
+  tls: { type: 'choice', default: 'none', choices: ['none', 'terminated'], text: '`terminated`: something before the sidecar speaks TLS; cookies are marked Secure and no warning is printed.' },
+
+  'watch.ignore': { type: 'list', default: ['**/.git', '**/node_modules', '**/__pycache__', '**/.venv'], text: 'Globs that are not watched. Explicit reads still work.' },
+  'watch.settleMs': { type: 'integer', default: 50, min: 5, max: 5000, unit: 'ms', text: 'How long a file that is written in place must stand still before it is announced.' },
+  'watch.engine': { type: 'choice', default: 'auto', choices: ['auto', 'poll'], text: '`poll` for volumes that give no events; found out by itself for network file systems.' },
+  'watch.pollMs': { type: 'integer', default: 1000, min: 50, max: 60_000, unit: 'ms', text: 'How often a polled folder is looked at.' },
+  'changes.keep': { type: 'integer', default: 100_000, min: 100, max: 10_000_000, unit: 'count', text: 'Changes that a cursor can reach back; older cursors are answered with resync.' },
+  durability: { type: 'choice', default: 'none', choices: ['none', 'file', 'full'], text: 'What a write waits for: nothing (kill -9 loses nothing, a power cut may), the content synced, or its folder too.' },
+
+  'documents.maxBytes': { type: 'integer', default: 4 * MB, min: 1024, max: 64 * MB, unit: 'bytes', text: 'Largest file that can be edited together.' },
+  'documents.maxOpen': { type: 'integer', default: 1000, min: 1, max: 100_000, unit: 'count', text: 'Documents open at once.' },
+  'documents.saveIdleMs': { type: 'integer', default: 300, min: 0, max: 60_000, unit: 'ms', text: 'A document is saved when nobody typed for so long.' },
+  'documents.saveMaxMs': { type: 'integer', default: 2000, min: 0, max: 600_000, unit: 'ms', text: 'A document is saved after this even while people type.' },
+  'documents.unloadMs': { type: 'integer', default: 10_000, min: 0, max: 3_600_000, unit: 'ms', text: 'A document that nobody is in is put away after this.' },
+  'documents.textName': { type: 'text', default: 'content', text: 'Name of the Y.Text that holds the file.' },
+
+  'git.init': { type: 'switch', default: false, text: 'Make a repository where there is none when something is to be committed.' },
+  'git.timeoutMs': { type: 'integer', default: 30_000, min: 100, max: 3_600_000, unit: 'ms', text: 'Longest a git command may take.' },
+  'git.name': { type: 'text', default: 'Outrigger', text: 'Author of commits where neither the call nor the repository nor the user names one.' },
+  'git.email': { type: 'text', default: 'outrigger@localhost', text: 'Address that goes with git.name.' },
+
+  'log.level': { type: 'choice', default: 'info', choices: ['debug', 'info', 'warn', 'error', 'silent'], text: 'What is logged, to stderr.' },
+  'log.names': { type: 'choice', default: 'outrigger', choices: ['outrigger', 'platxa'], text: 'Field names of log lines; `platxa` as that platform collects them.' },
+
+  'limits.inputBytes': { type: 'integer', default: 16 * MB, min: 1024, max: 1024 * MB, unit: 'bytes', text: 'Longest JSON body of one call.' },
+  'limits.outputBytes': { type: 'integer', default: 16 * MB, min: 1024, max: 1024 * MB, unit: 'bytes', text: 'Longest JSON answer of one call, or one streamed item.' },
+  'limits.uploadBytes': { type: 'integer', default: 10 * 1024 * MB, min: 1024, max: Number.MAX_SAFE_INTEGER, unit: 'bytes', text: 'Longest upload of one file.' },
+  'limits.callsPerCaller': { type: 'integer', default: 256, min: 1, max: 100_000, unit: 'count', text: 'Calls in flight of one token.' },
+  'limits.connections': { type: 'integer', default: 10_000, min: 1, max: 1_000_000, unit: 'count', text: 'Sockets open at once.' },
+  'limits.frameBytes': { type: 'integer', default: MB, min: 1024, max: 64 * MB, unit: 'bytes', text: 'Longest message of an RPC or JSON socket.' },
+  'limits.documentFrameBytes': { type: 'integer', default: 32 * MB, min: MB, max: 256 * MB, unit: 'bytes', text: 'Longest message of a document socket.' },
+  'limits.jsonMessagesPerS': { type: 'integer', default: 100, min: 1, max: 100_000, unit: 'count', text: 'Messages a second of one JSON socket of the Platxa shapes.' },
+  'limits.requestsPerMinute': { type: 'integer', default: 12_000, min: 1, max: 10_000_000, unit: 'count', text: 'HTTP requests a minute from one address.' },
+  'limits.heartbeatMs': { type: 'integer', default: 30_000, min: 100, max: 600_000, unit: 'ms', text: 'How often sockets are asked for a sign of life; one that gave none for twice as long is cut.' },
+  stopGraceMs: { type: 'integer', default: 10_000, min: 0, max: 600_000, unit: 'ms', text: 'How long calls in flight may take after SIGTERM before they are ended. Keep it below the pod’s grace period.' },
+} as const satisfies Record<string, OptionRow>;
+
+export type OptionKey = keyof typeof options;
+
+type ValueOf<Row extends OptionRow> = Row['type'] extends 'integer'
+  ? number
+  : Row['type'] extends 'switch'
+    ? boolean
+    : Row['type'] extends 'list'
+      ? readonly string[]
+      : Row extends { choices: readonly (infer Choice)[] }
+        ? Choice
+        : string;
+
+/** Every option with its value; those without a default may be missing. */
+export type Config = {
+  readonly [Key in OptionKey]: (typeof options)[Key]['default'] extends undefined ? ValueOf<(typeof options)[Key]> | undefined : ValueOf<(typeof options)[Key]>;
+};
+
+export const optionKeys = Object.keys(options) as OptionKey[];
+
+export function optionRow(key: OptionKey): OptionRow {
+  return options[key];
+}
+
+/** `documents.maxBytes` → `OUTRIGGER_DOCUMENTS_MAX_BYTES`. */
+export function envName(key: OptionKey): string {
+  return `OUTRIGGER_${kebab(key).replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** `documents.maxBytes` → `documents-max-bytes`. */
+export function flagName(key: OptionKey): string {
+  return kebab(key);
+}
+
+function kebab(key: string): string {
+  return key.replaceAll('.', '-').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

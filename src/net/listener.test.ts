@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '../../test/kit/eventually.ts';
+import { rawSocket } from '../../test/kit/raw-socket.ts';
+import { Listener, type ListenerOptions, urlHost } from './listener.ts';
+
+async function withListener(options: Partial<ListenerOptions>, run: (listener: Listener, port: number) => Promise<void>): Promise<void> {
+  const listener = new Listener({ host: '127.0.0.1', port: 0, ...options });
+  const listening = await listener.listen();
+  assert.ok(listening.ok);
+  try {
+    await run(listener, listening.port);
+  } finally {
+    await listener.close();
+  }
+}
+
+test('a port that is taken is an answer, and the next free one is found when asked', async () => {
+  await withListener({}, async (_first, port) => {
+    const second = new Listener({ host: '127.0.0.1', port });
+    const outcome = await second.listen();
+    assert.deepEqual([outcome.ok, !outcome.ok && outcome.reason, outcome.port], [false, 'EADDRINUSE', port]);
+    await second.close();
+    const third = new Listener({ host: '127.0.0.1', port, nextPorts: 50 });
+    const found = await third.listen();
+    assert.ok(found.ok && found.port > port && found.port <= port + 50);
+    assert.equal(found.url, `http://127.0.0.1:${found.port}`);
+    await third.close();
+  });
+});
+
+test('closing lets an answer under way end, closes idle connections at once and takes no new ones', async () => {
+  await withListener({}, async (listener, port) => {
+    let finish: () => void = () => undefined;
+    listener.onRequest((_request, response) => {
+      finish = () => response.end('whole');
+      response.write('begun, ');
+    });
+    const idle = await rawSocket(port);
+    const busy = await rawSocket(port, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await eventually(() => busy.received.includes('begun'));
+    const closing = listener.close(5000);
+    await assert.rejects(fetch(`http://127.0.0.1:${port}/`));
+    finish();
+    await busy.closed;
+    assert.ok(busy.received.includes('whole'));
+    idle.socket.destroy();
+    await closing;
+  });
+});
+
+test('what has not ended after the grace is cut', async () => {
+  await withListener({}, async (listener, port) => {
+    listener.onRequest((_request, response) => response.write('never ends'));
+    const busy = await rawSocket(port, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await eventually(() => busy.received.includes('never ends'));
+    await listener.close(20);
+    await busy.closed;
+    assert.equal(listener.connections, 0);
+  });
+});
+
+test('a head that does not come whole in time is refused', async () => {
+  await withListener({ headersTimeoutMs: 200 }, async (_listener, port) => {
+    const slow = await rawSocket(port, 'GET / HTTP/1.1\r\nHost: local');
+    await slow.closed;
+    assert.match(slow.received, /^(HTTP\/1\.1 408 |$)/);
+  });
+});
+
+test('a body that stops coming ends the connection; an answer that takes its time does not', async () => {
+  await withListener({ idleTimeoutMs: 150 }, async (listener, port) => {
+    listener.onRequest((request, response) => {
+      if (request.url === '/slow') setTimeout(() => response.end('late'), 500);
+      else request.resume();
+    });
+    const stuck = await rawSocket(port, 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nsome');
+    const slow = await rawSocket(port, 'GET /slow HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    await Promise.all([stuck.closed, slow.closed]);
+    assert.ok(!stuck.received.includes('200'));
+    assert.ok(slow.received.includes('late'));
+  });
+});
+
+test('connections beyond the most are turned away', async () => {
+  await withListener({ maxConnections: 2 }, async (listener, port) => {
+    const kept = [await rawSocket(port), await rawSocket(port)];
+    const third = await rawSocket(port);
+    await third.closed;
+    assert.equal(listener.connections, 2);
+    for (const { socket } of kept) socket.destroy();
+  });
+});
+
+test('an upgrade that is none to a WebSocket is passed over and answered as HTTP', async () => {
+  await withListener({}, async (listener, port) => {
+    listener.onUpgrade((_request, socket) => socket.destroy());
+    listener.onRequest((_request, response) => response.end('plain'));
+    const one = await rawSocket(port, 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n');
+    await eventually(() => one.received.includes('plain'));
+    one.socket.destroy();
+  });
+});
+
+test('the URL of a wildcard address is one that can be opened', () => {
+  assert.deepEqual(['0.0.0.0', '::', 'fd00::1', 'box'].map(urlHost), ['127.0.0.1', '[::1]', '[fd00::1]', 'box']);
+});

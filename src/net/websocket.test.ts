@@ -1,0 +1,323 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { WebSocket as NodeWebSocket } from 'ws';
+import { eventually } from '../../test/kit/eventually.ts';
+import { rawSocket, upgradeText } from '../../test/kit/raw-socket.ts';
+import { OutriggerError } from '../contract/errors.ts';
+import type { Batch, ByteChannel } from '../contract/wire.ts';
+import { Listener, type ListenerOptions } from './listener.ts';
+import type { Clock } from './timers.ts';
+import { UpgradeRouter } from './upgrade.ts';
+import { frameMessages, WebSockets, type WebSocketsOptions } from './websocket.ts';
+
+class ManualClock implements Clock {
+  #now = 0;
+  #run: () => void = () => undefined;
+  now(): number {
+    return this.#now;
+  }
+  every(run: () => void): () => void {
+    this.#run = run;
+    return () => {
+      this.#run = () => undefined;
+    };
+  }
+  tick(ms: number): void {
+    this.#now += ms;
+    this.#run();
+  }
+}
+
+interface Place {
+  port: number;
+  router: UpgradeRouter;
+  sockets: WebSockets;
+  channels: ByteChannel[];
+  clock: ManualClock;
+  errors: unknown[];
+}
+
+/** `/bytes` takes channels; the test adds what else it needs. */
+async function withSockets(
+  run: (place: Place) => Promise<void>,
+  options: { sockets?: Partial<WebSocketsOptions>; listener?: Partial<ListenerOptions> } = {},
+): Promise<void> {
+  const clock = new ManualClock();
+  const sockets = new WebSockets(options.sockets, clock);
+  const errors: unknown[] = [];
+  const policy = { boundHost: '127.0.0.1', allowedHosts: [], allowedOrigins: ['https://app.example'] };
+  const router = new UpgradeRouter({ policy: () => policy, onError: (error) => errors.push(error) });
+  const channels: ByteChannel[] = [];
+  router.exact('/bytes', (upgrade) => {
+    channels.push(sockets.acceptBytes(upgrade, { maxPayload: 100_000 }));
+  });
+  const listener = new Listener({ host: '127.0.0.1', port: 0, ...options.listener });
+  listener.onUpgrade(router.handle);
+  const listening = await listener.listen();
+  assert.ok(listening.ok);
+  try {
+    await run({ port: listening.port, router, sockets, channels, clock, errors });
+  } finally {
+    await sockets.close(1001, 'over', 100);
+    await listener.close();
+  }
+}
+
+async function dial(port: number, path: string, protocols: string[] = [], headers: Record<string, string> = {}): Promise<NodeWebSocket> {
+  const ws = new NodeWebSocket(`ws://127.0.0.1:${port}${path}`, protocols, { headers });
+  await new Promise((resolve, reject) => {
+    ws.once('open', resolve);
+    ws.once('error', reject);
+  });
+  return ws;
+}
+
+test('a batch reaches every socket as its separate messages, framed once, among the frames that ws sends itself', async () => {
+  await withSockets(async ({ port, channels, clock }) => {
+    const clients = await Promise.all([dial(port, '/bytes'), dial(port, '/bytes')]);
+    const got = clients.map((client) => {
+      const messages: Buffer[] = [];
+      client.on('message', (data) => messages.push(data as Buffer));
+      return messages;
+    });
+    const messages = [0, 1, 125, 126, 65_535, 65_536, 70_000].map((length) => new Uint8Array(length).fill(length % 251));
+    const batch: Batch = { messages };
+    for (const channel of channels) channel.send(batch);
+    const framed = batch.framed;
+    assert.ok(framed !== undefined);
+    // Pings go by ws, in between.
+    clock.tick(30_000);
+    for (const channel of channels) channel.send(batch);
+    assert.equal(batch.framed, framed, 'made once');
+    await eventually(() => got.every((list) => list.length === 14));
+    for (const list of got)
+      assert.deepEqual(
+        list.map((message) => new Uint8Array(message)),
+        [...messages, ...messages],
+      );
+    for (const client of clients) client.close();
+  });
+});
+
+test('frames have the shortest length form', () => {
+  const head = (length: number): number[] => [...frameMessages([new Uint8Array(length)])].slice(0, 10);
+  assert.deepEqual(head(5).slice(0, 2), [0x82, 5]);
+  assert.deepEqual(head(126).slice(0, 4), [0x82, 126, 0, 126]);
+  assert.deepEqual(head(65_536).slice(0, 10), [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+});
+
+test('messages come in order, text is passed over, and pause stops them', async () => {
+  await withSockets(async ({ port, channels }) => {
+    const client = await dial(port, '/bytes');
+    const got: number[] = [];
+    channels[0]?.onMessage((message) => got.push(message[0] ?? -1));
+    client.send(Uint8Array.of(1));
+    client.send('text');
+    client.send(Uint8Array.of(2));
+    await eventually(() => got.length === 2);
+    channels[0]?.pause();
+    client.send(Uint8Array.of(3));
+    channels[0]?.resume();
+    await eventually(() => got.length === 3);
+    assert.deepEqual(got, [1, 2, 3]);
+    client.close();
+  });
+});
+
+test('what a reader leaves unread is counted, and its end is told', async () => {
+  await withSockets(async ({ port, channels }) => {
+    const client = await dial(port, '/bytes');
+    const [channel] = channels;
+    assert.ok(channel !== undefined);
+    let drained = 0;
+    channel.onDrain(() => drained++);
+    client.pause();
+    const batch: Batch = { messages: [new Uint8Array(1_000_000)] };
+    for (let n = 0; n < 200 && channel.buffered < 2_000_000; n++) channel.send(batch);
+    assert.ok(channel.buffered >= 2_000_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(drained, 0);
+    client.resume();
+    await eventually(() => drained > 0 && channel.buffered === 0);
+    client.close();
+  });
+});
+
+test('a socket that answers no ping is cut; one that does is kept', async () => {
+  await withSockets(async ({ port, sockets, channels, clock }) => {
+    const live = await dial(port, '/bytes');
+    let pings = 0;
+    live.on('ping', () => pings++);
+    // It shakes hands and then never says a word, as a peer does whose network is gone.
+    const dead = await rawSocket(port, upgradeText('/bytes'));
+    await eventually(() => channels.length === 2);
+    const codes: number[] = [];
+    channels[1]?.onClose((code) => codes.push(code));
+    for (let n = 1; n <= 3; n++) {
+      clock.tick(30_000);
+      await eventually(() => pings === n);
+    }
+    await dead.closed;
+    assert.deepEqual(codes, [1006]);
+    assert.equal(sockets.connections, 1);
+    assert.equal(live.readyState, live.OPEN);
+    live.close();
+  });
+});
+
+test('a socket that we hold back is not taken for dead', async () => {
+  await withSockets(async ({ port, sockets, channels, clock }) => {
+    const client = await dial(port, '/bytes');
+    channels[0]?.pause();
+    for (let n = 0; n < 4; n++) clock.tick(30_000);
+    assert.equal(sockets.connections, 1);
+    channels[0]?.resume();
+    client.close();
+    await eventually(() => sockets.connections === 0);
+  });
+});
+
+test('a message over the limit closes the socket with 1009', async () => {
+  await withSockets(async ({ port, sockets }) => {
+    const client = await dial(port, '/bytes');
+    const code = new Promise((resolve) => client.once('close', resolve));
+    client.send(new Uint8Array(100_001));
+    assert.equal(await code, 1009);
+    await eventually(() => sockets.connections === 0);
+  });
+});
+
+test('the protocol that carried the token is echoed, else the first one offered', async () => {
+  await withSockets(async ({ port, router, sockets }) => {
+    router.exact('/token', (upgrade) => {
+      sockets.acceptBytes(upgrade, { maxPayload: 100, protocol: 'second' });
+    });
+    const one = await dial(port, '/token', ['first', 'second']);
+    const two = await dial(port, '/bytes', ['first', 'second']);
+    assert.deepEqual([one.protocol, two.protocol], ['second', 'first']);
+    one.close();
+    two.close();
+  });
+});
+
+test('an exact path comes first, then the longest prefix, then the rest', async () => {
+  await withSockets(async ({ port, router, sockets }) => {
+    const seen: string[] = [];
+    const note = (name: string) => (upgrade: Parameters<Parameters<UpgradeRouter['exact']>[1]>[0]) => {
+      seen.push(`${name} ${upgrade.path} ${upgrade.query.get('q')}`);
+      sockets.acceptBytes(upgrade, { maxPayload: 100 });
+    };
+    router.prefix('/ws/', note('short'));
+    router.prefix('/ws/doc/', note('long'));
+    router.exact('/ws/doc/exact', note('exact'));
+    router.fallback(note('rest'));
+    assert.throws(() => router.exact('/bytes', note('again')), /Two parts claim/);
+    for (const path of ['/ws/doc/exact?q=1', '/ws/doc/a%2Fb?q=2', '/ws/other', '/any/room']) (await dial(port, path)).close();
+    assert.deepEqual(seen, ['exact /ws/doc/exact 1', 'long /ws/doc/a%2Fb 2', 'short /ws/other null', 'rest /any/room null']);
+  });
+});
+
+const refusals: [says: string, path: string, headers: Record<string, string | undefined>, status: number, reason: string][] = [
+  ['an unknown path', '/nowhere', {}, 404, 'NOT_FOUND'],
+  ['a caller without a token', '/locked', {}, 401, 'NO_TOKEN'],
+  ['a cross-site page', '/bytes', { Origin: 'https://evil.example' }, 403, 'BAD_ORIGIN'],
+  ['a page on another port', '/bytes', { Origin: 'http://127.0.0.1:8000' }, 403, 'BAD_ORIGIN'],
+  ['a rebound name', '/bytes', { Host: 'evil.example' }, 403, 'BAD_HOST'],
+  ['a handler that breaks', '/broken', {}, 500, 'INTERNAL'],
+];
+for (const [says, path, headers, status, reason] of refusals) {
+  test(`${says} is answered ${status} before the socket is closed`, async () => {
+    await withSockets(async ({ port, router, sockets, errors }) => {
+      router.exact('/locked', async () => {
+        await Promise.resolve();
+        throw new OutriggerError('NO_TOKEN', 'No token came.');
+      });
+      router.exact('/broken', () => {
+        throw new TypeError('secret');
+      });
+      const raw = await rawSocket(port, upgradeText(path, headers));
+      await raw.closed;
+      const [head = '', body = ''] = raw.received.split('\r\n\r\n');
+      assert.match(head, new RegExp(`^HTTP/1\\.1 ${status} `));
+      assert.equal((JSON.parse(body) as { reason: string }).reason, reason);
+      assert.equal(status === 401, /www-authenticate: bearer/i.test(head));
+      assert.ok(!body.includes('secret'));
+      assert.equal(errors.length, status === 500 ? 1 : 0);
+      assert.equal(sockets.connections, 0);
+    });
+  });
+}
+
+test('a broken handshake is answered 400', async () => {
+  await withSockets(async ({ port, sockets }) => {
+    const raw = await rawSocket(port, upgradeText('/bytes', { 'Sec-WebSocket-Key': 'short' }));
+    await raw.closed;
+    assert.match(raw.received, /^HTTP\/1\.1 400 /);
+    assert.equal(sockets.connections, 0);
+  });
+});
+
+test('a half-sent upgrade ends by itself, and one that is reset harms nobody', async () => {
+  await withSockets(
+    async ({ port, sockets, router }) => {
+      router.exact('/slow', async (upgrade) => {
+        await new Promise((resolve) => upgrade.socket.once('close', resolve));
+        sockets.acceptBytes(upgrade, { maxPayload: 100 });
+      });
+      const half = await rawSocket(port, upgradeText('/bytes').slice(0, 60));
+      const gone = await rawSocket(port, upgradeText('/slow'));
+      await new Promise((resolve) => setImmediate(resolve));
+      gone.socket.resetAndDestroy();
+      await half.closed;
+      assert.doesNotMatch(half.received, / 101 /);
+      (await dial(port, '/bytes')).close();
+    },
+    { listener: { headersTimeoutMs: 200 } },
+  );
+});
+
+test('sockets beyond the most are refused before the handshake', async () => {
+  await withSockets(
+    async ({ port }) => {
+      const kept = await dial(port, '/bytes');
+      const raw = await rawSocket(port, upgradeText('/bytes'));
+      await raw.closed;
+      assert.match(raw.received, /^HTTP\/1\.1 429 [\s\S]*retry-after: 1/i);
+      kept.close();
+    },
+    { sockets: { maxConnections: 1 } },
+  );
+});
+
+test('closing says why, cuts those that do not answer, and takes no more', async () => {
+  await withSockets(async ({ port, sockets, channels }) => {
+    const client = await dial(port, '/bytes');
+    const silent = await rawSocket(port, upgradeText('/bytes'));
+    await eventually(() => channels.length === 2);
+    const code = new Promise((resolve) => client.once('close', resolve));
+    const closing = sockets.close(1001, 'stopping', 100);
+    const late = await rawSocket(port, upgradeText('/bytes'));
+    await closing;
+    assert.equal(await code, 1001);
+    await silent.closed;
+    await late.closed;
+    assert.match(late.received, /^HTTP\/1\.1 503 /);
+    assert.equal(sockets.connections, 0);
+  });
+});
+
+test('dialling out says why it was refused', async () => {
+  await withSockets(async ({ port, router, sockets }) => {
+    router.exact('/locked', () => {
+      throw new OutriggerError('BAD_TOKEN', 'That token is none of ours.');
+    });
+    const reason = (url: string): Promise<string> =>
+      sockets.dialText(url, { maxPayload: 100 }).then(
+        () => 'open',
+        (error: OutriggerError) => error.reason,
+      );
+    assert.equal(await reason(`ws://127.0.0.1:${port}/locked`), 'BAD_TOKEN');
+    assert.equal(await reason(`ws://127.0.0.1:${port}/nowhere`), 'CONNECTION_LOST');
+    assert.equal(await reason('ws://127.0.0.1:1/'), 'CONNECTION_LOST');
+  });
+});

@@ -1,0 +1,173 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import path from 'node:path';
+import { OutriggerError } from '../../contract/errors.ts';
+
+const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+/** Time between asking a group to end and ending it. */
+const KILL_AFTER_MS = 500;
+
+export interface RunRequest {
+  /** The program and its arguments, as they are: no shell reads them. */
+  argv: readonly [string, ...string[]];
+  /** Absolute. */
+  cwd: string;
+  /** On top of the small environment that children get. */
+  env?: Readonly<Record<string, string>>;
+  stdin?: Uint8Array | string;
+  timeoutMs: number;
+  /** Of stdout, and of stderr; what is more is left out and counted. */
+  maxOutputBytes?: number;
+  signal?: AbortSignal | undefined;
+}
+
+export interface RunResult {
+  /** null when a signal ended it. */
+  exitCode: number | null;
+  exitSignal: NodeJS.Signals | null;
+  stdout: Buffer;
+  stderr: Buffer;
+  /** Bytes of stdout that were left out. */
+  omittedBytes: number;
+}
+
+export interface ProcessesOptions {
+  /** What children inherit: names of this process's environment that are harmless. */
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Never handed on: they steer this program, or hold secrets. */
+const inheritedNames = /^(PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|SHELL|TERM|SSH_AUTH_SOCK|XDG_[A-Z_]+|GIT_(AUTHOR|COMMITTER)_[A-Z]+|GIT_SSH_COMMAND|SystemRoot|PATHEXT|APPDATA|USERPROFILE)$/;
+
+/** The children: the only place that spawns. Each runs in a process group of its own, which is ended whole. */
+export class Processes {
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #running = new Set<ChildProcess>();
+  #stopping = false;
+
+  constructor(options: ProcessesOptions) {
+    this.#env = Object.fromEntries(Object.entries(options.env).filter((entry): entry is [string, string] => entry[1] !== undefined && inheritedNames.test(entry[0])));
+  }
+
+  /** Absolute path of a program on PATH, or undefined. */
+  find(program: string): string | undefined {
+    if (program.includes('/')) return isExecutable(program) ? program : undefined;
+    return (this.#env['PATH'] ?? '')
+      .split(path.delimiter)
+      .filter((folder) => path.isAbsolute(folder))
+      .map((folder) => path.join(folder, program))
+      .find(isExecutable);
+  }
+
+  /**
+   * Runs a program to its end. Any exit code is a result. Throws TOOL_MISSING, PROCESS_TIMEOUT, STOPPING, and the reason of
+   * `signal` when it is aborted; the whole group is dead then.
+   */
+  async run(request: RunRequest): Promise<RunResult> {
+    const [program, ...args] = request.argv;
+    if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
+    request.signal?.throwIfAborted();
+    const file = this.find(program);
+    if (file === undefined) throw new OutriggerError('TOOL_MISSING', `The program ${program} is not on this machine.`, { details: { tool: program } });
+    const child = spawn(file, args, { cwd: request.cwd, env: { ...this.#env, ...request.env }, stdio: ['pipe', 'pipe', 'pipe'], detached: process.platform !== 'win32', windowsHide: true });
+    this.#running.add(child);
+    const maxBytes = request.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
+    const stdout = new BoundedOutput(maxBytes);
+    const stderr = new BoundedOutput(Math.min(maxBytes, 1024 * 1024));
+    child.stdout.on('data', (chunk: Buffer) => stdout.add(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
+    // A child that ends without reading its input is no error of ours.
+    child.stdin.on('error', () => {});
+    child.stdin.end(request.stdin ?? '');
+    let ended: OutriggerError | undefined;
+    const end = (reason: OutriggerError): void => {
+      ended ??= reason;
+      endGroup(child);
+    };
+    const timer = setTimeout(() => end(new OutriggerError('PROCESS_TIMEOUT', `${program} took longer than ${request.timeoutMs} ms and was ended.`)), request.timeoutMs);
+    const aborted = (): void => end(request.signal?.reason instanceof OutriggerError ? request.signal.reason : new OutriggerError('CANCELED', 'The call was canceled.'));
+    request.signal?.addEventListener('abort', aborted, { once: true });
+    try {
+      const [exitCode, exitSignal] = await closed(child, () => ended !== undefined);
+      if (ended !== undefined) throw ended;
+      return { exitCode, exitSignal, stdout: stdout.bytes(), stderr: stderr.bytes(), omittedBytes: stdout.omitted };
+    } finally {
+      clearTimeout(timer);
+      request.signal?.removeEventListener('abort', aborted);
+      this.#running.delete(child);
+    }
+  }
+
+  /** Ends all children. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const running = [...this.#running];
+    for (const child of running) endGroup(child);
+    await Promise.all(running.map((child) => (child.exitCode === null && child.signalCode === null ? new Promise((resolve) => child.once('exit', resolve)) : undefined)));
+  }
+}
+
+/** Resolves when the child ended and its output was read; a grandchild that holds the pipes open does not keep an ended group waiting. */
+function closed(child: ChildProcess, wasEnded: () => boolean): Promise<[number | null, NodeJS.Signals | null]> {
+  return new Promise((resolve, reject) => {
+    child.once('error', (error) => reject(new OutriggerError('TOOL_MISSING', `The program can't be started: ${error.message}`, { cause: error })));
+    child.once('close', (code, signal) => resolve([code, signal]));
+    child.once('exit', (code, signal) => {
+      if (wasEnded()) resolve([code, signal]);
+    });
+  });
+}
+
+function endGroup(child: ChildProcess): void {
+  killGroup(child, 'SIGTERM');
+  const timer = setTimeout(() => killGroup(child, 'SIGKILL'), KILL_AFTER_MS);
+  // The leader may go on SIGTERM while others of its group ignore it.
+  child.once('exit', () => {
+    clearTimeout(timer);
+    killGroup(child, 'SIGKILL');
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  });
+}
+
+function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  try {
+    if (process.platform === 'win32') child.kill(signal);
+    else process.kill(-child.pid, signal);
+  } catch {
+    // ESRCH: all of the group is gone.
+  }
+}
+
+class BoundedOutput {
+  omitted = 0;
+  readonly #maxBytes: number;
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  add(chunk: Buffer): void {
+    const room = this.#maxBytes - this.#size;
+    const kept = chunk.length > room ? chunk.subarray(0, room) : chunk;
+    if (kept.length > 0) this.#chunks.push(kept);
+    this.#size += kept.length;
+    this.omitted += chunk.length - kept.length;
+  }
+
+  bytes(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,249 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { AccessLevel, Caller } from '../contract/access.ts';
+import { OutriggerError } from '../contract/errors.ts';
+import type { Implementations } from '../contract/operation.ts';
+import type { system } from '../contract/system.ts';
+import type { State } from '../services/state/state.ts';
+
+const MAX_TOKENS = 1000;
+// A timer can't be set further ahead than this; a later end is looked at again then.
+const MAX_TIMER_MS = 2 ** 31 - 1;
+export const MAIN_ID = 'main';
+
+type TokenKind = 'person' | 'agent' | 'service';
+
+interface TokenRow {
+  id: string;
+  name: string;
+  kind: TokenKind;
+  access: AccessLevel;
+  paths: string | null;
+  hash: string;
+  created: number;
+  expires: number | null;
+  revoked: number;
+}
+
+interface Live {
+  caller: Caller;
+  ended: AbortController;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export interface CallersOptions {
+  /** Set by configuration; else one is made and kept with the state. */
+  token: string | undefined;
+  owner: string;
+}
+
+/**
+ * Who holds which token. The main token gives everything; others are made with a level, paths and an end, and only their
+ * hashes are kept. A caller carries a signal that is aborted when its token ends, so that whatever it opened is closed.
+ */
+export class Callers {
+  readonly #state: State;
+  readonly #now: () => number;
+  readonly #owner: string;
+  readonly #given: boolean;
+  #mainToken: string;
+  readonly #live = new Map<string, Live>();
+  readonly #cookieKey: string;
+
+  constructor(dependencies: { state: State; now: () => number }, options: CallersOptions) {
+    this.#state = dependencies.state;
+    this.#now = dependencies.now;
+    this.#owner = options.owner;
+    this.#given = options.token !== undefined;
+    this.#mainToken = options.token ?? mainTokenOf(this.#state);
+    this.#cookieKey = this.#state.get('cookieKey') ?? randomBytes(32).toString('base64url');
+    this.#state.set('cookieKey', this.#cookieKey);
+  }
+
+  /** Shown once, at start and by `outrigger token`. */
+  get mainToken(): string {
+    return this.#mainToken;
+  }
+
+  /** The name of the page's cookie: workspaces on one host have one each. */
+  get cookieName(): string {
+    return `outrigger_${this.#state.id}`;
+  }
+
+  /** Throws NO_TOKEN, BAD_TOKEN, TOKEN_EXPIRED or TOKEN_REVOKED. */
+  byToken(token: string | undefined): Caller {
+    if (token === undefined || token === '') throw new OutriggerError('NO_TOKEN', 'This workspace needs a token.');
+    if (sameSecret(token, this.#mainToken)) return this.#mainCaller();
+    const row = this.#state.statement('SELECT * FROM tokens WHERE hash = ?').get(hashSecret(token)) as unknown as TokenRow | undefined;
+    if (row === undefined) throw new OutriggerError('BAD_TOKEN', 'That token does not hold here.');
+    return this.#callerOf(row);
+  }
+
+  /** The caller behind the page's cookie. Throws as byToken does. */
+  byCookie(cookie: string): Caller {
+    const [id = '', mac = ''] = cookie.split('.');
+    const row = id === MAIN_ID ? undefined : this.#row(id);
+    const secret = id === MAIN_ID ? hashSecret(this.#mainToken) : row?.hash;
+    if (secret === undefined || !sameSecret(mac, this.#mac(id, secret))) throw new OutriggerError('BAD_TOKEN', 'The login of this page does not hold any more.');
+    return row === undefined ? this.#mainCaller() : this.#callerOf(row);
+  }
+
+  /** The cookie for a token that holds; it ends with the token. */
+  cookieFor(caller: Caller): string {
+    const secret = caller.id === MAIN_ID ? hashSecret(this.#mainToken) : (this.#row(caller.id)?.hash ?? '');
+    return `${caller.id}.${this.#mac(caller.id, secret)}`;
+  }
+
+  /** Makes a new main token; all who used the old one are cut. Fails when it was set by configuration. */
+  rotate(): string {
+    if (this.#given) throw new OutriggerError('BAD_INPUT', 'The token is set by configuration; change it there.');
+    this.#mainToken = newSecret();
+    writeMainToken(this.#state, this.#mainToken);
+    this.#end(MAIN_ID, new OutriggerError('TOKEN_REVOKED', 'The token was replaced.'));
+    return this.#mainToken;
+  }
+
+  close(): void {
+    for (const { timer } of this.#live.values()) clearTimeout(timer);
+  }
+
+  operations(connectionsOf: (callerId: string) => number): Pick<Implementations<typeof system>, 'tokens.create' | 'tokens.rotate' | 'tokens.list' | 'tokens.revoke'> {
+    return {
+      'tokens.create': (input) => {
+        const { count } = this.#state.statement('SELECT count(*) AS count FROM tokens').get() as { count: number };
+        if (count >= MAX_TOKENS) throw new OutriggerError('TOO_MANY', `${MAX_TOKENS} tokens are kept already; revoked ones count until they are a day old.`);
+        const secret = newSecret();
+        const created = this.#now();
+        const row: TokenRow = {
+          id: randomBytes(6).toString('hex'),
+          name: input.name,
+          kind: input.kind,
+          access: input.access,
+          paths: input.paths === undefined ? null : JSON.stringify(input.paths),
+          hash: hashSecret(secret),
+          created,
+          expires: input.expiresInS === undefined ? null : created + input.expiresInS * 1000,
+          revoked: 0,
+        };
+        this.#state
+          .statement('INSERT INTO tokens(id, name, kind, access, paths, hash, created, expires, revoked) VALUES(?,?,?,?,?,?,?,?,0)')
+          .run(row.id, row.name, row.kind, row.access, row.paths, row.hash, row.created, row.expires);
+        return { ...shown(row), secret };
+      },
+      'tokens.rotate': () => ({ secret: this.rotate() }),
+      'tokens.list': () => ({ tokens: (this.#state.statement('SELECT * FROM tokens ORDER BY created').all() as unknown as TokenRow[]).map(shown) }),
+      'tokens.revoke': ({ id }) => {
+        const row = this.#row(id);
+        if (row === undefined) throw new OutriggerError('NOT_FOUND', `There is no token ${JSON.stringify(id.slice(0, 40))}.`);
+        const connections = connectionsOf(id);
+        this.#state.statement('UPDATE tokens SET revoked = 1 WHERE id = ?').run(id);
+        // Kept a day, so that a revoked token is told from one that never was.
+        this.#state.statement('DELETE FROM tokens WHERE revoked = 1 AND created < ? AND id <> ?').run(this.#now() - 86_400_000, id);
+        this.#end(id, new OutriggerError('TOKEN_REVOKED', 'That token was revoked.'));
+        return { revoked: row.revoked === 0, connections };
+      },
+    };
+  }
+
+  #row(id: string): TokenRow | undefined {
+    return this.#state.statement('SELECT * FROM tokens WHERE id = ?').get(id) as unknown as TokenRow | undefined;
+  }
+
+  #mainCaller(): Caller {
+    return this.#liveCaller({ id: MAIN_ID, name: this.#owner, kind: 'person', access: 'admin' }, null);
+  }
+
+  #callerOf(row: TokenRow): Caller {
+    if (row.revoked !== 0) throw new OutriggerError('TOKEN_REVOKED', 'That token was revoked.');
+    if (row.expires !== null && row.expires <= this.#now()) throw new OutriggerError('TOKEN_EXPIRED', 'That token has run out.');
+    const caller: Caller = { id: row.id, name: row.name, kind: row.kind, access: row.access };
+    if (row.paths !== null) caller.paths = JSON.parse(row.paths) as string[];
+    return this.#liveCaller(caller, row.expires);
+  }
+
+  #liveCaller(facts: Caller, expires: number | null): Caller {
+    const known = this.#live.get(facts.id);
+    if (known !== undefined) return known.caller;
+    const ended = new AbortController();
+    const live: Live = { caller: { ...facts, ended: ended.signal }, ended, timer: undefined };
+    this.#live.set(facts.id, live);
+    if (expires !== null) this.#endAt(facts.id, live, expires);
+    return live.caller;
+  }
+
+  #endAt(id: string, live: Live, expires: number): void {
+    const wait = expires - this.#now();
+    if (wait <= 0) this.#end(id, new OutriggerError('TOKEN_EXPIRED', 'That token has run out.'));
+    else live.timer = setTimeout(() => this.#endAt(id, live, expires), Math.min(wait, MAX_TIMER_MS)).unref();
+  }
+
+  #end(id: string, reason: OutriggerError): void {
+    const live = this.#live.get(id);
+    if (live === undefined) return;
+    this.#live.delete(id);
+    clearTimeout(live.timer);
+    live.ended.abort(reason);
+  }
+
+  #mac(id: string, secret: string): string {
+    return createHmac('sha256', this.#cookieKey).update(`${id}\0${secret}`).digest('base64url');
+  }
+}
+
+function shown(row: TokenRow): {
+  id: string;
+  name: string;
+  kind: TokenKind;
+  access: AccessLevel;
+  paths?: string[];
+  created: number;
+  expires: number | null;
+  revoked: boolean;
+} {
+  const { id, name, kind, access, created, expires } = row;
+  const facts = { id, name, kind, access, created, expires, revoked: row.revoked !== 0 };
+  return row.paths === null ? facts : { ...facts, paths: JSON.parse(row.paths) as string[] };
+}
+
+function newSecret(): string {
+  return randomBytes(24).toString('base64url');
+}
+
+function hashSecret(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+/** In constant time, whatever the lengths. */
+function sameSecret(a: string, b: string): boolean {
+  return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
+}
+
+function mainTokenFile(folder: string): string {
+  return path.join(folder, 'token');
+}
+
+/** The token kept with the state, or undefined: read by the command line of the same user. */
+export function readMainToken(folder: string): string | undefined {
+  try {
+    return fs.readFileSync(mainTokenFile(folder), 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function mainTokenOf(state: State): string {
+  // A second sidecar of the folder has a token of its own, for its own life.
+  if (!state.writable) return newSecret();
+  const kept = readMainToken(state.folder);
+  if (kept !== undefined) return kept;
+  const token = newSecret();
+  writeMainToken(state, token);
+  return token;
+}
+
+function writeMainToken(state: State, token: string): void {
+  const file = mainTokenFile(state.folder);
+  fs.writeFileSync(`${file}.new`, `${token}\n`, { mode: 0o600 });
+  fs.renameSync(`${file}.new`, file);
+}

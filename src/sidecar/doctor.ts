@@ -1,0 +1,40 @@
+import { createRequire } from 'node:module';
+import type { Implementations } from '../contract/operation.ts';
+import type { system } from '../contract/system.ts';
+import type { Processes } from '../services/processes/processes.ts';
+import type { Check } from './health.ts';
+import { type ToolRow, tools } from './tools.ts';
+
+type Doctor = Implementations<typeof system>['system.doctor'];
+type Tool = Awaited<ReturnType<Doctor>>['tools'][number];
+
+const VERSION_TIMEOUT_MS = 5000;
+
+/** Looks for every tool of the table, now. */
+export async function examine(processes: Processes, cwd: string): Promise<Tool[]> {
+  return Promise.all(tools.map((row) => (row.kind === 'program' ? examineProgram(row, processes, cwd) : examinePackage(row))));
+}
+
+async function examineProgram(row: ToolRow, processes: Processes, cwd: string): Promise<Tool> {
+  if (processes.find(row.tool) === undefined) return missing(row);
+  const { stdout } = await processes.run({ argv: [row.tool, ...(row.args ?? ['--version'])], cwd, timeoutMs: VERSION_TIMEOUT_MS });
+  const version = /\d+(?:\.\d+)+/.exec(stdout.toString())?.[0];
+  return { tool: row.tool, found: true, source: 'path', ...(version === undefined ? {} : { version }) };
+}
+
+function examinePackage(row: ToolRow): Tool {
+  try {
+    const { version } = createRequire(import.meta.url)(`${row.tool}/package.json`) as { version: string };
+    return { tool: row.tool, found: true, source: 'bundled', version };
+  } catch {
+    return missing(row);
+  }
+}
+
+function missing({ tool, lost, install }: ToolRow): Tool {
+  return { tool, found: false, source: 'missing', lost, install };
+}
+
+export function doctorOperation(processes: Processes, cwd: string, checks: () => Check[]): Doctor {
+  return async () => ({ tools: await examine(processes, cwd), checks: checks() });
+}

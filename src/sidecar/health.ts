@@ -1,0 +1,53 @@
+import type { Implementations } from '../contract/operation.ts';
+import type { system } from '../contract/system.ts';
+
+export interface Check {
+  name: string;
+  ok: boolean;
+  text: string;
+  hint?: string;
+}
+
+export type Phase = 'starting' | 'ready' | 'stopping';
+
+/** Gathers what the parts say of themselves. */
+export class Health {
+  phase: Phase = 'starting';
+  readonly #checks: (() => Check | undefined)[] = [];
+  readonly #startedAt: number;
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#startedAt = now();
+  }
+
+  get startedAt(): number {
+    return this.#startedAt;
+  }
+
+  get uptimeMs(): number {
+    return this.#now() - this.#startedAt;
+  }
+
+  /** A check gives undefined when there is nothing to say. */
+  add(check: () => Check | undefined): void {
+    this.#checks.push(check);
+  }
+
+  checks(): Check[] {
+    return this.#checks.flatMap((check) => check() ?? []);
+  }
+
+  get ready(): boolean {
+    return this.phase === 'ready';
+  }
+
+  operation(connections: () => number): Implementations<typeof system>['system.health'] {
+    return () => {
+      const checks = this.checks();
+      const status = this.phase !== 'ready' ? this.phase : checks.every((check) => check.ok) ? 'ok' : 'degraded';
+      return { ready: this.ready, status, checks, uptimeMs: this.uptimeMs, memoryBytes: process.memoryUsage.rss(), connections: connections() };
+    };
+  }
+}

@@ -1,0 +1,63 @@
+import { pino } from 'pino';
+import type { Config } from '../config/options.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** One event per line. Names are dotted and constant; facts are fields. */
+export interface Log {
+  (level: LogLevel, event: string, facts?: Readonly<Record<string, unknown>>): void;
+}
+
+const secretKeys = /^(token|secret|password|authorization|cookie|set-cookie)$/i;
+const secretInText = /([?&](?:token|access_token)=)[^&\s"']+/gi;
+const bearerInText = /\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}/gi;
+const REDACTED = '[redacted]';
+const MAX_TEXT = 4000;
+
+/** The fixed names of the line, per platform. */
+const lineNames = {
+  outrigger: { time: 'ts', requestId: 'request_id', agentId: 'agent_id', taskId: 'task_id', userId: 'user_id', durationMs: 'duration_ms' },
+  platxa: { time: 'timestamp', requestId: 'request_id', agentId: 'agent_id', taskId: 'task_id', userId: 'user_id', durationMs: 'duration_ms' },
+} as const;
+
+/**
+ * `{ts, level, event, message, service, request_id?, duration_ms?, error?, …}` a line, to `write`. Secrets are taken out here,
+ * whoever logs them.
+ */
+export function createLog(config: Pick<Config, 'log.level' | 'log.names'>, write: (line: string) => void): Log {
+  const names: Readonly<Record<string, string>> = lineNames[config['log.names']];
+  const sink = pino(
+    {
+      level: config['log.level'],
+      base: { service: 'outrigger' },
+      messageKey: 'message',
+      timestamp: () => `,"${names['time']}":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write },
+  );
+  return (level, event, facts = {}) => {
+    if (!sink.isLevelEnabled(level)) return;
+    const line: Record<string, unknown> = { event };
+    for (const [key, value] of Object.entries(facts)) {
+      if (value !== undefined) line[names[key] ?? key] = secretKeys.test(key) ? REDACTED : clean(value, 0);
+    }
+    sink[level](line, event);
+  };
+}
+
+function clean(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return redactText(value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value);
+  if (value instanceof Error) {
+    const error: Record<string, unknown> = { name: value.name, message: redactText(value.message), stack: redactText(value.stack ?? '') };
+    if (value.cause !== undefined && depth < 4) error['cause'] = clean(value.cause, depth + 1);
+    return error;
+  }
+  if (typeof value !== 'object' || value === null || depth > 4) return value;
+  if (Array.isArray(value)) return value.map((part) => clean(part, depth + 1));
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, secretKeys.test(key) ? REDACTED : clean(part, depth + 1)]));
+}
+
+export function redactText(text: string): string {
+  return text.replace(secretInText, `$1${REDACTED}`).replace(bearerInText, `$1${REDACTED}`);
+}

@@ -1,0 +1,38 @@
+import type { Config } from '../config/options.ts';
+import { Documents } from '../services/documents/documents.ts';
+import { documentOperations } from '../services/documents/operations.ts';
+import type { State } from '../services/state/state.ts';
+import type { Workspace } from '../services/workspace/workspace.ts';
+import type { Health } from './health.ts';
+import type { Log } from './log.ts';
+
+/** Makes documents, and lets them stand before the files that they hold. */
+export function plugDocuments(
+  dependencies: { workspace: Workspace; state: State; now: () => number; log: Log; health: Health; implementations: Record<string, unknown> },
+  config: Config,
+  readOnly: boolean,
+): Documents {
+  const { workspace, state, now, log, health, implementations } = dependencies;
+  const documents = new Documents(
+    { workspace, state, now, log: (event, facts) => log(facts['error'] === undefined ? 'info' : 'warn', event, facts) },
+    {
+      textName: config['documents.textName'],
+      maxBytes: config['documents.maxBytes'],
+      maxOpen: config['documents.maxOpen'],
+      saveIdleMs: config['documents.saveIdleMs'],
+      saveMaxMs: config['documents.saveMaxMs'],
+      unloadMs: config['documents.unloadMs'],
+      readOnly,
+      trustState: false,
+    },
+  );
+  workspace.liveText = documents;
+  Object.assign(implementations, documentOperations(documents, { readOnly }));
+  health.add(() => {
+    const troubled = documents.troubled;
+    const problem = documents.problem ?? troubled[0]?.problem;
+    if (problem === undefined) return { name: 'documents', ok: true, text: `${documents.list().length} open` };
+    return { name: 'documents', ok: false, text: `${troubled.length} can't be saved: ${problem}`, hint: 'Edits are kept; they are saved when it works again.' };
+  });
+  return documents;
+}

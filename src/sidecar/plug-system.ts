@@ -1,0 +1,47 @@
+import path from 'node:path';
+import type { Implementations } from '../contract/operation.ts';
+import type { system } from '../contract/system.ts';
+import { wireVersion } from '../contract/version.ts';
+import type { Config } from '../config/options.ts';
+import type { State } from '../services/state/state.ts';
+import type { Workspace } from '../services/workspace/workspace.ts';
+import type { Callers } from './callers.ts';
+import type { Health } from './health.ts';
+import { version } from './version.ts';
+
+export interface SystemDependencies {
+  implementations: Record<string, unknown>;
+  health: Health;
+  callers: Callers;
+  workspace: Workspace;
+  state: State;
+  connections: () => number;
+  readOnly: string | undefined;
+  doctor: Implementations<typeof system>['system.doctor'];
+}
+
+/** What the sidecar says of itself. */
+export function plugSystem(dependencies: SystemDependencies, config: Config): void {
+  const { implementations, health, callers, workspace, state, connections, readOnly } = dependencies;
+  const operations: Implementations<typeof system> = {
+    'system.info': (_input, { caller }) => {
+      const { id, name, kind, access, paths } = caller;
+      return {
+        name: 'outrigger',
+        version,
+        wire: wireVersion,
+        workspace: { id: state.id, name: path.basename(workspace.root), ...(access === 'admin' ? { root: workspace.root } : {}) },
+        cursor: workspace.journal.cursor,
+        components: [...config.components],
+        caller: { id, name, kind, access: readOnly === undefined ? access : 'read', ...(paths === undefined ? {} : { paths: [...paths] }) },
+        ...(readOnly === undefined ? {} : { readOnly }),
+        startedAt: health.startedAt,
+        limits: Object.fromEntries(Object.entries(config).flatMap(([key, value]) => (typeof value === 'number' && /limits\.|maxBytes|maxOpen/.test(key) ? [[key, value]] : []))),
+      };
+    },
+    'system.health': health.operation(connections),
+    'system.doctor': dependencies.doctor,
+    ...callers.operations(() => connections()),
+  };
+  Object.assign(implementations, operations);
+}

@@ -1,0 +1,15 @@
+/** Programs and packages that parts use, what is lost without them, and how to get them. `doctor` shows this table. */
+export interface ToolRow {
+  tool: string;
+  /** A program on PATH, or an npm package that may be absent. */
+  kind: 'program' | 'package';
+  /** Arguments that print the version. */
+  args?: readonly string[];
+  lost: string;
+  install: string;
+}
+
+export const tools: readonly ToolRow[] = [
+  { tool: 'git', kind: 'program', args: ['--version'], lost: 'status, diff, log and commit', install: 'apt-get install git' },
+  { tool: '@parcel/watcher', kind: 'package', lost: 'events on macOS and Windows; the folder is polled there instead', install: 'npm install @parcel/watcher' },
+];

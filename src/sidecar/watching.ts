@@ -1,0 +1,50 @@
+import path from 'node:path';
+import type { Config } from '../config/options.ts';
+import type { State } from '../services/state/state.ts';
+import { Watch, type WatchReport } from '../services/watch/watch.ts';
+import type { Noticed, Workspace } from '../services/workspace/workspace.ts';
+import type { GitPulse } from './git-pulse.ts';
+import type { Health } from './health.ts';
+import type { Log } from './log.ts';
+
+export interface Watching {
+  /** Resolves when the whole folder is known. */
+  started: Promise<void>;
+  /** Everything written before the call was announced when it resolves. */
+  barrier(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Runs the watch and hands the workspace what it saw. */
+export function startWatch(dependencies: { workspace: Workspace; state: State; pulse: GitPulse; log: Log; health: Health }, config: Config): Watching {
+  const { workspace, state, pulse, log, health } = dependencies;
+  const watch = new Watch(
+    { log: { info: (event, facts) => log('info', event, { ...facts }), warn: (event, facts) => log('warn', event, { ...facts }), error: (event, facts) => log('error', event, { ...facts }) } },
+    {
+      root: workspace.root,
+      ignore: config['watch.ignore'],
+      settleMs: config['watch.settleMs'],
+      pollMs: config['watch.pollMs'],
+      engine: config['watch.engine'],
+      snapshotPath: state.writable ? path.join(state.folder, 'watch-snapshot') : null,
+    },
+  );
+  watch.onReports((reports) => workspace.noticed(reports.map(toNoticed)));
+  watch.onGitChanged(() => pulse.beat());
+  watch.onRootGone((gone) => log('warn', gone ? 'workspace.gone' : 'workspace.back', {}));
+  health.add(() => {
+    const { engine, directories, files, degraded, releasedInSpiteOfGit, rootGone } = watch.health();
+    const text = `${engine}: ${files} files in ${directories} folders`;
+    if (rootGone) return { name: 'watch', ok: false, text: 'The folder is gone; it is watched again when it is back.' };
+    if (degraded !== undefined) return { name: 'watch', ok: false, text: `${text}; ${degraded.reason}`, hint: degraded.hint };
+    if (releasedInSpiteOfGit) return { name: 'watch', ok: false, text: `${text}; git's index has been locked for more than 2 s`, hint: 'If no git command runs, remove .git/index.lock.' };
+    return { name: 'watch', ok: true, text };
+  });
+  const started = watch.start().then(({ directories, files, ms, baseline }) => log('info', 'watch.started', { directories, files, durationMs: Math.round(ms), baseline }));
+  return { started, barrier: () => watch.barrier(), stop: () => watch.stop() };
+}
+
+function toNoticed(report: WatchReport): Noticed {
+  const { path: where, kind, size, mtimeMs, ino, hash, from } = report;
+  return { path: where, kind, what: report.what === 'removed' ? 'removed' : 'changed', size, mtimeMs, ino, hash, from };
+}

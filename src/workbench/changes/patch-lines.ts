@@ -1,0 +1,28 @@
+export interface PatchFile {
+  title: string;
+  lines: { kind: 'add' | 'del' | 'hunk' | 'same'; text: string }[];
+}
+
+/** A unified patch as lines to show, file by file. Stops at `most` lines. */
+export function patchFiles(patch: string, most: number): { files: PatchFile[]; cut: boolean } {
+  const files: PatchFile[] = [];
+  let current: PatchFile | undefined;
+  let inHunk = false;
+  let total = 0;
+  for (const line of patch.split('\n')) {
+    if (line.startsWith('diff --git ')) {
+      inHunk = false;
+      current = { title: / b\/(.*)$/.exec(line)?.[1]?.replace(/"$/, '') ?? line.slice(11), lines: [] };
+      files.push(current);
+    } else if (line.startsWith('@@ ')) {
+      inHunk = true;
+      current?.lines.push({ kind: 'hunk', text: line.replace(/^@@ -(\d+)\S* \+(\d+)\S* @@/, 'Line $2').trim() });
+    } else if (inHunk && current !== undefined && line !== '' && !line.startsWith('\\')) {
+      const kind = line.startsWith('+') ? 'add' : line.startsWith('-') ? 'del' : 'same';
+      current.lines.push({ kind, text: line.slice(1) });
+      total += 1;
+      if (total >= most) return { files, cut: true };
+    }
+  }
+  return { files, cut: false };
+}

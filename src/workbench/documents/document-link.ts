@@ -1,0 +1,48 @@
+import { WebsocketProvider } from 'y-websocket';
+import type { Awareness } from 'y-protocols/awareness';
+import type * as Y from 'yjs';
+import { encodePath } from '../file-paths.ts';
+
+export interface DocumentLinkEvents {
+  /** All that the sidecar has is here, and the other way round. */
+  onSynced: () => void;
+  onLost: () => void;
+  /** The sidecar won't have it: a close code of 44xx. Not tried again. */
+  onRefused: (code: number) => void;
+}
+
+/** A document's own connection to the sidecar. */
+export interface DocumentLink {
+  tryNow(): void;
+  close(): void;
+}
+
+export type OpenDocumentLink = (path: string, doc: Y.Doc, awareness: Awareness, events: DocumentLinkEvents) => DocumentLink;
+
+const maxBackoffMs = 4_000;
+
+/** Links by the stock provider; `origin` is `ws://host:port`. */
+export function documentLinks(origin: string): OpenDocumentLink {
+  return (path, doc, awareness, events) => {
+    // Pages in one browser meet at the sidecar, not behind its back: what it has not seen is not saved.
+    const provider = new WebsocketProvider(`${origin}/ws/doc`, encodePath(path), doc, { awareness, maxBackoffTime: maxBackoffMs, disableBc: true });
+    provider.on('sync', (synced: boolean) => {
+      if (synced) events.onSynced();
+      else events.onLost();
+    });
+    provider.on('connection-close', (event: CloseEvent | null) => {
+      const code = event?.code ?? 0;
+      if (code < 4400 || code > 4499) return;
+      provider.disconnect();
+      events.onRefused(code);
+    });
+    return {
+      tryNow: () => {
+        if (provider.wsconnected) return;
+        provider.disconnect();
+        provider.connect();
+      },
+      close: () => provider.destroy(),
+    };
+  };
+}

@@ -1,0 +1,100 @@
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import type { Change } from '../../contract/events.ts';
+import type { DocumentInfo } from '../../contract/documents.ts';
+import { movedPath } from '../file-paths.ts';
+import { DocumentSession, type SessionDependencies } from './document-session.ts';
+
+/** The documents open in this page. One that is closed with edits not sent stays until they are. */
+export class DocumentStore {
+  readonly sessions: Signal<ReadonlyMap<string, DocumentSession>> = signal(new Map());
+  readonly waiting: ReadonlySignal<{ edits: number; documents: number }>;
+  /** Our own Yjs client ids. */
+  readonly clients: ReadonlySignal<ReadonlySet<number>>;
+  readonly #deps: SessionDependencies;
+
+  constructor(dependencies: SessionDependencies) {
+    this.#deps = dependencies;
+    this.waiting = computed(() => {
+      const counts = [...this.sessions.value.values()].map(({ waiting }) => waiting.value).filter((edits) => edits > 0);
+      return { edits: counts.reduce((sum, edits) => sum + edits, 0), documents: counts.length };
+    });
+    this.clients = computed(() => new Set([...this.sessions.value.values()].map(({ doc }) => doc.clientID)));
+  }
+
+  get(path: string): DocumentSession | undefined {
+    return this.sessions.value.get(path);
+  }
+
+  open(path: string): DocumentSession {
+    const known = this.sessions.value.get(path);
+    if (known !== undefined) return known;
+    const session = new DocumentSession(path, this.#deps);
+    this.sessions.value = new Map(this.sessions.value).set(path, session);
+    void session.open();
+    return session;
+  }
+
+  /** Shows this document, and no other, to those who are in them. */
+  show(path: string | undefined): void {
+    for (const [known, session] of this.sessions.value) session.show(known === path);
+  }
+
+  close(path: string): void {
+    const session = this.sessions.value.get(path);
+    if (session === undefined) return;
+    session.show(false);
+    if (session.settled) this.#drop(session);
+    else {
+      const stop = session.edits.subscribe((edits) => {
+        if (edits > 0) return;
+        queueMicrotask(() => stop());
+        this.#drop(session);
+      });
+    }
+  }
+
+  heard(info: DocumentInfo): void {
+    this.sessions.value.get(info.path)?.heard(info);
+  }
+
+  apply(change: Change): void {
+    if (change.what === 'moved' && change.from !== undefined) {
+      for (const [path, session] of [...this.sessions.value]) {
+        const to = movedPath(path, change.from, change.path);
+        if (to === undefined) continue;
+        const sessions = new Map(this.sessions.value);
+        sessions.delete(path);
+        this.sessions.value = sessions.set(to, session);
+        session.moved(to);
+      }
+    } else if (change.what === 'removed') {
+      for (const [path, session] of this.sessions.value) if (path === change.path || path.startsWith(`${change.path}/`)) session.deleted();
+    } else if (change.what === 'created') {
+      const session = this.sessions.value.get(change.path);
+      if (session?.state.value.name === 'closed' || session?.state.value.name === 'deleted') this.#reopen(session);
+    }
+  }
+
+  tryNow(): void {
+    for (const session of this.sessions.value.values()) session.tryNow();
+  }
+
+  /** The text of every document that holds edits not sent. */
+  unsent(): { path: string; text: string }[] {
+    return [...this.sessions.value].filter(([, { waiting }]) => waiting.value > 0).map(([path, { text }]) => ({ path, text: text.toString() }));
+  }
+
+  /** A file that is made anew is another document than the one that was deleted. */
+  #reopen(session: DocumentSession): void {
+    const path = session.path.value;
+    this.#drop(session);
+    this.open(path);
+  }
+
+  #drop(session: DocumentSession): void {
+    const sessions = new Map(this.sessions.value);
+    if (sessions.get(session.path.value) === session) sessions.delete(session.path.value);
+    this.sessions.value = sessions;
+    session.close();
+  }
+}

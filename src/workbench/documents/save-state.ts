@@ -1,0 +1,74 @@
+import type { DocumentInfo } from '../../contract/documents.ts';
+
+/** Edits that the sidecar has not said to be saved yet; counted, because people trust a number more than a spinner. */
+export class UnsavedEdits {
+  readonly #edits: number[] = [];
+  #dirty = false;
+  #revision = 0;
+
+  get count(): number {
+    return this.#edits.length;
+  }
+
+  /** `at` in ms. */
+  edited(at: number): void {
+    this.#edits.push(at);
+  }
+
+  /**
+   * The sidecar says how the document is. Word of a save can be on its way while the next key is pressed, so edits of the last
+   * `settleMs` stay counted.
+   */
+  heard(info: Pick<DocumentInfo, 'state' | 'revision'>, now: number): void {
+    if (info.state !== 'saved') {
+      this.#dirty = true;
+      return;
+    }
+    if (this.#dirty || info.revision > this.#revision) this.#forget(now - settleMs);
+    this.#dirty = false;
+    this.#revision = info.revision;
+  }
+
+  /** Both sides have everything: nothing waits any more. Answers how many had. */
+  synced(): number {
+    const { length } = this.#edits;
+    this.#edits.length = 0;
+    return length;
+  }
+
+  /** What was sent so long ago and not contradicted is saved. */
+  quiet(now: number): void {
+    this.#forget(now - quietMs);
+  }
+
+  #forget(before: number): void {
+    const kept = this.#edits.findIndex((at) => at > before);
+    this.#edits.splice(0, kept < 0 ? this.#edits.length : kept);
+  }
+}
+
+const settleMs = 300;
+const quietMs = 3_000;
+
+export interface SaveFacts {
+  online: boolean;
+  edits: number;
+  info: DocumentInfo | undefined;
+  /** The link was lost long enough ago to be called offline. */
+  offline: boolean;
+  readOnly: boolean;
+}
+
+/** What the breadcrumb says of a document. */
+export function saveWords({ online, edits, info, offline, readOnly }: SaveFacts): string {
+  if (readOnly) return info === undefined || info.revision === 0 ? 'Read only' : `Read only · r${info.revision}`;
+  if (!online && edits > 0) return offline ? `${plural(edits)} kept here` : `${plural(edits)} ${edits === 1 ? 'waits' : 'wait'}`;
+  if (info?.state === 'failed') return 'Not saved';
+  if (info?.state === 'conflict') return 'In conflict';
+  if (edits > 0 || info?.state === 'saving' || info?.state === 'unsaved') return 'Saving…';
+  return info === undefined || info.revision === 0 ? 'Saved' : `Saved · r${info.revision}`;
+}
+
+function plural(edits: number): string {
+  return edits === 1 ? '1 edit' : `${edits} edits`;
+}

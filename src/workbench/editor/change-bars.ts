@@ -1,0 +1,77 @@
+import { type Extension, RangeSet, RangeSetBuilder, StateEffect, StateField, Text } from '@codemirror/state';
+import { type EditorView, gutter, GutterMarker, ViewPlugin, type ViewUpdate } from '@codemirror/view';
+
+class Bar extends GutterMarker {
+  override readonly elementClass: string;
+  constructor(kind: 'add' | 'mod' | 'del') {
+    super();
+    this.elementClass = `bar-${kind}`;
+  }
+}
+
+const bars = { add: new Bar('add'), mod: new Bar('mod'), del: new Bar('del') };
+const setBars = StateEffect.define<RangeSet<GutterMarker>>();
+const setBase = StateEffect.define<string | undefined>();
+const againMs = 300;
+
+const barField = StateField.define<RangeSet<GutterMarker>>({
+  create: () => RangeSet.empty,
+  update(value, transaction) {
+    const set = transaction.effects.find((effect) => effect.is(setBars));
+    return set === undefined ? value.map(transaction.changes) : (set.value as RangeSet<GutterMarker>);
+  },
+});
+
+const baseField = StateField.define<Text | undefined>({
+  create: () => undefined,
+  update(value, transaction) {
+    for (const effect of transaction.effects) if (effect.is(setBase)) return effect.value === undefined ? undefined : Text.of(effect.value.split('\n'));
+    return value;
+  },
+});
+
+/** Tells the bars what the text was at HEAD; undefined: it is not known there, and there are no bars. */
+export function showChangesFrom(view: EditorView, base: string | undefined): void {
+  view.dispatch({ effects: setBase.of(base) });
+}
+
+/** A bar beside each line that differs from HEAD. Compared a moment after the last key, by code that is loaded then. */
+export const changeBars: Extension = [
+  baseField,
+  barField,
+  gutter({ class: 'cm-bars', markers: (view) => view.state.field(barField) }),
+  ViewPlugin.define((view) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let gone = false;
+    const compare = async (): Promise<void> => {
+      const base = view.state.field(baseField);
+      if (base === undefined) return view.dispatch({ effects: setBars.of(RangeSet.empty) });
+      const { Chunk } = await import('@codemirror/merge');
+      if (gone) return;
+      const { doc } = view.state;
+      const builder = new RangeSetBuilder<GutterMarker>();
+      for (const chunk of Chunk.build(base, doc, { scanLimit: 500, timeout: 100 })) {
+        const kind = chunk.fromA === chunk.toA ? 'add' : chunk.fromB === chunk.toB ? 'del' : 'mod';
+        const end = Math.min(kind === 'del' ? chunk.fromB : chunk.endB, doc.length);
+        for (let at = Math.min(chunk.fromB, doc.length); at <= end; ) {
+          const line = doc.lineAt(at);
+          builder.add(line.from, line.from, bars[kind]);
+          at = line.to + 1;
+        }
+      }
+      view.dispatch({ effects: setBars.of(builder.finish()) });
+    };
+    return {
+      update(update: ViewUpdate) {
+        const told = update.transactions.some((one) => one.effects.some((effect) => effect.is(setBase)));
+        if (!told && (!update.docChanged || update.state.field(baseField) === undefined)) return;
+        clearTimeout(timer);
+        timer = setTimeout(() => void compare(), told ? 0 : againMs);
+      },
+      destroy() {
+        gone = true;
+        clearTimeout(timer);
+      },
+    };
+  }),
+];

@@ -1,0 +1,145 @@
+import { defaultKeymap, indentWithTab } from '@codemirror/commands';
+import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit } from '@codemirror/language';
+import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
+import { Compartment, EditorState } from '@codemirror/state';
+import {
+  crosshairCursor,
+  drawSelection,
+  dropCursor,
+  EditorView,
+  highlightActiveLine,
+  highlightActiveLineGutter,
+  highlightSpecialChars,
+  keymap,
+  lineNumbers,
+  rectangularSelection,
+} from '@codemirror/view';
+import { yCollab, yUndoManagerKeymap } from 'y-codemirror.next';
+import type { Actor } from '../actor.ts';
+import type { DocumentSession } from '../documents/document-session.ts';
+import { fileKind } from '../documents/file-kinds.ts';
+import { nameOf } from '../file-paths.ts';
+import { changeBars } from './change-bars.ts';
+import { editorTheme } from './editor-theme.ts';
+import { loadGrammar } from './grammars.ts';
+import { hangingIndent } from './hanging-indent.ts';
+import { indentStyle } from './indent-style.ts';
+import { type RemoteCaret, remoteCarets } from './remote-carets.ts';
+import { scopeTrail } from './scope-trail.ts';
+
+/** Where the caret is and what is around it, for the bars around the editor. */
+export interface EditorFacts {
+  line: number;
+  /** In characters, from 1. */
+  column: number;
+  /** Characters chosen. */
+  selected: number;
+  trail: readonly string[];
+  indent: string;
+  lines: number;
+}
+
+export interface EditorOptions {
+  colorOf: (actor: Actor) => number;
+  onFacts: (facts: EditorFacts) => void;
+  onCarets: (carets: readonly RemoteCaret[]) => void;
+  /** Long lines are broken where the window ends. */
+  wrap: boolean;
+}
+
+const wrapping = new Compartment();
+const trailPauseMs = 120;
+
+/** The editor of a session. It goes on taking edits of others while it is not shown. */
+export function createEditor(session: DocumentSession, options: EditorOptions): EditorView {
+  const language = new Compartment();
+  const path = session.path.value;
+  const content = session.text.toString();
+  const indent = indentStyle(content.split('\n', 500), /\.(py|xml|html?)$/.test(path) ? 4 : 2);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const tell = (view: EditorView, trail: readonly string[]): void => {
+    const { state } = view;
+    const { main } = state.selection;
+    const line = state.doc.lineAt(main.head);
+    options.onFacts({
+      line: line.number,
+      column: main.head - line.from + 1,
+      selected: state.selection.ranges.reduce((sum, { from, to }) => sum + to - from, 0),
+      trail,
+      indent: indent.words,
+      lines: state.doc.lines,
+    });
+  };
+  let trail: readonly string[] = [];
+  const tellTrail = (view: EditorView): void => {
+    trail = scopeTrail(view.state, view.state.selection.main.head);
+    tell(view, trail);
+  };
+
+  const view = new EditorView({
+    state: EditorState.create({
+      doc: content,
+      extensions: [
+        lineNumbers(),
+        changeBars,
+        highlightSpecialChars(),
+        foldGutter({ openText: '⌄', closedText: '›' }),
+        drawSelection({ cursorBlinkRate: reducedMotion() ? 0 : 1100 }),
+        dropCursor(),
+        EditorState.allowMultipleSelections.of(true),
+        indentOnInput(),
+        bracketMatching(),
+        rectangularSelection(),
+        crosshairCursor(),
+        highlightActiveLine(),
+        highlightActiveLineGutter(),
+        highlightSelectionMatches(),
+        search({ top: true }),
+        indentUnit.of(indent.unit),
+        EditorState.tabSize.of(indent.unit === '\t' ? 4 : indent.unit.length),
+        keymap.of([...yUndoManagerKeymap, ...searchKeymap, ...foldKeymap, ...defaultKeymap, indentWithTab]),
+        yCollab(session.text, null, { undoManager: session.undo }),
+        remoteCarets({ awareness: session.awareness, text: session.text, colorOf: options.colorOf, onCarets: options.onCarets }),
+        EditorState.readOnly.of(session.readOnly.value),
+        EditorView.editable.of(true),
+        EditorView.contentAttributes.of({ 'aria-label': nameOf(path), 'aria-readonly': String(session.readOnly.value), spellcheck: 'false', autocorrect: 'off', autocapitalize: 'off' }),
+        wrapping.of(options.wrap ? hangingIndent : []),
+        language.of([]),
+        editorTheme,
+        EditorView.updateListener.of((update) => {
+          if (!update.docChanged && !update.selectionSet) return;
+          tell(update.view, trail);
+          clearTimeout(timer);
+          timer = setTimeout(() => tellTrail(update.view), trailPauseMs);
+        }),
+      ],
+    }),
+  });
+  tell(view, trail);
+  const { grammar } = fileKind(path);
+  if (grammar !== undefined) {
+    void loadGrammar(grammar).then((support) => {
+      view.dispatch({ effects: language.reconfigure(support) });
+      tellTrail(view);
+    });
+  }
+  return view;
+}
+
+export function setWrap(view: EditorView, wrap: boolean): void {
+  view.dispatch({ effects: wrapping.reconfigure(wrap ? hangingIndent : []) });
+}
+
+/** Puts the caret into a line, from 1, and the line into the middle; answers the line it came to. */
+export function goToLine(view: EditorView, line: number, column = 1): number {
+  const { doc } = view.state;
+  const found = doc.line(Math.min(Math.max(line, 1), doc.lines));
+  const at = Math.min(found.from + column - 1, found.to);
+  view.dispatch({ selection: { anchor: at }, effects: EditorView.scrollIntoView(at, { y: 'center' }) });
+  return found.number;
+}
+
+function reducedMotion(): boolean {
+  return matchMedia('(prefers-reduced-motion: reduce)').matches;
+}

@@ -1,0 +1,28 @@
+import type { LanguageSupport } from '@codemirror/language';
+import type { Grammar } from '../documents/file-kinds.ts';
+
+/** Each grammar is a file of its own, loaded when the first document needs it. */
+export async function loadGrammar(grammar: Grammar): Promise<LanguageSupport> {
+  switch (grammar) {
+    case 'python':
+      return (await import('@codemirror/lang-python')).python();
+    case 'xml':
+      return (await import('@codemirror/lang-xml')).xml();
+    case 'json':
+      return (await import('@codemirror/lang-json')).json();
+    case 'markdown':
+      return (await import('@codemirror/lang-markdown')).markdown();
+    case 'css':
+      return (await import('@codemirror/lang-css')).css();
+    case 'html':
+      return (await import('@codemirror/lang-html')).html();
+    case 'javascript':
+    case 'typescript':
+    case 'jsx':
+    case 'tsx':
+      return (await import('@codemirror/lang-javascript')).javascript({
+        typescript: grammar === 'typescript' || grammar === 'tsx',
+        jsx: grammar === 'jsx' || grammar === 'tsx',
+      });
+  }
+}

@@ -1,0 +1,148 @@
+import type { Change } from '../../contract/events.ts';
+import { type Actor, actorsOf } from '../actor.ts';
+import { clockTime, daysBetween } from '../words.ts';
+
+/** Neighbouring revisions that belong together, newest last in time. */
+export interface FeedRow {
+  /** Of its first revision: stays while the row grows. */
+  key: string;
+  actor: Actor;
+  /** Others who typed in the same document at that time. */
+  others: readonly Actor[];
+  causeKind: Change['cause']['kind'];
+  what: Change['what'];
+  path: string;
+  kind: Change['kind'];
+  from: string | undefined;
+  /** Every path it touched, in order, each once. */
+  paths: readonly string[];
+  first: number;
+  last: number;
+  /** Of the newest revision, ms since 1970. */
+  at: number;
+  /** Bytes now, when known. */
+  size: number | undefined;
+  note: string | undefined;
+}
+
+/** Revisions of one actor in one file fold when they lie no further apart. */
+const sameFileMs = 120_000;
+/** Different files fold when they were changed as if in one step: a branch switch, a rename over files, an agent's batch. */
+const sameStepMs = 1_000;
+
+/** Takes one more change into rows that are in order of revision; answers whether it went into the last row. */
+export function foldChange(rows: FeedRow[], change: Change): boolean {
+  const [actor, ...others] = actorsOf(change.cause) as [Actor, ...Actor[]];
+  const last = rows.at(-1);
+  if (last !== undefined && last.last < change.revision && joins(last, change, actor)) {
+    const more = others.filter(({ key }) => key !== last.actor.key && !last.others.some((other) => other.key === key));
+    rows[rows.length - 1] = {
+      ...last,
+      // A file that was made and then filled was made.
+      what: last.paths.length === 1 && last.path === change.path && last.what === 'created' && change.what === 'changed' ? 'created' : joinedWhat(last, change),
+      paths: last.paths.includes(change.path) ? last.paths : [...last.paths, change.path],
+      others: more.length > 0 ? [...last.others, ...more] : last.others,
+      last: change.revision,
+      at: change.at,
+      size: change.path === last.path ? change.size : last.size,
+    };
+    return true;
+  }
+  rows.push({
+    key: `r${change.revision}`,
+    actor,
+    others,
+    causeKind: change.cause.kind,
+    what: change.what,
+    path: change.path,
+    kind: change.kind,
+    from: change.from,
+    paths: [change.path],
+    first: change.revision,
+    last: change.revision,
+    at: change.at,
+    size: change.size,
+    note: change.note,
+  });
+  return false;
+}
+
+/** All rows of these changes, oldest first. */
+export function foldChanges(changes: readonly Change[]): FeedRow[] {
+  const rows: FeedRow[] = [];
+  for (const change of changes) foldChange(rows, change);
+  return rows;
+}
+
+function joins(row: FeedRow, change: Change, actor: Actor): boolean {
+  if (row.actor.key !== actor.key || row.causeKind !== change.cause.kind || row.actor.name !== actor.name) return false;
+  if (change.what === 'moved' || row.what === 'moved') return false;
+  const apart = change.at - row.at;
+  if (change.path === row.path && row.paths.length === 1) return apart <= sameFileMs && (row.what === change.what || (row.what === 'created' && change.what === 'changed'));
+  return apart <= sameStepMs;
+}
+
+function joinedWhat(row: FeedRow, change: Change): Change['what'] {
+  return row.what === change.what ? row.what : 'changed';
+}
+
+/** The heading a row stands under. */
+export function groupOf(at: number, now: number): string {
+  const age = now - at;
+  if (age < 120_000) return 'Now';
+  if (age < 3_600_000) return 'Last hour';
+  const days = daysBetween(at, now);
+  if (days === 0) return 'Earlier today';
+  if (days === 1) return 'Yesterday';
+  return new Date(at).toLocaleDateString('en', days < 7 ? { weekday: 'long' } : { weekday: 'long', day: 'numeric', month: 'long' });
+}
+
+/** When, as the feed says it: an age within the hour, then the clock. */
+export function feedTime(at: number, now: number): string {
+  const age = now - at;
+  if (age < 60_000) return `${Math.max(0, Math.floor(age / 1000))} s`;
+  return age < 3_600_000 ? `${Math.floor(age / 60_000)} min` : clockTime(at);
+}
+
+export function revisionRange({ first, last }: Pick<FeedRow, 'first' | 'last'>): string {
+  return first === last ? `r${first}` : `r${first}–r${last}`;
+}
+
+export interface FeedFilter {
+  /** Actor keys that are left out. */
+  without: ReadonlySet<string>;
+  /** Part of a path; '' is any. */
+  where: string;
+  /** ms since 1970; 0 is any. */
+  since: number;
+}
+
+export function matchesFilter(change: Change, filter: FeedFilter): boolean {
+  if (change.at < filter.since) return false;
+  if (filter.where !== '' && !change.path.includes(filter.where) && change.from?.includes(filter.where) !== true) return false;
+  return filter.without.size === 0 || actorsOf(change.cause).some(({ key }) => !filter.without.has(key));
+}
+
+export type FeedLine = { type: 'heading'; key: string; text: string; top: number } | { type: 'row'; row: FeedRow; top: number };
+
+export const headingHeight = 34;
+export const rowHeight = 52;
+
+/** Rows newest first under their headings, each with where it stands, in px. */
+export function feedLines(rows: readonly FeedRow[], now: number): { lines: FeedLine[]; height: number } {
+  const lines: FeedLine[] = [];
+  let top = 0;
+  let group: string | undefined;
+  for (let index = rows.length - 1; index >= 0; index -= 1) {
+    const row = rows[index] as FeedRow;
+    const text = groupOf(row.at, now);
+    if (text !== group) {
+      lines.push({ type: 'heading', key: `h-${text}`, text, top });
+      top += headingHeight;
+      group = text;
+    }
+    lines.push({ type: 'row', row, top });
+    top += rowHeight;
+  }
+  return { lines, height: top };
+}

@@ -1,0 +1,22 @@
+import type { DroppedFile } from './file-actions.ts';
+
+/** Files and whole folders that were dropped from outside the browser. Must be called while the event is handled. */
+export function droppedFiles(transfer: DataTransfer): Promise<DroppedFile[]> {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  const files: DroppedFile[] = [];
+  const visit = async (entry: FileSystemEntry, path: string): Promise<void> => {
+    if (entry.isFile) {
+      const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+      files.push({ path, file });
+      return;
+    }
+    const reader = (entry as FileSystemDirectoryEntry).createReader();
+    for (;;) {
+      // Given in parts, until one is empty.
+      const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+      if (some.length === 0) return;
+      for (const one of some) await visit(one, `${path}/${one.name}`);
+    }
+  };
+  return Promise.all(entries.map((entry) => visit(entry, entry.name))).then(() => files);
+}

@@ -1,0 +1,186 @@
+import { errorFacts, type WorkbenchClient } from '../client-port.ts';
+import { joinPath, nameOf } from '../file-paths.ts';
+import type { Toasts } from '../shell/toasts.ts';
+import { count } from '../words.ts';
+import type { TreeStore } from './tree-store.ts';
+
+/** What an undone delete puts back; more than this is asked about first, because it could not be kept. */
+const keepFiles = 500;
+const keepBytes = 64 * 1024 * 1024;
+
+interface Kept {
+  path: string;
+  mode: number;
+  content: Blob | undefined;
+}
+
+export interface DroppedFile {
+  /** Below the folder it was dropped on. */
+  path: string;
+  file: Blob;
+}
+
+/** What can be done to files from the tree: each says what it did, and what it could not. */
+export class FileActions {
+  readonly #client: WorkbenchClient;
+  readonly #tree: TreeStore;
+  readonly #toasts: Toasts;
+
+  constructor(client: WorkbenchClient, tree: TreeStore, toasts: Toasts) {
+    this.#client = client;
+    this.#tree = tree;
+    this.#toasts = toasts;
+  }
+
+  /** Answers the path when it was made. */
+  async create(folder: string, name: string, kind: 'file' | 'directory'): Promise<string | undefined> {
+    const path = joinPath(folder, name);
+    try {
+      if (kind === 'file') await this.#client.call('files.create', { path });
+      else await this.#client.call('files.mkdir', { path });
+      this.#tree.model.insert({ path, kind });
+      await this.#tree.reveal(path);
+      this.#tree.changed();
+      return path;
+    } catch (error) {
+      this.#toasts.fail(`Not made: ${name}`, error);
+      return undefined;
+    }
+  }
+
+  async move(from: string, to: string): Promise<boolean> {
+    if (from === to) return true;
+    try {
+      await this.#client.call('files.move', { from, to });
+      return true;
+    } catch (error) {
+      this.#toasts.fail(`Not ${nameOf(from) === nameOf(to) ? 'moved' : 'renamed'}: ${nameOf(from)}`, error);
+      return false;
+    }
+  }
+
+  /** Into a folder, keeping their names. */
+  async moveInto(paths: readonly string[], folder: string): Promise<void> {
+    const moved: { from: string; to: string }[] = [];
+    for (const from of paths) {
+      const to = joinPath(folder, nameOf(from));
+      if (to === from || `${folder}/`.startsWith(`${from}/`)) continue;
+      if (await this.move(from, to)) moved.push({ from, to });
+    }
+    if (moved.length === 0) return;
+    this.#toasts.say(moved.length === 1 ? `Moved ${nameOf(moved[0]?.to ?? '')}` : `Moved ${count(moved.length, 'entry', 'entries')}`, {
+      text: folder === '' ? 'To the top of the workspace.' : `To ${folder}.`,
+      actions: [{ label: 'Undo', run: () => void this.#moveBack(moved) }],
+    });
+  }
+
+  async #moveBack(moved: readonly { from: string; to: string }[]): Promise<void> {
+    for (const { from, to } of moved.toReversed()) await this.move(to, from);
+  }
+
+  /** Never asks, because it can be undone; where it could not, it asks. */
+  async remove(paths: readonly string[]): Promise<void> {
+    const tops = paths.filter((path) => !paths.some((other) => other !== path && path.startsWith(`${other}/`)));
+    const title = tops.length === 1 ? nameOf(tops[0] ?? '') : count(tops.length, 'entry', 'entries');
+    try {
+      const kept = await this.#keep(tops);
+      if (kept === undefined) {
+        this.#toasts.say(`Delete ${title} for good?`, {
+          text: `It holds more than ${count(keepFiles, 'file')} or 64 MiB, so it can't be brought back from here.`,
+          actions: [{ label: 'Delete for good', run: () => void this.#removeNow(tops, title, undefined) }],
+        });
+        return;
+      }
+      await this.#removeNow(tops, title, kept);
+    } catch (error) {
+      this.#toasts.fail(`Not deleted: ${title}`, error);
+    }
+  }
+
+  async #removeNow(paths: readonly string[], title: string, kept: readonly Kept[] | undefined): Promise<void> {
+    let removed = 0;
+    for (const path of paths) {
+      try {
+        removed += (await this.#client.call('files.remove', { path, recursive: true })).removed;
+        this.#tree.removed(path);
+      } catch (error) {
+        this.#toasts.fail(`Not deleted: ${nameOf(path)}`, error);
+      }
+    }
+    if (removed === 0) return;
+    const what = paths.length === 1 && removed === 1 ? `Deleted ${title}` : `Deleted ${count(removed, 'entry', 'entries')}`;
+    this.#toasts.say(what, kept === undefined ? {} : { actions: [{ label: 'Undo', run: () => void this.#putBack(kept, title) }] });
+  }
+
+  async #putBack(kept: readonly Kept[], title: string): Promise<void> {
+    try {
+      for (const { path, mode, content } of kept) {
+        if (content === undefined) await this.#client.call('files.mkdir', { path });
+        else await this.#client.upload('files.upload', { path, mode, ifNoneMatch: '*' }, content);
+      }
+      this.#toasts.say(`Brought back ${title}`);
+      const [first] = kept;
+      if (first !== undefined) await this.#tree.reveal(first.path);
+    } catch (error) {
+      this.#toasts.fail(`Not brought back: ${title}`, error);
+    }
+  }
+
+  /** Everything below the paths as it is now; undefined when that is too much to hold. */
+  async #keep(paths: readonly string[]): Promise<Kept[] | undefined> {
+    const kept: Kept[] = [];
+    let bytes = 0;
+    for (const path of paths) {
+      const { entry } = await this.#client.call('files.stat', { path });
+      if (entry === undefined) continue;
+      const entries = [entry];
+      if (entry.kind === 'directory') {
+        const stream = this.#client.stream('files.list', { path, recursive: true, includeIgnored: 'enter', limit: keepFiles + 1 });
+        for await (const below of stream) entries.push(below);
+      }
+      for (const { path: each, kind, mode, size } of entries) {
+        bytes += size;
+        if (kept.length >= keepFiles || bytes > keepBytes || (kind !== 'file' && kind !== 'directory')) return undefined;
+        kept.push({ path: each, mode, content: kind === 'directory' ? undefined : await this.#download(each) });
+      }
+    }
+    return kept;
+  }
+
+  async #download(path: string): Promise<Blob> {
+    const { bytes } = await this.#client.download('files.download', { path });
+    const chunks: BlobPart[] = [];
+    for await (const chunk of bytes) chunks.push(chunk as Uint8Array<ArrayBuffer>);
+    return new Blob(chunks);
+  }
+
+  async upload(folder: string, files: readonly DroppedFile[]): Promise<void> {
+    let done = 0;
+    for (const { path, file } of files) {
+      const to = joinPath(folder, path);
+      try {
+        await this.#client.upload('files.upload', { path: to, ifNoneMatch: '*' }, file);
+        done += 1;
+      } catch (error) {
+        const { reason } = errorFacts(error);
+        if (reason !== 'ETAG_MISMATCH' && reason !== 'FILE_EXISTS') this.#toasts.fail(`Not uploaded: ${path}`, error);
+        else {
+          this.#toasts.say(`${nameOf(path)} exists already`, {
+            text: 'It was left as it is.',
+            actions: [{ label: 'Replace it', run: () => void this.#replace(to, file) }],
+          });
+        }
+      }
+    }
+    if (done > 0) this.#toasts.say(`Uploaded ${count(done, 'file')}`, { text: folder === '' ? 'To the top of the workspace.' : `To ${folder}.` });
+  }
+
+  async #replace(path: string, file: Blob): Promise<void> {
+    try {
+      await this.#client.upload('files.upload', { path }, file);
+      this.#toasts.say(`Replaced ${nameOf(path)}`);
+    } catch (error) {
+      this.#toasts.fail(`Not replaced: ${nameOf(path)}`, error);
+    }
+  }
+}

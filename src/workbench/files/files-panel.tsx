@@ -1,0 +1,342 @@
+import { useComputed, useSignal } from '@preact/signals';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { letterNames } from '../changes/git-store.ts';
+import { newEntry } from '../commands.ts';
+import { fileKind } from '../documents/file-kinds.ts';
+import { joinPath, nameOf, nameProblem, parentOf } from '../file-paths.ts';
+import { Dots } from '../shell/avatar.tsx';
+import { Icon } from '../shell/icon.tsx';
+import { Revision } from '../shell/revision.tsx';
+import { rowHeightPx, useScroll } from '../use-scroll.ts';
+import { useWorkbench } from '../use-workbench.ts';
+import { scrollToShow, virtualWindow } from '../virtual-window.ts';
+import { droppedFiles } from './dropped-files.ts';
+import { TreeKeys } from './tree-keys.ts';
+import type { TreeNode } from './tree-model.ts';
+
+const pathsType = 'application/x-outrigger-paths';
+const ids = new WeakMap<TreeNode, string>();
+let nextId = 0;
+
+function rowId(node: TreeNode): string {
+  const id = ids.get(node) ?? `row-${nextId++}`;
+  ids.set(node, id);
+  return id;
+}
+
+export function FilesPanel() {
+  const workbench = useWorkbench();
+  const { tree, paths, feed } = workbench;
+  tree.version.value;
+  const writable = !workbench.readOnly.value;
+  const all = paths.entries.value;
+  const { length } = tree.model;
+  return (
+    <div class="pane" role="tabpanel" aria-labelledby="rail-files">
+      <div class="sp-h">
+        <h2>Files</h2>
+        {writable && (
+          <>
+            <button type="button" class="ib" aria-label="New file (A)" title="New file (A)" onClick={() => newEntry(workbench, 'file')}>
+              <Icon name="plus" />
+            </button>
+            <button type="button" class="ib" aria-label="New folder (Shift A)" title="New folder (Shift A)" onClick={() => newEntry(workbench, 'directory')}>
+              <Icon name="newfolder" />
+            </button>
+          </>
+        )}
+        <button type="button" class="ib" aria-label="Collapse all" title="Collapse all" onClick={() => tree.collapseAll()}>
+          <Icon name="collapse" />
+        </button>
+      </div>
+      <Tree />
+      <div class="sr-sum">
+        <span class="grow ell num" data-testid="entries">
+          {all === undefined || all < length ? `${length.toLocaleString('en')} entries` : `${length.toLocaleString('en')} of ${all.toLocaleString('en')} entries`}
+        </span>
+        <Revision number={feed.revision.value} />
+      </div>
+    </div>
+  );
+}
+
+function Tree() {
+  const workbench = useWorkbench();
+  const { tree, files, info } = workbench;
+  const scroll = useScroll();
+  const keys = useMemo(() => new TreeKeys(workbench), [workbench]);
+  const dropFolder = useSignal<string | undefined>(undefined);
+  const rowHeight = rowHeightPx();
+  tree.version.value;
+  const { model } = tree;
+  const { length } = model;
+  const { start, end } = virtualWindow(scroll.top, scroll.height, rowHeight, length);
+  const rows = model.rows(start, end);
+  const focused = model.get(tree.focused.value ?? '');
+  const editing = tree.editing.value;
+  const writable = !workbench.readOnly.value;
+
+  // The focused row is kept in sight; the editing one too, wherever it was scrolled to.
+  const shown = editing?.row ?? focused;
+  useEffect(() => {
+    const { current: box } = scroll.box;
+    const index = shown === undefined ? -1 : model.indexOf(shown);
+    if (box === null || index < 0) return;
+    box.scrollTop = scrollToShow(box.scrollTop, box.clientHeight, index * rowHeight, rowHeight);
+  }, [shown, shown?.path, tree.version.value]);
+  // Editing took the focus from the tree; it comes back to it.
+  const wasEditing = useRef(false);
+  useEffect(() => {
+    if (wasEditing.current && editing === undefined && (document.activeElement === document.body || document.activeElement === null)) scroll.box.current?.focus();
+    wasEditing.current = editing !== undefined;
+  }, [editing]);
+
+  if (tree.problem.value !== undefined) return <p class="hint">{tree.problem.value}</p>;
+  if (tree.empty.value === true && editing === undefined) {
+    return (
+      <div class="scroll">
+        <p class="hint">
+          This folder is empty.
+          <br />
+          Files that appear in it show up here at once, whoever makes them.
+        </p>
+      </div>
+    );
+  }
+  const folderAt = (event: DragEvent): string => {
+    const path = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-path]')?.dataset['path'] : undefined;
+    const node = path === undefined ? undefined : model.get(path);
+    if (node === undefined) return '';
+    return node.kind === 'directory' ? node.path : parentOf(node.path);
+  };
+  return (
+    <div
+      class="scroll tree"
+      role="tree"
+      aria-label={`Files in ${info.value?.workspace.name ?? 'the workspace'}`}
+      aria-multiselectable="true"
+      aria-activedescendant={focused === undefined || model.indexOf(focused) < start || model.indexOf(focused) >= end ? undefined : rowId(focused)}
+      tabIndex={0}
+      data-focus
+      ref={scroll.box}
+      onFocus={(event) => {
+        if (event.target === event.currentTarget && focused === undefined) {
+          const first = model.at(0);
+          if (first !== undefined) tree.select(first.path);
+        }
+      }}
+      onKeyDown={(event) => {
+        if (editing !== undefined || !keys.press(event, Math.max(1, Math.floor(scroll.height / rowHeight) - 1))) return;
+        event.preventDefault();
+        event.stopPropagation();
+      }}
+      onDragOver={(event) => {
+        if (!writable) return;
+        event.preventDefault();
+        dropFolder.value = folderAt(event);
+      }}
+      onDragLeave={(event) => {
+        if (event.target === event.currentTarget) dropFolder.value = undefined;
+      }}
+      onDrop={(event) => {
+        event.preventDefault();
+        const folder = folderAt(event);
+        dropFolder.value = undefined;
+        const own = event.dataTransfer?.getData(pathsType) ?? '';
+        if (own !== '') void files.moveInto(JSON.parse(own) as string[], folder);
+        else if (event.dataTransfer !== null) void droppedFiles(event.dataTransfer).then((dropped) => files.upload(folder, dropped));
+      }}
+    >
+      <div class={dropFolder.value === '' ? 'rows drop' : 'rows'} role="none" style={{ height: `${length * rowHeight}px` }}>
+        {rows.map((node, index) => (
+          <Row
+            key={rowId(node)}
+            node={node}
+            path={node.path}
+            top={(start + index) * rowHeight}
+            expanded={node.expanded}
+            focused={node === focused}
+            selected={tree.selected.value.has(node.path)}
+            editing={editing?.row === node}
+            drop={node.kind === 'directory' && dropFolder.value === node.path}
+          />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+interface RowProps {
+  node: TreeNode;
+  path: string;
+  top: number;
+  expanded: boolean;
+  focused: boolean;
+  selected: boolean;
+  editing: boolean;
+  drop: boolean;
+}
+
+function Row({ node, path, top, expanded, focused, selected, editing, drop }: RowProps) {
+  const workbench = useWorkbench();
+  const { tree, git, presence, files } = workbench;
+  const folder = node.kind === 'directory';
+  // Each row hears of its own letter and people only.
+  const letter = useComputed(() => git.letters.value.get(node.path));
+  const touched = useComputed(() => folder && git.touched.value.has(node.path));
+  const people = useComputed(() => presence.byPath.value.get(node.path));
+  const writable = !workbench.readOnly.value;
+  const siblings = node.parent?.children;
+  const status = letter.value;
+  const open = (event: MouseEvent): void => {
+    if (event.ctrlKey || event.metaKey) return tree.select(path, true);
+    if (event.shiftKey) return tree.selectRange(path);
+    tree.select(path);
+    if (!folder) workbench.openFile(path, { preview: true });
+    else if (expanded) tree.collapse(path);
+    else void tree.expand(path);
+  };
+  return (
+    <div
+      class={`tr${status === undefined ? '' : ` ${status}`}${selected ? ' on' : ''}${focused ? ' cur' : ''}${node.ignored ? ' ignored' : ''}${drop ? ' drop' : ''}`}
+      id={rowId(node)}
+      role="treeitem"
+      aria-level={node.depth + 1}
+      aria-expanded={folder ? expanded : undefined}
+      aria-selected={selected}
+      aria-setsize={siblings?.length ?? 1}
+      aria-posinset={(siblings?.indexOf(node) ?? 0) + 1}
+      aria-label={editing ? undefined : `${node.name}${status === undefined ? '' : `, ${letterNames[status]}`}`}
+      style={{ '--d': node.depth, transform: `translateY(${top}px)` }}
+      data-path={path}
+      title={node.name}
+      draggable={writable && !editing}
+      onDragStart={(event) => {
+        if (!tree.selected.value.has(path)) tree.select(path);
+        event.dataTransfer?.setData(pathsType, JSON.stringify([...tree.selected.value]));
+      }}
+      onClick={editing ? undefined : open}
+      onDblClick={() => {
+        if (!folder && !editing) workbench.openFile(path);
+      }}
+    >
+      {folder ? <Icon name={expanded ? 'down' : 'right'} small /> : <u />}
+      <Icon name={folder ? 'folder' : node.draft ? 'file' : fileKind(path).icon} />
+      {editing ? (
+        <NameField node={node} />
+      ) : (
+        <>
+          <span class="nm ell grow" dir="auto">
+            {node.name}
+          </span>
+          {writable && (
+            <span class="acts">
+              <button
+                type="button"
+                class="ib"
+                tabIndex={-1}
+                aria-label={`Rename ${node.name} (F2)`}
+                onClick={(event) => {
+                  event.stopPropagation();
+                  tree.select(path);
+                  tree.beginRename(path);
+                }}
+              >
+                <Icon name="edit" />
+              </button>
+              <button
+                type="button"
+                class="ib"
+                tabIndex={-1}
+                aria-label={`Delete ${node.name} (Del)`}
+                onClick={(event) => {
+                  event.stopPropagation();
+                  void files.remove(selected ? [...tree.selected.value] : [path]);
+                }}
+              >
+                <Icon name="bin" />
+              </button>
+            </span>
+          )}
+          {people.value !== undefined && <Dots actors={people.value} />}
+          {tree.listing.value.has(path) && <i class="spin" />}
+          <span class={`st ${status ?? ''}`} aria-hidden="true">
+            {status ?? (touched.value ? <i class="touched" /> : '')}
+          </span>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** A name being given: Enter does it, Esc leaves, what is wrong is said below the field. */
+function NameField({ node }: { node: TreeNode }) {
+  const workbench = useWorkbench();
+  const { tree, files } = workbench;
+  const field = useRef<HTMLInputElement>(null);
+  const problem = useSignal<string | undefined>(undefined);
+  const done = useRef(false);
+  const folder = node.draft ? (node.parent?.path ?? '') : parentOf(node.path);
+  const before = node.draft ? '' : node.name;
+  useEffect(() => {
+    const { current } = field;
+    current?.focus();
+    const dot = before.lastIndexOf('.');
+    current?.setSelectionRange(0, dot > 0 && node.kind !== 'directory' ? dot : before.length);
+  }, []);
+  const check = (name: string): string | undefined => nameProblem(name, (taken) => taken !== before && tree.model.get(joinPath(folder, taken)) !== undefined);
+  const finish = async (): Promise<void> => {
+    if (done.current) return;
+    const name = field.current?.value.trim() ?? '';
+    if (name === '' || name === before) {
+      done.current = true;
+      return tree.endEditing();
+    }
+    problem.value = check(name);
+    if (problem.value !== undefined) return;
+    done.current = true;
+    tree.endEditing();
+    if (!node.draft) {
+      await files.move(node.path, joinPath(folder, name));
+      return;
+    }
+    const made = await files.create(folder, name, node.kind === 'directory' ? 'directory' : 'file');
+    if (made !== undefined && node.kind !== 'directory') workbench.openFile(made);
+  };
+  return (
+    <span class="grow name-field">
+      <input
+        ref={field}
+        class="inp"
+        dir="auto"
+        value={before}
+        aria-label={node.draft ? `New ${node.kind === 'directory' ? 'folder' : 'file'} name` : `New name of ${nameOf(node.path)}`}
+        aria-invalid={problem.value !== undefined}
+        aria-describedby={problem.value === undefined ? undefined : 'name-problem'}
+        onInput={(event) => {
+          problem.value = event.currentTarget.value === '' ? undefined : check(event.currentTarget.value.trim());
+        }}
+        onKeyDown={(event) => {
+          event.stopPropagation();
+          if (event.key === 'Enter') {
+            event.preventDefault();
+            void finish();
+          } else if (event.key === 'Escape') {
+            event.preventDefault();
+            done.current = true;
+            tree.endEditing();
+          }
+        }}
+        onBlur={() => {
+          if (problem.value === undefined) void finish();
+          else tree.endEditing();
+        }}
+      />
+      {problem.value !== undefined && (
+        <span class="name-problem" role="alert" id="name-problem">
+          {problem.value}
+        </span>
+      )}
+    </span>
+  );
+}

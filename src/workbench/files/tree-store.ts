@@ -1,0 +1,218 @@
+import { type Signal, signal } from '@preact/signals';
+import type { Change } from '../../contract/events.ts';
+import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
+import { foldersAbove, parentOf } from '../file-paths.ts';
+import { type TreeEntry, TreeModel, type TreeNode } from './tree-model.ts';
+
+export type Editing =
+  | { what: 'new'; kind: 'file' | 'directory'; folder: string; row: TreeNode }
+  | { what: 'rename'; row: TreeNode };
+
+const mostEntries = 200_000;
+
+/** The tree that is shown: the model, what is selected and edited, and the folders as they are listed. */
+export class TreeStore {
+  readonly model = new TreeModel();
+  /** Raised, at most once a frame, when rows came, went or moved. */
+  readonly version = signal(0);
+  /** The path whose row has the focus. */
+  readonly focused: Signal<string | undefined> = signal(undefined);
+  /** More than one row can be chosen; the focused one is one of them. */
+  readonly selected: Signal<ReadonlySet<string>> = signal(new Set());
+  readonly editing: Signal<Editing | undefined> = signal(undefined);
+  /** Folders being listed. */
+  readonly listing: Signal<ReadonlySet<string>> = signal(new Set());
+  /** Undefined until the workspace was listed once. */
+  readonly empty: Signal<boolean | undefined> = signal(undefined);
+  readonly problem: Signal<string | undefined> = signal(undefined);
+  readonly #client: WorkbenchClient;
+  readonly #opened: () => void;
+  #raising = false;
+
+  constructor(client: WorkbenchClient, onOpenedFolders: () => void) {
+    this.#client = client;
+    this.#opened = onOpenedFolders;
+  }
+
+  /** Lists the workspace, then the folders that were open when it was left. */
+  async start(openFolders: readonly string[]): Promise<void> {
+    await this.list('');
+    for (const folder of openFolders.toSorted()) await this.expand(folder);
+  }
+
+  /** Lists a folder anew. What can't be listed is shown as empty, with the reason. */
+  async list(folder: string): Promise<void> {
+    if (this.listing.value.has(folder)) return;
+    this.listing.value = new Set(this.listing.value).add(folder);
+    try {
+      const entries: TreeEntry[] = [];
+      const stream = this.#client.stream('files.list', { path: folder, limit: mostEntries });
+      for await (const { path, kind, ignored } of stream) entries.push({ path, kind, ignored });
+      this.model.setChildren(folder, entries);
+      if (folder === '') this.problem.value = undefined;
+    } catch (error) {
+      const { reason, message } = errorFacts(error);
+      if (folder === '' && !isCanceled(error)) this.problem.value = message;
+      if (reason === 'FILE_NOT_FOUND') this.model.remove(folder);
+    } finally {
+      const listing = new Set(this.listing.value);
+      listing.delete(folder);
+      this.listing.value = listing;
+      this.changed();
+    }
+  }
+
+  /** All listed folders anew, after changes that nobody can tell. */
+  async listAgain(): Promise<void> {
+    const folders: string[] = [];
+    const visit = (node: TreeNode): void => {
+      if (node.children === undefined) return;
+      folders.push(node.path);
+      for (const child of node.children) visit(child);
+    };
+    visit(this.model.root);
+    for (const folder of folders) if (this.model.get(folder) !== undefined) await this.list(folder);
+  }
+
+  async expand(path: string): Promise<void> {
+    const node = this.model.get(path);
+    if (node?.kind !== 'directory') return;
+    if (node.children === undefined) await this.list(path);
+    this.model.expand(node);
+    this.changed();
+    this.#opened();
+  }
+
+  collapse(path: string): void {
+    const node = this.model.get(path);
+    if (node === undefined) return;
+    this.model.collapse(node);
+    if (this.focused.value?.startsWith(`${path}/`) === true) this.select(path);
+    this.changed();
+    this.#opened();
+  }
+
+  collapseAll(): void {
+    for (const child of this.model.root.children ?? []) this.model.collapse(child);
+    const top = this.focused.value?.split('/')[0];
+    if (top !== undefined) this.select(top);
+    this.changed();
+    this.#opened();
+  }
+
+  get openFolders(): string[] {
+    const open: string[] = [];
+    const visit = (node: TreeNode): void => {
+      for (const child of node.children ?? []) {
+        if (!child.expanded) continue;
+        open.push(child.path);
+        visit(child);
+      }
+    };
+    visit(this.model.root);
+    return open;
+  }
+
+  /** Opens the folders above a path and focuses it; false when it is not there. */
+  async reveal(path: string): Promise<boolean> {
+    for (const folder of foldersAbove(path).reverse()) await this.expand(folder);
+    if (this.model.get(path) === undefined) return false;
+    this.select(path);
+    return true;
+  }
+
+  select(path: string, more = false): void {
+    const selected = new Set(more ? this.selected.value : []);
+    if (more && selected.has(path) && selected.size > 1) selected.delete(path);
+    else selected.add(path);
+    this.focused.value = path;
+    this.selected.value = selected;
+  }
+
+  selectRange(to: string): void {
+    const from = this.model.get(this.focused.value ?? '');
+    const end = this.model.get(to);
+    if (from === undefined || end === undefined) return this.select(to);
+    const [low, high] = [this.model.indexOf(from), this.model.indexOf(end)].sort((a, b) => a - b) as [number, number];
+    const range = this.model.rows(low, high + 1).map(({ path }) => path);
+    this.selected.value = new Set([...this.selected.value, ...range]);
+    this.focused.value = to;
+  }
+
+  async beginNew(folder: string, kind: 'file' | 'directory'): Promise<void> {
+    this.endEditing();
+    if (folder !== '') await this.expand(folder);
+    const row = this.model.insertDraft(folder, kind);
+    if (row === undefined) return;
+    this.editing.value = { what: 'new', kind, folder, row };
+    this.changed();
+  }
+
+  beginRename(path: string): void {
+    this.endEditing();
+    const row = this.model.get(path);
+    if (row !== undefined) this.editing.value = { what: 'rename', row };
+  }
+
+  endEditing(): void {
+    const { value: editing } = this.editing;
+    this.editing.value = undefined;
+    if (editing?.what === 'new') {
+      this.model.remove(editing.row.path);
+      this.changed();
+    }
+  }
+
+  apply(change: Change): void {
+    const { path, what, kind, from } = change;
+    if (what === 'moved' && from !== undefined) {
+      if (!this.model.rename(from, path)) this.model.insert({ path, kind });
+      this.#followMove(from, path);
+    } else if (what === 'removed') this.removed(path);
+    else if (!this.model.insert({ path, kind })) return;
+    this.changed();
+  }
+
+  /** Takes the row out; the focus goes to the row that takes its place. */
+  removed(path: string): void {
+    const node = this.model.get(path);
+    if (node === undefined) return;
+    const index = this.model.indexOf(node);
+    const held = this.focused.value === path || this.focused.value?.startsWith(`${path}/`) === true;
+    this.model.remove(path);
+    const selected = new Set([...this.selected.value].filter((known) => known !== path && !known.startsWith(`${path}/`)));
+    this.selected.value = selected;
+    if (held) {
+      const next = index < 0 ? undefined : (this.model.at(index) ?? this.model.at(index - 1));
+      if (next !== undefined) this.select(next.path);
+      else this.focused.value = undefined;
+    }
+    this.changed();
+  }
+
+  #followMove(from: string, to: string): void {
+    const follow = (path: string): string => (path === from ? to : path.startsWith(`${from}/`) ? to + path.slice(from.length) : path);
+    if (this.focused.value !== undefined) this.focused.value = follow(this.focused.value);
+    this.selected.value = new Set([...this.selected.value].map(follow));
+  }
+
+  /** The folder that something new goes to. */
+  get folderOfFocus(): string {
+    const node = this.model.get(this.focused.value ?? '');
+    if (node === undefined || node === this.model.root) return '';
+    return node.kind === 'directory' ? node.path : parentOf(node.path);
+  }
+
+  changed(): void {
+    if (this.#raising) return;
+    this.#raising = true;
+    const soon = globalThis.requestAnimationFrame ?? ((run: () => void) => setTimeout(run, 16));
+    const raise = (): void => {
+      this.#raising = false;
+      this.empty.value = this.model.root.children === undefined ? undefined : this.model.root.children.length === 0;
+      this.version.value += 1;
+    };
+    if (globalThis.document?.hidden === true) setTimeout(raise, 100);
+    else soon(raise);
+  }
+}

@@ -1,0 +1,86 @@
+import { type Signal, signal } from '@preact/signals';
+import type { Change } from '../../contract/events.ts';
+import { isCanceled, type WorkbenchClient } from '../client-port.ts';
+import { movedPath } from '../file-paths.ts';
+import { type Candidate, candidate } from './fuzzy.ts';
+
+const mostPaths = 300_000;
+const idlePaths = 20_000;
+
+/** All files of the workspace by path, for Go to file. Listed once, then kept by the feed. */
+export class PathIndex {
+  readonly files = new Map<string, Candidate>();
+  /** Files and folders; undefined until listed whole. */
+  readonly entries: Signal<number | undefined> = signal(undefined);
+  readonly loading = signal(false);
+  readonly #client: WorkbenchClient;
+  readonly #folders = new Set<string>();
+  #loaded = false;
+
+  constructor(client: WorkbenchClient) {
+    this.#client = client;
+  }
+
+  /** Lists the workspace if that was not done. `modest`: only as far as costs nothing. */
+  async load(modest = false): Promise<void> {
+    if (this.#loaded || this.loading.value) return;
+    this.loading.value = true;
+    try {
+      const stream = this.#client.stream('files.list', { path: '', recursive: true, limit: modest ? idlePaths : mostPaths });
+      for await (const { path, kind } of stream) {
+        if (kind === 'directory') this.#folders.add(path);
+        else this.files.set(path, candidate(path));
+      }
+      const { truncated } = await stream.end;
+      this.#loaded = !truncated || !modest;
+      if (this.#loaded) this.#count();
+    } catch (error) {
+      // Without the list nothing is found; the next look asks again.
+      if (!isCanceled(error)) this.#loaded = false;
+    } finally {
+      this.loading.value = false;
+    }
+  }
+
+  reload(): void {
+    this.#loaded = false;
+    this.files.clear();
+    this.#folders.clear();
+    void this.load(true);
+  }
+
+  apply(change: Change): void {
+    const { path, what, kind, from } = change;
+    if (what === 'moved' && from !== undefined) this.#move(from, path);
+    else if (what === 'removed') this.#remove(path);
+    else if (kind === 'directory') this.#folders.add(path);
+    else if (!this.files.has(path)) this.files.set(path, candidate(path));
+    if (this.entries.value !== undefined) this.#count();
+  }
+
+  #remove(path: string): void {
+    this.files.delete(path);
+    if (!this.#folders.delete(path)) return;
+    for (const known of [...this.files.keys()]) if (known.startsWith(`${path}/`)) this.files.delete(known);
+    for (const known of [...this.#folders]) if (known.startsWith(`${path}/`)) this.#folders.delete(known);
+  }
+
+  #move(from: string, to: string): void {
+    for (const known of [...this.files.keys()]) {
+      const moved = movedPath(known, from, to);
+      if (moved === undefined) continue;
+      this.files.delete(known);
+      this.files.set(moved, candidate(moved));
+    }
+    for (const known of [...this.#folders]) {
+      const moved = movedPath(known, from, to);
+      if (moved === undefined) continue;
+      this.#folders.delete(known);
+      this.#folders.add(moved);
+    }
+  }
+
+  #count(): void {
+    this.entries.value = this.files.size + this.#folders.size;
+  }
+}

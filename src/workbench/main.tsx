@@ -1,0 +1,38 @@
+import { render } from 'preact';
+import { createClient } from '../client/client.ts';
+import type { Operations } from '../contract/operations.ts';
+import { documentLinks } from './documents/document-link.ts';
+import { App } from './shell/app.tsx';
+import { memoryKeep } from './shell/keep.ts';
+import { WorkbenchContext } from './use-workbench.ts';
+import { Workbench } from './workbench.ts';
+
+const { origin } = location;
+const workbench = new Workbench({
+  client: createClient<Operations>({ url: origin }),
+  openLink: documentLinks(origin.replace(/^http/, 'ws')),
+  keep: memoryKeep(() => localStorage),
+  origin,
+  now: Date.now,
+  resolveColor: (color) => resolveColor(`var(--presence-${color})`),
+});
+
+/** Custom properties hold `light-dark()` unresolved: an element tells what it comes to. */
+function resolveColor(value: string): string {
+  const probe = document.createElement('i');
+  probe.style.color = value;
+  probe.hidden = true;
+  document.body.append(probe);
+  const [red = 0, green = 0, blue = 0] = (getComputedStyle(probe).color.match(/[\d.]+/g) ?? []).map(Number);
+  probe.remove();
+  return `#${[red, green, blue].map((part) => Math.round(part).toString(16).padStart(2, '0')).join('')}`;
+}
+
+workbench.watchWidth((query) => matchMedia(query));
+workbench.start();
+render(
+  <WorkbenchContext.Provider value={workbench}>
+    <App />
+  </WorkbenchContext.Provider>,
+  document.getElementById('app') as HTMLElement,
+);

@@ -1,0 +1,66 @@
+import { useEffect } from 'preact/hooks';
+import { Finder } from '../finder/finder.tsx';
+import { useWorkbench } from '../use-workbench.ts';
+import { Centre } from './centre.tsx';
+import { handleKey } from './key-handler.ts';
+import { KeySheet } from './key-sheet.tsx';
+import { LinkNotices } from './link-notices.tsx';
+import { People } from './people.tsx';
+import { PhoneNav } from './phone-nav.tsx';
+import { Rail } from './rail.tsx';
+import { SidePanel } from './side-panel.tsx';
+import { Skeleton } from './skeleton.tsx';
+import { StatusBar } from './status-bar.tsx';
+import { ToastStack } from './toast-stack.tsx';
+import { TokenView } from './token-view.tsx';
+import { TopBar } from './top-bar.tsx';
+
+export function App() {
+  const workbench = useWorkbench();
+  const { layout, link, info, overlay } = workbench;
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => handleKey(workbench, event);
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, [workbench]);
+  useEffect(() => {
+    const { value: theme } = layout.theme;
+    if (theme === undefined) delete document.documentElement.dataset['theme'];
+    else document.documentElement.dataset['theme'] = theme;
+  }, [layout.theme.value]);
+  const name = info.value?.workspace.name;
+  useEffect(() => {
+    document.title = name === undefined ? 'Outrigger' : `${name} · Outrigger`;
+  }, [name]);
+
+  const { value: state } = link.state;
+  const { value: words } = link.words;
+  if (state.name === 'refused') return <TokenView reason={state.error.reason} />;
+  const known = info.value !== undefined;
+  return (
+    <div class="wb" data-link={words.tone} data-known={known} data-testid="workbench">
+      <a class="skip" href="#main">
+        Skip to editor
+      </a>
+      <TopBar />
+      <div class="body" data-pane={layout.pane.value} data-side={layout.sideOpen.value} style={{ '--side': `${layout.side.value}px` }}>
+        {known ? (
+          <>
+            <Rail />
+            <SidePanel />
+            <Centre />
+          </>
+        ) : (
+          <Skeleton shown={words.skeleton} />
+        )}
+      </div>
+      <StatusBar />
+      <PhoneNav />
+      <LinkNotices />
+      {overlay.value?.name === 'find' && <Finder initial={overlay.value.text} />}
+      {overlay.value?.name === 'keys' && <KeySheet />}
+      {overlay.value?.name === 'people' && <People />}
+      <ToastStack />
+    </div>
+  );
+}

@@ -1,0 +1,36 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { useWorkbench } from '../use-workbench.ts';
+
+/** Over everything, keeps Tab within, gives the focus back when it goes. */
+export function Dialog({ label, class: name, children, centred = false }: { label: string; class: string; children: ComponentChildren; centred?: boolean }) {
+  const workbench = useWorkbench();
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    const first = box.current?.querySelector<HTMLElement>('[data-first], input, button');
+    first?.focus();
+    return () => {
+      if (!(before instanceof HTMLElement) || !before.isConnected || before === document.body) workbench.focusMain();
+      else if (document.activeElement === document.body || document.activeElement === null) before.focus();
+    };
+  }, []);
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key !== 'Tab') return;
+    const stops = [...(box.current?.querySelectorAll<HTMLElement>('input, button:not([tabindex="-1"]), a[href], [tabindex="0"]') ?? [])];
+    const at = stops.indexOf(document.activeElement as HTMLElement);
+    const next = stops[(at + (event.shiftKey ? -1 : 1) + stops.length) % stops.length];
+    event.preventDefault();
+    next?.focus();
+  };
+  const close = (event: MouseEvent): void => {
+    if (event.target === event.currentTarget) workbench.overlay.value = undefined;
+  };
+  return (
+    <div class={centred ? 'scrim c' : 'scrim'} onMouseDown={close}>
+      <div class={name} role="dialog" aria-modal="true" aria-label={label} ref={box} onKeyDown={onKeyDown}>
+        {children}
+      </div>
+    </div>
+  );
+}

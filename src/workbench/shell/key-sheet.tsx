@@ -1,0 +1,71 @@
+import { commands } from '../commands.ts';
+import { apple, useWorkbench } from '../use-workbench.ts';
+import { Dialog } from './dialog.tsx';
+import { Icon } from './icon.tsx';
+import { sayKey } from './keys.ts';
+
+const more: readonly { group: string; rows: readonly [string, readonly string[]][] }[] = [
+  {
+    group: 'In lists and the tree',
+    rows: [
+      ['Move', ['↑', '↓', 'Home', 'End']],
+      ['Open or close a folder', ['→', '←']],
+      ['Open', ['Enter']],
+      ['Preview', ['Space']],
+      ['New file, new folder', ['A', 'Shift A']],
+      ['Rename, delete', ['F2', 'Del']],
+      ['Find by its first letters', ['type']],
+    ],
+  },
+  {
+    group: 'Everywhere',
+    rows: [
+      ['Next, previous region', ['F6', 'Shift F6']],
+      ['Messages', ['F8']],
+      ['Next, previous change', ['F7', 'Shift F7']],
+      ['Leave; back to the editor', ['Esc']],
+      ['Let Tab leave the editor', ['Ctrl M']],
+    ],
+  },
+];
+
+export function KeySheet() {
+  const workbench = useWorkbench();
+  const groups = [...new Set(commands.map(({ group }) => group))].map((group) => ({
+    group,
+    rows: commands.filter((command) => command.group === group && command.keys.length > 0).map(({ title, keys }) => [title.replace('…', ''), keys] as const),
+  }));
+  return (
+    <Dialog label="Keys" class="pop keys" centred>
+      <div class="rh">
+        <h2>Keys</h2>
+        <button type="button" class="ib" aria-label="Close (Esc)" data-first onClick={() => (workbench.overlay.value = undefined)}>
+          <Icon name="x" />
+        </button>
+      </div>
+      <div class="key-groups scroll" tabIndex={0}>
+        {[...groups, ...more]
+          .filter(({ rows }) => rows.length > 0)
+          .map(({ group, rows }) => (
+            <section key={group}>
+              <h3>{group}</h3>
+              <dl>
+                {rows.map(([title, keys]) => (
+                  <div key={title}>
+                    <dt>{title}</dt>
+                    <dd>
+                      {keys.map((key) => (
+                        <span key={key} class="kbd">
+                          {sayKey(key, apple)}
+                        </span>
+                      ))}
+                    </dd>
+                  </div>
+                ))}
+              </dl>
+            </section>
+          ))}
+      </div>
+    </Dialog>
+  );
+}

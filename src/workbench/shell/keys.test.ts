@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isKey, sayKey } from './keys.ts';
+
+const press = (key: string, modifiers: string[] = [], code = '') => ({
+  key,
+  code,
+  ctrlKey: modifiers.includes('ctrl'),
+  metaKey: modifiers.includes('meta'),
+  altKey: modifiers.includes('alt'),
+  shiftKey: modifiers.includes('shift'),
+});
+
+test('a key is known by its modifiers, all of them', () => {
+  assert.equal(isKey('Ctrl P', press('p', ['ctrl']), false), true);
+  assert.equal(isKey('Ctrl P', press('P', ['ctrl', 'shift']), false), false);
+  assert.equal(isKey('Ctrl Shift P', press('P', ['ctrl', 'shift']), false), true);
+  assert.equal(isKey('Ctrl P', press('p', ['meta']), false), false);
+  assert.equal(isKey('Ctrl P', press('p', ['meta']), true), true);
+  assert.equal(isKey('Shift F6', press('F6', ['shift']), false), true);
+  assert.equal(isKey('F6', press('F6', ['shift']), false), false);
+});
+
+test('Alt and a letter is known by its place where Alt writes something else', () => {
+  assert.equal(isKey('Alt W', press('∑', ['alt'], 'KeyW'), true), true);
+});
+
+test('the question mark needs no Shift of its own', () => {
+  assert.equal(isKey('?', press('?', ['shift']), false), true);
+});
+
+test('keys are shown as the system writes them', () => {
+  assert.equal(sayKey('Ctrl Shift P', true), '⌘⇧P');
+  assert.equal(sayKey('Ctrl Shift P', false), 'Ctrl Shift P');
+});

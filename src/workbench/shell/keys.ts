@@ -1,0 +1,34 @@
+/** A key as people write it: `Ctrl Shift P`, `Alt W`, `F6`. `Ctrl` is the command key where there is one. */
+export type KeyName = string;
+
+export interface PressedKey {
+  key: string;
+  /** Names the place on the keyboard; Alt changes what `key` says on some systems. */
+  code: string;
+  ctrlKey: boolean;
+  metaKey: boolean;
+  altKey: boolean;
+  shiftKey: boolean;
+}
+
+/** Whether `pressed` is the key `name`. */
+export function isKey(name: KeyName, pressed: PressedKey, apple: boolean): boolean {
+  const parts = name.split(' ');
+  const letter = parts.at(-1) ?? '';
+  const main = apple ? pressed.metaKey : pressed.ctrlKey;
+  const other = apple ? pressed.ctrlKey : pressed.metaKey;
+  if (other || main !== parts.includes('Ctrl') || pressed.altKey !== parts.includes('Alt')) return false;
+  const same = pressed.key.toLowerCase() === letter.toLowerCase() || (/^[A-Z]$/.test(letter) && pressed.code === `Key${letter}`);
+  // What is typed with Shift (`?`) says so itself.
+  const shiftMatters = letter.length > 1 || /^[A-Z]$/.test(letter);
+  return same && (!shiftMatters || pressed.shiftKey === parts.includes('Shift'));
+}
+
+const appleSigns: Record<string, string> = { Ctrl: '⌘', Alt: '⌥', Shift: '⇧' };
+
+/** As shown on this system. */
+export function sayKey(name: KeyName, apple: boolean): string {
+  if (!apple) return name;
+  const parts = name.split(' ');
+  return [...parts.slice(0, -1).map((part) => appleSigns[part] ?? part), parts.at(-1)].join('');
+}

@@ -1,0 +1,70 @@
+import { type Signal, signal } from '@preact/signals';
+import type { Keep } from '../client-port.ts';
+
+export type View = 'files' | 'changes' | 'activity';
+/** What a phone shows: one of the views, or the document. */
+export type Pane = 'side' | 'main';
+
+export const sideWidth = { initial: 264, least: 200, most: 480 } as const;
+const themes = ['light', 'dark'] as const;
+export type Theme = (typeof themes)[number];
+
+/** What is shown where. Widths and choices are kept per workspace in this browser; the theme for all of them. */
+export class Layout {
+  readonly view: Signal<View>;
+  readonly sideOpen: Signal<boolean>;
+  readonly side: Signal<number>;
+  readonly pane: Signal<Pane> = signal('main');
+  readonly theme: Signal<Theme | undefined>;
+  readonly #keep: Keep;
+  #prefix = 'outrigger.';
+
+  constructor(keep: Keep) {
+    this.#keep = keep;
+    this.view = signal('files');
+    this.sideOpen = signal(true);
+    this.side = signal<number>(sideWidth.initial);
+    const theme = keep.getItem('outrigger.theme');
+    this.theme = signal(themes.find((known) => known === theme));
+  }
+
+  /** Called once the workspace is known. */
+  forWorkspace(id: string): void {
+    this.#prefix = `outrigger.${id}.`;
+    const width = Number(this.recall('side'));
+    if (width >= sideWidth.least) this.side.value = Math.min(width, sideWidth.most);
+    this.sideOpen.value = this.recall('side-open') !== 'no';
+  }
+
+  /** Shows a view; asked again for the one that is shown, hides the side panel. */
+  show(view: View, toggle = false): void {
+    const hide = toggle && this.sideOpen.value && this.view.value === view;
+    this.view.value = view;
+    this.setSideOpen(!hide);
+    this.pane.value = 'side';
+  }
+
+  setSideOpen(open: boolean): void {
+    this.sideOpen.value = open;
+    this.remember('side-open', open ? undefined : 'no');
+  }
+
+  setSide(width: number): void {
+    this.side.value = Math.round(Math.min(Math.max(width, sideWidth.least), sideWidth.most));
+    this.remember('side', String(this.side.value));
+  }
+
+  setTheme(theme: Theme): void {
+    this.theme.value = theme;
+    this.#keep.setItem('outrigger.theme', theme);
+  }
+
+  recall(name: string): string | null {
+    return this.#keep.getItem(this.#prefix + name);
+  }
+
+  remember(name: string, value: string | undefined): void {
+    if (value === undefined) this.#keep.removeItem(this.#prefix + name);
+    else this.#keep.setItem(this.#prefix + name, value);
+  }
+}

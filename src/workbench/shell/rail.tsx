@@ -1,0 +1,55 @@
+import { showView } from '../commands.ts';
+import { apple, useWorkbench } from '../use-workbench.ts';
+import { Icon } from './icon.tsx';
+import { sayKey } from './keys.ts';
+import type { View } from './layout.ts';
+
+export const views: readonly { view: View; title: string; icon: string; key: string }[] = [
+  { view: 'files', title: 'Files', icon: 'files', key: 'Ctrl Shift E' },
+  { view: 'changes', title: 'Source control', icon: 'branch', key: 'Ctrl Shift G' },
+  { view: 'activity', title: 'Activity', icon: 'activity', key: 'Ctrl Shift Y' },
+];
+
+export function Rail() {
+  const workbench = useWorkbench();
+  const { layout, git } = workbench;
+  const choose = (view: View): void => {
+    if (layout.view.value === view && layout.sideOpen.value) return layout.setSideOpen(false);
+    if (view === 'activity') workbench.openActivity();
+    else showView(workbench, view);
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    if (step === 0) return;
+    event.preventDefault();
+    const tabs = [...(event.currentTarget as HTMLElement).querySelectorAll<HTMLElement>('[role=tab]')];
+    tabs[(tabs.indexOf(document.activeElement as HTMLElement) + step + tabs.length) % tabs.length]?.focus();
+  };
+  return (
+    <nav class="rail" aria-label="Views">
+      <div role="tablist" aria-orientation="vertical" aria-label="Views" onKeyDown={onKeyDown}>
+        {views.map(({ view, title, icon, key }) => {
+          const selected = layout.view.value === view && layout.sideOpen.value;
+          const changed = view === 'changes' ? git.letters.value.size : 0;
+          return (
+            <button
+              key={view}
+              type="button"
+              role="tab"
+              id={`rail-${view}`}
+              aria-selected={selected}
+              aria-controls={selected ? 'side-panel' : undefined}
+              tabIndex={layout.view.value === view ? 0 : -1}
+              aria-label={`${title}${changed > 0 ? `, ${changed} changed` : ''}`}
+              title={`${title} (${sayKey(key, apple)})`}
+              onClick={() => choose(view)}
+            >
+              <Icon name={icon} />
+              {changed > 0 && <span class="bdg num">{changed > 99 ? '99+' : changed}</span>}
+            </button>
+          );
+        })}
+      </div>
+    </nav>
+  );
+}

@@ -1,0 +1,56 @@
+import { ChangesPanel } from '../changes/changes-panel.tsx';
+import { ActivityFilters } from '../feed/activity-filters.tsx';
+import { FilesPanel } from '../files/files-panel.tsx';
+import { useWorkbench } from '../use-workbench.ts';
+import { sideWidth } from './layout.ts';
+
+const step = 16;
+
+export function SidePanel() {
+  const { layout } = useWorkbench();
+  if (!layout.sideOpen.value && layout.pane.value === 'main') return null;
+  const { value: view } = layout.view;
+  return (
+    <>
+      <aside class="side" id="side-panel" role="complementary" aria-labelledby={`rail-${view}`} hidden={!layout.sideOpen.value}>
+        {view === 'files' && <FilesPanel />}
+        {view === 'changes' && <ChangesPanel />}
+        {view === 'activity' && <ActivityFilters />}
+      </aside>
+      <Splitter />
+    </>
+  );
+}
+
+function Splitter() {
+  const { layout } = useWorkbench();
+  const onPointerDown = (event: PointerEvent): void => {
+    const handle = event.currentTarget as HTMLElement;
+    const from = event.clientX - layout.side.value;
+    handle.setPointerCapture(event.pointerId);
+    const onMove = (move: PointerEvent): void => layout.setSide(move.clientX - from);
+    handle.addEventListener('pointermove', onMove);
+    handle.addEventListener('lostpointercapture', () => handle.removeEventListener('pointermove', onMove), { once: true });
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const by = event.key === 'ArrowRight' ? step : event.key === 'ArrowLeft' ? -step : 0;
+    if (by === 0) return;
+    event.preventDefault();
+    layout.setSide(layout.side.value + by);
+  };
+  return (
+    <div
+      class="splitter"
+      role="separator"
+      aria-orientation="vertical"
+      aria-label="Width of the side panel"
+      aria-valuenow={layout.side.value}
+      aria-valuemin={sideWidth.least}
+      aria-valuemax={sideWidth.most}
+      tabIndex={0}
+      onPointerDown={onPointerDown}
+      onKeyDown={onKeyDown}
+      onDblClick={() => layout.setSide(sideWidth.initial)}
+    />
+  );
+}

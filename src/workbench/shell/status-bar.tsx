@@ -1,0 +1,40 @@
+import { fileKind } from '../documents/file-kinds.ts';
+import { useWorkbench } from '../use-workbench.ts';
+import { Wake } from '../feed/wake.tsx';
+import { Revision } from './revision.tsx';
+
+const eols = { lf: 'LF', crlf: 'CRLF', cr: 'CR' } as const;
+
+export function StatusBar() {
+  const workbench = useWorkbench();
+  const { feed, facts, tabs, info } = workbench;
+  const { value: tab } = tabs.active;
+  const session = tab?.kind === 'document' ? workbench.documents.get(tab.path) : undefined;
+  const editing = session?.state.value.name === 'open' && facts.value !== undefined;
+  const { value: known } = facts;
+  return (
+    <footer class="status">
+      {info.value !== undefined && (
+        <>
+          <button type="button" title="What was changed last: open Activity" onClick={() => workbench.openActivity()}>
+            <Wake />
+          </button>
+          <Revision number={feed.revision.value} />
+        </>
+      )}
+      <span class="grow" />
+      {editing && known !== undefined && tab?.kind === 'document' && (
+        <span class="stf row" data-testid="position">
+          <button type="button" class="num" title="Go to line" onClick={() => (workbench.overlay.value = { name: 'find', text: ':' })}>
+            Ln {known.line}, Col {known.column}
+            {known.selected > 0 && ` (${known.selected} selected)`}
+          </button>
+          <span>{known.indent}</span>
+          <span>{eols[session.info.value?.eol ?? 'lf']}</span>
+          <span>{session.info.value?.bom === true ? 'UTF-8 BOM' : 'UTF-8'}</span>
+          <span>{fileKind(tab.path).language}</span>
+        </span>
+      )}
+    </footer>
+  );
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { activityTab, diffTab, documentTab, type Tab, Tabs } from './tabs.ts';
+
+const make = (): { tabs: Tabs; closed: string[]; ids: () => string[] } => {
+  const closed: string[] = [];
+  const tabs = new Tabs((tab: Tab) => closed.push(tab.id));
+  return { tabs, closed, ids: () => tabs.open.value.map(({ id }) => id) };
+};
+
+test('a preview takes the place of the one before, until it is kept', () => {
+  const { tabs, closed, ids } = make();
+  tabs.show(documentTab('a', true));
+  tabs.show(documentTab('b', true));
+  assert.deepEqual([ids(), closed], [['document:b'], ['document:a']]);
+  tabs.keep('document:b');
+  tabs.show(documentTab('c', true));
+  assert.deepEqual(ids(), ['document:b', 'document:c']);
+});
+
+test('closing the shown tab goes back to the one looked at before', () => {
+  const { tabs } = make();
+  for (const path of ['a', 'b', 'c']) tabs.show(documentTab(path));
+  tabs.activate('document:a');
+  tabs.activate('document:c');
+  tabs.close('document:c');
+  assert.equal(tabs.activeId.value, 'document:a');
+  tabs.close('document:a');
+  tabs.close('document:b');
+  assert.equal(tabs.activeId.value, undefined);
+});
+
+test('tabs follow a renamed folder', () => {
+  const { tabs, ids } = make();
+  tabs.show(documentTab('a/x'));
+  tabs.show(diffTab('a/y'));
+  tabs.show(activityTab);
+  tabs.activate('diff:a/y');
+  tabs.moved('a', 'b');
+  assert.deepEqual(ids(), ['document:b/x', 'diff:b/y', 'activity']);
+  assert.equal(tabs.activeId.value, 'diff:b/y');
+});

@@ -1,0 +1,70 @@
+import { type Signal, signal } from '@preact/signals';
+import { type ErrorFacts, errorFacts, isCanceled } from '../client-port.ts';
+
+export interface ToastAction {
+  label: string;
+  run: () => void;
+}
+
+export interface Toast {
+  id: number;
+  tone: 'info' | 'bad';
+  title: string;
+  text: string | undefined;
+  actions: readonly ToastAction[];
+  /** Of a failure, behind Details. */
+  error: ErrorFacts | undefined;
+}
+
+const showMs = 6_000;
+const most = 3;
+
+/** Short messages, at most three; they leave after six seconds unless looked at, failures stay. */
+export class Toasts {
+  readonly shown: Signal<readonly Toast[]> = signal([]);
+  readonly #timers = new Map<number, ReturnType<typeof setTimeout>>();
+  #nextId = 1;
+
+  say(title: string, more: { text?: string; actions?: readonly ToastAction[] } = {}): number {
+    return this.#add({ tone: 'info', title, text: more.text, actions: more.actions ?? [], error: undefined });
+  }
+
+  /** `title` says what did not happen; the error says why and what would help. */
+  fail(title: string, error: unknown, actions: readonly ToastAction[] = []): number {
+    if (isCanceled(error)) return 0;
+    const facts = errorFacts(error);
+    return this.#add({ tone: 'bad', title, text: facts.hint ?? facts.message, actions, error: facts });
+  }
+
+  dismiss(id: number): void {
+    clearTimeout(this.#timers.get(id));
+    this.#timers.delete(id);
+    this.shown.value = this.shown.value.filter((toast) => toast.id !== id);
+  }
+
+  /** While the pointer or the focus is on one, none leaves. */
+  hold(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  release(): void {
+    for (const { id, tone } of this.shown.value) if (tone === 'info' && !this.#timers.has(id)) this.#leaveLater(id);
+  }
+
+  #add(toast: Omit<Toast, 'id'>): number {
+    const id = this.#nextId++;
+    const shown = [...this.shown.value.filter(({ title, tone }) => title !== toast.title || tone !== toast.tone), { ...toast, id }];
+    for (const old of shown.slice(0, -most)) this.dismiss(old.id);
+    this.shown.value = shown.slice(-most);
+    if (toast.tone === 'info') this.#leaveLater(id);
+    return id;
+  }
+
+  #leaveLater(id: number): void {
+    this.#timers.set(
+      id,
+      setTimeout(() => this.dismiss(id), showMs),
+    );
+  }
+}

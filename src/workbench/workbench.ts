@@ -1,0 +1,330 @@
+import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
+import type { Output } from '../contract/operation.ts';
+import type { Operations } from '../contract/operations.ts';
+import { type Actor, actorNamed } from './actor.ts';
+import { GitStore } from './changes/git-store.ts';
+import { errorFacts, type Keep, type WorkbenchClient } from './client-port.ts';
+import type { OpenDocumentLink } from './documents/document-link.ts';
+import type { DocumentSession, PresenceUser } from './documents/document-session.ts';
+import { DocumentStore } from './documents/document-store.ts';
+import type { EditorFacts } from './editor/editor-view.ts';
+import type { RemoteCaret } from './editor/remote-carets.ts';
+import { ChangeFeed } from './feed/change-feed.ts';
+import { FeedStore } from './feed/feed-store.ts';
+import { encodePath, nameOf } from './file-paths.ts';
+import { FileActions } from './files/file-actions.ts';
+import { TreeStore } from './files/tree-store.ts';
+import { PathIndex } from './finder/path-index.ts';
+import { Layout } from './shell/layout.ts';
+import { LinkStore } from './shell/link-store.ts';
+import { PresenceStore } from './shell/presence-store.ts';
+import { activityTab, diffTab, documentTab, type Tab, Tabs } from './shell/tabs.ts';
+import { Toasts } from './shell/toasts.ts';
+
+export type SystemInfo = Output<Operations['system.info']>;
+
+export interface WorkbenchPorts {
+  client: WorkbenchClient;
+  openLink: OpenDocumentLink;
+  keep: Keep;
+  /** Where the page comes from, e.g. `http://localhost:3000`. */
+  origin: string;
+  now: () => number;
+  /** A presence colour as the theme has it, for others who know no tokens. */
+  resolveColor: (color: number) => string;
+}
+
+export type Overlay = { name: 'find'; text: string } | { name: 'keys' } | { name: 'people' } | undefined;
+
+/** Where to go in a document once it is there. */
+export interface Target {
+  line: number;
+  column?: number;
+}
+
+const narrow = '(max-width: 720px)';
+
+/** Everything the page knows and does; the views only show it. */
+export class Workbench {
+  readonly info: Signal<SystemInfo | undefined> = signal(undefined);
+  readonly layout: Layout;
+  readonly toasts = new Toasts();
+  readonly feed: FeedStore;
+  readonly git: GitStore;
+  readonly tree: TreeStore;
+  readonly files: FileActions;
+  readonly paths: PathIndex;
+  readonly documents: DocumentStore;
+  readonly presence: PresenceStore;
+  readonly link: LinkStore;
+  readonly tabs: Tabs;
+  readonly overlay: Signal<Overlay> = signal(undefined);
+  readonly me: Signal<Actor>;
+  /** The caller may look, not write; undefined while that is not known. */
+  readonly readOnly: ReadonlySignal<boolean>;
+  readonly facts: Signal<EditorFacts | undefined> = signal(undefined);
+  readonly carets: Signal<readonly RemoteCaret[]> = signal([]);
+  readonly phone = signal(false);
+  readonly client: WorkbenchClient;
+  readonly changes: ChangeFeed;
+  /** When this browser was here last, ms since 1970. */
+  lastVisit: number | undefined;
+  readonly #ports: WorkbenchPorts;
+  readonly #targets = new Map<string, Target>();
+  #started = false;
+
+  constructor(ports: WorkbenchPorts) {
+    const { client, keep, now } = ports;
+    this.#ports = ports;
+    this.client = client;
+    this.layout = new Layout(keep);
+    this.me = signal(actorNamed('you', 'person'));
+    const user = computed((): PresenceUser => {
+      const color = this.presence.colors.of(this.me.value.key);
+      const value = ports.resolveColor(color);
+      return { name: this.me.value.name, color: value, colorLight: `${value}3d`, kind: 'person' };
+    });
+    this.documents = new DocumentStore({ client, openLink: ports.openLink, user, now, onSent: (edits) => this.link.sent(edits) });
+    this.presence = new PresenceStore(client, this.me, this.documents.clients);
+    this.link = new LinkStore(client, this.documents.waiting, { now, address: new URL(ports.origin).host });
+    this.feed = new FeedStore(client);
+    this.changes = new ChangeFeed(client);
+    this.git = new GitStore(client);
+    this.tree = new TreeStore(client, () => this.layout.remember('folders', JSON.stringify(this.tree.openFolders.slice(0, 200))));
+    this.files = new FileActions(client, this.tree, this.toasts);
+    this.paths = new PathIndex(client);
+    this.tabs = new Tabs((tab) => this.#closed(tab));
+    this.readOnly = computed(() => this.info.value !== undefined && (this.info.value.caller.access === 'read' || this.info.value.readOnly !== undefined));
+    this.#listen();
+  }
+
+  /** Connects, and again whenever the link comes back for the first time. Resolves at once. */
+  start(): void {
+    effect(() => {
+      const { name } = this.link.state.value;
+      if (name === 'live') untracked(() => void this.#live());
+    });
+    // Any call opens the link; the answer comes again once it is live.
+    this.client.call('system.info', {}).catch(() => undefined);
+  }
+
+  now(): number {
+    return this.#ports.now();
+  }
+
+  fileUrl(path: string): string {
+    return `${this.#ports.origin}/api/files/${encodePath(path)}`;
+  }
+
+  async #live(): Promise<void> {
+    try {
+      const info = await this.client.call('system.info', {});
+      const restarted = this.info.value !== undefined && this.info.value.startedAt !== info.startedAt;
+      this.info.value = info;
+      if (restarted) this.documents.tryNow();
+      if (this.#started) return void this.git.refreshSoon();
+      this.#started = true;
+      this.#become(info);
+      const cursor = await this.feed.load();
+      this.changes.start(cursor);
+      this.presence.start();
+      await this.tree.start(this.#recallFolders());
+      void this.git.refresh();
+      this.#recallTabs();
+      setTimeout(() => void this.paths.load(true), 1_000);
+    } catch (error) {
+      this.#started = false;
+      if (errorFacts(error).reason !== 'CONNECTION_LOST') this.toasts.fail('The workspace could not be opened', error);
+    }
+  }
+
+  #become(info: SystemInfo): void {
+    this.layout.forWorkspace(info.workspace.id);
+    const name = this.#ports.keep.getItem('outrigger.name') ?? info.caller.name;
+    this.me.value = actorNamed(name, 'person');
+    const visited = Number(this.layout.recall('visited'));
+    this.lastVisit = visited > 0 ? visited : undefined;
+    this.layout.remember('visited', String(this.now()));
+  }
+
+  /** How others see this person. */
+  rename(name: string): void {
+    const trimmed = name.trim().slice(0, 40);
+    if (trimmed === '' || trimmed === this.me.value.name) return;
+    this.#ports.keep.setItem('outrigger.name', trimmed);
+    this.me.value = actorNamed(trimmed, 'person');
+    for (const session of this.documents.sessions.value.values()) session.announce();
+  }
+
+  isMe(actor: Actor): boolean {
+    return actor.key === this.me.value.key;
+  }
+
+  #listen(): void {
+    this.changes.listen({
+      change: (change) => {
+        this.feed.add(change);
+        this.tree.apply(change);
+        this.paths.apply(change);
+        if (change.what === 'moved' && change.from !== undefined) this.tabs.moved(change.from, change.path);
+        this.documents.apply(change);
+        this.git.refreshSoon();
+      },
+      git: () => this.git.refreshSoon(),
+      resync: () => {
+        void this.feed.load().catch(() => undefined);
+        void this.tree.listAgain();
+        this.paths.reload();
+        this.git.refreshSoon();
+      },
+    });
+    this.presence.onDocument((info) => this.documents.heard(info));
+    effect(() => {
+      const { value: tab } = this.tabs.active;
+      const path = tab?.kind === 'document' ? tab.path : undefined;
+      untracked(() => this.documents.show(path));
+    });
+    effect(() => {
+      const { value: open } = this.tabs.open;
+      const { value: active } = this.tabs.activeId;
+      if (!this.#started) return;
+      const tabs = open.filter((tab) => tab.kind !== 'commit').slice(-20);
+      untracked(() => this.layout.remember('tabs', JSON.stringify({ tabs, active })));
+    });
+  }
+
+  #recallFolders(): string[] {
+    const folders = parse(this.layout.recall('folders'));
+    return Array.isArray(folders) ? folders.filter((folder): folder is string => typeof folder === 'string') : [];
+  }
+
+  #recallTabs(): void {
+    const kept = parse(this.layout.recall('tabs')) as { tabs?: Tab[]; active?: string } | undefined;
+    if (!Array.isArray(kept?.tabs) || this.tabs.open.value.length > 0) return;
+    for (const tab of kept.tabs) {
+      if (tab.kind === 'document') this.openFile(tab.path, { focus: false });
+      else if (tab.kind === 'diff') this.tabs.show(diffTab(tab.path, tab.from));
+      else if (tab.kind === 'activity') this.tabs.show(activityTab);
+    }
+    if (kept.active !== undefined && this.tabs.open.value.some(({ id }) => id === kept.active)) this.tabs.activate(kept.active);
+  }
+
+  // ── going places ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  openFile(path: string, options: { preview?: boolean; focus?: boolean; target?: Target } = {}): void {
+    if (options.target !== undefined) this.#targets.set(path, options.target);
+    this.tabs.show(documentTab(path, options.preview ?? false));
+    this.layout.pane.value = 'main';
+    if (options.focus !== false && options.preview !== true) this.focusMain();
+  }
+
+  openDiff(path: string, from?: string): void {
+    this.tabs.show(diffTab(path, from));
+    this.layout.pane.value = 'main';
+  }
+
+  openCommit(hash: string, subject: string): void {
+    this.tabs.show({ id: `commit:${hash}`, kind: 'commit', hash, subject });
+    this.layout.pane.value = 'main';
+  }
+
+  openActivity(): void {
+    this.layout.show('activity');
+    this.tabs.show(activityTab);
+    this.layout.pane.value = 'main';
+  }
+
+  /** Shows a revision in Activity. */
+  goToRevision(revision: number): void {
+    this.feed.setFilter({ without: new Set(), where: '', since: 0 });
+    this.feed.sought.value = { revision };
+    this.openActivity();
+  }
+
+  /** Where a document that was asked for with a place shall go; once. */
+  takeTarget(path: string): Target | undefined {
+    const target = this.#targets.get(path);
+    this.#targets.delete(path);
+    return target;
+  }
+
+  session(path: string): DocumentSession {
+    return this.documents.open(path);
+  }
+
+  activeSession(): DocumentSession | undefined {
+    const { value: tab } = this.tabs.active;
+    return tab?.kind === 'document' ? this.documents.get(tab.path) : undefined;
+  }
+
+  /** The line that was asked for may be gone. */
+  arrived(path: string, asked: number, lines: number): void {
+    if (asked <= lines) return;
+    const revision = this.documents.get(path)?.info.value?.revision ?? 0;
+    this.toasts.say(`Line ${asked} is past the end`, {
+      text: `${nameOf(path)} has ${lines.toLocaleString('en')} ${lines === 1 ? 'line' : 'lines'}${revision > 0 ? ` since r${revision}` : ''}. You are on the last one.`,
+    });
+  }
+
+  focusMain(): void {
+    requestAnimationFrame(() => {
+      const { view } = this.activeSession() ?? {};
+      if (view?.dom.isConnected === true) view.focus();
+      else (document.querySelector('#main [data-focus]') as HTMLElement | null)?.focus();
+    });
+  }
+
+  tryNow(): void {
+    this.link.tryNow();
+    this.documents.tryNow();
+  }
+
+  async copyUnsent(): Promise<void> {
+    const text = this.documents
+      .unsent()
+      .map(({ path, text: content }) => `===== ${path} =====\n${content}`)
+      .join('\n\n');
+    try {
+      await navigator.clipboard.writeText(text);
+      this.toasts.say('Copied your edits', { text: 'The whole text of each document that holds edits not sent.' });
+    } catch (error) {
+      this.toasts.fail('Not copied: the browser refused it', error);
+    }
+  }
+
+  async save(): Promise<void> {
+    if (this.readOnly.value) return;
+    try {
+      const { failed } = await this.client.call('documents.flush', {});
+      const [first] = failed;
+      if (first !== undefined) this.toasts.fail(`Not saved: ${nameOf(first.path)}`, { message: first.problem, reason: 'INTERNAL', code: 'internal' });
+      this.saved.value += 1;
+    } catch (error) {
+      this.toasts.fail('Not saved yet', error);
+    }
+  }
+
+  /** Raised by each save that was asked for: the breadcrumb pulses. */
+  readonly saved = signal(0);
+
+  /** Watches how wide the window is; called once by the page. */
+  watchWidth(match: (query: string) => MediaQueryList): void {
+    const query = match(narrow);
+    this.phone.value = query.matches;
+    query.addEventListener('change', () => (this.phone.value = query.matches));
+  }
+
+  #closed(tab: Tab): void {
+    if (tab.kind === 'document') this.documents.close(tab.path);
+  }
+}
+
+function parse(text: string | null): unknown {
+  if (text === null) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Written by another version, or by hand.
+    return undefined;
+  }
+}
