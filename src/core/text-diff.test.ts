@@ -49,7 +49,7 @@ test('typical changes become the edits a person would name', () => {
     ['append', 'a\nb\n', 'a\nb\nc\n', [{ at: 4, remove: 0, insert: 'c\n' }]],
     ['append without final newline', 'a\nb', 'a\nb\nc', [{ at: 3, remove: 0, insert: '\nc' }]],
     ['prepend', 'b\n', 'a\nb\n', [{ at: 0, remove: 0, insert: 'a\n' }]],
-    ['one word in a line', 'one two three\nx\n', 'one 2wo three\nx\n', [{ at: 4, remove: 1, insert: '2' }]],
+    ['one word in a line', 'one two three\nx\n', 'one 2wo three\nx\n', [{ at: 4, remove: 3, insert: '2wo' }]],
     ['a word replaced', 'let total = 1;\n', 'let amount = 1;\n', [{ at: 4, remove: 5, insert: 'amount' }]],
     [
       'two words of one line',
@@ -84,9 +84,17 @@ test('typical changes become the edits a person would name', () => {
         { at: 16, remove: 0, insert: '}\n' },
       ],
     ],
+    ['a word beside one that begins alike', 'go W90w on', 'go W92w  W90w on', [{ at: 3, remove: 0, insert: 'W92w  ' }]],
     ['nothing in common', 'alpha\nbeta\n', '1234\n5678\n90\n', [{ at: 0, remove: 10, insert: '1234\n5678\n90' }]],
   ];
   for (const [name, before, after, edits] of table) assert.deepEqual(checkDiff(before, after, name), edits, name);
+});
+
+test('two sides that put words beside each other leave every word whole', () => {
+  const base = 'line W89w W90w   W88w  1 of\nline 2 of\n';
+  const ours = 'line W89w    W88w  1 of\nline W91w  2 of\n';
+  const theirs = 'line W89w W92w  W90w   W88w  1 of\nline 2 of\n';
+  assert.deepEqual(merge3(base, ours, theirs).match(/W\d+w/g), ['W89w', 'W92w', 'W88w', 'W91w']);
 });
 
 test(`applying the diff gives the new text, for 6000 random pairs (SEED=${seed})`, () => {
@@ -347,13 +355,5 @@ test('a megabyte takes no cliff, whatever it holds', () => {
     assert.ok(took < 1000, `${name} took ${took} ms`);
     assert.equal(applyEdits(before, edits), after, name);
     assert.ok(edits.length <= mostEdits, `${name}: ${edits.length} edits`);
-    console.log(
-      name,
-      took.toFixed(1),
-      'ms',
-      edits.length,
-      'edits',
-      edits.reduce((sum, e) => sum + e.remove + e.insert.length, 0),
-    );
   }
 });

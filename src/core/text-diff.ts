@@ -428,16 +428,32 @@ function settleEdits(before: string, edits: readonly TextEdit[]): TextEdit[] {
   const joined = joinTouching(edits);
   for (let index = 0; index < joined.length; index++) {
     const edit = joined[index] as TextEdit;
-    if (edit.remove > 0 && edit.insert !== '') continue;
     const previous = joined[index - 1];
     const lowest = previous ? previous.at + previous.remove + 1 : 0;
     const highest = (joined[index + 1]?.at ?? before.length + 1) - 1;
-    slide(before, edit, lowest, highest);
+    if (edit.remove > 0 && edit.insert !== '') widen(before, edit, lowest, highest);
+    else slide(before, edit, lowest, highest);
   }
   return joined;
 }
 
-/** The place is the last one where the block is whole lines; where none is, the last of all. */
+/** A replacement takes whole words: half a word of one side and half of the other make one that nobody wrote. */
+function widen(before: string, edit: TextEdit, lowest: number, highest: number): void {
+  const limit = Math.min(highest, edit.at + edit.remove + maxWidened);
+  let from = edit.at;
+  if (isWord(before.charCodeAt(edit.at)) || isWord(edit.insert.charCodeAt(0))) {
+    while (from > lowest && edit.at - from < maxWidened && isWord(before.charCodeAt(from - 1))) from--;
+  }
+  let end = edit.at + edit.remove;
+  if (isWord(before.charCodeAt(end - 1)) || isWord(edit.insert.charCodeAt(edit.insert.length - 1))) {
+    while (end < limit && isWord(before.charCodeAt(end))) end++;
+  }
+  edit.insert = before.slice(from, edit.at) + edit.insert + before.slice(edit.at + edit.remove, end);
+  edit.remove = end - from;
+  edit.at = from;
+}
+
+/** The place is the last one where the block is whole lines; where none is, the last where it cuts no word in two; else the last of all. */
 function slide(before: string, edit: TextEdit, lowest: number, highest: number): void {
   const block = edit.remove > 0 ? before.slice(edit.at, edit.at + edit.remove) : edit.insert;
   const size = block.length;
@@ -447,7 +463,8 @@ function slide(before: string, edit: TextEdit, lowest: number, highest: number):
   let left = 0;
   while (edit.at - left > lowest && before.charCodeAt(edit.at - 1 - left) === block.charCodeAt(size - 1 - (left % size))) left++;
   let last: number | null = null;
-  let chosen: number | null = null;
+  let words: number | null = null;
+  let lines: number | null = null;
   for (let offset = right; offset >= -left; offset--) {
     const first = ((offset % size) + size) % size;
     const at = edit.at + offset;
@@ -456,11 +473,14 @@ function slide(before: string, edit: TextEdit, lowest: number, highest: number):
     if (isLowSurrogate(block.charCodeAt(first)) || isHighSurrogate(closing)) continue;
     last ??= offset;
     if (closing === newlineCode && (at === 0 || before.charCodeAt(at - 1) === newlineCode)) {
-      chosen = offset;
+      lines = offset;
       break;
     }
+    const cutsBefore = isWord(before.charCodeAt(at - 1)) && isWord(block.charCodeAt(first));
+    const cutsAfter = isWord(closing) && isWord(before.charCodeAt(at + edit.remove));
+    if (!cutsBefore && !cutsAfter) words ??= offset;
   }
-  const offset = chosen ?? last ?? 0;
+  const offset = lines ?? words ?? last ?? 0;
   if (offset === 0) return;
   const first = ((offset % size) + size) % size;
   edit.at += offset;
@@ -468,6 +488,12 @@ function slide(before: string, edit: TextEdit, lowest: number, highest: number):
 }
 
 const newlineCode = 10;
+const maxWidened = 64;
+
+/** Letters of alphabets that write words, digits and underscore. NaN (no character) is none. */
+function isWord(code: number): boolean {
+  return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95 || (code >= 0xc0 && code < 0x2000);
+}
 
 function joinTouching(edits: readonly TextEdit[]): TextEdit[] {
   const joined: TextEdit[] = [];

@@ -25,6 +25,8 @@ export interface HttpAppOptions {
 }
 
 const requestIdPattern = /^[A-Za-z0-9._-]{1,128}$/;
+/** How long the rest of a refused body may take. */
+const lingerMs = 5000;
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const exposedHeaders = 'etag, x-request-id, retry-after, content-range, outrigger-output, last-modified';
 
@@ -74,6 +76,17 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
         reply.code(204).send();
         return;
       }
+    }
+    done();
+  });
+
+  app.addHook('onResponse', (request, _reply, done) => {
+    // Node passes over the rest of a body that nobody wanted, so that its sender comes to read the answer; not for ever.
+    const { raw } = request;
+    if (!raw.complete && !raw.destroyed) {
+      setTimeout(() => {
+        if (!raw.complete) raw.socket.destroy();
+      }, lingerMs).unref();
     }
     done();
   });

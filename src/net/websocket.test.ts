@@ -30,6 +30,7 @@ class ManualClock implements Clock {
 
 interface Place {
   port: number;
+  listener: Listener;
   router: UpgradeRouter;
   sockets: WebSockets;
   channels: ByteChannel[];
@@ -56,7 +57,7 @@ async function withSockets(
   const listening = await listener.listen();
   assert.ok(listening.ok);
   try {
-    await run({ port: listening.port, router, sockets, channels, clock, errors });
+    await run({ port: listening.port, listener, router, sockets, channels, clock, errors });
   } finally {
     await sockets.close(1001, 'over', 100);
     await listener.close();
@@ -166,14 +167,16 @@ test('a socket that answers no ping is cut; one that does is kept', async () => 
 });
 
 test('a socket that we hold back is not taken for dead', async () => {
-  await withSockets(async ({ port, sockets, channels, clock }) => {
+  await withSockets(async ({ port, channels, clock }) => {
     const client = await dial(port, '/bytes');
+    const got: number[] = [];
+    channels[0]?.onMessage((message) => got.push(message.length));
     channels[0]?.pause();
     for (let n = 0; n < 4; n++) clock.tick(30_000);
-    assert.equal(sockets.connections, 1);
     channels[0]?.resume();
+    client.send(new Uint8Array(7));
+    await eventually(() => got.length === 1);
     client.close();
-    await eventually(() => sockets.connections === 0);
   });
 });
 
@@ -247,6 +250,14 @@ for (const [says, path, headers, status, reason] of refusals) {
     });
   });
 }
+
+test('a refused socket is closed by us, whether or not the other side closes', async () => {
+  await withSockets(async ({ port, listener }) => {
+    const raw = await rawSocket(port, upgradeText('/nowhere'), true);
+    await eventually(() => raw.received.includes('NOT_FOUND') && listener.connections === 0);
+    raw.socket.destroy();
+  });
+});
 
 test('a broken handshake is answered 400', async () => {
   await withSockets(async ({ port, sockets }) => {

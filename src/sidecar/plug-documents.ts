@@ -10,7 +10,7 @@ import type { Log } from './log.ts';
 export function plugDocuments(
   dependencies: { workspace: Workspace; state: State; now: () => number; log: Log; health: Health; implementations: Record<string, unknown> },
   config: Config,
-  readOnly: boolean,
+  { readOnly, trustState }: { readOnly: boolean; trustState: boolean },
 ): Documents {
   const { workspace, state, now, log, health, implementations } = dependencies;
   const documents = new Documents(
@@ -23,7 +23,7 @@ export function plugDocuments(
       saveMaxMs: config['documents.saveMaxMs'],
       unloadMs: config['documents.unloadMs'],
       readOnly,
-      trustState: false,
+      trustState,
     },
   );
   workspace.liveText = documents;

@@ -45,8 +45,17 @@ export interface SidecarDependencies {
   now?: () => number;
   /** Folder of the built workbench. */
   workbench?: string | undefined;
+  /** Switches checks off, for tests that must be seen to fail without them. */
+  faults?: Faults;
   /** True: a port that is taken is no reason to fail, the next free one is used. */
   anyPort?: boolean;
+}
+
+export interface Faults {
+  /** The workspace does not know its own writes again when the watch tells of them. */
+  forgetWrites?: boolean;
+  /** Documents believe that the file is as they left it. */
+  trustState?: boolean;
 }
 
 /** A port that can't be had, or another thing of the surroundings that is missing. Exit code 69. */
@@ -88,7 +97,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     let stateProblem: string | undefined;
     const workspace = new Workspace(
       { state, now, onProblem: (problem) => (stateProblem = problem) },
-      { root, durability: config.durability, keepChanges: config['changes.keep'], ignored: createIgnore(config['watch.ignore']) },
+      { root, durability: config.durability, keepChanges: config['changes.keep'], ignored: createIgnore(config['watch.ignore']), forgetWrites: dependencies.faults?.forgetWrites === true },
     );
     onRelease('workspace', () => workspace.close());
     const readOnly = config.readOnly ? 'it was started read-only.' : state.writable ? undefined : `another sidecar (${state.holder}) holds the folder.`;
@@ -116,8 +125,12 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     let documents: Documents | undefined;
     if (has('documents')) {
       const { plugDocuments } = await import('./plug-documents.ts');
-      documents = plugDocuments({ workspace, state, now, log, health, implementations }, config, readOnly !== undefined);
+      documents = plugDocuments({ workspace, state, now, log, health, implementations }, config, { readOnly: readOnly !== undefined, trustState: dependencies.faults?.trustState === true });
       onRelease('documents', () => documents?.stop());
+    }
+    if (has('git')) {
+      const { plugGit } = await import('./plug-git.ts');
+      plugGit({ root: workspace.root, processes, documents, health, implementations }, config);
     }
 
     // ── the one way in

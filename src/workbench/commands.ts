@@ -1,4 +1,3 @@
-import { openSearchPanel } from '@codemirror/search';
 import type { KeyName } from './shell/keys.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -62,10 +61,7 @@ export const commands: readonly Command[] = [
     keys: ['Ctrl F'],
     group: 'Editor',
     when: inEditor,
-    run: (workbench) => {
-      const { view } = workbench.activeSession() ?? {};
-      if (view !== undefined) openSearchPanel(view);
-    },
+    run: (workbench) => workbench.activeSession()?.openFind?.(),
   },
   {
     id: 'editor.compare',

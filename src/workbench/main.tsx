@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { createClient } from '../client/client.ts';
 import type { Operations } from '../contract/operations.ts';
+import { editorPane } from './documents/document-pane.tsx';
 import { documentLinks } from './documents/document-link.ts';
 import { App } from './shell/app.tsx';
 import { memoryKeep } from './shell/keep.ts';
@@ -30,6 +31,7 @@ function resolveColor(value: string): string {
 
 workbench.watchWidth((query) => matchMedia(query));
 workbench.start();
+void editorPane.load().catch(() => undefined);
 render(
   <WorkbenchContext.Provider value={workbench}>
     <App />

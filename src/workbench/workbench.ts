@@ -182,7 +182,12 @@ export class Workbench {
     effect(() => {
       const { value: tab } = this.tabs.active;
       const path = tab?.kind === 'document' ? tab.path : undefined;
-      untracked(() => this.documents.show(path));
+      untracked(() => {
+        this.documents.show(path);
+        // The tree follows, unless someone is moving in it.
+        const inTree = globalThis.document?.activeElement?.closest('.tree') !== null && globalThis.document?.activeElement !== null;
+        if (path !== undefined && this.#started && !inTree && this.tree.focused.value !== path) void this.tree.reveal(path);
+      });
     });
     effect(() => {
       const { value: open } = this.tabs.open;
@@ -212,7 +217,12 @@ export class Workbench {
   // ── going places ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   openFile(path: string, options: { preview?: boolean; focus?: boolean; target?: Target } = {}): void {
-    if (options.target !== undefined) this.#targets.set(path, options.target);
+    if (options.target !== undefined) {
+      const { goTo } = this.documents.get(path) ?? {};
+      // A document that is shown already is not shown again.
+      if (goTo !== undefined && this.tabs.activeId.value === `document:${path}`) return goTo(options.target.line, options.target.column);
+      this.#targets.set(path, options.target);
+    }
     this.tabs.show(documentTab(path, options.preview ?? false));
     this.layout.pane.value = 'main';
     if (options.focus !== false && options.preview !== true) this.focusMain();

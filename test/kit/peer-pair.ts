@@ -119,3 +119,11 @@ export function peerPair(options: { left?: Handle; right?: Handle; timers?: Peer
 export function reasonOf(error: unknown): string {
   return error instanceof OutriggerError ? error.reason : String(error);
 }
+
+/** The reason a promise was rejected with, or `no error`. */
+export async function rejection(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'no error',
+    (error: unknown) => reasonOf(error),
+  );
+}

@@ -8,9 +8,9 @@ export interface RawSocket {
   readonly closed: Promise<void>;
 }
 
-/** A TCP connection on which a test says exactly what it wants. */
-export async function rawSocket(port: number, text = ''): Promise<RawSocket> {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: false });
+/** A TCP connection on which a test says exactly what it wants. With `stays` it does not close when the other side does. */
+export async function rawSocket(port: number, text = '', stays = false): Promise<RawSocket> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: stays });
   let received = '';
   socket.setEncoding('latin1');
   socket.on('data', (chunk: string) => {

@@ -19,8 +19,11 @@ import { directoryId, type EntryKind, packStats, type StatKey, unpackStats } fro
 export interface Fact {
   path: string;
   kind: EntryKind;
-  /** 'suspect': nothing that stat shows changed, but the file is so recent that it may have. */
-  what: 'added' | 'changed' | 'removed' | 'suspect';
+  /**
+   * 'suspect': nothing that stat shows changed, but the file is so recent that it may have. 'known': what is new at this path took the place of something
+   * whose removal is not told, so that those who follow know the path, whatever becomes of it.
+   */
+  what: 'added' | 'changed' | 'removed' | 'suspect' | 'known';
   /** For 'removed', the last known one. */
   key: StatKey;
   /** The file is not being written where it stands: it came by rename, or its writer has set its times or mode after the last write. */
@@ -665,14 +668,13 @@ export class DirWatch {
         yield* this.#remove(entry, below);
       } else {
         this.#files--;
-        if (this.packedAt(below) === undefined) this.#emitEntry('removed', below, entry, true);
+        this.#emitEntry(this.packedAt(below) === undefined ? 'removed' : 'known', below, entry, true);
       }
       if (++count % namesPerCheck === 0) yield;
     }
     directory.entries.clear();
-    if (this.packedAt(path) === undefined) {
-      this.#emit({ path, kind: 'directory', what: 'removed', key: keyOfDirectory(directory), settled: true });
-    }
+    const what = this.packedAt(path) === undefined ? 'removed' : 'known';
+    this.#emit({ path, kind: 'directory', what, key: keyOfDirectory(directory), settled: true });
   }
 
   #loseRoot(): void {

@@ -125,6 +125,14 @@ test('a file that comes and goes before it was told is never told; one that was 
   assert.deepEqual(taken(settle, [1000]), { 1000: ['removed known 2'] });
 });
 
+test('what took the place of something known is told to be gone', () => {
+  const settle = new Settle({ settleMs: 50 });
+  settle.noticed(change('f', 1, { untold: true }), 0);
+  settle.known('f');
+  settle.noticed(change('f', 1, { what: 'removed' }), 10);
+  assert.deepEqual(taken(settle, [10]), { 10: ['removed f 1'] });
+});
+
 test('what waits inside a renamed folder goes along, and removals are told before', () => {
   const settle = new Settle({ settleMs: 50 });
   settle.noticed(change('a/f', 1), 0);

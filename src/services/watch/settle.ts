@@ -86,6 +86,12 @@ export class Settle {
     return this.#entries.get(path)?.untold ?? false;
   }
 
+  /** Those who follow know this path after all: its removal must be told. */
+  known(path: string): void {
+    const entry = this.#entries.get(path);
+    if (entry) entry.untold = false;
+  }
+
   /** Nothing is to be told about this path any more. */
   drop(path: string): void {
     this.#entries.delete(path);

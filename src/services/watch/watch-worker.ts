@@ -267,6 +267,10 @@ class WatchWorker {
         if (!arrived.has(fact)) this.#notice(fact, {});
         continue;
       }
+      if (fact.what === 'known') {
+        this.#settle.known(fact.path);
+        continue;
+      }
       if (fact.what === 'suspect') {
         if (this.#settle.has(fact.path) || this.#young.has(fact.path)) continue;
         this.#notice(fact, {});
@@ -352,6 +356,8 @@ class WatchWorker {
   #moveDirectory(fact: Fact, from: string): void {
     this.#moves++;
     for (const path of [...this.#leaving.values()]) this.#tellDeparture(path);
+    // That it is at its new place is told by the rename itself; pending as untold, its removal would be kept back.
+    this.#settle.drop(from);
     const { removedBefore, renamed } = this.#settle.moved(from, fact.path, performance.now());
     for (const pending of removedBefore) this.#enqueue(reportOf(pending, null));
     for (const [path, young] of [...this.#young]) {
@@ -706,7 +712,7 @@ function reportOf(pending: Pending, hash: string | null): WatchReport {
 
 if (parentPort) {
   const port = parentPort;
-  // A closure at the top: the worker lives exactly as long as its port is open.
+  // The worker lives exactly as long as its port is open.
   try {
     const worker = new WatchWorker(port, workerData as WatchSettings);
     port.on('message', (message: ToWorker) => void worker.receive(message));

@@ -5,6 +5,7 @@ import type { Cause, FeedItem } from '../../contract/events.ts';
 import type { files } from '../../contract/files.ts';
 import type { Call, Implementations, Input, Output } from '../../contract/operation.ts';
 import { planReplacements } from '../../core/file-edits.ts';
+import { joinFormat, keepsFormat, splitFormat } from '../../core/text-format.ts';
 import { parseByteRange } from './byte-range.ts';
 import { checkConditions, decodeText, etagOf, FileBytes, hashBytes } from './content.ts';
 import { fileError } from './file-errors.ts';
@@ -14,6 +15,7 @@ import { mimeTypeOf } from './mime-types.ts';
 import type { Workspace, Written } from './workspace.ts';
 
 const FEED_PAGE = 500;
+const BOM = 0xfeff;
 
 type Files = typeof files;
 type WriteOutput = Output<Files['files.write']>;
@@ -101,12 +103,13 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         path,
         (raw) => {
           checkConditions(path, hashBytes(raw), input);
-          return text;
+          return keepBom(text, raw.charCodeAt(0) === BOM);
         },
         cause,
       );
       if (live !== undefined) return liveAnswer(path, live);
-      return answer(await workspace.write(path, Buffer.from(text), { ...input, durability: durabilityOf(input), cause, signal: call.signal }));
+      const bytes = Buffer.from(keepBom(text, workspace.beginsWithBom(path)));
+      return answer(await workspace.write(path, bytes, { ...input, durability: durabilityOf(input), cause, signal: call.signal }));
     },
 
     'files.create': async (input, call) => {
@@ -125,9 +128,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       const cause = causeOf(call);
       const change = (raw: string): string => {
         checkConditions(path, hashBytes(raw), input);
-        const planned = planReplacements(raw, input.edits);
-        if ('problem' in planned) throw editError(path, planned.problem);
-        return planned.result;
+        return editRaw(path, raw, input.edits);
       };
       const live = await workspace.liveText?.write(path, change, cause);
       if (live !== undefined) return liveAnswer(path, live);
@@ -301,7 +302,7 @@ async function readSomeLines(workspace: Workspace, path: string, range: LineRang
 }
 
 function withBom<Facts extends object>(facts: Facts, raw: string): Facts & { text: string; bom?: boolean } {
-  return raw.charCodeAt(0) === 0xfeff ? { ...facts, text: raw.slice(1), bom: true } : { ...facts, text: raw };
+  return raw.charCodeAt(0) === BOM ? { ...facts, text: raw.slice(1), bom: true } : { ...facts, text: raw };
 }
 
 async function download(workspace: Workspace, input: Input<Files['files.download']>, signal: AbortSignal): Promise<{ head: Output<Files['files.download']>; bytes: AsyncIterable<Uint8Array> }> {
@@ -336,6 +337,26 @@ function isSameContent(path: string, content: string, ifNoneMatch: string): bool
   } catch {
     return true;
   }
+}
+
+/** A reader is not shown the byte order mark, so a writer can't give it back. */
+function keepBom(text: string, had: boolean): string {
+  return had && text.charCodeAt(0) !== BOM ? String.fromCharCode(BOM) + text : text;
+}
+
+/** Edits speak of lines that end in LF; the file keeps its own line ends and byte order mark. */
+function editRaw(path: string, raw: string, edits: Input<Files['files.edit']>['edits']): string {
+  const { text, format } = splitFormat(raw);
+  const alike = keepsFormat(raw);
+  const body = alike ? text : format.bom ? raw.slice(1) : raw;
+  const planned = planReplacements(body, alike ? edits.map(withLf) : edits);
+  if ('problem' in planned) throw editError(path, planned.problem);
+  return alike ? joinFormat(planned.result, format) : keepBom(planned.result, format.bom);
+}
+
+function withLf(edit: Input<Files['files.edit']>['edits'][number]): Input<Files['files.edit']>['edits'][number] {
+  const lf = (text: string): string => text.replaceAll('\r\n', '\n');
+  return 'find' in edit ? { ...edit, find: lf(edit.find), replace: lf(edit.replace) } : { ...edit, text: lf(edit.text) };
 }
 
 function editError(path: string, problem: { edit: number; problem: string; text: string }): OutriggerError {

@@ -412,13 +412,14 @@ describe('bytes in', () => {
     });
   });
 
-  test('beyond the limit are refused', async () => {
+  test('beyond the limit are refused, and the refusal arrives though the bytes keep coming', async () => {
     await withFakeSidecar(
-      async ({ url }) => {
-        assert.deepEqual(await reason(fetch(`${url}/api/bytes/a`, { method: 'PUT', headers: bearer, body: new Uint8Array(2000) })), [
-          413,
-          'INPUT_TOO_LARGE',
-        ]);
+      async ({ url, seen }) => {
+        for (const length of [2000, 20_000_000]) {
+          const answer = fetch(`${url}/api/bytes/a`, { method: 'PUT', headers: bearer, body: new Uint8Array(length) });
+          assert.deepEqual(await reason(answer), [413, 'INPUT_TOO_LARGE']);
+        }
+        assert.ok(seen.bytesIn <= 2000);
       },
       { maxUploadBytes: 1000 },
     );
@@ -426,7 +427,7 @@ describe('bytes in', () => {
 
   test('that nobody wants do not keep the answer', async () => {
     await withFakeSidecar(async ({ url }) => {
-      const answer = await fetch(`${url}/api/bytes/a?refuse=true`, { method: 'PUT', headers: bearer, body: new Uint8Array(100_000) });
+      const answer = await fetch(`${url}/api/bytes/a?refuse=true`, { method: 'PUT', headers: bearer, body: new Uint8Array(20_000_000) });
       assert.deepEqual(await reason(answer), [412, 'ETAG_MISMATCH']);
     });
   });

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatch, DispatchReply, DispatchRequest } from '../../contract/dispatch.ts';
 import { OutriggerError } from '../../contract/errors.ts';
@@ -137,7 +138,12 @@ class OperationCalls {
     return this.#query(request.query as Record<string, string | string[]>);
   }
 
-  async #call(request: FastifyRequest, reply: FastifyReply, given: unknown, route: HttpHint | undefined): Promise<string | Buffer | undefined> {
+  async #call(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    given: unknown,
+    route: HttpHint | undefined,
+  ): Promise<string | Buffer | undefined> {
     const identified = requestCaller(request, this.#deps, this.#options);
     const caller = identified instanceof Promise ? await identified : identified;
     reply.header('cache-control', 'no-store');
@@ -153,7 +159,7 @@ class OperationCalls {
       signal: callerSignal(reply.raw),
     };
     if (this.#operation.body === 'bytes' && request.body !== undefined && request.body !== null) {
-      asked.body = limited(request.body as AsyncIterable<Uint8Array>, this.#options.maxUploadBytes);
+      asked.body = limited(request.body as Readable, this.#options.maxUploadBytes);
     }
     const format = this.#operation.bytes === true ? undefined : streamFormat(request.headers.accept);
     if (format !== undefined) return this.#stream(request, reply, asked, format);
@@ -168,7 +174,12 @@ class OperationCalls {
     return JSON.stringify(body) ?? 'null';
   }
 
-  async #stream(request: FastifyRequest, reply: FastifyReply, asked: DispatchRequest, format: StreamFormat): Promise<string | Buffer | undefined> {
+  async #stream(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    asked: DispatchRequest,
+    format: StreamFormat,
+  ): Promise<string | Buffer | undefined> {
     const stream = new ItemStream(reply, format, keepaliveMs(request.headers['keepalive-interval'], format));
     asked.emit = (item) => stream.item(item);
     try {
@@ -259,9 +270,10 @@ async function pump(reply: FastifyReply, iterator: AsyncIterator<Uint8Array>, le
   raw.end();
 }
 
-async function* limited(body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array, void> {
+async function* limited(body: Readable, maxBytes: number): AsyncGenerator<Uint8Array, void> {
   let count = 0;
-  for await (const chunk of body) {
+  // Who stops reading early still wants to answer: the connection must outlive the body.
+  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
     count += chunk.length;
     if (count > maxBytes) throw new OutriggerError('INPUT_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`);
     yield chunk;

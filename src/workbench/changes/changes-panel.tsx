@@ -21,7 +21,7 @@ export function ChangesPanel() {
     <div class="pane" role="tabpanel" aria-labelledby="rail-changes">
       <div class="sp-h">
         <h2>Source control</h2>
-        <button type="button" class="ib" aria-label="Ask git again" title="Ask git again" data-focus onClick={() => void git.refresh()}>
+        <button type="button" class="ib" aria-label="Ask git again" title="Ask git again" data-focus={workbench.readOnly.value ? true : undefined} onClick={() => void git.refresh()}>
           <Icon name="refresh" />
         </button>
       </div>
@@ -86,6 +86,7 @@ function Repository({ changes, truncated }: { changes: readonly GitChange[]; tru
           <textarea
             class="inp"
             rows={4}
+            data-focus
             aria-label="Commit message"
             placeholder="What this changes, and why"
             value={message.value}

@@ -1,4 +1,3 @@
-import { foldGutter } from '@codemirror/language';
 import { getChunks, goToNextChunk, goToPreviousChunk, MergeView, unifiedMergeView } from '@codemirror/merge';
 import { EditorState, type Extension } from '@codemirror/state';
 import { EditorView, highlightSpecialChars, keymap, lineNumbers } from '@codemirror/view';
@@ -40,7 +39,6 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
   const shared = (label: string): Extension => [
     lineNumbers(),
     highlightSpecialChars(),
-    foldGutter({ openText: ' ', closedText: '›' }),
     search({ top: true }),
     keymap.of([
       { key: 'F7', run: goToNextChunk },
@@ -60,7 +58,7 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
         a: { doc: before, extensions: shared(names.before) },
         b: { doc: after, extensions: shared(names.after) },
         parent: host,
-        gutter: false,
+        gutter: true,
         collapseUnchanged,
         diffConfig: config,
       })
@@ -70,7 +68,7 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
     new EditorView({
       parent: host,
       doc: after,
-      extensions: [shared(names.after), unifiedMergeView({ original: before, mergeControls: false, gutter: false, collapseUnchanged, diffConfig: config, syntaxHighlightDeletions: true })],
+      extensions: [shared(names.after), unifiedMergeView({ original: before, mergeControls: false, gutter: true, collapseUnchanged, diffConfig: config, syntaxHighlightDeletions: true })],
     });
   return {
     counts: countLines(view.state, before),

@@ -53,6 +53,12 @@ export class DocumentSession {
   readonly waiting: ReadonlySignal<number>;
   /** Kept with the session, so that scrolling, selection and undo survive a change of tab. */
   view: EditorView | undefined;
+  /** Opens the view's find field. */
+  openFind: (() => void) | undefined;
+  /** Puts the caret into a line of the view, from 1. */
+  goTo: ((line: number, column?: number) => void) | undefined;
+  /** Where the view was scrolled to when it was last shown. */
+  scrollSnapshot: ReturnType<EditorView['scrollSnapshot']> | undefined;
   readonly #deps: SessionDependencies;
   readonly #unsaved = new UnsavedEdits();
   #link: DocumentLink | undefined;

@@ -47,6 +47,8 @@ export interface EditorOptions {
   wrap: boolean;
 }
 
+// Ctrl G goes to a line here, by the page's own field; F3 finds on.
+const findKeys = searchKeymap.filter(({ key }) => key !== 'Mod-g' && key !== 'Mod-Alt-g');
 const wrapping = new Compartment();
 const trailPauseMs = 120;
 
@@ -98,7 +100,7 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
         search({ top: true }),
         indentUnit.of(indent.unit),
         EditorState.tabSize.of(indent.unit === '\t' ? 4 : indent.unit.length),
-        keymap.of([...yUndoManagerKeymap, ...searchKeymap, ...foldKeymap, ...defaultKeymap, indentWithTab]),
+        keymap.of([...yUndoManagerKeymap, ...findKeys, ...foldKeymap, ...defaultKeymap, indentWithTab]),
         yCollab(session.text, null, { undoManager: session.undo }),
         remoteCarets({ awareness: session.awareness, text: session.text, colorOf: options.colorOf, onCarets: options.onCarets }),
         EditorState.readOnly.of(session.readOnly.value),

@@ -1,11 +1,12 @@
-import type { LanguageSupport } from '@codemirror/language';
+import { LanguageSupport } from '@codemirror/language';
+import { styleTags, tags } from '@lezer/highlight';
 import type { Grammar } from '../documents/file-kinds.ts';
 
 /** Each grammar is a file of its own, loaded when the first document needs it. */
 export async function loadGrammar(grammar: Grammar): Promise<LanguageSupport> {
   switch (grammar) {
     case 'python':
-      return (await import('@codemirror/lang-python')).python();
+      return decorated(await import('@codemirror/lang-python'));
     case 'xml':
       return (await import('@codemirror/lang-xml')).xml();
     case 'json':
@@ -25,4 +26,10 @@ export async function loadGrammar(grammar: Grammar): Promise<LanguageSupport> {
         jsx: grammar === 'jsx' || grammar === 'tsx',
       });
   }
+}
+
+/** A decorator's whole name is coloured, not only its sign. */
+function decorated({ python, pythonLanguage }: typeof import('@codemirror/lang-python')): LanguageSupport {
+  const language = pythonLanguage.configure({ props: [styleTags({ 'Decorator/VariableName Decorator/PropertyName Decorator/"."': tags.annotation })] });
+  return new LanguageSupport(language, python().support);
 }

@@ -186,7 +186,7 @@ function Row({ node, path, top, expanded, focused, selected, editing, drop }: Ro
   const touched = useComputed(() => folder && git.touched.value.has(node.path));
   const people = useComputed(() => presence.byPath.value.get(node.path));
   const writable = !workbench.readOnly.value;
-  const siblings = node.parent?.children;
+  const { position, size } = tree.model.siblingPosition(node);
   const status = letter.value;
   const open = (event: MouseEvent): void => {
     if (event.ctrlKey || event.metaKey) return tree.select(path, true);
@@ -204,8 +204,8 @@ function Row({ node, path, top, expanded, focused, selected, editing, drop }: Ro
       aria-level={node.depth + 1}
       aria-expanded={folder ? expanded : undefined}
       aria-selected={selected}
-      aria-setsize={siblings?.length ?? 1}
-      aria-posinset={(siblings?.indexOf(node) ?? 0) + 1}
+      aria-setsize={size}
+      aria-posinset={position}
       aria-label={editing ? undefined : `${node.name}${status === undefined ? '' : `, ${letterNames[status]}`}`}
       style={{ '--d': node.depth, transform: `translateY(${top}px)` }}
       data-path={path}

@@ -68,6 +68,12 @@ export class TreeModel {
     return row === this.root || collapsedAbove(row) !== undefined ? -1 : positionOf(row);
   }
 
+  /** Where the row is among its siblings, from 1, and how many they are. */
+  siblingPosition(row: TreeNode): { position: number; size: number } {
+    const children = row.parent?.children ?? [];
+    return { position: placeOf(children, row) + 1, size: children.length };
+  }
+
   /** Makes the folder hold exactly these entries. What it held before stays as it was, expansion included. */
   setChildren(folderPath: string, entries: readonly TreeEntry[]): void {
     const folder = this.#nodes.get(folderPath);

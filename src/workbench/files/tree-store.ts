@@ -1,7 +1,7 @@
 import { type Signal, signal } from '@preact/signals';
 import type { Change } from '../../contract/events.ts';
 import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
-import { foldersAbove, parentOf } from '../file-paths.ts';
+import { foldersAbove, nameOf, parentOf } from '../file-paths.ts';
 import { type TreeEntry, TreeModel, type TreeNode } from './tree-model.ts';
 
 export type Editing =
@@ -47,7 +47,7 @@ export class TreeStore {
     try {
       const entries: TreeEntry[] = [];
       const stream = this.#client.stream('files.list', { path: folder, limit: mostEntries });
-      for await (const { path, kind, ignored } of stream) entries.push({ path, kind, ignored });
+      for await (const { path, kind, ignored } of stream) if (!isHidden(path)) entries.push({ path, kind, ignored });
       this.model.setChildren(folder, entries);
       if (folder === '') this.problem.value = undefined;
     } catch (error) {
@@ -79,6 +79,9 @@ export class TreeStore {
     if (node?.kind !== 'directory') return;
     if (node.children === undefined) await this.list(path);
     this.model.expand(node);
+    // A folder that only holds a folder is but a step on the way to it.
+    const [only, more] = node.children ?? [];
+    if (only?.kind === 'directory' && more === undefined && !only.expanded) return this.expand(only.path);
     this.changed();
     this.#opened();
   }
@@ -165,6 +168,7 @@ export class TreeStore {
 
   apply(change: Change): void {
     const { path, what, kind, from } = change;
+    if (isHidden(path)) return;
     if (what === 'moved' && from !== undefined) {
       if (!this.model.rename(from, path)) this.model.insert({ path, kind });
       this.#followMove(from, path);
@@ -215,4 +219,9 @@ export class TreeStore {
     if (globalThis.document?.hidden === true) setTimeout(raise, 100);
     else soon(raise);
   }
+}
+
+/** git's own folder is no part of the work. */
+function isHidden(path: string): boolean {
+  return nameOf(path) === '.git';
 }

@@ -28,6 +28,7 @@ export class PathIndex {
     try {
       const stream = this.#client.stream('files.list', { path: '', recursive: true, limit: modest ? idlePaths : mostPaths });
       for await (const { path, kind } of stream) {
+        if (path === '.git' || path.endsWith('/.git')) continue;
         if (kind === 'directory') this.#folders.add(path);
         else this.files.set(path, candidate(path));
       }

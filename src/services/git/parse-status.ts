@@ -1,0 +1,83 @@
+import type { GitChange } from '../../contract/git.ts';
+import { type GitPath, gitPath, splitNul } from './git-path.ts';
+
+type State = NonNullable<GitChange['staged']>;
+
+export interface StatusEntry {
+  path: GitPath;
+  from?: GitPath;
+  staged: State | null;
+  unstaged: State | null;
+  submodule: boolean;
+}
+
+export interface ParsedStatus {
+  branch: string | null;
+  head: string | null;
+  upstream?: string;
+  ahead?: number;
+  behind?: number;
+  entries: StatusEntry[];
+}
+
+const states: Readonly<Record<string, State>> = { M: 'modified', T: 'type-changed', A: 'added', D: 'deleted', R: 'renamed', C: 'copied', U: 'unmerged' };
+/** Fields before the path, by the letter that a record begins with. */
+const fieldsBefore: Readonly<Record<string, number>> = { '1': 8, '2': 9, u: 10, '?': 1, '!': 1 };
+
+/**
+ * `git status --porcelain=v2 --branch -z`, as git-status(1) describes it. Paths outside of `prefix` are left out; a record that
+ * was cut off at the end is, too.
+ */
+export function parseStatus(output: Uint8Array, prefix: Uint8Array): ParsedStatus {
+  const parsed: ParsedStatus = { branch: null, head: null, entries: [] };
+  const records = splitNul(output);
+  for (let at = 0; at < records.length; at++) {
+    const record = records[at] as Uint8Array;
+    const kind = String.fromCharCode(record[0] ?? 0);
+    if (kind === '#') parseHeader(Buffer.from(record).toString(), parsed);
+    const count = fieldsBefore[kind];
+    if (count === undefined) continue;
+    const { fields, rest } = splitFields(record, count);
+    const original = kind === '2' ? records[++at] : undefined;
+    if (kind === '2' && original === undefined) break;
+    const entry = parseEntry(kind, fields, gitPath(rest, prefix), original === undefined ? undefined : gitPath(original, prefix));
+    if (entry !== undefined) parsed.entries.push(entry);
+  }
+  return parsed;
+}
+
+function parseHeader(line: string, parsed: ParsedStatus): void {
+  const [, name, value = ''] = /^# (branch\.\w+) (.*)$/s.exec(line) ?? [];
+  if (name === 'branch.oid') parsed.head = value === '(initial)' ? null : value;
+  else if (name === 'branch.head') parsed.branch = value === '(detached)' ? null : value;
+  else if (name === 'branch.upstream') parsed.upstream = value;
+  else if (name === 'branch.ab') {
+    const [, ahead, behind] = /^\+(\d+) -(\d+)$/.exec(value) ?? [];
+    if (ahead !== undefined && behind !== undefined) Object.assign(parsed, { ahead: Number(ahead), behind: Number(behind) });
+  }
+}
+
+function parseEntry(kind: string, fields: readonly string[], path: GitPath | undefined, from: GitPath | undefined): StatusEntry | undefined {
+  if (path === undefined) return undefined;
+  if (kind === '?') return { path, staged: null, unstaged: 'untracked', submodule: false };
+  if (kind === '!') return { path, staged: null, unstaged: 'ignored', submodule: false };
+  const [, xy = '..', sub = 'N'] = fields;
+  const submodule = sub.startsWith('S');
+  if (kind === 'u') return { path, staged: 'unmerged', unstaged: 'unmerged', submodule };
+  const entry: StatusEntry = { path, staged: states[xy[0] ?? '.'] ?? null, unstaged: states[xy[1] ?? '.'] ?? null, submodule };
+  if (from !== undefined) entry.from = from;
+  return entry;
+}
+
+/** The first `count` fields, each ended by one space; the rest is a path and may hold anything. */
+function splitFields(record: Uint8Array, count: number): { fields: string[]; rest: Uint8Array } {
+  const fields: string[] = [];
+  let start = 0;
+  while (fields.length < count) {
+    const end = record.indexOf(0x20, start);
+    if (end < 0) break;
+    fields.push(Buffer.from(record.subarray(start, end)).toString('latin1'));
+    start = end + 1;
+  }
+  return { fields, rest: record.subarray(start) };
+}

@@ -1,0 +1,49 @@
+import type { StatusEntry } from './parse-status.ts';
+
+export interface CommitChoice {
+  /** As the wire has them; undefined: no choice by path. */
+  paths: readonly string[] | undefined;
+  all: boolean;
+}
+
+export interface CommitPlan {
+  /** What the next commit is about. */
+  chosen: StatusEntry[];
+  /** Of those, what is not in the index as it stands in the folder. */
+  add: StatusEntry[];
+  /** Of those, files in conflict: added they count as resolved. */
+  unmerged: StatusEntry[];
+  /** Other changes stand in the index already: a plain commit would take them along. */
+  othersStaged: boolean;
+}
+
+/** Which of the changed files a commit takes, and which must be put into the index first. */
+export function planCommit(entries: readonly StatusEntry[], { paths, all }: CommitChoice): CommitPlan {
+  const takes = paths === undefined ? undefined : pathMatcher(paths);
+  const plan: CommitPlan = { chosen: [], add: [], unmerged: [], othersStaged: false };
+  for (const entry of entries) {
+    if (entry.unstaged === 'ignored') continue;
+    const named = takes !== undefined && (takes(entry.path.shown) || (entry.from !== undefined && takes(entry.from.shown)));
+    // A repository inside of this one becomes a link to a commit that nobody else has: only who names it wants that.
+    const wanted = takes === undefined ? (all ? !entry.path.folder : entry.staged !== null) : named;
+    if (!wanted) {
+      if (entry.staged !== null) plan.othersStaged = true;
+      continue;
+    }
+    plan.chosen.push(entry);
+    if ((all || takes !== undefined) && entry.unstaged !== null) plan.add.push(entry);
+    if (entry.staged === 'unmerged') plan.unmerged.push(entry);
+  }
+  return plan;
+}
+
+/** Whether a path is one of `paths` or lies below one. */
+function pathMatcher(paths: readonly string[]): (path: string) => boolean {
+  const chosen = new Set(paths);
+  return (path) => {
+    for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
+      if (chosen.has(path.slice(0, end))) return true;
+    }
+    return false;
+  };
+}

@@ -1,0 +1,29 @@
+import { useEffect } from 'preact/hooks';
+import { lazyView } from '../lazy-view.tsx';
+import { useWorkbench } from '../use-workbench.ts';
+import { DeletedCard, RefusedCard } from './document-cards.tsx';
+import { isPicture } from './file-kinds.ts';
+import { PicturePane } from './picture-pane.tsx';
+
+/** Loaded beside the first connection, so that it is there before the first document is. */
+export const editorPane = lazyView(async () => (await import('../editor/editor-pane.tsx')).EditorPane);
+
+/** A file, as what it can be shown as. */
+export function DocumentPane({ path }: { path: string }) {
+  return isPicture(path) ? <PicturePane path={path} /> : <TextDocument path={path} />;
+}
+
+function TextDocument({ path }: { path: string }) {
+  const workbench = useWorkbench();
+  // Looked up each time: a file that is made anew under this name is another session.
+  const session = workbench.documents.sessions.value.get(path);
+  useEffect(() => {
+    const opened = workbench.session(path);
+    if (workbench.tabs.active.value?.id === `document:${path}`) opened.show(true);
+  }, [path, session === undefined]);
+  if (session === undefined) return null;
+  const { value: state } = session.state;
+  if (state.name === 'closed') return <RefusedCard path={path} session={session} error={state.error} />;
+  if (state.name === 'deleted') return <DeletedCard path={path} session={session} />;
+  return <editorPane.View session={session} />;
+}

@@ -1,0 +1,213 @@
+import { openSearchPanel } from '@codemirror/search';
+import type { EditorView } from '@codemirror/view';
+import { useEffect, useRef } from 'preact/hooks';
+import type { DocumentSession } from '../documents/document-session.ts';
+import { saveWords } from '../documents/save-state.ts';
+import { Icon } from '../shell/icon.tsx';
+import { Revision } from '../shell/revision.tsx';
+import { useWorkbench } from '../use-workbench.ts';
+import { showChangesFrom } from './change-bars.ts';
+import { createEditor, goToLine, setWrap } from './editor-view.ts';
+import { KeyRow } from './key-row.tsx';
+import type { RemoteCaret } from './remote-carets.ts';
+
+export function EditorPane({ session }: { session: DocumentSession }) {
+  const workbench = useWorkbench();
+  const host = useRef<HTMLDivElement>(null);
+  const { value: path } = session.path;
+  const open = session.state.value.name === 'open';
+  const { value: phone } = workbench.phone;
+
+  useEffect(() => {
+    const { current } = host;
+    if (!open || current === null) return;
+    const view = viewOf(session, workbench);
+    current.append(view.dom);
+    view.requestMeasure();
+    const { scrollSnapshot } = session;
+    if (scrollSnapshot !== undefined) view.dispatch({ effects: scrollSnapshot });
+    session.announce();
+    const target = workbench.takeTarget(path);
+    if (target !== undefined) {
+      goToLine(view, target.line, target.column);
+      workbench.arrived(path, target.line, view.state.doc.lines);
+    }
+    // What the bars around the editor say is this document's now.
+    view.dispatch({ selection: view.state.selection });
+    const nobody = document.activeElement === document.body || document.activeElement === null;
+    if (nobody) view.focus();
+    return () => {
+      session.scrollSnapshot = view.scrollSnapshot();
+      view.dom.remove();
+      workbench.carets.value = [];
+    };
+  }, [session, open]);
+
+  useEffect(() => {
+    if (session.view !== undefined) setWrap(session.view, phone);
+  }, [phone, open]);
+
+  useBase(session, open);
+
+  return (
+    <>
+      <Crumbs session={session} />
+      <div class="pane ed" data-testid="editor">
+        <div class="ed-host" ref={host} />
+        {!open && <Opening />}
+        <Overview session={session} />
+      </div>
+      {!session.readOnly.value && <KeyRow session={session} />}
+    </>
+  );
+}
+
+/** Made when first shown, kept with the session. */
+function viewOf(session: DocumentSession, workbench: ReturnType<typeof useWorkbench>): EditorView {
+  if (session.view !== undefined) return session.view;
+  const shown = (): boolean => workbench.activeSession() === session;
+  const view = createEditor(session, {
+    colorOf: (actor) => workbench.presence.colorOf(actor) ?? 1,
+    wrap: workbench.phone.value,
+    onFacts: (facts) => {
+      if (shown()) workbench.facts.value = facts;
+    },
+    onCarets: (carets) => {
+      if (shown()) showCarets(workbench, carets);
+    },
+  });
+  view.contentDOM.addEventListener('input', () => workbench.tabs.keep(`document:${session.path.value}`));
+  session.view = view;
+  session.openFind = () => openSearchPanel(view);
+  session.goTo = (line, column) => {
+    goToLine(view, line, column);
+    view.focus();
+    workbench.arrived(session.path.value, line, view.state.doc.lines);
+  };
+  return view;
+}
+
+const caretPauseMs = 250;
+const pending = new WeakMap<object, { timer: ReturnType<typeof setTimeout>; carets: readonly RemoteCaret[] }>();
+
+/** Outside the editor the others' places are shown four times a second at most. */
+function showCarets(workbench: ReturnType<typeof useWorkbench>, carets: readonly RemoteCaret[]): void {
+  const waiting = pending.get(workbench);
+  if (waiting !== undefined) {
+    waiting.carets = carets;
+    return;
+  }
+  const timer = setTimeout(() => {
+    const last = pending.get(workbench);
+    pending.delete(workbench);
+    workbench.carets.value = last?.carets ?? [];
+  }, caretPauseMs);
+  pending.set(workbench, { timer, carets });
+}
+
+/** The text at HEAD, for the bars that show what differs from it. */
+function useBase(session: DocumentSession, open: boolean): void {
+  const workbench = useWorkbench();
+  const { value: path } = session.path;
+  const head = workbench.git.status.value?.head;
+  const letter = workbench.git.letters.value.get(path);
+  // A file that git has never seen is new from end to end: bars would say nothing.
+  const tracked = workbench.git.status.value?.repository === true && letter !== 'U' && letter !== 'A';
+  useEffect(() => {
+    const { view } = session;
+    if (!open || view === undefined) return;
+    if (!tracked || head === null || head === undefined) return showChangesFrom(view, undefined);
+    const canceled = new AbortController();
+    workbench.client
+      .call('git.show', { path, revision: 'HEAD' }, { signal: canceled.signal })
+      .then(({ exists, binary, text }) => {
+        if (!canceled.signal.aborted) showChangesFrom(view, exists && !binary ? text.replace(/\r\n?/g, '\n') : undefined);
+      })
+      .catch(() => undefined);
+    return () => canceled.abort();
+  }, [session, open, path, head, tracked]);
+}
+
+function Crumbs({ session }: { session: DocumentSession }) {
+  const workbench = useWorkbench();
+  const { facts, link, saved } = workbench;
+  const { value: path } = session.path;
+  const folders = path.split('/').slice(0, -1);
+  const trail = session.state.value.name === 'open' ? (facts.value?.trail ?? []) : [];
+  const { value: info } = session.info;
+  const words = saveWords({
+    online: session.online.value,
+    edits: session.edits.value,
+    info,
+    offline: link.words.value.tone === 'offline',
+    readOnly: session.readOnly.value,
+  });
+  const [state, revision] = words.split(' · ');
+  return (
+    <div class="crumb">
+      <nav class="row grow" aria-label="Where you are">
+        {folders.map((name, index) => (
+          <span key={index} class="more row">
+            <button
+              type="button"
+              class="ell"
+              onClick={() => {
+                workbench.layout.show('files');
+                void workbench.tree.reveal(folders.slice(0, index + 1).join('/'));
+              }}
+            >
+              {name}
+            </button>
+            <Icon name="right" small />
+          </span>
+        ))}
+        <span class={trail.length === 0 ? 'here ell' : 'ell'} dir="auto">
+          {path.split('/').at(-1)}
+        </span>
+        {trail.map((name, index) => (
+          <span key={index} class={index < trail.length - 1 ? 'row hide-m' : 'row last'}>
+            <Icon name="right" small />
+            <span class={index === trail.length - 1 ? 'here ell' : 'ell'}>{name}</span>
+          </span>
+        ))}
+      </nav>
+      <span key={saved.value} class={`xs saved${saved.value > 0 ? ' pulse' : ''}${info?.state === 'failed' || info?.state === 'conflict' ? ' bad' : ' faint'}`} data-testid="saved" title={info?.problem}>
+        {state}
+        {revision !== undefined && info !== undefined && (
+          <>
+            {' · '}
+            <Revision number={info.revision} />
+          </>
+        )}
+      </span>
+    </div>
+  );
+}
+
+/** Where the others are in the document, at its right edge. */
+function Overview({ session }: { session: DocumentSession }) {
+  const { carets, facts } = useWorkbench();
+  const { view } = session;
+  if (view === undefined || session.state.value.name !== 'open') return null;
+  const lines = Math.max(facts.value?.lines ?? 1, 1);
+  const { doc } = view.state;
+  return (
+    <div class="over" aria-hidden="true">
+      {carets.value.map(({ client, color, head }) => (
+        <i key={client} class={`p${color}`} style={{ top: `${(doc.lineAt(Math.min(head, doc.length)).number / lines) * 100}%` }} />
+      ))}
+    </div>
+  );
+}
+
+function Opening() {
+  return (
+    <div class="opening" aria-busy="true" aria-label="Opening">
+      {[210, 0, 340, 380, 0, 300, 268, 288].map((width, index) => (
+        <div key={index} class="skr">
+          {width > 0 && <div class="sk" style={{ width: `${width}px` }} />}
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,237 @@
+import { useSignal } from '@preact/signals';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { letterNames } from '../changes/git-store.ts';
+import { commands } from '../commands.ts';
+import { fileKind } from '../documents/file-kinds.ts';
+import { nameOf, parentOf, truncatePath } from '../file-paths.ts';
+import { Dots } from '../shell/avatar.tsx';
+import { Dialog } from '../shell/dialog.tsx';
+import { Icon } from '../shell/icon.tsx';
+import { sayKey } from '../shell/keys.ts';
+import { apple, useWorkbench } from '../use-workbench.ts';
+import { candidate, type Found, rank } from './fuzzy.ts';
+import { parseQuery } from './query.ts';
+
+const most = 50;
+const recentBonus = 6;
+
+interface Choice {
+  key: string;
+  run: (keep: boolean) => void;
+  view: preact.ComponentChildren;
+}
+
+/** One field for files, lines and commands; what is typed first says which. */
+export function Finder({ initial }: { initial: string }) {
+  const workbench = useWorkbench();
+  const { paths, feed } = workbench;
+  const text = useSignal(initial);
+  const at = useSignal(0);
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => void paths.load(), [paths]);
+  const query = parseQuery(text.value);
+  const started = performance.now();
+  // Listed anew while the paths are coming in.
+  const loading = paths.loading.value;
+  const choices = useMemo(() => choicesFor(workbench, text.value), [text.value, loading, feed.revision.value]);
+  const tookMs = performance.now() - started;
+  const chosen = Math.min(at.value, Math.max(choices.length - 1, 0));
+  useEffect(() => {
+    list.current?.children[chosen]?.scrollIntoView({ block: 'nearest' });
+  }, [chosen]);
+
+  const pick = (choice: Choice | undefined, keep: boolean): void => {
+    if (choice === undefined) return;
+    workbench.overlay.value = undefined;
+    choice.run(keep);
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    if (step !== 0 && choices.length > 0) at.value = (chosen + step + choices.length) % choices.length;
+    else if (event.key === 'Home' && event.ctrlKey) at.value = 0;
+    else if (event.key === 'End' && event.ctrlKey) at.value = choices.length - 1;
+    else if (event.key === 'Enter') pick(choices[chosen], event.ctrlKey || event.metaKey);
+    else return;
+    event.preventDefault();
+  };
+  const commanding = query.kind === 'command';
+  const label = commanding ? 'Commands' : query.kind === 'line' ? 'Go to line' : 'Go to file';
+  return (
+    <Dialog label={label} class="pop">
+      <div class="q">
+        <Icon name={commanding ? 'cmd' : 'search'} />
+        <input
+          data-first
+          role="combobox"
+          aria-label={label}
+          aria-expanded="true"
+          aria-controls="found"
+          aria-autocomplete="list"
+          aria-activedescendant={choices.length === 0 ? undefined : `found-${chosen}`}
+          autocomplete="off"
+          spellcheck={false}
+          value={text.value}
+          onInput={(event) => {
+            text.value = event.currentTarget.value;
+            at.value = 0;
+          }}
+          onKeyDown={onKeyDown}
+        />
+        {query.kind === 'file' && (
+          <span class="xs faint num">
+            {loading ? `${paths.files.size.toLocaleString('en')} files…` : `${tookMs.toFixed(1)} ms · r${feed.revision.value}`}
+          </span>
+        )}
+      </div>
+      <div class="lst" role="listbox" aria-label={label} id="found" ref={list} hidden={choices.length === 0}>
+        {choices.map((choice, index) => (
+          <div
+            key={choice.key}
+            id={`found-${index}`}
+            class={`opt${index === chosen ? ' on' : ''}`}
+            role="option"
+            aria-selected={index === chosen}
+            onMouseMove={() => (at.value = index)}
+            onClick={(event) => pick(choice, event.ctrlKey || event.metaKey)}
+          >
+            {choice.view}
+          </div>
+        ))}
+      </div>
+      {choices.length === 0 && (
+        <p class="hint" role="status">
+          {loading ? 'Listing the workspace…' : query.kind === 'line' ? 'Type the number of a line, in an open document.' : `Nothing is called “${query.text}”.`}
+        </p>
+      )}
+      <div class="ft" aria-hidden="true">
+        <span>
+          <span class="kbd">↑</span> <span class="kbd">↓</span> choose
+        </span>
+        <span>
+          <span class="kbd">Enter</span> {commanding ? 'do it' : 'open'}
+        </span>
+        {!commanding && (
+          <>
+            <span class="hide-m">
+              <span class="kbd">:</span> line
+            </span>
+            <span class="hide-m">
+              <span class="kbd">&gt;</span> command
+            </span>
+          </>
+        )}
+      </div>
+    </Dialog>
+  );
+}
+
+function choicesFor(workbench: ReturnType<typeof useWorkbench>, text: string): Choice[] {
+  const query = parseQuery(text);
+  if (query.kind === 'command') return commandChoices(workbench, query.text);
+  if (query.kind === 'line') return lineChoices(workbench, query.line, query.column);
+  return fileChoices(workbench, query.text, query.line, query.column);
+}
+
+function commandChoices(workbench: ReturnType<typeof useWorkbench>, text: string): Choice[] {
+  const possible = commands.filter(({ when }) => when === undefined || when(workbench)).map((command) => ({ ...candidate(command.title), nameStart: 0, command }));
+  return rank(text, possible, most).map(({ candidate: { command }, match }) => ({
+    key: command.id,
+    run: () => command.run(workbench),
+    view: (
+      <>
+        <Icon name={command.icon} />
+        <span class="grow ell">
+          <Marked text={command.title} at={match.at} />
+        </span>
+        {command.keys[0] !== undefined && <span class="kbd">{sayKey(command.keys[0], apple)}</span>}
+      </>
+    ),
+  }));
+}
+
+function lineChoices(workbench: ReturnType<typeof useWorkbench>, line: number | undefined, column: number | undefined): Choice[] {
+  const { value: tab } = workbench.tabs.active;
+  const { view } = workbench.activeSession() ?? {};
+  if (tab?.kind !== 'document' || view === undefined || line === undefined) return [];
+  return [
+    {
+      key: 'line',
+      run: () => {
+        workbench.activeSession()?.goTo?.(line, column);
+      },
+      view: (
+        <>
+          <Icon name="jump" />
+          <span class="grow">
+            Line {line} of {nameOf(tab.path)}
+          </span>
+          <span class="faint sm">1 to {view.state.doc.lines.toLocaleString('en')}</span>
+        </>
+      ),
+    },
+  ];
+}
+
+function fileChoices(workbench: ReturnType<typeof useWorkbench>, text: string, line: number | undefined, column: number | undefined): Choice[] {
+  const { paths, tabs } = workbench;
+  const recent = new Map(
+    tabs.recent.value
+      .filter((id) => id.startsWith('document:'))
+      .map((id, index) => [id.slice('document:'.length), index] as const)
+      .filter(([path]) => paths.files.has(path)),
+  );
+  const files: Found<ReturnType<typeof candidate>>[] =
+    text === ''
+      ? [...recent.keys(), ...[...paths.files.keys()].filter((path) => !recent.has(path)).slice(0, most)].slice(0, most).map((path) => ({ candidate: candidate(path), match: { score: 0, at: [] } }))
+      : rank(text, paths.files.values(), most, ({ text: path }) => {
+          const index = recent.get(path);
+          return index === undefined ? 0 : recentBonus / (index + 1);
+        });
+  return files.map(({ candidate: { text: path, nameStart }, match }) => ({
+    key: path,
+    run: () => workbench.openFile(path, line === undefined ? {} : { target: column === undefined ? { line } : { line, column } }),
+    view: <FileOption path={path} at={match.at} nameStart={nameStart} />,
+  }));
+}
+
+function FileOption({ path, at, nameStart }: { path: string; at: readonly number[]; nameStart: number }) {
+  const { git, presence } = useWorkbench();
+  const letter = git.letters.value.get(path);
+  const people = presence.byPath.value.get(path);
+  return (
+    <>
+      <Icon name={fileKind(path).icon} />
+      <span class="ell" dir="auto">
+        <Marked text={nameOf(path)} at={at.filter((place) => place >= nameStart).map((place) => place - nameStart)} />
+      </span>
+      <span class="faint sm grow ell" dir="auto">
+        {truncatePath(parentOf(path), 60)}
+      </span>
+      {people !== undefined && <Dots actors={people} />}
+      {letter !== undefined && (
+        <span class={`st ${letter}`} role="img" aria-label={letterNames[letter]}>
+          {letter}
+        </span>
+      )}
+    </>
+  );
+}
+
+/** The letters that were found stand out. */
+function Marked({ text, at }: { text: string; at: readonly number[] }) {
+  const parts: preact.ComponentChildren[] = [];
+  let from = 0;
+  for (let index = 0; index < at.length; ) {
+    const start = at[index] as number;
+    let end = start + 1;
+    while (at[++index] === end) end += 1;
+    parts.push(text.slice(from, start), <b key={start}>{text.slice(start, end)}</b>);
+    from = end;
+  }
+  return (
+    <>
+      {parts}
+      {text.slice(from)}
+    </>
+  );
+}

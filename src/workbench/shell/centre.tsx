@@ -1,0 +1,146 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { CommitPane } from '../changes/commit-pane.tsx';
+import { DiffPane } from '../changes/diff-pane.tsx';
+import { DocumentPane } from '../documents/document-pane.tsx';
+import { fileKind } from '../documents/file-kinds.ts';
+import { ActivityPane } from '../feed/activity-pane.tsx';
+import { nameOf } from '../file-paths.ts';
+import { apple, useWorkbench } from '../use-workbench.ts';
+import { Dots } from './avatar.tsx';
+import { Icon } from './icon.tsx';
+import { sayKey } from './keys.ts';
+import type { Tab } from './tabs.ts';
+import { EmptyWorkspace, Welcome } from './welcome.tsx';
+
+export function Centre() {
+  const workbench = useWorkbench();
+  const { tabs, tree } = workbench;
+  const { value: tab } = tabs.active;
+  return (
+    <main class="centre" id="main" aria-label="Documents">
+      <TabBar />
+      {tab === undefined ? (
+        tree.empty.value === true ? (
+          <EmptyWorkspace />
+        ) : (
+          <Welcome />
+        )
+      ) : (
+        <div class="pane" role="tabpanel" id="document-panel" aria-labelledby={tabId(tab)}>
+          {tab.kind === 'document' && <DocumentPane key={tab.path} path={tab.path} />}
+          {tab.kind === 'diff' && <DiffPane key={tab.id} path={tab.path} from={tab.from} />}
+          {tab.kind === 'commit' && <CommitPane key={tab.id} hash={tab.hash} subject={tab.subject} />}
+          {tab.kind === 'activity' && <ActivityPane />}
+        </div>
+      )}
+    </main>
+  );
+}
+
+function tabId({ id }: Tab): string {
+  return `tab-${encodeURIComponent(id)}`;
+}
+
+export function tabTitle(tab: Tab): string {
+  if (tab.kind === 'document') return nameOf(tab.path);
+  if (tab.kind === 'diff') return `${nameOf(tab.path)} ↔ HEAD`;
+  return tab.kind === 'commit' ? tab.hash.slice(0, 7) : 'Activity';
+}
+
+function tabIcon(tab: Tab): string {
+  if (tab.kind === 'activity') return 'activity';
+  return tab.kind === 'commit' ? 'branch' : fileKind(tab.path).icon;
+}
+
+function TabBar() {
+  const workbench = useWorkbench();
+  const { tabs, git } = workbench;
+  const bar = useRef<HTMLDivElement>(null);
+  const { value: active } = tabs.activeId;
+  const { value: tab } = tabs.active;
+  useEffect(() => {
+    bar.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [active, tabs.open.value]);
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const list = [...(bar.current?.querySelectorAll<HTMLElement>('[role=tab]') ?? [])];
+    const at = list.indexOf(document.activeElement as HTMLElement);
+    const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
+    const to = step !== 0 ? (at + step + list.length) % list.length : event.key === 'Home' ? 0 : event.key === 'End' ? list.length - 1 : undefined;
+    if (to !== undefined) {
+      event.preventDefault();
+      const next = tabs.open.value[to];
+      if (next !== undefined) tabs.activate(next.id);
+      list[to]?.focus();
+    } else if (event.key === 'Delete' && active !== undefined) {
+      event.preventDefault();
+      tabs.close(active);
+      requestAnimationFrame(() => bar.current?.querySelector<HTMLElement>('[aria-selected=true]')?.focus());
+    }
+  };
+  return (
+    <div class="tabs">
+      <div role={tabs.open.value.length > 0 ? 'tablist' : 'none'} aria-label={tabs.open.value.length > 0 ? 'Open documents' : undefined} ref={bar} onKeyDown={onKeyDown}>
+        {tabs.open.value.map((one) => (
+          <TabButton key={one.id} tab={one} selected={one.id === active} />
+        ))}
+      </div>
+      <div class="tools">
+        {tab?.kind === 'document' && git.status.value?.repository === true && (
+          <button type="button" class="ib" aria-label={`Compare with HEAD (${sayKey('Alt D', apple)})`} title={`Compare with HEAD (${sayKey('Alt D', apple)})`} onClick={() => workbench.openDiff(tab.path)}>
+            <Icon name="diff" />
+          </button>
+        )}
+        {tab?.kind === 'document' && (
+          <a class="ib" aria-label="Download" title="Download" href={workbench.fileUrl(tab.path)} download={nameOf(tab.path)}>
+            <Icon name="dl" />
+          </a>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function TabButton({ tab, selected }: { tab: Tab; selected: boolean }) {
+  const workbench = useWorkbench();
+  const { tabs, presence } = workbench;
+  const people = tab.kind === 'document' ? presence.byPath.value.get(tab.path) : undefined;
+  const title = tabTitle(tab);
+  const close = (): void => tabs.close(tab.id);
+  return (
+    <button
+      type="button"
+      class={`tab${tab.kind === 'document' && tab.preview ? ' preview' : ''}`}
+      role="tab"
+      id={tabId(tab)}
+      aria-selected={selected}
+      aria-controls={selected ? 'document-panel' : undefined}
+      tabIndex={selected ? 0 : -1}
+      title={tab.kind === 'document' || tab.kind === 'diff' ? tab.path : title}
+      onClick={() => {
+        tabs.activate(tab.id);
+        if (selected) workbench.focusMain();
+      }}
+      onDblClick={() => tabs.keep(tab.id)}
+      onAuxClick={(event) => {
+        if (event.button === 1) close();
+      }}
+    >
+      <Icon name={tabIcon(tab)} />
+      <span class="ell" dir="auto">
+        {title}
+      </span>
+      {people !== undefined && <Dots actors={people} />}
+      <span
+        class="x"
+        aria-hidden="true"
+        title={`Close (${sayKey('Alt W', apple)})`}
+        onClick={(event) => {
+          event.stopPropagation();
+          close();
+        }}
+      >
+        <Icon name="x" small />
+      </span>
+    </button>
+  );
+}

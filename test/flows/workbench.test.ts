@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { accessibilityProblems, noBrowser, withWorkbench } from '../kit/browser.ts';
+import { eventually } from '../kit/eventually.ts';
+
+const files = {
+  'README.md': '# Loans\n\nA small library.\n',
+  'models/loan.py': 'class Loan:\n    days = 14\n\n    def due(self):\n        return self.days\n',
+  'models/member.py': 'class Member:\n    pass\n',
+  'big/a.txt': 'a\n',
+};
+
+async function openFile(page: Page, name: string): Promise<void> {
+  await page.keyboard.press('Control+p');
+  const field = page.getByRole('combobox', { name: 'Go to file' });
+  await field.fill(name);
+  await page.getByRole('option').first().filter({ hasText: path.basename(name) }).waitFor();
+  await page.keyboard.press('Enter');
+  await field.waitFor({ state: 'detached' });
+  await page.locator('.cm-content').filter({ visible: true }).waitFor();
+}
+
+const text = (page: Page): Promise<string> => page.locator('.cm-content').innerText();
+const row = (page: Page, name: string) => page.getByRole('treeitem', { name: new RegExp(`^${name.replaceAll('.', '\\.')}(,|$)`) });
+
+test('two pages edit one file, see each other by name, and take in what another program saves', { skip: noBrowser }, async () => {
+  await withWorkbench(files, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    const ben = await page({ name: 'Ben', theme: 'light' });
+    for (const one of [ada, ben]) await openFile(one, 'loan.py');
+
+    await ada.keyboard.press('Control+End');
+    await ada.keyboard.type('# by Ada');
+    await ben.locator('.remote-caret b', { hasText: 'Ada' }).waitFor({ state: 'attached' });
+    await eventually(async () => assert.match(await text(ben), /# by Ada/));
+
+    await ben.keyboard.press('Control+Home');
+    await ben.keyboard.type('# by Ben\n');
+    await ada.locator('.remote-caret b', { hasText: 'Ben' }).waitFor({ state: 'attached' });
+    const file = path.join(root, 'models', 'loan.py');
+    await eventually(() => assert.match(readFileSync(file, 'utf8'), /^# by Ben\n[^]*# by Ada$/));
+    await ada.getByTestId('saved').filter({ hasText: /Saved · r\d+/ }).waitFor();
+
+    // As editors save: beside the file, then over it.
+    writeFileSync(`${file}.new`, readFileSync(file, 'utf8').replace('14', '21'));
+    renameSync(`${file}.new`, file);
+    for (const one of [ada, ben]) await eventually(async () => assert.match(await text(one), /# by Ben\n[^]*days = 21[^]*# by Ada/));
+
+    // Each takes back their own edit, not the other's.
+    await ada.keyboard.press('Control+z');
+    await eventually(async () => assert.doesNotMatch(await text(ben), /# by Ada/));
+    assert.match(await text(ada), /# by Ben/);
+
+    await row(ben, 'loan.py').getByRole('img', { name: /Ada is here/ }).waitFor();
+    await ben.getByTestId('people').filter({ visible: true }).waitFor();
+    assert.match((await ben.getByTestId('people').getAttribute('aria-label')) ?? '', /you \(Ben\), Ada/);
+  });
+});
+
+test('files are made, renamed and deleted in the tree, deletes are undone, and each shows in Activity within a second', { skip: noBrowser }, async () => {
+  await withWorkbench(files, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    const ben = await page({ name: 'Ben' });
+    const tree = ada.getByRole('tree');
+    await row(ada, 'models').click();
+    await row(ada, 'loan.py').waitFor();
+    await tree.focus();
+
+    await ada.keyboard.press('a');
+    await ada.getByRole('textbox', { name: 'New file name' }).fill('loan.py');
+    await ada.getByRole('alert').filter({ hasText: 'exists here already' }).waitFor();
+    await ada.getByRole('textbox', { name: 'New file name' }).fill('fine.py');
+    await ada.keyboard.press('Enter');
+    await row(ada, 'fine.py').waitFor();
+    await eventually(() => existsSync(path.join(root, 'models', 'fine.py')));
+    await row(ben, 'models').click();
+    await row(ben, 'fine.py').waitFor();
+
+    await row(ada, 'fine.py').click();
+    await tree.focus();
+    await ada.keyboard.press('F2');
+    await ada.getByRole('textbox', { name: /New name of/ }).fill('late.py');
+    await ada.keyboard.press('Enter');
+    for (const one of [ada, ben]) await row(one, 'late.py').waitFor();
+    await ada.getByRole('tab', { name: 'late.py' }).waitFor();
+
+    // A folder with what is in it goes, and comes back as it was.
+    await row(ada, 'big').click();
+    await tree.focus();
+    await ada.keyboard.press('Delete');
+    await row(ada, 'big').waitFor({ state: 'detached' });
+    assert.equal(existsSync(path.join(root, 'big')), false);
+    await ada.getByTestId('toast').getByRole('button', { name: 'Undo' }).click();
+    await eventually(() => assert.equal(readFileSync(path.join(root, 'big', 'a.txt'), 'utf8'), 'a\n'));
+    await row(ada, 'big').waitFor();
+
+    await ben.keyboard.press('Control+Shift+y');
+    await ben.getByRole('feed').waitFor();
+    const started = performance.now();
+    writeFileSync(path.join(root, 'README.md'), '# Changed outside\n');
+    await ben.getByTestId('activity-row').filter({ hasText: 'Outside' }).filter({ hasText: 'README.md' }).first().waitFor({ timeout: 5000 });
+    const tookMs = performance.now() - started;
+    assert.ok(tookMs < 1500, `took ${Math.round(tookMs)} ms`);
+    await ben.locator('.wake i.outside').first().waitFor({ state: 'attached' });
+  });
+});
+
+test('a sidecar that is killed while someone types loses nothing, and comes back by itself', { skip: noBrowser }, async () => {
+  await withWorkbench(files, async (workbenches) => {
+    const { page, root } = workbenches;
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'loan.py');
+    await ada.keyboard.press('Control+End');
+    await ada.keyboard.type('before');
+    await ada.getByTestId('saved').filter({ hasText: /Saved · r\d+/ }).waitFor();
+
+    await workbenches.kill();
+    await ada.locator('[data-link=reconnecting]').waitFor();
+    await ada.keyboard.type(' and after');
+    await ada.getByTestId('link').filter({ hasText: '10 unsynced' }).waitFor();
+    await ada.getByTestId('saved').filter({ hasText: '10 edits wait' }).waitFor();
+    await ada.getByTestId('link-notice').filter({ hasText: '10 edits wait here' }).waitFor();
+
+    await workbenches.restart();
+    await ada.locator('[data-link=live]').waitFor({ timeout: 20_000 });
+    await ada.getByTestId('link').filter({ hasText: 'Live · 10 edits sent' }).waitFor();
+    await eventually(() => assert.match(readFileSync(path.join(root, 'models', 'loan.py'), 'utf8'), /before and after$/), 10_000);
+    await ada.getByTestId('saved').filter({ hasText: /Saved · r\d+/ }).waitFor();
+    // The feed goes on where it was.
+    writeFileSync(path.join(root, 'later.txt'), 'x');
+    await row(ada, 'later.txt').waitFor();
+  });
+});
+
+test('the page has no accessibility problem in its main views, light and dark, wide and narrow', { skip: noBrowser }, async () => {
+  await withWorkbench(files, async ({ page, root }) => {
+    mkdirSync(path.join(root, 'data'));
+    writeFileSync(path.join(root, 'data', 'x.bin'), Buffer.from([0, 1, 2, 0]));
+    for (const theme of ['light', 'dark'] as const) {
+      const ada = await page({ name: 'Ada', theme });
+      const ben = await page({ name: 'Ben', theme, size: [390, 844] });
+      const check = async (view: string, one = ada): Promise<void> => {
+        const problems = await accessibilityProblems(one);
+        assert.deepEqual(problems, [], `${view}, ${theme}`);
+      };
+      await ada.getByTestId('welcome').waitFor();
+      await check('welcome');
+      await row(ada, 'models').click();
+      await openFile(ada, 'loan.py');
+      await check('editor');
+      await ada.keyboard.press('Control+p');
+      await ada.getByRole('option').first().waitFor();
+      await check('go to file');
+      await ada.keyboard.press('Escape');
+      await ada.keyboard.press('Control+Shift+p');
+      await ada.getByRole('option').first().waitFor();
+      await check('commands');
+      await ada.keyboard.press('Escape');
+      await openFile(ada, 'x.bin').catch(() => undefined);
+      await ada.getByTestId('binary').waitFor();
+      await check('binary');
+      await ada.keyboard.press('Control+Shift+g');
+      await ada.getByRole('heading', { name: 'Source control' }).waitFor();
+      await check('source control');
+      await ada.keyboard.press('Control+Shift+y');
+      await ada.getByRole('feed').waitFor();
+      await check('activity');
+      await ben.getByRole('button', { name: 'Files', exact: true }).click();
+      await row(ben, 'models').waitFor();
+      await check('files on a phone', ben);
+      for (const one of [ada, ben]) await one.context().close();
+    }
+  });
+});
+
+test('a page without a token asks for one, and says when the one it has holds no more', { skip: noBrowser }, async () => {
+  await withWorkbench(files, async ({ page, url }) => {
+    const nobody = await page({ at: `${url}/` });
+    await nobody.getByRole('heading', { name: 'This workspace needs a token' }).waitFor();
+    assert.equal(await nobody.getByRole('alert').count(), 0);
+    assert.deepEqual(await accessibilityProblems(nobody), []);
+    await nobody.getByLabel('Token').fill('not-the-token-of-this-workspace');
+    await nobody.getByRole('button', { name: 'Open workspace' }).click();
+    await nobody.getByRole('alert').filter({ hasText: 'not a token of this workspace' }).waitFor();
+    await nobody.getByLabel('Token').fill(`${url}/?token=token-of-the-page-tests-0123456789abcdef`);
+    await nobody.getByRole('button', { name: 'Open workspace' }).click();
+    await row(nobody, 'models').waitFor();
+    assert.equal(new URL(nobody.url()).search, '');
+  });
+});
+
+test('who may only read sees no control that writes', { skip: noBrowser }, async () => {
+  await withWorkbench(files, async ({ page, scopedToken, ...rest }) => {
+    const token = scopedToken.call(rest, 'read');
+    const reader = await page({ token });
+    await reader.getByTestId('read-only').waitFor();
+    await reader.getByTestId('read-only-notice').waitFor();
+    assert.equal(await reader.getByRole('button', { name: /New file/ }).count(), 0);
+    await openFile(reader, 'loan.py');
+    await reader.keyboard.type('nothing');
+    await reader.getByTestId('saved').filter({ hasText: 'Read only' }).waitFor();
+    assert.doesNotMatch(await text(reader), /nothing/);
+    await reader.getByRole('tree').focus();
+    await reader.keyboard.press('Delete');
+    await reader.keyboard.press('F2');
+    assert.equal(await reader.getByRole('textbox', { name: /New name of/ }).count(), 0);
+    assert.equal(existsSync(path.join(rest.root, 'README.md')), true);
+  });
+});
+
+test('a file that is deleted, too large, or gone past says so, and what can be done', { skip: noBrowser }, async () => {
+  await withWorkbench({ ...files, 'large.csv': 'a,b\n'.repeat(1_200_000) }, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'loan.py:482');
+    await ada.getByTestId('toast').filter({ hasText: 'Line 482 is past the end' }).waitFor();
+    rmSync(path.join(root, 'models', 'loan.py'));
+    await ada.getByTestId('deleted').waitFor();
+    await ada.getByRole('button', { name: 'Bring it back' }).click();
+    await eventually(() => assert.equal(readFileSync(path.join(root, 'models', 'loan.py'), 'utf8'), files['models/loan.py']));
+    await ada.locator('.cm-content').waitFor();
+
+    await row(ada, 'large.csv').click();
+    await ada.getByTestId('too-large').filter({ hasText: 'Shared editing stops at 4 MiB' }).waitFor();
+    await ada.getByRole('button', { name: 'View first 1 MiB' }).click();
+    await ada.locator('pre.head').filter({ hasText: 'a,b' }).waitFor();
+  });
+});

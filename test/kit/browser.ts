@@ -1,0 +1,163 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { workbenchIsFresh } from '../../scripts/workbench-stamp.mjs';
+import { requireTool } from './require-tools.ts';
+
+const repository = path.join(import.meta.dirname, '..', '..');
+const launchArguments = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** For a test's `skip` option. */
+export const noBrowser = requireTool('chromium');
+
+export const pageToken = 'token-of-the-page-tests-0123456789abcdef';
+
+export interface ServedFolder {
+  readonly url: string;
+  readonly root: string;
+  /** SIGKILL, and waits for the end. */
+  kill(): Promise<void>;
+  /** The same folder, state and port again, after `kill`. */
+  restart(): Promise<void>;
+  /** A token with less than all access. */
+  scopedToken(access: 'read' | 'write'): string;
+}
+
+export interface PageOptions {
+  /** How others see who sits there. */
+  name?: string;
+  theme?: 'light' | 'dark';
+  size?: [width: number, height: number];
+  token?: string;
+  /** Of the address, instead of the login. */
+  at?: string;
+}
+
+export interface Workbenches extends ServedFolder {
+  readonly browser: Browser;
+  /** Opens the workbench as another person: a browser context of its own. What goes wrong in it fails the test at the end. */
+  page(options?: PageOptions): Promise<Page>;
+}
+
+/** A real sidecar on a scratch folder with these files, and a real browser to look at it. */
+export async function withWorkbench(files: Record<string, string>, run: (workbenches: Workbenches) => Promise<void>): Promise<void> {
+  if (!workbenchIsFresh(repository)) execFileSync(process.execPath, ['scripts/build.mjs', 'workbench', '--quiet'], { cwd: repository, stdio: 'ignore' });
+  const scratch = mkdtempSync(path.join(tmpdir(), 'outrigger-page-'));
+  const root = path.join(scratch, 'workspace');
+  mkdirSync(root);
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
+    writeFileSync(path.join(root, name), text);
+  }
+  const served = new Served(root, path.join(scratch, 'state'));
+  let browser: Browser | undefined;
+  const problems: string[] = [];
+  try {
+    await served.start(0);
+    const executablePath = executable();
+    browser = await chromium.launch({ executablePath, args: launchArguments });
+    const opened = browser;
+    await run(Object.assign(served, { browser, page: (options: PageOptions = {}) => openPage(opened, served.url, options, problems) }));
+    if (problems.length > 0) throw new Error(`The page reported:\n${problems.join('\n')}`);
+  } finally {
+    await browser?.close();
+    await served.kill();
+    rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+class Served implements ServedFolder {
+  readonly root: string;
+  url = '';
+  readonly #state: string;
+  #child: ChildProcess | undefined;
+
+  constructor(root: string, state: string) {
+    this.root = root;
+    this.#state = state;
+  }
+
+  async start(port: number): Promise<void> {
+    const command = ['src/cli/main.ts', 'serve', this.root, '--port', String(port), '--state', this.#state, '--log-level', 'warn'];
+    const child = spawn(process.execPath, command, { cwd: repository, env: { ...process.env, OUTRIGGER_TOKEN: pageToken }, stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = child;
+    this.url = await new Promise<string>((resolve, reject) => {
+      let log = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        log = (log + text).slice(-20_000);
+        const match = /Open\s+(http:\/\/\S+?)\/\?token=/.exec(log);
+        if (match?.[1] !== undefined) resolve(match[1]);
+      });
+      child.once('exit', (code) => reject(new Error(`The sidecar ended with ${code}:\n${log}`)));
+    });
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  async restart(): Promise<void> {
+    await this.start(Number(new URL(this.url).port));
+  }
+
+  scopedToken(access: 'read' | 'write'): string {
+    const answer = execFileSync(
+      process.execPath,
+      ['src/cli/main.ts', 'call', 'tokens.create', JSON.stringify({ name: `a ${access}er`, access }), '--url', this.url, '--json'],
+      { cwd: repository, env: { ...process.env, OUTRIGGER_TOKEN: pageToken }, encoding: 'utf8' },
+    );
+    return (JSON.parse(answer) as { secret: string }).secret;
+  }
+}
+
+async function openPage(browser: Browser, url: string, options: PageOptions, problems: string[]): Promise<Page> {
+  const { name, theme = 'dark', size: [width, height] = [1440, 900], token = pageToken } = options;
+  const context: BrowserContext = await browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: 'reduce' });
+  if (name !== undefined) await context.addInitScript((given: string) => localStorage.setItem('outrigger.name', given), name);
+  const page = await context.newPage();
+  page.on('pageerror', (error) => problems.push(error.stack ?? error.message));
+  page.on('console', (message) => {
+    // A lost link is part of what is tested; the browser says so in its own words.
+    if (message.type() === 'error' && !/ERR_CONNECTION_REFUSED|WebSocket connection|status of 40[134]/.test(message.text())) problems.push(message.text());
+  });
+  page.on('request', (request) => {
+    const { protocol, origin } = new URL(request.url());
+    if (protocol.startsWith('http') && origin !== url) problems.push(`A request left the origin: ${request.url()}`);
+  });
+  await page.goto(options.at ?? `${url}/?token=${encodeURIComponent(token)}`);
+  return page;
+}
+
+/** What axe finds wrong, as lines to read. */
+export async function accessibilityProblems(page: Page): Promise<string[]> {
+  const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  await page.evaluate(source);
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run: () => Promise<{ violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[] }> } };
+    const { violations } = await axe.run();
+    return violations.flatMap(({ id, help, nodes }) => nodes.slice(0, 3).map(({ html, failureSummary }) => `${id}: ${help}\n  ${html.slice(0, 300)}\n  ${failureSummary ?? ''}`));
+  });
+}
+
+function executable(): string {
+  const found = (process.env['PATH'] ?? '').split(path.delimiter).map((folder) => path.join(folder, 'chromium'));
+  return found.find((file) => existsSync(file)) ?? 'chromium';
+}

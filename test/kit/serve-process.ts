@@ -1,0 +1,20 @@
+// A sidecar for tests that kill it: says `ready URL` on stdout, stops on SIGTERM and when its parent is gone.
+import { loadConfig } from '../../src/config/load.ts';
+import { createLog } from '../../src/sidecar/log.ts';
+import { type Faults, startSidecar } from '../../src/sidecar/sidecar.ts';
+
+const { root, state, port, flags, faults } = JSON.parse(process.argv[2] ?? '{}') as { root: string; state: string; port: number; flags?: Record<string, string>; faults?: Faults };
+const { config, surroundings } = loadConfig({ env: { OUTRIGGER_TOKEN: process.env['OUTRIGGER_TOKEN'] }, flags: { root, state, port: String(port), ...flags } });
+const sidecar = await startSidecar({ config, surroundings, log: createLog(config, (line) => process.stderr.write(line)), ...(faults === undefined ? {} : { faults }) });
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) process.exit(1);
+}, 500).unref();
+process.once('SIGTERM', () => {
+  sidecar.stop().then(
+    () => process.exit(0),
+    () => process.exit(1),
+  );
+});
+await sidecar.ready;
+process.stdout.write(`ready ${sidecar.url}\n`);
