@@ -33,6 +33,8 @@ async function buildBundle() {
   if (twice) throw new Error(`Two workers are called ${basename(twice)}; beside the bundle there is room for one.`);
 
   rmSync(join(dist, 'lib'), { recursive: true, force: true });
+  // Parts have names with a hash: those of the last build would stay for ever.
+  if (existsSync(dist)) for (const name of readdirSync(dist)) if (name.endsWith('.mjs')) rmSync(join(dist, name));
   const common = {
     bundle: true,
     format: 'esm',
@@ -52,10 +54,20 @@ async function buildBundle() {
   const entryPoints = [{ in: command, out: 'outrigger' }, ...workers.map((path) => ({ in: path, out: basename(path, '.ts') }))];
   const library = publishedSources(manifest).map(([name, path]) => ({ in: path, out: name }));
   const results = [
-    await build({ ...program, entryPoints, outdir: dist, plugins: [sourcePlugin({ manifest, workers, workerFolder: './' })] }),
-    // The library shares its code between entries, else a class of one would not be the class of the other.
+    // Split, so that a part that is switched off is not even read, and the entry can turn the compile cache on before the rest is.
     await build({
       ...program,
+      entryPoints,
+      outdir: dist,
+      splitting: true,
+      chunkNames: 'part-[name]-[hash]',
+      plugins: [sourcePlugin({ manifest, workers, workerFolder: './' })],
+    }),
+    // The library shares its code between entries, else a class of one would not be the class of the other. zod stays the
+    // host's: it writes the schemas of its own operations with it, and our types name it.
+    await build({
+      ...program,
+      external: [...program.external, 'zod'],
       entryPoints: library,
       outdir: join(dist, 'lib'),
       splitting: true,

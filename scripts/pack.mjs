@@ -1,9 +1,9 @@
 // Makes the published package: `node scripts/pack.mjs [folder]` builds and writes dist/package (what is published) and packs it
 // into the folder (dist when none is named). Types are not stripped under node_modules, so the package holds bundles, no sources;
-// what the bundles hold is no dependency any more, and what stays are the optional prebuilt binaries.
+// what the bundles hold is no dependency any more, and what stays are zod, which types name, and the optional prebuilt binaries.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { findNpm } from './find-node.mjs';
 
 const root = dirname(import.meta.dirname);
@@ -18,6 +18,8 @@ rmSync(content, { recursive: true, force: true });
 for (const name of ['outrigger.mjs', 'find-node.mjs', 'foreground.mjs']) take(`scripts/${name}`);
 for (const name of readdirSync(dist)) if (name.endsWith('.mjs') || name === 'lib' || name === 'workbench') take(`dist/${name}`);
 for (const name of ['LICENSE', 'README.md', 'CHANGELOG.md']) if (existsSync(join(root, name))) take(name);
+take('examples/library-loans');
+takeTypes();
 writeFileSync(join(content, 'package.json'), `${JSON.stringify(publishedManifest(), null, 2)}\n`);
 
 mkdirSync(target, { recursive: true });
@@ -32,17 +34,57 @@ function take(name) {
   cpSync(join(root, name), join(content, name), { recursive: true, filter: (path) => !path.endsWith('.stamp') });
 }
 
+/** Declarations of what the published entries reach, as they lie in src; nothing else of the sources is told. */
+function takeTypes() {
+  const types = join(dist, 'types');
+  rmSync(types, { recursive: true, force: true });
+  const project = join(dist, 'tsconfig.types.json');
+  const compilerOptions = { noEmit: false, declaration: true, emitDeclarationOnly: true, rootDir: join(root, 'src'), outDir: types };
+  const typeRoots = [join(root, 'node_modules', '@types')];
+  const files = publishedSources().map(([, path]) => path);
+  writeFileSync(
+    project,
+    JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions: { ...compilerOptions, typeRoots }, files, include: [], exclude: [] }),
+  );
+  const compiler = join(root, 'node_modules', 'typescript-7', 'bin', 'tsc');
+  execFileSync(process.execPath, [compiler, '-p', project], { stdio: 'inherit' });
+  rmSync(project);
+  const seen = new Set(publishedSources().map(([, path]) => declarationOf(relative(join(root, 'src'), path))));
+  for (const file of seen) {
+    const text = readFileSync(join(types, file), 'utf8');
+    for (const [, specifier] of text.matchAll(/(?:from |import\(|import )["'](\.[^"']+\.ts)["']/g)) {
+      seen.add(declarationOf(join(dirname(file), specifier)));
+    }
+    cpSync(join(types, file), join(content, 'dist', 'types', file));
+  }
+  rmSync(types, { recursive: true, force: true });
+}
+
+function declarationOf(source) {
+  return source.replace(/\.ts$/, '.d.ts');
+}
+
+/** By the name of the entry (`.`, `./client`). */
+function publishedSources() {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  return Object.entries(exports)
+    .map(([name, path]) => [name, join(root, path)])
+    .filter(([, path]) => existsSync(path));
+}
+
 function publishedManifest() {
-  const { scripts, devDependencies, dependencies, overrides, allowScripts, exports, ...manifest } = JSON.parse(
+  const { scripts, devDependencies, dependencies, overrides, allowScripts, exports: _exports, ...manifest } = JSON.parse(
     readFileSync(join(root, 'package.json'), 'utf8'),
   );
   const built = (name) => `./dist/lib/${name === '.' ? 'index' : name.slice(2)}.mjs`;
-  const kept = Object.keys(exports).filter((name) => existsSync(join(root, built(name))));
+  const typed = (path) => `./dist/types/${declarationOf(relative(join(root, 'src'), path)).split(sep).join('/')}`;
+  const kept = publishedSources().map(([name, path]) => [name, { types: typed(path), default: built(name) }]);
   return {
     ...manifest,
     // The launcher runs on an older Node and fetches a recent one.
     engines: { node: '>=18' },
-    exports: { ...Object.fromEntries(kept.map((name) => [name, built(name)])), './package.json': './package.json' },
-    files: ['dist', 'scripts'],
+    exports: { ...Object.fromEntries(kept), './package.json': './package.json' },
+    dependencies: { zod: dependencies.zod },
+    files: ['dist', 'scripts', 'examples'],
   };
 }

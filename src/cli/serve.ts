@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { LoadedConfig } from '../config/load.ts';
 import { createLog } from '../sidecar/log.ts';
 import { startSidecar, type Sidecar } from '../sidecar/sidecar.ts';
+import { workbenchFolder } from '../sidecar/workbench-folder.ts';
 import { packageFolder } from './package-folder.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -82,11 +83,6 @@ function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, termin
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
-}
-
-function workbenchFolder(): string | undefined {
-  const folder = path.join(packageFolder(), 'dist', 'workbench');
-  return fs.existsSync(path.join(folder, 'index.html')) ? folder : undefined;
 }
 
 export interface Sample {

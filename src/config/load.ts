@@ -72,6 +72,8 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
     // Our own name wins over an alias.
     for (const name of [...(optionRow(key).env ?? []), envName(key)]) {
       const value = input.env[name];
+      // For a service of this name, Kubernetes sets such a variable to `tcp://10.0.0.1:3000`.
+      if (optionRow(key).unit === 'port' && value?.startsWith('tcp://') === true) continue;
       if (value !== undefined && value !== '') take(key, value, { from: 'env', name }, name);
     }
   }
@@ -82,7 +84,8 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
   }
   if (values.token !== undefined && values.tokenFile !== undefined) problems.push('Only one of token and tokenFile may be set.');
   if (values.tokenFile !== undefined) readTokenFile(values as { tokenFile: string; token?: string }, problems);
-  if (typeof values.token === 'string' && values.token.length < 16) problems.push('The token must be at least 16 characters long.');
+  if (values.wsPort !== undefined && values.wsPort !== 0 && values.wsPort === values.port) problems.push(`port and wsPort are both ${values.port}; give each its own, or leave wsPort out.`);
+  if (typeof values.token === 'string' && values.token !== '' && values.token.length < 16) problems.push('The token must be at least 16 characters long.');
   if (problems.length > 0) throw new ConfigError(problems);
   return { config: Object.freeze(values) as Config, sources: sources as Record<OptionKey, OptionSource>, surroundings };
 }
@@ -163,7 +166,7 @@ export function parseValue(key: OptionKey, given: unknown): { value: unknown } |
     const unknown = row.choices === undefined ? undefined : list.find((part) => !row.choices?.includes(part as string));
     return unknown === undefined ? { value: Object.freeze([...list]) } : { problem: `${JSON.stringify(unknown)} is none of ${row.choices?.join(', ')}.` };
   }
-  if (typeof given !== 'string') return { problem: `${JSON.stringify(given)} is not a text.` };
+  if (typeof given !== 'string') return { problem: `${row.secret === true ? 'What is given' : JSON.stringify(given)} is not a text.` };
   if (row.choices !== undefined && !row.choices.includes(given)) return { problem: `${JSON.stringify(given)} is none of ${row.choices.join(', ')}.` };
   return { value: given };
 }

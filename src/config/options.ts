@@ -43,6 +43,7 @@ export const options = {
   'watch.engine': { type: 'choice', default: 'auto', choices: ['auto', 'poll'], text: '`poll` for volumes that give no events; found out by itself for network file systems.' },
   'watch.pollMs': { type: 'integer', default: 1000, min: 50, max: 60_000, unit: 'ms', text: 'How often a polled folder is looked at.' },
   'changes.keep': { type: 'integer', default: 100_000, min: 100, max: 10_000_000, unit: 'count', text: 'Changes that a cursor can reach back; older cursors are answered with resync.' },
+  umask: { type: 'choice', default: undefined, choices: ['0002', '0007', '0022', '0027', '0077'], text: 'Permission bits that new files and folders do not get; 0002 lets the group write, so that another user’s program in the same pod can. Without it that of the process.' },
   durability: { type: 'choice', default: 'none', choices: ['none', 'file', 'full'], text: 'What a write waits for: nothing (kill -9 loses nothing, a power cut may), the content synced, or its folder too.' },
 
   'documents.maxBytes': { type: 'integer', default: 4 * MB, min: 1024, max: 64 * MB, unit: 'bytes', text: 'Largest file that can be edited together.' },

@@ -92,6 +92,7 @@ export const errorTable = {
   GIT_LOCKED: { code: 'aborted', status: 409, retryable: true, hint: 'Another git command is running here, or left index.lock behind.' },
   PROCESS_TIMEOUT: { code: 'deadline_exceeded', status: 504, retryable: true, hint: 'The program took longer than its limit and was ended.' },
   // the sidecar
+  STATE_TOO_NEW: { code: 'failed_precondition', status: 409, retryable: false, hint: 'Run the newer version, or set the option `state` to another folder.' },
   STOPPING: { code: 'unavailable', status: 503, retryable: true, hint: 'The sidecar is stopping; connect again in a moment.' },
   STARTING: { code: 'unavailable', status: 503, retryable: true, hint: 'The sidecar is starting; try again in a moment.' },
   NOT_FOUND: { code: 'not_found', status: 404, retryable: false, hint: 'No such thing here.' },

@@ -3,7 +3,7 @@ import { entryKind } from './events.ts';
 import { operation } from './operation.ts';
 import { entryPath, workspacePath } from './paths.ts';
 
-const etag = z.string().describe('Strong ETag, quoted: made of the sha256 of the content.');
+const etag = z.string().describe('Strong ETag, quoted: the sha256 of the content; above 64 MiB made of inode, size and time.');
 const ifMatch = z.string().optional().describe('Only if the file has one of these ETags (comma-separated), or exists at all (`*`).');
 const ifNoneMatch = z.string().optional().describe('Only if the file has none of these ETags; `*`: only if there is no file.');
 const durability = z
@@ -117,7 +117,7 @@ export const files = {
     summary: 'Change parts of a text file: exact search and replace, or ranges of lines. All edits apply, or none.',
     access: 'write',
     scope: { fields: ['path'] },
-    input: z.object({ path: entryPath, edits: z.array(replacement).min(1).max(1000).describe('Applied one after the other; line numbers count in the text before the first.'), ifMatch, durability }),
+    input: z.object({ path: entryPath, edits: z.array(replacement).min(1).max(1000).describe('Ranges of lines first, counted in the text as it is; then searches, one after the other.'), ifMatch, durability }),
     output: written,
     errors: ['FILE_NOT_FOUND', 'NOT_TEXT', 'EDIT_NOT_FOUND', 'EDIT_AMBIGUOUS', 'OUT_OF_RANGE', 'ETAG_MISMATCH', 'PATH_ESCAPES', 'FILE_PERMISSION', 'DISK_FULL', 'READ_ONLY'],
     destructive: true,
@@ -170,7 +170,7 @@ export const files = {
     }),
     output: z.object({
       path: z.string(),
-      etag: etag.optional().describe('Absent for files too large to hash.'),
+      etag,
       size: z.int().describe('Bytes of the whole file.'),
       length: z.int().describe('Bytes that follow.'),
       contentRange: z.string().optional(),

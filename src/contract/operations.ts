@@ -4,6 +4,12 @@ import { files } from './files.ts';
 import { git } from './git.ts';
 import { system } from './system.ts';
 
+// For programs that add operations of their own, and for what they throw.
+export type { Caller } from './access.ts';
+export { type ErrorReason, OutriggerError } from './errors.ts';
+export { type Call, type Implementation, type Implementations, operation, type Operation, type Table } from './operation.ts';
+export { entryPath, workspacePath } from './paths.ts';
+
 /** Everything a sidecar can be asked. */
 export const operations = { ...system, ...files, ...changes, ...documents, ...git };
 export type Operations = typeof operations;

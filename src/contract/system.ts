@@ -65,7 +65,7 @@ export const system = {
   'tokens.create': operation({
     summary: 'Make a token with a level, paths and an end. Its secret is shown once.',
     access: 'admin',
-    scope: 'none',
+    scope: 'workspace',
     input: z.object({
       name: z.string().min(1).max(100),
       kind: z.enum(['person', 'agent', 'service']).default('person'),
@@ -79,7 +79,7 @@ export const system = {
   'tokens.rotate': operation({
     summary: 'Replace the main token; everybody who used the old one is cut. The new one is shown once.',
     access: 'admin',
-    scope: 'none',
+    scope: 'workspace',
     input: z.object({}),
     output: z.object({ secret: z.string() }),
     errors: ['BAD_INPUT'],
@@ -87,7 +87,7 @@ export const system = {
   'tokens.list': operation({
     summary: 'Tokens that were made, without their secrets.',
     access: 'admin',
-    scope: 'none',
+    scope: 'workspace',
     input: z.object({}),
     output: z.object({ tokens: z.array(token) }),
     errors: [],
@@ -95,7 +95,7 @@ export const system = {
   'tokens.revoke': operation({
     summary: 'End a token at once; connections that use it are closed.',
     access: 'admin',
-    scope: 'none',
+    scope: 'workspace',
     input: z.object({ id: z.string() }),
     output: z.object({ revoked: z.boolean(), connections: z.int().describe('How many live connections were closed.') }),
     errors: ['NOT_FOUND'],

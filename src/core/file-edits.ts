@@ -6,8 +6,8 @@ export type Replacement = { find: string; replace: string; all: boolean } | { st
 export type EditProblem = { edit: number; problem: 'not-found' | 'ambiguous' | 'out-of-range' | 'overlap'; text: string };
 
 /**
- * Plans replacements on a text: either edits in coordinates of `text`, sorted and apart, or the first problem. Line ranges
- * count in the text before the first edit and may not overlap; searches see the result of the edits before them.
+ * Applies replacements to a text, all or none: the result, or the first problem. Ranges of lines
+ * come first: they count in the text as it is and may not overlap. Searches follow in their order, each in what the one before left.
  */
 export function planReplacements(text: string, replacements: readonly Replacement[]): { result: string } | { problem: EditProblem } {
   const lines = replacements.flatMap((replacement, edit) => ('find' in replacement ? [] : [{ ...replacement, edit }]));

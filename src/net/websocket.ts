@@ -266,6 +266,8 @@ function textSocket(connection: Connection): TextSocket {
 
 function byteChannel(connection: Connection): ByteChannel {
   const { ws } = connection;
+  // Opening what the channel is for takes time; what comes meanwhile waits in the kernel. `onMessage` resumes.
+  connection.pause();
   return {
     send(batch) {
       if (ws.readyState !== ws.OPEN || batch.messages.length === 0) return;
@@ -286,6 +288,7 @@ function byteChannel(connection: Connection): ByteChannel {
       ws.on('message', (data, isBinary) => {
         if (isBinary) listener(toBuffer(data));
       });
+      connection.resume();
     },
     onClose: (listener) => connection.onClose(listener),
     pause: () => connection.pause(),

@@ -10,6 +10,8 @@ import type { State } from '../services/state/state.ts';
 const MAX_TOKENS = 1000;
 // A timer can't be set further ahead than this; a later end is looked at again then.
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** So long, a token that ended is told from one that never was. */
+const KEEP_ENDED_MS = 86_400_000;
 export const MAIN_ID = 'main';
 
 type TokenKind = 'person' | 'agent' | 'service';
@@ -111,8 +113,9 @@ export class Callers {
   operations(connectionsOf: (callerId: string) => number): Pick<Implementations<typeof system>, 'tokens.create' | 'tokens.rotate' | 'tokens.list' | 'tokens.revoke'> {
     return {
       'tokens.create': (input) => {
+        this.#forgetEnded();
         const { count } = this.#state.statement('SELECT count(*) AS count FROM tokens').get() as { count: number };
-        if (count >= MAX_TOKENS) throw new OutriggerError('TOO_MANY', `${MAX_TOKENS} tokens are kept already; revoked ones count until they are a day old.`);
+        if (count >= MAX_TOKENS) throw new OutriggerError('TOO_MANY', `${MAX_TOKENS} tokens are kept already; revoke some: those that ended count for one more day.`);
         const secret = newSecret();
         const created = this.#now();
         const row: TokenRow = {
@@ -137,13 +140,15 @@ export class Callers {
         const row = this.#row(id);
         if (row === undefined) throw new OutriggerError('NOT_FOUND', `There is no token ${JSON.stringify(id.slice(0, 40))}.`);
         const connections = connectionsOf(id);
-        this.#state.statement('UPDATE tokens SET revoked = 1 WHERE id = ?').run(id);
-        // Kept a day, so that a revoked token is told from one that never was.
-        this.#state.statement('DELETE FROM tokens WHERE revoked = 1 AND created < ? AND id <> ?').run(this.#now() - 86_400_000, id);
+        this.#state.statement('UPDATE tokens SET revoked = 1, expires = min(coalesce(expires, ?1), ?1) WHERE id = ?2').run(this.#now(), id);
         this.#end(id, new OutriggerError('TOKEN_REVOKED', 'That token was revoked.'));
         return { revoked: row.revoked === 0, connections };
       },
     };
+  }
+
+  #forgetEnded(): void {
+    this.#state.statement('DELETE FROM tokens WHERE expires < ?').run(this.#now() - KEEP_ENDED_MS);
   }
 
   #row(id: string): TokenRow | undefined {

@@ -13,6 +13,7 @@ const secretInText = /([?&](?:token|access_token)=)[^&\s"']+/gi;
 const bearerInText = /\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}/gi;
 const REDACTED = '[redacted]';
 const MAX_TEXT = 4000;
+const MAX_DEPTH = 4;
 
 /** The fixed names of the line, per platform. */
 const lineNames = {
@@ -50,10 +51,11 @@ function clean(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return redactText(value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value);
   if (value instanceof Error) {
     const error: Record<string, unknown> = { name: value.name, message: redactText(value.message), stack: redactText(value.stack ?? '') };
-    if (value.cause !== undefined && depth < 4) error['cause'] = clean(value.cause, depth + 1);
+    if (value.cause !== undefined && depth < MAX_DEPTH) error['cause'] = clean(value.cause, depth + 1);
     return error;
   }
-  if (typeof value !== 'object' || value === null || depth > 4) return value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth > MAX_DEPTH) return '[…]';
   if (Array.isArray(value)) return value.map((part) => clean(part, depth + 1));
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, secretKeys.test(key) ? REDACTED : clean(part, depth + 1)]));
 }

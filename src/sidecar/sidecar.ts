@@ -91,6 +91,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
   try {
     // ── the folder and what is remembered of it
     const root = path.resolve(config.root);
+    if (config.umask !== undefined) process.umask(Number.parseInt(config.umask, 8));
     if (!fs.existsSync(root)) throw new OutriggerError('WORKSPACE_GONE', `The folder ${root} is not there.`);
     const state = new State({ root, folder: config.state, stateHome: dependencies.surroundings.stateHome, temporary: dependencies.surroundings.temporary });
     onRelease('state', () => state.close());
@@ -147,6 +148,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
           metrics.called(operation, facts.outcome, facts.durationMs);
           log(error === undefined ? 'info' : 'error', 'operation', { operation, ...facts, error });
         },
+        locate: (wirePath) => workspace.realPath(wirePath),
         refuse: () => (stopping ? new OutriggerError('STOPPING', 'The sidecar is stopping.') : undefined),
       },
       {
@@ -155,8 +157,11 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
         maxCallsPerCaller: config['limits.callsPerCaller'],
       },
     );
+    // A feed has no end that could be waited for: it is told why it ends.
+    const feeds = new AbortController();
     const dispatch: Dispatch = (request) => {
-      if (table[request.name]?.endless !== true) drain.began();
+      if (table[request.name]?.endless === true) return answer({ ...request, signal: AbortSignal.any([request.signal, feeds.signal]) });
+      drain.began();
       return answer(request);
     };
 
@@ -177,9 +182,16 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     const rpc = createWebSocketRpc({ dispatch, sockets, ...access }, { ...named, limits: { maxFrameLength: config['limits.frameBytes'] } });
     router.exact('/rpc', rpc.upgrade);
     const socketRouters = [router];
+    if (config.wsPort !== undefined) socketRouters.push(new UpgradeRouter({ policy, onError: (error, where) => log('error', 'upgrade.failed', { path: where, error }) }));
+    const { createPlatxa } = await import('../adapters/platxa/platxa.ts');
+    const platxa = createPlatxa(
+      { dispatch, sockets, onError, ...access },
+      { ...named, anonymous: config['anonymous.platxa'], maxMessageBytes: config['limits.frameBytes'], maxMessagesPerS: config['limits.jsonMessagesPerS'] },
+    );
+    platxa.routes(app);
+    for (const one of socketRouters) platxa.upgrades(one);
     if (has('documents')) {
       const { routeYWebsocket } = await import('../adapters/y-websocket/y-websocket.ts');
-      if (config.wsPort !== undefined) socketRouters.push(new UpgradeRouter({ policy, onError: (error, where) => log('error', 'upgrade.failed', { path: where, error }) }));
       for (const one of socketRouters) routeYWebsocket(one, { dispatch, sockets, ...access }, { ...named, maxMessageBytes: config['limits.documentFrameBytes'] });
     }
     const connections = (): number => listener.connections;
@@ -214,10 +226,16 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     const ready = (async () => {
       await documents?.start();
       await watching.started;
-      if (!stopping) health.phase = 'ready';
+      if (stopping) return;
+      health.phase = 'ready';
       log('info', 'sidecar.ready', { durationMs: health.uptimeMs });
-    })();
-    ready.catch((error: unknown) => log('error', 'sidecar.not-ready', { error }));
+    })().catch((error: unknown) => {
+      // Stopped before it was ready, which is no failure.
+      if (stopping) return;
+      log('error', 'sidecar.not-ready', { error });
+      throw error;
+    });
+    ready.catch(() => {});
 
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
@@ -225,6 +243,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       log('info', 'sidecar.stopping', {});
       // New work is refused; what is under way may end, then it is ended.
       stopping = true;
+      feeds.abort(new OutriggerError('STOPPING', 'The sidecar is stopping.'));
       await drain.empty(config.stopGraceMs);
       await documents?.stop();
       rpc.close();

@@ -46,5 +46,5 @@ export function startWatch(dependencies: { workspace: Workspace; state: State; p
 
 function toNoticed(report: WatchReport): Noticed {
   const { path: where, kind, size, mtimeMs, ino, hash, from } = report;
-  return { path: where, kind, what: report.what === 'removed' ? 'removed' : 'changed', size, mtimeMs, ino, hash, from };
+  return { path: where, kind, what: report.what === 'removed' ? 'removed' : report.isNew ? 'created' : 'changed', size, mtimeMs, ino, hash, from };
 }

@@ -19,8 +19,22 @@ const inEditor = (workbench: Workbench): boolean => workbench.activeSession()?.v
 
 /** All there is to do, in one table: the palette, the key sheet and the keyboard follow from it. */
 export const commands: readonly Command[] = [
-  { id: 'go.file', title: 'Go to file…', icon: 'search', keys: ['Ctrl P', 'Ctrl E'], group: 'Go', run: (workbench) => (workbench.overlay.value = { name: 'find', text: '' }) },
-  { id: 'go.command', title: 'All commands', icon: 'cmd', keys: ['Ctrl Shift P', 'F1'], group: 'Go', run: (workbench) => (workbench.overlay.value = { name: 'find', text: '>' }) },
+  {
+    id: 'go.file',
+    title: 'Go to file…',
+    icon: 'search',
+    keys: ['Ctrl P', 'Ctrl E'],
+    group: 'Go',
+    run: (workbench) => (workbench.overlay.value = { name: 'find', text: '' }),
+  },
+  {
+    id: 'go.command',
+    title: 'All commands',
+    icon: 'cmd',
+    keys: ['Ctrl Shift P', 'F1'],
+    group: 'Go',
+    run: (workbench) => (workbench.overlay.value = { name: 'find', text: '>' }),
+  },
   {
     id: 'go.line',
     title: 'Go to line…',
@@ -30,15 +44,66 @@ export const commands: readonly Command[] = [
     when: inEditor,
     run: (workbench) => (workbench.overlay.value = { name: 'find', text: ':' }),
   },
-  { id: 'go.files', title: 'Show files', icon: 'files', keys: ['Ctrl Shift E'], group: 'Go', run: (workbench) => showView(workbench, 'files') },
-  { id: 'go.changes', title: 'Show source control', icon: 'branch', keys: ['Ctrl Shift G'], group: 'Go', run: (workbench) => showView(workbench, 'changes') },
-  { id: 'go.activity', title: 'Show activity', icon: 'activity', keys: ['Ctrl Shift Y'], group: 'Go', run: (workbench) => workbench.openActivity() },
-  { id: 'go.people', title: 'Who is here', icon: 'info', keys: [], group: 'Go', run: (workbench) => (workbench.overlay.value = { name: 'people' }) },
+  {
+    id: 'go.files',
+    title: 'Show files',
+    icon: 'files',
+    keys: ['Ctrl Shift E'],
+    group: 'Go',
+    run: (workbench) => showView(workbench, 'files'),
+  },
+  {
+    id: 'go.changes',
+    title: 'Show source control',
+    icon: 'branch',
+    keys: ['Ctrl Shift G'],
+    group: 'Go',
+    run: (workbench) => showView(workbench, 'changes'),
+  },
+  {
+    id: 'go.activity',
+    title: 'Show activity',
+    icon: 'activity',
+    keys: ['Ctrl Shift Y'],
+    group: 'Go',
+    run: (workbench) => workbench.openActivity(),
+  },
+  {
+    id: 'go.people',
+    title: 'Who is here',
+    icon: 'info',
+    keys: [],
+    group: 'Go',
+    run: (workbench) => (workbench.overlay.value = { name: 'people' }),
+  },
   { id: 'go.keys', title: 'Keys', icon: 'key', keys: ['?'], group: 'Go', run: (workbench) => (workbench.overlay.value = { name: 'keys' }) },
 
-  { id: 'files.new', title: 'New file', icon: 'plus', keys: [], group: 'Files', when: writable, run: (workbench) => newEntry(workbench, 'file') },
-  { id: 'files.folder', title: 'New folder', icon: 'newfolder', keys: [], group: 'Files', when: writable, run: (workbench) => newEntry(workbench, 'directory') },
-  { id: 'files.collapse', title: 'Collapse all folders', icon: 'collapse', keys: [], group: 'Files', run: (workbench) => workbench.tree.collapseAll() },
+  {
+    id: 'files.new',
+    title: 'New file',
+    icon: 'plus',
+    keys: [],
+    group: 'Files',
+    when: writable,
+    run: (workbench) => newEntry(workbench, 'file'),
+  },
+  {
+    id: 'files.folder',
+    title: 'New folder',
+    icon: 'newfolder',
+    keys: [],
+    group: 'Files',
+    when: writable,
+    run: (workbench) => newEntry(workbench, 'directory'),
+  },
+  {
+    id: 'files.collapse',
+    title: 'Collapse all folders',
+    icon: 'collapse',
+    keys: [],
+    group: 'Files',
+    run: (workbench) => workbench.tree.collapseAll(),
+  },
   {
     id: 'files.reveal',
     title: 'Show this document in the tree',
@@ -53,7 +118,15 @@ export const commands: readonly Command[] = [
     },
   },
 
-  { id: 'editor.save', title: 'Save now', icon: 'check', keys: ['Ctrl S'], group: 'Editor', when: writable, run: (workbench) => void workbench.save() },
+  {
+    id: 'editor.save',
+    title: 'Save now',
+    icon: 'check',
+    keys: ['Ctrl S'],
+    group: 'Editor',
+    when: writable,
+    run: (workbench) => void workbench.save(),
+  },
   {
     id: 'editor.find',
     title: 'Find in this document',
@@ -87,8 +160,22 @@ export const commands: readonly Command[] = [
       workbench.focusMain();
     },
   },
-  { id: 'editor.next', title: 'Next tab', icon: 'right', keys: ['Ctrl PageDown', 'Alt ArrowRight'], group: 'Editor', run: (workbench) => workbench.tabs.step(1) },
-  { id: 'editor.previous', title: 'Previous tab', icon: 'right', keys: ['Ctrl PageUp', 'Alt ArrowLeft'], group: 'Editor', run: (workbench) => workbench.tabs.step(-1) },
+  {
+    id: 'editor.next',
+    title: 'Next tab',
+    icon: 'right',
+    keys: ['Ctrl PageDown'],
+    group: 'Editor',
+    run: (workbench) => workbench.tabs.step(1),
+  },
+  {
+    id: 'editor.previous',
+    title: 'Previous tab',
+    icon: 'right',
+    keys: ['Ctrl PageUp'],
+    group: 'Editor',
+    run: (workbench) => workbench.tabs.step(-1),
+  },
   {
     id: 'editor.who',
     title: 'Say where the others are',
@@ -99,7 +186,14 @@ export const commands: readonly Command[] = [
     run: (workbench) => sayCarets(workbench),
   },
 
-  { id: 'panel.side', title: 'Show or hide the side panel', icon: 'panel', keys: ['Ctrl B'], group: 'Panels', run: (workbench) => workbench.layout.setSideOpen(!workbench.layout.sideOpen.value) },
+  {
+    id: 'panel.side',
+    title: 'Show or hide the side panel',
+    icon: 'panel',
+    keys: ['Ctrl B'],
+    group: 'Panels',
+    run: (workbench) => workbench.layout.setSideOpen(!workbench.layout.sideOpen.value),
+  },
   { id: 'panel.theme', title: 'Switch theme', icon: 'theme', keys: ['Alt T'], group: 'Panels', run: (workbench) => switchTheme(workbench) },
   {
     id: 'link.try',
@@ -110,7 +204,14 @@ export const commands: readonly Command[] = [
     when: (workbench) => !workbench.link.live.value,
     run: (workbench) => workbench.tryNow(),
   },
-  { id: 'changes.refresh', title: 'Ask git again', icon: 'refresh', keys: [], group: 'Source control', run: (workbench) => void workbench.git.refresh() },
+  {
+    id: 'changes.refresh',
+    title: 'Ask git again',
+    icon: 'refresh',
+    keys: [],
+    group: 'Source control',
+    run: (workbench) => void workbench.git.refresh(),
+  },
 ];
 
 export function showView(workbench: Workbench, view: 'files' | 'changes'): void {
@@ -124,7 +225,9 @@ export function newEntry(workbench: Workbench, kind: 'file' | 'directory'): void
 }
 
 export function switchTheme(workbench: Workbench): void {
-  const dark = workbench.layout.theme.value === 'dark' || (workbench.layout.theme.value === undefined && matchMedia('(prefers-color-scheme: dark)').matches);
+  const dark =
+    workbench.layout.theme.value === 'dark' ||
+    (workbench.layout.theme.value === undefined && matchMedia('(prefers-color-scheme: dark)').matches);
   workbench.layout.setTheme(dark ? 'light' : 'dark');
 }
 
@@ -132,6 +235,8 @@ function sayCarets(workbench: Workbench): void {
   const { view } = workbench.activeSession() ?? {};
   const { value: carets } = workbench.carets;
   if (view === undefined) return;
-  const words = carets.map(({ actor, head }) => `${actor.name}, line ${view.state.doc.lineAt(Math.min(head, view.state.doc.length)).number}`);
+  const words = carets.map(
+    ({ actor, head }) => `${actor.name}, line ${view.state.doc.lineAt(Math.min(head, view.state.doc.length)).number}`,
+  );
   workbench.toasts.say(words.length === 0 ? 'Nobody else is in this document' : words.join(' · '));
 }

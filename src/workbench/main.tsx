@@ -30,6 +30,10 @@ function resolveColor(value: string): string {
 }
 
 workbench.watchWidth((query) => matchMedia(query));
+// The browser asks before it throws away what could not be sent.
+addEventListener('beforeunload', (event) => {
+  if (workbench.documents.waiting.value.edits > 0) event.preventDefault();
+});
 workbench.start();
 void editorPane.load().catch(() => undefined);
 render(

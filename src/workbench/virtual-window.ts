@@ -15,7 +15,10 @@ export function virtualWindow(scrollTop: number, viewHeight: number, rowHeight: 
 
 /** Which of some lines with ascending tops are drawn. */
 export function windowOf(tops: readonly { top: number }[], scrollTop: number, viewHeight: number): VirtualWindow {
-  return { start: Math.max(0, firstFrom(tops, scrollTop) - over), end: Math.min(tops.length, firstFrom(tops, scrollTop + viewHeight) + over) };
+  return {
+    start: Math.max(0, firstFrom(tops, scrollTop) - over),
+    end: Math.min(tops.length, firstFrom(tops, scrollTop + viewHeight) + over),
+  };
 }
 
 function firstFrom(tops: readonly { top: number }[], value: number): number {

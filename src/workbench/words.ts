@@ -11,7 +11,10 @@ export function shortAge(at: number, now: number): string {
   if (days === 0) return `${Math.floor(age / hour)} h`;
   if (days === 1) return 'yest.';
   if (days < 7) return new Date(at).toLocaleDateString('en', { weekday: 'short' });
-  return new Date(at).toLocaleDateString('en', sameYear(at, now) ? { day: 'numeric', month: 'short' } : { day: 'numeric', month: 'short', year: 'numeric' });
+  return new Date(at).toLocaleDateString(
+    'en',
+    sameYear(at, now) ? { day: 'numeric', month: 'short' } : { day: 'numeric', month: 'short', year: 'numeric' },
+  );
 }
 
 /** `10:38` */

@@ -84,7 +84,17 @@ export class Workbench {
       const value = ports.resolveColor(color);
       return { name: this.me.value.name, color: value, colorLight: `${value}3d`, kind: 'person' };
     });
-    this.documents = new DocumentStore({ client, openLink: ports.openLink, user, now, onSent: (edits) => this.link.sent(edits) });
+    this.documents = new DocumentStore({
+      client,
+      openLink: ports.openLink,
+      user,
+      now,
+      onSent: (edits) => {
+        this.link.sent(edits);
+        // Whoever answers one link answers the other.
+        if (!this.link.live.value) this.link.tryNow();
+      },
+    });
     this.presence = new PresenceStore(client, this.me, this.documents.clients);
     this.link = new LinkStore(client, this.documents.waiting, { now, address: new URL(ports.origin).host });
     this.feed = new FeedStore(client);
@@ -94,7 +104,9 @@ export class Workbench {
     this.files = new FileActions(client, this.tree, this.toasts);
     this.paths = new PathIndex(client);
     this.tabs = new Tabs((tab) => this.#closed(tab));
-    this.readOnly = computed(() => this.info.value !== undefined && (this.info.value.caller.access === 'read' || this.info.value.readOnly !== undefined));
+    this.readOnly = computed(
+      () => this.info.value !== undefined && (this.info.value.caller.access === 'read' || this.info.value.readOnly !== undefined),
+    );
     this.#listen();
   }
 
@@ -119,9 +131,8 @@ export class Workbench {
   async #live(): Promise<void> {
     try {
       const info = await this.client.call('system.info', {});
-      const restarted = this.info.value !== undefined && this.info.value.startedAt !== info.startedAt;
       this.info.value = info;
-      if (restarted) this.documents.tryNow();
+      this.documents.tryNow();
       if (this.#started) return void this.git.refreshSoon();
       this.#started = true;
       this.#become(info);
@@ -161,7 +172,7 @@ export class Workbench {
   }
 
   #listen(): void {
-    this.changes.listen({
+    this.changes.subscribe({
       change: (change) => {
         this.feed.add(change);
         this.tree.apply(change);
@@ -307,7 +318,8 @@ export class Workbench {
     try {
       const { failed } = await this.client.call('documents.flush', {});
       const [first] = failed;
-      if (first !== undefined) this.toasts.fail(`Not saved: ${nameOf(first.path)}`, { message: first.problem, reason: 'INTERNAL', code: 'internal' });
+      if (first !== undefined)
+        this.toasts.fail(`Not saved: ${nameOf(first.path)}`, { message: first.problem, reason: 'INTERNAL', code: 'internal' });
       this.saved.value += 1;
     } catch (error) {
       this.toasts.fail('Not saved yet', error);

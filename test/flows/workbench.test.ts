@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { accessibilityProblems, noBrowser, withWorkbench } from '../kit/browser.ts';
+import { accessibilityProblems, git, noBrowser, noBrowserOrGit, pageToken, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 
 const files = {
@@ -17,7 +17,11 @@ async function openFile(page: Page, name: string): Promise<void> {
   await page.keyboard.press('Control+p');
   const field = page.getByRole('combobox', { name: 'Go to file' });
   await field.fill(name);
-  await page.getByRole('option').first().filter({ hasText: path.basename(name) }).waitFor();
+  await page
+    .getByRole('option')
+    .first()
+    .filter({ hasText: path.basename(name).split(':')[0] as string })
+    .waitFor();
   await page.keyboard.press('Enter');
   await field.waitFor({ state: 'detached' });
   await page.locator('.cm-content').filter({ visible: true }).waitFor();
@@ -42,7 +46,10 @@ test('two pages edit one file, see each other by name, and take in what another 
     await ada.locator('.remote-caret b', { hasText: 'Ben' }).waitFor({ state: 'attached' });
     const file = path.join(root, 'models', 'loan.py');
     await eventually(() => assert.match(readFileSync(file, 'utf8'), /^# by Ben\n[^]*# by Ada$/));
-    await ada.getByTestId('saved').filter({ hasText: /Saved · r\d+/ }).waitFor();
+    await ada
+      .getByTestId('saved')
+      .filter({ hasText: /Saved · r\d+/ })
+      .waitFor();
 
     // As editors save: beside the file, then over it.
     writeFileSync(`${file}.new`, readFileSync(file, 'utf8').replace('14', '21'));
@@ -54,13 +61,17 @@ test('two pages edit one file, see each other by name, and take in what another 
     await eventually(async () => assert.doesNotMatch(await text(ben), /# by Ada/));
     assert.match(await text(ada), /# by Ben/);
 
-    await row(ben, 'loan.py').getByRole('img', { name: /Ada is here/ }).waitFor();
+    await row(ben, 'loan.py')
+      .getByRole('img', { name: /Ada is here/ })
+      .waitFor();
     await ben.getByTestId('people').filter({ visible: true }).waitFor();
     assert.match((await ben.getByTestId('people').getAttribute('aria-label')) ?? '', /you \(Ben\), Ada/);
   });
 });
 
-test('files are made, renamed and deleted in the tree, deletes are undone, and each shows in Activity within a second', { skip: noBrowser }, async () => {
+test('files are made, renamed and deleted in the tree, deletes are undone, and each shows in Activity within a second', {
+  skip: noBrowser,
+}, async () => {
   await withWorkbench(files, async ({ page, root }) => {
     const ada = await page({ name: 'Ada' });
     const ben = await page({ name: 'Ben' });
@@ -101,7 +112,12 @@ test('files are made, renamed and deleted in the tree, deletes are undone, and e
     await ben.getByRole('feed').waitFor();
     const started = performance.now();
     writeFileSync(path.join(root, 'README.md'), '# Changed outside\n');
-    await ben.getByTestId('activity-row').filter({ hasText: 'Outside' }).filter({ hasText: 'README.md' }).first().waitFor({ timeout: 5000 });
+    await ben
+      .getByTestId('activity-row')
+      .filter({ hasText: 'Outside' })
+      .filter({ hasText: 'README.md' })
+      .first()
+      .waitFor({ timeout: 5000 });
     const tookMs = performance.now() - started;
     assert.ok(tookMs < 1500, `took ${Math.round(tookMs)} ms`);
     await ben.locator('.wake i.outside').first().waitFor({ state: 'attached' });
@@ -115,7 +131,10 @@ test('a sidecar that is killed while someone types loses nothing, and comes back
     await openFile(ada, 'loan.py');
     await ada.keyboard.press('Control+End');
     await ada.keyboard.type('before');
-    await ada.getByTestId('saved').filter({ hasText: /Saved · r\d+/ }).waitFor();
+    await ada
+      .getByTestId('saved')
+      .filter({ hasText: /Saved · r\d+/ })
+      .waitFor();
 
     await workbenches.kill();
     await ada.locator('[data-link=reconnecting]').waitFor();
@@ -128,7 +147,10 @@ test('a sidecar that is killed while someone types loses nothing, and comes back
     await ada.locator('[data-link=live]').waitFor({ timeout: 20_000 });
     await ada.getByTestId('link').filter({ hasText: 'Live · 10 edits sent' }).waitFor();
     await eventually(() => assert.match(readFileSync(path.join(root, 'models', 'loan.py'), 'utf8'), /before and after$/), 10_000);
-    await ada.getByTestId('saved').filter({ hasText: /Saved · r\d+/ }).waitFor();
+    await ada
+      .getByTestId('saved')
+      .filter({ hasText: /Saved · r\d+/ })
+      .waitFor();
     // The feed goes on where it was.
     writeFileSync(path.join(root, 'later.txt'), 'x');
     await row(ada, 'later.txt').waitFor();
@@ -159,7 +181,8 @@ test('the page has no accessibility problem in its main views, light and dark, w
       await ada.getByRole('option').first().waitFor();
       await check('commands');
       await ada.keyboard.press('Escape');
-      await openFile(ada, 'x.bin').catch(() => undefined);
+      await row(ada, 'data').click();
+      await row(ada, 'x.bin').click();
       await ada.getByTestId('binary').waitFor();
       await check('binary');
       await ada.keyboard.press('Control+Shift+g');
@@ -176,16 +199,54 @@ test('the page has no accessibility problem in its main views, light and dark, w
   });
 });
 
+test('what changed is listed with its lines, compared with HEAD as it is typed, and committed', { skip: noBrowserOrGit }, async () => {
+  await withWorkbench(
+    files,
+    async ({ page, root }) => {
+      const ada = await page({ name: 'Ada' });
+      await ada.getByTestId('branch').filter({ hasText: 'main' }).waitFor();
+      await openFile(ada, 'loan.py');
+      await ada.keyboard.press('Control+End');
+      await ada.keyboard.type('# late\n');
+      await row(ada, 'loan.py').filter({ hasText: 'M' }).waitFor();
+      await ada.locator('.cm-bars .bar-add').first().waitFor();
+      writeFileSync(path.join(root, 'notes.md'), 'left out\n');
+
+      await ada.keyboard.press('Control+Shift+g');
+      const change = (name: string) => ada.getByTestId('change').filter({ hasText: name });
+      await change('loan.py').filter({ hasText: '+1' }).waitFor();
+      await change('notes.md').getByRole('img', { name: 'untracked' }).waitFor();
+      await change('loan.py').getByRole('button').first().click();
+      await ada.getByTestId('diff').locator('.cm-changedLine', { hasText: '# late' }).waitFor();
+
+      await change('notes.md').hover();
+      await ada.getByRole('button', { name: 'Leave out: notes.md' }).click();
+      await ada.getByRole('textbox', { name: 'Commit message' }).fill('Loans: say which are late');
+      await ada.getByRole('button', { name: 'Commit 1 file' }).click();
+      await ada.getByTestId('toast').filter({ hasText: 'Committed 1 file' }).waitFor();
+      await ada.getByTestId('commit').filter({ hasText: 'say which are late' }).waitFor();
+      await change('loan.py').waitFor({ state: 'detached' });
+      await change('notes.md').waitFor();
+      assert.equal(git(root, 'show', '--name-only', '--format=%s', 'HEAD').trim(), 'Loans: say which are late\n\nmodels/loan.py');
+
+      await ada.getByTestId('commit').filter({ hasText: 'The first loans' }).getByRole('button').click();
+      await ada.locator('.patch .dl.add', { hasText: 'class Loan' }).waitFor();
+      assert.deepEqual(await accessibilityProblems(ada), []);
+    },
+    { git: true },
+  );
+});
+
 test('a page without a token asks for one, and says when the one it has holds no more', { skip: noBrowser }, async () => {
   await withWorkbench(files, async ({ page, url }) => {
     const nobody = await page({ at: `${url}/` });
     await nobody.getByRole('heading', { name: 'This workspace needs a token' }).waitFor();
     assert.equal(await nobody.getByRole('alert').count(), 0);
     assert.deepEqual(await accessibilityProblems(nobody), []);
-    await nobody.getByLabel('Token').fill('not-the-token-of-this-workspace');
+    await nobody.getByRole('textbox', { name: 'Token' }).fill('not-the-token-of-this-workspace');
     await nobody.getByRole('button', { name: 'Open workspace' }).click();
     await nobody.getByRole('alert').filter({ hasText: 'not a token of this workspace' }).waitFor();
-    await nobody.getByLabel('Token').fill(`${url}/?token=token-of-the-page-tests-0123456789abcdef`);
+    await nobody.getByRole('textbox', { name: 'Token' }).fill(`${url}/?token=${pageToken}`);
     await nobody.getByRole('button', { name: 'Open workspace' }).click();
     await row(nobody, 'models').waitFor();
     assert.equal(new URL(nobody.url()).search, '');

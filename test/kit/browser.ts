@@ -5,10 +5,11 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { workbenchIsFresh } from '../../scripts/workbench-stamp.mjs';
 import { requireTool } from './require-tools.ts';
 
 const repository = path.join(import.meta.dirname, '..', '..');
+// Plain JavaScript, shared with what runs before anything is installed.
+const stampModule = '../../scripts/workbench-stamp.mjs';
 const launchArguments = [
   '--headless',
   '--no-sandbox',
@@ -22,6 +23,7 @@ const launchArguments = [
 
 /** For a test's `skip` option. */
 export const noBrowser = requireTool('chromium');
+export const noBrowserOrGit = requireTool('chromium', 'git');
 
 export const pageToken = 'token-of-the-page-tests-0123456789abcdef';
 
@@ -53,14 +55,25 @@ export interface Workbenches extends ServedFolder {
 }
 
 /** A real sidecar on a scratch folder with these files, and a real browser to look at it. */
-export async function withWorkbench(files: Record<string, string>, run: (workbenches: Workbenches) => Promise<void>): Promise<void> {
-  if (!workbenchIsFresh(repository)) execFileSync(process.execPath, ['scripts/build.mjs', 'workbench', '--quiet'], { cwd: repository, stdio: 'ignore' });
+export async function withWorkbench(
+  files: Record<string, string>,
+  run: (workbenches: Workbenches) => Promise<void>,
+  options: { git?: boolean } = {},
+): Promise<void> {
+  const { workbenchIsFresh } = (await import(stampModule)) as { workbenchIsFresh: (root: string) => boolean };
+  if (!workbenchIsFresh(repository))
+    execFileSync(process.execPath, ['scripts/build.mjs', 'workbench', '--quiet'], { cwd: repository, stdio: 'ignore' });
   const scratch = mkdtempSync(path.join(tmpdir(), 'outrigger-page-'));
   const root = path.join(scratch, 'workspace');
   mkdirSync(root);
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
     writeFileSync(path.join(root, name), text);
+  }
+  if (options.git === true) {
+    git(root, 'init', '-q', '-b', 'main');
+    git(root, 'add', '-A');
+    git(root, 'commit', '-q', '-m', 'The first loans');
   }
   const served = new Served(root, path.join(scratch, 'state'));
   let browser: Browser | undefined;
@@ -79,6 +92,12 @@ export async function withWorkbench(files: Record<string, string>, run: (workben
   }
 }
 
+/** git in the scratch folder, as a person called Lead. */
+export function git(root: string, ...command: string[]): string {
+  const who = ['-c', 'user.name=Lead', '-c', 'user.email=lead@example.org', '-c', 'commit.gpgsign=false'];
+  return execFileSync('git', ['-C', root, ...who, ...command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+}
+
 class Served implements ServedFolder {
   readonly root: string;
   url = '';
@@ -92,7 +111,11 @@ class Served implements ServedFolder {
 
   async start(port: number): Promise<void> {
     const command = ['src/cli/main.ts', 'serve', this.root, '--port', String(port), '--state', this.#state, '--log-level', 'warn'];
-    const child = spawn(process.execPath, command, { cwd: repository, env: { ...process.env, OUTRIGGER_TOKEN: pageToken }, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, command, {
+      cwd: repository,
+      env: { ...process.env, OUTRIGGER_TOKEN: pageToken },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     this.#child = child;
     this.url = await new Promise<string>((resolve, reject) => {
       let log = '';
@@ -136,13 +159,16 @@ async function openPage(browser: Browser, url: string, options: PageOptions, pro
   page.on('pageerror', (error) => problems.push(error.stack ?? error.message));
   page.on('console', (message) => {
     // A lost link is part of what is tested; the browser says so in its own words.
-    if (message.type() === 'error' && !/ERR_CONNECTION_REFUSED|WebSocket connection|status of 40[134]/.test(message.text())) problems.push(message.text());
+    if (message.type() === 'error' && !/ERR_CONNECTION_REFUSED|WebSocket connection|status of 40[134]/.test(message.text()))
+      problems.push(message.text());
   });
   page.on('request', (request) => {
     const { protocol, origin } = new URL(request.url());
     if (protocol.startsWith('http') && origin !== url) problems.push(`A request left the origin: ${request.url()}`);
   });
   await page.goto(options.at ?? `${url}/?token=${encodeURIComponent(token)}`);
+  // Before the workspace is known its keys do nothing.
+  if (options.at === undefined) await page.locator('[data-known=true]').waitFor();
   return page;
 }
 
@@ -151,9 +177,13 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
   const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   await page.evaluate(source);
   return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run: () => Promise<{ violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[] }> } };
+    const { axe } = globalThis as unknown as {
+      axe: { run: () => Promise<{ violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[] }> };
+    };
     const { violations } = await axe.run();
-    return violations.flatMap(({ id, help, nodes }) => nodes.slice(0, 3).map(({ html, failureSummary }) => `${id}: ${help}\n  ${html.slice(0, 300)}\n  ${failureSummary ?? ''}`));
+    return violations.flatMap(({ id, help, nodes }) =>
+      nodes.slice(0, 3).map(({ html, failureSummary }) => `${id}: ${help}\n  ${html.slice(0, 300)}\n  ${failureSummary ?? ''}`),
+    );
   });
 }
 

@@ -85,6 +85,7 @@ class DocumentsFuzz {
   /** When an edit was made since all was saved; a program that writes the file must not race with the save. */
   #dirtySince = 0;
   #cursor: string | undefined;
+  #lostSinceRest = false;
 
   constructor(plan: FuzzPlan) {
     this.#plan = plan;
@@ -271,13 +272,12 @@ class DocumentsFuzz {
     this.counts.kills++;
     if (lose) {
       this.counts.lost++;
+      this.#lostSinceRest = true;
       fs.rmSync(this.#state, { recursive: true, force: true });
       this.#cursor = undefined;
-      // Who removed a word without being heard, and who never had it, can't be told apart any more.
-      for (const file of this.#files) for (const word of file.removedLately) if (file.absent.delete(word)) file.unsure.add(word);
     }
     this.#say(lose ? 'kill and lose the state' : 'kill');
-    await this.#whileDown();
+    await this.#whileDown(lose);
   }
 
   async #restart(): Promise<void> {
@@ -285,13 +285,15 @@ class DocumentsFuzz {
     assert.equal(code, 0, `SIGTERM must end in 0:\n${this.#sidecar?.log()}`);
     this.counts.restarts++;
     this.#say('restart');
-    await this.#whileDown();
+    await this.#whileDown(false);
   }
 
-  async #whileDown(): Promise<void> {
+  async #whileDown(lost: boolean): Promise<void> {
     this.#dirtySince = 0;
     if (this.#random() < 0.5) await this.#writeDisk(this.#pick(this.#files));
     if (this.#random() < 0.5) this.#insertWord(this.#pick(this.#files));
+    // Who removed a word without being heard, and who never had it, can't be told apart any more.
+    if (lost) for (const file of this.#files) for (const word of file.removedLately) if (file.absent.delete(word)) file.unsure.add(word);
     this.#dirtySince = 0;
     await this.#spawn();
     this.#edited();
@@ -332,6 +334,7 @@ class DocumentsFuzz {
       if (file.eol === '\r\n') assert.ok(!/[^\r]\n/.test(raw), this.#failure(file, 'a line end changed'));
     }
     await this.#checkFeed();
+    this.#lostSinceRest = false;
     this.#dirtySince = 0;
   }
 
@@ -390,7 +393,8 @@ class DocumentsFuzz {
   #removed(file: FileModel, word: number): void {
     file.present.delete(word);
     file.unsure.delete(word);
-    file.absent.add(word);
+    // Until a client was healed, nobody knows on which text its removals were made.
+    (this.#lostSinceRest ? file.unsure : file.absent).add(word);
     file.removedLately.add(word);
   }
 

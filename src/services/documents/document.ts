@@ -15,6 +15,9 @@ import { Room } from './room.ts';
 const SAVE_ATTEMPTS = 6;
 const RETRY_FIRST_MS = 1000;
 const RETRY_LAST_MS = 30_000;
+/** A file written less than this ago may be half of what it will be. */
+const SETTLE_MS = 50;
+const MAX_SETTLE_MS = 500;
 /** Names kept of those who edited since the last save. */
 const MAX_NAMES = 50;
 
@@ -100,6 +103,7 @@ export class Document {
       applied: (updates, names) => this.#applied(updates, names),
       heal: (update, name) => this.#heal(update, name),
       rebuild: () => this.#rebuild(),
+      failed: (what, error) => dependencies.log('documents.refused', { path: this.#path, what, error }),
       presenceChanged: () => dependencies.changed(this),
       emptied: () => dependencies.emptied(this),
       windowMs: dependencies.windowMs,
@@ -112,9 +116,9 @@ export class Document {
    * DOCUMENT_BINARY, DOCUMENT_TOO_LARGE.
    */
   static async open(path: string, create: boolean, dependencies: DocumentDependencies, options: DocumentOptions): Promise<Document> {
-    const disk = await readDisk(dependencies.workspace, path, options.maxBytes);
     const { store } = dependencies;
     const stored = store.load(path);
+    const disk = await readDisk(dependencies, path, options.maxBytes, stored?.savedHash);
     if (stored !== undefined && !(disk === undefined && isSaved(stored, options.textName))) {
       const ydoc = new Y.Doc();
       Y.applyUpdate(ydoc, stored.state);
@@ -214,7 +218,7 @@ export class Document {
       this.#savedRevision = change.revision;
       return;
     }
-    void this.#exclusive(() => this.#reconcile());
+    void this.#exclusive(() => this.#reconcile(change.after ?? undefined));
   }
 
   moved(path: string): void {
@@ -378,12 +382,12 @@ export class Document {
     return whole;
   }
 
-  /** Looks at the file and takes in what others wrote there. */
-  async #reconcile(): Promise<void> {
+  /** Looks at the file and takes in what others wrote there. `settled`: a content that the watch saw standing still. */
+  async #reconcile(settled?: string): Promise<void> {
     if (this.#closed) return;
     let disk: DiskText | undefined;
     try {
-      disk = await readDisk(this.#dependencies.workspace, this.#path, this.#options.maxBytes);
+      disk = await readDisk(this.#dependencies, this.#path, this.#options.maxBytes, settled ?? this.#savedContent);
     } catch (error) {
       // Binary, too large, or no file any more: what we have is kept, and nothing is written over what is there.
       this.#conflict = error instanceof Error ? error.message : String(error);
@@ -476,12 +480,22 @@ interface DiskText {
   content: string;
 }
 
-async function readDisk(workspace: Workspace, path: string, maxBytes: number): Promise<DiskText | undefined> {
+/**
+ * The file's text, once it stands still: a program that writes in place shows half of it for a moment. What is known as
+ * `settled` is taken at once. Undefined: there is no file.
+ */
+async function readDisk({ workspace, now }: Pick<DocumentDependencies, 'workspace' | 'now'>, path: string, maxBytes: number, settled: string | undefined): Promise<DiskText | undefined> {
   try {
-    const { bytes, content } = await workspace.read(path, maxBytes);
-    const raw = decodeText(bytes);
-    if (raw === undefined) throw new OutriggerError('DOCUMENT_BINARY', `${path} is not text.`);
-    return { raw, content };
+    for (let waited = 0; ; waited += SETTLE_MS) {
+      const { bytes, content, stat } = await workspace.read(path, maxBytes);
+      if (content !== settled && now() - stat.mtimeMs < SETTLE_MS && waited < MAX_SETTLE_MS) {
+        await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+        continue;
+      }
+      const raw = decodeText(bytes);
+      if (raw === undefined) throw new OutriggerError('DOCUMENT_BINARY', `${path} is not text.`);
+      return { raw, content };
+    }
   } catch (error) {
     if (!(error instanceof OutriggerError)) throw error;
     if (error.reason === 'FILE_NOT_FOUND') return undefined;

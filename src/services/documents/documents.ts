@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { allowsLevel, type Caller } from '../../contract/access.ts';
+import { allowsLevel, type Caller, withinPaths } from '../../contract/access.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
@@ -103,6 +103,7 @@ export class Documents implements LiveText {
   async join(wirePath: string, channel: ByteChannel, caller: Caller): Promise<DocumentInfo> {
     const readOnly = this.#options.readOnly || !allowsLevel(caller.access, 'write');
     const document = await this.#get(wirePath, !readOnly);
+    if (!withinPaths(caller.paths, document.path)) throw new OutriggerError('OUT_OF_SCOPE', `${wirePath} was moved to where ${caller.name} may not look.`);
     this.#cancelUnload(document);
     document.room.join({ channel, readOnly, name: actorName({ kind: caller.kind, name: caller.name }) });
     const ended = (): void => channel.close(closeCodes.tokenEnded, 'The token does not hold any more.');
@@ -167,10 +168,13 @@ export class Documents implements LiveText {
 
   // ── rooms ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async #get(wirePath: string, create: boolean): Promise<Document> {
+  async #get(asked: string, create: boolean): Promise<Document> {
     if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
-    const open = this.#open.get(wirePath) ?? this.#aliasOf(wirePath);
+    const open = this.#open.get(asked) ?? this.#aliasOf(asked);
     if (open !== undefined) return open;
+    const wirePath = this.#placeOf(asked);
+    const moved = wirePath === asked ? undefined : this.#open.get(wirePath);
+    if (moved !== undefined) return moved;
     let opening = this.#opening.get(wirePath);
     if (opening === undefined) {
       if (this.#open.size + this.#opening.size >= this.#options.maxOpen) this.#makeRoom();
@@ -206,6 +210,14 @@ export class Documents implements LiveText {
     if (document.room.size > 0 && this.#dependencies.workspace.entry(wirePath) === undefined) return document;
     this.#aliases.delete(wirePath);
     return undefined;
+  }
+
+  /** Who was away while a file was renamed still asks for it by its old name. */
+  #placeOf(wirePath: string): string {
+    const { workspace } = this.#dependencies;
+    if (workspace.entry(wirePath) !== undefined) return wirePath;
+    const moved = workspace.journal.movedTo(wirePath);
+    return moved !== undefined && workspace.entry(moved) !== undefined ? moved : wirePath;
   }
 
   #makeRoom(): void {

@@ -1,5 +1,7 @@
-import { diffSequences, type Work } from '../../core/sequence-diff.ts';
+import { diffSequences, type Hunk, type Work } from '../../core/sequence-diff.ts';
 import { merge3 } from '../../core/text-diff.ts';
+
+const MAX_STEPS = 12_000_000;
 
 /** What is known when a client comes back with a history that shares nothing with ours. */
 export interface ForeignHistory {
@@ -24,31 +26,69 @@ export function healText({ clientText, clientBase, serverText, bases, hashOf }: 
   return base === undefined ? unionTexts(serverText, clientText) : merge3(base, serverText, clientText);
 }
 
-/** All of both texts, in order, with what they share once. */
+/**
+ * All of both texts, in order, with what they share once. Words are matched first: spaces and marks, of which there are
+ * many alike, would else draw the match away from them.
+ */
 export function unionTexts(ours: string, theirs: string): string {
-  const a = splitWords(ours);
-  const b = splitWords(theirs);
-  const ids = new Map<string, number>();
-  const idOf = (word: string): number => {
-    let id = ids.get(word);
-    if (id === undefined) {
-      id = ids.size;
-      ids.set(word, id);
-    }
-    return id;
-  };
-  const aIds = Int32Array.from(a, idOf);
-  const bIds = Int32Array.from(b, idOf);
-  const work: Work = { left: 40_000_000 };
-  let at = 0;
+  const a = tokensOf(ours);
+  const b = tokensOf(theirs);
   let result = '';
-  for (const hunk of diffSequences(aIds, bIds, ids.size, work)) {
+  let aAt = 0;
+  let bAt = 0;
+  for (const [aWord, bWord] of matchWords(a, b)) {
+    result += unionRuns(a.slice(aAt, aWord), b.slice(bAt, bWord)) + a[aWord];
+    aAt = aWord + 1;
+    bAt = bWord + 1;
+  }
+  return result + unionRuns(a.slice(aAt), b.slice(bAt));
+}
+
+/** Pairs of equal words, by their places in both token lists, in order. */
+function matchWords(a: readonly string[], b: readonly string[]): [number, number][] {
+  const aWords = placesOfWords(a);
+  const bWords = placesOfWords(b);
+  const pairs: [number, number][] = [];
+  let aAt = 0;
+  let bAt = 0;
+  const takeEqual = (end: number): void => {
+    while (aAt < end) pairs.push([aWords[aAt++] as number, bWords[bAt++] as number]);
+  };
+  for (const hunk of diffTokens(aWords.map((place) => a[place] as string), bWords.map((place) => b[place] as string))) {
+    takeEqual(hunk.aStart);
+    aAt = hunk.aEnd;
+    bAt = hunk.bEnd;
+  }
+  takeEqual(aWords.length);
+  return pairs;
+}
+
+/** The union of what stands between two matched words. */
+function unionRuns(a: readonly string[], b: readonly string[]): string {
+  let result = '';
+  let at = 0;
+  for (const hunk of diffTokens(a, b)) {
     result += a.slice(at, hunk.aEnd).join('') + b.slice(hunk.bStart, hunk.bEnd).join('');
     at = hunk.aEnd;
   }
   return result + a.slice(at).join('');
 }
 
-function splitWords(text: string): string[] {
+function diffTokens(a: readonly string[], b: readonly string[]): Hunk[] {
+  const ids = new Map<string, number>();
+  const idOf = (token: string): number => {
+    const id = ids.get(token) ?? ids.size;
+    ids.set(token, id);
+    return id;
+  };
+  const work: Work = { left: MAX_STEPS };
+  return diffSequences(Int32Array.from(a, idOf), Int32Array.from(b, idOf), ids.size, work);
+}
+
+function tokensOf(text: string): string[] {
   return text.match(/[\p{L}\p{N}_]+|\s|[^\p{L}\p{N}_\s]/gu) ?? [];
+}
+
+function placesOfWords(tokens: readonly string[]): number[] {
+  return [...tokens.keys()].filter((place) => /^[\p{L}\p{N}_]{2}/u.test(tokens[place] as string));
 }

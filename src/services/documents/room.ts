@@ -44,6 +44,8 @@ export interface RoomHooks {
   heal(update: Uint8Array, name: string): void;
   /** An update broke the document half-way: gives one rebuilt from what is stored. */
   rebuild(): Y.Doc;
+  /** A member sent what can't be used; the member is refused, the log has why. */
+  failed(what: string, error: unknown): void;
   /** The people in the room changed. */
   presenceChanged(): void;
   /** The last member left. */
@@ -212,7 +214,8 @@ export class Room {
     seat.foreignBytes = 0;
     try {
       this.#hooks.heal(updates.length === 1 ? (updates[0] as Uint8Array) : Y.mergeUpdates(updates), seat.name);
-    } catch {
+    } catch (error) {
+      this.#hooks.failed('heal', error);
       this.#refuse(seat, 'The history is malformed.');
       return;
     }
@@ -230,7 +233,8 @@ export class Room {
           Y.applyUpdate(this.#ydoc, update);
           applied.push(update);
           names.add(seat.name);
-        } catch {
+        } catch (error) {
+          this.#hooks.failed('update', error);
           broken.add(seat);
         }
       }

@@ -28,7 +28,7 @@ export class FolderLock {
     } catch (error) {
       database.close();
       // SQLITE_BUSY 5: somebody holds it.
-      if ((error as { errcode?: number }).errcode !== 5) throw error;
+      if (((error as { errcode?: number }).errcode ?? 0) % 256 !== 5) throw error;
       return new FolderLock(undefined, label, readLabel(label));
     }
     fs.writeFileSync(label, JSON.stringify({ pid: process.pid, since: new Date().toISOString(), key: randomBytes(4).toString('hex') }));

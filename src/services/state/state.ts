@@ -47,7 +47,12 @@ export class State {
     this.#lock = lock.held ? lock : undefined;
     this.writable = lock.held;
     this.holder = lock.held ? undefined : lock.holder;
-    this.database = this.writable ? openDatabase(path.join(folder, 'state.db')) : openDatabase(':memory:');
+    try {
+      this.database = this.writable ? openDatabase(path.join(folder, 'state.db')) : openDatabase(':memory:');
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
   }
 
   /** A value by name; small facts only. */
@@ -99,7 +104,7 @@ export function workspaceId(root: string): string {
 
 function chooseFolder(id: string, options: StateOptions): { folder: string; ephemeral: boolean } {
   if (options.folder !== undefined) {
-    const problem = tryFolder(options.folder);
+    const problem = isInside(options.folder, options.root) ? 'it lies in the workspace.' : tryFolder(options.folder);
     if (problem !== undefined) {
       throw new OutriggerError('FILE_PERMISSION', `The state folder ${options.folder} (option state) can't be used: ${problem}`, { details: { option: 'state' } });
     }
@@ -110,15 +115,27 @@ function chooseFolder(id: string, options: StateOptions): { folder: string; ephe
     if (!isInside(folder, options.root) && tryFolder(folder) === undefined) return { folder, ephemeral: false };
   }
   const user = typeof process.getuid === 'function' ? process.getuid() : os.userInfo().username;
-  const folder = path.join(options.temporary, `outrigger-${user}`, id);
-  const problem = tryFolder(folder);
+  const shared = path.join(options.temporary, `outrigger-${user}`);
+  const folder = path.join(shared, id);
+  // Anybody can make a folder of this name before us, and would own what we put there.
+  const problem = tryFolder(shared) ?? tryFolder(folder);
   if (problem !== undefined) throw new OutriggerError('FILE_PERMISSION', `No folder for the state can be written: ${problem}`, { details: { option: 'state' } });
   return { folder, ephemeral: true };
 }
 
 function isInside(folder: string, root: string): boolean {
-  const relative = path.relative(fs.realpathSync(root), folder);
-  return relative === '' || (!relative.startsWith('..') && !path.isAbsolute(relative));
+  const relative = path.relative(fs.realpathSync(root), realPathSoFar(folder));
+  return relative !== '..' && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative);
+}
+
+/** The real path of a folder that need not be there yet. */
+function realPathSoFar(folder: string): string {
+  try {
+    return fs.realpathSync(folder);
+  } catch {
+    const parent = path.dirname(folder);
+    return parent === folder ? folder : path.join(realPathSoFar(parent), path.basename(folder));
+  }
 }
 
 /** Makes the folder private and proves that it can be written; the problem in words, or undefined. */
@@ -127,6 +144,8 @@ function tryFolder(folder: string): string | undefined {
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
     const stat = fs.statSync(folder);
     if (typeof process.getuid === 'function' && stat.uid !== process.getuid()) return `it belongs to user ${stat.uid}`;
+    // Such as /tmp itself: to close it would shut others out.
+    if ((stat.mode & 0o1000) !== 0) return 'it is shared with other users; name a folder below it';
     if ((stat.mode & 0o077) !== 0) fs.chmodSync(folder, 0o700);
     const probe = path.join(folder, `.probe-${randomBytes(4).toString('hex')}`);
     fs.writeFileSync(probe, '');
@@ -144,7 +163,8 @@ function openDatabase(file: string): DatabaseSync {
     return database;
   } catch (error) {
     database.close();
-    const code = (error as { errcode?: number }).errcode;
+    // The low byte: extended codes say more above it.
+    const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
     // SQLITE_CORRUPT 11, SQLITE_NOTADB 26: what was remembered is lost, the folder is not. Cursors of before answer resync.
     if (file === ':memory:' || (code !== 11 && code !== 26)) throw error;
     fs.renameSync(file, `${file}.corrupt-${Date.now()}`);
@@ -159,12 +179,15 @@ function prepareDatabase(database: DatabaseSync): void {
   // NORMAL: a commit outlives kill -9 of this process; a power cut may take the last ones, which a new boot id reveals.
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000; PRAGMA journal_size_limit = 4194304');
   const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
-  if (version > SCHEMA_VERSION) throw new Error(`The state was written by a newer version (schema ${version}); this one knows ${SCHEMA_VERSION}.`);
+  if (version > SCHEMA_VERSION) {
+    throw new OutriggerError('STATE_TOO_NEW', `The state was written by a newer version (schema ${version}); this one knows ${SCHEMA_VERSION}.`, { details: { option: 'state' } });
+  }
   database.exec(`
     CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS changes(
       revision INTEGER PRIMARY KEY, path TEXT NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL, origin TEXT,
       before TEXT, after TEXT, size INTEGER, cause TEXT NOT NULL, at INTEGER NOT NULL, note TEXT) STRICT;
+    CREATE INDEX IF NOT EXISTS moves ON changes(origin) WHERE origin IS NOT NULL;
     CREATE TABLE IF NOT EXISTS known(path TEXT PRIMARY KEY, hash TEXT, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS tokens(
       id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, access TEXT NOT NULL, paths TEXT, hash TEXT NOT NULL,

@@ -12,6 +12,7 @@ const report = (path: string, hash: string | null, more: Partial<WatchReport> = 
   ino: 1,
   hash,
   offline: false,
+  isNew: false,
   ...more,
 });
 

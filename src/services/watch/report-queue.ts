@@ -26,15 +26,16 @@ export class ReportQueue {
       this.#close({ report });
       return;
     }
-    this.#release(this.#open.get(report.path), report.path);
+    const older = this.#open.get(report.path);
+    this.#release(older, report.path);
     // Last in order, because what it replaces may have been told before something that depends on it.
     this.#open.delete(report.path);
     if (report.from !== undefined) {
-      const older = this.#open.get(report.from);
+      const left = this.#open.get(report.from);
       this.#open.delete(report.from);
-      this.#release(older, report.from);
+      this.#release(left, report.from);
     }
-    this.#open.set(report.path, report);
+    this.#open.set(report.path, older === undefined || report.what === 'removed' ? report : { ...report, isNew: older.what === 'present' && older.isNew });
   }
 
   /** Comes out when everything that was added before it has come out. */
@@ -94,7 +95,7 @@ export class ReportQueue {
 /** The removal of `path`, which the report's file stood at before. */
 function removalOf(report: WatchReport, path: string): WatchReport {
   const { kind, size, mtimeMs, ino, offline } = report;
-  return { path, kind, what: 'removed', size, mtimeMs, ino, hash: null, offline };
+  return { path, kind, what: 'removed', size, mtimeMs, ino, hash: null, offline, isNew: false };
 }
 
 function* pathsOf(report: WatchReport): Generator<string> {

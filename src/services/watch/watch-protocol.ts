@@ -15,6 +15,8 @@ export interface WatchReport {
   hash: string | null;
   /** It changed while nobody watched. */
   offline: boolean;
+  /** Nothing was ever reported at this path, or its removal was. */
+  isNew: boolean;
   /** It stood there before, as did everything in it if it is a directory; no removal of the old place is reported. */
   from?: string;
 }

@@ -350,7 +350,7 @@ class WatchWorker {
     const from = this.#settle.dropFrom(path);
     if (from === null) return;
     this.#leaving.delete(from);
-    this.#enqueue({ path: from, kind: 'file', what: 'removed', ...noKey, hash: null, offline: false });
+    this.#enqueue({ path: from, kind: 'file', what: 'removed', ...noKey, hash: null, offline: false, isNew: false });
   }
 
   #moveDirectory(fact: Fact, from: string): void {
@@ -369,7 +369,7 @@ class WatchWorker {
       for (const path of [...barrier.paths]) if (path.startsWith(`${from}/`)) barrier.paths.add(fact.path + path.slice(from.length));
       for (const [old, path] of renamed) if (barrier.paths.has(old)) barrier.paths.add(path);
     }
-    this.#enqueue({ path: fact.path, kind: 'directory', what: 'present', ...fact.key, hash: null, offline: false, from });
+    this.#enqueue({ path: fact.path, kind: 'directory', what: 'present', ...fact.key, hash: null, offline: false, isNew: true, from });
   }
 
   async #recheck(paths: string[]): Promise<void> {
@@ -429,7 +429,10 @@ class WatchWorker {
     }
     for (const { path, entries } of this.#watch.directories()) {
       if (known.has(path)) continue;
-      for (const [name, current] of entries) this.#noticeOffline(offline(`${path}/${name}`, current, 'changed'));
+      for (const [name, current] of entries) {
+        const below = `${path}/${name}`;
+        this.#noticeOffline(offline(below, current, snapshot.untold.has(below) ? 'changed' : 'added'));
+      }
       await breathe();
     }
     // Deepest first, as a removal is told at any other time.
@@ -706,8 +709,8 @@ class WatchWorker {
 }
 
 function reportOf(pending: Pending, hash: string | null): WatchReport {
-  const { path, kind, what, key, offline, from } = pending;
-  return { path, kind, what, ...key, hash, offline, ...(from === undefined ? {} : { from }) };
+  const { path, kind, what, key, offline, untold, from } = pending;
+  return { path, kind, what, ...key, hash, offline, isNew: what === 'present' && untold, ...(from === undefined ? {} : { from }) };
 }
 
 if (parentPort) {

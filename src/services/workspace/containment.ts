@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
+import { parentPath } from '../../contract/paths.ts';
 import { fileError } from './file-errors.ts';
 
 // fs.constants has no O_PATH; the number is the same on x64 and arm64 (asm-generic/fcntl.h). Tried once at start.
@@ -33,15 +34,15 @@ export class Containment {
   readonly root: string;
   readonly byDescriptor: boolean;
 
-  /** `root` is absolute and exists. Throws WORKSPACE_GONE or NOT_A_DIRECTORY. */
-  constructor(root: string) {
+  /** `root` is absolute and exists. `byDescriptor: false` takes the way of systems without /proc. Throws WORKSPACE_GONE or NOT_A_DIRECTORY. */
+  constructor(root: string, options: { byDescriptor?: boolean } = {}) {
     try {
       this.root = fs.realpathSync(root);
     } catch (error) {
       throw new OutriggerError('WORKSPACE_GONE', `The folder ${root} is not there.`, { cause: error });
     }
     if (!fs.statSync(this.root).isDirectory()) throw new OutriggerError('NOT_A_DIRECTORY', `${root} is not a folder.`);
-    this.byDescriptor = process.platform === 'linux' && descriptorsHavePaths(this.root);
+    this.byDescriptor = options.byDescriptor !== false && process.platform === 'linux' && descriptorsHavePaths(this.root);
   }
 
   /**
@@ -70,6 +71,23 @@ export class Containment {
       place = this.#openFolder(start, name, wirePath);
     }
     return place;
+  }
+
+  /**
+   * Where a wire path leads when links are followed, relative to the root. What is not there yet is below the nearest folder
+   * that is. Throws PATH_ESCAPES, WORKSPACE_GONE.
+   */
+  realPath(wirePath: string): string {
+    for (let head = wirePath; head !== ''; head = parentPath(head)) {
+      try {
+        using place = this.place(head, true);
+        return place.path + wirePath.slice(head.length);
+      } catch (error) {
+        const known = fileError(error, wirePath);
+        if (known.reason !== 'FILE_NOT_FOUND' && known.reason !== 'NOT_A_DIRECTORY') throw known;
+      }
+    }
+    return wirePath;
   }
 
   /** The root, or a folder inside, as a place of its own: `at` is the folder. */
@@ -194,6 +212,9 @@ function descriptorsHavePaths(root: string): boolean {
 export function openRegularFile(place: Place, wirePath: string): { descriptor: number; stat: fs.Stats } {
   let descriptor: number;
   try {
+    // Only to open some devices and pipes already does something; what takes the file's place after this look is found below.
+    const found = fs.lstatSync(place.at);
+    if (!found.isFile() && !found.isSymbolicLink()) throw notAFile(found, wirePath);
     descriptor = fs.openSync(place.at, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
     throw fileError(error, wirePath);
@@ -201,5 +222,9 @@ export function openRegularFile(place: Place, wirePath: string): { descriptor: n
   const stat = fs.fstatSync(descriptor);
   if (stat.isFile()) return { descriptor, stat };
   fs.closeSync(descriptor);
-  throw new OutriggerError('NOT_A_FILE', `${wirePath} is ${stat.isDirectory() ? 'a folder' : 'not a regular file'}.`);
+  throw notAFile(stat, wirePath);
+}
+
+export function notAFile(stat: fs.Stats, wirePath: string): OutriggerError {
+  return new OutriggerError('NOT_A_FILE', `${wirePath} is ${stat.isDirectory() ? 'a folder' : 'not a regular file'}.`);
 }

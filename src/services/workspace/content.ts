@@ -31,10 +31,17 @@ export function etagOf(content: string): string {
   return `"${content}"`;
 }
 
-/** Whether an If-Match or If-None-Match list names the content (RFC 9110 section 13.1). `W/` marks are not strong, so they never match. */
-export function etagListHas(list: string, content: string | undefined): boolean {
+/**
+ * Whether an If-Match or If-None-Match list names the content (RFC 9110 section 13.1). The strong comparison of If-Match knows
+ * no `W/` tags; the weak one of If-None-Match takes them for what they mark, as proxies that compress put them there.
+ */
+export function etagListHas(list: string, content: string | undefined, comparison: 'strong' | 'weak' = 'strong'): boolean {
   if (list.trim() === '*') return content !== undefined;
-  return content !== undefined && list.split(',').some((tag) => tag.trim() === etagOf(content) || tag.trim() === content);
+  if (content === undefined) return false;
+  return list.split(',').some((given) => {
+    const tag = comparison === 'weak' ? given.trim().replace(/^W\//, '') : given.trim();
+    return tag === etagOf(content) || tag === content;
+  });
 }
 
 /** Throws ETAG_MISMATCH, with the current ETag in its details, when the conditions do not hold. `current`: undefined when there is no file. */
@@ -43,7 +50,7 @@ export function checkConditions(path: string, current: string | undefined, condi
   if (conditions.ifMatch !== undefined && !etagListHas(conditions.ifMatch, current)) {
     throw new OutriggerError('ETAG_MISMATCH', current === undefined ? `${path} is not there.` : `${path} is not as you last read it.`, { details: { etag } });
   }
-  if (conditions.ifNoneMatch !== undefined && etagListHas(conditions.ifNoneMatch, current)) {
+  if (conditions.ifNoneMatch !== undefined && etagListHas(conditions.ifNoneMatch, current, 'weak')) {
     throw new OutriggerError('ETAG_MISMATCH', `${path} exists already.`, { details: { etag } });
   }
 }
@@ -96,6 +103,7 @@ export class FileBytes implements AsyncIterableIterator<Uint8Array> {
   readonly #release: () => void;
   #position: number;
   #closed = false;
+  #reading: Promise<number> | undefined;
 
   constructor(descriptor: number, start: number, end: number, release: () => void) {
     this.#descriptor = descriptor;
@@ -113,7 +121,7 @@ export class FileBytes implements AsyncIterableIterator<Uint8Array> {
     const length = Math.min(CHUNK_BYTES, this.#end - this.#position);
     if (length <= 0) return this.return();
     const buffer = Buffer.allocUnsafe(length);
-    const count = length <= SMALL_BYTES && this.#position === 0 && length === this.#end ? fs.readSync(this.#descriptor, buffer, 0, length, 0) : await read(this.#descriptor, buffer, this.#position, length);
+    const count = this.#position === 0 && length === this.#end ? fs.readSync(this.#descriptor, buffer, 0, length, 0) : await this.#read(buffer, length);
     // The promised length can't be kept: an error is better than an answer that looks whole.
     if (count === 0) throw new OutriggerError('BUSY_FILE', 'The file became shorter while it was read.');
     this.#position += count;
@@ -123,10 +131,17 @@ export class FileBytes implements AsyncIterableIterator<Uint8Array> {
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (!this.#closed) {
       this.#closed = true;
+      // The number of a closed descriptor is given to the next file that is opened: a read under way must not meet that one.
+      await this.#reading?.catch(() => {});
       fs.closeSync(this.#descriptor);
       this.#release();
     }
     return { done: true, value: undefined };
+  }
+
+  #read(buffer: Buffer, length: number): Promise<number> {
+    this.#reading = read(this.#descriptor, buffer, this.#position, length).finally(() => (this.#reading = undefined));
+    return this.#reading;
   }
 }
 

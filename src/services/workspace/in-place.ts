@@ -12,21 +12,37 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants;
  * `folder`, so that a write cut short is finished at the next start. Synchronous: no other write of ours comes between.
  */
 export function writeInPlace(at: string, wirePath: string, before: Uint8Array, after: Uint8Array, folder: string): void {
-  fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const entry = path.join(folder, randomBytes(6).toString('hex'));
-  writeSynced(`${entry}.before`, before);
-  writeSynced(`${entry}.after`, after);
-  writeSynced(`${entry}.json`, Buffer.from(JSON.stringify({ path: wirePath })));
   const descriptor = fs.openSync(at, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+  const entry = path.join(folder, randomBytes(6).toString('hex'));
   try {
-    overwrite(descriptor, after);
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeSynced(`${entry}.before`, before);
+    writeSynced(`${entry}.after`, after);
+    writeSynced(`${entry}.json`, Buffer.from(JSON.stringify({ path: wirePath })));
+    overwriteOrRestore(descriptor, before, after);
+    forget(entry);
   } catch (error) {
-    // Disk full in the middle: what was there comes back; its blocks are there still.
-    overwrite(descriptor, before);
+    if (!(error instanceof HalfWrittenError)) forget(entry);
     throw error;
   } finally {
     fs.closeSync(descriptor);
-    forget(entry);
+  }
+}
+
+/** The file holds a part of each content; what is needed to mend it is kept for the next start. */
+class HalfWrittenError extends Error {}
+
+function overwriteOrRestore(descriptor: number, before: Uint8Array, after: Uint8Array): void {
+  try {
+    overwrite(descriptor, after);
+  } catch (error) {
+    try {
+      // Disk full in the middle: what was there comes back; its blocks are there still.
+      overwrite(descriptor, before);
+    } catch {
+      throw new HalfWrittenError('Neither the new content nor the old one could be written whole.', { cause: error });
+    }
+    throw error;
   }
 }
 

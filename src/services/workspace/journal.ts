@@ -7,11 +7,12 @@ import type { State } from '../state/state.ts';
 
 const RECENT = 2048;
 const PRUNE_EVERY = 1000;
+const MAX_MOVES = 20;
 
 /** What stands in `known` for a path that was removed, and for a folder. */
 export const REMOVED = '-';
 export const FOLDER = '/';
-/** For a file whose content could not be hashed, and for links. */
+/** For content of which nothing is known but that it is there. */
 export const UNHASHED = '?';
 
 /** A change before it has its number. */
@@ -25,6 +26,8 @@ export interface ChangeDraft {
   size?: number;
   cause: Cause;
   note?: string;
+  /** What stands for the content where there is no hash of it (too large, not a file): the watch's echo is known by that. */
+  content?: string;
 }
 
 export interface SinceAnswer {
@@ -51,14 +54,18 @@ interface ChangeRow {
 /**
  * The one counter over all changes of the folder, and what content each path was last known to have. A change is stored
  * before anybody hears of it, so a cursor that was given out holds after kill -9. What can't be stored (state disk full)
- * is still announced, under a new epoch, so that old cursors answer resync instead of lying.
+ * is still announced, under a new epoch that lives in memory alone until it can be stored again, so that old cursors answer
+ * resync instead of lying.
  */
 export class Journal {
   #epoch: string;
   #revision: number;
   #oldest: number;
   #sincePrune = 0;
-  #unstored = false;
+  /** Said already that the state can't be written. */
+  #failing = false;
+  /** Changes were announced that are not stored: nothing of this epoch is in the database. */
+  #memoryOnly = false;
   readonly #recent = new RingBuffer<Change>(RECENT);
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   readonly #known = new Map<string, string>();
@@ -108,6 +115,26 @@ export class Journal {
     return row?.hash;
   }
 
+  /** Where what stood at a path was moved to, itself or with a folder above it, as far as the journal reaches back. */
+  movedTo(path: string): string | undefined {
+    let current = path;
+    for (let step = 0; step < MAX_MOVES; step++) {
+      const next = this.#lastMove(current);
+      if (next === undefined) break;
+      current = next;
+    }
+    return current === path ? undefined : current;
+  }
+
+  #lastMove(path: string): string | undefined {
+    for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const from = path.slice(0, end);
+      const row = this.#state.statement('SELECT path FROM changes WHERE origin = ? ORDER BY revision DESC LIMIT 1').get(from) as { path: string } | undefined;
+      if (row !== undefined) return row.path + path.slice(end);
+    }
+    return undefined;
+  }
+
   /** Remembers content that was seen without a change to announce (a first read, a silent echo). */
   learn(path: string, hash: string): void {
     if (this.known(path) === hash) return;
@@ -127,15 +154,14 @@ export class Journal {
       if (draft.note !== undefined) change.note = draft.note;
       return change;
     });
-    const stored = this.#store(() => {
-      for (const change of numbered) this.#insert(change);
-    });
-    if (!stored) this.#startEpoch(numbered);
+    const stored = this.#store(() => numbered.forEach((change, index) => this.#insert(change, drafts[index]?.content)));
+    if (!stored) this.#keepInMemory(numbered, drafts);
     for (const change of numbered) {
       change.cursor = this.cursorOf(change.revision);
       this.#recent.push(change);
     }
     this.#revision += numbered.length;
+    if (this.#memoryOnly) this.#oldest = Math.max(this.#oldest, this.#recent.at(0)?.revision ?? 0);
     this.#prune(numbered.length);
     for (const listener of this.#listeners) listener(numbered);
     return numbered;
@@ -173,7 +199,7 @@ export class Journal {
   #unknown(epoch: string, revision: number): string | undefined {
     if (epoch !== this.#epoch) return 'The cursor is of another time: the state was lost or replaced since.';
     if (revision > this.#revision) return 'The cursor is ahead of the workspace: the state was replaced by an older one.';
-    if (revision < this.#oldest - 1) return `Only the last ${this.#keep} changes are kept; the cursor is older.`;
+    if (revision < Math.min(this.#oldest, this.#recent.at(0)?.revision ?? this.#oldest) - 1) return `Only the last ${this.#keep} changes are kept; the cursor is older.`;
     return undefined;
   }
 
@@ -212,14 +238,13 @@ export class Journal {
     return change;
   }
 
-  #insert(change: Change): void {
+  #insert(change: Change, content = contentOf(change)): void {
     this.#state
       .statement('INSERT INTO changes(revision, path, kind, what, origin, before, after, size, cause, at, note) VALUES(?,?,?,?,?,?,?,?,?,?,?)')
       .run(change.revision, change.path, change.kind, change.what, change.from ?? null, change.before, change.after, change.size ?? null, JSON.stringify(change.cause), change.at, change.note ?? null);
     if (change.from !== undefined) this.#moveKnown(change.from, change.path, change.kind);
-    const hash = contentOf(change);
-    this.#upsertKnown(change.path, hash, change.revision);
-    this.#rememberKnown(change.path, hash);
+    this.#upsertKnown(change.path, content, change.revision);
+    this.#rememberKnown(change.path, content);
   }
 
   #moveKnown(from: string, to: string, kind: EntryKind): void {
@@ -265,31 +290,38 @@ export class Journal {
   #store(work: () => void): boolean {
     try {
       this.#state.transaction(() => {
-        // What came before the gap can't be told as one history with what comes after.
-        if (this.#unstored) {
-          this.#state.set('epoch', this.#epoch);
-          this.#state.statement('DELETE FROM changes WHERE revision < ?').run(this.#oldest);
-        }
+        if (this.#memoryOnly) this.#storeEpoch();
         work();
       });
-      if (this.#unstored) this.#onProblem(undefined);
-      this.#unstored = false;
-      return true;
     } catch (error) {
-      if (!this.#unstored) this.#onProblem(`The state folder can't be written: ${(error as Error).message}`);
-      this.#unstored = true;
+      if (!this.#failing) this.#onProblem(`The state can't be written: ${(error as Error).message}`);
+      this.#failing = true;
       return false;
     }
+    if (this.#failing) this.#onProblem(undefined);
+    this.#failing = false;
+    if (this.#memoryOnly) this.#oldest = this.#revision + 1;
+    this.#memoryOnly = false;
+    return true;
   }
 
-  /** For changes that could not be stored: they are known to this process only. */
-  #startEpoch(changes: readonly Change[]): void {
-    this.#epoch = newEpoch();
-    this.#recent.clear();
-    this.#oldest = this.#revision + 1;
-    for (const change of changes) {
+  /** What is stored ends before the gap; it can't be told as one history with what comes after. */
+  #storeEpoch(): void {
+    this.#state.statement('DELETE FROM changes').run();
+    this.#state.set('epoch', this.#epoch);
+    this.#state.set('revision', String(this.#revision));
+  }
+
+  #keepInMemory(changes: readonly Change[], drafts: readonly ChangeDraft[]): void {
+    if (!this.#memoryOnly) {
+      this.#memoryOnly = true;
+      this.#epoch = newEpoch();
+      this.#recent.clear();
+      this.#oldest = this.#revision + 1;
+    }
+    for (const [index, change] of changes.entries()) {
       if (change.from !== undefined) this.#rememberKnown(change.from, REMOVED);
-      this.#rememberKnown(change.path, contentOf(change));
+      this.#rememberKnown(change.path, drafts[index]?.content ?? contentOf(change));
     }
   }
 }

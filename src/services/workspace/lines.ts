@@ -26,24 +26,33 @@ export async function readLines(descriptor: number, size: number, range: LineRan
   let position = 0;
   let endsWithBreak = true;
   let firstLine = 'tail' in range ? 0 : range.start;
+  const keep = (from: number, to: number): void => {
+    keptBytes += to - from;
+    if (keptBytes <= maxBytes) kept.push(Uint8Array.prototype.slice.call(buffer, from, to));
+    else kept.length = 0;
+  };
   for (;;) {
     signal.throwIfAborted();
     const count = await read(descriptor, buffer, position, buffer.length);
     if (count === 0) break;
     let from = 0;
+    let wantedFrom = -1;
     while (from < count) {
       const found = buffer.subarray(0, count).indexOf(LF, from);
       const to = found < 0 ? count : found + 1;
       const wanted = starts !== undefined ? position + from >= starts : 'start' in range && line >= range.start && line <= range.end;
-      if (wanted) {
+      if (wanted && wantedFrom < 0) {
         if (firstLine === 0) firstLine = line;
-        keptBytes += to - from;
-        if (keptBytes <= maxBytes) kept.push(Uint8Array.prototype.slice.call(buffer, from, to));
+        wantedFrom = from;
+      } else if (!wanted && wantedFrom >= 0) {
+        keep(wantedFrom, from);
+        wantedFrom = -1;
       }
       if (found >= 0) line++;
       endsWithBreak = found >= 0;
       from = to;
     }
+    if (wantedFrom >= 0) keep(wantedFrom, count);
     position += count;
   }
   const lines = endsWithBreak ? line - 1 : line;

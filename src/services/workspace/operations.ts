@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import type { changes } from '../../contract/changes.ts';
 import { OutriggerError } from '../../contract/errors.ts';
-import type { Cause, FeedItem } from '../../contract/events.ts';
+import type { Cause, Change, FeedItem } from '../../contract/events.ts';
 import type { files } from '../../contract/files.ts';
 import type { Call, Implementations, Input, Output } from '../../contract/operation.ts';
 import { planReplacements } from '../../core/file-edits.ts';
@@ -97,7 +97,8 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
     },
 
     'files.write': async (input, call) => {
-      const { path, text } = input;
+      const { path } = input;
+      const text = storable(path, input.text);
       const cause = causeOf(call);
       const live = await workspace.liveText?.write(
         path,
@@ -114,7 +115,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
 
     'files.create': async (input, call) => {
       try {
-        return answer(await workspace.write(input.path, Buffer.from(input.text), { ...input, durability: durabilityOf(input), ifNoneMatch: '*', cause: causeOf(call), signal: call.signal }));
+        return answer(await workspace.write(input.path, Buffer.from(storable(input.path, input.text)), { ...input, durability: durabilityOf(input), ifNoneMatch: '*', cause: causeOf(call), signal: call.signal }));
       } catch (error) {
         if (error instanceof OutriggerError && (error.reason === 'ETAG_MISMATCH' || error.reason === 'NOT_A_FILE')) {
           throw new OutriggerError('FILE_EXISTS', `${input.path} exists already.`, { details: error.details });
@@ -128,7 +129,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       const cause = causeOf(call);
       const change = (raw: string): string => {
         checkConditions(path, hashBytes(raw), input);
-        return editRaw(path, raw, input.edits);
+        return storable(path, editRaw(path, raw, input.edits));
       };
       const live = await workspace.liveText?.write(path, change, cause);
       if (live !== undefined) return liveAnswer(path, live);
@@ -197,7 +198,7 @@ export function changeOperations(workspace: Workspace, git: GitSignal | undefine
   return {
     'changes.since': ({ cursor, limit }, call) => {
       const found = journal.since(cursor, limit);
-      return { ...found, changes: found.changes.filter((change) => call.visible(change.path) || (change.from !== undefined && call.visible(change.from))) };
+      return { ...found, changes: found.changes.flatMap((change) => seenBy(change, call.visible) ?? []) };
     },
 
     'changes.watch': async (input, call) => {
@@ -213,7 +214,8 @@ export function changeOperations(workspace: Workspace, git: GitSignal | undefine
           const found = journal.since(cursor, FEED_PAGE);
           if (found.resync !== undefined) await send({ type: 'resync', cursor: found.cursor, reason: found.resync });
           for (const change of found.changes) {
-            if (call.visible(change.path) || (change.from !== undefined && call.visible(change.from))) await send(change);
+            const seen = seenBy(change, call.visible);
+            if (seen !== undefined) await send(seen);
           }
           cursor = found.cursor;
           if (found.more) continue;
@@ -230,6 +232,16 @@ export function changeOperations(workspace: Workspace, git: GitSignal | undefine
       }
     },
   };
+}
+
+/** A change as a caller limited to some paths sees it: what moved in was created, what moved out was removed. */
+function seenBy(change: Change, visible: (path: string) => boolean): Change | undefined {
+  const { from, ...rest } = change;
+  const arrives = visible(change.path);
+  if (from === undefined) return arrives ? change : undefined;
+  const leaves = visible(from);
+  if (arrives) return leaves ? change : { ...rest, what: 'created', before: null };
+  return leaves ? { ...rest, path: from, what: 'removed', after: null } : undefined;
 }
 
 /** Rings are remembered until heard; waiting rejects when the call is aborted. */
@@ -294,7 +306,9 @@ async function readSomeLines(workspace: Workspace, path: string, range: LineRang
     if (found.tooLarge) throw new OutriggerError('OUTPUT_TOO_LARGE', `Those lines of ${path} hold more than ${maxBytes} bytes.`);
     const raw = decodeText(found.bytes);
     if (raw === undefined) throw new OutriggerError('NOT_TEXT', `${path} is not UTF-8 text.`);
-    return withBom({ path, etag: etagOf(opened.content), size: opened.stat.size, lines: found.lines, startLine: found.startLine }, raw);
+    const facts = { path, etag: etagOf(opened.content), size: opened.stat.size, lines: found.lines, startLine: found.startLine };
+    // Elsewhere than at the start of the file it is a character like others.
+    return found.startLine === 1 ? withBom(facts, raw) : { ...facts, text: raw };
   } finally {
     fs.closeSync(opened.descriptor);
     opened.release();
@@ -337,6 +351,12 @@ function isSameContent(path: string, content: string, ifNoneMatch: string): bool
   } catch {
     return true;
   }
+}
+
+/** Throws where UTF-8 can't hold the text: half of a surrogate pair would be stored as another character. */
+function storable(path: string, text: string): string {
+  if (text.isWellFormed()) return text;
+  throw new OutriggerError('BAD_INPUT', `The text for ${path} holds a lone surrogate, which UTF-8 can't store.`);
 }
 
 /** A reader is not shown the byte order mark, so a writer can't give it back. */

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { TEMPORARY_NAME } from './atomic-write.ts';
 import type { Containment } from './containment.ts';
 
 const LOG_MAX_BYTES = 64 * 1024;
@@ -42,7 +43,7 @@ export class Temporaries {
     for (const line of fs.readFileSync(this.#file, 'utf8').split('\n')) {
       try {
         using place = containment.place(JSON.parse(line) as string, false);
-        fs.unlinkSync(place.at);
+        if (TEMPORARY_NAME.test(place.name)) fs.unlinkSync(place.at);
       } catch {
         // Renamed into place long ago, or a line that was cut short.
       }

@@ -6,7 +6,7 @@ import type { Entry } from '../../contract/files.ts';
 import { baseName, joinPath, parentPath } from '../../contract/paths.ts';
 import type { State } from '../state/state.ts';
 import { type Content, type Durability, keepOwner, type Prepared, prepareFile, syncFolder, TEMPORARY_NAME, temporaryName } from './atomic-write.ts';
-import { Containment, openRegularFile, type Place } from './containment.ts';
+import { Containment, notAFile, openRegularFile, type Place } from './containment.ts';
 import {
   checkConditions,
   FileBytes,
@@ -20,7 +20,7 @@ import {
   sameFacts,
   statIdentity,
 } from './content.ts';
-import { fileError } from './file-errors.ts';
+import { errnoOf, fileError } from './file-errors.ts';
 import { finishInPlace, writeInPlace } from './in-place.ts';
 import { type ChangeDraft, FOLDER, Journal, REMOVED } from './journal.ts';
 import type { LiveText } from './live-text.ts';
@@ -39,6 +39,8 @@ export interface WorkspaceOptions {
   ignored: (path: string) => boolean;
   /** For tests that must be seen to fail: our own writes are not known again. */
   forgetWrites?: boolean;
+  /** False: paths are checked as on systems without /proc. */
+  byDescriptor?: boolean;
 }
 
 export interface WorkspaceDependencies {
@@ -112,7 +114,7 @@ export class Workspace {
   constructor(dependencies: WorkspaceDependencies, options: WorkspaceOptions) {
     this.options = options;
     this.#now = dependencies.now;
-    this.containment = new Containment(options.root);
+    this.containment = new Containment(options.root, options);
     this.#temporaries = new Temporaries(dependencies.state.folder);
     this.#inPlaceFolder = path.join(dependencies.state.folder, 'in-place');
     this.journal = new Journal(dependencies, { keep: options.keepChanges });
@@ -134,6 +136,11 @@ export class Workspace {
   }
 
   // ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Where a path leads when links are followed. Throws PATH_ESCAPES, WORKSPACE_GONE. */
+  realPath(wirePath: string): string {
+    return this.containment.realPath(wirePath);
+  }
 
   /** What stands at a path, links not followed; undefined when nothing does. */
   entry(wirePath: string): Entry | undefined {
@@ -263,7 +270,7 @@ export class Workspace {
       } finally {
         place.close();
       }
-      pending.push(...below.reverse());
+      for (const path of below.reverse()) pending.push(path);
     }
   }
 
@@ -302,22 +309,31 @@ export class Workspace {
     return this.#guard(wirePath, async () => {
       await this.liveText?.flush(wirePath);
       using place = this.containment.place(wirePath, false);
-      const stat = lstatOrThrow(place, wirePath);
-      if (request.ifMatch !== undefined || request.ifNoneMatch !== undefined) {
-        checkConditions(wirePath, stat.isFile() ? await this.#contentAt(place, wirePath, request.signal) : undefined, request);
-      }
-      if (!stat.isDirectory()) {
-        const before = this.#knownContent(place.path, stat);
-        fs.unlinkSync(place.at);
-        this.#forget(place.path);
-        this.journal.record([{ path: wirePath, kind: kindOf(stat), what: 'removed', before, after: null, cause: request.cause }]);
-        return 1;
-      }
-      return this.#removeFolder(wirePath, recursive, request.cause, request.signal);
+      const stat = await this.#matched(place, wirePath, request);
+      if (stat.isDirectory()) return this.#removeFolder(wirePath, recursive, request.cause, request.signal);
+      const before = this.#knownContent(place.path, stat);
+      fs.unlinkSync(place.at);
+      this.#forget(place.path);
+      this.journal.record([{ path: wirePath, kind: kindOf(stat), what: 'removed', before, after: null, cause: request.cause }]);
+      return 1;
     });
   }
 
-  /** Renames within the folder; open documents are saved first and follow. */
+  /** What stands at a place, and meets the conditions in this very turn. */
+  async #matched(place: Place, wirePath: string, request: WriteConditions & { signal?: AbortSignal | undefined }): Promise<fs.Stats> {
+    const stat = lstatOrThrow(place, wirePath);
+    if (request.ifMatch === undefined && request.ifNoneMatch === undefined) return stat;
+    for (let attempt = 0; attempt < RETRIES; attempt++) {
+      const now = lstatOrThrow(place, wirePath);
+      const before = now.isFile() ? await this.#beforeInstall(place, wirePath, request.signal) : undefined;
+      if (now.isFile() && !sameState(regularOrNothing(place, wirePath), before)) continue;
+      checkConditions(wirePath, before?.content, request);
+      return lstatOrThrow(place, wirePath);
+    }
+    throw new OutriggerError('BUSY_FILE', `${wirePath} kept changing while it was looked at.`);
+  }
+
+  /** Renames within the folder; open documents are saved first and follow. To another file system it is a copy and a removal. */
   async move(from: string, to: string, options: { overwrite: boolean; parents: boolean; cause: Cause }): Promise<number> {
     if (to === from) return this.journal.revision;
     if (to.startsWith(`${from}/`)) throw new OutriggerError('BAD_PATH', `${from} can't be moved into itself.`);
@@ -326,20 +342,40 @@ export class Workspace {
       using source = this.containment.place(from, false);
       const stat = lstatOrThrow(source, from);
       using target = this.#placeForWrite(to, { parents: options.parents, cause: options.cause, follow: false });
-      const existing = fs.lstatSync(target.at, { throwIfNoEntry: false });
-      const sameFile = existing !== undefined && existing.ino === stat.ino && existing.dev === stat.dev && baseName(from).toLowerCase() === baseName(to).toLowerCase();
-      if (existing !== undefined && !sameFile && !options.overwrite) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
+      // By a link on the way, both may be one.
+      if (target.path === source.path) return this.journal.revision;
+      if (target.path.startsWith(`${source.path}/`)) throw new OutriggerError('BAD_PATH', `${from} can't be moved into itself.`);
+      const replaced = existingAt(target, source, stat);
+      if (replaced !== undefined) {
+        if (!options.overwrite) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
+        if (replaced.isDirectory() && !stat.isDirectory()) throw new OutriggerError('NOT_A_FILE', `${to} is a folder: a file can't take its place.`);
+        if (!replaced.isDirectory() && stat.isDirectory()) throw new OutriggerError('NOT_A_DIRECTORY', `${to} is no folder: a folder can't take its place.`);
+      }
       source.recheck();
       target.recheck();
-      fs.renameSync(source.at, target.at);
+      try {
+        // Of two names of one file, rename would leave both.
+        if (replaced !== undefined && isSameFile(replaced, stat)) fs.unlinkSync(source.at);
+        else fs.renameSync(source.at, target.at);
+      } catch (error) {
+        if (errnoOf(error) !== 'EXDEV') throw fileError(error, errnoOf(error) === 'ENOENT' ? from : to);
+        if (replaced?.isDirectory() === true) fs.rmdirSync(target.at);
+        await this.copy(from, to, { ...options, overwrite: true });
+        await this.remove(from, true, { cause: options.cause });
+        return this.journal.revision;
+      }
       const content = this.#knownContent(source.path, stat);
       this.#forget(source.path);
       const drafts: ChangeDraft[] = [];
-      if (existing !== undefined && !sameFile) drafts.push({ path: to, kind: kindOf(existing), what: 'removed', before: null, after: null, cause: options.cause });
+      if (replaced !== undefined) {
+        const before = this.#knownContent(target.path, replaced);
+        drafts.push({ path: to, kind: kindOf(replaced), what: 'removed', before, after: null, cause: options.cause });
+      }
       const draft: ChangeDraft = { path: to, kind: kindOf(stat), what: 'moved', from, before: content, after: content, cause: options.cause };
       if (stat.isFile()) draft.size = stat.size;
-      drafts.push(draft);
       if (stat.isDirectory()) this.#rememberMovedTree(from, to);
+      else draft.content = content ?? statIdentity(stat);
+      drafts.push(draft);
       this.journal.record(drafts);
       return this.journal.revision;
     });
@@ -347,25 +383,29 @@ export class Workspace {
 
   /** Copies a file or a folder; links are copied as links. Gives how many entries were made. */
   async copy(from: string, to: string, options: { overwrite: boolean; parents: boolean; cause: Cause; signal?: AbortSignal | undefined }): Promise<number> {
-    if (to === from || to.startsWith(`${from}/`)) throw new OutriggerError('BAD_PATH', `${from} can't be copied into itself.`);
     return this.#guard(from, async () => {
       await this.liveText?.flush(from);
       const top = this.entry(from);
       if (top === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${from} is not there.`);
-      const existing = this.entry(to);
-      if (existing !== undefined && !options.overwrite) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
-      if (top.kind !== 'directory') {
-        await this.#copyEntry(top, to, options);
-        return 1;
-      }
+      if (top.kind === 'other') throw new OutriggerError('NOT_A_FILE', `${from} is not a regular file.`);
+      if (this.#leadsInto(from, to)) throw new OutriggerError('BAD_PATH', `${from} can't be copied into itself.`);
+      if (!options.overwrite && this.entry(to) !== undefined) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
+      if (top.kind !== 'directory') return this.#copyEntry(top, to, options);
       let copied = this.#mkdir(to, options.parents, options.cause).length;
       for await (const entry of this.list(from, true, () => true)) {
         options.signal?.throwIfAborted();
-        await this.#copyEntry(entry, to + entry.path.slice(from.length), options);
-        copied++;
+        copied += await this.#copyEntry(entry, to + entry.path.slice(from.length), options);
       }
       return copied;
     });
+  }
+
+  /** Whether `to` is, or lies in, `from`, links followed. */
+  #leadsInto(from: string, to: string): boolean {
+    if (to === from || to.startsWith(`${from}/`)) return true;
+    using source = this.containment.place(from, false);
+    const target = this.containment.realPath(to);
+    return target === source.path || target.startsWith(`${source.path}/`);
   }
 
   // ── noticing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -389,14 +429,15 @@ export class Workspace {
     const before = known(report.path);
     const outside: Cause = { kind: 'outside' };
     if (report.what === 'removed') {
-      if (before === REMOVED || this.#movedAway(report.path)) return undefined;
+      // What stands there again has a newer report, or was put there by us.
+      if (before === REMOVED || this.#movedAway(report.path) || this.#lstat(report.path) !== undefined) return undefined;
       this.#forget(report.path);
       return { path: report.path, kind: report.kind, what: 'removed', before: hashOrNull(before), after: null, cause: outside };
     }
     const content = contentOfReport(report);
-    if (before === content && this.options.forgetWrites !== true) return undefined;
+    if (this.#isEcho(report, before, content)) return undefined;
     if (!this.#holds(report)) return undefined;
-    const draft: ChangeDraft = { path: report.path, kind: report.kind, what: report.what, before: hashOrNull(before), after: hashOrNull(content), cause: outside };
+    const draft: ChangeDraft = { path: report.path, kind: report.kind, what: report.what, before: hashOrNull(before), after: hashOrNull(content), cause: outside, content };
     if (report.kind === 'file') draft.size = report.size;
     if (report.from !== undefined && known(report.from) !== REMOVED) {
       draft.what = 'moved';
@@ -409,16 +450,29 @@ export class Workspace {
     return draft;
   }
 
+  #isEcho(report: Noticed, before: string | undefined, content: string): boolean {
+    if (this.options.forgetWrites === true) return false;
+    if (before === content) return true;
+    // It was not hashed when it came here, but it is the same file of the same time.
+    if (report.hash === null || before !== statIdentity(report)) return false;
+    this.journal.learn(report.path, report.hash);
+    return true;
+  }
+
   /** False when the path is not as the report says any more: a newer report follows. */
   #holds(report: Noticed): boolean {
+    const stat = this.#lstat(report.path);
+    if (stat === undefined) return false;
+    return report.kind === 'directory' ? stat.isDirectory() : stat.ino === report.ino && stat.size === report.size && stat.mtimeMs === report.mtimeMs;
+  }
+
+  #lstat(wirePath: string): fs.Stats | undefined {
     try {
-      using place = this.containment.place(report.path, false);
-      const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
-      if (stat === undefined) return false;
-      return report.kind === 'directory' ? stat.isDirectory() : stat.ino === report.ino && stat.size === report.size && stat.mtimeMs === report.mtimeMs;
+      using place = this.containment.place(wirePath, false);
+      return fs.lstatSync(place.at, { throwIfNoEntry: false });
     } catch {
-      // A folder on the way is gone: its own report follows.
-      return false;
+      // A folder on the way is gone, or leads elsewhere now: its own report follows.
+      return undefined;
     }
   }
 
@@ -430,7 +484,7 @@ export class Workspace {
 
   /** The watch may tell a folder's move as the removal of all in it; that was told as one move already. */
   #movedAway(path: string): boolean {
-    return this.#movedTrees.some((tree) => path.startsWith(`${tree.from}/`) && this.#now() - tree.at < MOVED_TREE_MS) && this.entry(path) === undefined;
+    return this.#movedTrees.some((tree) => path.startsWith(`${tree.from}/`) && this.#now() - tree.at < MOVED_TREE_MS) && this.#lstat(path) === undefined;
   }
 
   #movedHere(report: Noticed): boolean {
@@ -471,27 +525,34 @@ export class Workspace {
         return { path: wirePath, content: prepared.hash, size: prepared.size, revision: this.journal.revision, changed: false, created: false };
       }
       const note = this.#replace(place, wirePath, prepared, existing);
+      // As a later read will know it: a large file's ETag is not made of its hash.
+      const content = prepared.size > HASH_MAX_BYTES ? statIdentity(fs.lstatSync(place.at)) : prepared.hash;
       const draft: ChangeDraft = {
         path: wirePath,
         kind: 'file',
         what: existing === undefined ? 'created' : 'changed',
         before: hashOrNull(before?.content),
-        after: prepared.hash,
+        after: hashOrNull(content),
         size: prepared.size,
         cause: request.cause,
+        content,
       };
       if (note !== undefined) draft.note = note;
       const drafts = [draft];
       // Written through a link: the target changed, and that is another path.
       if (place.path !== wirePath) drafts.unshift({ ...draft, path: place.path });
       this.journal.record(drafts);
-      return { path: wirePath, content: prepared.hash, size: prepared.size, revision: this.journal.revision, changed: true, created: existing === undefined };
+      return { path: wirePath, content, size: prepared.size, revision: this.journal.revision, changed: true, created: existing === undefined };
     }
     throw new OutriggerError('BUSY_FILE', `${wirePath} kept changing while it was to be written.`);
   }
 
   #replace(place: Place, wirePath: string, prepared: Prepared, existing: fs.Stats | undefined): string | undefined {
     if (existing !== undefined && (existing.nlink > 1 || existing.dev !== prepared.stat.dev)) {
+      // Both contents are kept in memory and beside the state while it is written.
+      if (Math.max(existing.size, prepared.size) > HASH_MAX_BYTES) {
+        throw new OutriggerError('INPUT_TOO_LARGE', `${wirePath} has several links or is a mount point: at most ${HASH_MAX_BYTES} bytes are written in place.`);
+      }
       const { descriptor, stat } = openRegularFile(place, wirePath);
       let before: Uint8Array;
       try {
@@ -561,10 +622,7 @@ export class Workspace {
         } catch (error) {
           const known = fileError(error, current);
           if (known.reason !== 'FILE_EXISTS') throw known;
-          // A link to a folder inside counts; a file does not.
-          if (fs.statSync(place.at, { throwIfNoEntry: false })?.isDirectory() !== true) {
-            throw new OutriggerError(depth < names.length ? 'NOT_A_DIRECTORY' : 'FILE_EXISTS', `${current} exists and is no folder.`);
-          }
+          if (!this.#isFolder(current)) throw new OutriggerError(depth < names.length ? 'NOT_A_DIRECTORY' : 'FILE_EXISTS', `${current} exists and is no folder.`);
         }
       }
       return made;
@@ -572,6 +630,18 @@ export class Workspace {
       throw fileError(error, wirePath);
     } finally {
       this.journal.record(made.map((path) => ({ path, kind: 'directory', what: 'created', before: null, after: null, cause })));
+    }
+  }
+
+  /** A link to a folder inside counts; one that leads outside is an error. */
+  #isFolder(wirePath: string): boolean {
+    try {
+      this.containment.directory(wirePath).close();
+      return true;
+    } catch (error) {
+      const known = fileError(error, wirePath);
+      if (known.reason === 'NOT_A_DIRECTORY' || known.reason === 'FILE_NOT_FOUND') return false;
+      throw known;
     }
   }
 
@@ -584,18 +654,22 @@ export class Workspace {
       drafts = [];
     };
     let sliceEnd = performance.now() + SLICE_MS;
+    const top = this.containment.place(wirePath, false);
+    top.close();
     // Depth first; a folder is taken up again when all in it is gone.
     const pending: { path: string; emptied: boolean }[] = [{ path: wirePath, emptied: !recursive }];
     try {
       for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
         if (next.emptied) {
           using place = this.containment.place(next.path, false);
-          fs.rmdirSync(place.at);
+          ignoreMissing(() => fs.rmdirSync(place.at));
           drafts.push({ path: next.path, kind: 'directory', what: 'removed', before: null, after: null, cause });
           continue;
         }
         pending.push({ path: next.path, emptied: true });
         using folder = this.containment.directory(next.path);
+        // Swapped for a link meanwhile: what that leads to was not asked to be removed.
+        if (folder.path !== top.path + next.path.slice(wirePath.length)) throw new OutriggerError('BUSY_FILE', `${next.path} was replaced by a link while it was removed.`);
         for (const name of readNames(folder.at, next.path)) {
           const at = `${folder.at}/${name}`;
           const stat = fs.lstatSync(at, { throwIfNoEntry: false });
@@ -606,7 +680,7 @@ export class Workspace {
             continue;
           }
           const before = this.#knownContent(path, stat);
-          fs.unlinkSync(at);
+          ignoreMissing(() => fs.unlinkSync(at));
           this.#forget(path);
           drafts.push({ path, kind: kindOf(stat), what: 'removed', before, after: null, cause });
           if (performance.now() <= sliceEnd) continue;
@@ -622,28 +696,47 @@ export class Workspace {
     return removed;
   }
 
-  async #copyEntry(entry: Entry, to: string, options: { parents: boolean; cause: Cause; signal?: AbortSignal | undefined }): Promise<void> {
-    if (entry.kind === 'directory') {
-      this.#mkdir(to, false, options.cause);
-      return;
-    }
-    if (entry.kind === 'symlink') {
-      using place = this.#placeForWrite(to, { ...options, follow: false });
-      fs.rmSync(place.at, { force: true });
-      fs.symlinkSync(entry.target ?? '', place.at);
-      this.journal.record([{ path: to, kind: 'symlink', what: 'created', before: null, after: null, cause: options.cause }]);
-      return;
-    }
+  /** Gives how many entries were made. */
+  async #copyEntry(entry: Entry, to: string, options: { overwrite: boolean; parents: boolean; cause: Cause; signal?: AbortSignal | undefined }): Promise<number> {
+    if (entry.kind === 'directory') return this.#mkdir(to, false, options.cause).length;
+    if (entry.kind === 'symlink') return this.#copyLink(entry, to, options);
     // Sockets, devices and pipes have no content to copy.
-    if (entry.kind !== 'file') return;
+    if (entry.kind !== 'file') return 0;
     using source = this.containment.place(entry.path, false);
     const { descriptor, stat } = openRegularFile(source, entry.path);
     const bytes = new FileBytes(descriptor, 0, stat.size, () => {});
+    const { cause, parents, signal, overwrite } = options;
     try {
-      await this.write(to, bytes, { cause: options.cause, parents: options.parents, mode: stat.mode & 0o777, signal: options.signal });
+      await this.write(to, bytes, { cause, parents, mode: stat.mode & 0o777, signal, ...(overwrite ? {} : { ifNoneMatch: '*' }) });
+      return 1;
+    } catch (error) {
+      if (error instanceof OutriggerError && error.reason === 'ETAG_MISMATCH') throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
+      throw error;
     } finally {
       await bytes.return();
     }
+  }
+
+  #copyLink(entry: Entry, to: string, options: { overwrite: boolean; parents: boolean; cause: Cause }): number {
+    // Replaced since it was looked at: the next change says so.
+    if (entry.target === undefined) return 0;
+    using place = this.#placeForWrite(to, { ...options, follow: false });
+    const existing = fs.lstatSync(place.at, { throwIfNoEntry: false });
+    if (existing?.isDirectory() === true) throw notAFile(existing, to);
+    const name = temporaryName();
+    this.#temporaries.began(joinPath(parentPath(place.path), name));
+    try {
+      fs.symlinkSync(entry.target, place.sibling(name));
+      fs.renameSync(place.sibling(name), place.at);
+    } catch (error) {
+      fs.rmSync(place.sibling(name), { force: true });
+      throw error;
+    } finally {
+      this.#temporaries.ended();
+    }
+    const what = existing === undefined ? 'created' : 'changed';
+    this.journal.record([{ path: to, kind: 'symlink', what, before: null, after: null, cause: options.cause, content: statIdentity(fs.lstatSync(place.at)) }]);
+    return 1;
   }
 
   // ── knowing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -726,7 +819,27 @@ function lstatOrThrow(place: Place, wirePath: string): fs.Stats {
 function regularOrNothing(place: Place, wirePath: string): fs.Stats | undefined {
   const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
   if (stat === undefined || stat.isFile()) return stat;
-  throw new OutriggerError('NOT_A_FILE', `${wirePath} is ${stat.isDirectory() ? 'a folder' : 'not a regular file'}.`);
+  throw notAFile(stat, wirePath);
+}
+
+/** What a rename from `source` would replace. On a disk that knows no case, another spelling of the same name is not that. */
+function existingAt(target: Place, source: Place, stat: fs.Stats): fs.Stats | undefined {
+  const existing = fs.lstatSync(target.at, { throwIfNoEntry: false });
+  if (existing === undefined || !isSameFile(existing, stat) || target.path.toLowerCase() !== source.path.toLowerCase()) return existing;
+  return fs.readdirSync(target.folder).includes(target.name) ? existing : undefined;
+}
+
+function isSameFile(one: fs.Stats, other: fs.Stats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
+}
+
+/** For what is to be gone, and may be gone already. */
+function ignoreMissing(remove: () => void): void {
+  try {
+    remove();
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
 }
 
 function sameState(existing: fs.Stats | undefined, before: { stat: fs.Stats } | undefined): boolean {

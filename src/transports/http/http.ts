@@ -105,7 +105,7 @@ class OperationCalls {
   readonly #operation: Operation;
   readonly #deps: HttpDependencies;
   readonly #options: HttpOptions;
-  readonly #resumable: boolean;
+  #resumable: boolean | undefined;
   #query: QueryReader | undefined;
 
   constructor(name: string, operation: Operation, dependencies: HttpDependencies, options: HttpOptions) {
@@ -113,7 +113,6 @@ class OperationCalls {
     this.#operation = operation;
     this.#deps = dependencies;
     this.#options = options;
-    this.#resumable = operation.item !== undefined && operationSchema(operation, 'input')?.properties?.['cursor'] !== undefined;
   }
 
   readonly fromBody: Handler = (request, reply) => this.#call(request, reply, request.body, undefined);
@@ -133,6 +132,12 @@ class OperationCalls {
     };
   }
 
+  // Worked out at first use: all schemas together would take a good part of the start.
+  #isResumable(): boolean {
+    this.#resumable ??= this.#operation.item !== undefined && operationSchema(this.#operation, 'input')?.properties?.['cursor'] !== undefined;
+    return this.#resumable;
+  }
+
   #queryInput(request: FastifyRequest): Record<string, unknown> {
     this.#query ??= queryReader(operationSchema(this.#operation, 'input') ?? {});
     return this.#query(request.query as Record<string, string | string[]>);
@@ -149,7 +154,7 @@ class OperationCalls {
     reply.header('cache-control', 'no-store');
     let input = given;
     const lastId = request.headers['last-event-id'];
-    if (this.#resumable && typeof lastId === 'string' && lastId !== '') input = { ...(given as object), cursor: lastId };
+    if (typeof lastId === 'string' && lastId !== '' && this.#isResumable()) input = { ...(given as object), cursor: lastId };
     const asked: DispatchRequest = {
       name: this.#name,
       input,

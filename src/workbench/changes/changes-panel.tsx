@@ -21,7 +21,14 @@ export function ChangesPanel() {
     <div class="pane" role="tabpanel" aria-labelledby="rail-changes">
       <div class="sp-h">
         <h2>Source control</h2>
-        <button type="button" class="ib" aria-label="Ask git again" title="Ask git again" data-focus={workbench.readOnly.value ? true : undefined} onClick={() => void git.refresh()}>
+        <button
+          type="button"
+          class="ib"
+          aria-label="Ask git again"
+          title="Ask git again"
+          data-focus={workbench.readOnly.value ? true : undefined}
+          onClick={() => void git.refresh()}
+        >
           <Icon name="refresh" />
         </button>
       </div>
@@ -29,7 +36,9 @@ export function ChangesPanel() {
         {status === undefined ? (
           <p class="hint">{git.problem.value ?? 'Asking git…'}</p>
         ) : !status.repository ? (
-          <p class="hint">No repository here. Start one with <code>git init</code> to keep commits.</p>
+          <p class="hint">
+            No repository here. Start one with <code>git init</code> to keep commits.
+          </p>
         ) : (
           <Repository changes={status.changes} truncated={status.truncated} />
         )}
@@ -60,11 +69,16 @@ function Repository({ changes, truncated }: { changes: readonly GitChange[]; tru
     if (message.value.trim() === '' || inside.length === 0 || busy.value) return;
     busy.value = true;
     try {
-      const answer = await workbench.client.call('git.commit', { message: message.value.trim(), ...commitFiles(changes, inside, turned.value.size > 0) });
+      const answer = await workbench.client.call('git.commit', {
+        message: message.value.trim(),
+        ...commitFiles(changes, inside, turned.value.size > 0),
+      });
       if (answer.committed) {
         message.value = '';
         turned.value = new Set();
-        workbench.toasts.say(`Committed ${answer.files} ${answer.files === 1 ? 'file' : 'files'}`, { text: `${answer.hash?.slice(0, 7) ?? ''} ${answer.summary}`.trim() });
+        workbench.toasts.say(`Committed ${answer.files} ${answer.files === 1 ? 'file' : 'files'}`, {
+          text: `${answer.hash?.slice(0, 7) ?? ''} ${answer.summary}`.trim(),
+        });
       } else workbench.toasts.say('Nothing to commit', { text: answer.summary });
       await git.refresh();
     } catch (error) {
@@ -112,7 +126,12 @@ function Repository({ changes, truncated }: { changes: readonly GitChange[]; tru
       )}
       <Section title={anyStaged || outside.length > 0 ? 'In this commit' : 'Changes'} count={inside.length}>
         {inside.map((change) => (
-          <ChangeRow key={change.path} change={change} turn={changes.length > 1 && !readOnly.value ? () => turn(change.path) : undefined} included />
+          <ChangeRow
+            key={change.path}
+            change={change}
+            turn={changes.length > 1 && !readOnly.value ? () => turn(change.path) : undefined}
+            included
+          />
         ))}
         {changes.length === 0 && <p class="hint">Everything is committed.</p>}
       </Section>
@@ -152,7 +171,13 @@ function ChangeRow({ change, turn, included }: { change: GitChange; turn: (() =>
   const active = tabs.active.value?.kind === 'diff' && tabs.active.value.path === path;
   return (
     <li class={`tr${active ? ' on' : ''}`} data-testid="change" data-path={path}>
-      <button type="button" class="row grow open" title={path} aria-current={active ? 'true' : undefined} onClick={() => workbench.openDiff(path, change.from)}>
+      <button
+        type="button"
+        class="row grow open"
+        title={path}
+        aria-current={active ? 'true' : undefined}
+        onClick={() => workbench.openDiff(path, change.from)}
+      >
         <span class="ell grow" dir="auto">
           {nameOf(path)} <span class="faint sm">{truncatePath(parentOf(path), 30)}</span>
         </span>
@@ -166,7 +191,13 @@ function ChangeRow({ change, turn, included }: { change: GitChange; turn: (() =>
         </span>
       </button>
       {turn !== undefined && (
-        <button type="button" class="ib" aria-label={`${included ? 'Leave out' : 'Take into the commit'}: ${path}`} title={included ? 'Leave out' : 'Take into the commit'} onClick={turn}>
+        <button
+          type="button"
+          class="ib"
+          aria-label={`${included ? 'Leave out' : 'Take into the commit'}: ${path}`}
+          title={included ? 'Leave out' : 'Take into the commit'}
+          onClick={turn}
+        >
           <Icon name={included ? 'minus' : 'plus'} />
         </button>
       )}
@@ -183,7 +214,12 @@ function History() {
     <Section title="History">
       {commits.map(({ hash, author, subject, at }) => (
         <li key={hash} class={`tr${workbench.tabs.activeId.value === `commit:${hash}` ? ' on' : ''}`} data-testid="commit">
-          <button type="button" class="row grow open" title={`${subject}\n${author.name}, ${longTime(at, now)} · ${hash.slice(0, 7)}`} onClick={() => workbench.openCommit(hash, subject)}>
+          <button
+            type="button"
+            class="row grow open"
+            title={`${subject}\n${author.name}, ${longTime(at, now)} · ${hash.slice(0, 7)}`}
+            onClick={() => workbench.openCommit(hash, subject)}
+          >
             <Avatar actor={actorNamed(author.name, 'person')} small />
             <span class="grow ell" dir="auto">
               {subject}

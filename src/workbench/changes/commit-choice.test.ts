@@ -3,7 +3,12 @@ import { test } from 'node:test';
 import type { GitChange } from '../../contract/git.ts';
 import { commitFiles } from './commit-choice.ts';
 
-const change = (path: string, staged: GitChange['staged'], from?: string): GitChange => ({ path, staged, unstaged: staged === null ? 'modified' : null, ...(from === undefined ? {} : { from }) });
+const change = (path: string, staged: GitChange['staged'], from?: string): GitChange => ({
+  path,
+  staged,
+  unstaged: staged === null ? 'modified' : null,
+  ...(from === undefined ? {} : { from }),
+});
 
 test('what is staged is committed as it is, else all, and by hand just what was chosen', () => {
   const staged = change('a', 'modified');

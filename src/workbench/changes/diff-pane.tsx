@@ -56,12 +56,14 @@ export function DiffPane({ path, from }: { path: string; from: string | undefine
         };
         problem.value = undefined;
       } catch (error) {
-        if (!signal.aborted) problem.value = errorFacts(error).reason === 'NOT_TEXT' ? 'It is not text, so there are no lines to compare.' : errorFacts(error).message;
+        if (!signal.aborted)
+          problem.value =
+            errorFacts(error).reason === 'NOT_TEXT' ? 'It is not text, so there are no lines to compare.' : errorFacts(error).message;
       }
     };
     void load();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const stop = workbench.changes.listen({
+    const stop = workbench.changes.subscribe({
       change: (change) => {
         if (change.path !== path) return;
         clearTimeout(timer);
@@ -154,7 +156,13 @@ export function DiffPane({ path, from }: { path: string; from: string | undefine
             </button>
           </div>
         )}
-        <button type="button" class="ib" aria-label="Previous change (Shift F7)" title="Previous change (Shift F7)" onClick={() => diff.current?.previous()}>
+        <button
+          type="button"
+          class="ib"
+          aria-label="Previous change (Shift F7)"
+          title="Previous change (Shift F7)"
+          onClick={() => diff.current?.previous()}
+        >
           <Icon name="up" />
         </button>
         <button type="button" class="ib turned" aria-label="Next change (F7)" title="Next change (F7)" onClick={() => diff.current?.next()}>

@@ -40,12 +40,7 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
     lineNumbers(),
     highlightSpecialChars(),
     search({ top: true }),
-    keymap.of([
-      { key: 'F7', run: goToNextChunk },
-      { key: 'Shift-F7', run: goToPreviousChunk },
-      ...searchKeymap,
-      ...defaultKeymap,
-    ]),
+    keymap.of([{ key: 'F7', run: goToNextChunk }, { key: 'Shift-F7', run: goToPreviousChunk }, ...searchKeymap, ...defaultKeymap]),
     EditorState.readOnly.of(true),
     EditorView.contentAttributes.of({ 'aria-label': label, 'aria-readonly': 'true' }),
     options.wrap ? EditorView.lineWrapping : [],
@@ -68,7 +63,17 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
     new EditorView({
       parent: host,
       doc: after,
-      extensions: [shared(names.after), unifiedMergeView({ original: before, mergeControls: false, gutter: true, collapseUnchanged, diffConfig: config, syntaxHighlightDeletions: true })],
+      extensions: [
+        shared(names.after),
+        unifiedMergeView({
+          original: before,
+          mergeControls: false,
+          gutter: true,
+          collapseUnchanged,
+          diffConfig: config,
+          syntaxHighlightDeletions: true,
+        }),
+      ],
     });
   return {
     counts: countLines(view.state, before),

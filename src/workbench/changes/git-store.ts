@@ -10,7 +10,14 @@ export type Letter = 'M' | 'A' | 'D' | 'R' | 'U' | 'C';
 export type GitStatus = Output<Operations['git.status']>;
 export type Commit = Output<Operations['git.log']>['commits'][number];
 
-export const letterNames: Record<Letter, string> = { M: 'modified', A: 'added', D: 'deleted', R: 'renamed', U: 'untracked', C: 'in conflict' };
+export const letterNames: Record<Letter, string> = {
+  M: 'modified',
+  A: 'added',
+  D: 'deleted',
+  R: 'renamed',
+  U: 'untracked',
+  C: 'in conflict',
+};
 
 /** One letter for a file that may differ both from the index and from HEAD: what the next commit would make of it. */
 export function letterOf({ staged, unstaged }: Pick<GitChange, 'staged' | 'unstaged'>): Letter | undefined {

@@ -112,8 +112,8 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
           </>
         }
       >
-        {nameOf(path)} is {size === undefined ? 'a large file' : byteSize(size)}. Shared editing stops at {limit === undefined ? 'a limit' : byteSize(limit)}, so this is a read-only view of the
-        file on disk.
+        {nameOf(path)} is {size === undefined ? 'a large file' : byteSize(size)}. Shared editing stops at{' '}
+        {limit === undefined ? 'a limit' : byteSize(limit)}, so this is a read-only view of the file on disk.
       </Card>
     );
   }
@@ -184,7 +184,8 @@ export function DeletedCard({ path, session }: { path: string; session: Document
             <>
               <dt>Deleted</dt>
               <dd>
-                <Revision number={last.revision} /> by {workbench.isMe(actor) ? 'you' : sayActor(actor)}, {longTime(last.at, workbench.now())}
+                <Revision number={last.revision} /> by {workbench.isMe(actor) ? 'you' : sayActor(actor)},{' '}
+                {longTime(last.at, workbench.now())}
               </dd>
             </>
           )}
@@ -232,7 +233,8 @@ function Changed({ path, entry }: { path: string; entry: Entry | undefined }) {
       <dd>
         {last !== undefined && actor !== undefined ? (
           <>
-            <Revision number={last.revision} /> by {workbench.isMe(actor) ? 'you' : actor.kind === 'outside' ? 'outside' : sayActor(actor)}, {longTime(last.at, workbench.now())}
+            <Revision number={last.revision} /> by {workbench.isMe(actor) ? 'you' : actor.kind === 'outside' ? 'outside' : sayActor(actor)},{' '}
+            {longTime(last.at, workbench.now())}
           </>
         ) : (
           longTime(entry?.modified ?? 0, workbench.now())
@@ -242,7 +244,21 @@ function Changed({ path, entry }: { path: string; entry: Entry | undefined }) {
   );
 }
 
-function Card({ icon, title, test, children, facts, buttons }: { icon: string; title: string; test: string; children: ComponentChildren; facts: ComponentChildren; buttons: ComponentChildren }) {
+function Card({
+  icon,
+  title,
+  test,
+  children,
+  facts,
+  buttons,
+}: {
+  icon: string;
+  title: string;
+  test: string;
+  children: ComponentChildren;
+  facts: ComponentChildren;
+  buttons: ComponentChildren;
+}) {
   return (
     <div class="mid">
       <div class="card" data-testid={test}>

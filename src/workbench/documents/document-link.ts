@@ -25,7 +25,11 @@ const maxBackoffMs = 4_000;
 export function documentLinks(origin: string): OpenDocumentLink {
   return (path, doc, awareness, events) => {
     // Pages in one browser meet at the sidecar, not behind its back: what it has not seen is not saved.
-    const provider = new WebsocketProvider(`${origin}/ws/doc`, encodePath(path), doc, { awareness, maxBackoffTime: maxBackoffMs, disableBc: true });
+    const provider = new WebsocketProvider(`${origin}/ws/doc`, encodePath(path), doc, {
+      awareness,
+      maxBackoffTime: maxBackoffMs,
+      disableBc: true,
+    });
     provider.on('sync', (synced: boolean) => {
       if (synced) events.onSynced();
       else events.onLost();

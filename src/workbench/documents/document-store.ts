@@ -81,7 +81,9 @@ export class DocumentStore {
 
   /** The text of every document that holds edits not sent. */
   unsent(): { path: string; text: string }[] {
-    return [...this.sessions.value].filter(([, { waiting }]) => waiting.value > 0).map(([path, { text }]) => ({ path, text: text.toString() }));
+    return [...this.sessions.value]
+      .filter(([, { waiting }]) => waiting.value > 0)
+      .map(([path, { text }]) => ({ path, text: text.toString() }));
   }
 
   /** A file that is made anew is another document than the one that was deleted. */

@@ -24,7 +24,7 @@ export function PicturePane({ path }: { path: string }) {
         .catch(() => undefined);
     };
     look();
-    return workbench.changes.listen({
+    return workbench.changes.subscribe({
       change: (change) => {
         if (change.path !== path) return;
         version.value = change.revision;

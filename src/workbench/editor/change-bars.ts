@@ -25,7 +25,8 @@ const barField = StateField.define<RangeSet<GutterMarker>>({
 const baseField = StateField.define<Text | undefined>({
   create: () => undefined,
   update(value, transaction) {
-    for (const effect of transaction.effects) if (effect.is(setBase)) return effect.value === undefined ? undefined : Text.of(effect.value.split('\n'));
+    for (const effect of transaction.effects)
+      if (effect.is(setBase)) return effect.value === undefined ? undefined : Text.of(effect.value.split('\n'));
     return value;
   },
 });

@@ -171,7 +171,12 @@ function Crumbs({ session }: { session: DocumentSession }) {
           </span>
         ))}
       </nav>
-      <span key={saved.value} class={`xs saved${saved.value > 0 ? ' pulse' : ''}${info?.state === 'failed' || info?.state === 'conflict' ? ' bad' : ' faint'}`} data-testid="saved" title={info?.problem}>
+      <span
+        key={saved.value}
+        class={`xs saved${saved.value > 0 ? ' pulse' : ''}${info?.state === 'failed' || info?.state === 'conflict' ? ' bad' : ' faint'}`}
+        data-testid="saved"
+        title={info?.problem}
+      >
         {state}
         {revision !== undefined && info !== undefined && (
           <>

@@ -31,19 +31,31 @@ const theme = EditorView.theme({
   '.cm-searchMatch.cm-searchMatch-selected': { backgroundColor: 'var(--ed-find-on)' },
   '&.cm-focused .cm-matchingBracket': { backgroundColor: 'var(--pressed)', outline: '1px solid var(--line-strong)' },
   '&.cm-focused .cm-nonmatchingBracket': { color: 'var(--bad)' },
-  '.cm-foldPlaceholder': { backgroundColor: 'var(--hover)', border: 'none', color: 'var(--fg-2)', padding: '0 var(--s-3)', margin: '0 var(--s-1)' },
+  '.cm-foldPlaceholder': {
+    backgroundColor: 'var(--hover)',
+    border: 'none',
+    color: 'var(--fg-2)',
+    padding: '0 var(--s-3)',
+    margin: '0 var(--s-1)',
+  },
   '.cm-panels': { backgroundColor: 'var(--inset)', color: 'var(--fg)' },
   '.cm-panels.cm-panels-top': { borderBottom: '1px solid var(--line)' },
   '.cm-tooltip': { backgroundColor: 'var(--raised)', border: 'none', borderRadius: 'var(--r-2)', boxShadow: 'var(--shadow-2)' },
 });
 
 const highlight = HighlightStyle.define([
-  { tag: [tags.keyword, tags.modifier, tags.operatorKeyword, tags.controlKeyword, tags.definitionKeyword, tags.moduleKeyword, tags.self], color: 'var(--sx-keyword)' },
+  {
+    tag: [tags.keyword, tags.modifier, tags.operatorKeyword, tags.controlKeyword, tags.definitionKeyword, tags.moduleKeyword, tags.self],
+    color: 'var(--sx-keyword)',
+  },
   { tag: [tags.string, tags.special(tags.string), tags.regexp, tags.character, tags.attributeValue], color: 'var(--sx-string)' },
   { tag: [tags.number], color: 'var(--sx-number)' },
   { tag: [tags.bool, tags.null, tags.atom], color: 'var(--sx-const)' },
   { tag: [tags.comment, tags.docComment, tags.quote], color: 'var(--sx-comment)', fontStyle: 'italic' },
-  { tag: [tags.function(tags.variableName), tags.function(tags.propertyName), tags.function(tags.definition(tags.variableName))], color: 'var(--sx-func)' },
+  {
+    tag: [tags.function(tags.variableName), tags.function(tags.propertyName), tags.function(tags.definition(tags.variableName))],
+    color: 'var(--sx-func)',
+  },
   { tag: [tags.className, tags.definition(tags.className), tags.typeName, tags.namespace, tags.tagName], color: 'var(--sx-type)' },
   { tag: [tags.attributeName, tags.meta, tags.annotation, tags.processingInstruction], color: 'var(--sx-attr)' },
   { tag: [tags.punctuation, tags.separator, tags.bracket, tags.operator, tags.derefOperator], color: 'var(--sx-punct)' },

@@ -6,7 +6,7 @@ import type { Grammar } from '../documents/file-kinds.ts';
 export async function loadGrammar(grammar: Grammar): Promise<LanguageSupport> {
   switch (grammar) {
     case 'python':
-      return decorated(await import('@codemirror/lang-python'));
+      return pythonSupport();
     case 'xml':
       return (await import('@codemirror/lang-xml')).xml();
     case 'json':
@@ -29,7 +29,8 @@ export async function loadGrammar(grammar: Grammar): Promise<LanguageSupport> {
 }
 
 /** A decorator's whole name is coloured, not only its sign. */
-function decorated({ python, pythonLanguage }: typeof import('@codemirror/lang-python')): LanguageSupport {
-  const language = pythonLanguage.configure({ props: [styleTags({ 'Decorator/VariableName Decorator/PropertyName Decorator/"."': tags.annotation })] });
-  return new LanguageSupport(language, python().support);
+async function pythonSupport(): Promise<LanguageSupport> {
+  const { python, pythonLanguage } = await import('@codemirror/lang-python');
+  const names = styleTags({ 'Decorator/VariableName Decorator/PropertyName Decorator/"."': tags.annotation });
+  return new LanguageSupport(pythonLanguage.configure({ props: [names] }), python().support);
 }

@@ -25,7 +25,11 @@ function decorate(view: EditorView): DecorationSet {
       const line = doc.lineAt(at);
       const lead = /^[ \t]*/.exec(line.text)?.[0] ?? '';
       const width = lead.replaceAll('\t', ' '.repeat(tabSize)).length + further;
-      builder.add(line.from, line.from, Decoration.line({ attributes: { style: `padding-inline-start:calc(${width}ch + 6px);text-indent:-${width}ch` } }));
+      builder.add(
+        line.from,
+        line.from,
+        Decoration.line({ attributes: { style: `padding-inline-start:calc(${width}ch + 6px);text-indent:-${width}ch` } }),
+      );
       at = line.to + 1;
     }
   }

@@ -175,7 +175,10 @@ export interface RemoteCaretOptions {
 export function remoteCarets(options: RemoteCaretOptions): Extension {
   const tracker = ViewPlugin.define((view) => new CaretTracker(view, options));
   const concerns = (update: ViewUpdate): boolean =>
-    update.docChanged || update.viewportChanged || update.geometryChanged || update.transactions.some((one) => one.effects.some((effect) => effect.is(awarenessChanged)));
+    update.docChanged ||
+    update.viewportChanged ||
+    update.geometryChanged ||
+    update.transactions.some((one) => one.effects.some((effect) => effect.is(awarenessChanged)));
   const carets = (view: EditorView): readonly RemoteCaret[] => view.plugin(tracker)?.carets ?? [];
   const within = (view: EditorView, at: number): number => Math.min(at, view.state.doc.length);
   return [
@@ -188,7 +191,11 @@ export function remoteCarets(options: RemoteCaretOptions): Extension {
         carets(view)
           .filter(({ anchor, head }) => anchor !== head)
           .flatMap(({ anchor, head, color }) => [
-            ...RectangleMarker.forRange(view, `remote-selection p${color}`, EditorSelection.range(within(view, anchor), within(view, head))),
+            ...RectangleMarker.forRange(
+              view,
+              `remote-selection p${color}`,
+              EditorSelection.range(within(view, anchor), within(view, head)),
+            ),
           ]),
     }),
     layer({

@@ -36,7 +36,15 @@ export function ActivityFilters() {
               />
               <Avatar actor={actor} small />
               <span class="grow ell" dir="auto">
-                {workbench.isMe(actor) ? 'you' : actor.kind === 'run' ? 'runs' : actor.kind === 'task' ? 'tasks' : actor.kind === 'outside' ? 'outside' : sayActor(actor)}
+                {workbench.isMe(actor)
+                  ? 'you'
+                  : actor.kind === 'run'
+                    ? 'runs'
+                    : actor.kind === 'task'
+                      ? 'tasks'
+                      : actor.kind === 'outside'
+                        ? 'outside'
+                        : sayActor(actor)}
               </span>
               <span class="xs faint num">{revisions.toLocaleString('en')}</span>
             </label>

@@ -8,7 +8,7 @@ import { useScroll } from '../use-scroll.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { windowOf } from '../virtual-window.ts';
 import { byteSize, clockTime, count, list } from '../words.ts';
-import { feedLines, type FeedRow, feedTime, headingHeight, revisionRange, rowHeight } from './feed-rows.ts';
+import { type FeedLine, feedLines, type FeedRow, feedTime, headingHeight, revisionRange, rowHeight } from './feed-rows.ts';
 
 const atTopPx = 8;
 const tickMs = 10_000;
@@ -60,14 +60,19 @@ export function ActivityPane() {
       )}
       <div class="scroll" ref={scroll.box} tabIndex={0} data-focus aria-label="Activity" role="feed" aria-busy="false">
         {lines.length === 0 ? (
-          <p class="hint">{feed.range.value.count === 0 ? 'Nothing has changed here yet. Whoever writes a file shows up here within a second.' : 'Nothing here by these filters.'}</p>
+          <p class="hint">
+            {feed.range.value.count === 0
+              ? 'Nothing has changed here yet. Whoever writes a file shows up here within a second.'
+              : 'Nothing here by these filters.'}
+          </p>
         ) : (
           <div class="feed" role="none" style={{ height: `${height}px` }}>
             {lines.slice(start, end).map((line, index) =>
               line.type === 'heading' ? (
-                <h3 key={line.key} style={{ transform: `translateY(${line.top}px)` }}>
+                // A feed holds articles only: the first of each group says the heading in its name.
+                <div key={line.key} class="fh" aria-hidden="true" style={{ transform: `translateY(${line.top}px)` }}>
                   {line.text}
-                </h3>
+                </div>
               ) : (
                 <Row
                   key={line.row.key}
@@ -77,6 +82,7 @@ export function ActivityPane() {
                   position={start + index + 1}
                   size={lines.length}
                   marked={sought !== undefined && line.row.first <= sought && line.row.last >= sought}
+                  heading={headingAbove(lines, start + index)}
                   linked={lines[start + index + 1]?.type === 'row'}
                 />
               ),
@@ -88,6 +94,11 @@ export function ActivityPane() {
   );
 }
 
+function headingAbove(lines: readonly FeedLine[], index: number): string | undefined {
+  const above = lines[index - 1];
+  return above?.type === 'heading' ? above.text : undefined;
+}
+
 interface RowProps {
   row: FeedRow;
   top: number;
@@ -95,11 +106,13 @@ interface RowProps {
   position: number;
   size: number;
   marked: boolean;
+  /** Of the group that begins with this row. */
+  heading: string | undefined;
   /** A row of the same group follows. */
   linked: boolean;
 }
 
-function Row({ row, top, now, position, size, marked, linked }: RowProps) {
+function Row({ row, top, now, position, size, marked, heading, linked }: RowProps) {
   const workbench = useWorkbench();
   const { actor, path, paths } = row;
   const mine = workbench.isMe(actor);
@@ -114,7 +127,7 @@ function Row({ row, top, now, position, size, marked, linked }: RowProps) {
       style={{ transform: `translateY(${top}px)`, height: `${rowHeight}px` }}
       aria-posinset={position}
       aria-setsize={size}
-      aria-label={`${sayActor(actor)}, ${path}, ${revisionRange(row)}`}
+      aria-label={`${heading === undefined ? '' : `${heading}: `}${sayActor(actor)}, ${path}, ${revisionRange(row)}`}
       data-testid="activity-row"
       data-path={path}
     >
@@ -122,9 +135,10 @@ function Row({ row, top, now, position, size, marked, linked }: RowProps) {
       <div class="what">
         <div class="ell" dir="auto">
           <b>{mine ? 'you' : sayActor(actor)}</b>
-          {row.others.length > 0 && <> and {list(row.others.map((other) => (workbench.isMe(other) ? 'you' : sayActor(other))))}</>} {verb(row, typing, mine || row.others.length > 0)}{' '}
+          {row.others.length > 0 && <> and {list(row.others.map((other) => (workbench.isMe(other) ? 'you' : sayActor(other))))}</>}{' '}
+          {verb(row, typing, mine || row.others.length > 0)}{' '}
           <button type="button" class="path" title={path} onClick={open}>
-            {truncatePath(path, 60)}
+            {truncatePath(path, workbench.phone.value ? 22 : 60)}
           </button>
           {row.what === 'moved' && row.from !== undefined && (
             <>

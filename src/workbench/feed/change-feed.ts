@@ -10,7 +10,7 @@ export interface FeedListener {
 
 const againMs = 1_000;
 
-/** The one reader of the workspace's changes; everything on the page that is kept fresh listens here. */
+/** The one reader of the workspace's changes; everything on the page that is kept fresh subscribes here. */
 export class ChangeFeed {
   readonly #client: WorkbenchClient;
   readonly #listeners = new Set<FeedListener>();
@@ -20,7 +20,8 @@ export class ChangeFeed {
     this.#client = client;
   }
 
-  listen(listener: FeedListener): () => void {
+  /** Answers how to stop. */
+  subscribe(listener: FeedListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }

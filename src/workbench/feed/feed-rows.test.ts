@@ -44,7 +44,12 @@ test('another actor, another file or a rename in between begins a new row', () =
 });
 
 test('files changed in one step are one row that names them all', () => {
-  const rows = foldChanges([change(0, 'a', 'outside'), change(0.1, 'b', 'outside'), change(0.2, 'c', 'outside', { what: 'removed' }), change(9, 'd', 'outside')]);
+  const rows = foldChanges([
+    change(0, 'a', 'outside'),
+    change(0.1, 'b', 'outside'),
+    change(0.2, 'c', 'outside', { what: 'removed' }),
+    change(9, 'd', 'outside'),
+  ]);
   assert.deepEqual(
     rows.map(({ paths }) => paths),
     [['a', 'b', 'c'], ['d']],
@@ -65,7 +70,15 @@ test('a folded row keeps its key, so that the page moves nothing', () => {
 });
 
 test('two who type in one document at once are both named', () => {
-  const both = { cause: { kind: 'document', who: [{ name: 'guest', kind: 'person' }, { name: 'fixer', kind: 'agent' }] } } as const;
+  const both = {
+    cause: {
+      kind: 'document',
+      who: [
+        { name: 'guest', kind: 'person' },
+        { name: 'fixer', kind: 'agent' },
+      ],
+    },
+  } as const;
   const [row] = foldChanges([change(0, 'a.py'), change(1, 'a.py', 'guest', both as unknown as Partial<Change>)]);
   assert.deepEqual(
     row?.others.map(({ name }) => name),

@@ -39,7 +39,10 @@ export function foldChange(rows: FeedRow[], change: Change): boolean {
     rows[rows.length - 1] = {
       ...last,
       // A file that was made and then filled was made.
-      what: last.paths.length === 1 && last.path === change.path && last.what === 'created' && change.what === 'changed' ? 'created' : joinedWhat(last, change),
+      what:
+        last.paths.length === 1 && last.path === change.path && last.what === 'created' && change.what === 'changed'
+          ? 'created'
+          : joinedWhat(last, change),
       paths: last.paths.includes(change.path) ? last.paths : [...last.paths, change.path],
       others: more.length > 0 ? [...last.others, ...more] : last.others,
       last: change.revision,
@@ -78,7 +81,8 @@ function joins(row: FeedRow, change: Change, actor: Actor): boolean {
   if (row.actor.key !== actor.key || row.causeKind !== change.cause.kind || row.actor.name !== actor.name) return false;
   if (change.what === 'moved' || row.what === 'moved') return false;
   const apart = change.at - row.at;
-  if (change.path === row.path && row.paths.length === 1) return apart <= sameFileMs && (row.what === change.what || (row.what === 'created' && change.what === 'changed'));
+  if (change.path === row.path && row.paths.length === 1)
+    return apart <= sameFileMs && (row.what === change.what || (row.what === 'created' && change.what === 'changed'));
   return apart <= sameStepMs;
 }
 

@@ -12,7 +12,13 @@ export function Wake() {
   const workbench = useWorkbench();
   const { value: changes } = workbench.feed.wake;
   return (
-    <span class="wake" data-testid="wake" role="img" aria-label={`The last ${changes.length} revisions`} style={{ width: `${wakeLength * 4 - 1}px` }}>
+    <span
+      class="wake"
+      data-testid="wake"
+      role="img"
+      aria-label={`The last ${changes.length} revisions`}
+      style={{ width: `${wakeLength * 4 - 1}px` }}
+    >
       {changes.map((change) => (
         <Tick key={change.revision} change={change} />
       ))}
@@ -25,5 +31,11 @@ function Tick({ change }: { change: Change }) {
   const [actor] = actorsOf(change.cause);
   const color = actor === undefined ? undefined : workbench.presence.colorOf(actor);
   const words = `r${change.revision} · ${actor === undefined ? '' : sayActor(actor)} · ${nameOf(change.path)} · ${feedTime(change.at, workbench.now())} ago`;
-  return <i class={`${actor?.kind ?? ''}${heights[change.what]}${color === undefined ? ' o' : ` p${color}`}`} title={words} data-revision={change.revision} />;
+  return (
+    <i
+      class={`${actor?.kind ?? ''}${heights[change.what]}${color === undefined ? ' o' : ` p${color}`}`}
+      title={words}
+      data-revision={change.revision}
+    />
+  );
 }

@@ -2,8 +2,18 @@ import type { DroppedFile } from './file-actions.ts';
 
 /** Files and whole folders that were dropped from outside the browser. Must be called while the event is handled. */
 export function droppedFiles(transfer: DataTransfer): Promise<DroppedFile[]> {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
   const files: DroppedFile[] = [];
+  const entries: FileSystemEntry[] = [];
+  for (const item of transfer.items) {
+    const entry = item.webkitGetAsEntry();
+    if (entry !== null) {
+      entries.push(entry);
+      continue;
+    }
+    // What is no file on a disk, e.g. a picture out of another page.
+    const file = item.kind === 'file' ? item.getAsFile() : null;
+    if (file !== null) files.push({ path: file.name, file });
+  }
   const visit = async (entry: FileSystemEntry, path: string): Promise<void> => {
     if (entry.isFile) {
       const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));

@@ -172,7 +172,8 @@ export class FileActions {
         }
       }
     }
-    if (done > 0) this.#toasts.say(`Uploaded ${count(done, 'file')}`, { text: folder === '' ? 'To the top of the workspace.' : `To ${folder}.` });
+    if (done > 0)
+      this.#toasts.say(`Uploaded ${count(done, 'file')}`, { text: folder === '' ? 'To the top of the workspace.' : `To ${folder}.` });
   }
 
   async #replace(path: string, file: Blob): Promise<void> {

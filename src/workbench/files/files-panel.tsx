@@ -40,7 +40,13 @@ export function FilesPanel() {
             <button type="button" class="ib" aria-label="New file (A)" title="New file (A)" onClick={() => newEntry(workbench, 'file')}>
               <Icon name="plus" />
             </button>
-            <button type="button" class="ib" aria-label="New folder (Shift A)" title="New folder (Shift A)" onClick={() => newEntry(workbench, 'directory')}>
+            <button
+              type="button"
+              class="ib"
+              aria-label="New folder (Shift A)"
+              title="New folder (Shift A)"
+              onClick={() => newEntry(workbench, 'directory')}
+            >
               <Icon name="newfolder" />
             </button>
           </>
@@ -52,7 +58,9 @@ export function FilesPanel() {
       <Tree />
       <div class="sr-sum">
         <span class="grow ell num" data-testid="entries">
-          {all === undefined || all < length ? `${length.toLocaleString('en')} entries` : `${length.toLocaleString('en')} of ${all.toLocaleString('en')} entries`}
+          {all === undefined || all < length
+            ? `${length.toLocaleString('en')} entries`
+            : `${length.toLocaleString('en')} of ${all.toLocaleString('en')} entries`}
         </span>
         <Revision number={feed.revision.value} />
       </div>
@@ -87,7 +95,8 @@ function Tree() {
   // Editing took the focus from the tree; it comes back to it.
   const wasEditing = useRef(false);
   useEffect(() => {
-    if (wasEditing.current && editing === undefined && (document.activeElement === document.body || document.activeElement === null)) scroll.box.current?.focus();
+    if (wasEditing.current && editing === undefined && (document.activeElement === document.body || document.activeElement === null))
+      scroll.box.current?.focus();
     wasEditing.current = editing !== undefined;
   }, [editing]);
 
@@ -115,7 +124,9 @@ function Tree() {
       role="tree"
       aria-label={`Files in ${info.value?.workspace.name ?? 'the workspace'}`}
       aria-multiselectable="true"
-      aria-activedescendant={focused === undefined || model.indexOf(focused) < start || model.indexOf(focused) >= end ? undefined : rowId(focused)}
+      aria-activedescendant={
+        focused === undefined || model.indexOf(focused) < start || model.indexOf(focused) >= end ? undefined : rowId(focused)
+      }
       tabIndex={0}
       data-focus
       ref={scroll.box}
@@ -284,7 +295,8 @@ function NameField({ node }: { node: TreeNode }) {
     const dot = before.lastIndexOf('.');
     current?.setSelectionRange(0, dot > 0 && node.kind !== 'directory' ? dot : before.length);
   }, []);
-  const check = (name: string): string | undefined => nameProblem(name, (taken) => taken !== before && tree.model.get(joinPath(folder, taken)) !== undefined);
+  const check = (name: string): string | undefined =>
+    nameProblem(name, (taken) => taken !== before && tree.model.get(joinPath(folder, taken)) !== undefined);
   const finish = async (): Promise<void> => {
     if (done.current) return;
     const name = field.current?.value.trim() ?? '';
@@ -309,7 +321,7 @@ function NameField({ node }: { node: TreeNode }) {
         ref={field}
         class="inp"
         dir="auto"
-        value={before}
+        defaultValue={before}
         aria-label={node.draft ? `New ${node.kind === 'directory' ? 'folder' : 'file'} name` : `New name of ${nameOf(node.path)}`}
         aria-invalid={problem.value !== undefined}
         aria-describedby={problem.value === undefined ? undefined : 'name-problem'}

@@ -4,9 +4,7 @@ import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts'
 import { foldersAbove, nameOf, parentOf } from '../file-paths.ts';
 import { type TreeEntry, TreeModel, type TreeNode } from './tree-model.ts';
 
-export type Editing =
-  | { what: 'new'; kind: 'file' | 'directory'; folder: string; row: TreeNode }
-  | { what: 'rename'; row: TreeNode };
+export type Editing = { what: 'new'; kind: 'file' | 'directory'; folder: string; row: TreeNode } | { what: 'rename'; row: TreeNode };
 
 const mostEntries = 200_000;
 

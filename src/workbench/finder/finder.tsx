@@ -100,7 +100,11 @@ export function Finder({ initial }: { initial: string }) {
       </div>
       {choices.length === 0 && (
         <p class="hint" role="status">
-          {loading ? 'Listing the workspace…' : query.kind === 'line' ? 'Type the number of a line, in an open document.' : `Nothing is called “${query.text}”.`}
+          {loading
+            ? 'Listing the workspace…'
+            : query.kind === 'line'
+              ? 'Type the number of a line, in an open document.'
+              : `Nothing is called “${query.text}”.`}
         </p>
       )}
       <div class="ft" aria-hidden="true">
@@ -133,7 +137,9 @@ function choicesFor(workbench: ReturnType<typeof useWorkbench>, text: string): C
 }
 
 function commandChoices(workbench: ReturnType<typeof useWorkbench>, text: string): Choice[] {
-  const possible = commands.filter(({ when }) => when === undefined || when(workbench)).map((command) => ({ ...candidate(command.title), nameStart: 0, command }));
+  const possible = commands
+    .filter(({ when }) => when === undefined || when(workbench))
+    .map((command) => ({ ...candidate(command.title), nameStart: 0, command }));
   return rank(text, possible, most).map(({ candidate: { command }, match }) => ({
     key: command.id,
     run: () => command.run(workbench),
@@ -172,7 +178,12 @@ function lineChoices(workbench: ReturnType<typeof useWorkbench>, line: number | 
   ];
 }
 
-function fileChoices(workbench: ReturnType<typeof useWorkbench>, text: string, line: number | undefined, column: number | undefined): Choice[] {
+function fileChoices(
+  workbench: ReturnType<typeof useWorkbench>,
+  text: string,
+  line: number | undefined,
+  column: number | undefined,
+): Choice[] {
   const { paths, tabs } = workbench;
   const recent = new Map(
     tabs.recent.value
@@ -182,7 +193,9 @@ function fileChoices(workbench: ReturnType<typeof useWorkbench>, text: string, l
   );
   const files: Found<ReturnType<typeof candidate>>[] =
     text === ''
-      ? [...recent.keys(), ...[...paths.files.keys()].filter((path) => !recent.has(path)).slice(0, most)].slice(0, most).map((path) => ({ candidate: candidate(path), match: { score: 0, at: [] } }))
+      ? [...recent.keys(), ...[...paths.files.keys()].filter((path) => !recent.has(path)).slice(0, most)]
+          .slice(0, most)
+          .map((path) => ({ candidate: candidate(path), match: { score: 0, at: [] } }))
       : rank(text, paths.files.values(), most, ({ text: path }) => {
           const index = recent.get(path);
           return index === undefined ? 0 : recentBonus / (index + 1);

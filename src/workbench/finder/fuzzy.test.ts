@@ -5,7 +5,11 @@ import { candidate, fuzzyMatch, rank } from './fuzzy.ts';
 const best = (query: string, paths: string[]) => rank(query, paths.map(candidate), 10).map(({ candidate: { text } }) => text);
 
 test('the name counts more than its folders', () => {
-  assert.deepEqual(best('loan', ['loan/views/book.xml', 'models/loan.py', 'models/loan_line.py']), ['models/loan.py', 'models/loan_line.py', 'loan/views/book.xml']);
+  assert.deepEqual(best('loan', ['loan/views/book.xml', 'models/loan.py', 'models/loan_line.py']), [
+    'models/loan.py',
+    'models/loan_line.py',
+    'loan/views/book.xml',
+  ]);
 });
 
 test('letters at the start of words find a name', () => {
@@ -32,7 +36,9 @@ test('the letters that were matched are named, in order', () => {
 });
 
 test('100,000 paths are ranked within a few frames', () => {
-  const paths = Array.from({ length: 100_000 }, (_, index) => candidate(`packages/area-${index % 97}/src/some-module-${index}/component.test.ts`));
+  const paths = Array.from({ length: 100_000 }, (_, index) =>
+    candidate(`packages/area-${index % 97}/src/some-module-${index}/component.test.ts`),
+  );
   const started = performance.now();
   const found = rank('smm99', paths, 50);
   const tookMs = performance.now() - started;

@@ -97,7 +97,12 @@ export interface Found<T extends Candidate> {
 }
 
 /** The best `most` of the candidates, best first; those of one score in their own order. `bonus` favours e.g. recent ones. */
-export function rank<T extends Candidate>(query: string, candidates: Iterable<T>, most: number, bonus: (candidate: T) => number = () => 0): Found<T>[] {
+export function rank<T extends Candidate>(
+  query: string,
+  candidates: Iterable<T>,
+  most: number,
+  bonus: (candidate: T) => number = () => 0,
+): Found<T>[] {
   const wanted = query.toLowerCase().replaceAll(' ', '');
   const best: Found<T>[] = [];
   for (const one of candidates) {

@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks';
 import { Finder } from '../finder/finder.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import { Centre } from './centre.tsx';
-import { handleKey } from './key-handler.ts';
+import { handleChord, handleKey } from './key-handler.ts';
 import { KeySheet } from './key-sheet.tsx';
 import { LinkNotices } from './link-notices.tsx';
 import { People } from './people.tsx';
@@ -20,8 +20,13 @@ export function App() {
   const { layout, link, info, overlay } = workbench;
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => handleKey(workbench, event);
+    const onChord = (event: KeyboardEvent): void => handleChord(workbench, event);
+    addEventListener('keydown', onChord, { capture: true });
     addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
+    return () => {
+      removeEventListener('keydown', onChord, { capture: true });
+      removeEventListener('keydown', onKey);
+    };
   }, [workbench]);
   useEffect(() => {
     const { value: theme } = layout.theme;

@@ -11,7 +11,11 @@ export function Avatar({ actor, small = false }: { actor: Actor; small?: boolean
   const sign = signs[actor.kind];
   const color = presence.colorOf(actor);
   return (
-    <span class={`av ${actor.kind}${small ? ' m' : ''}${color === undefined ? '' : ` p${color}`}`} aria-hidden="true" title={sayActor(actor)}>
+    <span
+      class={`av ${actor.kind}${small ? ' m' : ''}${color === undefined ? '' : ` p${color}`}`}
+      aria-hidden="true"
+      title={sayActor(actor)}
+    >
       {sign === undefined ? initial(actor.name) : <Icon name={sign} small />}
     </span>
   );

@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { CommitPane } from '../changes/commit-pane.tsx';
 import { DiffPane } from '../changes/diff-pane.tsx';
 import { DocumentPane } from '../documents/document-pane.tsx';
-import { fileKind } from '../documents/file-kinds.ts';
+import { fileKind, isPicture } from '../documents/file-kinds.ts';
 import { ActivityPane } from '../feed/activity-pane.tsx';
 import { nameOf } from '../file-paths.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
@@ -41,7 +41,7 @@ function tabId({ id }: Tab): string {
   return `tab-${encodeURIComponent(id)}`;
 }
 
-export function tabTitle(tab: Tab): string {
+function tabTitle(tab: Tab): string {
   if (tab.kind === 'document') return nameOf(tab.path);
   if (tab.kind === 'diff') return `${nameOf(tab.path)} ↔ HEAD`;
   return tab.kind === 'commit' ? tab.hash.slice(0, 7) : 'Activity';
@@ -58,6 +58,8 @@ function TabBar() {
   const bar = useRef<HTMLDivElement>(null);
   const { value: active } = tabs.activeId;
   const { value: tab } = tabs.active;
+  // A picture has its own tools.
+  const text = tab?.kind === 'document' && !isPicture(tab.path);
   useEffect(() => {
     bar.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [active, tabs.open.value]);
@@ -65,7 +67,8 @@ function TabBar() {
     const list = [...(bar.current?.querySelectorAll<HTMLElement>('[role=tab]') ?? [])];
     const at = list.indexOf(document.activeElement as HTMLElement);
     const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
-    const to = step !== 0 ? (at + step + list.length) % list.length : event.key === 'Home' ? 0 : event.key === 'End' ? list.length - 1 : undefined;
+    const to =
+      step !== 0 ? (at + step + list.length) % list.length : event.key === 'Home' ? 0 : event.key === 'End' ? list.length - 1 : undefined;
     if (to !== undefined) {
       event.preventDefault();
       const next = tabs.open.value[to];
@@ -79,18 +82,29 @@ function TabBar() {
   };
   return (
     <div class="tabs">
-      <div role={tabs.open.value.length > 0 ? 'tablist' : 'none'} aria-label={tabs.open.value.length > 0 ? 'Open documents' : undefined} ref={bar} onKeyDown={onKeyDown}>
+      <div
+        role={tabs.open.value.length > 0 ? 'tablist' : 'none'}
+        aria-label={tabs.open.value.length > 0 ? 'Open documents' : undefined}
+        ref={bar}
+        onKeyDown={onKeyDown}
+      >
         {tabs.open.value.map((one) => (
           <TabButton key={one.id} tab={one} selected={one.id === active} />
         ))}
       </div>
       <div class="tools">
-        {tab?.kind === 'document' && git.status.value?.repository === true && (
-          <button type="button" class="ib" aria-label={`Compare with HEAD (${sayKey('Alt D', apple)})`} title={`Compare with HEAD (${sayKey('Alt D', apple)})`} onClick={() => workbench.openDiff(tab.path)}>
+        {text && git.status.value?.repository === true && (
+          <button
+            type="button"
+            class="ib"
+            aria-label={`Compare with HEAD (${sayKey('Alt D', apple)})`}
+            title={`Compare with HEAD (${sayKey('Alt D', apple)})`}
+            onClick={() => workbench.openDiff(tab.path)}
+          >
             <Icon name="diff" />
           </button>
         )}
-        {tab?.kind === 'document' && (
+        {text && (
           <a class="ib" aria-label="Download" title="Download" href={workbench.fileUrl(tab.path)} download={nameOf(tab.path)}>
             <Icon name="dl" />
           </a>

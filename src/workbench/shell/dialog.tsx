@@ -3,7 +3,17 @@ import { useEffect, useRef } from 'preact/hooks';
 import { useWorkbench } from '../use-workbench.ts';
 
 /** Over everything, keeps Tab within, gives the focus back when it goes. */
-export function Dialog({ label, class: name, children, centred = false }: { label: string; class: string; children: ComponentChildren; centred?: boolean }) {
+export function Dialog({
+  label,
+  class: name,
+  children,
+  centred = false,
+}: {
+  label: string;
+  class: string;
+  children: ComponentChildren;
+  centred?: boolean;
+}) {
   const workbench = useWorkbench();
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {

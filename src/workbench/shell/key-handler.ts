@@ -7,7 +7,13 @@ import { isKey } from './keys.ts';
 const regions = ['.top', '.rail', '.side', '#main', '.status'];
 const remembered = new WeakMap<Element, HTMLElement>();
 
-/** The page's own keys. An editor or field that takes a key itself has done so before. */
+/** Chords are the page's own wherever they are pressed, so they are taken before an editor or field sees them. */
+export function handleChord(workbench: Workbench, event: KeyboardEvent): void {
+  if (event.isComposing || workbench.overlay.value !== undefined) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) runCommand(workbench, event);
+}
+
+/** Keys without a modifier: an editor or field that takes one itself has done so before. */
 export function handleKey(workbench: Workbench, event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing) return;
   if (event.key === 'Escape') return escape(workbench, event);
@@ -22,17 +28,18 @@ export function handleKey(workbench: Workbench, event: KeyboardEvent): void {
     toast?.focus();
     return;
   }
-  const typing = isTyping(event.target);
-  for (const command of commands) {
-    if (!command.keys.some((key) => isKey(key, event, apple))) continue;
-    // A key without a modifier is text where text is typed.
-    if (typing && !event.ctrlKey && !event.metaKey && !event.altKey && !/^F\d+$/.test(event.key)) continue;
-    // The browser's own is better than nothing.
-    if (command.when?.(workbench) === false) continue;
-    event.preventDefault();
-    command.run(workbench);
-    return;
-  }
+  const modified = event.ctrlKey || event.metaKey || event.altKey;
+  // A letter is text where text is typed.
+  if (!modified && (!isTyping(event.target) || /^F\d+$/.test(event.key))) runCommand(workbench, event);
+}
+
+function runCommand(workbench: Workbench, event: KeyboardEvent): void {
+  const command = commands.find(({ keys, when }) => keys.some((key) => isKey(key, event, apple)) && when?.(workbench) !== false);
+  // What can't be done here is left to the browser: its own is better than nothing.
+  if (command === undefined) return;
+  event.preventDefault();
+  event.stopPropagation();
+  command.run(workbench);
 }
 
 function escape(workbench: Workbench, event: KeyboardEvent): void {
@@ -49,14 +56,19 @@ function escape(workbench: Workbench, event: KeyboardEvent): void {
 }
 
 function walkRegions(by: number): void {
-  const shown = regions.map((selector) => document.querySelector(selector)).filter((region) => region !== null && region.checkVisibility()) as Element[];
+  const shown = regions
+    .map((selector) => document.querySelector(selector))
+    .filter((region) => region !== null && region.checkVisibility()) as Element[];
   const { activeElement } = document;
   const at = shown.findIndex((region) => region.contains(activeElement));
   if (at >= 0 && activeElement instanceof HTMLElement) remembered.set(shown[at] as Element, activeElement);
   const next = shown[(at + by + shown.length) % shown.length];
   if (next === undefined) return;
   const before = remembered.get(next);
-  const target = before?.isConnected === true ? before : next.querySelector<HTMLElement>('[data-focus], .cm-content, button:not([tabindex="-1"]), [tabindex="0"]');
+  const target =
+    before?.isConnected === true
+      ? before
+      : next.querySelector<HTMLElement>('[data-focus], .cm-content, button:not([tabindex="-1"]), [tabindex="0"]');
   target?.focus();
 }
 

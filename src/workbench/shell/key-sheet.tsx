@@ -33,7 +33,9 @@ export function KeySheet() {
   const workbench = useWorkbench();
   const groups = [...new Set(commands.map(({ group }) => group))].map((group) => ({
     group,
-    rows: commands.filter((command) => command.group === group && command.keys.length > 0).map(({ title, keys }) => [title.replace('…', ''), keys] as const),
+    rows: commands
+      .filter((command) => command.group === group && command.keys.length > 0)
+      .map(({ title, keys }) => [title.replace('…', ''), keys] as const),
   }));
   return (
     <Dialog label="Keys" class="pop keys" centred>

@@ -2,6 +2,9 @@ import { computed, type ReadonlySignal, type Signal, signal } from '@preact/sign
 import type { ConnectionState, WorkbenchClient } from '../client-port.ts';
 import { type LinkWords, linkWords } from './link-words.ts';
 
+/** Two links that come back so close to each other came back together. */
+const soonMs = 15_000;
+
 /** The state of the link as the page shows it, ticking while it is not live. */
 export class LinkStore {
   readonly state: Signal<ConnectionState>;
@@ -15,7 +18,11 @@ export class LinkStore {
   readonly #clock: () => number;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(client: WorkbenchClient, waiting: ReadonlySignal<{ edits: number; documents: number }>, options: { now: () => number; address: string }) {
+  constructor(
+    client: WorkbenchClient,
+    waiting: ReadonlySignal<{ edits: number; documents: number }>,
+    options: { now: () => number; address: string },
+  ) {
     this.#client = client;
     this.#clock = options.now;
     this.state = signal(client.connection.state);
@@ -50,7 +57,13 @@ export class LinkStore {
 
   #changed(state: ConnectionState): void {
     if (state.name !== this.state.value.name) this.#since.value = this.#clock();
-    if (state.name === 'live') this.wasLive.value = true;
+    if (state.name === 'live') {
+      this.wasLive.value = true;
+      // Documents have links of their own and may be back first: that is said when it can be seen.
+      const { value: back } = this.#back;
+      if (back !== undefined && this.state.value.name !== 'live' && this.#clock() - back.at < soonMs)
+        this.#back.value = { ...back, at: this.#clock() };
+    }
     this.state.value = state;
     this.#tick();
   }

@@ -23,14 +23,18 @@ test('a first connection shows nothing, then its shape, then a question', () => 
 
 test('a lost link says nothing for two seconds, then how many edits wait and when it tries again', () => {
   const at = (ms: number) =>
-    linkWords(facts({ link: { name: 'reconnecting', since: start, retryAt: start + 6000 }, now: start + ms, waiting: { edits: 3, documents: 1 } }));
+    linkWords(
+      facts({ link: { name: 'reconnecting', since: start, retryAt: start + 6000 }, now: start + ms, waiting: { edits: 3, documents: 1 } }),
+    );
   assert.equal(at(1000).notice, undefined);
   assert.equal(at(1000).chip, '3 unsynced');
   assert.equal(at(2000).notice?.text, 'Keep typing: 3 edits wait here and are sent when the link is back. Next try in 4 s.');
 });
 
 test('offline says since when, what is kept and what can be done', () => {
-  const words = linkWords(facts({ link: { name: 'offline', since: start, retryAt: undefined }, now: start + 90_000, waiting: { edits: 27, documents: 2 } }));
+  const words = linkWords(
+    facts({ link: { name: 'offline', since: start, retryAt: undefined }, now: start + 90_000, waiting: { edits: 27, documents: 2 } }),
+  );
   assert.equal(words.chip, 'Offline · 27');
   assert.equal(words.notice?.title, 'Offline since 10:38.');
   assert.match(words.notice?.text ?? '', /27 edits in 2 documents are kept in this browser\./);
@@ -44,6 +48,8 @@ test('a link that is back says once what was sent', () => {
 });
 
 test('one edit is one edit', () => {
-  const words = linkWords(facts({ link: { name: 'reconnecting', since: start, retryAt: undefined }, now: start + 3000, waiting: { edits: 1, documents: 1 } }));
+  const words = linkWords(
+    facts({ link: { name: 'reconnecting', since: start, retryAt: undefined }, now: start + 3000, waiting: { edits: 1, documents: 1 } }),
+  );
   assert.equal(words.notice?.text, 'Keep typing: 1 edit waits here and is sent when the link is back. Trying now.');
 });

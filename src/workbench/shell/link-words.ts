@@ -80,7 +80,10 @@ export function linkWords(facts: LinkFacts): LinkWords {
     tone: 'reconnecting',
     chip,
     name: waiting.edits > 0 ? `Reconnecting, ${count(waiting.edits, 'edit')} not sent` : 'Reconnecting',
-    notice: now - begun >= noticeAfterMs ? { tone: 'reconnecting', title: 'Reconnecting.', text: `${kept} ${nextTry(link, now)}`, actions: ['try'] } : undefined,
+    notice:
+      now - begun >= noticeAfterMs
+        ? { tone: 'reconnecting', title: 'Reconnecting.', text: `${kept} ${nextTry(link, now)}`, actions: ['try'] }
+        : undefined,
     skeleton: false,
   };
 }

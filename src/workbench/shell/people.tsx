@@ -12,7 +12,9 @@ export function People() {
   const { presence, me, tabs } = workbench;
   const name = useSignal(me.value.name);
   const here = tabs.active.value?.kind === 'document' ? tabs.active.value.path : undefined;
-  const others = presence.others.value.toSorted((a, b) => Number(here !== undefined && b.paths.includes(here)) - Number(here !== undefined && a.paths.includes(here)));
+  const others = presence.others.value.toSorted(
+    (a, b) => Number(here !== undefined && b.paths.includes(here)) - Number(here !== undefined && a.paths.includes(here)),
+  );
   const close = (): void => {
     workbench.overlay.value = undefined;
   };
@@ -36,7 +38,14 @@ export function People() {
         <label class="unseen" for="my-name">
           Your name, as others see it
         </label>
-        <input id="my-name" class="inp" data-first maxLength={40} value={name.value} onInput={(event) => (name.value = event.currentTarget.value)} />
+        <input
+          id="my-name"
+          class="inp"
+          data-first
+          maxLength={40}
+          value={name.value}
+          onInput={(event) => (name.value = event.currentTarget.value)}
+        />
         <button type="submit" class="btn" disabled={name.value.trim() === '' || name.value.trim() === me.value.name}>
           Rename me
         </button>
@@ -55,7 +64,9 @@ export function People() {
             >
               <Avatar actor={actor} />
               <span class="ell">{sayActor(actor)}</span>
-              <span class="faint sm grow ell">{here !== undefined && paths.includes(here) ? 'in the same file as you' : paths.map(nameOf).join(', ')}</span>
+              <span class="faint sm grow ell">
+                {here !== undefined && paths.includes(here) ? 'in the same file as you' : paths.map(nameOf).join(', ')}
+              </span>
             </button>
           </li>
         ))}

@@ -36,7 +36,9 @@ export class PresenceStore {
       const own = this.#mine.value;
       const found = new Map<string, readonly Actor[]>();
       for (const { path, people } of this.documents.value.values()) {
-        const actors = new Map(people.filter((one) => !own.has(one.client)).map((one) => [`${one.kind}:${one.name}`, actorNamed(one.name, one.kind)]));
+        const actors = new Map(
+          people.filter((one) => !own.has(one.client)).map((one) => [`${one.kind}:${one.name}`, actorNamed(one.name, one.kind)]),
+        );
         if (actors.size > 0) found.set(path, [...actors.values()]);
       }
       return found;
@@ -92,5 +94,7 @@ function gather(documents: ReadonlyMap<string, DocumentInfo>, mine: ReadonlySet<
       here.set(actor.key, known);
     }
   }
-  return [...here.values()].sort((a, b) => Number(a.actor.kind === 'agent') - Number(b.actor.kind === 'agent') || (a.actor.name < b.actor.name ? -1 : 1));
+  return [...here.values()].sort(
+    (a, b) => Number(a.actor.kind === 'agent') - Number(b.actor.kind === 'agent') || (a.actor.name < b.actor.name ? -1 : 1),
+  );
 }

@@ -4,7 +4,7 @@ import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
 import type { View } from './layout.ts';
 
-export const views: readonly { view: View; title: string; icon: string; key: string }[] = [
+const views: readonly { view: View; title: string; icon: string; key: string }[] = [
   { view: 'files', title: 'Files', icon: 'files', key: 'Ctrl Shift E' },
   { view: 'changes', title: 'Source control', icon: 'branch', key: 'Ctrl Shift G' },
   { view: 'activity', title: 'Activity', icon: 'activity', key: 'Ctrl Shift Y' },

@@ -7,18 +7,23 @@ import { sideWidth } from './layout.ts';
 const step = 16;
 
 export function SidePanel() {
-  const { layout } = useWorkbench();
+  const { layout, phone } = useWorkbench();
   if (!layout.sideOpen.value && layout.pane.value === 'main') return null;
   const { value: view } = layout.view;
   return (
-    <>
-      <aside class="side" id="side-panel" role="complementary" aria-labelledby={`rail-${view}`} hidden={!layout.sideOpen.value}>
-        {view === 'files' && <FilesPanel />}
-        {view === 'changes' && <ChangesPanel />}
-        {view === 'activity' && <ActivityFilters />}
-      </aside>
+    // On a phone it is all there is to see.
+    <div
+      class="side"
+      id="side-panel"
+      role={phone.value ? 'main' : 'complementary'}
+      aria-labelledby={`rail-${view}`}
+      hidden={!layout.sideOpen.value}
+    >
+      {view === 'files' && <FilesPanel />}
+      {view === 'changes' && <ChangesPanel />}
+      {view === 'activity' && <ActivityFilters />}
       <Splitter />
-    </>
+    </div>
   );
 }
 
@@ -26,6 +31,9 @@ function Splitter() {
   const { layout } = useWorkbench();
   const onPointerDown = (event: PointerEvent): void => {
     const handle = event.currentTarget as HTMLElement;
+    // Else the browser begins to select text, or to drag, and takes the pointer away.
+    event.preventDefault();
+    handle.focus({ preventScroll: true });
     const from = event.clientX - layout.side.value;
     handle.setPointerCapture(event.pointerId);
     const onMove = (move: PointerEvent): void => layout.setSide(move.clientX - from);

@@ -33,7 +33,6 @@ export function Skeleton({ shown }: { shown: boolean }) {
           </div>
         )}
       </aside>
-      <div class="splitter" />
       <main class="centre" id="main" aria-busy="true" aria-label="Connecting">
         <div class="tabs" />
         {shown && (

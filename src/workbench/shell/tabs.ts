@@ -57,7 +57,9 @@ export class Tabs {
 
   /** A preview that is worked in stays. */
   keep(id: string): void {
-    this.open.value = this.open.value.map((tab) => (tab.id === id && tab.kind === 'document' && tab.preview ? { ...tab, preview: false } : tab));
+    this.open.value = this.open.value.map((tab) =>
+      tab.id === id && tab.kind === 'document' && tab.preview ? { ...tab, preview: false } : tab,
+    );
   }
 
   /** The tab looked at before takes its place. */

@@ -26,7 +26,12 @@ function ToastCard({ toast }: { toast: Toast }) {
   const { toasts } = useWorkbench();
   const open = useSignal(false);
   const { error } = toast;
-  const details = error === undefined ? '' : [`${error.code} · ${error.reason}`, error.message, ...(error.details === undefined ? [] : [JSON.stringify(error.details)])].join('\n');
+  const details =
+    error === undefined
+      ? ''
+      : [`${error.code} · ${error.reason}`, error.message, ...(error.details === undefined ? [] : [JSON.stringify(error.details)])].join(
+          '\n',
+        );
   return (
     <div class={`toast ${toast.tone}`} role={toast.tone === 'bad' ? 'alert' : 'status'} data-testid="toast">
       <Icon name={toast.tone === 'bad' ? 'err' : 'info'} />

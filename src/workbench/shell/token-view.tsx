@@ -1,3 +1,4 @@
+import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { Icon } from './icon.tsx';
 
@@ -11,9 +12,11 @@ const problems: Record<string, string> = {
 export function TokenView({ reason }: { reason: string }) {
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => field.current?.focus(), []);
-  // What the login said counts more than that the page has no cookie yet.
-  const said = new URLSearchParams(location.search).get('login') ?? reason;
-  const problem = problems[said];
+  // What a login said counts more than that the page has no cookie yet.
+  const login = useSignal(new URLSearchParams(location.search).get('login'));
+  const said = login.value ?? reason;
+  const problem = said === 'CONNECTION_LOST' ? undefined : problems[said];
+  const away = said === 'CONNECTION_LOST';
   const forbidden = said === 'BAD_ORIGIN' || said === 'BAD_HOST';
   return (
     <main class="scrim c token" data-testid="token">
@@ -23,7 +26,11 @@ export function TokenView({ reason }: { reason: string }) {
         onSubmit={(event) => {
           event.preventDefault();
           const token = tokenIn(field.current?.value ?? '');
-          if (token !== '') location.assign(`/?token=${encodeURIComponent(token)}`);
+          if (token === '') return;
+          void logIn(token).then((refusal) => {
+            if (refusal === undefined) location.assign('/');
+            else login.value = refusal;
+          });
         }}
       >
         <span class="brand">
@@ -33,7 +40,8 @@ export function TokenView({ reason }: { reason: string }) {
         <p class="dim">
           {forbidden ? (
             <>
-              The sidecar answers other names only. Add this one to the option <code>allowedHosts</code> or <code>allowedOrigins</code>, or open the link that it printed.
+              The sidecar answers other names only. Add this one to the option <code>allowedHosts</code> or <code>allowedOrigins</code>, or
+              open the link that it printed.
             </>
           ) : (
             <>
@@ -67,6 +75,11 @@ export function TokenView({ reason }: { reason: string }) {
                 </p>
               )}
             </div>
+            {away && (
+              <p class="sm bad" role="alert">
+                The sidecar does not answer. Is <code>npm start</code> running?
+              </p>
+            )}
             <button type="submit" class="btn pri">
               Open workspace
             </button>
@@ -75,6 +88,19 @@ export function TokenView({ reason }: { reason: string }) {
       </form>
     </main>
   );
+}
+
+/** Swaps the token for the page's cookie; answers the reason when it is not taken. */
+async function logIn(token: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(`/?token=${encodeURIComponent(token)}`, { headers: { accept: 'text/html' } });
+    if (response.ok) return new URL(response.url).searchParams.get('login') ?? undefined;
+    const { reason } = (await response.json()) as { reason?: unknown };
+    return typeof reason === 'string' ? reason : 'BAD_TOKEN';
+  } catch {
+    // Not an answer of the sidecar's: it is away.
+    return 'CONNECTION_LOST';
+  }
 }
 
 /** People paste the whole link as often as the token. */

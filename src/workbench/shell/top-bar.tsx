@@ -28,7 +28,7 @@ export function TopBar() {
           <span class="grow ell">Go to file or line</span>
           <span class="kbd">{sayKey('Ctrl P', apple)}</span>
         </button>
-        <button type="button" class="row" aria-label="All commands" onClick={() => (workbench.overlay.value = { name: 'find', text: '>' })}>
+        <button type="button" class="row" title="All commands" onClick={() => (workbench.overlay.value = { name: 'find', text: '>' })}>
           <span class="ell">Commands</span>
           <span class="kbd">{sayKey('Ctrl Shift P', apple)}</span>
         </button>
@@ -42,7 +42,13 @@ export function TopBar() {
           </span>
         )}
         <LinkChip />
-        <button type="button" class="ib" aria-label={`Switch theme (${sayKey('Alt T', apple)})`} title="Switch theme" onClick={() => switchTheme(workbench)}>
+        <button
+          type="button"
+          class="ib"
+          aria-label={`Switch theme (${sayKey('Alt T', apple)})`}
+          title="Switch theme"
+          onClick={() => switchTheme(workbench)}
+        >
           <Icon name="theme" />
         </button>
       </div>
@@ -58,7 +64,13 @@ function Branch() {
   const { ahead = 0, behind = 0, doing } = status;
   const apart = `${ahead > 0 ? `↑${ahead}` : ''}${ahead > 0 && behind > 0 ? ' ' : ''}${behind > 0 ? `↓${behind}` : ''}`;
   return (
-    <span class="bran" data-testid="branch" title={status.branch === null ? 'Detached HEAD' : `On branch ${name}${status.upstream === undefined ? '' : `, follows ${status.upstream}`}`}>
+    <span
+      class="bran"
+      data-testid="branch"
+      title={
+        status.branch === null ? 'Detached HEAD' : `On branch ${name}${status.upstream === undefined ? '' : `, follows ${status.upstream}`}`
+      }
+    >
       <Icon name="branch" />
       <span class="ell">{name}</span>
       {doing !== undefined && <span class="chip warn">{doing}</span>}
@@ -81,7 +93,13 @@ function Faces() {
   const firstAgent = faces.findIndex(({ actor }) => actor.kind === 'agent');
   const names = everyone.map(({ actor }, index) => (index === 0 ? `you (${actor.name})` : sayActor(actor))).join(', ');
   return (
-    <button type="button" class="avs" aria-label={`Here: ${names}`} data-testid="people" onClick={() => (workbench.overlay.value = { name: 'people' })}>
+    <button
+      type="button"
+      class="avs"
+      aria-label={`Here: ${names}`}
+      data-testid="people"
+      onClick={() => (workbench.overlay.value = { name: 'people' })}
+    >
       {faces.map(({ actor }, index) => (
         <span key={actor.key} class={`face${index === 0 ? ' me' : ''}`}>
           {index === firstAgent && index > 0 && <i class="sepv" />}
@@ -98,7 +116,14 @@ function LinkChip() {
   const { value: words } = workbench.link.words;
   return (
     <>
-      <button type="button" class="conn" aria-label={words.name} title={words.tone === 'live' ? 'The sidecar is reached' : 'Try now'} data-testid="link" onClick={() => workbench.tryNow()}>
+      <button
+        type="button"
+        class="conn"
+        aria-label={words.name}
+        title={words.tone === 'live' ? 'The sidecar is reached' : 'Try now'}
+        data-testid="link"
+        onClick={() => workbench.tryNow()}
+      >
         <i />
         <span class="ct">{words.chip}</span>
       </button>

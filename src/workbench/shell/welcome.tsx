@@ -12,7 +12,10 @@ export function Welcome() {
   const { value: others } = presence.others;
   const people = 1 + others.filter(({ actor }) => actor.kind === 'person').length;
   const agents = others.filter(({ actor }) => actor.kind === 'agent').length;
-  const news = lastVisit === undefined ? undefined : feed.rows.value.filter(({ at }) => at > lastVisit).reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  const news =
+    lastVisit === undefined
+      ? undefined
+      : feed.rows.value.filter(({ at }) => at > lastVisit).reduce((sum, { first, last }) => sum + last - first + 1, 0);
   const recent = tabs.recent.value.find((id) => id.startsWith('document:'))?.slice('document:'.length);
   const changed = git.letters.value.size;
   return (
@@ -21,7 +24,10 @@ export function Welcome() {
         <h2>{info.value?.workspace.name}</h2>
         <p>
           {others.length === 0 ? 'You are the only one here.' : sayHere(people, agents)}
-          {news !== undefined && news > 0 && lastVisit !== undefined && ` ${count(news, 'revision')} since your last visit ${longTime(lastVisit, workbench.now())}.`}
+          {news !== undefined &&
+            news > 0 &&
+            lastVisit !== undefined &&
+            ` ${count(news, 'revision')} since your last visit ${longTime(lastVisit, workbench.now())}.`}
         </p>
         <div class="wl">
           <button type="button" data-focus onClick={() => (workbench.overlay.value = { name: 'find', text: '' })}>

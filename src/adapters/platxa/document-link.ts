@@ -1,0 +1,185 @@
+import { randomInt } from 'node:crypto';
+import * as Y from 'yjs';
+import { type Batch, type ByteChannel, closeCodes } from '../../contract/wire.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import { errorFrame } from './json-message.ts';
+import { type DocumentMessage, presenceMessage, readDocumentMessage, syncMessage } from './y-messages.ts';
+
+/** `seed`: updates go as `yjs-update`; `payload`: as `sync` and `update`; `none`: the client has asked for no content yet. */
+type Form = 'none' | 'seed' | 'payload';
+
+/** The part of a socket that its documents use. */
+export interface LinkSocket {
+  send(text: string): void;
+  readonly buffered: number;
+  pause(): void;
+  resume(): void;
+}
+
+type Told = { kind: 'text'; text: string } | { kind: 'presence'; entries: { client: number; state: unknown }[] };
+
+/** What a batch says in JSON, made once for all JSON sockets of a room. */
+const told = new WeakMap<Batch, Map<string, Told[]>>();
+
+const noContent = new Uint8Array([0]);
+
+/** One document on one JSON socket: to the document a channel of y-protocols messages, to the client JSON frames. */
+export class DocumentLink {
+  readonly channel: ByteChannel;
+  readonly #socket: LinkSocket;
+  readonly #docName: string;
+  readonly #onClosed: (code: number) => void;
+  #form: Form = 'none';
+  #receive: ((message: Uint8Array) => void) | undefined;
+  #drained: (() => void)[] = [];
+  #closedListeners: ((code: number) => void)[] = [];
+  #closed: number | undefined;
+  #serverVector: Uint8Array = noContent;
+  /** A state was sent since this was set to false. */
+  #answered = false;
+  /** The client's history shares nothing with ours: its next update is taken as all it has. */
+  #foreign = false;
+  readonly #ownClients = new Set<number>();
+  readonly #client = randomInt(1, 2 ** 32);
+  #clock = 0;
+
+  constructor(socket: LinkSocket, docName: string, onClosed: (code: number) => void) {
+    this.#socket = socket;
+    this.#docName = docName;
+    this.#onClosed = onClosed;
+    this.channel = {
+      send: (batch) => this.#tell(batch),
+      get buffered() {
+        return socket.buffered;
+      },
+      onDrain: (listener) => void this.#drained.push(listener),
+      onMessage: (listener) => (this.#receive = listener),
+      onClose: (listener) => {
+        if (this.#closed === undefined) this.#closedListeners.push(listener);
+        else listener(this.#closed);
+      },
+      pause: () => socket.pause(),
+      resume: () => socket.resume(),
+      close: (code, reason) => this.#closedByDocument(code, reason),
+    };
+  }
+
+  /** Brings the client up to date; what it has is told by its state vector. */
+  sync(stateVector: Uint8Array): void {
+    this.#form = 'payload';
+    this.#ask(stateVector.length === 0 ? noContent : stateVector);
+    if (this.#foreign) this.#send({ type: 'sync', docName: this.#docName, payload: { stateVector: [...this.#serverVector] } });
+  }
+
+  /** Throws BAD_FRAME for what is no update. */
+  update(update: Uint8Array, seed: boolean): void {
+    const first = this.#form === 'none';
+    this.#form = seed ? 'seed' : 'payload';
+    // Before anything else is sent, so that the text of a client whose history is not ours is not shown twice.
+    if (first) this.#ask(update.length === 0 ? noContent : vectorOf(update));
+    if (update.length === 0) return;
+    this.#receive?.(syncMessage(this.#foreign ? 'state' : 'update', update));
+    this.#foreign = false;
+  }
+
+  presence(client: number | undefined, state: string): void {
+    const own = client ?? this.#client;
+    this.#ownClients.add(own);
+    this.#receive?.(presenceMessage({ client: own, clock: ++this.#clock, state }));
+  }
+
+  /** The socket took all that was queued. */
+  drained(): void {
+    for (const listener of this.#drained) listener();
+  }
+
+  /** The socket is gone, or the document was never there. */
+  close(code: number): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = code;
+    for (const listener of this.#closedListeners.splice(0)) listener(code);
+  }
+
+  #ask(stateVector: Uint8Array): void {
+    this.#answered = false;
+    this.#receive?.(syncMessage('state vector', stateVector));
+    // Only to a history that shares nothing with its own a document says nothing.
+    this.#foreign = !this.#answered && this.#closed === undefined;
+  }
+
+  #closedByDocument(code: number, reason: string): void {
+    if (this.#closed !== undefined) return;
+    // With these the socket itself is closed, which says it all.
+    if (code !== closeCodes.goingAway && code !== closeCodes.tokenEnded) {
+      this.#socket.send(errorFrame({ reason: code === closeCodes.badMessage ? 'BAD_FRAME' : 'DOCUMENT_DELETED', message: reason }, this.#docName));
+    }
+    this.close(code);
+    this.#onClosed(code);
+  }
+
+  #tell(batch: Batch): void {
+    if (this.#closed !== undefined) return;
+    for (const message of this.#translated(batch)) {
+      if (message.kind === 'text') this.#socket.send(message.text);
+      else {
+        const states = message.entries.filter(({ client }) => !this.#ownClients.has(client));
+        if (states.length > 0) this.#send({ type: 'presence', docName: this.#docName, payload: { states } });
+      }
+    }
+  }
+
+  #translated(batch: Batch): Told[] {
+    let forms = told.get(batch);
+    if (forms === undefined) told.set(batch, (forms = new Map()));
+    const key = `${this.#form} ${this.#docName}`;
+    const known = forms.get(key);
+    if (known !== undefined) return known;
+    const list: Told[] = [];
+    let own = false;
+    for (const bytes of batch.messages) {
+      const message = readDocumentMessage(bytes);
+      if (message.kind === 'state vector') this.#serverVector = message.stateVector.slice();
+      if (message.kind === 'state') this.#answered = true;
+      own ||= message.kind === 'state vector' || message.kind === 'state';
+      const one = this.#translate(message);
+      if (one !== undefined) list.push(one);
+    }
+    // State vectors and states are for one member, and say something about it.
+    if (!own) forms.set(key, list);
+    return list;
+  }
+
+  #translate(message: DocumentMessage): Told | undefined {
+    const docName = JSON.stringify(this.#docName);
+    if (message.kind === 'presence') return message.entries.length === 0 ? undefined : { kind: 'presence', entries: message.entries.flatMap(readState) };
+    if (message.kind === 'denied') return { kind: 'text', text: errorFrame({ reason: 'READ_ONLY', message: message.reason }, this.#docName) };
+    if ((message.kind !== 'state' && message.kind !== 'update') || this.#form === 'none') return undefined;
+    // By hand: as a list of numbers an update is long, and JSON.stringify is four times slower.
+    const update = `[${message.update.join(',')}]`;
+    if (this.#form === 'seed') return { kind: 'text', text: `{"type":"yjs-update","docName":${docName},"update":${update}}` };
+    if (message.kind === 'update') return { kind: 'text', text: `{"type":"update","docName":${docName},"payload":{"update":${update}}}` };
+    return { kind: 'text', text: `{"type":"sync","docName":${docName},"payload":{"update":${update},"stateVector":[${this.#serverVector.join(',')}]}}` };
+  }
+
+  #send(frame: unknown): void {
+    this.#socket.send(JSON.stringify(frame));
+  }
+}
+
+/** What the sender of an update has at least. */
+function vectorOf(update: Uint8Array): Uint8Array {
+  try {
+    return Y.encodeStateVectorFromUpdate(update);
+  } catch (error) {
+    throw new OutriggerError('BAD_FRAME', 'The update is no Yjs update.', { cause: error });
+  }
+}
+
+function readState({ client, state }: { client: number; state: string }): { client: number; state: unknown }[] {
+  try {
+    return [{ client, state: JSON.parse(state) as unknown }];
+  } catch {
+    // Another client's nonsense is not passed on as JSON.
+    return [];
+  }
+}

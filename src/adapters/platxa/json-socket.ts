@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto';
+import type { Caller } from '../../contract/access.ts';
+import type { Dispatch } from '../../contract/dispatch.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Output } from '../../contract/operation.ts';
+import type { Operations } from '../../contract/operations.ts';
+import type { Change } from '../../contract/events.ts';
+import type { TextSocket } from '../../net/text-socket.ts';
+import { DocumentLink } from './document-link.ts';
+import { type FileNews, lostFrame } from './file-news.ts';
+import { errorFrame, type JsonMessage, JsonMessageError, parseJsonMessage } from './json-message.ts';
+
+/** Close codes of the Platxa platform. */
+export const platxaCloseCodes = { badRequest: 4000, unauthorised: 4001, atCapacity: 4003 } as const;
+
+const MAX_DOCUMENTS = 1000;
+/** A reader this far behind is not told of files any more, until it has caught up. */
+const MAX_BEHIND_BYTES = 1024 * 1024;
+
+export interface JsonSocketDependencies {
+  dispatch: Dispatch;
+  news: FileNews;
+  caller: Caller;
+  /** Milliseconds, monotonic. */
+  now: () => number;
+}
+
+export interface JsonSocketOptions {
+  maxMessagesPerS: number;
+}
+
+/** Serves one socket until it closes. */
+export function servePlatxaSocket(socket: TextSocket, dependencies: JsonSocketDependencies, options: JsonSocketOptions): void {
+  new JsonSocket(socket, dependencies, options).start();
+}
+
+interface Joined {
+  link: DocumentLink;
+  readOnly: boolean;
+}
+
+class JsonSocket {
+  readonly #socket: TextSocket;
+  readonly #dependencies: JsonSocketDependencies;
+  readonly #maxMessagesPerS: number;
+  readonly #documents = new Map<string, Joined>();
+  readonly #ended = new AbortController();
+  /** Messages that came while one is worked on, in order; the socket is paused meanwhile. */
+  readonly #waiting: string[] = [];
+  #working = false;
+  #closing = false;
+  #allowance: number;
+  #allowedAt: number;
+  #lostNews = 0;
+
+  constructor(socket: TextSocket, dependencies: JsonSocketDependencies, options: JsonSocketOptions) {
+    this.#socket = socket;
+    this.#dependencies = dependencies;
+    this.#maxMessagesPerS = options.maxMessagesPerS;
+    this.#allowance = options.maxMessagesPerS;
+    this.#allowedAt = dependencies.now();
+  }
+
+  start(): void {
+    const { caller, news } = this.#dependencies;
+    const unauthorised = (): void => this.#close(platxaCloseCodes.unauthorised, 'The token does not hold any more.');
+    const stopNews = news.listen(caller, (frame, change) => this.#fileNews(frame, change));
+    caller.ended?.addEventListener('abort', unauthorised, { once: true });
+    this.#socket.onClose(() => {
+      this.#closing = true;
+      stopNews();
+      caller.ended?.removeEventListener('abort', unauthorised);
+      this.#ended.abort(new OutriggerError('CANCELED', 'The socket closed.'));
+      for (const { link } of this.#documents.values()) link.close(1006);
+      this.#documents.clear();
+    });
+    this.#socket.onDrain(() => this.#drained());
+    this.#socket.onBad((problem) => this.#close(platxaCloseCodes.badRequest, problem));
+    this.#socket.onText((text) => this.#take(text));
+    if (caller.ended?.aborted === true) unauthorised();
+  }
+
+  #take(text: string): void {
+    if (this.#closing) return;
+    if (!this.#isAllowed()) {
+      const message = `More than ${this.#maxMessagesPerS} messages a second.`;
+      this.#socket.send(errorFrame({ reason: 'TOO_MANY', message }));
+      this.#close(platxaCloseCodes.atCapacity, message);
+      return;
+    }
+    this.#waiting.push(text);
+    if (!this.#working) void this.#work();
+  }
+
+  /** Refilled by the second: a burst of as many is fine. */
+  #isAllowed(): boolean {
+    const now = this.#dependencies.now();
+    this.#allowance = Math.min(this.#maxMessagesPerS, this.#allowance + ((now - this.#allowedAt) / 1000) * this.#maxMessagesPerS);
+    this.#allowedAt = now;
+    if (this.#allowance < 1) return false;
+    this.#allowance--;
+    return true;
+  }
+
+  async #work(): Promise<void> {
+    this.#working = true;
+    for (let text = this.#waiting.shift(); text !== undefined && !this.#closing; text = this.#waiting.shift()) {
+      let message: JsonMessage | undefined;
+      try {
+        message = parseJsonMessage(text);
+        if (message === undefined) continue;
+        await this.#handle(message);
+        if (message.messageId !== undefined) this.#send(JSON.stringify({ type: 'ack', docName: message.docName, messageId: message.messageId }));
+      } catch (error) {
+        const known = error instanceof OutriggerError ? error : new OutriggerError('INTERNAL', 'Something failed inside.');
+        this.#send(errorFrame(known, message?.docName, error instanceof JsonMessageError ? error.messageId : message?.messageId));
+      }
+    }
+    this.#working = false;
+  }
+
+  async #handle(message: JsonMessage): Promise<void> {
+    const { link, readOnly } = await this.#join(message.docName);
+    if (message.type === 'sync') link.sync(message.stateVector);
+    else if (message.type === 'presence') link.presence(message.client, message.state);
+    else {
+      if (readOnly && message.update.length > 0) throw new OutriggerError('READ_ONLY', `${message.docName} may be looked at, not changed.`);
+      link.update(message.update, message.seed);
+    }
+  }
+
+  /** Attaches the document, once; messages are worked on one by one, so nothing else happens meanwhile. */
+  async #join(docName: string): Promise<Joined> {
+    const known = this.#documents.get(docName);
+    if (known !== undefined) return known;
+    if (this.#documents.size >= MAX_DOCUMENTS) throw new OutriggerError('TOO_MANY_DOCUMENTS', `One socket may be in ${MAX_DOCUMENTS} documents.`);
+    const { dispatch, caller } = this.#dependencies;
+    const link = new DocumentLink(this.#socket, docName, () => this.#documents.delete(docName));
+    // What is read meanwhile would have to be kept.
+    this.#socket.pause();
+    try {
+      const { output } = await dispatch({
+        name: 'documents.open',
+        input: { path: docName },
+        caller,
+        transport: 'platxa',
+        requestId: randomUUID(),
+        signal: this.#ended.signal,
+        channel: link.channel,
+      });
+      const joined = { link, readOnly: (output as Output<Operations['documents.open']>).readOnly };
+      if (this.#ended.signal.aborted) throw this.#ended.signal.reason;
+      this.#documents.set(docName, joined);
+      return joined;
+    } catch (error) {
+      link.close(1006);
+      throw error;
+    } finally {
+      this.#socket.resume();
+    }
+  }
+
+  #fileNews(frame: string, change: Change | undefined): void {
+    // Whoever is in the document has the text already, as updates: that it was saved is an echo.
+    if (change?.cause.kind === 'document' && this.#documents.has(change.path)) return;
+    if (this.#lostNews > 0 || this.#socket.buffered > MAX_BEHIND_BYTES) this.#lostNews++;
+    else this.#send(frame);
+  }
+
+  #drained(): void {
+    for (const { link } of [...this.#documents.values()]) link.drained();
+    if (this.#lostNews === 0) return;
+    this.#lostNews = 0;
+    this.#send(lostFrame());
+  }
+
+  #send(text: string): void {
+    if (!this.#closing) this.#socket.send(text);
+  }
+
+  #close(code: number, reason: string): void {
+    this.#closing = true;
+    this.#socket.close(code, reason);
+  }
+}

@@ -1,0 +1,42 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { OutriggerError } from '../contract/errors.ts';
+import { version } from '../sidecar/version.ts';
+import { projectFiles } from './templates/project-files.ts';
+import type { Terminal } from './terminal.ts';
+
+/**
+ * Writes a project around a sidecar into `folder`, made when it is not there. Throws FILE_EXISTS, with nothing written, when a
+ * file of its own stands there already and `force` does not say to replace it; other files are left alone.
+ */
+export function writeProject(folder: string, force: boolean, terminal: Terminal): void {
+  const target = path.resolve(folder);
+  const files = projectFiles({ name: projectName(path.basename(target)), version });
+  const inTheWay = Object.keys(files).filter((file) => fs.lstatSync(path.join(target, file), { throwIfNoEntry: false }) !== undefined);
+  if (inTheWay.length > 0 && !force) {
+    throw new OutriggerError('FILE_EXISTS', `${target} holds ${inTheWay.join(', ')} already. Choose another folder, or replace them with --force.`);
+  }
+  for (const [file, text] of Object.entries(files)) {
+    const at = path.join(target, file);
+    fs.mkdirSync(path.dirname(at), { recursive: true });
+    fs.writeFileSync(at, text);
+    terminal.err(`${inTheWay.includes(file) ? 'replaced' : 'wrote'}  ${path.join(folder, file)}\n`);
+  }
+  terminal.err(`\nNext:  cd ${quoted(folder)} && npm install && npm start\n`);
+}
+
+/** What npm takes as a name, made from a folder's. */
+function projectName(folder: string): string {
+  const name = folder
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 50);
+  // A name like the package's own would shadow it.
+  return name === '' || name === 'outrigger' || name === 'zod' ? 'my-sidecar' : name;
+}
+
+function quoted(folder: string): string {
+  return /^[A-Za-z0-9_./-]+$/.test(folder) ? folder : `'${folder.replaceAll("'", String.raw`'\''`)}'`;
+}

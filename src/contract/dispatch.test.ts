@@ -1,0 +1,343 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import * as z from 'zod';
+import type { Caller } from './access.ts';
+import { createDispatch, type Dispatch, type DispatchDependencies, type DispatchFacts, type DispatchOptions, type DispatchRequest } from './dispatch.ts';
+import { type ErrorReason, OutriggerError } from './errors.ts';
+import { type Call, operation } from './operation.ts';
+import { entryPath, workspacePath } from './paths.ts';
+
+const anything = z.unknown();
+const table = {
+  'a.read': operation({ summary: '', access: 'read', scope: { fields: ['path'] }, input: z.object({ path: workspacePath.optional() }), output: anything, errors: [] }),
+  'a.write': operation({ summary: '', access: 'write', scope: { fields: ['from', 'to'] }, input: z.object({ from: entryPath, to: entryPath }), output: anything, errors: [] }),
+  'a.many': operation({ summary: '', access: 'read', scope: { fields: ['paths'] }, input: z.object({ paths: z.array(entryPath) }), output: anything, errors: [] }),
+  'a.all': operation({ summary: '', access: 'read', scope: 'workspace', input: z.object({}), output: anything, errors: [] }),
+  'a.free': operation({ summary: '', access: 'read', scope: 'none', input: z.object({}), output: anything, errors: [] }),
+  'a.items': operation({ summary: '', access: 'read', scope: 'none', input: z.object({}), output: anything, item: anything, errors: [] }),
+  'a.feed': operation({ summary: '', access: 'read', scope: 'none', input: z.object({}), output: anything, item: anything, endless: true, errors: [] }),
+  'a.bytes': operation({ summary: '', access: 'read', scope: 'none', input: z.object({}), output: anything, bytes: true, errors: [] }),
+  'a.absent': operation({ summary: '', access: 'read', scope: 'none', input: z.object({}), output: anything, errors: [] }),
+};
+
+interface Setup {
+  implementations?: Record<string, (input: never, call: Call) => unknown>;
+  dependencies?: Partial<DispatchDependencies>;
+  options?: Partial<DispatchOptions>;
+}
+
+function setUp({ implementations = {}, dependencies = {}, options = {} }: Setup = {}): { call: (name: string, input?: unknown, more?: Partial<DispatchRequest>) => ReturnType<Dispatch>; log: DispatchFacts[] } {
+  const log: DispatchFacts[] = [];
+  const answers = Object.fromEntries(Object.keys(table).flatMap((name) => (name === 'a.absent' ? [] : [[name, () => ({ done: name })]])));
+  const dispatch = createDispatch(
+    table,
+    { ...answers, ...implementations },
+    { now: () => 0, log: (facts) => log.push(facts), ...dependencies },
+    { ceiling: () => ({ access: 'admin', why: '' }), maxOutputBytes: 1000, maxCallsPerCaller: 3, ...options },
+  );
+  const request = { caller: person(), transport: 'test', requestId: 'r1', signal: new AbortController().signal };
+  return { log, call: (name, input = {}, more = {}) => dispatch({ name, input, ...request, ...more }) };
+}
+
+function person(facts: Partial<Caller> = {}): Caller {
+  return { id: 'p', name: 'Pia', kind: 'person', access: 'admin', ...facts };
+}
+
+function fails(reason: ErrorReason, call: Promise<unknown>, message?: RegExp): Promise<void> {
+  return assert.rejects(call, (error: unknown) => {
+    assert.ok(error instanceof OutriggerError, String(error));
+    assert.equal(error.reason, reason, error.message);
+    if (message !== undefined) assert.match(error.message, message);
+    return true;
+  });
+}
+
+const never = (call: Call): Promise<never> => new Promise((_resolve, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason as Error)));
+
+describe('a call is refused', () => {
+  test('when there is no such operation, also by names that every object has', async () => {
+    const { call, log } = setUp();
+    for (const name of ['a.nothing', 'toString', '__proto__', 'constructor', '']) await fails('NO_OPERATION', call(name));
+    await fails('NO_OPERATION', call('x'.repeat(5000)), /^.{1,200}$/);
+    assert.equal(log.length, 6);
+  });
+
+  test('when its part is switched off', () => fails('PART_OFF', setUp().call('a.absent')));
+
+  test('when the sidecar stops, with the reason it gives', () => {
+    const refuse = (): OutriggerError => new OutriggerError('STOPPING', 'Over.');
+    return fails('STOPPING', setUp({ dependencies: { refuse } }).call('a.free'));
+  });
+
+  test('when the level of the caller is too low, or the ceiling is, each with its own reason', async () => {
+    const paths = { from: 'a', to: 'b' };
+    const { call } = setUp();
+    await fails('ACCESS_DENIED', call('a.write', paths, { caller: person({ access: 'read' }) }), /needs write access; Pia has read/);
+    await call('a.write', paths, { caller: person({ access: 'write' }) });
+    const low = setUp({ options: { ceiling: () => ({ access: 'read', why: 'process 7 holds the folder.' }) } });
+    await fails('READ_ONLY', low.call('a.write', paths), /process 7 holds/);
+    await low.call('a.read');
+  });
+
+  test('when the input does not fit, naming the field; a bad path has its own reason', async () => {
+    const { call } = setUp();
+    await fails('BAD_INPUT', call('a.write', { from: 1, to: 'b' }), /from/);
+    for (const path of ['../x', 'a/../../x', '/etc/passwd', 'a\0b', 'a\ud800', 'x'.repeat(256), `${'d/'.repeat(2100)}x`]) {
+      await fails('BAD_PATH', call('a.read', { path }));
+    }
+    await fails('BAD_PATH', call('a.write', { from: '', to: 'b' }));
+  });
+
+  test('when it is a feed and no stream was asked for', async () => {
+    const { call } = setUp();
+    await fails('STREAM_ONLY', call('a.feed'));
+    await call('a.feed', {}, { emit: () => undefined });
+  });
+
+  test('when the caller has too many in flight; other callers do not notice', async () => {
+    const { call, log } = setUp({ implementations: { 'a.free': (_input, running) => never(running) } });
+    const controller = new AbortController();
+    const running = [1, 2, 3].map(() => call('a.free', {}, { signal: controller.signal }));
+    await fails('TOO_MANY', call('a.read'));
+    await call('a.read', {}, { caller: person({ id: 'other' }) });
+    controller.abort();
+    await Promise.allSettled(running);
+    await call('a.read');
+    assert.deepEqual(
+      log.map(({ outcome }) => outcome),
+      ['TOO_MANY', 'ok', 'CANCELED', 'CANCELED', 'CANCELED', 'ok'],
+    );
+  });
+});
+
+describe('a caller limited to some paths', () => {
+  const caller = person({ paths: ['data', 'notes/mine'] });
+
+  test('reaches those and what is below, by whole names', async () => {
+    const { call } = setUp();
+    for (const path of ['data', 'data/', './data/x', 'data/a/b', 'notes/mine/x']) await call('a.read', { path }, { caller });
+    for (const path of ['data-secret', 'dat', 'notes', 'notes/mine2', 'x/data', 'Data']) await fails('OUT_OF_SCOPE', call('a.read', { path }, { caller }));
+  });
+
+  test('is refused where a path is left out or a list is empty: both stand for everything', async () => {
+    const { call } = setUp();
+    await fails('OUT_OF_SCOPE', call('a.read', {}, { caller }));
+    await fails('OUT_OF_SCOPE', call('a.read', { path: '' }, { caller }));
+    await fails('OUT_OF_SCOPE', call('a.many', { paths: [] }, { caller }));
+    await call('a.many', { paths: ['data/a', 'notes/mine'] }, { caller });
+    await fails('OUT_OF_SCOPE', call('a.many', { paths: ['data/a', 'other'] }, { caller }));
+  });
+
+  test('needs every path of a call, and nothing that touches the whole workspace', async () => {
+    const { call } = setUp();
+    await fails('OUT_OF_SCOPE', call('a.write', { from: 'data/a', to: 'out/a' }, { caller }));
+    await fails('OUT_OF_SCOPE', call('a.write', { from: 'out/a', to: 'data/a' }, { caller }));
+    await fails('OUT_OF_SCOPE', call('a.all', {}, { caller }));
+    await call('a.free', {}, { caller });
+  });
+
+  test('does not get out by a link, and gets in where the limit itself is one', async () => {
+    const links: Record<string, string> = { 'data/link': 'secret', data: 'real/data', 'data/x': 'real/data/x' };
+    const { call } = setUp({ dependencies: { locate: (path) => links[path] ?? path } });
+    await call('a.read', { path: 'data/x' }, { caller });
+    await fails('OUT_OF_SCOPE', call('a.read', { path: 'data/link' }, { caller }), /link that leads out/);
+    await call('a.read', { path: 'data/link' });
+  });
+
+  test('is told by `visible` what it may see', async () => {
+    const { call } = setUp({ implementations: { 'a.free': (_input, { visible }) => ['data/x', 'data2', ''].map(visible) } });
+    assert.deepEqual((await call('a.free', {}, { caller })).output, [true, false, false]);
+    assert.deepEqual((await call('a.free')).output, [true, true, true]);
+  });
+});
+
+describe('an answer', () => {
+  test('is bounded, as is each item and all that is gathered', async () => {
+    const big = 'x'.repeat(1001);
+    const items = (...sizes: number[]): Setup => ({
+      implementations: {
+        'a.free': () => ({ big }),
+        'a.items': async (_input, call) => {
+          for (const size of sizes) await call.emit('x'.repeat(size));
+          return { count: sizes.length };
+        },
+      },
+    });
+    await fails('OUTPUT_TOO_LARGE', setUp(items()).call('a.free'));
+    await fails('OUTPUT_TOO_LARGE', setUp(items(600, 600)).call('a.items'));
+    await fails('OUTPUT_TOO_LARGE', setUp(items(1001)).call('a.items', {}, { emit: () => undefined }));
+    const streamed: unknown[] = [];
+    const reply = await setUp(items(600, 600)).call('a.items', {}, { emit: (item) => void streamed.push(item) });
+    assert.equal(streamed.length, 2);
+    assert.deepEqual(reply, { output: { count: 2 } });
+    assert.deepEqual(await setUp(items(1, 1)).call('a.items'), { output: { count: 2 }, items: ['x', 'x'] });
+  });
+});
+
+describe('an end from outside', () => {
+  test('before the call keeps the implementation from running', async () => {
+    let ran = false;
+    const { call, log } = setUp({ implementations: { 'a.free': () => (ran = true) } });
+    await fails('CANCELED', call('a.free', {}, { signal: AbortSignal.abort() }));
+    const ended = AbortSignal.abort(new OutriggerError('TOKEN_EXPIRED', 'Over.'));
+    await fails('TOKEN_EXPIRED', call('a.free', {}, { caller: person({ ended }) }));
+    assert.equal(ran, false);
+    assert.equal(log.length, 2);
+  });
+
+  test('during the call reaches it, with the reason of whoever ended it', async () => {
+    const { call } = setUp({ implementations: { 'a.free': (_input, running) => never(running) } });
+    const token = new AbortController();
+    const revoked = call('a.free', {}, { caller: person({ ended: token.signal }) });
+    token.abort(new OutriggerError('TOKEN_REVOKED', 'Over.'));
+    await fails('TOKEN_REVOKED', revoked);
+    await fails('DEADLINE', call('a.free', {}, { signal: AbortSignal.timeout(1) }));
+    const gone = new AbortController();
+    const canceled = call('a.free', {}, { signal: gone.signal, caller: person({ ended: new AbortController().signal }) });
+    gone.abort();
+    await fails('CANCELED', canceled);
+  });
+
+  test('leaves nothing behind on a signal that outlives the call', async () => {
+    const ended = new AbortController().signal;
+    let listening = 0;
+    const count = (by: number, method: 'addEventListener' | 'removeEventListener'): void => {
+      const original = ended[method].bind(ended) as (...given: unknown[]) => void;
+      Object.defineProperty(ended, method, {
+        value: (...given: unknown[]) => {
+          listening += by;
+          original(...given);
+        },
+      });
+    };
+    count(1, 'addEventListener');
+    count(-1, 'removeEventListener');
+    const { call } = setUp();
+    for (let i = 0; i < 5; i++) await call('a.free', {}, { caller: person({ ended }) });
+    await fails('BAD_PATH', call('a.read', { path: '/' }, { caller: person({ ended }) }));
+    assert.equal(listening, 0);
+  });
+});
+
+describe('what failed inside', () => {
+  test('is hidden from the caller and told to the log', async () => {
+    const cause = new Error('the password is 1234');
+    const { call, log } = setUp({ implementations: { 'a.free': () => Promise.reject(cause) } });
+    await fails('INTERNAL', call('a.free'), /^(?!.*1234).*r1/);
+    assert.equal(log[0]?.error, cause);
+    assert.equal(log[0]?.outcome, 'INTERNAL');
+  });
+
+  test('is told to the log also where a service found the words for it', async () => {
+    const told = new OutriggerError('INTERNAL', 'x could not be used.');
+    const { call, log } = setUp({ implementations: { 'a.free': () => Promise.reject(told) } });
+    await fails('INTERNAL', call('a.free'));
+    assert.equal(log[0]?.error, told);
+  });
+
+  test('is not told for mistakes of a peer', async () => {
+    const { call, log } = setUp({ implementations: { 'a.free': () => Promise.reject(new OutriggerError('FILE_NOT_FOUND', 'No.')) } });
+    await fails('FILE_NOT_FOUND', call('a.free'));
+    assert.equal(log[0]?.error, undefined);
+  });
+});
+
+describe('bytes', () => {
+  class Source implements AsyncIterableIterator<Uint8Array> {
+    closed = 0;
+    left = 3;
+    readonly #fails: boolean;
+    constructor(fails_ = false) {
+      this.#fails = fails_;
+    }
+    [Symbol.asyncIterator](): this {
+      return this;
+    }
+    next(): Promise<IteratorResult<Uint8Array, undefined>> {
+      if (this.#fails && this.left === 1) return Promise.reject(new Error('disk'));
+      return Promise.resolve(this.left-- > 0 ? { done: false, value: new Uint8Array(10) } : { done: true, value: undefined });
+    }
+    return(): Promise<IteratorResult<Uint8Array, undefined>> {
+      this.closed++;
+      return Promise.resolve({ done: true, value: undefined });
+    }
+  }
+  const withSource = (source: Source): ReturnType<typeof setUp> => setUp({ implementations: { 'a.bytes': () => ({ head: { size: 30 }, bytes: source }) } });
+  const read = async (bytes: AsyncIterable<Uint8Array> | undefined, stopAfter = Number.POSITIVE_INFINITY): Promise<number> => {
+    let count = 0;
+    for await (const chunk of bytes ?? []) {
+      count += chunk.length;
+      if (count >= stopAfter) break;
+    }
+    return count;
+  };
+
+  test('end the call, with one line in the log, when they are read to the end', async () => {
+    const { call, log } = withSource(new Source());
+    const reply = await call('a.bytes');
+    assert.deepEqual(reply.output, { size: 30 });
+    assert.equal(log.length, 0);
+    assert.equal(await read(reply.bytes), 30);
+    assert.deepEqual(
+      log.map(({ outcome, bytes }) => [outcome, bytes]),
+      [['ok', 30]],
+    );
+  });
+
+  test('end the call when they are returned early, or before the first was read', async () => {
+    const early = new Source();
+    const one = withSource(early);
+    assert.equal(await read((await one.call('a.bytes')).bytes, 10), 10);
+    assert.deepEqual([one.log.length, one.log[0]?.bytes, early.closed], [1, 10, 1]);
+    const untouched = new Source();
+    const other = withSource(untouched);
+    await (await other.call('a.bytes')).bytes?.[Symbol.asyncIterator]().return?.();
+    assert.deepEqual([other.log.length, other.log[0]?.bytes, untouched.closed], [1, 0, 1]);
+  });
+
+  test('are closed when the caller goes away without ever reading, and its place in the count is free again', async () => {
+    const source = new Source();
+    const { call, log } = withSource(source);
+    const gone = new AbortController();
+    for (let i = 0; i < 3; i++) await call('a.bytes', {}, { signal: gone.signal });
+    await fails('TOO_MANY', call('a.free'));
+    gone.abort();
+    await new Promise(setImmediate);
+    assert.equal(source.closed, 3);
+    assert.deepEqual(
+      log.map(({ outcome }) => outcome),
+      ['TOO_MANY', 'CANCELED', 'CANCELED', 'CANCELED'],
+    );
+    await call('a.free');
+  });
+
+  test('stop with the reason when the token ends in the middle', async () => {
+    const source = new Source();
+    const { call, log } = withSource(source);
+    const token = new AbortController();
+    const { bytes } = await call('a.bytes', {}, { caller: person({ ended: token.signal }) });
+    const iterator = bytes?.[Symbol.asyncIterator]();
+    await iterator?.next();
+    token.abort(new OutriggerError('TOKEN_REVOKED', 'Over.'));
+    await fails('TOKEN_REVOKED', Promise.resolve(iterator?.next()));
+    assert.deepEqual([source.closed, log.length, log[0]?.outcome, log[0]?.bytes], [1, 1, 'TOKEN_REVOKED', 10]);
+  });
+
+  test('that fail in the middle hide the cause, name the request and close the source', async () => {
+    const source = new Source(true);
+    const { call, log } = withSource(source);
+    const { bytes } = await call('a.bytes');
+    await fails('INTERNAL', read(bytes), /request r1/);
+    assert.deepEqual([source.closed, log.length, (log[0]?.error as Error).message], [1, 1, 'disk']);
+  });
+});
+
+test('each call is one line: who, what, how, how long, how many', async () => {
+  let now = 0;
+  const { call, log } = setUp({
+    dependencies: { now: () => (now += 7.123) },
+    implementations: { 'a.items': async (_input, running) => void (await running.emit(1)) },
+  });
+  await call('a.items');
+  assert.deepEqual(log, [{ operation: 'a.items', transport: 'test', caller: 'Pia', requestId: 'r1', outcome: 'ok', durationMs: 7.1, items: 1 }]);
+});

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import * as z from 'zod';
+import { eventually } from '../test/kit/eventually.ts';
+import { createClient } from './client/client.ts';
+import { operation, OutriggerError } from './contract/operations.ts';
+import { ConfigError, createSidecar, type CreateSidecarInput, UnavailableError } from './index.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'outrigger-index-'));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+let count = 0;
+function folders(): { workspace: string; state: string } {
+  count++;
+  const make = (name: string): string => mkdtempSync(join(scratch, `${name}${count}-`));
+  return { workspace: make('workspace'), state: make('state') };
+}
+
+const words = {
+  'words.count': operation({
+    summary: 'Count the words of a file.',
+    access: 'read',
+    scope: { fields: ['path'] },
+    input: z.object({ path: z.string() }),
+    output: z.object({ words: z.int() }),
+    errors: ['FILE_NOT_FOUND'],
+    http: { route: 'GET /words/{path}' },
+  }),
+  'words.each': operation({
+    summary: 'Every word, one by one.',
+    access: 'read',
+    scope: 'none',
+    input: z.object({ text: z.string() }),
+    item: z.string(),
+    output: z.object({ count: z.int() }),
+    errors: [],
+  }),
+};
+
+async function withWords<T>(work: (sidecar: Awaited<ReturnType<typeof startWithWords>>) => Promise<T>): Promise<T> {
+  const sidecar = await startWithWords();
+  try {
+    return await work(sidecar);
+  } finally {
+    await sidecar.stop();
+  }
+}
+
+function startWithWords() {
+  const { workspace, state } = folders();
+  writeFileSync(join(workspace, 'poem.txt'), 'the sea the sea');
+  return createSidecar({
+    workspace,
+    state,
+    port: 0,
+    env: {},
+    components: ['files'],
+    operations: {
+      table: words,
+      implementations: (sidecar) => ({
+        'words.count': async ({ path }, { signal }) => {
+          const { text } = await sidecar.call('files.read', { path }, { signal });
+          return { words: text.split(/\s+/).length };
+        },
+        'words.each': async ({ text }, { emit }) => {
+          const all = text.split(' ');
+          for (const word of all) await emit(word);
+          return { count: all.length };
+        },
+      }),
+    },
+  });
+}
+
+test("a host's own operation answers over HTTP, over RPC and in the same process, with the errors of the sidecar", async () => {
+  await withWords(async (sidecar) => {
+    const authorization = `Bearer ${sidecar.token}`;
+    const overHttp = await fetch(`${sidecar.url}/api/words.count`, { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body: '{"path":"poem.txt"}' });
+    assert.deepEqual(await overHttp.json(), { words: 4 });
+    const byRoute = await fetch(`${sidecar.url}/api/words/poem.txt`, { headers: { authorization } });
+    assert.deepEqual(await byRoute.json(), { words: 4 });
+    const refused = await fetch(`${sidecar.url}/api/words/poem.txt`);
+    assert.equal(refused.status, 401);
+
+    const client = createClient<typeof words>({ url: sidecar.url, token: sidecar.token });
+    try {
+      assert.deepEqual(await client.call('words.count', { path: 'poem.txt' }), { words: 4 });
+      assert.equal(client.connection.state.name, 'live', 'it went over the socket');
+      const stream = client.stream('words.each', { text: 'a b' });
+      const heard: string[] = [];
+      for await (const word of stream) heard.push(word);
+      assert.deepEqual([heard, await stream.end], [['a', 'b'], { count: 2 }]);
+      await assert.rejects(client.call('words.count', { path: 'gone.txt' }), (error: OutriggerError) => error.reason === 'FILE_NOT_FOUND');
+    } finally {
+      client.close();
+    }
+    assert.deepEqual(await sidecar.call('words.count', { path: 'poem.txt' }), { words: 4 });
+    assert.deepEqual(await sidecar.call('words.each', { text: 'a b' }), { count: 2, items: ['a', 'b'] });
+    await assert.rejects(sidecar.call('words.count', { path: 7 as never }), (error: OutriggerError) => error instanceof OutriggerError && error.reason === 'BAD_INPUT');
+  });
+});
+
+test("a host's own operation is described in /openapi.json beside ours", async () => {
+  await withWords(async (sidecar) => {
+    const response = await fetch(`${sidecar.url}/openapi.json`, { headers: { authorization: `Bearer ${sidecar.token}` } });
+    const { paths } = (await response.json()) as { paths: Record<string, Record<string, { summary: string }>> };
+    assert.equal(paths['/api/words.count']?.['post']?.summary, 'Count the words of a file.');
+    assert.ok(paths['/api/words/{path}']?.['get'] !== undefined);
+    assert.ok(paths['/api/files.read'] !== undefined);
+  });
+});
+
+test('a part that is left out answers that it is off, and its sockets are not there', async () => {
+  await withWords(async (sidecar) => {
+    await assert.rejects(sidecar.call('git.status', {}), (error: OutriggerError) => error.reason === 'PART_OFF');
+    await assert.rejects(sidecar.call('documents.list', {}), (error: OutriggerError) => error.reason === 'PART_OFF');
+    const page = await fetch(`${sidecar.url}/`);
+    assert.equal(page.status, 404);
+    const socket = new WebSocket(`${sidecar.url.replace('http', 'ws')}/ws/doc/poem.txt`, [sidecar.token]);
+    const outcome = await new Promise<string>((resolve) => {
+      socket.onopen = () => resolve('open');
+      socket.onerror = () => resolve('refused');
+    });
+    assert.equal(outcome, 'refused');
+  });
+});
+
+test('changes are told with who made them, until the listener is taken off; after stop nothing is served', async () => {
+  const { workspace, state } = folders();
+  const lines: string[] = [];
+  const sidecar = await createSidecar({ workspace, state, port: 0, env: {}, token: 'token-given-by-the-host', log: (line) => lines.push(line) });
+  const heard: string[] = [];
+  const off = sidecar.onChange(({ path, cause }) => heard.push(`${path} ${cause.kind}`));
+  try {
+    await sidecar.ready;
+    assert.equal(sidecar.token, 'token-given-by-the-host');
+    await sidecar.call('files.write', { path: 'ours.txt', text: 'x' });
+    writeFileSync(join(workspace, 'theirs.txt'), 'y');
+    await eventually(() => assert.equal(heard.length, 2));
+    assert.deepEqual(heard, ['ours.txt connection', 'theirs.txt outside']);
+    off();
+    await sidecar.call('files.write', { path: 'later.txt', text: 'z' });
+    assert.equal(readFileSync(join(workspace, 'later.txt'), 'utf8'), 'z');
+    assert.equal(heard.length, 2);
+  } finally {
+    await sidecar.stop();
+  }
+  await sidecar.stop();
+  await assert.rejects(fetch(`${sidecar.url}/healthz`));
+  const events = lines.map((line) => (JSON.parse(line) as { event: string }).event);
+  assert.equal(events.at(-1), 'sidecar.stopped');
+  assert.ok(!lines.join('').includes('token-given-by-the-host'));
+});
+
+test('all that is wrong with the options is said at once, by the names that the host used', async () => {
+  const input = { env: {}, port: 70_000, 'documents.maxBytes': 1, components: ['deploys'] } as unknown as CreateSidecarInput;
+  await assert.rejects(createSidecar(input), (error: ConfigError) => {
+    assert.ok(error instanceof ConfigError);
+    assert.match(error.message, /^port: 70000 is not between/m);
+    assert.match(error.message, /^documents\.maxBytes: 1 is not between/m);
+    assert.match(error.message, /^components: "deploys" is none of files/m);
+    return true;
+  });
+  await assert.rejects(createSidecar({ env: {}, prot: 1 } as never), /createSidecar: there is no option "prot"/);
+  await assert.rejects(createSidecar({ env: { API_PORT: 'x' } }), /API_PORT: "x" is not a whole number/);
+});
+
+test('own operations that collide, have no dotted name or lack an implementation are refused before anything starts', async () => {
+  const { workspace, state } = folders();
+  const own = words['words.each'];
+  const start = (table: object, implementations: object): Promise<unknown> =>
+    createSidecar({ workspace, state, port: 0, env: {}, operations: { table, implementations } as never });
+  await assert.rejects(start({ 'files.read': own }, { 'files.read': () => ({}) }), /files\.read is an operation of the sidecar itself/);
+  await assert.rejects(start({ count: own }, { count: () => ({}) }), /"count" is no name for an operation/);
+  await assert.rejects(start({ 'words.each': own }, {}), /words\.each has no implementation/);
+  await assert.rejects(start({}, { 'words.each': () => ({}) }), /implementation of "words\.each", but no such operation/);
+});
+
+test('a folder that is not there and a port that is taken are said with errors that can be told apart', async () => {
+  const { workspace, state } = folders();
+  await assert.rejects(createSidecar({ workspace: join(workspace, 'gone'), state, port: 0, env: {} }), (error: OutriggerError) => error.reason === 'WORKSPACE_GONE');
+  await withWords(async ({ url }) => {
+    const port = Number(new URL(url).port);
+    await assert.rejects(createSidecar({ workspace, state, port, env: {} }), UnavailableError);
+  });
+});

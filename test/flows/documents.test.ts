@@ -1,0 +1,344 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import * as Y from 'yjs';
+import type { OutriggerError } from '../../src/contract/errors.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+import { openYjsClient, type YjsClient } from '../kit/yjs-client.ts';
+
+type Open = (room: string, options?: Partial<Parameters<typeof openYjsClient>[1]>) => YjsClient;
+
+/** Runs with a way to open clients, all of which are closed before the sidecar is. */
+async function withDocuments(run: (running: RunningSidecar, open: Open) => Promise<void>, config: Record<string, string> = {}, prepare?: (root: string) => void): Promise<void> {
+  await withSidecar(
+    async (running) => {
+      const clients: YjsClient[] = [];
+      try {
+        await run(running, (room, options = {}) => {
+          const client = openYjsClient(running.url, { token: running.token, room, ...options });
+          clients.push(client);
+          return client;
+        });
+      } finally {
+        for (const client of clients) client.destroy();
+      }
+    },
+    { config: { 'documents.saveIdleMs': '60', ...config }, ...(prepare === undefined ? {} : { prepare }) },
+  );
+}
+
+const write =
+  (name: string, content: string | Buffer) =>
+  (root: string): void =>
+    fs.writeFileSync(path.join(root, name), content);
+
+test('the stock provider works on /{room}, /yjs/{room} and /ws/doc/{path}, and all are one document', () =>
+  withDocuments(
+    async ({ file }, open) => {
+      const bases = ['', '/yjs', '/ws/doc'].map((base) => open('folder/a b.txt', { base }));
+      await Promise.all(bases.map((client) => client.synced()));
+      for (const client of bases) assert.equal(client.text.toString(), 'one\n');
+      bases[0]?.text.insert(0, 'zero\n');
+      await eventually(() => bases.every((client) => client.text.toString() === 'zero\none\n'));
+      await eventually(() => assert.equal(file('folder/a b.txt'), 'zero\none\n'));
+    },
+    {},
+    (root) => {
+      fs.mkdirSync(path.join(root, 'folder'));
+      fs.writeFileSync(path.join(root, 'folder/a b.txt'), 'one\n');
+    },
+  ));
+
+test('rooms with ?, # and % in their names are opened through /ws/doc with encoded names', () =>
+  withDocuments(async ({ put }, open) => {
+    for (const name of ['what?.txt', 'no#1.txt', '100%.txt', 'ünï😀.txt']) {
+      put(name, name);
+      const client = open(encodeURIComponent(name));
+      await client.synced();
+      assert.equal(client.text.toString(), name);
+    }
+  }));
+
+const formats: [name: string, raw: string][] = [
+  ['LF', 'a\nb\n'],
+  ['CRLF', 'a\r\nb\r\n'],
+  ['CR', 'a\rb\r'],
+  ['a byte order mark and CRLF', '\uFEFFa\r\nb\r\n'],
+  ['mixed line ends', 'a\r\nb\nc\r\nd\n'],
+  ['no line end at the end', 'a\r\nb'],
+];
+for (const [name, raw] of formats) {
+  test(`a file with ${name} keeps them where nobody typed`, () =>
+    withDocuments(
+      async ({ file, client }, open) => {
+        const person = open('f.txt');
+        await person.synced();
+        assert.ok(!person.text.toString().includes('\r'), 'the document knows LF alone');
+        person.text.insert(1, 'A');
+        await eventually(() => assert.equal(file('f.txt'), raw.replace('a', 'aA')));
+        const { text } = await client.call('files.read', { path: 'f.txt' });
+        assert.equal(text, raw.replace('a', 'aA').replace('\uFEFF', ''));
+      },
+      {},
+      write('f.txt', raw),
+    ));
+}
+
+test('binary, invalid and oversize files, folders and escapes are refused for good, with a reason', () =>
+  withDocuments(
+    async ({ put, root, client }, open) => {
+      put('nul.bin', Buffer.from([65, 0, 66]));
+      put('latin1.txt', Buffer.from([0xe9, 0x20, 0xe8]));
+      put('big.txt', 'x'.repeat(3000));
+      fs.mkdirSync(path.join(root, 'folder'));
+      fs.symlinkSync('/etc/passwd', path.join(root, 'link'));
+      const table: [room: string, code: number, reason: string][] = [
+        ['nul.bin', 4415, 'DOCUMENT_BINARY'],
+        ['latin1.txt', 4415, 'DOCUMENT_BINARY'],
+        ['big.txt', 4415, 'DOCUMENT_TOO_LARGE'],
+        ['folder', 4415, 'NOT_A_FILE'],
+        ['link', 4403, 'PATH_ESCAPES'],
+        ['..%2F..%2Fetc%2Fpasswd', 4415, 'BAD_PATH'],
+      ];
+      for (const [room, code, reason] of table) {
+        const person = open(room);
+        await eventually(() => assert.deepEqual([...new Set(person.closes)], [code], room));
+        await assert.rejects(client.call('documents.open', { path: decodeURIComponent(room) }), (error: OutriggerError) => error.reason === reason);
+        person.destroy();
+      }
+      // Reading stays possible.
+      assert.equal((await client.call('files.stat', { path: 'nul.bin' })).exists, true);
+    },
+    { 'documents.maxBytes': '2048' },
+  ));
+
+test('an outside edit reaches an open document as the smallest change, and cursors stay where they were', () =>
+  withDocuments(
+    async ({ put, file }, open) => {
+      const person = open('f.txt');
+      await person.synced();
+      const cursor = Y.createRelativePositionFromTypeIndex(person.text, 'one\ntwo\nth'.length);
+      put('f.txt', 'zero\none\ntwo\nthree\nfour\n');
+      await eventually(() => assert.equal(person.text.toString(), file('f.txt')));
+      assert.equal(Y.createAbsolutePositionFromRelativePosition(cursor, person.ydoc)?.index, 'zero\none\ntwo\nth'.length);
+    },
+    {},
+    write('f.txt', 'one\ntwo\nthree\n'),
+  ));
+
+test('an outside edit while people type is merged with what they typed', () =>
+  withDocuments(
+    async ({ root, file }, open) => {
+      const person = open('f.txt');
+      await person.synced();
+      person.text.insert(0, 'typed\n');
+      fs.writeFileSync(path.join(root, 'f.new'), 'one\ntwo\nthree\nfrom outside\n');
+      fs.renameSync(path.join(root, 'f.new'), path.join(root, 'f.txt'));
+      await eventually(() => assert.equal(file('f.txt'), 'typed\none\ntwo\nthree\nfrom outside\n'));
+      await eventually(() => assert.equal(person.text.toString(), 'typed\none\ntwo\nthree\nfrom outside\n'));
+    },
+    { 'documents.saveIdleMs': '300' },
+    write('f.txt', 'one\ntwo\nthree\n'),
+  ));
+
+test('files.write and files.edit on an open document become edits in it; files.read sees what is not saved', () =>
+  withDocuments(
+    async ({ client, file }, open) => {
+      const person = open('f.txt');
+      await person.synced();
+      const cursor = Y.createRelativePositionFromTypeIndex(person.text, 'one\ntw'.length);
+      person.text.insert(person.text.length, 'unsaved\n');
+      await eventually(async () => assert.equal((await client.call('files.read', { path: 'f.txt' })).unsaved, true));
+      const read = await client.call('files.read', { path: 'f.txt' });
+      assert.equal(read.text, 'one\ntwo\nunsaved\n');
+      assert.equal((await client.call('files.read', { path: 'f.txt', source: 'disk' })).text, 'one\ntwo\n');
+
+      const edited = await client.call('files.edit', { path: 'f.txt', edits: [{ find: 'one', replace: 'ONE and more' }], ifMatch: read.etag });
+      assert.equal(edited.document, true);
+      await eventually(() => assert.equal(person.text.toString(), 'ONE and more\ntwo\nunsaved\n'));
+      assert.equal(file('f.txt'), 'ONE and more\ntwo\nunsaved\n', 'what was answered is on disk');
+      assert.equal(Y.createAbsolutePositionFromRelativePosition(cursor, person.ydoc)?.index, 'ONE and more\ntw'.length);
+
+      await assert.rejects(client.call('files.write', { path: 'f.txt', text: 'lost', ifMatch: read.etag }), (error: OutriggerError) => {
+        assert.equal(error.reason, 'ETAG_MISMATCH');
+        assert.deepEqual(error.details, { etag: edited.etag });
+        return true;
+      });
+      await client.call('files.write', { path: 'f.txt', text: 'ONE and more\ntwo\nthree\n', ifMatch: edited.etag });
+      await eventually(() => assert.equal(person.text.toString(), 'ONE and more\ntwo\nthree\n'));
+    },
+    { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' },
+    write('f.txt', 'one\ntwo\n'),
+  ));
+
+test('a rename keeps the document; its people go on, and what comes under the old name is another file', () =>
+  withDocuments(
+    async ({ client, file, root }, open) => {
+      const person = open('a.txt');
+      await person.synced();
+      person.text.insert(0, 'before ');
+      await client.call('files.move', { from: 'a.txt', to: 'folder/b.txt' });
+      person.text.insert(0, 'after ');
+      await eventually(() => assert.equal(file('folder/b.txt'), 'after before text\n'));
+      assert.equal(fs.existsSync(path.join(root, 'a.txt')), false);
+      await client.call('files.create', { path: 'a.txt', text: 'another\n' });
+      const other = open('a.txt');
+      await other.synced();
+      assert.equal(other.text.toString(), 'another\n');
+      other.text.insert(0, 'only here ');
+      await eventually(() => assert.equal(file('a.txt'), 'only here another\n'));
+      assert.equal(person.text.toString(), 'after before text\n');
+    },
+    {},
+    write('a.txt', 'text\n'),
+  ));
+
+test('a rename by another program, of the file or of a folder above it, is followed too', () =>
+  withDocuments(
+    async ({ root, file }, open) => {
+      const person = open('one/a.txt');
+      await person.synced();
+      fs.renameSync(path.join(root, 'one'), path.join(root, 'two'));
+      await eventually(async () => {
+        person.text.insert(0, 'x');
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        assert.equal(file('two/a.txt'), person.text.toString());
+      });
+      assert.equal(fs.existsSync(path.join(root, 'one')), false);
+    },
+    {},
+    (root) => {
+      fs.mkdirSync(path.join(root, 'one'));
+      fs.writeFileSync(path.join(root, 'one/a.txt'), 'text\n');
+    },
+  ));
+
+test('who was away during a rename comes back under the old name to the same document', () =>
+  withDocuments(
+    async ({ client, file, root }, open) => {
+      const person = open('a.txt');
+      await person.synced();
+      person.provider.disconnect();
+      person.text.insert(0, 'typed away ');
+      await client.call('files.move', { from: 'a.txt', to: 'b.txt' });
+      person.provider.connect();
+      await person.synced();
+      await eventually(() => assert.equal(file('b.txt'), 'typed away text\n'));
+      assert.equal(fs.existsSync(path.join(root, 'a.txt')), false);
+    },
+    { 'documents.unloadMs': '0' },
+    write('a.txt', 'text\n'),
+  ));
+
+test('a deleted file stays deleted until somebody types; then it is there again', () =>
+  withDocuments(
+    async ({ client, file, root }, open) => {
+      const person = open('a.txt');
+      await person.synced();
+      await client.call('files.remove', { path: 'a.txt' });
+      await eventually(async () => assert.equal((await client.call('documents.list', {})).documents[0]?.state, 'deleted'));
+      await assert.rejects(client.call('files.read', { path: 'a.txt' }), (error: OutriggerError) => error.reason === 'FILE_NOT_FOUND');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      assert.equal(fs.existsSync(path.join(root, 'a.txt')), false);
+      person.text.insert(0, 'again ');
+      await eventually(() => assert.equal(file('a.txt'), 'again text\n'));
+    },
+    {},
+    write('a.txt', 'text\n'),
+  ));
+
+test('a document of a file that is not there yet is made by the first edit', () =>
+  withDocuments(async ({ file, root }, open) => {
+    const person = open('new/deep/file.txt');
+    await person.synced();
+    assert.equal(fs.existsSync(path.join(root, 'new')), false);
+    person.text.insert(0, 'first');
+    await eventually(() => assert.equal(file('new/deep/file.txt'), 'first'));
+  }));
+
+test('a caller with read access sees everything and changes nothing', () =>
+  withDocuments(
+    async ({ client, file }, open) => {
+      const { secret } = await client.call('tokens.create', { name: 'reader', access: 'read' });
+      const writer = open('a.txt');
+      const reader = open('a.txt', { token: secret });
+      await Promise.all([writer.synced(), reader.synced()]);
+      reader.text.insert(0, 'not allowed ');
+      writer.text.insert(0, 'allowed ');
+      await eventually(() => assert.ok(reader.text.toString().includes('allowed text')));
+      await eventually(() => assert.equal(file('a.txt'), 'allowed text\n'));
+      assert.equal(writer.text.toString(), 'allowed text\n');
+      const missing = open('missing.txt', { token: secret });
+      await eventually(() => assert.deepEqual([...new Set(missing.closes)], [4404]));
+    },
+    {},
+    write('a.txt', 'text\n'),
+  ));
+
+test('presence is passed on, listed by name, and gone with the one who left', () =>
+  withDocuments(
+    async ({ client }, open) => {
+      const ada = open('a.txt', { name: 'Ada' });
+      const grace = open('a.txt', { name: 'Grace' });
+      await Promise.all([ada.synced(), grace.synced()]);
+      await eventually(() => assert.equal(ada.provider.awareness.getStates().size, 2));
+      await eventually(async () => {
+        const [info] = (await client.call('documents.list', {})).documents;
+        assert.deepEqual(info?.people.map((person) => person.name).sort(), ['Ada', 'Grace']);
+        assert.equal(info?.connections, 2);
+      });
+      grace.cut();
+      grace.provider.shouldConnect = false;
+      await eventually(() => assert.equal(ada.provider.awareness.getStates().size, 1));
+    },
+    {},
+    write('a.txt', 'text\n'),
+  ));
+
+test('junk from one client ends that client, and the others keep their document', () =>
+  withDocuments(
+    async ({ file }, open) => {
+      const good = open('a.txt');
+      const bad = open('a.txt');
+      await Promise.all([good.synced(), bad.synced()]);
+      // A sync message whose update claims more structs than it holds.
+      (bad.provider.ws as unknown as { send(bytes: Uint8Array): void }).send(Uint8Array.from([0, 2, 6, 9, 9, 1, 200, 200, 1]));
+      await eventually(() => assert.ok(bad.closes.includes(4422)));
+      good.text.insert(0, 'still ');
+      await eventually(() => assert.equal(file('a.txt'), 'still text\n'));
+    },
+    {},
+    write('a.txt', 'text\n'),
+  ));
+
+test('a socket that is cut, and one that says nothing, find everything when they are back', () =>
+  withDocuments(
+    async (_running, open) => {
+      const one = open('a.txt');
+      const two = open('a.txt');
+      await Promise.all([one.synced(), two.synced()]);
+      one.cut();
+      two.text.insert(0, 'meanwhile ');
+      one.text.insert(one.text.length, 'offline\n');
+      await eventually(() => assert.equal(one.text.toString(), 'meanwhile text\noffline\n'));
+      await eventually(() => assert.equal(two.text.toString(), 'meanwhile text\noffline\n'));
+    },
+    {},
+    write('a.txt', 'text\n'),
+  ));
+
+test('an idle provider is kept for longer than its own 30 s of patience', { timeout: 60_000 }, () =>
+  withDocuments(
+    async (_running, open) => {
+      const idle = open('a.txt');
+      idle.provider.awareness.setLocalState(null);
+      await idle.synced();
+      await new Promise((resolve) => setTimeout(resolve, 35_000));
+      assert.deepEqual(idle.closes, []);
+      assert.equal(idle.provider.wsconnected, true);
+    },
+    {},
+    write('a.txt', 'text\n'),
+  ));

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { type Client, createClient } from '../../src/client/client.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { OptionKey } from '../../src/config/options.ts';
+import type { Operations } from '../../src/contract/operations.ts';
+import { createLog } from '../../src/sidecar/log.ts';
+import { type Sidecar, type SidecarDependencies, startSidecar } from '../../src/sidecar/sidecar.ts';
+
+const STOP_MS = 10_000;
+
+export interface RunningSidecar {
+  /** `http://127.0.0.1:<port>` */
+  url: string;
+  port: number;
+  token: string;
+  /** The workspace. */
+  root: string;
+  stateFolder: string;
+  /** Of the main token; closed at the end. */
+  client: Client<Operations>;
+  /** A client of another token; closed at the end. */
+  clientOf(token: string): Client<Operations>;
+  sidecar: Sidecar;
+  /** A file of the workspace, as it stands on disk. */
+  file(name: string): string;
+  put(name: string, content?: string | Buffer): void;
+  /** Lines of the log so far. */
+  log: readonly Record<string, unknown>[];
+}
+
+export interface SidecarSetup {
+  /** Options by key, as on the command line. */
+  config?: Partial<Record<OptionKey, string | boolean | readonly string[]>>;
+  /** Before the start, in the empty workspace. */
+  prepare?: (root: string) => void | Promise<void>;
+  dependencies?: Partial<Pick<SidecarDependencies, 'operations' | 'workbench' | 'now'>>;
+  /** Leave what happens in the log of errors alone; else an error there fails the test. */
+  mayLogErrors?: boolean;
+}
+
+/**
+ * A real sidecar on a fresh folder, at a free port of loopback. Afterwards it is stopped, and the test fails when that takes
+ * longer than 10 s, when temporary files or open descriptors of the folder are left, or when something failed inside.
+ */
+export async function withSidecar(run: (running: RunningSidecar) => Promise<void>, setup: SidecarSetup = {}): Promise<void> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-sidecar-'));
+  const root = path.join(folder, 'work');
+  const stateFolder = path.join(folder, 'state');
+  fs.mkdirSync(root);
+  const log: Record<string, unknown>[] = [];
+  const clients: Client<Operations>[] = [];
+  let sidecar: Sidecar | undefined;
+  try {
+    await setup.prepare?.(root);
+    const { config, surroundings } = loadConfig({ env: {}, flags: { root, port: '0', state: stateFolder, 'log.level': 'info', ...setup.config } });
+    sidecar = await startSidecar({
+      config,
+      surroundings,
+      log: createLog(config, (line) => void log.push(JSON.parse(line) as Record<string, unknown>)),
+      ...setup.dependencies,
+    });
+    const { url, token } = sidecar;
+    await sidecar.ready;
+    const clientOf = (of: string): Client<Operations> => {
+      const client = createClient<Operations>({ url, token: of });
+      clients.push(client);
+      return client;
+    };
+    await run({
+      url,
+      port: Number(new URL(url).port),
+      token,
+      root,
+      stateFolder,
+      client: clientOf(token),
+      clientOf,
+      sidecar,
+      file: (name) => fs.readFileSync(path.join(root, name), 'utf8'),
+      put: (name, content = `${name}\n`) => {
+        fs.mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
+        fs.writeFileSync(path.join(root, name), content);
+      },
+      log,
+    });
+    for (const client of clients) client.close();
+    await stopsInTime(sidecar);
+    assert.deepEqual(temporaries(root), [], 'temporary files are left in the workspace');
+    assert.deepEqual(openBelow(folder), [], 'descriptors are left open');
+    if (setup.mayLogErrors !== true) {
+      assert.deepEqual(
+        log.filter(({ level }) => level === 'error'),
+        [],
+        'something failed inside',
+      );
+    }
+  } finally {
+    for (const client of clients) client.close();
+    await sidecar?.stop();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function stopsInTime(sidecar: Sidecar): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`The sidecar did not stop within ${STOP_MS} ms.`)), STOP_MS);
+  });
+  try {
+    await Promise.race([sidecar.stop(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function temporaries(root: string): string[] {
+  return (fs.readdirSync(root, { recursive: true, encoding: 'utf8' }) as string[]).filter((name) => /(^|\/)\.outrigger-[^/]*\.tmp$/.test(name));
+}
+
+/** Files below `folder` that this process holds open; none where there is no /proc. */
+function openBelow(folder: string): string[] {
+  let descriptors: string[];
+  try {
+    descriptors = fs.readdirSync('/proc/self/fd');
+  } catch {
+    return [];
+  }
+  return descriptors.flatMap((descriptor) => {
+    try {
+      const target = fs.readlinkSync(`/proc/self/fd/${descriptor}`);
+      return target.startsWith(`${folder}/`) ? [target] : [];
+    } catch {
+      // The one that read the list is closed again.
+      return [];
+    }
+  });
+}
