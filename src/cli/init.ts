@@ -7,22 +7,34 @@ import type { Terminal } from './terminal.ts';
 
 /**
  * Writes a project around a sidecar into `folder`, made when it is not there. Throws FILE_EXISTS, with nothing written, when a
- * file of its own stands there already and `force` does not say to replace it; other files are left alone.
+ * file of its own stands there already and `force` does not say to replace it; other files are left alone. Throws
+ * FILE_PERMISSION where it can't write.
  */
 export function writeProject(folder: string, force: boolean, terminal: Terminal): void {
   const target = path.resolve(folder);
   const files = projectFiles({ name: projectName(path.basename(target)), version });
+  writing(target, () => fs.mkdirSync(target, { recursive: true }));
   const inTheWay = Object.keys(files).filter((file) => fs.lstatSync(path.join(target, file), { throwIfNoEntry: false }) !== undefined);
   if (inTheWay.length > 0 && !force) {
     throw new OutriggerError('FILE_EXISTS', `${target} holds ${inTheWay.join(', ')} already. Choose another folder, or replace them with --force.`);
   }
   for (const [file, text] of Object.entries(files)) {
     const at = path.join(target, file);
-    fs.mkdirSync(path.dirname(at), { recursive: true });
-    fs.writeFileSync(at, text);
+    writing(at, () => {
+      fs.mkdirSync(path.dirname(at), { recursive: true });
+      fs.writeFileSync(at, text);
+    });
     terminal.err(`${inTheWay.includes(file) ? 'replaced' : 'wrote'}  ${path.join(folder, file)}\n`);
   }
   terminal.err(`\nNext:  cd ${quoted(folder)} && npm install && npm start\n`);
+}
+
+function writing(at: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    throw new OutriggerError('FILE_PERMISSION', `${at} can't be written: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** What npm takes as a name, made from a folder's. */

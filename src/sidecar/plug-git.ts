@@ -7,7 +7,13 @@ import type { Health } from './health.ts';
 
 /** Makes the repository of the folder an operation away; documents are saved before git looks. */
 export function plugGit(
-  dependencies: { root: string; processes: Processes; documents: Documents | undefined; health: Health; implementations: Record<string, unknown> },
+  dependencies: {
+    root: string;
+    processes: Processes;
+    documents: Documents | undefined;
+    health: Health;
+    implementations: Record<string, unknown>;
+  },
   config: Config,
 ): void {
   const { root, processes, documents, health, implementations } = dependencies;
@@ -26,6 +32,11 @@ export function plugGit(
   Object.assign(implementations, gitOperations(git));
   health.add(() => {
     if (processes.find('git') !== undefined) return { name: 'git', ok: true, text: 'The program is there.' };
-    return { name: 'git', ok: false, text: 'The program git is not on this machine.', hint: 'apt-get install git, or leave git out of `components`.' };
+    return {
+      name: 'git',
+      ok: false,
+      text: 'The program git is not on this machine.',
+      hint: 'apt-get install git, or leave git out of `components`.',
+    };
   });
 }

@@ -247,6 +247,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       await drain.empty(config.stopGraceMs);
       await documents?.stop();
       rpc.close();
+      platxa.close();
       await releaseAll(releases, log);
       log('info', 'sidecar.stopped', { durationMs: health.uptimeMs });
     };

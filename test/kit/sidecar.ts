@@ -8,6 +8,7 @@ import type { OptionKey } from '../../src/config/options.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import { createLog } from '../../src/sidecar/log.ts';
 import { type Sidecar, type SidecarDependencies, startSidecar } from '../../src/sidecar/sidecar.ts';
+import { eventually } from './eventually.ts';
 
 const STOP_MS = 10_000;
 
@@ -55,7 +56,10 @@ export async function withSidecar(run: (running: RunningSidecar) => Promise<void
   let sidecar: Sidecar | undefined;
   try {
     await setup.prepare?.(root);
-    const { config, surroundings } = loadConfig({ env: {}, flags: { root, port: '0', state: stateFolder, 'log.level': 'info', ...setup.config } });
+    const { config, surroundings } = loadConfig({
+      env: {},
+      flags: { root, port: '0', state: stateFolder, 'log.level': 'info', ...setup.config },
+    });
     sidecar = await startSidecar({
       config,
       surroundings,
@@ -88,7 +92,8 @@ export async function withSidecar(run: (running: RunningSidecar) => Promise<void
     for (const client of clients) client.close();
     await stopsInTime(sidecar);
     assert.deepEqual(temporaries(root), [], 'temporary files are left in the workspace');
-    assert.deepEqual(openBelow(folder), [], 'descriptors are left open');
+    // Closing may be under way in the thread pool still.
+    await eventually(() => assert.deepEqual(openBelow(folder), [], 'descriptors are left open'), 1000);
     if (setup.mayLogErrors !== true) {
       assert.deepEqual(
         log.filter(({ level }) => level === 'error'),
@@ -116,7 +121,9 @@ async function stopsInTime(sidecar: Sidecar): Promise<void> {
 }
 
 function temporaries(root: string): string[] {
-  return (fs.readdirSync(root, { recursive: true, encoding: 'utf8' }) as string[]).filter((name) => /(^|\/)\.outrigger-[^/]*\.tmp$/.test(name));
+  return (fs.readdirSync(root, { recursive: true, encoding: 'utf8' }) as string[]).filter((name) =>
+    /(^|\/)\.outrigger-[^/]*\.tmp$/.test(name),
+  );
 }
 
 /** Files below `folder` that this process holds open; none where there is no /proc. */

@@ -111,7 +111,9 @@ export class DocumentLink {
     if (this.#closed !== undefined) return;
     // With these the socket itself is closed, which says it all.
     if (code !== closeCodes.goingAway && code !== closeCodes.tokenEnded) {
-      this.#socket.send(errorFrame({ reason: code === closeCodes.badMessage ? 'BAD_FRAME' : 'DOCUMENT_DELETED', message: reason }, this.#docName));
+      this.#socket.send(
+        errorFrame({ reason: code === closeCodes.badMessage ? 'BAD_FRAME' : 'DOCUMENT_DELETED', message: reason }, this.#docName),
+      );
     }
     this.close(code);
     this.#onClosed(code);
@@ -151,14 +153,19 @@ export class DocumentLink {
 
   #translate(message: DocumentMessage): Told | undefined {
     const docName = JSON.stringify(this.#docName);
-    if (message.kind === 'presence') return message.entries.length === 0 ? undefined : { kind: 'presence', entries: message.entries.flatMap(readState) };
-    if (message.kind === 'denied') return { kind: 'text', text: errorFrame({ reason: 'READ_ONLY', message: message.reason }, this.#docName) };
+    if (message.kind === 'presence')
+      return message.entries.length === 0 ? undefined : { kind: 'presence', entries: message.entries.flatMap(readState) };
+    if (message.kind === 'denied')
+      return { kind: 'text', text: errorFrame({ reason: 'READ_ONLY', message: message.reason }, this.#docName) };
     if ((message.kind !== 'state' && message.kind !== 'update') || this.#form === 'none') return undefined;
     // By hand: as a list of numbers an update is long, and JSON.stringify is four times slower.
     const update = `[${message.update.join(',')}]`;
     if (this.#form === 'seed') return { kind: 'text', text: `{"type":"yjs-update","docName":${docName},"update":${update}}` };
     if (message.kind === 'update') return { kind: 'text', text: `{"type":"update","docName":${docName},"payload":{"update":${update}}}` };
-    return { kind: 'text', text: `{"type":"sync","docName":${docName},"payload":{"update":${update},"stateVector":[${this.#serverVector.join(',')}]}}` };
+    return {
+      kind: 'text',
+      text: `{"type":"sync","docName":${docName},"payload":{"update":${update},"stateVector":[${this.#serverVector.join(',')}]}}`,
+    };
   }
 
   #send(frame: unknown): void {

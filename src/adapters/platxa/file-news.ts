@@ -23,7 +23,7 @@ export class FileNews {
   }
 
   /** Returns the way to stop. */
-  listen(caller: Caller, listener: NewsListener): () => void {
+  join(caller: Caller, listener: NewsListener): () => void {
     let feed = this.#feeds.get(caller);
     if (feed === undefined) {
       feed = { listeners: new Set(), ended: new AbortController() };
@@ -50,18 +50,27 @@ export class FileNews {
       else if (news.type === 'resync' || news.type === 'lost') tell(lostFrame(), undefined);
     };
     try {
-      await this.#dispatch({ name: 'changes.watch', input: { git: false }, caller, transport: 'platxa', requestId: randomUUID(), signal: feed.ended.signal, emit });
+      await this.#dispatch({
+        name: 'changes.watch',
+        input: { git: false },
+        caller,
+        transport: 'platxa',
+        requestId: randomUUID(),
+        signal: feed.ended.signal,
+        emit,
+      });
     } catch (error) {
       if (this.#feeds.get(caller) === feed) this.#feeds.delete(caller);
       // A token that ended, or a sidecar that stops, ends the sockets as well.
-      if (feed.ended.signal.aborted || caller.ended?.aborted === true || (error instanceof OutriggerError && error.reason === 'STOPPING')) return;
+      if (feed.ended.signal.aborted || caller.ended?.aborted === true || (error instanceof OutriggerError && error.reason === 'STOPPING'))
+        return;
       tell(errorFrame({ reason: 'TOO_MANY', message: 'Changes of files are not told any more: connect again.' }), undefined);
     }
   }
 }
 
 /** The seed's frame for a file with other content; what else may happen is told by one field more. */
-export function changeFrame({ path, what, from, kind }: Change): string {
+function changeFrame({ path, what, from, kind }: Change): string {
   const change = what === 'changed' ? undefined : what === 'removed' ? 'deleted' : what;
   return JSON.stringify({ type: 'file-changed', path, change, from, kind: kind === 'directory' ? kind : undefined });
 }

@@ -17,21 +17,28 @@ export function parseJsonMessage(text: string): JsonMessage | undefined {
   const messageId = idOf(message);
   if (type === 'ack' || type === 'error') return undefined;
   if (type !== 'sync' && type !== 'update' && type !== 'presence' && type !== 'yjs-update') {
-    throw bad(`The type ${JSON.stringify(type)?.slice(0, 50) ?? 'is missing and'} is none of sync, update, presence, yjs-update.`, messageId);
+    throw bad(
+      `The type ${JSON.stringify(type)?.slice(0, 50) ?? 'is missing and'} is none of sync, update, presence, yjs-update.`,
+      messageId,
+    );
   }
   if (typeof docName !== 'string' || docName === '') throw bad('docName must be the path of a file.', messageId);
   if (!isObject(payload)) throw bad('payload must be an object.', messageId);
   if (type === 'sync') return { type, docName, messageId, stateVector: bytesOf(payload['stateVector'], 'payload.stateVector', messageId) };
   if (type === 'update') return { type, docName, messageId, seed: false, update: bytesOf(payload['update'], 'payload.update', messageId) };
-  if (type === 'yjs-update') return { type: 'update', docName, messageId, seed: true, update: bytesOf(message['update'], 'update', messageId) };
+  if (type === 'yjs-update')
+    return { type: 'update', docName, messageId, seed: true, update: bytesOf(message['update'], 'update', messageId) };
   const { client, state = null } = payload;
-  if (client !== undefined && !(Number.isInteger(client) && (client as number) >= 0 && (client as number) <= MAX_CLIENT)) throw bad('payload.client must be a Yjs client id.', messageId);
+  if (client !== undefined && !(Number.isInteger(client) && (client as number) >= 0 && (client as number) <= MAX_CLIENT))
+    throw bad('payload.client must be a Yjs client id.', messageId);
   if (state !== null && !isObject(state)) throw bad('payload.state must be an object, or null to leave.', messageId);
   return { type, docName, messageId, client: client as number | undefined, state: JSON.stringify(state) };
 }
 
 function idOf({ messageId }: Readonly<Record<string, unknown>>): string | number | undefined {
-  return (typeof messageId === 'string' && messageId.length <= 200) || Number.isFinite(messageId) ? (messageId as string | number) : undefined;
+  return (typeof messageId === 'string' && messageId.length <= 200) || Number.isFinite(messageId)
+    ? (messageId as string | number)
+    : undefined;
 }
 
 export class JsonMessageError extends OutriggerError {
@@ -44,7 +51,11 @@ export class JsonMessageError extends OutriggerError {
 }
 
 /** An error frame. `code` is the canonical code, `reason` the exact cause. */
-export function errorFrame(error: OutriggerError | { reason: ErrorReason; message: string }, docName?: string, messageId?: string | number): string {
+export function errorFrame(
+  error: OutriggerError | { reason: ErrorReason; message: string },
+  docName?: string,
+  messageId?: string | number,
+): string {
   const { code, reason, message } = toWireError(error instanceof OutriggerError ? error : new OutriggerError(error.reason, error.message));
   return JSON.stringify({ type: 'error', docName, payload: { code, reason, message }, messageId });
 }
@@ -66,7 +77,8 @@ function bytesOf(value: unknown, field: string, messageId: string | number | und
   const bytes = new Uint8Array(value.length);
   for (let at = 0; at < bytes.length; at++) {
     const byte: unknown = value[at];
-    if (typeof byte !== 'number' || !(byte >= 0 && byte <= 255) || !Number.isInteger(byte)) throw bad(`${field} must hold whole numbers from 0 to 255.`, messageId);
+    if (typeof byte !== 'number' || !(byte >= 0 && byte <= 255) || !Number.isInteger(byte))
+      throw bad(`${field} must hold whole numbers from 0 to 255.`, messageId);
     bytes[at] = byte;
   }
   return bytes;

@@ -11,7 +11,7 @@ import { type FileNews, lostFrame } from './file-news.ts';
 import { errorFrame, type JsonMessage, JsonMessageError, parseJsonMessage } from './json-message.ts';
 
 /** Close codes of the Platxa platform. */
-export const platxaCloseCodes = { badRequest: 4000, unauthorised: 4001, atCapacity: 4003 } as const;
+const platxaCloseCodes = { badRequest: 4000, unauthorised: 4001, atCapacity: 4003 } as const;
 
 const MAX_DOCUMENTS = 1000;
 /** A reader this far behind is not told of files any more, until it has caught up. */
@@ -64,7 +64,7 @@ class JsonSocket {
   start(): void {
     const { caller, news } = this.#dependencies;
     const unauthorised = (): void => this.#close(platxaCloseCodes.unauthorised, 'The token does not hold any more.');
-    const stopNews = news.listen(caller, (frame, change) => this.#fileNews(frame, change));
+    const stopNews = news.join(caller, (frame, change) => this.#fileNews(frame, change));
     caller.ended?.addEventListener('abort', unauthorised, { once: true });
     this.#socket.onClose(() => {
       this.#closing = true;
@@ -110,7 +110,8 @@ class JsonSocket {
         message = parseJsonMessage(text);
         if (message === undefined) continue;
         await this.#handle(message);
-        if (message.messageId !== undefined) this.#send(JSON.stringify({ type: 'ack', docName: message.docName, messageId: message.messageId }));
+        if (message.messageId !== undefined)
+          this.#send(JSON.stringify({ type: 'ack', docName: message.docName, messageId: message.messageId }));
       } catch (error) {
         const known = error instanceof OutriggerError ? error : new OutriggerError('INTERNAL', 'Something failed inside.');
         this.#send(errorFrame(known, message?.docName, error instanceof JsonMessageError ? error.messageId : message?.messageId));
@@ -133,7 +134,8 @@ class JsonSocket {
   async #join(docName: string): Promise<Joined> {
     const known = this.#documents.get(docName);
     if (known !== undefined) return known;
-    if (this.#documents.size >= MAX_DOCUMENTS) throw new OutriggerError('TOO_MANY_DOCUMENTS', `One socket may be in ${MAX_DOCUMENTS} documents.`);
+    if (this.#documents.size >= MAX_DOCUMENTS)
+      throw new OutriggerError('TOO_MANY_DOCUMENTS', `One socket may be in ${MAX_DOCUMENTS} documents.`);
     const { dispatch, caller } = this.#dependencies;
     const link = new DocumentLink(this.#socket, docName, () => this.#documents.delete(docName));
     // What is read meanwhile would have to be kept.

@@ -11,7 +11,11 @@ export interface PlatxaCallerOptions extends AuthenticateOptions {
   anonymous: AccessLevel | 'none';
 }
 
-export async function requestingCaller(request: FastifyRequest, dependencies: PlatxaCallerDependencies, options: PlatxaCallerOptions): Promise<Caller> {
+export async function requestingCaller(
+  request: FastifyRequest,
+  dependencies: PlatxaCallerDependencies,
+  options: PlatxaCallerOptions,
+): Promise<Caller> {
   try {
     return await requestCaller(request, dependencies, options);
   } catch (error) {

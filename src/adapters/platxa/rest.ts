@@ -28,15 +28,32 @@ const probe: Caller = { id: 'probe', name: 'probe', kind: 'service', access: 're
 export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDependencies, options: PlatxaCallerOptions): void {
   const { dispatch, onError } = dependencies;
 
-  const call = async <K extends Name>(request: FastifyRequest, reply: FastifyReply, name: K, input: unknown, more: Partial<DispatchRequest> = {}): Promise<Output<Operations[K]>> => {
+  const call = async <K extends Name>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    name: K,
+    input: unknown,
+    more: Partial<DispatchRequest> = {},
+  ): Promise<Output<Operations[K]>> => {
     const caller = more.caller ?? (await requestingCaller(request, dependencies, options));
-    const { output } = await dispatch({ name, input, caller, transport: 'platxa', requestId: request.id, signal: callerSignal(reply.raw), ...more });
+    const { output } = await dispatch({
+      name,
+      input,
+      caller,
+      transport: 'platxa',
+      requestId: request.id,
+      signal: callerSignal(reply.raw),
+      ...more,
+    });
     return output as Output<Operations[K]>;
   };
 
   app.register(async (scope) => {
     const { default: multipart } = await import('@fastify/multipart');
-    await scope.register(multipart, { limits: { fileSize: MAX_UPLOAD_BYTES, files: 1, fields: 20, fieldSize: 64 * 1024 }, throwFileSizeLimit: false });
+    await scope.register(multipart, {
+      limits: { fileSize: MAX_UPLOAD_BYTES, files: 1, fields: 20, fieldSize: 64 * 1024 },
+      throwFileSizeLimit: false,
+    });
     scope.setErrorHandler((error: FastifyError | OutriggerError, request, reply) => sendError(error, request, reply, onError));
     scope.addHook('onSend', (_request, reply, _payload, done) => {
       reply.header('cache-control', 'no-store');
@@ -52,7 +69,8 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
         const emit = (item: unknown): void => void files.push((item as Entry).path);
         const input = { path, recursive: true, includeIgnored: false, limit: Math.max(1, MAX_FILES - files.length) };
         const answer = await call(request, reply, 'files.list', input, { caller, emit }).catch((error: unknown) => {
-          if (path !== '' && error instanceof OutriggerError && (error.reason === 'FILE_NOT_FOUND' || error.reason === 'NOT_A_DIRECTORY')) return undefined;
+          if (path !== '' && error instanceof OutriggerError && (error.reason === 'FILE_NOT_FOUND' || error.reason === 'NOT_A_DIRECTORY'))
+            return undefined;
           throw error;
         });
         truncated ||= answer?.truncated === true;
@@ -96,7 +114,13 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
         const { entry } = await call(request, reply, 'files.stat', { path: target }, { caller });
         // Into a folder a file goes under its own name.
         const path = entry?.kind === 'directory' ? joinPath(target, file.filename) : target;
-        const { etag, size } = await call(request, reply, 'files.upload', { path, ...conditions(request) }, { caller, body: wholeFile(file.file) });
+        const { etag, size } = await call(
+          request,
+          reply,
+          'files.upload',
+          { path, ...conditions(request) },
+          { caller, body: wholeFile(file.file) },
+        );
         reply.header('etag', etag);
         return { success: true, path, size };
       } finally {
@@ -136,7 +160,10 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
       return { commit: hash ?? '' };
     });
 
-    const health = async (request: FastifyRequest, reply: FastifyReply): Promise<{ known: boolean; health: Output<Operations['system.health']> | undefined }> => {
+    const health = async (
+      request: FastifyRequest,
+      reply: FastifyReply,
+    ): Promise<{ known: boolean; health: Output<Operations['system.health']> | undefined }> => {
       const caller = await requestingCaller(request, dependencies, options).catch(() => undefined);
       const found = await call(request, reply, 'system.health', {}, { caller: caller ?? probe }).catch((error: unknown) => {
         if (error instanceof OutriggerError && error.reason === 'STOPPING') return undefined;
@@ -207,12 +234,18 @@ async function* wholeFile(stream: AsyncIterable<Uint8Array> & { truncated: boole
 
 /** The parser's own errors say what the caller did wrong; those of a form that ends too early have no status. */
 function brokenForm(error: unknown): never {
-  if (error instanceof Error && (error as Partial<FastifyError>).statusCode === undefined) throw new OutriggerError('BAD_INPUT', `The form is broken: ${error.message}`, { cause: error });
+  if (error instanceof Error && (error as Partial<FastifyError>).statusCode === undefined)
+    throw new OutriggerError('BAD_INPUT', `The form is broken: ${error.message}`, { cause: error });
   throw error;
 }
 
 /** `{error}`, as the seed's clients read it. */
-function sendError(error: FastifyError | OutriggerError, request: FastifyRequest, reply: FastifyReply, onError: RestDependencies['onError']): void {
+function sendError(
+  error: FastifyError | OutriggerError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  onError: RestDependencies['onError'],
+): void {
   const escapes = error instanceof OutriggerError && (error.reason === 'BAD_PATH' || error.reason === 'PATH_ESCAPES');
   const given = error instanceof OutriggerError ? error.status : (error.statusCode ?? 500);
   const status = escapes ? 403 : given >= 400 && given < 600 ? given : 500;
@@ -220,5 +253,7 @@ function sendError(error: FastifyError | OutriggerError, request: FastifyRequest
   if (!own) onError(error, request.id);
   if (status === 401) reply.header('www-authenticate', 'Bearer');
   if (error instanceof OutriggerError && error.retryable && (status === 429 || status === 503)) reply.header('retry-after', '1');
-  reply.code(status).send({ error: escapes ? 'Invalid path' : own ? error.message : 'Something failed inside; the log has it under this request id.' });
+  reply
+    .code(status)
+    .send({ error: escapes ? 'Invalid path' : own ? error.message : 'Something failed inside; the log has it under this request id.' });
 }

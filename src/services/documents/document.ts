@@ -8,7 +8,7 @@ import type { LiveContent, LiveWritten } from '../workspace/live-text.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { DocumentStore } from './document-store.ts';
 import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
-import { applyTextEdits, firstState, hashText, runsOf, savedMark, setSavedMark } from './lineage.ts';
+import { applyTextEdits, firstState, hashText, newOwnId, runsOf, savedMark, setSavedMark } from './lineage.ts';
 import { healText } from './merge.ts';
 import { Room } from './room.ts';
 
@@ -120,8 +120,7 @@ export class Document {
     const stored = store.load(path);
     const disk = await readDisk(dependencies, path, options.maxBytes, stored?.savedHash);
     if (stored !== undefined && !(disk === undefined && isSaved(stored, options.textName))) {
-      const ydoc = new Y.Doc();
-      Y.applyUpdate(ydoc, stored.state);
+      const ydoc = ownDoc(stored.state);
       const agreed = disk !== undefined && (disk.content === stored.savedHash || options.trustState);
       const manner = fileTextOf(disk?.raw ?? stored.savedText);
       const savedText = agreed ? manner.text : stored.savedText;
@@ -136,8 +135,7 @@ export class Document {
     if (disk === undefined && !create) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
     const manner = fileTextOf(disk?.raw ?? '');
     const state = firstState(manner.text, options.textName);
-    const ydoc = new Y.Doc();
-    Y.applyUpdate(ydoc, state);
+    const ydoc = ownDoc(state);
     const id = store.create(path, state, disk?.content ?? '', undefined);
     const document = new Document(path, { id, ydoc, manner, savedText: manner.text, savedContent: disk?.content }, dependencies, options);
     document.#bases.set(hashText(manner.text), manner.text);
@@ -278,8 +276,7 @@ export class Document {
   }
 
   #rebuild(): Y.Doc {
-    const ydoc = new Y.Doc();
-    Y.applyUpdate(ydoc, this.#dependencies.store.reload(this.#id));
+    const ydoc = ownDoc(this.#dependencies.store.reload(this.#id));
     this.#ydoc.destroy();
     this.#ydoc = ydoc;
     this.#text = this.#observe(ydoc);
@@ -431,30 +428,41 @@ export class Document {
     this.room.flush();
   }
 
-  /** Takes in the whole history of a client that shares nothing with ours; its own copy of the text becomes the one that stays. */
-  #heal(update: Uint8Array, name: string): void {
+  /** Takes in the whole state of a client that knows a state of ours which was lost: merged as text, so that nothing stands there twice. */
+  #heal(state: Uint8Array, name: string): void {
     const theirs = new Y.Doc();
-    Y.applyUpdate(theirs, update);
+    Y.applyUpdate(theirs, state);
     const clientText = theirs.getText(this.#options.textName).toString();
     const clientBase = savedMark(theirs);
+    const clients = [...theirs.store.clients.keys()];
     theirs.destroy();
     const serverText = this.#textNow();
     const bases = new Map([...this.#bases, [hashText(this.#savedText), this.#savedText]]);
     const wanted = healText({ clientText, clientBase, serverText, bases, hashOf: hashText });
     const ours = new Set(this.#ydoc.store.clients.keys());
+    const strangers = !clients.some((client) => ours.has(client));
     this.#ydoc.transact(() => {
-      Y.applyUpdate(this.#ydoc, update);
-      if (wanted === undefined) return;
-      // Those who come back hold cursors, undo and unsent edits in their copy, so ours goes.
-      const runs = runsOf(this.#text, ours);
-      if (runs.length > 0) this.#text.applyDelta(toDelta(runs));
+      Y.applyUpdate(this.#ydoc, state);
+      // Those who come back hold cursors, undo and unsent edits in their copy: of two whole copies, ours goes.
+      if (strangers) {
+        const runs = runsOf(this.#text, ours);
+        if (runs.length > 0) this.#text.applyDelta(toDelta(runs));
+      }
       const edits = diffText(this.#textNow(), wanted);
       if (edits.length > 0) this.#text.applyDelta(toDelta(edits));
     }, FROM_HEALING);
     setSavedMark(this.#ydoc, this.#savedText, MARK);
     this.#addActor(parseActor(name));
-    this.#dependencies.log('documents.healed', { path: this.#path, merged: wanted !== undefined });
+    this.#dependencies.log('documents.healed', { path: this.#path, strangers });
   }
+}
+
+/** A document in which what we write stands under an id of our own. */
+function ownDoc(state: Uint8Array): Y.Doc {
+  const ydoc = new Y.Doc();
+  ydoc.clientID = newOwnId();
+  Y.applyUpdate(ydoc, state);
+  return ydoc;
 }
 
 interface Opened {

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import * as Y from 'yjs';
 import type { TextEdit } from '../../core/text-diff.ts';
 import { toDelta } from '../../core/text-diff.ts';
@@ -9,6 +9,28 @@ import { toDelta } from '../../core/text-diff.ts';
  */
 const MARKS = 'outrigger';
 const SAVED = 'saved';
+
+/**
+ * Ids of this program's own are above all that Yjs gives to clients (32 bits): first those derived from a text, then random
+ * ones. A client that knows more of such an id than we do learned it from us before our state was lost.
+ */
+const OWN_IDS = 2 ** 33;
+const RANDOM_IDS = 2 ** 42;
+
+export function isOwnId(client: number): boolean {
+  return client >= OWN_IDS;
+}
+
+/** For one life of one document. */
+export function newOwnId(): number {
+  return RANDOM_IDS + randomBytes(5).readUIntBE(0, 5);
+}
+
+/** Whether the state vector tells of things that we made and do not know any more. */
+export function knowsLostState(theirs: ReadonlyMap<number, number>, ydoc: Y.Doc): boolean {
+  for (const [client, clock] of theirs) if (isOwnId(client) && Y.getState(ydoc.store, client) < clock) return true;
+  return false;
+}
 
 export function hashText(text: string): string {
   return hash('sha256', text);
@@ -21,7 +43,7 @@ export function hashText(text: string): string {
 export function firstState(text: string, textName: string): Uint8Array {
   const ydoc = new Y.Doc();
   const textHash = hashText(text);
-  ydoc.clientID = Number.parseInt(textHash.slice(0, 8), 16);
+  ydoc.clientID = OWN_IDS + Number.parseInt(textHash.slice(0, 10), 16);
   ydoc.transact(() => {
     if (text !== '') ydoc.getText(textName).insert(0, text);
     ydoc.getMap(MARKS).set(SAVED, textHash);

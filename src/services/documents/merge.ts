@@ -3,10 +3,10 @@ import { merge3 } from '../../core/text-diff.ts';
 
 const MAX_STEPS = 12_000_000;
 
-/** What is known when a client comes back with a history that shares nothing with ours. */
+/** What is known when a client comes back that knows a state of ours which was lost. */
 export interface ForeignHistory {
   clientText: string;
-  /** Hash of the text that the client last saw saved; undefined when it never was in step with us. */
+  /** Hash of the text that the client last saw saved. */
   clientBase: string | undefined;
   serverText: string;
   /** Texts by hash that may be the one the client last saw saved. */
@@ -15,14 +15,13 @@ export interface ForeignHistory {
 }
 
 /**
- * The text that both should have, or undefined to merge as any two Yjs documents. A client without edits of its own has
+ * The text that both should have. A client without edits of its own has
  * nothing to add; one whose base we know is merged three ways; else nothing of either is thrown away, and what both have
  * stands there once.
  */
-export function healText({ clientText, clientBase, serverText, bases, hashOf }: ForeignHistory): string | undefined {
-  if (clientBase === undefined) return undefined;
+export function healText({ clientText, clientBase, serverText, bases, hashOf }: ForeignHistory): string {
   if (clientText === serverText || hashOf(clientText) === clientBase) return serverText;
-  const base = bases.get(clientBase);
+  const base = clientBase === undefined ? undefined : bases.get(clientBase);
   return base === undefined ? unionTexts(serverText, clientText) : merge3(base, serverText, clientText);
 }
 

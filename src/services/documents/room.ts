@@ -1,5 +1,6 @@
 import * as Y from 'yjs';
 import { type Batch, type ByteChannel, closeCodes } from '../../contract/wire.ts';
+import { knowsLostState } from './lineage.ts';
 import { PresenceMap } from './presence.ts';
 import { awarenessMessage, isEmptyUpdate, permissionDeniedMessage, readMessage, step1Message, step2Message, updateMessage } from './sync-protocol.ts';
 
@@ -11,7 +12,8 @@ const MAX_BEHIND_BYTES = 1024 * 1024;
 /** y-websocket 3 reconnects after 30 s without a message, and pings do not count. */
 const QUIET_MS = 20_000;
 const SNAPSHOT_TAIL_BYTES = 16 * 1024;
-const MAX_FOREIGN_BYTES = 64 * 1024 * 1024;
+/** The state vector of somebody who has nothing. */
+const NOTHING = Uint8Array.of(0);
 
 export interface Member {
   readonly channel: ByteChannel;
@@ -22,10 +24,10 @@ export interface Member {
 interface Seat extends Member {
   /** Fell behind: skipped until its queue is empty, then brought up to date. */
   behind: boolean;
-  /** Came with a history that shares nothing with ours: gets nothing until that is healed. */
+  /** Knows a state of ours that was lost: gets nothing until that is healed. */
   foreign: boolean;
-  foreignUpdates: Uint8Array[];
-  foreignBytes: number;
+  /** Step 2 answers that are to come: one for each step 1 that was sent, in order. */
+  answersDue: number;
   lastSentMs: number;
   deniedToldMs: number;
 }
@@ -40,7 +42,7 @@ interface PendingUpdate {
 export interface RoomHooks {
   /** Updates of one turn were applied; called before anybody else sees them. `names`: who sent them. */
   applied(updates: readonly Uint8Array[], names: ReadonlySet<string>): void;
-  /** Takes a whole foreign history into the document. */
+  /** Takes the whole state of a client that knows more of us than we do. */
   heal(update: Uint8Array, name: string): void;
   /** An update broke the document half-way: gives one rebuilt from what is stored. */
   rebuild(): Y.Doc;
@@ -84,7 +86,7 @@ export class Room {
   }
 
   join(member: Member): void {
-    const seat: Seat = { ...member, behind: false, foreign: false, foreignUpdates: [], foreignBytes: 0, lastSentMs: this.#hooks.now(), deniedToldMs: Number.NEGATIVE_INFINITY };
+    const seat: Seat = { ...member, behind: false, foreign: false, answersDue: 1, lastSentMs: this.#hooks.now(), deniedToldMs: Number.NEGATIVE_INFINITY };
     const { channel } = seat;
     this.#seats.set(channel, seat);
     channel.onMessage((message) => this.#receive(seat, message));
@@ -183,37 +185,36 @@ export class Room {
       this.#sendSnapshot(seat);
       return;
     }
-    const ours = this.#ydoc.store.clients;
-    seat.foreign = !seat.readOnly && ours.size > 0 && ![...theirs.keys()].some((client) => ours.has(client));
-    // Both histories at once would show the text twice, until the client's answer to our own step 1 is healed.
+    if (!seat.readOnly && !seat.foreign && knowsLostState(theirs, this.#ydoc)) {
+      // Both histories at once would show the text twice. All that the client has is asked for, to be merged as text.
+      seat.answersDue++;
+      this.#send(seat, { messages: [step1Message(NOTHING)] });
+      seat.foreign = true;
+    }
     if (!seat.foreign) this.#send(seat, { messages: [step2Message(Y.encodeStateAsUpdate(this.#ydoc, encoded))] });
   }
 
   #receiveUpdate(seat: Seat, update: Uint8Array, message: Uint8Array, isStep2: boolean): void {
+    if (isStep2 && seat.answersDue > 0) seat.answersDue--;
+    if (seat.foreign) {
+      // Whatever comes before the whole state is in it.
+      if (isStep2 && seat.answersDue === 0) this.#heal(seat, update);
+      return;
+    }
     if (isEmptyUpdate(update)) return;
     if (seat.readOnly) {
       this.#sayReadOnly(seat);
-      return;
-    }
-    if (seat.foreign) {
-      seat.foreignUpdates.push(update.slice());
-      seat.foreignBytes += update.length;
-      if (seat.foreignBytes > MAX_FOREIGN_BYTES) this.#refuse(seat, 'The history is too large to be merged.');
-      else if (isStep2) this.#heal(seat);
       return;
     }
     this.#pending.push({ update, message, seat });
     this.#schedule();
   }
 
-  #heal(seat: Seat): void {
+  #heal(seat: Seat, state: Uint8Array): void {
     this.flush();
-    const updates = seat.foreignUpdates;
     seat.foreign = false;
-    seat.foreignUpdates = [];
-    seat.foreignBytes = 0;
     try {
-      this.#hooks.heal(updates.length === 1 ? (updates[0] as Uint8Array) : Y.mergeUpdates(updates), seat.name);
+      this.#hooks.heal(state, seat.name);
     } catch (error) {
       this.#hooks.failed('heal', error);
       this.#refuse(seat, 'The history is malformed.');

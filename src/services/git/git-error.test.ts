@@ -32,6 +32,8 @@ test('secrets in addresses are not passed on', () => {
 });
 
 test('only what can be nothing but a commit is taken for a revision', () => {
-  for (const good of ['HEAD', 'HEAD~3', 'v1.0^{}', 'main@{upstream}', 'HEAD@{12:00}', 'HEAD^{/fix: it}', 'a..b', '@', 'feature/x']) assert.equal(revisionProblem(good), undefined, good);
-  for (const bad of ['', '-p', '--output=/tmp/x', 'HEAD:a', ':a', ':/text', 'HEAD@{0}:a', 'a\nb', 'a\0b', 'x'.repeat(1001)]) assert.notEqual(revisionProblem(bad), undefined, bad);
+  for (const good of ['HEAD', 'HEAD~3', 'v1.0^{}', 'main@{upstream}', 'HEAD@{12:00}', 'HEAD^{/fix: it}', 'a..b', '@', 'feature/x'])
+    assert.equal(revisionProblem(good), undefined, good);
+  for (const bad of ['', '-p', '--output=/tmp/x', 'HEAD:a', ':a', ':/text', 'HEAD@{0}:a', 'a\nb', 'a\0b', 'x'.repeat(1001)])
+    assert.notEqual(revisionProblem(bad), undefined, bad);
 });

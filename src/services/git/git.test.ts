@@ -25,7 +25,10 @@ interface World {
   make(options: Partial<GitOptions>): Git;
 }
 
-async function withRepository(run: (world: World) => Promise<void>, setup: { init?: boolean; identity?: boolean; below?: string } = {}): Promise<void> {
+async function withRepository(
+  run: (world: World) => Promise<void>,
+  setup: { init?: boolean; identity?: boolean; below?: string } = {},
+): Promise<void> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-git-'));
   const home = path.join(folder, 'home');
   const top = path.join(folder, 'work');
@@ -35,7 +38,8 @@ async function withRepository(run: (world: World) => Promise<void>, setup: { ini
   const identity = setup.identity === false ? '' : '[user]\n\tname = Uma User\n\temail = uma@example.org\n';
   fs.writeFileSync(path.join(home, '.gitconfig'), `${identity}[init]\n\tdefaultBranch = main\n[protocol "file"]\n\tallow = always\n`);
   const env = { PATH: process.env['PATH'], HOME: home, LC_ALL: 'C', GIT_CONFIG_NOSYSTEM: '1' };
-  const runIn = (where: string, ...args: string[]): string => execFileSync('git', args, { cwd: where, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+  const runIn = (where: string, ...args: string[]): string =>
+    execFileSync('git', args, { cwd: where, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
   if (setup.init !== false) runIn(top, 'init', '-q');
   const processes = new Processes({ env });
   let flushes = 0;
@@ -70,7 +74,10 @@ function fails(reason: string, message: RegExp = /./): (error: unknown) => boole
   };
 }
 
-const names = async (git: Git, ignored = false): Promise<string[]> => ((await git.status(ignored))?.entries ?? []).map(({ path: { shown }, staged, unstaged }) => `${staged ?? '-'} ${unstaged ?? '-'} ${shown}`);
+const names = async (git: Git, ignored = false): Promise<string[]> =>
+  ((await git.status(ignored))?.entries ?? []).map(
+    ({ path: { shown }, staged, unstaged }) => `${staged ?? '-'} ${unstaged ?? '-'} ${shown}`,
+  );
 
 describe('git', { skip: requireTool('git') }, () => {
   test('a folder without a repository has no status, and everything else says so', async () => {
@@ -96,7 +103,10 @@ describe('git', { skip: requireTool('git') }, () => {
         assert.equal(answer.files, 1);
         assert.equal(answer.hash, run('rev-parse', 'HEAD'));
         assert.match(answer.summary, /1 file changed/);
-        assert.equal(run('log', '--format=%an <%ae> %cn <%ce>|%B'), 'Side Car <sidecar@example.org> Side Car <sidecar@example.org>|First\n\n#1 is no comment');
+        assert.equal(
+          run('log', '--format=%an <%ae> %cn <%ce>|%B'),
+          'Side Car <sidecar@example.org> Side Car <sidecar@example.org>|First\n\n#1 is no comment',
+        );
         assert.doesNotMatch(fs.readFileSync(path.join(root, '.git/config'), 'utf8'), /user/);
       },
       { init: false, identity: false },
@@ -109,16 +119,27 @@ describe('git', { skip: requireTool('git') }, () => {
       await git.commit({ ...all, message: 'one' });
       put('a', 'two');
       await git.commit({ ...all, message: 'two', author: { name: 'Ann "A" Émile', email: 'ann@example.org' } });
-      assert.equal(run('log', '--format=%an <%ae> by %cn'), 'Ann "A" Émile <ann@example.org> by Uma User\nUma User <uma@example.org> by Uma User');
+      assert.equal(
+        run('log', '--format=%an <%ae> by %cn'),
+        'Ann "A" Émile <ann@example.org> by Uma User\nUma User <uma@example.org> by Uma User',
+      );
     });
   });
 
   test('an empty repository can be asked everything', async () => {
     await withRepository(async ({ git, put, run }) => {
-      assert.deepEqual({ ...(await git.status(false)), entries: 0 }, { branch: 'main', head: null, entries: 0, doing: undefined, cut: false });
+      assert.deepEqual(
+        { ...(await git.status(false)), entries: 0 },
+        { branch: 'main', head: null, entries: 0, doing: undefined, cut: false },
+      );
       assert.deepEqual(await git.log({ count: 5, skip: 0 }), { commits: [], more: false });
       assert.equal((await git.show({ path: 'a', revision: 'HEAD' })).exists, false);
-      assert.deepEqual(await git.commit({ ...all, message: 'x' }), { committed: false, hash: null, files: 0, summary: 'Nothing changed since the last commit.' });
+      assert.deepEqual(await git.commit({ ...all, message: 'x' }), {
+        committed: false,
+        hash: null,
+        files: 0,
+        summary: 'Nothing changed since the last commit.',
+      });
       put('a');
       run('add', 'a');
       assert.match((await git.diff({ ...diffOf, staged: true })).diff, /^\+a$/m);
@@ -142,7 +163,26 @@ describe('git', { skip: requireTool('git') }, () => {
 
   test('any name can be shown, compared and committed', async () => {
     await withRepository(async ({ git, put, run, root }) => {
-      const odd = ['with space', ' lead', 'tab\there', 'new\nline', '"quoted"', "it's", 'back\\slash', '-rf', '--all', ':(top)x', '*', '[a]', '#x', '🎉.txt', 'é/ü', '{x}', '$HOME', 'a'.repeat(200)];
+      const odd = [
+        'with space',
+        ' lead',
+        'tab\there',
+        'new\nline',
+        '"quoted"',
+        "it's",
+        'back\\slash',
+        '-rf',
+        '--all',
+        ':(top)x',
+        '*',
+        '[a]',
+        '#x',
+        '🎉.txt',
+        'é/ü',
+        '{x}',
+        '$HOME',
+        'a'.repeat(200),
+      ];
       for (const name of odd) put(name, 'one\n');
       const bytes = Buffer.concat([Buffer.from(`${root}/`), Buffer.of(0x63, 0x61, 0x66, 0xe9)]);
       fs.writeFileSync(bytes, 'one\n');
@@ -189,7 +229,10 @@ describe('git', { skip: requireTool('git') }, () => {
       await git.commit({ ...all, message: 'base' });
       run('mv', 'old', 'new');
       const status = await git.status(false);
-      assert.deepEqual(status?.entries.map(({ path: { shown }, from, staged }) => [shown, from?.shown, staged]), [['new', 'old', 'renamed']]);
+      assert.deepEqual(
+        status?.entries.map(({ path: { shown }, from, staged }) => [shown, from?.shown, staged]),
+        [['new', 'old', 'renamed']],
+      );
       fs.rmSync(path.join(root, 'thing'));
       put('thing/inside');
       assert.equal((await git.commit({ ...all, message: 'moved' })).committed, true);
@@ -217,7 +260,10 @@ describe('git', { skip: requireTool('git') }, () => {
         assert.doesNotMatch(diff, /outer/);
         assert.deepEqual(await git.show({ path: 'in ner', revision: 'HEAD' }), { exists: true, text: 'one\n', binary: false, size: 4 });
         assert.equal((await git.show({ path: 'in ner', revision: ':' })).text, 'one\n');
-        assert.deepEqual((await git.log({ count: 5, skip: 0 })).commits.map(({ subject }) => subject), ['base']);
+        assert.deepEqual(
+          (await git.log({ count: 5, skip: 0 })).commits.map(({ subject }) => subject),
+          ['base'],
+        );
         runIn(top, 'add', 'outer');
         assert.equal((await git.commit({ ...all, all: false, message: 'x' })).committed, false, 'what is staged elsewhere is not ours');
         run('add', 'in ner');
@@ -253,7 +299,10 @@ describe('git', { skip: requireTool('git') }, () => {
       const shallow = path.join(folder, 'shallow');
       runIn(folder, 'clone', '-q', '--depth', '1', `file://${root}`, shallow);
       const log = await make({ root: shallow }).log({ count: 10, skip: 0 });
-      assert.deepEqual(log.commits.map(({ subject, parents, refs }) => [subject, parents.length, refs]), [['two', 0, ['grafted', 'HEAD -> main', 'origin/main', 'origin/HEAD']]]);
+      assert.deepEqual(
+        log.commits.map(({ subject, parents, refs }) => [subject, parents.length, refs]),
+        [['two', 0, ['grafted', 'HEAD -> main', 'origin/main', 'origin/HEAD']]],
+      );
 
       run('-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', shallow, 'lib');
       await git.commit({ ...all, message: 'with a submodule' });
@@ -262,10 +311,16 @@ describe('git', { skip: requireTool('git') }, () => {
       assert.deepEqual(await names(git), [], 'what is not committed there can not be committed here');
       runIn(lib, 'commit', '-qam', 'inside');
       const entries = (await git.status(false))?.entries ?? [];
-      assert.deepEqual(entries.map(({ path: { shown }, submodule, unstaged }) => [shown, submodule, unstaged]), [['lib', true, 'modified']]);
+      assert.deepEqual(
+        entries.map(({ path: { shown }, submodule, unstaged }) => [shown, submodule, unstaged]),
+        [['lib', true, 'modified']],
+      );
       await assert.rejects(git.show({ path: 'lib', revision: 'HEAD' }), fails('BAD_INPUT', /submodule/));
       assert.equal((await git.commit({ ...all, message: 'newer' })).files, 1);
-      assert.deepEqual((await make({ root: lib }).log({ count: 1, skip: 0 })).commits.map(({ subject }) => subject), ['inside']);
+      assert.deepEqual(
+        (await make({ root: lib }).log({ count: 1, skip: 0 })).commits.map(({ subject }) => subject),
+        ['inside'],
+      );
     });
   });
 
@@ -542,7 +597,9 @@ describe('git', { skip: requireTool('git') }, () => {
     });
   });
 
-  test('a folder of another user is trusted when it is the workspace, and only then', { skip: process.getuid?.() === 0 ? false : 'only root can give a folder away' }, async () => {
+  test('a folder of another user is trusted when it is the workspace, and only then', {
+    skip: process.getuid?.() === 0 ? false : 'only root can give a folder away',
+  }, async () => {
     await withRepository(async ({ git, make, put, root }) => {
       put('sub/a');
       fs.chownSync(root, 12_345, 12_345);

@@ -123,7 +123,17 @@ export class Git {
         'diff',
         repository,
         [
-          ...['diff', '--patch', '--relative', '--no-color', '--no-ext-diff', '--no-textconv', '--find-renames', '--src-prefix=a/', '--dst-prefix=b/'],
+          ...[
+            'diff',
+            '--patch',
+            '--relative',
+            '--no-color',
+            '--no-ext-diff',
+            '--no-textconv',
+            '--find-renames',
+            '--src-prefix=a/',
+            '--dst-prefix=b/',
+          ],
           // The content of submodules is their own repositories' affair, whose config would hold there.
           ...['--submodule=short', '--ignore-submodules=dirty', `--unified=${input.context}`, '--inter-hunk-context=0'],
           ...(input.staged ? ['--cached'] : []),
@@ -150,7 +160,18 @@ export class Git {
         'log',
         repository,
         [
-          ...['log', '-z', logFormat, '--encoding=UTF-8', '--no-color', '--no-show-signature', '--decorate=short', '--no-patch', '--no-ext-diff', '--no-textconv'],
+          ...[
+            'log',
+            '-z',
+            logFormat,
+            '--encoding=UTF-8',
+            '--no-color',
+            '--no-show-signature',
+            '--decorate=short',
+            '--no-patch',
+            '--no-ext-diff',
+            '--no-textconv',
+          ],
           ...[`--max-count=${input.count + 1}`, `--skip=${input.skip}`],
           ...['--end-of-options', input.from ?? 'HEAD', '--', ...(below === undefined ? [] : [below])],
         ],
@@ -162,22 +183,38 @@ export class Git {
   }
 
   /** A file at a revision, or in the index (`:`, or `:1` to `:3` for the sides of a conflict). */
-  async show(input: { path: string; revision: string }, signal?: AbortSignal): Promise<{ exists: boolean; text: string; binary: boolean; size: number }> {
+  async show(
+    input: { path: string; revision: string },
+    signal?: AbortSignal,
+  ): Promise<{ exists: boolean; text: string; binary: boolean; size: number }> {
     const stage = /^:([0-3]?)$/.exec(input.revision)?.[1];
     if (stage === undefined) checkRevision(input.revision);
     return this.#reading(signal, async () => {
       const repository = await this.#repository(signal);
-      const entry = stage === undefined ? await this.#treeEntry(repository, input.revision, input.path, signal) : await this.#indexEntry(repository, Number(stage), input.path, signal);
+      const entry =
+        stage === undefined
+          ? await this.#treeEntry(repository, input.revision, input.path, signal)
+          : await this.#indexEntry(repository, Number(stage), input.path, signal);
       if (entry === undefined) return { exists: false, text: '', binary: false, size: 0 };
       if (entry.mode === '040000' || entry.mode === '160000') {
-        throw new OutriggerError('BAD_INPUT', `${input.path} is a ${entry.mode === '040000' ? 'folder' : 'submodule'} at ${input.revision}.`);
+        throw new OutriggerError(
+          'BAD_INPUT',
+          `${input.path} is a ${entry.mode === '040000' ? 'folder' : 'submodule'} at ${input.revision}.`,
+        );
       }
       const { maxTextBytes } = this.#options;
-      const { stdout, omittedBytes } = await this.#read('show', repository, ['cat-file', 'blob', entry.hash], { signal, maxOutputBytes: maxTextBytes });
+      const { stdout, omittedBytes } = await this.#read('show', repository, ['cat-file', 'blob', entry.hash], {
+        signal,
+        maxOutputBytes: maxTextBytes,
+      });
       const size = stdout.length + omittedBytes;
       const text = stdout.subarray(0, BINARY_PROBE_BYTES).includes(0) ? undefined : omittedBytes > 0 ? '' : utf8(stdout);
       if (text === undefined) return { exists: true, text: '', binary: true, size };
-      if (omittedBytes > 0) throw new OutriggerError('OUTPUT_TOO_LARGE', `${input.path} holds ${size} bytes at ${input.revision}; ${maxTextBytes} is the most that is shown.`);
+      if (omittedBytes > 0)
+        throw new OutriggerError(
+          'OUTPUT_TOO_LARGE',
+          `${input.path} holds ${size} bytes at ${input.revision}; ${maxTextBytes} is the most that is shown.`,
+        );
       return { exists: true, text: text.startsWith('\ufeff') ? text.slice(1) : text, binary: false, size };
     });
   }
@@ -198,7 +235,10 @@ export class Git {
       await this.#refuseMarkers(repository, plan, request, signal);
       const outside = await this.#stagedOutside(repository, signal);
       if (outside !== undefined && request.paths === undefined && !request.all) {
-        throw new OutriggerError('GIT_FAILED', `commit: ${outside} is staged too, and lies outside of this folder; choose files by path, or all.`);
+        throw new OutriggerError(
+          'GIT_FAILED',
+          `commit: ${outside} is staged too, and lies outside of this folder; choose files by path, or all.`,
+        );
       }
       await this.#add(plan, signal);
       const some = plan.othersStaged || outside !== undefined;
@@ -218,15 +258,35 @@ export class Git {
   }
 
   /** Files that still hold the marks of a conflict are not resolved, whoever says "all". */
-  async #refuseMarkers(repository: Repository, plan: CommitPlan, { paths, all }: CommitRequest, signal: AbortSignal | undefined): Promise<void> {
+  async #refuseMarkers(
+    repository: Repository,
+    plan: CommitPlan,
+    { paths, all }: CommitRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     if (plan.unmerged.length === 0 || (!all && paths === undefined)) return;
     const names = plan.unmerged.map(({ path: { shown } }) => shown);
     const conflict = (files: readonly string[]): OutriggerError =>
-      new OutriggerError('GIT_FAILED', `commit: ${files.length === 1 ? files[0] : `${files.length} files`} still in conflict: take the <<<<<<< and >>>>>>> marks out first.`, {
-        details: { conflicts: files.slice(0, 100) },
-      });
+      new OutriggerError(
+        'GIT_FAILED',
+        `commit: ${files.length === 1 ? files[0] : `${files.length} files`} still in conflict: take the <<<<<<< and >>>>>>> marks out first.`,
+        {
+          details: { conflicts: files.slice(0, 100) },
+        },
+      );
     if (names.length > MAX_CONFLICTS || plan.unmerged.some(({ path: { raw } }) => raw)) throw conflict(names);
-    const marks = ['grep', '-z', '--files-with-matches', '--no-color', '--no-textconv', '--extended-regexp', '-e', '^(<{7}|>{7})( |$)', '--', ...names];
+    const marks = [
+      'grep',
+      '-z',
+      '--files-with-matches',
+      '--no-color',
+      '--no-textconv',
+      '--extended-regexp',
+      '-e',
+      '^(<{7}|>{7})( |$)',
+      '--',
+      ...names,
+    ];
     const { stdout } = await this.#read('commit', repository, marks, { signal, maxOutputBytes: MAX_LIST_BYTES }, [0, 1]);
     const marked = splitNul(stdout).map((name) => Buffer.from(name).toString());
     if (marked.length > 0) throw conflict(marked);
@@ -236,7 +296,10 @@ export class Git {
   async #stagedOutside(repository: Repository, signal: AbortSignal | undefined): Promise<string | undefined> {
     const { prefix } = repository;
     if (prefix.length === 0) return undefined;
-    const { stdout } = await this.#read('commit', repository, ['diff', '--cached', '--name-only', '--no-renames', '--no-ext-diff', '-z'], { signal, maxOutputBytes: MAX_LIST_BYTES });
+    const { stdout } = await this.#read('commit', repository, ['diff', '--cached', '--name-only', '--no-renames', '--no-ext-diff', '-z'], {
+      signal,
+      maxOutputBytes: MAX_LIST_BYTES,
+    });
     const outside = splitNul(stdout).find((name) => Buffer.compare(name.subarray(0, prefix.length), prefix) !== 0);
     return outside === undefined ? undefined : Buffer.from(outside).toString();
   }
@@ -244,7 +307,10 @@ export class Git {
   async #add({ add }: CommitPlan, signal: AbortSignal | undefined): Promise<void> {
     if (add.length === 0) return;
     // Exact names: `git add` compares each with each, and fails when a file is gone again.
-    await this.#write('commit', ['update-index', '--add', '--remove', '--replace', '-z', '--stdin'], { signal, stdin: nulEnded(add.map(({ path: { bytes } }) => bytes)) });
+    await this.#write('commit', ['update-index', '--add', '--remove', '--replace', '-z', '--stdin'], {
+      signal,
+      stdin: nulEnded(add.map(({ path: { bytes } }) => bytes)),
+    });
   }
 
   async #stagedCount(repository: Repository, signal: AbortSignal | undefined): Promise<number> {
@@ -253,7 +319,13 @@ export class Git {
     return splitNul(stdout).length;
   }
 
-  async #commit(repository: Repository, request: CommitRequest, only: CommitPlan | undefined, files: number, signal: AbortSignal | undefined): Promise<CommitAnswer> {
+  async #commit(
+    repository: Repository,
+    request: CommitRequest,
+    only: CommitPlan | undefined,
+    files: number,
+    signal: AbortSignal | undefined,
+  ): Promise<CommitAnswer> {
     const env = await this.#identity(request.author, signal);
     // Lines that begin with # are part of the message: nobody saw an editor with comments in it.
     const args = ['commit', '--cleanup=whitespace'];
@@ -280,7 +352,10 @@ export class Git {
   async #identity(author: CommitRequest['author'], signal: AbortSignal | undefined): Promise<Record<string, string>> {
     const named = async (which: 'AUTHOR' | 'COMMITTER'): Promise<boolean> => {
       // Without this git makes a name of the login and the host.
-      const { exitCode } = await this.#run('commit', ['-c', 'user.useConfigOnly=true', 'var', `GIT_${which}_IDENT`], { signal, env: readEnv });
+      const { exitCode } = await this.#run('commit', ['-c', 'user.useConfigOnly=true', 'var', `GIT_${which}_IDENT`], {
+        signal,
+        env: readEnv,
+      });
       return exitCode === 0;
     };
     const [hasAuthor, hasCommitter] = await Promise.all([author === undefined ? named('AUTHOR') : false, named('COMMITTER')]);
@@ -295,7 +370,10 @@ export class Git {
 
   async #find(signal: AbortSignal | undefined): Promise<Found> {
     const [where, overrides] = await Promise.all([
-      this.#run('status', [...readConfig, 'rev-parse', '--is-inside-work-tree', '--show-prefix', '--absolute-git-dir'], { signal, env: readEnv }),
+      this.#run('status', [...readConfig, 'rev-parse', '--is-inside-work-tree', '--show-prefix', '--absolute-git-dir'], {
+        signal,
+        env: readEnv,
+      }),
       this.#ownFilters(signal),
     ]);
     if (where.exitCode !== 0) {
@@ -315,7 +393,16 @@ export class Git {
    * would be programs chosen by whoever made it.
    */
   async #ownFilters(signal: AbortSignal | undefined): Promise<Repository['overrides']> {
-    const args = [...readConfig, 'config', '--show-scope', '--includes', '--name-only', '-z', '--get-regexp', '^filter\\..*\\.(clean|smudge|process|required)$'];
+    const args = [
+      ...readConfig,
+      'config',
+      '--show-scope',
+      '--includes',
+      '--name-only',
+      '-z',
+      '--get-regexp',
+      '^filter\\..*\\.(clean|smudge|process|required)$',
+    ];
     const { stdout } = await this.#run('status', args, { signal, env: readEnv });
     const words = splitNul(stdout).map((word) => Buffer.from(word).toString());
     const overrides: [string, string][] = [];
@@ -335,18 +422,38 @@ export class Git {
       'status',
       repository,
       [
-        ...['status', '--porcelain=v2', '--branch', '-z', '--untracked-files=all', '--ignore-submodules=dirty', '--find-renames', `--ignored=${ignored ? 'matching' : 'no'}`],
+        ...[
+          'status',
+          '--porcelain=v2',
+          '--branch',
+          '-z',
+          '--untracked-files=all',
+          '--ignore-submodules=dirty',
+          '--find-renames',
+          `--ignored=${ignored ? 'matching' : 'no'}`,
+        ],
         ...(repository.prefix.length === 0 ? [] : ['--', '.']),
       ],
       { signal, maxOutputBytes: MAX_LIST_BYTES },
     );
     const parsed = parseStatus(stdout, repository.prefix);
-    return { ...parsed, entries: parsed.entries.filter((entry) => !isOwnTemporary(entry.path.shown)), doing: doingIn(repository.gitFolder), cut: omittedBytes > 0 };
+    return {
+      ...parsed,
+      entries: parsed.entries.filter((entry) => !isOwnTemporary(entry.path.shown)),
+      doing: doingIn(repository.gitFolder),
+      cut: omittedBytes > 0,
+    };
   }
 
   /** The commit that HEAD names; undefined before the first one. */
   async #head(repository: Repository, signal: AbortSignal | undefined): Promise<string | undefined> {
-    const { exitCode, stdout } = await this.#read('log', repository, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], { signal }, [0, 1]);
+    const { exitCode, stdout } = await this.#read(
+      'log',
+      repository,
+      ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'],
+      { signal },
+      [0, 1],
+    );
     return exitCode === 0 ? stdout.toString().trim() : undefined;
   }
 
@@ -357,7 +464,12 @@ export class Git {
     return stdout.toString().trim();
   }
 
-  async #treeEntry(repository: Repository, revision: string, file: string, signal: AbortSignal | undefined): Promise<TreeEntry | undefined> {
+  async #treeEntry(
+    repository: Repository,
+    revision: string,
+    file: string,
+    signal: AbortSignal | undefined,
+  ): Promise<TreeEntry | undefined> {
     if (revision === 'HEAD' && (await this.#head(repository, signal)) === undefined) return undefined;
     // What follows `--end-of-options` is all names, so there is no `--`: it would be one.
     const args = ['ls-tree', '-z', '--full-tree', '--end-of-options', revision, repository.prefix.toString() + file];
@@ -370,7 +482,13 @@ export class Git {
   }
 
   /** A command that changes nothing and lets the repository run nothing. Throws unless it ends with one of `exits`. */
-  async #read(action: string, repository: Repository, args: readonly string[], running: Running, exits: readonly number[] = [0]): Promise<RunResult> {
+  async #read(
+    action: string,
+    repository: Repository,
+    args: readonly string[],
+    running: Running,
+    exits: readonly number[] = [0],
+  ): Promise<RunResult> {
     const result = await this.#run(action, [...readConfig, ...args], { ...running, env: readEnv }, repository.overrides);
     if (result.exitCode === null || !exits.includes(result.exitCode)) throw gitError(action, result.exitCode, result.stderr.toString());
     return result;
@@ -389,7 +507,10 @@ export class Git {
     // that it is trusted says nothing new; one above it, or a submodule of another owner, stays refused. As environment and not
     // as -c: git hands -c on to the commands that it runs in submodules.
     const config = [['safe.directory', realPath(root)] as const, ...overrides];
-    const pairs = config.flatMap(([key, value], at) => [[`GIT_CONFIG_KEY_${at}`, key] as const, [`GIT_CONFIG_VALUE_${at}`, value] as const]);
+    const pairs = config.flatMap(([key, value], at) => [
+      [`GIT_CONFIG_KEY_${at}`, key] as const,
+      [`GIT_CONFIG_VALUE_${at}`, value] as const,
+    ]);
     return this.#processes.run({
       argv: ['git', '--no-pager', '--literal-pathspecs', ...commonConfig, ...args],
       cwd: root,
@@ -457,7 +578,10 @@ class Turns {
 
 function repositoryOf(found: Found): Repository {
   if (found.kind === 'repository') return found.repository;
-  throw new OutriggerError('NO_REPOSITORY', found.kind === 'none' ? 'The folder is no git repository.' : 'The repository here is bare, or its work tree is another folder.');
+  throw new OutriggerError(
+    'NO_REPOSITORY',
+    found.kind === 'none' ? 'The folder is no git repository.' : 'The repository here is bare, or its work tree is another folder.',
+  );
 }
 
 function checkRevision(revision: string | undefined): void {
@@ -467,7 +591,8 @@ function checkRevision(revision: string | undefined): void {
 
 function checkMessage({ message, author }: CommitRequest): void {
   if (message.trim() === '') throw new OutriggerError('BAD_INPUT', 'The message is empty.');
-  if ([message, author?.name, author?.email].some((text) => text?.includes('\0') === true)) throw new OutriggerError('BAD_INPUT', 'The message and the author hold no NUL.');
+  if ([message, author?.name, author?.email].some((text) => text?.includes('\0') === true))
+    throw new OutriggerError('BAD_INPUT', 'The message and the author hold no NUL.');
 }
 
 /** What git is in the middle of, by the files that it keeps meanwhile. A rebase that stopped has the marks of other things as well. */

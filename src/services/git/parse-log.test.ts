@@ -3,7 +3,16 @@ import { test } from 'node:test';
 import { parseLog } from './parse-log.ts';
 
 test('commits are read field by field; what was cut off is left out', () => {
-  const one = ['aa', 'bb cc', 'Ann', 'ann@example.org', '1700000000', 'HEAD -> main, tag: v1, origin/main', 'Subject, with a comma', 'Body\n\nmore\n\n'];
+  const one = [
+    'aa',
+    'bb cc',
+    'Ann',
+    'ann@example.org',
+    '1700000000',
+    'HEAD -> main, tag: v1, origin/main',
+    'Subject, with a comma',
+    'Body\n\nmore\n\n',
+  ];
   const two = ['bb', '', 'Bo', '', '-1', '', '', ''];
   const output = `${[...one, ...two].join('\0')}\0`;
   const commits = parseLog(output);

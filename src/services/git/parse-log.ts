@@ -1,7 +1,7 @@
-import type * as z from 'zod';
-import type { gitCommit } from '../../contract/git.ts';
+import type { git } from '../../contract/git.ts';
+import type { Output } from '../../contract/operation.ts';
 
-export type GitCommit = z.infer<typeof gitCommit>;
+export type GitCommit = Output<(typeof git)['git.log']>['commits'][number];
 
 /** One NUL after each field, and `-z` ends a commit with one more. */
 export const logFormat = '--format=tformat:%H%x00%P%x00%an%x00%ae%x00%at%x00%D%x00%s%x00%b';
@@ -12,7 +12,10 @@ export function parseLog(output: string): GitCommit[] {
   const fields = output.split('\0');
   const commits: GitCommit[] = [];
   for (let at = 0; at + FIELDS < fields.length; at += FIELDS) {
-    const [hash = '', parents = '', name = '', email = '', seconds = '', refs = '', subject = '', body = ''] = fields.slice(at, at + FIELDS);
+    const [hash = '', parents = '', name = '', email = '', seconds = '', refs = '', subject = '', body = ''] = fields.slice(
+      at,
+      at + FIELDS,
+    );
     commits.push({
       hash,
       parents: parents === '' ? [] : parents.split(' '),

@@ -12,12 +12,21 @@ function bytes(...records: (string | Buffer)[]): Buffer {
 /** `staged unstaged path [< from]`, short enough for a table. */
 function lines(output: Buffer, prefix: Uint8Array = none): string[] {
   return parseStatus(output, prefix).entries.map(({ staged, unstaged, path, from, submodule }) =>
-    [staged ?? '-', unstaged ?? '-', JSON.stringify(path.shown), ...(from === undefined ? [] : ['<', JSON.stringify(from.shown)]), ...(path.raw ? ['raw'] : []), ...(submodule ? ['sub'] : []), ...(path.folder ? ['folder'] : [])].join(' '),
+    [
+      staged ?? '-',
+      unstaged ?? '-',
+      JSON.stringify(path.shown),
+      ...(from === undefined ? [] : ['<', JSON.stringify(from.shown)]),
+      ...(path.raw ? ['raw'] : []),
+      ...(submodule ? ['sub'] : []),
+      ...(path.folder ? ['folder'] : []),
+    ].join(' '),
   );
 }
 
 test('each kind of record is read, whatever stands in the name', () => {
-  const plain = (xy: string, path: string | Buffer, sub = 'N...'): Buffer => Buffer.concat([Buffer.from(`1 ${xy} ${sub} 100644 100644 100644 ${oid} ${oid} `), Buffer.from(path)]);
+  const plain = (xy: string, path: string | Buffer, sub = 'N...'): Buffer =>
+    Buffer.concat([Buffer.from(`1 ${xy} ${sub} 100644 100644 100644 ${oid} ${oid} `), Buffer.from(path)]);
   const table: [string, Buffer, string[]][] = [
     ['changed only in the folder', bytes(plain('.M', 'a')), ['- modified "a"']],
     ['staged', bytes(plain('A.', 'a')), ['added - "a"']],
@@ -26,10 +35,18 @@ test('each kind of record is read, whatever stands in the name', () => {
     ['spaces and quotes', bytes(plain('.M', ' a "b" \' c ')), ['- modified " a \\"b\\" \' c "']],
     ['line break', bytes(plain('.M', 'a\nb')), ['- modified "a\\nb"']],
     ['dash and emoji', bytes('? -rf', '? 🎉/é'), ['- untracked "-rf"', '- untracked "🎉/é"']],
-    ['not UTF-8', bytes(Buffer.concat([Buffer.from('? d/'), Buffer.of(0x63, 0xe9, 0xff), Buffer.from('é')])), ['- untracked "d/c\\\\xe9\\\\xffé" raw']],
+    [
+      'not UTF-8',
+      bytes(Buffer.concat([Buffer.from('? d/'), Buffer.of(0x63, 0xe9, 0xff), Buffer.from('é')])),
+      ['- untracked "d/c\\\\xe9\\\\xffé" raw'],
+    ],
     ['cut UTF-8', bytes(Buffer.concat([Buffer.from('? '), Buffer.of(0xf0, 0x9f, 0x8e)])), ['- untracked "\\\\xf0\\\\x9f\\\\x8e" raw']],
     ['renamed', bytes(`2 R. N... 100644 100644 100644 ${oid} ${oid} R100 new name`, 'old name'), ['renamed - "new name" < "old name"']],
-    ['renamed, then another', bytes(`2 R. N... 100644 100644 100644 ${oid} ${oid} R100 b`, '? a', '? c'), ['renamed - "b" < "? a"', '- untracked "c"']],
+    [
+      'renamed, then another',
+      bytes(`2 R. N... 100644 100644 100644 ${oid} ${oid} R100 b`, '? a', '? c'),
+      ['renamed - "b" < "? a"', '- untracked "c"'],
+    ],
     ['copied', bytes(`2 .C N... 100644 100644 100644 ${oid} ${oid} C75 b`, 'a'), ['- copied "b" < "a"']],
     ['in conflict', bytes(`u UU N... 100644 100644 100644 100644 ${oid} ${oid} ${oid} a b`), ['unmerged unmerged "a b"']],
     ['submodule', bytes(plain('.M', 'lib', 'SC..')), ['- modified "lib" sub']],
@@ -52,7 +69,13 @@ test('the branch is read from the headers', () => {
     const { entries: _, ...facts } = parseStatus(bytes(...headers.map((header) => `# branch.${header}`)), none);
     return facts;
   };
-  assert.deepEqual(head(`oid ${oid}`, 'head main', 'upstream origin/main', 'ab +2 -1'), { head: oid, branch: 'main', upstream: 'origin/main', ahead: 2, behind: 1 });
+  assert.deepEqual(head(`oid ${oid}`, 'head main', 'upstream origin/main', 'ab +2 -1'), {
+    head: oid,
+    branch: 'main',
+    upstream: 'origin/main',
+    ahead: 2,
+    behind: 1,
+  });
   assert.deepEqual(head('oid (initial)', 'head main'), { head: null, branch: 'main' });
   assert.deepEqual(head(`oid ${oid}`, 'head (detached)'), { head: oid, branch: null });
   assert.deepEqual(head(`oid ${oid}`, 'head x', 'upstream gone/x'), { head: oid, branch: 'x', upstream: 'gone/x' });

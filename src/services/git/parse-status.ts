@@ -20,7 +20,15 @@ export interface ParsedStatus {
   entries: StatusEntry[];
 }
 
-const states: Readonly<Record<string, State>> = { M: 'modified', T: 'type-changed', A: 'added', D: 'deleted', R: 'renamed', C: 'copied', U: 'unmerged' };
+const states: Readonly<Record<string, State>> = {
+  M: 'modified',
+  T: 'type-changed',
+  A: 'added',
+  D: 'deleted',
+  R: 'renamed',
+  C: 'copied',
+  U: 'unmerged',
+};
 /** Fields before the path, by the letter that a record begins with. */
 const fieldsBefore: Readonly<Record<string, number>> = { '1': 8, '2': 9, u: 10, '?': 1, '!': 1 };
 
@@ -57,7 +65,12 @@ function parseHeader(line: string, parsed: ParsedStatus): void {
   }
 }
 
-function parseEntry(kind: string, fields: readonly string[], path: GitPath | undefined, from: GitPath | undefined): StatusEntry | undefined {
+function parseEntry(
+  kind: string,
+  fields: readonly string[],
+  path: GitPath | undefined,
+  from: GitPath | undefined,
+): StatusEntry | undefined {
   if (path === undefined) return undefined;
   if (kind === '?') return { path, staged: null, unstaged: 'untracked', submodule: false };
   if (kind === '!') return { path, staged: null, unstaged: 'ignored', submodule: false };

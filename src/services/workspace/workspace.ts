@@ -110,6 +110,7 @@ export class Workspace {
   /** Content by path, good as long as the facts hold. */
   readonly #hashes = new Map<string, { facts: FileFacts; content: string }>();
   #movedTrees: { from: string; to: string; at: number }[] = [];
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(dependencies: WorkspaceDependencies, options: WorkspaceOptions) {
     this.options = options;
@@ -288,8 +289,8 @@ export class Workspace {
         checkConditions(wirePath, early, request);
         const durability = request.durability ?? this.options.durability;
         const mode = request.mode ?? (existing === undefined ? 0o666 & ~process.umask() : existing.mode & 0o777);
-        prepared = await this.#prepare(place, content, mode, durability, request.signal);
-        const written = await this.#install(place, wirePath, prepared, request);
+        const ready = (prepared = await this.#prepare(place, content, mode, durability, request.signal));
+        const written = await this.#inTurn(place.path, () => this.#install(place, wirePath, ready, request));
         if (durability === 'full' && written.changed) await syncFolder(place.folder);
         return written;
       } finally {
@@ -510,6 +511,21 @@ export class Workspace {
   #discard(prepared: Prepared): void {
     prepared.discard();
     this.#temporaries.ended();
+  }
+
+  /** One after the other for one path: each of many at once would else find the file changed by another, again and again. */
+  async #inTurn<T>(realPath: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(realPath) ?? Promise.resolve()).then(work);
+    const over = turn.then(
+      () => {},
+      () => {},
+    );
+    this.#turns.set(realPath, over);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(realPath) === over) this.#turns.delete(realPath);
+    }
   }
 
   async #install(place: Place, wirePath: string, prepared: Prepared, request: WriteRequest): Promise<Written> {

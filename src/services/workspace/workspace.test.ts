@@ -1,0 +1,441 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import type { Entry } from '../../contract/files.ts';
+import { HASH_MAX_BYTES, hashBytes } from './content.ts';
+import { isHalfWritten } from './in-place.ts';
+import { cause, chunks, fails, withWorkspace } from './workspace-harness.ts';
+import type { Workspace } from './workspace.ts';
+
+const bytes = (text: string): Buffer => Buffer.from(text);
+const etag = (text: string): string => `"${hashBytes(text)}"`;
+const all = { overwrite: false, parents: true, cause };
+
+async function listed(workspace: Workspace, folder = ''): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for await (const entry of workspace.list(folder, true, () => true)) entries.push(entry);
+  return entries;
+}
+
+describe('a write', () => {
+  test('makes the folders above and tells of each, then of the file, with its hash', () =>
+    withWorkspace(async ({ workspace, changes, told, read }) => {
+      const written = await workspace.write('a/b/c', bytes('one'), { cause });
+      assert.equal(read('a/b/c'), 'one');
+      assert.deepEqual(told(), ['created a', 'created a/b', 'created a/b/c']);
+      assert.deepEqual(written, { path: 'a/b/c', content: hashBytes('one'), size: 3, revision: 3, changed: true, created: true });
+      assert.deepEqual([changes[2]?.before, changes[2]?.after, changes[2]?.size, changes[2]?.cause], [null, hashBytes('one'), 3, cause]);
+      await fails('FILE_NOT_FOUND', () => workspace.write('x/y', bytes(''), { cause, parents: false }));
+      await fails('NOT_A_DIRECTORY', () => workspace.write('a/b/c/d', bytes(''), { cause }));
+      await fails('NOT_A_DIRECTORY', () => workspace.write('a/b/c/d/e', bytes(''), { cause }));
+      await fails('NOT_A_FILE', () => workspace.write('a/b', bytes(''), { cause }));
+    }));
+
+  test('of the content that is there already changes nothing and is not told', () =>
+    withWorkspace(async ({ workspace, told, at }) => {
+      await workspace.write('a', bytes('one'), { cause });
+      const facts = (): number[] => [fs.statSync(at('a')).ino, fs.statSync(at('a')).ctimeMs];
+      const before = facts();
+      const again = await workspace.write('a', bytes('one'), { cause });
+      assert.deepEqual([again.changed, again.revision], [false, 1]);
+      assert.deepEqual(facts(), before);
+      assert.equal(told().length, 1);
+    }));
+
+  test('keeps the mode of the file, gives a new one that of the umask, and an asked one in spite of it', () =>
+    withWorkspace(async ({ workspace, at, put }) => {
+      const mode = (name: string): string => (fs.statSync(at(name)).mode & 0o7777).toString(8);
+      for (const kept of [0o600, 0o666, 0o755, 0o444, 0o777]) {
+        put('kept', `${kept}`);
+        fs.chmodSync(at('kept'), kept);
+        await workspace.write('kept', bytes('new'), { cause });
+        assert.equal(mode('kept'), kept.toString(8));
+        fs.unlinkSync(at('kept'));
+      }
+      const old = process.umask(0o027);
+      try {
+        await workspace.write('new', bytes(''), { cause });
+        await workspace.write('asked', bytes(''), { cause, mode: 0o666 });
+      } finally {
+        process.umask(old);
+      }
+      assert.deepEqual([mode('new'), mode('asked')], ['640', '666']);
+      put('program');
+      fs.chmodSync(at('program'), 0o4755);
+      await workspace.write('program', bytes('other'), { cause });
+      assert.equal(mode('program'), '755', 'a program that was replaced does not run as its owner any more');
+    }));
+
+  test('keeps the owner of the file', { skip: process.getuid?.() === 0 ? false : 'only root may give a file away' }, () =>
+    withWorkspace(async ({ workspace, at, put, changes }) => {
+      put('a');
+      fs.chownSync(at('a'), 12_345, 23_456);
+      await workspace.write('a', bytes('new'), { cause });
+      const { uid, gid } = fs.statSync(at('a'));
+      assert.deepEqual([uid, gid], [12_345, 23_456]);
+      assert.equal(changes[0]?.note, undefined);
+    }));
+
+  test('meets its conditions or is refused with the ETag that holds, before the content is taken', () =>
+    withWorkspace(async ({ workspace, put, read }) => {
+      put('a', 'one');
+      const untouched = (async function* () {
+        yield await Promise.reject(new Error('the body was read'));
+      })();
+      const refused = async (name: string, conditions: { ifMatch?: string; ifNoneMatch?: string }): Promise<unknown> =>
+        (await fails('ETAG_MISMATCH', () => workspace.write(name, untouched, { cause, ...conditions }))).details;
+      assert.deepEqual(await refused('a', { ifMatch: etag('other') }), { etag: etag('one') });
+      assert.deepEqual(await refused('a', { ifMatch: `W/${etag('one')}` }), { etag: etag('one') });
+      assert.deepEqual(await refused('a', { ifNoneMatch: '*' }), { etag: etag('one') });
+      assert.deepEqual(await refused('a', { ifNoneMatch: `"x", W/${etag('one')}` }), { etag: etag('one') });
+      assert.deepEqual(await refused('missing', { ifMatch: '*' }), { etag: null });
+      assert.deepEqual(await refused('missing', { ifMatch: etag('one') }), { etag: null });
+      assert.equal(read('a'), 'one');
+      await workspace.write('a', bytes('two'), { cause, ifMatch: `"x" , ${etag('one')}` });
+      await workspace.write('a', bytes('three'), { cause, ifMatch: '*', ifNoneMatch: etag('one') });
+      await workspace.write('b', bytes('new'), { cause, ifNoneMatch: '*' });
+      assert.equal(read('a'), 'three');
+    }));
+
+  test('is won by exactly one of a hundred with the same ETag, and by exactly one of a hundred that create', () =>
+    withWorkspace(async ({ workspace, put, read, told, temporaries }) => {
+      put('a', 'base');
+      for (const [name, condition] of [['a', { ifMatch: etag('base') }], ['new/b', { ifNoneMatch: '*' }]] as const) {
+        const writers = Array.from({ length: 100 }, (_, n) =>
+          workspace.write(name, n % 2 === 0 ? bytes(`${n}`) : chunks('', `${n}`), { cause, ...condition }).then(
+            () => n,
+            (error: { reason?: string; details?: { etag: string } }) => {
+              assert.equal(error.reason, 'ETAG_MISMATCH');
+              assert.match(error.details?.etag ?? '', /^"[0-9a-f]{64}"$/);
+            },
+          ),
+        );
+        const winners = (await Promise.all(writers)).filter((n) => n !== undefined);
+        assert.equal(winners.length, 1);
+        assert.equal(read(name), `${winners[0]}`);
+      }
+      assert.deepEqual(told(), ['changed a', 'created new', 'created new/b']);
+      assert.deepEqual(temporaries(), []);
+    }));
+
+  test('without a condition succeeds, also where a hundred come at once; the last told is what stands there', () =>
+    withWorkspace(async ({ workspace, changes, read }) => {
+      await Promise.all(Array.from({ length: 100 }, (_, n) => workspace.write('a', bytes(`${n}`), { cause })));
+      assert.equal(changes.length, 100);
+      assert.equal(changes.at(-1)?.after, hashBytes(read('a')));
+      for (const [index, change] of changes.entries()) assert.equal(change.before, index === 0 ? null : changes[index - 1]?.after);
+    }));
+
+  test('that is aborted or fails in the middle leaves the old content and no temporary file', () =>
+    withWorkspace(async ({ workspace, put, read, temporaries, told }) => {
+      put('a', 'old');
+      const controller = new AbortController();
+      const slow = (async function* () {
+        yield bytes('part');
+        controller.abort(new Error('gone'));
+        yield await Promise.resolve(bytes('more'));
+      })();
+      await assert.rejects(workspace.write('a', slow, { cause, signal: controller.signal }), /gone/);
+      const broken = (async function* () {
+        yield bytes('part');
+        yield await Promise.reject(new Error('lost'));
+      })();
+      await assert.rejects(workspace.write('a', broken, { cause }), /lost/);
+      assert.equal(read('a'), 'old');
+      assert.deepEqual([temporaries(), told()], [[], []]);
+    }));
+
+  test('that sees the file change while it runs takes its condition to what is there now', () =>
+    withWorkspace(async ({ workspace, put, read }) => {
+      put('a', 'one');
+      const body = (async function* () {
+        yield await Promise.resolve(bytes('mine'));
+        put('a', 'theirs');
+      })();
+      const error = await fails('ETAG_MISMATCH', () => workspace.write('a', body, { cause, ifMatch: etag('one') }));
+      assert.deepEqual(error.details, { etag: etag('theirs') });
+      assert.equal(read('a'), 'theirs');
+    }));
+
+  test('through a link tells of both names', () =>
+    withWorkspace(async ({ workspace, put, at, told, changes }) => {
+      put('real/file');
+      fs.symlinkSync('real', at('folder'));
+      await workspace.write('folder/file', bytes('new'), { cause });
+      assert.deepEqual(told(), ['changed real/file', 'changed folder/file']);
+      assert.equal(changes[0]?.after, hashBytes('new'));
+    }));
+
+  test('to a file with several names goes into all of them, says so, and leaves nothing beside the state', () =>
+    withWorkspace(async ({ workspace, put, at, read, changes, stateFolder }) => {
+      put('a', 'a long content');
+      fs.linkSync(at('a'), at('b'));
+      const { ino } = fs.statSync(at('a'));
+      for (const text of ['short', 'a much, much longer content', '']) {
+        await workspace.write('a', bytes(text), { cause });
+        assert.deepEqual([read('a'), read('b')], [text, text]);
+      }
+      assert.equal(fs.statSync(at('a')).ino, ino);
+      assert.match(changes[0]?.note ?? '', /2 links/);
+      assert.deepEqual(fs.readdirSync(path.join(stateFolder, 'in-place')), []);
+      fs.truncateSync(at('a'), HASH_MAX_BYTES + 1);
+      await fails('INPUT_TOO_LARGE', () => workspace.write('a', bytes('x'), { cause }));
+      assert.equal(fs.statSync(at('b')).size, HASH_MAX_BYTES + 1);
+    }));
+
+  test('of a file too large to hash is known by the same ETag when it is read', () =>
+    withWorkspace(async ({ workspace, at, changes }) => {
+      const chunk = Buffer.alloc(8 * 1024 * 1024, 'x');
+      const written = await workspace.write('big', chunks(...new Array<Buffer>(9).fill(chunk)), { cause });
+      const opened = await workspace.open('big');
+      fs.closeSync(opened.descriptor);
+      opened.release();
+      assert.equal(opened.content, written.content);
+      assert.equal(changes[0]?.after, null);
+      const { size, mtimeMs, ino } = fs.statSync(at('big'));
+      const echo = { path: 'big', kind: 'file', what: 'changed', size, mtimeMs, ino, hash: null } as const;
+      assert.deepEqual(workspace.noticed([echo]), []);
+    }));
+});
+
+describe('a write in place that was cut short', () => {
+  test('is told from one that was finished, not begun, or followed by another hand', () => {
+    const before = bytes('0123456789');
+    const after = bytes('abcdefghijklm');
+    for (let cut = 1; cut < after.length; cut++) {
+      const torn = Buffer.concat([after.subarray(0, cut), before.subarray(cut)]);
+      assert.equal(isHalfWritten(torn, before, after), true, torn.toString());
+    }
+    assert.equal(isHalfWritten(bytes('abc3456789'), before, bytes('abc')), true, 'written, not yet cut off');
+    for (const text of ['0123456789', 'abcdefghijklm', '', 'abcX456789', 'abc', 'something else'])
+      assert.equal(isHalfWritten(bytes(text), before, after), false, text);
+  });
+
+  test('is finished at the next start; what somebody wrote since is left alone', () =>
+    withWorkspace(({ workspace, put, read, stateFolder }) => {
+      const folder = path.join(stateFolder, 'in-place');
+      fs.mkdirSync(folder, { recursive: true });
+      const journal = (id: string, name: string): void => {
+        fs.writeFileSync(path.join(folder, `${id}.before`), '0123456789');
+        fs.writeFileSync(path.join(folder, `${id}.after`), 'abcdefghijklm');
+        fs.writeFileSync(path.join(folder, `${id}.json`), JSON.stringify({ path: name }));
+      };
+      put('torn', 'abcd456789');
+      put('theirs', 'something else');
+      for (const [id, name] of [['1', 'torn'], ['2', 'theirs'], ['3', 'missing'], ['4', '../../outside/x']] as const) journal(id, name);
+      fs.writeFileSync(path.join(folder, '5.json'), 'no json');
+      fs.writeFileSync(path.join(folder, '6.before'), 'cut short');
+      workspace.recover();
+      assert.deepEqual([read('torn'), read('theirs')], ['abcdefghijklm', 'something else']);
+      assert.deepEqual(fs.readdirSync(folder), []);
+    }));
+});
+
+test('temporary files of a process that was killed are removed at the next start, and nothing else is', () =>
+  withWorkspace(({ workspace, put, at, stateFolder }) => {
+    put('a/.outrigger-0123456789ab.tmp');
+    put('a/keep');
+    put('.outrigger-000000000000.tmp');
+    fs.writeFileSync(path.join(stateFolder, 'temporaries'), `${['"a/.outrigger-0123456789ab.tmp"', '"a/keep"', '"gone/.outrigger-0123456789ab.tmp"', '"a/.outr'].join('\n')}`);
+    workspace.recover();
+    assert.deepEqual(fs.readdirSync(at('a')), ['keep']);
+    assert.ok(fs.existsSync(at('.outrigger-000000000000.tmp')), 'not one that we made');
+  }));
+
+describe('a move', () => {
+  test('of a file or folder is one change that keeps what is known of the content', () =>
+    withWorkspace(async ({ workspace, told, changes, read }) => {
+      await workspace.write('d/one', bytes('1'), { cause });
+      await workspace.write('d/sub/two', bytes('2'), { cause });
+      changes.length = 0;
+      await workspace.move('d/one', 'd/uno', all);
+      await workspace.move('d', 'new/place', all);
+      assert.deepEqual(told(), ['moved d/one → d/uno', 'created new', 'moved d → new/place']);
+      assert.deepEqual([changes[0]?.before, changes[0]?.after], [hashBytes('1'), hashBytes('1')]);
+      assert.equal(read('new/place/sub/two'), '2');
+      assert.equal(workspace.journal.known('new/place/sub/two'), hashBytes('2'));
+      assert.equal(workspace.journal.known('d/sub/two'), '-');
+    }));
+
+  test('is refused into itself, by name and by a link, and onto what stands there, unless asked', () =>
+    withWorkspace(async ({ workspace, put, at, told, read }) => {
+      put('a/b/c');
+      put('x', 'x');
+      put('y', 'y');
+      fs.symlinkSync('a/b', at('link'));
+      await fails('BAD_PATH', () => workspace.move('a', 'a/b/d', all));
+      await fails('BAD_PATH', () => workspace.move('a', 'link/d', all));
+      await fails('FILE_EXISTS', () => workspace.move('x', 'y', all));
+      await fails('FILE_NOT_FOUND', () => workspace.move('missing', 'z', all));
+      await fails('NOT_A_DIRECTORY', () => workspace.move('x', 'y/z', all));
+      await workspace.move('a/b/c', 'link/c', { ...all, overwrite: true });
+      await workspace.move('x', 'x', all);
+      assert.deepEqual(told(), []);
+      assert.equal(read('a/b/c'), 'a/b/c');
+      await workspace.move('x', 'y', { ...all, overwrite: true });
+      assert.deepEqual(told(), ['removed y', 'moved x → y']);
+      assert.equal(read('y'), 'x');
+    }));
+
+  test('of a file onto a folder, or the reverse, is refused with the name of what is in the way', () =>
+    withWorkspace(async ({ workspace, put, at }) => {
+      put('file');
+      put('full/x');
+      fs.mkdirSync(at('empty'));
+      const over = { ...all, overwrite: true };
+      await fails('NOT_A_FILE', () => workspace.move('file', 'empty', over), /^empty is a folder/);
+      await fails('NOT_A_DIRECTORY', () => workspace.move('full', 'file', over), /^file is no folder/);
+      await fails('NOT_EMPTY', () => workspace.move('empty', 'full', over), /^full/);
+      await workspace.move('full', 'empty', over);
+      assert.deepEqual(fs.readdirSync(at('empty')), ['x']);
+    }));
+
+  test('may change the case of a name alone', () =>
+    withWorkspace(async ({ workspace, put, at, told }) => {
+      put('read.me');
+      await workspace.move('read.me', 'README', all);
+      await workspace.move('README', 'Readme', all);
+      assert.deepEqual(fs.readdirSync(at('')), ['Readme']);
+      assert.deepEqual(told(), ['moved read.me → README', 'moved README → Readme']);
+    }));
+
+  test('onto another name of the same file leaves one name', () =>
+    withWorkspace(async ({ workspace, put, at, read }) => {
+      put('a/x', 'text');
+      fs.mkdirSync(at('b'));
+      for (const other of ['b/x', 'a/X']) {
+        fs.linkSync(at('a/x'), at(other));
+        await fails('FILE_EXISTS', () => workspace.move('a/x', other, all));
+        await workspace.move('a/x', other, { ...all, overwrite: true });
+        assert.deepEqual([fs.existsSync(at('a/x')), read(other)], [false, 'text']);
+        fs.renameSync(at(other), at('a/x'));
+      }
+    }));
+});
+
+describe('a copy', () => {
+  test('takes folders with all in them, links as links, modes of files', () =>
+    withWorkspace(async ({ workspace, put, at, read }) => {
+      put('a/b/file', 'text');
+      fs.chmodSync(at('a/b/file'), 0o750);
+      fs.symlinkSync('b/file', at('a/link'));
+      fs.symlinkSync('/nowhere', at('a/dangling'));
+      fs.mkdirSync(at('a/empty'));
+      assert.equal(await workspace.copy('a', 'x/y', all), 7);
+      assert.equal(read('x/y/link'), 'text');
+      assert.deepEqual([fs.readlinkSync(at('x/y/link')), fs.readlinkSync(at('x/y/dangling'))], ['b/file', '/nowhere']);
+      assert.equal(fs.statSync(at('x/y/b/file')).mode & 0o777, 0o750);
+      assert.ok(fs.statSync(at('x/y/empty')).isDirectory());
+    }));
+
+  test('into itself is refused, by name and by a link', { timeout: 5000 }, () =>
+    withWorkspace(async ({ workspace, put, at }) => {
+      put('a/b/c');
+      fs.symlinkSync('a', at('link'));
+      for (const to of ['a', 'a/x', 'link', 'link/x', 'link/b/x/y']) await fails('BAD_PATH', () => workspace.copy('a', to, { ...all, overwrite: true }));
+      assert.deepEqual((await listed(workspace, 'a')).length, 2);
+    }));
+
+  test('replaces only when asked to, and never a folder by a file or a link', () =>
+    withWorkspace(async ({ workspace, put, at, read, told }) => {
+      put('a', 'a');
+      put('b', 'b');
+      put('folder/x');
+      fs.symlinkSync('a', at('link'));
+      const over = { ...all, overwrite: true };
+      await fails('FILE_EXISTS', () => workspace.copy('a', 'b', all));
+      await fails('NOT_A_FILE', () => workspace.copy('a', 'folder', over));
+      await fails('NOT_A_FILE', () => workspace.copy('link', 'folder', over));
+      await fails('FILE_EXISTS', () => workspace.copy('folder', 'b', over));
+      await workspace.copy('a', 'b', over);
+      assert.equal(read('b'), 'a');
+      await workspace.copy('link', 'b', over);
+      assert.equal(fs.readlinkSync(at('b')), 'a');
+      assert.deepEqual(told(), ['changed b', 'changed b']);
+    }));
+
+  test('that is aborted stops; what was made until then was told', () =>
+    withWorkspace(async ({ workspace, put, told, at }) => {
+      for (let n = 0; n < 50; n++) put(`a/${n}`);
+      const controller = new AbortController();
+      const stop = workspace.journal.onChanges(() => told().length > 10 && controller.abort(new Error('enough')));
+      await assert.rejects(workspace.copy('a', 'b', { ...all, signal: controller.signal }), /enough/);
+      stop();
+      assert.ok(told().length < 20);
+      assert.deepEqual(told().slice(1).sort(), fs.readdirSync(at('b')).map((name) => `created b/${name}`).sort());
+    }));
+});
+
+describe('a removal', () => {
+  test('of five thousand files gives way to others, stops when aborted, and tells exactly what is gone', () =>
+    withWorkspace(async ({ workspace, put, at, changes, told }) => {
+      for (let n = 0; n < 5000; n++) put(`a/${n % 50}/${n}`, '');
+      const controller = new AbortController();
+      let turns = 0;
+      const tick = (): void => {
+        if (++turns === 3) controller.abort(new Error('enough'));
+        else setImmediate(tick);
+      };
+      setImmediate(tick);
+      await assert.rejects(workspace.remove('a', true, { cause, signal: controller.signal }), /enough/);
+      const left = (await listed(workspace)).map(({ path: where }) => where);
+      assert.ok(left.length > 100 && left.length < 5000, `${left.length} are left`);
+      assert.equal(left.length + changes.length, 5051);
+      assert.equal(await workspace.remove('a', true, { cause }), left.length);
+      assert.equal(fs.existsSync(at('a')), false);
+      assert.equal(told().length, 5051);
+      assert.equal(new Set(told()).size, 5051);
+      assert.equal(told().at(-1), 'removed a');
+    }));
+
+  test('needs to be asked for what is in a folder, and meets its condition', () =>
+    withWorkspace(async ({ workspace, put, at, read }) => {
+      put('a/b', 'text');
+      fs.mkdirSync(at('empty'));
+      fs.symlinkSync('a', at('link'));
+      await fails('NOT_EMPTY', () => workspace.remove('a', false, { cause }));
+      await fails('FILE_NOT_FOUND', () => workspace.remove('x', true, { cause }));
+      await fails('ETAG_MISMATCH', () => workspace.remove('a/b', false, { cause, ifMatch: etag('other') }));
+      assert.equal(await workspace.remove('empty', false, { cause }), 1);
+      assert.equal(await workspace.remove('link', true, { cause }), 1);
+      assert.equal(read('a/b'), 'text');
+      assert.equal(await workspace.remove('a/b', false, { cause, ifMatch: etag('text') }), 1);
+    }));
+
+  test('does not follow a folder that became a link to another one meanwhile', () =>
+    withWorkspace(async ({ workspace, put, at, read }) => {
+      for (let n = 0; n < 2000; n++) put(`a/a/${n}`, '');
+      put('a/b/x');
+      put('other/precious', 'kept');
+      const removal = workspace.remove('a', true, { cause });
+      // The first folder takes longer than one turn: in the next, the second one is swapped.
+      await new Promise(setImmediate);
+      assert.ok(fs.existsSync(at('a/a')), 'too fast for this test');
+      fs.rmSync(at('a/a'), { recursive: true });
+      fs.symlinkSync('../other', at('a/a'));
+      await assert.rejects(removal);
+      assert.equal(read('other/precious'), 'kept');
+    }));
+});
+
+test('a list holds every entry once, says what is ignored, passes over temporary files, and goes deep', () =>
+  withWorkspace(
+    async ({ workspace, put, at }) => {
+      put('a/b/c', '123');
+      put('a/skip/deep');
+      put('a/.outrigger-0123456789ab.tmp');
+      fs.symlinkSync('a', at('z'));
+      const entries = await listed(workspace);
+      assert.deepEqual(
+        entries.map(({ path: where, kind, size, ignored }) => `${where} ${kind} ${size}${ignored === true ? ' ignored' : ''}`),
+        ['a directory 0', 'z symlink 0', 'a/b directory 0', 'a/skip directory 0 ignored', 'a/b/c file 3', 'a/skip/deep file 11'],
+      );
+      const shallow: string[] = [];
+      for await (const { path: where } of workspace.list('a', true, (folder) => folder !== 'a/skip')) shallow.push(where);
+      assert.deepEqual(shallow, ['a/b', 'a/skip', 'a/b/c']);
+      await fails('NOT_A_DIRECTORY', () => listed(workspace, 'a/b/c'));
+      await fails('FILE_NOT_FOUND', () => listed(workspace, 'nothing'));
+    },
+    { ignored: (name) => name.endsWith('skip') },
+  ));

@@ -1,0 +1,79 @@
+// `outrigger init` from the checkout; test/packaging/pack.test.ts type-checks and runs what it writes.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, sep } from 'node:path';
+import { after, test } from 'node:test';
+import { parse } from 'yaml';
+import { loadConfig } from '../../src/config/load.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const scratch = mkdtempSync(join(tmpdir(), 'outrigger-init-'));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+const files = ['.dockerignore', '.gitignore', 'Dockerfile', 'README.md', 'config.json.example', 'k8s/sidecar-pod.yaml', 'package.json', 'src/index.ts', 'tsconfig.json'];
+
+function init(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [join(root, 'src', 'cli', 'main.ts'), 'init', ...args], { cwd: scratch, encoding: 'utf8' });
+}
+
+function filesOf(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return names.map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1).split(sep).join('/')).sort();
+}
+
+test('a project is written, each file is named, and the next command is told', () => {
+  const { status, stdout, stderr } = init('Über Notes');
+  const folder = join(scratch, 'Über Notes');
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(filesOf(folder), files);
+  for (const file of files) assert.ok(stderr.includes(`wrote  ${join('Über Notes', file)}\n`), file);
+  assert.match(stderr, /^Next: {2}cd 'Über Notes' && npm install && npm start$/m);
+  assert.equal(stdout, '');
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name: string };
+  assert.equal(manifest.name, 'u-ber-notes');
+});
+
+test('nothing is overwritten and nothing is written where a file stands in the way, unless --force says so', () => {
+  const folder = join(scratch, 'taken');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'README.md'), 'mine');
+  writeFileSync(join(folder, 'notes.txt'), 'mine');
+  const refused = init('taken');
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /holds README\.md already.*--force/);
+  assert.deepEqual(filesOf(folder), ['README.md', 'notes.txt']);
+  assert.equal(readFileSync(join(folder, 'README.md'), 'utf8'), 'mine');
+
+  const forced = init('taken', '--force');
+  assert.equal(forced.status, 0, forced.stderr);
+  assert.match(forced.stderr, /^replaced {2}taken.README\.md$/m);
+  assert.notEqual(readFileSync(join(folder, 'README.md'), 'utf8'), 'mine');
+  assert.equal(readFileSync(join(folder, 'notes.txt'), 'utf8'), 'mine');
+});
+
+test('a folder that can not be made ends with 1 and says why, without a stack', () => {
+  writeFileSync(join(scratch, 'file'), '');
+  const { status, stderr } = init(join('file', 'below'));
+  assert.equal(status, 1);
+  assert.match(stderr, /below can't be written/);
+  assert.doesNotMatch(stderr, /\n\s+at /);
+});
+
+test('a missing folder name is an error of usage', () => {
+  assert.equal(init().status, 2);
+});
+
+test('what the project writes down for itself holds: options, ignored files, a name that does not shadow the package', () => {
+  init('outrigger');
+  const folder = join(scratch, 'outrigger');
+  const read = (file: string): string => readFileSync(join(folder, file), 'utf8');
+  const { config } = loadConfig({ env: {}, file: join(folder, 'config.json.example') });
+  assert.equal(config.port, 3000);
+  assert.equal((JSON.parse(read('package.json')) as { name: string }).name, 'my-sidecar');
+  for (const secret of ['config.json', 'queue.json', 'logs/', 'results/']) assert.ok(read('.gitignore').split('\n').includes(secret), secret);
+  const pod = parse(read('k8s/sidecar-pod.yaml')) as { spec: { initContainers: { image: string }[] } };
+  assert.equal(pod.spec.initContainers[0]?.image, 'my-sidecar:latest');
+  for (const [, file = ''] of read('Dockerfile').matchAll(/^COPY (\S+)/gm)) assert.ok(existsSync(join(folder, file)), file);
+});
