@@ -42,7 +42,9 @@ try {
   const of = (name: 'bare' | 'ours', what: 'ms' | 'mb'): number => median(figures[name][what]);
   const row = (name: 'bare' | 'ours'): string =>
     `${name.padEnd(6)} ${of(name, 'ms').toFixed(0).padStart(5)} ms (${Math.min(...figures[name].ms).toFixed(0)}–${Math.max(...figures[name].ms).toFixed(0)})  ${of(name, 'mb').toFixed(1)} MB idle`;
-  console.log(`to listening, then resident after ${idleMs / 1000} s idle; medians of ${rounds} rounds in turns\n${row('bare')}\n${row('ours')}`);
+  console.log(
+    `to listening, then resident after ${idleMs / 1000} s idle; medians of ${rounds} rounds in turns\n${row('bare')}\n${row('ours')}`,
+  );
   console.log(`ratio  ${(of('ours', 'ms') / of('bare', 'ms')).toFixed(2)}`);
 } finally {
   rmSync(scratch, { recursive: true, force: true });

@@ -37,7 +37,11 @@ test('the file sync example logs changes and serves the files of WORKSPACE_PATH,
     const { files } = (await (await ask('/files')).json()) as { files: string[] };
     assert.deepEqual(files.sort(), ['models', 'models/book.py', 'new.txt', 'outside.txt']);
     assert.equal(((await (await ask('/files/models/book.py')).json()) as { content: string }).content, 'class Book: pass\n');
-    const put = await ask('/files/new.txt', { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"content":"newer"}' });
+    const put = await ask('/files/new.txt', {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: '{"content":"newer"}',
+    });
     assert.deepEqual(await put.json(), { success: true });
     await eventually(() => assert.equal(readFileSync(join(workspace, 'new.txt'), 'utf8'), 'newer'));
 

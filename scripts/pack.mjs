@@ -44,7 +44,13 @@ function takeTypes() {
   const files = publishedSources().map(([, path]) => path);
   writeFileSync(
     project,
-    JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions: { ...compilerOptions, typeRoots }, files, include: [], exclude: [] }),
+    JSON.stringify({
+      extends: join(root, 'tsconfig.json'),
+      compilerOptions: { ...compilerOptions, typeRoots },
+      files,
+      include: [],
+      exclude: [],
+    }),
   );
   const compiler = join(root, 'node_modules', 'typescript-7', 'bin', 'tsc');
   execFileSync(process.execPath, [compiler, '-p', project], { stdio: 'inherit' });
@@ -73,11 +79,20 @@ function publishedSources() {
 }
 
 function publishedManifest() {
-  const { scripts, devDependencies, dependencies, overrides, allowScripts, exports: _exports, ...manifest } = JSON.parse(
-    readFileSync(join(root, 'package.json'), 'utf8'),
-  );
+  const {
+    scripts,
+    devDependencies,
+    dependencies,
+    overrides,
+    allowScripts,
+    exports: _exports,
+    ...manifest
+  } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const built = (name) => `./dist/lib/${name === '.' ? 'index' : name.slice(2)}.mjs`;
-  const typed = (path) => `./dist/types/${declarationOf(relative(join(root, 'src'), path)).split(sep).join('/')}`;
+  const typed = (path) =>
+    `./dist/types/${declarationOf(relative(join(root, 'src'), path))
+      .split(sep)
+      .join('/')}`;
   const kept = publishedSources().map(([name, path]) => [name, { types: typed(path), default: built(name) }]);
   return {
     ...manifest,

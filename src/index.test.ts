@@ -78,7 +78,11 @@ function startWithWords() {
 test("a host's own operation answers over HTTP, over RPC and in the same process, with the errors of the sidecar", async () => {
   await withWords(async (sidecar) => {
     const authorization = `Bearer ${sidecar.token}`;
-    const overHttp = await fetch(`${sidecar.url}/api/words.count`, { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body: '{"path":"poem.txt"}' });
+    const overHttp = await fetch(`${sidecar.url}/api/words.count`, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: '{"path":"poem.txt"}',
+    });
     assert.deepEqual(await overHttp.json(), { words: 4 });
     const byRoute = await fetch(`${sidecar.url}/api/words/poem.txt`, { headers: { authorization } });
     assert.deepEqual(await byRoute.json(), { words: 4 });
@@ -99,7 +103,10 @@ test("a host's own operation answers over HTTP, over RPC and in the same process
     }
     assert.deepEqual(await sidecar.call('words.count', { path: 'poem.txt' }), { words: 4 });
     assert.deepEqual(await sidecar.call('words.each', { text: 'a b' }), { count: 2, items: ['a', 'b'] });
-    await assert.rejects(sidecar.call('words.count', { path: 7 as never }), (error: OutriggerError) => error instanceof OutriggerError && error.reason === 'BAD_INPUT');
+    await assert.rejects(
+      sidecar.call('words.count', { path: 7 as never }),
+      (error: OutriggerError) => error instanceof OutriggerError && error.reason === 'BAD_INPUT',
+    );
   });
 });
 
@@ -131,7 +138,14 @@ test('a part that is left out answers that it is off, and its sockets are not th
 test('changes are told with who made them, until the listener is taken off; after stop nothing is served', async () => {
   const { workspace, state } = folders();
   const lines: string[] = [];
-  const sidecar = await createSidecar({ workspace, state, port: 0, env: {}, token: 'token-given-by-the-host', log: (line) => lines.push(line) });
+  const sidecar = await createSidecar({
+    workspace,
+    state,
+    port: 0,
+    env: {},
+    token: 'token-given-by-the-host',
+    log: (line) => lines.push(line),
+  });
   const heard: string[] = [];
   const off = sidecar.onChange(({ path, cause }) => heard.push(`${path} ${cause.kind}`));
   try {
@@ -181,7 +195,10 @@ test('own operations that collide, have no dotted name or lack an implementation
 
 test('a folder that is not there and a port that is taken are said with errors that can be told apart', async () => {
   const { workspace, state } = folders();
-  await assert.rejects(createSidecar({ workspace: join(workspace, 'gone'), state, port: 0, env: {} }), (error: OutriggerError) => error.reason === 'WORKSPACE_GONE');
+  await assert.rejects(
+    createSidecar({ workspace: join(workspace, 'gone'), state, port: 0, env: {} }),
+    (error: OutriggerError) => error.reason === 'WORKSPACE_GONE',
+  );
   await withWords(async ({ url }) => {
     const port = Number(new URL(url).port);
     await assert.rejects(createSidecar({ workspace, state, port, env: {} }), UnavailableError);

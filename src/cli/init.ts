@@ -16,7 +16,10 @@ export function writeProject(folder: string, force: boolean, terminal: Terminal)
   writing(target, () => fs.mkdirSync(target, { recursive: true }));
   const inTheWay = Object.keys(files).filter((file) => fs.lstatSync(path.join(target, file), { throwIfNoEntry: false }) !== undefined);
   if (inTheWay.length > 0 && !force) {
-    throw new OutriggerError('FILE_EXISTS', `${target} holds ${inTheWay.join(', ')} already. Choose another folder, or replace them with --force.`);
+    throw new OutriggerError(
+      'FILE_EXISTS',
+      `${target} holds ${inTheWay.join(', ')} already. Choose another folder, or replace them with --force.`,
+    );
   }
   for (const [file, text] of Object.entries(files)) {
     const at = path.join(target, file);

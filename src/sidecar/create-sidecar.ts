@@ -75,7 +75,9 @@ const noOperations = {};
  * UnavailableError when a port can't be had, OutriggerError when the folder is not there. Handles no signals and never ends
  * the process: that is the host's to do, with `stop()`.
  */
-export async function createSidecar<T extends Table = typeof noOperations>(input: CreateSidecarInput<T> = {}): Promise<Sidecar<Operations & T>> {
+export async function createSidecar<T extends Table = typeof noOperations>(
+  input: CreateSidecarInput<T> = {},
+): Promise<Sidecar<Operations & T>> {
   const loaded = readOptions(input);
   const { config, sources, surroundings } = loaded;
   let dispatch: Dispatch | undefined;
@@ -129,7 +131,11 @@ function readOptions<T extends Table>(input: CreateSidecarInput<T>): LoadedConfi
     if (!(error instanceof ConfigError)) throw error;
     // The host's programmer knows options by their keys, not as flags.
     const named = (problem: string): string =>
-      given.reduce((text, [key]) => (text.startsWith(`--${flagName(key as OptionKey)}: `) ? key + text.slice(flagName(key as OptionKey).length + 2) : text), problem);
+      given.reduce(
+        (text, [key]) =>
+          text.startsWith(`--${flagName(key as OptionKey)}: `) ? key + text.slice(flagName(key as OptionKey).length + 2) : text,
+        problem,
+      );
     throw new ConfigError(error.problems.map(named));
   }
 }
@@ -140,14 +146,17 @@ function hostOperations<T extends Table>(
 ): { table: Table; implementations: Readonly<Record<string, unknown>> } | undefined {
   if (operations === undefined) return undefined;
   const { table } = operations;
-  const implementations = typeof operations.implementations === 'function' ? operations.implementations(inProcess) : operations.implementations;
+  const implementations =
+    typeof operations.implementations === 'function' ? operations.implementations(inProcess) : operations.implementations;
   const problems = Object.keys(table).flatMap((name) => {
     if (Object.hasOwn(ownTable, name)) return [`operations: ${name} is an operation of the sidecar itself; choose another name.`];
     if (!operationName.test(name)) return [`operations: ${JSON.stringify(name)} is no name for an operation; write it like "notes.count".`];
     return Object.hasOwn(implementations, name) ? [] : [`operations: ${name} has no implementation.`];
   });
   const without = Object.keys(implementations).filter((name) => !Object.hasOwn(table, name));
-  problems.push(...without.map((name) => `operations: there is an implementation of ${JSON.stringify(name)}, but no such operation in the table.`));
+  problems.push(
+    ...without.map((name) => `operations: there is an implementation of ${JSON.stringify(name)}, but no such operation in the table.`),
+  );
   if (problems.length > 0) throw new ConfigError(problems);
   return { table, implementations };
 }

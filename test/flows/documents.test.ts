@@ -303,9 +303,12 @@ test('junk from one client ends that client, and the others keep their document'
       const good = open('a.txt');
       const bad = open('a.txt');
       await Promise.all([good.synced(), bad.synced()]);
+      const heard: Uint8Array[] = [];
+      (good.provider.ws as unknown as { on(event: 'message', listener: (bytes: Uint8Array) => void): void }).on('message', (bytes) => heard.push(bytes));
       // A sync message whose update claims more structs than it holds.
       (bad.provider.ws as unknown as { send(bytes: Uint8Array): void }).send(Uint8Array.from([0, 2, 6, 9, 9, 1, 200, 200, 1]));
       await eventually(() => assert.ok(bad.closes.includes(4422)));
+      assert.ok(!heard.some((bytes) => bytes[0] === 0), 'nobody else gets the junk');
       good.text.insert(0, 'still ');
       await eventually(() => assert.equal(file('a.txt'), 'still text\n'));
     },

@@ -7,6 +7,8 @@ export interface RunningProgram {
   output(): string;
   /** Resolves with what the pattern found in the output; rejects when the program ends, or after `timeoutMs`. */
   until(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
+  /** The exit code, or the name of the signal that ended it. */
+  readonly ended: Promise<number | string>;
   /** Sends the signal and gives the exit code, or the name of the signal that ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | string>;
 }
@@ -21,7 +23,7 @@ export function runProgram(command: string, args: readonly string[], options: { 
       heard();
     });
   }
-  const ended = once(child, 'close') as Promise<[number | null, string | null]>;
+  const ended = (once(child, 'close') as Promise<[number | null, string | null]>).then(([code, by]) => code ?? by ?? 'unknown');
   return {
     child,
     output: () => output,
@@ -36,15 +38,15 @@ export function runProgram(command: string, args: readonly string[], options: { 
           resolve(found);
         };
         heard();
-        void ended.then(([code]) => {
+        void ended.then((code) => {
           clearTimeout(timer);
           fail(`It ended with ${code}`);
         });
       }),
-    stop: async (signal = 'SIGTERM') => {
+    ended,
+    stop: (signal = 'SIGTERM') => {
       child.kill(signal);
-      const [code, by] = await ended;
-      return code ?? by ?? 'unknown';
+      return ended;
     },
   };
 }

@@ -12,7 +12,17 @@ const root = join(import.meta.dirname, '..', '..');
 const scratch = mkdtempSync(join(tmpdir(), 'outrigger-init-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
-const files = ['.dockerignore', '.gitignore', 'Dockerfile', 'README.md', 'config.json.example', 'k8s/sidecar-pod.yaml', 'package.json', 'src/index.ts', 'tsconfig.json'];
+const files = [
+  '.dockerignore',
+  '.gitignore',
+  'Dockerfile',
+  'README.md',
+  'config.json.example',
+  'k8s/sidecar-pod.yaml',
+  'package.json',
+  'src/index.ts',
+  'tsconfig.json',
+];
 
 function init(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [join(root, 'src', 'cli', 'main.ts'), 'init', ...args], { cwd: scratch, encoding: 'utf8' });
@@ -20,7 +30,14 @@ function init(...args: string[]): { status: number | null; stdout: string; stder
 
 function filesOf(folder: string): string[] {
   const names = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return names.map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1).split(sep).join('/')).sort();
+  return names
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(folder.length + 1)
+        .split(sep)
+        .join('/'),
+    )
+    .sort();
 }
 
 test('a project is written, each file is named, and the next command is told', () => {
@@ -72,7 +89,8 @@ test('what the project writes down for itself holds: options, ignored files, a n
   const { config } = loadConfig({ env: {}, file: join(folder, 'config.json.example') });
   assert.equal(config.port, 3000);
   assert.equal((JSON.parse(read('package.json')) as { name: string }).name, 'my-sidecar');
-  for (const secret of ['config.json', 'queue.json', 'logs/', 'results/']) assert.ok(read('.gitignore').split('\n').includes(secret), secret);
+  for (const secret of ['config.json', 'queue.json', 'logs/', 'results/'])
+    assert.ok(read('.gitignore').split('\n').includes(secret), secret);
   const pod = parse(read('k8s/sidecar-pod.yaml')) as { spec: { initContainers: { image: string }[] } };
   assert.equal(pod.spec.initContainers[0]?.image, 'my-sidecar:latest');
   for (const [, file = ''] of read('Dockerfile').matchAll(/^COPY (\S+)/gm)) assert.ok(existsSync(join(folder, file)), file);

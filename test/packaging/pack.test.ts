@@ -32,10 +32,15 @@ before(() => {
 
   user = join(scratch, 'user');
   mkdirSync(join(user, 'node_modules', 'outrigger'), { recursive: true });
-  const unpacked = spawnSync('tar', ['-xzf', join(scratch, `outrigger-${version}.tgz`), '--strip-components=1', '-C', join(user, 'node_modules', 'outrigger')], { encoding: 'utf8' });
+  const unpacked = spawnSync(
+    'tar',
+    ['-xzf', join(scratch, `outrigger-${version}.tgz`), '--strip-components=1', '-C', join(user, 'node_modules', 'outrigger')],
+    { encoding: 'utf8' },
+  );
   assert.equal(unpacked.status, 0, unpacked.stderr);
   // What npm would install beside it.
-  for (const name of ['zod', 'typescript', '@types', 'undici-types']) symlinkSync(join(root, 'node_modules', name), join(user, 'node_modules', name));
+  for (const name of ['zod', 'typescript', '@types', 'undici-types'])
+    symlinkSync(join(root, 'node_modules', name), join(user, 'node_modules', name));
   rmSync(copy, { recursive: true });
 });
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -54,7 +59,13 @@ function runBundle(...args: string[]): { status: number | null; stdout: string; 
   return spawnSync(process.execPath, bundle(...args), { cwd, env: environment(), encoding: 'utf8' });
 }
 
-async function withProgram(command: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd: string, use: (program: RunningProgram) => Promise<void>): Promise<number | string> {
+async function withProgram(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+  use: (program: RunningProgram) => Promise<void>,
+): Promise<number | string> {
   const program = runProgram(command, args, { env, cwd });
   try {
     await use(program);
@@ -129,10 +140,21 @@ test('the command of the package serves, and its sample project starts', async (
 
 test('the package holds no sources, no tests and nothing but what it needs', () => {
   const folder = join(user, 'node_modules', 'outrigger');
-  assert.deepEqual(readdirSync(folder).filter((name) => !/^(LICENSE|README\.md|CHANGELOG\.md)$/.test(name)).sort(), ['dist', 'examples', 'package.json', 'scripts']);
+  assert.deepEqual(
+    readdirSync(folder)
+      .filter((name) => !/^(LICENSE|README\.md|CHANGELOG\.md)$/.test(name))
+      .sort(),
+    ['dist', 'examples', 'package.json', 'scripts'],
+  );
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  assert.deepEqual(names.filter((name) => /(?<!\.d)\.tsx?$|\.(test|deep)\./.test(name) && !name.startsWith('examples')), []);
-  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { exports: Record<string, string | Record<string, string>>; dependencies: object };
+  assert.deepEqual(
+    names.filter((name) => /(?<!\.d)\.tsx?$|\.(test|deep)\./.test(name) && !name.startsWith('examples')),
+    [],
+  );
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    exports: Record<string, string | Record<string, string>>;
+    dependencies: object;
+  };
   assert.deepEqual(Object.keys(manifest.dependencies), ['zod']);
   for (const target of Object.values(manifest.exports)) {
     for (const file of typeof target === 'string' ? [target] : Object.values(target)) assert.ok(existsSync(join(folder, file)), file);
@@ -157,13 +179,19 @@ test('a written project type-checks against the package, runs, and answers its o
   assert.match(wrong.stdout, /src\/index\.ts.*'file' does not exist/);
 
   writeFileSync(join(project, 'config.json'), readFileSync(join(project, 'config.json.example')));
-  const code = await withProgram(process.execPath, ['src/index.ts'], environment({ WORKSPACE_PATH: workspace(), API_PORT: '0' }), project, async (program) => {
-    const [, url = ''] = await program.until(/is served: (\S+)\/\?token=/);
-    const response = await fetch(`${url}/api/lines/poem.txt`, { headers: { authorization: `Bearer ${token}` } });
-    assert.deepEqual(await response.json(), { lines: 1 });
-    const missing = await fetch(`${url}/api/lines/gone.txt`, { headers: { authorization: `Bearer ${token}` } });
-    assert.equal(missing.status, 404, 'errors of the sidecar pass through an operation of the host');
-    assert.equal(await program.stop(), 0);
-  });
+  const code = await withProgram(
+    process.execPath,
+    ['src/index.ts'],
+    environment({ WORKSPACE_PATH: workspace(), API_PORT: '0' }),
+    project,
+    async (program) => {
+      const [, url = ''] = await program.until(/is served: (\S+)\/\?token=/);
+      const response = await fetch(`${url}/api/lines/poem.txt`, { headers: { authorization: `Bearer ${token}` } });
+      assert.deepEqual(await response.json(), { lines: 1 });
+      const missing = await fetch(`${url}/api/lines/gone.txt`, { headers: { authorization: `Bearer ${token}` } });
+      assert.equal(missing.status, 404, 'errors of the sidecar pass through an operation of the host');
+      assert.equal(await program.stop(), 0);
+    },
+  );
   assert.equal(code, 0);
 });

@@ -23,7 +23,13 @@ interface Container {
   ports: { name?: string; containerPort: number }[];
   volumeMounts: { name: string; mountPath: string }[];
   restartPolicy?: string;
-  securityContext?: { runAsUser: number; runAsNonRoot: boolean; readOnlyRootFilesystem: boolean; allowPrivilegeEscalation: boolean; capabilities: { drop: string[] } };
+  securityContext?: {
+    runAsUser: number;
+    runAsNonRoot: boolean;
+    readOnlyRootFilesystem: boolean;
+    allowPrivilegeEscalation: boolean;
+    capabilities: { drop: string[] };
+  };
   startupProbe?: Probe;
   readinessProbe?: Probe;
   livenessProbe?: Probe;
@@ -46,7 +52,14 @@ function typeProblems(manifests: readonly unknown[]): string[] {
   const file = join(import.meta.dirname, 'manifest-as-literal.ts');
   const text = `import type { IPod } from 'kubernetes-models/v1/Pod';
     export const pods: IPod[] = ${JSON.stringify(manifests, null, 1)};`;
-  const options: ts.CompilerOptions = { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2024, strict: true, noEmit: true, skipLibCheck: true, types: [] };
+  const options: ts.CompilerOptions = {
+    module: ts.ModuleKind.NodeNext,
+    target: ts.ScriptTarget.ES2024,
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    types: [],
+  };
   const host = ts.createCompilerHost(options);
   const { getSourceFile, fileExists } = host;
   host.fileExists = (name) => name === file || fileExists(name);
@@ -77,9 +90,9 @@ test('the check finds keys that Kubernetes does not know, a wrong type and a mis
     parse(ours.replace('fsGroupChangePolicy', 'fsGroupPolicy')),
     parse(ours.replace('- name: tmp\n    emptyDir', '- name: tmp\n    emptyDirs')),
   ]);
-  assert.match(first, /'readOnlyFilesystem' does not exist in type 'ISecurityContext'/);
-  assert.match(second, /'fsGroupPolicy' does not exist/);
-  assert.match(third, /'emptyDirs' does not exist/);
+  assert.match(first, /"readOnlyFilesystem"' does not exist in type 'ISecurityContext'/);
+  assert.match(second, /"fsGroupPolicy"' does not exist/);
+  assert.match(third, /"emptyDirs"' does not exist/);
   assert.deepEqual(more, []);
   assert.match(await schemaProblem(parse(ours.replace('value: "3000"', 'value: 3000'))), /env/);
   assert.match(await schemaProblem(parse(ours.replace('- name: editor-sync\n    image', '- image'))), /name/);
@@ -96,8 +109,14 @@ test('every environment name is an option or an alias of one, its value holds, a
     for (const name of Object.keys(env)) assert.ok(knownEnvironment.has(name), name);
     const { OUTRIGGER_TOKEN_FILE: _, ...checkable } = env;
     const { config } = loadConfig({ env: checkable });
-    assert.deepEqual(sidecar.ports.map(({ containerPort }) => containerPort), [config.port, config.wsPort]);
-    assert.ok(sidecar.volumeMounts.some(({ mountPath }) => mountPath === config.root), 'the workspace is mounted where it is looked for');
+    assert.deepEqual(
+      sidecar.ports.map(({ containerPort }) => containerPort),
+      [config.port, config.wsPort],
+    );
+    assert.ok(
+      sidecar.volumeMounts.some(({ mountPath }) => mountPath === config.root),
+      'the workspace is mounted where it is looked for',
+    );
   }
   for (const [, name = ''] of ours.matchAll(/# - name: (OUTRIGGER_\w+)/g)) assert.ok(knownEnvironment.has(name), name);
 });
@@ -114,14 +133,24 @@ test('our manifest runs without privileges, on a read-only root, with all that i
   const [sidecar] = spec.initContainers;
   const { securityContext: own } = sidecar;
   assert.deepEqual(
-    [own?.runAsNonRoot, own?.readOnlyRootFilesystem, own?.allowPrivilegeEscalation, own?.capabilities.drop, spec.securityContext.seccompProfile.type],
+    [
+      own?.runAsNonRoot,
+      own?.readOnlyRootFilesystem,
+      own?.allowPrivilegeEscalation,
+      own?.capabilities.drop,
+      spec.securityContext.seccompProfile.type,
+    ],
     [true, true, false, ['ALL'], 'RuntimeDefault'],
   );
   assert.match(dockerfile, new RegExp(`^USER ${own?.runAsUser}:${spec.securityContext.fsGroup}$`, 'm'));
   const mounted = new Map(sidecar.volumeMounts.map(({ mountPath, name }) => [mountPath, name]));
   assert.equal(mounted.get(/XDG_STATE_HOME=(\S+)/.exec(dockerfile)?.[1] ?? ''), 'state');
   assert.ok(mounted.has('/tmp'));
-  for (const name of mounted.values()) assert.ok(spec.volumes.some((volume) => volume.name === name), name);
+  for (const name of mounted.values())
+    assert.ok(
+      spec.volumes.some((volume) => volume.name === name),
+      name,
+    );
   const shared = spec.containers[0].volumeMounts.find(({ name }) => name === 'workspace');
   assert.equal(shared?.mountPath, '/mnt/addons');
 });
@@ -129,13 +158,18 @@ test('our manifest runs without privileges, on a read-only root, with all that i
 test('probes ask for what is served without a token, and the pod waits longer than the sidecar takes to stop', () => {
   const { spec } = parse(ours) as Pod;
   const [{ startupProbe, readinessProbe, livenessProbe, ports }] = spec.initContainers;
-  assert.deepEqual([startupProbe, readinessProbe, livenessProbe].map((probe) => probe?.httpGet.path), ['/readyz', '/readyz', '/healthz']);
+  assert.deepEqual(
+    [startupProbe, readinessProbe, livenessProbe].map((probe) => probe?.httpGet.path),
+    ['/readyz', '/readyz', '/healthz'],
+  );
   for (const probe of [startupProbe, readinessProbe, livenessProbe]) assert.ok(ports.some(({ name }) => name === probe?.httpGet.port));
   assert.ok(spec.terminationGracePeriodSeconds * 1000 > options.stopGraceMs.default + 10_000);
 });
 
 test('the image’s environment, ports and files are those of the options and the build', () => {
-  const env = Object.fromEntries([...dockerfile.matchAll(/^(?:ENV)?\s+([A-Z_]+)=(\S+?)(?: \\)?$/gm)].map(([, name = '', value = '']) => [name, value]));
+  const env = Object.fromEntries(
+    [...dockerfile.matchAll(/^(?:ENV)?\s+([A-Z_]+)=(\S+?)(?: \\)?$/gm)].map(([, name = '', value = '']) => [name, value]),
+  );
   for (const name of Object.keys(env)) assert.ok(knownEnvironment.has(name) || ['NODE_ENV', 'XDG_STATE_HOME'].includes(name), name);
   const { config } = loadConfig({ env });
   assert.equal(config.host, '0.0.0.0');

@@ -21,7 +21,10 @@ type Told = { kind: 'text'; text: string } | { kind: 'presence'; entries: { clie
 /** What a batch says in JSON, made once for all JSON sockets of a room. */
 const told = new WeakMap<Batch, Map<string, Told[]>>();
 
-const noContent = new Uint8Array([0]);
+/** The state vector of who has nothing. */
+const noContent = Uint8Array.of(0);
+/** The update of who has nothing to tell. */
+const noNews = Uint8Array.of(0, 0);
 
 /** One document on one JSON socket: to the document a channel of y-protocols messages, to the client JSON frames. */
 export class DocumentLink {
@@ -34,11 +37,12 @@ export class DocumentLink {
   #drained: (() => void)[] = [];
   #closedListeners: ((code: number) => void)[] = [];
   #closed: number | undefined;
-  #serverVector: Uint8Array = noContent;
-  /** A state was sent since this was set to false. */
-  #answered = false;
-  /** The client's history shares nothing with ours: its next update is taken as all it has. */
-  #foreign = false;
+  /** What the document had when it was joined. */
+  #serverVector: Uint8Array | undefined;
+  /** What the client said it has. */
+  #clientVector: Uint8Array = noContent;
+  /** The document asked for all that the client has: they know each other from a state that was lost. */
+  #allWanted = false;
   readonly #ownClients = new Set<number>();
   readonly #client = randomInt(1, 2 ** 32);
   #clock = 0;
@@ -68,18 +72,19 @@ export class DocumentLink {
   sync(stateVector: Uint8Array): void {
     this.#form = 'payload';
     this.#ask(stateVector.length === 0 ? noContent : stateVector);
-    if (this.#foreign) this.#send({ type: 'sync', docName: this.#docName, payload: { stateVector: [...this.#serverVector] } });
+    if (this.#allWanted) this.#send({ type: 'sync', docName: this.#docName, payload: { stateVector: [...noContent] } });
   }
 
   /** Throws BAD_FRAME for what is no update. */
   update(update: Uint8Array, seed: boolean): void {
     const first = this.#form === 'none';
     this.#form = seed ? 'seed' : 'payload';
-    // Before anything else is sent, so that the text of a client whose history is not ours is not shown twice.
+    // Before anything else is sent, so that the text of a client that knows a lost state is not there twice.
     if (first) this.#ask(update.length === 0 ? noContent : vectorOf(update));
     if (update.length === 0) return;
-    this.#receive?.(syncMessage(this.#foreign ? 'state' : 'update', update));
-    this.#foreign = false;
+    const isAll = this.#allWanted && covers(vectorOf(update), this.#clientVector);
+    if (isAll) this.#allWanted = false;
+    this.#receive?.(syncMessage(isAll ? 'state' : 'update', update));
   }
 
   presence(client: number | undefined, state: string): void {
@@ -101,10 +106,16 @@ export class DocumentLink {
   }
 
   #ask(stateVector: Uint8Array): void {
-    this.#answered = false;
+    this.#clientVector = stateVector;
     this.#receive?.(syncMessage('state vector', stateVector));
-    // Only to a history that shares nothing with its own a document says nothing.
-    this.#foreign = !this.#answered && this.#closed === undefined;
+  }
+
+  /** The document asks what we have: at the join, where the client's news come later, and when it wants all of it. */
+  #asked(stateVector: Uint8Array): void {
+    if (this.#serverVector === undefined) {
+      this.#serverVector = stateVector.slice();
+      this.#receive?.(syncMessage('state', noNews));
+    } else this.#allWanted = true;
   }
 
   #closedByDocument(code: number, reason: string): void {
@@ -140,8 +151,7 @@ export class DocumentLink {
     let own = false;
     for (const bytes of batch.messages) {
       const message = readDocumentMessage(bytes);
-      if (message.kind === 'state vector') this.#serverVector = message.stateVector.slice();
-      if (message.kind === 'state') this.#answered = true;
+      if (message.kind === 'state vector') this.#asked(message.stateVector);
       own ||= message.kind === 'state vector' || message.kind === 'state';
       const one = this.#translate(message);
       if (one !== undefined) list.push(one);
@@ -164,7 +174,7 @@ export class DocumentLink {
     if (message.kind === 'update') return { kind: 'text', text: `{"type":"update","docName":${docName},"payload":{"update":${update}}}` };
     return {
       kind: 'text',
-      text: `{"type":"sync","docName":${docName},"payload":{"update":${update},"stateVector":[${this.#serverVector.join(',')}]}}`,
+      text: `{"type":"sync","docName":${docName},"payload":{"update":${update},"stateVector":[${(this.#serverVector ?? noContent).join(',')}]}}`,
     };
   }
 
@@ -180,6 +190,12 @@ function vectorOf(update: Uint8Array): Uint8Array {
   } catch (error) {
     throw new OutriggerError('BAD_FRAME', 'The update is no Yjs update.', { cause: error });
   }
+}
+
+/** Whether who has `vector` has all that `other` names. */
+function covers(vector: Uint8Array, other: Uint8Array): boolean {
+  const has = Y.decodeStateVector(vector);
+  return [...Y.decodeStateVector(other)].every(([client, clock]) => (has.get(client) ?? 0) >= clock);
 }
 
 function readState({ client, state }: { client: number; state: string }): { client: number; state: unknown }[] {

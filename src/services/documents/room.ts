@@ -111,9 +111,7 @@ export class Room {
       clearTimeout(this.#timer as NodeJS.Timeout);
       this.#timer = undefined;
     }
-    const pending = this.#pending;
-    this.#pending = [];
-    if (pending.length > 0) this.#apply(pending);
+    const pending = this.#pending.length === 0 ? this.#pending : this.#apply(this.#pending.splice(0));
     const messages = this.#own.length === 0 ? pending.map((one) => one.message) : [...this.#own, ...pending.map((one) => one.message)];
     const onlyWriter = this.#own.length === 0 && new Set(pending.map((one) => one.seat)).size === 1 ? pending[0]?.seat : undefined;
     this.#own = [];
@@ -224,15 +222,17 @@ export class Room {
     this.#sendSnapshot(seat);
   }
 
-  #apply(pending: readonly PendingUpdate[]): void {
-    const applied: Uint8Array[] = [];
+  /** Gives those that held; whoever sent another is refused. */
+  #apply(pending: PendingUpdate[]): PendingUpdate[] {
+    const applied: PendingUpdate[] = [];
     const names = new Set<string>();
     const broken = new Set<Seat>();
     this.#ydoc.transact(() => {
-      for (const { update, seat } of pending) {
+      for (const one of pending) {
+        const { update, seat } = one;
         try {
           Y.applyUpdate(this.#ydoc, update);
-          applied.push(update);
+          applied.push(one);
           names.add(seat.name);
         } catch (error) {
           this.#hooks.failed('update', error);
@@ -240,14 +240,15 @@ export class Room {
         }
       }
     }, FROM_CHANNELS);
-    if (applied.length > 0) this.#hooks.applied(applied, names);
-    if (broken.size === 0) return;
+    if (applied.length > 0) this.#hooks.applied(applied.map(({ update }) => update), names);
+    if (broken.size === 0) return applied;
     // Part of a broken update may be in the document: what is stored is whole.
     this.#ydoc = this.#hooks.rebuild();
     this.#listen(this.#ydoc);
     this.#snapshot = undefined;
     this.#stateVector = undefined;
     for (const seat of broken) this.#refuse(seat, 'The update is malformed.');
+    return applied;
   }
 
   #leave(seat: Seat): void {

@@ -108,8 +108,10 @@ export class UpdateLog {
 
   /** Resolves when all that was written is on the disk. */
   async sync(): Promise<void> {
-    while (this.#unsynced || this.#syncing !== undefined) {
-      this.#syncing ??= this.#syncOnce();
+    for (;;) {
+      const descriptor = this.#descriptor;
+      if (this.#unsynced && this.#syncing === undefined && descriptor !== undefined) this.#syncing = this.#syncOnce(descriptor);
+      if (this.#syncing === undefined) return;
       await this.#syncing;
     }
   }
@@ -120,6 +122,7 @@ export class UpdateLog {
     const old = this.#segments();
     const descriptor = this.#descriptor;
     this.#descriptor = undefined;
+    this.#unsynced = false;
     this.#bytes = 0;
     if (descriptor !== undefined) void this.#finish(descriptor);
     return () => {
@@ -140,17 +143,14 @@ export class UpdateLog {
     fs.closeSync(descriptor);
   }
 
-  #syncOnce(): Promise<void> {
+  #syncOnce(descriptor: number): Promise<void> {
     this.#unsynced = false;
-    const descriptor = this.#descriptor;
     return new Promise((resolve) => {
-      const done = (): void => {
+      // A failed sync can't be mended here; the page cache still holds the records, and the next write will fail and say so.
+      fs.fdatasync(descriptor, () => {
         this.#syncing = undefined;
         resolve();
-      };
-      // A failed sync can't be mended here; the page cache still holds the records, and the next write will fail and say so.
-      if (descriptor === undefined) done();
-      else fs.fdatasync(descriptor, done);
+      });
     });
   }
 

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { testSeed } from '../../test/kit/seed.ts';
+import { planReplacements, type Replacement } from './file-edits.ts';
+
+const lines = (startLine: number, endLine: number, text: string): Replacement => ({ startLine, endLine, text });
+const find = (text: string, replace: string, all = false): Replacement => ({ find: text, replace, all });
+
+test('ranges of lines count in the text as it is, searches follow', () => {
+  const cases: [text: string, replacements: Replacement[], expected: string][] = [
+    ['a\nb\nc\n', [lines(2, 2, 'B')], 'a\nB\nc\n'],
+    ['a\nb\nc\n', [lines(2, 1, 'new')], 'a\nnew\nb\nc\n'],
+    ['a\nb\nc\n', [lines(4, 3, 'end')], 'a\nb\nc\nend\n'],
+    ['a\nb', [lines(3, 2, 'end')], 'a\nb\nend'],
+    ['a\nb', [lines(2, 2, 'B')], 'a\nB'],
+    ['a\nb', [lines(1, 2, '')], ''],
+    ['', [lines(1, 0, 'first')], 'first'],
+    ['', [lines(1, 0, 'first\n')], 'first\n'],
+    ['a\nb\nc\n', [lines(3, 3, 'C'), lines(1, 1, 'A\nA')], 'A\nA\nb\nC\n'],
+    ['a\n', [lines(1, 0, 'x'), lines(1, 0, 'y'), lines(1, 1, 'A')], 'x\ny\nA\n'],
+    ['a\r\nb\n', [lines(1, 1, 'A')], 'A\r\nb\n'],
+    ['a b a', [find('b', 'a'), find('a', 'c', true)], 'c c c'],
+    ['a\n', [find('x', 'y'), lines(1, 1, 'x')], 'y\n'],
+    ['one', [find('one', '$& $1 \\0')], '$& $1 \\0'],
+  ];
+  for (const [text, replacements, expected] of cases) assert.deepEqual(planReplacements(text, replacements), { result: expected }, JSON.stringify([text, replacements]));
+});
+
+test('the first that does not fit is named', () => {
+  const cases: [text: string, replacements: Replacement[], problem: string, edit: number][] = [
+    ['a', [find('b', '')], 'not-found', 0],
+    ['aaa', [find('aa', '')], 'ambiguous', 0],
+    ['a\nb\n', [lines(4, 3, '')], 'out-of-range', 0],
+    ['a\nb\n', [lines(2, 3, '')], 'out-of-range', 0],
+    ['a\nb\n', [lines(2, 0, '')], 'out-of-range', 0],
+    ['', [lines(1, 1, '')], 'out-of-range', 0],
+    ['a\nb\nc\n', [lines(1, 2, 'x'), lines(2, 3, 'y')], 'overlap', 1],
+    ['a\nb\nc\n', [lines(1, 3, 'x'), lines(2, 1, 'y')], 'overlap', 1],
+    ['a b', [find('a', 'b'), find('b', '')], 'ambiguous', 1],
+  ];
+  for (const [text, replacements, problem, edit] of cases) {
+    const planned = planReplacements(text, replacements);
+    assert.ok('problem' in planned, JSON.stringify(planned));
+    assert.deepEqual([planned.problem.problem, planned.problem.edit], [problem, edit], JSON.stringify([text, replacements]));
+  }
+});
+
+/** The same, by an array of lines: what each range says is put before or instead of them, and the rest is joined again. */
+function byLines(text: string, ranges: readonly { startLine: number; endLine: number; text: string }[]): string {
+  const old = text.split(/(?<=\n)/).filter((line) => line !== '');
+  const before = Array.from({ length: old.length + 2 }, () => '');
+  const kept: (string | undefined)[] = [...old];
+  for (const { startLine, endLine, text: given } of ranges) {
+    before[startLine] = (before[startLine] ?? '') + (given === '' || given.endsWith('\n') ? given : `${given}\n`);
+    for (let line = startLine; line <= endLine; line++) kept[line - 1] = undefined;
+  }
+  return kept.map((line, index) => before[index + 1] + (line ?? '')).join('') + before[old.length + 1];
+}
+
+test('plans do what a plain array of lines does, for ranges that lie apart', () => {
+  const seed = testSeed();
+  const word = fc.constantFrom('', 'x', 'y\nz', 'w\n');
+  const property = fc.property(fc.array(fc.constantFrom('a', 'bb', '', 'ü'), { minLength: 1, maxLength: 8 }), fc.array(fc.tuple(fc.nat(2), fc.nat(2), word), { maxLength: 4 }), (content, steps) => {
+    const text = content.map((line) => `${line}\n`).join('');
+    const ranges: { startLine: number; endLine: number; text: string }[] = [];
+    let next = 1;
+    for (const [skip, length, given] of steps) {
+      const startLine = next + skip;
+      const endLine = startLine + length - 1;
+      if (startLine > content.length + 1 || endLine > content.length) break;
+      ranges.push({ startLine, endLine, text: given });
+      next = endLine + 1;
+    }
+    const expected = byLines(text, ranges);
+    assert.deepEqual(planReplacements(text, ranges), { result: expected });
+    // In whatever order they are given, as long as no two begin at one line.
+    if (new Set(ranges.map(({ startLine }) => startLine)).size === ranges.length) assert.deepEqual(planReplacements(text, ranges.toReversed()), { result: expected });
+  });
+  fc.assert(property, { seed, numRuns: 1000 });
+});

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, test } from 'node:test';
+import { State, type StateOptions, workspaceId } from './state.ts';
+
+async function withFolder(run: (open: (options?: Partial<StateOptions>) => State, folder: string) => void | Promise<void>): Promise<void> {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-state-')));
+  const root = path.join(folder, 'root');
+  fs.mkdirSync(root);
+  const opened: State[] = [];
+  const open = (options: Partial<StateOptions> = {}): State => {
+    const state = new State({ root, folder: path.join(folder, 'state'), temporary: path.join(folder, 'tmp'), ...options });
+    opened.push(state);
+    return state;
+  };
+  try {
+    await run(open, folder);
+  } finally {
+    for (const state of opened) state.close();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const mode = (file: string): string => (fs.statSync(file).mode & 0o777).toString(8);
+const asRoot = process.getuid?.() === 0;
+
+describe('the folder of the state', () => {
+  test('is private, and keeps what was put there', () =>
+    withFolder((open, folder) => {
+      const first = open();
+      first.set('a', '1');
+      first.set('a', '2');
+      assert.equal(mode(path.join(folder, 'state')), '700');
+      first.close();
+      first.close();
+      assert.equal(open().get('a'), '2');
+    }));
+
+  test('is below the home of states, else below the temporary folder, which is said', () =>
+    withFolder((open, folder) => {
+      const id = workspaceId(path.join(folder, 'root'));
+      const home = open({ folder: undefined, stateHome: path.join(folder, 'home') });
+      assert.deepEqual([home.folder, home.ephemeral], [path.join(folder, 'home', 'outrigger', id), false]);
+      home.close();
+      fs.writeFileSync(path.join(folder, 'no-folder'), '');
+      for (const stateHome of [undefined, path.join(folder, 'no-folder'), path.join(folder, 'root', '.local')]) {
+        const fallen = open({ folder: undefined, stateHome });
+        assert.equal(fallen.ephemeral, true, stateHome);
+        assert.equal(path.basename(fallen.folder), id);
+        assert.deepEqual([mode(fallen.folder), mode(path.dirname(fallen.folder))], ['700', '700']);
+        fallen.close();
+      }
+      assert.deepEqual(fs.readdirSync(path.join(folder, 'root')), []);
+    }));
+
+  test('that was asked for and can not be used is an error that names the option', () =>
+    withFolder((open, folder) => {
+      fs.writeFileSync(path.join(folder, 'file'), '');
+      fs.mkdirSync(path.join(folder, 'shared'));
+      fs.chmodSync(path.join(folder, 'shared'), 0o1777);
+      fs.symlinkSync(path.join(folder, 'root'), path.join(folder, 'link'));
+      const cases = [
+        ['file', /option state/],
+        ['root/.state', /lies in the workspace/],
+        ['link/deep/state', /lies in the workspace/],
+        ['root', /lies in the workspace/],
+        ['shared', /shared with other users/],
+      ] as const;
+      for (const [name, message] of cases) {
+        assert.throws(() => open({ folder: path.join(folder, name) }), (error: Error & { details?: unknown }) => {
+          assert.match(error.message, message);
+          assert.deepEqual(error.details, { option: 'state' });
+          return true;
+        });
+      }
+      assert.equal((fs.statSync(path.join(folder, 'shared')).mode & 0o7777).toString(8), '1777', 'left as it was');
+      assert.deepEqual(fs.readdirSync(path.join(folder, 'root')), []);
+      open({ folder: path.join(folder, 'root-state') });
+    }));
+
+  test('of somebody else in the temporary folder is not trusted', { skip: asRoot ? false : 'only root may give a folder away' }, () =>
+    withFolder((open, folder) => {
+      const shared = path.join(folder, 'tmp', `outrigger-${process.getuid?.()}`);
+      fs.mkdirSync(shared, { recursive: true });
+      fs.chownSync(shared, 12_345, 12_345);
+      assert.throws(() => open({ folder: undefined }), /belongs to user 12345/);
+    }));
+
+  test('is the same by whatever path the workspace is named', () =>
+    withFolder((_open, folder) => {
+      fs.symlinkSync('root', path.join(folder, 'alias'));
+      assert.equal(workspaceId(path.join(folder, 'alias')), workspaceId(`${folder}/x/../root/`.replace('x/../', '')));
+    }));
+});
+
+describe('a database', () => {
+  test('that is broken is kept aside, and a fresh one takes its place', () =>
+    withFolder((open, folder) => {
+      const file = path.join(folder, 'state', 'state.db');
+      const garbage = Buffer.alloc(8192, 'garbage ');
+      open().close();
+      fs.writeFileSync(file, garbage);
+      const fresh = open();
+      assert.equal(fresh.get('a'), undefined);
+      fresh.set('a', '1');
+      const aside = fs.readdirSync(path.join(folder, 'state')).filter((name) => name.startsWith('state.db.corrupt-'));
+      assert.equal(aside.length, 1);
+      assert.deepEqual(fs.readFileSync(path.join(folder, 'state', aside[0] ?? '')), garbage);
+    }));
+
+  test('that is torn anywhere does not keep the sidecar from starting, twice', () =>
+    withFolder((open, folder) => {
+      const file = path.join(folder, 'state', 'state.db');
+      const first = open();
+      for (let n = 0; n < 500; n++) first.set(`name ${n}`, 'x'.repeat(100));
+      first.close();
+      const whole = fs.readFileSync(file);
+      for (let page = 0; page < whole.length / 4096; page++) {
+        const torn = Buffer.from(whole);
+        torn.fill(0xaa, page * 4096, page * 4096 + 4096);
+        for (const name of fs.readdirSync(path.dirname(file))) if (name.startsWith('state.db')) fs.rmSync(path.join(path.dirname(file), name));
+        fs.writeFileSync(file, torn);
+        for (const round of [1, 2]) {
+          const state = open();
+          state.set('name 1', 'new');
+          assert.equal(state.get('name 1'), 'new', `page ${page}, start ${round}`);
+          state.statement('SELECT max(revision) FROM changes').get();
+          state.close();
+        }
+      }
+    }));
+
+  test('of a newer version is refused, says so, and is left alone; the lock is free again', () =>
+    withFolder((open, folder) => {
+      const file = path.join(folder, 'state', 'state.db');
+      open().close();
+      const database = new DatabaseSync(file);
+      database.exec('PRAGMA user_version = 99');
+      database.close();
+      for (let n = 0; n < 2; n++) assert.throws(() => open(), { reason: 'STATE_TOO_NEW', message: /schema 99/, details: { option: 'state' } });
+      fs.rmSync(file);
+      assert.equal(open().writable, true);
+    }));
+
+  test('takes a transaction whole or not at all', () =>
+    withFolder((open) => {
+      const state = open();
+      assert.throws(
+        () =>
+          state.transaction(() => {
+            state.set('a', '1');
+            throw new Error('no');
+          }),
+        /no/,
+      );
+      assert.equal(state.get('a'), undefined);
+    }));
+});
+
+describe('the lock', () => {
+  test('lets one write; the next is told who does, and keeps what it must in memory', () =>
+    withFolder((open, folder) => {
+      const first = open();
+      first.set('a', '1');
+      const second = open();
+      assert.deepEqual([first.writable, second.writable], [true, false]);
+      assert.match(second.holder ?? '', new RegExp(`process ${process.pid}, since `));
+      second.set('a', '2');
+      assert.equal(first.get('a'), '1');
+      first.close();
+      second.close();
+      assert.equal(open().writable, true);
+      assert.ok(fs.existsSync(path.join(folder, 'state', 'state.db')));
+    }));
+
+  test('ends with its process, however that ends', () =>
+    withFolder(async (open, folder) => {
+      const program = `
+        import { State } from ${JSON.stringify(path.join(import.meta.dirname, 'state.ts'))};
+        globalThis.state = new State(${JSON.stringify({ root: path.join(folder, 'root'), folder: path.join(folder, 'state'), temporary: folder })});
+        console.log('held');
+        setInterval(() => {}, 1000);`;
+      const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+      await once(child.stdout, 'data');
+      const second = open();
+      assert.equal(second.writable, false);
+      assert.match(second.holder ?? '', new RegExp(`process ${child.pid}`));
+      second.close();
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      assert.equal(open().writable, true);
+    }));
+});

@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { testSeed } from '../../../test/kit/seed.ts';
+import { State } from '../state/state.ts';
+import { type ChangeDraft, Journal } from './journal.ts';
+import { cause, fails } from './workspace-harness.ts';
+
+interface Opened {
+  journal: Journal;
+  state: State;
+  problems: (string | undefined)[];
+  add(count?: number): void;
+  /** Without a clean stop. */
+  crash(): void;
+  stop(): void;
+}
+
+async function withFolder(run: (open: (keep?: number) => Opened, folder: string) => void | Promise<void>): Promise<void> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-journal-'));
+  const opened: Opened[] = [];
+  fs.mkdirSync(path.join(folder, 'root'));
+  const open = (keep = 100_000): Opened => {
+    const state = new State({ root: path.join(folder, 'root'), folder: path.join(folder, 'state'), temporary: folder });
+    const problems: (string | undefined)[] = [];
+    const journal = new Journal({ state, now: () => 1, onProblem: (problem) => problems.push(problem) }, { keep });
+    let n = 0;
+    const one: Opened = {
+      journal,
+      state,
+      problems,
+      add: (count = 1) => {
+        for (let i = 0; i < count; i++) journal.record([draft(`f${n++}`)]);
+      },
+      crash: () => state.close(),
+      stop: () => {
+        journal.close();
+        state.close();
+      },
+    };
+    opened.push(one);
+    return one;
+  };
+  try {
+    await run(open, folder);
+  } finally {
+    for (const one of opened) one.crash();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const draft = (name: string, more: Partial<ChangeDraft> = {}): ChangeDraft => ({ path: name, kind: 'file', what: 'created', before: null, after: 'a'.repeat(64), size: 1, cause, ...more });
+const numbers = (found: { changes: { revision: number }[] }): number[] => found.changes.map(({ revision }) => revision);
+/** SQLite refuses every write, as on a full disk. */
+const fill = ({ state }: Opened): void => state.database.exec('PRAGMA query_only = ON');
+const free = ({ state }: Opened): void => state.database.exec('PRAGMA query_only = OFF');
+
+describe('a cursor', () => {
+  test('goes on after a clean stop, and after a crash of the same boot, with no gap and no repeat', () =>
+    withFolder((open) => {
+      const first = open();
+      first.add(3);
+      const { cursor } = first.journal;
+      first.add(2);
+      first.stop();
+      const second = open();
+      assert.deepEqual(numbers(second.journal.since(cursor, 100)), [4, 5]);
+      second.add();
+      second.crash();
+      const third = open();
+      third.add();
+      assert.deepEqual(numbers(third.journal.since(cursor, 100)), [4, 5, 6, 7]);
+      assert.equal(third.journal.since(third.journal.cursor, 100).changes.length, 0);
+    }));
+
+  test('of before a power cut is answered with resync: numbers may have been lost with it', () =>
+    withFolder((open) => {
+      const first = open();
+      first.add(3);
+      const { cursor } = first.journal;
+      first.state.set('boot', 'another boot');
+      first.crash();
+      const second = open();
+      assert.match(second.journal.since(cursor, 10).resync ?? '', /another time/);
+      // After a clean stop there is nothing to fear.
+      const fresh = second.journal.cursor;
+      second.state.set('boot', 'yet another');
+      second.journal.close();
+      second.state.set('boot', 'yet another');
+      second.crash();
+      assert.equal(open().journal.since(fresh, 10).resync, undefined);
+    }));
+
+  test('that is older than what is kept, or ahead, or no cursor, is never answered with a gap', () =>
+    withFolder(async (open) => {
+      const { journal, add } = open(100);
+      const start = journal.cursor;
+      add(3000);
+      assert.match(journal.since(start, 10).resync ?? '', /last 100/);
+      const epoch = start.slice(0, 8);
+      for (let revision = 0; revision <= 3001; revision += 7) {
+        const found = journal.since(`${epoch}-${revision}`, 5);
+        if (found.resync === undefined && revision < 3000) assert.deepEqual(numbers(found)[0], revision + 1);
+      }
+      assert.equal(journal.since(`${epoch}-2950`, 5).resync, undefined);
+      assert.match(journal.since(`${epoch}-3001`, 5).resync ?? '', /ahead/);
+      assert.match(journal.since(`00000000-1`, 5).resync ?? '', /another time/);
+      for (const bad of ['', 'x', `${epoch}`, `${epoch}--1`, `${epoch}-1x`, `${epoch}-${'9'.repeat(30)}`, 'ÄÖ-1']) await fails('BAD_CURSOR', () => journal.since(bad, 5));
+    }));
+
+  test('reads on in pages, from memory and from the database alike', () =>
+    withFolder((open) => {
+      const { journal, add } = open();
+      const start = journal.cursor;
+      add(3000);
+      const seen: number[] = [];
+      for (let cursor = start, more = true; more; ) {
+        const page = journal.since(cursor, 333);
+        seen.push(...numbers(page));
+        ({ cursor, more } = page);
+      }
+      assert.deepEqual(seen, Array.from({ length: 3000 }, (_, index) => index + 1));
+      assert.deepEqual(numbers(journal.since(undefined, 2)), [2999, 3000]);
+    }));
+});
+
+describe('a change', () => {
+  test('reads the same from memory and from the database', () =>
+    withFolder((open) => {
+      const first = open();
+      const { cursor } = first.journal;
+      first.journal.record([draft('a', { note: 'Said.', before: 'b'.repeat(64) }), draft('c', { what: 'moved', from: 'a' }), draft('d', { kind: 'directory', after: null })]);
+      const fromMemory = first.journal.since(cursor, 10).changes;
+      first.stop();
+      assert.deepEqual(open().journal.since(cursor, 10).changes, fromMemory);
+    }));
+
+  test('is stored before anybody hears of it', () =>
+    withFolder((open) => {
+      const { journal, state } = open();
+      let stored = 0;
+      journal.onChanges(([change]) => {
+        stored = (state.statement('SELECT max(revision) AS last FROM changes').get() as { last: number }).last;
+        assert.equal(change?.revision, stored);
+      });
+      journal.record([draft('a')]);
+      assert.equal(stored, 1);
+    }));
+});
+
+test('what is known of a folder goes with it when it moves, and only that', () =>
+  withFolder((open) => {
+    const { journal } = open();
+    for (const name of ['a/x', 'a/b/y', 'a-b', 'a.b', 'a0', 'ab/z', 'a/Ü']) journal.record([draft(name, { after: hash(name) })]);
+    journal.record([draft('new', { kind: 'directory', what: 'moved', from: 'a', after: null })]);
+    for (const name of ['a-b', 'a.b', 'a0', 'ab/z']) assert.equal(journal.known(name), hash(name));
+    for (const name of ['x', 'b/y', 'Ü']) {
+      assert.equal(journal.known(`new/${name}`), hash(`a/${name}`));
+      assert.equal(journal.known(`a/${name}`), '-');
+    }
+  }));
+
+function hash(name: string): string {
+  return Buffer.from(name).toString('hex').padEnd(64, '0');
+}
+
+describe('while the state can not be written', () => {
+  test('changes are told all the same, old cursors are told to resync, and new ones go on', () =>
+    withFolder((open) => {
+      const one = open();
+      one.add(3);
+      const old = one.journal.cursor;
+      fill(one);
+      one.add(1);
+      const first = one.journal.cursor;
+      one.add(2);
+      assert.match(one.journal.since(old, 10).resync ?? '', /another time/);
+      assert.deepEqual(numbers(one.journal.since(first, 10)), [5, 6], 'a follower reads on in memory');
+      assert.match(one.problems.join('|'), /^The state can't be written: [^|]*$/, 'said once');
+      free(one);
+      one.add(2);
+      assert.deepEqual(numbers(one.journal.since(first, 10)), [5, 6, 7, 8]);
+      assert.deepEqual(one.problems.slice(1), [undefined]);
+      const { cursor } = one.journal;
+      one.crash();
+      const two = open();
+      assert.equal(two.journal.since(cursor, 10).resync, undefined);
+      assert.notEqual(two.journal.since(first, 10).resync, undefined, 'what was in memory alone is gone');
+    }));
+
+  test('nothing is passed over in silence, whatever fails when, and whoever reads from where', () => {
+    const seed = testSeed();
+    const step = fc.constantFrom('add', 'add', 'add', 'many', 'fill', 'free', 'learn', 'crash', 'stop', 'read');
+    return withFolder((open) => {
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+          let one = open(100);
+          // A follower has seen all that happened so far, or was told to list anew.
+          const followers = [{ cursor: one.journal.cursor, seen: one.journal.revision }];
+          try {
+            for (const what of steps) {
+              if (what === 'add') one.add();
+              else if (what === 'many') one.add(700);
+              else if (what === 'learn') one.journal.learn('x', `${Math.random()}`);
+              else if (what === 'fill') fill(one);
+              else if (what === 'free') free(one);
+              else if (what === 'read') followers.push({ cursor: one.journal.cursor, seen: one.journal.revision });
+              else {
+                // Changes that only memory held are gone then: who saw them must be told.
+                free(one);
+                one[what]();
+                one = open(100);
+              }
+              for (const follower of followers.slice(what === 'read' ? 0 : -2)) follow(one, follower);
+            }
+            for (const follower of followers) follow(one, follower);
+          } finally {
+            one.stop();
+          }
+        }),
+        { seed, numRuns: 25 },
+      );
+    });
+  });
+});
+
+function follow({ journal }: Opened, follower: { cursor: string; seen: number }): void {
+  for (let more = true; more; ) {
+    const page = journal.since(follower.cursor, 50);
+    if (page.resync !== undefined) follower.seen = journal.revision;
+    for (const { revision } of page.changes) {
+      assert.equal(revision, follower.seen + 1, 'a gap or a repeat');
+      follower.seen = revision;
+    }
+    follower.cursor = page.cursor;
+    more = page.more;
+  }
+  assert.equal(follower.seen, journal.revision);
+}

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { test } from 'node:test';
+import { hashBytes } from './content.ts';
+import type { Noticed } from './workspace.ts';
+import { cause, type Harness, withWorkspace } from './workspace-harness.ts';
+
+const bytes = (text: string): Buffer => Buffer.from(text);
+
+/** What the watch says of what stands there now. */
+function report({ at }: Harness, name: string, what: Noticed['what'] = 'changed', more: Partial<Noticed> = {}): Noticed {
+  const stat = fs.lstatSync(at(name), { throwIfNoEntry: false });
+  const kind = stat?.isDirectory() === true ? 'directory' : stat?.isSymbolicLink() === true ? 'symlink' : 'file';
+  const hash = kind === 'file' && stat !== undefined && what !== 'removed' ? hashBytes(fs.readFileSync(at(name))) : null;
+  return { path: name, kind, what, size: stat?.size ?? 0, mtimeMs: stat?.mtimeMs ?? 0, ino: stat?.ino ?? 0, hash, ...more };
+}
+
+const removed = (name: string, kind: Noticed['kind'] = 'file'): Noticed => ({ path: name, kind, what: 'removed', size: 0, mtimeMs: 0, ino: 0, hash: null });
+
+test('what we did ourselves is not told again', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, changes } = harness;
+    put('unread', 'never hashed');
+    fs.symlinkSync('unread', at('link'));
+    put('folder/inside', 'x');
+    await workspace.write('a/b', bytes('one'), { cause });
+    await workspace.move('a/b', 'a/c', { overwrite: false, parents: true, cause });
+    await workspace.move('unread', 'moved', { overwrite: false, parents: true, cause });
+    await workspace.move('folder', 'elsewhere', { overwrite: false, parents: true, cause });
+    await workspace.copy('link', 'link2', { overwrite: false, parents: true, cause });
+    await workspace.copy('moved', 'copied', { overwrite: false, parents: true, cause });
+    workspace.mkdir('made', true, cause);
+    await workspace.remove('copied', false, { cause });
+    changes.length = 0;
+    const here = ['a', 'a/c', 'moved', 'elsewhere', 'link2', 'made'].flatMap((name) => [report(harness, name), report(harness, name, 'created')]);
+    const gone = ['a/b', 'unread', 'folder', 'copied', 'folder/inside'].map((name) => removed(name));
+    assert.deepEqual(workspace.noticed([...here, ...gone]), []);
+    assert.deepEqual(workspace.noticed([report(harness, 'moved', 'changed', { from: 'unread' }), report(harness, 'elsewhere', 'created', { from: 'folder' })]), []);
+    assert.deepEqual(workspace.noticed([report(harness, 'elsewhere/inside', 'created')]), [], 'told as removed and created, it moved with its folder');
+    // Looked at once, it is known by its content from then on.
+    fs.writeFileSync(at('moved'), 'now changed!');
+    assert.deepEqual(
+      workspace.noticed([report(harness, 'moved')]).map(({ what, before }) => [what, before]),
+      [['changed', hashBytes('never hashed')]],
+    );
+  }));
+
+test('what came from outside is told once, with what was there before', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, changes } = harness;
+    put('new', 'one');
+    put('old', 'one');
+    fs.mkdirSync(at('folder'));
+    const first = [report(harness, 'new', 'created'), report(harness, 'old'), report(harness, 'folder', 'created')];
+    workspace.noticed(first);
+    assert.deepEqual(workspace.noticed(first), []);
+    assert.deepEqual(
+      changes.map(({ path, what, before, after, cause: { kind } }) => [path, what, before, after, kind]),
+      [
+        ['new', 'created', null, hashBytes('one'), 'outside'],
+        ['old', 'changed', null, hashBytes('one'), 'outside'],
+        ['folder', 'created', null, null, 'outside'],
+      ],
+    );
+    fs.rmSync(at('new'));
+    assert.equal(workspace.noticed([removed('new')])[0]?.before, hashBytes('one'));
+    assert.deepEqual(workspace.noticed([removed('new')]), [], 'removed twice');
+    put('new', 'one');
+    assert.deepEqual(
+      workspace.noticed([report(harness, 'new')]).map(({ what }) => what),
+      ['created'],
+    );
+  }));
+
+test('a revert from outside to what we wrote earlier is a change, not an echo', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put } = harness;
+    await workspace.write('a', bytes('one'), { cause });
+    await workspace.write('a', bytes('two'), { cause });
+    put('a', 'one');
+    const [change] = workspace.noticed([report(harness, 'a')]);
+    assert.deepEqual([change?.before, change?.after, change?.cause.kind], [hashBytes('two'), hashBytes('one'), 'outside']);
+  }));
+
+test('late words about what was replaced since are dropped: a content, a removal, a folder', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, told } = harness;
+    put('a', 'outside');
+    const late = report(harness, 'a');
+    await workspace.write('a', bytes('ours'), { cause });
+    assert.deepEqual(workspace.noticed([late, removed('a')]), []);
+    fs.rmSync(at('a'));
+    fs.mkdirSync(at('a'));
+    assert.deepEqual(
+      workspace.noticed([late, removed('a'), report(harness, 'a')]).map(({ kind, what }) => [kind, what]),
+      [['directory', 'changed']],
+    );
+    assert.deepEqual(told(), ['changed a', 'changed a']);
+  }));
+
+test('two words about one path in one batch are told once where they are the same', () =>
+  withWorkspace((harness) => {
+    const { workspace, put } = harness;
+    put('a', 'one');
+    const one = report(harness, 'a', 'created');
+    assert.equal(workspace.noticed([one, { ...one, what: 'changed' }, removed('b'), removed('b')]).length, 2);
+  }));
+
+test('a rename from outside is one move, and what is known goes along', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, at, told, changes } = harness;
+    await workspace.write('d/a', bytes('one'), { cause });
+    fs.renameSync(at('d/a'), at('d/b'));
+    workspace.noticed([report(harness, 'd/b', 'created', { from: 'd/a' })]);
+    assert.deepEqual([changes.at(-1)?.before, changes.at(-1)?.after], [hashBytes('one'), hashBytes('one')]);
+    fs.renameSync(at('d'), at('e'));
+    workspace.noticed([report(harness, 'e', 'created', { from: 'd' })]);
+    // What the watch tells of the move's parts was told by it.
+    assert.deepEqual(workspace.noticed([removed('d', 'directory'), removed('d/b'), report(harness, 'e/b', 'created')]), []);
+    assert.deepEqual(told().slice(2), ['moved d/a → d/b', 'moved d → e']);
+  }));
+
+test('a large file from outside, known by its facts alone, is told once each time it changes', () =>
+  withWorkspace((harness) => {
+    const { workspace, put } = harness;
+    put('big', 'stands for many');
+    const seen = report(harness, 'big', 'created', { hash: null });
+    assert.deepEqual(
+      workspace.noticed([seen]).map(({ after }) => after),
+      [null],
+    );
+    assert.deepEqual(workspace.noticed([seen]), []);
+    put('big', 'longer than it was before');
+    assert.equal(workspace.noticed([report(harness, 'big', 'changed', { hash: null })]).length, 1);
+  }));
+
+test('the test of echoes can fail: a workspace that forgets its own writes tells them twice', () =>
+  withWorkspace(
+    async (harness) => {
+      await harness.workspace.write('a', bytes('one'), { cause });
+      assert.equal(harness.workspace.noticed([report(harness, 'a')]).length, 1);
+    },
+    { forgetWrites: true },
+  ));

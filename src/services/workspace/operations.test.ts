@@ -1,0 +1,332 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { testSeed } from '../../../test/kit/seed.ts';
+import { files as table } from '../../contract/files.ts';
+import type { Call, Item } from '../../contract/operation.ts';
+import type { changes as changesTable } from '../../contract/changes.ts';
+import { parseByteRange } from './byte-range.ts';
+import { hashBytes } from './content.ts';
+import { changeOperations, fileOperations } from './operations.ts';
+import { call, cause, chunks, fails, type Harness, withWorkspace } from './workspace-harness.ts';
+
+const MB = 1024 * 1024;
+const etag = (text: string | Uint8Array): string => `"${hashBytes(text)}"`;
+
+type Run = (name: keyof typeof table, input: object, facts?: Partial<Call>) => Promise<Record<string, unknown>>;
+
+function withOperations(run: (run: Run, harness: Harness) => Promise<void>): Promise<void> {
+  return withWorkspace((harness) => {
+    const operations = fileOperations(harness.workspace, { maxTextBytes: MB, maxUploadBytes: 10 * MB }) as unknown as Record<string, (input: unknown, call: Call) => unknown>;
+    return run(async (name, input, facts) => (await operations[name]?.(table[name].input.parse(input), call(facts))) as Record<string, unknown>, harness);
+  });
+}
+
+describe('files.read', () => {
+  test('gives the lines asked for, as they stand in the file', () =>
+    withOperations(async (run, { put }) => {
+      const cases: [text: string, input: object, expected: string, startLine: number, lines: number][] = [
+        ['a\nb\nc\n', { head: 2 }, 'a\nb\n', 1, 3],
+        ['a\nb\nc\n', { tail: 2 }, 'b\nc\n', 2, 3],
+        ['a\nb\nc', { tail: 2 }, 'b\nc', 2, 3],
+        ['a\nb\nc', { startLine: 2, endLine: 2 }, 'b\n', 2, 3],
+        ['a\nb\nc', { startLine: 3 }, 'c', 3, 3],
+        ['a\nb\nc', { endLine: 1 }, 'a\n', 1, 3],
+        ['a\r\nb\r\nc', { startLine: 2, endLine: 3 }, 'b\r\nc', 2, 3],
+        ['a\r\n\r\n', { tail: 1 }, '\r\n', 2, 2],
+        ['\n\n\n', { tail: 2 }, '\n\n', 2, 3],
+        ['', { head: 5 }, '', 1, 0],
+        ['', { tail: 5 }, '', 1, 0],
+        ['one', { tail: 5 }, 'one', 1, 1],
+        ['one', { startLine: 7 }, '', 7, 1],
+        ['a\nb', { tail: 99 }, 'a\nb', 1, 2],
+      ];
+      for (const [text, input, expected, startLine, lines] of cases) {
+        put('f', text);
+        const found = await run('files.read', { path: 'f', ...input });
+        const label = `${JSON.stringify(text)} ${JSON.stringify(input)}`;
+        assert.deepEqual([found['text'], found['startLine'], found['lines'], found['etag']], [expected, startLine, lines, etag(text)], label);
+      }
+      for (const input of [{ head: 1, tail: 1 }, { head: 1, startLine: 1 }, { startLine: 3, endLine: 2 }]) {
+        await fails('BAD_INPUT', () => run('files.read', { path: 'f', ...input }));
+      }
+    }));
+
+  test('gives the same lines as splitting the text, wherever they lie', () => {
+    const seed = testSeed();
+    return withOperations(async (run, { put }) => {
+      const line = fc.constantFrom('', 'a', 'ü', '\r', 'long '.repeat(20_000), 'x'.repeat(255));
+      await fc.assert(
+        fc.asyncProperty(fc.array(line, { maxLength: 8 }), fc.boolean(), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }), async (parts, ends, one, other) => {
+          const text = parts.join('\n') + (ends ? '\n' : '');
+          const all = text.split(/(?<=\n)/).filter((part) => part !== '');
+          put('f', text);
+          const [startLine, endLine] = [Math.min(one, other), Math.max(one, other)];
+          const range = await run('files.read', { path: 'f', startLine, endLine });
+          assert.equal(range['text'], all.slice(startLine - 1, endLine).join(''));
+          assert.equal((await run('files.read', { path: 'f', tail: one }))['text'], all.slice(-one).join(''));
+          assert.equal((await run('files.read', { path: 'f', head: one }))['lines'], all.length);
+        }),
+        { seed, numRuns: 30 },
+      );
+    });
+  });
+
+  test('leaves a byte order mark out, says so, and only where it begins the file', () =>
+    withOperations(async (run, { put }) => {
+      put('f', '\uFEFFa\n\uFEFFb\n');
+      const whole = await run('files.read', { path: 'f' });
+      assert.deepEqual([whole['text'], whole['bom'], whole['size']], ['a\n\uFEFFb\n', true, 10]);
+      assert.deepEqual([(await run('files.read', { path: 'f', head: 1 }))['text']], ['a\n']);
+      const second = await run('files.read', { path: 'f', startLine: 2 });
+      assert.deepEqual([second['text'], second['bom']], ['\uFEFFb\n', undefined]);
+    }));
+
+  test('refuses what is no text, and what is too much, also of a huge file, in little memory', () =>
+    withOperations(async (run, { put, at }) => {
+      for (const bytes of [Buffer.from([0x61, 0]), Buffer.from([0xff]), Buffer.from([0xc3]), Buffer.from([0xed, 0xa0, 0x80])]) {
+        put('f', bytes);
+        await fails('NOT_TEXT', () => run('files.read', { path: 'f' }));
+        await fails('NOT_TEXT', () => run('files.read', { path: 'f', head: 1 }));
+      }
+      put('f', 'x'.repeat(MB + 1));
+      await fails('OUTPUT_TOO_LARGE', () => run('files.read', { path: 'f' }));
+      await fails('OUTPUT_TOO_LARGE', () => run('files.read', { path: 'f', head: 1 }));
+      put('huge', 'first\n');
+      fs.truncateSync(at('huge'), 300 * MB);
+      fs.appendFileSync(at('huge'), '\nlast line\n');
+      const before = process.memoryUsage.rss();
+      assert.equal((await run('files.read', { path: 'huge', head: 1 }))['text'], 'first\n');
+      assert.equal((await run('files.read', { path: 'huge', tail: 1 }))['text'], 'last line\n');
+      await fails('OUTPUT_TOO_LARGE', () => run('files.read', { path: 'huge', startLine: 2, endLine: 2 }));
+      const grown = process.memoryUsage.rss() - before;
+      assert.ok(grown < 100 * MB, `memory grew by ${Math.round(grown / MB)} MB`);
+      const controller = new AbortController();
+      const reading = run('files.read', { path: 'huge', head: 1 }, { signal: controller.signal });
+      controller.abort(new Error('gone'));
+      await assert.rejects(reading, /gone/);
+    }));
+
+  test('of very many short lines keeps them as few pieces', () =>
+    withOperations(async (run, { put }) => {
+      put('f', '\n'.repeat(MB));
+      const before = process.memoryUsage().heapUsed;
+      assert.equal((await run('files.read', { path: 'f', tail: MB }))['lines'], MB);
+      assert.ok(process.memoryUsage().heapUsed - before < 50 * MB);
+    }));
+});
+
+describe('files.write and files.create', () => {
+  test('give back the byte order mark that a reader was not shown', () =>
+    withOperations(async (run, { put, read }) => {
+      put('f', '\uFEFFone');
+      await run('files.write', { path: 'f', text: 'two' });
+      assert.equal(read('f'), '\uFEFFtwo');
+      await run('files.write', { path: 'f', text: '\uFEFFthree' });
+      assert.equal(read('f'), '\uFEFFthree');
+    }));
+
+  test('refuse a text that UTF-8 can not store instead of storing another one', () =>
+    withOperations(async (run, { put, read }) => {
+      put('f', 'old');
+      await fails('BAD_INPUT', () => run('files.write', { path: 'f', text: 'a\ud800b' }));
+      await fails('BAD_INPUT', () => run('files.create', { path: 'g', text: '\udc00' }));
+      await fails('BAD_INPUT', () => run('files.edit', { path: 'f', edits: [{ find: 'old', replace: '\ud83d' }] }));
+      assert.equal(read('f'), 'old');
+    }));
+
+  test('create fails where something stands, also a folder', () =>
+    withOperations(async (run, { put, at }) => {
+      put('folder/file');
+      for (const path of ['folder', 'folder/file']) await fails('FILE_EXISTS', () => run('files.create', { path }));
+      assert.equal((await run('files.create', { path: 'folder/new' }))['created'], true);
+      assert.equal(fs.statSync(at('folder/new')).size, 0);
+    }));
+});
+
+describe('files.edit', () => {
+  test('keeps line ends and byte order mark, whatever ends the edit itself uses', () =>
+    withOperations(async (run, { put, read }) => {
+      put('f', '\uFEFFone\r\ntwo\r\nthree');
+      const edits = [
+        { find: 'one\ntwo', replace: 'one\nand\r\ntwo' },
+        { startLine: 3, endLine: 3, text: 'four\nfive' },
+      ];
+      await run('files.edit', { path: 'f', edits });
+      assert.equal(read('f'), '\uFEFFone\r\nand\r\ntwo\r\nfour\r\nfive');
+      put('mixed', 'a\r\nb\nc\r\n');
+      await run('files.edit', { path: 'mixed', edits: [{ find: 'b\nc', replace: 'B\nC' }] });
+      assert.equal(read('mixed'), 'a\r\nB\nC\r\n');
+    }));
+
+  test('applies all edits or none, and says which one did not fit', () =>
+    withOperations(async (run, { put, read }) => {
+      put('f', 'one\ntwo\ntwo\n');
+      const good = { find: 'one', replace: '1' };
+      const cases = [
+        ['EDIT_NOT_FOUND', { find: 'three', replace: '' }],
+        ['EDIT_AMBIGUOUS', { find: 'two', replace: '' }],
+        ['OUT_OF_RANGE', { startLine: 4, endLine: 4, text: '' }],
+        ['OUT_OF_RANGE', { startLine: 3, endLine: 1, text: '' }],
+      ] as const;
+      for (const [reason, bad] of cases) {
+        const error = await fails(reason, () => run('files.edit', { path: 'f', edits: [good, bad] }), /edit 2/);
+        assert.deepEqual(error.details, { edit: 1 });
+      }
+      const lines = (startLine: number, endLine: number): object => ({ startLine, endLine, text: 'x' });
+      await fails('BAD_INPUT', () => run('files.edit', { path: 'f', edits: [lines(1, 2), lines(2, 3)] }));
+      await fails('ETAG_MISMATCH', () => run('files.edit', { path: 'f', edits: [good], ifMatch: '"other"' }));
+      assert.equal(read('f'), 'one\ntwo\ntwo\n');
+      await run('files.edit', { path: 'f', edits: [{ find: 'two', replace: '$& $1', all: true }] });
+      assert.equal(read('f'), 'one\n$& $1\n$& $1\n');
+    }));
+
+  test('of many callers at once loses nobody’s', () =>
+    withOperations(async (run, { put, read }) => {
+      put('f', Array.from({ length: 20 }, (_, n) => `<${n}>`).join('\n'));
+      const edit = async (n: number): Promise<void> => {
+        try {
+          await run('files.edit', { path: 'f', edits: [{ find: `<${n}>`, replace: `[${n}]` }] });
+        } catch (error) {
+          // Honest under this much haste: nothing was written, the caller may try again.
+          assert.equal((error as { reason?: string }).reason, 'ETAG_MISMATCH');
+          await edit(n);
+        }
+      };
+      await Promise.all(Array.from({ length: 20 }, (_, n) => edit(n)));
+      assert.equal(read('f'), Array.from({ length: 20 }, (_, n) => `[${n}]`).join('\n'));
+    }));
+});
+
+describe('files.download', () => {
+  const text = '0123456789';
+
+  test('answers ranges as RFC 9110 says', () => {
+    const cases: [header: string, size: number, expected: ReturnType<typeof parseByteRange>][] = [
+      ['bytes=0-4', 10, { start: 0, end: 5 }],
+      ['Bytes=0-0', 10, { start: 0, end: 1 }],
+      ['bytes=5-', 10, { start: 5, end: 10 }],
+      ['bytes=-3', 10, { start: 7, end: 10 }],
+      ['bytes=-30', 10, { start: 0, end: 10 }],
+      ['bytes=5-500', 10, { start: 5, end: 10 }],
+      [`bytes=5-${'9'.repeat(400)}`, 10, { start: 5, end: 10 }],
+      ['bytes=10-', 10, 'unsatisfiable'],
+      [`bytes=${'9'.repeat(400)}-`, 10, 'unsatisfiable'],
+      ['bytes=-0', 10, 'unsatisfiable'],
+      ['bytes=0-', 0, 'unsatisfiable'],
+      ['bytes=-5', 0, 'unsatisfiable'],
+      ['bytes=4-2', 10, undefined],
+      ['bytes=-', 10, undefined],
+      ['bytes=', 10, undefined],
+      ['bytes=0-1,3-4', 10, undefined],
+      ['items=0-1', 10, undefined],
+      ['bytes=a-b', 10, undefined],
+      ['bytes=0x1-2', 10, undefined],
+      ['', 10, undefined],
+    ];
+    for (const [header, size, expected] of cases) assert.deepEqual(parseByteRange(header, size), expected, header);
+  });
+
+  async function download(run: Run, input: object): Promise<{ head: Record<string, unknown>; body: string }> {
+    const { head, bytes } = (await run('files.download', { path: 'f', ...input })) as unknown as { head: Record<string, unknown>; bytes: AsyncIterable<Uint8Array> };
+    const parts: Uint8Array[] = [];
+    for await (const part of bytes) parts.push(part);
+    return { head, body: Buffer.concat(parts).toString() };
+  }
+
+  test('sends what was asked for, and all of it where the range does not hold', () =>
+    withOperations(async (run, { put }) => {
+      put('f', text);
+      const cases: [input: object, body: string, contentRange: string | undefined][] = [
+        [{}, text, undefined],
+        [{ range: 'bytes=2-4' }, '234', 'bytes 2-4/10'],
+        [{ range: 'bytes=2-4', ifRange: etag(text) }, '234', 'bytes 2-4/10'],
+        [{ range: 'bytes=2-4', ifRange: etag('older') }, text, undefined],
+        [{ range: 'bytes=2-4', ifRange: `W/${etag(text)}` }, text, undefined],
+        [{ range: 'bytes=2-4', ifRange: 'Wed, 21 Oct 2015 07:28:00 GMT' }, text, undefined],
+        [{ range: 'bytes=9-2' }, text, undefined],
+        [{ ifNoneMatch: etag('older') }, text, undefined],
+        [{ ifNoneMatch: etag(text) }, '', undefined],
+        [{ ifNoneMatch: `W/${etag(text)}` }, '', undefined],
+      ];
+      for (const [input, body, contentRange] of cases) {
+        const found = await download(run, input);
+        assert.deepEqual([found.body, found.head['contentRange'], found.head['length']], [body, contentRange, body.length], JSON.stringify(input));
+        assert.equal(found.head['partial'], contentRange !== undefined);
+        assert.equal(found.head['notModified'], body === '');
+      }
+      const error = await fails('OUT_OF_RANGE', () => download(run, { range: 'bytes=10-' }));
+      assert.deepEqual(error.details, { size: 10 });
+      await fails('ETAG_MISMATCH', () => download(run, { ifMatch: etag('older') }));
+    }));
+
+  test('fails, and does not end as if it were whole, when the file becomes shorter meanwhile', () =>
+    withOperations(async (run, { put, at }) => {
+      put('f', 'x'.repeat(MB));
+      const { bytes } = (await run('files.download', { path: 'f' })) as unknown as { bytes: AsyncIterable<Uint8Array> };
+      await fails('BUSY_FILE', async () => {
+        for await (const chunk of bytes) if (chunk.length > 0) fs.truncateSync(at('f'), 1000);
+      });
+    }));
+});
+
+describe('files.upload', () => {
+  test('stops at its limit and leaves nothing', () =>
+    withOperations(async (run, { temporaries, at }) => {
+      const tooMuch = chunks(...Array.from({ length: 11 }, () => new Uint8Array(MB)));
+      await fails('INPUT_TOO_LARGE', () => run('files.upload', { path: 'a/f' }, { body: tooMuch }));
+      assert.deepEqual([temporaries(), fs.existsSync(at('a/f'))], [[], false]);
+      assert.equal((await run('files.upload', { path: 'f' }, { body: chunks('ab', 'c') }))['etag'], etag('abc'));
+    }));
+});
+
+describe('changes', () => {
+  type Operations = Record<'changes.since', (input: object, call: Call) => { changes: { what: string; path: string; from?: string }[] }>;
+
+  test('of other paths are not shown to a caller limited to some: what moved in was created, what moved out was removed', () =>
+    withWorkspace(async ({ workspace }) => {
+      const all = { overwrite: false, parents: true, cause };
+      await workspace.write('mine/a', Buffer.from('a'), { cause });
+      await workspace.write('secret/b', Buffer.from('b'), { cause });
+      await workspace.move('secret/b', 'mine/b', all);
+      await workspace.move('mine/a', 'secret/a', all);
+      await workspace.move('mine/b', 'mine/c', all);
+      await workspace.move('secret/a', 'secret/z', all);
+      const { 'changes.since': since } = changeOperations(workspace, undefined, Date.now) as unknown as Operations;
+      const { changes } = since({ limit: 100 }, call({ visible: (path) => path === 'mine' || path.startsWith('mine/') }));
+      assert.deepEqual(
+        changes.map(({ what, path, from }) => [what, path, from]),
+        [
+          ['created', 'mine', undefined],
+          ['created', 'mine/a', undefined],
+          ['created', 'mine/b', undefined],
+          ['removed', 'mine/a', undefined],
+          ['moved', 'mine/c', 'mine/b'],
+        ],
+      );
+      assert.doesNotMatch(JSON.stringify(changes), /secret/);
+    }));
+
+  test('are streamed from a cursor on, then live, each once and in order, however slow the reader', () =>
+    withWorkspace(async ({ workspace }) => {
+      const write = (n: number): Promise<unknown> => workspace.write(`f${n}`, Buffer.from(`${n}`), { cause });
+      const { cursor } = workspace.journal;
+      for (let n = 0; n < 5; n++) await write(n);
+      const controller = new AbortController();
+      const items: Item<(typeof changesTable)['changes.watch']>[] = [];
+      const emit = async (item: unknown): Promise<void> => {
+        items.push(item as (typeof items)[number]);
+        if (items.length < 10) await write(100 + items.length);
+        await new Promise(setImmediate);
+        if (items.length === 15) controller.abort(new Error('enough'));
+      };
+      await assert.rejects(
+        Promise.resolve(changeOperations(workspace, undefined, Date.now)['changes.watch']({ cursor, git: true }, call({ emit, signal: controller.signal }))),
+        /enough/,
+      );
+      const revisions = items.flatMap((item) => (item.type === 'change' ? [item.revision] : []));
+      assert.deepEqual(revisions, Array.from({ length: 14 }, (_, index) => index + 1));
+      assert.equal(items.filter((item) => item.type === 'ready').length, 1);
+    }));
+});
