@@ -42,14 +42,15 @@ async function buildBundle() {
     outExtension: { '.js': '.mjs' },
     external: Object.keys(manifest.optionalDependencies ?? {}),
     legalComments: 'none',
+    // Half the source is half the time to read it, and memory that it holds for as long as it runs. Names stay, for stack traces.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 160,
     logLevel: 'warning',
     metafile: true,
   };
-  // Packages in CommonJS inside a module ask for these three.
-  const banner = [
-    `import { createRequire as outriggerCreateRequire } from 'node:module';`,
-    `const require = outriggerCreateRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`,
-  ].join('\n');
+  // Packages in CommonJS inside a module ask for these three. Not by an import: the client is for browsers too.
+  const banner = `const require = globalThis.process?.getBuiltinModule?.('node:module').createRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`;
   const program = { ...common, platform: 'node', banner: { js: banner } };
   const entryPoints = [{ in: command, out: 'outrigger' }, ...workers.map((path) => ({ in: path, out: basename(path, '.ts') }))];
   const library = publishedSources(manifest).map(([name, path]) => ({ in: path, out: name }));
@@ -96,6 +97,23 @@ function sourcePlugin({ manifest, workers, workerFolder }) {
   return {
     name: 'outrigger-sources',
     setup(build) {
+      // Never called: net/http-app.ts gives fastify other compilers of JSON schemas, and glob is for a mode of static that we don't use.
+      build.onResolve({ filter: /^(@fastify\/(ajv-compiler|fast-json-stringify-compiler)|glob)$/ }, ({ path }) => ({
+        path,
+        namespace: 'unneeded',
+      }));
+      build.onLoad({ filter: /./, namespace: 'unneeded' }, ({ path }) => ({
+        contents: `const unneeded = () => { throw new Error('The bundle holds no ${path}.'); }; module.exports = Object.assign(unneeded, { glob: unneeded });`,
+        loader: 'js',
+      }));
+      // As a module node:http shows all it has, and among that is a WebSocket client for which Node loads undici.
+      build.onResolve({ filter: /^node:http$/ }, ({ path, kind }) =>
+        kind === 'import-statement' ? { path, namespace: 'required' } : undefined,
+      );
+      build.onLoad({ filter: /./, namespace: 'required' }, ({ path }) => ({
+        contents: `module.exports = require('${path}');`,
+        loader: 'js',
+      }));
       build.onLoad({ filter: /\/package\.json$/ }, ({ path }) => {
         if (path !== join(root, 'package.json')) return undefined;
         return { contents: JSON.stringify({ name: manifest.name, version: manifest.version }), loader: 'json' };

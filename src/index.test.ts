@@ -7,7 +7,7 @@ import * as z from 'zod';
 import { eventually } from '../test/kit/eventually.ts';
 import { createClient } from './client/client.ts';
 import { operation, OutriggerError } from './contract/operations.ts';
-import { ConfigError, createSidecar, type CreateSidecarInput, UnavailableError } from './index.ts';
+import { ConfigError, createSidecar, type CreateSidecarInput, UnavailableError } from 'outrigger';
 
 const scratch = mkdtempSync(join(tmpdir(), 'outrigger-index-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));

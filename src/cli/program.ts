@@ -57,9 +57,10 @@ function program(terminal: Terminal): Command {
 
   const start = withOptions(root.command('start').description('Serve a folder, or a scratch copy of the sample project.').argument('[folder]'));
   start.action(async (folder: string | undefined) => {
-    const { serveFolder, copySample } = await import('./serve.ts');
+    const { serveFolder } = await import('./serve.ts');
     const given = folder ?? processEnvironment()['WORKSPACE_PATH'];
     if (given !== undefined && given !== '') return serveFolder(configOf(start, given), terminal);
+    const { copySample } = await import('./sample.ts');
     const sample = await copySample();
     return serveFolder(configOf(start, sample.folder, { state: sample.state }), terminal, sample);
   });

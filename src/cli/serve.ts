@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { LoadedConfig } from '../config/load.ts';
 import { createLog } from '../sidecar/log.ts';
+import type { Sample } from './sample.ts';
 import { startSidecar, type Sidecar } from '../sidecar/sidecar.ts';
 import { workbenchFolder } from '../sidecar/workbench-folder.ts';
 import { packageFolder } from './package-folder.ts';
@@ -83,22 +84,4 @@ function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, termin
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
-}
-
-export interface Sample {
-  folder: string;
-  /** Where its state lives: beside it, to go with it. */
-  state: string;
-  remove(): void;
-}
-
-/** Copies the sample project to a folder of its own and makes it a repository. It goes when the sidecar stops. */
-export async function copySample(): Promise<Sample> {
-  const source = path.join(packageFolder(), 'examples', 'library-loans');
-  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-sample-'));
-  const folder = path.join(scratch, 'library-loans');
-  fs.cpSync(source, folder, { recursive: true });
-  const { commitSample } = await import('./sample-repository.ts');
-  await commitSample(folder);
-  return { folder, state: path.join(scratch, 'state'), remove: () => fs.rmSync(scratch, { recursive: true, force: true }) };
 }

@@ -21,6 +21,8 @@ export interface Caller {
   name: string;
   kind: ActorKind;
   access: AccessLevel;
+  /** Several people may hold the token (the main one does for all pages): they name themselves in documents. */
+  shared?: boolean;
   /** Path prefixes, by whole names; undefined means the whole workspace. */
   paths?: readonly string[];
   /** Aborted when the token expires or is revoked; its reason is the OutriggerError to close with. */

@@ -9,6 +9,8 @@ export const presence = z.object({
   color: z.string().optional(),
 });
 
+export type Presence = z.infer<typeof presence>;
+
 export const documentInfo = z.object({
   path: z.string(),
   connections: z.int(),

@@ -6,7 +6,7 @@ import { Listener, type ListenerOptions, urlHost } from './listener.ts';
 
 async function withListener(options: Partial<ListenerOptions>, run: (listener: Listener, port: number) => Promise<void>): Promise<void> {
   const listener = new Listener({ host: '127.0.0.1', port: 0, ...options });
-  const listening = await listener.listen();
+  const listening = await listener.bind();
   assert.ok(listening.ok);
   try {
     await run(listener, listening.port);
@@ -18,11 +18,11 @@ async function withListener(options: Partial<ListenerOptions>, run: (listener: L
 test('a port that is taken is an answer, and the next free one is found when asked', async () => {
   await withListener({}, async (_first, port) => {
     const second = new Listener({ host: '127.0.0.1', port });
-    const outcome = await second.listen();
+    const outcome = await second.bind();
     assert.deepEqual([outcome.ok, !outcome.ok && outcome.reason, outcome.port], [false, 'EADDRINUSE', port]);
     await second.close();
     const third = new Listener({ host: '127.0.0.1', port, nextPorts: 50 });
-    const found = await third.listen();
+    const found = await third.bind();
     assert.ok(found.ok && found.port > port && found.port <= port + 50);
     assert.equal(found.url, `http://127.0.0.1:${found.port}`);
     await third.close();

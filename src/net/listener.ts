@@ -98,7 +98,7 @@ export class Listener {
   }
 
   /** Resolves also when it could not listen, saying why (`EADDRINUSE`, `EACCES`, …). */
-  async listen(): Promise<Listening> {
+  async bind(): Promise<Listening> {
     const { host, port, nextPorts } = this.#options;
     for (let next = port; ; next++) {
       const outcome = await this.#tryListen(host, next);

@@ -54,7 +54,7 @@ async function withSockets(
   });
   const listener = new Listener({ host: '127.0.0.1', port: 0, ...options.listener });
   listener.onUpgrade(router.handle);
-  const listening = await listener.listen();
+  const listening = await listener.bind();
   assert.ok(listening.ok);
   try {
     await run({ port: listening.port, listener, router, sockets, channels, clock, errors });

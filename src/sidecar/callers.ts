@@ -8,6 +8,7 @@ import type { system } from '../contract/system.ts';
 import type { State } from '../services/state/state.ts';
 
 const MAX_TOKENS = 1000;
+const TOKEN_FILE = 'token';
 // A timer can't be set further ahead than this; a later end is looked at again then.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** So long, a token that ended is told from one that never was. */
@@ -101,7 +102,7 @@ export class Callers {
   rotate(): string {
     if (this.#given) throw new OutriggerError('BAD_INPUT', 'The token is set by configuration; change it there.');
     this.#mainToken = newSecret();
-    writeMainToken(this.#state, this.#mainToken);
+    this.#state.writeFile(TOKEN_FILE, `${this.#mainToken}\n`);
     this.#end(MAIN_ID, new OutriggerError('TOKEN_REVOKED', 'The token was replaced.'));
     return this.#mainToken;
   }
@@ -156,7 +157,7 @@ export class Callers {
   }
 
   #mainCaller(): Caller {
-    return this.#liveCaller({ id: MAIN_ID, name: this.#owner, kind: 'person', access: 'admin' }, null);
+    return this.#liveCaller({ id: MAIN_ID, name: this.#owner, kind: 'person', access: 'admin', shared: true }, null);
   }
 
   #callerOf(row: TokenRow): Caller {
@@ -224,14 +225,10 @@ function sameSecret(a: string, b: string): boolean {
   return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
 }
 
-function mainTokenFile(folder: string): string {
-  return path.join(folder, 'token');
-}
-
 /** The token kept with the state, or undefined: read by the command line of the same user. */
 export function readMainToken(folder: string): string | undefined {
   try {
-    return fs.readFileSync(mainTokenFile(folder), 'utf8').trim() || undefined;
+    return fs.readFileSync(path.join(folder, TOKEN_FILE), 'utf8').trim() || undefined;
   } catch {
     return undefined;
   }
@@ -243,12 +240,6 @@ function mainTokenOf(state: State): string {
   const kept = readMainToken(state.folder);
   if (kept !== undefined) return kept;
   const token = newSecret();
-  writeMainToken(state, token);
+  state.writeFile(TOKEN_FILE, `${token}\n`);
   return token;
-}
-
-function writeMainToken(state: State, token: string): void {
-  const file = mainTokenFile(state.folder);
-  fs.writeFileSync(`${file}.new`, `${token}\n`, { mode: 0o600 });
-  fs.renameSync(`${file}.new`, file);
 }

@@ -68,22 +68,22 @@ export interface Sidecar<T extends Table = Operations> extends InProcess<T> {
 }
 
 const operationName = /^[a-z][A-Za-z0-9]*(\.[a-z][A-Za-z0-9]*)+$/;
-const noOperations = {};
 
 /**
  * Starts a sidecar in this process; resolves when it listens. Throws ConfigError with all that is wrong with the options,
  * UnavailableError when a port can't be had, OutriggerError when the folder is not there. Handles no signals and never ends
  * the process: that is the host's to do, with `stop()`.
  */
-export async function createSidecar<T extends Table = typeof noOperations>(
+export async function createSidecar<T extends Table = Record<never, Operation>>(
   input: CreateSidecarInput<T> = {},
 ): Promise<Sidecar<Operations & T>> {
   const loaded = readOptions(input);
   const { config, sources, surroundings } = loaded;
-  let dispatch: Dispatch | undefined;
+  // A call may come as soon as the port listens, which is before startSidecar gives back what to call.
+  const started = Promise.withResolvers<Dispatch>();
   const caller = hostCaller();
   const call = async (name: string, callInput: unknown, options: { signal?: AbortSignal } = {}): Promise<unknown> => {
-    if (dispatch === undefined) throw new Error(`${name} was called before the sidecar started.`);
+    const dispatch = await started.promise;
     const signal = options.signal ?? new AbortController().signal;
     const { output, items } = await dispatch({ name, input: callInput, caller, transport: 'host', requestId: crypto.randomUUID(), signal });
     return items === undefined ? output : { ...(output as object), items };
@@ -99,8 +99,8 @@ export async function createSidecar<T extends Table = typeof noOperations>(
     anyPort: sources.port.from === 'default',
     ...(operations === undefined ? {} : { operations }),
   });
-  dispatch = sidecar.dispatch;
-  const { url, token, socketUrl, ready } = sidecar;
+  const { url, token, socketUrl, ready, dispatch } = sidecar;
+  started.resolve(dispatch);
   return {
     ...inProcess,
     url,

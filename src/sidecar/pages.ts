@@ -52,14 +52,13 @@ export function registerPages(app: FastifyInstance, dependencies: PagesDependenc
 }
 
 function registerPage(app: FastifyInstance, { callers, authenticate }: PagesDependencies, options: PagesOptions): void {
-  const page = options.workbench === undefined ? undefined : readPage(options.workbench);
   app.get('/', async (request, reply) => {
     reply.header('cache-control', 'no-store');
     const { headers, url, cookieCounts } = request;
     const given = readCredentials({ headers, url, kind: 'login', cookieName: callers.cookieName, cookieCounts });
     if (given.from === 'query') {
       // Out of the address at once: it would stay in the history, and go along as Referer.
-      const caller = await Promise.resolve(authenticate(given, 'request')).catch((error: unknown) => error);
+      const caller = await (async () => authenticate(given, 'request'))().catch((error: unknown) => error);
       if (caller instanceof Error) {
         const reason = caller instanceof OutriggerError ? caller.reason : 'BAD_TOKEN';
         return reply.code(303).header('location', `/?login=${reason}`).send();
@@ -68,12 +67,14 @@ function registerPage(app: FastifyInstance, { callers, authenticate }: PagesDepe
       if (options.secureCookie) cookie.push('Secure');
       return reply.code(303).header('set-cookie', cookie.join('; ')).header('location', '/').send();
     }
+    // Read each time: after a build the old page would ask for assets that are gone.
+    const page = options.workbench === undefined ? undefined : readPage(options.workbench);
     if (page === undefined) {
       throw new OutriggerError('NOT_FOUND', 'There is no page here: the workbench is switched off or was not built.');
     }
     return reply.header('content-type', 'text/html; charset=utf-8').header('content-security-policy', page.policy).send(page.html);
   });
-  if (options.workbench === undefined || page === undefined) return;
+  if (options.workbench === undefined) return;
   const assets = path.join(options.workbench, 'assets');
   app.register(async (scope) => {
     const { default: fastifyStatic } = await import('@fastify/static');

@@ -207,7 +207,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     listener.onUpgrade(router.handle);
 
     // ── open the doors
-    const listening = await listener.listen();
+    const listening = await listener.bind();
     if (!listening.ok) throw new UnavailableError(`${config.host}:${listening.port} can't be listened on (${listening.reason}). Give another port with --port, or 0 for any.`);
     onRelease('listener', () => listener.close(200));
     let socketUrl: string | undefined;
@@ -216,11 +216,11 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       onRelease('second listener', () => second.listener.close(200));
       socketUrl = second.url;
     }
-    const announcement = path.join(state.folder, 'listening.json');
-    if (state.writable) fs.writeFileSync(announcement, JSON.stringify({ url: listening.url, pid: process.pid, root }), { mode: 0o600 });
-    onRelease('announcement', () => {
-      if (state.writable) fs.rmSync(announcement, { force: true });
-    });
+    if (state.writable) {
+      // Read by the command line of the same user.
+      state.writeFile('listening.json', JSON.stringify({ url: listening.url, pid: process.pid, root }));
+      onRelease('announcement', () => state.removeFile('listening.json'));
+    }
     log('info', 'sidecar.listening', { url: listening.url, components: config.components, workspaceId: state.id });
 
     const ready = (async () => {
@@ -278,7 +278,7 @@ async function listenForSockets(config: Config, router: UpgradeRouter | undefine
     response.end(JSON.stringify({ code: 'failed_precondition', reason: 'UPGRADE_REQUIRED', message: 'This port speaks WebSocket alone.', retryable: false }));
   });
   if (router !== undefined) listener.onUpgrade(router.handle);
-  const listening = await listener.listen();
+  const listening = await listener.bind();
   if (!listening.ok) throw new UnavailableError(`${config.host}:${listening.port} (wsPort) can't be listened on (${listening.reason}).`);
   return { listener, url: `ws://${urlHost(config.host)}:${listening.port}` };
 }

@@ -41,6 +41,8 @@ export function startWatch(dependencies: { workspace: Workspace; state: State; p
     return { name: 'watch', ok: true, text };
   });
   const started = watch.start().then(({ directories, files, ms, baseline }) => log('info', 'watch.started', { directories, files, durationMs: Math.round(ms), baseline }));
+  // Who waits for it hears of it; where nobody does any more, it was stopped.
+  started.catch(() => {});
   return { started, barrier: () => watch.barrier(), stop: () => watch.stop() };
 }
 

@@ -81,7 +81,7 @@ export async function withFakeSidecar(run: (sidecar: FakeSidecar) => Promise<voi
   options.prepare?.({ ...fakes, app, router, sockets, rpc, listener, errors });
   listener.onUpgrade(router.handle);
   await app.ready();
-  const listening = await listener.listen();
+  const listening = await listener.bind();
   if (!listening.ok) throw new Error(listening.message);
   try {
     await run({ ...fakes, url: listening.url, port: listening.port, app, router, sockets, rpc, listener, errors });

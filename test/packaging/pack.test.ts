@@ -161,6 +161,22 @@ test('the package holds no sources, no tests and nothing but what it needs', () 
   }
 });
 
+test('the client and the contract need nothing of Node: browsers take them as they are', () => {
+  const folder = join(user, 'node_modules', 'outrigger', 'dist', 'lib');
+  const seen = new Set(['client.mjs', 'contract.mjs']);
+  const outside = new Set<string>();
+  for (const name of seen) {
+    const text = readFileSync(join(folder, name), 'utf8');
+    for (const [, specifier = ''] of text.matchAll(/(?:from|import)\s*\(?"([^",\n]+)"/g)) {
+      if (specifier.startsWith('./')) seen.add(specifier.slice(2));
+      else outside.add(specifier);
+    }
+    assert.doesNotMatch(text, /\bBuffer\.|(?<!globalThis\.)\bprocess\b[.[]/, name);
+  }
+  assert.deepEqual([...outside], ['zod']);
+  assert.ok(seen.size > 2, 'parts are shared, and were looked at');
+});
+
 test('a written project type-checks against the package, runs, and answers its own operation', async () => {
   const project = join(user, 'my project');
   const command = join(user, 'node_modules', 'outrigger', 'scripts', 'outrigger.mjs');

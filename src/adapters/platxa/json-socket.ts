@@ -6,7 +6,7 @@ import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import type { Change } from '../../contract/events.ts';
 import type { TextSocket } from '../../net/text-socket.ts';
-import { DocumentLink } from './document-link.ts';
+import type { DocumentLink } from './document-link.ts';
 import { type FileNews, lostFrame } from './file-news.ts';
 import { errorFrame, type JsonMessage, JsonMessageError, parseJsonMessage } from './json-message.ts';
 
@@ -137,9 +137,11 @@ class JsonSocket {
     if (this.#documents.size >= MAX_DOCUMENTS)
       throw new OutriggerError('TOO_MANY_DOCUMENTS', `One socket may be in ${MAX_DOCUMENTS} documents.`);
     const { dispatch, caller } = this.#dependencies;
-    const link = new DocumentLink(this.#socket, docName, () => this.#documents.delete(docName));
     // What is read meanwhile would have to be kept.
     this.#socket.pause();
+    // Yjs is loaded with the first document, not where documents are off.
+    const { DocumentLink: Link } = await import('./document-link.ts');
+    const link = new Link(this.#socket, docName, () => this.#documents.delete(docName));
     try {
       const { output } = await dispatch({
         name: 'documents.open',

@@ -105,7 +105,7 @@ export class Documents implements LiveText {
     const document = await this.#get(wirePath, !readOnly);
     if (!withinPaths(caller.paths, document.path)) throw new OutriggerError('OUT_OF_SCOPE', `${wirePath} was moved to where ${caller.name} may not look.`);
     this.#cancelUnload(document);
-    document.room.join({ channel, readOnly, name: actorName({ kind: caller.kind, name: caller.name }) });
+    document.room.join({ channel, readOnly, shared: caller.shared === true, name: actorName({ kind: caller.kind, name: caller.name }) });
     const ended = (): void => channel.close(closeCodes.tokenEnded, 'The token does not hold any more.');
     caller.ended?.addEventListener('abort', ended, { once: true });
     channel.onClose(() => caller.ended?.removeEventListener('abort', ended));

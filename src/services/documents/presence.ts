@@ -1,12 +1,9 @@
-import type { presence } from '../../contract/documents.ts';
-import type * as z from 'zod';
+import type { Presence } from '../../contract/documents.ts';
 import { type AwarenessEntry, GONE } from './sync-protocol.ts';
 
 const MAX_STATE_CHARS = 16 * 1024;
 const MAX_CLIENTS_PER_CHANNEL = 64;
 const MAX_NAME_CHARS = 80;
-
-export type Presence = z.infer<typeof presence>;
 
 /**
  * Who is in a document. States are kept as the text that came and never parsed on their way; a parse happens only for the
@@ -61,17 +58,29 @@ export class PresenceMap<Owner> {
     return [...this.#entries.values()];
   }
 
+  /** How a member calls itself, where it does. */
+  nameOf(owner: Owner): string | undefined {
+    for (const entry of this.#entries.values()) if (entry.owner === owner) return this.#person(entry)?.name;
+    return undefined;
+  }
+
   /** The people in words; states of other shapes count as nameless. */
   people(): Presence[] {
     const people: Presence[] = [];
-    for (const { client, state } of this.#entries.values()) {
-      const cached = this.#people.get(client);
-      const person = cached?.state === state ? cached.person : personOf(client, state);
-      this.#people.set(client, { state, person });
+    for (const entry of this.#entries.values()) {
+      const person = this.#person(entry);
       if (person !== undefined) people.push(person);
     }
     for (const client of this.#people.keys()) if (!this.#entries.has(client)) this.#people.delete(client);
     return people;
+  }
+
+  #person({ client, state }: AwarenessEntry): Presence | undefined {
+    const cached = this.#people.get(client);
+    if (cached?.state === state) return cached.person;
+    const person = personOf(client, state);
+    this.#people.set(client, { state, person });
+    return person;
   }
 
   #countOf(owner: Owner): number {

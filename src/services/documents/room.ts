@@ -17,7 +17,10 @@ const NOTHING = Uint8Array.of(0);
 
 export interface Member {
   readonly channel: ByteChannel;
+  /** Who edits, as `kind name`. */
   readonly name: string;
+  /** Many people share the token: what a member calls itself in its presence says more than the name of the token. */
+  readonly shared: boolean;
   readonly readOnly: boolean;
 }
 
@@ -212,7 +215,7 @@ export class Room {
     this.flush();
     seat.foreign = false;
     try {
-      this.#hooks.heal(state, seat.name);
+      this.#hooks.heal(state, this.#nameOf(seat));
     } catch (error) {
       this.#hooks.failed('heal', error);
       this.#refuse(seat, 'The history is malformed.');
@@ -233,7 +236,7 @@ export class Room {
         try {
           Y.applyUpdate(this.#ydoc, update);
           applied.push(one);
-          names.add(seat.name);
+          names.add(this.#nameOf(seat));
         } catch (error) {
           this.#hooks.failed('update', error);
           broken.add(seat);
@@ -249,6 +252,11 @@ export class Room {
     this.#stateVector = undefined;
     for (const seat of broken) this.#refuse(seat, 'The update is malformed.');
     return applied;
+  }
+
+  #nameOf(seat: Seat): string {
+    const own = seat.shared ? this.presence.nameOf(seat) : undefined;
+    return own === undefined ? seat.name : `${seat.name.slice(0, seat.name.indexOf(' '))} ${own}`;
   }
 
   #leave(seat: Seat): void {

@@ -70,9 +70,10 @@ describe('the folder of the state', () => {
         ['link/deep/state', /lies in the workspace/],
         ['root', /lies in the workspace/],
         ['shared', /shared with other users/],
+        ['/proc/nothing/deep', /can't be used/],
       ] as const;
       for (const [name, message] of cases) {
-        assert.throws(() => open({ folder: path.join(folder, name) }), (error: Error & { details?: unknown }) => {
+        assert.throws(() => open({ folder: path.resolve(folder, name) }), (error: Error & { details?: unknown }) => {
           assert.match(error.message, message);
           assert.deepEqual(error.details, { option: 'state' });
           return true;

@@ -7,6 +7,8 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { FolderLock } from './lock.ts';
 
 const SCHEMA_VERSION = 1;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
 
 export interface StateOptions {
   /** Absolute path of the workspace. */
@@ -88,6 +90,17 @@ export class State {
     }
   }
 
+  /** A small file of its own beside the database, replaced whole, readable by this user alone. */
+  writeFile(name: string, content: string): void {
+    const file = path.join(this.folder, name);
+    fs.writeFileSync(`${file}.new`, content, { mode: 0o600 });
+    fs.renameSync(`${file}.new`, file);
+  }
+
+  removeFile(name: string): void {
+    fs.rmSync(path.join(this.folder, name), { force: true });
+  }
+
   /** May be called twice. */
   close(): void {
     if (this.#closed) return;
@@ -141,7 +154,7 @@ function realPathSoFar(folder: string): string {
 /** Makes the folder private and proves that it can be written; the problem in words, or undefined. */
 function tryFolder(folder: string): string | undefined {
   try {
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     const stat = fs.statSync(folder);
     if (typeof process.getuid === 'function' && stat.uid !== process.getuid()) return `it belongs to user ${stat.uid}`;
     // Such as /tmp itself: to close it would shut others out.
@@ -156,6 +169,13 @@ function tryFolder(folder: string): string | undefined {
   }
 }
 
+/** Node's own `recursive` never ends where a folder can't be made though the one above is there, as in /proc. */
+function makeFolder(folder: string): void {
+  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  if (path.dirname(folder) !== folder) makeFolder(path.dirname(folder));
+  fs.mkdirSync(folder, { mode: 0o700 });
+}
+
 function openDatabase(file: string): DatabaseSync {
   const database = new DatabaseSync(file);
   try {
@@ -165,8 +185,8 @@ function openDatabase(file: string): DatabaseSync {
     database.close();
     // The low byte: extended codes say more above it.
     const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
-    // SQLITE_CORRUPT 11, SQLITE_NOTADB 26: what was remembered is lost, the folder is not. Cursors of before answer resync.
-    if (file === ':memory:' || (code !== 11 && code !== 26)) throw error;
+    // What was remembered is lost, the folder is not. Cursors of before answer resync.
+    if (file === ':memory:' || (code !== SQLITE_CORRUPT && code !== SQLITE_NOTADB)) throw error;
     fs.renameSync(file, `${file}.corrupt-${Date.now()}`);
     for (const suffix of ['-wal', '-shm']) fs.rmSync(file + suffix, { force: true });
     const fresh = new DatabaseSync(file);
@@ -182,6 +202,9 @@ function prepareDatabase(database: DatabaseSync): void {
   if (version > SCHEMA_VERSION) {
     throw new OutriggerError('STATE_TOO_NEW', `The state was written by a newer version (schema ${version}); this one knows ${SCHEMA_VERSION}.`, { details: { option: 'state' } });
   }
+  // A torn page would else be met in the middle of the work. About 1 ms for each MB.
+  const { quick_check: found } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+  if (found !== 'ok') throw Object.assign(new Error(found), { errcode: SQLITE_CORRUPT });
   database.exec(`
     CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS changes(

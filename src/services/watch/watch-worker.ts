@@ -65,6 +65,8 @@ class WatchWorker {
   #snapshotTimer: NodeJS.Timeout | null = null;
   #snapshotWriting: Promise<void> | null = null;
   #changedSinceSnapshot = false;
+  /** The folder was read and compared with the last snapshot: before that, a new one would hide what changed meanwhile. */
+  #complete = false;
   #moves = 0;
   readonly #untoldMeanwhile = new Set<string>();
   #unsubscribe: (() => Promise<void>) | null = null;
@@ -112,9 +114,13 @@ class WatchWorker {
     const baseline: Baseline = typeof snapshot === 'string' ? snapshot : 'loaded';
     if (this.#engine === 'parcel') await this.#subscribe();
     await this.#watch.start();
+    // Stopped meanwhile: what is begun now, nobody would end.
+    if (this.#stopped) return;
     this.#git.start();
     this.#post({ type: 'ready', ms: performance.now() - started, baseline, state: this.#state() });
     if (typeof snapshot !== 'string') await this.#compare(snapshot);
+    if (this.#stopped) return;
+    this.#complete = true;
     this.#changedSinceSnapshot = true;
     if (this.#engine === 'polling') this.#scheduleSweep(this.#settings.pollMs, 0);
     else this.#scheduleSweep(this.#settings.sweepMs, 0);
@@ -666,7 +672,7 @@ class WatchWorker {
 
   async #writeSnapshot(): Promise<void> {
     const path = this.#settings.snapshotPath;
-    if (path === null || this.#snapshotWriting || !this.#changedSinceSnapshot || this.#watch.rootGone) return;
+    if (path === null || !this.#complete || this.#snapshotWriting || !this.#changedSinceSnapshot || this.#watch.rootGone) return;
     this.#changedSinceSnapshot = false;
     this.#untoldMeanwhile.clear();
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
 import { test } from 'node:test';
-import { eventually, Storm, scan, withWatch } from './watch-harness.ts';
+import { eventually, Storm, scan, withWatch } from '../../../test/kit/watch-harness.ts';
 
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const storms = Number(process.env['STORMS'] ?? 48);

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { Watch, type WatchReport } from './watch.ts';
-import { assertSame, eventually, Storm, scan, sha256, silentLog, watchFolder, withFolder, withWatch } from './watch-harness.ts';
+import { assertSame, eventually, Storm, scan, sha256, silentLog, watchFolder, withFolder, withWatch } from '../../../test/kit/watch-harness.ts';
 
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
@@ -485,7 +485,7 @@ test('out of watches, it goes on by polling and says what to raise', async (t) =
       await eventually(() => state.has('d39/by-itself'), 'the poll');
       console.log(JSON.stringify(watch.health()));
       await watch.stop();`;
-    const harness = new URL('./watch-harness.ts', import.meta.url).href;
+    const harness = new URL('../../../test/kit/watch-harness.ts', import.meta.url).href;
     const command = [process.execPath, '--input-type=module', '-e', script, harness, root];
     const done = spawnSync('unshare', [...limited, ...command], { timeout: 20_000, encoding: 'utf8' });
     assert.equal(done.status, 0, done.stderr);

@@ -184,7 +184,9 @@ export class Watch {
     }
     this.#phase = 'stopped';
     this.#worker = null;
-    this.#failAll(new Error('The watch was stopped.'));
+    const stopped = new Error('The watch was stopped.');
+    this.#started?.reject(stopped);
+    this.#failAll(stopped);
   }
 
   #spawn(): void {
@@ -290,7 +292,7 @@ export class Watch {
 
   /** The worker alone does not keep the process alive; somebody who waits for it does. */
   #holdOrRelease(): void {
-    if (this.#requests.size > 0 || this.#phase === 'starting') this.#worker?.ref();
+    if (this.#requests.size > 0 || this.#phase === 'starting' || this.#phase === 'stopping') this.#worker?.ref();
     else this.#worker?.unref();
   }
 

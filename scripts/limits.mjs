@@ -1,0 +1,190 @@
+// Every bound on what a peer or a folder can make grow, what happens beyond it, and the test that shows it. Values are read from the code.
+import fs from 'node:fs';
+import path from 'node:path';
+import { optionRow } from '../src/config/options.ts';
+import { defaultPeerLimits } from '../src/core/peer.ts';
+
+const root = path.dirname(import.meta.dirname);
+
+/** `unit` says how a number is shown; `beyond` what happens; `test` is a file and a title in it, absent where no test stands for the limit yet. */
+export const limitParts = [
+  {
+    name: 'Calls',
+    rows: [
+      option('limits.inputBytes', '`INPUT_TOO_LARGE`', ['src/transports/http/http.test.ts', 'with a body that is no JSON, too long or of another type is refused']),
+      option('limits.outputBytes', '`OUTPUT_TOO_LARGE`', ['src/contract/dispatch.test.ts', 'is bounded, as is each item and all that is gathered']),
+      option('limits.uploadBytes', '`INPUT_TOO_LARGE`; the file is as it was', ['src/services/workspace/operations.test.ts', 'stops at its limit and leaves nothing']),
+      option('limits.callsPerCaller', '`TOO_MANY`', ['src/contract/dispatch.test.ts', 'when the caller has too many in flight; other callers do not notice']),
+      option('limits.requestsPerMinute', '`TOO_MANY`, with `Retry-After`'),
+      constant('tokens that are kept', 'src/sidecar/callers.ts', 'MAX_TOKENS', 'count', '`TOO_MANY`', [
+        'src/sidecar/callers.test.ts',
+        'tokens that ended make room for new ones after a day, revoked or expired',
+      ]),
+      option('stopGraceMs', 'calls under way are ended', ['src/sidecar/drain.test.ts', 'after the grace the answer is no, and the next wait starts afresh']),
+    ],
+  },
+  {
+    name: 'Connections',
+    rows: [
+      option('limits.connections', '`TOO_MANY` before the handshake', ['src/net/websocket.test.ts', 'sockets beyond the most are refused before the handshake']),
+      constant('TCP connections of a listener', 'src/net/listener.ts', 'maxConnections', 'count', 'the connection is closed', [
+        'src/net/listener.test.ts',
+        'connections beyond the most are turned away',
+      ]),
+      constant('time for the head of a request', 'src/net/listener.ts', 'headersTimeoutMs', 'ms', '408 and the connection is closed', [
+        'src/net/listener.test.ts',
+        'a head that does not come whole in time is refused',
+      ]),
+      constant('silence inside a request, or between two', 'src/net/listener.ts', 'idleTimeoutMs', 'ms', 'the connection is closed', [
+        'src/net/listener.test.ts',
+        'a body that stops coming ends the connection; an answer that takes its time does not',
+      ]),
+      constant('head of a request', 'src/net/listener.ts', 'maxHeaderBytes', 'bytes', '431 and the connection is closed'),
+      constant('a reader of an answer that takes nothing', 'src/net/response-flow.ts', 'stallMs', 'ms', 'the call is canceled'),
+      option('limits.heartbeatMs', 'a socket that is silent for twice as long is cut', [
+        'src/net/websocket.test.ts',
+        'a socket that answers no ping is cut; one that does is kept',
+      ]),
+    ],
+  },
+  {
+    name: 'RPC',
+    rows: [
+      option('limits.frameBytes', '`BAD_FRAME`; far beyond it close 1009', ['src/transports/ws/ws.test.ts', 'a message far over the limit ends the socket']),
+      value('requests in flight on a connection', defaultPeerLimits.maxRequests, 'count', '`TOO_MANY`', [
+        'src/core/peer.test.ts',
+        'beyond the number of requests in flight is refused',
+      ]),
+      value('messages that can not be understood', defaultPeerLimits.maxBadFrames, 'count', '`BAD_FRAME` each; one more and close 1002', [
+        'src/core/peer.test.ts',
+        'is given up after too much junk, each piece answered until then',
+      ]),
+      value('a message that is sent', defaultPeerLimits.maxSendLength, 'characters', '`OUTPUT_TOO_LARGE`, or `INPUT_TOO_LARGE` for a request', [
+        'src/core/peer.test.ts',
+        'with an answer over the limit says so',
+      ]),
+      value('bytes queued for a slow reader', defaultPeerLimits.pauseAboveBytes, 'bytes', 'streams wait and nothing more is read from it', [
+        'src/core/peer.test.ts',
+        'waits while the socket has too much queued, and reading is paused',
+      ]),
+      value('bytes queued for a reader that stands still', defaultPeerLimits.maxBufferedBytes, 'bytes', 'close 4508', [
+        'src/core/peer.test.ts',
+        'is given up when the other side leaves too much unread',
+      ]),
+      constant('frames of one stream under way without credit', 'src/core/peer-stream.ts', 'windowFrames', 'count', 'the call ends with `BAD_FRAME`', [
+        'src/core/peer.test.ts',
+        'sent beyond its credit ends the call that it belongs to',
+      ]),
+      constant('items of one frame together', 'src/core/peer-stream.ts', 'maxItemsLength', 'characters', 'they go in several frames', [
+        'src/core/peer.test.ts',
+        'carries what is emitted together in one frame, of 64 KiB at most',
+      ]),
+      constant('bytes of one frame', 'src/core/peer-stream.ts', 'maxBytesLength', 'bytes', '`BAD_FRAME`', [
+        'src/core/peer.test.ts',
+        'of bytes is cut into frames of 64 KiB, in both directions',
+      ]),
+      constant('time between keepalives, at least', 'src/core/peer.ts', 'minKeepaliveMs', 'ms', 'they come no more often', [
+        'src/core/peer.test.ts',
+        'come while nothing else does, at most once a second, and end with the request',
+      ]),
+      constant('calls under way after the end of stdin', 'src/transports/stdio/stdio.ts', 'defaultDrainMs', 'ms', 'they are aborted', [
+        'src/transports/stdio/stdio.test.ts',
+        'a call without an end is aborted some time after the input ended',
+      ]),
+    ],
+  },
+  {
+    name: 'Files and changes',
+    rows: [
+      constant('a path', 'src/contract/paths.ts', 'MAX_PATH_BYTES', 'bytes', '`BAD_PATH`', [
+        'src/contract/paths.test.ts',
+        'a wire path is refused for what would leave the folder or can not be a name',
+      ]),
+      constant('links followed for one path', 'src/services/workspace/containment.ts', 'MAX_LINKS', 'count', '`PATH_ESCAPES`', [
+        'src/services/workspace/containment.test.ts',
+        'loops end, and dangling links inside are made by a write',
+      ]),
+      constant('a file read or written in one turn', 'src/services/workspace/content.ts', 'SMALL_BYTES', 'bytes', 'it is taken in pieces'),
+      constant('a file known by its hash', 'src/services/workspace/content.ts', 'HASH_MAX_BYTES', 'bytes', 'it is known by inode, size and time', [
+        'src/services/workspace/workspace.test.ts',
+        'of a file too large to hash is known by the same ETag when it is read',
+      ]),
+      option('changes.keep', 'older cursors are answered with `resync`', [
+        'src/services/workspace/journal.test.ts',
+        'that is older than what is kept, or ahead, or no cursor, is never answered with a gap',
+      ]),
+      option('git.timeoutMs', '`PROCESS_TIMEOUT`; the whole group of processes is ended', [
+        'src/services/git/git.test.ts',
+        'a hook that hangs is ended with all that it started; one that refuses is quoted',
+      ]),
+      constant('output of a program', 'src/services/processes/processes.ts', 'DEFAULT_MAX_OUTPUT_BYTES', 'bytes', 'the rest is left out and counted', [
+        'src/services/git/git.test.ts',
+        'a patch that is too long ends with a line, and says how much is missing',
+      ]),
+    ],
+  },
+  {
+    name: 'Documents',
+    rows: [
+      option('documents.maxBytes', '`DOCUMENT_TOO_LARGE`, close 4415', [
+        'test/flows/documents.test.ts',
+        'binary, invalid and oversize files, folders and escapes are refused for good, with a reason',
+      ]),
+      option('documents.maxOpen', '`TOO_MANY_DOCUMENTS`, close 4529; one that nobody is in is put away first'),
+      option('limits.documentFrameBytes', 'close 1009', ['src/net/websocket.test.ts', 'a message over the limit closes the socket with 1009']),
+      constant('bytes queued for a slow member', 'src/services/documents/room.ts', 'MAX_BEHIND_BYTES', 'bytes', 'it is skipped, then gets the whole state'),
+      constant('presence of one client', 'src/services/documents/presence.ts', 'MAX_STATE_CHARS', 'characters', 'close 4422'),
+      constant('clients behind one socket', 'src/services/documents/presence.ts', 'MAX_CLIENTS_PER_CHANNEL', 'count', 'close 4422'),
+      constant('stored documents', 'src/services/documents/document-store.ts', 'KEEP_DOCUMENTS', 'count', 'the history of those used longest ago is forgotten; their files stay'),
+      constant('one segment of the update log', 'src/services/documents/document-store.ts', 'SEGMENT_BYTES', 'bytes', 'documents are written whole and the log begins anew'),
+    ],
+  },
+  {
+    name: 'Platxa shapes',
+    rows: [
+      option('limits.jsonMessagesPerS', 'close 4003', ['test/flows/platxa.test.ts', 'too many messages a second end the socket, a burst below the limit does not']),
+      constant('an upload of `POST /files/{path}/upload`', 'src/adapters/platxa/rest.ts', 'MAX_UPLOAD_BYTES', 'bytes', '413', [
+        'test/flows/platxa.test.ts',
+        'uploads take bytes as they are, up to 10 MB, whole or not at all',
+      ]),
+      constant('entries of `GET /files`', 'src/adapters/platxa/rest.ts', 'MAX_FILES', 'count', '`"truncated":true`'),
+      constant('documents of one socket', 'src/adapters/platxa/json-socket.ts', 'MAX_DOCUMENTS', 'count', '`TOO_MANY_DOCUMENTS`'),
+    ],
+  },
+];
+
+function option(key, beyond, test) {
+  const row = optionRow(key);
+  return { limit: `\`${key}\``, value: shown(row.default, row.unit), beyond, test };
+}
+
+function value(limit, number, unit, beyond, test) {
+  return { limit, value: shown(number, unit), beyond, test };
+}
+
+function constant(limit, file, name, unit, beyond, test) {
+  return value(limit, constantOf(file, name), unit, beyond, test);
+}
+
+/** `const NAME = 4 * 1024;` or `name: 20_000,` as it stands in a source file. */
+function constantOf(file, name) {
+  const found = new RegExp(`(?:const ${name} =|\\b${name}:) ([\\d_ *]+)[;,]`).exec(fs.readFileSync(path.join(root, file), 'utf8'));
+  if (found === null) throw new Error(`There is no constant ${name} in ${file}.`);
+  return found[1].split('*').reduce((product, factor) => product * Number(factor.replaceAll('_', '')), 1);
+}
+
+function shown(number, unit) {
+  if (unit === 'ms') return number % 1000 === 0 ? `${number / 1000} s` : `${number} ms`;
+  if (unit === 'bytes' || unit === 'characters') {
+    const steps = ['', 'Ki', 'Mi', 'Gi'];
+    let step = 0;
+    let left = number;
+    while (left >= 1024 && left % 1024 === 0 && step < steps.length - 1) {
+      left /= 1024;
+      step++;
+    }
+    const amount = left.toLocaleString('en');
+    return unit === 'bytes' ? `${amount} ${steps[step]}B` : `${amount}${steps[step] === '' ? '' : ` ${steps[step]}`} characters`;
+  }
+  return number.toLocaleString('en');
+}

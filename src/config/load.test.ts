@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { explainConfig } from './explain.ts';
+import { ConfigError, type ConfigInput, loadConfig } from './load.ts';
+import { envName, flagName, optionKeys, optionRow, options } from './options.ts';
+
+function withFile(content: unknown, run: (file: string) => void): void {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-config-'));
+  try {
+    const file = path.join(folder, 'config.json');
+    fs.writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
+    run(file);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function problemsOf(input: Partial<ConfigInput>): readonly string[] {
+  try {
+    loadConfig({ env: {}, ...input });
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.problems;
+  }
+  return [];
+}
+
+test('a flag wins over the environment, that over a file, that over the default; each value says where it is from', () => {
+  withFile({ port: 1, host: 'file', owner: 'file', documents: { maxOpen: 7 }, 'git.name': 'file' }, (file) => {
+    const loaded = loadConfig({ env: { OUTRIGGER_CONFIG: file, OUTRIGGER_PORT: '2', OUTRIGGER_HOST: 'env', OUTRIGGER_OWNER: '' }, flags: { port: '3' } });
+    const { config } = loaded;
+    assert.deepEqual([config.port, config.host, config.owner, config['documents.maxOpen'], config['git.name'], config['log.level']], [3, 'env', 'file', 7, 'file', 'info']);
+    const sources = Object.fromEntries(explainConfig(loaded).map(({ key, source }) => [key, source]));
+    assert.deepEqual([sources['port'], sources['host'], sources['owner'], sources['log.level']], ['--port', 'OUTRIGGER_HOST', file, 'default']);
+    assert.throws(() => Object.assign(config, { port: 9 }), TypeError);
+  });
+});
+
+test('the names of the seeds are aliases; our own name wins', () => {
+  const { config } = loadConfig({ env: { WORKSPACE_PATH: '/seed', API_PORT: '3100', WS_PORT: '3101', OUTRIGGER_PORT: '3200' } });
+  assert.deepEqual([config.root, config.port, config.wsPort], ['/seed', 3200, 3101]);
+});
+
+test('what Kubernetes puts into the environment for a service of our name is not taken for a port', () => {
+  const { config } = loadConfig({ env: { OUTRIGGER_PORT: 'tcp://10.96.0.1:3000', API_PORT: 'tcp://10.96.0.2:80', OUTRIGGER_PORT_3000_TCP: 'tcp://10.96.0.1:3000' } });
+  assert.equal(config.port, 3000);
+});
+
+test('every problem is told at once, with what was given, what is allowed, and the name that was meant', () => {
+  withFile({ prot: 1, logLevel: 'info', documents: { maxBytes: 'many' }, components: ['files', 'got'], readOnly: 'perhaps' }, (file) => {
+    const problems = problemsOf({ file, env: { OUTRIGGER_PORT: '70000', OUTRIGGER_LOG_LEVEL: 'loud', OUTRIGGER_TOKEN: 'short', OUTRIGGER_STOP_GRACE_MS: '1.5' }, flags: { host: true } });
+    const expected = [
+      /there is no option "prot".*Did you mean port\?/,
+      /there is no option "logLevel".*Did you mean log\.level\?/,
+      /documents\.maxBytes: "many" is not a whole number/,
+      /components: "got" is none of files, documents, git, workbench/,
+      /readOnly: "perhaps" is neither true nor false/,
+      /OUTRIGGER_PORT: 70000 is not between 0 and 65535/,
+      /OUTRIGGER_LOG_LEVEL: "loud" is none of debug, info, warn, error, silent/,
+      /OUTRIGGER_STOP_GRACE_MS: "1\.5" is not a whole number/,
+      /--host: true is not a text/,
+      /at least 16 characters/,
+    ];
+    for (const pattern of expected) assert.ok(problems.some((problem) => pattern.test(problem)), `${pattern} in\n${problems.join('\n')}`);
+    assert.equal(problems.length, expected.length);
+  });
+});
+
+test('a config file that is named must be there and hold one object', () => {
+  assert.match(problemsOf({ file: '/nowhere/config.json' }).join(), /can't be read/);
+  assert.match(problemsOf({ env: { OUTRIGGER_CONFIG: '/nowhere/config.json' } }).join(), /can't be read/);
+  for (const [content, pattern] of [['{', /is not JSON/], ['[]', /one JSON object/], ['null', /one JSON object/], ['"x"', /one JSON object/]] as const) {
+    withFile(content, (file) => assert.match(problemsOf({ file }).join(), pattern));
+  }
+  assert.deepEqual(problemsOf({ env: { HOME: '/nowhere' } }), [], 'the one of the user may be missing');
+});
+
+test('a secret is not taken as a flag, not shown, and not quoted in a problem', () => {
+  const secret = 'a-secret-of-some-length';
+  assert.match(problemsOf({ flags: { token: secret } }).join(), /--token: secrets are not taken from the command line.*OUTRIGGER_TOKEN/);
+  assert.doesNotMatch(problemsOf({ flags: { token: secret } }).join(), new RegExp(secret));
+  withFile({ token: 1_234_567 }, (file) => assert.doesNotMatch(problemsOf({ file }).join(), /1234567/));
+  assert.doesNotMatch(JSON.stringify(explainConfig(loadConfig({ env: { OUTRIGGER_TOKEN: secret } }))), new RegExp(secret));
+});
+
+test('the token may come from a file, but not from two places', () => {
+  withFile('  a-token-from-a-file \n', (file) => {
+    assert.equal(loadConfig({ env: { OUTRIGGER_TOKEN_FILE: file } }).config.token, 'a-token-from-a-file');
+    assert.match(problemsOf({ env: { OUTRIGGER_TOKEN_FILE: file, OUTRIGGER_TOKEN: 'another-token-of-mine' } }).join(), /Only one of token and tokenFile/);
+  });
+  withFile('\n', (file) => assert.deepEqual(problemsOf({ env: { OUTRIGGER_TOKEN_FILE: file } }).length, 1));
+  assert.match(problemsOf({ env: { OUTRIGGER_TOKEN_FILE: '/nowhere' } }).join(), /tokenFile can't be read/);
+});
+
+test('two listeners can not have one port', () => {
+  assert.match(problemsOf({ env: { API_PORT: '3000', WS_PORT: '3000' } }).join(), /port and wsPort are both 3000/);
+  assert.deepEqual(problemsOf({ flags: { port: '0', wsPort: '0' } }), []);
+});
+
+test('every option says what it is for, has names of its own, and a default that fits', () => {
+  const names = optionKeys.flatMap((key) => [envName(key), flagName(key), ...(optionRow(key).env ?? [])]);
+  assert.equal(new Set(names).size, names.length);
+  assert.equal(envName('documents.maxBytes'), 'OUTRIGGER_DOCUMENTS_MAX_BYTES');
+  assert.equal(flagName('limits.jsonMessagesPerS'), 'limits-json-messages-per-s');
+  for (const key of optionKeys) {
+    const row = optionRow(key);
+    assert.ok(row.text.length > 10, key);
+    if (row.type === 'integer') assert.ok(row.unit !== undefined && row.min !== undefined && row.max !== undefined, key);
+    if (row.default !== undefined && row.secret !== true) {
+      const { config } = loadConfig({ env: {}, flags: { [key]: Array.isArray(row.default) ? row.default : (String(row.default) as string) } });
+      assert.deepEqual(config[key], row.default, key);
+    }
+  }
+  assert.deepEqual(Object.keys(options), optionKeys);
+});
