@@ -29,7 +29,9 @@ function fieldTable(schema) {
   if (fields.length === 0) return 'Nothing.\n';
   const required = new Set(schema.required ?? []);
   const rows = fields.map(([name, field]) => {
-    const text = [field.description, field.default === undefined ? undefined : `Default ${JSON.stringify(field.default)}.`].filter(Boolean).join(' ');
+    const text = [field.description, field.default === undefined ? undefined : `Default ${JSON.stringify(field.default)}.`]
+      .filter(Boolean)
+      .join(' ');
     return row(`\`${name}\`${required.has(name) ? '' : '?'}`, typeOf(field), text);
   });
   return `| field | type | meaning |\n|---|---|---|\n${rows.join('')}`;
@@ -44,7 +46,8 @@ function operationsPage() {
     if (operation.body !== undefined) facts.push('takes a stream of bytes');
     if (operation.bytes === true) facts.push('gives a stream of bytes');
     if (operation.item !== undefined) facts.push(operation.endless === true ? 'a stream without an end' : 'streams items');
-    if (operation.errors.length > 0) facts.push(`errors: ${operation.errors.map((reason) => `[${reason}](errors.md#${reason.toLowerCase()})`).join(', ')}`);
+    if (operation.errors.length > 0)
+      facts.push(`errors: ${operation.errors.map((reason) => `[${reason}](errors.md#${reason.toLowerCase()})`).join(', ')}`);
     page += `${facts.join(' · ')}\n\nInput:\n\n${fieldTable(operationSchema(operation, 'input'))}`;
     if (operation.item !== undefined) page += `\nEach item:\n\n${itemTable(operationSchema(operation, 'item'))}`;
     page += `\n${operation.item === undefined ? 'Answer' : 'After the items'}:\n\n${fieldTable(operationSchema(operation, 'output'))}`;
@@ -59,7 +62,8 @@ function itemTable(schema) {
 
 function errorsPage() {
   let page = `# Errors\n\n${note}An error is \`{code, reason, message, hint, retryable, details?, requestId?}\` on every transport. \`code\` is one of Connect's codes, \`reason\` says exactly what; read \`retryable\` in programs and \`hint\` as a person.\n\n| reason | code | HTTP | retryable | what helps |\n|---|---|---|---|---|\n`;
-  for (const [reason, error] of Object.entries(errorTable)) page += row(`<a id="${reason.toLowerCase()}"></a>\`${reason}\``, error.code, error.status, error.retryable ? 'yes' : 'no', error.hint);
+  for (const [reason, error] of Object.entries(errorTable))
+    page += row(`<a id="${reason.toLowerCase()}"></a>\`${reason}\``, error.code, error.status, error.retryable ? 'yes' : 'no', error.hint);
   return page;
 }
 
@@ -68,7 +72,8 @@ function optionsPage() {
   for (const key of optionKeys) {
     const option = optionRow(key);
     const unit = option.unit === undefined || option.unit === 'count' || option.unit === 'port' ? '' : ` ${option.unit}`;
-    const value = option.default === undefined ? '–' : `\`${Array.isArray(option.default) ? option.default.join(',') : option.default}\`${unit}`;
+    const value =
+      option.default === undefined ? '–' : `\`${Array.isArray(option.default) ? option.default.join(',') : option.default}\`${unit}`;
     const names = [envName(key), ...(option.env ?? [])].map((name) => `\`${name}\``).join(', ');
     const flag = option.secret === true ? '–' : key === 'root' ? 'the folder, as an argument' : `\`--${flagName(key)}\``;
     page += row(`\`${key}\``, value, names, flag, option.text);
@@ -80,7 +85,8 @@ function limitsPage() {
   let page = `# Limits\n\n${note}Whatever a peer or a folder can make grow has a bound. Names in \`code\` under \"limit\" are [options](options.md); the others are constants. Names in capitals are [errors](errors.md); numbers after \"close\" are WebSocket close codes ([protocol](protocol.md)). A dash: no test stands for it yet.\n`;
   for (const { name, rows } of limitParts) {
     page += `\n## ${name}\n\n| limit | default | beyond it | test |\n|---|---|---|---|\n`;
-    for (const { limit, value, beyond, test } of rows) page += row(limit, value, beyond, test === undefined ? '–' : `[${test[0]}](../${test[0]}): ${test[1]}`);
+    for (const { limit, value, beyond, test } of rows)
+      page += row(limit, value, beyond, test === undefined ? '–' : `[${test[0]}](../${test[0]}): ${test[1]}`);
   }
   return page;
 }

@@ -11,22 +11,40 @@ export const limitParts = [
   {
     name: 'Calls',
     rows: [
-      option('limits.inputBytes', '`INPUT_TOO_LARGE`', ['src/transports/http/http.test.ts', 'with a body that is no JSON, too long or of another type is refused']),
-      option('limits.outputBytes', '`OUTPUT_TOO_LARGE`', ['src/contract/dispatch.test.ts', 'is bounded, as is each item and all that is gathered']),
-      option('limits.uploadBytes', '`INPUT_TOO_LARGE`; the file is as it was', ['src/services/workspace/operations.test.ts', 'stops at its limit and leaves nothing']),
-      option('limits.callsPerCaller', '`TOO_MANY`', ['src/contract/dispatch.test.ts', 'when the caller has too many in flight; other callers do not notice']),
+      option('limits.inputBytes', '`INPUT_TOO_LARGE`', [
+        'src/transports/http/http.test.ts',
+        'with a body that is no JSON, too long or of another type is refused',
+      ]),
+      option('limits.outputBytes', '`OUTPUT_TOO_LARGE`', [
+        'src/contract/dispatch.test.ts',
+        'is bounded, as is each item and all that is gathered',
+      ]),
+      option('limits.uploadBytes', '`INPUT_TOO_LARGE`; the file is as it was', [
+        'src/services/workspace/operations.test.ts',
+        'stops at its limit and leaves nothing',
+      ]),
+      option('limits.callsPerCaller', '`TOO_MANY`', [
+        'src/contract/dispatch.test.ts',
+        'when the caller has too many in flight; other callers do not notice',
+      ]),
       option('limits.requestsPerMinute', '`TOO_MANY`, with `Retry-After`'),
       constant('tokens that are kept', 'src/sidecar/callers.ts', 'MAX_TOKENS', 'count', '`TOO_MANY`', [
         'src/sidecar/callers.test.ts',
         'tokens that ended make room for new ones after a day, revoked or expired',
       ]),
-      option('stopGraceMs', 'calls under way are ended', ['src/sidecar/drain.test.ts', 'after the grace the answer is no, and the next wait starts afresh']),
+      option('stopGraceMs', 'calls under way are ended', [
+        'src/sidecar/drain.test.ts',
+        'after the grace the answer is no, and the next wait starts afresh',
+      ]),
     ],
   },
   {
     name: 'Connections',
     rows: [
-      option('limits.connections', '`TOO_MANY` before the handshake', ['src/net/websocket.test.ts', 'sockets beyond the most are refused before the handshake']),
+      option('limits.connections', '`TOO_MANY` before the handshake', [
+        'src/net/websocket.test.ts',
+        'sockets beyond the most are refused before the handshake',
+      ]),
       constant('TCP connections of a listener', 'src/net/listener.ts', 'maxConnections', 'count', 'the connection is closed', [
         'src/net/listener.test.ts',
         'connections beyond the most are turned away',
@@ -50,7 +68,10 @@ export const limitParts = [
   {
     name: 'RPC',
     rows: [
-      option('limits.frameBytes', '`BAD_FRAME`; far beyond it close 1009', ['src/transports/ws/ws.test.ts', 'a message far over the limit ends the socket']),
+      option('limits.frameBytes', '`BAD_FRAME`; far beyond it close 1009', [
+        'src/transports/ws/ws.test.ts',
+        'a message far over the limit ends the socket',
+      ]),
       value('requests in flight on a connection', defaultPeerLimits.maxRequests, 'count', '`TOO_MANY`', [
         'src/core/peer.test.ts',
         'beyond the number of requests in flight is refused',
@@ -59,10 +80,13 @@ export const limitParts = [
         'src/core/peer.test.ts',
         'is given up after too much junk, each piece answered until then',
       ]),
-      value('a message that is sent', defaultPeerLimits.maxSendLength, 'characters', '`OUTPUT_TOO_LARGE`, or `INPUT_TOO_LARGE` for a request', [
-        'src/core/peer.test.ts',
-        'with an answer over the limit says so',
-      ]),
+      value(
+        'a message that is sent',
+        defaultPeerLimits.maxSendLength,
+        'characters',
+        '`OUTPUT_TOO_LARGE`, or `INPUT_TOO_LARGE` for a request',
+        ['src/core/peer.test.ts', 'with an answer over the limit says so'],
+      ),
       value('bytes queued for a slow reader', defaultPeerLimits.pauseAboveBytes, 'bytes', 'streams wait and nothing more is read from it', [
         'src/core/peer.test.ts',
         'waits while the socket has too much queued, and reading is paused',
@@ -71,10 +95,14 @@ export const limitParts = [
         'src/core/peer.test.ts',
         'is given up when the other side leaves too much unread',
       ]),
-      constant('frames of one stream under way without credit', 'src/core/peer-stream.ts', 'windowFrames', 'count', 'the call ends with `BAD_FRAME`', [
-        'src/core/peer.test.ts',
-        'sent beyond its credit ends the call that it belongs to',
-      ]),
+      constant(
+        'frames of one stream under way without credit',
+        'src/core/peer-stream.ts',
+        'windowFrames',
+        'count',
+        'the call ends with `BAD_FRAME`',
+        ['src/core/peer.test.ts', 'sent beyond its credit ends the call that it belongs to'],
+      ),
       constant('items of one frame together', 'src/core/peer-stream.ts', 'maxItemsLength', 'characters', 'they go in several frames', [
         'src/core/peer.test.ts',
         'carries what is emitted together in one frame, of 64 KiB at most',
@@ -105,10 +133,14 @@ export const limitParts = [
         'loops end, and dangling links inside are made by a write',
       ]),
       constant('a file read or written in one turn', 'src/services/workspace/content.ts', 'SMALL_BYTES', 'bytes', 'it is taken in pieces'),
-      constant('a file known by its hash', 'src/services/workspace/content.ts', 'HASH_MAX_BYTES', 'bytes', 'it is known by inode, size and time', [
-        'src/services/workspace/workspace.test.ts',
-        'of a file too large to hash is known by the same ETag when it is read',
-      ]),
+      constant(
+        'a file known by its hash',
+        'src/services/workspace/content.ts',
+        'HASH_MAX_BYTES',
+        'bytes',
+        'it is known by inode, size and time',
+        ['src/services/workspace/workspace.test.ts', 'of a file too large to hash is known by the same ETag when it is read'],
+      ),
       option('changes.keep', 'older cursors are answered with `resync`', [
         'src/services/workspace/journal.test.ts',
         'that is older than what is kept, or ahead, or no cursor, is never answered with a gap',
@@ -117,10 +149,14 @@ export const limitParts = [
         'src/services/git/git.test.ts',
         'a hook that hangs is ended with all that it started; one that refuses is quoted',
       ]),
-      constant('output of a program', 'src/services/processes/processes.ts', 'DEFAULT_MAX_OUTPUT_BYTES', 'bytes', 'the rest is left out and counted', [
-        'src/services/git/git.test.ts',
-        'a patch that is too long ends with a line, and says how much is missing',
-      ]),
+      constant(
+        'output of a program',
+        'src/services/processes/processes.ts',
+        'DEFAULT_MAX_OUTPUT_BYTES',
+        'bytes',
+        'the rest is left out and counted',
+        ['src/services/git/git.test.ts', 'a patch that is too long ends with a line, and says how much is missing'],
+      ),
     ],
   },
   {
@@ -131,18 +167,42 @@ export const limitParts = [
         'binary, invalid and oversize files, folders and escapes are refused for good, with a reason',
       ]),
       option('documents.maxOpen', '`TOO_MANY_DOCUMENTS`, close 4529; one that nobody is in is put away first'),
-      option('limits.documentFrameBytes', 'close 1009', ['src/net/websocket.test.ts', 'a message over the limit closes the socket with 1009']),
-      constant('bytes queued for a slow member', 'src/services/documents/room.ts', 'MAX_BEHIND_BYTES', 'bytes', 'it is skipped, then gets the whole state'),
+      option('limits.documentFrameBytes', 'close 1009', [
+        'src/net/websocket.test.ts',
+        'a message over the limit closes the socket with 1009',
+      ]),
+      constant(
+        'bytes queued for a slow member',
+        'src/services/documents/room.ts',
+        'MAX_BEHIND_BYTES',
+        'bytes',
+        'it is skipped, then gets the whole state',
+      ),
       constant('presence of one client', 'src/services/documents/presence.ts', 'MAX_STATE_CHARS', 'characters', 'close 4422'),
       constant('clients behind one socket', 'src/services/documents/presence.ts', 'MAX_CLIENTS_PER_CHANNEL', 'count', 'close 4422'),
-      constant('stored documents', 'src/services/documents/document-store.ts', 'KEEP_DOCUMENTS', 'count', 'the history of those used longest ago is forgotten; their files stay'),
-      constant('one segment of the update log', 'src/services/documents/document-store.ts', 'SEGMENT_BYTES', 'bytes', 'documents are written whole and the log begins anew'),
+      constant(
+        'stored documents',
+        'src/services/documents/document-store.ts',
+        'KEEP_DOCUMENTS',
+        'count',
+        'the history of those used longest ago is forgotten; their files stay',
+      ),
+      constant(
+        'one segment of the update log',
+        'src/services/documents/document-store.ts',
+        'SEGMENT_BYTES',
+        'bytes',
+        'documents are written whole and the log begins anew',
+      ),
     ],
   },
   {
     name: 'Platxa shapes',
     rows: [
-      option('limits.jsonMessagesPerS', 'close 4003', ['test/flows/platxa.test.ts', 'too many messages a second end the socket, a burst below the limit does not']),
+      option('limits.jsonMessagesPerS', 'close 4003', [
+        'test/flows/platxa.test.ts',
+        'too many messages a second end the socket, a burst below the limit does not',
+      ]),
       constant('an upload of `POST /files/{path}/upload`', 'src/adapters/platxa/rest.ts', 'MAX_UPLOAD_BYTES', 'bytes', '413', [
         'test/flows/platxa.test.ts',
         'uploads take bytes as they are, up to 10 MB, whole or not at all',

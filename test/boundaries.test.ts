@@ -8,10 +8,26 @@ import type { Exception } from './kit/boundaries.ts';
 // What may break a rule, each with its reason. One that nothing needs any more fails the test.
 const exceptions: Exception[] = [
   { rule: 'write', where: 'cli/init.ts', reason: 'outrigger init writes a new project, before there is a sidecar' },
-  { rule: 'write', where: 'cli/sample.ts', reason: 'npm start copies the sample project to a folder of its own, before there is a sidecar' },
-  { rule: 'write', where: 'services/documents/update-log.ts', reason: 'the update log is a file of its own in the state folder: it is appended to and synced at its own pace' },
-  { rule: 'write', where: 'services/watch/snapshot.ts', reason: 'the watch worker keeps its snapshot in the state folder; it has no other way to it' },
-  { rule: 'write', where: 'services/watch/file-hash.ts', reason: 'it opens for reading alone; the flags are a constant with what each platform has' },
+  {
+    rule: 'write',
+    where: 'cli/sample.ts',
+    reason: 'npm start copies the sample project to a folder of its own, before there is a sidecar',
+  },
+  {
+    rule: 'write',
+    where: 'services/documents/update-log.ts',
+    reason: 'the update log is a file of its own in the state folder: it is appended to and synced at its own pace',
+  },
+  {
+    rule: 'write',
+    where: 'services/watch/snapshot.ts',
+    reason: 'the watch worker keeps its snapshot in the state folder; it has no other way to it',
+  },
+  {
+    rule: 'write',
+    where: 'services/watch/file-hash.ts',
+    reason: 'it opens for reading alone; the flags are a constant with what each platform has',
+  },
 ];
 
 test('the sources keep the rules of the tree', () => {

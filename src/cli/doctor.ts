@@ -17,9 +17,21 @@ export async function runDoctor({ config, surroundings }: LoadedConfig, terminal
   const lost = tools.filter((tool) => !tool.found);
   if (json) terminal.out(`${JSON.stringify({ node: process.version, tools, sidecar: health ?? null })}\n`);
   else {
-    terminal.out(columns([['node', process.version, ''], ...tools.map((tool) => [tool.tool, tool.found ? (tool.version ?? 'found') : 'missing', tool.found ? tool.source : `lost: ${tool.lost}; ${tool.install}`])]));
+    terminal.out(
+      columns([
+        ['node', process.version, ''],
+        ...tools.map((tool) => [
+          tool.tool,
+          tool.found ? (tool.version ?? 'found') : 'missing',
+          tool.found ? tool.source : `lost: ${tool.lost}; ${tool.install}`,
+        ]),
+      ]),
+    );
     if (health === undefined) terminal.out(`\nNo sidecar runs on ${root}.\n`);
-    else terminal.out(`\nSidecar on ${root}: ${health.status}\n${columns(health.checks.map((check) => [check.ok ? 'ok' : '!!', check.name, check.text + (check.hint === undefined ? '' : ` (${check.hint})`)]))}`);
+    else
+      terminal.out(
+        `\nSidecar on ${root}: ${health.status}\n${columns(health.checks.map((check) => [check.ok ? 'ok' : '!!', check.name, check.text + (check.hint === undefined ? '' : ` (${check.hint})`)]))}`,
+      );
   }
   return lost.length === 0 && health?.status !== 'degraded' ? exitCodes.ok : exitCodes.failure;
 }

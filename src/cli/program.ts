@@ -49,13 +49,20 @@ function program(terminal: Terminal): Command {
     .showHelpAfterError('(--help says more)')
     .enablePositionalOptions();
 
-  const serve = withOptions(root.command('serve', { isDefault: true }).description('Serve a folder.').argument('[folder]', 'the folder; else $WORKSPACE_PATH, else the current one'));
+  const serve = withOptions(
+    root
+      .command('serve', { isDefault: true })
+      .description('Serve a folder.')
+      .argument('[folder]', 'the folder; else $WORKSPACE_PATH, else the current one'),
+  );
   serve.action(async (folder: string | undefined) => {
     const { serveFolder } = await import('./serve.ts');
     await serveFolder(configOf(serve, folder), terminal);
   });
 
-  const start = withOptions(root.command('start').description('Serve a folder, or a scratch copy of the sample project.').argument('[folder]'));
+  const start = withOptions(
+    root.command('start').description('Serve a folder, or a scratch copy of the sample project.').argument('[folder]'),
+  );
   start.action(async (folder: string | undefined) => {
     const { serveFolder } = await import('./serve.ts');
     const given = folder ?? processEnvironment()['WORKSPACE_PATH'];
@@ -65,7 +72,9 @@ function program(terminal: Terminal): Command {
     return serveFolder(configOf(start, sample.folder, { state: sample.state }), terminal, sample);
   });
 
-  const config = withOptions(root.command('config').description('Each option, its value and where that came from.').argument('[folder]').option('--json', 'as JSON'));
+  const config = withOptions(
+    root.command('config').description('Each option, its value and where that came from.').argument('[folder]').option('--json', 'as JSON'),
+  );
   config.action(async (folder: string | undefined) => {
     const { explainConfig } = await import('../config/explain.ts');
     const { columns } = await import('./terminal.ts');
@@ -74,19 +83,31 @@ function program(terminal: Terminal): Command {
     else terminal.out(columns(rows.map((row) => [row.key, JSON.stringify(row.value), terminal.dim(row.source)])));
   });
 
-  const doctor = withOptions(root.command('doctor').description('Tools found, bundled or missing, what is lost, and how to install them.').argument('[folder]').option('--json', 'as JSON'));
+  const doctor = withOptions(
+    root
+      .command('doctor')
+      .description('Tools found, bundled or missing, what is lost, and how to install them.')
+      .argument('[folder]')
+      .option('--json', 'as JSON'),
+  );
   doctor.action(async (folder: string | undefined) => {
     const { runDoctor } = await import('./doctor.ts');
     process.exitCode = await runDoctor(configOf(doctor, folder), terminal, doctor.opts()['json'] === true);
   });
 
-  const init = root.command('init').description('Write a project around a sidecar that builds and runs.').argument('<folder>').option('--force', 'also where files stand already');
+  const init = root
+    .command('init')
+    .description('Write a project around a sidecar that builds and runs.')
+    .argument('<folder>')
+    .option('--force', 'also where files stand already');
   init.action(async (folder: string) => {
     const { writeProject } = await import('./init.ts');
     writeProject(folder, init.opts()['force'] === true, terminal);
   });
 
-  const token = remote(root.command('token').description('Print the token of a folder, make a new one, or make and end scoped ones.').argument('[folder]'))
+  const token = remote(
+    root.command('token').description('Print the token of a folder, make a new one, or make and end scoped ones.').argument('[folder]'),
+  )
     .option('--rotate', 'replace it; everybody who used the old one is cut')
     .option('--create <name>', 'make a token of its own, with --access, --paths, --expires')
     .addOption(new Option('--access <level>', 'of the new token').choices(['read', 'write', 'execute', 'admin']).default('read'))
@@ -99,7 +120,13 @@ function program(terminal: Terminal): Command {
     await runToken(folder, token.opts(), terminal);
   });
 
-  const call = remote(root.command('call').description('Call an operation of a running sidecar.').argument('<operation>').argument('[input]', 'JSON; "-" reads it from stdin', '{}'))
+  const call = remote(
+    root
+      .command('call')
+      .description('Call an operation of a running sidecar.')
+      .argument('<operation>')
+      .argument('[input]', 'JSON; "-" reads it from stdin', '{}'),
+  )
     .option('--json', 'print the answer as one line of JSON')
     .option('--dir <folder>', 'the folder whose sidecar is meant');
   call.action(async (operation: string, input: string) => {
@@ -108,13 +135,20 @@ function program(terminal: Terminal): Command {
   });
 
   const short = (name: string, text: string, args: string): Command =>
-    remote(root.command(`${name} ${args}`).description(text)).option('--dir <folder>', 'the folder whose sidecar is meant').option('--json', 'as JSON lines');
+    remote(root.command(`${name} ${args}`).description(text))
+      .option('--dir <folder>', 'the folder whose sidecar is meant')
+      .option('--json', 'as JSON lines');
   const ls = short('ls', 'List a folder of the workspace.', '[path]').option('-R, --recursive', 'all below it, too');
   ls.action(async (wirePath: string | undefined) => (await import('./remote.ts')).runList(wirePath ?? '', ls.opts(), terminal));
   const cat = short('cat', 'Print a file of the workspace, unsaved edits included.', '<path>');
   cat.action(async (wirePath: string) => (await import('./remote.ts')).runCat(wirePath, cat.opts(), terminal));
-  const put = short('put', 'Write stdin, or a local file, to a file of the workspace.', '<path> [file]').option('--if-match <etag>', 'only if the file has this ETag');
-  put.action(async (wirePath: string, file: string | undefined) => (await import('./remote.ts')).runPut(wirePath, file, put.opts(), terminal));
+  const put = short('put', 'Write stdin, or a local file, to a file of the workspace.', '<path> [file]').option(
+    '--if-match <etag>',
+    'only if the file has this ETag',
+  );
+  put.action(async (wirePath: string, file: string | undefined) =>
+    (await import('./remote.ts')).runPut(wirePath, file, put.opts(), terminal),
+  );
   const watch = short('watch', 'Print changes as they happen.', '').option('--cursor <cursor>', 'begin after this');
   watch.action(async () => (await import('./remote.ts')).runWatch(watch.opts(), terminal));
   return root;
@@ -126,7 +160,14 @@ function withOptions(command: Command): Command {
   for (const key of optionKeys) {
     const row = optionRow(key);
     if (row.secret === true || key === 'root') continue;
-    const value = row.type === 'switch' ? '' : row.type === 'integer' ? ` <${row.unit === 'ms' || row.unit === 'bytes' || row.unit === 's' ? row.unit : 'n'}>` : row.type === 'list' ? ' <a,b>' : ' <value>';
+    const value =
+      row.type === 'switch'
+        ? ''
+        : row.type === 'integer'
+          ? ` <${row.unit === 'ms' || row.unit === 'bytes' || row.unit === 's' ? row.unit : 'n'}>`
+          : row.type === 'list'
+            ? ' <a,b>'
+            : ' <value>';
     const option = new Option(`--${flagName(key)}${value}`, row.text);
     if (row.choices !== undefined && row.type === 'choice') option.choices(row.choices);
     option.attributeName = () => key;

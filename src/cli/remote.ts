@@ -21,7 +21,8 @@ async function withClient<T>(folder: string | undefined, flags: RemoteFlags, wor
   const root = path.resolve(config.root);
   let target: { url: string; token: string } | undefined;
   if (flags.url !== undefined) {
-    if (config.token === undefined) throw new OutriggerError('NO_TOKEN', '--url needs a token in $OUTRIGGER_TOKEN or $OUTRIGGER_TOKEN_FILE.');
+    if (config.token === undefined)
+      throw new OutriggerError('NO_TOKEN', '--url needs a token in $OUTRIGGER_TOKEN or $OUTRIGGER_TOKEN_FILE.');
     target = { url: flags.url, token: config.token };
   } else {
     target = findSidecar(root, surroundings, flags.state ?? config.state);
@@ -50,7 +51,8 @@ export async function runCall(name: string, text: string, flags: RemoteFlags, te
     } else if (operation !== undefined && 'bytes' in operation) {
       const { bytes } = await client.download(name as 'files.download', input as never);
       for await (const chunk of bytes) await writeOut(chunk);
-    } else if (operation !== undefined && 'body' in operation) print(await client.upload(name as 'files.upload', input as never, await readStdin()));
+    } else if (operation !== undefined && 'body' in operation)
+      print(await client.upload(name as 'files.upload', input as never, await readStdin()));
     else print(await client.call(name as 'system.info', input as never));
   });
 }
@@ -61,7 +63,12 @@ export async function runList(wirePath: string, flags: RemoteFlags & { recursive
     const rows: string[][] = [];
     for await (const entry of stream) {
       if (flags.json === true) terminal.out(`${JSON.stringify(entry)}\n`);
-      else rows.push([entry.kind === 'file' ? String(entry.size) : '-', new Date(entry.modified).toISOString().slice(0, 19).replace('T', ' '), printable(entry.path) + (entry.kind === 'directory' ? '/' : '')]);
+      else
+        rows.push([
+          entry.kind === 'file' ? String(entry.size) : '-',
+          new Date(entry.modified).toISOString().slice(0, 19).replace('T', ' '),
+          printable(entry.path) + (entry.kind === 'directory' ? '/' : ''),
+        ]);
     }
     await stream.end;
     terminal.out(columns(rows));
@@ -75,10 +82,22 @@ export async function runCat(wirePath: string, flags: RemoteFlags, terminal: Ter
   });
 }
 
-export async function runPut(wirePath: string, file: string | undefined, flags: RemoteFlags & { ifMatch?: string }, terminal: Terminal): Promise<void> {
+export async function runPut(
+  wirePath: string,
+  file: string | undefined,
+  flags: RemoteFlags & { ifMatch?: string },
+  terminal: Terminal,
+): Promise<void> {
   await withClient(flags.dir, flags, async (client) => {
-    const body = file === undefined ? await readStdin() : await fs.openAsBlob(file).then((blob) => blob.arrayBuffer().then((buffer) => new Uint8Array(buffer)));
-    const written = await client.upload('files.upload', { path: wirePath, ...(flags.ifMatch === undefined ? {} : { ifMatch: flags.ifMatch }) }, body);
+    const body =
+      file === undefined
+        ? await readStdin()
+        : await fs.openAsBlob(file).then((blob) => blob.arrayBuffer().then((buffer) => new Uint8Array(buffer)));
+    const written = await client.upload(
+      'files.upload',
+      { path: wirePath, ...(flags.ifMatch === undefined ? {} : { ifMatch: flags.ifMatch }) },
+      body,
+    );
     if (flags.json === true) terminal.out(`${JSON.stringify(written)}\n`);
     else terminal.err(`${written.changed ? 'wrote' : 'unchanged'} ${printable(wirePath)}, ${written.size} bytes, r${written.revision}\n`);
   });
@@ -94,7 +113,9 @@ export async function runWatch(flags: RemoteFlags & { cursor?: string }, termina
       if (flags.json === true) terminal.out(`${JSON.stringify(item)}\n`);
       else if (item.type === 'change') {
         const who = item.cause.who?.map(({ name }) => name).join(', ') ?? item.cause.kind;
-        terminal.out(`r${item.revision}  ${item.what.padEnd(7)}  ${printable(item.from === undefined ? item.path : `${item.from} → ${item.path}`)}  ${terminal.dim(who)}\n`);
+        terminal.out(
+          `r${item.revision}  ${item.what.padEnd(7)}  ${printable(item.from === undefined ? item.path : `${item.from} → ${item.path}`)}  ${terminal.dim(who)}\n`,
+        );
       } else if (item.type === 'resync') terminal.err(`resync: ${item.reason}\n`);
     }
   });
@@ -113,7 +134,12 @@ export interface TokenFlags extends RemoteFlags {
 export async function runToken(folder: string | undefined, flags: TokenFlags, terminal: Terminal): Promise<void> {
   if (flags.create !== undefined) {
     const { create: name, access = 'read', paths, expires } = flags;
-    const input = { name, access, ...(paths === undefined ? {} : { paths: paths.split(',') }), ...(expires === undefined ? {} : { expiresInS: Number(expires) }) };
+    const input = {
+      name,
+      access,
+      ...(paths === undefined ? {} : { paths: paths.split(',') }),
+      ...(expires === undefined ? {} : { expiresInS: Number(expires) }),
+    };
     await withClient(folder, flags, async (client) => terminal.out(`${(await client.call('tokens.create', input)).secret}\n`));
   } else if (flags.revoke !== undefined) {
     const { revoke: id } = flags;
@@ -124,14 +150,26 @@ export async function runToken(folder: string | undefined, flags: TokenFlags, te
   } else if (flags.list === true) {
     await withClient(folder, flags, async (client) => {
       const { tokens } = await client.call('tokens.list', {});
-      terminal.out(columns(tokens.map((token) => [token.id, token.name, token.access, token.paths?.join(',') ?? 'all', token.revoked ? 'revoked' : token.expires === null ? 'holds' : `until ${new Date(token.expires).toISOString()}`])));
+      terminal.out(
+        columns(
+          tokens.map((token) => [
+            token.id,
+            token.name,
+            token.access,
+            token.paths?.join(',') ?? 'all',
+            token.revoked ? 'revoked' : token.expires === null ? 'holds' : `until ${new Date(token.expires).toISOString()}`,
+          ]),
+        ),
+      );
     });
   } else if (flags.rotate === true) {
     await withClient(folder, flags, async (client) => terminal.out(`${(await client.call('tokens.rotate', {})).secret}\n`));
   } else {
     const { config, surroundings } = loadConfig({ env: processEnvironment(), flags: folder === undefined ? {} : { root: folder } });
     if (config.token !== undefined) throw new OutriggerError('BAD_INPUT', 'The token is set by configuration, and is not shown.');
-    const token = stateFolders(path.resolve(config.root), surroundings, flags.state ?? config.state).map(readMainToken).find((found) => found !== undefined);
+    const token = stateFolders(path.resolve(config.root), surroundings, flags.state ?? config.state)
+      .map(readMainToken)
+      .find((found) => found !== undefined);
     if (token === undefined) throw new UnavailableError(`No sidecar has run on ${path.resolve(config.root)} yet, so there is no token.`);
     terminal.out(`${token}\n`);
   }
@@ -157,5 +195,5 @@ async function readStdin(): Promise<Uint8Array> {
 }
 
 function writeOut(chunk: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => process.stdout.write(chunk, (error) => (error == null ? resolve() : reject(error))));
+  return new Promise((resolve, reject) => process.stdout.write(chunk, (error) => (error ? reject(error) : resolve())));
 }

@@ -5,10 +5,29 @@ import { processEnvironment } from '../config/load.ts';
 import { Processes } from '../services/processes/processes.ts';
 import { packageFolder } from './package-folder.ts';
 
-const identity = ['-c', 'user.name=Outrigger', '-c', 'user.email=outrigger@localhost', '-c', 'commit.gpgsign=false', '-c', 'core.hooksPath=/dev/null'] as const;
+const identity = [
+  '-c',
+  'user.name=Outrigger',
+  '-c',
+  'user.email=outrigger@localhost',
+  '-c',
+  'commit.gpgsign=false',
+  '-c',
+  'core.hooksPath=/dev/null',
+] as const;
 /** Paths by commit, so that the history has something to tell. */
 const commits: readonly { message: string; paths: readonly string[] }[] = [
-  { message: 'Library loans: books, members, loans', paths: ['README.md', 'library_loans/__init__.py', 'library_loans/__manifest__.py', 'library_loans/models', 'library_loans/security', 'library_loans/views'] },
+  {
+    message: 'Library loans: books, members, loans',
+    paths: [
+      'README.md',
+      'library_loans/__init__.py',
+      'library_loans/__manifest__.py',
+      'library_loans/models',
+      'library_loans/security',
+      'library_loans/views',
+    ],
+  },
   { message: 'Loan widget: due dates', paths: ['packages'] },
   { message: 'Overdue report, tests and data', paths: ['.'] },
 ];

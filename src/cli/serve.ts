@@ -1,15 +1,17 @@
-import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import type { LoadedConfig } from '../config/load.ts';
 import { createLog } from '../sidecar/log.ts';
 import type { Sample } from './sample.ts';
 import { startSidecar, type Sidecar } from '../sidecar/sidecar.ts';
 import { workbenchFolder } from '../sidecar/workbench-folder.ts';
-import { packageFolder } from './package-folder.ts';
 import type { Terminal } from './terminal.ts';
 
-const signals: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', ...(process.platform === 'win32' ? (['SIGBREAK'] as const) : [])];
+const signals: readonly NodeJS.Signals[] = [
+  'SIGTERM',
+  'SIGINT',
+  'SIGHUP',
+  ...(process.platform === 'win32' ? (['SIGBREAK'] as const) : []),
+];
 
 /** Serves until a signal, or the end of the launcher, says stop. */
 export async function serveFolder(loaded: LoadedConfig, terminal: Terminal, sample?: Sample): Promise<void> {
@@ -77,7 +79,10 @@ function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, termin
   }
   const anonymous = config['anonymous.platxa'];
   if (anonymous !== 'none') {
-    lines.push(`  ${terminal.bold('Warning')}  callers without a token have ${anonymous} access through the Platxa shapes${isLoopback(config.host) ? '' : ', from the network too'}.`, '');
+    lines.push(
+      `  ${terminal.bold('Warning')}  callers without a token have ${anonymous} access through the Platxa shapes${isLoopback(config.host) ? '' : ', from the network too'}.`,
+      '',
+    );
   }
   terminal.err(`${lines.join('\n')}\n`);
 }

@@ -30,11 +30,20 @@ function problemsOf(input: Partial<ConfigInput>): readonly string[] {
 
 test('a flag wins over the environment, that over a file, that over the default; each value says where it is from', () => {
   withFile({ port: 1, host: 'file', owner: 'file', documents: { maxOpen: 7 }, 'git.name': 'file' }, (file) => {
-    const loaded = loadConfig({ env: { OUTRIGGER_CONFIG: file, OUTRIGGER_PORT: '2', OUTRIGGER_HOST: 'env', OUTRIGGER_OWNER: '' }, flags: { port: '3' } });
+    const loaded = loadConfig({
+      env: { OUTRIGGER_CONFIG: file, OUTRIGGER_PORT: '2', OUTRIGGER_HOST: 'env', OUTRIGGER_OWNER: '' },
+      flags: { port: '3' },
+    });
     const { config } = loaded;
-    assert.deepEqual([config.port, config.host, config.owner, config['documents.maxOpen'], config['git.name'], config['log.level']], [3, 'env', 'file', 7, 'file', 'info']);
+    assert.deepEqual(
+      [config.port, config.host, config.owner, config['documents.maxOpen'], config['git.name'], config['log.level']],
+      [3, 'env', 'file', 7, 'file', 'info'],
+    );
     const sources = Object.fromEntries(explainConfig(loaded).map(({ key, source }) => [key, source]));
-    assert.deepEqual([sources['port'], sources['host'], sources['owner'], sources['log.level']], ['--port', 'OUTRIGGER_HOST', file, 'default']);
+    assert.deepEqual(
+      [sources['port'], sources['host'], sources['owner'], sources['log.level']],
+      ['--port', 'OUTRIGGER_HOST', file, 'default'],
+    );
     assert.throws(() => Object.assign(config, { port: 9 }), TypeError);
   });
 });
@@ -45,13 +54,19 @@ test('the names of the seeds are aliases; our own name wins', () => {
 });
 
 test('what Kubernetes puts into the environment for a service of our name is not taken for a port', () => {
-  const { config } = loadConfig({ env: { OUTRIGGER_PORT: 'tcp://10.96.0.1:3000', API_PORT: 'tcp://10.96.0.2:80', OUTRIGGER_PORT_3000_TCP: 'tcp://10.96.0.1:3000' } });
+  const { config } = loadConfig({
+    env: { OUTRIGGER_PORT: 'tcp://10.96.0.1:3000', API_PORT: 'tcp://10.96.0.2:80', OUTRIGGER_PORT_3000_TCP: 'tcp://10.96.0.1:3000' },
+  });
   assert.equal(config.port, 3000);
 });
 
 test('every problem is told at once, with what was given, what is allowed, and the name that was meant', () => {
   withFile({ prot: 1, logLevel: 'info', documents: { maxBytes: 'many' }, components: ['files', 'got'], readOnly: 'perhaps' }, (file) => {
-    const problems = problemsOf({ file, env: { OUTRIGGER_PORT: '70000', OUTRIGGER_LOG_LEVEL: 'loud', OUTRIGGER_TOKEN: 'short', OUTRIGGER_STOP_GRACE_MS: '1.5' }, flags: { host: true } });
+    const problems = problemsOf({
+      file,
+      env: { OUTRIGGER_PORT: '70000', OUTRIGGER_LOG_LEVEL: 'loud', OUTRIGGER_TOKEN: 'short', OUTRIGGER_STOP_GRACE_MS: '1.5' },
+      flags: { host: true },
+    });
     const expected = [
       /there is no option "prot".*Did you mean port\?/,
       /there is no option "logLevel".*Did you mean log\.level\?/,
@@ -64,7 +79,11 @@ test('every problem is told at once, with what was given, what is allowed, and t
       /--host: true is not a text/,
       /at least 16 characters/,
     ];
-    for (const pattern of expected) assert.ok(problems.some((problem) => pattern.test(problem)), `${pattern} in\n${problems.join('\n')}`);
+    for (const pattern of expected)
+      assert.ok(
+        problems.some((problem) => pattern.test(problem)),
+        `${pattern} in\n${problems.join('\n')}`,
+      );
     assert.equal(problems.length, expected.length);
   });
 });
@@ -72,7 +91,12 @@ test('every problem is told at once, with what was given, what is allowed, and t
 test('a config file that is named must be there and hold one object', () => {
   assert.match(problemsOf({ file: '/nowhere/config.json' }).join(), /can't be read/);
   assert.match(problemsOf({ env: { OUTRIGGER_CONFIG: '/nowhere/config.json' } }).join(), /can't be read/);
-  for (const [content, pattern] of [['{', /is not JSON/], ['[]', /one JSON object/], ['null', /one JSON object/], ['"x"', /one JSON object/]] as const) {
+  for (const [content, pattern] of [
+    ['{', /is not JSON/],
+    ['[]', /one JSON object/],
+    ['null', /one JSON object/],
+    ['"x"', /one JSON object/],
+  ] as const) {
     withFile(content, (file) => assert.match(problemsOf({ file }).join(), pattern));
   }
   assert.deepEqual(problemsOf({ env: { HOME: '/nowhere' } }), [], 'the one of the user may be missing');
@@ -89,7 +113,10 @@ test('a secret is not taken as a flag, not shown, and not quoted in a problem', 
 test('the token may come from a file, but not from two places', () => {
   withFile('  a-token-from-a-file \n', (file) => {
     assert.equal(loadConfig({ env: { OUTRIGGER_TOKEN_FILE: file } }).config.token, 'a-token-from-a-file');
-    assert.match(problemsOf({ env: { OUTRIGGER_TOKEN_FILE: file, OUTRIGGER_TOKEN: 'another-token-of-mine' } }).join(), /Only one of token and tokenFile/);
+    assert.match(
+      problemsOf({ env: { OUTRIGGER_TOKEN_FILE: file, OUTRIGGER_TOKEN: 'another-token-of-mine' } }).join(),
+      /Only one of token and tokenFile/,
+    );
   });
   withFile('\n', (file) => assert.deepEqual(problemsOf({ env: { OUTRIGGER_TOKEN_FILE: file } }).length, 1));
   assert.match(problemsOf({ env: { OUTRIGGER_TOKEN_FILE: '/nowhere' } }).join(), /tokenFile can't be read/);
@@ -110,7 +137,10 @@ test('every option says what it is for, has names of its own, and a default that
     assert.ok(row.text.length > 10, key);
     if (row.type === 'integer') assert.ok(row.unit !== undefined && row.min !== undefined && row.max !== undefined, key);
     if (row.default !== undefined && row.secret !== true) {
-      const { config } = loadConfig({ env: {}, flags: { [key]: Array.isArray(row.default) ? row.default : (String(row.default) as string) } });
+      const { config } = loadConfig({
+        env: {},
+        flags: { [key]: Array.isArray(row.default) ? row.default : (String(row.default) as string) },
+      });
       assert.deepEqual(config[key], row.default, key);
     }
   }

@@ -3,7 +3,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { type Config, envName, flagName, type OptionKey, optionKeys, optionRow } from './options.ts';
 
-export type OptionSource = { from: 'default' } | { from: 'file'; file: string } | { from: 'env'; name: string } | { from: 'flag'; name: string };
+export type OptionSource =
+  | { from: 'default' }
+  | { from: 'file'; file: string }
+  | { from: 'env'; name: string }
+  | { from: 'flag'; name: string };
 
 export interface LoadedConfig {
   config: Config;
@@ -79,13 +83,18 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
   }
   for (const [key, value] of Object.entries(input.flags ?? {})) {
     if (value === undefined) continue;
-    if (optionRow(key as OptionKey).secret === true) problems.push(`--${flagName(key as OptionKey)}: secrets are not taken from the command line, where every user can read them; use ${envName(key as OptionKey)} or a file.`);
+    if (optionRow(key as OptionKey).secret === true)
+      problems.push(
+        `--${flagName(key as OptionKey)}: secrets are not taken from the command line, where every user can read them; use ${envName(key as OptionKey)} or a file.`,
+      );
     else take(key as OptionKey, value, { from: 'flag', name: `--${flagName(key as OptionKey)}` }, `--${flagName(key as OptionKey)}`);
   }
   if (values.token !== undefined && values.tokenFile !== undefined) problems.push('Only one of token and tokenFile may be set.');
   if (values.tokenFile !== undefined) readTokenFile(values as { tokenFile: string; token?: string }, problems);
-  if (values.wsPort !== undefined && values.wsPort !== 0 && values.wsPort === values.port) problems.push(`port and wsPort are both ${values.port}; give each its own, or leave wsPort out.`);
-  if (typeof values.token === 'string' && values.token !== '' && values.token.length < 16) problems.push('The token must be at least 16 characters long.');
+  if (values.wsPort !== undefined && values.wsPort !== 0 && values.wsPort === values.port)
+    problems.push(`port and wsPort are both ${values.port}; give each its own, or leave wsPort out.`);
+  if (typeof values.token === 'string' && values.token !== '' && values.token.length < 16)
+    problems.push('The token must be at least 16 characters long.');
   if (problems.length > 0) throw new ConfigError(problems);
   return { config: Object.freeze(values) as Config, sources: sources as Record<OptionKey, OptionSource>, surroundings };
 }
@@ -113,7 +122,8 @@ function readFile(file: string, mustExist: boolean, problems: string[]): Record<
   try {
     text = fs.readFileSync(file, 'utf8');
   } catch (error) {
-    if (mustExist || (error as NodeJS.ErrnoException).code !== 'ENOENT') problems.push(`${file} can't be read: ${(error as Error).message}`);
+    if (mustExist || (error as NodeJS.ErrnoException).code !== 'ENOENT')
+      problems.push(`${file} can't be read: ${(error as Error).message}`);
     return {};
   }
   try {
@@ -131,7 +141,8 @@ function flatten(object: Record<string, unknown>, prefix = ''): Record<string, u
   const flat: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(object)) {
     const key = prefix + name;
-    if (!isKey(key) && typeof value === 'object' && value !== null && !Array.isArray(value)) Object.assign(flat, flatten(value as Record<string, unknown>, `${key}.`));
+    if (!isKey(key) && typeof value === 'object' && value !== null && !Array.isArray(value))
+      Object.assign(flat, flatten(value as Record<string, unknown>, `${key}.`));
     else flat[key] = value;
   }
   return flat;
@@ -146,12 +157,13 @@ function readTokenFile(values: { tokenFile: string; token?: string }, problems: 
   }
 }
 
-export function parseValue(key: OptionKey, given: unknown): { value: unknown } | { problem: string } {
+function parseValue(key: OptionKey, given: unknown): { value: unknown } | { problem: string } {
   const row = optionRow(key);
   if (row.type === 'integer') {
     const value = typeof given === 'string' && /^-?\d+$/.test(given.trim()) ? Number(given) : given;
     if (typeof value !== 'number' || !Number.isSafeInteger(value)) return { problem: `${JSON.stringify(given)} is not a whole number.` };
-    if (value < (row.min ?? value) || value > (row.max ?? value)) return { problem: `${value} is not between ${row.min} and ${row.max}${row.unit === undefined ? '' : ` (${row.unit})`}.` };
+    if (value < (row.min ?? value) || value > (row.max ?? value))
+      return { problem: `${value} is not between ${row.min} and ${row.max}${row.unit === undefined ? '' : ` (${row.unit})`}.` };
     return { value };
   }
   if (row.type === 'switch') {
@@ -161,13 +173,23 @@ export function parseValue(key: OptionKey, given: unknown): { value: unknown } |
     return { problem: `${JSON.stringify(given)} is neither true nor false.` };
   }
   if (row.type === 'list') {
-    const list = typeof given === 'string' ? given.split(',').map((part) => part.trim()).filter((part) => part !== '') : given;
-    if (!Array.isArray(list) || list.some((part) => typeof part !== 'string')) return { problem: `${JSON.stringify(given)} is not a list of texts.` };
+    const list =
+      typeof given === 'string'
+        ? given
+            .split(',')
+            .map((part) => part.trim())
+            .filter((part) => part !== '')
+        : given;
+    if (!Array.isArray(list) || list.some((part) => typeof part !== 'string'))
+      return { problem: `${JSON.stringify(given)} is not a list of texts.` };
     const unknown = row.choices === undefined ? undefined : list.find((part) => !row.choices?.includes(part as string));
-    return unknown === undefined ? { value: Object.freeze([...list]) } : { problem: `${JSON.stringify(unknown)} is none of ${row.choices?.join(', ')}.` };
+    return unknown === undefined
+      ? { value: Object.freeze([...list]) }
+      : { problem: `${JSON.stringify(unknown)} is none of ${row.choices?.join(', ')}.` };
   }
   if (typeof given !== 'string') return { problem: `${row.secret === true ? 'What is given' : JSON.stringify(given)} is not a text.` };
-  if (row.choices !== undefined && !row.choices.includes(given)) return { problem: `${JSON.stringify(given)} is none of ${row.choices.join(', ')}.` };
+  if (row.choices !== undefined && !row.choices.includes(given))
+    return { problem: `${JSON.stringify(given)} is none of ${row.choices.join(', ')}.` };
   return { value: given };
 }
 
@@ -176,7 +198,9 @@ function isKey(key: string): key is OptionKey {
 }
 
 function suggestion(key: string): string {
-  const close = optionKeys.map((option) => ({ option, distance: editDistance(key.toLowerCase(), option.toLowerCase()) })).sort((a, b) => a.distance - b.distance)[0];
+  const close = optionKeys
+    .map((option) => ({ option, distance: editDistance(key.toLowerCase(), option.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0];
   return close !== undefined && close.distance <= Math.max(2, key.length / 3) ? ` Did you mean ${close.option}?` : '';
 }
 

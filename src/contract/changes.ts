@@ -23,7 +23,10 @@ export const changes = {
     summary: 'Stream changes as they happen, from a cursor or from now.',
     access: 'read',
     scope: 'filtered',
-    input: z.object({ cursor: z.string().optional(), git: z.boolean().default(true).describe('Also say when HEAD, the index or refs change.') }),
+    input: z.object({
+      cursor: z.string().optional(),
+      git: z.boolean().default(true).describe('Also say when HEAD, the index or refs change.'),
+    }),
     item: feedItem,
     endless: true,
     output: z.object({ cursor: z.string() }),

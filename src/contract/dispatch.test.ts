@@ -2,20 +2,57 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as z from 'zod';
 import type { Caller } from './access.ts';
-import { createDispatch, type Dispatch, type DispatchDependencies, type DispatchFacts, type DispatchOptions, type DispatchRequest } from './dispatch.ts';
+import {
+  createDispatch,
+  type Dispatch,
+  type DispatchDependencies,
+  type DispatchFacts,
+  type DispatchOptions,
+  type DispatchRequest,
+} from './dispatch.ts';
 import { type ErrorReason, OutriggerError } from './errors.ts';
 import { type Call, operation } from './operation.ts';
 import { entryPath, workspacePath } from './paths.ts';
 
 const anything = z.unknown();
 const table = {
-  'a.read': operation({ summary: '', access: 'read', scope: { fields: ['path'] }, input: z.object({ path: workspacePath.optional() }), output: anything, errors: [] }),
-  'a.write': operation({ summary: '', access: 'write', scope: { fields: ['from', 'to'] }, input: z.object({ from: entryPath, to: entryPath }), output: anything, errors: [] }),
-  'a.many': operation({ summary: '', access: 'read', scope: { fields: ['paths'] }, input: z.object({ paths: z.array(entryPath) }), output: anything, errors: [] }),
+  'a.read': operation({
+    summary: '',
+    access: 'read',
+    scope: { fields: ['path'] },
+    input: z.object({ path: workspacePath.optional() }),
+    output: anything,
+    errors: [],
+  }),
+  'a.write': operation({
+    summary: '',
+    access: 'write',
+    scope: { fields: ['from', 'to'] },
+    input: z.object({ from: entryPath, to: entryPath }),
+    output: anything,
+    errors: [],
+  }),
+  'a.many': operation({
+    summary: '',
+    access: 'read',
+    scope: { fields: ['paths'] },
+    input: z.object({ paths: z.array(entryPath) }),
+    output: anything,
+    errors: [],
+  }),
   'a.all': operation({ summary: '', access: 'read', scope: 'workspace', input: z.object({}), output: anything, errors: [] }),
   'a.free': operation({ summary: '', access: 'read', scope: 'none', input: z.object({}), output: anything, errors: [] }),
   'a.items': operation({ summary: '', access: 'read', scope: 'none', input: z.object({}), output: anything, item: anything, errors: [] }),
-  'a.feed': operation({ summary: '', access: 'read', scope: 'none', input: z.object({}), output: anything, item: anything, endless: true, errors: [] }),
+  'a.feed': operation({
+    summary: '',
+    access: 'read',
+    scope: 'none',
+    input: z.object({}),
+    output: anything,
+    item: anything,
+    endless: true,
+    errors: [],
+  }),
   'a.bytes': operation({ summary: '', access: 'read', scope: 'none', input: z.object({}), output: anything, bytes: true, errors: [] }),
   'a.absent': operation({ summary: '', access: 'read', scope: 'none', input: z.object({}), output: anything, errors: [] }),
 };
@@ -26,7 +63,10 @@ interface Setup {
   options?: Partial<DispatchOptions>;
 }
 
-function setUp({ implementations = {}, dependencies = {}, options = {} }: Setup = {}): { call: (name: string, input?: unknown, more?: Partial<DispatchRequest>) => ReturnType<Dispatch>; log: DispatchFacts[] } {
+function setUp({ implementations = {}, dependencies = {}, options = {} }: Setup = {}): {
+  call: (name: string, input?: unknown, more?: Partial<DispatchRequest>) => ReturnType<Dispatch>;
+  log: DispatchFacts[];
+} {
   const log: DispatchFacts[] = [];
   const answers = Object.fromEntries(Object.keys(table).flatMap((name) => (name === 'a.absent' ? [] : [[name, () => ({ done: name })]])));
   const dispatch = createDispatch(
@@ -52,7 +92,8 @@ function fails(reason: ErrorReason, call: Promise<unknown>, message?: RegExp): P
   });
 }
 
-const never = (call: Call): Promise<never> => new Promise((_resolve, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason as Error)));
+const never = (call: Call): Promise<never> =>
+  new Promise((_resolve, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason as Error)));
 
 describe('a call is refused', () => {
   test('when there is no such operation, also by names that every object has', async () => {
@@ -116,7 +157,8 @@ describe('a caller limited to some paths', () => {
   test('reaches those and what is below, by whole names', async () => {
     const { call } = setUp();
     for (const path of ['data', 'data/', './data/x', 'data/a/b', 'notes/mine/x']) await call('a.read', { path }, { caller });
-    for (const path of ['data-secret', 'dat', 'notes', 'notes/mine2', 'x/data', 'Data']) await fails('OUT_OF_SCOPE', call('a.read', { path }, { caller }));
+    for (const path of ['data-secret', 'dat', 'notes', 'notes/mine2', 'x/data', 'Data'])
+      await fails('OUT_OF_SCOPE', call('a.read', { path }, { caller }));
   });
 
   test('is refused where a path is left out or a list is empty: both stand for everything', async () => {
@@ -262,7 +304,8 @@ describe('bytes', () => {
       return Promise.resolve({ done: true, value: undefined });
     }
   }
-  const withSource = (source: Source): ReturnType<typeof setUp> => setUp({ implementations: { 'a.bytes': () => ({ head: { size: 30 }, bytes: source }) } });
+  const withSource = (source: Source): ReturnType<typeof setUp> =>
+    setUp({ implementations: { 'a.bytes': () => ({ head: { size: 30 }, bytes: source }) } });
   const read = async (bytes: AsyncIterable<Uint8Array> | undefined, stopAfter = Number.POSITIVE_INFINITY): Promise<number> => {
     let count = 0;
     for await (const chunk of bytes ?? []) {
@@ -339,5 +382,7 @@ test('each call is one line: who, what, how, how long, how many', async () => {
     implementations: { 'a.items': async (_input, running) => void (await running.emit(1)) },
   });
   await call('a.items');
-  assert.deepEqual(log, [{ operation: 'a.items', transport: 'test', caller: 'Pia', requestId: 'r1', outcome: 'ok', durationMs: 7.1, items: 1 }]);
+  assert.deepEqual(log, [
+    { operation: 'a.items', transport: 'test', caller: 'Pia', requestId: 'r1', outcome: 'ok', durationMs: 7.1, items: 1 },
+  ]);
 });

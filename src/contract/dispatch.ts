@@ -65,7 +65,9 @@ export interface DispatchOptions {
 
 type AnyImplementation = (input: unknown, call: Call) => unknown;
 
-const noBytes: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }) };
+const noBytes: AsyncIterable<Uint8Array> = {
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+};
 
 /**
  * The one way in, for any table: validate → allow → run → bound → map errors → one log line. Pure: time and log come in.
@@ -119,7 +121,8 @@ export function createDispatch<T extends Table>(
       checkLevel(name, operation, caller, options.ceiling());
       const input = parseInput(name, operation, request.input);
       checkScope(name, operation, caller, input, dependencies.locate);
-      if (operation.endless === true && request.emit === undefined) throw new OutriggerError('STREAM_ONLY', `${name} is a stream without an end.`);
+      if (operation.endless === true && request.emit === undefined)
+        throw new OutriggerError('STREAM_ONLY', `${name} is a stream without an end.`);
       throwIfAborted(signal);
 
       const gathered: unknown[] = [];
@@ -135,11 +138,15 @@ export function createDispatch<T extends Table>(
           throwIfAborted(signal);
           itemCount++;
           const size = boundedSize(item, options.maxOutputBytes);
-          if (size > options.maxOutputBytes) throw new OutriggerError('OUTPUT_TOO_LARGE', `One item of ${name} is larger than ${options.maxOutputBytes} bytes.`);
+          if (size > options.maxOutputBytes)
+            throw new OutriggerError('OUTPUT_TOO_LARGE', `One item of ${name} is larger than ${options.maxOutputBytes} bytes.`);
           if (request.emit !== undefined) return request.emit(item);
           gatheredBytes += size;
           if (gatheredBytes > options.maxOutputBytes) {
-            throw new OutriggerError('OUTPUT_TOO_LARGE', `The answer of ${name} is larger than ${options.maxOutputBytes} bytes; stream it or ask for less.`);
+            throw new OutriggerError(
+              'OUTPUT_TOO_LARGE',
+              `The answer of ${name} is larger than ${options.maxOutputBytes} bytes; stream it or ask for less.`,
+            );
           }
           gathered.push(item);
         },
@@ -190,7 +197,8 @@ function findOperation(table: Table, implementations: object, name: string): Ope
 }
 
 function checkLevel(name: string, operation: Operation, caller: Caller, ceiling: { access: AccessLevel; why: string }): void {
-  if (!allowsLevel(ceiling.access, operation.access)) throw new OutriggerError('READ_ONLY', `${name} needs ${operation.access} access: ${ceiling.why}`);
+  if (!allowsLevel(ceiling.access, operation.access))
+    throw new OutriggerError('READ_ONLY', `${name} needs ${operation.access} access: ${ceiling.why}`);
   const held = lowerLevel(caller.access, ceiling.access);
   if (!allowsLevel(held, operation.access)) {
     throw new OutriggerError('ACCESS_DENIED', `${name} needs ${operation.access} access; ${caller.name} has ${caller.access}.`);
@@ -210,7 +218,8 @@ function parseInput(name: string, operation: Operation, input: unknown): unknown
 function checkScope(name: string, operation: Operation, caller: Caller, input: unknown, locate: DispatchDependencies['locate']): void {
   const { paths } = caller;
   if (paths === undefined || operation.scope === 'none' || operation.scope === 'filtered') return;
-  if (operation.scope === 'workspace') throw new OutriggerError('OUT_OF_SCOPE', `${name} touches the whole workspace; ${caller.name} is limited to ${paths.join(', ')}.`);
+  if (operation.scope === 'workspace')
+    throw new OutriggerError('OUT_OF_SCOPE', `${name} touches the whole workspace; ${caller.name} is limited to ${paths.join(', ')}.`);
   for (const field of operation.scope.fields) {
     const value = (input as Record<string, unknown>)[field];
     // A field left out, or an empty list, stands for the whole workspace.
@@ -220,7 +229,10 @@ function checkScope(name: string, operation: Operation, caller: Caller, input: u
         throw new OutriggerError('OUT_OF_SCOPE', `${caller.name} is limited to ${paths.join(', ')}; ${JSON.stringify(path)} is outside.`);
       }
       if (locate !== undefined && !withinPaths(paths.map(locate), locate(path))) {
-        throw new OutriggerError('OUT_OF_SCOPE', `${caller.name} is limited to ${paths.join(', ')}; ${JSON.stringify(path)} is a link that leads out of it.`);
+        throw new OutriggerError(
+          'OUT_OF_SCOPE',
+          `${caller.name} is limited to ${paths.join(', ')}; ${JSON.stringify(path)} is a link that leads out of it.`,
+        );
       }
     }
   }

@@ -15,7 +15,9 @@ export const documentInfo = z.object({
   path: z.string(),
   connections: z.int(),
   people: z.array(presence),
-  state: z.enum(['saved', 'unsaved', 'saving', 'conflict', 'deleted', 'failed']).describe('conflict: the file on disk holds something that could not be merged in yet; failed: the last save did not work'),
+  state: z
+    .enum(['saved', 'unsaved', 'saving', 'conflict', 'deleted', 'failed'])
+    .describe('conflict: the file on disk holds something that could not be merged in yet; failed: the last save did not work'),
   etag: z.string().nullable().describe('Of the content last saved or seen on disk.'),
   revision: z.int().describe('The revision that the last save made.'),
   length: z.int().describe('UTF-16 units.'),
@@ -45,12 +47,27 @@ export const documents = {
     errors: [],
   }),
   'documents.open': operation({
-    summary: 'Open a text file for shared editing. Over a document socket this attaches it; elsewhere it says whether and where it can be opened.',
+    summary:
+      'Open a text file for shared editing. Over a document socket this attaches it; elsewhere it says whether and where it can be opened.',
     access: 'read',
     scope: { fields: ['path'] },
-    input: z.object({ path: entryPath, room: z.string().optional().describe('The name that the client used, where it differs from the path.') }),
-    output: documentInfo.extend({ readOnly: z.boolean().describe('The caller may look, not write.'), socket: z.string().describe('Where a y-websocket provider connects.') }),
-    errors: ['FILE_NOT_FOUND', 'NOT_A_FILE', 'DOCUMENT_BINARY', 'DOCUMENT_TOO_LARGE', 'TOO_MANY_DOCUMENTS', 'PATH_ESCAPES', 'FILE_PERMISSION'],
+    input: z.object({
+      path: entryPath,
+      room: z.string().optional().describe('The name that the client used, where it differs from the path.'),
+    }),
+    output: documentInfo.extend({
+      readOnly: z.boolean().describe('The caller may look, not write.'),
+      socket: z.string().describe('Where a y-websocket provider connects.'),
+    }),
+    errors: [
+      'FILE_NOT_FOUND',
+      'NOT_A_FILE',
+      'DOCUMENT_BINARY',
+      'DOCUMENT_TOO_LARGE',
+      'TOO_MANY_DOCUMENTS',
+      'PATH_ESCAPES',
+      'FILE_PERMISSION',
+    ],
   }),
   'documents.flush': operation({
     summary: 'Save open documents now.',

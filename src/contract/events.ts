@@ -2,7 +2,9 @@ import * as z from 'zod';
 
 /** Who or what made a change. */
 export const cause = z.object({
-  kind: z.enum(['connection', 'document', 'run', 'task', 'outside', 'sidecar']).describe('connection: a call; document: the people in an open document; outside: any other program'),
+  kind: z
+    .enum(['connection', 'document', 'run', 'task', 'outside', 'sidecar'])
+    .describe('connection: a call; document: the people in an open document; outside: any other program'),
   who: z
     .array(z.object({ name: z.string(), kind: z.enum(['person', 'agent', 'run', 'task', 'service']) }))
     .optional()
@@ -35,9 +37,24 @@ export type Change = z.infer<typeof change>;
 /** What a feed of changes carries besides changes. */
 export const feedItem = z.discriminatedUnion('type', [
   change,
-  z.object({ type: z.literal('git'), cursor: z.string(), what: z.string().describe('HEAD, index, refs or MERGE_HEAD changed.'), at: z.int() }),
-  z.object({ type: z.literal('resync'), cursor: z.string(), reason: z.string().describe('Why the steps since the cursor are not known: list the folder anew, then go on from this cursor.') }),
-  z.object({ type: z.literal('lost'), cursor: z.string(), count: z.int().describe('So many changes were left out because the reader was too slow; changes.since from the last cursor brings them.') }),
+  z.object({
+    type: z.literal('git'),
+    cursor: z.string(),
+    what: z.string().describe('HEAD, index, refs or MERGE_HEAD changed.'),
+    at: z.int(),
+  }),
+  z.object({
+    type: z.literal('resync'),
+    cursor: z.string(),
+    reason: z.string().describe('Why the steps since the cursor are not known: list the folder anew, then go on from this cursor.'),
+  }),
+  z.object({
+    type: z.literal('lost'),
+    cursor: z.string(),
+    count: z
+      .int()
+      .describe('So many changes were left out because the reader was too slow; changes.since from the last cursor brings them.'),
+  }),
   z.object({ type: z.literal('ready'), cursor: z.string().describe('All up to here was sent; what follows is live.') }),
 ]);
 export type FeedItem = z.infer<typeof feedItem>;

@@ -14,7 +14,7 @@ export const gitChange = z.object({
 });
 export type GitChange = z.infer<typeof gitChange>;
 
-export const gitCommit = z.object({
+const gitCommit = z.object({
   hash: z.string(),
   parents: z.array(z.string()),
   author: z.object({ name: z.string(), email: z.string() }),
@@ -61,7 +61,12 @@ export const git = {
     summary: 'Commits, newest first.',
     access: 'read',
     scope: { fields: ['path'] },
-    input: z.object({ path: entryPath.optional(), count: z.int().positive().max(1000).default(50), skip: z.int().nonnegative().default(0), from: z.string().optional().describe('A revision; HEAD when left out.') }),
+    input: z.object({
+      path: entryPath.optional(),
+      count: z.int().positive().max(1000).default(50),
+      skip: z.int().nonnegative().default(0),
+      from: z.string().optional().describe('A revision; HEAD when left out.'),
+    }),
     output: z.object({ commits: z.array(gitCommit), more: z.boolean() }),
     errors: ['TOOL_MISSING', 'NO_REPOSITORY', 'GIT_FAILED', 'PROCESS_TIMEOUT', 'BAD_INPUT'],
   }),

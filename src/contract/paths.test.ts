@@ -6,9 +6,40 @@ import { boundedSize } from './bound.ts';
 import { baseName, joinPath, normalisePath, parentPath, pathProblem, workspacePath } from './paths.ts';
 
 test('a wire path is refused for what would leave the folder or can not be a name', () => {
-  const refused = ['..', '../a', 'a/..', 'a/../b', '/', '/a', 'a\0', '\ud800', 'a/\udc00b', 'ä'.repeat(128), `${'a/'.repeat(2048)}`, '😀'.repeat(64)];
+  const refused = [
+    '..',
+    '../a',
+    'a/..',
+    'a/../b',
+    '/',
+    '/a',
+    'a\0',
+    '\ud800',
+    'a/\udc00b',
+    'ä'.repeat(128),
+    `${'a/'.repeat(2048)}`,
+    '😀'.repeat(64),
+  ];
   for (const path of refused) assert.notEqual(pathProblem(path), undefined, JSON.stringify(path));
-  const fine = ['', 'a', '...', '..a', 'a..', 'a/..b', '-rf', 'a b', 'a\nb', 'a\\b', '?#%2e%2e', '😀', 'ä'.repeat(127), 'x'.repeat(255), '~', 'C:', 'con'];
+  const fine = [
+    '',
+    'a',
+    '...',
+    '..a',
+    'a..',
+    'a/..b',
+    '-rf',
+    'a b',
+    'a\nb',
+    'a\\b',
+    '?#%2e%2e',
+    '😀',
+    'ä'.repeat(127),
+    'x'.repeat(255),
+    '~',
+    'C:',
+    'con',
+  ];
   for (const path of fine) assert.equal(pathProblem(path), undefined, JSON.stringify(path));
 });
 

@@ -33,7 +33,11 @@ export const system = {
       name: z.literal('outrigger'),
       version: z.string(),
       wire: z.int(),
-      workspace: z.object({ id: z.string(), name: z.string(), root: z.string().optional().describe('Only for callers with admin access.') }),
+      workspace: z.object({
+        id: z.string(),
+        name: z.string(),
+        root: z.string().optional().describe('Only for callers with admin access.'),
+      }),
       cursor: z.string(),
       components: z.array(z.string()),
       caller: z.object({ id: z.string(), name: z.string(), kind: z.string(), access, paths: z.array(z.string()).optional() }),
@@ -48,7 +52,14 @@ export const system = {
     access: 'read',
     scope: 'none',
     input: z.object({}),
-    output: z.object({ ready: z.boolean(), status: z.enum(['starting', 'ok', 'degraded', 'stopping']), checks: z.array(check), uptimeMs: z.int(), memoryBytes: z.int(), connections: z.int() }),
+    output: z.object({
+      ready: z.boolean(),
+      status: z.enum(['starting', 'ok', 'degraded', 'stopping']),
+      checks: z.array(check),
+      uptimeMs: z.int(),
+      memoryBytes: z.int(),
+      connections: z.int(),
+    }),
     errors: [],
   }),
   'system.doctor': operation({
@@ -57,7 +68,16 @@ export const system = {
     scope: 'none',
     input: z.object({}),
     output: z.object({
-      tools: z.array(z.object({ tool: z.string(), found: z.boolean(), version: z.string().optional(), source: z.enum(['path', 'bundled', 'missing']), lost: z.string().optional(), install: z.string().optional() })),
+      tools: z.array(
+        z.object({
+          tool: z.string(),
+          found: z.boolean(),
+          version: z.string().optional(),
+          source: z.enum(['path', 'bundled', 'missing']),
+          lost: z.string().optional(),
+          install: z.string().optional(),
+        }),
+      ),
       checks: z.array(check),
     }),
     errors: [],
@@ -71,7 +91,12 @@ export const system = {
       kind: z.enum(['person', 'agent', 'service']).default('person'),
       access,
       paths: z.array(workspacePath).min(1).max(100).optional(),
-      expiresInS: z.int().positive().max(10 * 365 * 86_400).optional().describe('Seconds from now; without it the token holds until revoked.'),
+      expiresInS: z
+        .int()
+        .positive()
+        .max(10 * 365 * 86_400)
+        .optional()
+        .describe('Seconds from now; without it the token holds until revoked.'),
     }),
     output: token.extend({ secret: z.string() }),
     errors: ['TOO_MANY'],

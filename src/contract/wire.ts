@@ -45,7 +45,16 @@ export const closeCodes = {
 
 /** One message of the RPC wire, before a codec gives it its bytes. docs/protocol.md describes the wire. */
 export type Frame =
-  | { kind: 'request'; id: string; method: string; params: unknown; stream?: boolean; body?: boolean; deadlineMs?: number; keepaliveMs?: number }
+  | {
+      kind: 'request';
+      id: string;
+      method: string;
+      params: unknown;
+      stream?: boolean;
+      body?: boolean;
+      deadlineMs?: number;
+      keepaliveMs?: number;
+    }
   | { kind: 'result'; id: string; result: unknown }
   | { kind: 'error'; id: string | null; error: WireError }
   | { kind: 'items'; id: string; items: readonly unknown[] }

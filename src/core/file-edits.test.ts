@@ -24,7 +24,8 @@ test('ranges of lines count in the text as it is, searches follow', () => {
     ['a\n', [find('x', 'y'), lines(1, 1, 'x')], 'y\n'],
     ['one', [find('one', '$& $1 \\0')], '$& $1 \\0'],
   ];
-  for (const [text, replacements, expected] of cases) assert.deepEqual(planReplacements(text, replacements), { result: expected }, JSON.stringify([text, replacements]));
+  for (const [text, replacements, expected] of cases)
+    assert.deepEqual(planReplacements(text, replacements), { result: expected }, JSON.stringify([text, replacements]));
 });
 
 test('the first that does not fit is named', () => {
@@ -61,21 +62,26 @@ function byLines(text: string, ranges: readonly { startLine: number; endLine: nu
 test('plans do what a plain array of lines does, for ranges that lie apart', () => {
   const seed = testSeed();
   const word = fc.constantFrom('', 'x', 'y\nz', 'w\n');
-  const property = fc.property(fc.array(fc.constantFrom('a', 'bb', '', 'ü'), { minLength: 1, maxLength: 8 }), fc.array(fc.tuple(fc.nat(2), fc.nat(2), word), { maxLength: 4 }), (content, steps) => {
-    const text = content.map((line) => `${line}\n`).join('');
-    const ranges: { startLine: number; endLine: number; text: string }[] = [];
-    let next = 1;
-    for (const [skip, length, given] of steps) {
-      const startLine = next + skip;
-      const endLine = startLine + length - 1;
-      if (startLine > content.length + 1 || endLine > content.length) break;
-      ranges.push({ startLine, endLine, text: given });
-      next = endLine + 1;
-    }
-    const expected = byLines(text, ranges);
-    assert.deepEqual(planReplacements(text, ranges), { result: expected });
-    // In whatever order they are given, as long as no two begin at one line.
-    if (new Set(ranges.map(({ startLine }) => startLine)).size === ranges.length) assert.deepEqual(planReplacements(text, ranges.toReversed()), { result: expected });
-  });
+  const property = fc.property(
+    fc.array(fc.constantFrom('a', 'bb', '', 'ü'), { minLength: 1, maxLength: 8 }),
+    fc.array(fc.tuple(fc.nat(2), fc.nat(2), word), { maxLength: 4 }),
+    (content, steps) => {
+      const text = content.map((line) => `${line}\n`).join('');
+      const ranges: { startLine: number; endLine: number; text: string }[] = [];
+      let next = 1;
+      for (const [skip, length, given] of steps) {
+        const startLine = next + skip;
+        const endLine = startLine + length - 1;
+        if (startLine > content.length + 1 || endLine > content.length) break;
+        ranges.push({ startLine, endLine, text: given });
+        next = endLine + 1;
+      }
+      const expected = byLines(text, ranges);
+      assert.deepEqual(planReplacements(text, ranges), { result: expected });
+      // In whatever order they are given, as long as no two begin at one line.
+      if (new Set(ranges.map(({ startLine }) => startLine)).size === ranges.length)
+        assert.deepEqual(planReplacements(text, ranges.toReversed()), { result: expected });
+    },
+  );
   fc.assert(property, { seed, numRuns: 1000 });
 });

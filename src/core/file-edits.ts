@@ -23,7 +23,10 @@ export function planReplacements(text: string, replacements: readonly Replacemen
   return { result };
 }
 
-function planLines(text: string, ranges: readonly { startLine: number; endLine: number; text: string; edit: number }[]): { edits: TextEdit[] } | { problem: EditProblem } {
+function planLines(
+  text: string,
+  ranges: readonly { startLine: number; endLine: number; text: string; edit: number }[],
+): { edits: TextEdit[] } | { problem: EditProblem } {
   if (ranges.length === 0) return { edits: [] };
   const starts = lineStarts(text);
   const lineCount = starts.length - 1;
@@ -33,21 +36,31 @@ function planLines(text: string, ranges: readonly { startLine: number; endLine: 
   for (const range of ranges.toSorted((a, b) => a.startLine - b.startLine || a.endLine - b.endLine)) {
     const { startLine, endLine, edit } = range;
     if (endLine < startLine - 1 || endLine > lineCount || startLine > lineCount + 1) {
-      return { problem: { edit, problem: 'out-of-range', text: `Lines ${startLine} to ${endLine} are not in a text of ${lineCount} lines.` } };
+      return {
+        problem: { edit, problem: 'out-of-range', text: `Lines ${startLine} to ${endLine} are not in a text of ${lineCount} lines.` },
+      };
     }
     if (startLine < free) return { problem: { edit, problem: 'overlap', text: `Line ${startLine} is changed by two edits.` } };
     free = Math.max(endLine + 1, startLine);
     const at = starts[startLine - 1] as number;
     const end = starts[endLine] as number;
-    let insert = range.text === '' || /[\r\n]$/.test(range.text) || (end === text.length && !endsWithBreak(text) && endLine === lineCount) ? range.text : range.text + lineBreak;
+    let insert =
+      range.text === '' || /[\r\n]$/.test(range.text) || (end === text.length && !endsWithBreak(text) && endLine === lineCount)
+        ? range.text
+        : range.text + lineBreak;
     // Lines put after a last line without a break need one before them.
-    if (at === text.length && startLine === lineCount + 1 && text !== '' && !endsWithBreak(text) && insert !== '') insert = lineBreak + range.text;
+    if (at === text.length && startLine === lineCount + 1 && text !== '' && !endsWithBreak(text) && insert !== '')
+      insert = lineBreak + range.text;
     edits.push({ at, remove: end - at, insert });
   }
   return { edits };
 }
 
-function replaceText(text: string, replacement: { find: string; replace: string; all: boolean }, edit: number): { result: string } | { problem: EditProblem } {
+function replaceText(
+  text: string,
+  replacement: { find: string; replace: string; all: boolean },
+  edit: number,
+): { result: string } | { problem: EditProblem } {
   const { find, replace, all } = replacement;
   const first = text.indexOf(find);
   if (first < 0) return { problem: { edit, problem: 'not-found', text: `${JSON.stringify(shorten(find))} does not stand in the file.` } };
@@ -59,7 +72,7 @@ function replaceText(text: string, replacement: { find: string; replace: string;
 }
 
 /** Where each line begins, and the end of the text; an empty text has no line, a break at the end begins none. */
-export function lineStarts(text: string): number[] {
+function lineStarts(text: string): number[] {
   const starts = [0];
   for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n', i + 1)) starts.push(i + 1);
   if (starts.at(-1) !== text.length) starts.push(text.length);

@@ -492,7 +492,13 @@ const maxWidened = 64;
 
 /** Letters of alphabets that write words, digits and underscore. NaN (no character) is none. */
 function isWord(code: number): boolean {
-  return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95 || (code >= 0xc0 && code < 0x2000);
+  return (
+    (code >= 48 && code <= 57) ||
+    (code >= 65 && code <= 90) ||
+    (code >= 97 && code <= 122) ||
+    code === 95 ||
+    (code >= 0xc0 && code < 0x2000)
+  );
 }
 
 function joinTouching(edits: readonly TextEdit[]): TextEdit[] {

@@ -50,7 +50,9 @@ async function withSockets(
   const router = new UpgradeRouter({ policy: () => policy, onError: (error) => errors.push(error) });
   const channels: ByteChannel[] = [];
   router.exact('/bytes', (upgrade) => {
-    channels.push(sockets.acceptBytes(upgrade, { maxPayload: 100_000 }));
+    const channel = sockets.acceptBytes(upgrade, { maxPayload: 100_000 });
+    channel.onMessage(() => undefined);
+    channels.push(channel);
   });
   const listener = new Listener({ host: '127.0.0.1', port: 0, ...options.listener });
   listener.onUpgrade(router.handle);
@@ -140,6 +142,20 @@ test('what a reader leaves unread is counted, and its end is told', async () => 
     assert.equal(drained, 0);
     client.resume();
     await eventually(() => drained > 0 && channel.buffered === 0);
+    client.close();
+  });
+});
+
+test('what comes before anybody listens waits, and is heard in order', async () => {
+  await withSockets(async ({ port, router, sockets }) => {
+    const heard: number[] = [];
+    router.exact('/late', (upgrade) => {
+      const channel = sockets.acceptBytes(upgrade, { maxPayload: 100 });
+      setTimeout(() => channel.onMessage((message) => heard.push(message[0] ?? -1)), 100);
+    });
+    const client = await dial(port, '/late');
+    for (const byte of [1, 2, 3]) client.send(Uint8Array.of(byte));
+    await eventually(() => assert.deepEqual(heard, [1, 2, 3]));
     client.close();
   });
 });

@@ -36,7 +36,8 @@ async function withCallers(run: (harness: Harness) => void | Promise<void>, toke
   try {
     const callers = again(token);
     const operations = callers.operations(() => 0) as unknown as Record<string, (input: object) => { id: string; secret: string }>;
-    const call = (name: string, input: object): { id: string; secret: string } => operations[name]?.(input) as { id: string; secret: string };
+    const call = (name: string, input: object): { id: string; secret: string } =>
+      operations[name]?.(input) as { id: string; secret: string };
     await run({
       callers,
       again,
@@ -52,7 +53,8 @@ async function withCallers(run: (harness: Harness) => void | Promise<void>, toke
   }
 }
 
-const refused = (reason: ErrorReason, work: () => unknown): void => assert.throws(work, (error: unknown) => error instanceof OutriggerError && error.reason === reason);
+const refused = (reason: ErrorReason, work: () => unknown): void =>
+  assert.throws(work, (error: unknown) => error instanceof OutriggerError && error.reason === reason);
 const endOf = (caller: Caller): unknown => (caller.ended?.reason as OutriggerError | undefined)?.reason;
 
 test('the main token is made once, kept readable by its owner alone, and gives everything', () =>
@@ -64,16 +66,21 @@ test('the main token is made once, kept readable by its owner alone, and gives e
     assert.deepEqual([id, name, access, paths], ['main', 'Olga', 'admin', undefined]);
     refused('NO_TOKEN', () => callers.byToken(undefined));
     refused('NO_TOKEN', () => callers.byToken(''));
-    for (const wrong of ['x', `${callers.mainToken}x`, callers.mainToken.slice(1), 'main']) refused('BAD_TOKEN', () => callers.byToken(wrong));
+    for (const wrong of ['x', `${callers.mainToken}x`, callers.mainToken.slice(1), 'main'])
+      refused('BAD_TOKEN', () => callers.byToken(wrong));
   }));
 
 test('a made token has its level, paths and name; its secret is kept nowhere', () =>
   withCallers(({ callers, create, state }) => {
     const { id, secret } = create({ paths: ['a', 'b/c'], access: 'write' });
     const caller = callers.byToken(secret);
-    assert.deepEqual({ ...caller, ended: undefined }, { id, name: 'Bot', kind: 'agent', access: 'write', paths: ['a', 'b/c'], ended: undefined });
+    assert.deepEqual(
+      { ...caller, ended: undefined },
+      { id, name: 'Bot', kind: 'agent', access: 'write', paths: ['a', 'b/c'], ended: undefined },
+    );
     state.database.exec('PRAGMA wal_checkpoint');
-    for (const name of fs.readdirSync(state.folder)) assert.equal(fs.readFileSync(path.join(state.folder, name)).includes(secret), false, name);
+    for (const name of fs.readdirSync(state.folder))
+      assert.equal(fs.readFileSync(path.join(state.folder, name)).includes(secret), false, name);
   }));
 
 test('a token that is revoked ends whoever uses it, and is told from one that never was', () =>
@@ -122,7 +129,18 @@ test('a cookie stands for its token, and ends with it, across restarts', () =>
     assert.equal(again().byCookie(cookie).id, one.id);
     assert.equal(again().byCookie(main).id, 'main');
     assert.equal(main.includes(callers.mainToken), false);
-    for (const forged of ['', '.', 'main', 'main.', `main.${cookie.split('.')[1]}`, `${one.id}.${main.split('.')[1]}`, `${main}x`, 'nobody.x', '__proto__.x']) refused('BAD_TOKEN', () => callers.byCookie(forged));
+    for (const forged of [
+      '',
+      '.',
+      'main',
+      'main.',
+      `main.${cookie.split('.')[1]}`,
+      `${one.id}.${main.split('.')[1]}`,
+      `${main}x`,
+      'nobody.x',
+      '__proto__.x',
+    ])
+      refused('BAD_TOKEN', () => callers.byCookie(forged));
     revoke(one.id);
     refused('TOKEN_REVOKED', () => callers.byCookie(cookie));
     const caller = callers.byCookie(main);

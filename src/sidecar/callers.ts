@@ -13,7 +13,7 @@ const TOKEN_FILE = 'token';
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** So long, a token that ended is told from one that never was. */
 const KEEP_ENDED_MS = 86_400_000;
-export const MAIN_ID = 'main';
+const MAIN_ID = 'main';
 
 type TokenKind = 'person' | 'agent' | 'service';
 
@@ -88,7 +88,8 @@ export class Callers {
     const [id = '', mac = ''] = cookie.split('.');
     const row = id === MAIN_ID ? undefined : this.#row(id);
     const secret = id === MAIN_ID ? hashSecret(this.#mainToken) : row?.hash;
-    if (secret === undefined || !sameSecret(mac, this.#mac(id, secret))) throw new OutriggerError('BAD_TOKEN', 'The login of this page does not hold any more.');
+    if (secret === undefined || !sameSecret(mac, this.#mac(id, secret)))
+      throw new OutriggerError('BAD_TOKEN', 'The login of this page does not hold any more.');
     return row === undefined ? this.#mainCaller() : this.#callerOf(row);
   }
 
@@ -111,12 +112,18 @@ export class Callers {
     for (const { timer } of this.#live.values()) clearTimeout(timer);
   }
 
-  operations(connectionsOf: (callerId: string) => number): Pick<Implementations<typeof system>, 'tokens.create' | 'tokens.rotate' | 'tokens.list' | 'tokens.revoke'> {
+  operations(
+    connectionsOf: (callerId: string) => number,
+  ): Pick<Implementations<typeof system>, 'tokens.create' | 'tokens.rotate' | 'tokens.list' | 'tokens.revoke'> {
     return {
       'tokens.create': (input) => {
         this.#forgetEnded();
         const { count } = this.#state.statement('SELECT count(*) AS count FROM tokens').get() as { count: number };
-        if (count >= MAX_TOKENS) throw new OutriggerError('TOO_MANY', `${MAX_TOKENS} tokens are kept already; revoke some: those that ended count for one more day.`);
+        if (count >= MAX_TOKENS)
+          throw new OutriggerError(
+            'TOO_MANY',
+            `${MAX_TOKENS} tokens are kept already; revoke some: those that ended count for one more day.`,
+          );
         const secret = newSecret();
         const created = this.#now();
         const row: TokenRow = {
@@ -136,7 +143,9 @@ export class Callers {
         return { ...shown(row), secret };
       },
       'tokens.rotate': () => ({ secret: this.rotate() }),
-      'tokens.list': () => ({ tokens: (this.#state.statement('SELECT * FROM tokens ORDER BY created').all() as unknown as TokenRow[]).map(shown) }),
+      'tokens.list': () => ({
+        tokens: (this.#state.statement('SELECT * FROM tokens ORDER BY created').all() as unknown as TokenRow[]).map(shown),
+      }),
       'tokens.revoke': ({ id }) => {
         const row = this.#row(id);
         if (row === undefined) throw new OutriggerError('NOT_FOUND', `There is no token ${JSON.stringify(id.slice(0, 40))}.`);

@@ -12,7 +12,7 @@ const VERSION_TIMEOUT_MS = 5000;
 
 /** Looks for every tool of the table, now. */
 export async function examine(processes: Processes, cwd: string): Promise<Tool[]> {
-  return Promise.all(tools.map((row) => (row.kind === 'program' ? examineProgram(row, processes, cwd) : examinePackage(row))));
+  return Promise.all(tools.map(async (row) => (row.kind === 'program' ? examineProgram(row, processes, cwd) : examinePackage(row))));
 }
 
 async function examineProgram(row: ToolRow, processes: Processes, cwd: string): Promise<Tool> {

@@ -47,7 +47,14 @@ export class Health {
     return () => {
       const checks = this.checks();
       const status = this.phase !== 'ready' ? this.phase : checks.every((check) => check.ok) ? 'ok' : 'degraded';
-      return { ready: this.ready, status, checks, uptimeMs: this.uptimeMs, memoryBytes: process.memoryUsage.rss(), connections: connections() };
+      return {
+        ready: this.ready,
+        status,
+        checks,
+        uptimeMs: this.uptimeMs,
+        memoryBytes: process.memoryUsage.rss(),
+        connections: connections(),
+      };
     };
   }
 }

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Log, createLog } from './log.ts';
 
-function capture(names: 'outrigger' | 'platxa' = 'outrigger', level: 'debug' | 'info' | 'warn' | 'error' | 'silent' = 'info'): { log: Log; lines: string[]; last: () => Record<string, unknown> } {
+function capture(
+  names: 'outrigger' | 'platxa' = 'outrigger',
+  level: 'debug' | 'info' | 'warn' | 'error' | 'silent' = 'info',
+): { log: Log; lines: string[]; last: () => Record<string, unknown> } {
   const lines: string[] = [];
   const log = createLog({ 'log.level': level, 'log.names': names }, (line) => lines.push(line));
   return { log, lines, last: () => JSON.parse(lines.at(-1) ?? '') as Record<string, unknown> };
@@ -13,7 +16,15 @@ test('a line is one JSON object with the fixed names, time first known to the mi
   log('info', 'operation', { operation: 'files.read', requestId: 'r1', durationMs: 1.5, absent: undefined });
   const { ts, ...rest } = last();
   assert.match(String(ts), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-  assert.deepEqual(rest, { level: 'info', service: 'outrigger', event: 'operation', message: 'operation', operation: 'files.read', request_id: 'r1', duration_ms: 1.5 });
+  assert.deepEqual(rest, {
+    level: 'info',
+    service: 'outrigger',
+    event: 'operation',
+    message: 'operation',
+    operation: 'files.read',
+    request_id: 'r1',
+    duration_ms: 1.5,
+  });
   assert.match(lines[0] ?? '', /^[^\n]+\n$/);
 });
 
@@ -22,11 +33,27 @@ test('the names of the Platxa platform are an option', () => {
   log('warn', 'x', { userId: 'u', agentId: 'a', taskId: 't', requestId: 'r', durationMs: 2 });
   const { timestamp, ...rest } = last();
   assert.match(String(timestamp), /Z$/);
-  assert.deepEqual(rest, { level: 'warn', service: 'outrigger', event: 'x', message: 'x', user_id: 'u', agent_id: 'a', task_id: 't', request_id: 'r', duration_ms: 2 });
+  assert.deepEqual(rest, {
+    level: 'warn',
+    service: 'outrigger',
+    event: 'x',
+    message: 'x',
+    user_id: 'u',
+    agent_id: 'a',
+    task_id: 't',
+    request_id: 'r',
+    duration_ms: 2,
+  });
 });
 
 test('the level asked for decides what is written', () => {
-  for (const [level, expected] of [['debug', 4], ['info', 3], ['warn', 2], ['error', 1], ['silent', 0]] as const) {
+  for (const [level, expected] of [
+    ['debug', 4],
+    ['info', 3],
+    ['warn', 2],
+    ['error', 1],
+    ['silent', 0],
+  ] as const) {
     const { log, lines } = capture('outrigger', level);
     for (const one of ['debug', 'info', 'warn', 'error'] as const) log(one, 'x');
     assert.equal(lines.length, expected, level);

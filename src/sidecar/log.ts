@@ -18,7 +18,14 @@ const MAX_DEPTH = 4;
 /** The fixed names of the line, per platform. */
 const lineNames = {
   outrigger: { time: 'ts', requestId: 'request_id', agentId: 'agent_id', taskId: 'task_id', userId: 'user_id', durationMs: 'duration_ms' },
-  platxa: { time: 'timestamp', requestId: 'request_id', agentId: 'agent_id', taskId: 'task_id', userId: 'user_id', durationMs: 'duration_ms' },
+  platxa: {
+    time: 'timestamp',
+    requestId: 'request_id',
+    agentId: 'agent_id',
+    taskId: 'task_id',
+    userId: 'user_id',
+    durationMs: 'duration_ms',
+  },
 } as const;
 
 /**
@@ -60,6 +67,6 @@ function clean(value: unknown, depth: number): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, secretKeys.test(key) ? REDACTED : clean(part, depth + 1)]));
 }
 
-export function redactText(text: string): string {
+function redactText(text: string): string {
   return text.replace(secretInText, `$1${REDACTED}`).replace(bearerInText, `$1${REDACTED}`);
 }

@@ -18,8 +18,18 @@ export class Metrics {
       for (const [labels, value] of rows) lines.push(`outrigger_${name}${labels === '' ? '' : `{${labels}}`} ${value}`);
     };
     const calls = [...this.#calls];
-    metric('calls_total', 'counter', 'Calls of operations.', calls.map(([labels, row]) => [labels, row.count]));
-    metric('call_seconds_total', 'counter', 'Time spent in calls.', calls.map(([labels, row]) => [labels, Number(row.seconds.toFixed(6))]));
+    metric(
+      'calls_total',
+      'counter',
+      'Calls of operations.',
+      calls.map(([labels, row]) => [labels, row.count]),
+    );
+    metric(
+      'call_seconds_total',
+      'counter',
+      'Time spent in calls.',
+      calls.map(([labels, row]) => [labels, Number(row.seconds.toFixed(6))]),
+    );
     for (const [name, value] of Object.entries(gauges)) metric(name, 'gauge', `Current ${name}.`, [['', value]]);
     metric('memory_bytes', 'gauge', 'Resident memory.', [['', process.memoryUsage.rss()]]);
     const cpu = process.cpuUsage();

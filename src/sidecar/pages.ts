@@ -29,7 +29,10 @@ export function registerPages(app: FastifyInstance, dependencies: PagesDependenc
   const { health, callers } = dependencies;
   const withToken = async (request: FastifyRequest): Promise<void> => {
     const { headers, url, cookieCounts } = request;
-    await dependencies.authenticate(readCredentials({ headers, url, kind: 'request', cookieName: callers.cookieName, cookieCounts }), 'request');
+    await dependencies.authenticate(
+      readCredentials({ headers, url, kind: 'request', cookieName: callers.cookieName, cookieCounts }),
+      'request',
+    );
   };
   /** Status for everybody; evidence for those who have a token. */
   const answer = async (request: FastifyRequest, reply: FastifyReply, ok: boolean): Promise<unknown> => {
@@ -63,7 +66,13 @@ function registerPage(app: FastifyInstance, { callers, authenticate }: PagesDepe
         const reason = caller instanceof OutriggerError ? caller.reason : 'BAD_TOKEN';
         return reply.code(303).header('location', `/?login=${reason}`).send();
       }
-      const cookie = [`${callers.cookieName}=${callers.cookieFor(caller as never)}`, 'HttpOnly', 'SameSite=Strict', 'Path=/', `Max-Age=${COOKIE_SECONDS}`];
+      const cookie = [
+        `${callers.cookieName}=${callers.cookieFor(caller as never)}`,
+        'HttpOnly',
+        'SameSite=Strict',
+        'Path=/',
+        `Max-Age=${COOKIE_SECONDS}`,
+      ];
       if (options.secureCookie) cookie.push('Secure');
       return reply.code(303).header('set-cookie', cookie.join('; ')).header('location', '/').send();
     }
@@ -78,7 +87,15 @@ function registerPage(app: FastifyInstance, { callers, authenticate }: PagesDepe
   const assets = path.join(options.workbench, 'assets');
   app.register(async (scope) => {
     const { default: fastifyStatic } = await import('@fastify/static');
-    await scope.register(fastifyStatic, { root: assets, prefix: '/assets/', immutable: true, maxAge: '365d', index: false, decorateReply: false, cacheControl: true });
+    await scope.register(fastifyStatic, {
+      root: assets,
+      prefix: '/assets/',
+      immutable: true,
+      maxAge: '365d',
+      index: false,
+      decorateReply: false,
+      cacheControl: true,
+    });
   });
 }
 

@@ -8,7 +8,14 @@ import type { Log } from './log.ts';
 
 /** Makes documents, and lets them stand before the files that they hold. */
 export function plugDocuments(
-  dependencies: { workspace: Workspace; state: State; now: () => number; log: Log; health: Health; implementations: Record<string, unknown> },
+  dependencies: {
+    workspace: Workspace;
+    state: State;
+    now: () => number;
+    log: Log;
+    health: Health;
+    implementations: Record<string, unknown>;
+  },
   config: Config,
   { readOnly, trustState }: { readOnly: boolean; trustState: boolean },
 ): Documents {
@@ -32,7 +39,12 @@ export function plugDocuments(
     const troubled = documents.troubled;
     const problem = documents.problem ?? troubled[0]?.problem;
     if (problem === undefined) return { name: 'documents', ok: true, text: `${documents.list().length} open` };
-    return { name: 'documents', ok: false, text: `${troubled.length} can't be saved: ${problem}`, hint: 'Edits are kept; they are saved when it works again.' };
+    return {
+      name: 'documents',
+      ok: false,
+      text: `${troubled.length} can't be saved: ${problem}`,
+      hint: 'Edits are kept; they are saved when it works again.',
+    };
   });
   return documents;
 }

@@ -36,7 +36,11 @@ export function plugSystem(dependencies: SystemDependencies, config: Config): vo
         caller: { id, name, kind, access: readOnly === undefined ? access : 'read', ...(paths === undefined ? {} : { paths: [...paths] }) },
         ...(readOnly === undefined ? {} : { readOnly }),
         startedAt: health.startedAt,
-        limits: Object.fromEntries(Object.entries(config).flatMap(([key, value]) => (typeof value === 'number' && /limits\.|maxBytes|maxOpen/.test(key) ? [[key, value]] : []))),
+        limits: Object.fromEntries(
+          Object.entries(config).flatMap(([key, value]) =>
+            typeof value === 'number' && /limits\.|maxBytes|maxOpen/.test(key) ? [[key, value]] : [],
+          ),
+        ),
       };
     },
     'system.health': health.operation(connections),

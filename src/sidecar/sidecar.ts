@@ -93,21 +93,41 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     const root = path.resolve(config.root);
     if (config.umask !== undefined) process.umask(Number.parseInt(config.umask, 8));
     if (!fs.existsSync(root)) throw new OutriggerError('WORKSPACE_GONE', `The folder ${root} is not there.`);
-    const state = new State({ root, folder: config.state, stateHome: dependencies.surroundings.stateHome, temporary: dependencies.surroundings.temporary });
+    const state = new State({
+      root,
+      folder: config.state,
+      stateHome: dependencies.surroundings.stateHome,
+      temporary: dependencies.surroundings.temporary,
+    });
     onRelease('state', () => state.close());
     let stateProblem: string | undefined;
     const workspace = new Workspace(
       { state, now, onProblem: (problem) => (stateProblem = problem) },
-      { root, durability: config.durability, keepChanges: config['changes.keep'], ignored: createIgnore(config['watch.ignore']), forgetWrites: dependencies.faults?.forgetWrites === true },
+      {
+        root,
+        durability: config.durability,
+        keepChanges: config['changes.keep'],
+        ignored: createIgnore(config['watch.ignore']),
+        forgetWrites: dependencies.faults?.forgetWrites === true,
+      },
     );
     onRelease('workspace', () => workspace.close());
-    const readOnly = config.readOnly ? 'it was started read-only.' : state.writable ? undefined : `another sidecar (${state.holder}) holds the folder.`;
+    const readOnly = config.readOnly
+      ? 'it was started read-only.'
+      : state.writable
+        ? undefined
+        : `another sidecar (${state.holder}) holds the folder.`;
     if (readOnly === undefined) workspace.recover();
     const callers = new Callers({ state, now }, { token: config.token, owner: config.owner });
     onRelease('callers', () => callers.close());
-    health.add(() => ({ name: 'workspace', ok: workspace.containment.exists(), text: workspace.containment.exists() ? 'The folder is there.' : 'The folder is gone.' }));
+    health.add(() => ({
+      name: 'workspace',
+      ok: workspace.containment.exists(),
+      text: workspace.containment.exists() ? 'The folder is there.' : 'The folder is gone.',
+    }));
     health.add(() => {
-      if (stateProblem !== undefined) return { name: 'state', ok: false, text: stateProblem, hint: 'Free space where the state lives, or set the option state.' };
+      if (stateProblem !== undefined)
+        return { name: 'state', ok: false, text: stateProblem, hint: 'Free space where the state lives, or set the option state.' };
       return { name: 'state', ok: true, text: state.ephemeral ? 'state: ephemeral (no home that can be written)' : 'state: kept' };
     });
     if (readOnly !== undefined) health.add(() => ({ name: 'writing', ok: true, text: `Nobody can write here: ${readOnly}` }));
@@ -119,14 +139,21 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     const pulse = new GitPulse();
     const implementations: Record<string, unknown> = { ...dependencies.operations?.implementations };
     const textLimit = config['limits.outputBytes'];
-    Object.assign(implementations, fileOperations(workspace, { maxTextBytes: textLimit, maxUploadBytes: config['limits.uploadBytes'] }), changeOperations(workspace, pulse, now));
+    Object.assign(
+      implementations,
+      fileOperations(workspace, { maxTextBytes: textLimit, maxUploadBytes: config['limits.uploadBytes'] }),
+      changeOperations(workspace, pulse, now),
+    );
     const { startWatch } = await import('./watching.ts');
     const watching = startWatch({ workspace, state, pulse, log, health }, config);
     onRelease('watch', () => watching.stop());
     let documents: Documents | undefined;
     if (has('documents')) {
       const { plugDocuments } = await import('./plug-documents.ts');
-      documents = plugDocuments({ workspace, state, now, log, health, implementations }, config, { readOnly: readOnly !== undefined, trustState: dependencies.faults?.trustState === true });
+      documents = plugDocuments({ workspace, state, now, log, health, implementations }, config, {
+        readOnly: readOnly !== undefined,
+        trustState: dependencies.faults?.trustState === true,
+      });
       onRelease('documents', () => documents?.stop());
     }
     if (has('git')) {
@@ -166,38 +193,68 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     };
 
     // ── sockets, then what speaks on them
-    const authenticate: Authenticate = (credentials) => (credentials.from === 'cookie' ? callers.byCookie(credentials.token) : callers.byToken(credentials.token));
+    const authenticate: Authenticate = (credentials) =>
+      credentials.from === 'cookie' ? callers.byCookie(credentials.token) : callers.byToken(credentials.token);
     const onError = (error: unknown, requestId: string): void => log('error', 'http.failed', { requestId, error });
-    const sockets = new WebSockets({ pingMs: config['limits.heartbeatMs'], staleMs: config['limits.heartbeatMs'] * 2, maxConnections: config['limits.connections'] });
+    const sockets = new WebSockets({
+      pingMs: config['limits.heartbeatMs'],
+      staleMs: config['limits.heartbeatMs'] * 2,
+      maxConnections: config['limits.connections'],
+    });
     onRelease('sockets', () => sockets.close(closeCodes.goingAway, 'The sidecar is stopping.', 1000));
-    const policy = (): OriginPolicy => ({ boundHost: config.host, allowedHosts: config.allowedHosts, allowedOrigins: config.allowedOrigins });
+    const policy = (): OriginPolicy => ({
+      boundHost: config.host,
+      allowedHosts: config.allowedHosts,
+      allowedOrigins: config.allowedOrigins,
+    });
     const access = { authenticate };
     const named = { cookieName: callers.cookieName };
     const listener = new Listener({ host: config.host, port: config.port, nextPorts: dependencies.anyPort === true ? 100 : 0 });
     const app = createHttpApp({ listener, policy, onError }, { maxInputBytes: config['limits.inputBytes'] });
     const { default: rateLimit } = await import('@fastify/rate-limit');
-    await app.register(rateLimit, { max: config['limits.requestsPerMinute'], timeWindow: 60_000, errorResponseBuilder: () => new OutriggerError('TOO_MANY', 'Too many requests from this address.') });
-    registerOperations(app, { dispatch, table, ...access }, { prefix: '/api', ...named, maxUploadBytes: config['limits.uploadBytes'], title: 'Outrigger', version });
+    await app.register(rateLimit, {
+      max: config['limits.requestsPerMinute'],
+      timeWindow: 60_000,
+      errorResponseBuilder: () => new OutriggerError('TOO_MANY', 'Too many requests from this address.'),
+    });
+    registerOperations(
+      app,
+      { dispatch, table, ...access },
+      { prefix: '/api', ...named, maxUploadBytes: config['limits.uploadBytes'], title: 'Outrigger', version },
+    );
     const router = new UpgradeRouter({ policy, onError: (error, where) => log('error', 'upgrade.failed', { path: where, error }) });
     const rpc = createWebSocketRpc({ dispatch, sockets, ...access }, { ...named, limits: { maxFrameLength: config['limits.frameBytes'] } });
     router.exact('/rpc', rpc.upgrade);
     const socketRouters = [router];
-    if (config.wsPort !== undefined) socketRouters.push(new UpgradeRouter({ policy, onError: (error, where) => log('error', 'upgrade.failed', { path: where, error }) }));
+    if (config.wsPort !== undefined)
+      socketRouters.push(new UpgradeRouter({ policy, onError: (error, where) => log('error', 'upgrade.failed', { path: where, error }) }));
     const { createPlatxa } = await import('../adapters/platxa/platxa.ts');
     const platxa = createPlatxa(
       { dispatch, sockets, onError, ...access },
-      { ...named, anonymous: config['anonymous.platxa'], maxMessageBytes: config['limits.frameBytes'], maxMessagesPerS: config['limits.jsonMessagesPerS'] },
+      {
+        ...named,
+        anonymous: config['anonymous.platxa'],
+        maxMessageBytes: config['limits.frameBytes'],
+        maxMessagesPerS: config['limits.jsonMessagesPerS'],
+      },
     );
     platxa.routes(app);
     for (const one of socketRouters) platxa.upgrades(one);
     if (has('documents')) {
       const { routeYWebsocket } = await import('../adapters/y-websocket/y-websocket.ts');
-      for (const one of socketRouters) routeYWebsocket(one, { dispatch, sockets, ...access }, { ...named, maxMessageBytes: config['limits.documentFrameBytes'] });
+      for (const one of socketRouters)
+        routeYWebsocket(one, { dispatch, sockets, ...access }, { ...named, maxMessageBytes: config['limits.documentFrameBytes'] });
     }
     const connections = (): number => listener.connections;
     registerPages(
       app,
-      { health, callers, authenticate, metrics: () => metrics.text({ connections: connections(), revision: workspace.journal.revision, documents: documents?.list().length ?? 0 }) },
+      {
+        health,
+        callers,
+        authenticate,
+        metrics: () =>
+          metrics.text({ connections: connections(), revision: workspace.journal.revision, documents: documents?.list().length ?? 0 }),
+      },
       { workbench: has('workbench') ? dependencies.workbench : undefined, secureCookie: config.tls === 'terminated' },
     );
     const { plugSystem } = await import('./plug-system.ts');
@@ -208,7 +265,10 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
 
     // ── open the doors
     const listening = await listener.bind();
-    if (!listening.ok) throw new UnavailableError(`${config.host}:${listening.port} can't be listened on (${listening.reason}). Give another port with --port, or 0 for any.`);
+    if (!listening.ok)
+      throw new UnavailableError(
+        `${config.host}:${listening.port} can't be listened on (${listening.reason}). Give another port with --port, or 0 for any.`,
+      );
     onRelease('listener', () => listener.close(200));
     let socketUrl: string | undefined;
     if (config.wsPort !== undefined) {
@@ -275,7 +335,14 @@ async function listenForSockets(config: Config, router: UpgradeRouter | undefine
   const listener = new Listener({ host: config.host, port: config.wsPort ?? 0 });
   listener.onRequest((_request, response) => {
     response.writeHead(426, { 'content-type': 'application/json', upgrade: 'websocket', connection: 'close' });
-    response.end(JSON.stringify({ code: 'failed_precondition', reason: 'UPGRADE_REQUIRED', message: 'This port speaks WebSocket alone.', retryable: false }));
+    response.end(
+      JSON.stringify({
+        code: 'failed_precondition',
+        reason: 'UPGRADE_REQUIRED',
+        message: 'This port speaks WebSocket alone.',
+        retryable: false,
+      }),
+    );
   });
   if (router !== undefined) listener.onUpgrade(router.handle);
   const listening = await listener.bind();

@@ -11,5 +11,10 @@ export interface ToolRow {
 
 export const tools: readonly ToolRow[] = [
   { tool: 'git', kind: 'program', args: ['--version'], lost: 'status, diff, log and commit', install: 'apt-get install git' },
-  { tool: '@parcel/watcher', kind: 'package', lost: 'events on macOS and Windows; the folder is polled there instead', install: 'npm install @parcel/watcher' },
+  {
+    tool: '@parcel/watcher',
+    kind: 'package',
+    lost: 'events on macOS and Windows; the folder is polled there instead',
+    install: 'npm install @parcel/watcher',
+  },
 ];

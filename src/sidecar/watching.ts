@@ -16,10 +16,19 @@ export interface Watching {
 }
 
 /** Runs the watch and hands the workspace what it saw. */
-export function startWatch(dependencies: { workspace: Workspace; state: State; pulse: GitPulse; log: Log; health: Health }, config: Config): Watching {
+export function startWatch(
+  dependencies: { workspace: Workspace; state: State; pulse: GitPulse; log: Log; health: Health },
+  config: Config,
+): Watching {
   const { workspace, state, pulse, log, health } = dependencies;
   const watch = new Watch(
-    { log: { info: (event, facts) => log('info', event, { ...facts }), warn: (event, facts) => log('warn', event, { ...facts }), error: (event, facts) => log('error', event, { ...facts }) } },
+    {
+      log: {
+        info: (event, facts) => log('info', event, { ...facts }),
+        warn: (event, facts) => log('warn', event, { ...facts }),
+        error: (event, facts) => log('error', event, { ...facts }),
+      },
+    },
     {
       root: workspace.root,
       ignore: config['watch.ignore'],
@@ -37,10 +46,20 @@ export function startWatch(dependencies: { workspace: Workspace; state: State; p
     const text = `${engine}: ${files} files in ${directories} folders`;
     if (rootGone) return { name: 'watch', ok: false, text: 'The folder is gone; it is watched again when it is back.' };
     if (degraded !== undefined) return { name: 'watch', ok: false, text: `${text}; ${degraded.reason}`, hint: degraded.hint };
-    if (releasedInSpiteOfGit) return { name: 'watch', ok: false, text: `${text}; git's index has been locked for more than 2 s`, hint: 'If no git command runs, remove .git/index.lock.' };
+    if (releasedInSpiteOfGit)
+      return {
+        name: 'watch',
+        ok: false,
+        text: `${text}; git's index has been locked for more than 2 s`,
+        hint: 'If no git command runs, remove .git/index.lock.',
+      };
     return { name: 'watch', ok: true, text };
   });
-  const started = watch.start().then(({ directories, files, ms, baseline }) => log('info', 'watch.started', { directories, files, durationMs: Math.round(ms), baseline }));
+  const started = watch
+    .start()
+    .then(({ directories, files, ms, baseline }) =>
+      log('info', 'watch.started', { directories, files, durationMs: Math.round(ms), baseline }),
+    );
   // Who waits for it hears of it; where nobody does any more, it was stopped.
   started.catch(() => {});
   return { started, barrier: () => watch.barrier(), stop: () => watch.stop() };
@@ -48,5 +67,14 @@ export function startWatch(dependencies: { workspace: Workspace; state: State; p
 
 function toNoticed(report: WatchReport): Noticed {
   const { path: where, kind, size, mtimeMs, ino, hash, from } = report;
-  return { path: where, kind, what: report.what === 'removed' ? 'removed' : report.isNew ? 'created' : 'changed', size, mtimeMs, ino, hash, from };
+  return {
+    path: where,
+    kind,
+    what: report.what === 'removed' ? 'removed' : report.isNew ? 'created' : 'changed',
+    size,
+    mtimeMs,
+    ino,
+    hash,
+    from,
+  };
 }

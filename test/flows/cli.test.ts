@@ -76,7 +76,10 @@ test('ls, cat, put and call find the sidecar of the folder by themselves', async
   const read = await run(['call', 'files.read', '{"path":"a.txt","head":1}', '--json']);
   assert.equal((JSON.parse(read.out) as { text: string }).text, 'one\n');
   const listed = await run(['call', 'files.list', '--json']);
-  const lines = listed.out.trim().split('\n').map((line) => JSON.parse(line) as { item?: { name: string }; end?: { count: number } });
+  const lines = listed.out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { item?: { name: string }; end?: { count: number } });
   assert.equal(lines.at(-1)?.end?.count, lines.length - 1);
 });
 

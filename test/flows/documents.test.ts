@@ -11,7 +11,11 @@ import { openYjsClient, type YjsClient } from '../kit/yjs-client.ts';
 type Open = (room: string, options?: Partial<Parameters<typeof openYjsClient>[1]>) => YjsClient;
 
 /** Runs with a way to open clients, all of which are closed before the sidecar is. */
-async function withDocuments(run: (running: RunningSidecar, open: Open) => Promise<void>, config: Record<string, string> = {}, prepare?: (root: string) => void): Promise<void> {
+async function withDocuments(
+  run: (running: RunningSidecar, open: Open) => Promise<void>,
+  config: Record<string, string> = {},
+  prepare?: (root: string) => void,
+): Promise<void> {
   await withSidecar(
     async (running) => {
       const clients: YjsClient[] = [];
@@ -105,7 +109,10 @@ test('binary, invalid and oversize files, folders and escapes are refused for go
       for (const [room, code, reason] of table) {
         const person = open(room);
         await eventually(() => assert.deepEqual([...new Set(person.closes)], [code], room));
-        await assert.rejects(client.call('documents.open', { path: decodeURIComponent(room) }), (error: OutriggerError) => error.reason === reason);
+        await assert.rejects(
+          client.call('documents.open', { path: decodeURIComponent(room) }),
+          (error: OutriggerError) => error.reason === reason,
+        );
         person.destroy();
       }
       // Reading stays possible.
@@ -155,7 +162,11 @@ test('files.write and files.edit on an open document become edits in it; files.r
       assert.equal(read.text, 'one\ntwo\nunsaved\n');
       assert.equal((await client.call('files.read', { path: 'f.txt', source: 'disk' })).text, 'one\ntwo\n');
 
-      const edited = await client.call('files.edit', { path: 'f.txt', edits: [{ find: 'one', replace: 'ONE and more' }], ifMatch: read.etag });
+      const edited = await client.call('files.edit', {
+        path: 'f.txt',
+        edits: [{ find: 'one', replace: 'ONE and more' }],
+        ifMatch: read.etag,
+      });
       assert.equal(edited.document, true);
       await eventually(() => assert.equal(person.text.toString(), 'ONE and more\ntwo\nunsaved\n'));
       assert.equal(file('f.txt'), 'ONE and more\ntwo\nunsaved\n', 'what was answered is on disk');
@@ -304,7 +315,9 @@ test('junk from one client ends that client, and the others keep their document'
       const bad = open('a.txt');
       await Promise.all([good.synced(), bad.synced()]);
       const heard: Uint8Array[] = [];
-      (good.provider.ws as unknown as { on(event: 'message', listener: (bytes: Uint8Array) => void): void }).on('message', (bytes) => heard.push(bytes));
+      (good.provider.ws as unknown as { on(event: 'message', listener: (bytes: Uint8Array) => void): void }).on('message', (bytes) =>
+        heard.push(bytes),
+      );
       // A sync message whose update claims more structs than it holds.
       (bad.provider.ws as unknown as { send(bytes: Uint8Array): void }).send(Uint8Array.from([0, 2, 6, 9, 9, 1, 200, 200, 1]));
       await eventually(() => assert.ok(bad.closes.includes(4422)));
@@ -344,4 +357,31 @@ test('an idle provider is kept for longer than its own 30 s of patience', { time
     },
     {},
     write('a.txt', 'text\n'),
+  ),
+);
+
+test('who may only write can not change what git would run, by a call or in a document', () =>
+  withDocuments(
+    async ({ client, clientOf, token }, open) => {
+      const { secret } = await client.call('tokens.create', { name: 'writer', access: 'write' });
+      const writer = clientOf(secret);
+      for (const path of ['.git/hooks/pre-commit', 'sub/.GIT/config', 'link/pre-commit']) {
+        await assert.rejects(writer.call('files.write', { path, text: 'x' }), (error: OutriggerError) => error.reason === 'ACCESS_DENIED', path);
+      }
+      await assert.rejects(writer.call('files.move', { from: 'a.txt', to: '.git' }), (error: OutriggerError) => error.reason === 'ACCESS_DENIED');
+      const person = open('.git/hooks/post-commit', { token: secret });
+      await person.synced();
+      person.text.insert(0, 'not taken');
+      const owner = open('.git/hooks/post-commit', { token });
+      await owner.synced();
+      assert.equal(owner.text.toString(), 'kept\n');
+      await client.call('files.write', { path: '.git/hooks/pre-commit', text: 'by the owner' });
+    },
+    {},
+    (root) => {
+      fs.mkdirSync(path.join(root, '.git/hooks'), { recursive: true });
+      fs.writeFileSync(path.join(root, '.git/hooks/post-commit'), 'kept\n');
+      fs.writeFileSync(path.join(root, 'a.txt'), 'text\n');
+      fs.symlinkSync('.git/hooks', path.join(root, 'link'));
+    },
   ));

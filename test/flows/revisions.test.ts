@@ -10,13 +10,17 @@ import { followThroughKills } from '../kit/revisions.ts';
 import { withSidecar } from '../kit/sidecar.ts';
 import { processToken, spawnSidecar } from '../kit/sidecar-process.ts';
 
-test('a follower sees every change once and in order, though the sidecar is killed and the follower replaced', { timeout: 90_000 }, async () => {
+test('a follower sees every change once and in order, though the sidecar is killed and the follower replaced', {
+  timeout: 90_000,
+}, async () => {
   const { revisions, resyncs } = await followThroughKills({ writes: 1500, kills: 3, followerLives: 7 });
   assert.equal(resyncs, 0);
   assert.ok(revisions >= 1500);
 });
 
-test('what changed while no sidecar ran is told after the start, as from outside, and what did not is not', { timeout: 30_000 }, async () => {
+test('what changed while no sidecar ran is told after the start, as from outside, and what did not is not', {
+  timeout: 30_000,
+}, async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-offline-'));
   const options = { root: path.join(folder, 'root'), state: path.join(folder, 'state'), port: 0 };
   const at = (name: string): string => path.join(options.root, name);
@@ -38,7 +42,11 @@ test('what changed while no sidecar ran is told after the start, as from outside
     await eventually(async () => {
       const { changes, resync } = await after.call('changes.since', { cursor });
       assert.equal(resync, undefined);
-      assert.deepEqual(changes.map(({ what, path: where, cause }) => `${what} ${where} ${cause.kind}`).sort(), ['changed changed outside', 'created folder/new outside', 'removed removed outside']);
+      assert.deepEqual(changes.map(({ what, path: where, cause }) => `${what} ${where} ${cause.kind}`).sort(), [
+        'changed changed outside',
+        'created folder/new outside',
+        'removed removed outside',
+      ]);
     });
     after.close();
     assert.equal(await second.stop(), 0);
@@ -67,11 +75,24 @@ test('our own changes are told once, by the call, with who made them; those of o
     put('end2');
     await eventually(async () => assert.match(JSON.stringify((await client.call('changes.since', {})).changes), /"path":"end2"/));
     const { changes } = await client.call('changes.since', { cursor });
-    const told = changes.map(({ what, path: where, from, cause }) => `${cause.kind === 'outside' ? 'outside' : cause.who?.[0]?.name} ${what} ${from === undefined ? '' : `${from} → `}${where}`);
+    const told = changes.map(
+      ({ what, path: where, from, cause }) =>
+        `${cause.kind === 'outside' ? 'outside' : cause.who?.[0]?.name} ${what} ${from === undefined ? '' : `${from} → `}${where}`,
+    );
     const ours = told.filter((line) => line.startsWith('owner'));
     const outside = told.filter((line) => line.startsWith('outside'));
-    assert.deepEqual(ours.filter((line) => !/copy|third/.test(line)), ['owner created ours', 'owner created ours/a', 'owner moved ours/a → ours/b', 'owner created later']);
+    assert.deepEqual(
+      ours.filter((line) => !/copy|third/.test(line)),
+      ['owner created ours', 'owner created ours/a', 'owner moved ours/a → ours/b', 'owner created later'],
+    );
     assert.ok(ours.includes('owner moved copy → third'));
-    assert.deepEqual(outside.filter((line) => /copy|third|ours\/a|later/.test(line)), [], told.join('\n'));
-    assert.deepEqual(outside.filter((line) => !/created/.test(line)), ['outside changed ours/b']);
+    assert.deepEqual(
+      outside.filter((line) => /copy|third|ours\/a|later/.test(line)),
+      [],
+      told.join('\n'),
+    );
+    assert.deepEqual(
+      outside.filter((line) => !/created/.test(line)),
+      ['outside changed ours/b'],
+    );
   }));

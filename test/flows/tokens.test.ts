@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { WebSocket } from 'ws';
 import type { Client } from '../../src/client/client.ts';
 import type { Operations } from '../../src/contract/operations.ts';
-import { fails } from '../../src/services/workspace/workspace-harness.ts';
+import { fails } from '../kit/workspace-harness.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
 
@@ -18,7 +18,11 @@ interface Connection {
 /** A stream over HTTP, an RPC socket and a document socket, all live. */
 async function connectAll({ url, put }: RunningSidecar, secret: string): Promise<Record<'http' | 'rpc' | 'document', Connection>> {
   put('mine/doc.txt', 'text');
-  const response = await fetch(`${url}/api/changes.watch`, { method: 'POST', headers: { authorization: `Bearer ${secret}`, accept: 'text/event-stream', 'content-type': 'application/json' }, body: '{}' });
+  const response = await fetch(`${url}/api/changes.watch`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${secret}`, accept: 'text/event-stream', 'content-type': 'application/json' },
+    body: '{}',
+  });
   assert.equal(response.status, 200);
   const [rpc, document] = await Promise.all(
     ['/rpc', '/ws/doc/mine/doc.txt'].map(async (path) => {
@@ -104,8 +108,17 @@ describe('whoever uses a token that ends is cut within a second, on every wire, 
     }));
 });
 
-async function fetchCall(url: string, token: string, name: string, input: object): Promise<{ status: number; body: Record<string, unknown> }> {
-  const response = await fetch(`${url}/api/${name}`, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(input) });
+async function fetchCall(
+  url: string,
+  token: string,
+  name: string,
+  input: object,
+): Promise<{ status: number; body: Record<string, unknown> }> {
+  const response = await fetch(`${url}/api/${name}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(input),
+  });
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
@@ -163,7 +176,11 @@ describe('a token limited to some paths', () => {
       await eventually(() => assert.match(seen.join('\n'), /mine\/last/));
       controller.abort();
       await watching;
-      seen.push(JSON.stringify(await mine.call('changes.since', {})), JSON.stringify(await mine.call('documents.list', {})), JSON.stringify(await mine.call('git.status', {})));
+      seen.push(
+        JSON.stringify(await mine.call('changes.since', {})),
+        JSON.stringify(await mine.call('documents.list', {})),
+        JSON.stringify(await mine.call('git.status', {})),
+      );
       assert.match(JSON.stringify(await client.call('documents.list', {})), /secret\/file/);
       assert.doesNotMatch(seen.join('\n'), /secret/);
       document.close();
@@ -189,7 +206,10 @@ describe('the login of the page', () => {
       assert.match(set, /^outrigger_[0-9a-f]{16}=\S+; HttpOnly; SameSite=Strict; Path=\/; Max-Age=\d+$/);
       assert.equal(set.includes(token), false);
       const cookie = set.split(';')[0] ?? '';
-      const info = (headers: Record<string, string>, method = 'GET'): Promise<number> => fetch(`${url}/api/system.info`, { method, headers: { cookie, ...headers }, ...(method === 'POST' ? { body: '{}' } : {}) }).then(({ status }) => status);
+      const info = (headers: Record<string, string>, method = 'GET'): Promise<number> =>
+        fetch(`${url}/api/system.info`, { method, headers: { cookie, ...headers }, ...(method === 'POST' ? { body: '{}' } : {}) }).then(
+          ({ status }) => status,
+        );
       const own = { origin: `http://127.0.0.1:${port}` };
       const json = { 'content-type': 'application/json' };
       assert.equal(await info({ 'sec-fetch-site': 'same-origin' }), 200);
@@ -213,7 +233,11 @@ test('no token, cookie or Authorization header stands in the log, whatever was a
       const cookie = (login.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
       await fetch(`${url}/nothing/here?token=${token}`);
       await fetch(`${url}/api/files/missing?token=${secret}`, { headers: { cookie } });
-      await fetch(`${url}/api/files.read`, { method: 'POST', body: `{"path":"${token}`, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } });
+      await fetch(`${url}/api/files.read`, {
+        method: 'POST',
+        body: `{"path":"${token}`,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      });
       await upgradeStatus(`${url}/rpc?token=${secret}x`);
       await upgradeStatus(`${url}/ws/doc/%E0%A4%A?token=${token}`);
       await client.call('system.health', {});

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '../../src/client/client.ts';
 import { OutriggerError } from '../../src/contract/errors.ts';
 import type { Operations } from '../../src/contract/operations.ts';
-import { cause, chunks, fails, openWorkspace, withWorkspace } from '../../src/services/workspace/workspace-harness.ts';
+import { cause, chunks, fails, openWorkspace, withWorkspace } from '../kit/workspace-harness.ts';
 import { eventually } from '../kit/eventually.ts';
 import { testSeed } from '../kit/seed.ts';
 import { withSidecar } from '../kit/sidecar.ts';
@@ -37,7 +37,12 @@ test('nothing outside is read or written while a folder is swapped for a link un
     put('flip/file', 'inside');
     put('source', 'inside');
     fs.writeFileSync(path.join(outside, 'file'), 'outside');
-    const facts = (): string => JSON.stringify(fs.readdirSync(outside).map((name) => [name, fs.readFileSync(path.join(outside, name), 'utf8'), fs.statSync(path.join(outside, name)).ino]));
+    const facts = (): string =>
+      JSON.stringify(
+        fs
+          .readdirSync(outside)
+          .map((name) => [name, fs.readFileSync(path.join(outside, name), 'utf8'), fs.statSync(path.join(outside, name)).ino]),
+      );
     const before = facts();
     const flipper = await startChild('link-flipper.ts', at('flip'), outside);
     const outcomes = new Map<string, number>();
@@ -75,10 +80,17 @@ test('nothing outside is read or written while a folder is swapped for a link un
     assert.equal(facts(), before);
     const said = JSON.stringify([...outcomes]);
     assert.ok((outcomes.get('ok') ?? 0) > 100, said);
-    for (const reason of outcomes.keys()) assert.ok(['ok', 'PATH_ESCAPES', 'FILE_NOT_FOUND', 'BUSY_FILE', 'NOT_A_DIRECTORY', 'FILE_EXISTS', 'NOT_EMPTY'].includes(reason), said);
-  }));
+    for (const reason of outcomes.keys())
+      assert.ok(
+        ['ok', 'PATH_ESCAPES', 'FILE_NOT_FOUND', 'BUSY_FILE', 'NOT_A_DIRECTORY', 'FILE_EXISTS', 'NOT_EMPTY'].includes(reason),
+        said,
+      );
+  }),
+);
 
-test('a file is one of its contents, whole, whenever its writer is killed; what was left is swept and mended at the next start', { timeout: 90_000 }, async () => {
+test('a file is one of its contents, whole, whenever its writer is killed; what was left is swept and mended at the next start', {
+  timeout: 90_000,
+}, async () => {
   const seed = testSeed();
   let random = seed;
   const next = (): number => (random = (random * 1103515245 + 12345) % 2 ** 31) / 2 ** 31;
@@ -181,9 +193,11 @@ describe('a full disk', () => {
           const { cursor } = await client.call('changes.since', {});
           fs.writeFileSync(path.join(disk, 'filler'), Buffer.alloc(100_000));
           assert.throws(() => fs.appendFileSync(path.join(disk, 'filler'), Buffer.alloc(3 * MB)), { code: 'ENOSPC' });
-          const health = async (): Promise<string> => JSON.stringify((await client.call('system.health', {})).checks.find(({ name }) => name === 'state'));
+          const health = async (): Promise<string> =>
+            JSON.stringify((await client.call('system.health', {})).checks.find(({ name }) => name === 'state'));
           // What SQLite holds already still takes some.
-          for (let n = 0; n < 2000 && /true/.test(await health()); n++) await client.call('files.write', { path: `f${n % 20}`, text: `${n}` });
+          for (let n = 0; n < 2000 && /true/.test(await health()); n++)
+            await client.call('files.write', { path: `f${n % 20}`, text: `${n}` });
           assert.match(await health(), /"ok":false.*can't be written/);
           assert.equal((await client.call('files.read', { path: 'a' })).text, 'one');
           const written = await client.call('files.write', { path: 'a', text: 'two' });
@@ -204,7 +218,8 @@ describe('a full disk', () => {
         },
         { config: { state: path.join(disk, 'state') }, mayLogErrors: true },
       );
-    }));
+    }),
+  );
 
   test('of another file system below the workspace is told for what it is, and moves go there as a copy', (context) =>
     withSmallDisk(context, 512, async (disk) => {
@@ -229,7 +244,13 @@ describe('a full disk', () => {
 
 describe('an upload', () => {
   const request = (url: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<Response> =>
-    fetch(`${url}/api/files/big`, { method: 'PUT', headers: { authorization: `Bearer ${processToken}` }, body: Readable.from(body) as unknown as BodyInit, duplex: 'half', ...(signal === undefined ? {} : { signal }) } as RequestInit);
+    fetch(`${url}/api/files/big`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${processToken}` },
+      body: Readable.from(body) as unknown as BodyInit,
+      duplex: 'half',
+      ...(signal === undefined ? {} : { signal }),
+    } as RequestInit);
 
   async function withProcess(run: (url: string, root: string) => Promise<void>): Promise<void> {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-upload-'));
@@ -267,7 +288,8 @@ describe('an upload', () => {
       most = Math.max(most, await memory());
       assert.ok(most - before < 100 * MB, `memory grew by ${Math.round((most - before) / MB)} MB`);
       client.close();
-    }));
+    }),
+  );
 
   test('whose sender goes away in the middle leaves nothing', () =>
     withProcess(async (url, root) => {
@@ -283,7 +305,9 @@ describe('an upload', () => {
     }));
 });
 
-test('a second sidecar on a folder only reads and names the first; after that one was killed, a new one writes', { timeout: 30_000 }, async () => {
+test('a second sidecar on a folder only reads and names the first; after that one was killed, a new one writes', {
+  timeout: 30_000,
+}, async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-second-'));
   const options = { root: path.join(folder, 'root'), state: path.join(folder, 'state'), port: 0 };
   fs.mkdirSync(options.root);

@@ -40,7 +40,12 @@ export function linkProblems(page: string): string[] {
 function anchorsOf(page: string): Set<string> {
   const text = readPage(page);
   const named = [...text.matchAll(/<a id="([^"]+)"/g)].map(([, id]) => id as string);
-  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => (heading as string).toLowerCase().replace(/[^\p{L}\p{N}_ -]/gu, '').replaceAll(' ', '-'));
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    (heading as string)
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}_ -]/gu, '')
+      .replaceAll(' ', '-'),
+  );
   return new Set([...named, ...headings]);
 }
 
@@ -51,10 +56,12 @@ export interface TestReference {
 
 /** Links to test files with a title behind them: `[src/a.test.ts](…): the title`, up to the end of the cell or a line break in it. */
 export function testReferences(page: string): TestReference[] {
-  return [...readPage(page).matchAll(/\[([\w./-]+\.(?:test|deep)\.ts)\]\([^)]*\): (.+?)(?=<br>| \||$)/gm)].map(([, file = '', title = '']) => ({
-    file: path.posix.join(file),
-    title,
-  }));
+  return [...readPage(page).matchAll(/\[([\w./-]+\.(?:test|deep)\.ts)\]\([^)]*\): (.+?)(?=<br>| \||$)/gm)].map(
+    ([, file = '', title = '']) => ({
+      file: path.posix.join(file),
+      title,
+    }),
+  );
 }
 
 /** Undefined when the file is there and has a test of that title. */
@@ -91,5 +98,7 @@ export function shellCommands(page: string): ShellCommand[] {
 
 /** Words as a shell takes them apart; quotes of either kind, no expansion. */
 export function wordsOf(line: string): string[] {
-  return [...line.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g)].map(([word]) => word.replace(/'([^']*)'|"([^"]*)"/g, (_all, single?: string, double?: string) => single ?? double ?? ''));
+  return [...line.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g)].map(([word]) =>
+    word.replace(/'([^']*)'|"([^"]*)"/g, (_all, single?: string, double?: string) => single ?? double ?? ''),
+  );
 }

@@ -182,7 +182,8 @@ class DocumentsFuzz {
     const [gone] = file.clients.splice(Math.floor(this.#random() * file.clients.length), 1);
     // What it has not sent is lost with it.
     for (const word of gone === undefined ? [] : wordsOf(gone.text.toString())) {
-      if (!file.clients.some((client) => wordsOf(client.text.toString()).includes(word)) && file.present.delete(word)) file.unsure.add(word);
+      if (!file.clients.some((client) => wordsOf(client.text.toString()).includes(word)) && file.present.delete(word))
+        file.unsure.add(word);
     }
     if (gone !== undefined) {
       for (const word of file.removedLately) if (file.absent.delete(word)) file.unsure.add(word);
@@ -235,7 +236,10 @@ class DocumentsFuzz {
     const word = this.#newWord(file);
     file.present.delete(word);
     file.unsure.add(word);
-    const answer = await this.#post('files.edit', { path: file.path, edits: [{ startLine: line, endLine: line - 1, text: `W${word}w` }] }).catch(() => undefined);
+    const answer = await this.#post('files.edit', {
+      path: file.path,
+      edits: [{ startLine: line, endLine: line - 1, text: `W${word}w` }],
+    }).catch(() => undefined);
     if (answer?.ok === true) {
       file.unsure.delete(word);
       file.present.add(word);
@@ -314,7 +318,12 @@ class DocumentsFuzz {
 
   async #rest(): Promise<void> {
     this.counts.rests++;
-    for (const file of this.#files) await this.#until(() => this.#atRest(file), `${file.path} to come to rest`, () => this.#dump(file));
+    for (const file of this.#files)
+      await this.#until(
+        () => this.#atRest(file),
+        `${file.path} to come to rest`,
+        () => this.#dump(file),
+      );
     for (const file of this.#files) {
       const text = this.#readDisk(file);
       const counts = new Map<number, number>();
@@ -353,14 +362,23 @@ class DocumentsFuzz {
   async #checkFeed(): Promise<void> {
     const last = new Map<string, string | null>();
     for (let more = true; more; ) {
-      const answer: { changes: { path: string; what: string; after: string | null; revision: number }[]; cursor: string; more: boolean; resync?: string } = await this.#get(
+      const answer: {
+        changes: { path: string; what: string; after: string | null; revision: number }[];
+        cursor: string;
+        more: boolean;
+        resync?: string;
+      } = await this.#get(
         'changes.since',
         this.#cursor === undefined ? { cursor: undefined, limit: 10_000 } : { cursor: this.#cursor, limit: 10_000 },
       );
       assert.equal(answer.resync, undefined, `seed ${this.#plan.seed}: a cursor of ours was forgotten`);
       for (const change of answer.changes) {
         if (change.what === 'changed' && change.after !== null) {
-          assert.notEqual(last.get(change.path), change.after, `seed ${this.#plan.seed}: r${change.revision} tells again of what ${change.path} held already`);
+          assert.notEqual(
+            last.get(change.path),
+            change.after,
+            `seed ${this.#plan.seed}: r${change.revision} tells again of what ${change.path} held already`,
+          );
         }
         last.set(change.path, change.after);
       }
@@ -399,7 +417,10 @@ class DocumentsFuzz {
   }
 
   #readDisk(file: FileModel): string {
-    return fs.readFileSync(path.join(this.#root, file.path), 'utf8').replace(/^\uFEFF/, '').replaceAll('\r\n', '\n');
+    return fs
+      .readFileSync(path.join(this.#root, file.path), 'utf8')
+      .replace(/^\uFEFF/, '')
+      .replaceAll('\r\n', '\n');
   }
 
   #post(operation: string, input: object): Promise<Response> {
@@ -429,15 +450,24 @@ class DocumentsFuzz {
       }
       await sleep(10);
     }
-    assert.fail(`seed ${this.#plan.seed}: waited ${DEADLINE_MS} ms for ${what}. ${problem === undefined ? '' : String(problem)}\n${dump()}\n${this.#trace.slice(-40).join('\n')}`);
+    assert.fail(
+      `seed ${this.#plan.seed}: waited ${DEADLINE_MS} ms for ${what}. ${problem === undefined ? '' : String(problem)}\n${dump()}\n${this.#trace.slice(-40).join('\n')}`,
+    );
   }
 
   #dump(file: FileModel): string {
     const full = path.join(this.#root, file.path);
     return [
       `disk: ${fs.existsSync(full) ? JSON.stringify(this.#readDisk(file)) : '(missing)'}`,
-      ...file.clients.map((client) => `client ${client.ydoc.clientID} connected ${client.provider.wsconnected} synced ${client.provider.synced}: ${JSON.stringify(client.text.toString())}`),
-      (this.#sidecar?.log() ?? '').split('\n').filter((line) => !line.includes('"operation"')).slice(-15).join('\n'),
+      ...file.clients.map(
+        (client) =>
+          `client ${client.ydoc.clientID} connected ${client.provider.wsconnected} synced ${client.provider.synced}: ${JSON.stringify(client.text.toString())}`,
+      ),
+      (this.#sidecar?.log() ?? '')
+        .split('\n')
+        .filter((line) => !line.includes('"operation"'))
+        .slice(-15)
+        .join('\n'),
     ].join('\n');
   }
 
@@ -476,7 +506,7 @@ function sleep(ms: number): Promise<void> {
 }
 
 /** A small generator whose whole run follows from the seed. */
-export function mulberry32(seed: number): () => number {
+function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

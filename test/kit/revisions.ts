@@ -20,9 +20,18 @@ export interface RevisionsOptions {
  * Writes, from several callers at once, to a sidecar that is killed again and again, while a follower that is itself replaced
  * reads the changes. It must see every revision once, in order, and every write that was acknowledged.
  */
-export async function followThroughKills({ writes, kills, followerLives }: RevisionsOptions): Promise<{ revisions: number; resyncs: number }> {
+export async function followThroughKills({
+  writes,
+  kills,
+  followerLives,
+}: RevisionsOptions): Promise<{ revisions: number; resyncs: number }> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-revisions-'));
-  const options = { root: path.join(folder, 'root'), state: path.join(folder, 'state'), port: 0, flags: { 'limits.requestsPerMinute': '10000000' } };
+  const options = {
+    root: path.join(folder, 'root'),
+    state: path.join(folder, 'state'),
+    port: 0,
+    flags: { 'limits.requestsPerMinute': '10000000' },
+  };
   fs.mkdirSync(options.root);
   let sidecar: SidecarProcess = await spawnSidecar(options);
   options.port = Number(new URL(sidecar.url).port);

@@ -3,9 +3,23 @@ import { loadConfig } from '../../src/config/load.ts';
 import { createLog } from '../../src/sidecar/log.ts';
 import { type Faults, startSidecar } from '../../src/sidecar/sidecar.ts';
 
-const { root, state, port, flags, faults } = JSON.parse(process.argv[2] ?? '{}') as { root: string; state: string; port: number; flags?: Record<string, string>; faults?: Faults };
-const { config, surroundings } = loadConfig({ env: { OUTRIGGER_TOKEN: process.env['OUTRIGGER_TOKEN'] }, flags: { root, state, port: String(port), ...flags } });
-const sidecar = await startSidecar({ config, surroundings, log: createLog(config, (line) => process.stderr.write(line)), ...(faults === undefined ? {} : { faults }) });
+const { root, state, port, flags, faults } = JSON.parse(process.argv[2] ?? '{}') as {
+  root: string;
+  state: string;
+  port: number;
+  flags?: Record<string, string>;
+  faults?: Faults;
+};
+const { config, surroundings } = loadConfig({
+  env: { OUTRIGGER_TOKEN: process.env['OUTRIGGER_TOKEN'] },
+  flags: { root, state, port: String(port), ...flags },
+});
+const sidecar = await startSidecar({
+  config,
+  surroundings,
+  log: createLog(config, (line) => process.stderr.write(line)),
+  ...(faults === undefined ? {} : { faults }),
+});
 const parent = process.ppid;
 setInterval(() => {
   if (process.ppid !== parent) process.exit(1);

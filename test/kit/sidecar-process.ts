@@ -19,8 +19,17 @@ export interface SidecarProcess {
 export const processToken = 'token-of-a-test-process-0123456789';
 
 /** A real sidecar in a process of its own, which can be killed. Resolves when it is ready. */
-export async function spawnSidecar(options: { root: string; state: string; port: number; flags?: Record<string, string>; faults?: Faults }): Promise<SidecarProcess> {
-  const child = spawn(process.execPath, [main, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, OUTRIGGER_TOKEN: processToken } });
+export async function spawnSidecar(options: {
+  root: string;
+  state: string;
+  port: number;
+  flags?: Record<string, string>;
+  faults?: Faults;
+}): Promise<SidecarProcess> {
+  const child = spawn(process.execPath, [main, JSON.stringify(options)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, OUTRIGGER_TOKEN: processToken },
+  });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log = (log + text).slice(-200_000);

@@ -1,6 +1,6 @@
 // Writes two files of a folder over and over, for a test that kills it: each time one of a few whole contents. Says `ready` once it writes.
 import fs from 'node:fs';
-import { openWorkspace } from '../../src/services/workspace/workspace-harness.ts';
+import { openWorkspace } from './workspace-harness.ts';
 import { contentOf } from './whole-contents.ts';
 
 const folder = process.argv[2] ?? '';

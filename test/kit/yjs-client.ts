@@ -27,7 +27,10 @@ export interface YjsClientOptions {
   name?: string;
 }
 
-export function openYjsClient(url: string, { token, room, base = '/ws/doc', ydoc = new Y.Doc(), connect = true, name }: YjsClientOptions): YjsClient {
+export function openYjsClient(
+  url: string,
+  { token, room, base = '/ws/doc', ydoc = new Y.Doc(), connect = true, name }: YjsClientOptions,
+): YjsClient {
   const closes: number[] = [];
   class NotedSocket extends WebSocket {
     constructor(address: string | URL, protocols?: string | string[]) {

@@ -34,11 +34,19 @@ export function routeYWebsocket(router: UpgradeRouter, dependencies: YWebsocketD
 }
 
 /** Attaches a socket to a document, or closes it with the code that says why not. */
-export async function openDocument(dispatch: Dispatch, channel: ByteChannel, caller: Caller, path: string): Promise<void> {
+async function openDocument(dispatch: Dispatch, channel: ByteChannel, caller: Caller, path: string): Promise<void> {
   const controller = new AbortController();
   channel.onClose(() => controller.abort(new OutriggerError('CANCELED', 'The socket closed.')));
   try {
-    await dispatch({ name: 'documents.open', input: { path }, caller, transport: 'y-websocket', requestId: randomUUID(), signal: controller.signal, channel });
+    await dispatch({
+      name: 'documents.open',
+      input: { path },
+      caller,
+      transport: 'y-websocket',
+      requestId: randomUUID(),
+      signal: controller.signal,
+      channel,
+    });
   } catch (error) {
     const known = error instanceof OutriggerError ? error : new OutriggerError('INTERNAL', 'Something failed inside.');
     channel.close(closeCodeOf(known), known.message.slice(0, 100));
@@ -50,7 +58,13 @@ function closeCodeOf(error: OutriggerError): number {
   if (error.code === 'unauthenticated') return closeCodes.tokenEnded;
   if (error.code === 'permission_denied') return closeCodes.forbidden;
   if (error.reason === 'FILE_NOT_FOUND' || error.reason === 'PART_OFF') return closeCodes.notFound;
-  if (error.reason === 'DOCUMENT_BINARY' || error.reason === 'DOCUMENT_TOO_LARGE' || error.reason === 'NOT_A_FILE' || error.code === 'invalid_argument') return closeCodes.unsupported;
+  if (
+    error.reason === 'DOCUMENT_BINARY' ||
+    error.reason === 'DOCUMENT_TOO_LARGE' ||
+    error.reason === 'NOT_A_FILE' ||
+    error.code === 'invalid_argument'
+  )
+    return closeCodes.unsupported;
   if (error.code === 'resource_exhausted') return closeCodes.tooMany;
   return closeCodes.tryLater;
 }

@@ -59,7 +59,9 @@ export class DocumentStore {
   unfinished(): string[] {
     const paths: string[] = [];
     for (const [id, records] of this.#left) {
-      const row = this.#state.statement('SELECT path, sequence FROM documents WHERE id = ?').get(id) as Pick<Row, 'path' | 'sequence'> | undefined;
+      const row = this.#state.statement('SELECT path, sequence FROM documents WHERE id = ?').get(id) as
+        | Pick<Row, 'path' | 'sequence'>
+        | undefined;
       if (row !== undefined && records.some((logged) => logged.sequence > row.sequence)) paths.push(row.path);
       else this.#left.delete(id);
     }
@@ -67,7 +69,9 @@ export class DocumentStore {
   }
 
   load(path: string): StoredDocument | undefined {
-    const row = this.#state.statement('SELECT id, path, base, sequence, saved_hash, saved_text FROM documents WHERE path = ?').get(path) as Row | undefined;
+    const row = this.#state.statement('SELECT id, path, base, sequence, saved_hash, saved_text FROM documents WHERE path = ?').get(path) as
+      | Row
+      | undefined;
     if (row === undefined) return undefined;
     const records = (this.#left.get(row.id) ?? []).filter((logged) => logged.sequence > row.sequence).map((logged) => logged.record);
     return replay(row, records, this.#textName);
@@ -75,9 +79,15 @@ export class DocumentStore {
 
   /** The state of an open document as it is stored now, read back. */
   reload(id: number): Uint8Array {
-    const row = this.#state.statement('SELECT id, path, base, sequence, saved_hash, saved_text FROM documents WHERE id = ?').get(id) as unknown as Row;
+    const row = this.#state
+      .statement('SELECT id, path, base, sequence, saved_hash, saved_text FROM documents WHERE id = ?')
+      .get(id) as unknown as Row;
     const records = [...this.#log.readAll()].filter((logged) => logged.document === id && logged.sequence > row.sequence);
-    return replay(row, records.map((logged) => logged.record), this.#textName).state;
+    return replay(
+      row,
+      records.map((logged) => logged.record),
+      this.#textName,
+    ).state;
   }
 
   /** Makes the row of a new document; its number names it in the log. */
@@ -117,7 +127,9 @@ export class DocumentStore {
 
   /** Rows of documents that are not open follow their file. */
   renameBelow(from: string, to: string): void {
-    const rows = this.#state.statement('SELECT id, path FROM documents WHERE path = ? OR (path > ? AND path < ?)').all(from, `${from}/`, `${from}0`) as { id: number; path: string }[];
+    const rows = this.#state
+      .statement('SELECT id, path FROM documents WHERE path = ? OR (path > ? AND path < ?)')
+      .all(from, `${from}/`, `${from}0`) as { id: number; path: string }[];
     for (const row of rows) this.rename(row.id, to + row.path.slice(from.length));
   }
 
@@ -174,7 +186,13 @@ function replay(row: Row, records: readonly LogRecord[], textName: string): Stor
     }
   }
   const state = updates.length === 0 ? row.base : Y.mergeUpdates([row.base, ...updates]);
-  return { id: row.id, path: row.path, state, savedHash, savedText: savedText ?? textOf([row.base, ...updates.slice(0, savedUpdates)], textName) };
+  return {
+    id: row.id,
+    path: row.path,
+    state,
+    savedHash,
+    savedText: savedText ?? textOf([row.base, ...updates.slice(0, savedUpdates)], textName),
+  };
 }
 
 function textOf(updates: readonly Uint8Array[], textName: string): string {

@@ -125,7 +125,12 @@ export class Document {
       const manner = fileTextOf(disk?.raw ?? stored.savedText);
       const savedText = agreed ? manner.text : stored.savedText;
       const savedContent = disk === undefined || stored.savedHash === '' ? undefined : stored.savedHash;
-      const document = new Document(path, { id: stored.id, ydoc, manner, savedText, savedContent: agreed ? disk.content : savedContent }, dependencies, options);
+      const document = new Document(
+        path,
+        { id: stored.id, ydoc, manner, savedText, savedContent: agreed ? disk.content : savedContent },
+        dependencies,
+        options,
+      );
       if (document.#textNow() !== savedText) document.#touch();
       if (disk !== undefined && !agreed) document.#takeDisk(disk);
       return document;
@@ -194,7 +199,8 @@ export class Document {
       this.room.flush();
     }
     await this.save(cause);
-    if (this.#failure !== undefined) throw new OutriggerError('DISK_FULL', `${this.#path} holds the edit, but can't be saved: ${this.#failure}`);
+    if (this.#failure !== undefined)
+      throw new OutriggerError('DISK_FULL', `${this.#path} holds the edit, but can't be saved: ${this.#failure}`);
     const saved = this.#savedContent ?? '';
     return { etag: etagOf(saved), size: Buffer.byteLength(this.read().raw), revision: this.#savedRevision, changed: wanted !== raw };
   }
@@ -227,7 +233,12 @@ export class Document {
 
   checkpoint(): void {
     const text = this.#textNow();
-    this.#dependencies.store.checkpoint(this.#id, Y.encodeStateAsUpdate(this.#ydoc), this.#savedContent ?? '', text === this.#savedText ? undefined : this.#savedText);
+    this.#dependencies.store.checkpoint(
+      this.#id,
+      Y.encodeStateAsUpdate(this.#ydoc),
+      this.#savedContent ?? '',
+      text === this.#savedText ? undefined : this.#savedText,
+    );
   }
 
   /** Ends the room; the caller saved and checkpointed before. */
@@ -407,7 +418,9 @@ export class Document {
     const next = fileTextOf(disk.raw);
     const live = this.#textNow();
     const clean = !this.dirty;
-    const edits: TextEdit[] = clean ? diffText(live, next.text) : rebaseEdits(diffText(this.#savedText, next.text), diffText(this.#savedText, live), this.#savedText);
+    const edits: TextEdit[] = clean
+      ? diffText(live, next.text)
+      : rebaseEdits(diffText(this.#savedText, next.text), diffText(this.#savedText, live), this.#savedText);
     applyTextEdits(this.#ydoc, this.#text, edits, FROM_DISK);
     this.#manner = next;
     this.#savedText = next.text;
@@ -492,7 +505,12 @@ interface DiskText {
  * The file's text, once it stands still: a program that writes in place shows half of it for a moment. What is known as
  * `settled` is taken at once. Undefined: there is no file.
  */
-async function readDisk({ workspace, now }: Pick<DocumentDependencies, 'workspace' | 'now'>, path: string, maxBytes: number, settled: string | undefined): Promise<DiskText | undefined> {
+async function readDisk(
+  { workspace, now }: Pick<DocumentDependencies, 'workspace' | 'now'>,
+  path: string,
+  maxBytes: number,
+  settled: string | undefined,
+): Promise<DiskText | undefined> {
   try {
     for (let waited = 0; ; waited += SETTLE_MS) {
       const { bytes, content, stat } = await workspace.read(path, maxBytes);
@@ -507,7 +525,10 @@ async function readDisk({ workspace, now }: Pick<DocumentDependencies, 'workspac
   } catch (error) {
     if (!(error instanceof OutriggerError)) throw error;
     if (error.reason === 'FILE_NOT_FOUND') return undefined;
-    if (error.reason === 'OUTPUT_TOO_LARGE') throw new OutriggerError('DOCUMENT_TOO_LARGE', `${path} is larger than ${maxBytes} bytes, the limit of shared editing.`, { cause: error });
+    if (error.reason === 'OUTPUT_TOO_LARGE')
+      throw new OutriggerError('DOCUMENT_TOO_LARGE', `${path} is larger than ${maxBytes} bytes, the limit of shared editing.`, {
+        cause: error,
+      });
     throw error;
   }
 }

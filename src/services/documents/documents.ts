@@ -101,9 +101,12 @@ export class Documents implements LiveText {
 
   /** Puts a socket into the room of a file. A path with no file is made by the first edit, for callers who may write. */
   async join(wirePath: string, channel: ByteChannel, caller: Caller): Promise<DocumentInfo> {
-    const readOnly = this.#options.readOnly || !allowsLevel(caller.access, 'write');
+    const { workspace } = this.#dependencies;
+    const needed = workspace.liesInGit(wirePath) ? 'execute' : 'write';
+    const readOnly = this.#options.readOnly || !allowsLevel(caller.access, needed);
     const document = await this.#get(wirePath, !readOnly);
-    if (!withinPaths(caller.paths, document.path)) throw new OutriggerError('OUT_OF_SCOPE', `${wirePath} was moved to where ${caller.name} may not look.`);
+    if (!withinPaths(caller.paths, document.path))
+      throw new OutriggerError('OUT_OF_SCOPE', `${wirePath} was moved to where ${caller.name} may not look.`);
     this.#cancelUnload(document);
     document.room.join({ channel, readOnly, shared: caller.shared === true, name: actorName({ kind: caller.kind, name: caller.name }) });
     const ended = (): void => channel.close(closeCodes.tokenEnded, 'The token does not hold any more.');
@@ -156,7 +159,9 @@ export class Documents implements LiveText {
   }
 
   async flush(wirePath: string): Promise<void> {
-    const below = [...this.#open.values()].filter((document) => wirePath === '' || document.path === wirePath || document.path.startsWith(`${wirePath}/`));
+    const below = [...this.#open.values()].filter(
+      (document) => wirePath === '' || document.path === wirePath || document.path.startsWith(`${wirePath}/`),
+    );
     await Promise.all(below.map((document) => document.save()));
   }
 

@@ -17,7 +17,7 @@ const SAVED = 'saved';
 const OWN_IDS = 2 ** 33;
 const RANDOM_IDS = 2 ** 42;
 
-export function isOwnId(client: number): boolean {
+function isOwnId(client: number): boolean {
   return client >= OWN_IDS;
 }
 

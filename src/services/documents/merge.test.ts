@@ -3,7 +3,14 @@ import { test } from 'node:test';
 import { hashText } from './lineage.ts';
 import { type ForeignHistory, healText, unionTexts } from './merge.ts';
 
-const history = (more: Partial<ForeignHistory>): ForeignHistory => ({ clientText: '', clientBase: undefined, serverText: '', bases: new Map(), hashOf: hashText, ...more });
+const history = (more: Partial<ForeignHistory>): ForeignHistory => ({
+  clientText: '',
+  clientBase: undefined,
+  serverText: '',
+  bases: new Map(),
+  hashOf: hashText,
+  ...more,
+});
 
 test('a client without edits of its own adds nothing, whatever the server has', () => {
   assert.equal(healText(history({ clientText: 'old\n', clientBase: hashText('old\n'), serverText: 'new\n' })), 'new\n');
@@ -11,7 +18,14 @@ test('a client without edits of its own adds nothing, whatever the server has', 
 
 test('a client whose base is known is merged three ways: its removals count', () => {
   const base = 'one\ntwo\nthree\n';
-  const healed = healText(history({ clientText: 'one\nthree\n', clientBase: hashText(base), serverText: 'one\ntwo\nthree\nfour\n', bases: new Map([[hashText(base), base]]) }));
+  const healed = healText(
+    history({
+      clientText: 'one\nthree\n',
+      clientBase: hashText(base),
+      serverText: 'one\ntwo\nthree\nfour\n',
+      bases: new Map([[hashText(base), base]]),
+    }),
+  );
   assert.equal(healed, 'one\nthree\nfour\n');
 });
 
@@ -29,7 +43,8 @@ const unions: [ours: string, theirs: string, both: string][] = [
   ['ab😀cd', 'ab😀 cd', 'ab😀 cd'],
 ];
 for (const [ours, theirs, both] of unions) {
-  test(`the union of ${JSON.stringify(ours)} and ${JSON.stringify(theirs)} is ${JSON.stringify(both)}`, () => assert.equal(unionTexts(ours, theirs), both));
+  test(`the union of ${JSON.stringify(ours)} and ${JSON.stringify(theirs)} is ${JSON.stringify(both)}`, () =>
+    assert.equal(unionTexts(ours, theirs), both));
 }
 
 test('words that both have stand in the union once, in 2,000 random cases', (t) => {
@@ -43,10 +58,12 @@ test('words that both have stand in the union once, in 2,000 random cases', (t) 
   for (let round = 0; round < 2000; round++) {
     const shared = Array.from({ length: 12 }, (_, index) => `S${index}s`);
     let next = 0;
-    const vary = (): string => shared.map((word) => (random() < 0.3 ? `${word}  N${next++}n\n` : random() < 0.2 ? `${word}\n` : `${word} `)).join('');
+    const vary = (): string =>
+      shared.map((word) => (random() < 0.3 ? `${word}  N${next++}n\n` : random() < 0.2 ? `${word}\n` : `${word} `)).join('');
     const ours = vary();
     const theirs = vary();
     const both = unionTexts(ours, theirs);
-    for (const word of `${ours} ${theirs}`.match(/[SN]\d+[sn]/g) ?? []) assert.equal(both.split(word).length - 1, 1, `SEED=${seed} round ${round}: ${word} in ${JSON.stringify(both)}`);
+    for (const word of `${ours} ${theirs}`.match(/[SN]\d+[sn]/g) ?? [])
+      assert.equal(both.split(word).length - 1, 1, `SEED=${seed} round ${round}: ${word} in ${JSON.stringify(both)}`);
   }
 });

@@ -53,7 +53,10 @@ function matchWords(a: readonly string[], b: readonly string[]): [number, number
   const takeEqual = (end: number): void => {
     while (aAt < end) pairs.push([aWords[aAt++] as number, bWords[bAt++] as number]);
   };
-  for (const hunk of diffTokens(aWords.map((place) => a[place] as string), bWords.map((place) => b[place] as string))) {
+  for (const hunk of diffTokens(
+    aWords.map((place) => a[place] as string),
+    bWords.map((place) => b[place] as string),
+  )) {
     takeEqual(hunk.aStart);
     aAt = hunk.aEnd;
     bAt = hunk.bEnd;

@@ -42,14 +42,21 @@ export function documentOperations(documents: Documents, options: { readOnly: bo
 
     'documents.open': async ({ path }, call) => {
       const info = call.channel === undefined ? await documents.look(path) : await documents.join(path, call.channel, call.caller);
-      return { ...info, readOnly: options.readOnly || !allowsLevel(call.caller.access, 'write'), socket: `/ws/doc/${path.split('/').map(encodeURIComponent).join('/')}` };
+      return {
+        ...info,
+        readOnly: options.readOnly || !allowsLevel(call.caller.access, 'write'),
+        socket: `/ws/doc/${path.split('/').map(encodeURIComponent).join('/')}`,
+      };
     },
 
     'documents.flush': async () => {
       await documents.flush('');
       const left = documents.list().filter((info) => info.state !== 'saved' && info.state !== 'deleted');
       const saved = documents.list().filter((info) => info.state === 'saved');
-      return { saved: saved.map((info) => info.path), failed: left.map((info) => ({ path: info.path, problem: info.problem ?? 'People keep typing in it.' })) };
+      return {
+        saved: saved.map((info) => info.path),
+        failed: left.map((info) => ({ path: info.path, problem: info.problem ?? 'People keep typing in it.' })),
+      };
     },
   };
 }

@@ -30,7 +30,11 @@ export class PresenceMap<Owner> {
       if (known === undefined) {
         if (entry.state === GONE) continue;
         if (this.#countOf(owner) >= MAX_CLIENTS_PER_CHANNEL) return false;
-      } else if (known.clock > entry.clock || (known.clock === entry.clock && entry.state !== GONE && known.state === entry.state && known.owner !== owner)) continue;
+      } else if (
+        known.clock > entry.clock ||
+        (known.clock === entry.clock && entry.state !== GONE && known.state === entry.state && known.owner !== owner)
+      )
+        continue;
       if (entry.state === GONE) this.#entries.delete(entry.client);
       else this.#entries.set(entry.client, { ...entry, owner });
       this.#news.set(entry.client, entry);

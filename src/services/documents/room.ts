@@ -2,10 +2,18 @@ import * as Y from 'yjs';
 import { type Batch, type ByteChannel, closeCodes } from '../../contract/wire.ts';
 import { knowsLostState } from './lineage.ts';
 import { PresenceMap } from './presence.ts';
-import { awarenessMessage, isEmptyUpdate, permissionDeniedMessage, readMessage, step1Message, step2Message, updateMessage } from './sync-protocol.ts';
+import {
+  awarenessMessage,
+  isEmptyUpdate,
+  permissionDeniedMessage,
+  readMessage,
+  step1Message,
+  step2Message,
+  updateMessage,
+} from './sync-protocol.ts';
 
 /** Origin of changes that came over channels: their own bytes are passed on, so the update event is not. */
-export const FROM_CHANNELS = 'channels';
+const FROM_CHANNELS = 'channels';
 
 // A reader this far behind gets the whole state when it has caught up, instead of a queue without end.
 const MAX_BEHIND_BYTES = 1024 * 1024;
@@ -89,7 +97,14 @@ export class Room {
   }
 
   join(member: Member): void {
-    const seat: Seat = { ...member, behind: false, foreign: false, answersDue: 1, lastSentMs: this.#hooks.now(), deniedToldMs: Number.NEGATIVE_INFINITY };
+    const seat: Seat = {
+      ...member,
+      behind: false,
+      foreign: false,
+      answersDue: 1,
+      lastSentMs: this.#hooks.now(),
+      deniedToldMs: Number.NEGATIVE_INFINITY,
+    };
     const { channel } = seat;
     this.#seats.set(channel, seat);
     channel.onMessage((message) => this.#receive(seat, message));
@@ -243,7 +258,11 @@ export class Room {
         }
       }
     }, FROM_CHANNELS);
-    if (applied.length > 0) this.#hooks.applied(applied.map(({ update }) => update), names);
+    if (applied.length > 0)
+      this.#hooks.applied(
+        applied.map(({ update }) => update),
+        names,
+      );
     if (broken.size === 0) return applied;
     // Part of a broken update may be in the document: what is stored is whole.
     this.#ydoc = this.#hooks.rebuild();

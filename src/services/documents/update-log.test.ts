@@ -22,7 +22,11 @@ async function withFolder(run: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
-const options = (folder: string, segmentBytes = 1e6): ConstructorParameters<typeof UpdateLog>[0] => ({ folder, segmentBytes, syncEveryMs: 5 });
+const options = (folder: string, segmentBytes = 1e6): ConstructorParameters<typeof UpdateLog>[0] => ({
+  folder,
+  segmentBytes,
+  syncEveryMs: 5,
+});
 const plain = (record: LogRecord): unknown => (record.type === 'update' ? { ...record, update: [...record.update] } : record);
 
 test('what was written is read back after a restart, in order, and numbers go on', () =>
@@ -33,8 +37,14 @@ test('what was written is read back after a restart, in order, and numbers go on
     await first.close();
     const second = new UpdateLog(options(folder), 0);
     const read = [...second.readAll()];
-    assert.deepEqual(read.map(({ record }) => plain(record)), records.map(plain));
-    assert.deepEqual(read.map(({ sequence }) => sequence), [1, 2, 3, 4, 5]);
+    assert.deepEqual(
+      read.map(({ record }) => plain(record)),
+      records.map(plain),
+    );
+    assert.deepEqual(
+      read.map(({ sequence }) => sequence),
+      [1, 2, 3, 4, 5],
+    );
     assert.ok(read.every(({ document }) => document === 5));
     assert.equal(second.sequence, 5);
     second.add(6, { type: 'snapshot', save: 1 });
@@ -45,7 +55,9 @@ test('what was written is read back after a restart, in order, and numbers go on
 
 test('a tail that a crash cut short, at any byte, costs that record alone', () => {
   const whole = Buffer.concat(records.map((record, index) => encodeRecord(1, index + 1, record)));
-  const ends = records.map((_, count) => Buffer.concat(records.slice(0, count + 1).map((record, index) => encodeRecord(1, index + 1, record))).length);
+  const ends = records.map(
+    (_, count) => Buffer.concat(records.slice(0, count + 1).map((record, index) => encodeRecord(1, index + 1, record))).length,
+  );
   for (let length = 0; length <= whole.length; length++) {
     const complete = ends.filter((end) => end <= length).length;
     assert.equal([...readSegment(whole.subarray(0, length))].length, complete, `${length} bytes`);
@@ -70,7 +82,10 @@ test('old segments go when their documents are stored elsewhere; what came since
     log.write();
     drop();
     await log.close();
-    assert.deepEqual([...new UpdateLog(options(folder), 0).readAll()].map(({ record }) => record), [{ type: 'snapshot', save: 2 }]);
+    assert.deepEqual(
+      [...new UpdateLog(options(folder), 0).readAll()].map(({ record }) => record),
+      [{ type: 'snapshot', save: 2 }],
+    );
   }));
 
 test('closing ends, also right after a rotation or with nothing written', () =>

@@ -195,7 +195,11 @@ export function* readSegment(bytes: Buffer): Generator<LoggedRecord, void, undef
 
 function contentOf(record: LogRecord): Uint8Array {
   if (record.type === 'update') return record.update;
-  return Buffer.from(JSON.stringify(record.type === 'snapshot' ? [record.save] : record.type === 'saved' ? [record.save, record.hash] : [record.hash, record.text]));
+  return Buffer.from(
+    JSON.stringify(
+      record.type === 'snapshot' ? [record.save] : record.type === 'saved' ? [record.save, record.hash] : [record.hash, record.text],
+    ),
+  );
 }
 
 function recordOf(type: number, content: Buffer): LogRecord | undefined {

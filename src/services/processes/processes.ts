@@ -37,7 +37,8 @@ export interface ProcessesOptions {
 }
 
 /** Never handed on: they steer this program, or hold secrets. */
-const inheritedNames = /^(PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|SHELL|TERM|SSH_AUTH_SOCK|XDG_[A-Z_]+|GIT_(AUTHOR|COMMITTER)_[A-Z]+|GIT_SSH_COMMAND|SystemRoot|PATHEXT|APPDATA|USERPROFILE)$/;
+const inheritedNames =
+  /^(PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|SHELL|TERM|SSH_AUTH_SOCK|XDG_[A-Z_]+|GIT_(AUTHOR|COMMITTER)_[A-Z]+|GIT_SSH_COMMAND|SystemRoot|PATHEXT|APPDATA|USERPROFILE)$/;
 
 /** The children: the only place that spawns. Each runs in a process group of its own, which is ended whole. */
 export class Processes {
@@ -46,7 +47,9 @@ export class Processes {
   #stopping = false;
 
   constructor(options: ProcessesOptions) {
-    this.#env = Object.fromEntries(Object.entries(options.env).filter((entry): entry is [string, string] => entry[1] !== undefined && inheritedNames.test(entry[0])));
+    this.#env = Object.fromEntries(
+      Object.entries(options.env).filter((entry): entry is [string, string] => entry[1] !== undefined && inheritedNames.test(entry[0])),
+    );
   }
 
   /** Absolute path of a program on PATH, or undefined. */
@@ -68,8 +71,15 @@ export class Processes {
     if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
     request.signal?.throwIfAborted();
     const file = this.find(program);
-    if (file === undefined) throw new OutriggerError('TOOL_MISSING', `The program ${program} is not on this machine.`, { details: { tool: program } });
-    const child = spawn(file, args, { cwd: request.cwd, env: { ...this.#env, ...request.env }, stdio: ['pipe', 'pipe', 'pipe'], detached: process.platform !== 'win32', windowsHide: true });
+    if (file === undefined)
+      throw new OutriggerError('TOOL_MISSING', `The program ${program} is not on this machine.`, { details: { tool: program } });
+    const child = spawn(file, args, {
+      cwd: request.cwd,
+      env: { ...this.#env, ...request.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: process.platform !== 'win32',
+      windowsHide: true,
+    });
     this.#running.add(child);
     const maxBytes = request.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
     const stdout = new BoundedOutput(maxBytes);
@@ -84,8 +94,14 @@ export class Processes {
       ended ??= reason;
       endGroup(child);
     };
-    const timer = setTimeout(() => end(new OutriggerError('PROCESS_TIMEOUT', `${program} took longer than ${request.timeoutMs} ms and was ended.`)), request.timeoutMs);
-    const aborted = (): void => end(request.signal?.reason instanceof OutriggerError ? request.signal.reason : new OutriggerError('CANCELED', 'The call was canceled.'));
+    const timer = setTimeout(
+      () => end(new OutriggerError('PROCESS_TIMEOUT', `${program} took longer than ${request.timeoutMs} ms and was ended.`)),
+      request.timeoutMs,
+    );
+    const aborted = (): void =>
+      end(
+        request.signal?.reason instanceof OutriggerError ? request.signal.reason : new OutriggerError('CANCELED', 'The call was canceled.'),
+      );
     request.signal?.addEventListener('abort', aborted, { once: true });
     try {
       const [exitCode, exitSignal] = await closed(child, () => ended !== undefined);
@@ -103,14 +119,23 @@ export class Processes {
     this.#stopping = true;
     const running = [...this.#running];
     for (const child of running) endGroup(child);
-    await Promise.all(running.map((child) => (child.exitCode === null && child.signalCode === null ? new Promise((resolve) => child.once('exit', resolve)) : undefined)));
+    await Promise.all(running.map((child) => exited(child)));
   }
+}
+
+function exited(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode === null && child.signalCode === null) child.once('exit', () => resolve());
+    else resolve();
+  });
 }
 
 /** Resolves when the child ended and its output was read; a grandchild that holds the pipes open does not keep an ended group waiting. */
 function closed(child: ChildProcess, wasEnded: () => boolean): Promise<[number | null, NodeJS.Signals | null]> {
   return new Promise((resolve, reject) => {
-    child.once('error', (error) => reject(new OutriggerError('TOOL_MISSING', `The program can't be started: ${error.message}`, { cause: error })));
+    child.once('error', (error) =>
+      reject(new OutriggerError('TOOL_MISSING', `The program can't be started: ${error.message}`, { cause: error })),
+    );
     child.once('close', (code, signal) => resolve([code, signal]));
     child.once('exit', (code, signal) => {
       if (wasEnded()) resolve([code, signal]);

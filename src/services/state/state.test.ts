@@ -73,11 +73,14 @@ describe('the folder of the state', () => {
         ['/proc/nothing/deep', /can't be used/],
       ] as const;
       for (const [name, message] of cases) {
-        assert.throws(() => open({ folder: path.resolve(folder, name) }), (error: Error & { details?: unknown }) => {
-          assert.match(error.message, message);
-          assert.deepEqual(error.details, { option: 'state' });
-          return true;
-        });
+        assert.throws(
+          () => open({ folder: path.resolve(folder, name) }),
+          (error: Error & { details?: unknown }) => {
+            assert.match(error.message, message);
+            assert.deepEqual(error.details, { option: 'state' });
+            return true;
+          },
+        );
       }
       assert.equal((fs.statSync(path.join(folder, 'shared')).mode & 0o7777).toString(8), '1777', 'left as it was');
       assert.deepEqual(fs.readdirSync(path.join(folder, 'root')), []);
@@ -90,7 +93,8 @@ describe('the folder of the state', () => {
       fs.mkdirSync(shared, { recursive: true });
       fs.chownSync(shared, 12_345, 12_345);
       assert.throws(() => open({ folder: undefined }), /belongs to user 12345/);
-    }));
+    }),
+  );
 
   test('is the same by whatever path the workspace is named', () =>
     withFolder((_open, folder) => {
@@ -124,7 +128,8 @@ describe('a database', () => {
       for (let page = 0; page < whole.length / 4096; page++) {
         const torn = Buffer.from(whole);
         torn.fill(0xaa, page * 4096, page * 4096 + 4096);
-        for (const name of fs.readdirSync(path.dirname(file))) if (name.startsWith('state.db')) fs.rmSync(path.join(path.dirname(file), name));
+        for (const name of fs.readdirSync(path.dirname(file)))
+          if (name.startsWith('state.db')) fs.rmSync(path.join(path.dirname(file), name));
         fs.writeFileSync(file, torn);
         for (const round of [1, 2]) {
           const state = open();
@@ -143,7 +148,8 @@ describe('a database', () => {
       const database = new DatabaseSync(file);
       database.exec('PRAGMA user_version = 99');
       database.close();
-      for (let n = 0; n < 2; n++) assert.throws(() => open(), { reason: 'STATE_TOO_NEW', message: /schema 99/, details: { option: 'state' } });
+      for (let n = 0; n < 2; n++)
+        assert.throws(() => open(), { reason: 'STATE_TOO_NEW', message: /schema 99/, details: { option: 'state' } });
       fs.rmSync(file);
       assert.equal(open().writable, true);
     }));

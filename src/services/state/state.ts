@@ -119,7 +119,9 @@ function chooseFolder(id: string, options: StateOptions): { folder: string; ephe
   if (options.folder !== undefined) {
     const problem = isInside(options.folder, options.root) ? 'it lies in the workspace.' : tryFolder(options.folder);
     if (problem !== undefined) {
-      throw new OutriggerError('FILE_PERMISSION', `The state folder ${options.folder} (option state) can't be used: ${problem}`, { details: { option: 'state' } });
+      throw new OutriggerError('FILE_PERMISSION', `The state folder ${options.folder} (option state) can't be used: ${problem}`, {
+        details: { option: 'state' },
+      });
     }
     return { folder: options.folder, ephemeral: false };
   }
@@ -132,7 +134,8 @@ function chooseFolder(id: string, options: StateOptions): { folder: string; ephe
   const folder = path.join(shared, id);
   // Anybody can make a folder of this name before us, and would own what we put there.
   const problem = tryFolder(shared) ?? tryFolder(folder);
-  if (problem !== undefined) throw new OutriggerError('FILE_PERMISSION', `No folder for the state can be written: ${problem}`, { details: { option: 'state' } });
+  if (problem !== undefined)
+    throw new OutriggerError('FILE_PERMISSION', `No folder for the state can be written: ${problem}`, { details: { option: 'state' } });
   return { folder, ephemeral: true };
 }
 
@@ -200,7 +203,11 @@ function prepareDatabase(database: DatabaseSync): void {
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000; PRAGMA journal_size_limit = 4194304');
   const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
   if (version > SCHEMA_VERSION) {
-    throw new OutriggerError('STATE_TOO_NEW', `The state was written by a newer version (schema ${version}); this one knows ${SCHEMA_VERSION}.`, { details: { option: 'state' } });
+    throw new OutriggerError(
+      'STATE_TOO_NEW',
+      `The state was written by a newer version (schema ${version}); this one knows ${SCHEMA_VERSION}.`,
+      { details: { option: 'state' } },
+    );
   }
   // A torn page would else be met in the middle of the work. About 1 ms for each MB.
   const { quick_check: found } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };

@@ -129,7 +129,7 @@ export class GitWatch {
 }
 
 /** The git folder of a work tree; null when it has none. */
-export function gitFolderOf(root: string): string | null {
+function gitFolderOf(root: string): string | null {
   const path = join(root, '.git');
   try {
     if (lstatSync(path).isDirectory()) return path;

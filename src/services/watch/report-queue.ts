@@ -35,7 +35,10 @@ export class ReportQueue {
       this.#open.delete(report.from);
       this.#release(left, report.from);
     }
-    this.#open.set(report.path, older === undefined || report.what === 'removed' ? report : { ...report, isNew: older.what === 'present' && older.isNew });
+    this.#open.set(
+      report.path,
+      older === undefined || report.what === 'removed' ? report : { ...report, isNew: older.what === 'present' && older.isNew },
+    );
   }
 
   /** Comes out when everything that was added before it has come out. */

@@ -4,7 +4,17 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { Watch, type WatchReport } from './watch.ts';
-import { assertSame, eventually, Storm, scan, sha256, silentLog, watchFolder, withFolder, withWatch } from '../../../test/kit/watch-harness.ts';
+import {
+  assertSame,
+  eventually,
+  Storm,
+  scan,
+  sha256,
+  silentLog,
+  watchFolder,
+  withFolder,
+  withWatch,
+} from '../../../test/kit/watch-harness.ts';
 
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 

@@ -34,7 +34,13 @@ export interface Prepared {
  * Writes content to a new file `at`, with `mode`, synced as `durability` says. On any error, abort included, it is gone
  * again.
  */
-export async function prepareFile(at: string, content: Content, mode: number, durability: Durability, signal?: AbortSignal): Promise<Prepared> {
+export async function prepareFile(
+  at: string,
+  content: Content,
+  mode: number,
+  durability: Durability,
+  signal?: AbortSignal,
+): Promise<Prepared> {
   const descriptor = fs.openSync(at, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode);
   try {
     const { hash, size } = await writeContent(descriptor, content, signal);
@@ -53,7 +59,7 @@ export async function prepareFile(at: string, content: Content, mode: number, du
 }
 
 /** Writes all of `content` from the descriptor's position on. */
-export async function writeContent(descriptor: number, content: Content, signal?: AbortSignal): Promise<{ hash: string; size: number }> {
+async function writeContent(descriptor: number, content: Content, signal?: AbortSignal): Promise<{ hash: string; size: number }> {
   if (content instanceof Uint8Array) {
     if (content.length <= SMALL_BYTES) {
       for (let done = 0; done < content.length; ) done += fs.writeSync(descriptor, content, done);
@@ -75,7 +81,9 @@ async function writeAll(descriptor: number, bytes: Uint8Array, signal?: AbortSig
   for (let done = 0; done < bytes.length; ) {
     signal?.throwIfAborted();
     const length = Math.min(bytes.length - done, 1024 * 1024);
-    done += await new Promise<number>((resolve, reject) => fsWrite(descriptor, bytes, done, length, null, (error, count) => (error === null ? resolve(count) : reject(error))));
+    done += await new Promise<number>((resolve, reject) =>
+      fsWrite(descriptor, bytes, done, length, null, (error, count) => (error === null ? resolve(count) : reject(error))),
+    );
   }
 }
 

@@ -5,7 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { Containment } from './containment.ts';
-import { cause, fails, type Harness, withWorkspace } from './workspace-harness.ts';
+import { cause, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 
 const limit = 1e6;
 
@@ -58,7 +58,17 @@ for (const byDescriptor of [true, false]) {
         ];
         for (const [name, target] of links) fs.symlinkSync(target, at(name));
         const before = fs.statSync(path.join(outside, 'secret'));
-        const files = ['out', 'out-relative', 'chain', 'new-outside', 'out-folder/secret', 'out-folder/new', 'proc/passwd', 'above/outside/secret', 'a/above/outside/secret'];
+        const files = [
+          'out',
+          'out-relative',
+          'chain',
+          'new-outside',
+          'out-folder/secret',
+          'out-folder/new',
+          'proc/passwd',
+          'above/outside/secret',
+          'a/above/outside/secret',
+        ];
         for (const name of files) {
           await fails('PATH_ESCAPES', () => workspace.read(name, limit));
           await fails('PATH_ESCAPES', () => workspace.open(name));
@@ -103,7 +113,25 @@ for (const byDescriptor of [true, false]) {
 
     test('names that mean something elsewhere are only names here', () =>
       withFolder(async ({ workspace, at, told }) => {
-        const names = [' ', 'a b', '-rf', 'new\nline', '😀', '?#%2e%2e', 'back\\slash', '..\\x', '~', '$HOME', '*', ' (deleted)', 'x (deleted)', `${'é'.repeat(127)}x`, 'x'.repeat(255), '...', '__proto__'];
+        const names = [
+          ' ',
+          'a b',
+          '-rf',
+          'new\nline',
+          '😀',
+          '?#%2e%2e',
+          'back\\slash',
+          '..\\x',
+          '~',
+          '$HOME',
+          '*',
+          ' (deleted)',
+          'x (deleted)',
+          `${'é'.repeat(127)}x`,
+          'x'.repeat(255),
+          '...',
+          '__proto__',
+        ];
         for (const name of names) {
           const file = `${name}/${name}`;
           await workspace.write(file, Buffer.from(name), { cause });
@@ -142,7 +170,8 @@ for (const byDescriptor of [true, false]) {
         await fails('NOT_A_FILE', () => workspace.read('to-pipe', limit));
         for (const name of made) await workspace.remove(name, false, { cause });
         server.close();
-      }));
+      }),
+    );
 
     test('a folder that was deleted is gone in every call, and is served again when it is back', () =>
       withFolder(async ({ workspace, root, put, told }) => {
@@ -188,7 +217,8 @@ for (const byDescriptor of [true, false]) {
           opened.release();
         }
         assert.equal(count(), before);
-      }));
+      }),
+    );
   });
 }
 

@@ -118,8 +118,12 @@ export class Containment {
     }
     try {
       const inside = this.#inside(fs.readlinkSync(`/proc/self/fd/${descriptor}`), wirePath);
-      return new OpenPlace(`/proc/self/fd/${descriptor}`, name, joinReal(inside, name), () => fs.closeSync(descriptor), () =>
-        void this.#inside(fs.readlinkSync(`/proc/self/fd/${descriptor}`), wirePath),
+      return new OpenPlace(
+        `/proc/self/fd/${descriptor}`,
+        name,
+        joinReal(inside, name),
+        () => fs.closeSync(descriptor),
+        () => void this.#inside(fs.readlinkSync(`/proc/self/fd/${descriptor}`), wirePath),
       );
     } catch (error) {
       fs.closeSync(descriptor);
@@ -136,12 +140,22 @@ export class Containment {
       throw this.#missing(error, wirePath);
     }
     const inside = this.#inside(real, wirePath);
-    return new OpenPlace(real, name, joinReal(inside, name), () => {}, () => void this.#inside(fs.realpathSync(real), wirePath));
+    return new OpenPlace(
+      real,
+      name,
+      joinReal(inside, name),
+      () => {},
+      () => void this.#inside(fs.realpathSync(real), wirePath),
+    );
   }
 
   #inside(real: string, wirePath: string): string {
     if (real === this.root) return '';
-    if (real.startsWith(this.root === '/' ? '/' : `${this.root}${path.sep}`)) return real.slice(this.root.length + 1).split(path.sep).join('/');
+    if (real.startsWith(this.root === '/' ? '/' : `${this.root}${path.sep}`))
+      return real
+        .slice(this.root.length + 1)
+        .split(path.sep)
+        .join('/');
     if (real.endsWith(' (deleted)') || !this.exists()) throw this.gone();
     throw new OutriggerError('PATH_ESCAPES', `${wirePath} leads out of the workspace.`);
   }

@@ -35,7 +35,7 @@ export function etagOf(content: string): string {
  * Whether an If-Match or If-None-Match list names the content (RFC 9110 section 13.1). The strong comparison of If-Match knows
  * no `W/` tags; the weak one of If-None-Match takes them for what they mark, as proxies that compress put them there.
  */
-export function etagListHas(list: string, content: string | undefined, comparison: 'strong' | 'weak' = 'strong'): boolean {
+function etagListHas(list: string, content: string | undefined, comparison: 'strong' | 'weak' = 'strong'): boolean {
   if (list.trim() === '*') return content !== undefined;
   if (content === undefined) return false;
   return list.split(',').some((given) => {
@@ -45,10 +45,16 @@ export function etagListHas(list: string, content: string | undefined, compariso
 }
 
 /** Throws ETAG_MISMATCH, with the current ETag in its details, when the conditions do not hold. `current`: undefined when there is no file. */
-export function checkConditions(path: string, current: string | undefined, conditions: { ifMatch?: string | undefined; ifNoneMatch?: string | undefined }): void {
+export function checkConditions(
+  path: string,
+  current: string | undefined,
+  conditions: { ifMatch?: string | undefined; ifNoneMatch?: string | undefined },
+): void {
   const etag = current === undefined ? null : etagOf(current);
   if (conditions.ifMatch !== undefined && !etagListHas(conditions.ifMatch, current)) {
-    throw new OutriggerError('ETAG_MISMATCH', current === undefined ? `${path} is not there.` : `${path} is not as you last read it.`, { details: { etag } });
+    throw new OutriggerError('ETAG_MISMATCH', current === undefined ? `${path} is not there.` : `${path} is not as you last read it.`, {
+      details: { etag },
+    });
   }
   if (conditions.ifNoneMatch !== undefined && etagListHas(conditions.ifNoneMatch, current, 'weak')) {
     throw new OutriggerError('ETAG_MISMATCH', `${path} exists already.`, { details: { etag } });
@@ -121,7 +127,8 @@ export class FileBytes implements AsyncIterableIterator<Uint8Array> {
     const length = Math.min(CHUNK_BYTES, this.#end - this.#position);
     if (length <= 0) return this.return();
     const buffer = Buffer.allocUnsafe(length);
-    const count = this.#position === 0 && length === this.#end ? fs.readSync(this.#descriptor, buffer, 0, length, 0) : await this.#read(buffer, length);
+    const count =
+      this.#position === 0 && length === this.#end ? fs.readSync(this.#descriptor, buffer, 0, length, 0) : await this.#read(buffer, length);
     // The promised length can't be kept: an error is better than an answer that looks whole.
     if (count === 0) throw new OutriggerError('BUSY_FILE', 'The file became shorter while it was read.');
     this.#position += count;

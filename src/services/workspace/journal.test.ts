@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { testSeed } from '../../../test/kit/seed.ts';
 import { State } from '../state/state.ts';
 import { type ChangeDraft, Journal } from './journal.ts';
-import { cause, fails } from './workspace-harness.ts';
+import { cause, fails } from '../../../test/kit/workspace-harness.ts';
 
 interface Opened {
   journal: Journal;
@@ -52,7 +52,16 @@ async function withFolder(run: (open: (keep?: number) => Opened, folder: string)
   }
 }
 
-const draft = (name: string, more: Partial<ChangeDraft> = {}): ChangeDraft => ({ path: name, kind: 'file', what: 'created', before: null, after: 'a'.repeat(64), size: 1, cause, ...more });
+const draft = (name: string, more: Partial<ChangeDraft> = {}): ChangeDraft => ({
+  path: name,
+  kind: 'file',
+  what: 'created',
+  before: null,
+  after: 'a'.repeat(64),
+  size: 1,
+  cause,
+  ...more,
+});
 const numbers = (found: { changes: { revision: number }[] }): number[] => found.changes.map(({ revision }) => revision);
 /** SQLite refuses every write, as on a full disk. */
 const fill = ({ state }: Opened): void => state.database.exec('PRAGMA query_only = ON');
@@ -108,7 +117,8 @@ describe('a cursor', () => {
       assert.equal(journal.since(`${epoch}-2950`, 5).resync, undefined);
       assert.match(journal.since(`${epoch}-3001`, 5).resync ?? '', /ahead/);
       assert.match(journal.since(`00000000-1`, 5).resync ?? '', /another time/);
-      for (const bad of ['', 'x', `${epoch}`, `${epoch}--1`, `${epoch}-1x`, `${epoch}-${'9'.repeat(30)}`, 'ÄÖ-1']) await fails('BAD_CURSOR', () => journal.since(bad, 5));
+      for (const bad of ['', 'x', `${epoch}`, `${epoch}--1`, `${epoch}-1x`, `${epoch}-${'9'.repeat(30)}`, 'ÄÖ-1'])
+        await fails('BAD_CURSOR', () => journal.since(bad, 5));
     }));
 
   test('reads on in pages, from memory and from the database alike', () =>
@@ -122,7 +132,10 @@ describe('a cursor', () => {
         seen.push(...numbers(page));
         ({ cursor, more } = page);
       }
-      assert.deepEqual(seen, Array.from({ length: 3000 }, (_, index) => index + 1));
+      assert.deepEqual(
+        seen,
+        Array.from({ length: 3000 }, (_, index) => index + 1),
+      );
       assert.deepEqual(numbers(journal.since(undefined, 2)), [2999, 3000]);
     }));
 });
@@ -132,7 +145,11 @@ describe('a change', () => {
     withFolder((open) => {
       const first = open();
       const { cursor } = first.journal;
-      first.journal.record([draft('a', { note: 'Said.', before: 'b'.repeat(64) }), draft('c', { what: 'moved', from: 'a' }), draft('d', { kind: 'directory', after: null })]);
+      first.journal.record([
+        draft('a', { note: 'Said.', before: 'b'.repeat(64) }),
+        draft('c', { what: 'moved', from: 'a' }),
+        draft('d', { kind: 'directory', after: null }),
+      ]);
       const fromMemory = first.journal.since(cursor, 10).changes;
       first.stop();
       assert.deepEqual(open().journal.since(cursor, 10).changes, fromMemory);

@@ -13,7 +13,7 @@ const MAX_MOVES = 20;
 export const REMOVED = '-';
 export const FOLDER = '/';
 /** For content of which nothing is known but that it is there. */
-export const UNHASHED = '?';
+const UNHASHED = '?';
 
 /** A change before it has its number. */
 export interface ChangeDraft {
@@ -74,7 +74,10 @@ export class Journal {
   readonly #now: () => number;
   readonly #onProblem: (problem: string | undefined) => void;
 
-  constructor(dependencies: { state: State; now: () => number; onProblem: (problem: string | undefined) => void }, options: { keep: number }) {
+  constructor(
+    dependencies: { state: State; now: () => number; onProblem: (problem: string | undefined) => void },
+    options: { keep: number },
+  ) {
     this.#state = dependencies.state;
     this.#now = dependencies.now;
     this.#onProblem = dependencies.onProblem;
@@ -85,7 +88,10 @@ export class Journal {
     // After a power cut the last commits may be gone, and their numbers would be given twice.
     const epoch = clean || sameBoot ? this.#state.get('epoch') : undefined;
     this.#epoch = epoch ?? newEpoch();
-    const { last, first } = this.#state.statement('SELECT max(revision) AS last, min(revision) AS first FROM changes').get() as { last: number | null; first: number | null };
+    const { last, first } = this.#state.statement('SELECT max(revision) AS last, min(revision) AS first FROM changes').get() as {
+      last: number | null;
+      first: number | null;
+    };
     this.#revision = last ?? Number(this.#state.get('revision') ?? 0);
     this.#oldest = first ?? this.#revision + 1;
     this.#state.transaction(() => {
@@ -129,7 +135,9 @@ export class Journal {
   #lastMove(path: string): string | undefined {
     for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
       const from = path.slice(0, end);
-      const row = this.#state.statement('SELECT path FROM changes WHERE origin = ? ORDER BY revision DESC LIMIT 1').get(from) as { path: string } | undefined;
+      const row = this.#state.statement('SELECT path FROM changes WHERE origin = ? ORDER BY revision DESC LIMIT 1').get(from) as
+        | { path: string }
+        | undefined;
       if (row !== undefined) return row.path + path.slice(end);
     }
     return undefined;
@@ -148,7 +156,18 @@ export class Journal {
     const at = this.#now();
     const numbered = drafts.map((draft, index): Change => {
       const revision = this.#revision + index + 1;
-      const change: Change = { type: 'change', revision, cursor: '', path: draft.path, kind: draft.kind, what: draft.what, before: draft.before, after: draft.after, cause: draft.cause, at };
+      const change: Change = {
+        type: 'change',
+        revision,
+        cursor: '',
+        path: draft.path,
+        kind: draft.kind,
+        what: draft.what,
+        before: draft.before,
+        after: draft.after,
+        cause: draft.cause,
+        at,
+      };
       if (draft.from !== undefined) change.from = draft.from;
       if (draft.size !== undefined) change.size = draft.size;
       if (draft.note !== undefined) change.note = draft.note;
@@ -199,7 +218,8 @@ export class Journal {
   #unknown(epoch: string, revision: number): string | undefined {
     if (epoch !== this.#epoch) return 'The cursor is of another time: the state was lost or replaced since.';
     if (revision > this.#revision) return 'The cursor is ahead of the workspace: the state was replaced by an older one.';
-    if (revision < Math.min(this.#oldest, this.#recent.at(0)?.revision ?? this.#oldest) - 1) return `Only the last ${this.#keep} changes are kept; the cursor is older.`;
+    if (revision < Math.min(this.#oldest, this.#recent.at(0)?.revision ?? this.#oldest) - 1)
+      return `Only the last ${this.#keep} changes are kept; the cursor is older.`;
     return undefined;
   }
 
@@ -215,7 +235,9 @@ export class Journal {
       }
       return found;
     }
-    const rows = this.#state.statement('SELECT * FROM changes WHERE revision > ? ORDER BY revision LIMIT ?').all(after, limit) as unknown as ChangeRow[];
+    const rows = this.#state
+      .statement('SELECT * FROM changes WHERE revision > ? ORDER BY revision LIMIT ?')
+      .all(after, limit) as unknown as ChangeRow[];
     return rows.map((row) => this.#fromRow(row));
   }
 
@@ -240,8 +262,22 @@ export class Journal {
 
   #insert(change: Change, content = contentOf(change)): void {
     this.#state
-      .statement('INSERT INTO changes(revision, path, kind, what, origin, before, after, size, cause, at, note) VALUES(?,?,?,?,?,?,?,?,?,?,?)')
-      .run(change.revision, change.path, change.kind, change.what, change.from ?? null, change.before, change.after, change.size ?? null, JSON.stringify(change.cause), change.at, change.note ?? null);
+      .statement(
+        'INSERT INTO changes(revision, path, kind, what, origin, before, after, size, cause, at, note) VALUES(?,?,?,?,?,?,?,?,?,?,?)',
+      )
+      .run(
+        change.revision,
+        change.path,
+        change.kind,
+        change.what,
+        change.from ?? null,
+        change.before,
+        change.after,
+        change.size ?? null,
+        JSON.stringify(change.cause),
+        change.at,
+        change.note ?? null,
+      );
     if (change.from !== undefined) this.#moveKnown(change.from, change.path, change.kind);
     this.#upsertKnown(change.path, content, change.revision);
     this.#rememberKnown(change.path, content);
@@ -252,7 +288,10 @@ export class Journal {
     this.#rememberKnown(from, REMOVED);
     if (kind !== 'directory') return;
     // '0' is the character after '/': the range holds exactly the paths below the folder.
-    const rows = this.#state.statement('SELECT path, hash FROM known WHERE path > ? AND path < ?').all(`${from}/`, `${from}0`) as { path: string; hash: string }[];
+    const rows = this.#state.statement('SELECT path, hash FROM known WHERE path > ? AND path < ?').all(`${from}/`, `${from}0`) as {
+      path: string;
+      hash: string;
+    }[];
     for (const row of rows) {
       if (row.hash !== REMOVED) this.#upsertKnown(to + row.path.slice(from.length), row.hash);
       this.#upsertKnown(row.path, REMOVED);
@@ -262,7 +301,9 @@ export class Journal {
 
   #upsertKnown(path: string, hash: string, revision = this.#revision): void {
     this.#state
-      .statement('INSERT INTO known(path, hash, revision) VALUES(?,?,?) ON CONFLICT(path) DO UPDATE SET hash = excluded.hash, revision = excluded.revision')
+      .statement(
+        'INSERT INTO known(path, hash, revision) VALUES(?,?,?) ON CONFLICT(path) DO UPDATE SET hash = excluded.hash, revision = excluded.revision',
+      )
       .run(path, hash, revision);
   }
 
@@ -331,7 +372,7 @@ function contentOf(change: Change): string {
   return change.kind === 'directory' ? FOLDER : (change.after ?? UNHASHED);
 }
 
-export function parseCursor(cursor: string): { epoch: string; revision: number } {
+function parseCursor(cursor: string): { epoch: string; revision: number } {
   const match = /^([0-9a-f]{8})-(\d{1,15})$/.exec(cursor);
   if (match === null) throw new OutriggerError('BAD_CURSOR', `${JSON.stringify(cursor.slice(0, 60))} is no cursor.`);
   return { epoch: match[1] as string, revision: Number(match[2]) };

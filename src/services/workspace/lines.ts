@@ -17,7 +17,13 @@ export interface FoundLines {
 }
 
 /** Reads some lines of an open file in pieces: the whole file is looked at, only the lines are kept. */
-export async function readLines(descriptor: number, size: number, range: LineRange, maxBytes: number, signal: AbortSignal): Promise<FoundLines> {
+export async function readLines(
+  descriptor: number,
+  size: number,
+  range: LineRange,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<FoundLines> {
   const starts = 'tail' in range ? await tailStart(descriptor, size, range.tail, signal) : undefined;
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   const kept: Uint8Array[] = [];

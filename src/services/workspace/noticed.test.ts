@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 import { hashBytes } from './content.ts';
 import type { Noticed } from './workspace.ts';
-import { cause, type Harness, withWorkspace } from './workspace-harness.ts';
+import { cause, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 
@@ -15,7 +15,15 @@ function report({ at }: Harness, name: string, what: Noticed['what'] = 'changed'
   return { path: name, kind, what, size: stat?.size ?? 0, mtimeMs: stat?.mtimeMs ?? 0, ino: stat?.ino ?? 0, hash, ...more };
 }
 
-const removed = (name: string, kind: Noticed['kind'] = 'file'): Noticed => ({ path: name, kind, what: 'removed', size: 0, mtimeMs: 0, ino: 0, hash: null });
+const removed = (name: string, kind: Noticed['kind'] = 'file'): Noticed => ({
+  path: name,
+  kind,
+  what: 'removed',
+  size: 0,
+  mtimeMs: 0,
+  ino: 0,
+  hash: null,
+});
 
 test('what we did ourselves is not told again', () =>
   withWorkspace(async (harness) => {
@@ -32,11 +40,24 @@ test('what we did ourselves is not told again', () =>
     workspace.mkdir('made', true, cause);
     await workspace.remove('copied', false, { cause });
     changes.length = 0;
-    const here = ['a', 'a/c', 'moved', 'elsewhere', 'link2', 'made'].flatMap((name) => [report(harness, name), report(harness, name, 'created')]);
+    const here = ['a', 'a/c', 'moved', 'elsewhere', 'link2', 'made'].flatMap((name) => [
+      report(harness, name),
+      report(harness, name, 'created'),
+    ]);
     const gone = ['a/b', 'unread', 'folder', 'copied', 'folder/inside'].map((name) => removed(name));
     assert.deepEqual(workspace.noticed([...here, ...gone]), []);
-    assert.deepEqual(workspace.noticed([report(harness, 'moved', 'changed', { from: 'unread' }), report(harness, 'elsewhere', 'created', { from: 'folder' })]), []);
-    assert.deepEqual(workspace.noticed([report(harness, 'elsewhere/inside', 'created')]), [], 'told as removed and created, it moved with its folder');
+    assert.deepEqual(
+      workspace.noticed([
+        report(harness, 'moved', 'changed', { from: 'unread' }),
+        report(harness, 'elsewhere', 'created', { from: 'folder' }),
+      ]),
+      [],
+    );
+    assert.deepEqual(
+      workspace.noticed([report(harness, 'elsewhere/inside', 'created')]),
+      [],
+      'told as removed and created, it moved with its folder',
+    );
     // Looked at once, it is known by its content from then on.
     fs.writeFileSync(at('moved'), 'now changed!');
     assert.deepEqual(

@@ -9,7 +9,7 @@ import type { changes as changesTable } from '../../contract/changes.ts';
 import { parseByteRange } from './byte-range.ts';
 import { hashBytes } from './content.ts';
 import { changeOperations, fileOperations } from './operations.ts';
-import { call, cause, chunks, fails, type Harness, withWorkspace } from './workspace-harness.ts';
+import { call, cause, chunks, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 
 const MB = 1024 * 1024;
 const etag = (text: string | Uint8Array): string => `"${hashBytes(text)}"`;
@@ -18,8 +18,14 @@ type Run = (name: keyof typeof table, input: object, facts?: Partial<Call>) => P
 
 function withOperations(run: (run: Run, harness: Harness) => Promise<void>): Promise<void> {
   return withWorkspace((harness) => {
-    const operations = fileOperations(harness.workspace, { maxTextBytes: MB, maxUploadBytes: 10 * MB }) as unknown as Record<string, (input: unknown, call: Call) => unknown>;
-    return run(async (name, input, facts) => (await operations[name]?.(table[name].input.parse(input), call(facts))) as Record<string, unknown>, harness);
+    const operations = fileOperations(harness.workspace, { maxTextBytes: MB, maxUploadBytes: 10 * MB }) as unknown as Record<
+      string,
+      (input: unknown, call: Call) => unknown
+    >;
+    return run(
+      async (name, input, facts) => (await operations[name]?.(table[name].input.parse(input), call(facts))) as Record<string, unknown>,
+      harness,
+    );
   });
 }
 
@@ -46,9 +52,17 @@ describe('files.read', () => {
         put('f', text);
         const found = await run('files.read', { path: 'f', ...input });
         const label = `${JSON.stringify(text)} ${JSON.stringify(input)}`;
-        assert.deepEqual([found['text'], found['startLine'], found['lines'], found['etag']], [expected, startLine, lines, etag(text)], label);
+        assert.deepEqual(
+          [found['text'], found['startLine'], found['lines'], found['etag']],
+          [expected, startLine, lines, etag(text)],
+          label,
+        );
       }
-      for (const input of [{ head: 1, tail: 1 }, { head: 1, startLine: 1 }, { startLine: 3, endLine: 2 }]) {
+      for (const input of [
+        { head: 1, tail: 1 },
+        { head: 1, startLine: 1 },
+        { startLine: 3, endLine: 2 },
+      ]) {
         await fails('BAD_INPUT', () => run('files.read', { path: 'f', ...input }));
       }
     }));
@@ -58,16 +72,22 @@ describe('files.read', () => {
     return withOperations(async (run, { put }) => {
       const line = fc.constantFrom('', 'a', 'ü', '\r', 'long '.repeat(20_000), 'x'.repeat(255));
       await fc.assert(
-        fc.asyncProperty(fc.array(line, { maxLength: 8 }), fc.boolean(), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }), async (parts, ends, one, other) => {
-          const text = parts.join('\n') + (ends ? '\n' : '');
-          const all = text.split(/(?<=\n)/).filter((part) => part !== '');
-          put('f', text);
-          const [startLine, endLine] = [Math.min(one, other), Math.max(one, other)];
-          const range = await run('files.read', { path: 'f', startLine, endLine });
-          assert.equal(range['text'], all.slice(startLine - 1, endLine).join(''));
-          assert.equal((await run('files.read', { path: 'f', tail: one }))['text'], all.slice(-one).join(''));
-          assert.equal((await run('files.read', { path: 'f', head: one }))['lines'], all.length);
-        }),
+        fc.asyncProperty(
+          fc.array(line, { maxLength: 8 }),
+          fc.boolean(),
+          fc.integer({ min: 1, max: 9 }),
+          fc.integer({ min: 1, max: 9 }),
+          async (parts, ends, one, other) => {
+            const text = parts.join('\n') + (ends ? '\n' : '');
+            const all = text.split(/(?<=\n)/).filter((part) => part !== '');
+            put('f', text);
+            const [startLine, endLine] = [Math.min(one, other), Math.max(one, other)];
+            const range = await run('files.read', { path: 'f', startLine, endLine });
+            assert.equal(range['text'], all.slice(startLine - 1, endLine).join(''));
+            assert.equal((await run('files.read', { path: 'f', tail: one }))['text'], all.slice(-one).join(''));
+            assert.equal((await run('files.read', { path: 'f', head: one }))['lines'], all.length);
+          },
+        ),
         { seed, numRuns: 30 },
       );
     });
@@ -229,7 +249,10 @@ describe('files.download', () => {
   });
 
   async function download(run: Run, input: object): Promise<{ head: Record<string, unknown>; body: string }> {
-    const { head, bytes } = (await run('files.download', { path: 'f', ...input })) as unknown as { head: Record<string, unknown>; bytes: AsyncIterable<Uint8Array> };
+    const { head, bytes } = (await run('files.download', { path: 'f', ...input })) as unknown as {
+      head: Record<string, unknown>;
+      bytes: AsyncIterable<Uint8Array>;
+    };
     const parts: Uint8Array[] = [];
     for await (const part of bytes) parts.push(part);
     return { head, body: Buffer.concat(parts).toString() };
@@ -252,7 +275,11 @@ describe('files.download', () => {
       ];
       for (const [input, body, contentRange] of cases) {
         const found = await download(run, input);
-        assert.deepEqual([found.body, found.head['contentRange'], found.head['length']], [body, contentRange, body.length], JSON.stringify(input));
+        assert.deepEqual(
+          [found.body, found.head['contentRange'], found.head['length']],
+          [body, contentRange, body.length],
+          JSON.stringify(input),
+        );
         assert.equal(found.head['partial'], contentRange !== undefined);
         assert.equal(found.head['notModified'], body === '');
       }
@@ -322,11 +349,19 @@ describe('changes', () => {
         if (items.length === 15) controller.abort(new Error('enough'));
       };
       await assert.rejects(
-        Promise.resolve(changeOperations(workspace, undefined, Date.now)['changes.watch']({ cursor, git: true }, call({ emit, signal: controller.signal }))),
+        Promise.resolve(
+          changeOperations(workspace, undefined, Date.now)['changes.watch'](
+            { cursor, git: true },
+            call({ emit, signal: controller.signal }),
+          ),
+        ),
         /enough/,
       );
       const revisions = items.flatMap((item) => (item.type === 'change' ? [item.revision] : []));
-      assert.deepEqual(revisions, Array.from({ length: 14 }, (_, index) => index + 1));
+      assert.deepEqual(
+        revisions,
+        Array.from({ length: 14 }, (_, index) => index + 1),
+      );
       assert.equal(items.filter((item) => item.type === 'ready').length, 1);
     }));
 });

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { allowsLevel } from '../../contract/access.ts';
 import type { changes } from '../../contract/changes.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change, FeedItem } from '../../contract/events.ts';
@@ -28,7 +29,7 @@ export interface FileOperationOptions {
 }
 
 /** Who makes a change by a call. */
-export function causeOf(call: Pick<Call, 'caller' | 'requestId'>): Cause {
+function causeOf(call: Pick<Call, 'caller' | 'requestId'>): Cause {
   return { kind: 'connection', who: [{ name: call.caller.name, kind: call.caller.kind }], id: call.requestId };
 }
 
@@ -52,7 +53,18 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
     created: false,
     document: true,
   });
-  const step = (path: string): { path: string; revision: number; cursor: string } => ({ path, revision: workspace.journal.revision, cursor: workspace.journal.cursor });
+  const step = (path: string): { path: string; revision: number; cursor: string } => ({
+    path,
+    revision: workspace.journal.revision,
+    cursor: workspace.journal.cursor,
+  });
+
+  /** Who may only write must not place what the next commit would run. */
+  const guardGit = (call: Pick<Call, 'caller'>, ...paths: string[]): void => {
+    if (allowsLevel(call.caller.access, 'execute')) return;
+    const inGit = paths.find((path) => workspace.liesInGit(path));
+    if (inGit !== undefined) throw new OutriggerError('ACCESS_DENIED', `${inGit} lies in a git folder, whose files git runs: that needs execute access.`);
+  };
 
   /** Text on disk as it stands there, decoded. */
   const readText = async (path: string, signal: AbortSignal): Promise<{ raw: string; content: string; size: number }> => {
@@ -97,6 +109,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
     },
 
     'files.write': async (input, call) => {
+      guardGit(call, input.path);
       const { path } = input;
       const text = storable(path, input.text);
       const cause = causeOf(call);
@@ -114,8 +127,17 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
     },
 
     'files.create': async (input, call) => {
+      guardGit(call, input.path);
       try {
-        return answer(await workspace.write(input.path, Buffer.from(storable(input.path, input.text)), { ...input, durability: durabilityOf(input), ifNoneMatch: '*', cause: causeOf(call), signal: call.signal }));
+        return answer(
+          await workspace.write(input.path, Buffer.from(storable(input.path, input.text)), {
+            ...input,
+            durability: durabilityOf(input),
+            ifNoneMatch: '*',
+            cause: causeOf(call),
+            signal: call.signal,
+          }),
+        );
       } catch (error) {
         if (error instanceof OutriggerError && (error.reason === 'ETAG_MISMATCH' || error.reason === 'NOT_A_FILE')) {
           throw new OutriggerError('FILE_EXISTS', `${input.path} exists already.`, { details: error.details });
@@ -125,6 +147,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
     },
 
     'files.edit': async (input, call) => {
+      guardGit(call, input.path);
       const { path } = input;
       const cause = causeOf(call);
       const change = (raw: string): string => {
@@ -137,7 +160,14 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         const { raw, content } = await readText(path, call.signal);
         const result = change(raw);
         try {
-          return answer(await workspace.write(path, Buffer.from(result), { cause, ifMatch: etagOf(content), durability: durabilityOf(input), signal: call.signal }));
+          return answer(
+            await workspace.write(path, Buffer.from(result), {
+              cause,
+              ifMatch: etagOf(content),
+              durability: durabilityOf(input),
+              signal: call.signal,
+            }),
+          );
         } catch (error) {
           // Changed between the read and the write: the caller's own condition is checked again on what is there now.
           if (attempt === 3 || !(error instanceof OutriggerError) || error.reason !== 'ETAG_MISMATCH') throw error;
@@ -145,27 +175,43 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       }
     },
 
-    'files.mkdir': (input, call) => ({ ...workspace.mkdir(input.path, input.parents, causeOf(call)), ...step(input.path) }),
+    'files.mkdir': (input, call) => {
+      guardGit(call, input.path);
+      return { ...workspace.mkdir(input.path, input.parents, causeOf(call)), ...step(input.path) };
+    },
 
     'files.remove': async (input, call) => {
+      guardGit(call, input.path);
       if (input.missingOk && workspace.entry(input.path) === undefined) return { ...step(input.path), removed: 0 };
-      const removed = await workspace.remove(input.path, input.recursive, { ifMatch: input.ifMatch, cause: causeOf(call), signal: call.signal });
+      const removed = await workspace.remove(input.path, input.recursive, {
+        ifMatch: input.ifMatch,
+        cause: causeOf(call),
+        signal: call.signal,
+      });
       return { ...step(input.path), removed };
     },
 
     'files.move': async (input, call) => {
+      guardGit(call, input.from, input.to);
       await workspace.move(input.from, input.to, { overwrite: input.overwrite, parents: input.parents, cause: causeOf(call) });
       return step(input.to);
     },
 
     'files.copy': async (input, call) => {
-      const copied = await workspace.copy(input.from, input.to, { overwrite: input.overwrite, parents: input.parents, cause: causeOf(call), signal: call.signal });
+      guardGit(call, input.to);
+      const copied = await workspace.copy(input.from, input.to, {
+        overwrite: input.overwrite,
+        parents: input.parents,
+        cause: causeOf(call),
+        signal: call.signal,
+      });
       return { ...step(input.to), copied };
     },
 
     'files.download': async (input, call) => download(workspace, input, call.signal),
 
     'files.upload': async (input, call) => {
+      guardGit(call, input.path);
       const body = limitBytes(call.body, options.maxUploadBytes);
       const { path } = input;
       // An open document would lose the race with its own next save: what was uploaded goes into it as edits.
@@ -173,16 +219,28 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         const bytes = await gather(body, options.maxTextBytes);
         const text = bytes === undefined ? undefined : decodeText(bytes);
         if (text !== undefined) {
-          const live = await workspace.liveText.write(path, (raw) => {
-            checkConditions(path, hashBytes(raw), input);
-            return text;
-          }, causeOf(call));
+          const live = await workspace.liveText.write(
+            path,
+            (raw) => {
+              checkConditions(path, hashBytes(raw), input);
+              return text;
+            },
+            causeOf(call),
+          );
           if (live !== undefined) return liveAnswer(path, live);
         }
-        if (bytes !== undefined) return answer(await workspace.write(path, bytes, { ...input, durability: durabilityOf(input), cause: causeOf(call), signal: call.signal }));
-        throw new OutriggerError('INPUT_TOO_LARGE', `${path} is open for editing; more than ${options.maxTextBytes} bytes can't become edits.`);
+        if (bytes !== undefined)
+          return answer(
+            await workspace.write(path, bytes, { ...input, durability: durabilityOf(input), cause: causeOf(call), signal: call.signal }),
+          );
+        throw new OutriggerError(
+          'INPUT_TOO_LARGE',
+          `${path} is open for editing; more than ${options.maxTextBytes} bytes can't become edits.`,
+        );
       }
-      return answer(await workspace.write(path, body, { ...input, durability: durabilityOf(input), cause: causeOf(call), signal: call.signal }));
+      return answer(
+        await workspace.write(path, body, { ...input, durability: durabilityOf(input), cause: causeOf(call), signal: call.signal }),
+      );
     },
   };
 }
@@ -299,7 +357,13 @@ function readLive(input: Input<Files['files.read']>, live: { raw: string; unsave
   return withBom({ ...facts, lines: lines.length, startLine: start + 1 }, lines.slice(start, end).join(''));
 }
 
-async function readSomeLines(workspace: Workspace, path: string, range: LineRange, maxBytes: number, signal: AbortSignal): Promise<Output<Files['files.read']>> {
+async function readSomeLines(
+  workspace: Workspace,
+  path: string,
+  range: LineRange,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Output<Files['files.read']>> {
   const opened = await workspace.open(path, signal);
   try {
     const found = await readLines(opened.descriptor, opened.stat.size, range, maxBytes, signal);
@@ -319,17 +383,31 @@ function withBom<Facts extends object>(facts: Facts, raw: string): Facts & { tex
   return raw.charCodeAt(0) === BOM ? { ...facts, text: raw.slice(1), bom: true } : { ...facts, text: raw };
 }
 
-async function download(workspace: Workspace, input: Input<Files['files.download']>, signal: AbortSignal): Promise<{ head: Output<Files['files.download']>; bytes: AsyncIterable<Uint8Array> }> {
+async function download(
+  workspace: Workspace,
+  input: Input<Files['files.download']>,
+  signal: AbortSignal,
+): Promise<{ head: Output<Files['files.download']>; bytes: AsyncIterable<Uint8Array> }> {
   const { path } = input;
   const { descriptor, stat, content, release } = await workspace.open(path, signal);
   try {
     const etag = etagOf(content);
-    const facts = { path, etag, size: stat.size, acceptRanges: 'bytes' as const, mimeType: mimeTypeOf(path), modified: stat.mtime.toUTCString() };
+    const facts = {
+      path,
+      etag,
+      size: stat.size,
+      acceptRanges: 'bytes' as const,
+      mimeType: mimeTypeOf(path),
+      modified: stat.mtime.toUTCString(),
+    };
     if (input.ifMatch !== undefined) checkConditions(path, content, { ifMatch: input.ifMatch });
     if (input.ifNoneMatch !== undefined && isSameContent(path, content, input.ifNoneMatch)) {
       return { head: { ...facts, length: 0, partial: false, notModified: true }, bytes: new FileBytes(descriptor, 0, 0, release) };
     }
-    const wanted = input.range !== undefined && (input.ifRange === undefined || input.ifRange === etag) ? parseByteRange(input.range, stat.size) : undefined;
+    const wanted =
+      input.range !== undefined && (input.ifRange === undefined || input.ifRange === etag)
+        ? parseByteRange(input.range, stat.size)
+        : undefined;
     if (wanted === 'unsatisfiable') {
       throw new OutriggerError('OUT_OF_RANGE', `${path} holds ${stat.size} bytes; the range is outside.`, { details: { size: stat.size } });
     }
@@ -380,8 +458,17 @@ function withLf(edit: Input<Files['files.edit']>['edits'][number]): Input<Files[
 }
 
 function editError(path: string, problem: { edit: number; problem: string; text: string }): OutriggerError {
-  const reason = problem.problem === 'not-found' ? 'EDIT_NOT_FOUND' : problem.problem === 'ambiguous' ? 'EDIT_AMBIGUOUS' : problem.problem === 'overlap' ? 'BAD_INPUT' : 'OUT_OF_RANGE';
-  return new OutriggerError(reason, `${path}, edit ${problem.edit + 1}: ${problem.text} Nothing was written.`, { details: { edit: problem.edit } });
+  const reason =
+    problem.problem === 'not-found'
+      ? 'EDIT_NOT_FOUND'
+      : problem.problem === 'ambiguous'
+        ? 'EDIT_AMBIGUOUS'
+        : problem.problem === 'overlap'
+          ? 'BAD_INPUT'
+          : 'OUT_OF_RANGE';
+  return new OutriggerError(reason, `${path}, edit ${problem.edit + 1}: ${problem.text} Nothing was written.`, {
+    details: { edit: problem.edit },
+  });
 }
 
 async function* limitBytes(body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array, void, undefined> {

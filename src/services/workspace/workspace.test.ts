@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import type { Entry } from '../../contract/files.ts';
 import { HASH_MAX_BYTES, hashBytes } from './content.ts';
 import { isHalfWritten } from './in-place.ts';
-import { cause, chunks, fails, withWorkspace } from './workspace-harness.ts';
+import { cause, chunks, fails, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import type { Workspace } from './workspace.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
@@ -75,7 +75,8 @@ describe('a write', () => {
       const { uid, gid } = fs.statSync(at('a'));
       assert.deepEqual([uid, gid], [12_345, 23_456]);
       assert.equal(changes[0]?.note, undefined);
-    }));
+    }),
+  );
 
   test('meets its conditions or is refused with the ETag that holds, before the content is taken', () =>
     withWorkspace(async ({ workspace, put, read }) => {
@@ -101,7 +102,10 @@ describe('a write', () => {
   test('is won by exactly one of a hundred with the same ETag, and by exactly one of a hundred that create', () =>
     withWorkspace(async ({ workspace, put, read, told, temporaries }) => {
       put('a', 'base');
-      for (const [name, condition] of [['a', { ifMatch: etag('base') }], ['new/b', { ifNoneMatch: '*' }]] as const) {
+      for (const [name, condition] of [
+        ['a', { ifMatch: etag('base') }],
+        ['new/b', { ifNoneMatch: '*' }],
+      ] as const) {
         const writers = Array.from({ length: 100 }, (_, n) =>
           workspace.write(name, n % 2 === 0 ? bytes(`${n}`) : chunks('', `${n}`), { cause, ...condition }).then(
             () => n,
@@ -223,7 +227,13 @@ describe('a write in place that was cut short', () => {
       };
       put('torn', 'abcd456789');
       put('theirs', 'something else');
-      for (const [id, name] of [['1', 'torn'], ['2', 'theirs'], ['3', 'missing'], ['4', '../../outside/x']] as const) journal(id, name);
+      for (const [id, name] of [
+        ['1', 'torn'],
+        ['2', 'theirs'],
+        ['3', 'missing'],
+        ['4', '../../outside/x'],
+      ] as const)
+        journal(id, name);
       fs.writeFileSync(path.join(folder, '5.json'), 'no json');
       fs.writeFileSync(path.join(folder, '6.before'), 'cut short');
       workspace.recover();
@@ -237,7 +247,10 @@ test('temporary files of a process that was killed are removed at the next start
     put('a/.outrigger-0123456789ab.tmp');
     put('a/keep');
     put('.outrigger-000000000000.tmp');
-    fs.writeFileSync(path.join(stateFolder, 'temporaries'), `${['"a/.outrigger-0123456789ab.tmp"', '"a/keep"', '"gone/.outrigger-0123456789ab.tmp"', '"a/.outr'].join('\n')}`);
+    fs.writeFileSync(
+      path.join(stateFolder, 'temporaries'),
+      `${['"a/.outrigger-0123456789ab.tmp"', '"a/keep"', '"gone/.outrigger-0123456789ab.tmp"', '"a/.outr'].join('\n')}`,
+    );
     workspace.recover();
     assert.deepEqual(fs.readdirSync(at('a')), ['keep']);
     assert.ok(fs.existsSync(at('.outrigger-000000000000.tmp')), 'not one that we made');
@@ -333,9 +346,11 @@ describe('a copy', () => {
     withWorkspace(async ({ workspace, put, at }) => {
       put('a/b/c');
       fs.symlinkSync('a', at('link'));
-      for (const to of ['a', 'a/x', 'link', 'link/x', 'link/b/x/y']) await fails('BAD_PATH', () => workspace.copy('a', to, { ...all, overwrite: true }));
+      for (const to of ['a', 'a/x', 'link', 'link/x', 'link/b/x/y'])
+        await fails('BAD_PATH', () => workspace.copy('a', to, { ...all, overwrite: true }));
       assert.deepEqual((await listed(workspace, 'a')).length, 2);
-    }));
+    }),
+  );
 
   test('replaces only when asked to, and never a folder by a file or a link', () =>
     withWorkspace(async ({ workspace, put, at, read, told }) => {
@@ -363,7 +378,13 @@ describe('a copy', () => {
       await assert.rejects(workspace.copy('a', 'b', { ...all, signal: controller.signal }), /enough/);
       stop();
       assert.ok(told().length < 20);
-      assert.deepEqual(told().slice(1).sort(), fs.readdirSync(at('b')).map((name) => `created b/${name}`).sort());
+      assert.deepEqual(
+        told().slice(1).sort(),
+        fs
+          .readdirSync(at('b'))
+          .map((name) => `created b/${name}`)
+          .sort(),
+      );
     }));
 });
 

@@ -5,7 +5,16 @@ import type { Cause, Change, EntryKind } from '../../contract/events.ts';
 import type { Entry } from '../../contract/files.ts';
 import { baseName, joinPath, parentPath } from '../../contract/paths.ts';
 import type { State } from '../state/state.ts';
-import { type Content, type Durability, keepOwner, type Prepared, prepareFile, syncFolder, TEMPORARY_NAME, temporaryName } from './atomic-write.ts';
+import {
+  type Content,
+  type Durability,
+  keepOwner,
+  type Prepared,
+  prepareFile,
+  syncFolder,
+  TEMPORARY_NAME,
+  temporaryName,
+} from './atomic-write.ts';
 import { Containment, notAFile, openRegularFile, type Place } from './containment.ts';
 import {
   checkConditions,
@@ -187,6 +196,21 @@ export class Workspace {
     }
   }
 
+  /**
+   * Whether a path, or what a link on it leads to, lies in a git folder: hooks, filters and config there are programs that
+   * the next commit runs.
+   */
+  liesInGit(wirePath: string): boolean {
+    if (namesGit(wirePath)) return true;
+    try {
+      using place = this.containment.place(wirePath, true);
+      return namesGit(place.path);
+    } catch {
+      // Nothing there to lead anywhere, or a path that the call itself will refuse.
+      return false;
+    }
+  }
+
   /** Whether a file is there and begins with a UTF-8 byte order mark. */
   beginsWithBom(wirePath: string): boolean {
     try {
@@ -306,12 +330,16 @@ export class Workspace {
   }
 
   /** Removes a file, a link or a folder; what was removed before an abort or error stays removed, and was announced. */
-  async remove(wirePath: string, recursive: boolean, request: WriteConditions & { cause: Cause; signal?: AbortSignal | undefined }): Promise<number> {
+  async remove(
+    wirePath: string,
+    recursive: boolean,
+    request: WriteConditions & { cause: Cause; signal?: AbortSignal | undefined },
+  ): Promise<number> {
     return this.#guard(wirePath, async () => {
       await this.liveText?.flush(wirePath);
       using place = this.containment.place(wirePath, false);
       const stat = await this.#matched(place, wirePath, request);
-      if (stat.isDirectory()) return this.#removeFolder(wirePath, recursive, request.cause, request.signal);
+      if (stat.isDirectory()) return await this.#removeFolder(wirePath, recursive, request.cause, request.signal);
       const before = this.#knownContent(place.path, stat);
       fs.unlinkSync(place.at);
       this.#forget(place.path);
@@ -349,8 +377,10 @@ export class Workspace {
       const replaced = existingAt(target, source, stat);
       if (replaced !== undefined) {
         if (!options.overwrite) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
-        if (replaced.isDirectory() && !stat.isDirectory()) throw new OutriggerError('NOT_A_FILE', `${to} is a folder: a file can't take its place.`);
-        if (!replaced.isDirectory() && stat.isDirectory()) throw new OutriggerError('NOT_A_DIRECTORY', `${to} is no folder: a folder can't take its place.`);
+        if (replaced.isDirectory() && !stat.isDirectory())
+          throw new OutriggerError('NOT_A_FILE', `${to} is a folder: a file can't take its place.`);
+        if (!replaced.isDirectory() && stat.isDirectory())
+          throw new OutriggerError('NOT_A_DIRECTORY', `${to} is no folder: a folder can't take its place.`);
       }
       source.recheck();
       target.recheck();
@@ -372,7 +402,15 @@ export class Workspace {
         const before = this.#knownContent(target.path, replaced);
         drafts.push({ path: to, kind: kindOf(replaced), what: 'removed', before, after: null, cause: options.cause });
       }
-      const draft: ChangeDraft = { path: to, kind: kindOf(stat), what: 'moved', from, before: content, after: content, cause: options.cause };
+      const draft: ChangeDraft = {
+        path: to,
+        kind: kindOf(stat),
+        what: 'moved',
+        from,
+        before: content,
+        after: content,
+        cause: options.cause,
+      };
       if (stat.isFile()) draft.size = stat.size;
       if (stat.isDirectory()) this.#rememberMovedTree(from, to);
       else draft.content = content ?? statIdentity(stat);
@@ -383,7 +421,11 @@ export class Workspace {
   }
 
   /** Copies a file or a folder; links are copied as links. Gives how many entries were made. */
-  async copy(from: string, to: string, options: { overwrite: boolean; parents: boolean; cause: Cause; signal?: AbortSignal | undefined }): Promise<number> {
+  async copy(
+    from: string,
+    to: string,
+    options: { overwrite: boolean; parents: boolean; cause: Cause; signal?: AbortSignal | undefined },
+  ): Promise<number> {
     return this.#guard(from, async () => {
       await this.liveText?.flush(from);
       const top = this.entry(from);
@@ -438,7 +480,15 @@ export class Workspace {
     const content = contentOfReport(report);
     if (this.#isEcho(report, before, content)) return undefined;
     if (!this.#holds(report)) return undefined;
-    const draft: ChangeDraft = { path: report.path, kind: report.kind, what: report.what, before: hashOrNull(before), after: hashOrNull(content), cause: outside, content };
+    const draft: ChangeDraft = {
+      path: report.path,
+      kind: report.kind,
+      what: report.what,
+      before: hashOrNull(before),
+      after: hashOrNull(content),
+      cause: outside,
+      content,
+    };
     if (report.kind === 'file') draft.size = report.size;
     if (report.from !== undefined && known(report.from) !== REMOVED) {
       draft.what = 'moved';
@@ -464,7 +514,9 @@ export class Workspace {
   #holds(report: Noticed): boolean {
     const stat = this.#lstat(report.path);
     if (stat === undefined) return false;
-    return report.kind === 'directory' ? stat.isDirectory() : stat.ino === report.ino && stat.size === report.size && stat.mtimeMs === report.mtimeMs;
+    return report.kind === 'directory'
+      ? stat.isDirectory()
+      : stat.ino === report.ino && stat.size === report.size && stat.mtimeMs === report.mtimeMs;
   }
 
   #lstat(wirePath: string): fs.Stats | undefined {
@@ -485,11 +537,16 @@ export class Workspace {
 
   /** The watch may tell a folder's move as the removal of all in it; that was told as one move already. */
   #movedAway(path: string): boolean {
-    return this.#movedTrees.some((tree) => path.startsWith(`${tree.from}/`) && this.#now() - tree.at < MOVED_TREE_MS) && this.#lstat(path) === undefined;
+    return (
+      this.#movedTrees.some((tree) => path.startsWith(`${tree.from}/`) && this.#now() - tree.at < MOVED_TREE_MS) &&
+      this.#lstat(path) === undefined
+    );
   }
 
   #movedHere(report: Noticed): boolean {
-    const moved = this.#movedTrees.some((tree) => report.path.startsWith(`${tree.to}/`) && report.mtimeMs < tree.at && this.#now() - tree.at < MOVED_TREE_MS);
+    const moved = this.#movedTrees.some(
+      (tree) => report.path.startsWith(`${tree.to}/`) && report.mtimeMs < tree.at && this.#now() - tree.at < MOVED_TREE_MS,
+    );
     if (moved) this.journal.learn(report.path, contentOfReport(report));
     return moved;
   }
@@ -538,7 +595,14 @@ export class Workspace {
       checkConditions(wirePath, before?.content, request);
       if (before !== undefined && existing !== undefined && before.content === prepared.hash && request.mode === undefined) {
         this.journal.learn(wirePath, prepared.hash);
-        return { path: wirePath, content: prepared.hash, size: prepared.size, revision: this.journal.revision, changed: false, created: false };
+        return {
+          path: wirePath,
+          content: prepared.hash,
+          size: prepared.size,
+          revision: this.journal.revision,
+          changed: false,
+          created: false,
+        };
       }
       const note = this.#replace(place, wirePath, prepared, existing);
       // As a later read will know it: a large file's ETag is not made of its hash.
@@ -558,7 +622,14 @@ export class Workspace {
       // Written through a link: the target changed, and that is another path.
       if (place.path !== wirePath) drafts.unshift({ ...draft, path: place.path });
       this.journal.record(drafts);
-      return { path: wirePath, content, size: prepared.size, revision: this.journal.revision, changed: true, created: existing === undefined };
+      return {
+        path: wirePath,
+        content,
+        size: prepared.size,
+        revision: this.journal.revision,
+        changed: true,
+        created: existing === undefined,
+      };
     }
     throw new OutriggerError('BUSY_FILE', `${wirePath} kept changing while it was to be written.`);
   }
@@ -567,7 +638,10 @@ export class Workspace {
     if (existing !== undefined && (existing.nlink > 1 || existing.dev !== prepared.stat.dev)) {
       // Both contents are kept in memory and beside the state while it is written.
       if (Math.max(existing.size, prepared.size) > HASH_MAX_BYTES) {
-        throw new OutriggerError('INPUT_TOO_LARGE', `${wirePath} has several links or is a mount point: at most ${HASH_MAX_BYTES} bytes are written in place.`);
+        throw new OutriggerError(
+          'INPUT_TOO_LARGE',
+          `${wirePath} has several links or is a mount point: at most ${HASH_MAX_BYTES} bytes are written in place.`,
+        );
       }
       const { descriptor, stat } = openRegularFile(place, wirePath);
       let before: Uint8Array;
@@ -579,7 +653,9 @@ export class Workspace {
       writeInPlace(place.at, place.path, before, fs.readFileSync(prepared.at), this.#inPlaceFolder);
       const now = fs.lstatSync(place.at);
       this.#remember(place.path, now, prepared.hash);
-      return existing.nlink > 1 ? `Written in place: the file has ${existing.nlink} links.` : 'Written in place: the file is a mount point.';
+      return existing.nlink > 1
+        ? `Written in place: the file has ${existing.nlink} links.`
+        : 'Written in place: the file is a mount point.';
     }
     const note = existing === undefined ? undefined : keepOwner(prepared.at, existing, prepared.stat);
     fs.renameSync(prepared.at, place.at);
@@ -587,7 +663,11 @@ export class Workspace {
     return note;
   }
 
-  async #beforeInstall(place: Place, wirePath: string, signal: AbortSignal | undefined): Promise<{ stat: fs.Stats; content: string } | undefined> {
+  async #beforeInstall(
+    place: Place,
+    wirePath: string,
+    signal: AbortSignal | undefined,
+  ): Promise<{ stat: fs.Stats; content: string } | undefined> {
     if (regularOrNothing(place, wirePath) === undefined) return undefined;
     let opened: { descriptor: number; stat: fs.Stats };
     try {
@@ -638,7 +718,8 @@ export class Workspace {
         } catch (error) {
           const known = fileError(error, current);
           if (known.reason !== 'FILE_EXISTS') throw known;
-          if (!this.#isFolder(current)) throw new OutriggerError(depth < names.length ? 'NOT_A_DIRECTORY' : 'FILE_EXISTS', `${current} exists and is no folder.`);
+          if (!this.#isFolder(current))
+            throw new OutriggerError(depth < names.length ? 'NOT_A_DIRECTORY' : 'FILE_EXISTS', `${current} exists and is no folder.`);
         }
       }
       return made;
@@ -685,7 +766,8 @@ export class Workspace {
         pending.push({ path: next.path, emptied: true });
         using folder = this.containment.directory(next.path);
         // Swapped for a link meanwhile: what that leads to was not asked to be removed.
-        if (folder.path !== top.path + next.path.slice(wirePath.length)) throw new OutriggerError('BUSY_FILE', `${next.path} was replaced by a link while it was removed.`);
+        if (folder.path !== top.path + next.path.slice(wirePath.length))
+          throw new OutriggerError('BUSY_FILE', `${next.path} was replaced by a link while it was removed.`);
         for (const name of readNames(folder.at, next.path)) {
           const at = `${folder.at}/${name}`;
           const stat = fs.lstatSync(at, { throwIfNoEntry: false });
@@ -713,7 +795,11 @@ export class Workspace {
   }
 
   /** Gives how many entries were made. */
-  async #copyEntry(entry: Entry, to: string, options: { overwrite: boolean; parents: boolean; cause: Cause; signal?: AbortSignal | undefined }): Promise<number> {
+  async #copyEntry(
+    entry: Entry,
+    to: string,
+    options: { overwrite: boolean; parents: boolean; cause: Cause; signal?: AbortSignal | undefined },
+  ): Promise<number> {
     if (entry.kind === 'directory') return this.#mkdir(to, false, options.cause).length;
     if (entry.kind === 'symlink') return this.#copyLink(entry, to, options);
     // Sockets, devices and pipes have no content to copy.
@@ -726,7 +812,8 @@ export class Workspace {
       await this.write(to, bytes, { cause, parents, mode: stat.mode & 0o777, signal, ...(overwrite ? {} : { ifNoneMatch: '*' }) });
       return 1;
     } catch (error) {
-      if (error instanceof OutriggerError && error.reason === 'ETAG_MISMATCH') throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
+      if (error instanceof OutriggerError && error.reason === 'ETAG_MISMATCH')
+        throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
       throw error;
     } finally {
       await bytes.return();
@@ -751,7 +838,9 @@ export class Workspace {
       this.#temporaries.ended();
     }
     const what = existing === undefined ? 'created' : 'changed';
-    this.journal.record([{ path: to, kind: 'symlink', what, before: null, after: null, cause: options.cause, content: statIdentity(fs.lstatSync(place.at)) }]);
+    this.journal.record([
+      { path: to, kind: 'symlink', what, before: null, after: null, cause: options.cause, content: statIdentity(fs.lstatSync(place.at)) },
+    ]);
     return 1;
   }
 
@@ -759,7 +848,14 @@ export class Workspace {
 
   #entry(wirePath: string, stat: fs.Stats, at: string): Entry {
     const kind = kindOf(stat);
-    const entry: Entry = { path: wirePath, name: baseName(wirePath), kind, size: kind === 'file' ? stat.size : 0, modified: stat.mtimeMs, mode: stat.mode & 0o777 };
+    const entry: Entry = {
+      path: wirePath,
+      name: baseName(wirePath),
+      kind,
+      size: kind === 'file' ? stat.size : 0,
+      modified: stat.mtimeMs,
+      mode: stat.mode & 0o777,
+    };
     if (kind === 'symlink') {
       try {
         entry.target = fs.readlinkSync(at);
@@ -781,7 +877,10 @@ export class Workspace {
       return content;
     }
     if (this.#hashes.size > 20_000) this.#hashes.clear();
-    this.#hashes.set(realPath, { facts: { dev: stat.dev, ino: stat.ino, size: stat.size, mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs }, content });
+    this.#hashes.set(realPath, {
+      facts: { dev: stat.dev, ino: stat.ino, size: stat.size, mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs },
+      content,
+    });
     return content;
   }
 
@@ -799,7 +898,8 @@ export class Workspace {
       return await work();
     } catch (error) {
       // A root that was deleted under us makes every call fail in its own way; the reason is one.
-      if (!(error instanceof OutriggerError) && (error as { code?: unknown }).code !== undefined && !this.containment.exists()) throw this.containment.gone();
+      if (!(error instanceof OutriggerError) && (error as { code?: unknown }).code !== undefined && !this.containment.exists())
+        throw this.containment.gone();
       throw (error as { code?: unknown }).code === undefined || error instanceof OutriggerError ? error : fileError(error, wirePath);
     }
   }
@@ -808,6 +908,10 @@ export class Workspace {
     const known = fileError(error, wirePath === '' ? 'The workspace' : wirePath);
     return known;
   }
+}
+
+function namesGit(path: string): boolean {
+  return path.split('/').some((name) => name.toLowerCase() === '.git');
 }
 
 function kindOf(stat: fs.Stats): EntryKind {
@@ -880,4 +984,3 @@ function hashAt(descriptor: number, size: number): string {
     length += count;
   }
 }
-

@@ -134,7 +134,8 @@ class OperationCalls {
 
   // Worked out at first use: all schemas together would take a good part of the start.
   #isResumable(): boolean {
-    this.#resumable ??= this.#operation.item !== undefined && operationSchema(this.#operation, 'input')?.properties?.['cursor'] !== undefined;
+    this.#resumable ??=
+      this.#operation.item !== undefined && operationSchema(this.#operation, 'input')?.properties?.['cursor'] !== undefined;
     return this.#resumable;
   }
 

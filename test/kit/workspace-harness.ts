@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { Call } from '../../contract/operation.ts';
-import { type ErrorReason, OutriggerError } from '../../contract/errors.ts';
-import type { Cause, Change } from '../../contract/events.ts';
-import { State } from '../state/state.ts';
-import { Workspace, type WorkspaceOptions } from './workspace.ts';
+import type { Call } from '../../src/contract/operation.ts';
+import { type ErrorReason, OutriggerError } from '../../src/contract/errors.ts';
+import type { Cause, Change } from '../../src/contract/events.ts';
+import { State } from '../../src/services/state/state.ts';
+import { Workspace, type WorkspaceOptions } from '../../src/services/workspace/workspace.ts';
 
 export const cause: Cause = { kind: 'connection', who: [{ name: 'Pia', kind: 'person' }] };
 
@@ -28,7 +28,10 @@ export interface Harness {
   temporaries(): string[];
 }
 
-export async function withWorkspace(run: (harness: Harness) => Promise<void> | void, options: Partial<WorkspaceOptions> & { now?: () => number; folder?: string } = {}): Promise<void> {
+export async function withWorkspace(
+  run: (harness: Harness) => Promise<void> | void,
+  options: Partial<WorkspaceOptions> & { now?: () => number; folder?: string } = {},
+): Promise<void> {
   const folder = options.folder ?? fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-workspace-')));
   const root = path.join(folder, 'root');
   const outside = path.join(folder, 'outside');
@@ -62,7 +65,10 @@ export async function withWorkspace(run: (harness: Harness) => Promise<void> | v
 }
 
 /** The workspace at `folder`/root, with its state at `folder`/state. */
-export function openWorkspace(folder: string, options: Partial<WorkspaceOptions> & { now?: () => number } = {}): { state: State; workspace: Workspace } {
+export function openWorkspace(
+  folder: string,
+  options: Partial<WorkspaceOptions> & { now?: () => number } = {},
+): { state: State; workspace: Workspace } {
   const root = path.join(folder, 'root');
   const state = new State({ root, folder: path.join(folder, 'state'), temporary: folder });
   const workspace = new Workspace(

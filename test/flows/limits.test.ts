@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { test } from 'node:test';
+import { WebSocket } from 'ws';
+import { eventually } from '../kit/eventually.ts';
+import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+
+async function reasonOf(response: Response): Promise<[number, string | undefined]> {
+  return [response.status, ((await response.json()) as { reason?: string }).reason];
+}
+
+function post({ url, token }: RunningSidecar, name: string, input: unknown): Promise<Response> {
+  return fetch(`${url}/api/${name}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(input),
+  });
+}
+
+test('what is too long is refused by name: an input, an answer, an upload', () =>
+  withSidecar(
+    async (running) => {
+      const { url, token, put, root } = running;
+      const long = 'x'.repeat(3000);
+      assert.deepEqual(await reasonOf(await post(running, 'files.write', { path: 'a', text: long })), [413, 'INPUT_TOO_LARGE']);
+      put('long', long);
+      assert.deepEqual(await reasonOf(await post(running, 'files.read', { path: 'long' })), [413, 'OUTPUT_TOO_LARGE']);
+      for (let n = 0; n < 40; n++) put(`folder/${n}`);
+      assert.deepEqual(await reasonOf(await post(running, 'files.list', { path: 'folder' })), [413, 'OUTPUT_TOO_LARGE']);
+      const upload = await fetch(`${url}/api/files/up`, { method: 'PUT', headers: { authorization: `Bearer ${token}` }, body: long });
+      assert.deepEqual(await reasonOf(upload), [413, 'INPUT_TOO_LARGE']);
+      assert.deepEqual(fs.readdirSync(root).sort(), ['folder', 'long']);
+    },
+    { config: { 'limits.inputBytes': '2048', 'limits.outputBytes': '2048', 'limits.uploadBytes': '2048' } },
+  ));
+
+test('a caller with too many calls in flight is told so, and is served again when one ends', () =>
+  withSidecar(
+    async (running) => {
+      const { client } = running;
+      const streams = Array.from({ length: 3 }, () => {
+        const controller = new AbortController();
+        const seen = { count: 0 };
+        const over = (async () => {
+          for await (const _item of client.stream('changes.watch', {}, { signal: controller.signal })) seen.count++;
+        })().catch(() => {});
+        return { controller, seen, over };
+      });
+      await eventually(() => streams.every(({ seen }) => seen.count > 0));
+      assert.deepEqual(await reasonOf(await post(running, 'system.info', {})), [429, 'TOO_MANY']);
+      streams[0]?.controller.abort();
+      await eventually(async () => assert.equal((await post(running, 'system.info', {})).status, 200));
+      for (const { controller, over } of streams) {
+        controller.abort();
+        await over;
+      }
+    },
+    { config: { 'limits.callsPerCaller': '3' } },
+  ));
+
+test('sockets beyond the limit are refused before they open; a message that is too long closes its own', () =>
+  withSidecar(
+    async ({ url, token }) => {
+      const address = `${url.replace('http', 'ws')}/rpc?token=${token}`;
+      const open = (): Promise<WebSocket | number> => {
+        const socket = new WebSocket(address);
+        socket.on('error', () => {});
+        return new Promise((resolve) => {
+          socket.once('open', () => resolve(socket));
+          socket.once('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));
+        });
+      };
+      const sockets = [await open(), await open()];
+      assert.equal(await open(), 429);
+      const [first, second] = sockets as [WebSocket, WebSocket];
+      first.send('x'.repeat(100_000));
+      assert.ok([1002, 1009].includes(await new Promise((resolve) => first.once('close', resolve))));
+      assert.equal(second.readyState, WebSocket.OPEN);
+      await eventually(async () => {
+        const third = await open();
+        assert.ok(third instanceof WebSocket);
+        third.terminate();
+      });
+      second.terminate();
+    },
+    { config: { 'limits.connections': '2', 'limits.frameBytes': '1024' } },
+  ));
