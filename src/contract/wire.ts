@@ -15,7 +15,7 @@ export interface ByteChannel {
   send(batch: Batch): void;
   /** Bytes queued in this process and not yet taken by the kernel. */
   readonly buffered: number;
-  /** Called when `buffered` has come down to nothing after it was not. */
+  /** Called when `buffered` has come down to nothing after it was more than the socket likes to hold (tens of kB). */
   onDrain(listener: () => void): void;
   /** One call a message, in order. */
   onMessage(listener: (message: Uint8Array) => void): void;

@@ -11,6 +11,8 @@ export interface Log {
 const secretKeys = /^(token|secret|password|authorization|cookie|set-cookie)$/i;
 const secretInText = /([?&](?:token|access_token)=)[^&\s"']+/gi;
 const bearerInText = /\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}/gi;
+/** One look for both: nearly all text that is logged has neither. */
+const mayHoldSecret = /token=|bearer\s/i;
 const REDACTED = '[redacted]';
 const MAX_TEXT = 4000;
 const MAX_DEPTH = 4;
@@ -68,5 +70,6 @@ function clean(value: unknown, depth: number): unknown {
 }
 
 function redactText(text: string): string {
+  if (!mayHoldSecret.test(text)) return text;
   return text.replace(secretInText, `$1${REDACTED}`).replace(bearerInText, `$1${REDACTED}`);
 }

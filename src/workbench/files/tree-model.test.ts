@@ -73,6 +73,17 @@ test('a renamed folder takes its open folders along', () => {
   check(tree);
 });
 
+test('a file that takes the place of the folder it was in leaves nothing of it', () => {
+  const tree = new TreeModel();
+  tree.setChildren('', [folder('a'), file('z')]);
+  tree.setChildren('a', [file('a/b'), file('a/c')]);
+  tree.expand(tree.get('a') as TreeNode);
+  tree.rename('a/b', 'a');
+  assert.deepEqual(expectedRows(tree.root), ['a', 'z']);
+  assert.equal(tree.get('a/c'), undefined);
+  check(tree);
+});
+
 test('listing a folder again keeps what stayed and its open folders', () => {
   const tree = new TreeModel();
   tree.setChildren('', [folder('a'), file('old')]);

@@ -122,9 +122,10 @@ export class TreeModel {
   rename(from: string, to: string): boolean {
     const known = this.#nodes.get(from);
     if (known === undefined || known === this.root || from === to) return false;
+    // First, for what is replaced may be a folder that it was in.
+    const rows = this.#detach(known, false);
     if (this.#nodes.has(to)) this.remove(to);
     const folder = this.#nodes.get(parentOf(to));
-    const rows = this.#detach(known, false);
     if (folder?.children === undefined) {
       this.#forget(known);
       return true;
