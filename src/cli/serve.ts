@@ -65,7 +65,9 @@ function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, termin
     `  ${terminal.bold('Outrigger')} serves ${where}`,
     `  ready in ${Math.round(ms)} ms`,
     '',
-    `  ${terminal.bold('Open')}     ${sidecar.url}/?token=${sidecar.token}`,
+    sidecar.tokenWasGiven
+      ? `  ${terminal.bold('Open')}     ${sidecar.url}   with the token that you set`
+      : `  ${terminal.bold('Open')}     ${sidecar.url}/?token=${sidecar.token}`,
     ...(sidecar.socketUrl === undefined ? [] : [`  Sockets  ${sidecar.socketUrl}`]),
     `  API      ${sidecar.url}/openapi.json   (Authorization: Bearer <token>)`,
     `  Another folder   npm start -- /path      Stop   Ctrl-C`,

@@ -51,10 +51,7 @@ export const documents = {
       'Open a text file for shared editing. Over a document socket this attaches it; elsewhere it says whether and where it can be opened.',
     access: 'read',
     scope: { fields: ['path'] },
-    input: z.object({
-      path: entryPath,
-      room: z.string().optional().describe('The name that the client used, where it differs from the path.'),
-    }),
+    input: z.object({ path: entryPath }),
     output: documentInfo.extend({
       readOnly: z.boolean().describe('The caller may look, not write.'),
       socket: z.string().describe('Where a y-websocket provider connects.'),

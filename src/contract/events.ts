@@ -48,13 +48,6 @@ export const feedItem = z.discriminatedUnion('type', [
     cursor: z.string(),
     reason: z.string().describe('Why the steps since the cursor are not known: list the folder anew, then go on from this cursor.'),
   }),
-  z.object({
-    type: z.literal('lost'),
-    cursor: z.string(),
-    count: z
-      .int()
-      .describe('So many changes were left out because the reader was too slow; changes.since from the last cursor brings them.'),
-  }),
   z.object({ type: z.literal('ready'), cursor: z.string().describe('All up to here was sent; what follows is live.') }),
 ]);
 export type FeedItem = z.infer<typeof feedItem>;

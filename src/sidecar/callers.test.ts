@@ -35,7 +35,7 @@ async function withCallers(run: (harness: Harness) => void | Promise<void>, toke
   };
   try {
     const callers = again(token);
-    const operations = callers.operations(() => 0) as unknown as Record<string, (input: object) => { id: string; secret: string }>;
+    const operations = callers.operations() as unknown as Record<string, (input: object) => { id: string; secret: string }>;
     const call = (name: string, input: object): { id: string; secret: string } =>
       operations[name]?.(input) as { id: string; secret: string };
     await run({

@@ -1,4 +1,5 @@
 import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { AccessLevel, Caller } from '../contract/access.ts';
@@ -64,6 +65,11 @@ export class Callers {
     this.#state.set('cookieKey', this.#cookieKey);
   }
 
+  /** True when configuration set the main token: whoever did knows it, and it is shown nowhere. */
+  get tokenWasGiven(): boolean {
+    return this.#given;
+  }
+
   /** Shown once, at start and by `outrigger token`. */
   get mainToken(): string {
     return this.#mainToken;
@@ -112,9 +118,7 @@ export class Callers {
     for (const { timer } of this.#live.values()) clearTimeout(timer);
   }
 
-  operations(
-    connectionsOf: (callerId: string) => number,
-  ): Pick<Implementations<typeof system>, 'tokens.create' | 'tokens.rotate' | 'tokens.list' | 'tokens.revoke'> {
+  operations(): Pick<Implementations<typeof system>, 'tokens.create' | 'tokens.rotate' | 'tokens.list' | 'tokens.revoke'> {
     return {
       'tokens.create': (input) => {
         this.#forgetEnded();
@@ -149,7 +153,9 @@ export class Callers {
       'tokens.revoke': ({ id }) => {
         const row = this.#row(id);
         if (row === undefined) throw new OutriggerError('NOT_FOUND', `There is no token ${JSON.stringify(id.slice(0, 40))}.`);
-        const connections = connectionsOf(id);
+        const live = this.#live.get(id);
+        // Whatever a token opened listens for its end.
+        const connections = live === undefined ? 0 : getEventListeners(live.ended.signal, 'abort').length;
         this.#state.statement('UPDATE tokens SET revoked = 1, expires = min(coalesce(expires, ?1), ?1) WHERE id = ?2').run(this.#now(), id);
         this.#end(id, new OutriggerError('TOKEN_REVOKED', 'That token was revoked.'));
         return { revoked: row.revoked === 0, connections };

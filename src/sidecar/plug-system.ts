@@ -45,7 +45,7 @@ export function plugSystem(dependencies: SystemDependencies, config: Config): vo
     },
     'system.health': health.operation(connections),
     'system.doctor': dependencies.doctor,
-    ...callers.operations(() => connections()),
+    ...callers.operations(),
   };
   Object.assign(implementations, operations);
 }

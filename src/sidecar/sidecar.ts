@@ -64,6 +64,8 @@ export class UnavailableError extends Error {}
 export interface Sidecar {
   readonly url: string;
   readonly token: string;
+  /** True when configuration set the token. */
+  readonly tokenWasGiven: boolean;
   readonly workspaceId: string;
   readonly stateFolder: string;
   readonly dispatch: Dispatch;
@@ -130,6 +132,13 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
         return { name: 'state', ok: false, text: stateProblem, hint: 'Free space where the state lives, or set the option state.' };
       return { name: 'state', ok: true, text: state.ephemeral ? 'state: ephemeral (no home that can be written)' : 'state: kept' };
     });
+    if (!workspace.containment.byDescriptor) {
+      health.add(() => ({
+        name: 'containment',
+        ok: true,
+        text: 'Paths are checked by name: there is no /proc here to check opened folders by.',
+      }));
+    }
     if (readOnly !== undefined) health.add(() => ({ name: 'writing', ok: true, text: `Nobody can write here: ${readOnly}` }));
 
     const processes = new Processes({ env: processEnvironment() });
@@ -303,6 +312,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       log('info', 'sidecar.stopping', {});
       // New work is refused; what is under way may end, then it is ended.
       stopping = true;
+      rpc.broadcast('closing', { graceMs: config.stopGraceMs });
       feeds.abort(new OutriggerError('STOPPING', 'The sidecar is stopping.'));
       await drain.empty(config.stopGraceMs);
       await documents?.stop();
@@ -315,6 +325,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     return {
       url: listening.url,
       token: callers.mainToken,
+      tokenWasGiven: callers.tokenWasGiven,
       workspaceId: state.id,
       stateFolder: state.folder,
       dispatch,

@@ -55,11 +55,7 @@ export function startWatch(
       };
     return { name: 'watch', ok: true, text };
   });
-  const started = watch
-    .start()
-    .then(({ directories, files, ms, baseline }) =>
-      log('info', 'watch.started', { directories, files, durationMs: Math.round(ms), baseline }),
-    );
+  const started = watch.start().then(() => {});
   // Who waits for it hears of it; where nobody does any more, it was stopped.
   started.catch(() => {});
   return { started, barrier: () => watch.barrier(), stop: () => watch.stop() };

@@ -15,3 +15,29 @@ test('no character is lost or doubled by clients, programs, renames, kills and l
   t.diagnostic(JSON.stringify(counts));
   assert.ok(counts.rests > 20);
 });
+
+test('the same steps fail when our own writes are not known again', async () => {
+  await assert.rejects(
+    runDocumentsFuzz({
+      seed,
+      steps: 60,
+      restEvery: 10,
+      faults: { forgetWrites: true },
+      rates: { kill: 0, restart: 0, lose: 0, rename: 0 },
+    }),
+    /tells again/,
+  );
+});
+
+test('the same steps fail when the file is believed to be as it was left', async () => {
+  await assert.rejects(
+    runDocumentsFuzz({
+      seed,
+      steps: 200,
+      restEvery: 10,
+      faults: { trustState: true },
+      rates: { kill: 0.15, restart: 0, lose: 0, rename: 0 },
+    }),
+    /is lost|came back|stands there/,
+  );
+});

@@ -366,9 +366,16 @@ test('who may only write can not change what git would run, by a call or in a do
       const { secret } = await client.call('tokens.create', { name: 'writer', access: 'write' });
       const writer = clientOf(secret);
       for (const path of ['.git/hooks/pre-commit', 'sub/.GIT/config', 'link/pre-commit']) {
-        await assert.rejects(writer.call('files.write', { path, text: 'x' }), (error: OutriggerError) => error.reason === 'ACCESS_DENIED', path);
+        await assert.rejects(
+          writer.call('files.write', { path, text: 'x' }),
+          (error: OutriggerError) => error.reason === 'ACCESS_DENIED',
+          path,
+        );
       }
-      await assert.rejects(writer.call('files.move', { from: 'a.txt', to: '.git' }), (error: OutriggerError) => error.reason === 'ACCESS_DENIED');
+      await assert.rejects(
+        writer.call('files.move', { from: 'a.txt', to: '.git' }),
+        (error: OutriggerError) => error.reason === 'ACCESS_DENIED',
+      );
       const person = open('.git/hooks/post-commit', { token: secret });
       await person.synced();
       person.text.insert(0, 'not taken');

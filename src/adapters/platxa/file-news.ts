@@ -47,7 +47,7 @@ export class FileNews {
     const emit = (item: unknown): void => {
       const news = item as FeedItem;
       if (news.type === 'change') tell(changeFrame(news), news);
-      else if (news.type === 'resync' || news.type === 'lost') tell(lostFrame(), undefined);
+      else if (news.type === 'resync') tell(lostFrame(), undefined);
     };
     try {
       await this.#dispatch({

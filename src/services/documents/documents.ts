@@ -109,6 +109,7 @@ export class Documents implements LiveText {
       throw new OutriggerError('OUT_OF_SCOPE', `${wirePath} was moved to where ${caller.name} may not look.`);
     this.#cancelUnload(document);
     document.room.join({ channel, readOnly, shared: caller.shared === true, name: actorName({ kind: caller.kind, name: caller.name }) });
+    if (caller.ended?.aborted === true) throw caller.ended.reason;
     const ended = (): void => channel.close(closeCodes.tokenEnded, 'The token does not hold any more.');
     caller.ended?.addEventListener('abort', ended, { once: true });
     channel.onClose(() => caller.ended?.removeEventListener('abort', ended));

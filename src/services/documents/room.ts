@@ -12,13 +12,15 @@ import {
   updateMessage,
 } from './sync-protocol.ts';
 
-/** Origin of changes that came over channels: their own bytes are passed on, so the update event is not. */
+/** Origin of changes that came over channels. */
 const FROM_CHANNELS = 'channels';
 
 // A reader this far behind gets the whole state when it has caught up, instead of a queue without end.
 const MAX_BEHIND_BYTES = 1024 * 1024;
 /** y-websocket 3 reconnects after 30 s without a message, and pings do not count. */
 const QUIET_MS = 20_000;
+/** What one member may send; a join with a long history fits in a few seconds. */
+const MAX_BYTES_PER_S = 32 * 1024 * 1024;
 const SNAPSHOT_TAIL_BYTES = 16 * 1024;
 /** The state vector of somebody who has nothing. */
 const NOTHING = Uint8Array.of(0);
@@ -40,6 +42,9 @@ interface Seat extends Member {
   /** Step 2 answers that are to come: one for each step 1 that was sent, in order. */
   answersDue: number;
   lastSentMs: number;
+  /** Bytes that came in the second that began then. */
+  secondBytes: number;
+  secondMs: number;
   deniedToldMs: number;
 }
 
@@ -82,7 +87,7 @@ export class Room {
   #own: Uint8Array[] = [];
   #timer: NodeJS.Immediate | NodeJS.Timeout | undefined;
   /** State for those who join, and the messages since it was made. */
-  #snapshot: { message: Uint8Array; tail: Uint8Array[]; tailBytes: number } | undefined;
+  #snapshot: { batch: Batch; bytes: number; tail: Uint8Array[]; tailBytes: number } | undefined;
   #stateVector: Uint8Array | undefined;
   #closed = false;
 
@@ -103,6 +108,8 @@ export class Room {
       foreign: false,
       answersDue: 1,
       lastSentMs: this.#hooks.now(),
+      secondBytes: 0,
+      secondMs: 0,
       deniedToldMs: Number.NEGATIVE_INFINITY,
     };
     const { channel } = seat;
@@ -119,7 +126,7 @@ export class Room {
   keepAlive(): void {
     const now = this.#hooks.now();
     const batch: Batch = { messages: [awarenessMessage([])] };
-    for (const seat of this.#seats.values()) if (now - seat.lastSentMs >= QUIET_MS) this.#send(seat, batch);
+    for (const seat of this.#seats.values()) if (now - seat.lastSentMs >= QUIET_MS) this.#send(seat, batch, now);
   }
 
   /** Passes on what is waiting now. */
@@ -138,7 +145,8 @@ export class Room {
       this.#remember(messages);
       const batch: Batch = { messages };
       // Nobody else spoke this turn: the writer has all of it.
-      for (const seat of this.#seats.values()) if (seat !== onlyWriter) this.#send(seat, batch);
+      const now = this.#hooks.now();
+      for (const seat of this.#seats.values()) if (seat !== onlyWriter) this.#send(seat, batch, now);
     }
     if (news !== undefined) {
       const batch: Batch = { messages: [news] };
@@ -160,17 +168,19 @@ export class Room {
   }
 
   #listen(ydoc: Y.Doc): void {
-    ydoc.on('update', (update: Uint8Array, origin: unknown) => {
-      this.#stateVector = undefined;
-      if (origin === FROM_CHANNELS) return;
-      this.#hooks.applied([update], new Set());
-      this.#own.push(updateMessage(update));
-      this.#schedule();
-    });
+    ydoc.on('update', this.#changedHere);
   }
+
+  readonly #changedHere = (update: Uint8Array): void => {
+    this.#stateVector = undefined;
+    this.#hooks.applied([update], new Set());
+    this.#own.push(updateMessage(update));
+    this.#schedule();
+  };
 
   #receive(seat: Seat, bytes: Uint8Array): void {
     if (this.#closed) return;
+    this.#slowDown(seat, bytes.length);
     let message: ReturnType<typeof readMessage>;
     try {
       message = readMessage(bytes);
@@ -185,6 +195,20 @@ export class Room {
       if (this.presence.receive(seat, message.entries)) this.#schedule();
       else this.#refuse(seat, 'The presence state is too large, or of too many clients.');
     } else if (message.type === 'query-awareness') this.#send(seat, { messages: [awarenessMessage(this.presence.all())] });
+  }
+
+  /** Reads no faster than the rate allows; nothing is lost, it waits on the other side. */
+  #slowDown(seat: Seat, bytes: number): void {
+    const now = this.#hooks.now();
+    if (now - seat.secondMs >= 1000) {
+      seat.secondMs = now;
+      seat.secondBytes = 0;
+    }
+    const before = seat.secondBytes;
+    seat.secondBytes += bytes;
+    if (before > MAX_BYTES_PER_S || seat.secondBytes <= MAX_BYTES_PER_S) return;
+    seat.channel.pause();
+    setTimeout(() => seat.channel.resume(), seat.secondMs + 1000 - now).unref();
   }
 
   #answerStep1(seat: Seat, encoded: Uint8Array): void {
@@ -245,11 +269,15 @@ export class Room {
     const applied: PendingUpdate[] = [];
     const names = new Set<string>();
     const broken = new Set<Seat>();
-    this.#ydoc.transact(() => {
+    const ydoc = this.#ydoc;
+    // Their own bytes are passed on; without a listener Yjs does not encode them anew.
+    ydoc.off('update', this.#changedHere);
+    this.#stateVector = undefined;
+    ydoc.transact(() => {
       for (const one of pending) {
         const { update, seat } = one;
         try {
-          Y.applyUpdate(this.#ydoc, update);
+          Y.applyUpdate(ydoc, update);
           applied.push(one);
           names.add(this.#nameOf(seat));
         } catch (error) {
@@ -258,6 +286,7 @@ export class Room {
         }
       }
     }, FROM_CHANNELS);
+    this.#listen(ydoc);
     if (applied.length > 0)
       this.#hooks.applied(
         applied.map(({ update }) => update),
@@ -298,29 +327,33 @@ export class Room {
   }
 
   #sendSnapshot(seat: Seat): void {
-    if (this.#snapshot === undefined || this.#snapshot.tailBytes > SNAPSHOT_TAIL_BYTES + this.#snapshot.message.length / 4) {
-      this.#snapshot = { message: step2Message(Y.encodeStateAsUpdate(this.#ydoc)), tail: [], tailBytes: 0 };
+    if (this.#snapshot === undefined) {
+      const message = step2Message(Y.encodeStateAsUpdate(this.#ydoc));
+      this.#snapshot = { batch: { messages: [message] }, bytes: message.length, tail: [], tailBytes: 0 };
     }
-    this.#send(seat, { messages: [this.#snapshot.message, ...this.#snapshot.tail] });
+    // Two batches: the large one is framed once for all who join. Together they are one answer, however much is queued then.
+    const { batch, tail } = this.#snapshot;
+    this.#send(seat, batch);
+    if (tail.length > 0 && !seat.behind && !seat.foreign) seat.channel.send({ messages: tail });
   }
 
   #remember(messages: readonly Uint8Array[]): void {
     if (this.#snapshot === undefined) return;
     for (const message of messages) {
       // A copy: a message is a view into the bytes of a whole read of the socket.
-      this.#snapshot.tail.push(message.slice());
+      this.#snapshot.tail.push(new Uint8Array(message));
       this.#snapshot.tailBytes += message.length;
     }
-    if (this.#snapshot.tailBytes > SNAPSHOT_TAIL_BYTES + this.#snapshot.message.length / 4) this.#snapshot = undefined;
+    if (this.#snapshot.tailBytes > SNAPSHOT_TAIL_BYTES + this.#snapshot.bytes / 4) this.#snapshot = undefined;
   }
 
-  #send(seat: Seat, batch: Batch): void {
+  #send(seat: Seat, batch: Batch, now = this.#hooks.now()): void {
     if (seat.behind || seat.foreign) return;
     if (seat.channel.buffered > MAX_BEHIND_BYTES) {
       seat.behind = true;
       return;
     }
-    seat.lastSentMs = this.#hooks.now();
+    seat.lastSentMs = now;
     seat.channel.send(batch);
   }
 

@@ -211,7 +211,7 @@ export class Watch {
         if (this.#phase === 'starting') this.#phase = 'watching';
         const { directories, files, engine, degraded } = message.state;
         const started = { directories, files, ms: message.ms, baseline: message.baseline };
-        this.#log.info('watch.started', { ...started, engine });
+        this.#log.info('watch.started', { directories, files, durationMs: Math.round(message.ms), baseline: message.baseline, engine });
         if (degraded) this.#log.warn('watch.degraded', degraded);
         this.#started?.resolve(started);
         for (const { message: request } of this.#requests.values()) worker.postMessage(request);

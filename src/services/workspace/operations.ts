@@ -63,7 +63,8 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
   const guardGit = (call: Pick<Call, 'caller'>, ...paths: string[]): void => {
     if (allowsLevel(call.caller.access, 'execute')) return;
     const inGit = paths.find((path) => workspace.liesInGit(path));
-    if (inGit !== undefined) throw new OutriggerError('ACCESS_DENIED', `${inGit} lies in a git folder, whose files git runs: that needs execute access.`);
+    if (inGit !== undefined)
+      throw new OutriggerError('ACCESS_DENIED', `${inGit} lies in a git folder, whose files git runs: that needs execute access.`);
   };
 
   /** Text on disk as it stands there, decoded. */

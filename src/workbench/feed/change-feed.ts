@@ -59,7 +59,7 @@ export class ChangeFeed {
   #tell(item: FeedItem): void {
     if (item.type === 'change') this.#each((listener) => listener.change?.(item));
     else if (item.type === 'git') this.#each((listener) => listener.git?.());
-    else if (item.type === 'resync' || item.type === 'lost') this.#each((listener) => listener.resync?.());
+    else if (item.type === 'resync') this.#each((listener) => listener.resync?.());
   }
 
   #each(tell: (listener: FeedListener) => void): void {
