@@ -2,11 +2,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Client } from '../client/client.ts';
 import { loadConfig, processEnvironment } from '../config/load.ts';
-import { OutriggerError } from '../contract/errors.ts';
+import { OutriggerError, toWireError } from '../contract/errors.ts';
 import { type OperationName, operations, type Operations } from '../contract/operations.ts';
 import { UnavailableError } from '../sidecar/sidecar.ts';
 import { connectTo, findSidecar, stateFolders } from './connect.ts';
 import { readMainToken } from '../sidecar/callers.ts';
+import { exitCodes } from './exit-codes.ts';
 import { columns, type Terminal } from './terminal.ts';
 
 export interface RemoteFlags {
@@ -39,6 +40,17 @@ async function withClient<T>(folder: string | undefined, flags: RemoteFlags, wor
 
 /** Prints items as they come, one JSON value a line, then the answer. */
 export async function runCall(name: string, text: string, flags: RemoteFlags, terminal: Terminal): Promise<void> {
+  try {
+    await callOnce(name, text, flags, terminal);
+  } catch (error) {
+    if (flags.json !== true || !(error instanceof OutriggerError)) throw error;
+    // Who asked for JSON reads errors as JSON, too.
+    terminal.err(`${JSON.stringify(toWireError(error))}\n`);
+    process.exitCode = error.code === 'unavailable' ? exitCodes.unavailable : exitCodes.failure;
+  }
+}
+
+async function callOnce(name: string, text: string, flags: RemoteFlags, terminal: Terminal): Promise<void> {
   const input = parseInput(text === '-' ? fs.readFileSync(0, 'utf8') : text);
   await withClient(flags.dir, flags, async (client) => {
     const print = (value: unknown): void => terminal.out(`${JSON.stringify(value, null, flags.json === true ? undefined : 2)}\n`);
