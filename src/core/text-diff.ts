@@ -191,8 +191,12 @@ class Refiner {
     const old = before.slice(whole.at - at, whole.at - at + whole.remove);
     const a = new Pieces(old, cutWords(old));
     const b = new Pieces(whole.insert, cutWords(whole.insert));
-    const hunks = diffPieces(a, b, (word) => word, this.work);
-    for (const hunk of withoutConfetti(a, b, hunks)) {
+    const hunks = withoutConfetti(
+      a,
+      b,
+      diffPieces(a, b, (word) => word, this.work),
+    );
+    for (const hunk of hunks) {
       const removed = old.slice(a.offset(hunk.aStart), a.offset(hunk.aEnd));
       const inserted = b.text.slice(b.offset(hunk.bStart), b.offset(hunk.bEnd));
       const edit = replacement(removed, inserted, whole.at + a.offset(hunk.aStart));
@@ -334,13 +338,20 @@ function withoutConfetti(a: Pieces, b: Pieces, hunks: Hunk[]): Hunk[] {
   const kept: Hunk[] = [];
   [i, j] = [0, 0];
   for (const hunk of hunks) {
+    // One short word with new ones grown onto both its sides was not kept: it only looks so.
+    const alone = kept.length > 0 && hunk.bStart - j === 1 && hunk.bEnd > hunk.bStart && b.piece(j).length <= 2 && isGrown(b, j);
     for (; i < hunk.aStart; i++, j++) {
-      if (!linesA.isKept(i) && !linesB.isKept(j)) pushHunk(kept, { aStart: i, aEnd: i + 1, bStart: j, bEnd: j + 1 });
+      if (alone || (!linesA.isKept(i) && !linesB.isKept(j))) pushHunk(kept, { aStart: i, aEnd: i + 1, bStart: j, bEnd: j + 1 });
     }
     pushHunk(kept, { ...hunk });
     [i, j] = [hunk.aEnd, hunk.bEnd];
   }
   return kept;
+}
+
+/** No white space on either side. */
+function isGrown(words: Pieces, index: number): boolean {
+  return index > 0 && index + 1 < words.count && /\S$/.test(words.piece(index - 1)) && /^\S/.test(words.piece(index + 1));
 }
 
 /** How much of each line of a text is kept; blanks don't count. */

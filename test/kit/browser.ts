@@ -121,7 +121,7 @@ class Served implements ServedFolder {
       let log = '';
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
         log = (log + text).slice(-20_000);
-        const match = /Open\s+(http:\/\/\S+?)\/\?token=/.exec(log);
+        const match = /Open\s+(http:\/\/[^\s/]+)/.exec(log);
         if (match?.[1] !== undefined) resolve(match[1]);
       });
       child.once('exit', (code) => reject(new Error(`The sidecar ended with ${code}:\n${log}`)));

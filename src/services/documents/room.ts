@@ -12,7 +12,7 @@ import {
   updateMessage,
 } from './sync-protocol.ts';
 
-/** Origin of changes that came over channels. */
+/** Origin of changes that came over channels: their own bytes are passed on, so the update event is not. */
 const FROM_CHANNELS = 'channels';
 
 // A reader this far behind gets the whole state when it has caught up, instead of a queue without end.
@@ -22,6 +22,9 @@ const QUIET_MS = 20_000;
 /** What one member may send; a join with a long history fits in a few seconds. */
 const MAX_BYTES_PER_S = 32 * 1024 * 1024;
 const SNAPSHOT_TAIL_BYTES = 16 * 1024;
+/** Messages in a row go out at least so far apart, per member and at most: to write to many costs the same for one message as for some. */
+const GAP_PER_MEMBER_MS = 0.2;
+const MAX_GAP_MS = 10;
 /** The state vector of somebody who has nothing. */
 const NOTHING = Uint8Array.of(0);
 
@@ -86,6 +89,7 @@ export class Room {
   /** Messages of the document's own changes (from disk, from calls), in order with the rest of the turn. */
   #own: Uint8Array[] = [];
   #timer: NodeJS.Immediate | NodeJS.Timeout | undefined;
+  #passedOnMs = 0;
   /** State for those who join, and the messages since it was made. */
   #snapshot: { batch: Batch; bytes: number; tail: Uint8Array[]; tailBytes: number } | undefined;
   #stateVector: Uint8Array | undefined;
@@ -147,6 +151,7 @@ export class Room {
       // Nobody else spoke this turn: the writer has all of it.
       const now = this.#hooks.now();
       for (const seat of this.#seats.values()) if (seat !== onlyWriter) this.#send(seat, batch, now);
+      this.#passedOnMs = now;
     }
     if (news !== undefined) {
       const batch: Batch = { messages: [news] };
@@ -168,15 +173,14 @@ export class Room {
   }
 
   #listen(ydoc: Y.Doc): void {
-    ydoc.on('update', this.#changedHere);
+    ydoc.on('update', (update: Uint8Array, origin: unknown) => {
+      this.#stateVector = undefined;
+      if (origin === FROM_CHANNELS) return;
+      this.#hooks.applied([update], new Set());
+      this.#own.push(updateMessage(update));
+      this.#schedule();
+    });
   }
-
-  readonly #changedHere = (update: Uint8Array): void => {
-    this.#stateVector = undefined;
-    this.#hooks.applied([update], new Set());
-    this.#own.push(updateMessage(update));
-    this.#schedule();
-  };
 
   #receive(seat: Seat, bytes: Uint8Array): void {
     if (this.#closed) return;
@@ -269,15 +273,11 @@ export class Room {
     const applied: PendingUpdate[] = [];
     const names = new Set<string>();
     const broken = new Set<Seat>();
-    const ydoc = this.#ydoc;
-    // Their own bytes are passed on; without a listener Yjs does not encode them anew.
-    ydoc.off('update', this.#changedHere);
-    this.#stateVector = undefined;
-    ydoc.transact(() => {
+    this.#ydoc.transact(() => {
       for (const one of pending) {
         const { update, seat } = one;
         try {
-          Y.applyUpdate(ydoc, update);
+          Y.applyUpdate(this.#ydoc, update);
           applied.push(one);
           names.add(this.#nameOf(seat));
         } catch (error) {
@@ -286,7 +286,6 @@ export class Room {
         }
       }
     }, FROM_CHANNELS);
-    this.#listen(ydoc);
     if (applied.length > 0)
       this.#hooks.applied(
         applied.map(({ update }) => update),
@@ -371,12 +370,20 @@ export class Room {
 
   #schedule(): void {
     if (this.#timer !== undefined || this.#closed) return;
-    const windowMs = this.#hooks.windowMs();
+    const windowMs = Math.max(this.#hooks.windowMs(), this.#gapMs());
     const run = (): void => {
       this.#timer = undefined;
       this.flush();
     };
     this.#timer = windowMs === 0 ? setImmediate(run) : setTimeout(run, windowMs);
+  }
+
+  /** 0 for the first message after a pause: what somebody types goes out at once. */
+  #gapMs(): number {
+    const gap = Math.floor(Math.min(this.#seats.size * GAP_PER_MEMBER_MS, MAX_GAP_MS));
+    if (gap === 0) return 0;
+    const passed = this.#hooks.now() - this.#passedOnMs;
+    return passed < 0 ? gap : Math.max(0, gap - passed);
   }
 
   #currentStateVector(): Uint8Array {

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { test } from 'node:test';
+import { WebSocket } from 'ws';
+import { withSidecar } from '../kit/sidecar.ts';
+
+/** What a request gets: a status, or for an upgrade that is taken the word `open`. */
+type Outcome = number | 'open';
+
+interface Asked {
+  listener: 'main' | 'sockets';
+  method: string;
+  path: string;
+  upgrade?: boolean;
+  token?: boolean;
+  headers?: Record<string, string>;
+  expect: Outcome;
+  says: string;
+}
+
+// One listener has one owner of each path. Folders in the workspace are named like the paths of the API on purpose.
+const table: Asked[] = [
+  { listener: 'main', method: 'GET', path: '/', expect: 404, says: 'the page, which is not built here' },
+  { listener: 'main', method: 'GET', path: '/healthz', token: false, expect: 200, says: 'liveness, to everybody' },
+  { listener: 'main', method: 'GET', path: '/readyz', token: false, expect: 200, says: 'readiness, to everybody' },
+  { listener: 'main', method: 'GET', path: '/version', token: false, expect: 200, says: 'the version, to everybody' },
+  { listener: 'main', method: 'GET', path: '/metrics', token: false, expect: 401, says: 'metrics need a token' },
+  { listener: 'main', method: 'GET', path: '/metrics', expect: 200, says: 'metrics' },
+  { listener: 'main', method: 'GET', path: '/openapi.json', token: false, expect: 401, says: 'the description needs a token' },
+  { listener: 'main', method: 'GET', path: '/openapi.json', expect: 200, says: 'the description' },
+  { listener: 'main', method: 'GET', path: '/api/files.list', expect: 200, says: 'an operation that reads' },
+  { listener: 'main', method: 'GET', path: '/api/files.write', expect: 405, says: 'an operation that writes takes no GET' },
+  { listener: 'main', method: 'GET', path: '/api/nothing', expect: 404, says: 'no operation' },
+  { listener: 'main', method: 'GET', path: '/api/files/api/files/f.txt', expect: 200, says: 'raw bytes of a file in a folder named api' },
+  { listener: 'main', method: 'HEAD', path: '/api/files/git/f.txt', expect: 200, says: 'facts of a file in a folder named git' },
+  { listener: 'main', method: 'GET', path: '/files', expect: 200, says: 'the Platxa list' },
+  { listener: 'main', method: 'GET', path: '/files/logs/f.txt', expect: 200, says: 'a Platxa file in a folder named logs' },
+  { listener: 'main', method: 'GET', path: '/files/collab%2Ff.txt', expect: 200, says: 'a Platxa file, encoded as one name' },
+  { listener: 'main', method: 'GET', path: '/files/ws/f.txt', token: false, expect: 401, says: 'Platxa needs a token, too' },
+  { listener: 'main', method: 'GET', path: '/health', token: false, expect: 200, says: 'the Platxa health' },
+  { listener: 'main', method: 'GET', path: '/ready', token: false, expect: 200, says: 'the Platxa readiness' },
+  { listener: 'main', method: 'GET', path: '/nowhere', expect: 404, says: 'nothing' },
+  { listener: 'main', method: 'GET', path: '/rpc', upgrade: true, expect: 'open', says: 'RPC' },
+  { listener: 'main', method: 'GET', path: '/rpc', upgrade: true, token: false, expect: 401, says: 'RPC without a token' },
+  { listener: 'main', method: 'GET', path: '/', upgrade: true, expect: 'open', says: 'Platxa frames' },
+  { listener: 'main', method: 'GET', path: '/ws/doc/ws/f.txt', upgrade: true, expect: 'open', says: 'a document in a folder named ws' },
+  { listener: 'main', method: 'GET', path: '/yjs/git/f.txt', upgrade: true, expect: 'open', says: 'a room below /yjs' },
+  { listener: 'main', method: 'GET', path: '/files/f.txt', upgrade: true, expect: 'open', says: 'a room in a folder named files' },
+  { listener: 'main', method: 'GET', path: '/f.txt', upgrade: true, token: false, expect: 401, says: 'a room without a token' },
+  {
+    listener: 'main',
+    method: 'GET',
+    path: '/rpc',
+    upgrade: true,
+    headers: { origin: 'https://evil.example' },
+    expect: 403,
+    says: 'a cross-site page',
+  },
+  {
+    listener: 'main',
+    method: 'GET',
+    path: '/version',
+    headers: { host: 'evil.example' },
+    expect: 403,
+    says: 'a name that was made to point here',
+  },
+  {
+    listener: 'main',
+    method: 'POST',
+    path: '/api/files.list',
+    headers: { origin: 'https://evil.example' },
+    expect: 403,
+    says: 'a form of another site',
+  },
+  { listener: 'sockets', method: 'GET', path: '/', expect: 426, says: 'plain HTTP on the socket port' },
+  { listener: 'sockets', method: 'GET', path: '/api/files.list', expect: 426, says: 'no operations on the socket port' },
+  { listener: 'sockets', method: 'GET', path: '/', upgrade: true, expect: 'open', says: 'Platxa frames on the socket port' },
+  {
+    listener: 'sockets',
+    method: 'GET',
+    path: '/ws/doc/api/files/f.txt',
+    upgrade: true,
+    expect: 'open',
+    says: 'a document on the socket port',
+  },
+  { listener: 'sockets', method: 'GET', path: '/f.txt', upgrade: true, expect: 'open', says: 'a room on the socket port' },
+  {
+    listener: 'sockets',
+    method: 'GET',
+    path: '/f.txt',
+    upgrade: true,
+    token: false,
+    expect: 401,
+    says: 'a room on the socket port without a token',
+  },
+  {
+    listener: 'sockets',
+    method: 'GET',
+    path: '/f.txt',
+    upgrade: true,
+    headers: { host: 'evil.example' },
+    expect: 403,
+    says: 'rebinding on the socket port',
+  },
+];
+
+test('each listener answers each path as its table says, whatever the folders are called', () =>
+  withSidecar(
+    async ({ url, token, sidecar, put }) => {
+      for (const folder of ['api/files', 'files', 'git', 'logs', 'collab', 'ws', '']) put(`${folder}/f.txt`.replace(/^\//, ''), 'text\n');
+      const bases = { main: url, sockets: (sidecar.socketUrl ?? '').replace('ws:', 'http:') };
+      for (const asked of table) {
+        const headers = { ...(asked.token === false ? {} : { authorization: `Bearer ${token}` }), ...asked.headers };
+        const address = `${bases[asked.listener]}${asked.path}`;
+        const outcome = asked.upgrade === true ? await upgrade(address, headers) : await plain(asked.method, address, headers);
+        assert.equal(outcome, asked.expect, `${asked.says}: ${asked.listener} ${asked.method} ${asked.path}`);
+      }
+    },
+    { config: { wsPort: '0' } },
+  ));
+
+function plain(method: string, address: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const request = http.request(address, { method, headers, agent: false }, (response) => {
+      response.resume();
+      response.once('end', () => resolve(response.statusCode ?? 0));
+    });
+    request.once('error', reject);
+    request.end();
+  });
+}
+
+function upgrade(address: string, headers: Record<string, string>): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(address.replace('http', 'ws'), { headers });
+    socket.once('open', () => {
+      socket.close();
+      socket.once('close', () => resolve('open'));
+    });
+    socket.once('unexpected-response', (request, response) => {
+      resolve(response.statusCode ?? 0);
+      request.destroy();
+    });
+    socket.once('error', reject);
+  });
+}
