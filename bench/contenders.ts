@@ -19,10 +19,12 @@ const project = path.dirname(import.meta.dirname);
 const bundle = path.join(project, 'dist', 'outrigger.mjs');
 const startMs = 30_000;
 
-/** What is run as ours: the bundle where it is as new as the sources, else the sources. `OUTRIGGER_BENCH=source` asks for those. */
+/** What is run as ours: the bundle where it is as new as the sources, else the sources. `OUTRIGGER_BENCH=source` or `bundle` settles it. */
 export function ourProgram(): { file: string; says: string } {
   const source = { file: path.join(project, 'src', 'cli', 'main.ts'), says: 'from source' };
-  if (process.env['OUTRIGGER_BENCH'] === 'source' || !fs.existsSync(bundle)) return source;
+  const asked = process.env['OUTRIGGER_BENCH'];
+  if (asked === 'bundle') return { file: bundle, says: 'as the bundle' };
+  if (asked === 'source' || !fs.existsSync(bundle)) return source;
   const built = fs.statSync(bundle).mtimeMs;
   const newest = fs
     .readdirSync(path.join(project, 'src'), { recursive: true, withFileTypes: true })

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { median, quantile, type Row, report } from './measure.ts';
 
 type Contender = 'outrigger' | 'chokidar';
 
@@ -32,6 +33,7 @@ if (values.child) await measureHere(values.child as Contender, values.root as st
 else await main();
 
 async function main(): Promise<void> {
+  const rows: Row[] = [];
   const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'outrigger-bench-watch-'));
   try {
     const root = path.join(folder, 'tree');
@@ -58,10 +60,19 @@ async function main(): Promise<void> {
     row('start → ready, ms', of('outrigger', 'readyMs'), of('chokidar', 'readyMs'));
     row('RSS, MB', of('outrigger', 'rssMb'), of('chokidar', 'rssMb'));
     row('RSS above bare, MB', own('outrigger'), own('chokidar'));
-    await measureLatency(root, Number(values.writes));
+    const compare = (what: string, unit: string, ours: number, theirs: number, goal: number): Row => {
+      const ratio = theirs / ours;
+      return { what, unit, ours, peer: { name: 'chokidar', value: theirs }, ratio, goal: `≥ ${goal}`, ok: ratio >= goal };
+    };
+    rows.push(
+      compare('watch: start to ready', 'ms', of('outrigger', 'readyMs'), of('chokidar', 'readyMs'), 20),
+      compare('watch: memory above a bare process', 'MB', own('outrigger'), own('chokidar'), 8),
+    );
+    rows.push(...(await measureLatency(root, Number(values.writes))));
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
+  report(rows);
 }
 
 /** Ten files a directory, directories five deep at most, sizes as in source trees. */
@@ -118,7 +129,7 @@ async function measureHere(contender: Contender, root: string): Promise<void> {
   setInterval(() => {}, 1000);
 }
 
-async function measureLatency(root: string, writes: number): Promise<void> {
+async function measureLatency(root: string, writes: number): Promise<Row[]> {
   const { Watch } = await import('../src/services/watch/watch.ts');
   const watch = new Watch({ log: { info() {}, warn() {}, error: console.error } }, { root });
   // The watch alone does not keep a process alive.
@@ -160,14 +171,10 @@ async function measureLatency(root: string, writes: number): Promise<void> {
   for (const [name, times] of [['rename into place', renamed] as const, ['write in place', inPlace] as const]) {
     console.log(`${name.padEnd(20)} ${quantile(times, 0.5).toFixed(2).padStart(9)} ${quantile(times, 0.99).toFixed(2).padStart(9)}`);
   }
-  console.log('(a write in place waits until the file stood still for settleMs, 50)');
-}
-
-function median(numbers: number[]): number {
-  return quantile(numbers, 0.5);
-}
-
-function quantile(numbers: number[], share: number): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
+  console.log('(a write in place waits until the file stood still for settleMs, 50)\n');
+  const within = (what: string, times: number[], most: number): Row => {
+    const ours = median(times);
+    return { what: `watch: ${what} to report, p50`, unit: 'ms', ours, goal: `≤ ${most} ms`, ok: ours <= most };
+  };
+  return [within('rename', renamed, 10), within('write in place', inPlace, 70)];
 }

@@ -10,6 +10,8 @@ const KEEP_DOCUMENTS = 5000;
 export interface StoredDocument {
   id: number;
   path: string;
+  /** Own id under which this life of the document began. */
+  life: number;
   /** Everything, as one update. */
   state: Uint8Array;
   /** Content id of the file as last saved or seen; '' when there was no file. */
@@ -21,6 +23,7 @@ export interface StoredDocument {
 interface Row {
   id: number;
   path: string;
+  life: number;
   base: Uint8Array;
   sequence: number;
   saved_hash: string;
@@ -41,7 +44,7 @@ export class DocumentStore {
     this.#state = dependencies.state;
     this.#now = dependencies.now;
     this.#textName = options.textName;
-    const { last } = this.#state.statement('SELECT max(sequence) AS last FROM documents').get() as { last: number | null };
+    const { last } = this.#state.statement('SELECT max(sequence) AS last FROM texts').get() as { last: number | null };
     this.#log = new UpdateLog({ folder: options.folder, segmentBytes: SEGMENT_BYTES, syncEveryMs: SYNC_EVERY_MS }, last ?? 0);
     for (const logged of this.#log.readAll()) {
       const records = this.#left.get(logged.document);
@@ -59,7 +62,7 @@ export class DocumentStore {
   unfinished(): string[] {
     const paths: string[] = [];
     for (const [id, records] of this.#left) {
-      const row = this.#state.statement('SELECT path, sequence FROM documents WHERE id = ?').get(id) as
+      const row = this.#state.statement('SELECT path, sequence FROM texts WHERE id = ?').get(id) as
         | Pick<Row, 'path' | 'sequence'>
         | undefined;
       if (row !== undefined && records.some((logged) => logged.sequence > row.sequence)) paths.push(row.path);
@@ -69,9 +72,9 @@ export class DocumentStore {
   }
 
   load(path: string): StoredDocument | undefined {
-    const row = this.#state.statement('SELECT id, path, base, sequence, saved_hash, saved_text FROM documents WHERE path = ?').get(path) as
-      | Row
-      | undefined;
+    const row = this.#state
+      .statement('SELECT id, path, life, base, sequence, saved_hash, saved_text FROM texts WHERE path = ?')
+      .get(path) as Row | undefined;
     if (row === undefined) return undefined;
     const records = (this.#left.get(row.id) ?? []).filter((logged) => logged.sequence > row.sequence).map((logged) => logged.record);
     return replay(row, records, this.#textName);
@@ -80,7 +83,7 @@ export class DocumentStore {
   /** The state of an open document as it is stored now, read back. */
   reload(id: number): Uint8Array {
     const row = this.#state
-      .statement('SELECT id, path, base, sequence, saved_hash, saved_text FROM documents WHERE id = ?')
+      .statement('SELECT id, path, life, base, sequence, saved_hash, saved_text FROM texts WHERE id = ?')
       .get(id) as unknown as Row;
     const records = [...this.#log.readAll()].filter((logged) => logged.document === id && logged.sequence > row.sequence);
     return replay(
@@ -91,11 +94,11 @@ export class DocumentStore {
   }
 
   /** Makes the row of a new document; its number names it in the log. */
-  create(path: string, state: Uint8Array, savedHash: string, savedText: string | undefined): number {
-    this.#state.statement('DELETE FROM documents WHERE path = ?').run(path);
+  create(path: string, life: number, state: Uint8Array, savedHash: string, savedText: string | undefined): number {
+    this.#state.statement('DELETE FROM texts WHERE path = ?').run(path);
     const { lastInsertRowid } = this.#state
-      .statement('INSERT INTO documents(path, base, sequence, saved_hash, saved_text, used) VALUES(?,?,?,?,?,?)')
-      .run(path, state, this.#log.sequence, savedHash, savedText ?? null, this.#now());
+      .statement('INSERT INTO texts(path, life, base, sequence, saved_hash, saved_text, used) VALUES(?,?,?,?,?,?,?)')
+      .run(path, life, state, this.#log.sequence, savedHash, savedText ?? null, this.#now());
     return Number(lastInsertRowid);
   }
 
@@ -113,28 +116,28 @@ export class DocumentStore {
   /** Writes a document whole, so that its records in the log are needed no more. `savedText` where the file holds another text. */
   checkpoint(id: number, state: Uint8Array, savedHash: string, savedText: string | undefined): void {
     this.#state
-      .statement('UPDATE documents SET base = ?, sequence = ?, saved_hash = ?, saved_text = ?, used = ? WHERE id = ?')
+      .statement('UPDATE texts SET base = ?, sequence = ?, saved_hash = ?, saved_text = ?, used = ? WHERE id = ?')
       .run(state, this.#log.sequence, savedHash, savedText ?? null, this.#now(), id);
     this.#left.delete(id);
   }
 
   rename(id: number, path: string): void {
     this.#state.transaction(() => {
-      this.#state.statement('DELETE FROM documents WHERE path = ? AND id <> ?').run(path, id);
-      this.#state.statement('UPDATE documents SET path = ? WHERE id = ?').run(path, id);
+      this.#state.statement('DELETE FROM texts WHERE path = ? AND id <> ?').run(path, id);
+      this.#state.statement('UPDATE texts SET path = ? WHERE id = ?').run(path, id);
     });
   }
 
   /** Rows of documents that are not open follow their file. */
   renameBelow(from: string, to: string): void {
     const rows = this.#state
-      .statement('SELECT id, path FROM documents WHERE path = ? OR (path > ? AND path < ?)')
+      .statement('SELECT id, path FROM texts WHERE path = ? OR (path > ? AND path < ?)')
       .all(from, `${from}/`, `${from}0`) as { id: number; path: string }[];
     for (const row of rows) this.rename(row.id, to + row.path.slice(from.length));
   }
 
   forget(id: number): void {
-    this.#state.statement('DELETE FROM documents WHERE id = ?').run(id);
+    this.#state.statement('DELETE FROM texts WHERE id = ?').run(id);
     this.#left.delete(id);
   }
 
@@ -148,7 +151,7 @@ export class DocumentStore {
     this.#state.transaction(() => {
       checkpointAll();
       this.#state
-        .statement('DELETE FROM documents WHERE id IN (SELECT id FROM documents ORDER BY used DESC LIMIT -1 OFFSET ?)')
+        .statement('DELETE FROM texts WHERE id IN (SELECT id FROM texts ORDER BY used DESC LIMIT -1 OFFSET ?)')
         .run(KEEP_DOCUMENTS);
     });
     if (this.#left.size === 0) drop();
@@ -189,6 +192,7 @@ function replay(row: Row, records: readonly LogRecord[], textName: string): Stor
   return {
     id: row.id,
     path: row.path,
+    life: row.life,
     state,
     savedHash,
     savedText: savedText ?? textOf([row.base, ...updates.slice(0, savedUpdates)], textName),

@@ -8,7 +8,7 @@ import type { LiveContent, LiveWritten } from '../workspace/live-text.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { DocumentStore } from './document-store.ts';
 import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
-import { applyTextEdits, firstState, hashText, newOwnId, runsOf, savedMark, setSavedMark } from './lineage.ts';
+import { applyTextEdits, beginLife, firstState, hashText, newOwnId, runsOf, savedMark, setSavedMark } from './lineage.ts';
 import { healText } from './merge.ts';
 import { Room } from './room.ts';
 
@@ -99,7 +99,7 @@ export class Document {
     this.#options = options;
     this.#savedRevision = dependencies.workspace.journal.revision;
     this.#text = this.#observe(opened.ydoc);
-    this.room = new Room(opened.ydoc, {
+    this.room = new Room(opened.ydoc, opened.life, {
       applied: (updates, names) => this.#applied(updates, names),
       heal: (update, name) => this.#heal(update, name),
       rebuild: () => this.#rebuild(),
@@ -127,7 +127,7 @@ export class Document {
       const savedContent = disk === undefined || stored.savedHash === '' ? undefined : stored.savedHash;
       const document = new Document(
         path,
-        { id: stored.id, ydoc, manner, savedText, savedContent: agreed ? disk.content : savedContent },
+        { id: stored.id, life: stored.life, ydoc, manner, savedText, savedContent: agreed ? disk.content : savedContent },
         dependencies,
         options,
       );
@@ -141,8 +141,15 @@ export class Document {
     const manner = fileTextOf(disk?.raw ?? '');
     const state = firstState(manner.text, options.textName);
     const ydoc = ownDoc(state);
-    const id = store.create(path, state, disk?.content ?? '', undefined);
-    const document = new Document(path, { id, ydoc, manner, savedText: manner.text, savedContent: disk?.content }, dependencies, options);
+    const life = newOwnId();
+    beginLife(ydoc, life);
+    const id = store.create(path, life, Y.encodeStateAsUpdate(ydoc), disk?.content ?? '', undefined);
+    const document = new Document(
+      path,
+      { id, life, ydoc, manner, savedText: manner.text, savedContent: disk?.content },
+      dependencies,
+      options,
+    );
     document.#bases.set(hashText(manner.text), manner.text);
     return document;
   }
@@ -454,6 +461,7 @@ export class Document {
     const wanted = healText({ clientText, clientBase, serverText, bases, hashOf: hashText });
     const ours = new Set(this.#ydoc.store.clients.keys());
     const strangers = !clients.some((client) => ours.has(client));
+    const { clientID } = this.#ydoc;
     this.#ydoc.transact(() => {
       Y.applyUpdate(this.#ydoc, state);
       // Those who come back hold cursors, undo and unsent edits in their copy: of two whole copies, ours goes.
@@ -464,6 +472,8 @@ export class Document {
       const edits = diffText(this.#textNow(), wanted);
       if (edits.length > 0) this.#text.applyDelta(toDelta(edits));
     }, FROM_HEALING);
+    // Yjs takes edits beside an applied update for those of another with our id, and gives itself a new one.
+    this.#ydoc.clientID = clientID;
     setSavedMark(this.#ydoc, this.#savedText, MARK);
     this.#addActor(parseActor(name));
     this.#dependencies.log('documents.healed', { path: this.#path, strangers });
@@ -480,6 +490,7 @@ function ownDoc(state: Uint8Array): Y.Doc {
 
 interface Opened {
   id: number;
+  life: number;
   ydoc: Y.Doc;
   manner: FileText;
   savedText: string;

@@ -9,6 +9,7 @@ import { toDelta } from '../../core/text-diff.ts';
  */
 const MARKS = 'outrigger';
 const SAVED = 'saved';
+const LIFE = 'life';
 
 /**
  * Ids of this program's own are above all that Yjs gives to clients (32 bits): first those derived from a text, then random
@@ -26,10 +27,14 @@ export function newOwnId(): number {
   return RANDOM_IDS + randomBytes(5).readUIntBE(0, 5);
 }
 
-/** Whether the state vector tells of things that we made and do not know any more. */
-export function knowsLostState(theirs: ReadonlyMap<number, number>, ydoc: Y.Doc): boolean {
-  for (const [client, clock] of theirs) if (isOwnId(client) && Y.getState(ydoc.store, client) < clock) return true;
-  return false;
+/**
+ * Whether who has this state vector was in step with an earlier life of the document, whose state was lost: it knows things
+ * that we made, but not the beginning of this life, or more of them than we do.
+ */
+export function knowsLostState(theirs: ReadonlyMap<number, number>, ydoc: Y.Doc, life: number): boolean {
+  const own = [...theirs].filter(([client]) => isOwnId(client));
+  if (own.length === 0) return false;
+  return !theirs.has(life) || own.some(([client, clock]) => Y.getState(ydoc.store, client) < clock);
 }
 
 export function hashText(text: string): string {
@@ -51,6 +56,12 @@ export function firstState(text: string, textName: string): Uint8Array {
   const state = Y.encodeStateAsUpdate(ydoc);
   ydoc.destroy();
   return state;
+}
+
+/** Marks where this life of the document begins: everybody who is in step with it knows the item that `life` made. */
+export function beginLife(ydoc: Y.Doc, life: number): void {
+  ydoc.clientID = life;
+  ydoc.getMap(MARKS).set(LIFE, life);
 }
 
 export function savedMark(ydoc: Y.Doc): string | undefined {

@@ -34,6 +34,11 @@ test('where the base is not known, nothing of either side is lost and nothing st
   for (const word of ['W1w', 'W2w', 'W3w']) assert.equal(healed.split(word).length - 1, 1, word);
 });
 
+test('a word that stands in both texts once, at other places, stands in the union once', () => {
+  const both = unionTexts('a W1w W2w b\n', 'a W2w W1w b\n');
+  for (const word of ['W1w', 'W2w']) assert.equal(both.split(word).length - 1, 1, both);
+});
+
 const unions: [ours: string, theirs: string, both: string][] = [
   ['', '', ''],
   ['', 'x\n', 'x\n'],

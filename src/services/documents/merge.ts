@@ -32,15 +32,29 @@ export function healText({ clientText, clientBase, serverText, bases, hashOf }: 
 export function unionTexts(ours: string, theirs: string): string {
   const a = tokensOf(ours);
   const b = tokensOf(theirs);
+  const pairs = matchWords(a, b);
+  const moved = movedWords(a, b, new Set(pairs.map(([aWord]) => a[aWord] as string)));
+  const news = (from: number, to: number): string[] => b.slice(from, to).filter((token) => !moved.has(token));
   let result = '';
   let aAt = 0;
   let bAt = 0;
-  for (const [aWord, bWord] of matchWords(a, b)) {
-    result += unionRuns(a.slice(aAt, aWord), b.slice(bAt, bWord)) + a[aWord];
+  for (const [aWord, bWord] of pairs) {
+    result += unionRuns(a.slice(aAt, aWord), news(bAt, bWord)) + a[aWord];
     aAt = aWord + 1;
     bAt = bWord + 1;
   }
-  return result + unionRuns(a.slice(aAt), b.slice(bAt));
+  return result + unionRuns(a.slice(aAt), news(bAt, b.length));
+}
+
+/** Words that stand in both texts once, and at places that don't match: one that was put elsewhere, not two. Ours stays. */
+function movedWords(a: readonly string[], b: readonly string[], matched: ReadonlySet<string>): Set<string> {
+  const once = (tokens: readonly string[]): Set<string> => {
+    const seen = new Map<string, number>();
+    for (const token of tokens) seen.set(token, (seen.get(token) ?? 0) + 1);
+    return new Set([...seen].flatMap(([token, count]) => (count === 1 && isWord(token) ? [token] : [])));
+  };
+  const inB = once(b);
+  return new Set([...once(a)].filter((token) => inB.has(token) && !matched.has(token)));
 }
 
 /** Pairs of equal words, by their places in both token lists, in order. */
@@ -92,5 +106,9 @@ function tokensOf(text: string): string[] {
 }
 
 function placesOfWords(tokens: readonly string[]): number[] {
-  return [...tokens.keys()].filter((place) => /^[\p{L}\p{N}_]{2}/u.test(tokens[place] as string));
+  return [...tokens.keys()].filter((place) => isWord(tokens[place] as string));
+}
+
+function isWord(token: string): boolean {
+  return /^[\p{L}\p{N}_]{2}/u.test(token);
 }

@@ -40,6 +40,8 @@ export interface Member {
 interface Seat extends Member {
   /** Fell behind: skipped until its queue is empty, then brought up to date. */
   behind: boolean;
+  /** Said what it knows: before that, nobody can tell what it may get. */
+  heard: boolean;
   /** Knows a state of ours that was lost: gets nothing until that is healed. */
   foreign: boolean;
   /** Step 2 answers that are to come: one for each step 1 that was sent, in order. */
@@ -84,6 +86,7 @@ export class Room {
   readonly presence = new PresenceMap<Seat>();
   readonly #seats = new Map<ByteChannel, Seat>();
   readonly #hooks: RoomHooks;
+  readonly #life: number;
   #ydoc: Y.Doc;
   #pending: PendingUpdate[] = [];
   /** Messages of the document's own changes (from disk, from calls), in order with the rest of the turn. */
@@ -95,7 +98,8 @@ export class Room {
   #stateVector: Uint8Array | undefined;
   #closed = false;
 
-  constructor(ydoc: Y.Doc, hooks: RoomHooks) {
+  constructor(ydoc: Y.Doc, life: number, hooks: RoomHooks) {
+    this.#life = life;
     this.#ydoc = ydoc;
     this.#hooks = hooks;
     this.#listen(ydoc);
@@ -109,6 +113,7 @@ export class Room {
     const seat: Seat = {
       ...member,
       behind: false,
+      heard: false,
       foreign: false,
       answersDue: 1,
       lastSentMs: this.#hooks.now(),
@@ -150,7 +155,7 @@ export class Room {
       const batch: Batch = { messages };
       // Nobody else spoke this turn: the writer has all of it.
       const now = this.#hooks.now();
-      for (const seat of this.#seats.values()) if (seat !== onlyWriter) this.#send(seat, batch, now);
+      for (const seat of this.#seats.values()) if (seat !== onlyWriter && seat.heard) this.#send(seat, batch, now);
       this.#passedOnMs = now;
     }
     if (news !== undefined) {
@@ -225,11 +230,13 @@ export class Room {
       this.#refuse(seat, 'The state vector is malformed.');
       return;
     }
-    if (theirs.size === 0) {
-      this.#sendSnapshot(seat);
-      return;
-    }
-    if (!seat.readOnly && !seat.foreign && knowsLostState(theirs, this.#ydoc)) {
+    seat.heard = true;
+    if (theirs.size === 0) this.#sendSnapshot(seat);
+    else this.#answerWhatIsKnown(seat, theirs, encoded);
+  }
+
+  #answerWhatIsKnown(seat: Seat, theirs: ReadonlyMap<number, number>, encoded: Uint8Array): void {
+    if (!seat.readOnly && !seat.foreign && knowsLostState(theirs, this.#ydoc, this.#life)) {
       // Both histories at once would show the text twice. All that the client has is asked for, to be merged as text.
       seat.answersDue++;
       this.#send(seat, { messages: [step1Message(NOTHING)] });

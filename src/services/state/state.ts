@@ -222,8 +222,8 @@ function prepareDatabase(database: DatabaseSync): void {
     CREATE TABLE IF NOT EXISTS tokens(
       id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, access TEXT NOT NULL, paths TEXT, hash TEXT NOT NULL,
       created INTEGER NOT NULL, expires INTEGER, revoked INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS documents(
-      id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, base BLOB NOT NULL, sequence INTEGER NOT NULL,
+    CREATE TABLE IF NOT EXISTS texts(
+      id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, life INTEGER NOT NULL, base BLOB NOT NULL, sequence INTEGER NOT NULL,
       saved_hash TEXT NOT NULL, saved_text TEXT, used INTEGER NOT NULL) STRICT;
     PRAGMA user_version = ${SCHEMA_VERSION};
   `);

@@ -161,3 +161,8 @@ export function decodeText(bytes: Uint8Array): string | undefined {
     return undefined;
   }
 }
+
+/** A sha256, or null for what only stands for content. */
+export function hashOrNull(content: string | undefined): string | null {
+  return content !== undefined && /^[0-9a-f]{64}$/.test(content) ? content : null;
+}

@@ -23,21 +23,22 @@ import {
   factsAreOld,
   HASH_MAX_BYTES,
   hashBytes,
+  hashOrNull,
   hashDescriptor,
   readWhole,
   SMALL_BYTES,
   sameFacts,
   statIdentity,
 } from './content.ts';
+import { Echoes, type Noticed } from './echoes.ts';
 import { errnoOf, fileError } from './file-errors.ts';
 import { finishInPlace, writeInPlace } from './in-place.ts';
-import { type ChangeDraft, FOLDER, Journal, REMOVED } from './journal.ts';
+import { type ChangeDraft, Journal } from './journal.ts';
 import type { LiveText } from './live-text.ts';
 import { Temporaries } from './temporaries.ts';
 
 const RETRIES = 5;
 const SLICE_MS = 8;
-const MOVED_TREE_MS = 10_000;
 
 export interface WorkspaceOptions {
   root: string;
@@ -58,19 +59,6 @@ export interface WorkspaceDependencies {
   now: () => number;
   /** Told when the state can't be stored, and with undefined when it can again. */
   onProblem: (problem: string | undefined) => void;
-}
-
-/** What the watch saw at a path. */
-export interface Noticed {
-  path: string;
-  kind: EntryKind;
-  what: 'created' | 'changed' | 'removed';
-  size: number;
-  mtimeMs: number;
-  ino: number;
-  /** null for what is no file, or a file too large to hash. */
-  hash: string | null;
-  from?: string | undefined;
 }
 
 export interface WriteConditions {
@@ -118,7 +106,7 @@ export class Workspace {
   readonly #temporaries: Temporaries;
   /** Content by path, good as long as the facts hold. */
   readonly #hashes = new Map<string, { facts: FileFacts; content: string }>();
-  #movedTrees: { from: string; to: string; at: number }[] = [];
+  readonly #echoes: Echoes;
   readonly #turns = new Map<string, Promise<void>>();
 
   constructor(dependencies: WorkspaceDependencies, options: WorkspaceOptions) {
@@ -128,6 +116,7 @@ export class Workspace {
     this.#temporaries = new Temporaries(dependencies.state.folder);
     this.#inPlaceFolder = path.join(dependencies.state.folder, 'in-place');
     this.journal = new Journal(dependencies, { keep: options.keepChanges });
+    this.#echoes = new Echoes({ containment: this.containment, journal: this.journal, now: dependencies.now }, options);
   }
 
   /** Finishes what a crash cut short: writes in place, and temporary files that were left. */
@@ -412,7 +401,7 @@ export class Workspace {
         cause: options.cause,
       };
       if (stat.isFile()) draft.size = stat.size;
-      if (stat.isDirectory()) this.#rememberMovedTree(from, to);
+      if (stat.isDirectory()) this.#echoes.rememberMove(from, to);
       else draft.content = content ?? statIdentity(stat);
       drafts.push(draft);
       this.journal.record(drafts);
@@ -451,104 +440,9 @@ export class Workspace {
     return target === source.path || target.startsWith(`${source.path}/`);
   }
 
-  // ── noticing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Takes the watch's word: what is known by its content already is our own echo; the rest came from outside and is announced. */
+  /** Takes the watch's word; see Echoes. */
   noticed(reports: readonly Noticed[]): Change[] {
-    const drafts: ChangeDraft[] = [];
-    // A path may stand in one batch twice; the second is compared with the first.
-    const fresh = new Map<string, string>();
-    for (const report of reports) {
-      const draft = this.#draftOf(report, (path) => fresh.get(path) ?? this.journal.known(path));
-      if (draft === undefined) continue;
-      if (draft.from !== undefined) fresh.set(draft.from, REMOVED);
-      fresh.set(draft.path, draft.what === 'removed' ? REMOVED : contentOfReport(report));
-      drafts.push(draft);
-    }
-    return this.journal.record(drafts);
-  }
-
-  #draftOf(report: Noticed, known: (path: string) => string | undefined): ChangeDraft | undefined {
-    const before = known(report.path);
-    const outside: Cause = { kind: 'outside' };
-    if (report.what === 'removed') {
-      // What stands there again has a newer report, or was put there by us.
-      if (before === REMOVED || this.#movedAway(report.path) || this.#lstat(report.path) !== undefined) return undefined;
-      this.#forget(report.path);
-      return { path: report.path, kind: report.kind, what: 'removed', before: hashOrNull(before), after: null, cause: outside };
-    }
-    const content = contentOfReport(report);
-    if (this.#isEcho(report, before, content)) return undefined;
-    if (!this.#holds(report)) return undefined;
-    const draft: ChangeDraft = {
-      path: report.path,
-      kind: report.kind,
-      what: report.what,
-      before: hashOrNull(before),
-      after: hashOrNull(content),
-      cause: outside,
-      content,
-    };
-    if (report.kind === 'file') draft.size = report.size;
-    if (report.from !== undefined && known(report.from) !== REMOVED) {
-      draft.what = 'moved';
-      draft.from = report.from;
-      draft.before = draft.after;
-      if (report.kind === 'directory') this.#rememberMovedTree(report.from, report.path);
-    } else if (before === undefined && report.what === 'created' && this.#movedHere(report)) {
-      return undefined;
-    } else if (before !== undefined) draft.what = before === REMOVED ? 'created' : 'changed';
-    return draft;
-  }
-
-  #isEcho(report: Noticed, before: string | undefined, content: string): boolean {
-    if (this.options.forgetWrites === true) return false;
-    if (before === content) return true;
-    // It was not hashed when it came here, but it is the same file of the same time.
-    if (report.hash === null || before !== statIdentity(report)) return false;
-    this.journal.learn(report.path, report.hash);
-    return true;
-  }
-
-  /** False when the path is not as the report says any more: a newer report follows. */
-  #holds(report: Noticed): boolean {
-    const stat = this.#lstat(report.path);
-    if (stat === undefined) return false;
-    return report.kind === 'directory'
-      ? stat.isDirectory()
-      : stat.ino === report.ino && stat.size === report.size && stat.mtimeMs === report.mtimeMs;
-  }
-
-  #lstat(wirePath: string): fs.Stats | undefined {
-    try {
-      using place = this.containment.place(wirePath, false);
-      return fs.lstatSync(place.at, { throwIfNoEntry: false });
-    } catch {
-      // A folder on the way is gone, or leads elsewhere now: its own report follows.
-      return undefined;
-    }
-  }
-
-  #rememberMovedTree(from: string, to: string): void {
-    const now = this.#now();
-    this.#movedTrees = this.#movedTrees.filter((tree) => now - tree.at < MOVED_TREE_MS);
-    this.#movedTrees.push({ from, to, at: now });
-  }
-
-  /** The watch may tell a folder's move as the removal of all in it; that was told as one move already. */
-  #movedAway(path: string): boolean {
-    return (
-      this.#movedTrees.some((tree) => path.startsWith(`${tree.from}/`) && this.#now() - tree.at < MOVED_TREE_MS) &&
-      this.#lstat(path) === undefined
-    );
-  }
-
-  #movedHere(report: Noticed): boolean {
-    const moved = this.#movedTrees.some(
-      (tree) => report.path.startsWith(`${tree.to}/`) && report.mtimeMs < tree.at && this.#now() - tree.at < MOVED_TREE_MS,
-    );
-    if (moved) this.journal.learn(report.path, contentOfReport(report));
-    return moved;
+    return this.journal.record(this.#echoes.newsOf(reports));
   }
 
   // ── parts of writing ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -918,16 +812,6 @@ function kindOf(stat: fs.Stats): EntryKind {
   if (stat.isFile()) return 'file';
   if (stat.isDirectory()) return 'directory';
   return stat.isSymbolicLink() ? 'symlink' : 'other';
-}
-
-function contentOfReport(report: Noticed): string {
-  if (report.kind === 'directory') return FOLDER;
-  return report.hash ?? statIdentity(report);
-}
-
-/** A sha256, or null for what only stands for content. */
-function hashOrNull(content: string | undefined): string | null {
-  return content !== undefined && /^[0-9a-f]{64}$/.test(content) ? content : null;
 }
 
 function lstatOrThrow(place: Place, wirePath: string): fs.Stats {

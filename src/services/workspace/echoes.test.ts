@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { test } from 'node:test';
 import { hashBytes } from './content.ts';
-import type { Noticed } from './workspace.ts';
+import type { Noticed } from './echoes.ts';
 import { cause, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);

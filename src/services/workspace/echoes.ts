@@ -1,0 +1,143 @@
+import fs from 'node:fs';
+import type { Cause, EntryKind } from '../../contract/events.ts';
+import type { Containment } from './containment.ts';
+import { hashOrNull, statIdentity } from './content.ts';
+import { type ChangeDraft, FOLDER, type Journal, REMOVED } from './journal.ts';
+
+/** How long the watch may take to tell of a move in its own way. */
+const MOVED_TREE_MS = 10_000;
+
+/** What the watch saw at a path. */
+export interface Noticed {
+  path: string;
+  kind: EntryKind;
+  what: 'created' | 'changed' | 'removed';
+  size: number;
+  mtimeMs: number;
+  ino: number;
+  /** null for what is no file, or a file too large to hash. */
+  hash: string | null;
+  from?: string | undefined;
+}
+
+/**
+ * Tells what the watch saw that is news from what is the echo of our own writes: by content, with no timers and no lists of
+ * paths to pass over. What is known by its content already was told when it was made.
+ */
+export class Echoes {
+  readonly #containment: Containment;
+  readonly #journal: Journal;
+  readonly #now: () => number;
+  readonly #forgetWrites: boolean;
+  #movedTrees: { from: string; to: string; at: number }[] = [];
+
+  constructor(dependencies: { containment: Containment; journal: Journal; now: () => number }, options: { forgetWrites?: boolean }) {
+    this.#containment = dependencies.containment;
+    this.#journal = dependencies.journal;
+    this.#now = dependencies.now;
+    this.#forgetWrites = options.forgetWrites === true;
+  }
+
+  /** What the reports tell that was not told yet, in order: changes that came from outside. */
+  newsOf(reports: readonly Noticed[]): ChangeDraft[] {
+    const drafts: ChangeDraft[] = [];
+    // A path may stand in one batch twice; the second is compared with the first.
+    const fresh = new Map<string, string>();
+    for (const report of reports) {
+      const draft = this.#draftOf(report, (path) => fresh.get(path) ?? this.#journal.known(path));
+      if (draft === undefined) continue;
+      if (draft.from !== undefined) fresh.set(draft.from, REMOVED);
+      fresh.set(draft.path, draft.what === 'removed' ? REMOVED : contentOfReport(report));
+      drafts.push(draft);
+    }
+    return drafts;
+  }
+
+  #draftOf(report: Noticed, known: (path: string) => string | undefined): ChangeDraft | undefined {
+    const before = known(report.path);
+    const outside: Cause = { kind: 'outside' };
+    if (report.what === 'removed') {
+      // What stands there again has a newer report, or was put there by us.
+      if (before === REMOVED || this.#movedAway(report.path) || this.#lstat(report.path) !== undefined) return undefined;
+      return { path: report.path, kind: report.kind, what: 'removed', before: hashOrNull(before), after: null, cause: outside };
+    }
+    const content = contentOfReport(report);
+    if (this.#isEcho(report, before, content)) return undefined;
+    if (!this.#holds(report)) return undefined;
+    const draft: ChangeDraft = {
+      path: report.path,
+      kind: report.kind,
+      what: report.what,
+      before: hashOrNull(before),
+      after: hashOrNull(content),
+      cause: outside,
+      content,
+    };
+    if (report.kind === 'file') draft.size = report.size;
+    if (report.from !== undefined && known(report.from) !== REMOVED) {
+      draft.what = 'moved';
+      draft.from = report.from;
+      draft.before = draft.after;
+      if (report.kind === 'directory') this.rememberMove(report.from, report.path);
+    } else if (before === undefined && report.what === 'created' && this.#movedHere(report)) {
+      return undefined;
+    } else if (before !== undefined) draft.what = before === REMOVED ? 'created' : 'changed';
+    return draft;
+  }
+
+  #isEcho(report: Noticed, before: string | undefined, content: string): boolean {
+    if (this.#forgetWrites) return false;
+    if (before === content) return true;
+    // It was not hashed when it came here, but it is the same file of the same time.
+    if (report.hash === null || before !== statIdentity(report)) return false;
+    this.#journal.learn(report.path, report.hash);
+    return true;
+  }
+
+  /** False when the path is not as the report says any more: a newer report follows. */
+  #holds(report: Noticed): boolean {
+    const stat = this.#lstat(report.path);
+    if (stat === undefined) return false;
+    return report.kind === 'directory'
+      ? stat.isDirectory()
+      : stat.ino === report.ino && stat.size === report.size && stat.mtimeMs === report.mtimeMs;
+  }
+
+  #lstat(wirePath: string): fs.Stats | undefined {
+    try {
+      using place = this.#containment.place(wirePath, false);
+      return fs.lstatSync(place.at, { throwIfNoEntry: false });
+    } catch {
+      // A folder on the way is gone, or leads elsewhere now: its own report follows.
+      return undefined;
+    }
+  }
+
+  /** A folder was moved, and that was told as one change. */
+  rememberMove(from: string, to: string): void {
+    const now = this.#now();
+    this.#movedTrees = this.#movedTrees.filter((tree) => now - tree.at < MOVED_TREE_MS);
+    this.#movedTrees.push({ from, to, at: now });
+  }
+
+  /** The watch may tell a folder's move as the removal of all in it; that was told as one move already. */
+  #movedAway(path: string): boolean {
+    return (
+      this.#movedTrees.some((tree) => path.startsWith(`${tree.from}/`) && this.#now() - tree.at < MOVED_TREE_MS) &&
+      this.#lstat(path) === undefined
+    );
+  }
+
+  #movedHere(report: Noticed): boolean {
+    const moved = this.#movedTrees.some(
+      (tree) => report.path.startsWith(`${tree.to}/`) && report.mtimeMs < tree.at && this.#now() - tree.at < MOVED_TREE_MS,
+    );
+    if (moved) this.#journal.learn(report.path, contentOfReport(report));
+    return moved;
+  }
+}
+
+function contentOfReport(report: Noticed): string {
+  if (report.kind === 'directory') return FOLDER;
+  return report.hash ?? statIdentity(report);
+}
