@@ -39,6 +39,23 @@ test('a word that stands in both texts once, at other places, stands in the unio
   for (const word of ['W1w', 'W2w']) assert.equal(both.split(word).length - 1, 1, both);
 });
 
+test('what both brought in by edits that only partly meet stands there once', () => {
+  const base = 'line 11 of windows W3w .txt\n';
+  const healed = healText(
+    history({
+      clientText: 'line 11 of windows W3w\nW34w\n W26w  .txt\n',
+      clientBase: hashText(base),
+      serverText: 'line 11 of windows W3w W26w  .txt\n',
+      bases: new Map([[hashText(base), base]]),
+    }),
+  );
+  assert.deepEqual(healed.match(/W\d+w/g), ['W3w', 'W34w', 'W26w']);
+});
+
+test('words of the two texts that meet do not grow together', () => {
+  assert.deepEqual(unionTexts('marked W1w .txt', 'marked W2w .txt').match(/\bW\dw\b/g), ['W1w', 'W2w']);
+});
+
 const unions: [ours: string, theirs: string, both: string][] = [
   ['', '', ''],
   ['', 'x\n', 'x\n'],

@@ -22,7 +22,23 @@ export interface ForeignHistory {
 export function healText({ clientText, clientBase, serverText, bases, hashOf }: ForeignHistory): string {
   if (clientText === serverText || hashOf(clientText) === clientBase) return serverText;
   const base = clientBase === undefined ? undefined : bases.get(clientBase);
-  return base === undefined ? unionTexts(serverText, clientText) : merge3(base, serverText, clientText);
+  if (base === undefined) return unionTexts(serverText, clientText);
+  const merged = merge3(base, serverText, clientText);
+  // Both may have brought in the same words by edits that only partly meet. What was removed may then come back; better than twice.
+  return doubles(merged, serverText, clientText) ? unionTexts(serverText, clientText) : merged;
+}
+
+/** Whether a word that neither side has more than once stands in the merged text more than once. */
+function doubles(merged: string, ours: string, theirs: string): boolean {
+  const counts = countWords(merged);
+  const [inOurs, inTheirs] = [countWords(ours), countWords(theirs)];
+  return [...counts].some(([word, count]) => count > 1 && (inOurs.get(word) ?? 0) === 1 && (inTheirs.get(word) ?? 0) === 1);
+}
+
+function countWords(text: string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const token of tokensOf(text)) if (isWord(token)) counts.set(token, (counts.get(token) ?? 0) + 1);
+  return counts;
 }
 
 /**
@@ -39,20 +55,17 @@ export function unionTexts(ours: string, theirs: string): string {
   let aAt = 0;
   let bAt = 0;
   for (const [aWord, bWord] of pairs) {
-    result += unionRuns(a.slice(aAt, aWord), news(bAt, bWord)) + a[aWord];
+    result = apart(apart(result, unionRuns(a.slice(aAt, aWord), news(bAt, bWord))), a[aWord] as string);
     aAt = aWord + 1;
     bAt = bWord + 1;
   }
-  return result + unionRuns(a.slice(aAt), news(bAt, b.length));
+  return apart(result, unionRuns(a.slice(aAt), news(bAt, b.length)));
 }
 
 /** Words that stand in both texts once, and at places that don't match: one that was put elsewhere, not two. Ours stays. */
 function movedWords(a: readonly string[], b: readonly string[], matched: ReadonlySet<string>): Set<string> {
-  const once = (tokens: readonly string[]): Set<string> => {
-    const seen = new Map<string, number>();
-    for (const token of tokens) seen.set(token, (seen.get(token) ?? 0) + 1);
-    return new Set([...seen].flatMap(([token, count]) => (count === 1 && isWord(token) ? [token] : [])));
-  };
+  const once = (tokens: readonly string[]): Set<string> =>
+    new Set([...countWords(tokens.join(''))].flatMap(([word, count]) => (count === 1 ? [word] : [])));
   const inB = once(b);
   return new Set([...once(a)].filter((token) => inB.has(token) && !matched.has(token)));
 }
@@ -84,10 +97,15 @@ function unionRuns(a: readonly string[], b: readonly string[]): string {
   let result = '';
   let at = 0;
   for (const hunk of diffTokens(a, b)) {
-    result += a.slice(at, hunk.aEnd).join('') + b.slice(hunk.bStart, hunk.bEnd).join('');
+    result = apart(apart(result, a.slice(at, hunk.aEnd).join('')), b.slice(hunk.bStart, hunk.bEnd).join(''));
     at = hunk.aEnd;
   }
-  return result + a.slice(at).join('');
+  return apart(result, a.slice(at).join(''));
+}
+
+/** Words that stood apart in both texts do not grow together where they meet. */
+function apart(left: string, right: string): string {
+  return /[\p{L}\p{N}_]$/u.test(left) && /^[\p{L}\p{N}_]/u.test(right) ? `${left} ${right}` : left + right;
 }
 
 function diffTokens(a: readonly string[], b: readonly string[]): Hunk[] {
