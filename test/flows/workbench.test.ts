@@ -91,6 +91,8 @@ test('files are made, renamed and deleted in the tree, deletes are undone, and e
     await row(ben, 'fine.py').waitFor();
 
     await row(ada, 'fine.py').click();
+    await ada.getByRole('tab', { name: 'fine.py' }).waitFor();
+    await ada.getByRole('textbox', { name: /fine\.py/ }).waitFor();
     await tree.focus();
     await ada.keyboard.press('F2');
     await ada.getByRole('textbox', { name: /New name of/ }).fill('late.py');

@@ -236,6 +236,8 @@ export class Document {
     this.#dependencies.store.rename(this.#id, path);
     this.#path = path;
     this.#dependencies.changed(this);
+    // Where the move came between the look at the file and the room, what was seen is of the old place.
+    void this.#exclusive(() => this.#reconcile(this.#savedContent));
   }
 
   checkpoint(): void {
