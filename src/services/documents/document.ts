@@ -9,7 +9,7 @@ import type { Workspace } from '../workspace/workspace.ts';
 import type { DocumentStore } from './document-store.ts';
 import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
 import { applyTextEdits, beginLife, firstState, hashText, newOwnId, runsOf, savedMark, setSavedMark } from './lineage.ts';
-import { healText } from './merge.ts';
+import { healText, unionTexts } from './merge.ts';
 import { Room } from './room.ts';
 
 const SAVE_ATTEMPTS = 6;
@@ -115,10 +115,22 @@ export class Document {
    * Opens the file at `path`, or nothing yet where there is none and `create` is set. Throws FILE_NOT_FOUND, NOT_A_FILE,
    * DOCUMENT_BINARY, DOCUMENT_TOO_LARGE.
    */
-  static async open(path: string, create: boolean, dependencies: DocumentDependencies, options: DocumentOptions): Promise<Document> {
+  static async open(
+    path: string,
+    create: boolean,
+    dependencies: DocumentDependencies,
+    options: DocumentOptions,
+  ): Promise<Document | undefined> {
     const { store } = dependencies;
     const stored = store.load(path);
+    const begun = dependencies.workspace.journal.revision;
     const disk = await readDisk(dependencies, path, options.maxBytes, stored?.savedHash);
+    // Moved while it was looked at: the caller asks again, at the new place.
+    const moved =
+      disk === undefined && dependencies.workspace.journal.revision !== begun ? dependencies.workspace.journal.movedTo(path) : undefined;
+    if (moved !== undefined && dependencies.workspace.entry(moved) !== undefined) {
+      return undefined;
+    }
     if (stored !== undefined && !(disk === undefined && isSaved(stored, options.textName))) {
       const ydoc = ownDoc(stored.state);
       const agreed = disk !== undefined && (disk.content === stored.savedHash || options.trustState);
@@ -427,9 +439,12 @@ export class Document {
     const next = fileTextOf(disk.raw);
     const live = this.#textNow();
     const clean = !this.dirty;
-    const edits: TextEdit[] = clean
-      ? diffText(live, next.text)
-      : rebaseEdits(diffText(this.#savedText, next.text), diffText(this.#savedText, live), this.#savedText);
+    // Nothing was ever saved from here, and a file is there: two beginnings, of which what is alike must stand there once.
+    const apart = !clean && this.#savedContent === undefined && this.#savedText === '';
+    const edits: TextEdit[] =
+      clean || apart
+        ? diffText(live, clean ? next.text : unionTexts(next.text, live))
+        : rebaseEdits(diffText(this.#savedText, next.text), diffText(this.#savedText, live), this.#savedText);
     applyTextEdits(this.#ydoc, this.#text, edits, FROM_DISK);
     this.#manner = next;
     this.#savedText = next.text;

@@ -203,6 +203,7 @@ export class Documents implements LiveText {
     };
     const before = workspace.journal.revision;
     const document = await Document.open(wirePath, create, dependencies, this.#options);
+    if (document === undefined) return this.#get(this.#placeOf(wirePath), create);
     this.#open.set(wirePath, document);
     // What changed between the look at the file and now was told to nobody.
     for (const change of workspace.journal.since(workspace.journal.cursorOf(before), 1000).changes) this.#noticed(change);
