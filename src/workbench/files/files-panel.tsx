@@ -1,5 +1,5 @@
 import { useComputed, useSignal } from '@preact/signals';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { letterNames } from '../changes/git-store.ts';
 import { newEntry } from '../commands.ts';
 import { fileKind } from '../documents/file-kinds.ts';
@@ -94,7 +94,7 @@ function Tree() {
   }, [shown, shown?.path, tree.version.value]);
   // Editing took the focus from the tree; it comes back to it.
   const wasEditing = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (wasEditing.current && editing === undefined && (document.activeElement === document.body || document.activeElement === null))
       scroll.box.current?.focus();
     wasEditing.current = editing !== undefined;
@@ -289,7 +289,8 @@ function NameField({ node }: { node: TreeNode }) {
   const done = useRef(false);
   const folder = node.draft ? (node.parent?.path ?? '') : parentOf(node.path);
   const before = node.draft ? '' : node.name;
-  useEffect(() => {
+  // Before the browser paints: the next key that is pressed belongs in the field.
+  useLayoutEffect(() => {
     const { current } = field;
     current?.focus();
     const dot = before.lastIndexOf('.');
@@ -313,7 +314,8 @@ function NameField({ node }: { node: TreeNode }) {
       return;
     }
     const made = await files.create(folder, name, node.kind === 'directory' ? 'directory' : 'file');
-    if (made !== undefined && node.kind !== 'directory') workbench.openFile(made);
+    // The answer may come late: who is naming another entry by then keeps the keyboard.
+    if (made !== undefined && node.kind !== 'directory') workbench.openFile(made, { focus: tree.editing.value === undefined });
   };
   return (
     <span class="grow name-field">

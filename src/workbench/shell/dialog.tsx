@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { useWorkbench } from '../use-workbench.ts';
 
 /** Over everything, keeps Tab within, gives the focus back when it goes. */
@@ -16,7 +16,8 @@ export function Dialog({
 }) {
   const workbench = useWorkbench();
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // Before the browser paints: the next key that is pressed belongs in the dialog.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     const first = box.current?.querySelector<HTMLElement>('[data-first], input, button');
     first?.focus();

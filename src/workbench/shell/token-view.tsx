@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Icon } from './icon.tsx';
 
 const problems: Record<string, string> = {
@@ -11,7 +11,7 @@ const problems: Record<string, string> = {
 /** Shown instead of the workspace while this browser has no token that holds. `reason` is of the error table. */
 export function TokenView({ reason }: { reason: string }) {
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   // What a login said counts more than that the page has no cookie yet.
   const login = useSignal(new URLSearchParams(location.search).get('login'));
   const said = login.value ?? reason;
