@@ -243,6 +243,34 @@ test('who was away during a rename comes back under the old name to the same doc
     write('a.txt', 'text\n'),
   ));
 
+test('a file that moves while its document is being opened is opened where it went, with all that was typed', () =>
+  withDocuments(
+    async ({ client, file, put, root }, open) => {
+      for (const waitMs of [0, 10, 20, 25, 30, 35, 40, 50]) {
+        const [from, to] = [`from${waitMs}.txt`, `to${waitMs}.txt`];
+        put(from, 'one\ntwo\nthree\n');
+        const person = open(from);
+        await person.synced();
+        person.text.insert(0, 'typed here\n');
+        await eventually(() => assert.equal(file(from), 'typed here\none\ntwo\nthree\n'));
+        person.provider.disconnect();
+        await eventually(async () => assert.equal((await client.call('documents.list', {})).documents.length, 0));
+        person.text.insert(0, 'typed away\n');
+        // A file that was written just now is looked at twice before it is believed: that takes some 50 ms.
+        put(from, 'typed here\none\ntwo\nthree\nby a program\n');
+        person.provider.connect();
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+        await client.call('files.move', { from, to });
+        const all = 'typed away\ntyped here\none\ntwo\nthree\nby a program\n';
+        await eventually(() => assert.equal(file(to), all, `moved after ${waitMs} ms`));
+        await eventually(() => assert.equal(person.text.toString(), all, `moved after ${waitMs} ms`));
+        assert.equal(fs.existsSync(path.join(root, from)), false);
+        person.destroy();
+      }
+    },
+    { 'documents.unloadMs': '0' },
+  ));
+
 test('a deleted file stays deleted until somebody types; then it is there again', () =>
   withDocuments(
     async ({ client, file, root }, open) => {
