@@ -1,5 +1,5 @@
-// CPU per delivered update and per join: ours, its update log on, beside Hocuspocus and y-websocket's server, which store nothing. All three are
-// up at once and take turns. `node bench/documents.ts [--rounds 5] [--only fanout,many,join] [--measure-ms 5000]`
+// CPU per delivered update and per join: ours, its update log on, beside Hocuspocus and y-websocket's server, which store nothing. A bare
+// broadcaster shows the floor. All are up at once and take turns. `node bench/documents.ts [--rounds 5] [--only fanout,many,join] [--measure-ms 5000]`
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -34,6 +34,8 @@ const measureMs = Number(values['measure-ms']);
 interface Peer {
   contender: Contender;
   target: Target;
+  /** Shows what is left to win; keeps no document, so no goal is set against it and nobody joins it. */
+  floor?: boolean;
 }
 
 const workloads = {
@@ -63,7 +65,7 @@ try {
   const peers = await startAll();
   console.log(`documents: ours ${ourProgram().says}, rounds ${rounds}, ${measureMs / 1000} s each`);
   for (const [name, workload] of Object.entries(workloads)) if (only.has(name)) rows.push(...(await measureTyping(name, workload, peers)));
-  if (only.has('join')) rows.push(...(await measureJoins(peers)));
+  if (only.has('join')) rows.push(...(await measureJoins(peers.filter(({ floor }) => floor !== true))));
 } finally {
   await Promise.all(started.map((contender) => contender.stop()));
   fs.rmSync(folder, { recursive: true, force: true });
@@ -85,10 +87,12 @@ async function startAll(): Promise<Peer[]> {
   const hocuspocus = add(await startPeer('hocuspocus', path.join(import.meta.dirname, 'peer-hocuspocus.ts'), [], folder));
   const utils = import.meta.resolve('@y/websocket-server/utils');
   const yWebsocket = add(await startPeer('y-websocket-server', path.join(path.dirname(new URL(utils).pathname), 'server.js'), [], folder));
+  const bare = add(await startPeer('bare ws broadcast', path.join(import.meta.dirname, 'peer-broadcast.ts'), [], folder));
   return [
     us,
     { contender: hocuspocus, target: { wire: 'hocuspocus', url: { whole: base(hocuspocus) }, pid: hocuspocus.pid } },
     { contender: yWebsocket, target: { wire: 'y-websocket', url: { before: `${base(yWebsocket)}/`, after: '' }, pid: yWebsocket.pid } },
+    { contender: bare, target: { wire: 'y-websocket', url: { before: `${base(bare)}/`, after: '' }, pid: bare.pid }, floor: true },
   ];
 }
 
@@ -115,7 +119,7 @@ async function measureTyping(name: string, workload: (typeof workloads)['fanout'
     }
   }
   const of = (peer: Peer, value: (result: TypingResult) => number): number => median((results.get(peer) ?? []).map(value));
-  const [ours, ...others] = peers as [Peer, ...Peer[]];
+  const [ours, ...others] = peers.filter(({ floor }) => floor !== true) as [Peer, ...Peer[]];
   console.log(`\n${workload.what}; medians of ${rounds}`);
   for (const peer of peers) {
     const lost = (results.get(peer) ?? []).reduce((sum, result) => sum + result.lost, 0);

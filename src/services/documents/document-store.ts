@@ -82,6 +82,7 @@ export class DocumentStore {
 
   /** The state of an open document as it is stored now, read back. */
   reload(id: number): Uint8Array {
+    this.commit();
     const row = this.#state
       .statement('SELECT id, path, life, base, sequence, saved_hash, saved_text FROM texts WHERE id = ?')
       .get(id) as unknown as Row;
@@ -102,15 +103,24 @@ export class DocumentStore {
     return Number(lastInsertRowid);
   }
 
-  /** Stores records before anybody hears of them. A full disk is no reason to stop editing: it is tried again with the next. */
-  append(id: number, ...records: LogRecord[]): void {
+  /** Queues records for `commit`. */
+  add(id: number, ...records: LogRecord[]): void {
     for (const record of records) this.#log.add(id, record);
+  }
+
+  /** Stores what was added before anybody hears of it. A full disk is no reason to stop editing: it is tried again with the next. */
+  commit(): void {
     try {
       this.#log.write();
       this.#problem = undefined;
     } catch (error) {
       this.#problem = `Edits can't be stored: ${(error as Error).message}`;
     }
+  }
+
+  append(id: number, ...records: LogRecord[]): void {
+    this.add(id, ...records);
+    this.commit();
   }
 
   /** Writes a document whole, so that its records in the log are needed no more. `savedText` where the file holds another text. */
@@ -162,6 +172,7 @@ export class DocumentStore {
   }
 
   close(): Promise<void> {
+    this.commit();
     return this.#log.close();
   }
 }

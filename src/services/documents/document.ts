@@ -10,7 +10,9 @@ import type { DocumentStore } from './document-store.ts';
 import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
 import { applyTextEdits, beginLife, firstState, hashText, newOwnId, runsOf, savedMark, setSavedMark } from './lineage.ts';
 import { healText, unionTexts } from './merge.ts';
+import type { Pulse } from './pulse.ts';
 import { Room } from './room.ts';
+import type { SavePace } from './save-pace.ts';
 
 const SAVE_ATTEMPTS = 6;
 const RETRY_FIRST_MS = 1000;
@@ -30,8 +32,9 @@ const MARK = 'mark';
 export interface DocumentDependencies {
   workspace: Workspace;
   store: DocumentStore;
+  pulse: Pulse;
+  pace: SavePace;
   now: () => number;
-  windowMs: () => number;
   log: (event: string, facts: Record<string, unknown>) => void;
   /** Its info changed. */
   changed: (document: Document) => void;
@@ -82,8 +85,12 @@ export class Document {
   #retryMs = RETRY_FIRST_MS;
   readonly #actors = new Map<string, Actor>();
   #work: Promise<unknown> = Promise.resolve();
+  /** Until the save is due; then it waits for its turn. */
   #saveTimer: NodeJS.Timeout | undefined;
+  #saveAsked = false;
+  #retryTimer: NodeJS.Timeout | undefined;
   #firstUnsavedMs = 0;
+  #lastEditMs = 0;
   #closed = false;
   #raw: { version: number; raw: string } | undefined;
 
@@ -99,14 +106,13 @@ export class Document {
     this.#options = options;
     this.#savedRevision = dependencies.workspace.journal.revision;
     this.#text = this.#observe(opened.ydoc);
-    this.room = new Room(opened.ydoc, opened.life, {
+    this.room = new Room(opened.ydoc, opened.life, dependencies.pulse, {
       applied: (updates, names) => this.#applied(updates, names),
       heal: (update, name) => this.#heal(update, name),
       rebuild: () => this.#rebuild(),
       failed: (what, error) => dependencies.log('documents.refused', { path: this.#path, what, error }),
       presenceChanged: () => dependencies.changed(this),
       emptied: () => dependencies.emptied(this),
-      windowMs: dependencies.windowMs,
       now: dependencies.now,
     });
   }
@@ -266,7 +272,7 @@ export class Document {
   close(code: number, reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#saveTimer);
+    this.#clearTimers();
     this.room.close(code, reason);
     this.#ydoc.destroy();
   }
@@ -304,7 +310,7 @@ export class Document {
 
   #applied(updates: readonly Uint8Array[], names: ReadonlySet<string>): void {
     for (const name of names) this.#addActor(parseActor(name));
-    this.#dependencies.store.append(this.#id, ...updates.map((update) => ({ type: 'update' as const, update })));
+    this.#dependencies.store.add(this.#id, ...updates.map((update) => ({ type: 'update' as const, update })));
   }
 
   #rebuild(): Y.Doc {
@@ -327,16 +333,38 @@ export class Document {
   #scheduleSave(): void {
     if (this.#options.readOnly || this.#closed) return;
     const now = this.#dependencies.now();
-    if (this.#saveTimer === undefined) this.#firstUnsavedMs = now;
-    clearTimeout(this.#saveTimer);
-    const wait = Math.max(0, Math.min(this.#options.saveIdleMs, this.#firstUnsavedMs + this.#options.saveMaxMs - now));
-    this.#saveTimer = setTimeout(() => void this.save(), wait);
+    this.#lastEditMs = now;
+    if (this.#saveTimer === undefined && !this.#saveAsked) {
+      this.#firstUnsavedMs = now;
+      this.#awaitSave(now);
+    }
     this.#dependencies.changed(this);
   }
 
-  async #save(cause: Cause | undefined): Promise<void> {
-    clearTimeout(this.#saveTimer);
+  /** One timer for all that is typed in a row: it looks again when it ends. */
+  #awaitSave(now: number): void {
+    const { saveIdleMs, saveMaxMs } = this.#options;
+    const waitMs = Math.min(this.#lastEditMs + saveIdleMs, this.#firstUnsavedMs + saveMaxMs) - now;
+    if (waitMs > 0) {
+      this.#saveTimer = setTimeout(() => this.#awaitSave(this.#dependencies.now()), waitMs);
+      return;
+    }
     this.#saveTimer = undefined;
+    this.#saveAsked = true;
+    this.#dependencies.pace.ask(() => {
+      this.#saveAsked = false;
+      void this.save();
+    });
+  }
+
+  #clearTimers(): void {
+    clearTimeout(this.#saveTimer);
+    clearTimeout(this.#retryTimer);
+    this.#saveTimer = undefined;
+  }
+
+  async #save(cause: Cause | undefined): Promise<void> {
+    this.#clearTimers();
     if (!this.dirty || this.#options.readOnly || this.#closed) return;
     this.#saving = true;
     this.#dependencies.changed(this);
@@ -349,8 +377,8 @@ export class Document {
     } catch (error) {
       this.#failure = error instanceof Error ? error.message : String(error);
       this.#dependencies.log('documents.save-failed', { path: this.#path, error });
-      this.#saveTimer = setTimeout(() => void this.save(), this.#retryMs);
-      this.#saveTimer.unref();
+      this.#retryTimer = setTimeout(() => void this.save(), this.#retryMs);
+      this.#retryTimer.unref();
       this.#retryMs = Math.min(this.#retryMs * 2, RETRY_LAST_MS);
     } finally {
       this.#saving = false;
@@ -453,8 +481,7 @@ export class Document {
     this.#deleted = false;
     if (this.#textNow() === next.text) {
       this.#savedVersion = this.#version;
-      clearTimeout(this.#saveTimer);
-      this.#saveTimer = undefined;
+      this.#clearTimers();
       const save = ++this.#saves;
       store.append(this.#id, { type: 'snapshot', save }, { type: 'saved', save, hash: disk.content });
     } else {

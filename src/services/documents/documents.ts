@@ -10,10 +10,11 @@ import type { LiveContent, LiveText, LiveWritten } from '../workspace/live-text.
 import type { Workspace } from '../workspace/workspace.ts';
 import { actorName, Document, type DocumentDependencies, type DocumentOptions } from './document.ts';
 import { DocumentStore } from './document-store.ts';
+import { Pulse } from './pulse.ts';
+import { SavePace } from './save-pace.ts';
 
 const TICK_MS = 5000;
 const NEWS_MS = 250;
-const BUSY_WINDOW_MS = 16;
 const BUSY_SHARE = 0.5;
 const MAX_ALIASES = 1000;
 
@@ -40,6 +41,8 @@ export class Documents implements LiveText {
   readonly #dependencies: DocumentsDependencies;
   readonly #options: DocumentsOptions;
   readonly #store: DocumentStore;
+  readonly #pulse: Pulse;
+  readonly #pace = new SavePace();
   readonly #open = new Map<string, Document>();
   readonly #opening = new Map<string, Promise<Document>>();
   /** Old names of renamed documents that people are still in. */
@@ -51,7 +54,6 @@ export class Documents implements LiveText {
   #newsTimer: NodeJS.Timeout | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #stopChanges: (() => void) | undefined;
-  #windowMs = 0;
   #load = performance.eventLoopUtilization();
   #stopping = false;
 
@@ -60,6 +62,10 @@ export class Documents implements LiveText {
     this.#options = options;
     const folder = path.join(dependencies.state.folder, dependencies.state.writable ? 'documents' : `documents-${process.pid}`);
     this.#store = new DocumentStore(dependencies, { folder, textName: options.textName });
+    this.#pulse = new Pulse(
+      () => this.#store.commit(),
+      (error) => dependencies.log('documents.not-passed-on', { error }),
+    );
   }
 
   /** Saves what a crash left unsaved, then takes part. */
@@ -85,6 +91,7 @@ export class Documents implements LiveText {
     if (this.#stopping) return;
     this.#stopping = true;
     await Promise.allSettled(this.#opening.values());
+    this.#pace.stop();
     await this.flush('');
     for (const timer of this.#unloads.values()) clearTimeout(timer);
     for (const document of this.#open.values()) document.room.flush();
@@ -197,7 +204,8 @@ export class Documents implements LiveText {
       now,
       log,
       store: this.#store,
-      windowMs: () => this.#windowMs,
+      pulse: this.#pulse,
+      pace: this.#pace,
       changed: (document) => this.#tell(document),
       emptied: (document) => this.#idle(document),
     };
@@ -311,7 +319,7 @@ export class Documents implements LiveText {
   #tick(): void {
     const load = performance.eventLoopUtilization(this.#load);
     this.#load = performance.eventLoopUtilization();
-    this.#windowMs = load.utilization > BUSY_SHARE ? BUSY_WINDOW_MS : 0;
+    this.#pulse.busy = load.utilization > BUSY_SHARE;
     for (const document of this.#open.values()) document.room.keepAlive();
     if (this.#store.full) this.#compact();
   }

@@ -2,6 +2,7 @@ import * as Y from 'yjs';
 import { type Batch, type ByteChannel, closeCodes } from '../../contract/wire.ts';
 import { knowsLostState } from './lineage.ts';
 import { PresenceMap } from './presence.ts';
+import type { Pulse, Pulsed } from './pulse.ts';
 import {
   awarenessMessage,
   isEmptyUpdate,
@@ -12,7 +13,7 @@ import {
   updateMessage,
 } from './sync-protocol.ts';
 
-/** Origin of changes that came over channels: their own bytes are passed on, so the update event is not. */
+/** Origin of changes that came over channels. */
 const FROM_CHANNELS = 'channels';
 
 // A reader this far behind gets the whole state when it has caught up, instead of a queue without end.
@@ -22,9 +23,6 @@ const QUIET_MS = 20_000;
 /** What one member may send; a join with a long history fits in a few seconds. */
 const MAX_BYTES_PER_S = 32 * 1024 * 1024;
 const SNAPSHOT_TAIL_BYTES = 16 * 1024;
-/** Messages in a row go out at least so far apart, per member and at most: to write to many costs the same for one message as for some. */
-const GAP_PER_MEMBER_MS = 0.2;
-const MAX_GAP_MS = 10;
 /** The state vector of somebody who has nothing. */
 const NOTHING = Uint8Array.of(0);
 
@@ -61,7 +59,7 @@ interface PendingUpdate {
 }
 
 export interface RoomHooks {
-  /** Updates of one turn were applied; called before anybody else sees them. `names`: who sent them. */
+  /** Updates of one turn were applied and are to go into the log, which is written before anybody else sees them. `names`: who sent them. */
   applied(updates: readonly Uint8Array[], names: ReadonlySet<string>): void;
   /** Takes the whole state of a client that knows more of us than we do. */
   heal(update: Uint8Array, name: string): void;
@@ -73,8 +71,6 @@ export interface RoomHooks {
   presenceChanged(): void;
   /** The last member left. */
   emptied(): void;
-  /** How long to gather messages before passing them on, ms: 0 while the process is idle. */
-  windowMs(): number;
   now(): number;
 }
 
@@ -82,27 +78,29 @@ export interface RoomHooks {
  * The members of one document and what passes between them. Bytes that come in go out as they came: applied once a turn in
  * one transaction, framed once, written once to each socket.
  */
-export class Room {
+export class Room implements Pulsed {
   readonly presence = new PresenceMap<Seat>();
   readonly #seats = new Map<ByteChannel, Seat>();
   readonly #hooks: RoomHooks;
+  readonly #pulse: Pulse;
   readonly #life: number;
   #ydoc: Y.Doc;
   #pending: PendingUpdate[] = [];
   /** Messages of the document's own changes (from disk, from calls), in order with the rest of the turn. */
   #own: Uint8Array[] = [];
-  #timer: NodeJS.Immediate | NodeJS.Timeout | undefined;
-  #passedOnMs = 0;
+  /** Applied, and on its way to the members. `onlyWriter` has all of it. */
+  #taken: { messages: Uint8Array[]; onlyWriter: Seat | undefined } | undefined;
   /** State for those who join, and the messages since it was made. */
   #snapshot: { batch: Batch; bytes: number; tail: Uint8Array[]; tailBytes: number } | undefined;
   #stateVector: Uint8Array | undefined;
   #closed = false;
 
-  constructor(ydoc: Y.Doc, life: number, hooks: RoomHooks) {
+  constructor(ydoc: Y.Doc, life: number, pulse: Pulse, hooks: RoomHooks) {
     this.#life = life;
     this.#ydoc = ydoc;
+    this.#pulse = pulse;
     this.#hooks = hooks;
-    this.#listen(ydoc);
+    ydoc.on('update', this.#ownUpdate);
   }
 
   get size(): number {
@@ -140,28 +138,31 @@ export class Room {
 
   /** Passes on what is waiting now. */
   flush(): void {
-    if (this.#timer !== undefined) {
-      clearImmediate(this.#timer as NodeJS.Immediate);
-      clearTimeout(this.#timer as NodeJS.Timeout);
-      this.#timer = undefined;
-    }
+    if (this.#pending.length > 0 || this.#own.length > 0 || this.presence.hasNews) this.#pulse.flush(this);
+  }
+
+  take(): void {
     const pending = this.#pending.length === 0 ? this.#pending : this.#apply(this.#pending.splice(0));
-    const messages = this.#own.length === 0 ? pending.map((one) => one.message) : [...this.#own, ...pending.map((one) => one.message)];
-    const onlyWriter = this.#own.length === 0 && new Set(pending.map((one) => one.seat)).size === 1 ? pending[0]?.seat : undefined;
+    if (pending.length === 0 && this.#own.length === 0) return;
+    const [first] = pending;
+    const onlyWriter = this.#own.length === 0 && pending.every(({ seat }) => seat === first?.seat) ? first?.seat : undefined;
+    this.#taken = { messages: [...this.#own, ...pending.map(({ message }) => message)], onlyWriter };
     this.#own = [];
-    const news = this.presence.hasNews ? awarenessMessage(this.presence.takeNews()) : undefined;
-    if (messages.length > 0) {
-      this.#remember(messages);
-      const batch: Batch = { messages };
-      // Nobody else spoke this turn: the writer has all of it.
-      const now = this.#hooks.now();
-      for (const seat of this.#seats.values()) if (seat !== onlyWriter && seat.heard) this.#send(seat, batch, now);
-      this.#passedOnMs = now;
+  }
+
+  passOn(): void {
+    const taken = this.#taken;
+    this.#taken = undefined;
+    const now = this.#hooks.now();
+    if (taken !== undefined) {
+      this.#remember(taken.messages);
+      const batch: Batch = { messages: taken.messages };
+      for (const seat of this.#seats.values()) if (seat !== taken.onlyWriter && seat.heard) this.#send(seat, batch, now);
     }
-    if (news !== undefined) {
-      const batch: Batch = { messages: [news] };
+    if (this.presence.hasNews) {
+      const batch: Batch = { messages: [awarenessMessage(this.presence.takeNews())] };
       // Also to the one it came from: y-websocket takes silence for a dead link.
-      for (const seat of this.#seats.values()) this.#send(seat, batch);
+      for (const seat of this.#seats.values()) this.#send(seat, batch, now);
       this.#hooks.presenceChanged();
     }
   }
@@ -171,21 +172,16 @@ export class Room {
     this.#closed = true;
     for (const seat of [...this.#seats.values()]) seat.channel.close(code, reason);
     this.#seats.clear();
-    if (this.#timer !== undefined) {
-      clearImmediate(this.#timer as NodeJS.Immediate);
-      clearTimeout(this.#timer as NodeJS.Timeout);
-    }
+    this.#pulse.forget(this);
   }
 
-  #listen(ydoc: Y.Doc): void {
-    ydoc.on('update', (update: Uint8Array, origin: unknown) => {
-      this.#stateVector = undefined;
-      if (origin === FROM_CHANNELS) return;
-      this.#hooks.applied([update], new Set());
-      this.#own.push(updateMessage(update));
-      this.#schedule();
-    });
-  }
+  /** The document was changed by us: from disk, by a call. */
+  readonly #ownUpdate = (update: Uint8Array): void => {
+    this.#stateVector = undefined;
+    this.#hooks.applied([update], new Set());
+    this.#own.push(updateMessage(update));
+    this.#schedule();
+  };
 
   #receive(seat: Seat, bytes: Uint8Array): void {
     if (this.#closed) return;
@@ -280,6 +276,9 @@ export class Room {
     const applied: PendingUpdate[] = [];
     const names = new Set<string>();
     const broken = new Set<Seat>();
+    this.#stateVector = undefined;
+    // Their own bytes are logged and passed on: without a listener, Yjs does not encode the same again.
+    this.#ydoc.off('update', this.#ownUpdate);
     this.#ydoc.transact(() => {
       for (const one of pending) {
         const { update, seat } = one;
@@ -293,6 +292,7 @@ export class Room {
         }
       }
     }, FROM_CHANNELS);
+    this.#ydoc.on('update', this.#ownUpdate);
     if (applied.length > 0)
       this.#hooks.applied(
         applied.map(({ update }) => update),
@@ -301,9 +301,8 @@ export class Room {
     if (broken.size === 0) return applied;
     // Part of a broken update may be in the document: what is stored is whole.
     this.#ydoc = this.#hooks.rebuild();
-    this.#listen(this.#ydoc);
+    this.#ydoc.on('update', this.#ownUpdate);
     this.#snapshot = undefined;
-    this.#stateVector = undefined;
     for (const seat of broken) this.#refuse(seat, 'The update is malformed.');
     return applied;
   }
@@ -376,21 +375,7 @@ export class Room {
   }
 
   #schedule(): void {
-    if (this.#timer !== undefined || this.#closed) return;
-    const windowMs = Math.max(this.#hooks.windowMs(), this.#gapMs());
-    const run = (): void => {
-      this.#timer = undefined;
-      this.flush();
-    };
-    this.#timer = windowMs === 0 ? setImmediate(run) : setTimeout(run, windowMs);
-  }
-
-  /** 0 for the first message after a pause: what somebody types goes out at once. */
-  #gapMs(): number {
-    const gap = Math.floor(Math.min(this.#seats.size * GAP_PER_MEMBER_MS, MAX_GAP_MS));
-    if (gap === 0) return 0;
-    const passed = this.#hooks.now() - this.#passedOnMs;
-    return passed < 0 ? gap : Math.max(0, gap - passed);
+    if (!this.#closed) this.#pulse.schedule(this);
   }
 
   #currentStateVector(): Uint8Array {

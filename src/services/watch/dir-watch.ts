@@ -12,7 +12,7 @@
 
 import { type FSWatcher, lstatSync, readdirSync, readFileSync, type Stats, watch } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Ignore } from './ignore.ts';
+import { type Ignore, isOwnTemporary } from './ignore.ts';
 import { directoryId, type EntryKind, packStats, type StatKey, unpackStats } from './stat-key.ts';
 
 /** What was found, in the order in which it must be told. Paths are workspace-relative with '/'. */
@@ -287,6 +287,8 @@ export class DirWatch {
       this.#batch = 0;
     });
     if (directory.dropped || this.#closed) return;
+    // Each write of our own makes one and renames it away: its own name says nothing that the target's does not.
+    if (name !== null && name !== directory.name && isOwnTemporary(name)) return;
     if (event === 'rename') directory.rearm = true;
     this.#mark(directory, name, event === 'rename' ? hintedRename : hintedChange);
     this.#schedule(false);

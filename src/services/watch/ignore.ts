@@ -10,6 +10,10 @@ export const defaultIgnore: readonly string[] = ['**/.git', '**/node_modules', '
 // The workspace's own atomic writer makes them; they are renamed or removed within milliseconds.
 const ownTemporary = /^\.outrigger-[^/]*\.tmp$/;
 
+export function isOwnTemporary(name: string): boolean {
+  return ownTemporary.test(name);
+}
+
 /** Whatever the globs say, git's folder is never content (git state is announced apart), and our own temporary files are not either. */
 export function compileIgnore(globs: readonly string[]): Ignore {
   // '**/name' is what nearly all ignore rules look like: a set answers it without a regular expression.
@@ -23,6 +27,6 @@ export function compileIgnore(globs: readonly string[]): Ignore {
   const matches = rest.length > 0 ? picomatch(rest, { dot: true }) : null;
   return (path) => {
     const name = path.slice(path.lastIndexOf('/') + 1);
-    return names.has(name) || ownTemporary.test(name) || (matches?.(path) ?? false);
+    return names.has(name) || isOwnTemporary(name) || (matches?.(path) ?? false);
   };
 }
