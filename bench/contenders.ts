@@ -34,8 +34,11 @@ export function ourProgram(): { file: string; says: string } {
 }
 
 /** Ours, with the defaults but for the number of requests a minute, which a benchmark is above. Its log goes to a file. */
-export async function startOurs(folder: string, extra: { nodeArgs?: string; args?: string } = {}): Promise<Contender & { root: string }> {
-  const root = path.join(folder, 'workspace');
+export async function startOurs(
+  folder: string,
+  extra: { nodeArgs?: string; args?: string; root?: string } = {},
+): Promise<Contender & { root: string }> {
+  const root = extra.root ?? path.join(folder, 'workspace');
   fs.mkdirSync(root, { recursive: true });
   const log = path.join(folder, 'ours.log');
   const args = [

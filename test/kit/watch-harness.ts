@@ -41,10 +41,10 @@ export async function withFolder(run: (root: string, beside: string) => Promise<
 export async function withWatch(
   options: Partial<WatchOptions>,
   run: (watched: Watched) => Promise<void>,
-  prepare: (root: string, beside: string) => void = () => {},
+  prepare: (root: string, beside: string) => void | Promise<void> = () => {},
 ): Promise<void> {
   await withFolder(async (root, beside) => {
-    prepare(root, beside);
+    await prepare(root, beside);
     const watched = watchFolder(root, beside, options);
     try {
       await watched.watch.start();

@@ -13,7 +13,7 @@
 import { type FSWatcher, lstatSync, readdirSync, readFileSync, type Stats, watch } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Ignore, isOwnTemporary } from './ignore.ts';
-import { directoryId, type EntryKind, packStats, type StatKey, unpackStats } from './stat-key.ts';
+import { directoryId, type EntryKind, isKindOnly, packKind, packStats, type StatKey, unpackStats } from './stat-key.ts';
 
 /** What was found, in the order in which it must be told. Paths are workspace-relative with '/'. */
 export interface Fact {
@@ -117,6 +117,9 @@ export class DirWatch {
   readonly #maxBatch = maxQueuedEvents() / 2;
   #armed: boolean;
   #silent = true;
+  /** The first reading: files get their kind only. */
+  #listing = false;
+  #listedFromMs = 0;
   #closed = false;
   #rootGone = false;
   #draining = false;
@@ -146,7 +149,10 @@ export class DirWatch {
     return this.#rootGone;
   }
 
-  /** Reads and arms everything; what is found is the baseline, not news. Rejects when the root is no directory. */
+  /**
+   * Arms and lists everything; what is found is the baseline, not news. Where there are watches, files are not looked at yet:
+   * call complete() next. Rejects when the root is no directory.
+   */
   async start(): Promise<void> {
     const id = this.#idOf(this.#root);
     if (id === null) throw new Error(`${this.#options.root} is not a directory`);
@@ -156,8 +162,32 @@ export class DirWatch {
     this.#root.rearm = true;
     this.#root.whole = true;
     this.#markDirty(this.#root);
+    this.#listing = this.#armed;
+    this.#listedFromMs = Date.now();
     await this.flush();
+    this.#listing = false;
     this.#silent = false;
+  }
+
+  /** Looks at the files that were only listed. What changed since it was listed is told, hinted or not. */
+  async complete(): Promise<void> {
+    let until = performance.now() + sliceMs;
+    for (const { path, entries } of this.directories()) {
+      for (const [name, packed] of entries) {
+        if (packed === null || !isKindOnly(packed)) continue;
+        const below = path === '' ? name : `${path}/${name}`;
+        const directory = this.#directoryAt(path);
+        if (directory?.entries.get(name) !== packed) continue;
+        const stats = this.#lstat(below);
+        if (!stats || stats.isDirectory()) this.hintPath(below);
+        else this.#checkFile(directory, name, below, stats, packed, unhinted);
+        if (performance.now() < until) continue;
+        await nextTurn();
+        if (this.#closed) return;
+        until = performance.now() + sliceMs;
+      }
+    }
+    await this.flush();
   }
 
   close(): void {
@@ -456,9 +486,10 @@ export class DirWatch {
     const hinted = directory.hinted;
     directory.hinted = null;
     const base = this.#pathOf(directory);
+    const first = this.#listing && directory.entries.size === 0;
     let names: string[];
     try {
-      names = readdirSync(this.#absolute(base));
+      names = first ? this.#list(directory, base) : readdirSync(this.#absolute(base));
     } catch (error) {
       const code = codeOf(error);
       if (code === 'ENOENT' || code === 'ENOTDIR') {
@@ -471,7 +502,7 @@ export class DirWatch {
       }
       return;
     }
-    const listed = new Set(names);
+    const listed = first ? undefined : new Set(names);
     let invalid = 0;
     let count = 0;
     for (const name of names) {
@@ -480,10 +511,26 @@ export class DirWatch {
       if (!found && name.includes(replacementChar)) invalid++;
       if (++count % namesPerCheck === 0) yield;
     }
-    for (const name of [...directory.entries.keys()]) if (!listed.has(name)) this.#gone(directory, name);
+    if (listed) for (const name of [...directory.entries.keys()]) if (!listed.has(name)) this.#gone(directory, name);
     this.#counts.invalidNames += invalid - directory.invalidNames;
     directory.invalidNames = invalid;
     if (!directory.watcher && !directory.unwatchable && this.#armed) this.#askParent(directory);
+  }
+
+  /** Enters the files of a directory by their kind; gives the names of all else, to be looked at. */
+  #list(directory: Directory, base: string): string[] {
+    const others: string[] = [];
+    for (const entry of readdirSync(this.#absolute(base), { withFileTypes: true })) {
+      const { name } = entry;
+      const kind = packKind(entry);
+      if (kind === undefined || name.includes(replacementChar) || this.#options.ignore(base === '' ? name : `${base}/${name}`, false)) {
+        others.push(name);
+        continue;
+      }
+      directory.entries.set(name, kind);
+      this.#files++;
+    }
+    return others;
   }
 
   *#lookUp(directory: Directory): Generator<void> {
@@ -533,6 +580,12 @@ export class DirWatch {
       this.#settleDetached(old);
     }
     directory.entries.set(name, packed);
+    if (typeof old === 'string' && isKindOnly(old)) {
+      // What was touched since it was listed has its ctime from after that.
+      const touched = hint !== unhinted || packed[0] !== old || stats.ctimeMs >= this.#listedFromMs - coarseClockMs;
+      if (touched) this.#emitEntry('changed', path, packed, false);
+      return;
+    }
     if (typeof old !== 'string') this.#files++;
     const replaces = typeof old === 'string' && !packed.startsWith(old.slice(0, old.indexOf(':') + 1));
     const settled = !stats.isFile() || ((replaces || typeof old !== 'string') && isAtRest(stats, hint, replaces));

@@ -1,7 +1,7 @@
 // A file in the watch's table is one short string, so that a hundred thousand of them stay cheap: kind, inode, size, mtime. Mode and ctime are left out:
 // a chmod is no change of content.
 
-import type { Stats } from 'node:fs';
+import type { Dirent, Stats } from 'node:fs';
 
 export type EntryKind = 'file' | 'directory' | 'symlink' | 'other';
 
@@ -22,7 +22,19 @@ export function packStats(stats: Stats): string {
   return packed;
 }
 
+/** The entry of a file that was listed and not looked at yet: its kind alone. */
+export function packKind(entry: Dirent): string | undefined {
+  if (entry.isFile()) return 'f';
+  if (entry.isSymbolicLink()) return 'l';
+  return entry.isFIFO() || entry.isSocket() || entry.isCharacterDevice() || entry.isBlockDevice() ? 'o' : undefined;
+}
+
+export function isKindOnly(packed: string): boolean {
+  return packed.length === 1;
+}
+
 export function unpackStats(packed: string): { kind: EntryKind; key: StatKey } {
+  if (isKindOnly(packed)) return { kind: kindOfLetter[packed] ?? 'other', key: { ino: 0, size: 0, mtimeMs: 0 } };
   const first = packed.indexOf(':');
   const second = packed.indexOf(':', first + 1);
   return {

@@ -67,6 +67,8 @@ class WatchWorker {
   #changedSinceSnapshot = false;
   /** The folder was read and compared with the last snapshot: before that, a new one would hide what changed meanwhile. */
   #complete = false;
+  /** Every file was looked at: what is told from then on is told for a reason. */
+  #completed: Promise<void> = Promise.resolve();
   #moves = 0;
   readonly #untoldMeanwhile = new Set<string>();
   #unsubscribe: (() => Promise<void>) | null = null;
@@ -118,6 +120,9 @@ class WatchWorker {
     if (this.#stopped) return;
     this.#git.start();
     this.#post({ type: 'ready', ms: performance.now() - started, baseline, state: this.#state() });
+    this.#completed = this.#watch.complete();
+    await this.#completed;
+    if (this.#stopped) return;
     if (typeof snapshot !== 'string') await this.#compare(snapshot);
     if (this.#stopped) return;
     this.#complete = true;
@@ -141,6 +146,7 @@ class WatchWorker {
         this.#send();
         return;
       case 'barrier':
+        await this.#completed;
         await this.#hintsRead();
         if (this.#engine === 'inotify') await this.#watch.flush();
         else await this.#watch.sweep();
@@ -379,6 +385,7 @@ class WatchWorker {
   }
 
   async #recheck(paths: string[]): Promise<void> {
+    await this.#completed;
     await this.#hintsRead();
     for (const path of paths) this.#watch.look(path);
     await this.#watch.flush();

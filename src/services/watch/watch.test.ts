@@ -337,6 +337,8 @@ test('a change of mode alone is no report, and a recheck reports all the same', 
   await withWatch(
     {},
     async ({ at, watch, reports, exact }) => {
+      // Until every file was looked at, a chmod is told as a change.
+      await watch.barrier();
       fs.chmodSync(at('f'), 0o755);
       await exact();
       assert.equal(reports.length, 0);
@@ -346,6 +348,37 @@ test('a change of mode alone is no report, and a recheck reports all the same', 
       assert.equal(of(reports, 'nothing')[0]?.what, 'removed');
     },
     (root) => fs.writeFileSync(path.join(root, 'f'), 'f'),
+  );
+});
+
+test('what changes as soon as the watch is ready is told, and nothing else, though the files were only listed by then', async () => {
+  const names = Array.from({ length: 4000 }, (_, file) => `d${file % 40}/f${file}`);
+  const [written, replaced, removed, moved] = [names[1], names[998], names[2000], names[3001]] as [string, string, string, string];
+  await withWatch(
+    {},
+    async ({ at, watch, reports, exact }) => {
+      fs.writeFileSync(at(written), 'written');
+      fs.writeFileSync(at('new'), 'replaced');
+      fs.utimesSync(at('new'), 1, 1);
+      fs.renameSync(at('new'), at(replaced));
+      fs.rmSync(at(removed));
+      fs.renameSync(at(moved), at('moved'));
+      fs.renameSync(at('d39'), at('d99'));
+      await watch.barrier();
+      await exact();
+      const told = new Set(reports.map(({ path: where }) => where));
+      for (const name of [written, replaced, removed, moved, 'moved', 'd99']) assert.ok(told.has(name), `${name} is told`);
+      // The folder's old name, and the name that the replaced file came under.
+      assert.ok(told.size <= 8, `told: ${[...told].join(' ')}`);
+      assert.equal(of(reports, written).at(-1)?.hash, sha256('written'));
+      assert.equal(of(reports, replaced).at(-1)?.hash, sha256('replaced'));
+    },
+    async (root) => {
+      for (let folder = 0; folder < 40; folder++) fs.mkdirSync(path.join(root, `d${folder}`));
+      for (const name of names) fs.writeFileSync(path.join(root, name), name);
+      // What was written a moment before the start can't be told from what was written after it.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    },
   );
 });
 
