@@ -166,6 +166,14 @@ export const limitParts = [
         'test/flows/documents.test.ts',
         'binary, invalid and oversize files, folders and escapes are refused for good, with a reason',
       ]),
+      constant(
+        'saves that begin by themselves',
+        'src/services/documents/save-pace.ts',
+        'SAVES_PER_SECOND',
+        'count',
+        'they wait for their turn; the log has what was typed',
+        ['src/services/documents/save-pace.test.ts', 'of hundreds, the rest follow in order and evenly spaced'],
+      ),
       option('documents.maxOpen', '`TOO_MANY_DOCUMENTS`, close 4529; one that nobody is in is put away first'),
       option('limits.documentFrameBytes', 'close 1009', [
         'src/net/websocket.test.ts',

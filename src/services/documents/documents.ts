@@ -1,5 +1,4 @@
 import path from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { allowsLevel, type Caller, withinPaths } from '../../contract/access.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
 import { OutriggerError } from '../../contract/errors.ts';
@@ -15,7 +14,6 @@ import { SavePace } from './save-pace.ts';
 
 const TICK_MS = 5000;
 const NEWS_MS = 250;
-const BUSY_SHARE = 0.5;
 const MAX_ALIASES = 1000;
 
 export interface DocumentsOptions extends DocumentOptions {
@@ -54,7 +52,6 @@ export class Documents implements LiveText {
   #newsTimer: NodeJS.Timeout | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #stopChanges: (() => void) | undefined;
-  #load = performance.eventLoopUtilization();
   #stopping = false;
 
   constructor(dependencies: DocumentsDependencies, options: DocumentsOptions) {
@@ -317,9 +314,6 @@ export class Documents implements LiveText {
   // ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #tick(): void {
-    const load = performance.eventLoopUtilization(this.#load);
-    this.#load = performance.eventLoopUtilization();
-    this.#pulse.busy = load.utilization > BUSY_SHARE;
     for (const document of this.#open.values()) document.room.keepAlive();
     if (this.#store.full) this.#compact();
   }

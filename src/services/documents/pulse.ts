@@ -1,6 +1,5 @@
-/** Messages that follow one another go out at least so far apart, ms. */
-const PULSE_MS = 10;
-const BUSY_PULSE_MS = 16;
+/** Messages that follow one another go out at least so far apart, ms: a screen shows no more than one frame in that time. */
+const PULSE_MS = 16;
 
 /** What has something to pass on. */
 export interface Pulsed {
@@ -16,8 +15,6 @@ export interface Pulsed {
  * cost the same for one message as for some.
  */
 export class Pulse {
-  /** Set while the process has more to do than it can take lightly. */
-  busy = false;
   readonly #commit: () => void;
   readonly #failed: (error: unknown) => void;
   readonly #waiting = new Set<Pulsed>();
@@ -34,7 +31,7 @@ export class Pulse {
   schedule(room: Pulsed): void {
     this.#waiting.add(room);
     if (this.#timer !== undefined) return;
-    const restMs = this.#lastMs + (this.busy ? BUSY_PULSE_MS : PULSE_MS) - performance.now();
+    const restMs = this.#lastMs + PULSE_MS - performance.now();
     this.#timer = restMs <= 0 ? setImmediate(this.#beat) : setTimeout(this.#beat, restMs);
   }
 
