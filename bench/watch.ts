@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { type Client, createClient } from '../src/client/client.ts';
 import type { Operations } from '../src/contract/operations.ts';
+import type { Watch as OurWatch } from '../src/services/watch/watch.ts';
 import { benchToken, ourProgram, startOurs } from './contenders.ts';
 import { median, quantile, type Row, report } from './measure.ts';
 
@@ -142,7 +143,7 @@ async function measureHere(contender: Contender, root: string): Promise<void> {
   let readyMs: number;
   let seen: number;
   if (contender === 'outrigger') {
-    const { Watch } = (await import(values.program as string)) as typeof import('../src/services/watch/watch.ts');
+    const { Watch } = (await import(values.program as string)) as { Watch: typeof OurWatch };
     const watch = new Watch({ log: { info() {}, warn() {}, error: console.error } }, { root });
     const started = performance.now();
     const { files, directories } = await watch.start();
