@@ -1,6 +1,6 @@
 /** The one table of options. Flags, environment names, help, docs/options.md and the check of a config file come from it. */
 
-export const componentNames = ['files', 'documents', 'git', 'workbench'] as const;
+export const componentNames = ['files', 'documents', 'search', 'git', 'workbench'] as const;
 export type ComponentName = (typeof componentNames)[number];
 
 interface OptionRow {
@@ -161,6 +161,17 @@ export const options = {
     text: 'A document that nobody is in is put away after this.',
   },
   'documents.textName': { type: 'text', default: 'content', text: 'Name of the Y.Text that holds the file.' },
+
+  'search.ripgrep': {
+    type: 'text',
+    default: undefined,
+    text: 'The program ripgrep; by default the one that came along, else `rg` on PATH.',
+  },
+  'search.index': {
+    type: 'switch',
+    default: true,
+    text: 'Keep an index of all text, so that a search reads only files that may match. Without it each search reads all.',
+  },
 
   'git.init': { type: 'switch', default: false, text: 'Make a repository where there is none when something is to be committed.' },
   'git.timeoutMs': { type: 'integer', default: 30_000, min: 100, max: 3_600_000, unit: 'ms', text: 'Longest a git command may take.' },

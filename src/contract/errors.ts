@@ -190,6 +190,19 @@ export const errorTable = {
     hint: 'The file was deleted; create it again to edit it.',
   },
   TOO_MANY_DOCUMENTS: { code: 'resource_exhausted', status: 503, retryable: true, hint: 'Close a document, or raise `documents.maxOpen`.' },
+  // search
+  BAD_PATTERN: {
+    code: 'invalid_argument',
+    status: 400,
+    retryable: false,
+    hint: 'The pattern is no regular expression of ripgrep (https://docs.rs/regex/#syntax), or a glob is malformed; the message says where.',
+  },
+  NO_LANGUAGE: {
+    code: 'failed_precondition',
+    status: 415,
+    retryable: false,
+    hint: 'Symbols are known for TypeScript and JavaScript; docs/search.md says how to add a language.',
+  },
   // processes, git
   TOOL_MISSING: {
     code: 'unavailable',

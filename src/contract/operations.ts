@@ -2,6 +2,7 @@ import { changes } from './changes.ts';
 import { documents } from './documents.ts';
 import { files } from './files.ts';
 import { git } from './git.ts';
+import { search } from './search.ts';
 import { system } from './system.ts';
 
 // For programs that add operations of their own, and for what they throw.
@@ -11,6 +12,6 @@ export { type Call, type Implementation, type Implementations, operation, type O
 export { entryPath, workspacePath } from './paths.ts';
 
 /** Everything a sidecar can be asked. */
-export const operations = { ...system, ...files, ...changes, ...documents, ...git };
+export const operations = { ...system, ...files, ...changes, ...documents, ...search, ...git };
 export type Operations = typeof operations;
 export type OperationName = keyof Operations;

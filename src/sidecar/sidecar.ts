@@ -18,6 +18,7 @@ import type { OriginPolicy } from '../net/origin.ts';
 import { UpgradeRouter } from '../net/upgrade.ts';
 import { WebSockets } from '../net/websocket.ts';
 import type { Documents } from '../services/documents/documents.ts';
+import type { Search } from '../services/search/search.ts';
 import { State } from '../services/state/state.ts';
 import { changeOperations, fileOperations } from '../services/workspace/operations.ts';
 import { createIgnore } from '../services/workspace/ignore.ts';
@@ -165,6 +166,12 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       });
       onRelease('documents', () => documents?.stop());
     }
+    let search: Search | undefined;
+    if (has('search')) {
+      const { plugSearch } = await import('./plug-search.ts');
+      search = await plugSearch({ workspace, processes, documents, log, health, implementations }, config);
+      onRelease('search', () => search?.stop());
+    }
     if (has('git')) {
       const { plugGit } = await import('./plug-git.ts');
       plugGit({ root: workspace.root, processes, documents, health, implementations }, config);
@@ -296,6 +303,8 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       await documents?.start();
       await watching.started;
       if (stopping) return;
+      // Nobody waits for it: until the files are listed, a search reads them all.
+      void search?.start();
       health.phase = 'ready';
       log('info', 'sidecar.ready', { durationMs: health.uptimeMs });
     })().catch((error: unknown) => {

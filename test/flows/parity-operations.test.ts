@@ -81,6 +81,20 @@ const asked: Record<OperationName, object[]> = {
   'documents.watch': [],
   'documents.open': [{ path: 'shared/a.txt' }, { path: 'shared/bytes.bin' }, { path: 'missing' }],
   'documents.flush': [{}],
+  'search.text': [
+    { pattern: 'two', path: 'shared' },
+    { pattern: '(', regex: true },
+    { pattern: 'x', path: 'missing' },
+  ],
+  'search.files': [
+    { query: 'ashared', path: 'shared' },
+    { include: ['*.bin'], path: 'shared' },
+  ],
+  'search.symbols': [{ query: 'nothing' }],
+  'files.outline': [{ path: 'shared/a.ts' }, { path: 'shared/a.txt' }, { path: 'missing.ts' }],
+  'files.hash': [{ path: 'shared/a.txt' }, { path: 'missing' }, { path: 'shared' }],
+  'index.status': [{}],
+  'index.wait': [{}, { revision: 1_000_000, timeoutMs: 20 }],
   'git.status': [{}],
   'git.diff': [{}],
   'git.log': [{}],
@@ -91,6 +105,7 @@ const asked: Record<OperationName, object[]> = {
 test('every operation answers alike over HTTP, RPC, stdio, the hub link and the command line', { timeout: 110_000 }, () =>
   withSidecar(async (running) => {
     running.put('shared/a.txt', 'one\ntwo\n');
+    running.put('shared/a.ts', 'export function one() {}\n');
     running.put('shared/bytes.bin', Buffer.from([0, 1, 2, 255]));
     await withWays(running, async (ways) => {
       for (const name of Object.keys(asked) as OperationName[]) {

@@ -1,9 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { OutriggerError } from '../../contract/errors.ts';
 
 const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+const MAX_STDERR_BYTES = 1024 * 1024;
 /** Time between asking a group to end and ending it. */
 const KILL_AFTER_MS = 500;
 
@@ -29,6 +31,13 @@ export interface RunResult {
   stderr: Buffer;
   /** Bytes of stdout that were left out. */
   omittedBytes: number;
+}
+
+export interface OpenProcess {
+  readonly stdout: Readable;
+  readonly result: Promise<Pick<RunResult, 'exitCode' | 'exitSignal' | 'stderr'>>;
+  /** Ends the whole group now; `result` rejects with CANCELED. */
+  end(): void;
 }
 
 export interface ProcessesOptions {
@@ -67,6 +76,47 @@ export class Processes {
    * `signal` when it is aborted; the whole group is dead then.
    */
   async run(request: RunRequest): Promise<RunResult> {
+    const child = this.#spawn(request);
+    const maxBytes = request.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
+    const stdout = new BoundedOutput(maxBytes);
+    const stderr = new BoundedOutput(Math.min(maxBytes, MAX_STDERR_BYTES));
+    child.stdout.on('data', (chunk: Buffer) => stdout.add(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
+    const { ended, done } = this.#guard(child, request);
+    try {
+      const [exitCode, exitSignal] = await closed(child, () => ended() !== undefined);
+      const reason = ended();
+      if (reason !== undefined) throw reason;
+      return { exitCode, exitSignal, stdout: stdout.bytes(), stderr: stderr.bytes(), omittedBytes: stdout.omitted };
+    } finally {
+      done();
+    }
+  }
+
+  /**
+   * Starts a program whose output is read as it comes: what is not read holds the program back. Throws TOOL_MISSING and
+   * STOPPING; `result` rejects as `run` does. Leaving the loop over `stdout` early ends the program.
+   */
+  open(request: Omit<RunRequest, 'maxOutputBytes'>): OpenProcess {
+    const child = this.#spawn(request);
+    const stderr = new BoundedOutput(MAX_STDERR_BYTES);
+    child.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
+    const { ended, done, end } = this.#guard(child, request);
+    const result = (async () => {
+      try {
+        const [exitCode, exitSignal] = await closed(child, () => ended() !== undefined);
+        const reason = ended();
+        if (reason !== undefined) throw reason;
+        return { exitCode, exitSignal, stderr: stderr.bytes() };
+      } finally {
+        done();
+      }
+    })();
+    result.catch(() => {});
+    return { stdout: child.stdout, result, end: () => end(new OutriggerError('CANCELED', 'The program is not needed any more.')) };
+  }
+
+  #spawn(request: RunRequest): ChildProcessWithoutNullStreams {
     const [program, ...args] = request.argv;
     if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
     request.signal?.throwIfAborted();
@@ -81,21 +131,24 @@ export class Processes {
       windowsHide: true,
     });
     this.#running.add(child);
-    const maxBytes = request.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
-    const stdout = new BoundedOutput(maxBytes);
-    const stderr = new BoundedOutput(Math.min(maxBytes, 1024 * 1024));
-    child.stdout.on('data', (chunk: Buffer) => stdout.add(chunk));
-    child.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
     // A child that ends without reading its input is no error of ours.
     child.stdin.on('error', () => {});
     child.stdin.end(request.stdin ?? '');
+    return child;
+  }
+
+  /** Ends the child at its time limit or when the call is aborted; `ended` says why, `done` lets go of it. */
+  #guard(
+    child: ChildProcess,
+    request: Pick<RunRequest, 'argv' | 'timeoutMs' | 'signal'>,
+  ): { ended: () => OutriggerError | undefined; end: (reason: OutriggerError) => void; done: () => void } {
     let ended: OutriggerError | undefined;
     const end = (reason: OutriggerError): void => {
       ended ??= reason;
       endGroup(child);
     };
     const timer = setTimeout(
-      () => end(new OutriggerError('PROCESS_TIMEOUT', `${program} took longer than ${request.timeoutMs} ms and was ended.`)),
+      () => end(new OutriggerError('PROCESS_TIMEOUT', `${request.argv[0]} took longer than ${request.timeoutMs} ms and was ended.`)),
       request.timeoutMs,
     );
     const aborted = (): void =>
@@ -103,15 +156,15 @@ export class Processes {
         request.signal?.reason instanceof OutriggerError ? request.signal.reason : new OutriggerError('CANCELED', 'The call was canceled.'),
       );
     request.signal?.addEventListener('abort', aborted, { once: true });
-    try {
-      const [exitCode, exitSignal] = await closed(child, () => ended !== undefined);
-      if (ended !== undefined) throw ended;
-      return { exitCode, exitSignal, stdout: stdout.bytes(), stderr: stderr.bytes(), omittedBytes: stdout.omitted };
-    } finally {
-      clearTimeout(timer);
-      request.signal?.removeEventListener('abort', aborted);
-      this.#running.delete(child);
-    }
+    return {
+      ended: () => ended,
+      end,
+      done: () => {
+        clearTimeout(timer);
+        request.signal?.removeEventListener('abort', aborted);
+        this.#running.delete(child);
+      },
+    };
   }
 
   /** Ends all children. */

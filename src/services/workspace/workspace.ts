@@ -241,6 +241,18 @@ export class Workspace {
     return { bytes: all, stat, content: hashBytes(all) };
   }
 
+  /** The sha256 of a file of any size, and that size. */
+  async hash(wirePath: string, signal: AbortSignal): Promise<{ sha256: string; size: number }> {
+    using place = this.containment.place(wirePath, true);
+    const { descriptor, stat } = openRegularFile(place, wirePath);
+    try {
+      if (stat.size <= HASH_MAX_BYTES) return { sha256: await this.contentOf(place.path, descriptor, stat, signal), size: stat.size };
+      return { sha256: await hashDescriptor(descriptor, signal), size: stat.size };
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  }
+
   /** Content of an open file: from memory while its facts hold, else by reading it. */
   async contentOf(realPath: string, descriptor: number, stat: fs.Stats, signal?: AbortSignal): Promise<string> {
     if (stat.size > HASH_MAX_BYTES) return statIdentity(stat);

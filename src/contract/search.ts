@@ -1,0 +1,188 @@
+import * as z from 'zod';
+import { operation } from './operation.ts';
+import { entryPath, workspacePath } from './paths.ts';
+
+const globs = z
+  .array(z.string().min(1).max(1000))
+  .max(100)
+  .default([])
+  .describe('Globs as in .gitignore: `*.ts` at any depth, `/src/**` from the top.');
+
+/** Which files are looked at: as ripgrep walks, ignore files honoured and hidden files left out, unless it is said otherwise. */
+const walk = {
+  path: workspacePath.default('').describe('Only below this folder, or in this file.'),
+  include: globs,
+  exclude: globs,
+  hidden: z.boolean().default(false).describe('Also names that begin with a dot; .git never.'),
+  ignored: z.boolean().default(false).describe('Also what .gitignore, .ignore and the like leave out.'),
+};
+
+const freshness = {
+  revision: z.int().nonnegative().describe('The answer reflects all changes up to this revision.'),
+};
+
+const foundLine = z.object({
+  line: z.int().positive().describe('Number of the line, from 1; of a match over several lines, the first.'),
+  text: z.string().describe('The line without its break; a long one is cut around its first match.'),
+  ranges: z
+    .array(z.tuple([z.int().nonnegative(), z.int().nonnegative()]))
+    .optional()
+    .describe('Where it matches: start and end in UTF-16 units of `text`. Absent in a line of context.'),
+  cutAt: z.int().positive().optional().describe('`text` begins so many UTF-16 units into the line.'),
+  cut: z.boolean().optional().describe('`text` is not the whole line.'),
+  raw: z.boolean().optional().describe('The line is not UTF-8: what can not be shown stands as U+FFFD.'),
+});
+export type FoundLine = z.infer<typeof foundLine>;
+
+export const foundFile = z.object({ path: z.string(), lines: z.array(foundLine) });
+export type FoundFile = z.infer<typeof foundFile>;
+
+const symbolKind = z.enum([
+  'function',
+  'method',
+  'class',
+  'interface',
+  'type',
+  'enum',
+  'member',
+  'property',
+  'variable',
+  'constant',
+  'namespace',
+  'component',
+]);
+export type SymbolKind = z.infer<typeof symbolKind>;
+
+const symbolAt = {
+  name: z.string(),
+  kind: symbolKind,
+  line: z.int().positive(),
+  column: z.int().positive().describe('In UTF-16 units, from 1.'),
+};
+
+export const outlineSymbol = z.object({
+  ...symbolAt,
+  endLine: z.int().positive(),
+  depth: z.int().nonnegative().describe('0 at the top of the file.'),
+  exported: z.boolean(),
+});
+export type OutlineSymbol = z.infer<typeof outlineSymbol>;
+
+export const search = {
+  'search.text': operation({
+    summary: 'Find text in files, exactly as ripgrep does; files with their lines are streamed.',
+    access: 'read',
+    scope: 'filtered',
+    input: z.object({
+      pattern: z.string().min(1).max(10_000),
+      regex: z.boolean().default(false).describe("The pattern is a regular expression of ripgrep's syntax."),
+      caseSensitive: z.boolean().default(true),
+      word: z.boolean().default(false).describe('Only whole words.'),
+      multiline: z.boolean().default(false).describe('A match may go over line breaks.'),
+      context: z.int().min(0).max(50).default(0).describe('Lines shown before and after each match.'),
+      maxResults: z.int().positive().max(1_000_000).default(10_000).describe('Matching lines, after which the search ends.'),
+      maxLineLength: z.int().min(20).max(100_000).default(1000).describe('UTF-16 units of a line that are shown.'),
+      ...walk,
+    }),
+    item: foundFile,
+    output: z.object({
+      matches: z.int().nonnegative().describe('Matching lines.'),
+      files: z.int().nonnegative(),
+      truncated: z.boolean().describe('There may be more: maxResults was reached.'),
+      engine: z
+        .enum(['index', 'walk', 'plain'])
+        .describe('index: only files that may match were read; walk: all were; plain: without ripgrep, slower.'),
+      searched: z.int().nonnegative().optional().describe('Files that were read, where the index chose them.'),
+      elapsedMs: z.number().nonnegative(),
+      ...freshness,
+    }),
+    errors: ['BAD_PATTERN', 'FILE_NOT_FOUND', 'PATH_ESCAPES', 'PROCESS_TIMEOUT'],
+  }),
+  'search.files': operation({
+    summary: 'Find files by glob, or by letters of their path in order; the best come first.',
+    access: 'read',
+    scope: 'filtered',
+    input: z.object({
+      query: z.string().max(1000).default('').describe('Letters of the path, in order; empty finds all.'),
+      limit: z.int().positive().max(100_000).default(1000),
+      ...walk,
+    }),
+    output: z.object({
+      files: z.array(
+        z.object({
+          path: z.string(),
+          ranges: z
+            .array(z.tuple([z.int().nonnegative(), z.int().nonnegative()]))
+            .optional()
+            .describe('What of the path the query matched: start and end in UTF-16 units.'),
+        }),
+      ),
+      truncated: z.boolean(),
+      ...freshness,
+    }),
+    errors: ['FILE_NOT_FOUND', 'PATH_ESCAPES', 'BAD_PATTERN'],
+  }),
+  'search.symbols': operation({
+    summary: 'Find functions, classes, types and the like by name, in all files of known languages.',
+    access: 'read',
+    scope: 'filtered',
+    input: z.object({
+      query: z.string().max(1000).default('').describe('Letters of the name, in order.'),
+      limit: z.int().positive().max(10_000).default(200),
+    }),
+    output: z.object({
+      symbols: z.array(z.object({ ...symbolAt, path: z.string(), container: z.string().optional() })),
+      truncated: z.boolean(),
+      complete: z.boolean().describe('False while files are still being read.'),
+      ...freshness,
+    }),
+    errors: ['TOOL_MISSING'],
+  }),
+  'files.outline': operation({
+    summary: 'The symbols of one file in order: TypeScript and JavaScript, with and without JSX.',
+    access: 'read',
+    scope: { fields: ['path'] },
+    input: z.object({ path: entryPath }),
+    output: z.object({
+      language: z.string(),
+      symbols: z.array(outlineSymbol),
+      problems: z.int().nonnegative().describe('Places where the text is not of the language; what could be read is there.'),
+    }),
+    errors: ['FILE_NOT_FOUND', 'PATH_ESCAPES', 'NOT_A_FILE', 'NOT_TEXT', 'NO_LANGUAGE', 'TOOL_MISSING', 'OUTPUT_TOO_LARGE'],
+  }),
+  'files.hash': operation({
+    summary: 'The sha256 of a file of any size.',
+    access: 'read',
+    scope: { fields: ['path'] },
+    input: z.object({ path: entryPath }),
+    output: z.object({ path: z.string(), sha256: z.string(), size: z.int().nonnegative() }),
+    errors: ['FILE_NOT_FOUND', 'PATH_ESCAPES', 'NOT_A_FILE'],
+  }),
+  'index.status': operation({
+    summary: 'How far the index is, and what it holds.',
+    access: 'read',
+    scope: 'none',
+    input: z.object({}),
+    output: z.object({
+      state: z.enum(['off', 'building', 'ready', 'failed']),
+      problem: z.string().optional(),
+      files: z.int().nonnegative(),
+      textBytes: z.int().nonnegative(),
+      indexBytes: z.int().nonnegative(),
+      ripgrep: z.string().optional().describe('Its version; absent when it is not there.'),
+      ...freshness,
+    }),
+    errors: [],
+  }),
+  'index.wait': operation({
+    summary: 'Wait until answers of search reflect a revision.',
+    access: 'read',
+    scope: 'none',
+    input: z.object({
+      revision: z.int().nonnegative().optional().describe('The newest when it is left out.'),
+      timeoutMs: z.int().positive().max(600_000).default(30_000),
+    }),
+    output: z.object({ ...freshness }),
+    errors: ['DEADLINE'],
+  }),
+};

@@ -1,0 +1,145 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Change } from '../../contract/events.ts';
+import type { Ripgrep, Walk } from './ripgrep.ts';
+
+/** What a search looks at when nothing else is said: as ripgrep walks by itself. */
+export const plainWalk: Walk = { path: '', include: [], exclude: [], hidden: false, ignored: false };
+
+const IGNORE_FILES = new Set(['.gitignore', '.ignore', '.rgignore']);
+/** With more folders to look at than this, the whole walk is cheaper. */
+const MAX_FOLDERS = 30;
+const MAX_PASSED_OVER = 20_000;
+
+/** What a batch of changes means for those who keep something of each file. */
+export interface CatalogueNews {
+  /** Their text may be another, or they are new. */
+  changed: string[];
+  removed: string[];
+}
+
+/**
+ * The files that ripgrep looks at, kept as they are by the feed of changes. Whether a new file is one of them is for ripgrep to
+ * say: its folder is listed, or, where ignore files or folders changed, everything.
+ */
+export class Catalogue {
+  readonly #ripgrep: Ripgrep;
+  readonly #root: string;
+  #files = new Set<string>();
+  #list: readonly string[] | undefined;
+  /** Folders that ripgrep went into. */
+  #folders = new Set<string>();
+  /** Files that it passed over, so that a log that grows all the time is asked about once. */
+  readonly #passedOver = new Set<string>();
+  #excludeFile = '';
+
+  constructor(dependencies: { ripgrep: Ripgrep }, options: { root: string }) {
+    this.#ripgrep = dependencies.ripgrep;
+    this.#root = options.root;
+  }
+
+  get files(): ReadonlySet<string> {
+    return this.#files;
+  }
+
+  /** In order; the same array until a file comes or goes. */
+  get list(): readonly string[] {
+    this.#list ??= [...this.#files].sort();
+    return this.#list;
+  }
+
+  /** Lists everything anew; gives what came and what is gone. */
+  async walk(signal?: AbortSignal): Promise<CatalogueNews> {
+    this.#excludeFile = this.#excludeFacts();
+    const before = this.#files;
+    const files = new Set(await this.#ripgrep.files(plainWalk, { signal }));
+    const folders = new Set<string>(['']);
+    for (const file of files) addFolders(folders, file);
+    this.#files = files;
+    this.#list = undefined;
+    this.#folders = folders;
+    this.#passedOver.clear();
+    return {
+      changed: [...files].filter((file) => !before.has(file)),
+      removed: [...before].filter((file) => !files.has(file)),
+    };
+  }
+
+  async apply(changes: readonly Change[], signal?: AbortSignal): Promise<CatalogueNews> {
+    const changed = new Set<string>();
+    const removed = new Set<string>();
+    const unknown = new Set<string>();
+    let walks = this.#excludeFile !== this.#excludeFacts();
+    for (const { what, path: where, from, kind } of changes) {
+      if (IGNORE_FILES.has(where.slice(where.lastIndexOf('/') + 1))) walks = true;
+      const gone = what === 'removed' ? where : from;
+      if (gone !== undefined && kind === 'directory') for (const file of this.#below(gone)) this.#drop(file, changed, removed);
+      else if (gone !== undefined) this.#drop(gone, changed, removed);
+      if (what === 'removed') continue;
+      if (kind === 'directory') walks ||= what === 'moved';
+      else if (kind !== 'file') this.#drop(where, changed, removed);
+      else if (this.#files.has(where)) {
+        removed.delete(where);
+        changed.add(where);
+      } else if (!this.#passedOver.has(where)) unknown.add(where);
+    }
+    if (unknown.size > 0 && !walks) walks = !(await this.#listFoldersOf(unknown, changed, removed, signal));
+    if (walks) {
+      const news = await this.walk(signal);
+      for (const file of news.removed) this.#drop(file, changed, removed);
+      for (const file of [...news.changed, ...[...unknown].filter((path) => this.#files.has(path))]) {
+        changed.add(file);
+        removed.delete(file);
+      }
+    }
+    return { changed: [...changed].filter((file) => this.#files.has(file)), removed: [...removed] };
+  }
+
+  /** False: that takes a whole walk. */
+  async #listFoldersOf(
+    unknown: ReadonlySet<string>,
+    changed: Set<string>,
+    removed: Set<string>,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const folders = new Set([...unknown].map(folderOf));
+    if (folders.size > MAX_FOLDERS || [...folders].some((folder) => !this.#folders.has(folder))) return false;
+    for (const folder of folders) {
+      for (const file of await this.#ripgrep.files({ ...plainWalk, path: folder }, { depth: 1, signal })) {
+        if (this.#files.has(file)) continue;
+        this.#files.add(file);
+        this.#list = undefined;
+        changed.add(file);
+        removed.delete(file);
+      }
+    }
+    for (const file of unknown) if (!this.#files.has(file) && this.#passedOver.size < MAX_PASSED_OVER) this.#passedOver.add(file);
+    return true;
+  }
+
+  #drop(file: string, changed: Set<string>, removed: Set<string>): void {
+    this.#passedOver.delete(file);
+    changed.delete(file);
+    if (!this.#files.delete(file)) return;
+    this.#list = undefined;
+    removed.add(file);
+  }
+
+  #below(folder: string): string[] {
+    return [...this.#files].filter((file) => file.startsWith(`${folder}/`));
+  }
+
+  /** git's own list of what to ignore lies where nothing is watched. */
+  #excludeFacts(): string {
+    const stat = fs.lstatSync(path.join(this.#root, '.git', 'info', 'exclude'), { throwIfNoEntry: false });
+    return stat === undefined ? '' : `${stat.ino}:${stat.size}:${stat.mtimeMs}`;
+  }
+}
+
+function folderOf(file: string): string {
+  return file.slice(0, Math.max(0, file.lastIndexOf('/')));
+}
+
+function addFolders(folders: Set<string>, file: string): void {
+  for (let folder = folderOf(file); folder !== '' && !folders.has(folder); folder = folderOf(folder)) folders.add(folder);
+}

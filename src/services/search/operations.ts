@@ -1,0 +1,60 @@
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Call, Implementations } from '../../contract/operation.ts';
+import type { search as table } from '../../contract/search.ts';
+import { decodeText } from '../workspace/content.ts';
+import { fileError } from '../workspace/file-errors.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+import type { Search } from './search.ts';
+
+const MAX_OUTLINE_BYTES = 4 * 1024 * 1024;
+
+export function searchOperations(search: Search, workspace: Workspace): Implementations<typeof table> {
+  return {
+    'search.text': (input, call) => search.text(input, { signal: call.signal, visible: filterOf(call), found: (file) => call.emit(file) }),
+    'search.files': (input, call) => search.files(input, { signal: call.signal, visible: filterOf(call) }),
+    'search.symbols': async ({ query, limit }, call) => {
+      const { symbols, ...rest } = await search.symbols(query, limit, { signal: call.signal, visible: filterOf(call) });
+      return {
+        symbols: symbols.map(({ name, kind, line, column, path, container }) => ({
+          name,
+          kind,
+          line,
+          column,
+          path,
+          ...(container === undefined ? {} : { container }),
+        })),
+        ...rest,
+      };
+    },
+    'files.outline': async ({ path }, call) => search.outline(path, await textOf(workspace, path, call.signal)),
+    'files.hash': async ({ path }, call) => {
+      try {
+        return { path, ...(await workspace.hash(path, call.signal)) };
+      } catch (error) {
+        throw fileError(error, path);
+      }
+    },
+    'index.status': () => search.status(),
+    'index.wait': async ({ revision, timeoutMs }, call) => ({ revision: await search.wait(revision, timeoutMs, call.signal) }),
+  };
+}
+
+/** Undefined for a caller who may see everything. */
+function filterOf(call: Call): ((path: string) => boolean) | undefined {
+  return call.caller.paths === undefined ? undefined : call.visible;
+}
+
+/** As files.read gives it, unsaved typing included. */
+async function textOf(workspace: Workspace, path: string, signal: AbortSignal): Promise<string> {
+  const live = workspace.liveText?.read(path);
+  if (live !== undefined) return live.raw;
+  let bytes: Uint8Array;
+  try {
+    ({ bytes } = await workspace.read(path, MAX_OUTLINE_BYTES, signal));
+  } catch (error) {
+    throw fileError(error, path);
+  }
+  const text = decodeText(bytes);
+  if (text === undefined) throw new OutriggerError('NOT_TEXT', `${path} is not text.`);
+  return text.replace(/^\uFEFF/, '');
+}

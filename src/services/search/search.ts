@@ -1,0 +1,299 @@
+import { performance } from 'node:perf_hooks';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Change } from '../../contract/events.ts';
+import type { FoundFile } from '../../contract/search.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+import { Catalogue, plainWalk as everything } from './catalogue.ts';
+import { FuzzyPaths } from './fuzzy.ts';
+import { PlainSearch } from './plain-search.ts';
+import type { Ripgrep, TextQuery, Walk } from './ripgrep.ts';
+import { type SymbolInFile, Symbols } from './symbols.ts';
+import type { Outline } from './outline.ts';
+
+/** A search waits this long for the catalogue to take in what just changed; then it reads everything instead. */
+const CATCH_UP_MS = 150;
+
+export interface SearchDependencies {
+  workspace: Workspace;
+  /** Absent where there is no such program. */
+  ripgrep: Ripgrep | undefined;
+  /** Brings to disk what people typed. */
+  flush: () => Promise<void>;
+  log: (event: string, facts: Record<string, unknown>) => void;
+}
+
+export interface TextRequest extends TextQuery, Walk {
+  maxResults: number;
+  maxLineLength: number;
+}
+
+export interface TextAnswer {
+  matches: number;
+  files: number;
+  truncated: boolean;
+  engine: 'index' | 'walk' | 'plain';
+  searched?: number;
+  elapsedMs: number;
+  revision: number;
+}
+
+export interface PathsAnswer {
+  files: { path: string; ranges?: [number, number][] }[];
+  truncated: boolean;
+  revision: number;
+}
+
+/** Finds text and files. ripgrep says what matches; what is kept here only makes it faster, and is never older than it says. */
+export class Search {
+  readonly #dependencies: SearchDependencies;
+  readonly #catalogue: Catalogue | undefined;
+  readonly #plain: PlainSearch;
+  readonly #paths = new FuzzyPaths();
+  readonly #symbols: Symbols;
+  readonly #ended = new AbortController();
+  #stopChanges: (() => void) | undefined;
+  #waiting: Change[] = [];
+  #working: Promise<void> | undefined;
+  /** All changes up to here are in the catalogue. */
+  #revision = -1;
+  #state: 'off' | 'building' | 'ready' | 'failed' = 'building';
+  #problem: string | undefined;
+  #version: string | undefined;
+  readonly #waiters = new Set<() => void>();
+
+  constructor(dependencies: SearchDependencies) {
+    this.#dependencies = dependencies;
+    const { ripgrep, workspace } = dependencies;
+    this.#catalogue = ripgrep === undefined ? undefined : new Catalogue({ ripgrep }, { root: workspace.root });
+    this.#plain = new PlainSearch({ workspace });
+    this.#symbols = new Symbols({ root: workspace.root });
+  }
+
+  /** Lists the folder and follows its changes from then on; call when the watch knows the folder. */
+  async start(): Promise<void> {
+    const { workspace, ripgrep, log } = this.#dependencies;
+    this.#version = await ripgrep?.version();
+    if (this.#catalogue === undefined || this.#version === undefined) {
+      this.#state = 'off';
+      this.#tellWaiters();
+      this.#problem = 'ripgrep is not on this machine: searches are slower.';
+      return;
+    }
+    this.#stopChanges = workspace.journal.onChanges((changes) => this.#noticed(changes));
+    const { revision } = workspace.journal;
+    try {
+      await this.#catalogue.walk(this.#ended.signal);
+      this.#revision = revision;
+      this.#state = 'ready';
+      this.#tellWaiters();
+      this.#catchUp();
+    } catch (error) {
+      if (this.#ended.signal.aborted) return;
+      this.#fail(error);
+      log('search.failed', { error });
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopChanges?.();
+    this.#ended.abort(new OutriggerError('STOPPING', 'The sidecar is stopping.'));
+    await this.#working;
+    await this.#plain.stop();
+    await this.#symbols.stop();
+  }
+
+  status(): {
+    state: 'off' | 'building' | 'ready' | 'failed';
+    problem?: string;
+    files: number;
+    textBytes: number;
+    indexBytes: number;
+    ripgrep?: string;
+    revision: number;
+  } {
+    return {
+      state: this.#state,
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+      files: this.#catalogue?.files.size ?? 0,
+      textBytes: 0,
+      indexBytes: 0,
+      ...(this.#version === undefined ? {} : { ripgrep: this.#version }),
+      revision: Math.max(0, this.#revision),
+    };
+  }
+
+  /** Throws DEADLINE. */
+  async wait(revision: number | undefined, timeoutMs: number, signal: AbortSignal): Promise<number> {
+    const wanted = revision ?? this.#dependencies.workspace.journal.revision;
+    if (this.#state !== 'off' && !(await this.#reached(wanted, timeoutMs, signal)))
+      throw new OutriggerError('DEADLINE', `The index is at revision ${Math.max(0, this.#revision)} after ${timeoutMs} ms.`);
+    return Math.max(wanted, this.#revision);
+  }
+
+  /** `found` resolves when the reader has room. Throws BAD_PATTERN, FILE_NOT_FOUND, PATH_ESCAPES, and what the call was aborted with. */
+  async text(
+    request: TextRequest,
+    call: { signal: AbortSignal; visible?: ((path: string) => boolean) | undefined; found: (file: FoundFile) => Promise<void> | void },
+  ): Promise<TextAnswer> {
+    const started = performance.now();
+    const { workspace, ripgrep } = this.#dependencies;
+    await this.#dependencies.flush();
+    this.#checkPlace(request.path);
+    const { revision } = workspace.journal;
+    const signal = AbortSignal.any([call.signal, this.#ended.signal]);
+    let matches = 0;
+    let files = 0;
+    let truncated = false;
+    let last: string | undefined;
+    const found = async (file: FoundFile, count: number): Promise<boolean> => {
+      if (truncated) return false;
+      if (call.visible?.(file.path) === false) return true;
+      const room = request.maxResults - matches;
+      const shown = count > room ? { path: file.path, lines: firstMatches(file.lines, room) } : file;
+      if (file.path !== last) files++;
+      last = file.path;
+      matches += Math.min(count, room);
+      truncated = count > room;
+      await call.found(shown);
+      // Whether there is one more is only known when it comes.
+      return !truncated;
+    };
+    const limits = { maxLineLength: request.maxLineLength };
+    const answer = (engine: TextAnswer['engine'], extra: { searched?: number } = {}): TextAnswer => ({
+      matches,
+      files,
+      truncated,
+      engine,
+      ...extra,
+      elapsedMs: Math.round((performance.now() - started) * 100) / 100,
+      revision,
+    });
+    if (ripgrep === undefined || this.#version === undefined) {
+      await this.#plain.search(request, request, limits, found, signal);
+      return answer('plain');
+    }
+    await ripgrep.search(request, { walk: request }, limits, found, signal);
+    return answer('walk');
+  }
+
+  /** Throws as text does. */
+  async files(
+    request: Walk & { query: string; limit: number },
+    call: { signal: AbortSignal; visible?: ((path: string) => boolean) | undefined },
+  ): Promise<PathsAnswer> {
+    const { workspace, ripgrep } = this.#dependencies;
+    this.#checkPlace(request.path);
+    const { revision } = workspace.journal;
+    const known = isPlain(request) && (await this.#reached(revision, CATCH_UP_MS, call.signal));
+    let paths: readonly string[];
+    if (known && this.#catalogue !== undefined) paths = this.#catalogue.list;
+    else if (ripgrep !== undefined && this.#version !== undefined) paths = (await ripgrep.files(request, { signal: call.signal })).sort();
+    else paths = await this.#plain.files(request, call.signal);
+    const within = `${request.path}/`;
+    if (request.path !== '') paths = paths.filter((path) => path.startsWith(within) || path === request.path);
+    if (call.visible !== undefined) paths = paths.filter(call.visible);
+    const { files, total } = this.#paths.find(request.query, paths, request.limit);
+    return { files, truncated: total > files.length, revision };
+  }
+
+  /** Symbols by name. Throws TOOL_MISSING. */
+  async symbols(
+    query: string,
+    limit: number,
+    call: { signal: AbortSignal; visible?: ((path: string) => boolean) | undefined },
+  ): Promise<{ symbols: SymbolInFile[]; truncated: boolean; complete: boolean; revision: number }> {
+    await this.#dependencies.flush();
+    const { revision } = this.#dependencies.workspace.journal;
+    const caughtUp = await this.#reached(revision, CATCH_UP_MS, call.signal);
+    const files = this.#catalogue?.list ?? (await this.#plain.files(everything, call.signal));
+    const visible = call.visible === undefined ? files : files.filter(call.visible);
+    const { symbols, total, complete } = await this.#symbols.find(query, visible, limit, call.signal);
+    return {
+      symbols,
+      truncated: total > symbols.length,
+      complete: complete && caughtUp,
+      revision: Math.max(0, Math.min(revision, this.#revision)),
+    };
+  }
+
+  /** `text`: of the file as it is now, unsaved typing included. Throws NO_LANGUAGE, TOOL_MISSING. */
+  outline(path: string, text: string): Promise<Outline & { language: string }> {
+    return this.#symbols.outline(path, text);
+  }
+
+  #checkPlace(path: string): void {
+    if (path !== '' && this.#dependencies.workspace.entry(path) === undefined)
+      throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
+  }
+
+  // ── what changed
+
+  #noticed(changes: readonly Change[]): void {
+    this.#waiting.push(...changes);
+    if (this.#state === 'ready') this.#catchUp();
+  }
+
+  #catchUp(): void {
+    this.#working ??= this.#takeIn().finally(() => {
+      this.#working = undefined;
+      if (this.#waiting.length > 0 && this.#state === 'ready') this.#catchUp();
+    });
+  }
+
+  async #takeIn(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0 && !this.#ended.signal.aborted) {
+        const changes = this.#waiting;
+        this.#waiting = [];
+        const news = await this.#catalogue?.apply(changes, this.#ended.signal);
+        this.#symbols.forget([...(news?.changed ?? []), ...(news?.removed ?? [])]);
+        this.#revision = Math.max(this.#revision, changes.at(-1)?.revision ?? 0);
+        this.#tellWaiters();
+      }
+      this.#revision = Math.max(this.#revision, this.#waiting.length === 0 ? this.#dependencies.workspace.journal.revision : 0);
+    } catch (error) {
+      if (this.#ended.signal.aborted) return;
+      this.#fail(error);
+      this.#dependencies.log('search.failed', { error });
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#state = 'failed';
+    this.#problem = error instanceof Error ? error.message : String(error);
+    this.#tellWaiters();
+  }
+
+  #tellWaiters(): void {
+    for (const waiter of this.#waiters) waiter();
+  }
+
+  /** False when that took longer, or can't be. */
+  async #reached(revision: number, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+    if (this.#revision >= revision) return true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, timeoutMs);
+    const check = (): void => {
+      if (this.#revision >= revision || this.#state === 'failed' || this.#state === 'off') resolve();
+    };
+    this.#waiters.add(check);
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    check();
+    await promise;
+    clearTimeout(timer);
+    this.#waiters.delete(check);
+    signal.throwIfAborted();
+    return this.#revision >= revision;
+  }
+}
+
+/** Nothing is asked beyond where to look: the catalogue has the answer. */
+function isPlain(walk: Walk): boolean {
+  return !walk.hidden && !walk.ignored && walk.include.length === 0 && walk.exclude.length === 0;
+}
+
+function firstMatches(lines: FoundFile['lines'], count: number): FoundFile['lines'] {
+  let left = count;
+  const end = lines.findIndex((line) => line.ranges !== undefined && left-- === 0);
+  return end < 0 ? lines : lines.slice(0, end);
+}
