@@ -53,6 +53,14 @@ export const commands: readonly Command[] = [
     run: (workbench) => showView(workbench, 'files'),
   },
   {
+    id: 'go.search',
+    title: 'Search all text',
+    icon: 'search',
+    keys: ['Ctrl Shift F'],
+    group: 'Go',
+    run: (workbench) => searchFor(workbench),
+  },
+  {
     id: 'go.changes',
     title: 'Show source control',
     icon: 'branch',
@@ -214,9 +222,22 @@ export const commands: readonly Command[] = [
   },
 ];
 
-export function showView(workbench: Workbench, view: 'files' | 'changes'): void {
+export function showView(workbench: Workbench, view: 'files' | 'search' | 'changes'): void {
   workbench.layout.show(view);
   requestAnimationFrame(() => (document.querySelector('.side [data-focus]') as HTMLElement | null)?.focus());
+}
+
+/** What is selected in the editor is what is meant. */
+function searchFor(workbench: Workbench): void {
+  const { view } = workbench.activeSession() ?? {};
+  const { from, to } = view?.state.selection.main ?? { from: 0, to: 0 };
+  const selected = view?.hasFocus === true ? view.state.sliceDoc(from, Math.min(to, from + 200)) : '';
+  if (selected !== '' && !selected.includes('\n')) {
+    workbench.search.pattern.value = selected;
+    workbench.search.asked();
+  }
+  showView(workbench, 'search');
+  requestAnimationFrame(() => (document.querySelector('.side .field input') as HTMLInputElement | null)?.select());
 }
 
 export function newEntry(workbench: Workbench, kind: 'file' | 'directory'): void {

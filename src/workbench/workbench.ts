@@ -15,6 +15,7 @@ import { encodePath, nameOf } from './file-paths.ts';
 import { FileActions } from './files/file-actions.ts';
 import { TreeStore } from './files/tree-store.ts';
 import { PathIndex } from './finder/path-index.ts';
+import { SearchStore } from './search/search-store.ts';
 import { Layout } from './shell/layout.ts';
 import { LinkStore } from './shell/link-store.ts';
 import { PresenceStore } from './shell/presence-store.ts';
@@ -57,6 +58,7 @@ export class Workbench {
   readonly documents: DocumentStore;
   readonly presence: PresenceStore;
   readonly link: LinkStore;
+  readonly search: SearchStore;
   readonly tabs: Tabs;
   readonly overlay: Signal<Overlay> = signal(undefined);
   readonly me: Signal<Actor>;
@@ -103,6 +105,7 @@ export class Workbench {
     this.tree = new TreeStore(client, () => this.layout.remember('folders', JSON.stringify(this.tree.openFolders.slice(0, 200))));
     this.files = new FileActions(client, this.tree, this.toasts);
     this.paths = new PathIndex(client);
+    this.search = new SearchStore(client);
     this.tabs = new Tabs((tab) => this.#closed(tab));
     this.readOnly = computed(
       () => this.info.value !== undefined && (this.info.value.caller.access === 'read' || this.info.value.readOnly !== undefined),
@@ -177,6 +180,7 @@ export class Workbench {
         this.feed.add(change);
         this.tree.apply(change);
         this.paths.apply(change);
+        this.search.apply(change);
         if (change.what === 'moved' && change.from !== undefined) this.tabs.moved(change.from, change.path);
         this.documents.apply(change);
         this.git.refreshSoon();

@@ -131,6 +131,38 @@ test('files are made, renamed and deleted in the tree, deletes are undone, and e
   });
 });
 
+test('text is searched while it is typed; hits open at their place; what changed since is said', { skip: noBrowser }, async () => {
+  await withWorkbench(files, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    await ada.keyboard.press('Control+Shift+f');
+    const field = ada.getByRole('textbox', { name: 'Search text' });
+    await field.fill('days');
+    const results = ada.getByRole('tree', { name: 'Results' });
+    await ada.getByRole('status').filter({ hasText: '2 results in 1 file' }).waitFor();
+    assert.deepEqual(await results.locator('mark').allTextContents(), ['days', 'days']);
+    await field.press('ArrowDown');
+    for (const key of ['ArrowDown', 'ArrowDown', 'Enter']) await ada.keyboard.press(key);
+    await ada.locator('.cm-content').filter({ visible: true }).waitFor();
+    await ada.getByText('Ln 5, Col 21').waitFor();
+
+    writeFileSync(path.join(root, 'models', 'member.py'), 'class Member:\n    days = 3\n');
+    await ada.getByText('1 file changed since.').waitFor();
+    await ada.getByRole('button', { name: 'Search again' }).last().click();
+    await ada.getByRole('status').filter({ hasText: '3 results in 2 files' }).waitFor();
+
+    await ada.getByRole('button', { name: 'Regular expression' }).click();
+    await field.fill('days(');
+    await ada.getByRole('alert').filter({ hasText: 'unclosed group' }).waitFor();
+    await field.fill('days\\b.*14');
+    await ada.getByRole('status').filter({ hasText: '1 result in 1 file' }).waitFor();
+    await ada.getByRole('textbox', { name: 'Files to include' }).fill('*.md');
+    await ada.getByText('Ignored and binary files were not searched.').waitFor();
+    await ada.getByRole('button', { name: 'Look in all files' }).click();
+    await ada.getByRole('status').filter({ hasText: '1 result in 1 file' }).waitFor();
+    assert.deepEqual(await accessibilityProblems(ada), []);
+  });
+});
+
 test('a sidecar that is killed while someone types loses nothing, and comes back by itself', { skip: noBrowser }, async () => {
   await withWorkbench(files, async (workbenches) => {
     const { page, root } = workbenches;

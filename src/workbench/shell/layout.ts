@@ -1,7 +1,7 @@
 import { type Signal, signal } from '@preact/signals';
 import type { Keep } from '../client-port.ts';
 
-export type View = 'files' | 'changes' | 'activity';
+export type View = 'files' | 'search' | 'changes' | 'activity';
 /** What a phone shows: one of the views, or the document. */
 export type Pane = 'side' | 'main';
 

@@ -29,6 +29,10 @@ export function PhoneNav() {
         <Icon name="edit" />
         Edit
       </button>
+      <button type="button" aria-current={side('search') ? 'page' : undefined} onClick={() => layout.show('search')}>
+        <Icon name="search" />
+        Search
+      </button>
       <button type="button" aria-current={side('changes') ? 'page' : undefined} onClick={() => layout.show('changes')}>
         <Icon name="branch" />
         Changes

@@ -6,6 +6,7 @@ import type { View } from './layout.ts';
 
 const views: readonly { view: View; title: string; icon: string; key: string }[] = [
   { view: 'files', title: 'Files', icon: 'files', key: 'Ctrl Shift E' },
+  { view: 'search', title: 'Search', icon: 'search', key: 'Ctrl Shift F' },
   { view: 'changes', title: 'Source control', icon: 'branch', key: 'Ctrl Shift G' },
   { view: 'activity', title: 'Activity', icon: 'activity', key: 'Ctrl Shift Y' },
 ];

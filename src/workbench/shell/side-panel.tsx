@@ -1,6 +1,7 @@
 import { ChangesPanel } from '../changes/changes-panel.tsx';
 import { ActivityFilters } from '../feed/activity-filters.tsx';
 import { FilesPanel } from '../files/files-panel.tsx';
+import { SearchPanel } from '../search/search-panel.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import { sideWidth } from './layout.ts';
 
@@ -20,6 +21,7 @@ export function SidePanel() {
       hidden={!layout.sideOpen.value}
     >
       {view === 'files' && <FilesPanel />}
+      {view === 'search' && <SearchPanel />}
       {view === 'changes' && <ChangesPanel />}
       {view === 'activity' && <ActivityFilters />}
       <Splitter />

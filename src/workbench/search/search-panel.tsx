@@ -1,0 +1,311 @@
+import type { Signal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { fileKind } from '../documents/file-kinds.ts';
+import { nameOf, parentOf } from '../file-paths.ts';
+import { Icon } from '../shell/icon.tsx';
+import { Revision } from '../shell/revision.tsx';
+import { rowHeightPx, useScroll } from '../use-scroll.ts';
+import { useWorkbench } from '../use-workbench.ts';
+import { scrollToShow, virtualWindow } from '../virtual-window.ts';
+import { count } from '../words.ts';
+import type { SearchRow } from './search-rows.ts';
+
+const switchNames = {
+  word: 'Turn off whole word',
+  caseSensitive: 'Turn off match case',
+  regex: 'Turn off regular expression',
+  include: 'Look in all files',
+  exclude: 'Leave nothing out',
+} as const;
+
+export function SearchPanel() {
+  const { search } = useWorkbench();
+  return (
+    <div class="pane" role="tabpanel" aria-labelledby="rail-search">
+      <div class="sp-h">
+        <h2>Search</h2>
+        <button type="button" class="ib" aria-label="Search again" title="Search again" onClick={() => void search.search()}>
+          <Icon name="refresh" />
+        </button>
+        <button type="button" class="ib" aria-label="Collapse all" title="Collapse all" onClick={() => search.collapseAll()}>
+          <Icon name="collapse" />
+        </button>
+      </div>
+      <Question />
+      <Summary />
+      <Results />
+    </div>
+  );
+}
+
+function Question() {
+  const { search } = useWorkbench();
+  const { value: problem } = search.problem;
+  return (
+    <form
+      class="sr-form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void search.search();
+      }}
+    >
+      <div class="field">
+        <input
+          aria-label="Search text"
+          placeholder="Search all text"
+          data-focus
+          spellcheck={false}
+          autocomplete="off"
+          value={search.pattern.value}
+          aria-invalid={problem !== undefined}
+          aria-describedby={problem === undefined ? undefined : 'search-problem'}
+          onInput={(event) => {
+            search.pattern.value = event.currentTarget.value;
+            search.asked();
+          }}
+          onKeyDown={(event) => {
+            if (event.key !== 'ArrowDown') return;
+            event.preventDefault();
+            document.querySelector<HTMLElement>('.results')?.focus();
+          }}
+        />
+        <Toggle on={search.caseSensitive} label="Aa" title="Match case" />
+        <Toggle on={search.word} label="ab" title="Whole word" />
+        <Toggle on={search.regex} label=".*" title="Regular expression" />
+      </div>
+      {problem !== undefined && (
+        <p class="sr-bad xs" id="search-problem" role="alert">
+          {problem}
+        </p>
+      )}
+      <div class="row globs">
+        <Globs text={search.include} label="Files to include" placeholder="Include: src/, *.py" />
+        <Globs text={search.exclude} label="Files to exclude" placeholder="Exclude: *.min.js" />
+      </div>
+    </form>
+  );
+}
+
+function Toggle({ on, label, title }: { on: Signal<boolean>; label: string; title: string }) {
+  const { search } = useWorkbench();
+  return (
+    <button
+      type="button"
+      class="tog"
+      aria-pressed={on.value}
+      aria-label={`${label} ${title}`}
+      title={title}
+      onClick={() => {
+        on.value = !on.value;
+        search.asked();
+      }}
+    >
+      {label}
+    </button>
+  );
+}
+
+function Globs({ text, label, placeholder }: { text: Signal<string>; label: string; placeholder: string }) {
+  const { search } = useWorkbench();
+  return (
+    <input
+      class="inp"
+      aria-label={label}
+      placeholder={placeholder}
+      spellcheck={false}
+      value={text.value}
+      onInput={(event) => {
+        text.value = event.currentTarget.value;
+        search.asked();
+      }}
+    />
+  );
+}
+
+function Summary() {
+  const { search } = useWorkbench();
+  const { value: summary } = search.summary;
+  const { size: changed } = search.changedSince.value;
+  if (summary === undefined) return search.running.value ? <div class="sr-sum">Searching…</div> : null;
+  const { matches, files, elapsedMs, revision, truncated, engine } = summary;
+  return (
+    <>
+      <div class="sr-sum" role="status">
+        <span class="grow ell">
+          {matches === 0 ? (
+            'No results'
+          ) : (
+            <>
+              <b class="num">{matches.toLocaleString('en')}</b> {matches === 1 ? 'result' : 'results'} in {count(files, 'file')}
+            </>
+          )}
+        </span>
+        {search.running.value ? <i class="spin" /> : <span class="num faint">{Math.max(1, Math.round(elapsedMs))} ms</span>}
+        <Revision number={revision} />
+      </div>
+      {truncated && <p class="sr-note xs">The first {matches.toLocaleString('en')} are shown. A longer text finds fewer.</p>}
+      {engine === 'plain' && <p class="sr-note xs">ripgrep is not on this machine: slower, and ignore files were not read.</p>}
+      {changed > 0 && (
+        <p class="sr-note xs row">
+          <span class="grow">{count(changed, 'file')} changed since.</span>
+          <button type="button" class="btn sm quiet" onClick={() => void search.search()}>
+            Search again
+          </button>
+        </p>
+      )}
+    </>
+  );
+}
+
+function Results() {
+  const workbench = useWorkbench();
+  const { search } = workbench;
+  const scroll = useScroll();
+  const rowHeight = rowHeightPx();
+  const { value: rows } = search.rows;
+  const focused = Math.min(search.focused.value, Math.max(rows.length - 1, 0));
+  const { start, end } = virtualWindow(scroll.top, scroll.height, rowHeight, rows.length);
+  useEffect(() => {
+    const { current: box } = scroll.box;
+    if (box !== null && rows.length > 0) box.scrollTop = scrollToShow(box.scrollTop, box.clientHeight, focused * rowHeight, rowHeight);
+  }, [focused]);
+
+  const open = (row: SearchRow | undefined, keep: boolean): void => {
+    if (row === undefined) return;
+    if (row.kind === 'file') search.toggle(row.path);
+    else workbench.openFile(row.path, { preview: !keep, focus: keep, target: { line: row.line, column: row.column } });
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const row = rows[focused];
+    const page = Math.max(1, Math.floor(scroll.height / rowHeight) - 1);
+    const steps: Record<string, number> = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -rows.length,
+      End: rows.length,
+    };
+    const step = steps[event.key];
+    if (step !== undefined) search.focused.value = Math.min(Math.max(focused + step, 0), rows.length - 1);
+    else if (event.key === 'Enter') open(row, true);
+    else if (event.key === ' ') open(row, false);
+    else if ((event.key === 'ArrowLeft' || event.key === 'ArrowRight') && row !== undefined) {
+      const isOpen = row.kind === 'hit' || row.open;
+      if (isOpen === (event.key === 'ArrowLeft')) search.toggle(row.path);
+      const file = rows.findIndex((other) => other.kind === 'file' && other.path === row.path);
+      if (event.key === 'ArrowLeft') search.focused.value = file;
+    } else return;
+    event.preventDefault();
+  };
+
+  if (search.summary.value === undefined && rows.length === 0) {
+    return (
+      <div class="scroll">
+        {search.problem.value === undefined && !search.running.value && (
+          <p class="hint">What is typed is searched at once, in all files that are not ignored. The arrow keys go through the results.</p>
+        )}
+      </div>
+    );
+  }
+  if (rows.length === 0) return <Nothing />;
+  return (
+    <div
+      class={`scroll results${search.dimmed.value ? ' dimmed' : ''}`}
+      role="tree"
+      aria-label="Results"
+      aria-activedescendant={focused >= start && focused < end ? `hit-${focused}` : undefined}
+      tabIndex={0}
+      ref={scroll.box}
+      onKeyDown={onKeyDown}
+    >
+      <div class="rows" role="none" style={{ height: `${rows.length * rowHeight}px` }}>
+        {rows.slice(start, end).map((row, index) => (
+          <ResultRow
+            key={start + index}
+            row={row}
+            at={start + index}
+            top={(start + index) * rowHeight}
+            focused={start + index === focused}
+            onOpen={(keep) => {
+              search.focused.value = start + index;
+              open(row, keep);
+            }}
+          />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function ResultRow({
+  row,
+  at,
+  top,
+  focused,
+  onOpen,
+}: {
+  row: SearchRow;
+  at: number;
+  top: number;
+  focused: boolean;
+  onOpen: (keep: boolean) => void;
+}) {
+  const common = {
+    id: `hit-${at}`,
+    role: 'treeitem' as const,
+    'aria-selected': focused,
+    style: { transform: `translateY(${top}px)` },
+    onClick: () => onOpen(false),
+    onDblClick: () => {
+      if (row.kind === 'hit') onOpen(true);
+    },
+  };
+  if (row.kind === 'file') {
+    return (
+      <div class={`tr sr-file${focused ? ' cur' : ''}`} aria-expanded={row.open} aria-level={1} title={row.path} {...common}>
+        <Icon name={row.open ? 'down' : 'right'} small />
+        <Icon name={fileKind(row.path).icon} />
+        <span class="grow ell" dir="auto">
+          {nameOf(row.path)} <span class="faint sm">{parentOf(row.path)}</span>
+        </span>
+        <span class="count num">{row.hits.toLocaleString('en')}</span>
+      </div>
+    );
+  }
+  return (
+    <div class={`tr hit${focused ? ' cur' : ''}`} aria-level={2} data-testid="hit" {...common}>
+      <span class="faint num">{row.line}</span>
+      <code class="ell">{row.parts.map(({ text, hit }, index) => (hit ? <mark key={index}>{text}</mark> : text))}</code>
+    </div>
+  );
+}
+
+function Nothing() {
+  const { search } = useWorkbench();
+  if (search.running.value) return <div class="scroll" />;
+  return (
+    <div class="scroll">
+      <p class="hint">
+        Nothing in {search.include.value === '' ? 'the workspace' : <code>{search.include.value}</code>} has{' '}
+        {search.word.value ? 'the whole word' : search.regex.value ? 'a match of' : 'the text'} “{search.pattern.value}”.
+      </p>
+      {search.narrowing.map((name) => (
+        <p key={name} class="hint">
+          <button
+            type="button"
+            class="btn sm quiet"
+            onClick={() => {
+              const { [name]: narrowing } = search;
+              narrowing.value = typeof narrowing.value === 'string' ? '' : false;
+              void search.search();
+            }}
+          >
+            {switchNames[name]}
+          </button>
+        </p>
+      ))}
+      <p class="hint">Ignored and binary files were not searched.</p>
+    </div>
+  );
+}

@@ -1,0 +1,148 @@
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import type { Change } from '../../contract/events.ts';
+import type { FoundFile } from '../../contract/search.ts';
+import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
+import { mergeFiles, rowsOf, type SearchRow } from './search-rows.ts';
+
+export interface SearchSummary {
+  matches: number;
+  files: number;
+  elapsedMs: number;
+  revision: number;
+  truncated: boolean;
+  engine: 'index' | 'walk' | 'plain';
+}
+
+const pauseMs = 80;
+const mostMatches = 10_000;
+/** While results come in, the list is drawn anew so often. */
+const drawMs = 100;
+
+/** What is searched for, and what was found; a search begins when nobody typed for a moment, and ends the one before. */
+export class SearchStore {
+  readonly pattern = signal('');
+  readonly regex = signal(false);
+  readonly caseSensitive = signal(false);
+  readonly word = signal(false);
+  readonly include = signal('');
+  readonly exclude = signal('');
+  readonly running = signal(false);
+  readonly summary: Signal<SearchSummary | undefined> = signal(undefined);
+  readonly problem: Signal<string | undefined> = signal(undefined);
+  readonly closed: Signal<ReadonlySet<string>> = signal(new Set());
+  /** What is shown is of the search before: nothing of the new one has come yet. */
+  readonly dimmed = signal(false);
+  readonly focused = signal(0);
+  /** Files that changed since the search. */
+  readonly changedSince: Signal<ReadonlySet<string>> = signal(new Set());
+  readonly rows: ReadonlySignal<SearchRow[]>;
+  readonly #files: Signal<readonly FoundFile[]> = signal([]);
+  readonly #client: WorkbenchClient;
+  #canceled = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(client: WorkbenchClient) {
+    this.#client = client;
+    this.rows = computed(() => rowsOf(this.#files.value, this.closed.value));
+  }
+
+  /** Something of the question changed. */
+  asked(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.search(), pauseMs);
+  }
+
+  async search(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#canceled.abort();
+    const canceled = new AbortController();
+    this.#canceled = canceled;
+    this.problem.value = undefined;
+    if (this.pattern.value === '') return this.#forget();
+    this.running.value = true;
+    this.dimmed.value = this.#files.value.length > 0;
+    const found: FoundFile[] = [];
+    let drawn = performance.now();
+    const draw = (): void => {
+      this.#files.value = mergeFiles(found);
+      this.dimmed.value = false;
+      drawn = performance.now();
+    };
+    try {
+      const stream = this.#client.stream('search.text', this.#question(), { signal: canceled.signal });
+      for await (const file of stream) {
+        if (canceled.signal.aborted) return;
+        found.push(file);
+        if (performance.now() - drawn > drawMs) draw();
+      }
+      const { matches, files, elapsedMs, revision, truncated, engine } = await stream.end;
+      if (canceled.signal.aborted) return;
+      draw();
+      this.changedSince.value = new Set();
+      this.focused.value = 0;
+      this.summary.value = { matches, files, elapsedMs, revision, truncated, engine };
+    } catch (error) {
+      if (canceled.signal.aborted || isCanceled(error)) return;
+      this.#forget();
+      const { message, reason, hint } = errorFacts(error);
+      this.problem.value = reason === 'BAD_PATTERN' ? message : (hint ?? message);
+    } finally {
+      if (this.#canceled === canceled) {
+        this.running.value = false;
+        this.dimmed.value = false;
+      }
+    }
+  }
+
+  toggle(path: string): void {
+    const closed = new Set(this.closed.value);
+    if (!closed.delete(path)) closed.add(path);
+    this.closed.value = closed;
+  }
+
+  collapseAll(): void {
+    this.closed.value = new Set(this.#files.value.map(({ path }) => path));
+    this.focused.value = 0;
+  }
+
+  apply(change: Change): void {
+    const { value: summary } = this.summary;
+    if (summary === undefined || change.revision <= summary.revision || change.kind === 'directory') return;
+    this.changedSince.value = new Set(this.changedSince.value).add(change.path);
+  }
+
+  /** What would find more when nothing was found, by the names of the switches. */
+  get narrowing(): ('word' | 'caseSensitive' | 'regex' | 'include' | 'exclude')[] {
+    return (['word', 'caseSensitive', 'regex', 'include', 'exclude'] as const).filter((name) => Boolean(this[name].value));
+  }
+
+  #question() {
+    return {
+      pattern: this.pattern.value,
+      regex: this.regex.value,
+      caseSensitive: this.caseSensitive.value,
+      word: this.word.value,
+      include: globsOf(this.include.value),
+      exclude: globsOf(this.exclude.value),
+      maxResults: mostMatches,
+      maxLineLength: 300,
+    };
+  }
+
+  #forget(): void {
+    this.#files.value = [];
+    this.summary.value = undefined;
+    this.running.value = false;
+    this.dimmed.value = false;
+    this.changedSince.value = new Set();
+  }
+}
+
+/** `models/, *.py` */
+function globsOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((glob) => glob.trim())
+    .filter((glob) => glob !== '')
+    .map((glob) => (glob.endsWith('/') ? `${glob}**` : glob));
+}
