@@ -172,7 +172,7 @@ export const limitParts = [
         'SAVES_PER_SECOND',
         'count',
         'they wait for their turn; the log has what was typed',
-        ['src/services/documents/save-pace.test.ts', 'of hundreds, the rest follow in order and evenly spaced'],
+        ['src/services/documents/save-pace.test.ts', 'a few saves begin at once; of hundreds, the rest follow in order and evenly spaced'],
       ),
       option('documents.maxOpen', '`TOO_MANY_DOCUMENTS`, close 4529; one that nobody is in is put away first'),
       option('limits.documentFrameBytes', 'close 1009', [

@@ -137,7 +137,7 @@ function place(input: object, index: number): object {
 
 // Facts that differ from call to call, whatever the way: times, memory, numbers of revisions, and what is made at random.
 const passing =
-  /^(revision|cursor|at|modified|created|expires|id|secret|uptimeMs|memoryBytes|connections|changes|tokens|checks|limits|startedAt|request_?id|caller|documents)$/i;
+  /^(revision|cursor|at|modified|created|expires|id|secret|uptimeMs|elapsedMs|memoryBytes|connections|changes|tokens|checks|limits|startedAt|request_?id|caller|documents)$/i;
 
 function plain(value: unknown, index: number): unknown {
   const text = JSON.stringify(value, (key, part: unknown) => (passing.test(key) ? typeof part : part));
