@@ -9,4 +9,4 @@ export {
   type Sidecar,
   type SidecarOptions,
 } from './sidecar/create-sidecar.ts';
-export { UnavailableError } from './sidecar/sidecar.ts';
+export { UnavailableError } from './sidecar/unavailable.ts';

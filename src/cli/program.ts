@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { ConfigError, loadConfig, type LoadedConfig, processEnvironment } from '../config/load.ts';
 import { flagName, type OptionKey, optionKeys, optionRow } from '../config/options.ts';
 import { OutriggerError } from '../contract/errors.ts';
-import { UnavailableError } from '../sidecar/sidecar.ts';
+import { UnavailableError } from '../sidecar/unavailable.ts';
 import { version } from '../sidecar/version.ts';
 import { exitCodes } from './exit-codes.ts';
 import { processTerminal, type Terminal } from './terminal.ts';

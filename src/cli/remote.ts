@@ -4,7 +4,7 @@ import type { Client } from '../client/client.ts';
 import { loadConfig, processEnvironment } from '../config/load.ts';
 import { OutriggerError, toWireError } from '../contract/errors.ts';
 import { type OperationName, operations, type Operations } from '../contract/operations.ts';
-import { UnavailableError } from '../sidecar/sidecar.ts';
+import { UnavailableError } from '../sidecar/unavailable.ts';
 import { connectTo, findSidecar, stateFolders } from './connect.ts';
 import { readMainToken } from '../sidecar/callers.ts';
 import { exitCodes } from './exit-codes.ts';

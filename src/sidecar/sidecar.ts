@@ -8,33 +8,23 @@ import { OutriggerError } from '../contract/errors.ts';
 import type { Change } from '../contract/events.ts';
 import type { Table } from '../contract/operation.ts';
 import { operations as ownTable } from '../contract/operations.ts';
-import { closeCodes } from '../contract/wire.ts';
 import { processEnvironment, type Surroundings } from '../config/load.ts';
 import type { ComponentName, Config } from '../config/options.ts';
-import type { Authenticate } from '../net/authenticate.ts';
-import { createHttpApp } from '../net/http-app.ts';
-import { Listener, urlHost } from '../net/listener.ts';
-import type { OriginPolicy } from '../net/origin.ts';
-import { UpgradeRouter } from '../net/upgrade.ts';
-import { WebSockets } from '../net/websocket.ts';
 import type { Documents } from '../services/documents/documents.ts';
 import type { Search } from '../services/search/search.ts';
 import { State } from '../services/state/state.ts';
 import { changeOperations, fileOperations } from '../services/workspace/operations.ts';
 import { createIgnore } from '../services/workspace/ignore.ts';
 import { Workspace } from '../services/workspace/workspace.ts';
-import { registerOperations } from '../transports/http/http.ts';
-import { createWebSocketRpc } from '../transports/ws/ws.ts';
 import { Processes } from '../services/processes/processes.ts';
 import { Callers } from './callers.ts';
 import { doctorOperation } from './doctor.ts';
+import type { Doors } from './doors.ts';
 import { Drain } from './drain.ts';
 import { GitPulse } from './git-pulse.ts';
 import { Health } from './health.ts';
 import type { Log } from './log.ts';
 import { Metrics } from './metrics.ts';
-import { registerPages } from './pages.ts';
-import { version } from './version.ts';
 
 export interface SidecarDependencies {
   config: Config;
@@ -48,6 +38,8 @@ export interface SidecarDependencies {
   workbench?: string | undefined;
   /** Switches checks off, for tests that must be seen to fail without them. */
   faults?: Faults;
+  /** True: nothing listens; the sidecar is asked through `dispatch`. */
+  headless?: boolean;
   /** True: a port that is taken is no reason to fail, the next free one is used. */
   anyPort?: boolean;
 }
@@ -59,10 +51,8 @@ export interface Faults {
   trustState?: boolean;
 }
 
-/** A port that can't be had, or another thing of the surroundings that is missing. Exit code 69. */
-export class UnavailableError extends Error {}
-
 export interface Sidecar {
+  /** '' when nothing listens. */
   readonly url: string;
   readonly token: string;
   /** True when configuration set the token. */
@@ -208,96 +198,38 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       return answer(request);
     };
 
-    // ── sockets, then what speaks on them
-    const authenticate: Authenticate = (credentials) =>
-      credentials.from === 'cookie' ? callers.byCookie(credentials.token) : callers.byToken(credentials.token);
-    const onError = (error: unknown, requestId: string): void => log('error', 'http.failed', { requestId, error });
-    const sockets = new WebSockets({
-      pingMs: config['limits.heartbeatMs'],
-      staleMs: config['limits.heartbeatMs'] * 2,
-      maxConnections: config['limits.connections'],
-    });
-    onRelease('sockets', () => sockets.close(closeCodes.goingAway, 'The sidecar is stopping.', 1000));
-    const policy = (): OriginPolicy => ({
-      boundHost: config.host,
-      allowedHosts: config.allowedHosts,
-      allowedOrigins: config.allowedOrigins,
-    });
-    const access = { authenticate };
-    const named = { cookieName: callers.cookieName };
-    const listener = new Listener({ host: config.host, port: config.port, nextPorts: dependencies.anyPort === true ? 100 : 0 });
-    const app = createHttpApp({ listener, policy, onError }, { maxInputBytes: config['limits.inputBytes'] });
-    const { default: rateLimit } = await import('@fastify/rate-limit');
-    await app.register(rateLimit, {
-      max: config['limits.requestsPerMinute'],
-      timeWindow: 60_000,
-      errorResponseBuilder: () => new OutriggerError('TOO_MANY', 'Too many requests from this address.'),
-    });
-    registerOperations(
-      app,
-      { dispatch, table, ...access },
-      { prefix: '/api', ...named, maxUploadBytes: config['limits.uploadBytes'], title: 'Outrigger', version },
-    );
-    const router = new UpgradeRouter({ policy, onError: (error, where) => log('error', 'upgrade.failed', { path: where, error }) });
-    const rpc = createWebSocketRpc({ dispatch, sockets, ...access }, { ...named, limits: { maxFrameLength: config['limits.frameBytes'] } });
-    router.exact('/rpc', rpc.upgrade);
-    const socketRouters = [router];
-    if (config.wsPort !== undefined)
-      socketRouters.push(new UpgradeRouter({ policy, onError: (error, where) => log('error', 'upgrade.failed', { path: where, error }) }));
-    const { createPlatxa } = await import('../adapters/platxa/platxa.ts');
-    const platxa = createPlatxa(
-      { dispatch, sockets, onError, ...access },
-      {
-        ...named,
-        anonymous: config['anonymous.platxa'],
-        maxMessageBytes: config['limits.frameBytes'],
-        maxMessagesPerS: config['limits.jsonMessagesPerS'],
-      },
-    );
-    platxa.routes(app);
-    for (const one of socketRouters) platxa.upgrades(one);
-    if (has('documents')) {
-      const { routeYWebsocket } = await import('../adapters/y-websocket/y-websocket.ts');
-      for (const one of socketRouters)
-        routeYWebsocket(one, { dispatch, sockets, ...access }, { ...named, maxMessageBytes: config['limits.documentFrameBytes'] });
-    }
-    const connections = (): number => listener.connections;
-    registerPages(
-      app,
-      {
-        health,
-        callers,
-        authenticate,
-        metrics: () =>
-          metrics.text({ connections: connections(), revision: workspace.journal.revision, documents: documents?.list().length ?? 0 }),
-      },
-      { workbench: has('workbench') ? dependencies.workbench : undefined, secureCookie: config.tls === 'terminated' },
-    );
+    // ── what the sidecar says of itself, and then the doors
+    let doors: Doors | undefined;
     const { plugSystem } = await import('./plug-system.ts');
     const doctor = doctorOperation(processes, workspace.root, () => health.checks());
-    plugSystem({ implementations, health, callers, workspace, state, connections, readOnly, doctor }, config);
-    await app.ready();
-    listener.onUpgrade(router.handle);
-
-    // ── open the doors
-    const listening = await listener.bind();
-    if (!listening.ok)
-      throw new UnavailableError(
-        `${config.host}:${listening.port} can't be listened on (${listening.reason}). Give another port with --port, or 0 for any.`,
+    plugSystem(
+      { implementations, health, callers, workspace, state, connections: () => doors?.connections() ?? 0, readOnly, doctor },
+      config,
+    );
+    if (dependencies.headless !== true) {
+      const { openDoors } = await import('./doors.ts');
+      doors = await openDoors(
+        {
+          dispatch,
+          table,
+          callers,
+          health,
+          log,
+          workbench: has('workbench') ? dependencies.workbench : undefined,
+          anyPort: dependencies.anyPort === true,
+          metrics: (connections) =>
+            metrics.text({ connections, revision: workspace.journal.revision, documents: documents?.list().length ?? 0 }),
+          onRelease,
+        },
+        config,
       );
-    onRelease('listener', () => listener.close(200));
-    let socketUrl: string | undefined;
-    if (config.wsPort !== undefined) {
-      const second = await listenForSockets(config, socketRouters[1]);
-      onRelease('second listener', () => second.listener.close(200));
-      socketUrl = second.url;
+      if (state.writable) {
+        // Read by the command line of the same user.
+        state.writeFile('listening.json', JSON.stringify({ url: doors.url, pid: process.pid, root }));
+        onRelease('announcement', () => state.removeFile('listening.json'));
+      }
+      log('info', 'sidecar.listening', { url: doors.url, components: config.components, workspaceId: state.id });
     }
-    if (state.writable) {
-      // Read by the command line of the same user.
-      state.writeFile('listening.json', JSON.stringify({ url: listening.url, pid: process.pid, root }));
-      onRelease('announcement', () => state.removeFile('listening.json'));
-    }
-    log('info', 'sidecar.listening', { url: listening.url, components: config.components, workspaceId: state.id });
 
     const ready = (async () => {
       await documents?.start();
@@ -321,25 +253,24 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       log('info', 'sidecar.stopping', {});
       // New work is refused; what is under way may end, then it is ended.
       stopping = true;
-      rpc.broadcast('closing', { graceMs: config.stopGraceMs });
+      doors?.announceStop(config.stopGraceMs);
       feeds.abort(new OutriggerError('STOPPING', 'The sidecar is stopping.'));
       await drain.empty(config.stopGraceMs);
       await documents?.stop();
-      rpc.close();
-      platxa.close();
+      doors?.closeSockets();
       await releaseAll(releases, log);
       log('info', 'sidecar.stopped', { durationMs: health.uptimeMs });
     };
 
     return {
-      url: listening.url,
+      url: doors?.url ?? '',
       token: callers.mainToken,
       tokenWasGiven: callers.tokenWasGiven,
       workspaceId: state.id,
       stateFolder: state.folder,
       dispatch,
       table,
-      socketUrl,
+      socketUrl: doors?.socketUrl,
       ready,
       onChanges: (changesListener) => workspace.journal.onChanges(changesListener),
       rotateToken: () => callers.rotate(),
@@ -349,25 +280,6 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     await releaseAll(releases, log);
     throw error;
   }
-}
-
-async function listenForSockets(config: Config, router: UpgradeRouter | undefined): Promise<{ listener: Listener; url: string }> {
-  const listener = new Listener({ host: config.host, port: config.wsPort ?? 0 });
-  listener.onRequest((_request, response) => {
-    response.writeHead(426, { 'content-type': 'application/json', upgrade: 'websocket', connection: 'close' });
-    response.end(
-      JSON.stringify({
-        code: 'failed_precondition',
-        reason: 'UPGRADE_REQUIRED',
-        message: 'This port speaks WebSocket alone.',
-        retryable: false,
-      }),
-    );
-  });
-  if (router !== undefined) listener.onUpgrade(router.handle);
-  const listening = await listener.bind();
-  if (!listening.ok) throw new UnavailableError(`${config.host}:${listening.port} (wsPort) can't be listened on (${listening.reason}).`);
-  return { listener, url: `ws://${urlHost(config.host)}:${listening.port}` };
 }
 
 /** In the reverse order of the start; one that fails does not keep the others. */
