@@ -2,7 +2,18 @@
 // bundle     dist/outrigger.mjs (the command), dist/<name>.mjs for each worker, dist/lib/ (what other programs import)
 // workbench  dist/workbench (the page), with csp.json for the server and a bound on what a first visit loads
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { workbenchSources, writeWorkbenchStamp } from './workbench-stamp.mjs';
@@ -75,10 +86,25 @@ async function buildBundle() {
       plugins: [sourcePlugin({ manifest, workers, workerFolder: '../' })],
     }),
   ];
+  await copyRipgrep();
   for (const { metafile } of results) {
     for (const [path, { bytes, entryPoint }] of Object.entries(metafile.outputs)) {
       if (entryPoint) console.log(`bundle: ${relative(root, path)} ${Math.round(bytes / 1000)} kB`);
     }
+  }
+}
+
+/** For images, which hold no packages: the program that the optional package has for this system, where it has one. */
+async function copyRipgrep() {
+  const folder = join(dist, 'bin');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  try {
+    const { rgPath } = await import('@vscode/ripgrep');
+    copyFileSync(rgPath, join(folder, basename(rgPath)));
+    chmodSync(join(folder, basename(rgPath)), 0o755);
+  } catch {
+    console.log('bundle: ripgrep is not installed; an image made now searches without it');
   }
 }
 

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { ConfigError, loadConfig, type LoadedConfig, processEnvironment } from '../config/load.ts';
 import { flagName, type OptionKey, optionKeys, optionRow } from '../config/options.ts';
+import type { AccessLevel } from '../contract/access.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import { UnavailableError } from '../sidecar/unavailable.ts';
 import { version } from '../sidecar/version.ts';
@@ -93,6 +94,34 @@ function program(terminal: Terminal): Command {
   doctor.action(async (folder: string | undefined) => {
     const { runDoctor } = await import('./doctor.ts');
     process.exitCode = await runDoctor(configOf(doctor, folder), terminal, doctor.opts()['json'] === true);
+  });
+
+  const stdio = withOptions(
+    root
+      .command('stdio')
+      .description('Serve a folder to the program that started this one, over stdin and stdout, for reading alone.')
+      .argument('[folder]')
+      .option('--root <folder>', 'the folder, too'),
+  );
+  stdio.action(async (folder: string | undefined) => {
+    const { serveStdioFolder } = await import('./stdio.ts');
+    const { startSidecar } = await import('../sidecar/sidecar.ts');
+    const loaded = configOf(stdio, folder ?? (stdio.opts()['root'] as string | undefined));
+    await serveStdioFolder(loaded, terminal, (dependencies) => startSidecar({ ...dependencies, headless: true, passive: true }));
+  });
+
+  const mcp = withOptions(
+    root
+      .command('mcp')
+      .description('Serve a folder to a client of the Model Context Protocol, over stdin and stdout.')
+      .argument('[folder]')
+      .addOption(
+        new Option('--access <level>', 'the most that the client may do').choices(['read', 'write', 'execute']).default('execute'),
+      ),
+  );
+  mcp.action(async (folder: string | undefined) => {
+    const { serveMcpFolder } = await import('./mcp.ts');
+    await serveMcpFolder(configOf(mcp, folder), terminal, mcp.opts()['access'] as AccessLevel);
   });
 
   const init = root

@@ -10,6 +10,7 @@ import type { OriginPolicy } from '../net/origin.ts';
 import { UpgradeRouter } from '../net/upgrade.ts';
 import { WebSockets } from '../net/websocket.ts';
 import { registerOperations } from '../transports/http/http.ts';
+import { registerMcp } from '../transports/mcp/http.ts';
 import { createWebSocketRpc } from '../transports/ws/ws.ts';
 import type { Callers } from './callers.ts';
 import type { Health } from './health.ts';
@@ -21,6 +22,8 @@ import { version } from './version.ts';
 export interface DoorsDependencies {
   dispatch: Dispatch;
   table: Table;
+  /** Whether an operation is to be had here. */
+  offers: (name: string) => boolean;
   callers: Callers;
   health: Health;
   log: Log;
@@ -45,7 +48,7 @@ export interface Doors {
 
 /** All that listens, and what speaks there: HTTP, RPC, documents, the Platxa shapes, the page. Throws UnavailableError when a port can't be had. */
 export async function openDoors(dependencies: DoorsDependencies, config: Config): Promise<Doors> {
-  const { dispatch, table, callers, health, log, onRelease } = dependencies;
+  const { dispatch, table, offers, callers, health, log, onRelease } = dependencies;
   const authenticate: Authenticate = (credentials) =>
     credentials.from === 'cookie' ? callers.byCookie(credentials.token) : callers.byToken(credentials.token);
   const onError = (error: unknown, requestId: string): void => log('error', 'http.failed', { requestId, error });
@@ -75,6 +78,7 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
     { dispatch, table, ...access },
     { prefix: '/api', ...named, maxUploadBytes: config['limits.uploadBytes'], title: 'Outrigger', version },
   );
+  const mcp = registerMcp(app, { dispatch, table, offers, ...access }, { path: '/mcp', ...named, version });
   const router = new UpgradeRouter({ policy, onError: (error, where) => log('error', 'upgrade.failed', { path: where, error }) });
   const rpc = createWebSocketRpc({ dispatch, sockets, ...access }, { ...named, limits: { maxFrameLength: config['limits.frameBytes'] } });
   router.exact('/rpc', rpc.upgrade);
@@ -119,6 +123,7 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
       `${config.host}:${listening.port} can't be listened on (${listening.reason}). Give another port with --port, or 0 for any.`,
     );
   onRelease('listener', () => listener.close(200));
+  onRelease('mcp', () => mcp.close());
   let socketUrl: string | undefined;
   if (config.wsPort !== undefined) {
     const second = await listenForSockets(config, socketRouters[1]);

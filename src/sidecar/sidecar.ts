@@ -40,6 +40,8 @@ export interface SidecarDependencies {
   faults?: Faults;
   /** True: nothing listens; the sidecar is asked through `dispatch`. */
   headless?: boolean;
+  /** True: the folder and its state are left to another sidecar, and nothing of this one is kept. */
+  passive?: boolean;
   /** True: a port that is taken is no reason to fail, the next free one is used. */
   anyPort?: boolean;
 }
@@ -61,6 +63,8 @@ export interface Sidecar {
   readonly stateFolder: string;
   readonly dispatch: Dispatch;
   readonly table: Table;
+  /** Whether an operation is to be had here: its part is on, and may be used at all. */
+  readonly offers: (name: string) => boolean;
   /** Where the second port listens, if it does. */
   readonly socketUrl: string | undefined;
   /** Resolves when the watch knows the whole folder and documents of a crash are saved. */
@@ -91,6 +95,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       folder: config.state,
       stateHome: dependencies.surroundings.stateHome,
       temporary: dependencies.surroundings.temporary,
+      passive: dependencies.passive === true,
     });
     onRelease('state', () => state.close());
     let stateProblem: string | undefined;
@@ -159,7 +164,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     let search: Search | undefined;
     if (has('search')) {
       const { plugSearch } = await import('./plug-search.ts');
-      search = await plugSearch({ workspace, processes, documents, log, health, implementations }, config);
+      search = await plugSearch({ workspace, state, processes, documents, log, health, implementations }, config);
       onRelease('search', () => search?.stop());
     }
     if (has('git')) {
@@ -198,6 +203,9 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       return answer(request);
     };
 
+    const offers = (name: string): boolean =>
+      Object.hasOwn(implementations, name) && (readOnly === undefined || table[name]?.access === 'read');
+
     // ── what the sidecar says of itself, and then the doors
     let doors: Doors | undefined;
     const { plugSystem } = await import('./plug-system.ts');
@@ -212,6 +220,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
         {
           dispatch,
           table,
+          offers,
           callers,
           health,
           log,
@@ -270,6 +279,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       stateFolder: state.folder,
       dispatch,
       table,
+      offers,
       socketUrl: doors?.socketUrl,
       ready,
       onChanges: (changesListener) => workspace.journal.onChanges(changesListener),

@@ -12,6 +12,13 @@ export interface ToolRow {
 export const tools: readonly ToolRow[] = [
   { tool: 'git', kind: 'program', args: ['--version'], lost: 'status, diff, log and commit', install: 'apt-get install git' },
   {
+    tool: '@vscode/ripgrep',
+    kind: 'package',
+    lost: 'fast and exact search, unless `rg` is on PATH',
+    install: 'npm install @vscode/ripgrep, or apt-get install ripgrep',
+  },
+  { tool: 'oxc-parser', kind: 'package', lost: 'symbols and outlines of TypeScript and JavaScript', install: 'npm install oxc-parser' },
+  {
     tool: '@parcel/watcher',
     kind: 'package',
     lost: 'events on macOS and Windows; the folder is polled there instead',

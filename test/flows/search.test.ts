@@ -80,8 +80,27 @@ const queries: Query[] = [
 
 test('search.text finds what ripgrep finds: the same lines, the same places in them', () =>
   withTree(async (running) => {
-    for (const query of queries) assert.deepEqual(await ours(running, query), theirs(running.root, query), JSON.stringify(query));
+    const engines: string[] = [];
+    // Twice: what globs let through is learnt by the first.
+    for (const query of [...queries, ...queries]) {
+      const { lines, engine } = await ours(running, query);
+      assert.deepEqual(lines, theirs(running.root, query), `${engine}: ${JSON.stringify(query)}`);
+      engines.push(engine);
+    }
+    assert.ok(engines.filter((engine) => engine === 'index').length > queries.length, engines.join(' '));
   }));
+
+test('without an index ripgrep reads all, and finds the same', () =>
+  withTree(
+    async (running) => {
+      for (const query of queries) {
+        const { lines, engine } = await ours(running, query);
+        assert.deepEqual(lines, theirs(running.root, query), JSON.stringify(query));
+        assert.equal(engine, 'walk');
+      }
+    },
+    { 'search.index': false },
+  ));
 
 test('what was written, moved, removed or typed a moment ago is searched as it is now', () =>
   withTree(async (running) => {
@@ -134,6 +153,7 @@ test('a pattern or glob that is none is refused, with the place', () =>
 test('results end where they were to end, a slow reader holds the search back, and leaving ends it', () =>
   withTree(async ({ client, put }) => {
     for (let file = 0; file < 40; file++) put(`many/f${file}.txt`, 'same line\n'.repeat(2500));
+    await eventually(async () => assert.equal((await client.call('search.files', { query: 'manyf' })).files.length, 40));
     const limited = client.stream('search.text', { pattern: 'same', maxResults: 777 });
     let lines = 0;
     for await (const file of limited) lines += file.lines.length;
@@ -237,7 +257,10 @@ test('without ripgrep a search answers all the same, and says that it is plain',
     { 'search.ripgrep': '/nowhere/rg', 'watch.ignore': ['**/.git', '**/ignored', '*.log'] },
   ));
 
-function withTree(run: (running: RunningSidecar) => Promise<void>, config: Record<string, string | string[]> = {}): Promise<void> {
+function withTree(
+  run: (running: RunningSidecar) => Promise<void>,
+  config: Record<string, string | boolean | string[]> = {},
+): Promise<void> {
   return withSidecar(
     async (running) => {
       await running.client.call('index.wait', {});
@@ -268,13 +291,15 @@ async function where({ client }: RunningSidecar, pattern: string): Promise<strin
 }
 
 /** `path:line text ranges`, sorted: in the order of the files nobody is bound. */
-async function ours({ client }: RunningSidecar, query: Query): Promise<string[]> {
-  const files = await gather(client.stream('search.text', { maxLineLength: 100_000, ...query }));
-  return files
+async function ours({ client }: RunningSidecar, query: Query): Promise<{ lines: string[]; engine: string }> {
+  const stream = client.stream('search.text', { maxLineLength: 100_000, ...query });
+  const files = await gather(stream);
+  const lines = files
     .flatMap((file) =>
       file.lines.map(({ line, text, ranges }) => `${file.path}:${line} ${text.slice(0, 80)} ${JSON.stringify(ranges ?? null)}`),
     )
     .sort();
+  return { lines, engine: (await stream.end).engine };
 }
 
 function theirs(root: string, query: Query): string[] {

@@ -86,7 +86,10 @@ export class Catalogue {
     if (unknown.size > 0 && !walks) walks = !(await this.#listFoldersOf(unknown, changed, removed, signal));
     if (walks) {
       const news = await this.walk(signal);
-      for (const file of news.removed) this.#drop(file, changed, removed);
+      for (const file of news.removed) {
+        changed.delete(file);
+        removed.add(file);
+      }
       for (const file of [...news.changed, ...[...unknown].filter((path) => this.#files.has(path))]) {
         changed.add(file);
         removed.delete(file);

@@ -5,9 +5,11 @@ import type { FoundFile } from '../../contract/search.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { Catalogue, plainWalk as everything } from './catalogue.ts';
 import { FuzzyPaths } from './fuzzy.ts';
+import { type IndexOptions, IndexedSearch } from './indexed-search.ts';
 import { PlainSearch } from './plain-search.ts';
 import type { Ripgrep, TextQuery, Walk } from './ripgrep.ts';
 import { type SymbolInFile, Symbols } from './symbols.ts';
+import type { TrigramIndexLog } from './trigram/trigram-index.ts';
 import type { Outline } from './outline.ts';
 
 /** A search waits this long for the catalogue to take in what just changed; then it reads everything instead. */
@@ -47,6 +49,7 @@ export interface PathsAnswer {
 export class Search {
   readonly #dependencies: SearchDependencies;
   readonly #catalogue: Catalogue | undefined;
+  readonly #indexed: IndexedSearch | undefined;
   readonly #plain: PlainSearch;
   readonly #paths = new FuzzyPaths();
   readonly #symbols: Symbols;
@@ -61,10 +64,15 @@ export class Search {
   #version: string | undefined;
   readonly #waiters = new Set<() => void>();
 
-  constructor(dependencies: SearchDependencies) {
+  /** Without `index` each search reads all. */
+  constructor(dependencies: SearchDependencies, index?: IndexOptions) {
     this.#dependencies = dependencies;
-    const { ripgrep, workspace } = dependencies;
+    const { ripgrep, workspace, log } = dependencies;
     this.#catalogue = ripgrep === undefined ? undefined : new Catalogue({ ripgrep }, { root: workspace.root });
+    this.#indexed =
+      ripgrep === undefined || this.#catalogue === undefined || index === undefined
+        ? undefined
+        : new IndexedSearch({ ripgrep, catalogue: this.#catalogue, log: logOf(log) }, { root: workspace.root, ...index });
     this.#plain = new PlainSearch({ workspace });
     this.#symbols = new Symbols({ root: workspace.root });
   }
@@ -83,6 +91,12 @@ export class Search {
     const { revision } = workspace.journal;
     try {
       await this.#catalogue.walk(this.#ended.signal);
+      // The index looks at the files as they are now: what changed since the walk it hears of from the feed.
+      await this.#indexed?.start(this.#ended.signal).catch((error: unknown) => {
+        if (this.#ended.signal.aborted) throw error;
+        this.#problem = `There is no index, each search reads all: ${error instanceof Error ? error.message : String(error)}`;
+        log('search.no-index', { error });
+      });
       this.#revision = revision;
       this.#state = 'ready';
       this.#tellWaiters();
@@ -98,6 +112,7 @@ export class Search {
     this.#stopChanges?.();
     this.#ended.abort(new OutriggerError('STOPPING', 'The sidecar is stopping.'));
     await this.#working;
+    await this.#indexed?.stop();
     await this.#plain.stop();
     await this.#symbols.stop();
   }
@@ -115,8 +130,8 @@ export class Search {
       state: this.#state,
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),
       files: this.#catalogue?.files.size ?? 0,
-      textBytes: 0,
-      indexBytes: 0,
+      textBytes: this.#indexed?.status.textBytes ?? 0,
+      indexBytes: this.#indexed?.status.indexBytes ?? 0,
       ...(this.#version === undefined ? {} : { ripgrep: this.#version }),
       revision: Math.max(0, this.#revision),
     };
@@ -168,9 +183,13 @@ export class Search {
       elapsedMs: Math.round((performance.now() - started) * 100) / 100,
       revision,
     });
-    if (ripgrep === undefined || this.#version === undefined) {
+    if (ripgrep === undefined || this.#state === 'off') {
       await this.#plain.search(request, request, limits, found, signal);
       return answer('plain');
+    }
+    if (this.#indexed !== undefined && (await this.#reached(revision, CATCH_UP_MS, signal))) {
+      const searched = await this.#indexed.search(request, request, limits, found, signal);
+      if (searched !== undefined) return answer('index', { searched });
     }
     await ripgrep.search(request, { walk: request }, limits, found, signal);
     return answer('walk');
@@ -187,7 +206,7 @@ export class Search {
     const known = isPlain(request) && (await this.#reached(revision, CATCH_UP_MS, call.signal));
     let paths: readonly string[];
     if (known && this.#catalogue !== undefined) paths = this.#catalogue.list;
-    else if (ripgrep !== undefined && this.#version !== undefined) paths = (await ripgrep.files(request, { signal: call.signal })).sort();
+    else if (ripgrep !== undefined && this.#state !== 'off') paths = (await ripgrep.files(request, { signal: call.signal })).sort();
     else paths = await this.#plain.files(request, call.signal);
     const within = `${request.path}/`;
     if (request.path !== '') paths = paths.filter((path) => path.startsWith(within) || path === request.path);
@@ -246,7 +265,10 @@ export class Search {
         const changes = this.#waiting;
         this.#waiting = [];
         const news = await this.#catalogue?.apply(changes, this.#ended.signal);
-        this.#symbols.forget([...(news?.changed ?? []), ...(news?.removed ?? [])]);
+        if (news !== undefined) {
+          this.#symbols.forget([...news.changed, ...news.removed]);
+          await this.#indexed?.update(news);
+        }
         this.#revision = Math.max(this.#revision, changes.at(-1)?.revision ?? 0);
         this.#tellWaiters();
       }
@@ -296,4 +318,9 @@ function firstMatches(lines: FoundFile['lines'], count: number): FoundFile['line
   let left = count;
   const end = lines.findIndex((line) => line.ranges !== undefined && left-- === 0);
   return end < 0 ? lines : lines.slice(0, end);
+}
+
+function logOf(log: SearchDependencies['log']): TrigramIndexLog {
+  const say = (event: string, fields: object = {}): void => log(event, { ...fields });
+  return { info: say, warn: say, error: say };
 }

@@ -19,6 +19,8 @@ export interface StateOptions {
   stateHome?: string | undefined;
   /** Where state falls back to when nothing else can be written. */
   temporary: string;
+  /** True: the folder is not held, and what is remembered is forgotten at the end. */
+  passive?: boolean;
 }
 
 /**
@@ -45,14 +47,14 @@ export class State {
     const { folder, ephemeral } = chooseFolder(this.id, options);
     this.folder = folder;
     this.ephemeral = ephemeral;
-    const lock = FolderLock.acquire(path.join(folder, 'lock'));
-    this.#lock = lock.held ? lock : undefined;
-    this.writable = lock.held;
-    this.holder = lock.held ? undefined : lock.holder;
+    const lock = options.passive === true ? undefined : FolderLock.acquire(path.join(folder, 'lock'));
+    this.#lock = lock?.held === true ? lock : undefined;
+    this.writable = lock?.held === true;
+    this.holder = lock?.held === true ? undefined : lock?.holder;
     try {
       this.database = this.writable ? openDatabase(path.join(folder, 'state.db')) : openDatabase(':memory:');
     } catch (error) {
-      lock.release();
+      lock?.release();
       throw error;
     }
   }

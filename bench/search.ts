@@ -1,0 +1,190 @@
+// Searching a large folder: ours, asked over its WebSocket, beside ripgrep started for each query. Both in turns, warm, to the same number of lines.
+// `node bench/search.ts --tree DIR [--rounds 7]`; without a tree, the packages of this project.
+
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+import { rgPath } from '@vscode/ripgrep';
+import { type Client, createClient } from '../src/client/client.ts';
+import type { Operations } from '../src/contract/operations.ts';
+import { benchToken, ourProgram, startOurs } from './contenders.ts';
+import { median, quantile, type Row, report } from './measure.ts';
+
+interface Query {
+  name: string;
+  pattern: string;
+  regex?: boolean;
+  caseSensitive?: boolean;
+  word?: boolean;
+}
+
+const { values } = parseArgs({
+  options: { tree: { type: 'string' }, rounds: { type: 'string', default: '7' }, 'keep-state': { type: 'string' } },
+});
+const run = promisify(execFile);
+const rounds = Number(values.rounds);
+const tree = path.resolve(values.tree ?? path.join(import.meta.dirname, '..', 'node_modules'));
+const isKernel = fs.existsSync(path.join(tree, 'Kconfig'));
+const queries: Query[] = isKernel
+  ? [
+      { name: 'rare identifier', pattern: 'dup_mm_exe_file' },
+      { name: 'no match', pattern: 'zzz_no_such_identifier' },
+      { name: 'rare phrase', pattern: 'GNU General Public License as published' },
+      { name: 'literal, any case', pattern: 'mutex_destroy', caseSensitive: false },
+      { name: 'alternation', pattern: 'kmemleak_scan|dup_task_struct|vmalloc_to_pfn', regex: true },
+      { name: 'anchored', pattern: '^static void __exit_mm', regex: true },
+      { name: 'prefix of a literal', pattern: 'copy_process\\w+', regex: true },
+      { name: 'whole word', pattern: 'fork_init', word: true },
+      { name: 'common identifier', pattern: 'copy_from_user' },
+      { name: 'suffix', pattern: '[A-Z]+_RESUME', regex: true },
+      { name: 'nothing to narrow', pattern: '\\w\\(\\)', regex: true },
+    ]
+  : [
+      { name: 'rare identifier', pattern: 'createSyncedCaretBroker' },
+      { name: 'identifier', pattern: 'readyState' },
+      { name: 'literal, any case', pattern: 'websocketserver', caseSensitive: false },
+      { name: 'alternation', pattern: 'ERR_INVALID_ARG|ERR_OUT_OF_RANGE', regex: true },
+      { name: 'whole word', pattern: 'awareness', word: true },
+      { name: 'nothing to narrow', pattern: '\\w\\(\\)', regex: true },
+    ];
+const most = 10_000;
+const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'outrigger-bench-search-'));
+const rows: Row[] = [];
+try {
+  console.log(`search in ${tree}: ours ${ourProgram().says}, rounds ${rounds}`);
+  let ours = await startOurs(folder, { root: tree, args: '--watch-ignore **/.git' });
+  let client = createClient<Operations>({ url: `http://127.0.0.1:${ours.port}`, token: benchToken });
+  const cold = await untilReady(client);
+  const { files, textBytes, indexBytes } = await client.call('index.status', {});
+  console.log(
+    `first start: ready for search after ${(cold / 1000).toFixed(1)} s; ${files} files, ${mb(textBytes)} MB of text, index ${mb(indexBytes)} MB (${((indexBytes / textBytes) * 100).toFixed(1)} %), RSS ${rss(ours.pid)} MB`,
+  );
+  client.close();
+  await ours.stop();
+  // What it said of itself is read from its log.
+  fs.rmSync(path.join(folder, 'ours.log'));
+  ours = await startOurs(folder, { root: tree, args: '--watch-ignore **/.git' });
+  client = createClient<Operations>({ url: `http://127.0.0.1:${ours.port}`, token: benchToken });
+  console.log(`second start: ready for search after ${((await untilReady(client)) / 1000).toFixed(1)} s, RSS ${rss(ours.pid)} MB\n`);
+  console.log('                          ours p50      p95  ripgrep p50   ratio   lines   read  how');
+  for (const query of queries) rows.push(await measure(client, query));
+  rows.push(await measureFuzzy(client));
+  rows.push(await measureFreshness(client));
+  client.close();
+  await ours.stop();
+} finally {
+  fs.rmSync(folder, { recursive: true, force: true });
+}
+report(rows);
+
+async function untilReady(client: Client<Operations>): Promise<number> {
+  const started = performance.now();
+  await client.call('index.wait', { timeoutMs: 600_000 });
+  return performance.now() - started;
+}
+
+async function measure(client: Client<Operations>, query: Query): Promise<Row> {
+  const times: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
+  let lines = 0;
+  let searched: number | undefined;
+  let engine = '';
+  for (let round = -1; round < rounds; round++) {
+    const started = performance.now();
+    const { name: _name, ...question } = query;
+    const stream = client.stream('search.text', { ...question, maxResults: most });
+    for await (const _ of stream);
+    const end = await stream.end;
+    const between = performance.now();
+    const theirs = await ripgrep(query);
+    const after = performance.now();
+    if (Math.min(theirs, most) !== end.matches) throw new Error(`${query.name}: ours ${end.matches} lines, ripgrep ${theirs}`);
+    ({ matches: lines, engine } = end);
+    ({ searched } = end);
+    if (round < 0) continue;
+    times.ours.push(between - started);
+    times.theirs.push(after - between);
+  }
+  const ours = median(times.ours);
+  const theirs = median(times.theirs);
+  const ratio = theirs / ours;
+  console.log(
+    `${query.name.padEnd(24)} ${ours.toFixed(1).padStart(8)} ${quantile(times.ours, 0.95).toFixed(1).padStart(8)} ${theirs.toFixed(1).padStart(12)} ${ratio.toFixed(1).padStart(7)} ${String(lines).padStart(7)} ${String(searched ?? '-').padStart(6)}  ${engine}`,
+  );
+  const isRareLiteral =
+    searched !== undefined && searched <= 60 && query.regex !== true && query.caseSensitive !== false && query.word !== true;
+  const goal = isRareLiteral
+    ? 100
+    : searched !== undefined && searched <= 600
+      ? 10
+      : searched !== undefined && searched <= 4000
+        ? 4
+        : undefined;
+  const ok = goal === undefined ? ours <= theirs * 1.2 + 20 : ratio >= goal;
+  return {
+    what: `search: ${query.name}`,
+    unit: 'ms',
+    ours,
+    peer: { name: 'ripgrep', value: theirs },
+    ratio,
+    goal: goal === undefined ? '≤ 1.2× + 20 ms' : `≥ ${goal}`,
+    ok,
+  };
+}
+
+/** Lines that it finds. */
+async function ripgrep({ pattern, regex, caseSensitive, word }: Query): Promise<number> {
+  const args = [
+    '--json',
+    '--no-config',
+    ...(regex ? [] : ['-F']),
+    caseSensitive === false ? '-i' : '-s',
+    ...(word ? ['-w'] : []),
+    '-e',
+    pattern,
+    './',
+  ];
+  const { stdout } = await run(rgPath, args, { cwd: tree, maxBuffer: 1 << 30 }).catch((error: { stdout: string }) => error);
+  let lines = 0;
+  for (let at = stdout.indexOf('{"type":"match"'); at >= 0; at = stdout.indexOf('{"type":"match"', at + 1)) lines++;
+  return lines;
+}
+
+async function measureFuzzy(client: Client<Operations>): Promise<Row> {
+  const times: number[] = [];
+  for (const query of ['forkc', 'schedcore', 'readme', 'drvnet', 'mmslab', 'idx'].flatMap((each) => Array(rounds).fill(each) as string[])) {
+    const started = performance.now();
+    await client.call('search.files', { query, limit: 100 });
+    times.push(performance.now() - started);
+  }
+  const ours = median(times.slice(rounds));
+  return { what: 'search: paths by their letters', unit: 'ms', ours, goal: '≤ 15 ms', ok: ours <= 15 };
+}
+
+/** From the event of a change to the answer that holds it. */
+async function measureFreshness(client: Client<Operations>): Promise<Row> {
+  const times: number[] = [];
+  const file = 'outrigger-bench-changed.txt';
+  try {
+    for (let round = 0; round < 20; round++) {
+      const { revision } = await client.call('files.write', { path: file, text: `changed_in_round_${round}\n` });
+      const started = performance.now();
+      await client.call('index.wait', { revision });
+      times.push(performance.now() - started);
+    }
+  } finally {
+    await client.call('files.remove', { path: file });
+  }
+  const ours = median(times);
+  return { what: 'search: a changed file can be found', unit: 'ms', ours, goal: '≤ 20 ms', ok: ours <= 20 };
+}
+
+function mb(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
+}
+
+function rss(pid: number): string {
+  const kb = /VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
+  return (Number(kb) / 1024).toFixed(0);
+}

@@ -1,0 +1,162 @@
+import { Writable, type Readable } from 'node:stream';
+import type { LoadedConfig } from '../config/load.ts';
+import type { Caller } from '../contract/access.ts';
+import { createSkaffa } from '../adapters/skaffa/skaffa.ts';
+import { createLog } from '../sidecar/log.ts';
+import type { Sidecar, SidecarDependencies } from '../sidecar/sidecar.ts';
+import { version } from '../sidecar/version.ts';
+import { serveStdio } from '../transports/stdio/stdio.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A sidecar that listens nowhere. */
+export type HeadlessSidecar = Pick<Sidecar, 'dispatch' | 'ready' | 'stop'>;
+export type StartHeadless = (dependencies: SidecarDependencies) => Promise<HeadlessSidecar>;
+
+const signals: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
+const parentPollMs = 2000;
+const finishMs = 1000;
+
+/** Whoever started the process: it may read, whatever else the folder's tokens allow. */
+const hostCaller: Caller = { id: 'stdio-host', name: 'host', kind: 'service', access: 'read' };
+
+/**
+ * Serves a folder over stdin and stdout, for reading alone, until the input ends, a signal comes, or the parent is gone. stdout carries
+ * the protocol and nothing else: what any part of the program prints goes to stderr.
+ */
+export async function serveStdioFolder(loaded: LoadedConfig, terminal: Terminal, start: StartHeadless): Promise<void> {
+  const { config, sources, surroundings } = loaded;
+  const reserved = reserveStdout(process.stdout, process.stderr);
+  const log = createLog(config, (line) => terminal.err(line));
+  const stop = new AbortController();
+  const onSignal = (): void => stop.abort();
+  for (const signal of signals) process.on(signal, onSignal);
+  if (process.connected === true) {
+    process.once('disconnect', onSignal);
+    process.channel?.unref();
+  }
+  const unwatch = watchParent(() => process.ppid, onSignal, parentPollMs);
+  // No page, and no shared documents: nobody could reach them.
+  const components =
+    sources.components.from === 'default'
+      ? config.components.filter((name) => name !== 'workbench' && name !== 'documents')
+      : config.components;
+  let read = true;
+  try {
+    read = await serveOverStdio(() => start({ config: { ...config, readOnly: true, components }, surroundings, log }), {
+      input: process.stdin,
+      output: reserved.output,
+      maxMessageLength: config['limits.frameBytes'],
+      stop: stop.signal,
+    });
+  } finally {
+    unwatch();
+    for (const signal of signals) process.off(signal, onSignal);
+    process.off('disconnect', onSignal);
+    process.stdin.destroy();
+    reserved.release();
+  }
+  // A write that the host never takes would keep the process for ever: stdout can't be closed. All else is ended by now.
+  if (!read) process.exit();
+}
+
+export interface OverStdio {
+  input: Readable;
+  output: Writable;
+  /** Of one message, UTF-16 units; a longer one is refused. */
+  maxMessageLength: number;
+  /** Aborted when it should end: calls under way may end first. */
+  stop: AbortSignal;
+}
+
+/**
+ * Joins a sidecar and a pair of streams, with the seed's methods beside the operations; resolves when both are ended, with false when
+ * the host left answers unread. A host's own operations (`operations` of the dependencies of `start`) are reached by their names, when `read` access is enough for them.
+ */
+export async function serveOverStdio(
+  start: () => Promise<HeadlessSidecar>,
+  { input, output, maxMessageLength, stop }: OverStdio,
+): Promise<boolean> {
+  const sidecar = await start();
+  try {
+    const skaffa = createSkaffa(
+      { dispatch: sidecar.dispatch },
+      { version, build: `node ${process.versions.node}, ${process.platform}-${process.arch}` },
+    );
+    const connection = serveStdio(
+      { dispatch: skaffa.dispatch, input, output, caller: hostCaller },
+      { codec: skaffa.codec, limits: { maxFrameLength: maxMessageLength } },
+    );
+    skaffa.attach(connection.peer);
+    const stopping = Promise.withResolvers<void>();
+    const onStop = (): void => void sidecar.stop().then(stopping.resolve, stopping.reject);
+    if (stop.aborted) onStop();
+    else stop.addEventListener('abort', onStop, { once: true });
+    sidecar.ready.catch(stopping.reject);
+    try {
+      await Promise.race([connection.closed, stopping.promise]);
+    } finally {
+      stop.removeEventListener('abort', onStop);
+      skaffa.close();
+      connection.close();
+    }
+    return await finished(output);
+  } finally {
+    await sidecar.stop();
+  }
+}
+
+/** True when what was written has left this process; false when the host does not read it in time. */
+async function finished(output: Writable): Promise<boolean> {
+  if (output.destroyed) return true;
+  return await new Promise<boolean>((resolve) => {
+    const timer = setTimeout(() => resolve(false), finishMs);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve(true);
+    };
+    output.once('close', done).once('error', done);
+    output.end(done);
+  });
+}
+
+/** The part of process.stdout that is used. */
+export type PrintingStream = Pick<NodeJS.WriteStream, 'write' | 'on' | 'off'>;
+
+/** Takes stdout for one writer: all other writes to it, console.log's too, go to `elsewhere` until `release`. */
+export function reserveStdout(
+  stdout: PrintingStream,
+  elsewhere: Pick<NodeJS.WriteStream, 'write'>,
+): { output: Writable; release: () => void } {
+  const write = stdout.write.bind(stdout);
+  const own = Object.getOwnPropertyDescriptor(stdout, 'write');
+  const output = new Writable({
+    write: (chunk: Uint8Array, _encoding, done) => {
+      write(chunk, (error) => done(error ?? null));
+    },
+  });
+  const onError = (error: Error): void => void output.destroy(error);
+  stdout.on('error', onError);
+  stdout.write = elsewhere.write.bind(elsewhere);
+  return {
+    output,
+    release: () => {
+      stdout.off('error', onError);
+      if (own === undefined) delete (stdout as Partial<PrintingStream>).write;
+      else Object.defineProperty(stdout, 'write', own);
+    },
+  };
+}
+
+/**
+ * The end of stdin tells of a parent's end, but not where another process got hold of the pipe. Where a process without parent is given
+ * another one, that shows it; Windows keeps the number. Returns how to stop looking.
+ */
+export function watchParent(parentId: () => number, onGone: () => void, everyMs: number): () => void {
+  const first = parentId();
+  const timer = setInterval(() => {
+    if (parentId() === first) return;
+    clearInterval(timer);
+    onGone();
+  }, everyMs).unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,48 @@
+import { isAscii, isUtf8 } from 'node:buffer';
+import type { FoundLine } from '../../contract/search.ts';
+import { cutLine, type LineLimits } from './rg-events.ts';
+
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+
+/**
+ * Lines that hold the text, as ripgrep tells them: each once, with all places that do not overlap. `bytes`: without a byte order mark and
+ * without NUL. `needle`: ASCII without a line break, so that its bytes stand for nothing else in UTF-8 or any code page.
+ */
+export function scanLiteral(bytes: Buffer, needle: Buffer, limits: LineLimits): FoundLine[] {
+  const found: FoundLine[] = [];
+  let number = 1;
+  let counted = 0;
+  for (let at = bytes.indexOf(needle); at >= 0; ) {
+    const start = bytes.lastIndexOf(LINE_FEED, at) + 1;
+    const feed = bytes.indexOf(LINE_FEED, at);
+    const stop = feed < 0 ? bytes.length : feed;
+    for (let next = bytes.indexOf(LINE_FEED, counted); next >= 0 && next < start; next = bytes.indexOf(LINE_FEED, counted)) {
+      number++;
+      counted = next + 1;
+    }
+    const offsets: number[] = [];
+    while (at >= 0 && at < stop) {
+      offsets.push(at - start);
+      at = bytes.indexOf(needle, at + needle.length);
+    }
+    const end = feed > start && bytes[stop - 1] === CARRIAGE_RETURN ? stop - 1 : stop;
+    const line = lineOf(number, bytes.subarray(start, end), offsets, needle.length);
+    found.push(line.text.length > limits.maxLineLength ? cutLine(line, limits.maxLineLength) : line);
+  }
+  return found;
+}
+
+function lineOf(number: number, bytes: Buffer, offsets: readonly number[], length: number): FoundLine {
+  if (isAscii(bytes)) {
+    const end = bytes.length;
+    return { line: number, text: bytes.toString('latin1'), ranges: offsets.map((offset) => [offset, Math.min(offset + length, end)]) };
+  }
+  const line: FoundLine = { line: number, text: bytes.toString() };
+  if (!isUtf8(bytes)) line.raw = true;
+  line.ranges = offsets.map((offset) => {
+    const start = bytes.toString('utf8', 0, offset).length;
+    return [start, Math.min(start + length, line.text.length)];
+  });
+  return line;
+}

@@ -1,0 +1,227 @@
+// What the index answers for: each file stands either in one segment, or in the overlay of files that changed since, or among those that are not indexed.
+
+import { rmSync } from 'node:fs';
+import { mayMatch, type Plan } from './plan-tree.ts';
+import type { IndexedFile } from './segment-builder.ts';
+import { flagAscii, flagBinary, flagBom } from './segment-format.ts';
+import type { Segment } from './segment.ts';
+
+/** What is known of a file without looking at it. */
+export interface FileFacts {
+  /** No byte is above 127. */
+  ascii: boolean;
+  /** It begins with a byte order mark, of whichever encoding. */
+  bom: boolean;
+  /** It has a NUL. */
+  binary: boolean;
+  size: number;
+  mtimeMs: number;
+}
+
+export interface OverlayFile {
+  file: IndexedFile;
+  /** Ascending. */
+  grams: Uint32Array;
+}
+
+/** Where a file stands: compared, never looked into. Differs after every change of the file's entry. */
+export type Place = object | number | undefined;
+
+/** A segment has fewer files than that; a slot is the segment's key times this, plus the file's number. */
+const slotsPerSegment = 65_536;
+/** Entry of a map and header of a string, about. */
+const bytesPerPath = 64;
+
+export class FileTable {
+  readonly #segments = new Map<number, Segment>();
+  readonly #slots = new Map<string, number>();
+  readonly #overlay = new Map<string, OverlayFile>();
+  /** The objects only tell one entry from the next. */
+  readonly #unindexed = new Map<string, object>();
+  readonly #live = new Map<number, number>();
+  #nextKey = 1;
+  #overlayGrams = 0;
+  #textBytes = 0;
+  #pathUnits = 0;
+
+  /** Paths that are always candidates: binary, too large, or not readable. */
+  get unindexed(): string[] {
+    return [...this.#unindexed.keys()];
+  }
+
+  get overlay(): ReadonlyMap<string, OverlayFile> {
+    return this.#overlay;
+  }
+
+  get overlayGrams(): number {
+    return this.#overlayGrams;
+  }
+
+  has(path: string): boolean {
+    return this.#slots.has(path) || this.#overlay.has(path) || this.#unindexed.has(path);
+  }
+
+  placeOf(path: string): Place {
+    return this.#overlay.get(path) ?? this.#slots.get(path) ?? this.#unindexed.get(path);
+  }
+
+  /** Takes a segment in, with none of its files yet. Returns its key. */
+  addSegment(segment: Segment): number {
+    const key = this.#nextKey++;
+    segment.dead.fill(1);
+    this.#segments.set(key, segment);
+    this.#live.set(key, 0);
+    return key;
+  }
+
+  /** From now on this segment answers for its file of that number. */
+  place(key: number, number: number): void {
+    const segment = this.#segments.get(key) as Segment;
+    const path = segment.names[number] as string;
+    this.forget(path);
+    segment.dead[number] = 0;
+    this.#live.set(key, (this.#live.get(key) as number) + 1);
+    this.#slots.set(path, key * slotsPerSegment + number);
+    this.#count(path, segment.sizes[number] as number, 1);
+    if (((segment.flags[number] as number) & flagBinary) !== 0) this.#unindexed.set(path, {});
+  }
+
+  /** From now on the overlay answers for this file. */
+  placeInOverlay(entry: OverlayFile): void {
+    const { path, size, flags } = entry.file;
+    this.forget(path);
+    this.#overlay.set(path, entry);
+    this.#overlayGrams += entry.grams.length;
+    this.#count(path, size, 1);
+    if ((flags & flagBinary) !== 0) this.#unindexed.set(path, {});
+  }
+
+  /** It is there, and nothing is known of it. */
+  placeUnindexed(path: string): void {
+    this.forget(path);
+    this.#unindexed.set(path, {});
+  }
+
+  /** Nothing answers for this path any more. */
+  forget(path: string): void {
+    const entry = this.#overlay.get(path);
+    const slot = this.#slots.get(path);
+    if (entry) {
+      this.#overlay.delete(path);
+      this.#overlayGrams -= entry.grams.length;
+      this.#count(path, entry.file.size, -1);
+    }
+    if (slot !== undefined) {
+      const { key, number, segment } = this.#segmentOf(slot);
+      segment.dead[number] = 1;
+      this.#live.set(key, (this.#live.get(key) as number) - 1);
+      this.#slots.delete(path);
+      this.#count(path, segment.sizes[number] as number, -1);
+    }
+    this.#unindexed.delete(path);
+  }
+
+  /** Closes and deletes segments that answer for no file. Returns what could not be deleted. */
+  dropEmptySegments(): Error[] {
+    const errors: Error[] = [];
+    for (const [key, segment] of this.#segments) {
+      if ((this.#live.get(key) as number) > 0) continue;
+      this.#segments.delete(key);
+      this.#live.delete(key);
+      segment.close();
+      try {
+        rmSync(segment.path, { force: true });
+      } catch (error) {
+        errors.push(error as Error);
+      }
+    }
+    return errors;
+  }
+
+  /** Each segment with the number of files that it answers for. */
+  *segments(): Generator<{ key: number; segment: Segment; live: number }> {
+    for (const [key, segment] of this.#segments) yield { key, segment, live: this.#live.get(key) as number };
+  }
+
+  /** Paths that a segment answers for. */
+  pathsOf(segment: Segment): string[] {
+    return segment.names.filter((_, number) => segment.dead[number] === 0);
+  }
+
+  /** Those files of a segment that may match. Throws when it can't be read. */
+  findInSegment(segment: Segment, plan: Plan): string[] {
+    const found = segment.find(plan);
+    const paths: string[] = [];
+    for (const number of found ?? segment.names.keys()) {
+      if (segment.dead[number] === 0 && ((segment.flags[number] as number) & flagBinary) === 0) paths.push(segment.names[number] as string);
+    }
+    return paths;
+  }
+
+  findInOverlay(plan: Plan): string[] {
+    const paths: string[] = [];
+    for (const [path, { file, grams }] of this.#overlay) {
+      if ((file.flags & flagBinary) === 0 && mayMatch(plan, (gram) => hasGram(grams, gram))) paths.push(path);
+    }
+    return paths;
+  }
+
+  facts(path: string): FileFacts | undefined {
+    const entry = this.#overlay.get(path);
+    if (entry) return factsOf(entry.file);
+    const slot = this.#slots.get(path);
+    if (slot === undefined) return undefined;
+    const { number, segment } = this.#segmentOf(slot);
+    return factsOf({
+      size: segment.sizes[number] as number,
+      mtimeMs: segment.mtimes[number] as number,
+      flags: segment.flags[number] as number,
+    });
+  }
+
+  status(): { files: number; segments: number; overlay: number; textBytes: number; indexBytes: number; residentBytes: number } {
+    let indexBytes = 0;
+    let residentBytes = 4 * this.#overlayGrams + this.#pathUnits;
+    for (const segment of this.#segments.values()) {
+      indexBytes += segment.bytes;
+      residentBytes += segment.residentBytes;
+    }
+    const files = this.#slots.size + this.#overlay.size;
+    return { files, segments: this.#segments.size, overlay: this.#overlay.size, textBytes: this.#textBytes, indexBytes, residentBytes };
+  }
+
+  close(): void {
+    for (const segment of this.#segments.values()) segment.close();
+    this.#segments.clear();
+    this.#live.clear();
+    this.#slots.clear();
+    this.#overlay.clear();
+    this.#unindexed.clear();
+  }
+
+  #segmentOf(slot: number): { key: number; number: number; segment: Segment } {
+    const number = slot % slotsPerSegment;
+    const key = (slot - number) / slotsPerSegment;
+    return { key, number, segment: this.#segments.get(key) as Segment };
+  }
+
+  #count(path: string, size: number, sign: 1 | -1): void {
+    this.#textBytes += sign * size;
+    this.#pathUnits += sign * (path.length + bytesPerPath);
+  }
+}
+
+function factsOf({ size, mtimeMs, flags }: Pick<IndexedFile, 'size' | 'mtimeMs' | 'flags'>): FileFacts {
+  return { ascii: (flags & flagAscii) !== 0, bom: (flags & flagBom) !== 0, binary: (flags & flagBinary) !== 0, size, mtimeMs };
+}
+
+function hasGram(grams: Uint32Array, gram: number): boolean {
+  let low = 0;
+  let high = grams.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((grams[middle] as number) < gram) low = middle + 1;
+    else high = middle;
+  }
+  return grams[low] === gram;
+}

@@ -1,0 +1,110 @@
+// A thread of the index: reads files, finds their trigrams, writes segments. Everything comes in as workerData and messages.
+
+import { join } from 'node:path';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { FileReader } from './file-grams.ts';
+import { GramCollector } from './fold.ts';
+import type { FromThread, ReadFile, ThreadSettings, ToThread } from './index-messages.ts';
+import { type IndexedFile, SegmentBuilder, writeSegment } from './segment-builder.ts';
+import { segmentSuffix, temporarySuffix } from './segment-format.ts';
+import { verifySegment } from './segment.ts';
+
+class IndexThread {
+  readonly #port: MessagePort;
+  readonly #settings: ThreadSettings;
+  readonly #collector = new GramCollector();
+  readonly #reader: FileReader;
+  readonly #builder = new SegmentBuilder();
+  #numbers: number[] = [];
+  #written = 0;
+  /** The write under way. There is one at a time, so that memory is bounded. */
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(port: MessagePort, settings: ThreadSettings) {
+    this.#port = port;
+    this.#settings = settings;
+    this.#reader = new FileReader(this.#collector, settings);
+  }
+
+  async receive(message: ToThread): Promise<void> {
+    switch (message.type) {
+      case 'add': {
+        const failed = { missing: [] as number[], unreadable: [] as number[] };
+        for (const [index, path] of message.paths.entries()) {
+          const number = message.numbers[index] as number;
+          const file = this.#reader.read(path);
+          if (typeof file === 'string') failed[file].push(number);
+          else this.#add(file, number);
+          if (this.#builder.isFull) await this.#write();
+        }
+        this.#send({ type: 'added', chunk: message.chunk, ...failed });
+        break;
+      }
+      case 'finish':
+        if (!this.#builder.isEmpty) await this.#write();
+        await this.#writing;
+        this.#send({ type: 'finished' });
+        break;
+      case 'index': {
+        const files = message.paths.map((path) => this.#index(path));
+        const buffers = files.flatMap((file) => (file.state === 'indexed' ? [file.grams.buffer as ArrayBuffer] : []));
+        this.#send({ type: 'indexed', id: message.id, files }, buffers);
+        break;
+      }
+      case 'verify':
+        this.#send({ type: 'verified', id: message.id, damage: damageOf(message.path) });
+        break;
+      case 'crash':
+        throw new Error('The thread was told to end, for a test.');
+    }
+  }
+
+  #add(file: IndexedFile, number: number): void {
+    this.#builder.add(file, this.#collector.grams);
+    this.#numbers.push(number);
+  }
+
+  #index(path: string): ReadFile {
+    const file = this.#reader.read(path);
+    if (typeof file === 'string') return { state: file, path };
+    return { state: 'indexed', file, grams: this.#collector.grams.slice().sort() };
+  }
+
+  /** Resolves when the segment is handed to the system; what was collected is given up. */
+  async #write(): Promise<void> {
+    await this.#writing;
+    const { folder, name, sequence } = this.#settings;
+    const base = join(folder, `${name}-${this.#written++}`);
+    const numbers = this.#numbers;
+    this.#numbers = [];
+    this.#writing = writeSegment(base + segmentSuffix, base + temporarySuffix, this.#builder.encode(sequence)).then(
+      () => this.#send({ type: 'segment', path: base + segmentSuffix, numbers }),
+      ({ code, message }: NodeJS.ErrnoException) => this.#send({ type: 'unwritten', code: code ?? 'unknown', message, numbers }),
+    );
+    this.#builder.clear();
+  }
+
+  #send(message: FromThread, transfer: ArrayBuffer[] = []): void {
+    this.#port.postMessage(message, transfer);
+  }
+}
+
+function damageOf(path: string): string | null {
+  try {
+    verifySegment(path);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function run(port: MessagePort): void {
+  const thread = new IndexThread(port, workerData as ThreadSettings);
+  // One message after the other; one that fails ends the thread, and whoever sent it hears of that.
+  let turn = Promise.resolve();
+  port.on('message', (message: ToThread) => {
+    turn = turn.then(() => thread.receive(message));
+  });
+}
+
+if (parentPort) run(parentPort);

@@ -1,0 +1,55 @@
+// A segment on disk: a header, then five sections. All numbers are little-endian.
+//
+//   blocks    for every 64 trigrams that occur: the first of them, where its entry in `table` and where its postings begin (three u32)
+//   table     for each trigram in ascending order: its distance from the one before (varint; the first of a block has its own number in `blocks`, and 0
+//             here), and how many bytes its postings take (varint)
+//   files     size and mtimeMs of each file (f64 each, first all sizes), then one byte of flags each
+//   names     for each file: how many bytes its path shares with the one before (varint), how many are new (varint), and these
+//   postings  for each trigram the files that have it, as distances (varint) from the one before, the first from -1
+//
+// The header has a checksum of each section and one of itself. What does not check out is not opened.
+
+/** To be raised with every change of this format, of the folding or of what is indexed: older segments are then built anew. */
+export const segmentVersion = 1;
+export const segmentMagic = 0x4752544f;
+export const gramsPerBlock = 64;
+export const sectionCount = 5;
+/** magic, version, files, grams: u32; textBytes, sequence: f64; length and checksum of each section: u32; checksum of all this: u32. */
+export const headerBytes = 16 + 16 + sectionCount * 8 + 4;
+
+/** Bits of a file's flags. */
+export const flagAscii = 1;
+export const flagBom = 2;
+export const flagBinary = 4;
+/** Was written to within the clock's grain of being read: size and time can't prove that it is still the same. */
+export const flagYoung = 8;
+
+export const segmentSuffix = '.trigrams';
+export const temporarySuffix = '.trigrams-tmp';
+
+export interface SegmentHeader {
+  files: number;
+  grams: number;
+  textBytes: number;
+  /** Of two segments that know a file, the one with the higher number is right. */
+  sequence: number;
+  lengths: readonly number[];
+  checksums: readonly number[];
+}
+
+/** Appends `value` in groups of seven bits, lowest first, and returns where the next byte goes. */
+export function writeVarint(bytes: Uint8Array, at: number, value: number): number {
+  let rest = value;
+  let next = at;
+  while (rest >= 128) {
+    bytes[next++] = (rest & 127) | 128;
+    rest >>>= 7;
+  }
+  bytes[next++] = rest;
+  return next;
+}
+
+/** How many bytes `writeVarint` takes for it. */
+export function varintBytes(value: number): number {
+  return value < 128 ? 1 : value < 16_384 ? 2 : value < 2_097_152 ? 3 : value < 268_435_456 ? 4 : 5;
+}

@@ -1,0 +1,99 @@
+import { Server, type ServerContext } from '@modelcontextprotocol/server';
+import { McpResources, hasResources, type ResourceOptions } from './resources.ts';
+import { requestSignal, toProtocolError } from './mcp-call.ts';
+import { type FeedReader, ResourceFeed, type ResourceFeedOptions } from './resource-feed.ts';
+import { McpTools, type ToolDependencies, type ToolOptions } from './tools.ts';
+
+export interface McpServerOptions extends Partial<ToolOptions>, Partial<ResourceOptions> {
+  version: string;
+  feed?: ResourceFeedOptions;
+}
+
+/** One client's end: the protocol, and what feeds it with news. */
+export interface McpPeer {
+  readonly server: Server;
+  /**
+   * Follows resources for a client of revision 2026-07-28, which asks for them in one long request that the SDK answers
+   * itself. Resolves when every change from now on will be told. Throws a ProtocolError for what may not be followed.
+   */
+  follow(uris: readonly string[]): Promise<void>;
+  /** Where news go; a transport may put another in its place before the first request. */
+  reader: FeedReader;
+  /** Ends the feed; the server is closed by whoever connected it. */
+  release(): void;
+}
+
+const defaultMaxResultBytes = 64 * 1024;
+const defaultMaxResourceBytes = 1024 * 1024;
+const instructions =
+  'Tools are the operations of one workspace folder. Paths are relative to it, with / between names, and hold no "..". ' +
+  'Long answers are cut in the middle and say so: ask for a range of lines, a folder or a smaller limit instead. ' +
+  'Give the etag of what you read as ifMatch when you write, so that no change of others is lost.';
+
+/** A server of the official SDK whose tools are the operations of the table and whose resources are the files of the workspace. */
+export function createMcpServer(dependencies: ToolDependencies, options: McpServerOptions): McpPeer {
+  const { version, maxResultBytes = defaultMaxResultBytes, maxResourceBytes = defaultMaxResourceBytes } = options;
+  const tools = new McpTools(dependencies, { maxResultBytes });
+  const withResources = hasResources(dependencies.table);
+  const server = new Server(
+    { name: 'outrigger', title: 'Outrigger', version },
+    { capabilities: { tools: {}, ...(withResources ? { resources: { subscribe: true, listChanged: true } } : {}) }, instructions },
+  );
+  server.setRequestHandler('tools/list', () => ({ tools: tools.list() }));
+  server.setRequestHandler('tools/call', ({ params }, context) => tools.call(params, context));
+
+  const feed = new ResourceFeed(dependencies, () => peer.reader, options.feed);
+  const resources = new McpResources(dependencies, { maxResourceBytes });
+  if (withResources) serveResources(server, resources, feed);
+  const peer: McpPeer = {
+    server,
+    async follow(uris) {
+      await failing(async () => {
+        const { signal } = new AbortController();
+        for (const uri of uris) feed.follow(await resources.checked(uri, signal), uri);
+        await feed.start();
+      }, uris[0]);
+    },
+    reader: { updated: (uri) => server.sendResourceUpdated({ uri }), listChanged: () => server.sendResourceListChanged() },
+    release: () => feed.close(),
+  };
+  return peer;
+}
+
+function serveResources(server: Server, resources: McpResources, feed: ResourceFeed): void {
+  server.setRequestHandler('resources/list', async ({ params }, context) => {
+    // Who asks for the list is told when it changes; that it can't be told now is no reason to keep the list from it.
+    if (isConnection(context)) await feed.start().catch(() => undefined);
+    return failing(() => resources.list(params?.cursor, requestSignal(context)));
+  });
+  server.setRequestHandler('resources/templates/list', () => resources.templates());
+  server.setRequestHandler('resources/read', ({ params }, context) =>
+    failing(() => resources.read(params.uri, requestSignal(context)), params.uri),
+  );
+  server.setRequestHandler('resources/subscribe', ({ params: { uri } }, context) =>
+    failing(async () => {
+      feed.follow(await resources.checked(uri, requestSignal(context)), uri);
+      await feed.start();
+      return {};
+    }, uri),
+  );
+  server.setRequestHandler('resources/unsubscribe', ({ params: { uri } }) =>
+    failing(async () => {
+      feed.unfollow(resources.path(uri));
+      return {};
+    }, uri),
+  );
+}
+
+/** Whether there is a connection or session to tell news on: requests of revision 2026-07-28 over HTTP stand alone. */
+function isConnection(context: ServerContext): boolean {
+  return context.http === undefined || context.sessionId !== undefined;
+}
+
+async function failing<T>(run: () => Promise<T>, uri?: string): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw toProtocolError(error, uri);
+  }
+}
