@@ -10,13 +10,11 @@ const maxExact = 16;
 const maxSet = 24;
 
 export interface MatchFacts {
-  /** It may match the empty text. */
-  canBeEmpty: boolean;
   /** All texts that it matches, or null where they are too many. */
   exact: ReadonlySet<string> | null;
-  /** Each match begins with one of these. Used where `exact` is null. */
+  /** Each match begins with one of these; the empty text is one of them where the match may be empty. Used where `exact` is null. */
   prefixes: ReadonlySet<string>;
-  /** Each match ends with one of these. Used where `exact` is null. */
+  /** Each match ends with one of these, likewise. Used where `exact` is null. */
   suffixes: ReadonlySet<string>;
   /** What the trigrams of every match satisfy. */
   plan: Plan;
@@ -24,49 +22,36 @@ export interface MatchFacts {
 
 const anything: ReadonlySet<string> = new Set(['']);
 
-/** Any text, the empty one too: what is not understood, and what repeats from zero. */
-export const anyText: MatchFacts = { canBeEmpty: true, exact: null, prefixes: anything, suffixes: anything, plan: allFiles };
-/** Some text that is not empty, such as one character of a large class. */
-export const someText: MatchFacts = { canBeEmpty: false, exact: null, prefixes: anything, suffixes: anything, plan: allFiles };
+/** Any text: one of a large class, what is not understood, and what repeats from zero. */
+export const anyText: MatchFacts = { exact: null, prefixes: anything, suffixes: anything, plan: allFiles };
 /** Only the empty text, such as an anchor. */
 export const emptyText: MatchFacts = exactly(anything);
 
 /** One of these texts, of which there is at least one. */
 export function exactly(texts: ReadonlySet<string>): MatchFacts {
-  return settle({ canBeEmpty: texts.has(''), exact: texts, prefixes: anything, suffixes: anything, plan: allFiles });
+  return settle({ exact: texts, prefixes: anything, suffixes: anything, plan: allFiles });
 }
 
 /** First one, then the other. */
 export function concatenate(left: MatchFacts, right: MatchFacts): MatchFacts {
   let plan = andOf([left.plan, right.plan]);
-  const canBeEmpty = left.canBeEmpty && right.canBeEmpty;
   if (left.exact && right.exact) {
-    return settle({ canBeEmpty, exact: cross(left.exact, right.exact), prefixes: anything, suffixes: anything, plan });
+    return settle({ exact: cross(left.exact, right.exact), prefixes: anything, suffixes: anything, plan });
   }
-  const prefixes = left.exact
-    ? cross(left.exact, right.prefixes)
-    : left.canBeEmpty
-      ? union(left.prefixes, beginningsOf(right))
-      : left.prefixes;
-  const suffixes = right.exact
-    ? cross(left.suffixes, right.exact)
-    : right.canBeEmpty
-      ? union(right.suffixes, endsOf(left))
-      : right.suffixes;
+  const prefixes = left.exact ? cross(left.exact, right.prefixes) : left.prefixes;
+  const suffixes = right.exact ? cross(left.suffixes, right.exact) : right.suffixes;
   // What stands across the seam is in neither part.
   if (!left.exact && !right.exact) plan = andOf([plan, planOfTexts(cross(left.suffixes, right.prefixes))]);
-  return settle({ canBeEmpty, exact: null, prefixes, suffixes, plan });
+  return settle({ exact: null, prefixes, suffixes, plan });
 }
 
 /** One or the other. */
 export function alternate(left: MatchFacts, right: MatchFacts): MatchFacts {
-  const canBeEmpty = left.canBeEmpty || right.canBeEmpty;
   if (left.exact && right.exact) {
     const plan = orOf([left.plan, right.plan]);
-    return settle({ canBeEmpty, exact: union(left.exact, right.exact), prefixes: anything, suffixes: anything, plan });
+    return settle({ exact: union(left.exact, right.exact), prefixes: anything, suffixes: anything, plan });
   }
   return settle({
-    canBeEmpty,
     exact: null,
     prefixes: union(beginningsOf(left), beginningsOf(right)),
     suffixes: union(endsOf(left), endsOf(right)),
@@ -77,7 +62,6 @@ export function alternate(left: MatchFacts, right: MatchFacts): MatchFacts {
 /** Once or more often. */
 export function repeat(facts: MatchFacts): MatchFacts {
   return settle({
-    canBeEmpty: facts.canBeEmpty,
     exact: null,
     prefixes: beginningsOf(facts),
     suffixes: endsOf(facts),
@@ -110,7 +94,7 @@ function settle(facts: MatchFacts): MatchFacts {
     exact = null;
   }
   plan = andOf([plan, planOfTexts(prefixes), planOfTexts(suffixes)]);
-  return { canBeEmpty: facts.canBeEmpty, exact, prefixes: shorten(prefixes, 'start'), suffixes: shorten(suffixes, 'end'), plan };
+  return { exact, prefixes: shorten(prefixes, 'start'), suffixes: shorten(suffixes, 'end'), plan };
 }
 
 /** At most two symbols each, since longer ones are in the plan; fewer where there are many. */

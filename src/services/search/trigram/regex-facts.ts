@@ -3,7 +3,7 @@
 // and ripgrep will say what is wrong with it.
 
 import { foldCodePoint, symbolsOfCodePoint } from './fold.ts';
-import { alternate, anyText, concatenate, emptyText, exactly, type MatchFacts, repeat, someText } from './match-facts.ts';
+import { alternate, anyText, concatenate, emptyText, exactly, type MatchFacts, repeat } from './match-facts.ts';
 
 /** A class of at most so many letters, in both cases, is taken letter by letter. */
 const maxClassLetters = 8;
@@ -131,7 +131,7 @@ class RegexReader {
       case '[':
         return lettersFacts(this.#class());
       case '.':
-        return someText;
+        return anyText;
       case '^':
       case '$':
         return emptyText;
@@ -309,6 +309,6 @@ function literal(codePoint: number): MatchFacts {
 
 function lettersFacts(letters: Letters): MatchFacts {
   // An empty class is one that can't be written, or is emptied by operators: nothing is claimed of it.
-  if (letters === null || letters.size === 0) return someText;
+  if (letters === null || letters.size === 0) return anyText;
   return exactly(new Set([...letters].map(symbolsOfCodePoint)));
 }
