@@ -45,6 +45,23 @@ export const commands: readonly Command[] = [
     run: (workbench) => (workbench.overlay.value = { name: 'find', text: ':' }),
   },
   {
+    id: 'go.symbol',
+    title: 'Go to symbol in this document…',
+    icon: 'jump',
+    keys: ['Ctrl Shift O'],
+    group: 'Go',
+    when: inDocument,
+    run: (workbench) => (workbench.overlay.value = { name: 'find', text: '@' }),
+  },
+  {
+    id: 'go.anySymbol',
+    title: 'Go to symbol anywhere…',
+    icon: 'jump',
+    keys: ['Alt S'],
+    group: 'Go',
+    run: (workbench) => (workbench.overlay.value = { name: 'find', text: '@@' }),
+  },
+  {
     id: 'go.files',
     title: 'Show files',
     icon: 'files',
@@ -232,8 +249,13 @@ function searchFor(workbench: Workbench): void {
   const { view } = workbench.activeSession() ?? {};
   const { from, to } = view?.state.selection.main ?? { from: 0, to: 0 };
   const selected = view?.hasFocus === true ? view.state.sliceDoc(from, Math.min(to, from + 200)) : '';
-  if (selected !== '' && !selected.includes('\n')) {
-    workbench.search.pattern.value = selected;
+  searchText(workbench, selected.includes('\n') ? '' : selected);
+}
+
+/** Shows the search; an empty text leaves the one that is there. */
+export function searchText(workbench: Workbench, text: string): void {
+  if (text !== '') {
+    workbench.search.pattern.value = text;
     workbench.search.asked();
   }
   showView(workbench, 'search');

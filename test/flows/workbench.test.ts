@@ -163,6 +163,34 @@ test('text is searched while it is typed; hits open at their place; what changed
   });
 });
 
+test('symbols are gone to, in the document and anywhere', { skip: noBrowser }, async () => {
+  const source = 'export class Loan {\n  due() {\n    return 14;\n  }\n}\n\nexport const later = (loan: Loan) => loan.due();\n';
+  await withWorkbench({ ...files, 'src/loan.ts': source, 'src/other.ts': 'export function dueSoon() {}\n' }, async ({ page }) => {
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'src/loan.ts');
+    await ada.keyboard.press('Control+Shift+o');
+    const options = ada.getByRole('option');
+    await options.filter({ hasText: 'later' }).waitFor();
+    assert.equal(await options.count(), 3);
+    await ada.keyboard.type('late');
+    await ada.keyboard.press('Enter');
+    await ada.getByText('Ln 7, Col 14').waitFor();
+    await ada.keyboard.press('Alt+s');
+    await ada.keyboard.type('dueSoon');
+    await options.filter({ hasText: 'src/other.ts' }).waitFor();
+    await ada.keyboard.press('Enter');
+    await ada.getByRole('tab', { name: 'other.ts' }).waitFor();
+    await ada.getByText('Ln 1, Col 17').waitFor();
+    await ada.keyboard.press('Control+p');
+    await ada.keyboard.type('@nothing of the kind');
+    await ada.getByText('No symbol of that name.').waitFor();
+    await ada.keyboard.press('Control+a');
+    await ada.keyboard.type('#return 14');
+    await ada.keyboard.press('Enter');
+    await ada.getByRole('status').filter({ hasText: '1 result in 1 file' }).waitFor();
+  });
+});
+
 test('a sidecar that is killed while someone types loses nothing, and comes back by itself', { skip: noBrowser }, async () => {
   await withWorkbench(files, async (workbenches) => {
     const { page, root } = workbenches;

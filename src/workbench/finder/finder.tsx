@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { letterNames } from '../changes/git-store.ts';
-import { commands } from '../commands.ts';
+import { commands, searchText } from '../commands.ts';
 import { fileKind } from '../documents/file-kinds.ts';
 import { nameOf, parentOf, truncatePath } from '../file-paths.ts';
 import { Dots } from '../shell/avatar.tsx';
@@ -11,6 +11,7 @@ import { sayKey } from '../shell/keys.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { candidate, type Found, rank } from './fuzzy.ts';
 import { parseQuery } from './query.ts';
+import { type FoundSymbol, SymbolChoices } from './symbol-choices.ts';
 
 const most = 50;
 const recentBonus = 6;
@@ -30,10 +31,23 @@ export function Finder({ initial }: { initial: string }) {
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => void paths.load(), [paths]);
   const query = parseQuery(text.value);
+  const symbols = useMemo(() => new SymbolChoices(workbench.client), [workbench]);
+  useEffect(() => () => symbols.stop(), [symbols]);
+  const { value: tab } = workbench.tabs.active;
+  const document = tab?.kind === 'document' ? tab.path : undefined;
+  useEffect(() => {
+    if (query.kind !== 'symbol') return;
+    if (query.scope === 'workspace') symbols.ofWorkspace(query.text);
+    else if (document !== undefined) symbols.ofDocument(document);
+  }, [text.value, document]);
   const started = performance.now();
   // Listed anew while the paths are coming in.
   const loading = paths.loading.value;
-  const choices = useMemo(() => choicesFor(workbench, text.value), [text.value, loading, feed.revision.value]);
+  const { value: found } = symbols.found;
+  const choices = useMemo(
+    () => (query.kind === 'symbol' ? symbolChoices(workbench, query, found) : choicesFor(workbench, text.value)),
+    [text.value, loading, feed.revision.value, found],
+  );
   const tookMs = performance.now() - started;
   const chosen = Math.min(at.value, Math.max(choices.length - 1, 0));
   useEffect(() => {
@@ -55,7 +69,7 @@ export function Finder({ initial }: { initial: string }) {
     event.preventDefault();
   };
   const commanding = query.kind === 'command';
-  const label = commanding ? 'Commands' : query.kind === 'line' ? 'Go to line' : 'Go to file';
+  const label = commanding ? 'Commands' : query.kind === 'line' ? 'Go to line' : query.kind === 'symbol' ? 'Go to symbol' : 'Go to file';
   return (
     <Dialog label={label} class="pop">
       <div class="q">
@@ -100,11 +114,13 @@ export function Finder({ initial }: { initial: string }) {
       </div>
       {choices.length === 0 && (
         <p class="hint" role="status">
-          {loading
-            ? 'Listing the workspace…'
-            : query.kind === 'line'
-              ? 'Type the number of a line, in an open document.'
-              : `Nothing is called “${query.text}”.`}
+          {query.kind === 'symbol'
+            ? noSymbols(query.scope, document, symbols)
+            : loading
+              ? 'Listing the workspace…'
+              : query.kind === 'line'
+                ? 'Type the number of a line, in an open document.'
+                : `Nothing is called “${query.text}”.`}
         </p>
       )}
       <div class="ft" aria-hidden="true">
@@ -120,6 +136,15 @@ export function Finder({ initial }: { initial: string }) {
               <span class="kbd">:</span> line
             </span>
             <span class="hide-m">
+              <span class="kbd">@</span> symbol here
+            </span>
+            <span class="hide-m">
+              <span class="kbd">@@</span> anywhere
+            </span>
+            <span class="hide-m">
+              <span class="kbd">#</span> text
+            </span>
+            <span class="hide-m">
               <span class="kbd">&gt;</span> command
             </span>
           </>
@@ -129,11 +154,66 @@ export function Finder({ initial }: { initial: string }) {
   );
 }
 
+function noSymbols(scope: 'document' | 'workspace', document: string | undefined, symbols: SymbolChoices): string {
+  if (scope === 'document' && document === undefined) return 'No document is open.';
+  return symbols.problem.value ?? (symbols.loading.value ? 'Reading symbols…' : 'No symbol of that name.');
+}
+
+/** In order of the document, or as they were found; what was typed narrows the document's. */
+function symbolChoices(
+  workbench: ReturnType<typeof useWorkbench>,
+  query: { scope: 'document' | 'workspace'; text: string },
+  found: readonly FoundSymbol[],
+): Choice[] {
+  const shown =
+    query.scope === 'workspace' || query.text === ''
+      ? found.map((symbol) => ({ symbol, at: [] as readonly number[] }))
+      : rank(
+          query.text,
+          found.map((symbol) => ({ ...candidate(symbol.name), nameStart: 0, symbol })),
+          most,
+        ).map(({ candidate: { symbol }, match }) => ({ symbol, at: match.at }));
+  return shown.slice(0, 200).map(({ symbol, at }, index) => ({
+    key: `${index} ${symbol.path}:${symbol.line}:${symbol.name}`,
+    run: () => workbench.openFile(symbol.path, { target: { line: symbol.line, column: symbol.column } }),
+    view: (
+      <>
+        <span class="sym" style={{ '--d': query.text === '' ? symbol.depth : 0 }}>
+          <span class="faint xs kind">{symbol.kind}</span>
+          <span class="ell">
+            <Marked text={symbol.name} at={at} />
+          </span>
+        </span>
+        <span class="faint sm grow ell" dir="auto">
+          {query.scope === 'document' ? '' : [symbol.container, truncatePath(symbol.path, 60)].filter(Boolean).join(' · ')}
+        </span>
+        <span class="faint sm num">{symbol.line}</span>
+      </>
+    ),
+  }));
+}
+
 function choicesFor(workbench: ReturnType<typeof useWorkbench>, text: string): Choice[] {
   const query = parseQuery(text);
   if (query.kind === 'command') return commandChoices(workbench, query.text);
   if (query.kind === 'line') return lineChoices(workbench, query.line, query.column);
-  return fileChoices(workbench, query.text, query.line, query.column);
+  if (query.kind === 'text') return textChoices(workbench, query.text);
+  return query.kind === 'file' ? fileChoices(workbench, query.text, query.line, query.column) : [];
+}
+
+function textChoices(workbench: ReturnType<typeof useWorkbench>, text: string): Choice[] {
+  return [
+    {
+      key: 'text',
+      run: () => searchText(workbench, text),
+      view: (
+        <>
+          <Icon name="search" />
+          <span class="grow ell">{text === '' ? 'Search all text' : `Search all text for “${text}”`}</span>
+        </>
+      ),
+    },
+  ];
 }
 
 function commandChoices(workbench: ReturnType<typeof useWorkbench>, text: string): Choice[] {
