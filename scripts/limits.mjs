@@ -205,6 +205,79 @@ export const limitParts = [
     ],
   },
   {
+    name: 'Search',
+    rows: [
+      constant('time of one search', 'src/services/search/ripgrep.ts', 'SEARCH_TIMEOUT_MS', 'ms', '`PROCESS_TIMEOUT`'),
+      constant('an expression without ripgrep', 'src/services/search/plain-search.ts', 'TIMEOUT_MS', 'ms', '`PROCESS_TIMEOUT`', [
+        'test/flows/search.test.ts',
+        'without ripgrep a search answers all the same, and says that it is plain',
+      ]),
+      constant('file that is indexed', 'src/services/search/indexed-search.ts', 'MAX_FILE_BYTES', 'bytes', 'each search reads it'),
+      constant(
+        'wait of a search for the newest change',
+        'src/services/search/search.ts',
+        'CATCH_UP_MS',
+        'ms',
+        'all files are read instead',
+      ),
+      constant('file with an outline', 'src/services/search/operations.ts', 'MAX_OUTLINE_BYTES', 'bytes', '`OUTPUT_TOO_LARGE`'),
+      constant(
+        'symbols that are kept',
+        'src/services/search/symbols.ts',
+        'MAX_SYMBOLS',
+        'count',
+        'further files have none, and `complete` is false',
+      ),
+    ],
+  },
+  {
+    name: 'MCP',
+    rows: [
+      constant(
+        'sessions',
+        'src/transports/mcp/sessions.ts',
+        'maxSessions',
+        'count',
+        'the one unused for longest makes room, else `TOO_MANY`',
+      ),
+      constant('sessions of one caller', 'src/transports/mcp/sessions.ts', 'maxSessionsPerCaller', 'count', 'as above'),
+      constant(
+        'an answer of a tool',
+        'src/transports/mcp/mcp-server.ts',
+        'defaultMaxResultBytes',
+        'bytes',
+        'its middle is left out, counted and said',
+        ['test/flows/mcp.test.ts', 'answers are bounded: beginning and end stay, and what is left out is counted and said'],
+      ),
+      constant('content of a resource', 'src/transports/mcp/mcp-server.ts', 'defaultMaxResourceBytes', 'bytes', '`OUTPUT_TOO_LARGE`', [
+        'test/flows/mcp.test.ts',
+        'a resource that is too long is refused whole, and a long list comes in pages',
+      ]),
+      constant(
+        'resources that are listed',
+        'src/transports/mcp/resources.ts',
+        'maxListed',
+        'count',
+        'they are reached by their address alone',
+      ),
+    ],
+  },
+  {
+    name: 'A host and its child',
+    rows: [
+      constant('edits of one batch', 'src/supervisor/apply-edits.ts', 'maxEdits', 'count', '`invalidEdit`'),
+      constant('file in a batch', 'src/supervisor/apply-edits.ts', 'maxFileBytes', 'bytes', '`invalidEdit`'),
+      constant('a line of the child’s log', 'src/supervisor/child-link.ts', 'maxLogLineBytes', 'bytes', 'the rest of it is left out'),
+      constant(
+        'files watched without a sidecar',
+        'src/supervisor/node-watch.ts',
+        'maxFiles',
+        'count',
+        'changes are not told',
+      ),
+    ],
+  },
+  {
     name: 'Platxa shapes',
     rows: [
       option('limits.jsonMessagesPerS', 'close 4003', [
@@ -236,7 +309,7 @@ function constant(limit, file, name, unit, beyond, test) {
 
 /** `const NAME = 4 * 1024;` or `name: 20_000,` as it stands in a source file. */
 function constantOf(file, name) {
-  const found = new RegExp(`(?:const ${name} =|\\b${name}:) ([\\d_ *]+)[;,]`).exec(fs.readFileSync(path.join(root, file), 'utf8'));
+  const found = new RegExp(`(?:const ${name} =|\\b${name}:) ([\\d_ *]+?) *[;,}]`).exec(fs.readFileSync(path.join(root, file), 'utf8'));
   if (found === null) throw new Error(`There is no constant ${name} in ${file}.`);
   return found[1].split('*').reduce((product, factor) => product * Number(factor.replaceAll('_', '')), 1);
 }
