@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { printRows, type Row } from './measure.ts';
 
-const parts = ['watch', 'documents', 'read', 'start'].filter((part) => fs.existsSync(fileOf(part)));
+const parts = ['watch', 'documents', 'read', 'search', 'start'].filter((part) => fs.existsSync(fileOf(part)));
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((part) => !parts.includes(part));
 if (unknown.length > 0) {

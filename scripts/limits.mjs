@@ -268,13 +268,7 @@ export const limitParts = [
       constant('edits of one batch', 'src/supervisor/apply-edits.ts', 'maxEdits', 'count', '`invalidEdit`'),
       constant('file in a batch', 'src/supervisor/apply-edits.ts', 'maxFileBytes', 'bytes', '`invalidEdit`'),
       constant('a line of the child’s log', 'src/supervisor/child-link.ts', 'maxLogLineBytes', 'bytes', 'the rest of it is left out'),
-      constant(
-        'files watched without a sidecar',
-        'src/supervisor/node-watch.ts',
-        'maxFiles',
-        'count',
-        'changes are not told',
-      ),
+      constant('files watched without a sidecar', 'src/supervisor/node-watch.ts', 'maxFiles', 'count', 'changes are not told'),
     ],
   },
   {

@@ -134,6 +134,14 @@ test('each answer says up to which revision it holds, and index.wait waits for o
     );
   }));
 
+test('a stop in the middle of changes ends', () =>
+  withTree(async ({ sidecar, put }) => {
+    for (let file = 0; file < 300; file++) put(`late/f${file}.txt`);
+    const stopped = sidecar.stop();
+    for (let file = 300; file < 600; file++) put(`late/f${file}.txt`);
+    await stopped;
+  }));
+
 test('a pattern or glob that is none is refused, with the place', () =>
   withTree(async ({ client }) => {
     for (const [input, column] of [

@@ -253,6 +253,7 @@ export class Search {
   }
 
   #catchUp(): void {
+    if (this.#ended.signal.aborted) return;
     this.#working ??= this.#takeIn().finally(() => {
       this.#working = undefined;
       if (this.#waiting.length > 0 && this.#state === 'ready') this.#catchUp();

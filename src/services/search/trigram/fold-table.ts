@@ -1,6 +1,6 @@
 // Which code points outside ASCII are one letter in two cases, as ripgrep's `-i` sees them: Unicode's simple case folding (CaseFolding.txt, statuses C and S),
 // closed over. Each class is represented by its smallest code point, or by the lower-case ASCII letter where it has one (U+212A is k, U+017F is s). A fixed
-// table rather than what this Node knows of Unicode: a segment on disk must mean the same under the next version. fold-table.test.ts compares it with V8.
+// table rather than what this Node knows of Unicode: a segment on disk must mean the same under the next version. fold.test.ts compares it with V8.
 
 /** Rows of four: first code point, last, step between them, and what is added to each to get its representative. */
 // biome-ignore format: a table that nobody reads row by row
