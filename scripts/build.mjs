@@ -1,6 +1,7 @@
 // `node scripts/build.mjs [bundle] [workbench] [--quiet]`: both when neither is named.
 // bundle     dist/outrigger.mjs (the command), dist/<name>.mjs for each worker, dist/lib/ (what other programs import)
 // workbench  dist/workbench (the page), with csp.json for the server and a bound on what a first visit loads
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -87,6 +88,8 @@ async function buildBundle() {
     }),
   ];
   await copyRipgrep();
+  // A C compiler is no must: the script says what is lost without one.
+  spawnSync(process.execPath, [join(root, 'scripts', 'native.mjs')], { stdio: 'inherit' });
   for (const { metafile } of results) {
     for (const [path, { bytes, entryPoint }] of Object.entries(metafile.outputs)) {
       if (entryPoint) console.log(`bundle: ${relative(root, path)} ${Math.round(bytes / 1000)} kB`);

@@ -104,10 +104,13 @@ function program(terminal: Terminal): Command {
       .option('--root <folder>', 'the folder, too'),
   );
   stdio.action(async (folder: string | undefined) => {
+    const loaded = configOf(stdio, folder ?? (stdio.opts()['root'] as string | undefined));
+    // First of all: under the guard this program starts again, with the same descriptors.
+    const { underGuard } = await import('./guard.ts');
+    const guard = await underGuard({ loaded, env: processEnvironment() });
     const { serveStdioFolder } = await import('./stdio.ts');
     const { startSidecar } = await import('../sidecar/sidecar.ts');
-    const loaded = configOf(stdio, folder ?? (stdio.opts()['root'] as string | undefined));
-    await serveStdioFolder(loaded, terminal, (dependencies) => startSidecar({ ...dependencies, headless: true, passive: true }));
+    await serveStdioFolder(loaded, terminal, (dependencies) => startSidecar({ ...dependencies, headless: true, passive: true }), guard);
   });
 
   const mcp = withOptions(

@@ -6,6 +6,7 @@ import { createLog } from '../sidecar/log.ts';
 import type { Sidecar, SidecarDependencies } from '../sidecar/sidecar.ts';
 import { version } from '../sidecar/version.ts';
 import { serveStdio } from '../transports/stdio/stdio.ts';
+import { type GuardOutcome, logGuard } from './guard.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A sidecar that listens nowhere. */
@@ -23,10 +24,11 @@ const hostCaller: Caller = { id: 'stdio-host', name: 'host', kind: 'service', ac
  * Serves a folder over stdin and stdout, for reading alone, until the input ends, a signal comes, or the parent is gone. stdout carries
  * the protocol and nothing else: what any part of the program prints goes to stderr.
  */
-export async function serveStdioFolder(loaded: LoadedConfig, terminal: Terminal, start: StartHeadless): Promise<void> {
+export async function serveStdioFolder(loaded: LoadedConfig, terminal: Terminal, start: StartHeadless, guard: GuardOutcome): Promise<void> {
   const { config, sources, surroundings } = loaded;
   const reserved = reserveStdout(process.stdout, process.stderr);
   const log = createLog(config, (line) => terminal.err(line));
+  if (guard !== undefined) logGuard(log, guard);
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   for (const signal of signals) process.on(signal, onSignal);

@@ -19,6 +19,13 @@ export const tools: readonly ToolRow[] = [
   },
   { tool: 'oxc-parser', kind: 'package', lost: 'symbols and outlines of TypeScript and JavaScript', install: 'npm install oxc-parser' },
   {
+    tool: 'cc',
+    kind: 'program',
+    args: ['--version'],
+    lost: 'the launcher that keeps a read-only child process from writing by the kernel, where it is not built yet',
+    install: 'apt-get install gcc libc6-dev, then npm run build',
+  },
+  {
     tool: '@parcel/watcher',
     kind: 'package',
     lost: 'events on macOS and Windows; the folder is polled there instead',
