@@ -29,7 +29,9 @@ const tree = path.resolve(values.tree ?? path.join(import.meta.dirname, '..', 'n
 const isKernel = fs.existsSync(path.join(tree, 'Kconfig'));
 const queries: Query[] = isKernel
   ? [
-      { name: 'rare identifier', pattern: 'dup_mm_exe_file' },
+      { name: 'rare identifier', pattern: 'kmem_cache_init_late' },
+      { name: 'rare, in huge headers', pattern: 'dup_mm_exe_file' },
+      { name: 'rare, mixed case', pattern: 'CONFIG_SCHED_AUTOGROUP' },
       { name: 'no match', pattern: 'zzz_no_such_identifier' },
       { name: 'rare phrase', pattern: 'GNU General Public License as published' },
       { name: 'literal, any case', pattern: 'mutex_destroy', caseSensitive: false },
