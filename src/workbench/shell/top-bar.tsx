@@ -25,7 +25,7 @@ export function TopBar() {
       <div class="go">
         <button type="button" class="grow row" onClick={() => (workbench.overlay.value = { name: 'find', text: '' })}>
           <Icon name="search" />
-          <span class="grow ell">Go to file or line</span>
+          <span class="grow ell">Go to file, symbol, text</span>
           <span class="kbd">{sayKey('Ctrl P', apple)}</span>
         </button>
         <button type="button" class="row" title="All commands" onClick={() => (workbench.overlay.value = { name: 'find', text: '>' })}>

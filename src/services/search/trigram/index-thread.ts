@@ -3,6 +3,9 @@
 import { Worker } from 'node:worker_threads';
 import type { FromThread, ReadFile, ThreadSettings, ToThread } from './index-messages.ts';
 
+/** A thread takes some 25 MB; one that nobody asks anything is ended after that time, and started again when it is wanted. */
+const defaultIdleMs = 5000;
+
 /** The thread ended and nobody had asked it to. */
 class ThreadDied extends Error {}
 
@@ -22,13 +25,20 @@ type Question = { type: 'index'; paths: string[] } | { type: 'verify'; path: str
 /** A thread that answers questions, in order. It is started with the first one, and again after it died; idle, it does not keep the process alive. */
 export class AnsweringThread {
   readonly #settings: ThreadSettings;
+  readonly #idleMs: number;
   readonly #waiting = new Map<number, PromiseWithResolvers<Answer>>();
   #worker: Worker | null = null;
+  #idle: NodeJS.Timeout | undefined;
   #nextId = 1;
   #stopped = false;
 
-  constructor(settings: ThreadSettings) {
+  constructor(settings: ThreadSettings, idleMs = defaultIdleMs) {
     this.#settings = settings;
+    this.#idleMs = idleMs;
+  }
+
+  get isRunning(): boolean {
+    return this.#worker !== null;
   }
 
   /** Reads these files. Rejects with ThreadDied. */
@@ -46,6 +56,7 @@ export class AnsweringThread {
   /** Questions under way are rejected. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    clearTimeout(this.#idle);
     await this.#worker?.terminate();
   }
 
@@ -56,6 +67,7 @@ export class AnsweringThread {
 
   #ask(question: Question): Promise<Answer> {
     if (this.#stopped) return Promise.reject(new ThreadDied('The index was stopped.'));
+    clearTimeout(this.#idle);
     this.#worker ??= this.#start();
     const id = this.#nextId++;
     const answer = Promise.withResolvers<Answer>();
@@ -65,19 +77,30 @@ export class AnsweringThread {
     return answer.promise;
   }
 
+  #rest(worker: Worker): void {
+    worker.unref();
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      if (this.#worker === worker) this.#worker = null;
+      void worker.terminate();
+    }, this.#idleMs).unref();
+  }
+
   #start(): Worker {
     const worker = startThread(this.#settings);
     let reason = 'The index thread ended unexpectedly.';
     worker.on('message', (message: Answer) => {
       this.#waiting.get(message.id)?.resolve(message);
       this.#waiting.delete(message.id);
-      if (this.#waiting.size === 0) worker.unref();
+      if (this.#waiting.size === 0) this.#rest(worker);
     });
     worker.on('error', (error) => {
       reason = `The index thread ended: ${error.message}`;
     });
     worker.once('exit', () => {
-      if (this.#worker === worker) this.#worker = null;
+      // Ended because it was idle: what waits now is asked of another.
+      if (this.#worker !== worker) return;
+      this.#worker = null;
       const waiting = [...this.#waiting.values()];
       this.#waiting.clear();
       for (const answer of waiting) answer.reject(new ThreadDied(reason));
