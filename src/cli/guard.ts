@@ -3,7 +3,7 @@ import { getCompileCacheDir } from 'node:module';
 import path from 'node:path';
 import type { LoadedConfig } from '../config/load.ts';
 import { Processes } from '../services/processes/processes.ts';
-import { workspaceId } from '../services/state/state.ts';
+import { sharedFallback, workspaceId } from '../services/state/state.ts';
 import type { Log } from '../sidecar/log.ts';
 
 /** Beside the bundle (dist), above us in a checkout (src/cli). */
@@ -47,7 +47,7 @@ export function guardOf(options: GuardOptions): Guard {
   if (overlap(folder, root)) return { why: `the state folder ${folder} and the workspace ${root} overlap` };
   const argv = [launcher, '--make', folder];
   const temporary = realPathSoFar(options.temporary);
-  const fallback = realPathSoFar(stateFallback(options.temporary));
+  const fallback = realPathSoFar(sharedFallback(options.temporary));
   if (!overlap(temporary, root)) {
     if (fs.existsSync(temporary)) argv.push('--rw', temporary);
   } else if (!overlap(fallback, root)) argv.push('--make', fallback);
@@ -137,12 +137,7 @@ function stateFolder(root: string, given: string | undefined, surroundings: Load
   const id = workspaceId(root);
   const home = surroundings.stateHome === undefined ? undefined : path.join(surroundings.stateHome, 'outrigger', id);
   if (home !== undefined && !overlap(realPathSoFar(home), fs.realpathSync(root))) return home;
-  return path.join(stateFallback(surroundings.temporary), id);
-}
-
-/** Where state lies when there is no home, as services/state names it. */
-function stateFallback(temporary: string): string {
-  return path.join(temporary, `outrigger-${process.getuid?.() ?? 0}`);
+  return path.join(sharedFallback(surroundings.temporary), id);
 }
 
 function launcherFile(): string | undefined {

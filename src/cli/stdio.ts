@@ -2,7 +2,7 @@ import { Writable, type Readable } from 'node:stream';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Caller } from '../contract/access.ts';
 import { createSkaffa } from '../adapters/skaffa/skaffa.ts';
-import { createLog } from '../sidecar/log.ts';
+import { createLog, type Log } from '../sidecar/log.ts';
 import type { Sidecar, SidecarDependencies } from '../sidecar/sidecar.ts';
 import { version } from '../sidecar/version.ts';
 import { serveStdio } from '../transports/stdio/stdio.ts';
@@ -24,11 +24,42 @@ const hostCaller: Caller = { id: 'stdio-host', name: 'host', kind: 'service', ac
  * Serves a folder over stdin and stdout, for reading alone, until the input ends, a signal comes, or the parent is gone. stdout carries
  * the protocol and nothing else: what any part of the program prints goes to stderr.
  */
-export async function serveStdioFolder(loaded: LoadedConfig, terminal: Terminal, start: StartHeadless, guard: GuardOutcome): Promise<void> {
-  const { config, sources, surroundings } = loaded;
+export async function serveStdioFolder(
+  loaded: LoadedConfig,
+  terminal: Terminal,
+  start: StartHeadless,
+  guard?: GuardOutcome,
+): Promise<void> {
+  const { surroundings } = loaded;
+  const read = await overOwnStreams(loaded, terminal, ({ config, log, input, output, stop }) => {
+    if (guard !== undefined) logGuard(log, guard);
+    return serveOverStdio(() => start({ config: { ...config, readOnly: true }, surroundings, log }), {
+      input,
+      output,
+      maxMessageLength: config['limits.frameBytes'],
+      stop,
+    });
+  });
+  // A write that the host never takes would keep the process for ever: stdout can't be closed. All else is ended by now.
+  if (!read) process.exit();
+}
+
+/** What a program gets that speaks on the process's own streams. */
+export interface OwnStreams {
+  /** Without the parts that nobody could reach: the page and shared documents. */
+  config: LoadedConfig['config'];
+  log: Log;
+  input: Readable;
+  /** The protocol alone writes here. */
+  output: Writable;
+  /** Aborted by a signal, or when the parent is gone. */
+  stop: AbortSignal;
+}
+
+/** Runs with stdin and stdout for a protocol: what else is printed goes to stderr. Afterwards stdin is closed and signals mean what they meant. */
+export async function overOwnStreams<T>(loaded: LoadedConfig, terminal: Terminal, run: (streams: OwnStreams) => Promise<T>): Promise<T> {
+  const { config, sources } = loaded;
   const reserved = reserveStdout(process.stdout, process.stderr);
-  const log = createLog(config, (line) => terminal.err(line));
-  if (guard !== undefined) logGuard(log, guard);
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   for (const signal of signals) process.on(signal, onSignal);
@@ -37,19 +68,13 @@ export async function serveStdioFolder(loaded: LoadedConfig, terminal: Terminal,
     process.channel?.unref();
   }
   const unwatch = watchParent(() => process.ppid, onSignal, parentPollMs);
-  // No page, and no shared documents: nobody could reach them.
   const components =
     sources.components.from === 'default'
       ? config.components.filter((name) => name !== 'workbench' && name !== 'documents')
       : config.components;
-  let read = true;
   try {
-    read = await serveOverStdio(() => start({ config: { ...config, readOnly: true, components }, surroundings, log }), {
-      input: process.stdin,
-      output: reserved.output,
-      maxMessageLength: config['limits.frameBytes'],
-      stop: stop.signal,
-    });
+    const log = createLog(config, (line) => terminal.err(line));
+    return await run({ config: { ...config, components }, log, input: process.stdin, output: reserved.output, stop: stop.signal });
   } finally {
     unwatch();
     for (const signal of signals) process.off(signal, onSignal);
@@ -57,8 +82,6 @@ export async function serveStdioFolder(loaded: LoadedConfig, terminal: Terminal,
     process.stdin.destroy();
     reserved.release();
   }
-  // A write that the host never takes would keep the process for ever: stdout can't be closed. All else is ended by now.
-  if (!read) process.exit();
 }
 
 export interface OverStdio {

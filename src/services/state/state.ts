@@ -131,14 +131,19 @@ function chooseFolder(id: string, options: StateOptions): { folder: string; ephe
     const folder = path.join(options.stateHome, 'outrigger', id);
     if (!isInside(folder, options.root) && tryFolder(folder) === undefined) return { folder, ephemeral: false };
   }
-  const user = typeof process.getuid === 'function' ? process.getuid() : os.userInfo().username;
-  const shared = path.join(options.temporary, `outrigger-${user}`);
+  const shared = sharedFallback(options.temporary);
   const folder = path.join(shared, id);
   // Anybody can make a folder of this name before us, and would own what we put there.
   const problem = tryFolder(shared) ?? tryFolder(folder);
   if (problem !== undefined)
     throw new OutriggerError('FILE_PERMISSION', `No folder for the state can be written: ${problem}`, { details: { option: 'state' } });
   return { folder, ephemeral: true };
+}
+
+/** Where state lies when there is no home that can be written: a folder of this user below the temporary one. */
+export function sharedFallback(temporary: string): string {
+  const user = typeof process.getuid === 'function' ? process.getuid() : os.userInfo().username;
+  return path.join(temporary, `outrigger-${user}`);
 }
 
 function isInside(folder: string, root: string): boolean {
