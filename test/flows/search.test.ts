@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { rgPath } from '@vscode/ripgrep';
@@ -133,6 +134,18 @@ test('each answer says up to which revision it holds, and index.wait waits for o
       (error: OutriggerError) => error.reason === 'DEADLINE',
     );
   }));
+
+test('a ripgrep that can not be run is none, and who waits for the index is not kept', () => {
+  const broken = path.join(os.tmpdir(), `outrigger-no-ripgrep-${process.pid}`);
+  fs.writeFileSync(broken, '#!/bin/sh\nsleep 0.3\nexit 1\n', { mode: 0o755 });
+  return withTree(
+    async (running) => {
+      assert.equal((await running.client.call('index.status', {})).state, 'off');
+      assert.deepEqual(await where(running, 'Needle in'), ['src/main.ts']);
+    },
+    { 'search.ripgrep': broken },
+  ).finally(() => fs.rmSync(broken));
+});
 
 test('a stop in the middle of changes ends', () =>
   withTree(async ({ sidecar, put }) => {

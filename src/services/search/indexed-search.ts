@@ -67,6 +67,8 @@ export class IndexedSearch {
 
   /** Indexes what is not in the index from the last time. Rejects with the signal's reason. */
   async start(signal: AbortSignal): Promise<void> {
+    // Stopped meanwhile: what is opened now, nobody would close.
+    signal.throwIfAborted();
     const place = this.#options.open();
     this.#place = place;
     const { folder } = place;

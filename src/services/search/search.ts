@@ -83,8 +83,8 @@ export class Search {
     this.#version = await ripgrep?.version();
     if (this.#catalogue === undefined || this.#version === undefined) {
       this.#state = 'off';
-      this.#tellWaiters();
       this.#problem = 'ripgrep is not on this machine: searches are slower.';
+      this.#tellWaiters();
       return;
     }
     this.#stopChanges = workspace.journal.onChanges((changes) => this.#noticed(changes));
@@ -140,7 +140,8 @@ export class Search {
   /** Throws DEADLINE. */
   async wait(revision: number | undefined, timeoutMs: number, signal: AbortSignal): Promise<number> {
     const wanted = revision ?? this.#dependencies.workspace.journal.revision;
-    if (this.#state !== 'off' && !(await this.#reached(wanted, timeoutMs, signal)))
+    // Without a catalogue every search looks for itself: there is nothing to wait for.
+    if (!(await this.#reached(wanted, timeoutMs, signal)) && !this.#isOff())
       throw new OutriggerError('DEADLINE', `The index is at revision ${Math.max(0, this.#revision)} after ${timeoutMs} ms.`);
     return Math.max(wanted, this.#revision);
   }
@@ -279,6 +280,10 @@ export class Search {
       this.#fail(error);
       this.#dependencies.log('search.failed', { error });
     }
+  }
+
+  #isOff(): boolean {
+    return this.#state === 'off';
   }
 
   #fail(error: unknown): void {
