@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { LoadedConfig } from '../config/load.ts';
 import { createLog } from '../sidecar/log.ts';
+import { giveBackWhenIdle } from './give-back.ts';
 import type { Sample } from './sample.ts';
 import { startSidecar, type Sidecar } from '../sidecar/sidecar.ts';
 import { workbenchFolder } from '../sidecar/workbench-folder.ts';
@@ -22,6 +23,7 @@ export async function serveFolder(loaded: LoadedConfig, terminal: Terminal, samp
   const log = createLog(quiet ? { ...config, 'log.level': 'warn' } : config, (line) => terminal.err(line));
 
   let sidecar: Sidecar | undefined;
+  let endGivingBack: (() => void) | undefined;
   let stopAsked = false;
   const stopped = Promise.withResolvers<void>();
   // May come several times: a terminal sends Ctrl-C to the whole group, and the launcher passes it on as well.
@@ -48,8 +50,10 @@ export async function serveFolder(loaded: LoadedConfig, terminal: Terminal, samp
       printBanner(sidecar, loaded, terminal, performance.now() - startedAt, sample !== undefined);
       sidecar.ready.catch(stopped.reject);
     }
+    endGivingBack = giveBackWhenIdle();
     await stopped.promise;
   } finally {
+    endGivingBack?.();
     for (const signal of signals) process.off(signal, stop);
     process.off('disconnect', stop);
     await sidecar?.stop();

@@ -1,46 +1,46 @@
-import fs from 'node:fs';
-import path from 'node:path';
 import type { Config } from '../config/options.ts';
-import type { Documents } from '../services/documents/documents.ts';
-import type { Processes } from '../services/processes/processes.ts';
-import type { IndexPlace } from '../services/search/indexed-search.ts';
-import { searchOperations } from '../services/search/operations.ts';
-import { Ripgrep } from '../services/search/ripgrep.ts';
-import { Search } from '../services/search/search.ts';
-import { FolderLock } from '../services/state/lock.ts';
-import type { State } from '../services/state/state.ts';
-import type { Workspace } from '../services/workspace/workspace.ts';
+import { search as table } from '../contract/search.ts';
+import type { Call } from '../contract/operation.ts';
+import type { Search } from '../services/search/search.ts';
 import type { Health } from './health.ts';
-import type { Log } from './log.ts';
+import type { OpenSearchDependencies } from './open-search.ts';
 
-const BUILD_THREADS = 2;
+export interface PluggedSearch {
+  /** The watch knows the folder: it can be listed, once somebody is there. */
+  ready(): void;
+  /** Somebody is there who may search: from now on the index is kept warm. */
+  wake(): void;
+  stop(): Promise<void>;
+}
 
-/** Makes the folder searchable; documents are saved before it is searched. */
-export async function plugSearch(
-  dependencies: {
-    workspace: Workspace;
-    state: State;
-    processes: Processes;
-    documents: Documents | undefined;
-    log: Log;
-    health: Health;
-    implementations: Record<string, unknown>;
-  },
+/** Makes the folder searchable. A sidecar that nobody uses holds neither the code of it nor an index. */
+export function plugSearch(
+  { health, implementations, ...dependencies }: OpenSearchDependencies & { health: Health; implementations: Record<string, unknown> },
   config: Config,
-): Promise<Search> {
-  const { workspace, state, processes, documents, log, health, implementations } = dependencies;
-  const program = config['search.ripgrep'] ?? (await bundledRipgrep()) ?? 'rg';
-  const search = new Search(
-    {
-      workspace,
-      ripgrep: processes.find(program) === undefined ? undefined : new Ripgrep({ processes }, { program, root: workspace.root }),
-      flush: async () => documents?.flush(''),
-      log: (event, facts) => log(facts['error'] === undefined ? 'info' : 'warn', event, facts),
-    },
-    config['search.index'] ? { threads: BUILD_THREADS, open: () => indexPlace(state.folder) } : undefined,
-  );
-  Object.assign(implementations, searchOperations(search, workspace));
+): PluggedSearch {
+  let opened: Promise<{ search: Search; operations: object }> | undefined;
+  let search: Search | undefined;
+  let folderKnown = false;
+  let stopped = false;
+  const startWhenKnown = (): void => {
+    if (folderKnown && !stopped) void search?.start();
+  };
+  const open = (): Promise<{ search: Search; operations: object }> =>
+    (opened ??= (async () => {
+      const { openSearch } = await import('./open-search.ts');
+      const made = await openSearch(dependencies, config);
+      ({ search } = made);
+      startWhenKnown();
+      return made;
+    })());
+  for (const name of Object.keys(table)) {
+    implementations[name] = async (input: unknown, call: Call): Promise<unknown> => {
+      const { operations } = await open();
+      return (operations as Record<string, (input: unknown, call: Call) => unknown>)[name]?.(input, call);
+    };
+  }
   health.add(() => {
+    if (search === undefined) return { name: 'search', ok: true, text: 'The folder is listed when somebody connects.' };
     const { state, problem, files, ripgrep } = search.status();
     // Without ripgrep it is slower, and answers all the same: `doctor` says how to get it.
     if (problem !== undefined) return { name: 'search', ok: state !== 'failed', text: problem };
@@ -50,25 +50,19 @@ export async function plugSearch(
       text: state === 'ready' ? `ripgrep ${ripgrep}, ${files} files` : `ripgrep ${ripgrep ?? ''}, listing the folder`,
     };
   });
-  return search;
-}
-
-/** Of several sidecars of one folder one keeps the index; the others have their own for as long as they run. */
-function indexPlace(stateFolder: string): IndexPlace {
-  const lock = FolderLock.acquire(path.join(stateFolder, 'search.lock'));
-  const kept = path.join(stateFolder, 'search');
-  return { folder: lock.held ? kept : `${kept}-${process.pid}`, kept: lock.held, release: () => lock.release() };
-}
-
-/** The program that came along: beside the bundle in an image, else with the optional package. */
-async function bundledRipgrep(): Promise<string | undefined> {
-  const beside = path.join(import.meta.dirname, 'bin', process.platform === 'win32' ? 'rg.exe' : 'rg');
-  if (fs.existsSync(beside)) return beside;
-  try {
-    const { rgPath } = await import('@vscode/ripgrep');
-    return rgPath;
-  } catch {
-    // Left out at installation, or not made for this system.
-    return undefined;
-  }
+  return {
+    ready() {
+      folderKnown = true;
+      startWhenKnown();
+    },
+    wake() {
+      // What goes wrong is told to whoever searches.
+      if (!stopped) void open().catch(() => {});
+    },
+    async stop() {
+      stopped = true;
+      await opened?.catch(() => {});
+      await search?.stop();
+    },
+  };
 }

@@ -11,7 +11,6 @@ import { operations as ownTable } from '../contract/operations.ts';
 import { processEnvironment, type Surroundings } from '../config/load.ts';
 import type { ComponentName, Config } from '../config/options.ts';
 import type { Documents } from '../services/documents/documents.ts';
-import type { Search } from '../services/search/search.ts';
 import { State } from '../services/state/state.ts';
 import { changeOperations, fileOperations } from '../services/workspace/operations.ts';
 import { createIgnore } from '../services/workspace/ignore.ts';
@@ -25,6 +24,7 @@ import { GitPulse } from './git-pulse.ts';
 import { Health } from './health.ts';
 import type { Log } from './log.ts';
 import { Metrics } from './metrics.ts';
+import type { PluggedSearch } from './plug-search.ts';
 
 export interface SidecarDependencies {
   config: Config;
@@ -161,10 +161,10 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       });
       onRelease('documents', () => documents?.stop());
     }
-    let search: Search | undefined;
+    let search: PluggedSearch | undefined;
     if (has('search')) {
       const { plugSearch } = await import('./plug-search.ts');
-      search = await plugSearch({ workspace, state, processes, documents, log, health, implementations }, config);
+      search = plugSearch({ workspace, state, processes, documents, log, health, implementations }, config);
       onRelease('search', () => search?.stop());
     }
     if (has('git')) {
@@ -198,6 +198,8 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     // A feed has no end that could be waited for: it is told why it ends.
     const feeds = new AbortController();
     const dispatch: Dispatch = (request) => {
+      // A request alone may be a probe or a script; who keeps a connection is at work here, and will search.
+      if (request.transport !== 'http') search?.wake();
       if (table[request.name]?.endless === true) return answer({ ...request, signal: AbortSignal.any([request.signal, feeds.signal]) });
       drain.began();
       return answer(request);
@@ -245,7 +247,9 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       await watching.started;
       if (stopping) return;
       // Nobody waits for it: until the files are listed, a search reads them all.
-      void search?.start();
+      search?.ready();
+      // Nothing listens: whoever made it is there.
+      if (dependencies.headless === true) search?.wake();
       health.phase = 'ready';
       log('info', 'sidecar.ready', { durationMs: health.uptimeMs });
     })().catch((error: unknown) => {

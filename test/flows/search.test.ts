@@ -370,3 +370,41 @@ function theirs(root: string, query: Query): string[] {
   }
   return lines.sort();
 }
+
+test('nobody is there: no index is built; it is when somebody connects, and the first search is answered', () =>
+  withSidecar(
+    async ({ url, token, client, stateFolder }) => {
+      const searching = async (): Promise<string | undefined> => {
+        const response = await fetch(`${url}/api/system.health`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+          body: '{}',
+        });
+        const { checks } = (await response.json()) as { checks: { name: string; text: string }[] };
+        return checks.find(({ name }) => name === 'search')?.text;
+      };
+      assert.match((await searching()) ?? '', /when somebody connects/);
+      assert.ok(!fs.existsSync(path.join(stateFolder, 'search')));
+      // Opens a WebSocket; nothing is searched.
+      await client.call('system.info', {});
+      await eventually(async () => assert.match((await searching()) ?? '', /^ripgrep .*, 1 files$/));
+      assert.ok(fs.existsSync(path.join(stateFolder, 'search')));
+    },
+    { prepare: (root) => fs.writeFileSync(path.join(root, 'a.txt'), 'needle\n') },
+  ));
+
+test('a search over HTTP alone, the first thing ever asked, finds what there is', () =>
+  withSidecar(
+    async ({ url, token }) => {
+      const response = await fetch(`${url}/api/search.files`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ query: 'needle' }),
+      });
+      assert.deepEqual(
+        ((await response.json()) as { files: { path: string }[] }).files.map(({ path }) => path),
+        ['needle.txt'],
+      );
+    },
+    { prepare: (root) => fs.writeFileSync(path.join(root, 'needle.txt'), '') },
+  ));

@@ -12,6 +12,8 @@ import { type SymbolInFile, Symbols } from './symbols.ts';
 import type { TrigramIndexLog } from './trigram/trigram-index.ts';
 import type { Outline } from './outline.ts';
 
+/** What changes while nobody waits for it is taken in after so long, all at once. */
+const GATHER_MS = 1000;
 /** A search waits this long for the catalogue to take in what just changed; then it reads everything instead. */
 const CATCH_UP_MS = 150;
 
@@ -57,6 +59,7 @@ export class Search {
   #stopChanges: (() => void) | undefined;
   #waiting: Change[] = [];
   #working: Promise<void> | undefined;
+  #gathering: NodeJS.Timeout | undefined;
   /** All changes up to here are in the catalogue. */
   #revision = -1;
   #state: 'off' | 'building' | 'ready' | 'failed' = 'building';
@@ -110,6 +113,7 @@ export class Search {
 
   async stop(): Promise<void> {
     this.#stopChanges?.();
+    clearTimeout(this.#gathering);
     this.#ended.abort(new OutriggerError('STOPPING', 'The sidecar is stopping.'));
     await this.#working;
     await this.#indexed?.stop();
@@ -249,11 +253,15 @@ export class Search {
   // ── what changed
 
   #noticed(changes: readonly Change[]): void {
-    this.#waiting.push(...changes);
-    if (this.#state === 'ready') this.#catchUp();
+    for (const change of changes) this.#waiting.push(change);
+    if (this.#state !== 'ready') return;
+    if (this.#waiters.size > 0) this.#catchUp();
+    else this.#gathering ??= setTimeout(() => this.#catchUp(), GATHER_MS).unref();
   }
 
   #catchUp(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     if (this.#ended.signal.aborted) return;
     this.#working ??= this.#takeIn().finally(() => {
       this.#working = undefined;
@@ -275,6 +283,7 @@ export class Search {
         this.#tellWaiters();
       }
       this.#revision = Math.max(this.#revision, this.#waiting.length === 0 ? this.#dependencies.workspace.journal.revision : 0);
+      this.#tellWaiters();
     } catch (error) {
       if (this.#ended.signal.aborted) return;
       this.#fail(error);
@@ -305,6 +314,7 @@ export class Search {
       if (this.#revision >= revision || this.#state === 'failed' || this.#state === 'off') resolve();
     };
     this.#waiters.add(check);
+    if (this.#state === 'ready') this.#catchUp();
     signal.addEventListener('abort', () => resolve(), { once: true });
     check();
     await promise;

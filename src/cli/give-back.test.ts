@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { getHeapStatistics } from 'node:v8';
+import { setTimeout as delay } from 'node:timers/promises';
+import { giveBackWhenIdle } from './give-back.ts';
+
+const lookMs = 150;
+
+function work(ms: number): void {
+  for (const until = performance.now() + ms; performance.now() < until; );
+}
+
+async function within(ms: number, done: () => boolean): Promise<boolean> {
+  for (const until = performance.now() + ms; !done() && performance.now() < until; ) await delay(lookMs);
+  return done();
+}
+
+test('memory is given back once when work has ended, and again only after more of it', async () => {
+  let collected = 0;
+  const end = giveBackWhenIdle({ lookMs, collect: () => void collected++ });
+  try {
+    assert.ok(await within(10_000, () => collected === 1), 'after the start');
+    await delay(5 * lookMs);
+    assert.equal(collected, 1, 'nothing was done since');
+    work(200);
+    assert.ok(await within(10_000, () => collected === 2), 'after a burst');
+  } finally {
+    end();
+  }
+  work(200);
+  await delay(4 * lookMs);
+  assert.equal(collected, 2, 'it was ended');
+});
+
+test('what a burst of work took from the system goes back to it', async () => {
+  const holdsBytes = (): number => getHeapStatistics().total_heap_size;
+  for (let round = 0; round < 400; round++) Array.from({ length: 10_000 }, (_, index) => ({ index }));
+  const before = holdsBytes();
+  const end = giveBackWhenIdle({ lookMs });
+  try {
+    assert.ok(await within(10_000, () => holdsBytes() < before - 4 * 1024 * 1024), `${before} bytes, then ${holdsBytes()}`);
+  } finally {
+    end();
+  }
+});

@@ -1,0 +1,63 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Config } from '../config/options.ts';
+import type { search as table } from '../contract/search.ts';
+import type { Implementations } from '../contract/operation.ts';
+import type { Documents } from '../services/documents/documents.ts';
+import type { Processes } from '../services/processes/processes.ts';
+import type { IndexPlace } from '../services/search/indexed-search.ts';
+import { searchOperations } from '../services/search/operations.ts';
+import { Ripgrep } from '../services/search/ripgrep.ts';
+import { Search } from '../services/search/search.ts';
+import { FolderLock } from '../services/state/lock.ts';
+import type { State } from '../services/state/state.ts';
+import type { Workspace } from '../services/workspace/workspace.ts';
+import type { Log } from './log.ts';
+
+const BUILD_THREADS = 2;
+
+export interface OpenSearchDependencies {
+  workspace: Workspace;
+  state: State;
+  processes: Processes;
+  documents: Documents | undefined;
+  log: Log;
+}
+
+/** The search of a folder, its documents saved before it is searched; nothing is listed before its `start`. */
+export async function openSearch(
+  { workspace, state, processes, documents, log }: OpenSearchDependencies,
+  config: Config,
+): Promise<{ search: Search; operations: Implementations<typeof table> }> {
+  const program = config['search.ripgrep'] ?? (await bundledRipgrep()) ?? 'rg';
+  const search = new Search(
+    {
+      workspace,
+      ripgrep: processes.find(program) === undefined ? undefined : new Ripgrep({ processes }, { program, root: workspace.root }),
+      flush: async () => documents?.flush(''),
+      log: (event, facts) => log(facts['error'] === undefined ? 'info' : 'warn', event, facts),
+    },
+    config['search.index'] ? { threads: BUILD_THREADS, open: () => indexPlace(state.folder) } : undefined,
+  );
+  return { search, operations: searchOperations(search, workspace) };
+}
+
+/** Of several sidecars of one folder one keeps the index; the others have their own for as long as they run. */
+function indexPlace(stateFolder: string): IndexPlace {
+  const lock = FolderLock.acquire(path.join(stateFolder, 'search.lock'));
+  const kept = path.join(stateFolder, 'search');
+  return { folder: lock.held ? kept : `${kept}-${process.pid}`, kept: lock.held, release: () => lock.release() };
+}
+
+/** The program that came along: beside the bundle in an image, else with the optional package. */
+async function bundledRipgrep(): Promise<string | undefined> {
+  const beside = path.join(import.meta.dirname, 'bin', process.platform === 'win32' ? 'rg.exe' : 'rg');
+  if (fs.existsSync(beside)) return beside;
+  try {
+    const { rgPath } = await import('@vscode/ripgrep');
+    return rgPath;
+  } catch {
+    // Left out at installation, or not made for this system.
+    return undefined;
+  }
+}
