@@ -371,6 +371,39 @@ function theirs(root: string, query: Query): string[] {
   return lines.sort();
 }
 
+test('in a file of many megabytes lines are found by reading the parts that may hold them', () =>
+  withSidecar(
+    async (running) => {
+      await running.client.call('index.wait', {});
+      for (const pattern of ['needle-first', 'needle-in-the-middle', 'needle-last', 'needle', 'größe', 'needle-nowhere']) {
+        const { lines, engine } = await ours(running, { pattern });
+        assert.deepEqual(lines, theirs(running.root, { pattern }), pattern);
+        assert.equal(engine, 'index', pattern);
+      }
+      const over = { pattern: 'needle-first(?s:.){1,40}needle-second', regex: true, multiline: true };
+      assert.deepEqual((await ours(running, over)).lines.length, 1);
+      // It is another file now than the parts were made of.
+      fs.writeFileSync(path.join(running.root, 'huge.h'), `one line more\n${fs.readFileSync(path.join(running.root, 'huge.h'), 'utf8')}`);
+      await eventually(async () =>
+        assert.deepEqual((await ours(running, { pattern: 'needle-last' })).lines, theirs(running.root, { pattern: 'needle-last' })),
+      );
+    },
+    {
+      prepare: (root) => {
+        for (let file = 0; file < 300; file++) fs.writeFileSync(path.join(root, `small-${file}.c`), `int value_${file};\n`);
+        const places: Record<number, string> = {
+          0: 'needle-first, needle-first again',
+          1: 'needle-second',
+          60_000: 'größe of the needle-in-the-middle',
+          60_001: 'needle',
+          99_999: 'needle-last',
+        };
+        const lines = Array.from({ length: 100_000 }, (_, line) => places[line] ?? `#define REGISTER_${line} 0x${line.toString(16)}`);
+        fs.writeFileSync(path.join(root, 'huge.h'), lines.join('\n'));
+      },
+    },
+  ));
+
 test('nobody is there: no index is built; it is when somebody connects, and the first search is answered', () =>
   withSidecar(
     async ({ url, token, client, stateFolder }) => {

@@ -5,6 +5,7 @@ import type { Catalogue, CatalogueNews } from './catalogue.ts';
 import { scanLiteral } from './literal-scan.ts';
 import type { LineLimits } from './rg-events.ts';
 import type { OnFound, Ripgrep, TextQuery, Walk } from './ripgrep.ts';
+import type { PartRange } from './trigram/file-table.ts';
 import { planQuery } from './trigram/plan.ts';
 import { type ListedFile, TrigramIndex, type TrigramIndexLog } from './trigram/trigram-index.ts';
 
@@ -100,7 +101,8 @@ export class IndexedSearch {
     const index = this.#index;
     if (index === undefined || !this.#ready || walk.hidden || walk.ignored) return undefined;
     const { list } = this.#catalogue;
-    const candidates = index.candidates(planQuery(query.pattern, query), Math.max(MOST_AT_LEAST, list.length * MOST_SHARE));
+    const most = Math.max(MOST_AT_LEAST, list.length * MOST_SHARE);
+    const candidates = index.candidates(planQuery(query.pattern, query), most, { multiline: query.multiline });
     if (candidates === 'all') return undefined;
     const wanted = this.#filterOf(walk);
     if (wanted === undefined) return undefined;
@@ -111,7 +113,7 @@ export class IndexedSearch {
     if (isPlainLiteral(query)) {
       const needle = Buffer.from(query.pattern);
       unknown = unknown.filter((file) => this.#mayHold(file, needle));
-      rest = await this.#scanHere(files, needle, limits, found);
+      rest = await this.#scanHere(files, candidates.parts, needle, limits, found);
       if (rest === undefined) return files.length;
     }
     let goesOn = true;
@@ -130,27 +132,34 @@ export class IndexedSearch {
   }
 
   /** Gives the files that have to be read by ripgrep; undefined when `found` wanted no more. */
-  async #scanHere(files: readonly string[], needle: Buffer, limits: LineLimits, found: OnFound): Promise<string[] | undefined> {
+  async #scanHere(
+    files: readonly string[],
+    parts: ReadonlyMap<string, readonly PartRange[]>,
+    needle: Buffer,
+    limits: LineLimits,
+    found: OnFound,
+  ): Promise<string[] | undefined> {
     const here: string[] = [];
     const rest: string[] = [];
     let bytes = 0;
     for (const file of files) {
       const facts = this.#index?.facts(file);
       const fits = facts !== undefined && !facts.bom && !facts.binary && here.length < MOST_HERE;
-      if (!fits || bytes + facts.size > MOST_HERE_BYTES) rest.push(file);
+      const toRead = parts.get(file)?.reduce((sum, { offset, end }) => sum + end - offset, 0) ?? facts?.size ?? 0;
+      if (!fits || bytes + toRead > MOST_HERE_BYTES) rest.push(file);
       else {
         here.push(file);
-        bytes += facts.size;
+        bytes += toRead;
       }
     }
     // A process has to be started all the same, and reads more at once.
     if (rest.length > 0) return [...files];
     let until = performance.now() + SLICE_MS;
     for (const file of here) {
-      const content = this.#readAsKnown(file);
-      if (content === undefined) rest.push(file);
+      const pieces = this.#readAsKnown(file, parts.get(file));
+      if (pieces === undefined) rest.push(file);
       else {
-        const lines = scanLiteral(content, needle, limits);
+        const lines = pieces.flatMap(({ bytes, line }) => scanLiteral(bytes, needle, limits, line));
         if (lines.length > 0 && !(await found({ path: file, lines }, lines.length))) return undefined;
       }
       if (performance.now() < until) continue;
@@ -172,8 +181,8 @@ export class IndexedSearch {
     }
   }
 
-  /** Undefined when it is another file than the index knows. */
-  #readAsKnown(file: string): Buffer | undefined {
+  /** The file, or those parts of it. Undefined when it is another file than the index knows. */
+  #readAsKnown(file: string, parts: readonly PartRange[] | undefined): { bytes: Buffer; line: number }[] | undefined {
     const facts = this.#index?.facts(file);
     let descriptor: number;
     try {
@@ -184,13 +193,17 @@ export class IndexedSearch {
     try {
       const stat = fs.fstatSync(descriptor);
       if (!stat.isFile() || facts === undefined || stat.size !== facts.size || stat.mtimeMs !== facts.mtimeMs) return undefined;
-      const bytes = Buffer.allocUnsafe(stat.size);
-      for (let done = 0; done < bytes.length; ) {
-        const got = fs.readSync(descriptor, bytes, done, bytes.length - done, done);
-        if (got === 0) return undefined;
-        done += got;
+      const pieces: { bytes: Buffer; line: number }[] = [];
+      for (const { offset, end, line } of parts ?? [{ offset: 0, end: stat.size, line: 1 }]) {
+        const bytes = Buffer.allocUnsafe(end - offset);
+        for (let done = 0; done < bytes.length; ) {
+          const got = fs.readSync(descriptor, bytes, done, bytes.length - done, offset + done);
+          if (got === 0) return undefined;
+          done += got;
+        }
+        pieces.push({ bytes, line });
       }
-      return bytes;
+      return pieces;
     } catch {
       return undefined;
     } finally {

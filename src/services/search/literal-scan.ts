@@ -8,10 +8,11 @@ const CARRIAGE_RETURN = 13;
 /**
  * Lines that hold the text, as ripgrep tells them: each once, with all places that do not overlap. `bytes`: without a byte order mark and
  * without NUL. `needle`: ASCII without a line break, so that its bytes stand for nothing else in UTF-8 or any code page.
+ * `firstLine`: the number of the line with which `bytes` begin.
  */
-export function scanLiteral(bytes: Buffer, needle: Buffer, limits: LineLimits): FoundLine[] {
+export function scanLiteral(bytes: Buffer, needle: Buffer, limits: LineLimits, firstLine = 1): FoundLine[] {
   const found: FoundLine[] = [];
-  let number = 1;
+  let number = firstLine;
   let counted = 0;
   for (let at = bytes.indexOf(needle); at >= 0; ) {
     const start = bytes.lastIndexOf(LINE_FEED, at) + 1;

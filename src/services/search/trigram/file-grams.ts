@@ -3,29 +3,41 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { GramCollector } from './fold.ts';
 import type { IndexedFile } from './segment-builder.ts';
-import { flagAscii, flagBinary, flagBom, flagYoung } from './segment-format.ts';
+import { flagAscii, flagBinary, flagBom, flagContinues, flagYoung } from './segment-format.ts';
 
 const pieceBytes = 1024 * 1024;
+/** A file has no more parts than that: they get longer instead. */
+const maxParts = 64;
+const lineFeed = 10;
 /** Two writes within this time may leave the same modification time: the grain of clocks of file systems, and some. */
 const clockGrainMs = 100;
 
 /** `missing`: there is no such file. `unreadable`: it can't be opened, is no regular file, or is larger than `maxFileBytes`. */
-export type FileGrams = IndexedFile | 'missing' | 'unreadable';
+export type FileGrams = (IndexedFile & { parts: number }) | 'missing' | 'unreadable';
+
+/** Gets a part of a file while its trigrams are in the collector. */
+type OnPart = (part: IndexedFile) => void;
 
 export class FileReader {
   readonly #root: string;
   readonly #maxFileBytes: number;
+  readonly #partBytes: number;
   readonly #collector: GramCollector;
   readonly #buffer = Buffer.allocUnsafeSlow(pieceBytes);
 
-  /** What it finds is in `collector` until the next file. */
-  constructor(collector: GramCollector, options: { root: string; maxFileBytes: number }) {
+  /** What it finds is in `collector` until the next file. Files larger than twice `partBytes` have parts, for those who want them. */
+  constructor(collector: GramCollector, options: { root: string; maxFileBytes: number; partBytes: number }) {
     this.#collector = collector;
     this.#root = options.root;
     this.#maxFileBytes = options.maxFileBytes;
+    this.#partBytes = options.partBytes;
   }
 
-  read(path: string): FileGrams {
+  /**
+   * With `onPart` a large file is told part by part, and its `parts` say how many there were; 0 for other files, whose trigrams are in the collector then.
+   * Parts that were told count for nothing where the file turns out to be binary, or something fails.
+   */
+  read(path: string, onPart?: OnPart): FileGrams {
     let file: number;
     try {
       // Without waiting for a writer, should it be a pipe by now.
@@ -35,7 +47,7 @@ export class FileReader {
       return code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : 'unreadable';
     }
     try {
-      return this.#readOpen(file, path);
+      return this.#readOpen(file, path, onPart);
     } catch {
       // A read error of the system, or a folder: whoever searches looks at it himself.
       return 'unreadable';
@@ -45,29 +57,92 @@ export class FileReader {
   }
 
   /** Size and time are taken before the content: should the file change while it is read, then they do not fit, and the next start reads it again. */
-  #readOpen(file: number, path: string): FileGrams {
+  #readOpen(file: number, path: string, onPart: OnPart | undefined): FileGrams {
     const stats = fstatSync(file);
     const { size, mtimeMs } = stats;
     if (!stats.isFile() || size > this.#maxFileBytes) return 'unreadable';
     const young = mtimeMs > Date.now() - clockGrainMs;
-    this.#collect(file, size);
-    const { ascii, bom, binary } = this.#collector;
-    const flags = (ascii ? flagAscii : 0) | (bom ? flagBom : 0) | (binary ? flagBinary : 0) | (young ? flagYoung : 0);
-    return { path, size, mtimeMs, flags };
+    const entry = (): IndexedFile => {
+      const { ascii, bom, binary } = this.#collector;
+      const flags = (ascii ? flagAscii : 0) | (bom ? flagBom : 0) | (binary ? flagBinary : 0) | (young ? flagYoung : 0);
+      return { path, size, mtimeMs, flags };
+    };
+    if (onPart === undefined || size <= 2 * this.#partBytes) {
+      this.#collect(file, size);
+      return { ...entry(), parts: 0 };
+    }
+    let parts = 0;
+    this.#collectParts(file, size, (offset, line) => {
+      const part = entry();
+      // What is true of a part need not be of the file.
+      part.flags &= ~flagAscii;
+      if (parts++ > 0) part.flags |= flagContinues;
+      onPart({ ...part, part: { offset, line } });
+    });
+    return { ...entry(), parts };
   }
 
   /** In large pieces, so that the first one has the whole of a byte order mark. Throws where there is more than the system says, as in /proc. */
   #collect(file: number, size: number): void {
     const collector = this.#collector;
     collector.begin();
+    for (const piece of this.#pieces(file, size)) {
+      if (size === 0) throw new Error('The file has content and no size.');
+      collector.push(piece);
+      if (collector.binary) break;
+    }
+    collector.end();
+  }
+
+  /**
+   * Ends a part with the first line that makes it long enough. A file with a byte order mark stays whole, since its lines may not end where a byte says so.
+   * The last part ends with the file; where that is binary, it is not told.
+   */
+  #collectParts(file: number, size: number, ended: (offset: number, line: number) => void): void {
+    const collector = this.#collector;
+    const wantedBytes = Math.max(this.#partBytes, Math.ceil(size / maxParts));
+    let offset = 0;
+    let line = 1;
+    let bytes = 0;
+    let lines = 0;
+    collector.begin();
+    for (const piece of this.#pieces(file, size)) {
+      for (let at = 0; at < piece.length; ) {
+        const feed = collector.bom ? -1 : piece.indexOf(lineFeed, at + Math.max(0, wantedBytes - bytes - 1));
+        const end = feed < 0 ? piece.length : feed + 1;
+        const some = piece.subarray(at, end);
+        collector.push(some);
+        if (collector.binary) return;
+        bytes += some.length;
+        lines += countLines(some);
+        at = end;
+        if (feed < 0 || collector.bom) continue;
+        collector.end();
+        ended(offset, line);
+        offset += bytes;
+        line += lines;
+        bytes = 0;
+        lines = 0;
+        collector.begin({ continues: true });
+      }
+    }
+    collector.end();
+    if (bytes > 0 && !collector.binary) ended(offset, line);
+  }
+
+  *#pieces(file: number, size: number): Generator<Buffer> {
     let at = 0;
     do {
       const read = readSync(file, this.#buffer, 0, pieceBytes, at);
-      if (read === 0) break;
-      if (size === 0) throw new Error('The file has content and no size.');
-      collector.push(this.#buffer.subarray(0, read));
+      if (read === 0) return;
+      yield this.#buffer.subarray(0, read);
       at += read;
-    } while (at < size && !collector.binary);
-    collector.end();
+    } while (at < size);
   }
+}
+
+function countLines(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = 0; at < bytes.length; at++) if (bytes[at] === lineFeed) count++;
+  return count;
 }

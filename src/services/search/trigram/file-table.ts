@@ -3,12 +3,12 @@
 import { rmSync } from 'node:fs';
 import { mayMatch, type Plan } from './plan-tree.ts';
 import type { IndexedFile } from './segment-builder.ts';
-import { flagAscii, flagBinary, flagBom } from './segment-format.ts';
+import { flagAscii, flagBinary, flagBom, flagContinues } from './segment-format.ts';
 import type { Segment } from './segment.ts';
 
 /** What is known of a file without looking at it. */
 export interface FileFacts {
-  /** No byte is above 127. */
+  /** No byte is above 127; never said of a file in parts. */
   ascii: boolean;
   /** It begins with a byte order mark, of whichever encoding. */
   bom: boolean;
@@ -16,6 +16,20 @@ export interface FileFacts {
   binary: boolean;
   size: number;
   mtimeMs: number;
+}
+
+/** Lines of a file in which a match may stand, as bytes from `offset` up to `end`, and the number of the first of them. */
+export interface PartRange {
+  offset: number;
+  end: number;
+  line: number;
+}
+
+/** What may match in a segment or the overlay. */
+export interface Found {
+  files: string[];
+  /** Of files in parts: those that may match, ascending. Absent where all of the file may. */
+  parts: Map<string, PartRange[]>;
 }
 
 export interface OverlayFile {
@@ -27,7 +41,7 @@ export interface OverlayFile {
 /** Where a file stands: compared, never looked into. Differs after every change of the file's entry. */
 export type Place = object | number | undefined;
 
-/** A segment has fewer files than that; a slot is the segment's key times this, plus the file's number. */
+/** A segment has fewer entries than that; a slot is the segment's key times this, plus the number of the file's first entry. */
 const slotsPerSegment = 65_536;
 /** Entry of a map and header of a string, about. */
 const bytesPerPath = 64;
@@ -74,13 +88,14 @@ export class FileTable {
     return key;
   }
 
-  /** From now on this segment answers for its file of that number. */
+  /** From now on this segment answers for its file of that number; a further part of a file is placed with its first. */
   place(key: number, number: number): void {
     const segment = this.#segments.get(key) as Segment;
+    if (((segment.flags[number] as number) & flagContinues) !== 0) return;
     const path = segment.names[number] as string;
     this.forget(path);
-    segment.dead[number] = 0;
-    this.#live.set(key, (this.#live.get(key) as number) + 1);
+    const entries = markEntries(segment, number, 0);
+    this.#live.set(key, (this.#live.get(key) as number) + entries);
     this.#slots.set(path, key * slotsPerSegment + number);
     this.#count(path, segment.sizes[number] as number, 1);
     if (((segment.flags[number] as number) & flagBinary) !== 0) this.#unindexed.set(path, {});
@@ -113,8 +128,8 @@ export class FileTable {
     }
     if (slot !== undefined) {
       const { key, number, segment } = this.#segmentOf(slot);
-      segment.dead[number] = 1;
-      this.#live.set(key, (this.#live.get(key) as number) - 1);
+      const entries = markEntries(segment, number, 1);
+      this.#live.set(key, (this.#live.get(key) as number) - entries);
       this.#slots.delete(path);
       this.#count(path, segment.sizes[number] as number, -1);
     }
@@ -138,32 +153,43 @@ export class FileTable {
     return errors;
   }
 
-  /** Each segment with the number of files that it answers for. */
+  /** Each segment with the number of entries that it answers for. */
   *segments(): Generator<{ key: number; segment: Segment; live: number }> {
     for (const [key, segment] of this.#segments) yield { key, segment, live: this.#live.get(key) as number };
   }
 
   /** Paths that a segment answers for. */
   pathsOf(segment: Segment): string[] {
-    return segment.names.filter((_, number) => segment.dead[number] === 0);
+    return segment.names.filter((_, number) => segment.dead[number] === 0 && ((segment.flags[number] as number) & flagContinues) === 0);
   }
 
-  /** Those files of a segment that may match. Throws when it can't be read. */
-  findInSegment(segment: Segment, plan: Plan): string[] {
+  /** Adds those files of a segment that may match. Throws when it can't be read. */
+  findInSegment(segment: Segment, plan: Plan, { files, parts }: Found): void {
     const found = segment.find(plan);
-    const paths: string[] = [];
+    let before: string | undefined;
     for (const number of found ?? segment.names.keys()) {
-      if (segment.dead[number] === 0 && ((segment.flags[number] as number) & flagBinary) === 0) paths.push(segment.names[number] as string);
+      const flags = segment.flags[number] as number;
+      if (segment.dead[number] !== 0 || (flags & flagBinary) !== 0) continue;
+      const path = segment.names[number] as string;
+      if (path !== before) files.push(path);
+      before = path;
+      if (!isPart(segment, number)) continue;
+      const ranges = parts.get(path);
+      const range = rangeOf(segment, number);
+      if (ranges === undefined) parts.set(path, [range]);
+      else ranges.push(range);
     }
-    return paths;
   }
 
-  findInOverlay(plan: Plan): string[] {
-    const paths: string[] = [];
+  /** Files of a segment that are there in parts. */
+  filesInParts(segment: Segment): string[] {
+    return segment.names.filter((_, number) => isPart(segment, number) && segment.offsets[number] === 0 && segment.dead[number] === 0);
+  }
+
+  findInOverlay(plan: Plan, { files }: Found): void {
     for (const [path, { file, grams }] of this.#overlay) {
-      if ((file.flags & flagBinary) === 0 && mayMatch(plan, (gram) => hasGram(grams, gram))) paths.push(path);
+      if ((file.flags & flagBinary) === 0 && mayMatch(plan, (gram) => hasGram(grams, gram))) files.push(path);
     }
-    return paths;
   }
 
   facts(path: string): FileFacts | undefined {
@@ -209,6 +235,27 @@ export class FileTable {
     this.#textBytes += sign * size;
     this.#pathUnits += sign * (path.length + bytesPerPath);
   }
+}
+
+/** Sets `dead` of a file's entries, and gives their number. */
+function markEntries(segment: Segment, first: number, dead: 0 | 1): number {
+  let next = first;
+  do segment.dead[next++] = dead;
+  while (continues(segment, next));
+  return next - first;
+}
+
+function continues(segment: Segment, number: number): boolean {
+  return ((segment.flags[number] ?? 0) & flagContinues) !== 0;
+}
+
+function isPart(segment: Segment, number: number): boolean {
+  return continues(segment, number) || continues(segment, number + 1);
+}
+
+function rangeOf(segment: Segment, number: number): PartRange {
+  const end = continues(segment, number + 1) ? segment.offsets[number + 1] : segment.sizes[number];
+  return { offset: segment.offsets[number] as number, end: end as number, line: segment.lines[number] as number };
 }
 
 function factsOf({ size, mtimeMs, flags }: Pick<IndexedFile, 'size' | 'mtimeMs' | 'flags'>): FileFacts {

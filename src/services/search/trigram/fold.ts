@@ -89,8 +89,8 @@ export class GramCollector {
     }
   }
 
-  /** Forgets the last file. */
-  begin(): void {
+  /** Forgets the last file. `continues`: what comes is not the beginning of a file, and no byte order mark is looked for. */
+  begin({ continues = false }: { continues?: boolean } = {}): void {
     const seen = this.#seen;
     for (const gram of this.grams) seen[gram >>> 5] = (seen[gram >>> 5] as number) & ~(1 << (gram & 31));
     this.#count = 0;
@@ -98,7 +98,7 @@ export class GramCollector {
     this.#ascii = true;
     this.#bom = false;
     this.#binary = false;
-    this.#started = false;
+    this.#started = continues;
     this.#decoder = null;
     this.#carry = nothing;
   }

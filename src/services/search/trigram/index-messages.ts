@@ -6,6 +6,8 @@ export interface ThreadSettings {
   root: string;
   folder: string;
   maxFileBytes: number;
+  /** Files larger than twice that are indexed in parts. */
+  partBytes: number;
   /** Number of the segments that it writes. */
   sequence: number;
   /** Distinguishes the names of its segments from those of other threads. */
@@ -23,7 +25,7 @@ export type ToThread =
 /** One file that was read for `index`; its trigrams are in ascending order. */
 export type ReadFile = { state: 'indexed'; file: IndexedFile; grams: Uint32Array } | { state: 'missing' | 'unreadable'; path: string };
 
-/** A segment that stands on disk, with the numbers of its files as they were given, in its order. */
+/** A segment that stands on disk, with the number of the file of each entry as it was given, in its order. */
 export interface WrittenSegment {
   type: 'segment';
   path: string;

@@ -5,8 +5,8 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { FileReader } from './file-grams.ts';
 import { GramCollector } from './fold.ts';
 import type { FromThread, ReadFile, ThreadSettings, ToThread } from './index-messages.ts';
-import { type IndexedFile, SegmentBuilder, writeSegment } from './segment-builder.ts';
-import { segmentSuffix, temporarySuffix } from './segment-format.ts';
+import { SegmentBuilder, writeSegment } from './segment-builder.ts';
+import { flagBinary, segmentSuffix, temporarySuffix } from './segment-format.ts';
 import { verifySegment } from './segment.ts';
 
 class IndexThread {
@@ -32,9 +32,8 @@ class IndexThread {
         const failed = { missing: [] as number[], unreadable: [] as number[] };
         for (const [index, path] of message.paths.entries()) {
           const number = message.numbers[index] as number;
-          const file = this.#reader.read(path);
-          if (typeof file === 'string') failed[file].push(number);
-          else this.#add(file, number);
+          const failure = this.#add(path, number);
+          if (failure !== undefined) failed[failure].push(number);
           if (this.#builder.isFull) await this.#write();
         }
         this.#send({ type: 'added', chunk: message.chunk, ...failed });
@@ -59,9 +58,20 @@ class IndexThread {
     }
   }
 
-  #add(file: IndexedFile, number: number): void {
-    this.#builder.add(file, this.#collector.grams);
-    this.#numbers.push(number);
+  /** All parts of a file go into one segment; where they do not fit, or it turns out to be binary, it goes in whole. */
+  #add(path: string, number: number): 'missing' | 'unreadable' | undefined {
+    const builder = this.#builder;
+    const before = builder.length;
+    let fits = true;
+    let file = this.#reader.read(path, (part) => {
+      fits &&= builder.add(part, this.#collector.grams);
+    });
+    if (typeof file === 'string' || !fits || (file.flags & flagBinary) !== 0) builder.takeBack(before);
+    if (typeof file !== 'string' && !fits) file = this.#reader.read(path);
+    if (typeof file === 'string') return file;
+    if (builder.length === before) builder.add(file, this.#collector.grams);
+    while (this.#numbers.length < builder.length) this.#numbers.push(number);
+    return undefined;
   }
 
   #index(path: string): ReadFile {

@@ -5,7 +5,9 @@ import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { gramLimit } from './fold.ts';
 import {
+  bytesPerFile,
   flagBinary,
+  flagContinues,
   gramsPerBlock,
   headerBytes,
   sectionCount,
@@ -28,7 +30,19 @@ export interface IndexedFile {
   size: number;
   mtimeMs: number;
   flags: number;
+  /** Which part of the file this is; left out where it is the whole. */
+  part?: FilePart;
 }
+
+/** Whole lines of a file, up to the next part or the end. */
+export interface FilePart {
+  /** Bytes before it. */
+  offset: number;
+  /** Number of its first line, from 1. */
+  line: number;
+}
+
+const whole: FilePart = { offset: 0, line: 1 };
 
 /** To be used again after `clear`: its memory is taken once. */
 export class SegmentBuilder {
@@ -43,6 +57,11 @@ export class SegmentBuilder {
   #count = 0;
   #textBytes = 0;
 
+  /** Entries so far; a file of several parts has as many. */
+  get length(): number {
+    return this.#files.length;
+  }
+
   get isEmpty(): boolean {
     return this.#files.length === 0;
   }
@@ -52,15 +71,27 @@ export class SegmentBuilder {
     return this.#files.length >= maxFiles || this.#count >= maxPostings;
   }
 
-  /** The trigrams are copied; each may stand there once only. Not to be called when full. */
-  add(file: IndexedFile, grams: Uint32Array): void {
+  /**
+   * The trigrams are copied; each may stand there once only. There is room for one file, in one part, unless it is full; false, and nothing is added, where
+   * there is none for a further part.
+   */
+  add(file: IndexedFile, grams: Uint32Array): boolean {
+    if (this.#count + grams.length > this.#grams.length) return false;
     this.#files.push(file);
-    this.#textBytes += file.size;
+    if ((file.flags & flagContinues) === 0) this.#textBytes += file.size;
     if ((file.flags & flagBinary) === 0) {
       this.#grams.set(grams, this.#count);
       this.#count += grams.length;
     }
     this.#starts.push(this.#count);
+    return true;
+  }
+
+  /** Takes back what was added since there were `length` entries. */
+  takeBack(length: number): void {
+    for (const file of this.#files.splice(length)) if ((file.flags & flagContinues) === 0) this.#textBytes -= file.size;
+    this.#starts.length = length + 1;
+    this.#count = this.#starts[length] as number;
   }
 
   clear(): void {
@@ -154,13 +185,17 @@ export class SegmentBuilder {
   #encodeFiles(): Uint8Array {
     const count = this.#files.length;
     const numbers = new Float64Array(2 * count);
-    const bytes = new Uint8Array(17 * count);
-    this.#files.forEach(({ size, mtimeMs, flags }, index) => {
+    const places = new Uint32Array(2 * count);
+    const bytes = new Uint8Array(bytesPerFile * count);
+    this.#files.forEach(({ size, mtimeMs, flags, part = whole }, index) => {
       numbers[index] = size;
       numbers[count + index] = mtimeMs;
-      bytes[16 * count + index] = flags;
+      places[index] = part.offset;
+      places[count + index] = part.line;
+      bytes[24 * count + index] = flags;
     });
     bytes.set(bytesOf(numbers));
+    bytes.set(bytesOf(places), 16 * count);
     return bytes;
   }
 

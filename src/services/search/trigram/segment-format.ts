@@ -3,17 +3,21 @@
 //   blocks    for every 64 trigrams that occur: the first of them, where its entry in `table` and where its postings begin (three u32)
 //   table     for each trigram in ascending order: its distance from the one before (varint; the first of a block has its own number in `blocks`, and 0
 //             here), and how many bytes its postings take (varint)
-//   files     size and mtimeMs of each file (f64 each, first all sizes), then one byte of flags each
+//   files     of each file its size and mtimeMs (f64), where the part begins and the number of its first line (u32), its flags (one byte): first all
+//             sizes, then all times, and so on
 //   names     for each file: how many bytes its path shares with the one before (varint), how many are new (varint), and these
 //   postings  for each trigram the files that have it, as distances (varint) from the one before, the first from -1
+//
+// A large file stands there several times in a row, each time for a part of its lines with the trigrams of that part.
 //
 // The header has a checksum of each section and one of itself. What does not check out is not opened.
 
 /** To be raised with every change of this format, of the folding or of what is indexed: older segments are then built anew. */
-export const segmentVersion = 1;
+export const segmentVersion = 2;
 export const segmentMagic = 0x4752544f;
 export const gramsPerBlock = 64;
 export const sectionCount = 5;
+export const bytesPerFile = 25;
 /** magic, version, files, grams: u32; textBytes, sequence: f64; length and checksum of each section: u32; checksum of all this: u32. */
 export const headerBytes = 16 + 16 + sectionCount * 8 + 4;
 
@@ -23,6 +27,8 @@ export const flagBom = 2;
 export const flagBinary = 4;
 /** Was written to within the clock's grain of being read: size and time can't prove that it is still the same. */
 export const flagYoung = 8;
+/** A further part of the file before it. */
+export const flagContinues = 16;
 
 export const segmentSuffix = '.trigrams';
 export const temporarySuffix = '.trigrams-tmp';

@@ -4,7 +4,15 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type { Plan } from './plan-tree.ts';
-import { gramsPerBlock, headerBytes, type SegmentHeader, sectionCount, segmentMagic, segmentVersion } from './segment-format.ts';
+import {
+  bytesPerFile,
+  gramsPerBlock,
+  headerBytes,
+  type SegmentHeader,
+  sectionCount,
+  segmentMagic,
+  segmentVersion,
+} from './segment-format.ts';
 
 /** Postings longer than that many bytes for each file that is still in question are not read: to look into the files costs less. */
 const worthBytesPerFile = 512;
@@ -45,10 +53,14 @@ export class Segment {
   readonly bytes: number;
   readonly sizes: Float64Array;
   readonly mtimes: Float64Array;
+  /** Where the part begins that an entry stands for, bytes; 0 for whole files. */
+  readonly offsets: Uint32Array;
+  /** Number of its first line. */
+  readonly lines: Uint32Array;
   readonly flags: Uint8Array;
   /** 1 where the file is no longer answered for by this segment. */
   readonly dead: Uint8Array;
-  /** Paths of the files, filled by `readNames` or by who has them already. */
+  /** Paths of the files, one for each entry, filled by `readNames` or by who has them already. */
   names: string[] = [];
   readonly #file: number;
   readonly #blocks: Uint32Array;
@@ -68,7 +80,7 @@ export class Segment {
       const header = readHeader(this.#file);
       const [blocks = 0, table = 0, files = 0, names = 0, postings = 0] = header.lengths;
       const count = header.files;
-      if (blocks !== 12 * Math.ceil(header.grams / gramsPerBlock) || files !== 17 * count)
+      if (blocks !== 12 * Math.ceil(header.grams / gramsPerBlock) || files !== bytesPerFile * count)
         throw new DamagedSegment('sections have wrong lengths');
       this.header = header;
       const filesAt = headerBytes + blocks + table;
@@ -80,13 +92,17 @@ export class Segment {
       this.#table = new Uint8Array(table);
       this.sizes = new Float64Array(count);
       this.mtimes = new Float64Array(count);
+      this.offsets = new Uint32Array(count);
+      this.lines = new Uint32Array(count);
       this.flags = new Uint8Array(count);
       this.dead = new Uint8Array(count);
       readExactly(this.#file, bytesOf(this.#blocks), headerBytes);
       readExactly(this.#file, this.#table, headerBytes + blocks);
       readExactly(this.#file, bytesOf(this.sizes), filesAt);
       readExactly(this.#file, bytesOf(this.mtimes), filesAt + 8 * count);
-      readExactly(this.#file, this.flags, filesAt + 16 * count);
+      readExactly(this.#file, bytesOf(this.offsets), filesAt + 16 * count);
+      readExactly(this.#file, bytesOf(this.lines), filesAt + 20 * count);
+      readExactly(this.#file, this.flags, filesAt + 24 * count);
     } catch (error) {
       closeSync(this.#file);
       throw error;
@@ -95,7 +111,9 @@ export class Segment {
 
   /** About how much of it is in memory, without the paths. */
   get residentBytes(): number {
-    return this.#blocks.byteLength + this.#table.length + this.#scratch.length + this.#listed.byteLength + 18 * this.header.files;
+    return (
+      this.#blocks.byteLength + this.#table.length + this.#scratch.length + this.#listed.byteLength + (bytesPerFile + 1) * this.header.files
+    );
   }
 
   /** Fills `names`; yields now and then how many it read, so that the caller can let others have their turn. Throws DamagedSegment. */
@@ -109,16 +127,18 @@ export class Segment {
       const shared = readVarint(cursor);
       const length = readVarint(cursor);
       if (shared > before.length || cursor.at + length > bytes.length) throw new DamagedSegment('a name goes beyond its section');
-      const name = Buffer.concat([before.subarray(0, shared), bytes.subarray(cursor.at, cursor.at + length)]);
-      cursor.at += length;
-      names.push(name.toString());
-      before = name;
+      if (length === 0 && shared === before.length && index > 0) names.push(names[index - 1] as string);
+      else {
+        before = Buffer.concat([before.subarray(0, shared), bytes.subarray(cursor.at, cursor.at + length)]);
+        cursor.at += length;
+        names.push(before.toString());
+      }
       if (index % namesPerTurn === namesPerTurn - 1) yield namesPerTurn;
     }
     this.names = names;
   }
 
-  /** Numbers of the files that may match, ascending; null for all of them. Files that are dead are among them, binary ones may be. */
+  /** Numbers of the entries that may match, ascending; null for all of them. Files that are dead are among them, binary ones may be. */
   find(plan: Plan): Uint32Array | null {
     switch (plan.kind) {
       case 'all':

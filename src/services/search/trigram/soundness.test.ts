@@ -320,13 +320,21 @@ test('no file is left out in which V8 finds a random pattern that it can read', 
   assert.ok(matches > 500, `${matches} matches`);
 });
 
-test('the index on disk leaves no file out either, with files that changed and went away', { skip: ripgrep === null }, async () => {
+for (const partBytes of [undefined, 16]) {
+  const title = `the index on disk leaves no file out either, with files that changed and went away${partBytes === undefined ? '' : ', nor where each line is a part'}`;
+  test(title, { skip: ripgrep === null }, () => checkOnDisk(partBytes));
+}
+
+async function checkOnDisk(partBytes: number | undefined): Promise<void> {
   const seed = testSeed();
   const random = new Random(seed);
   const scratch = mkdtempSync(join(tmpdir(), 'trigram-index-'));
   const root = join(scratch, 'root');
   mkdirSync(root);
-  const trigrams = new TrigramIndex({}, { root, folder: join(scratch, 'segments'), threads: 2, maxFileBytes: 100_000 });
+  const trigrams = new TrigramIndex(
+    {},
+    { root, folder: join(scratch, 'segments'), threads: 2, maxFileBytes: 100_000, ...(partBytes === undefined ? {} : { partBytes }) },
+  );
   try {
     // Enough for segments on disk: fewer are kept in memory.
     const files = new Map(Array.from({ length: 700 }, (_, number) => [number, randomFile(random, number)] as const));
@@ -334,6 +342,7 @@ test('the index on disk leaves no file out either, with files that changed and w
     await trigrams.start([...files.values()].map(({ path, bytes }) => ({ path, size: bytes.length, mtimeMs: 1_700_000_000_000 })));
     assert.ok(trigrams.status().segments > 0);
     let narrowed = 0;
+    let inParts = 0;
     for (let turn = 0; turn < 80; turn++) {
       const changed = Array.from({ length: random.below(4) }, () => random.below(720));
       const removed = Array.from({ length: random.below(2) }, () => random.below(700)).filter((number) => !changed.includes(number));
@@ -352,8 +361,10 @@ test('the index on disk leaves no file out either, with files that changed and w
       const query = randomQuery(random, [...files.values()]);
       const found = ripgrepFiles(root, query);
       if (found === null) continue;
-      const candidates = trigrams.candidates(planQuery(query.pattern, query.options));
+      const { multiline } = query.options;
+      const candidates = trigrams.candidates(planQuery(query.pattern, query.options), Number.POSITIVE_INFINITY, { multiline });
       if (candidates === 'all') continue;
+      inParts += candidates.parts.size;
       const named = new Set([...candidates.files, ...candidates.unindexed]);
       assert.deepEqual(
         found.filter((path) => !named.has(path)),
@@ -369,8 +380,9 @@ test('the index on disk leaves no file out either, with files that changed and w
       );
     }
     assert.ok(narrowed > 1000, `${narrowed} times a file was left out`);
+    assert.equal(inParts > 100, partBytes !== undefined, `${inParts} times only some parts of a file were named`);
   } finally {
     await trigrams.stop();
     rmSync(scratch, { recursive: true, force: true });
   }
-});
+}

@@ -31,11 +31,11 @@ class Scratch {
     mkdirSync(this.root);
   }
 
-  index(options: { threads?: number; maxFileBytes?: number; now?: () => number; folder?: string } = {}): TrigramIndex {
+  index(options: { threads?: number; maxFileBytes?: number; partBytes?: number; now?: () => number; folder?: string } = {}): TrigramIndex {
     const note = (event: string): void => void this.events.push(event);
     const log: TrigramIndexLog = { info: () => {}, warn: note, error: note };
-    const { threads = 2, maxFileBytes = 100_000, now, folder = this.folder } = options;
-    const index = new TrigramIndex({ log, ...(now ? { now } : {}) }, { root: this.root, folder, threads, maxFileBytes });
+    const { threads = 2, maxFileBytes = 100_000, partBytes = 4096, now, folder = this.folder } = options;
+    const index = new TrigramIndex({ log, ...(now ? { now } : {}) }, { root: this.root, folder, threads, maxFileBytes, partBytes });
     this.#open.push(index);
     return index;
   }
@@ -359,7 +359,7 @@ test('a plan that narrows nothing, a limit that is passed, and an index that is 
   assert.equal(index.candidates(plan, 599), 'all');
   const found = index.candidates(plan, 600);
   assert.equal(found === 'all' ? 0 : found.files.length, 600);
-  assert.deepEqual(index.candidates({ kind: 'none' }), { files: [], unindexed: [] });
+  assert.deepEqual(index.candidates({ kind: 'none' }), { files: [], parts: new Map(), unindexed: [] });
   await index.stop();
   assert.equal(index.candidates(plan), 'all');
 });
@@ -405,4 +405,101 @@ test('a stop during the start ends it, and may be called again', async () => {
   await Promise.all([index.stop(), index.stop(), rejected]);
   assert.ok(existsSync(scratch.folder));
   await assert.rejects(index.start([]), /started before/);
+});
+
+/** A file of so many lines, with words here and there. */
+function linesWith(words: Readonly<Record<number, string>>, count = 2000): string {
+  return Array.from({ length: count }, (_, index) => `${words[index + 1] ?? 'ordinary'} line\n`).join('');
+}
+
+function partsOf(scratch: Scratch, index: TrigramIndex, path: string, text: string): { line: number; text: string }[] | undefined {
+  const found = index.candidates(planQuery(text, { regex: false, caseSensitive: false, word: false, multiline: false }));
+  assert.ok(found !== 'all' && found.files.includes(path), `${path} is a candidate`);
+  const content = readFileSync(join(scratch.root, path));
+  return found.parts.get(path)?.map(({ offset, end, line }) => ({ line, text: content.toString('latin1', offset, end) }));
+}
+
+test('of a large file only the parts are named in which a text may stand, with the numbers of their lines', async () => {
+  await using scratch = new Scratch();
+  scratch.writeMany();
+  const text = linesWith({ 1: 'firstneedle', 700: 'middleneedle', 2000: 'lastneedle' });
+  scratch.write('large.txt', text);
+  scratch.write('longline.txt', `before\n${'x'.repeat(30_000)}hiddenneedle${'y'.repeat(9000)}\nafterneedle\n`);
+  const expect = (index: TrigramIndex): void => {
+    for (const [word, line] of [
+      ['firstneedle', 1],
+      ['middleneedle', 700],
+      ['lastneedle', 2000],
+    ] as const) {
+      const [part, ...others] = partsOf(scratch, index, 'large.txt', word) ?? [];
+      assert.deepEqual(others, [], word);
+      assert.ok(part !== undefined && part.text.length < 2 * 4096, word);
+      assert.ok(
+        text
+          .split('\n')
+          .slice(part.line - 1)
+          .join('\n')
+          .startsWith(part.text),
+        'the part begins with that line',
+      );
+      assert.ok(part.line <= line && line < part.line + part.text.split('\n').length, `${word} stands in it`);
+    }
+    assert.deepEqual(
+      partsOf(scratch, index, 'longline.txt', 'afterneedle')?.map(({ text: found }) => found),
+      ['afterneedle\n'],
+    );
+    assert.equal(partsOf(scratch, index, 'longline.txt', 'hiddenneedle')?.[0]?.line, 1, 'a line is never cut');
+    assert.deepEqual(find(index, 'middleneedle'), ['large.txt']);
+  };
+  const first = scratch.index();
+  await first.start(scratch.list());
+  expect(first);
+  const { files, textBytes } = first.status();
+  assert.equal(files, 602);
+  assert.equal(
+    textBytes,
+    scratch.list().reduce((sum, { size }) => sum + size, 0),
+    'a file counts once',
+  );
+  await first.stop();
+  const second = scratch.index();
+  assert.deepEqual({ ...(await second.start(scratch.list())), ms: 0 }, { indexed: 0, reused: 602, ms: 0 });
+  expect(second);
+  assert.equal(second.status().textBytes, textBytes);
+  // It changed: it is in memory, and whole.
+  scratch.write('large.txt', linesWith({ 900: 'otherneedle' }), old + 5);
+  await second.update(['large.txt'], []);
+  assert.deepEqual(find(second, 'middleneedle'), []);
+  assert.equal(partsOf(scratch, second, 'large.txt', 'otherneedle'), undefined);
+  await second.update([], ['large.txt']);
+  assert.deepEqual(find(second, 'otherneedle'), []);
+});
+
+test('words of a search over several lines may stand in different parts of a file', async () => {
+  await using scratch = new Scratch();
+  scratch.writeMany();
+  scratch.write('large.txt', linesWith({ 1: 'firstneedle', 2000: 'lastneedle' }));
+  const index = scratch.index();
+  await index.start(scratch.list());
+  const plan = planQuery('firstneedle(?s:.)*lastneedle', { regex: true, caseSensitive: true, word: false, multiline: true });
+  const lines = index.candidates(plan, 100, { multiline: true });
+  assert.deepEqual(lines === 'all' ? lines : lines.files, ['large.txt']);
+  assert.deepEqual(lines === 'all' ? lines : [...lines.parts], []);
+  const oneLine = index.candidates(plan, 100);
+  assert.deepEqual(oneLine === 'all' ? oneLine : oneLine.files, [], 'the parts alone would leave it out');
+});
+
+test('a large file is whole where it has a byte order mark, and of nobody knows what where it is binary at its end', async () => {
+  await using scratch = new Scratch();
+  scratch.writeMany();
+  scratch.write('marked.txt', `\ufeff${linesWith({ 1500: 'markedneedle' })}`);
+  scratch.write('wide.txt', Buffer.from(`\ufeff${linesWith({ 1500: 'wideneedle' })}`, 'utf16le'));
+  scratch.write('binary.txt', `${linesWith({ 3: 'binaryneedle' })}\0\n`);
+  const index = scratch.index();
+  await index.start(scratch.list());
+  assert.equal(partsOf(scratch, index, 'marked.txt', 'markedneedle'), undefined);
+  assert.equal(partsOf(scratch, index, 'wide.txt', 'wideneedle'), undefined);
+  assert.deepEqual(find(index, 'binaryneedle'), []);
+  assert.deepEqual(unindexed(index), ['binary.txt']);
+  assert.equal(index.facts('binary.txt')?.binary, true);
 });

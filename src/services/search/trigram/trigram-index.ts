@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { buildSegments } from './build-segments.ts';
 import { chooseCompaction } from './choose-compaction.ts';
-import { type FileFacts, FileTable, type Place } from './file-table.ts';
+import { type FileFacts, FileTable, type Found, type PartRange, type Place } from './file-table.ts';
 import type { ReadFile, ThreadSettings } from './index-messages.ts';
 import { AnsweringThread } from './index-thread.ts';
 import type { Plan } from './plan-tree.ts';
@@ -30,6 +30,8 @@ export interface TrigramIndexOptions {
   threads: number;
   /** Larger files are not indexed. */
   maxFileBytes: number;
+  /** Files larger than twice that are indexed in parts of about that many bytes. */
+  partBytes?: number;
 }
 
 export interface ListedFile {
@@ -54,10 +56,13 @@ export interface TrigramIndexStatus {
 export interface Candidates {
   /** These may match. In no order. */
   files: string[];
+  /** Of large files among them: where a match may stand, ascending. Only for plans of one line. */
+  parts: ReadonlyMap<string, readonly PartRange[]>;
   /** Binary files, files that are too large and files that could not be read: nothing is known of what is in them. */
   unindexed: string[];
 }
 
+const defaultPartBytes = 256 * 1024;
 /** With more files in memory than that a segment is written; as many as that at once go into one directly. */
 const maxOverlayFiles = 1024;
 /** Four bytes each. */
@@ -134,24 +139,32 @@ export class TrigramIndex {
     return updated;
   }
 
-  /** Files that may match; 'all' when the plan narrows nothing, when more than `limit` files may match, and while the index is not ready. */
-  candidates(plan: Plan, limit = Number.POSITIVE_INFINITY): Candidates | 'all' {
+  /**
+   * Files that may match; 'all' when the plan narrows nothing, when more than `limit` files may match, and while the index is not ready. `multiline`: a
+   * match may go over several lines, which may be in different parts of a file.
+   */
+  candidates(plan: Plan, limit = Number.POSITIVE_INFINITY, { multiline = false }: { multiline?: boolean } = {}): Candidates | 'all' {
     if (this.#phase !== 'ready' || plan.kind === 'all') return 'all';
-    if (plan.kind === 'none') return { files: [], unindexed: [] };
+    const found: Found = { files: [], parts: new Map() };
+    const { files, parts } = found;
+    if (plan.kind === 'none') return { files, parts, unindexed: [] };
     const startedMs = this.#now();
-    const files = this.#table.findInOverlay(plan);
+    this.#table.findInOverlay(plan, found);
     const broken: Segment[] = [];
     for (const { segment } of this.#table.segments()) {
       if (files.length > limit || this.#now() - startedMs > maxQueryMs) return 'all';
       try {
-        for (const path of this.#table.findInSegment(segment, plan)) files.push(path);
+        this.#table.findInSegment(segment, plan, found);
+        if (!multiline) continue;
+        for (const path of this.#table.filesInParts(segment)) if (!parts.has(path)) files.push(path);
+        parts.clear();
       } catch (error) {
         this.#log.error('search.segment-failed', { segment: basename(segment.path), error });
         broken.push(segment);
       }
     }
     for (const segment of broken) this.#giveUp(segment);
-    return files.length > limit ? 'all' : { files, unindexed: this.#table.unindexed };
+    return files.length > limit ? 'all' : { files, parts, unindexed: this.#table.unindexed };
   }
 
   /** What is known of one file; undefined when it is not indexed. */
@@ -438,10 +451,10 @@ export class TrigramIndex {
   }
 
   #threadSettings(): ThreadSettings {
-    const { root, folder, maxFileBytes } = this.#options;
+    const { root, folder, maxFileBytes, partBytes = defaultPartBytes } = this.#options;
     // Also after a clock that was set back, and after a crash that left a segment which nobody knows of.
     this.#sequence = Math.max(this.#sequence + 1, Date.now());
-    return { root, folder, maxFileBytes, sequence: this.#sequence, name: `${this.#sequence.toString(36)}-${this.#nextBuild++}` };
+    return { root, folder, maxFileBytes, partBytes, sequence: this.#sequence, name: `${this.#sequence.toString(36)}-${this.#nextBuild++}` };
   }
 }
 
