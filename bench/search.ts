@@ -1,7 +1,8 @@
 // Searching a large folder: ours, asked over its WebSocket, beside ripgrep started for each query. Both in turns, warm, to the same number of lines.
+// Where Debian's codesearch is on PATH, csearch has its turn too, for the queries that it can express; its lines are counted and not compared.
 // `node bench/search.ts --tree DIR [--rounds 7]`; without a tree, the packages of this project.
 
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -70,8 +71,9 @@ try {
   ours = await startOurs(folder, { root: tree, args: '--watch-ignore **/.git' });
   client = createClient<Operations>({ url: `http://127.0.0.1:${ours.port}`, token: benchToken });
   console.log(`second start: ready for search after ${((await untilReady(client)) / 1000).toFixed(1)} s, RSS ${rss(ours.pid)} MB\n`);
-  console.log('                          ours p50      p95  ripgrep p50   ratio   lines   read  how');
-  for (const query of queries) rows.push(await measure(client, query));
+  const codesearch = indexForCsearch();
+  console.log('                          ours p50      p95  ripgrep p50   ratio   lines   read  how    csearch p50');
+  for (const query of queries) rows.push(...(await measure(client, query, codesearch)));
   rows.push(await measureFuzzy(client));
   rows.push(await measureFreshness(client));
   client.close();
@@ -87,8 +89,8 @@ async function untilReady(client: Client<Operations>): Promise<number> {
   return performance.now() - started;
 }
 
-async function measure(client: Client<Operations>, query: Query): Promise<Row> {
-  const times: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
+async function measure(client: Client<Operations>, query: Query, codesearch: string | undefined): Promise<Row[]> {
+  const times: { ours: number[]; theirs: number[]; csearch: number[] } = { ours: [], theirs: [], csearch: [] };
   let lines = 0;
   let searched: number | undefined;
   let engine = '';
@@ -101,18 +103,21 @@ async function measure(client: Client<Operations>, query: Query): Promise<Row> {
     const between = performance.now();
     const theirs = await ripgrep(query);
     const after = performance.now();
+    // It knows no whole words.
+    const csearched = codesearch === undefined || query.word === true ? undefined : await csearch(codesearch, query);
     if (Math.min(theirs, most) !== end.matches) throw new Error(`${query.name}: ours ${end.matches} lines, ripgrep ${theirs}`);
     ({ matches: lines, engine } = end);
     ({ searched } = end);
     if (round < 0) continue;
     times.ours.push(between - started);
     times.theirs.push(after - between);
+    if (csearched !== undefined) times.csearch.push(csearched);
   }
   const ours = median(times.ours);
   const theirs = median(times.theirs);
   const ratio = theirs / ours;
   console.log(
-    `${query.name.padEnd(24)} ${ours.toFixed(1).padStart(8)} ${quantile(times.ours, 0.95).toFixed(1).padStart(8)} ${theirs.toFixed(1).padStart(12)} ${ratio.toFixed(1).padStart(7)} ${String(lines).padStart(7)} ${String(searched ?? '-').padStart(6)}  ${engine}`,
+    `${query.name.padEnd(24)} ${ours.toFixed(1).padStart(8)} ${quantile(times.ours, 0.95).toFixed(1).padStart(8)} ${theirs.toFixed(1).padStart(12)} ${ratio.toFixed(1).padStart(7)} ${String(lines).padStart(7)} ${String(searched ?? '-').padStart(6)}  ${engine.padEnd(5)} ${times.csearch.length === 0 ? '' : median(times.csearch).toFixed(1).padStart(11)}`,
   );
   const isRareLiteral =
     searched !== undefined && searched <= 60 && query.regex !== true && query.caseSensitive !== false && query.word !== true;
@@ -124,7 +129,7 @@ async function measure(client: Client<Operations>, query: Query): Promise<Row> {
         ? 4
         : undefined;
   const ok = goal === undefined ? ours <= theirs * 1.2 + 20 : ratio >= goal;
-  return {
+  const row: Row = {
     what: `search: ${query.name}`,
     unit: 'ms',
     ours,
@@ -133,6 +138,30 @@ async function measure(client: Client<Operations>, query: Query): Promise<Row> {
     goal: goal === undefined ? '≤ 1.2× + 20 ms' : `≥ ${goal}`,
     ok,
   };
+  if (times.csearch.length === 0) return [row];
+  const peer = { name: 'csearch', value: median(times.csearch) };
+  return [row, { what: row.what, unit: 'ms', ours, peer, ratio: peer.value / ours, goal: '≥ 1', ok: ours <= peer.value }];
+}
+
+/** The file of csearch's index; undefined where it is not installed. */
+function indexForCsearch(): string | undefined {
+  const file = path.join(folder, 'csearch-index');
+  try {
+    execFileSync('cindex', [tree], { env: { ...process.env, CSEARCHINDEX: file }, stdio: 'ignore' });
+    return file;
+  } catch {
+    console.log('csearch is not on PATH (Debian: apt-get install codesearch), and is left out');
+    return undefined;
+  }
+}
+
+/** Milliseconds. */
+async function csearch(file: string, { pattern, regex, caseSensitive }: Query): Promise<number> {
+  const expression = regex === true ? pattern : pattern.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const args = ['-n', ...(caseSensitive === false ? ['-i'] : []), expression];
+  const started = performance.now();
+  await run('csearch', args, { env: { ...process.env, CSEARCHINDEX: file }, maxBuffer: 1 << 30 }).catch((error: unknown) => error);
+  return performance.now() - started;
 }
 
 /** Lines that it finds. */

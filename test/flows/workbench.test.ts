@@ -144,6 +144,7 @@ test('text is searched while it is typed; hits open at their place; what changed
     for (const key of ['ArrowDown', 'ArrowDown', 'Enter']) await ada.keyboard.press(key);
     await ada.locator('.cm-content').filter({ visible: true }).waitFor();
     await ada.getByText('Ln 5, Col 21').waitFor();
+    assert.deepEqual(await ada.locator('.cm-hit').allTextContents(), ['days', 'days'], 'the editor marks what was found');
 
     writeFileSync(path.join(root, 'models', 'member.py'), 'class Member:\n    days = 3\n');
     await ada.getByText('1 file changed since.').waitFor();

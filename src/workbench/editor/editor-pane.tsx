@@ -10,6 +10,7 @@ import { showChangesFrom } from './change-bars.ts';
 import { createEditor, goToLine, setWrap } from './editor-view.ts';
 import { KeyRow } from './key-row.tsx';
 import type { RemoteCaret } from './remote-carets.ts';
+import { showHits } from './search-marks.ts';
 
 export function EditorPane({ session }: { session: DocumentSession }) {
   const workbench = useWorkbench();
@@ -48,6 +49,7 @@ export function EditorPane({ session }: { session: DocumentSession }) {
   }, [phone, open]);
 
   useBase(session, open);
+  useHits(session, open);
 
   return (
     <>
@@ -126,6 +128,17 @@ function useBase(session: DocumentSession, open: boolean): void {
       .catch(() => undefined);
     return () => canceled.abort();
   }, [session, open, path, head, tracked]);
+}
+
+/** What the search panel shows is marked here, for as long as it is shown. */
+function useHits(session: DocumentSession, open: boolean): void {
+  const { search, layout } = useWorkbench();
+  const shown = layout.view.value === 'search' && layout.sideOpen.value;
+  const { value: path } = session.path;
+  const { value: files } = search.files;
+  useEffect(() => {
+    if (open && session.view !== undefined) showHits(session.view, (shown && files.find((file) => file.path === path)?.lines) || []);
+  }, [session, open, shown, path, files]);
 }
 
 function Crumbs({ session }: { session: DocumentSession }) {

@@ -26,6 +26,7 @@ import { hangingIndent } from './hanging-indent.ts';
 import { indentStyle } from './indent-style.ts';
 import { type RemoteCaret, remoteCarets } from './remote-carets.ts';
 import { scopeTrail } from './scope-trail.ts';
+import { searchMarks } from './search-marks.ts';
 
 /** Where the caret is and what is around it, for the bars around the editor. */
 export interface EditorFacts {
@@ -97,6 +98,7 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
         highlightActiveLine(),
         highlightActiveLineGutter(),
         highlightSelectionMatches(),
+        searchMarks,
         search({ top: true }),
         indentUnit.of(indent.unit),
         EditorState.tabSize.of(indent.unit === '\t' ? 4 : indent.unit.length),

@@ -36,14 +36,15 @@ export class SearchStore {
   /** Files that changed since the search. */
   readonly changedSince: Signal<ReadonlySet<string>> = signal(new Set());
   readonly rows: ReadonlySignal<SearchRow[]>;
-  readonly #files: Signal<readonly FoundFile[]> = signal([]);
+  /** What was found, in order of the paths. */
+  readonly files: Signal<readonly FoundFile[]> = signal([]);
   readonly #client: WorkbenchClient;
   #canceled = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(client: WorkbenchClient) {
     this.#client = client;
-    this.rows = computed(() => rowsOf(this.#files.value, this.closed.value));
+    this.rows = computed(() => rowsOf(this.files.value, this.closed.value));
   }
 
   /** Something of the question changed. */
@@ -60,11 +61,11 @@ export class SearchStore {
     this.problem.value = undefined;
     if (this.pattern.value === '') return this.#forget();
     this.running.value = true;
-    this.dimmed.value = this.#files.value.length > 0;
+    this.dimmed.value = this.files.value.length > 0;
     const found: FoundFile[] = [];
     let drawn = performance.now();
     const draw = (): void => {
-      this.#files.value = mergeFiles(found);
+      this.files.value = mergeFiles(found);
       this.dimmed.value = false;
       drawn = performance.now();
     };
@@ -101,7 +102,7 @@ export class SearchStore {
   }
 
   collapseAll(): void {
-    this.closed.value = new Set(this.#files.value.map(({ path }) => path));
+    this.closed.value = new Set(this.files.value.map(({ path }) => path));
     this.focused.value = 0;
   }
 
@@ -130,7 +131,7 @@ export class SearchStore {
   }
 
   #forget(): void {
-    this.#files.value = [];
+    this.files.value = [];
     this.summary.value = undefined;
     this.running.value = false;
     this.dimmed.value = false;
