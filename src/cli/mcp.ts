@@ -1,6 +1,6 @@
 import type { LoadedConfig } from '../config/load.ts';
 import type { AccessLevel, Caller } from '../contract/access.ts';
-import { startSidecar } from '../sidecar/sidecar.ts';
+import { startWithOperations } from '../sidecar/operation-modules.ts';
 import { version } from '../sidecar/version.ts';
 import { serveMcpStdio } from '../transports/mcp/stdio.ts';
 import { overOwnStreams } from './stdio.ts';
@@ -9,7 +9,7 @@ import type { Terminal } from './terminal.ts';
 /** Serves a folder to an MCP client over stdin and stdout until the input ends, a signal comes, or the parent is gone. */
 export async function serveMcpFolder(loaded: LoadedConfig, terminal: Terminal, access: AccessLevel): Promise<void> {
   await overOwnStreams(loaded, terminal, async ({ config, log, input, output, stop }) => {
-    const sidecar = await startSidecar({ config, surroundings: loaded.surroundings, log, headless: true });
+    const { sidecar } = await startWithOperations({ config, surroundings: loaded.surroundings, log, headless: true });
     try {
       const caller: Caller = { id: 'mcp-host', name: 'host', kind: 'agent', access };
       const { dispatch, table, offers } = sidecar;

@@ -3,9 +3,11 @@ import { ConfigError, loadConfig, type LoadedConfig, processEnvironment } from '
 import { flagName, type OptionKey, optionKeys, optionRow } from '../config/options.ts';
 import type { AccessLevel } from '../contract/access.ts';
 import { OutriggerError } from '../contract/errors.ts';
+import type { SidecarDependencies } from '../sidecar/sidecar.ts';
 import { UnavailableError } from '../sidecar/unavailable.ts';
 import { version } from '../sidecar/version.ts';
 import { exitCodes } from './exit-codes.ts';
+import type { HeadlessSidecar } from './stdio.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 type Flags = Partial<Record<OptionKey, string | boolean>>;
@@ -109,8 +111,10 @@ function program(terminal: Terminal): Command {
     const { underGuard } = await import('./guard.ts');
     const guard = await underGuard({ loaded, env: processEnvironment() });
     const { serveStdioFolder } = await import('./stdio.ts');
-    const { startSidecar } = await import('../sidecar/sidecar.ts');
-    await serveStdioFolder(loaded, terminal, (dependencies) => startSidecar({ ...dependencies, headless: true, passive: true }), guard);
+    const { startWithOperations } = await import('../sidecar/operation-modules.ts');
+    const start = async (dependencies: SidecarDependencies): Promise<HeadlessSidecar> =>
+      (await startWithOperations({ ...dependencies, headless: true, passive: true })).sidecar;
+    await serveStdioFolder(loaded, terminal, start, guard);
   });
 
   const mcp = withOptions(

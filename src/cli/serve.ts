@@ -3,7 +3,8 @@ import type { LoadedConfig } from '../config/load.ts';
 import { createLog } from '../sidecar/log.ts';
 import { giveBackWhenIdle } from './give-back.ts';
 import type { Sample } from './sample.ts';
-import { startSidecar, type Sidecar } from '../sidecar/sidecar.ts';
+import { startWithOperations } from '../sidecar/operation-modules.ts';
+import type { Sidecar } from '../sidecar/sidecar.ts';
 import { workbenchFolder } from '../sidecar/workbench-folder.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -38,13 +39,13 @@ export async function serveFolder(loaded: LoadedConfig, terminal: Terminal, samp
     process.channel?.unref();
   }
   try {
-    sidecar = await startSidecar({
+    ({ sidecar } = await startWithOperations({
       config,
       surroundings,
       log,
       workbench: workbenchFolder(),
       anyPort: sources.port.from === 'default',
-    });
+    }));
     if (stopAsked) stop();
     else {
       printBanner(sidecar, loaded, terminal, performance.now() - startedAt, sample !== undefined);

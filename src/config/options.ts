@@ -52,6 +52,11 @@ export const options = {
     choices: componentNames,
     text: 'Which parts run. A part that is left out opens no port, no watch and no file, and its modules are not loaded. `files` is always there.',
   },
+  operationModules: {
+    type: 'list',
+    default: [],
+    text: "Files with operations of your own, beside ours: modules whose default export has `table` and `implementations` (docs/protocol.md). They run in the sidecar's process.",
+  },
   readOnly: { type: 'switch', default: false, text: 'Nobody may write through this sidecar, whatever their token says.' },
   state: {
     type: 'text',

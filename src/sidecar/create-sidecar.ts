@@ -3,10 +3,11 @@ import { ConfigError, loadConfig, type LoadedConfig, processEnvironment } from '
 import { type ComponentName, type Config, flagName, type OptionKey, optionKeys } from '../config/options.ts';
 import type { Dispatch } from '../contract/dispatch.ts';
 import type { Change } from '../contract/events.ts';
-import type { Asked, Implementations, Item, Operation, Output, Table } from '../contract/operation.ts';
-import { operations as ownTable, type Operations } from '../contract/operations.ts';
+import type { Operation, Table } from '../contract/operation.ts';
+import type { Operations } from '../contract/operations.ts';
+import type { GivenOperations, HostOperations, InProcess } from './host-operations.ts';
 import { createLog } from './log.ts';
-import { hostCaller, startSidecar } from './sidecar.ts';
+import { startWithOperations } from './operation-modules.ts';
 import { workbenchFolder } from './workbench-folder.ts';
 
 export { ConfigError };
@@ -32,23 +33,6 @@ export interface CreateSidecarInput<T extends Table = Table> extends SidecarOpti
   env?: Readonly<Record<string, string | undefined>>;
 }
 
-export interface HostOperations<T extends Table = Table> {
-  /** Made with `operation({…})` of `outrigger/contract`. Names are dotted (`notes.count`); one of ours can't be taken. */
-  table: T;
-  /** One a name of the table; as a function they are made once, and can call the sidecar through what they get. */
-  implementations: Implementations<T> | ((sidecar: InProcess) => Implementations<T>);
-}
-
-/** Calls without a socket, as the host itself: with admin access, through the same checks as any other call. */
-export interface InProcess<T extends Table = Operations> {
-  /** Absolute path of the folder. */
-  readonly root: string;
-  /** Items of an operation that streams are gathered under `items`. Throws OutriggerError. For bytes and long streams use `dispatch`. */
-  call<K extends keyof T & string>(name: K, input: Asked<T[K]>, options?: { signal?: AbortSignal }): Promise<Answer<T[K]>>;
-}
-
-export type Answer<Op extends Operation> = [Item<Op>] extends [never] ? Output<Op> : Output<Op> & { items: Item<Op>[] };
-
 /** A sidecar in this process. */
 export interface Sidecar<T extends Table = Operations> extends InProcess<T> {
   /** Of the main port, e.g. `http://127.0.0.1:3000`. For a client: `createClient({ url, token })` of `outrigger/client`. */
@@ -67,8 +51,6 @@ export interface Sidecar<T extends Table = Operations> extends InProcess<T> {
   stop(): Promise<void>;
 }
 
-const operationName = /^[a-z][A-Za-z0-9]*(\.[a-z][A-Za-z0-9]*)+$/;
-
 /**
  * Starts a sidecar in this process; resolves when it listens. Throws ConfigError with all that is wrong with the options,
  * UnavailableError when a port can't be had, OutriggerError when the folder is not there. Handles no signals and never ends
@@ -79,30 +61,19 @@ export async function createSidecar<T extends Table = Record<never, Operation>>(
 ): Promise<Sidecar<Operations & T>> {
   const loaded = readOptions(input);
   const { config, sources, surroundings } = loaded;
-  // A call may come as soon as the port listens, which is before startSidecar gives back what to call.
-  const started = Promise.withResolvers<Dispatch>();
-  const caller = hostCaller();
-  const call = async (name: string, callInput: unknown, options: { signal?: AbortSignal } = {}): Promise<unknown> => {
-    const dispatch = await started.promise;
-    const signal = options.signal ?? new AbortController().signal;
-    const { output, items } = await dispatch({ name, input: callInput, caller, transport: 'host', requestId: crypto.randomUUID(), signal });
-    return items === undefined ? output : { ...(output as object), items };
-  };
-  const root = path.resolve(config.root);
-  const inProcess = { root, call } as InProcess<Operations & T>;
-  const operations = hostOperations(input.operations, inProcess as InProcess);
-  const sidecar = await startSidecar({
-    config,
-    surroundings,
-    log: createLog(config, input.log ?? (() => undefined)),
-    workbench: workbenchFolder(),
-    anyPort: sources.port.from === 'default',
-    ...(operations === undefined ? {} : { operations }),
-  });
+  const { sidecar, inProcess } = await startWithOperations(
+    {
+      config,
+      surroundings,
+      log: createLog(config, input.log ?? (() => undefined)),
+      workbench: workbenchFolder(),
+      anyPort: sources.port.from === 'default',
+    },
+    input.operations === undefined ? [] : [input.operations as GivenOperations],
+  );
   const { url, token, socketUrl, ready, dispatch } = sidecar;
-  started.resolve(dispatch);
   return {
-    ...inProcess,
+    ...(inProcess as InProcess<Operations & T>),
     url,
     token,
     socketUrl,
@@ -138,25 +109,4 @@ function readOptions<T extends Table>(input: CreateSidecarInput<T>): LoadedConfi
       );
     throw new ConfigError(error.problems.map(named));
   }
-}
-
-function hostOperations<T extends Table>(
-  operations: HostOperations<T> | undefined,
-  inProcess: InProcess,
-): { table: Table; implementations: Readonly<Record<string, unknown>> } | undefined {
-  if (operations === undefined) return undefined;
-  const { table } = operations;
-  const implementations =
-    typeof operations.implementations === 'function' ? operations.implementations(inProcess) : operations.implementations;
-  const problems = Object.keys(table).flatMap((name) => {
-    if (Object.hasOwn(ownTable, name)) return [`operations: ${name} is an operation of the sidecar itself; choose another name.`];
-    if (!operationName.test(name)) return [`operations: ${JSON.stringify(name)} is no name for an operation; write it like "notes.count".`];
-    return Object.hasOwn(implementations, name) ? [] : [`operations: ${name} has no implementation.`];
-  });
-  const without = Object.keys(implementations).filter((name) => !Object.hasOwn(table, name));
-  problems.push(
-    ...without.map((name) => `operations: there is an implementation of ${JSON.stringify(name)}, but no such operation in the table.`),
-  );
-  if (problems.length > 0) throw new ConfigError(problems);
-  return { table, implementations };
 }
