@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { ConfigError, loadConfig, type LoadedConfig, processEnvironment } from '../config/load.ts';
 import { type ComponentName, type Config, flagName, type OptionKey, optionKeys } from '../config/options.ts';
 import type { Dispatch } from '../contract/dispatch.ts';

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { z } from 'zod';
 import { ConfigError } from '../config/load.ts';
-import { operation, type Table } from '../contract/operation.ts';
+import type { Table } from '../contract/operation.ts';
+import { type OperationKit, operationKit } from '../contract/operation-kit.ts';
 import { type GivenOperations, type HostOperations, type InProcess, inProcessOf, mergeOperations } from './host-operations.ts';
 import { type Sidecar, type SidecarDependencies, startSidecar } from './sidecar.ts';
 
@@ -12,7 +12,7 @@ import { type Sidecar, type SidecarDependencies, startSidecar } from './sidecar.
  */
 export type OperationModule<T extends Table = Table> =
   | HostOperations<T>
-  | ((kit: { operation: typeof operation; z: typeof z }) => HostOperations<T> | Promise<HostOperations<T>>);
+  | ((kit: OperationKit) => HostOperations<T> | Promise<HostOperations<T>>);
 
 /**
  * As startSidecar, with the operations that are given and those of the modules that the configuration names. Throws ConfigError
@@ -38,7 +38,7 @@ async function load(file: string): Promise<GivenOperations> {
   let made: GivenOperations | undefined;
   try {
     const { default: given } = (await import(pathToFileURL(path.resolve(file)).href)) as { default?: OperationModule };
-    made = typeof given === 'function' ? await given({ operation, z }) : given;
+    made = typeof given === 'function' ? await given(operationKit) : given;
   } catch (error) {
     throw new ConfigError([`operationModules: ${file} can't be loaded: ${error instanceof Error ? error.message : String(error)}`]);
   }
