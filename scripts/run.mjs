@@ -31,6 +31,7 @@ const tasks = {
   check: { program: ['scripts/check.mjs'] },
   bench: { program: ['bench/bench.ts'], workbench: true },
   build: { program: ['scripts/build.mjs'] },
+  binary: { program: ['scripts/single-binary.mjs'] },
   docs: { program: ['scripts/docs.mjs'] },
   format: { program: ['node_modules/@biomejs/biome/bin/biome', 'format', '--write'] },
   // A file of the caller's: relative to where the caller is.

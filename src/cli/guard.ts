@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { getCompileCacheDir } from 'node:module';
 import path from 'node:path';
+import { isSea } from 'node:sea';
 import type { LoadedConfig } from '../config/load.ts';
 import { Processes } from '../services/processes/processes.ts';
 import { sharedFallback, workspaceId } from '../services/state/state.ts';
@@ -112,7 +113,9 @@ async function replaceProcess({ loaded, env, launcher }: UnderGuardOptions): Pro
   if (typeof landlock === 'string') return { guarded: false, why: landlock };
   const again: Record<string, string> = { [markName]: `landlock-${landlock}` };
   if (compileCache !== undefined) again['NODE_COMPILE_CACHE'] = compileCache;
-  const argv = [...guard.argv, process.execPath, ...process.execArgv, command, ...args];
+  // A single executable is its own script, and takes every argument for the command's.
+  const program = isSea() ? [process.execPath] : [process.execPath, ...process.execArgv, command];
+  const argv = [...guard.argv, ...program, ...args];
   // A failure would end this process with a dump instead of an error: the probe has run the same file a moment ago.
   return execve.call(process, guard.argv[0] as string, argv, { ...env, ...again });
 }

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { createRequire, findPackageJSON } from 'node:module';
 import type { Implementations } from '../contract/operation.ts';
 import type { system } from '../contract/system.ts';
 import type { Processes } from '../services/processes/processes.ts';
@@ -24,7 +24,10 @@ async function examineProgram(row: ToolRow, processes: Processes, cwd: string): 
 
 function examinePackage(row: ToolRow): Tool {
   try {
-    const { version } = createRequire(import.meta.url)(`${row.tool}/package.json`) as { version: string };
+    // By its file: not every package exports its manifest.
+    const manifest = findPackageJSON(row.tool, import.meta.url);
+    if (manifest === undefined) return missing(row);
+    const { version } = createRequire(import.meta.url)(manifest) as { version: string };
     return { tool: row.tool, found: true, source: 'bundled', version };
   } catch {
     return missing(row);
