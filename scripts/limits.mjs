@@ -141,6 +141,36 @@ export const limitParts = [
         'it is known by inode, size and time',
         ['src/services/workspace/workspace.test.ts', 'of a file too large to hash is known by the same ETag when it is read'],
       ),
+      constant('changes of one batch', 'src/contract/files.ts', 'MAX_BATCH_CHANGES', 'count', '`BAD_INPUT`', [
+        'src/services/workspace/batch.test.ts',
+        'a thousand changes are made in one go; one more, or too many bytes, or too long an answer, is refused before',
+      ]),
+      constant(
+        'new contents of one batch together, and the files that it reads',
+        'src/services/workspace/batch-plan.ts',
+        'MAX_BATCH_BYTES',
+        'bytes',
+        '`INPUT_TOO_LARGE`; nothing is changed',
+        [
+          'src/services/workspace/batch.test.ts',
+          'a thousand changes are made in one go; one more, or too many bytes, or too long an answer, is refused before',
+        ],
+      ),
+      constant(
+        'earlier contents in the undo of a batch',
+        'src/services/workspace/batch-plan.ts',
+        'MAX_UNDO_BYTES',
+        'bytes',
+        '`notUndoable` says so instead',
+        ['src/services/workspace/batch.test.ts', 'says what can not be undone, and why'],
+      ),
+      constant(
+        'entries in a folder that a batch removes',
+        'src/services/workspace/batch-plan.ts',
+        'MAX_REMOVED',
+        'count',
+        '`INPUT_TOO_LARGE`',
+      ),
       option('changes.keep', 'older cursors are answered with `resync`', [
         'src/services/workspace/journal.test.ts',
         'that is older than what is kept, or ahead, or no cursor, is never answered with a gap',
@@ -220,7 +250,28 @@ export const limitParts = [
         'ms',
         'all files are read instead',
       ),
-      constant('file with an outline', 'src/services/search/operations.ts', 'MAX_OUTLINE_BYTES', 'bytes', '`OUTPUT_TOO_LARGE`'),
+      constant(
+        'file that is searched without ripgrep',
+        'src/services/search/plain-search-worker.ts',
+        'MAX_FILE_BYTES',
+        'bytes',
+        'it is left out',
+      ),
+      constant(
+        'a message of ripgrep that is read whole',
+        'src/services/search/rg-messages.ts',
+        'maxBytes',
+        'bytes',
+        'of a longer line only the part around its first match is read',
+        [
+          'src/services/search/long-line.test.ts',
+          'of a line of megabytes the part around the first match is shown, with all matches in it and where it stands',
+        ],
+      ),
+      constant('file with an outline', 'src/services/search/operations.ts', 'MAX_OUTLINE_BYTES', 'bytes', '`OUTPUT_TOO_LARGE`', [
+        'test/flows/search-load.test.ts',
+        'a line of 100 MB is searched, shown around its match, and not held in memory; its outline is refused',
+      ]),
       constant(
         'symbols that are kept',
         'src/services/search/symbols.ts',

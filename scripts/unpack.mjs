@@ -82,7 +82,12 @@ function isWhole(target, files) {
       found += 1;
       return isAs(join(target, path), file);
     });
-  return lstatSync(target).isDirectory() && walk('') && found === files.length;
+  try {
+    return lstatSync(target).isDirectory() && walk('') && found === files.length;
+  } catch {
+    // Another start is just moving it away, or it is not ours to read.
+    return false;
+  }
 }
 
 function isAs(at, { sha256, executable }) {

@@ -221,10 +221,7 @@ function checkScope(name: string, operation: Operation, caller: Caller, input: u
   if (operation.scope === 'workspace')
     throw new OutriggerError('OUT_OF_SCOPE', `${name} touches the whole workspace; ${caller.name} is limited to ${paths.join(', ')}.`);
   for (const field of operation.scope.fields) {
-    const value = (input as Record<string, unknown>)[field];
-    // A field left out, or an empty list, stands for the whole workspace.
-    const given = Array.isArray(value) && value.length > 0 ? value : [Array.isArray(value) ? '' : (value ?? '')];
-    for (const path of given.map(String)) {
+    for (const path of pathsIn(input as Record<string, unknown>, field)) {
       if (!withinPaths(paths, path)) {
         throw new OutriggerError('OUT_OF_SCOPE', `${caller.name} is limited to ${paths.join(', ')}; ${JSON.stringify(path)} is outside.`);
       }
@@ -236,6 +233,17 @@ function checkScope(name: string, operation: Operation, caller: Caller, input: u
       }
     }
   }
+}
+
+/** The paths that a field holds. One left out, or an empty list, stands for the whole workspace. */
+function pathsIn(input: Record<string, unknown>, field: string): string[] {
+  const [list, inner] = field.split('.*.');
+  if (list !== undefined && inner !== undefined) {
+    const items = input[list] as Record<string, unknown>[];
+    return items.length === 0 ? [''] : items.flatMap((item) => (item[inner] === undefined ? [] : [String(item[inner])]));
+  }
+  const value = input[field];
+  return (Array.isArray(value) && value.length > 0 ? value : [Array.isArray(value) ? '' : (value ?? '')]).map(String);
 }
 
 function throwIfAborted(signal: AbortSignal): void {

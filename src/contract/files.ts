@@ -3,7 +3,7 @@ import { entryKind } from './events.ts';
 import { operation } from './operation.ts';
 import { entryPath, workspacePath } from './paths.ts';
 
-const etag = z.string().describe('Strong ETag, quoted: the sha256 of the content; above 64 MiB made of inode, size and time.');
+export const etag = z.string().describe('Strong ETag, quoted: the sha256 of the content; above 64 MiB made of inode, size and time.');
 const ifMatch = z.string().optional().describe('Only if the file has one of these ETags (comma-separated), or exists at all (`*`).');
 const ifNoneMatch = z.string().optional().describe('Only if the file has none of these ETags; `*`: only if there is no file.');
 const durability = z
@@ -48,6 +48,47 @@ const replacement = z.union([
     text: z.string().describe('The new lines; a line break at the end is added when it lacks one.'),
   }),
 ]);
+
+const asText = z.string().optional().describe('The new content as text; a byte order mark that the file has is kept.');
+const asBytes = z.base64().optional().describe('The new content as bytes; exactly one of text and base64 is given.');
+const mode = z.int().min(0).max(0o777).optional();
+const parents = z.boolean().default(true).describe('Make missing folders.');
+const edits = z
+  .array(replacement)
+  .min(1)
+  .max(1000)
+  .describe('Ranges of lines first, counted in the text as it is; then searches, one after the other.');
+
+/** Changes in one batch. */
+const MAX_BATCH_CHANGES = 1000;
+
+/** One change of a batch. In, a path is checked and normalised; out, it is a text. */
+function batchChange<P extends z.ZodType<string>>(at: P) {
+  return z.discriminatedUnion('op', [
+    z.object({ op: z.literal('write'), path: at, text: asText, base64: asBytes, ifMatch, ifNoneMatch, parents, mode }),
+    z.object({ op: z.literal('edit'), path: at, edits, ifMatch }),
+    z.object({ op: z.literal('move'), from: at, to: at, overwrite: z.boolean().default(false), parents, ifMatch }),
+    z.object({ op: z.literal('remove'), path: at, recursive: z.boolean().default(false), ifMatch }),
+    z.object({ op: z.literal('mkdir'), path: at, parents }),
+  ]);
+}
+
+const batchChangeIn = batchChange(entryPath);
+export const batchChangeOut = batchChange(z.string());
+export type BatchChange = z.output<typeof batchChangeOut>;
+
+const batchResult = z.object({
+  op: z.enum(['write', 'edit', 'move', 'remove', 'mkdir']),
+  path: z.string().describe('Where it stands; of a move, where it went.'),
+  from: z.string().optional().describe('Where a moved thing was.'),
+  before: etag.nullable().describe('ETag of the file before this change, as earlier ones of the batch left it; null when there was none.'),
+  etag: etag.nullable().describe('ETag after this change; null when no file stands there then.'),
+  size: z.int().nonnegative(),
+  changed: z.boolean().describe('False when all was so already.'),
+  created: z.boolean(),
+  document: z.boolean().optional().describe('True when an open document took it as edits.'),
+});
+export type BatchResult = z.infer<typeof batchResult>;
 
 export const files = {
   'files.list': operation({
@@ -151,11 +192,7 @@ export const files = {
     scope: { fields: ['path'] },
     input: z.object({
       path: entryPath,
-      edits: z
-        .array(replacement)
-        .min(1)
-        .max(1000)
-        .describe('Ranges of lines first, counted in the text as it is; then searches, one after the other.'),
+      edits,
       ifMatch,
       durability,
     }),
@@ -237,6 +274,52 @@ export const files = {
       'READ_ONLY',
       'BAD_PATH',
     ],
+  }),
+  'files.batch': operation({
+    summary: 'Change many files at once, all or none: each change sees the ones before it, and nothing is changed when one can not be.',
+    access: 'write',
+    scope: { fields: ['changes.*.path', 'changes.*.from', 'changes.*.to'] },
+    input: z.object({
+      changes: z.array(batchChangeIn).min(1).max(MAX_BATCH_CHANGES).describe('In order; fields as in the operation of the same name.'),
+      durability,
+      dryRun: z.boolean().default(false).describe('Check everything and answer what would come of it, but change nothing.'),
+      returnBefore: z.boolean().default(false).describe('Answer the changes that undo this batch, with the contents before it: `undo`.'),
+    }),
+    output: z.object({
+      revision: z.int().nonnegative().describe('The last revision that the batch made, or the current one when nothing changed.'),
+      cursor: z.string(),
+      changes: z.array(batchResult).describe('What came of each change, in order.'),
+      undo: z
+        .array(batchChangeOut)
+        .optional()
+        .describe('Give them to files.batch to undo all of it, on condition that nobody changed these files since.'),
+      notUndoable: z
+        .array(z.object({ change: z.int().nonnegative(), why: z.string() }))
+        .optional()
+        .describe('Instead of `undo`, where it could not be whole: the changes that stand in the way.'),
+    }),
+    errors: [
+      'FILE_NOT_FOUND',
+      'FILE_EXISTS',
+      'ETAG_MISMATCH',
+      'EDIT_NOT_FOUND',
+      'EDIT_AMBIGUOUS',
+      'OUT_OF_RANGE',
+      'NOT_TEXT',
+      'NOT_A_FILE',
+      'NOT_A_DIRECTORY',
+      'NOT_EMPTY',
+      'BAD_PATH',
+      'PATH_ESCAPES',
+      'NAME_TOO_LONG',
+      'FILE_PERMISSION',
+      'DISK_FULL',
+      'BUSY_FILE',
+      'INPUT_TOO_LARGE',
+      'OUTPUT_TOO_LARGE',
+      'READ_ONLY',
+    ],
+    destructive: true,
   }),
   'files.download': operation({
     summary: 'Read the bytes of a file on disk, whole or a range.',

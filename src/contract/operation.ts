@@ -20,7 +20,7 @@ export interface HttpHint {
 
 /** Which paths a call touches, for callers whose token is limited to some paths. */
 export type Scope =
-  /** These input fields hold paths (a string or an array of strings); dispatch checks them. */
+  /** These input fields hold paths (a string or an array of strings; `a.*.b` is b of each in the list a, where it has one); dispatch checks them. */
   | { fields: readonly string[] }
   /** The implementation leaves out what the caller may not see (`call.visible`). */
   | 'filtered'

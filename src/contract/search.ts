@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { batchChangeOut, etag } from './files.ts';
 import { operation } from './operation.ts';
 import { entryPath, workspacePath } from './paths.ts';
 
@@ -28,6 +29,7 @@ const foundLine = z.object({
     .array(z.tuple([z.int().nonnegative(), z.int().nonnegative()]))
     .optional()
     .describe('Where it matches: start and end in UTF-16 units of `text`. Absent in a line of context.'),
+  replacements: z.array(z.string()).optional().describe('What each match would become, where `replace` was given.'),
   cutAt: z.int().positive().optional().describe('`text` begins so many UTF-16 units into the line.'),
   cut: z.boolean().optional().describe('`text` is not the whole line.'),
   raw: z.boolean().optional().describe('The line is not UTF-8: what can not be shown stands as U+FFFD.'),
@@ -68,17 +70,30 @@ export const outlineSymbol = z.object({
 });
 export type OutlineSymbol = z.infer<typeof outlineSymbol>;
 
+/** What is searched for. */
+const question = {
+  pattern: z.string().min(1).max(10_000),
+  regex: z.boolean().default(false).describe("The pattern is a regular expression of ripgrep's syntax."),
+  caseSensitive: z.boolean().default(true),
+  word: z.boolean().default(false).describe('Only whole words.'),
+  multiline: z.boolean().default(false).describe('A match may go over line breaks.'),
+};
+
+const replacement = z
+  .string()
+  .max(10_000)
+  .describe(
+    'What a match becomes. Of a regular expression `$1`, `$name` and `${name}` are groups, `$0` is the match and `$$` a dollar sign.',
+  );
+
 export const search = {
   'search.text': operation({
     summary: 'Find text in files, exactly as ripgrep does; files with their lines are streamed.',
     access: 'read',
     scope: 'filtered',
     input: z.object({
-      pattern: z.string().min(1).max(10_000),
-      regex: z.boolean().default(false).describe("The pattern is a regular expression of ripgrep's syntax."),
-      caseSensitive: z.boolean().default(true),
-      word: z.boolean().default(false).describe('Only whole words.'),
-      multiline: z.boolean().default(false).describe('A match may go over line breaks.'),
+      ...question,
+      replace: replacement.optional(),
       context: z.int().min(0).max(50).default(0).describe('Lines shown before and after each match.'),
       maxResults: z.int().positive().max(1_000_000).default(10_000).describe('Matching lines, after which the search ends.'),
       maxLineLength: z.int().min(20).max(100_000).default(1000).describe('UTF-16 units of a line that are shown.'),
@@ -97,6 +112,49 @@ export const search = {
       ...freshness,
     }),
     errors: ['BAD_PATTERN', 'FILE_NOT_FOUND', 'PATH_ESCAPES', 'PROCESS_TIMEOUT'],
+  }),
+  'search.replace': operation({
+    summary: 'Replace what search.text finds, in all files or in none. Files that people edit take it as edits.',
+    access: 'write',
+    scope: 'workspace',
+    input: z.object({
+      ...question,
+      replace: replacement,
+      ...walk,
+      except: z
+        .array(z.object({ path: entryPath, line: z.int().positive().optional() }))
+        .max(100_000)
+        .default([])
+        .describe('Files, or matches by the number of their line, that stay as they are.'),
+      ifRevision: z
+        .int()
+        .nonnegative()
+        .optional()
+        .describe('Refused where a file to be changed has changed since: the revision of the search.text that was looked at.'),
+      dryRun: z.boolean().default(false).describe('Check everything and answer what would come of it, but change nothing.'),
+      returnBefore: z.boolean().default(false).describe('Answer the changes that undo it: `undo`.'),
+    }),
+    output: z.object({
+      matches: z.int().nonnegative().describe('Places that were replaced.'),
+      files: z.array(z.object({ path: z.string(), matches: z.int().positive(), etag: etag.nullable() })),
+      skipped: z.array(z.object({ path: z.string(), why: z.string() })).describe('Files with matches that were left alone.'),
+      undo: z.array(batchChangeOut).optional().describe('Give them to files.batch, which refuses them where a file was changed since.'),
+      ...freshness,
+    }),
+    errors: [
+      'BAD_PATTERN',
+      'FILE_NOT_FOUND',
+      'PATH_ESCAPES',
+      'PROCESS_TIMEOUT',
+      'TOOL_MISSING',
+      'ETAG_MISMATCH',
+      'OUTPUT_TOO_LARGE',
+      'FILE_PERMISSION',
+      'DISK_FULL',
+      'BUSY_FILE',
+      'READ_ONLY',
+    ],
+    destructive: true,
   }),
   'search.files': operation({
     summary: 'Find files by glob, or by letters of their path in order; the best come first.',
@@ -179,7 +237,11 @@ export const search = {
     access: 'read',
     scope: 'none',
     input: z.object({
-      revision: z.int().nonnegative().optional().describe('The newest when it is left out.'),
+      revision: z
+        .int()
+        .nonnegative()
+        .optional()
+        .describe('Left out: what was written to the folder before this call, by whatever program.'),
       timeoutMs: z.int().positive().max(600_000).default(30_000),
     }),
     output: z.object({ ...freshness }),

@@ -2,7 +2,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Config } from '../config/options.ts';
 import type { search as table } from '../contract/search.ts';
-import type { Implementations } from '../contract/operation.ts';
+import type { files } from '../contract/files.ts';
+import type { Implementation, Implementations } from '../contract/operation.ts';
 import type { Documents } from '../services/documents/documents.ts';
 import type { Processes } from '../services/processes/processes.ts';
 import type { IndexPlace } from '../services/search/indexed-search.ts';
@@ -13,6 +14,7 @@ import { FolderLock } from '../services/state/lock.ts';
 import type { State } from '../services/state/state.ts';
 import type { Workspace } from '../services/workspace/workspace.ts';
 import type { Log } from './log.ts';
+import type { Watching } from './watching.ts';
 
 const BUILD_THREADS = 2;
 
@@ -21,25 +23,30 @@ export interface OpenSearchDependencies {
   state: State;
   processes: Processes;
   documents: Documents | undefined;
+  watching: Pick<Watching, 'barrier'>;
   log: Log;
+  /** The operation that replaces in many files at once. */
+  batch: Implementation<(typeof files)['files.batch']>;
 }
 
 /** The search of a folder, its documents saved before it is searched; nothing is listed before its `start`. */
 export async function openSearch(
-  { workspace, state, processes, documents, log }: OpenSearchDependencies,
+  { workspace, state, processes, documents, watching, log, batch }: OpenSearchDependencies,
   config: Config,
 ): Promise<{ search: Search; operations: Implementations<typeof table> }> {
   const program = config['search.ripgrep'] ?? (await bundledRipgrep()) ?? 'rg';
+  const ripgrep = processes.find(program) === undefined ? undefined : new Ripgrep({ processes }, { program, root: workspace.root });
   const search = new Search(
     {
       workspace,
-      ripgrep: processes.find(program) === undefined ? undefined : new Ripgrep({ processes }, { program, root: workspace.root }),
+      ripgrep,
       flush: async () => documents?.flush(''),
+      settled: () => watching.barrier(),
       log: (event, facts) => log(facts['error'] === undefined ? 'info' : 'warn', event, facts),
     },
     config['search.index'] ? { threads: BUILD_THREADS, open: () => indexPlace(state.folder) } : undefined,
   );
-  return { search, operations: searchOperations(search, workspace) };
+  return { search, operations: searchOperations({ search, ripgrep, workspace }, batch) };
 }
 
 /** Of several sidecars of one folder one keeps the index; the others have their own for as long as they run. */

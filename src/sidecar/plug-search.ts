@@ -15,7 +15,11 @@ export interface PluggedSearch {
 
 /** Makes the folder searchable. A sidecar that nobody uses holds neither the code of it nor an index. */
 export function plugSearch(
-  { health, implementations, ...dependencies }: OpenSearchDependencies & { health: Health; implementations: Record<string, unknown> },
+  {
+    health,
+    implementations,
+    ...dependencies
+  }: Omit<OpenSearchDependencies, 'batch'> & { health: Health; implementations: Record<string, unknown> },
   config: Config,
 ): PluggedSearch {
   let opened: Promise<{ search: Search; operations: object }> | undefined;
@@ -28,7 +32,7 @@ export function plugSearch(
   const open = (): Promise<{ search: Search; operations: object }> =>
     (opened ??= (async () => {
       const { openSearch } = await import('./open-search.ts');
-      const made = await openSearch(dependencies, config);
+      const made = await openSearch({ ...dependencies, batch: implementations['files.batch'] as OpenSearchDependencies['batch'] }, config);
       ({ search } = made);
       startWhenKnown();
       return made;

@@ -164,7 +164,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     let search: PluggedSearch | undefined;
     if (has('search')) {
       const { plugSearch } = await import('./plug-search.ts');
-      search = plugSearch({ workspace, state, processes, documents, log, health, implementations }, config);
+      search = plugSearch({ workspace, state, processes, documents, watching, log, health, implementations }, config);
       onRelease('search', () => search?.stop());
     }
     if (has('git')) {

@@ -78,6 +78,17 @@ export const commands: readonly Command[] = [
     run: (workbench) => searchFor(workbench),
   },
   {
+    id: 'go.replace',
+    title: 'Replace in files',
+    icon: 'search',
+    keys: ['Ctrl Shift H'],
+    group: 'Go',
+    run: (workbench) => {
+      if (!workbench.readOnly.value) workbench.search.setReplacing(true);
+      searchFor(workbench);
+    },
+  },
+  {
     id: 'go.changes',
     title: 'Show source control',
     icon: 'branch',

@@ -67,6 +67,22 @@ const asked: Record<OperationName, object[]> = {
     { from: '@/copy.txt', to: '@/moved.txt' },
     { from: '@/moved.txt', to: '@/w.txt' },
   ],
+  'files.batch': [
+    {
+      changes: [
+        { op: 'write', path: '@/new/b.txt', text: 'one\n' },
+        { op: 'edit', path: '@/new/b.txt', edits: [{ find: 'one', replace: 'two' }] },
+        { op: 'move', from: '@/new', to: '@/batch' },
+      ],
+      returnBefore: true,
+    },
+    {
+      changes: [
+        { op: 'remove', path: '@/batch/b.txt', ifMatch: '"other"' },
+        { op: 'remove', path: 'missing' },
+      ],
+    },
+  ],
   'files.upload': [{ path: '@/up.bin' }, { path: 'shared/a.txt', ifNoneMatch: '*' }],
   'files.download': [
     { path: 'shared/bytes.bin' },
@@ -85,6 +101,11 @@ const asked: Record<OperationName, object[]> = {
     { pattern: 'two', path: 'shared' },
     { pattern: '(', regex: true },
     { pattern: 'x', path: 'missing' },
+  ],
+  'search.replace': [
+    { pattern: 'two', replace: '2', path: 'shared', dryRun: true, returnBefore: true },
+    { pattern: '(', regex: true, replace: '' },
+    { pattern: 'x', replace: 'y', path: 'missing' },
   ],
   'search.files': [
     { query: 'ashared', path: 'shared' },

@@ -164,6 +164,53 @@ test('text is searched while it is typed; hits open at their place; what changed
   });
 });
 
+test('a text is replaced in all files after it was looked at, some left out, and taken back', { skip: noBrowser }, async () => {
+  const more = { 'a.md': 'one day\nanother day\n', 'b.md': 'a day off\n', 'c.md': 'day by day\n' };
+  await withWorkbench({ ...files, ...more }, async ({ page, root }) => {
+    const read = (name: string): string => readFileSync(path.join(root, name), 'utf8');
+    const ada = await page({ name: 'Ada', theme: 'light' });
+    // Open, with typing that is not saved yet: the replacement is an edit in it.
+    await openFile(ada, 'b.md');
+    await ada.keyboard.press('Control+End');
+    await ada.keyboard.type('today too');
+    await ada.keyboard.press('Control+Shift+h');
+    await ada.getByRole('textbox', { name: 'Search text' }).fill('day');
+    await ada.getByRole('textbox', { name: 'Files to include' }).fill('*.md');
+    await ada.getByRole('button', { name: 'Whole word' }).click();
+    await ada.getByRole('textbox', { name: 'Replace with' }).fill('week');
+    await ada.getByRole('button', { name: 'Replace 5 places in 3 files' }).waitFor();
+    const results = ada.getByRole('tree', { name: 'Results' });
+    assert.deepEqual(await results.locator('del').allTextContents(), ['day', 'day', 'day', 'day', 'day']);
+    assert.deepEqual(await results.locator('ins').allTextContents(), ['week', 'week', 'week', 'week', 'week']);
+    assert.deepEqual(await accessibilityProblems(ada), []);
+
+    await results.getByText('another').hover();
+    await ada.getByRole('button', { name: 'Leave out line 2' }).click();
+    await ada.getByRole('button', { name: 'Replace 4 places in 3 files' }).click();
+    await ada.getByTestId('replaced').filter({ hasText: 'Replaced 4 places in 3 files' }).waitFor();
+    assert.deepEqual([read('a.md'), read('b.md'), read('c.md')], ['one week\nanother day\n', 'a week off\ntoday too', 'week by week\n']);
+    await ada.locator('.cm-content').filter({ visible: true }).filter({ hasText: 'a week off' }).waitFor();
+
+    await ada.getByTestId('replaced').getByRole('button', { name: 'Undo' }).click();
+    await ada.getByTestId('replaced').filter({ hasText: 'Taken back' }).waitFor();
+    assert.deepEqual([read('a.md'), read('b.md'), read('c.md')], ['one day\nanother day\n', 'a day off\ntoday too', 'day by day\n']);
+
+    // Groups of a regular expression, shown before.
+    await ada.getByRole('button', { name: 'Whole word' }).click();
+    await ada.getByRole('button', { name: 'Regular expression' }).click();
+    await ada.getByRole('textbox', { name: 'Search text' }).fill('(\\w+) by (\\w+)');
+    await ada.getByRole('textbox', { name: 'Replace with' }).fill('$2 after $1');
+    await results.locator('ins').filter({ hasText: 'day after day' }).waitFor();
+
+    // Changed by somebody else since it was shown.
+    writeFileSync(path.join(root, 'c.md'), 'day by day, and night by night\n');
+    await ada.getByText('1 file changed since.').waitFor();
+    await ada.getByRole('button', { name: 'Replace 1 place in 1 file' }).click();
+    await ada.getByRole('alert').filter({ hasText: 'c.md changed since the search. Nothing was replaced' }).waitFor();
+    assert.equal(read('c.md'), 'day by day, and night by night\n');
+  });
+});
+
 test('symbols are gone to, in the document and anywhere', { skip: noBrowser }, async () => {
   const source = 'export class Loan {\n  due() {\n    return 14;\n  }\n}\n\nexport const later = (loan: Loan) => loan.due();\n';
   await withWorkbench({ ...files, 'src/loan.ts': source, 'src/other.ts': 'export function dueSoon() {}\n' }, async ({ page }) => {

@@ -15,6 +15,7 @@ import { eventually } from '../kit/eventually.ts';
 import { testSeed } from '../kit/seed.ts';
 import { withSidecar } from '../kit/sidecar.ts';
 import { processToken, spawnSidecar } from '../kit/sidecar-process.ts';
+import { withSmallDisk } from '../kit/small-disk.ts';
 import { contentOf, isWhole } from '../kit/whole-contents.ts';
 
 const MB = 1024 * 1024;
@@ -122,37 +123,6 @@ test('a file is one of its contents, whole, whenever its writer is killed; what 
     fs.rmSync(folder, { recursive: true, force: true });
   }
 });
-
-/** A small disk, or why there can be none. */
-function smallDisk(sizeKb: number): { at: string; release: () => void } | string {
-  const at = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-disk-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeKb}k`, 'tmpfs', at], { stdio: 'ignore' });
-  } catch {
-    fs.rmdirSync(at);
-    return 'needs the right to mount a tmpfs (run as root)';
-  }
-  return {
-    at,
-    release: () => {
-      execFileSync('umount', ['-l', at]);
-      fs.rmdirSync(at);
-    },
-  };
-}
-
-async function withSmallDisk(context: { skip: (why: string) => void }, sizeKb: number, run: (at: string) => Promise<void>): Promise<void> {
-  const disk = smallDisk(sizeKb);
-  if (typeof disk === 'string') {
-    context.skip(disk);
-    return;
-  }
-  try {
-    await run(disk.at);
-  } finally {
-    disk.release();
-  }
-}
 
 describe('a full disk', () => {
   test('in the middle of a write leaves the old content and no temporary file, in place too', (context) =>

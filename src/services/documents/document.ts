@@ -4,7 +4,7 @@ import type { Cause, Change } from '../../contract/events.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
 import { diffText, rebaseEdits, type TextEdit, toDelta } from '../../core/text-diff.ts';
 import { decodeText, etagOf, hashBytes } from '../workspace/content.ts';
-import type { LiveContent, LiveWritten } from '../workspace/live-text.ts';
+import type { HeldText, LiveContent, LiveWritten } from '../workspace/live-text.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { DocumentStore } from './document-store.ts';
 import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
@@ -50,6 +50,12 @@ export interface DocumentOptions {
   readOnly: boolean;
   /** For tests that must see the checks fail: what is stored is believed to be what the file holds. */
   trustState: boolean;
+}
+
+/** See LiveText.hold. */
+export interface HeldDocument extends HeldText {
+  /** May be called twice. */
+  release(): void;
 }
 
 type Actor = NonNullable<Cause['who']>[number];
@@ -233,6 +239,29 @@ export class Document {
   /** Saves what is unsaved; resolves when it is on disk or can't be. `cause`: who asked, when it was a call. */
   save(cause?: Cause): Promise<void> {
     return this.#exclusive(() => this.#save(cause));
+  }
+
+  /** Waits for what is under way; until `release` nothing but typing happens to the document. */
+  hold(): Promise<HeldDocument> {
+    return new Promise((resolve) => {
+      void this.#exclusive(
+        () =>
+          new Promise<void>((release) =>
+            resolve({
+              read: () => (this.#closed || (this.#deleted && !this.dirty) ? undefined : this.read()),
+              saved: () => this.#savedContent,
+              save: () => this.#save(undefined),
+              refresh: () => this.#reconcile(),
+              wrote: (raw, content) => {
+                this.#takeDisk({ raw, content }, true);
+                this.#failure = undefined;
+                this.#dependencies.changed(this);
+              },
+              release,
+            }),
+          ),
+      );
+    });
   }
 
   /** The workspace changed this path. Called in the turn of the change. */
@@ -460,13 +489,13 @@ export class Document {
     this.#dependencies.changed(this);
   }
 
-  /** Merges the file's text into the document; waits for nothing. */
-  #takeDisk(disk: DiskText): void {
+  /** Merges the file's text into the document; waits for nothing. `whole`: it was made of the document's text as it is now. */
+  #takeDisk(disk: DiskText, whole = false): void {
     const { store } = this.#dependencies;
     this.room.flush();
     const next = fileTextOf(disk.raw);
     const live = this.#textNow();
-    const clean = !this.dirty;
+    const clean = whole || !this.dirty;
     // Nothing was ever saved from here, and a file is there: two beginnings, of which what is alike must stand there once.
     const apart = !clean && this.#savedContent === undefined && this.#savedText === '';
     const edits: TextEdit[] =

@@ -5,9 +5,9 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
 import { type ByteChannel, closeCodes } from '../../contract/wire.ts';
 import type { State } from '../state/state.ts';
-import type { LiveContent, LiveText, LiveWritten } from '../workspace/live-text.ts';
+import type { HeldTexts, LiveContent, LiveText, LiveWritten } from '../workspace/live-text.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import { actorName, Document, type DocumentDependencies, type DocumentOptions } from './document.ts';
+import { actorName, Document, type DocumentDependencies, type DocumentOptions, type HeldDocument } from './document.ts';
 import { DocumentStore } from './document-store.ts';
 import { Pulse } from './pulse.ts';
 import { SavePace } from './save-pace.ts';
@@ -72,7 +72,10 @@ export class Documents implements LiveText {
     });
     for (const unfinished of this.#options.readOnly ? [] : this.#store.unfinished()) {
       try {
-        const document = await this.#get(unfinished, true);
+        // Its file was moved by what the workspace finished at the start, before there was anybody to tell.
+        const moved = this.#placeOf(unfinished);
+        if (moved !== unfinished) this.#store.renameBelow(unfinished, moved);
+        const document = await this.#get(moved, true);
         await document.save();
         this.#idle(document);
       } catch (error) {
@@ -168,6 +171,25 @@ export class Documents implements LiveText {
       (document) => wirePath === '' || document.path === wirePath || document.path.startsWith(`${wirePath}/`),
     );
     await Promise.all(below.map((document) => document.save()));
+  }
+
+  async hold(paths: readonly string[]): Promise<HeldTexts> {
+    const asked = new Set(paths);
+    const within = (wirePath: string): boolean => {
+      for (let end = wirePath.length; end > 0; end = wirePath.lastIndexOf('/', end - 1)) if (asked.has(wirePath.slice(0, end))) return true;
+      return false;
+    };
+    // In one order: two that hold the same documents would else wait for each other.
+    const wanted = [...this.#open].filter(([wirePath]) => within(wirePath)).sort(([a], [b]) => (a < b ? -1 : 1));
+    const held = new Map<string, HeldDocument>();
+    for (const [wirePath, document] of wanted) held.set(wirePath, await document.hold());
+    return {
+      at: (wirePath) => held.get(wirePath),
+      all: [...held.values()],
+      release: () => {
+        for (const document of held.values()) document.release();
+      },
+    };
   }
 
   /** The open document whose text stands before the file; one whose file is gone does not. */

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalogue, CatalogueNews } from './catalogue.ts';
+import { inItems } from './item-lines.ts';
 import { scanLiteral } from './literal-scan.ts';
 import type { LineLimits } from './rg-events.ts';
 import type { OnFound, Ripgrep, TextQuery, Walk } from './ripgrep.ts';
@@ -34,6 +35,11 @@ export interface IndexOptions {
   /** Threads that build it. */
   threads: number;
   open: () => IndexPlace;
+  /** Switches parts off, for tests that must be seen to fail without them. */
+  faults?: {
+    /** What changed since a file was indexed is not known. */
+    forgetChanges?: boolean;
+  };
 }
 
 /** Searches only the files that may match. What it does not know for certain it leaves to ripgrep's walk. */
@@ -85,6 +91,7 @@ export class IndexedSearch {
       this.#silent.delete(file);
       this.#loud.delete(file);
     }
+    if (this.#options.faults?.forgetChanges === true) return;
     if (this.#ready && changed.length + removed.length > 0) await this.#index?.update(changed, removed);
   }
 
@@ -155,16 +162,23 @@ export class IndexedSearch {
     // A process has to be started all the same, and reads more at once.
     if (rest.length > 0) return [...files];
     let until = performance.now() + SLICE_MS;
+    const pause = async (): Promise<void> => {
+      if (performance.now() < until) return;
+      await nextTurn();
+      until = performance.now() + SLICE_MS;
+    };
     for (const file of here) {
       const pieces = this.#readAsKnown(file, parts.get(file));
       if (pieces === undefined) rest.push(file);
       else {
-        const lines = pieces.flatMap(({ bytes, line }) => scanLiteral(bytes, needle, limits, line));
-        if (lines.length > 0 && !(await found({ path: file, lines }, lines.length))) return undefined;
+        for (const { bytes, line } of pieces) {
+          for (const item of inItems(file, scanLiteral(bytes, needle, limits, line))) {
+            if (!(await found(item.file, item.matches))) return undefined;
+            await pause();
+          }
+        }
       }
-      if (performance.now() < until) continue;
-      await nextTurn();
-      until = performance.now() + SLICE_MS;
+      await pause();
     }
     return rest;
   }
@@ -255,7 +269,9 @@ export class IndexedSearch {
     let until = performance.now() + SLICE_MS;
     for (const file of this.#catalogue.list) {
       const stat = fs.lstatSync(path.join(this.#root, file), { throwIfNoEntry: false });
-      if (stat?.isFile() === true) listed.push({ path: file, size: stat.size, mtimeMs: stat.mtimeMs });
+      // One that is gone may come back unseen, with the whole folder: it stays one of which nothing is known.
+      const { size, mtimeMs } = stat?.isFile() === true ? stat : { size: 0, mtimeMs: 0 };
+      listed.push({ path: file, size, mtimeMs });
       if (performance.now() < until) continue;
       await nextTurn();
       signal.throwIfAborted();
@@ -269,8 +285,8 @@ function beginsWithUtf16(bytes: Buffer): boolean {
   return bytes.length >= 2 && ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff));
 }
 
-function isPlainLiteral({ pattern, regex, caseSensitive, word, multiline, context }: TextQuery): boolean {
-  return !regex && caseSensitive && !word && !multiline && context === 0 && /^[\x20-\x7e\t]+$/.test(pattern);
+function isPlainLiteral({ pattern, regex, caseSensitive, word, multiline, context, replace }: TextQuery): boolean {
+  return !regex && caseSensitive && !word && !multiline && replace === undefined && context === 0 && /^[\x20-\x7e\t]+$/.test(pattern);
 }
 
 /** A NUL in what ripgrep reads first; it begins with three bytes (a byte order mark would stand there), and searches them when a line ends among them. */

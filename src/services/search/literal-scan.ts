@@ -1,17 +1,18 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { FoundLine } from '../../contract/search.ts';
 import { cutLine, type LineLimits } from './rg-events.ts';
+import { unitsOf } from './units.ts';
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
+const MAX_BYTES_PER_UNIT = 3;
 
 /**
  * Lines that hold the text, as ripgrep tells them: each once, with all places that do not overlap. `bytes`: without a byte order mark and
  * without NUL. `needle`: ASCII without a line break, so that its bytes stand for nothing else in UTF-8 or any code page.
  * `firstLine`: the number of the line with which `bytes` begin.
  */
-export function scanLiteral(bytes: Buffer, needle: Buffer, limits: LineLimits, firstLine = 1): FoundLine[] {
-  const found: FoundLine[] = [];
+export function* scanLiteral(bytes: Buffer, needle: Buffer, limits: LineLimits, firstLine = 1): Generator<FoundLine> {
   let number = firstLine;
   let counted = 0;
   for (let at = bytes.indexOf(needle); at >= 0; ) {
@@ -22,16 +23,18 @@ export function scanLiteral(bytes: Buffer, needle: Buffer, limits: LineLimits, f
       number++;
       counted = next + 1;
     }
+    // What lies further on is not shown.
+    const shownTo = Math.min(stop, at + limits.maxLineLength * MAX_BYTES_PER_UNIT);
     const offsets: number[] = [];
-    while (at >= 0 && at < stop) {
+    while (at >= 0 && at < shownTo) {
       offsets.push(at - start);
       at = bytes.indexOf(needle, at + needle.length);
     }
+    if (at >= 0 && at < stop) at = bytes.indexOf(needle, stop);
     const end = feed > start && bytes[stop - 1] === CARRIAGE_RETURN ? stop - 1 : stop;
     const line = lineOf(number, bytes.subarray(start, end), offsets, needle.length);
-    found.push(line.text.length > limits.maxLineLength ? cutLine(line, limits.maxLineLength) : line);
+    yield line.text.length > limits.maxLineLength ? cutLine(line, limits.maxLineLength) : line;
   }
-  return found;
 }
 
 function lineOf(number: number, bytes: Buffer, offsets: readonly number[], length: number): FoundLine {
@@ -41,8 +44,9 @@ function lineOf(number: number, bytes: Buffer, offsets: readonly number[], lengt
   }
   const line: FoundLine = { line: number, text: bytes.toString() };
   if (!isUtf8(bytes)) line.raw = true;
+  const toUnits = unitsOf(bytes);
   line.ranges = offsets.map((offset) => {
-    const start = bytes.toString('utf8', 0, offset).length;
+    const start = toUnits(offset);
     return [start, Math.min(start + length, line.text.length)];
   });
   return line;

@@ -1,15 +1,26 @@
 import { OutriggerError } from '../../contract/errors.ts';
-import type { Call, Implementations } from '../../contract/operation.ts';
+import type { files } from '../../contract/files.ts';
+import type { Call, Implementation, Implementations } from '../../contract/operation.ts';
 import type { search as table } from '../../contract/search.ts';
 import { decodeText } from '../workspace/content.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { type MakeBatch, replaceText } from './replace.ts';
+import type { Ripgrep } from './ripgrep.ts';
 import type { Search } from './search.ts';
 
 const MAX_OUTLINE_BYTES = 4 * 1024 * 1024;
 
-export function searchOperations(search: Search, workspace: Workspace): Implementations<typeof table> {
+export function searchOperations(
+  { search, ripgrep, workspace }: { search: Search; ripgrep: Ripgrep | undefined; workspace: Workspace },
+  batch: Implementation<(typeof files)['files.batch']>,
+): Implementations<typeof table> {
   return {
+    'search.replace': (input, call) => {
+      const make: MakeBatch = async (changes, options) =>
+        await batch({ changes: changes as Parameters<typeof batch>[0]['changes'], durability: 'default', ...options }, call);
+      return replaceText({ ...input, context: 0 }, { search, ripgrep, workspace, batch: make }, call.signal);
+    },
     'search.text': (input, call) => search.text(input, { signal: call.signal, visible: filterOf(call), found: (file) => call.emit(file) }),
     'search.files': (input, call) => search.files(input, { signal: call.signal, visible: filterOf(call) }),
     'search.symbols': async ({ query, limit }, call) => {

@@ -4,10 +4,12 @@ import type { Workspace } from '../workspace/workspace.ts';
 import { createGlobFilter } from './globs.ts';
 import type { OnFound, TextQuery, Walk } from './ripgrep.ts';
 import type { LineLimits } from './rg-events.ts';
-import type { FromPlain, PlainOrder } from './plain-search-worker.ts';
+import type { FromPlain, PlainOrder, ToPlain } from './plain-search-worker.ts';
 
 /** An expression that a JavaScript engine can't get done with is ended after this. */
 const TIMEOUT_MS = 60_000;
+/** The text of the largest file that is read takes a quarter of it. */
+const MAX_HEAP_MB = 1024;
 const FILES_PER_ORDER = 256;
 
 /**
@@ -43,25 +45,27 @@ export class PlainSearch {
       workerData: { query, limits, root: this.#workspace.root } satisfies PlainOrder,
       name: 'search',
       execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: MAX_HEAP_MB },
     });
     this.#running.add(worker);
-    const { promise: failed, reject } = Promise.withResolvers<never>();
-    failed.catch(() => {});
-    worker.on('error', reject);
-    worker.on('exit', () => reject(new OutriggerError('CANCELED', 'The search was ended.')));
+    const ending = new Ending();
+    worker.on('error', (error) => ending.end(error));
+    worker.on('exit', () => ending.end(new OutriggerError('CANCELED', 'The search was ended.')));
     const timer = setTimeout(
-      () => reject(new OutriggerError('PROCESS_TIMEOUT', `The search took longer than ${TIMEOUT_MS} ms and was ended.`)),
+      () => ending.end(new OutriggerError('PROCESS_TIMEOUT', `The search took longer than ${TIMEOUT_MS} ms and was ended.`)),
       TIMEOUT_MS,
     );
-    const aborted = (): void => reject(signal.reason);
+    const aborted = (): void => ending.end(signal.reason);
     signal.addEventListener('abort', aborted, { once: true });
     try {
       for (let at = 0; at < files.length; at += FILES_PER_ORDER) {
-        const answer = new Promise<FromPlain>((resolve) => worker.once('message', resolve));
-        worker.postMessage(files.slice(at, at + FILES_PER_ORDER));
-        const said = await Promise.race([answer, failed]);
-        if (said.problem !== undefined) throw new OutriggerError('BAD_PATTERN', said.problem);
-        for (const { file, matches } of said.found) if (!(await Promise.race([found(file, matches), failed]))) return;
+        for (let said: FromPlain | undefined; said?.done !== true; ) {
+          const answer = new Promise<FromPlain>((resolve) => worker.once('message', resolve));
+          worker.postMessage((said === undefined ? { files: files.slice(at, at + FILES_PER_ORDER) } : 'go on') satisfies ToPlain);
+          said = await ending.orDone(answer);
+          if (said.problem !== undefined) throw badPattern(said.problem);
+          for (const { file, matches } of said.found) if (!(await ending.orDone(found(file, matches)))) return;
+        }
       }
     } finally {
       clearTimeout(timer);
@@ -83,5 +87,29 @@ export class PlainSearch {
       isShown(path) && !this.#workspace.liesInGit(path) && (walk.ignored || !this.#workspace.options.ignored(path));
     for await (const { path, kind } of this.#workspace.list(walk.path, true, enter))
       if (kind === 'file' && isShown(path) && wanted(path) && (walk.ignored || !this.#workspace.options.ignored(path))) yield path;
+  }
+}
+
+function badPattern({ text, column }: { text: string; column?: number }): OutriggerError {
+  return new OutriggerError('BAD_PATTERN', text, { details: { said: text, ...(column === undefined ? {} : { column }) } });
+}
+
+/** Something that may end what is under way, one step after the other. (A race with one promise that lives on would keep what each step brought.) */
+class Ending {
+  #ended: { error: unknown } | undefined;
+  #reject: ((error: unknown) => void) | undefined;
+
+  end(error: unknown): void {
+    this.#ended ??= { error };
+    this.#reject?.(this.#ended.error);
+  }
+
+  /** As the step does, or rejects with the end. */
+  async orDone<T>(step: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#reject = reject;
+      if (this.#ended !== undefined) reject(this.#ended.error);
+      step.then(resolve, reject);
+    });
   }
 }

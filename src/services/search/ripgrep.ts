@@ -1,14 +1,19 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
-import type { FoundFile, FoundLine } from '../../contract/search.ts';
+import type { FoundFile } from '../../contract/search.ts';
 import type { OpenProcess, Processes } from '../processes/processes.ts';
+import { ItemLines } from './item-lines.ts';
+import { readLongLine } from './long-line.ts';
+import { type FileMatches, ReplacementReader } from './rg-replacements.ts';
 import { type LineLimits, readEvent } from './rg-events.ts';
+import { throwIfBadPattern } from './rg-errors.ts';
+import { RgMessages } from './rg-messages.ts';
 
 /** Longest a search may take, a slow reader included. */
 const SEARCH_TIMEOUT_MS = 600_000;
 const WALK_TIMEOUT_MS = 120_000;
 const MAX_LIST_BYTES = 512 * 1024 * 1024;
-/** Lines of one file in one item: a file with a million of them comes in many. */
-const LINES_PER_ITEM = 200;
 /** Of all names that are given to one process: well below what Linux, macOS and Windows take. */
 const MAX_ARGUMENT_BYTES = process.platform === 'win32' ? 24_000 : 512 * 1024;
 const BAD_PATTERN_EXIT = 2;
@@ -30,6 +35,8 @@ export interface TextQuery {
   word: boolean;
   multiline: boolean;
   context: number;
+  /** What each match would become. */
+  replace?: string | undefined;
 }
 
 /** Told of each file's lines in order; resolves when there is room for more. `matches` counts those with ranges. */
@@ -51,7 +58,9 @@ export class Ripgrep {
   /** Its version, or undefined when it can't be run. */
   async version(): Promise<string | undefined> {
     try {
-      const { exitCode, stdout } = await this.#processes.run({ argv: [this.#program, '--version'], cwd: this.#root, timeoutMs: 10_000 });
+      // Not in the folder, which may be gone.
+      const { root: cwd } = path.parse(this.#root);
+      const { exitCode, stdout } = await this.#processes.run({ argv: [this.#program, '--version'], cwd, timeoutMs: 10_000 });
       return exitCode === 0 ? /ripgrep (\S+)/.exec(stdout.toString())?.[1] : undefined;
     } catch (error) {
       if (error instanceof OutriggerError && error.reason === 'STOPPING') throw error;
@@ -59,16 +68,17 @@ export class Ripgrep {
     }
   }
 
-  /** All files that a search would look at, workspace-relative. Throws BAD_PATTERN for a malformed glob. */
+  /** All files that a search would look at, workspace-relative. Throws BAD_PATTERN for a malformed glob, WORKSPACE_GONE. */
   async files(walk: Walk, options: { depth?: number; signal?: AbortSignal | undefined } = {}): Promise<string[]> {
     const depth = options.depth === undefined ? [] : ['--max-depth', String(options.depth)];
-    const { exitCode, stdout, stderr } = await this.#processes.run({
+    const running = this.#processes.run({
       argv: [this.#program, '--files', '--null', ...commonArguments, ...depth, ...walkArguments(walk), '--', place(walk.path)],
       cwd: this.#root,
       timeoutMs: WALK_TIMEOUT_MS,
       maxOutputBytes: MAX_LIST_BYTES,
       signal: options.signal,
     });
+    const { exitCode, stdout, stderr } = await this.#inFolder(running);
     if (exitCode === BAD_PATTERN_EXIT && stdout.length === 0) throwIfBadPattern(stderr.toString());
     const files = stdout.toString().split('\0');
     files.pop();
@@ -77,7 +87,7 @@ export class Ripgrep {
 
   /**
    * Searches: with `files`, those alone, whatever ignore rules say of them; else all that `walk` reaches. Ends early when `found`
-   * resolves with false. Throws BAD_PATTERN, CANCELED, PROCESS_TIMEOUT.
+   * resolves with false. Throws BAD_PATTERN, CANCELED, PROCESS_TIMEOUT, WORKSPACE_GONE.
    */
   async search(
     query: TextQuery,
@@ -89,54 +99,107 @@ export class Ripgrep {
     const shared = [this.#program, '--json', ...commonArguments, ...queryArguments(query)] as const;
     if ('walk' in where) {
       const depth = where.depth === undefined ? [] : ['--max-depth', String(where.depth)];
-      await this.#run([...shared, ...depth, ...walkArguments(where.walk), '--', place(where.walk.path)], limits, found, signal);
+      await this.#run(
+        [...shared, ...depth, ...walkArguments(where.walk), '--', place(where.walk.path)],
+        query.pattern,
+        limits,
+        found,
+        signal,
+      );
       return;
     }
-    for (const part of inParts(where.files)) if (!(await this.#run([...shared, '--', ...part], limits, found, signal))) return;
+    for (const part of inParts(where.files))
+      if (!(await this.#run([...shared, '--', ...part], query.pattern, limits, found, signal))) return;
   }
 
-  async #run(argv: readonly [string, ...string[]], limits: LineLimits, found: OnFound, signal: AbortSignal): Promise<boolean> {
+  /** What each match in these files becomes, file by file. Throws BAD_PATTERN, CANCELED, PROCESS_TIMEOUT. */
+  async *replacements(
+    query: TextQuery & { replace: string },
+    files: readonly string[],
+    signal: AbortSignal,
+  ): AsyncGenerator<FileMatches, void, undefined> {
+    const shared = [this.#program, '--json', ...commonArguments, ...queryArguments({ ...query, context: 0 })] as const;
+    for (const part of inParts(files)) {
+      const argv = [...shared, '--', ...part] as const;
+      const opened = this.#processes.open({ argv, cwd: this.#root, timeoutMs: SEARCH_TIMEOUT_MS, signal });
+      const messages = new RgMessages();
+      const reader = new ReplacementReader(stripPlace);
+      let isRead = false;
+      try {
+        for await (const chunk of opened.stdout as AsyncIterable<Buffer>) {
+          for (const { json, shortened } of messages.push(chunk)) {
+            const file = reader.push(json, shortened);
+            if (file !== undefined) yield file;
+          }
+        }
+        isRead = true;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+        // Ended on our side: what `result` says of it is the reason.
+        isRead = true;
+      } finally {
+        if (!isRead) {
+          opened.end();
+          await opened.result.catch(() => {});
+        }
+      }
+      const { exitCode, stderr } = await this.#inFolder(opened.result);
+      if (exitCode === BAD_PATTERN_EXIT) throwIfBadPattern(stderr.toString(), query.pattern);
+    }
+  }
+
+  async #run(
+    argv: readonly [string, ...string[]],
+    pattern: string,
+    limits: LineLimits,
+    found: OnFound,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const opened = this.#processes.open({ argv, cwd: this.#root, timeoutMs: SEARCH_TIMEOUT_MS, signal });
-    const goesOn = await this.#read(opened, limits, found);
+    const goesOn = await this.#read(opened, limits, found, signal);
     if (!goesOn) {
       opened.end();
       await opened.result.catch(() => {});
       signal.throwIfAborted();
       return false;
     }
-    const { exitCode, stderr } = await opened.result;
-    if (exitCode === BAD_PATTERN_EXIT) throwIfBadPattern(stderr.toString());
+    const { exitCode, stderr } = await this.#inFolder(opened.result);
+    if (exitCode === BAD_PATTERN_EXIT) throwIfBadPattern(stderr.toString(), pattern);
     return true;
   }
 
-  /** False when `found` wanted no more. */
-  async #read(opened: OpenProcess, limits: LineLimits, found: OnFound): Promise<boolean> {
-    let file = '';
-    let lines: FoundLine[] = [];
-    let matches = 0;
-    const flush = async (): Promise<boolean> => {
-      if (lines.length === 0) return true;
-      const item = { path: file, lines };
-      const count = matches;
-      lines = [];
-      matches = 0;
-      return found(item, count);
-    };
-    let rest = '';
-    opened.stdout.setEncoding('utf8');
+  /** A program can't be started in a folder that is gone; what the system says then names the program. */
+  async #inFolder<T>(running: Promise<T>): Promise<T> {
     try {
-      for await (const chunk of opened.stdout as AsyncIterable<string>) {
-        const texts = (rest + chunk).split('\n');
-        rest = texts.pop() ?? '';
-        for (const text of texts) {
-          const event = readEvent(text, limits);
+      return await running;
+    } catch (error) {
+      if (error instanceof OutriggerError && error.reason === 'TOOL_MISSING' && !fs.existsSync(this.#root))
+        throw new OutriggerError('WORKSPACE_GONE', `The folder ${path.basename(this.#root)} is not there any more.`, { cause: error });
+      throw error;
+    }
+  }
+
+  /** False when `found` wanted no more. */
+  async #read(opened: OpenProcess, limits: LineLimits, found: OnFound, signal: AbortSignal): Promise<boolean> {
+    let file = '';
+    const lines = new ItemLines();
+    const tell = async (): Promise<boolean> => {
+      const item = lines.take(file);
+      return found(item.file, item.matches);
+    };
+    const messages = new RgMessages();
+    try {
+      for await (const chunk of opened.stdout as AsyncIterable<Buffer>) {
+        for (const { json, shortened } of messages.push(chunk)) {
+          const event = readEvent(json, limits, shortened);
           if (event === undefined) continue;
           if (event.type === 'begin') file = stripPlace(event.path);
-          else if (event.type === 'line') {
-            lines.push(event.line);
-            if (event.line.ranges !== undefined) matches++;
-            if (lines.length >= LINES_PER_ITEM && !(await flush())) return false;
-          } else if (!(await flush())) return false;
+          else if (event.type === 'end') {
+            if (!lines.isEmpty && !(await tell())) return false;
+          } else {
+            lines.add(event.type === 'line' ? event.line : await readLongLine(path.join(this.#root, file), event.line, limits, signal));
+            if (lines.isFull && !(await tell())) return false;
+          }
         }
       }
     } catch (error) {
@@ -149,13 +212,15 @@ export class Ripgrep {
 
 const commonArguments = ['--no-config', '--no-messages', '--color', 'never'];
 
-function queryArguments({ pattern, regex, caseSensitive, word, multiline, context }: TextQuery): string[] {
+function queryArguments({ pattern, regex, caseSensitive, word, multiline, context, replace }: TextQuery): string[] {
   return [
     ...(regex ? [] : ['--fixed-strings']),
     caseSensitive ? '--case-sensitive' : '--ignore-case',
     ...(word ? ['--word-regexp'] : []),
     ...(multiline ? ['--multiline'] : []),
     ...(context > 0 ? ['--context', String(context)] : []),
+    // A text is replaced by a text: no dollar sign in it stands for a group.
+    ...(replace === undefined ? [] : [`--replace=${regex ? replace : replace.replaceAll('$', '$$$$')}`]),
     // One argument: a pattern may begin with a dash.
     `--regexp=${pattern}`,
   ];
@@ -195,27 +260,4 @@ function* inParts(files: readonly string[]): Generator<string[]> {
     bytes += size;
   }
   if (part.length > 0) yield part;
-}
-
-/** ripgrep says in several lines what is wrong with a pattern, with a caret below the place. */
-function throwIfBadPattern(stderr: string): void {
-  const text = stderr.trim();
-  if (text === '') return;
-  const isGlob = text.includes('error parsing glob');
-  if (!isGlob && !/regex|pattern|literal|multiline/i.test(text)) return;
-  // ripgrep shows the pattern four columns in, wrapped in `(?:` and `)`; what points at the wrapping has no place in the pattern.
-  const column = (/^(\s*)\^/m.exec(text)?.[1] ?? '').length - 6;
-  throw new OutriggerError('BAD_PATTERN', lastLine(text), {
-    details: { said: text.slice(0, 4000), ...(isGlob || column < 1 ? {} : { column }) },
-  });
-}
-
-function lastLine(text: string): string {
-  return (
-    text
-      .split('\n')
-      .findLast((line) => line.trim() !== '')
-      ?.trim()
-      .replace(/^error: /, '') ?? text
-  );
 }

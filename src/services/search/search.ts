@@ -16,6 +16,8 @@ import type { Outline } from './outline.ts';
 const GATHER_MS = 1000;
 /** A search waits this long for the catalogue to take in what just changed; then it reads everything instead. */
 const CATCH_UP_MS = 150;
+/** What failed is not tried again before that. */
+const RETRY_MS = 1000;
 
 export interface SearchDependencies {
   workspace: Workspace;
@@ -23,6 +25,8 @@ export interface SearchDependencies {
   ripgrep: Ripgrep | undefined;
   /** Brings to disk what people typed. */
   flush: () => Promise<void>;
+  /** Resolves when everything that was written before the call, by whomever, is in the journal. */
+  settled: () => Promise<void>;
   log: (event: string, facts: Record<string, unknown>) => void;
 }
 
@@ -64,6 +68,9 @@ export class Search {
   #revision = -1;
   #state: 'off' | 'building' | 'ready' | 'failed' = 'building';
   #problem: string | undefined;
+  #withoutIndex: string | undefined;
+  #indexTried = false;
+  #failedAt = 0;
   #version: string | undefined;
   readonly #waiters = new Set<() => void>();
 
@@ -78,37 +85,19 @@ export class Search {
         : new IndexedSearch({ ripgrep, catalogue: this.#catalogue, log: logOf(log) }, { root: workspace.root, ...index });
     this.#plain = new PlainSearch({ workspace });
     this.#symbols = new Symbols({ root: workspace.root });
+    if (ripgrep === undefined) this.#turnOff();
   }
 
   /** Lists the folder and follows its changes from then on; call when the watch knows the folder. */
   async start(): Promise<void> {
-    const { workspace, ripgrep, log } = this.#dependencies;
+    const { workspace, ripgrep } = this.#dependencies;
     this.#version = await ripgrep?.version();
     if (this.#catalogue === undefined || this.#version === undefined) {
-      this.#state = 'off';
-      this.#problem = 'ripgrep is not on this machine: searches are slower.';
-      this.#tellWaiters();
+      this.#turnOff();
       return;
     }
     this.#stopChanges = workspace.journal.onChanges((changes) => this.#noticed(changes));
-    const { revision } = workspace.journal;
-    try {
-      await this.#catalogue.walk(this.#ended.signal);
-      // The index looks at the files as they are now: what changed since the walk it hears of from the feed.
-      await this.#indexed?.start(this.#ended.signal).catch((error: unknown) => {
-        if (this.#ended.signal.aborted) throw error;
-        this.#problem = `There is no index, each search reads all: ${error instanceof Error ? error.message : String(error)}`;
-        log('search.no-index', { error });
-      });
-      this.#revision = revision;
-      this.#state = 'ready';
-      this.#tellWaiters();
-      this.#catchUp();
-    } catch (error) {
-      if (this.#ended.signal.aborted) return;
-      this.#fail(error);
-      log('search.failed', { error });
-    }
+    await this.#begin();
   }
 
   async stop(): Promise<void> {
@@ -141,11 +130,14 @@ export class Search {
     };
   }
 
-  /** Throws DEADLINE. */
+  /** Without a revision, for all that was written to the folder before the call, by whatever program. Throws DEADLINE. */
   async wait(revision: number | undefined, timeoutMs: number, signal: AbortSignal): Promise<number> {
+    const deadline = performance.now() + timeoutMs;
+    if (revision === undefined && !(await inTime(this.#dependencies.settled(), timeoutMs, signal)))
+      throw new OutriggerError('DEADLINE', `Changes are still being looked at after ${timeoutMs} ms.`);
     const wanted = revision ?? this.#dependencies.workspace.journal.revision;
     // Without a catalogue every search looks for itself: there is nothing to wait for.
-    if (!(await this.#reached(wanted, timeoutMs, signal)) && !this.#isOff())
+    if (!(await this.#reached(wanted, Math.max(1, deadline - performance.now()), signal)) && !this.#isOff())
       throw new OutriggerError('DEADLINE', `The index is at revision ${Math.max(0, this.#revision)} after ${timeoutMs} ms.`);
     return Math.max(wanted, this.#revision);
   }
@@ -253,10 +245,59 @@ export class Search {
   // ── what changed
 
   #noticed(changes: readonly Change[]): void {
+    // All is read anew after a failure.
+    if (this.#state === 'failed') return;
     for (const change of changes) this.#waiting.push(change);
     if (this.#state !== 'ready') return;
     if (this.#waiters.size > 0) this.#catchUp();
     else this.#gathering ??= setTimeout(() => this.#catchUp(), GATHER_MS).unref();
+  }
+
+  /** Lists and indexes the folder; after a failure, when nothing that is known is trusted, anew. */
+  async #begin(): Promise<void> {
+    const { log, workspace } = this.#dependencies;
+    const signal = this.#ended.signal;
+    const before = this.#catalogue?.list ?? [];
+    this.#state = 'building';
+    this.#waiting = [];
+    const { revision } = workspace.journal;
+    try {
+      await this.#catalogue?.walk(signal);
+      if (this.#indexTried) await this.#forgetAll(before);
+      else {
+        this.#indexTried = true;
+        // The index looks at the files as they are now: what changed since the walk it hears of from the feed.
+        await this.#indexed?.start(signal).catch((error: unknown) => {
+          if (signal.aborted) throw error;
+          this.#withoutIndex = `There is no index, each search reads all: ${error instanceof Error ? error.message : String(error)}`;
+          log('search.no-index', { error });
+        });
+      }
+      this.#problem = this.#withoutIndex;
+      this.#revision = Math.max(this.#revision, revision);
+      this.#state = 'ready';
+      this.#tellWaiters();
+      this.#catchUp();
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#fail(error);
+      log('search.failed', { error });
+    }
+  }
+
+  async #forgetAll(before: readonly string[]): Promise<void> {
+    const { files = new Set<string>() } = this.#catalogue ?? {};
+    this.#symbols.forget(before);
+    await this.#indexed?.update({ changed: [...files], removed: before.filter((file) => !files.has(file)) });
+  }
+
+  /** After a failure, when somebody searches: the folder may be back. */
+  #beginAgain(): void {
+    if (this.#state !== 'failed' || this.#working !== undefined || performance.now() < this.#failedAt + RETRY_MS) return;
+    this.#working = this.#begin().finally(() => {
+      this.#working = undefined;
+      if (this.#waiting.length > 0 && this.#state === 'ready') this.#catchUp();
+    });
   }
 
   #catchUp(): void {
@@ -291,12 +332,20 @@ export class Search {
     }
   }
 
+  #turnOff(): void {
+    this.#state = 'off';
+    this.#problem = 'ripgrep is not on this machine: searches are slower.';
+    this.#tellWaiters();
+  }
+
   #isOff(): boolean {
     return this.#state === 'off';
   }
 
   #fail(error: unknown): void {
     this.#state = 'failed';
+    this.#failedAt = performance.now();
+    this.#waiting = [];
     this.#problem = error instanceof Error ? error.message : String(error);
     this.#tellWaiters();
   }
@@ -315,6 +364,7 @@ export class Search {
     };
     this.#waiters.add(check);
     if (this.#state === 'ready') this.#catchUp();
+    this.#beginAgain();
     signal.addEventListener('abort', () => resolve(), { once: true });
     check();
     await promise;
@@ -322,6 +372,22 @@ export class Search {
     this.#waiters.delete(check);
     signal.throwIfAborted();
     return this.#revision >= revision;
+  }
+}
+
+/** False when it took longer. Rejects as the work does, or with the signal's reason. */
+async function inTime(work: Promise<void>, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), timeoutMs);
+  const aborted = (): void => reject(signal.reason);
+  signal.addEventListener('abort', aborted, { once: true });
+  work.then(() => resolve(true), reject);
+  try {
+    signal.throwIfAborted();
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', aborted);
   }
 }
 

@@ -1,6 +1,6 @@
 // Reads files and makes their outlines, in a thread of its own: parsing a large file takes longer than anybody should wait for the event loop.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { OutriggerError } from '../../contract/errors.ts';
@@ -38,8 +38,9 @@ async function answer({ id, paths, text }: SymbolsOrder, root: string): Promise<
 }
 
 function readText(file: string): string {
-  const bytes = readFileSync(file);
-  if (bytes.length > maxFileBytes || bytes.includes(0)) throw new Error('This is no source text.');
+  // Not read to find that it is too large.
+  const bytes = statSync(file).size > maxFileBytes ? undefined : readFileSync(file);
+  if (bytes === undefined || bytes.includes(0)) throw new Error('This is no source text.');
   return bytes.toString('utf8').replace(/^\uFEFF/, '');
 }
 

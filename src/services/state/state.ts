@@ -226,6 +226,7 @@ function prepareDatabase(database: DatabaseSync): void {
       before TEXT, after TEXT, size INTEGER, cause TEXT NOT NULL, at INTEGER NOT NULL, note TEXT) STRICT;
     CREATE INDEX IF NOT EXISTS moves ON changes(origin) WHERE origin IS NOT NULL;
     CREATE TABLE IF NOT EXISTS known(path TEXT PRIMARY KEY, hash TEXT, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS batches(id INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS tokens(
       id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, access TEXT NOT NULL, paths TEXT, hash TEXT NOT NULL,
       created INTEGER NOT NULL, expires INTEGER, revoked INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;

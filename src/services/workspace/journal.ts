@@ -150,9 +150,12 @@ export class Journal {
     this.#store(() => this.#upsertKnown(path, hash));
   }
 
-  /** Numbers, stores and announces changes, in order, as one step. */
-  record(drafts: readonly ChangeDraft[]): Change[] {
-    if (drafts.length === 0) return [];
+  /** Numbers, stores and announces changes, in order, as one step. `also` is stored in the same transaction. */
+  record(drafts: readonly ChangeDraft[], also?: () => void): Change[] {
+    if (drafts.length === 0) {
+      if (also !== undefined) this.#store(also);
+      return [];
+    }
     const at = this.#now();
     const numbered = drafts.map((draft, index): Change => {
       const revision = this.#revision + index + 1;
@@ -173,7 +176,10 @@ export class Journal {
       if (draft.note !== undefined) change.note = draft.note;
       return change;
     });
-    const stored = this.#store(() => numbered.forEach((change, index) => this.#insert(change, drafts[index]?.content)));
+    const stored = this.#store(() => {
+      numbered.forEach((change, index) => this.#insert(change, drafts[index]?.content));
+      also?.();
+    });
     if (!stored) this.#keepInMemory(numbered, drafts);
     for (const change of numbered) {
       change.cursor = this.cursorOf(change.revision);

@@ -13,6 +13,28 @@ export interface LiveWritten {
   changed: boolean;
 }
 
+/** An open document that is held: it may be typed in, and nothing else happens to it until it is let go. */
+export interface HeldText {
+  /** Its text as of now; undefined when its file is gone and nobody typed since. */
+  read(): LiveContent | undefined;
+  /** Content of the file as the document last left or saw it; undefined when there was no file. */
+  saved(): string | undefined;
+  /** Saves what is unsaved; resolves when it is on disk or can't be. */
+  save(): Promise<void>;
+  /** Takes in what others wrote to the file. */
+  refresh(): Promise<void>;
+  /** Makes this its text, in the turn in which it was written to the file. */
+  wrote(raw: string, content: string): void;
+}
+
+export interface HeldTexts {
+  /** The held document that was open at the path when it was held. */
+  at(path: string): HeldText | undefined;
+  readonly all: readonly HeldText[];
+  /** May be called twice. */
+  release(): void;
+}
+
 /**
  * The port through which open documents stand before the file: a read sees unsaved text, a write becomes edits. The
  * documents service provides it; without documents nothing is ever open.
@@ -27,4 +49,6 @@ export interface LiveText {
   write(path: string, change: (raw: string) => string, cause: Cause): Promise<LiveWritten | undefined>;
   /** Saves what is unsaved at and below the path; resolves when it is on disk or can't be. */
   flush(path: string): Promise<void>;
+  /** Holds all documents that are open at and below the paths. */
+  hold(paths: readonly string[]): Promise<HeldTexts>;
 }

@@ -198,6 +198,23 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       return step(input.to);
     },
 
+    'files.batch': async (input, call) => {
+      guardGit(call, ...input.changes.flatMap((change) => (change.op === 'move' ? [change.from, change.to] : [change.path])));
+      const outcome = await workspace.batch({
+        changes: input.changes,
+        durability: durabilityOf(input),
+        dryRun: input.dryRun,
+        returnBefore: input.returnBefore,
+        cause: causeOf(call),
+        signal: call.signal,
+        maxTextBytes: options.maxTextBytes,
+        maxAnswerBytes: options.maxTextBytes,
+        edit: ({ path, edits }, raw) => storable(path, editRaw(path, raw, edits)),
+        permit: (path) => guardGit(call, path),
+      });
+      return { ...outcome, cursor: workspace.journal.cursorOf(outcome.revision) };
+    },
+
     'files.copy': async (input, call) => {
       guardGit(call, input.to);
       const copied = await workspace.copy(input.from, input.to, {

@@ -30,6 +30,7 @@ import {
   sameFacts,
   statIdentity,
 } from './content.ts';
+import { Batches, type BatchOptions, type BatchOutcome, type BatchRequest } from './batch.ts';
 import { Echoes, type Noticed } from './echoes.ts';
 import { errnoOf, fileError } from './file-errors.ts';
 import { finishInPlace, writeInPlace } from './in-place.ts';
@@ -40,7 +41,7 @@ import { Temporaries } from './temporaries.ts';
 const RETRIES = 5;
 const SLICE_MS = 8;
 
-export interface WorkspaceOptions {
+export interface WorkspaceOptions extends BatchOptions {
   root: string;
   durability: Durability;
   /** Changes kept for cursors. */
@@ -107,6 +108,8 @@ export class Workspace {
   /** Content by path, good as long as the facts hold. */
   readonly #hashes = new Map<string, { facts: FileFacts; content: string }>();
   readonly #echoes: Echoes;
+  readonly #batches: Batches;
+  readonly #onProblem: WorkspaceDependencies['onProblem'];
   readonly #turns = new Map<string, Promise<void>>();
 
   constructor(dependencies: WorkspaceDependencies, options: WorkspaceOptions) {
@@ -117,11 +120,32 @@ export class Workspace {
     this.#inPlaceFolder = path.join(dependencies.state.folder, 'in-place');
     this.journal = new Journal(dependencies, { keep: options.keepChanges });
     this.#echoes = new Echoes({ containment: this.containment, journal: this.journal, now: dependencies.now }, options);
+    this.#onProblem = dependencies.onProblem;
+    this.#batches = new Batches(
+      {
+        containment: this.containment,
+        journal: this.journal,
+        state: dependencies.state,
+        temporaries: this.#temporaries,
+        durability: options.durability,
+        liveText: () => this.liveText,
+        contentOf: (path, descriptor, stat, signal) => this.contentOf(path, descriptor, stat, signal),
+        known: (path) => this.#hashes.get(path)?.content,
+        rememberMove: (from, to) => this.#echoes.rememberMove(from, to),
+      },
+      options,
+    );
   }
 
-  /** Finishes what a crash cut short: writes in place, and temporary files that were left. */
+  /** Finishes what a crash cut short: writes in place, a batch, and temporary files that were left. */
   recover(): void {
     finishInPlace(this.containment, this.#inPlaceFolder);
+    try {
+      this.#batches.recover();
+    } catch (error) {
+      // What is in the way may be gone at the next start; until then the rest of the folder is of use.
+      this.#onProblem(`A batch of changes that a crash cut short could be neither finished nor undone: ${(error as Error).message}`);
+    }
     this.#temporaries.sweep(this.containment);
   }
 
@@ -419,6 +443,11 @@ export class Workspace {
       this.journal.record(drafts);
       return this.journal.revision;
     });
+  }
+
+  /** Makes many changes, all or none. Throws what stands in the way of the first that can't be made, and nothing is changed then. */
+  batch(request: BatchRequest): Promise<BatchOutcome> {
+    return this.#guard('The batch', () => this.#batches.run(request));
   }
 
   /** Copies a file or a folder; links are copied as links. Gives how many entries were made. */

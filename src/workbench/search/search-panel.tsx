@@ -33,13 +33,14 @@ export function SearchPanel() {
       </div>
       <Question />
       <Summary />
+      <ReplacedNote />
       <Results />
     </div>
   );
 }
 
 function Question() {
-  const { search } = useWorkbench();
+  const { search, readOnly } = useWorkbench();
   const { value: problem } = search.problem;
   return (
     <form
@@ -50,6 +51,18 @@ function Question() {
       }}
     >
       <div class="field">
+        {!readOnly.value && (
+          <button
+            type="button"
+            class="tog turn"
+            aria-expanded={search.replacing.value}
+            aria-label="Replace"
+            title="Replace"
+            onClick={() => search.setReplacing(!search.replacing.value)}
+          >
+            <Icon name={search.replacing.value ? 'down' : 'right'} small />
+          </button>
+        )}
         <input
           aria-label="Search text"
           placeholder="Search all text"
@@ -73,6 +86,7 @@ function Question() {
         <Toggle on={search.word} label="ab" title="Whole word" />
         <Toggle on={search.regex} label=".*" title="Regular expression" />
       </div>
+      {search.replacing.value && <Replacement />}
       {problem !== undefined && (
         <p class="sr-bad xs" id="search-problem" role="alert">
           {problem}
@@ -82,7 +96,74 @@ function Question() {
         <Globs text={search.include} label="Files to include" placeholder="Include: src/, *.py" />
         <Globs text={search.exclude} label="Files to exclude" placeholder="Exclude: *.min.js" />
       </div>
+      {search.replacing.value && <ReplaceAction />}
     </form>
+  );
+}
+
+function Replacement() {
+  const { search } = useWorkbench();
+  return (
+    <div class="field">
+      <input
+        aria-label="Replace with"
+        placeholder={search.regex.value ? 'Replace with; $1 is the first group' : 'Replace with'}
+        data-testid="replacement"
+        spellcheck={false}
+        autocomplete="off"
+        value={search.replacement.value}
+        onInput={(event) => {
+          search.replacement.value = event.currentTarget.value;
+          search.replaced.value = undefined;
+          search.asked();
+        }}
+      />
+    </div>
+  );
+}
+
+function ReplaceAction() {
+  const { search } = useWorkbench();
+  const { matches, files } = search.toReplace;
+  const { value: summary } = search.summary;
+  const ready = summary !== undefined && !summary.truncated && matches > 0 && !search.running.value && !search.atWork.value;
+  return (
+    <>
+      <div class="row">
+        <button type="button" class="btn sm pri" disabled={!ready} onClick={() => void search.replace()}>
+          {matches === 0 ? 'Replace all' : `Replace ${count(matches, 'place')} in ${count(files, 'file')}`}
+        </button>
+        {search.leftOut.value.size > 0 && (
+          <button type="button" class="btn sm quiet" onClick={() => search.putBack()}>
+            Put back {count(search.leftOut.value.size, 'place')}
+          </button>
+        )}
+        {search.atWork.value && <i class="spin" />}
+      </div>
+      {summary?.truncated === true && <p class="sr-note xs">Too many to be replaced at once. Narrow the search, or the files.</p>}
+    </>
+  );
+}
+
+/** What a replacement did, and the way back. */
+function ReplacedNote() {
+  const { search } = useWorkbench();
+  const { value: replaced } = search.replaced;
+  if (replaced === undefined) return null;
+  const { matches, files, revision, skipped, undo, undone } = replaced;
+  return (
+    <p class="sr-note xs row" role="status" data-testid="replaced">
+      <Icon name={undone ? 'undo' : 'check'} small />
+      <span class="grow">
+        {undone ? 'Taken back' : 'Replaced'} {count(matches, 'place')} in {count(files, 'file')} · <Revision number={revision} />
+        {skipped > 0 && `. ${count(skipped, 'file')} left alone: no text.`}
+      </span>
+      {undo !== undefined && (
+        <button type="button" class="btn sm quiet" disabled={search.atWork.value} onClick={() => void undo()}>
+          Undo
+        </button>
+      )}
+    </p>
   );
 }
 
@@ -175,6 +256,7 @@ function Results() {
     if (row.kind === 'file') search.toggle(row.path);
     else workbench.openFile(row.path, { preview: !keep, focus: keep, target: { line: row.line, column: row.column } });
   };
+  const leaveOut = (row: SearchRow): void => search.leaveOut(row.path, row.kind === 'hit' ? row.line : undefined);
   const onKeyDown = (event: KeyboardEvent): void => {
     const row = rows[focused];
     const page = Math.max(1, Math.floor(scroll.height / rowHeight) - 1);
@@ -190,6 +272,7 @@ function Results() {
     if (step !== undefined) search.focused.value = Math.min(Math.max(focused + step, 0), rows.length - 1);
     else if (event.key === 'Enter') open(row, true);
     else if (event.key === ' ') open(row, false);
+    else if (event.key === 'Delete' && search.replacing.value && row !== undefined) leaveOut(row);
     else if ((event.key === 'ArrowLeft' || event.key === 'ArrowRight') && row !== undefined) {
       const isOpen = row.kind === 'hit' || row.open;
       if (isOpen === (event.key === 'ArrowLeft')) search.toggle(row.path);
@@ -231,6 +314,7 @@ function Results() {
               search.focused.value = start + index;
               open(row, keep);
             }}
+            onLeaveOut={search.replacing.value ? () => leaveOut(row) : undefined}
           />
         ))}
       </div>
@@ -244,13 +328,31 @@ function ResultRow({
   top,
   focused,
   onOpen,
+  onLeaveOut,
 }: {
   row: SearchRow;
   at: number;
   top: number;
   focused: boolean;
   onOpen: (keep: boolean) => void;
+  /** Absent where nothing is to be replaced. */
+  onLeaveOut: (() => void) | undefined;
 }) {
+  const cross = onLeaveOut !== undefined && (
+    <button
+      type="button"
+      class="ib"
+      tabIndex={-1}
+      aria-label={row.kind === 'file' ? `Leave out ${nameOf(row.path)}` : `Leave out line ${row.line}`}
+      title="Leave out (Delete)"
+      onClick={(event) => {
+        event.stopPropagation();
+        onLeaveOut();
+      }}
+    >
+      <Icon name="x" small />
+    </button>
+  );
   const common = {
     id: `hit-${at}`,
     role: 'treeitem' as const,
@@ -269,6 +371,7 @@ function ResultRow({
         <span class="grow ell" dir="auto">
           {nameOf(row.path)} <span class="faint sm">{parentOf(row.path)}</span>
         </span>
+        {cross}
         <span class="count num">{row.hits.toLocaleString('en')}</span>
       </div>
     );
@@ -276,7 +379,19 @@ function ResultRow({
   return (
     <div class={`tr hit${focused ? ' cur' : ''}`} aria-level={2} data-testid="hit" {...common}>
       <span class="faint num">{row.line}</span>
-      <code class="ell">{row.parts.map(({ text, hit }, index) => (hit ? <mark key={index}>{text}</mark> : text))}</code>
+      <code class="ell">
+        {row.parts.map(({ text, hit, becomes }, index) => {
+          if (!hit) return text;
+          if (becomes === undefined) return <mark key={index}>{text}</mark>;
+          return (
+            <span key={index}>
+              {text !== '' && <del>{text}</del>}
+              {becomes !== '' && <ins>{becomes}</ins>}
+            </span>
+          );
+        })}
+      </code>
+      {cross}
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mergeFiles, partsOf, rowsOf } from './search-rows.ts';
+import { countMatches, keyOf, mergeFiles, partsOf, rowsOf, withoutLeftOut } from './search-rows.ts';
 
 const shown = (line: Parameters<typeof partsOf>[0]): string =>
   partsOf(line)
@@ -37,4 +37,34 @@ test('pieces of one file become one, files stand in order, closed ones hide thei
     rowsOf(files, new Set(['a'])).map((row) => (row.kind === 'file' ? `${row.path} ${row.hits}` : `${row.path}:${row.line}:${row.column}`)),
     ['a 1', 'b 2', 'b:1:1', 'b:2:1'],
   );
+});
+
+test('what is left out is not shown and not counted, whole files or single lines', () => {
+  const line = (number: number, ...ranges: [number, number][]) => ({ line: number, text: 'x x', ranges });
+  const files = [
+    { path: 'a', lines: [line(1, [0, 1], [2, 3]), line(2, [0, 1])] },
+    { path: 'b', lines: [line(1, [0, 1])] },
+    { path: 'c', lines: [line(1, [0, 1])] },
+  ];
+  assert.equal(countMatches(files), 5);
+  const left = withoutLeftOut(files, new Set([keyOf('a', 1), keyOf('b'), keyOf('c', 1)]));
+  assert.deepEqual(
+    left.map(({ path, lines }) => [path, lines.map((each) => each.line)]),
+    [['a', [2]]],
+  );
+  assert.equal(countMatches(left), 1);
+});
+
+test('a match is shown with what it becomes; one that inserts has nothing to strike', () => {
+  const parts = (line: Parameters<typeof partsOf>[0]) => partsOf(line).map(({ text, becomes }) => [text, becomes]);
+  assert.deepEqual(parts({ line: 1, text: 'a day off', ranges: [[2, 5]], replacements: ['week'] }), [
+    ['a ', undefined],
+    ['day', 'week'],
+    [' off', undefined],
+  ]);
+  assert.deepEqual(parts({ line: 1, text: 'end', ranges: [[3, 3]], replacements: [';'] }), [
+    ['end', undefined],
+    ['', ';'],
+  ]);
+  assert.deepEqual(parts({ line: 1, text: 'gone', ranges: [[0, 4]], replacements: [''] }), [['gone', '']]);
 });

@@ -8,6 +8,8 @@ export type SearchRow =
 export interface HitPart {
   text: string;
   hit: boolean;
+  /** What a match would become. */
+  becomes?: string;
 }
 
 /** Characters shown before the first match: enough to see what it stands in, few enough that it is in sight. */
@@ -23,6 +25,24 @@ export function mergeFiles(files: readonly FoundFile[]): FoundFile[] {
     else known.push(...lines);
   }
   return [...byPath].map(([path, lines]) => ({ path, lines })).sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+}
+
+/** Names a file, or one line of it, among what was left out. */
+export function keyOf(path: string, line?: number): string {
+  return line === undefined ? path : `${path}\n${line}`;
+}
+
+/** What is still to be replaced. */
+export function withoutLeftOut(files: readonly FoundFile[], leftOut: ReadonlySet<string>): readonly FoundFile[] {
+  if (leftOut.size === 0) return files;
+  return files
+    .filter(({ path }) => !leftOut.has(keyOf(path)))
+    .map(({ path, lines }) => ({ path, lines: lines.filter(({ line }) => !leftOut.has(keyOf(path, line))) }))
+    .filter(({ lines }) => lines.length > 0);
+}
+
+export function countMatches(files: readonly FoundFile[]): number {
+  return files.reduce((sum, { lines }) => sum + lines.reduce((inFile, { ranges }) => inFile + (ranges?.length ?? 0), 0), 0);
 }
 
 export function rowsOf(files: readonly FoundFile[], closed: ReadonlySet<string>): SearchRow[] {
@@ -41,20 +61,21 @@ function columnOf({ ranges, cutAt = 0 }: FoundLine): number {
 }
 
 /** The line with its matches marked; what stands before the first is cut so far that it can be seen. */
-export function partsOf({ text, ranges = [], cutAt }: FoundLine): HitPart[] {
+export function partsOf({ text, ranges = [], replacements, cutAt }: FoundLine): HitPart[] {
   const indent = text.length - text.trimStart().length;
   const first = ranges[0]?.[0] ?? 0;
   const from = first - indent <= lead ? Math.min(indent, first) : first - lead;
   const to = Math.min(text.length, from + mostShown);
   const parts: HitPart[] = [];
-  const add = (start: number, end: number, hit: boolean): void => {
-    if (end > start) parts.push({ text: oneLine(text.slice(start, end)), hit });
+  const add = (start: number, end: number, hit: boolean, becomes?: string): void => {
+    if (end > start || (becomes ?? '') !== '')
+      parts.push({ text: oneLine(text.slice(start, end)), hit, ...(becomes === undefined ? {} : { becomes: oneLine(becomes) }) });
   };
   let at = from;
-  for (const [start, end] of ranges) {
-    if (start >= to) break;
+  for (const [index, [start, end]] of ranges.entries()) {
+    if (start > to || (start === to && end > start)) break;
     add(at, start, false);
-    add(Math.max(start, at), Math.min(end, to), true);
+    add(Math.max(start, at), Math.min(end, to), true, replacements?.[index]);
     at = Math.max(at, Math.min(end, to));
   }
   add(at, to, false);

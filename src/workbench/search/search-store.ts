@@ -1,8 +1,10 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { Change } from '../../contract/events.ts';
+import type { Asked } from '../../contract/operation.ts';
+import type { Operations } from '../../contract/operations.ts';
 import type { FoundFile } from '../../contract/search.ts';
 import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
-import { mergeFiles, rowsOf, type SearchRow } from './search-rows.ts';
+import { countMatches, keyOf, mergeFiles, rowsOf, type SearchRow, withoutLeftOut } from './search-rows.ts';
 
 export interface SearchSummary {
   matches: number;
@@ -11,6 +13,18 @@ export interface SearchSummary {
   revision: number;
   truncated: boolean;
   engine: 'index' | 'walk' | 'plain';
+}
+
+/** What a replacement did. */
+export interface Replaced {
+  matches: number;
+  files: number;
+  revision: number;
+  /** Files of which part did not stand there any more, or that are no text. */
+  skipped: number;
+  /** Takes it back; absent where that can't be done whole, or was done. */
+  undo: (() => Promise<void>) | undefined;
+  undone: boolean;
 }
 
 const pauseMs = 80;
@@ -26,6 +40,13 @@ export class SearchStore {
   readonly word = signal(false);
   readonly include = signal('');
   readonly exclude = signal('');
+  /** What was found is to be replaced. */
+  readonly replacing = signal(false);
+  readonly replacement = signal('');
+  /** Files and lines, by keyOf, that are not to be replaced. */
+  readonly leftOut: Signal<ReadonlySet<string>> = signal(new Set());
+  readonly replaced: Signal<Replaced | undefined> = signal(undefined);
+  readonly atWork = signal(false);
   readonly running = signal(false);
   readonly summary: Signal<SearchSummary | undefined> = signal(undefined);
   readonly problem: Signal<string | undefined> = signal(undefined);
@@ -35,6 +56,8 @@ export class SearchStore {
   readonly focused = signal(0);
   /** Files that changed since the search. */
   readonly changedSince: Signal<ReadonlySet<string>> = signal(new Set());
+  /** Of what was found, what is shown: all, or all that is to be replaced. */
+  readonly shown: ReadonlySignal<readonly FoundFile[]>;
   readonly rows: ReadonlySignal<SearchRow[]>;
   /** What was found, in order of the paths. */
   readonly files: Signal<readonly FoundFile[]> = signal([]);
@@ -44,7 +67,8 @@ export class SearchStore {
 
   constructor(client: WorkbenchClient) {
     this.#client = client;
-    this.rows = computed(() => rowsOf(this.files.value, this.closed.value));
+    this.shown = computed(() => (this.replacing.value ? withoutLeftOut(this.files.value, this.leftOut.value) : this.files.value));
+    this.rows = computed(() => rowsOf(this.shown.value, this.closed.value));
   }
 
   /** Something of the question changed. */
@@ -80,18 +104,89 @@ export class SearchStore {
       if (canceled.signal.aborted) return;
       draw();
       this.changedSince.value = new Set();
+      this.leftOut.value = new Set();
       this.focused.value = 0;
       this.summary.value = { matches, files, elapsedMs, revision, truncated, engine };
     } catch (error) {
       if (canceled.signal.aborted || isCanceled(error)) return;
       this.#forget();
-      const { message, reason, hint } = errorFacts(error);
-      this.problem.value = reason === 'BAD_PATTERN' ? message : (hint ?? message);
+      this.#say(error);
     } finally {
       if (this.#canceled === canceled) {
         this.running.value = false;
         this.dimmed.value = false;
       }
+    }
+  }
+
+  setReplacing(on: boolean): void {
+    this.replacing.value = on;
+    this.replaced.value = undefined;
+    this.asked();
+  }
+
+  /** A file, or a line of it, stays as it is. */
+  leaveOut(path: string, line?: number): void {
+    this.leftOut.value = new Set(this.leftOut.value).add(keyOf(path, line));
+  }
+
+  putBack(): void {
+    this.leftOut.value = new Set();
+  }
+
+  /** How much would be replaced. */
+  get toReplace(): { matches: number; files: number } {
+    return { matches: countMatches(this.shown.value), files: this.shown.value.length };
+  }
+
+  /** Replaces what is shown, in all files or in none; what changed since it was found is not touched. */
+  async replace(): Promise<void> {
+    const { value: summary } = this.summary;
+    if (summary === undefined || this.atWork.value) return;
+    this.atWork.value = true;
+    this.problem.value = undefined;
+    try {
+      const { maxResults: _most, maxLineLength: _length, ...question } = this.#question();
+      const done = await this.#client.call('search.replace', {
+        ...question,
+        replace: this.replacement.value,
+        except: [...this.leftOut.value].map((key) => {
+          const [path = '', line] = key.split('\n');
+          return line === undefined ? { path } : { path, line: Number(line) };
+        }),
+        ifRevision: summary.revision,
+        returnBefore: true,
+      });
+      const { undo } = done;
+      this.replaced.value = {
+        matches: done.matches,
+        files: done.files.length,
+        revision: done.revision,
+        skipped: done.skipped.length,
+        undo: undo === undefined ? undefined : () => this.#undo(undo),
+        undone: false,
+      };
+      await this.search();
+    } catch (error) {
+      this.#say(error);
+    } finally {
+      this.atWork.value = false;
+    }
+  }
+
+  async #undo(changes: Asked<Operations['files.batch']>['changes']): Promise<void> {
+    const { value: done } = this.replaced;
+    if (done === undefined || this.atWork.value) return;
+    this.atWork.value = true;
+    this.problem.value = undefined;
+    try {
+      const { revision } = await this.#client.call('files.batch', { changes });
+      this.replaced.value = { ...done, revision, undo: undefined, undone: true };
+      await this.search();
+    } catch (error) {
+      this.#say(error);
+    } finally {
+      this.atWork.value = false;
     }
   }
 
@@ -117,8 +212,14 @@ export class SearchStore {
     return (['word', 'caseSensitive', 'regex', 'include', 'exclude'] as const).filter((name) => Boolean(this[name].value));
   }
 
+  #say(error: unknown): void {
+    const { message, reason, hint } = errorFacts(error);
+    this.problem.value = reason === 'BAD_PATTERN' || reason === 'ETAG_MISMATCH' ? message : (hint ?? message);
+  }
+
   #question() {
     return {
+      ...(this.replacing.value ? { replace: this.replacement.value } : {}),
       pattern: this.pattern.value,
       regex: this.regex.value,
       caseSensitive: this.caseSensitive.value,

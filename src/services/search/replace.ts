@@ -1,0 +1,201 @@
+import { OutriggerError } from '../../contract/errors.ts';
+import type { BatchChange } from '../../contract/files.ts';
+import { etagOf } from '../workspace/content.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+import type { FileMatches } from './rg-replacements.ts';
+import type { Ripgrep, TextQuery, Walk } from './ripgrep.ts';
+import type { Search } from './search.ts';
+
+/** What one call replaces at most; more is refused, and nothing replaced. */
+const MAX_LINES = 100_000;
+const MAX_FILES = 1000;
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+const MAX_BYTES = 128 * 1024 * 1024;
+const UTF8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+
+export interface ReplaceRequest extends TextQuery, Walk {
+  replace: string;
+  except: readonly { path: string; line?: number | undefined }[];
+  /** Files that changed since are not touched. */
+  ifRevision?: number | undefined;
+  dryRun: boolean;
+  returnBefore: boolean;
+}
+
+export interface ReplaceAnswer {
+  matches: number;
+  files: { path: string; matches: number; etag: string | null }[];
+  skipped: { path: string; why: string }[];
+  undo?: BatchChange[];
+  revision: number;
+}
+
+/** Makes changes whole or not at all: the operation files.batch. */
+export type MakeBatch = (
+  changes: BatchChange[],
+  options: { dryRun: boolean; returnBefore: boolean },
+) => Promise<{ revision: number; changes: { etag: string | null }[]; undo?: BatchChange[] | undefined }>;
+
+export interface ReplaceDependencies {
+  search: Search;
+  ripgrep: Ripgrep | undefined;
+  workspace: Workspace;
+  batch: MakeBatch;
+}
+
+interface Replaced {
+  bytes: Buffer;
+  matches: number;
+}
+
+/**
+ * Replaces what a search finds. ripgrep says what matches and what it becomes; the files are read once more, and what does not stand
+ * where it was found is a conflict. Throws BAD_PATTERN, FILE_NOT_FOUND, TOOL_MISSING, OUTPUT_TOO_LARGE, ETAG_MISMATCH and what the batch throws.
+ */
+export async function replaceText(
+  request: ReplaceRequest,
+  { search, ripgrep, workspace, batch }: ReplaceDependencies,
+  signal: AbortSignal,
+): Promise<ReplaceAnswer> {
+  if (ripgrep === undefined)
+    throw new OutriggerError('TOOL_MISSING', 'Replacing needs ripgrep, which is not on this machine.', { details: { tool: 'ripgrep' } });
+  const paths = await findFiles(request, search, signal);
+  refuseChanged(paths, request.ifRevision, workspace);
+  const changes: { path: string; matches: number; change: BatchChange }[] = [];
+  const skipped: ReplaceAnswer['skipped'] = [];
+  const conflicts: string[] = [];
+  let total = 0;
+  const linesKept = Map.groupBy(
+    request.except.filter(({ line }) => line !== undefined),
+    ({ path }) => path,
+  );
+  for await (const file of ripgrep.replacements(request, paths, signal)) {
+    const kept = new Set(linesKept.get(file.path)?.map(({ line }) => line));
+    const wanted = { ...file, matches: file.matches.filter(({ line }) => !kept.has(line)) };
+    if (wanted.matches.length === 0) continue;
+    if (file.tooLong) {
+      skipped.push({ path: file.path, why: 'It has a line that is too long.' });
+      continue;
+    }
+    const read = await readFile(workspace, file.path, signal);
+    if (read === 'gone') {
+      conflicts.push(file.path);
+      continue;
+    }
+    if (read === 'too large') {
+      skipped.push({ path: file.path, why: `It is larger than ${MAX_FILE_BYTES} bytes.` });
+      continue;
+    }
+    const { bytes } = read;
+    const why = whyNoText(bytes);
+    if (why !== undefined) {
+      skipped.push({ path: file.path, why });
+      continue;
+    }
+    const replaced = replaceIn(bytes, wanted);
+    if (replaced === undefined) {
+      conflicts.push(file.path);
+      continue;
+    }
+    total += replaced.bytes.length;
+    if (total > MAX_BYTES)
+      throw new OutriggerError('OUTPUT_TOO_LARGE', `The files to be changed are larger than ${MAX_BYTES} bytes in all. Narrow the search.`);
+    if (replaced.bytes.equals(bytes)) continue;
+    const { path } = file;
+    const base64 = replaced.bytes.toString('base64');
+    changes.push({ path, matches: replaced.matches, change: { op: 'write', path, base64, ifMatch: etagOf(read.content), parents: false } });
+  }
+  if (conflicts.length > 0) throw changedMeanwhile(conflicts);
+  if (changes.length === 0) return { matches: 0, files: [], skipped, revision: workspace.journal.revision };
+  // ripgrep tells files as its threads get done with them.
+  changes.sort((a, b) => (a.path < b.path ? -1 : 1));
+  const {
+    revision,
+    changes: results,
+    undo,
+  } = await batch(
+    changes.map(({ change }) => change),
+    { dryRun: request.dryRun, returnBefore: request.returnBefore },
+  );
+  return {
+    matches: changes.reduce((sum, { matches }) => sum + matches, 0),
+    files: changes.map(({ path, matches }, index) => ({ path, matches, etag: results[index]?.etag ?? null })),
+    skipped,
+    ...(undo === undefined ? {} : { undo }),
+    revision,
+  };
+}
+
+async function findFiles(request: ReplaceRequest, search: Search, signal: AbortSignal): Promise<string[]> {
+  const whole = new Set(request.except.filter(({ line }) => line === undefined).map(({ path }) => path));
+  const paths = new Set<string>();
+  const { truncated } = await search.text(
+    { ...request, context: 0, maxResults: MAX_LINES, maxLineLength: 20 },
+    { signal, found: ({ path }) => void (whole.has(path) || paths.add(path)) },
+  );
+  if (truncated || paths.size > MAX_FILES) {
+    const limit = truncated ? `${MAX_LINES} lines` : `${MAX_FILES} files`;
+    throw new OutriggerError('OUTPUT_TOO_LARGE', `More than ${limit} match, which is too much to be replaced at once. Narrow the search.`);
+  }
+  return [...paths].sort();
+}
+
+async function readFile(
+  workspace: Workspace,
+  path: string,
+  signal: AbortSignal,
+): Promise<{ bytes: Buffer; content: string } | 'gone' | 'too large'> {
+  try {
+    const { bytes, content } = await workspace.read(path, MAX_FILE_BYTES, signal);
+    return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), content };
+  } catch (error) {
+    if (error instanceof OutriggerError && error.reason === 'OUTPUT_TOO_LARGE') return 'too large';
+    if (error instanceof OutriggerError && error.reason === 'FILE_NOT_FOUND') return 'gone';
+    throw error;
+  }
+}
+
+function refuseChanged(paths: readonly string[], since: number | undefined, { journal }: Workspace): void {
+  if (since === undefined || since >= journal.revision) return;
+  const changed = new Set<string>();
+  for (let cursor = journal.cursorOf(since), more = true; more; ) {
+    const answer = journal.since(cursor, 10_000);
+    if (answer.resync !== undefined)
+      throw new OutriggerError('ETAG_MISMATCH', `What changed since revision ${since} is not known any more. Search again.`);
+    for (const { path, from } of answer.changes) for (const each of [path, from]) if (each !== undefined) changed.add(each);
+    ({ cursor, more } = answer);
+  }
+  const conflicts = paths.filter((path) => changed.has(path));
+  if (conflicts.length > 0) throw changedMeanwhile(conflicts);
+}
+
+function changedMeanwhile(paths: readonly string[]): OutriggerError {
+  const [first] = paths;
+  const others = paths.length === 1 ? '' : ` and ${paths.length - 1} more`;
+  return new OutriggerError('ETAG_MISMATCH', `${first}${others} changed since the search. Nothing was replaced; search again.`, {
+    details: { paths: paths.slice(0, 100) },
+  });
+}
+
+/** Undefined for what can be replaced in: the bytes on disk are those that were searched. */
+function whyNoText(bytes: Buffer): string | undefined {
+  if (bytes.includes(0)) return 'It is binary, or UTF-16.';
+  return undefined;
+}
+
+/** Undefined where the bytes are others than those that were searched. `matches` are in order and do not overlap. */
+export function replaceIn(bytes: Buffer, { matches }: Pick<FileMatches, 'matches'>): Replaced | undefined {
+  // ripgrep searches, and counts, what comes after a mark.
+  const mark = bytes.subarray(0, UTF8_MARK.length).equals(UTF8_MARK) ? UTF8_MARK.length : 0;
+  const pieces: Buffer[] = [];
+  let done = 0;
+  for (const { start, end, text, replacement } of matches) {
+    const from = mark + start;
+    const to = mark + end;
+    if (from < done || to > bytes.length || !bytes.subarray(from, to).equals(text)) return undefined;
+    pieces.push(bytes.subarray(done, from), replacement);
+    done = to;
+  }
+  pieces.push(bytes.subarray(done));
+  return { bytes: Buffer.concat(pieces), matches: matches.length };
+}

@@ -1,0 +1,519 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { files as table } from '../../contract/files.ts';
+import type { Asked, Call, Output } from '../../contract/operation.ts';
+import type { BatchFailure } from './batch-plan.ts';
+import { hashBytes } from './content.ts';
+import { fileOperations } from './operations.ts';
+import type { WorkspaceOptions } from './workspace.ts';
+import { testSeed } from '../../../test/kit/seed.ts';
+import { withSmallDisk } from '../../../test/kit/small-disk.ts';
+import { call, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
+
+const MB = 1024 * 1024;
+const etag = (text: string | Uint8Array): string => `"${hashBytes(text)}"`;
+
+type Batch = Asked<(typeof table)['files.batch']>;
+type Answer = Output<(typeof table)['files.batch']>;
+type Run = (changes: Batch['changes'], facts?: Partial<Batch>, who?: Partial<Call>) => Promise<Answer>;
+
+function withBatches(
+  run: (batch: Run, harness: Harness & { tree(): Record<string, string> }) => Promise<void>,
+  options: Partial<WorkspaceOptions> & { folder?: string } = {},
+): Promise<void> {
+  return withWorkspace(async (harness) => {
+    const operations = fileOperations(harness.workspace, { maxTextBytes: MB, maxUploadBytes: MB });
+    const tree = (): Record<string, string> => treeOf(harness.root);
+    await run(
+      async (changes, facts = {}, who = {}) =>
+        operations['files.batch'](table['files.batch'].input.parse({ changes, ...facts }), call(who)),
+      { ...harness, tree },
+    );
+    assert.deepEqual(harness.temporaries(), [], 'temporary files are left');
+    assert.deepEqual(harness.state.statement('SELECT * FROM batches').all(), [], 'a record is left');
+  }, options);
+}
+
+/** Every entry: a file's text, `/` for a folder, `→ target` for a link. */
+function treeOf(root: string): Record<string, string> {
+  return Object.fromEntries(
+    (fs.readdirSync(root, { recursive: true }) as string[]).sort().map((name) => {
+      const at = `${root}/${name}`;
+      const stat = fs.lstatSync(at);
+      return [name, stat.isDirectory() ? '/' : stat.isSymbolicLink() ? `→ ${fs.readlinkSync(at)}` : fs.readFileSync(at, 'utf8')];
+    }),
+  );
+}
+
+const failuresOf = (error: { details?: unknown }): [number, string, string][] =>
+  (error.details as { failures: BatchFailure[] }).failures.map(({ change, path, reason }) => [change, path, reason]);
+
+describe('a batch', () => {
+  test('makes all its changes, each of which sees those before it, and tells of each in order', () =>
+    withBatches(async (batch, { put, tree, told, changes, temporaries }) => {
+      put('old/a', 'one\n');
+      put('old/b', 'two\n');
+      put('gone');
+      const answer = await batch([
+        { op: 'edit', path: 'old/a', edits: [{ find: 'one', replace: 'ONE' }], ifMatch: etag('one\n') },
+        { op: 'move', from: 'old', to: 'new/er' },
+        { op: 'edit', path: 'new/er/a', edits: [{ find: 'ONE', replace: 'I' }], ifMatch: etag('ONE\n') },
+        { op: 'write', path: 'fresh', text: 'f' },
+        { op: 'move', from: 'fresh', to: 'gone', overwrite: true },
+        { op: 'remove', path: 'new/er/b' },
+        { op: 'mkdir', path: 'new/er/b' },
+        { op: 'write', path: 'new/er/b/c', base64: 'AP8=' },
+        { op: 'write', path: 'new/er/a', text: 'I\n' },
+      ]);
+      assert.deepEqual(tree(), { gone: 'f', new: '/', 'new/er': '/', 'new/er/a': 'I\n', 'new/er/b': '/', 'new/er/b/c': '\0\uFFFD' });
+      assert.deepEqual(told(), [
+        'changed old/a',
+        'created new',
+        'moved old → new/er',
+        'changed new/er/a',
+        'created fresh',
+        'removed gone',
+        'moved fresh → gone',
+        'removed new/er/b',
+        'created new/er/b',
+        'created new/er/b/c',
+      ]);
+      assert.equal(new Set(changes.map(({ cause }) => JSON.stringify(cause))).size, 1);
+      assert.equal(answer.revision, 10);
+      assert.deepEqual(
+        answer.changes.map(({ before, etag: after, changed }) => [before, after, changed]),
+        [
+          [etag('one\n'), etag('ONE\n'), true],
+          [null, null, true],
+          [etag('ONE\n'), etag('I\n'), true],
+          [null, etag('f'), true],
+          [etag('f'), etag('f'), true],
+          [etag('two\n'), null, true],
+          [null, null, true],
+          [null, etag(Buffer.from([0, 255])), true],
+          [etag('I\n'), etag('I\n'), false],
+        ],
+      );
+      assert.deepEqual(temporaries(), []);
+    }));
+
+  test('is refused whole when one change can not be made, and names all that stands in the way', () =>
+    withBatches(async (batch, { put, tree, told, at }) => {
+      put('a', 'a');
+      put('binary', Buffer.from([0]));
+      put('folder/in', 'x');
+      fs.symlinkSync('/etc', at('out'));
+      fs.linkSync(at('a'), at('other-name'));
+      const before = tree();
+      const error = await fails(
+        'ETAG_MISMATCH',
+        () =>
+          batch([
+            { op: 'write', path: 'new', text: '' },
+            { op: 'write', path: 'binary', text: '', ifMatch: etag('b') },
+            { op: 'write', path: 'binary', text: '', ifNoneMatch: '*' },
+            { op: 'write', path: 'missing', text: '', ifMatch: '*' },
+            { op: 'edit', path: 'nowhere', edits: [{ find: 'x', replace: '' }] },
+            { op: 'edit', path: 'folder/in', edits: [{ find: 'y', replace: '' }] },
+            { op: 'edit', path: 'binary', edits: [{ find: 'x', replace: '' }] },
+            { op: 'move', from: 'a', to: 'folder' },
+            { op: 'move', from: 'folder', to: 'folder/deeper' },
+            { op: 'move', from: 'folder/in', to: 'in', ifMatch: etag('y') },
+            { op: 'remove', path: 'folder' },
+            { op: 'remove', path: 'folder/in', ifMatch: etag('y') },
+            { op: 'mkdir', path: 'a' },
+            { op: 'mkdir', path: 'x/y', parents: false },
+            { op: 'write', path: 'a/b', text: '' },
+            { op: 'write', path: 'folder', text: '' },
+            { op: 'write', path: 'out/passwd', text: '' },
+            { op: 'write', path: 'a', text: 'parts the two names' },
+            { op: 'write', path: 'both', text: '', base64: '' },
+          ]),
+        /^Change 1 of the batch: binary is not as you last read it\. 17 more of the 19 changes can't be made\. Nothing was changed\.$/,
+      );
+      assert.deepEqual(failuresOf(error), [
+        [1, 'binary', 'ETAG_MISMATCH'],
+        [2, 'binary', 'ETAG_MISMATCH'],
+        [3, 'missing', 'ETAG_MISMATCH'],
+        [4, 'nowhere', 'FILE_NOT_FOUND'],
+        [5, 'folder/in', 'EDIT_NOT_FOUND'],
+        [6, 'binary', 'NOT_TEXT'],
+        [7, 'a', 'FILE_EXISTS'],
+        [8, 'folder', 'BAD_PATH'],
+        [9, 'folder/in', 'ETAG_MISMATCH'],
+        [10, 'folder', 'NOT_EMPTY'],
+        [11, 'folder/in', 'ETAG_MISMATCH'],
+        [12, 'a', 'FILE_EXISTS'],
+        [13, 'x/y', 'FILE_NOT_FOUND'],
+        [14, 'a/b', 'NOT_A_DIRECTORY'],
+        [15, 'folder', 'NOT_A_FILE'],
+        [16, 'out/passwd', 'PATH_ESCAPES'],
+        [17, 'a', 'BAD_INPUT'],
+        [18, 'both', 'BAD_INPUT'],
+      ]);
+      assert.deepEqual((error.details as { failures: BatchFailure[] }).failures[0]?.details, { etag: etag(Buffer.from([0])) });
+      assert.deepEqual([tree(), told()], [before, []]);
+    }));
+});
+
+describe('a batch that fails in the middle', () => {
+  const changes: Batch['changes'] = [
+    { op: 'write', path: 'a', text: 'a2' },
+    { op: 'write', path: 'new/er', text: 'n' },
+    { op: 'move', from: 'd', to: 'e' },
+    { op: 'remove', path: 'gone', recursive: true },
+    { op: 'write', path: 'e/x', text: 'x2' },
+    { op: 'move', from: 'a', to: 'b', overwrite: true },
+  ];
+  const prepare = ({ put }: Pick<Harness, 'put'>): void => {
+    for (const name of ['a', 'b', 'd/x', 'gone/deep']) put(name);
+  };
+  const canFail = (point: string): boolean => /^(prepare|step)/.test(point);
+
+  test('is undone, whichever step it is and whatever the system says', async () => {
+    for (const [code, reason] of [
+      ['EACCES', 'FILE_PERMISSION'],
+      ['ENOSPC', 'DISK_FULL'],
+    ] as const) {
+      let passed = false;
+      let broken = 0;
+      for (; !passed; broken++) {
+        let point = 0;
+        const beforeStep = (name: string): void => {
+          if (canFail(name) && point++ === broken) throw Object.assign(new Error(code), { code });
+        };
+        await withBatches(
+          async (batch, harness) => {
+            prepare(harness);
+            const before = harness.tree();
+            const inode = fs.statSync(harness.at('a')).ino;
+            passed = (await Promise.allSettled([batch(changes)]))[0]?.status === 'fulfilled';
+            if (passed) {
+              assert.equal(harness.read('b'), 'a2');
+              return;
+            }
+            assert.deepEqual([harness.tree(), harness.told()], [before, []], `broken at ${broken}`);
+            assert.equal(fs.statSync(harness.at('a')).ino, inode, 'the very file came back');
+            point = 0;
+            await fails(reason, () => batch(changes), /^Change \d of the batch: .*Nothing was changed\.$/);
+          },
+          { beforeStep },
+        );
+      }
+      assert.equal(broken, 13, 'four things are prepared, and eight steps done');
+    }
+  });
+
+  for (const [name, reason, make] of [
+    ['new', 'FILE_EXISTS', (at: string) => fs.mkdirSync(at)],
+    ['e', 'FILE_EXISTS', (at: string) => fs.writeFileSync(at, 'theirs')],
+    ['b', 'BUSY_FILE', (at: string) => (fs.rmSync(at), fs.mkdirSync(at))],
+    ['a', 'BUSY_FILE', (at: string) => fs.writeFileSync(at, 'theirs')],
+  ] as const) {
+    test(`because another program was faster at ${name} leaves what that one did`, () => {
+      let root = '';
+      const beforeStep = (point: string): void => {
+        if (point === 'record') make(`${root}/${name}`);
+      };
+      return withBatches(
+        async (batch, harness) => {
+          ({ root } = harness);
+          prepare(harness);
+          const before = harness.tree();
+          await fails(reason, () => batch(changes), /Nothing was changed/);
+          const found = harness.tree();
+          assert.ok(found[name] === '/' || found[name] === 'theirs', found[name]);
+          assert.deepEqual({ ...found, [name]: '' }, { ...before, [name]: '' });
+        },
+        { beforeStep },
+      );
+    });
+  }
+
+  test('because the disk is full leaves the old contents and no temporary file', (context) =>
+    withSmallDisk(context, 512, async (disk) => {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-full-'));
+      fs.symlinkSync(disk, path.join(folder, 'root'));
+      try {
+        await withBatches(
+          async (batch, { put, tree, told }) => {
+            put('a', 'old');
+            const big = 'x'.repeat(300_000);
+            const error = await fails('DISK_FULL', () =>
+              batch([
+                { op: 'write', path: 'a', text: big },
+                { op: 'write', path: 'b', text: big },
+              ]),
+            );
+            assert.deepEqual(failuresOf(error), [[1, 'b', 'DISK_FULL']]);
+            assert.deepEqual([tree(), told()], [{ a: 'old' }, []]);
+            await batch([{ op: 'write', path: 'a', text: big }]);
+          },
+          { folder },
+        );
+      } finally {
+        fs.rmSync(folder, { recursive: true, force: true });
+      }
+    }));
+});
+
+test('a record that can not be stored is a reason to change nothing', () =>
+  withBatches(async (batch, { put, state, tree, told }) => {
+    put('a', 'old');
+    state.database.exec('DROP TABLE batches');
+    await fails('DISK_FULL', () => batch([{ op: 'write', path: 'a', text: 'new' }]), /nothing was changed/);
+    assert.deepEqual([tree(), told()], [{ a: 'old' }, []]);
+    state.database.exec('CREATE TABLE batches(id INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT');
+  }));
+
+describe('of two batches at once', () => {
+  test('with the same condition exactly one is made, whole', () =>
+    withBatches(async (batch, { put, tree }) => {
+      for (let round = 0; round < 10; round++) {
+        put('a', 'start');
+        put('b', 'start');
+        const both = (name: string): Batch['changes'] =>
+          ['a', 'b'].map((path) => ({ op: 'write', path, text: `${name}${round}`, ifMatch: etag('start') }));
+        const outcomes = await Promise.allSettled([batch(both('one')), batch(both('two')), batch(both('three').reverse())]);
+        assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
+        assert.equal(tree()['a'], tree()['b']);
+      }
+    }));
+
+  test('and single writes among them, none is lost and none is torn', () =>
+    withBatches(async (batch, { put, read, changes, workspace }) => {
+      put('a', '0');
+      put('b', '0');
+      const cause = { kind: 'outside' } as const;
+      await Promise.all([
+        ...Array.from({ length: 30 }, (_, n) => batch(['a', 'b'].map((path) => ({ op: 'write' as const, path, text: `batch ${n}` })))),
+        ...Array.from({ length: 30 }, (_, n) => workspace.write('a', Buffer.from(`single ${n}`), { cause })),
+      ]);
+      assert.equal(changes.length, 90);
+      const last = (name: string): unknown => changes.findLast((change) => change.path === name)?.after;
+      assert.deepEqual([last('a'), last('b')], [hashBytes(read('a')), hashBytes(read('b'))]);
+    }));
+});
+
+describe('the undo of a batch', () => {
+  test('is a batch that brings everything back, on condition that nobody changed it since', () =>
+    withBatches(async (batch, { put, tree, at }) => {
+      put('text', 'one\n');
+      put('marked', '\uFEFFone\n');
+      put('plain', 'one\n');
+      put('binary', Buffer.from([0, 255, 1]));
+      put('folder/in', 'in');
+      put('taken', 'taken');
+      fs.chmodSync(at('taken'), 0o640);
+      const before = tree();
+      const { undo = [] } = await batch(
+        [
+          { op: 'edit', path: 'text', edits: [{ find: 'one', replace: 'two' }] },
+          { op: 'write', path: 'marked', text: 'two\n' },
+          { op: 'write', path: 'plain', base64: Buffer.from('\uFEFFtwo').toString('base64') },
+          { op: 'write', path: 'binary', text: 'text' },
+          { op: 'move', from: 'folder', to: 'else' },
+          { op: 'write', path: 'else/new', text: 'new' },
+          { op: 'move', from: 'text', to: 'taken', overwrite: true },
+          { op: 'remove', path: 'else/in' },
+          { op: 'mkdir', path: 'made' },
+          { op: 'write', path: 'made/x', text: '' },
+        ],
+        { returnBefore: true },
+      );
+      const made = tree();
+      put('else/new', 'somebody else');
+      const error = await fails('ETAG_MISMATCH', () => batch(undo));
+      assert.deepEqual(
+        failuresOf(error).map(([, where]) => where),
+        ['else/new'],
+      );
+      put('else/new', 'new');
+      const { undo: redo = [] } = await batch(undo, { returnBefore: true });
+      assert.deepEqual(tree(), before);
+      assert.equal(fs.statSync(at('taken')).mode & 0o777, 0o640);
+      await batch(redo);
+      assert.deepEqual(tree(), made);
+    }));
+
+  test('says what can not be undone, and why', () =>
+    withBatches(async (batch, { put, at }) => {
+      put('folder/in');
+      put('big', 'x'.repeat(5 * MB));
+      fs.symlinkSync('big', at('link'));
+      const { undo, notUndoable } = await batch(
+        [
+          { op: 'remove', path: 'folder', recursive: true },
+          { op: 'mkdir', path: 'fine' },
+          { op: 'remove', path: 'link' },
+          { op: 'remove', path: 'big' },
+        ],
+        { returnBefore: true },
+      );
+      assert.equal(undo, undefined);
+      assert.deepEqual(
+        notUndoable?.map(({ change }) => change),
+        [0, 2, 3],
+      );
+      assert.deepEqual([(await batch([{ op: 'mkdir', path: 'fine' }])).undo], [undefined]);
+    }));
+});
+
+test('a dry run answers what would come of it and changes nothing', () =>
+  withBatches(async (batch, { put, tree, told, workspace }) => {
+    put('a', 'one');
+    const changes: Batch['changes'] = [
+      { op: 'edit', path: 'a', edits: [{ find: 'one', replace: 'two' }] },
+      { op: 'move', from: 'a', to: 'b/c' },
+    ];
+    const dry = await batch(changes, { dryRun: true });
+    assert.deepEqual([tree(), told(), dry.revision], [{ a: 'one' }, [], 0]);
+    await fails('FILE_NOT_FOUND', () => batch([{ op: 'remove', path: 'b' }], { dryRun: true }));
+    const real = await batch(changes);
+    assert.deepEqual(dry.changes, real.changes);
+    assert.equal(workspace.journal.revision, real.revision);
+  }));
+
+test('a thousand changes are made in one go; one more, or too many bytes, or too long an answer, is refused before', () =>
+  withBatches(async (batch, { put, tree, told }) => {
+    const names = Array.from({ length: 1000 }, (_, n) => `d${n % 10}/f${n}`);
+    for (const name of names) put(name, 'word one\n');
+    const changes = names.map((name) => ({ op: 'edit' as const, path: name, edits: [{ find: 'one', replace: 'two' }] }));
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    const started = performance.now();
+    const { undo = [] } = await batch(changes, { returnBefore: true });
+    console.log(`1,000 edits: ${Math.round(performance.now() - started)} ms, of which the longest turn ${Math.round(longest)} ms`);
+    clearInterval(timer);
+    assert.equal(told().length, 1000);
+    assert.ok(Object.values(tree()).every((text) => text === '/' || text === 'word two\n'));
+    await batch(undo);
+    assert.ok(Object.values(tree()).every((text) => text === '/' || text === 'word one\n'));
+    assert.throws(() => table['files.batch'].input.parse({ changes: [...changes, ...changes.slice(0, 1)] }));
+    const half = 'x'.repeat(33 * MB);
+    const error = await fails('INPUT_TOO_LARGE', () => batch(['p', 'q'].map((name) => ({ op: 'write', path: name, text: half }))));
+    assert.deepEqual(failuresOf(error), [[1, 'q', 'INPUT_TOO_LARGE']]);
+    const long = 'l/'.repeat(900);
+    await fails('OUTPUT_TOO_LARGE', () =>
+      batch(
+        names.map((name) => ({ op: 'mkdir', path: long + name })),
+        { dryRun: true },
+      ),
+    );
+  }));
+
+test('who may only write gets neither into a git folder nor through a link that the batch moves', () =>
+  withBatches(async (batch, { put, at, tree }) => {
+    put('.git/hooks/x');
+    put('sub/f');
+    fs.symlinkSync('../.git/hooks', at('sub/link'));
+    const before = tree();
+    const who = { caller: { id: 'w', name: 'w', kind: 'agent' as const, access: 'write' as const } };
+    const write = (where: string): Batch['changes'][number] => ({ op: 'write', path: where, text: 'evil' });
+    await fails('ACCESS_DENIED', () => batch([write('.git/hooks/x')], {}, who));
+    await fails('ACCESS_DENIED', () => batch([write('sub/link/x')], {}, who));
+    await fails('ACCESS_DENIED', () => batch([{ op: 'move', from: 'sub/link', to: 'other' }, write('other/x')], {}, who));
+    await fails(
+      'BAD_INPUT',
+      () => batch([{ op: 'move', from: 'sub', to: 'other' }, write('other/link/x')], {}, who),
+      /goes through a link that this batch moves/,
+    );
+    assert.deepEqual(tree(), before);
+  }));
+
+test('through a link a batch writes what it leads to, and both names are told', () =>
+  withBatches(async (batch, { put, at, read, told }) => {
+    put('real/f', 'one');
+    fs.symlinkSync('real', at('way'));
+    fs.symlinkSync('real/f', at('name'));
+    await batch([
+      { op: 'edit', path: 'way/f', edits: [{ find: 'one', replace: 'two' }] },
+      { op: 'write', path: 'name', text: 'three', ifMatch: etag('two') },
+    ]);
+    assert.equal(read('real/f'), 'three');
+    assert.ok(fs.lstatSync(at('name')).isSymbolicLink());
+    assert.deepEqual(told(), ['changed real/f', 'changed way/f', 'changed real/f', 'changed name']);
+  }));
+
+test('any batch comes to what its changes do one after the other, or to nothing; its undo brings everything back', async () => {
+  const seed = testSeed();
+  let random = seed;
+  const next = (below: number): number => {
+    random = (Math.imul(random, 1_103_515_245) + 12_345) >>> 0;
+    return Math.floor((random / 2 ** 32) * below);
+  };
+  const names = ['a', 'b', 'c', 'd', 'd/a', 'd/b', 'd/e', 'd/e/a', 'x', 'x/a', 'x/e/a'];
+  const name = (): string => names[next(names.length)] as string;
+  const change = (): Batch['changes'][number] => {
+    const kind = next(10);
+    if (kind < 3) return { op: 'write', path: name(), text: `${next(3)}` };
+    if (kind < 5) return { op: 'edit', path: name(), edits: [{ find: '1', replace: `1${next(3)}1`, all: true }] };
+    if (kind < 8) {
+      const [from, to] = [name(), name()];
+      return from === to ? { op: 'mkdir', path: from } : { op: 'move', from, to, overwrite: next(2) === 0 };
+    }
+    if (kind < 9) return { op: 'remove', path: name(), recursive: next(2) === 0 };
+    return { op: 'mkdir', path: name() };
+  };
+  const seen = { made: 0, refused: 0, undone: 0 };
+  for (let round = 0; round < 120; round++) {
+    const changes = Array.from({ length: 1 + next(4) }, change);
+    const start = (harness: Harness): void => {
+      for (const [file, text] of Object.entries({ a: '1', b: '2', 'd/a': '1', 'd/e/a': '11', 'x/a': '0' })) harness.put(file, text);
+    };
+    const about = `SEED=${seed} round ${round}: ${JSON.stringify(changes)}`;
+    let expected: { tree: Record<string, string> } | { failed: number; reason: string } = { failed: -1, reason: '' };
+    await withWorkspace(async (harness) => {
+      start(harness);
+      const operations = fileOperations(harness.workspace, { maxTextBytes: MB, maxUploadBytes: MB }) as unknown as Record<
+        string,
+        (input: unknown, facts: Call) => Promise<unknown>
+      >;
+      for (const [index, { op, ...input }] of changes.entries()) {
+        try {
+          const operation = `files.${op}` as 'files.write';
+          await operations[operation]?.(table[operation].input.parse(input), call());
+        } catch (error) {
+          expected = { failed: index, reason: (error as { reason: string }).reason };
+          return;
+        }
+      }
+      expected = { tree: treeOf(harness.root) };
+    });
+    await withBatches(async (batch, harness) => {
+      start(harness);
+      const before = harness.tree();
+      if ('failed' in expected) {
+        const error = await batch(changes).then(
+          () => assert.fail(`${about} was made, but ${JSON.stringify(expected)}`),
+          (caught: unknown) => caught as { details?: unknown },
+        );
+        const [failed] = failuresOf(error);
+        assert.deepEqual([failed?.[0], failed?.[2]], [expected.failed, expected.reason], about);
+        assert.deepEqual([harness.tree(), harness.told()], [before, []], about);
+        seen.refused++;
+        return;
+      }
+      const { undo } = await batch(changes, { returnBefore: true }).catch((error: unknown) => assert.fail(`${about}: ${String(error)}`));
+      assert.deepEqual(harness.tree(), expected.tree, about);
+      for (const [file, text] of Object.entries(harness.tree()))
+        if (text !== '/' && harness.workspace.journal.known(file) !== undefined)
+          assert.equal(harness.workspace.journal.known(file), hashBytes(text), about);
+      seen.made++;
+      if (undo === undefined) return;
+      await batch(undo.length === 0 ? [{ op: 'mkdir', path: 'd' }] : undo).catch((error: unknown) =>
+        assert.fail(`${about}: ${String(error)}`),
+      );
+      assert.deepEqual(harness.tree(), before, about);
+      seen.undone++;
+    });
+  }
+  assert.ok(seen.made > 8 && seen.refused > 8 && seen.undone > 5, JSON.stringify(seen));
+});

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { OutriggerError } from '../../src/contract/errors.ts';
+import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+
+const tree: Record<string, string | Buffer> = {
+  'a.ts': 'loan(1);\nloan(2); loan(3);\n',
+  'b/c.py': 'def loan(x):\r\n    return loan\r\n',
+  'bom.txt': '\ufeffloan\n',
+  'latin1.txt': Buffer.from('caf\xe9 loan\n', 'latin1'),
+  'utf16.txt': Buffer.from('\ufeffloan\n', 'utf16le'),
+  'other.md': 'nothing here\n',
+  '.gitignore': 'ignored.txt\n',
+  'ignored.txt': 'loan\n',
+};
+
+function withTree(run: (running: RunningSidecar) => Promise<void>, extra: Record<string, string | Buffer> = {}): Promise<void> {
+  return withSidecar(
+    async (running) => {
+      await running.client.call('index.wait', {});
+      await run(running);
+    },
+    {
+      prepare: (root) => {
+        for (const [name, content] of Object.entries({ ...tree, ...extra })) {
+          fs.mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
+          fs.writeFileSync(path.join(root, name), content);
+        }
+        fs.mkdirSync(path.join(root, '.git'));
+      },
+    },
+  );
+}
+
+const reasonOf = (reason: string) => (error: OutriggerError) => {
+  assert.equal(error.reason, reason, error.message);
+  return true;
+};
+
+test('a text is replaced in all files that have it, byte for byte, and taken back by one batch', () =>
+  withTree(async ({ client, root, file }) => {
+    const before = new Map(Object.keys(tree).map((name) => [name, fs.readFileSync(path.join(root, name))]));
+    const done = await client.call('search.replace', { pattern: 'loan', replace: '$1 $$', returnBefore: true });
+    assert.equal(done.matches, 7);
+    assert.deepEqual(
+      done.files.map(({ path: name, matches }) => `${name} ${matches}`),
+      ['a.ts 3', 'b/c.py 2', 'bom.txt 1', 'latin1.txt 1'],
+    );
+    assert.deepEqual(
+      done.skipped.map(({ path: name }) => name),
+      ['utf16.txt'],
+    );
+    assert.equal(file('a.ts'), '$1 $$(1);\n$1 $$(2); $1 $$(3);\n', 'a text is taken as it stands, dollars and all');
+    assert.equal(file('b/c.py'), 'def $1 $$(x):\r\n    return $1 $$\r\n');
+    assert.equal(file('bom.txt'), '\ufeff$1 $$\n');
+    assert.deepEqual(fs.readFileSync(path.join(root, 'latin1.txt')), Buffer.from('caf\xe9 $1 $$\n', 'latin1'));
+    assert.equal(file('ignored.txt'), 'loan\n');
+    const { changes } = await client.call('changes.since', { limit: 4 });
+    assert.deepEqual(new Set(changes.map(({ revision }) => revision)).size, 4);
+
+    await client.call('files.batch', { changes: done.undo ?? [] });
+    for (const [name, bytes] of before) assert.deepEqual(fs.readFileSync(path.join(root, name)), bytes, name);
+    await assert.rejects(client.call('files.batch', { changes: done.undo ?? [] }), reasonOf('ETAG_MISMATCH'));
+  }));
+
+test('groups of a regular expression stand in what a match becomes, and search.text shows it before', () =>
+  withTree(async ({ client, file }) => {
+    const question = { pattern: '(?<name>lo\\w+)\\((\\d)\\)', regex: true, replace: '${name}Of($2, $$0)', include: ['*.ts'] };
+    const stream = client.stream('search.text', question);
+    const shown: string[][] = [];
+    for await (const { lines } of stream) shown.push(...lines.map(({ replacements }) => replacements ?? []));
+    assert.deepEqual(shown, [['loanOf(1, $0)'], ['loanOf(2, $0)', 'loanOf(3, $0)']]);
+    const dry = await client.call('search.replace', { ...question, dryRun: true });
+    assert.equal(dry.matches, 3);
+    assert.equal(file('a.ts'), tree['a.ts'], 'only looked at');
+    await client.call('search.replace', question);
+    assert.equal(file('a.ts'), 'loanOf(1, $0);\nloanOf(2, $0); loanOf(3, $0);\n');
+    // Over several lines, and to nothing.
+    await client.call('search.replace', { pattern: ';\\nloan', regex: true, multiline: true, replace: '' });
+    assert.equal(file('a.ts'), 'loanOf(1, $0)Of(2, $0); loanOf(3, $0);\n');
+  }));
+
+test('files and lines can be left out; what would become the same is not written', () =>
+  withTree(async ({ client, file }) => {
+    const done = await client.call('search.replace', {
+      pattern: 'loan',
+      replace: 'lend',
+      except: [{ path: 'b/c.py' }, { path: 'a.ts', line: 2 }],
+    });
+    assert.deepEqual(
+      done.files.map(({ path: name, matches }) => `${name} ${matches}`),
+      ['a.ts 1', 'bom.txt 1', 'latin1.txt 1'],
+    );
+    assert.equal(file('a.ts'), 'lend(1);\nloan(2); loan(3);\n');
+    assert.equal(file('b/c.py'), tree['b/c.py']);
+    const same = await client.call('search.replace', { pattern: 'lend', replace: 'lend' });
+    assert.deepEqual([same.matches, same.files], [0, []]);
+    const none = await client.call('search.replace', { pattern: 'nowhere to be found', replace: 'x' });
+    assert.deepEqual([none.matches, none.files, none.skipped], [0, [], []]);
+  }));
+
+test('what changed since it was looked at is not touched, nor is anything else then', () =>
+  withTree(async ({ client, file }) => {
+    const stream = client.stream('search.text', { pattern: 'loan' });
+    for await (const _ of stream);
+    const { revision } = await stream.end;
+    await client.call('files.write', { path: 'other.md', text: 'has nothing to do with it\n' });
+    await client.call('files.write', { path: 'b/c.py', text: 'loan = another\n' });
+    const question = { pattern: 'loan', replace: 'lend', ifRevision: revision };
+    await assert.rejects(client.call('search.replace', question), (error: OutriggerError) => {
+      assert.equal(error.reason, 'ETAG_MISMATCH');
+      assert.match(error.message, /b\/c\.py changed since/);
+      return true;
+    });
+    assert.equal(file('a.ts'), tree['a.ts']);
+    await client.call('search.replace', { ...question, except: [{ path: 'b/c.py' }] });
+    assert.match(file('a.ts'), /^lend/);
+  }));
+
+test('a file too large to be changed, or with a line too long to be told, is left alone and named', () =>
+  withTree(
+    async ({ client, file }) => {
+      const done = await client.call('search.replace', { pattern: 'loan', replace: 'lend', include: ['*.ts', '*.big'] });
+      assert.deepEqual(
+        done.files.map(({ path: name }) => name),
+        ['a.ts'],
+      );
+      assert.deepEqual(done.skipped.map(({ path: name, why }) => `${name}: ${why.slice(0, 20)}`).sort(), [
+        'line.big: It has a line that i',
+        'size.big: It is larger than 16',
+      ]);
+      assert.ok(file('line.big').startsWith('loan'));
+    },
+    { 'size.big': `loan\n${'x\n'.repeat(9_000_000)}`, 'line.big': `loan ${'y'.repeat(6_000_000)}\n` },
+  ));
+
+test('unsaved typing in an open document is replaced in too, and stays', () =>
+  withTree(async ({ client, file }) => {
+    await client.call('files.edit', { path: 'a.ts', edits: [{ find: 'loan(1)', replace: 'loan(10)' }] });
+    const done = await client.call('search.replace', { pattern: 'loan(10)', replace: 'lend(10)' });
+    assert.equal(done.matches, 1);
+    assert.equal(file('a.ts'), 'lend(10);\nloan(2); loan(3);\n');
+  }));
+
+test('a malformed pattern, too many files and who may only read are refused', () =>
+  withTree(
+    async ({ client, clientOf, file }) => {
+      await assert.rejects(client.call('search.replace', { pattern: 'a(', regex: true, replace: '' }), reasonOf('BAD_PATTERN'));
+      await assert.rejects(client.call('search.replace', { pattern: 'many', replace: '' }), reasonOf('OUTPUT_TOO_LARGE'));
+      const { secret } = await client.call('tokens.create', { name: 'reader', access: 'read' });
+      await assert.rejects(clientOf(secret).call('search.replace', { pattern: 'loan', replace: 'x' }), reasonOf('ACCESS_DENIED'));
+      assert.equal(file('a.ts'), tree['a.ts']);
+    },
+    Object.fromEntries(Array.from({ length: 1001 }, (_, index) => [`many/${index}.txt`, 'many\n'])),
+  ));

@@ -1,0 +1,40 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+/** A small disk, or why there can be none. */
+function smallDisk(sizeKb: number): { at: string; release: () => void } | string {
+  const at = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-disk-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeKb}k`, 'tmpfs', at], { stdio: 'ignore' });
+  } catch {
+    fs.rmdirSync(at);
+    return 'needs the right to mount a tmpfs (run as root)';
+  }
+  return {
+    at,
+    release: () => {
+      execFileSync('umount', ['-l', at]);
+      fs.rmdirSync(at);
+    },
+  };
+}
+
+/** Runs with a small disk at a folder of its own; skips the test where none can be mounted. */
+export async function withSmallDisk(
+  context: { skip: (why: string) => void },
+  sizeKb: number,
+  run: (at: string) => Promise<void>,
+): Promise<void> {
+  const disk = smallDisk(sizeKb);
+  if (typeof disk === 'string') {
+    context.skip(disk);
+    return;
+  }
+  try {
+    await run(disk.at);
+  } finally {
+    disk.release();
+  }
+}
