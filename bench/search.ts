@@ -26,7 +26,7 @@ const { values } = parseArgs({
 });
 const run = promisify(execFile);
 const rounds = Number(values.rounds);
-const tree = path.resolve(values.tree ?? path.join(import.meta.dirname, '..', 'node_modules'));
+const tree = fs.realpathSync(values.tree ?? path.join(import.meta.dirname, '..', 'node_modules'));
 const isKernel = fs.existsSync(path.join(tree, 'Kconfig'));
 const queries: Query[] = isKernel
   ? [

@@ -16,7 +16,9 @@ type Flags = Partial<Record<OptionKey, string | boolean>>;
 export async function main(argv: readonly string[]): Promise<void> {
   const terminal = processTerminal((processEnvironment()['NO_COLOR'] ?? '') !== '');
   try {
-    await program(terminal).parseAsync([...argv], { from: 'user' });
+    const root = program(terminal);
+    if (argv[0] === 'help') for (const command of root.commands) makeOptions(command);
+    await root.parseAsync([...argv], { from: 'user' });
   } catch (error) {
     process.exitCode = report(error, terminal);
   }
@@ -50,7 +52,8 @@ function program(terminal: Terminal): Command {
     .exitOverride()
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .showHelpAfterError('(--help says more)')
-    .enablePositionalOptions();
+    .enablePositionalOptions()
+    .hook('preSubcommand', (_root, command) => makeOptions(command));
 
   const serve = withOptions(
     root
@@ -191,7 +194,16 @@ function program(terminal: Terminal): Command {
 }
 
 /** Flags of every option of the table. */
+/** Commands that take all options of the sidecar, which are made when the command is run or explained: at each start it is only one. */
+const takingOptions = new WeakSet<Command>();
+
 function withOptions(command: Command): Command {
+  takingOptions.add(command);
+  return command;
+}
+
+function makeOptions(command: Command): void {
+  if (!takingOptions.delete(command)) return;
   command.option('--config <file>', 'a config file (JSON)');
   for (const key of optionKeys) {
     const row = optionRow(key);
@@ -209,7 +221,6 @@ function withOptions(command: Command): Command {
     option.attributeName = () => key;
     command.addOption(option);
   }
-  return command;
 }
 
 function remote(command: Command): Command {

@@ -27,7 +27,7 @@ export interface HttpAppOptions {
 const requestIdPattern = /^[A-Za-z0-9._-]{1,128}$/;
 /** How long the rest of a refused body may take. */
 const lingerMs = 5000;
-const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+export const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const exposedHeaders = 'etag, x-request-id, retry-after, content-range, outrigger-output, last-modified';
 
 /**
@@ -110,17 +110,20 @@ function noSchemas(): never {
 
 /** Answers with 405 all methods of `pattern` but those in `allowed`. */
 export function refuseOtherMethods(app: FastifyInstance, pattern: string, allowed: readonly string[]): void {
-  const allow = allowed.join(', ');
   app.route({
     method: methods.filter((method) => !allowed.includes(method)),
     url: pattern,
     // Nothing of the body is wanted, whatever it is.
-    onRequest: (request, reply, done) => {
-      reply.header('allow', allow);
-      done(new OutriggerError('METHOD_NOT_ALLOWED', `${pathOf(request)} takes ${allow}, not ${request.method}.`));
-    },
+    onRequest: (request, reply, done) => done(refusedMethod(request, reply, allowed)),
     handler: () => undefined,
   });
+}
+
+/** The error for a method that is not among the allowed ones; the answer says which are. */
+export function refusedMethod(request: FastifyRequest, reply: FastifyReply, allowed: readonly string[]): OutriggerError {
+  const allow = allowed.join(', ');
+  reply.header('allow', allow);
+  return new OutriggerError('METHOD_NOT_ALLOWED', `${pathOf(request)} takes ${allow}, not ${request.method}.`);
 }
 
 /** Answers with the error as the wire has it. */

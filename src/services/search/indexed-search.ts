@@ -72,8 +72,11 @@ export class IndexedSearch {
     return { textBytes, indexBytes };
   }
 
-  /** Indexes what is not in the index from the last time. Rejects with the signal's reason. */
-  async start(signal: AbortSignal): Promise<void> {
+  /**
+   * Indexes what is not in the index from the last time; `listed` resolves when the catalogue is filled. Rejects as that does, and with
+   * the signal's reason; it may be called again then.
+   */
+  async start(listed: Promise<unknown>, signal: AbortSignal): Promise<void> {
     // Stopped meanwhile: what is opened now, nobody would close.
     signal.throwIfAborted();
     const place = this.#options.open();
@@ -81,7 +84,18 @@ export class IndexedSearch {
     const { folder } = place;
     const { threads } = this.#options;
     this.#index = new TrigramIndex({ log: this.#log }, { root: this.#root, folder, threads, maxFileBytes: MAX_FILE_BYTES });
-    await this.#index.start(await this.#listed(signal), signal);
+    // What is kept is opened while ripgrep walks.
+    const files = async (): Promise<ListedFile[]> => {
+      await listed;
+      return this.#listed(signal);
+    };
+    try {
+      await this.#index.start(files, signal);
+    } catch (error) {
+      await this.stop();
+      this.#index = undefined;
+      throw error;
+    }
     this.#ready = true;
   }
 
@@ -268,7 +282,7 @@ export class IndexedSearch {
     const listed: ListedFile[] = [];
     let until = performance.now() + SLICE_MS;
     for (const file of this.#catalogue.list) {
-      const stat = fs.lstatSync(path.join(this.#root, file), { throwIfNoEntry: false });
+      const stat = fs.lstatSync(`${this.#root}/${file}`, { throwIfNoEntry: false });
       // One that is gone may come back unseen, with the whole folder: it stays one of which nothing is known.
       const { size, mtimeMs } = stat?.isFile() === true ? stat : { size: 0, mtimeMs: 0 };
       listed.push({ path: file, size, mtimeMs });

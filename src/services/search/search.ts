@@ -262,16 +262,29 @@ export class Search {
     this.#waiting = [];
     const { revision } = workspace.journal;
     try {
-      await this.#catalogue?.walk(signal);
-      if (this.#indexTried) await this.#forgetAll(before);
-      else {
-        this.#indexTried = true;
+      const walked = this.#catalogue?.walk(signal) ?? Promise.resolve();
+      if (this.#indexTried) {
+        await walked;
+        await this.#forgetAll(before);
+      } else {
         // The index looks at the files as they are now: what changed since the walk it hears of from the feed.
-        await this.#indexed?.start(signal).catch((error: unknown) => {
-          if (signal.aborted) throw error;
+        const indexed = this.#indexed?.start(walked, signal).then(
+          () => undefined,
+          (error: unknown) => ({ error }),
+        );
+        // Without a list of files nothing is known of the index; it is started again with the next.
+        await walked.catch(async (error: unknown) => {
+          await indexed;
+          throw error;
+        });
+        const failed = await indexed;
+        signal.throwIfAborted();
+        this.#indexTried = true;
+        if (failed !== undefined) {
+          const { error } = failed;
           this.#withoutIndex = `There is no index, each search reads all: ${error instanceof Error ? error.message : String(error)}`;
           log('search.no-index', { error });
-        });
+        }
       }
       this.#problem = this.#withoutIndex;
       this.#revision = Math.max(this.#revision, revision);

@@ -5,7 +5,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { operationSchema } from '../../contract/json-schema.ts';
 import type { HttpHint, Operation, Table } from '../../contract/operation.ts';
 import { type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
-import { refuseOtherMethods } from '../../net/http-app.ts';
+import { methods, refuseOtherMethods, refusedMethod } from '../../net/http-app.ts';
 import { callerSignal, stallMs, writable } from '../../net/response-flow.ts';
 import { ItemStream, type StreamFormat } from './item-stream.ts';
 import { openApiText } from './openapi.ts';
@@ -40,6 +40,8 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
   const methodsOf = new Map<string, string[]>();
   const raw: { method: string; pattern: string; handler: Handler }[] = [];
   const plain: typeof raw = [];
+  /** By name and method: one route for all of them, since each takes its time at the start. */
+  const named = new Map<string, Map<string, Handler>>();
   const add = (list: typeof raw, method: string, pattern: string, handler: Handler): void => {
     list.push({ method, pattern, handler });
     methodsOf.set(pattern, [...(methodsOf.get(pattern) ?? []), method]);
@@ -47,12 +49,12 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
 
   for (const [name, operation] of Object.entries(table)) {
     const calls = new OperationCalls(name, operation, dependencies, options);
-    const pattern = `${prefix}/${name}`;
     const list = operation.body === 'bytes' ? raw : plain;
-    add(list, 'POST', pattern, operation.body === 'bytes' ? calls.fromQuery : calls.fromBody);
-    if (operation.access === 'read' && operation.body === undefined) {
-      add(plain, 'GET', pattern, calls.fromQuery);
-      add(plain, 'HEAD', pattern, calls.fromQuery);
+    if (operation.body === 'bytes') add(raw, 'POST', `${prefix}/${name}`, calls.fromQuery);
+    else {
+      const ways = new Map([['POST', calls.fromBody]]);
+      if (operation.access === 'read') ways.set('GET', calls.fromQuery).set('HEAD', calls.fromQuery);
+      named.set(name, ways);
     }
     if (operation.http !== undefined) {
       const route = operationRoute(prefix, operation.http);
@@ -76,14 +78,25 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
     for (const { method, pattern, handler } of plain) scope.route({ method, url: pattern, handler });
     for (const [pattern, allowed] of methodsOf) refuseOtherMethods(scope, pattern, allowed);
     // Unknown names too are answered by dispatch, to callers with a token.
-    const unknown: Handler = async (request, reply) => {
+    const unknown = async (request: FastifyRequest, reply: FastifyReply, name: string): Promise<never> => {
       const caller = await requestCaller(request, dependencies, options);
-      const name = operationRoute(prefix, { route: 'POST /{name}' }).fields(request.url)['name'] ?? '';
       await dependencies.dispatch({ name, input: {}, caller, transport: 'http', requestId: request.id, signal: callerSignal(reply.raw) });
       throw new OutriggerError('NO_OPERATION', `There is no operation ${JSON.stringify(name.slice(0, 100))}.`);
     };
-    scope.route({ method: ['GET', 'POST'], url: `${prefix}/:name`, handler: unknown });
-    refuseOtherMethods(scope, `${prefix}/:name`, ['GET', 'POST']);
+    const nameOf = (request: FastifyRequest): string => (request.params as { name: string }).name;
+    scope.route({
+      method: methods,
+      url: `${prefix}/:name`,
+      onRequest: (request, reply, done) => {
+        const allowed = [...(named.get(nameOf(request))?.keys() ?? ['GET', 'POST'])];
+        if (allowed.includes(request.method)) done();
+        else done(refusedMethod(request, reply, allowed));
+      },
+      handler: (request, reply) => {
+        const name = nameOf(request);
+        return named.get(name)?.get(request.method)?.(request, reply) ?? unknown(request, reply, name);
+      },
+    });
     scope.get('/openapi.json', async (request, reply) => {
       await requestCaller(request, dependencies, options);
       reply.header('content-type', 'application/json; charset=utf-8').header('cache-control', 'no-store');

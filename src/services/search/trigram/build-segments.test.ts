@@ -33,7 +33,7 @@ async function build(
     for (const path of paths) writeFileSync(join(root, path), `content of ${path}`);
     mkdirSync(join(root, 'folder'));
     paths.push('gone.txt', 'folder');
-    const settings = { root, folder, maxFileBytes: 10_000, partBytes: 256 * 1024, sequence: 1, name: 'build' };
+    const settings = { root, folder, maxFileBytes: 10_000, partBytes: 64 * 1024, sequence: 1, name: 'build' };
     const handlers = {
       onSegment: ({ numbers }: { numbers: number[] }) => void built.indexed.push(...numbers),
       onMissing: (numbers: readonly number[]) => void built.missing.push(...numbers),

@@ -9,7 +9,7 @@ import { AnsweringThread } from './index-thread.ts';
 test('a thread that nobody asks anything ends, and the next question is answered by another, also at that very moment', async () => {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-index-thread-'));
   fs.writeFileSync(path.join(root, 'a.txt'), 'needle\n');
-  const thread = new AnsweringThread({ root, folder: root, maxFileBytes: 1000, partBytes: 256 * 1024, sequence: 1, name: 'test' }, 20);
+  const thread = new AnsweringThread({ root, folder: root, maxFileBytes: 1000, partBytes: 64 * 1024, sequence: 1, name: 'test' }, 20);
   try {
     assert.equal(thread.isRunning, false);
     for (let round = 0; round < 8; round++) {

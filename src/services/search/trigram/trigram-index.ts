@@ -62,7 +62,7 @@ export interface Candidates {
   unindexed: string[];
 }
 
-const defaultPartBytes = 256 * 1024;
+const defaultPartBytes = 64 * 1024;
 /** With more files in memory than that a segment is written; as many as that at once go into one directly. */
 const maxOverlayFiles = 1024;
 /** Four bytes each. */
@@ -84,6 +84,9 @@ const sliceMs = 5;
 const stepsPerLook = 256;
 
 const silent: TrigramIndexLog = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** A function is asked once what is on disk was opened. */
+type FilesToIndex = Iterable<ListedFile> | (() => Promise<Iterable<ListedFile>>);
 
 type Phase = 'new' | 'starting' | 'ready' | 'stopped';
 
@@ -117,7 +120,7 @@ export class TrigramIndex {
    * queries answer for exactly these files; until then they narrow nothing. To be called once. Rejects with the signal's reason when aborted and with the
    * system's error when `folder` can't be made; the index is then stopped, and the segments that were written by then serve the next start.
    */
-  start(files: Iterable<ListedFile>, signal?: AbortSignal): Promise<{ indexed: number; reused: number; ms: number }> {
+  start(files: FilesToIndex, signal?: AbortSignal): Promise<{ indexed: number; reused: number; ms: number }> {
     if (this.#phase !== 'new') return Promise.reject(new Error('The index was started before.'));
     this.#phase = 'starting';
     const started = this.#start(files, signal);
@@ -208,12 +211,14 @@ export class TrigramIndex {
     this.#table.close();
   }
 
-  async #start(files: Iterable<ListedFile>, signal?: AbortSignal): Promise<{ indexed: number; reused: number; ms: number }> {
+  async #start(files: FilesToIndex, signal?: AbortSignal): Promise<{ indexed: number; reused: number; ms: number }> {
     const startedMs = this.#now();
     const either = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal;
     mkdirSync(this.#options.folder, { recursive: true, mode: 0o700 });
     const known = await this.#openSegments(either);
-    const { changed, reused } = await this.#compare(files, known, either);
+    const listed = typeof files === 'function' ? await files() : files;
+    either.throwIfAborted();
+    const { changed, reused } = await this.#compare(listed, known, either);
     this.#dropEmptySegments();
     if (changed.length <= maxFilesAtStart) await this.#read(changed, 'keep');
     else await this.#build(changed, this.#options.threads, 'keep', either);
