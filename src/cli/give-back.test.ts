@@ -17,12 +17,14 @@ async function within(ms: number, done: () => boolean): Promise<boolean> {
 
 test('memory is given back once when work has ended, and again only after more of it', async () => {
   let collected = 0;
-  const end = giveBackWhenIdle({ lookMs, collect: () => void collected++ });
+  const end = giveBackWhenIdle({ lookMs, quietLooks: 4, collect: () => void collected++ });
   try {
     assert.ok(await within(10_000, () => collected === 1), 'after the start');
     await delay(5 * lookMs);
     assert.equal(collected, 1, 'nothing was done since');
     work(200);
+    await delay(2 * lookMs);
+    assert.equal(collected, 1, 'it was quiet for a moment only');
     assert.ok(await within(10_000, () => collected === 2), 'after a burst');
   } finally {
     end();

@@ -3,6 +3,8 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 const LOOK_MS = 1000;
+/** After the start one idle look is enough; later on, compiled code goes with the memory, and whoever comes back would wait for it. */
+const QUIET_LOOKS = 60;
 /** Busy for a smaller share of the time than this is idle. */
 const IDLE_SHARE = 0.01;
 /** After less work than this there is little to give back, ms. */
@@ -14,25 +16,30 @@ type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resor
 
 export interface GiveBackOptions {
   lookMs?: number;
+  quietLooks?: number;
   collect?: () => void;
 }
 
 /**
  * Returns memory to the system when nothing happens any more: V8 keeps what a start or a burst of work once needed, a third of all
- * that an idle sidecar holds. Stops everything for some 40 ms, in a moment without work, and not again until there was some.
+ * that an idle sidecar holds. Stops everything for some 40 ms, in a moment without work: once after the start, then a minute after the last work.
  * For a process that is ours alone. Gives back what ends it.
  */
-export function giveBackWhenIdle({ lookMs = LOOK_MS, collect = collector() }: GiveBackOptions = {}): () => void {
+export function giveBackWhenIdle({ lookMs = LOOK_MS, quietLooks = QUIET_LOOKS, collect = collector() }: GiveBackOptions = {}): () => void {
   let last = performance.eventLoopUtilization();
   let workedMs = WORTH_MS;
+  let quiet = 0;
+  let wanted = 1;
   const timer = setInterval(() => {
     const now = performance.eventLoopUtilization();
     const { utilization, active } = performance.eventLoopUtilization(now, last);
     last = now;
     workedMs += active;
-    if (utilization > IDLE_SHARE || workedMs < WORTH_MS || getHeapStatistics().used_heap_size > MAX_HEAP_BYTES) return;
+    quiet = utilization > IDLE_SHARE ? 0 : quiet + 1;
+    if (quiet < wanted || workedMs < WORTH_MS || getHeapStatistics().used_heap_size > MAX_HEAP_BYTES) return;
     collect();
     workedMs = 0;
+    wanted = quietLooks;
     last = performance.eventLoopUtilization();
   }, lookMs);
   timer.unref();
