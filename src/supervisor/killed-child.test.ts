@@ -6,6 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../test/kit/eventually.ts';
+import { Random } from '../../test/kit/random.ts';
 import { testSeed } from '../../test/kit/seed.ts';
 import { launchProcess } from './child-link.ts';
 import type { SidecarBinary } from './resolve-binary.ts';
@@ -148,13 +149,8 @@ test('killed while it is asked to stop: the stop ends, and so does what was unde
 
 test('killed at any moment, under any calls: every promise ends, and the child after it answers', async () => {
   const seed = testSeed();
-  let state = seed | 1;
-  const below = (limit: number): number => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % limit;
-  };
+  const random = new Random(seed);
+  const below = (limit: number): number => random.below(limit);
   await withHost(fakeBinary(), async ({ supervisor, pids }) => {
     const outcomes = new Map<string, number>();
     for (let round = 0; round < 12; round++) {

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { rgLines, type TextQuery } from '../../../test/kit/rg-lines.ts';
 import { withSearch } from '../../../test/kit/search-harness.ts';
+import { Random } from '../../../test/kit/random.ts';
 import { testSeed } from '../../../test/kit/seed.ts';
 import { cause } from '../../../test/kit/workspace-harness.ts';
 
@@ -32,25 +33,6 @@ const words = [
   ],
   ...['Übung', 'übung', 'größe', 'GRÖẞE', 'naïve', 'Москва', 'москва', '漢字', '🙂', '#define', '\\n', '$x', 'end', 'The', 'the'],
 ];
-
-class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed | 0 || 1;
-  }
-
-  below(limit: number): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return (this.#state >>> 0) % limit;
-  }
-
-  of<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)] as T;
-  }
-}
 
 function randomText(random: Random): string {
   const lines = Array.from({ length: 1 + random.below(6) }, () => {

@@ -11,6 +11,7 @@ import type { FoundFile } from '../../contract/search.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { rgLines, type TextQuery } from '../../../test/kit/rg-lines.ts';
 import { type SearchHarness, withSearch } from '../../../test/kit/search-harness.ts';
+import { Random } from '../../../test/kit/random.ts';
 import { testSeed } from '../../../test/kit/seed.ts';
 import { type RunningSidecar, withSidecar } from '../../../test/kit/sidecar.ts';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
@@ -258,13 +259,8 @@ async function findsAsRipgrep({ find: query }: SearchHarness, expected: readonly
 test('an index with any bytes turned over, cut off, or of another version is made anew, and finds the same', () =>
   withFolder(async (folder, expected) => {
     const seed = testSeed();
-    let state = seed | 1;
-    const below = (limit: number): number => {
-      state ^= state << 13;
-      state ^= state >>> 17;
-      state ^= state << 5;
-      return (state >>> 0) % limit;
-    };
+    const random = new Random(seed);
+    const below = (limit: number): number => random.below(limit);
     const damages: [string, (bytes: Buffer) => Buffer][] = [
       ['bytes turned over', (bytes) => bytes.map((byte, at) => (at % 97 === below(97) ? byte ^ (1 << below(8)) : byte)) as Buffer],
       [

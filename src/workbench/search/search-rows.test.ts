@@ -66,5 +66,10 @@ test('a match is shown with what it becomes; one that inserts has nothing to str
     ['end', undefined],
     ['', ';'],
   ]);
+  assert.deepEqual(
+    parts({ line: 1, text: '    (of.today.days)', ranges: [[14, 18]], replacements: ['weeks'] })[0],
+    ['…', undefined],
+    'less stands before it, so that both are in sight',
+  );
   assert.deepEqual(parts({ line: 1, text: 'gone', ranges: [[0, 4]], replacements: [''] }), [['gone', '']]);
 });

@@ -14,6 +14,8 @@ export interface HitPart {
 
 /** Characters shown before the first match: enough to see what it stands in, few enough that it is in sight. */
 const lead = 14;
+/** Where what it becomes is to be seen, too. */
+const leadBesideReplacement = 8;
 const mostShown = 200;
 
 /** Files that came in several pieces become one, in order of their path. */
@@ -64,7 +66,8 @@ function columnOf({ ranges, cutAt = 0 }: FoundLine): number {
 export function partsOf({ text, ranges = [], replacements, cutAt }: FoundLine): HitPart[] {
   const indent = text.length - text.trimStart().length;
   const first = ranges[0]?.[0] ?? 0;
-  const from = first - indent <= lead ? Math.min(indent, first) : first - lead;
+  const before = replacements === undefined ? lead : leadBesideReplacement;
+  const from = first - indent <= before ? Math.min(indent, first) : first - before;
   const to = Math.min(text.length, from + mostShown);
   const parts: HitPart[] = [];
   const add = (start: number, end: number, hit: boolean, becomes?: string): void => {

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { Random } from '../../../../test/kit/random.ts';
 import { testSeed } from '../../../../test/kit/seed.ts';
 import { type Folding, GramCollector } from './fold.ts';
 import { planQuery, type QueryOptions } from './plan.ts';
@@ -73,25 +74,6 @@ const words = [
     '\u03bc',
   ],
 ];
-
-class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed | 0 || 1;
-  }
-
-  below(limit: number): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return (this.#state >>> 0) % limit;
-  }
-
-  of<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)] as T;
-  }
-}
 
 interface RandomFile {
   path: string;
