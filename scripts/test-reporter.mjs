@@ -4,13 +4,7 @@ import { writeSync } from 'node:fs';
 import { inspect } from 'node:util';
 
 // The runner holds the other end: should it be killed outright, this file and what it started must not stay behind.
-process.once('disconnect', () => {
-  try {
-    process.kill(process.platform === 'win32' ? process.pid : -process.pid, 'SIGKILL');
-  } catch {
-    process.exit(1);
-  }
-});
+process.once('disconnect', endEverything);
 process.channel?.unref();
 
 export default async function* report(source) {
@@ -42,7 +36,17 @@ function emit(event) {
     try {
       bytes = bytes.subarray(writeSync(3, bytes));
     } catch (error) {
+      // What is told may find the runner gone before its disconnect is heard of.
+      if (error.code === 'EPIPE') endEverything();
       if (error.code !== 'EAGAIN') throw error;
     }
+  }
+}
+
+function endEverything() {
+  try {
+    process.kill(process.platform === 'win32' ? process.pid : -process.pid, 'SIGKILL');
+  } catch {
+    process.exit(1);
   }
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { applyEdits, diffText, merge3, rebaseEdits, type TextEdit, toDelta } from './text-diff.ts';
+import { testSeed } from '../../test/kit/seed.ts';
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed();
 
 /** mulberry32 */
 function randomFrom(start: number): () => number {

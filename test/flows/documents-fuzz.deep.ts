@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type FuzzCounts, runDocumentsFuzz } from '../kit/documents-fuzz.ts';
+import { testSeed } from '../kit/seed.ts';
 
-const firstSeed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+const firstSeed = testSeed();
 const runs = 10;
 
 test('ten runs of 1,000 steps lose and double no character', { timeout: 2_400_000 }, async (t) => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runDocumentsFuzz } from '../kit/documents-fuzz.ts';
+import { testSeed } from '../kit/seed.ts';
 
-const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+const seed = testSeed();
 
 test('no character is lost or doubled by clients, programs, renames, restarts, kills and lost states', { timeout: 110_000 }, async (t) => {
   t.diagnostic(`seed ${seed}`);

@@ -137,3 +137,21 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     await eventually('the child ends', () => !isAlive(numberIn(join(folder, 'child'))));
   });
 }
+
+test('a file that tells of a test just when the runner is killed still ends what it started', async (t) => {
+  // Busy until the runner is gone, so that what it tells comes before it hears of that.
+  const text = `import { existsSync, writeFileSync } from 'node:fs';
+    test('is busy', async (t) => {
+      writeFileSync('child', String(spawn('sleep', ['300'], { stdio: 'ignore' }).pid));
+      while (!existsSync('gone'));
+      await t.test('inner', () => {});
+      await new Promise((resolve) => setTimeout(resolve, 300_000));
+    });`;
+  const { folder, child, ended } = start(t, { 'src/a.test.ts': text });
+  await eventually('the file runs', () => existsSync(join(folder, 'child')) && numberIn(join(folder, 'child')) > 0);
+  assert.ok(child.kill('SIGKILL'));
+  await once(child, 'exit');
+  writeFileSync(join(folder, 'gone'), '');
+  await ended;
+  await eventually('the child ends', () => !isAlive(numberIn(join(folder, 'child'))));
+});

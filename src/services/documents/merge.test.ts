@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hashText } from './lineage.ts';
 import { type ForeignHistory, healText, unionTexts } from './merge.ts';
+import { testSeed } from '../../../test/kit/seed.ts';
 
 const history = (more: Partial<ForeignHistory>): ForeignHistory => ({
   clientText: '',
@@ -70,7 +71,7 @@ for (const [ours, theirs, both] of unions) {
 }
 
 test('words that both have stand in the union once, in 2,000 random cases', (t) => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+  const seed = testSeed();
   t.diagnostic(`SEED=${seed}`);
   let state = seed;
   const random = (): number => {

@@ -1,7 +1,8 @@
 import { test } from 'node:test';
 import { eventually, Storm, scan, withWatch } from '../../../test/kit/watch-harness.ts';
+import { testSeed } from '../../../test/kit/seed.ts';
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed();
 const storms = Number(process.env['STORMS'] ?? 48);
 
 for (let number = 0; number < storms; number++) {

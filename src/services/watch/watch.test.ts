@@ -15,8 +15,9 @@ import {
   withFolder,
   withWatch,
 } from '../../../test/kit/watch-harness.ts';
+import { testSeed } from '../../../test/kit/seed.ts';
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed();
 
 function sleepBusy(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);

@@ -248,7 +248,7 @@ class Planner {
       this.#putAside(replaced, to);
     }
     const folder = this.#folderFor(target, to, change.parents);
-    if ((node.stat?.dev ?? folder.stat?.dev) !== standing(folder).stat?.dev)
+    if ((node.stat ?? standing(source.folder).stat)?.dev !== standing(folder).stat?.dev)
       throw new OutriggerError('BAD_INPUT', `${to} lies on another file system than ${from}: files.move copies.`);
     const fromReal = pathOf(node);
     detach(node);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TreeModel, type TreeNode } from './tree-model.ts';
+import { testSeed } from '../../../test/kit/seed.ts';
 
 const file = (path: string) => ({ path, kind: 'file' as const });
 const folder = (path: string) => ({ path, kind: 'directory' as const });
@@ -97,7 +98,7 @@ test('listing a folder again keeps what stayed and its open folders', () => {
 });
 
 test('rows and positions hold through any mix of changes', () => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+  const seed = testSeed();
   let state = seed;
   const random = (below: number): number => {
     state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
