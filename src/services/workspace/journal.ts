@@ -293,6 +293,8 @@ export class Journal {
     this.#upsertKnown(from, REMOVED);
     this.#rememberKnown(from, REMOVED);
     if (kind !== 'directory') return;
+    // What is known below the new name is of what stood there before.
+    this.#state.statement('DELETE FROM known WHERE path > ? AND path < ?').run(`${to}/`, `${to}0`);
     // '0' is the character after '/': the range holds exactly the paths below the folder.
     const rows = this.#state.statement('SELECT path, hash FROM known WHERE path > ? AND path < ?').all(`${from}/`, `${from}0`) as {
       path: string;

@@ -1,0 +1,58 @@
+import type { Readable } from 'node:stream';
+
+/** A program to start on some host. */
+export interface HostRequest {
+  /** The program and its arguments, as they are: no shell reads them. */
+  argv: readonly [string, ...string[]];
+  /** Absolute, as the host sees it. */
+  cwd: string;
+  /** On top of what the host gives its programs. */
+  env: Readonly<Record<string, string>>;
+  /** In a terminal of this size, which joins stdout and stderr; without it, with pipes. */
+  terminal?: TerminalSize | undefined;
+}
+
+export interface TerminalSize {
+  columns: number;
+  rows: number;
+}
+
+export interface HostExit {
+  /** null when a signal ended it, and when nobody knows. */
+  exitCode: number | null;
+  /** e.g. SIGKILL. */
+  exitSignal: string | null;
+  /** The host went away before it said how the program ended; whether it ended is not known. */
+  lost?: boolean;
+  /** Of the whole tree, where the host can tell. */
+  cpuMs?: number;
+  maxRssBytes?: number;
+}
+
+/** A program that was started, and everything it starts in its process group. */
+export interface HostedProcess {
+  /** As the host numbers it. */
+  readonly pid: number;
+  /** What is not read holds the program back. */
+  readonly stdout: Readable;
+  /** Undefined in a terminal. */
+  readonly stderr: Readable | undefined;
+  /** Resolves when there is room for more; input to a program that does not read any more is dropped. */
+  write(bytes: Uint8Array): Promise<void>;
+  endInput(): void;
+  /** To the whole group; one that is gone is no error. */
+  signal(name: NodeJS.Signals): void;
+  /** Only in a terminal. */
+  resize(size: TerminalSize): void;
+  /** Never rejects. Streams may still hold output. */
+  readonly exit: Promise<HostExit>;
+}
+
+/** Where programs run: this machine, or another container behind its exec agent. */
+export interface ProcessHost {
+  readonly name: string;
+  /** Resolves when it runs. Throws TOOL_MISSING, FILE_PERMISSION, HOST_UNAVAILABLE, and the signal's reason. */
+  start(request: HostRequest, signal?: AbortSignal): Promise<HostedProcess>;
+  /** Ends what it started, and lets go of the host. May be called twice. */
+  close(): Promise<void>;
+}
