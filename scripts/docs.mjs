@@ -73,7 +73,9 @@ function optionsPage() {
     const option = optionRow(key);
     const unit = option.unit === undefined || option.unit === 'count' || option.unit === 'port' ? '' : ` ${option.unit}`;
     const value =
-      option.default === undefined ? '–' : `\`${Array.isArray(option.default) ? option.default.join(',') : option.default}\`${unit}`;
+      option.default === undefined
+        ? '–'
+        : `\`${Array.isArray(option.default) ? option.default.join(',') : option.type === 'object' ? JSON.stringify(option.default) : option.default}\`${unit}`;
     const names = [envName(key), ...(option.env ?? [])].map((name) => `\`${name}\``).join(', ');
     const flag = option.secret === true ? '–' : key === 'root' ? 'the folder, as an argument' : `\`--${flagName(key)}\``;
     page += row(`\`${key}\``, value, names, flag, option.text);

@@ -39,6 +39,47 @@ export const limitParts = [
     ],
   },
   {
+    name: 'Processes, terminals, deployments',
+    rows: [
+      option('processes.max', '`TOO_MANY_PROCESSES`', [
+        'src/services/processes/process-table.test.ts',
+        'there is an end to how many run, and to how many are remembered',
+      ]),
+      option('processes.keep', 'the oldest is forgotten, with its output', [
+        'src/services/processes/process-table.test.ts',
+        'there is an end to how many run, and to how many are remembered',
+      ]),
+      option('processes.headBytes', 'what follows is kept as long as it is of the end; the rest is counted', [
+        'src/services/processes/process-table.test.ts',
+        'of endless output the start and the end are kept, with nobody there, and what is between is counted',
+      ]),
+      option('processes.tailBytes', 'what came before is counted', [
+        'src/services/processes/process-table.test.ts',
+        'of endless output the start and the end are kept, with nobody there, and what is between is counted',
+      ]),
+      option('terminals.scrollback', 'older lines are gone from the screen', [
+        'src/services/terminals/terminals.test.ts',
+        'who comes later sees the true screen: colours, the other buffer, the title, and what was scrolled away',
+      ]),
+      constant(
+        'what a terminal has not shown yet',
+        'src/services/terminals/screen.ts',
+        'MAX_BEHIND_BYTES',
+        'bytes',
+        'the program is held back',
+        [
+          'src/services/terminals/terminals.test.ts',
+          'a viewer who is slow gets the screen instead of everything that led to it, and ends with the same',
+        ],
+      ),
+      option('odoo.timeoutMs', 'the program is ended, the deployment failed', [
+        'test/flows/deploy.test.ts',
+        'one at a time; what takes too long is ended, also when it does not listen',
+      ]),
+      option('deploy.keep', 'the oldest is forgotten'),
+    ],
+  },
+  {
     name: 'Connections',
     rows: [
       option('limits.connections', '`TOO_MANY` before the handshake', [
@@ -190,6 +231,55 @@ export const limitParts = [
     ],
   },
   {
+    name: 'git',
+    rows: [
+      option('git.networkTimeoutMs', '`PROCESS_TIMEOUT`; the whole group of processes is ended', [
+        'src/services/git/network.test.ts',
+        'a conversation that hangs is ended when the call is, with all its programs, and keeps nobody from committing',
+      ]),
+      constant('commands that only read at once', 'src/services/git/git.ts', 'MAX_READERS', 'count', 'they wait for their turn'),
+      constant(
+        'conversations with other machines at once',
+        'src/services/git/git.ts',
+        'MAX_CONVERSATIONS',
+        'count',
+        'they wait for their turn',
+      ),
+      constant('a list that git gives', 'src/services/git/git.ts', 'MAX_LIST_BYTES', 'bytes', '`"truncated":true`'),
+      value('lines of all hunks of one answer', 100_000, 'count', 'whole hunks are left out and counted', [
+        'src/services/git/hunks.test.ts',
+        'too many lines end the answer between two hunks, and what is left out is counted',
+      ]),
+      constant('files of which hunks are named', 'src/services/git/staging.ts', 'MAX_HUNK_FILES', 'count', '`BAD_INPUT`', [
+        'src/services/git/hunks.test.ts',
+        'hunks of too many files are refused, and so is a file that is named twice over',
+      ]),
+      constant(
+        'progress that waits for a slow listener',
+        'src/services/git/progress-feed.ts',
+        'MAX_PHASES',
+        'count',
+        'the newest of each phase is told',
+        ['src/services/git/parse-progress.test.ts', 'a slow listener gets the newest of each phase, and the last'],
+      ),
+      constant('a line of progress', 'src/services/git/parse-progress.ts', 'MAX_LINE', 'characters', 'it is no progress', [
+        'src/services/git/parse-progress.test.ts',
+        'pieces may end anywhere, and a line that never ends is not kept',
+      ]),
+      constant('wait after commits that failed by themselves', 'src/services/git/auto-commit.ts', 'MAX_WAIT_MS', 'ms', 'it grows no more', [
+        'src/services/git/auto-commit.test.ts',
+        'a failure is told once for each try, later each time, and does not go round',
+      ]),
+      constant(
+        'files of a commit whose editors are named',
+        'src/services/git/co-authors.ts',
+        'MAX_PATHS',
+        'count',
+        'those of further files are not',
+      ),
+    ],
+  },
+  {
     name: 'Documents',
     rows: [
       option('documents.maxBytes', '`DOCUMENT_TOO_LARGE`, close 4415', [
@@ -337,6 +427,109 @@ export const limitParts = [
       constant('documents of one socket', 'src/adapters/platxa/json-socket.ts', 'MAX_DOCUMENTS', 'count', '`TOO_MANY_DOCUMENTS`'),
     ],
   },
+  {
+    name: 'Checkpoints',
+    rows: [
+      option('checkpoints.keep', 'the oldest are dropped', [
+        'test/flows/checkpoints.test.ts',
+        'the oldest checkpoints are dropped by count and by age, with the refs that kept their objects',
+      ]),
+      option('checkpoints.keepDays', 'they are dropped', [
+        'test/flows/checkpoints.test.ts',
+        'the oldest checkpoints are dropped by count and by age, with the refs that kept their objects',
+      ]),
+      option('checkpoints.maxFileBytes', 'the file is named, not stored', [
+        'test/flows/checkpoints.test.ts',
+        'ignored files, folders that are not watched, and files that are too large stay out, and are never touched',
+      ]),
+      constant('names of files that are too large', 'src/services/checkpoints/snapshots.ts', 'MAX_OMITTED', 'count', '`INPUT_TOO_LARGE`'),
+      constant(
+        'files of one restore or revert',
+        'src/services/checkpoints/checkpoints.ts',
+        'MAX_FILES',
+        'count',
+        '`INPUT_TOO_LARGE`; nothing is changed',
+      ),
+      constant(
+        'contents that one restore or revert holds',
+        'src/services/checkpoints/git-store.ts',
+        'MAX_BLOB_BYTES',
+        'bytes',
+        '`OUTPUT_TOO_LARGE`',
+      ),
+      constant(
+        'contents kept to tell people from runs under way',
+        'src/services/checkpoints/other-hands.ts',
+        'MAX_KEPT_BYTES',
+        'bytes',
+        'hunks of more are not told apart: revert asks about the whole file',
+        [
+          'src/services/checkpoints/tell-apart.test.ts',
+          'more steps than are told apart, and more contents than are kept, are said to be lost',
+        ],
+      ),
+      constant('the same of one file', 'src/services/checkpoints/other-hands.ts', 'MAX_FILE_BYTES', 'bytes', 'the same', [
+        'src/services/checkpoints/tell-apart.test.ts',
+        'what is too large to be kept is told apart by its hashes, or said to be lost',
+      ]),
+      constant('turns of people and a run at one file', 'src/services/checkpoints/other-hands.ts', 'MAX_STEPS', 'count', 'the same', [
+        'src/services/checkpoints/tell-apart.test.ts',
+        'more steps than are told apart, and more contents than are kept, are said to be lost',
+      ]),
+      constant(
+        'wait of a run for the checkpoint before it',
+        'src/services/checkpoints/checkpoints.ts',
+        'MAX_WAIT_MS',
+        'ms',
+        'it starts without one',
+      ),
+    ],
+  },
+  {
+    name: 'The exec agent',
+    rows: [
+      constant('connections with the token', 'native/exec-agent.c', 'MAX_CONNECTIONS', 'count', 'refused', [
+        'test/flows/exec-agent-frames.test.ts',
+        'more connections than it takes are refused until one ends',
+      ]),
+      constant('connections that have not shown the token', 'native/exec-agent.c', 'MAX_NEWCOMERS', 'count', 'others wait', [
+        'test/flows/exec-agent-frames.test.ts',
+        'who is slow or silent is cut off, and holds up those who come meanwhile for a moment alone',
+      ]),
+      constant('time to show the token', 'native/exec-agent.c', 'TOKEN_WITHIN_MS', 'ms', 'the connection is closed', [
+        'test/flows/exec-agent-frames.test.ts',
+        'who is slow or silent is cut off, and holds up those who come meanwhile for a moment alone',
+      ]),
+      constant('programs at once', 'native/exec-agent.c', 'DEFAULT_MAX_PROGRAMS', 'count', '`TOO_MANY_PROCESSES`', [
+        'test/flows/exec-agent.test.ts',
+        'two sidecars at once have programs of their own and share the limit of the agent',
+      ]),
+      constant('a command line with its variables', 'src/services/processes/agent-wire.ts', 'maxStartBytes', 'bytes', '`BAD_INPUT`', [
+        'src/services/processes/agent-wire.test.ts',
+        'a start that the agent would not take is none',
+      ]),
+      constant('arguments, and variables', 'src/services/processes/agent-wire.ts', 'maxStrings', 'count', '`BAD_INPUT`', [
+        'src/services/processes/agent-wire.test.ts',
+        'a start that the agent would not take is none',
+      ]),
+      constant('input on its way to a program', 'src/services/processes/agent-wire.ts', 'inputWindowBytes', 'bytes', 'who writes waits', [
+        'test/flows/exec-agent.test.ts',
+        'input comes whole at the pace of the program, and is dropped when nobody reads it',
+      ]),
+      constant(
+        'output of a program that nobody read yet',
+        'src/services/processes/agent-output.ts',
+        'windowBytes',
+        'bytes',
+        'the program waits',
+        ['test/flows/exec-agent.test.ts', 'a slow reader holds a program of 100 MB back, and neither the agent nor we grow'],
+      ),
+      constant('frames that the agent has to send', 'native/exec-agent.c', 'ENOUGH_TO_SEND', 'bytes', 'it reads nothing more', [
+        'test/flows/exec-agent-frames.test.ts',
+        'a reader that takes nothing while it asks for much holds itself up, and nothing grows',
+      ]),
+    ],
+  },
 ];
 
 function option(key, beyond, test) {
@@ -352,11 +545,12 @@ function constant(limit, file, name, unit, beyond, test) {
   return value(limit, constantOf(file, name), unit, beyond, test);
 }
 
-/** `const NAME = 4 * 1024;` or `name: 20_000,` as it stands in a source file. */
+/** `const NAME = 4 * 1024;`, `name: 20_000,` or `#define NAME (64u * 1024)` as it stands in a source file. */
 function constantOf(file, name) {
-  const found = new RegExp(`(?:const ${name} =|\\b${name}:) ([\\d_ *]+?) *[;,}]`).exec(fs.readFileSync(path.join(root, file), 'utf8'));
+  const text = fs.readFileSync(path.join(root, file), 'utf8');
+  const found = new RegExp(`(?:const ${name} =|\\b${name}:|#define ${name}) \\(?([\\d_u *]+?)\\)? *[;,}\\n]`).exec(text);
   if (found === null) throw new Error(`There is no constant ${name} in ${file}.`);
-  return found[1].split('*').reduce((product, factor) => product * Number(factor.replaceAll('_', '')), 1);
+  return found[1].split('*').reduce((product, factor) => product * Number(factor.replaceAll(/[_u]/g, '')), 1);
 }
 
 function shown(number, unit) {

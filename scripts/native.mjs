@@ -1,51 +1,74 @@
-// `node scripts/native.mjs`: builds native/launcher.c into dist/bin/outrigger-launcher, where a C compiler is on PATH and the source is
-// newer than what was built. Ends with 0 in every case, as nothing needs the launcher to run; what is lost is said in one line.
+// `node scripts/native.mjs`: builds the programs of native/ into dist/bin, where a C compiler is on PATH and a source is newer than what
+// was built of it. Ends with 0 in every case, as nothing needs them to run; what is lost is said in one line.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
 
 const root = dirname(import.meta.dirname);
-const source = join(root, 'native', 'launcher.c');
-const target = join(root, 'dist', 'bin', 'outrigger-launcher');
 const compilers = ['cc', 'gcc', 'clang'];
-const flags = ['-O2', '-Wall', '-Wextra', '-Werror'];
-const lost = 'a read-only child process is guarded by its own checks alone';
+const flags = ['-O2', '-Wall', '-Wextra', '-Werror', '-D_FORTIFY_SOURCE=2', '-fstack-protector-strong'];
 const timeoutMs = 60_000;
+const programs = [
+  { name: 'the launcher', file: 'launcher', flags: [], lost: 'a read-only child process is guarded by its own checks alone' },
+  {
+    name: 'the exec agent',
+    file: 'exec-agent',
+    flags: ['-s', `-DAGENT_VERSION="${version()}"`],
+    lost: 'there is none to copy into another container',
+  },
+].map((program) => ({
+  ...program,
+  source: join(root, 'native', `${program.file}.c`),
+  target: join(root, 'dist', 'bin', `outrigger-${program.file}`),
+}));
 
-say(build());
+for (const line of build()) console.log(`native: ${line}`);
 
-/** What is to be said, or undefined when there was nothing to do. */
+/** What is to be said; nothing when there was nothing to do. */
 function build() {
-  if (process.platform !== 'linux') return `native: landlock is Linux's; ${lost}`;
-  if (isFresh()) return undefined;
+  // A copy of the tree may be without one of them.
+  const stale = programs.filter(({ source, target }) => existsSync(source) && !isFresh(source, target));
+  const lost = stale.map((program) => program.lost).join(', and ');
+  if (stale.length === 0) return [];
+  if (process.platform !== 'linux') return [`these programs are for Linux; ${lost}`];
   const compiler = compilers.map(findOnPath).find((file) => file !== undefined);
-  if (compiler === undefined) return `native: no C compiler on PATH (${compilers.join(', ')}); ${lost}`;
+  if (compiler === undefined) return [`no C compiler on PATH (${compilers.join(', ')}); ${lost}`];
+  return stale.map((program) => buildOne(program, compiler));
+}
+
+function buildOne(program, compiler) {
+  const { name, target } = program;
   mkdirSync(dirname(target), { recursive: true });
-  // Under another name first: whoever starts the launcher meanwhile finds the old one or the new one.
+  // Under another name first: whoever starts it meanwhile finds the old one or the new one.
   const unfinished = `${target}.${process.pid}`;
+  // A static one runs beside any C library; not every system has what that takes.
+  const wholly = compile(compiler, program, ['-static'], unfinished);
+  const made = wholly.status === 0 ? wholly : compile(compiler, program, [], unfinished);
   try {
-    // A static one runs beside any C library; not every system has what that takes.
-    const wholly = compile(compiler, ['-static'], unfinished);
-    const made = wholly.status === 0 ? wholly : compile(compiler, [], unfinished);
     if (made.status !== 0) {
       process.stderr.write(made.stderr ?? '');
       // A compiler without the headers of a C library is common in small images.
-      return `native: ${compiler} could not build the launcher; ${lost}`;
+      return `${compiler} could not build ${name}; ${program.lost}`;
     }
     renameSync(unfinished, target);
   } finally {
     rmSync(unfinished, { force: true });
   }
-  return `native: dist/bin/outrigger-launcher, by ${compiler}`;
+  return `dist/bin/outrigger-${program.file}, by ${compiler}${made === wholly ? '' : ', which needs the C library of this system'}`;
 }
 
-function compile(compiler, more, output) {
-  return spawnSync(compiler, [...flags, ...more, source, '-o', output], { encoding: 'utf8', timeout: timeoutMs });
+function compile(compiler, program, more, output) {
+  return spawnSync(compiler, [...flags, ...program.flags, ...more, program.source, '-o', output], { encoding: 'utf8', timeout: timeoutMs });
 }
 
-function isFresh() {
+function isFresh(source, target) {
   const built = statSync(target, { throwIfNoEntry: false });
   return built !== undefined && built.mtimeMs > statSync(source).mtimeMs;
+}
+
+function version() {
+  const manifest = join(root, 'package.json');
+  return existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')).version : 'unknown';
 }
 
 function findOnPath(program) {
@@ -62,8 +85,4 @@ function findOnPath(program) {
         return false;
       }
     });
-}
-
-function say(line) {
-  if (line !== undefined) console.log(line);
 }

@@ -19,6 +19,16 @@ const exceptions: Exception[] = [
     reason: 'the update log is a file of its own in the state folder: it is appended to and synced at its own pace',
   },
   {
+    rule: 'listen',
+    where: 'services/processes/pipe-output.ts',
+    reason: 'it reads the pipe of a child, which Node knows as a socket, and opens none',
+  },
+  {
+    rule: 'write',
+    where: 'services/processes/process-table.ts',
+    reason: 'it tells the kernel, through a file of /proc, which programs to end first when memory runs out',
+  },
+  {
     rule: 'write',
     where: 'services/watch/snapshot.ts',
     reason: 'the watch worker keeps its snapshot in the state folder; it has no other way to it',

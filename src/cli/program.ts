@@ -215,7 +215,9 @@ function makeOptions(command: Command): void {
           ? ` <${row.unit === 'ms' || row.unit === 'bytes' || row.unit === 's' ? row.unit : 'n'}>`
           : row.type === 'list'
             ? ' <a,b>'
-            : ' <value>';
+            : row.type === 'object'
+              ? ' <json>'
+              : ' <value>';
     const option = new Option(`--${flagName(key)}${value}`, row.text);
     if (row.choices !== undefined && row.type === 'choice') option.choices(row.choices);
     option.attributeName = () => key;

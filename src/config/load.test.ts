@@ -71,7 +71,7 @@ test('every problem is told at once, with what was given, what is allowed, and t
       /there is no option "prot".*Did you mean port\?/,
       /there is no option "logLevel".*Did you mean log\.level\?/,
       /documents\.maxBytes: "many" is not a whole number/,
-      /components: "got" is none of files, documents, search, git, workbench/,
+      /components: "got" is none of files, documents, search, git, .*workbench/,
       /readOnly: "perhaps" is neither true nor false/,
       /OUTRIGGER_PORT: 70000 is not between 0 and 65535/,
       /OUTRIGGER_LOG_LEVEL: "loud" is none of debug, info, warn, error, silent/,
@@ -122,6 +122,15 @@ test('the token may come from a file, but not from two places', () => {
   assert.match(problemsOf({ env: { OUTRIGGER_TOKEN_FILE: '/nowhere' } }).join(), /tokenFile can't be read/);
 });
 
+test('an object is JSON in a flag and in the environment, and itself in a file; what is none is a problem', () => {
+  const given = { site: { argv: ['true'] } };
+  const text = JSON.stringify(given);
+  assert.deepEqual(loadConfig({ env: {}, flags: { 'deploy.profiles': text } }).config['deploy.profiles'], given);
+  assert.deepEqual(loadConfig({ env: { OUTRIGGER_DEPLOY_PROFILES: text } }).config['deploy.profiles'], given);
+  for (const broken of ['[]', 'null', '{', 'x'])
+    assert.match(problemsOf({ flags: { 'deploy.profiles': broken } }).join(), /is no JSON object/);
+});
+
 test('two listeners can not have one port', () => {
   assert.match(problemsOf({ env: { API_PORT: '3000', WS_PORT: '3000' } }).join(), /port and wsPort are both 3000/);
   assert.deepEqual(problemsOf({ flags: { port: '0', wsPort: '0' } }), []);
@@ -139,7 +148,9 @@ test('every option says what it is for, has names of its own, and a default that
     if (row.default !== undefined && row.secret !== true) {
       const { config } = loadConfig({
         env: {},
-        flags: { [key]: Array.isArray(row.default) ? row.default : (String(row.default) as string) },
+        flags: {
+          [key]: Array.isArray(row.default) ? row.default : row.type === 'object' ? JSON.stringify(row.default) : String(row.default),
+        },
       });
       assert.deepEqual(config[key], row.default, key);
     }

@@ -187,10 +187,24 @@ function parseValue(key: OptionKey, given: unknown): { value: unknown } | { prob
       ? { value: Object.freeze([...list]) }
       : { problem: `${JSON.stringify(unknown)} is none of ${row.choices?.join(', ')}.` };
   }
+  if (row.type === 'object') {
+    const value = typeof given === 'string' ? parsedObject(given) : given;
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      return { problem: `${JSON.stringify(given)} is no JSON object.` };
+    return { value: Object.freeze(value) };
+  }
   if (typeof given !== 'string') return { problem: `${row.secret === true ? 'What is given' : JSON.stringify(given)} is not a text.` };
   if (row.choices !== undefined && !row.choices.includes(given))
     return { problem: `${JSON.stringify(given)} is none of ${row.choices.join(', ')}.` };
   return { value: given };
+}
+
+function parsedObject(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function isKey(key: string): key is OptionKey {

@@ -1,12 +1,23 @@
 /** The one table of options. Flags, environment names, help, docs/options.md and the check of a config file come from it. */
 
-export const componentNames = ['files', 'documents', 'search', 'git', 'workbench'] as const;
+export const componentNames = [
+  'files',
+  'documents',
+  'search',
+  'git',
+  'checkpoints',
+  'processes',
+  'terminals',
+  'deploy',
+  'workbench',
+] as const;
 export type ComponentName = (typeof componentNames)[number];
 
 interface OptionRow {
-  type: 'text' | 'integer' | 'switch' | 'list' | 'choice';
+  /** An object is JSON, also in the environment and in a flag; what is in it is checked by the part that it is for. */
+  type: 'text' | 'integer' | 'switch' | 'list' | 'choice' | 'object';
   /** undefined: not set. */
-  default: string | number | boolean | readonly string[] | undefined;
+  default: string | number | boolean | readonly string[] | Readonly<Record<string, unknown>> | undefined;
   choices?: readonly string[];
   min?: number;
   max?: number;
@@ -186,6 +197,133 @@ export const options = {
     text: 'Author of commits where neither the call nor the repository nor the user names one.',
   },
   'git.email': { type: 'text', default: 'outrigger@localhost', text: 'Address that goes with git.name.' },
+  'git.networkTimeoutMs': {
+    type: 'integer',
+    default: 600_000,
+    min: 100,
+    max: 86_400_000,
+    unit: 'ms',
+    text: 'Longest a clone, fetch, pull or push may take.',
+  },
+  'git.fileRemotes': {
+    type: 'switch',
+    default: false,
+    text: 'Addresses of files (file://) outside of the workspace may be cloned, fetched from and pushed to. Those inside always may.',
+  },
+  'git.coAuthors': {
+    type: 'switch',
+    default: false,
+    text: 'Commits name, as co-authors, the people and agents who edited the committed files here since the last commit.',
+  },
+  'git.autoCommit': {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 86_400,
+    unit: 's',
+    text: 'Commit everything when nothing has changed for so long; 0 leaves it to people. Never in the middle of a merge or a rebase, and never while somebody has staged files.',
+  },
+
+  'checkpoints.keep': {
+    type: 'integer',
+    default: 500,
+    min: 2,
+    max: 100_000,
+    unit: 'count',
+    text: 'Checkpoints that are kept; the oldest go first. A run has two.',
+  },
+  'checkpoints.keepDays': {
+    type: 'integer',
+    default: 30,
+    min: 1,
+    max: 3650,
+    unit: 'count',
+    text: 'Days after which a checkpoint is dropped. Its objects stay until git tidies them away.',
+  },
+  'checkpoints.maxFileBytes': {
+    type: 'integer',
+    default: 10 * MB,
+    min: 1024,
+    max: 1024 * MB,
+    unit: 'bytes',
+    text: 'Larger files are named in a checkpoint, not stored: they are neither restored nor reverted.',
+  },
+
+  'processes.max': {
+    type: 'integer',
+    default: 64,
+    min: 1,
+    max: 10_000,
+    unit: 'count',
+    text: 'Processes and terminals that may run at a time.',
+  },
+  'processes.keep': {
+    type: 'integer',
+    default: 100,
+    min: 0,
+    max: 10_000,
+    unit: 'count',
+    text: 'Processes that ended and are remembered, with their output. The oldest go first.',
+  },
+  'processes.headBytes': {
+    type: 'integer',
+    default: 256 * 1024,
+    min: 0,
+    max: 1024 * MB,
+    unit: 'bytes',
+    text: 'Of the start of each output stream of a process, so much is kept.',
+  },
+  'processes.tailBytes': {
+    type: 'integer',
+    default: 4 * MB,
+    min: 4096,
+    max: 4096 * MB,
+    unit: 'bytes',
+    text: 'Of the end of each output stream of a process, so much is kept. What lies between is counted.',
+  },
+
+  'terminals.shell': {
+    type: 'text',
+    default: undefined,
+    text: 'What a terminal starts when no program is named. By default $SHELL, else bash, else sh.',
+  },
+  'terminals.scrollback': {
+    type: 'integer',
+    default: 2000,
+    min: 0,
+    max: 10_000,
+    unit: 'count',
+    text: 'Lines above the screen of a terminal that whoever looks at it later can still see.',
+  },
+
+  'processes.agents': {
+    type: 'object',
+    default: {},
+    text: 'Exec agents of other containers, by the name that `host` of a process takes: `{"app": {"socket": "/run/outrigger/exec.sock", "tokenFile": "/run/outrigger/token", "root": "/workspace"}}`, `root` being where that container sees this folder (docs/exec-agent.md).',
+  },
+
+  'deploy.profiles': {
+    type: 'object',
+    default: {},
+    text: 'What can be deployed, by name: argv with typed parameters (docs/deploy.md). `odoo` and `odoo-install` are there already; one of the same name takes their place.',
+  },
+  'deploy.keep': { type: 'integer', default: 100, min: 1, max: 10_000, unit: 'count', text: 'Deployments that are remembered.' },
+  'odoo.command': { type: 'text', default: 'odoo', text: 'The program of the profiles `odoo` and `odoo-install`.' },
+  'odoo.config': { type: 'text', default: '/etc/odoo/odoo.conf', text: 'What odoo is given as its `-c`.' },
+  'odoo.timeoutMs': {
+    type: 'integer',
+    default: 60_000,
+    min: 100,
+    max: 86_400_000,
+    unit: 'ms',
+    text: 'Longest an update or installation of a module may take.',
+  },
+  'odoo.host': { type: 'text', default: 'local', text: 'Where odoo runs: `local`, or the name of an exec agent (`processes.agents`).' },
+  'odoo.rollback': {
+    type: 'switch',
+    default: false,
+    text: 'A deployment that fails is followed by one of what was deployed last with success: the files become what they were then.',
+  },
 
   'log.level': {
     type: 'choice',
@@ -284,9 +422,11 @@ type ValueOf<Row extends OptionRow> = Row['type'] extends 'integer'
     ? boolean
     : Row['type'] extends 'list'
       ? readonly string[]
-      : Row extends { choices: readonly (infer Choice)[] }
-        ? Choice
-        : string;
+      : Row['type'] extends 'object'
+        ? Readonly<Record<string, unknown>>
+        : Row extends { choices: readonly (infer Choice)[] }
+          ? Choice
+          : string;
 
 /** Every option with its value; those without a default may be missing. */
 export type Config = {

@@ -1,9 +1,13 @@
 import { changes } from './changes.ts';
+import { checkpoints } from './checkpoints.ts';
+import { deploy } from './deploy.ts';
 import { documents } from './documents.ts';
 import { files } from './files.ts';
 import { git } from './git.ts';
+import { processes } from './processes.ts';
 import { search } from './search.ts';
 import { system } from './system.ts';
+import { terminals } from './terminals.ts';
 
 // For programs that add operations of their own, and for what they throw.
 export type { Caller } from './access.ts';
@@ -12,6 +16,17 @@ export { type Call, type Implementation, type Implementations, operation, type O
 export { entryPath, workspacePath } from './paths.ts';
 
 /** Everything a sidecar can be asked. */
-export const operations = { ...system, ...files, ...changes, ...documents, ...search, ...git };
+export const operations = {
+  ...system,
+  ...files,
+  ...changes,
+  ...documents,
+  ...search,
+  ...git,
+  ...checkpoints,
+  ...processes,
+  ...terminals,
+  ...deploy,
+};
 export type Operations = typeof operations;
 export type OperationName = keyof Operations;

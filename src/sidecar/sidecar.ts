@@ -16,6 +16,8 @@ import { changeOperations, fileOperations } from '../services/workspace/operatio
 import { createIgnore } from '../services/workspace/ignore.ts';
 import { Workspace } from '../services/workspace/workspace.ts';
 import { Processes } from '../services/processes/processes.ts';
+import type { RunHooks } from '../services/processes/run-hooks.ts';
+import type { ProcessTable } from '../services/processes/process-table.ts';
 import { Callers } from './callers.ts';
 import { doctorOperation } from './doctor.ts';
 import type { Doors } from './doors.ts';
@@ -24,6 +26,7 @@ import { GitPulse } from './git-pulse.ts';
 import { Health } from './health.ts';
 import type { Log } from './log.ts';
 import { Metrics } from './metrics.ts';
+import type { PluggedCheckpoints } from './plug-checkpoints.ts';
 import type { PluggedSearch } from './plug-search.ts';
 
 export interface SidecarDependencies {
@@ -69,6 +72,8 @@ export interface Sidecar {
   readonly socketUrl: string | undefined;
   /** Resolves when the watch knows the whole folder and documents of a crash are saved. */
   readonly ready: Promise<void>;
+  /** For runs of the host's own that change the folder: checkpoints are made around them. Undefined where that part is off. */
+  readonly runHooks: RunHooks | undefined;
   onChanges(listener: (changes: readonly Change[]) => void): () => void;
   rotateToken(): string;
   /** Refuses new work, saves, ends connections with 1001, and leaves nothing behind. May be called twice. */
@@ -169,7 +174,34 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     }
     if (has('git')) {
       const { plugGit } = await import('./plug-git.ts');
-      plugGit({ root: workspace.root, processes, documents, health, implementations }, config);
+      const git = plugGit({ workspace, state, processes, documents, log, health, implementations }, config, {
+        readOnly: readOnly !== undefined,
+      });
+      onRelease('git', () => git.stop());
+    }
+    let checkpoints: PluggedCheckpoints | undefined;
+    if (has('checkpoints')) {
+      const { plugCheckpoints } = await import('./plug-checkpoints.ts');
+      checkpoints = plugCheckpoints({ workspace, state, processes, documents, watching, now, log, health, implementations }, config, {
+        readOnly: readOnly !== undefined,
+      });
+      onRelease('checkpoints', () => checkpoints?.stop());
+    }
+    let runs: ProcessTable | undefined;
+    if (has('processes')) {
+      const { plugProcesses } = await import('./plug-processes.ts');
+      runs = plugProcesses({ workspace, state, processes, hooks: checkpoints?.hooks, now, log, implementations }, config);
+      onRelease('runs', () => runs?.stop());
+      if (readOnly === undefined) await runs.recover();
+      if (has('terminals')) {
+        const { plugTerminals } = await import('./plug-terminals.ts');
+        onRelease('terminals', plugTerminals({ runs, processes, implementations }, config));
+      }
+      if (has('deploy')) {
+        const { plugDeploy } = await import('./plug-deploy.ts');
+        const deployments = plugDeploy({ workspace, state, runs, now, log, implementations }, config);
+        onRelease('deploy', () => deployments.stop());
+      }
     }
 
     // ── the one way in
@@ -268,7 +300,10 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       stopping = true;
       doors?.announceStop(config.stopGraceMs);
       feeds.abort(new OutriggerError('STOPPING', 'The sidecar is stopping.'));
+      // Who follows a program hears of its end.
+      const ended = runs?.stop();
       await drain.empty(config.stopGraceMs);
+      await ended;
       await documents?.stop();
       doors?.closeSockets();
       await releaseAll(releases, log);
@@ -286,6 +321,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       offers,
       socketUrl: doors?.socketUrl,
       ready,
+      runHooks: checkpoints?.hooks,
       onChanges: (changesListener) => workspace.journal.onChanges(changesListener),
       rotateToken: () => callers.rotate(),
       stop: () => (stopped ??= stop()),

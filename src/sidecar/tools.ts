@@ -10,7 +10,13 @@ export interface ToolRow {
 }
 
 export const tools: readonly ToolRow[] = [
-  { tool: 'git', kind: 'program', args: ['--version'], lost: 'status, diff, log and commit', install: 'apt-get install git' },
+  {
+    tool: 'git',
+    kind: 'program',
+    args: ['--version'],
+    lost: 'status, diff, log and commit, checkpoints and the revert of runs',
+    install: 'apt-get install git',
+  },
   {
     tool: '@vscode/ripgrep',
     kind: 'package',
@@ -22,8 +28,14 @@ export const tools: readonly ToolRow[] = [
     tool: 'cc',
     kind: 'program',
     args: ['--version'],
-    lost: 'the launcher that keeps a read-only child process from writing by the kernel, where it is not built yet',
+    lost: 'the launcher that keeps a read-only child process from writing by the kernel, and the exec agent, where they are not built yet',
     install: 'apt-get install gcc libc6-dev, then npm run build',
+  },
+  {
+    tool: '@lydell/node-pty',
+    kind: 'package',
+    lost: 'terminals on this machine; programs run without one',
+    install: 'npm install @lydell/node-pty',
   },
   {
     tool: '@parcel/watcher',

@@ -120,7 +120,76 @@ const asked: Record<OperationName, object[]> = {
   'git.diff': [{}],
   'git.log': [{}],
   'git.show': [{ path: 'shared/a.txt' }],
-  'git.commit': [{ message: 'x' }],
+  'processes.start': [
+    { argv: [] },
+    { argv: ['no-such-program'] },
+    { argv: ['true'], path: 'missing' },
+    { argv: ['true'], host: 'elsewhere' },
+  ],
+  'processes.run': [
+    { argv: ['printf', 'ünï😀'] },
+    { argv: ['sh', '-c', 'echo wrong >&2; exit 3'], streams: ['stderr'], encoding: 'base64' },
+    { argv: ['a\0b'] },
+  ],
+  'processes.list': [{}],
+  'processes.get': [{ id: 'missing' }],
+  'processes.output': [{ id: 'missing' }, { id: 'missing', streams: [] }],
+  'processes.input': [{ id: 'missing', text: 'x' }],
+  'processes.signal': [
+    { id: 'missing', signal: 'SIGTERM' },
+    { id: 'missing', signal: 'SIGSEGV' },
+  ],
+  'processes.stop': [{ id: 'missing' }],
+  'processes.restart': [{ id: 'missing' }],
+  'processes.wait': [{ id: 'missing' }],
+  'processes.remove': [{ id: 'missing' }],
+  // Has no end, and nothing that it refuses.
+  'processes.watch': [],
+  'terminals.open': [{ argv: ['no-such-program'] }, { columns: 0 }],
+  'terminals.list': [{}],
+  'terminals.attach': [{ id: 'missing' }],
+  'terminals.input': [{ id: 'missing', text: 'x' }],
+  'terminals.resize': [{ id: 'missing', columns: 80, rows: 24 }],
+  'terminals.close': [{ id: 'missing' }],
+  'deploy.list': [{}],
+  'deploy.run': [{ profile: 'missing' }, { profile: 'odoo', parameters: { module: '-d' } }],
+  'deploy.rollback': [{ to: 'missing' }],
+  'deploy.cancel': [{ id: 'missing' }],
+  'deploy.follow': [{ last: -1 }],
+  'checkpoints.list': [{}, { limit: 0 }],
+  'checkpoints.create': [{ title: '' }],
+  'checkpoints.diff': [{ id: 1_000_000 }],
+  'checkpoints.restore': [{ id: 1_000_000 }, { id: 1, paths: ['../x'] }],
+  'checkpoints.revert': [{ run: 'missing' }],
+  'git.commit': [{ message: 'x' }, {}],
+  'git.hunks': [{}, { commit: 'HEAD', staged: true }],
+  'git.commitInfo': [{}],
+  'git.blame': [{ path: 'shared/a.txt' }],
+  // Made by one way, the repository would be there for the others: the git flow has it.
+  'git.init': [{ branch: '-x' }],
+  'git.stage': [{}],
+  'git.unstage': [{}],
+  'git.restore': [{ files: [{ path: 'shared/a.txt' }] }, { files: [] }],
+  'git.reset': [{}],
+  'git.stashes': [{}],
+  'git.stash': [{}],
+  'git.branches': [{}],
+  'git.branch': [{ name: 'x' }, { name: '--delete' }],
+  'git.checkout': [{ to: 'main' }],
+  'git.merge': [{ from: 'main' }],
+  'git.rebase': [{ onto: 'main' }],
+  'git.cherryPick': [{ commit: 'main' }],
+  'git.revert': [{ commit: 'main' }],
+  'git.continue': [{}],
+  'git.abort': [{}],
+  'git.tags': [{}],
+  'git.tag': [{ name: 'v1' }],
+  'git.remotes': [{}],
+  'git.remote': [{ url: 'https://ann:pw@example.org/r.git' }],
+  'git.clone': [{ url: 'ext::sh -c id', path: 'x' }, { url: 'https://example.org/r.git' }],
+  'git.fetch': [{}],
+  'git.pull': [{}],
+  'git.push': [{}],
 };
 
 test('every operation answers alike over HTTP, RPC, stdio, the hub link and the command line', { timeout: 110_000 }, () =>
@@ -158,7 +227,7 @@ function place(input: object, index: number): object {
 
 // Facts that differ from call to call, whatever the way: times, memory, numbers of revisions, and what is made at random.
 const passing =
-  /^(revision|cursor|at|modified|created|expires|id|secret|uptimeMs|elapsedMs|memoryBytes|connections|changes|tokens|checks|limits|startedAt|request_?id|caller|documents)$/i;
+  /^(revision|cursor|at|modified|created|expires|id|secret|uptimeMs|elapsedMs|memoryBytes|connections|changes|tokens|checks|limits|startedAt|startedBy|endedAt|request_?id|caller|documents|processes|terminals|deployments)$/i;
 
 function plain(value: unknown, index: number): unknown {
   const text = JSON.stringify(value, (key, part: unknown) => (passing.test(key) ? typeof part : part));

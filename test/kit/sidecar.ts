@@ -35,6 +35,8 @@ export interface RunningSidecar {
 export interface SidecarSetup {
   /** Options by key, as on the command line. */
   config?: Partial<Record<OptionKey, string | boolean | readonly string[]>>;
+  /** The folder that is served; it stays. Without it a new one. */
+  workspace?: string;
   /** Before the start, in the empty workspace. */
   prepare?: (root: string) => void | Promise<void>;
   dependencies?: Partial<Pick<SidecarDependencies, 'operations' | 'workbench' | 'now'>>;
@@ -48,9 +50,9 @@ export interface SidecarSetup {
  */
 export async function withSidecar(run: (running: RunningSidecar) => Promise<void>, setup: SidecarSetup = {}): Promise<void> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-sidecar-'));
-  const root = path.join(folder, 'work');
+  const root = setup.workspace ?? path.join(folder, 'work');
   const stateFolder = path.join(folder, 'state');
-  fs.mkdirSync(root);
+  fs.mkdirSync(root, { recursive: true });
   const log: Record<string, unknown>[] = [];
   const clients: Client<Operations>[] = [];
   let sidecar: Sidecar | undefined;

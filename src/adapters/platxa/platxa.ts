@@ -1,11 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
+import type { Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
 import { closeCodes } from '../../contract/wire.ts';
 import type { TextSocket } from '../../net/text-socket.ts';
-import type { UpgradeRouter } from '../../net/upgrade.ts';
+import type { Upgrade, UpgradeRouter } from '../../net/upgrade.ts';
 import type { WebSockets } from '../../net/websocket.ts';
 import { FileNews } from './file-news.ts';
 import { servePlatxaSocket } from './json-socket.ts';
+import { serveOdooLog } from './odoo.ts';
 import { type PlatxaCallerDependencies, type PlatxaCallerOptions, upgradingCaller } from './platxa-caller.ts';
 import { registerPlatxaRoutes } from './rest.ts';
 
@@ -24,9 +27,9 @@ export interface PlatxaOptions extends PlatxaCallerOptions {
 }
 
 export interface Platxa {
-  /** REST at the root: /files, /git, /health, /ready. */
+  /** REST at the root: /files, /git, /deploy, /install, /health, /ready. */
   routes(app: FastifyInstance): void;
-  /** JSON frames on upgrades of `/`. */
+  /** JSON frames on upgrades of `/`, lines of text on those of `/logs/odoo`. */
   upgrades(router: UpgradeRouter): void;
   /** Ends the JSON sockets: the sidecar stops. */
   close(): void;
@@ -39,14 +42,23 @@ export function createPlatxa(dependencies: PlatxaDependencies, options: PlatxaOp
   const open = new Set<TextSocket>();
   return {
     routes: (app) => registerPlatxaRoutes(app, dependencies, options),
-    upgrades: (router) =>
-      router.exact('/', async (upgrade) => {
+    upgrades: (router) => {
+      const accept = async (upgrade: Upgrade): Promise<{ caller: Caller; socket: TextSocket }> => {
         const { caller, protocol } = await upgradingCaller(upgrade, dependencies, options);
         const socket = sockets.acceptText(upgrade, { maxPayload: options.maxMessageBytes, protocol });
         open.add(socket);
         socket.onClose(() => open.delete(socket));
+        return { caller, socket };
+      };
+      router.exact('/', async (upgrade) => {
+        const { caller, socket } = await accept(upgrade);
         servePlatxaSocket(socket, { dispatch, news, caller, now: () => performance.now() }, options);
-      }),
+      });
+      router.exact('/logs/odoo', async (upgrade) => {
+        const { caller, socket } = await accept(upgrade);
+        serveOdooLog(socket, { dispatch, caller }, randomUUID());
+      });
+    },
     close: () => {
       for (const socket of open) socket.close(closeCodes.goingAway, 'The sidecar is stopping.');
     },

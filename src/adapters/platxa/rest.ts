@@ -8,6 +8,7 @@ import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import { refuseOtherMethods } from '../../net/http-app.ts';
 import { callerSignal } from '../../net/response-flow.ts';
+import { registerOdooRoutes } from './odoo.ts';
 import { type PlatxaCallerDependencies, type PlatxaCallerOptions, requestingCaller } from './platxa-caller.ts';
 
 export interface RestDependencies extends PlatxaCallerDependencies {
@@ -159,6 +160,8 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
       // As simple-git says that there was nothing.
       return { commit: hash ?? '' };
     });
+
+    registerOdooRoutes(scope, { dispatch, callerOf: (request) => requestingCaller(request, dependencies, options) });
 
     const health = async (
       request: FastifyRequest,

@@ -45,3 +45,76 @@ export function redact(text: string): string {
     .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@'"]+@/gi, '$1[redacted]@')
     .replace(/([?&](?:access_token|token|private_token)=)[^\s&'"]+/gi, '$1[redacted]');
 }
+
+const MAX_FILES = 1000;
+
+/** The same for commands that change the work tree: what they refuse in order not to lose changes, with the files. */
+export function wouldOverwrite(
+  action: string,
+  result: { exitCode: number | null; stdout: Uint8Array; stderr: Uint8Array },
+): OutriggerError {
+  const said = `${Buffer.from(result.stderr).toString()}\n${Buffer.from(result.stdout).toString()}`;
+  const files = overwrittenFiles(said);
+  const error = gitError(action, result.exitCode, said);
+  if (/not possible to fast-forward/i.test(said))
+    return new OutriggerError('GIT_DIVERGED', `${action}: both sides have commits of their own.`, { details: error.details });
+  const isRefused =
+    files.length > 0 ||
+    /(would be overwritten|have unstaged changes|contains uncommitted changes|needs merge|Dirty index|not uptodate)/.test(said);
+  if (!isRefused || error.reason !== 'GIT_FAILED') return error;
+  const what =
+    files.length === 0
+      ? 'changes that are not committed'
+      : files.length === 1
+        ? `the changes of ${files[0]}`
+        : `the changes of ${files.length} files`;
+  return new OutriggerError('GIT_WOULD_OVERWRITE', `${action}: ${what} would be lost.`, { details: { files: files.slice(0, MAX_FILES) } });
+}
+
+/** Git lists them below its complaint, each after a tab. */
+function overwrittenFiles(said: string): string[] {
+  const files = new Set<string>();
+  let listing = false;
+  for (const line of said.split('\n')) {
+    if (/would be (overwritten|removed) by|will be overwritten/.test(line)) listing = true;
+    else if (listing && line.startsWith('\t')) files.add(line.slice(1));
+    else if (!line.startsWith('\t')) listing = false;
+  }
+  return [...files];
+}
+
+const needsCredentials = [
+  /could not read (Username|Password)/,
+  /terminal prompts disabled/,
+  /Authentication failed/,
+  /Permission denied \([a-z,-]*(publickey|password)/,
+  /Host key verification failed/,
+  /HTTP Basic: Access denied/,
+  /The requested URL returned error: 40[13]/,
+];
+
+/** The same for what was said in a conversation with another machine. */
+export function networkError(action: string, result: { exitCode: number | null; stdout: Uint8Array; stderr: Uint8Array }): OutriggerError {
+  const stderr = Buffer.from(result.stderr).toString();
+  const said = `${withoutProgress(stderr)}\n${Buffer.from(result.stdout).toString()}`;
+  const error = gitError(action, result.exitCode, said);
+  const details = { details: error.details };
+  if (needsCredentials.some((pattern) => pattern.test(said)))
+    return new OutriggerError(
+      'GIT_CREDENTIALS',
+      `${action}: the other side asked who you are, and did not take the answer, or there was none.`,
+      details,
+    );
+  if (/\[(rejected|remote rejected)\] .*\((non-fast-forward|fetch first|stale info|needs force)\)|^!\t.*\[rejected\]/m.test(said))
+    return new OutriggerError('GIT_DIVERGED', `${action}: the remote has commits that are not here.`, details);
+  return error;
+}
+
+/** Lines that were written over, and those that only tell how far it is. */
+function withoutProgress(stderr: string): string {
+  return stderr
+    .split('\n')
+    .map((line) => line.slice(line.lastIndexOf('\r', line.length - 2) + 1).trimEnd())
+    .filter((line) => !/^(remote: )?[A-Z][A-Za-z ]*:\s+\d+(%|,|$)/.test(line))
+    .join('\n');
+}

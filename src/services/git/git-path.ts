@@ -61,3 +61,9 @@ export function splitNul(bytes: Uint8Array): Uint8Array[] {
     start = end + 1;
   }
 }
+
+/** The opposite, for a program's input. */
+export function nulEnded(names: readonly Uint8Array[]): Buffer {
+  const nul = Buffer.of(0);
+  return Buffer.concat(names.flatMap((name) => [name, nul]));
+}

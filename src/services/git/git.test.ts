@@ -1,93 +1,27 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { fails, isAlive, names, withRepository } from '../../../test/kit/git-world.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import { OutriggerError } from '../../contract/errors.ts';
-import { Processes } from '../processes/processes.ts';
-import { type CommitRequest, Git, type GitOptions } from './git.ts';
-
-interface World {
-  /** The workspace; a repository unless the test says otherwise. */
-  root: string;
-  folder: string;
-  git: Git;
-  processes: Processes;
-  /** How often documents were saved. */
-  flushed: () => number;
-  /** The user's own git. */
-  run(...args: string[]): string;
-  runIn(folder: string, ...args: string[]): string;
-  put(name: string, content?: string | Buffer): string;
-  make(options: Partial<GitOptions>): Git;
-}
-
-async function withRepository(
-  run: (world: World) => Promise<void>,
-  setup: { init?: boolean; identity?: boolean; below?: string } = {},
-): Promise<void> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-git-'));
-  const home = path.join(folder, 'home');
-  const top = path.join(folder, 'work');
-  const root = path.join(top, setup.below ?? '');
-  fs.mkdirSync(home);
-  fs.mkdirSync(root, { recursive: true });
-  const identity = setup.identity === false ? '' : '[user]\n\tname = Uma User\n\temail = uma@example.org\n';
-  fs.writeFileSync(path.join(home, '.gitconfig'), `${identity}[init]\n\tdefaultBranch = main\n[protocol "file"]\n\tallow = always\n`);
-  const env = { PATH: process.env['PATH'], HOME: home, LC_ALL: 'C', GIT_CONFIG_NOSYSTEM: '1' };
-  const runIn = (where: string, ...args: string[]): string =>
-    execFileSync('git', args, { cwd: where, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
-  if (setup.init !== false) runIn(top, 'init', '-q');
-  const processes = new Processes({ env });
-  let flushes = 0;
-  const make = (options: Partial<GitOptions>): Git =>
-    new Git(
-      { processes, flush: () => Promise.resolve(void flushes++) },
-      { root, timeoutMs: 20_000, init: false, name: 'Side Car', email: 'sidecar@example.org', maxTextBytes: 1024 * 1024, ...options },
-    );
-  const put = (name: string, content: string | Buffer = `${name}\n`): string => {
-    const file = path.join(root, name);
-    fs.mkdirSync(path.dirname(file), { recursive: true });
-    fs.writeFileSync(file, content);
-    return file;
-  };
-  try {
-    await run({ root, folder, git: make({}), processes, flushed: () => flushes, run: (...args) => runIn(root, ...args), runIn, put, make });
-  } finally {
-    await processes.stop();
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
-}
+import { type CommitRequest, commit } from './committing.ts';
+import { diff, log, show } from './reading.ts';
+import { status } from './status.ts';
 
 const all: Omit<CommitRequest, 'message'> = { paths: undefined, all: true, author: undefined };
 const diffOf = { staged: false, context: 3 };
-
-function fails(reason: string, message: RegExp = /./): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof OutriggerError, String(error));
-    assert.equal(error.reason, reason, error.message);
-    assert.match(error.message, message);
-    return true;
-  };
-}
-
-const names = async (git: Git, ignored = false): Promise<string[]> =>
-  ((await git.status(ignored))?.entries ?? []).map(
-    ({ path: { shown }, staged, unstaged }) => `${staged ?? '-'} ${unstaged ?? '-'} ${shown}`,
-  );
 
 describe('git', { skip: requireTool('git') }, () => {
   test('a folder without a repository has no status, and everything else says so', async () => {
     await withRepository(
       async ({ git, root }) => {
-        assert.equal(await git.status(false), undefined);
-        await assert.rejects(git.diff(diffOf), fails('NO_REPOSITORY'));
-        await assert.rejects(git.log({ count: 1, skip: 0 }), fails('NO_REPOSITORY'));
-        await assert.rejects(git.show({ path: 'a', revision: 'HEAD' }), fails('NO_REPOSITORY'));
-        await assert.rejects(git.commit({ ...all, message: 'x' }), fails('NO_REPOSITORY'));
+        assert.equal(await status(git, false), undefined);
+        await assert.rejects(diff(git, diffOf), fails('NO_REPOSITORY'));
+        await assert.rejects(log(git, { count: 1, skip: 0 }), fails('NO_REPOSITORY'));
+        await assert.rejects(show(git, { path: 'a', revision: 'HEAD' }), fails('NO_REPOSITORY'));
+        await assert.rejects(commit(git, { ...all, message: 'x' }), fails('NO_REPOSITORY'));
         assert.deepEqual(fs.readdirSync(root), []);
       },
       { init: false },
@@ -98,7 +32,7 @@ describe('git', { skip: requireTool('git') }, () => {
     await withRepository(
       async ({ make, put, run, root }) => {
         put('a.txt');
-        const answer = await make({ init: true }).commit({ ...all, message: 'First\n\n#1 is no comment' });
+        const answer = await commit(make({ init: true }), { ...all, message: 'First\n\n#1 is no comment' });
         assert.equal(answer.committed, true);
         assert.equal(answer.files, 1);
         assert.equal(answer.hash, run('rev-parse', 'HEAD'));
@@ -116,9 +50,9 @@ describe('git', { skip: requireTool('git') }, () => {
   test('the user stays who they are; an author of the call is committed by the user', async () => {
     await withRepository(async ({ git, put, run }) => {
       put('a');
-      await git.commit({ ...all, message: 'one' });
+      await commit(git, { ...all, message: 'one' });
       put('a', 'two');
-      await git.commit({ ...all, message: 'two', author: { name: 'Ann "A" Émile', email: 'ann@example.org' } });
+      await commit(git, { ...all, message: 'two', author: { name: 'Ann "A" Émile', email: 'ann@example.org' } });
       assert.equal(
         run('log', '--format=%an <%ae> by %cn'),
         'Ann "A" Émile <ann@example.org> by Uma User\nUma User <uma@example.org> by Uma User',
@@ -129,12 +63,12 @@ describe('git', { skip: requireTool('git') }, () => {
   test('an empty repository can be asked everything', async () => {
     await withRepository(async ({ git, put, run }) => {
       assert.deepEqual(
-        { ...(await git.status(false)), entries: 0 },
-        { branch: 'main', head: null, entries: 0, doing: undefined, cut: false },
+        { ...(await status(git, false)), entries: 0 },
+        { branch: 'main', head: null, stashes: 0, entries: 0, underWay: undefined, lockAgeMs: undefined, cut: false },
       );
-      assert.deepEqual(await git.log({ count: 5, skip: 0 }), { commits: [], more: false });
-      assert.equal((await git.show({ path: 'a', revision: 'HEAD' })).exists, false);
-      assert.deepEqual(await git.commit({ ...all, message: 'x' }), {
+      assert.deepEqual(await log(git, { count: 5, skip: 0 }), { commits: [], more: false });
+      assert.equal((await show(git, { path: 'a', revision: 'HEAD' })).exists, false);
+      assert.deepEqual(await commit(git, { ...all, message: 'x' }), {
         committed: false,
         hash: null,
         files: 0,
@@ -142,22 +76,22 @@ describe('git', { skip: requireTool('git') }, () => {
       });
       put('a');
       run('add', 'a');
-      assert.match((await git.diff({ ...diffOf, staged: true })).diff, /^\+a$/m);
-      assert.match((await git.diff({ ...diffOf, from: 'HEAD' })).diff, /^\+a$/m);
+      assert.match((await diff(git, { ...diffOf, staged: true })).diff, /^\+a$/m);
+      assert.match((await diff(git, { ...diffOf, from: 'HEAD' })).diff, /^\+a$/m);
     });
   });
 
   test('nothing to commit is an answer, and runs no hook', async () => {
     await withRepository(async ({ git, put, root, folder }) => {
       put('a');
-      await git.commit({ ...all, message: 'one' });
+      await commit(git, { ...all, message: 'one' });
       fs.writeFileSync(path.join(root, '.git/hooks/pre-commit'), `#!/bin/sh\ntouch '${folder}/hooked'\n`, { mode: 0o755 });
-      assert.equal((await git.commit({ ...all, message: 'two' })).committed, false);
-      assert.equal((await git.commit({ ...all, paths: ['a', 'missing'], message: 'two' })).committed, false);
+      assert.equal((await commit(git, { ...all, message: 'two' })).committed, false);
+      assert.equal((await commit(git, { ...all, paths: ['a', 'missing'], message: 'two' })).committed, false);
       fs.utimesSync(path.join(root, 'a'), 1, 1);
-      assert.equal((await git.commit({ ...all, message: 'two' })).committed, false, 'touched, not changed');
+      assert.equal((await commit(git, { ...all, message: 'two' })).committed, false, 'touched, not changed');
       assert.ok(!fs.existsSync(path.join(folder, 'hooked')));
-      await assert.rejects(git.commit({ ...all, message: ' \n' }), fails('BAD_INPUT'));
+      await assert.rejects(commit(git, { ...all, message: ' \n' }), fails('BAD_INPUT'));
     });
   });
 
@@ -188,37 +122,37 @@ describe('git', { skip: requireTool('git') }, () => {
       fs.writeFileSync(bytes, 'one\n');
       const shown = await names(git);
       assert.deepEqual(shown.toSorted(), [...odd, 'caf\\xe9'].map((name) => `- untracked ${name}`).toSorted());
-      const one = await git.commit({ ...all, paths: ['*'], message: 'star' });
+      const one = await commit(git, { ...all, paths: ['*'], message: 'star' });
       assert.equal(one.files, 1);
       assert.equal(run('ls-tree', '-r', '--name-only', 'HEAD'), '*', 'a star is a name, not a pattern');
-      assert.equal((await git.commit({ ...all, message: 'rest' })).files, odd.length);
+      assert.equal((await commit(git, { ...all, message: 'rest' })).files, odd.length);
       assert.deepEqual(await names(git), []);
       for (const name of odd) {
         put(name, 'two\n');
-        assert.equal((await git.show({ path: name, revision: 'HEAD' })).text, 'one\n', name);
-        assert.match((await git.diff({ ...diffOf, path: name })).diff, /^-one\n\+two$/m, name);
-        assert.equal((await git.log({ path: name, count: 5, skip: 0 })).commits.length, 1, name);
+        assert.equal((await show(git, { path: name, revision: 'HEAD' })).text, 'one\n', name);
+        assert.match((await diff(git, { ...diffOf, path: name })).diff, /^-one\n\+two$/m, name);
+        assert.equal((await log(git, { path: name, count: 5, skip: 0 })).commits.length, 1, name);
       }
-      assert.equal((await git.commit({ ...all, paths: odd, message: 'again' })).files, odd.length);
+      assert.equal((await commit(git, { ...all, paths: odd, message: 'again' })).files, odd.length);
     });
   });
 
   test('only what was chosen is committed; what else is staged stays staged', async () => {
     await withRepository(async ({ git, put, run, root }) => {
       for (const name of ['a', 'b', 'c', 'gone', 'dir/x', 'dir/y']) put(name);
-      await git.commit({ ...all, message: 'base' });
+      await commit(git, { ...all, message: 'base' });
       for (const name of ['a', 'b', 'c']) put(name, 'changed');
       run('add', 'a');
       put('dir/new');
       fs.rmSync(path.join(root, 'dir/x'));
       run('rm', '-q', 'gone');
-      assert.equal((await git.commit({ ...all, all: false, paths: ['b', 'dir', 'gone'], message: 'some' })).files, 4);
+      assert.equal((await commit(git, { ...all, all: false, paths: ['b', 'dir', 'gone'], message: 'some' })).files, 4);
       assert.equal(run('show', '--name-status', '--format=', '--no-renames', 'HEAD'), 'M\tb\nA\tdir/new\nD\tdir/x\nD\tgone');
       assert.deepEqual(await names(git), ['modified - a', '- modified c']);
-      assert.equal((await git.commit({ ...all, all: false, message: 'staged' })).files, 1);
+      assert.equal((await commit(git, { ...all, all: false, message: 'staged' })).files, 1);
       assert.equal(run('show', '--name-only', '--format=', 'HEAD'), 'a');
       assert.deepEqual(await names(git), ['- modified c']);
-      assert.equal((await git.commit({ ...all, all: false, message: 'none' })).committed, false);
+      assert.equal((await commit(git, { ...all, all: false, message: 'none' })).committed, false);
     });
   });
 
@@ -226,16 +160,16 @@ describe('git', { skip: requireTool('git') }, () => {
     await withRepository(async ({ git, put, run, root }) => {
       put('old', 'the same content in both\n');
       put('thing');
-      await git.commit({ ...all, message: 'base' });
+      await commit(git, { ...all, message: 'base' });
       run('mv', 'old', 'new');
-      const status = await git.status(false);
+      const found = await status(git, false);
       assert.deepEqual(
-        status?.entries.map(({ path: { shown }, from, staged }) => [shown, from?.shown, staged]),
+        found?.entries.map(({ path: { shown }, from, staged }) => [shown, from?.shown, staged]),
         [['new', 'old', 'renamed']],
       );
       fs.rmSync(path.join(root, 'thing'));
       put('thing/inside');
-      assert.equal((await git.commit({ ...all, message: 'moved' })).committed, true);
+      assert.equal((await commit(git, { ...all, message: 'moved' })).committed, true);
       assert.equal(run('ls-tree', '-r', '--name-only', 'HEAD'), 'new\nthing/inside');
       assert.deepEqual(await names(git), []);
     });
@@ -255,20 +189,20 @@ describe('git', { skip: requireTool('git') }, () => {
         put('in ner', 'two\n');
         put('fresh');
         assert.deepEqual(await names(git), ['- modified in ner', '- untracked fresh']);
-        const { diff } = await git.diff({ ...diffOf, from: 'HEAD' });
-        assert.match(diff, /^diff --git a\/in ner b\/in ner$/m);
-        assert.doesNotMatch(diff, /outer/);
-        assert.deepEqual(await git.show({ path: 'in ner', revision: 'HEAD' }), { exists: true, text: 'one\n', binary: false, size: 4 });
-        assert.equal((await git.show({ path: 'in ner', revision: ':' })).text, 'one\n');
+        const patch = (await diff(git, { ...diffOf, from: 'HEAD' })).diff;
+        assert.match(patch, /^diff --git a\/in ner b\/in ner$/m);
+        assert.doesNotMatch(patch, /outer/);
+        assert.deepEqual(await show(git, { path: 'in ner', revision: 'HEAD' }), { exists: true, text: 'one\n', binary: false, size: 4 });
+        assert.equal((await show(git, { path: 'in ner', revision: ':' })).text, 'one\n');
         assert.deepEqual(
-          (await git.log({ count: 5, skip: 0 })).commits.map(({ subject }) => subject),
+          (await log(git, { count: 5, skip: 0 })).commits.map(({ subject }) => subject),
           ['base'],
         );
         runIn(top, 'add', 'outer');
-        assert.equal((await git.commit({ ...all, all: false, message: 'x' })).committed, false, 'what is staged elsewhere is not ours');
+        assert.equal((await commit(git, { ...all, all: false, message: 'x' })).committed, false, 'what is staged elsewhere is not ours');
         run('add', 'in ner');
-        await assert.rejects(git.commit({ ...all, all: false, message: 'x' }), fails('GIT_FAILED', /outer/));
-        assert.equal((await git.commit({ ...all, message: 'inner' })).files, 2);
+        await assert.rejects(commit(git, { ...all, all: false, message: 'x' }), fails('GIT_FAILED', /outer/));
+        assert.equal((await commit(git, { ...all, message: 'inner' })).files, 2);
         assert.equal(run('show', '--name-only', '--format=', 'HEAD').split('\n').toSorted().join(), 'deep/ws/fresh,deep/ws/in ner');
         assert.equal(runIn(top, 'diff', '--cached', '--name-only'), 'outer', 'what others staged is as it was');
       },
@@ -279,12 +213,12 @@ describe('git', { skip: requireTool('git') }, () => {
   test('a detached head, a worktree, a submodule and a shallow clone are repositories like others', async () => {
     await withRepository(async ({ git, put, run, runIn, make, folder, root }) => {
       put('a');
-      await git.commit({ ...all, message: 'one' });
+      await commit(git, { ...all, message: 'one' });
       put('a', 'two');
-      await git.commit({ ...all, message: 'two' });
+      await commit(git, { ...all, message: 'two' });
       run('checkout', '-q', '--detach');
       const head = run('rev-parse', 'HEAD');
-      const detached = await git.status(false);
+      const detached = await status(git, false);
       assert.deepEqual([detached?.branch, detached?.head], [null, head]);
       run('checkout', '-q', 'main');
 
@@ -292,33 +226,33 @@ describe('git', { skip: requireTool('git') }, () => {
       run('worktree', 'add', '-q', '-b', 'side', tree);
       const side = make({ root: tree });
       fs.writeFileSync(path.join(tree, 'b'), 'b');
-      assert.equal((await side.commit({ ...all, message: 'in the worktree' })).committed, true);
-      assert.equal((await side.status(false))?.branch, 'side');
+      assert.equal((await commit(side, { ...all, message: 'in the worktree' })).committed, true);
+      assert.equal((await status(side, false))?.branch, 'side');
       assert.equal(run('log', '-1', '--format=%s', 'side'), 'in the worktree');
 
       const shallow = path.join(folder, 'shallow');
       runIn(folder, 'clone', '-q', '--depth', '1', `file://${root}`, shallow);
-      const log = await make({ root: shallow }).log({ count: 10, skip: 0 });
+      const found = await log(make({ root: shallow }), { count: 10, skip: 0 });
       assert.deepEqual(
-        log.commits.map(({ subject, parents, refs }) => [subject, parents.length, refs]),
+        found.commits.map(({ subject, parents, refs }) => [subject, parents.length, refs]),
         [['two', 0, ['grafted', 'HEAD -> main', 'origin/main', 'origin/HEAD']]],
       );
 
       run('-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', shallow, 'lib');
-      await git.commit({ ...all, message: 'with a submodule' });
+      await commit(git, { ...all, message: 'with a submodule' });
       const lib = path.join(root, 'lib');
       fs.writeFileSync(path.join(lib, 'a'), 'changed inside');
       assert.deepEqual(await names(git), [], 'what is not committed there can not be committed here');
       runIn(lib, 'commit', '-qam', 'inside');
-      const entries = (await git.status(false))?.entries ?? [];
+      const entries = (await status(git, false))?.entries ?? [];
       assert.deepEqual(
         entries.map(({ path: { shown }, submodule, unstaged }) => [shown, submodule, unstaged]),
         [['lib', true, 'modified']],
       );
-      await assert.rejects(git.show({ path: 'lib', revision: 'HEAD' }), fails('BAD_INPUT', /submodule/));
-      assert.equal((await git.commit({ ...all, message: 'newer' })).files, 1);
+      await assert.rejects(show(git, { path: 'lib', revision: 'HEAD' }), fails('BAD_INPUT', /submodule/));
+      assert.equal((await commit(git, { ...all, message: 'newer' })).files, 1);
       assert.deepEqual(
-        (await make({ root: lib }).log({ count: 1, skip: 0 })).commits.map(({ subject }) => subject),
+        (await log(make({ root: lib }), { count: 1, skip: 0 })).commits.map(({ subject }) => subject),
         ['inside'],
       );
     });
@@ -328,34 +262,34 @@ describe('git', { skip: requireTool('git') }, () => {
     await withRepository(async ({ git, put, run }) => {
       put('a', 'base\n');
       put('b', 'base\n');
-      await git.commit({ ...all, message: 'base' });
+      await commit(git, { ...all, message: 'base' });
       run('checkout', '-qb', 'side');
       put('a', 'side\n');
-      await git.commit({ ...all, message: 'side' });
+      await commit(git, { ...all, message: 'side' });
       run('checkout', '-q', 'main');
       put('a', 'main\n');
-      await git.commit({ ...all, message: 'main' });
+      await commit(git, { ...all, message: 'main' });
       assert.throws(() => run('merge', 'side'));
-      const status = await git.status(false);
-      assert.equal(status?.doing, 'merge');
+      const found = await status(git, false);
+      assert.equal(found?.underWay?.doing, 'merge');
       assert.deepEqual(await names(git), ['unmerged unmerged a']);
-      assert.equal((await git.show({ path: 'a', revision: ':2' })).text, 'main\n');
-      assert.equal((await git.show({ path: 'a', revision: ':3' })).text, 'side\n');
-      assert.equal((await git.show({ path: 'a', revision: ':' })).exists, false);
-      await assert.rejects(git.commit({ ...all, message: 'no' }), fails('GIT_FAILED', /^commit: a still in conflict/));
+      assert.equal((await show(git, { path: 'a', revision: ':2' })).text, 'main\n');
+      assert.equal((await show(git, { path: 'a', revision: ':3' })).text, 'side\n');
+      assert.equal((await show(git, { path: 'a', revision: ':' })).exists, false);
+      await assert.rejects(commit(git, { ...all, message: 'no' }), fails('GIT_FAILED', /^commit: a still in conflict/));
       assert.equal(run('ls-files', '-u').split('\n').length, 3, 'the index is as it was');
       put('a', 'both\n');
-      assert.equal((await git.commit({ ...all, message: 'merged' })).committed, true);
+      assert.equal((await commit(git, { ...all, message: 'merged' })).committed, true);
       assert.equal(run('log', '-1', '--format=%p').split(' ').length, 2);
-      assert.equal((await git.status(false))?.doing, undefined);
+      assert.equal((await status(git, false))?.underWay?.doing, undefined);
       run('checkout', '-q', 'side');
       put('a', 'third\n');
-      await git.commit({ ...all, message: 'third' });
+      await commit(git, { ...all, message: 'third' });
       assert.throws(() => run('rebase', 'main'));
-      assert.equal((await git.status(false))?.doing, 'rebase');
+      assert.equal((await status(git, false))?.underWay?.doing, 'rebase');
       run('rebase', '--abort');
       assert.throws(() => run('cherry-pick', 'main~1'));
-      assert.equal((await git.status(false))?.doing, 'cherry-pick');
+      assert.equal((await status(git, false))?.underWay?.doing, 'cherry-pick');
     });
   });
 
@@ -365,10 +299,10 @@ describe('git', { skip: requireTool('git') }, () => {
       const lock = path.join(root, '.git/index.lock');
       fs.writeFileSync(lock, '');
       assert.deepEqual(await names(git), ['- untracked a'], 'reading needs no lock');
-      await assert.rejects(git.commit({ ...all, message: 'x' }), fails('GIT_LOCKED', /remove index\.lock/));
+      await assert.rejects(commit(git, { ...all, message: 'x' }), fails('GIT_LOCKED', /remove index\.lock/));
       assert.ok(fs.existsSync(lock));
       fs.rmSync(lock);
-      assert.equal((await git.commit({ ...all, message: 'x' })).committed, true);
+      assert.equal((await commit(git, { ...all, message: 'x' })).committed, true);
     });
   });
 
@@ -378,13 +312,13 @@ describe('git', { skip: requireTool('git') }, () => {
       const hook = path.join(root, '.git/hooks/pre-commit');
       const pids = path.join(folder, 'pids');
       fs.writeFileSync(hook, `#!/bin/sh\nsleep 60 & echo $! > '${pids}'; echo $$ >> '${pids}'; wait\n`, { mode: 0o755 });
-      await assert.rejects(make({ timeoutMs: 700 }).commit({ ...all, message: 'x' }), fails('PROCESS_TIMEOUT'));
+      await assert.rejects(commit(make({ timeoutMs: 700 }), { ...all, message: 'x' }), fails('PROCESS_TIMEOUT'));
       const running = fs.readFileSync(pids, 'utf8').trim().split('\n').map(Number);
       assert.equal(running.length, 2);
       await eventually(() => running.every((pid) => !isAlive(pid)));
       assert.ok(!fs.existsSync(path.join(root, '.git/index.lock')));
       fs.writeFileSync(hook, '#!/bin/sh\necho "error: no tabs, see https://ann:pw@example.org" >&2; exit 1\n');
-      await assert.rejects(git.commit({ ...all, message: 'x' }), (error: OutriggerError) => {
+      await assert.rejects(commit(git, { ...all, message: 'x' }), (error: OutriggerError) => {
         assert.ok(fails('GIT_FAILED', /no tabs/)(error));
         assert.doesNotMatch(`${error.message}${JSON.stringify(error.details)}`, /:pw@/);
         return true;
@@ -392,13 +326,13 @@ describe('git', { skip: requireTool('git') }, () => {
       fs.writeFileSync(hook, `#!/bin/sh\nsleep 60 & echo $! > '${pids}'; wait\n`);
       const canceled = new AbortController();
       fs.rmSync(pids);
-      const commit = git.commit({ ...all, message: 'x' }, canceled.signal);
+      const made = commit(git, { ...all, message: 'x' }, canceled.signal);
       await eventually(() => fs.existsSync(pids) && fs.readFileSync(pids, 'utf8') !== '');
       canceled.abort(new OutriggerError('CANCELED', 'enough'));
-      await assert.rejects(commit, fails('CANCELED'));
+      await assert.rejects(made, fails('CANCELED'));
       await eventually(() => !isAlive(Number(fs.readFileSync(pids, 'utf8'))));
       fs.rmSync(hook);
-      assert.equal((await git.commit({ ...all, message: 'x' })).committed, true, 'the next one is served');
+      assert.equal((await commit(git, { ...all, message: 'x' })).committed, true, 'the next one is served');
     });
   });
 
@@ -406,10 +340,10 @@ describe('git', { skip: requireTool('git') }, () => {
     await withRepository(async ({ git, put, run }) => {
       const commits = Array.from({ length: 6 }, (_, index) => {
         put(`f${index}`);
-        return git.commit({ ...all, paths: [`f${index}`], message: `c${index}` });
+        return commit(git, { ...all, paths: [`f${index}`], message: `c${index}` });
       });
       const waiting = new AbortController();
-      const given = git.commit({ ...all, message: 'never' }, waiting.signal);
+      const given = commit(git, { ...all, message: 'never' }, waiting.signal);
       waiting.abort(new OutriggerError('CANCELED', 'enough'));
       await assert.rejects(given, fails('CANCELED'));
       assert.ok((await Promise.all(commits)).every(({ committed, files }) => committed && files === 1));
@@ -450,12 +384,12 @@ describe('git', { skip: requireTool('git') }, () => {
       put('a.txt', 'two\n');
       put('b.bin', 'two\n');
       assert.deepEqual(await names(git), ['- modified a.txt', '- modified b.bin']);
-      assert.match((await git.diff(diffOf)).diff, /^\+two$/m);
-      await git.diff({ ...diffOf, from: 'HEAD' });
-      await git.diff({ ...diffOf, staged: true });
-      await git.log({ count: 5, skip: 0 });
-      await git.log({ count: 5, skip: 0, path: 'a.txt' });
-      assert.equal((await git.show({ path: 'a.txt', revision: 'HEAD' })).text, 'one\n');
+      assert.match((await diff(git, diffOf)).diff, /^\+two$/m);
+      await diff(git, { ...diffOf, from: 'HEAD' });
+      await diff(git, { ...diffOf, staged: true });
+      await log(git, { count: 5, skip: 0 });
+      await log(git, { count: 5, skip: 0, path: 'a.txt' });
+      assert.equal((await show(git, { path: 'a.txt', revision: 'HEAD' })).text, 'one\n');
       assert.ok(!fs.existsSync(sprung), fs.existsSync(sprung) ? fs.readFileSync(sprung, 'utf8') : '');
       // The same traps do spring for who does not take care.
       assert.throws(() => run('diff'));
@@ -466,24 +400,24 @@ describe('git', { skip: requireTool('git') }, () => {
   test('options can not be smuggled in', async () => {
     await withRepository(async ({ git, put, folder }) => {
       put('a');
-      await git.commit({ ...all, message: 'one' });
+      await commit(git, { ...all, message: 'one' });
       const stolen = path.join(folder, 'stolen');
       const bad = `--output=${stolen}`;
-      await assert.rejects(git.diff({ ...diffOf, from: bad }), fails('BAD_INPUT', /dash/));
-      await assert.rejects(git.diff({ ...diffOf, from: 'HEAD', to: bad }), fails('BAD_INPUT'));
-      await assert.rejects(git.log({ from: bad, count: 1, skip: 0 }), fails('BAD_INPUT'));
-      await assert.rejects(git.show({ path: 'a', revision: bad }), fails('BAD_INPUT'));
-      await assert.rejects(git.show({ path: 'a', revision: 'HEAD:' }), fails('BAD_INPUT', /path/));
-      await git.diff({ ...diffOf, path: bad });
+      await assert.rejects(diff(git, { ...diffOf, from: bad }), fails('BAD_INPUT', /dash/));
+      await assert.rejects(diff(git, { ...diffOf, from: 'HEAD', to: bad }), fails('BAD_INPUT'));
+      await assert.rejects(log(git, { from: bad, count: 1, skip: 0 }), fails('BAD_INPUT'));
+      await assert.rejects(show(git, { path: 'a', revision: bad }), fails('BAD_INPUT'));
+      await assert.rejects(show(git, { path: 'a', revision: 'HEAD:' }), fails('BAD_INPUT', /path/));
+      await diff(git, { ...diffOf, path: bad });
       put('b');
-      await git.commit({ ...all, message: bad });
-      await git.commit({ ...all, paths: [bad], message: 'x' });
+      await commit(git, { ...all, message: bad });
+      await commit(git, { ...all, paths: [bad], message: 'x' });
       assert.ok(!fs.existsSync(stolen));
-      await assert.rejects(git.diff({ ...diffOf, to: 'HEAD' }), fails('BAD_INPUT'));
-      await assert.rejects(git.diff({ ...diffOf, from: 'nope' }), fails('GIT_FAILED', /nope/));
-      await assert.rejects(git.log({ from: 'nope', count: 1, skip: 0 }), fails('GIT_FAILED', /nope/));
-      await assert.rejects(git.show({ path: 'a', revision: 'nope' }), fails('GIT_FAILED'));
-      await assert.rejects(git.commit({ ...all, message: 'a\0b' }), fails('BAD_INPUT'));
+      await assert.rejects(diff(git, { ...diffOf, to: 'HEAD' }), fails('BAD_INPUT'));
+      await assert.rejects(diff(git, { ...diffOf, from: 'nope' }), fails('GIT_FAILED', /nope/));
+      await assert.rejects(log(git, { from: 'nope', count: 1, skip: 0 }), fails('GIT_FAILED', /nope/));
+      await assert.rejects(show(git, { path: 'a', revision: 'nope' }), fails('GIT_FAILED'));
+      await assert.rejects(commit(git, { ...all, message: 'a\0b' }), fails('BAD_INPUT'));
     });
   });
 
@@ -497,28 +431,28 @@ describe('git', { skip: requireTool('git') }, () => {
       const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n';
       put('model.lfs', pointer);
       fs.symlinkSync('/etc/hostname', path.join(root, 'link'));
-      await git.commit({ ...all, message: 'one' });
+      await commit(git, { ...all, message: 'one' });
       fs.rmSync(path.join(root, 'text'));
-      const show = (file: string): Promise<object> => git.show({ path: file, revision: 'HEAD' });
-      assert.deepEqual(await show('text'), { exists: true, text: 'Grüße\r\n', binary: false, size: 12 });
-      assert.deepEqual(await show('binary'), { exists: true, text: '', binary: true, size: 3 });
-      assert.deepEqual(await show('latin'), { exists: true, text: '', binary: true, size: 2 });
-      assert.deepEqual(await show('model.lfs'), { exists: true, text: pointer, binary: false, size: pointer.length });
-      assert.deepEqual(await show('link'), { exists: true, text: '/etc/hostname', binary: false, size: 13 });
-      assert.deepEqual(await show('missing'), { exists: false, text: '', binary: false, size: 0 });
-      await assert.rejects(show('dir'), fails('BAD_INPUT', /folder/));
-      await assert.rejects(make({ maxTextBytes: 4999 }).show({ path: 'big', revision: 'HEAD' }), fails('OUTPUT_TOO_LARGE'));
-      assert.equal((await make({ maxTextBytes: 5000 }).show({ path: 'big', revision: 'HEAD' })).size, 5000);
+      const shown = (file: string): Promise<object> => show(git, { path: file, revision: 'HEAD' });
+      assert.deepEqual(await shown('text'), { exists: true, text: 'Grüße\r\n', binary: false, size: 12 });
+      assert.deepEqual(await shown('binary'), { exists: true, text: '', binary: true, size: 3 });
+      assert.deepEqual(await shown('latin'), { exists: true, text: '', binary: true, size: 2 });
+      assert.deepEqual(await shown('model.lfs'), { exists: true, text: pointer, binary: false, size: pointer.length });
+      assert.deepEqual(await shown('link'), { exists: true, text: '/etc/hostname', binary: false, size: 13 });
+      assert.deepEqual(await shown('missing'), { exists: false, text: '', binary: false, size: 0 });
+      await assert.rejects(shown('dir'), fails('BAD_INPUT', /folder/));
+      await assert.rejects(show(make({ maxTextBytes: 4999 }), { path: 'big', revision: 'HEAD' }), fails('OUTPUT_TOO_LARGE'));
+      assert.equal((await show(make({ maxTextBytes: 5000 }), { path: 'big', revision: 'HEAD' })).size, 5000);
     });
   });
 
   test('a patch that is too long ends with a line, and says how much is missing', async () => {
     await withRepository(async ({ git, make, put }) => {
       put('a', '');
-      await git.commit({ ...all, message: 'one' });
+      await commit(git, { ...all, message: 'one' });
       put('a', 'line\n'.repeat(1000));
-      const whole = await git.diff(diffOf);
-      const cut = await make({ maxTextBytes: 1002 }).diff(diffOf);
+      const whole = await diff(git, diffOf);
+      const cut = await diff(make({ maxTextBytes: 1002 }), diffOf);
       assert.deepEqual([whole.truncated, cut.truncated], [false, true]);
       assert.ok(cut.diff.endsWith('\n+line\n') && whole.diff.startsWith(cut.diff));
       assert.equal(cut.diff.length + cut.omittedBytes, whole.diff.length);
@@ -530,12 +464,12 @@ describe('git', { skip: requireTool('git') }, () => {
       const messages = ['a\n\nbody of a\nwith lines', 'b 🎉 "quoted"', 'c\n\nSigned-off-by: x'];
       for (const message of messages) run('commit', '-q', '--allow-empty', '-m', message);
       run('tag', 'v1');
-      const first = await git.log({ count: 2, skip: 0 });
+      const first = await log(git, { count: 2, skip: 0 });
       assert.deepEqual([first.commits.map(({ subject }) => subject), first.more], [['c', 'b 🎉 "quoted"'], true]);
       assert.deepEqual(first.commits[0]?.refs, ['HEAD -> main', 'tag: v1']);
-      const rest = await git.log({ count: 2, skip: 2 });
+      const rest = await log(git, { count: 2, skip: 2 });
       assert.deepEqual([rest.commits.map(({ body }) => body), rest.more], [['body of a\nwith lines'], false]);
-      assert.deepEqual((await git.log({ from: 'HEAD~1..HEAD', count: 9, skip: 0 })).commits.length, 1);
+      assert.deepEqual((await log(git, { from: 'HEAD~1..HEAD', count: 9, skip: 0 })).commits.length, 1);
     });
   });
 
@@ -547,7 +481,7 @@ describe('git', { skip: requireTool('git') }, () => {
       put('.outrigger-abc.tmp');
       put('dir/.outrigger-abc.tmp');
       assert.deepEqual(await names(git, true), ['- untracked .gitignore', '- ignored out']);
-      await git.commit({ ...all, message: 'one' });
+      await commit(git, { ...all, message: 'one' });
       assert.equal(run('ls-files'), '.gitignore');
     });
   });
@@ -555,9 +489,9 @@ describe('git', { skip: requireTool('git') }, () => {
   test('documents are saved before git looks', async () => {
     await withRepository(async ({ git, put, flushed }) => {
       put('a');
-      await git.status(false);
-      await git.diff(diffOf);
-      await git.commit({ ...all, message: 'x' });
+      await status(git, false);
+      await diff(git, diffOf);
+      await commit(git, { ...all, message: 'x' });
       assert.equal(flushed(), 3);
     });
   });
@@ -568,7 +502,7 @@ describe('git', { skip: requireTool('git') }, () => {
       runIn(path.join(root, 'nested'), 'init', '-q');
       put('own');
       assert.deepEqual(await names(git), ['- untracked nested', '- untracked own']);
-      assert.equal((await git.commit({ ...all, message: 'x' })).files, 1);
+      assert.equal((await commit(git, { ...all, message: 'x' })).files, 1);
       assert.equal(run('ls-files'), 'own');
     });
   });
@@ -576,12 +510,12 @@ describe('git', { skip: requireTool('git') }, () => {
   test('a repository of another work tree, or without one, is none here', async () => {
     await withRepository(async ({ git, make, run, runIn, folder }) => {
       run('config', 'core.worktree', path.join(folder, 'home'));
-      assert.equal(await git.status(false), undefined);
-      await assert.rejects(git.diff(diffOf), fails('NO_REPOSITORY', /work tree/));
+      assert.equal(await status(git, false), undefined);
+      await assert.rejects(diff(git, diffOf), fails('NO_REPOSITORY', /work tree/));
       const bare = path.join(folder, 'bare');
       runIn(folder, 'init', '-q', '--bare', bare);
-      await assert.rejects(make({ root: bare, init: true }).commit({ ...all, message: 'x' }), fails('NO_REPOSITORY', /bare/));
-      await assert.rejects(make({ root: path.join(folder, 'gone') }).status(false), fails('WORKSPACE_GONE'));
+      await assert.rejects(commit(make({ root: bare, init: true }), { ...all, message: 'x' }), fails('NO_REPOSITORY', /bare/));
+      await assert.rejects(status(make({ root: path.join(folder, 'gone') }), false), fails('WORKSPACE_GONE'));
     });
   });
 
@@ -592,7 +526,7 @@ describe('git', { skip: requireTool('git') }, () => {
         for (let file = 0; file < 150; file++) fs.writeFileSync(path.join(root, `d${folder}`, `f${file}`), '');
       }
       assert.equal((await names(git)).length, 3000);
-      assert.equal((await git.commit({ ...all, message: 'x'.repeat(65_000) })).files, 3000);
+      assert.equal((await commit(git, { ...all, message: 'x'.repeat(65_000) })).files, 3000);
       assert.equal(run('ls-files').split('\n').length, 3000);
     });
   });
@@ -605,18 +539,8 @@ describe('git', { skip: requireTool('git') }, () => {
       fs.chownSync(root, 12_345, 12_345);
       fs.chownSync(path.join(root, '.git'), 12_345, 12_345);
       assert.deepEqual(await names(git), ['- untracked sub/a']);
-      assert.equal((await git.commit({ ...all, message: 'x' })).committed, true);
-      await assert.rejects(make({ root: path.join(root, 'sub') }).status(false), fails('GIT_FAILED', /safe\.directory/));
+      assert.equal((await commit(git, { ...all, message: 'x' })).committed, true);
+      await assert.rejects(status(make({ root: path.join(root, 'sub') }), false), fails('GIT_FAILED', /safe\.directory/));
     });
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    // A zombie that nobody has waited for yet runs no more.
-    return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}

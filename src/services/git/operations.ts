@@ -1,31 +1,93 @@
 import type { GitChange, git as table } from '../../contract/git.ts';
 import type { Implementations } from '../../contract/operation.ts';
+import { blame } from './blame.ts';
+import { branch, branches, checkout, tags } from './branches.ts';
+import { commitInfo } from './commit-info.ts';
+import { commit } from './committing.ts';
 import type { Git } from './git.ts';
+import { hunks } from './hunks.ts';
+import { init } from './init.ts';
+import { cherryPick, giveUp, goOn, merge, rebase, reset, revert } from './integrating.ts';
+import { clone, fetch, pull, push } from './network.ts';
 import type { StatusEntry } from './parse-status.ts';
+import { diff, log, show } from './reading.ts';
+import { remote, remotes } from './remotes.ts';
+import { restore, stage, unstage } from './staging.ts';
+import { stash, stashes } from './stash.ts';
+import { status } from './status.ts';
+import { tag } from './tagging.ts';
 
 export function gitOperations(git: Git): Implementations<typeof table> {
   return {
     'git.status': async ({ ignored, limit }, call) => {
-      const status = await git.status(ignored, call.signal);
-      if (status === undefined) return { repository: false, branch: null, head: null, changes: [], truncated: false };
-      const { branch, head, upstream, ahead, behind, doing, entries, cut } = status;
+      const found = await status(git, ignored, call.signal);
+      if (found === undefined)
+        return { repository: false, branch: null, head: null, conflicts: [], stashes: 0, changes: [], truncated: false };
+      const { head, upstream, ahead, behind, underWay, entries, cut } = found;
+      const { doing, ...state } = underWay ?? {};
       const visible = entries.filter((entry) => call.visible(entry.path.shown));
+      const conflicts = visible.flatMap(({ path, conflict }) => (conflict === undefined ? [] : [{ path: path.shown, kind: conflict }]));
       return {
         repository: true,
-        branch,
+        branch: found.branch,
         head,
         ...(upstream === undefined ? {} : { upstream }),
         ...(ahead === undefined ? {} : { ahead }),
         ...(behind === undefined ? {} : { behind }),
-        ...(doing === undefined ? {} : { doing }),
+        ...(doing === undefined ? {} : { doing, underWay: { heads: [], ...state } }),
+        conflicts: conflicts.slice(0, limit),
+        stashes: found.stashes,
+        ...(found.lockAgeMs === undefined ? {} : { lockAgeMs: found.lockAgeMs }),
         changes: visible.slice(0, limit).map((entry) => changeOf(entry, call.visible)),
         truncated: cut || visible.length > limit,
       };
     },
-    'git.diff': (input, call) => git.diff(input, call.signal),
-    'git.log': (input, call) => git.log(input, call.signal),
-    'git.show': (input, call) => git.show(input, call.signal),
-    'git.commit': ({ message, paths, all, author }, call) => git.commit({ message, paths, all, author }, call.signal),
+    'git.diff': (input, call) => diff(git, input, call.signal),
+    'git.hunks': (input, call) => hunks(git, input, call.signal),
+    'git.log': (input, call) => log(git, input, call.signal),
+    'git.commitInfo': async ({ revision, limit }, call) => {
+      const { commit: made, committer, files, cut } = await commitInfo(git, revision, call.signal);
+      const visible = files.filter(({ path }) => call.visible(path.shown));
+      return {
+        commit: made,
+        committer,
+        files: visible.slice(0, limit).map(({ path, from, ...facts }) => ({
+          path: path.shown,
+          ...(from !== undefined && call.visible(from.shown) ? { from: from.shown } : {}),
+          ...(path.raw ? { raw: true } : {}),
+          ...facts,
+        })),
+        truncated: cut || visible.length > limit,
+      };
+    },
+    'git.show': (input, call) => show(git, input, call.signal),
+    'git.blame': (input, call) => blame(git, input, call.signal),
+    'git.init': (input, call) => init(git, input, call.signal),
+    'git.stage': ({ files }, call) => stage(git, files, call.signal),
+    'git.unstage': ({ files }, call) => unstage(git, files, call.signal),
+    'git.restore': (input, call) => restore(git, input, call.signal),
+    'git.commit': ({ message, paths, all, amend, author, coAuthors }, call) =>
+      commit(git, { message, paths, all, amend, author, coAuthors }, call.signal),
+    'git.reset': (input, call) => reset(git, input, call.signal),
+    'git.stashes': ({ limit }, call) => stashes(git, limit, call.signal),
+    'git.stash': (input, call) => stash(git, input, call.signal),
+    'git.branches': (input, call) => branches(git, input, call.signal),
+    'git.branch': (input, call) => branch(git, input, call.signal),
+    'git.checkout': (input, call) => checkout(git, input, call.signal),
+    'git.merge': (input, call) => merge(git, input, call.signal),
+    'git.rebase': ({ onto }, call) => rebase(git, onto, call.signal),
+    'git.cherryPick': (input, call) => cherryPick(git, input.commit, call.signal),
+    'git.revert': (input, call) => revert(git, input.commit, call.signal),
+    'git.continue': (input, call) => goOn(git, input, call.signal),
+    'git.abort': (_, call) => giveUp(git, call.signal),
+    'git.tags': ({ limit }, call) => tags(git, limit, call.signal),
+    'git.tag': (input, call) => tag(git, input, call.signal),
+    'git.remotes': async (_, call) => ({ remotes: await remotes(git, call.signal) }),
+    'git.remote': (input, call) => remote(git, input, call.signal),
+    'git.clone': ({ credentials, ...request }, call) => clone(git, request, { credentials, emit: call.emit }, call.signal),
+    'git.fetch': ({ credentials, ...request }, call) => fetch(git, request, { credentials, emit: call.emit }, call.signal),
+    'git.pull': ({ credentials, ...request }, call) => pull(git, request, { credentials, emit: call.emit }, call.signal),
+    'git.push': ({ credentials, ...request }, call) => push(git, request, { credentials, emit: call.emit }, call.signal),
   };
 }
 

@@ -51,7 +51,7 @@ test('each kind of record is read, whatever stands in the name', () => {
     ['in conflict', bytes(`u UU N... 100644 100644 100644 100644 ${oid} ${oid} ${oid} a b`), ['unmerged unmerged "a b"']],
     ['submodule', bytes(plain('.M', 'lib', 'SC..')), ['- modified "lib" sub']],
     ['ignored', bytes('! out/'), ['- ignored "out" folder']],
-    ['unknown kinds are passed over', bytes('# stash 3', 'Z what', '? a'), ['- untracked "a"']],
+    ['unknown kinds are passed over', bytes('# other 3', 'Z what', '? a'), ['- untracked "a"']],
     ['cut off in the middle', bytes('? a').subarray(0, -1), []],
     ['a rename cut off before its origin', bytes(`2 R. N... 100644 100644 100644 ${oid} ${oid} R100 b`), []],
     ['nothing', bytes(), []],
@@ -66,7 +66,7 @@ test('paths are told relative to the workspace, and those outside of it are not 
 
 test('the branch is read from the headers', () => {
   const head = (...headers: string[]): object => {
-    const { entries: _, ...facts } = parseStatus(bytes(...headers.map((header) => `# branch.${header}`)), none);
+    const { entries: _, stashes: __, ...facts } = parseStatus(bytes(...headers.map((header) => `# branch.${header}`)), none);
     return facts;
   };
   assert.deepEqual(head(`oid ${oid}`, 'head main', 'upstream origin/main', 'ab +2 -1'), {

@@ -1,7 +1,8 @@
-import type { GitChange } from '../../contract/git.ts';
+import type { GitChange, GitConflict } from '../../contract/git.ts';
 import { type GitPath, gitPath, splitNul } from './git-path.ts';
 
 type State = NonNullable<GitChange['staged']>;
+type Conflict = GitConflict['kind'];
 
 export interface StatusEntry {
   path: GitPath;
@@ -9,6 +10,8 @@ export interface StatusEntry {
   staged: State | null;
   unstaged: State | null;
   submodule: boolean;
+  /** Who did what to a file in conflict. */
+  conflict?: Conflict;
 }
 
 export interface ParsedStatus {
@@ -17,6 +20,7 @@ export interface ParsedStatus {
   upstream?: string;
   ahead?: number;
   behind?: number;
+  stashes: number;
   entries: StatusEntry[];
 }
 
@@ -29,6 +33,15 @@ const states: Readonly<Record<string, State>> = {
   C: 'copied',
   U: 'unmerged',
 };
+const conflicts: Readonly<Record<string, Conflict>> = {
+  DD: 'both-deleted',
+  AU: 'added-by-us',
+  UD: 'deleted-by-them',
+  UA: 'added-by-them',
+  DU: 'deleted-by-us',
+  AA: 'both-added',
+  UU: 'both-modified',
+};
 /** Fields before the path, by the letter that a record begins with. */
 const fieldsBefore: Readonly<Record<string, number>> = { '1': 8, '2': 9, u: 10, '?': 1, '!': 1 };
 
@@ -37,7 +50,7 @@ const fieldsBefore: Readonly<Record<string, number>> = { '1': 8, '2': 9, u: 10, 
  * was cut off at the end is, too.
  */
 export function parseStatus(output: Uint8Array, prefix: Uint8Array): ParsedStatus {
-  const parsed: ParsedStatus = { branch: null, head: null, entries: [] };
+  const parsed: ParsedStatus = { branch: null, head: null, stashes: 0, entries: [] };
   const records = splitNul(output);
   for (let at = 0; at < records.length; at++) {
     const record = records[at] as Uint8Array;
@@ -55,10 +68,11 @@ export function parseStatus(output: Uint8Array, prefix: Uint8Array): ParsedStatu
 }
 
 function parseHeader(line: string, parsed: ParsedStatus): void {
-  const [, name, value = ''] = /^# (branch\.\w+) (.*)$/s.exec(line) ?? [];
+  const [, name, value = ''] = /^# (branch\.\w+|stash) (.*)$/s.exec(line) ?? [];
   if (name === 'branch.oid') parsed.head = value === '(initial)' ? null : value;
   else if (name === 'branch.head') parsed.branch = value === '(detached)' ? null : value;
   else if (name === 'branch.upstream') parsed.upstream = value;
+  else if (name === 'stash') parsed.stashes = Number(value);
   else if (name === 'branch.ab') {
     const [, ahead, behind] = /^\+(\d+) -(\d+)$/.exec(value) ?? [];
     if (ahead !== undefined && behind !== undefined) Object.assign(parsed, { ahead: Number(ahead), behind: Number(behind) });
@@ -76,7 +90,7 @@ function parseEntry(
   if (kind === '!') return { path, staged: null, unstaged: 'ignored', submodule: false };
   const [, xy = '..', sub = 'N'] = fields;
   const submodule = sub.startsWith('S');
-  if (kind === 'u') return { path, staged: 'unmerged', unstaged: 'unmerged', submodule };
+  if (kind === 'u') return { path, staged: 'unmerged', unstaged: 'unmerged', submodule, conflict: conflicts[xy] ?? 'both-modified' };
   const entry: StatusEntry = { path, staged: states[xy[0] ?? '.'] ?? null, unstaged: states[xy[1] ?? '.'] ?? null, submodule };
   if (from !== undefined) entry.from = from;
   return entry;

@@ -38,7 +38,7 @@ export function planCommit(entries: readonly StatusEntry[], { paths, all }: Comm
 }
 
 /** Whether a path is one of `paths` or lies below one. */
-function pathMatcher(paths: readonly string[]): (path: string) => boolean {
+export function pathMatcher(paths: readonly string[]): (path: string) => boolean {
   const chosen = new Set(paths);
   return (path) => {
     for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {

@@ -1,5 +1,3 @@
-import type { Readable } from 'node:stream';
-
 /** A program to start on some host. */
 export interface HostRequest {
   /** The program and its arguments, as they are: no shell reads them. */
@@ -29,14 +27,24 @@ export interface HostExit {
   maxRssBytes?: number;
 }
 
+/** Output as it comes: a Readable is one. The bytes are the listener's for the time of the call. */
+export interface ProgramOutput {
+  on(event: 'data', listener: (bytes: Buffer) => void): unknown;
+  once(event: 'end' | 'close', listener: () => void): unknown;
+  once(event: 'error', listener: (error: Error) => void): unknown;
+  /** What is not read holds the program back. */
+  pause(): unknown;
+  resume(): unknown;
+  destroy(): unknown;
+}
+
 /** A program that was started, and everything it starts in its process group. */
 export interface HostedProcess {
   /** As the host numbers it. */
   readonly pid: number;
-  /** What is not read holds the program back. */
-  readonly stdout: Readable;
+  readonly stdout: ProgramOutput;
   /** Undefined in a terminal. */
-  readonly stderr: Readable | undefined;
+  readonly stderr: ProgramOutput | undefined;
   /** Resolves when there is room for more; input to a program that does not read any more is dropped. */
   write(bytes: Uint8Array): Promise<void>;
   endInput(): void;
@@ -51,7 +59,10 @@ export interface HostedProcess {
 /** Where programs run: this machine, or another container behind its exec agent. */
 export interface ProcessHost {
   readonly name: string;
-  /** Resolves when it runs. Throws TOOL_MISSING, FILE_PERMISSION, HOST_UNAVAILABLE, and the signal's reason. */
+  /**
+   * Resolves when it runs. Throws TOOL_MISSING, FILE_PERMISSION, HOST_UNAVAILABLE, STOPPING, the signal's reason, and what a host of its own
+   * refuses: FILE_NOT_FOUND for a folder that is not there, TOO_MANY_PROCESSES, BAD_INPUT.
+   */
   start(request: HostRequest, signal?: AbortSignal): Promise<HostedProcess>;
   /** Ends what it started, and lets go of the host. May be called twice. */
   close(): Promise<void>;

@@ -21,6 +21,8 @@ export interface RunRequest {
   /** Of stdout, and of stderr; what is more is left out and counted. */
   maxOutputBytes?: number;
   signal?: AbortSignal | undefined;
+  /** Told of stderr as it comes, beside what the result has of it. Must not throw. */
+  onStderr?: (chunk: Buffer) => void;
 }
 
 export interface RunResult {
@@ -51,20 +53,27 @@ const inheritedNames =
 
 /** The children: the only place that spawns. Each runs in a process group of its own, which is ended whole. */
 export class Processes {
-  readonly #env: Readonly<Record<string, string>>;
+  /** What children inherit. */
+  readonly env: Readonly<Record<string, string>>;
   readonly #running = new Set<ChildProcess>();
   #stopping = false;
 
   constructor(options: ProcessesOptions) {
-    this.#env = Object.fromEntries(
+    this.env = Object.fromEntries(
       Object.entries(options.env).filter((entry): entry is [string, string] => entry[1] !== undefined && inheritedNames.test(entry[0])),
     );
   }
 
-  /** Absolute path of a program on PATH, or undefined. */
-  find(program: string): string | undefined {
-    if (program.includes('/')) return isExecutable(program) ? program : undefined;
-    return (this.#env['PATH'] ?? '')
+  /** Absolute path of a program on PATH, or undefined. A name with a slash is one of the folder `from`. */
+  find(
+    program: string,
+    { from = '', searchPath = this.env['PATH'] ?? '' }: { from?: string; searchPath?: string | undefined } = {},
+  ): string | undefined {
+    if (program.includes('/')) {
+      const file = path.resolve(from, program);
+      return isExecutable(file) ? file : undefined;
+    }
+    return searchPath
       .split(path.delimiter)
       .filter((folder) => path.isAbsolute(folder))
       .map((folder) => path.join(folder, program))
@@ -81,7 +90,10 @@ export class Processes {
     const stdout = new BoundedOutput(maxBytes);
     const stderr = new BoundedOutput(Math.min(maxBytes, MAX_STDERR_BYTES));
     child.stdout.on('data', (chunk: Buffer) => stdout.add(chunk));
-    child.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr.add(chunk);
+      request.onStderr?.(chunk);
+    });
     const { ended, done } = this.#guard(child, request);
     try {
       const [exitCode, exitSignal] = await closed(child, () => ended() !== undefined);
@@ -125,7 +137,7 @@ export class Processes {
       throw new OutriggerError('TOOL_MISSING', `The program ${program} is not on this machine.`, { details: { tool: program } });
     const child = spawn(file, args, {
       cwd: request.cwd,
-      env: { ...this.#env, ...request.env },
+      env: { ...this.env, ...request.env },
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: process.platform !== 'win32',
       windowsHide: true,

@@ -5,8 +5,11 @@ import path from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../../contract/errors.ts';
 import { FolderLock } from './lock.ts';
+import { Spool, type SpoolLimits } from './spool.ts';
 
 const SCHEMA_VERSION = 1;
+/** Folder of the streams that are kept. */
+const SPOOLS = 'spools';
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
 
@@ -95,12 +98,27 @@ export class State {
   /** A small file of its own beside the database, replaced whole, readable by this user alone. */
   writeFile(name: string, content: string): void {
     const file = path.join(this.folder, name);
+    makeFolder(path.dirname(file));
     fs.writeFileSync(`${file}.new`, content, { mode: 0o600 });
     fs.renameSync(`${file}.new`, file);
   }
 
   removeFile(name: string): void {
     fs.rmSync(path.join(this.folder, name), { force: true });
+  }
+
+  /** A stream that is kept beside the database; it goes on where it was left. */
+  openSpool(name: string, limits: SpoolLimits): Spool {
+    const folder = path.join(this.folder, SPOOLS);
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return new Spool(path.join(folder, name), limits);
+  }
+
+  /** Removes streams that nobody knows any more. */
+  removeSpools(isKnown: (name: string) => boolean): void {
+    const folder = path.join(this.folder, SPOOLS);
+    if (!fs.existsSync(folder)) return;
+    for (const name of fs.readdirSync(folder)) if (!isKnown(name)) fs.rmSync(path.join(folder, name), { force: true });
   }
 
   /** May be called twice. */
@@ -227,6 +245,16 @@ function prepareDatabase(database: DatabaseSync): void {
     CREATE INDEX IF NOT EXISTS moves ON changes(origin) WHERE origin IS NOT NULL;
     CREATE TABLE IF NOT EXISTS known(path TEXT PRIMARY KEY, hash TEXT, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS batches(id INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS processes(id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS checkpoints(
+      id INTEGER PRIMARY KEY AUTOINCREMENT, tree TEXT NOT NULL, at INTEGER NOT NULL, cursor TEXT NOT NULL, title TEXT NOT NULL,
+      cause TEXT NOT NULL, point TEXT NOT NULL, run TEXT, files INTEGER, omitted TEXT NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS checkpoint_runs(
+      id TEXT PRIMARY KEY, title TEXT NOT NULL, cause TEXT NOT NULL, before INTEGER NOT NULL, after INTEGER, facts TEXT NOT NULL,
+      reverted TEXT) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS checkpoint_texts(
+      key TEXT PRIMARY KEY, run TEXT NOT NULL, content BLOB NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS deployments(number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS tokens(
       id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, access TEXT NOT NULL, paths TEXT, hash TEXT NOT NULL,
       created INTEGER NOT NULL, expires INTEGER, revoked INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;

@@ -54,6 +54,8 @@ export interface BatchHost {
   temporaries: Temporaries;
   durability: Durability;
   liveText(): LiveText | undefined;
+  /** Told of each file that is about to be changed or removed. */
+  witness(path: string): void;
   /** Content of an open file, its hash or what stands for it. */
   contentOf(path: string, descriptor: number, stat: fs.Stats, signal: AbortSignal): Promise<string>;
   /** Content last known at a path, without reading. */
@@ -381,6 +383,8 @@ class Batch {
         cause: error,
       });
     }
+    for (const { path, kind, what } of plan.drafts)
+      if (kind === 'file' && (what === 'changed' || what === 'removed')) this.#host.witness(path);
     try {
       goForward(ports, record);
     } catch (error) {

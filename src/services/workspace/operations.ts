@@ -5,6 +5,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change, FeedItem } from '../../contract/events.ts';
 import type { files } from '../../contract/files.ts';
 import type { Call, Implementations, Input, Output } from '../../contract/operation.ts';
+import { createBell } from '../../core/bell.ts';
 import { planReplacements } from '../../core/file-edits.ts';
 import { joinFormat, keepsFormat, splitFormat } from '../../core/text-format.ts';
 import { parseByteRange } from './byte-range.ts';
@@ -318,25 +319,6 @@ function seenBy(change: Change, visible: (path: string) => boolean): Change | un
   const leaves = visible(from);
   if (arrives) return leaves ? change : { ...rest, what: 'created', before: null };
   return leaves ? { ...rest, path: from, what: 'removed', after: null } : undefined;
-}
-
-/** Rings are remembered until heard; waiting rejects when the call is aborted. */
-function createBell(signal: AbortSignal): { ring: () => void; rung: () => Promise<void> } {
-  let rang = false;
-  let wake: (() => void) | undefined;
-  const ring = (): void => {
-    rang = true;
-    wake?.();
-  };
-  signal.addEventListener('abort', ring, { once: true });
-  return {
-    ring,
-    rung: async () => {
-      if (!rang) await new Promise<void>((resolve) => (wake = resolve));
-      rang = false;
-      if (signal.aborted) throw signal.reason;
-    },
-  };
 }
 
 function durabilityOf(input: { durability: 'default' | 'none' | 'file' | 'full' }): 'none' | 'file' | 'full' | undefined {

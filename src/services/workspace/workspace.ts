@@ -102,6 +102,8 @@ export class Workspace {
   readonly options: WorkspaceOptions;
   /** Plugged in by the sidecar when documents are on. */
   liveText: LiveText | undefined;
+  /** Told of each file that is about to be changed or removed by a call, in the turn in which it will be. */
+  witness: ((path: string) => void) | undefined;
   readonly #now: () => number;
   readonly #inPlaceFolder: string;
   readonly #temporaries: Temporaries;
@@ -129,6 +131,7 @@ export class Workspace {
         temporaries: this.#temporaries,
         durability: options.durability,
         liveText: () => this.liveText,
+        witness: (path) => this.witness?.(path),
         contentOf: (path, descriptor, stat, signal) => this.contentOf(path, descriptor, stat, signal),
         known: (path) => this.#hashes.get(path)?.content,
         rememberMove: (from, to) => this.#echoes.rememberMove(from, to),
@@ -366,6 +369,7 @@ export class Workspace {
       const stat = await this.#matched(place, wirePath, request);
       if (stat.isDirectory()) return await this.#removeFolder(wirePath, recursive, request.cause, request.signal);
       const before = this.#knownContent(place.path, stat);
+      this.witness?.(place.path);
       fs.unlinkSync(place.at);
       this.#forget(place.path);
       this.journal.record([{ path: wirePath, kind: kindOf(stat), what: 'removed', before, after: null, cause: request.cause }]);
@@ -539,6 +543,7 @@ export class Workspace {
           created: false,
         };
       }
+      if (existing !== undefined) this.witness?.(place.path);
       const note = this.#replace(place, wirePath, prepared, existing);
       // As a later read will know it: a large file's ETag is not made of its hash.
       const content = prepared.size > HASH_MAX_BYTES ? statIdentity(fs.lstatSync(place.at)) : prepared.hash;
@@ -713,6 +718,7 @@ export class Workspace {
             continue;
           }
           const before = this.#knownContent(path, stat);
+          this.witness?.(path);
           ignoreMissing(() => fs.unlinkSync(at));
           this.#forget(path);
           drafts.push({ path, kind: kindOf(stat), what: 'removed', before, after: null, cause });

@@ -1,0 +1,152 @@
+// Programs that are started: the first byte at a client beside a bare spawn, a flood of output beside a bare pipe, and the echo of a terminal.
+// `node bench/processes.ts [--rounds 60] [--megabytes 1000] [--floods 5]`
+
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Client, createClient } from '../src/client/client.ts';
+import type { Operations } from '../src/contract/operations.ts';
+import { benchToken, ourProgram, startOurs } from './contenders.ts';
+import { median, quantile, type Row, report } from './measure.ts';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '60' },
+    megabytes: { type: 'string', default: '1000' },
+    floods: { type: 'string', default: '5' },
+  },
+});
+const rounds = Number(values.rounds);
+const bytes = Number(values.megabytes) * 1_000_000;
+const floods = Number(values.floods);
+const firstByteGoalMs = 3;
+const echoGoalMs = 5;
+const flood: [string, ...string[]] = ['head', '-c', String(bytes), '/dev/zero'];
+
+const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'outrigger-bench-processes-'));
+const rows: Row[] = [];
+try {
+  const ours = await startOurs(folder);
+  const client = createClient<Operations>({ url: `http://127.0.0.1:${ours.port}`, token: benchToken });
+  await client.call('system.info', {});
+  console.log(`processes: ours ${ourProgram().says}, ${rounds} starts, ${floods} floods of ${values.megabytes} MB`);
+  rows.push(await measureStarts(client));
+  rows.push(...(await measureFloods(client, ours.pid)));
+  rows.push(await measureEcho(client));
+  client.close();
+  await ours.stop();
+} finally {
+  fs.rmSync(folder, { recursive: true, force: true });
+}
+report(rows);
+
+async function measureStarts(client: Client<Operations>): Promise<Row> {
+  const times = { ours: [] as number[], bare: [] as number[] };
+  for (let round = -5; round < rounds; round++) {
+    const bare = await firstByteOfSpawn();
+    const started = performance.now();
+    const stream = client.stream('processes.run', { argv: ['echo', 'x'] });
+    let ours = Number.NaN;
+    for await (const _ of stream) ours = Number.isNaN(ours) ? performance.now() - started : ours;
+    await stream.end;
+    if (round < 0) continue;
+    times.ours.push(ours);
+    times.bare.push(bare);
+  }
+  const [ours, bare] = [median(times.ours), median(times.bare)];
+  console.log(`first byte: ours ${ours.toFixed(2)} ms (p95 ${quantile(times.ours, 0.95).toFixed(2)}), bare ${bare.toFixed(2)} ms`);
+  return {
+    what: 'start to first byte at a client',
+    unit: 'ms',
+    ours,
+    peer: { name: 'spawn', value: bare },
+    ratio: bare / ours,
+    goal: `≤ bare + ${firstByteGoalMs}`,
+    ok: ours <= bare + firstByteGoalMs,
+  };
+}
+
+function firstByteOfSpawn(): Promise<number> {
+  const started = performance.now();
+  const child = spawn('echo', ['x'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  return new Promise((resolve) => child.stdout.once('data', () => resolve(performance.now() - started)));
+}
+
+/** Somebody follows all the time, and gets what is still kept. */
+async function measureFloods(client: Client<Operations>, pid: number): Promise<Row[]> {
+  const times = { ours: [] as number[], bare: [] as number[] };
+  const before = residentMb(pid);
+  let most = before;
+  for (let round = -1; round < floods; round++) {
+    const bare = await floodOfSpawn();
+    const sampling = setInterval(() => (most = Math.max(most, residentMb(pid))), 20);
+    const started = performance.now();
+    const stream = client.stream('processes.run', { argv: flood, encoding: 'base64' });
+    let seen = 0;
+    for await (const { base64 = '', lost = 0 } of stream) seen += lost + Buffer.byteLength(base64, 'base64');
+    const { process } = await stream.end;
+    const ours = (process.endedAt ?? Number.NaN) - process.startedAt;
+    clearInterval(sampling);
+    if (seen !== bytes || process.output.stdout.end !== bytes) throw new Error(`${seen} bytes were accounted for`);
+    if (round < 0) continue;
+    times.ours.push(ours);
+    times.bare.push(bare);
+    console.log(
+      `flood: ended after ${ours.toFixed(0)} ms, followed after ${(performance.now() - started).toFixed(0)} ms, bare ${bare.toFixed(0)} ms`,
+    );
+  }
+  const [ours, bare] = [bytes / 1e6 / (median(times.ours) / 1000), bytes / 1e6 / (median(times.bare) / 1000)];
+  const grown = most - before;
+  return [
+    {
+      what: 'output of a program',
+      unit: 'MB/s',
+      ours,
+      peer: { name: 'pipe', value: bare },
+      ratio: ours / bare,
+      goal: '≥ 0.5×',
+      ok: ours >= bare * 0.5,
+    },
+    { what: 'memory while that is followed', unit: 'MB', ours: grown, goal: '≤ 64', ok: grown <= 64 },
+  ];
+}
+
+function floodOfSpawn(): Promise<number> {
+  const started = performance.now();
+  const [program, ...args] = flood;
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  child.stdout.on('data', () => {});
+  return new Promise((resolve) => child.once('close', () => resolve(performance.now() - started)));
+}
+
+async function measureEcho(client: Client<Operations>): Promise<Row> {
+  const { terminal } = await client.call('terminals.open', { argv: ['cat'] });
+  const times: number[] = [];
+  let heard: (() => void) | undefined;
+  const leaving = new AbortController();
+  const stream = client.stream('terminals.attach', { id: terminal.id }, { signal: leaving.signal });
+  const reading = (async () => {
+    for await (const { type } of stream) if (type === 'output') heard?.();
+  })().catch(() => {});
+  stream.end.catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  for (let round = -5; round < rounds; round++) {
+    const started = performance.now();
+    const echo = new Promise<void>((resolve) => (heard = resolve));
+    await Promise.all([echo, client.call('terminals.input', { id: terminal.id, text: 'x' })]);
+    if (round >= 0) times.push(performance.now() - started);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  leaving.abort();
+  await reading;
+  await client.call('terminals.close', { id: terminal.id });
+  const ours = median(times);
+  console.log(`echo of a terminal: p50 ${ours.toFixed(2)} ms, p95 ${quantile(times, 0.95).toFixed(2)} ms`);
+  return { what: 'echo of a terminal', unit: 'ms', ours, goal: `≤ ${echoGoalMs}`, ok: ours <= echoGoalMs };
+}
+
+function residentMb(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}

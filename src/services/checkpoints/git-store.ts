@@ -1,0 +1,379 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { OutriggerError } from '../../contract/errors.ts';
+import { baseName } from '../../contract/paths.ts';
+import type { Processes, RunResult } from '../processes/processes.ts';
+import type { State } from '../state/state.ts';
+import { storeError } from './store-error.ts';
+import { parseNumbers, parseTreeDiff, splitNul, type FileNumbers, type TreeChange } from './tree-diff.ts';
+
+/** Below the state folder. */
+const SHADOW = 'checkpoints.git';
+const MAX_LIST_BYTES = 256 * 1024 * 1024;
+/** Contents that one restore or revert holds at once. */
+const MAX_BLOB_BYTES = 128 * 1024 * 1024;
+/** A first look at a large folder reads all of it. */
+const FULL_TIMEOUT_MS = 300_000;
+const MAX_RENAMES = 1000;
+/** What is stored is what stands in the file: nothing that comes with the folder turns it into something else. */
+const ATTRIBUTES = '* -text !eol !filter !ident !working-tree-encoding !diff\n';
+
+export interface GitStoreOptions {
+  root: string;
+  timeoutMs: number;
+}
+
+/** Where the objects are. Chosen once: trees of the one would name objects of the other. */
+interface Place {
+  kind: 'repository' | 'own';
+  /** Names our refs, beside those of other sidecars on the same repository. */
+  name: string;
+  /** The repository's, where its objects are used. */
+  gitFolder?: string;
+  objects?: string;
+  format?: string;
+  sharing?: string;
+  /** Why the folder's own repository is not used. */
+  why?: string;
+}
+
+/**
+ * Trees of the folder in git objects: in the folder's own repository, below refs that no branch, push or log shows, else
+ * in one beside the state. It works with an index and a config of its own, so nothing of the repository's config runs, and its
+ * HEAD, index and work tree are not touched. One call at a time.
+ */
+export class GitStore {
+  readonly #processes: Pick<Processes, 'run'>;
+  readonly #state: State;
+  readonly #options: GitStoreOptions;
+  readonly #shadow: string;
+  #place: Place | undefined;
+
+  constructor(dependencies: { processes: Pick<Processes, 'run'>; state: State }, options: GitStoreOptions) {
+    this.#processes = dependencies.processes;
+    this.#state = dependencies.state;
+    this.#options = options;
+    this.#shadow = path.join(dependencies.state.folder, SHADOW);
+  }
+
+  /** In words, where checkpoints are kept; undefined before the first one. */
+  get says(): string | undefined {
+    if (this.#place === undefined) return undefined;
+    if (this.#place.kind === 'repository') return "in the folder's repository";
+    return `beside the state${this.#place.why === undefined ? '' : `: ${this.#place.why}`}`;
+  }
+
+  /** True: the index has to be filled anew. */
+  get empty(): boolean {
+    return !fs.existsSync(path.join(this.#shadow, 'index'));
+  }
+
+  /** Finds the store, or makes one where that is asked; gives whether what was kept before is to be had. Throws TOOL_MISSING. */
+  async open(make: boolean, signal?: AbortSignal): Promise<boolean> {
+    if (this.#place !== undefined) return true;
+    const kept = this.#state.get('checkpoints.place');
+    if (kept !== undefined) {
+      const place = JSON.parse(kept) as Place;
+      const there = fs.existsSync(this.#shadow) && (place.objects === undefined || fs.existsSync(place.objects));
+      if (there) {
+        this.#place = place;
+        return true;
+      }
+    }
+    if (make) await this.#begin(await this.#choose(signal), signal);
+    return false;
+  }
+
+  /** Every file that belongs to the folder by git's rules, as bytes relative to it: tracked, or new and not ignored. */
+  async listed(signal?: AbortSignal): Promise<Uint8Array[]> {
+    const { gitFolder } = this.#opened;
+    const args = ['-c', 'core.fsmonitor=false', 'ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'];
+    const env = gitFolder === undefined ? this.#env() : { GIT_DIR: gitFolder, GIT_WORK_TREE: await this.#workTree(signal), ...quiet };
+    const { stdout } = await this.#git(args, { env, signal, timeoutMs: FULL_TIMEOUT_MS });
+    return splitNul(stdout);
+  }
+
+  /** What the index holds, all of it or below folders. */
+  async held(folders: readonly string[], signal?: AbortSignal): Promise<Uint8Array[]> {
+    const { stdout } = await this.#git(['--literal-pathspecs', 'ls-files', '-z', '--', ...folders], { signal });
+    return splitNul(stdout);
+  }
+
+  /** What the index holds with another stat than the file has now: its mode may have changed alone, of which no journal tells. */
+  async restated(signal?: AbortSignal): Promise<Uint8Array[]> {
+    return splitNul((await this.#git(['diff-files', '-z', '--name-only'], { signal })).stdout);
+  }
+
+  /** Those of the paths that git ignores; what the index holds already is not ignored. */
+  async ignored(paths: readonly string[], signal?: AbortSignal): Promise<Set<string>> {
+    if (paths.length === 0) return new Set();
+    const { gitFolder } = this.#opened;
+    const env = gitFolder === undefined ? this.#env() : { GIT_DIR: gitFolder, GIT_WORK_TREE: await this.#workTree(signal), ...quiet };
+    const { stdout } = await this.#git(['check-ignore', '--no-index', '-z', '--stdin'], { env, signal, stdin: nulEnded(paths) }, [0, 1]);
+    const ignored = new Set(splitNul(stdout).map((name) => Buffer.from(name).toString()));
+    if (ignored.size > 0) for (const name of await this.held([...ignored], signal)) ignored.delete(Buffer.from(name).toString());
+    return ignored;
+  }
+
+  /** Takes the files as they stand into the index, and out of it what is gone. */
+  async take(present: readonly (Uint8Array | string)[], gone: readonly (Uint8Array | string)[], signal?: AbortSignal): Promise<void> {
+    const timeoutMs = FULL_TIMEOUT_MS;
+    if (gone.length > 0) await this.#git(['update-index', '--force-remove', '-z', '--stdin'], { signal, stdin: nulEnded(gone), timeoutMs });
+    if (present.length === 0) return;
+    const args = ['update-index', '--add', '--remove', '--replace', '-z', '--stdin'];
+    await this.#git(args, { signal, stdin: nulEnded(present), timeoutMs });
+  }
+
+  /** The tree of the index, kept from git's tidying until it is dropped. */
+  async keepTree(signal?: AbortSignal): Promise<string> {
+    const { stdout } = await this.#git(['write-tree'], { signal, timeoutMs: FULL_TIMEOUT_MS });
+    const tree = stdout.toString().trim();
+    await this.#git(['-c', 'core.hooksPath=/dev/null', 'update-ref', this.#ref(tree), tree], { env: this.#refEnv(), signal });
+    return tree;
+  }
+
+  /** Lets git tidy them away. */
+  async drop(trees: readonly string[], signal?: AbortSignal): Promise<void> {
+    if (trees.length === 0) return;
+    const lines = trees.map((tree) => `delete ${this.#ref(tree)}\n`).join('');
+    await this.#git(['-c', 'core.hooksPath=/dev/null', 'update-ref', '--stdin'], { env: this.#refEnv(), signal, stdin: lines });
+    // Our own repository is nobody else's to tidy up.
+    if (this.#opened.kind === 'own') await this.#git(['-c', 'gc.autoDetach=false', 'gc', '--auto', '--quiet'], { signal });
+  }
+
+  /** Trees that are kept. */
+  async kept(signal?: AbortSignal): Promise<string[]> {
+    const { stdout } = await this.#git(['for-each-ref', '--format=%(refname)', this.#refs], { env: this.#refEnv(), signal });
+    return stdout
+      .toString()
+      .split('\n')
+      .filter(Boolean)
+      .map((name) => baseName(name));
+  }
+
+  /** What differs, renamed files found where `renames` is set. Throws CHECKPOINT_LOST. */
+  async compare(from: string, to: string, renames: boolean, signal?: AbortSignal): Promise<TreeChange[]> {
+    if (from === to) return [];
+    const args = [
+      'diff-tree',
+      '-r',
+      '-z',
+      '--raw',
+      '--no-abbrev',
+      renames ? '--find-renames' : '--no-renames',
+      `-l${MAX_RENAMES}`,
+      from,
+      to,
+    ];
+    return parseTreeDiff((await this.#git(args, { signal })).stdout);
+  }
+
+  /** Added and removed lines of each file. */
+  async numbers(from: string, to: string, only: string | undefined, signal?: AbortSignal): Promise<FileNumbers[]> {
+    const args = ['--literal-pathspecs', 'diff-tree', '-r', '-z', '--numstat', '--find-renames', `-l${MAX_RENAMES}`, from, to];
+    const { stdout } = await this.#git([...args, ...below(only)], { signal });
+    return parseNumbers(stdout);
+  }
+
+  /** A unified patch, cut at the end of a line. */
+  async patch(
+    from: string,
+    to: string,
+    { path: only, context, maxBytes }: { path: string | undefined; context: number; maxBytes: number },
+    signal?: AbortSignal,
+  ): Promise<{ patch: string; omittedBytes: number }> {
+    const flags = ['--no-color', '--no-ext-diff', '--no-textconv', '--find-renames', `-l${MAX_RENAMES}`, `--unified=${context}`];
+    const args = ['--literal-pathspecs', 'diff-tree', '-r', '-p', ...flags, from, to, ...below(only)];
+    const { stdout, omittedBytes } = await this.#git(args, { signal, maxOutputBytes: maxBytes });
+    if (omittedBytes === 0) return { patch: stdout.toString(), omittedBytes };
+    const end = stdout.lastIndexOf(0x0a) + 1;
+    return { patch: stdout.subarray(0, end).toString(), omittedBytes: omittedBytes + stdout.length - end };
+  }
+
+  /** Contents by object name. Throws OUTPUT_TOO_LARGE, CHECKPOINT_LOST. */
+  async contents(objects: Iterable<string>, signal?: AbortSignal): Promise<Map<string, Buffer>> {
+    const wanted = [...new Set(objects)];
+    const found = new Map<string, Buffer>();
+    if (wanted.length === 0) return found;
+    const { stdout, omittedBytes } = await this.#git(['cat-file', '--batch'], {
+      signal,
+      stdin: `${wanted.join('\n')}\n`,
+      maxOutputBytes: MAX_BLOB_BYTES,
+      timeoutMs: FULL_TIMEOUT_MS,
+    });
+    if (omittedBytes > 0)
+      throw new OutriggerError('OUTPUT_TOO_LARGE', `The files hold more than ${MAX_BLOB_BYTES} bytes together: name fewer paths.`);
+    for (let at = 0; at < stdout.length; ) {
+      const end = stdout.indexOf(0x0a, at);
+      const [name = '', type, size] = stdout.subarray(at, end).toString().split(' ');
+      if (type !== 'blob') throw new OutriggerError('CHECKPOINT_LOST', 'A file of this checkpoint is not in the repository any more.');
+      found.set(name, stdout.subarray(end + 1, end + 1 + Number(size)));
+      at = end + 2 + Number(size);
+    }
+    return found;
+  }
+
+  /** The next look at the folder begins from nothing. */
+  forgetIndex(): void {
+    this.#state.removeFile(`${SHADOW}/index`);
+  }
+
+  // ── where ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get #opened(): Place {
+    if (this.#place === undefined) throw new OutriggerError('INTERNAL', 'The store of checkpoints is not open.');
+    return this.#place;
+  }
+
+  /** The repository of the folder, where it can be written and is trusted; else one of our own. */
+  async #choose(signal: AbortSignal | undefined): Promise<Place> {
+    const name = randomBytes(4).toString('hex');
+    const asked = ['rev-parse', '--path-format=absolute', '--is-inside-work-tree', '--show-object-format', '--absolute-git-dir'];
+    const found = await this.#run([...asked, '--git-path', 'objects', '--git-common-dir'], { env: quiet, signal });
+    if (found.exitCode !== 0) {
+      const stderr = found.stderr.toString();
+      if (stderr.includes('dubious ownership')) return { kind: 'own', name, why: "the folder's repository belongs to another user" };
+      return { kind: 'own', name };
+    }
+    const [inside, format = 'sha1', gitFolder = '', objects = '', common = ''] = found.stdout.toString().split('\n');
+    if (inside !== 'true') return { kind: 'own', name };
+    if (![objects, path.join(common, 'refs')].every(canWrite))
+      return { kind: 'own', name, why: "the folder's repository can't be written" };
+    const { stdout } = await this.#run(['config', '--get', 'core.sharedRepository'], { env: quiet, signal });
+    const sharing = stdout.toString().trim();
+    return { kind: 'repository', name, gitFolder, objects, format, ...(sharing === '' ? {} : { sharing }) };
+  }
+
+  async #begin(place: Place, signal: AbortSignal | undefined): Promise<void> {
+    this.forgetIndex();
+    this.#place = place;
+    try {
+      const format = `--object-format=${place.format ?? 'sha1'}`;
+      const made = await this.#run(['init', '--bare', '--quiet', '--template=', format, this.#shadow], { env: quiet, signal });
+      if (made.exitCode !== 0) throw storeError(made.exitCode, made.stderr.toString());
+      this.#state.writeFile(`${SHADOW}/info/attributes`, ATTRIBUTES);
+      this.#state.set('checkpoints.place', JSON.stringify(place));
+    } catch (error) {
+      this.#place = undefined;
+      throw error;
+    }
+  }
+
+  /** The top of the work tree that the folder lies in. */
+  async #workTree(signal: AbortSignal | undefined): Promise<string> {
+    this.#top ??= (await this.#git(['rev-parse', '--show-toplevel'], { env: quiet, signal })).stdout.toString().replace(/\n$/, '');
+    return this.#top;
+  }
+  #top: string | undefined;
+
+  get #refs(): string {
+    return `refs/outrigger/checkpoints/${this.#opened.name}/`;
+  }
+
+  #ref(tree: string): string {
+    return this.#refs + tree;
+  }
+
+  /** Our own config and index over the objects of the repository. */
+  #env(): Record<string, string> {
+    const { objects } = this.#opened;
+    return {
+      GIT_DIR: this.#shadow,
+      GIT_WORK_TREE: this.#options.root,
+      ...(objects === undefined ? {} : { GIT_OBJECT_DIRECTORY: objects }),
+      ...quiet,
+    };
+  }
+
+  #refEnv(): Record<string, string> {
+    const { gitFolder } = this.#opened;
+    return gitFolder === undefined ? this.#env() : { GIT_DIR: gitFolder, ...quiet };
+  }
+
+  async #git(
+    args: readonly string[],
+    running: {
+      signal: AbortSignal | undefined;
+      env?: Record<string, string>;
+      stdin?: Uint8Array | string;
+      timeoutMs?: number;
+      maxOutputBytes?: number;
+    },
+    exits: readonly number[] = [0],
+  ): Promise<RunResult> {
+    const request = { env: this.#env(), ...running };
+    let result = await this.#run(args, request);
+    if (result.exitCode === 128 && result.stderr.includes("index.lock': File exists")) {
+      // Of a call of ours that was ended: calls come one at a time.
+      this.#state.removeFile(`${SHADOW}/index.lock`);
+      result = await this.#run(args, request);
+    }
+    if (result.exitCode === null || !exits.includes(result.exitCode)) throw storeError(result.exitCode, result.stderr.toString());
+    return result;
+  }
+
+  #run(
+    args: readonly string[],
+    running: {
+      env: Record<string, string>;
+      signal: AbortSignal | undefined;
+      stdin?: Uint8Array | string;
+      timeoutMs?: number;
+      maxOutputBytes?: number;
+    },
+  ): Promise<RunResult> {
+    const { sharing } = this.#place ?? {};
+    return this.#processes.run({
+      argv: ['git', ...commonConfig, ...(sharing === undefined ? [] : ['-c', `core.sharedRepository=${sharing}`]), ...args],
+      cwd: this.#options.root,
+      env: running.env,
+      timeoutMs: running.timeoutMs ?? this.#options.timeoutMs,
+      maxOutputBytes: running.maxOutputBytes ?? MAX_LIST_BYTES,
+      signal: running.signal,
+      ...(running.stdin === undefined ? {} : { stdin: running.stdin }),
+    });
+  }
+}
+
+const commonConfig = [
+  ...['--no-pager', '-c', 'core.quotepath=off', '-c', 'core.fsmonitor=false', '-c', 'core.untrackedCache=false', '-c', 'color.ui=false'],
+  ...[
+    '-c',
+    'core.splitIndex=false',
+    '-c',
+    'gc.auto=0',
+    '-c',
+    'maintenance.auto=false',
+    '-c',
+    'core.safecrlf=false',
+    '-c',
+    'index.version=4',
+  ],
+];
+const quiet = {
+  GIT_TERMINAL_PROMPT: '0',
+  LC_ALL: 'C',
+  GIT_OPTIONAL_LOCKS: '0',
+  GIT_NO_LAZY_FETCH: '1',
+  GIT_ALLOW_PROTOCOL: 'none',
+  GIT_CONFIG_COUNT: '0',
+};
+
+function below(only: string | undefined): string[] {
+  return only === undefined ? [] : ['--', only];
+}
+
+function nulEnded(names: readonly (Uint8Array | string)[]): Buffer {
+  const nul = Buffer.of(0);
+  return Buffer.concat(names.flatMap((name) => [typeof name === 'string' ? Buffer.from(name) : name, nul]));
+}
+
+function canWrite(folder: string): boolean {
+  try {
+    fs.accessSync(folder, fs.constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,266 @@
+import fs from 'node:fs';
+import { OutriggerError } from '../../contract/errors.ts';
+import { parentPath } from '../../contract/paths.ts';
+import type { State } from '../state/state.ts';
+import { TEMPORARY_NAME } from '../workspace/atomic-write.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+import type { GitStore } from './git-store.ts';
+
+const PAGE = 10_000;
+/** More changed paths than this are found by looking at all files. */
+const MAX_CHANGED = 50_000;
+/** Names of files too large to be stored. */
+const MAX_OMITTED = 10_000;
+const ATTEMPTS = 3;
+const MAX_TRACKED = 10_000;
+const SLICE_MS = 8;
+
+/** The folder as git objects hold it. */
+export interface Snapshot {
+  tree: string;
+  /** All changes up to here are in it. */
+  cursor: string;
+  /** Files that were too large or not to be read, so that they are not in it. */
+  omitted: string[];
+  /** Paths that were looked at since the snapshot before; null: all of them were. */
+  changed: number | null;
+}
+
+export interface SnapshotDependencies {
+  workspace: Workspace;
+  state: State;
+  store: GitStore;
+  /** Saves open documents. */
+  flush: () => Promise<void>;
+  /** Resolves when everything written before the call is in the journal. */
+  settled: () => Promise<void>;
+}
+
+/**
+ * Takes snapshots of the folder at the cost of what changed since the last one, as the journal tells; where the journal does
+ * not reach back, all files are compared by their stat. Names are strings of bytes: not every file name is UTF-8.
+ */
+export class Snapshots {
+  readonly #dependencies: SnapshotDependencies;
+  readonly #maxFileBytes: number;
+  #last: { tree: string; cursor: string } | undefined;
+  #omitted = new Set<string>();
+  /** Names that the index holds, some of them: whether they are ignored need not be asked. */
+  readonly #tracked = new Set<string>();
+
+  constructor(dependencies: SnapshotDependencies, options: { maxFileBytes: number }) {
+    this.#dependencies = dependencies;
+    this.#maxFileBytes = options.maxFileBytes;
+  }
+
+  /** The tree that the index holds. */
+  get tree(): string | undefined {
+    return this.#last?.tree;
+  }
+
+  /** Takes up what was stored at the last one; `kept`: the store is the one of then. */
+  load(kept: boolean): void {
+    const stored = kept ? this.#dependencies.state.get('checkpoints.last') : undefined;
+    if (stored === undefined) return;
+    const { tree, cursor, omitted } = JSON.parse(stored) as { tree: string; cursor: string; omitted: string[] };
+    this.#last = { tree, cursor };
+    this.#omitted = new Set(omitted);
+  }
+
+  /**
+   * Nothing changed: no program is started. With `modesSince` (ms since 1970) files are found, too, of which only the mode changed
+   * since then, at the cost of a stat of each. Throws what the store throws; the next one takes the same paths up again then.
+   */
+  async take(signal?: AbortSignal, modesSince?: number): Promise<Snapshot> {
+    const { workspace, store, flush, settled } = this.#dependencies;
+    await flush();
+    await settled();
+    for (let attempt = 1; ; attempt++) {
+      const { cursor } = workspace.journal;
+      const news = store.empty ? undefined : await this.#news(cursor, signal);
+      if (news !== undefined && modesSince !== undefined) await this.#addRestated(news, modesSince, signal);
+      try {
+        if (news === undefined) await this.#takeAll(signal);
+        else if (news.size > 0) await this.#takeSome(news, signal);
+        const tree = news?.size === 0 && this.#last !== undefined ? this.#last.tree : await store.keepTree(signal);
+        this.#remember(tree, cursor);
+        return { tree, cursor, omitted: [...this.#omitted], changed: news?.size ?? null };
+      } catch (error) {
+        if (!(error instanceof OutriggerError) || attempt === ATTEMPTS) throw error;
+        // A file that went or changed under git's hands, or an index that names what is not there any more.
+        if (error.reason === 'CHECKPOINT_LOST') this.forget();
+        else if (error.reason !== 'GIT_FAILED') throw error;
+      }
+    }
+  }
+
+  /** The next snapshot looks at all files. */
+  forget(): void {
+    this.#last = undefined;
+    this.#dependencies.store.forgetIndex();
+  }
+
+  #remember(tree: string, cursor: string): void {
+    if (this.#last?.tree === tree && this.#last.cursor === cursor) return;
+    this.#last = { tree, cursor };
+    this.#dependencies.state.set('checkpoints.last', JSON.stringify({ tree, cursor, omitted: [...this.#omitted] }));
+  }
+
+  /** Names that changed up to `end`; undefined when all have to be looked at. */
+  async #news(end: string, signal: AbortSignal | undefined): Promise<Set<string> | undefined> {
+    if (this.#last === undefined) return undefined;
+    const { journal } = this.#dependencies.workspace;
+    const names = new Set<string>();
+    const folders: string[] = [];
+    const arrived: string[] = [];
+    for (let { cursor } = this.#last; cursor !== end; ) {
+      const found = journal.since(cursor, PAGE);
+      if (found.resync !== undefined) return undefined;
+      for (const { path, from, kind, what } of found.changes) {
+        // What is ignored is another matter from here on.
+        if (path.endsWith('.gitignore') || from?.endsWith('.gitignore') === true) return undefined;
+        if (kind !== 'directory') for (const one of [path, from]) if (one !== undefined && this.#isOurs(one)) names.add(bytesOf(one));
+        if (kind !== 'directory' || what === 'created') continue;
+        folders.push(from ?? path);
+        if (what === 'moved') arrived.push(path);
+      }
+      if (names.size > MAX_CHANGED || folders.length > PAGE) return undefined;
+      ({ cursor } = found);
+      if (!found.more) break;
+      await giveWay(signal);
+    }
+    await this.#addFolders(names, folders, arrived, signal);
+    return names;
+  }
+
+  /** A folder that went or moved stands for all that was in it. */
+  async #addFolders(names: Set<string>, folders: readonly string[], arrived: readonly string[], signal?: AbortSignal): Promise<void> {
+    const { workspace, store } = this.#dependencies;
+    const gone = folders.filter((folder) => this.#isOurs(folder));
+    if (gone.length > 0) for (const name of await store.held(gone, signal)) names.add(latin(name));
+    for (const folder of arrived) {
+      if (workspace.entry(folder)?.kind !== 'directory') continue;
+      for await (const entry of workspace.list(folder, true, (path) => !workspace.options.ignored(path)))
+        if (entry.kind !== 'directory' && this.#isOurs(entry.path)) names.add(bytesOf(entry.path));
+    }
+  }
+
+  async #addRestated(names: Set<string>, since: number, signal: AbortSignal | undefined): Promise<void> {
+    for (const bytes of await this.#dependencies.store.restated(signal)) {
+      const name = latin(bytes);
+      if ((this.#stat(name)?.ctimeMs ?? 0) >= since) names.add(name);
+    }
+  }
+
+  async #takeSome(names: ReadonlySet<string>, signal: AbortSignal | undefined): Promise<void> {
+    const { store } = this.#dependencies;
+    const { present, gone } = await this.#sort(names, signal);
+    const ignored = await store.ignored(present.filter((name) => !this.#tracked.has(name)).map(shown), signal);
+    const kept = present.filter((name) => !ignored.has(shown(name)));
+    await store.take(kept.map(rawOf), gone.map(rawOf), signal);
+    if (this.#tracked.size > MAX_TRACKED) this.#tracked.clear();
+    for (const name of gone) this.#tracked.delete(name);
+    for (const name of kept) this.#tracked.add(name);
+  }
+
+  async #takeAll(signal: AbortSignal | undefined): Promise<void> {
+    const { store } = this.#dependencies;
+    this.#omitted.clear();
+    this.#tracked.clear();
+    const listed = (await store.listed(signal)).map(latin).filter((name) => !name.endsWith('/') && this.#isOurs(shown(name)));
+    const { present } = await this.#sort(listed, signal);
+    const stays = new Set(present);
+    const gone = store.empty ? [] : (await store.held([], signal)).map(latin).filter((name) => !stays.has(name));
+    await store.take(present.map(rawOf), gone.map(rawOf), signal);
+  }
+
+  /** Which names are files or links that can be stored. */
+  async #sort(names: Iterable<string>, signal: AbortSignal | undefined): Promise<{ present: string[]; gone: string[] }> {
+    const present: string[] = [];
+    const gone: string[] = [];
+    const folders = new Map<string, boolean>([['', true]]);
+    let sliceEnd = performance.now() + SLICE_MS;
+    for (const name of names) {
+      const stat = this.#isPlainFolder(parentPath(name), folders) ? this.#stat(name) : undefined;
+      const stored = stat !== undefined && (stat.isFile() || stat.isSymbolicLink());
+      const fits = stored && (stat.isSymbolicLink() || (stat.size <= this.#maxFileBytes && this.#mayRead(name)));
+      (fits ? present : gone).push(name);
+      this.#omitted.delete(shown(name));
+      if (stored && !fits) this.#omit(shown(name));
+      if (performance.now() <= sliceEnd) continue;
+      await giveWay(signal);
+      sliceEnd = performance.now() + SLICE_MS;
+    }
+    return { present, gone };
+  }
+
+  #omit(path: string): void {
+    if (this.#omitted.size >= MAX_OMITTED)
+      throw new OutriggerError(
+        'INPUT_TOO_LARGE',
+        `More than ${MAX_OMITTED} files are too large for a checkpoint: see checkpoints.maxFileBytes.`,
+      );
+    this.#omitted.add(path);
+  }
+
+  /** A folder of ours, itself and all above it: no link, and no repository of its own. */
+  #isPlainFolder(folder: string, known: Map<string, boolean>): boolean {
+    let plain = known.get(folder);
+    if (plain === undefined) {
+      plain =
+        this.#isPlainFolder(parentPath(folder), known) &&
+        this.#stat(folder)?.isDirectory() === true &&
+        this.#stat(`${folder}/.git`) === undefined;
+      known.set(folder, plain);
+    }
+    return plain;
+  }
+
+  #stat(name: string): fs.Stats | undefined {
+    try {
+      return fs.lstatSync(this.#at(name), { throwIfNoEntry: false });
+    } catch {
+      // A part of the way is no folder (any more), or may not be entered.
+      return undefined;
+    }
+  }
+
+  #mayRead(name: string): boolean {
+    try {
+      fs.accessSync(this.#at(name), fs.constants.R_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #at(name: string): Buffer {
+    return Buffer.concat([Buffer.from(`${this.#dependencies.workspace.root}/`), rawOf(name)]);
+  }
+
+  #isOurs(path: string): boolean {
+    return !TEMPORARY_NAME.test(path.slice(path.lastIndexOf('/') + 1)) && !this.#dependencies.workspace.options.ignored(path);
+  }
+}
+
+async function giveWay(signal: AbortSignal | undefined): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  signal?.throwIfAborted();
+}
+
+/** A character for each byte. */
+function bytesOf(path: string): string {
+  return Buffer.from(path).toString('latin1');
+}
+
+function latin(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+function rawOf(name: string): Buffer {
+  return Buffer.from(name, 'latin1');
+}
+
+function shown(name: string): string {
+  return rawOf(name).toString();
+}

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { deployProfile } from '../../contract/deploy.ts';
+import { type ParameterValue, planArgv, profileProblem } from './plan-argv.ts';
+
+const profile = deployProfile.parse({
+  argv: ['odoo', '-u', '{module}', '--workers={workers}', '{level}', '{quiet}', '{file}', '{note}', '--stop'],
+  parameters: {
+    module: { type: 'name', pattern: '[a-z_][a-z0-9_]*' },
+    workers: { type: 'integer', min: 0, max: 8, default: 2 },
+    level: { type: 'choice', choices: ['info', 'debug'] },
+    quiet: { type: 'switch', argument: '--quiet' },
+    file: { type: 'path' },
+    note: { type: 'text' },
+  },
+});
+
+test('each value becomes one argument, or a part of one, whatever is in it', () => {
+  const { argv, values, paths } = planArgv(profile, {
+    module: 'sale',
+    workers: 4,
+    level: 'debug',
+    quiet: true,
+    file: './a b/',
+    note: '$(touch x); `y` "z"\n{module}',
+  });
+  assert.deepEqual(argv, ['odoo', '-u', 'sale', '--workers=4', 'debug', '--quiet', 'a b', '$(touch x); `y` "z"\n{module}', '--stop']);
+  assert.deepEqual([values['file'], paths], ['a b', ['a b']]);
+});
+
+test('what has no value is left out where it is an argument of its own, and the default holds', () => {
+  assert.deepEqual(planArgv(profile, { module: 'sale', quiet: false }).argv, ['odoo', '-u', 'sale', '--workers=2', '--stop']);
+});
+
+const refused: [string, Record<string, ParameterValue>][] = [
+  ['a name with a semicolon', { module: 'sale;rm' }],
+  ['a name with a shell in it', { module: '$(id)' }],
+  ['a name over two lines', { module: 'sale\n' }],
+  ['a name that is an option', { module: '-d' }],
+  ['an empty name', { module: '' }],
+  ['a number for a name', { module: 1 }],
+  ['too large a number', { module: 'a', workers: 9 }],
+  ['a number as text', { module: 'a', workers: '3' }],
+  ['half a number', { module: 'a', workers: 1.5 }],
+  ['a choice that is none', { module: 'a', level: 'loud' }],
+  ['a text for a switch', { module: 'a', quiet: 'yes' }],
+  ['a path out of the folder', { module: 'a', file: '../etc' }],
+  ['an absolute path', { module: 'a', file: '/etc/passwd' }],
+  ['a path that is an option', { module: 'a', file: '-rf' }],
+  ['a text that is an option', { module: 'a', note: '--init' }],
+  ['a text with a NUL', { module: 'a', note: 'a\0b' }],
+  ['a parameter that there is not', { module: 'a', other: 'x' }],
+  ['a name that every object has', { module: 'a', constructor: 'x' }],
+];
+for (const [says, given] of refused)
+  test(`${says} is refused`, () => assert.throws(() => planArgv(profile, given), { reason: 'BAD_INPUT' }));
+
+test('a parameter inside of an argument is needed', () => {
+  const needy = deployProfile.parse({ argv: ['x', '--m={m}'], parameters: { m: { type: 'name' } } });
+  assert.throws(() => planArgv(needy, {}), /m is needed/);
+});
+
+const broken: [string, object, RegExp][] = [
+  ['a hole that is no parameter', { argv: ['x', '{a}'] }, /no parameter/],
+  ['a switch inside of an argument', { argv: ['x', 'a{s}'], parameters: { s: { type: 'switch', argument: '-s' } } }, /of its own/],
+  ['a program by parameter', { argv: ['{a}'], parameters: { a: { type: 'name' } } }, /program/],
+  ['a pattern that is none', { argv: ['x'], parameters: { a: { type: 'name', pattern: '(' } } }, /a: /],
+  ['a default that does not fit', { argv: ['x'], parameters: { a: { type: 'integer', max: 1, default: 2 } } }, /a: .*not between/],
+];
+for (const [says, given, problem] of broken)
+  test(`a profile with ${says} is said to be broken`, () => assert.match(profileProblem(deployProfile.parse(given)) ?? '', problem));
+
+test('a profile that holds is said to', () => assert.equal(profileProblem(profile), undefined));

@@ -1,0 +1,99 @@
+import type { DeployParameter, DeployProfile } from '../../contract/deploy.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import { normalisePath, pathProblem } from '../../contract/paths.ts';
+
+export type ParameterValue = string | number | boolean;
+
+/** Letters, digits and a few signs; a dash or a dot at the start would mean something to programs. */
+const PLAIN_NAME = '[A-Za-z0-9_][A-Za-z0-9_.-]*';
+const HOLE = /\{([a-z][a-z0-9_]*)\}/g;
+
+/** What is wrong with a profile itself, in words. */
+export function profileProblem({ argv, parameters }: DeployProfile): string | undefined {
+  for (const argument of argv) {
+    for (const [, name = ''] of argument.matchAll(HOLE)) {
+      const row = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
+      if (row === undefined) return `argv names {${name}}, which is no parameter.`;
+      if (row.type === 'switch' && argument !== `{${name}}`) return `{${name}} is a switch, and has to be an argument of its own.`;
+    }
+  }
+  if (argv[0].includes('{')) return 'The program itself can be no parameter.';
+  for (const [name, row] of Object.entries(parameters)) {
+    try {
+      if (row.type === 'name') patternOf(row);
+      if (row.default !== undefined) checked(name, row, row.default);
+    } catch (error) {
+      return `${name}: ${(error as Error).message}`;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The program and its arguments, with the values in their places: each value is one argument or a part of one, whatever is in it. Throws
+ * BAD_INPUT for a value that does not fit, one that is missing where it is needed, and one that nothing takes.
+ */
+export function planArgv(
+  { argv, parameters }: Pick<DeployProfile, 'argv' | 'parameters'>,
+  given: Readonly<Record<string, ParameterValue>>,
+): { argv: [string, ...string[]]; values: Record<string, ParameterValue>; paths: string[] } {
+  for (const name of Object.keys(given)) if (!Object.hasOwn(parameters, name)) throw bad(`There is no parameter ${JSON.stringify(name)}.`);
+  const values: Record<string, ParameterValue> = {};
+  const paths: string[] = [];
+  for (const [name, row] of Object.entries(parameters)) {
+    const value = Object.hasOwn(given, name) ? given[name] : row.default;
+    if (value === undefined) continue;
+    values[name] = checked(name, row, value);
+    if (row.type === 'path') paths.push(values[name] as string);
+  }
+  const [program, ...rest] = argv;
+  return { argv: [program, ...rest.flatMap((argument) => filled(argument, parameters, values))], values, paths };
+}
+
+function filled(argument: string, parameters: DeployProfile['parameters'], values: Readonly<Record<string, ParameterValue>>): string[] {
+  const whole = /^\{([a-z][a-z0-9_]*)\}$/.exec(argument)?.[1];
+  if (whole !== undefined) {
+    const row = parameters[whole];
+    const value = values[whole];
+    if (row?.type === 'switch') return value === true ? [row.argument] : [];
+    return value === undefined ? [] : [String(value)];
+  }
+  return [
+    argument.replace(HOLE, (_, name: string) => {
+      const value = values[name];
+      if (value === undefined) throw bad(`The parameter ${name} is needed.`);
+      return String(value);
+    }),
+  ];
+}
+
+function checked(name: string, row: DeployParameter, value: ParameterValue): ParameterValue {
+  const problem = problemOf(row, value);
+  if (problem !== undefined) throw bad(`${name}: ${JSON.stringify(value)} ${problem}.`);
+  return row.type === 'path' ? normalisePath(value as string) : value;
+}
+
+function problemOf(row: DeployParameter, value: ParameterValue): string | undefined {
+  if (row.type === 'switch') return typeof value === 'boolean' ? undefined : 'is neither true nor false';
+  if (row.type === 'integer') {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value)) return 'is no whole number';
+    if (value < (row.min ?? value) || value > (row.max ?? value)) return `is not between ${row.min ?? '-∞'} and ${row.max ?? '∞'}`;
+    // It would be read as an option.
+    return value < 0 && row.min === undefined ? 'is negative' : undefined;
+  }
+  if (typeof value !== 'string') return 'is no text';
+  if (row.type === 'choice') return row.choices.includes(value) ? undefined : `is none of ${row.choices.join(', ')}`;
+  if (row.type === 'name' && !patternOf(row).test(value)) return 'is no such name';
+  if (value.startsWith('-')) return 'begins with a dash';
+  if (value.includes('\0')) return 'holds a NUL';
+  if (row.type === 'path') return value === '' ? 'is empty' : pathProblem(value);
+  return undefined;
+}
+
+function patternOf({ pattern }: { pattern?: string | undefined }): RegExp {
+  return new RegExp(`^(?:${pattern ?? PLAIN_NAME})$`, 'v');
+}
+
+function bad(message: string): OutriggerError {
+  return new OutriggerError('BAD_INPUT', message);
+}

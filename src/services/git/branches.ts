@@ -1,0 +1,161 @@
+import { OutriggerError } from '../../contract/errors.ts';
+import type { git as table } from '../../contract/git.ts';
+import type { Output } from '../../contract/operation.ts';
+import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
+import { wouldOverwrite } from './git-error.ts';
+import { checkName, checkRevision } from './revision.ts';
+import { pushStash } from './stash.ts';
+
+type BranchesAnswer = Output<(typeof table)['git.branches']>;
+type TagsAnswer = Output<(typeof table)['git.tags']>;
+
+const branchFields = [
+  ...['refname', 'objectname', 'upstream:short', 'upstream:track,nobracket', 'committerdate:unix', 'authorname'],
+  ...['contents:subject', 'HEAD', 'symref'],
+];
+
+/** Local and remote branches, those used last first. */
+export function branches(git: Git, { remote, limit }: { remote: boolean; limit: number }, signal?: AbortSignal): Promise<BranchesAnswer> {
+  return git.reading(signal, async () => {
+    const repository = await git.repository(signal);
+    const refs = ['refs/heads/', ...(remote ? ['refs/remotes/'] : [])];
+    const records = await forEachRef(git, repository, branchFields, '-committerdate', limit + 1, refs, signal);
+    const found = records.filter(([, , , , , , , , symref]) => symref === '').map(branchOf);
+    return {
+      current: (await currentBranch(git, repository, signal)) ?? null,
+      branches: found.slice(0, limit),
+      truncated: records.length > limit,
+    };
+  });
+}
+
+function branchOf(fields: readonly string[]): BranchesAnswer['branches'][number] {
+  const [ref = '', hash = '', upstream = '', track = '', at = '0', author = '', subject = '', head = ''] = fields;
+  const remote = ref.startsWith('refs/remotes/');
+  const ahead = /ahead (\d+)/.exec(track)?.[1];
+  const behind = /behind (\d+)/.exec(track)?.[1];
+  const gone = track === 'gone';
+  return {
+    name: ref.replace(/^refs\/(heads|remotes)\//, ''),
+    remote,
+    current: head === '*',
+    hash,
+    ...(upstream === '' ? {} : { upstream }),
+    ...(gone ? { gone } : {}),
+    ...(upstream === '' || gone ? {} : { ahead: Number(ahead ?? 0), behind: Number(behind ?? 0) }),
+    at: Number(at) * 1000,
+    author,
+    subject,
+  };
+}
+
+/** Undefined on a detached HEAD; before the first commit, the branch that will be. */
+export async function currentBranch(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<string | undefined> {
+  const { exitCode, stdout } = await git.read('branches', repository, ['symbolic-ref', '--quiet', '--short', 'HEAD'], { signal }, [0, 1]);
+  return exitCode === 0 ? stdout.toString().replace(/\n$/, '') : undefined;
+}
+
+/** Fields hold no NUL and end with one; each record ends with a line feed more. */
+export async function forEachRef(
+  git: Git,
+  repository: Repository,
+  fields: readonly string[],
+  sort: string,
+  count: number,
+  refs: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<string[][]> {
+  const format = fields.map((field) => `%(${field})%00`).join('');
+  const args = ['for-each-ref', `--format=${format}`, `--sort=${sort}`, `--count=${count}`, ...refs];
+  const { stdout } = await git.read('branches', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
+  const words = stdout.toString().split('\0');
+  const records: string[][] = [];
+  for (let at = 0; at + fields.length < words.length; at += fields.length)
+    records.push(words.slice(at, at + fields.length).map((word, index) => (index === 0 ? word.replace(/^\n/, '') : word)));
+  return records;
+}
+
+export interface BranchRequest {
+  action: 'create' | 'rename' | 'delete';
+  name: string;
+  from?: string | undefined;
+  to?: string | undefined;
+  force: boolean;
+}
+
+export async function branch(git: Git, request: BranchRequest, signal?: AbortSignal): Promise<{ name: string; hash: string }> {
+  const { action, name, from, to, force } = request;
+  checkName('branch', name);
+  checkRevision(from);
+  if (to !== undefined) checkName('branch', to);
+  if ((action === 'rename') !== (to !== undefined)) throw new OutriggerError('BAD_INPUT', 'A branch is renamed with `to`, and only then.');
+  return git.writing(signal, async () => {
+    const repository = await git.repository(signal);
+    if (action === 'create') await git.write('branch', ['branch', '--no-track', '--', name, from ?? 'HEAD'], { signal });
+    const hash = await refHash(git, repository, `refs/heads/${name}`, `the branch ${name}`, signal);
+    if (action === 'rename') await git.write('branch', ['branch', '--move', '--', name, to ?? ''], { signal });
+    if (action === 'delete') await git.write('branch', ['branch', force ? '-D' : '-d', '--', name], { signal });
+    return { name: to ?? name, hash };
+  });
+}
+
+export async function refHash(
+  git: Git,
+  repository: Repository,
+  ref: string,
+  what: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`];
+  // Git's own words, quiet or not, would name the ref with all its folders.
+  const { exitCode, stdout } = await git.read('branch', repository, args, { signal }, [0, 1, 128]);
+  if (exitCode !== 0) throw new OutriggerError('GIT_FAILED', `There is no commit for ${what}.`);
+  return stdout.toString().trim().split('\n').at(-1) ?? '';
+}
+
+export interface CheckoutRequest {
+  to: string;
+  create: boolean;
+  from?: string | undefined;
+  changes: 'keep' | 'stash' | 'discard';
+}
+
+/** Throws GIT_WOULD_OVERWRITE with the files in the details where changes would be lost; nothing changed then. */
+export async function checkout(
+  git: Git,
+  { to, create, from, changes }: CheckoutRequest,
+  signal?: AbortSignal,
+): Promise<{ branch: string | null; head: string | null; stashed: boolean }> {
+  if (create) checkName('branch', to);
+  checkRevision(to);
+  checkRevision(from);
+  if (from !== undefined && !create) throw new OutriggerError('BAD_INPUT', '`from` is where a new branch begins: it needs `create`.');
+  return git.writing(signal, async () => {
+    const repository = await git.wholeRepository('checkout', signal);
+    const stashed =
+      changes === 'stash' && (await pushStash(git, repository, { message: `Before ${to}`, untracked: true, keepIndex: false }, signal));
+    const target = create ? ['-b', to, ...(from === undefined ? [] : [from])] : [to];
+    const args = ['checkout', '--quiet', '--no-recurse-submodules', ...(changes === 'discard' ? ['--force'] : []), ...target, '--'];
+    const result = await git.write('checkout', args, { signal }, [0, 1, 128]);
+    if (result.exitCode !== 0) throw wouldOverwrite('checkout', result);
+    return { branch: (await currentBranch(git, repository, signal)) ?? null, head: (await git.head(repository, signal)) ?? null, stashed };
+  });
+}
+
+const tagFields = ['refname', 'objectname', '*objectname', 'creatordate:unix', 'contents:subject', 'objecttype'];
+
+/** Newest first. */
+export function tags(git: Git, limit: number, signal?: AbortSignal): Promise<TagsAnswer> {
+  return git.reading(signal, async () => {
+    const repository = await git.repository(signal);
+    const records = await forEachRef(git, repository, tagFields, '-creatordate', limit + 1, ['refs/tags/'], signal);
+    const found = records.map(([ref = '', own = '', of = '', at = '0', subject = '', type]) => ({
+      name: ref.slice('refs/tags/'.length),
+      hash: of === '' ? own : of,
+      at: Number(at) * 1000,
+      subject,
+      annotated: type === 'tag',
+    }));
+    return { tags: found.slice(0, limit), truncated: found.length > limit };
+  });
+}

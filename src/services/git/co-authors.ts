@@ -1,0 +1,63 @@
+import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
+import type { Person } from './edit-history.ts';
+
+/** Files of one commit whose editors are asked for; of the others nobody is named. */
+const MAX_PATHS = 500;
+/** Commits in which the last one of each file is looked for. */
+const MAX_COMMITS = 1000;
+/** Who edited what a commit holds, by name, each once; nobody where there is no history of edits. */
+export async function editorsOf(
+  git: Git,
+  repository: Repository,
+  paths: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<Person[]> {
+  if (git.edits === undefined || paths.length === 0) return [];
+  const times = await lastCommits(git, repository, paths.slice(0, MAX_PATHS), signal);
+  const people = new Map<string, Person>();
+  for (const found of git.edits.authorsSince(times).values())
+    for (const person of found) people.set(`${person.name}\n${person.email}`, person);
+  return [...people.keys()].toSorted().map((key) => people.get(key) as Person);
+}
+
+/** When each path was last committed, ms since 1970; 0 where that is not known. */
+async function lastCommits(
+  git: Git,
+  repository: Repository,
+  paths: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<Map<string, number>> {
+  const times = new Map(paths.map((path) => [path, 0]));
+  if ((await git.head(repository, signal)) === undefined) return times;
+  const options = ['--format=format:commit %H %ct', '--name-only', '-z', '--relative', '--no-renames', '--no-show-signature'];
+  const args = ['log', `--max-count=${MAX_COMMITS}`, ...options, '--', ...paths];
+  const { stdout } = await git.read('commit', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
+  let at = 0;
+  for (const word of stdout.toString().split('\0')) {
+    // The first name stands on the line below the head of its commit.
+    const [, hash = '', seconds, below] = /^commit ([0-9a-f]{40,64}) (\d+)(?:\n(.*))?$/s.exec(word) ?? [];
+    if (seconds !== undefined) at = git.readTimes.of(hash) ?? Number(seconds) * 1000;
+    const name = seconds === undefined ? word : (below ?? '');
+    if (times.get(name) === 0) times.set(name, at);
+  }
+  return times;
+}
+
+/** The message with a trailer for each of `people` who is not one of the `writers`; each person once, in the order given. */
+export function withCoAuthors(message: string, people: readonly Person[], writers: readonly Person[]): string {
+  const text = message.trimEnd();
+  const said = text.toLowerCase();
+  const seen = new Set(writers.flatMap(({ name, email }) => [name.toLowerCase(), email.toLowerCase()]));
+  const trailers: string[] = [];
+  for (const { name, email } of people) {
+    if (seen.has(email.toLowerCase()) || seen.has(name.toLowerCase())) continue;
+    seen.add(email.toLowerCase()).add(name.toLowerCase());
+    const trailer = `Co-authored-by: ${name} <${email}>`;
+    if (!said.includes(trailer.toLowerCase())) trailers.push(trailer);
+  }
+  if (trailers.length === 0) return message;
+  // A paragraph of trailers at the end is continued; git sees only the last one.
+  const lastParagraph = text.slice(text.lastIndexOf('\n\n') + 2);
+  const goesOn = text.includes('\n\n') && lastParagraph.split('\n').every((line) => /^[A-Za-z][A-Za-z-]*: \S/.test(line));
+  return `${text}${goesOn ? '\n' : '\n\n'}${trailers.join('\n')}\n`;
+}

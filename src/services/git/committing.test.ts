@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { fails, names, withRepository } from '../../../test/kit/git-world.ts';
+import { requireTool } from '../../../test/kit/require-tools.ts';
+import { blame } from './blame.ts';
+import { withCoAuthors } from './co-authors.ts';
+import { commitInfo } from './commit-info.ts';
+import { type CommitRequest, commit } from './committing.ts';
+import type { Person } from './edit-history.ts';
+import { init } from './init.ts';
+import { status } from './status.ts';
+
+const all: Omit<CommitRequest, 'message'> = { paths: undefined, all: true, author: undefined };
+const person = (name: string): Person => ({ name, email: `${name.toLowerCase()}@example.org` });
+
+test('co-authors are named once, in order, never who writes, and go on with trailers that are there', () => {
+  const [ann, bo, uma] = [person('Ann'), person('Bo'), person('Uma')];
+  const table: [string, string, Person[], string][] = [
+    ['nobody', 'One', [], 'One'],
+    ['only who writes', 'One\n', [uma, { name: 'UMA', email: 'x@y' }], 'One\n'],
+    ['two', 'One', [ann, bo, ann], 'One\n\nCo-authored-by: Ann <ann@example.org>\nCo-authored-by: Bo <bo@example.org>\n'],
+    [
+      'after a body',
+      'One\n\nBody: not, a trailer\nbut text',
+      [bo],
+      'One\n\nBody: not, a trailer\nbut text\n\nCo-authored-by: Bo <bo@example.org>\n',
+    ],
+    ['after trailers', 'One\n\nSigned-off-by: X <x@y>\n', [bo], 'One\n\nSigned-off-by: X <x@y>\nCo-authored-by: Bo <bo@example.org>\n'],
+    ['a subject is no trailer', 'Fix: one', [bo], 'Fix: one\n\nCo-authored-by: Bo <bo@example.org>\n'],
+    ['named already', 'One\n\nCo-authored-by: Bo <bo@example.org>', [bo], 'One\n\nCo-authored-by: Bo <bo@example.org>'],
+  ];
+  for (const [name, message, people, expected] of table) assert.equal(withCoAuthors(message, people, [uma]), expected, name);
+});
+
+describe('commits', { skip: requireTool('git') }, () => {
+  test('the last commit is amended: its files, its message, its author, each alone', async () => {
+    await withRepository(async ({ git, put, run, save }) => {
+      await assert.rejects(commit(git, { ...all, message: undefined }), fails('BAD_INPUT', /message/));
+      put('a', 'one\n');
+      await assert.rejects(commit(git, { ...all, message: 'x', amend: true }), fails('GIT_FAILED', /amend/));
+      save('first');
+      run('commit', '-q', '--amend', '--no-edit', '--author=Ann <ann@example.org>');
+      put('b');
+      assert.equal((await commit(git, { ...all, message: undefined, amend: true })).committed, true);
+      assert.equal(run('log', '--format=%s %an %cn'), 'first Ann Uma User');
+      assert.equal(run('ls-files'), 'a\nb');
+      put('c');
+      run('add', 'c');
+      assert.equal((await commit(git, { ...all, all: false, paths: [], message: 'reworded', amend: true })).committed, true);
+      assert.equal(run('ls-tree', '-r', '--name-only', 'HEAD'), 'a\nb', 'what is staged stays out of it');
+      assert.deepEqual(await names(git), ['added - c']);
+      await commit(git, { ...all, message: undefined, amend: true, author: { name: 'Bo "B" Ü', email: 'bo@example.org' } });
+      assert.equal(run('log', '--format=%s|%an'), 'reworded|Bo "B" Ü');
+      assert.equal((await commit(git, { ...all, message: undefined, amend: true })).committed, false, 'nothing to amend it with');
+      await assert.rejects(commit(git, { ...all, message: 'x', author: { name: 'a <b', email: 'c' } }), fails('BAD_INPUT', /</));
+    });
+  });
+
+  test('who edited a file since it was last committed is named, and who wrote before that is not', async () => {
+    await withRepository(async ({ make, put, run }) => {
+      const edits: { at: number; path: string; who: string }[] = [];
+      const edit = (name: string, who: string): void => {
+        put(name, `${who} ${edits.length}\n`);
+        edits.push({ at: Date.now(), path: name, who });
+      };
+      const git = make(
+        {},
+        {
+          edits: {
+            authorsSince: (times) =>
+              new Map(
+                [...times].map(([name, since]) => [
+                  name,
+                  edits.filter(({ path: one, at }) => one === name && at > since).map(({ who }) => person(who)),
+                ]),
+              ),
+          },
+        },
+      );
+      const trailers = (): string[] =>
+        run('log', '-1', '--format=%(trailers:key=Co-authored-by,valueonly,unfold)').split('\n').filter(Boolean);
+      edit('a', 'Zoe');
+      edit('a', 'Ann');
+      edit('b', 'Bo');
+      await commit(git, { ...all, paths: ['a'], message: 'one', coAuthors: [person('Cy'), person('Ann')] });
+      assert.deepEqual(trailers(), ['Ann <ann@example.org>', 'Zoe <zoe@example.org>', 'Cy <cy@example.org>']);
+      // In the same second: only what came after the commit counts.
+      edit('a', 'Dee');
+      await commit(git, { ...all, message: 'two' });
+      assert.deepEqual(trailers(), ['Bo <bo@example.org>', 'Dee <dee@example.org>']);
+      edit('a', 'Uma User');
+      await commit(git, { ...all, message: 'three' });
+      assert.deepEqual(trailers(), [], 'who commits is the author already');
+    });
+  });
+
+  test('init makes a repository where there is none, and none inside of another', async () => {
+    await withRepository(
+      async ({ git, make, root, run }) => {
+        assert.deepEqual(await init(git, { branch: 'trunk' }), { created: true, branch: 'trunk' });
+        assert.deepEqual(await init(git, { branch: 'other' }), { created: false, branch: 'trunk' });
+        fs.mkdirSync(path.join(root, 'sub'));
+        await assert.rejects(init(make({ root: path.join(root, 'sub') }), {}), fails('GIT_OUTSIDE'));
+        await assert.rejects(init(git, { branch: '--bare' }), fails('BAD_INPUT'));
+        assert.equal(run('rev-parse', '--is-bare-repository'), 'false');
+      },
+      { init: false },
+    );
+  });
+
+  test('a commit is told with its files and their counts: renamed, binary, a link, and what lies in the folder alone', async () => {
+    await withRepository(
+      async ({ git, put, run, root, runIn }) => {
+        put('old', 'a\nb\nc\nd\n');
+        put('gone');
+        put('binary', Buffer.from([0, 1]));
+        runIn(path.dirname(root), 'commit', '-q', '--allow-empty', '-m', 'empty');
+        fs.writeFileSync(path.join(root, '../outer'), 'x');
+        runIn(path.dirname(root), 'add', '--all');
+        runIn(path.dirname(root), 'commit', '-qm', 'base');
+        run('mv', 'old', 'new\tname');
+        put('new\tname', 'a\nb\nc\nD\ne\n');
+        put('binary', Buffer.from([0, 2]));
+        run('rm', '-q', 'gone');
+        run('add', '--all');
+        run('commit', '-qm', 'Subject\n\nBody');
+        const { commit: made, committer, files } = await commitInfo(git, 'HEAD');
+        assert.deepEqual([made.subject, made.body, made.parents.length, committer.name], ['Subject', 'Body', 1, 'Uma User']);
+        assert.deepEqual(
+          files.map(({ path: { shown }, from, status: what, added, removed }) => [shown, from?.shown, what, added, removed]),
+          [
+            ['binary', undefined, 'modified', null, null],
+            ['gone', undefined, 'deleted', 0, 1],
+            ['new\tname', 'old', 'renamed', 2, 1],
+          ],
+        );
+        assert.deepEqual(
+          (await commitInfo(git, 'HEAD~1')).files.map(({ path: { shown } }) => shown),
+          ['binary', 'gone', 'old'],
+        );
+        assert.deepEqual((await commitInfo(git, 'HEAD~2')).files, []);
+        await assert.rejects(commitInfo(git, '-p'), fails('BAD_INPUT'));
+        await assert.rejects(commitInfo(git, 'HEAD:ws'), fails('BAD_INPUT'));
+      },
+      { below: 'ws' },
+    );
+  });
+
+  test('blame says who wrote each line, in ranges, with what is not committed yet, and through renames', async () => {
+    await withRepository(async ({ git, make, put, run, save, flushed }) => {
+      put('a "é"', 'one\ntwo\nthree\n');
+      const first = save('first 🎉');
+      put('a "é"', 'one\nTWO\nthree\nfour\n');
+      const second = save('second');
+      run('mv', 'a "é"', 'b');
+      const third = save('third');
+      put('b', 'zero\none\nTWO\nthree\nfour\n');
+      const told = await blame(git, { path: 'b' });
+      assert.deepEqual(
+        told.runs.map(({ start, lines, hash, originalStart, originalPath }) => [start, lines, hash, originalStart, originalPath]),
+        [
+          [1, 1, null, 1, 'b'],
+          [2, 1, first, 1, 'a "é"'],
+          [3, 1, second, 2, 'a "é"'],
+          [4, 1, first, 3, 'a "é"'],
+          [5, 1, second, 4, 'a "é"'],
+        ],
+      );
+      assert.equal(flushed(), 1);
+      assert.deepEqual([told.commits[first]?.subject, told.commits[first]?.author.email], ['first 🎉', 'uma@example.org']);
+      assert.ok(!(third in told.commits));
+      assert.deepEqual(
+        (await blame(git, { path: 'b', start: 2, end: 2, revision: 'HEAD' })).runs.map(({ start, hash }) => [start, hash]),
+        [[2, second]],
+      );
+      assert.equal((await blame(git, { path: 'b', start: 3, end: 99 })).runs.length, 3);
+      assert.equal((await blame(make({ maxTextBytes: 400 }), { path: 'b' })).truncated, true);
+      await assert.rejects(blame(git, { path: 'b', start: 9 }), fails('OUT_OF_RANGE', /5 lines/));
+      await assert.rejects(blame(git, { path: 'missing' }), fails('FILE_NOT_FOUND'));
+      await assert.rejects(blame(git, { path: 'b', revision: '--contents=/etc/passwd' }), fails('BAD_INPUT'));
+      await assert.rejects(blame(git, { path: 'b', start: 3, end: 2 }), fails('BAD_INPUT'));
+    });
+  });
+
+  test('a lock that lies there is told with its age', async () => {
+    await withRepository(async ({ git, root }) => {
+      assert.equal((await status(git, false))?.lockAgeMs, undefined);
+      const lock = path.join(root, '.git/index.lock');
+      fs.writeFileSync(lock, '');
+      const hourAgo = Date.now() / 1000 - 3600;
+      fs.utimesSync(lock, hourAgo, hourAgo);
+      const age = (await status(git, false))?.lockAgeMs ?? 0;
+      assert.ok(age >= 3_599_000 && age < 3_700_000, String(age));
+    });
+  });
+});

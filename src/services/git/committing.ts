@@ -1,0 +1,189 @@
+import { OutriggerError } from '../../contract/errors.ts';
+import { editorsOf, withCoAuthors } from './co-authors.ts';
+import type { Person } from './edit-history.ts';
+import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
+import { gitError } from './git-error.ts';
+import { nulEnded, splitNul } from './git-path.ts';
+import { identity, writers } from './identity.ts';
+import { type CommitChoice, type CommitPlan, planCommit } from './plan-commit.ts';
+import { type RepositoryStatus, statusOf } from './status.ts';
+
+/** What one argument of a program may hold on Linux, with room to spare. */
+const MAX_ARGUMENT_BYTES = 100_000;
+/** Files in conflict whose content is looked at before they count as resolved. */
+const MAX_CONFLICTS = 1000;
+
+export interface CommitRequest extends CommitChoice {
+  /** May be left out with `amend`: the old one stays. */
+  message: string | undefined;
+  author: Person | undefined;
+  /** Replace the last commit. */
+  amend?: boolean;
+  coAuthors?: readonly Person[];
+}
+
+export interface CommitAnswer {
+  committed: boolean;
+  hash: string | null;
+  files: number;
+  summary: string;
+}
+
+/** What a commit is made of, when everything was looked at and nothing done yet. */
+interface Prepared {
+  repository: Repository;
+  request: CommitRequest;
+  plan: CommitPlan;
+  /** Something else is staged, so that the files have to be named. */
+  some: boolean;
+  /** When open documents had been saved, ms since 1970. */
+  savedAt: number;
+}
+
+const nothing: CommitAnswer = { committed: false, hash: null, files: 0, summary: 'Nothing changed since the last commit.' };
+
+/**
+ * One at a time. Aborted or out of time, the commit may or may not have been made; what was put into the index stays there,
+ * as it does when a hook refuses.
+ */
+export async function commit(git: Git, request: CommitRequest, signal?: AbortSignal): Promise<CommitAnswer> {
+  checkRequest(request);
+  return git.writing(signal, async () => {
+    const savedAt = Date.now();
+    const repository = await git.repositoryOrInit(signal);
+    const status = await statusOf(git, repository, false, signal);
+    return commitNow(git, repository, status, request, savedAt, signal);
+  });
+}
+
+/** The same within a turn that was taken, of a status that was just read. */
+export async function commitNow(
+  git: Git,
+  repository: Repository,
+  status: RepositoryStatus,
+  request: CommitRequest,
+  savedAt: number,
+  signal: AbortSignal | undefined,
+): Promise<CommitAnswer> {
+  if (status.cut) throw new OutriggerError('GIT_FAILED', 'commit: too many files changed; commit them in parts, by path.');
+  const plan = planCommit(status.entries, request);
+  const isMerge = status.underWay?.doing === 'merge';
+  const rewords = request.amend === true && (request.message !== undefined || request.author !== undefined);
+  if (plan.chosen.length === 0 && !isMerge && !rewords) return nothing;
+  if (request.all || request.paths !== undefined) await refuseMarkers(git, repository, 'commit', plan, signal);
+  const outside = await stagedOutside(git, repository, signal);
+  if (outside !== undefined && request.paths === undefined && !request.all) {
+    throw new OutriggerError(
+      'GIT_FAILED',
+      `commit: ${outside} is staged too, and lies outside of this folder; choose files by path, or all.`,
+    );
+  }
+  await add(git, plan, signal);
+  const some = plan.othersStaged || outside !== undefined;
+  const staged = some ? plan.chosen.length : await stagedCount(git, repository, signal);
+  if (staged === 0 && !isMerge && !rewords) return nothing;
+  return run(git, { repository, request, plan, some, savedAt }, staged, signal);
+}
+
+/** Files that still hold the marks of a conflict are not resolved, whoever says "all". */
+export async function refuseMarkers(
+  git: Git,
+  repository: Repository,
+  action: string,
+  plan: Pick<CommitPlan, 'unmerged'>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (plan.unmerged.length === 0) return;
+  const names = plan.unmerged.map(({ path: { shown } }) => shown);
+  const conflict = (files: readonly string[]): OutriggerError =>
+    new OutriggerError(
+      'GIT_FAILED',
+      `${action}: ${files.length === 1 ? files[0] : `${files.length} files`} still in conflict: take the <<<<<<< and >>>>>>> marks out first.`,
+      { details: { conflicts: files.slice(0, 100) } },
+    );
+  if (names.length > MAX_CONFLICTS || plan.unmerged.some(({ path: { raw } }) => raw)) throw conflict(names);
+  const options = ['-z', '--files-with-matches', '--no-color', '--no-textconv', '--extended-regexp'];
+  const marks = ['grep', ...options, '-e', '^(<{7}|>{7})( |$)', '--', ...names];
+  const { stdout } = await git.read(action, repository, marks, { signal, maxOutputBytes: MAX_LIST_BYTES }, [0, 1]);
+  const marked = splitNul(stdout).map((name) => Buffer.from(name).toString());
+  if (marked.length > 0) throw conflict(marked);
+}
+
+/** A staged file of the larger repository that is not ours to commit. */
+async function stagedOutside(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<string | undefined> {
+  const { prefix } = repository;
+  if (prefix.length === 0) return undefined;
+  const args = ['diff', '--cached', '--name-only', '--no-renames', '--no-ext-diff', '-z'];
+  const { stdout } = await git.read('commit', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
+  const outside = splitNul(stdout).find((name) => Buffer.compare(name.subarray(0, prefix.length), prefix) !== 0);
+  return outside === undefined ? undefined : Buffer.from(outside).toString();
+}
+
+async function add(git: Git, plan: CommitPlan, signal: AbortSignal | undefined): Promise<void> {
+  if (plan.add.length === 0) return;
+  // Exact names: `git add` compares each with each, and fails when a file is gone again.
+  await git.write('commit', ['update-index', '--add', '--remove', '--replace', '-z', '--stdin'], {
+    signal,
+    stdin: nulEnded(plan.add.map(({ path: { bytes } }) => bytes)),
+  });
+}
+
+async function stagedCount(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<number> {
+  const args = ['diff', '--cached', '--name-only', '--find-renames', '--no-ext-diff', '--no-textconv', '-z'];
+  const { stdout } = await git.read('commit', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
+  return splitNul(stdout).length;
+}
+
+async function run(git: Git, prepared: Prepared, files: number, signal: AbortSignal | undefined): Promise<CommitAnswer> {
+  const { repository, request, plan, some } = prepared;
+  const env = await identity(git, request.author, signal);
+  const text = await messageOf(git, prepared, signal);
+  // Lines that begin with # are part of the message: nobody saw an editor with comments in it.
+  const args = ['commit', '--cleanup=whitespace'];
+  if (request.amend === true) args.push('--amend');
+  // The author of a commit that is replaced stays, whatever the environment says.
+  if (request.amend === true && request.author !== undefined) args.push(`--author=${request.author.name} <${request.author.email}>`);
+  let stdin: Uint8Array | string = text;
+  if (!some) args.push('--file=-');
+  else if (plan.chosen.length === 0) args.push('--only', '--file=-');
+  else {
+    if (Buffer.byteLength(text) > MAX_ARGUMENT_BYTES) {
+      throw new OutriggerError('BAD_INPUT', `A message of more than ${MAX_ARGUMENT_BYTES} bytes is only taken with all that is staged.`);
+    }
+    args.push('--only', `--message=${text}`, '--pathspec-from-file=-', '--pathspec-file-nul');
+    stdin = nulEnded(plan.chosen.flatMap(({ path, from }) => (from === undefined ? [path.bytes] : [path.bytes, from.bytes])));
+  }
+  const result = await git.write('commit', args, { signal, stdin, env }, [0, 1]);
+  const said = result.stdout.toString();
+  // A hook may take everything out of the index again.
+  if (result.exitCode === 1 && /^(nothing|no changes) (added )?to commit|^nothing added to commit/m.test(said)) return nothing;
+  if (result.exitCode !== 0) throw gitError('commit', result.exitCode, `${result.stderr.toString()}\n${said}`);
+  const hash = (await git.head(repository, signal)) ?? null;
+  if (hash !== null) git.readTimes.add(hash, prepared.savedAt);
+  const summary = /^ \d+ files? changed.*$/m.exec(said)?.[0]?.trim();
+  return { committed: true, hash, files, summary: summary ?? text.trim().split('\n')[0] ?? '' };
+}
+
+/** The message with its co-authors: those of the call, and those whose edits it holds. */
+async function messageOf(git: Git, { repository, request, plan }: Prepared, signal: AbortSignal | undefined): Promise<string> {
+  const text = request.message ?? (await lastMessage(git, repository, signal));
+  const paths = plan.chosen.map(({ path }) => path.shown);
+  const editors = await editorsOf(git, repository, paths, signal);
+  const people = [...editors, ...(request.coAuthors ?? [])];
+  return people.length === 0 ? text : withCoAuthors(text, people, await writers(git, request.author, signal));
+}
+
+async function lastMessage(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<string> {
+  const args = ['log', '--max-count=1', '--format=%B', '--encoding=UTF-8', '--no-show-signature'];
+  return (await git.read('commit', repository, args, { signal })).stdout.toString();
+}
+
+function checkRequest({ message, author, amend, coAuthors = [] }: CommitRequest): void {
+  if (message === undefined && amend !== true) throw new OutriggerError('BAD_INPUT', 'A commit needs a message.');
+  if (message?.trim() === '') throw new OutriggerError('BAD_INPUT', 'The message is empty.');
+  const people = [...(author === undefined ? [] : [author]), ...coAuthors];
+  if ([message, ...people.flatMap(({ name, email }) => [name, email])].some((text) => text?.includes('\0') === true))
+    throw new OutriggerError('BAD_INPUT', 'The message and the author hold no NUL.');
+  if (people.some(({ name, email }) => /[<>\n]/.test(name + email)))
+    throw new OutriggerError('BAD_INPUT', 'A name and an address hold no < or >, and no line break.');
+}

@@ -1,0 +1,382 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { fails, type GitWorld, names, withRepository } from '../../../test/kit/git-world.ts';
+import { requireTool } from '../../../test/kit/require-tools.ts';
+import type { OutriggerError } from '../../contract/errors.ts';
+import { branch, branches, checkout, tags } from './branches.ts';
+import { cherryPick, giveUp, goOn, merge, rebase, reset, revert } from './integrating.ts';
+import { stash, stashes } from './stash.ts';
+import { status } from './status.ts';
+import { tag } from './tagging.ts';
+
+const to = { create: false, changes: 'keep' } as const;
+const allow = { fastForward: 'allow' } as const;
+const push = { action: 'push', untracked: true, keepIndex: false } as const;
+const bring = { untracked: true, keepIndex: false };
+
+/** main and side, which changed the same line of `a`, and each a file of its own. */
+function diverge({ put, save, run }: GitWorld): { base: string; side: string; main: string } {
+  put('a', 'base\n');
+  const base = save('base');
+  run('checkout', '-qb', 'side');
+  put('a', 'side\n');
+  put('of-side');
+  const side = save('side');
+  run('checkout', '-q', 'main');
+  put('a', 'main\n');
+  put('of-main');
+  return { base, side, main: save('main') };
+}
+
+function losing(...files: string[]): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(fails('GIT_WOULD_OVERWRITE')(error));
+    assert.deepEqual((error as OutriggerError).details, { files });
+    return true;
+  };
+}
+
+describe('branches', { skip: requireTool('git') }, () => {
+  test('are listed with upstream, ahead and behind, and last commit', async () => {
+    await withRepository(async (world) => {
+      const { git, run, runIn, folder, root, put, save } = world;
+      assert.deepEqual(await branches(git, { remote: true, limit: 10 }), { current: 'main', branches: [], truncated: false });
+      diverge(world);
+      const copy = path.join(folder, 'copy.git');
+      runIn(folder, 'clone', '-q', '--bare', root, copy);
+      run('remote', 'add', 'origin', copy);
+      run('fetch', '-q', 'origin');
+      run('branch', '-q', '--set-upstream-to=origin/side', 'main');
+      run('checkout', '-qb', 'gone', '--track', 'origin/side');
+      run('update-ref', '-d', 'refs/remotes/origin/side');
+      run('branch', '-q', '--set-upstream-to=origin/main', 'main');
+      run('checkout', '-q', 'main');
+      put('more');
+      save('more 🎉 "quoted"');
+      const { current, branches: found } = await branches(git, { remote: true, limit: 10 });
+      const byName = Object.fromEntries(found.map((one) => [one.name, one]));
+      assert.equal(current, 'main');
+      assert.deepEqual(Object.keys(byName).toSorted(), ['gone', 'main', 'origin/main', 'side']);
+      const { main } = byName;
+      assert.deepEqual(
+        [main?.current, main?.remote, main?.upstream, main?.ahead, main?.behind, main?.subject, main?.author],
+        [true, false, 'origin/main', 1, 0, 'more 🎉 "quoted"', 'Uma User'],
+      );
+      assert.deepEqual([byName['gone']?.gone, byName['origin/main']?.remote, byName['side']?.upstream], [true, true, undefined]);
+      assert.deepEqual((await branches(git, { remote: false, limit: 2 })).truncated, true);
+      run('checkout', '-q', '--detach');
+      assert.equal((await branches(git, { remote: false, limit: 9 })).current, null);
+    });
+  });
+
+  test('are created, renamed and deleted; one whose commits are nowhere else only by force', async () => {
+    await withRepository(async (world) => {
+      const { git, run } = world;
+      const { base, side } = diverge(world);
+      const ask = (request: Partial<Parameters<typeof branch>[1]> & { name: string }): ReturnType<typeof branch> =>
+        branch(git, { action: 'create', force: false, ...request });
+      assert.deepEqual(await ask({ name: 'feature/ü', from: base }), { name: 'feature/ü', hash: base });
+      assert.equal(run('rev-parse', 'feature/ü'), base);
+      await assert.rejects(ask({ name: 'side' }), fails('GIT_FAILED', /already exists/));
+      assert.deepEqual(await ask({ action: 'rename', name: 'feature/ü', to: 'new' }), { name: 'new', hash: base });
+      await assert.rejects(ask({ action: 'delete', name: 'side' }), fails('GIT_FAILED', /not fully merged/));
+      assert.deepEqual(await ask({ action: 'delete', name: 'side', force: true }), { name: 'side', hash: side });
+      await assert.rejects(ask({ action: 'delete', name: 'main', force: true }), fails('GIT_FAILED', /main/));
+      await assert.rejects(ask({ action: 'delete', name: 'nope' }), fails('GIT_FAILED', /branch nope/));
+      for (const bad of ['-D', '--force', '', 'a b', 'a\nb', 'a;b c', 'a..b', 'a~1', 'x.lock', '@{-1}', 'a:b', '*'])
+        await assert.rejects(ask({ name: bad }), fails('BAD_INPUT'), bad);
+      // What a shell would run is a name like another.
+      const odd = '$(touch${IFS}x);`id`';
+      assert.equal((await ask({ name: odd })).name, odd);
+      assert.equal(run('branch', '--list', odd), odd);
+    });
+  });
+
+  test('checkout takes changes along, and refuses with the files where they would be lost', async () => {
+    await withRepository(async (world) => {
+      const { git, put, run, file } = world;
+      const { base, side } = diverge(world);
+      put('fresh');
+      assert.deepEqual(await checkout(git, { ...to, to: 'side' }), { branch: 'side', head: side, stashed: false });
+      assert.deepEqual(await names(git), ['- untracked fresh']);
+      put('a', 'typed\n');
+      put('of-main', 'mine\n');
+      await assert.rejects(checkout(git, { ...to, to: 'main' }), losing('a', 'of-main'));
+      assert.deepEqual([run('branch', '--show-current'), file('a'), file('of-main')], ['side', 'typed\n', 'mine\n']);
+      const stashed = await checkout(git, { ...to, to: 'main', changes: 'stash' });
+      assert.deepEqual([stashed.branch, stashed.stashed, file('a')], ['main', true, 'main\n']);
+      assert.equal((await status(git, false))?.stashes, 1);
+      put('a', 'typed\n');
+      assert.equal((await checkout(git, { ...to, to: 'side', changes: 'discard' })).stashed, false);
+      assert.equal(file('a'), 'side\n');
+      assert.deepEqual(await checkout(git, { ...to, to: base }), { branch: null, head: base, stashed: false });
+      assert.deepEqual(await checkout(git, { ...to, to: 'next', create: true, from: 'main' }), {
+        branch: 'next',
+        head: run('rev-parse', 'main'),
+        stashed: false,
+      });
+      await assert.rejects(checkout(git, { ...to, to: 'a' }), fails('GIT_FAILED'), 'a file is no revision');
+      await assert.rejects(checkout(git, { ...to, to: '--orphan=x' }), fails('BAD_INPUT'));
+      await assert.rejects(checkout(git, { ...to, to: 'nope' }), fails('GIT_FAILED', /nope/));
+    });
+  });
+
+  test('a branch of a remote is checked out as one of our own', async () => {
+    await withRepository(async (world) => {
+      const { make, runIn, folder, root } = world;
+      diverge(world);
+      const copy = path.join(folder, 'copy');
+      runIn(folder, 'clone', '-q', root, copy);
+      assert.equal((await checkout(make({ root: copy }), { ...to, to: 'side' })).branch, 'side');
+      assert.equal(runIn(copy, 'rev-parse', '--abbrev-ref', 'side@{upstream}'), 'origin/side');
+    });
+  });
+
+  test('tags are made, annotated or not, listed and deleted', async () => {
+    await withRepository(async (world) => {
+      const { git, run, put, save } = world;
+      put('a');
+      const first = save('first');
+      put('a', 'two');
+      const second = save('second');
+      assert.deepEqual(await tag(git, { action: 'create', name: 'v1', at: first }), { name: 'v1', hash: first });
+      await tag(git, { action: 'create', name: 'v2', at: 'HEAD', message: 'Second 🎉\n\n# a line' });
+      assert.equal(run('tag', '-l', '--format=%(contents)', 'v2').trim(), 'Second 🎉\n\n# a line');
+      const found = (await tags(git, 10)).tags.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+      assert.deepEqual(
+        found.map(({ name, hash, annotated, subject }) => [name, hash, annotated, subject]),
+        [
+          ['v1', first, false, 'first'],
+          ['v2', second, true, 'Second 🎉'],
+        ],
+      );
+      await assert.rejects(tag(git, { action: 'create', name: 'v1', at: 'HEAD' }), fails('GIT_FAILED', /exists/));
+      await assert.rejects(tag(git, { action: 'create', name: '-d', at: 'HEAD' }), fails('BAD_INPUT'));
+      await tag(git, { action: 'delete', name: 'v1', at: 'HEAD' });
+      assert.equal(run('tag'), 'v2');
+    });
+  });
+});
+
+describe('joining commits', { skip: requireTool('git') }, () => {
+  test('a merge is done, is nothing, or stops with its conflicts, and goes on or is given up', async () => {
+    await withRepository(async (world) => {
+      const { git, put, run, file, save } = world;
+      const { main, side } = diverge(world);
+      const stopped = await merge(git, { ...allow, from: 'side' });
+      assert.deepEqual(stopped, { outcome: 'conflicts', head: main, conflicts: [{ path: 'a', kind: 'both-modified' }] });
+      const { underWay } = (await status(git, false)) ?? {};
+      assert.deepEqual([underWay?.doing, underWay?.heads, underWay?.message], ['merge', [side], "Merge branch 'side'"]);
+      await assert.rejects(goOn(git, { skip: false }), fails('GIT_FAILED', /^continue: a still in conflict/));
+      await assert.rejects(merge(git, { ...allow, from: 'side' }), fails('GIT_FAILED'));
+      assert.deepEqual(await giveUp(git), { aborted: 'merge', head: main });
+      assert.equal(file('a'), 'main\n');
+      await merge(git, { ...allow, from: 'side' });
+      put('a', 'both\n');
+      const made = await goOn(git, { skip: false, message: 'Joined 🎉\n\n# kept' });
+      assert.equal(made.outcome, 'done');
+      assert.equal(run('log', '-1', '--format=%B|%p').replace(/\n\|.*$/, ''), 'Joined 🎉\n\n# kept');
+      assert.equal(run('log', '-1', '--format=%p').split(' ').length, 2);
+      assert.equal((await merge(git, { ...allow, from: 'side' })).outcome, 'nothing');
+      await assert.rejects(goOn(git, { skip: false }), fails('GIT_FAILED', /under way/));
+      await assert.rejects(giveUp(git), fails('GIT_FAILED', /under way/));
+      run('checkout', '-q', 'side');
+      put('a', 'other\n');
+      save('other');
+      await assert.rejects(merge(git, { from: 'main', fastForward: 'only' }), fails('GIT_DIVERGED'));
+      await assert.rejects(merge(git, { ...allow, from: '--abort' }), fails('BAD_INPUT'));
+      await assert.rejects(merge(git, { ...allow, from: 'nope' }), fails('GIT_FAILED', /nope/));
+      put('a', 'typed\n');
+      await assert.rejects(merge(git, { ...allow, from: 'main' }), losing('a'));
+      assert.equal(file('a'), 'typed\n');
+    });
+  });
+
+  test('each kind of conflict has its name', async () => {
+    await withRepository(async ({ git, put, save, run, root }) => {
+      const gone = (name: string): void => fs.rmSync(path.join(root, name));
+      for (const name of ['modified', 'by-us', 'by-them']) put(name, 'base\n');
+      save('base');
+      run('checkout', '-qb', 'side');
+      put('modified', 'side\n');
+      put('by-us', 'side\n');
+      gone('by-them');
+      put('both', 'side\n');
+      save('side');
+      run('checkout', '-q', 'main');
+      put('modified', 'main\n');
+      put('by-them', 'main\n');
+      gone('by-us');
+      put('both', 'main\n');
+      save('main');
+      const { conflicts } = await merge(git, { ...allow, from: 'side' });
+      assert.deepEqual(Object.fromEntries(conflicts.map(({ path: name, kind }) => [name, kind])), {
+        modified: 'both-modified',
+        both: 'both-added',
+        'by-us': 'deleted-by-us',
+        'by-them': 'deleted-by-them',
+      });
+    });
+  });
+
+  test('a rebase says where it stopped, and goes on, skips or is given up', async () => {
+    await withRepository(async (world) => {
+      const { git, put, save, run, file } = world;
+      const { main } = diverge(world);
+      run('checkout', '-q', 'side');
+      put('later', 'x\n');
+      const last = save('later');
+      const stopped = await rebase(git, 'main');
+      assert.equal(stopped.outcome, 'conflicts');
+      const { underWay } = (await status(git, false)) ?? {};
+      assert.deepEqual(
+        [underWay?.doing, underWay?.branch, underWay?.onto, underWay?.step, underWay?.steps, underWay?.heads.length],
+        ['rebase', 'side', main, 1, 2, 1],
+      );
+      assert.deepEqual(await giveUp(git), { aborted: 'rebase', head: last });
+      await rebase(git, 'main');
+      put('a', 'both\n');
+      assert.deepEqual((await goOn(git, { skip: false })).outcome, 'done');
+      assert.equal(run('log', '--format=%s', '-3'), 'later\nside\nmain');
+      assert.equal(file('a'), 'both\n');
+      run('reset', '-q', '--hard', last);
+      await rebase(git, 'main');
+      assert.equal((await goOn(git, { skip: true })).outcome, 'done');
+      assert.equal(run('log', '--format=%s', '-2'), 'later\nmain');
+      assert.equal((await rebase(git, 'main')).outcome, 'nothing');
+      run('reset', '-q', '--hard', last);
+      await rebase(git, 'main');
+      put('a', 'both\n');
+      await goOn(git, { skip: false, message: 'said anew' });
+      assert.equal(run('log', '--format=%s', '-2'), 'later\nsaid anew');
+      put('a', 'typed\n');
+      await assert.rejects(rebase(git, 'main~1'), fails('GIT_WOULD_OVERWRITE'));
+    });
+  });
+
+  test('a commit is picked and reverted; one that changes nothing here is an answer', async () => {
+    await withRepository(async (world) => {
+      const { git, run, file, put, save } = world;
+      diverge(world);
+      run('checkout', '-q', 'side');
+      put('extra');
+      const extra = save('extra');
+      run('checkout', '-q', 'main');
+      assert.equal((await cherryPick(git, extra)).outcome, 'done');
+      assert.equal(run('log', '-1', '--format=%s'), 'extra');
+      assert.deepEqual((await cherryPick(git, extra)).outcome, 'nothing');
+      assert.equal((await status(git, false))?.underWay, undefined);
+      assert.equal((await revert(git, 'HEAD')).outcome, 'done');
+      assert.match(run('log', '-1', '--format=%s'), /^Revert "extra"/);
+      assert.equal((await cherryPick(git, 'side~1')).outcome, 'conflicts');
+      assert.equal((await status(git, false))?.underWay?.doing, 'cherry-pick');
+      put('a', 'picked\n');
+      assert.equal((await goOn(git, { skip: false })).outcome, 'done');
+      assert.equal(file('a'), 'picked\n');
+      assert.equal((await revert(git, 'HEAD~3')).outcome, 'conflicts');
+      assert.equal((await giveUp(git)).aborted, 'revert');
+      await assert.rejects(cherryPick(git, '--all'), fails('BAD_INPUT'));
+      await assert.rejects(revert(git, 'nope'), fails('GIT_FAILED'));
+    });
+  });
+
+  test('reset moves the branch and keeps, unstages or throws away', async () => {
+    await withRepository(async ({ git, put, save, file }) => {
+      put('a', 'one\n');
+      const first = save('one');
+      put('a', 'two\n');
+      const second = save('two');
+      assert.deepEqual(await reset(git, { to: 'HEAD~1', mode: 'soft' }), { head: first });
+      assert.deepEqual(await names(git), ['modified - a']);
+      assert.deepEqual(await reset(git, { to: 'HEAD', mode: 'mixed' }), { head: first });
+      assert.deepEqual(await names(git), ['- modified a']);
+      assert.deepEqual(await reset(git, { to: second, mode: 'hard' }), { head: second });
+      assert.deepEqual([await names(git), file('a')], [[], 'two\n']);
+      await assert.rejects(reset(git, { to: '--hard', mode: 'soft' }), fails('BAD_INPUT'));
+    });
+  });
+
+  test('changes are put aside and brought back, staged as they were, and a stash is named by its hash', async () => {
+    await withRepository(async ({ git, put, save, file }) => {
+      put('a', 'one\n');
+      put('b', 'one\n');
+      save('base');
+      assert.deepEqual(await stash(git, push), { outcome: 'nothing', stashes: 0, conflicts: [] });
+      put('a', 'two\n');
+      put('fresh');
+      assert.deepEqual(await stash(git, { ...push, message: '-m "first" $(id)' }), { outcome: 'done', stashes: 1, conflicts: [] });
+      assert.deepEqual(await names(git), []);
+      put('b', 'two\n');
+      await stash(git, push);
+      const { stashes: found, truncated } = await stashes(git, 10);
+      assert.deepEqual([found.map(({ name }) => name), truncated], [['stash@{0}', 'stash@{1}'], false]);
+      assert.match(found[1]?.subject ?? '', /-m "first" \$\(id\)$/);
+      assert.equal((await stashes(git, 1)).truncated, true);
+      assert.deepEqual(await stash(git, { ...bring, action: 'pop', hash: found[1]?.hash }), { outcome: 'done', stashes: 1, conflicts: [] });
+      assert.deepEqual([file('a'), file('b'), await names(git)], ['two\n', 'one\n', ['- modified a', '- untracked fresh']]);
+      assert.equal((await stash(git, { ...bring, action: 'drop' })).stashes, 0);
+      assert.equal((await stash(git, { ...bring, action: 'apply' })).outcome, 'nothing');
+      await assert.rejects(stash(git, { ...bring, action: 'apply', hash: found[1]?.hash }), fails('GIT_FAILED', /no stash/));
+    });
+  });
+
+  test('a stash that fits no more stops with conflicts and is kept; what would be lost is refused', async () => {
+    await withRepository(async ({ git, put, save, run, file }) => {
+      put('a', 'one\n');
+      save('base');
+      put('a', 'two\n');
+      run('add', 'a');
+      await stash(git, push);
+      assert.deepEqual([(await stash(git, { ...bring, action: 'apply' })).outcome, await names(git)], ['done', ['modified - a']]);
+      run('reset', '-q', '--hard');
+      put('a', 'typed\n');
+      await assert.rejects(stash(git, { ...bring, action: 'pop' }), losing('a'));
+      assert.equal(file('a'), 'typed\n');
+      save('three');
+      assert.deepEqual(await stash(git, { ...bring, action: 'pop' }), {
+        outcome: 'conflicts',
+        stashes: 1,
+        conflicts: [{ path: 'a', kind: 'both-modified' }],
+      });
+    });
+  });
+
+  test('in a folder of a larger repository nothing is done that reaches beyond it', async () => {
+    await withRepository(
+      async ({ git, put, save, run }) => {
+        put('a', 'one\n');
+        save('one');
+        put('a', 'two\n');
+        save('two');
+        const head = run('rev-parse', 'HEAD');
+        for (const act of [
+          () => checkout(git, { ...to, to: 'HEAD~1' }),
+          () => merge(git, { ...allow, from: 'HEAD~1' }),
+          () => rebase(git, 'HEAD~1'),
+          () => cherryPick(git, 'HEAD'),
+          () => revert(git, 'HEAD'),
+          () => reset(git, { to: 'HEAD~1', mode: 'hard' }),
+          () => stash(git, push),
+          () => giveUp(git),
+        ])
+          await assert.rejects(act(), fails('GIT_OUTSIDE', /deep\/ws/));
+        assert.equal(run('rev-parse', 'HEAD'), head);
+      },
+      { below: 'deep/ws' },
+    );
+  });
+
+  test('an empty repository refuses with words', async () => {
+    await withRepository(async ({ git, put }) => {
+      put('a');
+      await assert.rejects(merge(git, { ...allow, from: 'main' }), fails('GIT_FAILED'));
+      await assert.rejects(reset(git, { to: 'HEAD', mode: 'mixed' }), fails('GIT_FAILED'));
+      await assert.rejects(branch(git, { action: 'create', name: 'x', force: false }), fails('GIT_FAILED'));
+      await assert.rejects(stash(git, push), fails('GIT_FAILED'));
+      assert.deepEqual(await tags(git, 5), { tags: [], truncated: false });
+      assert.deepEqual(await stashes(git, 5), { stashes: [], truncated: false });
+    });
+  });
+});

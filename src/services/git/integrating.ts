@@ -1,0 +1,199 @@
+import { OutriggerError } from '../../contract/errors.ts';
+import type { GitConflict, git as table } from '../../contract/git.ts';
+import type { Output } from '../../contract/operation.ts';
+import type { RunResult } from '../processes/processes.ts';
+import { refuseMarkers } from './committing.ts';
+import type { Git, Repository } from './git.ts';
+import { wouldOverwrite } from './git-error.ts';
+import { nulEnded } from './git-path.ts';
+import { identity } from './identity.ts';
+import { planCommit } from './plan-commit.ts';
+import { checkRevision } from './revision.ts';
+import { statusOf } from './status.ts';
+import { doingIn } from './under-way.ts';
+
+export type Outcome = Output<(typeof table)['git.merge']>;
+
+/** Joins another line of commits into this branch. Throws GIT_DIVERGED where only a fast-forward was allowed and there is none. */
+export async function merge(
+  git: Git,
+  request: { from: string; fastForward: 'allow' | 'only' | 'never'; message?: string | undefined },
+  signal?: AbortSignal,
+): Promise<Outcome> {
+  checkRevision(request.from);
+  return git.writing(signal, async () => mergeNow(git, await readyFor(git, 'merge', signal), request, signal));
+}
+
+/** The same within a turn that was taken. */
+export async function mergeNow(
+  git: Git,
+  repository: Repository,
+  { from, fastForward, message }: { from: string; fastForward: 'allow' | 'only' | 'never'; message?: string | undefined },
+  signal: AbortSignal | undefined,
+): Promise<Outcome> {
+  const how = { allow: '--ff', only: '--ff-only', never: '--no-ff' }[fastForward];
+  const args = ['merge', '--no-edit', '--no-stat', how, ...(message === undefined ? [] : ['--cleanup=whitespace', '--file=-'])];
+  return join(git, repository, 'merge', [...args, '--end-of-options', from], message, signal);
+}
+
+/** Puts the commits of this branch onto another. */
+export async function rebase(git: Git, onto: string, signal?: AbortSignal): Promise<Outcome> {
+  checkRevision(onto);
+  return git.writing(signal, async () => rebaseNow(git, await readyFor(git, 'rebase', signal), onto, signal));
+}
+
+export function rebaseNow(git: Git, repository: Repository, onto: string, signal: AbortSignal | undefined): Promise<Outcome> {
+  return join(git, repository, 'rebase', ['rebase', '--no-autostash', '--no-stat', '--end-of-options', onto], undefined, signal);
+}
+
+export async function cherryPick(git: Git, commit: string, signal?: AbortSignal): Promise<Outcome> {
+  checkRevision(commit);
+  return git.writing(signal, async () => {
+    const repository = await readyFor(git, 'cherry-pick', signal);
+    return join(
+      git,
+      repository,
+      'cherry-pick',
+      ['cherry-pick', '--end-of-options', await oneCommit(git, repository, commit, signal)],
+      undefined,
+      signal,
+    );
+  });
+}
+
+export async function revert(git: Git, commit: string, signal?: AbortSignal): Promise<Outcome> {
+  checkRevision(commit);
+  return git.writing(signal, async () => {
+    const repository = await readyFor(git, 'revert', signal);
+    return join(
+      git,
+      repository,
+      'revert',
+      ['revert', '--no-edit', '--end-of-options', await oneCommit(git, repository, commit, signal)],
+      undefined,
+      signal,
+    );
+  });
+}
+
+/** The repository, where nothing is under way in it. */
+export async function readyFor(git: Git, action: string, signal: AbortSignal | undefined): Promise<Repository> {
+  const repository = await git.wholeRepository(action, signal);
+  const doing = doingIn(repository.gitFolder);
+  if (doing === undefined || doing === 'bisect') return repository;
+  throw new OutriggerError('GIT_FAILED', `${action}: a ${doing} is under way: git.continue or git.abort ends it.`);
+}
+
+/** Goes on with what stopped; files in conflict without marks in them count as resolved. */
+export function goOn(git: Git, { message, skip }: { message?: string | undefined; skip: boolean }, signal?: AbortSignal): Promise<Outcome> {
+  return git.writing(signal, async () => {
+    const repository = await git.wholeRepository('continue', signal);
+    const doing = stopped(repository, 'continue');
+    if (skip && doing === 'merge') throw new OutriggerError('BAD_INPUT', 'A merge is one step: it can be given up, not skipped.');
+    if (skip) return join(git, repository, doing, [doing, '--skip'], undefined, signal);
+    await resolve(git, repository, signal);
+    // `--continue` opens an editor, which leaves the message as git prepared it; one that was given goes into the commit here.
+    if (message !== undefined || doing === 'merge') {
+      const said = message === undefined ? ['--no-edit'] : ['--cleanup=whitespace', '--file=-'];
+      const made = await join(git, repository, doing, ['commit', ...said], message, signal);
+      if (doing !== 'rebase' || made.outcome === 'conflicts') return made;
+    }
+    return join(git, repository, doing, [doing, '--continue'], undefined, signal);
+  });
+}
+
+/** Gives up what stopped. */
+export function giveUp(
+  git: Git,
+  signal?: AbortSignal,
+): Promise<{ aborted: 'merge' | 'rebase' | 'cherry-pick' | 'revert'; head: string | null }> {
+  return git.writing(signal, async () => {
+    const repository = await git.wholeRepository('abort', signal);
+    const doing = stopped(repository, 'abort');
+    await git.write('abort', [doing, '--abort'], { signal });
+    return { aborted: doing, head: (await git.head(repository, signal)) ?? null };
+  });
+}
+
+export async function reset(
+  git: Git,
+  { to, mode }: { to: string; mode: 'soft' | 'mixed' | 'hard' },
+  signal?: AbortSignal,
+): Promise<{ head: string }> {
+  checkRevision(to);
+  return git.writing(signal, async () => {
+    const repository = await git.wholeRepository('reset', signal);
+    const target = await oneCommit(git, repository, to, signal);
+    await git.write('reset', ['reset', '--quiet', `--${mode}`, '--no-recurse-submodules', target, '--'], { signal });
+    return { head: target };
+  });
+}
+
+/** Files that both sides changed, as git left them; at most a thousand. */
+export async function conflictsOf(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<GitConflict[]> {
+  const { entries } = await statusOf(git, repository, false, signal);
+  return entries
+    .flatMap(({ path, conflict }) => (conflict === undefined ? [] : [{ path: path.shown, kind: conflict }]))
+    .slice(0, MAX_CONFLICTS);
+}
+
+const MAX_CONFLICTS = 1000;
+
+/** Runs what may stop in conflicts. One that fails otherwise leaves nothing of it under way. */
+async function join(
+  git: Git,
+  repository: Repository,
+  action: string,
+  args: readonly string[],
+  message: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Outcome> {
+  const before = await git.head(repository, signal);
+  const wasDoing = doingIn(repository.gitFolder);
+  const result = await git.run(action, [...joinConfig, ...args], {
+    signal,
+    env: await identity(git, undefined, signal),
+    ...(message === undefined ? {} : { stdin: message }),
+  });
+  const head = (await git.head(repository, signal)) ?? null;
+  if (result.exitCode === 0) return { outcome: head === before && wasDoing === undefined ? 'nothing' : 'done', head, conflicts: [] };
+  const conflicts = await conflictsOf(git, repository, signal);
+  if (conflicts.length > 0) return { outcome: 'conflicts', head, conflicts };
+  if (/nothing to commit|is now empty|nothing added to commit/.test(said(result))) {
+    if (action !== 'rebase' && doingIn(repository.gitFolder) === action)
+      await git.write(action, [action, '--skip'], { signal }, [0, 1, 128]);
+    return { outcome: 'nothing', head, conflicts: [] };
+  }
+  throw wouldOverwrite(action, result);
+}
+
+/** As for other commands that write; the merge of a larger history shows no progress. */
+const joinConfig = ['-c', 'gc.auto=0', '-c', 'maintenance.auto=false', '-c', 'advice.detachedHead=false'];
+
+function said(result: RunResult): string {
+  return `${result.stdout.toString()}\n${result.stderr.toString()}`;
+}
+
+function stopped(repository: Repository, action: string): 'merge' | 'rebase' | 'cherry-pick' | 'revert' {
+  const doing = doingIn(repository.gitFolder);
+  if (doing !== undefined && doing !== 'bisect') return doing;
+  throw new OutriggerError('GIT_FAILED', `${action}: no merge, rebase, cherry-pick or revert is under way.`);
+}
+
+async function resolve(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<void> {
+  const { entries } = await statusOf(git, repository, false, signal);
+  // What else changed goes along only where git asks for all of it: the files that took part.
+  const { chosen, unmerged } = planCommit(
+    entries.filter(({ staged, unstaged }) => staged !== null && unstaged !== null),
+    { paths: undefined, all: true },
+  );
+  await refuseMarkers(git, repository, 'continue', { unmerged }, signal);
+  if (chosen.length === 0) return;
+  const stdin = nulEnded(chosen.map(({ path: { bytes } }) => bytes));
+  await git.write('continue', ['update-index', '--add', '--remove', '--replace', '-z', '--stdin'], { signal, stdin });
+}
+
+async function oneCommit(git: Git, repository: Repository, revision: string, signal: AbortSignal | undefined): Promise<string> {
+  const args = ['rev-parse', '--verify', '--end-of-options', `${revision}^{commit}`];
+  return (await git.read('commit', repository, args, { signal })).stdout.toString().trim().split('\n').at(-1) ?? '';
+}

@@ -1,0 +1,202 @@
+import { OutriggerError } from '../../contract/errors.ts';
+import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
+import { splitNul, utf8 } from './git-path.ts';
+import { patchFiles } from './hunks.ts';
+import { nulEnded } from './git-path.ts';
+import { patchOf } from './parse-patch.ts';
+import { pathMatcher, planCommit } from './plan-commit.ts';
+import { refuseMarkers } from './committing.ts';
+import { checkRevision } from './revision.ts';
+import { statusOf } from './status.ts';
+
+/** Files of which only some hunks are named, in one call. */
+const MAX_HUNK_FILES = 200;
+
+export interface ChosenFile {
+  path: string;
+  hunks?: readonly string[] | undefined;
+}
+
+interface Choice {
+  /** Whole files and folders; undefined: everything. */
+  paths: string[] | undefined;
+  hunks: Map<string, Set<string>>;
+}
+
+/** Puts changes of the work tree into the index. Throws GIT_STALE_HUNK where a hunk does not stand there so any more; nothing is staged then. */
+export async function stage(git: Git, files: readonly ChosenFile[], signal?: AbortSignal): Promise<{ files: number }> {
+  const choice = choiceOf(files);
+  return git.writing(signal, async () => {
+    const repository = await git.repository(signal);
+    const patch = await chosenPatch(git, repository, choice, false, signal);
+    let count = choice.hunks.size;
+    if (choice.paths === undefined || choice.paths.length > 0) {
+      const { entries } = await statusOf(git, repository, false, signal);
+      const plan = planCommit(entries, { paths: choice.paths, all: true });
+      await refuseMarkers(git, repository, 'stage', plan, signal);
+      // Exact names: `git add` compares each with each, and fails when a file is gone again.
+      const stdin = nulEnded(plan.add.map(({ path: { bytes } }) => bytes));
+      await git.write('stage', ['update-index', '--add', '--remove', '--replace', '-z', '--stdin'], { signal, stdin });
+      count += plan.add.length;
+    }
+    if (patch !== undefined) await apply(git, repository, 'stage', ['--cached'], patch, signal);
+    return { files: count };
+  });
+}
+
+/** Takes changes out of the index. Throws GIT_STALE_HUNK as `stage` does. */
+export async function unstage(git: Git, files: readonly ChosenFile[], signal?: AbortSignal): Promise<{ files: number }> {
+  const choice = choiceOf(files);
+  return git.writing(signal, async () => {
+    const repository = await git.repository(signal);
+    const patch = await chosenPatch(git, repository, choice, true, signal);
+    let count = choice.hunks.size;
+    if (choice.paths === undefined || choice.paths.length > 0) {
+      const takes = choice.paths === undefined ? () => true : pathMatcher(choice.paths);
+      const { entries } = await statusOf(git, repository, false, signal);
+      const chosen = entries.filter(
+        ({ path, from, staged }) => staged !== null && (takes(path.shown) || (from !== undefined && takes(from.shown))),
+      );
+      const conflict = chosen.find(({ staged }) => staged === 'unmerged');
+      if (conflict !== undefined)
+        throw new OutriggerError(
+          'GIT_FAILED',
+          `unstage: ${conflict.path.shown} is in conflict, so there is nothing to take out of the index.`,
+        );
+      const stdin = nulEnded(chosen.flatMap(({ path, from }) => (from === undefined ? [path.bytes] : [path.bytes, from.bytes])));
+      const args = ['reset', '--quiet', '--pathspec-from-file=-', '--pathspec-file-nul'];
+      if (chosen.length > 0) await git.write('unstage', args, { signal, stdin });
+      count += chosen.length;
+    }
+    if (patch !== undefined) await apply(git, repository, 'unstage', ['--cached', '--reverse'], patch, signal);
+    return { files: count };
+  });
+}
+
+/**
+ * Brings files of the work tree back to the index or to a revision, or takes hunks back: what was written there is lost. Throws
+ * GIT_STALE_HUNK where the file changed since the hunk was read; it is as it was then.
+ */
+export async function restore(
+  git: Git,
+  { files, from }: { files: readonly ChosenFile[]; from?: string | undefined },
+  signal?: AbortSignal,
+): Promise<{ files: number }> {
+  checkRevision(from);
+  const choice = choiceOf(files);
+  if (from !== undefined && choice.hunks.size > 0)
+    throw new OutriggerError('BAD_INPUT', '`from` goes with whole files: hunks are taken back to the index.');
+  return git.writing(signal, async () => {
+    const repository = await git.repository(signal);
+    const patch = await chosenPatch(git, repository, choice, false, signal);
+    let count = choice.hunks.size;
+    const { paths = [] } = choice;
+    if (paths.length > 0) {
+      const stdin = nulEnded(paths.map((path) => Buffer.from(path)));
+      count += await countDifferent(git, repository, paths, from, signal);
+      const source = from === undefined ? [] : [`--source=${from}`];
+      const args = ['restore', '--worktree', ...source, '--no-recurse-submodules', '--pathspec-from-file=-', '--pathspec-file-nul'];
+      await git.write('restore', args, { signal, stdin });
+    }
+    if (patch !== undefined) await apply(git, repository, 'restore', ['--reverse'], patch, signal);
+    return { files: count };
+  });
+}
+
+function choiceOf(files: readonly ChosenFile[]): Choice {
+  const choice: Choice = { paths: files.length === 0 ? undefined : [], hunks: new Map() };
+  for (const { path, hunks } of files) {
+    if (hunks === undefined) choice.paths?.push(path);
+    else choice.hunks.set(path, new Set([...(choice.hunks.get(path) ?? []), ...hunks]));
+  }
+  if (choice.hunks.size > MAX_HUNK_FILES)
+    throw new OutriggerError('BAD_INPUT', `Hunks of at most ${MAX_HUNK_FILES} files can be named in one call.`);
+  const within = pathMatcher(choice.paths ?? []);
+  for (const path of choice.hunks.keys())
+    if (within(path)) throw new OutriggerError('BAD_INPUT', `${path} is named as a whole and by its hunks.`);
+  return choice;
+}
+
+/** One patch of all hunks that were named, one character a byte; undefined when there are none. */
+async function chosenPatch(
+  git: Git,
+  repository: Repository,
+  choice: Choice,
+  staged: boolean,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  if (choice.hunks.size === 0) return undefined;
+  const paths = [...choice.hunks.keys()];
+  await refuseFilters(git, repository, paths, signal);
+  const { files, truncated } = await patchFiles(git, repository, { staged }, paths, signal);
+  if (truncated) throw new OutriggerError('BAD_INPUT', 'These files changed too much to go hunk by hunk: name them as a whole.');
+  return paths
+    .map((path) => {
+      const file = files.find((one) => one.path.shown === path);
+      const wanted = choice.hunks.get(path) ?? new Set();
+      const found = file?.hunks.filter(({ id }) => wanted.has(id)) ?? [];
+      if (file === undefined || found.length < wanted.size) throw stale(path, wanted.size - found.length);
+      if (['renamed', 'copied', 'type-changed'].includes(file.status))
+        throw new OutriggerError('BAD_INPUT', `${path} is ${file.status}: name it as a whole.`);
+      return patchOf(file, found);
+    })
+    .join('');
+}
+
+/** A filter that is the repository's own is not run while we read, so what was read is not what would be staged. */
+async function refuseFilters(git: Git, repository: Repository, paths: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+  if (repository.overrides.length === 0) return;
+  const { stdout } = await git.read('stage', repository, ['check-attr', '-z', 'filter', '--', ...paths], { signal });
+  const words = splitNul(stdout).map((word) => Buffer.from(word).toString());
+  const own = new Set(repository.overrides.map(([key]) => key.slice('filter.'.length, key.lastIndexOf('.'))));
+  for (let at = 0; at + 2 < words.length; at += 3) {
+    const [path, , filter = ''] = words.slice(at, at + 3);
+    if (own.has(filter))
+      throw new OutriggerError('BAD_INPUT', `${path} goes through the filter ${filter} of the repository: name it as a whole.`);
+  }
+}
+
+async function apply(
+  git: Git,
+  repository: Repository,
+  action: string,
+  how: readonly string[],
+  patch: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const folder = utf8(repository.prefix);
+  if (folder === undefined) throw new OutriggerError('GIT_FAILED', `${action}: the name of the folder is not UTF-8.`);
+  const below = folder === '' ? [] : [`--directory=${folder.slice(0, -1)}`];
+  const args = ['apply', ...how, ...below, '--whitespace=nowarn', '--no-ignore-whitespace', '-'];
+  try {
+    await git.write(action, args, { signal, stdin: Buffer.from(patch, 'latin1') });
+  } catch (error) {
+    if (!(error instanceof OutriggerError) || !/patch does not apply|patch failed|does not match index/.test(error.message)) throw error;
+    throw new OutriggerError('GIT_STALE_HUNK', `${action}: a file changed this moment; nothing was done.`, { cause: error });
+  }
+}
+
+async function countDifferent(
+  git: Git,
+  repository: Repository,
+  paths: readonly string[],
+  from: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const revision = from === undefined ? [] : [await git.treeish(repository, from, signal)];
+  const args = ['diff', '--name-only', '-z', '--no-renames', '--relative', '--no-ext-diff', '--end-of-options', ...revision, '--'];
+  const { stdout } = await git.read('restore', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
+  const takes = pathMatcher(paths);
+  return splitNul(stdout).filter((name) => takes(Buffer.from(name).toString())).length;
+}
+
+function stale(path: string, missing: number): OutriggerError {
+  const what = missing === 1 ? 'A hunk' : `${missing} hunks`;
+  return new OutriggerError(
+    'GIT_STALE_HUNK',
+    `${what} of ${path} stand${missing === 1 ? 's' : ''} there no more: the file changed. Nothing was done.`,
+    {
+      details: { path },
+    },
+  );
+}

@@ -1,0 +1,111 @@
+import { OutriggerError } from '../../contract/errors.ts';
+import type { git as table } from '../../contract/git.ts';
+import type { Output } from '../../contract/operation.ts';
+import type { Git, Repository } from './git.ts';
+import { wouldOverwrite } from './git-error.ts';
+import { identity } from './identity.ts';
+import { conflictsOf } from './integrating.ts';
+
+type StashesAnswer = Output<(typeof table)['git.stashes']>;
+type StashAnswer = Output<(typeof table)['git.stash']>;
+
+export interface StashRequest {
+  action: 'push' | 'apply' | 'pop' | 'drop';
+  hash?: string | undefined;
+  message?: string | undefined;
+  untracked: boolean;
+  keepIndex: boolean;
+}
+
+/** Newest first. */
+export function stashes(git: Git, limit: number, signal?: AbortSignal): Promise<StashesAnswer> {
+  return git.reading(signal, async () => {
+    const found = await stashList(git, await git.repository(signal), limit + 1, signal);
+    return { stashes: found.slice(0, limit), truncated: found.length > limit };
+  });
+}
+
+/** Numbers of stashes shift with each that comes or goes, so that one is named by its hash. */
+export async function stash(git: Git, request: StashRequest, signal?: AbortSignal): Promise<StashAnswer> {
+  const { action, hash } = request;
+  if (action === 'push' && hash !== undefined) throw new OutriggerError('BAD_INPUT', '`hash` names a stash that is there: not with push.');
+  return git.writing(signal, async () => {
+    const repository = await git.wholeRepository('stash', signal);
+    const answer = async (outcome: StashAnswer['outcome']): Promise<StashAnswer> => ({
+      outcome,
+      stashes: (await stashList(git, repository, MAX_STASHES, signal)).length,
+      conflicts: outcome === 'conflicts' ? await conflictsOf(git, repository, signal) : [],
+    });
+    if (action === 'push') return answer((await pushStash(git, repository, request, signal)) ? 'done' : 'nothing');
+    const name = await stashName(git, repository, hash, signal);
+    if (name === undefined) return answer('nothing');
+    const index = action === 'drop' ? [] : await indexOption(git, repository, name, signal);
+    const result = await git.write('stash', ['stash', action, '--quiet', ...index, name], { signal }, [0, 1]);
+    if (result.exitCode === 0) return answer('done');
+    const conflicted = await answer('conflicts');
+    if (conflicted.conflicts.length > 0) return conflicted;
+    throw wouldOverwrite('stash', result);
+  });
+}
+
+/** So many are counted. */
+const MAX_STASHES = 10_000;
+
+/** False where there is nothing to put aside. */
+export async function pushStash(
+  git: Git,
+  repository: Repository,
+  { message, untracked, keepIndex }: Pick<StashRequest, 'message' | 'untracked' | 'keepIndex'>,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const before = (await stashList(git, repository, 1, signal))[0]?.hash;
+  const args = ['stash', 'push', '--quiet', ...(untracked ? ['--include-untracked'] : []), ...(keepIndex ? ['--keep-index'] : [])];
+  const said = message === undefined || message === '' ? [] : [`--message=${message}`];
+  // To take files away that it put aside, stash cleans by a pattern of its own.
+  await git.write('stash', ['--no-literal-pathspecs', ...args, ...said], { signal, env: await identity(git, undefined, signal) });
+  return (await stashList(git, repository, 1, signal))[0]?.hash !== before;
+}
+
+async function stashName(
+  git: Git,
+  repository: Repository,
+  hash: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const found = await stashList(git, repository, MAX_STASHES, signal);
+  const chosen = hash === undefined ? found[0] : found.find((one) => one.hash === hash);
+  if (chosen === undefined && hash !== undefined) throw new OutriggerError('GIT_FAILED', `There is no stash ${hash}.`);
+  return chosen?.name;
+}
+
+/** What was staged is staged again, where nothing is staged now that it would be mixed with. */
+async function indexOption(git: Git, repository: Repository, name: string, signal: AbortSignal | undefined): Promise<string[]> {
+  const differs = async (...revisions: string[]): Promise<boolean> => {
+    const args = ['diff', '--quiet', '--no-ext-diff', '--ignore-submodules=dirty', ...revisions, '--'];
+    return (await git.read('stash', repository, args, { signal }, [0, 1])).exitCode === 1;
+  };
+  const [hadStaged, hasStaged] = [await differs(`${name}^1`, `${name}^2`), await differs('--cached')];
+  const sameBase = (await git.read('stash', repository, ['rev-parse', 'HEAD', `${name}^1`], { signal })).stdout
+    .toString()
+    .trim()
+    .split('\n');
+  // On another commit the index of then may not fit, and git would refuse all of it.
+  return hadStaged && !hasStaged && sameBase[0] === sameBase[1] ? ['--index'] : [];
+}
+
+async function stashList(
+  git: Git,
+  repository: Repository,
+  limit: number,
+  signal: AbortSignal | undefined,
+): Promise<StashesAnswer['stashes']> {
+  const args = ['stash', 'list', '-z', '--format=%H%x00%ct%x00%gs', `--max-count=${limit}`];
+  const { stdout } = await git.read('stash', repository, args, { signal });
+  const words = stdout.toString().split('\0');
+  const found: StashesAnswer['stashes'] = [];
+  for (let at = 0; at + 3 < words.length + 1 && words[at] !== ''; at += 3) {
+    const [hash = '', seconds = '0', subject = ''] = words.slice(at, at + 3);
+    found.push({ name: `stash@{${found.length}}`, hash, at: Number(seconds) * 1000, subject });
+  }
+  return found;
+}

@@ -1,0 +1,59 @@
+import { OutriggerError } from '../../contract/errors.ts';
+import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
+import { type ParsedStatus, parseStatus } from './parse-status.ts';
+import { lockAgeMs, type UnderWay, underWay } from './under-way.ts';
+
+export interface RepositoryStatus extends ParsedStatus {
+  underWay: UnderWay | undefined;
+  /** How long ago the lock on the index was taken that lies there. */
+  lockAgeMs: number | undefined;
+  /** There is more than one answer can hold. */
+  cut: boolean;
+}
+
+/** Undefined where there is no repository, or one without a work tree here. */
+export function status(git: Git, ignored: boolean, signal?: AbortSignal): Promise<RepositoryStatus | undefined> {
+  return git.reading(signal, async () => {
+    await git.flush();
+    const found = await git.find(signal);
+    if (found.kind !== 'repository') return undefined;
+    try {
+      return await statusOf(git, found.repository, ignored, signal);
+    } catch (error) {
+      if (error instanceof OutriggerError && error.reason === 'NO_REPOSITORY') return undefined;
+      throw error;
+    }
+  });
+}
+
+/** The same within a turn that was taken. */
+export async function statusOf(
+  git: Git,
+  repository: Repository,
+  ignored: boolean,
+  signal: AbortSignal | undefined,
+): Promise<RepositoryStatus> {
+  const { stdout, omittedBytes } = await git.read(
+    'status',
+    repository,
+    [
+      ...['status', '--porcelain=v2', '--branch', '--show-stash', '-z', '--untracked-files=all'],
+      ...['--ignore-submodules=dirty', '--find-renames', `--ignored=${ignored ? 'matching' : 'no'}`],
+      ...(repository.prefix.length === 0 ? [] : ['--', '.']),
+    ],
+    { signal, maxOutputBytes: MAX_LIST_BYTES },
+  );
+  const parsed = parseStatus(stdout, repository.prefix);
+  return {
+    ...parsed,
+    entries: parsed.entries.filter((entry) => !isOwnTemporary(entry.path.shown)),
+    underWay: underWay(repository.gitFolder),
+    lockAgeMs: lockAgeMs(repository.gitFolder, Date.now()),
+    cut: omittedBytes > 0,
+  };
+}
+
+/** Files that the workspace is about to rename into place. */
+function isOwnTemporary(shown: string): boolean {
+  return /^\.outrigger-[^/]*\.tmp$/.test(shown.slice(shown.lastIndexOf('/') + 1));
+}

@@ -1,0 +1,92 @@
+import fs from 'node:fs';
+import path from 'node:path';
+
+export type Doing = 'merge' | 'rebase' | 'cherry-pick' | 'revert' | 'bisect';
+
+/** What git is in the middle of, by the files that it keeps meanwhile. */
+export interface UnderWay {
+  doing: Doing;
+  /** The commits that are brought in. */
+  heads: string[];
+  /** What the commit would say. */
+  message?: string;
+  /** The branch that is rebased; absent where HEAD was detached. */
+  branch?: string;
+  onto?: string;
+  /** Of `steps`, from 1. */
+  step?: number;
+  steps?: number;
+}
+
+/** Longest of git's small files that is read. */
+const MAX_FILE_BYTES = 65_536;
+
+/** A rebase that stopped has the marks of other things as well, so it is looked for first. */
+export function doingIn(gitFolder: string): Doing | undefined {
+  const has = (name: string): boolean => fs.existsSync(path.join(gitFolder, name));
+  if (has('rebase-merge') || has('rebase-apply')) return 'rebase';
+  if (has('MERGE_HEAD')) return 'merge';
+  if (has('CHERRY_PICK_HEAD')) return 'cherry-pick';
+  if (has('REVERT_HEAD')) return 'revert';
+  return has('BISECT_LOG') ? 'bisect' : undefined;
+}
+
+export function underWay(gitFolder: string): UnderWay | undefined {
+  const doing = doingIn(gitFolder);
+  if (doing === undefined) return undefined;
+  const said = (name: string): string | undefined => smallFile(path.join(gitFolder, name));
+  const message = said('MERGE_MSG')
+    ?.split('\n')
+    .filter((line) => !line.startsWith('#'))
+    .join('\n')
+    .trim();
+  const shared = message === undefined || message === '' ? {} : { message };
+  if (doing === 'rebase') return { doing, ...rebaseIn(said), ...shared };
+  const head = { merge: 'MERGE_HEAD', 'cherry-pick': 'CHERRY_PICK_HEAD', revert: 'REVERT_HEAD', bisect: 'BISECT_EXPECTED_REV' }[doing];
+  return { doing, heads: lines(said(head)), ...shared };
+}
+
+/** Milliseconds since the lock on the index was taken, by `now`; undefined where it is free. */
+export function lockAgeMs(gitFolder: string, now: number): number | undefined {
+  try {
+    return Math.max(0, Math.round(now - fs.statSync(path.join(gitFolder, 'index.lock')).mtimeMs));
+  } catch {
+    // Not there.
+    return undefined;
+  }
+}
+
+function rebaseIn(said: (name: string) => string | undefined): Omit<UnderWay, 'doing'> {
+  const folder = said('rebase-merge/onto') === undefined ? 'rebase-apply' : 'rebase-merge';
+  const [stepName, stepsName, headName] =
+    folder === 'rebase-merge' ? ['msgnum', 'end', 'stopped-sha'] : ['next', 'last', 'original-commit'];
+  const number = (name: string): number | undefined => {
+    const value = Number(said(`${folder}/${name}`)?.trim() ?? Number.NaN);
+    return Number.isSafeInteger(value) ? value : undefined;
+  };
+  const onto = said(`${folder}/onto`)?.trim();
+  const branch = /^refs\/heads\/(.+)$/.exec(said(`${folder}/head-name`)?.trim() ?? '')?.[1];
+  const step = number(stepName);
+  const steps = number(stepsName);
+  return {
+    heads: lines(said(`${folder}/${headName}`) ?? said('REBASE_HEAD')),
+    ...(branch === undefined ? {} : { branch }),
+    ...(onto === undefined ? {} : { onto }),
+    ...(step === undefined ? {} : { step }),
+    ...(steps === undefined ? {} : { steps }),
+  };
+}
+
+function lines(text: string | undefined): string[] {
+  return (text ?? '').split('\n').filter((line) => line !== '');
+}
+
+function smallFile(file: string): string | undefined {
+  try {
+    if (fs.statSync(file).size > MAX_FILE_BYTES) return undefined;
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    // Not there, or gone this moment.
+    return undefined;
+  }
+}

@@ -1,0 +1,246 @@
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Call, Implementations, Input, Item } from '../../contract/operation.ts';
+import type { OutputItem, ProcessInfo, processes as table } from '../../contract/processes.ts';
+import { createBell } from '../../core/bell.ts';
+import { cutCharacter } from '../../core/utf8.ts';
+import type { ManagedProcess } from './managed-process.ts';
+import type { OutputLog, OutputPiece, OutputPositions, OutputStream } from './output-log.ts';
+import type { ProcessSpec } from './process-spec.ts';
+import type { ProcessTable } from './process-table.ts';
+
+type Processes = typeof table;
+type Reading = Pick<Input<Processes['processes.output']>, 'streams' | 'encoding'>;
+
+/** Of one item, bytes. */
+const PIECE_BYTES = 64 * 1024;
+const PORT_EVERY_MS = 100;
+
+export function processOperations(processes: ProcessTable): Implementations<Processes> {
+  const endOf = (name: string, next: OutputPositions): { next: OutputPositions; ended: boolean; process: ProcessInfo } => {
+    const { log } = processes.process(name);
+    return { next, ended: log.ended && next.stdout >= log.end.stdout && next.stderr >= log.end.stderr, process: processes.get(name) };
+  };
+  return {
+    'processes.start': (input, call) => processes.start(specOf(input, call)),
+    'processes.run': async ({ waitMs, streams, encoding, ...input }, call) => {
+      const { process } = await processes.start(specOf(input, call));
+      const deadline = AbortSignal.timeout(waitMs);
+      const managed = processes.process(process.id);
+      const next = { stdout: 0, stderr: 0 };
+      // As a pipe would: the program waits for who reads it, as long as that one waits for the program.
+      const flow = { pause: () => managed.pause(), resume: () => managed.resume() };
+      await follow(managed.log, next, { streams, encoding }, call, { until: deadline, maxBytes: Number.POSITIVE_INFINITY, flow });
+      return endOf(process.id, next);
+    },
+    'processes.list': ({ running }) => ({
+      processes: processes.list().filter(({ state }) => !running || state !== 'ended'),
+    }),
+    'processes.get': ({ id }) => processes.get(id),
+    'processes.output': async ({ id, from, last, follow: follows, maxBytes = Number.POSITIVE_INFINITY, ...reading }, call) => {
+      const { log } = processes.process(id);
+      const { end } = log;
+      const next = last === undefined ? { ...from } : { stdout: Math.max(0, end.stdout - last), stderr: Math.max(0, end.stderr - last) };
+      // An offset of another life of the log is no place in this one.
+      for (const stream of ['stdout', 'stderr'] as const)
+        if (!reading.streams.includes(stream)) next[stream] = Math.min(next[stream], end[stream]);
+      const until = follows ? undefined : AbortSignal.abort();
+      await follow(log, next, reading, call, { until, maxBytes });
+      return endOf(id, next);
+    },
+    'processes.input': async ({ id, text, base64, end }, call) => {
+      if (text !== undefined && base64 !== undefined) throw new OutriggerError('BAD_INPUT', 'Only one of text and base64 may be given.');
+      const process = processes.process(id);
+      const bytes = base64 === undefined ? Buffer.from(text ?? '') : Buffer.from(base64, 'base64');
+      if (bytes.length > 0) await abandonable(process.write(bytes), call.signal);
+      if (end) process.endInput();
+      return { bytes: bytes.length };
+    },
+    'processes.signal': ({ id, signal }) => {
+      processes.process(id).signal(signal);
+      return {};
+    },
+    'processes.stop': async ({ id, graceMs }) => {
+      await processes.process(id).stop(graceMs);
+      return processes.get(id);
+    },
+    'processes.restart': ({ id, graceMs }) => processes.restart(id, graceMs),
+    'processes.wait': async (input, call) => ({ met: await met(processes, input, call.signal), process: processes.get(input.id) }),
+    'processes.remove': ({ id }) => {
+      processes.remove(id);
+      return {};
+    },
+    'processes.watch': (_input, call) => watch(processes, call),
+  };
+}
+
+function specOf({ restart, checkpoint, ...input }: Input<Processes['processes.start']>, { caller }: Pick<Call, 'caller'>): ProcessSpec {
+  return {
+    ...input,
+    argv: input.argv as [string, ...string[]],
+    restart,
+    checkpoint: checkpoint ?? (caller.kind === 'agent' || caller.kind === 'task'),
+    startedBy: { name: caller.name, kind: caller.kind },
+  };
+}
+
+/**
+ * Sends what there is and what comes, at the caller's pace, and moves `next` on: until the log ends, `until` is aborted (what was there
+ * then is sent), or `maxBytes` were sent. Rejects when the call is aborted.
+ */
+async function follow(
+  log: OutputLog,
+  next: OutputPositions,
+  { streams, encoding }: Reading,
+  call: Call<OutputItem>,
+  { until, maxBytes, flow }: { until: AbortSignal | undefined; maxBytes: number; flow?: { pause: () => void; resume: () => void } },
+): Promise<void> {
+  const bell = createBell(call.signal);
+  const stop = log.onGrowth(() => {
+    const { end } = log;
+    if (flow !== undefined && streams.some((stream) => end[stream] - next[stream] > log.keptBytes / 4)) flow.pause();
+    bell.ring();
+  });
+  until?.addEventListener('abort', bell.ring, { once: true });
+  let room = maxBytes;
+  try {
+    for (;;) {
+      const isLast = log.ended || until?.aborted === true;
+      const there = log.end;
+      // A program that writes all the time is not followed beyond what was there.
+      const isBehind = (stream: OutputStream): boolean => next[stream] < there[stream];
+      // One that wrote half a character has to wait for the rest, and the other goes on.
+      let readable = streams.filter(isBehind);
+      while (readable.length > 0 && room > 0) {
+        const piece = log.next(next, readable, Math.min(room, PIECE_BYTES));
+        if (piece === undefined) break;
+        const made = itemOf(piece, encoding, log.ended);
+        if (made !== undefined) {
+          await call.emit(made.item);
+          call.signal.throwIfAborted();
+          next[piece.stream] = made.end;
+          room -= made.end - piece.offset;
+        }
+        readable = readable.filter((stream) => isBehind(stream) && (made !== undefined || stream !== piece.stream));
+      }
+      if (isLast || room <= 0) return;
+      flow?.resume();
+      await bell.rung();
+    }
+  } finally {
+    flow?.resume();
+    stop();
+    until?.removeEventListener('abort', bell.ring);
+  }
+}
+
+/** Undefined for the start of a character whose rest is still to come. */
+function itemOf(
+  { stream, offset, bytes, following, lost }: OutputPiece,
+  encoding: Reading['encoding'],
+  hasEnded: boolean,
+): { item: OutputItem; end: number } | undefined {
+  let sent = bytes;
+  if (encoding === 'text') {
+    const cut = cutCharacter(bytes);
+    const rest = cut === undefined ? undefined : following();
+    if (cut !== undefined && rest !== undefined && rest.length >= cut.missing) sent = Buffer.concat([bytes, rest.subarray(0, cut.missing)]);
+    else if (cut !== undefined && !hasEnded) sent = bytes.subarray(0, bytes.length - cut.there);
+  }
+  if (sent.length === 0 && bytes.length > 0) return undefined;
+  const item: OutputItem = { stream, offset };
+  if (encoding === 'text') item.text = sent.toString();
+  else item.base64 = sent.toString('base64');
+  if (lost > 0) item.lost = lost;
+  return { item, end: offset + sent.length };
+}
+
+async function met(
+  processes: ProcessTable,
+  { id, until, port, text, from, timeoutMs }: Input<Processes['processes.wait']>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (until === 'text' && text === undefined) throw new OutriggerError('BAD_INPUT', 'What text is waited for?');
+  const process = processes.process(id);
+  const both = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const looks = {
+    exit: () => process.isOver,
+    port: () => {
+      processes.look(PORT_EVERY_MS / 2);
+      return processes.get(id).ports.some((listening) => port === undefined || listening.port === port);
+    },
+    text: finderOf(process, text ?? '', from),
+  };
+  const bell = createBell(both);
+  const stops = [process.log.onGrowth(bell.ring), processes.onNews(bell.ring)];
+  const timer = until === 'port' ? setInterval(bell.ring, PORT_EVERY_MS) : undefined;
+  try {
+    for (;;) {
+      const isOver = process.isOver;
+      if (looks[until]()) return true;
+      // Nothing that is waited for can come any more.
+      if (isOver) return false;
+      await bell.rung();
+    }
+  } catch (error) {
+    if (signal.aborted || !both.aborted) throw error;
+    return looks[until]();
+  } finally {
+    clearInterval(timer);
+    for (const stop of stops) stop();
+  }
+}
+
+/** Each byte is looked at once; a text that lies over two looks is found. */
+function finderOf({ log }: ManagedProcess, text: string, from: OutputPositions): () => boolean {
+  const needle = Buffer.from(text);
+  const streams: readonly OutputStream[] = ['stdout', 'stderr'];
+  const next = { ...from };
+  const tails = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+  return () =>
+    streams.some((stream) => {
+      for (let piece = log.next(next, [stream], PIECE_BYTES); piece !== undefined; piece = log.next(next, [stream], PIECE_BYTES)) {
+        const window = piece.lost > 0 ? piece.bytes : Buffer.concat([tails[stream], piece.bytes]);
+        next[stream] = piece.offset + piece.bytes.length;
+        if (window.includes(needle)) return true;
+        tails[stream] = Buffer.from(window.subarray(Math.max(0, window.length - needle.length + 1)));
+      }
+      return false;
+    });
+}
+
+async function watch(processes: ProcessTable, call: Call<Item<Processes['processes.watch']>>): Promise<never> {
+  const bell = createBell(call.signal);
+  // The newest news of each process alone: a reader that is slow misses steps, and never the last one.
+  const news = new Map<string, ProcessInfo | undefined>();
+  const stop = processes.onNews((one) => {
+    if ('process' in one) news.set(one.process.id, one.process);
+    else news.set(one.removed, undefined);
+    bell.ring();
+  });
+  try {
+    for (const process of processes.list()) await call.emit({ type: 'process', process });
+    await call.emit({ type: 'ready' });
+    for (;;) {
+      for (const [id, process] of news) {
+        news.delete(id);
+        await call.emit(process === undefined ? { type: 'removed', id } : { type: 'process', process });
+      }
+      await bell.rung();
+    }
+  } finally {
+    stop();
+  }
+}
+
+/** The program that does not read does not keep who was canceled. */
+async function abandonable(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const aborted = (): void => reject(signal.reason);
+  signal.addEventListener('abort', aborted, { once: true });
+  try {
+    signal.throwIfAborted();
+    await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', aborted);
+  }
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { Random } from '../../../test/kit/random.ts';
+import { testSeed } from '../../../test/kit/seed.ts';
+import { Spool } from './spool.ts';
+
+function inFolder(use: (file: string) => void): void {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-spool-'));
+  try {
+    use(path.join(folder, 'stream'));
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** All that is kept, as pieces with their offsets. */
+function all(spool: Spool, step: number): [number, string][] {
+  const pieces: [number, string][] = [];
+  for (let at = 0; at < spool.end; ) {
+    const { offset, bytes } = spool.read(at, step);
+    if (bytes.length > 0) pieces.push([offset, bytes.toString('latin1')]);
+    at = offset + bytes.length;
+  }
+  return pieces;
+}
+
+test('the start and the end of a stream are kept, at their offsets, and what is between is counted', () => {
+  inFolder((file) => {
+    const spool = new Spool(file, { headBytes: 4, tailBytes: 6 });
+    spool.append(Buffer.from('abcdefghij'));
+    assert.deepEqual(
+      [
+        spool.end,
+        spool.lost,
+        all(spool, 100)
+          .map(([, text]) => text)
+          .join(''),
+      ],
+      [10, 0, 'abcdefghij'],
+    );
+    spool.append(Buffer.from('klm'));
+    assert.deepEqual([spool.end, spool.lost], [13, 3]);
+    assert.deepEqual(spool.read(4, 100), { offset: 7, bytes: Buffer.from('hij') });
+    assert.deepEqual(spool.read(10, 100), { offset: 10, bytes: Buffer.from('klm') });
+    assert.deepEqual(spool.read(13, 100), { offset: 13, bytes: Buffer.alloc(0) });
+    assert.deepEqual(spool.read(500, 100).offset, 13);
+    spool.close();
+    assert.equal(fs.statSync(file).size, 24 + 10);
+  });
+});
+
+test('a stream goes on where another process left it, under the limits of its start', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-spool-'));
+  try {
+    const file = path.join(folder, 'stream');
+    const first = new Spool(file, { headBytes: 2, tailBytes: 3 });
+    first.append(Buffer.from('abcdefg'));
+    // As after a kill -9 in the next turn: nothing was closed.
+    await new Promise((resolve) => setImmediate(resolve));
+    const second = new Spool(file, { headBytes: 100, tailBytes: 100 });
+    assert.deepEqual([second.end, second.lost], [7, 2]);
+    second.append(Buffer.from('h'));
+    assert.equal(
+      all(second, 1)
+        .map(([, text]) => text)
+        .join(''),
+      'abfgh',
+    );
+    second.close();
+    first.close();
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('random streams, read in random steps, are what was appended', () => {
+  const seed = testSeed();
+  const random = new Random(seed);
+  for (let round = 0; round < 200; round++) {
+    inFolder((file) => {
+      const limits = { headBytes: random.below(20), tailBytes: 1 + random.below(30) };
+      const spool = new Spool(file, limits);
+      let whole = '';
+      for (let step = random.below(12); step >= 0; step--) {
+        const text = Array.from({ length: random.below(50) }, () => String.fromCharCode(97 + random.below(26))).join('');
+        whole += text;
+        assert.ok(spool.append(Buffer.from(text)));
+      }
+      const kept = all(spool, 1 + random.below(20));
+      const about = `SEED=${seed} round ${round}`;
+      for (const [offset, text] of kept) assert.equal(text, whole.slice(offset, offset + text.length), about);
+      const count = kept.reduce((sum, [, text]) => sum + text.length, 0);
+      assert.equal(count, Math.min(whole.length, limits.headBytes + limits.tailBytes), about);
+      assert.equal(count + spool.lost, whole.length, about);
+      spool.close();
+    });
+  }
+});
+
+test('what the disk does not take is counted', { skip: process.platform !== 'linux' && 'has no /dev/full' }, () => {
+  const spool = new Spool('/dev/full', { headBytes: 4, tailBytes: 4 });
+  assert.equal(spool.append(Buffer.from('abc')), false);
+  assert.equal(spool.append(Buffer.from('def')), false);
+  assert.deepEqual([spool.end, spool.lost, spool.read(0, 10)], [6, 6, { offset: 6, bytes: Buffer.alloc(0) }]);
+  spool.close();
+});
+
+test('a stream that was let go of can be read, and grows again', () => {
+  inFolder((file) => {
+    const spool = new Spool(file, { headBytes: 4, tailBytes: 4 });
+    spool.append(Buffer.from('abc'));
+    spool.close();
+    assert.equal(spool.read(0, 10).bytes.toString(), 'abc');
+    spool.append(Buffer.from('de'));
+    assert.equal(spool.read(2, 1).bytes.toString(), 'c');
+    assert.equal(spool.end, 5);
+    spool.remove();
+    assert.ok(!fs.existsSync(file));
+  });
+});

@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import headless from '@xterm/headless';
+import { eventually } from '../../../test/kit/eventually.ts';
+import { type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { TerminalItem } from '../../contract/terminals.ts';
+import { LocalHost } from '../processes/local-host.ts';
+import { ProcessStore } from '../processes/process-store.ts';
+import { ProcessTable } from '../processes/process-table.ts';
+import { Processes } from '../processes/processes.ts';
+import { type OpenRequest, Terminals } from './terminals.ts';
+
+interface Setup extends Harness {
+  terminals: Terminals;
+  processes: ProcessTable;
+  open(script: string, more?: Partial<OpenRequest>): Promise<string>;
+  view(id: string, options?: { name?: string; slow?: number }): View;
+}
+
+/** Somebody who looks at a terminal, with a terminal of their own. */
+interface View {
+  items: TerminalItem[];
+  /** Resolves when the program ended. */
+  done: Promise<unknown>;
+  leave(): void;
+  /** What is on their screen. */
+  lines(): Promise<string[]>;
+  buffer(): Promise<'normal' | 'alternate'>;
+}
+
+async function withTerminals(run: (setup: Setup) => Promise<void>, folder?: string): Promise<void> {
+  await withWorkspace(
+    async (harness) => {
+      const { state, workspace } = harness;
+      const host = new LocalHost(new Processes({ env: process.env }));
+      const store = new ProcessStore({ state, onProblem: (error) => assert.fail(String(error)) });
+      const processes = new ProcessTable(
+        { state, store, workspace, hosts: new Map([['local', { host, root: undefined }]]), hooks: undefined, now: Date.now, log: () => {} },
+        { maxRunning: 10, keepEnded: 10, output: { headBytes: 64 * 1024, tailBytes: 4 * 1024 * 1024 } },
+      );
+      await processes.recover();
+      const terminals = new Terminals({ processes }, { shell: 'sh', scrollback: 500 });
+      const views: View[] = [];
+      try {
+        await run({
+          ...harness,
+          terminals,
+          processes,
+          open: async (script, more = {}) => {
+            const request = {
+              argv: ['sh', '-c', script],
+              path: '',
+              env: {},
+              size: { columns: 40, rows: 10 },
+              tag: undefined,
+              title: undefined,
+              host: 'local',
+            };
+            const { terminal } = await terminals.open({ ...request, startedBy: { name: 'Ada', kind: 'person' }, ...more } as OpenRequest);
+            return terminal.id;
+          },
+          view: (id, options) => {
+            const view = look(terminals, id, options);
+            views.push(view);
+            return view;
+          },
+        });
+      } finally {
+        for (const view of views) view.leave();
+        await Promise.all(views.map(({ done }) => done));
+        terminals.stop();
+        await processes.stop();
+      }
+    },
+    folder === undefined ? {} : { folder },
+  );
+}
+
+function look(terminals: Terminals, id: string, { name = 'Ada', slow = 0 }: { name?: string; slow?: number } = {}): View {
+  const screen = new headless.Terminal({ cols: 80, rows: 24, scrollback: 500, allowProposedApi: true });
+  const items: TerminalItem[] = [];
+  const leaving = new AbortController();
+  const done = terminals
+    .attach(id, { name, kind: 'person' }, leaving.signal, async (item) => {
+      items.push(item);
+      if (item.type === 'screen') {
+        screen.reset();
+        screen.resize(item.columns, item.rows);
+      }
+      if (item.type === 'size') screen.resize(item.columns, item.rows);
+      if (item.type === 'screen' || item.type === 'output') screen.write(item.text);
+      if (slow > 0) await new Promise((resolve) => setTimeout(resolve, slow));
+    })
+    .catch((error: unknown) => {
+      if (!leaving.signal.aborted) throw error;
+    });
+  const written = (): Promise<void> => new Promise((resolve) => screen.write('', resolve));
+  return {
+    items,
+    done,
+    leave: () => leaving.abort(new OutriggerError('CANCELED', 'left')),
+    lines: async () => {
+      await written();
+      const { active } = screen.buffer;
+      return Array.from({ length: active.length }, (_, index) => active.getLine(index)?.translateToString(true) ?? '').filter(
+        (line) => line !== '',
+      );
+    },
+    buffer: async () => {
+      await written();
+      return screen.buffer.active.type;
+    },
+  };
+}
+
+const shows = (view: View, text: string): Promise<void> => eventually(async () => (await view.lines()).join('\n').includes(text));
+
+test('a shell answers what is typed, to all who look at it', () =>
+  withTerminals(async ({ terminals, view }) => {
+    const { terminal } = await terminals.open({
+      argv: undefined,
+      path: '',
+      env: { PS1: '> ' },
+      size: { columns: 60, rows: 10 },
+      tag: 'mine',
+      title: undefined,
+      host: 'local',
+      startedBy: { name: 'Ada', kind: 'person' },
+    });
+    const [ada, bo] = [view(terminal.id), view('mine', { name: 'Bo' })];
+    await terminals.input('mine', 'echo gr$((1+1))sse\r');
+    for (const each of [ada, bo]) await shows(each, 'gr2sse');
+    await eventually(() => ada.items.some((item) => item.type === 'viewers' && item.viewers.map(({ name }) => name).join() === 'Ada,Bo'));
+    const [info] = await terminals.list();
+    assert.deepEqual([info?.columns, info?.rows, info?.viewers.length, info?.process.terminal], [60, 10, 2, true]);
+    bo.leave();
+    await eventually(async () => (await terminals.list())[0]?.viewers.length === 1);
+    await terminals.input('mine', 'exit 3\r');
+    await ada.done;
+    assert.equal((await terminals.list())[0]?.process.exitCode, 3);
+  }));
+
+test('who comes later sees the true screen: colours, the other buffer, the title, and what was scrolled away', () =>
+  withTerminals(async ({ terminals, open, view, at }) => {
+    const script = `for i in $(seq 1 30); do echo line $i; done; printf '\\033]2;the title\\007\\033[31mred\\033[0m'; until [ -e on ]; do sleep 0.02; done; printf '\\033[?1049h\\033[2J\\033[5;5Hfull screen'; until [ -e off ]; do sleep 0.02; done; printf '\\033[?1049l'; sleep 100`;
+    const id = await open(script);
+    await eventually(async () => (await terminals.list())[0]?.title === 'the title');
+    const first = view(id);
+    await shows(first, 'red');
+    assert.deepEqual((await first.lines()).slice(0, 2), ['line 1', 'line 2']);
+    assert.match(first.items[0]?.type === 'screen' ? first.items[0].text : '', /\u001b\[31mred/);
+    fs.writeFileSync(at('on'), '');
+    await shows(first, 'full screen');
+    const second = view(id);
+    await shows(second, 'full screen');
+    assert.equal(await second.buffer(), 'alternate');
+    assert.deepEqual(await second.lines(), ['    full screen']);
+    fs.writeFileSync(at('off'), '');
+    // The one who came while the other buffer was shown has the first one too.
+    await shows(second, 'red');
+    assert.deepEqual(await second.lines(), await first.lines());
+    assert.equal(await second.buffer(), 'normal');
+  }));
+
+test('a size is changed for all, and the program hears of it', () =>
+  withTerminals(async ({ terminals, open, view }) => {
+    const id = await open(`trap 'stty size' WINCH; stty size; while true; do sleep 0.02; done`);
+    const [ada, bo] = [view(id), view(id, { name: 'Bo' })];
+    await shows(ada, '10 40');
+    await terminals.resize(id, { columns: 100, rows: 33 });
+    for (const each of [ada, bo]) {
+      await shows(each, '33 100');
+      assert.ok(each.items.some((item) => (item.type === 'size' || item.type === 'screen') && item.columns === 100 && item.rows === 33));
+    }
+  }));
+
+test('a viewer who is slow gets the screen instead of everything that led to it, and ends with the same', () =>
+  withTerminals(async ({ open, view, processes }) => {
+    const id = await open(`yes 0123456789012345678901234567890 | head -n 400000; echo; echo the end`);
+    const slow = view(id, { slow: 40 });
+    const quick = view(id);
+    await quick.done;
+    await slow.done;
+    assert.deepEqual((await slow.lines()).slice(-5), (await quick.lines()).slice(-5));
+    assert.equal((await slow.lines()).at(-1), 'the end');
+    const sent = slow.items.reduce((sum, item) => sum + (item.type === 'output' || item.type === 'screen' ? item.text.length : 0), 0);
+    assert.ok(sent < processes.get(id).output.stdout.end / 2, `${sent} characters were sent to the slow one`);
+  }));
+
+test('a viewer who comes in the middle of a character sees it whole', () =>
+  withTerminals(async ({ open, view, at, processes }) => {
+    const id = await open(`printf 'a\\360\\237'; until [ -e go ]; do sleep 0.02; done; printf '\\230\\200b'; sleep 100`);
+    await eventually(() => processes.get(id).output.stdout.end === 3);
+    const viewer = view(id);
+    await eventually(() => viewer.items.length > 0);
+    fs.writeFileSync(at('go'), '');
+    await shows(viewer, 'b');
+    assert.deepEqual(await viewer.lines(), ['a😀b']);
+  }));
+
+test('a program that ended shows its last screen, also after the sidecar was started again, until it is closed', async () => {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join('/tmp', 'outrigger-terminals-')));
+  try {
+    let id = '';
+    await withTerminals(async ({ open, view }) => {
+      id = await open(`printf '\\033[32mgreen\\033[0m\\r\\n'; sleep 100`);
+      await shows(view(id), 'green');
+    }, folder);
+    await withTerminals(async ({ terminals, view }) => {
+      const viewer = view(id);
+      await viewer.done;
+      assert.deepEqual(await viewer.lines(), ['green']);
+      assert.equal((await terminals.list())[0]?.process.reason, 'stopped');
+      await assert.rejects(terminals.input(id, 'x'), { reason: 'PROCESS_ENDED' });
+      await terminals.close(id);
+      assert.deepEqual(await terminals.list(), []);
+      await assert.rejects(terminals.close(id), { reason: 'NO_PROCESS' });
+    }, folder);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('a terminal that is closed leaves no program, whatever that ignores', () =>
+  withTerminals(async ({ terminals, open, view, at }) => {
+    const id = await open(`trap '' HUP TERM INT; echo $$ > pid; echo ready; while true; do sleep 1; done`);
+    const viewer = view(id);
+    await shows(viewer, 'ready');
+    await terminals.close(id);
+    await viewer.done;
+    const pid = Number(fs.readFileSync(at('pid'), 'utf8'));
+    await eventually(() => !fs.existsSync(`/proc/${pid}`));
+  }));
+
+test('a process that runs in no terminal is none', () =>
+  withTerminals(async ({ terminals, processes }) => {
+    const { process } = await processes.start({
+      argv: ['sleep', '100'],
+      path: '',
+      env: {},
+      checkpoint: false,
+      startedBy: { name: 'Ada', kind: 'person' },
+    });
+    await assert.rejects(terminals.resize(process.id, { columns: 10, rows: 10 }), { reason: 'NO_PROCESS' });
+    assert.deepEqual(await terminals.list(), []);
+  }));

@@ -1,0 +1,222 @@
+import type { ActorKind } from '../../contract/access.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { ProcessInfo } from '../../contract/processes.ts';
+import type { TerminalInfo, TerminalItem } from '../../contract/terminals.ts';
+import { createBell } from '../../core/bell.ts';
+import { cutCharacter, MAX_CHARACTER_BYTES } from '../../core/utf8.ts';
+import type { TerminalSize } from '../processes/host.ts';
+import type { StartedBy } from '../processes/process-spec.ts';
+import type { ProcessTable } from '../processes/process-table.ts';
+import { Screen } from './screen.ts';
+
+/** Sent at a time, bytes. */
+const PIECE_BYTES = 64 * 1024;
+/** A viewer who is further behind gets the screen instead of all that led to it. */
+const MAX_BEHIND_BYTES = 512 * 1024;
+const DEFAULT_SIZE: TerminalSize = { columns: 80, rows: 24 };
+
+export interface OpenRequest {
+  /** The shell, when it is left out. */
+  argv: readonly [string, ...string[]] | undefined;
+  path: string;
+  env: Readonly<Record<string, string>>;
+  size: TerminalSize;
+  tag: string | undefined;
+  title: string | undefined;
+  host: string;
+  startedBy: StartedBy;
+}
+
+export interface TerminalsOptions {
+  /** Started where no program is named. */
+  shell: string;
+  /** Lines above the screen that are kept. */
+  scrollback: number;
+}
+
+interface Viewer {
+  name: string;
+  kind: ActorKind;
+}
+
+interface Terminal {
+  id: string;
+  screen: Screen;
+  viewers: Set<Viewer>;
+  /** Of all who look at it. */
+  bells: Set<() => void>;
+}
+
+/** Programs in terminals: what is on their screens is kept, and shown to whoever comes. */
+export class Terminals {
+  readonly #processes: ProcessTable;
+  readonly #options: TerminalsOptions;
+  readonly #terminals = new Map<string, Promise<Terminal>>();
+  readonly #stopNews: () => void;
+
+  constructor(dependencies: { processes: ProcessTable }, options: TerminalsOptions) {
+    this.#processes = dependencies.processes;
+    this.#options = options;
+    this.#stopNews = this.#processes.onRemoval((id) => void this.#forget(id));
+  }
+
+  /** Throws as ProcessTable.start does. */
+  async open(request: OpenRequest): Promise<{ terminal: TerminalInfo; existed: boolean }> {
+    const { argv, size, env, ...rest } = request;
+    const { process, existed } = await this.#processes.start({
+      ...rest,
+      argv: argv ?? [this.#options.shell],
+      env: { TERM: 'xterm-256color', COLORTERM: 'truecolor', ...env },
+      terminal: size,
+      keepStdinOpen: true,
+      checkpoint: false,
+    });
+    const terminal = await this.#terminal(process.id);
+    return { terminal: this.#info(terminal, process), existed };
+  }
+
+  async list(): Promise<TerminalInfo[]> {
+    const ofTerminals = this.#processes.list().filter(({ terminal }) => terminal === true);
+    return Promise.all(ofTerminals.map(async (process) => this.#info(await this.#terminal(process.id), process)));
+  }
+
+  /** Throws NO_PROCESS, PROCESS_ENDED. */
+  async input(name: string, text: string): Promise<void> {
+    const { id } = this.#named(name);
+    await this.#processes.process(id).write(Buffer.from(text));
+  }
+
+  /** Throws NO_PROCESS, PROCESS_ENDED. */
+  async resize(name: string, size: TerminalSize): Promise<void> {
+    const { id } = this.#named(name);
+    const { screen } = await this.#terminal(id);
+    this.#processes.process(id).resize(size);
+    screen.resize(size);
+  }
+
+  /** Throws NO_PROCESS. */
+  async close(name: string): Promise<void> {
+    const { id } = this.#named(name);
+    await this.#processes.process(id).stop(0);
+    this.#processes.remove(id);
+  }
+
+  /**
+   * The screen, and what comes, at the viewer's pace, until the program ended and all was shown. Rejects when the call is aborted.
+   * Throws NO_PROCESS.
+   */
+  async attach(
+    name: string,
+    viewer: Viewer,
+    signal: AbortSignal,
+    emit: (item: TerminalItem) => Promise<void> | void,
+  ): Promise<TerminalInfo> {
+    const { id } = this.#named(name);
+    const terminal = await this.#terminal(id);
+    const { screen, viewers, bells } = terminal;
+    const { log } = this.#processes.process(id);
+    const bell = createBell(signal);
+    const stops = [log.onGrowth(bell.ring), screen.onChange(bell.ring)];
+    viewers.add(viewer);
+    bells.add(bell.ring);
+    for (const ring of bells) ring();
+    const told = { size: '', title: '', viewers: '' };
+    // What changed of the terminal itself since this viewer was last told.
+    const tellChanges = async (): Promise<void> => {
+      const { columns, rows, title, viewers: who } = this.#info(terminal, this.#processes.get(id));
+      const now = { size: `${columns}×${rows}`, title, viewers: JSON.stringify(who) };
+      const before = { ...told };
+      Object.assign(told, now);
+      if (now.size !== before.size) await emit({ type: 'size', columns, rows });
+      if (now.title !== before.title) await emit({ type: 'title', title });
+      if (now.viewers !== before.viewers) await emit({ type: 'viewers', viewers: who });
+    };
+    const decoder = new TextDecoder();
+    const showAll = async (): Promise<number> => {
+      const { text, offset, size } = await screen.snapshot();
+      told.size = `${size.columns}×${size.rows}`;
+      await emit({ type: 'screen', text, ...size });
+      // A character of which only a part has come is not on the screen.
+      const end = log.next(
+        { stdout: Math.max(0, offset - MAX_CHARACTER_BYTES), stderr: 0 },
+        ['stdout'],
+        Math.min(offset, MAX_CHARACTER_BYTES),
+      );
+      return offset - (end === undefined ? 0 : (cutCharacter(end.bytes)?.there ?? 0));
+    };
+    try {
+      let offset = await showAll();
+      for (;;) {
+        const { ended } = log;
+        await tellChanges();
+        while (offset < log.end.stdout) {
+          signal.throwIfAborted();
+          if (log.end.stdout - offset > MAX_BEHIND_BYTES) {
+            // What was cut off in the middle of a character is on the screen.
+            decoder.decode();
+            offset = await showAll();
+            continue;
+          }
+          const piece = log.next({ stdout: offset, stderr: 0 }, ['stdout'], PIECE_BYTES);
+          if (piece === undefined) break;
+          const text = decoder.decode(piece.bytes, { stream: true });
+          offset = piece.offset + piece.bytes.length;
+          if (text !== '') await emit({ type: 'output', text });
+        }
+        if (ended) return this.#info(terminal, this.#processes.get(id));
+        await bell.rung();
+      }
+    } finally {
+      for (const stop of stops) stop();
+      viewers.delete(viewer);
+      bells.delete(bell.ring);
+      for (const ring of bells) ring();
+    }
+  }
+
+  stop(): void {
+    this.#stopNews();
+    for (const terminal of this.#terminals.values()) void terminal.then(({ screen }) => screen.close());
+    this.#terminals.clear();
+  }
+
+  /** Throws NO_PROCESS. */
+  #named(name: string): ProcessInfo {
+    const process = this.#processes.get(name);
+    if (process.terminal !== true) throw new OutriggerError('NO_PROCESS', `${process.id} runs in no terminal.`);
+    return process;
+  }
+
+  /** One of an earlier sidecar shows what its log has kept. */
+  #terminal(id: string): Promise<Terminal> {
+    let terminal = this.#terminals.get(id);
+    if (terminal === undefined) {
+      const process = this.#processes.process(id);
+      terminal = Screen.of(process, this.#processes.spec(id).terminal ?? DEFAULT_SIZE, this.#options.scrollback).then((screen) => ({
+        id,
+        screen,
+        viewers: new Set(),
+        bells: new Set(),
+      }));
+      this.#terminals.set(id, terminal);
+      terminal.catch(() => this.#terminals.delete(id));
+    }
+    return terminal;
+  }
+
+  async #forget(id: string): Promise<void> {
+    const terminal = await this.#terminals.get(id);
+    this.#terminals.delete(id);
+    terminal?.screen.close();
+  }
+
+  #info({ id, screen, viewers }: Terminal, process: ProcessInfo): TerminalInfo {
+    return {
+      id,
+      title: screen.title ?? process.title,
+      ...screen.size,
+      viewers: [...viewers].map(({ name, kind }) => ({ name, kind })),
+      process,
+    };
+  }
+}

@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import type { Config } from '../config/options.ts';
+import { type DeployProfile, deployProfile, deployProfiles } from '../contract/deploy.ts';
+import { OutriggerError } from '../contract/errors.ts';
+import type { Call } from '../contract/operation.ts';
+import { Deployments, type DeployPorts } from '../services/deploy/deployments.ts';
+import { DeployStore } from '../services/deploy/deploy-store.ts';
+import { deployOperations } from '../services/deploy/operations.ts';
+import { profileProblem } from '../services/deploy/plan-argv.ts';
+import type { StartedBy } from '../services/processes/process-spec.ts';
+import type { ProcessTable } from '../services/processes/process-table.ts';
+import type { State } from '../services/state/state.ts';
+import type { Workspace } from '../services/workspace/workspace.ts';
+import type { Log } from './log.ts';
+
+/** A module of Odoo, as Odoo itself takes its names. */
+const moduleName = { type: 'name', pattern: '[a-z_][a-z0-9_]*', text: 'Technical name of the module.' };
+
+export interface DeployDependencies {
+  workspace: Workspace;
+  state: State;
+  runs: ProcessTable;
+  now: () => number;
+  log: Log;
+  /** Of the operations so far: commits and checkpoints are made with them. */
+  implementations: Record<string, unknown>;
+}
+
+/** Makes deployments operations away. Throws BAD_INPUT for a profile that can't be. */
+export function plugDeploy({ workspace, state, runs, now, log, implementations }: DeployDependencies, config: Config): Deployments {
+  const store = new DeployStore(
+    { state, onProblem: (error) => log('warn', 'deploy.not-stored', { error }) },
+    { keep: config['deploy.keep'] },
+  );
+  const deployments = new Deployments(
+    { processes: runs, store, ports: portsOf(implementations, workspace), now },
+    { profiles: new Map([...odooProfiles(config), ...ownProfiles(config)]) },
+  );
+  Object.assign(implementations, deployOperations(deployments));
+  return deployments;
+}
+
+function odooProfiles(config: Config): [string, DeployProfile][] {
+  const profile = (flag: string, summary: string): DeployProfile =>
+    deployProfile.parse({
+      summary,
+      argv: [config['odoo.command'], '-c', config['odoo.config'], flag, '{module}', '--stop-after-init'],
+      parameters: { module: moduleName },
+      host: config['odoo.host'],
+      timeoutMs: config['odoo.timeoutMs'],
+      before: 'commit',
+      rollback: config['odoo.rollback'],
+    });
+  return [
+    ['odoo', profile('-u', 'Update a module in Odoo')],
+    ['odoo-install', profile('-i', 'Install a module in Odoo')],
+  ];
+}
+
+function ownProfiles(config: Config): [string, DeployProfile][] {
+  const parsed = deployProfiles.safeParse(config['deploy.profiles']);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new OutriggerError('BAD_INPUT', `The option deploy.profiles: ${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  return Object.entries(parsed.data).map(([name, profile]) => {
+    const problem = profileProblem(profile);
+    if (problem !== undefined) throw new OutriggerError('BAD_INPUT', `The option deploy.profiles: ${name}: ${problem}`);
+    return [name, profile];
+  });
+}
+
+type AnyOperation = (input: unknown, call: Call) => Promise<Record<string, unknown>>;
+
+/** Git and checkpoints as far as they are on. */
+function portsOf(implementations: Record<string, unknown>, workspace: Workspace): DeployPorts {
+  const operation = (name: string): AnyOperation | undefined => implementations[name] as AnyOperation | undefined;
+  const [commit, status, create, restore] = ['git.commit', 'git.status', 'checkpoints.create', 'checkpoints.restore'].map(operation);
+  return {
+    commit:
+      commit === undefined
+        ? undefined
+        : async (message, by) => {
+            try {
+              const { hash } = await commit({ message, all: true }, callOf(by));
+              if (typeof hash === 'string') return hash;
+              const { head } = (await status?.({ ignored: false, limit: 1 }, callOf(by))) ?? {};
+              return typeof head === 'string' ? head : undefined;
+            } catch (error) {
+              if (error instanceof OutriggerError && error.reason === 'NO_REPOSITORY') return undefined;
+              throw error;
+            }
+          },
+    checkpoint: create === undefined ? undefined : async (title, by) => (await create({ title }, callOf(by)))['id'] as number,
+    restore: restore === undefined ? undefined : async (id, by) => void (await restore({ id, dryRun: false }, callOf(by))),
+    find: (path) => {
+      if (workspace.entry(path) === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
+    },
+  };
+}
+
+/** Who deploys, commits. */
+function callOf(by: StartedBy): Call {
+  return {
+    signal: new AbortController().signal,
+    caller: { id: `deploy-${by.name}`, name: by.name, kind: by.kind, access: 'execute' },
+    requestId: randomUUID(),
+    emit: () => {},
+    body: (async function* () {})(),
+    channel: undefined,
+    visible: () => true,
+  };
+}

@@ -1,0 +1,278 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, createClient } from '../../src/client/client.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { Operations } from '../../src/contract/operations.ts';
+import { createLog } from '../../src/sidecar/log.ts';
+import { type Sidecar, startSidecar } from '../../src/sidecar/sidecar.ts';
+import { agent, gitIn, goesThere, plain, putIn, withCheckpoints } from '../kit/checkpoint-runs.ts';
+import { eventually } from '../kit/eventually.ts';
+import { Random } from '../kit/random.ts';
+import { requireTool } from '../kit/require-tools.ts';
+import { testSeed } from '../kit/seed.ts';
+import { processToken, spawnSidecar } from '../kit/sidecar-process.ts';
+import { withSmallDisk } from '../kit/small-disk.ts';
+import { fails } from '../kit/workspace-harness.ts';
+
+const skip = requireTool('git');
+const lines = (...all: string[]): string => all.map((line) => `${line}\n`).join('');
+const ten = Array.from({ length: 10 }, (_, index) => `line ${index}`);
+
+/** A sidecar on the folder and state of an earlier one. */
+async function withBoot<T>(folder: string, work: (sidecar: Sidecar, client: Client<Operations>) => Promise<T>): Promise<T> {
+  const { config, surroundings } = loadConfig({
+    env: {},
+    flags: {
+      root: path.join(folder, 'root'),
+      state: path.join(folder, 'state'),
+      port: '0',
+      components: ['files', 'documents', 'checkpoints'],
+    },
+  });
+  const sidecar = await startSidecar({ config, surroundings, log: createLog(config, () => {}) });
+  const client = createClient<Operations>({ url: sidecar.url, token: sidecar.token });
+  try {
+    await sidecar.ready;
+    return await work(sidecar, client);
+  } finally {
+    client.close();
+    await sidecar.stop();
+  }
+}
+
+test('checkpoints outlive a restart, and a run that was cut short is taken back, what others wrote meanwhile told apart by the journal', {
+  skip,
+}, async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-checkpoint-restart-'));
+  const root = path.join(folder, 'root');
+  const read = (name: string): string => fs.readFileSync(path.join(root, name), 'utf8');
+  try {
+    for (const name of ['run.txt', 'person.txt', 'both.txt']) putIn(root, name, lines(...ten));
+    gitIn(root, 'init', '--quiet');
+    const first = await withBoot(folder, async ({ runHooks }, client) => {
+      const made = await client.call('checkpoints.create', { title: 'first' });
+      await runHooks?.before({ id: 'cut', title: 'cut short', cause: agent });
+      putIn(root, 'run.txt', 'RUN\n');
+      putIn(root, 'both.txt', lines('RUN', ...ten));
+      await client.call('files.write', { path: 'person.txt', text: 'a person\n' });
+      await eventually(async () => {
+        await client.call('files.edit', { path: 'both.txt', edits: [{ find: 'line 9', replace: 'a person' }] });
+      });
+      return made.id;
+    });
+    // The index lock of a git that was killed, and a ref that no row names.
+    const tree = gitIn(root, 'for-each-ref', '--format=%(objectname)').split('\n')[0] ?? '';
+    const store = path.dirname(gitIn(root, 'for-each-ref', '--format=%(refname)').split('\n')[0] ?? '');
+    gitIn(root, 'update-ref', `${store}/${gitIn(root, 'hash-object', '-t', 'tree', '-w', '/dev/null').trim()}`, tree);
+    fs.writeFileSync(path.join(folder, 'state/checkpoints.git/index.lock'), '');
+    putIn(root, 'made while nobody looked.txt', 'outside\n');
+    await withBoot(folder, async (_sidecar, client) => {
+      const dry = await client.call('checkpoints.revert', { run: 'cut', dryRun: true });
+      assert.deepEqual(
+        dry.shared.map((clash) => [clash.path, clash.kind]),
+        [['both.txt', 'file']],
+      );
+      await client.call('checkpoints.revert', { run: 'cut', shared: 'keep' });
+      assert.equal(read('run.txt'), lines(...ten));
+      assert.equal(read('person.txt'), 'a person\n');
+      assert.match(read('both.txt'), /RUN[^]*a person/);
+      await client.call('checkpoints.restore', { id: first });
+      assert.equal(read('both.txt'), lines(...ten));
+      const kept = gitIn(root, 'for-each-ref', '--format=%(refname)').trim().split('\n');
+      assert.ok(kept.every((name) => !name.endsWith('4b825dc642cb6eb9a060e54bf8d69288fbee4904')));
+    });
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('when the repository is made anew, the checkpoints that went with it are forgotten and new ones are made', { skip }, () =>
+  withCheckpoints({ files: plain }, async (runs) => {
+    await runs.client.call('checkpoints.create', { title: 'lost' });
+    runs.remove('.git');
+    runs.git('init', '--quiet');
+    runs.put('c.txt', 'c\n');
+    const made = await runs.client.call('checkpoints.create', { title: 'new' });
+    await fails('CHECKPOINT_LOST', () => runs.client.call('checkpoints.diff', { id: made.id }));
+    await runs.run('1', () => runs.put('a.txt', 'RUN\n'));
+    await runs.client.call('checkpoints.revert', { run: '1' });
+    assert.equal(runs.file('a.txt'), 'a\n');
+  }),
+);
+
+test('without git it is said what is missing, and runs start all the same', { skip }, async () => {
+  const { PATH } = process.env;
+  process.env['PATH'] = '/nowhere';
+  await withCheckpoints({ repository: 'none', files: plain }, async ({ client, sidecar }) => {
+    await fails('TOOL_MISSING', () => client.call('checkpoints.create', { title: 'x' }));
+    const run = { id: '1', title: 'x', cause: agent };
+    await assert.rejects(async () => sidecar.runHooks?.before(run), /git/);
+    await sidecar.runHooks?.after(run);
+    assert.deepEqual((await client.call('checkpoints.list', {})).checkpoints, []);
+    const health = await client.call('system.health', {});
+    assert.match(health.checks.find(({ name }) => name === 'checkpoints')?.text ?? '', /git is not on this machine/);
+  }).finally(() => {
+    process.env['PATH'] = PATH;
+  });
+});
+
+test(
+  'a repository of another user is left alone: checkpoints are kept beside the state',
+  {
+    skip: skip || (process.getuid?.() !== 0 && 'only root can give a folder to another user'),
+  },
+  () =>
+    withCheckpoints(
+      {
+        files: plain,
+        prepare: (root) => {
+          for (const name of ['.git', '.']) fs.chownSync(path.join(root, name), 65_534, 65_534);
+        },
+      },
+      async (runs) => {
+        await goesThere(runs);
+        const health = await runs.client.call('system.health', {});
+        assert.match(health.checks.find(({ name }) => name === 'checkpoints')?.text ?? '', /another user/);
+        fs.chownSync(path.join(runs.root, '.git'), 0, 0);
+        fs.chownSync(runs.root, 0, 0);
+        assert.equal(runs.git('for-each-ref', 'refs/outrigger'), '');
+      },
+    ),
+);
+
+test('a full disk fails a checkpoint, the run goes on, and there is room again after it', { skip, timeout: 60_000 }, (context) =>
+  withSmallDisk(context, 4096, async (at) => {
+    await withCheckpoints(
+      {
+        config: { root: path.join(at, 'work') },
+        repository: 'none',
+        prepare: () => {
+          fs.mkdirSync(path.join(at, 'work'));
+          gitIn(path.join(at, 'work'), 'init', '--quiet');
+          putIn(at, 'work/a.txt', 'a\n');
+        },
+        mayLogErrors: true,
+      },
+      async ({ client, sidecar }) => {
+        const made = await client.call('checkpoints.create', { title: 'before' });
+        const work = path.join(at, 'work');
+        putIn(work, 'b.txt', randomBytes(600_000));
+        const free = fs.statfsSync(at);
+        fs.writeFileSync(path.join(at, 'fill'), Buffer.alloc(Math.max(0, free.bavail * free.bsize - 65_536), 1));
+        const run = { id: '1', title: 'x', cause: agent };
+        await assert.rejects(async () => sidecar.runHooks?.before(run), { reason: 'DISK_FULL' });
+        putIn(work, 'a.txt', 'RUN\n');
+        await sidecar.runHooks?.after(run);
+        assert.equal((await client.call('checkpoints.list', {})).checkpoints.length, 1);
+        fs.rmSync(path.join(at, 'fill'));
+        assert.equal(gitIn(work, 'fsck', '--full', '--strict').replaceAll(/^dangling.*\n/gm, ''), '');
+        const later = await client.call('checkpoints.create', { title: 'later' });
+        const { files } = await client.call('checkpoints.diff', { id: later.id, against: made.id });
+        assert.deepEqual(
+          files.map(({ path: where }) => where),
+          ['a.txt', 'b.txt'],
+        );
+      },
+    );
+  }),
+);
+
+test('who may only read looks at checkpoints, who may write makes and restores them, who is limited to paths does neither', { skip }, () =>
+  withCheckpoints({ files: plain }, async ({ client, clientOf, run, put }) => {
+    await run('1', () => put('a.txt', 'RUN\n'));
+    const reader = clientOf((await client.call('tokens.create', { name: 'r', access: 'read' })).secret);
+    const limited = clientOf((await client.call('tokens.create', { name: 'l', access: 'write', paths: ['a.txt'] })).secret);
+    const id = (await reader.call('checkpoints.list', {})).checkpoints[0]?.id ?? 0;
+    assert.equal((await reader.call('checkpoints.diff', { id })).fileCount, 1);
+    await fails('ACCESS_DENIED', () => reader.call('checkpoints.create', { title: 'x' }));
+    await fails('ACCESS_DENIED', () => reader.call('checkpoints.restore', { id }));
+    await fails('ACCESS_DENIED', () => reader.call('checkpoints.revert', { run: '1' }));
+    await fails('OUT_OF_SCOPE', () => limited.call('checkpoints.list', {}));
+    await fails('OUT_OF_SCOPE', () => limited.call('checkpoints.revert', { run: '1' }));
+    await fails('NO_CHECKPOINT', () => client.call('checkpoints.revert', { run: 'unknown' }));
+  }),
+);
+
+test('a run that has not ended is not taken back, and runs at the same time say so of each other', { skip }, () =>
+  withCheckpoints({ files: plain }, async ({ client, run, put, file }) => {
+    await run('outer', async () => {
+      await fails('RUN_UNDER_WAY', () => client.call('checkpoints.revert', { run: 'outer' }));
+      await run('inner', () => put('a.txt', 'RUN\n'));
+      await client.call('checkpoints.revert', { run: 'inner' });
+      assert.equal(file('a.txt'), 'a\n');
+    });
+    assert.equal((await client.call('checkpoints.revert', { run: 'outer' })).changed, false);
+  }),
+);
+
+test('kill -9 among checkpoints and runs: the next start has each that was answered, whole, and goes on', {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-checkpoint-kill-'));
+  const options = {
+    root: path.join(folder, 'root'),
+    state: path.join(folder, 'state'),
+    port: 0,
+    flags: { components: 'files,checkpoints' },
+  };
+  for (let index = 0; index < 200; index++) putIn(options.root, `d${index % 10}/${index}.txt`, `${index}\n`);
+  gitIn(options.root, 'init', '--quiet');
+  const random = new Random(testSeed());
+  let running = await spawnSidecar(options);
+  try {
+    let answered = 0;
+    for (let round = 0; round < 2; round++) {
+      const client = createClient<Operations>({ url: running.url, token: processToken, webSocket: undefined });
+      const killed = sleep(100 + random.below(400)).then(() => running.kill());
+      for (let alive = true; alive; ) {
+        putIn(options.root, `d1/${random.below(200)}.txt`, randomBytes(2000));
+        await client.call('checkpoints.create', { title: `${answered + 1}` }).then(
+          () => answered++,
+          (error: unknown) => {
+            assert.equal((error as { reason?: string }).reason, 'CONNECTION_LOST', String(error));
+            alive = false;
+          },
+        );
+      }
+      await killed;
+      client.close();
+      running = await spawnSidecar(options);
+      const next = createClient<Operations>({ url: running.url, token: processToken, webSocket: undefined });
+      await next.call('checkpoints.create', { title: 'after' });
+      const { checkpoints } = await next.call('checkpoints.list', { limit: 1000 });
+      for (let title = 1; title <= answered; title++)
+        assert.ok(
+          checkpoints.some((one) => one.title === `${title}`),
+          `${title} is gone`,
+        );
+      for (const { id } of checkpoints.slice(0, 5)) await next.call('checkpoints.diff', { id });
+      const refs = gitIn(options.root, 'for-each-ref', '--format=%(objectname)', 'refs/outrigger').trim().split('\n');
+      assert.ok(refs.length <= checkpoints.length, 'a ref is left that no checkpoint names');
+      assert.doesNotMatch(gitIn(options.root, 'fsck', '--full'), /missing|broken|error/);
+      next.close();
+    }
+    assert.ok(answered > 0);
+  } finally {
+    await running.kill();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('what a program did that was started with a checkpoint is taken back by its id', { skip }, () =>
+  withCheckpoints({ files: plain, config: { components: ['files', 'checkpoints', 'processes'] } }, async ({ client, file, has }) => {
+    const script =
+      "const fs = require('fs'); fs.writeFileSync('a.txt', 'RUN\\n'); fs.mkdirSync('out'); fs.writeFileSync('out/made.txt', '')";
+    const { process: started } = await client.call('processes.start', { argv: [process.execPath, '-e', script], checkpoint: true });
+    const { id } = started;
+    await eventually(async () => assert.equal((await client.call('checkpoints.list', { run: id })).checkpoints.length, 2));
+    assert.equal(file('a.txt'), 'RUN\n');
+    await client.call('checkpoints.revert', { run: id });
+    assert.deepEqual([file('a.txt'), has('out')], ['a\n', false]);
+  }),
+);

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { OutriggerError } from '../../src/contract/errors.ts';
+import { Git, type GitDependencies, type GitOptions } from '../../src/services/git/git.ts';
+import { status } from '../../src/services/git/status.ts';
+import { Processes } from '../../src/services/processes/processes.ts';
+
+/** A workspace with a repository, and the git of a user beside ours. */
+export interface GitWorld {
+  /** The workspace; a repository unless the test says otherwise. */
+  root: string;
+  folder: string;
+  git: Git;
+  processes: Processes;
+  /** How often documents were saved. */
+  flushed: () => number;
+  /** The user's own git. */
+  run(...args: string[]): string;
+  runIn(folder: string, ...args: string[]): string;
+  put(name: string, content?: string | Buffer): string;
+  file(name: string): string;
+  /** Commits everything, by the user's own git. */
+  save(message: string): string;
+  make(options: Partial<GitOptions>, dependencies?: Partial<GitDependencies>): Git;
+}
+
+export interface GitSetup {
+  init?: boolean;
+  identity?: boolean;
+  /** The workspace is this folder of the repository. */
+  below?: string;
+}
+
+/** In a temporary folder that goes away, with all programs that were started. */
+export async function withRepository(run: (world: GitWorld) => Promise<void>, setup: GitSetup = {}): Promise<void> {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-git-')));
+  const home = path.join(folder, 'home');
+  const top = path.join(folder, 'work');
+  const root = path.join(top, setup.below ?? '');
+  fs.mkdirSync(home);
+  fs.mkdirSync(root, { recursive: true });
+  const identity = setup.identity === false ? '' : '[user]\n\tname = Uma User\n\temail = uma@example.org\n';
+  fs.writeFileSync(path.join(home, '.gitconfig'), `${identity}[init]\n\tdefaultBranch = main\n[protocol "file"]\n\tallow = always\n`);
+  const env = { PATH: process.env['PATH'], HOME: home, LC_ALL: 'C', GIT_CONFIG_NOSYSTEM: '1' };
+  const runIn = (where: string, ...args: string[]): string =>
+    execFileSync('git', args, { cwd: where, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+  if (setup.init !== false) runIn(top, 'init', '-q');
+  const processes = new Processes({ env });
+  let flushes = 0;
+  const make: GitWorld['make'] = (options, dependencies = {}) =>
+    new Git(
+      { processes, flush: () => Promise.resolve(void flushes++), ...dependencies },
+      {
+        root,
+        timeoutMs: 20_000,
+        networkTimeoutMs: 20_000,
+        init: false,
+        name: 'Side Car',
+        email: 'sidecar@example.org',
+        maxTextBytes: 1024 * 1024,
+        fileRemotes: false,
+        credentialFolder: path.join(folder, 'credentials'),
+        ...options,
+      },
+    );
+  const put = (name: string, content: string | Buffer = `${name}\n`): string => {
+    const file = path.join(root, name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, content);
+    return file;
+  };
+  const save = (message: string): string => {
+    runIn(root, 'add', '--all');
+    runIn(root, 'commit', '-qm', message);
+    return runIn(root, 'rev-parse', 'HEAD');
+  };
+  try {
+    await run({
+      root,
+      folder,
+      git: make({}),
+      processes,
+      flushed: () => flushes,
+      run: (...args) => runIn(root, ...args),
+      runIn,
+      put,
+      file: (name) => fs.readFileSync(path.join(root, name), 'utf8'),
+      save,
+      make,
+    });
+  } finally {
+    await processes.stop();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** For assert.rejects: the reason, and what the message says. */
+export function fails(reason: string, message: RegExp = /./): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof OutriggerError, String(error));
+    assert.equal(error.reason, reason, error.message);
+    assert.match(error.message, message);
+    return true;
+  };
+}
+
+/** `staged unstaged path` of each change. */
+export async function names(git: Git, ignored = false): Promise<string[]> {
+  const entries = (await status(git, ignored))?.entries ?? [];
+  return entries.map(({ path: { shown }, staged, unstaged }) => `${staged ?? '-'} ${unstaged ?? '-'} ${shown}`);
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // A zombie that nobody has waited for yet runs no more.
+    return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
