@@ -1181,9 +1181,13 @@ static int run_agent(void) {
     complain("start", "");
     return EXIT_OWN_FAILURE;
   }
-  agent.listener = listen_at(options.socket, &made);
-  if (agent.listener < 0) return EXIT_OWN_FAILURE;
-  dprintf(2, NAME ": serves at %s\n", options.socket);
+  // Without a socket it is an init, and nothing else.
+  agent.listener = -1;
+  if (options.socket != NULL) {
+    agent.listener = listen_at(options.socket, &made);
+    if (agent.listener < 0) return EXIT_OWN_FAILURE;
+    dprintf(2, NAME ": serves at %s\n", options.socket);
+  }
   if (options.program != NULL && (agent.app = wrap(options.program)) < 0) {
     complain("can't start", options.program[0]);
     agent.app = 0;
@@ -1192,7 +1196,7 @@ static int run_agent(void) {
   while (agent.stopping == 0 || (served() > 0 && now_ms() < agent.stopping + GIVE_UP_AFTER_MS + KILL_AFTER_MS)) turn_agent(&agent);
   for (int at = 0; at < MAX_CONNECTIONS; at++)
     if (connections[at] != 0) kill(connections[at], SIGKILL);
-  remove_socket(&made);
+  if (options.socket != NULL) remove_socket(&made);
   return agent.code;
 }
 
@@ -1211,7 +1215,10 @@ static int write_all(int fd, const unsigned char *bytes, size_t size) {
 
 // A new file under another name beside it, so that nobody finds half of it.
 static int open_beside(const char *path, char beside[PATH_MAX], mode_t mode) {
-  if (snprintf(beside, PATH_MAX, "%s.%d", path, (int)getpid()) >= PATH_MAX) {
+  // Not our number: one that was killed half way left its file, and in a container the next one has the same number.
+  uint32_t chance;
+  if (syscall(SYS_getrandom, &chance, sizeof chance, 0) != (long)sizeof chance) return -1;
+  if (snprintf(beside, PATH_MAX, "%s.%08x", path, chance) >= PATH_MAX) {
     errno = ENAMETOOLONG;
     return -1;
   }
@@ -1283,6 +1290,7 @@ static int probe(void) {
 
 static int usage(void) {
   dprintf(2, "usage: " NAME " --socket PATH --token-file PATH [--mode 0600|0660] [--max-processes N] [--max-tasks N] [-- program [argument]...]\n"
+             "       " NAME " -- program [argument]...\n"
              "       " NAME " --copy-to PATH [--make-token PATH]\n"
              "       " NAME " --probe --socket PATH\n"
              "       " NAME " --version\n");
@@ -1340,6 +1348,7 @@ int main(int argc, char **argv) {
     if (options.copy_to != NULL && copy_to(options.copy_to) != 0) return EXIT_OWN_FAILURE;
     return options.make_token != NULL && make_token(options.make_token) != 0 ? EXIT_OWN_FAILURE : 0;
   }
-  if (options.socket == NULL || options.token_file == NULL) return usage();
+  if ((options.socket == NULL) != (options.token_file == NULL)) return usage();
+  if (options.socket == NULL && options.program == NULL) return usage();
   return run_agent();
 }

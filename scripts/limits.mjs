@@ -76,6 +76,18 @@ export const limitParts = [
         'test/flows/deploy.test.ts',
         'one at a time; what takes too long is ended, also when it does not listen',
       ]),
+      constant('lines of a log that the page holds', 'src/workbench/processes/log-lines.ts', 'lines', 'count', 'the oldest are dropped', [
+        'src/workbench/processes/log-lines.test.ts',
+        'of endless output the end stays, within its bounds',
+      ]),
+      constant(
+        'text of a log that the page holds',
+        'src/workbench/processes/log-lines.ts',
+        'characters',
+        'characters',
+        'the oldest lines are dropped',
+        ['src/workbench/processes/log-lines.test.ts', 'of endless output the end stays, within its bounds'],
+      ),
       option('deploy.keep', 'the oldest is forgotten'),
     ],
   },
@@ -253,6 +265,10 @@ export const limitParts = [
       constant('files of which hunks are named', 'src/services/git/staging.ts', 'MAX_HUNK_FILES', 'count', '`BAD_INPUT`', [
         'src/services/git/hunks.test.ts',
         'hunks of too many files are refused, and so is a file that is named twice over',
+      ]),
+      constant('files that git does not know, of one answer', 'src/services/git/untracked.ts', 'MAX_FILES', 'count', '`truncated`', [
+        'src/services/git/hunks.test.ts',
+        'lines are counted without being sent, and what is too large or too many is said to be cut',
       ]),
       constant(
         'progress that waits for a slow listener',
@@ -445,7 +461,7 @@ export const limitParts = [
       constant('names of files that are too large', 'src/services/checkpoints/snapshots.ts', 'MAX_OMITTED', 'count', '`INPUT_TOO_LARGE`'),
       constant(
         'files of one restore or revert',
-        'src/services/checkpoints/checkpoints.ts',
+        'src/services/checkpoints/restoring.ts',
         'MAX_FILES',
         'count',
         '`INPUT_TOO_LARGE`; nothing is changed',
@@ -521,7 +537,7 @@ export const limitParts = [
         'src/services/processes/agent-output.ts',
         'windowBytes',
         'bytes',
-        'the program waits',
+        'the program waits; an agent that sends more is given up',
         ['test/flows/exec-agent.test.ts', 'a slow reader holds a program of 100 MB back, and neither the agent nor we grow'],
       ),
       constant('frames that the agent has to send', 'native/exec-agent.c', 'ENOUGH_TO_SEND', 'bytes', 'it reads nothing more', [

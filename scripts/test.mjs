@@ -17,10 +17,14 @@ const concurrency = deep ? 1 : Math.min(2, availableParallelism());
 const fileTimeoutMs = Number(valueOf('--timeout') ?? (deep ? 45 * 60 : 120)) * 1000;
 const leftoverGraceMs = 500;
 const maxOutputBytes = 200_000;
+// Programs that a sidecar of a test starts get such names of the environment, and few others: by its value they are found wherever they went.
+const fileMark = 'XDG_OUTRIGGER_TEST';
+const programMark = 'OUTRIGGER_PROCESS';
 const reporter = new URL('./test-reporter.mjs', import.meta.url).href;
 
 const running = new Map(); // process id -> why it was ended, or undefined
 const results = [];
+let started = 0; // files so far
 let stopSignal;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop(signal));
 process.once('disconnect', () => stop('SIGHUP'));
@@ -67,11 +71,12 @@ function runFile(file) {
   const begun = performance.now();
   const open = []; // the test whose result comes next, and its parents
   const active = []; // what runs now, for files that hang
+  const mark = `${process.pid}-${Date.now()}-${++started}`;
   const args = [`--test-reporter=${reporter}`, '--test-reporter-destination=stdout'];
   if (namePattern !== undefined) args.push(`--test-name-pattern=${namePattern}`);
   const child = spawn(process.execPath, [...args, join(root, file)], {
     cwd: root,
-    env: testEnvironment(),
+    env: { ...testEnvironment(), [fileMark]: mark },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
   });
@@ -96,8 +101,10 @@ function runFile(file) {
       running.delete(child.pid);
       if (leftover && why === undefined) result.notes.push(`left processes behind, ended now: ${leftover}`);
       killGroup(child.pid);
+      const programs = await endPrograms(mark);
       await closed(child);
       judgeExit(result, { code, signal, why, active });
+      if (programs && why === undefined) failFile(result, `left programs that a sidecar had started, ended now: ${programs}`);
       result.durationMs = performance.now() - begun;
       resolve(result);
     };
@@ -146,18 +153,19 @@ function reasonOf({ skip, todo }) {
 
 // A file can fail without a failed test: it did not load, ended early, hung, or holds no test at all.
 function judgeExit(result, { code, signal, why, active }) {
-  const fail = (path, error) => {
-    result.failed += 1;
-    result.failures.push({ path, error });
-  };
   const names = active.map(({ name }) => name).join(' › ');
   const where = active.length > 0 ? `, in: ${names}` : ', after its tests: something keeps the process alive';
-  if (why !== undefined) return fail('(the file)', why + where);
+  if (why !== undefined) return failFile(result, why + where);
   if (stopSignal) return;
   if (result.failures.length > result.failed) result.failed = result.failures.length;
-  if (code !== 0 && result.failed === 0) return fail('(the file)', `ended with ${signal ?? `exit code ${code}`} and no failed test`);
+  if (code !== 0 && result.failed === 0) return failFile(result, `ended with ${signal ?? `exit code ${code}`} and no failed test`);
   const ran = result.passed + result.failed + result.skipped.length;
-  if (ran === 0 && namePattern === undefined) fail('(the file)', 'has no tests');
+  if (ran === 0 && namePattern === undefined) failFile(result, 'has no tests');
+}
+
+function failFile(result, error) {
+  result.failed += 1;
+  result.failures.push({ path: '(the file)', error });
 }
 
 function endGroup(pid, why) {
@@ -186,20 +194,61 @@ async function leftoverOf(group) {
 
 // Linux only; elsewhere the group is killed all the same, without being named.
 function membersOf(group) {
-  if (!groupExists(group) || !existsSync('/proc/self/stat')) return [];
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-        const [state, , pgrp] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-        if (Number(pgrp) !== group || state === 'Z') return [];
-        return [`${readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim().slice(0, 120)} (${pid})`];
-      } catch {
-        // It ended while we looked.
-        return [];
-      }
+  if (!groupExists(group)) return [];
+  return runningWhere((pid) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const [state, , pgrp] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return Number(pgrp) === group && state !== 'Z';
+  }).map(nameOf);
+}
+
+// What sidecars of one test file started and left, in whatever group: ended, and named. Linux only.
+async function endPrograms(mark) {
+  const find = () =>
+    runningWhere((pid) => {
+      const environment = `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`;
+      return environment.includes(`\0${fileMark}=${mark}\0`) && environment.includes(`\0${programMark}=`);
     });
+  const deadline = performance.now() + leftoverGraceMs;
+  let pids = find();
+  while (pids.length > 0 && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    pids = find();
+  }
+  const names = pids.map(nameOf).join(', ');
+  for (const until = performance.now() + leftoverGraceMs; pids.length > 0 && performance.now() < until; pids = find()) {
+    for (const pid of pids) killOne(pid);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return names;
+}
+
+function runningWhere(isMeant) {
+  if (!existsSync('/proc/self/stat')) return [];
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && isMeant(pid);
+    } catch {
+      // It ended while we looked, or is another user's.
+      return false;
+    }
+  });
+}
+
+function nameOf(pid) {
+  try {
+    return `${readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim().slice(0, 120)} (${pid})`;
+  } catch {
+    return `(${pid})`;
+  }
+}
+
+function killOne(pid) {
+  try {
+    process.kill(Number(pid), 'SIGKILL');
+  } catch {
+    // It ended meanwhile.
+  }
 }
 
 function groupExists(group) {

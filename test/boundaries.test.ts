@@ -30,6 +30,11 @@ const exceptions: Exception[] = [
   },
   {
     rule: 'write',
+    where: 'services/processes/local-host.ts',
+    reason: 'it writes to the pipe that is the standard input of a child',
+  },
+  {
+    rule: 'write',
     where: 'services/watch/snapshot.ts',
     reason: 'the watch worker keeps its snapshot in the state folder; it has no other way to it',
   },

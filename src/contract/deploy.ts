@@ -97,7 +97,12 @@ export const deployment = z.object({
 });
 export type Deployment = z.infer<typeof deployment>;
 
-const output = z.object({ deployment: z.string(), stream: z.enum(['stdout', 'stderr']), text: z.string() });
+const output = z.object({
+  deployment: z.string(),
+  stream: z.enum(['stdout', 'stderr']),
+  text: z.string(),
+  lost: z.int().positive().optional().describe('Bytes of this stream before it that are not kept any more.'),
+});
 
 export const deploy = {
   'deploy.list': operation({
@@ -127,10 +132,10 @@ export const deploy = {
     input: z.object({ to: z.string().describe('A deployment that succeeded.') }),
     item: output,
     output: z.object({ deployment }),
-    errors: ['NO_DEPLOYMENT', 'NO_PROFILE', 'DEPLOY_BUSY', 'TOO_MANY_PROCESSES', 'BAD_INPUT', 'FILE_NOT_FOUND'],
+    errors: ['NO_DEPLOYMENT', 'NO_PROFILE', 'DEPLOY_BUSY', 'TOO_MANY_PROCESSES', 'BAD_INPUT', 'FILE_NOT_FOUND', 'PART_OFF'],
   }),
   'deploy.cancel': operation({
-    summary: 'End the deployment that is under way.',
+    summary: 'End the deployment that is under way, in whatever step it is. Answers when it ended.',
     access: 'execute',
     scope: 'workspace',
     input: z.object({ id: z.string() }),

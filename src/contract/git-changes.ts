@@ -51,7 +51,11 @@ export const gitChanges = {
       all: z.boolean().default(true).describe('Stage everything that changed first.'),
       amend: z.boolean().default(false).describe('Replace the last commit; its author stays unless `author` is given.'),
       author: gitPerson.optional(),
-      coAuthors: z.array(gitPerson).max(100).default([]).describe('Named as Co-authored-by, after those of the option git.coAuthors.'),
+      coAuthors: z.array(gitPerson).max(100).default([]).describe('Named as Co-authored-by, after the editors.'),
+      editors: z
+        .boolean()
+        .optional()
+        .describe('Name as co-authors those who edited these files here since they were last committed; by default as git.coAuthors says.'),
     }),
     output: z.object({ committed: z.boolean(), hash: z.string().nullable(), files: z.int(), summary: z.string() }),
     errors: gitWriteErrors,

@@ -26,7 +26,10 @@ const fileHunks = z.object({
   from: z.string().optional().describe('Where a renamed or copied file was.'),
   raw: z.boolean().optional().describe('The name is not UTF-8: its bytes stand as \\xNN.'),
   status: fileStatus,
+  untracked: z.boolean().optional().describe('git does not know it yet: its only hunk is all of it.'),
   binary: z.boolean(),
+  added: z.int().nonnegative().describe('Lines, as far as the file was read.'),
+  removed: z.int().nonnegative(),
   oldMode: z.string().optional().describe('As git writes it, e.g. 100755; only where the mode changed.'),
   newMode: z.string().optional(),
   hunks: z.array(hunk),
@@ -89,6 +92,9 @@ export const gitReading = {
     scope: { fields: ['path'] },
     input: z.object({
       path: entryPath.optional(),
+      was: entryPath.optional().describe('Where a file that was renamed to `path` was: both are compared as one.'),
+      untracked: z.boolean().default(false).describe('With files that git does not know yet; of the work tree against the index.'),
+      lines: z.boolean().default(true).describe('False: how many of each file, without the hunks.'),
       staged: z.boolean().default(false).describe('Index against HEAD instead of work tree against index.'),
       from: revision.optional(),
       to: revision.optional().describe('Needs `from`.'),
@@ -137,6 +143,21 @@ export const gitReading = {
     }),
     errors: gitErrors,
   }),
+  'git.editors': operation({
+    summary: 'The people and agents who edited here what a commit would hold, since each file was last committed; but who commits.',
+    access: 'read',
+    scope: 'filtered',
+    input: z.object({
+      paths: z.array(entryPath).max(10_000).optional().describe('Only these; with `all` false and no paths: what is staged.'),
+      all: z.boolean().default(true),
+      limit: z.int().positive().max(100).default(100),
+    }),
+    output: z.object({
+      editors: z.array(z.object({ name: z.string(), email: z.string(), kind: z.enum(['person', 'agent']) })),
+      truncated: z.boolean().describe('There are more, or more files than were looked at.'),
+    }),
+    errors: gitErrors,
+  }),
   'git.show': operation({
     summary: 'A file as it was at a revision.',
     access: 'read',
@@ -162,7 +183,7 @@ export const gitReading = {
           lines: z.int(),
           hash: z.string().nullable().describe('null: not committed yet.'),
           originalStart: z.int().describe('The line as that commit had it.'),
-          originalPath: z.string().describe('Relative to the top of the repository.'),
+          originalPath: z.string().describe('Relative to the top of the repository; empty for a file that the caller may not see.'),
         }),
       ),
       commits: z.record(

@@ -10,10 +10,17 @@ const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
 const withoutNul = /^[^\0]*$/;
 const environmentName = /^[^=\0]+$/;
 
-const argv = z
+/** Of a program that is started. */
+export const argv = z
   .tuple([z.string().min(1).max(4096).regex(withoutNul)], z.string().max(MAX_ARGUMENT_LENGTH).regex(withoutNul))
   .refine((list) => list.length <= MAX_ARGUMENTS, `At most ${MAX_ARGUMENTS} arguments.`)
   .describe('The program and its arguments. No shell reads them: for one, start it (`["sh", "-c", "…"]`).');
+
+/** What a program is given beside its arguments. */
+export const environment = z
+  .record(z.string().max(1000).regex(environmentName), z.string().max(MAX_ARGUMENT_LENGTH).regex(withoutNul))
+  .default({})
+  .describe('On top of the few harmless names that programs get. Never shown again.');
 
 const stream = z.enum(['stdout', 'stderr']);
 
@@ -40,7 +47,7 @@ export const processInfo = z.object({
   id: z.string(),
   tag: z.string().optional().describe('Given by who started it.'),
   title: z.string().describe('For people; the command line where none was given.'),
-  argv: z.array(z.string()),
+  argv: z.array(z.string()).describe('Cut after some thousand characters.'),
   path: z.string().describe('The folder in which it runs.'),
   host: z.string().describe('`local`, or the name of an exec agent.'),
   terminal: z.boolean().optional().describe('It runs in a terminal: see terminals.attach.'),
@@ -90,10 +97,7 @@ const reading = {
 const start = {
   argv,
   path: workspacePath.default('').describe('The folder in which it runs.'),
-  env: z
-    .record(z.string().max(1000).regex(environmentName), z.string().max(MAX_ARGUMENT_LENGTH).regex(withoutNul))
-    .default({})
-    .describe('On top of the few harmless names that programs get. Never shown again.'),
+  env: environment,
   stdin: z.string().max(MAX_INPUT_LENGTH).optional().describe('All that it can read.'),
   keepStdinOpen: z.boolean().default(false).describe('More follows by processes.input.'),
   tag: z
@@ -138,6 +142,7 @@ export const processes = {
       'PATH_ESCAPES',
       'TOO_MANY_PROCESSES',
       'HOST_UNAVAILABLE',
+      'BAD_INPUT',
     ],
   }),
   'processes.run': operation({
@@ -159,6 +164,7 @@ export const processes = {
       'PATH_ESCAPES',
       'TOO_MANY_PROCESSES',
       'HOST_UNAVAILABLE',
+      'BAD_INPUT',
     ],
   }),
   'processes.list': operation({
@@ -239,7 +245,16 @@ export const processes = {
     scope: 'workspace',
     input: z.object({ ...named, graceMs: z.int().nonnegative().max(600_000).default(5000) }),
     output: processInfo,
-    errors: ['NO_PROCESS', 'TOOL_MISSING', 'FILE_PERMISSION', 'FILE_NOT_FOUND', 'TOO_MANY_PROCESSES', 'HOST_UNAVAILABLE'],
+    errors: [
+      'NO_PROCESS',
+      'PROCESS_ENDED',
+      'TOOL_MISSING',
+      'FILE_PERMISSION',
+      'FILE_NOT_FOUND',
+      'TOO_MANY_PROCESSES',
+      'HOST_UNAVAILABLE',
+      'BAD_INPUT',
+    ],
   }),
   'processes.wait': operation({
     summary: 'Wait until a process ends, listens on a port, or writes a text. What it waited for may also not come: `met` says.',

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { operation } from './operation.ts';
 import { workspacePath } from './paths.ts';
-import { processInfo } from './processes.ts';
+import { argv, environment, processInfo } from './processes.ts';
 
 const MAX_INPUT_LENGTH = 1024 * 1024;
 
@@ -46,12 +46,9 @@ export const terminals = {
     access: 'execute',
     scope: 'workspace',
     input: z.object({
-      argv: z
-        .tuple([z.string().min(1).max(4096)], z.string().max(100_000))
-        .optional()
-        .describe('The program and its arguments.'),
+      argv: argv.optional(),
       path: workspacePath.default('').describe('The folder in which it runs.'),
-      env: z.record(z.string().max(1000), z.string().max(100_000)).default({}),
+      env: environment,
       columns: columns.default(80),
       rows: rows.default(24),
       tag: z
@@ -70,6 +67,7 @@ export const terminals = {
       'PATH_ESCAPES',
       'TOO_MANY_PROCESSES',
       'HOST_UNAVAILABLE',
+      'BAD_INPUT',
     ],
   }),
   'terminals.list': operation({
@@ -88,7 +86,7 @@ export const terminals = {
     input: z.object(named),
     item: terminalItem,
     output: z.object({ terminal: terminalInfo }),
-    errors: ['NO_PROCESS'],
+    errors: ['NO_PROCESS', 'TOO_MANY'],
   }),
   'terminals.input': operation({
     summary: 'Type into a terminal.',

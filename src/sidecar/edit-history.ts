@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Change } from '../contract/events.ts';
-import type { EditHistory, Person } from '../services/git/edit-history.ts';
+import type { EditHistory, Editor } from '../services/git/edit-history.ts';
 import type { Journal } from '../services/workspace/journal.ts';
 
 /** Changes that are looked through, the newest. */
@@ -10,7 +10,7 @@ const MAX_CHANGES = 10_000;
 export function editHistory(journal: Pick<Journal, 'since'>): EditHistory {
   return {
     authorsSince: (times) => {
-      const found = new Map<string, Person[]>();
+      const found = new Map<string, Editor[]>();
       for (const change of journal.since(undefined, MAX_CHANGES).changes) {
         const since = times.get(change.path);
         if (since === undefined || change.at <= since) continue;
@@ -22,13 +22,13 @@ export function editHistory(journal: Pick<Journal, 'since'>): EditHistory {
   };
 }
 
-function authorsOf({ cause }: Change): Person[] {
+function authorsOf({ cause }: Change): Editor[] {
   if (cause.kind !== 'document' && cause.kind !== 'connection') return [];
-  return (cause.who ?? []).filter(({ kind }) => kind === 'person' || kind === 'agent').map(({ name }) => personOf(name));
+  return (cause.who ?? []).flatMap(({ name, kind }) => (kind === 'person' || kind === 'agent' ? [editorOf(name, kind)] : []));
 }
 
 /** Nobody here has an address; one below .invalid (RFC 2606) can never be somebody else's. */
-function personOf(shown: string): Person {
+function editorOf(shown: string, kind: Editor['kind']): Editor {
   const name = shown.replaceAll(/[<>\s\p{Cc}]+/gu, ' ').trim() || 'somebody';
   const plain = name
     .normalize('NFKD')
@@ -36,5 +36,5 @@ function personOf(shown: string): Person {
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^-|-$/g, '');
   const local = plain === '' ? createHash('sha256').update(name).digest('hex').slice(0, 12) : plain;
-  return { name, email: `${local}@outrigger.invalid` };
+  return { name, email: `${local}@outrigger.invalid`, kind };
 }

@@ -33,8 +33,8 @@ export function plugDeploy({ workspace, state, runs, now, log, implementations }
     { keep: config['deploy.keep'] },
   );
   const deployments = new Deployments(
-    { processes: runs, store, ports: portsOf(implementations, workspace), now },
-    { profiles: new Map([...odooProfiles(config), ...ownProfiles(config)]) },
+    { processes: runs, store, ports: portsOf(implementations, workspace), now, log },
+    { profiles: new Map([...odooProfiles(config), ...ownProfiles(config)]), keep: config['deploy.keep'] },
   );
   Object.assign(implementations, deployOperations(deployments));
   return deployments;
@@ -80,19 +80,20 @@ function portsOf(implementations: Record<string, unknown>, workspace: Workspace)
     commit:
       commit === undefined
         ? undefined
-        : async (message, by) => {
+        : async (message, by, signal) => {
             try {
-              const { hash } = await commit({ message, all: true }, callOf(by));
+              const { hash } = await commit({ message, all: true }, callOf(by, signal));
               if (typeof hash === 'string') return hash;
-              const { head } = (await status?.({ ignored: false, limit: 1 }, callOf(by))) ?? {};
+              const { head } = (await status?.({ ignored: false, limit: 1 }, callOf(by, signal))) ?? {};
               return typeof head === 'string' ? head : undefined;
             } catch (error) {
               if (error instanceof OutriggerError && error.reason === 'NO_REPOSITORY') return undefined;
               throw error;
             }
           },
-    checkpoint: create === undefined ? undefined : async (title, by) => (await create({ title }, callOf(by)))['id'] as number,
-    restore: restore === undefined ? undefined : async (id, by) => void (await restore({ id, dryRun: false }, callOf(by))),
+    checkpoint:
+      create === undefined ? undefined : async (title, by, signal) => (await create({ title }, callOf(by, signal)))['id'] as number,
+    restore: restore === undefined ? undefined : async (id, by, signal) => void (await restore({ id, dryRun: false }, callOf(by, signal))),
     find: (path) => {
       if (workspace.entry(path) === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
     },
@@ -100,9 +101,9 @@ function portsOf(implementations: Record<string, unknown>, workspace: Workspace)
 }
 
 /** Who deploys, commits. */
-function callOf(by: StartedBy): Call {
+function callOf(by: StartedBy, signal: AbortSignal): Call {
   return {
-    signal: new AbortController().signal,
+    signal,
     caller: { id: `deploy-${by.name}`, name: by.name, kind: by.kind, access: 'execute' },
     requestId: randomUUID(),
     emit: () => {},

@@ -30,7 +30,7 @@ export function plugGit(
     {
       processes,
       flush: async () => documents?.flush(''),
-      edits: config['git.coAuthors'] ? editHistory(workspace.journal) : undefined,
+      edits: editHistory(workspace.journal),
     },
     {
       root: workspace.root,
@@ -39,6 +39,7 @@ export function plugGit(
       init: config['git.init'],
       name: config['git.name'],
       email: config['git.email'],
+      coAuthors: config['git.coAuthors'],
       // As JSON a text takes more than its bytes: with room to spare, an answer stays below the limit of one.
       maxTextBytes: Math.floor(config['limits.outputBytes'] / 2),
       fileRemotes: config['git.fileRemotes'],

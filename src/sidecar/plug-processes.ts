@@ -11,10 +11,13 @@ import { type HostOnWorkspace, ProcessTable } from '../services/processes/proces
 import type { RunHooks } from '../services/processes/run-hooks.ts';
 import type { State } from '../services/state/state.ts';
 import type { Workspace } from '../services/workspace/workspace.ts';
+import type { Health } from './health.ts';
 import type { Log } from './log.ts';
 
 /** A start waits so long for an agent whose container may be starting. */
 const AGENT_PATIENCE_MS = 5000;
+/** A look at the folder around a run takes as long as git does; a start does not wait longer. */
+const HOOK_MS = 60_000;
 
 /** Makes programs that people and agents start operations away. What a sidecar before this one left running is ended by `recover`. */
 export function plugProcesses(
@@ -25,11 +28,12 @@ export function plugProcesses(
     hooks: RunHooks | undefined;
     now: () => number;
     log: Log;
+    health: Health;
     implementations: Record<string, unknown>;
   },
   config: Config,
 ): ProcessTable {
-  const { workspace, state, processes, hooks, now, log, implementations } = dependencies;
+  const { workspace, state, processes, hooks, now, log, health, implementations } = dependencies;
   const store = new ProcessStore({ state, onProblem: (error) => log('warn', 'process.not-stored', { error }) });
   const hosts = new Map<string, HostOnWorkspace>([['local', { host: new LocalHost(processes), root: undefined }], ...agentsOf(config)]);
   const table = new ProcessTable(
@@ -37,10 +41,17 @@ export function plugProcesses(
     {
       maxRunning: config['processes.max'],
       keepEnded: config['processes.keep'],
+      hookMs: HOOK_MS,
       output: { headBytes: config['processes.headBytes'], tailBytes: config['processes.tailBytes'] },
     },
   );
   Object.assign(implementations, processOperations(table));
+  health.add(() => {
+    const unstored = table.unstored();
+    if (unstored === 0) return { name: 'processes', ok: true, text: 'What programs write is kept.' };
+    const text = `What ${unstored === 1 ? 'one program writes' : `${unstored} programs write`} can't be kept now.`;
+    return { name: 'processes', ok: false, text, hint: 'Free space where the state lives, or set the option state.' };
+  });
   return table;
 }
 

@@ -10,6 +10,7 @@ import type { Table } from '../contract/operation.ts';
 import { operations as ownTable } from '../contract/operations.ts';
 import { processEnvironment, type Surroundings } from '../config/load.ts';
 import type { ComponentName, Config } from '../config/options.ts';
+import type { Deployments } from '../services/deploy/deployments.ts';
 import type { Documents } from '../services/documents/documents.ts';
 import { State } from '../services/state/state.ts';
 import { changeOperations, fileOperations } from '../services/workspace/operations.ts';
@@ -188,9 +189,10 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       onRelease('checkpoints', () => checkpoints?.stop());
     }
     let runs: ProcessTable | undefined;
+    let deployments: Deployments | undefined;
     if (has('processes')) {
       const { plugProcesses } = await import('./plug-processes.ts');
-      runs = plugProcesses({ workspace, state, processes, hooks: checkpoints?.hooks, now, log, implementations }, config);
+      runs = plugProcesses({ workspace, state, processes, hooks: checkpoints?.hooks, now, log, health, implementations }, config);
       onRelease('runs', () => runs?.stop());
       if (readOnly === undefined) await runs.recover();
       if (has('terminals')) {
@@ -199,8 +201,8 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       }
       if (has('deploy')) {
         const { plugDeploy } = await import('./plug-deploy.ts');
-        const deployments = plugDeploy({ workspace, state, runs, now, log, implementations }, config);
-        onRelease('deploy', () => deployments.stop());
+        deployments = plugDeploy({ workspace, state, runs, now, log, implementations }, config);
+        onRelease('deploy', () => deployments?.stop());
       }
     }
 
@@ -301,7 +303,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       doors?.announceStop(config.stopGraceMs);
       feeds.abort(new OutriggerError('STOPPING', 'The sidecar is stopping.'));
       // Who follows a program hears of its end.
-      const ended = runs?.stop();
+      const ended = Promise.all([deployments?.stop(), runs?.stop()]);
       await drain.empty(config.stopGraceMs);
       await ended;
       await documents?.stop();

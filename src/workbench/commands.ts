@@ -1,3 +1,5 @@
+import { newTerminal, toggleBottom, toggleTerminal } from './bottom/terminal-actions.ts';
+import { isRunning } from './processes/process-words.ts';
 import type { KeyName } from './shell/keys.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -7,15 +9,20 @@ export interface Command {
   icon: string;
   keys: readonly KeyName[];
   /** Heading in the key sheet. */
-  group: 'Go' | 'Files' | 'Editor' | 'Panels' | 'Source control';
+  group: 'Go' | 'Files' | 'Editor' | 'Panels' | 'Programs' | 'Source control';
   run: (workbench: Workbench) => void;
   /** Absent from lists while it can't be done. */
   when?: (workbench: Workbench) => boolean;
 }
 
 const writable = (workbench: Workbench): boolean => !workbench.readOnly.value && workbench.info.value !== undefined;
+const runnable = (workbench: Workbench): boolean => workbench.canExecute.value;
 const inDocument = (workbench: Workbench): boolean => workbench.tabs.active.value?.kind === 'document';
 const inEditor = (workbench: Workbench): boolean => workbench.activeSession()?.view !== undefined;
+
+const inRepository = (workbench: Workbench): boolean => workbench.git.status.value?.repository === true;
+const inWritableRepository = (workbench: Workbench): boolean => writable(workbench) && inRepository(workbench);
+const canExchange = (workbench: Workbench): boolean => workbench.canExecute.value && inRepository(workbench);
 
 /** All there is to do, in one table: the palette, the key sheet and the keyboard follow from it. */
 export const commands: readonly Command[] = [
@@ -230,6 +237,14 @@ export const commands: readonly Command[] = [
     group: 'Panels',
     run: (workbench) => workbench.layout.setSideOpen(!workbench.layout.sideOpen.value),
   },
+  {
+    id: 'panel.bottom',
+    title: 'Show or hide terminals and processes',
+    icon: 'bottom',
+    keys: ['Ctrl J'],
+    group: 'Panels',
+    run: (workbench) => toggleBottom(workbench),
+  },
   { id: 'panel.theme', title: 'Switch theme', icon: 'theme', keys: ['Alt T'], group: 'Panels', run: (workbench) => switchTheme(workbench) },
   {
     id: 'link.try',
@@ -241,6 +256,169 @@ export const commands: readonly Command[] = [
     run: (workbench) => workbench.tryNow(),
   },
   {
+    id: 'programs.terminal',
+    title: 'Terminal; again: back to the editor',
+    icon: 'term',
+    keys: ['Ctrl `'],
+    group: 'Programs',
+    run: (workbench) => void toggleTerminal(workbench),
+  },
+  {
+    id: 'programs.newTerminal',
+    title: 'New terminal',
+    icon: 'term',
+    keys: [],
+    group: 'Programs',
+    when: runnable,
+    run: (workbench) => void newTerminal(workbench),
+  },
+  {
+    id: 'programs.readTerminal',
+    title: 'Terminals for screen readers: on or off',
+    icon: 'term',
+    keys: [],
+    group: 'Programs',
+    run: ({ bottom, toasts }) => {
+      bottom.setScreenReader(!bottom.screenReader.value);
+      toasts.say(bottom.screenReader.value ? 'Terminals are read out' : 'Terminals are not read out');
+    },
+  },
+  {
+    id: 'programs.show',
+    title: 'Show processes',
+    icon: 'run',
+    keys: [],
+    group: 'Programs',
+    run: ({ bottom }) => bottom.showTable(),
+  },
+  {
+    id: 'programs.start',
+    title: 'Start a process…',
+    icon: 'run',
+    keys: [],
+    group: 'Programs',
+    when: runnable,
+    run: (workbench) => (workbench.overlay.value = { name: 'start' }),
+  },
+  {
+    id: 'programs.deploy',
+    title: 'Deploy…',
+    icon: 'up',
+    keys: [],
+    group: 'Programs',
+    run: ({ bottom, deploys }) => {
+      deploys.chosen.value = undefined;
+      bottom.show('deploy');
+    },
+  },
+  {
+    id: 'changes.branches',
+    title: 'Branches…',
+    icon: 'branch',
+    keys: ['Alt B'],
+    group: 'Source control',
+    when: inRepository,
+    run: (workbench) => (workbench.overlay.value = { name: 'git', dialog: { kind: 'branches' } }),
+  },
+  {
+    id: 'changes.newBranch',
+    title: 'New branch…',
+    icon: 'plus',
+    keys: [],
+    group: 'Source control',
+    when: inWritableRepository,
+    run: (workbench) => workbench.branches.create(),
+  },
+  {
+    id: 'changes.fetch',
+    title: 'Fetch',
+    icon: 'refresh',
+    keys: [],
+    group: 'Source control',
+    when: canExchange,
+    run: (workbench) => exchange(workbench, 'fetch'),
+  },
+  {
+    id: 'changes.pull',
+    title: 'Pull',
+    icon: 'dl',
+    keys: [],
+    group: 'Source control',
+    when: canExchange,
+    run: (workbench) => exchange(workbench, 'pull'),
+  },
+  {
+    id: 'changes.push',
+    title: 'Push',
+    icon: 'up',
+    keys: [],
+    group: 'Source control',
+    when: canExchange,
+    run: (workbench) => exchange(workbench, 'push'),
+  },
+  {
+    id: 'changes.stageAll',
+    title: 'Stage all changes',
+    icon: 'plus',
+    keys: [],
+    group: 'Source control',
+    when: (workbench) => inWritableRepository(workbench) && workbench.git.sections.value.changes.length > 0,
+    run: (workbench) => void workbench.gitActions.stage(workbench.git.sections.value.changes),
+  },
+  {
+    id: 'changes.unstageAll',
+    title: 'Unstage all changes',
+    icon: 'minus',
+    keys: [],
+    group: 'Source control',
+    when: (workbench) => inWritableRepository(workbench) && workbench.git.sections.value.staged.length > 0,
+    run: (workbench) => void workbench.gitActions.unstage(workbench.git.sections.value.staged),
+  },
+  {
+    id: 'changes.stash',
+    title: 'Put changes aside…',
+    icon: 'down',
+    keys: [],
+    group: 'Source control',
+    when: inWritableRepository,
+    run: (workbench) => workbench.branches.askToStash(),
+  },
+  {
+    id: 'changes.stashes',
+    title: 'What is put aside…',
+    icon: 'files',
+    keys: [],
+    group: 'Source control',
+    when: (workbench) => inWritableRepository(workbench) && (workbench.git.status.value?.stashes ?? 0) > 0,
+    run: (workbench) => {
+      workbench.git.wantDetails();
+      workbench.overlay.value = { name: 'git', dialog: { kind: 'stashes' } };
+    },
+  },
+  {
+    id: 'changes.history',
+    title: 'Commits of this document',
+    icon: 'clock',
+    keys: [],
+    group: 'Source control',
+    when: (workbench) => inDocument(workbench) && inRepository(workbench),
+    run: (workbench) => {
+      const { value: tab } = workbench.tabs.active;
+      if (tab?.kind !== 'document') return;
+      void workbench.git.showLogOf(tab.path);
+      showView(workbench, 'changes');
+    },
+  },
+  {
+    id: 'changes.checkpoint',
+    title: 'Keep a checkpoint now…',
+    icon: 'clock',
+    keys: [],
+    group: 'Source control',
+    when: writable,
+    run: (workbench) => workbench.checkpointActions.askToKeep(),
+  },
+  {
     id: 'changes.refresh',
     title: 'Ask git again',
     icon: 'refresh',
@@ -249,6 +427,19 @@ export const commands: readonly Command[] = [
     run: (workbench) => void workbench.git.refresh(),
   },
 ];
+
+/** One for each program that runs. */
+export function stopCommands({ processes, canExecute }: Workbench): Command[] {
+  if (!canExecute.value) return [];
+  return processes.programs.value.filter(isRunning).map(({ id, title }) => ({
+    id: `programs.stop.${id}`,
+    title: `Stop ${title}`,
+    icon: 'stop',
+    keys: [],
+    group: 'Programs',
+    run: ({ programs }) => void programs.stop(id),
+  }));
+}
 
 export function showView(workbench: Workbench, view: 'files' | 'search' | 'changes'): void {
   workbench.layout.show(view);
@@ -271,6 +462,12 @@ export function searchText(workbench: Workbench, text: string): void {
   }
   showView(workbench, 'search');
   requestAnimationFrame(() => (document.querySelector('.side .field input') as HTMLInputElement | null)?.select());
+}
+
+/** With another repository, where its progress can be seen. */
+function exchange(workbench: Workbench, action: 'fetch' | 'pull' | 'push'): void {
+  workbench.layout.show('changes');
+  void workbench.remotes.run(action);
 }
 
 export function newEntry(workbench: Workbench, kind: 'file' | 'directory'): void {

@@ -63,3 +63,12 @@ export function list(names: readonly string[], most = 3): string {
   if (names.length <= most) return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
   return `${names.slice(0, most - 1).join(', ')} and ${names.length - most + 1} more`;
 }
+
+/** How long something took: `420 ms`, `3.2 s`, `2 min 5 s`, `1 h 4 min`. */
+export function spentTime(ms: number): string {
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < minute) return `${trim(Math.floor(ms / 100) / 10)} s`;
+  const [whole, rest, unit, small] = ms < hour ? [minute, 1000, 'min', 's'] : ([hour, minute, 'h', 'min'] as const);
+  const left = Math.floor((ms % whole) / rest);
+  return `${Math.floor(ms / whole)} ${unit}${left === 0 ? '' : ` ${left} ${small}`}`;
+}

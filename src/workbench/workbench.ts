@@ -2,25 +2,40 @@ import { computed, effect, type ReadonlySignal, type Signal, signal, untracked }
 import type { Output } from '../contract/operation.ts';
 import type { Operations } from '../contract/operations.ts';
 import { type Actor, actorNamed } from './actor.ts';
+import { BranchActions } from './changes/branch-actions.ts';
+import { Draft } from './changes/draft.ts';
+import { GitActions } from './changes/git-actions.ts';
+import type { GitDialog } from './changes/git-dialog.ts';
+import { BottomStore } from './bottom/bottom-store.ts';
 import { GitStore } from './changes/git-store.ts';
+import { LineBlame } from './changes/line-blame.ts';
+import { RemoteJobs } from './changes/remote-jobs.ts';
+import { CheckpointActions } from './checkpoints/checkpoint-actions.ts';
+import { CheckpointStore } from './checkpoints/checkpoint-store.ts';
 import { errorFacts, type Keep, type WorkbenchClient } from './client-port.ts';
+import { DeployStore } from './deploy/deploy-store.ts';
 import type { OpenDocumentLink } from './documents/document-link.ts';
 import type { DocumentSession, PresenceUser } from './documents/document-session.ts';
 import { DocumentStore } from './documents/document-store.ts';
 import type { EditorFacts } from './editor/editor-view.ts';
 import type { RemoteCaret } from './editor/remote-carets.ts';
+import { ActivityStore } from './feed/activity-store.ts';
 import { ChangeFeed } from './feed/change-feed.ts';
+import { noFilter } from './feed/feed-rows.ts';
 import { FeedStore } from './feed/feed-store.ts';
 import { encodePath, nameOf } from './file-paths.ts';
 import { FileActions } from './files/file-actions.ts';
 import { TreeStore } from './files/tree-store.ts';
 import { PathIndex } from './finder/path-index.ts';
+import { ProcessActions } from './processes/process-actions.ts';
+import { ProcessStore } from './processes/process-store.ts';
 import { SearchStore } from './search/search-store.ts';
 import { Layout } from './shell/layout.ts';
 import { LinkStore } from './shell/link-store.ts';
 import { PresenceStore } from './shell/presence-store.ts';
-import { activityTab, diffTab, documentTab, type Tab, Tabs } from './shell/tabs.ts';
+import { activityTab, type DiffAgainst, diffTab, documentTab, type Tab, Tabs } from './shell/tabs.ts';
 import { Toasts } from './shell/toasts.ts';
+import { TerminalStore } from './terminals/terminal-store.ts';
 
 export type SystemInfo = Output<Operations['system.info']>;
 
@@ -35,7 +50,13 @@ export interface WorkbenchPorts {
   resolveColor: (color: number) => string;
 }
 
-export type Overlay = { name: 'find'; text: string } | { name: 'keys' } | { name: 'people' } | undefined;
+export type Overlay =
+  | { name: 'find'; text: string }
+  | { name: 'keys' }
+  | { name: 'people' }
+  | { name: 'start' }
+  | { name: 'git'; dialog: GitDialog }
+  | undefined;
 
 /** Where to go in a document once it is there. */
 export interface Target {
@@ -52,6 +73,12 @@ export class Workbench {
   readonly toasts = new Toasts();
   readonly feed: FeedStore;
   readonly git: GitStore;
+  readonly gitActions: GitActions;
+  readonly draft: Draft;
+  readonly branches: BranchActions;
+  readonly remotes: RemoteJobs;
+  readonly checkpoints: CheckpointStore;
+  readonly checkpointActions: CheckpointActions;
   readonly tree: TreeStore;
   readonly files: FileActions;
   readonly paths: PathIndex;
@@ -60,10 +87,18 @@ export class Workbench {
   readonly link: LinkStore;
   readonly search: SearchStore;
   readonly tabs: Tabs;
+  readonly bottom: BottomStore;
+  readonly processes: ProcessStore;
+  readonly programs: ProcessActions;
+  readonly terminals: TerminalStore;
+  readonly deploys: DeployStore;
+  readonly activity: ActivityStore;
   readonly overlay: Signal<Overlay> = signal(undefined);
   readonly me: Signal<Actor>;
   /** The caller may look, not write; undefined while that is not known. */
   readonly readOnly: ReadonlySignal<boolean>;
+  /** The caller may start programs, and git's conversations with other machines. */
+  readonly canExecute: ReadonlySignal<boolean>;
   readonly facts: Signal<EditorFacts | undefined> = signal(undefined);
   readonly carets: Signal<readonly RemoteCaret[]> = signal([]);
   readonly phone = signal(false);
@@ -102,6 +137,19 @@ export class Workbench {
     this.feed = new FeedStore(client);
     this.changes = new ChangeFeed(client);
     this.git = new GitStore(client);
+    this.checkpoints = new CheckpointStore(client);
+    this.draft = new Draft(this.layout);
+    const asking = {
+      client,
+      git: this.git,
+      checkpoints: this.checkpoints,
+      toasts: this.toasts,
+      ask: (dialog: GitDialog | undefined) => (this.overlay.value = dialog && { name: 'git', dialog }),
+    };
+    this.gitActions = new GitActions(asking);
+    this.branches = new BranchActions(asking);
+    this.remotes = new RemoteJobs(asking);
+    this.checkpointActions = new CheckpointActions(asking);
     this.tree = new TreeStore(client, () => this.layout.remember('folders', JSON.stringify(this.tree.openFolders.slice(0, 200))));
     this.files = new FileActions(client, this.tree, this.toasts);
     this.paths = new PathIndex(client);
@@ -110,6 +158,32 @@ export class Workbench {
     this.readOnly = computed(
       () => this.info.value !== undefined && (this.info.value.caller.access === 'read' || this.info.value.readOnly !== undefined),
     );
+    this.bottom = new BottomStore(this.layout, this.phone);
+    this.processes = new ProcessStore({ client, now });
+    this.programs = new ProcessActions({ client, processes: this.processes, toasts: this.toasts });
+    this.terminals = new TerminalStore({ client, processes: this.processes, toasts: this.toasts });
+    this.deploys = new DeployStore({
+      client,
+      processes: this.processes,
+      toasts: this.toasts,
+      now,
+      isSeen: () => this.bottom.shown.value && this.bottom.tab.value === 'deploy',
+    });
+    this.activity = new ActivityStore({
+      client,
+      feed: this.feed,
+      git: this.git,
+      checkpoints: this.checkpoints,
+      processes: this.processes,
+      deploys: this.deploys,
+      live: this.link.live,
+      // To the sidecar, who came with the same link is the same.
+      seenAs: (actor) => {
+        const { caller } = this.info.value ?? {};
+        return caller !== undefined && actorNamed(caller.name, caller.kind).key === actor.key ? this.me.value : actor;
+      },
+    });
+    this.canExecute = computed(() => !this.readOnly.value && /^(execute|admin)$/.test(this.info.value?.caller.access ?? ''));
     this.#listen();
   }
 
@@ -142,6 +216,7 @@ export class Workbench {
       const cursor = await this.feed.load();
       this.changes.start(cursor);
       this.presence.start();
+      this.processes.start();
       await this.tree.start(this.#recallFolders());
       void this.git.refresh();
       this.#recallTabs();
@@ -154,6 +229,8 @@ export class Workbench {
 
   #become(info: SystemInfo): void {
     this.layout.forWorkspace(info.workspace.id);
+    this.bottom.recall();
+    this.draft.recall();
     const name = this.#ports.keep.getItem('outrigger.name') ?? info.caller.name;
     this.me.value = actorNamed(name, 'person');
     const visited = Number(this.layout.recall('visited'));
@@ -184,6 +261,7 @@ export class Workbench {
         if (change.what === 'moved' && change.from !== undefined) this.tabs.moved(change.from, change.path);
         this.documents.apply(change);
         this.git.refreshSoon();
+        this.checkpoints.refreshSoon();
       },
       git: () => this.git.refreshSoon(),
       resync: () => {
@@ -194,6 +272,21 @@ export class Workbench {
       },
     });
     this.presence.onDocument((info) => this.documents.heard(info));
+    const blame = new LineBlame(this.client, () => this.now());
+    effect(() => {
+      const { value: tab } = this.tabs.active;
+      const line = this.facts.value?.line;
+      const { value: status } = this.git.status;
+      // What is typed makes the lines others; where long lines are broken, one more word could move the text.
+      const isFit = status?.repository === true && status.head !== null && !this.phone.value && this.link.live.value;
+      const path = tab?.kind === 'document' ? tab.path : undefined;
+      const letter = path === undefined ? undefined : this.git.letters.value.get(path);
+      untracked(() => {
+        const { view } = this.activeSession() ?? {};
+        const isKnown = isFit && path !== undefined && line !== undefined && view !== undefined && letter !== 'U' && letter !== 'C';
+        blame.moved(isKnown ? { view, path, line } : undefined);
+      });
+    });
     effect(() => {
       const { value: tab } = this.tabs.active;
       const path = tab?.kind === 'document' ? tab.path : undefined;
@@ -223,7 +316,7 @@ export class Workbench {
     if (!Array.isArray(kept?.tabs) || this.tabs.open.value.length > 0) return;
     for (const tab of kept.tabs) {
       if (tab.kind === 'document') this.openFile(tab.path, { focus: false });
-      else if (tab.kind === 'diff') this.tabs.show(diffTab(tab.path, tab.from));
+      else if (tab.kind === 'diff') this.tabs.show(diffTab(tab.path, tab.from, tab.against));
       else if (tab.kind === 'activity') this.tabs.show(activityTab);
     }
     if (kept.active !== undefined && this.tabs.open.value.some(({ id }) => id === kept.active)) this.tabs.activate(kept.active);
@@ -243,13 +336,25 @@ export class Workbench {
     if (options.focus !== false && options.preview !== true) this.focusMain();
   }
 
-  openDiff(path: string, from?: string): void {
-    this.tabs.show(diffTab(path, from));
+  /** `against`: what it is compared with; HEAD when left out. */
+  openDiff(path: string, from?: string, against?: DiffAgainst): void {
+    this.tabs.show(diffTab(path, from, against));
     this.layout.pane.value = 'main';
   }
 
   openCommit(hash: string, subject: string): void {
     this.tabs.show({ id: `commit:${hash}`, kind: 'commit', hash, subject });
+    this.layout.pane.value = 'main';
+  }
+
+  openConflict(path: string): void {
+    this.tabs.show({ id: `conflict:${path}`, kind: 'conflict', path });
+    this.layout.pane.value = 'main';
+  }
+
+  /** What a checkpoint holds against the one before, or the folder now. */
+  openCheckpoint(checkpoint: number, title: string): void {
+    this.tabs.show({ id: `checkpoint:${checkpoint}`, kind: 'checkpoint', checkpoint, title });
     this.layout.pane.value = 'main';
   }
 
@@ -261,7 +366,7 @@ export class Workbench {
 
   /** Shows a revision in Activity. */
   goToRevision(revision: number): void {
-    this.feed.setFilter({ without: new Set(), where: '', since: 0 });
+    this.feed.setFilter(noFilter);
     this.feed.sought.value = { revision };
     this.openActivity();
   }

@@ -155,6 +155,19 @@ test('what a run made, removed, made executable or wrote as bytes goes back; one
   ),
 );
 
+test('what comes back is open to nobody whom new files are not open to', { skip: skip || process.platform === 'win32' }, () =>
+  withCheckpoints({ files: { 'secret.txt': 's\n' } }, async ({ client, run, root, remove }) => {
+    await run('1', () => remove('secret.txt'));
+    const before = process.umask(0o077);
+    try {
+      await client.call('checkpoints.revert', { run: '1' });
+    } finally {
+      process.umask(before);
+    }
+    assert.equal(fs.statSync(path.join(root, 'secret.txt')).mode & 0o777, 0o600);
+  }),
+);
+
 test('a file that is open with unsaved edits goes back to what it was, and the edits stay', { skip }, () =>
   withCheckpoints(
     { files: { 'a.txt': lines(...ten) }, config: { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' } },

@@ -461,7 +461,12 @@ describe('in a container with a root, processes and a user of its own, and no No
           '/agent',
           ...args,
         ]);
+      // What one left that was killed half way: in a container the next one has the same number.
+      const folder = path.dirname(volume.agent);
+      const halves = ['copy', 'other'].flatMap((name) => Array.from({ length: 9 }, (_, pid) => `${name}.${pid + 1}`));
+      for (const name of halves) fs.writeFileSync(path.join(folder, name), 'half');
       inEmptyRoot('--copy-to', '/volume/copy', '--make-token', '/volume/other');
+      for (const name of halves) fs.rmSync(path.join(folder, name));
       const copy = path.join(path.dirname(volume.agent), 'copy');
       assert.deepEqual(fs.readFileSync(copy), fs.readFileSync(built));
       assert.equal(fs.statSync(copy).mode & 0o777, 0o755);

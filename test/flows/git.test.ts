@@ -92,6 +92,15 @@ describe('git in a workspace', { skip: requireTool('git') }, () => {
           await ann.synced();
           ann.text.insert(0, 'by Ann\n');
           await eventually(async () => assert.equal((await client.call('files.read', { path: 'b.txt' })).text, 'by Ann\n'));
+          const told = async (by: typeof client): Promise<string[]> =>
+            (await by.call('git.editors', {})).editors.map(({ name, email, kind }) => `${kind} ${name} <${email}>`);
+          assert.deepEqual(await told(client), [
+            'person Bot x <bot-x@outrigger.invalid>',
+            'person owner <owner@outrigger.invalid>',
+            'person Änn <a-nn@outrigger.invalid>',
+          ]);
+          const part = clientOf(await tokenOf(running, 'part', 'read', ['a.txt']));
+          assert.deepEqual(await told(part), ['person Bot x <bot-x@outrigger.invalid>']);
           const { committed } = await client.call('git.commit', {
             message: 'Both',
             author: { name: 'owner', email: 'owner@example.org' },
@@ -99,6 +108,10 @@ describe('git in a workspace', { skip: requireTool('git') }, () => {
           assert.equal(committed, true);
           const trailers = git(root, 'log', '-1', '--format=%(trailers:key=Co-authored-by,valueonly,unfold)').split('\n').filter(Boolean);
           assert.deepEqual(trailers, ['Bot x <bot-x@outrigger.invalid>', 'Änn <a-nn@outrigger.invalid>']);
+          // A call that names nobody is heard, whatever the option says.
+          await bot.call('files.write', { path: 'a.txt', text: 'once more\n' });
+          await client.call('git.commit', { message: 'Alone', editors: false });
+          assert.doesNotMatch(git(root, 'log', '-1', '--format=%B'), /Co-authored/);
         } finally {
           ann.destroy();
         }
@@ -160,6 +173,13 @@ describe('git in a workspace', { skip: requireTool('git') }, () => {
         await assert.rejects(part.call('git.checkout', { to: 'main' }), fails('OUT_OF_SCOPE'));
         await assert.rejects(part.call('git.hunks', {}), fails('OUT_OF_SCOPE'));
         assert.equal((await part.call('git.hunks', { path: 'mine', staged: true })).files.length, 1);
+        await assert.rejects(part.call('git.hunks', { path: 'mine/x', was: 'theirs', staged: true }), fails('OUT_OF_SCOPE'));
+        await client.call('files.write', { path: 'mine/new', text: 'x' });
+        const fresh = await part.call('git.hunks', { path: 'mine', was: 'mine', untracked: true });
+        assert.deepEqual(
+          fresh.files.map((one) => one.path),
+          ['mine/new'],
+        );
       } finally {
         fs.rmSync(served, { recursive: true, force: true });
       }

@@ -164,6 +164,7 @@ const asked: Record<OperationName, object[]> = {
   'git.commit': [{ message: 'x' }, {}],
   'git.hunks': [{}, { commit: 'HEAD', staged: true }],
   'git.commitInfo': [{}],
+  'git.editors': [{}, { limit: 0 }],
   'git.blame': [{ path: 'shared/a.txt' }],
   // Made by one way, the repository would be there for the others: the git flow has it.
   'git.init': [{ branch: '-x' }],

@@ -334,8 +334,9 @@ test('what changed is listed with its lines, compared with HEAD as it is typed, 
       await change('loan.py').getByRole('button').first().click();
       await ada.getByTestId('diff').locator('.cm-changedLine', { hasText: '# late' }).waitFor();
 
-      await change('notes.md').hover();
-      await ada.getByRole('button', { name: 'Leave out: notes.md' }).click();
+      await change('loan.py').hover();
+      await ada.getByRole('button', { name: 'Stage: models/loan.py' }).click();
+      await ada.getByRole('region', { name: 'Staged' }).getByTestId('change').waitFor();
       await ada.getByRole('textbox', { name: 'Commit message' }).fill('Loans: say which are late');
       await ada.getByRole('button', { name: 'Commit 1 file' }).click();
       await ada.getByTestId('toast').filter({ hasText: 'Committed 1 file' }).waitFor();

@@ -58,7 +58,7 @@ export interface Workbenches extends ServedFolder {
 export async function withWorkbench(
   files: Record<string, string>,
   run: (workbenches: Workbenches) => Promise<void>,
-  options: { git?: boolean } = {},
+  options: { git?: boolean; env?: Readonly<Record<string, string>> } = {},
 ): Promise<void> {
   const { workbenchIsFresh } = (await import(stampModule)) as { workbenchIsFresh: (root: string) => boolean };
   if (!workbenchIsFresh(repository))
@@ -75,7 +75,7 @@ export async function withWorkbench(
     git(root, 'add', '-A');
     git(root, 'commit', '-q', '-m', 'The first loans');
   }
-  const served = new Served(root, path.join(scratch, 'state'));
+  const served = new Served(root, path.join(scratch, 'state'), options.env ?? {});
   let browser: Browser | undefined;
   const problems: string[] = [];
   try {
@@ -102,18 +102,20 @@ class Served implements ServedFolder {
   readonly root: string;
   url = '';
   readonly #state: string;
+  readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;
 
-  constructor(root: string, state: string) {
+  constructor(root: string, state: string, env: Readonly<Record<string, string>>) {
     this.root = root;
     this.#state = state;
+    this.#env = env;
   }
 
   async start(port: number): Promise<void> {
     const command = ['src/cli/main.ts', 'serve', this.root, '--port', String(port), '--state', this.#state, '--log-level', 'warn'];
     const child = spawn(process.execPath, command, {
       cwd: repository,
-      env: { ...process.env, OUTRIGGER_TOKEN: pageToken },
+      env: { ...process.env, ...this.#env, OUTRIGGER_TOKEN: pageToken },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child = child;

@@ -60,6 +60,7 @@ export async function withRepository(run: (world: GitWorld) => Promise<void>, se
         init: false,
         name: 'Side Car',
         email: 'sidecar@example.org',
+        coAuthors: false,
         maxTextBytes: 1024 * 1024,
         fileRemotes: false,
         credentialFolder: path.join(folder, 'credentials'),

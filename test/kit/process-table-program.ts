@@ -17,7 +17,7 @@ const table = new ProcessTable(
     now: Date.now,
     log: () => {},
   },
-  { maxRunning: 100, keepEnded: 100, output: { headBytes: 1000, tailBytes: 1000 } },
+  { hookMs: 60_000, maxRunning: 100, keepEnded: 100, output: { headBytes: 1000, tailBytes: 1000 } },
 );
 const ids: string[] = [];
 for (let number = 0; number < 20; number++) {
@@ -31,6 +31,18 @@ for (let number = 0; number < 20; number++) {
     startedBy: { name: 'Ada', kind: 'person' },
   });
   ids.push(started.id);
+}
+// What else is to be run, to its end.
+const script = process.argv[3];
+if (script !== undefined) {
+  const { process: once } = await table.start({
+    argv: ['sh', '-c', script],
+    path: '',
+    env: {},
+    checkpoint: false,
+    startedBy: { name: 'Ada', kind: 'person' },
+  });
+  await table.process(once.id).ended;
 }
 await eventually(() => ids.every((id) => table.process(id).log.end.stdout === 'said before\n'.length));
 console.log(JSON.stringify({ ids, pids: ids.map((id) => table.process(id).facts.pid) }));

@@ -1,7 +1,19 @@
 // The image, built for real and run as a pod runs it: as its own user, process 1, with the environment of the manifests.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -143,7 +155,12 @@ describe('the image', { skip: cannotBuildImages() }, () => {
     assert.deepEqual(Object.keys(config.ExposedPorts).sort(), ['3000/tcp', '3001/tcp']);
     assert.deepEqual(Object.keys(config.Volumes), ['/state']);
     assert.equal(config.StopSignal, 'SIGTERM');
-    assert.equal(config.Entrypoint[0], 'node');
+    assert.deepEqual(config.Entrypoint.slice(0, 3), ['/opt/outrigger/init', '--', 'node']);
+    // Where there is no C compiler, the same words mean Node itself.
+    const init = existsSync(join(mounted, 'opt', 'outrigger', 'dist', 'bin', 'outrigger-exec-agent'))
+      ? '/opt/outrigger/dist/bin/outrigger-exec-agent'
+      : '/usr/bin/env';
+    assert.equal(readlinkSync(join(mounted, 'opt', 'outrigger', 'init')), init);
     assert.equal(healthcheck?.Test[0], 'CMD');
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
     assert.equal(config.Labels['org.opencontainers.image.version'], version);

@@ -155,3 +155,28 @@ test('a file that tells of a test just when the runner is killed still ends what
   await ended;
   await eventually('the child ends', () => !isAlive(numberIn(join(folder, 'child'))));
 });
+
+test('programs of a sidecar that a file leaves, out of its group, are ended and named, and fail it; those of others are left alone', async (t) => {
+  const others = spawn('sleep', ['300'], { stdio: 'ignore', detached: true, env: { ...process.env, OUTRIGGER_PROCESS: 'p-other' } });
+  t.after(() => others.kill('SIGKILL'));
+  // It closes what it inherited, as a daemon does.
+  const leaves = (name: string, mark: string): string => `import { writeFileSync } from 'node:fs';
+    test('leaves', () => {
+      const env = { ...process.env, ${mark} };
+      const child = spawn('sleep', ['301'], { stdio: 'ignore', detached: true, env });
+      child.unref();
+      writeFileSync('${name}', String(child.pid));
+    });`;
+  const { folder, ended } = start(t, {
+    'src/a.test.ts': leaves('ours', `OUTRIGGER_PROCESS: 'p-1'`),
+    'src/b.test.ts': passing,
+    'src/c.test.ts': leaves('unmarked', ''),
+  });
+  const { code, last, output } = await ended;
+  const [ours, unmarked] = ['ours', 'unmarked'].map((name) => numberIn(join(folder, name))) as [number, number];
+  t.after(() => process.kill(unmarked, 'SIGKILL'));
+  assert.deepEqual({ code, last }, { code: 1, last: '3 passed, 1 failed' });
+  assert.match(output, new RegExp(`src/a\\.test\\.ts[^]*left programs[^\\n]*sleep 301 \\(${ours}\\)`));
+  assert.ok(!isAlive(ours));
+  assert.ok(isAlive(unmarked) && isAlive(others.pid as number));
+});

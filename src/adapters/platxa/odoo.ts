@@ -78,6 +78,7 @@ export function serveOdooLog(socket: TextSocket, { dispatch, caller }: { dispatc
   const emit = async (item: unknown): Promise<void> => {
     const one = item as FollowItem;
     if (one.type === 'output') {
+      if (one.lost !== undefined) await send(`… ${one.lost} bytes are not kept any more …`);
       const lines = (rest + one.text).split(/\r?\n/);
       rest = lines.pop() ?? '';
       if (rest.length > MAX_LINE) lines.push(rest);

@@ -1,30 +1,22 @@
-import { randomBytes } from 'node:crypto';
 import { OutriggerError } from '../../contract/errors.ts';
-import type { Cause } from '../../contract/events.ts';
 import type { Run, RunHooks } from '../processes/run-hooks.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { type CheckpointRow, type CheckpointRows, ofSnapshot, type RunRow, type SnapshotFacts } from './checkpoint-rows.ts';
 import type { GitStore } from './git-store.ts';
 import type { OtherHands } from './other-hands.ts';
-import { emptiedFolders, type FileDone, type FilesPlan, type PathClash, planFiles, type Wanted } from './plan-files.ts';
+import { type Asking, type Outcome, Restoring } from './restoring.ts';
 import { RunEnds } from './run-ends.ts';
 import type { Snapshot, Snapshots } from './snapshots.ts';
 import type { SharedChoice } from './take-back.ts';
 import type { FileNumbers } from './tree-diff.ts';
-import { wantedOfRun } from './wanted.ts';
 
 const DAY_MS = 86_400_000;
 /** How long a program waits for the checkpoint before it; after that it starts without one, and the look at the folder goes on. */
 const MAX_WAIT_MS = 20_000;
-/** Files that one restore or revert changes. */
-const MAX_FILES = 5000;
 /** Changes that are looked through to say so. */
 const MAX_SINCE = 20_000;
-const ATTEMPTS = 4;
 /** The kernel stamps files with a time that may be so much older. */
 const CLOCK_STEP_MS = 20;
-/** Reasons that mean: somebody was quicker. */
-const outdated = new Set(['ETAG_MISMATCH', 'FILE_NOT_FOUND', 'FILE_EXISTS', 'NOT_EMPTY', 'NOT_TEXT', 'HUNKS_SHARED']);
 
 export interface CheckpointsDependencies {
   workspace: Workspace;
@@ -45,28 +37,12 @@ export interface CheckpointsOptions {
   writable: boolean;
 }
 
-/** Who asks. */
-export interface Asking {
-  cause: Cause;
-  signal: AbortSignal;
-}
-
 export interface CheckpointFacts {
   row: CheckpointRow;
   revision: number;
   /** Files of its run that were changed since; null: not known. */
   edited: number | null | undefined;
   reverted: string | undefined;
-}
-
-export interface Outcome {
-  changed: boolean;
-  text: string;
-  files: FileDone[];
-  shared: PathClash[];
-  revision: number;
-  before: number | null;
-  undo: string | null;
 }
 
 /**
@@ -78,6 +54,7 @@ export class Checkpoints implements RunHooks {
   readonly #options: CheckpointsOptions;
   readonly #stopped = new AbortController();
   readonly #ends: RunEnds;
+  readonly #restoring: Restoring;
   #last: Promise<unknown> = Promise.resolve();
   #opened = false;
 
@@ -85,6 +62,15 @@ export class Checkpoints implements RunHooks {
     this.#dependencies = dependencies;
     this.#options = options;
     this.#ends = new RunEnds(dependencies);
+    this.#restoring = new Restoring(
+      {
+        ...dependencies,
+        ends: this.#ends,
+        snapshot: (signal, modesSince) => this.#snapshot(signal, modesSince),
+        prune: (signal) => this.#prune(signal),
+      },
+      { maxTextBytes: options.maxTextBytes, stopped: this.#stopped.signal },
+    );
   }
 
   /** Ends what is under way; the next start takes up runs that have no end yet. */
@@ -196,48 +182,16 @@ export class Checkpoints implements RunHooks {
     return this.#inTurn(signal, async (joined) => {
       const row = this.#row(input.id);
       await this.#open(joined);
-      const within = pathFilter(input.paths);
-      const plan = async (now: Snapshot): Promise<Wanted[]> => {
-        const omitted = new Set([...row.omitted, ...now.omitted]);
-        const changes = await this.#dependencies.store.compare(row.tree, now.tree, false, joined);
-        return changes
-          .filter(({ path }) => within(path))
-          .map(({ path, before, after, raw }) => ({
-            file: { path, found: before, left: after, ...(raw === true ? { raw } : {}) },
-            at: path,
-            now: after,
-            mixed: undefined,
-            ...(omitted.has(path) ? { skip: 'it was too large to be stored' } : {}),
-          }));
-      };
-      return this.#change(`Restore of checkpoint ${row.id}`, plan, { shared: 'keep', dryRun: input.dryRun, cause, signal: joined });
+      return this.#restoring.restore(row, input, { cause, signal: joined });
     });
   }
 
   async revert(input: { run: string; shared: 'ask' | SharedChoice; dryRun: boolean }, { cause, signal }: Asking): Promise<Outcome> {
-    const { rows, hands } = this.#dependencies;
+    const { hands } = this.#dependencies;
     return this.#inTurn(signal, async (joined) => {
       if (hands.underWay.includes(input.run)) throw new OutriggerError('RUN_UNDER_WAY', `The run ${input.run} has not ended.`);
       await this.#open(joined);
-      let run = rows.run(input.run);
-      if (run?.after === null) {
-        // The checkpoint after it could not be made then.
-        await this.#ends.finish(run, await this.#snapshot(joined), () => undefined, joined);
-        run = rows.run(input.run);
-      }
-      const [before, after] = [rows.get(run?.before ?? 0), rows.get(run?.after ?? 0)];
-      if (run === undefined || before === undefined || after === undefined)
-        throw new OutriggerError('NO_CHECKPOINT', `There are no checkpoints around a run ${input.run}.`);
-      if (run.reverted !== null)
-        return this.#nothing(`${run.title} was taken back already; checkpoints.revert with run ${run.reverted} brings it back.`);
-      const outcome = await this.#change(`Revert of ${run.title}`, (now) => this.#wanted(run, before, after, now, joined), {
-        shared: input.shared,
-        dryRun: input.dryRun,
-        cause,
-        signal: joined,
-      });
-      if (outcome.undo !== null) this.#markReverted(run, outcome.undo, input.shared === 'keep' && outcome.shared.length > 0);
-      return outcome;
+      return this.#restoring.revert(input, { cause, signal: joined });
     });
   }
 
@@ -325,152 +279,6 @@ export class Checkpoints implements RunHooks {
     return last;
   }
 
-  // ── changing the folder ──────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Each file of a run, where it stands now, and what others did to it. */
-  async #wanted(run: RunRow, before: CheckpointRow, after: CheckpointRow, now: Snapshot, signal: AbortSignal): Promise<Wanted[]> {
-    const { store, workspace } = this.#dependencies;
-    const files = await this.#ends.files(before.tree, after.tree, run.facts.moves, signal);
-    const changes = await store.compare(after.tree, now.tree, false, signal);
-    return wantedOfRun(files, {
-      facts: run.facts,
-      since: new Map(changes.map((change) => [change.path, change])),
-      omitted: new Set([...before.omitted, ...after.omitted, ...now.omitted]),
-      movedTo: (path) => workspace.journal.movedTo(path),
-    });
-  }
-
-  /** Plans on what the folder holds now, and does it as one batch; tries again when somebody was quicker. */
-  async #change(
-    title: string,
-    wantedAt: (now: Snapshot) => Promise<Wanted[]>,
-    { shared, dryRun, cause, signal }: { shared: 'ask' | SharedChoice; dryRun: boolean; cause: Cause; signal: AbortSignal },
-  ): Promise<Outcome> {
-    const { hands } = this.#dependencies;
-    const run = `revert-${randomBytes(4).toString('hex')}`;
-    for (let attempt = 1; ; attempt++) {
-      // What others do from here on is told from what is done here.
-      hands.begin(run);
-      let asked = false;
-      try {
-        const now = await this.#snapshot(signal, 0);
-        const plan = await this.#plan(await wantedAt(now), shared, signal);
-        if (dryRun)
-          return { ...this.#nothing('Nothing was changed: it was only asked what would be.'), files: plan.done, shared: plan.clashes };
-        asked = shared === 'ask' && plan.clashes.length > 0;
-        if (asked) throw sharedError(title, plan.clashes);
-        if (plan.changes.length === 0) {
-          const why = plan.done.length > 0 || plan.clashes.length > 0 ? 'Nothing that could be changed is left' : 'All is so already';
-          return { ...this.#nothing(`${title}: ${why}, nothing was changed.`), files: plan.done, shared: plan.clashes };
-        }
-        return await this.#apply({ run, title, cause }, now, plan, signal);
-      } catch (error) {
-        if (asked || !(error instanceof OutriggerError) || !outdated.has(error.reason) || attempt === ATTEMPTS) throw error;
-      } finally {
-        hands.end(run);
-      }
-    }
-  }
-
-  async #plan(wanted: readonly Wanted[], shared: 'ask' | SharedChoice, signal: AbortSignal): Promise<FilesPlan> {
-    const { store, workspace, rows } = this.#dependencies;
-    if (wanted.length > MAX_FILES)
-      throw new OutriggerError(
-        'INPUT_TOO_LARGE',
-        `That would change ${wanted.length} files; ${MAX_FILES} is the most at once: restore some paths.`,
-      );
-    const files = wanted.filter(({ skip }) => skip === undefined);
-    const objects = await store.contents(
-      files.flatMap(({ file, now }) => [file.found, file.left, now]).flatMap((tree) => tree?.object ?? []),
-      signal,
-    );
-    const { maxTextBytes } = this.#options;
-    const plan = await planFiles(wanted, { objects, apart: (key) => rows.text(key) }, { shared, maxTextBytes });
-    const written = new Set(
-      plan.changes.flatMap((change) => (change.op === 'move' ? [change.to] : change.op === 'write' ? [change.path] : [])),
-    );
-    const folders = await emptiedFolders(plan.gone, written, async (folder) => {
-      if (workspace.entry(folder)?.kind !== 'directory') return undefined;
-      const inside: string[] = [];
-      for await (const { path } of workspace.list(folder, false, () => false)) inside.push(path);
-      return inside;
-    });
-    // A file that takes a folder's place comes after the folder went.
-    const at = plan.changes.findLastIndex(({ op }) => op === 'move' || op === 'remove') + 1;
-    plan.changes.splice(at, 0, ...folders.map((path) => ({ op: 'remove' as const, path, recursive: false })));
-    return plan;
-  }
-
-  /** A run of its own, so that it can be taken back as any other. */
-  async #apply(
-    { run, title, cause }: { run: string; title: string; cause: Cause },
-    now: Snapshot,
-    plan: FilesPlan,
-    signal: AbortSignal,
-  ): Promise<Outcome> {
-    const { workspace, rows, hands } = this.#dependencies;
-    const before = rows.together(() => {
-      const id = this.#add(now, { title, cause, point: 'before', run });
-      const facts = { mixed: {}, moves: [], paths: [] };
-      rows.putRun({ id: run, title, cause, before: id, after: null, facts, reverted: null });
-      return id;
-    });
-    try {
-      const { changes } = await workspace.batch({
-        changes: plan.changes,
-        cause: { ...cause, kind: 'run', id: run },
-        durability: undefined,
-        dryRun: false,
-        returnBefore: false,
-        maxTextBytes: this.#options.maxTextBytes,
-        maxAnswerBytes: Number.MAX_SAFE_INTEGER,
-        edit: ({ path }, raw) => {
-          hands.typed(path, raw);
-          return plan.edits.get(path)?.(raw) ?? raw;
-        },
-        permit: () => {},
-        signal,
-      });
-      const inDocuments = new Set(changes.flatMap(({ path, document }) => (document === true ? [path] : [])));
-      for (const done of plan.done) if (inDocuments.has(done.path)) done.document = true;
-    } catch (error) {
-      rows.together(() => rows.removeRun(run));
-      throw error;
-    }
-    const { revision } = workspace.journal;
-    // It is done: whoever asked may be gone.
-    const { signal: goesOn } = this.#stopped;
-    const row = rows.run(run);
-    if (row !== undefined) await this.#ends.finish(row, await this.#snapshot(goesOn, 0), () => hands.end(run), goesOn);
-    await this.#prune(goesOn);
-    const files = plan.done.filter(({ did }) => did !== 'skipped').length;
-    const left = plan.done.length - files;
-    const text = `${title}: ${files} ${files === 1 ? 'file' : 'files'} changed${left === 0 ? '' : `, ${left} left as they are`}.`;
-    return { changed: true, text, files: plan.done, shared: plan.clashes, revision, before, undo: run };
-  }
-
-  #markReverted(run: RunRow, by: string, partly: boolean): void {
-    const { rows } = this.#dependencies;
-    this.#dependencies.rows.together(() => {
-      const now = rows.run(run.id);
-      if (now !== undefined && !partly) rows.putRun({ ...now, reverted: by });
-      // What was taken back by this run is there again.
-      rows.forgetReverted(run.id);
-    });
-  }
-
-  #nothing(text: string): Outcome {
-    return {
-      changed: false,
-      text,
-      files: [],
-      shared: [],
-      revision: this.#dependencies.workspace.journal.revision,
-      before: null,
-      undo: null,
-    };
-  }
-
   #inTurn<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const before = this.#last;
     const joined = AbortSignal.any([signal, this.#stopped.signal]);
@@ -484,27 +292,8 @@ export class Checkpoints implements RunHooks {
   }
 }
 
-/** Which paths are those, or in those folders. */
-function pathFilter(paths: readonly string[] | undefined): (path: string) => boolean {
-  if (paths === undefined) return () => true;
-  const asked = new Set(paths);
-  return (path) => {
-    for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) if (asked.has(path.slice(0, end))) return true;
-    return false;
-  };
-}
-
 function readOnly(): OutriggerError {
   return new OutriggerError('READ_ONLY', 'The folder may only be read here, so what it holds now is not stored.');
-}
-
-function sharedError(title: string, clashes: readonly PathClash[]): OutriggerError {
-  const paths = [...new Set(clashes.map(({ path }) => path))];
-  return new OutriggerError(
-    'HUNKS_SHARED',
-    `${title}: ${clashes.length} ${clashes.length === 1 ? 'hunk was' : 'hunks were'} changed by others too, in ${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ' and more' : ''}. Nothing was changed.`,
-    { details: { shared: clashes.slice(0, 100) } },
-  );
 }
 
 function revisionOf(cursor: string): number {

@@ -5,11 +5,24 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { baseName } from '../../contract/paths.ts';
 import type { Processes, RunResult } from '../processes/processes.ts';
 import type { State } from '../state/state.ts';
+import {
+  changedTrees,
+  entryOf,
+  foldersAbove,
+  mktreeInput,
+  type NewTree,
+  parseTreeObject,
+  TREE_MODE,
+  type TreeEntry,
+} from './small-tree.ts';
 import { storeError } from './store-error.ts';
 import { parseNumbers, parseTreeDiff, splitNul, type FileNumbers, type TreeChange } from './tree-diff.ts';
 
 /** Below the state folder. */
 const SHADOW = 'checkpoints.git';
+/** In it, an index of .gitignore files alone. */
+const RULES = 'rules';
+const TAB = 0x09;
 const MAX_LIST_BYTES = 256 * 1024 * 1024;
 /** Contents that one restore or revert holds at once. */
 const MAX_BLOB_BYTES = 128 * 1024 * 1024;
@@ -116,6 +129,29 @@ export class GitStore {
     return ignored;
   }
 
+  /** Those of the paths that git ignores by the rules of a tree, by an index of its own that holds nothing but these rules. */
+  async ignoredBy(tree: string, paths: readonly string[], signal?: AbortSignal): Promise<Set<string>> {
+    if (paths.length === 0) return new Set();
+    const { stdout: all } = await this.#git(['ls-tree', '-r', '-z', tree], { signal });
+    const rules = splitNul(all).filter((line) => /^100\d{3} blob [^]*[\t/]\.gitignore$/.test(Buffer.from(line).toString('latin1')));
+    if (rules.length === 0) return new Set();
+    for (const left of [RULES, `${RULES}.lock`]) this.#state.removeFile(`${SHADOW}/${left}`);
+    // A folder without any such file: of those that an index says to be left out of the work tree, git reads what the index has.
+    const workTree = path.join(this.#shadow, 'info');
+    const env = { ...this.#env(), GIT_INDEX_FILE: path.join(this.#shadow, RULES), GIT_WORK_TREE: workTree };
+    const run = (args: readonly string[], stdin: Buffer, exits?: readonly number[]): Promise<RunResult> =>
+      this.#git(['-C', workTree, ...args], { env, signal, stdin }, exits);
+    try {
+      await run(['update-index', '-z', '--index-info'], nulEnded(rules));
+      const names = rules.map((line) => line.subarray(line.indexOf(TAB) + 1));
+      await run(['update-index', '--skip-worktree', '-z', '--stdin'], nulEnded(names));
+      const { stdout } = await run(['check-ignore', '-z', '--stdin'], nulEnded(paths), [0, 1]);
+      return new Set(splitNul(stdout).map((name) => Buffer.from(name).toString()));
+    } finally {
+      this.#state.removeFile(`${SHADOW}/${RULES}`);
+    }
+  }
+
   /** Takes the files as they stand into the index, and out of it what is gone. */
   async take(present: readonly (Uint8Array | string)[], gone: readonly (Uint8Array | string)[], signal?: AbortSignal): Promise<void> {
     const timeoutMs = FULL_TIMEOUT_MS;
@@ -125,12 +161,45 @@ export class GitStore {
     await this.#git(args, { signal, stdin: nulEnded(present), timeoutMs });
   }
 
-  /** The tree of the index, kept from git's tidying until it is dropped. */
-  async keepTree(signal?: AbortSignal): Promise<string> {
+  /** The tree of the index. */
+  async indexTree(signal?: AbortSignal): Promise<string> {
     const { stdout } = await this.#git(['write-tree'], { signal, timeoutMs: FULL_TIMEOUT_MS });
-    const tree = stdout.toString().trim();
+    return stdout.toString().trim();
+  }
+
+  /**
+   * A tree with some files changed, without a look at the index, which takes longer the more files there are. `present` are regular files by
+   * name (a character for each byte) with their mode. Throws GIT_FAILED where a file went meanwhile.
+   */
+  async treeWith(tree: string, present: ReadonlyMap<string, string>, gone: readonly string[], signal?: AbortSignal): Promise<string> {
+    const format = this.#opened.format === 'sha256' ? 'sha256' : 'sha1';
+    const names = [...present.keys()];
+    const folders = foldersAbove([...names, ...gone]);
+    const lines = (list: readonly string[]): Buffer => Buffer.from(list.map((line) => `${line}\n`).join(''), 'latin1');
+    const [trees, blobs] = await Promise.all([
+      this.#git(['cat-file', '--batch'], { signal, stdin: lines(folders.map((folder) => `${tree}:${folder}`)) }),
+      names.length === 0
+        ? { stdout: Buffer.alloc(0) }
+        : this.#git(['hash-object', '-w', '--no-filters', '--stdin-paths'], { signal, stdin: lines(names) }),
+    ]);
+    const hashes = blobs.stdout.toString().split('\n');
+    const changes = new Map<string, TreeEntry | null>(gone.map((name) => [name, null]));
+    for (const [index, name] of names.entries()) changes.set(name, { mode: present.get(name) as string, hash: hashes[index] as string });
+    const before = new Map(treesOf(trees.stdout, folders, format));
+    // A tree that should be there and is not, is no folder that nobody made yet.
+    const lost = folders.find(
+      (folder) => before.get(folder) === undefined && (folder === '' || entryOf(before, folder)?.mode === TREE_MODE),
+    );
+    if (lost !== undefined) throw new OutriggerError('CHECKPOINT_LOST', 'What the checkpoint holds is not in the repository any more.');
+    const folderTrees = new Map(folders.map((folder) => [folder, before.get(folder) ?? new Map<string, TreeEntry>()]));
+    const made = changedTrees(folderTrees, changes, format);
+    await this.#git(['mktree', '-z', '--batch', '--missing'], { signal, stdin: mktreeInput(made) });
+    return (made.at(-1) as NewTree).hash;
+  }
+
+  /** Kept from git's tidying until it is dropped. */
+  async keep(tree: string, signal?: AbortSignal): Promise<void> {
     await this.#git(['-c', 'core.hooksPath=/dev/null', 'update-ref', this.#ref(tree), tree], { env: this.#refEnv(), signal });
-    return tree;
   }
 
   /** Lets git tidy them away. */
@@ -349,6 +418,9 @@ const commonConfig = [
     'core.safecrlf=false',
     '-c',
     'index.version=4',
+    '-c',
+    // One sync for all objects of a call, where each would have its own. https://git-scm.com/docs/git-config#Documentation/git-config.txt-corefsyncMethod
+    'core.fsyncMethod=batch',
   ],
 ];
 const quiet = {
@@ -359,6 +431,24 @@ const quiet = {
   GIT_ALLOW_PROTOCOL: 'none',
   GIT_CONFIG_COUNT: '0',
 };
+
+/** From the answer of cat-file, one for each folder; undefined where there is none, or a file. */
+function* treesOf(
+  answer: Buffer,
+  folders: readonly string[],
+  format: 'sha1' | 'sha256',
+): Generator<[string, Map<string, TreeEntry> | undefined]> {
+  let at = 0;
+  for (const folder of folders) {
+    const end = answer.indexOf(0x0a, at);
+    // Else it says that there is none, with the name that was asked for.
+    const found = /^[0-9a-f]{40,64} (\w+) (\d+)$/.exec(answer.toString('latin1', at, end));
+    const size = Number(found?.[2] ?? 0);
+    const content = answer.subarray(end + 1, end + 1 + size);
+    yield [folder, found?.[1] === 'tree' ? parseTreeObject(content, format === 'sha1' ? 20 : 32) : undefined];
+    at = found === null ? end + 1 : end + 2 + size;
+  }
+}
 
 function below(only: string | undefined): string[] {
   return only === undefined ? [] : ['--', only];

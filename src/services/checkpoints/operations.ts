@@ -1,6 +1,7 @@
 import type { Checkpoint, checkpoints as table } from '../../contract/checkpoints.ts';
 import type { Call, Implementations } from '../../contract/operation.ts';
-import type { Asking, CheckpointFacts, Checkpoints, Outcome } from './checkpoints.ts';
+import type { CheckpointFacts, Checkpoints } from './checkpoints.ts';
+import type { Asking, Outcome } from './restoring.ts';
 
 /** Files that one answer names. */
 const MAX_NAMED = 1000;

@@ -8,6 +8,7 @@ import { hashOf } from './tell-apart.ts';
 import type { TreeFile } from './tree-diff.ts';
 
 const SLICE_MS = 8;
+const EXECUTABLE = 0o755;
 
 export interface PathClash extends Clash {
   path: string;
@@ -88,7 +89,9 @@ export async function planFiles(wanted: readonly Wanted[], contents: PlanContent
       continue;
     }
     if (now === undefined) {
-      writes.push({ op: 'write', path: target, base64: base64(step.result), parents: true, ifNoneMatch: '*', mode: mode ?? 0o644 });
+      const content = { op: 'write' as const, path: target, base64: base64(step.result), parents: true, ifNoneMatch: '*' as const };
+      // Of the mode only this one bit is known: who else may read it is as with other new files.
+      writes.push(mode === EXECUTABLE ? { ...content, mode } : content);
       plan.done.push({ path: target, did: 'brought back' });
       continue;
     }
@@ -180,7 +183,7 @@ function modeAfter({ found, left }: RunFile, now: TreeFile | undefined): number 
 }
 
 function permissions(mode: string): number {
-  return mode === '100755' ? 0o755 : 0o644;
+  return mode === '100755' ? EXECUTABLE : 0o644;
 }
 
 function whyNot({ file, now }: Wanted): string | undefined {

@@ -14,6 +14,10 @@ const MAX_OMITTED = 10_000;
 const ATTEMPTS = 3;
 const MAX_TRACKED = 10_000;
 const SLICE_MS = 8;
+/** Files of which a new tree is made without the index. */
+const MAX_QUICK = 200;
+/** Files by which the index may be behind. */
+const MAX_BEHIND = 2000;
 
 /** The folder as git objects hold it. */
 export interface Snapshot {
@@ -24,6 +28,14 @@ export interface Snapshot {
   omitted: string[];
   /** Paths that were looked at since the snapshot before; null: all of them were. */
   changed: number | null;
+}
+
+/** What is stored of the last one. */
+interface LastSnapshot {
+  tree: string;
+  cursor: string;
+  omitted: string[];
+  behind: string[];
 }
 
 export interface SnapshotDependencies {
@@ -45,6 +57,8 @@ export class Snapshots {
   readonly #maxFileBytes: number;
   #last: { tree: string; cursor: string } | undefined;
   #omitted = new Set<string>();
+  /** Names that are in the last tree as they are, and in the index as they were. */
+  #behind = new Set<string>();
   /** Names that the index holds, some of them: whether they are ignored need not be asked. */
   readonly #tracked = new Set<string>();
 
@@ -62,9 +76,10 @@ export class Snapshots {
   load(kept: boolean): void {
     const stored = kept ? this.#dependencies.state.get('checkpoints.last') : undefined;
     if (stored === undefined) return;
-    const { tree, cursor, omitted } = JSON.parse(stored) as { tree: string; cursor: string; omitted: string[] };
+    const { tree, cursor, omitted, behind } = JSON.parse(stored) as LastSnapshot;
     this.#last = { tree, cursor };
     this.#omitted = new Set(omitted);
+    this.#behind = new Set(behind);
   }
 
   /**
@@ -80,9 +95,15 @@ export class Snapshots {
       const news = store.empty ? undefined : await this.#news(cursor, signal);
       if (news !== undefined && modesSince !== undefined) await this.#addRestated(news, modesSince, signal);
       try {
-        if (news === undefined) await this.#takeAll(signal);
-        else if (news.size > 0) await this.#takeSome(news, signal);
-        const tree = news?.size === 0 && this.#last !== undefined ? this.#last.tree : await store.keepTree(signal);
+        let tree = this.#last?.tree;
+        if (news === undefined || tree === undefined) {
+          await this.#takeAll(signal);
+          tree = await store.indexTree(signal);
+          await store.keep(tree, signal);
+        } else if (news.size > 0) {
+          tree = await this.#takeSome(tree, news, signal);
+          await store.keep(tree, signal);
+        }
         this.#remember(tree, cursor);
         return { tree, cursor, omitted: [...this.#omitted], changed: news?.size ?? null };
       } catch (error) {
@@ -97,13 +118,15 @@ export class Snapshots {
   /** The next snapshot looks at all files. */
   forget(): void {
     this.#last = undefined;
+    this.#behind.clear();
     this.#dependencies.store.forgetIndex();
   }
 
   #remember(tree: string, cursor: string): void {
     if (this.#last?.tree === tree && this.#last.cursor === cursor) return;
     this.#last = { tree, cursor };
-    this.#dependencies.state.set('checkpoints.last', JSON.stringify({ tree, cursor, omitted: [...this.#omitted] }));
+    const facts: LastSnapshot = { tree, cursor, omitted: [...this.#omitted], behind: [...this.#behind] };
+    this.#dependencies.state.set('checkpoints.last', JSON.stringify(facts));
   }
 
   /** Names that changed up to `end`; undefined when all have to be looked at. */
@@ -137,7 +160,10 @@ export class Snapshots {
   async #addFolders(names: Set<string>, folders: readonly string[], arrived: readonly string[], signal?: AbortSignal): Promise<void> {
     const { workspace, store } = this.#dependencies;
     const gone = folders.filter((folder) => this.#isOurs(folder));
-    if (gone.length > 0) for (const name of await store.held(gone, signal)) names.add(latin(name));
+    if (gone.length > 0) {
+      await this.#catchUp(signal);
+      for (const name of await store.held(gone, signal)) names.add(latin(name));
+    }
     for (const folder of arrived) {
       if (workspace.entry(folder)?.kind !== 'directory') continue;
       for await (const entry of workspace.list(folder, true, (path) => !workspace.options.ignored(path)))
@@ -146,31 +172,67 @@ export class Snapshots {
   }
 
   async #addRestated(names: Set<string>, since: number, signal: AbortSignal | undefined): Promise<void> {
+    await this.#catchUp(signal);
     for (const bytes of await this.#dependencies.store.restated(signal)) {
       const name = latin(bytes);
       if ((this.#stat(name)?.ctimeMs ?? 0) >= since) names.add(name);
     }
   }
 
-  async #takeSome(names: ReadonlySet<string>, signal: AbortSignal | undefined): Promise<void> {
+  async #takeSome(tree: string, names: ReadonlySet<string>, signal: AbortSignal | undefined): Promise<string> {
     const { store } = this.#dependencies;
     const { present, gone } = await this.#sort(names, signal);
     const ignored = await store.ignored(present.filter((name) => !this.#tracked.has(name)).map(shown), signal);
-    const kept = present.filter((name) => !ignored.has(shown(name)));
-    await store.take(kept.map(rawOf), gone.map(rawOf), signal);
+    const kept = present.filter((name) => !ignored.has(shown(name)) || this.#behind.has(name));
+    const modes = this.#plainModes(kept, gone);
+    let next: string;
+    if (modes === undefined) {
+      await this.#catchUp(signal);
+      await store.take(kept.map(rawOf), gone.map(rawOf), signal);
+      next = await store.indexTree(signal);
+    } else {
+      next = await store.treeWith(tree, modes, gone, signal);
+      for (const name of [...kept, ...gone]) this.#behind.add(name);
+    }
     if (this.#tracked.size > MAX_TRACKED) this.#tracked.clear();
     for (const name of gone) this.#tracked.delete(name);
     for (const name of kept) this.#tracked.add(name);
+    return next;
+  }
+
+  /** The modes of a few regular files with names that programs take line by line; undefined for more, and for others. */
+  #plainModes(present: readonly string[], gone: readonly string[]): Map<string, string> | undefined {
+    if (present.length + gone.length > MAX_QUICK || this.#behind.size > MAX_BEHIND) return undefined;
+    if ([...present, ...gone].some((name) => name.includes('\n'))) return undefined;
+    const modes = new Map<string, string>();
+    for (const name of present) {
+      const stat = this.#stat(name);
+      if (stat?.isFile() !== true) return undefined;
+      modes.set(name, (stat.mode & 0o100) === 0 ? '100644' : '100755');
+    }
+    return modes;
+  }
+
+  /** The index holds what the last tree holds. */
+  async #catchUp(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#behind.size === 0) return;
+    const { present, gone } = await this.#sort(this.#behind, signal);
+    await this.#dependencies.store.take(present.map(rawOf), gone.map(rawOf), signal);
+    this.#behind.clear();
   }
 
   async #takeAll(signal: AbortSignal | undefined): Promise<void> {
     const { store } = this.#dependencies;
+    if (!store.empty) await this.#catchUp(signal);
     this.#omitted.clear();
     this.#tracked.clear();
-    const listed = (await store.listed(signal)).map(latin).filter((name) => !name.endsWith('/') && this.#isOurs(shown(name)));
-    const { present } = await this.#sort(listed, signal);
+    const listed = (await store.listed(signal)).map(latin).filter((name) => !name.endsWith('/'));
+    // What it holds already is not ignored, here as in #takeSome: else a run that has git ignore a file would seem to remove it.
+    const held = store.empty ? [] : (await store.held([], signal)).map(latin);
+    const names = new Set([...listed, ...held].filter((name) => this.#isOurs(shown(name))));
+    const { present } = await this.#sort(names, signal);
     const stays = new Set(present);
-    const gone = store.empty ? [] : (await store.held([], signal)).map(latin).filter((name) => !stays.has(name));
+    const gone = held.filter((name) => !stays.has(name));
     await store.take(present.map(rawOf), gone.map(rawOf), signal);
   }
 

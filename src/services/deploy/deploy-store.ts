@@ -24,7 +24,10 @@ export class DeployStore {
       this.#state
         .statement('INSERT INTO deployments(id, record) VALUES(?, ?) ON CONFLICT(id) DO UPDATE SET record = excluded.record')
         .run(deployment.id, JSON.stringify(deployment));
-      this.#state.statement('DELETE FROM deployments WHERE number <= (SELECT max(number) FROM deployments) - ?').run(this.#keep);
+      // Numbers have gaps: each change of a row takes one.
+      this.#state
+        .statement('DELETE FROM deployments WHERE number NOT IN (SELECT number FROM deployments ORDER BY number DESC LIMIT ?)')
+        .run(this.#keep);
     } catch (error) {
       this.#onProblem(error);
     }

@@ -3,7 +3,7 @@ import type { Call, Implementations, Item, Output } from '../../contract/operati
 import { type Bell, createBell } from '../../core/bell.ts';
 import type { OutputPositions } from '../processes/output-log.ts';
 import type { StartedBy } from '../processes/process-spec.ts';
-import type { Deployments } from './deployments.ts';
+import type { Deployments, Started } from './deployments.ts';
 
 type Deploy = typeof table;
 type FollowItem = Item<Deploy['deploy.follow']>;
@@ -11,20 +11,17 @@ type OutputItem = Item<Deploy['deploy.run']>;
 
 /** Of one item, bytes. */
 const PIECE_BYTES = 64 * 1024;
+/** A reader who is slow skips deployments that ended before. */
+const MOST_WAITING = 100;
+const streams = ['stdout', 'stderr'] as const;
 
 export function deployOperations(deployments: Deployments): Implementations<Deploy> {
-  const followed = async (
-    started: { deployment: Deployment; done: Promise<void> },
-    call: Call<OutputItem>,
-  ): Promise<Output<Deploy['deploy.run']>> => {
-    const { deployment } = started;
+  const followed = async ({ deployment, next }: Started, call: Call<OutputItem>): Promise<Output<Deploy['deploy.run']>> => {
     await followOne(deployments, deployment, call, { stdout: 0, stderr: 0 });
-    await started.done;
-    const next = deployments.rollBackAfter(deployment);
-    if (next === undefined) return { deployment };
-    await followOne(deployments, next.deployment, call, { stdout: 0, stderr: 0 });
-    await next.done;
-    return { deployment, rollback: next.deployment };
+    const rollback = await next;
+    if (rollback === undefined) return { deployment };
+    await followOne(deployments, rollback.deployment, call, { stdout: 0, stderr: 0 });
+    return { deployment, rollback: rollback.deployment };
   };
   return {
     'deploy.list': ({ limit }) => ({
@@ -72,15 +69,19 @@ function outputSender(
   emit: (item: OutputItem) => Promise<void> | void,
 ): (deployment: Deployment, isOver: boolean) => Promise<void> {
   const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
-  return async (deployment, isOver) => {
-    const log = deployments.logOf(deployment);
-    for (let piece = log?.next(next, ['stdout', 'stderr'], PIECE_BYTES); piece !== undefined; ) {
-      const { stream, offset, bytes } = piece;
-      next[stream] = offset + bytes.length;
-      const text = decoders[stream].decode(bytes, { stream: !isOver });
-      if (text !== '') await emit({ deployment: deployment.id, stream, text });
-      piece = log?.next(next, ['stdout', 'stderr'], PIECE_BYTES);
+  return async ({ id, process }, isOver) => {
+    const log = deployments.logOf({ process });
+    const sendText = async (stream: 'stdout' | 'stderr', bytes: Uint8Array | undefined, lost: number): Promise<void> => {
+      // What was cut off before a gap, and at the end, is no character any more.
+      const cut = lost > 0 || bytes === undefined ? decoders[stream].decode() : '';
+      const text = cut + (bytes === undefined ? '' : decoders[stream].decode(bytes, { stream: true }));
+      if (text !== '' || lost > 0) await emit({ deployment: id, stream, text, ...(lost > 0 ? { lost } : {}) });
+    };
+    for (let piece = log?.next(next, streams, PIECE_BYTES); piece !== undefined; piece = log?.next(next, streams, PIECE_BYTES)) {
+      next[piece.stream] = piece.offset + piece.bytes.length;
+      await sendText(piece.stream, piece.bytes, piece.lost);
     }
+    if (isOver) for (const stream of streams) await sendText(stream, undefined, 0);
   };
 }
 
@@ -95,6 +96,7 @@ async function follow(
   // One after the other: the last one that is there, and then each that begins.
   const stop = deployments.onNews((deployment) => {
     if (isWanted(deployment) && deployment.state === 'preparing' && !waiting.includes(deployment)) waiting.push(deployment);
+    if (waiting.length > MOST_WAITING) waiting.shift();
     bell.ring();
   });
   const newest = deployments.list().find(isWanted);

@@ -55,6 +55,18 @@ const refused: [string, Record<string, ParameterValue>][] = [
 for (const [says, given] of refused)
   test(`${says} is refused`, () => assert.throws(() => planArgv(profile, given), { reason: 'BAD_INPUT' }));
 
+test('a name is of plain letters and signs where no pattern says otherwise, and patterns are as people write them', () => {
+  const plain = deployProfile.parse({ argv: ['x', '{m}'], parameters: { m: { type: 'name' } } });
+  assert.equal(profileProblem(plain), undefined);
+  for (const m of ['sale', 'v1.2-rc_3', '_x']) assert.deepEqual(planArgv(plain, { m }).argv, ['x', m]);
+  for (const m of ['', '-x', '.x', 'a b', 'a/b', 'ä', 'a\n', 'a;b'])
+    assert.throws(() => planArgv(plain, { m }), { reason: 'BAD_INPUT' }, m);
+  const own = deployProfile.parse({ argv: ['x', '{m}'], parameters: { m: { type: 'name', pattern: '[a-z-]+[&.]{2}|ü' } } });
+  assert.equal(profileProblem(own), undefined);
+  for (const m of ['a-b.&', 'ü']) assert.deepEqual(planArgv(own, { m }).argv, ['x', m]);
+  assert.throws(() => planArgv(own, { m: '-b.&' }), { reason: 'BAD_INPUT' });
+});
+
 test('a parameter inside of an argument is needed', () => {
   const needy = deployProfile.parse({ argv: ['x', '--m={m}'], parameters: { m: { type: 'name' } } });
   assert.throws(() => planArgv(needy, {}), /m is needed/);

@@ -91,7 +91,7 @@ function problemOf(row: DeployParameter, value: ParameterValue): string | undefi
 }
 
 function patternOf({ pattern }: { pattern?: string | undefined }): RegExp {
-  return new RegExp(`^(?:${pattern ?? PLAIN_NAME})$`, 'v');
+  return new RegExp(`^(?:${pattern ?? PLAIN_NAME})$`, 'u');
 }
 
 function bad(message: string): OutriggerError {

@@ -12,11 +12,13 @@ export interface BlameRequest {
   revision?: string | undefined;
   start?: number | undefined;
   end?: number | undefined;
+  /** Whether the caller may see a file of the workspace; absent: all of them. */
+  visible?: ((path: string) => boolean) | undefined;
 }
 
 /** Who wrote each line. Throws FILE_NOT_FOUND where git does not know the file, OUT_OF_RANGE where it has no such line. */
 export async function blame(git: Git, input: BlameRequest, signal?: AbortSignal): Promise<BlameAnswer> {
-  const { path, revision, start, end } = input;
+  const { path, revision, start, end, visible = () => true } = input;
   checkRevision(revision);
   if (start !== undefined && end !== undefined && end < start) throw new OutriggerError('BAD_INPUT', '`end` comes before `start`.');
   return git.reading(signal, async () => {
@@ -34,7 +36,9 @@ export async function blame(git: Git, input: BlameRequest, signal?: AbortSignal)
           maxOutputBytes: git.options.maxTextBytes,
         },
       );
-      return parseBlame(stdout, omittedBytes > 0);
+      const prefix = repository.prefix.toString();
+      const isSeen = (original: string): boolean => original.startsWith(prefix) && visible(original.slice(prefix.length));
+      return parseBlame(stdout, omittedBytes > 0, isSeen);
     } catch (error) {
       throw blameError(error, path);
     }
@@ -44,7 +48,7 @@ export async function blame(git: Git, input: BlameRequest, signal?: AbortSignal)
 const uncommitted = /^0+$/;
 
 /** `git blame --porcelain`: facts of a commit stand with its first line only. What was cut off at the end is left out. */
-function parseBlame(output: Buffer, truncated: boolean): BlameAnswer {
+function parseBlame(output: Buffer, truncated: boolean, isSeen: (path: string) => boolean): BlameAnswer {
   const answer: BlameAnswer = { runs: [], commits: {}, truncated };
   const text = output.toString('latin1');
   const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString();
@@ -58,7 +62,10 @@ function parseBlame(output: Buffer, truncated: boolean): BlameAnswer {
       facts = {};
     } else if (line.startsWith('\t') && current !== undefined) {
       const { hash: of, original: from, line: at } = current;
-      if (facts['filename'] !== undefined) paths.set(of, unquoted(facts['filename']));
+      if (facts['filename'] !== undefined) {
+        const original = unquoted(facts['filename']);
+        paths.set(of, isSeen(original) ? original : '');
+      }
       if (facts['author'] !== undefined && !uncommitted.test(of)) {
         answer.commits[of] = {
           author: { name: utf8(facts['author']), email: utf8(facts['author-mail'] ?? '').replace(/^<|>$/g, '') },

@@ -136,9 +136,23 @@ export async function checkout(
       changes === 'stash' && (await pushStash(git, repository, { message: `Before ${to}`, untracked: true, keepIndex: false }, signal));
     const target = create ? ['-b', to, ...(from === undefined ? [] : [from])] : [to];
     const args = ['checkout', '--quiet', '--no-recurse-submodules', ...(changes === 'discard' ? ['--force'] : []), ...target, '--'];
-    const result = await git.write('checkout', args, { signal }, [0, 1, 128]);
-    if (result.exitCode !== 0) throw wouldOverwrite('checkout', result);
+    try {
+      const result = await git.write('checkout', args, { signal }, [0, 1, 128]);
+      if (result.exitCode !== 0) throw wouldOverwrite('checkout', result);
+    } catch (error) {
+      if (stashed) await bringBack(git, error);
+      throw error;
+    }
     return { branch: (await currentBranch(git, repository, signal)) ?? null, head: (await git.head(repository, signal)) ?? null, stashed };
+  });
+}
+
+/** Whoever reads that a checkout failed looks for the changes where they were. The call may be over, so this has no signal but its own limit. */
+async function bringBack(git: Git, error: unknown): Promise<void> {
+  const { exitCode } = await git.write('checkout', ['stash', 'pop', '--quiet', '--index'], { signal: undefined }, [0, 1, 128]);
+  if (exitCode === 0) return;
+  throw new OutriggerError('GIT_FAILED', `${(error as Error).message} What was changed is put aside: it is the newest stash.`, {
+    cause: error,
   });
 }
 

@@ -1,23 +1,52 @@
+import type { Editor, Person } from './edit-history.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
-import type { Person } from './edit-history.ts';
+import { writers } from './identity.ts';
+import { type CommitChoice, planCommit } from './plan-commit.ts';
+import { statusOf } from './status.ts';
 
 /** Files of one commit whose editors are asked for; of the others nobody is named. */
 const MAX_PATHS = 500;
 /** Commits in which the last one of each file is looked for. */
 const MAX_COMMITS = 1000;
+
+/**
+ * Who edited what a commit of this choice would hold and is visible, but who commits. `truncated`: it would hold more files than
+ * are looked at.
+ */
+export function editors(
+  git: Git,
+  choice: CommitChoice,
+  visible: (path: string) => boolean,
+  signal?: AbortSignal,
+): Promise<{ editors: Editor[]; truncated: boolean }> {
+  return git.reading(signal, async () => {
+    await git.flush();
+    const repository = await git.repository(signal);
+    const { entries } = await statusOf(git, repository, false, signal);
+    const paths = planCommit(entries, choice).chosen.flatMap(({ path: { shown } }) => (visible(shown) ? [shown] : []));
+    const found = await editorsOf(git, repository, paths, signal);
+    if (found.length === 0) return { editors: [], truncated: paths.length > MAX_PATHS };
+    const own = new Set((await writers(git, undefined, signal)).flatMap(({ name, email }) => [name.toLowerCase(), email.toLowerCase()]));
+    return {
+      editors: found.filter(({ name, email }) => !own.has(name.toLowerCase()) && !own.has(email.toLowerCase())),
+      truncated: paths.length > MAX_PATHS,
+    };
+  });
+}
+
 /** Who edited what a commit holds, by name, each once; nobody where there is no history of edits. */
 export async function editorsOf(
   git: Git,
   repository: Repository,
   paths: readonly string[],
   signal: AbortSignal | undefined,
-): Promise<Person[]> {
+): Promise<Editor[]> {
   if (git.edits === undefined || paths.length === 0) return [];
   const times = await lastCommits(git, repository, paths.slice(0, MAX_PATHS), signal);
-  const people = new Map<string, Person>();
+  const people = new Map<string, Editor>();
   for (const found of git.edits.authorsSince(times).values())
     for (const person of found) people.set(`${person.name}\n${person.email}`, person);
-  return [...people.keys()].toSorted().map((key) => people.get(key) as Person);
+  return [...people.keys()].toSorted().map((key) => people.get(key) as Editor);
 }
 
 /** When each path was last committed, ms since 1970; 0 where that is not known. */

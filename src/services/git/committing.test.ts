@@ -2,14 +2,16 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { fails, names, withRepository } from '../../../test/kit/git-world.ts';
+import { fails, type GitWorld, names, withRepository } from '../../../test/kit/git-world.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import { blame } from './blame.ts';
-import { withCoAuthors } from './co-authors.ts';
+import { editors, withCoAuthors } from './co-authors.ts';
 import { commitInfo } from './commit-info.ts';
 import { type CommitRequest, commit } from './committing.ts';
-import type { Person } from './edit-history.ts';
+import type { EditHistory, Person } from './edit-history.ts';
+import type { GitOptions } from './git.ts';
 import { init } from './init.ts';
+import type { CommitChoice } from './plan-commit.ts';
 import { status } from './status.ts';
 
 const all: Omit<CommitRequest, 'message'> = { paths: undefined, all: true, author: undefined };
@@ -59,28 +61,9 @@ describe('commits', { skip: requireTool('git') }, () => {
   });
 
   test('who edited a file since it was last committed is named, and who wrote before that is not', async () => {
-    await withRepository(async ({ make, put, run }) => {
-      const edits: { at: number; path: string; who: string }[] = [];
-      const edit = (name: string, who: string): void => {
-        put(name, `${who} ${edits.length}\n`);
-        edits.push({ at: Date.now(), path: name, who });
-      };
-      const git = make(
-        {},
-        {
-          edits: {
-            authorsSince: (times) =>
-              new Map(
-                [...times].map(([name, since]) => [
-                  name,
-                  edits.filter(({ path: one, at }) => one === name && at > since).map(({ who }) => person(who)),
-                ]),
-              ),
-          },
-        },
-      );
-      const trailers = (): string[] =>
-        run('log', '-1', '--format=%(trailers:key=Co-authored-by,valueonly,unfold)').split('\n').filter(Boolean);
+    await withRepository(async (world) => {
+      const { edit, make, trailers } = editing(world);
+      const git = make({ coAuthors: true });
       edit('a', 'Zoe');
       edit('a', 'Ann');
       edit('b', 'Bo');
@@ -93,6 +76,47 @@ describe('commits', { skip: requireTool('git') }, () => {
       edit('a', 'Uma User');
       await commit(git, { ...all, message: 'three' });
       assert.deepEqual(trailers(), [], 'who commits is the author already');
+    });
+  });
+
+  test('a call that says whether editors are named is heard, whatever the option says', async () => {
+    await withRepository(async (world) => {
+      const { edit, make, trailers } = editing(world);
+      const table = [
+        { option: true, call: undefined, named: true },
+        { option: true, call: false, named: false },
+        { option: false, call: undefined, named: false },
+        { option: false, call: true, named: true },
+      ];
+      for (const { option, call, named } of table) {
+        edit('a', 'Zoe');
+        await commit(make({ coAuthors: option }), { ...all, message: 'x', editors: call, coAuthors: [person('Cy')] });
+        const expected = [...(named ? ['Zoe <zoe@example.org>'] : []), 'Cy <cy@example.org>'];
+        assert.deepEqual(trailers(), expected, JSON.stringify({ option, call }));
+      }
+    });
+  });
+
+  test('editors of what a commit would hold are told: by choice, visible, never who commits', async () => {
+    await withRepository(async (world) => {
+      const { edit, make } = editing(world);
+      const git = make({});
+      const ask = async (choice: Partial<CommitChoice> = {}, visible = (_: string) => true): Promise<string[]> =>
+        (await editors(git, { paths: undefined, all: true, ...choice }, visible)).editors.map(({ name, kind }) => `${kind} ${name}`);
+      assert.deepEqual(await ask(), [], 'before anything');
+      edit('a', 'Zoe');
+      edit('b', 'Bo');
+      edit('b', 'Uma User');
+      assert.deepEqual(await ask(), ['person Bo', 'person Zoe']);
+      assert.deepEqual(await ask({ paths: ['b'] }), ['person Bo']);
+      assert.deepEqual(await ask({}, (name) => name === 'a'), ['person Zoe']);
+      assert.deepEqual(await ask({ all: false }), [], 'nothing is staged');
+      world.run('add', 'a');
+      assert.deepEqual(await ask({ all: false }), ['person Zoe']);
+      await commit(git, { ...all, message: 'one' });
+      assert.deepEqual(await ask(), [], 'it was committed');
+      for (let index = 0; index < 501; index += 1) edit(`many/${index}`, 'Max');
+      assert.equal((await editors(git, { paths: undefined, all: true }, () => true)).truncated, true);
     });
   });
 
@@ -196,3 +220,25 @@ describe('commits', { skip: requireTool('git') }, () => {
     });
   });
 });
+
+/** A history of edits that the test writes. */
+function editing({ make, put, run }: GitWorld) {
+  const edits: { at: number; path: string; who: string }[] = [];
+  const history: EditHistory = {
+    authorsSince: (times) =>
+      new Map(
+        [...times].map(([name, since]) => [
+          name,
+          edits.filter(({ path: one, at }) => one === name && at > since).map(({ who }) => ({ ...person(who), kind: 'person' as const })),
+        ]),
+      ),
+  };
+  return {
+    edit: (name: string, who: string): void => {
+      put(name, `${who} ${edits.length}\n`);
+      edits.push({ at: Date.now(), path: name, who });
+    },
+    make: (options: Partial<GitOptions>) => make(options, { edits: history }),
+    trailers: (): string[] => run('log', '-1', '--format=%(trailers:key=Co-authored-by,valueonly,unfold)').split('\n').filter(Boolean),
+  };
+}

@@ -20,6 +20,8 @@ export interface CommitRequest extends CommitChoice {
   /** Replace the last commit. */
   amend?: boolean;
   coAuthors?: readonly Person[];
+  /** Name who edited what it holds; undefined: as the options say. */
+  editors?: boolean | undefined;
 }
 
 export interface CommitAnswer {
@@ -168,7 +170,7 @@ async function run(git: Git, prepared: Prepared, files: number, signal: AbortSig
 async function messageOf(git: Git, { repository, request, plan }: Prepared, signal: AbortSignal | undefined): Promise<string> {
   const text = request.message ?? (await lastMessage(git, repository, signal));
   const paths = plan.chosen.map(({ path }) => path.shown);
-  const editors = await editorsOf(git, repository, paths, signal);
+  const editors = (request.editors ?? git.options.coAuthors) ? await editorsOf(git, repository, paths, signal) : [];
   const people = [...editors, ...(request.coAuthors ?? [])];
   return people.length === 0 ? text : withCoAuthors(text, people, await writers(git, request.author, signal));
 }

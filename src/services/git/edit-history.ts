@@ -4,10 +4,15 @@ export interface Person {
   email: string;
 }
 
+/** Somebody who edited files here. */
+export interface Editor extends Person {
+  kind: 'person' | 'agent';
+}
+
 /** The port through which commits learn whose edits they hold; the journal of changes provides it. */
 export interface EditHistory {
   /** People and agents who edited each of these paths after the time that stands with it (ms since 1970), by path, as far as is known. */
-  authorsSince(times: ReadonlyMap<string, number>): ReadonlyMap<string, readonly Person[]>;
+  authorsSince(times: ReadonlyMap<string, number>): ReadonlyMap<string, readonly Editor[]>;
 }
 
 /** Own commits whose time is known better than to the second. */

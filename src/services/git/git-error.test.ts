@@ -25,6 +25,7 @@ test('secrets in addresses are not passed on', () => {
   const table: [string, string][] = [
     ["unable to access 'https://ann:s3cret@example.org/r.git/'", "unable to access 'https://[redacted]@example.org/r.git/'"],
     ['ssh://git@example.org/x', 'ssh://[redacted]@example.org/x'],
+    ["'https://ann:p@ss'w\"ord@example.org/r'", "'https://[redacted]@example.org/r'"],
     ['https://x/y?access_token=abc&z=1', 'https://x/y?access_token=[redacted]&z=1'],
     ['mail ann@example.org about https://x/y', 'mail ann@example.org about https://x/y'],
   ];

@@ -41,9 +41,12 @@ export function isNoRepository(stderr: string): boolean {
 
 /** User, password and token out of addresses. */
 export function redact(text: string): string {
-  return text
-    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@'"]+@/gi, '$1[redacted]@')
-    .replace(/([?&](?:access_token|token|private_token)=)[^\s&'"]+/gi, '$1[redacted]');
+  return (
+    text
+      // Up to the last one: a password may hold an @ as well.
+      .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/]+@/gi, '$1[redacted]@')
+      .replace(/([?&](?:access_token|token|private_token)=)[^\s&'"]+/gi, '$1[redacted]')
+  );
 }
 
 const MAX_FILES = 1000;

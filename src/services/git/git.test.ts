@@ -7,6 +7,7 @@ import { fails, isAlive, names, withRepository } from '../../../test/kit/git-wor
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { type CommitRequest, commit } from './committing.ts';
+import { hunks } from './hunks.ts';
 import { diff, log, show } from './reading.ts';
 import { status } from './status.ts';
 
@@ -397,6 +398,23 @@ describe('git', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a path that may be read shows nothing of other files, whatever object is given for a revision', async () => {
+    await withRepository(async ({ git, put, run }) => {
+      put('open/a', 'open\n');
+      put('secret/open/a', 'the secret\n');
+      await commit(git, { ...all, message: 'one' });
+      const [blob, folder] = [run('rev-parse', 'HEAD:secret/open/a'), run('rev-parse', 'HEAD:secret')];
+      for (const from of [blob, blob.slice(0, 8), folder, `${folder}^{tree}`]) {
+        await assert.rejects(diff(git, { ...diffOf, path: 'open/a', from }), fails('GIT_FAILED'));
+        await assert.rejects(diff(git, { ...diffOf, path: 'open/a', from: 'HEAD', to: from }), fails('GIT_FAILED'));
+        await assert.rejects(hunks(git, { path: 'open/a', staged: false, from, maxLines: 10 }), fails('GIT_FAILED'));
+        await assert.rejects(show(git, { path: 'open/a', revision: from }), fails('GIT_FAILED'));
+      }
+      assert.equal((await show(git, { path: 'open/a', revision: 'HEAD' })).text, 'open\n');
+      assert.equal((await diff(git, { ...diffOf, path: 'open/a', from: 'HEAD' })).diff, '');
+    });
+  });
+
   test('options can not be smuggled in', async () => {
     await withRepository(async ({ git, put, folder }) => {
       put('a');
@@ -470,6 +488,19 @@ describe('git', { skip: requireTool('git') }, () => {
       const rest = await log(git, { count: 2, skip: 2 });
       assert.deepEqual([rest.commits.map(({ body }) => body), rest.more], [['body of a\nwith lines'], false]);
       assert.deepEqual((await log(git, { from: 'HEAD~1..HEAD', count: 9, skip: 0 })).commits.length, 1);
+    });
+  });
+
+  test('a log that is too long for one answer says that there is more', async () => {
+    await withRepository(async ({ git, put, save, run }) => {
+      put('a');
+      save('oldest');
+      // An argument is too short for it, and what is read of git at most is 16 MiB.
+      const file = put('message', 'x'.repeat(17 * 1024 * 1024));
+      run('commit', '-q', '--allow-empty', '-F', file);
+      run('commit', '-q', '--allow-empty', '-m', 'newest');
+      const { commits, more } = await log(git, { count: 10, skip: 0 });
+      assert.deepEqual([commits.map(({ subject }) => subject), more], [['newest'], true]);
     });
   });
 

@@ -18,7 +18,7 @@ export interface GitDependencies {
   processes: Pick<Processes, 'run' | 'open'>;
   /** Saves open documents, so that git sees what people see. */
   flush: () => Promise<void>;
-  /** Absent: commits name nobody but who commits. */
+  /** Absent: nobody knows who edited what, and commits name only who commits. */
   edits?: EditHistory | undefined;
 }
 
@@ -34,6 +34,8 @@ export interface GitOptions {
   /** Who commits where nobody else is named. */
   name: string;
   email: string;
+  /** Commits name who edited what they hold, unless a call says otherwise. */
+  coAuthors: boolean;
   /** Bytes of one patch, and of one file's text. */
   maxTextBytes: number;
   /** Addresses of files outside of the workspace may be cloned, fetched from and pushed to. */
@@ -163,9 +165,13 @@ export class Git {
     return exitCode === 0 ? stdout.toString().trim() : undefined;
   }
 
-  /** Before the first commit, HEAD is a folder with nothing in it. */
+  /**
+   * A revision as it is handed to commands that would take the name of any object: nothing but a commit, since the content of another
+   * file, given for a revision, would be compared with one that the caller may see. Before the first commit, HEAD is a folder with nothing in it.
+   */
   async treeish(repository: Repository, revision: string, signal: AbortSignal | undefined): Promise<string> {
-    if (revision !== 'HEAD' || (await this.head(repository, signal)) !== undefined) return revision;
+    if (emptyTrees.includes(revision)) return revision;
+    if (revision !== 'HEAD' || (await this.head(repository, signal)) !== undefined) return `${revision}^{commit}`;
     return this.emptyTree(repository, signal);
   }
 
@@ -258,6 +264,8 @@ export class Git {
   }
 }
 
+/** The folder with nothing in it, by the hashes that git has: sha1 and sha256. */
+const emptyTrees = ['4b825dc642cb6eb9a060e54bf8d69288fbee4904', '6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321'];
 const commonConfig = ['-c', 'core.quotepath=off', '-c', 'core.fsmonitor=false', '-c', 'color.ui=false'];
 const commonEnv = {
   // Nobody sits before a terminal of ours: a question of git's or of ssh's ends the command at once.

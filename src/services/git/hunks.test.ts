@@ -297,7 +297,7 @@ describe('hunks', { skip: requireTool('git') }, () => {
     });
   });
 
-  test('what goes through a filter of the repository, or was renamed, goes as a whole', async () => {
+  test('what goes through a filter of the repository goes as a whole', async () => {
     await withRepository(async ({ git, put, save, run }) => {
       put('.gitattributes', '*.up filter=upper\n');
       put('a.up', 'one\n');
@@ -308,10 +308,115 @@ describe('hunks', { skip: requireTool('git') }, () => {
       await assert.rejects(stage(git, [{ path: 'a.up', hunks: await idsOf(git, 'a.up') }]), fails('BAD_INPUT', /filter upper/));
       await stage(git, [{ path: 'a.up' }]);
       assert.equal(run('show', ':a.up'), 'TWO');
-      run('mv', 'b', 'c');
-      put('c', thirty({ 2: 'x' }));
-      run('add', 'c');
-      await assert.rejects(unstage(git, [{ path: 'c', hunks: await idsOf(git, 'c', { staged: true }) }]), fails('GIT_STALE_HUNK'));
+    });
+  });
+
+  test('a hunk of a renamed file is taken out of the index, and the new name stays there', async () => {
+    for (const name of ['c', 'ü "x"', 'two words'])
+      await withRepository(async ({ git, put, save, run }) => {
+        put('b', thirty());
+        save('base');
+        run('mv', 'b', name);
+        put(name, thirty({ 2: 'two', 28: 'x' }));
+        run('add', name);
+        const ids = await idsOf(git, name, { staged: true, path: name, was: 'b' });
+        assert.equal(ids.length, 2, name);
+        assert.deepEqual(await unstage(git, [{ path: name, hunks: ids.slice(0, 1) }]), { files: 1 });
+        assert.equal(run('show', `:${name}`), thirty({ 28: 'x' }).trim());
+        assert.deepEqual(await names(git), [`renamed modified ${name}`]);
+        const [rest = ''] = await idsOf(git, name);
+        await stage(git, [{ path: name, hunks: [rest] }]);
+        assert.equal(run('show', `:${name}`), thirty({ 2: 'two', 28: 'x' }).trim());
+      });
+  });
+
+  test('a file that git does not know is one hunk; staged by it, it goes through the filters, and a changed one is refused', async () => {
+    await withRepository(async ({ git, put, save, run, root, runIn, file }) => {
+      put('.gitattributes', '*.txt text eol=crlf\n');
+      put('.gitignore', 'ignored\n');
+      save('base');
+      put('new.txt', 'one\r\ntwo');
+      put('ignored');
+      put('empty', '');
+      put('bytes', Buffer.from([1, 0, 2]));
+      put('dir/名', 'ü\n');
+      fs.symlinkSync('new.txt', path.join(root, 'link'));
+      runIn(root, 'init', '-q', 'inner');
+      put('inner/x');
+      const { files, truncated } = await ask(git, { untracked: true });
+      assert.equal(truncated, false);
+      assert.deepEqual(
+        files.map((one) => [one.path, one.status, one.untracked, one.binary, one.added, one.hunks.length]),
+        [
+          ['bytes', 'added', true, true, 0, 0],
+          ['dir/名', 'added', true, false, 1, 1],
+          ['empty', 'added', true, false, 0, 0],
+          ['link', 'added', true, false, 1, 1],
+          ['new.txt', 'added', true, false, 2, 1],
+        ],
+      );
+      assert.deepEqual(files.at(-1)?.hunks[0]?.lines, [
+        { kind: 'added', text: 'one\r' },
+        { kind: 'added', text: 'two', noNewline: true },
+      ]);
+      assert.deepEqual((await ask(git)).files, [], 'only when they are asked for');
+      const [id = ''] = await idsOf(git, 'new.txt', { untracked: true, path: 'new.txt' });
+      await assert.rejects(restore(git, { files: [{ path: 'new.txt', hunks: [id] }] }), fails('BAD_INPUT', /remove the file/));
+      assert.equal(file('new.txt'), 'one\r\ntwo');
+      put('new.txt', 'one\r\nthree');
+      await assert.rejects(stage(git, [{ path: 'new.txt', hunks: [id] }]), fails('GIT_STALE_HUNK'));
+      const [now = ''] = await idsOf(git, 'new.txt', { untracked: true });
+      assert.deepEqual(await stage(git, [{ path: 'new.txt', hunks: [now] }, { path: 'dir' }]), { files: 2 });
+      assert.equal(run('show', ':new.txt'), 'one\nthree');
+      assert.deepEqual(
+        (await names(git)).filter((name) => name.startsWith('added')),
+        ['added - dir/名', 'added - new.txt'],
+      );
+      await assert.rejects(ask(git, { untracked: true, staged: true }), fails('BAD_INPUT'));
+    });
+  });
+
+  test('a workspace inside of a larger repository tells its own new files alone', async () => {
+    await withRepository(
+      async ({ git, put, root }) => {
+        put('a');
+        fs.writeFileSync(path.join(root, '../outer'), 'x\n');
+        assert.deepEqual(
+          (await ask(git, { untracked: true })).files.map((one) => one.path),
+          ['a'],
+        );
+        await stage(git, [{ path: 'a', hunks: await idsOf(git, 'a', { untracked: true }) }]);
+        assert.deepEqual(await names(git), ['added - a']);
+      },
+      { below: 'w s' },
+    );
+  });
+
+  test('lines are counted without being sent, and what is too large or too many is said to be cut', async () => {
+    await withRepository(async ({ git, make, put, save, run }) => {
+      put('a', thirty());
+      put('b', thirty());
+      save('base');
+      put('a', thirty({ 2: 'two', 15: 'fifteen' }));
+      put('b', thirty({ 1: '--- x', 30: '+++ y' }));
+      put('new', 'x\n'.repeat(50_000));
+      const counts = await ask(git, { untracked: true, lines: false, maxLines: 1 });
+      assert.deepEqual(
+        counts.files.map((one) => [one.path, one.added, one.removed, one.hunks.length, one.omittedHunks]),
+        [
+          ['a', 2, 2, 0, 2],
+          ['b', 2, 2, 0, 2],
+          ['new', 50_000, 0, 0, 1],
+        ],
+      );
+      run('stash', '-q');
+      put('new', 'x\n'.repeat(500));
+      const cut = await hunks(make({ maxTextBytes: 999 }), { staged: false, maxLines: 1000, untracked: true });
+      assert.deepEqual([cut.files.map((one) => [one.path, one.omittedHunks]), cut.truncated], [[['new', -1]], true]);
+      await assert.rejects(stage(make({ maxTextBytes: 999 }), [{ path: 'new', hunks: ['0'.repeat(20)] }]), fails('BAD_INPUT', /too much/));
+      for (let index = 0; index < 1001; index += 1) put(`many/${index}`, 'x\n');
+      const many = await ask(git, { untracked: true, lines: false });
+      assert.deepEqual([many.files.length, many.truncated], [1000, true]);
     });
   });
 });

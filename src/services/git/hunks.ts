@@ -5,6 +5,7 @@ import type { Git, Repository } from './git.ts';
 import { type PatchFile, type PatchHunk, parsePatch } from './parse-patch.ts';
 import { checkCompared, type Compared, comparedArguments, diffOptions } from './reading.ts';
 import { checkRevision } from './revision.ts';
+import { untrackedFiles } from './untracked.ts';
 
 type HunksAnswer = Output<(typeof table)['git.hunks']>;
 
@@ -14,21 +15,34 @@ const CONTEXT = 3;
 export interface HunksRequest extends Compared {
   /** Against its first parent. */
   commit?: string | undefined;
+  /** Where a file that was renamed to `path` was: both are compared as one. */
+  was?: string | undefined;
+  /** With files that git does not know yet. */
+  untracked?: boolean;
+  /** False: only how many. */
+  lines?: boolean;
   maxLines: number;
 }
 
 export async function hunks(git: Git, input: HunksRequest, signal?: AbortSignal): Promise<HunksAnswer> {
-  const { commit, path, maxLines } = input;
+  const { commit, path, was, untracked = false, lines = true, maxLines } = input;
   if (commit !== undefined && (input.from !== undefined || input.staged))
     throw new OutriggerError('BAD_INPUT', '`commit` goes with neither `from` nor `staged`.');
+  if (untracked && (commit !== undefined || input.from !== undefined || input.staged))
+    throw new OutriggerError('BAD_INPUT', '`untracked` goes with the work tree against the index alone.');
+  if (was !== undefined && path === undefined) throw new OutriggerError('BAD_INPUT', '`was` needs `path`.');
   checkRevision(commit);
   checkCompared(input);
   return git.reading(signal, async () => {
     await git.flush();
     const repository = await git.repository(signal);
     const compared = commit === undefined ? input : { staged: false, path, ...(await parentAndCommit(git, repository, commit, signal)) };
-    const { files, truncated } = await patchFiles(git, repository, compared, path === undefined ? [] : [path], signal);
-    return answerOf(files, truncated, maxLines);
+    const paths = [path, was].filter((one) => one !== undefined);
+    const known = await patchFiles(git, repository, compared, paths, signal);
+    const fresh = untracked ? await untrackedFiles(git, repository, paths, signal) : { files: [], truncated: false };
+    const files = [...known.files, ...fresh.files];
+    const truncated = known.truncated || fresh.truncated;
+    return lines ? answerOf(files, truncated, maxLines) : { files: files.map(countsOf), omittedFiles: 0, truncated };
   });
 }
 
@@ -96,13 +110,31 @@ function fileAnswer(file: PatchFile, hunksTaken: readonly PatchHunk[], omittedHu
     path: path.shown,
     status,
     binary,
+    ...changedLines(file),
     hunks: hunksTaken.map(({ body, ...facts }) => ({ ...facts, lines: linesOf(body) })),
     omittedHunks,
   };
+  if (file.untracked === true) answer.untracked = true;
   if (from !== undefined) answer.from = from.shown;
   if (path.raw) answer.raw = true;
   if (oldMode !== newMode && status !== 'added' && status !== 'deleted') Object.assign(answer, { oldMode, newMode });
   return answer;
+}
+
+/** Without its lines. */
+function countsOf(file: PatchFile): HunksAnswer['files'][number] {
+  return fileAnswer(file, [], file.cut ? -1 : file.hunks.length);
+}
+
+function changedLines({ hunks: all }: PatchFile): { added: number; removed: number } {
+  const counts = { added: 0, removed: 0 };
+  for (const { body } of all) {
+    for (let at = 0; at >= 0 && at < body.length; at = body.indexOf('\n', at) + 1) {
+      if (body[at] === '+') counts.added++;
+      else if (body[at] === '-') counts.removed++;
+    }
+  }
+  return counts;
 }
 
 const kinds = { ' ': 'context', '+': 'added', '-': 'removed' } as const;

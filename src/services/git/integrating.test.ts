@@ -123,6 +123,46 @@ describe('branches', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('changes that were put aside for a checkout that fails are brought back, staged as they were', async () => {
+    await withRepository(async (world) => {
+      const { git, put, run, file } = world;
+      diverge(world);
+      put('a', 'staged\n');
+      run('add', 'a');
+      put('a', 'typed\n');
+      put('fresh');
+      for (const target of ['nope', 'a']) await assert.rejects(checkout(git, { ...to, to: target, changes: 'stash' }), fails('GIT_FAILED'));
+      await assert.rejects(checkout(git, { ...to, to: 'side', create: true, changes: 'stash' }), fails('GIT_FAILED', /already exists/));
+      assert.deepEqual([run('branch', '--show-current'), file('a'), run('show', ':a')], ['main', 'typed\n', 'staged']);
+      assert.deepEqual(await names(git), ['modified modified a', '- untracked fresh']);
+      assert.equal((await status(git, false))?.stashes, 0);
+    });
+  });
+
+  test('changes that can not be brought back after a checkout that failed are kept, and it is said where', async () => {
+    await withRepository(async (world) => {
+      const { make, processes, put, file, git } = world;
+      diverge(world);
+      put('fresh', 'mine\n');
+      const disturbed = make(
+        {},
+        {
+          processes: {
+            open: processes.open.bind(processes),
+            run: (request) => {
+              if (request.argv.includes('checkout')) put('fresh', 'of another program\n');
+              return processes.run(request);
+            },
+          },
+        },
+      );
+      const failing = checkout(disturbed, { ...to, to: 'nope', changes: 'stash' });
+      await assert.rejects(failing, fails('GIT_FAILED', /nope.*newest stash/s));
+      assert.equal(file('fresh'), 'of another program\n');
+      assert.equal((await stashes(git, 10)).stashes.length, 1);
+    });
+  });
+
   test('a branch of a remote is checked out as one of our own', async () => {
     await withRepository(async (world) => {
       const { make, runIn, folder, root } = world;

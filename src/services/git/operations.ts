@@ -1,8 +1,10 @@
+import { OutriggerError } from '../../contract/errors.ts';
 import type { GitChange, git as table } from '../../contract/git.ts';
 import type { Implementations } from '../../contract/operation.ts';
 import { blame } from './blame.ts';
 import { branch, branches, checkout, tags } from './branches.ts';
 import { commitInfo } from './commit-info.ts';
+import { editors } from './co-authors.ts';
 import { commit } from './committing.ts';
 import type { Git } from './git.ts';
 import { hunks } from './hunks.ts';
@@ -43,7 +45,11 @@ export function gitOperations(git: Git): Implementations<typeof table> {
       };
     },
     'git.diff': (input, call) => diff(git, input, call.signal),
-    'git.hunks': (input, call) => hunks(git, input, call.signal),
+    'git.hunks': (input, call) => {
+      if (input.was !== undefined && !call.visible(input.was))
+        throw new OutriggerError('OUT_OF_SCOPE', `${JSON.stringify(input.was)} is outside of what the caller is limited to.`);
+      return hunks(git, input, call.signal);
+    },
     'git.log': (input, call) => log(git, input, call.signal),
     'git.commitInfo': async ({ revision, limit }, call) => {
       const { commit: made, committer, files, cut } = await commitInfo(git, revision, call.signal);
@@ -60,14 +66,17 @@ export function gitOperations(git: Git): Implementations<typeof table> {
         truncated: cut || visible.length > limit,
       };
     },
+    'git.editors': async ({ paths, all, limit }, call) => {
+      const found = await editors(git, { paths, all }, call.visible, call.signal);
+      return { editors: found.editors.slice(0, limit), truncated: found.truncated || found.editors.length > limit };
+    },
     'git.show': (input, call) => show(git, input, call.signal),
-    'git.blame': (input, call) => blame(git, input, call.signal),
+    'git.blame': (input, call) => blame(git, { ...input, visible: call.visible }, call.signal),
     'git.init': (input, call) => init(git, input, call.signal),
     'git.stage': ({ files }, call) => stage(git, files, call.signal),
     'git.unstage': ({ files }, call) => unstage(git, files, call.signal),
     'git.restore': (input, call) => restore(git, input, call.signal),
-    'git.commit': ({ message, paths, all, amend, author, coAuthors }, call) =>
-      commit(git, { message, paths, all, amend, author, coAuthors }, call.signal),
+    'git.commit': ({ message, paths, author, ...rest }, call) => commit(git, { message, paths, author, ...rest }, call.signal),
     'git.reset': (input, call) => reset(git, input, call.signal),
     'git.stashes': ({ limit }, call) => stashes(git, limit, call.signal),
     'git.stash': (input, call) => stash(git, input, call.signal),

@@ -27,6 +27,8 @@ export interface PatchFile {
   hunks: PatchHunk[];
   /** The patch was cut off within this file or before it. */
   cut: boolean;
+  /** git does not know it yet: its only hunk is all of it. */
+  untracked?: boolean;
 }
 
 const statuses: Readonly<Record<string, PatchStatus>> = {
@@ -74,11 +76,19 @@ export function parsePatch(output: Buffer, cut: boolean): { files: PatchFile[]; 
 
 /** A patch of some hunks of a file, to be applied. What happened to its mode or name is left out. */
 export function patchOf(file: PatchFile, hunks: readonly PatchHunk[]): string {
-  const header = (file.header ?? '').replace(/^(old|new) mode \d+\n/gm, '');
+  const header = file.status === 'renamed' ? headerInPlace(file) : (file.header ?? '').replace(/^(old|new) mode \d+\n/gm, '');
   const parts = hunks.map(
     ({ oldStart, oldLines, newStart, newLines, body }) => `@@ -${oldStart},${oldLines} +${newStart},${newLines} @@\n${body}`,
   );
   return header + parts.join('');
+}
+
+/** The lines that changed in a file besides its name, where it is now. */
+function headerInPlace({ path }: PatchFile): string {
+  const [before, after] = [quoted('a/', path), quoted('b/', path)];
+  // A name with a space ends with a tab, else git would take a part of it for a date.
+  const end = before.includes(' ') && !before.startsWith('"') ? '\t\n' : '\n';
+  return `diff --git ${before} ${after}\n--- ${before}${end}+++ ${after}${end}`;
 }
 
 function fileOf(entry: RawEntry, sections: readonly Section[], cut: boolean): PatchFile {
@@ -103,7 +113,7 @@ function fileOf(entry: RawEntry, sections: readonly Section[], cut: boolean): Pa
  * The id says what changes and between which lines, wherever in the file that stands. Hunks that are alike are told apart by
  * their number and how many there are: when one of them goes, the ids of all of them do.
  */
-function withIds(path: Uint8Array, hunks: readonly Omit<PatchHunk, 'id'>[]): PatchHunk[] {
+export function withIds(path: Uint8Array, hunks: readonly Omit<PatchHunk, 'id'>[]): PatchHunk[] {
   const counts = new Map<string, number>();
   for (const { body } of hunks) counts.set(body, (counts.get(body) ?? 0) + 1);
   const seen = new Map<string, number>();

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
@@ -7,6 +9,7 @@ import { requireTool } from '../../../test/kit/require-tools.ts';
 import { isPlainConfig, plainGitFolder } from './plain-repository.ts';
 import { log } from './reading.ts';
 import { status } from './status.ts';
+import { underWay } from './under-way.ts';
 
 test('only a config that can change nothing of what was seen is plain', () => {
   const usual =
@@ -55,6 +58,45 @@ describe('a look at the repository', { skip: requireTool('git') }, () => {
       put('a.txt', 'two\n');
       assert.deepEqual(await names(git), ['- modified a.txt']);
       assert.ok(!fs.existsSync(path.join(folder, 'sprung')));
+    });
+  });
+
+  test('a git folder whose config is elsewhere is asked about: reading runs no filter of that config', async () => {
+    await withRepository(async ({ git, put, save, run, root, folder }) => {
+      put('.gitattributes', '*.txt filter=evil\n');
+      put('a.txt', 'one\n');
+      save('base');
+      const common = path.join(folder, 'common');
+      fs.cpSync(path.join(root, '.git'), common, { recursive: true });
+      fs.writeFileSync(path.join(root, '.git/commondir'), `${common}\n`);
+      fs.appendFileSync(path.join(common, 'config'), `[filter "evil"]\n\tclean = "touch '${folder}/sprung'; cat"\n`);
+      put('a.txt', 'two\n');
+      assert.equal(plainGitFolder(root), undefined);
+      assert.deepEqual(await names(git), ['- modified a.txt']);
+      assert.ok(!fs.existsSync(path.join(folder, 'sprung')));
+      run('status');
+      assert.ok(fs.existsSync(path.join(folder, 'sprung')), 'the trap does spring for who does not take care');
+    });
+  });
+
+  test('pipes in place of the files of git hold nothing up', { skip: process.platform === 'win32', timeout: 20_000 }, async () => {
+    await withRepository(async ({ git, put, save, root }) => {
+      put('a');
+      save('base');
+      fs.writeFileSync(path.join(root, '.git/MERGE_HEAD'), '');
+      const pipe = path.join(root, '.git/MERGE_MSG');
+      execFileSync('mkfifo', [pipe]);
+      // Held open for writing, so that who waits for its end is let go again some time.
+      const holder = spawn('sh', ['-c', 'exec 3<>"$0"; echo ready; exec sleep 5', pipe], { stdio: ['ignore', 'pipe', 'ignore'] });
+      try {
+        await once(holder.stdout, 'data');
+        const began = performance.now();
+        underWay(path.join(root, '.git'));
+        assert.ok(performance.now() - began < 2000, 'the event loop stood still');
+      } finally {
+        holder.kill('SIGKILL');
+      }
+      assert.equal((await status(git, false))?.underWay?.message, undefined);
     });
   });
 });

@@ -12,10 +12,13 @@ const MAX_CONFIG_BYTES = 65_536;
 export function plainGitFolder(root: string): string | undefined {
   try {
     const folder = path.join(fs.realpathSync(root), '.git');
-    if (!fs.lstatSync(folder).isDirectory() || !fs.existsSync(path.join(folder, 'HEAD'))) return undefined;
+    const has = (name: string): boolean => fs.existsSync(path.join(folder, name));
+    // With a `commondir` the config that counts is in the folder that it names.
+    if (!fs.lstatSync(folder).isDirectory() || !has('HEAD') || has('commondir')) return undefined;
     const config = path.join(folder, 'config');
-    const { size } = fs.statSync(config);
-    if (size > MAX_CONFIG_BYTES) return undefined;
+    const stat = fs.statSync(config);
+    // Who opens a pipe waits for another who writes into it.
+    if (!stat.isFile() || stat.size > MAX_CONFIG_BYTES) return undefined;
     return isPlainConfig(fs.readFileSync(config, 'utf8')) ? folder : undefined;
   } catch {
     // None there, or not ours to read: git finds words for it.

@@ -71,7 +71,7 @@ export async function log(
     const repository = await git.repository(signal);
     if ((input.from ?? 'HEAD') === 'HEAD' && (await git.head(repository, signal)) === undefined) return { commits: [], more: false };
     const below = input.path ?? (repository.prefix.length === 0 ? undefined : '.');
-    const { stdout } = await git.read(
+    const { stdout, omittedBytes } = await git.read(
       'log',
       repository,
       [
@@ -81,7 +81,7 @@ export async function log(
       { signal },
     );
     const commits = parseLog(stdout.toString());
-    return { commits: commits.slice(0, input.count), more: commits.length > input.count };
+    return { commits: commits.slice(0, input.count), more: commits.length > input.count || omittedBytes > 0 };
   });
 }
 
@@ -134,7 +134,7 @@ async function treeEntry(
 ): Promise<TreeEntry | undefined> {
   if (revision === 'HEAD' && (await git.head(repository, signal)) === undefined) return undefined;
   // What follows `--end-of-options` is all names, so there is no `--`: it would be one.
-  const args = ['ls-tree', '-z', '--full-tree', '--end-of-options', revision, repository.prefix.toString() + file];
+  const args = ['ls-tree', '-z', '--full-tree', '--end-of-options', `${revision}^{commit}`, repository.prefix.toString() + file];
   return parseTree((await git.read('show', repository, args, { signal })).stdout);
 }
 

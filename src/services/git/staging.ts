@@ -3,11 +3,12 @@ import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { splitNul, utf8 } from './git-path.ts';
 import { patchFiles } from './hunks.ts';
 import { nulEnded } from './git-path.ts';
-import { patchOf } from './parse-patch.ts';
+import { type PatchFile, patchOf } from './parse-patch.ts';
 import { pathMatcher, planCommit } from './plan-commit.ts';
 import { refuseMarkers } from './committing.ts';
 import { checkRevision } from './revision.ts';
 import { statusOf } from './status.ts';
+import { untrackedFiles } from './untracked.ts';
 
 /** Files of which only some hunks are named, in one call. */
 const MAX_HUNK_FILES = 200;
@@ -28,18 +29,22 @@ export async function stage(git: Git, files: readonly ChosenFile[], signal?: Abo
   const choice = choiceOf(files);
   return git.writing(signal, async () => {
     const repository = await git.repository(signal);
-    const patch = await chosenPatch(git, repository, choice, false, signal);
-    let count = choice.hunks.size;
-    if (choice.paths === undefined || choice.paths.length > 0) {
+    const { patch, whole } = await chosenPatch(git, repository, choice, 'stage', signal);
+    let count = choice.hunks.size - whole.length;
+    // Comes first: what is refused because a file changed has to leave all of them as they are.
+    const applyHunks = async (): Promise<void> => {
+      if (patch !== undefined) await apply(git, repository, 'stage', ['--cached'], patch, signal);
+    };
+    if (choice.paths === undefined || choice.paths.length + whole.length > 0) {
       const { entries } = await statusOf(git, repository, false, signal);
-      const plan = planCommit(entries, { paths: choice.paths, all: true });
+      const plan = planCommit(entries, { paths: choice.paths && [...choice.paths, ...whole], all: true });
       await refuseMarkers(git, repository, 'stage', plan, signal);
+      await applyHunks();
       // Exact names: `git add` compares each with each, and fails when a file is gone again.
       const stdin = nulEnded(plan.add.map(({ path: { bytes } }) => bytes));
       await git.write('stage', ['update-index', '--add', '--remove', '--replace', '-z', '--stdin'], { signal, stdin });
       count += plan.add.length;
-    }
-    if (patch !== undefined) await apply(git, repository, 'stage', ['--cached'], patch, signal);
+    } else await applyHunks();
     return { files: count };
   });
 }
@@ -49,8 +54,11 @@ export async function unstage(git: Git, files: readonly ChosenFile[], signal?: A
   const choice = choiceOf(files);
   return git.writing(signal, async () => {
     const repository = await git.repository(signal);
-    const patch = await chosenPatch(git, repository, choice, true, signal);
+    const { patch } = await chosenPatch(git, repository, choice, 'unstage', signal);
     let count = choice.hunks.size;
+    const applyHunks = async (): Promise<void> => {
+      if (patch !== undefined) await apply(git, repository, 'unstage', ['--cached', '--reverse'], patch, signal);
+    };
     if (choice.paths === undefined || choice.paths.length > 0) {
       const takes = choice.paths === undefined ? () => true : pathMatcher(choice.paths);
       const { entries } = await statusOf(git, repository, false, signal);
@@ -65,10 +73,10 @@ export async function unstage(git: Git, files: readonly ChosenFile[], signal?: A
         );
       const stdin = nulEnded(chosen.flatMap(({ path, from }) => (from === undefined ? [path.bytes] : [path.bytes, from.bytes])));
       const args = ['reset', '--quiet', '--pathspec-from-file=-', '--pathspec-file-nul'];
+      await applyHunks();
       if (chosen.length > 0) await git.write('unstage', args, { signal, stdin });
       count += chosen.length;
-    }
-    if (patch !== undefined) await apply(git, repository, 'unstage', ['--cached', '--reverse'], patch, signal);
+    } else await applyHunks();
     return { files: count };
   });
 }
@@ -88,13 +96,15 @@ export async function restore(
     throw new OutriggerError('BAD_INPUT', '`from` goes with whole files: hunks are taken back to the index.');
   return git.writing(signal, async () => {
     const repository = await git.repository(signal);
-    const patch = await chosenPatch(git, repository, choice, false, signal);
+    const { patch } = await chosenPatch(git, repository, choice, 'restore', signal);
     let count = choice.hunks.size;
     const { paths = [] } = choice;
     if (paths.length > 0) {
       const stdin = nulEnded(paths.map((path) => Buffer.from(path)));
       count += await countDifferent(git, repository, paths, from, signal);
       const source = from === undefined ? [] : [`--source=${from}`];
+      // A file that changed, and a path that there is not, are both refused before anything is lost.
+      if (patch !== undefined) await apply(git, repository, 'restore', ['--check', '--reverse'], patch, signal);
       const args = ['restore', '--worktree', ...source, '--no-recurse-submodules', '--pathspec-from-file=-', '--pathspec-file-nul'];
       await git.write('restore', args, { signal, stdin });
     }
@@ -117,30 +127,69 @@ function choiceOf(files: readonly ChosenFile[]): Choice {
   return choice;
 }
 
-/** One patch of all hunks that were named, one character a byte; undefined when there are none. */
+interface Chosen {
+  /** Of all hunks that were named, one character a byte; undefined when there are none. */
+  patch: string | undefined;
+  /** Files that git does not know yet: their only hunk is all of them, and they go through git's filters as such. */
+  whole: string[];
+}
+
 async function chosenPatch(
   git: Git,
   repository: Repository,
   choice: Choice,
-  staged: boolean,
+  action: 'stage' | 'unstage' | 'restore',
   signal: AbortSignal | undefined,
-): Promise<string | undefined> {
-  if (choice.hunks.size === 0) return undefined;
+): Promise<Chosen> {
+  if (choice.hunks.size === 0) return { patch: undefined, whole: [] };
   const paths = [...choice.hunks.keys()];
   await refuseFilters(git, repository, paths, signal);
-  const { files, truncated } = await patchFiles(git, repository, { staged }, paths, signal);
-  if (truncated) throw new OutriggerError('BAD_INPUT', 'These files changed too much to go hunk by hunk: name them as a whole.');
-  return paths
-    .map((path) => {
-      const file = files.find((one) => one.path.shown === path);
-      const wanted = choice.hunks.get(path) ?? new Set();
-      const found = file?.hunks.filter(({ id }) => wanted.has(id)) ?? [];
-      if (file === undefined || found.length < wanted.size) throw stale(path, wanted.size - found.length);
-      if (['renamed', 'copied', 'type-changed'].includes(file.status))
-        throw new OutriggerError('BAD_INPUT', `${path} is ${file.status}: name it as a whole.`);
-      return patchOf(file, found);
-    })
-    .join('');
+  const parts: string[] = [];
+  const whole: string[] = [];
+  const files = await filesWith(git, repository, choice.hunks, action === 'unstage', signal);
+  for (const [path, wanted] of choice.hunks) {
+    const file = files.get(path);
+    const found = file?.hunks.filter(({ id }) => wanted.has(id)) ?? [];
+    if (file === undefined || found.length < wanted.size) throw stale(path, wanted.size - found.length);
+    if (['copied', 'type-changed'].includes(file.status))
+      throw new OutriggerError('BAD_INPUT', `${path} is ${file.status}: name it as a whole.`);
+    if (file.untracked !== true) parts.push(patchOf(file, found));
+    else if (action === 'stage') whole.push(path);
+    else throw new OutriggerError('BAD_INPUT', `git does not know ${path}, so there is nothing to bring back: remove the file.`);
+  }
+  return { patch: parts.length === 0 ? undefined : parts.join(''), whole };
+}
+
+/** Files by path: those that hold all of their hunks, where there are such. */
+async function filesWith(
+  git: Git,
+  repository: Repository,
+  hunks: Choice['hunks'],
+  staged: boolean,
+  signal: AbortSignal | undefined,
+): Promise<Map<string, PatchFile>> {
+  const found = new Map<string, PatchFile>();
+  const missing = (): string[] => [...hunks].flatMap(([path, ids]) => (hasAll(found.get(path), ids) ? [] : [path]));
+  const look = async (read: () => Promise<{ files: PatchFile[]; truncated: boolean }>): Promise<void> => {
+    if (missing().length === 0) return;
+    const { files, truncated } = await read();
+    for (const file of files) {
+      const ids = hunks.get(file.path.shown);
+      if (ids !== undefined && (!found.has(file.path.shown) || hasAll(file, ids))) found.set(file.path.shown, file);
+    }
+    if (truncated && missing().length > 0)
+      throw new OutriggerError('BAD_INPUT', 'These files changed too much to go hunk by hunk: name them as a whole.');
+  };
+  await look(() => patchFiles(git, repository, { staged }, [...hunks.keys()], signal));
+  if (!staged) await look(() => untrackedFiles(git, repository, missing(), signal));
+  // A file that was renamed is one only beside the name that it had.
+  if (staged) await look(() => patchFiles(git, repository, { staged }, [], signal));
+  return found;
+}
+
+function hasAll(file: PatchFile | undefined, ids: ReadonlySet<string>): boolean {
+  const there = new Set(file?.hunks.map(({ id }) => id));
+  return file !== undefined && [...ids].every((id) => there.has(id));
 }
 
 /** A filter that is the repository's own is not run while we read, so what was read is not what would be staged. */

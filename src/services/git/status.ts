@@ -54,6 +54,6 @@ export async function statusOf(
 }
 
 /** Files that the workspace is about to rename into place. */
-function isOwnTemporary(shown: string): boolean {
+export function isOwnTemporary(shown: string): boolean {
   return /^\.outrigger-[^/]*\.tmp$/.test(shown.slice(shown.lastIndexOf('/') + 1));
 }

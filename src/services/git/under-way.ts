@@ -83,7 +83,9 @@ function lines(text: string | undefined): string[] {
 
 function smallFile(file: string): string | undefined {
   try {
-    if (fs.statSync(file).size > MAX_FILE_BYTES) return undefined;
+    const stat = fs.statSync(file);
+    // Who opens a pipe waits for another who writes into it.
+    if (!stat.isFile() || stat.size > MAX_FILE_BYTES) return undefined;
     return fs.readFileSync(file, 'utf8');
   } catch {
     // Not there, or gone this moment.

@@ -103,6 +103,23 @@ describe('a host', () => {
     await host.close();
   });
 
+  test('gives an agent up that sends more than it was given credit for', async () => {
+    const { host, dialled } = fake((side) => {
+      side.write(frames.welcome);
+      return undefined;
+    });
+    const starting = host.start(request);
+    await eventually(() => assert.equal(dialled[0]?.heard().includes('true'), true));
+    dialled[0]?.side.write(frames.started);
+    const program = await starting;
+    // Nobody reads, so nothing may come: a program behind an honest agent would be held back.
+    const piece = Buffer.concat([Buffer.from('01800000460100000001', 'hex'), Buffer.alloc(32_768)]);
+    for (let sent = 0; sent < 40; sent++) dialled[0]?.side.write(piece);
+    assert.deepEqual(await program.exit, { exitCode: null, exitSignal: null, lost: true });
+    assert.ok(program.stdout.readableLength < 1024 * 1024);
+    await host.close();
+  });
+
   test('does not wait for an agent that never answers, once it is closed', async () => {
     const { host, dialled } = fake(() => undefined, { patienceMs: 60_000 });
     const starting = fails('STOPPING', () => host.start(request));

@@ -27,7 +27,9 @@ export class AgentOutput extends Readable {
     return this.#ended;
   }
 
+  /** Throws an Error for more than there was credit for: nothing else bounds what is kept here. */
   received(bytes: Buffer): void {
+    if (bytes.length > this.#outstanding) throw new Error('more output than there is credit for');
     this.#outstanding -= bytes.length;
     if (!this.#ended && !this.destroyed) this.push(bytes);
   }

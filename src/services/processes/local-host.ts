@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
 import { constants } from 'node:os';
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type * as nodePty from '@lydell/node-pty';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { HostedProcess, HostExit, HostRequest, ProcessHost, ProgramOutput, TerminalSize } from './host.ts';
@@ -12,6 +14,10 @@ export interface LocalHostDependencies {
   /** What programs here inherit. */
   env: Readonly<Record<string, string>>;
 }
+
+/** A program in a terminal that does not read is asked again after so long, and then less often. */
+const FIRST_WRITE_RETRY_MS = 2;
+const LAST_WRITE_RETRY_MS = 50;
 
 type Pty = Pick<typeof nodePty, 'spawn'>;
 
@@ -32,28 +38,24 @@ export class LocalHost implements ProcessHost {
     const file = this.#dependencies.find(program, { from: request.cwd, searchPath: env['PATH'] });
     if (file === undefined)
       throw new OutriggerError('TOOL_MISSING', `The program ${program} is not on this machine.`, { details: { tool: program } });
-    if (request.terminal !== undefined) return this.#startInTerminal(file, args, env, request.cwd, request.terminal);
-    const child = spawn(file, args, {
-      cwd: request.cwd,
-      env,
-      argv0: program,
-      stdio: ['pipe', 'pipe', 'pipe'],
-      detached: process.platform !== 'win32',
-      windowsHide: true,
-    });
-    await started(child, program);
+    if (request.terminal !== undefined) return this.#startInTerminal({ ...request, env, terminal: request.terminal }, file, args);
+    const child = await started(request, () =>
+      spawn(file, args, {
+        cwd: request.cwd,
+        env,
+        argv0: program,
+        stdio: ['pipe', 'pipe', 'pipe'],
+        detached: process.platform !== 'win32',
+        windowsHide: true,
+      }),
+    );
     return new PipedProcess(child);
   }
 
   async close(): Promise<void> {}
 
-  async #startInTerminal(
-    file: string,
-    args: string[],
-    env: Readonly<Record<string, string>>,
-    cwd: string,
-    size: TerminalSize,
-  ): Promise<HostedProcess> {
+  async #startInTerminal(request: HostRequest & { terminal: TerminalSize }, file: string, args: string[]): Promise<HostedProcess> {
+    const { env, cwd, terminal } = request;
     this.#pty ??= import('@lydell/node-pty');
     const { spawn: spawnPty } = await this.#pty.catch((error: unknown) => {
       this.#pty = undefined;
@@ -64,16 +66,16 @@ export class LocalHost implements ProcessHost {
     });
     try {
       const pty = spawnPty(file, args, {
-        cols: size.columns,
-        rows: size.rows,
+        cols: terminal.columns,
+        rows: terminal.rows,
         cwd,
-        env,
+        env: { ...env },
         name: env['TERM'] ?? 'xterm-256color',
         encoding: null,
       });
       return new TerminalProcess(pty);
     } catch (error) {
-      throw new OutriggerError('TOOL_MISSING', `The program can't be started: ${(error as Error).message}`, { cause: error });
+      throw startProblem(request, error);
     }
   }
 }
@@ -100,14 +102,7 @@ class PipedProcess implements HostedProcess {
   async write(bytes: Uint8Array): Promise<void> {
     const { stdin } = this.#child;
     if (stdin === null || !stdin.writable) return;
-    if (stdin.write(bytes)) return;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        stdin.off('drain', done).off('close', done);
-        resolve();
-      };
-      stdin.once('drain', done).once('close', done);
-    });
+    if (!stdin.write(bytes)) await drained(stdin);
   }
 
   endInput(): void {
@@ -115,7 +110,8 @@ class PipedProcess implements HostedProcess {
   }
 
   signal(name: NodeJS.Signals): void {
-    signalGroup(this.pid, name, () => this.#child.kill(name));
+    const hasEnded = this.#child.exitCode !== null || this.#child.signalCode !== null;
+    signalGroup(this.pid, name, hasEnded, () => this.#child.kill(name));
   }
 
   resize(): void {}
@@ -146,42 +142,78 @@ class TerminalProcess implements HostedProcess {
     });
   }
 
+  /**
+   * Not by the terminal's own stream: that one tries again without a pause while a program does not read, and nothing else would go on here.
+   */
   async write(bytes: Uint8Array): Promise<void> {
-    // Bytes are taken as they are, whatever the types say.
-    if (!this.#ended) this.#pty.write(Buffer.from(bytes) as unknown as string);
+    const { fd, _socket: socket } = this.#pty as { fd?: number; _socket?: Writable };
+    // Windows has no such descriptor. Bytes are taken as they are, whatever the types say.
+    if (fd === undefined || socket === undefined) return this.#ended ? undefined : this.#pty.write(Buffer.from(bytes) as unknown as string);
+    let wait = FIRST_WRITE_RETRY_MS;
+    // A descriptor that was closed may be another file's by now.
+    for (let done = 0; done < bytes.length && !this.#ended && !socket.destroyed; ) {
+      const taken = writeNow(fd, bytes.subarray(done));
+      if (taken === undefined) return;
+      done += taken;
+      wait = taken > 0 ? FIRST_WRITE_RETRY_MS : Math.min(LAST_WRITE_RETRY_MS, 2 * wait);
+      if (done < bytes.length) await delay(wait);
+    }
   }
 
   /** What a person would type: the end of a file at the start of a line. */
   endInput(): void {
-    if (!this.#ended) this.#pty.write('\u0004');
+    void this.write(Buffer.of(4));
   }
 
   signal(name: NodeJS.Signals): void {
-    signalGroup(this.pid, name, () => {
-      if (!this.#ended) this.#pty.kill(name);
+    signalGroup(this.pid, name, this.#ended, () => {
+      // Windows knows no signals; a console can only be ended.
+      if (!this.#ended && name !== 'SIGCONT') this.#pty.kill();
     });
   }
 
   resize({ columns, rows }: TerminalSize): void {
-    if (!this.#ended) this.#pty.resize(columns, rows);
+    try {
+      if (!this.#ended) this.#pty.resize(columns, rows);
+    } catch {
+      // The other end is closed: it is about to end.
+    }
   }
 }
 
-/** Resolves when the program runs. Throws TOOL_MISSING, FILE_PERMISSION. */
-function started(child: ChildProcess, program: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.once('spawn', () => resolve());
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      const reason = error.code === 'EACCES' || error.code === 'EPERM' ? 'FILE_PERMISSION' : 'TOOL_MISSING';
-      reject(new OutriggerError(reason, `${program} can't be started: ${error.message}`, { cause: error }));
+/** Resolves when the program runs. Throws TOOL_MISSING, FILE_PERMISSION, FILE_NOT_FOUND, BAD_INPUT, TOO_MANY_PROCESSES. */
+async function started<C extends ChildProcess>(request: HostRequest, spawnIt: () => C): Promise<C> {
+  try {
+    const child = spawnIt();
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', reject);
     });
-  });
+    return child;
+  } catch (error) {
+    throw startProblem(request, error);
+  }
 }
 
-function signalGroup(pid: number, name: NodeJS.Signals, alone: () => void): void {
+/** What the system said of a start, in our words. */
+function startProblem({ argv: [program], cwd }: HostRequest, error: unknown): OutriggerError {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const cause = { cause: error };
+  if (code === 'ENOENT' && !fs.existsSync(cwd))
+    return new OutriggerError('FILE_NOT_FOUND', `The folder ${cwd} is not there any more.`, cause);
+  if (code === 'E2BIG' || code.startsWith('ERR_INVALID_ARG'))
+    return new OutriggerError('BAD_INPUT', `The arguments and variables of ${program} are more than the system takes.`, cause);
+  if (['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'].includes(code))
+    return new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: ${code}.`, cause);
+  const reason = code === 'EACCES' || code === 'EPERM' ? 'FILE_PERMISSION' : 'TOOL_MISSING';
+  return new OutriggerError(reason, `${program} can't be started: ${message}`, cause);
+}
+
+function signalGroup(pid: number, name: NodeJS.Signals, hasEnded: boolean, alone: () => void): void {
   try {
     if (process.platform === 'win32') alone();
-    else process.kill(-pid, name);
+    // A number is free only when its group is gone: somebody who has it now is another.
+    else if (!hasEnded || !fs.existsSync(`/proc/${pid}`)) process.kill(-pid, name);
   } catch {
     // ESRCH: all of the group is gone.
   }
@@ -189,4 +221,24 @@ function signalGroup(pid: number, name: NodeJS.Signals, alone: () => void): void
 
 function signalName(number: number): string {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `SIG${number}`;
+}
+
+/** Resolves when a stream takes more, and when it is gone. */
+function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off('drain', done).off('close', done);
+      resolve();
+    };
+    stream.once('drain', done).once('close', done);
+  });
+}
+
+/** Bytes that were taken at once, 0 where there is no room; undefined where nobody is at the other end. */
+function writeNow(descriptor: number, bytes: Uint8Array): number | undefined {
+  try {
+    return fs.writeSync(descriptor, bytes);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? 0 : undefined;
+  }
 }

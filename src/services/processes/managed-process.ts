@@ -1,6 +1,7 @@
 import { OutriggerError } from '../../contract/errors.ts';
 import type { EndReason } from '../../contract/processes.ts';
 import type { HostedProcess, HostExit, HostRequest, ProcessHost, TerminalSize } from './host.ts';
+import { InputQueue } from './input-queue.ts';
 import type { OutputLog } from './output-log.ts';
 
 /** Between SIGTERM and SIGKILL at a limit, and for what a program leaves behind in its group. */
@@ -20,17 +21,17 @@ export interface RestartPolicy {
 
 export interface ManagedRequest {
   host: ProcessHost;
-  /** What is started, each time anew; `release` is called when it runs or could not be started. */
-  place: () => { request: HostRequest; release: () => void };
+  /** What is started, each time anew. */
+  place: () => HostRequest;
   stdin: string | undefined;
   keepStdinOpen: boolean;
   timeoutMs: number | undefined;
   restart: RestartPolicy;
-  /** Around each run of it. */
+  /** Around each run of it; they never reject, and end some time. */
   before: () => Promise<void>;
   after: () => Promise<void>;
-  /** Ends what left the group. */
-  endStrays: (pid: number) => Promise<void>;
+  /** Ends what left the group. Never rejects. */
+  endStrays: () => Promise<void>;
   changed: () => void;
   /** Milliseconds since 1970. */
   now: () => number;
@@ -51,18 +52,35 @@ export interface ManagedFacts {
   restarts: number;
 }
 
+/** A program that runs, and what is on its way to it. */
+interface Run {
+  hosted: HostedProcess;
+  input: InputQueue;
+}
+
 /** One program: started, and started again as its policy says, until it has ended for good. */
 export class ManagedProcess {
   readonly log: OutputLog;
   readonly facts: ManagedFacts;
   readonly #request: ManagedRequest;
-  #hosted: HostedProcess | undefined;
+  #run: Run | undefined;
   /** Why it is being ended. */
   #ending: EndReason | undefined;
+  /** Somebody wants it ended, whatever its policy says. */
+  #isUnwanted = false;
+  /** Aborted when a start is not waited for any more. */
+  #starting = new AbortController();
+  /** By performance.now(), which no change of the clock touches. */
+  #launchedAt = 0;
   #restartTimer: NodeJS.Timeout | undefined;
-  #killTimer: NodeJS.Timeout | undefined;
+  #kill: { timer: NodeJS.Timeout; at: number } | undefined;
   #unsteady = 0;
   #size: TerminalSize | undefined;
+  /** Who holds its output back. */
+  readonly #holders = new Set<object>();
+  #restarting: Promise<void> | undefined;
+  /** Counts stops that were asked for. */
+  #stops = 0;
   #ended = Promise.withResolvers<void>();
 
   constructor(request: ManagedRequest, log: OutputLog) {
@@ -80,10 +98,21 @@ export class ManagedProcess {
     return this.facts.state === 'ended';
   }
 
-  /** Resolves when it runs. Throws TOOL_MISSING, FILE_PERMISSION, HOST_UNAVAILABLE, and what `place` throws. */
+  /** Ended or not, it is about to be started. */
+  get isRestarting(): boolean {
+    return this.#restarting !== undefined;
+  }
+
+  /** Somebody wants it ended. */
+  get isUnwanted(): boolean {
+    return this.#isUnwanted;
+  }
+
+  /** Resolves when it runs, or was stopped before it did. Throws TOOL_MISSING, FILE_PERMISSION, HOST_UNAVAILABLE, and what `place` throws. */
   async start(): Promise<void> {
     if (this.isOver) this.#ended = Promise.withResolvers<void>();
     this.#unsteady = 0;
+    this.#isUnwanted = false;
     try {
       await this.#launch();
     } catch (error) {
@@ -92,89 +121,128 @@ export class ManagedProcess {
     }
   }
 
-  /** Resolves when it and its group are gone. */
+  /** One of an earlier sidecar, which has ended. */
+  remember(facts: ManagedFacts): void {
+    Object.assign(this.facts, facts);
+    delete this.facts.pid;
+    this.log.finish();
+    this.#ended.resolve();
+  }
+
+  /** Starts it as its policy would: what fails is tried again. */
+  resume(): void {
+    this.#ended = Promise.withResolvers<void>();
+    this.#isUnwanted = false;
+    this.#launch().catch(() => this.#startLater('failed'));
+  }
+
+  /**
+   * Ends it, where it runs, and starts it again; who asks meanwhile gets the same. `mayStart` throws where it may not. Throws as `start` does,
+   * and PROCESS_ENDED when it was stopped meanwhile.
+   */
+  restart(graceMs: number, mayStart: () => void): Promise<void> {
+    this.#restarting ??= this.#restart(graceMs, mayStart).finally(() => (this.#restarting = undefined));
+    return this.#restarting;
+  }
+
+  /** Resolves when it, its group and what left that are gone. */
   async stop(graceMs: number, reason: EndReason = 'stopped'): Promise<void> {
-    if (this.isOver) return;
-    this.#ending ??= reason;
-    if (this.#restartTimer !== undefined) {
-      clearTimeout(this.#restartTimer);
-      this.#over(this.#ending);
-    }
-    this.#end(graceMs);
-    await this.#ended.promise;
+    this.#stops++;
+    await this.#stop(graceMs, reason);
   }
 
   /** Throws PROCESS_ENDED. */
   signal(name: NodeJS.Signals): void {
-    this.#running().signal(name);
+    this.#running().hosted.signal(name);
   }
 
-  /** Resolves when there is room for more. Throws PROCESS_ENDED. */
-  async write(bytes: Uint8Array): Promise<void> {
-    await this.#running().write(bytes);
+  /** Resolves when there is room for more. Throws PROCESS_ENDED, and the signal's reason. */
+  async write(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await this.#running().input.write(bytes, signal);
   }
 
   /** Throws PROCESS_ENDED. */
   endInput(): void {
-    this.#running().endInput();
+    this.#running().hosted.endInput();
   }
 
   /** Throws PROCESS_ENDED. */
   resize(size: TerminalSize): void {
+    const { hosted } = this.#running();
     this.#size = size;
-    this.#running().resize(size);
+    hosted.resize(size);
   }
 
-  /** Nothing more is read of its output until `resume`, which holds it back when the pipes are full. */
-  pause(): void {
-    for (const output of [this.#hosted?.stdout, this.#hosted?.stderr]) output?.pause();
+  /** Nothing more is read of its output until nobody holds it any more, which holds the program back when the pipes are full. */
+  hold(holder: object): void {
+    this.#holders.add(holder);
+    if (this.#holders.size === 1) this.#eachOutput((output) => output.pause());
   }
 
-  resume(): void {
-    for (const output of [this.#hosted?.stdout, this.#hosted?.stderr]) output?.resume();
+  letGo(holder: object): void {
+    if (this.#holders.delete(holder) && this.#holders.size === 0) this.#eachOutput((output) => output.resume());
   }
 
-  #running(): HostedProcess {
-    if (this.#hosted === undefined) throw new OutriggerError('PROCESS_ENDED', 'The process is not running.');
-    return this.#hosted;
+  #eachOutput(use: (output: HostedProcess['stdout']) => void): void {
+    for (const output of [this.#run?.hosted.stdout, this.#run?.hosted.stderr]) if (output !== undefined) use(output);
+  }
+
+  #running(): Run {
+    if (this.#run === undefined) throw new OutriggerError('PROCESS_ENDED', 'The process is not running.');
+    return this.#run;
+  }
+
+  // ── start
+
+  async #restart(graceMs: number, mayStart: () => void): Promise<void> {
+    const stops = this.#stops;
+    await this.#stop(graceMs, 'stopped');
+    if (this.#stops !== stops) throw new OutriggerError('PROCESS_ENDED', 'It was stopped while it was to be started again.');
+    mayStart();
+    await this.start();
   }
 
   async #launch(): Promise<void> {
     const { facts } = this;
     for (const name of ['pid', 'endedAt', 'exitCode', 'exitSignal', 'reason', 'problem'] as const) delete facts[name];
     this.#ending = undefined;
+    this.#starting = new AbortController();
+    this.#launchedAt = performance.now();
+    const { signal } = this.#starting;
     this.#set({ state: 'starting', startedAt: this.#request.now() });
     this.log.goOn();
-    await this.#request.before();
-    // Stopped meanwhile.
-    if (this.#ending !== undefined) return this.#over(this.#ending);
     try {
-      await this.#spawn();
+      await orAborted(this.#request.before(), signal);
+      await this.#spawn(signal);
     } catch (error) {
+      if (this.#ending !== undefined) return this.#over(this.#ending);
       facts.problem = error instanceof Error ? error.message : String(error);
       throw error;
     }
   }
 
-  async #spawn(): Promise<void> {
+  async #spawn(signal: AbortSignal): Promise<void> {
     const { host, place, stdin, keepStdinOpen, timeoutMs } = this.#request;
-    const { request, release } = place();
+    const request = place();
+    const terminal = request.terminal === undefined ? undefined : (this.#size ?? request.terminal);
+    const starting = host.start(terminal === undefined ? request : { ...request, terminal }, signal);
     let hosted: HostedProcess;
     try {
-      const terminal = request.terminal === undefined ? undefined : (this.#size ?? request.terminal);
-      hosted = await host.start(terminal === undefined ? request : { ...request, terminal });
-    } finally {
-      release();
+      hosted = await orAborted(starting, signal);
+    } catch (error) {
+      // A host that does not listen may start it all the same.
+      starting.then(discard, () => {});
+      throw error;
     }
-    this.#hosted = hosted;
+    const run: Run = { hosted, input: new InputQueue((bytes) => hosted.write(bytes)) };
+    this.#run = run;
     this.#set({ state: 'running', pid: hosted.pid });
     const output = Promise.all([this.#read('stdout', hosted.stdout), this.#read('stderr', hosted.stderr)]);
+    if (this.#holders.size > 0) this.#eachOutput((held) => held.pause());
     if (stdin !== undefined) void hosted.write(Buffer.from(stdin));
     if (!keepStdinOpen && request.terminal === undefined) hosted.endInput();
-    const limit = timeoutMs === undefined ? undefined : setTimeout(() => void this.stop(LIMIT_GRACE_MS, 'timeout'), timeoutMs);
-    void this.#follow(hosted, output, limit);
-    // It was stopped while it was being started.
-    if (this.#ending !== undefined) this.#end(LIMIT_GRACE_MS);
+    const limit = timeoutMs === undefined ? undefined : setTimeout(() => void this.#stop(LIMIT_GRACE_MS, 'timeout'), timeoutMs);
+    void this.#follow(run, output, limit);
   }
 
   #read(name: 'stdout' | 'stderr', stream: HostedProcess['stderr']): Promise<void> {
@@ -188,19 +256,52 @@ export class ManagedProcess {
     });
   }
 
-  async #follow(hosted: HostedProcess, output: Promise<unknown>, limit: NodeJS.Timeout | undefined): Promise<void> {
+  // ── end
+
+  async #stop(graceMs: number, reason: EndReason): Promise<void> {
+    if (reason === 'stopped') this.#isUnwanted = true;
+    // What a program that ended left behind.
+    if (this.isOver) return this.#request.endStrays();
+    this.#ending ??= reason;
+    if (this.#restartTimer !== undefined) {
+      clearTimeout(this.#restartTimer);
+      this.#restartTimer = undefined;
+      await this.#request.endStrays();
+      return this.#over(this.#ending);
+    }
+    this.#starting.abort();
+    this.#end(graceMs);
+    await this.#ended.promise;
+  }
+
+  /** SIGTERM now and SIGKILL later, to the group; a later call can make that sooner alone. */
+  #end(graceMs: number): void {
+    const hosted = this.#run?.hosted;
+    if (hosted === undefined) return;
+    if (graceMs > 0) hosted.signal('SIGTERM');
+    // One that was stopped by a signal does not hear of others.
+    hosted.signal('SIGCONT');
+    const at = performance.now() + graceMs;
+    if (this.#kill !== undefined && this.#kill.at <= at) return;
+    clearTimeout(this.#kill?.timer);
+    this.#kill = { timer: setTimeout(() => hosted.signal('SIGKILL'), graceMs), at };
+  }
+
+  async #follow({ hosted, input }: Run, output: Promise<unknown>, limit: NodeJS.Timeout | undefined): Promise<void> {
     const exit = await hosted.exit;
     clearTimeout(limit);
+    input.close();
     // As an init does: the end of the program is the end of what it started, or nobody would ever end that.
     hosted.signal(this.#ending === undefined ? 'SIGTERM' : 'SIGKILL');
     await Promise.race([output, delay(LIMIT_GRACE_MS)]);
     hosted.signal('SIGKILL');
-    if (this.#ending !== undefined) await this.#request.endStrays(hosted.pid);
+    if (this.#ending !== undefined) await this.#request.endStrays();
     await Promise.race([output, delay(LAST_OUTPUT_MS)]);
-    clearTimeout(this.#killTimer);
+    clearTimeout(this.#kill?.timer);
+    this.#kill = undefined;
     hosted.stdout.destroy();
     hosted.stderr?.destroy();
-    this.#hosted = undefined;
+    this.#run = undefined;
     this.#exited(exit);
   }
 
@@ -212,7 +313,7 @@ export class ManagedProcess {
     if (exit.exitSignal !== null) facts.exitSignal = exit.exitSignal;
     const reason = this.#ending ?? (exit.lost === true ? 'lost' : exit.exitSignal === null ? 'exit' : 'signal');
     const failed = reason !== 'exit' || exit.exitCode !== 0;
-    const again = this.#ending !== 'stopped' && (restart.when === 'always' || (restart.when === 'on-failure' && failed));
+    const again = restart.when === 'always' || (restart.when === 'on-failure' && failed);
     if (again) this.#startLater(reason);
     else this.#over(reason);
   }
@@ -220,9 +321,11 @@ export class ManagedProcess {
   #startLater(reason: EndReason): void {
     const { facts } = this;
     const { restart, now, after } = this.#request;
-    if (now() - facts.startedAt >= STEADY_MS) this.#unsteady = 0;
+    if (this.#isUnwanted) return this.#over(this.#ending ?? reason);
+    if (performance.now() - this.#launchedAt >= STEADY_MS) this.#unsteady = 0;
     if (this.#unsteady >= restart.most) return this.#over(reason);
     const wait = Math.min(LAST_RESTART_MS, FIRST_RESTART_MS * 2 ** this.#unsteady++);
+    this.#ending = undefined;
     this.#set({ state: 'waiting', endedAt: now(), reason });
     void after();
     this.#restartTimer = setTimeout(() => {
@@ -233,27 +336,36 @@ export class ManagedProcess {
   }
 
   #over(reason: EndReason): void {
-    this.#set({ state: 'ended', endedAt: this.#request.now(), reason });
-    this.#restartTimer = undefined;
+    if (this.isOver) return;
     this.log.finish();
+    this.#set({ state: 'ended', endedAt: this.#request.now(), reason });
     const ended = this.#ended;
     void this.#request.after().finally(() => ended.resolve());
-  }
-
-  /** SIGTERM now and SIGKILL later, to the group. */
-  #end(graceMs: number): void {
-    const hosted = this.#hosted;
-    if (hosted === undefined) return;
-    clearTimeout(this.#killTimer);
-    if (graceMs > 0) hosted.signal('SIGTERM');
-    // One that was stopped by a signal does not hear of others.
-    hosted.signal('SIGCONT');
-    this.#killTimer = setTimeout(() => hosted.signal('SIGKILL'), graceMs);
   }
 
   #set(facts: Partial<ManagedFacts>): void {
     Object.assign(this.facts, facts);
     this.#request.changed();
+  }
+}
+
+/** Nobody wants it any more. */
+function discard(hosted: HostedProcess): void {
+  hosted.signal('SIGKILL');
+  hosted.stdout.destroy();
+  hosted.stderr?.destroy();
+}
+
+/** What it waits for goes on without it. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 

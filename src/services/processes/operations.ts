@@ -6,7 +6,7 @@ import { cutCharacter } from '../../core/utf8.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import type { OutputLog, OutputPiece, OutputPositions, OutputStream } from './output-log.ts';
 import type { ProcessSpec } from './process-spec.ts';
-import type { ProcessTable } from './process-table.ts';
+import type { ProcessTable, ProcessView } from './process-table.ts';
 
 type Processes = typeof table;
 type Reading = Pick<Input<Processes['processes.output']>, 'streams' | 'encoding'>;
@@ -16,42 +16,49 @@ const PIECE_BYTES = 64 * 1024;
 const PORT_EVERY_MS = 100;
 
 export function processOperations(processes: ProcessTable): Implementations<Processes> {
-  const endOf = (name: string, next: OutputPositions): { next: OutputPositions; ended: boolean; process: ProcessInfo } => {
-    const { log } = processes.process(name);
-    return { next, ended: log.ended && next.stdout >= log.end.stdout && next.stderr >= log.end.stderr, process: processes.get(name) };
-  };
   return {
     'processes.start': (input, call) => processes.start(specOf(input, call)),
     'processes.run': async ({ waitMs, streams, encoding, ...input }, call) => {
-      const { process } = await processes.start(specOf(input, call));
-      const deadline = AbortSignal.timeout(waitMs);
-      const managed = processes.process(process.id);
+      const { process: started } = await processes.start(specOf(input, call));
+      const view = processes.view(started.id);
+      const { process } = view;
       const next = { stdout: 0, stderr: 0 };
       // As a pipe would: the program waits for who reads it, as long as that one waits for the program.
-      const flow = { pause: () => managed.pause(), resume: () => managed.resume() };
-      await follow(managed.log, next, { streams, encoding }, call, { until: deadline, maxBytes: Number.POSITIVE_INFINITY, flow });
-      return endOf(process.id, next);
+      const holder = {};
+      const late = new AbortController();
+      const timer = setTimeout(() => {
+        late.abort();
+        process.letGo(holder);
+      }, waitMs);
+      const hold = (): void => (late.signal.aborted ? undefined : process.hold(holder));
+      const flow = { hold, letGo: () => process.letGo(holder) };
+      try {
+        await follow(process.log, next, { streams, encoding }, call, { until: late.signal, maxBytes: Number.POSITIVE_INFINITY, flow });
+      } finally {
+        clearTimeout(timer);
+      }
+      return endOf(view, next, streams);
     },
     'processes.list': ({ running }) => ({
       processes: processes.list().filter(({ state }) => !running || state !== 'ended'),
     }),
     'processes.get': ({ id }) => processes.get(id),
     'processes.output': async ({ id, from, last, follow: follows, maxBytes = Number.POSITIVE_INFINITY, ...reading }, call) => {
-      const { log } = processes.process(id);
+      const view = processes.view(id);
+      const { log } = view.process;
       const { end } = log;
       const next = last === undefined ? { ...from } : { stdout: Math.max(0, end.stdout - last), stderr: Math.max(0, end.stderr - last) };
       // An offset of another life of the log is no place in this one.
-      for (const stream of ['stdout', 'stderr'] as const)
-        if (!reading.streams.includes(stream)) next[stream] = Math.min(next[stream], end[stream]);
+      for (const stream of ['stdout', 'stderr'] as const) next[stream] = Math.min(next[stream], end[stream]);
       const until = follows ? undefined : AbortSignal.abort();
       await follow(log, next, reading, call, { until, maxBytes });
-      return endOf(id, next);
+      return endOf(view, next, reading.streams);
     },
     'processes.input': async ({ id, text, base64, end }, call) => {
       if (text !== undefined && base64 !== undefined) throw new OutriggerError('BAD_INPUT', 'Only one of text and base64 may be given.');
       const process = processes.process(id);
       const bytes = base64 === undefined ? Buffer.from(text ?? '') : Buffer.from(base64, 'base64');
-      if (bytes.length > 0) await abandonable(process.write(bytes), call.signal);
+      if (bytes.length > 0) await process.write(bytes, call.signal);
       if (end) process.endInput();
       return { bytes: bytes.length };
     },
@@ -60,11 +67,15 @@ export function processOperations(processes: ProcessTable): Implementations<Proc
       return {};
     },
     'processes.stop': async ({ id, graceMs }) => {
-      await processes.process(id).stop(graceMs);
-      return processes.get(id);
+      const { process, info } = processes.view(id);
+      await process.stop(graceMs);
+      return info();
     },
     'processes.restart': ({ id, graceMs }) => processes.restart(id, graceMs),
-    'processes.wait': async (input, call) => ({ met: await met(processes, input, call.signal), process: processes.get(input.id) }),
+    'processes.wait': async (input, call) => {
+      const view = processes.view(input.id);
+      return { met: await met(processes, view, input, call.signal), process: view.info() };
+    },
     'processes.remove': ({ id }) => {
       processes.remove(id);
       return {};
@@ -83,6 +94,15 @@ function specOf({ restart, checkpoint, ...input }: Input<Processes['processes.st
   };
 }
 
+function endOf(
+  { process: { log }, info }: ProcessView,
+  next: OutputPositions,
+  streams: readonly OutputStream[],
+): { next: OutputPositions; ended: boolean; process: ProcessInfo } {
+  const { end } = log;
+  return { next, ended: log.ended && streams.every((stream) => next[stream] >= end[stream]), process: info() };
+}
+
 /**
  * Sends what there is and what comes, at the caller's pace, and moves `next` on: until the log ends, `until` is aborted (what was there
  * then is sent), or `maxBytes` were sent. Rejects when the call is aborted.
@@ -92,12 +112,12 @@ async function follow(
   next: OutputPositions,
   { streams, encoding }: Reading,
   call: Call<OutputItem>,
-  { until, maxBytes, flow }: { until: AbortSignal | undefined; maxBytes: number; flow?: { pause: () => void; resume: () => void } },
+  { until, maxBytes, flow }: { until: AbortSignal | undefined; maxBytes: number; flow?: { hold: () => void; letGo: () => void } },
 ): Promise<void> {
   const bell = createBell(call.signal);
   const stop = log.onGrowth(() => {
     const { end } = log;
-    if (flow !== undefined && streams.some((stream) => end[stream] - next[stream] > log.keptBytes / 4)) flow.pause();
+    if (flow !== undefined && streams.some((stream) => end[stream] - next[stream] > log.keptBytes / 4)) flow.hold();
     bell.ring();
   });
   until?.addEventListener('abort', bell.ring, { once: true });
@@ -123,11 +143,11 @@ async function follow(
         readable = readable.filter((stream) => isBehind(stream) && (made !== undefined || stream !== piece.stream));
       }
       if (isLast || room <= 0) return;
-      flow?.resume();
+      flow?.letGo();
       await bell.rung();
     }
   } finally {
-    flow?.resume();
+    flow?.letGo();
     stop();
     until?.removeEventListener('abort', bell.ring);
   }
@@ -156,35 +176,37 @@ function itemOf(
 
 async function met(
   processes: ProcessTable,
-  { id, until, port, text, from, timeoutMs }: Input<Processes['processes.wait']>,
+  { process, info }: ProcessView,
+  { until, port, text, from, timeoutMs }: Input<Processes['processes.wait']>,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (until === 'text' && text === undefined) throw new OutriggerError('BAD_INPUT', 'What text is waited for?');
-  const process = processes.process(id);
-  const both = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   const looks = {
     exit: () => process.isOver,
     port: () => {
       processes.look(PORT_EVERY_MS / 2);
-      return processes.get(id).ports.some((listening) => port === undefined || listening.port === port);
+      return info().ports.some((listening) => port === undefined || listening.port === port);
     },
     text: finderOf(process, text ?? '', from),
   };
-  const bell = createBell(both);
+  const bell = createBell(signal);
+  let isLate = false;
+  const late = setTimeout(() => {
+    isLate = true;
+    bell.ring();
+  }, timeoutMs);
   const stops = [process.log.onGrowth(bell.ring), processes.onNews(bell.ring)];
   const timer = until === 'port' ? setInterval(bell.ring, PORT_EVERY_MS) : undefined;
   try {
     for (;;) {
-      const isOver = process.isOver;
+      const isLast = process.isOver || isLate;
       if (looks[until]()) return true;
-      // Nothing that is waited for can come any more.
-      if (isOver) return false;
+      // Nothing that is waited for can come any more, or nobody waits for it.
+      if (isLast) return false;
       await bell.rung();
     }
-  } catch (error) {
-    if (signal.aborted || !both.aborted) throw error;
-    return looks[until]();
   } finally {
+    clearTimeout(late);
     clearInterval(timer);
     for (const stop of stops) stop();
   }
@@ -212,35 +234,30 @@ async function watch(processes: ProcessTable, call: Call<Item<Processes['process
   const bell = createBell(call.signal);
   // The newest news of each process alone: a reader that is slow misses steps, and never the last one.
   const news = new Map<string, ProcessInfo | undefined>();
+  const told = new Set<string>();
   const stop = processes.onNews((one) => {
     if ('process' in one) news.set(one.process.id, one.process);
-    else news.set(one.removed, undefined);
+    // Who never heard of it need not hear that it is gone.
+    else if (told.has(one.removed)) news.set(one.removed, undefined);
+    else news.delete(one.removed);
     bell.ring();
   });
+  const tell = async (id: string, process: ProcessInfo | undefined): Promise<void> => {
+    if (process === undefined) told.delete(id);
+    else told.add(id);
+    await call.emit(process === undefined ? { type: 'removed', id } : { type: 'process', process });
+  };
   try {
-    for (const process of processes.list()) await call.emit({ type: 'process', process });
+    for (const process of processes.list()) await tell(process.id, process);
     await call.emit({ type: 'ready' });
     for (;;) {
       for (const [id, process] of news) {
         news.delete(id);
-        await call.emit(process === undefined ? { type: 'removed', id } : { type: 'process', process });
+        await tell(id, process);
       }
       await bell.rung();
     }
   } finally {
     stop();
-  }
-}
-
-/** The program that does not read does not keep who was canceled. */
-async function abandonable(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const aborted = (): void => reject(signal.reason);
-  signal.addEventListener('abort', aborted, { once: true });
-  try {
-    signal.throwIfAborted();
-    await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', aborted);
   }
 }

@@ -6,7 +6,7 @@ export type OutputStream = 'stdout' | 'stderr';
 export type OutputPositions = Record<OutputStream, number>;
 
 /** More changes between the streams than this are not remembered: what is older comes stream by stream. */
-const MAX_RUNS = 20_000;
+const MAX_RUNS = 10_000;
 
 /** Consecutive bytes of one stream. */
 interface StreamRun {
@@ -31,7 +31,7 @@ export class OutputLog {
   readonly #spools: Readonly<Record<OutputStream, Spool>>;
   readonly #readers = new Set<() => void>();
   /** In order of arrival; the oldest may be dropped. */
-  #order: StreamRun[] = [];
+  readonly #order = new StreamRuns();
   /** Where each stream stood before the first run that is remembered. */
   #before: OutputPositions;
   #ended = false;
@@ -62,8 +62,8 @@ export class OutputLog {
   append(stream: OutputStream, bytes: Uint8Array): void {
     const spool = this.#spools[stream];
     spool.append(bytes);
-    const last = this.#order.at(-1);
-    if (last?.stream === stream) last.end = spool.end;
+    const last = this.#order.at(this.#order.length - 1);
+    if (last?.stream === stream) this.#order.growLast(spool.end);
     else this.#order.push({ stream, end: spool.end });
     if (this.#order.length > MAX_RUNS) this.#forgetHalf();
     this.#tell();
@@ -79,6 +79,16 @@ export class OutputLog {
   /** What is being read goes on: the program was started again. */
   goOn(): void {
     this.#ended = false;
+  }
+
+  /** False while the disk does not take what comes. */
+  get isStored(): boolean {
+    return this.#spools.stdout.isStored && this.#spools.stderr.isStored;
+  }
+
+  /** Somebody reads it, and is told of what comes. */
+  get isRead(): boolean {
+    return this.#readers.size > 0;
   }
 
   /** Called at each growth and at the end; returns the way to stop. */
@@ -112,25 +122,62 @@ export class OutputLog {
     // Every run before `low` was had, as each stream is read in its order.
     while (low < high) {
       const middle = (low + high) >> 1;
-      const { stream, end } = this.#order[middle] as StreamRun;
+      const { stream, end } = this.#order.at(middle) as StreamRun;
       if (streams.includes(stream) && end > had[stream]) high = middle;
       else if (this.#anyBefore(middle, had, streams)) high = middle;
       else low = middle + 1;
     }
-    return this.#order[low];
+    return this.#order.at(low);
   }
 
   /** Whether something that was not had lies before a run: the last run of the other stream says so. */
   #anyBefore(index: number, had: OutputPositions, streams: readonly OutputStream[]): boolean {
-    const other = this.#order[index - 1];
+    const other = this.#order.at(index - 1);
     return other !== undefined && streams.includes(other.stream) && other.end > had[other.stream];
   }
 
   #forgetHalf(): void {
-    for (const { stream, end } of this.#order.splice(0, MAX_RUNS / 2)) this.#before[stream] = end;
+    for (const { stream, end } of this.#order.takeFirst(MAX_RUNS / 2)) this.#before[stream] = end;
   }
 
   #tell(): void {
     for (const reader of this.#readers) reader();
   }
+}
+
+/** A list of runs as plain numbers: hundreds of logs have one each. */
+class StreamRuns {
+  /** Twice the end, and one more for stderr. */
+  #numbers: number[] = [];
+
+  get length(): number {
+    return this.#numbers.length;
+  }
+
+  at(index: number): StreamRun | undefined {
+    const number = this.#numbers[index];
+    return number === undefined ? undefined : runOf(number);
+  }
+
+  push({ stream, end }: StreamRun): void {
+    this.#numbers.push(numberOf(stream, end));
+  }
+
+  growLast(end: number): void {
+    const last = this.#numbers.length - 1;
+    const { stream } = runOf(this.#numbers[last] as number);
+    this.#numbers[last] = numberOf(stream, end);
+  }
+
+  takeFirst(count: number): StreamRun[] {
+    return this.#numbers.splice(0, count).map(runOf);
+  }
+}
+
+function numberOf(stream: OutputStream, end: number): number {
+  return end * 2 + (stream === 'stderr' ? 1 : 0);
+}
+
+function runOf(number: number): StreamRun {
+  return { stream: number % 2 === 1 ? 'stderr' : 'stdout', end: Math.floor(number / 2) };
 }

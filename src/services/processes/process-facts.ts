@@ -11,6 +11,8 @@ interface Stat {
   pid: number;
   parent: number;
   group: number;
+  /** Of what was started together; in a terminal each command has a group of its own, and none has a session. */
+  session: number;
   /** Clock ticks since the boot: with the pid, it names one program. */
   startTime: string;
   cpuTicks: number;
@@ -21,6 +23,8 @@ interface Stat {
 const TICK_MS = 10;
 const PAGE_BYTES = 4096;
 const LISTENING = '0A';
+/** Programs of one session whose ports are looked for. */
+const MOST_LOOKED_AT = 256;
 
 export function statOf(pid: number): Stat | undefined {
   try {
@@ -33,6 +37,7 @@ export function statOf(pid: number): Stat | undefined {
       pid,
       parent: number(1),
       group: number(2),
+      session: number(3),
       startTime: fields[19] ?? '',
       cpuTicks: number(11) + number(12),
       residentPages: number(21),
@@ -45,50 +50,91 @@ export function statOf(pid: number): Stat | undefined {
 /** All that runs, without zombies. */
 export function runningNow(): Stat[] {
   if (process.platform !== 'linux') return [];
-  return fs.readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (statOf(Number(name)) ?? []) : []));
+  return pidsNow().flatMap((pid) => statOf(pid) ?? []);
 }
 
 /** Programs whose environment holds `NAME=value`, as far as we may look. */
 export function withEnvironment(entry: string): number[] {
+  const [name = '', ...value] = entry.split('=');
+  return markedWith(name, (mark) => mark === value.join('='));
+}
+
+/**
+ * Programs whose environment has a variable with a value that is meant, as far as we may look. Those in `others` are not looked at, and those
+ * who turn out not to be meant are added.
+ */
+export function markedWith(name: string, isMeant: (value: string) => boolean, others = new Set<number>()): number[] {
   if (process.platform !== 'linux') return [];
-  const needle = Buffer.from(`\0${entry}\0`);
-  return fs.readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name) || Number(name) === process.pid) return [];
-    try {
-      const environment = fs.readFileSync(`/proc/${name}/environ`);
-      return Buffer.concat([Buffer.from([0]), environment]).includes(needle) ? [Number(name)] : [];
-    } catch {
-      // Another user's, or gone.
-      return [];
-    }
+  return pidsNow().filter((pid) => {
+    if (pid === process.pid || others.has(pid)) return false;
+    const value = valueOf(pid, name);
+    const found = typeof value === 'string' && isMeant(value);
+    // A program that is just being started has no environment yet, and kernel threads have none ever.
+    if (!found && value !== undefined) others.add(pid);
+    return found;
   });
 }
 
-export interface GroupUse {
+/** Whether a program has `NAME=value` in its environment, as far as we may look. */
+export function isMarked(pid: number, name: string, value: string): boolean {
+  return valueOf(pid, name) === value;
+}
+
+/** null where the variable is not there, undefined where there is no environment to be seen. */
+function valueOf(pid: number, name: string): string | null | undefined {
+  try {
+    const environment = Buffer.concat([Buffer.of(0), fs.readFileSync(`/proc/${pid}/environ`)]);
+    if (environment.length === 1) return undefined;
+    const at = environment.indexOf(`\0${name}=`);
+    if (at < 0) return null;
+    const from = at + name.length + 2;
+    const end = environment.indexOf(0, from);
+    return environment.toString('utf8', from, end < 0 ? environment.length : end);
+  } catch {
+    // Another user's, or gone.
+    return undefined;
+  }
+}
+
+function pidsNow(): number[] {
+  try {
+    return fs.readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+  } catch {
+    // No descriptor is free.
+    return [];
+  }
+}
+
+export interface SessionUse {
   cpuMs: number;
   residentBytes: number;
   pids: number[];
 }
 
-/** What each process group uses. */
-export function useOfGroups(running: readonly Stat[]): Map<number, GroupUse> {
-  const uses = new Map<number, GroupUse>();
-  for (const { pid, group, cpuTicks, residentPages } of running) {
-    const use = uses.get(group) ?? { cpuMs: 0, residentBytes: 0, pids: [] };
+/** What each session uses: a process and all that did not leave it. */
+export function useOfSessions(running: readonly Stat[]): Map<number, SessionUse> {
+  const uses = new Map<number, SessionUse>();
+  for (const { pid, session, cpuTicks, residentPages } of running) {
+    const use = uses.get(session) ?? { cpuMs: 0, residentBytes: 0, pids: [] };
     use.cpuMs += cpuTicks * TICK_MS;
     use.residentBytes += residentPages * PAGE_BYTES;
     use.pids.push(pid);
-    uses.set(group, use);
+    uses.set(session, use);
   }
   return uses;
 }
 
-/** Ports on which some programs listen for TCP, in order. */
-export function listeningPorts(pids: readonly number[]): ListeningPort[] {
-  if (pids.length === 0 || process.platform !== 'linux') return [];
-  const sockets = new Map([...socketsIn('/proc/net/tcp'), ...socketsIn('/proc/net/tcp6')]);
+/** Sockets that listen for TCP now, by inode. */
+export function listeningSockets(): ReadonlyMap<string, ListeningPort> {
+  if (process.platform !== 'linux') return new Map();
+  return new Map([...socketsIn('/proc/net/tcp'), ...socketsIn('/proc/net/tcp6')]);
+}
+
+/** Ports on which some programs listen, in order. Of a storm of programs the first alone are looked at. */
+export function listeningPorts(pids: readonly number[], sockets: ReadonlyMap<string, ListeningPort>): ListeningPort[] {
+  if (sockets.size === 0) return [];
   const found = new Map<string, ListeningPort>();
-  for (const pid of pids) {
+  for (const pid of pids.slice(0, MOST_LOOKED_AT)) {
     for (const inode of socketsOf(pid)) {
       const at = sockets.get(inode);
       if (at !== undefined) found.set(`${at.port} ${at.address}`, at);

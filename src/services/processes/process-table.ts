@@ -6,18 +6,28 @@ import type { ProcessInfo } from '../../contract/processes.ts';
 import type { SpoolLimits } from '../state/spool.ts';
 import type { State } from '../state/state.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import type { ProcessHost } from './host.ts';
+import type { HostRequest, ProcessHost } from './host.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { OutputLog } from './output-log.ts';
-import { type GroupUse, listeningPorts, runningNow, statOf, useOfGroups, withEnvironment } from './process-facts.ts';
+import { isMarked, listeningPorts, listeningSockets, runningNow, type SessionUse, statOf, useOfSessions } from './process-facts.ts';
 import type { ProcessSpec } from './process-spec.ts';
 import type { ProcessRecord, ProcessStore } from './process-store.ts';
-import type { RunHooks } from './run-hooks.ts';
+import type { Run, RunHooks } from './run-hooks.ts';
+import { Strays } from './strays.ts';
 
 /** In the environment of each program: so those that left its group are found. */
 const MARK = 'OUTRIGGER_PROCESS';
 /** So long a sidecar that stops waits for programs to end by themselves. */
 const STOP_GRACE_MS = 2000;
+/** And so long for everything about them: what can't be ended is left. */
+const STOP_LIMIT_MS = 6000;
+/** Of all that ended together: command lines, variables and inputs, so that they can be started again. */
+const KEPT_SPEC_BYTES = 32 * 1024 * 1024;
+/** Arguments and variables together; the system takes about as much. */
+const MAX_COMMAND_BYTES = 1024 * 1024;
+/** Of a command line, characters: lists hold many. */
+const SHOWN_LENGTH = 4000;
+const TITLE_LENGTH = 500;
 /** How old what is said of ports and use may be. */
 const LOOK_EVERY_MS = 1000;
 /** The kernel ends such programs before it ends us. */
@@ -46,14 +56,29 @@ export interface ProcessTableOptions {
   keepEnded: number;
   /** Of each stream of each process. */
   output: SpoolLimits;
+  /** So long a look at the folder around a run is waited for. */
+  hookMs: number;
 }
 
 interface Entry {
   id: string;
   spec: ProcessSpec;
+  /** Of its specification. */
+  bytes: number;
+  /** As others see it. */
+  title: string;
+  argv: string[];
   process: ManagedProcess;
+  /** It has not been started yet, and goes where it can't be. */
+  isNew: boolean;
   ports: { port: number; address: string }[];
-  use: GroupUse | undefined;
+  use: SessionUse | undefined;
+}
+
+/** One process, also when the table has forgotten it. */
+export interface ProcessView {
+  readonly process: ManagedProcess;
+  info(): ProcessInfo;
 }
 
 type Listener = (news: { process: ProcessInfo } | { removed: string }) => void;
@@ -65,6 +90,9 @@ export class ProcessTable {
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<Listener>();
   readonly #removals = new Set<(id: string) => void>();
+  readonly #strays = new Strays(MARK);
+  /** Of all ids. */
+  readonly #prefix: string;
   #looking: NodeJS.Timeout | undefined;
   /** By performance.now(). */
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -73,43 +101,54 @@ export class ProcessTable {
   constructor(dependencies: ProcessTableDependencies, options: ProcessTableOptions) {
     this.#dependencies = dependencies;
     this.#options = options;
+    this.#prefix = dependencies.store.prefix();
   }
 
   /** What a sidecar before this one left: its records, and programs that a kill -9 of it left running, which are ended. */
   async recover(): Promise<void> {
-    const { store, state } = this.#dependencies;
+    const { store, state, now } = this.#dependencies;
+    const records = store.all();
+    const left = records.filter(({ facts }) => facts.state !== 'ended');
+    for (const record of left) endGroupOf(record);
+    await this.#strays.end((mark) => mark.startsWith(this.#prefix) || left.some(({ id }) => id === mark));
     const again: Entry[] = [];
-    for (const record of store.all()) {
-      const entry = this.#remembered(record);
-      if (record.facts.state !== 'ended') {
-        await endLeftovers(record);
-        const reason = record.facts.reason === 'stopped' ? 'stopped' : 'lost';
-        delete entry.process.facts.pid;
-        Object.assign(entry.process.facts, { state: 'ended', reason, endedAt: this.#dependencies.now() });
-        store.put(recordOf(entry));
-      }
-      if (record.spec.restart?.when === 'always' && record.facts.wanted) again.push(entry);
+    for (const record of records) {
+      const { wanted, startTime: _startTime, ...facts } = record.facts;
+      const entry = this.#enter(record.id, record.spec);
+      const reason = facts.reason === 'stopped' ? 'stopped' : 'lost';
+      entry.process.remember(facts.state === 'ended' ? facts : { ...facts, state: 'ended', reason, endedAt: now() });
+      if (facts.state !== 'ended') store.put(recordOf(entry));
+      if (record.spec.restart?.when === 'always' && wanted) again.push(entry);
     }
     state.removeSpools((name) => this.#entries.has(name.slice(0, Math.max(0, name.lastIndexOf('.')))));
-    for (const entry of again) entry.process.start().catch((error: unknown) => this.#failed(entry, error));
+    for (const { process } of again) process.resume();
+    this.#forgetOldest();
   }
 
-  /** Throws TOO_MANY_PROCESSES, TOOL_MISSING, FILE_PERMISSION, HOST_UNAVAILABLE, and what a folder can be refused for. */
+  /** Throws TOO_MANY_PROCESSES, TOOL_MISSING, FILE_PERMISSION, HOST_UNAVAILABLE, BAD_INPUT, and what a folder can be refused for. */
   async start(spec: ProcessSpec): Promise<{ process: ProcessInfo; existed: boolean }> {
-    if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
+    if (this.#stopping) throw stopping();
     const there = spec.tag === undefined ? undefined : this.#tagged(spec.tag);
     if (there !== undefined && !there.process.isOver) return { process: this.#info(there), existed: true };
     this.#checkRoom();
+    const bytes = commandBytes(spec);
+    if (bytes > MAX_COMMAND_BYTES)
+      throw new OutriggerError(
+        'BAD_INPUT',
+        `A command line with its variables may have ${MAX_COMMAND_BYTES} bytes; this one has ${bytes}.`,
+      );
     // A folder or a host that is not there is no process that failed.
-    this.#place(spec, '').release();
-    const id = `p-${randomBytes(6).toString('hex')}`;
-    const entry = this.#enter(id, spec);
+    this.#place(spec, '');
+    const entry = this.#enter(`${this.#prefix}${randomBytes(4).toString('hex')}`, spec);
     try {
+      entry.isNew = true;
       await entry.process.start();
+      entry.isNew = false;
     } catch (error) {
       this.#forget(entry);
       throw error;
     }
+    this.#forgetOldest();
     return { process: this.#info(entry), existed: false };
   }
 
@@ -126,6 +165,16 @@ export class ProcessTable {
   }
 
   /** Throws NO_PROCESS. */
+  view(name: string): ProcessView {
+    const entry = this.#entry(name);
+    const info = (): ProcessInfo => {
+      this.look(LOOK_EVERY_MS);
+      return this.#info(entry);
+    };
+    return { process: entry.process, info };
+  }
+
+  /** Throws NO_PROCESS. */
   process(name: string): ManagedProcess {
     return this.#entry(name).process;
   }
@@ -138,16 +187,18 @@ export class ProcessTable {
   /** Ends it, where it runs, and starts it again. Throws as `start` does. */
   async restart(name: string, graceMs: number): Promise<ProcessInfo> {
     const entry = this.#entry(name);
-    await entry.process.stop(graceMs);
-    this.#checkRoom();
-    await entry.process.start();
+    await entry.process.restart(graceMs, () => {
+      if (this.#stopping) throw stopping();
+      if (this.#entries.get(entry.id) !== entry) throw new OutriggerError('NO_PROCESS', `${entry.id} was removed meanwhile.`);
+      this.#checkRoom();
+    });
     return this.#info(entry);
   }
 
   /** Throws NO_PROCESS, PROCESS_RUNNING. */
   remove(name: string): void {
     const entry = this.#entry(name);
-    if (!entry.process.isOver) throw new OutriggerError('PROCESS_RUNNING', `${entry.id} is still running.`);
+    if (!entry.process.isOver || entry.process.isRestarting) throw new OutriggerError('PROCESS_RUNNING', `${entry.id} is still running.`);
     this.#forget(entry);
   }
 
@@ -174,66 +225,92 @@ export class ProcessTable {
     if (performance.now() - this.#lookedAt >= maxAgeMs) this.#look();
   }
 
-  /** Ends all of them. */
+  /** Processes whose output the disk does not take now. */
+  unstored(): number {
+    return [...this.#entries.values()].filter(({ process }) => !process.isOver && !process.log.isStored).length;
+  }
+
+  /** Ends all of them, and what they left behind. May be called twice. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#looking);
-    await Promise.all(
-      [...this.#entries.values()].map(async (entry) => {
-        const { process, spec } = entry;
-        if (process.isOver) return;
-        // One that is to run always is started again with the next sidecar.
-        const wanted = spec.restart?.when === 'always';
-        await process.stop(STOP_GRACE_MS);
-        this.#dependencies.store.put(recordOf(entry, wanted));
-      }),
-    );
-    await Promise.all([...this.#dependencies.hosts.values()].map(({ host }) => host.close()));
+    const { hosts, log } = this.#dependencies;
+    const ending = Promise.all([...this.#entries.values()].map((entry) => this.#stopOne(entry)));
+    const late = Promise.withResolvers<'late'>();
+    const timer = setTimeout(() => late.resolve('late'), STOP_LIMIT_MS);
+    if ((await Promise.race([ending, late.promise])) === 'late') log('warn', 'process.not-ended', { processes: this.#running().length });
+    clearTimeout(timer);
+    await this.#strays.end((mark) => mark.startsWith(this.#prefix));
+    await Promise.all([...hosts.values()].map(({ host }) => host.close()));
+  }
+
+  async #stopOne(entry: Entry): Promise<void> {
+    const { process, spec } = entry;
+    if (process.isOver) return;
+    // One that is to run always is started again with the next sidecar, but for one that is being stopped.
+    const wanted = spec.restart?.when === 'always' && !process.isUnwanted;
+    await process.stop(STOP_GRACE_MS);
+    this.#dependencies.store.put(recordOf(entry, wanted));
   }
 
   // ── entries
 
+  #running(): Entry[] {
+    return [...this.#entries.values()].filter(({ process }) => !process.isOver);
+  }
+
   #checkRoom(): void {
-    const running = [...this.#entries.values()].filter(({ process }) => !process.isOver).length;
+    const running = this.#running().length;
     if (running >= this.#options.maxRunning)
       throw new OutriggerError('TOO_MANY_PROCESSES', `${running} processes are running, which is the most that may.`);
   }
 
   #enter(id: string, spec: ProcessSpec): Entry {
-    const { hooks, now, log } = this.#dependencies;
-    const host = this.#host(spec);
-    const run = { id, title: titleOf(spec), cause: { kind: 'run' as const, id, who: [spec.startedBy] } };
-    const hook = async (when: 'before' | 'after'): Promise<void> => {
-      if (!spec.checkpoint || hooks === undefined) return;
-      await hooks[when](run).catch((error: unknown) => log('warn', 'process.checkpoint-failed', { process: id, error }));
-    };
+    const run: Run = { id, title: titleOf(spec), cause: { kind: 'run', id, who: [spec.startedBy] } };
     const process = new ManagedProcess(
       {
-        host: host.host,
+        host: this.#dependencies.hosts.get(hostOf(spec))?.host ?? absentHost(hostOf(spec)),
         place: () => this.#place(spec, id),
         stdin: spec.stdin,
         keepStdinOpen: spec.keepStdinOpen === true,
         timeoutMs: spec.timeoutMs,
         restart: spec.restart ?? { when: 'never', most: 0 },
-        before: () => hook('before'),
-        after: () => hook('after'),
-        endStrays: async () => (host.root === undefined ? endMarked(id) : undefined),
+        before: () => this.#hook('before', run, spec),
+        after: () => this.#hook('after', run, spec),
+        endStrays: async () => (this.#isHere(spec) ? this.#strays.end((mark) => mark === id) : undefined),
         changed: () => this.#changed(entry),
-        now,
+        now: this.#dependencies.now,
       },
       this.#openLog(id),
     );
-    const entry: Entry = { id, spec, process, ports: [], use: undefined };
+    const shown = { title: run.title, argv: shownOf(spec.argv) };
+    const entry: Entry = {
+      id,
+      spec,
+      bytes: commandBytes(spec) + Buffer.byteLength(spec.stdin ?? ''),
+      ...shown,
+      process,
+      isNew: false,
+      ports: [],
+      use: undefined,
+    };
     this.#entries.set(id, entry);
     return entry;
   }
 
-  #remembered(record: ProcessRecord): Entry {
-    const entry = this.#enter(record.id, record.spec);
-    const { wanted: _wanted, startTime: _startTime, ...facts } = record.facts;
-    Object.assign(entry.process.facts, facts);
-    entry.process.log.finish();
-    return entry;
+  /** Never rejects, and does not wait for ever. */
+  async #hook(when: 'before' | 'after', run: Run, { checkpoint }: ProcessSpec): Promise<void> {
+    const { hooks, log } = this.#dependencies;
+    if (!checkpoint || hooks === undefined) return;
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error(`it took longer than ${this.#options.hookMs} ms`)), this.#options.hookMs);
+    try {
+      await Promise.race([hooks[when](run), late.promise]);
+    } catch (error) {
+      log('warn', 'process.checkpoint-failed', { process: run.id, error });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #openLog(id: string): OutputLog {
@@ -243,26 +320,32 @@ export class ProcessTable {
   }
 
   #host(spec: ProcessSpec): HostOnWorkspace {
-    const name = spec.host ?? 'local';
-    const host = this.#dependencies.hosts.get(name);
+    const host = this.#dependencies.hosts.get(hostOf(spec));
     if (host !== undefined) return host;
     const known = [...this.#dependencies.hosts.keys()].join(', ');
-    throw new OutriggerError('BAD_INPUT', `There is no host ${JSON.stringify(name)}; there are: ${known}.`);
+    throw new OutriggerError('BAD_INPUT', `There is no host ${JSON.stringify(hostOf(spec))}; there are: ${known}.`);
   }
 
-  /** Where it runs. The folder is held until the program has it for its own. */
-  #place(spec: ProcessSpec, id: string): ReturnType<ConstructorParameters<typeof ManagedProcess>[0]['place']> {
+  /** Whether its programs run on this machine, and can be looked at. */
+  #isHere(spec: ProcessSpec): boolean {
+    const host = this.#dependencies.hosts.get(hostOf(spec));
+    return host !== undefined && host.root === undefined;
+  }
+
+  #place(spec: ProcessSpec, id: string): HostRequest {
     const { argv, env, terminal } = spec;
     const { root } = this.#host(spec);
     const request = { argv, env: { ...env, [MARK]: id }, terminal };
-    if (root !== undefined) return { request: { ...request, cwd: path.posix.join(root, spec.path) }, release: () => {} };
-    const place = this.#dependencies.workspace.containment.directory(spec.path);
-    return { request: { ...request, cwd: place.at }, release: () => place[Symbol.dispose]() };
+    if (root !== undefined) return { ...request, cwd: path.posix.join(root, spec.path) };
+    using place = this.#dependencies.workspace.containment.directory(spec.path);
+    // Its name, and not the descriptor: a script is opened once more, by its interpreter, which does not have that.
+    return { ...request, cwd: fs.realpathSync(place.at) };
   }
 
   #tagged(tag: string): Entry | undefined {
-    // The newest of this name.
-    return [...this.#entries.values()].findLast(({ spec }) => spec.tag === tag);
+    const named = [...this.#entries.values()].filter(({ spec }) => spec.tag === tag);
+    // The newest of this name, unless an older one was started again.
+    return named.findLast(({ process }) => !process.isOver) ?? named.at(-1);
   }
 
   #entry(name: string): Entry {
@@ -272,16 +355,31 @@ export class ProcessTable {
   }
 
   #forget(entry: Entry): void {
-    entry.process.log.remove();
+    if (this.#entries.get(entry.id) !== entry) return;
     this.#entries.delete(entry.id);
     this.#dependencies.store.remove(entry.id);
+    try {
+      entry.process.log.remove();
+    } catch (error) {
+      // Nobody knows the files any more: the next start removes them.
+      this.#dependencies.log('warn', 'process.log-not-removed', { process: entry.id, error });
+    }
     for (const listener of this.#removals) listener(entry.id);
     this.#tell({ removed: entry.id });
   }
 
+  /** Who is read, or started again, goes later. */
   #forgetOldest(): void {
-    const ended = [...this.#entries.values()].filter(({ process }) => process.isOver);
-    for (const entry of ended.slice(0, Math.max(0, ended.length - this.#options.keepEnded))) this.#forget(entry);
+    const ended = [...this.#entries.values()].filter(({ process, isNew }) => process.isOver && !process.isRestarting && !isNew);
+    let bytes = ended.reduce((sum, entry) => sum + entry.bytes, 0);
+    let count = ended.length;
+    for (const entry of ended) {
+      if (count <= this.#options.keepEnded && bytes <= KEPT_SPEC_BYTES) return;
+      if (entry.process.log.isRead) continue;
+      this.#forget(entry);
+      count--;
+      bytes -= entry.bytes;
+    }
   }
 
   // ── what changes
@@ -290,14 +388,10 @@ export class ProcessTable {
     const { process } = entry;
     const { state, pid } = process.facts;
     if (state === 'ended' || state === 'waiting') [entry.ports, entry.use] = [[], undefined];
-    if (state === 'running' && pid !== undefined && this.#host(entry.spec).root === undefined) yieldMemoryFirst(pid);
+    if (state === 'running' && pid !== undefined && this.#isHere(entry.spec)) yieldMemoryFirst(pid);
     this.#dependencies.store.put(recordOf(entry));
     this.#tell({ process: this.#info(entry) });
     if (state === 'ended') this.#forgetOldest();
-  }
-
-  #failed(entry: Entry, error: unknown): void {
-    this.#dependencies.log('warn', 'process.not-started', { process: entry.id, title: titleOf(entry.spec), error });
   }
 
   #tell(news: Parameters<Listener>[0]): void {
@@ -305,15 +399,14 @@ export class ProcessTable {
   }
 
   #look(): void {
-    const running = [...this.#entries.values()].filter(
-      ({ process, spec }) => process.facts.pid !== undefined && this.#host(spec).root === undefined,
-    );
+    const running = [...this.#entries.values()].filter(({ process, spec }) => process.facts.pid !== undefined && this.#isHere(spec));
     if (running.length === 0) return;
     this.#lookedAt = performance.now();
-    const uses = useOfGroups(runningNow());
+    const uses = useOfSessions(runningNow());
+    const sockets = listeningSockets();
     for (const entry of running) {
       const use = uses.get(entry.process.facts.pid as number);
-      const ports = listeningPorts(use?.pids ?? []);
+      const ports = listeningPorts(use?.pids ?? [], sockets);
       const isNew =
         JSON.stringify([ports, use?.cpuMs, use?.residentBytes]) !==
         JSON.stringify([entry.ports, entry.use?.cpuMs, entry.use?.residentBytes]);
@@ -322,15 +415,15 @@ export class ProcessTable {
     }
   }
 
-  #info({ id, spec, process, ports, use }: Entry): ProcessInfo {
+  #info({ id, spec, title, argv, process, ports, use }: Entry): ProcessInfo {
     const { end, lost } = process.log;
     return {
       id,
       ...(spec.tag === undefined ? {} : { tag: spec.tag }),
-      title: titleOf(spec),
-      argv: [...spec.argv],
+      title,
+      argv: [...argv],
       path: spec.path,
-      host: spec.host ?? 'local',
+      host: hostOf(spec),
       ...(spec.terminal === undefined ? {} : { terminal: true }),
       ...process.facts,
       startedBy: spec.startedBy,
@@ -342,13 +435,47 @@ export class ProcessTable {
   }
 }
 
+function stopping(): OutriggerError {
+  return new OutriggerError('STOPPING', 'The sidecar is stopping.');
+}
+
+function hostOf({ host = 'local' }: ProcessSpec): string {
+  return host;
+}
+
+/** Stands for a host of an earlier sidecar that this one does not have. */
+function absentHost(name: string): ProcessHost {
+  return {
+    name,
+    start: () => Promise.reject(new OutriggerError('HOST_UNAVAILABLE', `There is no host ${JSON.stringify(name)} any more.`)),
+    close: async () => {},
+  };
+}
+
+/** Bytes of arguments and variables. */
+function commandBytes({ argv, env }: ProcessSpec): number {
+  return [...argv, ...Object.entries(env).flat()].reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
+}
+
+/** A long command line is cut. */
+function shownOf(argv: readonly string[]): string[] {
+  const shown: string[] = [];
+  let room = SHOWN_LENGTH;
+  for (const argument of argv) {
+    if (room <= 0) return [...shown, '…'];
+    shown.push(argument.length > room ? `${argument.slice(0, room)}…` : argument);
+    room -= argument.length + 1;
+  }
+  return shown;
+}
+
 function titleOf({ title, argv }: ProcessSpec): string {
   return (
     title ??
-    argv
-      .map((argument) => (/^[\p{L}\p{N}_./:=@%+,-]+$/u.test(argument) ? argument : JSON.stringify(argument)))
+    shownOf(argv)
+      .map((argument) => (/^[\p{L}\p{N}_./:=@%+,…-]+$/u.test(argument) ? argument : JSON.stringify(argument)))
       .join(' ')
-      .slice(0, 500)
+      .slice(0, TITLE_LENGTH)
   );
 }
 
@@ -358,37 +485,15 @@ function recordOf({ id, spec, process }: Entry, wanted = !process.isOver): Proce
   return { id, spec, facts: { ...facts, wanted, ...(startTime === undefined ? {} : { startTime }) } };
 }
 
-/** What a sidecar that was killed left running. The mark tells ours from others with the same number. */
-async function endLeftovers({ id, facts, spec }: ProcessRecord): Promise<void> {
-  if ((spec.host ?? 'local') !== 'local') return;
+/** What a sidecar that was killed left running. Its start and the mark tell it from others with the same number. */
+function endGroupOf({ id, facts, spec }: ProcessRecord): void {
   const { pid, startTime } = facts;
-  if (pid !== undefined && startTime !== undefined && statOf(pid)?.startTime === startTime) signalGroup(pid);
-  await endMarked(id);
-}
-
-/** Ends all that carry the mark, also what they start meanwhile. */
-async function endMarked(id: string): Promise<void> {
-  for (let round = 0; round < 20; round++) {
-    const pids = withEnvironment(`${MARK}=${id}`);
-    if (pids.length === 0) return;
-    for (const pid of pids) signalOne(pid);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-function signalGroup(pid: number): void {
+  if (hostOf(spec) !== 'local' || pid === undefined || startTime === undefined) return;
+  if (statOf(pid)?.startTime !== startTime || !isMarked(pid, MARK, id)) return;
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
     // All of it is gone.
-  }
-}
-
-function signalOne(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended meanwhile, or belongs to another user.
   }
 }
 

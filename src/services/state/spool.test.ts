@@ -48,7 +48,7 @@ test('the start and the end of a stream are kept, at their offsets, and what is 
     assert.deepEqual(spool.read(13, 100), { offset: 13, bytes: Buffer.alloc(0) });
     assert.deepEqual(spool.read(500, 100).offset, 13);
     spool.close();
-    assert.equal(fs.statSync(file).size, 24 + 10);
+    assert.equal(fs.statSync(file).size, 48 + 10);
   });
 });
 
@@ -98,6 +98,73 @@ test('random streams, read in random steps, are what was appended', () => {
       spool.close();
     });
   }
+});
+
+test('what a disk that is full for a while does not take is counted, and the rest keeps its offset', () => {
+  const seed = testSeed();
+  const random = new Random(seed);
+  for (let round = 0; round < 300; round++) {
+    inFolder((file) => {
+      const limits = { headBytes: random.below(20), tailBytes: 1 + random.below(30) };
+      let spool = new Spool(file, limits);
+      const write = fs.writeSync;
+      let whole = '';
+      const check = (): void => {
+        const about = `SEED=${seed} round ${round}`;
+        const kept = all(spool, 1 + random.below(20));
+        for (const [offset, text] of kept) assert.equal(text, whole.slice(offset, offset + text.length), about);
+        const count = kept.reduce((sum, [, text]) => sum + text.length, 0);
+        assert.equal(count + spool.lost, whole.length, about);
+      };
+      try {
+        for (let step = random.below(16); step >= 0; step--) {
+          const isFull = random.below(3) === 0;
+          // As a disk does: some of it is taken, and then none.
+          fs.writeSync = ((descriptor: number, bytes: Buffer, from: number, length: number, position: number) => {
+            if (position > 0 && isFull && random.below(2) === 0) throw new Error('ENOSPC');
+            return write(descriptor, bytes, from, isFull && position > 0 ? Math.min(length, 2) : length, position);
+          }) as typeof fs.writeSync;
+          const text = Array.from({ length: random.below(50) }, () => String.fromCharCode(97 + random.below(26))).join('');
+          whole += text;
+          assert.equal(spool.append(Buffer.from(text)) || isFull, true);
+          check();
+          if (random.below(4) === 0) {
+            spool.close();
+            if (spool.end > 0) spool = new Spool(file, { headBytes: 5, tailBytes: 5 });
+            check();
+          }
+        }
+      } finally {
+        fs.writeSync = write;
+        spool.close();
+      }
+    });
+  }
+});
+
+test('a file that was taken away, or makes no sense, keeps nobody from going on', () => {
+  inFolder((file) => {
+    const spool = new Spool(file, { headBytes: 4, tailBytes: 8 });
+    spool.append(Buffer.from('abcdef'));
+    spool.close();
+    fs.rmSync(file);
+    assert.deepEqual(spool.read(0, 10), { offset: 6, bytes: Buffer.alloc(0) });
+    assert.ok(!fs.existsSync(file), 'reading makes no file');
+    spool.append(Buffer.from('gh'));
+    assert.deepEqual(
+      all(spool, 100).map(([offset, text]) => `${offset} ${text}`),
+      ['6 gh'],
+    );
+    assert.equal(spool.lost, 6);
+    spool.remove();
+    assert.equal(spool.append(Buffer.from('ij')), false);
+    assert.deepEqual(spool.read(0, 10), { offset: 10, bytes: Buffer.alloc(0) });
+    assert.ok(!fs.existsSync(file));
+    fs.writeFileSync(file, Buffer.alloc(100, 0xff));
+    const other = new Spool(file, { headBytes: 4, tailBytes: 8 });
+    assert.deepEqual([other.end, other.limits], [0, { headBytes: 4, tailBytes: 8 }]);
+    other.close();
+  });
 });
 
 test('what the disk does not take is counted', { skip: process.platform !== 'linux' && 'has no /dev/full' }, () => {

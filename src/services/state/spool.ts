@@ -1,8 +1,8 @@
 import fs from 'node:fs';
+import path from 'node:path';
 
-/** Bytes before the content: how long the stream is, and how much of its start and of its end is kept, 8 bytes each. */
-const HEADER_BYTES = 24;
-const OPEN_FLAGS = fs.constants.O_RDWR | fs.constants.O_CREAT;
+/** Bytes before the content: six numbers of 8 bytes, in the order of `#writeHeader`. */
+const HEADER_BYTES = 48;
 
 export interface SpoolLimits {
   /** Of the start of the stream. */
@@ -19,33 +19,39 @@ export interface SpoolRead {
 }
 
 /**
- * The start and the end of a stream of bytes, in a file beside the database. A byte keeps its offset for ever, whatever is left out before
- * it. What was appended outlives this process (but for the turn in
- * which it is killed), and not a power cut.
+ * The start and the end of a stream of bytes, in a file beside the database, which is made with the first byte. A byte keeps its offset for
+ * ever, whatever is left out before it: what is between, and what the disk did not take. What was appended outlives this process (but for
+ * the turn in which it is killed), and not a power cut.
  */
 export class Spool {
-  readonly #file: string;
   readonly limits: SpoolLimits;
+  readonly #file: string;
   readonly #header = Buffer.alloc(HEADER_BYTES);
   /** Open while the stream grows. */
   #descriptor: number | undefined;
   #end = 0;
+  /** Where the start ends: at its limit, or at the first byte that the disk did not take. */
+  #headLimit: number;
+  /** No byte of the end before this one is there. */
+  #tailFrom = 0;
   /** What follows could not be stored. */
   #storedEnd = 0;
   #headerDue: NodeJS.Immediate | undefined;
+  #removed = false;
 
-  /** Goes on with the file where it is there. Throws what the system says. */
+  /** Goes on with the file where it is there, under the limits that it has. */
   constructor(file: string, limits: SpoolLimits) {
     this.#file = file;
-    this.limits = this.#opened((descriptor) => {
-      const isThere = fs.readSync(descriptor, this.#header, 0, HEADER_BYTES, 0) === HEADER_BYTES && this.#header.readDoubleLE(16) > 0;
-      if (!isThere) return limits;
-      this.#end = this.#header.readDoubleLE(0);
-      this.#storedEnd = this.#end;
-      return { headBytes: this.#header.readDoubleLE(8), tailBytes: this.#header.readDoubleLE(16) };
-    });
-    this.#header.writeDoubleLE(this.limits.headBytes, 8);
-    this.#header.writeDoubleLE(this.limits.tailBytes, 16);
+    const [end, headBytes, tailBytes, headLimit, tailFrom, storedEnd] = storedHeader(file) ?? [
+      0,
+      limits.headBytes,
+      limits.tailBytes,
+      limits.headBytes,
+      0,
+      0,
+    ];
+    this.limits = { headBytes, tailBytes };
+    [this.#end, this.#headLimit, this.#tailFrom, this.#storedEnd] = [end, headLimit, tailFrom, storedEnd];
   }
 
   /** Bytes that the stream has had. */
@@ -55,23 +61,34 @@ export class Spool {
 
   /** Bytes that can't be read any more. */
   get lost(): number {
-    const { headBytes, tailBytes } = this.limits;
-    return Math.max(0, this.#storedEnd - headBytes - tailBytes) + this.#end - this.#storedEnd;
+    const head = Math.min(this.#headLimit, this.#storedEnd);
+    return this.#end - head - Math.max(0, this.#storedEnd - this.#oldest);
   }
 
-  /** False when the disk does not take them: from then on nothing is kept, and everything counted. */
+  /** False when the disk did not take what came last. */
+  get isStored(): boolean {
+    return this.#storedEnd === this.#end;
+  }
+
+  /** False when the disk does not take them: they are lost, and what follows is tried again. */
   append(bytes: Uint8Array): boolean {
     const from = this.#end;
     this.#end += bytes.length;
-    if (this.#storedEnd < from) return false;
+    if (this.#removed) return false;
+    // Once for all that comes in one turn.
+    this.#headerDue ??= setImmediate(() => this.#writeHeader());
     try {
-      this.#descriptor ??= fs.openSync(this.#file, OPEN_FLAGS, 0o600);
-      this.#store(this.#descriptor, from, bytes);
+      const descriptor = this.#openForGrowth(from);
+      const follows = from === this.#storedEnd;
+      const headLimit = follows ? this.#headLimit : Math.min(this.#headLimit, this.#storedEnd);
+      this.#store(descriptor, from, bytes, headLimit);
+      this.#headLimit = headLimit;
+      if (!follows) this.#tailFrom = from;
       this.#storedEnd = this.#end;
-      // Once for all that comes in one turn.
-      this.#headerDue ??= setImmediate(() => this.#writeHeader());
       return true;
     } catch {
+      // It may have been written over before the disk was full.
+      this.#tailFrom = Math.max(this.#tailFrom, Math.min(this.#storedEnd, this.#end - this.limits.tailBytes));
       return false;
     }
   }
@@ -79,19 +96,20 @@ export class Spool {
   /** At most `maxBytes`, which are fewer where what is kept ends. */
   read(from: number, maxBytes: number): SpoolRead {
     const { headBytes, tailBytes } = this.limits;
-    const oldest = Math.max(headBytes, this.#storedEnd - tailBytes);
+    const nothing = { offset: this.#end, bytes: Buffer.alloc(0) };
     let offset = Math.min(from, this.#end);
-    if (offset >= headBytes && offset < oldest) offset = oldest;
+    if (offset >= this.#headLimit) offset = Math.max(offset, this.#oldest);
     // What could not be stored.
-    if (offset >= this.#storedEnd) return { offset: this.#end, bytes: Buffer.alloc(0) };
-    const isHead = offset < headBytes;
-    const until = isHead ? Math.min(headBytes, this.#storedEnd) : this.#storedEnd;
-    const position = isHead ? offset : headBytes + ((offset - headBytes) % tailBytes);
+    if (this.#removed || offset >= this.#storedEnd) return nothing;
+    const isHead = offset < this.#headLimit;
+    const until = isHead ? Math.min(this.#headLimit, this.#storedEnd) : this.#storedEnd;
+    const position = isHead ? offset : this.#slotOf(offset);
     const untilWrap = isHead ? Number.POSITIVE_INFINITY : headBytes + tailBytes - position;
     const bytes = Buffer.allocUnsafe(Math.min(maxBytes, until - offset, untilWrap));
-    const got =
-      bytes.length === 0 ? 0 : this.#opened((descriptor) => fs.readSync(descriptor, bytes, 0, bytes.length, HEADER_BYTES + position));
-    return { offset, bytes: bytes.subarray(0, got) };
+    if (bytes.length === 0) return { offset, bytes };
+    const got = this.#readAt(position, bytes);
+    // The file was taken away.
+    return got === 0 ? nothing : { offset, bytes: bytes.subarray(0, got) };
   }
 
   /** Lets go of the file until something is appended. May be called twice. */
@@ -101,48 +119,110 @@ export class Spool {
     this.#descriptor = undefined;
   }
 
+  /** Nothing can be read any more, and what comes is lost. */
   remove(): void {
     this.close();
+    this.#removed = true;
     fs.rmSync(this.#file, { force: true });
+  }
+
+  /** The first byte of the end that is there. */
+  get #oldest(): number {
+    return Math.max(this.#headLimit, this.#tailFrom, this.#storedEnd - this.limits.tailBytes);
+  }
+
+  /** Where a byte of the end lies in the content. */
+  #slotOf(offset: number): number {
+    const { headBytes, tailBytes } = this.limits;
+    // Before the limit of the start where that could not be stored whole.
+    return headBytes + ((((offset - headBytes) % tailBytes) + tailBytes) % tailBytes);
+  }
+
+  #openForGrowth(from: number): number {
+    if (this.#descriptor !== undefined) return this.#descriptor;
+    const descriptor = opened(this.#file);
+    this.#descriptor = descriptor;
+    // Somebody took the file away: nothing of before is there.
+    if (this.#storedEnd > 0 && fs.fstatSync(descriptor).size === 0) [this.#headLimit, this.#tailFrom, this.#storedEnd] = [0, from, from];
+    return descriptor;
+  }
+
+  #store(descriptor: number, from: number, bytes: Uint8Array, headLimit: number): void {
+    const { headBytes, tailBytes } = this.limits;
+    let at = 0;
+    if (from < headLimit) {
+      at = Math.min(bytes.length, headLimit - from);
+      write(descriptor, bytes.subarray(0, at), from);
+    }
+    // Only what will still be kept is written.
+    at = Math.max(at, bytes.length - tailBytes);
+    while (at < bytes.length) {
+      const slot = this.#slotOf(from + at);
+      const length = Math.min(bytes.length - at, headBytes + tailBytes - slot);
+      write(descriptor, bytes.subarray(at, at + length), slot);
+      at += length;
+    }
+  }
+
+  #readAt(position: number, bytes: Buffer): number {
+    try {
+      if (this.#descriptor !== undefined) return fs.readSync(this.#descriptor, bytes, 0, bytes.length, HEADER_BYTES + position);
+      const descriptor = fs.openSync(this.#file, fs.constants.O_RDONLY);
+      try {
+        return fs.readSync(descriptor, bytes, 0, bytes.length, HEADER_BYTES + position);
+      } finally {
+        fs.closeSync(descriptor);
+      }
+    } catch {
+      return 0;
+    }
   }
 
   #writeHeader(): void {
     clearImmediate(this.#headerDue);
     this.#headerDue = undefined;
     if (this.#descriptor === undefined) return;
-    this.#header.writeDoubleLE(this.#storedEnd, 0);
+    const { headBytes, tailBytes } = this.limits;
+    const numbers = [this.#end, headBytes, tailBytes, this.#headLimit, this.#tailFrom, this.#storedEnd];
+    for (const [index, number] of numbers.entries()) this.#header.writeDoubleLE(number, 8 * index);
     try {
       fs.writeSync(this.#descriptor, this.#header, 0, HEADER_BYTES, 0);
     } catch {
-      // It lies within the first block of the file, which is there.
+      // Where even the first block of the file could not be had, nothing is stored that it could speak of.
     }
   }
+}
 
-  #opened<T>(use: (descriptor: number) => T): T {
-    if (this.#descriptor !== undefined) return use(this.#descriptor);
-    const descriptor = fs.openSync(this.#file, OPEN_FLAGS, 0o600);
+type Header = [end: number, headBytes: number, tailBytes: number, headLimit: number, tailFrom: number, storedEnd: number];
+
+/** Undefined where there is none that makes sense. */
+function storedHeader(file: string): Header | undefined {
+  const header = Buffer.alloc(HEADER_BYTES);
+  try {
+    const descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
     try {
-      return use(descriptor);
+      if (fs.readSync(descriptor, header, 0, HEADER_BYTES, 0) < HEADER_BYTES) return undefined;
     } finally {
       fs.closeSync(descriptor);
     }
+  } catch {
+    return undefined;
   }
+  const numbers = Array.from({ length: 6 }, (_, index) => header.readDoubleLE(8 * index)) as Header;
+  const [end, headBytes, tailBytes, headLimit, tailFrom, storedEnd] = numbers;
+  const fits = tailBytes > 0 && headLimit <= headBytes && tailFrom <= end && storedEnd <= end;
+  return fits && numbers.every((number) => Number.isSafeInteger(number) && number >= 0) ? numbers : undefined;
+}
 
-  #store(descriptor: number, from: number, bytes: Uint8Array): void {
-    const { headBytes, tailBytes } = this.limits;
-    let at = 0;
-    if (from < headBytes) {
-      at = Math.min(bytes.length, headBytes - from);
-      write(descriptor, bytes.subarray(0, at), from);
-    }
-    // Only what will still be kept is written.
-    at = Math.max(at, bytes.length - tailBytes);
-    while (at < bytes.length) {
-      const slot = (from + at - headBytes) % tailBytes;
-      const length = Math.min(bytes.length - at, tailBytes - slot);
-      write(descriptor, bytes.subarray(at, at + length), headBytes + slot);
-      at += length;
-    }
+/** Makes the file, and its folder, where they are not there. Throws what the system says. */
+function opened(file: string): number {
+  const flags = fs.constants.O_RDWR | fs.constants.O_CREAT;
+  try {
+    return fs.openSync(file, flags, 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+    return fs.openSync(file, flags, 0o600);
   }
 }
 

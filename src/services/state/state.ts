@@ -109,9 +109,7 @@ export class State {
 
   /** A stream that is kept beside the database; it goes on where it was left. */
   openSpool(name: string, limits: SpoolLimits): Spool {
-    const folder = path.join(this.folder, SPOOLS);
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return new Spool(path.join(folder, name), limits);
+    return new Spool(path.join(this.folder, SPOOLS, name), limits);
   }
 
   /** Removes streams that nobody knows any more. */

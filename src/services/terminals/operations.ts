@@ -17,8 +17,8 @@ export function terminalOperations(terminals: Terminals): Implementations<typeof
     'terminals.attach': async ({ id }, { caller, signal, emit }) => ({
       terminal: await terminals.attach(id, { name: caller.name, kind: caller.kind }, signal, emit),
     }),
-    'terminals.input': async ({ id, text }) => {
-      await terminals.input(id, text);
+    'terminals.input': async ({ id, text }, { signal }) => {
+      await terminals.input(id, text, signal);
       return {};
     },
     'terminals.resize': async ({ id, columns, rows }) => {

@@ -1,5 +1,6 @@
 import type { SerializeAddon } from '@xterm/addon-serialize';
 import type { Terminal } from '@xterm/headless';
+import { OutriggerError } from '../../contract/errors.ts';
 import type { TerminalSize } from '../processes/host.ts';
 import type { ManagedProcess } from '../processes/managed-process.ts';
 
@@ -7,22 +8,44 @@ import type { ManagedProcess } from '../processes/managed-process.ts';
 const PIECE_BYTES = 64 * 1024;
 /** With more than this on its way to the screen, the program is held back. */
 const MAX_BEHIND_BYTES = 1024 * 1024;
+/** Of the screen and what was scrolled out of it: a wide one keeps fewer lines. One takes 12 bytes. */
+const MAX_CELLS = 500_000;
+/** Who changes the size faster than this is shown the last one: each change moves all lines. */
+const RESIZE_EVERY_MS = 50;
+/** What is put over one character without an end would fill the memory: signs after the first so many are left out. */
+const endlessMarks = /([\p{M}\p{Cf}\u1160-\u11ff]{32})[\p{M}\p{Cf}\u1160-\u11ff]+/gu;
+
+export interface Snapshot {
+  text: string;
+  /** In the output, up to which it goes. */
+  offset: number;
+  size: TerminalSize;
+}
 
 /** What a terminal shows, kept although nobody looks: the same bytes, read by the terminal that the page uses. */
 export class Screen {
   readonly #process: ManagedProcess;
   readonly #terminal: Terminal;
   readonly #serializer: SerializeAddon;
+  readonly #scrollback: number;
   readonly #stop: () => void;
+  readonly #decoder = new TextDecoder();
+  readonly #closed = Promise.withResolvers<never>();
+  #wantedSize: TerminalSize;
+  #resizing: NodeJS.Timeout | undefined;
+  #snapshot: Snapshot | undefined;
   #fed = 0;
   #shown = 0;
   #title: string | undefined;
   readonly #listeners = new Set<() => void>();
 
-  private constructor(process: ManagedProcess, terminal: Terminal, serializer: SerializeAddon) {
+  private constructor(process: ManagedProcess, terminal: Terminal, serializer: SerializeAddon, scrollback: number) {
     this.#process = process;
     this.#terminal = terminal;
     this.#serializer = serializer;
+    this.#scrollback = scrollback;
+    this.#wantedSize = { columns: terminal.cols, rows: terminal.rows };
+    this.#closed.promise.catch(() => {});
     terminal.loadAddon(serializer);
     terminal.onTitleChange((title) => {
       this.#title = title === '' ? undefined : title.slice(0, 500);
@@ -39,12 +62,17 @@ export class Screen {
       import('@xterm/headless'),
       import('@xterm/addon-serialize'),
     ]);
-    const terminal = new headless.Terminal({ cols: size.columns, rows: size.rows, scrollback, allowProposedApi: true });
-    return new Screen(process, terminal, new serialize.SerializeAddon());
+    const terminal = new headless.Terminal({
+      cols: size.columns,
+      rows: size.rows,
+      scrollback: fitting(scrollback, size),
+      allowProposedApi: true,
+    });
+    return new Screen(process, terminal, new serialize.SerializeAddon(), scrollback);
   }
 
   get size(): TerminalSize {
-    return { columns: this.#terminal.cols, rows: this.#terminal.rows };
+    return this.#wantedSize;
   }
 
   /** As the program in it set it. */
@@ -52,9 +80,10 @@ export class Screen {
     return this.#title;
   }
 
-  resize({ columns, rows }: TerminalSize): void {
-    if (columns === this.#terminal.cols && rows === this.#terminal.rows) return;
-    this.#terminal.resize(columns, rows);
+  resize(size: TerminalSize): void {
+    if (size.columns === this.#wantedSize.columns && size.rows === this.#wantedSize.rows) return;
+    this.#wantedSize = size;
+    if (this.#resizing === undefined) this.#applySize();
     this.#tell();
   }
 
@@ -64,19 +93,41 @@ export class Screen {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The screen as text that makes an empty terminal show it, and the offset in the output up to which it goes. */
-  async snapshot(): Promise<{ text: string; offset: number; size: TerminalSize }> {
+  /** The screen as text that makes an empty terminal show it, and the offset in the output up to which it goes. Rejects when it is closed. */
+  async snapshot(): Promise<Snapshot> {
     this.#feed();
-    return new Promise((resolve) => {
-      this.#terminal.write('', () => resolve({ text: this.#serializer.serialize(), offset: this.#shown, size: this.size }));
-    });
+    const written = new Promise<void>((resolve) => this.#terminal.write('', resolve));
+    await Promise.race([written, this.#closed.promise]);
+    // Many who fell behind at the same time get the same.
+    const { columns, rows } = this.#shownSize;
+    const last = this.#snapshot;
+    if (last?.offset === this.#shown && last.size.columns === columns && last.size.rows === rows) return last;
+    this.#snapshot = { text: this.#serializer.serialize(), offset: this.#shown, size: { columns, rows } };
+    return this.#snapshot;
   }
 
   close(): void {
     this.#stop();
+    clearTimeout(this.#resizing);
     this.#listeners.clear();
+    this.#closed.reject(new OutriggerError('NO_PROCESS', 'The terminal was closed.'));
     this.#terminal.dispose();
-    this.#process.resume();
+    this.#process.letGo(this);
+  }
+
+  get #shownSize(): TerminalSize {
+    return { columns: this.#terminal.cols, rows: this.#terminal.rows };
+  }
+
+  #applySize(): void {
+    const { columns, rows } = this.#wantedSize;
+    if (columns === this.#terminal.cols && rows === this.#terminal.rows) return;
+    this.#terminal.options.scrollback = fitting(this.#scrollback, this.#wantedSize);
+    this.#terminal.resize(columns, rows);
+    this.#resizing = setTimeout(() => {
+      this.#resizing = undefined;
+      this.#applySize();
+    }, RESIZE_EVERY_MS);
   }
 
   #feed(): void {
@@ -84,20 +135,27 @@ export class Screen {
     while (this.#fed - this.#shown < MAX_BEHIND_BYTES) {
       const piece = log.next({ stdout: this.#fed, stderr: 0 }, ['stdout'], PIECE_BYTES);
       if (piece === undefined) {
-        this.#process.resume();
+        this.#process.letGo(this);
         return;
       }
       const end = piece.offset + piece.bytes.length;
       this.#fed = end;
-      this.#terminal.write(piece.bytes, () => {
+      if (piece.lost > 0) this.#decoder.decode();
+      const text = this.#decoder.decode(piece.bytes, { stream: true });
+      this.#terminal.write(text.replace(endlessMarks, '$1'), () => {
         this.#shown = end;
         this.#feed();
       });
     }
-    this.#process.pause();
+    this.#process.hold(this);
   }
 
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Lines above a screen of this size for which there is room. */
+function fitting(scrollback: number, { columns }: TerminalSize): number {
+  return Math.min(scrollback, Math.floor(MAX_CELLS / columns));
 }

@@ -39,7 +39,7 @@ async function withTerminals(run: (setup: Setup) => Promise<void>, folder?: stri
       const store = new ProcessStore({ state, onProblem: (error) => assert.fail(String(error)) });
       const processes = new ProcessTable(
         { state, store, workspace, hosts: new Map([['local', { host, root: undefined }]]), hooks: undefined, now: Date.now, log: () => {} },
-        { maxRunning: 10, keepEnded: 10, output: { headBytes: 64 * 1024, tailBytes: 4 * 1024 * 1024 } },
+        { hookMs: 60_000, maxRunning: 10, keepEnded: 10, output: { headBytes: 64 * 1024, tailBytes: 4 * 1024 * 1024 } },
       );
       await processes.recover();
       const terminals = new Terminals({ processes }, { shell: 'sh', scrollback: 500 });
@@ -247,3 +247,133 @@ test('a process that runs in no terminal is none', () =>
     await assert.rejects(terminals.resize(process.id, { columns: 10, rows: 10 }), { reason: 'NO_PROCESS' });
     assert.deepEqual(await terminals.list(), []);
   }));
+
+test('who looks at a terminal that is closed sees its end', () =>
+  withTerminals(async ({ terminals, open, view }) => {
+    const id = await open('echo shown; sleep 300');
+    const seen = view(id);
+    await eventually(async () => (await seen.lines()).includes('shown'));
+    await terminals.close(id);
+    const end = (await seen.done) as { terminal?: { process: { state: string } }; process?: { state: string } };
+    assert.ok(!(end instanceof Error), String(end));
+    assert.deepEqual(await terminals.list(), []);
+  }));
+
+test('marks over one character without an end do not fill the memory', () =>
+  withTerminals(async ({ open, view }) => {
+    const id = await open(`printf a; i=0; while [ $i -lt 300 ]; do printf '${'\\314\\201'.repeat(500)}'; i=$((i+1)); done; printf 'é́ end'`);
+    const seen = view(id);
+    await seen.done;
+    const [screen] = view(id).items as [TerminalItem | undefined];
+    const text =
+      seen.items.map((item) => (item.type === 'screen' ? item.text : '')).join('') + (screen?.type === 'screen' ? screen.text : '');
+    const again = view(id);
+    await again.done;
+    const last = again.items.find((item) => item.type === 'screen');
+    assert.ok(last?.type === 'screen' && last.text.includes('é́ end'));
+    assert.ok(last.text.length < 20_000, `${last.text.length} characters on the screen`);
+    assert.ok(text.length < 200_000);
+  }));
+
+test('fifty look at endless output at their own pace, and nobody waits for them', () =>
+  withTerminals(async ({ terminals, open, view }) => {
+    const id = await open('while true; do seq 1000; done');
+    const views = Array.from({ length: 50 }, (_, index) => view(id, { name: `viewer ${index}`, slow: index % 2 === 0 ? 0 : 50 }));
+    let longest = 0;
+    let last = performance.now();
+    const beat = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    await eventually(() => views.every(({ items }) => items.some(({ type }) => type === 'screen')));
+    const before = process.memoryUsage().rss;
+    const until = performance.now() + 1500;
+    await eventually(() => performance.now() > until);
+    const grown = (process.memoryUsage().rss - before) / 1024 ** 2;
+    clearInterval(beat);
+    for (const one of views) one.leave();
+    await Promise.all(views.map(({ done }) => done));
+    const [listed] = await terminals.list();
+    assert.deepEqual(listed?.viewers, []);
+    assert.ok(longest < 1000, `the loop stood still for ${longest} ms`);
+    assert.ok(grown < 300, `${grown} MB more`);
+    await terminals.close(id);
+  }));
+
+test('there is an end to how many look at one terminal', () =>
+  withTerminals(async ({ open, view, terminals }) => {
+    const id = await open('sleep 300');
+    for (let index = 0; index < 100; index++) view(id);
+    await eventually(async () => (await terminals.list())[0]?.viewers.length === 100);
+    const refused = new AbortController();
+    await assert.rejects(
+      terminals.attach(id, { name: 'late', kind: 'person' }, refused.signal, () => {}),
+      (error: unknown) => error instanceof OutriggerError && error.reason === 'TOO_MANY',
+    );
+  }));
+
+test('a storm of sizes ends with the last one, for the program and for all who look', () =>
+  withTerminals(async ({ terminals, open, view }) => {
+    const bash = await open('', { argv: ['bash', '-c', `seq 3000; trap 'echo at $(stty size)' WINCH; while true; do sleep 0.05; done`] });
+    const seen = view(bash);
+    await eventually(() => seen.items.some((item) => item.type === 'output' || (item.type === 'screen' && item.text.includes('3000'))));
+    const begun = performance.now();
+    for (let index = 0; index < 1000; index++) await terminals.resize(bash, { columns: 20 + (index % 300), rows: 5 + (index % 50) });
+    await terminals.resize(bash, { columns: 77, rows: 7 });
+    assert.ok(performance.now() - begun < 2000, `${performance.now() - begun} ms`);
+    await eventually(async () => assert.ok((await seen.lines()).includes('at 7 77'), (await seen.lines()).join('\n')));
+    const sizes = seen.items.filter(({ type }) => type === 'size');
+    assert.deepEqual(sizes.at(-1), { type: 'size', columns: 77, rows: 7 });
+    const later = view(bash);
+    await eventually(() => later.items.length > 0);
+    const [screen] = later.items;
+    assert.ok(screen?.type === 'screen' && screen.columns === 77 && screen.rows === 7);
+  }));
+
+test('what is typed to a program that does not read waits, and who typed it can leave', () =>
+  withTerminals(async ({ terminals, open }) => {
+    const id = await open('stty raw -echo; sleep 300');
+    const leaving = new AbortController();
+    const typing = Array.from({ length: 200 }, () =>
+      terminals.input(id, 'x'.repeat(1_000_000), leaving.signal).catch((error: unknown) => error),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const before = process.cpuUsage();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const { user, system } = process.cpuUsage(before);
+    leaving.abort(new Error('left'));
+    const ends = await Promise.all(typing);
+    assert.ok(ends.filter((end) => end instanceof Error).length > 190);
+    assert.ok((user + system) / 1000 < 300, `${(user + system) / 1000} ms of processor while nothing happened`);
+    await terminals.close(id);
+  }));
+
+test('a tag of a process that runs in no terminal opens none', () =>
+  withTerminals(async ({ terminals, processes, open }) => {
+    await processes.start({
+      argv: ['sleep', '300'],
+      path: '',
+      env: {},
+      tag: 'dev',
+      checkpoint: false,
+      startedBy: { name: 'Ada', kind: 'person' },
+    });
+    await assert.rejects(
+      open('sleep 300', { tag: 'dev' }),
+      (error: unknown) => error instanceof OutriggerError && error.reason === 'BAD_INPUT',
+    );
+    assert.deepEqual(await terminals.list(), []);
+  }));
+
+test('the ports of what is started in a shell are seen', { skip: process.platform !== 'linux' && 'needs /proc' }, () =>
+  withTerminals(async ({ terminals, processes, open }) => {
+    const id = await open('', { argv: ['bash', '--norc', '-i'] });
+    const server = `require('node:http').createServer().listen(0, '127.0.0.1', function () { console.log('up'); });`;
+    await terminals.input(id, `${process.execPath} -e "${server}"\r`);
+    await eventually(() => {
+      processes.look(0);
+      return processes.get(id).ports.length === 1;
+    }, 10_000);
+    await terminals.close(id);
+  }),
+);

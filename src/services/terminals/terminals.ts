@@ -13,6 +13,10 @@ import { Screen } from './screen.ts';
 const PIECE_BYTES = 64 * 1024;
 /** A viewer who is further behind gets the screen instead of all that led to it. */
 const MAX_BEHIND_BYTES = 512 * 1024;
+/** Who looks at one terminal at a time: each of them hears of each other. */
+const MAX_VIEWERS = 100;
+/** Screens of programs that ended; the others are made again from what was kept of their output, for who looks. */
+const MAX_ENDED_SCREENS = 16;
 const DEFAULT_SIZE: TerminalSize = { columns: 80, rows: 24 };
 
 export interface OpenRequest {
@@ -52,6 +56,8 @@ export class Terminals {
   readonly #processes: ProcessTable;
   readonly #options: TerminalsOptions;
   readonly #terminals = new Map<string, Promise<Terminal>>();
+  /** Those that are there, oldest first. */
+  readonly #ready = new Set<Terminal>();
   readonly #stopNews: () => void;
 
   constructor(dependencies: { processes: ProcessTable }, options: TerminalsOptions) {
@@ -71,19 +77,29 @@ export class Terminals {
       keepStdinOpen: true,
       checkpoint: false,
     });
+    if (process.terminal !== true)
+      throw new OutriggerError('BAD_INPUT', `${process.id} has the tag ${request.tag}, and runs in no terminal.`);
     const terminal = await this.#terminal(process.id);
     return { terminal: this.#info(terminal, process), existed };
   }
 
+  /** No screen is made for a list: of a program that ended before this sidecar began, only the first size is known. */
   async list(): Promise<TerminalInfo[]> {
     const ofTerminals = this.#processes.list().filter(({ terminal }) => terminal === true);
-    return Promise.all(ofTerminals.map(async (process) => this.#info(await this.#terminal(process.id), process)));
+    return Promise.all(
+      ofTerminals.map(async (process) => {
+        const size = this.#processes.spec(process.id).terminal ?? DEFAULT_SIZE;
+        const terminal = await this.#terminals.get(process.id);
+        if (terminal !== undefined) return this.#info(terminal, process);
+        return { id: process.id, title: process.title, ...size, viewers: [], process };
+      }),
+    );
   }
 
-  /** Throws NO_PROCESS, PROCESS_ENDED. */
-  async input(name: string, text: string): Promise<void> {
+  /** Resolves when there is room for more. Throws NO_PROCESS, PROCESS_ENDED, and the signal's reason. */
+  async input(name: string, text: string, signal?: AbortSignal): Promise<void> {
     const { id } = this.#named(name);
-    await this.#processes.process(id).write(Buffer.from(text));
+    await this.#processes.process(id).write(Buffer.from(text), signal);
   }
 
   /** Throws NO_PROCESS, PROCESS_ENDED. */
@@ -103,7 +119,7 @@ export class Terminals {
 
   /**
    * The screen, and what comes, at the viewer's pace, until the program ended and all was shown. Rejects when the call is aborted.
-   * Throws NO_PROCESS.
+   * Throws NO_PROCESS, also when the terminal is closed, and TOO_MANY.
    */
   async attach(
     name: string,
@@ -112,9 +128,11 @@ export class Terminals {
     emit: (item: TerminalItem) => Promise<void> | void,
   ): Promise<TerminalInfo> {
     const { id } = this.#named(name);
+    const { process, info } = this.#processes.view(id);
+    const { log } = process;
     const terminal = await this.#terminal(id);
     const { screen, viewers, bells } = terminal;
-    const { log } = this.#processes.process(id);
+    if (viewers.size >= MAX_VIEWERS) throw new OutriggerError('TOO_MANY', `${viewers.size} look at ${id} already.`);
     const bell = createBell(signal);
     const stops = [log.onGrowth(bell.ring), screen.onChange(bell.ring)];
     viewers.add(viewer);
@@ -123,7 +141,7 @@ export class Terminals {
     const told = { size: '', title: '', viewers: '' };
     // What changed of the terminal itself since this viewer was last told.
     const tellChanges = async (): Promise<void> => {
-      const { columns, rows, title, viewers: who } = this.#info(terminal, this.#processes.get(id));
+      const { columns, rows, title, viewers: who } = this.#info(terminal, info());
       const now = { size: `${columns}×${rows}`, title, viewers: JSON.stringify(who) };
       const before = { ...told };
       Object.assign(told, now);
@@ -163,7 +181,7 @@ export class Terminals {
           offset = piece.offset + piece.bytes.length;
           if (text !== '') await emit({ type: 'output', text });
         }
-        if (ended) return this.#info(terminal, this.#processes.get(id));
+        if (ended) return this.#info(terminal, info());
         await bell.rung();
       }
     } finally {
@@ -171,6 +189,7 @@ export class Terminals {
       viewers.delete(viewer);
       bells.delete(bell.ring);
       for (const ring of bells) ring();
+      this.#closeOldest();
     }
   }
 
@@ -199,15 +218,41 @@ export class Terminals {
         bells: new Set(),
       }));
       this.#terminals.set(id, terminal);
-      terminal.catch(() => this.#terminals.delete(id));
+      terminal.then(
+        (made) => {
+          this.#ready.add(made);
+          this.#closeOldest();
+        },
+        () => this.#terminals.delete(id),
+      );
     }
     return terminal;
   }
 
+  /** Screens of what ended, and nobody looks at, are many after a while. */
+  #closeOldest(): void {
+    const ended = [...this.#ready].filter(({ id, viewers }) => viewers.size === 0 && this.#hasEnded(id));
+    for (const { id } of ended.slice(0, Math.max(0, ended.length - MAX_ENDED_SCREENS))) void this.#forget(id);
+  }
+
+  #hasEnded(id: string): boolean {
+    try {
+      return this.#processes.process(id).isOver;
+    } catch {
+      // NO_PROCESS: it is about to be forgotten here as well.
+      return true;
+    }
+  }
+
   async #forget(id: string): Promise<void> {
-    const terminal = await this.#terminals.get(id);
+    const making = this.#terminals.get(id);
     this.#terminals.delete(id);
-    terminal?.screen.close();
+    const terminal = await making?.catch(() => undefined);
+    if (terminal === undefined) return;
+    this.#ready.delete(terminal);
+    // Who looks at it sees its end first.
+    for (const ring of terminal.bells) ring();
+    terminal.screen.close();
   }
 
   #info({ id, screen, viewers }: Terminal, process: ProcessInfo): TerminalInfo {

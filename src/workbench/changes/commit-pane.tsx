@@ -1,77 +1,92 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import type { Output } from '../../contract/operation.ts';
+import type { Operations } from '../../contract/operations.ts';
 import { actorNamed } from '../actor.ts';
 import { errorFacts } from '../client-port.ts';
 import { Avatar } from '../shell/avatar.tsx';
 import { useWorkbench } from '../use-workbench.ts';
-import { longTime } from '../words.ts';
-import { type PatchFile, patchFiles } from './patch-lines.ts';
+import { count, longTime } from '../words.ts';
+import { Menu } from './menu.tsx';
+import { type PatchFile, patchFileOf } from './patch-lines.ts';
+import { PatchList } from './patch-list.tsx';
 
 const mostLines = 3_000;
-/** What a first commit is compared with: git's name of the empty tree. */
-const emptyTree = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
+
+type CommitInfo = Output<Operations['git.commitInfo']>;
 
 /** One commit: who, when, why, and what it changed. */
 export function CommitPane({ hash, subject }: { hash: string; subject: string }) {
   const workbench = useWorkbench();
-  const commit = workbench.git.log.value.find((one) => one.hash === hash);
+  const { branches, readOnly } = workbench;
+  const info = useSignal<CommitInfo | undefined>(undefined);
   const patch = useSignal<{ files: PatchFile[]; cut: boolean } | undefined>(undefined);
   const problem = useSignal<string | undefined>(undefined);
-  const parent = commit === undefined ? `${hash}^` : (commit.parents[0] ?? emptyTree);
   useEffect(() => {
     const canceled = new AbortController();
-    workbench.client
-      .call('git.diff', { from: parent, to: hash }, { signal: canceled.signal })
-      .then(({ diff, truncated }) => {
-        const found = patchFiles(diff, mostLines);
-        patch.value = { files: found.files, cut: found.cut || truncated };
-      })
-      .catch((error: unknown) => {
-        if (!canceled.signal.aborted) problem.value = errorFacts(error).message;
-      });
+    const { signal } = canceled;
+    const load = async (): Promise<void> => {
+      const [about, { files: changed, truncated }] = await Promise.all([
+        workbench.client.call('git.commitInfo', { revision: hash }, { signal }),
+        workbench.client.call('git.hunks', { commit: hash, maxLines: mostLines }, { signal }),
+      ]);
+      info.value = about;
+      patch.value = { files: changed.map(patchFileOf), cut: truncated };
+    };
+    load().catch((error: unknown) => {
+      if (!signal.aborted) problem.value = errorFacts(error).message;
+    });
     return () => canceled.abort();
-  }, [hash, parent]);
+  }, [hash]);
+  const { commit, files = [] } = info.value ?? {};
+  const added = files.reduce((sum, file) => sum + (file.added ?? 0), 0);
+  const removed = files.reduce((sum, file) => sum + (file.removed ?? 0), 0);
   return (
-    <div class="pane">
+    <div class="pane" data-testid="commit-view">
       <div class="dfh">
         <h2 class="ell" dir="auto">
           {subject}
         </h2>
+        {commit !== undefined && (
+          <span class="sm num">
+            <span class="pl">+{added}</span> <span class="mi">−{removed}</span>
+          </span>
+        )}
         <span class="grow" />
         <span class="rev">{hash.slice(0, 7)}</span>
+        {!readOnly.value && (
+          <Menu
+            label="With this commit"
+            icon="more"
+            items={[
+              { label: 'New branch here…', icon: 'branch', run: () => branches.create(hash.slice(0, 12)) },
+              { label: 'Tag it…', icon: 'edit', run: () => branches.tag(hash) },
+              { label: 'Take it back with a new commit', icon: 'undo', run: () => void branches.revertCommit(hash) },
+              { label: 'Make its change here too', icon: 'plus', run: () => void branches.cherryPick(hash) },
+            ]}
+          />
+        )}
       </div>
-      <div class="scroll commit-view" tabIndex={0} data-focus>
+      <div class="scroll commit-view" tabIndex={0} data-focus aria-label={`Commit ${hash.slice(0, 7)}`} role="region">
         {commit !== undefined && (
           <div class="about">
             <div class="row">
               <Avatar actor={actorNamed(commit.author.name, 'person')} />
               <b>{commit.author.name}</b>
               <span class="faint sm">{longTime(commit.at, workbench.now())}</span>
+              <span class="faint sm">{count(files.length, 'file')}</span>
             </div>
             {commit.body.trim() !== '' && <p class="body">{commit.body.trim()}</p>}
           </div>
         )}
         {problem.value !== undefined && <p class="hint">{problem.value}</p>}
-        {patch.value?.files.map(({ title, lines }) => (
-          <section key={title} class="patch">
-            <h3>
-              <button type="button" class="path" onClick={() => workbench.openFile(title)}>
-                {title}
-              </button>
-            </h3>
-            {lines.length === 0 ? (
-              <p class="hint">No lines to show: it is binary, or only its name or mode changed.</p>
-            ) : (
-              <pre>
-                {lines.map(({ kind, text }, index) => (
-                  <div key={index} class={`dl ${kind}`}>
-                    {text === '' ? ' ' : text}
-                  </div>
-                ))}
-              </pre>
-            )}
-          </section>
-        ))}
+        {patch.value !== undefined && (
+          <PatchList
+            files={patch.value.files}
+            compare={(path) => workbench.openDiff(path, files.find((file) => file.path === path)?.from, `commit:${hash}`)}
+          />
+        )}
+        {patch.value?.files.length === 0 && <p class="hint">It changed no file.</p>}
         {patch.value?.cut === true && <p class="hint">There is more than is shown here.</p>}
       </div>
     </div>

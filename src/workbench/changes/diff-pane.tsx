@@ -4,32 +4,41 @@ import { errorFacts } from '../client-port.ts';
 import { fileKind } from '../documents/file-kinds.ts';
 import { nameOf, parentOf } from '../file-paths.ts';
 import { Icon } from '../shell/icon.tsx';
-import { Revision } from '../shell/revision.tsx';
-import { apple, useWorkbench } from '../use-workbench.ts';
 import { isKey } from '../shell/keys.ts';
+import { Revision } from '../shell/revision.tsx';
+import type { DiffAgainst } from '../shell/tabs.ts';
+import { apple, useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
-import type { DiffView } from './diff-view.ts';
+import type { SectionName } from './change-sections.ts';
+import { type DiffTexts, loadTexts } from './diff-texts.ts';
+import type { DiffPlace, DiffView, HunkAction } from './diff-view.ts';
+import { hunkAt, hunkLines } from './hunk-lines.ts';
 
 const roomForTwo = 900;
 
-interface Texts {
-  before: string;
-  after: string;
-  binary: boolean;
-  revision: number;
+interface DiffPaneProps {
+  path: string;
+  from: string | undefined;
+  against: DiffAgainst | undefined;
 }
 
-/** A file against HEAD, as it is now: unsaved edits included, drawn anew when it changes. */
-export function DiffPane({ path, from }: { path: string; from: string | undefined }) {
+/** A file as it was and as it is, drawn anew when either changes; unsaved edits included. */
+export function DiffPane({ path, from, against }: DiffPaneProps) {
   const workbench = useWorkbench();
+  const { git, gitActions } = workbench;
   const host = useRef<HTMLDivElement>(null);
   const diff = useRef<DiffView | undefined>(undefined);
-  const texts = useSignal<Texts | undefined>(undefined);
+  const kept = useRef<{ top: number; focused: boolean }>({ top: 0, focused: false });
+  const texts = useSignal<(DiffTexts & { revision: number }) | undefined>(undefined);
   const problem = useSignal<string | undefined>(undefined);
   const wide = useSignal(true);
   const chosen = useSignal<'both' | 'one' | undefined>(undefined);
   const counts = useSignal<DiffView['counts'] | undefined>(undefined);
-  const head = workbench.git.status.value?.head ?? null;
+  const place = useSignal<DiffPlace | undefined>(undefined);
+  const head = git.status.value?.head ?? null;
+  const sections = git.sections.value;
+  const isStaged = sections.staged.some((entry) => entry.path === path);
+  const unknown = sections.changes.filter((entry) => entry.path === path && entry.letter === 'U');
   const sideBySide = wide.value && chosen.value !== 'one';
 
   useEffect(() => {
@@ -37,46 +46,33 @@ export function DiffPane({ path, from }: { path: string; from: string | undefine
     const { signal } = canceled;
     const load = async (): Promise<void> => {
       try {
-        const [before, after] = await Promise.all([
-          workbench.client.call('git.show', { path: from ?? path, revision: 'HEAD' }, { signal }).catch((error: unknown) => {
-            // Before the first commit there is nothing to compare with.
-            if (head === null) return { exists: false, text: '', binary: false, size: 0 };
-            throw error;
-          }),
-          workbench.client.call('files.read', { path }, { signal }).catch((error: unknown) => {
-            if (errorFacts(error).reason === 'FILE_NOT_FOUND') return undefined;
-            throw error;
-          }),
-        ]);
-        texts.value = {
-          before: lineFeeds(before.text),
-          after: lineFeeds(after?.text ?? ''),
-          binary: before.binary,
-          revision: workbench.feed.changesOf(path).at(-1)?.revision ?? workbench.feed.revision.value,
-        };
+        const found = await loadTexts(workbench.client, { path, from, against, head, isStaged }, signal);
+        const revision = workbench.feed.changesOf(path).at(-1)?.revision ?? workbench.feed.revision.value;
+        if (signal.aborted) return;
+        if (!sameTexts(texts.value, found)) texts.value = { ...found, revision };
         problem.value = undefined;
       } catch (error) {
-        if (!signal.aborted)
-          problem.value =
-            errorFacts(error).reason === 'NOT_TEXT' ? 'It is not text, so there are no lines to compare.' : errorFacts(error).message;
+        if (!signal.aborted) problem.value = errorFacts(error).message;
       }
     };
     void load();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    const soon = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => void load(), 200);
+    };
     const stop = workbench.changes.subscribe({
       change: (change) => {
-        if (change.path !== path) return;
-        clearTimeout(timer);
-        timer = setTimeout(() => void load(), 200);
+        if (change.path === path) soon();
       },
-      git: () => void load(),
+      git: soon,
     });
     return () => {
       canceled.abort();
       clearTimeout(timer);
       stop();
     };
-  }, [path, from, head]);
+  }, [path, from, against, head, isStaged]);
 
   useEffect(() => {
     const { current } = host;
@@ -86,12 +82,22 @@ export function DiffPane({ path, from }: { path: string; from: string | undefine
     return () => observer.disconnect();
   }, []);
 
+  const { value: shown } = texts;
+  const hunks = hunkLines(shown?.hunks ?? []);
+  // Asked anew by each key: the next one may come before the page is drawn.
+  const hunkHere = () => (place.value === undefined ? undefined : hunkAt(hunks, place.value.line));
+  const here = hunkHere();
+  const actions = hunkActions(shown, workbench.readOnly.value, {
+    stage: (hunk) => void gitActions.stageHunk(path, hunk),
+    unstage: (hunk) => void gitActions.unstageHunk(path, hunk),
+    // Of a file that git does not know, the only change is the file.
+    discard: (hunk) => void (unknown.length > 0 ? gitActions.discard(unknown) : gitActions.discardHunk(path, hunk)),
+  });
+
   useEffect(() => {
-    const { value: shown } = texts;
     const { current } = host;
     if (shown === undefined || current === null || shown.binary) return;
     let gone = false;
-    const scrolled = current.querySelector('.cm-scroller, .cm-mergeView')?.scrollTop ?? 0;
     void import('./diff-view.ts')
       .then(({ createDiff }) =>
         gone
@@ -99,10 +105,14 @@ export function DiffPane({ path, from }: { path: string; from: string | undefine
           : createDiff(current, {
               before: shown.before,
               after: shown.after,
-              names: { before: `${nameOf(path)} at HEAD`, after: `${nameOf(path)}, working copy` },
+              names: { before: `${nameOf(path)}, ${shown.names.before}`, after: `${nameOf(path)}, ${shown.names.after}` },
               grammar: fileKind(path).grammar,
               sideBySide,
               wrap: !sideBySide,
+              hunks,
+              // On a phone the buttons above are the ones in reach.
+              actions: workbench.phone.value ? [] : actions,
+              onPlace: (now) => (place.value = now),
             }),
       )
       .then((view) => {
@@ -111,28 +121,42 @@ export function DiffPane({ path, from }: { path: string; from: string | undefine
         diff.current = view;
         counts.value = view.counts;
         const scroller = current.querySelector('.cm-mergeView, .cm-scroller');
-        if (scroller !== null) scroller.scrollTop = scrolled;
+        if (scroller !== null) scroller.scrollTop = kept.current.top;
+        // What had the focus was drawn anew.
+        if (kept.current.focused) view.focus();
       });
     return () => {
       gone = true;
+      kept.current = {
+        top: current.querySelector('.cm-mergeView, .cm-scroller')?.scrollTop ?? 0,
+        focused: current.contains(document.activeElement),
+      };
       diff.current?.destroy();
       diff.current = undefined;
       current.replaceChildren();
     };
-  }, [texts.value, sideBySide]);
+  }, [shown, sideBySide, workbench.readOnly.value]);
 
-  const same = texts.value !== undefined && !texts.value.binary && texts.value.before === texts.value.after;
+  const same = shown !== undefined && !shown.binary && shown.before === shown.after;
+  const onKeyDown = (event: KeyboardEvent): void => {
+    // The comparison has done it.
+    if (event.defaultPrevented) return;
+    if (isKey('F7', event, apple)) diff.current?.next();
+    else if (isKey('Shift F7', event, apple)) diff.current?.previous();
+    else return;
+    event.preventDefault();
+  };
+  // Before the comparison has them: it takes Delete for itself, though nothing can be deleted there.
+  const onActionKey = (event: KeyboardEvent): void => {
+    const action = event.ctrlKey || event.metaKey || event.altKey ? undefined : actions.find(({ keys }) => keys.includes(event.key));
+    const hunk = hunkHere();
+    if (action === undefined || hunk === undefined || !inComparison(event.target)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action.run(hunk.id);
+  };
   return (
-    <div
-      class="pane"
-      data-testid="diff"
-      onKeyDown={(event) => {
-        if (isKey('F7', event, apple)) diff.current?.next();
-        else if (isKey('Shift F7', event, apple)) diff.current?.previous();
-        else return;
-        event.preventDefault();
-      }}
-    >
+    <div class="pane" data-testid="diff" onKeyDown={onKeyDown} onKeyDownCapture={onActionKey}>
       <div class="dfh">
         <h2 class="ell" dir="auto">
           {nameOf(path)} <span class="faint sm">{parentOf(path)}</span>
@@ -142,7 +166,9 @@ export function DiffPane({ path, from }: { path: string; from: string | undefine
             <span class="sm num">
               <span class="pl">+{counts.value.added}</span> <span class="mi">−{counts.value.removed}</span>
             </span>
-            <span class="chip hide-m">{count(counts.value.changes, 'change')}</span>
+            <span class="chip hide-m num" data-testid="viewed">
+              {sayViewed(counts.value.changes, place.value?.viewed ?? 0)}
+            </span>
           </>
         )}
         <span class="grow" />
@@ -168,29 +194,111 @@ export function DiffPane({ path, from }: { path: string; from: string | undefine
         <button type="button" class="ib turned" aria-label="Next change (F7)" title="Next change (F7)" onClick={() => diff.current?.next()}>
           <Icon name="up" />
         </button>
-        <button type="button" class="btn sm" data-focus onClick={() => workbench.openFile(path)}>
-          <Icon name="edit" />
-          <span class="hide-m">Open file</span>
-        </button>
+        <FileActions path={path} against={against} />
       </div>
-      {sideBySide && texts.value !== undefined && !same && (
-        <div class="sides">
-          <div>
-            HEAD <span class="rev">{head?.slice(0, 7) ?? 'none'}</span>
-          </div>
-          <div>
-            Working copy <Revision number={texts.value.revision} />
+      {shown !== undefined && !same && !shown.binary && (
+        <div class={sideBySide ? 'sides' : 'sides one'}>
+          {sideBySide && (
+            <div class="ell">
+              {shown.names.before} {shown.hashes.before !== undefined && <span class="rev">{shown.hashes.before}</span>}
+            </div>
+          )}
+          <div class="row">
+            <span class="ell grow">
+              {sideBySide ? shown.names.after : `${shown.names.before} → ${shown.names.after}`}{' '}
+              {shown.hashes.after !== undefined && <span class="rev">{shown.hashes.after}</span>}
+              {shown.live && <Revision number={shown.revision} />}
+            </span>
+            {here !== undefined &&
+              actions.map(({ icon, label, short, run }) => (
+                <button key={label} type="button" class="btn sm quiet" title={label} aria-label={label} onClick={() => run(here.id)}>
+                  <Icon name={icon} small />
+                  {short}
+                </button>
+              ))}
           </div>
         </div>
       )}
       {problem.value !== undefined && <p class="hint">{problem.value}</p>}
-      {texts.value?.binary === true && <p class="hint">It is not text, so there are no lines to compare.</p>}
-      {same && <p class="hint">It is the same as at HEAD.</p>}
-      <div class="diff-host" ref={host} hidden={same || problem.value !== undefined} />
+      {shown?.binary === true && <p class="hint">It is not text, so there are no lines to compare.</p>}
+      {same && problem.value === undefined && (
+        <p class="hint" data-testid="same">
+          {sameWords(shown, against)}
+        </p>
+      )}
+      <div class="diff-host" ref={host} hidden={same || problem.value !== undefined || shown?.binary === true} />
     </div>
   );
 }
 
-function lineFeeds(text: string): string {
-  return text.replace(/\r\n?/g, '\n');
+/** What can be done with the file as a whole. */
+function FileActions({ path, against }: { path: string; against: DiffAgainst | undefined }) {
+  const workbench = useWorkbench();
+  const { git, gitActions, readOnly } = workbench;
+  const { value: sections } = git.sections;
+  const inSection = (name: SectionName) => sections[name].filter((entry) => entry.path === path);
+  const changed = inSection('changes');
+  const staged = inSection('staged');
+  const canWrite = !readOnly.value;
+  return (
+    <>
+      {canWrite && against === 'staged' && staged.length > 0 && (
+        <button type="button" class="btn sm" aria-label="Unstage file" onClick={() => void gitActions.unstage(staged)}>
+          <Icon name="minus" />
+          <span class="hide-m">Unstage file</span>
+        </button>
+      )}
+      {canWrite && (against === undefined || against === 'index') && changed.length > 0 && (
+        <button type="button" class="btn sm" aria-label="Stage file" onClick={() => void gitActions.stage(changed)}>
+          <Icon name="plus" />
+          <span class="hide-m">Stage file</span>
+        </button>
+      )}
+      <button type="button" class="ib" data-focus aria-label="Open file" title="Open file" onClick={() => workbench.openFile(path)}>
+        <Icon name="edit" />
+      </button>
+    </>
+  );
+}
+
+interface KeyedAction extends HunkAction {
+  short: string;
+  keys: readonly string[];
+}
+
+function hunkActions(
+  shown: DiffTexts | undefined,
+  readOnly: boolean,
+  run: Record<'stage' | 'unstage' | 'discard', (hunk: string) => void>,
+): KeyedAction[] {
+  if (readOnly || shown === undefined || shown.hunks.length === 0) return [];
+  if (shown.can === 'unstage')
+    return [{ icon: 'minus', label: 'Unstage this change (−)', short: 'Unstage', keys: ['-'], run: run.unstage }];
+  if (shown.can === 'nothing') return [];
+  return [
+    { icon: 'plus', label: 'Stage this change (+)', short: 'Stage', keys: ['+', '='], run: run.stage },
+    { icon: 'undo', label: 'Discard this change (Del)', short: 'Discard', keys: ['Delete'], run: run.discard },
+  ];
+}
+
+function inComparison(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest('.cm-content') !== null;
+}
+
+/** `2 of 3 changes viewed` */
+function sayViewed(changes: number, viewed: number): string {
+  return changes === 0 ? 'no changes' : `${Math.min(viewed, changes)} of ${count(changes, 'change')} viewed`;
+}
+
+function sameWords(shown: DiffTexts | undefined, against: DiffAgainst | undefined): string {
+  if (against === 'staged') return 'Nothing of it is staged any more.';
+  if (against === 'index') return 'There is nothing left to stage or discard here.';
+  if (against?.startsWith('checkpoint:') === true) return 'It is as it was at the checkpoint.';
+  return `It is the same as at ${shown?.names.before ?? 'HEAD'}.`;
+}
+
+function sameTexts(known: DiffTexts | undefined, found: DiffTexts): boolean {
+  const said = ({ before, after, binary, names, hashes, hunks, can }: DiffTexts): string =>
+    JSON.stringify([before, after, binary, names, hashes, hunks.map(({ id }) => id), can]);
+  return known !== undefined && said(known) === said(found);
 }

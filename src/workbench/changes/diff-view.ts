@@ -1,16 +1,27 @@
 import { getChunks, goToNextChunk, goToPreviousChunk, MergeView, unifiedMergeView } from '@codemirror/merge';
-import { EditorState, type Extension } from '@codemirror/state';
-import { EditorView, highlightSpecialChars, keymap, lineNumbers } from '@codemirror/view';
+import { EditorState, type Extension, RangeSet } from '@codemirror/state';
+import { EditorView, gutter, GutterMarker, highlightSpecialChars, keymap, lineNumbers } from '@codemirror/view';
 import { defaultKeymap } from '@codemirror/commands';
 import { search, searchKeymap } from '@codemirror/search';
 import type { Grammar } from '../documents/file-kinds.ts';
 import { editorTheme } from '../editor/editor-theme.ts';
 import { loadGrammar } from '../editor/grammars.ts';
+import type { HunkLines } from './hunk-lines.ts';
 
 export interface DiffCounts {
   changes: number;
   added: number;
   removed: number;
+}
+
+/** Where one is among the changes. */
+export interface DiffPlace {
+  /** Of the change that the caret is in or behind, from 0; -1 before the first. */
+  index: number;
+  /** Of the caret in the newer text, from 1. */
+  line: number;
+  /** Changes that were on the screen. */
+  viewed: number;
 }
 
 export interface DiffView {
@@ -21,6 +32,12 @@ export interface DiffView {
   destroy(): void;
 }
 
+export interface HunkAction {
+  icon: string;
+  label: string;
+  run: (hunk: string) => void;
+}
+
 export interface DiffOptions {
   before: string;
   after: string;
@@ -28,6 +45,10 @@ export interface DiffOptions {
   grammar: Grammar | undefined;
   sideBySide: boolean;
   wrap: boolean;
+  /** Beside the first changed line of each hunk stand the actions. */
+  hunks: readonly HunkLines[];
+  actions: readonly HunkAction[];
+  onPlace: (place: DiffPlace) => void;
 }
 
 const collapseUnchanged = { margin: 3, minSize: 6 };
@@ -48,10 +69,13 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
     editorTheme,
   ];
   const { before, after, names } = options;
+  // Not before both sides are there.
+  let tell = (): void => undefined;
+  const newer = [hunkGutter(options), placeListener(() => tell())];
   const merge = options.sideBySide
     ? new MergeView({
         a: { doc: before, extensions: shared(names.before) },
-        b: { doc: after, extensions: shared(names.after) },
+        b: { doc: after, extensions: [newer, shared(names.after)] },
         parent: host,
         gutter: true,
         collapseUnchanged,
@@ -64,6 +88,7 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
       parent: host,
       doc: after,
       extensions: [
+        newer,
         shared(names.after),
         unifiedMergeView({
           original: before,
@@ -75,13 +100,104 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
         }),
       ],
     });
+  const scroller = merge?.dom ?? view.scrollDOM;
+  const viewed = new Set<number>();
+  tell = (): void => {
+    look(view, scroller, viewed);
+    const { head } = view.state.selection.main;
+    const index = chunksOf(view).findLastIndex(({ fromB }) => fromB <= head);
+    options.onPlace({ index, line: view.state.doc.lineAt(head).number, viewed: viewed.size });
+  };
+  let frame: number | undefined;
+  const onScroll = (): void => {
+    frame ??= requestAnimationFrame(() => {
+      frame = undefined;
+      tell();
+    });
+  };
+  scroller.addEventListener('scroll', onScroll, { passive: true });
+  const [first] = chunksOf(view);
+  if (first !== undefined) view.dispatch({ selection: { anchor: Math.min(first.fromB, view.state.doc.length) } });
+  // Once it is laid out.
+  onScroll();
   return {
     counts: countLines(view.state, before),
     next: () => goToNextChunk(view),
     previous: () => goToPreviousChunk(view),
     focus: () => view.focus(),
-    destroy: () => (merge ?? view).destroy(),
+    destroy: () => {
+      if (frame !== undefined) cancelAnimationFrame(frame);
+      scroller.removeEventListener('scroll', onScroll);
+      (merge ?? view).destroy();
+    },
   };
+}
+
+function chunksOf(view: EditorView): readonly { fromB: number; endB: number }[] {
+  return getChunks(view.state)?.chunks ?? [];
+}
+
+/** Takes note of the changes that can be seen now. */
+function look(view: EditorView, scroller: HTMLElement, viewed: Set<number>): void {
+  const box = scroller.getBoundingClientRect();
+  if (box.height === 0) return;
+  for (const [index, { fromB, endB }] of chunksOf(view).entries()) {
+    if (viewed.has(index)) continue;
+    const { length } = view.state.doc;
+    const top = view.documentTop + view.lineBlockAt(Math.min(fromB, length)).top;
+    const bottom = view.documentTop + view.lineBlockAt(Math.min(Math.max(fromB, endB), length)).bottom;
+    if (bottom > box.top && top < box.bottom) viewed.add(index);
+  }
+}
+
+function placeListener(tell: () => void): Extension {
+  return EditorView.updateListener.of((update) => {
+    if (update.selectionSet || update.geometryChanged) tell();
+  });
+}
+
+/** For the pointer only: by keys, the buttons above the comparison do the same where the caret is. */
+class HunkMarker extends GutterMarker {
+  readonly #hunk: string;
+  readonly #actions: readonly HunkAction[];
+
+  constructor(hunk: string, actions: readonly HunkAction[]) {
+    super();
+    this.#hunk = hunk;
+    this.#actions = actions;
+  }
+
+  override toDOM(): HTMLElement {
+    const box = document.createElement('span');
+    box.className = 'hunk-acts';
+    for (const { icon, label, run } of this.#actions) {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.className = 'ib';
+      button.tabIndex = -1;
+      button.title = label;
+      button.innerHTML = `<svg class="i s" aria-hidden="true"><use href="#i-${icon}"/></svg>`;
+      button.addEventListener('mousedown', (event) => event.preventDefault());
+      button.addEventListener('click', () => run(this.#hunk));
+      box.append(button);
+    }
+    return box;
+  }
+}
+
+function hunkGutter({ hunks, actions }: DiffOptions): Extension {
+  if (hunks.length === 0 || actions.length === 0) return [];
+  return gutter({
+    class: 'cm-hunks',
+    markers: (view) => {
+      const { doc } = view.state;
+      const markers = hunks.map(({ id, first }) => {
+        const { from } = doc.line(Math.min(Math.max(first, 1), doc.lines));
+        return new HunkMarker(id, actions).range(from);
+      });
+      return RangeSet.of(markers, true);
+    },
+  });
 }
 
 function countLines(state: EditorState, before: string): DiffCounts {

@@ -1,55 +1,57 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import type { GitChange } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import { errorFacts, type WorkbenchClient } from '../client-port.ts';
 import { foldersAbove } from '../file-paths.ts';
-import { type LineCounts, patchCounts } from './patch-counts.ts';
+import { type ChangeSections, changeSections } from './change-sections.ts';
+import { type Letter, letterOf } from './letters.ts';
 
-export type Letter = 'M' | 'A' | 'D' | 'R' | 'U' | 'C';
 export type GitStatus = Output<Operations['git.status']>;
 export type Commit = Output<Operations['git.log']>['commits'][number];
-
-export const letterNames: Record<Letter, string> = {
-  M: 'modified',
-  A: 'added',
-  D: 'deleted',
-  R: 'renamed',
-  U: 'untracked',
-  C: 'in conflict',
-};
-
-/** One letter for a file that may differ both from the index and from HEAD: what the next commit would make of it. */
-export function letterOf({ staged, unstaged }: Pick<GitChange, 'staged' | 'unstaged'>): Letter | undefined {
-  if (staged === 'unmerged' || unstaged === 'unmerged') return 'C';
-  if (unstaged === 'ignored') return undefined;
-  if (unstaged === 'untracked') return 'U';
-  if (unstaged === 'deleted' || staged === 'deleted') return 'D';
-  if (staged === 'added' || staged === 'copied') return 'A';
-  if (staged === 'renamed' || unstaged === 'renamed') return 'R';
-  return staged === null && unstaged === null ? undefined : 'M';
-}
+type ChangedFile = Output<Operations['git.hunks']>['files'][number];
+export type LineCounts = Pick<ChangedFile, 'added' | 'removed'>;
+export type Stash = Output<Operations['git.stashes']>['stashes'][number];
 
 const settleMs = 150;
+const firstCommits = 30;
+const moreCommits = 100;
+/** Of one branch or file; older ones are found by the log of a file. */
+const mostCommits = 1_000;
+
+const noGit =
+  'The program git is not on this machine. Source control and checkpoints need it: install it there, for instance with apt-get install git, then ask again.';
 
 /** What git says of the workspace, asked anew a moment after anything that can change it. */
 export class GitStore {
   readonly status: Signal<GitStatus | undefined> = signal(undefined);
   readonly log: Signal<readonly Commit[]> = signal([]);
+  /** There are older commits than `log` holds, and room for them. */
+  readonly moreLog = signal(false);
+  /** The file whose commits `log` holds; undefined: those of the branch. */
+  readonly logPath: Signal<string | undefined> = signal(undefined);
+  /** Lines of the index against HEAD, by path. */
+  readonly stagedCounts: Signal<ReadonlyMap<string, LineCounts>> = signal(new Map());
+  /** Lines of the work tree against the index, by path; of a file that git does not know, all. */
   readonly counts: Signal<ReadonlyMap<string, LineCounts>> = signal(new Map());
+  readonly stashes: Signal<readonly Stash[]> = signal([]);
+  readonly sections: ReadonlySignal<ChangeSections>;
   /** Why git can't be asked here. */
   readonly problem: Signal<string | undefined> = signal(undefined);
+  /** The program is not on the machine of the workspace. */
+  readonly missing = signal(false);
   readonly letters: ReadonlySignal<ReadonlyMap<string, Letter>>;
   /** Folders that hold a change somewhere below. */
   readonly touched: ReadonlySignal<ReadonlySet<string>>;
   readonly #client: WorkbenchClient;
-  readonly #details = signal(false);
+  #details = false;
+  #commits = firstCommits;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asking = false;
   #again = false;
 
   constructor(client: WorkbenchClient) {
     this.#client = client;
+    this.sections = computed(() => changeSections(this.status.value?.changes ?? [], this.status.value?.conflicts ?? []));
     this.letters = computed(() => {
       const letters = new Map<string, Letter>();
       for (const change of this.status.value?.changes ?? []) {
@@ -72,9 +74,23 @@ export class GitStore {
 
   /** Source control is looked at: lines and commits are wanted too. */
   wantDetails(): void {
-    if (this.#details.value) return;
-    this.#details.value = true;
+    if (this.#details) return;
+    this.#details = true;
     this.refreshSoon();
+  }
+
+  /** Lists the commits that changed a file; without one, those of the branch. */
+  async showLogOf(path: string | undefined): Promise<void> {
+    this.logPath.value = path;
+    this.#commits = firstCommits;
+    this.log.value = [];
+    this.wantDetails();
+    await this.refresh();
+  }
+
+  async loadMoreLog(): Promise<void> {
+    this.#commits = Math.min(this.#commits + moreCommits, mostCommits);
+    await this.refresh();
   }
 
   refreshSoon(): void {
@@ -94,23 +110,42 @@ export class GitStore {
         this.#again = false;
         const status = await this.#client.call('git.status', {});
         this.problem.value = undefined;
+        this.missing.value = false;
         this.status.value = status;
-        if (this.#details.value && status.repository && status.head !== null) await this.#loadDetails();
+        if (this.#details && status.repository) await this.#loadDetails(status);
       } while (this.#again);
     } catch (error) {
       const { reason, message } = errorFacts(error);
-      if (reason !== 'CONNECTION_LOST') this.problem.value = message;
+      if (reason === 'CONNECTION_LOST') return;
+      this.missing.value = reason === 'TOOL_MISSING';
+      this.problem.value = this.missing.value ? noGit : message;
     } finally {
       this.#asking = false;
     }
   }
 
-  async #loadDetails(): Promise<void> {
-    const [{ diff }, { commits }] = await Promise.all([
-      this.#client.call('git.diff', { from: 'HEAD', context: 0 }),
-      this.#client.call('git.log', { count: 30 }),
+  async #loadDetails({ head, stashes }: GitStatus): Promise<void> {
+    const path = this.logPath.value;
+    const client = this.#client;
+    const [staged, changed, found, aside] = await Promise.all([
+      client.call('git.hunks', { staged: true, lines: false }),
+      client.call('git.hunks', { untracked: true, lines: false }),
+      // Before the first commit there is no log.
+      head === null
+        ? { commits: [], more: false }
+        : client.call('git.log', { count: this.#commits, ...(path === undefined ? {} : { path }) }),
+      stashes === 0 ? { stashes: [] } : client.call('git.stashes', {}),
     ]);
-    this.counts.value = patchCounts(diff);
-    this.log.value = commits;
+    this.stagedCounts.value = lineCounts(staged.files);
+    this.counts.value = lineCounts(changed.files);
+    this.stashes.value = aside.stashes;
+    if (path !== this.logPath.value) return void (this.#again = true);
+    this.log.value = found.commits;
+    this.moreLog.value = found.more && this.#commits < mostCommits;
   }
+}
+
+/** Files that are no text have none. */
+function lineCounts(files: readonly ChangedFile[]): Map<string, LineCounts> {
+  return new Map(files.filter(({ binary }) => !binary).map(({ path, added, removed }) => [path, { added, removed }]));
 }

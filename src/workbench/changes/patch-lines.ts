@@ -1,3 +1,6 @@
+import type { Output } from '../../contract/operation.ts';
+import type { Operations } from '../../contract/operations.ts';
+
 export interface PatchFile {
   title: string;
   lines: { kind: 'add' | 'del' | 'hunk' | 'same'; text: string }[];
@@ -25,4 +28,15 @@ export function patchFiles(patch: string, most: number): { files: PatchFile[]; c
     }
   }
   return { files, cut: false };
+}
+
+const kinds = { added: 'add', removed: 'del', context: 'same' } as const;
+
+/** The same of hunks that came as data. */
+export function patchFileOf({ path, hunks }: Output<Operations['git.hunks']>['files'][number]): PatchFile {
+  const lines = hunks.flatMap(({ newStart, heading, lines: inside }): PatchFile['lines'] => [
+    { kind: 'hunk', text: `Line ${newStart} ${heading}`.trim() },
+    ...inside.map(({ kind, text }) => ({ kind: kinds[kind], text })),
+  ]);
+  return { title: path, lines };
 }

@@ -3,10 +3,19 @@ import { Avatar } from '../shell/avatar.tsx';
 import { Revision } from '../shell/revision.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
+import { type ActivityKind, revisionRange } from './feed-rows.ts';
+
+const kindNames: Record<ActivityKind, string> = {
+  files: 'Changes of files',
+  commits: 'Commits',
+  checkpoints: 'Checkpoints',
+  runs: 'Runs',
+  deploys: 'Deploys',
+};
 
 export function ActivityFilters() {
   const workbench = useWorkbench();
-  const { feed, lastVisit } = workbench;
+  const { feed, activity, lastVisit } = workbench;
   const { value: filter } = feed.filter;
   const { value: range } = feed.range;
   const midnight = new Date(workbench.now()).setHours(0, 0, 0, 0);
@@ -23,7 +32,7 @@ export function ActivityFilters() {
       <div class="scroll">
         <fieldset>
           <legend class="sec">Who</legend>
-          {feed.actors.value.map(({ actor, count: revisions }) => (
+          {activity.actors.value.map(({ actor, count: revisions }) => (
             <label key={actor.key} class="tr">
               <input
                 type="checkbox"
@@ -49,8 +58,9 @@ export function ActivityFilters() {
               <span class="xs faint num">{revisions.toLocaleString('en')}</span>
             </label>
           ))}
-          {feed.actors.value.length === 0 && <p class="hint">Nobody has changed anything yet.</p>}
+          {activity.actors.value.length === 0 && <p class="hint">Nobody has done anything yet.</p>}
         </fieldset>
+        <Kinds />
         <label class="sec" for="activity-where">
           Where
         </label>
@@ -80,8 +90,38 @@ export function ActivityFilters() {
       </div>
       <div class="sr-sum">
         <span class="grow ell num">{count(range.count, 'revision')} listed</span>
-        {range.count > 0 && <Revision number={range.last} text={`r${range.first}–r${range.last}`} />}
+        {range.count > 0 && <Revision number={range.last} text={revisionRange(range)} />}
       </div>
     </div>
+  );
+}
+
+/** Kinds that there are something of, and those that were left out. */
+function Kinds() {
+  const { feed, activity } = useWorkbench();
+  const { withoutKinds } = feed.filter.value;
+  const counts = Map.groupBy(activity.deeds.value, ({ kind }): ActivityKind => kind);
+  const kinds = (Object.keys(kindNames) as ActivityKind[]).filter((kind) => kind === 'files' || counts.has(kind) || withoutKinds.has(kind));
+  return (
+    <fieldset>
+      <legend class="sec">What</legend>
+      {kinds.map((kind) => (
+        <label key={kind} class="tr">
+          <input
+            type="checkbox"
+            checked={!withoutKinds.has(kind)}
+            onChange={() => {
+              const without = new Set(withoutKinds);
+              if (!without.delete(kind)) without.add(kind);
+              feed.setFilter({ withoutKinds: without });
+            }}
+          />
+          <span class="grow ell">{kindNames[kind]}</span>
+          <span class="xs faint num">
+            {(kind === 'files' ? feed.range.value.count : (counts.get(kind)?.length ?? 0)).toLocaleString('en')}
+          </span>
+        </label>
+      ))}
+    </fieldset>
   );
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Change } from '../../contract/events.ts';
-import { feedLines, foldChange, foldChanges, groupOf, matchesFilter, revisionRange } from './feed-rows.ts';
+import { feedLines, foldChange, foldChanges, groupOf, matchesFilter, revisionRange, noFilter } from './feed-rows.ts';
 
 const start = new Date(2026, 10, 20, 12, 0).getTime();
 let revision = 0;
@@ -94,6 +94,8 @@ test('rows stand under Now, Last hour, Earlier today, Yesterday and the day', ()
     [noon - 4 * 3_600_000, 'Earlier today'],
     [noon - 13 * 3_600_000, 'Yesterday'],
     [noon - 3 * 86_400_000, 'Tuesday'],
+    [noon - 20 * 86_400_000, 'Saturday, October 31'],
+    [noon - 365 * 86_400_000, 'November 20, 2025'],
   ];
   for (const [at, expected] of table) assert.equal(groupOf(at, noon), expected);
   const { lines, height } = feedLines(foldChanges([change(-7200, 'old'), change(0, 'new')]), start);
@@ -105,9 +107,20 @@ test('rows stand under Now, Last hour, Earlier today, Yesterday and the day', ()
 });
 
 test('a filter by who and where leaves out the rest', () => {
-  const filter = { without: new Set(['outside']), where: 'models/', since: start };
+  const filter = { ...noFilter, without: new Set(['outside']), where: 'models/', since: start };
   assert.equal(matchesFilter(change(1, 'x/models/a.py'), filter), true);
   assert.equal(matchesFilter(change(1, 'x/models/a.py', 'outside'), filter), false);
   assert.equal(matchesFilter(change(1, 'views/a.py'), filter), false);
   assert.equal(matchesFilter(change(-1, 'models/a.py'), filter), false);
+});
+
+test('rows of many days stand under the heading that each has by itself, also when the clock was set back', () => {
+  const noon = new Date(2026, 10, 20, 12).getTime();
+  const rows = Array.from({ length: 400 }, (_, index) => ({ at: noon - (400 - index) * 1_700_000 }));
+  rows.splice(200, 0, { at: noon - 5000 }, { at: noon - 90 * 86_400_000 });
+  let heading = '';
+  for (const line of feedLines(rows, noon).lines) {
+    if (line.type === 'heading') heading = line.text;
+    else assert.equal(heading, groupOf(line.row.at, noon));
+  }
 });

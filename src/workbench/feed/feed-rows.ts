@@ -90,15 +90,20 @@ function joinedWhat(row: FeedRow, change: Change): Change['what'] {
   return row.what === change.what ? row.what : 'changed';
 }
 
+const hourMs = 3_600_000;
+
 /** The heading a row stands under. */
 export function groupOf(at: number, now: number): string {
   const age = now - at;
   if (age < 120_000) return 'Now';
-  if (age < 3_600_000) return 'Last hour';
+  if (age < hourMs) return 'Last hour';
   const days = daysBetween(at, now);
   if (days === 0) return 'Earlier today';
   if (days === 1) return 'Yesterday';
-  return new Date(at).toLocaleDateString('en', days < 7 ? { weekday: 'long' } : { weekday: 'long', day: 'numeric', month: 'long' });
+  if (days < 7) return new Date(at).toLocaleDateString('en', { weekday: 'long' });
+  const day = { day: 'numeric', month: 'long' } as const;
+  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+  return new Date(at).toLocaleDateString('en', sameYear ? { weekday: 'long', ...day } : { ...day, year: 'numeric' });
 }
 
 /** When, as the feed says it: an age within the hour, then the clock. */
@@ -112,7 +117,11 @@ export function revisionRange({ first, last }: Pick<FeedRow, 'first' | 'last'>):
   return first === last ? `r${first}` : `r${first}–r${last}`;
 }
 
+/** What the stream tells: changes of files, and what was done with the workspace as a whole. */
+export type ActivityKind = 'files' | 'commits' | 'checkpoints' | 'runs' | 'deploys';
+
 export interface FeedFilter {
+  withoutKinds: ReadonlySet<ActivityKind>;
   /** Actor keys that are left out. */
   without: ReadonlySet<string>;
   /** Part of a path; '' is any. */
@@ -127,19 +136,23 @@ export function matchesFilter(change: Change, filter: FeedFilter): boolean {
   return filter.without.size === 0 || actorsOf(change.cause).some(({ key }) => !filter.without.has(key));
 }
 
-export type FeedLine = { type: 'heading'; key: string; text: string; top: number } | { type: 'row'; row: FeedRow; top: number };
+/** Everybody and everything. */
+export const noFilter: FeedFilter = { without: new Set(), withoutKinds: new Set(), where: '', since: 0 };
+
+export type FeedLine<Row> = { type: 'heading'; key: string; text: string; top: number } | { type: 'row'; row: Row; top: number };
 
 export const headingHeight = 34;
 export const rowHeight = 52;
 
 /** Rows newest first under their headings, each with where it stands, in px. */
-export function feedLines(rows: readonly FeedRow[], now: number): { lines: FeedLine[]; height: number } {
-  const lines: FeedLine[] = [];
+export function feedLines<Row extends { at: number }>(rows: readonly Row[], now: number): { lines: FeedLine<Row>[]; height: number } {
+  const lines: FeedLine<Row>[] = [];
   let top = 0;
   let group: string | undefined;
+  const headingOf = headings(now);
   for (let index = rows.length - 1; index >= 0; index -= 1) {
-    const row = rows[index] as FeedRow;
-    const text = groupOf(row.at, now);
+    const row = rows[index] as Row;
+    const text = headingOf(row.at);
     if (text !== group) {
       lines.push({ type: 'heading', key: `h-${text}`, text, top });
       top += headingHeight;
@@ -149,4 +162,15 @@ export function feedLines(rows: readonly FeedRow[], now: number): { lines: FeedL
     top += rowHeight;
   }
   return { lines, height: top };
+}
+
+/** `groupOf` for many: naming a day costs more than all else, and rows of one day stand together. */
+function headings(now: number): (at: number) => string {
+  let day = { from: 0, to: 0, text: '' };
+  return (at) => {
+    if (now - at < hourMs) return groupOf(at, now);
+    if (at < day.from || at >= day.to)
+      day = { from: new Date(at).setHours(0, 0, 0, 0), to: new Date(at).setHours(24, 0, 0, 0), text: groupOf(at, now) };
+    return day.text;
+  };
 }

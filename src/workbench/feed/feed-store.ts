@@ -2,7 +2,7 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from '@prea
 import type { Change } from '../../contract/events.ts';
 import { type Actor, actorsOf } from '../actor.ts';
 import type { WorkbenchClient } from '../client-port.ts';
-import { type FeedFilter, type FeedRow, foldChange, foldChanges, matchesFilter } from './feed-rows.ts';
+import { type FeedFilter, type FeedRow, foldChange, foldChanges, matchesFilter, noFilter } from './feed-rows.ts';
 
 const keepChanges = 10_000;
 const firstPage = 1_000;
@@ -33,7 +33,7 @@ export class FeedStore {
 
   constructor(client: WorkbenchClient) {
     this.#client = client;
-    this.filter = signal({ without: new Set<string>(), where: '', since: 0 });
+    this.filter = signal(noFilter);
     this.actors = computed(() => {
       this.#version.value;
       return countActors(this.#changes);
@@ -110,6 +110,12 @@ function countActors(changes: readonly Change[]): ActorCount[] {
       else known.count += 1;
     }
   }
-  const order = ['person', 'agent', 'task', 'run', 'outside'];
-  return [...counts.values()].sort((a, b) => order.indexOf(a.actor.kind) - order.indexOf(b.actor.kind) || b.count - a.count);
+  return [...counts.values()].sort(byKindOfActor);
+}
+
+const order = ['person', 'agent', 'task', 'run', 'outside'];
+
+/** People first; of a kind, who did most. */
+export function byKindOfActor(a: ActorCount, b: ActorCount): number {
+  return order.indexOf(a.actor.kind) - order.indexOf(b.actor.kind) || b.count - a.count;
 }

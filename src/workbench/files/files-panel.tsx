@@ -1,6 +1,6 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
-import { letterNames } from '../changes/git-store.ts';
+import { letterNames } from '../changes/letters.ts';
 import { newEntry } from '../commands.ts';
 import { fileKind } from '../documents/file-kinds.ts';
 import { joinPath, nameOf, nameProblem, parentOf } from '../file-paths.ts';

@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { Finder } from '../finder/finder.tsx';
+import { lazyView } from '../lazy-view.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import { Centre } from './centre.tsx';
 import { handleChord, handleKey } from './key-handler.ts';
@@ -14,6 +15,10 @@ import { StatusBar } from './status-bar.tsx';
 import { ToastStack } from './toast-stack.tsx';
 import { TokenView } from './token-view.tsx';
 import { TopBar } from './top-bar.tsx';
+
+const startDialog = lazyView<object>(() => import('../processes/start-dialog.tsx').then(({ StartDialog }) => StartDialog));
+
+const gitDialogs = lazyView(async () => (await import('../changes/git-dialogs.tsx')).GitDialogs);
 
 export function App() {
   const workbench = useWorkbench();
@@ -65,6 +70,8 @@ export function App() {
       {overlay.value?.name === 'find' && <Finder initial={overlay.value.text} />}
       {overlay.value?.name === 'keys' && <KeySheet />}
       {overlay.value?.name === 'people' && <People />}
+      {overlay.value?.name === 'start' && <startDialog.View />}
+      {overlay.value?.name === 'git' && <gitDialogs.View dialog={overlay.value.dialog} />}
       <ToastStack />
     </div>
   );

@@ -1,16 +1,22 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { CommitPane } from '../changes/commit-pane.tsx';
+import { BottomPanel } from '../bottom/bottom-panel.tsx';
+import { toggleBottom } from '../bottom/terminal-actions.ts';
 import { DiffPane } from '../changes/diff-pane.tsx';
 import { DocumentPane } from '../documents/document-pane.tsx';
 import { fileKind, isPicture } from '../documents/file-kinds.ts';
 import { ActivityPane } from '../feed/activity-pane.tsx';
 import { nameOf } from '../file-paths.ts';
+import { lazyView } from '../lazy-view.tsx';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { Dots } from './avatar.tsx';
 import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
 import type { Tab } from './tabs.ts';
 import { EmptyWorkspace, Welcome } from './welcome.tsx';
+
+const conflictPane = lazyView(async () => (await import('../changes/conflict-pane.tsx')).ConflictPane);
+const commitPane = lazyView(async () => (await import('../changes/commit-pane.tsx')).CommitPane);
+const checkpointPane = lazyView(async () => (await import('../checkpoints/checkpoint-pane.tsx')).CheckpointPane);
 
 export function Centre() {
   const workbench = useWorkbench();
@@ -28,11 +34,14 @@ export function Centre() {
       ) : (
         <div class="pane" role="tabpanel" id="document-panel" aria-labelledby={tabId(tab)}>
           {tab.kind === 'document' && <DocumentPane key={tab.path} path={tab.path} />}
-          {tab.kind === 'diff' && <DiffPane key={tab.id} path={tab.path} from={tab.from} />}
-          {tab.kind === 'commit' && <CommitPane key={tab.id} hash={tab.hash} subject={tab.subject} />}
+          {tab.kind === 'diff' && <DiffPane key={tab.id} path={tab.path} from={tab.from} against={tab.against} />}
+          {tab.kind === 'conflict' && <conflictPane.View key={tab.id} path={tab.path} />}
+          {tab.kind === 'commit' && <commitPane.View key={tab.id} hash={tab.hash} subject={tab.subject} />}
+          {tab.kind === 'checkpoint' && <checkpointPane.View key={tab.id} checkpoint={tab.checkpoint} title={tab.title} />}
           {tab.kind === 'activity' && <ActivityPane />}
         </div>
       )}
+      <BottomPanel />
     </main>
   );
 }
@@ -43,12 +52,22 @@ function tabId({ id }: Tab): string {
 
 function tabTitle(tab: Tab): string {
   if (tab.kind === 'document') return nameOf(tab.path);
-  if (tab.kind === 'diff') return `${nameOf(tab.path)} ↔ HEAD`;
+  if (tab.kind === 'diff') return `${nameOf(tab.path)} ↔ ${sayAgainst(tab)}`;
+  if (tab.kind === 'conflict') return `${nameOf(tab.path)}: conflict`;
+  if (tab.kind === 'checkpoint') return tab.title;
   return tab.kind === 'commit' ? tab.hash.slice(0, 7) : 'Activity';
+}
+
+function sayAgainst({ against }: Extract<Tab, { kind: 'diff' }>): string {
+  if (against === undefined) return 'HEAD';
+  if (against === 'index' || against === 'staged') return against;
+  return against.startsWith('commit:') ? against.slice('commit:'.length, 'commit:'.length + 7) : 'checkpoint';
 }
 
 function tabIcon(tab: Tab): string {
   if (tab.kind === 'activity') return 'activity';
+  if (tab.kind === 'checkpoint') return 'clock';
+  if (tab.kind === 'conflict') return 'warn';
   return tab.kind === 'commit' ? 'branch' : fileKind(tab.path).icon;
 }
 
@@ -109,6 +128,16 @@ function TabBar() {
             <Icon name="dl" />
           </a>
         )}
+        <button
+          type="button"
+          class="ib"
+          aria-label={`Terminals and processes (${sayKey('Ctrl J', apple)})`}
+          title={`Terminals and processes (${sayKey('Ctrl J', apple)})`}
+          aria-expanded={workbench.bottom.shown.value}
+          onClick={() => toggleBottom(workbench)}
+        >
+          <Icon name="bottom" />
+        </button>
       </div>
     </div>
   );

@@ -22,6 +22,8 @@ export function Dialog({
     const first = box.current?.querySelector<HTMLElement>('[data-first], input, button');
     first?.focus();
     return () => {
+      // What was asked for in it takes the focus itself.
+      if (workbench.bottom.wantsFocus.value) return;
       if (!(before instanceof HTMLElement) || !before.isConnected || before === document.body) workbench.focusMain();
       else if (document.activeElement === document.body || document.activeElement === null) before.focus();
     };

@@ -1,15 +1,18 @@
+import { isInTerminal, isTerminalKey } from '../bottom/terminal-keys.ts';
 import { commands } from '../commands.ts';
 import { apple } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
 import { isKey } from './keys.ts';
 
 /** In the order in which F6 walks them. */
-const regions = ['.top', '.rail', '.side', '#main', '.status'];
+const regions = ['.top', '.rail', '.side', '#main', '.bot', '.status'];
 const remembered = new WeakMap<Element, HTMLElement>();
 
 /** Chords are the page's own wherever they are pressed, so they are taken before an editor or field sees them. */
 export function handleChord(workbench: Workbench, event: KeyboardEvent): void {
   if (event.isComposing || workbench.overlay.value !== undefined) return;
+  // What is typed there is for the program in it.
+  if (isInTerminal(event.target) && !isTerminalKey(event, apple)) return;
   if (event.ctrlKey || event.metaKey || event.altKey) runCommand(workbench, event);
 }
 
@@ -48,7 +51,7 @@ function escape(workbench: Workbench, event: KeyboardEvent): void {
     workbench.overlay.value = undefined;
     return;
   }
-  const inSide = event.target instanceof Element && event.target.closest('.side, .rail, .top, .status, .toasts') !== null;
+  const inSide = event.target instanceof Element && event.target.closest('.side, .rail, .top, .bot, .status, .toasts') !== null;
   if (inSide) {
     event.preventDefault();
     workbench.focusMain();
@@ -60,7 +63,8 @@ function walkRegions(by: number): void {
     .map((selector) => document.querySelector(selector))
     .filter((region) => region !== null && region.checkVisibility()) as Element[];
   const { activeElement } = document;
-  const at = shown.findIndex((region) => region.contains(activeElement));
+  // The bottom panel stands within the main region, and is one of its own.
+  const at = shown.findLastIndex((region) => region.contains(activeElement));
   if (at >= 0 && activeElement instanceof HTMLElement) remembered.set(shown[at] as Element, activeElement);
   const next = shown[(at + by + shown.length) % shown.length];
   if (next === undefined) return;

@@ -18,6 +18,16 @@ const more: readonly { group: string; rows: readonly [string, readonly string[]]
     ],
   },
   {
+    group: 'In source control',
+    rows: [
+      ['Stage, unstage', ['+', '-']],
+      ['Discard, with a way back', ['Del']],
+      ['Take ours, theirs, both', ['1', '2', '3']],
+      ['Rename, delete a branch', ['F2', 'Del']],
+      ['Merge it, rebase onto it', ['F3', 'F4']],
+    ],
+  },
+  {
     group: 'Everywhere',
     rows: [
       ['Next, previous region', ['F6', 'Shift F6']],

@@ -18,7 +18,10 @@ export function isKey(name: KeyName, pressed: PressedKey, apple: boolean): boole
   const main = apple ? pressed.metaKey : pressed.ctrlKey;
   const other = apple ? pressed.ctrlKey : pressed.metaKey;
   if (other || main !== parts.includes('Ctrl') || pressed.altKey !== parts.includes('Alt')) return false;
-  const same = pressed.key.toLowerCase() === letter.toLowerCase() || (/^[A-Z]$/.test(letter) && pressed.code === `Key${letter}`);
+  const same =
+    pressed.key.toLowerCase() === letter.toLowerCase() ||
+    (/^[A-Z]$/.test(letter) && pressed.code === `Key${letter}`) ||
+    (letter === '`' && pressed.code === 'Backquote');
   // What is typed with Shift (`?`) says so itself.
   const shiftMatters = letter.length > 1 || /^[A-Z]$/.test(letter);
   return same && (!shiftMatters || pressed.shiftKey === parts.includes('Shift'));

@@ -2,8 +2,8 @@ import { type Signal, signal } from '@preact/signals';
 import type { Keep } from '../client-port.ts';
 
 export type View = 'files' | 'search' | 'changes' | 'activity';
-/** What a phone shows: one of the views, or the document. */
-export type Pane = 'side' | 'main';
+/** What a phone shows: one of the views, the document, or the bottom panel. */
+export type Pane = 'side' | 'main' | 'bottom';
 
 export const sideWidth = { initial: 264, least: 200, most: 480 } as const;
 const themes = ['light', 'dark'] as const;

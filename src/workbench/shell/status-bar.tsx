@@ -1,13 +1,14 @@
 import { fileKind } from '../documents/file-kinds.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { Wake } from '../feed/wake.tsx';
+import { Icon } from './icon.tsx';
 import { Revision } from './revision.tsx';
 
 const eols = { lf: 'LF', crlf: 'CRLF', cr: 'CR' } as const;
 
 export function StatusBar() {
   const workbench = useWorkbench();
-  const { feed, facts, tabs, info } = workbench;
+  const { feed, facts, tabs, info, processes } = workbench;
   const { value: tab } = tabs.active;
   const session = tab?.kind === 'document' ? workbench.documents.get(tab.path) : undefined;
   const editing = session?.state.value.name === 'open' && facts.value !== undefined;
@@ -21,6 +22,12 @@ export function StatusBar() {
           </button>
           <Revision number={feed.revision.value} />
         </>
+      )}
+      {info.value !== undefined && processes.running.value > 0 && (
+        <button type="button" title="What runs: open Processes" data-testid="running" onClick={() => workbench.bottom.showTable()}>
+          <Icon name="run" small />
+          {processes.running.value} running
+        </button>
       )}
       <span class="grow" />
       {editing && known !== undefined && tab?.kind === 'document' && (

@@ -1,19 +1,25 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { movedPath } from '../file-paths.ts';
 
+/** What a file is compared with: the working copy with the index, the index with HEAD, a commit with its parent, the working copy with a checkpoint. */
+export type DiffAgainst = 'index' | 'staged' | `commit:${string}` | `checkpoint:${number}`;
+
 export type Tab =
   | { id: string; kind: 'document'; path: string; preview: boolean }
-  | { id: string; kind: 'diff'; path: string; from: string | undefined }
+  | { id: string; kind: 'diff'; path: string; from: string | undefined; against?: DiffAgainst }
+  | { id: string; kind: 'conflict'; path: string }
   | { id: string; kind: 'commit'; hash: string; subject: string }
+  | { id: string; kind: 'checkpoint'; checkpoint: number; title: string }
   | { id: string; kind: 'activity' };
 
 export function documentTab(path: string, preview = false): Tab {
   return { id: `document:${path}`, kind: 'document', path, preview };
 }
 
-/** `from`: where a renamed file was at HEAD. */
-export function diffTab(path: string, from?: string): Tab {
-  return { id: `diff:${path}`, kind: 'diff', path, from };
+/** `from`: where a renamed file was. Without `against` the working copy stands beside HEAD. */
+export function diffTab(path: string, from?: string, against?: DiffAgainst): Tab {
+  if (against === undefined) return { id: `diff:${path}`, kind: 'diff', path, from };
+  return { id: `diff:${against}:${path}`, kind: 'diff', path, from, against };
 }
 
 export const activityTab: Tab = { id: 'activity', kind: 'activity' };
@@ -89,10 +95,12 @@ export class Tabs {
   moved(from: string, to: string): void {
     const renamed = new Map<string, string>();
     this.open.value = this.open.value.map((tab) => {
-      if (tab.kind !== 'document' && tab.kind !== 'diff') return tab;
+      // What a commit did has the name that it had then.
+      if ((tab.kind !== 'document' && tab.kind !== 'diff') || (tab.kind === 'diff' && tab.against?.startsWith('commit:') === true))
+        return tab;
       const path = movedPath(tab.path, from, to);
       if (path === undefined) return tab;
-      const id = `${tab.kind}:${path}`;
+      const id = tab.kind === 'diff' ? diffTab(path, tab.from, tab.against).id : `${tab.kind}:${path}`;
       renamed.set(tab.id, id);
       return { ...tab, id, path };
     });

@@ -1,4 +1,5 @@
 import { sayActor } from '../actor.ts';
+import { toggleBottom } from '../bottom/terminal-actions.ts';
 import { switchTheme } from '../commands.ts';
 import { count } from '../words.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
@@ -42,6 +43,17 @@ export function TopBar() {
           </span>
         )}
         <LinkChip />
+        {workbench.phone.value && info.value !== undefined && (
+          <button
+            type="button"
+            class="ib"
+            aria-label="Terminals and processes"
+            aria-pressed={workbench.bottom.shown.value}
+            onClick={() => toggleBottom(workbench)}
+          >
+            <Icon name="term" />
+          </button>
+        )}
         <button
           type="button"
           class="ib"
@@ -57,29 +69,30 @@ export function TopBar() {
 }
 
 function Branch() {
-  const { git } = useWorkbench();
+  const workbench = useWorkbench();
+  const { git, remotes } = workbench;
   const { value: status } = git.status;
   if (status === undefined || !status.repository) return null;
   const name = status.branch ?? (status.head === null ? 'no commits yet' : status.head.slice(0, 7));
   const { ahead = 0, behind = 0, doing } = status;
   const apart = `${ahead > 0 ? `↑${ahead}` : ''}${ahead > 0 && behind > 0 ? ' ' : ''}${behind > 0 ? `↓${behind}` : ''}`;
+  const said =
+    status.branch === null
+      ? `Detached HEAD at ${name}`
+      : `On branch ${name}${status.upstream === undefined ? '' : `, follows ${status.upstream}`}`;
   return (
-    <span
+    <button
+      type="button"
       class="bran"
       data-testid="branch"
-      title={
-        status.branch === null ? 'Detached HEAD' : `On branch ${name}${status.upstream === undefined ? '' : `, follows ${status.upstream}`}`
-      }
+      title={said}
+      aria-haspopup="dialog"
+      onClick={() => (workbench.overlay.value = { name: 'git', dialog: { kind: 'branches' } })}
     >
-      <Icon name="branch" />
-      <span class="ell">{name}</span>
-      {doing !== undefined && <span class="chip warn">{doing}</span>}
-      {apart !== '' && (
-        <span class="num xs" title={`${ahead} ahead, ${behind} behind`}>
-          {apart}
-        </span>
-      )}
-    </span>
+      {remotes.job.value === undefined ? <Icon name="branch" /> : <i class="spin" />}
+      <span class="ell">{name}</span> {doing !== undefined && <span class="chip warn">{doing}</span>}{' '}
+      {apart !== '' && <span class="num xs">{apart}</span>} <span class="unseen">Branches</span>
+    </button>
   );
 }
 

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { fails, withRepository } from '../../../test/kit/git-world.ts';
+import { requireTool } from '../../../test/kit/require-tools.ts';
+import { hunks } from './hunks.ts';
+import { restore, stage, unstage } from './staging.ts';
+
+describe('whole files and hunks in one call', { skip: requireTool('git') }, () => {
+  test('a file that changes in the last moment leaves all others as they were, too', async () => {
+    await withRepository(async ({ git, make, processes, put, save, run, file }) => {
+      for (const name of ['a', 'b']) put(name, 'one\n');
+      save('base');
+      for (const name of ['a', 'b']) put(name, 'two\n');
+      const idOf = async (staged: boolean): Promise<string> =>
+        (await hunks(git, { path: 'a', staged, maxLines: 100 })).files[0]?.hunks[0]?.id ?? '';
+      const disturbed = make(
+        {},
+        {
+          processes: {
+            open: processes.open.bind(processes),
+            run: (request) => {
+              // Another program is quicker by a moment.
+              if (request.argv.includes('apply')) {
+                put('a', 'three\n');
+                run('add', 'a');
+              }
+              return processes.run(request);
+            },
+          },
+        },
+      );
+      const files = async (staged: boolean) => [{ path: 'b' }, { path: 'a', hunks: [await idOf(staged)] }];
+      await assert.rejects(restore(disturbed, { files: await files(false) }), fails('GIT_STALE_HUNK', /nothing was done/));
+      assert.equal(file('b'), 'two\n');
+      run('reset', '-q');
+      put('a', 'two\n');
+      await assert.rejects(stage(disturbed, await files(false)), fails('GIT_STALE_HUNK', /nothing was done/));
+      assert.equal(run('show', ':b'), 'one');
+      run('reset', '-q');
+      put('a', 'two\n');
+      run('add', 'a', 'b');
+      await assert.rejects(unstage(disturbed, await files(true)), fails('GIT_STALE_HUNK', /nothing was done/));
+      assert.equal(run('show', ':b'), 'two');
+    });
+  });
+
+  test('a file is brought back from a commit, not from a folder or a file that somebody names', async () => {
+    await withRepository(async ({ git, put, save, run, file }) => {
+      put('open/a', 'open\n');
+      put('secret/open/a', 'the secret\n');
+      save('base');
+      const files = [{ path: 'open/a' }];
+      await assert.rejects(restore(git, { files, from: run('rev-parse', 'HEAD:secret') }), fails('GIT_FAILED'));
+      put('open/a', 'typed\n');
+      assert.deepEqual(await restore(git, { files, from: 'HEAD' }), { files: 1 });
+      assert.equal(file('open/a'), 'open\n');
+    });
+  });
+});

@@ -1,0 +1,640 @@
+// What goes wrong around programs: calls that cross each other, hosts and hooks that hang, logs that go away, disks that are full.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { eventually } from '../../../test/kit/eventually.ts';
+import { fails, isAlive, sh, textOf, withTable } from '../../../test/kit/process-harness.ts';
+import { withSmallDisk } from '../../../test/kit/small-disk.ts';
+import type { OutputItem, ProcessInfo } from '../../contract/processes.ts';
+import type { HostedProcess, HostRequest, ProcessHost } from './host.ts';
+import { LocalHost } from './local-host.ts';
+import { withEnvironment } from './process-facts.ts';
+import { Processes } from './processes.ts';
+
+const hangs = new Promise<never>(() => {});
+
+/** Fails when it takes longer than a generous while, and says what. */
+async function soon<T>(what: string, work: Promise<T>, ms = 5000): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** This machine, where each start may be looked at first. */
+class WatchedHost implements ProcessHost {
+  readonly name = 'local';
+  readonly #local = new LocalHost(new Processes({ env: process.env }));
+  readonly #before: (request: HostRequest, signal: AbortSignal | undefined) => Promise<void> | void;
+  starts = 0;
+
+  constructor(before: (request: HostRequest, signal: AbortSignal | undefined) => Promise<void> | void) {
+    this.#before = before;
+  }
+
+  async start(request: HostRequest, signal?: AbortSignal): Promise<HostedProcess> {
+    this.starts++;
+    await this.#before(request, signal);
+    return this.#local.start(request, signal);
+  }
+
+  async close(): Promise<void> {}
+}
+
+// ── calls that cross each other
+
+test('two restarts at once make one program', () =>
+  withTable(async ({ ask }) => {
+    const { process } = await ask('processes.start', { argv: ['sleep', '300'] });
+    await Promise.all([1, 2, 3].map(() => ask('processes.restart', { id: process.id }).catch(() => {})));
+    await eventually(async () => (await ask('processes.get', { id: process.id })).state === 'running');
+    assert.equal(withEnvironment(`OUTRIGGER_PROCESS=${process.id}`).length, 1);
+    await ask('processes.stop', { id: process.id });
+    assert.deepEqual(withEnvironment(`OUTRIGGER_PROCESS=${process.id}`), []);
+  }));
+
+test('a process that is forgotten while it is restarted leaves no program behind', () =>
+  withTable(
+    async ({ ask, table, stateFolder }) => {
+      const { process } = await ask('processes.start', { argv: sh(`trap 'sleep 0.3; exit' TERM; sleep 300 & wait`) });
+      const restarting = ask('processes.restart', { id: process.id }).then(
+        () => 'restarted',
+        () => 'refused',
+      );
+      await eventually(() => table.list().find(({ id }) => id === process.id)?.state !== 'running' || undefined).catch(() => {});
+      const others = await Promise.all([1, 2, 3].map(() => ask('processes.start', { argv: ['true'] })));
+      for (const { process: other } of others) await table.process(other.id).ended.catch(() => {});
+      await restarting;
+      const known = table.list().map(({ id }) => id);
+      const left = withEnvironment(`OUTRIGGER_PROCESS=${process.id}`);
+      assert.ok(known.includes(process.id) || left.length === 0, `${process.id} runs and is not in the list`);
+      const spools = path.join(stateFolder, 'spools');
+      assert.ok(!fs.existsSync(spools) || fs.readdirSync(spools).length <= 2 * known.length);
+    },
+    { keepEnded: 1 },
+  ));
+
+test('a service that can not be started again is stopped when it is told to', async () => {
+  const host = new WatchedHost(async () => {
+    if (host.starts > 1) throw new Error('no way');
+  });
+  await withTable(
+    async ({ ask }) => {
+      const { process } = await ask('processes.start', { argv: ['false'], restart: { when: 'always', most: 1000 } });
+      await eventually(async () => (await ask('processes.get', { id: process.id })).restarts >= 1);
+      const ended = await soon('the stop', ask('processes.stop', { id: process.id }));
+      assert.deepEqual([ended.state, ended.reason], ['ended', 'stopped']);
+    },
+    { hosts: { local: host } },
+  );
+});
+
+test('a service that fails to start just while it is stopped stays stopped', async () => {
+  const failing = Promise.withResolvers<void>();
+  const host = new WatchedHost(async () => {
+    if (host.starts > 1) await failing.promise;
+  });
+  await withTable(
+    async ({ ask }) => {
+      const { process } = await ask('processes.start', { argv: ['false'], restart: { when: 'always', most: 1000 } });
+      await eventually(() => host.starts === 2);
+      const stopping = ask('processes.stop', { id: process.id });
+      failing.reject(new Error('no way'));
+      const ended = await soon('the stop', stopping);
+      assert.deepEqual([ended.state, ended.reason], ['ended', 'stopped']);
+    },
+    { hosts: { local: host } },
+  );
+});
+
+test('stopping a service that is just ended at its time limit holds', () =>
+  withTable(async ({ ask }) => {
+    const { process } = await ask('processes.start', {
+      argv: sh(`trap '' TERM; echo up; sleep 300`),
+      timeoutMs: 300,
+      restart: { when: 'always', most: 1000 },
+    });
+    await eventually(async () => (await ask('processes.get', { id: process.id })).output.stdout.end > 0);
+    // Between SIGTERM and SIGKILL of the limit.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const ended = await soon('the stop', ask('processes.stop', { id: process.id, graceMs: 60_000 }), 10_000);
+    assert.equal(ended.state, 'ended');
+    assert.deepEqual(withEnvironment(`OUTRIGGER_PROCESS=${process.id}`), []);
+  }));
+
+test('a patient stop does not make the time limit longer, nor that of an impatient one', () =>
+  withTable(async ({ ask }) => {
+    const argv = sh(`trap '' TERM; echo up; while true; do sleep 1; done`);
+    const { process } = await ask('processes.start', { argv });
+    await ask('processes.wait', { id: process.id, until: 'text', text: 'up' });
+    const begun = performance.now();
+    await Promise.all([
+      ask('processes.stop', { id: process.id, graceMs: 200 }),
+      ask('processes.stop', { id: process.id, graceMs: 60_000 }),
+    ]);
+    assert.ok(performance.now() - begun < 4000);
+  }));
+
+// ── hosts and hooks that hang
+
+test('a start that hangs in its host is given up when it is stopped', async () => {
+  const host = new WatchedHost(
+    (_request, signal) => new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+  );
+  await withTable(
+    async ({ ask, table }) => {
+      const starting = ask('processes.start', { argv: ['sleep', '300'], tag: 'slow' });
+      starting.catch(() => {});
+      await eventually(() => host.starts === 1);
+      await soon('the stop', ask('processes.stop', { id: 'slow' }));
+      await soon(
+        'the start',
+        starting.catch(() => {}),
+      );
+      assert.deepEqual(
+        table.list().filter(({ state }) => state !== 'ended'),
+        [],
+      );
+    },
+    { hosts: { local: host } },
+  );
+});
+
+test('a look at the folder that hangs before a start keeps nobody from stopping it, and hanging after the end is not waited for', async () => {
+  const seen: string[] = [];
+  const hooks = {
+    before: async ({ title }: { title: string }) => {
+      seen.push(`before ${title}`);
+      if (title === 'hangs') await hangs;
+    },
+    after: async () => {
+      await hangs;
+    },
+  };
+  await withTable(
+    async ({ ask }) => {
+      const starting = ask('processes.start', { argv: ['sleep', '300'], title: 'hangs', tag: 'first', checkpoint: true });
+      await eventually(() => seen.length === 1);
+      const stopped = await soon('the stop', ask('processes.stop', { id: 'first' }));
+      assert.deepEqual([stopped.state, stopped.reason, stopped.pid], ['ended', 'stopped', undefined]);
+      await soon('the start', starting);
+      const late = await soon(
+        'the start without a look',
+        ask('processes.start', { argv: ['echo', 'a'], title: 'hangs', checkpoint: true }),
+      );
+      const waited = await soon('the end', ask('processes.wait', { id: late.process.id }));
+      assert.equal(waited.process.exitCode, 0);
+      await soon('a stop of what ended', ask('processes.stop', { id: late.process.id }));
+    },
+    { hooks, hookMs: 300 },
+  );
+});
+
+test('the table stops although programs can not be ended', async () => {
+  const host: ProcessHost = {
+    name: 'deaf',
+    start: async () => ({
+      pid: 1,
+      stdout: Object.assign(new (await import('node:stream')).PassThrough(), {}),
+      stderr: undefined,
+      write: async () => {},
+      endInput: () => {},
+      signal: () => {},
+      resize: () => {},
+      exit: hangs,
+    }),
+    close: async () => {},
+  };
+  const begun = performance.now();
+  await soon(
+    'the stop of the table',
+    withTable(async ({ ask }) => void (await ask('processes.start', { argv: ['x'], host: 'deaf' })), { hosts: { deaf: host } }),
+    15_000,
+  );
+  assert.ok(performance.now() - begun < 12_000);
+});
+
+// ── logs
+
+test('who follows a process that is removed hears its end, and nothing spins', () =>
+  withTable(
+    async ({ ask, stream, stateFolder }) => {
+      const { process } = await ask('processes.start', { argv: sh('yes 0123456789 | head -c 1000000') });
+      await ask('processes.wait', { id: process.id });
+      const entered = Promise.withResolvers<void>();
+      const go = Promise.withResolvers<void>();
+      let items = 0;
+      let bytes = 0;
+      const reading = stream(
+        'processes.output',
+        { id: process.id, follow: true },
+        {
+          emit: async (item) => {
+            const { text = '', lost = 0 } = item as OutputItem;
+            bytes += text.length + lost;
+            if (++items > 1000) throw new Error('it spins');
+            entered.resolve();
+            await go.promise;
+          },
+        },
+      );
+      await entered.promise;
+      await ask('processes.remove', { id: process.id });
+      go.resolve();
+      const { end } = await soon('the rest of the log', reading);
+      assert.equal(end.ended, true);
+      assert.equal(bytes, 1_000_000);
+      assert.deepEqual(fs.readdirSync(path.join(stateFolder, 'spools')), []);
+    },
+    { headBytes: 1000, tailBytes: 2_000_000 },
+  ));
+
+test('a log whose file was taken away is lost and counted, for who reads it and for who writes it', () =>
+  withTable(async ({ ask, stream, stateFolder }) => {
+    const { process } = await ask('processes.start', { argv: ['cat'], keepStdinOpen: true });
+    await ask('processes.input', { id: process.id, text: 'first\n', end: true });
+    await ask('processes.wait', { id: process.id });
+    fs.rmSync(path.join(stateFolder, 'spools'), { recursive: true });
+    const { items, end } = await soon('the log', stream('processes.output', { id: process.id }));
+    assert.equal(end.ended, true);
+    assert.equal(
+      items.reduce((sum, { text = '', lost = 0 }) => sum + text.length + lost, 0),
+      6,
+    );
+    // Others are started and kept all the same.
+    const other = await stream('processes.run', { argv: ['echo', 'on'] });
+    assert.equal(textOf(other.items), 'on\n');
+  }));
+
+test('a stream alone is read to its end, whatever the other one holds', () =>
+  withTable(async ({ ask, stream }) => {
+    const { process } = await ask('processes.start', { argv: sh('echo out; echo err >&2') });
+    await ask('processes.wait', { id: process.id });
+    const { items, end } = await stream('processes.output', { id: process.id, streams: ['stdout'] });
+    assert.deepEqual([textOf(items), end.ended], ['out\n', true]);
+    // A place that the log never had is its end.
+    const beyond = await stream('processes.output', { id: process.id, from: { stdout: 1e6, stderr: 1e6 } });
+    assert.deepEqual(beyond.end.next, { stdout: 4, stderr: 4 });
+  }));
+
+test('output that was waited for is not cut by others that end meanwhile', () =>
+  withTable(
+    async ({ stream, ask }) => {
+      const go = Promise.withResolvers<void>();
+      let got = 0;
+      const slow = stream(
+        'processes.run',
+        { argv: sh('yes 0123456789 | head -c 300000') },
+        {
+          emit: async (item) => {
+            got += ((item as OutputItem).text ?? '').length;
+            await go.promise;
+          },
+        },
+      );
+      for (let round = 0; round < 4; round++) await ask('processes.run', { argv: ['true'] });
+      go.resolve();
+      const { end } = await slow;
+      assert.deepEqual([got, end.process.exitCode], [300_000, 0]);
+    },
+    { keepEnded: 1, tailBytes: 1_000_000 },
+  ));
+
+test('two who wait for one program: the fast one does not take the output from the slow one', () =>
+  withTable(
+    async ({ stream }) => {
+      const request = { argv: sh('sleep 0.2; yes 0123456789 | head -c 6000000'), tag: 'one' };
+      const reader = (ms: number): { lost: number; got: number; emit: (item: unknown) => Promise<void> } => {
+        const seen = {
+          lost: 0,
+          got: 0,
+          emit: async (item: unknown) => {
+            const { text = '', lost = 0 } = item as OutputItem;
+            seen.got += text.length;
+            seen.lost += lost;
+            if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+          },
+        };
+        return seen;
+      };
+      const [fast, slow] = [reader(0), reader(8)];
+      await Promise.all([stream('processes.run', request, { emit: fast.emit }), stream('processes.run', request, { emit: slow.emit })]);
+      assert.deepEqual([fast.got, fast.lost, slow.got, slow.lost], [6_000_000, 0, 6_000_000, 0]);
+    },
+    { headBytes: 1000, tailBytes: 1_000_000 },
+  ));
+
+test('who waits only a while holds the program back no longer, though they do not read', () =>
+  withTable(
+    async ({ stream, ask }) => {
+      const leaving = new AbortController();
+      const stalled = stream(
+        'processes.run',
+        { argv: sh('yes 0123456789 | head -c 30000000'), waitMs: 300, tag: 'stalled' },
+        { emit: () => hangs, signal: leaving.signal },
+      );
+      stalled.catch(() => {});
+      await eventually(async () => (await ask('processes.list', {})).processes.length === 1);
+      assert.equal((await ask('processes.wait', { id: 'stalled', timeoutMs: 10_000 })).process.exitCode, 0);
+    },
+    { headBytes: 1000, tailBytes: 1_000_000 },
+  ));
+
+// ── what is given
+
+test('what the kernel would not take is refused in words', () =>
+  withTable(async ({ ask, table }) => {
+    await fails('BAD_INPUT', ask('processes.start', { argv: ['true', 'ü'.repeat(90_000)] }));
+    await fails('BAD_INPUT', ask('processes.start', { argv: ['true', ...Array.from({ length: 1999 }, () => 'x'.repeat(5000))] }));
+    await fails('BAD_INPUT', ask('processes.start', { argv: ['true'], env: { A: 'ü'.repeat(90_000) } }));
+    assert.deepEqual(table.list(), []);
+  }));
+
+test('two thousand arguments, a long one, and names of all kinds come through as they are', () =>
+  withTable(async ({ stream, put, at }) => {
+    const many = Array.from({ length: 1997 }, (_, index) => `a${index}`);
+    const counted = await stream('processes.run', { argv: ['sh', '-c', 'echo $#', ...many] });
+    assert.equal(textOf(counted.items), '1996\n');
+    const long = await stream('processes.run', { argv: ['sh', '-c', 'printf %s "$1" | wc -c', 'sh', 'x'.repeat(100_000)] });
+    assert.equal(textOf(long.items).trim(), '100000');
+    const folder = 'mäppchen 😀/-n $(x);\n';
+    put(`${folder}/run ☃.sh`, '#!/bin/sh\npwd\nprintf "%s|" "$@"\n');
+    fs.chmodSync(at(`${folder}/run ☃.sh`), 0o755);
+    const named = await stream('processes.run', { argv: ['./run ☃.sh', 'ärger', '--', "it's"], path: folder });
+    assert.equal(textOf(named.items), `${at(folder)}\närger|--|it's|`);
+  }));
+
+test('the list stays small, however long the command lines are', () =>
+  withTable(async ({ ask }) => {
+    for (let index = 0; index < 5; index++)
+      await ask('processes.start', { argv: ['sh', '-c', 'sleep 300', ...Array<string>(9).fill('x'.repeat(100_000))] });
+    const { processes } = await ask('processes.list', {});
+    assert.equal(processes.length, 5);
+    assert.ok(JSON.stringify(processes).length < 50_000, `${JSON.stringify(processes).length} characters`);
+    assert.ok(processes[0]?.argv[0] === 'sh' && processes[0].argv[2] === 'sleep 300');
+    const again = await ask('processes.restart', { id: processes[0]?.id ?? '' });
+    const commandLine = fs.readFileSync(`/proc/${again.pid}/cmdline`, 'utf8');
+    assert.equal(commandLine.length, 'sh\0-c\0sleep 300\0'.length + 9 * 100_001);
+  }));
+
+test('input that nobody reads stays small, also when those who gave it leave', () =>
+  withTable(async ({ ask, stream, table }) => {
+    const { process: started } = await ask('processes.start', { argv: sh('sleep 1; wc -c'), keepStdinOpen: true });
+    const gave = await Promise.all(
+      Array.from({ length: 60 }, async () => {
+        const leaving = new AbortController();
+        const giving = stream('processes.input', { id: started.id, text: 'x'.repeat(1_000_000) }, { signal: leaving.signal });
+        setTimeout(() => leaving.abort(new Error('left')), 30);
+        return giving.then(
+          () => 1,
+          () => 0,
+        );
+      }),
+    );
+    assert.ok(gave.every((one) => one === 0));
+    await ask('processes.input', { id: started.id, text: 'end', end: true });
+    await table.process(started.id).ended;
+    const count = Number(textOf((await stream('processes.output', { id: started.id })).items));
+    assert.ok(count < 3_000_000, `${count} bytes were taken of those who had left`);
+  }));
+
+test('a program that closes its input and output early is heard to its end', () =>
+  withTable(async ({ ask, stream }) => {
+    const { process } = await ask('processes.start', { argv: sh('exec <&- >&- 2>&-; sleep 0.4; exit 7'), keepStdinOpen: true });
+    for (let round = 0; round < 5; round++)
+      await soon(
+        'input that nobody takes',
+        ask('processes.input', { id: process.id, text: 'x'.repeat(500_000) }).catch(() => {}),
+      );
+    assert.equal((await ask('processes.wait', { id: process.id })).process.exitCode, 7);
+    assert.deepEqual((await stream('processes.output', { id: process.id })).items, []);
+  }));
+
+// ── what is left
+
+test('a program that left its group is ended with the sidecar, also when what started it ended long before', async () => {
+  let far = 0;
+  try {
+    await withTable(
+      async ({ stream, ask, at }) => {
+        await stream('processes.run', { argv: sh('setsid sleep 300 > /dev/null 2>&1 & echo $! > far; sleep 0.1') });
+        far = Number(fs.readFileSync(at('far'), 'utf8'));
+        assert.ok(isAlive(far), 'it goes on after a normal end');
+        for (let round = 0; round < 3; round++) await ask('processes.run', { argv: ['true'] });
+      },
+      { keepEnded: 1 },
+    );
+    assert.ok(!isAlive(far));
+  } finally {
+    if (far > 0 && isAlive(far)) process.kill(far, 'SIGKILL');
+  }
+});
+
+test('stopping a process that ended already ends what it left behind', () =>
+  withTable(async ({ stream, ask, at }) => {
+    const { end } = await stream('processes.run', { argv: sh('setsid sleep 300 > /dev/null 2>&1 & echo $! > far; sleep 0.1') });
+    const far = Number(fs.readFileSync(at('far'), 'utf8'));
+    assert.ok(isAlive(far));
+    await ask('processes.stop', { id: end.process.id });
+    assert.ok(!isAlive(far));
+  }));
+
+test('children that fork on and on, each out of its group, are ended all, and the sidecar answers meanwhile', () =>
+  withTable(async ({ ask }) => {
+    // Thirty at a time, each of which starts the next one and ends, three hundred times.
+    const relay = 'sleep 0.01; [ $1 -gt 300 ] || setsid sh -c "$0" "$0" $(($1 + 1)) > /dev/null 2>&1 &';
+    const { process } = await ask('processes.start', {
+      argv: ['sh', '-c', 'for i in $(seq 30); do setsid sh -c "$1" "$1" 0 & done; sleep 300', 'sh', relay],
+    });
+    await eventually(() => withEnvironment(`OUTRIGGER_PROCESS=${process.id}`).length > 20);
+    let longest = 0;
+    let last = performance.now();
+    const beat = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    const begun = performance.now();
+    await soon('the end of all', ask('processes.stop', { id: process.id, graceMs: 0 }), 10_000);
+    clearInterval(beat);
+    assert.deepEqual(withEnvironment(`OUTRIGGER_PROCESS=${process.id}`), []);
+    assert.ok(performance.now() - begun < 5000);
+    assert.ok(longest < 500, `the loop stood still for ${longest} ms`);
+  }));
+
+test('a record of a host that is not there any more, and one that can not be read, do not keep the sidecar from starting', async () => {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-processes-')));
+  try {
+    let id = '';
+    const problems: unknown[] = [];
+    await withTable(
+      async ({ ask, state }) => {
+        ({ id } = (await ask('processes.start', { argv: ['echo', 'kept'], host: 'app', restart: { when: 'always' } })).process);
+        await ask('processes.wait', { id, until: 'text', text: 'kept' });
+        state.statement(`INSERT INTO processes(id, record) VALUES('p-broken', '{')`).run();
+      },
+      { folder, hosts: { app: new LocalHost(new Processes({ env: process.env })) } },
+    );
+    await withTable(
+      async ({ ask, stream }) => {
+        const there = await ask('processes.get', { id });
+        assert.equal(there.host, 'app');
+        assert.match(textOf((await stream('processes.output', { id })).items), /^kept\n/);
+        await fails('BAD_INPUT', ask('processes.restart', { id }));
+      },
+      { folder, onProblem: (problem) => problems.push(problem) },
+    );
+    assert.equal(problems.length, 1);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('a service whose host comes late is started when it is there', async () => {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-processes-')));
+  try {
+    let id = '';
+    await withTable(
+      async ({ ask }) => {
+        ({ id } = (await ask('processes.start', { argv: ['sleep', '300'], restart: { when: 'always' } })).process);
+      },
+      { folder },
+    );
+    const host = new WatchedHost(() => {
+      if (host.starts < 2) throw new Error('not there yet');
+    });
+    await withTable(
+      async ({ ask }) => {
+        await eventually(async () => (await ask('processes.get', { id })).state === 'running');
+      },
+      { folder, hosts: { local: host } },
+    );
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('a service whose folder is moved away waits for it, and runs again when it is back', () =>
+  withTable(async ({ ask, put, at }) => {
+    put('home/file');
+    const { process } = await ask('processes.start', { argv: ['sleep', '300'], path: 'home', restart: { when: 'always', most: 1000 } });
+    fs.renameSync(at('home'), at('away'));
+    await ask('processes.signal', { id: process.id, signal: 'SIGKILL' });
+    let waiting: ProcessInfo | undefined;
+    await eventually(async () => {
+      waiting = await ask('processes.get', { id: process.id });
+      return waiting.problem !== undefined;
+    });
+    assert.match(waiting?.problem ?? '', /home/);
+    fs.renameSync(at('away'), at('home'));
+    await eventually(async () => (await ask('processes.get', { id: process.id })).state === 'running', 10_000);
+  }));
+
+test('a program goes on in a folder that is removed, and ends as ever', () =>
+  withTable(async ({ ask, put, at }) => {
+    put('gone/file');
+    const { process } = await ask('processes.start', { argv: sh('read line; exit 5'), path: 'gone', keepStdinOpen: true });
+    fs.rmSync(at('gone'), { recursive: true });
+    await ask('processes.input', { id: process.id, text: 'on\n' });
+    assert.equal((await ask('processes.wait', { id: process.id })).process.exitCode, 5);
+    await fails('FILE_NOT_FOUND', ask('processes.restart', { id: process.id }));
+  }));
+
+// ── disks
+
+test('on a full disk a program goes on, what is lost is counted, and the log goes on when there is room again', async (context) => {
+  await withSmallDisk(context, 1024, (at) =>
+    withTable(
+      async ({ ask, stream, stateFolder }) => {
+        const { process } = await ask('processes.start', { argv: ['cat'], keepStdinOpen: true });
+        await ask('processes.input', { id: process.id, text: 'before\n' });
+        await ask('processes.wait', { id: process.id, until: 'text', text: 'before' });
+        const ballast = path.join(at, 'ballast');
+        assert.throws(() => fs.writeFileSync(ballast, Buffer.alloc(4_000_000)), /ENOSPC/);
+        await ask('processes.input', { id: process.id, text: 'x'.repeat(500_000) });
+        const inBetween = await eventuallyEnd(ask, process.id, 500_007);
+        assert.ok(inBetween.output.stdout.lost > 300_000, JSON.stringify(inBetween.output));
+        // Another one can be started, whose log there is no room for.
+        const other = await stream('processes.run', { argv: sh('exit 4') });
+        assert.equal(other.end.process.exitCode, 4);
+        fs.rmSync(ballast);
+        await ask('processes.input', { id: process.id, text: '\nafter\n', end: true });
+        const { process: ended } = await ask('processes.wait', { id: process.id });
+        const { items, end } = await stream('processes.output', { id: process.id });
+        assert.match(textOf(items), /^before\n[^]*\nafter\n$/);
+        assert.equal(end.next.stdout, 500_014);
+        assert.equal(
+          items.reduce((sum, { text = '', lost = 0 }) => sum + text.length + lost, 0),
+          500_014,
+        );
+        assert.ok(ended.output.stdout.lost > 0);
+        assert.ok(fs.existsSync(stateFolder));
+      },
+      { folder: at, onProblem: () => {}, tailBytes: 2_000_000 },
+    ),
+  );
+});
+
+async function eventuallyEnd(
+  ask: (name: 'processes.get', input: { id: string }) => Promise<ProcessInfo>,
+  id: string,
+  end: number,
+): Promise<ProcessInfo> {
+  let info = await ask('processes.get', { id });
+  await eventually(async () => {
+    info = await ask('processes.get', { id });
+    return info.output.stdout.end === end;
+  });
+  return info;
+}
+
+test('waiting leaves nothing behind when it is over', () =>
+  withTable(async ({ ask }) => {
+    const { process: ended } = await ask('processes.start', { argv: ['true'] });
+    await ask('processes.wait', { id: ended.id });
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    globalThis.gc?.();
+    const before = timers();
+    for (let round = 0; round < 200; round++) await ask('processes.wait', { id: ended.id, timeoutMs: 86_400_000 });
+    assert.ok(timers() - before < 5, `${timers() - before} timers more`);
+  }));
+
+test('nothing of a sidecar that is alive is ended by what is recovered from another state', () =>
+  withTable(async ({ ask }) => {
+    const { process } = await ask('processes.start', { argv: ['sleep', '300'] });
+    await withTable(async () => {});
+    assert.equal((await ask('processes.get', { id: process.id })).state, 'running');
+  }));
+
+test('a sidecar that was killed leaves nothing, not even what left its group and whose starter had ended', {
+  timeout: 30_000,
+}, async () => {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-processes-')));
+  fs.mkdirSync(path.join(folder, 'root'));
+  const program = path.join(import.meta.dirname, '..', '..', '..', 'test', 'kit', 'process-table-program.ts');
+  const child = spawn(process.execPath, [program, folder, 'setsid sleep 300 > /dev/null 2>&1 & echo $! > far'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let far = 0;
+  try {
+    await once(child.stdout.setEncoding('utf8'), 'data');
+    far = Number(fs.readFileSync(path.join(folder, 'root', 'far'), 'utf8'));
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+    assert.ok(isAlive(far));
+    await withTable(async () => assert.ok(!isAlive(far)), { folder });
+  } finally {
+    child.kill('SIGKILL');
+    if (far > 0 && isAlive(far)) process.kill(far, 'SIGKILL');
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});

@@ -1,0 +1,295 @@
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { errorFacts } from '../client-port.ts';
+import { nameOf, parentOf } from '../file-paths.ts';
+import { Icon } from '../shell/icon.tsx';
+import { useWorkbench } from '../use-workbench.ts';
+import { count } from '../words.ts';
+import { asEdit, type Conflict, type ConflictChoice, type ConflictPart, conflictParts, resolvedLines } from './conflict-text.ts';
+import type { ChangeEntry } from './change-sections.ts';
+
+interface Known {
+  text: string;
+  etag: string;
+}
+
+const choices: readonly { choice: ConflictChoice; label: string; key: string }[] = [
+  { choice: 'ours', label: 'Take ours', key: '1' },
+  { choice: 'theirs', label: 'Take theirs', key: '2' },
+  { choice: 'both', label: 'Take both', key: '3' },
+];
+/** Of what is agreed, so much is shown around a conflict. */
+const around = 3;
+
+/** A file that two lines of work changed: each place with both sides and the ways to settle it. What is chosen is an edit of the file, open editors included. */
+export function ConflictPane({ path }: { path: string }) {
+  const workbench = useWorkbench();
+  const { git, gitActions, readOnly, client } = workbench;
+  const known = useSignal<Known | undefined>(undefined);
+  const problem = useSignal<string | undefined>(undefined);
+  const box = useRef<HTMLDivElement>(null);
+  const entry = git.sections.value.conflicts.find((one) => one.path === path);
+
+  const load = async (signal?: AbortSignal): Promise<void> => {
+    try {
+      const { text, etag } = await client.call('files.read', { path }, signal === undefined ? {} : { signal });
+      known.value = { text, etag };
+      problem.value = undefined;
+    } catch (error) {
+      if (signal?.aborted === true) return;
+      const { reason, message } = errorFacts(error);
+      known.value = undefined;
+      problem.value =
+        reason === 'FILE_NOT_FOUND'
+          ? 'The file is not here now.'
+          : reason === 'NOT_TEXT'
+            ? 'It is not text, so it can’t be merged line by line.'
+            : message;
+    }
+  };
+  useEffect(() => {
+    const canceled = new AbortController();
+    void load(canceled.signal);
+    const stop = workbench.changes.subscribe({
+      change: (change) => {
+        if (change.path === path) void load(canceled.signal);
+      },
+      git: () => void load(canceled.signal),
+    });
+    return () => {
+      canceled.abort();
+      stop();
+    };
+  }, [path]);
+
+  const parts = known.value === undefined ? [] : conflictParts(known.value.text);
+  const conflicts = parts.filter((part): part is Conflict => part.kind === 'conflict');
+
+  const edit = async (change: { startLine: number; endLine: number; text: string }, etag: string): Promise<string | undefined> => {
+    try {
+      const answer = await client.call('files.edit', { path, edits: [change], ifMatch: etag });
+      await load();
+      return answer.etag;
+    } catch (error) {
+      workbench.toasts.fail('Not taken: the file changed meanwhile. Look at it as it is now', error);
+      await load();
+      return undefined;
+    }
+  };
+  const take = async (conflict: Conflict, choice: ConflictChoice): Promise<void> => {
+    const { value: now } = known;
+    if (now === undefined) return;
+    const { startLine, endLine } = conflict;
+    const lines = resolvedLines(conflict, choice);
+    const old = now.text.split(/\r\n|\r|\n/).slice(startLine - 1, endLine);
+    const etag = await edit(asEdit(startLine, endLine, lines), now.etag);
+    if (etag === undefined) return;
+    const undo = (): void => void edit(asEdit(startLine, startLine + lines.length - 1, old), etag);
+    workbench.toasts.say(`Took ${choice} in line ${startLine}`, { actions: [{ label: 'Undo', run: undo }] });
+    // The next place, or what is left to do.
+    requestAnimationFrame(() => box.current?.querySelector<HTMLElement>('[data-place], [data-done]')?.focus());
+  };
+
+  const done = entry === undefined;
+  return (
+    <div class="pane" data-testid="conflict">
+      <div class="dfh">
+        <h2 class="ell" dir="auto">
+          {nameOf(path)} <span class="faint sm">{parentOf(path)}</span>
+        </h2>
+        <span class={conflicts.length > 0 ? 'chip warn' : 'chip'} role="status">
+          {conflicts.length > 0 ? count(conflicts.length, 'conflict') : done ? 'resolved' : 'no marks left'}
+        </span>
+        <span class="grow" />
+        <button type="button" class="btn sm" data-focus aria-label="Edit by hand" onClick={() => workbench.openFile(path)}>
+          <Icon name="edit" />
+          <span class="hide-m">Edit by hand</span>
+        </button>
+      </div>
+      <div class="scroll conflict-view" ref={box}>
+        {problem.value !== undefined && <p class="hint">{problem.value}</p>}
+        {entry !== undefined && entry.conflict !== 'both-modified' && entry.conflict !== 'both-added' && !readOnly.value && (
+          <OneSided entry={entry} />
+        )}
+        {parts.map((part, index) =>
+          part.kind === 'same' ? (
+            <Agreed key={part.startLine} part={part} first={index === 0} last={index === parts.length - 1} />
+          ) : (
+            <Place
+              key={part.startLine}
+              conflict={part}
+              number={conflicts.indexOf(part) + 1}
+              of={conflicts.length}
+              rebasing={git.status.value?.doing === 'rebase'}
+              take={readOnly.value ? undefined : (choice) => void take(part, choice)}
+            />
+          ),
+        )}
+        {known.value !== undefined && conflicts.length === 0 && !readOnly.value && (
+          <div class="settled">
+            {entry !== undefined ? (
+              <>
+                <p>Nothing is left to choose in {nameOf(path)}.</p>
+                <button
+                  type="button"
+                  class="btn pri"
+                  data-done
+                  disabled={gitActions.busy.value}
+                  onClick={() => void gitActions.stage([entry])}
+                >
+                  Mark as resolved
+                </button>
+              </>
+            ) : (
+              git.status.value?.doing !== undefined && (
+                <>
+                  <p>
+                    {git.sections.value.conflicts.length === 0
+                      ? 'All files are resolved.'
+                      : `${count(git.sections.value.conflicts.length, 'file is', 'files are')} still in conflict.`}
+                  </p>
+                  <button type="button" class="btn pri" data-done disabled={gitActions.busy.value} onClick={() => void gitActions.goOn()}>
+                    Continue
+                  </button>
+                </>
+              )
+            )}
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** One side deleted what the other changed: there is nothing to mix. */
+function OneSided({ entry }: { entry: ChangeEntry }) {
+  const workbench = useWorkbench();
+  const { client, gitActions, toasts } = workbench;
+  const { path, conflict } = entry;
+  const words: Record<string, string> = {
+    'deleted-by-us': 'It was deleted here and changed on the other side.',
+    'deleted-by-them': 'It was changed here and deleted on the other side.',
+    'added-by-us': 'It is only on this side, by another name on the other.',
+    'added-by-them': 'It is only on the other side, by another name here.',
+    'both-deleted': 'Both sides deleted it, or gave it other names.',
+  };
+  const remove = async (): Promise<void> => {
+    try {
+      await client.call('files.remove', { path });
+    } catch (error) {
+      if (errorFacts(error).reason !== 'FILE_NOT_FOUND') return void toasts.fail(`Not deleted: ${nameOf(path)}`, error);
+    }
+    await gitActions.stage([entry]);
+  };
+  return (
+    <div class="settled">
+      <p>{words[conflict ?? ''] ?? 'The sides don’t agree on whether it is there.'}</p>
+      <div class="row">
+        {conflict !== 'both-deleted' && (
+          <button type="button" class="btn" data-place onClick={() => void gitActions.stage([entry])}>
+            Keep the file
+          </button>
+        )}
+        <button type="button" class="btn" data-place onClick={() => void remove()}>
+          Delete it
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function Agreed({ part, first, last }: { part: Extract<ConflictPart, { kind: 'same' }>; first: boolean; last: boolean }) {
+  const open = useSignal(false);
+  const { lines, startLine } = part;
+  const head = first ? 0 : around;
+  const tail = last ? 0 : around;
+  if (open.value || lines.length <= head + tail + 1) return <Lines lines={lines} startLine={startLine} />;
+  const hidden = lines.length - head - tail;
+  return (
+    <>
+      <Lines lines={lines.slice(0, head)} startLine={startLine} />
+      <button type="button" class="folded" onClick={() => (open.value = true)}>
+        <span aria-hidden="true">↕</span> {count(hidden, 'line')} that agree
+      </button>
+      <Lines lines={lines.slice(lines.length - tail)} startLine={startLine + lines.length - tail} />
+    </>
+  );
+}
+
+function Lines({ lines, startLine }: { lines: readonly string[]; startLine: number }) {
+  if (lines.length === 0) return null;
+  return (
+    <pre class="agreed" tabIndex={0} aria-label={`From line ${startLine}`}>
+      {lines.map((text, index) => (
+        <div key={index} class="cl">
+          <span class="num" aria-hidden="true">
+            {startLine + index}
+          </span>
+          {text === '' ? ' ' : text}
+        </div>
+      ))}
+    </pre>
+  );
+}
+
+interface PlaceProps {
+  conflict: Conflict;
+  number: number;
+  of: number;
+  rebasing: boolean;
+  take: ((choice: ConflictChoice) => void) | undefined;
+}
+
+function Place({ conflict, number, of, rebasing, take }: PlaceProps) {
+  const sides = [
+    { kind: 'ours', title: rebasing ? 'Ours: what is rebased onto' : 'Ours', side: conflict.ours },
+    { kind: 'theirs', title: rebasing ? 'Theirs: the commit that moves' : 'Theirs', side: conflict.theirs },
+  ] as const;
+  return (
+    <section
+      class="place"
+      data-testid="place"
+      data-place
+      tabIndex={-1}
+      aria-label={`Conflict ${number} of ${of}, line ${conflict.startLine}`}
+      onKeyDown={(event) => {
+        const found = choices.find(({ key }) => key === event.key);
+        if (found === undefined || take === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+        event.preventDefault();
+        take(found.choice);
+      }}
+    >
+      <div class="row place-h">
+        <b class="grow">
+          Conflict {number} of {of}
+        </b>
+        {take !== undefined &&
+          choices.map(({ choice, label, key }) => (
+            <button key={choice} type="button" class="btn sm" title={`${label} (${key})`} onClick={() => take(choice)}>
+              {label}
+            </button>
+          ))}
+      </div>
+      <div class="two">
+        {sides.map(({ kind, title, side }) => (
+          <div key={kind} class={`side-${kind}`}>
+            <h3 class="ell" dir="auto">
+              {title} <span class="rev">{side.label}</span>
+            </h3>
+            <pre tabIndex={0} aria-label={title}>
+              {side.lines.length === 0 ? (
+                <i class="faint">No lines here</i>
+              ) : (
+                side.lines.map((text, index) => (
+                  <div key={index} class="cl">
+                    {text === '' ? ' ' : text}
+                  </div>
+                ))
+              )}
+            </pre>
+          </div>
+        ))}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,97 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { Output } from '../../contract/operation.ts';
+import type { Operations } from '../../contract/operations.ts';
+import { type PatchFile, patchFiles } from '../changes/patch-lines.ts';
+import { PatchList } from '../changes/patch-list.tsx';
+import { errorFacts } from '../client-port.ts';
+import { useWorkbench } from '../use-workbench.ts';
+import { count } from '../words.ts';
+
+const mostLines = 3_000;
+type Files = Output<Operations['checkpoints.diff']>['files'];
+
+/** What led to a checkpoint, or what changed since it. */
+export function CheckpointPane({ checkpoint, title }: { checkpoint: number; title: string }) {
+  const workbench = useWorkbench();
+  const { checkpoints, checkpointActions, readOnly } = workbench;
+  const against = useSignal<'previous' | 'now'>('previous');
+  const found = useSignal<{ files: Files; fileCount: number; patch: PatchFile[]; cut: boolean } | undefined>(undefined);
+  const problem = useSignal<string | undefined>(undefined);
+  const row = checkpoints.rows.value.find((one) =>
+    one.kind === 'made' ? one.id === checkpoint : one.after === checkpoint || one.before === checkpoint,
+  );
+  const isRun = row?.kind === 'run' && row.after === checkpoint;
+  useEffect(() => checkpoints.want(), [checkpoints]);
+  useEffect(() => {
+    const canceled = new AbortController();
+    const { signal } = canceled;
+    const load = (): void => {
+      workbench.client
+        .call('checkpoints.diff', { id: checkpoint, against: against.value }, { signal })
+        .then(({ files, fileCount, patch, truncated }) => {
+          const { files: shown, cut } = patchFiles(patch, mostLines);
+          found.value = { files, fileCount, patch: shown, cut: cut || truncated };
+          problem.value = undefined;
+        })
+        .catch((error: unknown) => {
+          if (!signal.aborted) problem.value = errorFacts(error).message;
+        });
+    };
+    load();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = workbench.changes.subscribe({
+      change: () => {
+        if (against.value !== 'now') return;
+        clearTimeout(timer);
+        timer = setTimeout(load, 500);
+      },
+    });
+    return () => {
+      canceled.abort();
+      clearTimeout(timer);
+      stop();
+    };
+  }, [checkpoint, against.value]);
+  const { value: shown } = found;
+  return (
+    <div class="pane" data-testid="checkpoint-view">
+      <div class="dfh">
+        <h2 class="ell" dir="auto">
+          {title}
+        </h2>
+        {shown !== undefined && <span class="chip hide-m num">{count(shown.fileCount, 'file')}</span>}
+        <span class="grow" />
+        <div class="seg" role="group" aria-label="What is compared">
+          <button type="button" aria-pressed={against.value === 'previous'} onClick={() => (against.value = 'previous')}>
+            {isRun ? 'During the run' : 'Until then'}
+          </button>
+          <button type="button" aria-pressed={against.value === 'now'} onClick={() => (against.value = 'now')}>
+            Since then
+          </button>
+        </div>
+        {!readOnly.value && (
+          <button type="button" class="btn sm" onClick={() => void checkpointActions.restore(checkpoint, title)}>
+            Restore
+          </button>
+        )}
+      </div>
+      <div class="scroll commit-view" tabIndex={0} data-focus role="region" aria-label={title}>
+        {problem.value !== undefined && <p class="hint">{problem.value}</p>}
+        {shown !== undefined && shown.fileCount === 0 && (
+          <p class="hint">{against.value === 'now' ? 'Nothing has changed since.' : 'Nothing differs from the checkpoint before.'}</p>
+        )}
+        {isRun && against.value === 'previous' && shown !== undefined && shown.fileCount > 0 && (
+          <p class="hint">What others typed while it ran is in here too. A revert of the run leaves that alone.</p>
+        )}
+        {shown !== undefined && (
+          <PatchList
+            files={shown.patch}
+            compare={against.value === 'now' ? (path) => workbench.openDiff(path, undefined, `checkpoint:${checkpoint}`) : undefined}
+          />
+        )}
+        {shown?.cut === true && <p class="hint">There is more than is shown here.</p>}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,65 @@
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import type { Checkpoint } from '../../contract/checkpoints.ts';
+import { errorFacts, type WorkbenchClient } from '../client-port.ts';
+import { type CheckpointRow, checkpointRows } from './checkpoint-rows.ts';
+
+const settleMs = 400;
+/** Nobody tells when the checkpoint after a run is made. */
+const runningMs = 1_000;
+const pageSize = 30;
+const most = 500;
+
+/** The checkpoints of the folder, asked anew a moment after anything that can change them, once somebody wants to see them. */
+export class CheckpointStore {
+  readonly rows: ReadonlySignal<readonly CheckpointRow[]>;
+  readonly more = signal(false);
+  /** Undefined: kept here. */
+  readonly problem: Signal<string | undefined> = signal(undefined);
+  readonly known = signal(false);
+  readonly #client: WorkbenchClient;
+  readonly #found: Signal<readonly Checkpoint[]> = signal([]);
+  #wanted = false;
+  #limit = pageSize;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(client: WorkbenchClient) {
+    this.#client = client;
+    this.rows = computed(() => checkpointRows(this.#found.value));
+  }
+
+  /** They are looked at from now on, `least` of them. */
+  want(least = pageSize): void {
+    if (this.#wanted && this.#limit >= least) return;
+    this.#wanted = true;
+    this.#limit = Math.max(this.#limit, least);
+    void this.refresh();
+  }
+
+  refreshSoon(afterMs = settleMs): void {
+    if (!this.#wanted) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.refresh(), afterMs);
+  }
+
+  async loadMore(): Promise<void> {
+    this.#limit = Math.min(this.#limit + pageSize * 2, most);
+    await this.refresh();
+  }
+
+  /** Never throws: a folder without checkpoints is no failure. */
+  async refresh(): Promise<void> {
+    try {
+      const { checkpoints, more } = await this.#client.call('checkpoints.list', { limit: this.#limit });
+      this.#found.value = checkpoints;
+      this.more.value = more && this.#limit < most;
+      this.problem.value = undefined;
+      this.known.value = true;
+      if (this.rows.value.some((row) => row.kind === 'run' && row.after === undefined)) this.refreshSoon(runningMs);
+    } catch (error) {
+      const { reason, message } = errorFacts(error);
+      if (reason === 'CONNECTION_LOST') return;
+      this.problem.value = reason === 'PART_OFF' || reason === 'NO_OPERATION' ? 'Checkpoints are switched off here.' : message;
+      this.known.value = true;
+    }
+  }
+}

@@ -1,0 +1,11 @@
+import type { Output } from '../../contract/operation.ts';
+import type { Operations } from '../../contract/operations.ts';
+
+export type ClashHunk = Output<Operations['checkpoints.revert']>['shared'][number];
+
+/** What a revert met that others changed too: nothing was changed yet. */
+export interface Clash {
+  run: string;
+  title: string;
+  hunks: readonly ClashHunk[];
+}

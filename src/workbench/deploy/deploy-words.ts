@@ -1,0 +1,27 @@
+import type { Deployment } from '../../contract/deploy.ts';
+import { spentTime } from '../words.ts';
+
+export function isUnderWay({ state }: Pick<Deployment, 'state'>): boolean {
+  return state === 'preparing' || state === 'running';
+}
+
+/** How a deployment went: `succeeded in 3.2 s, commit a1b2c3d`, `failed: odoo ended with exit code 1`. */
+export function outcome(deployment: Deployment, now: number): string {
+  const { state, startedAt, endedAt = now, commit, error } = deployment;
+  const took = spentTime(endedAt - startedAt);
+  if (state === 'preparing') return `preparing, for ${took}`;
+  if (state === 'running') return `running, for ${took}`;
+  if (state === 'failed') return `failed: ${(error ?? 'the reason is not known').replace(/\.$/, '')}`;
+  return `succeeded in ${took}${commit === null ? '' : `, commit ${commit.slice(0, 7)}`}`;
+}
+
+/** `odoo library_loans`: the profile and what was given to it. */
+export function deploymentTitle({ profile, parameters }: Pick<Deployment, 'profile' | 'parameters'>): string {
+  const values = Object.entries(parameters).flatMap(([name, value]) => (value === false ? [] : [value === true ? name : String(value)]));
+  return [profile, ...values].join(' ');
+}
+
+/** What succeeded and was kept can be gone back to; the newest of all is where one is already. */
+export function canGoBackTo(deployment: Deployment, all: readonly Deployment[]): boolean {
+  return deployment.state === 'succeeded' && deployment.checkpoint !== null && all[0]?.id !== deployment.id && !all.some(isUnderWay);
+}

@@ -1,0 +1,98 @@
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { isTerminalKey } from '../bottom/terminal-keys.ts';
+import { endSentence, isRunning } from '../processes/process-words.ts';
+import { Icon } from '../shell/icon.tsx';
+import { isKey } from '../shell/keys.ts';
+import { apple, useWorkbench } from '../use-workbench.ts';
+import { TerminalScreen } from './terminal-screen.ts';
+
+/** A terminal that others may look at and type into as well. */
+export function TerminalView({ id }: { id: string }) {
+  const workbench = useWorkbench();
+  const { bottom, terminals, processes, layout, link, toasts } = workbench;
+  const box = useRef<HTMLDivElement>(null);
+  const screen = useSignal<TerminalScreen | undefined>(undefined);
+  const mayType = workbench.canExecute.value;
+  const { value: screenReader } = bottom.screenReader;
+
+  useEffect(() => {
+    if (box.current === null) return;
+    const made = new TerminalScreen(
+      box.current,
+      {
+        client: workbench.client,
+        onNews: (news) => terminals.note(id, news),
+        onLostInput: (error) => toasts.fail('What you typed did not arrive', error),
+        isOurs: (event) => isTerminalKey(event, apple),
+        isCopy: (event) => isKey('Ctrl Shift C', event, apple),
+        isPaste: (event) => isKey('Ctrl Shift V', event, apple),
+      },
+      { id, mayType, screenReader: bottom.screenReader.value },
+    );
+    screen.value = made;
+    return () => {
+      terminals.room = made.room() ?? terminals.room;
+      made.dispose();
+      screen.value = undefined;
+    };
+  }, [id, mayType]);
+  useEffect(() => {
+    if (!bottom.wantsFocus.value || screen.value === undefined) return;
+    bottom.wantsFocus.value = false;
+    screen.value.focus();
+  }, [bottom.wantsFocus.value, screen.value]);
+  useEffect(() => screen.value?.setScreenReader(screenReader), [screenReader, screen.value]);
+  useEffect(() => {
+    const recolor = (): void => screen.value?.recolor();
+    // The page takes on the theme after its views have heard of it.
+    const frame = requestAnimationFrame(recolor);
+    const query = matchMedia('(prefers-color-scheme: dark)');
+    query.addEventListener('change', recolor);
+    return () => {
+      cancelAnimationFrame(frame);
+      query.removeEventListener('change', recolor);
+    };
+  }, [layout.theme.value, screen.value]);
+
+  const phase = screen.value?.link.phase.value;
+  const end = screen.value?.link.end.value;
+  const problem = screen.value?.link.problem.value;
+  const process = processes.get(id);
+  // Somebody started it again: what it shows is followed anew.
+  const again = phase === 'ended' && process !== undefined && isRunning(process) && process.startedAt !== end?.startedAt;
+  useEffect(() => {
+    if (again) screen.value?.link.start();
+  }, [again]);
+  const close = async (): Promise<void> => {
+    if (await terminals.close(id)) workbench.focusMain();
+  };
+
+  return (
+    <div class="term-pane">
+      <div class="term" ref={box} />
+      {phase === 'attaching' && !link.live.value && (
+        <p class="term-note warn" role="status">
+          <Icon name="off" />
+          <span class="grow">The link is away. This is the last screen; what you type now is not sent.</span>
+        </p>
+      )}
+      {phase === 'ended' && (
+        <div class="term-note" role="status" data-testid="terminal-end">
+          <Icon name="info" />
+          <span class="grow">{end === undefined ? (problem?.hint ?? problem?.message ?? 'This terminal is gone.') : endSentence(end)}</span>
+          {mayType && end !== undefined && (
+            <>
+              <button type="button" class="btn sm" onClick={() => void terminals.restart(id).then(() => (bottom.wantsFocus.value = true))}>
+                Restart
+              </button>
+              <button type="button" class="btn sm" onClick={() => void close()}>
+                Close
+              </button>
+            </>
+          )}
+        </div>
+      )}
+    </div>
+  );
+}

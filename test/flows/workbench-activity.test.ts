@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import type { Locator, Page } from 'playwright-core';
+import { accessibilityProblems, git, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
+import { eventually } from '../kit/eventually.ts';
+import { clientOf, lines, loanFiles, picture, toast } from '../kit/source-control.ts';
+import { standInOdoo } from '../kit/stand-in-odoo.ts';
+
+const scratch = mkdtempSync(path.join(tmpdir(), 'outrigger-odoo-'));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+const odoo = standInOdoo(scratch, '.');
+// What the sidecars of this file are started with.
+Object.assign(process.env, { OUTRIGGER_ODOO_COMMAND: odoo.command, OUTRIGGER_ODOO_CONFIG: odoo.config });
+
+const files = { ...loanFiles, 'loans/__manifest__.py': '{}\n' };
+type Kind = 'files' | 'commits' | 'checkpoints' | 'runs' | 'deploys';
+
+const entry = (page: Page, kind: Kind, text: string): Locator =>
+  page.locator(`[data-testid=activity-row][data-kind=${kind}]`).filter({ hasText: text });
+
+async function openActivity(page: Page): Promise<void> {
+  await page.keyboard.press('Control+Shift+y');
+  await page.getByRole('feed').waitFor();
+}
+
+const writer = "require('node:fs').writeFileSync('b.txt', 'one\\ntwo, by the run\\nthree\\n')";
+
+test('commits, checkpoints, runs and deploys stand in one stream with the changes of files, and lead to what they are', {
+  skip: noBrowserOrGit,
+}, async () => {
+  await withWorkbench(
+    files,
+    async (workbenches) => {
+      const { page, root } = workbenches;
+      const owner = clientOf(workbenches);
+      const { secret } = await owner.call('tokens.create', { name: 'fixer', kind: 'agent', access: 'execute' });
+      const agent = clientOf(workbenches, secret);
+      const ada = await page({ name: 'Ada' });
+      try {
+        await openActivity(ada);
+        await entry(ada, 'commits', 'The first loans').filter({ hasText: 'Lead committed' }).waitFor();
+        // What comes while it is looked at, by whomever.
+        await agent.call('processes.run', { argv: ['node', '-e', writer], title: 'Fix the texts' });
+        const run = entry(ada, 'runs', 'Fix the texts');
+        await run
+          .filter({ hasText: 'agent: fixer ran' })
+          .filter({ hasText: /exited 0 after .* · Changed 1 file\./ })
+          .waitFor();
+        await run.locator('.av.run').waitFor();
+        await entry(ada, 'files', 'b.txt').first().waitFor();
+        await agent.call('processes.run', { argv: ['sh', '-c', 'exit 3'], title: 'Fails' });
+        await entry(ada, 'runs', 'Fails')
+          .filter({ hasText: /exited 3 after/ })
+          .locator('.bad')
+          .waitFor();
+        await owner.call('checkpoints.create', { title: 'Before lunch' });
+        await entry(ada, 'checkpoints', 'Before lunch').filter({ hasText: 'you kept a checkpoint' }).waitFor({ timeout: 10_000 });
+        git(root, 'commit', '-qam', 'By hand 名');
+        await entry(ada, 'commits', 'By hand 名').filter({ hasText: 'b.txt' }).waitFor();
+        const { deployment } = await owner.call('deploy.run', { profile: 'odoo', parameters: { module: 'loans' } });
+        assert.equal(deployment.state, 'succeeded', deployment.error);
+        await entry(ada, 'deploys', 'odoo loans')
+          .filter({ hasText: /you deployed.*succeeded in/ })
+          .waitFor();
+        assert.equal(await entry(ada, 'runs', 'odoo').count(), 0, 'its program is told by it');
+        assert.deepEqual(await accessibilityProblems(ada), []);
+        await picture(ada, 'activity');
+
+        // Each leads to what it is.
+        await entry(ada, 'commits', 'By hand').getByRole('button', { name: 'By hand' }).click();
+        await ada.locator('.patch .dl.add', { hasText: 'by the run' }).waitFor();
+        await openActivity(ada);
+        await run.getByRole('button', { name: 'Fix the texts', exact: true }).click();
+        await ada.locator('.log-head').filter({ hasText: 'Fix the texts' }).waitFor();
+        await entry(ada, 'deploys', 'odoo loans').getByRole('button', { name: 'odoo loans', exact: true }).click();
+        await ada.locator('.ll.stderr', { hasText: 'Modules loaded.' }).waitFor();
+        await ada.getByRole('button', { name: /^Close panel/ }).click();
+        await entry(ada, 'checkpoints', 'Before lunch').getByRole('button', { name: 'Before lunch', exact: true }).click();
+        await ada.getByTestId('checkpoint-view').getByRole('heading', { name: 'Before lunch' }).waitFor();
+
+        // A run is undone, and the undoing too; each is an entry.
+        await openActivity(ada);
+        await run.getByRole('button', { name: 'Undo: Fix the texts' }).focus();
+        await ada.keyboard.press('Enter');
+        await toast(ada, 'Reverted Fix the texts').waitFor();
+        await eventually(() => assert.equal(readFileSync(path.join(root, 'b.txt'), 'utf8'), lines('one', 'two', 'three')));
+        const reverted = entry(ada, 'checkpoints', 'you reverted Fix the texts');
+        await reverted.waitFor();
+        await run.getByRole('button', { name: 'Undo: Fix the texts' }).waitFor({ state: 'detached' });
+        await run.locator('button.path:focus').waitFor();
+        await reverted.getByRole('button', { name: 'Undo: Fix the texts' }).click();
+        await eventually(() => assert.match(readFileSync(path.join(root, 'b.txt'), 'utf8'), /by the run/));
+        await reverted.filter({ hasText: 'It was taken back.' }).waitFor();
+        await entry(ada, 'checkpoints', 'you brought back Fix the texts').waitFor();
+        await entry(ada, 'files', 'the revert of Fix the texts wrote b.txt').first().waitFor();
+        await picture(ada, 'activity-undone');
+      } finally {
+        agent.close();
+        owner.close();
+      }
+    },
+    { git: true },
+  );
+});
+
+test('activity is filtered by kind, who and where; what is new waits while one reads, and a lost link tells nothing twice', {
+  skip: noBrowserOrGit,
+}, async () => {
+  await withWorkbench(
+    files,
+    async (workbenches) => {
+      const { page, root, scopedToken } = workbenches;
+      const owner = clientOf(workbenches);
+      const { secret } = await owner.call('tokens.create', { name: 'fixer', kind: 'agent', access: 'execute' });
+      const agent = clientOf(workbenches, secret);
+      const ada = await page({ name: 'Ada', theme: 'light' });
+      try {
+        await agent.call('processes.run', { argv: ['node', '-e', writer], title: 'Fix the texts' });
+        for (let index = 0; index < 30; index += 1)
+          await (index % 2 === 0 ? owner : agent).call('files.write', { path: `many/${index}.txt`, text: 'x\n' });
+        git(root, 'add', 'b.txt');
+        git(root, 'commit', '-qm', 'Texts');
+        await openActivity(ada);
+        await entry(ada, 'commits', 'Texts').waitFor();
+        const who = (name: string): Locator => ada.getByRole('checkbox', { name: new RegExp(`^${name} `) });
+        await picture(ada, 'activity-filters');
+
+        await who('Changes of files').uncheck();
+        await entry(ada, 'files', 'many').first().waitFor({ state: 'detached' });
+        await entry(ada, 'runs', 'Fix the texts').waitFor();
+        await who('Runs').uncheck();
+        await entry(ada, 'runs', 'Fix the texts').waitFor({ state: 'detached' });
+        await who('Runs').check();
+        await who('agent: fixer').uncheck();
+        await entry(ada, 'runs', 'Fix the texts').waitFor({ state: 'detached' });
+        await who('agent: fixer').check();
+        const where = ada.getByRole('textbox', { name: 'Where' });
+        await where.fill('b.txt');
+        await entry(ada, 'commits', 'Texts').waitFor();
+        await where.fill('nowhere');
+        await ada.getByText('Nothing here by these filters.').waitFor();
+        await where.fill('');
+        await who('Changes of files').check();
+        await entry(ada, 'files', 'many').first().waitFor();
+        assert.deepEqual(await accessibilityProblems(ada), []);
+
+        // Further down nothing moves, and what is new can be called up.
+        await ada.getByRole('feed').focus();
+        await ada.keyboard.press('End');
+        await entry(ada, 'commits', 'The first loans').waitFor();
+        await agent.call('processes.run', { argv: ['true'], title: 'Meanwhile' });
+        await ada.getByTestId('news').filter({ hasText: '1 new' }).waitFor();
+        assert.equal(await entry(ada, 'runs', 'Meanwhile').count(), 0);
+        await picture(ada, 'activity-news');
+        await ada.getByTestId('news').focus();
+        await ada.keyboard.press('Enter');
+        await entry(ada, 'runs', 'Meanwhile').waitFor();
+        assert.equal(await ada.evaluate(() => document.activeElement?.getAttribute('role')), 'feed');
+
+        // Off and on again: what was told is not told again, and what came meanwhile is.
+        await workbenches.kill();
+        await ada
+          .getByRole('status')
+          .filter({ hasText: /Reconnecting|Offline/ })
+          .first()
+          .waitFor();
+        writeFileSync(path.join(root, 'a.txt'), 'meanwhile\n');
+        git(root, 'commit', '-qam', 'While it was away');
+        await workbenches.restart();
+        await entry(ada, 'commits', 'While it was away').waitFor({ timeout: 15_000 });
+        await entry(ada, 'runs', 'Meanwhile').waitFor();
+        await who('Changes of files').uncheck();
+        await entry(ada, 'files', 'many').first().waitFor({ state: 'detached' });
+        const told = await ada.getByTestId('activity-row').evaluateAll((rows) => rows.map((row) => row.getAttribute('aria-label') ?? ''));
+        for (const text of ['Meanwhile', 'Fix the texts', 'Texts,', 'While it was away', 'The first loans'])
+          assert.equal(told.filter((label) => label.includes(text)).length, 1, `${text} in ${JSON.stringify(told)}`);
+
+        const reader = await page({ token: scopedToken.call(workbenches, 'read') });
+        await openActivity(reader);
+        await reader.getByRole('checkbox', { name: /^Changes of files / }).uncheck();
+        await entry(reader, 'runs', 'Fix the texts').waitFor();
+        assert.equal(await reader.getByRole('button', { name: /^Undo/ }).count(), 0);
+        await entry(ada, 'runs', 'Fix the texts').getByRole('button', { name: 'Undo: Fix the texts' }).waitFor();
+        await who('Changes of files').check();
+        await ada.setViewportSize({ width: 390, height: 844 });
+        await entry(ada, 'files', 'many').first().waitFor();
+        assert.deepEqual(await accessibilityProblems(ada), []);
+        await picture(ada, 'activity-phone');
+      } finally {
+        agent.close();
+        owner.close();
+      }
+    },
+    { git: true },
+  );
+});
