@@ -3,6 +3,9 @@ import { sharing } from '../terminals/terminal-words.ts';
 import type { Workbench } from '../workbench.ts';
 import { terminalOf, terminalTab } from './bottom-store.ts';
 
+/** Pages that wait to hear which terminals there are. */
+const waiting = new WeakSet<Workbench>();
+
 export async function newTerminal(workbench: Workbench): Promise<void> {
   const { bottom, terminals } = workbench;
   const id = await terminals.open();
@@ -31,6 +34,10 @@ export async function toggleTerminal(workbench: Workbench): Promise<void> {
     if (workbench.phone.value) bottom.hide();
     return workbench.focusMain();
   }
+  if (waiting.has(workbench)) return;
+  waiting.add(workbench);
+  await processes.known();
+  waiting.delete(workbench);
   const here = terminalOf(bottom.tab.value);
   const shown = processes.terminals.value.find(({ id }) => id === here) ?? processes.terminals.value[0];
   if (shown !== undefined) bottom.show(terminalTab(shown.id));

@@ -1,4 +1,4 @@
-import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { ProcessInfo } from '../../contract/processes.ts';
 import type { WorkbenchClient } from '../client-port.ts';
 import { isRunning } from './process-words.ts';
@@ -42,6 +42,18 @@ export class ProcessStore {
 
   get(id: string): ProcessInfo | undefined {
     return this.all.value?.find((process) => process.id === id);
+  }
+
+  /** Resolves when `all` is known: at once, but right after the page was opened. */
+  known(): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = effect(() => {
+        if (this.all.value === undefined) return;
+        resolve();
+        // It is not given yet when they are known at once.
+        queueMicrotask(() => stop());
+      });
+    });
   }
 
   /** What an answer said of one, before the news of it come. */
