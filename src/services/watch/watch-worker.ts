@@ -21,6 +21,9 @@ const sliceMs = 10;
 const largeFilesAtOnce = 2;
 const lockPollMs = 20;
 const barrierPatienceMs = 2000;
+/** Files that a barrier reads again itself, and the size up to which it does. */
+const youngReadAtOnce = 100;
+const youngReadBytes = 64 * 1024;
 const maxPollMs = 10_000;
 /** A sweep takes at most one part in this of the time; polling one in ten. */
 const sweepShare = 100;
@@ -605,9 +608,27 @@ class WatchWorker {
 
   #raiseBarrier(id: number): void {
     this.#takeFacts();
-    const paths = new Set([...this.#settle.paths(), ...this.#young.keys()]);
+    const young = this.#youngAfterReading();
+    const paths = new Set([...this.#settle.paths(), ...young]);
     this.#barriers.push({ id, paths, forceAt: performance.now() + barrierPatienceMs });
     this.#pump();
+  }
+
+  /**
+   * Those that have to be waited for. A few small ones are read at once: that shows all that was written before, and they are still read again when
+   * nothing can bear the same timestamp any more.
+   */
+  #youngAfterReading(): string[] {
+    if (this.#young.size > youngReadAtOnce) return [...this.#young.keys()];
+    const waiting: string[] = [];
+    for (const [path, young] of [...this.#young]) {
+      if (young.key.size > youngReadBytes) waiting.push(path);
+      else this.#readAgain(path, young);
+      // Put back at the end, all of them, so that they stay in order of time. The later look finds out whether there is anything left of it.
+      this.#young.delete(path);
+      if (!this.#settle.has(path)) this.#young.set(path, young);
+    }
+    return waiting;
   }
 
   #passBarriers(): void {
