@@ -22,7 +22,10 @@
 #define CREATE_RULESET_VERSION 1u
 #define RULE_PATH_BENEATH 1
 
+#define RIGHT_EXECUTE (1ull << 0)
 #define RIGHT_WRITE_FILE (1ull << 1)
+#define RIGHT_READ_FILE (1ull << 2)
+#define RIGHT_READ_DIR (1ull << 3)
 #define RIGHT_REMOVE_DIR (1ull << 4)
 #define RIGHT_REMOVE_FILE (1ull << 5)
 #define RIGHT_MAKE_CHAR (1ull << 6)
@@ -34,6 +37,9 @@
 #define RIGHT_MAKE_SYM (1ull << 12)
 #define RIGHT_REFER (1ull << 13)
 #define RIGHT_TRUNCATE (1ull << 14)
+#define RIGHT_IOCTL_DEV (1ull << 15)
+// What a rule for a file may give; the kernel refuses one that gives it the rights of a folder.
+#define RIGHTS_OF_FILES (RIGHT_EXECUTE | RIGHT_WRITE_FILE | RIGHT_READ_FILE | RIGHT_TRUNCATE | RIGHT_IOCTL_DEV)
 
 // As env(1) has them.
 #define EXIT_OWN_FAILURE 125
@@ -53,8 +59,11 @@ struct __attribute__((packed)) path_beneath_attr {
 // What programs write to as a matter of course, and what keeps nothing.
 static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts"};
 
+// Where failures are told.
+static int complaints = 2;
+
 static int complain(const char *what, const char *which) {
-  dprintf(2, "outrigger-launcher: %s%s%s: %s\n", what, *which ? " " : "", which, strerror(errno));
+  dprintf(complaints, "outrigger-launcher: %s%s%s: %s\n", what, *which ? " " : "", which, strerror(errno));
   return -1;
 }
 
@@ -73,25 +82,33 @@ static uint64_t write_rights(int abi) {
   return rights;
 }
 
+static uint64_t all_rights(int abi) {
+  return write_rights(abi) | RIGHT_EXECUTE | RIGHT_READ_FILE | RIGHT_READ_DIR | (abi >= 5 ? RIGHT_IOCTL_DEV : 0);
+}
+
 static int new_ruleset(int abi) {
   struct ruleset_attr attr = {write_rights(abi)};
   int ruleset = (int)syscall(SYS_LANDLOCK_CREATE_RULESET, &attr, sizeof attr, 0u);
   return ruleset < 0 ? complain("landlock ruleset", "") : ruleset;
 }
 
-// Lets writing through below a folder, or to one file. With `optional`, what is not there is left out.
-static int allow(int ruleset, int abi, const char *path, int optional) {
+// Gives rights below a folder, or to one file. With `optional`, what is not there is left out.
+static int allow_rights(int ruleset, const char *path, uint64_t rights, int optional) {
   int fd = open(path, O_PATH | O_CLOEXEC);
   if (fd < 0) return optional ? 0 : complain("can't open", path);
   struct stat stat;
-  struct path_beneath_attr attr = {write_rights(abi), fd};
+  struct path_beneath_attr attr = {rights, fd};
   int result = fstat(fd, &stat);
-  // The kernel refuses a rule that gives a file the rights of a folder.
-  if (result == 0 && !S_ISDIR(stat.st_mode)) attr.allowed_access &= RIGHT_WRITE_FILE | RIGHT_TRUNCATE;
+  if (result == 0 && !S_ISDIR(stat.st_mode)) attr.allowed_access &= RIGHTS_OF_FILES;
   if (result == 0) result = (int)syscall(SYS_LANDLOCK_ADD_RULE, ruleset, RULE_PATH_BENEATH, &attr, 0u);
   if (result != 0) complain("landlock rule for", path);
   close(fd);
   return result;
+}
+
+// Lets writing through.
+static int allow(int ruleset, int abi, const char *path, int optional) {
+  return allow_rights(ruleset, path, write_rights(abi), optional);
 }
 
 static int restrict_self(int ruleset) {
@@ -147,11 +164,22 @@ static int probe(void) {
 
 static int usage(void) {
   dprintf(2, "usage: outrigger-launcher [--rw PATH]... [--make FOLDER]... -- program [argument]...\n"
+             "       outrigger-launcher --cage [option]... -- program [argument]...\n"
+             "       outrigger-launcher --try [what=where]...\n"
+             "       outrigger-launcher --listen NAME\n"
              "       outrigger-launcher --probe\n");
   return EXIT_OWN_FAILURE;
 }
 
+// After what they use.
+#include "seccomp.h"
+#include "cage.h"
+#include "try.h"
+
 int main(int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "--cage") == 0) return cage_main(argv + 2);
+  if (argc > 1 && strcmp(argv[1], "--try") == 0) return try_main(argv + 2);
+  if (argc == 3 && strcmp(argv[1], "--listen") == 0) return listen_main(argv[2]);
   int program = 1;
   int probing = 0;
   // Nothing is made before all of it is understood.

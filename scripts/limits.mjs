@@ -444,6 +444,81 @@ export const limitParts = [
     ],
   },
   {
+    name: 'Code runs',
+    rows: [
+      option('code.atOnce', 'the run waits its turn', [
+        'test/flows/code-runs.test.ts',
+        'runs wait their turn, say how many are before them, and one too many is refused',
+      ]),
+      option('code.queue', '`TOO_MANY_RUNS`', [
+        'test/flows/code-runs.test.ts',
+        'runs wait their turn, say how many are before them, and one too many is refused',
+      ]),
+      option('code.maxWallMs', 'the limit is this, and a note says so', [
+        'test/flows/code-runs.test.ts',
+        'limits that are out of bounds are brought into them, and said',
+      ]),
+      option('code.maxMemoryBytes', 'the limit is this, and a note says so', [
+        'test/flows/code-runs.test.ts',
+        'limits that are out of bounds are brought into them, and said',
+      ]),
+      option('code.maxOutputBytes', 'the limit is this, and a note says so', [
+        'test/flows/code-runs.test.ts',
+        'limits that are out of bounds are brought into them, and said',
+      ]),
+      option('code.maxDiskBytes', 'the limit is this, and a note says so', [
+        'test/flows/code-runs.test.ts',
+        'limits that are out of bounds are brought into them, and said',
+      ]),
+      option('code.fileBytes', '`INPUT_TOO_LARGE`; one that a run wrote is not taken up, and counted'),
+      option('code.sessionFiles', '`TOO_MANY_SESSION_FILES`; one that a run wrote is not taken up, and counted', [
+        'test/flows/code-runs.test.ts',
+        'code with NUL, of ten megabytes, with names of which nothing is left, and too many files',
+      ]),
+      option('code.producedFiles', 'they stay in the folder and are counted', [
+        'test/flows/code-runs.test.ts',
+        'code with NUL, of ten megabytes, with names of which nothing is left, and too many files',
+      ]),
+      option('code.sessions', '`TOO_MANY_SESSIONS`'),
+      option('code.sessionMs', 'the session is removed, with its files'),
+      option('code.stateBytes', 'a note says that it is not kept'),
+      option('code.cacheBytes', 'what was used longest ago goes'),
+      option('code.warm', 'a run starts cold'),
+      option('code.live', 'the interpreter that was used longest ago ends; its variables are kept', [
+        'test/flows/code-runs.test.ts',
+        'variables live on in a session, in Python and in JavaScript, also when their interpreter is gone',
+      ]),
+    ],
+  },
+  {
+    name: 'Code API and runner API',
+    rows: [
+      constant(
+        'rounds of calls of tools of one program',
+        'src/adapters/code-api/programmatic.ts',
+        'MAX_ROUNDS',
+        'count',
+        '`"status":"error"`',
+        ['test/flows/code-api.test.ts', 'are ended after 20 rounds'],
+      ),
+      constant('programs that call tools at a time', 'src/adapters/code-api/programmatic.ts', 'MAX_HELD', 'count', '429', [
+        'test/flows/code-api.test.ts',
+        'wait for no more than a few at a time, and end with the sidecar',
+      ]),
+      constant('the wait for the results of a round', 'src/adapters/code-api/programmatic.ts', 'HOLD_MS', 'ms', 'the program is ended'),
+      constant('computing in one round', 'src/adapters/code-api/programmatic.ts', 'MAX_TIMEOUT_MS', 'ms', '`Time limit exceeded`'),
+      constant('tools of one program', 'src/adapters/code-api/programmatic.ts', 'MAX_TOOLS', 'count', '400'),
+      constant(
+        'seconds of `timeout` of `POST /execute`',
+        'src/adapters/runner/execute.ts',
+        'MAX_TIMEOUT_S',
+        's',
+        'so much is taken, and the answer says so',
+        ['test/flows/runner-api.test.ts', 'a time limit out of bounds is brought into them, and the answer says so'],
+      ),
+    ],
+  },
+  {
     name: 'Checkpoints',
     rows: [
       option('checkpoints.keep', 'the oldest are dropped', [

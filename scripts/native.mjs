@@ -9,16 +9,24 @@ const compilers = ['cc', 'gcc', 'clang'];
 const flags = ['-O2', '-Wall', '-Wextra', '-Werror', '-D_FORTIFY_SOURCE=2', '-fstack-protector-strong'];
 const timeoutMs = 60_000;
 const programs = [
-  { name: 'the launcher', file: 'launcher', flags: [], lost: 'a read-only child process is guarded by its own checks alone' },
+  {
+    name: 'the launcher',
+    file: 'launcher',
+    parts: ['seccomp.h', 'relay.h', 'cage.h', 'try.h'],
+    flags: [],
+    lost: 'a read-only child process is guarded by its own checks alone, and code runs without isolation',
+  },
   {
     name: 'the exec agent',
     file: 'exec-agent',
+    parts: [],
     flags: ['-s', `-DAGENT_VERSION="${version()}"`],
     lost: 'there is none to copy into another container',
   },
 ].map((program) => ({
   ...program,
   source: join(root, 'native', `${program.file}.c`),
+  sources: [`${program.file}.c`, ...program.parts].map((name) => join(root, 'native', name)),
   target: join(root, 'dist', 'bin', `outrigger-${program.file}`),
 }));
 
@@ -27,7 +35,7 @@ for (const line of build()) console.log(`native: ${line}`);
 /** What is to be said; nothing when there was nothing to do. */
 function build() {
   // A copy of the tree may be without one of them.
-  const stale = programs.filter(({ source, target }) => existsSync(source) && !isFresh(source, target));
+  const stale = programs.filter(({ source, sources, target }) => existsSync(source) && !isFresh(sources, target));
   const lost = stale.map((program) => program.lost).join(', and ');
   if (stale.length === 0) return [];
   if (process.platform !== 'linux') return [`these programs are for Linux; ${lost}`];
@@ -61,9 +69,9 @@ function compile(compiler, program, more, output) {
   return spawnSync(compiler, [...flags, ...program.flags, ...more, program.source, '-o', output], { encoding: 'utf8', timeout: timeoutMs });
 }
 
-function isFresh(source, target) {
+function isFresh(sources, target) {
   const built = statSync(target, { throwIfNoEntry: false });
-  return built !== undefined && built.mtimeMs > statSync(source).mtimeMs;
+  return built !== undefined && sources.every((source) => built.mtimeMs > statSync(source).mtimeMs);
 }
 
 function version() {

@@ -9,7 +9,7 @@
 //   if (process.env.OUTRIGGER_PARENT_CHANNEL === '1') { process.once('disconnect', stop); process.channel?.unref(); }
 // Ctrl-C in a terminal reaches the program several times (the terminal, npm and this process): stopping must be idempotent.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findNode, findNpm } from './find-node.mjs';
@@ -19,6 +19,7 @@ import { workbenchIsFresh } from './workbench-stamp.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const toolchain = join(root, '.toolchain');
 const installStamp = join(root, 'node_modules', '.outrigger-stamp');
+const nativeStamp = join(toolchain, 'native-tried');
 const lockFile = join(toolchain, 'setup.lock');
 const lockStaleMs = 15_000;
 const lockBeatMs = 2_000;
@@ -32,6 +33,7 @@ const tasks = {
   bench: { program: ['bench/bench.ts'], workbench: true },
   build: { program: ['scripts/build.mjs'] },
   binary: { program: ['scripts/single-binary.mjs'] },
+  images: { program: ['scripts/images.mjs'] },
   docs: { program: ['scripts/docs.mjs'] },
   format: { program: ['node_modules/@biomejs/biome/bin/biome', 'format', '--write'] },
   // A file of the caller's: relative to where the caller is.
@@ -60,6 +62,7 @@ async function main([name, ...args]) {
   const node = await findNode({ directory: toolchain, say, run: runStep });
   await installWhenStale(node);
   if (task.workbench) await buildWorkbenchWhenStale(node);
+  if (task.workbench) await buildNativeWhenStale(node);
   if (stopSignal()) return exitCodeOf(stopSignal());
   const [file, ...first] = task.program;
   return runTask(node, [...(file ? [join(root, file)] : []), ...first, ...args]);
@@ -120,6 +123,21 @@ async function buildWorkbenchWhenStale(node) {
     say('Building the workbench (its sources changed)…');
     const code = await runStep(node.path, [join(root, 'scripts', 'build.mjs'), 'workbench', '--quiet'], { cwd: root });
     if (code !== 0) throw new Error('The workbench could not be built: see above.');
+  });
+}
+
+// The programs in C: tried once for each state of their sources, as not every machine has a compiler, and nothing needs them to start.
+async function buildNativeWhenStale(node) {
+  const folder = join(root, 'native');
+  if (process.platform !== 'linux' || !existsSync(folder)) return;
+  const times = readdirSync(folder).map((name) => Math.round(statSync(join(folder, name)).mtimeMs));
+  const state = () => `${Math.max(...times)} ${existsSync(join(root, 'dist', 'bin', 'outrigger-launcher'))}`;
+  const isTried = () => existsSync(nativeStamp) && readFileSync(nativeStamp, 'utf8') === state();
+  if (isTried()) return;
+  await withLock(async () => {
+    if (isTried()) return;
+    await runStep(node.path, [join(root, 'scripts', 'native.mjs')], { cwd: root });
+    writeFileSync(nativeStamp, state());
   });
 }
 

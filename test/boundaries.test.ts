@@ -30,6 +30,26 @@ const exceptions: Exception[] = [
   },
   {
     rule: 'write',
+    where: 'services/exec/session-folder.ts',
+    reason: 'folders of code runs are neither the workspace nor the state: programs of other users write into them',
+  },
+  {
+    rule: 'write',
+    where: 'services/exec/isolation/cgroup.ts',
+    reason: 'limits of groups of processes are files of the kernel',
+  },
+  {
+    rule: 'write',
+    where: 'services/exec/isolation/settings.ts',
+    reason: 'the copy of what runs read of /etc lies with their temporary folders, and goes with the sandbox',
+  },
+  {
+    rule: 'write',
+    where: 'services/exec/isolation/probe.ts',
+    reason: 'what its attempts must not read, and where they write, are folders that last as long as the probe',
+  },
+  {
+    rule: 'write',
     where: 'services/processes/local-host.ts',
     reason: 'it writes to the pipe that is the standard input of a child',
   },

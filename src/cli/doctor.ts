@@ -13,9 +13,10 @@ export async function runDoctor({ config, surroundings }: LoadedConfig, terminal
   const target = findSidecar(root, surroundings, config.state);
   const client = target === undefined ? undefined : connectTo(target);
   const health = await client?.call('system.health', {}).catch(() => undefined);
+  const isolation = await client?.call('code.isolation', {}).catch(() => undefined);
   client?.close();
   const lost = tools.filter((tool) => !tool.found);
-  if (json) terminal.out(`${JSON.stringify({ node: process.version, tools, sidecar: health ?? null })}\n`);
+  if (json) terminal.out(`${JSON.stringify({ node: process.version, tools, sidecar: health ?? null, isolation: isolation ?? null })}\n`);
   else {
     terminal.out(
       columns([
@@ -32,6 +33,11 @@ export async function runDoctor({ config, surroundings }: LoadedConfig, terminal
       terminal.out(
         `\nSidecar on ${root}: ${health.status}\n${columns(health.checks.map((check) => [check.ok ? 'ok' : '!!', check.name, check.text + (check.hint === undefined ? '' : ` (${check.hint})`)]))}`,
       );
+    if (isolation !== undefined) {
+      const { rung, name } = isolation.isolation;
+      const rows = isolation.evidence.map(({ protection, held, by, tried }) => [held ? 'ok' : '!!', protection, `${by}: ${tried}`]);
+      terminal.out(`\nCode runs: isolation ${name} (rung ${rung})\n${columns(rows)}`);
+    }
   }
   return lost.length === 0 && health?.status !== 'degraded' ? exitCodes.ok : exitCodes.failure;
 }

@@ -101,6 +101,16 @@ function program(terminal: Terminal): Command {
     process.exitCode = await runDoctor(configOf(doctor, folder), terminal, doctor.opts()['json'] === true);
   });
 
+  const languages = root
+    .command('languages')
+    .description('The languages that code can be run in, and how to install what is missing.')
+    .option('--count', 'how many there are')
+    .option('--json', 'as JSON');
+  languages.action(async (form: { count?: boolean; json?: boolean }) => {
+    const { showLanguages } = await import('./languages.ts');
+    showLanguages(form, terminal);
+  });
+
   const stdio = withOptions(
     root
       .command('stdio')

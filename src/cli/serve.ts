@@ -74,6 +74,7 @@ function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, termin
       ? `  ${terminal.bold('Open')}     ${sidecar.url}   with the token that you set`
       : `  ${terminal.bold('Open')}     ${sidecar.url}/?token=${sidecar.token}`,
     ...(sidecar.socketUrl === undefined ? [] : [`  Sockets  ${sidecar.socketUrl}`]),
+    ...(sidecar.runnerUrl === undefined ? [] : [`  Runner   ${sidecar.runnerUrl}`]),
     `  API      ${sidecar.url}/openapi.json   (Authorization: Bearer <token>)`,
     `  Another folder   npm start -- /path      Stop   Ctrl-C`,
     '',
@@ -84,10 +85,13 @@ function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, termin
     lines.push(`  ${terminal.bold('Warning')}  ${config.host} is reachable from the network over plain HTTP: the token travels in clear.`);
     lines.push('           Put TLS before it and set --tls terminated.', '');
   }
-  const anonymous = config['anonymous.platxa'];
-  if (anonymous !== 'none') {
+  for (const [anonymous, where] of [
+    [config['anonymous.platxa'], 'the Platxa shapes'],
+    [sidecar.runnerUrl === undefined ? 'none' : config['anonymous.runner'], 'the runner API'],
+  ]) {
+    if (anonymous === 'none') continue;
     lines.push(
-      `  ${terminal.bold('Warning')}  callers without a token have ${anonymous} access through the Platxa shapes${isLoopback(config.host) ? '' : ', from the network too'}.`,
+      `  ${terminal.bold('Warning')}  callers without a token have ${anonymous} access through ${where}${isLoopback(config.host) ? '' : ', from the network too'}.`,
       '',
     );
   }

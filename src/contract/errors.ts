@@ -267,6 +267,41 @@ export const errorTable = {
     retryable: true,
     hint: 'The program took longer than its limit and was ended.',
   },
+  // code
+  UNKNOWN_LANGUAGE: { code: 'invalid_argument', status: 400, retryable: false, hint: 'code.languages names those that are known.' },
+  LANGUAGE_OFF: {
+    code: 'failed_precondition',
+    status: 400,
+    retryable: false,
+    hint: 'The option code.rollout switches languages on and off.',
+  },
+  NOT_ISOLATED: {
+    code: 'failed_precondition',
+    status: 409,
+    retryable: false,
+    hint: 'code.isolation says what is held back on this machine, and why not more.',
+  },
+  TOO_MANY_RUNS: {
+    code: 'resource_exhausted',
+    status: 429,
+    retryable: true,
+    hint: 'The queue is full; options code.atOnce and code.queue say how long it may be.',
+  },
+  NO_RUN: { code: 'not_found', status: 404, retryable: false, hint: 'The run has ended, or never was.' },
+  NO_SESSION: {
+    code: 'not_found',
+    status: 404,
+    retryable: false,
+    hint: 'code.sessions names those that live; each ends a while after its last use.',
+  },
+  NO_STATE: { code: 'not_found', status: 404, retryable: false, hint: 'Run with "keepState": true first.' },
+  TOO_MANY_SESSIONS: { code: 'resource_exhausted', status: 429, retryable: true, hint: 'Close some: code.closeSession.' },
+  TOO_MANY_SESSION_FILES: {
+    code: 'resource_exhausted',
+    status: 413,
+    retryable: false,
+    hint: 'Remove some: code.removeFile; the option code.sessionFiles says how many there may be.',
+  },
   // checkpoints
   NO_CHECKPOINT: {
     code: 'not_found',

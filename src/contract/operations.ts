@@ -1,5 +1,6 @@
 import { changes } from './changes.ts';
 import { checkpoints } from './checkpoints.ts';
+import { code } from './code.ts';
 import { deploy } from './deploy.ts';
 import { documents } from './documents.ts';
 import { files } from './files.ts';
@@ -27,6 +28,7 @@ export const operations = {
   ...processes,
   ...terminals,
   ...deploy,
+  ...code,
 };
 export type Operations = typeof operations;
 export type OperationName = keyof Operations;

@@ -49,8 +49,8 @@ export class Listener {
         // An upload may take hours as long as it moves; `idleTimeoutMs` ends those that do not.
         requestTimeout: 0,
         connectionsCheckingInterval: Math.max(100, Math.min(headersTimeoutMs / 2, 10_000)),
-        // Longer than the usual 60 s of a proxy in front, which would else reuse a connection that is being closed here.
-        keepAliveTimeout: Math.min(65_000, idleTimeoutMs),
+        // Longer than the usual 60 s of a proxy or the 75 s of a pool in front, which would else reuse a connection that is being closed here.
+        keepAliveTimeout: Math.min(80_000, idleTimeoutMs),
         maxHeaderSize: maxHeaderBytes,
         noDelay: true,
         // Other upgrades (h2c) are offers that HTTP/1.1 may pass over. Older Nodes ignore this and the router answers 426.

@@ -1,7 +1,9 @@
+import type { FastifyInstance } from 'fastify';
 import type { Dispatch } from '../contract/dispatch.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import type { Table } from '../contract/operation.ts';
 import { closeCodes } from '../contract/wire.ts';
+import type { CodeApi } from '../adapters/code-api/code-api.ts';
 import type { Config } from '../config/options.ts';
 import type { Authenticate } from '../net/authenticate.ts';
 import { createHttpApp } from '../net/http-app.ts';
@@ -40,6 +42,8 @@ export interface Doors {
   readonly url: string;
   /** Of the second port, when there is one. */
   readonly socketUrl: string | undefined;
+  /** Of the runner API, when it has a port. */
+  readonly runnerUrl: string | undefined;
   connections(): number;
   /** Tells who is connected that the sidecar stops. */
   announceStop(graceMs: number): void;
@@ -68,11 +72,14 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
   const listener = new Listener({ host: config.host, port: config.port, nextPorts: dependencies.anyPort ? 100 : 0 });
   const app = createHttpApp({ listener, policy, onError }, { maxInputBytes: config['limits.inputBytes'] });
   const { default: rateLimit } = await import('@fastify/rate-limit');
-  await app.register(rateLimit, {
-    max: config['limits.requestsPerMinute'],
-    timeWindow: 60_000,
-    errorResponseBuilder: () => new OutriggerError('TOO_MANY', 'Too many requests from this address.'),
-  });
+  const limitRate = async (limited: FastifyInstance): Promise<void> => {
+    await limited.register(rateLimit, {
+      max: config['limits.requestsPerMinute'],
+      timeWindow: 60_000,
+      errorResponseBuilder: () => new OutriggerError('TOO_MANY', 'Too many requests from this address.'),
+    });
+  };
+  await limitRate(app);
   registerOperations(
     app,
     { dispatch, table, ...access },
@@ -97,6 +104,12 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
   );
   platxa.routes(app);
   for (const one of socketRouters) platxa.upgrades(one);
+  let codeApi: CodeApi | undefined;
+  if (config.components.includes('code')) {
+    const { createCodeApi } = await import('../adapters/code-api/code-api.ts');
+    codeApi = createCodeApi({ dispatch, onError, ...access }, { version, maxUploadBytes: config['limits.uploadBytes'] });
+    codeApi.routes(app);
+  }
   if (config.components.includes('documents')) {
     const { routeYWebsocket } = await import('../adapters/y-websocket/y-websocket.ts');
     for (const one of socketRouters)
@@ -130,11 +143,22 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
     onRelease('second listener', () => second.listener.close(200));
     socketUrl = second.url;
   }
+  let runnerUrl: string | undefined;
+  if (config.runnerPort !== undefined && config.components.includes('code')) {
+    const { openRunner } = await import('./runner-door.ts');
+    const runner = await openRunner({ dispatch, authenticate, policy, onError, limitRate, ...named }, config);
+    onRelease('runner listener', () => runner.listener.close(200));
+    runnerUrl = runner.url;
+  }
   return {
     url: listening.url,
     socketUrl,
+    runnerUrl,
     connections,
-    announceStop: (graceMs) => rpc.broadcast('closing', { graceMs }),
+    announceStop: (graceMs) => {
+      rpc.broadcast('closing', { graceMs });
+      codeApi?.close();
+    },
     closeSockets: () => {
       rpc.close();
       platxa.close();

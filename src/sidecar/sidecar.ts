@@ -71,6 +71,8 @@ export interface Sidecar {
   readonly offers: (name: string) => boolean;
   /** Where the second port listens, if it does. */
   readonly socketUrl: string | undefined;
+  /** Where the runner API listens, if it does. */
+  readonly runnerUrl: string | undefined;
   /** Resolves when the watch knows the whole folder and documents of a crash are saved. */
   readonly ready: Promise<void>;
   /** For runs of the host's own that change the folder: checkpoints are made around them. Undefined where that part is off. */
@@ -205,6 +207,13 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
         onRelease('deploy', () => deployments?.stop());
       }
     }
+    if (has('code')) {
+      const { plugCode } = await import('./plug-code.ts');
+      const code = plugCode({ state, processes, temporary: dependencies.surroundings.temporary, now, log, implementations }, config, {
+        readOnly: readOnly !== undefined,
+      });
+      onRelease('code', () => code.stop());
+    }
 
     // ── the one way in
     let stopping = false;
@@ -322,6 +331,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       table,
       offers,
       socketUrl: doors?.socketUrl,
+      runnerUrl: doors?.runnerUrl,
       ready,
       runHooks: checkpoints?.hooks,
       onChanges: (changesListener) => workspace.journal.onChanges(changesListener),

@@ -28,8 +28,15 @@ export const tools: readonly ToolRow[] = [
     tool: 'cc',
     kind: 'program',
     args: ['--version'],
-    lost: 'the launcher that keeps a read-only child process from writing by the kernel, and the exec agent, where they are not built yet',
+    lost: 'the launcher that keeps a read-only child process from writing by the kernel, and the exec agent and the isolation of code runs, where they are not built yet',
     install: 'apt-get install gcc libc6-dev, then npm run build',
+  },
+  {
+    tool: 'bwrap',
+    kind: 'program',
+    args: ['--version'],
+    lost: 'the highest rung of isolation of code runs; the others stay',
+    install: 'apt-get install bubblewrap',
   },
   {
     tool: '@lydell/node-pty',

@@ -1,4 +1,5 @@
 import { newTerminal, toggleBottom, toggleTerminal } from './bottom/terminal-actions.ts';
+import { runFile, runSelection, showRun, stopRun } from './run/run-actions.ts';
 import { isRunning } from './processes/process-words.ts';
 import type { KeyName } from './shell/keys.ts';
 import type { Workbench } from './workbench.ts';
@@ -256,6 +257,49 @@ export const commands: readonly Command[] = [
     run: (workbench) => workbench.tryNow(),
   },
   {
+    id: 'programs.run',
+    title: 'Run this file',
+    icon: 'run',
+    keys: ['Ctrl Enter'],
+    group: 'Programs',
+    when: (workbench) => runnable(workbench) && inDocument(workbench) && !isInSide(),
+    run: (workbench) => void runFile(workbench),
+  },
+  {
+    id: 'programs.runSelection',
+    title: 'Run selection',
+    icon: 'run',
+    keys: ['Ctrl Shift Enter'],
+    group: 'Programs',
+    when: (workbench) => runnable(workbench) && inEditor(workbench) && (workbench.facts.value?.selected ?? 0) > 0 && !isInSide(),
+    run: (workbench) => void runSelection(workbench),
+  },
+  {
+    id: 'programs.stopRun',
+    title: 'Stop the run',
+    icon: 'stop',
+    keys: ['Shift F5'],
+    group: 'Programs',
+    when: ({ run }) => run.busy.value,
+    run: (workbench) => stopRun(workbench),
+  },
+  {
+    id: 'programs.showRun',
+    title: 'Show the run panel',
+    icon: 'run',
+    keys: ['Ctrl Shift R'],
+    group: 'Programs',
+    run: (workbench) => showRun(workbench),
+  },
+  {
+    id: 'programs.isolation',
+    title: 'What keeps runs apart',
+    icon: 'shield',
+    keys: [],
+    group: 'Programs',
+    run: (workbench) => (workbench.overlay.value = { name: 'isolation' }),
+  },
+  {
     id: 'programs.terminal',
     title: 'Terminal; again: back to the editor',
     icon: 'term',
@@ -427,6 +471,11 @@ export const commands: readonly Command[] = [
     run: (workbench) => void workbench.git.refresh(),
   },
 ];
+
+/** The panel at the side has its own use for Ctrl Enter: it commits. */
+function isInSide(): boolean {
+  return document.activeElement?.closest('.side') !== null && document.activeElement !== null;
+}
 
 /** One for each program that runs. */
 export function stopCommands({ processes, canExecute }: Workbench): Command[] {

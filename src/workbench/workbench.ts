@@ -29,6 +29,8 @@ import { TreeStore } from './files/tree-store.ts';
 import { PathIndex } from './finder/path-index.ts';
 import { ProcessActions } from './processes/process-actions.ts';
 import { ProcessStore } from './processes/process-store.ts';
+import { RunStore } from './run/run-store.ts';
+import { readWorkspaceFile } from './run/workspace-file.ts';
 import { SearchStore } from './search/search-store.ts';
 import { Layout } from './shell/layout.ts';
 import { LinkStore } from './shell/link-store.ts';
@@ -55,6 +57,7 @@ export type Overlay =
   | { name: 'keys' }
   | { name: 'people' }
   | { name: 'start' }
+  | { name: 'isolation' }
   | { name: 'git'; dialog: GitDialog }
   | undefined;
 
@@ -92,6 +95,7 @@ export class Workbench {
   readonly programs: ProcessActions;
   readonly terminals: TerminalStore;
   readonly deploys: DeployStore;
+  readonly run: RunStore;
   readonly activity: ActivityStore;
   readonly overlay: Signal<Overlay> = signal(undefined);
   readonly me: Signal<Actor>;
@@ -169,6 +173,13 @@ export class Workbench {
       now,
       isSeen: () => this.bottom.shown.value && this.bottom.tab.value === 'deploy',
     });
+    this.run = new RunStore({
+      client,
+      layout: this.layout,
+      now,
+      drawn: () => new Promise((resolve) => requestAnimationFrame(() => resolve())),
+      readFile: (path) => readWorkspaceFile(this, path),
+    });
     this.activity = new ActivityStore({
       client,
       feed: this.feed,
@@ -230,6 +241,7 @@ export class Workbench {
   #become(info: SystemInfo): void {
     this.layout.forWorkspace(info.workspace.id);
     this.bottom.recall();
+    this.run.recall();
     this.draft.recall();
     const name = this.#ports.keep.getItem('outrigger.name') ?? info.caller.name;
     this.me.value = actorNamed(name, 'person');
@@ -292,6 +304,7 @@ export class Workbench {
       const path = tab?.kind === 'document' ? tab.path : undefined;
       untracked(() => {
         this.documents.show(path);
+        if (path !== undefined) this.run.target.value = path;
         // The tree follows, unless someone is moving in it.
         const inTree = globalThis.document?.activeElement?.closest('.tree') !== null && globalThis.document?.activeElement !== null;
         if (path !== undefined && this.#started && !inTree && this.tree.focused.value !== path) void this.tree.reveal(path);

@@ -294,7 +294,10 @@ test('the child process of a desktop host answers under its guard, searches and 
 describe('the build of the launcher', () => {
   const copy = (): string => {
     const folder = path.join(scratch, `checkout-${++folders}`);
-    for (const file of ['scripts/native.mjs', 'native/launcher.c']) {
+    for (const file of [
+      'scripts/native.mjs',
+      ...['launcher.c', 'seccomp.h', 'relay.h', 'cage.h', 'try.h'].map((name) => `native/${name}`),
+    ]) {
       fs.mkdirSync(path.join(folder, path.dirname(file)), { recursive: true });
       fs.copyFileSync(path.join(checkout, file), path.join(folder, file));
     }

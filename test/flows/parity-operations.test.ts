@@ -32,6 +32,9 @@ const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const caller: Caller = { id: 'main', name: 'owner', kind: 'person', access: 'admin', shared: true };
 const refuse = (): Promise<never> => Promise.reject(new OutriggerError('NO_OPERATION', 'Nothing is offered here.'));
 
+/** Of a run, a session or a file that is not there. */
+const noId = 'AAAAAAAAAAAAAAAAAAAAA';
+
 /** Each operation, with inputs that answer and inputs that fail; `@` becomes a folder of each way's own. */
 const asked: Record<OperationName, object[]> = {
   'system.info': [{}],
@@ -156,6 +159,26 @@ const asked: Record<OperationName, object[]> = {
   'deploy.rollback': [{ to: 'missing' }],
   'deploy.cancel': [{ id: 'missing' }],
   'deploy.follow': [{ last: -1 }],
+  'code.languages': [{}],
+  'code.isolation': [{}],
+  'code.run': [
+    { language: 'bash', code: 'echo "$1"; echo err >&2; exit 3', args: ['ä'] },
+    { language: 'missing', code: 'x' },
+    { language: 'py', code: '' },
+    { language: 'bash', code: 'true', session: noId },
+  ],
+  'code.input': [{ run: noId, text: 'x' }, { run: 'short' }],
+  'code.cancel': [{ run: noId }],
+  'code.openSession': [{ entity: 'parity' }, { entity: 'not one' }],
+  'code.session': [{ session: noId }],
+  'code.sessions': [{}],
+  'code.closeSession': [{ session: noId }],
+  'code.putFile': [{ session: noId, name: 'a.txt' }],
+  'code.getFile': [{ session: noId, id: noId }],
+  'code.removeFile': [{ session: noId, id: noId }],
+  'code.getState': [{ session: noId }],
+  'code.putState': [{ session: noId }],
+  'code.removeState': [{ session: noId }],
   'checkpoints.list': [{}, { limit: 0 }],
   'checkpoints.create': [{ title: '' }],
   'checkpoints.diff': [{ id: 1_000_000 }],
@@ -228,7 +251,7 @@ function place(input: object, index: number): object {
 
 // Facts that differ from call to call, whatever the way: times, memory, numbers of revisions, and what is made at random.
 const passing =
-  /^(revision|cursor|at|modified|created|expires|id|secret|uptimeMs|elapsedMs|memoryBytes|connections|changes|tokens|checks|limits|startedAt|startedBy|endedAt|request_?id|caller|documents|processes|terminals|deployments)$/i;
+  /^(revision|cursor|at|modified|created|expires|id|secret|uptimeMs|elapsedMs|memoryBytes|connections|changes|tokens|checks|limits|startedAt|startedBy|endedAt|request_?id|caller|documents|processes|terminals|deployments|run|session|sessions|wallMs|cpuMs|queuedMs|createdAt|expiresAt|evidence|why)$/i;
 
 function plain(value: unknown, index: number): unknown {
   const text = JSON.stringify(value, (key, part: unknown) => (passing.test(key) ? typeof part : part));

@@ -20,6 +20,7 @@ import { performance } from 'node:perf_hooks';
 import { after, before, describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { options } from '../../src/config/options.ts';
+import { languages } from '../../src/services/exec/languages.ts';
 import { baseImage, buildah, cannotBuildImages } from '../kit/buildah.ts';
 import { copyCheckout, runScript } from '../kit/checkout-copy.ts';
 import { type Container, type ContainerSetup, runContainer } from '../kit/pod-container.ts';
@@ -233,4 +234,67 @@ describe('the image', { skip: cannotBuildImages() }, () => {
       );
     });
   });
+
+  test('images of languages are built on it, know every language, and run code as their own user', async () => {
+    // Two of them; `npm run images` builds all.
+    for (const [name, language, code, says] of [
+      ['python', 'py', 'import os, sys\nprint("as", os.getuid() != 0, os.listdir("."))\nprint("err", file=sys.stderr)', 'as True'],
+      ['c-cpp', 'c', '#include <stdio.h>\nint main(void) { puts("compiled"); fprintf(stderr, "err\\n"); return 0; }', 'compiled'],
+    ] as const) {
+      const tag = `localhost/outrigger-test-${name}:${process.pid}`;
+      const file = join(root, 'deploy', 'images', `${name}.Containerfile`);
+      await buildah(
+        'bud',
+        '--isolation',
+        'chroot',
+        '--quiet',
+        '--build-arg',
+        `OUTRIGGER_IMAGE=${image}`,
+        '--file',
+        file,
+        '--tag',
+        tag,
+        root,
+      );
+      const from = await buildah('from', tag);
+      const inside = (...argv: string[]): Promise<string> => buildah('run', '--isolation', 'chroot', from, '--', ...argv);
+      try {
+        assert.equal((await inside('outrigger', 'languages', '--count')).trim(), String(languages.length));
+        assert.equal((await inside('id', '-u')).trim(), String(languages[0]?.userId));
+        const answer = (await inside('node', '-e', askRunner, code)).trim().split('\n').at(-1) ?? '';
+        const { health, result } = JSON.parse(answer) as {
+          health: { status: string; language: string };
+          result: { exit_code: number; stdout: string; stderr: string };
+        };
+        assert.deepEqual([health.status, health.language], ['healthy', language]);
+        assert.deepEqual([result.exit_code, result.stdout.startsWith(says), result.stderr], [0, true, 'err\n'], answer);
+      } finally {
+        await buildah('rm', from);
+        await buildah('rmi', '--force', tag);
+      }
+    }
+  });
 });
+
+/** In a container of an image of a language: starts it as the image does, asks its runner, and prints what that answered. */
+const askRunner = `
+const { spawn } = require('node:child_process');
+const env = { ...process.env, OUTRIGGER_PORT: '0', OUTRIGGER_ANONYMOUS_RUNNER: 'execute', OUTRIGGER_RUNNER_HOST: '127.0.0.1' };
+const child = spawn('/opt/outrigger/init', ['--', 'node', '/opt/outrigger/dist/outrigger.mjs', 'serve', '/workspace'], { env, stdio: ['ignore', 'inherit', 'inherit'] });
+(async () => {
+  const runner = 'http://127.0.0.1:' + process.env.OUTRIGGER_RUNNER_PORT;
+  const until = Date.now() + 30_000;
+  for (;;) {
+    const ready = await fetch(runner + '/ready').catch(() => undefined);
+    if (ready?.ok === true) break;
+    if (Date.now() > until) throw new Error('the runner did not get ready');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const health = await (await fetch(runner + '/health')).json();
+  const body = JSON.stringify({ code: process.argv[1], timeout: 20 });
+  const response = await fetch(runner + '/execute', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  const result = await response.json();
+  child.once('exit', () => console.log(JSON.stringify({ health, result })));
+  child.kill('SIGTERM');
+})().catch((error) => { console.error(error); child.kill('SIGKILL'); process.exitCode = 1; });
+`;

@@ -16,9 +16,10 @@ const viewersMs = 5_000;
 
 const terminalView = lazyView<{ id: string }>(() => import('../terminals/terminal-view.tsx').then(({ TerminalView }) => TerminalView));
 const processesView = lazyView<object>(() => import('../processes/processes-view.tsx').then(({ ProcessesView }) => ProcessesView));
+const runView = lazyView<object>(() => import('../run/run-view.tsx').then(({ RunView }) => RunView));
 const deployView = lazyView<object>(() => import('../deploy/deploy-view.tsx').then(({ DeployView }) => DeployView));
 
-/** Terminals, processes and deployments, under the documents; on a phone a pane of its own. */
+/** Terminals, runs, processes and deployments, under the documents; on a phone a pane of its own. */
 export function BottomPanel() {
   const workbench = useWorkbench();
   const { bottom, processes, terminals } = workbench;
@@ -46,6 +47,7 @@ export function BottomPanel() {
         {terminal !== undefined && known && !gone && (
           <terminalView.View key={terminal} id={terminal} meanwhile={<p class="hint">Opening the terminal…</p>} />
         )}
+        {tab === 'run' && <runView.View meanwhile={<p class="hint">Loading…</p>} />}
         {tab === 'processes' && <processesView.View meanwhile={<p class="hint">Loading…</p>} />}
         {tab === 'deploy' && <deployView.View meanwhile={<p class="hint">Loading…</p>} />}
       </div>
@@ -66,13 +68,13 @@ function tabId(tab: BottomTab): string {
 
 function Bar() {
   const workbench = useWorkbench();
-  const { bottom, processes, canExecute } = workbench;
+  const { bottom, processes, run, canExecute } = workbench;
   const bar = useRef<HTMLDivElement>(null);
   const { value: tab } = bottom.tab;
   const running = processes.running.value;
   // In the order in which they were opened: news do not move them.
   const open = processes.terminals.value.toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const tabs: BottomTab[] = [...open.map(({ id }) => terminalTab(id)), 'processes', 'deploy'];
+  const tabs: BottomTab[] = [...open.map(({ id }) => terminalTab(id)), 'run', 'processes', 'deploy'];
   useEffect(() => {
     bar.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [tab, tabs.length]);
@@ -100,6 +102,14 @@ function Bar() {
         {open.map((process) => (
           <TerminalTab key={process.id} id={process.id} title={process.title} over={!isRunning(process)} />
         ))}
+        <TabButton tab="run">
+          Run
+          {run.busy.value && (
+            <span class="stt running" title="A run is under way">
+              <i />
+            </span>
+          )}
+        </TabButton>
         <TabButton tab="processes">
           Processes
           {running > 0 && (

@@ -1,7 +1,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { Layout } from '../shell/layout.ts';
 
-export type BottomTab = 'processes' | 'deploy' | `terminal:${string}`;
+export type BottomTab = 'run' | 'processes' | 'deploy' | `terminal:${string}`;
 
 export const bottomHeight = { initial: 212, least: 96, mostShare: 0.6 } as const;
 
@@ -45,7 +45,8 @@ export class BottomStore {
     this.open.value = this.#layout.recall('bottom-open') === 'yes';
     this.screenReader.value = this.#layout.recall('screen-reader') === 'yes';
     const tab = this.#layout.recall('bottom-tab');
-    if (tab === 'processes' || tab === 'deploy' || tab?.startsWith('terminal:') === true) this.tab.value = tab as BottomTab;
+    if (tab === 'run' || tab === 'processes' || tab === 'deploy' || tab?.startsWith('terminal:') === true)
+      this.tab.value = tab as BottomTab;
   }
 
   show(tab: BottomTab = this.tab.value, focus = true): void {
@@ -83,6 +84,11 @@ export class BottomStore {
   setScreenReader(on: boolean): void {
     this.screenReader.value = on;
     this.#layout.remember('screen-reader', on ? 'yes' : undefined);
+  }
+
+  /** Nobody has chosen a height. */
+  get isFirstHeight(): boolean {
+    return this.#layout.recall('bottom') === null;
   }
 
   /** `room`: of the panel and what is above it, px. */

@@ -3,6 +3,7 @@ import type { EditorView } from '@codemirror/view';
 import { useEffect, useRef } from 'preact/hooks';
 import type { DocumentSession } from '../documents/document-session.ts';
 import { saveWords } from '../documents/save-state.ts';
+import { RunButton } from '../run/run-button.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { Revision } from '../shell/revision.tsx';
 import { useWorkbench } from '../use-workbench.ts';
@@ -184,6 +185,7 @@ function Crumbs({ session }: { session: DocumentSession }) {
           </span>
         ))}
       </nav>
+      {workbench.phone.value && <RunButton path={path} />}
       <span
         key={saved.value}
         class={`xs saved${saved.value > 0 ? ' pulse' : ''}${info?.state === 'failed' || info?.state === 'conflict' ? ' bad' : ' faint'}`}

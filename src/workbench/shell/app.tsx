@@ -18,6 +18,7 @@ import { TopBar } from './top-bar.tsx';
 
 const startDialog = lazyView<object>(() => import('../processes/start-dialog.tsx').then(({ StartDialog }) => StartDialog));
 
+const isolationDialog = lazyView<object>(() => import('../run/isolation-dialog.tsx').then(({ IsolationDialog }) => IsolationDialog));
 const gitDialogs = lazyView(async () => (await import('../changes/git-dialogs.tsx')).GitDialogs);
 
 export function App() {
@@ -71,6 +72,7 @@ export function App() {
       {overlay.value?.name === 'keys' && <KeySheet />}
       {overlay.value?.name === 'people' && <People />}
       {overlay.value?.name === 'start' && <startDialog.View />}
+      {overlay.value?.name === 'isolation' && <isolationDialog.View />}
       {overlay.value?.name === 'git' && <gitDialogs.View dialog={overlay.value.dialog} />}
       <ToastStack />
     </div>

@@ -8,6 +8,7 @@ import { ActivityPane } from '../feed/activity-pane.tsx';
 import { nameOf } from '../file-paths.ts';
 import { lazyView } from '../lazy-view.tsx';
 import { apple, useWorkbench } from '../use-workbench.ts';
+import { RunButton } from '../run/run-button.tsx';
 import { Dots } from './avatar.tsx';
 import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
@@ -128,6 +129,7 @@ function TabBar() {
             <Icon name="dl" />
           </a>
         )}
+        {text && <RunButton path={tab.path} />}
         <button
           type="button"
           class="ib"

@@ -19,13 +19,14 @@ export function Dialog({
   // Before the browser paints: the next key that is pressed belongs in the dialog.
   useLayoutEffect(() => {
     const before = document.activeElement;
-    const first = box.current?.querySelector<HTMLElement>('[data-first], input, button');
+    const { current } = box;
+    const first = current?.querySelector<HTMLElement>('[data-first], input, button');
     first?.focus();
     return () => {
       // What was asked for in it takes the focus itself.
       if (workbench.bottom.wantsFocus.value) return;
       if (!(before instanceof HTMLElement) || !before.isConnected || before === document.body) workbench.focusMain();
-      else if (document.activeElement === document.body || document.activeElement === null) before.focus();
+      else if (isNowhere() || current?.contains(document.activeElement) === true) before.focus();
     };
   }, []);
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -46,4 +47,8 @@ export function Dialog({
       </div>
     </div>
   );
+}
+
+function isNowhere(): boolean {
+  return document.activeElement === document.body || document.activeElement === null;
 }

@@ -1,0 +1,708 @@
+// A cage: the launcher stays as the supervisor of one program and of all that this starts, wherever that goes. It sets the limits, watches
+// what no limit of the kernel covers, ends everything with the program, and says in one line of JSON what it came to.
+#include <dirent.h>
+#include <grp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <time.h>
+
+#define MOST_PATHS 64
+#define MOST_TASKS 8192
+#define TICK_MS 25
+#define LONGEST_WAIT_MS 1000000
+// Looking at a folder may take this share of the time: one part in so many.
+#define DISK_SHARE 4
+#define DEEPEST 100
+#define END_WITHIN_MS 5000
+#define CAP_LAST 63
+#define CLOSE_ON_EXEC 4u // CLOSE_RANGE_CLOEXEC
+#define SYS_CLOSE_RANGE 436
+#define SYS_CLONE3 435
+#define INTO_CGROUP 0x200000000ull // CLONE_INTO_CGROUP
+#define STAGE "/mnt"
+
+enum { ENDED_BY_ITSELF, ENDED_ASKED, ENDED_WALL, ENDED_CPU, ENDED_MEMORY, ENDED_DISK, ENDED_FILES, ENDED_TASKS };
+static const char *const end_names[] = {"", "asked", "wall", "cpu", "memory", "disk", "files", "tasks"};
+
+struct paths {
+  int count;
+  const char *at[MOST_PATHS];
+};
+
+struct cage {
+  struct paths readable, writable, joined, staged, watched;
+  const char *own, *scratch, *env_prefix, *cwd;
+  int confine, scope, filter, control, pass, network_refused, nproc_of_user, no_relay;
+  // 0: no such limit. Bytes, milliseconds, seconds for cpu.
+  unsigned long long as, fsize, nofile, nproc, cpu, wall, cpu_all, memory, disk, files, tasks;
+  long uid, gid;
+};
+
+struct look {
+  unsigned long long resident, cpu_ms, tasks;
+};
+
+static long page_bytes, tick_hz;
+
+static unsigned long long now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000;
+}
+
+static void pause_ms(long ms) {
+  struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+  nanosleep(&time, NULL);
+}
+
+#include "relay.h"
+
+static ssize_t read_file(const char *path, char *text, size_t size) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  ssize_t length = read(fd, text, size - 1);
+  close(fd);
+  if (length >= 0) text[length] = 0;
+  return length;
+}
+
+// --- What runs below us ---
+
+// Ids of all descendants, zombies included; in a PID namespace of which we are the first, all that is there.
+static int descendants(pid_t *found, int most) {
+  int count = 0;
+  if (getpid() == 1) {
+    DIR *proc = opendir("/proc");
+    if (proc == NULL) return 0;
+    for (struct dirent *entry; count < most && (entry = readdir(proc)) != NULL;) {
+      pid_t pid = (pid_t)atoi(entry->d_name);
+      if (pid > 1) found[count++] = pid;
+    }
+    closedir(proc);
+    return count;
+  }
+  pid_t parent = getpid();
+  for (int at = -1; at < count; at++) {
+    if (at >= 0) parent = found[at];
+    char path[64], text[65536];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)parent);
+    DIR *tasks = opendir(path);
+    if (tasks == NULL) continue;
+    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+      if (entry->d_name[0] == '.') continue;
+      snprintf(path, sizeof path, "/proc/%d/task/%.15s/children", (int)parent, entry->d_name);
+      if (read_file(path, text, sizeof text) <= 0) continue;
+      for (char *rest = text; count < most;) {
+        char *end;
+        long pid = strtol(rest, &end, 10);
+        if (end == rest) break;
+        found[count++] = (pid_t)pid;
+        rest = end;
+      }
+    }
+    closedir(tasks);
+  }
+  return count;
+}
+
+// What a process has to itself, with its share of what it has together with others; 0 where it can't be told.
+static unsigned long long proportional(pid_t pid) {
+  char path[64], text[2048];
+  snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+  if (read_file(path, text, sizeof text) <= 0) return 0;
+  char *line = strstr(text, "\nPss:");
+  return line == NULL ? 0 : strtoull(line + 5, NULL, 10) * 1024;
+}
+
+static struct look look_at_tree(unsigned long long enough) {
+  static pid_t pids[MOST_TASKS];
+  struct look look = {0, 0, 0};
+  int count = descendants(pids, MOST_TASKS);
+  for (int at = 0; at < count; at++) {
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pids[at]);
+    if (read_file(path, text, sizeof text) <= 0) continue;
+    char *rest = strrchr(text, ')');
+    unsigned long long user, kernel, waited_user, waited_kernel, threads, resident;
+    // From the third field: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    if (rest == NULL || sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu %*d %*d %llu %*d %*u %*u %llu", &user,
+                               &kernel, &waited_user, &waited_kernel, &threads, &resident) != 6)
+      continue;
+    look.cpu_ms += (user + kernel + waited_user + waited_kernel) * 1000 / (unsigned long long)tick_hz;
+    look.resident += resident * (unsigned long long)page_bytes;
+    // A zombie has no thread any more and takes a number all the same.
+    look.tasks += threads > 0 ? threads : 1;
+  }
+  // What a family of processes shares was counted once for each. Asking costs more, so it is asked when it matters.
+  if (enough == 0 || look.resident <= enough) return look;
+  unsigned long long sum = 0;
+  for (int at = 0; at < count; at++) sum += proportional(pids[at]);
+  if (sum > 0) look.resident = sum;
+  return look;
+}
+
+// Tasks of a user anywhere: RLIMIT_NPROC counts them all.
+static unsigned long long tasks_of_user(uid_t uid) {
+  unsigned long long count = 0;
+  DIR *proc = opendir("/proc");
+  if (proc == NULL) return 0;
+  for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
+    struct stat stat;
+    if (entry->d_name[0] < '1' || entry->d_name[0] > '9' || fstatat(dirfd(proc), entry->d_name, &stat, 0) != 0 || stat.st_uid != uid) continue;
+    char path[300], text[1024];
+    snprintf(path, sizeof path, "/proc/%s/stat", entry->d_name);
+    if (read_file(path, text, sizeof text) <= 0) continue;
+    char *rest = strrchr(text, ')');
+    unsigned long long threads = 1;
+    if (rest != NULL) sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %llu", &threads);
+    count += threads;
+  }
+  closedir(proc);
+  return count;
+}
+
+static unsigned long long ms_of(const struct rusage *usage) {
+  unsigned long long us = (unsigned long long)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
+  return (unsigned long long)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000 + us / 1000;
+}
+
+// --- Folders ---
+
+struct size {
+  unsigned long long bytes, files;
+};
+
+// Takes the descriptor. What is deeper than programs make folders counts as too many files. Ends early when it is clear that it is too much.
+static void measure(int fd, int depth, struct size *size, const struct size *most) {
+  DIR *folder = fdopendir(fd);
+  if (folder == NULL) {
+    close(fd);
+    return;
+  }
+  if (depth > DEEPEST) size->files += 1ull << 40;
+  for (struct dirent *entry; depth <= DEEPEST && size->files <= most->files && size->bytes <= most->bytes && (entry = readdir(folder)) != NULL;) {
+    struct stat stat;
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+    if (fstatat(fd, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    size->files++;
+    size->bytes += (unsigned long long)stat.st_blocks * 512;
+    if (!S_ISDIR(stat.st_mode)) continue;
+    int inner = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (inner >= 0) measure(inner, depth + 1, size, most);
+  }
+  closedir(folder);
+}
+
+// `most`: what is above it is not looked at any closer.
+static struct size measure_all(const struct paths *paths, struct size most) {
+  struct size size = {0, 0};
+  for (int at = 0; at < paths->count; at++) {
+    int fd = open(paths->at[at], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) measure(fd, 0, &size, &most);
+  }
+  return size;
+}
+
+struct owners {
+  // (uid_t)-1: whose they are is left as it is.
+  uid_t from, to;
+  gid_t group;
+  // What the owner can't open is opened, and no program gets its owner's rights by its mode.
+  int tidy;
+};
+
+// Takes the descriptor. Only what belongs to `from`: a hard link to somebody else's file stays somebody else's.
+static void hand_over(int fd, int depth, const struct owners *owners) {
+  DIR *folder = depth > DEEPEST ? NULL : fdopendir(fd);
+  if (folder == NULL) {
+    close(fd);
+    return;
+  }
+  for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+    struct stat stat;
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+    if (fstatat(fd, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    int is_folder = S_ISDIR(stat.st_mode);
+    mode_t wanted = (stat.st_mode & 01777) | (is_folder ? 0700 : 0600);
+    if (owners->to != (uid_t)-1 && stat.st_uid == owners->from && (is_folder || stat.st_nlink == 1))
+      (void)!fchownat(fd, entry->d_name, owners->to, owners->group, AT_SYMLINK_NOFOLLOW);
+    // Nothing of the cage runs any more, so that the name is still what was looked at.
+    if (owners->tidy && (is_folder || S_ISREG(stat.st_mode)) && stat.st_nlink >= 1 && (stat.st_mode & 07777) != wanted &&
+        (is_folder || stat.st_nlink == 1))
+      (void)!fchmodat(fd, entry->d_name, wanted, 0);
+    if (!is_folder) continue;
+    int inner = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (inner >= 0) hand_over(inner, depth + 1, owners);
+  }
+  closedir(folder);
+}
+
+static void hand_over_folder(int held, const struct owners *owners) {
+  struct stat stat;
+  int fd = openat(held, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (owners->to != (uid_t)-1 && fstat(held, &stat) == 0 && stat.st_uid == owners->from) (void)!fchown(held, owners->to, owners->group);
+  if (fd >= 0) hand_over(fd, 0, owners);
+}
+
+// Takes the descriptor. Answers whether all is gone; what lies too deep is moved up, to be removed in another round.
+static int empty_folder(int top, int fd, int depth) {
+  static unsigned moved;
+  DIR *folder = fdopendir(fd);
+  if (folder == NULL) {
+    close(fd);
+    return 0;
+  }
+  int done = 1;
+  for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+    if (unlinkat(fd, entry->d_name, 0) == 0) continue;
+    if (errno != EISDIR && errno != EPERM && errno != EACCES) continue;
+    (void)!fchmodat(fd, entry->d_name, 0700, 0);
+    if (depth > DEEPEST) {
+      char name[40];
+      snprintf(name, sizeof name, ".deep-%u", moved++);
+      (void)!renameat(fd, entry->d_name, top, name);
+      done = 0;
+      continue;
+    }
+    int inner = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (inner < 0) continue;
+    done &= empty_folder(top, inner, depth + 1);
+    if (unlinkat(fd, entry->d_name, AT_REMOVEDIR) != 0) done = 0;
+  }
+  closedir(folder);
+  return done;
+}
+
+static void remove_folder(const char *path) {
+  for (int round = 0; round < 1000; round++) {
+    int top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (top < 0) return;
+    int done = empty_folder(top, openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0);
+    close(top);
+    if (rmdir(path) == 0 || (done && round > 0)) return;
+  }
+}
+
+// --- The inside ---
+
+static int set_limit(int which, unsigned long long value, const char *name) {
+  struct rlimit limit = {value, value};
+  struct rlimit now;
+  if (getrlimit(which, &now) == 0 && now.rlim_max != RLIM_INFINITY && now.rlim_max < value) limit.rlim_cur = limit.rlim_max = now.rlim_max;
+  return setrlimit(which, &limit) == 0 ? 0 : complain("limit", name);
+}
+
+static int set_limits(const struct cage *cage, unsigned long long nproc) {
+  if (set_limit(RLIMIT_CORE, 0, "core") != 0) return -1;
+  if (cage->as && set_limit(RLIMIT_AS, cage->as, "as") != 0) return -1;
+  if (cage->fsize && set_limit(RLIMIT_FSIZE, cage->fsize, "fsize") != 0) return -1;
+  if (cage->nofile && set_limit(RLIMIT_NOFILE, cage->nofile, "nofile") != 0) return -1;
+  if (cage->cpu && set_limit(RLIMIT_CPU, cage->cpu, "cpu") != 0) return -1;
+  return nproc && set_limit(RLIMIT_NPROC, nproc, "nproc") != 0 ? -1 : 0;
+}
+
+static int become(const struct cage *cage) {
+  if (cage->uid >= 0) {
+    if (setgroups(0, NULL) != 0 || setresgid((gid_t)cage->gid, (gid_t)cage->gid, (gid_t)cage->gid) != 0 ||
+        setresuid((uid_t)cage->uid, (uid_t)cage->uid, (uid_t)cage->uid) != 0)
+      return complain("can't become another user", "");
+  } else if (geteuid() == 0) {
+    // Root without a single capability: what it owns is all that is left of it.
+    for (unsigned long capability = 0; capability <= CAP_LAST; capability++) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+    struct {
+      uint32_t version;
+      int pid;
+    } header = {0x20080522, 0};
+    uint32_t none[6] = {0};
+    if (syscall(SYS_capset, &header, none) != 0) return complain("capset", "");
+  }
+  return 0;
+}
+
+static int cage_landlock(const struct cage *cage) {
+  int abi = landlock_abi();
+  struct cage_ruleset {
+    uint64_t files, network, scoped;
+  } attr = {0, 0, 0};
+  if (cage->confine) attr.files = all_rights(abi);
+  if (cage->network_refused && abi >= 4) attr.network = 3;
+  if (cage->scope && abi >= 6) attr.scoped = 3;
+  if (cage->confine && abi == 0) return errno = ENOSYS, complain("landlock", "");
+  if (attr.files == 0 && attr.network == 0 && attr.scoped == 0) return 0;
+  // The kernel takes a struct that ends in zeros of its later ABIs.
+  int ruleset = (int)syscall(SYS_LANDLOCK_CREATE_RULESET, &attr, sizeof attr, 0u);
+  if (ruleset < 0) return complain("landlock ruleset", "");
+  uint64_t reading = RIGHT_EXECUTE | RIGHT_READ_FILE | RIGHT_READ_DIR;
+  if (cage->confine) {
+    for (size_t at = 0; at < sizeof devices / sizeof *devices; at++)
+      if (allow_rights(ruleset, devices[at], all_rights(abi) & ~RIGHT_EXECUTE, 1) != 0) return -1;
+    // What is not on this system can't be read anyway.
+    for (int at = 0; at < cage->readable.count; at++)
+      if (allow_rights(ruleset, cage->readable.at[at], reading, 1) != 0) return -1;
+    // Devices are nothing that a program makes.
+    for (int at = 0; at < cage->writable.count; at++)
+      if (allow_rights(ruleset, cage->writable.at[at], all_rights(abi) & ~(RIGHT_MAKE_CHAR | RIGHT_MAKE_BLOCK | RIGHT_IOCTL_DEV), 0) != 0) return -1;
+  }
+  if (syscall(SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0u) != 0) return complain("landlock", "");
+  close(ruleset);
+  return 0;
+}
+
+// The environment of the program comes with a prefix, so that no name in it (LD_PRELOAD) means anything to those who pass it on.
+static void take_environment(const char *prefix) {
+  extern char **environ;
+  size_t length = strlen(prefix);
+  char **kept = environ;
+  for (char **entry = environ; *entry != NULL; entry++)
+    if (strncmp(*entry, prefix, length) == 0) *kept++ = *entry + length;
+  *kept = NULL;
+}
+
+// Binds folders where any user can get at them, in a mount namespace of our own: /root is closed to everybody else.
+static int stage(const struct cage *cage) {
+  if (cage->staged.count == 0) return 0;
+  if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0) return complain("can't have mounts of its own", "");
+  // What is bound may lie below what is about to be covered.
+  int sources[MOST_PATHS];
+  for (int at = 0; at < cage->staged.count; at++) {
+    sources[at] = open(cage->staged.at[at], O_PATH | O_CLOEXEC);
+    if (sources[at] < 0) return complain("can't open", cage->staged.at[at]);
+  }
+  if (mount("tmpfs", STAGE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=64k") != 0) return complain("can't mount on", STAGE);
+  for (int at = 0; at < cage->staged.count; at++) {
+    char source[64], target[64];
+    struct stat stat;
+    snprintf(source, sizeof source, "/proc/self/fd/%d", sources[at]);
+    snprintf(target, sizeof target, STAGE "/%d", at);
+    int is_folder = fstat(sources[at], &stat) == 0 && S_ISDIR(stat.st_mode);
+    int made = is_folder ? mkdir(target, 0755) : open(target, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+    if (made < 0 || mount(source, target, NULL, MS_BIND, NULL) != 0) return complain("can't bind", cage->staged.at[at]);
+    if (!is_folder) close(made);
+    close(sources[at]);
+  }
+  return 0;
+}
+
+static void close_others(int kept) {
+  if (syscall(SYS_CLOSE_RANGE, 3u, ~0u, CLOSE_ON_EXEC) != 0)
+    for (int fd = 3; fd < 4096; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (kept >= 3) fcntl(kept, F_SETFD, 0);
+}
+
+// Forks into the group that the child is to join, where that can be: whoever moves into a group of version 2 waits until no processor
+// forks. Where it can't, as in version 1, the child joins by itself.
+static pid_t fork_joined(const struct cage *cage, int *has_joined) {
+  char folder[4096];
+  *has_joined = 0;
+  if (cage->joined.count != 1 || strlen(cage->joined.at[0]) >= sizeof folder) return fork();
+  strcpy(folder, cage->joined.at[0]);
+  char *name = strrchr(folder, '/');
+  if (name == NULL) return fork();
+  *name = 0;
+  // As in clone_args of linux/sched.h.
+  struct {
+    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+  } given = {.flags = INTO_CGROUP, .exit_signal = SIGCHLD};
+  int group = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (group < 0) return fork();
+  given.cgroup = (uint64_t)group;
+  pid_t child = (pid_t)syscall(SYS_CLONE3, &given, sizeof given);
+  close(group);
+  *has_joined = child >= 0;
+  return child >= 0 ? child : fork();
+}
+
+// In the child; returns when something failed, and said so.
+static int enter(const struct cage *cage, pid_t supervisor, unsigned long long nproc, const int *streams, int has_joined, char **argv) {
+  setsid();
+  for (int stream = 0; stream < STREAMS; stream++)
+    if (streams[stream] >= 0) dup2(streams[stream], stream);
+  for (int at = 0; at < (has_joined ? 0 : cage->joined.count); at++) {
+    int fd = open(cage->joined.at[at], O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "0", 1) != 1) return complain("can't join", cage->joined.at[at]), EXIT_OWN_FAILURE;
+    close(fd);
+  }
+  if (stage(cage) != 0) return EXIT_OWN_FAILURE;
+  if (cage->cwd != NULL && chdir(cage->cwd) != 0) return complain("can't enter", cage->cwd), EXIT_OWN_FAILURE;
+  if (become(cage) != 0) return EXIT_OWN_FAILURE;
+  // After the change of user, which takes it away. Should the supervisor be killed, its program is.
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (getppid() != supervisor && supervisor != 1) return errno = ECHILD, complain("lost its supervisor", ""), EXIT_OWN_FAILURE;
+  if (set_limits(cage, nproc) != 0) return EXIT_OWN_FAILURE;
+  int caged = cage->filter || cage->confine || cage->scope;
+  if (caged && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return complain("no_new_privs", ""), EXIT_OWN_FAILURE;
+  if (cage_landlock(cage) != 0) return EXIT_OWN_FAILURE;
+  close_others(cage->pass);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  if (cage->env_prefix != NULL) take_environment(cage->env_prefix);
+  if (cage->filter && filter_self(cage->filter) != 0) return EXIT_OWN_FAILURE;
+  execvp(argv[0], argv);
+  int missing = errno == ENOENT;
+  complain("can't run", argv[0]);
+  return missing ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+}
+
+// --- The outside ---
+
+// Ends all that is below us, in other sessions too, and waits for it. What was not the program itself is counted.
+static int end_tree(pid_t program, int *status, int *has_ended) {
+  static pid_t pids[MOST_TASKS];
+  unsigned long long deadline = now_ms() + END_WITHIN_MS;
+  int strays = 0;
+  for (;;) {
+    if (getpid() == 1) kill(-1, SIGKILL);
+    else {
+      int count = descendants(pids, MOST_TASKS);
+      struct rlimit none = {0, 0};
+      // First none of them can fork any more, then all are ended: else a storm grows as fast as it is put down.
+      for (int at = 0; at < count; at++) prlimit(pids[at], RLIMIT_NPROC, &none, NULL);
+      for (int at = 0; at < count; at++) kill(pids[at], SIGKILL);
+    }
+    for (;;) {
+      int one;
+      pid_t ended = waitpid(-1, &one, WNOHANG);
+      if (ended < 0 && errno == ECHILD) return strays;
+      if (ended <= 0) break;
+      if (ended != program) strays++;
+      else if (!*has_ended) *status = one, *has_ended = 1;
+    }
+    if (now_ms() > deadline) return strays;
+    pause_ms(1);
+  }
+}
+
+static void report(const struct cage *cage, int status, int ended, int strays, unsigned long long wall, const struct look *most,
+                   const struct size *written, const char *problem) {
+  struct rusage usage;
+  char text[1600], clean[1024];
+  size_t length = 0;
+  for (const char *from = problem; *from != 0 && length < sizeof clean - 1; from++)
+    clean[length++] = *from == '"' || *from == '\\' || (unsigned char)*from < 32 ? ' ' : *from;
+  while (length > 0 && clean[length - 1] == ' ') length--;
+  clean[length] = 0;
+  getrusage(RUSAGE_CHILDREN, &usage);
+  char exit[16] = "null", signal[16] = "null";
+  if (WIFEXITED(status)) snprintf(exit, sizeof exit, "%d", WEXITSTATUS(status));
+  else snprintf(signal, sizeof signal, "%d", WTERMSIG(status));
+  int size = snprintf(text, sizeof text,
+                      "{\"exit\":%s,\"signal\":%s,\"ended\":\"%s\",\"cpu_ms\":%llu,\"max_rss_kib\":%ld,\"most_kib\":%llu,\"most_tasks\":%llu,"
+                      "\"written_kib\":%llu,\"written_files\":%llu,\"strays\":%d,\"wall_ms\":%llu,\"problem\":\"%s\"}\n",
+                      exit, signal, end_names[ended], ms_of(&usage), usage.ru_maxrss, most->resident / 1024, most->tasks, written->bytes / 1024,
+                      written->files, strays, wall, clean);
+  // Whoever asked may be gone.
+  if (cage->control >= 0) (void)!send(cage->control, text, (size_t)size, MSG_NOSIGNAL);
+}
+
+static unsigned long long above(unsigned long long now, unsigned long long before) { return now > before ? now - before : 0; }
+
+static int supervise(const struct cage *cage, char **argv) {
+  page_bytes = sysconf(_SC_PAGESIZE);
+  tick_hz = sysconf(_SC_CLK_TCK);
+  pid_t parent = getppid();
+  // With its end comes ours, and with ours that of all below; a signal, so that what was made is cleared away first.
+  prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+  if (parent != 0 && getppid() != parent) return EXIT_OWN_FAILURE;
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  // The program can't read or write what we have in memory, nor open our descriptors.
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGCHLD);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGUSR1);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
+  sigprocmask(SIG_BLOCK, &signals, NULL);
+  int signalled = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+
+  int owned = cage->own == NULL ? -1 : open(cage->own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  struct stat owner;
+  if (cage->own != NULL && (owned < 0 || fstat(owned, &owner) != 0)) return complain("can't open", cage->own), EXIT_OWN_FAILURE;
+  int hands_over = owned >= 0 && cage->uid >= 0;
+  // Others may run in the same folder, as the same user: the last one gives it back.
+  if (owned >= 0) flock(owned, LOCK_SH);
+  if (hands_over) {
+    struct owners to_it = {geteuid(), (uid_t)cage->uid, (gid_t)cage->gid, 0};
+    hand_over_folder(owned, &to_it);
+  }
+  if (cage->scratch != NULL) {
+    if (mkdir(cage->scratch, 0700) != 0) return complain("can't make", cage->scratch), EXIT_OWN_FAILURE;
+    if (cage->uid >= 0 && chown(cage->scratch, (uid_t)cage->uid, (gid_t)cage->gid) != 0) return EXIT_OWN_FAILURE;
+  }
+  const struct size any = {~0ull, ~0ull};
+  struct size before = cage->disk || cage->files ? measure_all(&cage->watched, any) : (struct size){0, 0};
+  const struct size most_written = {before.bytes + (cage->disk ? cage->disk : 1ull << 60), before.files + (cage->files ? cage->files : 1ull << 60)};
+  unsigned long long nproc = cage->nproc;
+  // Two more: the supervisor, and the one that is forked first.
+  if (nproc && cage->nproc_of_user) nproc += tasks_of_user(cage->uid >= 0 ? (uid_t)cage->uid : geteuid());
+
+  static struct relay relays[STREAMS];
+  int streams[STREAMS];
+  for (int stream = 0; stream < STREAMS; stream++)
+    if ((streams[stream] = open_relay(&relays[stream], stream, cage)) == -2) return EXIT_OWN_FAILURE;
+  int said[2];
+  if (pipe2(said, O_CLOEXEC) != 0) return complain("pipe", ""), EXIT_OWN_FAILURE;
+  int has_joined;
+  pid_t supervisor = getpid();
+  pid_t program = fork_joined(cage, &has_joined);
+  if (program < 0) return complain("can't fork", ""), EXIT_OWN_FAILURE;
+  if (program == 0) {
+    complaints = said[1];
+    _exit(enter(cage, supervisor, nproc, streams, has_joined, argv));
+  }
+  close(said[1]);
+  for (int stream = 0; stream < STREAMS; stream++)
+    if (streams[stream] >= 0) close(streams[stream]);
+  // At its end when the program runs, and when it does not.
+  char problem[512];
+  size_t heard = 0;
+  for (ssize_t more; heard < sizeof problem - 1 && (more = read(said[0], problem + heard, sizeof problem - 1 - heard)) != 0;) {
+    if (more > 0) heard += (size_t)more;
+    else if (errno != EINTR) break;
+  }
+  problem[heard] = 0;
+  close(said[0]);
+  // Its input is the program's alone.
+  if (streams[0] < 0) close(0);
+
+  int status = 0, has_ended = 0, ended = ENDED_BY_ITSELF;
+  struct look most = {0, 0, 0};
+  struct size written = {0, 0};
+  unsigned long long start = now_ms(), next_look = start + TICK_MS, next_disk = start;
+  int watching = cage->memory || cage->cpu_all || cage->disk || cage->files || cage->tasks;
+  while (!has_ended && ended == ENDED_BY_ITSELF) {
+    unsigned long long now = now_ms(), until = watching ? next_look : now + LONGEST_WAIT_MS;
+    if (cage->wall && start + cage->wall < until) until = start + cage->wall;
+    struct pollfd polled[2 + 2 * STREAMS] = {{signalled, POLLIN, 0}, {cage->control, POLLIN, 0}};
+    for (int stream = 0; stream < STREAMS; stream++) await_relay(&relays[stream], polled + 2 + 2 * stream);
+    poll(polled, 2 + 2 * STREAMS, until > now ? (int)(until - now) : 0);
+    if (polled[0].revents != 0) {
+      struct signalfd_siginfo info;
+      while (read(signalled, &info, sizeof info) == sizeof info)
+        if (info.ssi_signo != SIGCHLD) ended = ENDED_ASKED;
+      int one;
+      for (pid_t which; (which = waitpid(-1, &one, WNOHANG)) > 0;)
+        if (which == program) status = one, has_ended = 1;
+    }
+    // A byte asks for the end, and so does whoever went away.
+    if (polled[1].revents != 0) ended = ENDED_ASKED;
+    for (int stream = 0; stream < STREAMS; stream++) relay_ready(&relays[stream], polled + 2 + 2 * stream);
+    now = now_ms();
+    if (has_ended || ended != ENDED_BY_ITSELF) break;
+    if (cage->wall && now - start >= cage->wall) ended = ENDED_WALL;
+    // By the clock: who keeps us busy with output or with orphans is looked at all the same.
+    if (!watching || now < next_look || ended != ENDED_BY_ITSELF) continue;
+    struct rusage usage;
+    getrusage(RUSAGE_CHILDREN, &usage);
+    struct look look = look_at_tree(cage->memory);
+    look.cpu_ms += ms_of(&usage);
+    if (look.resident > most.resident) most.resident = look.resident;
+    if (look.tasks > most.tasks) most.tasks = look.tasks;
+    if (cage->memory && look.resident > cage->memory) ended = ENDED_MEMORY;
+    else if (cage->cpu_all && look.cpu_ms > cage->cpu_all) ended = ENDED_CPU;
+    else if (cage->tasks && look.tasks > cage->tasks) ended = ENDED_TASKS;
+    next_look = now_ms() + TICK_MS;
+    now = now_ms();
+    if ((!cage->disk && !cage->files) || now < next_disk || ended != ENDED_BY_ITSELF) continue;
+    struct size size = measure_all(&cage->watched, most_written);
+    next_disk = now + (now_ms() - now) * DISK_SHARE;
+    next_look = now_ms() + TICK_MS;
+    written.bytes = above(size.bytes, before.bytes);
+    written.files = above(size.files, before.files);
+    if (cage->disk && written.bytes > cage->disk) ended = ENDED_DISK;
+    else if (cage->files && written.files > cage->files) ended = ENDED_FILES;
+  }
+  unsigned long long wall = now_ms() - start;
+  int strays = end_tree(program, &status, &has_ended);
+  if (cage->disk || cage->files) {
+    struct size size = measure_all(&cage->watched, most_written);
+    written.bytes = above(size.bytes, before.bytes);
+    written.files = above(size.files, before.files);
+  }
+  if (cage->scratch != NULL) remove_folder(cage->scratch);
+  if (owned >= 0 && flock(owned, LOCK_EX | LOCK_NB) == 0) {
+    struct owners back = {hands_over ? (uid_t)cage->uid : (uid_t)-1, hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 1};
+    hand_over_folder(owned, &back);
+  }
+  report(cage, status, ended, strays, wall, &most, &written, problem);
+  // After the report: a slow reader is no part of the program's time.
+  relay_rest(relays, cage->control, signalled, ended == ENDED_ASKED);
+  if (heard > 0 && cage->control < 0) (void)!write(2, problem, heard);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+// --- Arguments ---
+
+static int take_path(struct paths *paths, const char *path) {
+  if (paths->count == MOST_PATHS) return -1;
+  paths->at[paths->count++] = path;
+  return 0;
+}
+
+// Also -1 for what is no number.
+static int take_number(unsigned long long *number, const char *text) {
+  char *end;
+  errno = 0;
+  *number = strtoull(text, &end, 10);
+  return *text < '0' || *text > '9' || *end != 0 || errno != 0 ? -1 : 0;
+}
+
+static int cage_main(char **argv) {
+  struct cage cage = {.control = -1, .pass = -1, .uid = -1, .gid = -1};
+  unsigned long long number;
+  for (; *argv != NULL && strcmp(*argv, "--") != 0; argv++) {
+    const char *name = *argv;
+    int no_kernel = strcmp(name, "--seccomp") == 0;
+    if (no_kernel) cage.filter |= NO_KERNEL_SURFACE;
+    else if (strcmp(name, "--confine") == 0) cage.confine = 1;
+    else if (strcmp(name, "--scope") == 0) cage.scope = 1;
+    else if (strcmp(name, "--no-network") == 0) cage.network_refused = 1, cage.filter |= NO_NETWORK;
+    else if (strcmp(name, "--no-unix") == 0) cage.filter |= NO_UNIX_SOCKETS;
+    else if (strcmp(name, "--no-shm") == 0) cage.filter |= NO_SHARED_MEMORY;
+    else if (strcmp(name, "--nproc-of-user") == 0) cage.nproc_of_user = 1;
+    else if (strcmp(name, "--no-relay") == 0) cage.no_relay = 1;
+    else {
+      const char *value = *++argv;
+      if (value == NULL) return usage();
+      struct {
+        const char *name;
+        struct paths *paths;
+        const char **text;
+        unsigned long long *number;
+      } known[] = {
+        {"--ro", &cage.readable, NULL, NULL},       {"--rw", &cage.writable, NULL, NULL},   {"--join", &cage.joined, NULL, NULL},
+        {"--stage", &cage.staged, NULL, NULL},      {"--watch", &cage.watched, NULL, NULL}, {"--own", NULL, &cage.own, NULL},
+        {"--scratch", NULL, &cage.scratch, NULL},   {"--cwd", NULL, &cage.cwd, NULL},       {"--env-prefix", NULL, &cage.env_prefix, NULL},
+        {"--as", NULL, NULL, &cage.as},             {"--fsize", NULL, NULL, &cage.fsize},   {"--nofile", NULL, NULL, &cage.nofile},
+        {"--nproc", NULL, NULL, &cage.nproc},       {"--cpu", NULL, NULL, &cage.cpu},       {"--wall", NULL, NULL, &cage.wall},
+        {"--cpu-all", NULL, NULL, &cage.cpu_all},   {"--memory", NULL, NULL, &cage.memory}, {"--disk", NULL, NULL, &cage.disk},
+        {"--files", NULL, NULL, &cage.files},       {"--tasks", NULL, NULL, &cage.tasks},
+      };
+      size_t at = 0;
+      while (at < sizeof known / sizeof *known && strcmp(known[at].name, name) != 0) at++;
+      if (at < sizeof known / sizeof *known) {
+        if (known[at].text != NULL) *known[at].text = value;
+        else if (known[at].paths != NULL ? take_path(known[at].paths, value) != 0 : take_number(known[at].number, value) != 0) return usage();
+      } else {
+        if (take_number(&number, value) != 0 || number > 0x7ffffffe) return usage();
+        if (strcmp(name, "--uid") == 0) cage.uid = (long)number;
+        else if (strcmp(name, "--gid") == 0) cage.gid = (long)number;
+        else if (strcmp(name, "--report") == 0) cage.control = (int)number;
+        else if (strcmp(name, "--pass") == 0) cage.pass = (int)number;
+        else return usage();
+      }
+    }
+  }
+  if (*argv == NULL || argv[1] == NULL || (cage.uid >= 0) != (cage.gid >= 0)) return usage();
+  if (cage.control >= 0) fcntl(cage.control, F_SETFD, FD_CLOEXEC);
+  return supervise(&cage, argv + 1);
+}

@@ -1,0 +1,37 @@
+import type { FastifyError, FastifyRequest } from 'fastify';
+import { OutriggerError } from '../../contract/errors.ts';
+import { BadRequest } from './answers.ts';
+
+/** Fields of one form beside its files. */
+const MAX_FIELDS = 20;
+const MAX_FIELD_BYTES = 64 * 1024;
+
+type Part = Awaited<ReturnType<ReturnType<FastifyRequest['parts']>['next']>>['value'];
+
+/** The fields and files of a multipart body, in order; each file must be read or resumed. Throws BadRequest for a broken one. */
+export async function* partsOf(request: FastifyRequest): AsyncGenerator<Part> {
+  const parts = request.parts({ limits: { fields: MAX_FIELDS, fieldSize: MAX_FIELD_BYTES } });
+  try {
+    yield* parts;
+  } catch (error) {
+    throw brokenForm(error);
+  }
+}
+
+/** The bytes of one file. Throws INPUT_TOO_LARGE, and BadRequest where the body ends too early. */
+export async function* wholeFile(stream: AsyncIterable<Uint8Array> & { truncated: boolean }): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* stream;
+  } catch (error) {
+    throw brokenForm(error);
+  }
+  // The parser stops at the limit without a word.
+  if (stream.truncated) throw new OutriggerError('INPUT_TOO_LARGE', 'The file is larger than the limit of uploads');
+}
+
+/** The parser's own errors say what the caller did wrong; those of a form that ends too early have no status. */
+function brokenForm(error: unknown): unknown {
+  const known = error instanceof OutriggerError || error instanceof BadRequest;
+  if (known || !(error instanceof Error) || (error as Partial<FastifyError>).statusCode !== undefined) return error;
+  return BadRequest.form({ field: 'body', message: `The form is broken: ${error.message}`, code: 'multipart_invalid' });
+}

@@ -1,0 +1,275 @@
+import { randomBytes } from 'node:crypto';
+import type { CodeItem, CodeStage, EffectiveLimits } from '../../../contract/code.ts';
+import type { Sandbox, SandboxedProgram } from '../isolation/sandbox.ts';
+import type { Language } from '../languages.ts';
+import { OutputFeed } from '../output-feed.ts';
+import type { SessionRecord } from '../session-store.ts';
+import type { Sessions } from '../sessions.ts';
+import { quietStage, stageOf } from '../stage.ts';
+import type { Toolchains } from '../toolchains.ts';
+import { type Facts, framed, Marks } from './marks.ts';
+import { driverRequest } from './warm-pool.ts';
+
+/** One that had no work for so long is ended; its variables are in the session. */
+const IDLE_MS = 10 * 60_000;
+/** To take up variables, or to write them down. */
+const STATE_WITHIN_MS = 10_000;
+/** Of processor time over the whole life of one: each order has its own limit of time. */
+const LIFE_CPU_MS = 60 * 60_000;
+
+export interface LiveOrder {
+  code: string;
+  /** As the program sees it. */
+  file: string;
+  args: readonly string[];
+  stdin: string;
+  env: Readonly<Record<string, string>>;
+  limits: EffectiveLimits;
+  network: boolean;
+  signal: AbortSignal;
+  emit: (item: CodeItem) => Promise<void> | void;
+}
+
+interface Live {
+  language: Language;
+  /** What it was started with, which can't be another later. */
+  fixed: string;
+  program: SandboxedProgram;
+  token: string;
+  canceling: AbortController;
+  isOver: boolean;
+  /** It has work: it is not ended to make room. */
+  isBusy: boolean;
+  idle: NodeJS.Timeout | undefined;
+  usedAt: number;
+}
+
+/** Interpreters that stay in their session, with their variables, from one run to the next. At most one for each session. */
+export class LiveInterpreters {
+  readonly #dependencies: { sandbox: Sandbox; sessions: Sessions; toolchains: Toolchains };
+  readonly #options: { most: number; maxStateBytes: number; lifeMs: number };
+  readonly #live = new Map<string, Live>();
+
+  constructor(
+    dependencies: { sandbox: Sandbox; sessions: Sessions; toolchains: Toolchains },
+    options: { most: number; maxStateBytes: number; lifeMs: number },
+  ) {
+    this.#dependencies = dependencies;
+    this.#options = options;
+  }
+
+  has(session: string): boolean {
+    return this.#live.has(session);
+  }
+
+  /** Runs code in the interpreter of the session, and writes its variables down afterwards. Throws what Sandbox.start throws. */
+  async run(
+    session: SessionRecord,
+    language: Language,
+    order: LiveOrder,
+  ): Promise<{ stage: CodeStage; wasLive: boolean; restored: boolean; notes: string[] }> {
+    const notes: string[] = [];
+    let live = this.#live.get(session.id);
+    const fixed = fixedOf(language, order);
+    if (live !== undefined && (live.isOver || live.fixed !== fixed)) {
+      if (!live.isOver && live.language === language)
+        notes.push('The interpreter was started anew, for its other limits or network; its variables are those that were kept.');
+      await this.close(session.id);
+      live = undefined;
+    }
+    const wasLive = live !== undefined;
+    let restored = false;
+    if (live === undefined) {
+      live = await this.#start(session, language, order, fixed);
+      restored = await this.#restore(live, session);
+      if (session.state !== null && !restored) notes.push('The kept variables of this session could not be taken up.');
+    }
+    live.isBusy = true;
+    try {
+      const stage = await this.#ask(live, order);
+      // It may have ended a moment after it was done.
+      if (stage.reason === 'exit' && !live.isOver && this.has(session.id)) notes.push(...(await this.#save(live, session)));
+      if (live.isOver) notes.push('The interpreter of the session ended; the next run begins with the variables as they were kept last.');
+      return { stage, wasLive, restored, notes };
+    } finally {
+      live.isBusy = false;
+      if (live.isOver) this.#forget(session.id, live);
+      else this.#rest(live);
+      this.#makeRoom();
+    }
+  }
+
+  /** Ends the one of a session; its variables stay as they were written down. */
+  async close(session: string): Promise<void> {
+    const live = this.#live.get(session);
+    if (live === undefined) return;
+    this.#forget(session, live);
+    live.canceling.abort(new Error('closed'));
+    await live.program.end;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#live.keys()].map((session) => this.close(session)));
+  }
+
+  async #start(session: SessionRecord, language: Language, { limits, network, signal }: LiveOrder, fixed: string): Promise<Live> {
+    const { sandbox, sessions } = this.#dependencies;
+    const request = driverRequest(language, { ...this.#dependencies, folder: sessions.folder(session.id) });
+    if (request === undefined) throw new Error(`${language.name} has no driver.`);
+    const canceling = new AbortController();
+    const token = randomBytes(12).toString('hex');
+    signal.throwIfAborted();
+    const program = await sandbox.start({
+      ...request,
+      limits: { ...limits, cpuMs: LIFE_CPU_MS },
+      network,
+      keepStdinOpen: true,
+      waits: true,
+      signal: canceling.signal,
+      onOutput: () => {},
+    });
+    const usedAt = performance.now();
+    const live: Live = { language, fixed, program, token, canceling, isOver: false, isBusy: true, idle: undefined, usedAt };
+    // As long as it lives, its folder stays.
+    const letGo = sessions.hold(session.id);
+    void program.end.then(() => {
+      live.isOver = true;
+      letGo();
+      if (!live.isBusy) this.#forget(session.id, live);
+    });
+    void program.write(framed({ live: token }));
+    this.#live.set(session.id, live);
+    this.#makeRoom();
+    return live;
+  }
+
+  /** The one that was used longest ago goes; those that work stay, and are looked at when they are done. */
+  #makeRoom(): void {
+    const idle = [...this.#live].filter(([, { isBusy }]) => !isBusy).sort(([, one], [, other]) => one.usedAt - other.usedAt);
+    for (const [session] of idle.slice(0, Math.max(0, this.#live.size - this.#options.most))) void this.close(session);
+  }
+
+  async #ask(live: Live, order: LiveOrder): Promise<CodeStage> {
+    const { limits, signal, emit, code, file, args, stdin, env } = order;
+    const begun = performance.now();
+    const told = this.#told(live);
+    const feed = new OutputFeed({
+      stage: 'run',
+      emit,
+      filter: (stream, text, isLast) => [
+        ...told.take(stream, text).flatMap((part) => itemOf(part)),
+        ...(isLast ? [told.rest(stream)] : []),
+      ],
+    });
+    feed.control(live.program);
+    const canceled = (): void => live.canceling.abort(signal.reason);
+    signal.addEventListener('abort', canceled, { once: true });
+    if (signal.aborted) canceled();
+    live.program.begin?.(limits, (stream, bytes) => feed.push(stream, bytes));
+    void live.program.write(framed({ code, file, args, stdin, env }));
+    try {
+      const done = await Promise.race([told.done, live.program.end.then(() => undefined)]);
+      live.program.rest?.();
+      await feed.end().catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+      if (done !== undefined) return quietStage(done.done ?? 0, performance.now() - begun, feed.bytes);
+      const end = await live.program.end;
+      return { ...stageOf(end, feed.bytes, limits), wallMs: Math.round(performance.now() - begun) };
+    } finally {
+      signal.removeEventListener('abort', canceled);
+    }
+  }
+
+  async #restore(live: Live, session: SessionRecord): Promise<boolean> {
+    if (session.state?.language !== live.language.code) return false;
+    try {
+      const { bytes } = this.#dependencies.sessions.readState(session);
+      const done = await this.#quietly(live, { restore: bytes.toString('base64') });
+      return done?.done === 0;
+    } catch {
+      // The file is gone.
+      return false;
+    }
+  }
+
+  async #save(live: Live, session: SessionRecord): Promise<string[]> {
+    const done = await this.#quietly(live, { save: true, most: this.#options.maxStateBytes });
+    if (done?.tooLarge === true) return ['The variables are too large to be kept beyond the life of the interpreter.'];
+    if (done?.state === undefined) return ['The variables could not be written down.'];
+    try {
+      await this.#dependencies.sessions.putState(session, Buffer.from(done.state, 'base64'), live.language.code);
+    } catch (error) {
+      return [`The variables could not be written down: ${(error as Error).message}`];
+    }
+    return (done.lost ?? []).length === 0
+      ? []
+      : [`Not kept beyond the life of the interpreter: ${(done.lost ?? []).slice(0, 20).join(', ')}.`];
+  }
+
+  /** An order of ours, of which the caller sees nothing. */
+  async #quietly(live: Live, order: object): Promise<Facts | undefined> {
+    const told = this.#told(live);
+    const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+    // As base64, with what is around it.
+    const limits = { wallMs: STATE_WITHIN_MS, outputBytes: this.#options.maxStateBytes * 1.4 + 100_000 };
+    live.program.begin?.(limits, (stream, bytes) => void told.take(stream, decoders[stream].decode(bytes, { stream: true })));
+    void live.program.write(framed(order));
+    const done = await Promise.race([told.done, live.program.end.then(() => undefined)]);
+    live.program.rest?.();
+    return done;
+  }
+
+  /** What the driver says of itself; `done` is heard on both streams, so that nothing of the code is still on its way. */
+  #told({ token }: Live): {
+    take: (stream: 'stdout' | 'stderr', text: string) => (string | Facts)[];
+    rest: (stream: 'stdout' | 'stderr') => string;
+    done: Promise<Facts>;
+  } {
+    const { promise, resolve } = Promise.withResolvers<Facts>();
+    const marks = { stdout: new Marks(token), stderr: new Marks(token) };
+    const ends: { stdout?: Facts; stderr?: Facts } = {};
+    return {
+      take: (stream, text) => {
+        const parts = marks[stream].take(text);
+        for (const part of parts) if (typeof part !== 'string' && part.done !== undefined) ends[stream] = part;
+        if (ends.stdout !== undefined && ends.stderr !== undefined) resolve(ends.stdout);
+        return parts;
+      },
+      rest: (stream) => {
+        const rest = marks[stream].rest();
+        // One that was cut off in the middle is none of the program.
+        return rest.includes(token) ? '' : rest;
+      },
+      done: promise,
+    };
+  }
+
+  #rest(live: Live): void {
+    live.usedAt = performance.now();
+    clearTimeout(live.idle);
+    live.idle = setTimeout(
+      () => {
+        for (const [session, one] of this.#live) if (one === live && !live.isBusy) void this.close(session);
+      },
+      Math.min(IDLE_MS, this.#options.lifeMs),
+    ).unref();
+  }
+
+  #forget(session: string, live: Live): void {
+    clearTimeout(live.idle);
+    // Another one may have come after it.
+    if (this.#live.get(session) === live) this.#live.delete(session);
+  }
+}
+
+/** All that a sandbox is made with, but for what each order has of its own. */
+function fixedOf({ code }: Language, { limits, network }: LiveOrder): string {
+  const { memoryBytes, processes, fileBytes, diskBytes } = limits;
+  return JSON.stringify([code, network, memoryBytes, processes, fileBytes, diskBytes]);
+}
+
+function itemOf(part: string | Facts): (string | CodeItem)[] {
+  if (typeof part === 'string') return [part];
+  return part.display === undefined ? [] : [{ type: 'display', data: part.display }];
+}

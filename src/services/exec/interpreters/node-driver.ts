@@ -1,0 +1,167 @@
+/** What a Node runs that was started before its work: as `pythonDriver`, with the same orders and the same marks. */
+export const nodeDriver = String.raw`
+// In a scope of its own: the code may call its variables as it likes.
+(() => {
+const fs = require('node:fs');
+const vm = require('node:vm');
+const path = require('node:path');
+const util = require('node:util');
+const Module = require('node:module');
+
+function read(size) {
+  const bytes = Buffer.alloc(size);
+  for (let done = 0; done < size; ) {
+    let got = 0;
+    try {
+      got = fs.readSync(0, bytes, done, size - done, null);
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+      continue;
+    }
+    if (got === 0) process.exit(0);
+    done += got;
+  }
+  return bytes;
+}
+const order = () => JSON.parse(read(Number(read(8))).toString());
+
+function become({ run, args, env }) {
+  process.argv = [process.argv[0], run, ...args];
+  Object.assign(process.env, env);
+  process.exitCode = undefined;
+  Module.runMain(run);
+}
+
+function bundle(value) {
+  const isBundle = value !== null && typeof value === 'object' && Object.keys(value).length > 0 &&
+    Object.entries(value).every(([name, one]) => /^[\w.+-]+\/[\w.+-]+$/.test(name) && typeof one === 'string');
+  return isBundle ? value : { 'text/plain': util.inspect(value) };
+}
+
+function live(token) {
+  const write = (number, facts) => {
+    const bytes = Buffer.from('\x1e' + token + JSON.stringify(facts) + '\x1e');
+    for (let done = 0; done < bytes.length; ) {
+      try {
+        done += fs.writeSync(number, bytes, done);
+      } catch (error) {
+        if (error.code !== 'EAGAIN') throw error;
+      }
+    }
+  };
+  const tell = (facts) => {
+    write(1, facts);
+    if ('done' in facts) write(2, { done: 0 });
+  };
+  globalThis.display = (value) => tell({ display: bundle(value) });
+  globalThis.require = Module.createRequire(path.join(process.cwd(), 'code.js'));
+  let job;
+  let undo = () => {};
+  const finish = (code) => {
+    if (job === undefined) return;
+    job = undefined;
+    undo();
+    tell({ done: code });
+    setImmediate(next);
+  };
+  process.on('uncaughtException', (error) => {
+    if (error instanceof Exit) return;
+    fs.writeSync(2, util.inspect(error) + '\n');
+    finish(1);
+  });
+  // Nothing is left to be done, timers and promises of the code among it: as it would be the end of a program.
+  process.on('beforeExit', () => finish(process.exitCode ?? 0));
+  const exit = process.exit;
+  class Exit {}
+  process.exit = (code = process.exitCode ?? 0) => {
+    if (job === undefined) return exit(code);
+    finish(Number(code) & 255);
+    throw new Exit();
+  };
+  // Let and const are no properties of the global object; the debugger knows them.
+  const lexicalNames = () => {
+    let names = [];
+    const session = new (require('node:inspector').Session)();
+    session.connect();
+    session.post('Runtime.globalLexicalScopeNames', {}, (error, found) => {
+      if (error === null) names = found.names;
+    });
+    session.disconnect();
+    return names;
+  };
+  // The orders come by the real standard input: the code gets one of its own.
+  let input = '';
+  const readFileSync = fs.readFileSync;
+  fs.readFileSync = (file, options) => {
+    if (file !== 0 && file !== '/dev/stdin') return readFileSync(file, options);
+    const encoding = typeof options === 'string' ? options : options?.encoding;
+    const bytes = Buffer.from(input);
+    return encoding ? bytes.toString(encoding) : bytes;
+  };
+  const give = (text) => {
+    input = text;
+    const stream = require('node:stream').Readable.from(text === '' ? [] : [Buffer.from(text)], { objectMode: false });
+    stream.fd = 0;
+    Object.defineProperty(process, 'stdin', { value: stream, configurable: true });
+  };
+  async function next() {
+    const given = order();
+    if ('restore' in given) {
+      let code = 0;
+      try {
+        Object.assign(globalThis, require('node:v8').deserialize(Buffer.from(given.restore, 'base64')));
+      } catch {
+        code = 1;
+      }
+      tell({ done: code });
+      return setImmediate(next);
+    }
+    if ('save' in given) {
+      const lost = [];
+      const kept = {};
+      for (const name of new Set([...Object.keys(globalThis), ...lexicalNames()])) {
+        if (builtins.has(name)) continue;
+        try {
+          const value = vm.runInThisContext(name);
+          require('node:v8').deserialize(require('node:v8').serialize(value));
+          kept[name] = value;
+        } catch {
+          lost.push(name);
+        }
+      }
+      const state = require('node:v8').serialize(kept);
+      tell(state.length > given.most ? { done: 1, tooLarge: true } : { done: 0, state: state.toString('base64'), lost });
+      return setImmediate(next);
+    }
+    job = given;
+    process.argv = [process.argv[0], given.file, ...given.args];
+    const environment = { ...process.env };
+    Object.assign(process.env, given.env);
+    process.exitCode = undefined;
+    give(given.stdin);
+    // What came with the order goes with it; what the code set itself stays.
+    undo = () => {
+      for (const [name, value] of Object.entries(given.env)) {
+        if (process.env[name] !== value) continue;
+        if (name in environment) process.env[name] = environment[name];
+        else delete process.env[name];
+      }
+    };
+    try {
+      const value = await vm.runInThisContext(given.code, { filename: given.file, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+      if (value !== undefined && job === given) display(value);
+    } catch (error) {
+      if (error instanceof Exit) return;
+      fs.writeSync(2, (error instanceof Error ? error.stack : util.inspect(error)) + '\n');
+      finish(1);
+    }
+  }
+  const builtins = new Set([...Object.keys(globalThis), 'require', 'display']);
+  setImmediate(next);
+}
+
+const first = order();
+if ('live' in first) live(first.live);
+else become(first);
+})();
+`;

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '../../../../test/kit/eventually.ts';
+import type { Sandbox, SandboxEnd, SandboxRequest } from '../isolation/sandbox.ts';
+import { languageNamed, type Language } from '../languages.ts';
+import { defaultLimits } from '../limits.ts';
+import type { Sessions } from '../sessions.ts';
+import { Toolchains } from '../toolchains.ts';
+import { WarmPool } from './warm-pool.ts';
+
+const js = languageNamed('js') as Language;
+
+interface Kit {
+  pool: WarmPool;
+  /** Those that run, each with the way to let it die. */
+  running: Map<string, () => void>;
+  /** Folders that are there. */
+  folders: Set<string>;
+  started: () => number;
+  /** From now on none starts. */
+  refuse: () => void;
+}
+
+/** A pool of programs that are none, which end when they are told to. */
+function pooled(size: number): Kit {
+  const running = new Map<string, () => void>();
+  const folders = new Set<string>();
+  let started = 0;
+  let refused = false;
+  const sandbox = {
+    seenAt: (folder: string) => folder,
+    start: async ({ folder, signal }: SandboxRequest) => {
+      await new Promise(setImmediate);
+      if (refused) throw new Error('refused');
+      started++;
+      const { promise, resolve } = Promise.withResolvers<SandboxEnd>();
+      const end = (): void => {
+        running.delete(folder);
+        setImmediate(() => resolve({} as SandboxEnd));
+      };
+      running.set(folder, end);
+      signal.addEventListener('abort', end, { once: true });
+      return { end: promise };
+    },
+  } as unknown as Sandbox;
+  let count = 0;
+  const sessions = {
+    prepare: () => {
+      const folder = `/folder-${++count}`;
+      folders.add(folder);
+      return { id: String(count), folder };
+    },
+    discard: ({ folder }: { folder: string }) => folders.delete(folder),
+  } as unknown as Sessions;
+  const pool = new WarmPool({ sandbox, sessions, toolchains: new Toolchains(process.execPath) }, { size });
+  return { pool, running, folders, started: () => started, refuse: () => void (refused = true) };
+}
+
+test('after the first run some wait for the next ones, each is given once, and others take their place', async () => {
+  const { pool, running, folders } = pooled(2);
+  assert.equal(pool.take(js, defaultLimits), undefined);
+  await eventually(() => assert.equal(running.size, 2));
+  const [one, two, none] = [pool.take(js, defaultLimits), pool.take(js, { ...defaultLimits, wallMs: 5 }), pool.take(js, defaultLimits)];
+  assert.notEqual(one?.prepared.id, two?.prepared.id);
+  assert.equal(none, undefined);
+  await eventually(() => assert.equal(running.size, 4));
+  await pool.end(one as never);
+  assert.ok(!folders.has(one?.prepared.folder ?? ''));
+  await pool.stop();
+  // The one that was taken is its taker's.
+  assert.deepEqual([...running.keys()], [two?.prepared.folder]);
+  assert.deepEqual([...folders], [two?.prepared.folder]);
+});
+
+test('one that dies while it waits is not given, and its folder goes', async () => {
+  const { pool, running, folders } = pooled(1);
+  pool.take(js, defaultLimits);
+  await eventually(() => assert.equal(running.size, 1));
+  for (const die of running.values()) die();
+  await eventually(() => assert.equal(folders.size, 0));
+  assert.equal(pool.take(js, defaultLimits), undefined);
+  await eventually(() => assert.equal(running.size, 1));
+  // One that dies after it was given is known as dead.
+  const taken = pool.take(js, defaultLimits);
+  running.get(taken?.prepared.folder ?? '')?.();
+  await eventually(() => assert.equal(taken?.isOver, true));
+  assert.ok(folders.has(taken?.prepared.folder ?? ''));
+  await pool.stop();
+});
+
+test('other limits get other ones, those before them go, and none that can not be started leaves a folder', async () => {
+  const { pool, running, folders, refuse, started } = pooled(2);
+  pool.take(js, defaultLimits);
+  await eventually(() => assert.equal(running.size, 2));
+  const first = [...running.keys()];
+  assert.equal(pool.take(js, { ...defaultLimits, memoryBytes: 1 }), undefined);
+  await eventually(() => assert.ok(started() === 4 && running.size === 2 && first.every((folder) => !running.has(folder))));
+  await eventually(() => assert.equal(folders.size, 2));
+  refuse();
+  pool.take(js, { ...defaultLimits, memoryBytes: 2 });
+  await eventually(() => assert.equal(folders.size, 0));
+  await pool.stop();
+});
+
+test('a stop waits for those that are on their way, and nothing starts after it', async () => {
+  const { pool, running, folders, started } = pooled(2);
+  pool.take(js, defaultLimits);
+  await eventually(() => assert.equal(folders.size, 2));
+  await pool.stop();
+  assert.deepEqual([running.size, folders.size], [0, 0]);
+  const before = started();
+  assert.equal(pool.take(js, defaultLimits), undefined);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(started(), before);
+  assert.equal(pooled(0).pool.take(js, defaultLimits), undefined);
+});

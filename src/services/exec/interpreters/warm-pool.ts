@@ -1,0 +1,169 @@
+import type { EffectiveLimits } from '../../../contract/code.ts';
+import type { Sandbox, SandboxedProgram, SandboxRequest } from '../isolation/sandbox.ts';
+import { baseEnvironment, filled, type Language } from '../languages.ts';
+import type { Prepared, Sessions } from '../sessions.ts';
+import type { Toolchains } from '../toolchains.ts';
+import { nodeDriver } from './node-driver.ts';
+import { pythonDriver } from './python-driver.ts';
+
+/** One that nobody wanted for so long is ended: it takes memory. */
+const IDLE_MS = 60_000;
+/** Some time after a run, so that it does not take the processor from the next one. */
+const REFILL_AFTER_MS = 5;
+
+const drivers: Readonly<Record<string, readonly string[] | undefined>> = {
+  py: ['python3', '-c', pythonDriver],
+  js: ['node', '-e', nodeDriver],
+};
+
+/** An interpreter that waits for its work, in a sandbox and a folder of its own. */
+export interface Waiting {
+  program: SandboxedProgram;
+  prepared: Prepared;
+  /** Ends it. */
+  canceling: AbortController;
+  /** It ended before it had work. */
+  isOver: boolean;
+}
+
+/** What an interpreter needs beside its limits, to be started for its driver. */
+export function driverRequest(
+  language: Language,
+  { folder, sandbox, toolchains }: { folder: string; sandbox: Sandbox; toolchains: Toolchains },
+): Pick<SandboxRequest, 'argv' | 'env' | 'folder' | 'readable' | 'memoryMethod'> | undefined {
+  const [program, ...args] = drivers[language.code] ?? [];
+  const tool = program === undefined ? undefined : toolchains.find(program);
+  if (tool === undefined) return undefined;
+  const workdir = sandbox.seenAt(folder);
+  const own = Object.entries(language.environment).map(([name, value]) => [name, filled(value, { workdir, file: '', out: '' })]);
+  return {
+    argv: [tool.file, ...args],
+    env: { ...baseEnvironment(language), ...Object.fromEntries(own) },
+    folder,
+    readable: tool.readable,
+    memoryMethod: language.memoryMethod,
+  };
+}
+
+/**
+ * Interpreters that were started before anybody asked, each for one run alone: nothing can pass from one run to the next. They are
+ * there for languages that somebody uses, and go when nobody does.
+ */
+export class WarmPool {
+  readonly #dependencies: { sandbox: Sandbox; sessions: Sessions; toolchains: Toolchains };
+  readonly #size: number;
+  readonly #waiting = new Map<string, Waiting[]>();
+  readonly #starting = new Map<string, number>();
+  readonly #starts = new Set<Promise<void>>();
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  #stopped = false;
+
+  constructor(dependencies: { sandbox: Sandbox; sessions: Sessions; toolchains: Toolchains }, options: { size: number }) {
+    this.#dependencies = dependencies;
+    this.#size = options.size;
+  }
+
+  /** One that waits under exactly these limits; undefined where there is none. Others are started for the next ones. */
+  take(language: Language, limits: EffectiveLimits): Waiting | undefined {
+    if (this.#size === 0 || drivers[language.code] === undefined) return undefined;
+    const key = keyOf(language, limits);
+    const found = this.#waiting.get(key)?.shift();
+    if (this.#stopped) return undefined;
+    this.#refillSoon(language, limits, key);
+    return found;
+  }
+
+  /** Ends one that was taken; its folder goes where no session was opened in it. Resolves when that is done. */
+  async end({ canceling, program, prepared }: Waiting): Promise<void> {
+    canceling.abort(new Error('not needed'));
+    await program.end;
+    this.#dependencies.sessions.discard(prepared);
+  }
+
+  /** Resolves when nothing of it runs. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    await Promise.all([...this.#starts, ...[...this.#waiting.keys()].map((key) => this.#drop(key))]);
+  }
+
+  #refillSoon(language: Language, limits: EffectiveLimits, key: string): void {
+    clearTimeout(this.#timers.get(key));
+    this.#timers.set(
+      key,
+      setTimeout(() => {
+        this.#refill(language, limits, key);
+        // Others of this language with other limits are not wanted any more.
+        for (const other of [...this.#waiting.keys()]) if (other !== key && other.startsWith(`${language.code} `)) void this.#drop(other);
+        this.#timers.set(key, setTimeout(() => void this.#drop(key), IDLE_MS).unref());
+      }, REFILL_AFTER_MS).unref(),
+    );
+  }
+
+  #refill(language: Language, limits: EffectiveLimits, key: string): void {
+    const { length } = this.#waiting.get(key) ?? [];
+    const starting = this.#starting.get(key) ?? 0;
+    const missing = this.#size - length - starting;
+    if (missing <= 0 || this.#stopped) return;
+    this.#starting.set(key, starting + missing);
+    for (let count = 0; count < missing; count++) {
+      const start: Promise<void> = this.#start(language, limits, key).finally(() => this.#starts.delete(start));
+      this.#starts.add(start);
+    }
+  }
+
+  async #start(language: Language, limits: EffectiveLimits, key: string): Promise<void> {
+    const { sandbox, sessions } = this.#dependencies;
+    let prepared: Prepared | undefined;
+    try {
+      prepared = sessions.prepare();
+      const request = driverRequest(language, { ...this.#dependencies, folder: prepared.folder });
+      if (request === undefined) return sessions.discard(prepared);
+      const canceling = new AbortController();
+      const program = await sandbox.start({
+        ...request,
+        limits,
+        network: false,
+        keepStdinOpen: true,
+        waits: true,
+        signal: canceling.signal,
+        onOutput: () => {},
+      });
+      const waiting: Waiting = { program, prepared, canceling, isOver: false };
+      if (this.#stopped) return await this.end(waiting);
+      const list = this.#waiting.get(key) ?? [];
+      this.#waiting.set(key, [...list, waiting]);
+      void program.end.then(() => {
+        waiting.isOver = true;
+        const list = this.#waiting.get(key);
+        if (list?.includes(waiting) !== true) return;
+        this.#waiting.set(
+          key,
+          list.filter((one) => one !== waiting),
+        );
+        sessions.discard(waiting.prepared);
+      });
+    } catch {
+      // Cold ones say what is wrong.
+      if (prepared !== undefined) sessions.discard(prepared);
+    } finally {
+      const left = (this.#starting.get(key) ?? 1) - 1;
+      if (left > 0) this.#starting.set(key, left);
+      else this.#starting.delete(key);
+    }
+  }
+
+  async #drop(key: string): Promise<void> {
+    const list = this.#waiting.get(key) ?? [];
+    this.#waiting.delete(key);
+    // Each limit that somebody asks for has a key of its own.
+    clearTimeout(this.#timers.get(key));
+    this.#timers.delete(key);
+    await Promise.all(list.map((waiting) => this.end(waiting)));
+  }
+}
+
+function keyOf({ code }: Language, limits: EffectiveLimits): string {
+  // The time begins with the work: it may be another each time.
+  return `${code} ${JSON.stringify({ ...limits, wallMs: 0 })}`;
+}

@@ -1,0 +1,188 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { CagedChild } from '../../processes/caged-child.ts';
+import type { HostExit } from '../../processes/host.ts';
+import type { Cgroup } from './cgroup.ts';
+import { type Ending, endOf, reportOf } from './ending.ts';
+import type { SandboxEnd, SandboxedProgram, SandboxRequest } from './sandbox.ts';
+
+/** The supervisor keeps the time itself; should it not, it is ended so long after. */
+const WALL_SPARE_MS = 500;
+/** A supervisor that was asked ends all below it within some ms; should it not, it is killed. */
+const ASKED_WITHIN_MS = 150;
+/** Somebody who is not of the tree may hold its output open. */
+const DRAIN_WITHIN_MS = 250;
+const MAX_SAID_LENGTH = 2000;
+/** The kernel ends one program of a group that has no memory left; then all of it is ended. */
+const MEMORY_LOOK_MS = 50;
+
+export interface CagedRunOptions {
+  child: CagedChild;
+  request: SandboxRequest;
+  /** There is a launcher that ends the tree and reports; without it, the process group is all there is. */
+  supervised: boolean;
+  /** Killing the first process takes the whole tree with it. */
+  killsAll: boolean;
+  cgroup: Cgroup | undefined;
+  now: () => number;
+  startedAt: number;
+  /** Everything is over. */
+  onEnd: () => void;
+}
+
+type Stream = 'stdout' | 'stderr';
+type Asked = NonNullable<Ending['asked']>;
+
+/** One program on its way from its start to its end: its output within the limit, and why it came to its end. */
+export class CagedRun implements SandboxedProgram {
+  readonly end: Promise<SandboxEnd>;
+  readonly #options: CagedRunOptions;
+  readonly #kept: Record<Stream, number> = { stdout: 0, stderr: 0 };
+  readonly #omitted: Record<Stream, number> = { stdout: 0, stderr: 0 };
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #clock: NodeJS.Timeout | undefined;
+  #begunAt: number;
+  #maxOutput: number;
+  #onOutput: SandboxRequest['onOutput'];
+  #asked: Asked | undefined;
+  #said = '';
+  #paused = false;
+  #resumed = Promise.withResolvers<void>();
+
+  constructor(options: CagedRunOptions) {
+    this.#options = options;
+    const { child, request, supervised } = options;
+    this.#begunAt = options.startedAt;
+    this.#maxOutput = request.limits.outputBytes;
+    this.#onOutput = request.onOutput;
+    const drained = [this.#read('stdout'), this.#read('stderr')];
+    const spare = supervised ? WALL_SPARE_MS : 0;
+    if (request.waits !== true) this.#after(request.limits.wallMs + spare, () => this.#stop('timeout'));
+    const looking = options.cgroup && setInterval(() => options.cgroup?.ranOut() === true && this.#stop('memory'), MEMORY_LOOK_MS).unref();
+    const onAbort = (): void => this.#stop('canceled');
+    request.signal.addEventListener('abort', onAbort, { once: true });
+    this.end = this.#ended(child.exit, drained).finally(() => {
+      request.signal.removeEventListener('abort', onAbort);
+      clearInterval(looking);
+      clearTimeout(this.#clock);
+      for (const timer of this.#timers) clearTimeout(timer);
+      options.onEnd();
+    });
+    if (request.signal.aborted) onAbort();
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#options.child.write(bytes);
+  }
+
+  endInput(): void {
+    this.#options.child.endInput();
+  }
+
+  pause(): void {
+    // Nobody waits for the output of what was ended.
+    if (this.#paused || this.#asked !== undefined) return;
+    this.#paused = true;
+    this.#resumed = Promise.withResolvers();
+    this.#options.child.stdout.pause();
+    this.#options.child.stderr.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#resumed.resolve();
+    this.#options.child.stdout.resume();
+    this.#options.child.stderr.resume();
+  }
+
+  begin({ wallMs, outputBytes }: { wallMs: number; outputBytes: number }, onOutput: SandboxRequest['onOutput']): void {
+    this.#begunAt = this.#options.now();
+    this.#maxOutput = outputBytes;
+    this.#onOutput = onOutput;
+    for (const stream of ['stdout', 'stderr'] as const) {
+      this.#kept[stream] = 0;
+      this.#omitted[stream] = 0;
+    }
+    this.rest();
+    this.#clock = setTimeout(() => this.#stop('timeout'), wallMs).unref();
+  }
+
+  rest(): void {
+    clearTimeout(this.#clock);
+  }
+
+  /** Ends it as one who goes away would; the end says `canceled`. */
+  cancel(): void {
+    this.#stop('canceled');
+  }
+
+  async #ended(exited: Promise<HostExit>, drained: Promise<void>[]): Promise<SandboxEnd> {
+    const { child, request, supervised, cgroup, now } = this.#options;
+    await (supervised ? Promise.race([child.report, exited]) : exited);
+    const wallMs = now() - this.#begunAt;
+    // From here on there is nothing but output to be read, at its reader's pace.
+    clearTimeout(this.#clock);
+    for (const timer of this.#timers) clearTimeout(timer);
+    const exit = await exited;
+    if (!supervised) child.kill();
+    const all = Promise.all(drained);
+    // Whoever reads slowly gets all of it, however long that takes.
+    await Promise.race([all, this.#resumedThen(DRAIN_WITHIN_MS)]);
+    child.stdout.destroy();
+    child.stderr.destroy();
+    const report = await Promise.race([child.report, wait(DRAIN_WITHIN_MS, '', { ref: false })]);
+    const use = cgroup?.use();
+    // The kernel lets go of a group a moment later; nobody has to wait for that.
+    void cgroup?.remove();
+    return endOf({
+      exit,
+      report: reportOf(report),
+      asked: this.#asked,
+      cgroup: use,
+      limits: request.limits,
+      wallMs,
+      omitted: this.#omitted,
+      said: this.#said,
+    });
+  }
+
+  async #resumedThen(ms: number): Promise<void> {
+    do {
+      if (this.#paused) await this.#resumed.promise;
+      await wait(ms, undefined, { ref: false });
+    } while (this.#paused);
+  }
+
+  #read(stream: Stream): Promise<void> {
+    const output = this.#options.child[stream];
+    return new Promise((resolve) => {
+      output.on('data', (bytes) => {
+        const room = this.#maxOutput - this.#kept[stream];
+        const kept = bytes.length > room ? bytes.subarray(0, room) : bytes;
+        this.#kept[stream] += kept.length;
+        if (stream === 'stderr' && this.#said.length < MAX_SAID_LENGTH) this.#said += kept.toString();
+        if (kept.length > 0) this.#onOutput(stream, kept);
+        if (kept.length === bytes.length) return;
+        this.#omitted[stream] += bytes.length - kept.length;
+        this.#stop('output');
+      });
+      output.once('error', () => {});
+      output.once('close', resolve);
+    });
+  }
+
+  #stop(why: Asked): void {
+    if (this.#asked !== undefined) return;
+    this.#asked = why;
+    this.resume();
+    const { child, supervised, killsAll } = this.#options;
+    if (!supervised) return child.kill();
+    child.askToEnd();
+    // Without namespaces it is the supervisor alone that finds the strays: it goes on as long as it needs.
+    if (killsAll) this.#after(ASKED_WITHIN_MS, () => child.kill());
+  }
+
+  #after(ms: number, what: () => void): void {
+    this.#timers.add(setTimeout(what, ms).unref());
+  }
+}

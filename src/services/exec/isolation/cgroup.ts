@@ -1,0 +1,279 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+
+const MOUNTS = '/proc/self/mountinfo';
+const OWN_GROUPS = '/proc/self/cgroup';
+/** Groups of ours: `outrigger-<pid of the sidecar>-<number>`. */
+const ownName = /^outrigger-(\d+)-\d+$/;
+/** The kernel lets go of a group a moment after its last process. */
+const REMOVE_RETRY_MS = 5;
+const MOST_REMOVE_TRIES = 40;
+/** Made ahead: making one takes longer than the start of a small program. */
+const READY = 4;
+/** Version 1 gives it as the limit where there is none, and more than any machine has. */
+const UNLIMITED_BYTES = 2 ** 60;
+
+export interface CgroupUse {
+  /** The most that all of the group held at once, with what it kept in memory of files; null where the kernel does not say. */
+  memoryBytes: number | null;
+  /** Programs that the kernel ended for want of memory. */
+  outOfMemory: number;
+  /** Forks that were refused. */
+  forksRefused: number;
+}
+
+export interface Cgroup {
+  /** A process with one thread that writes 0 into these joins it. */
+  joins: readonly string[];
+  use(): CgroupUse;
+  /** Whether the kernel ended a program in it for want of memory. */
+  ranOut(): boolean;
+  /** Resolves when it is gone, or after 200 ms. What is left of it goes with a later sweep. */
+  remove(): Promise<void>;
+}
+
+export interface CgroupLimits {
+  memoryBytes: number;
+  processes: number;
+}
+
+/** Groups of processes whose memory and number the kernel limits together, below the group that this process is in. */
+export class Cgroups {
+  /** `memory+pids`: 2, or what each controller of version 1 is mounted as. */
+  readonly version: 1 | 2;
+  readonly #memory: string;
+  readonly #pids: string;
+  readonly #going = new Set<Promise<void>>();
+  /** Folders of groups that nobody is in yet. */
+  readonly #ready: string[][] = [];
+  #refilling: Promise<void> | undefined;
+  #isClosed = false;
+  #count = 0;
+
+  private constructor(version: 1 | 2, memory: string, pids: string) {
+    this.version = version;
+    this.#memory = memory;
+    this.#pids = pids;
+  }
+
+  /** Undefined where there are none, or none that we may make. */
+  static find(): Cgroups | undefined {
+    if (process.platform !== 'linux') return undefined;
+    try {
+      const unified = ownFolder('cgroup2', '');
+      const memory = ownFolder('cgroup', 'memory');
+      const pids = ownFolder('cgroup', 'pids');
+      const found =
+        memory !== undefined && pids !== undefined
+          ? new Cgroups(1, memory, pids)
+          : unified !== undefined && delegates(unified)
+            ? new Cgroups(2, unified, unified)
+            : undefined;
+      return found?.works() === true ? found : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Makes one and removes it. */
+  works(): boolean {
+    try {
+      const folders = this.#make({ memoryBytes: 64 * 1024 * 1024, processes: 8 });
+      for (const folder of folders) fs.rmdirSync(folder);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Undefined where the system makes no more. */
+  make(limits: CgroupLimits): Cgroup | undefined {
+    try {
+      const folders = this.#make(limits);
+      this.#refill();
+      const [memory, pids = memory] = folders as [string, string?];
+      return {
+        // One thread that moves itself in version 1 is let through at once; for a process the kernel waits until no processor forks.
+        joins: folders.map((folder) => path.join(folder, this.version === 1 ? 'tasks' : 'cgroup.procs')),
+        ranOut: () => outOfMemory(this.version, memory) > 0,
+        use: () => (this.version === 1 ? useOfVersion1(memory, pids) : useOfVersion2(memory)),
+        remove: () => this.#remove(folders),
+      };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Ends what runs in groups whose sidecar is gone, and removes them. */
+  async sweep(): Promise<void> {
+    for (const parent of new Set([this.#memory, this.#pids])) {
+      const left = fs.readdirSync(parent).filter((name) => {
+        const owner = ownName.exec(name)?.[1];
+        return owner !== undefined && owner !== String(process.pid) && !fs.existsSync(`/proc/${owner}`);
+      });
+      for (const name of left) {
+        const folder = path.join(parent, name);
+        for (const pid of numbersIn(path.join(folder, 'cgroup.procs'))) endProcess(pid);
+        await removeAll([folder]);
+      }
+    }
+  }
+
+  /** Resolves when all that were let go, and those made ahead, are gone. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#refilling;
+    await removeAll(this.#ready.splice(0).flat());
+    await Promise.all(this.#going);
+  }
+
+  #refill(): void {
+    this.#refilling ??= this.#makeReady().finally(() => {
+      this.#refilling = undefined;
+    });
+  }
+
+  async #makeReady(): Promise<void> {
+    while (this.#ready.length < READY && !this.#isClosed) {
+      const folders = this.#folders();
+      try {
+        for (const folder of folders) await fs.promises.mkdir(folder);
+        this.#ready.push(folders);
+      } catch {
+        // Whoever needs one tries again, and says so.
+        return removeAll(folders);
+      }
+    }
+  }
+
+  #folders(): string[] {
+    const name = `outrigger-${process.pid}-${++this.#count}`;
+    return [...new Set([this.#memory, this.#pids])].map((parent) => path.join(parent, name));
+  }
+
+  #remove(folders: readonly string[]): Promise<void> {
+    const going: Promise<void> = removeAll(folders).finally(() => this.#going.delete(going));
+    this.#going.add(going);
+    return going;
+  }
+
+  #make({ memoryBytes, processes }: CgroupLimits): string[] {
+    const ready = this.#ready.shift();
+    const folders = ready ?? this.#folders();
+    const [memory, pids = memory] = folders as [string, string?];
+    try {
+      if (ready === undefined) for (const folder of folders) fs.mkdirSync(folder);
+      const put = (folder: string, file: string, value: number): void => fs.writeFileSync(path.join(folder, file), String(value));
+      if (this.version === 1) {
+        put(memory, 'memory.limit_in_bytes', memoryBytes);
+        // With what was swapped out; a kernel without swap accounting has no such file.
+        if (fs.existsSync(path.join(memory, 'memory.memsw.limit_in_bytes'))) put(memory, 'memory.memsw.limit_in_bytes', memoryBytes);
+      } else {
+        put(memory, 'memory.max', memoryBytes);
+        if (fs.existsSync(path.join(memory, 'memory.swap.max'))) put(memory, 'memory.swap.max', 0);
+        if (fs.existsSync(path.join(memory, 'memory.oom.group'))) put(memory, 'memory.oom.group', 1);
+      }
+      put(pids, 'pids.max', processes);
+      return folders;
+    } catch (error) {
+      for (const folder of folders) if (fs.existsSync(folder)) fs.rmdirSync(folder);
+      throw error;
+    }
+  }
+}
+
+function useOfVersion1(memory: string, pids: string): CgroupUse {
+  const most = numbersIn(path.join(memory, 'memory.max_usage_in_bytes'))[0];
+  return {
+    memoryBytes: most === undefined || most > UNLIMITED_BYTES ? null : most,
+    outOfMemory: outOfMemory(1, memory),
+    forksRefused: fieldIn(path.join(pids, 'pids.events'), 'max'),
+  };
+}
+
+function useOfVersion2(folder: string): CgroupUse {
+  return {
+    memoryBytes: numbersIn(path.join(folder, 'memory.peak'))[0] ?? null,
+    outOfMemory: outOfMemory(2, folder),
+    forksRefused: fieldIn(path.join(folder, 'pids.events'), 'max'),
+  };
+}
+
+function outOfMemory(version: 1 | 2, folder: string): number {
+  return fieldIn(path.join(folder, version === 1 ? 'memory.oom_control' : 'memory.events'), 'oom_kill');
+}
+
+/** The folder of our own group, where that kind is mounted and can be written. */
+function ownFolder(kind: 'cgroup' | 'cgroup2', controller: string): string | undefined {
+  for (const line of fs.readFileSync(MOUNTS, 'utf8').split('\n')) {
+    // https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
+    const [left = '', right = ''] = line.split(' - ');
+    const [, , , root = '', at = ''] = left.split(' ');
+    const [type, , options = ''] = right.split(' ');
+    if (type !== kind || (controller !== '' && !options.split(',').includes(controller))) continue;
+    const own = fs
+      .readFileSync(OWN_GROUPS, 'utf8')
+      .split('\n')
+      .map((entry) => entry.split(':'))
+      .find(([, names = '']) => (controller === '' ? names === '' : names.split(',').includes(controller)))?.[2];
+    if (own === undefined) continue;
+    // In a container the mount shows a part of the tree.
+    const folder = path.join(at, own.startsWith(root) ? own.slice(root.length) : own);
+    return fs.existsSync(folder) ? folder : undefined;
+  }
+  return undefined;
+}
+
+/** Whether groups below get these controllers; in version 2 somebody has to say so, and may where nothing but groups is in it. */
+function delegates(folder: string): boolean {
+  const names = (file: string): string[] => fs.readFileSync(path.join(folder, file), 'utf8').trim().split(' ');
+  const wanted = ['memory', 'pids'];
+  if (!wanted.every((name) => names('cgroup.controllers').includes(name))) return false;
+  if (!wanted.every((name) => names('cgroup.subtree_control').includes(name)))
+    fs.writeFileSync(path.join(folder, 'cgroup.subtree_control'), '+memory +pids');
+  return true;
+}
+
+async function removeAll(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    for (let tries = 0; tries < MOST_REMOVE_TRIES; tries++) {
+      try {
+        // It takes the kernel some time.
+        await fs.promises.rmdir(folder);
+        break;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') break;
+        await wait(REMOVE_RETRY_MS);
+      }
+    }
+  }
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone by itself.
+  }
+}
+
+function numbersIn(file: string): number[] {
+  try {
+    return fs.readFileSync(file, 'utf8').split(/\s+/).filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function fieldIn(file: string, name: string): number {
+  try {
+    const line = fs
+      .readFileSync(file, 'utf8')
+      .split('\n')
+      .find((entry) => entry.startsWith(`${name} `));
+    return Number(line?.split(' ')[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { CodeEndReason, EffectiveLimits } from '../../../contract/code.ts';
+import { type CageReport, type Ending, endOf, reportOf } from './ending.ts';
+
+const limits: EffectiveLimits = {
+  wallMs: 1000,
+  cpuMs: 1000,
+  memoryBytes: 64 * 1024 * 1024,
+  processes: 8,
+  outputBytes: 1000,
+  fileBytes: 1000,
+  diskBytes: 10_000,
+};
+const quiet: CageReport = {
+  exit: 0,
+  signal: null,
+  ended: '',
+  cpu_ms: 5,
+  max_rss_kib: 1000,
+  most_kib: 0,
+  most_tasks: 1,
+  written_kib: 0,
+  written_files: 0,
+  strays: 0,
+  wall_ms: 10,
+  problem: '',
+};
+const plain: Ending = {
+  exit: { exitCode: 0, exitSignal: null },
+  report: quiet,
+  asked: undefined,
+  cgroup: undefined,
+  limits,
+  wallMs: 12,
+  omitted: { stdout: 0, stderr: 0 },
+  said: '',
+};
+const killed = { exit: null, signal: 9 };
+
+describe('an end is named by what was seen:', () => {
+  const cases: { says: string; given: Partial<Ending>; report?: Partial<CageReport>; reason: CodeEndReason; limit: string | null }[] = [
+    { says: 'a quiet end', given: {}, reason: 'exit', limit: null },
+    { says: 'a signal', given: {}, report: { exit: null, signal: 11 }, reason: 'signal', limit: null },
+    { says: 'the supervisor at the limit of time', given: {}, report: { ...killed, ended: 'wall' }, reason: 'timeout', limit: 'wallMs' },
+    { says: 'the kernel at the limit of the processor', given: {}, report: { exit: null, signal: 24 }, reason: 'cpu', limit: 'cpuMs' },
+    { says: 'a file that is too big', given: {}, report: { exit: null, signal: 25 }, reason: 'disk', limit: 'fileBytes' },
+    { says: 'too many files', given: {}, report: { ...killed, ended: 'files' }, reason: 'disk', limit: 'diskBytes' },
+    { says: 'too much written by one that has ended', given: {}, report: { written_kib: 20 }, reason: 'disk', limit: 'diskBytes' },
+    { says: 'the watcher of memory', given: {}, report: { ...killed, ended: 'memory' }, reason: 'memory', limit: 'memoryBytes' },
+    {
+      says: 'the kernel out of memory',
+      given: { cgroup: { memoryBytes: 1, outOfMemory: 1, forksRefused: 0 } },
+      report: killed,
+      reason: 'memory',
+      limit: 'memoryBytes',
+    },
+    {
+      says: 'a child out of memory, which the program lived through',
+      given: { cgroup: { memoryBytes: 1, outOfMemory: 1, forksRefused: 0 } },
+      reason: 'exit',
+      limit: 'memoryBytes',
+    },
+    {
+      says: 'a failure at the edge of memory',
+      given: {},
+      report: { exit: 1, max_rss_kib: 65_536 },
+      reason: 'memory',
+      limit: 'memoryBytes',
+    },
+    {
+      says: 'a refused fork, which the program lived through',
+      given: { cgroup: { memoryBytes: 1, outOfMemory: 0, forksRefused: 3 } },
+      reason: 'exit',
+      limit: 'processes',
+    },
+    {
+      says: 'output over its limit',
+      given: { asked: 'output' },
+      report: { ...killed, ended: 'asked' },
+      reason: 'output',
+      limit: 'outputBytes',
+    },
+    { says: 'a caller who went', given: { asked: 'canceled' }, report: { ...killed, ended: 'asked' }, reason: 'canceled', limit: null },
+    { says: 'our own clock', given: { asked: 'timeout', report: undefined }, reason: 'timeout', limit: 'wallMs' },
+    { says: 'a cage that could not be made', given: {}, report: { exit: 125, problem: 'can not open /x' }, reason: 'failed', limit: null },
+  ];
+  for (const { says, given, report, reason, limit } of cases) {
+    test(says, () => {
+      const end = endOf({ ...plain, report: { ...quiet, ...report }, ...given });
+      assert.deepEqual({ reason: end.reason, limit: end.limit }, { reason, limit });
+      if (reason === 'timeout' || reason === 'cpu') assert.deepEqual([end.exitCode, end.signal], [124, null]);
+    });
+  }
+
+  test('memory is the most that anybody saw', () => {
+    const cgroup = { memoryBytes: 5_000_000, outOfMemory: 0, forksRefused: 0 };
+    assert.equal(endOf({ ...plain, cgroup }).memoryBytes, 5_000_000);
+    assert.equal(endOf({ ...plain, report: { ...quiet, most_kib: 9000 } }).memoryBytes, 9000 * 1024);
+  });
+
+  test('what bubblewrap says of itself is the problem', () => {
+    const end = endOf({ ...plain, report: undefined, exit: { exitCode: 1, exitSignal: null }, said: 'bwrap: No permissions\n' });
+    assert.deepEqual({ reason: end.reason, problem: end.problem }, { reason: 'failed', problem: 'bwrap: No permissions' });
+  });
+});
+
+test('a report that was cut off is none', () => {
+  assert.equal(reportOf('{"exit":0,'), undefined);
+  assert.equal(reportOf(''), undefined);
+});

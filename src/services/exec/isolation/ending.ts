@@ -1,0 +1,127 @@
+import { constants } from 'node:os';
+import type { CodeEndReason, EffectiveLimits } from '../../../contract/code.ts';
+import type { HostExit } from '../../processes/host.ts';
+import type { CgroupUse } from './cgroup.ts';
+import type { SandboxEnd } from './sandbox.ts';
+
+/** As timeout(1) has it. */
+const TIMEOUT_EXIT_CODE = 124;
+/** What the launcher ends with when the cage could not be made. */
+const OWN_FAILURE = 125;
+const MAX_PROBLEM_LENGTH = 500;
+
+/** What native/cage.h says at the end, in its units. */
+export interface CageReport {
+  exit: number | null;
+  signal: number | null;
+  ended: '' | 'asked' | 'wall' | 'cpu' | 'memory' | 'disk' | 'files' | 'tasks';
+  cpu_ms: number;
+  max_rss_kib: number;
+  most_kib: number;
+  most_tasks: number;
+  written_kib: number;
+  written_files: number;
+  strays: number;
+  wall_ms: number;
+  problem: string;
+}
+
+export interface Ending {
+  exit: HostExit;
+  /** Undefined where there is no supervisor, or it was killed. */
+  report: CageReport | undefined;
+  /** Why we ended it, where we did. */
+  asked: 'output' | 'canceled' | 'timeout' | 'memory' | undefined;
+  cgroup: CgroupUse | undefined;
+  limits: EffectiveLimits;
+  wallMs: number;
+  omitted: { stdout: number; stderr: number };
+  /** Of the supervisor's own stderr, where nothing else came. */
+  said: string;
+}
+
+/** Undefined where it is none. */
+export function reportOf(text: string): CageReport | undefined {
+  try {
+    return text === '' ? undefined : (JSON.parse(text) as CageReport);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a run came to, of what the supervisor, the kernel and we ourselves know of it. */
+export function endOf(ending: Ending): SandboxEnd {
+  const { report, cgroup, wallMs, omitted } = ending;
+  const [reason, limit] = reasonOf(ending);
+  const timedOut = reason === 'timeout' || reason === 'cpu';
+  const signal = report === undefined ? ending.exit.exitSignal : signalName(report.signal);
+  return {
+    reason,
+    exitCode: timedOut ? TIMEOUT_EXIT_CODE : reason === 'failed' ? null : report === undefined ? ending.exit.exitCode : report.exit,
+    signal: timedOut || reason === 'failed' ? null : signal,
+    limit,
+    wallMs,
+    cpuMs: report?.cpu_ms ?? null,
+    memoryBytes: report === undefined ? null : Math.max(cgroup?.memoryBytes ?? 0, report.most_kib * 1024, report.max_rss_kib * 1024),
+    omitted,
+    problem: reason === 'failed' ? problemOf(ending) : null,
+  };
+}
+
+function reasonOf(ending: Ending): [CodeEndReason, keyof EffectiveLimits | null] {
+  const { report, asked, cgroup, limits, exit } = ending;
+  if (report !== undefined && report.problem !== '') return ['failed', null];
+  if (asked === 'output') return ['output', 'outputBytes'];
+  if (asked === 'canceled') return ['canceled', null];
+  if (asked === 'memory') return ['memory', 'memoryBytes'];
+  // One that waited for its work has its time kept by us.
+  if (asked === 'timeout' && report?.ended === 'asked') return ['timeout', 'wallMs'];
+  const outOfMemory = (cgroup?.outOfMemory ?? 0) > 0;
+  if (report === undefined) {
+    if (asked === 'timeout') return ['timeout', 'wallMs'];
+    if (outOfMemory) return ['memory', 'memoryBytes'];
+    if (exit.exitCode === OWN_FAILURE && ending.said.includes('outrigger-launcher: ')) return ['failed', null];
+    if (exit.exitCode !== 0 && ending.said.startsWith('bwrap: ')) return ['failed', null];
+    return [exit.exitCode === null ? 'signal' : 'exit', null];
+  }
+  switch (report.ended) {
+    case 'wall':
+      return ['timeout', 'wallMs'];
+    case 'cpu':
+      return ['cpu', 'cpuMs'];
+    case 'memory':
+      return ['memory', 'memoryBytes'];
+    case 'disk':
+    case 'files':
+      return ['disk', 'diskBytes'];
+    case 'tasks':
+      return ['processes', 'processes'];
+    case 'asked':
+      return ['canceled', null];
+    case '':
+      break;
+  }
+  const signal = signalName(report.signal);
+  const failed = report.exit !== 0;
+  if (signal === 'SIGXCPU') return ['cpu', 'cpuMs'];
+  if (signal === 'SIGXFSZ') return ['disk', 'fileBytes'];
+  if (failed && (outOfMemory || report.max_rss_kib * 1024 >= limits.memoryBytes)) return ['memory', 'memoryBytes'];
+  // It went on after a fork was refused, or after it lost a child: that is its own affair, and worth a word.
+  const refused = (cgroup?.forksRefused ?? 0) > 0 || report.most_tasks >= limits.processes;
+  const met = refused ? 'processes' : outOfMemory ? 'memoryBytes' : report.written_kib * 1024 > limits.diskBytes ? 'diskBytes' : null;
+  if (met === 'diskBytes') return ['disk', met];
+  return [signal === null ? 'exit' : 'signal', met];
+}
+
+function problemOf({ report, said }: Ending): string {
+  const words = report === undefined || report.problem === '' ? said : report.problem;
+  return words
+    .replace(/^outrigger-launcher: /, '')
+    .trim()
+    .slice(0, MAX_PROBLEM_LENGTH);
+}
+
+function signalName(number: number | null): string | null {
+  if (number === null) return null;
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `SIG${number}`;
+}

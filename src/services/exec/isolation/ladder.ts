@@ -1,0 +1,270 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { OutriggerError } from '../../../contract/errors.ts';
+import { startCaged } from '../../processes/caged-child.ts';
+import { CagedRun } from './caged-run.ts';
+import { Cgroups } from './cgroup.ts';
+import { rungNames } from './evidence.ts';
+import {
+  carriedEnv,
+  launcherArgv,
+  namespacesArgv,
+  OWN_PROCESSES,
+  type Part,
+  type Place,
+  SEEN_AT,
+  type Surroundings,
+  systemFolders,
+} from './plan.ts';
+import { type Climbed, climb, landlockAbi, type RungSandbox } from './probe.ts';
+import type { Sandbox, SandboxedProgram, SandboxRequest } from './sandbox.ts';
+import { Settings } from './settings.ts';
+import { Slots } from './slots.ts';
+
+export { rungNames };
+
+const HIGHEST = rungNames.length - 1;
+/** Users that nobody else has: nothing on Debian gives these numbers away. */
+const DEFAULT_SLOTS_FROM = 61_000;
+const DEFAULT_SLOTS = 1000;
+const WHO_MAY_PASS = 0o001;
+const DEFAULT_NEW_FILES = 10_000;
+
+export interface LadderDependencies {
+  /** The built launcher, absolute; undefined: there is none, and only plain processes are left. */
+  launcher: string | undefined;
+  /** Absolute path of a program on a search path, or undefined. A name with a slash is one of the folder `from`. */
+  find(program: string, options: { from: string; searchPath: string | undefined }): string | undefined;
+  /** The search path of this process, for bubblewrap. */
+  searchPath: string | undefined;
+  /** Milliseconds. */
+  now: () => number;
+  log: (level: 'debug' | 'info' | 'warn', event: string, fields: Record<string, unknown>) => void;
+}
+
+export interface LadderOptions {
+  /** An absolute folder that is there, where temporary folders of runs are made; others must be able to pass through it, where root runs this. */
+  scratch: string;
+  /** No rung above this one is taken. */
+  highest?: 0 | 1 | 2 | 3;
+  /** The first user id of runs, where root starts them; and how many there are. */
+  slotsFrom?: number;
+  slots?: number;
+  /** Files and folders that a run may make; 10,000 where it is left out. */
+  newFiles?: number;
+  /** For tests: parts that are left out, to see what gets through then. */
+  without?: readonly Part[];
+}
+
+/** Runs programs on the highest rung of four that this machine gives: namespaces, landlock, seccomp, none. */
+export class LadderSandbox implements Sandbox, RungSandbox {
+  readonly #dependencies: LadderDependencies;
+  readonly #options: LadderOptions;
+  readonly #without: ReadonlySet<Part>;
+  readonly #slots: Slots | undefined;
+  readonly #running = new Set<CagedRun>();
+  readonly #settings: Settings;
+  /** Nobody else makes folders of these names. */
+  readonly #name = randomBytes(9).toString('hex');
+  #count = 0;
+  readonly #links = linksAmong(systemFolders);
+  #opened: Promise<Climbed> | undefined;
+  #rung = 0;
+  #abi = 0;
+  #cgroups: Cgroups | undefined;
+  #bwrap: string | undefined;
+  #stopping = false;
+
+  constructor(dependencies: LadderDependencies, options: LadderOptions) {
+    this.#dependencies = dependencies;
+    this.#options = options;
+    this.#without = new Set(options.without);
+    this.#settings = new Settings(options.scratch, dependencies.now);
+    const isRoot = process.getuid?.() === 0 && !this.#without.has('user');
+    this.#slots = isRoot ? new Slots(options.slotsFrom ?? DEFAULT_SLOTS_FROM, options.slots ?? DEFAULT_SLOTS) : undefined;
+  }
+
+  seenAt(folder: string): string {
+    return this.#seenAt(this.#rung, folder);
+  }
+
+  open(): Promise<Climbed> {
+    this.#opened ??= this.#climb();
+    return this.#opened;
+  }
+
+  async start(request: SandboxRequest): Promise<SandboxedProgram> {
+    await this.open();
+    return this.startAt(this.#rung, request);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const running = [...this.#running];
+    for (const run of running) run.cancel();
+    await Promise.all(running.map((run) => run.end));
+    await Promise.all([this.#cgroups?.close(), this.#settings.close()]);
+  }
+
+  /** As `start`, on a rung that need not be the one that was chosen. */
+  async startAt(rung: number, request: SandboxRequest): Promise<SandboxedProgram> {
+    request.signal.throwIfAborted();
+    this.#throwIfStopping();
+    const { folder } = request;
+    const [name, ...args] = request.argv;
+    // On the highest rung names are of its own file system, which has the same programs at the same places.
+    const inside = this.#seenAt(rung, folder);
+    const isInside = name === inside || name.startsWith(`${inside}/`);
+    const program = isInside ? name : this.#dependencies.find(name, { from: folder, searchPath: request.env['PATH'] });
+    if (program === undefined)
+      throw new OutriggerError('TOOL_MISSING', `The program ${name} is not on this machine.`, { details: { tool: name } });
+    const resolved: SandboxRequest = { ...request, argv: [program, ...args] };
+    const { launcher, now } = this.#dependencies;
+    const supervised = rung > 0 && launcher !== undefined;
+    const slot = supervised ? this.#slotFor(rung, resolved) : undefined;
+    const { memoryBytes, processes } = request.limits;
+    const wantsCgroup = rung === HIGHEST && !this.#without.has('cgroup');
+    const cgroup = wantsCgroup ? this.#cgroups?.make({ memoryBytes, processes: processes + OWN_PROCESSES }) : undefined;
+    const startedAt = now();
+    try {
+      const scratch = path.join(this.#options.scratch, `run-${this.#name}-${++this.#count}`);
+      const settings = rung === HIGHEST ? this.#settings.folder(request.network) : undefined;
+      const seen = [folder, ...request.readable, launcher ?? '', settings ?? this.#options.scratch];
+      const place: Place = {
+        uid: slot?.uid,
+        sharesUser: slot === undefined && process.getuid?.() !== 0,
+        joins: cgroup?.joins ?? [],
+        scratch,
+        settings,
+        isStaged: rung === HIGHEST && slot !== undefined && !areOpenToOthers(seen),
+      };
+      const child = await startCaged({
+        argv: supervised ? this.#argv(rung, resolved, launcher, place) : resolved.argv,
+        env: supervised ? carriedEnv(request.env, rung === HIGHEST ? '/tmp' : scratch) : request.env,
+        cwd: rung === HIGHEST ? '/' : folder,
+        keepStdinOpen: request.keepStdinOpen,
+        reports: supervised,
+      });
+      const run: CagedRun = new CagedRun({
+        child,
+        request,
+        supervised,
+        killsAll: rung === HIGHEST,
+        cgroup,
+        now,
+        startedAt,
+        onEnd: () => {
+          slot?.release();
+          this.#running.delete(run);
+        },
+      });
+      this.#running.add(run);
+      // It may have been told to stop meanwhile.
+      if (this.#stopping) run.cancel();
+      return run;
+    } catch (error) {
+      slot?.release();
+      await cgroup?.remove();
+      throw startProblem(name, folder, error);
+    }
+  }
+
+  #argv(rung: number, request: SandboxRequest, launcher: string, place: Place): [string, ...string[]] {
+    const surroundings: Surroundings = {
+      launcher,
+      bwrap: this.#bwrap,
+      abi: this.#abi,
+      newFiles: this.#options.newFiles ?? DEFAULT_NEW_FILES,
+      links: this.#links,
+      without: this.#without,
+    };
+    return rung === HIGHEST ? namespacesArgv(request, surroundings, place) : launcherArgv(request, rung, surroundings, place);
+  }
+
+  /**
+   * A user of its own, where root runs this. Below the highest rung it has to get at the folders by itself: where one of those above
+   * them is closed to others, the program stays root, without what makes root mighty.
+   */
+  #slotFor(rung: number, { folder, readable, argv }: SandboxRequest): { uid: number; release: () => void } | undefined {
+    if (this.#slots === undefined) return undefined;
+    const needed = [folder, ...readable, this.#options.scratch, argv[0]];
+    return rung === HIGHEST || areOpenToOthers(needed) ? this.#slots.take(folder) : undefined;
+  }
+
+  async #climb(): Promise<Climbed> {
+    const { find, searchPath, log } = this.#dependencies;
+    const launcher = process.platform === 'linux' ? this.#dependencies.launcher : undefined;
+    if (launcher !== undefined) {
+      this.#bwrap = find('bwrap', { from: '/', searchPath });
+      this.#cgroups = Cgroups.find();
+      const [abi] = await Promise.all([
+        landlockAbi(launcher),
+        this.#bwrap === undefined ? undefined : this.#settings.make(false),
+        this.#cgroups?.sweep().catch(() => {}),
+      ]);
+      this.#abi = abi;
+    }
+    const climbed = await climb(this, {
+      launcher,
+      bwrap: this.#bwrap,
+      cgroups: this.#without.has('cgroup') ? undefined : this.#cgroups?.version,
+      abi: this.#abi,
+      highest: this.#options.highest ?? HIGHEST,
+      scratch: this.#options.scratch,
+    });
+    this.#rung = climbed.isolation.rung;
+    const { rung, name, open } = climbed.isolation;
+    log('info', 'code.isolation', { rung, name, open: open.join(' ') });
+    return climbed;
+  }
+
+  #seenAt(rung: number, folder: string): string {
+    return rung === HIGHEST ? SEEN_AT : folder;
+  }
+
+  #throwIfStopping(): void {
+    if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
+  }
+}
+
+/** Whether everybody may pass through all folders above these files. */
+function areOpenToOthers(files: readonly string[]): boolean {
+  const seen = new Set<string>();
+  try {
+    for (const file of files) {
+      for (let folder = path.dirname(file); !seen.has(folder); folder = path.dirname(folder)) {
+        if ((fs.statSync(folder).mode & WHO_MAY_PASS) === 0) return false;
+        seen.add(folder);
+      }
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Of these folders, those that are links into another one of them, with what the link says. */
+function linksAmong(folders: readonly string[]): Map<string, string> {
+  const links = new Map<string, string>();
+  for (const folder of folders) {
+    try {
+      if (fs.realpathSync(folder).startsWith('/usr/')) links.set(folder, fs.readlinkSync(folder));
+    } catch {
+      // It is not there, or no link.
+    }
+  }
+  return links;
+}
+
+function startProblem(program: string, folder: string, error: unknown): unknown {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  if (error instanceof OutriggerError) return error;
+  const cause = { cause: error };
+  if (code === 'ENOENT' && !fs.existsSync(folder)) return new OutriggerError('FILE_NOT_FOUND', `The folder ${folder} is not there.`, cause);
+  if (code === 'E2BIG' || code.startsWith('ERR_INVALID_ARG'))
+    return new OutriggerError('BAD_INPUT', `The arguments and variables of ${program} are more than the system takes.`, cause);
+  if (['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'].includes(code))
+    return new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: ${code}.`, cause);
+  return new OutriggerError('TOOL_MISSING', `${program} can't be started: ${message}`, { details: { tool: program }, cause: error });
+}

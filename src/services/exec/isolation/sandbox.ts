@@ -1,0 +1,74 @@
+import type { CodeEndReason, EffectiveLimits, IsolationEvidence, IsolationInfo, RungName } from '../../../contract/code.ts';
+
+/** How the memory of a program is kept within its limit beside what watches the whole tree: an address space that is smaller breaks some runtimes. */
+export type MemoryMethod = 'address-space' | 'tree';
+
+/** One program to run apart from everything else. */
+export interface SandboxRequest {
+  /** The program and its arguments, as they are: no shell reads them. */
+  argv: readonly [string, ...string[]];
+  /** All of its environment. */
+  env: Readonly<Record<string, string>>;
+  /** Absolute, as the sidecar sees it: the folder of the session or of a compilation, all that it may write beside its own temporary folders. */
+  folder: string;
+  /** Absolute folders that it may read beside those of the system. */
+  readable: readonly string[];
+  limits: EffectiveLimits;
+  memoryMethod: MemoryMethod;
+  network: boolean;
+  /** Its standard input stays open; else it is at its end at once. */
+  keepStdinOpen: boolean;
+  /** It is started before its work: its time runs, its output counts and goes to somebody, from `begin` on. */
+  waits?: boolean;
+  /** Aborted: the whole tree is ended now, and the end says `canceled`. */
+  signal: AbortSignal;
+  /** Bytes as they come, within the limit of the output. They are the listener's for the time of the call. */
+  onOutput: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void;
+}
+
+export interface SandboxEnd {
+  reason: CodeEndReason;
+  exitCode: number | null;
+  signal: string | null;
+  /** The limit that it met, as it is called in EffectiveLimits. */
+  limit: keyof EffectiveLimits | null;
+  wallMs: number;
+  /** Of the whole tree; null where nobody counted. */
+  cpuMs: number | null;
+  memoryBytes: number | null;
+  /** Bytes that were left out. */
+  omitted: { stdout: number; stderr: number };
+  /** Why it could not be started, in words. */
+  problem: string | null;
+}
+
+export interface SandboxedProgram {
+  /** Of one that `waits`: an order's time and output begin, anew each time. */
+  begin?(limits: { wallMs: number; outputBytes: number }, onOutput: SandboxRequest['onOutput']): void;
+  /** Its order is done: it waits again, without a limit of time. */
+  rest?(): void;
+  /** Resolves when there is room for more; what a program does not read any more is dropped. */
+  write(bytes: Uint8Array): Promise<void>;
+  endInput(): void;
+  /** Holds the program back, as a full pipe does, until it is let go. */
+  pause(): void;
+  resume(): void;
+  /** Never rejects. Nothing of the tree runs any more, and all output was given. */
+  readonly end: Promise<SandboxEnd>;
+}
+
+/** What runs programs apart, on the highest rung that this machine gives. */
+export interface Sandbox {
+  /** Where a program sees its `folder`: /mnt/data at the highest rung, the folder itself below it. Known after `open`. */
+  seenAt(folder: string): string;
+  /** Tries out what holds, once; later calls get the same. Never rejects. */
+  open(): Promise<{
+    isolation: IsolationInfo;
+    evidence: IsolationEvidence[];
+    rungs: { rung: number; name: RungName; works: boolean; why: string }[];
+  }>;
+  /** Throws TOOL_MISSING where the program is not there, STOPPING, and the reason of an aborted signal; what fails later is in the end. */
+  start(request: SandboxRequest): Promise<SandboxedProgram>;
+  /** Ends all that runs. May be called twice. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RunQueue } from './queue.ts';
+
+const never = new AbortController().signal;
+const nobody = (): void => {};
+
+/** Enters for callers named by a letter; gives who runs, in order, and how to end one. */
+function entering(queue: RunQueue): {
+  enter: (name: string, session?: string, signal?: AbortSignal) => Promise<void>;
+  ran: string[];
+  end: (name: string) => void;
+} {
+  const ran: string[] = [];
+  const ends = new Map<string, () => void>();
+  return {
+    ran,
+    enter: async (name, session, signal = never) => {
+      const letGo = await queue.enter(name[0] as string, session, signal, nobody);
+      ran.push(name);
+      ends.set(name, letGo);
+    },
+    end: (name) => ends.get(name)?.(),
+  };
+}
+
+const turn = (): Promise<void> => new Promise(setImmediate);
+
+test('callers take turns, however many runs one of them asks for', async () => {
+  const { enter, ran, end } = entering(new RunQueue({ atOnce: 1, most: 10 }));
+  const all = ['a1', 'a2', 'a3', 'b1', 'c1', 'b2'].map((name) => enter(name));
+  for (let index = 0; index < 6; index++) {
+    await turn();
+    end(ran[index] as string);
+  }
+  await Promise.all(all);
+  assert.deepEqual(ran, ['a1', 'a2', 'b1', 'c1', 'a3', 'b2']);
+});
+
+test('runs of one session come one after the other, and keep nobody else', async () => {
+  const { enter, ran, end } = entering(new RunQueue({ atOnce: 3, most: 10 }));
+  for (const [name, session] of [
+    ['a1', 's'],
+    ['a2', 's'],
+    ['a3', 't'],
+    ['b1', 's'],
+  ] as const)
+    void enter(name, session);
+  await turn();
+  assert.deepEqual(ran, ['a1', 'a3']);
+  end('a1');
+  end('a1');
+  await turn();
+  assert.deepEqual(ran, ['a1', 'a3', 'a2']);
+  end('a2');
+  await turn();
+  assert.deepEqual(ran, ['a1', 'a3', 'a2', 'b1']);
+});
+
+test('who waits hears how many are before it, one too many is refused, and who goes makes room', async () => {
+  const queue = new RunQueue({ atOnce: 1, most: 2 });
+  const letGo = await queue.enter('a', undefined, never, nobody);
+  const heard: number[][] = [[], []];
+  const going = new AbortController();
+  const first = queue.enter('b', undefined, going.signal, (ahead) => heard[0]?.push(ahead));
+  const second = queue.enter('c', undefined, never, (ahead) => heard[1]?.push(ahead));
+  await assert.rejects(queue.enter('d', undefined, never, nobody), { reason: 'TOO_MANY_RUNS' });
+  going.abort(new Error('gone'));
+  await assert.rejects(first, /gone/);
+  assert.deepEqual(heard, [[0], [1, 0]]);
+  letGo();
+  (await second)();
+  assert.deepEqual([queue.running, queue.waiting], [0, 0]);
+});

@@ -1,0 +1,139 @@
+import { OutriggerError } from '../../contract/errors.ts';
+
+export interface QueueOptions {
+  /** Runs at a time. */
+  atOnce: number;
+  /** Runs that wait. */
+  most: number;
+}
+
+interface Waiter {
+  session: string | undefined;
+  start: () => void;
+  onAhead: (ahead: number) => void;
+  told: number;
+}
+
+/**
+ * Who may run next. Callers take turns, however many runs each of them asks for; the runs of one caller keep their order, but for those
+ * whose session another run is in.
+ */
+export class RunQueue {
+  readonly #options: QueueOptions;
+  /** Of each caller that waits, in the order in which they get their turn. */
+  readonly #waiting = new Map<string, Waiter[]>();
+  readonly #sessions = new Set<string>();
+  #running = 0;
+
+  constructor(options: QueueOptions) {
+    this.#options = options;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get waiting(): number {
+    let count = 0;
+    for (const waiters of this.#waiting.values()) count += waiters.length;
+    return count;
+  }
+
+  /**
+   * Resolves with the way to let go when it may run. `onAhead` hears how many are before it, as long as it waits. Rejects with TOO_MANY_RUNS,
+   * and with the signal's reason.
+   */
+  async enter(caller: string, session: string | undefined, signal: AbortSignal, onAhead: (ahead: number) => void): Promise<() => void> {
+    signal.throwIfAborted();
+    if (this.#mayRun(session) && this.waiting === 0) return this.#begin(session);
+    if (this.waiting >= this.#options.most)
+      throw new OutriggerError('TOO_MANY_RUNS', `${this.#running} runs are under way, and ${this.waiting} wait.`);
+    return new Promise((resolve, reject) => {
+      const aborted = (): void => {
+        this.#remove(caller, waiter);
+        reject(signal.reason);
+        this.#next();
+      };
+      const waiter: Waiter = {
+        session,
+        start: () => {
+          signal.removeEventListener('abort', aborted);
+          resolve(this.#begin(session));
+        },
+        onAhead,
+        told: -1,
+      };
+      signal.addEventListener('abort', aborted, { once: true });
+      const others = this.#waiting.get(caller);
+      if (others === undefined) this.#waiting.set(caller, [waiter]);
+      else others.push(waiter);
+      this.#next();
+    });
+  }
+
+  /** A run that may run has come to a session that nobody else had until now. Returns the way to let go of that. */
+  occupy(session: string): () => void {
+    this.#sessions.add(session);
+    return () => {
+      this.#sessions.delete(session);
+      this.#next();
+    };
+  }
+
+  #mayRun(session: string | undefined): boolean {
+    return this.#running < this.#options.atOnce && (session === undefined || !this.#sessions.has(session));
+  }
+
+  #begin(session: string | undefined): () => void {
+    this.#running++;
+    if (session !== undefined) this.#sessions.add(session);
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#running--;
+      if (session !== undefined) this.#sessions.delete(session);
+      this.#next();
+    };
+  }
+
+  #remove(caller: string, waiter: Waiter): void {
+    const left = (this.#waiting.get(caller) ?? []).filter((one) => one !== waiter);
+    if (left.length === 0) this.#waiting.delete(caller);
+    else this.#waiting.set(caller, left);
+  }
+
+  #next(): void {
+    for (let found = this.#find(); found !== undefined; found = this.#find()) {
+      const { caller, waiter } = found;
+      const left = (this.#waiting.get(caller) ?? []).filter((one) => one !== waiter);
+      // Behind all others now.
+      this.#waiting.delete(caller);
+      if (left.length > 0) this.#waiting.set(caller, left);
+      waiter.start();
+    }
+    this.#tell();
+  }
+
+  #find(): { caller: string; waiter: Waiter } | undefined {
+    for (const [caller, waiters] of this.#waiting) {
+      const waiter = waiters.find(({ session }) => this.#mayRun(session));
+      if (waiter !== undefined) return { caller, waiter };
+    }
+    return undefined;
+  }
+
+  /** In the order in which they would run if each took the same time. */
+  #tell(): void {
+    const lists = [...this.#waiting.values()];
+    const longest = Math.max(0, ...lists.map((list) => list.length));
+    let ahead = 0;
+    for (let turn = 0; turn < longest; turn++)
+      for (const list of lists) {
+        const waiter = list[turn];
+        if (waiter === undefined) continue;
+        if (waiter.told !== ahead) waiter.onAhead(ahead);
+        waiter.told = ahead++;
+      }
+  }
+}

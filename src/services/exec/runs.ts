@@ -1,0 +1,512 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { CodeItem, CodeOutcome, CodeStage, EffectiveLimits, IsolationInfo, Protection } from '../../contract/code.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { ClassArchives } from './class-archive.ts';
+import { CompileCache } from './compile-cache.ts';
+import { newId } from './ids.ts';
+import type { LiveInterpreters } from './interpreters/live.ts';
+import { framed } from './interpreters/marks.ts';
+import type { Waiting, WarmPool } from './interpreters/warm-pool.ts';
+import type { Sandbox, SandboxedProgram, SandboxRequest } from './isolation/sandbox.ts';
+import { baseEnvironment, fileNameFor, filled, filledArgv, type Language, languageNamed, languages, type Places } from './languages.ts';
+import { effectiveLimits } from './limits.ts';
+import type { RunQueue } from './queue.ts';
+import { findFiles, hashOf, safeName } from './session-files.ts';
+import { makePrivate, ownName, storeFile } from './session-folder.ts';
+import type { SessionRecord } from './session-store.ts';
+import { type Sessions, stateInfo } from './sessions.ts';
+import { canceledStage, quietStage, runStage } from './stage.ts';
+import { installLine, type Toolchains } from './toolchains.ts';
+import type { TypeScriptTransform } from './transform.ts';
+
+/** More than this of a session is not read to find a program that was compiled before: compiling is quicker then. */
+const MAX_HASHED_FILES = 500;
+const MAX_HASHED_BYTES = 64 * 1024 * 1024;
+/** A run that was ended has so long to take its things away. */
+const STOP_WITHIN_MS = 2000;
+
+export type Rollout = 'enabled' | 'canary' | 'off';
+
+export interface RunRequest {
+  language: string;
+  code: string;
+  session: string | undefined;
+  entity: string | undefined;
+  files: readonly (
+    | { name: string; text?: string | undefined; base64?: string | undefined }
+    | { session: string; id: string; name?: string | undefined }
+  )[];
+  args: readonly string[];
+  stdin: string;
+  keepStdinOpen: boolean;
+  env: Readonly<Record<string, string>>;
+  limits: { readonly [Name in keyof EffectiveLimits]?: number | undefined };
+  network: boolean;
+  require: readonly Protection[];
+  keepState: boolean;
+}
+
+export interface RunCall {
+  /** Whose it is: their runs wait for each other, and share what was compiled. */
+  caller: string;
+  /** May use languages that are tried out. */
+  isOwner: boolean;
+  signal: AbortSignal;
+  emit: (item: CodeItem) => Promise<void> | void;
+}
+
+export interface RunsDependencies {
+  sandbox: Sandbox;
+  sessions: Sessions;
+  queue: RunQueue;
+  toolchains: Toolchains;
+  /** Undefined: every run compiles. */
+  cache: CompileCache | undefined;
+  /** Undefined: compilers of Java load their classes each time. */
+  archives: ClassArchives | undefined;
+  pool: WarmPool;
+  live: LiveInterpreters;
+  /** Undefined: the Node that runs TypeScript takes its types away. */
+  transform: TypeScriptTransform | undefined;
+}
+
+export interface RunsOptions {
+  /** What may be asked for. */
+  mostLimits: EffectiveLimits;
+  rollout: (language: Language) => Rollout;
+  /** Files that one run may give back. */
+  maxProduced: number;
+}
+
+interface Running {
+  /** That reads what code.input brings; undefined: there is none, or none any more. */
+  reader: Promise<SandboxedProgram | undefined>;
+  reads: (program: SandboxedProgram | undefined) => void;
+  cancel: AbortController;
+  inputEnded: boolean;
+  session: string | undefined;
+  keepsState: boolean;
+  /** When all of it is over. */
+  over: Promise<void>;
+}
+
+/** Everything that one run has beside its request. */
+interface Setting {
+  language: Language;
+  limits: EffectiveLimits;
+  isolation: IsolationInfo;
+  session: SessionRecord;
+  /** Absolute, of the session. */
+  folder: string;
+  signal: AbortSignal;
+  running: Running;
+  call: RunCall;
+  /** An interpreter that waits for this run, in the folder of its session. */
+  waiting: Waiting | undefined;
+}
+
+/** Runs code: each run in a session, in its turn, in a sandbox, to its end. */
+export class Runs {
+  readonly #dependencies: RunsDependencies;
+  readonly #options: RunsOptions;
+  readonly #running = new Map<string, Running>();
+  #stopping = false;
+
+  constructor(dependencies: RunsDependencies, options: RunsOptions) {
+    this.#dependencies = dependencies;
+    this.#options = options;
+  }
+
+  rollout(language: Language): Rollout {
+    return this.#options.rollout(language);
+  }
+
+  /**
+   * Throws UNKNOWN_LANGUAGE, LANGUAGE_OFF, TOOL_MISSING, NOT_ISOLATED, TOO_MANY_RUNS, NO_SESSION, FILE_NOT_FOUND, FILE_EXISTS, INPUT_TOO_LARGE,
+   * STOPPING and the signal's reason; whatever becomes of the program is an answer.
+   */
+  async run(request: RunRequest, call: RunCall): Promise<CodeOutcome> {
+    const { sandbox, sessions, queue } = this.#dependencies;
+    const language = this.#language(request.language, call.isOwner);
+    if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
+    const { isolation } = await sandbox.open();
+    const open = request.require.filter((protection) => !isolation.holds.includes(protection));
+    if (open.length > 0)
+      throw new OutriggerError('NOT_ISOLATED', `Not held back on this machine: ${open.join(', ')}.`, { details: { open, isolation } });
+    const { limits, notes } = effectiveLimits(request.limits, language, this.#options.mostLimits);
+    const id = newId();
+    const reader = Promise.withResolvers<SandboxedProgram | undefined>();
+    const over = Promise.withResolvers<void>();
+    const running: Running = {
+      reader: reader.promise,
+      reads: reader.resolve,
+      cancel: new AbortController(),
+      inputEnded: !request.keepStdinOpen,
+      session: request.session,
+      keepsState: request.keepState,
+      over: over.promise,
+    };
+    this.#running.set(id, running);
+    const signal = AbortSignal.any([call.signal, running.cancel.signal]);
+    const asked = performance.now();
+    let letGo: (() => void) | undefined;
+    let letSessionGo: (() => void) | undefined;
+    let leave: (() => void) | undefined;
+    let waiting: Waiting | undefined;
+    try {
+      const known = this.#sessionOf(request);
+      if (known !== undefined) letSessionGo = sessions.hold(known.id);
+      running.session = known?.id;
+      letGo = await queue.enter(call.caller, known?.id, signal, (ahead) => tellQueued(call, ahead));
+      waiting = this.#waitingFor(language, limits, request);
+      // One that waited may have been closed meanwhile.
+      const session = known === undefined ? sessions.open(undefined, waiting?.prepared) : sessions.use(known.id);
+      running.session = session.id;
+      letSessionGo ??= sessions.hold(session.id);
+      if (known === undefined) leave = queue.occupy(session.id);
+      const begun = performance.now();
+      await call.emit({ type: 'started', run: id, session: session.id, language: language.code, isolation });
+      const setting: Setting = {
+        language,
+        limits,
+        isolation,
+        session,
+        folder: sessions.folder(session.id),
+        signal,
+        running,
+        call,
+        waiting,
+      };
+      const { compile, program, used } = await this.#runIn(setting, request, notes);
+      const last = program ?? compile;
+      const { files, omitted } = await sessions.collect(session, this.#options.maxProduced);
+      call.signal.throwIfAborted();
+      return {
+        run: id,
+        session: session.id,
+        language: language.code,
+        reason: last?.reason ?? 'failed',
+        exitCode: last?.exitCode ?? null,
+        compile,
+        program,
+        files,
+        omittedFiles: omitted,
+        limits,
+        notes,
+        isolation,
+        used,
+        queuedMs: Math.round(begun - asked),
+        wallMs: Math.round((performance.now() - begun) * 10) / 10,
+        state: stateInfo(session.state),
+      };
+    } finally {
+      this.#running.delete(id);
+      running.reads(undefined);
+      // Also one whose turn never came, for which this is the end.
+      if (waiting !== undefined) void this.#dependencies.pool.end(waiting);
+      letSessionGo?.();
+      leave?.();
+      letGo?.();
+      over.resolve();
+    }
+  }
+
+  /** Before its program runs, it waits for that. Throws NO_RUN. */
+  async input(id: string, text: string, end: boolean): Promise<void> {
+    const running = this.#running.get(id);
+    const program = running?.inputEnded === false ? await running.reader : undefined;
+    if (running === undefined || program === undefined || running.inputEnded)
+      throw new OutriggerError('NO_RUN', `There is no run ${id} that reads.`);
+    if (end) running.inputEnded = true;
+    if (text !== '') await program.write(Buffer.from(text));
+    if (end) program.endInput();
+  }
+
+  /** Throws NO_RUN. */
+  cancel(id: string): void {
+    const running = this.#running.get(id);
+    if (running === undefined) throw new OutriggerError('NO_RUN', `There is no run ${id}.`);
+    running.cancel.abort(new OutriggerError('CANCELED', 'The run was ended by a call.'));
+  }
+
+  /** Ends the interpreter that lives in a session, with the runs in it; with `all`, every other run as well. */
+  async close(session: string, { all }: { all: boolean }): Promise<void> {
+    const runs = [...this.#running.values()].filter((running) => running.session === session && (all || running.keepsState));
+    for (const { cancel } of runs) cancel.abort(new OutriggerError('CANCELED', 'The session was closed, or its variables were.'));
+    await Promise.all(runs.map(({ over }) => Promise.race([over, wait(STOP_WITHIN_MS, undefined, { ref: false })])));
+    await this.#dependencies.live.close(session);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const { pool, live, sandbox, transform, archives } = this.#dependencies;
+    archives?.stop();
+    const runs = [...this.#running.values()];
+    for (const { cancel } of runs) cancel.abort(new OutriggerError('STOPPING', 'The sidecar is stopping.'));
+    await Promise.all([pool.stop(), live.stop(), sandbox.stop(), transform?.stop()]);
+    // One whose caller does not read any more would never be.
+    await Promise.race([Promise.all(runs.map(({ over }) => over)), wait(STOP_WITHIN_MS, undefined, { ref: false })]);
+  }
+
+  #language(name: string, isOwner: boolean): Language {
+    const { toolchains } = this.#dependencies;
+    const language = languageNamed(name);
+    if (language === undefined) {
+      const known = languages.map(({ code }) => code);
+      throw new OutriggerError('UNKNOWN_LANGUAGE', `The language ${JSON.stringify(name)} is not known: ${known.join(', ')} are.`, {
+        details: { known },
+      });
+    }
+    const rollout = this.#options.rollout(language);
+    if (rollout === 'off') throw new OutriggerError('LANGUAGE_OFF', `${language.name} (${language.code}) is switched off here.`);
+    if (rollout === 'canary' && !isOwner)
+      throw new OutriggerError('LANGUAGE_OFF', `${language.name} (${language.code}) is tried out here by the owner alone (canary).`);
+    const missing = toolchains.missing(language);
+    if (missing.length > 0) {
+      const install = installLine(language);
+      throw new OutriggerError(
+        'TOOL_MISSING',
+        `${language.name} needs ${missing.join(' and ')}: ${install}, or run in the image ${language.image}.`,
+        { details: { tool: missing[0], install, image: language.image } },
+      );
+    }
+    return language;
+  }
+
+  async #runIn(
+    setting: Setting,
+    request: RunRequest,
+    notes: string[],
+  ): Promise<{ compile: CodeStage | null; program: CodeStage | null; used: CodeOutcome['used'] }> {
+    const { language, limits, folder, session, signal } = setting;
+    const { sandbox, sessions, transform } = this.#dependencies;
+    const used: CodeOutcome['used'] = {
+      compileCache: 'none',
+      interpreter: 'cold',
+      transform: 'none',
+      classArchive: false,
+      restored: false,
+    };
+    await this.#putFiles(setting, request);
+    if (request.keepState && language.keepsState) return this.#runLive(setting, request, notes);
+    if (request.keepState) notes.push(`Variables of ${language.name} can't live on.`);
+    const file = sourceName(folder, language, request.code);
+    const own = ownName();
+    const ownFolder = path.join(folder, own);
+    sessions.lend(session, [file, own, `${own}.js`]);
+    try {
+      if (language.compile !== undefined) makePrivate(ownFolder);
+      await storeFile(folder, file, Buffer.from(request.code), Number.POSITIVE_INFINITY);
+      let runFile = file;
+      const script = language.warmUp === 'transform' ? await transform?.apply(request.code, file) : undefined;
+      if (script !== undefined) {
+        runFile = `${own}.js`;
+        await storeFile(folder, runFile, Buffer.from(script), Number.POSITIVE_INFINITY);
+        used.transform = 'in-process';
+      }
+      const workdir = sandbox.seenAt(folder);
+      const places: Places = { workdir, file: `${workdir}/${file}`, out: `${workdir}/${own}/program` };
+      const compile =
+        language.compile === undefined
+          ? null
+          : await this.#compile(setting, request, { ...places, argv: language.compile, made: path.join(ownFolder, 'program'), used });
+      // Sources are not outputs, also when they are new.
+      if (compile !== null && (compile.reason !== 'exit' || compile.exitCode !== 0)) return { compile, program: null, used };
+      await setting.call.emit({ type: 'stage', stage: 'run', cached: false });
+      // It may have ended before it had work; then the run is one as all others.
+      const waiting = setting.waiting?.isOver === false ? setting.waiting : undefined;
+      const program = this.#request(setting, request, filledArgv(language.run, { ...places, file: `${workdir}/${runFile}` }), places);
+      if (waiting !== undefined) used.interpreter = 'warm';
+      const { stage } = await runStage({
+        ...setting,
+        emit: setting.call.emit,
+        stage: 'run',
+        stdin: request.stdin,
+        keepStdinOpen: request.keepStdinOpen,
+        onProgram: setting.running.reads,
+        start: async (onOutput) => {
+          if (waiting === undefined) return sandbox.start({ ...program, onOutput });
+          signal.throwIfAborted();
+          signal.addEventListener('abort', () => waiting.canceling.abort(signal.reason), { once: true });
+          waiting.program.begin?.(limits, onOutput);
+          const { args, env } = request;
+          void waiting.program.write(framed({ run: places.file, args, env }));
+          return waiting.program;
+        },
+      });
+      return { compile, program: stage, used };
+    } finally {
+      sessions.takeBack(session);
+    }
+  }
+
+  async #compile(
+    setting: Setting,
+    request: RunRequest,
+    { argv, made, used, ...places }: Places & { argv: readonly [string, ...string[]]; made: string; used: CodeOutcome['used'] },
+  ): Promise<CodeStage> {
+    const { cache, sandbox, toolchains } = this.#dependencies;
+    const { call, language } = setting;
+    const program = this.#request(setting, { ...request, args: [], env: {} }, filledArgv(argv, places), places);
+    const sources = cache === undefined ? undefined : await this.#sourcesIn(setting);
+    const key =
+      sources === undefined
+        ? undefined
+        : CompileCache.key({
+            domain: call.caller,
+            tool: toolchains.find(argv[0])?.mark ?? '',
+            argv: [language.code, ...argv],
+            env: { ...baseEnvironment(language), ...language.environment },
+            sources,
+          });
+    const said = key === undefined ? undefined : cache?.take(key, made);
+    used.compileCache = key === undefined ? 'off' : said === undefined ? 'miss' : 'hit';
+    await call.emit({ type: 'stage', stage: 'compile', cached: said !== undefined });
+    if (said !== undefined) {
+      for (const stream of ['stdout', 'stderr'] as const)
+        if (said[stream] !== '') await call.emit({ type: 'output', stage: 'compile', stream, text: said[stream] });
+      const bytes = { stdout: Buffer.byteLength(said.stdout), stderr: Buffer.byteLength(said.stderr) };
+      return quietStage(0, 0, bytes);
+    }
+    const archive = this.#dependencies.archives?.use(language);
+    used.classArchive = archive !== undefined;
+    const [compiler, ...rest] = program.argv;
+    const withArchive: typeof program = {
+      ...program,
+      argv: [compiler, ...(archive?.args ?? []), ...rest],
+      readable: [...program.readable, ...(archive?.readable ?? [])],
+    };
+    const compiled = await runStage({
+      ...setting,
+      emit: call.emit,
+      stage: 'compile',
+      stdin: '',
+      keepStdinOpen: false,
+      start: (onOutput) => sandbox.start({ ...withArchive, network: false, keepStdinOpen: false, onOutput }),
+    });
+    const { stage } = compiled;
+    const isWhole = stage.reason === 'exit' && stage.exitCode === 0 && stage.omittedBytes.stdout + stage.omittedBytes.stderr === 0;
+    if (key !== undefined && isWhole) await cache?.put(key, made, compiled.said);
+    return stage;
+  }
+
+  /**
+   * All that a compiler can read in the folder of the session, also what is no file of it. Undefined where that is too much, or can change
+   * meanwhile: what is compiled then is not kept.
+   */
+  async #sourcesIn({ session, folder }: Setting): Promise<[string, string][] | undefined> {
+    if (this.#dependencies.live.has(session.id)) return undefined;
+    const { files, omitted } = findFiles(folder, MAX_HASHED_FILES);
+    const size = files.reduce((sum, file) => sum + file.size, 0);
+    if (omitted > 0 || size > MAX_HASHED_BYTES) return undefined;
+    return Promise.all(files.map(async ({ name }): Promise<[string, string]> => [name, await hashOf(folder, name)]));
+  }
+
+  #request(
+    { language, limits, folder, signal }: Setting,
+    request: Pick<RunRequest, 'args' | 'env' | 'network' | 'keepStdinOpen' | 'stdin'>,
+    [program, ...rest]: readonly [string, ...string[]],
+    places: Places,
+  ): Omit<SandboxRequest, 'onOutput'> {
+    const { args, env, network } = request;
+    const tool = program.startsWith('/') ? undefined : this.#dependencies.toolchains.find(program);
+    const own = Object.entries(language.environment).map(([name, value]) => [name, filled(value, places)]);
+    return {
+      argv: [tool?.file ?? program, ...rest, ...args],
+      env: { ...baseEnvironment(language), ...Object.fromEntries(own), ...env },
+      folder,
+      readable: tool?.readable ?? [],
+      limits,
+      memoryMethod: language.memoryMethod,
+      network,
+      keepStdinOpen: request.keepStdinOpen || request.stdin !== '',
+      signal,
+    };
+  }
+
+  /** The one that is named, or that of the entity; undefined: a new one. Throws NO_SESSION, TOO_MANY_SESSIONS, DISK_FULL. */
+  #sessionOf({ session, entity }: RunRequest): SessionRecord | undefined {
+    const { sessions } = this.#dependencies;
+    if (session !== undefined) return sessions.use(session);
+    return entity === undefined ? undefined : sessions.open(entity);
+  }
+
+  /** Undefined where it needs a sandbox of its own making, or none waits. */
+  #waitingFor(language: Language, limits: EffectiveLimits, request: RunRequest): Waiting | undefined {
+    const { session, entity, network, keepState } = request;
+    if (session !== undefined || entity !== undefined || network || keepState) return undefined;
+    const waiting = this.#dependencies.pool.take(language, limits);
+    return waiting?.isOver === true ? undefined : waiting;
+  }
+
+  async #runLive(
+    { session, language, limits, signal, call, running }: Setting,
+    { code, args, stdin, env, network, keepStdinOpen, limits: asked }: RunRequest,
+    notes: string[],
+  ): Promise<{ compile: null; program: CodeStage; used: CodeOutcome['used'] }> {
+    const { live, sandbox, sessions } = this.#dependencies;
+    if (keepStdinOpen) notes.push('Nothing can be added to the input of code whose variables live on.');
+    if (asked.cpuMs !== undefined) notes.push('The limit cpuMs is not kept for code whose variables live on; wallMs is.');
+    running.inputEnded = true;
+    running.reads(undefined);
+    await call.emit({ type: 'stage', stage: 'run', cached: false });
+    const file = `${sandbox.seenAt(sessions.folder(session.id))}/${language.file}`;
+    const { emit } = call;
+    const used: CodeOutcome['used'] = {
+      compileCache: 'none',
+      interpreter: 'cold',
+      transform: 'none',
+      classArchive: false,
+      restored: false,
+    };
+    try {
+      const ran = await live.run(session, language, { code, file, args, stdin, env, limits, network, signal, emit });
+      notes.push(...ran.notes);
+      return { compile: null, program: ran.stage, used: { ...used, interpreter: ran.wasLive ? 'live' : 'cold', restored: ran.restored } };
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) throw error;
+      return { compile: null, program: canceledStage(), used };
+    }
+  }
+
+  /** Files that came with the call, and those of other sessions that it named. */
+  async #putFiles({ session }: Setting, { files }: RunRequest): Promise<void> {
+    const { sessions } = this.#dependencies;
+    for (const file of files) {
+      if ('id' in file) {
+        const from = sessions.use(file.session);
+        const { name } = sessions.file(from, file.id);
+        if (from.id === session.id && (file.name === undefined || safeName(file.name) === name)) continue;
+        await sessions.putFile(session, file.name ?? name, sessions.read(from, file.id));
+      } else {
+        if (file.text !== undefined && file.base64 !== undefined)
+          throw new OutriggerError('BAD_INPUT', 'Only one of text and base64 may be given for a file.');
+        await sessions.putFile(
+          session,
+          file.name,
+          Buffer.from(file.text ?? file.base64 ?? '', file.base64 === undefined ? 'utf8' : 'base64'),
+        );
+      }
+    }
+  }
+}
+
+/** Under which the source is stored: not in the place of anything in the session. Throws FILE_EXISTS. */
+function sourceName(folder: string, language: Language, code: string): string {
+  const name = fileNameFor(language, code);
+  const isTaken = (one: string): boolean => fs.lstatSync(path.join(folder, one), { throwIfNoEntry: false }) !== undefined;
+  if (!isTaken(name)) return name;
+  const other = `source_${name}`;
+  if (language.code === 'java' || isTaken(other))
+    throw new OutriggerError('FILE_EXISTS', `The session has a file ${name} already, and the code needs that name.`);
+  return other;
+}
+
+/** A caller who is gone needs no word of where they stand. */
+function tellQueued({ emit }: RunCall, ahead: number): void {
+  void Promise.resolve()
+    .then(() => emit({ type: 'queued', ahead }))
+    .catch(() => {});
+}

@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { OutriggerError } from '../../contract/errors.ts';
+import { joinPath } from '../../contract/paths.ts';
+import { Containment, openRegularFile } from '../workspace/containment.ts';
+import { openToUs } from './session-folder.ts';
+
+/** Deeper than this nothing is found. */
+const MAX_DEPTH = 16;
+/** Names looked at in one folder of a session; a run may have made millions. */
+const MAX_NAMES = 20_000;
+const CHUNK_BYTES = 64 * 1024;
+/** Names of ours in the folder of a session: never files of it. */
+export const OWN_NAME = /^\.outrigger-/;
+
+/** A regular file as it lies in the folder of a session. */
+export interface FoundFile {
+  /** Relative, with / between names. */
+  name: string;
+  size: number;
+  modified: number;
+  /** Changes with every change of the content that leaves the size and the time alone, too. */
+  mark: string;
+}
+
+/**
+ * Regular files of a folder that a program may have filled with anything: links are not followed, what has other names as well, and
+ * what is no file, is left out and counted. Names that are no UTF-8 are left out.
+ */
+export function findFiles(folder: string, most: number): { files: FoundFile[]; omitted: number } {
+  const files: FoundFile[] = [];
+  let omitted = 0;
+  let looked = 0;
+  const walk = (relative: string, depth: number): void => {
+    using place = new Containment(folder).directory(relative);
+    const directory = fs.opendirSync(place.at, { encoding: 'buffer' as BufferEncoding });
+    try {
+      for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
+        if (++looked > MAX_NAMES) {
+          omitted++;
+          return;
+        }
+        const bytes = entry.name as unknown as Buffer;
+        const name = bytes.toString();
+        if (OWN_NAME.test(name)) continue;
+        const stat = Buffer.from(name).equals(bytes) ? fs.lstatSync(path.join(place.at, name), { throwIfNoEntry: false }) : undefined;
+        if (stat?.isDirectory() === true && depth < MAX_DEPTH) {
+          try {
+            walk(joinPath(relative, name), depth + 1);
+          } catch {
+            // It may not be read, or went away.
+            omitted++;
+          }
+        } else if (stat?.isFile() === true && stat.nlink === 1 && files.length < most) files.push(factsOf(joinPath(relative, name), stat));
+        else omitted++;
+      }
+    } finally {
+      directory.closeSync();
+    }
+  };
+  try {
+    openToUs(folder);
+    walk('', 0);
+  } catch {
+    omitted++;
+  }
+  return { files: files.sort((one, other) => (one.name < other.name ? -1 : 1)), omitted };
+}
+
+/** One file, as `findFiles` finds it; undefined where it would not. */
+export function findFile(folder: string, name: string): FoundFile | undefined {
+  try {
+    using place = new Containment(folder).place(name, false);
+    const stat = fs.lstatSync(place.at);
+    return stat.isFile() && stat.nlink === 1 ? factsOf(name, stat) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function factsOf(name: string, { ino, size, mtimeMs, ctimeMs }: fs.Stats): FoundFile {
+  return { name, size, modified: Math.round(mtimeMs), mark: `${ino}:${size}:${mtimeMs}:${ctimeMs}` };
+}
+
+/** Throws FILE_NOT_FOUND for what is no regular file any more. The caller closes the descriptor. */
+export function openFile(folder: string, name: string): { descriptor: number; size: number } {
+  try {
+    using place = new Containment(folder).place(name, false);
+    const { descriptor, stat } = openRegularFile(place, name);
+    if (stat.nlink > 1) {
+      fs.closeSync(descriptor);
+      throw new OutriggerError('FILE_NOT_FOUND', `${name} is another file as well.`);
+    }
+    return { descriptor, size: stat.size };
+  } catch (error) {
+    if (error instanceof OutriggerError && error.reason === 'FILE_NOT_FOUND') throw error;
+    throw new OutriggerError('FILE_NOT_FOUND', `${name} is no file of this session any more.`, { cause: error });
+  }
+}
+
+/**
+ * The bytes of a file, read as they are asked for. It is opened with the first of them: who never asks leaves nothing open. Throws
+ * FILE_NOT_FOUND then.
+ */
+export async function* bytesOf(folder: string, name: string): AsyncGenerator<Uint8Array> {
+  const { descriptor } = openFile(folder, name);
+  try {
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+      const length = fs.readSync(descriptor, chunk, 0, chunk.length, null);
+      if (length === 0) return;
+      yield chunk.subarray(0, length);
+      // Others are served between.
+      await new Promise(setImmediate);
+    }
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** The sha256 of a file, in hex. Throws FILE_NOT_FOUND. */
+export async function hashOf(folder: string, name: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of bytesOf(folder, name)) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+/**
+ * A name that is harmless wherever it comes to be: its last part, with `_` for what is no letter, digit, dot or dash; one that begins with
+ * a dot gets a `_` before it. Undefined where nothing of it is left. As LibreChat's clients expect it.
+ */
+export function safeName(name: string): string | undefined {
+  const last = name.split(/[/\\]/).at(-1) ?? '';
+  const kept = last.replace(/[^a-zA-Z0-9.-]/g, '_').replace(/^\./, '_.');
+  if (kept === '' || /^[_.]*$/.test(kept)) return undefined;
+  if (kept.length <= 255) return kept;
+  const extension = /\.[a-zA-Z0-9]{1,20}$/.exec(kept)?.[0] ?? '';
+  return kept.slice(0, 255 - extension.length) + extension;
+}

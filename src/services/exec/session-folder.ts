@@ -1,0 +1,150 @@
+import { createHash, randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { OutriggerError } from '../../contract/errors.ts';
+import { fileError } from '../workspace/file-errors.ts';
+import { Containment } from '../workspace/containment.ts';
+
+const OTHERS_MAY_WRITE = 0o002;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
+
+/** What a run may not be in the way of: its names are hidden, and it goes when the run ends. */
+export function ownName(): string {
+  return `.outrigger-${randomBytes(6).toString('hex')}`;
+}
+
+/**
+ * A folder that others may pass through, and not look into. Throws as fs does, and FILE_PERMISSION where somebody else could put another
+ * folder in its place: its name below the temporary folder is no secret, and another user may have been there first.
+ */
+export function makePassage(folder: string): void {
+  fs.mkdirSync(folder, { recursive: true, mode: 0o711 });
+  for (let at = folder; at !== path.dirname(at) && process.getuid !== undefined; at = path.dirname(at)) {
+    const anyoneMakes = (fs.statSync(path.dirname(at)).mode & OTHERS_MAY_WRITE) !== 0;
+    if (anyoneMakes && fs.lstatSync(at).uid !== process.getuid())
+      throw new OutriggerError('FILE_PERMISSION', `The folder ${at} is another user’s: the option code.folder names another place.`);
+  }
+  // What came with the parents' umask, or of an earlier life.
+  fs.chmodSync(folder, 0o711);
+}
+
+/** Throws DISK_FULL, and what else the system has to say. */
+export function makePrivate(folder: string): void {
+  try {
+    fs.mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    throw fileError(error, 'The folder of a run');
+  }
+}
+
+/** A program may have closed its folder to itself, and so to us. Throws as fs does. */
+export function openToUs(folder: string): void {
+  fs.chmodSync(folder, 0o700);
+}
+
+/** Makes it the one that was used last. Throws as fs does. */
+export function markUsed(thing: string): void {
+  const now = new Date();
+  fs.utimesSync(thing, now, now);
+}
+
+/**
+ * Stores a file in a folder that a program may have filled with anything: it appears whole, in the place of whatever has its name, and no
+ * link is followed. Throws INPUT_TOO_LARGE, DISK_FULL, FILE_EXISTS for a folder of that name.
+ */
+export async function storeFile(
+  folder: string,
+  name: string,
+  content: Uint8Array | AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): Promise<{ size: number; sha256: string; first: number | undefined }> {
+  using place = new Containment(folder).directory('');
+  const temporary = path.join(place.at, `${ownName()}.tmp`);
+  const hash = createHash('sha256');
+  let size = 0;
+  let first: number | undefined;
+  try {
+    const descriptor = fs.openSync(temporary, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o644);
+    try {
+      for await (const chunk of content instanceof Uint8Array ? [content] : content) {
+        size += chunk.length;
+        first ??= chunk[0];
+        if (size > maxBytes) throw new OutriggerError('INPUT_TOO_LARGE', `${name} is larger than ${maxBytes} bytes.`);
+        hash.update(chunk);
+        for (let done = 0; done < chunk.length; ) done += fs.writeSync(descriptor, chunk, done);
+      }
+    } finally {
+      fs.closeSync(descriptor);
+    }
+    fs.renameSync(temporary, path.join(place.at, name));
+    return { size, sha256: hash.digest('hex'), first };
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    const known = fileError(error, name);
+    if (known.reason === 'NOT_A_FILE') throw new OutriggerError('FILE_EXISTS', `${name} is a folder in this session.`, { cause: error });
+    throw known;
+  }
+}
+
+/** Removes one file; what is gone is no error. */
+export function removeFile(folder: string, name: string): void {
+  try {
+    using place = new Containment(folder).place(name, false);
+    fs.rmSync(place.at, { force: true });
+  } catch {
+    // The folder that held it is gone, or leads elsewhere now: nothing of ours.
+  }
+}
+
+/** Removes a folder, or a file, with all that is in it, also what a program closed to itself. Never throws: the next start finds what is left. */
+export function removeFolder(folder: string): void {
+  try {
+    fs.rmSync(folder, { recursive: true, force: true });
+  } catch {
+    try {
+      openUp(folder);
+      fs.rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // Nothing that can be done here.
+    }
+  }
+}
+
+/** Gives a folder its name, whole. Throws as fs does. */
+export function moveInto(from: string, to: string): void {
+  fs.renameSync(from, to);
+}
+
+/** Copies what a compiler made, a file or a folder of regular files. Throws as fs does. */
+export function copyProduct(from: string, to: string): void {
+  if (!fs.lstatSync(from).isDirectory()) {
+    fs.copyFileSync(from, to, fs.constants.COPYFILE_FICLONE | fs.constants.COPYFILE_EXCL);
+    fs.chmodSync(to, 0o755);
+    return;
+  }
+  fs.mkdirSync(to, { mode: 0o755 });
+  for (const entry of fs.readdirSync(from, { withFileTypes: true }))
+    if (entry.isDirectory() || entry.isFile()) copyProduct(path.join(from, entry.name), path.join(to, entry.name));
+}
+
+/** Bytes of a file or of all files of a folder; undefined for what is neither, or has anything else in it: links, and files of other names. */
+export function sizeOf(thing: string): number | undefined {
+  const stat = fs.lstatSync(thing, { throwIfNoEntry: false });
+  if (stat?.isFile() === true) return stat.nlink === 1 ? stat.size : undefined;
+  if (stat?.isDirectory() !== true) return undefined;
+  let sum = 0;
+  for (const name of fs.readdirSync(thing)) {
+    const size = sizeOf(path.join(thing, name));
+    if (size === undefined) return undefined;
+    sum += size;
+  }
+  return sum;
+}
+
+/** Folders that may not be entered are made so that they can be. */
+function openUp(folder: string): void {
+  const stat = fs.lstatSync(folder, { throwIfNoEntry: false });
+  if (stat?.isDirectory() !== true) return;
+  fs.chmodSync(folder, 0o700);
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) openUp(path.join(folder, entry.name));
+}

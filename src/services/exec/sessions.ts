@@ -1,0 +1,349 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import type { CodeFile, CodeSession } from '../../contract/code.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import { fileError } from '../workspace/file-errors.ts';
+import { mimeTypeOf } from '../workspace/mime-types.ts';
+import { newId } from './ids.ts';
+import { bytesOf, type FoundFile, findFile, findFiles, hashOf, OWN_NAME, openFile, safeName } from './session-files.ts';
+import { makePassage, makePrivate, removeFile, removeFolder, storeFile } from './session-folder.ts';
+import type { SessionRecord, SessionStore } from './session-store.ts';
+
+export interface SessionsOptions {
+  /** Absolute: sessions have their folders in it. */
+  folder: string;
+  /** After its last use, ms. */
+  lifeMs: number;
+  most: number;
+  /** Of one session. */
+  maxFiles: number;
+  /** Of one file. */
+  maxFileBytes: number;
+  maxStateBytes: number;
+}
+
+/** A folder for a session that nobody asked for yet. */
+export interface Prepared {
+  id: string;
+  folder: string;
+}
+
+const DATA = 'data';
+const STATE = 'state';
+/** What v8.serialize writes begins with it; what pickle does with 0x80. */
+const V8_FIRST_BYTE = 0xff;
+
+/** Folders in which runs find and leave files, each for one purpose and for a time. */
+export class Sessions {
+  readonly #store: SessionStore;
+  readonly #now: () => number;
+  readonly #options: SessionsOptions;
+  readonly #sessions = new Map<string, SessionRecord>();
+  /** Sessions that a run is in. */
+  readonly #inUse = new Map<string, number>();
+  #ready = false;
+
+  constructor(dependencies: { store: SessionStore; now: () => number }, options: SessionsOptions) {
+    this.#store = dependencies.store;
+    this.#now = dependencies.now;
+    this.#options = options;
+  }
+
+  /** The one of the entity, or a new one, in the folder that was prepared where one was. Throws TOO_MANY_SESSIONS, DISK_FULL. */
+  open(entity?: string, prepared?: Prepared): SessionRecord {
+    this.#begin();
+    this.sweep();
+    const there = entity === undefined ? undefined : [...this.#sessions.values()].find((session) => session.entity === entity);
+    if (there !== undefined) return this.use(there.id);
+    if (this.#sessions.size >= this.#options.most) this.#removeEmpty();
+    if (this.#sessions.size >= this.#options.most)
+      throw new OutriggerError('TOO_MANY_SESSIONS', `There are ${this.#sessions.size} sessions already.`);
+    const now = this.#now();
+    const { id } = prepared ?? this.prepare();
+    const session: SessionRecord = { id, entity: entity ?? null, createdAt: now, usedAt: now, files: [], state: null };
+    this.#sessions.set(id, session);
+    this.#store.put(session);
+    return session;
+  }
+
+  /** A folder for a session to come. Throws DISK_FULL. */
+  prepare(): Prepared {
+    this.#begin();
+    const id = newId();
+    try {
+      makePassage(path.join(this.#options.folder, id));
+      makePrivate(this.folder(id));
+    } catch (error) {
+      removeFolder(path.join(this.#options.folder, id));
+      throw fileError(error, 'The folder of the session');
+    }
+    return { id, folder: this.folder(id) };
+  }
+
+  /** Removes one that was prepared and never opened. */
+  discard({ id }: Prepared): void {
+    if (!this.#sessions.has(id)) removeFolder(path.join(this.#options.folder, id));
+  }
+
+  /** Throws NO_SESSION. */
+  use(id: string): SessionRecord {
+    this.#begin();
+    const session = this.#sessions.get(id);
+    if (session === undefined || this.#isOver(session)) throw new OutriggerError('NO_SESSION', `There is no session ${id}.`);
+    session.usedAt = this.#now();
+    this.#put(session);
+    return session;
+  }
+
+  all(): SessionRecord[] {
+    this.#begin();
+    this.sweep();
+    return [...this.#sessions.values()].sort((one, other) => other.usedAt - one.usedAt);
+  }
+
+  /** Where its files are, absolute. */
+  folder(id: string): string {
+    return path.join(this.#options.folder, id, DATA);
+  }
+
+  info({ id, entity, createdAt, usedAt, files, state }: SessionRecord): CodeSession {
+    return {
+      id,
+      entity,
+      createdAt,
+      expiresAt: usedAt + this.#options.lifeMs,
+      files: files.map(fileInfo),
+      state: stateInfo(state),
+    };
+  }
+
+  /** Keeps it from ending while a run is in it; returns the way to let go. */
+  hold(id: string): () => void {
+    this.#inUse.set(id, (this.#inUse.get(id) ?? 0) + 1);
+    return () => {
+      const left = (this.#inUse.get(id) ?? 1) - 1;
+      if (left > 0) this.#inUse.set(id, left);
+      else this.#inUse.delete(id);
+    };
+  }
+
+  /** Names of ours in its folder, so that the next start takes them away, should this one not come to it. */
+  lend(session: SessionRecord, names: string[]): void {
+    session.lent = names;
+    this.#put(session);
+  }
+
+  /** Removes what was lent. */
+  takeBack(session: SessionRecord): void {
+    for (const name of session.lent ?? []) removeFolder(path.join(this.folder(session.id), name));
+    delete session.lent;
+  }
+
+  /** Throws INPUT_TOO_LARGE, TOO_MANY_SESSION_FILES, DISK_FULL, FILE_EXISTS for a folder, BAD_INPUT for a name of which nothing is left. */
+  async putFile(session: SessionRecord, name: string, content: Uint8Array | AsyncIterable<Uint8Array>): Promise<CodeFile> {
+    const safe = safeName(name);
+    if (safe === undefined) throw new OutriggerError('BAD_INPUT', `${JSON.stringify(name.slice(0, 100))} is no name for a file.`);
+    const letGo = this.hold(session.id);
+    try {
+      const folder = this.folder(session.id);
+      this.#throwIfFull(session, safe);
+      const { sha256 } = await storeFile(folder, safe, content, this.#options.maxFileBytes);
+      const found = findFile(folder, safe);
+      if (found === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${safe} went away at once.`);
+      try {
+        // Others came meanwhile.
+        this.#throwIfFull(session, safe);
+      } catch (error) {
+        removeFile(folder, safe);
+        throw error;
+      }
+      const file = fileInfo(this.#register(session, found, sha256));
+      this.#put(session);
+      return file;
+    } finally {
+      letGo();
+    }
+  }
+
+  /** Throws FILE_NOT_FOUND. */
+  file(session: SessionRecord, id: string): CodeFile {
+    const file = session.files.find((one) => one.id === id);
+    if (file === undefined) throw new OutriggerError('FILE_NOT_FOUND', `The session has no file ${id}.`);
+    return fileInfo(file);
+  }
+
+  /** Throws FILE_NOT_FOUND. */
+  read(session: SessionRecord, id: string): AsyncIterable<Uint8Array> {
+    const { name } = this.file(session, id);
+    // What is wrong is told now, and not when an answer is on its way.
+    fs.closeSync(openFile(this.folder(session.id), name).descriptor);
+    return bytesOf(this.folder(session.id), name);
+  }
+
+  /** Throws FILE_NOT_FOUND. */
+  removeFile(session: SessionRecord, id: string): void {
+    const { name } = this.file(session, id);
+    removeFile(this.folder(session.id), name);
+    session.files = session.files.filter((file) => file.id !== id);
+    this.#put(session);
+  }
+
+  /** Takes up what is in the folder now; gives the files that are new or changed, at most `most`, and how many were not taken up. */
+  async collect(session: SessionRecord, most: number): Promise<{ files: CodeFile[]; omitted: number }> {
+    const folder = this.folder(session.id);
+    const { files: found, omitted } = findFiles(folder, this.#options.maxFiles * 4);
+    const known = new Map(session.files.map((file) => [file.name, file]));
+    const there = new Set(found.map(({ name }) => name));
+    for (const name of known.keys()) {
+      // Among very many it may have been passed over.
+      const file = omitted === 0 || there.has(name) ? undefined : findFile(folder, name);
+      if (file === undefined) continue;
+      found.push(file);
+      there.add(name);
+    }
+    session.files = session.files.filter(({ name }) => there.has(name));
+    const made: CodeFile[] = [];
+    let left = omitted;
+    for (const file of found) {
+      const before = known.get(file.name);
+      if (before?.mark === file.mark) continue;
+      // What it knows already it goes on to know, as it is now, also where there is no room to give it back.
+      const hasRoom = before !== undefined || (made.length < most && session.files.length < this.#options.maxFiles);
+      if (!hasRoom || file.size > this.#options.maxFileBytes) {
+        session.files = session.files.filter(({ name }) => name !== file.name);
+        left++;
+        continue;
+      }
+      try {
+        const sha256 = await hashOf(folder, file.name);
+        // What only got another owner for the run, or was written as it was, is not changed.
+        const isSame = before?.sha256 === sha256;
+        const taken = fileInfo(this.#register(session, file, sha256));
+        if (isSame) continue;
+        if (made.length < most) made.push(taken);
+        else left++;
+      } catch {
+        // It may not be read, or is none any more.
+        left++;
+      }
+    }
+    session.usedAt = this.#now();
+    this.#put(session);
+    return { files: made, omitted: left };
+  }
+
+  /** Throws NO_STATE. */
+  readState(session: SessionRecord): { bytes: Buffer; language: string; info: NonNullable<CodeSession['state']> } {
+    const info = stateInfo(session.state);
+    if (session.state === null || info === null) throw new OutriggerError('NO_STATE', 'Nothing is kept of the variables of this session.');
+    try {
+      return { bytes: fs.readFileSync(path.join(this.#options.folder, session.id, STATE)), language: session.state.language, info };
+    } catch (error) {
+      throw new OutriggerError('NO_STATE', 'The kept variables of this session are gone.', { cause: error });
+    }
+  }
+
+  /** Without a language, that of the form of the bytes. Throws INPUT_TOO_LARGE, DISK_FULL. */
+  async putState(
+    session: SessionRecord,
+    content: Uint8Array | AsyncIterable<Uint8Array>,
+    language?: string,
+  ): Promise<NonNullable<CodeSession['state']>> {
+    const letGo = this.hold(session.id);
+    try {
+      const folder = path.join(this.#options.folder, session.id);
+      const { size, sha256, first } = await storeFile(folder, STATE, content, this.#options.maxStateBytes);
+      const info = { bytes: size, sha256, savedAt: this.#now() };
+      session.state = { ...info, language: language ?? (first === V8_FIRST_BYTE ? 'js' : 'py') };
+      this.#put(session);
+      return info;
+    } finally {
+      letGo();
+    }
+  }
+
+  removeState(session: SessionRecord): void {
+    removeFile(path.join(this.#options.folder, session.id), STATE);
+    session.state = null;
+    this.#put(session);
+  }
+
+  remove(id: string): void {
+    this.#sessions.delete(id);
+    this.#store.remove(id);
+    removeFolder(path.join(this.#options.folder, id));
+  }
+
+  /** Ends those whose time is over. Where no run ever was, nothing is made. */
+  sweep(): void {
+    if (!this.#ready && !fs.existsSync(this.#options.folder)) return;
+    this.#begin();
+    for (const session of [...this.#sessions.values()]) if (this.#isOver(session)) this.remove(session.id);
+  }
+
+  #isOver({ id, usedAt }: SessionRecord): boolean {
+    return !this.#inUse.has(id) && usedAt + this.#options.lifeMs < this.#now();
+  }
+
+  #register(session: SessionRecord, { name, size, modified, mark }: FoundFile, sha256: string): SessionRecord['files'][number] {
+    const before = session.files.find((file) => file.name === name);
+    const file = { id: before?.id ?? newId(), name, size, modified, mark, sha256 };
+    if (before === undefined) session.files.push(file);
+    else Object.assign(before, file);
+    return file;
+  }
+
+  #throwIfFull({ files }: SessionRecord, name: string): void {
+    if (files.length >= this.#options.maxFiles && !files.some((file) => file.name === name))
+      throw new OutriggerError('TOO_MANY_SESSION_FILES', `The session holds ${files.length} files already.`);
+  }
+
+  /** Each run without a session leaves one behind: one that holds nothing makes room for the next. */
+  #removeEmpty(): void {
+    const empty = this.all().findLast(
+      ({ id, entity, files, state }) => entity === null && files.length === 0 && state === null && !this.#inUse.has(id),
+    );
+    if (empty !== undefined) this.remove(empty.id);
+  }
+
+  /** One that was closed while something went on in it stays closed. */
+  #put(session: SessionRecord): void {
+    if (this.#sessions.get(session.id) === session) this.#store.put(session);
+  }
+
+  /** At the first use: folders of sessions that nobody knows any more are removed, and sessions without a folder forgotten. */
+  #begin(): void {
+    if (this.#ready) return;
+    makePassage(this.#options.folder);
+    this.#ready = true;
+    const folders = new Set(fs.readdirSync(this.#options.folder));
+    for (const session of this.#store.all()) {
+      if (folders.has(session.id)) {
+        this.#sessions.set(session.id, session);
+        this.#tidy(session);
+      } else this.#store.remove(session.id);
+    }
+    for (const name of folders)
+      if (/^[A-Za-z0-9]{21}$/.test(name) && !this.#sessions.has(name)) removeFolder(path.join(this.#options.folder, name));
+  }
+
+  /** Takes away what runs left behind that this program did not live to end. */
+  #tidy(session: SessionRecord): void {
+    this.takeBack(session);
+    for (const folder of [path.join(this.#options.folder, session.id), this.folder(session.id)])
+      try {
+        for (const name of fs.readdirSync(folder)) if (OWN_NAME.test(name)) removeFolder(path.join(folder, name));
+      } catch {
+        // It can't be looked into: collecting files says more.
+      }
+  }
+}
+
+/** What is told of it. */
+export function stateInfo(state: SessionRecord['state']): CodeSession['state'] {
+  return state === null ? null : { bytes: state.bytes, sha256: state.sha256, savedAt: state.savedAt };
+}
+
+function fileInfo({ id, name, size, modified, sha256 }: SessionRecord['files'][number]): CodeFile {
+  return { id, name, size, modified, sha256, contentType: mimeTypeOf(name) };
+}

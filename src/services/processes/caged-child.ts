@@ -1,0 +1,111 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Duplex, Readable } from 'node:stream';
+import type { HostExit, ProgramOutput } from './host.ts';
+import { pipeOutput } from './pipe-output.ts';
+
+/** The supervisor in the cage says one line. */
+const MAX_REPORT_LENGTH = 8192;
+/** Which descriptor the report comes from; the same takes a byte that asks for the end. */
+export const REPORT_DESCRIPTOR = 3;
+
+export interface CagedChildRequest {
+  /** An absolute program and its arguments, as they are. */
+  argv: readonly [string, ...string[]];
+  /** All of its environment. */
+  env: Readonly<Record<string, string>>;
+  /** Absolute. */
+  cwd: string;
+  /** Without it, its standard input is at its end at once. */
+  keepStdinOpen: boolean;
+  /** It has a supervisor that takes descriptor 3. */
+  reports: boolean;
+}
+
+/** A child with nothing of ours: its own process group, its own environment, four descriptors at most. */
+export interface CagedChild {
+  readonly pid: number;
+  readonly stdout: ProgramOutput;
+  readonly stderr: ProgramOutput;
+  /** Never rejects. Streams may still hold output. */
+  readonly exit: Promise<HostExit>;
+  /**
+   * The line that its supervisor said when all below it was over, which may be before its own end: it stays until a slow reader has all
+   * output. '' where there is none. Never rejects.
+   */
+  readonly report: Promise<string>;
+  /** Resolves when there is room for more; what it does not read any more is dropped. */
+  write(bytes: Uint8Array): Promise<void>;
+  endInput(): void;
+  /** Asks its supervisor to end all that runs below it. */
+  askToEnd(): void;
+  /** Ends its process group at once; one that is gone is no error. */
+  kill(): void;
+}
+
+/** Resolves when it runs. Throws the system's error. */
+export async function startCaged(request: CagedChildRequest): Promise<CagedChild> {
+  const [program, ...args] = request.argv;
+  const child = spawn(program, args, {
+    cwd: request.cwd,
+    env: { ...request.env },
+    stdio: [request.keepStdinOpen ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(request.reports ? ['pipe' as const] : [])],
+    detached: process.platform !== 'win32',
+    windowsHide: true,
+  });
+  // Before it is known whether it runs: a short one has ended by then.
+  const exit = new Promise<HostExit>((resolve) => {
+    child.once('exit', (exitCode, exitSignal) => resolve({ exitCode, exitSignal }));
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', reject);
+  });
+  // A signal that came too late is no error of ours.
+  child.on('error', () => {});
+  child.stdin?.on('error', () => {});
+  const wire = child.stdio[REPORT_DESCRIPTOR] as Duplex | undefined;
+  return {
+    pid: child.pid as number,
+    stdout: pipeOutput(child.stdout as Readable),
+    stderr: pipeOutput(child.stderr as Readable),
+    exit,
+    report: wire === undefined ? Promise.resolve('') : textOf(wire),
+    write: (bytes) => write(child, bytes),
+    endInput: () => void child.stdin?.end(),
+    askToEnd: () => void (wire?.writable === true && wire.write('x')),
+    kill: () => kill(child),
+  };
+}
+
+function textOf(wire: Duplex): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    wire.on('data', (bytes: Buffer) => {
+      if (text.length < MAX_REPORT_LENGTH) text += bytes.toString();
+      if (text.endsWith('\n')) resolve(text);
+    });
+    wire.on('error', () => {});
+    // Ended from its side; ours follows.
+    wire.once('close', () => resolve(text));
+  });
+}
+
+async function write({ stdin }: ChildProcess, bytes: Uint8Array): Promise<void> {
+  if (stdin === null || !stdin.writable || stdin.write(bytes)) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      stdin.off('drain', done).off('close', done);
+      resolve();
+    };
+    stdin.once('drain', done).once('close', done);
+  });
+}
+
+function kill(child: ChildProcess): void {
+  try {
+    if (process.platform === 'win32') child.kill('SIGKILL');
+    else if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // ESRCH: all of the group is gone.
+  }
+}

@@ -1,0 +1,160 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { performance } from 'node:perf_hooks';
+import type { Config } from '../config/options.ts';
+import { codeRollout } from '../contract/code.ts';
+import { OutriggerError } from '../contract/errors.ts';
+import { ClassArchives } from '../services/exec/class-archive.ts';
+import { CompileCache } from '../services/exec/compile-cache.ts';
+import { LadderSandbox, rungNames } from '../services/exec/isolation/ladder.ts';
+import type { Sandbox } from '../services/exec/isolation/sandbox.ts';
+import { LiveInterpreters } from '../services/exec/interpreters/live.ts';
+import { WarmPool } from '../services/exec/interpreters/warm-pool.ts';
+import { languages } from '../services/exec/languages.ts';
+import { defaultLimits } from '../services/exec/limits.ts';
+import { codeOperations } from '../services/exec/operations.ts';
+import { RunQueue } from '../services/exec/queue.ts';
+import { type Rollout, Runs } from '../services/exec/runs.ts';
+import { makePassage, removeFolder } from '../services/exec/session-folder.ts';
+import { SessionStore } from '../services/exec/session-store.ts';
+import { Sessions } from '../services/exec/sessions.ts';
+import { Toolchains } from '../services/exec/toolchains.ts';
+import { TypeScriptTransform } from '../services/exec/transform.ts';
+import type { Processes } from '../services/processes/processes.ts';
+import type { State } from '../services/state/state.ts';
+import type { Log } from './log.ts';
+
+/** Beside the bundle, and where a checkout builds it. */
+const launcherPlaces = ['bin/outrigger-launcher', '../../dist/bin/outrigger-launcher'];
+
+/** Sessions whose time is over are looked for. */
+const SWEEP_EVERY_MS = 60_000;
+
+export interface PluggedCode {
+  stop(): Promise<void>;
+}
+
+/** Makes code runs operations away. Throws BAD_INPUT for options that can't be. */
+export function plugCode(
+  dependencies: {
+    state: State;
+    processes: Processes;
+    temporary: string;
+    now: () => number;
+    log: Log;
+    implementations: Record<string, unknown>;
+  },
+  config: Config,
+  /** Another sidecar has the folders of runs. */
+  { readOnly }: { readOnly: boolean },
+): PluggedCode {
+  const { state, now, log, implementations } = dependencies;
+  const folder = config['code.folder'] ?? defaultFolder(state, dependencies.temporary);
+  const parsed = codeRollout.safeParse(config['code.rollout']);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new OutriggerError('BAD_INPUT', `The option code.rollout: ${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  const unknown = Object.keys(parsed.data).filter((code) => !languages.some((language) => language.code === code));
+  if (unknown.length > 0) throw new OutriggerError('BAD_INPUT', `The option code.rollout names no languages: ${unknown.join(', ')}.`);
+  const sandbox = sandboxIn(path.join(folder, 'running'), dependencies, config, readOnly);
+  const rollout: Readonly<Record<string, Rollout | undefined>> = parsed.data;
+  const toolchains = new Toolchains(process.execPath);
+  const store = new SessionStore({ state, onProblem: (error) => log('warn', 'code.not-stored', { error }) });
+  const sessions = new Sessions(
+    { store, now },
+    {
+      folder: path.join(folder, 'sessions'),
+      lifeMs: config['code.sessionMs'],
+      most: config['code.sessions'],
+      maxFiles: config['code.sessionFiles'],
+      maxFileBytes: config['code.fileBytes'],
+      maxStateBytes: config['code.stateBytes'],
+    },
+  );
+  const cacheBytes = config['code.cacheBytes'];
+  const runs = new Runs(
+    {
+      sandbox,
+      sessions,
+      toolchains,
+      pool: new WarmPool({ sandbox, sessions, toolchains }, { size: config['code.warm'] }),
+      live: new LiveInterpreters(
+        { sandbox, sessions, toolchains },
+        { most: config['code.live'], maxStateBytes: config['code.stateBytes'], lifeMs: config['code.sessionMs'] },
+      ),
+      queue: new RunQueue({ atOnce: config['code.atOnce'], most: config['code.queue'] }),
+      cache: cacheBytes === 0 ? undefined : new CompileCache(path.join(folder, 'compiled'), { maxBytes: cacheBytes }),
+      archives: config['code.classArchive']
+        ? new ClassArchives({ sandbox, toolchains }, { folder: path.join(folder, 'archives') })
+        : undefined,
+      transform: config['code.transform'] ? new TypeScriptTransform() : undefined,
+    },
+    {
+      mostLimits: {
+        ...defaultLimits,
+        wallMs: config['code.maxWallMs'],
+        cpuMs: 4 * config['code.maxWallMs'],
+        memoryBytes: config['code.maxMemoryBytes'],
+        processes: 1024,
+        outputBytes: config['code.maxOutputBytes'],
+        fileBytes: config['code.maxDiskBytes'],
+        diskBytes: config['code.maxDiskBytes'],
+      },
+      rollout: ({ code }) => rollout[code] ?? 'enabled',
+      maxProduced: config['code.producedFiles'],
+    },
+  );
+  Object.assign(implementations, codeOperations({ runs, sessions, sandbox, toolchains }));
+  // Their folders go also when nobody asks for a session any more.
+  const sweep = (): void => {
+    try {
+      if (!readOnly) sessions.sweep();
+    } catch (error) {
+      log('warn', 'code.not-swept', { error });
+    }
+  };
+  const sweeping = setInterval(sweep, Math.min(SWEEP_EVERY_MS, config['code.sessionMs'])).unref();
+  return {
+    stop: () => {
+      clearInterval(sweeping);
+      return runs.stop();
+    },
+  };
+}
+
+function sandboxIn(scratch: string, { processes, log }: { processes: Processes; log: Log }, config: Config, readOnly: boolean): Sandbox {
+  const launcher = launcherPlaces.map((place) => path.join(import.meta.dirname, place)).find((file) => fs.existsSync(file));
+  let isMade = false;
+  const ladder = new LadderSandbox(
+    {
+      launcher,
+      find: (program, options) => processes.find(program, options),
+      searchPath: processes.env['PATH'],
+      now: () => performance.now(),
+      log: (level, event, fields) => log(level === 'debug' ? 'info' : level, event, fields),
+    },
+    { scratch, highest: rungNames.indexOf(config['code.isolation'] as (typeof rungNames)[number]) as 0 | 1 | 2 | 3 },
+  );
+  return {
+    seenAt: (place) => ladder.seenAt(place),
+    // Nothing is made for runs before there are any.
+    open: () => {
+      if (!isMade) {
+        makePassage(scratch);
+        // Of a sidecar that was killed.
+        if (!readOnly) for (const name of fs.readdirSync(scratch)) removeFolder(path.join(scratch, name));
+      }
+      isMade = true;
+      return ladder.open();
+    },
+    start: (request) => ladder.start(request),
+    stop: () => ladder.stop(),
+  };
+}
+
+/** Programs of runs that root starts are other users, who can't get into a folder of root's. */
+function defaultFolder(state: State, temporary: string): string {
+  if (process.getuid?.() === 0) return path.join(temporary, 'outrigger-code-0', state.id);
+  return path.join(state.folder, 'code');
+}

@@ -1,0 +1,552 @@
+// Code runs against a real sidecar: sessions and their files, input, limits, variables that live on, and what goes wrong.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { test } from 'node:test';
+import type { CodeItem, CodeOutcome } from '../../src/contract/code.ts';
+import { markedWith } from '../../src/services/processes/process-facts.ts';
+import { eventually } from '../kit/eventually.ts';
+import { requireTool } from '../kit/require-tools.ts';
+import { type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
+
+const needsPython = { skip: requireTool('python3') };
+const needsC = { skip: requireTool('gcc') || requireTool('python3') };
+
+interface Seen {
+  end: CodeOutcome;
+  out: string;
+  err: string;
+  items: CodeItem[];
+}
+
+type Run = (language: string, code: string, more?: Record<string, unknown>) => Promise<Seen>;
+
+function withCode(run: (code: { run: Run } & RunningSidecar) => Promise<void>, config: SidecarSetup['config'] = {}): Promise<void> {
+  return withSidecar((running) => run({ ...running, run: (language, code, more = {}) => runOn(running, { language, code, ...more }) }), {
+    config: { components: ['files', 'code'], ...config },
+  });
+}
+
+async function runOn({ client }: RunningSidecar, input: { language: string; code: string }, signal?: AbortSignal): Promise<Seen> {
+  const stream = client.stream('code.run', input, signal === undefined ? {} : { signal });
+  const seen = { out: '', err: '', items: [] as CodeItem[] };
+  for await (const item of stream) {
+    seen.items.push(item);
+    if (item.type === 'output') seen[item.stream === 'stdout' ? 'out' : 'err'] += item.text;
+  }
+  return { ...seen, end: await stream.end };
+}
+
+async function bytesOf(running: RunningSidecar, session: string, id: string): Promise<string> {
+  const response = await fetch(`${running.url}/api/code.getFile`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${running.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ session, id }),
+  });
+  assert.equal(response.status, 200);
+  return response.text();
+}
+
+const named = (files: CodeOutcome['files']): string[] => files.map(({ name }) => name);
+
+test('files come with a call, stay in the session, and those that a run wrote come back with an id', needsPython, () =>
+  withCode(async (running) => {
+    const { run, client } = running;
+    const first = await run(
+      'py',
+      'import os\nprint(sorted(os.listdir(".")), open("in.txt").read())\nopen("out.csv","w").write("a,b")\nos.makedirs("deep")\nopen("deep/ä.txt","w").write("x")\n',
+      {
+        files: [
+          { name: '../../in.txt', text: 'ünï' },
+          { name: 'bytes', base64: 'AAEC' },
+        ],
+      },
+    );
+    assert.equal(first.end.exitCode, 0, first.err);
+    assert.match(first.out, /'bytes'.*'in.txt'\] ünï\n/);
+    assert.deepEqual(named(first.end.files), ['deep/ä.txt', 'out.csv']);
+    const { session } = first.end;
+    for (const { id } of first.end.files) assert.match(id, /^[A-Za-z0-9][\w-]{19}[A-Za-z0-9]$/);
+    const csv = first.end.files.find(({ name }) => name === 'out.csv');
+    assert.equal(await bytesOf(running, session, csv?.id ?? ''), 'a,b');
+    // The same session: what was there is not given again, what changed is, under its id.
+    const second = await run('py', 'open("out.csv","a").write(",c")', { session });
+    assert.deepEqual(
+      second.end.files.map(({ id, name }) => [id, name]),
+      [[csv?.id, 'out.csv']],
+    );
+    const { files } = await client.call('code.session', { session });
+    assert.deepEqual(named(files).sort(), ['bytes', 'deep/ä.txt', 'in.txt', 'out.csv']);
+    // Another session takes one over by its id, and a file of a third one is not there for it.
+    const third = await run('py', 'print(open("here.csv").read())', { files: [{ session, id: csv?.id, name: 'here.csv' }] });
+    assert.equal(third.out, 'a,b,c\n');
+    await assert.rejects(client.call('code.removeFile', { session: third.end.session, id: csv?.id ?? '' }), { reason: 'FILE_NOT_FOUND' });
+    await client.call('code.closeSession', { session });
+    await assert.rejects(client.call('code.session', { session }), { reason: 'NO_SESSION' });
+    await assert.rejects(run('py', '1', { session }), { reason: 'NO_SESSION' });
+  }),
+);
+
+test('what a run leaves that is no plain file of its own is not given back, and nothing is followed', needsPython, () =>
+  withCode(async (running) => {
+    const secret = `${running.stateFolder}/secret`;
+    fs.writeFileSync(secret, 'secret');
+    const { end, err } = await running.run(
+      'py',
+      `import os, socket
+os.symlink(${JSON.stringify(secret)}, "link")
+os.symlink("/etc", "folder")
+os.mkfifo("fifo")
+s = socket.socket(socket.AF_UNIX)
+try: s.bind("socket")
+except OSError: pass
+open("one", "w").write("1")
+os.link("one", "two")
+open(b"bad\\xff", "w").write("x")
+open("ok name.txt", "w").write("ok")
+os.makedirs("closed"); open("closed/x", "w").write("x"); os.chmod("closed", 0)
+`,
+    );
+    assert.equal(end.exitCode, 0, err);
+    assert.deepEqual(
+      named(end.files).filter((name) => name !== 'closed/x'),
+      ['ok name.txt'],
+    );
+    assert.ok(end.omittedFiles >= 5, String(end.omittedFiles));
+    await running.client.call('code.closeSession', { session: end.session });
+  }),
+);
+
+test('input comes with the call, or in pieces, and a program that reads without any is at its end', needsPython, () =>
+  withCode(async (running) => {
+    const { run, client } = running;
+    assert.equal((await run('py', 'import sys\nprint(repr(sys.stdin.read()))')).out, "''\n");
+    assert.equal((await run('py', 'import sys\nprint(len(sys.stdin.read()))', { stdin: 'ä'.repeat(500_000) })).out, '500000\n');
+    const stream = client.stream('code.run', {
+      language: 'py',
+      code: 'print("name?", flush=True)\nprint("hello", input())',
+      keepStdinOpen: true,
+    });
+    let out = '';
+    let id = '';
+    for await (const item of stream) {
+      if (item.type === 'started') id = item.run;
+      if (item.type !== 'output') continue;
+      out += item.text;
+      if (out === 'name?\n') await client.call('code.input', { run: id, text: 'Ada\n', end: true });
+    }
+    assert.equal(out, 'name?\nhello Ada\n');
+    assert.equal((await stream.end).exitCode, 0);
+    await assert.rejects(client.call('code.input', { run: id, text: 'x' }), { reason: 'NO_RUN' });
+  }),
+);
+
+test('limits that are out of bounds are brought into them, and said', needsPython, () =>
+  withCode(async ({ run }) => {
+    const { end } = await run('py', 'print(1)', { limits: { wallMs: -5, memoryBytes: 10 ** 15, processes: 0, outputBytes: 1e12 } });
+    assert.equal(end.exitCode, 0);
+    assert.deepEqual(end.limits.wallMs, 100);
+    assert.equal(end.notes.length, 4);
+  }),
+);
+
+test('more output than its limit ends a run; what came before is there, and the rest is counted', needsPython, () =>
+  withCode(async ({ run }) => {
+    const { end, out } = await run('py', 'print("before")\nwhile True: print("x" * 1000)', { limits: { outputBytes: 10_000 } });
+    assert.deepEqual([end.reason, end.program?.limit], ['output', { name: 'outputBytes', value: 10_000 }]);
+    assert.equal(out.length, 10_000);
+    assert.ok(out.startsWith('before\n') && (end.program?.omittedBytes.stdout ?? 0) > 0);
+  }),
+);
+
+test('a caller who goes ends the run, with everything it started', needsPython, () =>
+  withCode(async (running) => {
+    const mark = `run-${process.pid}-${Date.now()}`;
+    const code = 'import os, time\nprint("up", flush=True)\nif os.fork() == 0: os.setsid()\ntime.sleep(60)';
+    const gone = new AbortController();
+    const running_ = runOn(running, { language: 'py', code, env: { MARK: mark } } as never, gone.signal);
+    await eventually(() => markedWith('MARK', (value) => value === mark).length >= 2, 10_000);
+    gone.abort();
+    const begun = performance.now();
+    await assert.rejects(running_);
+    await eventually(() => markedWith('MARK', (value) => value === mark).length === 0);
+    assert.ok(performance.now() - begun < 2000, `${performance.now() - begun} ms`);
+    // By a call the answer says so, and keeps what was said.
+    const stream = running.client.stream('code.run', { language: 'py', code });
+    let out = '';
+    for await (const item of stream) {
+      if (item.type === 'output') out += item.text;
+      if (out === 'up\n' && item.type === 'output') {
+        const started = (await running.client.call('code.sessions', {})).sessions;
+        assert.ok(started.length > 0);
+      }
+      if (item.type === 'started') setTimeout(() => void running.client.call('code.cancel', { run: item.run }), 500);
+    }
+    assert.deepEqual([(await stream.end).reason, out], ['canceled', 'up\n']);
+  }),
+);
+
+test('variables live on in a session, in Python and in JavaScript, also when their interpreter is gone', needsPython, () =>
+  withCode(
+    async ({ run, client }) => {
+      const first = await run('py', 'import math\nx = [1, 2]\ndef f(a): return a + x[0]\nx', { keepState: true });
+      assert.equal(first.end.exitCode, 0, first.err);
+      assert.deepEqual(
+        first.items.filter(({ type }) => type === 'display'),
+        [{ type: 'display', data: { 'text/plain': '[1, 2]' } }],
+      );
+      const { session } = first.end;
+      assert.ok((first.end.state?.bytes ?? 0) > 0);
+      const second = await run('py', 'x.append(3)\nprint(f(1), math.pi, input())', { keepState: true, session, stdin: 'in\n' });
+      assert.deepEqual([second.out, second.end.used.interpreter, second.end.used.restored], ['2 3.141592653589793 in\n', 'live', false]);
+      // A failure is of one run alone.
+      const third = await run('py', 'raise KeyError("k")', { keepState: true, session });
+      assert.deepEqual([third.end.exitCode, /^Traceback [^]*line 1[^]*KeyError: 'k'\n$/.test(third.err)], [1, true]);
+      // A time limit ends the interpreter, and the next one has the variables as they were.
+      const fourth = await run('py', 'x.append(4)\nwhile True: pass', { keepState: true, session, limits: { wallMs: 300 } });
+      assert.deepEqual([fourth.end.reason, fourth.end.exitCode, fourth.end.notes.length], ['timeout', 124, 1]);
+      const fifth = await run('py', 'print(x, f(5), math.e > 2)', { keepState: true, session });
+      assert.deepEqual([fifth.out, fifth.end.used.restored], ['[1, 2, 3] 6 True\n', true]);
+
+      const js = await run('js', 'var seen = { a: 1 };\nlet count = 1;', { keepState: true });
+      const again = await run('js', 'seen.a++; count++;\nconsole.log(seen, count);', { keepState: true, session: js.end.session });
+      assert.equal(again.out, '{ a: 2 } 2\n', again.err);
+      // The other interpreter is ended: there is room for one.
+      const back = await run('py', 'print(x)', { keepState: true, session });
+      assert.deepEqual([back.out, back.end.used.restored], ['[1, 2, 3]\n', true]);
+      await client.call('code.removeState', { session });
+      const none = await run('py', 'print("x" in globals())', { keepState: true, session });
+      assert.equal(none.out, 'False\n');
+    },
+    { 'code.live': '1' },
+  ),
+);
+
+test('rich results come as bundles by mime type', needsPython, () =>
+  withCode(async ({ run }) => {
+    const { items, err } = await run(
+      'py',
+      'class Table:\n  def _repr_html_(self): return "<table></table>"\n  def _repr_png_(self): return b"\\x89PNG"\ndisplay(Table())\nTable()',
+      { keepState: true },
+    );
+    const shown = items.filter((item) => item.type === 'display');
+    assert.equal(shown.length, 2, err);
+    for (const { data } of shown) {
+      assert.deepEqual([data['text/html'], data['image/png']], ['<table></table>', Buffer.from('\x89PNG', 'latin1').toString('base64')]);
+    }
+  }),
+);
+
+test('languages that are off, tried out, unknown or not here are refused, each with its reason', () =>
+  withCode(
+    async ({ run, client, clientOf }) => {
+      await assert.rejects(run('rs', 'x'), { reason: 'LANGUAGE_OFF', message: /Rust \(rs\)/ });
+      await assert.rejects(run('cobol', 'x'), { reason: 'UNKNOWN_LANGUAGE', message: /py, js, ts, go/ });
+      await assert.rejects(run('py', ''), { reason: 'BAD_INPUT' });
+      const { secret } = await client.call('tokens.create', { name: 'bot', access: 'execute' });
+      const stream = clientOf(secret).stream('code.run', { language: 'bash', code: 'echo hi' });
+      await assert.rejects(async () => stream[Symbol.asyncIterator]().next(), { reason: 'LANGUAGE_OFF', message: /canary/ });
+      assert.equal((await run('bash', 'echo hi')).out, 'hi\n');
+      const { languages } = await client.call('code.languages', {});
+      assert.deepEqual(
+        languages.filter(({ rollout }) => rollout !== 'enabled').map(({ code, rollout }) => [code, rollout]),
+        [
+          ['rs', 'off'],
+          ['bash', 'canary'],
+        ],
+      );
+    },
+    { 'code.rollout': JSON.stringify({ rs: 'off', bash: 'canary' }) },
+  ));
+
+test('code with NUL, of ten megabytes, with names of which nothing is left, and too many files', needsPython, () =>
+  withCode(async ({ run, client, url, token }) => {
+    assert.equal((await run('py', 'x = 1\0')).end.reason, 'exit');
+    const huge = await fetch(`${url}/api/code.run`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', accept: 'application/x-ndjson' },
+      body: JSON.stringify({ language: 'py', code: `x = "${'y'.repeat(10_000_000)}"\nprint(len(x))` }),
+    });
+    assert.match(await huge.text(), /"text":"10000000/);
+    for (const name of ['..', '/', '...', 'a/..'])
+      await assert.rejects(run('py', '1', { files: [{ name, text: '' }] }), { reason: 'BAD_INPUT' });
+    const many = Array.from({ length: 51 }, (_, index) => ({ name: `f${index}`, text: '' }));
+    await assert.rejects(run('py', '1', { files: many }), { reason: 'TOO_MANY_SESSION_FILES' });
+    const made = await run('py', 'for i in range(30): open(f"m{i}", "w").write("x")');
+    assert.deepEqual([made.end.files.length, made.end.omittedFiles], [10, 20]);
+    assert.equal(
+      (await client.call('code.openSession', { entity: 'one' })).id,
+      (await client.call('code.openSession', { entity: 'one' })).id,
+    );
+  }),
+);
+
+test('runs wait their turn, say how many are before them, and one too many is refused', needsPython, () =>
+  withCode(
+    async ({ run }) => {
+      const code = 'import time\ntime.sleep(0.5)\nprint("done")';
+      const all = await Promise.allSettled(Array.from({ length: 4 }, () => run('py', code)));
+      const reasons = all.map((one) => (one.status === 'rejected' ? (one.reason as { reason: string }).reason : one.value.out));
+      assert.deepEqual(reasons.sort(), ['TOO_MANY_RUNS', 'done\n', 'done\n', 'done\n']);
+      const queued = all.flatMap((one) => (one.status === 'fulfilled' ? one.value.items.filter(({ type }) => type === 'queued') : []));
+      assert.ok(queued.some((item) => item.type === 'queued' && item.ahead === 1));
+    },
+    { 'code.atOnce': '1', 'code.queue': '2' },
+  ),
+);
+
+test('what is not isolated is refused where isolation is required, and what is said of it is the same everywhere', needsPython, () =>
+  withCode(
+    async ({ run, client }) => {
+      const { isolation } = await client.call('code.isolation', {});
+      assert.deepEqual([isolation.rung, isolation.name, isolation.holds], [0, 'none', ['time', 'output']]);
+      await assert.rejects(run('py', '1', { require: ['network'] }), { reason: 'NOT_ISOLATED', message: /network/ });
+      assert.deepEqual((await run('py', 'print(1)')).end.isolation, isolation);
+    },
+    { 'code.isolation': 'none' },
+  ),
+);
+
+test('one session has one run at a time, also when it is as new as the first of them', needsPython, () =>
+  withCode(async (running) => {
+    const stream = running.client.stream('code.run', {
+      language: 'py',
+      code: 'import time\ntime.sleep(0.6)\nprint(open("code.py").read()[:11])',
+    });
+    let second: Promise<Seen> | undefined;
+    let out = '';
+    for await (const item of stream) {
+      if (item.type === 'started') second = running.run('py', 'import os\nprint(os.listdir("."))', { session: item.session });
+      if (item.type === 'output') out += item.text;
+    }
+    assert.deepEqual([out, (await stream.end).exitCode], ['import time\n', 0]);
+    const seen = await second;
+    assert.deepEqual([seen?.out, seen?.items[0]?.type], ["['code.py']\n", 'queued']);
+  }),
+);
+
+test('a session that is closed, or whose variables are, ends what runs in it', needsPython, () =>
+  withCode(async ({ client, run }) => {
+    const { id: session } = await client.call('code.openSession', {});
+    const first = run('py', 'import time\ntime.sleep(20)', { session });
+    const waits = run('py', 'print(1)', { session });
+    const refused = assert.rejects(waits, { reason: 'CANCELED' });
+    const live = await run('py', 'x = 1', { keepState: true });
+    const busy = run('py', 'import time\ntime.sleep(20)', { keepState: true, session: live.end.session });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const begun = performance.now();
+    await Promise.all([client.call('code.closeSession', { session }), client.call('code.removeState', { session: live.end.session })]);
+    assert.deepEqual([(await first).end.reason, (await busy).end.reason], ['canceled', 'canceled']);
+    await refused;
+    assert.ok(performance.now() - begun < 3000, `${performance.now() - begun} ms`);
+    await assert.rejects(client.call('code.session', { session }), { reason: 'NO_SESSION' });
+    assert.equal((await run('py', 'print("x" in globals())', { keepState: true, session: live.end.session })).out, 'False\n');
+  }),
+);
+
+test('a run that is canceled before its program runs is canceled, whatever it was about to do', needsC, () =>
+  withCode(async ({ client }) => {
+    const code = 'while True: pass';
+    for (const more of [
+      { language: 'py', code },
+      { language: 'py', code, keepState: true },
+      { language: 'c', code: 'int main(){for(;;);}' },
+      { language: 'ts', code: 'for (;;);' },
+    ]) {
+      const stream = client.stream('code.run', { limits: { wallMs: 5000 }, ...more });
+      for await (const item of stream) if (item.type === 'started') await client.call('code.cancel', { run: item.run });
+      assert.equal((await stream.end).reason, 'canceled', JSON.stringify(more));
+    }
+  }),
+);
+
+test('input that comes before its program is compiled waits for it; a run that reads none takes none', needsC, () =>
+  withCode(async ({ client }) => {
+    const code = '#include <stdio.h>\nint main(){char b[9];while(fgets(b,9,stdin))printf("got %s",b);}';
+    const stream = client.stream('code.run', { language: 'c', code, keepStdinOpen: true });
+    const inputs: Promise<unknown>[] = [];
+    let out = '';
+    for await (const item of stream) {
+      if (item.type === 'started') {
+        inputs.push(
+          client.call('code.input', { run: item.run, text: 'one\n' }),
+          client.call('code.input', { run: item.run, text: 'two\n', end: true }),
+        );
+      }
+      if (item.type === 'output') out += item.text;
+    }
+    await Promise.all(inputs);
+    assert.deepEqual([out, (await stream.end).exitCode], ['got one\ngot two\n', 0]);
+    const quiet = client.stream('code.run', { language: 'bash', code: 'sleep 0.5' });
+    for await (const item of quiet)
+      if (item.type === 'started') await assert.rejects(client.call('code.input', { run: item.run, text: 'x' }), { reason: 'NO_RUN' });
+  }),
+);
+
+test('a compiled program is compiled again when anything changed that its compiler can read', needsC, () =>
+  withCode(async ({ client, run }) => {
+    const code = '#include "a.h"\n#include <stdio.h>\nint main(){puts(WORD);}';
+    const { id: session } = await client.call('code.openSession', {});
+    const cacheOf = async (more: Record<string, unknown> = {}): Promise<string[]> => {
+      const { end, out, err } = await run('c', code, { session, ...more });
+      return [end.used.compileCache, out || err];
+    };
+    const header = (word: string): { files: object[] } => ({ files: [{ name: 'a.h', text: `#define WORD "${word}"\n` }] });
+    assert.deepEqual(await cacheOf(header('one')), ['miss', 'one\n']);
+    assert.deepEqual(await cacheOf(), ['hit', 'one\n']);
+    assert.deepEqual(await cacheOf(header('two')), ['miss', 'two\n']);
+    assert.deepEqual(await cacheOf(header('one')), ['hit', 'one\n']);
+    // What is no file of the session is read by a compiler as well.
+    await run('bash', 'mkdir -p x; mv a.h x/b.h; ln -s x/b.h a.h', { session });
+    assert.deepEqual(await cacheOf(), ['off', 'one\n']);
+    // And what is alive in the session could change anything at any time.
+    await run('py', 'import os\nos.remove("a.h"); os.rename("x/b.h", "a.h"); os.rmdir("x")', { session, keepState: true });
+    assert.deepEqual(await cacheOf(), ['off', 'one\n']);
+  }),
+);
+
+test('a program that puts things in the place of its source spoils nothing', needsPython, () =>
+  withCode(async ({ run }) => {
+    const first = await run('py', 'import os\nos.remove("code.py"); os.makedirs("code.py/deep"); open("code.py/deep/x", "w")');
+    assert.deepEqual([first.end.exitCode, first.end.files], [0, []], first.err);
+    const { session } = first.end;
+    await run('bash', 'ln -s /etc/passwd code.py; mkfifo source_code.sh', { session });
+    const third = await run('py', 'import os\nprint(os.path.basename(__file__), os.path.islink("code.py"))', { session });
+    assert.equal(third.out, 'source_code.py True\n', third.err);
+    await run('bash', 'rm source_code.sh; echo mine > source_code.py', { session });
+    await assert.rejects(run('py', '1', { session }), { reason: 'FILE_EXISTS' });
+    assert.equal((await run('bash', 'cat source_code.py', { session })).out, 'mine\n');
+  }),
+);
+
+test('TypeScript that breaks its transform is told so by Node, and others are not slower for it', () =>
+  withCode(async ({ run }) => {
+    const broken = await run('ts', '('.repeat(50_000));
+    assert.notEqual(broken.end.exitCode, 0);
+    const { end, out } = await run('ts', 'enum E { A = 4 }\nconsole.log(E.A as number);');
+    assert.deepEqual([out, end.used.transform], ['4\n', 'in-process']);
+  }));
+
+test(
+  'code whose variables live on has an input, an environment and names of its own, and ends when nothing is left to do',
+  needsPython,
+  () =>
+    withCode(async ({ run }) => {
+      const py = await run(
+        'py',
+        'import os, subprocess\nprint(subprocess.run(["cat"], capture_output=True, text=True).stdout, os.environ["A"])',
+        {
+          keepState: true,
+          stdin: 'all of it',
+          env: { A: '1' },
+        },
+      );
+      assert.equal(py.out, 'all of it 1\n', py.err);
+      const { session } = py.end;
+      assert.equal(
+        (await run('py', 'import sys\nprint("A" in os.environ, repr(sys.stdin.read()))', { keepState: true, session })).out,
+        "False ''\n",
+      );
+      assert.equal((await run('py', 'import sys\nsys.exit(-1)', { keepState: true, session })).end.exitCode, 255);
+      const js = await run(
+        'js',
+        `const fs = require('node:fs');
+const order = [], read = 5;
+setTimeout(() => console.log('later', fs.readFileSync(0, 'utf8'), process.env.A), 50);
+process.stdin.on('data', (bytes) => console.log('data', String(bytes)));
+new Promise(() => {});`,
+        { keepState: true, stdin: 'in', env: { A: '1' } },
+      );
+      assert.deepEqual([js.out.split('\n').sort(), js.end.exitCode], [['', 'data in', 'later in 1'], 0], js.err);
+      assert.equal(
+        (await run('js', 'console.log(process.env.A, read, typeof fs.statSync)', { keepState: true, session: js.end.session })).out,
+        'undefined 5 function\n',
+      );
+      assert.equal(
+        (await run('js', 'setTimeout(() => process.exit(3), 10)', { keepState: true, session: js.end.session })).end.exitCode,
+        3,
+      );
+    }),
+);
+
+test('what is shown stands where it was shown, and is no output', needsPython, () =>
+  withCode(async ({ run }) => {
+    const { items, end } = await run('py', 'import os\nfor n in range(3):\n  print(n)\n  display(n)\nprint("last", end="\\x1e")', {
+      keepState: true,
+    });
+    const order = items.flatMap((item) =>
+      item.type === 'output' ? [item.text] : item.type === 'display' ? [`[${item.data['text/plain']}]`] : [],
+    );
+    assert.equal(order.join(''), '0\n[0]1\n[1]2\n[2]last\u001e');
+    assert.deepEqual(end.program?.outputBytes, { stdout: 11, stderr: 0 });
+  }),
+);
+
+test('variables are kept again and again: functions, what is made of others, let and const', needsPython, () =>
+  withCode(
+    async ({ run, client }) => {
+      const first = await run(
+        'py',
+        'base = 5\ndef f(a=base): return a\nclass C:\n  def __init__(self, v): self.v = v\nc = C(f())\nraise SystemExit',
+        {
+          keepState: true,
+        },
+      );
+      assert.deepEqual(first.end.notes, []);
+      const { session } = first.end;
+      for (let round = 0; round < 3; round++) {
+        await run('js', '1', { keepState: true });
+        const { out, end, err } = await run('py', 'print(f(), c.v, C(1).v)', { keepState: true, session });
+        assert.deepEqual([out, end.used.restored, end.notes], ['5 5 1\n', true, []], err);
+      }
+      const js = await run('js', 'let n = 1; const list = [1, { a: 2 }]; function lost() {}', { keepState: true });
+      assert.deepEqual(js.end.notes, ['Not kept beyond the life of the interpreter: lost.']);
+      await run('py', '1', { keepState: true });
+      const again = await run('js', 'n++; console.log(n, list)', { keepState: true, session: js.end.session });
+      assert.deepEqual([again.out, again.end.used.restored], ['2 [ 1, { a: 2 } ]\n', true]);
+      // More than may be kept: the interpreter lives on, with all of it.
+      const big = await run('py', 'big = "x" * 200_000', { keepState: true, session });
+      assert.match(big.end.notes.join(), /too large/);
+      const still = await run('py', 'print(len(big)); del big', { keepState: true, session });
+      assert.deepEqual([still.out, still.end.used.interpreter, still.end.notes], ['200000\n', 'live', []]);
+      assert.equal((await client.call('code.session', { session })).state === null, false);
+    },
+    { 'code.live': '1', 'code.stateBytes': '100000' },
+  ),
+);
+
+test('other limits, or a network, start the interpreter of a session anew, and two that work do not end each other', needsPython, () =>
+  withCode(
+    async ({ run }) => {
+      const first = await run('py', 'x = 1', { keepState: true });
+      const { session } = first.end;
+      const other = await run('py', 'print(x)', { keepState: true, session, limits: { processes: 40, cpuMs: 1000 }, keepStdinOpen: true });
+      assert.deepEqual([other.out, other.end.used.interpreter, other.end.used.restored], ['1\n', 'cold', true]);
+      assert.deepEqual([other.end.notes.length, /anew/.test(other.end.notes.join())], [3, true]);
+      // The time is of each run.
+      const same = await run('py', 'print(x)', { keepState: true, session, limits: { processes: 40, wallMs: 5000 } });
+      assert.equal(same.end.used.interpreter, 'live');
+      const both = await Promise.all(
+        [1, 2, 3].map((n) => run('py', `import time\nprint(${n}, flush=True)\ntime.sleep(0.4)\ny = ${n}\nprint(y)`, { keepState: true })),
+      );
+      assert.deepEqual(
+        both.map(({ end, out }) => [end.reason, out]),
+        [1, 2, 3].map((n) => ['exit', `${n}\n${n}\n`]),
+      );
+    },
+    { 'code.live': '1' },
+  ),
+);
+
+test('the compiler of Java has its classes in a file from its second run on, and a run says so', { skip: requireTool('javac') }, () =>
+  withCode(async ({ run }) => {
+    const code = (number: number): string =>
+      `public class Code {\n  public static void main(String[] args) {\n    System.out.println(${number});\n  }\n}\n`;
+    assert.equal((await run('java', code(1))).end.used.classArchive, false);
+    let number = 1;
+    await eventually(async () => {
+      const { end, out } = await run('java', code(++number));
+      assert.equal(out, `${number}\n`);
+      assert.deepEqual([end.used.compileCache, end.used.classArchive], ['miss', true]);
+    }, 30_000);
+  }),
+);

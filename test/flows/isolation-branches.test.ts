@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, describe, test } from 'node:test';
+import { AttackRange, buildLauncher, rangeFolder } from '../kit/attacks/attack-range.ts';
+import { requireTool } from '../kit/require-tools.ts';
+
+const base = rangeFolder();
+after(() => fs.rmSync(base, { recursive: true, force: true }));
+const skip = process.platform === 'linux' ? requireTool('cc', 'bwrap') || buildLauncher(base) : 'the launcher is for Linux';
+const launcher = path.join(base, 'launcher');
+const asRoot = process.getuid?.() === 0 ? skip : 'needs root';
+const SLOTS_FROM = 61_000;
+
+describe('where root runs programs, and a folder above is closed to others,', { skip: asRoot }, () => {
+  /** Nobody but root passes through it. */
+  function closedRange(rung: 2 | 3): AttackRange {
+    const closed = path.join(base, `closed-${rung}`);
+    fs.mkdirSync(closed, { mode: 0o700 });
+    fs.copyFileSync(launcher, path.join(closed, 'launcher'));
+    return new AttackRange(closed, rung);
+  }
+  const who = ['/bin/sh', '-c', 'id -u; grep ^Cap /proc/self/status; echo open > /dev/stderr; echo kept > file'] as [string, ...string[]];
+  const capabilities = (stdout: string) => stdout.match(/[0-9a-f]{16}/g);
+
+  test('a program below the highest rung stays root, without a single capability', async () => {
+    const range = closedRange(2);
+    try {
+      const { stdout, stderr, end, folder } = await range.run(who, range.folder());
+      assert.deepEqual([end.exitCode, stdout.split('\n')[0], stderr], [0, '0', 'open\n'], JSON.stringify(end));
+      assert.deepEqual(capabilities(stdout), Array(5).fill('0'.repeat(16)));
+      assert.equal(fs.readFileSync(path.join(folder, 'file'), 'utf8'), 'kept\n');
+      await range.open();
+      for (const attack of ['spies', 'signals_us', 'kernel', 'leftovers']) {
+        const { breaches, stderr: said } = await range.attack(attack);
+        assert.deepEqual(breaches, [], `${attack} ${said}`);
+      }
+    } finally {
+      await range.close();
+    }
+  });
+
+  test('a program on the highest rung is another user all the same', async () => {
+    const range = closedRange(3);
+    try {
+      const { stdout, stderr, end, folder } = await range.run(who, range.folder());
+      assert.deepEqual([end.exitCode, stderr], [0, 'open\n'], JSON.stringify(end));
+      assert.ok(Number(stdout.split('\n')[0]) >= SLOTS_FROM, stdout);
+      assert.deepEqual([fs.statSync(folder).uid, fs.statSync(path.join(folder, 'file')).uid], [0, 0], 'all of it is ours again');
+    } finally {
+      await range.close();
+    }
+  });
+});
+
+describe('typing into a terminal of ours', { skip }, () => {
+  /** Starts a command on a terminal, the controlling one of its session or not; prints what came of it. */
+  const onTerminal = `
+import fcntl, os, pty, subprocess, sys, termios
+controlling, command = sys.argv[1] == 'yes', sys.argv[2:]
+master, slave = pty.openpty()
+def own():
+    os.setsid()
+    if controlling: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+print(subprocess.run(command, stdin=slave, stdout=subprocess.PIPE, preexec_fn=own).stdout.decode().strip())`;
+  /** `name`: the terminal, or a descriptor of it, which becomes the controlling one where that is asked for. */
+  const types = `
+import fcntl, os, sys, termios
+def attempt(what):
+    try: what()
+    except OSError as error: print(error.strerror); sys.exit()
+name, take = sys.argv[1:]
+if take == 'take': attempt(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+attempt(lambda: fcntl.ioctl(os.open(name, os.O_RDWR), termios.TIOCSTI, b'x'))
+print('typed')`;
+  const typing = (controlling: 'yes' | 'no', cage: string[], name: string, take: 'take' | 'leave'): string =>
+    spawnSync('/usr/bin/python3', ['-c', onTerminal, controlling, ...cage, '/usr/bin/python3', '-c', types, name, take], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    }).stdout.trim();
+  const cage = (...options: string[]): string[] => [launcher, '--cage', ...options, '--'];
+  const off =
+    fs.existsSync('/proc/sys/dev/tty/legacy_tiocsti') && fs.readFileSync('/proc/sys/dev/tty/legacy_tiocsti', 'utf8').trim() === '0';
+  const skipOff = off ? 'this kernel refuses it to everybody' : false;
+
+  test('works without a cage, so that the next ones mean something', { skip: skipOff }, () => {
+    assert.equal(typing('yes', [], '/dev/tty', 'leave'), 'typed');
+  });
+
+  test('is held back by the session of its own alone: there is no terminal', () => {
+    assert.equal(typing('yes', cage(), '/dev/tty', 'leave'), 'No such device or address');
+  });
+
+  test('is held back by the filter alone, where a program makes a terminal its own', { skip: skipOff }, () => {
+    assert.equal(typing('no', cage(), '/dev/tty', 'take'), 'typed');
+    assert.equal(typing('no', cage('--seccomp'), '/dev/tty', 'take'), 'Operation not permitted');
+  });
+});

@@ -1,0 +1,128 @@
+// Every language of the table, through its real compiler or interpreter and the best isolation that this machine gives.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { createClient } from '../../src/client/client.ts';
+import type { CodeItem, CodeOutcome } from '../../src/contract/code.ts';
+import type { Operations } from '../../src/contract/operations.ts';
+import { languages, programsOf } from '../../src/services/exec/languages.ts';
+import { programs } from '../kit/language-programs.ts';
+import { requireTool, type Tool } from '../kit/require-tools.ts';
+import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+
+interface Seen {
+  end: CodeOutcome;
+  out: string;
+  err: string;
+  compiler: string;
+  items: CodeItem[];
+}
+
+describe('each language', () => {
+  let running: RunningSidecar;
+  let ended: Promise<void>;
+  const gate = Promise.withResolvers<void>();
+  before(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        ended = withSidecar(
+          async (one) => {
+            running = one;
+            resolve();
+            await gate.promise;
+          },
+          { config: { components: ['files', 'code'] } },
+        );
+        ended.catch(reject);
+      }),
+  );
+  after(async () => {
+    gate.resolve();
+    await ended;
+  });
+
+  /** `endAt`: the run is ended when it has said that. */
+  async function run(
+    input: { language: string; code: string } & Record<string, unknown>,
+    { endAt }: { endAt?: string } = {},
+  ): Promise<Seen> {
+    const client = createClient<Operations>({ url: running.url, token: running.token });
+    try {
+      const stream = client.stream('code.run', input);
+      const seen = { out: '', err: '', compiler: '', items: [] as CodeItem[] };
+      let id = '';
+      for await (const item of stream) {
+        seen.items.push(item);
+        if (item.type === 'started') id = item.run;
+        if (item.type !== 'output') continue;
+        if (item.stage === 'compile') seen.compiler += item.text;
+        else seen[item.stream === 'stdout' ? 'out' : 'err'] += item.text;
+        if (endAt !== undefined && seen.out === endAt) await client.call('code.cancel', { run: id });
+      }
+      return { ...seen, end: await stream.end };
+    } finally {
+      client.close();
+    }
+  }
+
+  for (const language of languages) {
+    const of = programs[language.code];
+    const isCompiled = language.compile !== undefined;
+    const needed = programsOf(language).filter((program): program is Tool => !['node', 'bash'].includes(program));
+    describe(language.name, { skip: requireTool(...needed) }, () => {
+      assert.ok(of !== undefined, `test/kit/language-programs.ts has no programs in ${language.name}`);
+
+      test('its sample says hello, and is compiled once', async () => {
+        const { end, out, err } = await run({ language: language.aliases[0]?.toUpperCase() ?? language.code, code: language.sample });
+        assert.deepEqual([out, err], [`Hello from ${language.name}\n`, '']);
+        assert.deepEqual(
+          [end.reason, end.exitCode, end.program?.exitCode, end.compile?.exitCode],
+          ['exit', 0, 0, isCompiled ? 0 : undefined],
+        );
+        assert.deepEqual([end.files, end.notes], [[], []]);
+        const again = await run({ language: language.code, code: language.sample });
+        assert.equal(again.out, out);
+        assert.equal(again.end.used.compileCache, isCompiled ? 'hit' : 'none');
+      });
+
+      test('arguments and input come in, both streams and the exit code out', async () => {
+        const { end, out, err } = await run({ language: language.code, code: of.fails, args: ['-ä $HOME', '--'], stdin: 'line\n' });
+        assert.equal(out, 'out -ä $HOME line\n');
+        assert.equal(err, 'err\n');
+        assert.deepEqual([end.reason, end.exitCode], ['exit', 3]);
+        assert.ok(end.program?.cpuMs !== null && end.program?.memoryBytes !== null, JSON.stringify(end.program));
+      });
+
+      test('what does not compile says why', async () => {
+        const { end, compiler, err, out } = await run({ language: language.code, code: of.broken });
+        assert.equal(end.reason, 'exit');
+        assert.notEqual(end.exitCode, 0);
+        assert.equal(end.program === null, isCompiled);
+        assert.notEqual(compiler + err + out, '');
+      });
+
+      test('a time limit ends it, what it said is kept', async () => {
+        const wallMs = Math.round(900 / language.timeMultiplier);
+        if (isCompiled) await run({ language: language.code, code: of.endless }, { endAt: 'before\n' });
+        // What is compiled already needs none of the time for that.
+        const { end, out } = await run({ language: language.code, code: of.endless, limits: { wallMs } });
+        assert.deepEqual([out, end.used.compileCache], ['before\n', isCompiled ? 'hit' : 'none']);
+        assert.deepEqual([end.reason, end.exitCode, end.program?.limit?.name], ['timeout', 124, 'wallMs']);
+        // Ten times what the goal allows, on a machine that does other things as well.
+        assert.ok((end.program?.wallMs ?? 0) < wallMs * language.timeMultiplier + 2000, `${end.program?.wallMs} ms`);
+      });
+
+      test('a memory limit ends it, and files that it wrote come back', async () => {
+        // Where nothing holds it back, it would take the memory of the machine.
+        const { isolation } = await running.client.call('code.isolation', {});
+        assert.ok(isolation.holds.includes('memory') || process.env['REQUIRE_TOOLS'] !== '1', JSON.stringify(isolation));
+        if (isolation.holds.includes('memory')) {
+          const { end } = await run({ language: language.code, code: of.hungry, limits: { memoryBytes: 300_000_000 } });
+          assert.notEqual(end.exitCode, 0);
+          assert.notEqual(end.reason, 'timeout');
+        }
+        const written = await run({ language: language.code, code: of.writes });
+        assert.deepEqual([written.end.exitCode, written.end.files.map(({ name, size }) => [name, size])], [0, [['made.txt', 4]]]);
+      });
+    });
+  }
+});

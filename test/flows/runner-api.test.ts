@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import { text as textOf } from 'node:stream/consumers';
+import { describe, test } from 'node:test';
+import { requireTool } from '../kit/require-tools.ts';
+import { type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
+
+type Ask = (method: string, where: string, body?: unknown, headers?: Record<string, string>) => Promise<{ status: number; body: Json }>;
+type Json = Record<string, unknown>;
+
+/** Asks the runner, without a token. */
+function runner({ sidecar }: RunningSidecar): Ask {
+  return async (method, where, body, headers = {}) => {
+    const isForm = body instanceof FormData;
+    const response = await fetch(`${sidecar.runnerUrl}${where}`, {
+      method,
+      headers: { ...(isForm || body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: isForm || typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    let parsed: unknown = text;
+    try {
+      parsed = JSON.parse(text);
+    } catch {
+      // A file, as it is.
+    }
+    return { status: response.status, body: parsed as Json };
+  };
+}
+
+const open: SidecarSetup = { config: { runnerPort: '0', runnerLanguage: 'bash', 'anonymous.runner': 'execute' } };
+const python: SidecarSetup = { config: { ...open.config, runnerLanguage: 'python' } };
+
+test('a run answers its exit code, both streams and its time', () =>
+  withSidecar(async (running) => {
+    const ask = runner(running);
+    const { status, body } = await ask('POST', '/execute', { code: 'echo out; echo err >&2; exit 3', timeout: 5 });
+    assert.equal(status, 200);
+    assert.ok(typeof body['execution_time_ms'] === 'number');
+    assert.deepEqual({ ...body, execution_time_ms: 0 }, { exit_code: 3, stdout: 'out\n', stderr: 'err\n', execution_time_ms: 0 });
+    const killed = await ask('POST', '/execute', { code: 'kill -KILL $$' });
+    assert.deepEqual([killed.body['exit_code'], killed.body['stderr']], [137, 'Execution ended by signal SIGKILL']);
+  }, open));
+
+describe('what goes wrong in the original', () => {
+  test('stderr of a run that succeeds is kept', () =>
+    withSidecar(async (running) => {
+      const { body } = await runner(running)('POST', '/execute', { code: 'echo warning >&2' });
+      assert.deepEqual([body['exit_code'], body['stderr']], [0, 'warning\n']);
+    }, open));
+
+  test('a time limit is said, with what was written before it, and it holds for children too', () =>
+    withSidecar(async (running) => {
+      const begun = performance.now();
+      const code = 'echo partly; (sleep 8; echo late) & sleep 8';
+      const { body } = await runner(running)('POST', '/execute', { code, timeout: 1 });
+      assert.deepEqual([body['exit_code'], body['stdout'], body['stderr']], [124, 'partly\n', 'Execution timed out after 1 seconds']);
+      assert.ok(performance.now() - begun < 3000, `${Math.round(performance.now() - begun)} ms`);
+    }, open));
+
+  test('a compiled program is ended at its limit', { skip: requireTool('gcc') }, () =>
+    withSidecar(
+      async (running) => {
+        const begun = performance.now();
+        const { body } = await runner(running)('POST', '/execute', { code: 'int main(void) { for (;;); }', timeout: 1, language: 'rust' });
+        assert.deepEqual(
+          [body['exit_code'], body['stderr']],
+          [124, 'Execution timed out after 1 seconds'],
+          'the language of the listener is run',
+        );
+        assert.ok(performance.now() - begun < 4000);
+      },
+      { config: { ...open.config, runnerLanguage: 'c' } },
+    ),
+  );
+
+  test('a child that holds the output does not hold the answer', () =>
+    withSidecar(async (running) => {
+      const begun = performance.now();
+      const { body } = await runner(running)('POST', '/execute', { code: 'sleep 10 & echo done' });
+      assert.deepEqual([body['exit_code'], body['stdout']], [0, 'done\n']);
+      assert.ok(performance.now() - begun < 5000);
+    }, open));
+
+  test('no other folder is worked in', () =>
+    withSidecar(async (running) => {
+      const ask = runner(running);
+      for (const working_dir of ['/etc', '/mnt/data/../..', '/mnt/data-evil', '..', '/mnt/data/../data'])
+        assert.deepEqual(await ask('POST', '/execute', { code: 'pwd', working_dir }), { status: 403, body: { detail: 'Access denied' } });
+      for (const working_dir of ['/mnt/data', '/mnt/data/', '.', ''])
+        assert.equal((await ask('POST', '/execute', { code: 'true', working_dir })).body['exit_code'], 0);
+    }, open));
+
+  test('runs at the same time do not get in each other’s way', () =>
+    withSidecar(async (running) => {
+      const ask = runner(running);
+      const runs = Array.from({ length: 8 }, (_, n) => ask('POST', '/execute', { code: `echo ${n} > mine; sleep 0.1; cat mine` }));
+      const answers = await Promise.all(runs);
+      assert.deepEqual(
+        answers.map(({ body }) => body['stdout']),
+        Array.from({ length: 8 }, (_, n) => `${n}\n`),
+      );
+    }, open));
+
+  test('arguments reach the program', () =>
+    withSidecar(async (running) => {
+      const { body } = await runner(running)('POST', '/execute', { code: 'printf "%s|" "$@"', args: ['a b', '$HOME'] });
+      assert.equal(body['stdout'], 'a b|$HOME|');
+    }, open));
+});
+
+test('files come, are found by runs, which leave others behind, and go', () =>
+  withSidecar(async (running) => {
+    const ask = runner(running);
+    assert.deepEqual(await ask('GET', '/files'), { status: 200, body: { files: [] } });
+    const form = new FormData();
+    form.append('files', new Blob(['1,2\n']), '../in put.csv');
+    form.append('files', new Blob(['x']), 'x.bin');
+    assert.deepEqual((await ask('POST', '/files', form)).body, {
+      uploaded: [
+        { name: 'in_put.csv', path: '/mnt/data/in_put.csv', size: 4, mime_type: 'text/csv; charset=utf-8' },
+        { name: 'x.bin', path: '/mnt/data/x.bin', size: 1, mime_type: 'application/octet-stream' },
+      ],
+    });
+    const code = 'cat in_put.csv; mkdir -p deep/er; echo made > deep/er/made.txt; rm x.bin';
+    assert.equal((await ask('POST', '/execute', { code })).body['stdout'], '1,2\n');
+    const { files } = (await ask('GET', '/files')).body as { files: Json[] };
+    assert.deepEqual(
+      files.map(({ path, size }) => [path, size]),
+      [
+        ['in_put.csv', 4],
+        ['deep/er/made.txt', 5],
+      ],
+    );
+    assert.equal((await ask('GET', '/files/deep/er/made.txt')).body, 'made\n');
+    assert.equal((await ask('GET', '/files/%2Fmnt%2Fdata%2Fdeep%2Fer%2Fmade.txt')).body, 'made\n');
+    assert.deepEqual((await ask('GET', '/files/deep')).body, {
+      files: [{ name: 'made.txt', path: 'deep/er/made.txt', size: 5, mime_type: 'text/plain; charset=utf-8' }],
+    });
+    assert.deepEqual(await ask('DELETE', '/files/deep'), { status: 200, body: { deleted: 'deep' } });
+    assert.deepEqual(await ask('DELETE', '/files/deep'), { status: 404, body: { detail: 'File not found' } });
+    assert.deepEqual(await ask('DELETE', '/files/'), { status: 403, body: { detail: 'Cannot delete working directory' } });
+    assert.equal((await ask('POST', '/files', new FormData())).status, 422);
+    assert.equal((await ask('POST', '/execute', { code: 'ls *.*v *.bin 2>/dev/null' })).body['stdout'], 'in_put.csv\n');
+  }, open));
+
+test('what a first run leaves behind is there for the next', () =>
+  withSidecar(async (running) => {
+    const ask = runner(running);
+    await ask('POST', '/execute', { code: 'echo kept > kept.txt' });
+    assert.equal((await ask('POST', '/execute', { code: 'cat kept.txt' })).body['stdout'], 'kept\n');
+    await ask('DELETE', '/files/kept.txt');
+    const { sessions } = await running.client.call('code.sessions', {});
+    assert.equal(sessions.length, 1, 'one session is all that is left');
+  }, open));
+
+test('paths that lead out of the folder are refused, however they are written', () =>
+  withSidecar(async (running) => {
+    const { port } = new URL(running.sidecar.runnerUrl ?? '');
+    // `fetch` would take the dots out.
+    for (const path of [
+      '/files/../../etc/passwd',
+      '/files/%2e%2e/x',
+      '/files/..%2f..%2fetc%2fpasswd',
+      '/files//etc/passwd',
+      '/files/%2Fetc%2Fpasswd',
+    ]) {
+      const asked = http.get({ host: '127.0.0.1', port, path });
+      const [response] = (await once(asked, 'response')) as [http.IncomingMessage];
+      assert.deepEqual([response.statusCode, JSON.parse(await textOf(response))], [403, { detail: 'Access denied' }], path);
+    }
+    assert.equal((await runner(running)('GET', '/files/%00')).status, 404);
+    assert.ok([400, 404].includes((await runner(running)('GET', '/files/%ff')).status));
+  }, open));
+
+test('an unknown language ends with 1, other requests of a wrong form with 422', () =>
+  withSidecar(
+    async (running) => {
+      const ask = runner(running);
+      const { status, body } = await ask('POST', '/execute', { code: 'x', language: 'cobol' });
+      assert.deepEqual([status, body['exit_code'], body['stderr']], [200, 1, 'Unsupported language: cobol']);
+      assert.equal((await ask('POST', '/execute', { code: 'echo 1', language: 'sh' })).body['stdout'], '1\n');
+      const missing = await ask('POST', '/execute', { language: 'sh' });
+      assert.deepEqual(
+        [missing.status, missing.body],
+        [422, { detail: [{ loc: ['body', 'code'], msg: 'Field required', type: 'missing' }] }],
+      );
+      for (const wrong of [{ code: 1 }, { code: 'x' }, { code: 'x', language: 'sh', timeout: 'x' }, '{', '[]'])
+        assert.equal((await ask('POST', '/execute', wrong)).status, 422, JSON.stringify(wrong));
+      assert.equal((await ask('PUT', '/execute')).status, 405);
+      assert.deepEqual(await ask('GET', '/nowhere'), { status: 404, body: { detail: 'Not Found' } });
+    },
+    { config: { runnerPort: '0', 'anonymous.runner': 'execute' } },
+  ));
+
+test('a time limit out of bounds is brought into them, and the answer says so', () =>
+  withSidecar(async (running) => {
+    const ask = runner(running);
+    for (const [timeout, taken] of [
+      [-5, 1],
+      [0, 1],
+      [1e12, 120],
+    ] as const) {
+      const { body } = await ask('POST', '/execute', { code: 'echo 1', timeout });
+      assert.deepEqual([body['exit_code'], body['stderr']], [0, `note: The timeout is ${taken} seconds: ${timeout} is out of bounds`]);
+    }
+  }, open));
+
+test('health tells the language, ready whether it can be run, both without a token', () =>
+  withSidecar(
+    async (running) => {
+      const ask = runner(running);
+      const { body } = await ask('GET', '/health');
+      assert.deepEqual({ ...body, timestamp: '' }, { status: 'healthy', language: 'bash', working_dir: '/mnt/data', timestamp: '' });
+      assert.deepEqual(await ask('GET', '/ready'), { status: 200, body: { status: 'ready' } });
+    },
+    { config: { runnerPort: '0', runnerLanguage: 'bash' } },
+  ));
+
+test('a listener of a language that is none is never ready', () =>
+  withSidecar(async (running) => assert.equal((await runner(running)('GET', '/ready')).status, 503), {
+    config: { runnerPort: '0', runnerLanguage: 'cobol' },
+  }));
+
+test('without anonymous.runner a token is needed, and a wrong one is refused in any case', async () => {
+  await withSidecar(
+    async (running) => {
+      const ask = runner(running);
+      assert.equal((await ask('POST', '/execute', { code: 'echo 1' })).status, 401);
+      assert.equal((await ask('GET', '/files')).status, 401);
+      const allowed = await ask('POST', '/execute', { code: 'echo 1' }, { authorization: `Bearer ${running.token}` });
+      assert.equal(allowed.body['stdout'], '1\n');
+    },
+    { config: { runnerPort: '0', runnerLanguage: 'bash' } },
+  );
+  await withSidecar(async (running) => {
+    const wrong = await runner(running)('POST', '/execute', { code: 'echo 1' }, { authorization: 'Bearer wrong' });
+    assert.equal(wrong.status, 401);
+  }, open);
+});
+
+test('variables are taken with a run and given to the next', { skip: requireTool('python3') }, () =>
+  withSidecar(async (running) => {
+    const ask = runner(running);
+    const first = await ask('POST', '/execute', { code: 'x = 41', capture_state: true });
+    assert.deepEqual([first.body['exit_code'], first.body['state_errors']], [0, []]);
+    assert.equal(typeof first.body['state'], 'string');
+    const second = await ask('POST', '/execute', { code: 'print(x + 1)', initial_state: first.body['state'] });
+    assert.deepEqual([second.body['stdout'], second.body['stderr']], ['42\n', '']);
+    const third = await ask('POST', '/execute', { code: 'print(x)' });
+    assert.equal(third.body['exit_code'], 1, 'they are those of the request alone');
+  }, python),
+);
