@@ -88,16 +88,19 @@ test('one that dies while it waits is not given, and its folder goes', async () 
   await pool.stop();
 });
 
-test('other limits get other ones, those before them go, and none that can not be started leaves a folder', async () => {
+test('other limits that come again get other ones, those before them go, and none that can not be started leaves a folder', async () => {
   const { pool, running, folders, refuse, started } = pooled(2);
   pool.take(js, defaultLimits);
   await eventually(() => assert.equal(running.size, 2));
   const first = [...running.keys()];
   assert.equal(pool.take(js, { ...defaultLimits, memoryBytes: 1 }), undefined);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(started(), 2);
+  assert.equal(pool.take(js, { ...defaultLimits, memoryBytes: 1 }), undefined);
   await eventually(() => assert.ok(started() === 4 && running.size === 2 && first.every((folder) => !running.has(folder))));
   await eventually(() => assert.equal(folders.size, 2));
   refuse();
-  pool.take(js, { ...defaultLimits, memoryBytes: 2 });
+  for (let asked = 0; asked < 2; asked++) pool.take(js, { ...defaultLimits, memoryBytes: 2 });
   await eventually(() => assert.equal(folders.size, 0));
   await pool.stop();
 });

@@ -55,6 +55,8 @@ export class WarmPool {
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #starting = new Map<string, number>();
   readonly #starts = new Set<Promise<void>>();
+  /** Of each language, what was asked for last. */
+  readonly #last = new Map<string, string>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   #stopped = false;
 
@@ -63,13 +65,16 @@ export class WarmPool {
     this.#size = options.size;
   }
 
-  /** One that waits under exactly these limits; undefined where there is none. Others are started for the next ones. */
+  /** One that waits under exactly these limits; undefined where there is none. Others are started for the next ones, where these are the limits as before. */
   take(language: Language, limits: EffectiveLimits): Waiting | undefined {
     if (this.#size === 0 || drivers[language.code] === undefined) return undefined;
     const key = keyOf(language, limits);
     const found = this.#waiting.get(key)?.shift();
     if (this.#stopped) return undefined;
-    this.#refillSoon(language, limits, key);
+    const last = this.#last.get(language.code);
+    this.#last.set(language.code, key);
+    // Limits that were asked for once will hardly be asked for again.
+    if (last === undefined || last === key) this.#refillSoon(language, limits, key);
     return found;
   }
 
