@@ -620,9 +620,9 @@ test('a sidecar that was killed leaves nothing, not even what left its group and
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-processes-')));
   fs.mkdirSync(path.join(folder, 'root'));
   const program = path.join(import.meta.dirname, '..', '..', '..', 'test', 'kit', 'process-table-program.ts');
-  const child = spawn(process.execPath, [program, folder, 'setsid sleep 300 > /dev/null 2>&1 & echo $! > far'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  // It has left the group before its starter ends: the group ends with that one.
+  const leaves = `setsid sh -c 'echo $$ > far; exec sleep 300' > /dev/null 2>&1 & while [ ! -s far ]; do sleep 0.02; done`;
+  const child = spawn(process.execPath, [program, folder, leaves], { stdio: ['ignore', 'pipe', 'inherit'] });
   let far = 0;
   try {
     await once(child.stdout.setEncoding('utf8'), 'data');
