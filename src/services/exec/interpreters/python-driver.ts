@@ -93,10 +93,10 @@ def _restore(names, sources, state):
         except Exception:
             pass
     # What is made of something else may come before it.
-    todo = [('source', name, one) for name, one in kept['sources'].items()] + [('value', name, one) for name, one in kept['values'].items()]
-    while todo:
+    rest = [('source', name, one) for name, one in kept['sources'].items()] + [('value', name, one) for name, one in kept['values'].items()]
+    while rest:
         left = []
-        for kind, name, one in todo:
+        for kind, name, one in rest:
             try:
                 if kind == 'value':
                     names[name] = pickle.loads(one)
@@ -105,9 +105,9 @@ def _restore(names, sources, state):
                     sources[name] = one
             except Exception:
                 left.append((kind, name, one))
-        if len(left) == len(todo):
+        if len(left) == len(rest):
             break
-        todo = left
+        rest = left
 
 def _snapshot(names, sources, most):
     import base64, pickle, types
