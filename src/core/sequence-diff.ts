@@ -241,7 +241,7 @@ function pairUp(a: Int32Array, b: Int32Array, distance: number): { a: Int32Array
 }
 
 /** Indexes of one longest strictly increasing subsequence (patience sorting). */
-function longestIncreasing(values: number[]): number[] {
+export function longestIncreasing(values: number[]): number[] {
   const tails: number[] = [];
   const previous = new Int32Array(values.length);
   for (let index = 0; index < values.length; index++) {

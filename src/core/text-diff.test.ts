@@ -98,6 +98,34 @@ test('two sides that put words beside each other leave every word whole', () => 
   assert.deepEqual(merge3(base, ours, theirs).match(/W\d+w/g), ['W89w', 'W92w', 'W88w', 'W91w']);
 });
 
+test(`a word that both texts have once stays where it is, whatever came and went beside it (SEED=${seed})`, () => {
+  const random = randomFrom(seed + 2);
+  let words = 0;
+  const put = (text: string): string => {
+    let at = below(random, text.length + 1);
+    while (at > 0 && at < text.length && /\w/.test(text.charAt(at - 1)) && /\w/.test(text.charAt(at))) at++;
+    words++;
+    return text.slice(0, at) + (random() < 0.3 ? `\nW${words}w\n` : ` W${words}w `) + text.slice(at);
+  };
+  const take = (text: string): string => {
+    const found = [...text.matchAll(/W\d+w/g)];
+    const match = found[below(random, found.length)];
+    return match === undefined ? text : text.slice(0, match.index) + text.slice(match.index + match[0].length);
+  };
+  for (let round = 0; round < 4000; round++) {
+    let before = Array.from({ length: below(random, 12) }, (_, line) => `line ${line} of it`).join('\n');
+    for (let count = below(random, 40); count > 0; count--) before = put(before);
+    let after = before;
+    for (let count = 1 + below(random, 4); count > 0; count--) after = random() < 0.3 ? take(after) : put(after);
+    const edits = diffText(before, after);
+    for (const { 0: word, index } of before.matchAll(/W\d+w/g)) {
+      if (!after.includes(word)) continue;
+      const touched = edits.some((edit) => edit.remove > 0 && edit.at < index + word.length && edit.at + edit.remove > index);
+      assert.ok(!touched, `SEED=${seed} round ${round}: ${word} was taken away and put back: ${JSON.stringify([before, after, edits])}`);
+    }
+  }
+});
+
 test(`applying the diff gives the new text, for 6000 random pairs (SEED=${seed})`, () => {
   const random = randomFrom(seed);
   const alphabets = ['ab\n', 'abc {}();\n', 'a😀😁\u{1F600}\u{2F600}\n', 'é漢字ñ \n', 'x\r\n\r\n\ty', '\ud83d\ude00\ud83e\udd14a\n'];

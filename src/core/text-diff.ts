@@ -1,6 +1,7 @@
 // How one text became another, as few small edits; and the same edits moved onto a text that changed meanwhile. Offsets are UTF-16 code units. Work is
 // counted, not timed: the same texts always give the same edits, and 1 MB stays in the tens of milliseconds whatever it holds (bounds: sequence-diff.ts).
 
+import { keepSameWords } from './same-words.ts';
 import { diffSequences, type Hunk, pushHunk, type Work } from './sequence-diff.ts';
 
 /** Take `remove` code units away at `at` and put `insert` there. Offsets are in the old text; a list is sorted and does not overlap. */
@@ -40,7 +41,12 @@ export function diffText(before: string, after: string): TextEdit[] {
   const kept = newline < 0 ? suffix : newline + 1 - beforeEnd;
   const edits = new Refiner().refine(before.slice(start, beforeEnd + kept), after.slice(start, afterEnd + kept));
   for (const edit of edits) edit.at += start;
-  return settleEdits(before, edits);
+  const refine = (old: string, fresh: string, at: number): TextEdit[] => {
+    const refiner = new Refiner();
+    refiner.refineText(old, fresh, at);
+    return refiner.edits;
+  };
+  return settleEdits(before, keepSameWords(before, after, edits, refine));
 }
 
 /** Throws RangeError when the edits are unsorted, overlap or reach beyond the text. */

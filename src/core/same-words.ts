@@ -1,0 +1,91 @@
+// Words that a comparison took away at one place and put back at another although they never moved. To whoever edits the text
+// at the same time they would be new characters: who removes such a word would find it there again.
+
+import { longestIncreasing } from './sequence-diff.ts';
+import type { TextEdit } from './text-diff.ts';
+
+/** More text than this is moved or replaced, not edited around. */
+const maxTouchedChars = 8192;
+const maxRegionChars = 65_536;
+/** Shorter words happen to be in many texts. */
+const wordPattern = /[\p{L}\p{N}_]{3,}/gu;
+
+/**
+ * The same change with every word left alone that both texts have exactly once, in one order. `refine` compares what stands between two
+ * such words and gives edits for a text that begins at `at`. Returns `edits` itself where no word was taken away and put back.
+ */
+export function keepSameWords(
+  before: string,
+  after: string,
+  edits: TextEdit[],
+  refine: (before: string, after: string, at: number) => TextEdit[],
+): TextEdit[] {
+  const region = touchedTwice(before, edits);
+  if (region === undefined) return edits;
+  const { first, last, start, end, afterStart, afterEnd } = region;
+  const old = before.slice(start, end);
+  const fresh = after.slice(afterStart, afterEnd);
+  const inOld = wordsThereOnce(old);
+  const inFresh = wordsThereOnce(fresh);
+  const common = [...inOld].flatMap(([word, at]) => {
+    const freshAt = inFresh.get(word);
+    return freshAt === undefined ? [] : [{ word, at, freshAt }];
+  });
+  const kept = longestIncreasing(common.map(({ freshAt }) => freshAt));
+  const result = edits.slice(0, first);
+  let at = 0;
+  let freshAt = 0;
+  const between = (oldEnd: number, freshEnd: number): void => {
+    const [oldGap, freshGap] = [old.slice(at, oldEnd), fresh.slice(freshAt, freshEnd)];
+    if (oldGap !== freshGap) result.push(...refine(oldGap, freshGap, start + at));
+  };
+  for (const index of kept) {
+    const anchor = common[index] as (typeof common)[number];
+    between(anchor.at, anchor.freshAt);
+    at = anchor.at + anchor.word.length;
+    freshAt = anchor.freshAt + anchor.word.length;
+  }
+  between(old.length, fresh.length);
+  return [...result, ...edits.slice(last + 1)];
+}
+
+/** From the first to the last edit that touches a word which another (or the same) puts back; undefined: there is no such word, or too much to look at. */
+function touchedTwice(
+  before: string,
+  edits: readonly TextEdit[],
+): { first: number; last: number; start: number; end: number; afterStart: number; afterEnd: number } | undefined {
+  if (edits.every((edit) => edit.remove === 0) || edits.every((edit) => edit.insert === '')) return undefined;
+  if (edits.reduce((chars, edit) => chars + edit.remove + edit.insert.length, 0) > maxTouchedChars) return undefined;
+  const removed = new Map<string, number>();
+  for (const [index, edit] of edits.entries())
+    for (const [word] of before.slice(edit.at, edit.at + edit.remove).matchAll(wordPattern)) removed.set(word, index);
+  let first = edits.length;
+  let last = -1;
+  for (const [index, edit] of edits.entries()) {
+    for (const [word] of edit.insert.matchAll(wordPattern)) {
+      const from = removed.get(word);
+      if (from === undefined) continue;
+      first = Math.min(first, from, index);
+      last = Math.max(last, from, index);
+    }
+  }
+  if (last < 0) return undefined;
+  const grown = (until: number): number => edits.slice(0, until).reduce((chars, edit) => chars + edit.insert.length - edit.remove, 0);
+  const start = (edits[first] as TextEdit).at;
+  const final = edits[last] as TextEdit;
+  const end = final.at + final.remove;
+  if (end - start > maxRegionChars) return undefined;
+  return { first, last, start, end, afterStart: start + grown(first), afterEnd: end + grown(last + 1) };
+}
+
+/** Where each word stands that stands there once. */
+function wordsThereOnce(text: string): Map<string, number> {
+  const places = new Map<string, number>();
+  const more = new Set<string>();
+  for (const { 0: word, index } of text.matchAll(wordPattern)) {
+    if (more.has(word)) continue;
+    if (places.delete(word)) more.add(word);
+    else places.set(word, index);
+  }
+  return places;
+}
