@@ -2,7 +2,7 @@
 // at the same time they would be new characters: who removes such a word would find it there again.
 
 import { longestIncreasing } from './sequence-diff.ts';
-import type { TextEdit } from './text-diff.ts';
+import type { TextEdit } from './text-edit.ts';
 
 /** More text than this is moved or replaced, not edited around. */
 const maxTouchedChars = 8192;

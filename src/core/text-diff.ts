@@ -3,13 +3,9 @@
 
 import { keepSameWords } from './same-words.ts';
 import { diffSequences, type Hunk, pushHunk, type Work } from './sequence-diff.ts';
+import type { TextEdit } from './text-edit.ts';
 
-/** Take `remove` code units away at `at` and put `insert` there. Offsets are in the old text; a list is sorted and does not overlap. */
-export interface TextEdit {
-  at: number;
-  remove: number;
-  insert: string;
-}
+export type { TextEdit };
 
 export type TextDelta = ({ retain: number } | { insert: string } | { delete: number })[];
 

@@ -150,6 +150,41 @@ test('an outside edit while people type is merged with what they typed', () =>
     write('f.txt', 'one\ntwo\nthree\n'),
   ));
 
+test('a program that empties a file and writes it a moment later brings nothing back that was removed meanwhile, and moves nothing', () =>
+  withDocuments(
+    async ({ root, put }, open) => {
+      const person = open('f.txt');
+      await person.synced();
+      person.text.delete(0, 'one\n'.length);
+      person.text.insert('two\n'.length, 'typed\n');
+      await eventually(async () => assert.equal((await fs.promises.stat(path.join(root, 'f.txt'))).size, 14));
+      const descriptor = fs.openSync(path.join(root, 'f.txt'), 'w');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      fs.writeSync(descriptor, 'one\ntwo\nthree\nfrom outside\n');
+      fs.closeSync(descriptor);
+      await eventually(() => assert.equal(person.text.toString(), 'two\ntyped\nthree\nfrom outside\n'));
+      // Who empties it for good is believed in the end.
+      put('f.txt', '');
+      await eventually(() => assert.equal(person.text.toString(), 'typed\n'));
+    },
+    { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' },
+    write('f.txt', 'one\ntwo\nthree\n'),
+  ));
+
+test('of two beginnings of an empty file, the one typed and the other written by a program, what is alike stands there once', () =>
+  withDocuments(
+    async ({ put }, open) => {
+      const person = open('f.txt');
+      await person.synced();
+      person.text.insert(0, 'one\ntyped\ntwo\n');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      put('f.txt', 'one\ntwo\nthree\n');
+      await eventually(() => assert.equal(person.text.toString(), 'one\ntyped\ntwo\nthree\n'));
+    },
+    { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' },
+    write('f.txt', ''),
+  ));
+
 test('files.write and files.edit on an open document become edits in it; files.read sees what is not saved', () =>
   withDocuments(
     async ({ client, file }, open) => {

@@ -222,13 +222,23 @@ class DocumentsFuzz {
       this.#removed(file, Number(match[1]));
     }
     const raw = (file.bom ? '\uFEFF' : '') + text.replaceAll('\n', file.eol);
-    if (this.#random() < 0.5) {
+    const way = this.#random();
+    if (way < 0.5) {
       fs.writeFileSync(`${full}.new`, raw);
       fs.renameSync(`${full}.new`, full);
-    } else fs.writeFileSync(full, raw);
+    } else if (way < 0.9) fs.writeFileSync(full, raw);
+    else await this.#writeSlowly(full, raw);
     this.#say(`disk W${word} in ${file.path}`);
     // The next save must not come before the sidecar has seen it: that program would be the one that lost.
     if (this.#dirtySince !== 0) await sleep(5);
+  }
+
+  /** Empties the file, and has to wait before it can write, as programs on a busy machine do. */
+  async #writeSlowly(full: string, raw: string): Promise<void> {
+    const descriptor = fs.openSync(full, 'w');
+    await sleep(SAVE_IDLE_MS / 4);
+    fs.writeSync(descriptor, raw);
+    fs.closeSync(descriptor);
   }
 
   async #call(file: FileModel): Promise<void> {

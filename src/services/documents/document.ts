@@ -20,6 +20,8 @@ const RETRY_LAST_MS = 30_000;
 /** A file written less than this ago may be half of what it will be. */
 const SETTLE_MS = 50;
 const MAX_SETTLE_MS = 500;
+/** One that only lost its end is most likely being written anew, by a program that has to wait between emptying and writing it. */
+const CUT_SETTLE_MS = 1000;
 /** Names kept of those who edited since the last save. */
 const MAX_NAMES = 50;
 
@@ -136,7 +138,8 @@ export class Document {
     const { store } = dependencies;
     const stored = store.load(path);
     const begun = dependencies.workspace.journal.revision;
-    const disk = await readDisk(dependencies, path, options.maxBytes, stored?.savedHash);
+    const known = stored === undefined ? undefined : { content: stored.savedHash, text: stored.savedText };
+    const disk = await readDisk(dependencies, path, options.maxBytes, known);
     // Moved while it was looked at: the caller asks again, at the new place.
     const moved =
       disk === undefined && dependencies.workspace.journal.revision !== begun ? dependencies.workspace.journal.movedTo(path) : undefined;
@@ -473,7 +476,8 @@ export class Document {
     if (this.#closed) return;
     let disk: DiskText | undefined;
     try {
-      disk = await readDisk(this.#dependencies, this.#path, this.#options.maxBytes, settled ?? this.#savedContent);
+      const known = { content: this.#savedContent, text: this.#savedText };
+      disk = await readDisk(this.#dependencies, this.#path, this.#options.maxBytes, known, settled);
     } catch (error) {
       // Binary, too large, or no file any more: what we have is kept, and nothing is written over what is there.
       this.#conflict = error instanceof Error ? error.message : String(error);
@@ -496,8 +500,8 @@ export class Document {
     const next = fileTextOf(disk.raw);
     const live = this.#textNow();
     const clean = whole || !this.dirty;
-    // Nothing was ever saved from here, and a file is there: two beginnings, of which what is alike must stand there once.
-    const apart = !clean && this.#savedContent === undefined && this.#savedText === '';
+    // Both sides began with nothing: two beginnings, of which what is alike must stand there once.
+    const apart = !clean && this.#savedText === '';
     const edits: TextEdit[] =
       clean || apart
         ? diffText(live, clean ? next.text : unionTexts(next.text, live))
@@ -586,23 +590,26 @@ interface DiskText {
 }
 
 /**
- * The file's text, once it stands still: a program that writes in place shows half of it for a moment. What is known as
- * `settled` is taken at once. Undefined: there is no file.
+ * The file's text, once it stands still: a program that writes in place shows half of it for a moment. Contents that are `known`
+ * or that the watch saw standing still (`settled`) are taken at once. Undefined: there is no file.
  */
 async function readDisk(
   { workspace, now }: Pick<DocumentDependencies, 'workspace' | 'now'>,
   path: string,
   maxBytes: number,
-  settled: string | undefined,
+  known: { content: string | undefined; text: string } | undefined,
+  settled?: string,
 ): Promise<DiskText | undefined> {
   try {
     for (let waited = 0; ; waited += SETTLE_MS) {
       const { bytes, content, stat } = await workspace.read(path, maxBytes);
-      if (content !== settled && now() - stat.mtimeMs < SETTLE_MS && waited < MAX_SETTLE_MS) {
+      const raw = decodeText(bytes);
+      const isCut = raw !== undefined && known !== undefined && content !== known.content && lostItsEnd(raw, known.text);
+      const waitMs = isCut ? CUT_SETTLE_MS : content === known?.content || content === settled ? 0 : SETTLE_MS;
+      if (now() - stat.mtimeMs < waitMs && waited < Math.max(waitMs, MAX_SETTLE_MS)) {
         await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
         continue;
       }
-      const raw = decodeText(bytes);
       if (raw === undefined) throw new OutriggerError('DOCUMENT_BINARY', `${path} is not text.`);
       return { raw, content };
     }
@@ -615,6 +622,11 @@ async function readDisk(
       });
     throw error;
   }
+}
+
+function lostItsEnd(raw: string, before: string): boolean {
+  const { text } = fileTextOf(raw);
+  return text.length < before.length && before.startsWith(text);
 }
 
 function isSaved(stored: { state: Uint8Array; savedText: string }, textName: string): boolean {
