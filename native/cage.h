@@ -480,7 +480,7 @@ static int end_tree(pid_t program, int *status, int *has_ended) {
 }
 
 static void report(const struct cage *cage, int status, int ended, int strays, unsigned long long wall, const struct look *most,
-                   const struct size *written, const char *problem) {
+                   const struct size *written, struct relay *relays, const char *problem) {
   struct rusage usage;
   char text[1600], clean[1024];
   size_t length = 0;
@@ -494,9 +494,10 @@ static void report(const struct cage *cage, int status, int ended, int strays, u
   else snprintf(signal, sizeof signal, "%d", WTERMSIG(status));
   int size = snprintf(text, sizeof text,
                       "{\"exit\":%s,\"signal\":%s,\"ended\":\"%s\",\"cpu_ms\":%llu,\"max_rss_kib\":%ld,\"most_kib\":%llu,\"most_tasks\":%llu,"
-                      "\"written_kib\":%llu,\"written_files\":%llu,\"strays\":%d,\"wall_ms\":%llu,\"problem\":\"%s\"}\n",
+                      "\"written_kib\":%llu,\"written_files\":%llu,\"strays\":%d,\"wall_ms\":%llu,\"stdout_bytes\":%lld,\"stderr_bytes\":%lld,"
+                      "\"problem\":\"%s\"}\n",
                       exit, signal, end_names[ended], ms_of(&usage), usage.ru_maxrss, most->resident / 1024, most->tasks, written->bytes / 1024,
-                      written->files, strays, wall, clean);
+                      written->files, strays, wall, pass_all(&relays[1]), pass_all(&relays[2]), clean);
   // Whoever asked may be gone.
   if (cage->control >= 0) (void)!send(cage->control, text, (size_t)size, MSG_NOSIGNAL);
 }
@@ -633,7 +634,7 @@ static int supervise(const struct cage *cage, char **argv) {
     struct owners back = {hands_over ? (uid_t)cage->uid : (uid_t)-1, hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 1};
     hand_over_folder(owned, &back);
   }
-  report(cage, status, ended, strays, wall, &most, &written, problem);
+  report(cage, status, ended, strays, wall, &most, &written, relays, problem);
   // After the report: a slow reader is no part of the program's time.
   relay_rest(relays, cage->control, signalled, ended == ENDED_ASKED);
   if (heard > 0 && cage->control < 0) (void)!write(2, problem, heard);

@@ -14,6 +14,8 @@ struct relay {
   int from, to;
   // What was read and is not passed on yet.
   size_t at, end;
+  // Bytes in all; less than nothing where the stream is none of ours.
+  long long passed;
   char bytes[RELAY_BYTES];
 };
 
@@ -24,6 +26,7 @@ static int open_relay(struct relay *relay, int stream, const struct cage *cage) 
   relay->is_input = stream == 0;
   relay->from = relay->to = -1;
   relay->at = relay->end = 0;
+  relay->passed = -1;
   if (cage->no_relay || fstat(stream, &stat) != 0 || !S_ISSOCK(stat.st_mode)) return -1;
   if (pipe2(ends, O_CLOEXEC) != 0) return complain("pipe", ""), -2;
   int ours = ends[!!relay->is_input], theirs = ends[!relay->is_input];
@@ -32,6 +35,7 @@ static int open_relay(struct relay *relay, int stream, const struct cage *cage) 
     return complain("pipe", ""), -2;
   relay->from = relay->is_input ? stream : ours;
   relay->to = relay->is_input ? ours : stream;
+  relay->passed = 0;
   return theirs;
 }
 
@@ -62,8 +66,17 @@ static int pass_on(struct relay *relay) {
     if (length < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
     if (length < 0) return end_relay(relay), 0;
     relay->at += (size_t)length;
+    relay->passed += length;
   }
   return 1;
+}
+
+// All who wrote are gone: passes on what is there, and answers how many bytes its reader gets in all; -1 where that is not known
+// yet, as he does not take them now.
+static long long pass_all(struct relay *relay) {
+  while (pass_on(relay)) {
+  }
+  return relay->at < relay->end ? -1 : relay->passed;
 }
 
 // What there is to wait for; two of them, of which either may be nothing.

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 // For tests: a ladder on a fresh folder, programs that attack it, and what they must not get at.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -153,21 +154,24 @@ export class AttackRange {
     });
     const end = await program.end;
     const ms = performance.now() - from;
-    const left = runningWith(folder);
+    const left = this.#runningWith(folder);
+    await program.gone;
+    assert.equal(this.#runningWith(folder, true), 0, 'the supervisor is gone, too');
     const breaches = text.stdout.split('\n').filter((line) => line.startsWith('BREACH'));
     return { end, ...text, breaches, ms, left, folder };
   }
-}
 
-/** Processes whose working folder it is: all that a run starts, as far as it does not go elsewhere. */
-function runningWith(folder: string): number {
-  return fs.readdirSync('/proc').filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && fs.readlinkSync(`/proc/${pid}/cwd`) === folder;
-    } catch {
-      return false;
-    }
-  }).length;
+  /** Processes whose working folder it is: all that a run starts, as far as it does not go elsewhere. */
+  #runningWith(folder: string, withSupervisors = false): number {
+    return fs.readdirSync('/proc').filter((pid) => {
+      try {
+        if (!/^\d+$/.test(pid) || fs.readlinkSync(`/proc/${pid}/cwd`) !== folder) return false;
+        return withSupervisors || path.basename(fs.readlinkSync(`/proc/${pid}/exe`)) !== 'launcher';
+      } catch {
+        return false;
+      }
+    }).length;
+  }
 }
 
 /** A folder for a whole test file, which others may pass. */

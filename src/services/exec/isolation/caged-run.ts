@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { CagedChild } from '../../processes/caged-child.ts';
 import type { HostExit } from '../../processes/host.ts';
 import type { Cgroup } from './cgroup.ts';
-import { type Ending, endOf, reportOf } from './ending.ts';
+import { type CageReport, type Ending, endOf, reportOf } from './ending.ts';
 import type { SandboxEnd, SandboxedProgram, SandboxRequest } from './sandbox.ts';
 
 /** The supervisor keeps the time itself; should it not, it is ended so long after. */
@@ -25,8 +25,8 @@ export interface CagedRunOptions {
   cgroup: Cgroup | undefined;
   now: () => number;
   startedAt: number;
-  /** Everything is over. */
-  onEnd: () => void;
+  /** What made the cage is gone as well. */
+  onGone: () => void;
 }
 
 type Stream = 'stdout' | 'stderr';
@@ -35,9 +35,13 @@ type Asked = NonNullable<Ending['asked']>;
 /** One program on its way from its start to its end: its output within the limit, and why it came to its end. */
 export class CagedRun implements SandboxedProgram {
   readonly end: Promise<SandboxEnd>;
+  readonly gone: Promise<void>;
   readonly #options: CagedRunOptions;
   readonly #kept: Record<Stream, number> = { stdout: 0, stderr: 0 };
   readonly #omitted: Record<Stream, number> = { stdout: 0, stderr: 0 };
+  /** All bytes, also those of before `begin`. */
+  readonly #came: Record<Stream, number> = { stdout: 0, stderr: 0 };
+  #more: (() => void) | undefined;
   readonly #timers = new Set<NodeJS.Timeout>();
   #clock: NodeJS.Timeout | undefined;
   #begunAt: number;
@@ -60,13 +64,12 @@ export class CagedRun implements SandboxedProgram {
     const looking = options.cgroup && setInterval(() => options.cgroup?.ranOut() === true && this.#stop('memory'), MEMORY_LOOK_MS).unref();
     const onAbort = (): void => this.#stop('canceled');
     request.signal.addEventListener('abort', onAbort, { once: true });
-    this.end = this.#ended(child.exit, drained).finally(() => {
+    this.end = this.#ended(drained).finally(() => {
       request.signal.removeEventListener('abort', onAbort);
       clearInterval(looking);
       clearTimeout(this.#clock);
-      for (const timer of this.#timers) clearTimeout(timer);
-      options.onEnd();
     });
+    this.gone = this.#leave();
     if (request.signal.aborted) onAbort();
   }
 
@@ -116,34 +119,59 @@ export class CagedRun implements SandboxedProgram {
     this.#stop('canceled');
   }
 
-  async #ended(exited: Promise<HostExit>, drained: Promise<void>[]): Promise<SandboxEnd> {
+  async #ended(drained: Promise<void>[]): Promise<SandboxEnd> {
     const { child, request, supervised, cgroup, now } = this.#options;
-    await (supervised ? Promise.race([child.report, exited]) : exited);
+    const said = await (supervised ? Promise.race([child.report, child.exit]) : child.exit);
     const wallMs = now() - this.#begunAt;
     // From here on there is nothing but output to be read, at its reader's pace.
     clearTimeout(this.#clock);
     for (const timer of this.#timers) clearTimeout(timer);
-    const exit = await exited;
-    if (!supervised) child.kill();
-    const all = Promise.all(drained);
-    // Whoever reads slowly gets all of it, however long that takes.
-    await Promise.race([all, this.#resumedThen(DRAIN_WITHIN_MS)]);
+    const report = reportOf(
+      typeof said === 'string' ? said : await Promise.race([child.report, wait(DRAIN_WITHIN_MS, '', { ref: false })]),
+    );
+    const exited = this.#exited(drained);
+    const exit = await Promise.race([exited, this.#allCame(report).then(() => undefined)]);
     child.stdout.destroy();
     child.stderr.destroy();
-    const report = await Promise.race([child.report, wait(DRAIN_WITHIN_MS, '', { ref: false })]);
-    const use = cgroup?.use();
-    // The kernel lets go of a group a moment later; nobody has to wait for that.
-    void cgroup?.remove();
     return endOf({
-      exit,
-      report: reportOf(report),
+      exit: exit ?? { exitCode: null, exitSignal: null },
+      report,
       asked: this.#asked,
-      cgroup: use,
+      cgroup: cgroup?.use(),
       limits: request.limits,
       wallMs,
       omitted: this.#omitted,
       said: this.#said,
     });
+  }
+
+  /** The supervisor has ended, or what there is in its place, and all of its output was read. */
+  async #exited(drained: Promise<void>[]): Promise<HostExit> {
+    const { child, supervised } = this.#options;
+    const exit = await child.exit;
+    if (!supervised) child.kill();
+    // Whoever reads slowly gets all of it, however long that takes.
+    await Promise.race([Promise.all(drained), this.#resumedThen(DRAIN_WITHIN_MS)]);
+    return exit;
+  }
+
+  /** Never resolves where the supervisor does not know how much it is. */
+  async #allCame(report: CageReport | undefined): Promise<void> {
+    const { stdout_bytes: stdout = -1, stderr_bytes: stderr = -1 } = report ?? {};
+    await new Promise<void>((resolve) => {
+      this.#more = (): void => {
+        if (stdout >= 0 && stderr >= 0 && this.#came.stdout >= stdout && this.#came.stderr >= stderr) resolve();
+      };
+      this.#more();
+    });
+  }
+
+  async #leave(): Promise<void> {
+    const { child, cgroup, onGone } = this.#options;
+    await Promise.all([this.end, child.exit]);
+    // The kernel lets go of a group a moment later; nobody has to wait for that.
+    void cgroup?.remove();
+    onGone();
   }
 
   async #resumedThen(ms: number): Promise<void> {
@@ -157,14 +185,17 @@ export class CagedRun implements SandboxedProgram {
     const output = this.#options.child[stream];
     return new Promise((resolve) => {
       output.on('data', (bytes) => {
+        this.#came[stream] += bytes.length;
         const room = this.#maxOutput - this.#kept[stream];
         const kept = bytes.length > room ? bytes.subarray(0, room) : bytes;
         this.#kept[stream] += kept.length;
         if (stream === 'stderr' && this.#said.length < MAX_SAID_LENGTH) this.#said += kept.toString();
         if (kept.length > 0) this.#onOutput(stream, kept);
-        if (kept.length === bytes.length) return;
-        this.#omitted[stream] += bytes.length - kept.length;
-        this.#stop('output');
+        if (kept.length < bytes.length) {
+          this.#omitted[stream] += bytes.length - kept.length;
+          this.#stop('output');
+        }
+        this.#more?.();
       });
       output.once('error', () => {});
       output.once('close', resolve);

@@ -24,6 +24,8 @@ const quiet: CageReport = {
   written_files: 0,
   strays: 0,
   wall_ms: 10,
+  stdout_bytes: 0,
+  stderr_bytes: 0,
   problem: '',
 };
 const plain: Ending = {

@@ -23,6 +23,9 @@ export interface CageReport {
   written_files: number;
   strays: number;
   wall_ms: number;
+  /** All that the program wrote, most of which is on its way; -1 where that is not known. */
+  stdout_bytes: number;
+  stderr_bytes: number;
   problem: string;
 }
 

@@ -103,7 +103,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     this.#stopping = true;
     const running = [...this.#running];
     for (const run of running) run.cancel();
-    await Promise.all(running.map((run) => run.end));
+    await Promise.all(running.map((run) => run.gone));
     await Promise.all([this.#cgroups?.close(), this.#settings.close()]);
   }
 
@@ -154,7 +154,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
         cgroup,
         now,
         startedAt,
-        onEnd: () => {
+        onGone: () => {
           slot?.release();
           this.#running.delete(run);
         },

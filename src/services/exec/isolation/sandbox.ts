@@ -55,6 +55,8 @@ export interface SandboxedProgram {
   resume(): void;
   /** Never rejects. Nothing of the tree runs any more, and all output was given. */
   readonly end: Promise<SandboxEnd>;
+  /** Never rejects. What made the cage is gone too, and the folder is ours again: namespaces take some milliseconds more. */
+  readonly gone: Promise<void>;
 }
 
 /** What runs programs apart, on the highest rung that this machine gives. */
