@@ -514,6 +514,72 @@ test('variables are kept again and again: functions, what is made of others, let
   ),
 );
 
+const endings: readonly { language: string; code: string; files?: object[] }[] = [
+  {
+    // Left open, in a cycle, in a module of its own, by a thread that goes on, after the end.
+    language: 'py',
+    code: `import atexit, threading, time, other
+class Last:
+    def __del__(self):
+        print('deleted')
+class Knot: pass
+last, knot = Last(), Knot()
+knot.self, knot.file = knot, open('knot.txt', 'w')
+knot.file.write('knot')
+open('gone.txt', 'w').write('gone')
+left = open('left.txt', 'wb')
+left.write(b'left')
+atexit.register(lambda: print('exit'))
+def later():
+    time.sleep(0.1)
+    print('thread')
+threading.Thread(target=later).start()
+print('end', end='')
+`,
+    files: [{ name: 'other.py', text: "file = open('other.txt', 'w')\nfile.write('other')\n" }],
+  },
+  { language: 'py', code: "import sys, atexit\natexit.register(print, 'exit')\nprint('out')\nsys.exit('said')\n" },
+  { language: 'py', code: "open('file.txt', 'w').write('kept')\nraise SystemExit(7)\n" },
+  { language: 'py', code: "import ctypes\nctypes.CDLL(None).printf(b'by C')\n" },
+  { language: 'py', code: 'import atexit\natexit.register(lambda: 1 / 0)\n' },
+  {
+    language: 'js',
+    code: `process.on('exit', (code) => { console.log('exit', code, require.main === module, __filename, module.id); process.exitCode = 9; });
+process.once('beforeExit', () => setTimeout(() => console.log('once more'), 20));
+require('node:fs').createWriteStream('stream.txt').end('streamed');
+setTimeout(() => console.log('later'), 20);
+console.log(Object.keys(require.cache).length, process.argv.length);
+`,
+  },
+  {
+    language: 'js',
+    code: "process.on('exit', () => console.log('exit'));\nprocess.stdout.write('x'.repeat(300_000));\nprocess.exit(3);\n",
+  },
+  { language: 'js', code: "process.exitCode = 4;\nthrow new Error('thrown');\n" },
+  { language: 'js', code: "console.log('out');\nPromise.reject(new Error('rejected'));\n" },
+];
+
+test('an interpreter that waited ends its program as one that was started for it does', needsPython, () =>
+  withCode(async ({ run }) => {
+    const facts = async ({ language, code, files }: (typeof endings)[number], limits: object): Promise<unknown> => {
+      const seen = await run(language, code, { files: files ?? [], limits });
+      const { reason, exitCode, used } = seen.end;
+      const texts = { out: seen.out, err: seen.err.replaceAll(/^node:internal.*$|^ +at .*$|^Node\.js v.*$|0x\w+/gm, '').trim() };
+      return [used.interpreter, { reason, exitCode, ...texts, files: seen.end.files.map(({ name, sha256 }) => [name, sha256]).sort() }];
+    };
+    for (const [count, ending] of endings.entries()) {
+      // A limit that nobody asked for before: none waits for it.
+      const [cold, expected] = (await facts(ending, { memoryBytes: 400_000_000 + count })) as [string, object];
+      assert.equal(cold, 'cold');
+      await eventually(async () => {
+        const [how, found] = (await facts(ending, {})) as [string, object];
+        assert.deepEqual(found, expected);
+        assert.equal(how, 'warm');
+      });
+    }
+  }),
+);
+
 test('other limits, or a network, start the interpreter of a session anew, and two that work do not end each other', needsPython, () =>
   withCode(
     async ({ run }) => {

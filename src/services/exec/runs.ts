@@ -206,6 +206,7 @@ export class Runs {
       running.reads(undefined);
       // Also one whose turn never came, for which this is the end.
       if (waiting !== undefined) void this.#dependencies.pool.end(waiting);
+      this.#dependencies.pool.over(language, limits);
       letSessionGo?.();
       leave?.();
       letGo?.();

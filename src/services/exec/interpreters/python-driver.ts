@@ -68,6 +68,37 @@ def _enter(order):
     os.environ.update(order.get('env', {}))
     return main.__dict__
 
+def _leave(names, code):
+    # As the interpreter ends, without taking itself down: what is left to do, then what the code made, then what is still to be written.
+    # Libraries in C may have something to write that is not known here: with one of those it ends the long way.
+    import atexit, gc, io
+    try:
+        for module in list(sys.modules.values()):
+            file = '' if id(module) in _own else getattr(module, '__file__', None) or ''
+            if file.endswith('.so') and ('lib-dynload' not in file or module.__name__ in ('_ctypes', 'readline', '_curses')):
+                return
+    except Exception:
+        return
+    if 'threading' in sys.modules:
+        sys.modules['threading']._shutdown()
+    atexit._run_exitfuncs()
+    def flush(kinds):
+        for one in gc.get_objects():
+            if issubclass(type(one), kinds):
+                try:
+                    one.flush()
+                except Exception:
+                    pass
+    # Of a file in a cycle the buffer may go before the text that is to go into it.
+    flush(io.TextIOWrapper)
+    names.clear()
+    gc.collect()
+    flush(io.TextIOWrapper)
+    flush((io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
 def _become(order):
     names = _enter(order)
     path = order['run']
@@ -83,6 +114,7 @@ def _become(order):
         sys.stdout.flush()
         _fail(error)
         sys.exit(1)
+    _leave(names, 0)
 
 def _restore(names, sources, state):
     import base64, importlib, pickle
@@ -217,6 +249,11 @@ def _live(token):
             before = tree = None
         tell({'done': code})
 
+import gc
+_own = set(map(id, sys.modules.values()))
+# What is there already is not looked through again.
+gc.collect()
+gc.freeze()
 _first = _order()
 if 'live' in _first:
     _live(_first['live'])

@@ -72,6 +72,20 @@ test('after the first run some wait for the next ones, each is given once, and o
   assert.deepEqual([...folders], [two?.prepared.folder]);
 });
 
+test('others are started when the run is over, and not at its cost', async () => {
+  const { pool, started } = pooled(1);
+  pool.take(js, defaultLimits);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(started(), 0);
+  pool.over(js, defaultLimits);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(started(), 1);
+  pool.over(js, defaultLimits);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(started(), 1);
+  await pool.stop();
+});
+
 test('one that dies while it waits is not given, and its folder goes', async () => {
   const { pool, running, folders } = pooled(1);
   pool.take(js, defaultLimits);

@@ -8,8 +8,9 @@ import { pythonDriver } from './python-driver.ts';
 
 /** One that nobody wanted for so long is ended: it takes memory. */
 const IDLE_MS = 60_000;
-/** Some time after a run, so that it does not take the processor from the next one. */
-const REFILL_AFTER_MS = 5;
+/** So long after a run began, and after it ended: the next one is started at nobody's cost. */
+const REFILL_AFTER_START_MS = 500;
+const REFILL_AFTER_END_MS = 5;
 
 const drivers: Readonly<Record<string, readonly string[] | undefined>> = {
   py: ['python3', '-c', pythonDriver],
@@ -58,6 +59,8 @@ export class WarmPool {
   /** Of each language, what was asked for last. */
   readonly #last = new Map<string, string>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
+  /** Of which some are to be started. */
+  readonly #due = new Set<string>();
   #stopped = false;
 
   constructor(dependencies: { sandbox: Sandbox; sessions: Sessions; toolchains: Toolchains }, options: { size: number }) {
@@ -74,8 +77,14 @@ export class WarmPool {
     const last = this.#last.get(language.code);
     this.#last.set(language.code, key);
     // Limits that were asked for once will hardly be asked for again.
-    if (last === undefined || last === key) this.#refillSoon(language, limits, key);
+    if (last === undefined || last === key) this.#refillIn(REFILL_AFTER_START_MS, language, limits, key);
     return found;
+  }
+
+  /** A run that asked under these limits is over. */
+  over(language: Language, limits: EffectiveLimits): void {
+    const key = keyOf(language, limits);
+    if (this.#due.has(key)) this.#refillIn(REFILL_AFTER_END_MS, language, limits, key);
   }
 
   /** Ends one that was taken; its folder goes where no session was opened in it. Resolves when that is done. */
@@ -92,16 +101,19 @@ export class WarmPool {
     await Promise.all([...this.#starts, ...[...this.#waiting.keys()].map((key) => this.#drop(key))]);
   }
 
-  #refillSoon(language: Language, limits: EffectiveLimits, key: string): void {
+  #refillIn(ms: number, language: Language, limits: EffectiveLimits, key: string): void {
     clearTimeout(this.#timers.get(key));
+    if (this.#stopped) return;
+    this.#due.add(key);
     this.#timers.set(
       key,
       setTimeout(() => {
+        this.#due.delete(key);
         this.#refill(language, limits, key);
         // Others of this language with other limits are not wanted any more.
         for (const other of [...this.#waiting.keys()]) if (other !== key && other.startsWith(`${language.code} `)) void this.#drop(other);
         this.#timers.set(key, setTimeout(() => void this.#drop(key), IDLE_MS).unref());
-      }, REFILL_AFTER_MS).unref(),
+      }, ms).unref(),
     );
   }
 
@@ -164,6 +176,7 @@ export class WarmPool {
     // Each limit that somebody asks for has a key of its own.
     clearTimeout(this.#timers.get(key));
     this.#timers.delete(key);
+    this.#due.delete(key);
     await Promise.all(list.map((waiting) => this.end(waiting)));
   }
 }
