@@ -1,4 +1,4 @@
-// All benchmarks, or those named: `npm run bench [watch|documents|read|search|stdio|checkpoints|processes|code|git|start …]`. What they measure and the last figures: README.md beside this.
+// All benchmarks, or those named: `npm run bench [watch|documents|read|search|stdio|checkpoints|processes|code|hub|git|start …]`. What they measure and the last figures: README.md beside this.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { printRows, type Row } from './measure.ts';
 
-const parts = ['watch', 'documents', 'read', 'search', 'stdio', 'checkpoints', 'processes', 'code', 'git', 'start'].filter((part) =>
+const parts = ['watch', 'documents', 'read', 'search', 'stdio', 'checkpoints', 'processes', 'code', 'hub', 'git', 'start'].filter((part) =>
   fs.existsSync(fileOf(part)),
 );
 const wanted = process.argv.slice(2);

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { operationSchema } from '../src/contract/json-schema.ts';
 import { errorTable } from '../src/contract/errors.ts';
+import { hubOperations } from '../src/contract/hub-operations.ts';
 import { operations } from '../src/contract/operations.ts';
 import { envName, flagName, optionKeys, optionRow } from '../src/config/options.ts';
 import { languages } from '../src/services/exec/languages.ts';
@@ -40,8 +41,21 @@ function fieldTable(schema) {
 }
 
 function operationsPage() {
-  let page = `# Operations\n\n${note}Each can be called over HTTP (\`POST /api/{operation}\`, and \`GET\` where it only reads), the RPC WebSocket (\`/rpc\`) and the command line (\`outrigger call\`). The transports for stdio and a hub carry the same calls; no command starts them yet. A \`?\` marks what may be left out.\n`;
-  for (const [name, operation] of Object.entries(operations)) {
+  return operationTable(
+    operations,
+    `# Operations\n\n${note}Each can be called over HTTP (\`POST /api/{operation}\`, and \`GET\` where it only reads), the RPC WebSocket (\`/rpc\`), the command line (\`outrigger call\`), stdio, and from a hub ([link](link.md)). A \`?\` marks what may be left out.\n`,
+  );
+}
+
+function hubOperationsPage() {
+  return operationTable(
+    hubOperations,
+    `# Operations of a hub\n\n${note}What a [hub](hub.md) answers, over HTTP (\`POST /api/{operation}\`, and \`GET\` where it only reads) and the RPC WebSocket (\`/rpc\`). \`admin\` is for the owner's token; agents have \`write\`. A \`?\` marks what may be left out.\n`,
+  );
+}
+
+function operationTable(table, page) {
+  for (const [name, operation] of Object.entries(table)) {
     page += `\n## ${name}\n\n${operation.summary}\n\n`;
     const facts = [`Access: ${operation.access}`];
     if (operation.http !== undefined) facts.push(`also \`${operation.http.route.replace(' /', ' /api/')}\``);
@@ -126,6 +140,7 @@ function languagesPage() {
 
 const pages = {
   'docs/operations.md': operationsPage(),
+  'docs/hub-operations.md': hubOperationsPage(),
   'docs/errors.md': errorsPage(),
   'docs/options.md': optionsPage(),
   'docs/limits.md': limitsPage(),

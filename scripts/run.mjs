@@ -27,6 +27,7 @@ const parentPollMs = 500;
 
 const tasks = {
   start: { program: ['src/cli/main.ts', 'start'], workbench: true },
+  hub: { program: ['scripts/hub-demo.mjs'], workbench: true },
   test: { program: ['scripts/test.mjs'], workbench: true },
   'test:deep': { program: ['scripts/test.mjs', '--deep'], workbench: true },
   check: { program: ['scripts/check.mjs'] },

@@ -15,6 +15,11 @@ const exceptions: Exception[] = [
   },
   {
     rule: 'write',
+    where: 'hub/hub-folder.ts',
+    reason: 'the hub has a folder of its own, for its databases and its token; there is no state and no workspace beside it',
+  },
+  {
+    rule: 'write',
     where: 'services/documents/update-log.ts',
     reason: 'the update log is a file of its own in the state folder: it is appended to and synced at its own pace',
   },
@@ -27,6 +32,12 @@ const exceptions: Exception[] = [
     rule: 'write',
     where: 'services/processes/process-table.ts',
     reason: 'it tells the kernel, through a file of /proc, which programs to end first when memory runs out',
+  },
+  {
+    rule: 'write',
+    where: 'services/tasks/results-folder.ts',
+    reason:
+      'the results of tasks are neither the workspace nor the state: agents put them there, and they are taken away once the outbox has them',
   },
   {
     rule: 'write',

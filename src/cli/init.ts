@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../contract/errors.ts';
 import { version } from '../sidecar/version.ts';
+import { linkFiles } from './templates/link-files.ts';
 import { projectFiles } from './templates/project-files.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -12,7 +13,20 @@ import type { Terminal } from './terminal.ts';
  */
 export function writeProject(folder: string, force: boolean, terminal: Terminal): void {
   const target = path.resolve(folder);
-  const files = projectFiles({ name: projectName(path.basename(target)), version });
+  writeFiles(folder, projectFiles({ name: projectName(path.basename(target)), version }), force, terminal);
+  terminal.err(`\nNext:  cd ${quoted(folder)} && npm install && npm start\n`);
+}
+
+/** Writes what a link to a hub needs into `folder`, as `writeProject` does. */
+export function writeLinkFolder(folder: string, force: boolean, terminal: Terminal): void {
+  writeFiles(folder, linkFiles(path.resolve(folder)), force, terminal);
+  terminal.err(
+    `\nNext:  cd ${quoted(folder)} && cp config.json.example config.json && chmod 600 config.json\n       Fill in agent_id, token and hub_url, then: outrigger link --check && ./start.sh\n`,
+  );
+}
+
+function writeFiles(folder: string, files: Readonly<Record<string, string>>, force: boolean, terminal: Terminal): void {
+  const target = path.resolve(folder);
   writing(target, () => fs.mkdirSync(target, { recursive: true }));
   const inTheWay = Object.keys(files).filter((file) => fs.lstatSync(path.join(target, file), { throwIfNoEntry: false }) !== undefined);
   if (inTheWay.length > 0 && !force) {
@@ -26,10 +40,10 @@ export function writeProject(folder: string, force: boolean, terminal: Terminal)
     writing(at, () => {
       fs.mkdirSync(path.dirname(at), { recursive: true });
       fs.writeFileSync(at, text);
+      if (file.endsWith('.sh')) fs.chmodSync(at, 0o755);
     });
     terminal.err(`${inTheWay.includes(file) ? 'replaced' : 'wrote'}  ${path.join(folder, file)}\n`);
   }
-  terminal.err(`\nNext:  cd ${quoted(folder)} && npm install && npm start\n`);
 }
 
 function writing(at: string, work: () => void): void {

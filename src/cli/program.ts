@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import { LinkConfigError } from '../config/link-config.ts';
 import { ConfigError, loadConfig, type LoadedConfig, processEnvironment } from '../config/load.ts';
 import { flagName, type OptionKey, optionKeys, optionRow } from '../config/options.ts';
 import type { AccessLevel } from '../contract/access.ts';
@@ -30,6 +31,10 @@ function report(error: unknown, terminal: Terminal): number {
     for (const problem of error.problems) terminal.err(`outrigger: ${problem}\n`);
     terminal.err('`outrigger config` shows every option, its value and where that came from.\n');
     return exitCodes.config;
+  }
+  if (error instanceof LinkConfigError) {
+    for (const problem of error.problems) terminal.err(`outrigger: ${problem}\n`);
+    return exitCodes.failure;
   }
   if (error instanceof UnavailableError) {
     terminal.err(`outrigger: ${error.message}\n`);
@@ -144,6 +149,32 @@ function program(terminal: Terminal): Command {
     await serveMcpFolder(configOf(mcp, folder), terminal, mcp.opts()['access'] as AccessLevel);
   });
 
+  addHubCommands(root, terminal);
+
+  const link = withOptions(
+    root
+      .command('link')
+      .description('Serve a folder to a hub: dial it, take its tasks, and bring results back.')
+      .argument('[config]', 'the config file of the link, or its folder', 'config.json')
+      .option('--check', 'only try whether the hub takes us, and say each step')
+      .option('--enrol <token>', 'with --hub: make this machine an agent first, and write the config file')
+      .option('--hub <url>', 'with --enrol: the address of the hub')
+      .option('--agent <id>', 'with --enrol: the id of the agent; by default the name of this machine'),
+  );
+  link.action(async (file: string) => {
+    const { enrol, hub, agent } = link.opts<{ enrol?: string; hub?: string; agent?: string }>();
+    if (enrol !== undefined || hub !== undefined) {
+      if (enrol === undefined || hub === undefined) throw new UnavailableError('--enrol and --hub need each other.');
+      const { enrolLink } = await import('./link-enrol.ts');
+      await enrolLink(file, { enrol, hub, ...(agent === undefined ? {} : { agent }) }, terminal);
+    }
+    const { checkLink, runLink } = await import('./link.ts');
+    process.exitCode =
+      link.opts()['check'] === true
+        ? await checkLink(file, terminal)
+        : await runLink(file, (root, more) => configOf(link, root, more), terminal);
+  });
+
   const init = root
     .command('init')
     .description('Write a project around a sidecar that builds and runs.')
@@ -152,6 +183,15 @@ function program(terminal: Terminal): Command {
   init.action(async (folder: string) => {
     const { writeProject } = await import('./init.ts');
     writeProject(folder, init.opts()['force'] === true, terminal);
+  });
+  const initLink = init
+    .command('link')
+    .description('Write a folder for a link to a hub: an example of its config, and what starts it for good.')
+    .argument('<folder>')
+    .option('--force', 'also where files stand already');
+  initLink.action(async (folder: string) => {
+    const { writeLinkFolder } = await import('./init.ts');
+    writeLinkFolder(folder, initLink.opts()['force'] === true, terminal);
   });
 
   const token = remote(
@@ -177,7 +217,9 @@ function program(terminal: Terminal): Command {
       .argument('[input]', 'JSON; "-" reads it from stdin', '{}'),
   )
     .option('--json', 'print the answer as one line of JSON')
-    .option('--dir <folder>', 'the folder whose sidecar is meant');
+    .option('--dir <folder>', 'the folder whose sidecar is meant')
+    .option('--via <hub>', 'over this hub; its token comes from $OUTRIGGER_HUB_TOKEN')
+    .option('--agent <id>', 'with --via: the agent that is meant');
   call.action(async (operation: string, input: string) => {
     const { runCall } = await import('./remote.ts');
     await runCall(operation, input, call.opts(), terminal);
@@ -201,6 +243,45 @@ function program(terminal: Terminal): Command {
   const watch = short('watch', 'Print changes as they happen.', '').option('--cursor <cursor>', 'begin after this');
   watch.action(async () => (await import('./remote.ts')).runWatch(watch.opts(), terminal));
   return root;
+}
+
+/** The hub, and what is asked of it. */
+function addHubCommands(root: Command, terminal: Terminal): void {
+  const hub = root
+    .command('hub')
+    .description('Serve a hub: agents dial it, take tasks, and bring results back.')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <n>', 'port; 0 takes any free one', '4000')
+    .option('--state <folder>', 'where tasks, agents and the token are kept')
+    .option('--allowed-hosts <a,b>', 'names by which it is reached, beside its own')
+    .option('--allowed-origins <a,b>', 'pages of other origins that may use it')
+    .option('--heartbeat-ms <ms>', 'how often agents say that they are there', '30000')
+    .option('--lease-ms <ms>', 'how long a task stays with an agent that says nothing', '60000')
+    .option('--accept-ms <ms>', 'how long an agent may take to accept a task', '60000')
+    .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']));
+  hub.action(async () => (await import('./hub.ts')).serveHub(hub.opts(), terminal));
+  const asking = (name: string, text: string): Command =>
+    hub
+      .command(name)
+      .description(text)
+      .option('--url <url>', 'a hub elsewhere; its token comes from $OUTRIGGER_HUB_TOKEN')
+      .option('--json', 'as one line of JSON');
+  const flagsOf = <T extends object>(command: Command): T => ({
+    ...(hub.opts()['state'] === undefined ? {} : { state: hub.opts()['state'] as string }),
+    ...command.opts<T>(),
+  });
+  const enrol = asking('enrol [agent]', 'Print a token with which one agent can make itself known.').option('--expires <seconds>');
+  enrol.action(async (agent: string | undefined) => (await import('./hub.ts')).enrolAgent(agent, flagsOf(enrol), terminal));
+  const register = asking('register <agent>', 'Make an agent known and print its secret.');
+  register.action(async (agent: string) => (await import('./hub.ts')).registerAgent(agent, flagsOf(register), terminal));
+  const add = asking('add <description>', 'Queue a task and print its id.')
+    .option('--agent <id>', 'for this agent alone')
+    .option('--needs <a,b>', 'capabilities that an agent must have')
+    .addOption(new Option('--priority <priority>').choices(['urgent', 'high', 'normal', 'low']))
+    .option('--wait', 'stay until it is over');
+  add.action(async (description: string) => (await import('./hub.ts')).addTask(description, flagsOf(add), terminal));
+  const show = asking('show', 'Show agents and tasks.');
+  show.action(async () => (await import('./hub.ts')).showFleet(flagsOf(show), terminal));
 }
 
 /** Flags of every option of the table. */

@@ -17,6 +17,12 @@ export interface RemoteFlags {
   json?: boolean;
 }
 
+export interface CallFlags extends RemoteFlags {
+  /** A hub, and the agent that is meant there. */
+  via?: string;
+  agent?: string;
+}
+
 async function withClient<T>(folder: string | undefined, flags: RemoteFlags, work: (client: Client<Operations>) => Promise<T>): Promise<T> {
   const { config, surroundings } = loadConfig({ env: processEnvironment(), flags: folder === undefined ? {} : { root: folder } });
   const root = path.resolve(config.root);
@@ -39,7 +45,7 @@ async function withClient<T>(folder: string | undefined, flags: RemoteFlags, wor
 }
 
 /** Prints items as they come, one JSON value a line, then the answer. */
-export async function runCall(name: string, text: string, flags: RemoteFlags, terminal: Terminal): Promise<void> {
+export async function runCall(name: string, text: string, flags: CallFlags, terminal: Terminal): Promise<void> {
   try {
     await callOnce(name, text, flags, terminal);
   } catch (error) {
@@ -50,8 +56,15 @@ export async function runCall(name: string, text: string, flags: RemoteFlags, te
   }
 }
 
-async function callOnce(name: string, text: string, flags: RemoteFlags, terminal: Terminal): Promise<void> {
+async function callOnce(name: string, text: string, flags: CallFlags, terminal: Terminal): Promise<void> {
   const input = parseInput(text === '-' ? fs.readFileSync(0, 'utf8') : text);
+  if (flags.via !== undefined) {
+    if (flags.agent === undefined) throw new OutriggerError('BAD_INPUT', '--via needs --agent: the hub knows several.');
+    const operation = Object.hasOwn(operations, name) ? operations[name as OperationName] : undefined;
+    const body = operation !== undefined && 'body' in operation ? await readStdin() : undefined;
+    const { callVia } = await import('./hub.ts');
+    return callVia(name, input, { ...flags, url: flags.via, agent: flags.agent, body }, terminal, writeOut);
+  }
   await withClient(flags.dir, flags, async (client) => {
     const print = (value: unknown): void => terminal.out(`${JSON.stringify(value, null, flags.json === true ? undefined : 2)}\n`);
     const operation = Object.hasOwn(operations, name) ? operations[name as OperationName] : undefined;

@@ -10,6 +10,11 @@ export interface Terminal {
 
 export function processTerminal(noColor: boolean): Terminal {
   const interactive = process.stderr.isTTY === true;
+  // Whoever read it has enough: `outrigger ls | head`.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
   const color = interactive && process.stdout.isTTY === true && !noColor;
   const style =
     (on: number, off: number) =>

@@ -104,7 +104,7 @@ export function processEnvironment(): Readonly<Record<string, string | undefined
   return process.env;
 }
 
-function readSurroundings(env: ConfigInput['env']): Surroundings {
+export function readSurroundings(env: ConfigInput['env']): Surroundings {
   const home = env['HOME'] ?? (process.platform === 'win32' ? os.homedir() : undefined);
   const stateHome = env['XDG_STATE_HOME'] ?? (home === undefined || home === '' ? undefined : path.join(home, '.local', 'state'));
   const configHome = env['XDG_CONFIG_HOME'] ?? (home === undefined || home === '' ? undefined : path.join(home, '.config'));
@@ -219,7 +219,7 @@ function suggestion(key: string): string {
 }
 
 /** Letters to add, leave out, replace, or swap with their neighbour. */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, index) => index)];
   const at = (i: number, j: number): number => rows[i]?.[j] ?? 0;
   for (let i = 1; i <= a.length; i++) {

@@ -456,6 +456,12 @@ export const options = {
     text: 'A deployment that fails is followed by one of what was deployed last with success: the files become what they were then.',
   },
 
+  'link.config': {
+    type: 'text',
+    default: undefined,
+    text: 'The config file of a link to a hub (docs/link.md), e.g. `config.json`: the hub then finds this sidecar, gives it tasks, and calls what the file allows.',
+  },
+
   'log.level': {
     type: 'choice',
     default: 'info',

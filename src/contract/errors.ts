@@ -323,6 +323,12 @@ export const errorTable = {
     hint: 'The details hold the hunks that both changed: ask again with "shared": "keep" to leave them, or "remove" to take them out.',
   },
   // the sidecar
+  STORAGE_FAILED: {
+    code: 'unavailable',
+    status: 503,
+    retryable: true,
+    hint: 'Nothing of it was stored. See to the disk of the hub (space, rights), then ask again.',
+  },
   STATE_TOO_NEW: {
     code: 'failed_precondition',
     status: 409,
@@ -332,6 +338,8 @@ export const errorTable = {
   STOPPING: { code: 'unavailable', status: 503, retryable: true, hint: 'The sidecar is stopping; connect again in a moment.' },
   STARTING: { code: 'unavailable', status: 503, retryable: true, hint: 'The sidecar is starting; try again in a moment.' },
   NOT_FOUND: { code: 'not_found', status: 404, retryable: false, hint: 'No such thing here.' },
+  ALREADY_THERE: { code: 'already_exists', status: 409, retryable: false, hint: 'Use another name, or end the one that is there first.' },
+  TASK_STATE: { code: 'failed_precondition', status: 409, retryable: false, hint: 'tasks.get shows the state in which the task is.' },
   CONNECTION_LOST: {
     code: 'unavailable',
     status: 503,

@@ -8,6 +8,7 @@ import { git } from './git.ts';
 import { processes } from './processes.ts';
 import { search } from './search.ts';
 import { system } from './system.ts';
+import { tasks } from './tasks.ts';
 import { terminals } from './terminals.ts';
 
 // For programs that add operations of their own, and for what they throw.
@@ -29,6 +30,7 @@ export const operations = {
   ...terminals,
   ...deploy,
   ...code,
+  ...tasks,
 };
 export type Operations = typeof operations;
 export type OperationName = keyof Operations;

@@ -16,3 +16,11 @@ export interface TextSocket {
   /** Ends the connection; a WebSocket with this close code. */
   close(code: number, reason: string): void;
 }
+
+/** A WebSocket that we dialled. */
+export interface DialedSocket extends TextSocket {
+  /** As `onClose`, with what the other side closed with: 1006 and no reason where the connection was cut. */
+  onEnd(listener: (code: number, reason: string) => void): void;
+  /** Ends it at once, with no word to the other side and no waiting for one. */
+  cut(): void;
+}

@@ -4,7 +4,7 @@ import { type RawData, WebSocket, WebSocketServer } from 'ws';
 import { OutriggerError } from '../contract/errors.ts';
 import type { Batch, ByteChannel } from '../contract/wire.ts';
 import { offeredProtocols } from './credentials.ts';
-import type { TextSocket } from './text-socket.ts';
+import type { DialedSocket, TextSocket } from './text-socket.ts';
 import { type Clock, nodeClock } from './timers.ts';
 import type { Upgrade } from './upgrade.ts';
 
@@ -28,6 +28,17 @@ export interface DialOptions {
   headers?: Readonly<Record<string, string>>;
   protocols?: readonly string[];
   handshakeTimeoutMs?: number;
+  /** Certificates in PEM that are trusted instead of the system's. */
+  ca?: string | undefined;
+  /** Gives up while the other side has not answered. */
+  signal?: AbortSignal;
+}
+
+/** In `details` of the error with which a refusal of the handshake comes. */
+export interface DialRefusal {
+  status: number;
+  /** Of Retry-After. */
+  retryAfterMs?: number;
 }
 
 /** What `ws` keeps for itself and shared frames need. Where it is not as expected, messages go through `ws` one by one. */
@@ -68,16 +79,25 @@ export class WebSockets {
 
   /**
    * Connects to another program's WebSocket, for text messages. Throws OutriggerError: BAD_TOKEN or ACCESS_DENIED when it refuses
-   * us, CONNECTION_LOST for all else.
+   * us, CONNECTION_LOST for all else; `details` is a DialRefusal where it answered.
    */
-  dialText(url: string, options: DialOptions): Promise<TextSocket> {
-    const { maxPayload, headers = {}, protocols = [], handshakeTimeoutMs = 10_000 } = options;
-    const ws = new WebSocket(url, [...protocols], { headers, maxPayload, handshakeTimeout: handshakeTimeoutMs, perMessageDeflate: false });
-    return new Promise((resolve, reject) => {
+  dialText(url: string, options: DialOptions): Promise<DialedSocket> {
+    const { maxPayload, headers = {}, protocols = [], handshakeTimeoutMs = 10_000, ca, signal } = options;
+    if (signal?.aborted === true) return Promise.reject(new OutriggerError('CONNECTION_LOST', `${url} was not dialled.`));
+    const ws = new WebSocket(url, [...protocols], {
+      headers,
+      maxPayload,
+      handshakeTimeout: handshakeTimeoutMs,
+      perMessageDeflate: false,
+      ...(ca === undefined ? {} : { ca }),
+    });
+    const onAbort = (): void => ws.terminate();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const dialed = new Promise<DialedSocket>((resolve, reject) => {
       ws.once('open', () => {
         // Nothing may come before there is someone to hear it: `onText` resumes.
         ws.pause();
-        resolve(textSocket(this.#add(ws)));
+        resolve(dialedSocket(this.#add(ws)));
       });
       ws.once('error', (error) =>
         reject(new OutriggerError('CONNECTION_LOST', `${url} does not answer: ${error.message}`, { cause: error })),
@@ -85,10 +105,12 @@ export class WebSockets {
       ws.once('unexpected-response', (request, response) => {
         const { statusCode = 0 } = response;
         const reason = statusCode === 401 ? 'BAD_TOKEN' : statusCode === 403 ? 'ACCESS_DENIED' : 'CONNECTION_LOST';
-        reject(new OutriggerError(reason, `${url} answered ${statusCode}.`));
+        const details: DialRefusal = { status: statusCode, ...retryAfter(response.headers['retry-after']) };
+        reject(new OutriggerError(reason, `${url} answered ${statusCode}.`, { details }));
         request.destroy();
       });
     });
+    return dialed.finally(() => signal?.removeEventListener('abort', onAbort));
   }
 
   /** Closes all with `code`, cuts those that have not answered after `graceMs`, and accepts none any more. */
@@ -158,6 +180,7 @@ class Connection {
   #seenBytes = 0;
   #seenAt: number;
   #closeCode: number | undefined;
+  #closeReason = '';
   #drainListeners: (() => void)[] = [];
   #corked = false;
 
@@ -166,8 +189,9 @@ class Connection {
     this.#seenAt = now;
     ws.on('error', () => undefined);
     this.closed = new Promise((resolve) => {
-      ws.once('close', (code) => {
+      ws.once('close', (code, reason) => {
         this.#closeCode = code;
+        this.#closeReason = reason.toString();
         resolve(code);
       });
     });
@@ -175,6 +199,11 @@ class Connection {
 
   get socket(): Socket | undefined {
     return (this.ws as unknown as Insides)._socket ?? undefined;
+  }
+
+  /** Once it is closed. */
+  get closeReason(): string {
+    return this.#closeReason;
   }
 
   get buffered(): number {
@@ -262,6 +291,22 @@ function textSocket(connection: Connection): TextSocket {
     resume: () => connection.resume(),
     close: (code, reason) => connection.close(code, reason),
   };
+}
+
+function dialedSocket(connection: Connection): DialedSocket {
+  const socket = textSocket(connection);
+  // Not a spread: `buffered` is read each time.
+  return Object.assign(Object.create(socket) as TextSocket, {
+    onEnd: (listener: (code: number, reason: string) => void) => connection.onClose((code) => listener(code, connection.closeReason)),
+    cut: () => connection.ws.terminate(),
+  });
+}
+
+/** Seconds or a date, as RFC 9110 has it. */
+function retryAfter(header: string | undefined): { retryAfterMs?: number } {
+  if (header === undefined) return {};
+  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isFinite(ms) && ms >= 0 ? { retryAfterMs: ms } : {};
 }
 
 function byteChannel(connection: Connection): ByteChannel {

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/options.ts';
-import { codeRollout } from '../contract/code.ts';
+import { codeRollout, type IsolationInfo } from '../contract/code.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import { ClassArchives } from '../services/exec/class-archive.ts';
 import { CompileCache } from '../services/exec/compile-cache.ts';
@@ -22,6 +22,7 @@ import { Toolchains } from '../services/exec/toolchains.ts';
 import { TypeScriptTransform } from '../services/exec/transform.ts';
 import type { Processes } from '../services/processes/processes.ts';
 import type { State } from '../services/state/state.ts';
+import type { Health } from './health.ts';
 import type { Log } from './log.ts';
 
 /** Beside the bundle, and where a checkout builds it. */
@@ -42,6 +43,7 @@ export function plugCode(
     temporary: string;
     now: () => number;
     log: Log;
+    health: Health;
     implementations: Record<string, unknown>;
   },
   config: Config,
@@ -57,7 +59,11 @@ export function plugCode(
   }
   const unknown = Object.keys(parsed.data).filter((code) => !languages.some((language) => language.code === code));
   if (unknown.length > 0) throw new OutriggerError('BAD_INPUT', `The option code.rollout names no languages: ${unknown.join(', ')}.`);
-  const sandbox = sandboxIn(path.join(folder, 'running'), dependencies, config, readOnly);
+  let held: IsolationInfo | undefined;
+  const sandbox = sandboxIn(path.join(folder, 'running'), dependencies, config, readOnly, (isolation) => {
+    held = isolation;
+  });
+  dependencies.health.add(() => ({ name: 'isolation', ok: true, text: isolationText(held) }));
   const rollout: Readonly<Record<string, Rollout | undefined>> = parsed.data;
   const toolchains = new Toolchains(process.execPath);
   const store = new SessionStore({ state, onProblem: (error) => log('warn', 'code.not-stored', { error }) });
@@ -123,7 +129,13 @@ export function plugCode(
   };
 }
 
-function sandboxIn(scratch: string, { processes, log }: { processes: Processes; log: Log }, config: Config, readOnly: boolean): Sandbox {
+function sandboxIn(
+  scratch: string,
+  { processes, log }: { processes: Processes; log: Log },
+  config: Config,
+  readOnly: boolean,
+  onOpen: (isolation: IsolationInfo) => void,
+): Sandbox {
   const launcher = launcherPlaces.map((place) => path.join(import.meta.dirname, place)).find((file) => fs.existsSync(file));
   let isMade = false;
   const ladder = new LadderSandbox(
@@ -139,18 +151,27 @@ function sandboxIn(scratch: string, { processes, log }: { processes: Processes; 
   return {
     seenAt: (place) => ladder.seenAt(place),
     // Nothing is made for runs before there are any.
-    open: () => {
+    open: async () => {
       if (!isMade) {
         makePassage(scratch);
         // Of a sidecar that was killed.
         if (!readOnly) for (const name of fs.readdirSync(scratch)) removeFolder(path.join(scratch, name));
       }
       isMade = true;
-      return ladder.open();
+      const opened = await ladder.open();
+      onOpen(opened.isolation);
+      return opened;
     },
     start: (request) => ladder.start(request),
     stop: () => ladder.stop(),
   };
+}
+
+/** It is tried when something is to run for the first time; `code.isolation` has the evidence. */
+function isolationText(isolation: IsolationInfo | undefined): string {
+  if (isolation === undefined) return 'No code was run yet, so nobody tried what holds it.';
+  const { name, rung, holds, open } = isolation;
+  return `Code runs at rung ${rung} (${name}), which holds ${holds.join(', ') || 'nothing'}${open.length === 0 ? '' : `; open: ${open.join(', ')}`}.`;
 }
 
 /** Programs of runs that root starts are other users, who can't get into a folder of root's. */

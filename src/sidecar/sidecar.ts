@@ -27,6 +27,7 @@ import { GitPulse } from './git-pulse.ts';
 import { Health } from './health.ts';
 import type { Log } from './log.ts';
 import { Metrics } from './metrics.ts';
+import type { PluggedLink, SidecarLink } from './plug-link.ts';
 import type { PluggedCheckpoints } from './plug-checkpoints.ts';
 import type { PluggedSearch } from './plug-search.ts';
 
@@ -73,6 +74,8 @@ export interface Sidecar {
   readonly socketUrl: string | undefined;
   /** Where the runner API listens, if it does. */
   readonly runnerUrl: string | undefined;
+  /** With a hub, where there is one. */
+  readonly link: SidecarLink | undefined;
   /** Resolves when the watch knows the whole folder and documents of a crash are saved. */
   readonly ready: Promise<void>;
   /** For runs of the host's own that change the folder: checkpoints are made around them. Undefined where that part is off. */
@@ -209,10 +212,24 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     }
     if (has('code')) {
       const { plugCode } = await import('./plug-code.ts');
-      const code = plugCode({ state, processes, temporary: dependencies.surroundings.temporary, now, log, implementations }, config, {
-        readOnly: readOnly !== undefined,
-      });
+      const code = plugCode(
+        { state, processes, temporary: dependencies.surroundings.temporary, now, log, health, implementations },
+        config,
+        {
+          readOnly: readOnly !== undefined,
+        },
+      );
       onRelease('code', () => code.stop());
+    }
+
+    let link: PluggedLink | undefined;
+    if (config['link.config'] !== undefined && readOnly === undefined) {
+      const { plugLink } = await import('./plug-link.ts');
+      link = plugLink(
+        { state, processes, hooks: checkpoints?.hooks, callers, dispatch: () => dispatch, now, log, health, implementations },
+        { ...config, 'link.config': config['link.config'] },
+      );
+      onRelease('link', () => link?.stop());
     }
 
     // ── the one way in
@@ -289,6 +306,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       await documents?.start();
       await watching.started;
       if (stopping) return;
+      await link?.start(doors?.url ?? '');
       // Nobody waits for it: until the files are listed, a search reads them all.
       search?.ready();
       // Nothing listens: whoever made it is there.
@@ -312,7 +330,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       doors?.announceStop(config.stopGraceMs);
       feeds.abort(new OutriggerError('STOPPING', 'The sidecar is stopping.'));
       // Who follows a program hears of its end.
-      const ended = Promise.all([deployments?.stop(), runs?.stop()]);
+      const ended = Promise.all([link?.stop(), deployments?.stop(), runs?.stop()]);
       await drain.empty(config.stopGraceMs);
       await ended;
       await documents?.stop();
@@ -332,6 +350,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       offers,
       socketUrl: doors?.socketUrl,
       runnerUrl: doors?.runnerUrl,
+      link,
       ready,
       runHooks: checkpoints?.hooks,
       onChanges: (changesListener) => workspace.journal.onChanges(changesListener),

@@ -514,6 +514,28 @@ test('variables are kept again and again: functions, what is made of others, let
   ),
 );
 
+test('who does not read what his program wrote keeps nobody from running, and the health says what holds code back', needsPython, () =>
+  withCode(
+    async ({ run, url, token }) => {
+      // More than all buffers on the way to somebody who does not read.
+      const flood = await fetch(`${url}/api/code.run`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, accept: 'application/x-ndjson', 'content-type': 'application/json' },
+        body: JSON.stringify({ language: 'py', code: "print('x' * 60_000_000)", limits: { wallMs: 3000, outputBytes: 100_000_000 } }),
+      });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const begun = performance.now();
+      assert.equal((await run('py', 'print(1)')).out, '1\n');
+      assert.ok(performance.now() - begun < 8000, 'as soon as the first program is over, and long before anybody reads what it wrote');
+      await flood.body?.cancel();
+      const ready = await fetch(`${url}/readyz`, { headers: { authorization: `Bearer ${token}` } });
+      const { checks } = (await ready.json()) as { checks: { name: string; text: string }[] };
+      assert.match(checks.find(({ name }) => name === 'isolation')?.text ?? '', /^Code runs at rung \d/);
+    },
+    { 'code.atOnce': '1', 'code.maxOutputBytes': '100000000' },
+  ),
+);
+
 const endings: readonly { language: string; code: string; files?: object[] }[] = [
   {
     // Left open, in a cycle, in a module of its own, by a thread that goes on, after the end.
@@ -565,7 +587,10 @@ test('an interpreter that waited ends its program as one that was started for it
       const seen = await run(language, code, { files: files ?? [], limits });
       const { reason, exitCode, used } = seen.end;
       const texts = { out: seen.out, err: seen.err.replaceAll(/^node:internal.*$|^ +at .*$|^Node\.js v.*$|0x\w+/gm, '').trim() };
-      return [used.interpreter, { reason, exitCode, ...texts, files: seen.end.files.map(({ name, sha256 }) => [name, sha256]).sort() }];
+      return [
+        used.interpreter,
+        { reason, exitCode, ...texts, files: Object.fromEntries(seen.end.files.map(({ name, sha256 }) => [name, sha256])) },
+      ];
     };
     for (const [count, ending] of endings.entries()) {
       // A limit that nobody asked for before: none waits for it.

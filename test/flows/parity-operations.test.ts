@@ -11,14 +11,9 @@ import { operations, type OperationName, type Operations } from '../../src/contr
 import { createJsonCodec } from '../../src/core/json-codec.ts';
 import type { Peer } from '../../src/core/peer.ts';
 import { nodeBase64 } from '../../src/net/base64.ts';
-import { Listener } from '../../src/net/listener.ts';
-import { UpgradeRouter } from '../../src/net/upgrade.ts';
-import { WebSockets } from '../../src/net/websocket.ts';
-import { createCallCodec } from '../../src/transports/hub-link/call-codec.ts';
-import { connectHubLink } from '../../src/transports/hub-link/hub-link.ts';
 import { serveRpc } from '../../src/transports/rpc/rpc.ts';
 import { lineSocket, serveStdio } from '../../src/transports/stdio/stdio.ts';
-import { eventually } from '../kit/eventually.ts';
+import { linkToHub } from '../kit/linked-hub.ts';
 import { gathered } from '../kit/parity.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
 
@@ -179,6 +174,19 @@ const asked: Record<OperationName, object[]> = {
   'code.getState': [{ session: noId }],
   'code.putState': [{ session: noId }],
   'code.removeState': [{ session: noId }],
+  // There is no hub here; the flows of the link have one.
+  'tasks.list': [{}],
+  'tasks.get': [{ id: 'missing' }],
+  'tasks.accept': [{ id: 'missing' }],
+  'tasks.progress': [
+    { id: 'missing', progress: 5 },
+    { id: 'missing', progress: 500 },
+  ],
+  'tasks.log': [{ id: 'missing', text: 'x' }],
+  'tasks.complete': [{ id: 'missing' }],
+  'tasks.fail': [{ id: 'missing', reason: 'x' }, { id: 'missing' }],
+  'tasks.cancel': [{ id: 'missing' }],
+  'tasks.export': [{}],
   'checkpoints.list': [{}, { limit: 0 }],
   'checkpoints.create': [{ title: '' }],
   'checkpoints.diff': [{ id: 1_000_000 }],
@@ -277,37 +285,13 @@ async function withWays(running: RunningSidecar, run: (ways: Way[]) => Promise<v
     limits,
   });
 
-  const sockets = new WebSockets();
-  const policy = () => ({ boundHost: '127.0.0.1', allowedHosts: [], allowedOrigins: [] });
-  const router = new UpgradeRouter({ policy, onError: () => undefined });
-  let hub: Peer<WireError> | undefined;
-  router.exact('/ws', (upgrade) => {
-    const socket = sockets.acceptText(upgrade, { maxPayload: 1e8 });
-    hub = serveRpc(socket, {
-      dispatch: refuse,
-      codec: createCallCodec(nodeBase64),
-      caller,
-      transport: 'sidecar',
-      connectionId: 'sidecar',
-      idPrefix: 'h',
-      limits,
-    });
-  });
-  const listener = new Listener({ host: '127.0.0.1', port: 0 });
-  listener.onUpgrade(router.handle);
-  const listening = await listener.bind();
-  assert.ok(listening.ok);
-  const link = await connectHubLink(
-    { dispatch: sidecar.dispatch, sockets },
-    { url: `${listening.url.replace('http', 'ws')}/ws`, ceiling: 'admin' },
-  );
-  await eventually(() => hub !== undefined);
+  const linked = await linkToHub(sidecar.dispatch);
   try {
     await run([
       { name: 'HTTP', ask: (name, input) => askClient(http, name as OperationName, input) },
       { name: 'RPC', ask: (name, input) => askClient(rpc, name as OperationName, input) },
       { name: 'stdio', ask: (name, input) => askPeer(host, name as OperationName, input) },
-      { name: 'the hub link', ask: (name, input) => askPeer(hub as Peer<WireError>, name as OperationName, input) },
+      { name: 'the hub link', ask: (name, input) => askPeer(linked.peer, name as OperationName, input) },
       { name: 'the command line', ask: (name, input) => askCommand(name as OperationName, input, { root, token, url }) },
     ]);
   } finally {
@@ -315,9 +299,7 @@ async function withWays(running: RunningSidecar, run: (ways: Way[]) => Promise<v
     rpc.close();
     child.close();
     hostSocket.close(0, 'over');
-    link.close();
-    await sockets.close(1001, 'over', 100);
-    await listener.close();
+    await linked.close();
   }
 }
 
@@ -338,7 +320,7 @@ async function askClient(client: AnyClient, name: OperationName, input: object):
   return { ...(await stream.end), items };
 }
 
-async function askPeer(peer: Peer<WireError>, name: OperationName, input: object): Promise<unknown> {
+async function askPeer(peer: Pick<Peer<WireError>, 'call'>, name: OperationName, input: object): Promise<unknown> {
   const operation = operations[name];
   if ('body' in operation) {
     const body = (async function* () {

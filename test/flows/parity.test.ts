@@ -4,15 +4,13 @@ import { describe, test } from 'node:test';
 import { type Client, createClient } from '../../src/client/client.ts';
 import { OutriggerError, type WireError } from '../../src/contract/errors.ts';
 import { createJsonCodec } from '../../src/core/json-codec.ts';
-import type { Peer } from '../../src/core/peer.ts';
 import { nodeBase64 } from '../../src/net/base64.ts';
-import { createCallCodec } from '../../src/transports/hub-link/call-codec.ts';
-import { connectHubLink } from '../../src/transports/hub-link/hub-link.ts';
 import { lineSocket, serveStdio } from '../../src/transports/stdio/stdio.ts';
 import { serveRpc } from '../../src/transports/rpc/rpc.ts';
 import { eventually } from '../kit/eventually.ts';
 import { countingBytes, fakeCaller, type FakeTable, sha256 } from '../kit/fake-operations.ts';
 import { type FakeSidecar, fakeToken, withFakeSidecar } from '../kit/fake-sidecar.ts';
+import { linkToHub } from '../kit/linked-hub.ts';
 import { dispatchDriver, type Driver, gathered, peerDriver } from '../kit/parity.ts';
 
 const refuse = (): Promise<never> => Promise.reject(new OutriggerError('NO_OPERATION', 'Nothing is offered here.'));
@@ -36,65 +34,43 @@ function clientDriver(name: string, client: Client<FakeTable>): Driver {
 
 /** Every way in at once, on one set of fakes. */
 async function withDrivers(run: (drivers: Driver[], sidecar: FakeSidecar) => Promise<void>): Promise<void> {
-  let hub: Peer<WireError> | undefined;
-  await withFakeSidecar(
-    async (sidecar) => {
-      const { url, dispatch, sockets } = sidecar;
-      const overHttp = createClient<FakeTable>({ url, token: fakeToken, webSocket: undefined });
-      const overSocket = createClient<FakeTable>({ url, token: fakeToken });
+  await withFakeSidecar(async (sidecar) => {
+    const { url, dispatch } = sidecar;
+    const overHttp = createClient<FakeTable>({ url, token: fakeToken, webSocket: undefined });
+    const overSocket = createClient<FakeTable>({ url, token: fakeToken });
 
-      const toChild = new PassThrough();
-      const fromChild = new PassThrough();
-      const child = serveStdio({ dispatch, input: toChild, output: fromChild, caller: fakeCaller });
-      const hostSocket = lineSocket(fromChild, toChild, { maxLineBytes: 1e8, drainMs: 0, idle: () => Promise.resolve() });
-      const host = serveRpc(hostSocket, {
-        dispatch: refuse,
-        codec: createJsonCodec<WireError>(nodeBase64),
-        caller: fakeCaller,
-        transport: 'host',
-        connectionId: 'host',
-        idPrefix: 'h',
-        limits: { maxFrameLength: 1e8 },
-      });
+    const toChild = new PassThrough();
+    const fromChild = new PassThrough();
+    const child = serveStdio({ dispatch, input: toChild, output: fromChild, caller: fakeCaller });
+    const hostSocket = lineSocket(fromChild, toChild, { maxLineBytes: 1e8, drainMs: 0, idle: () => Promise.resolve() });
+    const host = serveRpc(hostSocket, {
+      dispatch: refuse,
+      codec: createJsonCodec<WireError>(nodeBase64),
+      caller: fakeCaller,
+      transport: 'host',
+      connectionId: 'host',
+      idPrefix: 'h',
+      limits: { maxFrameLength: 1e8 },
+    });
 
-      const link = await connectHubLink(
-        { dispatch, sockets },
-        { url: `${url.replace('http', 'ws')}/hub`, token: fakeToken, ceiling: 'admin' },
-      );
-      await eventually(() => hub !== undefined);
-      const drivers = [
-        dispatchDriver(dispatch, fakeCaller),
-        clientDriver('HTTP', overHttp),
-        clientDriver('WebSocket RPC', overSocket),
-        peerDriver('stdio', host),
-        peerDriver('hub link, called in reverse', hub as unknown as Peer<WireError>),
-      ];
-      try {
-        await run(drivers, sidecar);
-      } finally {
-        overHttp.close();
-        overSocket.close();
-        child.close();
-        hostSocket.close(0, 'over');
-        link.close();
-      }
-    },
-    {
-      prepare: ({ router, sockets }) =>
-        router.exact('/hub', (upgrade) => {
-          const socket = sockets.acceptText(upgrade, { maxPayload: 1e8 });
-          hub = serveRpc(socket, {
-            dispatch: refuse,
-            codec: createCallCodec(nodeBase64),
-            caller: fakeCaller,
-            transport: 'sidecar',
-            connectionId: 'sidecar',
-            idPrefix: 'h',
-            limits: { maxFrameLength: 1e8 },
-          });
-        }),
-    },
-  );
+    const linked = await linkToHub(dispatch);
+    const drivers = [
+      dispatchDriver(dispatch, fakeCaller),
+      clientDriver('HTTP', overHttp),
+      clientDriver('WebSocket RPC', overSocket),
+      peerDriver('stdio', host),
+      peerDriver('hub link, called in reverse', linked.peer),
+    ];
+    try {
+      await run(drivers, sidecar);
+    } finally {
+      overHttp.close();
+      overSocket.close();
+      child.close();
+      hostSocket.close(0, 'over');
+      await linked.close();
+    }
+  });
 }
 
 /** What may differ between ways in: who calls, and the ids of requests. */

@@ -60,9 +60,7 @@ export async function withWorkbench(
   run: (workbenches: Workbenches) => Promise<void>,
   options: { git?: boolean; env?: Readonly<Record<string, string>> } = {},
 ): Promise<void> {
-  const { workbenchIsFresh } = (await import(stampModule)) as { workbenchIsFresh: (root: string) => boolean };
-  if (!workbenchIsFresh(repository))
-    execFileSync(process.execPath, ['scripts/build.mjs', 'workbench', '--quiet'], { cwd: repository, stdio: 'ignore' });
+  await buildPages();
   const scratch = mkdtempSync(path.join(tmpdir(), 'outrigger-page-'));
   const root = path.join(scratch, 'workspace');
   mkdirSync(root);
@@ -89,6 +87,25 @@ export async function withWorkbench(
     await browser?.close();
     await served.kill();
     rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+async function buildPages(): Promise<void> {
+  const { workbenchIsFresh } = (await import(stampModule)) as { workbenchIsFresh: (root: string) => boolean };
+  if (!workbenchIsFresh(repository))
+    execFileSync(process.execPath, ['scripts/build.mjs', 'workbench', '--quiet'], { cwd: repository, stdio: 'ignore' });
+}
+
+/** A real browser for pages that something else serves; what goes wrong in one fails the test at the end. */
+export async function withPages(run: (open: (url: string, options: PageOptions) => Promise<Page>) => Promise<void>): Promise<void> {
+  await buildPages();
+  const problems: string[] = [];
+  const browser = await chromium.launch({ executablePath: executable(), args: launchArguments });
+  try {
+    await run((url, options) => openPage(browser, url, options, problems));
+    if (problems.length > 0) throw new Error(`The page reported:\n${problems.join('\n')}`);
+  } finally {
+    await browser.close();
   }
 }
 

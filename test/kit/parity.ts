@@ -25,7 +25,7 @@ export async function gathered(chunks: AsyncIterable<Uint8Array>): Promise<Uint8
 }
 
 /** A driver over one end of an RPC connection. */
-export function peerDriver(name: string, peer: Peer<WireError>): Driver {
+export function peerDriver(name: string, peer: Pick<Peer<WireError>, 'call'>): Driver {
   return {
     name,
     call: (method, input, options = {}) => peer.call(method, input, options).result,

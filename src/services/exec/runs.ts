@@ -105,6 +105,8 @@ interface Setting {
   call: RunCall;
   /** An interpreter that waits for this run, in the folder of its session. */
   waiting: Waiting | undefined;
+  /** Gives its place in the queue to the next; may be called more than once. */
+  letGo: () => void;
 }
 
 /** Runs code: each run in a session, in its turn, in a sandbox, to its end. */
@@ -178,6 +180,7 @@ export class Runs {
         running,
         call,
         waiting,
+        letGo,
       };
       const { compile, program, used } = await this.#runIn(setting, request, notes);
       const last = program ?? compile;
@@ -327,6 +330,8 @@ export class Runs {
         stdin: request.stdin,
         keepStdinOpen: request.keepStdinOpen,
         onProgram: setting.running.reads,
+        // Who reads slowly, or not at all, does not keep others from running.
+        onEnded: setting.letGo,
         start: async (onOutput) => {
           if (waiting === undefined) return sandbox.start({ ...program, onOutput });
           signal.throwIfAborted();

@@ -14,6 +14,8 @@ export interface StageRequest {
   start: (onOutput: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void) => Promise<SandboxedProgram>;
   /** Called when it can be written to. */
   onProgram?: (program: SandboxedProgram) => void;
+  /** Called when nothing of it runs any more; the caller may not have all of its output yet. */
+  onEnded?: () => void;
 }
 
 /** What a compiler said, to be said again. */
@@ -24,7 +26,7 @@ export interface Said {
 
 /** Runs one program to its end, and gives what it writes on at the caller's pace. Throws what `start` throws. */
 export async function runStage(request: StageRequest): Promise<{ stage: CodeStage; said: Said }> {
-  const { stage, limits, stdin, keepStdinOpen, signal, emit, start, onProgram } = request;
+  const { stage, limits, stdin, keepStdinOpen, signal, emit, start, onProgram, onEnded } = request;
   const said: Said = { stdout: '', stderr: '' };
   const feed = new OutputFeed({
     stage,
@@ -46,6 +48,7 @@ export async function runStage(request: StageRequest): Promise<{ stage: CodeStag
   // A program that does not read is not waited for.
   void program.write(Buffer.from(stdin)).then(() => (keepStdinOpen ? undefined : program.endInput()));
   onProgram?.(program);
+  if (onEnded !== undefined) void program.over.then(onEnded);
   const end = await program.end;
   await feed.end().catch((error: unknown) => {
     if (!signal.aborted) throw error;

@@ -154,6 +154,29 @@ describe('a database', () => {
       assert.equal(open().writable, true);
     }));
 
+  test('opens a database of its own for what must not be lost: synced at each commit, closed with it, in memory for a second sidecar', () =>
+    withFolder((open, folder) => {
+      const file = path.join(folder, 'state', 'tasks.db');
+      const state = open();
+      const database = state.openDurable('tasks');
+      assert.deepEqual(
+        ['synchronous', 'journal_mode'].map((name) => Object.values(database.prepare(`PRAGMA ${name}`).get() as object)[0]),
+        [2, 'wal'],
+      );
+      database.exec('CREATE TABLE a(b); INSERT INTO a VALUES(1)');
+      const other = open();
+      assert.throws(() => other.openDurable('tasks').prepare('SELECT b FROM a'), /no such table/);
+      other.close();
+      state.close();
+      assert.equal(database.isOpen, false);
+      const again = open();
+      assert.deepEqual({ ...again.openDurable('tasks').prepare('SELECT b FROM a').get() }, { b: 1 });
+      again.close();
+      fs.writeFileSync(file, 'this is no database, and it is longer than a header of one would be'.repeat(100));
+      open().openDurable('tasks').exec('CREATE TABLE a(b)');
+      assert.ok(fs.readdirSync(path.dirname(file)).some((name) => name.startsWith('tasks.db.corrupt-')));
+    }));
+
   test('takes a transaction whole or not at all', () =>
     withFolder((open) => {
       const state = open();

@@ -43,6 +43,7 @@ export class State {
   readonly database: DatabaseSync;
   readonly #lock: FolderLock | undefined;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #durable = new Set<DatabaseSync>();
   #closed = false;
 
   constructor(options: StateOptions) {
@@ -107,6 +108,17 @@ export class State {
     fs.rmSync(path.join(this.folder, name), { force: true });
   }
 
+  /**
+   * A database of its own beside the other, for what may not be lost once it was acknowledged: a commit is on the disk (fsync) when it returns.
+   * In memory where this sidecar does not hold the folder. Whoever opens it makes its tables; it is closed with the state. A torn one is put
+   * aside. Throws what SQLite throws.
+   */
+  openDurable(name: string): DatabaseSync {
+    const database = openDurable(this.writable ? path.join(this.folder, `${name}.db`) : ':memory:');
+    this.#durable.add(database);
+    return database;
+  }
+
   /** A stream that is kept beside the database; it goes on where it was left. */
   openSpool(name: string, limits: SpoolLimits): Spool {
     return new Spool(path.join(this.folder, SPOOLS, name), limits);
@@ -123,6 +135,7 @@ export class State {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    for (const database of this.#durable) if (database.isOpen) database.close();
     this.database.close();
     this.#lock?.release();
   }
@@ -203,9 +216,20 @@ function makeFolder(folder: string): void {
 }
 
 function openDatabase(file: string): DatabaseSync {
+  return openPrepared(file, prepareDatabase);
+}
+
+function openDurable(file: string): DatabaseSync {
+  return openPrepared(file, (database) => {
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000; PRAGMA journal_size_limit = 4194304');
+    checkPages(database);
+  });
+}
+
+function openPrepared(file: string, prepare: (database: DatabaseSync) => void): DatabaseSync {
   const database = new DatabaseSync(file);
   try {
-    prepareDatabase(database);
+    prepare(database);
     return database;
   } catch (error) {
     database.close();
@@ -216,9 +240,15 @@ function openDatabase(file: string): DatabaseSync {
     fs.renameSync(file, `${file}.corrupt-${Date.now()}`);
     for (const suffix of ['-wal', '-shm']) fs.rmSync(file + suffix, { force: true });
     const fresh = new DatabaseSync(file);
-    prepareDatabase(fresh);
+    prepare(fresh);
     return fresh;
   }
+}
+
+/** A torn page would else be met in the middle of the work. About 1 ms for each MB. */
+function checkPages(database: DatabaseSync): void {
+  const { quick_check: found } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+  if (found !== 'ok') throw Object.assign(new Error(found), { errcode: SQLITE_CORRUPT });
 }
 
 function prepareDatabase(database: DatabaseSync): void {
@@ -232,9 +262,7 @@ function prepareDatabase(database: DatabaseSync): void {
       { details: { option: 'state' } },
     );
   }
-  // A torn page would else be met in the middle of the work. About 1 ms for each MB.
-  const { quick_check: found } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-  if (found !== 'ok') throw Object.assign(new Error(found), { errcode: SQLITE_CORRUPT });
+  checkPages(database);
   database.exec(`
     CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS changes(

@@ -74,7 +74,7 @@ export function App() {
       {overlay.value?.name === 'start' && <startDialog.View />}
       {overlay.value?.name === 'isolation' && <isolationDialog.View />}
       {overlay.value?.name === 'git' && <gitDialogs.View dialog={overlay.value.dialog} />}
-      <ToastStack />
+      <ToastStack toasts={workbench.toasts} />
     </div>
   );
 }

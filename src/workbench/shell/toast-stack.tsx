@@ -1,10 +1,8 @@
 import { useSignal } from '@preact/signals';
-import { useWorkbench } from '../use-workbench.ts';
 import { Icon } from './icon.tsx';
-import type { Toast } from './toasts.ts';
+import type { Toast, Toasts } from './toasts.ts';
 
-export function ToastStack() {
-  const { toasts } = useWorkbench();
+export function ToastStack({ toasts }: { toasts: Toasts }) {
   return (
     <div
       class="toasts"
@@ -16,14 +14,13 @@ export function ToastStack() {
       onFocusOut={() => toasts.release()}
     >
       {toasts.shown.value.map((toast) => (
-        <ToastCard key={toast.id} toast={toast} />
+        <ToastCard key={toast.id} toast={toast} toasts={toasts} />
       ))}
     </div>
   );
 }
 
-function ToastCard({ toast }: { toast: Toast }) {
-  const { toasts } = useWorkbench();
+function ToastCard({ toast, toasts }: { toast: Toast; toasts: Toasts }) {
   const open = useSignal(false);
   const { error } = toast;
   const details =

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Icon } from './icon.tsx';
+import { logIn, tokenIn } from './log-in.ts';
 
 const problems: Record<string, string> = {
   TOKEN_EXPIRED: 'That token has run out. A new one is printed by ',
@@ -88,23 +89,4 @@ export function TokenView({ reason }: { reason: string }) {
       </form>
     </main>
   );
-}
-
-/** Swaps the token for the page's cookie; answers the reason when it is not taken. */
-async function logIn(token: string): Promise<string | undefined> {
-  try {
-    const response = await fetch(`/?token=${encodeURIComponent(token)}`, { headers: { accept: 'text/html' } });
-    if (response.ok) return new URL(response.url).searchParams.get('login') ?? undefined;
-    const { reason } = (await response.json()) as { reason?: unknown };
-    return typeof reason === 'string' ? reason : 'BAD_TOKEN';
-  } catch {
-    // Not an answer of the sidecar's: it is away.
-    return 'CONNECTION_LOST';
-  }
-}
-
-/** People paste the whole link as often as the token. */
-function tokenIn(text: string): string {
-  const trimmed = text.trim();
-  return /[?&]token=([^&\s]+)/.exec(trimmed)?.[1] ?? trimmed;
 }

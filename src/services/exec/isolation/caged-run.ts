@@ -34,6 +34,7 @@ type Asked = NonNullable<Ending['asked']>;
 
 /** One program on its way from its start to its end: its output within the limit, and why it came to its end. */
 export class CagedRun implements SandboxedProgram {
+  readonly over: Promise<void>;
   readonly end: Promise<SandboxEnd>;
   readonly gone: Promise<void>;
   readonly #options: CagedRunOptions;
@@ -54,7 +55,7 @@ export class CagedRun implements SandboxedProgram {
 
   constructor(options: CagedRunOptions) {
     this.#options = options;
-    const { child, request, supervised } = options;
+    const { request, supervised } = options;
     this.#begunAt = options.startedAt;
     this.#maxOutput = request.limits.outputBytes;
     this.#onOutput = request.onOutput;
@@ -64,6 +65,8 @@ export class CagedRun implements SandboxedProgram {
     const looking = options.cgroup && setInterval(() => options.cgroup?.ranOut() === true && this.#stop('memory'), MEMORY_LOOK_MS).unref();
     const onAbort = (): void => this.#stop('canceled');
     request.signal.addEventListener('abort', onAbort, { once: true });
+    const { child } = options;
+    this.over = (supervised ? Promise.race([child.report, child.exit]) : child.exit).then(() => {});
     this.end = this.#ended(drained).finally(() => {
       request.signal.removeEventListener('abort', onAbort);
       clearInterval(looking);

@@ -53,6 +53,8 @@ export interface SandboxedProgram {
   /** Holds the program back, as a full pipe does, until it is let go. */
   pause(): void;
   resume(): void;
+  /** Never rejects. Nothing of the tree runs any more; its output may still be on the way to a slow reader. */
+  readonly over: Promise<void>;
   /** Never rejects. Nothing of the tree runs any more, and all output was given. */
   readonly end: Promise<SandboxEnd>;
   /** Never rejects. What made the cage is gone too, and the folder is ours again: namespaces take some milliseconds more. */

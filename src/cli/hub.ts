@@ -1,0 +1,247 @@
+import path from 'node:path';
+import { type Client, createClient } from '../client/client.ts';
+import type { HubOperations } from '../contract/hub-operations.ts';
+import { type OperationName, operations } from '../contract/operations.ts';
+import { readHub } from '../hub/hub-folder.ts';
+import { registerAgentCom } from '../adapters/agentcom/agentcom.ts';
+import { processEnvironment, readSurroundings, type Surroundings } from '../config/load.ts';
+import { type Hub, hubDefaults, type HubOptions, type HubParts, startHub } from '../hub/hub.ts';
+import { registerHubPages } from '../hub/pages.ts';
+import { createLog, type LogLevel } from '../sidecar/log.ts';
+import { UnavailableError } from '../sidecar/unavailable.ts';
+import { version } from '../sidecar/version.ts';
+import { workbenchFolder } from '../sidecar/workbench-folder.ts';
+import { exitCodes } from './exit-codes.ts';
+import { columns, type Terminal } from './terminal.ts';
+
+const signals: readonly NodeJS.Signals[] = [
+  'SIGTERM',
+  'SIGINT',
+  'SIGHUP',
+  ...(process.platform === 'win32' ? (['SIGBREAK'] as const) : []),
+];
+const TOKEN_VARIABLE = 'OUTRIGGER_HUB_TOKEN';
+const MIN_TOKEN_LENGTH = 16;
+const WAIT_LOOK_MS = 200;
+
+export interface HubCallFlags {
+  url?: string;
+  state?: string;
+  json?: boolean;
+}
+
+export interface HubFlags {
+  host: string;
+  port: string;
+  state?: string;
+  allowedHosts?: string;
+  allowedOrigins?: string;
+  heartbeatMs: string;
+  leaseMs: string;
+  acceptMs: string;
+  logLevel?: LogLevel;
+}
+
+/** Serves a hub until a signal says stop. Throws UnavailableError where its port or folder can't be had. */
+export async function serveHub(flags: HubFlags, terminal: Terminal): Promise<void> {
+  const options = hubOptions(flags);
+  // A person reads the lines below, not JSON.
+  const level = flags.logLevel ?? (terminal.interactive ? 'warn' : 'info');
+  const log = createLog({ 'log.level': level, 'log.names': 'outrigger' }, (line) => terminal.err(line));
+  const stopAsked = Promise.withResolvers<void>();
+  for (const signal of signals) process.on(signal, stopAsked.resolve);
+  let hub: Hub | undefined;
+  try {
+    hub = await openHub(options, log);
+    printBanner(hub, options, terminal);
+    await stopAsked.promise;
+  } finally {
+    for (const signal of signals) process.off(signal, stopAsked.resolve);
+    await hub?.stop();
+  }
+}
+
+/** A hub with all shapes that it speaks. */
+export function openHub(options: HubOptions, log: ReturnType<typeof createLog>): Promise<Hub> {
+  const routes = (app: Parameters<typeof registerAgentCom>[0], parts: HubParts): void => {
+    registerAgentCom(app, parts, parts);
+    registerHubPages(app, parts, { folder: workbenchFolder() });
+  };
+  return startHub({ log, version, routes }, options).catch((error: unknown) => {
+    throw new UnavailableError(error instanceof Error ? error.message : String(error));
+  });
+}
+
+function hubOptions({ host, port, state, allowedHosts, allowedOrigins, heartbeatMs, leaseMs, acceptMs }: HubFlags): HubOptions {
+  const env = processEnvironment();
+  const surroundings = readSurroundings(env);
+  const token = env[TOKEN_VARIABLE];
+  if (token !== undefined && token.length < MIN_TOKEN_LENGTH)
+    throw new UnavailableError(`${TOKEN_VARIABLE} must be at least ${MIN_TOKEN_LENGTH} characters long.`);
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new UnavailableError(`--port ${port} is no port.`);
+  return {
+    ...hubDefaults,
+    host,
+    port: Number(port),
+    folder: hubFolder(state, surroundings),
+    ...(token === undefined ? {} : { token }),
+    heartbeatMs: milliseconds('--heartbeat-ms', heartbeatMs),
+    leaseMs: milliseconds('--lease-ms', leaseMs),
+    acceptWithinMs: milliseconds('--accept-ms', acceptMs),
+    allowedHosts: listOf(allowedHosts),
+    allowedOrigins: listOf(allowedOrigins),
+  };
+}
+
+function milliseconds(flag: string, text: string): number {
+  if (!/^[1-9]\d{1,7}$/.test(text)) throw new UnavailableError(`${flag} ${text} is no number of milliseconds from 10 on.`);
+  return Number(text);
+}
+
+function listOf(text: string | undefined): string[] {
+  return text === undefined ? [] : text.split(',').filter((one) => one !== '');
+}
+
+function printBanner(hub: Hub, { host, folder }: HubOptions, terminal: Terminal): void {
+  const lines = [
+    '',
+    `  ${terminal.bold('Outrigger hub')} listens on ${hub.url}, and keeps its tasks in ${folder}`,
+    '',
+    hub.tokenWasGiven ? '  Token    the one that you set' : `  ${terminal.bold('Token')}    ${hub.token}`,
+    `  ${terminal.bold('Page')}     ${hub.url}/${hub.tokenWasGiven ? '' : `?token=${encodeURIComponent(hub.token)}`}`,
+    `  Agents   ${hub.url.replace(/^http/, 'ws')}/ws   (a secret for one: outrigger hub enrol, or POST ${hub.url}/api/agents.register)`,
+    `  API      ${hub.url}/openapi.json   (Authorization: Bearer <token>)`,
+    '',
+  ];
+  if (host !== 'localhost' && host !== '::1' && !host.startsWith('127.'))
+    lines.push(
+      `  ${terminal.bold('Warning')}  ${host} is reachable from the network over plain HTTP: secrets travel in clear. Put TLS before it.`,
+      '',
+    );
+  terminal.err(`${lines.join('\n')}\n`);
+}
+
+function hubFolder(state: string | undefined, { stateHome, temporary }: Surroundings): string {
+  return path.resolve(state ?? path.join(stateHome ?? temporary, 'outrigger', 'hub'));
+}
+
+/**
+ * A client of a hub: of the one that is named, or of this user's own. Its token comes from the environment, or from the folder of this user's hub.
+ * Throws UnavailableError.
+ */
+export async function withHubClient<T>(flags: HubCallFlags, work: (client: Client<HubOperations>) => Promise<T>): Promise<T> {
+  const env = processEnvironment();
+  const known = readHub(hubFolder(flags.state, readSurroundings(env)));
+  const url = flags.url ?? known.url;
+  const token = env[TOKEN_VARIABLE] ?? known.token;
+  if (url === undefined) throw new UnavailableError('No hub of yours runs here. Start one (outrigger hub), or name one with --url.');
+  if (token === undefined) throw new UnavailableError(`The token of the hub is not known: set ${TOKEN_VARIABLE}.`);
+  const client = createClient<HubOperations>({ url: url.replace(/^ws/, 'http').replace(/\/ws$/, ''), token });
+  try {
+    return await work(client);
+  } finally {
+    client.close();
+  }
+}
+
+/** Prints a token with which one agent can make itself known. */
+export async function enrolAgent(agent: string | undefined, flags: HubCallFlags & { expires?: string }, terminal: Terminal): Promise<void> {
+  await withHubClient(flags, async (client) => {
+    const seconds = flags.expires === undefined ? {} : { expiresInS: Number(flags.expires) };
+    const { token, expires } = await client.call('agents.enrol', { ...(agent === undefined ? {} : { agent }), ...seconds });
+    terminal.out(`${token}\n`);
+    terminal.err(`It holds until ${new Date(expires).toISOString()}, for one agent.\n`);
+  });
+}
+
+/** Makes an agent known and prints its secret. */
+export async function registerAgent(agent: string, flags: HubCallFlags, terminal: Terminal): Promise<void> {
+  await withHubClient(flags, async (client) => terminal.out(`${(await client.call('agents.register', { agent })).token}\n`));
+}
+
+/** Queues one task and prints its id; with `wait` it stays until the task is over. */
+export async function addTask(
+  description: string,
+  flags: HubCallFlags & { agent?: string; needs?: string; priority?: string; wait?: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  await withHubClient(flags, async (client) => {
+    const task = {
+      description,
+      ...(flags.agent === undefined ? {} : { agent: flags.agent }),
+      ...(flags.needs === undefined ? {} : { needs: listOf(flags.needs) }),
+      ...(flags.priority === undefined ? {} : { priority: flags.priority as 'normal' }),
+    };
+    const { tasks } = await client.call('tasks.create', { tasks: [task] });
+    const id = tasks[0]?.id ?? '';
+    terminal.out(`${id}\n`);
+    if (flags.wait !== true) return;
+    for (;;) {
+      const { state, result, reason } = await client.call('tasks.get', { id });
+      if (['succeeded', 'failed', 'cancelled', 'dead'].includes(state)) {
+        terminal.out(`${state}${reason === null ? '' : `: ${reason}`}\n`);
+        if (result !== null) terminal.out(`${JSON.stringify(result, null, 2)}\n`);
+        if (state !== 'succeeded') process.exitCode = exitCodes.failure;
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, WAIT_LOOK_MS));
+    }
+  });
+}
+
+/** Shows who is there and what is to be done. */
+export async function showFleet(flags: HubCallFlags, terminal: Terminal): Promise<void> {
+  await withHubClient(flags, async (client) => {
+    const [{ agents }, { tasks }] = await Promise.all([client.call('agents.list', {}), client.call('tasks.list', { limit: 20 })]);
+    if (flags.json === true) {
+      terminal.out(`${JSON.stringify({ agents, tasks })}\n`);
+      return;
+    }
+    terminal.out(
+      columns([
+        ['AGENT', 'STATE', 'TASKS', 'CAPABILITIES'],
+        ...agents.map((agent) => [agent.id, agent.state, String(agent.tasks.length), agent.capabilities.join(',')]),
+      ]),
+    );
+    terminal.out('\n');
+    terminal.out(
+      columns([
+        ['TASK', 'STATE', 'ATTEMPT', 'HOLDER', 'DESCRIPTION'],
+        ...tasks.map((task) => [
+          task.id,
+          task.state,
+          `${task.attempt}/${task.maxAttempts}`,
+          task.holder ?? '-',
+          task.description.split('\n')[0]?.slice(0, 60) ?? '',
+        ]),
+      ]),
+    );
+  });
+}
+
+/** Calls an operation of an agent over the hub, as `outrigger call` does with a sidecar that is near. */
+export async function callVia(
+  name: string,
+  input: unknown,
+  flags: HubCallFlags & { agent: string; body?: Uint8Array | undefined },
+  terminal: Terminal,
+  writeOut: (bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  const operation = Object.hasOwn(operations, name) ? operations[name as OperationName] : undefined;
+  const { agent } = flags;
+  await withHubClient(flags, async (client) => {
+    const print = (value: unknown): void => terminal.out(`${JSON.stringify(value, null, flags.json === true ? undefined : 2)}\n`);
+    if (operation !== undefined && 'bytes' in operation) {
+      const { bytes } = await client.download('agents.read', { agent, operation: name, input });
+      for await (const chunk of bytes) await writeOut(chunk);
+    } else if (flags.body !== undefined) {
+      const { output } = await client.upload('agents.call', { agent, operation: name, input }, flags.body);
+      print(output);
+    } else {
+      const stream = client.stream('agents.call', { agent, operation: name, input });
+      for await (const item of stream) print(flags.json === true ? { item } : item);
+      const { output } = await stream.end;
+      print(flags.json === true ? { end: output } : output);
+    }
+  });
+}

@@ -1,0 +1,250 @@
+import * as z from 'zod';
+
+/**
+ * The frames between an agent's link and a hub: JSON text frames, one object each. What AgentCom's hub and sidecar say to each
+ * other (github.com/notno/AgentCom, lib/agent_com/validation/schemas.ex and sidecar/index.js), and beside it what two of ours
+ * agree on by `features`. Unknown fields pass and are dropped; `null` in an optional field means that it is not there.
+ * `generation` is the fence: it grows with each grant of a task, and whatever says an older one is refused.
+ */
+
+export const HUB_PROTOCOL_VERSION = 1;
+/** Bytes of one frame, either way. */
+export const MAX_HUB_FRAME_BYTES = 4 * 1024 * 1024;
+/** A hub without the feature `long-reasons` refuses longer ones, characters. */
+export const MAX_SHORT_REASON_LENGTH = 2000;
+
+/** WebSocket close codes of a hub. After `auth` and `replaced` nobody should come back by himself at once. */
+export const hubCloseCodes = { auth: 4001, protocol: 4002, replaced: 4003, tooSlow: 4004, policy: 1008, restart: 1012 } as const;
+
+/**
+ * `leases`: pings renew what is held, and pongs say what is not held any more. `held`: identify lists what is held and what waits to be
+ * acknowledged. `refusals`: task_rejected is known. `long-reasons`: reasons of any length. `logs`: task_log is known. `calls`: the hub may call operations.
+ */
+export const hubFeatures = ['leases', 'held', 'refusals', 'long-reasons', 'logs', 'calls'] as const;
+export type HubFeature = (typeof hubFeatures)[number];
+
+const optional = <T extends z.ZodType>(type: T) =>
+  z
+    .union([type, z.null()])
+    .optional()
+    .transform((value) => value ?? undefined);
+const id = z.string().min(1).max(128);
+const generation = z.int().nonnegative();
+/** A task and the fence under which it is held. */
+export const heldTask = z.object({ task_id: id, generation, state: optional(z.enum(['accepted', 'working', 'done'])) });
+export type HeldTask = z.infer<typeof heldTask>;
+
+const anyObject = z.record(z.string(), z.unknown());
+
+const verificationCheck = z.object({
+  type: z.string(),
+  target: z.unknown(),
+  description: optional(z.string()),
+  status: z.enum(['pass', 'fail', 'error', 'timeout', 'skip']),
+  output: z.string(),
+  duration_ms: z.number(),
+});
+/** What the steps that prove a result came to. Only `pass`, `skip` and `auto_pass` let a result count. */
+export const verificationReport = z.object({
+  task_id: z.string(),
+  run_number: z.int(),
+  status: z.enum(['pass', 'fail', 'error', 'timeout', 'skip', 'auto_pass']),
+  started_at: z.number(),
+  duration_ms: z.number(),
+  timeout_ms: z.number(),
+  checks: z.array(verificationCheck),
+  summary: z.object({ total: z.int(), passed: z.int(), failed: z.int(), errors: z.int(), timed_out: z.int() }),
+});
+export type VerificationReport = z.infer<typeof verificationReport>;
+
+export const verificationStep = z.object({
+  type: z.string(),
+  target: z.union([z.string(), z.array(z.string())]).optional(),
+  description: optional(z.string()),
+});
+export type VerificationStep = z.infer<typeof verificationStep>;
+
+/** What is to be done, as it is told to an agent. */
+export const taskAssignment = z.object({
+  task_id: id,
+  description: z.string(),
+  metadata: optional(anyObject),
+  generation: z
+    .int()
+    .nonnegative()
+    .nullish()
+    .transform((value) => value ?? 0),
+  assigned_at: optional(z.number()),
+  repo: optional(z.string()),
+  branch: optional(z.string()),
+  file_hints: optional(z.array(z.looseObject({ path: z.string() }))),
+  success_criteria: optional(z.array(z.string())),
+  verification_steps: optional(z.array(verificationStep)),
+  complexity: optional(anyObject),
+  routing_decision: optional(anyObject),
+  skip_verification: optional(z.boolean()),
+  verification_timeout_ms: optional(z.int().positive()),
+  max_verification_retries: optional(z.int().nonnegative()),
+  lease_ms: optional(z.int().positive()),
+  attempt: optional(z.int().positive()),
+  deadline: optional(z.number()),
+});
+export type TaskAssignment = z.infer<typeof taskAssignment>;
+
+/** By type, what an agent sends. */
+export const agentFrames = {
+  identify: z.object({
+    agent_id: id,
+    token: z.string().min(1).max(256),
+    name: optional(z.string().max(256)),
+    status: optional(z.string().max(256)),
+    capabilities: optional(z.array(z.string().max(256)).max(1000)),
+    client_type: optional(z.string()),
+    features: optional(z.array(z.string())),
+    labels: optional(z.record(z.string(), z.string())),
+    /** Tasks that it could take beside those it holds. */
+    credit: optional(z.int().nonnegative()),
+    held: optional(z.array(heldTask)),
+    version: optional(z.string()),
+    /** Grows with each connection of an agent: what comes late of an older one says nothing. */
+    epoch: optional(z.number()),
+  }),
+  ping: z.object({ credit: optional(z.int().nonnegative()), held: optional(z.array(heldTask)) }),
+  task_accepted: z.object({ task_id: id, generation: optional(generation) }),
+  task_rejected: z.object({ task_id: id, reason: z.string(), generation: optional(generation) }),
+  task_progress: z.object({
+    task_id: id,
+    progress: optional(z.number()),
+    execution_event: optional(anyObject),
+    generation: optional(generation),
+  }),
+  task_log: z.object({
+    task_id: id,
+    generation,
+    stream: z.enum(['stdout', 'stderr']),
+    /** Of the first byte, in the stream. */
+    offset: z.int().nonnegative(),
+    text: z.string(),
+  }),
+  task_complete: z.object({
+    task_id: id,
+    generation,
+    result: optional(anyObject),
+    tokens_used: optional(z.number()),
+    verification_report: optional(z.looseObject({ status: z.string() })),
+    verification_history: optional(z.array(z.unknown())),
+  }),
+  task_failed: z.object({
+    task_id: id,
+    generation,
+    reason: optional(z.string()),
+    error: optional(z.string()),
+    retryable: optional(z.boolean()),
+    verification_report: optional(z.looseObject({ status: z.string() })),
+  }),
+  task_recovering: z.object({ task_id: id, generation: optional(generation), last_status: optional(z.string()) }),
+  state_report: z.object({
+    task_id: id,
+    status: optional(z.string()),
+    generation: optional(generation),
+    assigned_at: optional(z.number()),
+  }),
+  wake_result: z.object({
+    task_id: id,
+    status: z.string(),
+    attempt: optional(z.int()),
+    error: optional(z.string()),
+    reason: optional(z.string()),
+  }),
+  resource_report: z.looseObject({}),
+  agent_restarting: z.object({ reason: optional(z.string()) }),
+} as const;
+
+export type AgentFrames = { [Type in keyof typeof agentFrames]: z.infer<(typeof agentFrames)[Type]> };
+export type AgentFrame = { [Type in keyof AgentFrames]: { type: Type } & AgentFrames[Type] }[keyof AgentFrames];
+
+/** By type, what a hub sends. */
+export const hubFrames = {
+  identified: z.object({
+    agent_id: z.string(),
+    features: optional(z.array(z.string())),
+    heartbeat_ms: optional(z.int().positive()),
+    pong_timeout_ms: optional(z.int().positive()),
+    lease_ms: optional(z.int().positive()),
+    server_time: optional(z.number()),
+    /** Of those that identify listed, what the agent is to let go. */
+    nack: optional(z.array(heldTask)),
+  }),
+  pong: z.object({ timestamp: optional(z.number()), nack: optional(z.array(heldTask)) }),
+  task_assign: taskAssignment,
+  task_ack: z.object({ task_id: id, status: optional(z.string()), generation: optional(generation) }),
+  task_continue: z.object({ task_id: id, generation: optional(generation) }),
+  task_reassign: z.object({ task_id: id, generation: optional(generation), reason: optional(z.string()) }),
+  task_cancelled: z.object({
+    task_id: id,
+    timestamp: optional(z.number()),
+    generation: optional(generation),
+    reason: optional(z.string()),
+  }),
+  state_report_ack: z.object({ task_id: id, action: z.string() }),
+  restart_sidecar: z.object({ reason: optional(z.string()) }),
+  /** The hub goes, or has too many: when to come back, in a window so that not all come at once. */
+  goaway: z.object({
+    reason: optional(z.string()),
+    retry_after_ms: z.number().nonnegative(),
+    window_ms: optional(z.number().nonnegative()),
+  }),
+  rate_limit_warning: z.looseObject({}),
+  rate_limited: z.object({ retry_after_ms: z.number().nonnegative(), tier: optional(z.string()) }),
+  /** A new secret for the agent: it is stored, and used from the next identify on. */
+  token_rotated: z.object({ token: z.string() }),
+  error: z.object({
+    error: z.string(),
+    task_id: optional(z.string()),
+    generation: optional(generation),
+    message_type: optional(z.string()),
+    errors: optional(z.array(z.unknown())),
+    retry_after_ms: optional(z.number()),
+  }),
+} as const;
+
+export type HubFrames = { [Type in keyof typeof hubFrames]: z.infer<(typeof hubFrames)[Type]> };
+export type HubFrame = { [Type in keyof HubFrames]: { type: Type } & HubFrames[Type] }[keyof HubFrames];
+
+export type Read<Frame> =
+  | { frame: Frame }
+  /** No frame of this table. */
+  | { unknown: string }
+  | { problem: string; type: string | undefined; errors: { field: string; error: string; detail: string }[] };
+
+/** Never throws. `text` is one frame. */
+export function readAgentFrame(text: string): Read<AgentFrame> {
+  return read(text, agentFrames) as Read<AgentFrame>;
+}
+
+/** Never throws. `text` is one frame. */
+export function readHubFrame(text: string): Read<HubFrame> {
+  return read(text, hubFrames) as Read<HubFrame>;
+}
+
+function read(text: string, table: Readonly<Record<string, z.ZodType>>): Read<{ type: string }> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return { problem: 'invalid_json', type: undefined, errors: [] };
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return { problem: 'invalid_json', type: undefined, errors: [] };
+  const { type } = json as { type?: unknown };
+  if (typeof type !== 'string') return { problem: 'missing_type', type: undefined, errors: [] };
+  const schema = Object.hasOwn(table, type) ? table[type] : undefined;
+  if (schema === undefined) return { unknown: type };
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return { frame: { type, ...(parsed.data as object) } };
+  const errors = parsed.error.issues.map(({ path, code, message }) => ({
+    field: path.join('.'),
+    error: code === 'invalid_type' && message.includes('received undefined') ? 'required' : code,
+    detail: message,
+  }));
+  return { problem: 'validation_failed', type, errors };
+}

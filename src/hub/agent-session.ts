@@ -1,0 +1,461 @@
+import type { Dispatch } from '../contract/dispatch.ts';
+import { OutriggerError, type WireError } from '../contract/errors.ts';
+import {
+  type AgentFrame,
+  type AgentFrames,
+  type HeldTask,
+  hubCloseCodes,
+  type HubFeature,
+  hubFeatures,
+  MAX_HUB_FRAME_BYTES,
+  readAgentFrame,
+} from '../contract/hub.ts';
+import type { Peer, PeerTimers } from '../core/peer.ts';
+import { nodeBase64 } from '../net/base64.ts';
+import type { TextSocket } from '../net/text-socket.ts';
+import { createCallCodec } from '../transports/hub-link/call-codec.ts';
+import { serveRpc } from '../transports/rpc/rpc.ts';
+import { assignFrame } from './task-frames.ts';
+import type { Applied, TaskEvent, TaskRecord, TaskStore } from './task-store.ts';
+
+/** Frames that can't be understood, in a minute, before the connection is closed. */
+const MAX_BAD_FRAMES = 100;
+const BAD_FRAMES_MS = 60_000;
+/** Answers of the store that are awaited for one agent before no more is read of it. */
+const MAX_PENDING = 1000;
+/** What one agent has not read before it is given up, bytes. */
+const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
+/** Progress of one task is stored so often at most; the newest counts, ms. */
+const PROGRESS_EVERY_MS = 250;
+/** A UTF-16 unit takes up to three bytes. */
+const MAX_SEND_LENGTH = Math.floor(MAX_HUB_FRAME_BYTES / 3);
+/** Of those whose sidecar refused work as busy: nothing more is offered for so long, ms. */
+const BUSY_MS = 30_000;
+
+const callTypes = new Set(['call', 'result', 'chunk', 'cancel', 'credit', 'keepalive', 'event']);
+const typeAtBegin = /^\s*\{\s*"type"\s*:\s*"([a-z_]+)"/;
+
+/** What an agent said of itself. */
+export interface AgentFacts {
+  id: string;
+  name: string;
+  capabilities: readonly string[];
+  labels: Readonly<Record<string, string>>;
+  features: ReadonlySet<HubFeature>;
+  clientType: string | null;
+  version: string | null;
+  address: string | null;
+  since: number;
+}
+
+export interface AgentSessionDependencies {
+  socket: TextSocket;
+  store: TaskStore;
+  timers: PeerTimers;
+  now: () => number;
+  log: (level: 'debug' | 'info' | 'warn', event: string, facts: Record<string, unknown>) => void;
+  /** Answers what the agent calls. */
+  dispatch: Dispatch;
+  /** A task changed. */
+  changed: (task: TaskRecord) => void;
+  /** There may be something to give out. */
+  wake: () => void;
+  logged: (task: string, entry: AgentFrames['task_log']) => void;
+}
+
+export interface AgentSessionOptions {
+  leaseMs: number;
+  /** Of those who do not renew. */
+  plainLeaseMs: number;
+}
+
+/** One agent on its socket, known for who it is: its frames become events of tasks, and what the store says goes back. */
+export class AgentSession {
+  readonly facts: AgentFacts;
+  readonly #dependencies: AgentSessionDependencies;
+  readonly #options: AgentSessionOptions;
+  readonly #peer: Peer<WireError>;
+  readonly #toPeer: { text: (text: string) => void; close: () => void };
+  lastSeen: number;
+  draining = false;
+  /** Tasks that it can have at a time, as it last said: those it held then, and its credit. */
+  #capacity: number;
+  #busyUntil = 0;
+  #busyTimer: unknown;
+  /** Tasks that it holds as far as this connection knows, with their fence. */
+  readonly #held = new Map<string, number>();
+  readonly #progress = new Map<string, { event: TaskEvent | undefined; timer: unknown }>();
+  #pending = 0;
+  #badFrames = 0;
+  #badSince = 0;
+  #closed = false;
+
+  constructor(facts: AgentFacts, identify: AgentFrames['identify'], dependencies: AgentSessionDependencies, options: AgentSessionOptions) {
+    this.facts = facts;
+    this.#dependencies = dependencies;
+    this.#options = options;
+    this.lastSeen = dependencies.now();
+    this.#capacity = capacityOf(identify);
+    const toPeer = { text: (_text: string): void => {}, close: (): void => {} };
+    this.#toPeer = toPeer;
+    const { socket } = dependencies;
+    this.#peer = serveRpc(
+      {
+        send: (text) => socket.send(text),
+        get buffered() {
+          return socket.buffered;
+        },
+        onDrain: (listener) => socket.onDrain(listener),
+        onText: (listener) => {
+          toPeer.text = listener;
+        },
+        onBad: () => {},
+        onClose: (listener) => {
+          toPeer.close = listener;
+        },
+        // Control frames come by the same socket: calls wait by their credit alone.
+        pause: () => {},
+        resume: () => {},
+        close: (code, reason) => this.close(code, reason),
+      },
+      {
+        dispatch: dependencies.dispatch,
+        codec: createCallCodec(nodeBase64),
+        caller: { id: `agent ${facts.id}`, name: facts.id, kind: 'agent', access: 'read' },
+        transport: 'hub',
+        connectionId: facts.id,
+        idPrefix: 'h',
+        limits: { maxFrameLength: MAX_HUB_FRAME_BYTES, maxSendLength: MAX_SEND_LENGTH },
+      },
+    );
+  }
+
+  /** Tasks that it could take now. */
+  get credit(): number {
+    if (this.#closed || this.draining || this.#dependencies.now() < this.#busyUntil) return 0;
+    return Math.max(0, (this.facts.features.has('leases') ? this.#capacity : 1) - this.#held.size);
+  }
+
+  /** It has this grant of the task, as far as this connection knows. */
+  holds(task: TaskRecord): boolean {
+    return this.#held.get(task.id) === task.fence;
+  }
+
+  get peer(): Peer<WireError> {
+    return this.#peer;
+  }
+
+  send(frame: Record<string, unknown> & { type: string }): void {
+    if (this.#closed) return;
+    const { socket } = this.#dependencies;
+    socket.send(JSON.stringify(frame));
+    if (socket.buffered > MAX_UNREAD_BYTES) this.close(hubCloseCodes.tooSlow, 'too slow');
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#closed) return;
+    this.gone();
+    this.#dependencies.socket.close(code, reason);
+  }
+
+  /** The socket is no more. */
+  gone(): void {
+    this.#closed = true;
+    const { timers } = this.#dependencies;
+    timers.clear(this.#busyTimer);
+    for (const { timer } of this.#progress.values()) timers.clear(timer);
+    this.#progress.clear();
+    this.#toPeer.close();
+  }
+
+  /** The agent says what it has; the answer names what it is to let go. */
+  async reconcile(held: readonly HeldTask[] | undefined): Promise<HeldTask[]> {
+    const { store } = this.#dependencies;
+    const known = store.heldBy(this.facts.id);
+    // Whoever can't say what it has will speak of it, or its lease ends.
+    if (held === undefined) return [];
+    const nack = held.filter(
+      (one) => !known.some((task) => task.id === one.task_id && task.fence === one.generation) && one.state !== 'done',
+    );
+    const lost = known.filter((task) => !held.some((one) => one.task_id === task.id && one.generation === task.fence));
+    for (const one of held) if (one.state !== 'done' && !nack.includes(one)) this.#held.set(one.task_id, one.generation);
+    await Promise.all([
+      ...lost.map((task) => this.#apply(task.id, { type: 'disown', agent: this.facts.id, fence: task.fence })),
+      this.#renew(held.filter((one) => !nack.includes(one))),
+    ]);
+    return nack;
+  }
+
+  assign(task: TaskRecord): void {
+    const { facts } = this;
+    this.#held.set(task.id, task.fence);
+    const leases = facts.features.has('leases') ? this.#options.leaseMs : undefined;
+    this.send(assignFrame(task, this.#dependencies.now(), leases));
+  }
+
+  /** The task is not this agent's any more, or is to be ended. */
+  take(task: TaskRecord, why: 'cancelled' | 'reassigned', fence = task.fence): void {
+    if (why === 'cancelled') {
+      const more = this.facts.features.has('leases') ? { generation: fence, reason: task.reason ?? '' } : {};
+      this.send({ type: 'task_cancelled', task_id: task.id, timestamp: this.#dependencies.now(), ...more });
+    } else {
+      this.#held.delete(task.id);
+      // Whoever does not accept, or does not renew, has to speak before there is more.
+      this.#refuses();
+      this.send({ type: 'task_reassign', task_id: task.id, ...(this.facts.features.has('leases') ? { generation: fence } : {}) });
+    }
+  }
+
+  receive(text: string): void {
+    const { now } = this.#dependencies;
+    this.lastSeen = now();
+    const type = typeAtBegin.exec(text.slice(0, 100))?.[1];
+    if (type !== undefined && callTypes.has(type)) {
+      this.#toPeer.text(text);
+      return;
+    }
+    const read = readAgentFrame(text);
+    if ('frame' in read) {
+      this.#pending++;
+      if (this.#pending === MAX_PENDING) this.#dependencies.socket.pause();
+      void this.#take(read.frame)
+        .catch((error: unknown) => {
+          // Nothing was stored: the agent says it again, or its lease ends.
+          this.#dependencies.log('warn', 'hub.not-stored', { agentId: this.facts.id, type: read.frame.type, error });
+          this.send({ type: 'error', error: 'storage_failed', ...('task_id' in read.frame ? { task_id: read.frame.task_id } : {}) });
+        })
+        .finally(() => {
+          this.#pending--;
+          if (this.#pending === MAX_PENDING - 1) this.#dependencies.socket.resume();
+        });
+    } else if ('unknown' in read) {
+      this.bad({
+        error: 'validation_failed',
+        message_type: read.unknown,
+        errors: [{ field: 'type', error: 'unknown_message_type', detail: `unknown message type: ${read.unknown.slice(0, 100)}` }],
+      });
+    } else if (read.type === undefined) this.bad({ error: read.problem });
+    else this.bad({ error: read.problem, message_type: read.type, errors: read.errors.slice(0, 20) });
+  }
+
+  /** A frame that can't be used is answered; too many end the connection. */
+  bad(answer: { error: string } & Record<string, unknown>): void {
+    const now = this.#dependencies.now();
+    if (now - this.#badSince > BAD_FRAMES_MS) {
+      this.#badSince = now;
+      this.#badFrames = 0;
+    }
+    this.#badFrames++;
+    this.send({ type: 'error', ...answer });
+    if (this.#badFrames > MAX_BAD_FRAMES) this.close(hubCloseCodes.policy, 'too many bad frames');
+  }
+
+  async #take(frame: AgentFrame): Promise<void> {
+    const agent = this.facts.id;
+    switch (frame.type) {
+      case 'ping':
+        return this.#ping(frame);
+      case 'identify':
+        return this.send({ type: 'error', error: 'already_identified' });
+      case 'task_accepted': {
+        const fence = frame.generation ?? this.#fenceOf(frame.task_id);
+        const applied = await this.#apply(frame.task_id, { type: 'accept', agent, fence, leaseUntil: this.#leaseEnd() });
+        if (applied.ok) this.send({ type: 'task_ack', task_id: frame.task_id, status: 'accepted', ...this.#generation(fence) });
+        else this.#refused(frame.task_id, fence, 'task_accept_failed', applied);
+        return;
+      }
+      case 'task_rejected': {
+        const fence = frame.generation ?? this.#fenceOf(frame.task_id);
+        this.#held.delete(frame.task_id);
+        this.#refuses();
+        await this.#apply(frame.task_id, { type: 'refuse', agent, fence, reason: frame.reason });
+        return this.#dependencies.wake();
+      }
+      case 'task_progress':
+        return this.#progressed(frame);
+      case 'task_log':
+        if (this.#held.get(frame.task_id) === frame.generation) this.#dependencies.logged(frame.task_id, frame);
+        return;
+      case 'task_complete': {
+        const { task_id: id, generation: fence, result, verification_report: report } = frame;
+        return this.#settle(id, fence, 'task_complete_failed', {
+          type: 'complete',
+          agent,
+          fence,
+          result: result ?? null,
+          report: report ?? null,
+        });
+      }
+      case 'task_failed': {
+        const { task_id: id, generation: fence, verification_report: report } = frame;
+        const reason = frame.reason ?? frame.error ?? 'failed';
+        return this.#settle(id, fence, 'task_fail_failed', {
+          type: 'fail',
+          agent,
+          fence,
+          reason,
+          retryable: frame.retryable ?? true,
+          report: report ?? null,
+        });
+      }
+      case 'task_recovering': {
+        const task = this.#dependencies.store.get(frame.task_id);
+        const isItsOwn = task?.holder === agent && (task.state === 'running' || task.state === 'offered');
+        if (!isItsOwn || (frame.generation !== undefined && frame.generation !== task.fence)) {
+          return this.send({ type: 'task_reassign', task_id: frame.task_id });
+        }
+        this.#held.set(task.id, task.fence);
+        await this.#apply(task.id, { type: 'accept', agent, fence: task.fence, leaseUntil: this.#leaseEnd() });
+        return this.send({ type: 'task_continue', task_id: task.id, generation: task.fence });
+      }
+      case 'state_report': {
+        const task = this.#dependencies.store.get(frame.task_id);
+        const goesOn = task?.holder === agent && task.state === 'running' && (frame.generation ?? task.fence) === task.fence;
+        if (goesOn) this.#held.set(frame.task_id, task.fence);
+        return this.send({ type: 'state_report_ack', task_id: frame.task_id, action: goesOn ? 'continue' : 'abort' });
+      }
+      case 'agent_restarting':
+        this.draining = true;
+        return;
+      case 'wake_result':
+      case 'resource_report':
+        return;
+    }
+  }
+
+  /** It has less room than was thought: until it says more, it gets nothing more; one that never says has to be tried again some time. */
+  #refuses(): void {
+    const { timers, now, wake } = this.#dependencies;
+    this.#capacity = this.#held.size;
+    if (this.facts.features.has('leases')) return;
+    this.#busyUntil = now() + BUSY_MS;
+    timers.clear(this.#busyTimer);
+    this.#busyTimer = timers.set(wake, BUSY_MS + 1);
+  }
+
+  async #ping(frame: AgentFrames['ping']): Promise<void> {
+    if (frame.credit !== undefined) {
+      this.#capacity = capacityOf(frame);
+      if (frame.credit > 0) this.#dependencies.wake();
+    }
+    const held = frame.held ?? [...this.#held].map(([task_id, generation]): HeldTask => ({ task_id, generation, state: undefined }));
+    const nack = await this.#renew(held.filter((one) => one.state !== 'done'));
+    const more = this.facts.features.has('leases') && nack.length > 0 ? { nack } : {};
+    this.send({ type: 'pong', timestamp: this.#dependencies.now(), ...more });
+  }
+
+  /** Gives those that it does not hold any more. */
+  async #renew(held: readonly HeldTask[]): Promise<HeldTask[]> {
+    if (held.length === 0) return [];
+    const leaseUntil = this.#leaseEnd();
+    const applied = await this.#dependencies.store.apply(
+      held.map((one) => ({ task: one.task_id, event: { type: 'renew', agent: this.facts.id, fence: one.generation, leaseUntil } })),
+    );
+    return held.filter((one, at) => {
+      const { ok } = applied[at] as Applied;
+      if (!ok) this.#held.delete(one.task_id);
+      return !ok;
+    });
+  }
+
+  async #settle(id: string, fence: number, failed: string, event: TaskEvent): Promise<void> {
+    this.#dropProgress(id);
+    const applied = await this.#apply(id, event);
+    this.#held.delete(id);
+    if (!this.facts.features.has('leases')) this.#dependencies.wake();
+    if (!applied.ok) {
+      // What came too late is kept, and those who look on hear of it.
+      if (applied.task !== undefined) this.#dependencies.changed(applied.task);
+      return this.#refused(id, fence, failed, applied);
+    }
+    this.send({ type: 'task_ack', task_id: id, status: statusOf(applied.task), ...this.#generation(fence) });
+    this.#dependencies.wake();
+  }
+
+  #refused(id: string, fence: number, what: string, applied: Applied & { ok: false }): void {
+    const more = this.facts.features.has('leases') ? { task_id: id, generation: fence } : {};
+    this.send({ type: 'error', error: `${what}: ${applied.refusal}`, ...more });
+    if (what === 'task_accept_failed') this.send({ type: 'task_reassign', task_id: id, ...this.#generation(fence) });
+  }
+
+  /** The first counts at once, then the newest of each quarter of a second. */
+  async #progressed({ task_id: id, progress, execution_event: event, generation }: AgentFrames['task_progress']): Promise<void> {
+    const text = event?.['text'];
+    const stored: TaskEvent = {
+      type: 'progress',
+      agent: this.facts.id,
+      fence: generation ?? this.#fenceOf(id),
+      percent: progress ?? null,
+      text: typeof text === 'string' ? text.slice(0, 1000) : null,
+    };
+    const waiting = this.#progress.get(id);
+    if (waiting !== undefined) {
+      waiting.event = stored;
+      return;
+    }
+    const timer = this.#dependencies.timers.set(() => {
+      const next = this.#progress.get(id)?.event;
+      this.#progress.delete(id);
+      if (next !== undefined) void this.#apply(id, next).catch(() => {});
+    }, PROGRESS_EVERY_MS);
+    this.#progress.set(id, { event: undefined, timer });
+    await this.#apply(id, stored);
+  }
+
+  #dropProgress(id: string): void {
+    this.#dependencies.timers.clear(this.#progress.get(id)?.timer);
+    this.#progress.delete(id);
+  }
+
+  async #apply(task: string, event: TaskEvent): Promise<Applied> {
+    const [applied] = await this.#dependencies.store.apply([{ task, event }]);
+    const answer = applied as Applied;
+    if (answer.ok && !answer.again) this.#dependencies.changed(answer.task);
+    return answer;
+  }
+
+  /** Of a task whose frame names none: as it was assigned here, or as the store has it. */
+  #fenceOf(id: string): number {
+    return this.#held.get(id) ?? this.#dependencies.store.get(id)?.fence ?? 0;
+  }
+
+  #leaseEnd(): number {
+    const { leaseMs, plainLeaseMs } = this.#options;
+    return this.#dependencies.now() + (this.facts.features.has('leases') ? leaseMs : plainLeaseMs);
+  }
+
+  #generation(fence: number): { generation?: number } {
+    return this.facts.features.has('leases') ? { generation: fence } : {};
+  }
+}
+
+/** Where nothing is said of what is held, what is held is not known to take room. */
+function capacityOf({ credit, held }: { credit: number | undefined; held: readonly HeldTask[] | undefined }): number {
+  return (credit ?? 1) + (held ?? []).filter(({ state }) => state !== 'done').length;
+}
+
+function statusOf(task: TaskRecord): string {
+  switch (task.state) {
+    case 'succeeded':
+      return 'complete';
+    case 'scheduled':
+    case 'ready':
+    case 'offered':
+    case 'running':
+      return 'retried';
+    case 'dead':
+      return 'dead_letter';
+    default:
+      return task.state;
+  }
+}
+
+/** Those of an agent's features that are ours as well. */
+export function commonFeatures(given: readonly string[] | undefined): Set<HubFeature> {
+  return new Set(hubFeatures.filter((feature) => given?.includes(feature)));
+}
+
+/** The error for calls of an agent that is not there. */
+export function notConnected(agent: string): OutriggerError {
+  return new OutriggerError('CONNECTION_LOST', `The agent ${agent} is not connected.`);
+}

@@ -1,0 +1,382 @@
+import type { Dispatch } from '../contract/dispatch.ts';
+import { OutriggerError } from '../contract/errors.ts';
+import { type AgentFrames, hubCloseCodes } from '../contract/hub.ts';
+import type { HubAgentInfo } from '../contract/hub-operations.ts';
+import type { PeerCall, PeerCallOptions, PeerTimers } from '../core/peer.ts';
+import type { TextSocket } from '../net/text-socket.ts';
+import type { AgentRegistry } from './agent-registry.ts';
+import { AgentSession, commonFeatures, notConnected } from './agent-session.ts';
+import type { TaskLogs } from './task-logs.ts';
+import type { TaskRecord, TaskStore } from './task-store.ts';
+
+/** A reap is not asked for more often, ms. */
+const REAP_EVERY_MS = 100;
+/** Nothing is planned further ahead: clocks are set, ms. */
+const LONGEST_REAP_MS = 5000;
+const NEWS_MS = 250;
+/** The client type of `outrigger link --check`. */
+const CHECK = 'check';
+const CHECKED_MS = 5000;
+/** Wrong secrets for one agent, in a minute, before it has to wait. */
+const MAX_WRONG_SECRETS = 10;
+const COOLDOWN_MS = 60_000;
+
+export interface FleetOptions {
+  heartbeatMs: number;
+  pongTimeoutMs: number;
+  leaseMs: number;
+  plainLeaseMs: number;
+}
+
+export interface FleetDependencies {
+  store: TaskStore;
+  registry: AgentRegistry;
+  logs: TaskLogs;
+  timers: PeerTimers;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  log: (level: 'debug' | 'info' | 'warn', event: string, facts: Record<string, unknown>) => void;
+  dispatch: Dispatch;
+}
+
+export interface FleetNews {
+  agents: HubAgentInfo[];
+  tasks: TaskRecord[];
+}
+
+/** All agents that are connected: lets them in, gives out what is ready, and takes back what their time has run out for. */
+export class Fleet {
+  readonly #dependencies: FleetDependencies;
+  readonly #options: FleetOptions;
+  readonly #sessions = new Map<string, AgentSession>();
+  /** Of those who went. */
+  readonly #left = new Map<string, { at: number; seen: number }>();
+  /** Of those who are connected, or being let in. */
+  readonly #epochs = new Map<string, number>();
+  readonly #wrong = new Map<string, { count: number; since: number }>();
+  readonly #listeners = new Set<(news: FleetNews) => void>();
+  readonly #changedAgents = new Set<string>();
+  readonly #changedTasks = new Map<string, TaskRecord>();
+  #newsTimer: unknown;
+  #reapTimer: unknown;
+  #reapDue = Number.POSITIVE_INFINITY;
+  #waking = false;
+  #assigning = false;
+  #again = false;
+  #stopped = false;
+
+  constructor(dependencies: FleetDependencies, options: FleetOptions) {
+    this.#dependencies = dependencies;
+    this.#options = options;
+  }
+
+  get online(): number {
+    return this.#sessions.size;
+  }
+
+  start(): void {
+    void this.#reap();
+  }
+
+  /**
+   * Lets an agent in that has just said who it is; undefined where it was refused and its socket closed. `address`: where it comes from.
+   */
+  async admit(identify: AgentFrames['identify'], socket: TextSocket, address: string | null): Promise<AgentSession | undefined> {
+    const { registry, timers, now, log } = this.#dependencies;
+    const { agent_id: agent, token } = identify;
+    const wait = this.#cooldown(agent);
+    if (wait > 0) {
+      socket.close(hubCloseCodes.policy, `cooldown active: retry in ${Math.ceil(wait / 1000)}s`);
+      return undefined;
+    }
+    const owner = registry.ownerOf(token);
+    if (owner !== agent) {
+      this.#wrongSecret(agent);
+      const error = owner === undefined ? 'invalid_token' : 'token_agent_mismatch';
+      log('warn', 'hub.agent-refused', { agentId: agent, error, address });
+      socket.send(JSON.stringify({ type: 'error', error }));
+      socket.close(hubCloseCodes.auth, error);
+      return undefined;
+    }
+    if (identify.client_type === CHECK) {
+      // Somebody only wants to know whether it would be let in; the agent itself may be at work.
+      socket.send(JSON.stringify({ type: 'identified', agent_id: agent }));
+      const timer = timers.set(() => socket.close(1000, 'checked'), CHECKED_MS);
+      socket.onClose(() => timers.clear(timer));
+      return undefined;
+    }
+    const epoch = identify.epoch ?? 0;
+    if (epoch > 0 && epoch < (this.#epochs.get(agent) ?? 0)) {
+      // What an older connection says of the tasks it holds is of long ago.
+      socket.close(hubCloseCodes.replaced, 'another connection of this agent');
+      return undefined;
+    }
+    this.#epochs.set(agent, epoch);
+    const name = identify.name ?? agent;
+    const capabilities = identify.capabilities ?? [];
+    registry.arrived(agent, token, name, capabilities);
+    const features = commonFeatures(identify.features);
+    const session: AgentSession = new AgentSession(
+      {
+        id: agent,
+        name,
+        capabilities,
+        labels: identify.labels ?? {},
+        features,
+        clientType: identify.client_type ?? null,
+        version: identify.version ?? null,
+        address,
+        since: now(),
+      },
+      identify,
+      {
+        socket,
+        store: this.#dependencies.store,
+        timers,
+        now,
+        log,
+        dispatch: this.#dependencies.dispatch,
+        changed: (task) => this.changed(task),
+        wake: () => this.wake(),
+        logged: (task, entry) => this.#dependencies.logs.add(task, entry),
+      },
+      this.#options,
+    );
+    const before = this.#sessions.get(agent);
+    if (before !== undefined) {
+      log('warn', 'hub.agent-replaced', { agentId: agent, address });
+      before.close(hubCloseCodes.replaced, 'another connection of this agent');
+    }
+    // Nothing is given out before it is known what it has.
+    const nack = await session.reconcile(features.has('held') ? (identify.held ?? []) : undefined);
+    if (this.#stopped) {
+      session.close(hubCloseCodes.restart, 'the hub is stopping');
+      return undefined;
+    }
+    this.#sessions.get(agent)?.close(hubCloseCodes.replaced, 'another connection of this agent');
+    this.#sessions.set(agent, session);
+    this.#left.delete(agent);
+    const { heartbeatMs, pongTimeoutMs, leaseMs } = this.#options;
+    const more =
+      features.size === 0
+        ? {}
+        : {
+            features: [...features],
+            heartbeat_ms: heartbeatMs,
+            pong_timeout_ms: pongTimeoutMs,
+            lease_ms: leaseMs,
+            server_time: now(),
+            ...(nack.length > 0 ? { nack } : {}),
+          };
+    session.send({ type: 'identified', agent_id: agent, ...more });
+    log('info', 'hub.agent-online', { agentId: agent, address, features: [...features].join(' ') });
+    this.#tellAgent(agent);
+    this.wake();
+    return session;
+  }
+
+  /** The socket of a session closed. Its tasks stay its own until their leases end. */
+  left(session: AgentSession): void {
+    session.gone();
+    const { id } = session.facts;
+    if (this.#sessions.get(id) !== session) return;
+    this.#sessions.delete(id);
+    this.#epochs.delete(id);
+    this.#left.set(id, { at: this.#dependencies.now(), seen: session.lastSeen });
+    this.#dependencies.log('info', 'hub.agent-offline', { agentId: id });
+    this.#tellAgent(id);
+  }
+
+  /** Ends the connection of an agent; false where there is none. */
+  cut(agent: string, code: number, error: string): boolean {
+    const session = this.#sessions.get(agent);
+    if (session === undefined) return false;
+    session.send({ type: 'error', error });
+    session.close(code, error);
+    this.left(session);
+    return true;
+  }
+
+  /** Gives a connected agent its new secret; false where there is none, or it would not know what to do with it. */
+  deliver(agent: string, token: string): boolean {
+    const session = this.#sessions.get(agent);
+    if (session === undefined || session.facts.features.size === 0) return false;
+    session.send({ type: 'token_rotated', token });
+    return true;
+  }
+
+  /** Calls an operation of an agent. Throws CONNECTION_LOST, and PART_OFF where it takes no calls. */
+  call(agent: string, operation: string, input: unknown, options: PeerCallOptions): PeerCall {
+    const session = this.#sessions.get(agent);
+    if (session === undefined) throw notConnected(agent);
+    if (!session.facts.features.has('calls')) throw new OutriggerError('PART_OFF', `The agent ${agent} takes no calls.`);
+    return session.peer.call(operation, input, options);
+  }
+
+  /** Something may be ready for somebody: looked at once for all that is said in this turn of the event loop. */
+  wake(): void {
+    if (this.#waking || this.#stopped) return;
+    this.#waking = true;
+    this.#dependencies.timers.soon(() => {
+      this.#waking = false;
+      void this.#assign();
+    });
+  }
+
+  /** A task changed, by whatever: those who look on hear of it, and when it is to be looked at next is planned anew. */
+  changed(task: TaskRecord): void {
+    if (this.#listeners.size > 0) {
+      this.#changedTasks.set(task.id, task);
+      if (task.holder !== null) this.#changedAgents.add(task.holder);
+      this.#tellSoon();
+    }
+    this.#planReap();
+  }
+
+  /** Tells the one who has it that a task is cancelled. */
+  cancelled(task: TaskRecord): void {
+    if (task.holder !== null) this.#sessions.get(task.holder)?.take(task, 'cancelled');
+    this.changed(task);
+  }
+
+  follow(listener: (news: FleetNews) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  agents(): HubAgentInfo[] {
+    return this.#dependencies.registry.list().map(({ id }) => this.#infoOf(id));
+  }
+
+  /** Says to all when to come back, and ends the connections. */
+  stop(retryAfterMs: number): void {
+    this.#stopped = true;
+    this.#dependencies.timers.clear(this.#reapTimer);
+    this.#dependencies.timers.clear(this.#newsTimer);
+    for (const session of this.#sessions.values()) {
+      if (session.facts.features.size > 0)
+        session.send({ type: 'goaway', reason: 'restart', retry_after_ms: retryAfterMs, window_ms: Math.max(1000, this.#sessions.size) });
+      session.close(hubCloseCodes.restart, 'the hub is stopping');
+    }
+    this.#sessions.clear();
+  }
+
+  async #assign(): Promise<void> {
+    // One at a time: a second one would see the credit that the first one is about to use.
+    if (this.#assigning) {
+      this.#again = true;
+      return;
+    }
+    this.#assigning = true;
+    try {
+      const claims = [...this.#sessions.values()].flatMap((session) => {
+        const { credit, facts } = session;
+        return credit > 0 ? [{ agent: facts.id, capabilities: facts.capabilities, credit }] : [];
+      });
+      if (claims.length === 0) return;
+      // Who has most room comes first.
+      claims.sort((a, b) => b.credit - a.credit);
+      for (const { agent, task } of await this.#dependencies.store.claim(claims)) {
+        // Gone meanwhile: the offer runs out.
+        this.#sessions.get(agent)?.assign(task);
+        this.changed(task);
+      }
+    } catch (error) {
+      this.#dependencies.log('warn', 'hub.not-assigned', { error });
+    } finally {
+      this.#assigning = false;
+      if (this.#again) {
+        this.#again = false;
+        this.wake();
+      }
+    }
+  }
+
+  #planReap(): void {
+    if (this.#stopped) return;
+    const { timers, store } = this.#dependencies;
+    const now = this.#dependencies.now();
+    const next = Math.min(store.nextTime() ?? Number.POSITIVE_INFINITY, now + LONGEST_REAP_MS);
+    const due = Math.max(next, now + REAP_EVERY_MS);
+    if (due >= this.#reapDue) return;
+    timers.clear(this.#reapTimer);
+    this.#reapDue = due;
+    this.#reapTimer = timers.set(() => void this.#reap(), due - now);
+  }
+
+  async #reap(): Promise<void> {
+    this.#reapDue = Number.POSITIVE_INFINITY;
+    try {
+      const changed = await this.#dependencies.store.reap();
+      for (const task of changed) {
+        const session = task.holder === null ? undefined : this.#sessions.get(task.holder);
+        if (session?.holds(task) === true && task.state !== 'running' && task.state !== 'offered')
+          session.take(task, task.state === 'cancelled' || task.state === 'failed' ? 'cancelled' : 'reassigned');
+        this.changed(task);
+      }
+      if (changed.length > 0) this.wake();
+    } catch (error) {
+      this.#dependencies.log('warn', 'hub.not-reaped', { error });
+    }
+    this.#planReap();
+  }
+
+  #cooldown(agent: string): number {
+    const wrong = this.#wrong.get(agent);
+    if (wrong === undefined || wrong.count < MAX_WRONG_SECRETS) return 0;
+    return wrong.since + COOLDOWN_MS - this.#dependencies.now();
+  }
+
+  #wrongSecret(agent: string): void {
+    const now = this.#dependencies.now();
+    for (const [other, { since }] of this.#wrong) if (now - since >= COOLDOWN_MS) this.#wrong.delete(other);
+    const wrong = this.#wrong.get(agent) ?? { count: 0, since: now };
+    wrong.count++;
+    this.#wrong.set(agent, wrong);
+  }
+
+  #infoOf(id: string): HubAgentInfo {
+    const { registry, store, now } = this.#dependencies;
+    const known = registry.get(id);
+    const session = this.#sessions.get(id);
+    const left = this.#left.get(id);
+    const silentMs = session === undefined ? 0 : now() - session.lastSeen;
+    const isStale = silentMs > this.#options.heartbeatMs + this.#options.pongTimeoutMs;
+    return {
+      id,
+      name: session?.facts.name ?? known?.name ?? id,
+      state: session === undefined ? 'offline' : session.draining ? 'draining' : isStale ? 'stale' : 'online',
+      since: session?.facts.since ?? left?.at ?? null,
+      lastSeen: session?.lastSeen ?? left?.seen ?? null,
+      capabilities: [...(session?.facts.capabilities ?? known?.capabilities ?? [])],
+      labels: { ...session?.facts.labels },
+      features: [...(session?.facts.features ?? [])],
+      credit: session?.credit ?? 0,
+      tasks: store.heldBy(id).map((task) => ({ id: task.id, generation: task.fence, state: task.state })),
+      address: session?.facts.address ?? null,
+      clientType: session?.facts.clientType ?? null,
+      version: session?.facts.version ?? null,
+      secrets: known?.secrets ?? 0,
+      createdAt: known?.createdAt ?? 0,
+    };
+  }
+
+  #tellAgent(id: string): void {
+    if (this.#listeners.size === 0) return;
+    this.#changedAgents.add(id);
+    this.#tellSoon();
+  }
+
+  #tellSoon(): void {
+    this.#newsTimer ??= this.#dependencies.timers.set(() => {
+      this.#newsTimer = undefined;
+      const news: FleetNews = {
+        agents: [...this.#changedAgents].map((id) => this.#infoOf(id)),
+        tasks: [...this.#changedTasks.values()],
+      };
+      this.#changedAgents.clear();
+      this.#changedTasks.clear();
+      for (const listener of this.#listeners) listener(news);
+    }, NEWS_MS);
+  }
+}

@@ -1,0 +1,64 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { newSecret } from './secrets.ts';
+
+const TOKEN = 'token';
+const ANNOUNCEMENT = 'listening.json';
+
+/** The folder of a hub: its databases, and two small files for the command line of the same user. All of it is this user's alone. */
+export class HubFolder {
+  readonly #folder: string;
+
+  /** Makes it where it is not there. Throws the system's error. */
+  constructor(folder: string) {
+    this.#folder = folder;
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  /** Of a database, which is this user's alone, also in a folder that others may look into; its journal takes the same rights. */
+  database(name: string): string {
+    const file = this.#file(name);
+    fs.closeSync(fs.openSync(file, 'a', 0o600));
+    return file;
+  }
+
+  /** The owner's token that is kept here, made at first. */
+  token(): string {
+    const kept = readHub(this.#folder).token;
+    if (kept !== undefined) return kept;
+    const token = newSecret('owner');
+    this.#write(TOKEN, `${token}\n`);
+    return token;
+  }
+
+  announce(url: string): void {
+    this.#write(ANNOUNCEMENT, JSON.stringify({ url, pid: process.pid }));
+  }
+
+  leave(): void {
+    fs.rmSync(this.#file(ANNOUNCEMENT), { force: true });
+  }
+
+  #file(name: string): string {
+    return path.join(this.#folder, name);
+  }
+
+  #write(name: string, content: string): void {
+    fs.writeFileSync(this.#file(`${name}.new`), content, { mode: 0o600 });
+    fs.renameSync(this.#file(`${name}.new`), this.#file(name));
+  }
+}
+
+/** Where a hub of this folder listens, and its token; undefined what is not there. */
+export function readHub(folder: string): { url: string | undefined; token: string | undefined } {
+  const read = (name: string): string | undefined => {
+    try {
+      return fs.readFileSync(path.join(folder, name), 'utf8').trim() || undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  const announced = read(ANNOUNCEMENT);
+  const url: unknown = announced === undefined ? undefined : (JSON.parse(announced) as { url?: unknown }).url;
+  return { url: typeof url === 'string' ? url : undefined, token: read(TOKEN) };
+}

@@ -1,0 +1,267 @@
+import type { Caller } from '../contract/access.ts';
+import { createDispatch, type Dispatch } from '../contract/dispatch.ts';
+import { OutriggerError } from '../contract/errors.ts';
+import { hubCloseCodes, MAX_HUB_FRAME_BYTES } from '../contract/hub.ts';
+import { type HubOperations, hubOperations } from '../contract/hub-operations.ts';
+import { closeCodes } from '../contract/wire.ts';
+import type { PeerCall, PeerCallOptions } from '../core/peer.ts';
+import type { Authenticate } from '../net/authenticate.ts';
+import { createHttpApp } from '../net/http-app.ts';
+import { Listener } from '../net/listener.ts';
+import type { OriginPolicy } from '../net/origin.ts';
+import { nodeTimers } from '../net/timers.ts';
+import { type Upgrade, UpgradeRouter } from '../net/upgrade.ts';
+import { WebSockets } from '../net/websocket.ts';
+import { registerOperations } from '../transports/http/http.ts';
+import { createWebSocketRpc } from '../transports/ws/ws.ts';
+import { Admission } from './admission.ts';
+import { AgentRegistry } from './agent-registry.ts';
+import { Fleet } from './fleet.ts';
+import { greetAgent } from './greet-agent.ts';
+import { implementHub } from './operations.ts';
+import { HubFolder } from './hub-folder.ts';
+import { hashSecret, sameSecret } from './secrets.ts';
+import { SqliteTaskStore } from './sqlite-task-store.ts';
+import { TaskLogs } from './task-logs.ts';
+import type { TaskStore } from './task-store.ts';
+
+const MAX_CALLS = 10_000;
+const STOP_WITHIN_MS = 2000;
+const PAGE_COOKIE = 'outrigger_hub';
+
+export type HubLog = (level: 'debug' | 'info' | 'warn' | 'error', event: string, facts?: Readonly<Record<string, unknown>>) => void;
+
+export interface HubDependencies {
+  log: HubLog;
+  version: string;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+  /** In place of the embedded one. */
+  store?: TaskStore;
+  /** Routes beside the hub's own: other shapes of the same, and pages. */
+  routes?: (app: ReturnType<typeof createHttpApp>, parts: HubParts) => void | Promise<void>;
+}
+
+export interface HubParts {
+  dispatch: Dispatch;
+  authenticate: Authenticate;
+  cookieName: string;
+  /** The caller who holds the enrolment token, for nothing but to register. Throws BAD_TOKEN, ALREADY_THERE. */
+  enrol: (token: string, agent: string) => string;
+  cookieFor: (token: string) => string;
+  metrics: () => string;
+  url: () => string;
+}
+
+export interface HubOptions {
+  host: string;
+  port: number;
+  /** Absolute folder for the databases; made where it is not there. */
+  folder: string;
+  /** Of the owner; at least 16 characters. One is made and kept where it is left out. */
+  token?: string | undefined;
+  allowedHosts: readonly string[];
+  allowedOrigins: readonly string[];
+  maxAgents: number;
+  /** New connections a second. */
+  connectsPerS: number;
+  heartbeatMs: number;
+  pongTimeoutMs: number;
+  leaseMs: number;
+  /** Of agents that don't renew by the fence: from when they last spoke of the task. */
+  plainLeaseMs: number;
+  acceptWithinMs: number;
+  maxInputBytes: number;
+  maxOutputBytes: number;
+}
+
+export const hubDefaults: Omit<HubOptions, 'folder'> = {
+  host: '127.0.0.1',
+  port: 4000,
+  allowedHosts: [],
+  allowedOrigins: [],
+  maxAgents: 20_000,
+  connectsPerS: 1000,
+  heartbeatMs: 30_000,
+  pongTimeoutMs: 10_000,
+  leaseMs: 60_000,
+  plainLeaseMs: 600_000,
+  acceptWithinMs: 60_000,
+  maxInputBytes: 16 * 1024 * 1024,
+  maxOutputBytes: 64 * 1024 * 1024,
+};
+
+export interface Hub {
+  readonly url: string;
+  readonly token: string;
+  readonly tokenWasGiven: boolean;
+  readonly dispatch: Dispatch;
+  /** The owner, as a caller of `dispatch`. */
+  readonly owner: Caller;
+  /** Calls an operation of an agent, as far as that allows it. Throws CONNECTION_LOST where it is not there, PART_OFF where it takes no calls. */
+  call(agent: string, operation: string, input: unknown, options: PeerCallOptions): PeerCall;
+  /** Tells agents when to come back, waits for what is under way, and leaves nothing behind. May be called twice. */
+  stop(): Promise<void>;
+}
+
+/** Opens the store and the doors of a hub. Throws OutriggerError, and TOO_MANY where the port is taken. */
+export async function startHub(dependencies: HubDependencies, options: HubOptions): Promise<Hub> {
+  const { log, version } = dependencies;
+  const now = dependencies.now ?? Date.now;
+  const folder = new HubFolder(options.folder);
+  const registry = new AgentRegistry({ file: folder.database('agents.db'), now });
+  const store =
+    dependencies.store ??
+    new SqliteTaskStore({ file: folder.database('tasks.db'), now, random: Math.random, acceptMs: options.acceptWithinMs });
+  const token = options.token ?? folder.token();
+  const logs = new TaskLogs();
+  const fleet = new Fleet(
+    {
+      store,
+      registry,
+      logs,
+      timers: nodeTimers,
+      now,
+      log,
+      // Agents are called, and call nothing here.
+      dispatch: ({ name }) => Promise.reject(new OutriggerError('NO_OPERATION', `Agents call nothing of the hub: ${name}.`)),
+    },
+    options,
+  );
+
+  let stopping = false;
+  const dispatch = createDispatch<HubOperations>(
+    hubOperations,
+    implementHub({ store, registry, fleet, logs, now, version }),
+    {
+      now: () => performance.now(),
+      log: ({ error, ...facts }) => log(error === undefined ? 'debug' : 'error', 'operation', { ...facts, error }),
+      refuse: () => (stopping ? new OutriggerError('STOPPING', 'The hub is stopping.') : undefined),
+    },
+    { ceiling: () => ({ access: 'admin', why: '' }), maxOutputBytes: options.maxOutputBytes, maxCallsPerCaller: MAX_CALLS },
+  );
+  const owner: Caller = { id: 'owner', name: 'owner', kind: 'person', access: 'admin', shared: true };
+  const cookieFor = (given: string): string => hashSecret(`page ${given}`);
+  const authenticate: Authenticate = (credentials) => {
+    const given = credentials.token;
+    if (given === undefined || given === '') throw new OutriggerError('NO_TOKEN', 'The hub needs a token.');
+    if (credentials.from === 'cookie') {
+      if (sameSecret(given, cookieFor(token))) return owner;
+      throw new OutriggerError('BAD_TOKEN', 'The login of this page does not hold any more.');
+    }
+    if (sameSecret(given, token)) return owner;
+    const agent = registry.ownerOf(given);
+    // What an agent may ask is what AgentCom lets it: tasks, and who is there.
+    if (agent !== undefined) return { id: `agent ${agent}`, name: agent, kind: 'agent', access: 'write' };
+    throw new OutriggerError('BAD_TOKEN', 'That token does not hold here.');
+  };
+
+  const policy = (): OriginPolicy => ({
+    boundHost: options.host,
+    allowedHosts: options.allowedHosts,
+    allowedOrigins: options.allowedOrigins,
+  });
+  const onError = (error: unknown, where: string): void => log('error', 'hub.failed', { where, error });
+  const sockets = new WebSockets({
+    pingMs: options.heartbeatMs,
+    // An agent's own pings are life; this finds the half-open ones of those who never ping.
+    staleMs: options.heartbeatMs * 2 + options.pongTimeoutMs,
+    maxConnections: options.maxAgents,
+  });
+  const listener = new Listener({ host: options.host, port: options.port, maxConnections: options.maxAgents + 1000 });
+  const app = createHttpApp({ listener, policy, onError }, { maxInputBytes: options.maxInputBytes });
+  const named = { cookieName: PAGE_COOKIE };
+  registerOperations(
+    app,
+    { dispatch, table: hubOperations, authenticate },
+    { prefix: '/api', ...named, maxUploadBytes: Number.MAX_SAFE_INTEGER, title: 'Outrigger hub', version },
+  );
+  const router = new UpgradeRouter({ policy, onError });
+  const admission = new Admission({ perS: options.connectsPerS, burst: options.connectsPerS }, now());
+  const agents = (upgrade: Upgrade): void => {
+    const waitMs = admission.ask(now());
+    if (waitMs > 0 || stopping) return refuse(upgrade, stopping ? 1000 : waitMs);
+    const address = upgrade.request.socket.remoteAddress ?? null;
+    greetAgent(sockets.acceptText(upgrade, { maxPayload: MAX_HUB_FRAME_BYTES }), address, { fleet, timers: nodeTimers, log });
+  };
+  router.exact('/ws', agents);
+  const rpc = createWebSocketRpc({ dispatch, sockets, authenticate }, named);
+  router.exact('/rpc', rpc.upgrade);
+  let url = '';
+  app.get('/healthz', (_request, reply) => reply.header('cache-control', 'no-store').send({ status: stopping ? 'stopping' : 'ok' }));
+  const counts = (): Record<string, number> => ({ ...store.counts() });
+  const metrics = (): string =>
+    [
+      '# TYPE outrigger_hub_agents gauge',
+      `outrigger_hub_agents{state="online"} ${fleet.online}`,
+      '# TYPE outrigger_hub_tasks gauge',
+      ...Object.entries(counts()).map(([state, count]) => `outrigger_hub_tasks{state="${state}"} ${count}`),
+      '# TYPE outrigger_hub_memory_bytes gauge',
+      `outrigger_hub_memory_bytes ${process.memoryUsage.rss()}`,
+      '',
+    ].join('\n');
+  await dependencies.routes?.(app, {
+    dispatch,
+    authenticate,
+    ...named,
+    enrol: (given, agent) => registry.enrolled(given, agent),
+    cookieFor,
+    metrics,
+    url: () => url,
+  });
+  await app.ready();
+  listener.onUpgrade(router.handle);
+  const listening = await listener.bind();
+  if (!listening.ok) {
+    await Promise.all([sockets.close(closeCodes.goingAway, 'not started', 0), store.close()]);
+    registry.close();
+    throw new OutriggerError('TOO_MANY', `${options.host}:${listening.port} can't be listened on (${listening.reason}).`);
+  }
+  url = listening.url;
+  fleet.start();
+  folder.announce(url);
+  log('info', 'hub.listening', { url });
+
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    folder.leave();
+    fleet.stop(1000);
+    rpc.close();
+    await sockets.close(hubCloseCodes.restart, 'the hub is stopping', 500);
+    await listener.close(STOP_WITHIN_MS);
+    await store.close();
+    registry.close();
+    log('info', 'hub.stopped', {});
+  };
+  return {
+    url,
+    token,
+    tokenWasGiven: options.token !== undefined,
+    dispatch,
+    owner,
+    call: (agent, operation, input, given) => fleet.call(agent, operation, input, given),
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+/** Before the handshake: it costs nothing, and says when to come back. */
+function refuse({ socket }: Upgrade, afterMs: number): void {
+  const body = JSON.stringify({ error: 'too_many_connections', retry_after_ms: afterMs });
+  socket.once('finish', () => socket.destroy());
+  socket.end(
+    [
+      'HTTP/1.1 503 Service Unavailable',
+      'Connection: close',
+      'Content-Type: application/json; charset=utf-8',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      `Retry-After: ${Math.max(1, Math.ceil(afterMs / 1000))}`,
+      `Outrigger-Retry-After-Ms: ${afterMs}`,
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}

@@ -1,0 +1,222 @@
+import { randomBytes } from 'node:crypto';
+import type { Call, Implementations } from '../contract/operation.ts';
+import { OutriggerError } from '../contract/errors.ts';
+import { hubCloseCodes } from '../contract/hub.ts';
+import type { HubOperations } from '../contract/hub-operations.ts';
+import type { PeerCallOptions } from '../core/peer.ts';
+import type { AgentRegistry } from './agent-registry.ts';
+import type { Fleet, FleetNews } from './fleet.ts';
+import { detailOf, infoOf } from './task-frames.ts';
+import type { TaskLogs } from './task-logs.ts';
+import { type Applied, priorities, type TaskRecord, type TaskRequest, type TaskStore } from './task-store.ts';
+
+/** So long after it was asked to, a holder has ended a cancelled task, or is not asked any more. */
+const CANCEL_WITHIN_MS = 10_000;
+/** What waits for one who looks on, before the oldest goes. */
+const MAX_NEWS = 100;
+
+export interface HubOperationDependencies {
+  store: TaskStore;
+  registry: AgentRegistry;
+  fleet: Fleet;
+  logs: TaskLogs;
+  now: () => number;
+  version: string;
+}
+
+/** Runs what the table says. */
+export function implementHub({ store, registry, fleet, logs, now, version }: HubOperationDependencies): Implementations<HubOperations> {
+  const startedAt = now();
+  const taskOf = (id: string): TaskRecord => {
+    const task = store.get(id);
+    if (task === undefined) throw new OutriggerError('NOT_FOUND', `There is no task ${id}.`);
+    return task;
+  };
+  const change = async (id: string, event: Parameters<TaskStore['apply']>[0][number]['event']): Promise<TaskRecord> => {
+    const [applied] = (await store.apply([{ task: id, event }])) as [Applied];
+    if (applied.ok) return applied.task;
+    if (applied.refusal === 'not_found') throw new OutriggerError('NOT_FOUND', `There is no task ${id}.`);
+    throw new OutriggerError('TASK_STATE', `The task ${id} is ${applied.task?.state}: it can't be changed in this way.`);
+  };
+  return {
+    'hub.info': () => ({
+      version,
+      uptimeMs: Math.round(now() - startedAt),
+      agents: { known: registry.list().length, online: fleet.online },
+      tasks: store.counts(),
+    }),
+    'agents.list': () => ({ agents: fleet.agents() }),
+    'agents.enrol': ({ agent, expiresInS }) => {
+      const expires = now() + expiresInS * 1000;
+      return { token: registry.enrol(agent, expires), expires };
+    },
+    'agents.register': ({ agent }) => ({ agent, token: registry.register(agent) }),
+    'agents.rotate': ({ agent }) => {
+      const token = registry.rotate(agent);
+      return { token, delivered: fleet.deliver(agent, token) };
+    },
+    'agents.revoke': async ({ agent }) => {
+      const secrets = registry.revoke(agent);
+      const connected = fleet.cut(agent, hubCloseCodes.auth, 'token_revoked');
+      const lost = store.heldBy(agent).map((task) => ({ task: task.id, event: { type: 'disown' as const, agent, fence: task.fence } }));
+      for (const applied of await store.apply(lost)) if (applied.ok) fleet.changed(applied.task);
+      fleet.wake();
+      return { secrets, connected };
+    },
+    'agents.call': async ({ agent, operation, input, timeoutMs }, call) => {
+      const answer = fleet.call(agent, operation, input, { ...callOptions(call, timeoutMs), stream: true, body: call.body });
+      for await (const item of answer.items) await call.emit(item);
+      return { output: await answer.result };
+    },
+    'agents.read': ({ agent, operation, input, timeoutMs }, call) => {
+      const answer = fleet.call(agent, operation, input, { ...callOptions(call, timeoutMs), stream: true });
+      return { head: {}, bytes: bytesOf(answer.bytes, answer.result) };
+    },
+    'tasks.create': async ({ tasks }, { caller }) => {
+      const requests = tasks.map((task) => ({ id: newTaskId(), request: requestOf(task, now()), by: caller.name }));
+      for (const { request } of requests) for (const id of request.after) taskOf(id);
+      const enqueued = await store.enqueue(requests);
+      for (const { task } of enqueued) fleet.changed(task);
+      fleet.wake();
+      return { tasks: enqueued.map(({ task, existed }) => ({ id: task.id, state: task.state, existed })) };
+    },
+    'tasks.list': ({ states, holder, before, limit }) => {
+      const found = store.list({
+        limit: limit + 1,
+        ...(states === undefined ? {} : { states }),
+        ...(holder === undefined ? {} : { holder }),
+        ...(before === undefined ? {} : { before }),
+      });
+      return { tasks: found.slice(0, limit).map(infoOf), more: found.length > limit };
+    },
+    'tasks.get': ({ id }) => detailOf(taskOf(id)),
+    'tasks.cancel': async ({ id, reason }, { caller }) => {
+      const task = await change(id, { type: 'cancel', by: caller.name, reason, cancelBy: now() + CANCEL_WITHIN_MS });
+      fleet.cancelled(task);
+      return infoOf(task);
+    },
+    'tasks.retry': async ({ id }, { caller }) => {
+      const task = await change(id, { type: 'retry', by: caller.name });
+      fleet.changed(task);
+      fleet.wake();
+      return infoOf(task);
+    },
+    'tasks.audit': ({ after, limit, task }) => {
+      const entries = store.audit(after, limit, task);
+      const next = entries.at(-1)?.sequence ?? after;
+      return {
+        entries: entries.map(({ sequence, at, task: id, event, state, fence }) => ({
+          sequence,
+          at,
+          task: id,
+          event: shown(event),
+          state,
+          generation: fence,
+        })),
+        next,
+      };
+    },
+    'tasks.log': async ({ id, after, follow }, call) => {
+      taskOf(id);
+      let next = after;
+      const tell = async (): Promise<void> => {
+        for (const entry of logs.after(id, next)) {
+          next = entry.sequence;
+          await call.emit(entry);
+        }
+      };
+      await tell();
+      if (!follow) return { next };
+      let wake = (): void => {};
+      const stop = logs.follow(id, () => wake());
+      try {
+        while (!call.signal.aborted) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+            call.signal.addEventListener('abort', () => resolve(), { once: true });
+            if (logs.after(id, next).length > 0) resolve();
+          });
+          await tell();
+        }
+      } finally {
+        stop();
+      }
+      return { next };
+    },
+    'hub.follow': async (_input, call) => {
+      const waiting: FleetNews[] = [];
+      let wake = (): void => {};
+      const stop = fleet.follow((news) => {
+        waiting.push(news);
+        if (waiting.length > MAX_NEWS) waiting.shift();
+        wake();
+      });
+      try {
+        while (!call.signal.aborted) {
+          const news = waiting.shift();
+          if (news === undefined) {
+            await new Promise<void>((resolve) => {
+              wake = resolve;
+              call.signal.addEventListener('abort', () => resolve(), { once: true });
+            });
+          } else await call.emit({ agents: news.agents, tasks: news.tasks.map(infoOf) });
+        }
+      } finally {
+        stop();
+      }
+      return {};
+    },
+  };
+}
+
+/** Sorted by time, so that lists by id are lists by age. */
+function newTaskId(): string {
+  return `task-${Date.now().toString(36).padStart(9, '0')}${randomBytes(8).toString('hex')}`;
+}
+
+type AskedTask = Parameters<Implementations<HubOperations>['tasks.create']>[0]['tasks'][number];
+
+function requestOf(task: AskedTask, now: number): TaskRequest {
+  return {
+    description: task.description,
+    metadata: task.metadata,
+    priority: priorities.indexOf(task.priority),
+    needs: task.needs,
+    agent: task.agent ?? null,
+    runAt: task.runAt ?? now,
+    deadline: task.deadline ?? null,
+    maxAttempts: task.maxAttempts,
+    backoffMs: task.backoffMs,
+    backoffMaxMs: task.backoffMaxMs,
+    key: task.key ?? null,
+    after: task.after,
+    group: task.group ?? null,
+    atOnce: task.atOnce,
+    repo: task.repo ?? null,
+    branch: task.branch ?? null,
+    fileHints: task.fileHints,
+    successCriteria: task.successCriteria,
+    verificationSteps: task.verificationSteps,
+    skipVerification: task.skipVerification,
+    verificationTimeoutMs: task.verificationTimeoutMs ?? null,
+    maxVerificationRetries: task.maxVerificationRetries ?? null,
+  };
+}
+
+function callOptions({ signal }: Call, timeoutMs: number | undefined): PeerCallOptions {
+  return { signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+}
+
+/** The bytes, and then what went wrong, if anything did. */
+async function* bytesOf(bytes: AsyncIterable<Uint8Array>, result: Promise<unknown>): AsyncGenerator<Uint8Array> {
+  result.catch(() => {});
+  yield* bytes;
+  await result;
+}
+
+/** A new task is in its own entry; whoever wants all of it asks for it. */
+function shown(event: { type: string }): { type: string } {
+  if (event.type !== 'create') return event;
+  const { task } = event as unknown as { task: TaskRecord };
+  return { type: 'create', by: task.createdBy } as { type: string };
+}

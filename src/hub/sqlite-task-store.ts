@@ -1,0 +1,364 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { OutriggerError } from '../contract/errors.ts';
+import type { PeerTimers } from '../core/peer.ts';
+import { nodeTimers } from '../net/timers.ts';
+import { GroupCommit } from './group-commit.ts';
+import { ReadyTasks } from './ready-tasks.ts';
+import { laneOf, prepareTaskDatabase } from './task-schema.ts';
+import {
+  type Applied,
+  type AuditEntry,
+  type TaskEvent,
+  type TaskQuery,
+  type TaskRecord,
+  type TaskRequest,
+  type TaskState,
+  type TaskStore,
+  taskStates,
+} from './task-store.ts';
+import { isEnded, isHeld, newTask, nextTimeOf, transition } from './transition.ts';
+
+const ACCEPT_MS = 10_000;
+/** So many due tasks are seen to in one commit; between two, others get their turn. */
+const REAPED_AT_ONCE = 1000;
+/** Of the tasks that agents hold, so many are kept in memory: progress and renewals then read nothing. */
+const KNOWN_HELD = 10_000;
+
+interface Stored {
+  seq: number;
+  task: TaskRecord;
+  /** The newest entry of its audit, where one of the same type takes its place. */
+  said?: Said | undefined;
+}
+
+interface Said {
+  sequence: number;
+  type: 'renew' | 'progress';
+}
+
+/**
+ * Tasks in a SQLite file that this process has for itself (`:memory:`: nowhere). One fsync for all that was asked in a turn of the event
+ * loop. Records that it gives are shared and not to be changed. Opening throws STATE_TOO_NEW, or STORAGE_FAILED where another hub has the file.
+ */
+export class SqliteTaskStore implements TaskStore {
+  readonly #database: DatabaseSync;
+  readonly #now: () => number;
+  readonly #random: () => number;
+  readonly #acceptMs: number;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #ready: ReadyTasks;
+  readonly #commits: GroupCommit;
+  /** Of those that agents hold, as they are on the disk or in this commit. */
+  readonly #held = new Map<string, Stored>();
+  readonly #counts = new Map<TaskState, number>();
+  /** Of this commit, what joins the counts when it is on the disk. */
+  #countChanges = new Map<TaskState, number>();
+  /** Of the newest entry of the audit. */
+  #sequence = 0;
+
+  /**
+   * `now` gives milliseconds since 1970, `random` is uniform in [0, 1), an offer waits `acceptMs` to be accepted, and `timers` (this process's
+   * own where it is left out) say when a turn of the event loop is over.
+   */
+  constructor(options: { file: string; now: () => number; random: () => number; acceptMs?: number; timers?: Pick<PeerTimers, 'soon'> }) {
+    this.#now = options.now;
+    this.#random = options.random;
+    this.#acceptMs = options.acceptMs ?? ACCEPT_MS;
+    this.#database = openDatabase(options.file);
+    const sql = (text: string) => this.#sql(text);
+    this.#ready = new ReadyTasks(sql);
+    const hooks = {
+      begun: () => {
+        this.#countChanges = new Map();
+        this.#sequence = (sql('SELECT max(sequence) AS newest FROM audit').get() as { newest: number | null }).newest ?? 0;
+      },
+      stored: () => {
+        for (const [state, by] of this.#countChanges) this.#counts.set(state, (this.#counts.get(state) ?? 0) + by);
+      },
+      failed: () => {
+        this.#held.clear();
+        this.#ready.forget();
+      },
+    };
+    this.#commits = new GroupCommit(this.#database, hooks, options.timers ?? nodeTimers);
+    for (const { state, count } of all<{ state: TaskState; count: number }>(
+      sql('SELECT state, count(*) AS count FROM tasks GROUP BY state'),
+    ))
+      this.#counts.set(state, count);
+  }
+
+  enqueue(requests: readonly { id: string; request: TaskRequest; by: string }[]): Promise<{ task: TaskRecord; existed: boolean }[]> {
+    return this.#commits.ask(() => {
+      this.#checkDependencies(requests);
+      return requests.map((request) => this.#create(request));
+    });
+  }
+
+  claim(
+    claims: readonly { agent: string; capabilities: readonly string[]; credit: number }[],
+  ): Promise<{ agent: string; task: TaskRecord }[]> {
+    return this.#commits.ask(() => {
+      const now = this.#now();
+      return this.#ready.share(claims, (id, agent) => {
+        const { task } = this.#stored(id) as Stored;
+        // It is over, and nobody has seen to that yet.
+        if (task.deadline !== null && task.deadline <= now) this.#apply(id, { type: 'tick' });
+        const applied = this.#apply(id, { type: 'offer', agent, acceptBy: now + this.#acceptMs });
+        return applied.ok ? applied.task : undefined;
+      });
+    });
+  }
+
+  apply(events: readonly { task: string; event: TaskEvent }[]): Promise<Applied[]> {
+    return this.#commits.ask(() => events.map(({ task, event }) => this.#apply(task, event)));
+  }
+
+  async reap(): Promise<TaskRecord[]> {
+    const changed: TaskRecord[] = [];
+    for (;;) {
+      const batch = await this.#commits.ask(() => {
+        const due = all<{ id: string }>(
+          this.#sql('SELECT id FROM tasks JOIN requests USING(seq) WHERE due <= ? ORDER BY due LIMIT ?'),
+          this.#now(),
+          REAPED_AT_ONCE,
+        );
+        return due.flatMap(({ id }) => this.#apply(id, { type: 'tick' }).task ?? []);
+      });
+      changed.push(...batch);
+      if (batch.length < REAPED_AT_ONCE) return changed;
+    }
+  }
+
+  nextTime(): number | null {
+    return (this.#sql('SELECT min(due) AS due FROM tasks WHERE due IS NOT NULL').get() as { due: number | null }).due;
+  }
+
+  heldBy(agent: string): TaskRecord[] {
+    const held = this.#sql(
+      "SELECT id FROM tasks JOIN requests USING(seq) WHERE holder = ? AND state IN ('offered', 'running') ORDER BY seq",
+    );
+    return this.#records(all<{ id: string }>(held, agent));
+  }
+
+  get(id: string): TaskRecord | undefined {
+    return this.#stored(id)?.task;
+  }
+
+  list({ states, priority, holder, before, limit }: TaskQuery): TaskRecord[] {
+    const conditions: string[] = [];
+    const values: SQLInputValue[] = [];
+    const add = (condition: string, value: SQLInputValue) => {
+      conditions.push(` AND ${condition}`);
+      values.push(value);
+    };
+    if (priority !== undefined) add('priority = ?', priority);
+    if (holder !== undefined) add('holder = ?', holder);
+    if (before !== undefined) add('seq < (SELECT seq FROM requests WHERE id = ?)', before);
+    const find = (where: string, ...first: SQLInputValue[]) => {
+      const found = this.#sql(
+        `SELECT id, seq FROM tasks JOIN requests USING(seq) WHERE ${where}${conditions.join('')} ORDER BY seq DESC LIMIT ?`,
+      );
+      return all<{ id: string; seq: number }>(found, ...first, ...values, limit);
+    };
+    if (states === undefined) return this.#records(find('1'));
+    // Of each state by its index: for several at once all that there are would be sorted.
+    const found = [...new Set(states)].flatMap((state) => find('state = ?', state));
+    return this.#records(found.sort((a, b) => b.seq - a.seq).slice(0, limit));
+  }
+
+  counts(): Record<TaskState, number> {
+    return Object.fromEntries(taskStates.map((state) => [state, this.#counts.get(state) ?? 0])) as Record<TaskState, number>;
+  }
+
+  audit(after: number, limit: number, task?: string): AuditEntry[] {
+    const select = 'SELECT sequence, at, task, event, chance, state, fence FROM audit WHERE sequence > ?';
+    const rows = all<Omit<AuditEntry, 'event'> & { event: string }>(
+      this.#sql(`${select}${task === undefined ? '' : ' AND task = ?'} ORDER BY sequence LIMIT ?`),
+      after,
+      ...(task === undefined ? [] : [task]),
+      limit,
+    );
+    return rows.map((row) => ({ ...row, event: JSON.parse(row.event) as AuditEntry['event'] }));
+  }
+
+  /** What was asked before is stored first. May be called twice. */
+  close(): Promise<void> {
+    return this.#commits.close();
+  }
+
+  /** Before anything is written. What is asked for with a key that is known does not become a task of its own, so nothing can come after it. */
+  #checkDependencies(requests: readonly { id: string; request: TaskRequest }[]): void {
+    const coming = new Set<string>();
+    const keys = new Set<string>();
+    for (const { id, request } of requests) {
+      const unknown = request.after.find((dependency) => !coming.has(dependency) && this.#stored(dependency) === undefined);
+      if (unknown !== undefined) throw new OutriggerError('BAD_INPUT', `The task ${id} is to come after ${unknown}, which is not known.`);
+      const { key } = request;
+      const isKnown = key !== null && (keys.has(key) || this.#sql('SELECT 1 FROM requests WHERE key = ?').get(key) !== undefined);
+      if (!isKnown) coming.add(id);
+      if (key !== null) keys.add(key);
+    }
+  }
+
+  #create({ id, request, by }: { id: string; request: TaskRequest; by: string }): { task: TaskRecord; existed: boolean } {
+    const same = this.#sql('SELECT id FROM requests WHERE id = ? OR key = ?').get(id, request.key) as { id: string } | undefined;
+    if (same !== undefined) return { task: (this.#stored(same.id) as Stored).task, existed: true };
+    const dependencies = [...new Set(request.after)].map((dependency) => (this.#stored(dependency) as Stored).task);
+    const waitsFor = dependencies.filter(({ state }) => state !== 'succeeded').map((dependency) => dependency.id);
+    const task = newTask(id, request, by, waitsFor, this.#now());
+    const { lastInsertRowid } = this.#sql('INSERT INTO requests(id, key, body) VALUES(?, ?, ?)').run(
+      id,
+      request.key,
+      JSON.stringify({ ...request, id, createdBy: by, createdAt: task.createdAt }),
+    );
+    const seq = Number(lastInsertRowid);
+    const lane = laneOf((text) => this.#sql(text), request);
+    this.#sql('INSERT INTO tasks(seq, state, priority, lane, task_group, holder, due, body) VALUES(?, ?, ?, ?, ?, NULL, ?, ?)').run(
+      seq,
+      task.state,
+      task.priority,
+      lane,
+      task.group,
+      nextTimeOf(task),
+      bodyOf(task),
+    );
+    for (const dependency of waitsFor) this.#sql('INSERT INTO waits(dependency, task) VALUES(?, ?)').run(dependency, id);
+    this.#count(task.state, 1);
+    this.#record(task, { type: 'create', task }, null);
+    const failed = dependencies.find(({ state }) => isEnded(state) && state !== 'succeeded');
+    if (failed === undefined) return { task, existed: false };
+    return { task: this.#apply(id, dropped(failed, this.#now())).task as TaskRecord, existed: false };
+  }
+
+  #apply(id: string, event: TaskEvent): Applied {
+    // What depends on a task that ends is told in a queue, not by recursion: chains can be long.
+    const queue = [{ id, event }];
+    let answer: Applied | undefined;
+    for (const next of queue) {
+      const before = this.#stored(next.id);
+      const applied: Applied =
+        before === undefined ? { ok: false, refusal: 'not_found', task: undefined } : this.#change(before, next.event);
+      answer ??= applied;
+      const after = applied.task;
+      if (before === undefined || after === undefined || after.state === before.task.state || !isEnded(after.state)) continue;
+      for (const { task } of all<{ task: string }>(this.#sql('SELECT task FROM waits WHERE dependency = ?'), after.id)) {
+        const succeeded = after.state === 'succeeded';
+        queue.push({ id: task, event: succeeded ? { type: 'released', dependency: after.id } : dropped(after, this.#now()) });
+      }
+      if (after.state === 'succeeded') this.#sql('DELETE FROM waits WHERE dependency = ?').run(after.id);
+    }
+    return answer as Applied;
+  }
+
+  #change({ seq, task, said }: Stored, event: TaskEvent): Applied {
+    let chance: number | null = null;
+    const applied = transition(task, event, this.#now(), () => (chance ??= this.#random()));
+    const after = applied.task;
+    if (after === task) return applied;
+    this.#sql('UPDATE tasks SET state = ?, holder = ?, due = ?, body = ? WHERE seq = ?').run(
+      after.state,
+      after.holder,
+      nextTimeOf(after),
+      bodyOf(after),
+      seq,
+    );
+    if (after.state !== task.state) {
+      this.#count(task.state, -1);
+      this.#count(after.state, 1);
+    }
+    this.#remember({ seq, task: after, said: this.#say(task, after, event, chance, said) });
+    return applied;
+  }
+
+  /** What goes on and on for as long as a task runs is one entry, the newest: renewals, and progress. */
+  #say(before: TaskRecord, after: TaskRecord, event: TaskEvent, chance: number | null, said: Said | undefined): Said | undefined {
+    const goesOn = (event.type === 'renew' || event.type === 'progress') && before.state === 'running' && after.state === 'running';
+    if (goesOn && said?.type === event.type) {
+      this.#sql('UPDATE audit SET at = ?, event = ? WHERE sequence = ?').run(after.updatedAt, JSON.stringify(event), said.sequence);
+      return said;
+    }
+    this.#record(after, event, chance);
+    return goesOn ? { sequence: this.#sequence, type: event.type } : undefined;
+  }
+
+  #record(task: TaskRecord, event: AuditEntry['event'], chance: number | null): void {
+    this.#sql('INSERT INTO audit(sequence, at, task, event, chance, state, fence) VALUES(?, ?, ?, ?, ?, ?, ?)').run(
+      ++this.#sequence,
+      task.updatedAt,
+      task.id,
+      JSON.stringify(event),
+      chance,
+      task.state,
+      task.fence,
+    );
+  }
+
+  #stored(id: string): Stored | undefined {
+    const known = this.#held.get(id);
+    if (known !== undefined) return known;
+    const row = this.#sql('SELECT seq, requests.body AS request, tasks.body AS rest FROM requests JOIN tasks USING(seq) WHERE id = ?').get(
+      id,
+    ) as { seq: number; request: string; rest: string } | undefined;
+    if (row === undefined) return undefined;
+    const stored = { seq: row.seq, task: { ...JSON.parse(row.request), ...JSON.parse(row.rest) } as TaskRecord };
+    this.#remember(stored);
+    return stored;
+  }
+
+  #remember(stored: Stored): void {
+    const { id, state } = stored.task;
+    // Put at the end of the map: what was used longest ago goes first.
+    this.#held.delete(id);
+    if (!isHeld(state)) return;
+    this.#held.set(id, stored);
+    const oldest = this.#held.size > KNOWN_HELD ? this.#held.keys().next().value : undefined;
+    if (oldest !== undefined) this.#held.delete(oldest);
+  }
+
+  #records(rows: readonly { id: string }[]): TaskRecord[] {
+    return rows.map(({ id }) => (this.#stored(id) as Stored).task);
+  }
+
+  #count(state: TaskState, by: number): void {
+    this.#countChanges.set(state, (this.#countChanges.get(state) ?? 0) + by);
+  }
+
+  /** Prepared once. `text` comes from this program alone. */
+  #sql(text: string): StatementSync {
+    let statement = this.#statements.get(text);
+    if (statement === undefined) {
+      statement = this.#database.prepare(text);
+      this.#statements.set(text, statement);
+    }
+    return statement;
+  }
+}
+
+function openDatabase(file: string): DatabaseSync {
+  const database = new DatabaseSync(file);
+  try {
+    prepareTaskDatabase(database);
+    return database;
+  } catch (error) {
+    database.close();
+    if (error instanceof OutriggerError) throw error;
+    throw new OutriggerError('STORAGE_FAILED', `The tasks in ${file} can not be opened: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** What changes of a task. The rest is written once, as it can be large. */
+function bodyOf(task: TaskRecord): string {
+  const { state, holder, fence, attempt, runAt, deadline, acceptBy, leaseUntil, cancelBy, waitsFor, settled } = task;
+  const { progress, result, report, reason, late, updatedAt } = task;
+  const times = { runAt, deadline, acceptBy, leaseUntil, cancelBy, updatedAt };
+  return JSON.stringify({ state, holder, fence, attempt, waitsFor, settled, progress, result, report, reason, late, ...times });
+}
+
+function dropped(dependency: TaskRecord, now: number): TaskEvent {
+  const reason = `The task ${dependency.id}, which it was to come after, ended as ${dependency.state}.`;
+  return { type: 'cancel', by: 'hub', reason, cancelBy: now };
+}
+
+function all<Row>(statement: StatementSync, ...values: SQLInputValue[]): Row[] {
+  return statement.all(...values) as Row[];
+}

@@ -1,0 +1,57 @@
+import { type HubTaskDetail, type HubTaskInfo } from '../contract/hub-operations.ts';
+import { priorities, type TaskRecord } from './task-store.ts';
+
+/** What an agent is told of a task that it gets. `leaseMs`: for agents that renew. */
+export function assignFrame(task: TaskRecord, now: number, leaseMs: number | undefined): Record<string, unknown> & { type: string } {
+  const optional = {
+    repo: task.repo,
+    branch: task.branch,
+    file_hints: task.fileHints.length > 0 ? task.fileHints : null,
+    success_criteria: task.successCriteria.length > 0 ? task.successCriteria : null,
+    verification_steps: task.verificationSteps.length > 0 ? task.verificationSteps : null,
+    skip_verification: task.skipVerification ? true : null,
+    verification_timeout_ms: task.verificationTimeoutMs,
+    max_verification_retries: task.maxVerificationRetries,
+    ...(leaseMs === undefined ? {} : { lease_ms: leaseMs, attempt: task.attempt, deadline: task.deadline }),
+  };
+  return {
+    type: 'task_assign',
+    task_id: task.id,
+    description: task.description,
+    metadata: task.metadata,
+    generation: task.fence,
+    assigned_at: now,
+    ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== null)),
+  };
+}
+
+export function infoOf(task: TaskRecord): HubTaskInfo {
+  return {
+    id: task.id,
+    description: task.description,
+    state: task.state,
+    priority: priorities[task.priority] ?? 'normal',
+    needs: [...task.needs],
+    generation: task.fence,
+    attempt: task.attempt,
+    maxAttempts: task.maxAttempts,
+    holder: task.holder,
+    runAt: task.runAt,
+    deadline: task.deadline,
+    leaseUntil: task.leaseUntil,
+    cancelBy: task.cancelBy,
+    progress: task.progress,
+    after: [...task.after],
+    group: task.group,
+    key: task.key,
+    reason: task.reason,
+    createdBy: task.createdBy,
+    createdAt: task.createdAt,
+    updatedAt: task.updatedAt,
+  };
+}
+
+export function detailOf(task: TaskRecord): HubTaskDetail {
+  const { metadata, result, report, late } = task;
+  return { ...infoOf(task), metadata, result, report: report as Record<string, unknown> | null, late: [...late] };
+}

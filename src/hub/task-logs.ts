@@ -1,0 +1,55 @@
+import type { AgentFrames } from '../contract/hub.ts';
+
+/** Of one task, characters; the oldest go first. */
+const MAX_LOG_LENGTH = 1024 * 1024;
+/** Of the tasks whose output came last, so many are kept. */
+const MAX_LOGS = 1000;
+
+export interface LogEntry {
+  sequence: number;
+  stream: 'stdout' | 'stderr';
+  offset: number;
+  text: string;
+  generation: number;
+}
+
+interface TaskLog {
+  entries: LogEntry[];
+  length: number;
+  next: number;
+  listeners: Set<() => void>;
+}
+
+/** What the programs of tasks wrote, the end of it, in memory: it is for those who look on; results are kept elsewhere. */
+export class TaskLogs {
+  readonly #logs = new Map<string, TaskLog>();
+
+  add(task: string, { stream, offset, text, generation }: AgentFrames['task_log']): void {
+    const log = this.#logs.get(task) ?? { entries: [], length: 0, next: 1, listeners: new Set() };
+    this.#logs.delete(task);
+    this.#logs.set(task, log);
+    // Said again after a connection was lost.
+    const known = log.entries.findLast((entry) => entry.stream === stream && entry.generation === generation);
+    if (known !== undefined && offset < known.offset + Buffer.byteLength(known.text)) return;
+    log.entries.push({ sequence: log.next++, stream, offset, text, generation });
+    log.length += text.length;
+    while (log.length > MAX_LOG_LENGTH && log.entries.length > 1) log.length -= log.entries.shift()?.text.length ?? 0;
+    for (const listener of log.listeners) listener();
+    for (const [other, { listeners }] of this.#logs) {
+      if (this.#logs.size <= MAX_LOGS) break;
+      if (listeners.size === 0) this.#logs.delete(other);
+    }
+  }
+
+  after(task: string, sequence: number): LogEntry[] {
+    return this.#logs.get(task)?.entries.filter((entry) => entry.sequence > sequence) ?? [];
+  }
+
+  /** Returns the way to stop. */
+  follow(task: string, listener: () => void): () => void {
+    const log = this.#logs.get(task) ?? { entries: [], length: 0, next: 1, listeners: new Set() };
+    this.#logs.set(task, log);
+    log.listeners.add(listener);
+    return () => log.listeners.delete(listener);
+  }
+}

@@ -1,0 +1,142 @@
+import type { VerificationReport, VerificationStep } from '../contract/hub.ts';
+
+/**
+ * scheduled: its time, or a task that it depends on, has not come. offered: granted, and not accepted yet. running: held under a lease.
+ * dead: no attempt is left. The last four are ends; `dead` and `failed` can be retried by an operator.
+ */
+export const taskStates = ['scheduled', 'ready', 'offered', 'running', 'succeeded', 'failed', 'cancelled', 'dead'] as const;
+export type TaskState = (typeof taskStates)[number];
+export const priorities = ['urgent', 'high', 'normal', 'low'] as const;
+
+/** What is asked for; all of it is told to the agent but what says who may have it, and when. Times are milliseconds since 1970. */
+export interface TaskRequest {
+  description: string;
+  metadata: Record<string, unknown>;
+  /** 0 urgent … 3 low. */
+  priority: number;
+  /** Capabilities that an agent must have, all of them. */
+  needs: readonly string[];
+  /** The only agent that may have it. */
+  agent: string | null;
+  runAt: number;
+  deadline: number | null;
+  maxAttempts: number;
+  /** Before attempt n + 1 it waits uniformly random in (0, backoffMs · 2^n), at most backoffMaxMs. */
+  backoffMs: number;
+  backoffMaxMs: number;
+  /** Two requests with one key are one task. */
+  key: string | null;
+  /** Ids of tasks that must have succeeded before. Where one ends otherwise, this one is cancelled. */
+  after: readonly string[];
+  /** At most `atOnce` of all tasks with this group run at a time. */
+  group: string | null;
+  atOnce: number;
+  repo: string | null;
+  branch: string | null;
+  fileHints: readonly { path: string; [more: string]: unknown }[];
+  successCriteria: readonly string[];
+  verificationSteps: readonly VerificationStep[];
+  skipVerification: boolean;
+  verificationTimeoutMs: number | null;
+  maxVerificationRetries: number | null;
+}
+
+export interface TaskRecord extends TaskRequest {
+  id: string;
+  state: TaskState;
+  /** Grows with each grant; 0 before the first. */
+  fence: number;
+  /** Attempts that were granted. */
+  attempt: number;
+  /** Who has it now, or had it last. */
+  holder: string | null;
+  acceptBy: number | null;
+  leaseUntil: number | null;
+  /** A cancellation is under way; it is over then, whatever the agent says. */
+  cancelBy: number | null;
+  /** Of `after`, those that have not succeeded. While there is one, it stays scheduled. */
+  waitsFor: readonly string[];
+  /** The newest fence whose agent said how it ended; 0 before. The same said again counts no more. */
+  settled: number;
+  progress: { percent: number | null; text: string | null; at: number } | null;
+  result: Record<string, unknown> | null;
+  report: VerificationReport | Record<string, unknown> | null;
+  reason: string | null;
+  /** Results under an older fence, or after an end, kept for an operator: the newest few. */
+  late: readonly { fence: number; agent: string; at: number; result: Record<string, unknown> | null; reason: string | null }[];
+  createdBy: string;
+  createdAt: number;
+  updatedAt: number;
+}
+
+/** What happens to a task. `agent` and `fence` say under which grant; one that is not the newest is refused. */
+export type TaskEvent =
+  | { type: 'offer'; agent: string; acceptBy: number }
+  | { type: 'accept'; agent: string; fence: number; leaseUntil: number }
+  | { type: 'refuse'; agent: string; fence: number; reason: string }
+  | { type: 'renew'; agent: string; fence: number; leaseUntil: number }
+  | { type: 'progress'; agent: string; fence: number; percent: number | null; text: string | null }
+  | { type: 'complete'; agent: string; fence: number; result: Record<string, unknown> | null; report: Record<string, unknown> | null }
+  | { type: 'fail'; agent: string; fence: number; reason: string; retryable: boolean; report: Record<string, unknown> | null }
+  /** On connecting, its holder neither holds it nor has a result of it. */
+  | { type: 'disown'; agent: string; fence: number }
+  | { type: 'cancel'; by: string; reason: string; cancelBy: number }
+  | { type: 'retry'; by: string }
+  /** One that it depends on has succeeded. */
+  | { type: 'released'; dependency: string }
+  /** Time went on: offers, leases, deadlines and cancellations end, and what was scheduled is ready. */
+  | { type: 'tick' };
+
+export type Refusal = 'not_found' | 'stale_generation' | 'invalid_state';
+
+export type Applied =
+  | { ok: true; task: TaskRecord /** The same was said before, and counted then. */; again: boolean }
+  | { ok: false; refusal: Refusal; task: TaskRecord | undefined };
+
+export interface AuditEntry {
+  /** Without a gap, from 1. */
+  sequence: number;
+  at: number;
+  task: string;
+  event: TaskEvent | { type: 'create'; task: TaskRecord };
+  /** The number in [0, 1) that was drawn for a wait. */
+  chance: number | null;
+  /** The task after it. */
+  state: TaskState;
+  fence: number;
+}
+
+export interface TaskQuery {
+  states?: readonly TaskState[];
+  priority?: number;
+  holder?: string;
+  /** Those created before this one, newest first. */
+  before?: string;
+  limit: number;
+}
+
+/**
+ * Where tasks are truth. All methods take lists and are one group commit with whatever else is asked in the same turn of the event loop;
+ * they resolve when that is on the disk (fsync). Each write checks the fence in its own transaction and adds one
+ * entry of audit; renewals, or progress, that follow one another are one entry, the newest. Rejects with
+ * OutriggerError STORAGE_FAILED where nothing was stored.
+ */
+export interface TaskStore {
+  enqueue(requests: readonly { id: string; request: TaskRequest; by: string }[]): Promise<{ task: TaskRecord; existed: boolean }[]>;
+  /** Grants what is ready, by priority and then age, to those who may have it: at most `credit` each. */
+  claim(
+    claims: readonly { agent: string; capabilities: readonly string[]; credit: number }[],
+  ): Promise<{ agent: string; task: TaskRecord }[]>;
+  apply(events: readonly { task: string; event: TaskEvent }[]): Promise<Applied[]>;
+  /** Applies `tick` to all whose time has come; gives those that changed. */
+  reap(): Promise<TaskRecord[]>;
+  /** When `reap` has something to do next; null: never. */
+  nextTime(): number | null;
+  heldBy(agent: string): TaskRecord[];
+  get(id: string): TaskRecord | undefined;
+  list(query: TaskQuery): TaskRecord[];
+  counts(): Record<TaskState, number>;
+  /** With `task`, what happened to that one alone. */
+  audit(after: number, limit: number, task?: string): AuditEntry[];
+  close(): Promise<void>;
+}

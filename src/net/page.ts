@@ -1,0 +1,76 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Caller } from '../contract/access.ts';
+import { OutriggerError } from '../contract/errors.ts';
+import type { AuthenticateDependencies, AuthenticateOptions } from './authenticate.ts';
+import { readCredentials } from './credentials.ts';
+
+export interface PageDependencies extends AuthenticateDependencies {
+  /** What the page's cookie holds for who logged in with this token. Throws OutriggerError where that one may have no page. */
+  cookieFor: (caller: Caller, token: string) => string;
+}
+
+export interface PageOptions extends AuthenticateOptions {
+  /** Folder of the built pages, with `csp.json` and `assets`; undefined where there is none. */
+  folder: string | undefined;
+  /** Of the page, in that folder. */
+  file: string;
+  secureCookie: boolean;
+  /** Said in place of the page where there is none. */
+  missing: string;
+}
+
+const COOKIE_SECONDS = 365 * 86_400;
+
+/** `/` is the page, and swaps a token in its address for a cookie; `/assets/` is what the page loads. */
+export function registerPage(app: FastifyInstance, dependencies: PageDependencies, options: PageOptions): void {
+  const { authenticate, cookieFor } = dependencies;
+  const { folder, file, cookieName } = options;
+  app.get('/', async (request, reply) => {
+    reply.header('cache-control', 'no-store');
+    const given = readCredentials({ ...sourceOf(request), kind: 'login', cookieName });
+    if (given.from === 'query') {
+      // Out of the address at once: it would stay in the history, and go along as Referer.
+      const login = async (): Promise<string> => cookieFor(await authenticate(given, 'request'), given.token);
+      const value = await login().catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
+      if (value instanceof Error) {
+        const reason = value instanceof OutriggerError ? value.reason : 'BAD_TOKEN';
+        return reply.code(303).header('location', `/?login=${reason}`).send();
+      }
+      const cookie = [`${cookieName}=${value}`, 'HttpOnly', 'SameSite=Strict', 'Path=/', `Max-Age=${COOKIE_SECONDS}`];
+      if (options.secureCookie) cookie.push('Secure');
+      return reply.code(303).header('set-cookie', cookie.join('; ')).header('location', '/').send();
+    }
+    // Read each time: after a build the old page would ask for assets that are gone.
+    const page = folder === undefined ? undefined : readPage(folder, file);
+    if (page === undefined) throw new OutriggerError('NOT_FOUND', options.missing);
+    return reply.header('content-type', 'text/html; charset=utf-8').header('content-security-policy', page.policy).send(page.html);
+  });
+  if (folder === undefined) return;
+  app.register(async (scope) => {
+    const { default: fastifyStatic } = await import('@fastify/static');
+    await scope.register(fastifyStatic, {
+      root: path.join(folder, 'assets'),
+      prefix: '/assets/',
+      immutable: true,
+      maxAge: '365d',
+      index: false,
+      decorateReply: false,
+      cacheControl: true,
+    });
+  });
+}
+
+function sourceOf({ headers, url, cookieCounts }: FastifyRequest) {
+  return { headers, url, cookieCounts };
+}
+
+function readPage(folder: string, name: string): { html: string; policy: string } | undefined {
+  const file = path.join(folder, name);
+  if (!fs.existsSync(file)) return undefined;
+  const { scriptHashes } = JSON.parse(fs.readFileSync(path.join(folder, 'csp.json'), 'utf8')) as { scriptHashes: string[] };
+  const scripts = ["'self'", ...scriptHashes.map((hash) => `'${hash}'`)].join(' ');
+  const policy = `default-src 'self'; script-src ${scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'`;
+  return { html: fs.readFileSync(file, 'utf8'), policy };
+}

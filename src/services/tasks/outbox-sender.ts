@@ -1,0 +1,164 @@
+import type { PeerTimers } from '../../core/peer.ts';
+import { type HubFeatures, isOurs, outcomeFrame, type TaskFrame } from './task-frames.ts';
+import type { OutboxRow, TaskQueue } from './task-queue.ts';
+import type { ResultsFolder } from './results-folder.ts';
+
+/** Sent and not acknowledged, at a hub whose answers name the task; AgentCom's name none, so there it is one. */
+const WINDOW = 256;
+/** Read at once: a row may be megabytes. */
+const READ_AT_ONCE = 16;
+/** A socket that is full is asked again after so long. */
+const FULL_RETRY_MS = 50;
+/** What was not answered in this time is sent again; the hub tells by the fence that it is the same. */
+const UNANSWERED_MS = 30_000;
+
+export interface HubSession {
+  features: HubFeatures;
+  /** False: not sent now. */
+  send(frame: TaskFrame): boolean;
+}
+
+interface SenderDependencies {
+  queue: TaskQueue;
+  results: ResultsFolder;
+  timers: PeerTimers;
+  now: () => number;
+  log: (level: 'info' | 'warn' | 'error', event: string, facts: Record<string, unknown>) => void;
+  /** The disk has it that the hub has it. */
+  emptied: () => void;
+}
+
+/** Tells the hub what came of tasks, oldest first, again and again until it said that it knows. */
+export class OutboxSender {
+  readonly #dependencies: SenderDependencies;
+  /** Sent in this session, by sequence. */
+  readonly #flying = new Map<number, OutboxRow>();
+  /** Acknowledged, and not yet off the disk. */
+  readonly #known = new Set<number>();
+  #session: HubSession | undefined;
+  /** The last that was sent in this session. */
+  #cursor = 0;
+  #retry: unknown;
+  #unanswered: unknown;
+
+  constructor(dependencies: SenderDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  connected(session: HubSession): void {
+    this.disconnected();
+    this.#session = session;
+    this.more();
+  }
+
+  disconnected(): void {
+    const { timers } = this.#dependencies;
+    timers.clear(this.#retry);
+    timers.clear(this.#unanswered);
+    this.#session = undefined;
+    this.#flying.clear();
+    this.#cursor = 0;
+  }
+
+  /** Everything that can be sent now is on its way: lesser things may be sent. */
+  get isQuiet(): boolean {
+    return this.#flying.size === 0 && this.#dependencies.queue.waiting === this.#known.size;
+  }
+
+  /** Sends what may be sent. */
+  more(): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    const window = isOurs(session.features) ? WINDOW : 1;
+    while (this.#flying.size < window) {
+      const rows = this.#dependencies.queue.outboxAfter(this.#cursor, Math.min(READ_AT_ONCE, window - this.#flying.size));
+      if (rows.length === 0) break;
+      for (const row of rows) if (!this.#send(session, row)) return;
+    }
+    this.#watchAnswers();
+  }
+
+  /** The hub has it. False where nothing of this task waits. */
+  acked(id: string, generation: number | undefined): boolean {
+    return this.#settle(id, generation, () => {});
+  }
+
+  /** The hub does not want it, now or ever: it stays for an operator. Without an id, the one that is on its way is meant. */
+  refused(id: string | undefined, generation: number | undefined, error: string): boolean {
+    const meant = id ?? this.#flying.values().next().value?.id;
+    if (meant === undefined) return false;
+    const { results, log, now } = this.#dependencies;
+    return this.#settle(meant, generation, (row) => {
+      log('warn', 'task.result-refused', { task_id: row.id, generation: row.generation, error });
+      results.archiveOutcome(row.id, row.generation, now(), row.outcome);
+    });
+  }
+
+  /** The hub may not have heard what was sent last. */
+  sendAgainAfter(ms: number): void {
+    this.#watchAnswers(Math.min(ms, UNANSWERED_MS));
+  }
+
+  #send(session: HubSession, row: OutboxRow): boolean {
+    const { timers, results } = this.#dependencies;
+    if (this.#known.has(row.sequence)) {
+      this.#cursor = row.sequence;
+      return true;
+    }
+    const frame = outcomeFrame(row, session.features, (ending, text) => {
+      try {
+        results.keepWhole(row.id, ending, text);
+      } catch (error) {
+        this.#dependencies.log('warn', 'task.not-kept-whole', { task_id: row.id, error });
+      }
+    });
+    // Before it is sent: the answer may come within the call.
+    this.#flying.set(row.sequence, row);
+    if (!session.send(frame)) {
+      this.#flying.delete(row.sequence);
+      timers.clear(this.#retry);
+      this.#retry = timers.set(() => this.more(), FULL_RETRY_MS);
+      return false;
+    }
+    this.#cursor = Math.max(this.#cursor, row.sequence);
+    return this.#session === session;
+  }
+
+  #settle(id: string, generation: number | undefined, before: (row: OutboxRow) => void): boolean {
+    const isIt = (row: OutboxRow): boolean => row.id === id && (generation === undefined || row.generation === generation);
+    const row = [...this.#flying.values()].find(isIt);
+    if (row === undefined || this.#known.has(row.sequence)) return false;
+    const { queue, log, emptied } = this.#dependencies;
+    try {
+      before(row);
+    } catch (error) {
+      // It stays in the outbox, and is told again after a while.
+      log('warn', 'task.not-archived', { task_id: id, error });
+      return true;
+    }
+    this.#flying.delete(row.sequence);
+    this.#known.add(row.sequence);
+    // The next need not wait for the disk: what is sent twice counts once.
+    queue
+      .write(() => queue.unpost(row.sequence))
+      .catch((error: unknown) => log('warn', 'task.not-stored', { task_id: id, error }))
+      .finally(() => {
+        this.#known.delete(row.sequence);
+        emptied();
+      });
+    this.more();
+    return true;
+  }
+
+  #watchAnswers(ms = UNANSWERED_MS): void {
+    const { timers, log } = this.#dependencies;
+    timers.clear(this.#unanswered);
+    if (this.#flying.size === 0) return;
+    this.#unanswered = timers.set(() => {
+      log('warn', 'task.result-unanswered', { results: this.#flying.size });
+      this.#flying.clear();
+      this.#cursor = 0;
+      this.more();
+    }, ms);
+  }
+}

@@ -1,0 +1,489 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { eventually } from '../../../test/kit/eventually.ts';
+import { isAlive } from '../../../test/kit/process-harness.ts';
+import { withSmallDisk } from '../../../test/kit/small-disk.ts';
+import { answers, realTimers, type TaskHarness, withTasks } from '../../../test/kit/task-harness.ts';
+import { TaskQueue } from './task-queue.ts';
+
+const done = { status: 'success', output: 'done', tokens_used: 12 };
+const started = 'touch "$OUTRIGGER_RESULTS/$OUTRIGGER_TASK_ID.started"';
+const finish = ({ results }: TaskHarness, id: string): void => fs.writeFileSync(path.join(results, `${id}.json`), JSON.stringify(done));
+/** The agent began, and the program that woke it has ended. */
+const worksElsewhere = ({ tasks }: TaskHarness): boolean => {
+  const record = tasks.list().held[0]?.record;
+  return record?.state === 'working' && record.program === undefined;
+};
+/** Ids of processes that the wake program wrote down. */
+const pidsOf = ({ read, has }: TaskHarness): number[] => (has('root/pids') ? read('root/pids').trim().split('\n').map(Number) : []);
+
+test('a result during an outage of the hub is kept, and told when the hub is back', () =>
+  withTasks(
+    async ({ hub, tasks, frame, results }) => {
+      tasks.connected(hub.session);
+      hub.assign('t', { generation: 7 });
+      await frame('wake_result');
+      tasks.disconnected();
+      fs.writeFileSync(path.join(results, 't.json'), JSON.stringify(done));
+      await eventually(() => assert.deepEqual(tasks.held(), [{ task_id: 't', generation: 7, state: 'done' }]));
+      assert.equal(tasks.credit(), 1);
+      tasks.connected(hub.session);
+      assert.equal((await frame('task_complete'))['generation'], 7);
+      await eventually(() => assert.deepEqual(tasks.held(), []));
+    },
+    { wake: started },
+  ));
+
+test('a result that was written while the sidecar was down is picked up', () =>
+  withTasks(
+    async (first) => {
+      first.tasks.connected(first.hub.session);
+      first.hub.assign('t', { generation: 3 });
+      await first.frame('wake_result');
+      await eventually(() => assert.equal(first.tasks.list().held[0]?.record.state, 'working'));
+      await first.tasks.stop();
+      finish(first, 't');
+      const second = await first.again();
+      await eventually(() => assert.deepEqual(second.tasks.held(), [{ task_id: 't', generation: 3, state: 'done' }]));
+      second.tasks.connected(second.hub.session);
+      assert.deepEqual((await second.frame('task_complete'))['result'], done);
+      assert.deepEqual(second.hub.of('task_recovering'), []);
+    },
+    { wake: started },
+  ));
+
+test('after a restart the hub is asked as AgentCom’s sidecar asks, and the task goes on under the fence that it names', () =>
+  withTasks(
+    async (first) => {
+      first.tasks.connected(first.hub.session);
+      first.hub.assign('task-1', { description: 'd', generation: 1 });
+      await eventually(() => worksElsewhere(first));
+      const second = await first.again();
+      second.tasks.connected(second.hub.session);
+      assert.equal(
+        JSON.stringify(second.hub.frames[0]),
+        '{"type":"task_recovering","task_id":"task-1","description":"d","metadata":{},"last_status":"working"}',
+      );
+      await eventually(() => assert.equal(second.tasks.list().held[0]?.recovering, false));
+      finish(second, 'task-1');
+      assert.equal((await second.frame('task_complete'))['generation'], 3);
+      // It was not woken twice: its agent runs elsewhere.
+      assert.equal(second.read('root/runs'), 'x\n');
+    },
+    { wake: `echo x >> runs; ${started}`, features: [] },
+  ));
+
+test('a restart in each state ends in one result', async (context) => {
+  const cases: { state: string; wake: string; runs: number; until: (harness: TaskHarness) => unknown }[] = [
+    { state: 'waking', wake: 'sleep 300', runs: 2, until: ({ tasks }) => tasks.list().held[0]?.record.program !== undefined },
+    {
+      state: 'waking_confirmation',
+      wake: 'exit 0',
+      runs: 1,
+      until: ({ tasks }) => tasks.list().held[0]?.record.state === 'waking_confirmation',
+    },
+    { state: 'working', wake: `${started}; sleep 300`, runs: 2, until: ({ tasks }) => tasks.list().held[0]?.record.state === 'working' },
+    { state: 'working elsewhere', wake: started, runs: 1, until: worksElsewhere },
+    { state: 'verifying', wake: answers(done), runs: 1, until: ({ tasks }) => tasks.list().held[0]?.record.state === 'verifying' },
+  ];
+  for (const { state, wake, runs, until } of cases)
+    await context.test(state, () =>
+      withTasks(
+        async (first) => {
+          first.tasks.connected(first.hub.session);
+          first.hub.assign('t', { verification_steps: [{ type: 'command_succeeds', target: ['sh', '-c', 'test -e ready || sleep 300'] }] });
+          await eventually(() => until(first));
+          first.put('root/ready', '');
+          const second = await first.again({ confirmationTimeoutMs: 5000 });
+          assert.equal(second.tasks.list().held[0]?.recovering, true);
+          second.tasks.connected(second.hub.session);
+          if (runs === 1) finish(second, 't');
+          await second.frame('task_complete');
+          await eventually(() => assert.deepEqual(second.tasks.held(), []));
+          assert.equal(second.read('root/runs'), 'x\n'.repeat(runs));
+        },
+        { wake: `echo x >> runs; test -e ready && { ${answers(done)} exit; }\n${wake}`, confirmationTimeoutMs: 5000 },
+      ),
+    );
+});
+
+test('a stop while the agent’s word is waited for is quiet, leaves no process, and the task stays', () =>
+  withTasks(
+    async (harness) => {
+      const { hub, tasks, frame, logged } = harness;
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('wake_result');
+      await tasks.stop();
+      await tasks.stop();
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      assert.ok(!logged.includes('task.failed-inside'));
+      assert.deepEqual(hub.of('task_failed'), []);
+      assert.equal(pidsOf(harness).some(isAlive), false);
+      assert.deepEqual((await harness.again()).tasks.held(), [{ task_id: 't', generation: 1, state: 'working' }]);
+    },
+    { wake: 'setsid sleep 300 & echo $! >> pids; exit 0', confirmationTimeoutMs: 100 },
+  ));
+
+test('a cancellation ends the whole tree within five seconds, also what left its group and does not listen', () =>
+  withTasks(
+    async (harness) => {
+      const { hub, tasks, frame } = harness;
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await eventually(() => pidsOf(harness).length === 3);
+      const from = performance.now();
+      hub.say({ type: 'task_cancelled', task_id: 't', generation: 1, reason: 'enough' });
+      await eventually(() => assert.equal(pidsOf(harness).some(isAlive), false), 6000);
+      assert.ok(performance.now() - from < 5000);
+      assert.deepEqual([(await frame('task_failed'))['reason'], (await frame('task_failed'))['retryable']], ['cancelled: enough', false]);
+      await eventually(() => assert.equal(tasks.credit(), 1));
+    },
+    {
+      wake: `trap '' TERM; echo $$ >> pids; sh -c "trap '' TERM; echo \\$\\$ >> pids; while :; do sleep 1; done" & setsid sh -c "trap '' TERM HUP; echo \\$\\$ >> pids; while :; do sleep 1; done" & while :; do sleep 1; done`,
+      wakeTimeoutMs: 60_000,
+    },
+  ));
+
+test('AgentCom’s hub hears nothing of a task that it cancelled, and what its agent still writes is put aside', () =>
+  withTasks(
+    async (harness) => {
+      const { hub, tasks, frame, results } = harness;
+      tasks.connected(hub.session);
+      hub.assign('t', { generation: 4 });
+      await frame('wake_result');
+      hub.say({ type: 'task_cancelled', task_id: 't', timestamp: 1 });
+      await eventually(() => assert.deepEqual(tasks.held(), []));
+      finish(harness, 't');
+      await eventually(() => assert.equal(fs.readdirSync(path.join(results, 'late')).length, 1), 8000);
+      assert.match(fs.readdirSync(path.join(results, 'late'))[0] as string, /^t-4-/);
+      assert.deepEqual(hub.types(), ['task_accepted', 'wake_result']);
+    },
+    { wake: started, features: [] },
+  ));
+
+test('what the hub has given to somebody else is ended here, whether it runs or waits to be told', () =>
+  withTasks(
+    async (harness) => {
+      const { hub, tasks, results } = harness;
+      tasks.connected(hub.session);
+      hub.silent.add('task_complete');
+      hub.assign('a', { generation: 2 });
+      await eventually(() => assert.equal(pidsOf(harness).length, 1));
+      // An older fence is nobody's.
+      tasks.lost([{ task_id: 'a', generation: 1, state: undefined }]);
+      assert.equal(tasks.held().length, 1);
+      tasks.lost([{ task_id: 'a', generation: 2, state: undefined }]);
+      assert.deepEqual(tasks.held(), []);
+      await eventually(() => assert.equal(pidsOf(harness).some(isAlive), false));
+      await eventually(() => assert.equal(tasks.credit(), 1));
+      hub.assign('b');
+      await eventually(() => assert.equal(tasks.list().held[0]?.record.state, 'working'));
+      await tasks.say('b', { type: 'result', result: done });
+      await eventually(() => assert.equal(hub.of('task_complete').length, 1), 10_000);
+      tasks.lost([{ task_id: 'b', generation: 1, state: undefined }]);
+      await eventually(() => assert.deepEqual(tasks.held(), []));
+      assert.equal(fs.readdirSync(path.join(results, 'late')).length, 1);
+    },
+    { wake: `${started}; echo $$ >> pids; exec sleep 300`, cancelWithinMs: 1000 },
+  ));
+
+test('a lease that nobody renews stops the task at nine tenths of it, and not before', async () => {
+  let clock = 0;
+  await withTasks(
+    async (harness) => {
+      const { hub, tasks } = harness;
+      tasks.connected(hub.session);
+      tasks.setLease(60_000);
+      hub.assign('t');
+      await eventually(() => assert.equal(pidsOf(harness).length, 1));
+      clock = 50_000;
+      tasks.renewedAt(20_000);
+      clock = 73_900;
+      tasks.renewedAt(10_000);
+      assert.equal(tasks.held().length, 1);
+      tasks.disconnected();
+      clock = 74_000;
+      tasks.renewedAt(0);
+      assert.deepEqual(tasks.held(), []);
+      await eventually(() => assert.equal(pidsOf(harness).some(isAlive), false));
+      tasks.connected(hub.session);
+      assert.deepEqual(hub.of('task_recovering'), []);
+    },
+    { wake: `${started}; echo $$ >> pids; exec sleep 300`, cancelWithinMs: 1000, monotonic: () => clock },
+  );
+});
+
+test('a task that is told twice, or granted anew, is done once', () =>
+  withTasks(
+    async ({ hub, tasks, frame, read, results }) => {
+      tasks.connected(hub.session);
+      hub.silent.add('task_complete');
+      hub.assign('t', { generation: 1 });
+      hub.assign('t', { generation: 1 });
+      await frame('task_accepted', 2);
+      await frame('wake_result');
+      hub.assign('t', { generation: 2 });
+      await frame('task_accepted', 3);
+      fs.writeFileSync(path.join(results, 't.json'), JSON.stringify(done));
+      assert.equal((await frame('task_complete'))['generation'], 2);
+      // It waits to be acknowledged, and is granted once more: the work is done already.
+      hub.silent.clear();
+      hub.assign('t', { generation: 3 });
+      assert.equal((await frame('task_complete', 2))['generation'], 3);
+      await eventually(() => assert.deepEqual(tasks.held(), []));
+      hub.assign('t', { generation: 3 });
+      assert.equal(read('root/runs'), 'x\n');
+      assert.deepEqual(tasks.held(), []);
+    },
+    { wake: `echo x >> runs; ${started}` },
+  ));
+
+test('a result that the hub refuses is kept for an operator, and the next is told', async () => {
+  for (const features of [[], undefined] as const)
+    await withTasks(
+      async ({ hub, tasks, frame, results }) => {
+        tasks.connected(hub.session);
+        hub.refusal = 'task_complete_failed: stale_generation';
+        hub.assign('a');
+        await frame('task_complete');
+        await eventually(() => assert.deepEqual(tasks.held(), []));
+        const [late] = fs.readdirSync(path.join(results, 'late'));
+        assert.deepEqual(JSON.parse(fs.readFileSync(path.join(results, 'late', late as string), 'utf8')).result, done);
+        hub.refusal = undefined;
+        hub.assign('b');
+        assert.equal((await frame('task_complete', 2))['task_id'], 'b');
+      },
+      { wake: answers(done), ...(features === undefined ? {} : { features }) },
+    );
+});
+
+test('to AgentCom’s hub one result is on its way at a time, to ours many', async () => {
+  for (const [features, atOnce] of [
+    [[], 1],
+    [undefined, 5],
+  ] as const)
+    await withTasks(
+      async (first) => {
+        const { tasks, hub } = await spooled(first, 5);
+        hub.silent.add('task_complete');
+        tasks.connected(hub.session);
+        assert.equal(hub.of('task_complete').length, atOnce);
+        for (let number = 1; number <= 5; number++) {
+          hub.say({ type: 'task_ack', task_id: `s${number}`, status: 'complete' });
+          if (atOnce === 1) assert.equal(hub.of('task_complete').length, Math.min(5, number + 1));
+        }
+        await eventually(() => assert.equal(tasks.list().waiting, 0));
+        assert.deepEqual(
+          hub.of('task_complete').map(({ task_id: id }) => id),
+          ['s1', 's2', 's3', 's4', 's5'],
+        );
+      },
+      features === undefined ? {} : { features },
+    );
+});
+
+test('a socket that is full is waited for, and a connection that ends loses nothing', () =>
+  withTasks(async (first) => {
+    const { tasks, hub } = await spooled(first, 600);
+    hub.silent.add('task_complete');
+    hub.room = 100;
+    tasks.connected(hub.session);
+    assert.equal(hub.of('task_complete').length, 100);
+    tasks.disconnected();
+    hub.room = 300;
+    hub.silent.clear();
+    tasks.connected(hub.session);
+    await eventually(() => assert.equal(hub.room, 0));
+    hub.room = Number.POSITIVE_INFINITY;
+    await eventually(() => assert.equal(tasks.list().waiting, 0));
+    assert.equal(new Set(hub.of('task_complete').map(({ task_id: id }) => id)).size, 600);
+  }));
+
+test('a result that a hub did not hear, as it had heard too much, is told again when that hub says', () =>
+  withTasks(
+    async (first) => {
+      const { tasks, hub, frame } = await spooled(first, 1);
+      hub.silent.add('task_complete');
+      tasks.connected(hub.session);
+      hub.silent.clear();
+      hub.say({ type: 'rate_limited', retry_after_ms: 20, tier: 'heavy' });
+      await frame('task_complete', 2);
+      await eventually(() => assert.equal(tasks.list().waiting, 0));
+    },
+    { features: [] },
+  ));
+
+test('a hundred thousand results that were spooled are told, each once', () =>
+  withTasks(async (first) => {
+    const { tasks, hub } = await spooled(first, 100_000);
+    assert.equal(tasks.list().waiting, 100_000);
+    assert.equal(tasks.held().length, 20_000);
+    tasks.connected(hub.session);
+    await eventually(() => assert.equal(tasks.list().waiting, 0), 60_000);
+    const ids = hub.of('task_complete').map(({ task_id: id }) => id);
+    assert.deepEqual([ids.length, new Set(ids).size, ids[0], ids.at(-1)], [100_000, 100_000, 's1', 's100000']);
+  }));
+
+test('on a disk that is full a result is not taken as stored; with room it is, and is told', (context) =>
+  withSmallDisk(context, 4096, async (at) => {
+    const resultsFolder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-results-'));
+    const fills = (number: number): string => path.join(at, `fill${number}`);
+    let filled = 0;
+    await withTasks(
+      async ({ hub, tasks, frame, logged }) => {
+        tasks.connected(hub.session);
+        hub.assign('a');
+        await eventually(() => assert.equal(tasks.list().held[0]?.record.state, 'working'));
+        try {
+          for (;;) fs.writeFileSync(fills(filled++), Buffer.alloc(64 * 1024));
+        } catch {
+          // It is full.
+        }
+        let stored = false;
+        const said = tasks.say('a', { type: 'result', result: { ...done, output: 'x'.repeat(1_000_000) } }).then(() => (stored = true));
+        await eventually(() => assert.ok(logged.includes('task.not-stored')));
+        assert.deepEqual([stored, hub.of('task_complete'), tasks.credit()], [false, [], 0]);
+        while (filled > 0) fs.rmSync(fills(--filled), { force: true });
+        await said;
+        await frame('task_complete');
+      },
+      { wake: started, at, resultsFolder },
+    );
+    fs.rmSync(resultsFolder, { recursive: true });
+  }));
+
+test('what can’t be written is tried again, and nothing is told or taken before', async () => {
+  let full = false;
+  await withTasks(
+    async ({ hub, tasks, frame, results }) => {
+      tasks.connected(hub.session);
+      hub.assign('a');
+      await frame('wake_result');
+      await eventually(() => assert.equal(tasks.list().held[0]?.record.state, 'working'));
+      full = true;
+      hub.assign('b');
+      assert.equal((await frame('task_rejected'))['reason'], 'storage');
+      fs.writeFileSync(path.join(results, 'a.json'), JSON.stringify(done));
+      await eventually(() => assert.equal(tasks.credit(), 0));
+      assert.ok(fs.existsSync(path.join(results, 'a.json')));
+      assert.deepEqual(hub.of('task_complete'), []);
+      full = false;
+      await frame('task_complete');
+      await eventually(() => assert.ok(!fs.existsSync(path.join(results, 'a.json'))));
+      assert.equal(tasks.credit(), 2);
+    },
+    {
+      wake: started,
+      concurrency: 2,
+      state: (state) => ({
+        folder: state.folder,
+        writeFile: (name, content) => state.writeFile(name, content),
+        removeFile: (name) => state.removeFile(name),
+        openDurable: (name) => {
+          const database = state.openDurable(name);
+          const exec = database.exec.bind(database);
+          database.exec = (sql) => {
+            if (full && sql === 'COMMIT') throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
+            exec(sql);
+          };
+          return database;
+        },
+      }),
+    },
+  );
+});
+
+test('the seed’s queue is taken over once, and can be given back', () =>
+  withTasks(
+    async (first) => {
+      const active = {
+        task_id: 'old',
+        description: 'from before',
+        metadata: { a: 1 },
+        status: 'working',
+        assigned_at: 5,
+        generation: 4,
+        wake_attempts: 1,
+        repo: null,
+        branch: null,
+        file_hints: [],
+        skip_verification: false,
+        verification_timeout_ms: null,
+        routing_decision: null,
+      };
+      first.put('queue.json', JSON.stringify({ active, recovering: null }));
+      const second = await first.again({ queueFile: first.at('queue.json') });
+      assert.deepEqual(second.tasks.held(), [{ task_id: 'old', generation: 4, state: 'working' }]);
+      assert.deepEqual([second.has('queue.json'), second.has('queue.json.imported')], [false, true]);
+      const exported = second.tasks.exportQueue() as { active: null; recovering: Record<string, unknown> };
+      assert.equal(exported.active, null);
+      for (const name of ['task_id', 'description', 'metadata', 'status', 'assigned_at', 'generation', 'wake_attempts'] as const)
+        assert.deepEqual(exported.recovering[name], active[name], name);
+      finish(second, 'old');
+      second.tasks.connected(second.hub.session);
+      assert.equal((await second.frame('task_complete'))['generation'], 4);
+    },
+    { wake: started },
+  ));
+
+test('a drain takes nothing new and ends when nothing is held', () =>
+  withTasks(
+    async ({ hub, tasks, frame, results }) => {
+      tasks.connected(hub.session);
+      const reasons: (string | undefined)[] = [];
+      tasks.onRestartAsked((reason) => reasons.push(reason));
+      hub.assign('a');
+      await frame('wake_result');
+      hub.say({ type: 'restart_sidecar', reason: 'update' });
+      assert.deepEqual(reasons, ['update']);
+      let drained = false;
+      const drain = tasks.drain().then(() => (drained = true));
+      hub.assign('b');
+      assert.equal((await frame('task_rejected'))['reason'], 'draining');
+      assert.equal(drained, false);
+      fs.writeFileSync(path.join(results, 'a.json'), JSON.stringify(done));
+      await drain;
+      assert.deepEqual(tasks.held(), []);
+    },
+    { wake: started, concurrency: 2 },
+  ));
+
+test('a database of a newer version is refused', () =>
+  withTasks(async (first) => {
+    await first.tasks.stop();
+    first.state.close();
+    const database = new DatabaseSync(first.at('state/tasks.db'));
+    database.exec('PRAGMA user_version = 9');
+    database.close();
+    await assert.rejects(first.again(), /newer version/);
+  }));
+
+/** Starts anew with results in the outbox that were put there before. */
+async function spooled(first: TaskHarness, count: number): Promise<TaskHarness> {
+  await first.tasks.stop();
+  first.state.close();
+  const database = new DatabaseSync(first.at('state/tasks.db'));
+  const queue = new TaskQueue(database, realTimers);
+  const summary = { total: 0, passed: 0, failed: 0, errors: 0, timed_out: 0 };
+  const report = {
+    task_id: 's',
+    run_number: 1,
+    status: 'skip' as const,
+    started_at: 1,
+    duration_ms: 0,
+    timeout_ms: 1,
+    checks: [],
+    summary,
+  };
+  await queue.write(() => {
+    for (let number = 1; number <= count; number++)
+      queue.post(`s${number}`, 1, { kind: 'complete', result: { ...done, output: `result ${number}` }, report, reports: [] });
+  });
+  database.close();
+  return first.again();
+}

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+
+/** A larger result file is refused. */
+const MAX_RESULT_BYTES = 64 * 1024 * 1024;
+const LATE = 'late';
+const RESULT = '.json';
+const STARTED = '.started';
+/** Of a file's name, without its ending. */
+const MAX_NAME_LENGTH = 100;
+
+export type FoundResult =
+  | { value: Record<string, unknown> }
+  /** Not there (yet), or half written: `key` changes while somebody writes. */
+  | { unfinished: string | undefined };
+
+/**
+ * Where agents put what came of a task: `<name>.started` when they have begun, `<name>.json` at the end. The name is the id of the task, but
+ * for ids that are no names of files.
+ */
+export class ResultsFolder {
+  /** Absolute. */
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+    fs.mkdirSync(folder, { recursive: true });
+  }
+
+  resultFile(id: string): string {
+    return path.join(this.folder, fileName(id) + RESULT);
+  }
+
+  hasStarted(id: string): boolean {
+    return fs.existsSync(path.join(this.folder, fileName(id) + STARTED));
+  }
+
+  /** Names of all results that are there. */
+  names(): string[] {
+    return namesIn(this.folder).flatMap((name) => (name.endsWith(RESULT) ? [name.slice(0, -RESULT.length)] : []));
+  }
+
+  read(id: string): FoundResult {
+    let key: string | undefined;
+    try {
+      const stat = fs.lstatSync(this.resultFile(id));
+      key = `${stat.mtimeMs} ${stat.size}`;
+      if (!stat.isFile() || stat.size > MAX_RESULT_BYTES) return { unfinished: key };
+      const value: unknown = JSON.parse(fs.readFileSync(this.resultFile(id), 'utf8'));
+      if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { value: value as Record<string, unknown> };
+    } catch {
+      // Not there, or not whole.
+    }
+    return { unfinished: key };
+  }
+
+  /** Once the outbox has it. */
+  remove(id: string): void {
+    for (const ending of [RESULT, STARTED]) fs.rmSync(path.join(this.folder, fileName(id) + ending), { force: true, recursive: true });
+  }
+
+  /** Puts a result that nobody waits for aside, where a person finds it; false where there is none. `at`: milliseconds since 1970. */
+  archive(id: string, generation: number, at: number): boolean {
+    fs.rmSync(path.join(this.folder, fileName(id) + STARTED), { force: true });
+    if (!fs.existsSync(this.resultFile(id))) return false;
+    fs.renameSync(this.resultFile(id), this.#late(id, generation, at));
+    return true;
+  }
+
+  /** The same for one that the outbox had. */
+  archiveOutcome(id: string, generation: number, at: number, outcome: unknown): void {
+    fs.writeFileSync(this.#late(id, generation, at), `${JSON.stringify(outcome, undefined, 2)}\n`, { mode: 0o600 });
+  }
+
+  /** What is too long for a frame. Gives the file. */
+  keepWhole(id: string, ending: '.reason.txt' | '.whole.json', text: string): string {
+    const file = path.join(this.folder, fileName(id) + ending);
+    // In place of itself: it is written again each time the hub is told.
+    fs.writeFileSync(file, text, { mode: 0o600 });
+    return file;
+  }
+
+  /** Calls at each change that the system tells of; not all are. Returns the way to stop. */
+  watch(changed: () => void): () => void {
+    try {
+      const watcher = fs.watch(this.folder, { persistent: false }, changed);
+      watcher.on('error', () => watcher.close());
+      return () => watcher.close();
+    } catch {
+      // No watch is to be had: looks alone find it.
+      return () => {};
+    }
+  }
+
+  #late(id: string, generation: number, at: number): string {
+    const folder = path.join(this.folder, LATE);
+    fs.mkdirSync(folder, { recursive: true });
+    return path.join(folder, `${fileName(id)}-${generation}-${at}${RESULT}`);
+  }
+}
+
+/** The seed's queue, as it was beside its config; undefined where there is none that can be read. */
+export function readQueueFile(file: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
+
+export function putQueueFileAside(file: string): void {
+  if (fs.existsSync(file)) fs.renameSync(file, `${file}.imported`);
+}
+
+/** A hub chooses ids: they must not lead anywhere else. */
+export function fileName(id: string): string {
+  if (/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(id) && id.length <= MAX_NAME_LENGTH && id !== LATE) return id;
+  const readable = id.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40);
+  return `${readable}-${createHash('sha256').update(id).digest('hex').slice(0, 16)}`;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,551 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { TaskAssignment } from '../../contract/hub.ts';
+import type { PeerTimers } from '../../core/peer.ts';
+import type { RunHooks } from '../processes/run-hooks.ts';
+import type { ResultsFolder } from './results-folder.ts';
+import { fileName } from './results-folder.ts';
+import type { TaskBranches } from './task-branch.ts';
+import type { TaskFrame, HubFeatures } from './task-frames.ts';
+import { wakeResultFrame } from './task-frames.ts';
+import { TaskLog } from './task-log.ts';
+import {
+  type HeldRecord,
+  type MachineRules,
+  type Outcome,
+  passes,
+  type Stepped,
+  stepTask,
+  type TaskEffect,
+  type TaskStep,
+} from './task-machine.ts';
+import { isPartOf, type TaskProgram, type TaskPrograms } from './task-program.ts';
+import type { TaskQueue } from './task-queue.ts';
+import { verify } from './verification.ts';
+import { wakeArgv } from './wake-command.ts';
+
+/** An agent that gave its result has so long to end by itself. */
+const FINISH_MS = 5000;
+/** A result file that is no JSON, and does not change for so long, is not being written any more. */
+const BAD_RESULT_MS = 10_000;
+/** Between two attempts to store what must be stored. */
+const STORE_AGAIN_MS = 1000;
+const HOOK_MS = 60_000;
+/** In the history, of a description and of a reason, characters. */
+export const SHOWN_LENGTH = 500;
+
+export interface TaskRunOptions {
+  agentId: string;
+  /** The wake command; undefined: there is none. */
+  wake: readonly [string, ...string[]] | undefined;
+  /** For what the hub's agent is to have, such as where this sidecar is: on top of what a task sets. */
+  env: Readonly<Record<string, string>>;
+  /** Absolute: where the wake program and the verification run. */
+  folder: string;
+  /** In which the hub's agent has to say that it began, after the wake program ended with 0; milliseconds. */
+  confirmationTimeoutMs: number;
+  /** In which it has to say so while the wake program runs; one that does neither hangs. Milliseconds. */
+  wakeTimeoutMs: number;
+  cancelWithinMs: number;
+  /** Of the results folder and the like, relative to the folder. */
+  besides: readonly string[];
+}
+
+/** What all tasks share. */
+export interface RunContext {
+  queue: TaskQueue;
+  results: ResultsFolder;
+  programs: TaskPrograms;
+  branches: TaskBranches | undefined;
+  hooks: RunHooks | undefined;
+  /** Small private files that go with the state. */
+  files: { folder: string; writeFile(name: string, content: string): void; removeFile(name: string): void };
+  timers: PeerTimers;
+  now: () => number;
+  log: (level: 'info' | 'warn' | 'error', event: string, facts: Record<string, unknown>) => void;
+  rules: MachineRules;
+  options: TaskRunOptions;
+  /** What marks of programs begin with. */
+  mark: string;
+  isStopping: () => boolean;
+  /** To the hub, where it is there. */
+  tell: (frame: (features: HubFeatures) => TaskFrame) => void;
+  /** There is more to tell the hub of how it goes. */
+  news: () => void;
+  /** It is not held any more; what came of it is on the disk. */
+  over: (run: TaskRun) => void;
+  /** The disk does not take anything, or takes it again. */
+  storing: (works: boolean) => void;
+}
+
+/** One task that is held: its program, its clocks, its result. What follows what is task-machine.ts. */
+export class TaskRun {
+  record: HeldRecord;
+  readonly log = new TaskLog();
+  /** After a restart: it waits for the hub's word. */
+  recovering: boolean;
+  /** Accepted, and the hub has not said yet that it heard so. Somebody else may have it by now: nothing is begun. */
+  isOffered = false;
+  /** By the monotonic clock, as the two below: since when it is held; from then on it is named in each ping. */
+  heldFrom = Number.NEGATIVE_INFINITY;
+  /** When the hub was last asked whether this task is ours. */
+  askedAt = Number.NEGATIVE_INFINITY;
+  /** When the hub was asked that its lease counts from. */
+  leaseFrom = Number.NEGATIVE_INFINITY;
+  /** Of this sidecar's predecessor, something ran for it. */
+  #programEnded: boolean;
+  readonly #context: RunContext;
+  #program: TaskProgram | undefined;
+  /** One after the other. */
+  #steps: Promise<void> = Promise.resolve();
+  #ending: Promise<void> = Promise.resolve();
+  #startTimer: unknown;
+  #confirmTimer: unknown;
+  #verifying: AbortController | undefined;
+  #preparing: AbortController | undefined;
+  /** Wakes what waits to store something. */
+  #storeNow: (() => void) | undefined;
+  #unwanted = false;
+  #gone = false;
+  #hooked = false;
+  #unfinished: { key: string; since: number } | undefined;
+
+  constructor(context: RunContext, record: HeldRecord, recovering: { programEnded: boolean } | undefined) {
+    this.#context = context;
+    this.record = record;
+    this.recovering = recovering !== undefined;
+    this.#programEnded = recovering?.programEnded === true || record.program !== undefined;
+  }
+
+  get id(): string {
+    return this.record.id;
+  }
+
+  /** Of all that runs for it. */
+  get mark(): string {
+    return `${this.#context.mark}:${fileName(this.id)}`;
+  }
+
+  get isGone(): boolean {
+    return this.#gone;
+  }
+
+  /** Somebody took it back, and its programs are being ended. */
+  get isUnwanted(): boolean {
+    return this.#unwanted;
+  }
+
+  /** Makes everything ready for the agent, and wakes it. Never rejects. */
+  async begin(): Promise<void> {
+    const { branches } = this.#context;
+    this.#preparing = new AbortController();
+    try {
+      const branch = await branches?.start(this.record.assignment.description, this.record.branch, this.#preparing.signal);
+      await this.step({ type: 'begin', branch });
+    } catch (error) {
+      if (this.#preparing.signal.aborted) return;
+      await this.step({ type: 'failed', reason: `branch_refused: ${messageOf(error)}`, retryable: true });
+    }
+  }
+
+  /** The hub lets it go on. Never rejects. */
+  async goOn(generation: number | undefined): Promise<void> {
+    if (!this.recovering) {
+      // It ran all the time; the fence may be another one.
+      if (generation !== undefined && generation > this.record.generation) await this.adopt(generation);
+      return;
+    }
+    this.recovering = false;
+    if (generation !== undefined && generation > this.record.generation) await this.adopt(generation);
+    if (this.record.state === 'accepted') await this.begin();
+    else if (this.record.state !== 'verifying') await this.step({ type: 'continue', generation, programEnded: this.#programEnded });
+  }
+
+  /** After a restart, what needs nobody's word: a result that is there, and one that was being verified. */
+  resume(): void {
+    if (this.record.state === 'verifying') this.#effect({ do: 'verify' });
+    else this.look();
+  }
+
+  /** It is held under another fence. */
+  adopt(generation: number): Promise<void> {
+    return this.#queued(async () => {
+      if (this.#gone || this.#unwanted) return;
+      const record = { ...this.record, generation };
+      if (await this.#stored(() => this.#context.queue.hold(record))) this.record = record;
+    });
+  }
+
+  /** Resolves when the step is on the disk, and what follows from it is under way. Never rejects. */
+  step(step: TaskStep): Promise<void> {
+    return this.#queued(() => this.#apply(step));
+  }
+
+  /** Ends its programs now, whatever else is under way, and lets it go. `tell`: a reason for the outbox. */
+  async end(as: 'cancelled' | 'abandoned', tell: string | undefined): Promise<void> {
+    this.#unwanted = true;
+    const ended = this.#endPrograms();
+    await this.step({ type: 'end', as, tell });
+    await ended;
+  }
+
+  /** Looks for what the agent put into the results folder. Never throws. */
+  look(): void {
+    try {
+      this.#look();
+    } catch (error) {
+      // A folder that can't be read or written now may be later.
+      this.#context.log('warn', 'task.results-not-read', { task_id: this.id, error });
+    }
+  }
+
+  #look(): void {
+    const { results, now } = this.#context;
+    if (this.#gone || this.#unwanted || this.#context.isStopping() || this.record.state === 'verifying') return;
+    const { deadline } = this.record.assignment;
+    if (deadline !== undefined && now() > deadline)
+      return void this.step({ type: 'failed', reason: 'deadline_exceeded', retryable: false });
+    const found = results.read(this.id);
+    if ('value' in found) return void this.step(resultStep(found.value));
+    if (found.unfinished === undefined) this.#unfinished = undefined;
+    else this.#lookAgain(found.unfinished);
+    if (results.hasStarted(this.id)) void this.step({ type: 'confirmed' });
+  }
+
+  /** Ends what runs; on the disk it stays as it is. Never rejects. */
+  async stop(): Promise<void> {
+    this.#storeNow?.();
+    await this.#endPrograms();
+    await this.#steps;
+  }
+
+  // ── steps
+
+  #queued(work: () => Promise<void>): Promise<void> {
+    this.#steps = this.#steps
+      .then(work)
+      .catch((error: unknown) => this.#context.log('error', 'task.failed-inside', { task_id: this.id, error }));
+    return this.#steps;
+  }
+
+  async #apply(step: TaskStep): Promise<void> {
+    const { rules, isStopping, log } = this.#context;
+    if (this.#gone || (this.#unwanted && step.type !== 'end') || isStopping()) return;
+    const before = this.record;
+    const stepped = stepTask(before, step, rules);
+    if (stepped === undefined) return;
+    if (!(await this.#stored(() => this.#write(stepped)))) return;
+    if (stepped.record !== undefined) this.record = stepped.record;
+    const { end } = stepped;
+    log('info', 'task.step', { task_id: this.id, step: step.type, from: before.state, to: stepped.record?.state ?? end });
+    if (end !== undefined) {
+      this.#gone = true;
+      // What the agent gave is in the outbox; whatever else is there came too late.
+      this.#tidy(end === 'done' && (before.state === 'verifying' || step.type === 'failed'));
+    }
+    for (const effect of stepped.effects) this.#effect(effect);
+    if (end !== undefined) {
+      this.#context.over(this);
+      await this.#ending;
+      await this.#hook('after');
+    }
+  }
+
+  #tidy(isTaken: boolean): void {
+    const { results, files, now, log } = this.#context;
+    try {
+      if (isTaken) results.remove(this.id);
+      else results.archive(this.id, this.record.generation, now());
+      files.removeFile(taskFileName(this.id));
+    } catch (error) {
+      log('warn', 'task.files-not-removed', { task_id: this.id, error });
+    }
+  }
+
+  #write({ record, end, outcome }: Stepped): void {
+    const { queue, now } = this.#context;
+    if (record !== undefined) return queue.hold(record);
+    const { id, generation, assignment } = this.record;
+    queue.release(id);
+    if (outcome !== undefined) queue.post(id, generation, outcome);
+    queue.remember({
+      id,
+      generation,
+      end: end ?? 'done',
+      at: now(),
+      description: assignment.description.slice(0, SHOWN_LENGTH),
+      ...reasonOf(outcome),
+    });
+  }
+
+  /** Tries until it is on the disk; false where this sidecar stops before. */
+  async #stored(work: () => void): Promise<boolean> {
+    const { queue, storing, log, timers, isStopping } = this.#context;
+    for (;;) {
+      try {
+        await queue.write(work);
+        storing(true);
+        return true;
+      } catch (error) {
+        storing(false);
+        log('warn', 'task.not-stored', { task_id: this.id, error });
+      }
+      if (isStopping()) return false;
+      await new Promise<void>((resolve) => {
+        const timer = timers.set(resolve, STORE_AGAIN_MS);
+        this.#storeNow = () => {
+          timers.clear(timer);
+          resolve();
+        };
+      });
+      this.#storeNow = undefined;
+    }
+  }
+
+  #effect(effect: TaskEffect): void {
+    const { timers, options, tell } = this.#context;
+    const { record } = this;
+    switch (effect.do) {
+      case 'start':
+        timers.clear(this.#startTimer);
+        if (effect.afterMs === 0) void this.#launch();
+        else this.#startTimer = timers.set(() => void this.#launch(), effect.afterMs);
+        return;
+      case 'await-confirmation':
+        this.#awaitConfirmation(options.confirmationTimeoutMs);
+        return;
+      case 'verify':
+        timers.clear(this.#confirmTimer);
+        void this.#verify();
+        return;
+      case 'end-program':
+        void this.#endPrograms();
+        return;
+      case 'wake-result':
+        tell((features) => wakeResultFrame(record, effect, features));
+        return;
+    }
+  }
+
+  // ── the program
+
+  async #launch(): Promise<void> {
+    const { programs, options, results } = this.#context;
+    const isOff = (): boolean => this.#gone || this.#unwanted || this.#context.isStopping() || this.record.state !== 'waking';
+    await this.#ending;
+    if (isOff()) return;
+    await this.#hook('before');
+    if (isOff()) return;
+    const mark = `${this.mark}:a${this.record.attempts}`;
+    let program: TaskProgram;
+    try {
+      // What it gave before was not good enough.
+      if (this.record.reports.length > 0) results.remove(this.id);
+      if (options.wake === undefined) throw new OutriggerError('BAD_INPUT', 'There is no wake command.');
+      const onOutput = (stream: 'stdout' | 'stderr', bytes: Buffer): void => {
+        this.log.add(stream, bytes);
+        this.#context.news();
+      };
+      const env = this.#environment(this.#writeTaskFile());
+      program = await programs.start({ argv: wakeArgv(options.wake, this.record.assignment), cwd: options.folder, env, mark, onOutput });
+    } catch (error) {
+      return this.step({ type: 'exited', problem: messageOf(error) });
+    }
+    if (isOff()) return program.end(0);
+    this.#program = program;
+    this.#awaitConfirmation(options.wakeTimeoutMs, program);
+    await this.step({ type: 'started', pid: program.pid });
+    const { exitCode, exitSignal } = await program.exit;
+    if (this.#program !== program) return;
+    this.#program = undefined;
+    this.look();
+    const problem = exitCode === 0 ? undefined : exitCode === null ? `ended by ${exitSignal ?? 'a signal'}` : `exit code ${exitCode}`;
+    await this.step({ type: 'exited', problem });
+  }
+
+  /** While `hanging` runs it counts as one failed start; after the wake program ended well, the task has failed. */
+  #awaitConfirmation(ms: number, hanging?: TaskProgram): void {
+    const { timers } = this.#context;
+    timers.clear(this.#confirmTimer);
+    this.#confirmTimer = timers.set(() => {
+      this.look();
+      if (hanging === undefined) return void this.step({ type: 'unconfirmed' });
+      void this.#queued(async () => {
+        if (this.#program !== hanging || this.record.state !== 'waking') return;
+        void this.#endPrograms();
+        await this.#apply({ type: 'exited', problem: `neither ended nor began within ${ms} ms` });
+      });
+    }, ms);
+  }
+
+  /** Ends all that runs for it. Resolves when nothing is left. */
+  #endPrograms(): Promise<void> {
+    const { timers, programs, options } = this.#context;
+    timers.clear(this.#startTimer);
+    timers.clear(this.#confirmTimer);
+    this.#verifying?.abort(new OutriggerError('CANCELED', 'The task is over.'));
+    this.#preparing?.abort(new OutriggerError('CANCELED', 'The task is over.'));
+    const program = this.#program;
+    this.#program = undefined;
+    const isMine = (mark: string): boolean => isPartOf(this.mark, mark);
+    this.#ending = this.#ending.then(async () => {
+      await program?.end(options.cancelWithinMs);
+      // Also what an earlier start left behind, or a verification.
+      if (programs.isRunning(isMine)) await programs.endMarked(isMine);
+    });
+    return this.#ending;
+  }
+
+  /** The whole assignment, for the agent alone. Gives the file. */
+  #writeTaskFile(): string {
+    const { files, results } = this.#context;
+    const { assignment, generation, attempts, reports, branch } = this.record;
+    const report = reports.at(-1);
+    const content = {
+      ...assignment,
+      generation,
+      wake_attempt: attempts,
+      ...(branch === undefined ? {} : { branch }),
+      result_file: results.resultFile(this.id),
+      ...(report === undefined ? {} : { verification_report: report }),
+    };
+    files.writeFile(taskFileName(this.id), `${JSON.stringify(content, undefined, 2)}\n`);
+    return path.join(files.folder, taskFileName(this.id));
+  }
+
+  #environment(taskFile: string): Record<string, string> {
+    const { options, results } = this.#context;
+    return {
+      ...options.env,
+      OUTRIGGER_TASK_ID: this.id,
+      OUTRIGGER_TASK_GENERATION: String(this.record.generation),
+      OUTRIGGER_TASK_FILE: taskFile,
+      OUTRIGGER_RESULTS: results.folder,
+      OUTRIGGER_RESULT_FILE: results.resultFile(this.id),
+    };
+  }
+
+  // ── the result
+
+  /** Half of a file is waited for. */
+  #lookAgain(key: string): void {
+    const { now, results } = this.#context;
+    if (this.#unfinished?.key !== key) {
+      this.#unfinished = { key, since: now() };
+      return;
+    }
+    if (now() - this.#unfinished.since < BAD_RESULT_MS) return;
+    this.#unfinished = undefined;
+    results.archive(this.id, this.record.generation, now());
+    void this.step({ type: 'failed', reason: 'result_unreadable: the result file holds no JSON object', retryable: true });
+  }
+
+  async #verify(): Promise<void> {
+    const { programs, options, now, branches, log } = this.#context;
+    const verifying = new AbortController();
+    this.#verifying = verifying;
+    try {
+      await this.#finishProgram();
+      if (verifying.signal.aborted || this.#context.isStopping()) return;
+      const { assignment, reports, branch } = this.record;
+      const run = reports.length + 1;
+      const { folder, env, besides } = options;
+      const report = await verify(programs, {
+        task: assignment,
+        run,
+        folder,
+        env,
+        mark: `${this.mark}:v${run}`,
+        besides,
+        signal: verifying.signal,
+        now,
+      });
+      let facts: Record<string, unknown> | undefined;
+      if (branch !== undefined && branches !== undefined && passes(report)) {
+        try {
+          facts = { branch, pushed: await branches.submit(branch, verifying.signal) };
+        } catch (error) {
+          if (verifying.signal.aborted) return;
+          log('warn', 'task.not-pushed', { task_id: this.id, branch, error });
+          facts = { branch, pushed: false, push_error: messageOf(error) };
+        }
+      }
+      await this.step({ type: 'verified', report, facts });
+    } catch (error) {
+      if (verifying.signal.aborted) return;
+      await this.step({ type: 'failed', reason: `verification_error: ${messageOf(error)}`, retryable: true });
+    }
+  }
+
+  /** The agent gave its result: it may end by itself, and is ended then. */
+  async #finishProgram(): Promise<void> {
+    const { programs, options } = this.#context;
+    const program = this.#program;
+    this.#program = undefined;
+    const isMine = (mark: string): boolean => isPartOf(this.mark, mark);
+    await programs.gone(isMine, FINISH_MS);
+    await program?.end(options.cancelWithinMs);
+    if (programs.isRunning(isMine)) await programs.endMarked(isMine);
+  }
+
+  /** A look at the folder around the work for a task. Never rejects, and does not wait for ever. */
+  async #hook(when: 'before' | 'after'): Promise<void> {
+    const { hooks, options, log, timers } = this.#context;
+    if (hooks === undefined || this.#hooked === (when === 'before')) return;
+    this.#hooked = when === 'before';
+    const { id, record } = this;
+    const late = Promise.withResolvers<never>();
+    const timer = timers.set(() => late.reject(new Error(`it took longer than ${HOOK_MS} ms`)), HOOK_MS);
+    try {
+      const title = `Task ${record.assignment.description.replace(/\s+/g, ' ').slice(0, 100)}`;
+      const work = hooks[when]({
+        id: `task-${fileName(id)}-${record.generation}`,
+        title,
+        cause: { kind: 'task', id, who: [{ name: options.agentId, kind: 'agent' }] },
+      });
+      await Promise.race([work, late.promise]);
+    } catch (error) {
+      log('warn', 'task.checkpoint-failed', { task_id: id, error });
+    } finally {
+      timers.clear(timer);
+    }
+  }
+}
+
+const TASK_FILES = 'tasks';
+
+/** In the state's folder: what the agent reads of its task. */
+export function taskFileName(id: string): string {
+  return `${TASK_FILES}/${fileName(id)}.json`;
+}
+
+/** Those that are there. */
+export function taskFiles(folder: string): string[] {
+  try {
+    return fs.readdirSync(path.join(folder, TASK_FILES)).map((name) => `${TASK_FILES}/${name}`);
+  } catch {
+    // None was ever written.
+    return [];
+  }
+}
+
+/** A result as agents write it, or as they hand it over. */
+export function resultStep(value: Record<string, unknown>): TaskStep {
+  if (value['status'] === 'success') return { type: 'result', result: value };
+  const reason = value['reason'] ?? value['error'] ?? 'the result says neither "status": "success" nor a reason';
+  return { type: 'failed', reason: typeof reason === 'string' ? reason : JSON.stringify(reason), retryable: value['retryable'] !== false };
+}
+
+export function newRecord(assignment: TaskAssignment, now: number): HeldRecord {
+  const { task_id: id, generation } = assignment;
+  return { id, generation, state: 'accepted', assignment, attempts: 0, reports: [], acceptedAt: now };
+}
+
+function reasonOf(outcome: Outcome | undefined): { reason?: string } {
+  return outcome?.kind === 'failed' ? { reason: outcome.reason.slice(0, SHOWN_LENGTH) } : {};
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { eventually } from '../../../test/kit/eventually.ts';
+import { answers, withTasks } from '../../../test/kit/task-harness.ts';
+
+const done = { status: 'success', output: 'done', tokens_used: 12 };
+
+test('a task is accepted, done and told of, frame by frame as AgentCom’s sidecar does', () =>
+  withTasks(
+    async ({ hub, tasks, frame, results, has }) => {
+      tasks.connected(hub.session);
+      hub.assign('task-1', { description: 'do "it" now', metadata: { a: 1 }, generation: 3, skip_verification: true });
+      await frame('task_complete');
+      await eventually(() => tasks.list().waiting === 0 && tasks.held().length === 0);
+      assert.deepEqual(hub.types(), ['task_accepted', 'wake_result', 'task_complete']);
+      assert.equal(JSON.stringify(hub.frames[0]), '{"type":"task_accepted","task_id":"task-1"}');
+      assert.equal(JSON.stringify(hub.frames[1]), '{"type":"wake_result","task_id":"task-1","status":"success","attempt":1}');
+      const text = JSON.stringify(hub.frames[2]).replace(/"started_at":\d+,"duration_ms":\d+/, '"started_at":1,"duration_ms":0');
+      assert.equal(
+        text,
+        '{"type":"task_complete","task_id":"task-1","result":{"status":"success","output":"done","tokens_used":12},"generation":3,"verification_report":{"task_id":"task-1","run_number":1,"status":"skip","started_at":1,"duration_ms":0,"timeout_ms":120000,"checks":[],"summary":{"total":0,"passed":0,"failed":0,"errors":0,"timed_out":0}},"verification_history":null}',
+      );
+      assert.deepEqual(fs.readdirSync(results), []);
+      assert.equal(has('state/tasks/task-1.json'), false);
+    },
+    { wake: answers(done), features: [] },
+  ));
+
+test('an agent that does not confirm has failed, with the recorded frames', () =>
+  withTasks(
+    async ({ hub, tasks, frame }) => {
+      tasks.connected(hub.session);
+      hub.assign('task-1', { generation: 3 });
+      await frame('task_failed');
+      assert.deepEqual(
+        hub.frames.slice(1).map((one) => JSON.stringify(one)),
+        [
+          '{"type":"wake_result","task_id":"task-1","status":"success","attempt":1}',
+          '{"type":"wake_result","task_id":"task-1","status":"timeout","reason":"confirmation_timeout"}',
+          '{"type":"task_failed","task_id":"task-1","reason":"confirmation_timeout","generation":3}',
+        ],
+      );
+    },
+    { wake: 'exit 0', confirmationTimeoutMs: 50, features: [] },
+  ));
+
+test('without a wake command a task has failed, and says so', () =>
+  withTasks(async ({ hub, tasks, frame }) => {
+    tasks.connected(hub.session);
+    hub.assign('t');
+    assert.equal((await frame('task_failed'))['reason'], 'no_wake_command_configured');
+  }));
+
+test('a wake command that fails is started again after its delays, and then the task has failed', () =>
+  withTasks(
+    async ({ hub, tasks, frame, read }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      assert.equal((await frame('task_failed'))['reason'], 'wake_failed: exit code 3');
+      assert.deepEqual(
+        hub.of('wake_result').map(({ status, attempt, error }) => [status, attempt, error]),
+        [1, 2, 3, 4].map((attempt) => ['failed', attempt, 'exit code 3']),
+      );
+      assert.equal(read('root/runs'), 'x\n'.repeat(4));
+    },
+    { wake: 'echo x >> runs; exit 3' },
+  ));
+
+test('a wake command that does not exist, or is no program, is told in words', async () => {
+  for (const wake of [['/nowhere/agent'], ['no-such-agent'], ['/etc/passwd']] as const)
+    await withTasks(
+      async ({ hub, tasks, frame }) => {
+        tasks.connected(hub.session);
+        hub.assign('t');
+        assert.match(String((await frame('task_failed'))['reason']), /wake_failed: .*(not on this machine|can't be started)/);
+      },
+      { wake, retriesMs: [] },
+    );
+});
+
+test('a wake command that hangs is ended, and counts as one that failed', () =>
+  withTasks(
+    async ({ hub, tasks, frame, read }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('task_complete');
+      assert.equal(read('root/runs'), 'x\nx\n');
+      assert.deepEqual(
+        hub.of('wake_result').map(({ status }) => status),
+        ['failed', 'success'],
+      );
+    },
+    { wake: `echo x >> runs; test $(wc -l < runs) -gt 1 || sleep 300; ${answers(done)}`, wakeTimeoutMs: 300, cancelWithinMs: 1000 },
+  ));
+
+test('an agent in the foreground that confirmed may take its time, and what it writes is told', () =>
+  withTasks(
+    async ({ hub, tasks, frame }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('task_complete');
+      const logs = hub.of('task_log');
+      assert.equal(logs.map(({ stream, text }) => `${String(stream)} ${String(text)}`).join(''), 'stdout hello ä\nstderr oh\nstdout bye\n');
+      assert.deepEqual(
+        logs.map(({ offset }) => offset),
+        [0, 0, 9],
+      );
+      // Its end is told before its result.
+      assert.equal(hub.types().at(-1), 'task_complete');
+    },
+    {
+      wake: `touch "$OUTRIGGER_RESULTS/$OUTRIGGER_TASK_ID.started"; echo hello ä; echo oh >&2; sleep 0.6; echo bye; echo '${JSON.stringify(done)}' > "$OUTRIGGER_RESULT_FILE"`,
+      wakeTimeoutMs: 300,
+    },
+  ));
+
+test('an agent that confirmed and ends badly without a result has failed', () =>
+  withTasks(
+    async ({ hub, tasks, frame }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      assert.equal((await frame('task_failed'))['reason'], 'agent_exited: exit code 9');
+    },
+    { wake: 'touch "$OUTRIGGER_RESULTS/t.started"; sleep 0.5; exit 9' },
+  ));
+
+test('a description with $(…), quotes and newlines is executed by nobody and arrives as it is', () =>
+  withTasks(
+    async ({ hub, tasks, frame, root, read }) => {
+      const description = `$(touch pwned) \`touch pwned\` "; touch pwned; ' && touch pwned \${TASK_ID}\n| touch pwned\n--help`;
+      tasks.connected(hub.session);
+      hub.assign('t', { description });
+      await frame('task_failed');
+      const [whole, part, json] = read('root/seen').split('\0');
+      assert.equal(whole, description);
+      assert.equal(part, `--task=${description}!`);
+      assert.equal((JSON.parse(json as string) as { description: string }).description, description);
+      assert.equal((JSON.parse(read('root/file')) as { description: string }).description, description);
+      assert.deepEqual(fs.readdirSync(root).sort(), ['file', 'mode', 'seen']);
+      assert.equal(read('root/mode').trim(), '600');
+    },
+    {
+      wake: [
+        'sh',
+        '-c',
+        'printf "%s\\0" "$@" > seen; cat "$OUTRIGGER_TASK_FILE" > file; stat -c %a "$OUTRIGGER_TASK_FILE" > mode; exit 1',
+        'sh',
+        '${TASK_DESCRIPTION}',
+        '--task=${TASK_DESCRIPTION}!',
+        '${TASK_JSON}',
+      ],
+      retriesMs: [],
+    },
+  ));
+
+test('work is refused while busy: without a word to AgentCom’s hub, with one to ours', async () => {
+  for (const [features, frames] of [
+    [[], []],
+    [['refusals'], [{ type: 'task_rejected', task_id: 'second', reason: 'busy', generation: 1 }]],
+  ] as const)
+    await withTasks(
+      async ({ hub, tasks, frame }) => {
+        tasks.connected(hub.session);
+        assert.equal(tasks.credit(), 1);
+        hub.assign('first');
+        await frame('wake_result');
+        assert.equal(tasks.credit(), 0);
+        hub.assign('second');
+        assert.deepEqual(hub.of('task_rejected'), frames);
+        assert.deepEqual(
+          tasks.held().map(({ task_id }) => task_id),
+          ['first'],
+        );
+      },
+      { wake: 'touch "$OUTRIGGER_RESULTS/first.started"; exit 0', features },
+    );
+});
+
+test('a result that is written in halves is waited for, and one that never becomes JSON is a failure', async () => {
+  await withTasks(
+    async ({ hub, tasks, frame }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      assert.deepEqual((await frame('task_complete'))['result'], done);
+    },
+    {
+      wake: `printf '{"status":"succ' > "$OUTRIGGER_RESULT_FILE"; sleep 0.4; printf 'ess","output":"done","tokens_used":12}' >> "$OUTRIGGER_RESULT_FILE"`,
+    },
+  );
+  let ahead = 0;
+  await withTasks(
+    async ({ hub, tasks, frame, results }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('wake_result');
+      const timer = setInterval(() => (ahead += 5000), 300);
+      try {
+        assert.match(String((await frame('task_failed'))['reason']), /result_unreadable/);
+      } finally {
+        clearInterval(timer);
+      }
+      assert.equal(fs.readdirSync(path.join(results, 'late')).length, 1);
+    },
+    { wake: 'touch "$OUTRIGGER_RESULTS/t.started"; echo "{" > "$OUTRIGGER_RESULT_FILE"', now: () => Date.now() + ahead },
+  );
+});
+
+test('a reason of a megabyte goes whole to our hub, and its start to AgentCom’s, with the whole beside the results', async () => {
+  const reason = 'ä'.repeat(1_000_000);
+  const wake = `printf '{"error":"' > "$OUTRIGGER_RESULT_FILE.new"; head -c 1000000 /dev/zero | sed 's/\\x00/ä/g' >> "$OUTRIGGER_RESULT_FILE.new"; printf '"}' >> "$OUTRIGGER_RESULT_FILE.new"; mv "$OUTRIGGER_RESULT_FILE.new" "$OUTRIGGER_RESULT_FILE"`;
+  await withTasks(
+    async ({ hub, tasks, frame }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      assert.equal((await frame('task_failed'))['reason'] === reason, true);
+    },
+    { wake },
+  );
+  await withTasks(
+    async ({ hub, tasks, frame, read }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      assert.equal((await frame('task_failed'))['reason'], reason.slice(0, 2000));
+      assert.equal(read('results/t.reason.txt') === reason, true);
+    },
+    { wake, features: [] },
+  );
+});
+
+test('of a thousand reports of progress the hub gets few, and the completion is not held up', () =>
+  withTasks(
+    async ({ hub, tasks, frame }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('wake_result');
+      for (let progress = 1; progress <= 1000; progress++) tasks.progress('t', { progress: progress / 10 });
+      await frame('task_progress');
+      assert.equal(hub.of('task_progress')[0]?.['progress'], 100);
+      for (let progress = 0; progress < 1000; progress++) tasks.progress('t', { progress: 5 });
+      await tasks.say('t', { type: 'result', result: done });
+      await frame('task_complete');
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      assert.equal(hub.of('task_progress').length, 1);
+      assert.equal(hub.types().at(-1), 'task_complete');
+    },
+    { wake: 'touch "$OUTRIGGER_RESULTS/t.started"' },
+  ));
+
+test('ids that are no names of files lead nowhere else', async () => {
+  for (const id of ['../../etc/x', 'a/b', '.hidden', 'late', '-rf', 'ä b', 'x'.repeat(128), '..', 'con:1'])
+    await withTasks(
+      async ({ hub, tasks, frame, results, at }) => {
+        tasks.connected(hub.session);
+        hub.assign(id);
+        assert.equal((await frame('task_complete'))['task_id'], id);
+        await eventually(() => assert.deepEqual(fs.readdirSync(results), []));
+        assert.deepEqual(fs.readdirSync(at('.')).sort(), ['results', 'root', 'state']);
+      },
+      { wake: `echo '${JSON.stringify(done)}' > "$OUTRIGGER_RESULT_FILE"` },
+    );
+});
+
+test('hooks look at the folder before the first start and after the end', async () => {
+  const seen: string[] = [];
+  const hooks = {
+    before: async ({ id, cause }: { id: string; cause: { kind: string } }) => void seen.push(`before ${id} ${cause.kind}`),
+    after: async ({ id }: { id: string }) => {
+      seen.push(`after ${id}`);
+      throw new Error('the disk');
+    },
+  };
+  await withTasks(
+    async ({ hub, tasks, frame, logged }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('task_failed');
+      await eventually(() => assert.deepEqual(seen, ['before task-t-1 task', 'after task-t-1']));
+      await eventually(() => assert.ok(logged.includes('task.checkpoint-failed')));
+    },
+    { wake: 'exit 1', hooks },
+  );
+});

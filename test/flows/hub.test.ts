@@ -1,0 +1,505 @@
+// The hub against agents by hand: who gets in, how tasks go out and results come back, and what bad agents and bad frames do.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { eventually } from '../kit/eventually.ts';
+import { type FakeAgent, type Frame, type RunningHub, withHub } from '../kit/hub.ts';
+
+const all = ['leases', 'held', 'refusals', 'long-reasons', 'logs', 'calls'];
+
+async function queue({ client }: RunningHub, ...tasks: { description?: string; [more: string]: unknown }[]): Promise<string[]> {
+  const { tasks: made } = await client.call('tasks.create', { tasks: tasks.map((task) => ({ description: 'do it', ...task })) as never });
+  return made.map(({ id }) => id);
+}
+
+async function stateOf({ client }: RunningHub, id: string | undefined): Promise<string> {
+  return (await client.call('tasks.get', { id: id ?? '' })).state;
+}
+
+async function accepted(agent: FakeAgent): Promise<{ id: string; fence: number; frame: Frame }> {
+  const frame = await agent.next('task_assign');
+  const [id, fence] = [frame['task_id'] as string, frame['generation'] as number];
+  agent.send({ type: 'task_accepted', task_id: id, generation: fence, protocol_version: 1 });
+  await agent.next('task_ack');
+  return { id, fence, frame };
+}
+
+test("AgentCom's sidecar does a task, its frames as they were recorded but for ids and its token", () =>
+  withHub(async (running) => {
+    const probe = await running.agent('probe', { identify: false });
+    probe.send(
+      `{"type":"identify","agent_id":"probe","token":"${await running.secretOf('probe')}","name":"probe","status":"idle","capabilities":["code"],"client_type":"sidecar","protocol_version":1}`,
+    );
+    assert.deepEqual(await probe.next('identified'), { type: 'identified', agent_id: 'probe' });
+    const [one, two] = await queue(
+      running,
+      { description: 'do "it" now', metadata: { a: 1 }, skipVerification: true },
+      { description: 'second' },
+    );
+    const assigned = await probe.next('task_assign');
+    assert.deepEqual(Object.keys(assigned), [
+      'type',
+      'task_id',
+      'description',
+      'metadata',
+      'generation',
+      'assigned_at',
+      'skip_verification',
+    ]);
+    assert.deepEqual([assigned['task_id'], assigned['description'], assigned['metadata']], [one, 'do "it" now', { a: 1 }]);
+    probe.send(`{"type":"task_accepted","task_id":"${one}","protocol_version":1}`);
+    assert.deepEqual(await probe.next('task_ack'), { type: 'task_ack', task_id: one, status: 'accepted' });
+    probe.send(`{"type":"wake_result","task_id":"${one}","status":"success","attempt":1,"protocol_version":1}`);
+    probe.send({ type: 'ping', protocol_version: 1 });
+    assert.deepEqual(Object.keys(await probe.next('pong')), ['type', 'timestamp']);
+    // It holds one, and can hold no other.
+    assert.deepEqual(probe.had('task_assign'), []);
+    probe.send(
+      `{"type":"resource_report","agent_id":"probe","cpu_percent":100,"ram_used_bytes":2987405312,"ram_total_bytes":25276510208,"vram_used_bytes":null,"vram_total_bytes":null,"timestamp":1795157516866,"protocol_version":1}`,
+    );
+    probe.send(
+      `{"type":"task_complete","task_id":"${one}","result":{"status":"success","output":"done","tokens_used":12},"generation":${assigned['generation']},"verification_report":{"task_id":"${one}","run_number":1,"status":"skip","started_at":1795157516071,"duration_ms":0,"timeout_ms":120000,"checks":[],"summary":{"total":0,"passed":0,"failed":0,"errors":0,"timed_out":0}},"verification_history":null,"protocol_version":1}`,
+    );
+    assert.deepEqual(await probe.next('task_ack'), { type: 'task_ack', task_id: one, status: 'complete' });
+    assert.equal(await stateOf(running, one), 'succeeded');
+    // The second one is refused as busy; it is given to nobody who was busy a moment ago.
+    const second = await probe.next('task_assign');
+    assert.equal(second['task_id'], two);
+    probe.send(`{"type":"task_rejected","task_id":"${two}","reason":"busy","protocol_version":1}`);
+    await eventually(async () => assert.equal(await stateOf(running, two), 'ready'));
+    const other = await running.agent('other');
+    assert.equal((await other.next('task_assign'))['task_id'], two);
+    // After a crash it comes back with what it had.
+    other.send({ type: 'task_accepted', task_id: two, protocol_version: 1 });
+    await other.next('task_ack');
+    other.end();
+    const back = await running.agent('other');
+    back.send(`{"type":"task_recovering","task_id":"${two}","description":"d","metadata":{},"last_status":"working","protocol_version":1}`);
+    const goesOn = await back.next('task_continue');
+    back.send(`{"type":"wake_result","task_id":"${two}","status":"timeout","reason":"confirmation_timeout","protocol_version":1}`);
+    back.send(
+      `{"type":"task_failed","task_id":"${two}","reason":"confirmation_timeout","generation":${goesOn['generation']},"protocol_version":1}`,
+    );
+    assert.equal((await back.next('task_ack'))['status'], 'retried');
+    assert.equal((await running.client.call('tasks.get', { id: two ?? '' })).reason, 'confirmation_timeout');
+  }));
+
+test('only who has the secret gets in, each wrong way is named, and who tries on and on has to wait', () =>
+  withHub(async (running) => {
+    const secret = await running.secretOf('one');
+    const other = await running.secretOf('other');
+    const says = async (token: string): Promise<[unknown, number | undefined]> => {
+      const agent = await running.agent('one', { identify: false });
+      agent.send({ type: 'identify', agent_id: 'one', token, protocol_version: 1 });
+      const error = await agent.next('error');
+      await eventually(() => assert.notEqual(agent.closed, undefined));
+      return [error['error'], agent.closed?.code];
+    };
+    assert.deepEqual(await says('wrong'), ['invalid_token', 4001]);
+    assert.deepEqual(await says(other), ['token_agent_mismatch', 4001]);
+    for (let count = 2; count < 10; count++) await says(`${secret}x`);
+    const waiting = await running.agent('one', { identify: false });
+    waiting.send({ type: 'identify', agent_id: 'one', token: secret, protocol_version: 1 });
+    await eventually(() => assert.equal(waiting.closed?.code, 1008));
+    assert.match(waiting.closed?.reason ?? '', /^cooldown active: retry in \d+s$/);
+    // Others are not held up by that, and nothing of a secret is logged.
+    await running.agent('other');
+    assert.ok(!JSON.stringify(running.logged).includes(secret.slice(-10)));
+  }));
+
+test('an enrolment token makes one agent known, once; AgentCom asks for it in its own words', () =>
+  withHub(async (running) => {
+    const { client, url } = running;
+    const register = (agent: string, token: string): Promise<Response> =>
+      fetch(`${url}/api/onboard/register`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ agent_id: agent }),
+      });
+    const { token } = await client.call('agents.enrol', {});
+    const answer = await register('new', token);
+    assert.equal(answer.status, 201);
+    const given = (await answer.json()) as Record<string, string>;
+    assert.deepEqual([given['agent_id'], given['hub_ws_url'], given['hub_api_url']], ['new', `${url.replace('http', 'ws')}/ws`, url]);
+    await running.agent('new', { token: given['token'] ?? '' });
+    assert.equal((await register('again', token)).status, 401, 'it was for one agent');
+    const pinned = await client.call('agents.enrol', { agent: 'that' });
+    assert.equal((await register('this', pinned.token)).status, 401, 'it is for another one');
+    assert.equal((await register('that', pinned.token)).status, 201);
+    assert.equal((await register('that', (await client.call('agents.enrol', {})).token)).status, 409, 'there is one already');
+    assert.equal((await register('free', 'nothing')).status, 401);
+    assert.equal((await register('free', running.hub.token)).status, 201, 'the owner may');
+  }));
+
+test('databases and the token are for their owner alone', () =>
+  withHub(async ({ folder }) => {
+    fs.chmodSync(folder, 0o755);
+    for (const name of ['agents.db', 'tasks.db', 'token', 'listening.json'])
+      assert.equal(fs.statSync(path.join(folder, name)).mode & 0o777, 0o600, name);
+    for (const name of fs.readdirSync(folder)) assert.equal(fs.statSync(path.join(folder, name)).mode & 0o077, 0, name);
+  }));
+
+test('a secret is replaced without a gap, and one that is revoked ends the connection within a second', () =>
+  withHub(async (running) => {
+    const { client } = running;
+    const before = await running.secretOf('one');
+    const agent = await running.agent('one', { features: all });
+    const { token, delivered } = await client.call('agents.rotate', { agent: 'one' });
+    assert.equal(delivered, true);
+    assert.equal((await agent.next('token_rotated'))['token'], token);
+    // Until the new one was used, both hold.
+    await running.agent('one', { token: before, features: all });
+    const renewed = await running.agent('one', { token, features: all });
+    const old = await running.agent('one', { identify: false });
+    old.send({ type: 'identify', agent_id: 'one', token: before, protocol_version: 1 });
+    assert.equal((await old.next('error'))['error'], 'invalid_token');
+    const [id] = await queue(running, {});
+    await accepted(renewed);
+    const begun = performance.now();
+    assert.deepEqual(await client.call('agents.revoke', { agent: 'one' }), { secrets: 1, connected: true });
+    await eventually(() => assert.equal(renewed.closed?.code, 4001));
+    assert.ok(performance.now() - begun < 1000);
+    // Its task is somebody else's at once.
+    const next = await running.agent('two', { features: all });
+    assert.equal((await accepted(next)).id, id);
+    await assert.rejects(client.call('agents.revoke', { agent: 'nobody' }), /There is no agent nobody/);
+  }));
+
+test('of two connections of one agent the newest counts', () =>
+  withHub(async (running) => {
+    const first = await running.agent('one', { features: all });
+    const second = await running.agent('one', { features: all });
+    await eventually(() => assert.equal(first.closed?.code, 4003));
+    await queue(running, {});
+    await accepted(second);
+    const { agents } = await running.client.call('agents.list', {});
+    assert.deepEqual(
+      agents.map(({ id, state, tasks }) => [id, state, tasks.length]),
+      [['one', 'online', 1]],
+    );
+  }));
+
+test('what an older connection says late counts for nothing, and a check of the way in disturbs nobody', () =>
+  withHub(async (running) => {
+    const token = await running.secretOf('one');
+    const identify = (epoch: number, held: object[]): object => ({
+      type: 'identify',
+      agent_id: 'one',
+      token,
+      features: all,
+      held,
+      epoch,
+      credit: 1,
+      protocol_version: 1,
+    });
+    const older = await running.agent('one', { identify: false });
+    const newer = await running.agent('one', { identify: false });
+    newer.send(identify(2, []));
+    await newer.next('identified');
+    const [id] = await queue(running, {});
+    const { fence } = await accepted(newer);
+    older.send(identify(1, []));
+    await eventually(() => assert.equal(older.closed?.code, 4003));
+    const check = await running.agent('one', { identify: false });
+    check.send({ type: 'identify', agent_id: 'one', token, client_type: 'check', protocol_version: 1 });
+    await check.next('identified');
+    newer.send({ type: 'task_complete', task_id: id, generation: fence, result: {}, protocol_version: 1 });
+    assert.equal((await newer.next('task_ack'))['status'], 'complete');
+  }));
+
+test('frames that make no sense are answered and survived, too many end the connection, and others never notice', () =>
+  withHub(async (running) => {
+    const agent = await running.agent('one', { features: all });
+    const nobody = await running.agent('two', { identify: false });
+    nobody.send({ type: 'ping' });
+    assert.equal((await nobody.next('error'))['error'], 'not_identified');
+    nobody.send('{');
+    assert.equal((await nobody.next('error'))['error'], 'invalid_json');
+    for (const [text, error] of [
+      ['{"no":"type"}', 'missing_type'],
+      ['[1]', 'invalid_json'],
+      ['nothing', 'invalid_json'],
+      ['{"type":"make_coffee"}', 'validation_failed'],
+      ['{"type":"task_complete","task_id":7,"generation":"1"}', 'validation_failed'],
+      ['{"type":"task_accepted"}', 'validation_failed'],
+      ['{"type":"identify","agent_id":"one","token":"x"}', 'already_identified'],
+    ] as const) {
+      agent.send(text);
+      assert.equal((await agent.next('error'))['error'], error, text);
+    }
+    // Of tasks that there are not, or that are not its own.
+    agent.send({ type: 'task_complete', task_id: 'none', generation: 1, protocol_version: 1 });
+    assert.deepEqual(await agent.next('error'), {
+      type: 'error',
+      error: 'task_complete_failed: not_found',
+      task_id: 'none',
+      generation: 1,
+    });
+    agent.send({ type: 'task_progress', task_id: 'none', progress: 5, protocol_version: 1 });
+    agent.send({ type: 'state_report', task_id: 'none', protocol_version: 1 });
+    assert.equal((await agent.next('state_report_ack'))['action'], 'abort');
+    agent.send({ type: 'task_recovering', task_id: 'none', protocol_version: 1 });
+    await agent.next('task_reassign');
+    const other = await running.agent('other', { features: all });
+    for (let count = 0; count < 120; count++) agent.send('junk');
+    await eventually(() => assert.equal(agent.closed?.code, 1008));
+    const big = await running.agent('big', { features: all });
+    big.send('x'.repeat(5 * 1024 * 1024));
+    await eventually(() => assert.equal(big.closed?.code, 1009));
+    await queue(running, {});
+    await accepted(other);
+  }));
+
+test('a connection that is lost for a moment costs nothing: the task goes on under its fence', () =>
+  withHub(async (running) => {
+    const agent = await running.agent('one', { features: all });
+    const [id] = await queue(running, {});
+    const { fence } = await accepted(agent);
+    agent.end();
+    await running.agent('two', { features: all });
+    const back = await running.agent('one', { features: all, held: [{ task_id: id, generation: fence, state: 'working' }], credit: 0 });
+    back.send({ type: 'task_complete', task_id: id, generation: fence, result: { output: 'ok' }, protocol_version: 1 });
+    assert.deepEqual(await back.next('task_ack'), { type: 'task_ack', task_id: id, status: 'complete', generation: fence });
+    // The acknowledgement may be lost: said again, it is answered alike, and counts once.
+    back.send({ type: 'task_complete', task_id: id, generation: fence, result: { output: 'ok' }, protocol_version: 1 });
+    assert.equal((await back.next('task_ack'))['status'], 'complete');
+    const { entries } = await running.client.call('tasks.audit', {});
+    assert.equal(entries.filter((entry) => entry.event.type === 'complete').length, 1);
+  }));
+
+test('who comes back without its task has lost it: another one gets it, and a late result is refused and kept', () =>
+  withHub(async (running) => {
+    const agent = await running.agent('one', { features: all });
+    const [id] = await queue(running, {});
+    const { fence } = await accepted(agent);
+    agent.end();
+    const back = await running.agent('one', { features: all, held: [], credit: 0 });
+    const other = await running.agent('two', { features: all });
+    const again = await accepted(other);
+    assert.ok(again.id === id && again.fence > fence);
+    back.send({ type: 'task_complete', task_id: id, generation: fence, result: { output: 'late' }, protocol_version: 1 });
+    assert.equal((await back.next('error'))['error'], 'task_complete_failed: stale_generation');
+    other.send({ type: 'task_complete', task_id: id, generation: again.fence, result: { output: 'right' }, protocol_version: 1 });
+    await other.next('task_ack');
+    const task = await running.client.call('tasks.get', { id: id ?? '' });
+    assert.deepEqual([task.state, task.result], ['succeeded', { output: 'right' }]);
+    assert.deepEqual(
+      task.late.map((late) => [late.fence, late.agent, late.result]),
+      [[fence, 'one', { output: 'late' }]],
+    );
+    // And who lists what is not its own is told to let it go.
+    const third = await running.agent('three', { identify: false });
+    third.send({
+      type: 'identify',
+      agent_id: 'three',
+      token: await running.secretOf('three'),
+      features: all,
+      held: [{ task_id: id, generation: fence, state: 'working' }],
+      protocol_version: 1,
+    });
+    const { nack } = await third.next('identified');
+    assert.deepEqual(nack, [{ task_id: id, generation: fence, state: 'working' }]);
+  }));
+
+test('a lease that nobody renews ends, pings renew it, and what is not held any more is named in the pong', () =>
+  withHub(
+    async (running) => {
+      const agent = await running.agent('one', { features: all });
+      const [id] = await queue(running, {});
+      const { fence } = await accepted(agent);
+      for (let count = 0; count < 6; count++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        agent.send({ type: 'ping', held: [{ task_id: id, generation: fence }], credit: 0, protocol_version: 1 });
+        assert.equal((await agent.next('pong'))['nack'], undefined);
+      }
+      assert.equal(await stateOf(running, id), 'running');
+      await agent.next('task_reassign');
+      agent.send({ type: 'ping', held: [{ task_id: id, generation: fence }], credit: 0, protocol_version: 1 });
+      assert.deepEqual((await agent.next('pong'))['nack'], [{ task_id: id, generation: fence }]);
+    },
+    { leaseMs: 300 },
+  ));
+
+test('an offer that is not accepted in time goes to somebody else', () =>
+  withHub(
+    async (running) => {
+      const silent = await running.agent('silent', { features: all });
+      const [id] = await queue(running, {});
+      await silent.next('task_assign');
+      const other = await running.agent('other', { features: all });
+      const { id: got, fence } = await accepted(other);
+      assert.ok(got === id && fence === 2);
+    },
+    { acceptWithinMs: 200 },
+  ));
+
+test('a result whose verification failed does not count, and attempts end in the dead letters', () =>
+  withHub(async (running) => {
+    const agent = await running.agent('one', { features: all });
+    const [id] = await queue(running, { maxAttempts: 2, backoffMs: 0 });
+    const report = { task_id: id, run_number: 1, status: 'fail', started_at: 1, duration_ms: 1, timeout_ms: 1, checks: [], summary: {} };
+    for (const status of ['retried', 'dead_letter']) {
+      const { fence } = await accepted(agent);
+      agent.send({ type: 'task_complete', task_id: id, generation: fence, result: { output: 'x' }, verification_report: report });
+      assert.equal((await agent.next('task_ack'))['status'], status);
+      agent.send({ type: 'ping', credit: 1, held: [], protocol_version: 1 });
+    }
+    assert.equal(await stateOf(running, id), 'dead');
+    // An operator gives it all its attempts again.
+    await running.client.call('tasks.retry', { id: id ?? '' });
+    const { fence } = await accepted(agent);
+    const reason = 'r'.repeat(1_000_000);
+    agent.send({ type: 'task_failed', task_id: id, generation: fence, reason, retryable: false, protocol_version: 1 });
+    await agent.next('task_ack');
+    const task = await running.client.call('tasks.get', { id: id ?? '' });
+    assert.equal(task.reason, reason, 'whole');
+  }));
+
+test('a cancelled task is over for whoever has it, and in the end whatever that one says', () =>
+  withHub(async (running) => {
+    const agent = await running.agent('one', { features: all });
+    const [id, waiting] = await queue(running, {}, { after: [] });
+    const { fence } = await accepted(agent);
+    assert.equal((await running.client.call('tasks.cancel', { id: waiting ?? '' })).state, 'cancelled');
+    await running.client.call('tasks.cancel', { id: id ?? '', reason: 'not needed' });
+    const told = await agent.next('task_cancelled');
+    assert.deepEqual([told['task_id'], told['generation']], [id, fence]);
+    agent.send({ type: 'task_failed', task_id: id, generation: fence, reason: 'cancelled', protocol_version: 1 });
+    await agent.next('task_ack');
+    assert.equal(await stateOf(running, id), 'cancelled');
+    // Said again it is as it is; what succeeded can't be cancelled any more.
+    assert.equal((await running.client.call('tasks.cancel', { id: id ?? '' })).state, 'cancelled');
+    agent.send({ type: 'ping', credit: 1, held: [], protocol_version: 1 });
+    const [other] = await queue(running, {});
+    const held = await accepted(agent);
+    agent.send({ type: 'task_complete', task_id: other, generation: held.fence, result: {}, protocol_version: 1 });
+    await agent.next('task_ack');
+    await assert.rejects(running.client.call('tasks.cancel', { id: other ?? '' }), { reason: 'TASK_STATE' });
+  }));
+
+test('tasks go by priority, to those who can do them, after those before them, and once for one key', () =>
+  withHub(async (running) => {
+    const [low, urgent] = await queue(running, { priority: 'low' }, { priority: 'urgent' });
+    const [gpu] = await queue(running, { needs: ['gpu'] });
+    const [pinned] = await queue(running, { agent: 'two' });
+    const [first] = await queue(running, { key: 'same', needs: ['never'] });
+    const [again] = await queue(running, { key: 'same', needs: ['never'] });
+    assert.equal(first, again);
+    const [late] = await queue(running, { after: [low], priority: 'urgent', agent: 'one' });
+    const one = await running.agent('one', { features: all, credit: 3 });
+    const got = [await accepted(one), await accepted(one)];
+    assert.deepEqual(
+      got.map(({ id }) => id),
+      [urgent, low],
+    );
+    const two = await running.agent('two', { features: all, capabilities: ['gpu', 'code'], credit: 5 });
+    assert.deepEqual(new Set([(await accepted(two)).id, (await accepted(two)).id]), new Set([gpu, pinned]));
+    assert.equal(await stateOf(running, late), 'scheduled');
+    one.send({ type: 'task_complete', task_id: low, generation: got[1]?.fence, result: {}, protocol_version: 1 });
+    assert.equal((await accepted(one)).id, late);
+    await assert.rejects(queue(running, { after: ['none'] }), { reason: 'NOT_FOUND' });
+  }));
+
+test('a thousand progress frames do not hold up the completion behind them', () =>
+  withHub(async (running) => {
+    const agent = await running.agent('one', { features: all });
+    const [id] = await queue(running, {});
+    const { fence } = await accepted(agent);
+    for (let count = 0; count < 1000; count++)
+      agent.send({ type: 'task_progress', task_id: id, progress: count % 100, generation: fence, protocol_version: 1 });
+    agent.send({ type: 'task_complete', task_id: id, generation: fence, result: {}, protocol_version: 1 });
+    const begun = performance.now();
+    await agent.next('task_ack');
+    assert.ok(performance.now() - begun < 2000);
+    const { entries } = await running.client.call('tasks.audit', {});
+    assert.ok(entries.filter(({ event }) => event.type === 'progress').length < 20);
+  }));
+
+test('what a program writes can be read while it runs, each piece once', () =>
+  withHub(async (running) => {
+    const agent = await running.agent('one', { features: all });
+    const [id] = await queue(running, {});
+    const { fence } = await accepted(agent);
+    const follow = running.client.stream('tasks.log', { id: id ?? '', follow: true });
+    for (const [offset, text] of [
+      [0, 'one\n'],
+      [4, 'two\n'],
+      [4, 'two\n'],
+      [8, 'drei ä\n'],
+    ] as const)
+      agent.send({ type: 'task_log', task_id: id, generation: fence, stream: 'stdout', offset, text, protocol_version: 1 });
+    let said = '';
+    for await (const entry of follow) {
+      said += entry.text;
+      if (said.includes('ä')) break;
+    }
+    assert.equal(said, 'one\ntwo\ndrei ä\n');
+  }));
+
+test('a hub that goes tells its agents when to come back, and one that comes finds all as it was', () =>
+  withHub(async (running) => {
+    const agent = await running.agent('one', { features: all });
+    const [id, open] = await queue(running, {}, { needs: ['never'] });
+    const { fence } = await accepted(agent);
+    await running.restart();
+    const away = await agent.next('goaway');
+    assert.ok((away['retry_after_ms'] as number) > 0);
+    await eventually(() => assert.equal(agent.closed?.code, 1012));
+    assert.deepEqual([await stateOf(running, id), await stateOf(running, open)], ['running', 'ready']);
+    const back = await running.agent('one', { features: all, held: [{ task_id: id, generation: fence, state: 'working' }] });
+    back.send({ type: 'task_complete', task_id: id, generation: fence, result: {}, protocol_version: 1 });
+    await back.next('task_ack');
+    assert.equal(await stateOf(running, id), 'succeeded');
+  }));
+
+test('more connections than may come at once are told when to come, before anything else is done for them', () =>
+  withHub(
+    async (running) => {
+      await running.secretOf('one');
+      const asked = await Promise.allSettled(Array.from({ length: 30 }, () => running.agent('one', { identify: false })));
+      const refused = asked.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+      assert.ok(refused.length >= 15 && refused.length < 30, `${refused.length} were refused`);
+      for (const { reason } of refused) assert.match(String(reason), /503/);
+    },
+    { connectsPerS: 10 },
+  ));
+
+test("AgentCom's HTTP paths answer as it does", () =>
+  withHub(async (running) => {
+    const ask = async (
+      method: string,
+      where: string,
+      body?: object,
+      token = running.hub.token,
+    ): Promise<[number, Record<string, unknown>]> => {
+      const response = await fetch(`${running.url}${where}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return [response.status, (await response.json()) as Record<string, unknown>];
+    };
+    const [status, made] = await ask('POST', '/api/tasks', { description: 'x', priority: 'high', max_retries: 1, metadata: { a: 1 } });
+    assert.deepEqual([status, made['status'], made['priority'], typeof made['created_at']], [201, 'queued', 'high', 'number']);
+    const id = made['task_id'] as string;
+    const [, listed] = await ask('GET', '/api/tasks?status=queued&priority=high');
+    assert.equal(listed['count'], 1);
+    assert.equal((await ask('GET', '/api/tasks?status=completed'))[1]['count'], 0);
+    assert.deepEqual((await ask('GET', `/api/tasks/${id}`))[1]['metadata'], { a: 1 });
+    assert.equal((await ask('GET', '/api/tasks/none'))[0], 404);
+    assert.equal((await ask('POST', `/api/tasks/${id}/cancel`, {}))[1]['status'], 'cancelled');
+    assert.equal((await ask('POST', `/api/tasks/${id}/retry`, {}))[1]['status'], 'queued');
+    const [pushed] = await ask('POST', '/api/admin/push-task', { agent_id: 'one', description: 'for one', metadata: {} });
+    assert.equal(pushed, 201);
+    await running.agent('one');
+    assert.equal(((await ask('GET', '/api/agents'))[1]['agents'] as unknown[]).length, 1);
+    for (const where of ['/api/tasks/stats', '/api/tasks/dead-letter', '/api/metrics', '/api/schemas', '/health'])
+      assert.equal((await ask('GET', where))[0], 200, where);
+    assert.equal((await ask('GET', '/api/tasks', undefined, 'wrong'))[0], 401);
+    assert.equal((await ask('POST', '/api/tasks', { priority: 'high' }))[0], 400);
+    // An agent asks with its own secret, but does not rule.
+    const secret = await running.secretOf('one');
+    assert.equal((await ask('POST', '/api/tasks', { description: 'by an agent' }, secret))[0], 201);
+    assert.equal((await ask('POST', '/api/agents.revoke', { agent: 'one' }, secret))[0], 403);
+  }));

@@ -1,0 +1,111 @@
+// Our link at our hub.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nodeTimers } from '../../src/net/timers.ts';
+import { WebSockets } from '../../src/net/websocket.ts';
+import { Link, type LinkOptions } from '../../src/transports/hub-link/link.ts';
+import { eventually } from '../kit/eventually.ts';
+import { createFakes } from '../kit/fake-operations.ts';
+import { type RunningHub, withHub } from '../kit/hub.ts';
+import { FakeTasks, linkOptions } from '../kit/link-harness.ts';
+
+interface Linked {
+  link: Link;
+  tasks: FakeTasks;
+  stored: string[];
+}
+
+async function withLink(running: RunningHub, options: Partial<LinkOptions>, run: (linked: Linked) => Promise<void>): Promise<void> {
+  const sockets = new WebSockets();
+  const tasks = new FakeTasks();
+  const stored: string[] = [];
+  const link = new Link(
+    {
+      sockets,
+      dispatch: createFakes().dispatch,
+      tasks,
+      timers: nodeTimers,
+      now: Date.now,
+      monotonic: () => performance.now(),
+      random: () => 0.05,
+      log: () => undefined,
+      storeToken: (token) => void stored.push(token),
+    },
+    { ...linkOptions, url: `${running.url.replace(/^http/, 'ws')}/ws`, token: await running.secretOf('probe'), ...options },
+  );
+  link.start();
+  try {
+    await eventually(() => assert.equal(link.status().state, 'online'));
+    await run({ link, tasks, stored });
+  } finally {
+    await link.stop();
+    await sockets.close(1000, '');
+  }
+}
+
+test('all features are agreed on, and a task goes out, is renewed, and its result comes back', () =>
+  withHub(
+    (running) =>
+      withLink(running, { allow: 'read' }, async ({ link, tasks }) => {
+        assert.deepEqual(link.status().features, ['leases', 'held', 'refusals', 'long-reasons', 'logs', 'calls']);
+        const { tasks: made } = await running.client.call('tasks.create', { tasks: [{ description: 'do it' }] as never });
+        const assigned = (): { task_id: string; generation: number } | undefined =>
+          tasks.heard.find((frame) => (frame as { type?: string }).type === 'task_assign') as
+            | { task_id: string; generation: number }
+            | undefined;
+        await eventually(() => assigned() !== undefined);
+        const { task_id, generation } = assigned() ?? { task_id: '', generation: 0 };
+        tasks.holding = [{ task_id, generation, state: 'working' }];
+        tasks.free = 0;
+        assert.equal(tasks.session?.send({ type: 'task_accepted', task_id, generation }), true);
+        const before = tasks.heard.length;
+        await eventually(() => tasks.heard.slice(before).some((what) => Object.hasOwn(what as object, 'renewedAt')));
+        tasks.session?.send({ type: 'task_complete', task_id, result: { status: 'success' }, generation, verification_report: null });
+        await eventually(async () => (await running.client.call('tasks.get', { id: made[0]?.id ?? '' })).state === 'succeeded');
+        assert.deepEqual(link.status().odd, {});
+      }),
+    { heartbeatMs: 100, pongTimeoutMs: 90 },
+  ));
+
+test('the hub calls operations over it, as far as the owner allows', () =>
+  withHub((running) =>
+    withLink(running, { allow: 'read' }, async () => {
+      const call = async (operation: string, input: object): Promise<unknown> =>
+        ((await running.client.call('agents.call', { agent: 'probe', operation, input } as never)) as { output: unknown }).output;
+      assert.deepEqual(await call('echo.unary', { text: 'over the hub' }), { text: 'over the hub', who: 'Hub' });
+      await assert.rejects(call('echo.write', { path: 'a' }), { reason: 'ACCESS_DENIED' });
+    }),
+  ));
+
+test('a hub that restarts is found again', () =>
+  withHub((running) =>
+    withLink(running, {}, async ({ link }) => {
+      await running.restart();
+      await eventually(() => assert.equal(link.status().sessions, 2), 15_000);
+    }),
+  ));
+
+test('a new secret is stored, used with the next identify, and the old one holds no more after that', () =>
+  withHub((running) =>
+    withLink(running, {}, async ({ link, stored }) => {
+      const { token, delivered } = await running.client.call('agents.rotate', { agent: 'probe' });
+      assert.equal(delivered, true);
+      await eventually(() => assert.deepEqual(stored, [token]));
+      assert.equal(link.status().sessions, 1);
+      await running.restart();
+      await eventually(() => assert.equal(link.status().sessions, 2), 15_000);
+      const { agents } = await running.client.call('agents.list', {});
+      assert.equal(agents[0]?.secrets, 1);
+    }),
+  ));
+
+test('a revoked agent is cut at once and does not come back', () =>
+  withHub((running) =>
+    withLink(running, {}, async ({ link }) => {
+      const at = performance.now();
+      await running.client.call('agents.revoke', { agent: 'probe' });
+      await eventually(() => assert.equal(link.status().state, 'refused'));
+      assert.ok(performance.now() - at < 1000);
+      assert.equal(link.status().attempts, 1);
+    }),
+  ));

@@ -1,0 +1,166 @@
+// Where the histories of hub-model.ts keep their tasks: in memory over the pure machine, with switches that turn its guards off, and in SQLite.
+import fs from 'node:fs';
+import path from 'node:path';
+import { SqliteTaskStore } from '../../src/hub/sqlite-task-store.ts';
+import type { Applied, AuditEntry, TaskEvent, TaskRecord, TaskRequest } from '../../src/hub/task-store.ts';
+import { isEnded, isHeld, newTask, nextTimeOf, transition } from '../../src/hub/transition.ts';
+
+/** How long an offer waits to be accepted, ms. */
+const ACCEPT_MS = 10_000;
+/** A guard that is turned off. */
+export type TableFault = 'fence' | 'dedupe' | 'audit';
+
+export interface ModelTable {
+  enqueue(id: string, request: TaskRequest): unknown;
+  claim(agent: string, credit: number): TaskRecord[] | Promise<TaskRecord[]>;
+  apply(events: readonly { task: string; event: TaskEvent }[]): Applied[] | Promise<Applied[]>;
+  reap(): unknown;
+  heldBy(agent: string): TaskRecord[];
+  /** The hub is killed and starts again. */
+  crash(): unknown;
+  all(): TaskRecord[];
+  audit(): AuditEntry[];
+}
+
+/** `clock.now` is milliseconds since 1970; `random` is uniform in [0, 1). */
+export class MemoryTable implements ModelTable {
+  readonly #tasks = new Map<string, TaskRecord>();
+  readonly #audit: AuditEntry[] = [];
+  readonly #clock: { now: number };
+  readonly #random: () => number;
+  readonly #fault: TableFault | undefined;
+
+  constructor(clock: { now: number }, random: () => number, fault?: TableFault) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#fault = fault;
+  }
+
+  enqueue(id: string, request: TaskRequest): void {
+    const task = newTask(id, request, 'model', [], this.#clock.now);
+    this.#store(task, { type: 'create', task }, null);
+  }
+
+  claim(agent: string, credit: number): TaskRecord[] {
+    const ready = this.all().filter(({ state }) => state === 'ready');
+    const best = ready.sort((a, b) => a.priority - b.priority).slice(0, Math.max(0, credit));
+    return best.flatMap(({ id }) => this.#apply(id, { type: 'offer', agent, acceptBy: this.#clock.now + ACCEPT_MS }).task ?? []);
+  }
+
+  apply(events: readonly { task: string; event: TaskEvent }[]): Applied[] {
+    return events.map(({ task, event }) => this.#apply(task, event));
+  }
+
+  reap(): void {
+    for (const task of this.#tasks.values()) {
+      const due = nextTimeOf(task);
+      if (due !== null && due <= this.#clock.now) this.#apply(task.id, { type: 'tick' });
+    }
+  }
+
+  heldBy(agent: string): TaskRecord[] {
+    return this.all().filter(({ state, holder }) => holder === agent && isHeld(state));
+  }
+
+  crash(): void {
+    // Whatever was answered is kept: that is what a store is for.
+  }
+
+  all(): TaskRecord[] {
+    return [...this.#tasks.values()];
+  }
+
+  audit(): AuditEntry[] {
+    return this.#audit;
+  }
+
+  #apply(id: string, event: TaskEvent): Applied {
+    const task = this.#tasks.get(id);
+    if (task === undefined) return { ok: false, refusal: 'not_found', task };
+    let chance: number | null = null;
+    const [before, seen] = this.#misjudged(task, event);
+    const applied = transition(before, seen, this.#clock.now, () => (chance ??= this.#random()));
+    if (applied.task !== before) this.#store(applied.task, seen, chance);
+    return applied;
+  }
+
+  /** What the machine would see without a guard. */
+  #misjudged(task: TaskRecord, event: TaskEvent): [TaskRecord, TaskEvent] {
+    if (event.type !== 'complete' && event.type !== 'fail') return [task, event];
+    if (this.#fault === 'fence' && !isEnded(task.state)) return [task, { ...event, fence: task.fence, agent: task.holder ?? event.agent }];
+    if (this.#fault === 'dedupe' && event.fence === task.settled) return [{ ...task, settled: 0, state: 'running' }, event];
+    return [task, event];
+  }
+
+  #store(task: TaskRecord, event: AuditEntry['event'], chance: number | null): void {
+    this.#tasks.set(task.id, task);
+    if (this.#fault === 'audit' && event.type === 'tick') return;
+    const { updatedAt: at, id, state, fence } = task;
+    this.#audit.push({ sequence: this.#audit.length + 1, at, task: id, event, chance, state, fence });
+  }
+}
+
+/** Files are made in `folder`, which the caller removes after `close`. */
+export class SqliteTable implements ModelTable {
+  readonly #folder: string;
+  readonly #clock: { now: number };
+  readonly #random: () => number;
+  #life = 0;
+  #store: SqliteTaskStore;
+
+  constructor(folder: string, clock: { now: number }, random: () => number) {
+    this.#folder = folder;
+    this.#clock = clock;
+    this.#random = random;
+    this.#store = this.#open();
+  }
+
+  async enqueue(id: string, request: TaskRequest): Promise<void> {
+    await this.#store.enqueue([{ id, request, by: 'model' }]);
+  }
+
+  async claim(agent: string, credit: number): Promise<TaskRecord[]> {
+    return (await this.#store.claim([{ agent, capabilities: [], credit }])).map(({ task }) => task);
+  }
+
+  apply(events: readonly { task: string; event: TaskEvent }[]): Promise<Applied[]> {
+    return this.#store.apply(events);
+  }
+
+  reap(): Promise<TaskRecord[]> {
+    return this.#store.reap();
+  }
+
+  heldBy(agent: string): TaskRecord[] {
+    return this.#store.heldBy(agent);
+  }
+
+  /** What a killed process leaves are its files as they are at that moment. */
+  async crash(): Promise<void> {
+    const before = this.#store;
+    for (const end of ['', '-wal']) fs.copyFileSync(this.#file(this.#life) + end, this.#file(this.#life + 1) + end);
+    this.#life++;
+    this.#store = this.#open();
+    await before.close();
+  }
+
+  all(): TaskRecord[] {
+    return this.#store.list({ limit: 1000 });
+  }
+
+  audit(): AuditEntry[] {
+    return this.#store.audit(0, 100_000);
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  #open(): SqliteTaskStore {
+    return new SqliteTaskStore({ file: this.#file(this.#life), now: () => this.#clock.now, random: this.#random, acceptMs: ACCEPT_MS });
+  }
+
+  #file(life: number): string {
+    return path.join(this.#folder, `tasks-${life}`);
+  }
+}
