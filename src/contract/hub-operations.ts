@@ -106,6 +106,13 @@ const agentInfo = z.object({
 });
 export type HubAgentInfo = z.infer<typeof agentInfo>;
 
+const callOfAgent = z.object({
+  agent: agentId,
+  operation: z.string().min(1).max(200),
+  input: z.unknown(),
+  timeoutMs: z.int().min(1).max(86_400_000).optional(),
+});
+
 /** What a hub can be asked. */
 export const hubOperations = {
   'hub.info': operation({
@@ -169,12 +176,7 @@ export const hubOperations = {
     summary: 'Calls an operation of an agent over its connection; items come as they do there.',
     access: 'admin',
     scope: 'none',
-    input: z.object({
-      agent: agentId,
-      operation: z.string().min(1).max(200),
-      input: z.unknown(),
-      timeoutMs: z.int().min(1).max(86_400_000).optional(),
-    }),
+    input: callOfAgent,
     item: z.unknown(),
     output: z.object({ output: z.unknown() }),
     body: 'bytes',
@@ -184,12 +186,7 @@ export const hubOperations = {
     summary: 'As agents.call, for operations whose answer is bytes.',
     access: 'admin',
     scope: 'none',
-    input: z.object({
-      agent: agentId,
-      operation: z.string().min(1).max(200),
-      input: z.unknown(),
-      timeoutMs: z.int().min(1).max(86_400_000).optional(),
-    }),
+    input: callOfAgent,
     output: z.object({}),
     bytes: true,
     errors: ['NOT_FOUND', 'CONNECTION_LOST', 'DEADLINE'],

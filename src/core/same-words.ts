@@ -11,7 +11,7 @@ const maxRegionChars = 65_536;
 const wordPattern = /[\p{L}\p{N}_]{3,}/gu;
 
 /**
- * The same change with every word left alone that both texts have exactly once, in one order. `refine` compares what stands between two
+ * The same change with every word left alone that both texts have exactly once, in one order, as far as less is touched then. `refine` compares what stands between two
  * such words and gives edits for a text that begins at `at`. Returns `edits` itself where no word was taken away and put back.
  */
 export function keepSameWords(
@@ -25,11 +25,13 @@ export function keepSameWords(
   const { first, last, start, end, afterStart, afterEnd } = region;
   const old = before.slice(start, end);
   const fresh = after.slice(afterStart, afterEnd);
-  const inOld = wordsThereOnce(old);
-  const inFresh = wordsThereOnce(fresh);
+  // In all of both texts: a word that stands elsewhere as well is no sign of anything.
+  const inOld = wordsThereOnce(before);
+  const inFresh = wordsThereOnce(after);
   const common = [...inOld].flatMap(([word, at]) => {
     const freshAt = inFresh.get(word);
-    return freshAt === undefined ? [] : [{ word, at, freshAt }];
+    if (freshAt === undefined || at < start || at + word.length > end) return [];
+    return freshAt < afterStart || freshAt + word.length > afterEnd ? [] : [{ word, at: at - start, freshAt: freshAt - afterStart }];
   });
   const kept = longestIncreasing(common.map(({ freshAt }) => freshAt));
   const result = edits.slice(0, first);
@@ -46,7 +48,18 @@ export function keepSameWords(
     freshAt = anchor.freshAt + anchor.word.length;
   }
   between(old.length, fresh.length);
-  return [...result, ...edits.slice(last + 1)];
+  result.push(...edits.slice(last + 1));
+  // A word that did move is not worth what stayed around it.
+  return touchedChars(before, result) < touchedChars(before, edits) ? result : edits;
+}
+
+/** Characters that are taken away or put there, but for blanks. */
+function touchedChars(before: string, edits: readonly TextEdit[]): number {
+  return edits.reduce((sum, { at, remove, insert }) => sum + withoutBlanks(before.slice(at, at + remove)) + withoutBlanks(insert), 0);
+}
+
+function withoutBlanks(text: string): number {
+  return text.replace(/\s+/g, '').length;
 }
 
 /** From the first to the last edit that touches a word which another (or the same) puts back; undefined: there is no such word, or too much to look at. */
