@@ -6,8 +6,11 @@ import type { TextEdit } from './text-edit.ts';
 
 /** More text than this is moved or replaced, not edited around. */
 const maxTouchedChars = 8192;
-const maxRegionChars = 65_536;
+const maxRegionChars = 16_384;
+/** To look for all words of a region in the whole text costs so many characters at most. */
+const maxLookedAt = 50_000_000;
 /** Shorter words happen to be in many texts. */
+const minWordChars = 3;
 const wordPattern = /[\p{L}\p{N}_]{3,}/gu;
 
 /**
@@ -25,13 +28,13 @@ export function keepSameWords(
   const { first, last, start, end, afterStart, afterEnd } = region;
   const old = before.slice(start, end);
   const fresh = after.slice(afterStart, afterEnd);
-  // In all of both texts: a word that stands elsewhere as well is no sign of anything.
-  const inOld = wordsThereOnce(before);
-  const inFresh = wordsThereOnce(after);
+  const inOld = wordsThereOnce(old);
+  const inFresh = wordsThereOnce(fresh);
   const common = [...inOld].flatMap(([word, at]) => {
     const freshAt = inFresh.get(word);
-    if (freshAt === undefined || at < start || at + word.length > end) return [];
-    return freshAt < afterStart || freshAt + word.length > afterEnd ? [] : [{ word, at: at - start, freshAt: freshAt - afterStart }];
+    // A word that stands elsewhere as well is no sign of anything.
+    if (freshAt === undefined || !isThereOnce(before, word) || !isThereOnce(after, word)) return [];
+    return [{ word, at, freshAt }];
   });
   const kept = longestIncreasing(common.map(({ freshAt }) => freshAt));
   const result = edits.slice(0, first);
@@ -87,8 +90,13 @@ function touchedTwice(
   const start = (edits[first] as TextEdit).at;
   const final = edits[last] as TextEdit;
   const end = final.at + final.remove;
-  if (end - start > maxRegionChars) return undefined;
+  if (end - start > maxRegionChars || ((end - start) / minWordChars) * before.length > maxLookedAt) return undefined;
   return { first, last, start, end, afterStart: start + grown(first), afterEnd: end + grown(last + 1) };
+}
+
+function isThereOnce(text: string, word: string): boolean {
+  const at = text.indexOf(word);
+  return at >= 0 && text.lastIndexOf(word) === at;
 }
 
 /** Where each word stands that stands there once. */

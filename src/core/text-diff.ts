@@ -42,7 +42,9 @@ export function diffText(before: string, after: string): TextEdit[] {
     refiner.refineText(old, fresh, at);
     return refiner.edits;
   };
-  return settleEdits(before, keepSameWords(before, after, edits, refine));
+  const settled = settleEdits(before, edits);
+  const calm = keepSameWords(before, after, settled, refine);
+  return calm === settled ? settled : settleEdits(before, calm);
 }
 
 /** Throws RangeError when the edits are unsorted, overlap or reach beyond the text. */

@@ -170,7 +170,8 @@ class CrashingFleet {
         assert.equal(done.get(id), 1, `${id} was completed ${done.get(id)} times`);
         const counted = String(task.result?.['output']);
         assert.ok(began.has(`${id} ${counted}`), `${id} has a result of ${counted}, which nobody did`);
-        assert.equal(counted, String(task.fence), `${id} was completed under ${counted} and granted under ${task.fence}`);
+        // One that goes on at the same link under a new grant began under an older one.
+        assert.ok(Number(counted) <= task.fence, `${id} was completed under ${counted} and granted under ${task.fence}`);
         this.counts.repeated += task.fence - 1;
       }
       assert.equal(tasks.size, this.#asked.size, 'no task was made twice');

@@ -25,22 +25,21 @@ export class LeaseWatch {
 
   /** Undefined: a task may run for as long as it likes. */
   setLease(ms: number | undefined): void {
-    const { active, monotonic } = this.#dependencies;
-    // What was held without one has one from now on.
-    if (this.#leaseMs === undefined) for (const run of active()) run.leaseFrom = monotonic();
+    // What ran without one has one from now on.
+    if (this.#leaseMs === undefined) for (const run of this.#running()) run.leaseFrom = this.#dependencies.monotonic();
     this.#leaseMs = ms;
     this.#look();
   }
 
-  /** All that was held when the hub was asked, at this time of the monotonic clock. */
+  /** All that was held when the hub was asked, at this time of the monotonic clock; what came since has a lease that began later. */
   renewedAt(sentAt: number): void {
-    for (const run of this.#dependencies.active()) if (run.heldFrom <= sentAt) run.leaseFrom = Math.max(run.leaseFrom, sentAt);
+    for (const run of this.#dependencies.active()) run.leaseFrom = Math.max(run.leaseFrom, sentAt);
     this.#look();
   }
 
   /** The hub said of this one alone that it is ours. When it did is not known, so its lease begins when the hub was asked. */
   begins(run: TaskRun): void {
-    run.leaseFrom = run.askedAt;
+    run.leaseFrom = Math.max(run.leaseFrom, run.askedAt);
     this.#look();
   }
 
@@ -50,16 +49,20 @@ export class LeaseWatch {
   }
 
   #look(): void {
-    const { timers, monotonic, active, over } = this.#dependencies;
+    const { timers, monotonic, over } = this.#dependencies;
     timers.clear(this.#timer);
     if (this.#leaseMs === undefined) return;
     let nextMs = Number.POSITIVE_INFINITY;
-    // One that waits for the hub's word runs nothing.
-    for (const run of active().filter(({ recovering, isOffered }) => !recovering && !isOffered)) {
+    for (const run of this.#running()) {
       const leftMs = run.leaseFrom + this.#leaseMs * LEASE_SHARE - monotonic();
       if (leftMs > 0) nextMs = Math.min(nextMs, leftMs);
       else over(run);
     }
     if (nextMs < Number.POSITIVE_INFINITY) this.#timer = timers.set(() => this.#look(), nextMs);
+  }
+
+  /** One that waits for the hub's word runs nothing. */
+  #running(): TaskRun[] {
+    return this.#dependencies.active().filter(({ recovering, isOffered }) => !recovering && !isOffered);
   }
 }

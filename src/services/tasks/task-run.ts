@@ -87,9 +87,7 @@ export class TaskRun {
   recovering: boolean;
   /** Accepted, and the hub has not said yet that it heard so. Somebody else may have it by now: nothing is begun. */
   isOffered = false;
-  /** By the monotonic clock, as the two below: since when it is held; from then on it is named in each ping. */
-  heldFrom = Number.NEGATIVE_INFINITY;
-  /** When the hub was last asked whether this task is ours. */
+  /** By the monotonic clock: when the hub was last asked whether this task is ours. */
   askedAt = Number.NEGATIVE_INFINITY;
   /** When the hub was asked that its lease counts from. */
   leaseFrom = Number.NEGATIVE_INFINITY;

@@ -425,11 +425,10 @@ export class Tasks {
   }
 
   async #accept(task: TaskAssignment): Promise<void> {
-    const { now, monotonic, log } = this.#dependencies;
+    const { now, log } = this.#dependencies;
     const { task_id: id, generation } = task;
     const run = new TaskRun(this.#context, newRecord(task, now()), undefined);
     run.isOffered = true;
-    run.heldFrom = monotonic();
     this.#runs.set(id, run);
     try {
       // What an earlier attempt left is no result of this one.
