@@ -61,6 +61,8 @@ export interface AgentSessionDependencies {
   /** There may be something to give out. */
   wake: () => void;
   logged: (task: string, entry: AgentFrames['task_log']) => void;
+  /** We closed the connection. */
+  ended: () => void;
 }
 
 export interface AgentSessionOptions {
@@ -155,7 +157,10 @@ export class AgentSession {
   close(code: number, reason: string): void {
     if (this.#closed) return;
     this.gone();
-    this.#dependencies.socket.close(code, reason);
+    const { socket, ended } = this.#dependencies;
+    socket.close(code, reason);
+    // Whoever does not read closes his end late, or never.
+    ended();
   }
 
   /** The socket is no more. */

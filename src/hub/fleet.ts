@@ -139,6 +139,7 @@ export class Fleet {
         changed: (task) => this.changed(task),
         wake: () => this.wake(),
         logged: (task, entry) => this.#dependencies.logs.add(task, entry),
+        ended: () => this.left(session),
       },
       this.#options,
     );
@@ -368,6 +369,7 @@ export class Fleet {
   }
 
   #tellSoon(): void {
+    if (this.#stopped) return;
     this.#newsTimer ??= this.#dependencies.timers.set(() => {
       this.#newsTimer = undefined;
       const news: FleetNews = {

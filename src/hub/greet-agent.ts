@@ -31,6 +31,7 @@ export function greetAgent(socket: TextSocket, address: string | null, { fleet, 
   socket.onText((text) => {
     if (session !== undefined) return session.receive(text);
     // What comes while it is let in waits for that.
+    if (isOver) return;
     if (admitting) {
       late.push(text);
       return;
@@ -53,12 +54,14 @@ export function greetAgent(socket: TextSocket, address: string | null, { fleet, 
       (admitted) => {
         session = admitted;
         socket.resume();
-        if (admitted === undefined) return;
-        if (isOver) fleet.left(admitted);
+        // Refused: what it says until its socket is closed is not heard.
+        if (admitted === undefined) isOver = true;
+        else if (isOver) fleet.left(admitted);
         else for (const one of late.splice(0)) admitted.receive(one);
       },
       (error: unknown) => {
         log('error', 'hub.not-admitted', { error });
+        isOver = true;
         socket.close(hubCloseCodes.restart, 'try again');
       },
     );

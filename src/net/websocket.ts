@@ -8,6 +8,9 @@ import type { DialedSocket, TextSocket } from './text-socket.ts';
 import { type Clock, nodeClock } from './timers.ts';
 import type { Upgrade } from './upgrade.ts';
 
+/** How long the other side may take to answer a goodbye. */
+const CLOSE_WITHIN_MS = 5000;
+
 export interface WebSocketsOptions {
   pingMs: number;
   /** A socket from which nothing came for so long is cut. */
@@ -248,6 +251,9 @@ class Connection {
     // A paused socket would never read the other side's answer to the close frame.
     this.resume();
     this.ws.close(code, Buffer.byteLength(reason) > 120 ? reason.slice(0, 40) : reason);
+    // Who does not read will not answer, and what is queued for him would stay.
+    const late = setTimeout(() => this.ws.terminate(), CLOSE_WITHIN_MS).unref();
+    void this.closed.then(() => clearTimeout(late));
   }
 
   beat(now: number, staleMs: number): void {
