@@ -6,6 +6,7 @@ interface Agent {
   token: string;
   socket: WebSocket | undefined;
   attempt: number;
+  lostAt: number;
   held: Map<string, number>;
 }
 
@@ -51,7 +52,7 @@ async function connectAll(given: Settings): Promise<void> {
   settings = given;
   const begun = performance.now();
   for (const [id, token] of given.agents) {
-    const agent: Agent = { id, token, socket: undefined, attempt: 0, held: new Map() };
+    const agent: Agent = { id, token, socket: undefined, attempt: 0, lostAt: performance.now(), held: new Map() };
     agents.push(agent);
     dial(agent);
     const dueMs = (agents.length * 1000) / given.perS - (performance.now() - begun);
@@ -64,11 +65,13 @@ function dial(agent: Agent): void {
   const socket = new WebSocket(`${settings.url.replace(/^http/, 'ws')}/ws`, { perMessageDeflate: false });
   agent.socket = socket;
   let hintMs = 0;
+  let identified = false;
   socket.on('error', () => {});
   socket.on('unexpected-response', (request, response) => {
     hintMs = Number(response.headers['outrigger-retry-after-ms'] ?? 1000);
+    response.resume();
     request.destroy();
-    again(agent, hintMs);
+    socket.terminate();
   });
   socket.on('open', () =>
     send(agent, {
@@ -83,18 +86,25 @@ function dial(agent: Agent): void {
       protocol_version: 1,
     }),
   );
-  socket.on('message', (data) => receive(agent, JSON.parse(String(data)) as Record<string, unknown>));
+  socket.on('message', (data) => {
+    const frame = JSON.parse(String(data)) as Record<string, unknown>;
+    identified ||= frame['type'] === 'identified';
+    receive(agent, frame);
+  });
   socket.on('close', () => {
     if (agent.socket !== socket) return;
     agent.socket = undefined;
-    if (agent.attempt === 0) online--;
-    again(agent, 0);
+    if (identified) {
+      online--;
+      agent.lostAt = performance.now();
+    }
+    again(agent, hintMs);
   });
 }
 
-/** As the link waits: the first time anywhere below a second, then below a bound that doubles, and as long as the hub says. */
+/** As the link waits: below a bound that doubles, no longer than twice the time that the hub was away, and as long as the hub says. */
 function again(agent: Agent, hintMs: number): void {
-  const bound = Math.min(60_000, 1000 * 2 ** agent.attempt);
+  const bound = Math.min(60_000, 1000 * 2 ** agent.attempt, Math.max(4000, 2 * (performance.now() - agent.lostAt)));
   agent.attempt++;
   setTimeout(() => dial(agent), hintMs > 0 ? hintMs : Math.random() * bound);
 }

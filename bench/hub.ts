@@ -1,5 +1,5 @@
 // The hub: how many agents it holds and what they cost, durable tasks a second, how soon work finds an agent, and what a kill costs.
-// `node bench/hub.ts [--agents 9000] [--seconds 5]`
+// `node bench/hub.ts [--agents 9000] [--seconds 5] [--only crowded|working]`
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -14,7 +14,9 @@ import { hashSecret, newSecret } from '../src/hub/secrets.ts';
 import { benchToken, ourProgram, startPeer } from './contenders.ts';
 import { cpuMs, median, quantile, type Row, report } from './measure.ts';
 
-const { values } = parseArgs({ options: { agents: { type: 'string', default: '9000' }, seconds: { type: 'string', default: '5' } } });
+const { values } = parseArgs({
+  options: { agents: { type: 'string', default: '9000' }, seconds: { type: 'string', default: '5' }, only: { type: 'string' } },
+});
 const count = Number(values.agents);
 const seconds = Number(values.seconds);
 const rows: Row[] = [];
@@ -40,8 +42,8 @@ interface Crowd {
 
 try {
   console.log(`hub: ours ${ourProgram().says}, ${count} agents, ${seconds} s for each rate`);
-  await crowded();
-  await working();
+  if (values.only !== 'working') await crowded();
+  if (values.only !== 'crowded') await working();
 } finally {
   fs.rmSync(folder, { recursive: true, force: true });
 }

@@ -20,10 +20,10 @@ export class Backoff {
     return this.#attempt;
   }
 
-  /** Milliseconds until the next attempt. */
-  next(): number {
+  /** Milliseconds until the next attempt, below `atMostMs`. */
+  next(atMostMs = Number.POSITIVE_INFINITY): number {
     const { baseMs, maxMs, random } = this.#options;
-    const bound = Math.min(maxMs, baseMs * 2 ** Math.min(this.#attempt, 30));
+    const bound = Math.min(maxMs, atMostMs, baseMs * 2 ** Math.min(this.#attempt, 30));
     this.#attempt++;
     return Math.ceil(random() * bound);
   }

@@ -71,13 +71,19 @@ export interface AgentSessionOptions {
   plainLeaseMs: number;
 }
 
+/** What the peer for calls hears of the socket. */
+interface ToPeer {
+  text: (text: string) => void;
+  close: () => void;
+}
+
 /** One agent on its socket, known for who it is: its frames become events of tasks, and what the store says goes back. */
 export class AgentSession {
   readonly facts: AgentFacts;
   readonly #dependencies: AgentSessionDependencies;
   readonly #options: AgentSessionOptions;
-  readonly #peer: Peer<WireError>;
-  readonly #toPeer: { text: (text: string) => void; close: () => void };
+  #peer: Peer<WireError> | undefined;
+  #toPeer: ToPeer | undefined;
   lastSeen: number;
   draining = false;
   /** Tasks that it can have at a time, as it last said: those it held then, and its credit. */
@@ -98,38 +104,6 @@ export class AgentSession {
     this.#options = options;
     this.lastSeen = dependencies.now();
     this.#capacity = capacityOf(identify);
-    const toPeer = { text: (_text: string): void => {}, close: (): void => {} };
-    this.#toPeer = toPeer;
-    const { socket } = dependencies;
-    this.#peer = serveRpc(
-      {
-        send: (text) => socket.send(text),
-        get buffered() {
-          return socket.buffered;
-        },
-        onDrain: (listener) => socket.onDrain(listener),
-        onText: (listener) => {
-          toPeer.text = listener;
-        },
-        onBad: () => {},
-        onClose: (listener) => {
-          toPeer.close = listener;
-        },
-        // Control frames come by the same socket: calls wait by their credit alone.
-        pause: () => {},
-        resume: () => {},
-        close: (code, reason) => this.close(code, reason),
-      },
-      {
-        dispatch: dependencies.dispatch,
-        codec: createCallCodec(nodeBase64),
-        caller: { id: `agent ${facts.id}`, name: facts.id, kind: 'agent', access: 'read' },
-        transport: 'hub',
-        connectionId: facts.id,
-        idPrefix: 'h',
-        limits: { maxFrameLength: MAX_HUB_FRAME_BYTES, maxSendLength: MAX_SEND_LENGTH },
-      },
-    );
   }
 
   /** Tasks that it could take now. */
@@ -143,7 +117,9 @@ export class AgentSession {
     return this.#held.get(task.id) === task.fence;
   }
 
+  /** For calls of the agent; made at the first one, as most agents are never called. */
   get peer(): Peer<WireError> {
+    this.#peer ??= this.#makePeer();
     return this.#peer;
   }
 
@@ -170,7 +146,7 @@ export class AgentSession {
     timers.clear(this.#busyTimer);
     for (const { timer } of this.#progress.values()) timers.clear(timer);
     this.#progress.clear();
-    this.#toPeer.close();
+    this.#toPeer?.close();
   }
 
   /** The agent says what it has; the answer names what it is to let go. */
@@ -216,7 +192,7 @@ export class AgentSession {
     this.lastSeen = now();
     const type = typeAtBegin.exec(text.slice(0, 100))?.[1];
     if (type !== undefined && callTypes.has(type)) {
-      this.#toPeer.text(text);
+      this.#toPeer?.text(text);
       return;
     }
     const read = readAgentFrame(text);
@@ -326,6 +302,42 @@ export class AgentSession {
       case 'resource_report':
         return;
     }
+  }
+
+  #makePeer(): Peer<WireError> {
+    const { socket, dispatch } = this.#dependencies;
+    const { id } = this.facts;
+    const toPeer: ToPeer = { text: () => {}, close: () => {} };
+    this.#toPeer = toPeer;
+    return serveRpc(
+      {
+        send: (text) => socket.send(text),
+        get buffered() {
+          return socket.buffered;
+        },
+        onDrain: (listener) => socket.onDrain(listener),
+        onText: (listener) => {
+          toPeer.text = listener;
+        },
+        onBad: () => {},
+        onClose: (listener) => {
+          toPeer.close = listener;
+        },
+        // Control frames come by the same socket: calls wait by their credit alone.
+        pause: () => {},
+        resume: () => {},
+        close: (code, reason) => this.close(code, reason),
+      },
+      {
+        dispatch,
+        codec: createCallCodec(nodeBase64),
+        caller: { id: `agent ${id}`, name: id, kind: 'agent', access: 'read' },
+        transport: 'hub',
+        connectionId: id,
+        idPrefix: 'h',
+        limits: { maxFrameLength: MAX_HUB_FRAME_BYTES, maxSendLength: MAX_SEND_LENGTH },
+      },
+    );
   }
 
   /** It has less room than was thought: until it says more, it gets nothing more; one that never says has to be tried again some time. */

@@ -20,6 +20,9 @@ export type Listening =
   | { ok: true; host: string; port: number; url: string }
   | { ok: false; reason: string; port: number; message: string };
 
+/** Connections that wait to be accepted, as many as the system allows: one that finds no room is tried again after seconds. */
+const BACKLOG = 4096;
+
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 /** One HTTP server on one port. Knows connections, not what they ask for. */
@@ -140,7 +143,7 @@ export class Listener {
       };
       this.server.once('error', failed);
       this.server.once('listening', listening);
-      this.server.listen(port, host);
+      this.server.listen({ port, host, backlog: BACKLOG });
     });
   }
 

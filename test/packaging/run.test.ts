@@ -299,7 +299,7 @@ test('an old Node without a way to fetch says what to do', async (t) => {
 test('a task that does not exist is a usage error that names those that do', async (t) => {
   const running = project(t).start(['strat']);
   assert.equal(await running.ended, 2);
-  assert.match(running.stderr(), /Usage: .*start\|test/);
+  assert.match(running.stderr(), /Usage: .*start\|hub\|test/);
 });
 
 test('start builds the workbench when its sources changed, and passes its arguments on', async (t) => {

@@ -28,8 +28,8 @@ describe('delays', () => {
     );
   });
 
-  test('with jitter they are uniformly random below the same bounds, from the first on', async () => {
-    assert.deepEqual(await delays(fakeWorld(), 8), [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+  test('with jitter they are uniformly random below the same bounds, from the first on, and below twice the time that the hub was away', async () => {
+    assert.deepEqual(await delays(fakeWorld(), 8), [500, 1000, 2000, 3500, 7000, 14_000, 28_000, 30_000]);
     assert.deepEqual(await delays(fakeWorld({}, { random: () => 0.001 }), 3), [1, 2, 4]);
   });
 

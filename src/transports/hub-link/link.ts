@@ -62,6 +62,7 @@ export type LinkStatus = LinkState & {
 
 const FIRST_DELAY_MS = 1000;
 const MAX_DELAY_MS = 60_000;
+const LEAST_PATIENCE_MS = 4000;
 /** A session that lasted so long was no accident: after it delays begin anew. */
 const STABLE_SESSION_MS = 10_000;
 /** Whoever took our id is to keep it: two that take it from each other get nothing done. */
@@ -89,6 +90,8 @@ export class Link {
   #features: readonly HubFeature[] = [];
   #onlineAt: number | undefined;
   #attempts = 0;
+  /** By the monotonic clock, when the hub was there last, or this began. */
+  #lostAt: number;
   #epoch = 0;
   #identified = 0;
   #timer: unknown;
@@ -99,6 +102,7 @@ export class Link {
     this.#options = options;
     this.#token = options.token;
     this.#since = dependencies.now();
+    this.#lostAt = dependencies.monotonic();
     this.#random = options.jitter === 'none' ? () => 1 : dependencies.random;
     this.#backoff = new Backoff({ baseMs: FIRST_DELAY_MS, maxMs: MAX_DELAY_MS, random: this.#random });
     this.#events = new Emitter((error) => this.#log('error', 'link.listener_failed', { error }));
@@ -225,6 +229,7 @@ export class Link {
     this.#session = undefined;
     this.#features = [];
     const lasted = this.#onlineAt === undefined ? 0 : this.#deps.monotonic() - this.#onlineAt;
+    if (this.#onlineAt !== undefined) this.#lostAt = this.#deps.monotonic();
     this.#onlineAt = undefined;
     if (this.#isOver()) return;
     if (lasted >= STABLE_SESSION_MS) this.#backoff.reset();
@@ -252,11 +257,18 @@ export class Link {
   #wait(reason: string, comeBack: ComeBack | undefined): void {
     const delayMs =
       comeBack === undefined
-        ? this.#backoff.next()
+        ? this.#backoff.next(this.#patienceMs())
         : Math.ceil(Math.min(comeBack.retryAfterMs, MAX_COME_BACK_MS) + this.#random() * Math.min(comeBack.windowMs, MAX_COME_BACK_MS));
     this.#enter({ state: 'waiting', nextAt: this.#deps.now() + delayMs, reason });
     this.#log('warn', 'link.waiting', { reason, delayMs, attempt: this.#attempts });
     this.#timer = this.#deps.timers.set(() => this.#dial(), delayMs);
+  }
+
+  /** Nobody waits much longer than the hub was away: a thousand links with bad luck would else be missing long after it is back. */
+  #patienceMs(): number {
+    const { jitter } = this.#options;
+    if (jitter === 'none') return Number.POSITIVE_INFINITY;
+    return Math.max(LEAST_PATIENCE_MS, 2 * (this.#deps.monotonic() - this.#lostAt));
   }
 
   #isOver(): boolean {
