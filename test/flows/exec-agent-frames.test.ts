@@ -222,7 +222,7 @@ describe('with the token', { skip, timeout: 120_000 }, () => {
       for (let id = 1; id <= 40; id++)
         raw.socket.write(Buffer.concat([startFrame(id, loud) as Buffer, creditFrame(id, 1, 16 * 1024 * 1024)]));
       for (let id = 41; id <= 20_000; id++) raw.socket.write(startFrame(id, absent) as Buffer);
-      await eventually(() => assert.ok(below(child.pid as number).filter(({ name }) => name === 'head').length > 30));
+      await eventually(() => assert.ok(below(child.pid as number).filter(({ name }) => name === 'head').length > 30), 20_000);
       for (const { pid, name } of below(child.pid as number))
         if (name !== 'head') assert.ok(memoryOf(pid).peakMb < 4, `${name}: ${memoryOf(pid).peakMb} MB`);
       raw.socket.destroy();
