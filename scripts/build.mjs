@@ -65,6 +65,7 @@ async function buildBundle() {
   const banner = `const require = globalThis.process?.getBuiltinModule?.('node:module').createRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`;
   const program = { ...common, platform: 'node', banner: { js: banner } };
   const entryPoints = [{ in: command, out: 'outrigger' }, ...workers.map((path) => ({ in: path, out: basename(path, '.ts') }))];
+  const kit = join(root, 'src', 'contract', 'operation-kit.ts');
   const library = publishedSources(manifest).map(([name, path]) => ({ in: path, out: name }));
   const results = [
     // Split, so that a part that is switched off is not even read, and the entry can turn the compile cache on before the rest is.
@@ -74,8 +75,10 @@ async function buildBundle() {
       outdir: dist,
       splitting: true,
       chunkNames: 'part-[name]-[hash]',
-      plugins: [sourcePlugin({ manifest, workers, workerFolder: './' })],
+      plugins: [keepApart([kit]), sourcePlugin({ manifest, workers, workerFolder: './' })],
     }),
+    // What modules of a host's own are handed holds all of zod: beside the rest it would make each start read all of it.
+    await build({ ...program, entryPoints: [{ in: kit, out: basename(kit, '.ts') }], outdir: dist }),
     // The library shares its code between entries, else a class of one would not be the class of the other. zod stays the
     // host's: it writes the schemas of its own operations with it, and our types name it.
     await build({
@@ -127,7 +130,7 @@ function sourcePlugin({ manifest, workers, workerFolder }) {
     name: 'outrigger-sources',
     setup(build) {
       // Never called: net/http-app.ts gives fastify other compilers of JSON schemas, and glob is for a mode of static that we don't use.
-      build.onResolve({ filter: /^(@fastify\/(ajv-compiler|fast-json-stringify-compiler)|glob)$/ }, ({ path }) => ({
+      build.onResolve({ filter: /^(@fastify\/(ajv-compiler|fast-json-stringify-compiler))$/ }, ({ path }) => ({
         path,
         namespace: 'unneeded',
       }));
@@ -165,6 +168,20 @@ function sourcePlugin({ manifest, workers, workerFolder }) {
         );
         return { contents, loader: 'ts' };
       });
+    },
+  };
+}
+
+/** Files that are bundles of their own, beside the one that imports them when it needs them. */
+function keepApart(files) {
+  return {
+    name: 'outrigger-apart',
+    setup(build) {
+      build.onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir, kind }) =>
+        kind === 'dynamic-import' && files.includes(join(resolveDir, path))
+          ? { path: `./${basename(path, '.ts')}.mjs`, external: true }
+          : undefined,
+      );
     },
   };
 }

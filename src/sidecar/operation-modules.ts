@@ -2,7 +2,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ConfigError } from '../config/load.ts';
 import type { Table } from '../contract/operation.ts';
-import { type OperationKit, operationKit } from '../contract/operation-kit.ts';
+import type { OperationKit } from '../contract/operation-kit.ts';
 import { type GivenOperations, type HostOperations, type InProcess, inProcessOf, mergeOperations } from './host-operations.ts';
 import { type Sidecar, type SidecarDependencies, startSidecar } from './sidecar.ts';
 
@@ -38,7 +38,7 @@ async function load(file: string): Promise<GivenOperations> {
   let made: GivenOperations | undefined;
   try {
     const { default: given } = (await import(pathToFileURL(path.resolve(file)).href)) as { default?: OperationModule };
-    made = typeof given === 'function' ? await given(operationKit) : given;
+    made = typeof given === 'function' ? await given((await import('../contract/operation-kit.ts')).operationKit) : given;
   } catch (error) {
     throw new ConfigError([`operationModules: ${file} can't be loaded: ${error instanceof Error ? error.message : String(error)}`]);
   }

@@ -31,7 +31,9 @@ const files = {
     const app = Fastify({ schemaController: { compilersFactory: { buildValidator: none, buildSerializer: none } } });
     app.get('/', () => 'served');
     const { body } = await app.inject({ url: '/' });
-    console.log(JSON.stringify([manifest.version, body, await answer(), process.argv.slice(2)]));`,
+    const { kit } = await import('../contract/operation-kit.ts');
+    console.log(JSON.stringify([manifest.version, body, await answer(), process.argv.slice(2), kit]));`,
+  'src/contract/operation-kit.ts': `export const kit = 'apart';`,
   'src/services/watch/watch.ts': `import { once } from 'node:events';
     import { Worker } from 'node:worker_threads';
     export async function answer(): Promise<string> {
@@ -73,7 +75,8 @@ test('the bundle runs without sources and packages, with its worker and its vers
   for (const hidden of ['src', 'node_modules']) assert.ok(!existsSync(join(away, hidden)));
   const { stdout, stderr } = node('--no-experimental-strip-types', join(away, 'outrigger.mjs'), 'a b', '--flag');
   assert.equal(stderr, '');
-  assert.deepEqual(JSON.parse(stdout), [version, 'served', 'worked', ['a b', '--flag']]);
+  assert.deepEqual(JSON.parse(stdout), [version, 'served', 'worked', ['a b', '--flag'], 'apart']);
+  assert.match(readFileSync(join(away, 'operation-kit.mjs'), 'utf8'), /apart/);
   writeFileSync(join(away, 'host.mjs'), `import { answer } from './lib/index.mjs';\nconsole.log(await answer());`);
   const library = node(join(away, 'host.mjs'));
   assert.equal(library.stdout, 'worked\n', library.stderr);
