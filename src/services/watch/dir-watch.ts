@@ -441,8 +441,11 @@ export class DirWatch {
     if (directory.dropped || this.#isDetached(directory)) return false;
     if (directory === this.#root && this.#rootGone) return false;
     const id = this.#idOf(directory);
+    if (directory.id === '' && id !== null && !this.#byId.has(id)) this.#setId(directory, id);
     if (id !== directory.id) {
       if (directory !== this.#root) {
+        // One that was listed and is gone, or is known elsewhere: it moved meanwhile, and its name is looked at anew.
+        if (directory.id === '') this.#forget(directory);
         this.#askParent(directory);
         return false;
       }
@@ -517,20 +520,39 @@ export class DirWatch {
     if (!directory.watcher && !directory.unwatchable && this.#armed) this.#askParent(directory);
   }
 
-  /** Enters the files of a directory by their kind; gives the names of all else, to be looked at. */
+  /** Enters the files of a directory by their kind, and its directories to be visited; gives the names of all else, to be looked at. */
   #list(directory: Directory, base: string): string[] {
     const others: string[] = [];
     for (const entry of readdirSync(this.#absolute(base), { withFileTypes: true })) {
       const { name } = entry;
       const kind = packKind(entry);
-      if (kind === undefined || name.includes(replacementChar) || this.#options.ignore(base === '' ? name : `${base}/${name}`, false)) {
+      const isDirectory = kind === undefined && entry.isDirectory();
+      if ((kind === undefined && !isDirectory) || name.includes(replacementChar) || this.#options.ignore.in(base, name)) {
         others.push(name);
+        continue;
+      }
+      if (kind === undefined) {
+        this.#enter(directory, name);
         continue;
       }
       directory.entries.set(name, kind);
       this.#files++;
     }
     return others;
+  }
+
+  /** A directory that was listed; which one it is turns out when it is visited. */
+  #enter(directory: Directory, name: string): void {
+    const added = new Directory(name, directory, '');
+    directory.entries.set(name, added);
+    this.#directories++;
+    added.rearm = true;
+    added.whole = true;
+    this.#stack.push(added);
+  }
+
+  #forget({ parent, name }: Directory): void {
+    if (parent?.entries.delete(name) === true) this.#directories--;
   }
 
   *#lookUp(directory: Directory): Generator<void> {

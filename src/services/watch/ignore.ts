@@ -3,7 +3,11 @@
 import picomatch from 'picomatch';
 
 /** Paths are workspace-relative with '/'. */
-export type Ignore = (path: string, isDirectory: boolean) => boolean;
+export interface Ignore {
+  (path: string, isDirectory: boolean): boolean;
+  /** The same of a name in a directory ('' is the root), for whole listings: the path is put together only where a glob asks for it. */
+  in(directory: string, name: string): boolean;
+}
 
 export const defaultIgnore: readonly string[] = ['**/.git', '**/node_modules', '**/__pycache__', '**/.venv'];
 
@@ -11,7 +15,7 @@ export const defaultIgnore: readonly string[] = ['**/.git', '**/node_modules', '
 const ownTemporary = /^\.outrigger-[^/]*\.tmp$/;
 
 export function isOwnTemporary(name: string): boolean {
-  return ownTemporary.test(name);
+  return name.startsWith('.outrigger-') && ownTemporary.test(name);
 }
 
 /** Whatever the globs say, git's folder is never content (git state is announced apart), and our own temporary files are not either. */
@@ -25,8 +29,9 @@ export function compileIgnore(globs: readonly string[]): Ignore {
     else rest.push(glob);
   }
   const matches = rest.length > 0 ? picomatch(rest, { dot: true }) : null;
-  return (path) => {
-    const name = path.slice(path.lastIndexOf('/') + 1);
-    return names.has(name) || isOwnTemporary(name) || (matches?.(path) ?? false);
-  };
+  const isNamed = (name: string): boolean => names.has(name) || isOwnTemporary(name);
+  const ignore = (path: string): boolean => isNamed(path.slice(path.lastIndexOf('/') + 1)) || (matches?.(path) ?? false);
+  return Object.assign(ignore, {
+    in: (directory: string, name: string) => isNamed(name) || (matches?.(directory === '' ? name : `${directory}/${name}`) ?? false),
+  });
 }
