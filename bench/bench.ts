@@ -1,16 +1,29 @@
-// All benchmarks, or those named: `npm run bench [watch|documents|read|search|stdio|checkpoints|processes|code|hub|git|start …]`. What they measure and the last figures: README.md beside this.
+// All benchmarks, or those named: `npm run bench [watch|documents|read|search|stdio|checkpoints|processes|code|hub|outbox|git|start …]`. What they measure and the last figures: README.md beside this.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { printRows, type Row } from './measure.ts';
+import { machine, printRows, type Row } from './measure.ts';
 
-const parts = ['watch', 'documents', 'read', 'search', 'stdio', 'checkpoints', 'processes', 'code', 'hub', 'git', 'start'].filter((part) =>
-  fs.existsSync(fileOf(part)),
-);
-const wanted = process.argv.slice(2);
+const known = [
+  'watch',
+  'documents',
+  'read',
+  'search',
+  'stdio',
+  'checkpoints',
+  'processes',
+  'code',
+  'hub',
+  'hub-peers',
+  'outbox',
+  'git',
+  'start',
+];
+const parts = known.filter((part) => fs.existsSync(fileOf(part)));
+// `hub` is `hub-peers` as well.
+const wanted = process.argv.slice(2).flatMap((name) => (name === 'hub' ? ['hub', 'hub-peers'] : [name]));
 const unknown = wanted.filter((part) => !parts.includes(part));
 if (unknown.length > 0) {
   console.error(`There is no benchmark called ${unknown.join(', ')}; there are ${parts.join(', ')}.`);
@@ -70,15 +83,6 @@ function startRows(text: string): Row[] {
     },
     { what: 'resident when idle', unit: 'MB', ours: oursMb, peer: { name: 'node:http', value: bareMb }, goal: '≤ 90 MB', ok: oursMb <= 90 },
   ];
-}
-
-function machine(): string {
-  const cpus = os.cpus();
-  const load = os
-    .loadavg()
-    .map((value) => value.toFixed(2))
-    .join(' ');
-  return `${cpus[0]?.model ?? 'unknown processor'}, ${cpus.length} cores, ${Math.round(os.totalmem() / 2 ** 30)} GB, ${os.type()} ${os.release()}, Node ${process.version}, ${new Date().toISOString()}, load ${load}`;
 }
 
 function fileOf(part: string): string {

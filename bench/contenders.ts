@@ -105,7 +105,8 @@ async function said(child: ChildProcess, log: string, sign: RegExp): Promise<Reg
   throw new Error(`It did not start: ${fs.readFileSync(log, 'utf8')}`);
 }
 
-async function freePort(): Promise<number> {
+/** One that nobody has now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };

@@ -48,6 +48,9 @@ process.on('message', (message: { type: string } & Partial<Settings>) => {
   }
 });
 
+// Whoever started it is gone: without this it would dial for ever.
+process.once('disconnect', () => process.exit());
+
 async function connectAll(given: Settings): Promise<void> {
   settings = given;
   const begun = performance.now();

@@ -1,17 +1,12 @@
 // The hub: how many agents it holds and what they cost, durable tasks a second, how soon work finds an agent, and what a kill costs.
 // `node bench/hub.ts [--agents 9000] [--seconds 5] [--only crowded|working]`
-import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { parseArgs } from 'node:util';
-import { createClient } from '../src/client/client.ts';
-import type { HubOperations } from '../src/contract/hub-operations.ts';
-import { AgentRegistry } from '../src/hub/agent-registry.ts';
-import { hashSecret, newSecret } from '../src/hub/secrets.ts';
 import { benchToken, ourProgram, startPeer } from './contenders.ts';
+import { clientOf, gather, makeKnown, pause, startHub, stop, until } from './hub-process.ts';
 import { cpuMs, median, quantile, type Row, report } from './measure.ts';
 
 const { values } = parseArgs({
@@ -25,20 +20,6 @@ const atMost = (what: string, unit: string, ours: number, most: number): void =>
   void rows.push({ what, unit, ours, goal: `≤ ${most}`, ok: ours <= most });
 const atLeast = (what: string, unit: string, ours: number, least: number): void =>
   void rows.push({ what, unit, ours, goal: `≥ ${least}`, ok: ours >= least });
-
-interface RunningHub {
-  child: ChildProcess;
-  pid: number;
-  port: number;
-  url: string;
-}
-
-interface Crowd {
-  children: ChildProcess[];
-  stats: () => Promise<{ online: number; completed: number; held: number; onlineAt: number[] }>;
-  tell: (message: object) => void;
-  stop: () => Promise<void>;
-}
 
 try {
   console.log(`hub: ours ${ourProgram().says}, ${count} agents, ${seconds} s for each rate`);
@@ -59,6 +40,9 @@ async function crowded(): Promise<void> {
   const crowd = await gather(hub.url, agents, { works: false, perS: 900 });
   await until(async () => (await crowd.stats()).online === count, 120_000);
   await pause(1000);
+  console.log(`memory when the last of ${count} has come: ${((rssBytes(hub.pid) - before) / count / 1024).toFixed(1)} kB each`);
+  // What their coming took is given back when they have been quiet for some seconds.
+  await pause(10_000);
   atMost(`memory of an idle agent, of ${count}`, 'kB', (rssBytes(hub.pid) - before) / count / 1024, 16);
   for (let at = 0; at < count; at += 100)
     await client.call('tasks.create', {
@@ -231,103 +215,6 @@ async function working(): Promise<void> {
   await stop(hub);
 }
 
-/** Agents with their secrets, as if all had been registered. */
-function makeKnown(state: string, much: number): [string, string][] {
-  fs.mkdirSync(state, { recursive: true });
-  const file = path.join(state, 'agents.db');
-  new AgentRegistry({ file, now: Date.now }).close();
-  const database = new DatabaseSync(file);
-  database.exec('BEGIN');
-  const agents = Array.from({ length: much }, (_, at): [string, string] => [`agent-${at}`, newSecret(`agent-${at}`)]);
-  for (const [id, secret] of agents) {
-    database.prepare("INSERT INTO agents(id, name, capabilities, created) VALUES(?, ?, '[]', 0)").run(id, id);
-    database.prepare('INSERT INTO secrets(hash, agent, created, used) VALUES(?, ?, 0, 1)').run(hashSecret(secret), id);
-  }
-  database.exec('COMMIT');
-  database.close();
-  return agents;
-}
-
-async function startHub(state: string, port: number): Promise<RunningHub> {
-  const child = spawn(process.execPath, [ourProgram().file, 'hub', '--port', String(port), '--state', state, '--log-level', 'info'], {
-    env: { PATH: process.env['PATH'], HOME: folder, OUTRIGGER_HUB_TOKEN: benchToken, NODE_ENV: 'production' },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const url = await new Promise<string>((resolve, reject) => {
-    let text = '';
-    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
-      if (text !== '' && text.length > 100_000) return;
-      text += chunk;
-      const found = /"event":"hub\.listening","url":"([^"]+)"/.exec(text);
-      if (found?.[1] !== undefined) resolve(found[1]);
-    });
-    child.once('exit', () => reject(new Error(`The hub did not start: ${text}`)));
-  });
-  return { child, pid: child.pid ?? 0, port: Number(new URL(url).port), url };
-}
-
-function clientOf({ url }: RunningHub): ReturnType<typeof createClient<HubOperations>> {
-  return createClient<HubOperations>({ url, token: benchToken });
-}
-
-async function stop({ child }: RunningHub): Promise<void> {
-  child.kill('SIGTERM');
-  await once(child, 'exit');
-}
-
-async function gather(url: string, agents: [string, string][], { works, perS }: { works: boolean; perS: number }): Promise<Crowd> {
-  const processes = agents.length > 1000 ? 2 : 1;
-  const children = Array.from({ length: processes }, () => fork(path.join(import.meta.dirname, 'hub-agents.ts')));
-  const share = Math.ceil(agents.length / processes);
-  for (const [at, child] of children.entries())
-    child.send({ type: 'connect', url, agents: agents.slice(at * share, (at + 1) * share), works, perS: perS / processes });
-  return {
-    children,
-    tell: (message) => {
-      for (const child of children) child.send(message);
-    },
-    stats: async () => {
-      const all = await Promise.all(
-        children.map(
-          (child) =>
-            new Promise<{ online: number; completed: number; held: number; onlineAt: number[] }>((resolve) => {
-              const hear = (message: { type: string }): void => {
-                if (message.type !== 'stats') return;
-                child.off('message', hear);
-                resolve(message as never);
-              };
-              child.on('message', hear);
-              child.send({ type: 'stats' });
-            }),
-        ),
-      );
-      return {
-        online: all.reduce((sum, { online }) => sum + online, 0),
-        completed: all.reduce((sum, { completed }) => sum + completed, 0),
-        held: all.reduce((sum, { held }) => sum + held, 0),
-        onlineAt: all.flatMap(({ onlineAt }) => onlineAt),
-      };
-    },
-    stop: async () => {
-      const ended = children.map((child) => once(child, 'exit'));
-      for (const child of children) child.send({ type: 'stop' });
-      await Promise.all(ended);
-    },
-  };
-}
-
 function rssBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
-}
-
-async function until(check: () => Promise<boolean>, withinMs: number): Promise<void> {
-  const end = performance.now() + withinMs;
-  while (!(await check())) {
-    if (performance.now() > end) throw new Error(`It did not come true in ${withinMs} ms: ${check.toString().slice(0, 200)}`);
-    await pause(20);
-  }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,6 +1,7 @@
 // What all parts share: CPU time of a process, medians, and the rows that the summary is made of.
 
 import fs from 'node:fs';
+import os from 'node:os';
 
 /** One line of the summary. `ratio` is how much better ours is than the peer, unless `what` says otherwise. */
 export interface Row {
@@ -36,6 +37,27 @@ export function median(numbers: readonly number[]): number {
 export function quantile(numbers: readonly number[], share: number): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+/** What the figures are of. */
+export function machine(): string {
+  const cpus = os.cpus();
+  const load = os
+    .loadavg()
+    .map((value) => value.toFixed(2))
+    .join(' ');
+  return `${cpus[0]?.model ?? 'unknown processor'}, ${cpus.length} cores, ${Math.round(os.totalmem() / 2 ** 30)} GB, ${os.type()} ${os.release()}, Node ${process.version}, ${new Date().toISOString()}, load ${load}`;
+}
+
+/** Of what is mounted where `folder` lies, such as ext4; measured times of an fsync are of this. */
+export function fileSystemOf(folder: string): string {
+  const mounts = fs.readFileSync('/proc/mounts', 'utf8').trim().split('\n');
+  const own = mounts
+    .map((line) => line.split(' '))
+    .filter(([, at = '']) => `${folder}/`.startsWith(at === '/' ? at : `${at}/`))
+    // The longest path is the nearest; of two at the same place the later one hides the other.
+    .reduce<string[]>((best, mount) => ((mount[1]?.length ?? 0) >= (best[1]?.length ?? 0) ? mount : best), []);
+  return `${own[2] ?? 'unknown'} on ${own[0] ?? 'unknown'}`;
 }
 
 /** For a part: shows its rows, and hands them to the run of all parts where there is one. */

@@ -34,6 +34,24 @@ test('memory is given back once when work has ended, and again only after more o
   assert.equal(collected, 2, 'it was ended');
 });
 
+test('where little more is held than after the last time, nothing is stopped for it', async () => {
+  let collected = 0;
+  const options = { lookMs, quietLooks: 1, idleShare: 0.5, worthBytes: 100 * 1024 * 1024, collect: () => void collected++ };
+  const end = giveBackWhenIdle(options);
+  try {
+    assert.equal(await within(10 * lookMs, () => collected > 0), process.memoryUsage.rss() > options.worthBytes);
+    const before = collected;
+    work(200);
+    await delay(5 * lookMs);
+    assert.equal(collected, before, 'there was work, and nothing was taken');
+    const taken = Buffer.alloc(2 * options.worthBytes, 1);
+    work(200);
+    assert.ok(await within(10_000, () => collected === before + 1), `${taken.length} bytes were taken`);
+  } finally {
+    end();
+  }
+});
+
 test('what a burst of work took from the system goes back to it', async () => {
   const holdsBytes = (): number => getHeapStatistics().total_heap_size;
   for (let round = 0; round < 400; round++) Array.from({ length: 10_000 }, (_, index) => ({ index }));

@@ -5,7 +5,6 @@ import { runInNewContext } from 'node:vm';
 const LOOK_MS = 1000;
 /** After the start one idle look is enough; later on, compiled code goes with the memory, and whoever comes back would wait for it. */
 const QUIET_LOOKS = 60;
-/** Busy for a smaller share of the time than this is idle. */
 const IDLE_SHARE = 0.01;
 /** After less work than this there is little to give back, ms. */
 const WORTH_MS = 100;
@@ -17,6 +16,12 @@ type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resor
 export interface GiveBackOptions {
   lookMs?: number;
   quietLooks?: number;
+  /** Busy for a smaller share of the time than this is idle. */
+  idleShare?: number;
+  /** A larger heap is left alone. */
+  maxHeapBytes?: number;
+  /** So much more must be resident than after the last time. */
+  worthBytes?: number;
   collect?: () => void;
 }
 
@@ -25,19 +30,29 @@ export interface GiveBackOptions {
  * that an idle sidecar holds. Stops everything for some 40 ms, in a moment without work: once after the start, then a minute after the last work.
  * For a process that is ours alone. Gives back what ends it.
  */
-export function giveBackWhenIdle({ lookMs = LOOK_MS, quietLooks = QUIET_LOOKS, collect = collector() }: GiveBackOptions = {}): () => void {
+export function giveBackWhenIdle({
+  lookMs = LOOK_MS,
+  quietLooks = QUIET_LOOKS,
+  idleShare = IDLE_SHARE,
+  maxHeapBytes = MAX_HEAP_BYTES,
+  worthBytes = 0,
+  collect = collector(),
+}: GiveBackOptions = {}): () => void {
   let last = performance.eventLoopUtilization();
   let workedMs = WORTH_MS;
   let quiet = 0;
   let wanted = 1;
+  let leftBytes = 0;
   const timer = setInterval(() => {
     const now = performance.eventLoopUtilization();
     const { utilization, active } = performance.eventLoopUtilization(now, last);
     last = now;
     workedMs += active;
-    quiet = utilization > IDLE_SHARE ? 0 : quiet + 1;
-    if (quiet < wanted || workedMs < WORTH_MS || getHeapStatistics().used_heap_size > MAX_HEAP_BYTES) return;
+    quiet = utilization > idleShare ? 0 : quiet + 1;
+    if (quiet < wanted || workedMs < WORTH_MS || getHeapStatistics().used_heap_size > maxHeapBytes) return;
+    if (worthBytes > 0 && process.memoryUsage.rss() < leftBytes + worthBytes) return;
     collect();
+    leftBytes = process.memoryUsage.rss();
     workedMs = 0;
     wanted = quietLooks;
     last = performance.eventLoopUtilization();

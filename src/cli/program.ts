@@ -258,6 +258,8 @@ function addHubCommands(root: Command, terminal: Terminal): void {
     .option('--heartbeat-ms <ms>', 'how often agents say that they are there', '30000')
     .option('--lease-ms <ms>', 'how long a task stays with an agent that says nothing', '60000')
     .option('--accept-ms <ms>', 'how long an agent may take to accept a task', '60000')
+    .option('--keep-days <n>', 'how long tasks that succeeded or were cancelled are kept; 0: for ever', '30')
+    .option('--keep-failed-days <n>', 'how long tasks that failed or are dead are kept; 0: for ever', '90')
     .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']));
   hub.action(async () => (await import('./hub.ts')).serveHub(hub.opts(), terminal));
   const asking = (name: string, text: string): Command =>

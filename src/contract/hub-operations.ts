@@ -237,7 +237,8 @@ export const hubOperations = {
     errors: ['NOT_FOUND', 'TASK_STATE'],
   }),
   'tasks.audit': operation({
-    summary: 'All that happened to tasks, in one order without a gap.',
+    summary:
+      'All that happened to tasks, in one order; where numbers are missing, tasks were forgotten, and an entry `forget` counts what went with them.',
     access: 'read',
     scope: 'none',
     input: z.object({ after: z.int().min(0).default(0), limit: z.int().min(1).max(10_000).default(1000), task: taskId.optional() }),

@@ -34,6 +34,9 @@ const generation = z.int().nonnegative();
 export const heldTask = z.object({ task_id: id, generation, state: optional(z.enum(['accepted', 'working', 'done'])) });
 export type HeldTask = z.infer<typeof heldTask>;
 
+/** More is held than a frame has room to name: what is not named is held as well. */
+const heldMore = optional(z.boolean());
+
 const anyObject = z.record(z.string(), z.unknown());
 
 const verificationCheck = z.object({
@@ -105,11 +108,12 @@ export const agentFrames = {
     /** Tasks that it could take beside those it holds. */
     credit: optional(z.int().nonnegative()),
     held: optional(z.array(heldTask)),
+    held_more: heldMore,
     version: optional(z.string()),
     /** Grows with each connection of an agent: what comes late of an older one says nothing. */
     epoch: optional(z.number()),
   }),
-  ping: z.object({ credit: optional(z.int().nonnegative()), held: optional(z.array(heldTask)) }),
+  ping: z.object({ credit: optional(z.int().nonnegative()), held: optional(z.array(heldTask)), held_more: heldMore }),
   task_accepted: z.object({ task_id: id, generation: optional(generation) }),
   task_rejected: z.object({ task_id: id, reason: z.string(), generation: optional(generation) }),
   task_progress: z.object({

@@ -7,6 +7,13 @@ const MAX_LOG_LENGTH = 256 * 1024;
 
 const named = { id: z.string().min(1).max(128).describe('Of the task; wake programs have it as OUTRIGGER_TASK_ID.') };
 
+const taskProgress = z.object({
+  percent: z.number().optional(),
+  text: z.string().optional(),
+  at: z.int().describe('Milliseconds since 1970, UTC.'),
+});
+export type TaskProgress = z.infer<typeof taskProgress>;
+
 const heldTaskInfo = z.object({
   id: z.string(),
   generation: z.int().describe('Grows with each time that the hub grants the task.'),
@@ -18,6 +25,7 @@ const heldTaskInfo = z.object({
   attempts: z.int().describe('Starts of the wake program.'),
   acceptedAt: z.int().describe('Milliseconds since 1970, UTC.'),
   branch: z.string().optional(),
+  progress: taskProgress.optional().describe('What its agent said last of how far it is.'),
 });
 export type HeldTaskInfo = z.infer<typeof heldTaskInfo>;
 
@@ -30,7 +38,15 @@ const pastTask = z.object({
   at: z.int().describe('Milliseconds since 1970, UTC.'),
   description: z.string().describe('Cut after some hundred characters.'),
   reason: z.string().optional().describe('Why it failed; cut after some hundred characters.'),
+  verification: z
+    .object({ status: verificationReport.shape.status, passed: z.int(), total: z.int() })
+    .optional()
+    .describe('What its last verification came to, where there was one.'),
+  waits: z.boolean().describe('The hub has not acknowledged its result yet. It is on the disk.'),
 });
+export type PastTask = z.infer<typeof pastTask>;
+
+const stream = z.enum(['stdout', 'stderr']);
 
 export const tasks = {
   'tasks.list': operation({
@@ -58,6 +74,41 @@ export const tasks = {
     }),
     errors: ['NOT_FOUND'],
   }),
+  'tasks.watch': operation({
+    summary: 'What tasks.list lists, and each task again when something of it changes, until the caller goes.',
+    access: 'read',
+    scope: 'workspace',
+    endless: true,
+    input: z.object({}),
+    item: z.discriminatedUnion('type', [
+      z.object({
+        type: z.literal('hub'),
+        agent: z.string().describe('The id under which the hub knows this sidecar.'),
+        connected: z.boolean(),
+        waiting: z.int().nonnegative().describe('Results that the hub has not acknowledged yet.'),
+      }),
+      z.object({ type: z.literal('task'), task: heldTaskInfo }),
+      z.object({ type: z.literal('released'), id: z.string().describe('Not held any more; what became of it comes as `past`.') }),
+      z.object({ type: z.literal('past'), past: pastTask }).describe('The oldest first.'),
+      z.object({ type: z.literal('ready').describe('All there was is told; what follows is news.') }),
+    ]),
+    output: z.object({}),
+    errors: [],
+  }),
+  'tasks.follow': operation({
+    summary: 'What the wake program of a task wrote, as far as it is kept, and what it writes, until the task is not held any more.',
+    access: 'read',
+    scope: 'workspace',
+    input: z.object(named),
+    item: z.object({
+      stream,
+      offset: z.int().nonnegative().describe('Of the first byte, in its stream.'),
+      text: z.string(),
+      lost: z.int().positive().optional().describe('Bytes of this stream before it that are not kept any more.'),
+    }),
+    output: z.object({}),
+    errors: ['NOT_FOUND'],
+  }),
   'tasks.accept': operation({
     summary: 'Say that the agent has begun; the same as a file results/<id>.started.',
     access: 'execute',
@@ -82,7 +133,7 @@ export const tasks = {
     summary: 'Add to the log of a task, beside what its wake program writes.',
     access: 'execute',
     scope: 'workspace',
-    input: z.object({ ...named, stream: z.enum(['stdout', 'stderr']).default('stdout'), text: z.string().max(MAX_LOG_LENGTH) }),
+    input: z.object({ ...named, stream: stream.default('stdout'), text: z.string().max(MAX_LOG_LENGTH) }),
     output: z.object({}),
     errors: ['NOT_FOUND'],
   }),

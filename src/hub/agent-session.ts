@@ -27,6 +27,8 @@ const MAX_PENDING = 1000;
 const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
 /** Progress of one task is stored so often at most; the newest counts, ms. */
 const PROGRESS_EVERY_MS = 250;
+/** Of one agent, in one commit: others have their turn in between. */
+const RENEWED_AT_ONCE = 500;
 /** A UTF-16 unit takes up to three bytes. */
 const MAX_SEND_LENGTH = Math.floor(MAX_HUB_FRAME_BYTES / 3);
 /** Of those whose sidecar refused work as busy: nothing more is offered for so long, ms. */
@@ -60,6 +62,8 @@ export interface AgentSessionDependencies {
   changed: (task: TaskRecord) => void;
   /** There may be something to give out. */
   wake: () => void;
+  /** This agent could take more. */
+  hasRoom: () => void;
   logged: (task: string, entry: AgentFrames['task_log']) => void;
   /** We closed the connection. */
   ended: () => void;
@@ -149,20 +153,21 @@ export class AgentSession {
     this.#toPeer?.close();
   }
 
-  /** The agent says what it has; the answer names what it is to let go. */
-  async reconcile(held: readonly HeldTask[] | undefined): Promise<HeldTask[]> {
+  /** The agent says what it has; the answer names what it is to let go. `more`: what it does not name it has as well. */
+  async reconcile(held: readonly HeldTask[] | undefined, more = false): Promise<HeldTask[]> {
     const { store } = this.#dependencies;
     const known = store.heldBy(this.facts.id);
     // Whoever can't say what it has will speak of it, or its lease ends.
     if (held === undefined) return [];
-    const nack = held.filter(
-      (one) => !known.some((task) => task.id === one.task_id && task.fence === one.generation) && one.state !== 'done',
-    );
-    const lost = known.filter((task) => !held.some((one) => one.task_id === task.id && one.generation === task.fence));
-    for (const one of held) if (one.state !== 'done' && !nack.includes(one)) this.#held.set(one.task_id, one.generation);
+    const fences = new Map(known.map((task) => [task.id, task.fence]));
+    const isKnown = (one: HeldTask): boolean => fences.get(one.task_id) === one.generation;
+    const nack = held.filter((one) => !isKnown(one) && one.state !== 'done');
+    const named = new Set(held.filter(isKnown).map((one) => one.task_id));
+    const lost = more ? [] : known.filter((task) => !named.has(task.id));
+    for (const one of held) if (one.state !== 'done' && isKnown(one)) this.#held.set(one.task_id, one.generation);
     await Promise.all([
       ...lost.map((task) => this.#apply(task.id, { type: 'disown', agent: this.facts.id, fence: task.fence })),
-      this.#renew(held.filter((one) => !nack.includes(one))),
+      this.#renew(more ? known.map(asHeld) : held.filter(isKnown)),
     ]);
     return nack;
   }
@@ -342,37 +347,38 @@ export class AgentSession {
 
   /** It has less room than was thought: until it says more, it gets nothing more; one that never says has to be tried again some time. */
   #refuses(): void {
-    const { timers, now, wake } = this.#dependencies;
+    const { timers, now, hasRoom } = this.#dependencies;
     this.#capacity = this.#held.size;
     if (this.facts.features.has('leases')) return;
     this.#busyUntil = now() + BUSY_MS;
     timers.clear(this.#busyTimer);
-    this.#busyTimer = timers.set(wake, BUSY_MS + 1);
+    this.#busyTimer = timers.set(hasRoom, BUSY_MS + 1);
   }
 
   async #ping(frame: AgentFrames['ping']): Promise<void> {
-    if (frame.credit !== undefined) {
-      this.#capacity = capacityOf(frame);
-      if (frame.credit > 0) this.#dependencies.wake();
-    }
+    if (frame.credit !== undefined) this.#capacity = capacityOf(frame);
     const held = frame.held ?? [...this.#held].map(([task_id, generation]): HeldTask => ({ task_id, generation, state: undefined }));
-    const nack = await this.#renew(held.filter((one) => one.state !== 'done'));
+    // Results that wait are renewed as well where there are more of them than can be told: that takes its time.
+    const unnamed = frame.held_more === true ? this.#dependencies.store.heldBy(this.facts.id).map(asHeld) : [];
+    const nack = await this.#renew([...held.filter((one) => one.state !== 'done'), ...unnamed]);
+    if (this.credit > 0) this.#dependencies.hasRoom();
     const more = this.facts.features.has('leases') && nack.length > 0 ? { nack } : {};
     this.send({ type: 'pong', timestamp: this.#dependencies.now(), ...more });
   }
 
   /** Gives those that it does not hold any more. */
   async #renew(held: readonly HeldTask[]): Promise<HeldTask[]> {
-    if (held.length === 0) return [];
     const leaseUntil = this.#leaseEnd();
-    const applied = await this.#dependencies.store.apply(
-      held.map((one) => ({ task: one.task_id, event: { type: 'renew', agent: this.facts.id, fence: one.generation, leaseUntil } })),
-    );
-    return held.filter((one, at) => {
-      const { ok } = applied[at] as Applied;
-      if (!ok) this.#held.delete(one.task_id);
-      return !ok;
-    });
+    const refused: HeldTask[] = [];
+    for (let at = 0; at < held.length; at += RENEWED_AT_ONCE) {
+      const some = held.slice(at, at + RENEWED_AT_ONCE);
+      const applied = await this.#dependencies.store.apply(
+        some.map((one) => ({ task: one.task_id, event: { type: 'renew', agent: this.facts.id, fence: one.generation, leaseUntil } })),
+      );
+      refused.push(...some.filter((_, index) => !(applied[index] as Applied).ok));
+    }
+    for (const one of refused) this.#held.delete(one.task_id);
+    return refused;
   }
 
   async #settle(id: string, fence: number, failed: string, event: TaskEvent): Promise<void> {
@@ -449,6 +455,10 @@ export class AgentSession {
 /** Where nothing is said of what is held, what is held is not known to take room. */
 function capacityOf({ credit, held }: { credit: number | undefined; held: readonly HeldTask[] | undefined }): number {
   return (credit ?? 1) + (held ?? []).filter(({ state }) => state !== 'done').length;
+}
+
+function asHeld({ id, fence }: TaskRecord): HeldTask {
+  return { task_id: id, generation: fence, state: undefined };
 }
 
 function statusOf(task: TaskRecord): string {

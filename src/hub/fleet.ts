@@ -6,6 +6,7 @@ import type { PeerCall, PeerCallOptions, PeerTimers } from '../core/peer.ts';
 import type { TextSocket } from '../net/text-socket.ts';
 import type { AgentRegistry } from './agent-registry.ts';
 import { AgentSession, commonFeatures, notConnected } from './agent-session.ts';
+import { Refusals } from './refusals.ts';
 import type { TaskLogs } from './task-logs.ts';
 import type { TaskRecord, TaskStore } from './task-store.ts';
 
@@ -17,9 +18,6 @@ const NEWS_MS = 250;
 /** The client type of `outrigger link --check`. */
 const CHECK = 'check';
 const CHECKED_MS = 5000;
-/** Wrong secrets for one agent, in a minute, before it has to wait. */
-const MAX_WRONG_SECRETS = 10;
-const COOLDOWN_MS = 60_000;
 
 export interface FleetOptions {
   heartbeatMs: number;
@@ -53,7 +51,7 @@ export class Fleet {
   readonly #left = new Map<string, { at: number; seen: number }>();
   /** Of those who are connected, or being let in. */
   readonly #epochs = new Map<string, number>();
-  readonly #wrong = new Map<string, { count: number; since: number }>();
+  readonly #refusals = new Refusals();
   readonly #listeners = new Set<(news: FleetNews) => void>();
   readonly #changedAgents = new Set<string>();
   readonly #changedTasks = new Map<string, TaskRecord>();
@@ -61,6 +59,9 @@ export class Fleet {
   #reapTimer: unknown;
   #reapDue = Number.POSITIVE_INFINITY;
   #waking = false;
+  /** Something may have become ready, for whomever: all are asked. Else those of `#roomy`, for whom alone something changed. */
+  #anybody = false;
+  readonly #roomy = new Set<string>();
   #assigning = false;
   #again = false;
   #stopped = false;
@@ -84,18 +85,9 @@ export class Fleet {
   async admit(identify: AgentFrames['identify'], socket: TextSocket, address: string | null): Promise<AgentSession | undefined> {
     const { registry, timers, now, log } = this.#dependencies;
     const { agent_id: agent, token } = identify;
-    const wait = this.#cooldown(agent);
-    if (wait > 0) {
-      socket.close(hubCloseCodes.policy, `cooldown active: retry in ${Math.ceil(wait / 1000)}s`);
-      return undefined;
-    }
     const owner = registry.ownerOf(token);
     if (owner !== agent) {
-      this.#wrongSecret(agent);
-      const error = owner === undefined ? 'invalid_token' : 'token_agent_mismatch';
-      log('warn', 'hub.agent-refused', { agentId: agent, error, address });
-      socket.send(JSON.stringify({ type: 'error', error }));
-      socket.close(hubCloseCodes.auth, error);
+      this.#refuse(agent, owner === undefined ? 'invalid_token' : 'token_agent_mismatch', socket, address);
       return undefined;
     }
     if (identify.client_type === CHECK) {
@@ -138,6 +130,7 @@ export class Fleet {
         dispatch: this.#dependencies.dispatch,
         changed: (task) => this.changed(task),
         wake: () => this.wake(),
+        hasRoom: () => this.#wakeFor(agent),
         logged: (task, entry) => this.#dependencies.logs.add(task, entry),
         ended: () => this.left(session),
       },
@@ -149,7 +142,7 @@ export class Fleet {
       before.close(hubCloseCodes.replaced, 'another connection of this agent');
     }
     // Nothing is given out before it is known what it has.
-    const nack = await session.reconcile(features.has('held') ? (identify.held ?? []) : undefined);
+    const nack = await session.reconcile(features.has('held') ? (identify.held ?? []) : undefined, identify.held_more);
     if (this.#stopped) {
       session.close(hubCloseCodes.restart, 'the hub is stopping');
       return undefined;
@@ -172,7 +165,7 @@ export class Fleet {
     session.send({ type: 'identified', agent_id: agent, ...more });
     log('info', 'hub.agent-online', { agentId: agent, address, features: [...features].join(' ') });
     this.#tellAgent(agent);
-    this.wake();
+    this.#wakeFor(agent);
     return session;
   }
 
@@ -216,6 +209,17 @@ export class Fleet {
 
   /** Something may be ready for somebody: looked at once for all that is said in this turn of the event loop. */
   wake(): void {
+    this.#anybody = true;
+    this.#wakeSoon();
+  }
+
+  /** This one has room for more; nobody else's share is another for it, so that a fleet that comes back is not gone through for each of it. */
+  #wakeFor(agent: string): void {
+    if (!this.#anybody) this.#roomy.add(agent);
+    this.#wakeSoon();
+  }
+
+  #wakeSoon(): void {
     if (this.#waking || this.#stopped) return;
     this.#waking = true;
     this.#dependencies.timers.soon(() => {
@@ -269,11 +273,16 @@ export class Fleet {
       return;
     }
     this.#assigning = true;
+    const asked = this.#anybody ? this.#sessions.keys() : [...this.#roomy];
+    this.#anybody = false;
+    this.#roomy.clear();
     try {
-      const claims = [...this.#sessions.values()].flatMap((session) => {
-        const { credit, facts } = session;
-        return credit > 0 ? [{ agent: facts.id, capabilities: facts.capabilities, credit }] : [];
-      });
+      const claims: { agent: string; capabilities: readonly string[]; credit: number }[] = [];
+      for (const agent of asked) {
+        const session = this.#sessions.get(agent);
+        const credit = session?.credit ?? 0;
+        if (session !== undefined && credit > 0) claims.push({ agent, capabilities: session.facts.capabilities, credit });
+      }
       if (claims.length === 0) return;
       // Who has most room comes first.
       claims.sort((a, b) => b.credit - a.credit);
@@ -283,12 +292,14 @@ export class Fleet {
         this.changed(task);
       }
     } catch (error) {
+      // Nothing was granted: the next look is at all of them.
+      this.#anybody = true;
       this.#dependencies.log('warn', 'hub.not-assigned', { error });
     } finally {
       this.#assigning = false;
       if (this.#again) {
         this.#again = false;
-        this.wake();
+        this.#wakeSoon();
       }
     }
   }
@@ -319,21 +330,31 @@ export class Fleet {
     } catch (error) {
       this.#dependencies.log('warn', 'hub.not-reaped', { error });
     }
+    await this.#forget();
     this.#planReap();
   }
 
-  #cooldown(agent: string): number {
-    const wrong = this.#wrong.get(agent);
-    if (wrong === undefined || wrong.count < MAX_WRONG_SECRETS) return 0;
-    return wrong.since + COOLDOWN_MS - this.#dependencies.now();
+  /** A few of those whose time is over; for the rest the next time is now. In a commit of its own, so that it holds up no reap where it fails. */
+  async #forget(): Promise<void> {
+    const { store, logs, log } = this.#dependencies;
+    try {
+      const forgotten = await store.forget();
+      for (const id of forgotten) logs.forget(id);
+      if (forgotten.length > 0) log('debug', 'hub.tasks-forgotten', { count: forgotten.length });
+    } catch (error) {
+      if (!this.#stopped) log('warn', 'hub.not-forgotten', { error });
+    }
   }
 
-  #wrongSecret(agent: string): void {
-    const now = this.#dependencies.now();
-    for (const [other, { since }] of this.#wrong) if (now - since >= COOLDOWN_MS) this.#wrong.delete(other);
-    const wrong = this.#wrong.get(agent) ?? { count: 0, since: now };
-    wrong.count++;
-    this.#wrong.set(agent, wrong);
+  /** Its secret is wrong. Nothing here depends on whether there is such an agent, nor on who else tries. */
+  #refuse(agent: string, error: string, socket: TextSocket, address: string | null): void {
+    const { now, log } = this.#dependencies;
+    const refusal = this.#refusals.wrong(address, agent, now());
+    if (refusal.is === 'silence') return socket.close(hubCloseCodes.policy, '');
+    if (refusal.is === 'wait') return socket.close(hubCloseCodes.policy, `cooldown active: retry in ${Math.ceil(refusal.ms / 1000)}s`);
+    log('warn', 'hub.agent-refused', { agentId: agent, error, address });
+    socket.send(JSON.stringify({ type: 'error', error }));
+    socket.close(hubCloseCodes.auth, error);
   }
 
   #infoOf(id: string): HubAgentInfo {

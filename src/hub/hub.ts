@@ -27,6 +27,7 @@ import type { TaskStore } from './task-store.ts';
 
 const MAX_CALLS = 10_000;
 const STOP_WITHIN_MS = 2000;
+const DAY_MS = 86_400_000;
 const PAGE_COOKIE = 'outrigger_hub';
 
 export type HubLog = (level: 'debug' | 'info' | 'warn' | 'error', event: string, facts?: Readonly<Record<string, unknown>>) => void;
@@ -71,6 +72,10 @@ export interface HubOptions {
   /** Of agents that don't renew by the fence: from when they last spoke of the task. */
   plainLeaseMs: number;
   acceptWithinMs: number;
+  /** Days that tasks which succeeded or were cancelled are kept after their last change; 0: for ever. */
+  keepDays: number;
+  /** The same for those that failed or are dead. */
+  keepFailedDays: number;
   maxInputBytes: number;
   maxOutputBytes: number;
 }
@@ -87,6 +92,8 @@ export const hubDefaults: Omit<HubOptions, 'folder'> = {
   leaseMs: 60_000,
   plainLeaseMs: 600_000,
   acceptWithinMs: 60_000,
+  keepDays: 30,
+  keepFailedDays: 90,
   maxInputBytes: 16 * 1024 * 1024,
   maxOutputBytes: 64 * 1024 * 1024,
 };
@@ -112,7 +119,13 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
   const registry = new AgentRegistry({ file: folder.database('agents.db'), now });
   const store =
     dependencies.store ??
-    new SqliteTaskStore({ file: folder.database('tasks.db'), now, random: Math.random, acceptMs: options.acceptWithinMs });
+    new SqliteTaskStore({
+      file: folder.database('tasks.db'),
+      now,
+      random: Math.random,
+      acceptMs: options.acceptWithinMs,
+      keep: { doneMs: options.keepDays * DAY_MS, failedMs: options.keepFailedDays * DAY_MS },
+    });
   const token = options.token ?? folder.token();
   const logs = new TaskLogs();
   const fleet = new Fleet(

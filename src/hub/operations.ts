@@ -14,6 +14,8 @@ import { type Applied, priorities, type TaskRecord, type TaskRequest, type TaskS
 const CANCEL_WITHIN_MS = 10_000;
 /** What waits for one who looks on, before the oldest goes. */
 const MAX_NEWS = 100;
+/** As many as four hexadecimal digits tell apart. */
+const MAX_IDS_IN_MS = 0x10000;
 
 export interface HubOperationDependencies {
   store: TaskStore;
@@ -27,6 +29,7 @@ export interface HubOperationDependencies {
 /** Runs what the table says. */
 export function implementHub({ store, registry, fleet, logs, now, version }: HubOperationDependencies): Implementations<HubOperations> {
   const startedAt = now();
+  const newTaskId = taskIds(Date.now);
   const taskOf = (id: string): TaskRecord => {
     const task = store.get(id);
     if (task === undefined) throw new OutriggerError('NOT_FOUND', `There is no task ${id}.`);
@@ -130,7 +133,8 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
       let wake = (): void => {};
       const stop = logs.follow(id, () => wake());
       try {
-        while (!call.signal.aborted) {
+        // A task that is forgotten says nothing more.
+        while (!call.signal.aborted && store.get(id) !== undefined) {
           await new Promise<void>((resolve) => {
             wake = resolve;
             call.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -169,9 +173,23 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
   };
 }
 
-/** Sorted by time, so that lists by id are lists by age. */
-function newTaskId(): string {
-  return `task-${Date.now().toString(36).padStart(9, '0')}${randomBytes(8).toString('hex')}`;
+/**
+ * Sorted by age, also within a millisecond and where the clock is set back, so that a list goes on where a task stood that was forgotten. The end
+ * is by chance, so that a copy of the folder brings no id twice.
+ */
+function taskIds(now: () => number): () => string {
+  let at = 0;
+  let count = 0;
+  return () => {
+    const time = Math.max(at, now());
+    count = time === at ? count + 1 : 0;
+    at = time;
+    if (count === MAX_IDS_IN_MS) {
+      at++;
+      count = 0;
+    }
+    return `task-${at.toString(36).padStart(9, '0')}${count.toString(16).padStart(4, '0')}${randomBytes(6).toString('hex')}`;
+  };
 }
 
 type AskedTask = Parameters<Implementations<HubOperations>['tasks.create']>[0]['tasks'][number];

@@ -4,6 +4,8 @@ import type { TaskRecord } from './task-store.ts';
 
 /** So many heads of a lane are read at once. */
 const HEADS_AT_ONCE = 64;
+/** Lanes in memory; beyond, they are read again. */
+const KNOWN_LANES = 10_000;
 
 interface Head {
   id: string;
@@ -43,6 +45,7 @@ export class ReadyTasks {
     const granted: { agent: string; task: TaskRecord }[] = [];
     const running = new Map<string, number>();
     const lanesOf = this.#openLanes();
+    if (lanesOf === undefined) return granted;
     let waiting = claims.filter(({ credit }) => credit > 0).map((claim) => ({ ...claim, lanes: lanesOf(claim) }));
     while (waiting.length > 0) {
       waiting = waiting.filter((claim) => {
@@ -93,8 +96,8 @@ export class ReadyTasks {
     return lane.heads.at(-1);
   }
 
-  /** The lanes in which something is ready, as a function from an agent to those that it may have. */
-  #openLanes(): (claim: Claim) => OpenLane[] {
+  /** The lanes in which something is ready, as a function from an agent to those that it may have; undefined where nothing is. */
+  #openLanes(): ((claim: Claim) => OpenLane[]) | undefined {
     // From one lane to the next by the index: reading all that is ready would take long where much is.
     const numbers = this.#sql(`
       WITH RECURSIVE open(lane) AS (
@@ -102,6 +105,7 @@ export class ReadyTasks {
         UNION ALL
         SELECT (SELECT min(lane) FROM tasks INDEXED BY ready WHERE state = 'ready' AND lane > open.lane) FROM open WHERE open.lane IS NOT NULL)
       SELECT lane FROM open WHERE lane IS NOT NULL`).all() as { lane: number }[];
+    if (numbers.length === 0) return undefined;
     const anybody: OpenLane[] = [];
     const pinned = new Map<string, OpenLane[]>();
     for (const { lane: number } of numbers) {
@@ -125,6 +129,7 @@ export class ReadyTasks {
     let lane = this.#lanes.get(number);
     if (lane === undefined) {
       lane = JSON.parse((this.#sql('SELECT lane FROM lanes WHERE id = ?').get(number) as { lane: string }).lane) as Lane;
+      if (this.#lanes.size >= KNOWN_LANES) this.#lanes.clear();
       this.#lanes.set(number, lane);
     }
     return lane;

@@ -5,11 +5,13 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { withSmallDisk } from '../../test/kit/small-disk.ts';
-import { ACCEPT_WITHIN_MS, assertAuditReplays, type StoreBed, taskStoreSuite } from '../../test/kit/task-store-suite.ts';
+import { ACCEPT_WITHIN_MS, assertAuditReplays, KEEP_TASKS, type StoreBed, taskStoreSuite } from '../../test/kit/task-store-suite.ts';
 import { taskRequest } from '../../test/kit/task-request.ts';
 import type { OutriggerError } from '../contract/errors.ts';
 import { replayAudit } from './replay-audit.ts';
 import { SqliteTaskStore } from './sqlite-task-store.ts';
+import type { AuditEntry, TaskRecord } from './task-store.ts';
+import { newTask } from './transition.ts';
 
 const START = 1_000_000;
 
@@ -22,7 +24,7 @@ taskStoreSuite('SQLite in memory', () => {
 taskStoreSuite('SQLite on a file', () => Promise.resolve(fileBed()), { outlives: true });
 
 function openStore(file: string, clock: { now: number }): SqliteTaskStore {
-  return new SqliteTaskStore({ file, now: () => clock.now, random: () => 0.5, acceptMs: ACCEPT_WITHIN_MS });
+  return new SqliteTaskStore({ file, now: () => clock.now, random: () => 0.5, acceptMs: ACCEPT_WITHIN_MS, keep: KEEP_TASKS });
 }
 
 function fileBed(): StoreBed & { folder: string } {
@@ -169,6 +171,104 @@ describe('SQLite as a task store', () => {
     await store.close();
   });
 
+  test('a file of the first version has its tasks, forgets what is over, and gives its space back', async () => {
+    const bed = fileBed();
+    try {
+      await bed.store.close();
+      const file = path.join(bed.folder, 'old');
+      const old = new DatabaseSync(file);
+      old.exec(SCHEMA_1);
+      const insert = (seq: number, changes: Partial<TaskRecord>): void => {
+        const request = { ...taskRequest({ group: `g${seq}`, key: `k${seq}`, after: changes.after ?? [] }), id: `t${seq}` };
+        const task = { ...newTask(`t${seq}`, request, 'x', [], START), ...changes };
+        old
+          .prepare('INSERT INTO requests VALUES(?, ?, ?, ?)')
+          .run(seq, task.id, task.key, JSON.stringify({ ...request, createdBy: 'x', createdAt: START }));
+        const rest = JSON.stringify({ ...task, description: undefined, after: undefined });
+        const lane = JSON.stringify({ needs: [], agent: null, group: `g${seq}`, atOnce: 1 });
+        old.prepare('INSERT INTO lanes VALUES(?, ?)').run(seq, lane);
+        old.prepare('INSERT INTO tasks VALUES(?, ?, 2, ?, ?, NULL, NULL, ?)').run(seq, task.state, seq, task.group, rest);
+        old
+          .prepare('INSERT INTO audit VALUES(?, ?, ?, ?, NULL, ?, 0)')
+          .run(seq, START, task.id, JSON.stringify({ type: 'create', task }), task.state);
+      };
+      const isLarge = { result: { text: 'x'.repeat(100_000) } };
+      insert(1, { state: 'succeeded' });
+      insert(2, { state: 'ready', after: ['t1'] });
+      for (let seq = 3; seq < 50; seq++) insert(seq, { state: 'cancelled', ...isLarge });
+      insert(50, { state: 'failed', updatedAt: START + 5 });
+      old.close();
+      const before = fs.statSync(file).size;
+
+      let store = openStore(file, bed.clock);
+      assert.deepEqual([store.counts().cancelled, store.get('t50')?.key, store.nextTime()], [47, 'k50', START + KEEP_TASKS.doneMs]);
+      bed.clock.now += KEEP_TASKS.doneMs;
+      for (let batch = 0; batch < 100; batch++) await store.forget();
+      assert.deepEqual(
+        store.list({ limit: 9 }).map(({ id }) => id),
+        ['t50', 't2', 't1'],
+        'what comes after the first is not over',
+      );
+      assertAuditReplays(store);
+      assert.equal((await store.enqueue([{ id: 'new', request: taskRequest({ group: 'new' }), by: 'x' }]))[0]?.existed, false);
+      assert.equal((await store.claim([{ agent: 'a', capabilities: [], credit: 9 }])).length, 2);
+      await store.close();
+      assert.ok(fs.statSync(file).size < before / 4, `${fs.statSync(file).size} bytes of ${before}`);
+      store = openStore(file, bed.clock);
+      assert.equal(store.list({ limit: 9 }).length, 4);
+      await store.close();
+    } finally {
+      await bed.release();
+    }
+  });
+
+  test('what was forgotten gives its place on the disk back, but for a part that is used again', async () => {
+    const bed = fileBed();
+    try {
+      const ids = Array.from({ length: 300 }, (_, n) => `t${n}`);
+      const request = taskRequest({ description: 'x'.repeat(20_000) });
+      await bed.store.enqueue(ids.map((id) => ({ id, request, by: 'x' })));
+      await bed.store.apply(ids.map((task) => ({ task, event: { type: 'cancel', by: 'u', reason: 'x', cancelBy: 0 } })));
+      bed.clock.now += KEEP_TASKS.doneMs;
+      for (let batch = 0; batch < 200; batch++) await bed.store.forget();
+      assert.equal(bed.store.list({ limit: 9 }).length, 0);
+      await bed.store.close();
+      const { size } = fs.statSync(path.join(bed.folder, '0'));
+      assert.ok(size < 1_000_000, `${size} bytes are left of twelve million`);
+    } finally {
+      await bed.release();
+    }
+  });
+
+  test('a full disk while tasks are forgotten leaves them as they were, and they go later', async (context) => {
+    await withSmallDisk(context, 400, async (at) => {
+      const clock = { now: START };
+      const store = openStore(path.join(at, 'tasks.db'), clock);
+      const ids = ['t', 'u', 'v'];
+      await store.enqueue(ids.map((id) => ({ id, request: taskRequest({ key: id }), by: 'x' })));
+      await store.apply(ids.map((task) => ({ task, event: { type: 'cancel', by: 'u', reason: 'x', cancelBy: 0 } })));
+      clock.now += KEEP_TASKS.doneMs;
+      const huge = { id: 'huge', request: taskRequest({ description: 'x'.repeat(1_000_000) }), by: 'x' };
+      const turn = await Promise.allSettled([store.forget(), store.enqueue([huge])]);
+      for (const one of turn) assert.ok(one.status === 'rejected' && isStorageFailed(one.reason as OutriggerError), JSON.stringify(one));
+      assert.equal(store.counts().cancelled, 3);
+      assertAuditReplays(store);
+      assert.deepEqual(await store.forget(), ids);
+      assertAuditReplays(store);
+      await store.close();
+    });
+  });
+
+  test('with no time set tasks are kept for ever', async () => {
+    const clock = { now: START };
+    const store = new SqliteTaskStore({ file: ':memory:', now: () => clock.now, random: () => 0.5 });
+    await store.enqueue([{ id: 't', request: taskRequest(), by: 'x' }]);
+    await store.apply([{ task: 't', event: { type: 'cancel', by: 'u', reason: 'x', cancelBy: 0 } }]);
+    clock.now += 1000 * KEEP_TASKS.failedMs;
+    assert.deepEqual([store.nextTime(), await store.forget(), store.counts().cancelled], [null, [], 1]);
+    await store.close();
+  });
+
   test('an audit with a gap, or that says what does not follow, does not replay', async () => {
     const clock = { now: START };
     const store = openStore(':memory:', clock);
@@ -183,4 +283,50 @@ describe('SQLite as a task store', () => {
     assert.throws(() => replayAudit([create, { ...create, sequence: 2 }]), /creates t again/);
     await store.close();
   });
+
+  test('an audit that lacks more, or less, than what was forgotten does not replay', async () => {
+    const clock = { now: START };
+    const store = openStore(':memory:', clock);
+    for (const id of ['t', 'u', 'v']) await store.enqueue([{ id, request: taskRequest(), by: 'x' }]);
+    await store.apply([{ task: 'u', event: { type: 'cancel', by: 'u', reason: 'x', cancelBy: 0 } }]);
+    await store.claim([{ agent: 'a', capabilities: [], credit: 1 }]);
+    clock.now += KEEP_TASKS.doneMs;
+    assert.deepEqual(await store.forget(), ['u']);
+    await store.apply([{ task: 'v', event: { type: 'cancel', by: 'u', reason: 'x', cancelBy: 0 } }]);
+    const entries = store.audit(0, 99);
+    assert.deepEqual(
+      entries.map(({ sequence, event }) => `${sequence} ${event.type}`),
+      ['1 create', '3 create', '5 offer', '6 forget', '7 cancel'],
+    );
+    assert.deepEqual([...replayAudit(entries).keys()], ['t', 'v']);
+    const without = (...sequences: number[]): AuditEntry[] => entries.filter(({ sequence }) => !sequences.includes(sequence));
+    assert.throws(() => replayAudit(without(1, 5)), /4 entries are missing, and 2 were forgotten/);
+    assert.throws(() => replayAudit(without(5)), /3 entries are missing, and 2 were forgotten/);
+    assert.throws(() => replayAudit(without(6)), /entry 3 where 2 should be/);
+    const [create, second, offer, forget, cancel] = entries as [AuditEntry, AuditEntry, AuditEntry, AuditEntry, AuditEntry];
+    assert.throws(() => replayAudit([create, second, offer, forget, { ...cancel, sequence: 8 }]), /entry 8 where 7 should be/);
+    assert.throws(() => replayAudit([create, second, offer, forget, { ...forget, sequence: 7 }]), /and so does one before it/);
+    assert.throws(() => replayAudit([create, { ...create, sequence: 2 }, second, offer, forget]), /creates t again/);
+    await store.close();
+  });
 });
+
+/** As the first version made it. */
+const SCHEMA_1 = `
+  PRAGMA journal_mode = WAL;
+  CREATE TABLE requests(seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, key TEXT UNIQUE, body TEXT NOT NULL) STRICT;
+  CREATE TABLE lanes(id INTEGER PRIMARY KEY, lane TEXT NOT NULL UNIQUE) STRICT;
+  CREATE TABLE tasks(
+    seq INTEGER PRIMARY KEY, state TEXT NOT NULL, priority INTEGER NOT NULL, lane INTEGER NOT NULL, task_group TEXT, holder TEXT,
+    due REAL, body TEXT NOT NULL) STRICT;
+  CREATE INDEX ready ON tasks(lane, priority, seq) WHERE state = 'ready';
+  CREATE INDEX held ON tasks(holder) WHERE state IN ('offered', 'running');
+  CREATE INDEX together ON tasks(task_group) WHERE task_group IS NOT NULL AND state IN ('offered', 'running');
+  CREATE INDEX due ON tasks(due) WHERE due IS NOT NULL;
+  CREATE INDEX states ON tasks(state, seq);
+  CREATE TABLE waits(dependency TEXT NOT NULL, task TEXT NOT NULL, PRIMARY KEY(dependency, task)) STRICT, WITHOUT ROWID;
+  CREATE TABLE audit(
+    sequence INTEGER PRIMARY KEY, at REAL NOT NULL, task TEXT NOT NULL, event TEXT NOT NULL, chance REAL, state TEXT NOT NULL,
+    fence INTEGER NOT NULL) STRICT;
+  CREATE INDEX audit_of_task ON audit(task, sequence);
+  PRAGMA user_version = 1;`;

@@ -2,6 +2,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { OutriggerError } from '../contract/errors.ts';
 import type { PeerTimers } from '../core/peer.ts';
 import { nodeTimers } from '../net/timers.ts';
+import { EndedTasks, type ForgottenTask, type KeepTasks } from './ended-tasks.ts';
 import { GroupCommit } from './group-commit.ts';
 import { ReadyTasks } from './ready-tasks.ts';
 import { laneOf, prepareTaskDatabase } from './task-schema.ts';
@@ -23,6 +24,8 @@ const ACCEPT_MS = 10_000;
 const REAPED_AT_ONCE = 1000;
 /** Of the tasks that agents hold, so many are kept in memory: progress and renewals then read nothing. */
 const KNOWN_HELD = 10_000;
+/** In the audit's table, the task of the entry that counts what was forgotten: found by its index, and no task's id. */
+const NO_TASK = '';
 
 interface Stored {
   seq: number;
@@ -30,6 +33,9 @@ interface Stored {
   /** The newest entry of its audit, where one of the same type takes its place. */
   said?: Said | undefined;
 }
+
+/** The entry of the audit that counts what was forgotten, as it is stored; `last` is the task that went last. */
+type Forgotten = Extract<AuditEntry['event'], { type: 'forget' }> & { last: string };
 
 interface Said {
   sequence: number;
@@ -47,6 +53,7 @@ export class SqliteTaskStore implements TaskStore {
   readonly #acceptMs: number;
   readonly #statements = new Map<string, StatementSync>();
   readonly #ready: ReadyTasks;
+  readonly #ended: EndedTasks;
   readonly #commits: GroupCommit;
   /** Of those that agents hold, as they are on the disk or in this commit. */
   readonly #held = new Map<string, Stored>();
@@ -57,16 +64,24 @@ export class SqliteTaskStore implements TaskStore {
   #sequence = 0;
 
   /**
-   * `now` gives milliseconds since 1970, `random` is uniform in [0, 1), an offer waits `acceptMs` to be accepted, and `timers` (this process's
-   * own where it is left out) say when a turn of the event loop is over.
+   * `now` gives milliseconds since 1970, `random` is uniform in [0, 1), an offer waits `acceptMs` to be accepted, `keep` says when `forget` may
+   * remove a task (never, where it is left out), and `timers` (this process's own where it is left out) when a turn of the event loop is over.
    */
-  constructor(options: { file: string; now: () => number; random: () => number; acceptMs?: number; timers?: Pick<PeerTimers, 'soon'> }) {
+  constructor(options: {
+    file: string;
+    now: () => number;
+    random: () => number;
+    acceptMs?: number;
+    keep?: KeepTasks;
+    timers?: Pick<PeerTimers, 'soon'>;
+  }) {
     this.#now = options.now;
     this.#random = options.random;
     this.#acceptMs = options.acceptMs ?? ACCEPT_MS;
     this.#database = openDatabase(options.file);
     const sql = (text: string) => this.#sql(text);
     this.#ready = new ReadyTasks(sql);
+    this.#ended = new EndedTasks(sql, options.keep ?? { doneMs: 0, failedMs: 0 });
     const hooks = {
       begun: () => {
         this.#countChanges = new Map();
@@ -78,6 +93,7 @@ export class SqliteTaskStore implements TaskStore {
       failed: () => {
         this.#held.clear();
         this.#ready.forget();
+        this.#ended.undone();
       },
     };
     this.#commits = new GroupCommit(this.#database, hooks, options.timers ?? nodeTimers);
@@ -129,8 +145,20 @@ export class SqliteTaskStore implements TaskStore {
     }
   }
 
+  forget(): Promise<string[]> {
+    return this.#commits.ask(() => {
+      const taken = this.#ended.take(this.#now());
+      for (const { state } of taken) this.#count(state, -1);
+      if (taken.length > 0) this.#sayForgotten(taken);
+      this.#ended.giveBack();
+      return taken.map(({ id }) => id);
+    });
+  }
+
   nextTime(): number | null {
-    return (this.#sql('SELECT min(due) AS due FROM tasks WHERE due IS NOT NULL').get() as { due: number | null }).due;
+    const { due } = this.#sql('SELECT min(due) AS due FROM tasks WHERE due IS NOT NULL').get() as { due: number | null };
+    const over = this.#ended.nextTime();
+    return due === null || over === null ? (due ?? over) : Math.min(due, over);
   }
 
   heldBy(agent: string): TaskRecord[] {
@@ -153,7 +181,8 @@ export class SqliteTaskStore implements TaskStore {
     };
     if (priority !== undefined) add('priority = ?', priority);
     if (holder !== undefined) add('holder = ?', holder);
-    if (before !== undefined) add('seq < (SELECT seq FROM requests WHERE id = ?)', before);
+    if (before !== undefined)
+      add(`seq < coalesce((SELECT seq FROM requests WHERE id >= ? ORDER BY id LIMIT 1), ${Number.MAX_SAFE_INTEGER})`, before);
     const find = (where: string, ...first: SQLInputValue[]) => {
       const found = this.#sql(
         `SELECT id, seq FROM tasks JOIN requests USING(seq) WHERE ${where}${conditions.join('')} ORDER BY seq DESC LIMIT ?`,
@@ -178,7 +207,11 @@ export class SqliteTaskStore implements TaskStore {
       ...(task === undefined ? [] : [task]),
       limit,
     );
-    return rows.map((row) => ({ ...row, event: JSON.parse(row.event) as AuditEntry['event'] }));
+    return rows.map((row) => {
+      if (row.task !== NO_TASK) return { ...row, event: JSON.parse(row.event) as AuditEntry['event'] };
+      const { last, ...event } = JSON.parse(row.event) as Forgotten;
+      return { ...row, task: last, event };
+    });
   }
 
   /** What was asked before is stored first. May be called twice. */
@@ -222,7 +255,7 @@ export class SqliteTaskStore implements TaskStore {
       nextTimeOf(task),
       bodyOf(task),
     );
-    for (const dependency of waitsFor) this.#sql('INSERT INTO waits(dependency, task) VALUES(?, ?)').run(dependency, id);
+    this.#ended.changed(undefined, task);
     this.#count(task.state, 1);
     this.#record(task, { type: 'create', task }, null);
     const failed = dependencies.find(({ state }) => isEnded(state) && state !== 'succeeded');
@@ -245,7 +278,6 @@ export class SqliteTaskStore implements TaskStore {
         const succeeded = after.state === 'succeeded';
         queue.push({ id: task, event: succeeded ? { type: 'released', dependency: after.id } : dropped(after, this.#now()) });
       }
-      if (after.state === 'succeeded') this.#sql('DELETE FROM waits WHERE dependency = ?').run(after.id);
     }
     return answer as Applied;
   }
@@ -255,13 +287,15 @@ export class SqliteTaskStore implements TaskStore {
     const applied = transition(task, event, this.#now(), () => (chance ??= this.#random()));
     const after = applied.task;
     if (after === task) return applied;
-    this.#sql('UPDATE tasks SET state = ?, holder = ?, due = ?, body = ? WHERE seq = ?').run(
+    this.#sql('UPDATE tasks SET state = ?, holder = ?, due = ?, ended = ?, body = ? WHERE seq = ?').run(
       after.state,
       after.holder,
       nextTimeOf(after),
+      isEnded(after.state) ? after.updatedAt : null,
       bodyOf(after),
       seq,
     );
+    this.#ended.changed(task, after);
     if (after.state !== task.state) {
       this.#count(task.state, -1);
       this.#count(after.state, 1);
@@ -290,6 +324,24 @@ export class SqliteTaskStore implements TaskStore {
       chance,
       task.state,
       task.fence,
+    );
+  }
+
+  /** One entry counts all that ever went, and is always behind them: with each batch it takes its own place again. */
+  #sayForgotten(taken: readonly ForgottenTask[]): void {
+    const before = this.#sql('DELETE FROM audit WHERE task = ? RETURNING event').get(NO_TASK) as { event: string } | undefined;
+    const { tasks, entries } = before === undefined ? { tasks: 0, entries: 0 } : (JSON.parse(before.event) as Forgotten);
+    const last = taken.at(-1) as ForgottenTask;
+    // The entry that this one replaces is missing from now on, too.
+    const missing = taken.reduce((sum, task) => sum + task.entries, entries + (before === undefined ? 0 : 1));
+    const event: Forgotten = { type: 'forget', tasks: tasks + taken.length, entries: missing, last: last.id };
+    this.#sql('INSERT INTO audit(sequence, at, task, event, chance, state, fence) VALUES(?, ?, ?, ?, NULL, ?, ?)').run(
+      ++this.#sequence,
+      this.#now(),
+      NO_TASK,
+      JSON.stringify(event),
+      last.state,
+      last.fence,
     );
   }
 

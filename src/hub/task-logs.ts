@@ -45,6 +45,14 @@ export class TaskLogs {
     return this.#logs.get(task)?.entries.filter((entry) => entry.sequence > sequence) ?? [];
   }
 
+  /** The task is no more: nothing of it is kept, and who follows is woken. */
+  forget(task: string): void {
+    const log = this.#logs.get(task);
+    if (log === undefined) return;
+    this.#logs.delete(task);
+    for (const listener of log.listeners) listener();
+  }
+
   /** Returns the way to stop. */
   follow(task: string, listener: () => void): () => void {
     const log = this.#logs.get(task) ?? { entries: [], length: 0, next: 1, listeners: new Set() };

@@ -94,11 +94,12 @@ export type Applied =
   | { ok: false; refusal: Refusal; task: TaskRecord | undefined };
 
 export interface AuditEntry {
-  /** Without a gap, from 1. */
+  /** From 1, without a gap but where tasks were forgotten: the entry of type `forget`, of which there is one at most, counts what is missing before it. */
   sequence: number;
   at: number;
   task: string;
-  event: TaskEvent | { type: 'create'; task: TaskRecord };
+  /** `forget` is about the task that went last; `tasks` and `entries` count all that ever went, earlier entries of this type included. */
+  event: TaskEvent | { type: 'create'; task: TaskRecord } | { type: 'forget'; tasks: number; entries: number };
   /** The number in [0, 1) that was drawn for a wait. */
   chance: number | null;
   /** The task after it. */
@@ -110,7 +111,7 @@ export interface TaskQuery {
   states?: readonly TaskState[];
   priority?: number;
   holder?: string;
-  /** Those created before this one, newest first. */
+  /** Those created before this one, newest first; where it was forgotten, those before the next one by id, as ids of a hub sort by age. */
   before?: string;
   limit: number;
 }
@@ -119,7 +120,7 @@ export interface TaskQuery {
  * Where tasks are truth. All methods take lists and are one group commit with whatever else is asked in the same turn of the event loop;
  * they resolve when that is on the disk (fsync). Each write checks the fence in its own transaction and adds one
  * entry of audit; renewals, or progress, that follow one another are one entry, the newest. Rejects with
- * OutriggerError STORAGE_FAILED where nothing was stored.
+ * OutriggerError STORAGE_FAILED where nothing was stored. What is asked of a task that was forgotten is answered as for one that never was.
  */
 export interface TaskStore {
   enqueue(requests: readonly { id: string; request: TaskRequest; by: string }[]): Promise<{ task: TaskRecord; existed: boolean }[]>;
@@ -130,7 +131,12 @@ export interface TaskStore {
   apply(events: readonly { task: string; event: TaskEvent }[]): Promise<Applied[]>;
   /** Applies `tick` to all whose time has come; gives those that changed. */
   reap(): Promise<TaskRecord[]>;
-  /** When `reap` has something to do next; null: never. */
+  /**
+   * Removes some of the tasks whose time is over, and all there is of them; their ids. A task stays while one that is not over comes after it,
+   * or one that was cancelled for its sake is known. Where there is more to do, `nextTime` is not later than now.
+   */
+  forget(): Promise<string[]>;
+  /** When `reap` or `forget` has something to do next; null: never. */
   nextTime(): number | null;
   heldBy(agent: string): TaskRecord[];
   get(id: string): TaskRecord | undefined;

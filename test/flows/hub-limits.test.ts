@@ -10,6 +10,7 @@ import { TaskLogs } from '../../src/hub/task-logs.ts';
 import { ResultsFolder } from '../../src/services/tasks/results-folder.ts';
 import { eventually } from '../kit/eventually.ts';
 import { withHub } from '../kit/hub.ts';
+import { runProgram } from '../kit/running-program.ts';
 
 const features = ['leases', 'held', 'refusals', 'long-reasons', 'logs', 'calls'];
 const MIB = 1024 * 1024;
@@ -100,6 +101,37 @@ describe('a hub', { concurrency: true }, () => {
       for (const secret of [first, unused, third, enrolment]) assert.ok(stored.every((text) => !text.includes(secret)));
       if (process.platform !== 'win32') assert.equal(fs.statSync(path.join(folder, 'token')).mode & 0o077, 0);
     }));
+});
+
+test('days that make no sense are refused before a hub starts', { timeout: 60_000 }, async () => {
+  const at = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-days-'));
+  try {
+    const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
+    for (const [flag, text] of [
+      ['--keep-days', '-1'],
+      ['--keep-days', '1.5'],
+      ['--keep-days', '36526'],
+      ['--keep-failed-days', 'never'],
+    ] as const) {
+      const args = ['hub', '--port', '0', '--state', at, `${flag}=${text}`];
+      const program = runProgram(process.execPath, [main, ...args], { env: { PATH: process.env['PATH'] }, cwd: at });
+      assert.notEqual(await program.ended, 0);
+      assert.ok(program.output().includes(`${flag} ${text} is no number of days from 0 (for ever) to 36525.`), program.output());
+    }
+    assert.deepEqual(fs.readdirSync(at), []);
+  } finally {
+    fs.rmSync(at, { recursive: true, force: true });
+  }
+});
+
+test('the log of a forgotten task is gone, and who follows it is woken', () => {
+  const logs = new TaskLogs();
+  let woken = 0;
+  logs.follow('t', () => woken++);
+  logs.add('t', { task_id: 't', generation: 1, stream: 'stdout', offset: 0, text: 'x' });
+  logs.forget('t');
+  logs.forget('nobody');
+  assert.deepEqual([woken, logs.after('t', 0)], [2, []]);
 });
 
 test('of what the program of a task writes the end is kept, and of tasks those that wrote last', () => {

@@ -85,27 +85,55 @@ test("AgentCom's sidecar does a task, its frames as they were recorded but for i
     assert.equal((await running.client.call('tasks.get', { id: two ?? '' })).reason, 'confirmation_timeout');
   }));
 
+/** What is said to somebody who names an agent and a secret, and how it ends. */
+async function tried(running: RunningHub, id: string, token: string): Promise<{ said: unknown[]; code: number; reason: string }> {
+  const agent = await running.agent(id, { identify: false, token: '' });
+  agent.send({ type: 'identify', agent_id: id, token, protocol_version: 1 });
+  await eventually(() => assert.notEqual(agent.closed, undefined));
+  const { code, reason } = agent.closed as { code: number; reason: string };
+  return { said: agent.had('error').map(({ error }) => error), code, reason };
+}
+
 test('only who has the secret gets in, each wrong way is named, and who tries on and on has to wait', () =>
   withHub(async (running) => {
     const secret = await running.secretOf('one');
     const other = await running.secretOf('other');
-    const says = async (token: string): Promise<[unknown, number | undefined]> => {
-      const agent = await running.agent('one', { identify: false });
-      agent.send({ type: 'identify', agent_id: 'one', token, protocol_version: 1 });
-      const error = await agent.next('error');
-      await eventually(() => assert.notEqual(agent.closed, undefined));
-      return [error['error'], agent.closed?.code];
-    };
-    assert.deepEqual(await says('wrong'), ['invalid_token', 4001]);
-    assert.deepEqual(await says(other), ['token_agent_mismatch', 4001]);
-    for (let count = 2; count < 10; count++) await says(`${secret}x`);
-    const waiting = await running.agent('one', { identify: false });
-    waiting.send({ type: 'identify', agent_id: 'one', token: secret, protocol_version: 1 });
-    await eventually(() => assert.equal(waiting.closed?.code, 1008));
-    assert.match(waiting.closed?.reason ?? '', /^cooldown active: retry in \d+s$/);
+    assert.deepEqual(await tried(running, 'one', 'wrong'), { said: ['invalid_token'], code: 4001, reason: 'invalid_token' });
+    const mismatch = await tried(running, 'one', other);
+    assert.deepEqual(mismatch, { said: ['token_agent_mismatch'], code: 4001, reason: 'token_agent_mismatch' });
+    for (let count = 2; count < 10; count++) await tried(running, 'one', `${secret}x`);
+    const waiting = await tried(running, 'one', `${secret}x`);
+    assert.deepEqual([waiting.said, waiting.code], [[], 1008]);
+    assert.match(waiting.reason, /^cooldown active: retry in \d+s$/);
     // Others are not held up by that, and nothing of a secret is logged.
     await running.agent('other');
     assert.ok(!JSON.stringify(running.logged).includes(secret.slice(-10)));
+  }));
+
+test('a right secret gets in while somebody else guesses at its id, from the same address too', () =>
+  withHub(async (running) => {
+    const secret = await running.secretOf('one');
+    for (let count = 0; count < 10; count++) assert.equal((await tried(running, 'one', `guess-${count}`)).code, 4001);
+    assert.equal((await tried(running, 'one', 'guess')).code, 1008);
+    const first = await running.agent('one', { token: secret });
+    // Past what is answered at all.
+    for (let count = 0; count < 90; count++) await tried(running, `id-${count}`, 'guess');
+    assert.deepEqual(await tried(running, 'one', 'guess'), { said: [], code: 1008, reason: '' });
+    assert.deepEqual(await tried(running, 'never-seen', 'guess'), { said: [], code: 1008, reason: '' });
+    assert.equal(first.closed, undefined, 'nobody who guesses replaces it');
+    await running.agent('one', { token: secret });
+  }));
+
+test('an agent that is not known and a wrong secret are answered alike', () =>
+  withHub(async (running) => {
+    await running.secretOf('one');
+    const secret = await running.secretOf('other');
+    for (let count = 0; count < 12; count++) {
+      const [known, unknown] = [await tried(running, 'one', `guess-${count}`), await tried(running, 'nobody', `guess-${count}`)];
+      assert.deepEqual({ ...known, reason: known.reason.replace(/\d+/, 'n') }, { ...unknown, reason: unknown.reason.replace(/\d+/, 'n') });
+    }
+    // Who has a secret of its own learns no more with it.
+    assert.deepEqual((await tried(running, 'third', secret)).said, ['token_agent_mismatch']);
   }));
 
 test('an enrolment token makes one agent known, once; AgentCom asks for it in its own words', () =>
@@ -302,6 +330,39 @@ test('who comes back without its task has lost it: another one gets it, and a la
     assert.deepEqual(nack, [{ task_id: id, generation: fence, state: 'working' }]);
   }));
 
+test('who has more than it can name loses none of it, and all of it is renewed', () =>
+  withHub(
+    async (running) => {
+      const agent = await running.agent('one', { features: all, credit: 3 });
+      const ids = await queue(running, {}, {}, {});
+      const grants = [await accepted(agent), await accepted(agent), await accepted(agent)];
+      const say = async (back: FakeAgent, more: object): Promise<Frame> => {
+        const named = {
+          held: [{ task_id: ids[0], generation: grants.find(({ id }) => id === ids[0])?.fence, state: 'done' }],
+          held_more: true,
+        };
+        back.send({ credit: 0, protocol_version: 1, ...named, ...more });
+        return back.next('type' in more && more.type === 'ping' ? 'pong' : 'identified');
+      };
+      agent.end();
+      const other = await running.agent('two', { features: all });
+      const back = await running.agent('one', { identify: false });
+      const identified = await say(back, { type: 'identify', agent_id: 'one', token: await running.secretOf('one'), features: all });
+      assert.equal(identified['nack'], undefined);
+      // Longer than a lease.
+      for (let count = 0; count < 8; count++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        assert.equal((await say(back, { type: 'ping' }))['nack'], undefined);
+      }
+      assert.deepEqual(other.had('task_assign'), []);
+      for (const { id, fence } of grants) {
+        back.send({ type: 'task_complete', task_id: id, generation: fence, result: {}, protocol_version: 1 });
+        assert.equal((await back.next('task_ack'))['status'], 'complete');
+      }
+    },
+    { leaseMs: 500 },
+  ));
+
 test('a lease that nobody renews ends, pings renew it, and what is not held any more is named in the pong', () =>
   withHub(
     async (running) => {
@@ -435,6 +496,68 @@ test('what a program writes can be read while it runs, each piece once', () =>
       if (said.includes('ä')) break;
     }
     assert.equal(said, 'one\ntwo\ndrei ä\n');
+  }));
+
+test('a task whose time is over is forgotten whole, and whoever still speaks of it, or stands on it, goes on', () =>
+  withHub(
+    async (running) => {
+      const { client, url, hub } = running;
+      const agent = await running.agent('one', { features: all });
+      const [failed] = await queue(running, {});
+      const { fence: of } = await accepted(agent);
+      agent.send({ type: 'task_failed', task_id: failed, generation: of, reason: 'no', retryable: false, protocol_version: 1 });
+      await agent.next('task_ack');
+      agent.send({ type: 'ping', credit: 1, held: [], protocol_version: 1 });
+      const [id] = await queue(running, { key: 'k' });
+      const { fence } = await accepted(agent);
+      const newsOf = new Set<string>();
+      const news = client.stream('hub.follow', {});
+      const followed = (async () => {
+        for await (const { tasks: changed } of news) for (const task of changed) newsOf.add(task.id);
+      })().catch(() => {});
+      const log = client.stream('tasks.log', { id: id ?? '', follow: true })[Symbol.asyncIterator]();
+      agent.send({ type: 'task_log', task_id: id, generation: fence, stream: 'stdout', offset: 0, text: 'x', protocol_version: 1 });
+      assert.equal((await log.next()).value?.text, 'x');
+      const complete = { type: 'task_complete', task_id: id, generation: fence, result: { n: 1 }, protocol_version: 1 };
+      agent.send(complete);
+      await agent.next('task_ack');
+
+      await eventually(async () => assert.rejects(client.call('tasks.get', { id: id ?? '' }), { reason: 'NOT_FOUND' }), 10_000);
+      assert.equal((await log.next()).done, true, 'its log ends');
+      await assert.rejects(client.call('tasks.retry', { id: id ?? '' }), { reason: 'NOT_FOUND' });
+      const ask = async (method: string, path: string): Promise<number> =>
+        (await fetch(`${url}${path}`, { method, headers: { authorization: `Bearer ${hub.token}` } })).status;
+      assert.deepEqual(
+        [await ask('GET', `/api/tasks/${id}`), await ask('POST', `/api/tasks/${id}/retry`), await ask('POST', `/api/tasks/${id}/cancel`)],
+        [404, 404, 404],
+      );
+      // Its agent had lost the answer, and says it again.
+      agent.send(complete);
+      assert.equal((await agent.next('error'))['error'], 'task_complete_failed: not_found');
+      agent.send({ type: 'ping', credit: 1, held: [{ task_id: id, generation: fence }], protocol_version: 1 });
+      while ((await agent.next('pong'))['nack'] === undefined);
+      assert.equal(agent.closed, undefined);
+
+      const { tasks, more } = await client.call('tasks.list', { before: id ?? '' });
+      assert.deepEqual([tasks.map((task) => task.id), more], [[failed], false]);
+      const { entries } = await client.call('tasks.audit', {});
+      assert.deepEqual(entries.at(-1)?.event, { type: 'forget', tasks: 1, entries: 4 });
+      const counts = (await client.call('hub.info', {})).tasks;
+      assert.deepEqual([counts['succeeded'], counts['failed']], [0, 1]);
+      const [again] = await queue(running, { key: 'k' });
+      assert.notEqual(again, id);
+      await eventually(() => assert.ok(newsOf.has(id ?? '') && newsOf.has(again ?? '')));
+      client.close();
+      await followed;
+    },
+    // Half a second; what failed stays.
+    { keepDays: 0.5 / 86_400, keepFailedDays: 0 },
+  ));
+
+test('ids of tasks sort by age, also of those that are asked for together', () =>
+  withHub(async (running) => {
+    const ids = [...(await queue(running, ...Array.from({ length: 100 }, () => ({})))), ...(await queue(running, {}))];
+    assert.deepEqual(ids, ids.toSorted());
   }));
 
 test('a hub that goes tells its agents when to come back, and one that comes finds all as it was', () =>

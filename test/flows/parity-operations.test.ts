@@ -177,6 +177,9 @@ const asked: Record<OperationName, object[]> = {
   // There is no hub here; the flows of the link have one.
   'tasks.list': [{}],
   'tasks.get': [{ id: 'missing' }],
+  // Has no end.
+  'tasks.watch': [],
+  'tasks.follow': [{ id: 'missing' }],
   'tasks.accept': [{ id: 'missing' }],
   'tasks.progress': [
     { id: 'missing', progress: 5 },

@@ -6,6 +6,7 @@ import { Random } from './random.ts';
 
 /** Steps of a history at most. */
 const MAX_STEPS = 200;
+const tableFaults: readonly TableFault[] = ['fence', 'dedupe', 'audit', 'count', 'keep'];
 
 /** How many histories: STEPS, else what is given. */
 export function historyCount(usual: number): number {
@@ -21,7 +22,7 @@ export function modelProperty(counts: ModelCounts, fault?: ModelFault | TableFau
   return fc.property(histories(MAX_STEPS), fc.nat(), (history, chance) => {
     const clock = { now: 1_000_000 };
     const random = new Random(chance);
-    const ofTable = fault === 'fence' || fault === 'dedupe' || fault === 'audit' ? fault : undefined;
+    const ofTable = tableFaults.find((one) => one === fault);
     const table = new MemoryTable(clock, () => random.below(1000) / 1000, ofTable);
     runHistory(history, table, clock, counts, ofTable === undefined ? (fault as ModelFault | undefined) : undefined);
   });

@@ -7,14 +7,18 @@ import { isEnded, isHeld, newTask, nextTimeOf, transition } from '../../src/hub/
 
 /** How long an offer waits to be accepted, ms. */
 const ACCEPT_MS = 10_000;
+/** Longer than a lease: what is over is not forgotten while its agent may still work on it. */
+export const KEEP_MS = 100_000;
 /** A guard that is turned off. */
-export type TableFault = 'fence' | 'dedupe' | 'audit';
+export type TableFault = 'fence' | 'dedupe' | 'audit' | 'count' | 'keep';
 
 export interface ModelTable {
   enqueue(id: string, request: TaskRequest): unknown;
   claim(agent: string, credit: number): TaskRecord[] | Promise<TaskRecord[]>;
   apply(events: readonly { task: string; event: TaskEvent }[]): Applied[] | Promise<Applied[]>;
   reap(): unknown;
+  /** Ids of those that went; once KEEP_MS after their last change. */
+  forget(): string[] | Promise<string[]>;
   heldBy(agent: string): TaskRecord[];
   /** The hub is killed and starts again. */
   crash(): unknown;
@@ -25,7 +29,9 @@ export interface ModelTable {
 /** `clock.now` is milliseconds since 1970; `random` is uniform in [0, 1). */
 export class MemoryTable implements ModelTable {
   readonly #tasks = new Map<string, TaskRecord>();
-  readonly #audit: AuditEntry[] = [];
+  #audit: AuditEntry[] = [];
+  /** Of the newest entry. */
+  #sequence = 0;
   readonly #clock: { now: number };
   readonly #random: () => number;
   readonly #fault: TableFault | undefined;
@@ -56,6 +62,21 @@ export class MemoryTable implements ModelTable {
       const due = nextTimeOf(task);
       if (due !== null && due <= this.#clock.now) this.#apply(task.id, { type: 'tick' });
     }
+  }
+
+  forget(): string[] {
+    const isDue = ({ state, updatedAt }: TaskRecord): boolean => isEnded(state) && updatedAt + KEEP_MS <= this.#clock.now;
+    const due = this.all().filter((task) => isDue(task) || (this.#fault === 'keep' && isEnded(task.state)));
+    const last = due.at(-1);
+    if (last === undefined) return [];
+    for (const { id } of due) this.#tasks.delete(id);
+    const { event: before } = this.#audit.find(({ event }) => event.type === 'forget') ?? {};
+    const known = before?.type === 'forget' ? before : { tasks: 0, entries: 0 };
+    const kept = this.#audit.filter(({ task, event }) => event.type !== 'forget' && this.#tasks.has(task));
+    const entries = known.entries + this.#audit.length - kept.length - (this.#fault === 'count' ? 1 : 0);
+    this.#audit = kept;
+    this.#say(last, { type: 'forget', tasks: known.tasks + due.length, entries }, null);
+    return due.map(({ id }) => id);
   }
 
   heldBy(agent: string): TaskRecord[] {
@@ -95,8 +116,11 @@ export class MemoryTable implements ModelTable {
   #store(task: TaskRecord, event: AuditEntry['event'], chance: number | null): void {
     this.#tasks.set(task.id, task);
     if (this.#fault === 'audit' && event.type === 'tick') return;
-    const { updatedAt: at, id, state, fence } = task;
-    this.#audit.push({ sequence: this.#audit.length + 1, at, task: id, event, chance, state, fence });
+    this.#say(task, event, chance);
+  }
+
+  #say({ updatedAt: at, id, state, fence }: TaskRecord, event: AuditEntry['event'], chance: number | null): void {
+    this.#audit.push({ sequence: ++this.#sequence, at, task: id, event, chance, state, fence });
   }
 }
 
@@ -131,6 +155,10 @@ export class SqliteTable implements ModelTable {
     return this.#store.reap();
   }
 
+  forget(): Promise<string[]> {
+    return this.#store.forget();
+  }
+
   heldBy(agent: string): TaskRecord[] {
     return this.#store.heldBy(agent);
   }
@@ -157,7 +185,13 @@ export class SqliteTable implements ModelTable {
   }
 
   #open(): SqliteTaskStore {
-    return new SqliteTaskStore({ file: this.#file(this.#life), now: () => this.#clock.now, random: this.#random, acceptMs: ACCEPT_MS });
+    return new SqliteTaskStore({
+      file: this.#file(this.#life),
+      now: () => this.#clock.now,
+      random: this.#random,
+      acceptMs: ACCEPT_MS,
+      keep: { doneMs: KEEP_MS, failedMs: KEEP_MS },
+    });
   }
 
   #file(life: number): string {

@@ -6,7 +6,7 @@ import { replayAudit } from '../../src/hub/replay-audit.ts';
 import type { Applied, TaskEvent, TaskRecord } from '../../src/hub/task-store.ts';
 import { isEnded, isHeld } from '../../src/hub/transition.ts';
 import { type AgentFault, type Ending, type Grant, LEASE_MS, ModelAgent, RIGHT_RATE, type ToAgent, type ToHub } from './hub-model-agent.ts';
-import type { ModelTable } from './hub-model-tables.ts';
+import { KEEP_MS, type ModelTable } from './hub-model-tables.ts';
 import { taskRequest } from './task-request.ts';
 
 /** Clocks of the agents: 10 % slow, right, 10 % fast. */
@@ -31,13 +31,27 @@ export interface ModelCounts {
   nacked: number;
   cancelled: number;
   dead: number;
+  forgotten: number;
+  lateForgotten: number;
   hubCrashes: number;
   agentCrashes: number;
 }
 
 export function modelCounts(): ModelCounts {
   return {
-    ...{ steps: 0, accepted: 0, again: 0, late: 0, lapsed: 0, disowned: 0, nacked: 0, cancelled: 0, dead: 0 },
+    ...{
+      steps: 0,
+      accepted: 0,
+      again: 0,
+      late: 0,
+      lapsed: 0,
+      disowned: 0,
+      nacked: 0,
+      cancelled: 0,
+      dead: 0,
+      forgotten: 0,
+      lateForgotten: 0,
+    },
     ...{ hubCrashes: 0, agentCrashes: 0 },
   };
 }
@@ -85,6 +99,8 @@ class HubModel {
   /** What the observer saw: by task, results that counted, and the newest fence that was granted. */
   readonly #accepted = new Map<string, number>();
   readonly #granted = new Map<string, number>();
+  /** Those that were over for long enough, and went. */
+  readonly #forgotten = new Set<string>();
 
   constructor(table: ModelTable, clock: { now: number }, counts: ModelCounts, fault: ModelFault | undefined) {
     this.#table = table;
@@ -156,6 +172,8 @@ class HubModel {
         yield* this.#reap();
         this.#clock.now += MAX_BACKOFF_MS;
         return yield* this.#reap();
+      case 'forget':
+        return yield* this.#forget();
       case 'ping':
         return agent.ping();
       case 'resend':
@@ -208,6 +226,27 @@ class HubModel {
     this.#counts.lapsed += before - this.#table.all().filter(({ state }) => state === 'running').length;
   }
 
+  *#forget(): Steps {
+    const before = new Map(this.#table.all().map((task) => [task.id, task]));
+    const gone = (yield this.#table.forget()) as string[];
+    for (const id of gone) {
+      const task = before.get(id);
+      const isOver = task !== undefined && isEnded(task.state) && task.updatedAt + KEEP_MS <= this.#clock.now;
+      if (!isOver) broken('I4', `${id} was forgotten as ${task?.state}, changed ${this.#clock.now - (task?.updatedAt ?? 0)} ms ago`);
+      this.#forgotten.add(id);
+    }
+    this.#counts.forgotten += gone.length;
+    this.#checkThere();
+    this.#checkAudit();
+  }
+
+  /** All are there but those that were forgotten, and those are not. */
+  #checkThere(): void {
+    const there = new Set(this.#table.all().map(({ id }) => id));
+    for (const id of this.#tasks)
+      if (there.has(id) === this.#forgotten.has(id)) broken('I4', `${id} is ${there.has(id) ? 'back' : 'gone'}`);
+  }
+
   *#operate(event: TaskEvent, choice: number): Steps {
     const task = this.#tasks[choice % this.#tasks.length] as string;
     const applied = yield* this.#apply(task, event);
@@ -230,8 +269,7 @@ class HubModel {
     this.#strays = [];
     this.#sessions = new Map();
     yield this.#table.crash();
-    const there = new Set(this.#table.all().map(({ id }) => id));
-    for (const id of this.#tasks) if (!there.has(id)) broken('I4', `${id} is gone after a crash`);
+    this.#checkThere();
   }
 
   *#hubReceives(agent: ModelAgent, session: number, frame: ToHub): Steps {
@@ -292,7 +330,8 @@ class HubModel {
       ending.type === 'complete' ? { ...ending, ...by, result: by } : { ...ending, ...by, reason: 'no', report: null },
     );
     answer({ type: 'told', task, fence });
-    if (!applied.ok) this.#counts.late++;
+    if (!applied.ok && applied.refusal === 'not_found') this.#counts.lateForgotten++;
+    else if (!applied.ok) this.#counts.late++;
     else if (applied.again) this.#counts.again++;
     else if (before !== undefined && isEnded(before.state)) broken('I1', `${task} was ${before.state}, and then took a result`);
     else if (applied.task.state === 'succeeded') {
@@ -347,9 +386,14 @@ class HubModel {
       if (task.state === 'cancelled') this.#counts.cancelled++;
       if (task.state === 'dead') this.#counts.dead++;
     }
-    const ids = new Set(this.#table.all().map(({ id }) => id));
-    for (const id of this.#tasks) if (!ids.has(id)) broken('I4', `${id} is gone`);
+    this.#checkThere();
     this.#checkAudit();
+    this.#clock.now += KEEP_MS;
+    // A few at a time.
+    for (let left = this.#table.all(); left.length > 0; left = this.#table.all()) {
+      yield* this.#forget();
+      if (this.#table.all().length === left.length) broken('I5', `${left[0]?.id} is over, and is never forgotten`);
+    }
     for (const { name, outbox, ended } of this.#agents) {
       if (outbox.size > 0) broken('I9', `${name} still has ${[...outbox.keys()].join(', ')} to send`);
       for (const [grant, told] of ended) if (!told) broken('I9', `what ${grant} came to never reached the hub`);
@@ -416,7 +460,7 @@ const kinds = [
     'agent loses its queue',
     'hub crash',
   ],
-  ...['cancel', 'retry'],
+  ...['cancel', 'retry', 'forget', 'forget'],
 ] as const;
 
 const rare: ReadonlySet<string> = new Set<(typeof kinds)[number]>(['hub crash', 'agent loses its queue', 'cancel', 'agent crash']);

@@ -38,6 +38,8 @@ const SOON_MS = 2000;
 /** After it: a link waits up to a minute, a task for its lease and its backoff, and some programs fail again and again. */
 const REST_MS = 60_000 + 10 * (LEASE_MS + ACCEPT_MS);
 const COME_BACK_MS = 1000;
+/** When all is checked the hub starts again and keeps nothing that is over; it has so long to forget it all. */
+const FORGET_MS = 10_000;
 /** Whoever asks the hub and hears nothing asks again. */
 const ASK_AGAIN_MS = 1000;
 /** So long after it was acknowledged a task may be cancelled, and its agent has so long to end it. */
@@ -167,6 +169,7 @@ class Simulation {
     const restMs = this.#time.now - until + REST_MS;
     this.#counts['longest rest'] = Math.max(this.#counts['longest rest'] ?? 0, restMs);
     this.#check();
+    await this.#forgetAll();
   }
 
   async close(): Promise<void> {
@@ -177,7 +180,8 @@ class Simulation {
 
   // ── the hub
 
-  #startHub(file: string): void {
+  /** `keepMs`: how long it keeps what is over; 0: for ever. */
+  #startHub(file: string, keepMs = 0): void {
     const process = new VirtualProcess(this.#time);
     const { timers, now } = process;
     // What a dead one asked for in its last turn is done when nobody looks any more, so that its file can be closed.
@@ -192,7 +196,14 @@ class Simulation {
       });
     };
     const random = (): number => this.#random.below(1000) / 1000;
-    const store = new SqliteTaskStore({ file, now, random, acceptMs: ACCEPT_MS, timers: { soon } });
+    const store = new SqliteTaskStore({
+      file,
+      now,
+      random,
+      acceptMs: ACCEPT_MS,
+      keep: { doneMs: keepMs, failedMs: keepMs },
+      timers: { soon },
+    });
     if (this.#plan.fault === 'reaper') store.reap = () => Promise.resolve([]);
     const fleet = new Fleet(
       {
@@ -227,10 +238,10 @@ class Simulation {
     return { process, accept: (socket) => greetAgent(socket, null, { fleet, timers: process.timers, log }) };
   }
 
-  #crashHub(abruptly: boolean): void {
+  #crashHub(abruptly: boolean, keepMs = 0): void {
     const hub = this.#hub;
     if (hub === undefined) return;
-    this.#count('hub crash');
+    if (keepMs === 0) this.#count('hub crash');
     this.#say(`hub dies${abruptly ? ' with its machine' : ''}`);
     hub.process.kill();
     this.#hub = undefined;
@@ -238,7 +249,7 @@ class Simulation {
     const file = path.join(this.#folder, `tasks-${this.#lives.length}`);
     for (const end of this.#plan.fault === 'disk' ? [''] : ['', '-wal']) fs.copyFileSync(hub.file + end, file + end);
     this.#network.ended(hub.process, abruptly);
-    this.#in(MAX_FAULT_MS, () => this.#startHub(file));
+    this.#in(MAX_FAULT_MS, () => this.#startHub(file, keepMs));
   }
 
   /** In order: those who are connected are told when to come back. */
@@ -394,6 +405,27 @@ class Simulation {
     assert.deepEqual(replayAudit(entries), tasks, 'the audit replays to the table');
     for (const { fence } of tasks.values()) if (fence > 1) this.#count('granted again');
     this.#count('late', entries.filter(({ event, fence }) => event.type === 'complete' && event.fence < fence).length);
+  }
+
+  /** What is over goes whole, in the right order, while links come back, and nothing of it is heard again. */
+  async #forgetAll(): Promise<void> {
+    const { sequence } = this.#hub?.store.audit(0, 1_000_000).at(-1) ?? { sequence: 0 };
+    this.#crashHub(false, 1);
+    const until = this.#time.now + MAX_FAULT_MS + FORGET_MS;
+    const isLeft = (): boolean => this.#hub === undefined || this.#hub.store.list({ limit: 1 }).length > 0;
+    while (isLeft() && this.#time.now < until) await this.#time.run(this.#time.now + 250);
+    const { store } = this.#hub as HubLife;
+    assert.deepEqual(store.list({ limit: 1000 }), [], 'all that is over is forgotten');
+    assert.ok(Object.values(store.counts()).every((count) => count === 0));
+    const entries = store.audit(0, 1_000_000);
+    assert.deepEqual(replayAudit(entries), new Map(), 'the audit replays to nothing');
+    assert.deepEqual(
+      entries.map(({ event }) => event.type === 'forget' && event.tasks),
+      [this.#plan.tasks],
+    );
+    assert.ok((entries[0]?.sequence ?? 0) > sequence, 'no number is used again');
+    for (const link of this.#links) assert.ok(link.isIdle, `${link.agentId} has something of what was forgotten`);
+    if (this.#broken !== undefined) throw this.#broken;
   }
 
   /** One counts, under the newest grant, of the one who did it. */

@@ -149,6 +149,9 @@ export class FakeTasks implements LinkTasks {
   held(): HeldTask[] {
     return this.holding;
   }
+  holdsMore(): boolean {
+    return false;
+  }
   credit(): number {
     return this.free;
   }

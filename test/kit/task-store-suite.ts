@@ -7,10 +7,12 @@ import { taskRequest } from './task-request.ts';
 
 /** How long an offer waits to be accepted in the stores of this suite, ms. */
 export const ACCEPT_WITHIN_MS = 10_000;
+/** How long the stores of this suite keep what is over, ms. */
+export const KEEP_TASKS = { doneMs: 30 * 86_400_000, failedMs: 90 * 86_400_000 };
 const LEASE_MS = 60_000;
 const MUCH = 100_000;
 
-/** A new store whose time is `clock.now` (milliseconds since 1970), whose chance is always 0.5, and whose offers wait ACCEPT_WITHIN_MS. */
+/** A new store whose time is `clock.now` (milliseconds since 1970), whose chance is always 0.5, whose offers wait ACCEPT_WITHIN_MS, and which keeps KEEP_TASKS. */
 export interface StoreBed {
   store: TaskStore;
   clock: { now: number };
@@ -41,7 +43,7 @@ export function taskStoreSuite(name: string, open: () => Promise<StoreBed>, { ou
   });
 }
 
-/** The audit has no gap and replays to the table, and the counts are those of the table. */
+/** The audit lacks nothing but what was forgotten and replays to the table, and the counts are those of the table. */
 export function assertAuditReplays(store: TaskStore): void {
   const table = new Map(store.list({ limit: MUCH }).map((task) => [task.id, plain(task)]));
   const replayed = replayAudit(store.audit(0, MUCH));
@@ -122,6 +124,17 @@ class Hand {
     return (await this.store.reap()).map(({ id }) => id);
   }
 
+  /** Ids of all that are due to be forgotten, in the order in which they go. */
+  async forget(afterMs = 0): Promise<string[]> {
+    await this.after(afterMs);
+    const gone: string[] = [];
+    for (;;) {
+      const batch = await this.store.forget();
+      gone.push(...batch);
+      if (batch.length === 0 && (this.store.nextTime() ?? this.now + 1) > this.now) return gone;
+    }
+  }
+
   async crash(): Promise<void> {
     this.store = await (this.bed.reopen as () => Promise<TaskStore>)();
   }
@@ -131,6 +144,7 @@ class Hand {
   }
 }
 
+const { doneMs, failedMs } = KEEP_TASKS;
 const retry: TaskEvent = { type: 'retry', by: 'u' };
 
 const crashes: Record<string, (hand: Hand) => Promise<void>> = {
@@ -202,6 +216,48 @@ const crashes: Record<string, (hand: Hand) => Promise<void>> = {
     assert.deepEqual(
       hand.get('t').late.map(({ fence, agent, result }) => ({ fence, agent, result })),
       [{ fence: 1, agent: 'a', result: { late: true } }],
+    );
+  },
+  'a crash between two batches of what is forgotten loses nothing else, and the rest goes after it': async (hand) => {
+    const all = Array.from({ length: 200 }, (_, n) => `t${n}`);
+    await hand.store.enqueue(all.map((id) => ({ id, request: taskRequest({ key: id }), by: 'x' })));
+    await hand.store.apply(all.map((id) => ({ task: id, event: { type: 'cancel', by: 'u', reason: 'x', cancelBy: 0 } })));
+    await hand.running('u');
+    hand.bed.clock.now += doneMs;
+    const first = await hand.store.forget();
+    const lost = hand.store.forget().catch(() => undefined);
+    await hand.crash();
+    await lost;
+    assert.ok(first.length > 0 && first.length < 200, `${first.length} at once`);
+    assert.equal(hand.store.counts().cancelled, 200 - first.length);
+    assertAuditReplays(hand.store);
+    const rest = await hand.forget();
+    assert.deepEqual([...first, ...rest].sort(), all.sort());
+    assert.equal(hand.store.counts().scheduled, 1);
+  },
+  'what another one needs is known after a crash': async (hand) => {
+    await hand.running('d');
+    await hand.complete('d');
+    await hand.add('t', { after: ['d'], agent: 'nobody' });
+    await hand.crash();
+    assert.deepEqual(await hand.forget(doneMs), []);
+    await hand.crash();
+    await hand.cancel('t');
+    await hand.crash();
+    assert.deepEqual([await hand.forget(), await hand.forget(doneMs)], [['d'], ['t']]);
+  },
+  'numbers of forgotten entries are not used again after a crash': async (hand) => {
+    await hand.add('t');
+    await hand.cancel('t');
+    await hand.forget(doneMs);
+    await hand.crash();
+    await hand.add('u');
+    assert.deepEqual(
+      hand.store.audit(0, MUCH).map(({ sequence, event }) => [sequence, event.type]),
+      [
+        [3, 'forget'],
+        [4, 'create'],
+      ],
     );
   },
   'a crash before the answer stores all of a turn or nothing': async (hand) => {
@@ -479,6 +535,8 @@ const cases: Record<string, (hand: Hand) => Promise<void>> = {
     assert.equal(hand.store.nextTime(), hand.now + 20);
     await hand.cancel('t');
     await hand.cancel('u');
+    assert.equal(hand.store.nextTime(), hand.now + doneMs, 'then they are forgotten');
+    await hand.forget(doneMs);
     assert.equal(hand.store.nextTime(), null);
   },
   'many that are due are all seen to, and only those': async (hand) => {
@@ -583,6 +641,160 @@ const cases: Record<string, (hand: Hand) => Promise<void>> = {
     assert.equal(hand.store.counts().cancelled, 1001);
   },
 
+  // forgetting
+  'what is over is forgotten when its time has come, and not before: what failed later than what is done': async (hand) => {
+    for (const id of ['succeeded', 'failed', 'dead']) await hand.running(id, { maxAttempts: 1 });
+    await hand.complete('succeeded');
+    await hand.fail('failed', { retryable: false });
+    await hand.fail('dead');
+    await hand.add('cancelled');
+    await hand.cancel('cancelled');
+    assert.equal(hand.store.nextTime(), hand.now + doneMs);
+    assert.deepEqual([await hand.forget(doneMs - 1), (await hand.forget(1)).sort()], [[], ['cancelled', 'succeeded']]);
+    assert.deepEqual([hand.store.get('succeeded'), hand.store.get('cancelled')], [undefined, undefined]);
+    assert.equal(hand.store.nextTime(), hand.now - doneMs + failedMs);
+    assert.deepEqual([await hand.forget(failedMs - doneMs - 1), (await hand.forget(1)).sort()], [[], ['dead', 'failed']]);
+    assert.deepEqual([hand.store.list({ limit: 9 }), Object.values(hand.store.counts()).filter((count) => count > 0)], [[], []]);
+  },
+  'what is not over is never forgotten': async (hand) => {
+    await hand.running('running');
+    await hand.add('offered', { priority: 0 });
+    await hand.claim('b');
+    await hand.add('ready');
+    await hand.add('scheduled', { runAt: hand.now + 10 * failedMs });
+    await hand.running('retried', { maxAttempts: 1, priority: 0 });
+    await hand.fail('retried');
+    await hand.apply('retried', retry);
+    hand.bed.clock.now += 2 * failedMs;
+    assert.deepEqual(await hand.store.forget(), []);
+    assert.deepEqual(hand.states('running', 'offered', 'ready', 'scheduled', 'retried'), [
+      'running',
+      'offered',
+      'ready',
+      'scheduled',
+      'ready',
+    ]);
+  },
+  'the time begins anew with a late result and with an end after a retry': async (hand) => {
+    for (const id of ['t', 'u']) await hand.running(id);
+    const grant = hand.grant('t');
+    await hand.cancel('t');
+    await hand.fail('u', { retryable: false });
+    await hand.after(doneMs - 1);
+    await hand.complete('t', {}, grant);
+    await hand.apply('u', retry);
+    await hand.cancel('u');
+    assert.deepEqual([await hand.forget(doneMs - 1), (await hand.forget(1)).sort()], [[], ['t', 'u']]);
+  },
+  'a task stays while one that is not over comes after it': async (hand) => {
+    await hand.running('d');
+    await hand.complete('d');
+    await hand.add('t', { after: ['d', 'd'], agent: 'b' });
+    assert.deepEqual(await hand.forget(2 * doneMs), []);
+    await hand.claim('b');
+    await hand.complete('t');
+    assert.deepEqual([await hand.forget(), hand.states('t'), await hand.forget(doneMs)], [['d'], ['succeeded'], ['t']]);
+  },
+  'a task that is tried again has what it comes after for as long': async (hand) => {
+    await hand.running('d');
+    await hand.complete('d');
+    await hand.running('t', { after: ['d'] });
+    await hand.fail('t', { retryable: false });
+    await hand.after(doneMs - 1);
+    await hand.apply('t', retry);
+    assert.deepEqual([await hand.forget(doneMs), hand.states('d', 't')], [[], ['succeeded', 'ready']]);
+    await hand.cancel('t');
+    assert.deepEqual(await hand.forget(), ['d']);
+    // It went, and nobody misses it.
+    await hand.apply('t', retry);
+    assert.deepEqual(hand.states('t'), ['ready']);
+  },
+  'what was cancelled with another one goes first, as it could be tried again and would wait for it': async (hand) => {
+    await hand.add('d');
+    await hand.add('t', { after: ['d'] });
+    await hand.cancel('d');
+    await hand.after(doneMs - 1);
+    await hand.apply('t', retry);
+    await hand.cancel('t');
+    assert.deepEqual([await hand.forget(1), await hand.forget(doneMs - 1)], [[], ['t', 'd']]);
+  },
+  'a long chain goes whole': async (hand) => {
+    const ids = Array.from({ length: 300 }, (_, n) => `t${n}`);
+    await hand.store.enqueue(ids.map((id, n) => ({ id, request: taskRequest({ after: n === 0 ? [] : [`t${n - 1}`] }), by: 'x' })));
+    await hand.cancel('t0');
+    assert.deepEqual(await hand.forget(doneMs), ids.reverse());
+  },
+  'a result of a forgotten task is not found, and kept nowhere': async (hand) => {
+    await hand.running('t');
+    const grant = hand.grant('t');
+    await hand.cancel('t');
+    await hand.forget(doneMs);
+    const before = hand.store.audit(0, MUCH);
+    assert.deepEqual(await hand.complete('t', { late: true }, grant), { ok: false, refusal: 'not_found', task: undefined });
+    assert.deepEqual(await hand.apply('t', retry), { ok: false, refusal: 'not_found', task: undefined });
+    assert.deepEqual([hand.store.audit(0, MUCH), hand.store.list({ limit: 9 }), hand.store.heldBy('a')], [before, [], []]);
+  },
+  'the key and the id of a forgotten task can be used again': async (hand) => {
+    await hand.add('t', { key: 'k', description: 'first' });
+    await hand.cancel('t');
+    await hand.forget(doneMs);
+    const [again] = await hand.store.enqueue([{ id: 't', request: taskRequest({ key: 'k', description: 'second' }), by: 'x' }]);
+    assert.deepEqual([again?.existed, again?.task.description, await hand.claim('a'), hand.get('t').fence], [false, 'second', ['t'], 1]);
+    assert.deepEqual(
+      hand.store.audit(0, MUCH, 't').map(({ event }) => event.type),
+      ['create', 'offer'],
+    );
+    await assert.rejects(hand.add('u', { after: ['gone'] }), (error: OutriggerError) => error.reason === 'BAD_INPUT');
+  },
+  'one entry of the audit counts what was forgotten, and it is the newest then': async (hand) => {
+    for (const id of ['t', 'u', 'v']) {
+      await hand.add(id);
+      await hand.cancel(id);
+      await hand.after(1);
+    }
+    await hand.forget(doneMs - 3);
+    const counted = () => hand.store.audit(0, MUCH).filter(({ event }) => event.type === 'forget');
+    assert.deepEqual(
+      counted().map(({ sequence, task, event, state }) => ({ sequence, task, event, state })),
+      [{ sequence: 7, task: 't', event: { type: 'forget', tasks: 1, entries: 2 }, state: 'cancelled' }],
+    );
+    assertAuditReplays(hand.store);
+    await hand.forget(1);
+    await hand.add('w');
+    assert.deepEqual(
+      counted().map(({ sequence, event }) => [sequence, event]),
+      [[8, { type: 'forget', tasks: 2, entries: 5 }]],
+    );
+    assert.deepEqual(
+      hand.store.audit(5, MUCH).map(({ sequence, task }) => [sequence, task]),
+      [
+        [6, 'v'],
+        [8, 'u'],
+        [9, 'w'],
+      ],
+    );
+  },
+  'a list goes on where a task stood that was forgotten': async (hand) => {
+    for (const id of ['t1', 't2', 't3', 't4', 't5']) await hand.add(id);
+    const before = (id: string) => hand.store.list({ limit: 2, before: id }).map((task) => task.id);
+    for (const id of ['t3', 't5']) await hand.cancel(id);
+    await hand.forget(doneMs);
+    assert.deepEqual([before('t3'), before('t5'), before('t4'), before('t1')], [['t2', 't1'], ['t4', 't2'], ['t2', 't1'], []]);
+  },
+  'many are forgotten a few at a time, and only those': async (hand) => {
+    const all = Array.from({ length: 1000 }, (_, n) => `t${n}`);
+    await hand.store.enqueue(all.map((id, n) => ({ id, request: taskRequest({ group: `g${n}` }), by: 'x' })));
+    await hand.store.apply(
+      all.filter((_, n) => n % 2 === 0).map((id) => ({ task: id, event: { type: 'cancel', by: 'u', reason: 'x', cancelBy: 0 } })),
+    );
+    hand.bed.clock.now += doneMs;
+    const first = (await hand.store.forget()).length;
+    assert.ok(first > 0 && first <= 100, `${first} at once`);
+    assert.ok((hand.store.nextTime() as number) <= hand.now);
+    assert.equal((await hand.forget()).length + first, 500);
+    assert.deepEqual([hand.store.counts().ready, (await hand.claim('a', [], 999)).length], [500, 500]);
+  },
+
   // reading
   'a list has the newest first': async (hand) => {
     for (const id of ['b', 'a', 'c']) await hand.add(id);
@@ -597,7 +809,6 @@ const cases: Record<string, (hand: Hand) => Promise<void>> = {
       hand.store.list({ limit: 9, before: 'c' }).map(({ id }) => id),
       ['a', 'b'],
     );
-    assert.deepEqual(hand.store.list({ limit: 9, before: 'nobody' }), []);
   },
   'a list by state, priority and holder': async (hand) => {
     await hand.running('t', { priority: 0 });

@@ -1,6 +1,6 @@
 import type { Implementations } from '../../contract/operation.ts';
-import type { HeldTaskInfo, tasks as table } from '../../contract/tasks.ts';
-import type { TaskRun } from './task-run.ts';
+import type { tasks as table } from '../../contract/tasks.ts';
+import { followLog, heldInfo, watchTasks } from './task-feed.ts';
 import type { Tasks } from './tasks.ts';
 
 /** Of each stream, characters. */
@@ -11,18 +11,20 @@ export function taskOperations(tasks: Tasks): Implementations<typeof table> {
   return {
     'tasks.list': () => {
       const { held, waiting, history } = tasks.list();
-      return { held: held.map(infoOf), waiting, history };
+      return { held: held.map((run) => heldInfo(tasks, run)), waiting, history };
     },
     'tasks.get': ({ id }) => {
       const run = tasks.run(id);
       const { log, record } = run;
       return {
-        task: infoOf(run),
+        task: heldInfo(tasks, run),
         assignment: { ...record.assignment },
         reports: record.reports,
         log: { stdout: log.tail('stdout', LOG_TAIL), stderr: log.tail('stderr', LOG_TAIL) },
       };
     },
+    'tasks.watch': (_input, call) => watchTasks(tasks, call),
+    'tasks.follow': ({ id }, call) => followLog(tasks, id, call),
     'tasks.accept': async ({ id }) => {
       await tasks.say(id, { type: 'confirmed' });
       return {};
@@ -49,19 +51,5 @@ export function taskOperations(tasks: Tasks): Implementations<typeof table> {
       return {};
     },
     'tasks.export': () => ({ queue: tasks.exportQueue() }),
-  };
-}
-
-function infoOf({ id, record, recovering }: TaskRun): HeldTaskInfo {
-  const { generation, state, assignment, attempts, acceptedAt, branch } = record;
-  return {
-    id,
-    generation,
-    state,
-    recovering,
-    description: assignment.description,
-    attempts,
-    acceptedAt,
-    ...(branch === undefined ? {} : { branch }),
   };
 }

@@ -111,6 +111,23 @@ test('a restart in each state ends in one result', async (context) => {
     );
 });
 
+test('that its agent had begun before a restart is no word of the program that is started after it, however long that takes to start', () =>
+  withTasks(
+    async (first) => {
+      first.tasks.connected(first.hub.session);
+      first.hub.assign('t');
+      await eventually(() => assert.equal(first.tasks.list().held[0]?.record.state, 'working'));
+      first.put('root/ready', '');
+      // Longer than from one look into the folder of results to the next.
+      const before = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1200));
+      const second = await first.again({ hooks: { before, after: () => Promise.resolve() } });
+      second.tasks.connected(second.hub.session);
+      assert.deepEqual((await second.frame('task_complete'))['result'], done);
+      assert.equal(second.read('root/runs'), 'x\nx\n');
+    },
+    { wake: `echo x >> runs; test -e ready && { ${answers(done)} exit; }\n${started}; sleep 300` },
+  ));
+
 test('a stop while the agent’s word is waited for is quiet, leaves no process, and the task stays', () =>
   withTasks(
     async (harness) => {
@@ -322,7 +339,7 @@ test('a hundred thousand results that were spooled are told, each once', () =>
   withTasks(async (first) => {
     const { tasks, hub } = await spooled(first, 100_000);
     assert.equal(tasks.list().waiting, 100_000);
-    assert.equal(tasks.held().length, 20_000);
+    assert.deepEqual([tasks.held().length, tasks.holdsMore()], [20_000, true]);
     tasks.connected(hub.session);
     await eventually(() => assert.equal(tasks.list().waiting, 0), 60_000);
     const ids = hub.of('task_complete').map(({ task_id: id }) => id);

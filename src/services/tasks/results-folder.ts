@@ -60,9 +60,14 @@ export class ResultsFolder {
     for (const ending of [RESULT, STARTED]) fs.rmSync(path.join(this.folder, fileName(id) + ending), { force: true, recursive: true });
   }
 
+  /** That an agent has begun. */
+  removeStarted(id: string): void {
+    fs.rmSync(path.join(this.folder, fileName(id) + STARTED), { force: true });
+  }
+
   /** Puts a result that nobody waits for aside, where a person finds it; false where there is none. `at`: milliseconds since 1970. */
   archive(id: string, generation: number, at: number): boolean {
-    fs.rmSync(path.join(this.folder, fileName(id) + STARTED), { force: true });
+    this.removeStarted(id);
     if (!fs.existsSync(this.resultFile(id))) return false;
     fs.renameSync(this.resultFile(id), this.#late(id, generation, at));
     return true;

@@ -39,14 +39,20 @@ export class TaskLog {
   /** What was not sent; half a character waits for the rest, but for `last`. */
   next(last = false): LogChunk | undefined {
     for (const stream of streams) {
-      const { end, bytes, sent } = this.#kept[stream];
-      const offset = Math.max(sent, end - bytes.length);
-      let chunk = bytes.subarray(bytes.length - (end - offset)).subarray(0, CHUNK_BYTES);
-      const cut = cutCharacter(chunk);
-      if (cut !== undefined && !(last && chunk.length < CHUNK_BYTES)) chunk = chunk.subarray(0, chunk.length - cut.there);
-      if (chunk.length > 0) return { stream, offset, text: chunk.toString('utf8'), bytes: chunk.length };
+      const chunk = this.chunk(stream, this.#kept[stream].sent, last);
+      if (chunk !== undefined) return chunk;
     }
     return undefined;
+  }
+
+  /** What is kept of a stream from a byte on, or from the first that is kept; cut as for `next`. Undefined where there is no more. */
+  chunk(stream: LogStream, from: number, last = false): LogChunk | undefined {
+    const { end, bytes } = this.#kept[stream];
+    const offset = Math.max(from, end - bytes.length);
+    let chunk = bytes.subarray(bytes.length - (end - offset)).subarray(0, CHUNK_BYTES);
+    const cut = cutCharacter(chunk);
+    if (cut !== undefined && !(last && chunk.length < CHUNK_BYTES)) chunk = chunk.subarray(0, chunk.length - cut.there);
+    return chunk.length > 0 ? { stream, offset, text: chunk.toString('utf8'), bytes: chunk.length } : undefined;
   }
 
   /** That chunk is on its way. */

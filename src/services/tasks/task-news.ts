@@ -1,3 +1,4 @@
+import type { TaskProgress } from '../../contract/tasks.ts';
 import type { PeerTimers } from '../../core/peer.ts';
 import { isOurs, type TaskFrame } from './task-frames.ts';
 import type { HubSession } from './outbox-sender.ts';
@@ -20,6 +21,8 @@ export class TaskNews {
   readonly #timers: PeerTimers;
   readonly #runs: () => readonly TaskRun[];
   readonly #progress = new Map<string, Progress>();
+  /** What was said last of each, also when the hub has heard it; for people. */
+  readonly #latest = new Map<string, TaskProgress>();
   #waiting: TaskFrame[] = [];
   #session: HubSession | undefined;
   /** Nothing of more weight is on its way. */
@@ -48,10 +51,20 @@ export class TaskNews {
     this.#retry = undefined;
   }
 
-  /** Only the newest counts. */
-  progress(id: string, progress: Progress): void {
+  /** Only the newest counts. `at`: milliseconds since 1970. */
+  progress(id: string, progress: Progress, at: number): void {
     this.#progress.set(id, progress);
+    const text = progress.event?.['text'];
+    this.#latest.set(id, {
+      ...(progress.progress === undefined ? {} : { percent: progress.progress }),
+      ...(typeof text === 'string' ? { text } : {}),
+      at,
+    });
     this.soon();
+  }
+
+  latest(id: string): TaskProgress | undefined {
+    return this.#latest.get(id);
   }
 
   /** There is more to tell. */
@@ -74,6 +87,7 @@ export class TaskNews {
   /** The end of a log goes before the result, and how far it was does not matter any more. */
   over({ id, record, log }: TaskRun): void {
     this.#progress.delete(id);
+    this.#latest.delete(id);
     if (this.#session?.features.has('logs') === true) this.#sendLog(this.#session, record, log, true);
   }
 

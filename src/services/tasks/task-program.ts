@@ -27,6 +27,8 @@ export interface TaskProgramRequest {
 export class TaskPrograms {
   readonly #host: ProcessHost;
   readonly #strays = new Strays(MARK);
+  /** That is about to be taken. */
+  #look: Promise<string[]> | undefined;
 
   constructor(host: ProcessHost) {
     this.#host = host;
@@ -38,15 +40,28 @@ export class TaskPrograms {
     return new TaskProgram(hosted, mark, this, onOutput);
   }
 
-  /** Whether something with a mark that is meant still runs, as far as the system tells. */
-  isRunning(isMeant: (mark: string) => boolean): boolean {
-    return markedWith(MARK, isMeant).length > 0;
+  /** Marks of all that runs for a task now, whoever started it, as far as the system tells. Looks at every process: not for each of many. */
+  marksNow(): string[] {
+    const marks: string[] = [];
+    markedWith(MARK, (mark) => marks.push(mark) > 0);
+    return marks;
+  }
+
+  /** Whether something with a mark that is meant still runs. Those who ask in one turn of the event loop share a look, which comes after it. */
+  async isRunning(isMeant: (mark: string) => boolean): Promise<boolean> {
+    this.#look ??= new Promise((resolve) =>
+      setImmediate(() => {
+        this.#look = undefined;
+        resolve(this.marksNow());
+      }),
+    );
+    return (await this.#look).some(isMeant);
   }
 
   /** Resolves when nothing with such a mark runs, or after so long. */
   async gone(isMeant: (mark: string) => boolean, withinMs: number): Promise<void> {
     const until = performance.now() + withinMs;
-    while (performance.now() < until && this.isRunning(isMeant)) await delay(BETWEEN_LOOKS_MS);
+    while (performance.now() < until && (await this.isRunning(isMeant))) await delay(BETWEEN_LOOKS_MS);
   }
 
   /** Ends all with such a mark at once. Never rejects. */

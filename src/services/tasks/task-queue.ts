@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../../contract/errors.ts';
+import type { VerificationReport } from '../../contract/hub.ts';
 import type { PeerTimers } from '../../core/peer.ts';
 import type { HeldRecord, Outcome, TaskEnd } from './task-machine.ts';
 
@@ -25,6 +26,8 @@ export interface HistoryRow {
   at: number;
   description: string;
   reason?: string;
+  /** Of its last verification. */
+  verification?: { status: VerificationReport['status']; passed: number; total: number };
 }
 
 interface Write {
@@ -45,6 +48,8 @@ export class TaskQueue {
   #waitingCount: number;
   /** By the transaction that is under way. */
   #added = 0;
+  /** Called after each transaction. */
+  written: () => void = () => {};
 
   /** Throws STATE_TOO_NEW. */
   constructor(database: DatabaseSync, timers: Pick<PeerTimers, 'soon'>) {
@@ -111,6 +116,10 @@ export class TaskQueue {
   outboxOf(id: string): OutboxRow | undefined {
     const row = this.#one('SELECT * FROM outbox WHERE task_id = ? ORDER BY sequence DESC LIMIT 1', id);
     return row === undefined ? undefined : outboxRow(row as Record<string, string | number>);
+  }
+
+  waits({ id, generation }: Pick<HistoryRow, 'id' | 'generation'>): boolean {
+    return this.#waitingCount > 0 && this.#one('SELECT 1 FROM outbox WHERE task_id = ? AND generation = ?', id, generation) !== undefined;
   }
 
   /** The newest in the outbox, without what they say. */
@@ -211,6 +220,7 @@ export class TaskQueue {
     }
     this.#waitingCount += this.#added;
     for (const { resolve } of writes) resolve();
+    this.written();
     return undefined;
   }
 

@@ -21,7 +21,7 @@ import {
   type TaskStep,
 } from './task-machine.ts';
 import { isPartOf, type TaskProgram, type TaskPrograms } from './task-program.ts';
-import type { TaskQueue } from './task-queue.ts';
+import type { HistoryRow, TaskQueue } from './task-queue.ts';
 import { verify } from './verification.ts';
 import { wakeArgv } from './wake-command.ts';
 
@@ -107,6 +107,8 @@ export class TaskRun {
   #unwanted = false;
   #gone = false;
   #hooked = false;
+  /** A program is to be started for it, the first since it was to run (again): what was said before is no word of that one. */
+  #isUnbegun = false;
   #unfinished: { key: string; since: number } | undefined;
 
   constructor(context: RunContext, record: HeldRecord, recovering: { programEnded: boolean } | undefined) {
@@ -230,6 +232,7 @@ export class TaskRun {
   async #apply(step: TaskStep): Promise<void> {
     const { rules, isStopping, log } = this.#context;
     if (this.#gone || (this.#unwanted && step.type !== 'end') || isStopping()) return;
+    if (this.#isUnbegun && step.type === 'confirmed') return;
     const before = this.record;
     const stepped = stepTask(before, step, rules);
     if (stepped === undefined) return;
@@ -274,6 +277,7 @@ export class TaskRun {
       at: now(),
       description: assignment.description.slice(0, SHOWN_LENGTH),
       ...reasonOf(outcome),
+      ...verificationOf(outcome),
     });
   }
 
@@ -306,6 +310,7 @@ export class TaskRun {
     const { record } = this;
     switch (effect.do) {
       case 'start':
+        this.#isUnbegun = record.attempts === 1;
         timers.clear(this.#startTimer);
         if (effect.afterMs === 0) void this.#launch();
         else this.#startTimer = timers.set(() => void this.#launch(), effect.afterMs);
@@ -340,6 +345,7 @@ export class TaskRun {
     try {
       // What it gave before was not good enough.
       if (this.record.reports.length > 0) results.remove(this.id);
+      else if (this.#isUnbegun) results.removeStarted(this.id);
       if (options.wake === undefined) throw new OutriggerError('BAD_INPUT', 'There is no wake command.');
       const onOutput = (stream: 'stdout' | 'stderr', bytes: Buffer): void => {
         this.log.add(stream, bytes);
@@ -348,7 +354,9 @@ export class TaskRun {
       const env = this.#environment(this.#writeTaskFile());
       program = await programs.start({ argv: wakeArgv(options.wake, this.record.assignment), cwd: options.folder, env, mark, onOutput });
     } catch (error) {
-      return this.step({ type: 'exited', problem: messageOf(error) });
+      return await this.step({ type: 'exited', problem: messageOf(error) });
+    } finally {
+      this.#isUnbegun = false;
     }
     if (isOff()) return program.end(0);
     this.#program = program;
@@ -390,7 +398,7 @@ export class TaskRun {
     this.#ending = this.#ending.then(async () => {
       await program?.end(options.cancelWithinMs);
       // Also what an earlier start left behind, or a verification.
-      if (programs.isRunning(isMine)) await programs.endMarked(isMine);
+      if (await programs.isRunning(isMine)) await programs.endMarked(isMine);
     });
     return this.#ending;
   }
@@ -484,7 +492,7 @@ export class TaskRun {
     const isMine = (mark: string): boolean => isPartOf(this.mark, mark);
     await programs.gone(isMine, FINISH_MS);
     await program?.end(options.cancelWithinMs);
-    if (programs.isRunning(isMine)) await programs.endMarked(isMine);
+    if (await programs.isRunning(isMine)) await programs.endMarked(isMine);
   }
 
   /** A look at the folder around the work for a task. Never rejects, and does not wait for ever. */
@@ -542,6 +550,13 @@ export function newRecord(assignment: TaskAssignment, now: number): HeldRecord {
 
 function reasonOf(outcome: Outcome | undefined): { reason?: string } {
   return outcome?.kind === 'failed' ? { reason: outcome.reason.slice(0, SHOWN_LENGTH) } : {};
+}
+
+function verificationOf(outcome: Outcome | undefined): Pick<HistoryRow, 'verification'> {
+  const report = outcome?.kind === 'failed' ? outcome.refused?.report : outcome?.report;
+  if (report === undefined || report.summary.total === 0) return {};
+  const { status, summary } = report;
+  return { verification: { status, passed: summary.passed, total: summary.total } };
 }
 
 function messageOf(error: unknown): string {

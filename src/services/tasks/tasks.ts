@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { HeldTask, HubFeature, HubFrame, HubFrames, TaskAssignment } from '../../contract/hub.ts';
+import type { TaskProgress } from '../../contract/tasks.ts';
 import type { PeerTimers } from '../../core/peer.ts';
 import type { ProcessHost } from '../processes/host.ts';
 import type { Processes } from '../processes/processes.ts';
@@ -84,6 +85,8 @@ export class Tasks {
   readonly #leases: LeaseWatch;
   readonly #idle = new Set<() => void>();
   readonly #restarts = new Set<(reason: string | undefined) => void>();
+  readonly #onNews = new Set<() => void>();
+  readonly #onOutput = new Set<() => void>();
   #session: TasksSession | undefined;
   #lookTimer: unknown;
   #endWatch: (() => void) | undefined;
@@ -97,6 +100,8 @@ export class Tasks {
     this.#dependencies = dependencies;
     this.#options = options;
     this.#queue = new TaskQueue(state.openDurable('tasks'), timers);
+    // Whatever becomes of a task is written.
+    this.#queue.written = () => this.#tellNews();
     this.#results = new ResultsFolder(options.resultsFolder);
     this.#programs = new TaskPrograms(host);
     const besides = relativeWithin(options.folder, options.resultsFolder);
@@ -125,7 +130,7 @@ export class Tasks {
       mark: this.#queue.mark(),
       isStopping: () => this.#stopping !== undefined,
       tell: (frame) => this.#tell(frame),
-      news: () => this.#news.soon(),
+      news: () => this.#wrote(),
       over: (run) => this.#over(run),
       storing: (works) => (this.#storing = works),
     };
@@ -133,9 +138,10 @@ export class Tasks {
     this.#news = new TaskNews(timers, () => [...this.#runs.values()].filter(({ isUnwanted }) => !isUnwanted));
     this.#leftovers = new Leftovers({ state, queue: this.#queue, results: this.#results, held: this.#runs, now, log });
     this.#leases = new LeaseWatch({ timers, monotonic, active: () => this.#active(), over: (run) => this.#leaseOver(run) });
+    const running = this.#programs.marksNow();
     for (const record of this.#queue.held()) {
       const mark = `${this.#context.mark}:${fileName(record.id)}`;
-      const programEnded = this.#programs.isRunning((other) => isPartOf(mark, other));
+      const programEnded = running.some((other) => isPartOf(mark, other));
       this.#runs.set(record.id, new TaskRun(this.#context, record, { programEnded }));
     }
   }
@@ -160,6 +166,11 @@ export class Tasks {
     );
     const waiting = this.#queue.outboxIds(LISTED).map(({ id, generation }): HeldTask => ({ task_id: id, generation, state: 'done' }));
     return [...held, ...waiting];
+  }
+
+  /** Whether more results wait than `held` lists. */
+  holdsMore(): boolean {
+    return this.#queue.waiting > LISTED;
   }
 
   /** Tasks that could be taken now. */
@@ -212,6 +223,7 @@ export class Tasks {
     }
     this.#sender.connected(session);
     this.#news.connected(session, () => this.#sender.isQuiet);
+    this.#tellNews();
   }
 
   disconnected(): void {
@@ -219,6 +231,7 @@ export class Tasks {
     this.#sender.disconnected();
     this.#news.disconnected();
     this.#tellIdle();
+    this.#tellNews();
   }
 
   /** The hub has given these to somebody else: their programs are ended, and what comes of them is kept for an operator alone. */
@@ -248,8 +261,36 @@ export class Tasks {
 
   // ── for the owner, and for agents on this machine
 
-  list(): { held: readonly TaskRun[]; waiting: number; history: HistoryRow[] } {
-    return { held: this.#active(), waiting: this.#queue.waiting, history: this.#queue.history(SHOWN_HISTORY) };
+  list(): { held: readonly TaskRun[]; waiting: number; history: (HistoryRow & { waits: boolean })[] } {
+    const history = this.#queue.history(SHOWN_HISTORY).map((row) => ({ ...row, waits: this.#queue.waits(row) }));
+    return { held: this.#active(), waiting: this.#queue.waiting, history };
+  }
+
+  /** Whose tasks these are, and whether the hub is there. */
+  get hub(): { agent: string; connected: boolean } {
+    return { agent: this.#options.agentId, connected: this.#session !== undefined };
+  }
+
+  /** What its agent said last of how far it is. */
+  progressOf(id: string): TaskProgress | undefined {
+    return this.#news.latest(id);
+  }
+
+  /** False when it is not held any more and its programs are gone. */
+  isThere(run: TaskRun): boolean {
+    return this.#runs.get(run.id) === run;
+  }
+
+  /** Something that `list`, `hub` or `progressOf` tells changes in this turn of the event loop, or has changed. Returns the way to stop. */
+  onNews(listener: () => void): () => void {
+    this.#onNews.add(listener);
+    return () => this.#onNews.delete(listener);
+  }
+
+  /** The log of some task has grown, or is over. Returns the way to stop. */
+  onOutput(listener: () => void): () => void {
+    this.#onOutput.add(listener);
+    return () => this.#onOutput.delete(listener);
   }
 
   /** Throws NOT_FOUND. */
@@ -278,13 +319,14 @@ export class Tasks {
   progress(id: string, progress: { progress?: number | undefined; event?: Record<string, unknown> | undefined }): void {
     const run = this.run(id);
     if (run.record.state === 'waking' || run.record.state === 'waking_confirmation') void run.step({ type: 'confirmed' });
-    this.#news.progress(id, progress);
+    this.#news.progress(id, progress, this.#dependencies.now());
+    this.#tellNews();
   }
 
   /** Adds to what its wake program writes. Throws NOT_FOUND. */
   log(id: string, stream: 'stdout' | 'stderr', text: string): void {
     this.run(id).log.add(stream, Buffer.from(text));
-    this.#news.soon();
+    this.#wrote();
   }
 
   /** Resolves when its programs are gone and that is on the disk. Throws NOT_FOUND. */
@@ -402,6 +444,8 @@ export class Tasks {
     this.#leases.begins(run);
     void run.goOn(generation);
     if (isOffered) void this.#begin(run);
+    // That it goes on after a restart need not change anything on the disk.
+    this.#tellNews();
   }
 
   async #begin(run: TaskRun): Promise<void> {
@@ -508,8 +552,18 @@ export class Tasks {
       this.#leaving.delete(leaving);
       if (this.#runs.get(run.id) === run) this.#runs.delete(run.id);
       this.#tellIdle();
+      for (const listener of this.#onOutput) listener();
     });
     this.#leaving.add(leaving);
+  }
+
+  #tellNews(): void {
+    for (const listener of this.#onNews) listener();
+  }
+
+  #wrote(): void {
+    this.#news.soon();
+    for (const listener of this.#onOutput) listener();
   }
 
   #tellIdle(): void {

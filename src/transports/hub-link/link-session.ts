@@ -1,6 +1,7 @@
 import type { AccessLevel } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
 import {
+  type HeldTask,
   HUB_PROTOCOL_VERSION,
   hubCloseCodes,
   type HubFeature,
@@ -158,7 +159,7 @@ export class LinkSession {
       features: this.#offered,
       labels,
       credit: this.#deps.tasks.credit(),
-      held: this.#deps.tasks.held(),
+      ...heldBy(this.#deps.tasks),
       epoch: this.#deps.epoch,
     });
   }
@@ -276,7 +277,7 @@ export class LinkSession {
     const { tasks } = this.#deps;
     let renewing = {};
     // Without it nothing is renewed, and the connection stays.
-    if (this.#features.has('leases')) this.#guarded(() => (renewing = { credit: tasks.credit(), held: tasks.held() }));
+    if (this.#features.has('leases')) this.#guarded(() => (renewing = { credit: tasks.credit(), ...heldBy(tasks) }));
     this.#socket.send(JSON.stringify({ type: 'ping', protocol_version: HUB_PROTOCOL_VERSION, ...renewing }));
     return true;
   }
@@ -391,4 +392,8 @@ function endOfClose(code: number, reason: string): SessionEnd {
   const text = `The connection ended with ${code}${reason === '' ? '' : ` (${reason})`}.`;
   if (seconds === undefined) return { kind: 'lost', reason: text };
   return { kind: 'lost', reason: text, comeBack: { retryAfterMs: Number(seconds) * 1000, windowMs: DEFAULT_WINDOW_MS } };
+}
+
+function heldBy(tasks: LinkTasks): { held: HeldTask[]; held_more?: true } {
+  return { held: tasks.held(), ...(tasks.holdsMore() ? { held_more: true } : {}) };
 }

@@ -12,8 +12,10 @@ export interface TaskSession {
 
 /** What the link needs to know of tasks, and whom it tells. Nothing here may wait: what takes time goes on by itself. */
 export interface LinkTasks {
-  /** What is held, and what waits to be acknowledged. */
+  /** What is held, and what waits to be acknowledged: as much of it as one frame has room for. */
   held(): HeldTask[];
+  /** Whether there is more than `held` names. */
+  holdsMore(): boolean;
   /** Tasks that could be taken beside those. */
   credit(): number;
   /** A frame about tasks, and `rate_limited`: what was sent last may not have been heard. */
