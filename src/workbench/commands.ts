@@ -1,6 +1,7 @@
 import { newTerminal, toggleBottom, toggleTerminal } from './bottom/terminal-actions.ts';
 import { runFile, runSelection, showRun, stopRun } from './run/run-actions.ts';
 import { isRunning } from './processes/process-words.ts';
+import { firstLine } from './tasks/task-text.ts';
 import type { KeyName } from './shell/keys.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -103,6 +104,15 @@ export const commands: readonly Command[] = [
     keys: ['Ctrl Shift G'],
     group: 'Go',
     run: (workbench) => showView(workbench, 'changes'),
+  },
+  {
+    id: 'go.tasks',
+    title: 'Show tasks',
+    icon: 'tasks',
+    keys: ['Ctrl Shift K'],
+    group: 'Go',
+    when: ({ tasks }) => tasks.present.value === true,
+    run: (workbench) => showTasks(workbench),
   },
   {
     id: 'go.activity',
@@ -490,9 +500,38 @@ export function stopCommands({ processes, canExecute }: Workbench): Command[] {
   }));
 }
 
+/** Those for each task that is held, and for who may end it. */
+export function taskCommands({ tasks, isOwner }: Workbench): Command[] {
+  return tasks.held.value.flatMap(({ id, description }): Command[] => {
+    const title = firstLine(description);
+    const common = { icon: 'tasks', keys: [], group: 'Programs' as const };
+    const open: Command = {
+      ...common,
+      id: `tasks.open.${id}`,
+      title: `Open the task ${title}`,
+      run: (workbench) => workbench.openTask(id, title),
+    };
+    if (!isOwner.value) return [open];
+    return [
+      open,
+      {
+        ...common,
+        id: `tasks.cancel.${id}`,
+        title: `Cancel the task ${title}…`,
+        run: ({ taskActions }) => taskActions.askToCancel(id, description),
+      },
+    ];
+  });
+}
+
 export function showView(workbench: Workbench, view: 'files' | 'search' | 'changes'): void {
   workbench.layout.show(view);
   requestAnimationFrame(() => (document.querySelector('.side [data-focus]') as HTMLElement | null)?.focus());
+}
+
+export function showTasks({ layout, tasks }: Workbench): void {
+  layout.show('tasks');
+  tasks.wantsFocus.value = true;
 }
 
 /** What is selected in the editor is what is meant. */

@@ -35,8 +35,10 @@ import { SearchStore } from './search/search-store.ts';
 import { Layout } from './shell/layout.ts';
 import { LinkStore } from './shell/link-store.ts';
 import { PresenceStore } from './shell/presence-store.ts';
-import { activityTab, type DiffAgainst, diffTab, documentTab, type Tab, Tabs } from './shell/tabs.ts';
+import { activityTab, type DiffAgainst, diffTab, documentTab, type Tab, Tabs, taskTab } from './shell/tabs.ts';
 import { Toasts } from './shell/toasts.ts';
+import { TaskActions } from './tasks/task-actions.ts';
+import { TaskStore } from './tasks/task-store.ts';
 import { TerminalStore } from './terminals/terminal-store.ts';
 
 export type SystemInfo = Output<Operations['system.info']>;
@@ -67,6 +69,8 @@ export interface Target {
   column?: number;
 }
 
+const drawn = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));
+
 const narrow = '(max-width: 720px)';
 
 /** Everything the page knows and does; the views only show it. */
@@ -96,6 +100,8 @@ export class Workbench {
   readonly terminals: TerminalStore;
   readonly deploys: DeployStore;
   readonly run: RunStore;
+  readonly tasks: TaskStore;
+  readonly taskActions: TaskActions;
   readonly activity: ActivityStore;
   readonly overlay: Signal<Overlay> = signal(undefined);
   readonly me: Signal<Actor>;
@@ -103,6 +109,8 @@ export class Workbench {
   readonly readOnly: ReadonlySignal<boolean>;
   /** The caller may start programs, and git's conversations with other machines. */
   readonly canExecute: ReadonlySignal<boolean>;
+  /** The caller may do everything: end the tasks of a hub, for one. */
+  readonly isOwner: ReadonlySignal<boolean>;
   readonly facts: Signal<EditorFacts | undefined> = signal(undefined);
   readonly carets: Signal<readonly RemoteCaret[]> = signal([]);
   readonly phone = signal(false);
@@ -177,9 +185,11 @@ export class Workbench {
       client,
       layout: this.layout,
       now,
-      drawn: () => new Promise((resolve) => requestAnimationFrame(() => resolve())),
+      drawn,
       readFile: (path) => readWorkspaceFile(this, path),
     });
+    this.tasks = new TaskStore({ client, drawn });
+    this.taskActions = new TaskActions(asking);
     this.activity = new ActivityStore({
       client,
       feed: this.feed,
@@ -195,6 +205,7 @@ export class Workbench {
       },
     });
     this.canExecute = computed(() => !this.readOnly.value && /^(execute|admin)$/.test(this.info.value?.caller.access ?? ''));
+    this.isOwner = computed(() => !this.readOnly.value && this.info.value?.caller.access === 'admin');
     this.#listen();
   }
 
@@ -221,6 +232,7 @@ export class Workbench {
       const info = await this.client.call('system.info', {});
       this.info.value = info;
       this.documents.tryNow();
+      this.tasks.start();
       if (this.#started) return void this.git.refreshSoon();
       this.#started = true;
       this.#become(info);
@@ -330,6 +342,7 @@ export class Workbench {
     for (const tab of kept.tabs) {
       if (tab.kind === 'document') this.openFile(tab.path, { focus: false });
       else if (tab.kind === 'diff') this.tabs.show(diffTab(tab.path, tab.from, tab.against));
+      else if (tab.kind === 'task') this.tabs.show(taskTab(tab.task, tab.title));
       else if (tab.kind === 'activity') this.tabs.show(activityTab);
     }
     if (kept.active !== undefined && this.tabs.open.value.some(({ id }) => id === kept.active)) this.tabs.activate(kept.active);
@@ -368,6 +381,12 @@ export class Workbench {
   /** What a checkpoint holds against the one before, or the folder now. */
   openCheckpoint(checkpoint: number, title: string): void {
     this.tabs.show({ id: `checkpoint:${checkpoint}`, kind: 'checkpoint', checkpoint, title });
+    this.layout.pane.value = 'main';
+  }
+
+  /** `title`: of its tab. */
+  openTask(id: string, title: string): void {
+    this.tabs.show(taskTab(id, title));
     this.layout.pane.value = 'main';
   }
 
@@ -460,6 +479,7 @@ export class Workbench {
 
   #closed(tab: Tab): void {
     if (tab.kind === 'document') this.documents.close(tab.path);
+    else if (tab.kind === 'task') this.tasks.close(tab.task);
   }
 }
 

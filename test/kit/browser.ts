@@ -180,7 +180,8 @@ async function openPage(browser: Browser, url: string, options: PageOptions, pro
   page.on('pageerror', (error) => problems.push(error.stack ?? error.message));
   page.on('console', (message) => {
     // A lost link is part of what is tested, and a script in a frame that may run none; the browser says so in its own words.
-    const expected = /ERR_CONNECTION_REFUSED|WebSocket connection|status of 40[134]|^Blocked script execution in 'about:srcdoc'/;
+    const expected =
+      /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket connection|status of 40[134]|^Blocked script execution in 'about:srcdoc'/;
     if (message.type() === 'error' && !expected.test(message.text())) problems.push(message.text());
   });
   page.on('request', (request) => {

@@ -389,10 +389,11 @@ export class Tasks {
     const { log } = this.#dependencies;
     const { task_id: id, generation } = task;
     const run = this.#runs.get(id);
-    if (run !== undefined && !run.isUnwanted) {
+    // One that is over stays for as long as its programs are being ended: what it came to is in the outbox.
+    if (run !== undefined && !run.isUnwanted && !run.isGone) {
       // Told twice, or granted anew: it is done once.
       if (generation < run.record.generation) return;
-      void this.#again(run, generation);
+      void this.#again(run, task);
       return;
     }
     const waiting = this.#queue.outboxOf(id);
@@ -454,9 +455,11 @@ export class Tasks {
     if (!run.isUnwanted && this.#stopping === undefined) await run.begin();
   }
 
-  async #again(run: TaskRun, generation: number): Promise<void> {
-    if (generation > run.record.generation) await run.adopt(generation);
-    if (!run.isUnwanted) this.#accepted(run);
+  async #again(run: TaskRun, task: TaskAssignment): Promise<void> {
+    if (task.generation > run.record.generation) await run.adopt(task.generation);
+    // It may have come to its end before it could be adopted.
+    if (run.isGone) this.#assign(task);
+    else if (!run.isUnwanted) this.#accepted(run);
   }
 
   /** It is on the disk that it is ours. */

@@ -1,6 +1,7 @@
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import { CheckpointsSection } from '../checkpoints/checkpoints-section.tsx';
 import { Icon } from '../shell/icon.tsx';
+import { useRowFocus } from '../use-row-focus.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
 import { count } from '../words.ts';
@@ -19,7 +20,7 @@ export function ChangesPanel() {
     checkpoints.want();
   }, [git, checkpoints]);
   const { value: status } = git.status;
-  const list = useRowFocus();
+  const list = useRowFocus([git.sections.value, git.log.value, checkpoints.rows.value]);
   const isRepository = status?.repository === true;
   return (
     <div class="pane" role="tabpanel" aria-labelledby="rail-changes">
@@ -138,39 +139,4 @@ function menuItems(workbench: Workbench): MenuItem[] {
     { label: 'Keep a checkpoint now…', icon: 'clock', run: () => checkpointActions.askToKeep() },
     folders,
   ];
-}
-
-/** Arrows walk the rows of all sections; when the row that had the focus goes, the one in its place takes it. */
-function useRowFocus() {
-  const box = useRef<HTMLDivElement>(null);
-  const at = useRef<number | undefined>(undefined);
-  const rows = (): HTMLElement[] => [...(box.current?.querySelectorAll<HTMLElement>('[data-row]') ?? [])];
-  const { git, checkpoints } = useWorkbench();
-  const lists = [git.sections.value, git.log.value, checkpoints.rows.value];
-  useLayoutEffect(() => {
-    const nobody = document.activeElement === document.body || document.activeElement === null;
-    if (!nobody || at.current === undefined) return;
-    const list = rows();
-    list[Math.min(at.current, list.length - 1)]?.focus({ preventScroll: true });
-  }, lists);
-  return {
-    ref: box,
-    onFocusIn: (event: FocusEvent): void => {
-      const row = event.target instanceof Element ? event.target.closest('[data-row], .tr') : null;
-      const own = row?.matches('[data-row]') === true ? row : row?.querySelector('[data-row]');
-      at.current = own instanceof HTMLElement ? rows().indexOf(own) : undefined;
-    },
-    onFocusOut: (event: FocusEvent): void => {
-      if (event.relatedTarget instanceof Element) at.current = undefined;
-    },
-    onKeyDown: (event: KeyboardEvent): void => {
-      if (event.defaultPrevented || !(event.target instanceof HTMLElement) || !event.target.matches('[data-row]')) return;
-      const list = rows();
-      const here = list.indexOf(event.target);
-      const to = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: list.length - 1 }[event.key];
-      if (to === undefined) return;
-      event.preventDefault();
-      list[Math.min(Math.max(to, 0), list.length - 1)]?.focus();
-    },
-  };
 }

@@ -14,7 +14,15 @@ export interface Choice {
 
 /** What source control asks about, one at a time, over everything. */
 export type GitDialog =
-  | { kind: 'question'; title: string; text: string; files?: readonly string[]; choices: readonly Choice[] }
+  | {
+      kind: 'question';
+      title: string;
+      text: string;
+      files?: readonly string[];
+      choices: readonly Choice[];
+      /** On the button that does nothing; Cancel where it is left out. */
+      dismiss?: string;
+    }
   | {
       kind: 'text';
       title: string;

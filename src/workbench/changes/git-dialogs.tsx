@@ -38,7 +38,7 @@ function Cancel() {
 
 function Question({ dialog }: { dialog: Of<'question'> }) {
   const { overlay } = useWorkbench();
-  const { title, text, files = [], choices } = dialog;
+  const { title, text, files = [], choices, dismiss = 'Cancel' } = dialog;
   const isLoss = choices.every(({ tone }) => tone === 'bad');
   return (
     <Dialog label={title} class="dlg ask" centred>
@@ -69,7 +69,7 @@ function Question({ dialog }: { dialog: Of<'question'> }) {
           </button>
         ))}
         <button type="button" class="btn" data-first={isLoss ? true : undefined} onClick={() => (overlay.value = undefined)}>
-          Cancel
+          {dismiss}
         </button>
       </div>
     </Dialog>

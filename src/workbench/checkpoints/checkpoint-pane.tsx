@@ -15,12 +15,13 @@ type Files = Output<Operations['checkpoints.diff']>['files'];
 export function CheckpointPane({ checkpoint, title }: { checkpoint: number; title: string }) {
   const workbench = useWorkbench();
   const { checkpoints, checkpointActions, readOnly } = workbench;
-  const against = useSignal<'previous' | 'now'>('previous');
   const found = useSignal<{ files: Files; fileCount: number; patch: PatchFile[]; cut: boolean } | undefined>(undefined);
   const problem = useSignal<string | undefined>(undefined);
   const row = checkpoints.rows.value.find((one) =>
     one.kind === 'made' ? one.id === checkpoint : one.after === checkpoint || one.before === checkpoint,
   );
+  // Of a run that goes on, what it has done until now.
+  const against = useSignal<'previous' | 'now'>(row?.kind === 'run' && row.after === undefined ? 'now' : 'previous');
   const isRun = row?.kind === 'run' && row.after === checkpoint;
   useEffect(() => checkpoints.want(), [checkpoints]);
   useEffect(() => {

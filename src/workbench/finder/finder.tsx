@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { letterNames } from '../changes/letters.ts';
-import { commands, searchText, stopCommands } from '../commands.ts';
+import { commands, searchText, stopCommands, taskCommands } from '../commands.ts';
 import { fileKind } from '../documents/file-kinds.ts';
 import { nameOf, parentOf, truncatePath } from '../file-paths.ts';
 import { Dots } from '../shell/avatar.tsx';
@@ -217,7 +217,7 @@ function textChoices(workbench: ReturnType<typeof useWorkbench>, text: string): 
 }
 
 function commandChoices(workbench: ReturnType<typeof useWorkbench>, text: string): Choice[] {
-  const possible = [...commands, ...stopCommands(workbench)]
+  const possible = [...commands, ...stopCommands(workbench), ...taskCommands(workbench)]
     .filter(({ when }) => when === undefined || when(workbench))
     .map((command) => ({ ...candidate(command.title), nameStart: 0, command }));
   return rank(text, possible, most).map(({ candidate: { command }, match }) => ({

@@ -5,7 +5,7 @@ import { agentLabels, agentLoad, agentSign, lastSeen } from './agent-words.ts';
 import { FilterBar } from './filter-bar.tsx';
 import { rotateSecret } from './fleet-actions.ts';
 import { agentFilter, agentShortcuts } from './fleet-filter.ts';
-import { firstLine } from './task-words.ts';
+import { firstLine } from '../tasks/task-text.ts';
 import { useFleet } from './use-fleet.ts';
 import { type Column, VirtualTable } from './virtual-table.tsx';
 import { RowSkeleton } from './row-skeleton.tsx';

@@ -1,6 +1,6 @@
 import type { HubAuditEntry, HubTaskInfo } from '../../contract/hub-operations.ts';
 import { count, spentTime } from '../words.ts';
-import { firstLine } from './task-words.ts';
+import { firstLine } from '../tasks/task-text.ts';
 
 /** One thing that happened to a task, with what came of it. */
 export interface Happening {

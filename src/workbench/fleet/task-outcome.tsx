@@ -1,7 +1,6 @@
 import type { HubTaskDetail } from '../../contract/hub-operations.ts';
+import { MAX_SHOWN, Report, Shown } from '../tasks/task-report.tsx';
 
-/** Of a result, drawn at once, characters. */
-const MAX_SHOWN = 20_000;
 /** What a task came to: why it ended, its result and what proves it, and reports that came too late. */
 export function TaskOutcome({ task: { result, reason, report, late, state } }: { task: HubTaskDetail }) {
   const failed = state === 'failed' || state === 'dead';
@@ -14,7 +13,7 @@ export function TaskOutcome({ task: { result, reason, report, late, state } }: {
         </div>
       )}
       {result !== null && <Shown title="Result" value={result} testId="result" />}
-      {report !== null && <Report report={report} />}
+      {report !== null && <Report title="Verification" report={report} />}
       {late.map((one) => (
         <Shown
           key={`${one.agent} ${one.fence}`}
@@ -24,47 +23,5 @@ export function TaskOutcome({ task: { result, reason, report, late, state } }: {
         />
       ))}
     </>
-  );
-}
-
-function Shown({ title, value, testId }: { title: string; value: unknown; testId: string }) {
-  const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2);
-  return (
-    <div class="blk" data-testid={testId}>
-      <h3 class="lab">{title}</h3>
-      <pre class="out">
-        {text.slice(0, MAX_SHOWN)}
-        {text.length > MAX_SHOWN && '…'}
-      </pre>
-    </div>
-  );
-}
-
-/** Of what agents send nothing is certain. */
-function Report({ report }: { report: Record<string, unknown> }) {
-  const checks = Array.isArray(report['checks']) ? (report['checks'] as Record<string, unknown>[]) : [];
-  const status = String(report['status'] ?? 'unknown');
-  const good = ['pass', 'skip', 'auto_pass'];
-  return (
-    <div class="blk">
-      <h3 class="lab">Verification</h3>
-      <p>
-        <span class={`stt ${good.includes(status) ? 'done' : 'failed'}`}>
-          <i />
-          {status}
-        </span>
-      </p>
-      <ul class="checks">
-        {checks.map((check, index) => (
-          <li key={index} class="row sm">
-            <span class={`stt ${good.includes(String(check['status'])) ? 'done' : 'failed'}`}>
-              <i />
-              {String(check['status'])}
-            </span>
-            <span class="ell mono grow">{String(check['description'] ?? check['target'] ?? check['type'] ?? '')}</span>
-          </li>
-        ))}
-      </ul>
-    </div>
   );
 }

@@ -4,10 +4,11 @@ import { Icon } from '../shell/icon.tsx';
 import { clockTime, longTime, shortAge } from '../words.ts';
 import { type Happening, happenings, leaseLength } from './attempts.ts';
 import { cancelTask, retryTask } from './fleet-actions.ts';
-import { LogBox } from './log-box.tsx';
+import { LogBox } from '../tasks/log-box.tsx';
 import { TaskOutcome } from './task-outcome.tsx';
 import type { TaskDetail } from './task-detail.ts';
-import { firstLine, isHeld, isOver, leaseWords, minutes, nextWords, shortId, soon, taskSign } from './task-words.ts';
+import { firstLine, shortId } from '../tasks/task-text.ts';
+import { isHeld, isOver, leaseWords, minutes, nextWords, soon, taskSign } from './task-words.ts';
 import { useFleet } from './use-fleet.ts';
 
 const signs: Record<Happening['tone'], string> = { plain: 'plus', running: 'run', good: 'check', bad: 'x', warn: 'warn' };
@@ -46,7 +47,7 @@ export function TaskPanel({ detail }: { detail: TaskDetail }) {
         {task !== undefined && (
           <>
             <Timeline detail={detail} task={task} />
-            <LogBox detail={detail} isLive={isHeld(task)} />
+            <LogBox log={detail} isLive={isHeld(task)} none="No log is kept of it." toasts={fleet.toasts} />
             <TaskOutcome task={task} />
           </>
         )}

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HubTaskInfo } from '../../contract/hub-operations.ts';
-import { leaseWords, minutes, nextWords, shortId, soon, taskSign } from './task-words.ts';
+import { shortId } from '../tasks/task-text.ts';
+import { leaseWords, minutes, nextWords, soon, taskSign } from './task-words.ts';
 
 const now = new Date(2026, 10, 20, 10, 38).getTime();
 

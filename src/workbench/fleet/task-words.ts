@@ -1,11 +1,6 @@
 import type { HubTaskInfo } from '../../contract/hub-operations.ts';
+import { firstLine, type TaskSign } from '../tasks/task-text.ts';
 import { clockTime, count, daysBetween, spentTime } from '../words.ts';
-
-/** How a task stands, as a person says it. `tone` is its shape and colour. */
-export interface TaskSign {
-  word: string;
-  tone: 'queued' | 'retry' | 'offered' | 'running' | 'done' | 'failed' | 'dead' | 'cancelled';
-}
 
 const dayMs = 86_400_000;
 
@@ -81,18 +76,4 @@ export function soon(at: number, now: number): string {
 export function minutes(ms: number): string {
   const seconds = Math.ceil(Math.max(0, ms) / 1000);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
-}
-
-export function firstLine(text: string): string {
-  return (
-    text
-      .split('\n')
-      .find((line) => line.trim() !== '')
-      ?.trim() ?? ''
-  );
-}
-
-/** The end of a long id: its beginning is the time, and much the same for all. */
-export function shortId(id: string): string {
-  return id.length > 12 ? id.slice(-6) : id;
 }

@@ -18,6 +18,7 @@ import { EmptyWorkspace, Welcome } from './welcome.tsx';
 const conflictPane = lazyView(async () => (await import('../changes/conflict-pane.tsx')).ConflictPane);
 const commitPane = lazyView(async () => (await import('../changes/commit-pane.tsx')).CommitPane);
 const checkpointPane = lazyView(async () => (await import('../checkpoints/checkpoint-pane.tsx')).CheckpointPane);
+const taskPane = lazyView(async () => (await import('../tasks/task-pane.tsx')).TaskPane);
 
 export function Centre() {
   const workbench = useWorkbench();
@@ -39,6 +40,7 @@ export function Centre() {
           {tab.kind === 'conflict' && <conflictPane.View key={tab.id} path={tab.path} />}
           {tab.kind === 'commit' && <commitPane.View key={tab.id} hash={tab.hash} subject={tab.subject} />}
           {tab.kind === 'checkpoint' && <checkpointPane.View key={tab.id} checkpoint={tab.checkpoint} title={tab.title} />}
+          {tab.kind === 'task' && <taskPane.View key={tab.id} id={tab.task} />}
           {tab.kind === 'activity' && <ActivityPane />}
         </div>
       )}
@@ -55,7 +57,7 @@ function tabTitle(tab: Tab): string {
   if (tab.kind === 'document') return nameOf(tab.path);
   if (tab.kind === 'diff') return `${nameOf(tab.path)} ↔ ${sayAgainst(tab)}`;
   if (tab.kind === 'conflict') return `${nameOf(tab.path)}: conflict`;
-  if (tab.kind === 'checkpoint') return tab.title;
+  if (tab.kind === 'checkpoint' || tab.kind === 'task') return tab.title;
   return tab.kind === 'commit' ? tab.hash.slice(0, 7) : 'Activity';
 }
 
@@ -67,6 +69,7 @@ function sayAgainst({ against }: Extract<Tab, { kind: 'diff' }>): string {
 
 function tabIcon(tab: Tab): string {
   if (tab.kind === 'activity') return 'activity';
+  if (tab.kind === 'task') return 'tasks';
   if (tab.kind === 'checkpoint') return 'clock';
   if (tab.kind === 'conflict') return 'warn';
   return tab.kind === 'commit' ? 'branch' : fileKind(tab.path).icon;

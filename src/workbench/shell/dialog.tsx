@@ -20,7 +20,7 @@ export function Dialog({
   useLayoutEffect(() => {
     const before = document.activeElement;
     const { current } = box;
-    const first = current?.querySelector<HTMLElement>('[data-first], input, button');
+    const first = current?.querySelector<HTMLElement>('[data-first]') ?? current?.querySelector<HTMLElement>('input, button');
     first?.focus();
     return () => {
       // What was asked for in it takes the focus itself.

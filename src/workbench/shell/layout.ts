@@ -1,7 +1,7 @@
 import { type Signal, signal } from '@preact/signals';
 import type { Keep } from '../client-port.ts';
 
-export type View = 'files' | 'search' | 'changes' | 'activity';
+export type View = 'files' | 'search' | 'changes' | 'tasks' | 'activity';
 /** What a phone shows: one of the views, the document, or the bottom panel. */
 export type Pane = 'side' | 'main' | 'bottom';
 

@@ -1,3 +1,4 @@
+import { showTasks } from '../commands.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { Icon } from './icon.tsx';
 import type { View } from './layout.ts';
@@ -5,12 +6,13 @@ import type { View } from './layout.ts';
 /** A phone shows one pane at a time. */
 export function PhoneNav() {
   const workbench = useWorkbench();
-  const { layout, tabs, git } = workbench;
+  const { layout, tabs, git, tasks } = workbench;
   const { value: pane } = layout.pane;
   const { value: view } = layout.view;
   const activity = tabs.active.value?.kind === 'activity';
   const side = (name: View): boolean => pane === 'side' && view === name;
   const changed = git.letters.value.size;
+  const held = tasks.held.value.length;
   return (
     <nav class="mnav" aria-label="Panes">
       <button type="button" aria-current={side('files') ? 'page' : undefined} onClick={() => layout.show('files')}>
@@ -38,6 +40,13 @@ export function PhoneNav() {
         Changes
         {changed > 0 && <span class="bdg num">{changed > 99 ? '99+' : changed}</span>}
       </button>
+      {tasks.present.value === true && (
+        <button type="button" aria-current={side('tasks') ? 'page' : undefined} onClick={() => showTasks(workbench)}>
+          <Icon name="tasks" />
+          Tasks
+          {held > 0 && <span class="bdg num">{held > 99 ? '99+' : held}</span>}
+        </button>
+      )}
       <button type="button" aria-current={pane === 'main' && activity ? 'page' : undefined} onClick={() => workbench.openActivity()}>
         <Icon name="activity" />
         Activity

@@ -1,4 +1,4 @@
-import { showView } from '../commands.ts';
+import { showTasks, showView } from '../commands.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
@@ -8,16 +8,22 @@ const views: readonly { view: View; title: string; icon: string; key: string }[]
   { view: 'files', title: 'Files', icon: 'files', key: 'Ctrl Shift E' },
   { view: 'search', title: 'Search', icon: 'search', key: 'Ctrl Shift F' },
   { view: 'changes', title: 'Source control', icon: 'branch', key: 'Ctrl Shift G' },
+  { view: 'tasks', title: 'Tasks', icon: 'tasks', key: 'Ctrl Shift K' },
   { view: 'activity', title: 'Activity', icon: 'activity', key: 'Ctrl Shift Y' },
 ];
 
 export function Rail() {
   const workbench = useWorkbench();
-  const { layout, git } = workbench;
+  const { layout, git, tasks } = workbench;
   const choose = (view: View): void => {
     if (layout.view.value === view && layout.sideOpen.value) return layout.setSideOpen(false);
     if (view === 'activity') workbench.openActivity();
+    else if (view === 'tasks') showTasks(workbench);
     else showView(workbench, view);
+  };
+  const badges: Partial<Record<View, { number: number; words: string }>> = {
+    changes: { number: git.letters.value.size, words: 'changed' },
+    tasks: { number: tasks.held.value.length, words: 'held' },
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
@@ -30,8 +36,9 @@ export function Rail() {
     <nav class="rail" aria-label="Views">
       <div role="tablist" aria-orientation="vertical" aria-label="Views" onKeyDown={onKeyDown}>
         {views.map(({ view, title, icon, key }) => {
+          if (view === 'tasks' && tasks.present.value !== true && layout.view.value !== 'tasks') return null;
           const selected = layout.view.value === view && layout.sideOpen.value;
-          const changed = view === 'changes' ? git.letters.value.size : 0;
+          const { number = 0, words = '' } = badges[view] ?? {};
           return (
             <button
               key={view}
@@ -41,12 +48,12 @@ export function Rail() {
               aria-selected={selected}
               aria-controls={selected ? 'side-panel' : undefined}
               tabIndex={layout.view.value === view ? 0 : -1}
-              aria-label={`${title}${changed > 0 ? `, ${changed} changed` : ''}`}
+              aria-label={`${title}${number > 0 ? `, ${number} ${words}` : ''}`}
               title={`${title} (${sayKey(key, apple)})`}
               onClick={() => choose(view)}
             >
               <Icon name={icon} />
-              {changed > 0 && <span class="bdg num">{changed > 99 ? '99+' : changed}</span>}
+              {number > 0 && <span class="bdg num">{number > 99 ? '99+' : number}</span>}
             </button>
           );
         })}

@@ -1,9 +1,13 @@
 import { ChangesPanel } from '../changes/changes-panel.tsx';
 import { ActivityFilters } from '../feed/activity-filters.tsx';
 import { FilesPanel } from '../files/files-panel.tsx';
+import { lazyView } from '../lazy-view.tsx';
 import { SearchPanel } from '../search/search-panel.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import { sideWidth } from './layout.ts';
+
+/** Few folders have a link to a hub. */
+const tasksPanel = lazyView<object>(async () => (await import('../tasks/tasks-panel.tsx')).TasksPanel);
 
 const step = 16;
 
@@ -23,6 +27,7 @@ export function SidePanel() {
       {view === 'files' && <FilesPanel />}
       {view === 'search' && <SearchPanel />}
       {view === 'changes' && <ChangesPanel />}
+      {view === 'tasks' && <tasksPanel.View />}
       {view === 'activity' && <ActivityFilters />}
       <Splitter />
     </div>

@@ -10,6 +10,7 @@ export type Tab =
   | { id: string; kind: 'conflict'; path: string }
   | { id: string; kind: 'commit'; hash: string; subject: string }
   | { id: string; kind: 'checkpoint'; checkpoint: number; title: string }
+  | { id: string; kind: 'task'; task: string; title: string }
   | { id: string; kind: 'activity' };
 
 export function documentTab(path: string, preview = false): Tab {
@@ -20,6 +21,10 @@ export function documentTab(path: string, preview = false): Tab {
 export function diffTab(path: string, from?: string, against?: DiffAgainst): Tab {
   if (against === undefined) return { id: `diff:${path}`, kind: 'diff', path, from };
   return { id: `diff:${against}:${path}`, kind: 'diff', path, from, against };
+}
+
+export function taskTab(task: string, title: string): Tab {
+  return { id: `task:${task}`, kind: 'task', task, title };
 }
 
 export const activityTab: Tab = { id: 'activity', kind: 'activity' };

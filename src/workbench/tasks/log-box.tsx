@@ -1,22 +1,36 @@
-import { useSignal } from '@preact/signals';
+import { type ReadonlySignal, useSignal } from '@preact/signals';
 import { useLayoutEffect } from 'preact/hooks';
 import { Icon } from '../shell/icon.tsx';
 import { useScroll } from '../use-scroll.ts';
 import { virtualWindow } from '../virtual-window.ts';
 import { count } from '../words.ts';
-import type { TaskDetail } from './task-detail.ts';
-import { useFleet } from './use-fleet.ts';
+import type { LogLines } from '../processes/log-lines.ts';
+import type { Toasts } from '../shell/toasts.ts';
+import './tasks.css';
 
 const ROW_PX = 18;
 const AT_END_PX = 2 * ROW_PX;
 
+export interface TaskLog {
+  readonly lines: LogLines;
+  /** Raised when lines came, once a frame at most. */
+  readonly logVersion: ReadonlySignal<number>;
+}
+
+export interface LogBoxProps {
+  log: TaskLog;
+  isLive: boolean;
+  /** Said of one that is not live, where there are no lines. */
+  none: string;
+  toasts: Toasts;
+}
+
 /** What the program of a task wrote and writes. Follows the end, unless one has scrolled away from it. */
-export function LogBox({ detail, isLive }: { detail: TaskDetail; isLive: boolean }) {
-  const { toasts } = useFleet();
+export function LogBox({ log, isLive, none, toasts }: LogBoxProps) {
   const scroll = useScroll();
   const following = useSignal(true);
-  const { value: version } = detail.logVersion;
-  const { lines } = detail.lines;
+  const { value: version } = log.logVersion;
+  const { lines, dropped } = log.lines;
   useLayoutEffect(() => {
     const { current: box } = scroll.box;
     if (box !== null && following.value) box.scrollTop = box.scrollHeight;
@@ -36,7 +50,7 @@ export function LogBox({ detail, isLive }: { detail: TaskDetail; isLive: boolean
         <h3 class="lab">Log</h3>
         {isLive && <span class="chip live">live</span>}
         <span class="grow" />
-        <span class="xs faint num">{lines.length > 0 && count(lines.length + detail.lines.dropped, 'line')}</span>
+        <span class="xs faint num">{lines.length > 0 && count(lines.length + dropped, 'line')}</span>
         {lines.length > 0 && (
           <button type="button" class="ib" aria-label="Copy the log" title="Copy the log" onClick={() => void copy()}>
             <Icon name="copy" />
@@ -56,7 +70,7 @@ export function LogBox({ detail, isLive }: { detail: TaskDetail; isLive: boolean
         }}
       >
         {lines.length === 0 ? (
-          <p class="dim sm">{isLive ? 'Nothing was written yet.' : 'No log is kept of it.'}</p>
+          <p class="dim sm">{isLive ? 'Nothing was written yet.' : none}</p>
         ) : (
           <div class="log-lines" style={{ height: `${lines.length * ROW_PX}px` }}>
             <div style={{ transform: `translateY(${start * ROW_PX}px)` }}>

@@ -1,0 +1,19 @@
+/** How a task stands, as a person says it. `tone` is its shape and colour. */
+export interface TaskSign {
+  word: string;
+  tone: 'queued' | 'retry' | 'offered' | 'running' | 'done' | 'failed' | 'dead' | 'cancelled';
+}
+
+export function firstLine(text: string): string {
+  return (
+    text
+      .split('\n')
+      .find((line) => line.trim() !== '')
+      ?.trim() ?? ''
+  );
+}
+
+/** The end of a long id: its beginning is the time, and much the same for all. */
+export function shortId(id: string): string {
+  return id.length > 12 ? id.slice(-6) : id;
+}
