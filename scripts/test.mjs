@@ -19,7 +19,7 @@ const leftoverGraceMs = 500;
 const maxOutputBytes = 200_000;
 // Programs that a sidecar of a test starts get such names of the environment, and few others: by its value they are found wherever they went.
 const fileMark = 'XDG_OUTRIGGER_TEST';
-const programMark = 'OUTRIGGER_PROCESS';
+const programMarks = ['OUTRIGGER_PROCESS', 'OUTRIGGER_TASK'];
 const reporter = new URL('./test-reporter.mjs', import.meta.url).href;
 
 const running = new Map(); // process id -> why it was ended, or undefined
@@ -207,7 +207,7 @@ async function endPrograms(mark) {
   const find = () =>
     runningWhere((pid) => {
       const environment = `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`;
-      return environment.includes(`\0${fileMark}=${mark}\0`) && environment.includes(`\0${programMark}=`);
+      return environment.includes(`\0${fileMark}=${mark}\0`) && programMarks.some((name) => environment.includes(`\0${name}=`));
     });
   const deadline = performance.now() + leftoverGraceMs;
   let pids = find();

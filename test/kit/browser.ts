@@ -85,7 +85,7 @@ export async function withWorkbench(
     if (problems.length > 0) throw new Error(`The page reported:\n${problems.join('\n')}`);
   } finally {
     await browser?.close();
-    await served.kill();
+    await served.stop();
     rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
   }
 }
@@ -114,6 +114,8 @@ export function git(root: string, ...command: string[]): string {
   const who = ['-c', 'user.name=Lead', '-c', 'user.email=lead@example.org', '-c', 'commit.gpgsign=false'];
   return execFileSync('git', ['-C', root, ...who, ...command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 }
+
+const STOP_MS = 10_000;
 
 class Served implements ServedFolder {
   readonly root: string;
@@ -147,12 +149,22 @@ class Served implements ServedFolder {
     });
   }
 
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  /** As it should end: its programs end with it. */
+  async stop(): Promise<void> {
+    const timer = setTimeout(() => void this.#child?.kill('SIGKILL'), STOP_MS);
+    await this.#end('SIGTERM');
+    clearTimeout(timer);
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
-    this.#child = undefined;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
-    child.kill('SIGKILL');
+    child.kill(signal);
     await ended;
   }
 
