@@ -6,6 +6,7 @@ import type { PeerCall, PeerCallOptions, PeerTimers } from '../core/peer.ts';
 import type { TextSocket } from '../net/text-socket.ts';
 import type { AgentRegistry } from './agent-registry.ts';
 import { AgentSession, commonFeatures, notConnected } from './agent-session.ts';
+import type { Bus } from './bus.ts';
 import { Refusals } from './refusals.ts';
 import type { TaskLogs } from './task-logs.ts';
 import type { TaskRecord, TaskStore } from './task-store.ts';
@@ -18,6 +19,12 @@ const NEWS_MS = 250;
 /** The client type of `outrigger link --check`. */
 const CHECK = 'check';
 const CHECKED_MS = 5000;
+/** On the bus: something may be ready for somebody. */
+const READY = 'ready';
+/** On the bus: what changed, for those who look on. */
+const NEWS = 'news';
+/** On the bus: who has the connection of an agent answers for it. */
+const ofAgent = (agent: string): string => `agent.${agent}`;
 
 export interface FleetOptions {
   heartbeatMs: number;
@@ -28,6 +35,7 @@ export interface FleetOptions {
 
 export interface FleetDependencies {
   store: TaskStore;
+  bus: Bus;
   registry: AgentRegistry;
   logs: TaskLogs;
   timers: PeerTimers;
@@ -36,6 +44,12 @@ export interface FleetDependencies {
   log: (level: 'debug' | 'info' | 'warn', event: string, facts: Record<string, unknown>) => void;
   dispatch: Dispatch;
 }
+
+/** What the one who has the connection of an agent is asked to do. */
+type Order =
+  | { do: 'take'; task: TaskRecord; why: 'cancelled' | 'reassigned' /** Only where it has this grant. */; ifHeld: boolean }
+  | { do: 'cut'; code: number; error: string }
+  | { do: 'deliver'; token: string };
 
 export interface FleetNews {
   agents: HubAgentInfo[];
@@ -52,13 +66,16 @@ export class Fleet {
   /** Of those who are connected, or being let in. */
   readonly #epochs = new Map<string, number>();
   readonly #refusals = new Refusals();
-  readonly #listeners = new Set<(news: FleetNews) => void>();
+  /** Ends that orders for an agent are taken here. */
+  readonly #answering = new Map<string, () => void>();
+  readonly #subscriptions: (() => void)[] = [];
   readonly #changedAgents = new Set<string>();
   readonly #changedTasks = new Map<string, TaskRecord>();
   #newsTimer: unknown;
   #reapTimer: unknown;
   #reapDue = Number.POSITIVE_INFINITY;
   #waking = false;
+  #saidReady = false;
   /** Something may have become ready, for whomever: all are asked. Else those of `#roomy`, for whom alone something changed. */
   #anybody = false;
   readonly #roomy = new Set<string>();
@@ -76,6 +93,12 @@ export class Fleet {
   }
 
   start(): void {
+    const ready = this.#dependencies.bus.subscribe(READY, () => {
+      this.#saidReady = false;
+      this.#anybody = true;
+      if (!this.#stopped) void this.#assign();
+    });
+    this.#subscriptions.push(ready);
     void this.#reap();
   }
 
@@ -148,7 +171,12 @@ export class Fleet {
       return undefined;
     }
     this.#sessions.get(agent)?.close(hubCloseCodes.replaced, 'another connection of this agent');
+    this.#answering.get(agent)?.();
     this.#sessions.set(agent, session);
+    this.#answering.set(
+      agent,
+      this.#dependencies.bus.respond(ofAgent(agent), (order) => this.#obey(session, order as Order)),
+    );
     this.#left.delete(agent);
     const { heartbeatMs, pongTimeoutMs, leaseMs } = this.#options;
     const more =
@@ -175,28 +203,22 @@ export class Fleet {
     const { id } = session.facts;
     if (this.#sessions.get(id) !== session) return;
     this.#sessions.delete(id);
+    this.#answering.get(id)?.();
+    this.#answering.delete(id);
     this.#epochs.delete(id);
     this.#left.set(id, { at: this.#dependencies.now(), seen: session.lastSeen });
     this.#dependencies.log('info', 'hub.agent-offline', { agentId: id });
     this.#tellAgent(id);
   }
 
-  /** Ends the connection of an agent; false where there is none. */
-  cut(agent: string, code: number, error: string): boolean {
-    const session = this.#sessions.get(agent);
-    if (session === undefined) return false;
-    session.send({ type: 'error', error });
-    session.close(code, error);
-    this.left(session);
-    return true;
+  /** Ends the connection of an agent, wherever it is; false where there is none. */
+  cut(agent: string, code: number, error: string): Promise<boolean> {
+    return this.#order(agent, { do: 'cut', code, error });
   }
 
   /** Gives a connected agent its new secret; false where there is none, or it would not know what to do with it. */
-  deliver(agent: string, token: string): boolean {
-    const session = this.#sessions.get(agent);
-    if (session === undefined || session.facts.features.size === 0) return false;
-    session.send({ type: 'token_rotated', token });
-    return true;
+  deliver(agent: string, token: string): Promise<boolean> {
+    return this.#order(agent, { do: 'deliver', token });
   }
 
   /** Calls an operation of an agent. Throws CONNECTION_LOST, and PART_OFF where it takes no calls. */
@@ -209,8 +231,9 @@ export class Fleet {
 
   /** Something may be ready for somebody: looked at once for all that is said in this turn of the event loop. */
   wake(): void {
-    this.#anybody = true;
-    this.#wakeSoon();
+    if (this.#saidReady || this.#stopped) return;
+    this.#saidReady = true;
+    this.#dependencies.bus.publish(READY, null);
   }
 
   /** This one has room for more; nobody else's share is another for it, so that a fleet that comes back is not gone through for each of it. */
@@ -230,7 +253,7 @@ export class Fleet {
 
   /** A task changed, by whatever: those who look on hear of it, and when it is to be looked at next is planned anew. */
   changed(task: TaskRecord): void {
-    if (this.#listeners.size > 0) {
+    if (this.#dependencies.bus.listened(NEWS)) {
       this.#changedTasks.set(task.id, task);
       if (task.holder !== null) this.#changedAgents.add(task.holder);
       this.#tellSoon();
@@ -240,13 +263,12 @@ export class Fleet {
 
   /** Tells the one who has it that a task is cancelled. */
   cancelled(task: TaskRecord): void {
-    if (task.holder !== null) this.#sessions.get(task.holder)?.take(task, 'cancelled');
+    if (task.holder !== null) void this.#order(task.holder, { do: 'take', task, why: 'cancelled', ifHeld: false });
     this.changed(task);
   }
 
   follow(listener: (news: FleetNews) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#dependencies.bus.subscribe(NEWS, (news) => listener(news as FleetNews));
   }
 
   agents(): HubAgentInfo[] {
@@ -256,6 +278,7 @@ export class Fleet {
   /** Says to all when to come back, and ends the connections. */
   stop(retryAfterMs: number): void {
     this.#stopped = true;
+    for (const end of [...this.#subscriptions, ...this.#answering.values()]) end();
     this.#dependencies.timers.clear(this.#reapTimer);
     this.#dependencies.timers.clear(this.#newsTimer);
     for (const session of this.#sessions.values()) {
@@ -264,6 +287,32 @@ export class Fleet {
       session.close(hubCloseCodes.restart, 'the hub is stopping');
     }
     this.#sessions.clear();
+  }
+
+  /** False where it was not done: the agent is not connected anywhere, or it is not for it. */
+  #order(agent: string, order: Order): Promise<boolean> {
+    return this.#dependencies.bus.request(ofAgent(agent), order).then(
+      (isDone) => isDone === true,
+      () => false,
+    );
+  }
+
+  #obey(session: AgentSession, order: Order): boolean {
+    switch (order.do) {
+      case 'take':
+        if (order.ifHeld && !session.holds(order.task)) return false;
+        session.take(order.task, order.why);
+        return true;
+      case 'cut':
+        session.send({ type: 'error', error: order.error });
+        session.close(order.code, order.error);
+        this.left(session);
+        return true;
+      case 'deliver':
+        if (session.facts.features.size === 0) return false;
+        session.send({ type: 'token_rotated', token: order.token });
+        return true;
+    }
   }
 
   async #assign(): Promise<void> {
@@ -321,9 +370,9 @@ export class Fleet {
     try {
       const changed = await this.#dependencies.store.reap();
       for (const task of changed) {
-        const session = task.holder === null ? undefined : this.#sessions.get(task.holder);
-        if (session?.holds(task) === true && task.state !== 'running' && task.state !== 'offered')
-          session.take(task, task.state === 'cancelled' || task.state === 'failed' ? 'cancelled' : 'reassigned');
+        const why = task.state === 'cancelled' || task.state === 'failed' ? 'cancelled' : 'reassigned';
+        if (task.holder !== null && task.state !== 'running' && task.state !== 'offered')
+          void this.#order(task.holder, { do: 'take', task, why, ifHeld: true });
         this.changed(task);
       }
       if (changed.length > 0) this.wake();
@@ -384,7 +433,7 @@ export class Fleet {
   }
 
   #tellAgent(id: string): void {
-    if (this.#listeners.size === 0) return;
+    if (!this.#dependencies.bus.listened(NEWS)) return;
     this.#changedAgents.add(id);
     this.#tellSoon();
   }
@@ -399,7 +448,7 @@ export class Fleet {
       };
       this.#changedAgents.clear();
       this.#changedTasks.clear();
-      for (const listener of this.#listeners) listener(news);
+      this.#dependencies.bus.publish(NEWS, news);
     }, NEWS_MS);
   }
 }

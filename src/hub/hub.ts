@@ -16,6 +16,7 @@ import { registerOperations } from '../transports/http/http.ts';
 import { createWebSocketRpc } from '../transports/ws/ws.ts';
 import { Admission } from './admission.ts';
 import { AgentRegistry } from './agent-registry.ts';
+import { type Bus, InProcessBus } from './bus.ts';
 import { Fleet } from './fleet.ts';
 import { greetAgent } from './greet-agent.ts';
 import { implementHub } from './operations.ts';
@@ -39,6 +40,8 @@ export interface HubDependencies {
   now?: () => number;
   /** In place of the embedded one. */
   store?: TaskStore;
+  /** In place of one within this process. */
+  bus?: Bus;
   /** Routes beside the hub's own: other shapes of the same, and pages. */
   routes?: (app: ReturnType<typeof createHttpApp>, parts: HubParts) => void | Promise<void>;
 }
@@ -127,10 +130,12 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
       keep: { doneMs: options.keepDays * DAY_MS, failedMs: options.keepFailedDays * DAY_MS },
     });
   const token = options.token ?? folder.token();
-  const logs = new TaskLogs();
+  const bus = dependencies.bus ?? new InProcessBus(nodeTimers);
+  const logs = new TaskLogs(bus);
   const fleet = new Fleet(
     {
       store,
+      bus,
       registry,
       logs,
       timers: nodeTimers,
@@ -240,6 +245,7 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
     stopping = true;
     folder.leave();
     fleet.stop(1000);
+    bus.close();
     rpc.close();
     await sockets.close(hubCloseCodes.restart, 'the hub is stopping', 500);
     await listener.close(STOP_WITHIN_MS);

@@ -54,13 +54,13 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
       return { token: registry.enrol(agent, expires), expires };
     },
     'agents.register': ({ agent }) => ({ agent, token: registry.register(agent) }),
-    'agents.rotate': ({ agent }) => {
+    'agents.rotate': async ({ agent }) => {
       const token = registry.rotate(agent);
-      return { token, delivered: fleet.deliver(agent, token) };
+      return { token, delivered: await fleet.deliver(agent, token) };
     },
     'agents.revoke': async ({ agent }) => {
       const secrets = registry.revoke(agent);
-      const connected = fleet.cut(agent, hubCloseCodes.auth, 'token_revoked');
+      const connected = await fleet.cut(agent, hubCloseCodes.auth, 'token_revoked');
       const lost = store.heldBy(agent).map((task) => ({ task: task.id, event: { type: 'disown' as const, agent, fence: task.fence } }));
       for (const applied of await store.apply(lost)) if (applied.ok) fleet.changed(applied.task);
       fleet.wake();

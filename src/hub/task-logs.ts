@@ -1,4 +1,5 @@
 import type { AgentFrames } from '../contract/hub.ts';
+import type { Bus } from './bus.ts';
 
 /** Of one task, characters; the oldest go first. */
 const MAX_LOG_LENGTH = 1024 * 1024;
@@ -17,15 +18,22 @@ interface TaskLog {
   entries: LogEntry[];
   length: number;
   next: number;
-  listeners: Set<() => void>;
 }
+
+/** On the bus: there is more of the log of a task, or nothing any more. */
+const ofLog = (task: string): string => `log.${task}`;
 
 /** What the programs of tasks wrote, the end of it, in memory: it is for those who look on; results are kept elsewhere. */
 export class TaskLogs {
   readonly #logs = new Map<string, TaskLog>();
+  readonly #bus: Bus;
+
+  constructor(bus: Bus) {
+    this.#bus = bus;
+  }
 
   add(task: string, { stream, offset, text, generation }: AgentFrames['task_log']): void {
-    const log = this.#logs.get(task) ?? { entries: [], length: 0, next: 1, listeners: new Set() };
+    const log = this.#logs.get(task) ?? { entries: [], length: 0, next: 1 };
     this.#logs.delete(task);
     this.#logs.set(task, log);
     // Said again after a connection was lost.
@@ -34,10 +42,10 @@ export class TaskLogs {
     log.entries.push({ sequence: log.next++, stream, offset, text, generation });
     log.length += text.length;
     while (log.length > MAX_LOG_LENGTH && log.entries.length > 1) log.length -= log.entries.shift()?.text.length ?? 0;
-    for (const listener of log.listeners) listener();
-    for (const [other, { listeners }] of this.#logs) {
+    this.#bus.publish(ofLog(task), null);
+    for (const other of this.#logs.keys()) {
       if (this.#logs.size <= MAX_LOGS) break;
-      if (listeners.size === 0) this.#logs.delete(other);
+      if (!this.#bus.listened(ofLog(other))) this.#logs.delete(other);
     }
   }
 
@@ -47,17 +55,12 @@ export class TaskLogs {
 
   /** The task is no more: nothing of it is kept, and who follows is woken. */
   forget(task: string): void {
-    const log = this.#logs.get(task);
-    if (log === undefined) return;
     this.#logs.delete(task);
-    for (const listener of log.listeners) listener();
+    this.#bus.publish(ofLog(task), null);
   }
 
   /** Returns the way to stop. */
   follow(task: string, listener: () => void): () => void {
-    const log = this.#logs.get(task) ?? { entries: [], length: 0, next: 1, listeners: new Set() };
-    this.#logs.set(task, log);
-    log.listeners.add(listener);
-    return () => log.listeners.delete(listener);
+    return this.#bus.subscribe(ofLog(task), listener);
   }
 }

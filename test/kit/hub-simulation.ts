@@ -11,6 +11,7 @@ import path from 'node:path';
 import { mock } from 'node:test';
 import { OutriggerError } from '../../src/contract/errors.ts';
 import { AgentRegistry } from '../../src/hub/agent-registry.ts';
+import { InProcessBus } from '../../src/hub/bus.ts';
 import { Fleet } from '../../src/hub/fleet.ts';
 import { greetAgent } from '../../src/hub/greet-agent.ts';
 import { replayAudit } from '../../src/hub/replay-audit.ts';
@@ -205,11 +206,13 @@ class Simulation {
       timers: { soon },
     });
     if (this.#plan.fault === 'reaper') store.reap = () => Promise.resolve([]);
+    const bus = new InProcessBus(timers);
     const fleet = new Fleet(
       {
         store,
         registry: this.#registry,
-        logs: new TaskLogs(),
+        bus,
+        logs: new TaskLogs(bus),
         timers,
         now,
         log: (_level, event, { agentId }) => {
