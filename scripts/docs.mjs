@@ -131,7 +131,7 @@ function languagesPage() {
       `\`${one.code}\``,
       environment.join(' '),
       one.memoryMethod,
-      one.archive === undefined ? one.warmUp : 'class archive',
+      one.seed === undefined ? one.warmUp : 'what the compiler kept',
       one.keepsState ? 'yes' : 'no',
     );
   }

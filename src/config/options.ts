@@ -429,10 +429,10 @@ export const options = {
     unit: 'count',
     text: 'Interpreters that live on with their variables in sessions; one more ends the one that was used longest ago.',
   },
-  'code.classArchive': {
+  'code.compilerSeed': {
     type: 'switch',
     default: true,
-    text: 'The compiler of Java gets its classes from a file that is made at its first run; off: it loads them each time.',
+    text: 'Compilers of Java and Go are given what they can keep of an earlier compilation, made once of our own programs; off: they begin anew each time.',
   },
   'code.transform': {
     type: 'switch',

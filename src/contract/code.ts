@@ -151,7 +151,7 @@ const used = z.object({
     .enum(['cold', 'warm', 'live'])
     .describe('warm: started before, in its sandbox, for this one run; live: the one of the session.'),
   transform: z.enum(['in-process', 'none']),
-  classArchive: z.boolean().describe('The compiler of Java had its classes in a file.'),
+  compilerSeed: z.boolean().describe('The compiler had what it kept of an earlier compilation: Java its own classes, Go its packages.'),
   restored: z.boolean().describe('Variables came from a snapshot.'),
 });
 

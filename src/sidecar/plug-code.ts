@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/options.ts';
 import { codeRollout, type IsolationInfo } from '../contract/code.ts';
 import { OutriggerError } from '../contract/errors.ts';
-import { ClassArchives } from '../services/exec/class-archive.ts';
+import { CompilerSeeds } from '../services/exec/compiler-seeds.ts';
 import { CompileCache } from '../services/exec/compile-cache.ts';
 import { LadderSandbox, rungNames } from '../services/exec/isolation/ladder.ts';
 import type { Sandbox } from '../services/exec/isolation/sandbox.ts';
@@ -91,9 +91,7 @@ export function plugCode(
       ),
       queue: new RunQueue({ atOnce: config['code.atOnce'], most: config['code.queue'] }),
       cache: cacheBytes === 0 ? undefined : new CompileCache(path.join(folder, 'compiled'), { maxBytes: cacheBytes }),
-      archives: config['code.classArchive']
-        ? new ClassArchives({ sandbox, toolchains }, { folder: path.join(folder, 'archives') })
-        : undefined,
+      seeds: config['code.compilerSeed'] ? new CompilerSeeds({ sandbox, toolchains }, { folder: path.join(folder, 'seeds') }) : undefined,
       transform: config['code.transform'] ? new TypeScriptTransform() : undefined,
     },
     {

@@ -1,6 +1,8 @@
 // Code runs against a real sidecar: sessions and their files, input, limits, variables that live on, and what goes wrong.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import type { CodeItem, CodeOutcome } from '../../src/contract/code.ts';
 import { markedWith } from '../../src/services/processes/process-facts.ts';
@@ -632,12 +634,38 @@ test('the compiler of Java has its classes in a file from its second run on, and
   withCode(async ({ run }) => {
     const code = (number: number): string =>
       `public class Code {\n  public static void main(String[] args) {\n    System.out.println(${number});\n  }\n}\n`;
-    assert.equal((await run('java', code(1))).end.used.classArchive, false);
+    assert.equal((await run('java', code(1))).end.used.compilerSeed, false);
     let number = 1;
     await eventually(async () => {
       const { end, out } = await run('java', code(++number));
       assert.equal(out, `${number}\n`);
-      assert.deepEqual([end.used.compileCache, end.used.classArchive], ['miss', true]);
+      assert.deepEqual([end.used.compileCache, end.used.compilerSeed], ['miss', true]);
     }, 30_000);
   }),
 );
+
+test('Go has its packages from its second run on, and what a user compiles is not added to them', { skip: requireTool('go') }, async () => {
+  const folder = path.join(os.tmpdir(), `outrigger-code-seeds-${process.pid}`);
+  try {
+    await withCode(
+      async ({ run }) => {
+        const code = (count: number): string =>
+          `package main\n\nimport "strings"\n\nfunc main() {\n\tprintln(strings.Repeat("x", ${count}))\n}\n`;
+        assert.equal((await run('go', code(1))).end.used.compilerSeed, false);
+        let count = 1;
+        await eventually(async () => {
+          const { end } = await run('go', code(++count));
+          assert.deepEqual([end.reason, end.used.compileCache, end.used.compilerSeed], ['exit', 'miss', true]);
+        }, 60_000);
+        const kept = (): string[] => fs.readdirSync(path.join(folder, 'seeds'), { recursive: true, encoding: 'utf8' }).sort();
+        const before = kept();
+        assert.ok(before.length > 256, 'a build cache has a folder for each first byte of a hash');
+        assert.equal((await run('go', code(++count))).end.used.compilerSeed, true);
+        assert.deepEqual(kept(), before);
+      },
+      { 'code.folder': folder },
+    );
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});

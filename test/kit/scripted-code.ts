@@ -89,7 +89,7 @@ export function scriptedOutcome(more: Partial<CodeOutcome> = {}): CodeOutcome {
     },
     notes: [],
     isolation: scriptedIsolation,
-    used: { compileCache: 'none', interpreter: 'cold', transform: 'none', classArchive: false, restored: false },
+    used: { compileCache: 'none', interpreter: 'cold', transform: 'none', compilerSeed: false, restored: false },
     queuedMs: 0,
     wallMs: 1_420,
     state: null,

@@ -1,5 +1,11 @@
 import type { MemoryMethod } from './isolation/sandbox.ts';
 
+/** Arguments right behind the compiler, and variables. */
+export interface SeedWay {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /**
  * A language, all of what is known of it. In `compile`, `run` and `environment`, `{file}` is the source, `{name}` its file name without the
  * extension, `{workdir}` the folder of the run, and `{out}` what the compiler makes: each inside of one argument, which no shell reads.
@@ -24,8 +30,8 @@ export interface Language {
   readonly memoryMethod: MemoryMethod;
   /** What makes a later start quicker, beside the cache of compiled programs. */
   readonly warmUp: 'none' | 'python' | 'node' | 'transform';
-  /** Arguments of a compiler that keeps its classes in `{archive}`: to make that file, and to use it. */
-  readonly archive?: { readonly make: string; readonly use: string };
+  /** What its compiler can keep of one compilation for all later ones, at `{seed}`. `program`: what is compiled for it, where that is not the sample. */
+  readonly seed?: { readonly make: SeedWay; readonly use: SeedWay; readonly program?: string };
   /** Variables can live on in a session. */
   readonly keepsState: boolean;
   /** Of Debian. */
@@ -59,6 +65,32 @@ const gnu = {
   warmUp: 'none',
   keepsState: false,
 } as const;
+
+const usualPackagesOfGo = `package main
+
+import (
+	_ "bufio"
+	_ "bytes"
+	_ "context"
+	_ "encoding/json"
+	_ "errors"
+	"fmt"
+	_ "io"
+	_ "math"
+	_ "math/rand"
+	_ "os"
+	_ "regexp"
+	_ "sort"
+	_ "strconv"
+	_ "strings"
+	_ "sync"
+	_ "time"
+)
+
+func main() {
+	fmt.Println()
+}
+`;
 
 /** All languages. Docs, schemas, images, package lists and tests come from here; nothing else knows a compiler. */
 export const languages: readonly Language[] = [
@@ -132,6 +164,7 @@ export const languages: readonly Language[] = [
     memoryMultiplier: 1.2,
     memoryMethod: 'tree',
     warmUp: 'none',
+    seed: { make: { env: { GOCACHE: '{seed}' } }, use: { env: { GOCACHE: '{seed}' } }, program: usualPackagesOfGo },
     keepsState: false,
     packages: ['golang-go'],
     sample: 'package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Println("Hello from Go")\n}\n',
@@ -157,7 +190,7 @@ export const languages: readonly Language[] = [
       '{name}',
     ],
     environment: { CLASSPATH: '{workdir}' },
-    archive: { make: '-J-XX:ArchiveClassesAtExit={archive}', use: '-J-XX:SharedArchiveFile={archive}' },
+    seed: { make: { args: ['-J-XX:ArchiveClassesAtExit={seed}'] }, use: { args: ['-J-XX:SharedArchiveFile={seed}'] } },
     timeMultiplier: 2,
     memoryMultiplier: 1.5,
     memoryMethod: 'tree',

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CodeItem, CodeOutcome, CodeStage, EffectiveLimits, IsolationInfo, Protection } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
-import type { ClassArchives } from './class-archive.ts';
+import type { CompilerSeeds } from './compiler-seeds.ts';
 import { CompileCache } from './compile-cache.ts';
 import { newId } from './ids.ts';
 import type { LiveInterpreters } from './interpreters/live.ts';
@@ -65,7 +65,7 @@ export interface RunsDependencies {
   /** Undefined: every run compiles. */
   cache: CompileCache | undefined;
   /** Undefined: compilers of Java load their classes each time. */
-  archives: ClassArchives | undefined;
+  seeds: CompilerSeeds | undefined;
   pool: WarmPool;
   live: LiveInterpreters;
   /** Undefined: the Node that runs TypeScript takes its types away. */
@@ -245,8 +245,8 @@ export class Runs {
 
   async stop(): Promise<void> {
     this.#stopping = true;
-    const { pool, live, sandbox, transform, archives } = this.#dependencies;
-    archives?.stop();
+    const { pool, live, sandbox, transform, seeds } = this.#dependencies;
+    seeds?.stop();
     const runs = [...this.#running.values()];
     for (const { cancel } of runs) cancel.abort(new OutriggerError('STOPPING', 'The sidecar is stopping.'));
     await Promise.all([pool.stop(), live.stop(), sandbox.stop(), transform?.stop()]);
@@ -290,7 +290,7 @@ export class Runs {
       compileCache: 'none',
       interpreter: 'cold',
       transform: 'none',
-      classArchive: false,
+      compilerSeed: false,
       restored: false,
     };
     await this.#putFiles(setting, request);
@@ -376,13 +376,14 @@ export class Runs {
       const bytes = { stdout: Buffer.byteLength(said.stdout), stderr: Buffer.byteLength(said.stderr) };
       return quietStage(0, 0, bytes);
     }
-    const archive = this.#dependencies.archives?.use(language);
-    used.classArchive = archive !== undefined;
+    const seed = this.#dependencies.seeds?.use(language);
+    used.compilerSeed = seed !== undefined;
     const [compiler, ...rest] = program.argv;
-    const withArchive: typeof program = {
+    const seeded: typeof program = {
       ...program,
-      argv: [compiler, ...(archive?.args ?? []), ...rest],
-      readable: [...program.readable, ...(archive?.readable ?? [])],
+      argv: [compiler, ...(seed?.args ?? []), ...rest],
+      env: { ...program.env, ...seed?.env },
+      readable: [...program.readable, ...(seed?.readable ?? [])],
     };
     const compiled = await runStage({
       ...setting,
@@ -390,7 +391,7 @@ export class Runs {
       stage: 'compile',
       stdin: '',
       keepStdinOpen: false,
-      start: (onOutput) => sandbox.start({ ...withArchive, network: false, keepStdinOpen: false, onOutput }),
+      start: (onOutput) => sandbox.start({ ...seeded, network: false, keepStdinOpen: false, onOutput }),
     });
     const { stage } = compiled;
     const isWhole = stage.reason === 'exit' && stage.exitCode === 0 && stage.omittedBytes.stdout + stage.omittedBytes.stderr === 0;
@@ -464,7 +465,7 @@ export class Runs {
       compileCache: 'none',
       interpreter: 'cold',
       transform: 'none',
-      classArchive: false,
+      compilerSeed: false,
       restored: false,
     };
     try {

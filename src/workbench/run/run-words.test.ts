@@ -41,7 +41,7 @@ test('figures leave out what nobody counted, and say what was used', () => {
   assert.deepEqual(figures(scriptedOutcome()), ['1.4 s', 'CPU 310 ms', 'peak 84 MiB']);
   const uncounted = scriptedOutcome({
     program: scriptedStage({ cpuMs: null, memoryBytes: null }),
-    used: { compileCache: 'hit', interpreter: 'live', transform: 'none', classArchive: false, restored: true },
+    used: { compileCache: 'hit', interpreter: 'live', transform: 'none', compilerSeed: false, restored: true },
   });
   assert.deepEqual(figures(uncounted), ['1.4 s', 'compiled before', 'live interpreter', 'variables restored']);
 });
