@@ -129,13 +129,13 @@ function sourcePlugin({ manifest, workers, workerFolder }) {
   return {
     name: 'outrigger-sources',
     setup(build) {
-      // Never called: net/http-app.ts gives fastify other compilers of JSON schemas, and glob is for a mode of static that we don't use.
-      build.onResolve({ filter: /^(@fastify\/(ajv-compiler|fast-json-stringify-compiler))$/ }, ({ path }) => ({
+      // Never called: net/http-app.ts gives fastify other compilers of JSON schemas.
+      build.onResolve({ filter: /^@fastify\/(ajv-compiler|fast-json-stringify-compiler)$/ }, ({ path }) => ({
         path,
         namespace: 'unneeded',
       }));
       build.onLoad({ filter: /./, namespace: 'unneeded' }, ({ path }) => ({
-        contents: `const unneeded = () => { throw new Error('The bundle holds no ${path}.'); }; module.exports = Object.assign(unneeded, { glob: unneeded });`,
+        contents: `const unneeded = () => { throw new Error('The bundle holds no ${path}.'); }; module.exports = unneeded;`,
         loader: 'js',
       }));
       // Asked by fastify whether its plugins go with it, which the lock file has settled: 40 files to read at each start.

@@ -47,6 +47,8 @@ export interface AgentFacts {
   clientType: string | null;
   version: string | null;
   address: string | null;
+  /** Of its connection; 0 where it counts none. */
+  epoch: number;
   since: number;
 }
 
@@ -167,8 +169,10 @@ export class AgentSession {
     for (const one of held) if (one.state !== 'done' && isKnown(one)) this.#held.set(one.task_id, one.generation);
     await Promise.all([
       ...lost.map((task) => this.#apply(task.id, { type: 'disown', agent: this.facts.id, fence: task.fence })),
-      this.#renew(more ? known.map(asHeld) : held.filter(isKnown)),
+      this.#renew(more ? known.filter(isRunning).map(asHeld) : held.filter(isKnown)),
     ]);
+    // What it lost is for others too, and so is its place in a group.
+    if (lost.length > 0) this.#dependencies.wake();
     return nack;
   }
 
@@ -252,7 +256,7 @@ export class AgentSession {
       }
       case 'task_rejected': {
         const fence = frame.generation ?? this.#fenceOf(frame.task_id);
-        this.#held.delete(frame.task_id);
+        this.#letGo(frame.task_id, fence);
         this.#refuses();
         await this.#apply(frame.task_id, { type: 'refuse', agent, fence, reason: frame.reason });
         return this.#dependencies.wake();
@@ -359,8 +363,11 @@ export class AgentSession {
     if (frame.credit !== undefined) this.#capacity = capacityOf(frame);
     const held = frame.held ?? [...this.#held].map(([task_id, generation]): HeldTask => ({ task_id, generation, state: undefined }));
     // Results that wait are renewed as well where there are more of them than can be told: that takes its time.
-    const unnamed = frame.held_more === true ? this.#dependencies.store.heldBy(this.facts.id).map(asHeld) : [];
-    const nack = await this.#renew([...held.filter((one) => one.state !== 'done'), ...unnamed]);
+    const renewed = held.filter((one) => one.state !== 'done');
+    const named = new Set(renewed.map(({ task_id: id }) => id));
+    const all = frame.held_more === true ? this.#dependencies.store.heldBy(this.facts.id) : [];
+    const unnamed = all.filter((task) => isRunning(task) && !named.has(task.id)).map(asHeld);
+    const nack = await this.#renew([...renewed, ...unnamed]);
     if (this.credit > 0) this.#dependencies.hasRoom();
     const more = this.facts.features.has('leases') && nack.length > 0 ? { nack } : {};
     this.send({ type: 'pong', timestamp: this.#dependencies.now(), ...more });
@@ -377,14 +384,14 @@ export class AgentSession {
       );
       refused.push(...some.filter((_, index) => !(applied[index] as Applied).ok));
     }
-    for (const one of refused) this.#held.delete(one.task_id);
+    for (const one of refused) this.#letGo(one.task_id, one.generation);
     return refused;
   }
 
   async #settle(id: string, fence: number, failed: string, event: TaskEvent): Promise<void> {
     this.#dropProgress(id);
     const applied = await this.#apply(id, event);
-    this.#held.delete(id);
+    this.#letGo(id, fence);
     if (!this.facts.features.has('leases')) this.#dependencies.wake();
     if (!applied.ok) {
       // What came too late is kept, and those who look on hear of it.
@@ -393,6 +400,11 @@ export class AgentSession {
     }
     this.send({ type: 'task_ack', task_id: id, status: statusOf(applied.task), ...this.#generation(fence) });
     this.#dependencies.wake();
+  }
+
+  /** Not a newer grant of the same task. Whoever knows no leases may not know its fence either. */
+  #letGo(id: string, fence: number): void {
+    if (!this.facts.features.has('leases') || this.#held.get(id) === fence) this.#held.delete(id);
   }
 
   #refused(id: string, fence: number, what: string, applied: Applied & { ok: false }): void {
@@ -455,6 +467,11 @@ export class AgentSession {
 /** Where nothing is said of what is held, what is held is not known to take room. */
 function capacityOf({ credit, held }: { credit: number | undefined; held: readonly HeldTask[] | undefined }): number {
   return (credit ?? 1) + (held ?? []).filter(({ state }) => state !== 'done').length;
+}
+
+/** An offer that was not accepted is not renewed: it runs out. */
+function isRunning({ state }: TaskRecord): boolean {
+  return state === 'running';
 }
 
 function asHeld({ id, fence }: TaskRecord): HeldTask {

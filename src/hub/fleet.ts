@@ -15,6 +15,8 @@ import type { TaskRecord, TaskStore } from './task-store.ts';
 const REAP_EVERY_MS = 100;
 /** Nothing is planned further ahead: clocks are set, ms. */
 const LONGEST_REAP_MS = 5000;
+/** Between two commits that remove tasks, ms. */
+const FORGET_PAUSE_MS = 5;
 const NEWS_MS = 250;
 /** The client type of `outrigger link --check`. */
 const CHECK = 'check';
@@ -74,6 +76,9 @@ export class Fleet {
   #newsTimer: unknown;
   #reapTimer: unknown;
   #reapDue = Number.POSITIVE_INFINITY;
+  /** Under way, or in the pause after it. */
+  #isForgetting = false;
+  #forgetTimer: unknown;
   #waking = false;
   #saidReady = false;
   /** Something may have become ready, for whomever: all are asked. Else those of `#roomy`, for whom alone something changed. */
@@ -94,7 +99,6 @@ export class Fleet {
 
   start(): void {
     const ready = this.#dependencies.bus.subscribe(READY, () => {
-      this.#saidReady = false;
       this.#anybody = true;
       if (!this.#stopped) void this.#assign();
     });
@@ -141,6 +145,7 @@ export class Fleet {
         clientType: identify.client_type ?? null,
         version: identify.version ?? null,
         address,
+        epoch,
         since: now(),
       },
       identify,
@@ -168,6 +173,12 @@ export class Fleet {
     const nack = await session.reconcile(features.has('held') ? (identify.held ?? []) : undefined, identify.held_more);
     if (this.#stopped) {
       session.close(hubCloseCodes.restart, 'the hub is stopping');
+      return undefined;
+    }
+    // It may have been revoked meanwhile, when there was no connection yet to be cut.
+    if (registry.ownerOf(token) !== agent) {
+      session.send({ type: 'error', error: 'token_revoked' });
+      session.close(hubCloseCodes.auth, 'token_revoked');
       return undefined;
     }
     this.#sessions.get(agent)?.close(hubCloseCodes.replaced, 'another connection of this agent');
@@ -205,7 +216,7 @@ export class Fleet {
     this.#sessions.delete(id);
     this.#answering.get(id)?.();
     this.#answering.delete(id);
-    this.#epochs.delete(id);
+    if (this.#epochs.get(id) === session.facts.epoch) this.#epochs.delete(id);
     this.#left.set(id, { at: this.#dependencies.now(), seen: session.lastSeen });
     this.#dependencies.log('info', 'hub.agent-offline', { agentId: id });
     this.#tellAgent(id);
@@ -233,6 +244,8 @@ export class Fleet {
   wake(): void {
     if (this.#saidReady || this.#stopped) return;
     this.#saidReady = true;
+    // Once a turn, and not until it is heard: what is said on a bus may be lost.
+    this.#dependencies.timers.soon(() => (this.#saidReady = false));
     this.#dependencies.bus.publish(READY, null);
   }
 
@@ -279,8 +292,7 @@ export class Fleet {
   stop(retryAfterMs: number): void {
     this.#stopped = true;
     for (const end of [...this.#subscriptions, ...this.#answering.values()]) end();
-    this.#dependencies.timers.clear(this.#reapTimer);
-    this.#dependencies.timers.clear(this.#newsTimer);
+    for (const timer of [this.#reapTimer, this.#forgetTimer, this.#newsTimer]) this.#dependencies.timers.clear(timer);
     for (const session of this.#sessions.values()) {
       if (session.facts.features.size > 0)
         session.send({ type: 'goaway', reason: 'restart', retry_after_ms: retryAfterMs, window_ms: Math.max(1000, this.#sessions.size) });
@@ -341,8 +353,8 @@ export class Fleet {
         this.changed(task);
       }
     } catch (error) {
-      // Nothing was granted: the next look is at all of them.
-      this.#anybody = true;
+      // Nothing was granted: soon they are all looked at again.
+      this.#dependencies.timers.set(() => this.wake(), REAP_EVERY_MS);
       this.#dependencies.log('warn', 'hub.not-assigned', { error });
     } finally {
       this.#assigning = false;
@@ -383,16 +395,29 @@ export class Fleet {
     this.#planReap();
   }
 
-  /** A few of those whose time is over; for the rest the next time is now. In a commit of its own, so that it holds up no reap where it fails. */
+  /** Removes those whose time is over, a few in a commit, with a pause after each for others. Where they can't be removed, not again at once. */
   async #forget(): Promise<void> {
-    const { store, logs, log } = this.#dependencies;
+    const { store, logs, log, timers } = this.#dependencies;
+    if (this.#stopped || this.#isForgetting) return;
+    this.#isForgetting = true;
+    let pauseMs = 0;
     try {
       const forgotten = await store.forget();
       for (const id of forgotten) logs.forget(id);
-      if (forgotten.length > 0) log('debug', 'hub.tasks-forgotten', { count: forgotten.length });
+      if (forgotten.length > 0) {
+        log('debug', 'hub.tasks-forgotten', { count: forgotten.length });
+        pauseMs = FORGET_PAUSE_MS;
+      }
     } catch (error) {
+      pauseMs = LONGEST_REAP_MS;
       if (!this.#stopped) log('warn', 'hub.not-forgotten', { error });
     }
+    const go = (): void => {
+      this.#isForgetting = false;
+      if (pauseMs > 0) void this.#forget();
+    };
+    if (pauseMs === 0 || this.#stopped) go();
+    else this.#forgetTimer = timers.set(go, pauseMs);
   }
 
   /** Its secret is wrong. Nothing here depends on whether there is such an agent, nor on who else tries. */

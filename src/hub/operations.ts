@@ -3,6 +3,7 @@ import type { Call, Implementations } from '../contract/operation.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import { hubCloseCodes } from '../contract/hub.ts';
 import type { HubOperations } from '../contract/hub-operations.ts';
+import { createBell } from '../core/bell.ts';
 import type { PeerCallOptions } from '../core/peer.ts';
 import type { AgentRegistry } from './agent-registry.ts';
 import type { Fleet, FleetNews } from './fleet.ts';
@@ -130,17 +131,13 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
       };
       await tell();
       if (!follow) return { next };
-      let wake = (): void => {};
-      const stop = logs.follow(id, () => wake());
+      const bell = createBell(call.signal);
+      const stop = logs.follow(id, bell.ring);
       try {
         // A task that is forgotten says nothing more.
-        while (!call.signal.aborted && store.get(id) !== undefined) {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-            call.signal.addEventListener('abort', () => resolve(), { once: true });
-            if (logs.after(id, next).length > 0) resolve();
-          });
+        while (store.get(id) !== undefined) {
           await tell();
+          await bell.rung();
         }
       } finally {
         stop();
@@ -149,26 +146,21 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
     },
     'hub.follow': async (_input, call) => {
       const waiting: FleetNews[] = [];
-      let wake = (): void => {};
+      const bell = createBell(call.signal);
       const stop = fleet.follow((news) => {
         waiting.push(news);
         if (waiting.length > MAX_NEWS) waiting.shift();
-        wake();
+        bell.ring();
       });
       try {
-        while (!call.signal.aborted) {
-          const news = waiting.shift();
-          if (news === undefined) {
-            await new Promise<void>((resolve) => {
-              wake = resolve;
-              call.signal.addEventListener('abort', () => resolve(), { once: true });
-            });
-          } else await call.emit({ agents: news.agents, tasks: news.tasks.map(infoOf) });
+        for (;;) {
+          for (let news = waiting.shift(); news !== undefined; news = waiting.shift())
+            await call.emit({ agents: news.agents, tasks: news.tasks.map(infoOf) });
+          await bell.rung();
         }
       } finally {
         stop();
       }
-      return {};
     },
   };
 }

@@ -136,3 +136,28 @@ test('of a log that grows faster than it is read the oldest is left out, and sai
     },
     { wake: 'sleep 300', cancelWithinMs: 500 },
   ));
+
+test('who follows a log has the end of it when the sidecar stops, and does not hold up the stop', () =>
+  withTasks(
+    async ({ tasks, hub }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await eventually(() => assert.notEqual(tasks.run('t').log.chunk('stdout', 0, true), undefined));
+      const following = logOf(tasks, 't');
+      await tasks.stop();
+      assert.match((await following).stdout, /begun/);
+    },
+    { wake: 'echo begun; exec sleep 100' },
+  ));
+
+test('progress is refused once a task is over, also while its programs are being ended', () =>
+  withTasks(
+    async ({ tasks, hub, frame }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('task_complete');
+      await fails('NOT_FOUND', () => tasks.progress('t', { progress: 99 }));
+      assert.equal(tasks.progressOf('t'), undefined);
+    },
+    { wake: `${answers({ status: 'success', output: 'x' })}\nsleep 3` },
+  ));

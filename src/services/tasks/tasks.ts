@@ -93,6 +93,7 @@ export class Tasks {
   #storing = true;
   #draining = false;
   #stopping: Promise<void> | undefined;
+  #ended = false;
 
   /** Reads what is held. Throws STATE_TOO_NEW, and what SQLite and the folder of results throw. */
   constructor(dependencies: TasksDependencies, options: TasksOptions) {
@@ -278,7 +279,7 @@ export class Tasks {
 
   /** False when it is not held any more and its programs are gone. */
   isThere(run: TaskRun): boolean {
-    return this.#runs.get(run.id) === run;
+    return !this.#ended && this.#runs.get(run.id) === run;
   }
 
   /** Something that `list`, `hub` or `progressOf` tells changes in this turn of the event loop, or has changed. Returns the way to stop. */
@@ -318,6 +319,8 @@ export class Tasks {
   /** How far it is. Throws NOT_FOUND. */
   progress(id: string, progress: { progress?: number | undefined; event?: Record<string, unknown> | undefined }): void {
     const run = this.run(id);
+    // Nobody would take it away again.
+    if (run.isGone) throw new OutriggerError('NOT_FOUND', `The task ${JSON.stringify(id)} is over.`);
     if (run.record.state === 'waking' || run.record.state === 'waking_confirmation') void run.step({ type: 'confirmed' });
     this.#news.progress(id, progress, this.#dependencies.now());
     this.#tellNews();
@@ -377,6 +380,9 @@ export class Tasks {
     await Promise.all(this.#leaving);
     this.#queue.flush();
     for (const wake of this.#idle) wake();
+    // Nothing is written any more: those who read along have all of it.
+    this.#ended = true;
+    for (const listener of this.#onOutput) listener();
   }
 
   // ── assignments
