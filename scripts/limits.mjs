@@ -1042,7 +1042,10 @@ export const limitParts = [
         'they wait for an answer; at AgentCom’s it is one',
         ['src/services/tasks/recovery.test.ts', 'to AgentCom’s hub one result is on its way at a time, to ours many'],
       ),
-      constant('a result that the hub does not answer', 'src/services/tasks/outbox-sender.ts', 'UNANSWERED_MS', 'ms', 'it is told again'),
+      constant('a result that the hub does not answer', 'src/services/tasks/outbox-sender.ts', 'UNANSWERED_MS', 'ms', 'it is told again', [
+        'src/services/tasks/outbox-sender.test.ts',
+        'a result that is not answered is told again after 30 s, however many others are answered meanwhile',
+      ]),
       constant('results that identify lists', 'src/services/tasks/tasks.ts', 'LISTED', 'count', 'older ones are sent all the same', [
         'src/services/tasks/recovery.test.ts',
         'a hundred thousand results that were spooled are told, each once',

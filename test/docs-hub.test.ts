@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { linkFiles } from '../src/cli/templates/link-files.ts';
 import { loadLinkConfig } from '../src/config/link-config.ts';
 import { type TaskEvent, type TaskRecord, taskStates } from '../src/hub/task-store.ts';
 import { isHeld, newTask, transition } from '../src/hub/transition.ts';
@@ -100,10 +101,13 @@ function replay({ shell }: Bench, block: string, host: string): void {
 function writeAgent(folder: string, more: object): void {
   fs.mkdirSync(folder, { recursive: true });
   fs.writeFileSync(path.join(folder, 'notes.txt'), 'hi\n');
-  const [agent = ''] = blocks('docs/link.md', 'sh agent.sh');
-  assert.match(agent, /tasks.accept/);
-  fs.writeFileSync(path.join(folder, 'agent.sh'), agent);
-  const config = { capabilities: ['code'], wake_command: ['sh', 'agent.sh', '${TASK_DESCRIPTION}'], allow: 'read', ...more };
+  const [agent = ''] = blocks('docs/link.md', 'js agent.mjs');
+  assert.equal(agent, linkFiles(folder)['agent.mjs'], 'the page shows what `outrigger init link` writes');
+  // The link has to see that it began before the result is there.
+  const slow = agent.replace('  return `done', '  await new Promise((resolve) => setTimeout(resolve, 1500));\n  return `done');
+  assert.notEqual(slow, agent);
+  fs.writeFileSync(path.join(folder, 'agent.mjs'), slow);
+  const config = { capabilities: ['code'], wake_command: ['node', 'agent.mjs'], allow: 'read', ...more };
   fs.writeFileSync(path.join(folder, 'config.json'), JSON.stringify(config), { mode: 0o600 });
 }
 

@@ -17,11 +17,13 @@ if ($Action -eq 'install') {
   if (-not (Test-Path (Join-Path $Folder 'config.json'))) { throw 'config.json is not there: copy config.json.example and fill it in.' }
   $Program = New-ScheduledTaskAction -Execute "$env:SystemRoot\System32\cmd.exe" -Argument "/d /c `"`"$Folder\start.cmd`"`"" -WorkingDirectory $Folder
   $Start = New-ScheduledTaskTrigger -AtStartup
-  # No end by time; again each minute after an end that was no success, 999 times.
-  $Settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -ExecutionTimeLimit ([TimeSpan]::Zero) -RestartCount 999 -RestartInterval (New-TimeSpan -Minutes 1) -MultipleInstances IgnoreNew
+  # So that one that ended is there again within a minute, whatever its exit code; while it runs this does nothing.
+  $Again = New-ScheduledTaskTrigger -Once -At (Get-Date) -RepetitionInterval (New-TimeSpan -Minutes 1)
+  # No end by time.
+  $Settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -ExecutionTimeLimit ([TimeSpan]::Zero) -MultipleInstances IgnoreNew
   # S4U: without a stored password, and without a login.
   $As = New-ScheduledTaskPrincipal -UserId $User -LogonType S4U -RunLevel Limited
-  Register-ScheduledTask -TaskName $Name -Action $Program -Trigger $Start -Settings $Settings -Principal $As -Force | Out-Null
+  Register-ScheduledTask -TaskName $Name -Action $Program -Trigger $Start, $Again -Settings $Settings -Principal $As -Force | Out-Null
   Start-ScheduledTask -TaskName $Name
   Write-Output "$Name is installed and started. Its log is log_file of config.json."
 }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type Client, createClient } from '../client/client.ts';
 import type { HubOperations } from '../contract/hub-operations.ts';
+import { OutriggerError } from '../contract/errors.ts';
 import { type OperationName, operations } from '../contract/operations.ts';
 import { readHub } from '../hub/hub-folder.ts';
 import { registerAgentCom } from '../adapters/agentcom/agentcom.ts';
@@ -81,8 +82,16 @@ export function openHub(options: HubOptions, log: ReturnType<typeof createLog>):
     registerHubPages(app, parts, { folder: workbenchFolder() });
   };
   return startHub({ log, version, routes }, options).catch((error: unknown) => {
-    throw new UnavailableError(error instanceof Error ? error.message : String(error));
+    throw new UnavailableError(whyNotOpen(error, options.folder));
   });
+}
+
+function whyNotOpen(error: unknown, folder: string): string {
+  const { code, message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: String(error) };
+  if (/database is locked/.test(message))
+    return `Another hub has the folder ${folder}. Stop that one, or name another folder with --state.`;
+  if (code === 'EEXIST' || code === 'ENOTDIR') return `--state ${folder} is no folder. Name a folder; one that is not there is made.`;
+  return message;
 }
 
 function hubOptions(flags: HubFlags): HubOptions {
@@ -161,6 +170,10 @@ export async function withHubClient<T>(flags: HubCallFlags, work: (client: Clien
   const client = createClient<HubOperations>({ url: url.replace(/^ws/, 'http').replace(/\/ws$/, ''), token });
   try {
     return await work(client);
+  } catch (error) {
+    // The client speaks of sidecars.
+    if (!(error instanceof OutriggerError) || error.reason !== 'CONNECTION_LOST' || !/^The sidecar /.test(error.message)) throw error;
+    throw new UnavailableError(`The hub at ${url} does not answer: is the hub running?`);
   } finally {
     client.close();
   }

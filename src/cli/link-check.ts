@@ -1,10 +1,13 @@
 import { lookup } from 'node:dns/promises';
 import fs from 'node:fs';
 import type { LinkConfig } from '../config/link-config.ts';
+import { processEnvironment } from '../config/load.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import { HUB_PROTOCOL_VERSION, hubCloseCodes, MAX_HUB_FRAME_BYTES, readHubFrame } from '../contract/hub.ts';
 import type { DialedSocket } from '../net/text-socket.ts';
 import { type DialRefusal, WebSockets } from '../net/websocket.ts';
+import { Processes } from '../services/processes/processes.ts';
+import { wakeOf } from '../sidecar/plug-link.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -13,15 +16,34 @@ const OTHERS = 0o077;
 
 /**
  * Goes to the hub step by step and says each in a line: `ok`, or `!!` with what to do. It identifies without features, so that a hub asks for
- * no account of tasks, and leaves again. Gives the exit code.
+ * no account of tasks, and leaves again. Gives the exit code: 1 where only the wake program is not there.
  */
 export async function checkHub(config: LinkConfig, terminal: Terminal): Promise<number> {
-  const say = (mark: 'ok' | '!!', step: string, text: string): void => terminal.out(`${mark}  ${step.padEnd(8)}  ${text}\n`);
+  const say: Say = (mark, step, text) => terminal.out(`${mark}  ${step.padEnd(8)}  ${text}\n`);
   say('ok', 'config', `${config.file}: agent ${config.agentId}, hub ${config.url}`);
   for (const warning of config.warnings) say('!!', 'config', warning);
   if (othersMayRead(config.tokenPlace.file)) say('!!', 'token', `${config.tokenPlace.file} can be read by others: chmod 600 it.`);
-  if (config.wakeCommand === undefined) say('!!', 'wake', 'There is no wake_command: each task will fail with no_wake_command_configured.');
+  const canWake = checkWake(config, say);
+  const reached = await reachHub(config, say);
+  return reached === exitCodes.ok && !canWake ? exitCodes.failure : reached;
+}
 
+/** False where there is a wake command and its program can't be found. */
+function checkWake(config: LinkConfig, say: Say): boolean {
+  const [program] = wakeOf(config) ?? [];
+  if (program === undefined) {
+    say('!!', 'wake', 'There is no wake_command: each task will fail with no_wake_command_configured.');
+    return true;
+  }
+  // As it will be looked for when a task comes. What a task fills in is not known yet.
+  if (program.includes('${') || new Processes({ env: processEnvironment() }).find(program, { from: config.root }) !== undefined)
+    return true;
+  const where = program.includes('/') ? `relative to ${config.root}` : 'on PATH';
+  say('!!', 'wake', `wake_command: the program ${program} is not there (${where}), or can't be started. Install it, or give its path.`);
+  return false;
+}
+
+async function reachHub(config: LinkConfig, say: Say): Promise<number> {
   const { hostname } = new URL(config.url);
   try {
     const addresses = await lookup(hostname.replace(/^\[|\]$/g, ''), { all: true });
@@ -64,9 +86,15 @@ function notReached(error: unknown, say: Say): number {
     say('!!', 'connect', `The hub answered ${status}: it does not take this token. Check agent_id and token.`);
     return exitCodes.config;
   }
-  const text = error instanceof Error ? error.message : String(error);
+  const text = `${error instanceof Error ? error.message : String(error)}${hintOf(error, status)}`;
   say('!!', 'connect', retryAfterMs === undefined ? text : `${text} It asks to come back in ${Math.ceil(retryAfterMs / 1000)} s.`);
   return exitCodes.unavailable;
+}
+
+function hintOf(error: unknown, status: number | undefined): string {
+  if (status === 404) return ' The path of a hub is /ws: check hub_url.';
+  const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  return cause?.code === 'ECONNREFUSED' ? ' Is the hub running?' : '';
 }
 
 async function identify(socket: DialedSocket, config: LinkConfig, say: Say): Promise<number> {

@@ -32,7 +32,7 @@ export async function enrolLink(given: string, { hub, enrol, agent = os.hostname
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     });
   } catch (error) {
-    throw new UnavailableError(`The hub at ${base} does not answer: ${(error as Error).message}`);
+    throw new UnavailableError(`The hub at ${base} does not answer (${(error as Error).message}): is the hub running?`);
   }
   const said = (await answer.json().catch(() => ({}))) as { token?: unknown; message?: unknown };
   if (answer.status !== 201 || typeof said.token !== 'string')

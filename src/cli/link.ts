@@ -2,7 +2,9 @@ import type { LoadedConfig } from '../config/load.ts';
 import { type LinkConfig, loadLinkConfig } from '../config/link-config.ts';
 import type { OptionKey } from '../config/options.ts';
 import { RotatingFile } from '../services/state/rotating-file.ts';
+import { posixWords } from '../services/tasks/posix-words.ts';
 import { createLog } from '../sidecar/log.ts';
+import { agentLog } from '../sidecar/plug-link.ts';
 import { startWithOperations } from '../sidecar/operation-modules.ts';
 import type { Sidecar } from '../sidecar/sidecar.ts';
 import { UnavailableError } from '../sidecar/unavailable.ts';
@@ -28,7 +30,7 @@ type Flags = Partial<Record<OptionKey, string>>;
  * folder, the flags of the command line before the ones that are given. Throws LinkConfigError where the file is broken.
  */
 export async function runLink(file: string, configOf: (root: string, more: Flags) => LoadedConfig, terminal: Terminal): Promise<number> {
-  const link = loadLinkConfig(file);
+  const link = loadLinkConfig(file, posixWords);
   const { config, surroundings } = configOf(link.root, {
     host: '127.0.0.1',
     port: '0',
@@ -36,10 +38,12 @@ export async function runLink(file: string, configOf: (root: string, more: Flags
     'log.level': link.logLevel,
   });
   const logFile = openLogFile(link, terminal);
-  const log = createLog(config, (line) => {
+  const write = createLog(config, (line) => {
     terminal.err(line);
     logFile?.write(line);
   });
+  // Here all lines are of one agent, also those of the sidecar that serves it.
+  const log = agentLog(write, link.agentId);
   const over = Promise.withResolvers<number>();
   let stopAsked = false;
   const stop = (): void => {
@@ -73,7 +77,7 @@ export async function runLink(file: string, configOf: (root: string, more: Flags
 
 /** Tries each step to the hub and changes nothing here. Gives the exit code: 69 where it can't be reached, else as `runLink`. */
 export async function checkLink(file: string, terminal: Terminal): Promise<number> {
-  return await checkHub(loadLinkConfig(file), terminal);
+  return await checkHub(loadLinkConfig(file, posixWords), terminal);
 }
 
 function openLogFile({ logFile: file }: LinkConfig, terminal: Terminal): RotatingFile | undefined {

@@ -108,7 +108,7 @@ test('a missing file says how to make one, and a file that can not be read says 
   assert.throws(() => loadLinkConfig(path.join(folder, 'none')), /config\.json is not there/);
 });
 
-const broken: [says: string, content: unknown, problem: RegExp][] = [
+const broken: (readonly [says: string, content: unknown, problem: RegExp])[] = [
   ['no JSON', '{"agent_id": }', /^\S+config\.json is not JSON: .*Comments and commas/],
   ['a comma too much', `{"agent_id": "a",}`, /is not JSON/],
   ['an empty file', '', /is not JSON/],
@@ -160,6 +160,11 @@ const broken: [says: string, content: unknown, problem: RegExp][] = [
   ['a timeout of 0', { ...good, confirmation_timeout_ms: 0 }, /confirmation_timeout_ms is 0\. Write a number between 1 and/],
   ['an unknown log_level', { ...good, log_level: 'verbose' }, /log_level is "verbose"\. Write one of "debug"/],
   ['a results_dir that is a flag', { ...good, results_dir: true }, /results_dir is a boolean/],
+  ['a results_dir that is a file', { ...good, results_dir: 'token' }, /results_dir \S+token is no folder\. Name a folder/],
+  ['a results_dir below a file', { ...good, results_dir: 'token/x/y' }, /results_dir \S+(token is no folder|token\S* can't be written)/],
+  ...(process.platform === 'linux'
+    ? [['a results_dir of the system', { ...good, results_dir: '/proc/x/y' }, /results_dir \/proc\/x\/y is of the system/] as const]
+    : []),
   ['a repo_dir that is not there', { ...good, repo_dir: 'nowhere' }, /repo_dir \S+nowhere is no folder/],
   ['a concurrency of a half', { ...good, concurrency: 0.5 }, /concurrency is 0\.5\. Write a whole number/],
   ['a concurrency of 0', { ...good, concurrency: 0 }, /concurrency is 0\. Write a number between 1 and 1000/],
@@ -184,6 +189,22 @@ for (const [says, content, problem] of broken) {
     assert.ok(!problems.join('\n').includes('secret'), problems.join('\n'));
   });
 }
+
+test('a wake_command that can not be split is a problem among the others', () => {
+  fs.writeFileSync(file, JSON.stringify({ ...good, wake_command: 'echo | cat', results_dir: 'token' }));
+  const split = (): never => {
+    throw new Error('No shell is used.');
+  };
+  assert.throws(
+    () => loadLinkConfig(file, split),
+    (error) =>
+      error instanceof LinkConfigError &&
+      error.problems.length === 2 &&
+      /wake_command can't be taken: No shell/.test(error.problems[0] ?? ''),
+  );
+  fs.writeFileSync(file, JSON.stringify({ ...good, wake_command: ['echo', '|'] }));
+  assert.deepEqual(loadLinkConfig(file, split).wakeCommand, ['echo', '|']);
+});
 
 test('all that is wrong is told at once', () => {
   assert.equal(problemsOf({ token: 1, capabilities: {}, allow: 'all' }).length, 5);

@@ -81,9 +81,10 @@ const MAX_TYPOS = 2;
 
 /**
  * Reads and checks it; a folder stands for the config.json in it. Relative paths in it are meant from its folder, and nothing in it is
- * expanded. Throws LinkConfigError with every problem found.
+ * expanded. `split` is what a wake_command that is a text will be split with: what it throws is a problem too. Throws LinkConfigError with
+ * every problem found.
  */
-export function loadLinkConfig(given: string): LinkConfig {
+export function loadLinkConfig(given: string, split?: (command: string) => unknown): LinkConfig {
   const file = configFile(given);
   const folder = path.dirname(file);
   const fields = new Fields(file, readObject(file));
@@ -123,6 +124,8 @@ export function loadLinkConfig(given: string): LinkConfig {
     timeouts: fields.timeouts(),
     warnings,
   };
+  checkWakeText(fields, config.wakeCommand, split);
+  checkResultsFolder(fields, config.resultsFolder);
   if (config.timeouts.pongMs > config.timeouts.pingMs)
     fields.problem('timeouts', `pong_ms (${config.timeouts.pongMs}) is longer than ping_ms (${config.timeouts.pingMs}). Make it shorter.`);
   if (config.paths !== undefined && config.allow === 'none')
@@ -190,6 +193,33 @@ function hubUrl(fields: Fields): string {
       'would carry the token in clear over the network. Write wss://, or set "insecure": true on a network that you trust.',
     );
   return text;
+}
+
+function checkWakeText(fields: Fields, command: LinkConfig['wakeCommand'], split: ((command: string) => unknown) | undefined): void {
+  if (typeof command !== 'string') return;
+  try {
+    split?.(command);
+  } catch (error) {
+    fields.problem('wake_command', `can't be taken: ${(error as Error).message}`);
+  }
+}
+
+/** It is made when a link starts: what is there of it must be a folder in which that works. */
+function checkResultsFolder(fields: Fields, folder: string): void {
+  let there = folder;
+  let stat: fs.Stats | undefined;
+  try {
+    while ((stat = fs.statSync(there, { throwIfNoEntry: false })) === undefined && path.dirname(there) !== there)
+      there = path.dirname(there);
+    if (stat?.isDirectory() !== true)
+      fields.problem('results_dir', `${there} is no folder. Name a folder for results, or leave the field out.`);
+    // Root may write there as far as the rights tell, and yet nobody can.
+    else if (process.platform !== 'win32' && /^\/(proc|sys)(\/|$)/.test(fs.realpathSync(there)))
+      fields.problem('results_dir', `${folder} is of the system, and no folder for results. Name another one.`);
+    else fs.accessSync(there, fs.constants.W_OK);
+  } catch (error) {
+    fields.problem('results_dir', `${there} can't be written: ${(error as Error).message}. Name another folder, or change its rights.`);
+  }
 }
 
 function isLoopback(host: string): boolean {

@@ -47,9 +47,10 @@ export interface LinkDependencies {
 
 /** Makes tasks operations away, and this sidecar an agent of a hub. Throws LinkConfigError, and what the folder of results throws. */
 export function plugLink(dependencies: LinkDependencies, config: Config & { 'link.config': string }): PluggedLink {
-  const { state, processes, hooks, callers, now, log, health, implementations } = dependencies;
-  const link = loadLinkConfig(config['link.config']);
-  for (const problem of link.warnings) log('warn', 'link.config_odd', { agentId: link.agentId, problem });
+  const { state, processes, hooks, callers, now, health, implementations } = dependencies;
+  const link = loadLinkConfig(config['link.config'], posixWords);
+  const log = agentLog(dependencies.log, link.agentId);
+  for (const problem of link.warnings) log('warn', 'link.config_odd', { problem });
   // Filled when it is known where we listen; programs are started later.
   const env: Record<string, string> = {};
   const tasks = new Tasks(
@@ -74,7 +75,9 @@ export function plugLink(dependencies: LinkDependencies, config: Config & { 'lin
   );
   health.add(() => {
     const status = connection.status();
-    const text = `${link.agentId} at ${link.url}: ${status.state}${'reason' in status ? `, ${status.reason}` : ''}`;
+    const odd = Object.values(status.odd).reduce((sum, count) => sum + count, 0);
+    const oddText = odd === 0 ? '' : `; ${odd} frames of the hub were unknown, broken or out of order`;
+    const text = `${link.agentId} at ${link.url}: ${status.state}${'reason' in status ? `, ${status.reason}` : ''}${oddText}`;
     if (status.state !== 'refused') return { name: 'link', ok: true, text };
     return { name: 'link', ok: false, text, hint: `Put a token that holds into ${link.tokenPlace.file} and start again.` };
   });
@@ -100,6 +103,11 @@ export function plugLink(dependencies: LinkDependencies, config: Config & { 'lin
   };
 }
 
+/** Whoever reads the logs of many agents finds the lines of one. */
+export function agentLog(log: Log, agentId: string): Log {
+  return (level, event, facts) => log(level, event, { agentId, ...facts });
+}
+
 function tasksOptions(
   link: LinkConfig,
   { env, hooks, folder }: { env: Record<string, string>; hooks: RunHooks | undefined; folder: string },
@@ -118,8 +126,8 @@ function tasksOptions(
   };
 }
 
-/** A text is split as a shell would, with nothing of it expanded. Throws BAD_INPUT for what only a shell could run. */
-function wakeOf({ wakeCommand }: LinkConfig): readonly [string, ...string[]] | undefined {
+/** A text is split as a shell would, with nothing of it expanded. */
+export function wakeOf({ wakeCommand }: LinkConfig): readonly [string, ...string[]] | undefined {
   const [program, ...rest] = typeof wakeCommand === 'string' ? posixWords(wakeCommand) : (wakeCommand ?? []);
   return program === undefined ? undefined : [program, ...rest];
 }

@@ -160,6 +160,20 @@ test('an enrolment token makes one agent known, once; AgentCom asks for it in it
     assert.equal((await register('free', running.hub.token)).status, 201, 'the owner may');
   }));
 
+test('an enrolment token that has run out makes nobody known', () =>
+  withHub(async ({ hub, client }) => {
+    const { token, expires } = await client.call('agents.enrol', { expiresInS: 1 });
+    const enrol = (): Promise<Response> =>
+      fetch(`${hub.url}/api/onboard/register`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ agent_id: 'late' }),
+      });
+    await new Promise((resolve) => setTimeout(resolve, expires - Date.now() + 20));
+    assert.equal((await enrol()).status, 401);
+    assert.deepEqual((await client.call('agents.list', {})).agents, []);
+  }));
+
 test('databases and the token are for their owner alone', () =>
   withHub(async ({ folder }) => {
     fs.chmodSync(folder, 0o755);

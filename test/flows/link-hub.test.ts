@@ -1,5 +1,8 @@
 // Our link at our hub.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { nodeTimers } from '../../src/net/timers.ts';
 import { WebSockets } from '../../src/net/websocket.ts';
@@ -8,6 +11,7 @@ import { eventually } from '../kit/eventually.ts';
 import { createFakes } from '../kit/fake-operations.ts';
 import { type RunningHub, withHub } from '../kit/hub.ts';
 import { FakeTasks, linkOptions } from '../kit/link-harness.ts';
+import { withSidecar } from '../kit/sidecar.ts';
 
 interface Linked {
   link: Link;
@@ -77,6 +81,30 @@ test('the hub calls operations over it, as far as the owner allows', () =>
     }),
   ));
 
+test('over HTTP an agent is called with a JSON body, or with bytes that go up to it beside an input in the query', () =>
+  withHub((running) =>
+    withLink(running, { allow: 'write' }, async () => {
+      const ask = async (query: string, type: string, body: string): Promise<[number, Record<string, unknown>]> => {
+        const headers = { authorization: `Bearer ${running.hub.token}`, 'content-type': type };
+        const answer = await fetch(`${running.url}/api/agents.call${query}`, { method: 'POST', headers, body });
+        return [answer.status, (await answer.json()) as Record<string, unknown>];
+      };
+      const asked = JSON.stringify({ agent: 'probe', operation: 'echo.unary', input: { text: 'by JSON' } });
+      assert.deepEqual(await ask('', 'application/json; charset=utf-8', asked), [
+        200,
+        { output: { text: 'by JSON', who: 'Hub' }, items: [] },
+      ]);
+      assert.deepEqual(
+        (await ask('', 'application/json', '{')).map((part) => (typeof part === 'object' ? part['reason'] : part)),
+        [400, 'BAD_INPUT'],
+      );
+      const input = encodeURIComponent(JSON.stringify({ path: 'a/b' }));
+      const bytes = 'ü'.repeat(300_000);
+      const [status, { output }] = await ask(`?agent=probe&operation=bytes.in&input=${input}`, 'application/octet-stream', bytes);
+      assert.deepEqual([status, (output as { length: number }).length, (output as { path: string }).path], [200, 600_000, 'a/b']);
+    }),
+  ));
+
 test('a hub that restarts is found again', () =>
   withHub((running) =>
     withLink(running, {}, async ({ link }) => {
@@ -109,3 +137,29 @@ test('a revoked agent is cut at once and does not come back', () =>
       assert.equal(link.status().attempts, 1);
     }),
   ));
+
+test('a sidecar whose secret the hub refuses says so in its health, and stays what it is besides', () =>
+  withHub(async (running) => {
+    await running.secretOf('known');
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-link-'));
+    const config = path.join(folder, 'config.json');
+    const hub_url = `${running.url.replace('http', 'ws')}/ws`;
+    fs.writeFileSync(config, JSON.stringify({ agent_id: 'known', token: 'ogr_known_wrong', hub_url, wake_command: ['true'] }), {
+      mode: 0o600,
+    });
+    try {
+      await withSidecar(
+        async ({ client }) => {
+          await eventually(async () => {
+            const { checks } = await client.call('system.health', {});
+            const link = checks.find(({ name }) => name === 'link');
+            assert.deepEqual([link?.ok, /invalid_token/.test(JSON.stringify(link))], [false, true], JSON.stringify(checks));
+          });
+          assert.equal((await client.call('files.list', {})).path, '');
+        },
+        { config: { 'link.config': config }, mayLogErrors: true },
+      );
+    } finally {
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  }));

@@ -59,7 +59,9 @@ test('the example says what has to be filled in, and holds with a token', () => 
       error instanceof LinkConfigError && error.problems.length === 1 && /token is still what the example says/.test(error.message),
   );
   fs.writeFileSync(at('config.json'), text('config.json').replace(/"token": "[^"]+"/, '"token": "t"'));
-  assert.deepEqual(loadLinkConfig(folder).warnings, []);
+  const config = loadLinkConfig(folder);
+  assert.deepEqual(config.warnings, []);
+  assert.deepEqual(Object.keys(JSON.parse(text('config.json')).timeouts), ['dial_ms', 'identify_ms', 'ping_ms', 'pong_ms', 'stop_ms']);
   fs.rmSync(at('config.json'));
 });
 
@@ -69,7 +71,7 @@ test('git keeps the token and what is made at run time out', { skip: requireTool
     ['add', '.'],
   ])
     assert.equal(ran('git', ['-C', folder, ...args]).code, 0);
-  for (const file of ['config.json', 'queue.json', 'link.log', 'link.log.1', 'results/x.json', 'state/x', 'token'])
+  for (const file of ['config.json', 'queue.json', 'link.log', 'link.log.1', 'logs/x', 'results/x.json', 'state/x', 'token'])
     assert.equal(ran('git', ['-C', folder, 'check-ignore', '-q', file]).code, 0, file);
   const kept = ran('git', ['-C', folder, 'ls-files']).said.trim().split('\n').sort();
   assert.deepEqual(kept, Object.keys(linkFiles(folder)).sort());
@@ -81,6 +83,34 @@ test('start.sh starts the link of its own folder from anywhere, with its argumen
   fs.writeFileSync(program, '#!/bin/sh\necho "$PWD|$*"\nexit 78\n', { mode: 0o755 });
   const { code, said } = ran(at('start.sh'), ['--check'], { ...process.env, OUTRIGGER: program });
   assert.deepEqual([code, said], [78, `${fs.realpathSync(folder)}|link config.json --check\n`]);
+});
+
+test('the agent that is written does a task, whatever its description holds, where the example starts it', () => {
+  fs.writeFileSync(at('config.json'), text('config.json.example').replace(/"token": "[^"]+"/, '"token": "t"'));
+  const { root: startedIn, wakeCommand, resultsFolder } = loadLinkConfig(folder);
+  fs.rmSync(at('config.json'));
+  const [taskFile, resultFile] = [path.join(base, 'task.json'), path.join(resultsFolder, 'task-1.json')];
+  fs.mkdirSync(resultsFolder);
+  const env = {
+    OUTRIGGER_TASK_ID: 'task-1',
+    OUTRIGGER_TASK_FILE: taskFile,
+    OUTRIGGER_RESULTS: resultsFolder,
+    OUTRIGGER_RESULT_FILE: resultFile,
+  };
+  const result = (task: string): Record<string, unknown> => {
+    fs.writeFileSync(taskFile, task);
+    const [program = '', ...args] = wakeCommand as readonly string[];
+    const { status, stderr } = spawnSync(program, args, { cwd: startedIn, encoding: 'utf8', env: { ...process.env, ...env } });
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(fs.readdirSync(resultsFolder).sort(), ['task-1.json', 'task-1.started']);
+    return JSON.parse(fs.readFileSync(resultFile, 'utf8')) as Record<string, unknown>;
+  };
+  const description = `say "it's"\nto Jörg \\ $HOME %s \`x\``;
+  assert.deepEqual(result(JSON.stringify({ description })), { status: 'success', output: `done: ${description}` });
+  const failed = result('no JSON');
+  assert.equal(failed['status'], 'failed');
+  assert.match(String(failed['reason']), /SyntaxError/);
+  fs.rmSync(resultsFolder, { recursive: true });
 });
 
 test('pm2 takes the ecosystem file', () => {

@@ -63,9 +63,13 @@ test('a config that is not there, or is broken, exits 1 with what to do', async 
   const missing = run('link', 'nowhere/config.json');
   assert.equal(await missing.exit, 1);
   assert.match(missing.err(), /nowhere\/config\.json is not there.*outrigger init link FOLDER/);
-  const broken = run('link', configured({ agent_id: undefined, hub_url: 'http://localhost' }));
+  const broken = run(
+    'link',
+    configured({ agent_id: undefined, hub_url: 'http://localhost', wake_command: 'a | b', results_dir: '/proc/x' }),
+  );
   assert.equal(await broken.exit, 1);
   assert.match(broken.err(), /^outrigger: config\.json: agent_id is missing\..*\noutrigger: config\.json: hub_url begins with http:/);
+  assert.match(broken.err(), /config\.json: wake_command can't be taken: .*\|.*\noutrigger: config\.json: results_dir /);
   assert.ok(!broken.err().includes('    at '), 'no stack');
 });
 
@@ -124,11 +128,19 @@ describe('SIGINT and SIGTERM end it with 0 and nothing left', () => {
   });
 });
 
-test('log lines are JSON with ts, event and agent_id, on the console and in log_file', async () => {
-  const hub = await hubOf(takes);
-  const file = configured({ hub_url: hub.url, log_file: 'logs/link.log', log_level: 'info', made_up: 1 });
+test('log lines are JSON with ts, event and agent_id, on the console and in log_file, those of tasks and of a missing program too', async () => {
+  const hub = await hubOf((text, socket) => {
+    const { type } = JSON.parse(text) as { type: string };
+    if (type === 'identify') {
+      socket.send(identified);
+      socket.send('{"type":"task_assign","task_id":"task-1","description":"d","metadata":{},"generation":1}');
+    }
+    if (type === 'task_accepted') socket.send('{"type":"task_ack","task_id":"task-1","status":"accepted"}');
+  });
+  const more = { log_file: 'logs/link.log', log_level: 'info', made_up: 1, wake_command: ['no-such-agent'] };
+  const file = configured({ hub_url: hub.url, ...more });
   const link = run('link', file);
-  await eventually(() => assert.match(link.err(), /link\.online/), 20_000);
+  await eventually(() => assert.match(link.err(), /"level":"warn".*task\.step.*no-such-agent is not on this machine/), 20_000);
   link.child.kill('SIGTERM');
   await link.exit;
   const text = fs.readFileSync(path.join(path.dirname(file), 'logs/link.log'), 'utf8');
@@ -137,12 +149,11 @@ test('log lines are JSON with ts, event and agent_id, on the console and in log_
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
-  const ours = lines.filter(({ event }) => String(event).startsWith('link.'));
   assert.deepEqual(
-    ours.map(({ event }) => event),
+    lines.map(({ event }) => event).filter((event) => String(event).startsWith('link.')),
     ['link.config_odd', 'link.connecting', 'link.online', 'link.stopped'],
   );
-  for (const line of ours) {
+  for (const line of lines) {
     assert.equal(line['agent_id'], 'probe');
     assert.match(String(line['ts']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     assert.equal(typeof line['level'], 'string');
@@ -300,13 +311,20 @@ describe('--check', () => {
 
   const failures: [says: string, config: () => Promise<object>, code: number, text: RegExp][] = [
     ['a broken config', async () => ({ hub_url: 'x' }), 1, /^$/],
+    ['a wake_command for a shell', async () => ({ hub_url: 'ws://127.0.0.1:1/ws', wake_command: 'echo ${TASK_ID} | cat' }), 1, /^$/],
+    [
+      'a wake program that is not there',
+      async () => ({ hub_url: (await hubOf(takes)).url, wake_command: './agent.sh' }),
+      1,
+      /^!! {2}wake .*the program \.\/agent\.sh is not there .*\n(ok .*\n){3}$/m,
+    ],
     [
       'a name without an address',
       async () => ({ hub_url: 'wss://hub.invalid/ws' }),
       69,
       /^!! {2}resolve {3}hub\.invalid has no address .*Check hub_url/m,
     ],
-    ['nobody there', async () => ({ hub_url: 'ws://127.0.0.1:1/ws' }), 69, /^!! {2}connect .*does not answer/m],
+    ['nobody there', async () => ({ hub_url: 'ws://127.0.0.1:1/ws' }), 69, /^!! {2}connect .*does not answer.*Is the hub running\?/m],
     [
       'a wrong token',
       async () => ({ hub_url: (await hubOf((_text, socket) => socket.send('{"type":"error","error":"invalid_token"}'))).url }),

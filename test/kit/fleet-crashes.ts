@@ -44,6 +44,8 @@ export interface CrashCounts {
   linkKills: number;
   stops: number;
   cuts: number;
+  /** Connections that were slow one way for a while. */
+  delays: number;
   /** Grants beyond the first of each task. */
   repeated: number;
 }
@@ -76,7 +78,7 @@ export async function runFleetCrashes(plan: CrashPlan): Promise<CrashCounts> {
 }
 
 class CrashingFleet {
-  readonly counts: CrashCounts = { rounds: 0, tasks: 0, hubKills: 0, linkKills: 0, stops: 0, cuts: 0, repeated: 0 };
+  readonly counts: CrashCounts = { rounds: 0, tasks: 0, hubKills: 0, linkKills: 0, stops: 0, cuts: 0, delays: 0, repeated: 0 };
   readonly trace: string[] = [];
   log = '';
   readonly #plan: CrashPlan;
@@ -213,7 +215,12 @@ class CrashingFleet {
       one?.kill('SIGSTOP');
       await pause(this.#below(LEASE_MS * 1.5));
       one?.kill('SIGCONT');
-    } else if (dice < 0.85) {
+    } else if (dice < 0.75) {
+      const way = this.#random() < 0.5 ? 'toHub' : 'toAgent';
+      link.proxy.delayMs[way] = this.#below(LEASE_MS * 1.5);
+      this.#say(`${way} of ${link.id} takes ${link.proxy.delayMs[way]} ms`);
+      this.counts.delays++;
+    } else if (dice < 0.87) {
       const way = this.#random() < 0.5 ? 'toHub' : 'toAgent';
       this.#say(`swallow ${way} of ${link.id}`);
       this.counts.cuts++;
@@ -227,6 +234,7 @@ class CrashingFleet {
 
   async #heal(): Promise<void> {
     for (const { proxy } of this.#links) {
+      proxy.delayMs.toAgent = proxy.delayMs.toHub = 0;
       if (proxy.swallow.toAgent || proxy.swallow.toHub) {
         await pause(this.#below(500));
         proxy.swallow.toAgent = proxy.swallow.toHub = false;

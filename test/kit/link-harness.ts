@@ -300,29 +300,46 @@ export interface Proxy {
   port: number;
   /** What goes this way is read and thrown away from now on. */
   swallow: { toHub: boolean; toAgent: boolean };
+  /** What goes this way comes so much later from now on. */
+  delayMs: { toHub: number; toAgent: number };
   /** Cuts what is connected. */
   reset(): void;
   close(): Promise<void>;
 }
 
-/** A TCP proxy that can make a connection half open. */
+/** A TCP proxy that can make a connection slow, half open, or end it. */
 export async function tcpProxy(to: number): Promise<Proxy> {
   const sockets = new Set<net.Socket>();
   const swallow = { toHub: false, toAgent: false };
+  const delayMs = { toHub: 0, toAgent: 0 };
+  /** In order, also where the delay becomes shorter. */
+  const pass = (way: 'toHub' | 'toAgent', to: net.Socket): ((bytes: Buffer) => void) => {
+    const late: { bytes: Buffer; at: number }[] = [];
+    const go = (): void => {
+      while (late[0] !== undefined && late[0].at <= performance.now()) to.write(late.shift()?.bytes ?? '');
+      if (late[0] !== undefined) setTimeout(go, Math.max(1, late[0].at - performance.now()));
+    };
+    return (bytes) => {
+      if (swallow[way]) return;
+      if (late.length === 0 && delayMs[way] === 0) to.write(bytes);
+      else if (late.push({ bytes, at: performance.now() + delayMs[way] }) === 1) go();
+    };
+  };
   const server = net.createServer((agent) => {
     const hub = net.connect(to, '127.0.0.1');
     for (const socket of [agent, hub]) {
       sockets.add(socket);
       socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
     }
-    agent.on('data', (bytes) => swallow.toHub || hub.write(bytes)).on('close', () => swallow.toHub || hub.destroy());
-    hub.on('data', (bytes) => swallow.toAgent || agent.write(bytes)).on('close', () => swallow.toAgent || agent.destroy());
+    agent.on('data', pass('toHub', hub)).on('close', () => swallow.toHub || hub.destroy());
+    hub.on('data', pass('toAgent', agent)).on('close', () => swallow.toAgent || agent.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as net.AddressInfo).port,
     swallow,
+    delayMs,
     reset: () => {
       for (const socket of sockets) socket.resetAndDestroy();
     },

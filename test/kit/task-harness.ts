@@ -106,6 +106,8 @@ export interface TaskHarness {
   results: string;
   /** Events that were logged. */
   logged: string[];
+  /** With what, in the same order. */
+  facts: Record<string, unknown>[];
   at(name: string): string;
   put(name: string, content: string): void;
   read(name: string): string;
@@ -135,6 +137,7 @@ async function openTasks(folder: string, setup: TaskSetup, open: { stop: () => P
   const processes = new Processes({ env: process.env });
   const hub = new FakeHub(setup.features ?? hubFeatures);
   const logged: string[] = [];
+  const logFacts: Record<string, unknown>[] = [];
   const { at: _at, features: _features, timers, monotonic, now, state: wrap, wake, ...options } = setup;
   const tasks = new Tasks(
     {
@@ -144,8 +147,9 @@ async function openTasks(folder: string, setup: TaskSetup, open: { stop: () => P
       timers: timers ?? realTimers,
       now: now ?? Date.now,
       monotonic: monotonic ?? (() => performance.now()),
-      log: (_level, event, facts) => {
+      log: (level, event, facts) => {
         logged.push(event);
+        logFacts.push({ level, ...facts });
         if (event === 'task.failed-inside') assert.fail(String((facts['error'] as Error).stack));
       },
     },
@@ -174,6 +178,7 @@ async function openTasks(folder: string, setup: TaskSetup, open: { stop: () => P
     root,
     results,
     logged,
+    facts: logFacts,
     at,
     put: (name, content) => {
       fs.mkdirSync(path.dirname(at(name)), { recursive: true });

@@ -10,6 +10,7 @@ const REFUSED = 78;
 export function linkFiles(folder: string): Readonly<Record<string, string>> {
   return {
     'config.json.example': configExample,
+    'agent.mjs': agent,
     '.gitignore': gitignore,
     'start.sh': startScript,
     'start.cmd': startCommand,
@@ -27,17 +28,51 @@ const configExample = `${JSON.stringify(
     token: EXAMPLE_TOKEN,
     hub_url: 'ws://127.0.0.1:4000/ws',
     capabilities: ['code'],
-    wake_command: ['claude', '--print', 'Do the task in the file that $OUTRIGGER_TASK_FILE names.'],
+    // Started in repo_dir, which is this folder.
+    wake_command: ['node', 'agent.mjs'],
     confirmation_timeout_ms: 30_000,
     results_dir: './results',
     log_file: './link.log',
     log_level: 'info',
     repo_dir: '.',
     allow: 'none',
+    timeouts: { dial_ms: 10_000, identify_ms: 10_000, ping_ms: 30_000, pong_ms: 10_000, stop_ms: 1000 },
   },
   null,
   2,
 )}\n`;
+
+// docs/link.md shows the same.
+const agent = `// Does one task of a hub: \`outrigger link\` starts it for each, with what it needs in the environment (docs/link.md).
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+
+const { OUTRIGGER_TASK_FILE: taskFile, OUTRIGGER_TASK_ID: id, OUTRIGGER_RESULTS: results, OUTRIGGER_RESULT_FILE: resultFile } = process.env;
+if (!taskFile || !id || !results || !resultFile) {
+  console.error('This program is started by a link (outrigger link) for a task.');
+  process.exit(2);
+}
+
+/** The work. Its result is any JSON; what it throws is the reason of a failure. */
+async function work(task) {
+  // ▼▼▼ YOUR WORK GOES HERE ▼▼▼
+  return \`done: \${task.description}\`;
+  // ▲▲▲ YOUR WORK GOES HERE ▲▲▲
+}
+
+try {
+  writeFileSync(\`\${results}/\${id}.started\`, '');
+  handOver({ status: 'success', output: await work(JSON.parse(readFileSync(taskFile, 'utf8'))) });
+} catch (error) {
+  handOver({ status: 'failed', reason: String(error?.stack ?? error) });
+}
+
+/** Written beside and renamed, so that nobody reads half of it. */
+function handOver(result) {
+  const beside = \`\${resultFile}.new\`;
+  writeFileSync(beside, JSON.stringify(result));
+  renameSync(beside, resultFile);
+}
+`;
 
 const gitignore = `# Made at run time, and the token.
 config.json
@@ -46,6 +81,7 @@ queue.json
 queue.json.imported
 *.log
 *.log.*
+logs/
 results/
 state/
 node_modules/
@@ -207,11 +243,13 @@ if ($Action -eq 'install') {
   if (-not (Test-Path (Join-Path $Folder 'config.json'))) { throw 'config.json is not there: copy config.json.example and fill it in.' }
   $Program = New-ScheduledTaskAction -Execute "$env:SystemRoot\\System32\\cmd.exe" -Argument "/d /c \`"\`"$Folder\\start.cmd\`"\`"" -WorkingDirectory $Folder
   $Start = New-ScheduledTaskTrigger -AtStartup
-  # No end by time; again each minute after an end that was no success, 999 times.
-  $Settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -ExecutionTimeLimit ([TimeSpan]::Zero) -RestartCount 999 -RestartInterval (New-TimeSpan -Minutes 1) -MultipleInstances IgnoreNew
+  # So that one that ended is there again within a minute, whatever its exit code; while it runs this does nothing.
+  $Again = New-ScheduledTaskTrigger -Once -At (Get-Date) -RepetitionInterval (New-TimeSpan -Minutes 1)
+  # No end by time.
+  $Settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -ExecutionTimeLimit ([TimeSpan]::Zero) -MultipleInstances IgnoreNew
   # S4U: without a stored password, and without a login.
   $As = New-ScheduledTaskPrincipal -UserId $User -LogonType S4U -RunLevel Limited
-  Register-ScheduledTask -TaskName $Name -Action $Program -Trigger $Start -Settings $Settings -Principal $As -Force | Out-Null
+  Register-ScheduledTask -TaskName $Name -Action $Program -Trigger $Start, $Again -Settings $Settings -Principal $As -Force | Out-Null
   Start-ScheduledTask -TaskName $Name
   Write-Output "$Name is installed and started. Its log is log_file of config.json."
 }

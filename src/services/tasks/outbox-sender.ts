@@ -40,6 +40,8 @@ export class OutboxSender {
   #cursor = 0;
   #retry: unknown;
   #unanswered: unknown;
+  /** Whose answer that timer waits for. */
+  #watched: number | undefined;
 
   constructor(dependencies: SenderDependencies) {
     this.#dependencies = dependencies;
@@ -57,6 +59,7 @@ export class OutboxSender {
     timers.clear(this.#unanswered);
     this.#session = undefined;
     this.#flying.clear();
+    this.#watched = undefined;
     this.#cursor = 0;
   }
 
@@ -150,15 +153,20 @@ export class OutboxSender {
     return true;
   }
 
-  #watchAnswers(ms = UNANSWERED_MS): void {
+  /** The time is that of the one that was sent first: answers for others are none for it. */
+  #watchAnswers(ms?: number): void {
     const { timers, log } = this.#dependencies;
+    const [oldest] = this.#flying.keys();
+    if (ms === undefined && oldest === this.#watched) return;
     timers.clear(this.#unanswered);
-    if (this.#flying.size === 0) return;
+    this.#watched = oldest;
+    if (oldest === undefined) return;
     this.#unanswered = timers.set(() => {
       log('warn', 'task.result-unanswered', { results: this.#flying.size });
       this.#flying.clear();
+      this.#watched = undefined;
       this.#cursor = 0;
       this.more();
-    }, ms);
+    }, ms ?? UNANSWERED_MS);
   }
 }

@@ -32,7 +32,7 @@ const BAD_RESULT_MS = 10_000;
 /** Between two attempts to store what must be stored. */
 const STORE_AGAIN_MS = 1000;
 const HOOK_MS = 60_000;
-/** In the history, of a description and of a reason, characters. */
+/** In the history and the log, of a description and of a reason, characters. */
 export const SHOWN_LENGTH = 500;
 
 export interface TaskRunOptions {
@@ -239,7 +239,14 @@ export class TaskRun {
     if (!(await this.#stored(() => this.#write(stepped)))) return;
     if (stepped.record !== undefined) this.record = stepped.record;
     const { end } = stepped;
-    log('info', 'task.step', { task_id: this.id, step: step.type, from: before.state, to: stepped.record?.state ?? end });
+    const trouble = troubleOf(step);
+    log(trouble === undefined ? 'info' : 'warn', 'task.step', {
+      task_id: this.id,
+      step: step.type,
+      from: before.state,
+      to: stepped.record?.state ?? end,
+      ...trouble,
+    });
     if (end !== undefined) {
       this.#gone = true;
       // What the agent gave is in the outbox; whatever else is there came too late.
@@ -550,6 +557,13 @@ export function newRecord(assignment: TaskAssignment, now: number): HeldRecord {
 
 function reasonOf(outcome: Outcome | undefined): { reason?: string } {
   return outcome?.kind === 'failed' ? { reason: outcome.reason.slice(0, SHOWN_LENGTH) } : {};
+}
+
+/** What a person at this machine has to see: a program that does not start or fails, and why a task failed. */
+function troubleOf(step: TaskStep): { problem: string } | { reason: string } | undefined {
+  if (step.type === 'exited' && step.problem !== undefined) return { problem: step.problem.slice(0, SHOWN_LENGTH) };
+  if (step.type === 'failed') return { reason: step.reason.slice(0, SHOWN_LENGTH) };
+  return undefined;
 }
 
 function verificationOf(outcome: Outcome | undefined): Pick<HistoryRow, 'verification'> {

@@ -68,6 +68,30 @@ test('a wake command that fails is started again after its delays, and then the 
     { wake: 'echo x >> runs; exit 3' },
   ));
 
+test('the log warns, and says why, where a wake command fails and where a task does', () =>
+  withTasks(
+    async ({ hub, tasks, frame, facts }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('task_failed');
+      hub.assign('u');
+      await eventually(() => hub.of('task_failed').length === 2);
+      const warned = facts.filter(({ level, step }) => level === 'warn' && step !== undefined);
+      assert.deepEqual(
+        warned.map(({ task_id, step, problem, reason }) => [task_id, step, problem ?? reason]),
+        [
+          ['t', 'exited', 'exit code 3'],
+          ['u', 'failed', 'x'.repeat(500)],
+        ],
+      );
+    },
+    {
+      // What a result says may be long.
+      wake: `test "$OUTRIGGER_TASK_ID" = u || exit 3; ${answers({ status: 'failed', reason: 'x'.repeat(5000) })}`,
+      retriesMs: [],
+    },
+  ));
+
 test('a wake command that does not exist, or is no program, is told in words', async () => {
   for (const wake of [['/nowhere/agent'], ['no-such-agent'], ['/etc/passwd']] as const)
     await withTasks(

@@ -50,7 +50,7 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
   for (const [name, operation] of Object.entries(table)) {
     const calls = new OperationCalls(name, operation, dependencies, options);
     const list = operation.body === 'bytes' ? raw : plain;
-    if (operation.body === 'bytes') add(raw, 'POST', `${prefix}/${name}`, calls.fromQuery);
+    if (operation.body === 'bytes') add(raw, 'POST', `${prefix}/${name}`, calls.fromBytes);
     else {
       const ways = new Map([['POST', calls.fromBody]]);
       if (operation.access === 'read') ways.set('GET', calls.fromQuery).set('HEAD', calls.fromQuery);
@@ -132,6 +132,13 @@ class OperationCalls {
 
   readonly fromQuery: Handler = (request, reply) => this.#call(request, reply, this.#queryInput(request), undefined);
 
+  /** The body is bytes, and the query the input; where there is no query, a JSON body is the input, and there are no bytes. */
+  readonly fromBytes: Handler = async (request, reply) => {
+    const isInput = isJson(request.headers['content-type']) && Object.keys(request.query as object).length === 0;
+    if (!isInput) return this.fromQuery(request, reply);
+    return this.#call(request, reply, await this.#jsonInput(request), undefined, false);
+  };
+
   fromRoute(hint: HttpHint, fields: (url: string) => Record<string, string>): Handler {
     const headers = Object.entries(hint.request ?? {});
     return async (request, reply) => {
@@ -157,11 +164,23 @@ class OperationCalls {
     return this.#query(request.query as Record<string, string | string[]>);
   }
 
+  /** Nobody has said yet who asks: no more is read than an input may have. */
+  async #jsonInput(request: FastifyRequest): Promise<unknown> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of limited(request.body as Readable, request.routeOptions.bodyLimit ?? 0)) chunks.push(chunk);
+    try {
+      return JSON.parse(Buffer.concat(chunks).toString());
+    } catch {
+      throw new OutriggerError('BAD_INPUT', 'The body is not JSON.');
+    }
+  }
+
   async #call(
     request: FastifyRequest,
     reply: FastifyReply,
     given: unknown,
     route: HttpHint | undefined,
+    hasBytes = this.#operation.body === 'bytes',
   ): Promise<string | Buffer | undefined> {
     const identified = requestCaller(request, this.#deps, this.#options);
     const caller = identified instanceof Promise ? await identified : identified;
@@ -177,7 +196,7 @@ class OperationCalls {
       requestId: request.id,
       signal: callerSignal(reply.raw),
     };
-    if (this.#operation.body === 'bytes' && request.body !== undefined && request.body !== null) {
+    if (hasBytes && request.body !== undefined && request.body !== null) {
       asked.body = limited(request.body as Readable, this.#options.maxUploadBytes);
     }
     const format = this.#operation.bytes === true ? undefined : streamFormat(request.headers.accept);
@@ -265,6 +284,10 @@ class OperationCalls {
       }
     }
   }
+}
+
+function isJson(type: string | undefined): boolean {
+  return /^application\/json\s*(;|$)/i.test(type ?? '');
 }
 
 async function gather(iterator: AsyncIterator<Uint8Array>, length: number): Promise<Buffer> {

@@ -50,6 +50,9 @@ function converter(schema: JsonSchema): Convert {
     case 'object':
     case 'array':
       return parsed;
+    case undefined:
+      // Anything, so that what is JSON is meant as such; a choice of texts has no type of its own either.
+      return schema.enum === undefined && schema.const === undefined ? parsed : (text) => text;
     default:
       return (text) => text;
   }

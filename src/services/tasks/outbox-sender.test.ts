@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ManualTimers } from '../../../test/kit/peer-pair.ts';
+import { hubFeatures } from '../../contract/hub.ts';
+import { OutboxSender } from './outbox-sender.ts';
+import type { ResultsFolder } from './results-folder.ts';
+import type { OutboxRow, TaskQueue } from './task-queue.ts';
+
+/** An outbox of so many failures, in memory. */
+function outbox(count: number): { rows: OutboxRow[]; queue: TaskQueue } {
+  const rows = Array.from({ length: count }, (_, at): OutboxRow => {
+    return { sequence: at + 1, id: `t${at + 1}`, generation: 1, outcome: { kind: 'failed', reason: 'no', retryable: true } };
+  });
+  const queue = {
+    get waiting() {
+      return rows.length;
+    },
+    outboxAfter: (after: number, limit: number) => rows.filter(({ sequence }) => sequence > after).slice(0, limit),
+    write: (job: () => void) => Promise.resolve(job()),
+    unpost: (sequence: number) =>
+      rows.splice(
+        rows.findIndex((row) => row.sequence === sequence),
+        1,
+      ),
+  };
+  return { rows, queue: queue as unknown as TaskQueue };
+}
+
+test('a result that is not answered is told again after 30 s, however many others are answered meanwhile', async () => {
+  const timers = new ManualTimers();
+  const { rows, queue } = outbox(100);
+  const told: string[] = [];
+  const sender = new OutboxSender({ queue, results: {} as ResultsFolder, timers, now: () => 0, log: () => {}, emptied: () => {} });
+  sender.connected({ features: new Set(hubFeatures), send: (frame) => told.push(String(frame['task_id'])) > 0 });
+  assert.equal(told.length, 100);
+  // One answer a second, for all but the first.
+  for (let at = 2; at <= 30; at++) {
+    assert.equal(sender.acked(`t${at}`, 1), true);
+    await nextTurn();
+    timers.advance(1000);
+  }
+  assert.equal(told.filter((id) => id === 't1').length, 1);
+  timers.advance(1000);
+  assert.equal(told.filter((id) => id === 't1').length, 2);
+  assert.equal(told.filter((id) => id === 't2').length, 1, 'what was answered is not told again');
+  sender.acked('t1', 1);
+  await nextTurn();
+  assert.equal(rows.length, 70);
+  sender.disconnected();
+  assert.equal(timers.pending, 0);
+});
