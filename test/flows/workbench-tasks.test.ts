@@ -36,18 +36,7 @@ interface Linked extends Workbenches {
 
 const files = { 'loans.csv': 'id,due\n1,2026-10-01\n', '.gitignore': 'go\n' };
 
-/** A wait that runs out on a crowded machine is not understood yet: the scene is played once more, and says so. */
-async function withLinked(run: (linked: Linked) => Promise<void>, options: { git?: boolean; config?: object } = {}): Promise<void> {
-  try {
-    await linkedOnce(run, options);
-  } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'TimeoutError') throw error;
-    console.error(`A wait ran out, once more: ${error.message}`);
-    await linkedOnce(run, options);
-  }
-}
-
-function linkedOnce(run: (linked: Linked) => Promise<void>, options: { git?: boolean; config?: object }): Promise<void> {
+function withLinked(run: (linked: Linked) => Promise<void>, options: { git?: boolean; config?: object } = {}): Promise<void> {
   return withHub(async (hub) => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-link-'));
     const config = path.join(folder, 'config.json');
@@ -79,9 +68,7 @@ function linkedOnce(run: (linked: Linked) => Promise<void>, options: { git?: boo
   });
 }
 
-const SHOWN_WITHIN_MS = 35_000;
-const shows = (locator: Locator, text: string | RegExp): Promise<void> =>
-  locator.filter({ hasText: text }).first().waitFor({ timeout: SHOWN_WITHIN_MS });
+const shows = (locator: Locator, text: string | RegExp): Promise<void> => locator.filter({ hasText: text }).first().waitFor();
 const row = (page: Page, text: string): Locator => page.getByTestId('task').filter({ hasText: text });
 const view = (page: Page): Locator => page.getByTestId('task-view').filter({ visible: true });
 const state = (page: Page): Locator => view(page).getByTestId('task-state');
