@@ -1,6 +1,7 @@
 // Where the histories of hub-model.ts keep their tasks: in memory over the pure machine, with switches that turn its guards off, and in SQLite.
 import fs from 'node:fs';
 import path from 'node:path';
+import { replayAudit } from '../../src/hub/replay-audit.ts';
 import { SqliteTaskStore } from '../../src/hub/sqlite-task-store.ts';
 import type { Applied, AuditEntry, TaskEvent, TaskRecord, TaskRequest } from '../../src/hub/task-store.ts';
 import { isEnded, isHeld, newTask, nextTimeOf, transition } from '../../src/hub/transition.ts';
@@ -23,7 +24,8 @@ export interface ModelTable {
   /** The hub is killed and starts again. */
   crash(): unknown;
   all(): TaskRecord[];
-  audit(): AuditEntry[];
+  /** What the audit alone tells of all tasks. Throws where it does not add up. */
+  replay(): Map<string, TaskRecord>;
 }
 
 /** `clock.now` is milliseconds since 1970; `random` is uniform in [0, 1). */
@@ -35,8 +37,10 @@ export class MemoryTable implements ModelTable {
   readonly #clock: { now: number };
   readonly #random: () => number;
   readonly #fault: TableFault | undefined;
+  readonly #machine: typeof transition;
 
   constructor(clock: { now: number }, random: () => number, fault?: TableFault) {
+    this.#machine = machineWithout(fault);
     this.#clock = clock;
     this.#random = random;
     this.#fault = fault;
@@ -91,26 +95,18 @@ export class MemoryTable implements ModelTable {
     return [...this.#tasks.values()];
   }
 
-  audit(): AuditEntry[] {
-    return this.#audit;
+  /** By the same machine: a guard that is missing must show in what the hub does, not in a difference of two machines. */
+  replay(): Map<string, TaskRecord> {
+    return replayAudit(this.#audit, this.#machine);
   }
 
   #apply(id: string, event: TaskEvent): Applied {
     const task = this.#tasks.get(id);
     if (task === undefined) return { ok: false, refusal: 'not_found', task };
     let chance: number | null = null;
-    const [before, seen] = this.#misjudged(task, event);
-    const applied = transition(before, seen, this.#clock.now, () => (chance ??= this.#random()));
-    if (applied.task !== before) this.#store(applied.task, seen, chance);
+    const applied = this.#machine(task, event, this.#clock.now, () => (chance ??= this.#random()));
+    if (applied.task !== task) this.#store(applied.task, event, chance);
     return applied;
-  }
-
-  /** What the machine would see without a guard. */
-  #misjudged(task: TaskRecord, event: TaskEvent): [TaskRecord, TaskEvent] {
-    if (event.type !== 'complete' && event.type !== 'fail') return [task, event];
-    if (this.#fault === 'fence' && !isEnded(task.state)) return [task, { ...event, fence: task.fence, agent: task.holder ?? event.agent }];
-    if (this.#fault === 'dedupe' && event.fence === task.settled) return [{ ...task, settled: 0, state: 'running' }, event];
-    return [task, event];
   }
 
   #store(task: TaskRecord, event: AuditEntry['event'], chance: number | null): void {
@@ -122,6 +118,20 @@ export class MemoryTable implements ModelTable {
   #say({ updatedAt: at, id, state, fence }: TaskRecord, event: AuditEntry['event'], chance: number | null): void {
     this.#audit.push({ sequence: ++this.#sequence, at, task: id, event, chance, state, fence });
   }
+}
+
+/** The machine, without the guard that `fault` turns off where that is one of its own. */
+function machineWithout(fault: TableFault | undefined): typeof transition {
+  return (task, event, now, random) => {
+    if (event.type !== 'complete' && event.type !== 'fail') return transition(task, event, now, random);
+    if (fault === 'fence' && !isEnded(task.state))
+      return transition(task, { ...event, fence: task.fence, agent: task.holder ?? event.agent }, now, random);
+    const isAgain = event.fence === task.settled && event.fence === task.fence && event.agent === task.holder;
+    if (fault !== 'dedupe' || !isAgain) return transition(task, event, now, random);
+    const unsettled: TaskRecord = { ...task, settled: 0, state: 'running' };
+    const outcome = transition(unsettled, event, now, random);
+    return outcome.task === unsettled ? { ...outcome, task } : outcome;
+  };
 }
 
 /** Files are made in `folder`, which the caller removes after `close`. */
@@ -176,8 +186,8 @@ export class SqliteTable implements ModelTable {
     return this.#store.list({ limit: 1000 });
   }
 
-  audit(): AuditEntry[] {
-    return this.#store.audit(0, 100_000);
+  replay(): Map<string, TaskRecord> {
+    return replayAudit(this.#store.audit(0, 100_000));
   }
 
   close(): Promise<void> {

@@ -2,7 +2,6 @@
 // then is checked after each step (`broken` names it by its number), and again when the faults have stopped and all came to rest.
 // The hub here is as small as one can be over a table of tasks; its agents are in hub-model-agent.ts.
 import { isDeepStrictEqual } from 'node:util';
-import { replayAudit } from '../../src/hub/replay-audit.ts';
 import type { Applied, TaskEvent, TaskRecord } from '../../src/hub/task-store.ts';
 import { isEnded, isHeld } from '../../src/hub/transition.ts';
 import { type AgentFault, type Ending, type Grant, LEASE_MS, ModelAgent, RIGHT_RATE, type ToAgent, type ToHub } from './hub-model-agent.ts';
@@ -422,7 +421,7 @@ class HubModel {
   #checkAudit(): void {
     let replayed: Map<string, TaskRecord>;
     try {
-      replayed = replayAudit(this.#table.audit());
+      replayed = this.#table.replay();
     } catch (error) {
       return broken('I8', (error as Error).message);
     }
