@@ -248,9 +248,9 @@ class Simulation {
     this.#say(`hub dies${abruptly ? ' with its machine' : ''}`);
     hub.process.kill();
     this.#hub = undefined;
-    // What a killed process leaves are its files as they are at that moment.
+    // What a killed process leaves are its files as they are at that moment. A disk that forgets is a fault as others: not when all is checked.
     const file = path.join(this.#folder, `tasks-${this.#lives.length}`);
-    for (const end of this.#plan.fault === 'disk' ? [''] : ['', '-wal']) fs.copyFileSync(hub.file + end, file + end);
+    for (const end of this.#plan.fault === 'disk' && keepMs === 0 ? [''] : ['', '-wal']) fs.copyFileSync(hub.file + end, file + end);
     this.#network.ended(hub.process, abruptly);
     this.#in(MAX_FAULT_MS, () => this.#startHub(file, keepMs));
   }
