@@ -40,6 +40,7 @@ export const system = {
       }),
       cursor: z.string(),
       components: z.array(z.string()),
+      linked: z.boolean().describe('Whether it has a link to a hub, and so may hold tasks.'),
       caller: z.object({ id: z.string(), name: z.string(), kind: z.string(), access, paths: z.array(z.string()).optional() }),
       readOnly: z.string().optional().describe('Why nobody can write here, when that is so.'),
       startedAt: z.int(),

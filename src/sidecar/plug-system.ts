@@ -33,6 +33,7 @@ export function plugSystem(dependencies: SystemDependencies, config: Config): vo
         workspace: { id: state.id, name: path.basename(workspace.root), ...(access === 'admin' ? { root: workspace.root } : {}) },
         cursor: workspace.journal.cursor,
         components: [...config.components],
+        linked: 'tasks.watch' in implementations,
         caller: { id, name, kind, access: readOnly === undefined ? access : 'read', ...(paths === undefined ? {} : { paths: [...paths] }) },
         ...(readOnly === undefined ? {} : { readOnly }),
         startedAt: health.startedAt,

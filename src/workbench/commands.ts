@@ -111,7 +111,8 @@ export const commands: readonly Command[] = [
     icon: 'tasks',
     keys: ['Ctrl Shift K'],
     group: 'Go',
-    when: ({ tasks }) => tasks.present.value === true,
+    // Also while they are asked for: who presses the keys early sees them come.
+    when: ({ info, tasks }) => info.value?.linked === true && tasks.present.value !== false,
     run: (workbench) => showTasks(workbench),
   },
   {

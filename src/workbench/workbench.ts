@@ -119,6 +119,8 @@ export class Workbench {
   /** When this browser was here last, ms since 1970. */
   lastVisit: number | undefined;
   readonly #ports: WorkbenchPorts;
+  /** What had the focus when the centre was to take it and nothing there was drawn. */
+  #focusFrom: Element | null | undefined;
   readonly #targets = new Map<string, Target>();
   #started = false;
 
@@ -232,7 +234,7 @@ export class Workbench {
       const info = await this.client.call('system.info', {});
       this.info.value = info;
       this.documents.tryNow();
-      this.tasks.start();
+      this.tasks.start(info.linked);
       if (this.#started) return void this.git.refreshSoon();
       this.#started = true;
       this.#become(info);
@@ -431,9 +433,19 @@ export class Workbench {
   focusMain(): void {
     requestAnimationFrame(() => {
       const { view } = this.activeSession() ?? {};
-      if (view?.dom.isConnected === true) view.focus();
-      else (document.querySelector('#main [data-focus]') as HTMLElement | null)?.focus();
+      if (view?.dom.isConnected === true) return view.focus();
+      const place = document.querySelector<HTMLElement>('#main [data-focus]');
+      if (place !== null) return place.focus();
+      this.#focusFrom = document.activeElement;
     });
+  }
+
+  /** Whether an editor that is drawn only now is to have the focus: nothing has it, or nobody moved it since `focusMain`. */
+  takesFocus(): boolean {
+    const { activeElement, body } = document;
+    const isAwaited = activeElement === this.#focusFrom;
+    this.#focusFrom = undefined;
+    return isAwaited || activeElement === null || activeElement === body;
   }
 
   tryNow(): void {

@@ -38,11 +38,18 @@ test('what a run of an agent did is taken back, and what was typed meanwhile sta
         await ada.keyboard.press('Control+End');
         await ada.keyboard.type('typed during the run');
         await eventually(() => assert.match(read('a.txt'), /typed during the run/));
+        // What it has done until now; that says the same when the run is over and the tab is looked at again.
+        await sourceControl(ada);
+        await ada.getByTestId('checkpoint').filter({ hasText: 'Fix the texts running' }).getByRole('button').first().click();
+        const byTheRun = ada.getByTestId('checkpoint-view').locator('.dl.add', { hasText: 'line 3, by the run' });
+        await byTheRun.waitFor();
+        await ada.getByRole('tab', { name: 'a.txt' }).first().click();
         await agent.call('processes.input', { id: started.id, text: '\n', end: true });
 
-        await sourceControl(ada);
         const card = ada.getByTestId('run-card');
         await card.filter({ hasText: 'Fix the texts' }).filter({ hasText: 'by fixer' }).filter({ hasText: 'Changed 2 files.' }).waitFor();
+        await ada.getByRole('tab', { name: 'Fix the texts' }).click();
+        await byTheRun.waitFor();
         // And after it, in yet another place.
         await openFile(ada, 'a.txt');
         await ada.keyboard.press('Control+Home');
@@ -51,7 +58,7 @@ test('what a run of an agent did is taken back, and what was typed meanwhile sta
         assert.deepEqual(await accessibilityProblems(ada), []);
         await picture(ada, 'run-card');
         await card.getByRole('button', { name: 'What Fix the texts changed' }).click();
-        await ada.getByTestId('checkpoint-view').locator('.dl.add', { hasText: 'line 3, by the run' }).waitFor();
+        await byTheRun.waitFor();
         await picture(ada, 'checkpoint');
         await ada.getByRole('tab', { name: 'a.txt' }).first().click();
 

@@ -225,6 +225,31 @@ test('by keys alone: a task is found, opened and cancelled, which asks first; th
   }),
 );
 
+test('the keys for the tasks work while those are still asked for, and the list comes to where they led', { skip: noBrowser }, () =>
+  withLinked(async ({ page, queue }) => {
+    const id = await queue('Sweep the yard');
+    const ada = await page({ name: 'Ada' });
+    const held: (() => void)[] = [];
+    await ada.routeWebSocket(/\/rpc/, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((message) => {
+        if (String(message).includes('"tasks.watch"')) held.push(() => server.send(message));
+        else server.send(message);
+      });
+    });
+    await ada.reload();
+    await ada.locator('[data-known=true]').waitFor();
+    await eventually(() => assert.equal(held.length, 1));
+    await ada.keyboard.press('Control+Shift+k');
+    await shows(ada.getByTestId('no-tasks'), 'Asking for tasks…');
+    for (const release of held) release();
+    await shows(row(ada, 'Sweep the yard'), 'Working');
+    await ada.keyboard.press('Enter');
+    await shows(view(ada).getByTestId('task-state'), 'Working');
+    assert.equal(await row(ada, 'Sweep the yard').getAttribute('data-task'), id);
+  }),
+);
+
 test(
   'a hub that is away is said to be, with what waits for it; after a restart a task waits for the word of the hub, and goes on',
   {

@@ -20,8 +20,9 @@ export function CheckpointPane({ checkpoint, title }: { checkpoint: number; titl
   const row = checkpoints.rows.value.find((one) =>
     one.kind === 'made' ? one.id === checkpoint : one.after === checkpoint || one.before === checkpoint,
   );
-  // Of a run that goes on, what it has done until now.
-  const against = useSignal<'previous' | 'now'>(row?.kind === 'run' && row.after === undefined ? 'now' : 'previous');
+  const chosen = useSignal<'previous' | 'now' | undefined>(undefined);
+  // Of the one before a run, what was done since: the one before that says nothing of it, also where the run has ended by now.
+  const against = chosen.value ?? (row?.kind === 'run' && row.after !== checkpoint ? 'now' : 'previous');
   const isRun = row?.kind === 'run' && row.after === checkpoint;
   useEffect(() => checkpoints.want(), [checkpoints]);
   useEffect(() => {
@@ -29,7 +30,7 @@ export function CheckpointPane({ checkpoint, title }: { checkpoint: number; titl
     const { signal } = canceled;
     const load = (): void => {
       workbench.client
-        .call('checkpoints.diff', { id: checkpoint, against: against.value }, { signal })
+        .call('checkpoints.diff', { id: checkpoint, against }, { signal })
         .then(({ files, fileCount, patch, truncated }) => {
           const { files: shown, cut } = patchFiles(patch, mostLines);
           found.value = { files, fileCount, patch: shown, cut: cut || truncated };
@@ -43,7 +44,7 @@ export function CheckpointPane({ checkpoint, title }: { checkpoint: number; titl
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stop = workbench.changes.subscribe({
       change: () => {
-        if (against.value !== 'now') return;
+        if (against !== 'now') return;
         clearTimeout(timer);
         timer = setTimeout(load, 500);
       },
@@ -53,7 +54,7 @@ export function CheckpointPane({ checkpoint, title }: { checkpoint: number; titl
       clearTimeout(timer);
       stop();
     };
-  }, [checkpoint, against.value]);
+  }, [checkpoint, against]);
   const { value: shown } = found;
   return (
     <div class="pane" data-testid="checkpoint-view">
@@ -64,10 +65,10 @@ export function CheckpointPane({ checkpoint, title }: { checkpoint: number; titl
         {shown !== undefined && <span class="chip hide-m num">{count(shown.fileCount, 'file')}</span>}
         <span class="grow" />
         <div class="seg" role="group" aria-label="What is compared">
-          <button type="button" aria-pressed={against.value === 'previous'} onClick={() => (against.value = 'previous')}>
+          <button type="button" aria-pressed={against === 'previous'} onClick={() => (chosen.value = 'previous')}>
             {isRun ? 'During the run' : 'Until then'}
           </button>
-          <button type="button" aria-pressed={against.value === 'now'} onClick={() => (against.value = 'now')}>
+          <button type="button" aria-pressed={against === 'now'} onClick={() => (chosen.value = 'now')}>
             Since then
           </button>
         </div>
@@ -80,15 +81,15 @@ export function CheckpointPane({ checkpoint, title }: { checkpoint: number; titl
       <div class="scroll commit-view" tabIndex={0} data-focus role="region" aria-label={title}>
         {problem.value !== undefined && <p class="hint">{problem.value}</p>}
         {shown !== undefined && shown.fileCount === 0 && (
-          <p class="hint">{against.value === 'now' ? 'Nothing has changed since.' : 'Nothing differs from the checkpoint before.'}</p>
+          <p class="hint">{against === 'now' ? 'Nothing has changed since.' : 'Nothing differs from the checkpoint before.'}</p>
         )}
-        {isRun && against.value === 'previous' && shown !== undefined && shown.fileCount > 0 && (
+        {isRun && against === 'previous' && shown !== undefined && shown.fileCount > 0 && (
           <p class="hint">What others typed while it ran is in here too. A revert of the run leaves that alone.</p>
         )}
         {shown !== undefined && (
           <PatchList
             files={shown.patch}
-            compare={against.value === 'now' ? (path) => workbench.openDiff(path, undefined, `checkpoint:${checkpoint}`) : undefined}
+            compare={against === 'now' ? (path) => workbench.openDiff(path, undefined, `checkpoint:${checkpoint}`) : undefined}
           />
         )}
         {shown?.cut === true && <p class="hint">There is more than is shown here.</p>}

@@ -36,8 +36,7 @@ export function EditorPane({ session }: { session: DocumentSession }) {
     }
     // What the bars around the editor say is this document's now.
     view.dispatch({ selection: view.state.selection });
-    const nobody = document.activeElement === document.body || document.activeElement === null;
-    if (nobody) view.focus();
+    if (workbench.takesFocus()) view.focus();
     return () => {
       session.scrollSnapshot = view.scrollSnapshot();
       view.dom.remove();

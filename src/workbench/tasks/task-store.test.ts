@@ -84,8 +84,8 @@ test('after a lost link all is told anew, and what was is shown until then', asy
   ]);
   const store = storeOn(client);
   assert.equal(store.present.value, undefined);
-  store.start();
-  store.start();
+  store.start(true);
+  store.start(true);
   await eventually(() => assert.deepEqual(ids(store), [['a'], ['z']]));
   assert.equal(store.present.value, true);
   resume();
@@ -93,12 +93,14 @@ test('after a lost link all is told anew, and what was is shown until then', asy
 });
 
 test('where there is no link to a hub there are no tasks, until the sidecar is started with one', async () => {
-  const { client, asked } = fakeClient([{ reason: 'PART_OFF' }, [task('a'), { type: 'ready' }]]);
+  const { client, asked } = fakeClient([{ reason: 'ACCESS_DENIED' }, [task('a'), { type: 'ready' }]]);
   const store = storeOn(client);
-  store.start();
+  store.start(false);
+  assert.deepEqual([store.present.value, asked], [false, []]);
+  store.start(true);
+  await eventually(() => assert.deepEqual(asked, ['tasks.watch']));
   await eventually(() => assert.equal(store.present.value, false));
-  assert.deepEqual(asked, ['tasks.watch']);
-  store.start();
+  store.start(true);
   await eventually(() => assert.deepEqual([store.present.value, ids(store)[0]], [true, ['a']]));
 });
 

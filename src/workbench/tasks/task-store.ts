@@ -49,9 +49,10 @@ export class TaskStore {
     });
   }
 
-  /** Follows them from now on, where there are any; called each time that the link is live. Resolves at once. */
-  start(): void {
+  /** Follows them from now on, where the sidecar is linked to a hub; called each time that the page's own link is live. Resolves at once. */
+  start(isLinked: boolean): void {
     if (this.#isFollowing) return;
+    if (!isLinked) return void (this.present.value = false);
     this.#isFollowing = true;
     void this.#follow();
   }

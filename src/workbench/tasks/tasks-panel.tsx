@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
 import type { HeldTaskInfo, PastTask } from '../../contract/tasks.ts';
 import { Section } from '../changes/section.tsx';
 import { useClock } from '../use-clock.ts';
@@ -16,11 +16,17 @@ export function TasksPanel() {
   const { value: past } = tasks.past;
   const { value: hub } = tasks.hub;
   const list = useRowFocus([held, past]);
+  const isKnown = tasks.present.value !== undefined;
+  const focus = (): void => list.ref.current?.querySelector<HTMLElement>('[data-focus]')?.focus();
   useEffect(() => {
     if (!tasks.wantsFocus.value) return;
     tasks.wantsFocus.value = false;
-    list.ref.current?.querySelector<HTMLElement>('[data-focus]')?.focus();
+    focus();
   }, [tasks.wantsFocus.value]);
+  // While they are asked for the sentence that says so may have it, and goes when they come.
+  useLayoutEffect(() => {
+    if (isKnown && document.activeElement === document.body) focus();
+  }, [isKnown]);
   return (
     <div class="pane" role="tabpanel" aria-labelledby="rail-tasks">
       <div class="sp-h">
