@@ -50,16 +50,25 @@ async function crowded(): Promise<void> {
     });
   await until(async () => (await crowd.stats()).held === count, 60_000);
   await pause(2000);
-  const idle = cpuMs(hub.pid);
-  await pause(2000);
-  const idleMs = (cpuMs(hub.pid) - idle) / 2000;
-  const cpuBefore = cpuMs(hub.pid);
-  const begun = performance.now();
-  crowd.tell({ type: 'ping' });
-  await pause(4000);
-  const roundMs = cpuMs(hub.pid) - cpuBefore - idleMs * (performance.now() - begun);
-  atMost(`heartbeats and renewals of ${count}, every 30 s, of a core`, '%', (roundMs / 30_000) * 100, 3);
+  const shares: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const idle = cpuMs(hub.pid);
+    await pause(2000);
+    const idleMs = (cpuMs(hub.pid) - idle) / 2000;
+    const cpuBefore = cpuMs(hub.pid);
+    const begun = performance.now();
+    crowd.tell({ type: 'ping' });
+    await pause(4000);
+    const roundMs = cpuMs(hub.pid) - cpuBefore - idleMs * (performance.now() - begun);
+    shares.push((roundMs / 30_000) * 100);
+  }
+  console.log(
+    `heartbeats, round by round from the first after the start: ${shares.map((share) => share.toFixed(2)).join(', ')} % of a core`,
+  );
+  atMost(`heartbeats and renewals of ${count}, every 30 s, of a core`, '%', median(shares), 3);
 
+  // After 5 s of quiet the hub gives memory back, in a stop of some 20 ms a thousand agents: that is told apart, in README.md.
+  await pause(8000);
   const calling = Math.min(1000, count);
   const taken: number[] = [];
   const callsPerS = 2000;

@@ -40,6 +40,7 @@ const output = 'x'.repeat(200);
 const fence = 1;
 /** The hub is away while results are gathered, and leases must not run out meanwhile. */
 const LEASE_MS = 24 * 60 * 60_000;
+const LISTEN_MS = 30_000;
 /** A link waits up to a minute between two attempts. */
 const COME_BACK_MS = 90_000;
 const DRAIN_MS = 600_000;
@@ -239,10 +240,12 @@ async function startLink(home: string): Promise<RunningLink> {
   createInterface({ input: child.stderr }).on('line', (line) => {
     if (line.includes('"event":"link.connecting"')) dialedAt = performance.now();
     else if (line.includes('"event":"link.online"')) onlineAt = performance.now();
-    const [, found] = /"event":"sidecar\.listening","url":"([^"]+)"/.exec(line) ?? [];
+    const [, found] = /"event":"sidecar\.listening".*"url":"([^"]+)"/.exec(line) ?? [];
     if (found !== undefined) listening.resolve(found);
   });
+  const timer = setTimeout(() => listening.reject(new Error('The sidecar did not listen.')), LISTEN_MS);
   const url = await listening.promise;
+  clearTimeout(timer);
   return {
     url,
     dialedAt: () => dialedAt,

@@ -11,7 +11,7 @@ const WORTH_MS = 100;
 /** Collecting stops everything: about 3 ms a megabyte. */
 const MAX_HEAP_BYTES = 64 * 1024 * 1024;
 
-type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void;
+type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'regular' | 'last-resort' }) => void;
 
 export interface GiveBackOptions {
   lookMs?: number;
@@ -22,6 +22,8 @@ export interface GiveBackOptions {
   maxHeapBytes?: number;
   /** So much more must be resident than after the last time. */
   worthBytes?: number;
+  /** Compiled code stays: some MB more, and who comes back does not wait for it. */
+  keepsCode?: boolean;
   collect?: () => void;
 }
 
@@ -36,7 +38,8 @@ export function giveBackWhenIdle({
   idleShare = IDLE_SHARE,
   maxHeapBytes = MAX_HEAP_BYTES,
   worthBytes = 0,
-  collect = collector(),
+  keepsCode = false,
+  collect = collector(keepsCode ? 'regular' : 'last-resort'),
 }: GiveBackOptions = {}): () => void {
   let last = performance.eventLoopUtilization();
   let workedMs = WORTH_MS;
@@ -62,11 +65,11 @@ export function giveBackWhenIdle({
 }
 
 /** The one way to V8's thorough collection is a flag that shows it, as `gc`, to contexts made from then on. */
-function collector(): () => void {
+function collector(flavor: 'regular' | 'last-resort'): () => void {
   return () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as Collect;
     setFlagsFromString('--no-expose-gc');
-    collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+    collect({ type: 'major', execution: 'sync', flavor });
   };
 }

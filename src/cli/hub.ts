@@ -29,7 +29,7 @@ const WAIT_LOOK_MS = 200;
  * What a fleet that came back took is given back once it is in. Heartbeats of 9,000 are 2 % of the time, and are no work; collecting stops everything
  * for 20 ms a thousand agents, which agents that speak every 30 s do not notice.
  */
-const GIVE_BACK = { quietLooks: 5, idleShare: 0.05, maxHeapBytes: 512 * 1024 * 1024, worthBytes: 32 * 1024 * 1024 };
+const GIVE_BACK = { quietLooks: 5, idleShare: 0.05, maxHeapBytes: 512 * 1024 * 1024, worthBytes: 32 * 1024 * 1024, keepsCode: true };
 /** A century: whoever wants more wants 0, for ever. */
 const MAX_KEEP_DAYS = 36_525;
 

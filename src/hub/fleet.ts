@@ -211,12 +211,13 @@ export class Fleet {
   /** The socket of a session closed. Its tasks stay its own until their leases end. */
   left(session: AgentSession): void {
     session.gone();
-    const { id } = session.facts;
+    const { id, epoch } = session.facts;
+    // Also of one that was not let in after all.
+    if (this.#epochs.get(id) === epoch) this.#epochs.delete(id);
     if (this.#sessions.get(id) !== session) return;
     this.#sessions.delete(id);
     this.#answering.get(id)?.();
     this.#answering.delete(id);
-    if (this.#epochs.get(id) === session.facts.epoch) this.#epochs.delete(id);
     this.#left.set(id, { at: this.#dependencies.now(), seen: session.lastSeen });
     this.#dependencies.log('info', 'hub.agent-offline', { agentId: id });
     this.#tellAgent(id);

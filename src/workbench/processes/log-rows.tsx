@@ -1,0 +1,97 @@
+import { type Signal, useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import type { Toasts } from '../shell/toasts.ts';
+import { type Scroll, useScroll } from '../use-scroll.ts';
+import { virtualWindow } from '../virtual-window.ts';
+import { count } from '../words.ts';
+import type { LogLine } from './log-lines.ts';
+
+const ROW_PX = 18;
+const AT_END_PX = 2 * ROW_PX;
+
+export type LogRow = LogLine | { heading: string };
+
+export interface LogScroll extends Scroll {
+  /** Whether it stays at the end as rows come: until one scrolls away from there. */
+  following: Signal<boolean>;
+}
+
+export function useLogScroll(): LogScroll {
+  const following = useSignal(true);
+  return { ...useScroll(), following };
+}
+
+export interface LogRowsProps {
+  scroll: LogScroll;
+  rows: readonly LogRow[];
+  /** How many went at the start until now. */
+  dropped: number;
+  /** Differs when something came. */
+  version: number;
+  class: string;
+  label: string;
+  takesFocus?: boolean;
+  /** Stands above the rows, or instead of them. */
+  children?: ComponentChildren;
+}
+
+/** The rows of a log in a box that scrolls, stderr marked; only those in sight are drawn. What one reads stays in place when older rows go. */
+export function LogRows({ scroll, rows, dropped, version, class: className, label, takesFocus, children }: LogRowsProps) {
+  const { box, following } = scroll;
+  const droppedBefore = useRef(0);
+  useLayoutEffect(() => {
+    const { current } = box;
+    if (current === null) return;
+    const gone = dropped - droppedBefore.current;
+    droppedBefore.current = dropped;
+    if (following.value) current.scrollTop = current.scrollHeight;
+    else if (gone > 0) current.scrollTop -= gone * ROW_PX;
+  }, [version, following.value, rows.length]);
+  const { start, end } = virtualWindow(scroll.top, scroll.height, ROW_PX, rows.length);
+  return (
+    <div
+      class={className}
+      ref={box}
+      tabIndex={0}
+      role="log"
+      aria-live="off"
+      aria-label={label}
+      data-focus={takesFocus}
+      onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
+        following.value = scrollTop + clientHeight >= scrollHeight - AT_END_PX;
+      }}
+    >
+      {children}
+      <div class="log-lines" style={{ height: `${rows.length * ROW_PX}px` }}>
+        <div style={{ transform: `translateY(${start * ROW_PX}px)` }}>
+          {rows.slice(start, end).map((row, index) => (
+            <Row key={dropped + start + index} row={row} />
+          ))}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Row({ row }: { row: LogRow }) {
+  if ('heading' in row) return <div class="ll heading">{row.heading}</div>;
+  return (
+    <div class={`ll ${row.stream}`}>
+      {row.stream === 'stderr' && <span class="unseen">stderr: </span>}
+      {row.text}
+    </div>
+  );
+}
+
+/** What is selected in the box, else all lines that are held. */
+export async function copyLines(toasts: Pick<Toasts, 'say' | 'fail'>, lines: readonly LogLine[], { box }: LogScroll): Promise<void> {
+  const selection = getSelection();
+  const selected = selection !== null && box.current?.contains(selection.anchorNode) === true ? selection.toString() : '';
+  try {
+    await navigator.clipboard.writeText(selected === '' ? lines.map(({ text }) => text).join('\n') : selected);
+    toasts.say(selected === '' ? `Copied ${count(lines.length, 'line')}` : 'Copied what is selected');
+  } catch (error) {
+    toasts.fail('Not copied: the browser refused it', error);
+  }
+}
