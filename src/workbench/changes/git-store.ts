@@ -109,10 +109,15 @@ export class GitStore {
       do {
         this.#again = false;
         const status = await this.#client.call('git.status', {});
+        const wantsDetails = this.#details && status.repository;
+        const { value: before } = this.status;
+        // Where HEAD has moved, the commits that are listed are not those of now: both are shown at once.
+        const isOther = wantsDetails && before !== undefined && before.head !== status.head;
+        if (isOther) await this.#loadDetails(status);
         this.problem.value = undefined;
         this.missing.value = false;
         this.status.value = status;
-        if (this.#details && status.repository) await this.#loadDetails(status);
+        if (wantsDetails && !isOther) await this.#loadDetails(status);
       } while (this.#again);
     } catch (error) {
       const { reason, message } = errorFacts(error);

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '../../../test/kit/eventually.ts';
+import type { WorkbenchClient } from '../client-port.ts';
+import { GitStore } from './git-store.ts';
+
+test('where HEAD has moved, what it is now is shown with its commits, and not beside those of before', async () => {
+  let head = 'a';
+  const asked: ((answer: { commits: { hash: string }[]; more: boolean }) => void)[] = [];
+  const answers: Record<string, () => unknown> = {
+    'git.status': () => ({ repository: true, head, branch: 'main', changes: [], conflicts: [], stashes: 0 }),
+    'git.hunks': () => ({ files: [] }),
+    'git.log': () => new Promise((resolve) => asked.push(resolve)),
+  };
+  const call = (name: string): Promise<unknown> => Promise.resolve(answers[name]?.());
+  const store = new GitStore({ call } as unknown as WorkbenchClient);
+  const shown = (): [string | null | undefined, string | undefined] => [store.status.value?.head, store.log.value[0]?.hash];
+  const answer = async (hash: string): Promise<void> => {
+    await eventually(() => assert.equal(asked.length, 1));
+    asked.pop()?.({ commits: [{ hash }], more: false });
+  };
+  store.wantDetails();
+  // The first time nothing else is there: how the folder is does not wait for its history.
+  await eventually(() => assert.deepEqual(shown(), ['a', undefined]));
+  await answer('a');
+  await eventually(() => assert.deepEqual(shown(), ['a', 'a']));
+  head = 'b';
+  const refreshed = store.refresh();
+  await eventually(() => assert.equal(asked.length, 1));
+  assert.deepEqual(shown(), ['a', 'a']);
+  await answer('b');
+  await refreshed;
+  assert.deepEqual(shown(), ['b', 'b']);
+});
