@@ -2,14 +2,15 @@ import * as Y from 'yjs';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
-import { diffText, rebaseEdits, type TextEdit, toDelta } from '../../core/text-diff.ts';
+import { diffText, rebaseEdits, type TextEdit } from '../../core/text-diff.ts';
 import { decodeText, etagOf, hashBytes } from '../workspace/content.ts';
 import type { HeldText, LiveContent, LiveWritten } from '../workspace/live-text.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { DocumentStore } from './document-store.ts';
 import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
-import { applyTextEdits, beginLife, firstState, hashText, newOwnId, runsOf, savedMark, setSavedMark } from './lineage.ts';
-import { healText, unionTexts } from './merge.ts';
+import { heal } from './healing.ts';
+import { applyTextEdits, beginLife, firstState, hashText, newOwnId, setSavedMark } from './lineage.ts';
+import { unionTexts } from './merge.ts';
 import type { Pulse } from './pulse.ts';
 import { Room } from './room.ts';
 import type { SavePace } from './save-pace.ts';
@@ -527,30 +528,8 @@ export class Document {
 
   /** Takes in the whole state of a client that knows a state of ours which was lost: merged as text, so that nothing stands there twice. */
   #heal(state: Uint8Array, name: string): void {
-    const theirs = new Y.Doc();
-    Y.applyUpdate(theirs, state);
-    const clientText = theirs.getText(this.#options.textName).toString();
-    const clientBase = savedMark(theirs);
-    const clients = [...theirs.store.clients.keys()];
-    theirs.destroy();
-    const serverText = this.#textNow();
     const bases = new Map([...this.#bases, [hashText(this.#savedText), this.#savedText]]);
-    const wanted = healText({ clientText, clientBase, serverText, bases, hashOf: hashText });
-    const ours = new Set(this.#ydoc.store.clients.keys());
-    const strangers = !clients.some((client) => ours.has(client));
-    const { clientID } = this.#ydoc;
-    this.#ydoc.transact(() => {
-      Y.applyUpdate(this.#ydoc, state);
-      // Those who come back hold cursors, undo and unsent edits in their copy: of two whole copies, ours goes.
-      if (strangers) {
-        const runs = runsOf(this.#text, ours);
-        if (runs.length > 0) this.#text.applyDelta(toDelta(runs));
-      }
-      const edits = diffText(this.#textNow(), wanted);
-      if (edits.length > 0) this.#text.applyDelta(toDelta(edits));
-    }, FROM_HEALING);
-    // Yjs takes edits beside an applied update for those of another with our id, and gives itself a new one.
-    this.#ydoc.clientID = clientID;
+    const { strangers } = heal({ ydoc: this.#ydoc, textName: this.#options.textName, state, bases, origin: FROM_HEALING });
     setSavedMark(this.#ydoc, this.#savedText, MARK);
     this.#addActor(parseActor(name));
     this.#dependencies.log('documents.healed', { path: this.#path, strangers });

@@ -18,7 +18,8 @@ const LIFE = 'life';
 const OWN_IDS = 2 ** 33;
 const RANDOM_IDS = 2 ** 42;
 
-function isOwnId(client: number): boolean {
+/** Whether what stands under this id was put there by this program. */
+export function isOwnId(client: number): boolean {
   return client >= OWN_IDS;
 }
 
@@ -78,20 +79,4 @@ export function setSavedMark(ydoc: Y.Doc, text: string, origin: unknown): void {
 export function applyTextEdits(ydoc: Y.Doc, text: Y.Text, edits: readonly TextEdit[], origin: unknown): void {
   if (edits.length === 0) return;
   ydoc.transact(() => text.applyDelta(toDelta(edits)), origin);
-}
-
-/** Where in the text stand the characters that were made by one of these clients: runs, in order. */
-export function runsOf(text: Y.Text, clients: ReadonlySet<number>): TextEdit[] {
-  const runs: TextEdit[] = [];
-  let at = 0;
-  for (let item = text._start; item !== null; item = item.right) {
-    if (item.deleted || !item.countable) continue;
-    if (clients.has(item.id.client)) {
-      const last = runs.at(-1);
-      if (last !== undefined && last.at + last.remove === at) last.remove += item.length;
-      else runs.push({ at, remove: item.length, insert: '' });
-    }
-    at += item.length;
-  }
-  return runs;
 }

@@ -53,6 +53,19 @@ test('what both brought in by edits that only partly meet stands there once', ()
   assert.deepEqual(healed.match(/W\d+w/g), ['W3w', 'W34w', 'W26w']);
 });
 
+test('a word that would grow together with another counts as one that stands there', () => {
+  const base = 'W105w\nW161w W175w \nW165w\n';
+  const healed = healText(
+    history({
+      clientText: 'W105w\nW161w W175w W184w  \nW165w\n',
+      clientBase: hashText(base),
+      serverText: 'W105w\nW186w\n\nW161w W175w\nW187w\n W184w  \nW165w\n',
+      bases: new Map([[hashText(base), base]]),
+    }),
+  );
+  assert.deepEqual(healed.match(/\bW\d+w\b/g), ['W105w', 'W186w', 'W161w', 'W175w', 'W187w', 'W184w', 'W165w']);
+});
+
 test('words of the two texts that meet do not grow together', () => {
   assert.deepEqual(unionTexts('marked W1w .txt', 'marked W2w .txt').match(/\bW\dw\b/g), ['W1w', 'W2w']);
 });

@@ -2,6 +2,8 @@ import { diffSequences, type Hunk, type Work } from '../../core/sequence-diff.ts
 import { merge3 } from '../../core/text-diff.ts';
 
 const MAX_STEPS = 12_000_000;
+/** Longer words are not looked for in what grew together. */
+const MAX_GROWN_CHARS = 256;
 
 /** What is known when a client comes back that knows a state of ours which was lost. */
 export interface ForeignHistory {
@@ -9,30 +11,42 @@ export interface ForeignHistory {
   /** Hash of the text that the client last saw saved. */
   clientBase: string | undefined;
   serverText: string;
+  /** Text of the two histories joined, where no character of theirs can have two ids. */
+  joined?: string | undefined;
   /** Texts by hash that may be the one the client last saw saved. */
   bases: ReadonlyMap<string, string>;
   hashOf: (text: string) => string;
 }
 
 /**
- * The text that both should have. A client without edits of its own has
- * nothing to add; one whose base we know is merged three ways; else nothing of either is thrown away, and what both have
- * stands there once.
+ * The text that both should have. A client without edits of its own has nothing to add. Where the characters themselves say which
+ * are the same, that decides; else one whose base we know is merged three ways; else nothing of either is thrown away, and what both
+ * have stands there once.
  */
-export function healText({ clientText, clientBase, serverText, bases, hashOf }: ForeignHistory): string {
+export function healText({ clientText, clientBase, serverText, joined, bases, hashOf }: ForeignHistory): string {
   if (clientText === serverText || hashOf(clientText) === clientBase) return serverText;
+  if (joined !== undefined && keepsWords(joined, serverText, clientText)) return joined;
   const base = clientBase === undefined ? undefined : bases.get(clientBase);
   if (base === undefined) return unionTexts(serverText, clientText);
   const merged = merge3(base, serverText, clientText);
   // Both may have brought in the same words by edits that only partly meet. What was removed may then come back; better than twice.
-  return doubles(merged, serverText, clientText) ? unionTexts(serverText, clientText) : merged;
+  return keepsWords(merged, serverText, clientText) ? merged : unionTexts(serverText, clientText);
 }
 
-/** Whether a word that neither side has more than once stands in the merged text more than once. */
-function doubles(merged: string, ours: string, theirs: string): boolean {
+/** Whether each word that both sides have once stands in the merged text once, and not grown together with another. */
+function keepsWords(merged: string, ours: string, theirs: string): boolean {
   const counts = countWords(merged);
   const [inOurs, inTheirs] = [countWords(ours), countWords(theirs)];
-  return [...counts].some(([word, count]) => count > 1 && (inOurs.get(word) ?? 0) === 1 && (inTheirs.get(word) ?? 0) === 1);
+  const isShared = (word: string): boolean => inOurs.get(word) === 1 && inTheirs.get(word) === 1;
+  for (const word of inOurs.keys()) if (isShared(word) && counts.get(word) !== 1) return false;
+  for (const word of counts.keys()) if (!inOurs.has(word) && !inTheirs.has(word) && edgesOf(word).some(isShared)) return false;
+  return true;
+}
+
+/** What a word may have grown from: its beginnings and ends. */
+function edgesOf(word: string): string[] {
+  const lengths = Array.from({ length: Math.min(word.length, MAX_GROWN_CHARS) - 1 }, (_, index) => index + 1);
+  return lengths.flatMap((length) => [word.slice(0, length), word.slice(-length)]);
 }
 
 function countWords(text: string): Map<string, number> {

@@ -124,7 +124,7 @@ function randomCut(random: Random, files: readonly RandomFile[]): string {
   return line.slice(start, start + 1 + random.below(12)).join('') || 'foo';
 }
 
-/** `nested`: what is repeated without end may hold choices and repetitions of its own, over which an engine that tries one after the other never ends. */
+/** `nested`: what is repeated may hold choices and repetitions of its own, over which an engine that tries one after the other never ends. */
 function randomRegex(random: Random, files: readonly RandomFile[], depth: number, nested: boolean): string {
   const cut = (): string => quoted(randomCut(random, files));
   const inner = (): string => (depth > 0 ? randomRegex(random, files, depth - 1, nested) : cut());
@@ -141,8 +141,8 @@ function randomRegex(random: Random, files: readonly RandomFile[], depth: number
     () => `(?:${inner()})?${inner()}`,
     () => `(${repeated()})+`,
     () => `(?:${repeated()})*${cut()}`,
-    () => `(?:${inner()}){1,3}`,
-    () => `(?:${inner()}){2}`,
+    () => `(?:${repeated()}){1,3}`,
+    () => `(?:${repeated()}){2}`,
     () => `^${inner()}`,
     () => `${inner()}$`,
     () => `\\b${inner()}\\b`,

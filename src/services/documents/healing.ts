@@ -1,0 +1,73 @@
+import * as Y from 'yjs';
+import { diffText, type TextEdit, toDelta } from '../../core/text-diff.ts';
+import { hashText, isOwnId, savedMark } from './lineage.ts';
+import { healText } from './merge.ts';
+
+export interface Healing {
+  ydoc: Y.Doc;
+  textName: string;
+  /** Everything that the client has, as one update. */
+  state: Uint8Array;
+  /** Texts by hash that may be the one the client last saw saved. */
+  bases: ReadonlyMap<string, string>;
+  /** Origin of the one transaction. */
+  origin: unknown;
+}
+
+/**
+ * Takes in the whole state of a client that knows a state of ours which was lost, so that nothing of it stands there twice. `strangers`: the two had
+ * no history in common, and of two whole copies ours went. Throws what Yjs throws at a malformed update.
+ */
+export function heal({ ydoc, textName, state, bases, origin }: Healing): { strangers: boolean } {
+  const theirs = new Y.Doc();
+  Y.applyUpdate(theirs, state);
+  const text = ydoc.getText(textName);
+  const serverText = text.toString();
+  const clientText = theirs.getText(textName).toString();
+  const clientBase = savedMark(theirs);
+  const clientKnows = clocksOf(theirs);
+  theirs.destroy();
+  const weKnow = clocksOf(ydoc);
+  const strangers = ![...clientKnows.keys()].some((client) => weKnow.has(client));
+  // Where the client knows all that we put there ourselves, no character can stand there under two ids.
+  const sameIds = !strangers && runsOf(text, (client, clock) => isOwnId(client) && clock >= (clientKnows.get(client) ?? 0)).length === 0;
+  const { clientID } = ydoc;
+  ydoc.transact(() => {
+    Y.applyUpdate(ydoc, state);
+    // Those who come back hold cursors, undo and unsent edits in their copy: of two whole copies, ours goes.
+    if (strangers)
+      change(
+        text,
+        runsOf(text, (client) => weKnow.has(client)),
+      );
+    const joined = sameIds ? text.toString() : undefined;
+    change(text, diffText(text.toString(), healText({ clientText, clientBase, serverText, joined, bases, hashOf: hashText })));
+  }, origin);
+  // Yjs takes edits beside an applied update for those of another with our id, and gives itself a new one.
+  ydoc.clientID = clientID;
+  return { strangers };
+}
+
+function clocksOf(ydoc: Y.Doc): Map<number, number> {
+  return Y.decodeStateVector(Y.encodeStateVector(ydoc));
+}
+
+function change(text: Y.Text, edits: readonly TextEdit[]): void {
+  if (edits.length > 0) text.applyDelta(toDelta(edits));
+}
+
+/** Removals of the characters whose items `isMeant`: runs, in order. `clock`: of an item's last character. */
+function runsOf(text: Y.Text, isMeant: (client: number, clock: number) => boolean): TextEdit[] {
+  const runs: TextEdit[] = [];
+  let at = 0;
+  for (let item = text._start; item !== null; item = item.right) {
+    if (item.deleted || !item.countable) continue;
+    if (isMeant(item.id.client, item.id.clock + item.length - 1)) {
+      const last = runs.at(-1);
+      if (last !== undefined && last.at + last.remove === at) last.remove += item.length;
+      else runs.push({ at, remove: item.length, insert: '' });
+    }
+    at += item.length;
+  }
+  return runs;
+}
