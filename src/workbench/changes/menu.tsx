@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Icon } from '../shell/icon.tsx';
 
 export interface MenuItem {
@@ -16,7 +16,7 @@ export function Menu({ label, icon, items }: { label: string; icon: string; item
   const box = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
   const buttons = (): HTMLElement[] => [...(box.current?.querySelectorAll<HTMLElement>('[role^=menuitem]') ?? [])];
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open.value) return;
     buttons()[0]?.focus();
     const away = (event: PointerEvent): void => {

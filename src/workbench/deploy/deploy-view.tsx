@@ -7,6 +7,7 @@ import { pathSuggestions } from '../processes/path-suggestions.ts';
 import { sayStarter } from '../processes/started-by.ts';
 import { Avatar } from '../shell/avatar.tsx';
 import { Icon } from '../shell/icon.tsx';
+import { useWantedFocus } from '../use-wanted-focus.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { longTime, shortAge, spentTime } from '../words.ts';
 import { type Fields, fieldProblem, type FieldValue, firstFields, isNeeded, valuesOf } from './deploy-form.ts';
@@ -27,11 +28,8 @@ export function DeployView() {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => deploys.want(), [deploys]);
   const { value: profiles } = deploys.profiles;
-  useEffect(() => {
-    if (!bottom.wantsFocus.value || profiles === undefined) return;
-    bottom.wantsFocus.value = false;
-    (box.current?.querySelector<HTMLElement>('[data-focus]') ?? box.current)?.focus();
-  }, [bottom.wantsFocus.value, profiles]);
+  const focus = (): void => (box.current?.querySelector<HTMLElement>('[data-focus]') ?? box.current)?.focus();
+  useWantedFocus(bottom.wantsFocus, focus, profiles !== undefined);
   const { value: problem } = deploys.problem;
   if (profiles === undefined)
     return <p class="hint">{problem === undefined ? 'Asking what can be deployed…' : (problem.hint ?? problem.message)}</p>;

@@ -1,6 +1,7 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import type { ProcessInfo } from '../../contract/processes.ts';
 import { Icon } from '../shell/icon.tsx';
+import { useWantedFocus } from '../use-wanted-focus.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { byteSize, longTime, spentTime } from '../words.ts';
 import { LogView } from './log-view.tsx';
@@ -23,11 +24,9 @@ function ProcessTable() {
   const box = useRef<HTMLDivElement>(null);
   const rows = processes.programs.value;
   void processes.tick.value;
-  useEffect(() => {
-    if (!bottom.wantsFocus.value) return;
-    bottom.wantsFocus.value = false;
-    box.current?.querySelector<HTMLElement>(`[data-process="${CSS.escape(bottom.lastLog ?? '')}"] .cmd, [data-focus]`)?.focus();
-  }, [bottom.wantsFocus.value]);
+  useWantedFocus(bottom.wantsFocus, () =>
+    box.current?.querySelector<HTMLElement>(`[data-process="${CSS.escape(bottom.lastLog ?? '')}"] .cmd, [data-focus]`)?.focus(),
+  );
   const onKeyDown = (event: KeyboardEvent): void => {
     const list = [...(box.current?.querySelectorAll<HTMLElement>('.cmd') ?? [])];
     const at = list.indexOf(event.target as HTMLElement);
@@ -101,11 +100,7 @@ function NothingHasRun() {
   const workbench = useWorkbench();
   const { bottom, processes, canExecute } = workbench;
   const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
-    if (!bottom.wantsFocus.value) return;
-    bottom.wantsFocus.value = false;
-    button.current?.focus();
-  }, [bottom.wantsFocus.value]);
+  useWantedFocus(bottom.wantsFocus, () => button.current?.focus());
   if (processes.all.value === undefined) return <p class="hint">Asking what runs…</p>;
   return (
     <div class="bot-empty">
@@ -268,11 +263,7 @@ function ProcessLogView({ process }: { process: ProcessInfo }) {
   const box = useRef<HTMLDivElement>(null);
   const running = isRunning(process);
   const back = (): void => bottom.showTable();
-  useEffect(() => {
-    if (!bottom.wantsFocus.value) return;
-    bottom.wantsFocus.value = false;
-    box.current?.querySelector<HTMLElement>('.log')?.focus();
-  }, [bottom.wantsFocus.value]);
+  useWantedFocus(bottom.wantsFocus, () => box.current?.querySelector<HTMLElement>('.log')?.focus());
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key !== 'Escape' || event.defaultPrevented) return;
     event.preventDefault();

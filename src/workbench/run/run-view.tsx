@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { useWantedFocus } from '../use-wanted-focus.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { RunFormView } from './run-form-view.tsx';
 import { RunResult } from './run-result.tsx';
@@ -14,11 +15,8 @@ export function RunView() {
     if (live) void run.want();
   }, [run, live]);
   const ready = run.languages.value !== undefined || run.problem.value !== undefined;
-  useEffect(() => {
-    if (!bottom.wantsFocus.value || !ready) return;
-    bottom.wantsFocus.value = false;
-    (box.current?.querySelector<HTMLElement>('[data-focus]') ?? box.current)?.focus();
-  }, [bottom.wantsFocus.value, ready]);
+  const focus = (): void => (box.current?.querySelector<HTMLElement>('[data-focus]') ?? box.current)?.focus();
+  useWantedFocus(bottom.wantsFocus, focus, ready);
   const { value: path } = run.target;
   const record = run.current.value;
   return (

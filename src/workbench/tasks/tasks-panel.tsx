@@ -1,8 +1,9 @@
-import { useEffect, useLayoutEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import type { HeldTaskInfo, PastTask } from '../../contract/tasks.ts';
 import { Section } from '../changes/section.tsx';
 import { useClock } from '../use-clock.ts';
 import { useRowFocus } from '../use-row-focus.ts';
+import { useWantedFocus } from '../use-wanted-focus.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { count, longTime } from '../words.ts';
 import { heldNote, heldSentence, heldSign, hubWords, pastNote, pastSentence, pastSign } from './held-words.ts';
@@ -18,11 +19,7 @@ export function TasksPanel() {
   const list = useRowFocus([held, past]);
   const isKnown = tasks.present.value !== undefined;
   const focus = (): void => list.ref.current?.querySelector<HTMLElement>('[data-focus]')?.focus();
-  useEffect(() => {
-    if (!tasks.wantsFocus.value) return;
-    tasks.wantsFocus.value = false;
-    focus();
-  }, [tasks.wantsFocus.value]);
+  useWantedFocus(tasks.wantsFocus, focus);
   // While they are asked for the sentence that says so may have it, and goes when they come.
   useLayoutEffect(() => {
     if (isKnown && document.activeElement === document.body) focus();

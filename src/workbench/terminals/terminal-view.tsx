@@ -4,6 +4,7 @@ import { isTerminalKey } from '../bottom/terminal-keys.ts';
 import { endSentence, isRunning } from '../processes/process-words.ts';
 import { Icon } from '../shell/icon.tsx';
 import { isKey } from '../shell/keys.ts';
+import { useWantedFocus } from '../use-wanted-focus.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { TerminalScreen } from './terminal-screen.ts';
 
@@ -37,11 +38,7 @@ export function TerminalView({ id }: { id: string }) {
       screen.value = undefined;
     };
   }, [id, mayType]);
-  useEffect(() => {
-    if (!bottom.wantsFocus.value || screen.value === undefined) return;
-    bottom.wantsFocus.value = false;
-    screen.value.focus();
-  }, [bottom.wantsFocus.value, screen.value]);
+  useWantedFocus(bottom.wantsFocus, () => screen.value?.focus(), screen.value !== undefined);
   useEffect(() => screen.value?.setScreenReader(screenReader), [screenReader, screen.value]);
   useEffect(() => {
     const recolor = (): void => screen.value?.recolor();
