@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/options.ts';
@@ -79,17 +80,20 @@ export function plugCode(
     },
   );
   const cacheBytes = config['code.cacheBytes'];
+  const queue = new RunQueue({ atOnce: config['code.atOnce'], most: config['code.queue'] });
+  const processors = os.availableParallelism();
+  const hasSpareProcessor = (): boolean => queue.running < processors;
   const runs = new Runs(
     {
       sandbox,
       sessions,
       toolchains,
-      pool: new WarmPool({ sandbox, sessions, toolchains }, { size: config['code.warm'] }),
+      pool: new WarmPool({ sandbox, sessions, toolchains }, { size: config['code.warm'], hasSpareProcessor }),
       live: new LiveInterpreters(
         { sandbox, sessions, toolchains },
         { most: config['code.live'], maxStateBytes: config['code.stateBytes'], lifeMs: config['code.sessionMs'] },
       ),
-      queue: new RunQueue({ atOnce: config['code.atOnce'], most: config['code.queue'] }),
+      queue,
       cache: cacheBytes === 0 ? undefined : new CompileCache(path.join(folder, 'compiled'), { maxBytes: cacheBytes }),
       seeds: config['code.compilerSeed'] ? new CompilerSeeds({ sandbox, toolchains }, { folder: path.join(folder, 'seeds') }) : undefined,
       transform: config['code.transform'] ? new TypeScriptTransform() : undefined,

@@ -8,7 +8,7 @@ import type { Sessions } from '../sessions.ts';
 import { quietStage, stageOf } from '../stage.ts';
 import type { Toolchains } from '../toolchains.ts';
 import { type Facts, framed, Marks } from './marks.ts';
-import { driverRequest } from './warm-pool.ts';
+import { driverRequest, liveDrivers } from './warm-pool.ts';
 
 /** One that had no work for so long is ended; its variables are in the session. */
 const IDLE_MS = 10 * 60_000;
@@ -114,7 +114,7 @@ export class LiveInterpreters {
 
   async #start(session: SessionRecord, language: Language, { limits, network, signal }: LiveOrder, fixed: string): Promise<Live> {
     const { sandbox, sessions } = this.#dependencies;
-    const request = driverRequest(language, { ...this.#dependencies, folder: sessions.folder(session.id) });
+    const request = driverRequest(liveDrivers, language, { ...this.#dependencies, folder: sessions.folder(session.id) });
     if (request === undefined) throw new Error(`${language.name} has no driver.`);
     const canceling = new AbortController();
     const token = randomBytes(12).toString('hex');

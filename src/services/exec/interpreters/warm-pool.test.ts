@@ -52,7 +52,7 @@ function pooled(size: number): Kit {
     },
     discard: ({ folder }: { folder: string }) => folders.delete(folder),
   } as unknown as Sessions;
-  const pool = new WarmPool({ sandbox, sessions, toolchains: new Toolchains(process.execPath) }, { size });
+  const pool = new WarmPool({ sandbox, sessions, toolchains: new Toolchains(process.execPath) }, { size, hasSpareProcessor: () => false });
   return { pool, running, folders, started: () => started, refuse: () => void (refused = true) };
 }
 

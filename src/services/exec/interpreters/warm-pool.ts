@@ -4,18 +4,20 @@ import { baseEnvironment, filled, type Language } from '../languages.ts';
 import type { Prepared, Sessions } from '../sessions.ts';
 import type { Toolchains } from '../toolchains.ts';
 import { nodeDriver } from './node-driver.ts';
-import { pythonDriver } from './python-driver.ts';
+import { livePythonDriver, pythonDriver } from './python-driver.ts';
 
 /** One that nobody wanted for so long is ended: it takes memory. */
 const IDLE_MS = 60_000;
-/** So long after a run began, and after it ended: the next one is started at nobody's cost. */
+/** So long after a run began, where a processor has nothing to do; where none has; and after it ended: the next one is started at nobody's cost. */
+const REFILL_BESIDE_MS = 1;
 const REFILL_AFTER_START_MS = 500;
 const REFILL_AFTER_END_MS = 5;
 
-const drivers: Readonly<Record<string, readonly string[] | undefined>> = {
-  py: ['python3', '-c', pythonDriver],
-  js: ['node', '-e', nodeDriver],
-};
+type Drivers = Readonly<Record<string, readonly string[] | undefined>>;
+
+/** For one run, and for a session. */
+const drivers: Drivers = { py: ['python3', '-c', pythonDriver], js: ['node', '-e', nodeDriver] };
+export const liveDrivers: Drivers = { py: ['python3', '-c', livePythonDriver], js: ['node', '-e', nodeDriver] };
 
 /** An interpreter that waits for its work, in a sandbox and a folder of its own. */
 export interface Waiting {
@@ -27,12 +29,13 @@ export interface Waiting {
   isOver: boolean;
 }
 
-/** What an interpreter needs beside its limits, to be started for its driver. */
+/** What an interpreter needs beside its limits, to be started for its driver; undefined where the language has none, or is not on this machine. */
 export function driverRequest(
+  known: Drivers,
   language: Language,
   { folder, sandbox, toolchains }: { folder: string; sandbox: Sandbox; toolchains: Toolchains },
 ): Pick<SandboxRequest, 'argv' | 'env' | 'folder' | 'readable' | 'memoryMethod'> | undefined {
-  const [program, ...args] = drivers[language.code] ?? [];
+  const [program, ...args] = known[language.code] ?? [];
   const tool = program === undefined ? undefined : toolchains.find(program);
   if (tool === undefined) return undefined;
   const workdir = sandbox.seenAt(folder);
@@ -46,6 +49,13 @@ export function driverRequest(
   };
 }
 
+export interface WarmPoolOptions {
+  /** How many wait, of each language. */
+  size: number;
+  /** Whether one more could be started now and take nothing from the runs. */
+  hasSpareProcessor: () => boolean;
+}
+
 /**
  * Interpreters that were started before anybody asked, each for one run alone: nothing can pass from one run to the next. They are
  * there for languages that somebody uses, and go when nobody does.
@@ -53,6 +63,7 @@ export function driverRequest(
 export class WarmPool {
   readonly #dependencies: { sandbox: Sandbox; sessions: Sessions; toolchains: Toolchains };
   readonly #size: number;
+  readonly #hasSpareProcessor: () => boolean;
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #starting = new Map<string, number>();
   readonly #starts = new Set<Promise<void>>();
@@ -63,9 +74,10 @@ export class WarmPool {
   readonly #due = new Set<string>();
   #stopped = false;
 
-  constructor(dependencies: { sandbox: Sandbox; sessions: Sessions; toolchains: Toolchains }, options: { size: number }) {
+  constructor(dependencies: { sandbox: Sandbox; sessions: Sessions; toolchains: Toolchains }, options: WarmPoolOptions) {
     this.#dependencies = dependencies;
     this.#size = options.size;
+    this.#hasSpareProcessor = options.hasSpareProcessor;
   }
 
   /** One that waits under exactly these limits; undefined where there is none. Others are started for the next ones, where these are the limits as before. */
@@ -77,7 +89,8 @@ export class WarmPool {
     const last = this.#last.get(language.code);
     this.#last.set(language.code, key);
     // Limits that were asked for once will hardly be asked for again.
-    if (last === undefined || last === key) this.#refillIn(REFILL_AFTER_START_MS, language, limits, key);
+    if (last === undefined || last === key)
+      this.#refillIn(this.#hasSpareProcessor() ? REFILL_BESIDE_MS : REFILL_AFTER_START_MS, language, limits, key);
     return found;
   }
 
@@ -134,7 +147,7 @@ export class WarmPool {
     let prepared: Prepared | undefined;
     try {
       prepared = sessions.prepare();
-      const request = driverRequest(language, { ...this.#dependencies, folder: prepared.folder });
+      const request = driverRequest(drivers, language, { ...this.#dependencies, folder: prepared.folder });
       if (request === undefined) return sessions.discard(prepared);
       const canceling = new AbortController();
       const program = await sandbox.start({
