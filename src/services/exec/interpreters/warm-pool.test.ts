@@ -22,7 +22,7 @@ interface Kit {
 }
 
 /** A pool of programs that are none, which end when they are told to. */
-function pooled(size: number): Kit {
+function pooled(size: number, hasSpareProcessor = false): Kit {
   const running = new Map<string, () => void>();
   const folders = new Set<string>();
   let started = 0;
@@ -52,7 +52,10 @@ function pooled(size: number): Kit {
     },
     discard: ({ folder }: { folder: string }) => folders.delete(folder),
   } as unknown as Sessions;
-  const pool = new WarmPool({ sandbox, sessions, toolchains: new Toolchains(process.execPath) }, { size, hasSpareProcessor: () => false });
+  const pool = new WarmPool(
+    { sandbox, sessions, toolchains: new Toolchains(process.execPath) },
+    { size, hasSpareProcessor: () => hasSpareProcessor },
+  );
   return { pool, running, folders, started: () => started, refuse: () => void (refused = true) };
 }
 
@@ -83,6 +86,19 @@ test('others are started when the run is over, and not at its cost', async () =>
   pool.over(js, defaultLimits);
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(started(), 1);
+  await pool.stop();
+});
+
+test('where a processor has nothing to do, the next one is started beside the run that took the last one, and not before', async () => {
+  const { pool, started } = pooled(2, true);
+  pool.take(js, defaultLimits);
+  await eventually(() => assert.equal(started(), 2));
+  assert.ok(pool.take(js, defaultLimits) !== undefined);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(started(), 2);
+  assert.ok(pool.take(js, defaultLimits) !== undefined);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(started(), 4);
   await pool.stop();
 });
 

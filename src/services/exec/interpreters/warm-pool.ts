@@ -8,7 +8,7 @@ import { livePythonDriver, pythonDriver } from './python-driver.ts';
 
 /** One that nobody wanted for so long is ended: it takes memory. */
 const IDLE_MS = 60_000;
-/** So long after a run began, where a processor has nothing to do; where none has; and after it ended: the next one is started at nobody's cost. */
+/** So long after a run began that took the last one, where a processor has nothing to do; after any run began; and after it ended: at nobody's cost. */
 const REFILL_BESIDE_MS = 1;
 const REFILL_AFTER_START_MS = 500;
 const REFILL_AFTER_END_MS = 5;
@@ -89,8 +89,8 @@ export class WarmPool {
     const last = this.#last.get(language.code);
     this.#last.set(language.code, key);
     // Limits that were asked for once will hardly be asked for again.
-    if (last === undefined || last === key)
-      this.#refillIn(this.#hasSpareProcessor() ? REFILL_BESIDE_MS : REFILL_AFTER_START_MS, language, limits, key);
+    const hurries = (this.#waiting.get(key)?.length ?? 0) === 0 && this.#hasSpareProcessor();
+    if (last === undefined || last === key) this.#refillIn(hurries ? REFILL_BESIDE_MS : REFILL_AFTER_START_MS, language, limits, key);
     return found;
   }
 
