@@ -144,12 +144,20 @@ function sourcePlugin({ manifest, workers, workerFolder }) {
         contents: 'module.exports = { satisfies: () => true, gt: () => false, coerce: (version) => version };',
         loader: 'js',
       }));
-      // As a module node:http shows all it has, and among that is a WebSocket client for which Node loads undici.
-      build.onResolve({ filter: /^node:http$/ }, ({ path, kind }) =>
+      // As modules these show all they have, for which Node loads more: http a WebSocket client with undici, process its streams and reports, util a differ.
+      build.onResolve({ filter: /^node:(http|process|util|crypto)$/ }, ({ path, kind }) =>
         kind === 'import-statement' ? { path, namespace: 'required' } : undefined,
       );
       build.onLoad({ filter: /./, namespace: 'required' }, ({ path }) => ({
         contents: `module.exports = require('${path}');`,
+        loader: 'js',
+      }));
+      // Loaded by packages for what is never asked of them here, or later. Of these all is asked for by its name, of the default export.
+      build.onResolve({ filter: /^(node:)?(http2|https|tls|zlib)$/ }, ({ path, namespace }) =>
+        namespace === 'late' ? undefined : { path, namespace: 'late' },
+      );
+      build.onLoad({ filter: /./, namespace: 'late' }, ({ path }) => ({
+        contents: `let made; module.exports = new Proxy({}, { get: (_, name) => (made ??= require('${path}'))[name] });`,
         loader: 'js',
       }));
       build.onLoad({ filter: /\/package\.json$/ }, ({ path }) => {

@@ -5,7 +5,7 @@ import { gitReading } from './git-reading.ts';
 import { gitRemotes } from './git-remotes.ts';
 import type { gitChange, gitConflict } from './git-schemas.ts';
 
-export type GitChange = z.infer<typeof gitChange>;
-export type GitConflict = z.infer<typeof gitConflict>;
+export type GitChange = z.infer<ReturnType<typeof gitChange>>;
+export type GitConflict = z.infer<ReturnType<typeof gitConflict>>;
 
 export const git = { ...gitReading, ...gitChanges, ...gitBranches, ...gitRemotes };

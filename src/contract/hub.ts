@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { once } from './once.ts';
 
 /**
  * The frames between an agent's link and a hub: JSON text frames, one object each. What AgentCom's hub and sidecar say to each
@@ -28,191 +29,207 @@ const optional = <T extends z.ZodType>(type: T) =>
     .union([type, z.null()])
     .optional()
     .transform((value) => value ?? undefined);
-const id = z.string().min(1).max(128);
-const generation = z.int().nonnegative();
+const id = once(() => z.string().min(1).max(128));
+const generation = once(() => z.int().nonnegative());
 /** A task and the fence under which it is held. */
-export const heldTask = z.object({ task_id: id, generation, state: optional(z.enum(['accepted', 'working', 'done'])) });
-export type HeldTask = z.infer<typeof heldTask>;
+export const heldTask = once(() =>
+  z.object({ task_id: id(), generation: generation(), state: optional(z.enum(['accepted', 'working', 'done'])) }),
+);
+export type HeldTask = z.infer<ReturnType<typeof heldTask>>;
 
 /** More is held than a frame has room to name: what is not named is held as well. */
-const heldMore = optional(z.boolean());
+const heldMore = once(() => optional(z.boolean()));
 
-const anyObject = z.record(z.string(), z.unknown());
+const anyObject = once(() => z.record(z.string(), z.unknown()));
 
-const verificationCheck = z.object({
-  type: z.string(),
-  target: z.unknown(),
-  description: optional(z.string()),
-  status: z.enum(['pass', 'fail', 'error', 'timeout', 'skip']),
-  output: z.string(),
-  duration_ms: z.number(),
-});
+const verificationCheck = once(() =>
+  z.object({
+    type: z.string(),
+    target: z.unknown(),
+    description: optional(z.string()),
+    status: z.enum(['pass', 'fail', 'error', 'timeout', 'skip']),
+    output: z.string(),
+    duration_ms: z.number(),
+  }),
+);
 /** What the steps that prove a result came to. Only `pass`, `skip` and `auto_pass` let a result count. */
-export const verificationReport = z.object({
-  task_id: z.string(),
-  run_number: z.int(),
-  status: z.enum(['pass', 'fail', 'error', 'timeout', 'skip', 'auto_pass']),
-  started_at: z.number(),
-  duration_ms: z.number(),
-  timeout_ms: z.number(),
-  checks: z.array(verificationCheck),
-  summary: z.object({ total: z.int(), passed: z.int(), failed: z.int(), errors: z.int(), timed_out: z.int() }),
-});
-export type VerificationReport = z.infer<typeof verificationReport>;
+export const verificationReport = once(() =>
+  z.object({
+    task_id: z.string(),
+    run_number: z.int(),
+    status: z.enum(['pass', 'fail', 'error', 'timeout', 'skip', 'auto_pass']),
+    started_at: z.number(),
+    duration_ms: z.number(),
+    timeout_ms: z.number(),
+    checks: z.array(verificationCheck()),
+    summary: z.object({ total: z.int(), passed: z.int(), failed: z.int(), errors: z.int(), timed_out: z.int() }),
+  }),
+);
+export type VerificationReport = z.infer<ReturnType<typeof verificationReport>>;
 
-export const verificationStep = z.object({
-  type: z.string(),
-  target: z.union([z.string(), z.array(z.string())]).optional(),
-  description: optional(z.string()),
-});
-export type VerificationStep = z.infer<typeof verificationStep>;
+export const verificationStep = once(() =>
+  z.object({
+    type: z.string(),
+    target: z.union([z.string(), z.array(z.string())]).optional(),
+    description: optional(z.string()),
+  }),
+);
+export type VerificationStep = z.infer<ReturnType<typeof verificationStep>>;
 
 /** What is to be done, as it is told to an agent. */
-export const taskAssignment = z.object({
-  task_id: id,
-  description: z.string(),
-  metadata: optional(anyObject),
-  generation: z
-    .int()
-    .nonnegative()
-    .nullish()
-    .transform((value) => value ?? 0),
-  assigned_at: optional(z.number()),
-  repo: optional(z.string()),
-  branch: optional(z.string()),
-  file_hints: optional(z.array(z.looseObject({ path: z.string() }))),
-  success_criteria: optional(z.array(z.string())),
-  verification_steps: optional(z.array(verificationStep)),
-  complexity: optional(anyObject),
-  routing_decision: optional(anyObject),
-  skip_verification: optional(z.boolean()),
-  verification_timeout_ms: optional(z.int().positive()),
-  max_verification_retries: optional(z.int().nonnegative()),
-  lease_ms: optional(z.int().positive()),
-  attempt: optional(z.int().positive()),
-  deadline: optional(z.number()),
-});
-export type TaskAssignment = z.infer<typeof taskAssignment>;
+export const taskAssignment = once(() =>
+  z.object({
+    task_id: id(),
+    description: z.string(),
+    metadata: optional(anyObject()),
+    generation: z
+      .int()
+      .nonnegative()
+      .nullish()
+      .transform((value) => value ?? 0),
+    assigned_at: optional(z.number()),
+    repo: optional(z.string()),
+    branch: optional(z.string()),
+    file_hints: optional(z.array(z.looseObject({ path: z.string() }))),
+    success_criteria: optional(z.array(z.string())),
+    verification_steps: optional(z.array(verificationStep())),
+    complexity: optional(anyObject()),
+    routing_decision: optional(anyObject()),
+    skip_verification: optional(z.boolean()),
+    verification_timeout_ms: optional(z.int().positive()),
+    max_verification_retries: optional(z.int().nonnegative()),
+    lease_ms: optional(z.int().positive()),
+    attempt: optional(z.int().positive()),
+    deadline: optional(z.number()),
+  }),
+);
+export type TaskAssignment = z.infer<ReturnType<typeof taskAssignment>>;
 
 /** By type, what an agent sends. */
-export const agentFrames = {
-  identify: z.object({
-    agent_id: id,
-    token: z.string().min(1).max(256),
-    name: optional(z.string().max(256)),
-    status: optional(z.string().max(256)),
-    capabilities: optional(z.array(z.string().max(256)).max(1000)),
-    client_type: optional(z.string()),
-    features: optional(z.array(z.string())),
-    labels: optional(z.record(z.string(), z.string())),
-    /** Tasks that it could take beside those it holds. */
-    credit: optional(z.int().nonnegative()),
-    held: optional(z.array(heldTask)),
-    held_more: heldMore,
-    version: optional(z.string()),
-    /** Grows with each connection of an agent: what comes late of an older one says nothing. */
-    epoch: optional(z.number()),
-  }),
-  ping: z.object({ credit: optional(z.int().nonnegative()), held: optional(z.array(heldTask)), held_more: heldMore }),
-  task_accepted: z.object({ task_id: id, generation: optional(generation) }),
-  task_rejected: z.object({ task_id: id, reason: z.string(), generation: optional(generation) }),
-  task_progress: z.object({
-    task_id: id,
-    progress: optional(z.number()),
-    execution_event: optional(anyObject),
-    generation: optional(generation),
-  }),
-  task_log: z.object({
-    task_id: id,
-    generation,
-    stream: z.enum(['stdout', 'stderr']),
-    /** Of the first byte, in the stream. */
-    offset: z.int().nonnegative(),
-    text: z.string(),
-  }),
-  task_complete: z.object({
-    task_id: id,
-    generation,
-    result: optional(anyObject),
-    tokens_used: optional(z.number()),
-    verification_report: optional(z.looseObject({ status: z.string() })),
-    verification_history: optional(z.array(z.unknown())),
-  }),
-  task_failed: z.object({
-    task_id: id,
-    generation,
-    reason: optional(z.string()),
-    error: optional(z.string()),
-    retryable: optional(z.boolean()),
-    verification_report: optional(z.looseObject({ status: z.string() })),
-  }),
-  task_recovering: z.object({ task_id: id, generation: optional(generation), last_status: optional(z.string()) }),
-  state_report: z.object({
-    task_id: id,
-    status: optional(z.string()),
-    generation: optional(generation),
-    assigned_at: optional(z.number()),
-  }),
-  wake_result: z.object({
-    task_id: id,
-    status: z.string(),
-    attempt: optional(z.int()),
-    error: optional(z.string()),
-    reason: optional(z.string()),
-  }),
-  resource_report: z.looseObject({}),
-  agent_restarting: z.object({ reason: optional(z.string()) }),
-} as const;
+export const agentFrames = once(
+  () =>
+    ({
+      identify: z.object({
+        agent_id: id(),
+        token: z.string().min(1).max(256),
+        name: optional(z.string().max(256)),
+        status: optional(z.string().max(256)),
+        capabilities: optional(z.array(z.string().max(256)).max(1000)),
+        client_type: optional(z.string()),
+        features: optional(z.array(z.string())),
+        labels: optional(z.record(z.string(), z.string())),
+        /** Tasks that it could take beside those it holds. */
+        credit: optional(z.int().nonnegative()),
+        held: optional(z.array(heldTask())),
+        held_more: heldMore(),
+        version: optional(z.string()),
+        /** Grows with each connection of an agent: what comes late of an older one says nothing. */
+        epoch: optional(z.number()),
+      }),
+      ping: z.object({ credit: optional(z.int().nonnegative()), held: optional(z.array(heldTask())), held_more: heldMore() }),
+      task_accepted: z.object({ task_id: id(), generation: optional(generation()) }),
+      task_rejected: z.object({ task_id: id(), reason: z.string(), generation: optional(generation()) }),
+      task_progress: z.object({
+        task_id: id(),
+        progress: optional(z.number()),
+        execution_event: optional(anyObject()),
+        generation: optional(generation()),
+      }),
+      task_log: z.object({
+        task_id: id(),
+        generation: generation(),
+        stream: z.enum(['stdout', 'stderr']),
+        /** Of the first byte, in the stream. */
+        offset: z.int().nonnegative(),
+        text: z.string(),
+      }),
+      task_complete: z.object({
+        task_id: id(),
+        generation: generation(),
+        result: optional(anyObject()),
+        tokens_used: optional(z.number()),
+        verification_report: optional(z.looseObject({ status: z.string() })),
+        verification_history: optional(z.array(z.unknown())),
+      }),
+      task_failed: z.object({
+        task_id: id(),
+        generation: generation(),
+        reason: optional(z.string()),
+        error: optional(z.string()),
+        retryable: optional(z.boolean()),
+        verification_report: optional(z.looseObject({ status: z.string() })),
+      }),
+      task_recovering: z.object({ task_id: id(), generation: optional(generation()), last_status: optional(z.string()) }),
+      state_report: z.object({
+        task_id: id(),
+        status: optional(z.string()),
+        generation: optional(generation()),
+        assigned_at: optional(z.number()),
+      }),
+      wake_result: z.object({
+        task_id: id(),
+        status: z.string(),
+        attempt: optional(z.int()),
+        error: optional(z.string()),
+        reason: optional(z.string()),
+      }),
+      resource_report: z.looseObject({}),
+      agent_restarting: z.object({ reason: optional(z.string()) }),
+    }) as const,
+);
 
-export type AgentFrames = { [Type in keyof typeof agentFrames]: z.infer<(typeof agentFrames)[Type]> };
+export type AgentFrames = { [Type in keyof ReturnType<typeof agentFrames>]: z.infer<ReturnType<typeof agentFrames>[Type]> };
 export type AgentFrame = { [Type in keyof AgentFrames]: { type: Type } & AgentFrames[Type] }[keyof AgentFrames];
 
 /** By type, what a hub sends. */
-export const hubFrames = {
-  identified: z.object({
-    agent_id: z.string(),
-    features: optional(z.array(z.string())),
-    heartbeat_ms: optional(z.int().positive()),
-    pong_timeout_ms: optional(z.int().positive()),
-    lease_ms: optional(z.int().positive()),
-    server_time: optional(z.number()),
-    /** Of those that identify listed, what the agent is to let go. */
-    nack: optional(z.array(heldTask)),
-  }),
-  pong: z.object({ timestamp: optional(z.number()), nack: optional(z.array(heldTask)) }),
-  task_assign: taskAssignment,
-  task_ack: z.object({ task_id: id, status: optional(z.string()), generation: optional(generation) }),
-  task_continue: z.object({ task_id: id, generation: optional(generation) }),
-  task_reassign: z.object({ task_id: id, generation: optional(generation), reason: optional(z.string()) }),
-  task_cancelled: z.object({
-    task_id: id,
-    timestamp: optional(z.number()),
-    generation: optional(generation),
-    reason: optional(z.string()),
-  }),
-  state_report_ack: z.object({ task_id: id, action: z.string() }),
-  restart_sidecar: z.object({ reason: optional(z.string()) }),
-  /** The hub goes, or has too many: when to come back, in a window so that not all come at once. */
-  goaway: z.object({
-    reason: optional(z.string()),
-    retry_after_ms: z.number().nonnegative(),
-    window_ms: optional(z.number().nonnegative()),
-  }),
-  rate_limit_warning: z.looseObject({}),
-  rate_limited: z.object({ retry_after_ms: z.number().nonnegative(), tier: optional(z.string()) }),
-  /** A new secret for the agent: it is stored, and used from the next identify on. */
-  token_rotated: z.object({ token: z.string() }),
-  error: z.object({
-    error: z.string(),
-    task_id: optional(z.string()),
-    generation: optional(generation),
-    message_type: optional(z.string()),
-    errors: optional(z.array(z.unknown())),
-    retry_after_ms: optional(z.number()),
-  }),
-} as const;
+export const hubFrames = once(
+  () =>
+    ({
+      identified: z.object({
+        agent_id: z.string(),
+        features: optional(z.array(z.string())),
+        heartbeat_ms: optional(z.int().positive()),
+        pong_timeout_ms: optional(z.int().positive()),
+        lease_ms: optional(z.int().positive()),
+        server_time: optional(z.number()),
+        /** Of those that identify listed, what the agent is to let go. */
+        nack: optional(z.array(heldTask())),
+      }),
+      pong: z.object({ timestamp: optional(z.number()), nack: optional(z.array(heldTask())) }),
+      task_assign: taskAssignment(),
+      task_ack: z.object({ task_id: id(), status: optional(z.string()), generation: optional(generation()) }),
+      task_continue: z.object({ task_id: id(), generation: optional(generation()) }),
+      task_reassign: z.object({ task_id: id(), generation: optional(generation()), reason: optional(z.string()) }),
+      task_cancelled: z.object({
+        task_id: id(),
+        timestamp: optional(z.number()),
+        generation: optional(generation()),
+        reason: optional(z.string()),
+      }),
+      state_report_ack: z.object({ task_id: id(), action: z.string() }),
+      restart_sidecar: z.object({ reason: optional(z.string()) }),
+      /** The hub goes, or has too many: when to come back, in a window so that not all come at once. */
+      goaway: z.object({
+        reason: optional(z.string()),
+        retry_after_ms: z.number().nonnegative(),
+        window_ms: optional(z.number().nonnegative()),
+      }),
+      rate_limit_warning: z.looseObject({}),
+      rate_limited: z.object({ retry_after_ms: z.number().nonnegative(), tier: optional(z.string()) }),
+      /** A new secret for the agent: it is stored, and used from the next identify on. */
+      token_rotated: z.object({ token: z.string() }),
+      error: z.object({
+        error: z.string(),
+        task_id: optional(z.string()),
+        generation: optional(generation()),
+        message_type: optional(z.string()),
+        errors: optional(z.array(z.unknown())),
+        retry_after_ms: optional(z.number()),
+      }),
+    }) as const,
+);
 
-export type HubFrames = { [Type in keyof typeof hubFrames]: z.infer<(typeof hubFrames)[Type]> };
+export type HubFrames = { [Type in keyof ReturnType<typeof hubFrames>]: z.infer<ReturnType<typeof hubFrames>[Type]> };
 export type HubFrame = { [Type in keyof HubFrames]: { type: Type } & HubFrames[Type] }[keyof HubFrames];
 
 export type Read<Frame> =
@@ -223,12 +240,12 @@ export type Read<Frame> =
 
 /** Never throws. `text` is one frame. */
 export function readAgentFrame(text: string): Read<AgentFrame> {
-  return read(text, agentFrames) as Read<AgentFrame>;
+  return read(text, agentFrames()) as Read<AgentFrame>;
 }
 
 /** Never throws. `text` is one frame. */
 export function readHubFrame(text: string): Read<HubFrame> {
-  return read(text, hubFrames) as Read<HubFrame>;
+  return read(text, hubFrames()) as Read<HubFrame>;
 }
 
 function read(text: string, table: Readonly<Record<string, z.ZodType>>): Read<{ type: string }> {

@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { AccessLevel, Caller } from './access.ts';
 import type { ErrorReason } from './errors.ts';
+import { once } from './once.ts';
 import type { ByteChannel } from './wire.ts';
 
 /**
@@ -59,13 +60,25 @@ export interface Operation<
 /** A capability: operations by name. The sidecar and the hub each have a table of them. */
 export type Table = Readonly<Record<string, Operation>>;
 
+/** An operation as it is written down: its schemas are made when they are first asked for. */
+export type Definition<I extends z.ZodType, O extends z.ZodType, S extends z.ZodType | undefined, B extends boolean | undefined> = Omit<
+  Operation<I, O, S, B>,
+  'input' | 'output' | 'item'
+> & { input: () => I; output: () => O; item?: () => S };
+
+/** Throws TypeError where a schema is given itself, and not the function that makes it. */
 export function operation<
   I extends z.ZodType,
   O extends z.ZodType,
   S extends z.ZodType | undefined = undefined,
   B extends boolean | undefined = undefined,
->(definition: Operation<I, O, S, B>): Operation<I, O, S, B> {
-  return definition;
+>({ input, output, item, ...rest }: Definition<I, O, S, B>): Operation<I, O, S, B> {
+  for (const [name, make] of Object.entries({ input, output, item }))
+    if (make !== undefined && typeof make !== 'function')
+      throw new TypeError(`The ${name} of an operation is a function that makes its schema: ${name}: () => z.object({…})`);
+  const schemas = { input: once(input), output: once(output), ...(item === undefined ? {} : { item: once(item) }) };
+  const properties = Object.entries(schemas).map(([name, get]) => [name, { get, enumerable: true }]);
+  return Object.defineProperties(rest, Object.fromEntries(properties) as PropertyDescriptorMap) as Operation<I, O, S, B>;
 }
 
 /** What a client may give; defaults may be left out. */

@@ -2,63 +2,69 @@ import * as z from 'zod';
 import { operation } from './operation.ts';
 import { workspacePath } from './paths.ts';
 import { argv, environment, processInfo } from './processes.ts';
+import { once } from './once.ts';
 
 const MAX_INPUT_LENGTH = 1024 * 1024;
 
-const columns = z.int().min(2).max(1000);
-const rows = z.int().min(1).max(500);
+const columns = once(() => z.int().min(2).max(1000));
+const rows = once(() => z.int().min(1).max(500));
 
-const viewer = z.object({ name: z.string(), kind: z.enum(['person', 'agent', 'run', 'task', 'service']) });
+const viewer = once(() => z.object({ name: z.string(), kind: z.enum(['person', 'agent', 'run', 'task', 'service']) }));
 
-export const terminalInfo = z.object({
-  id: z.string().describe('Also the id of its process: processes.output gives what was written, as it was.'),
-  title: z.string().describe('As the program in it sets it, else the command line.'),
-  columns,
-  rows,
-  viewers: z.array(viewer),
-  process: processInfo,
-});
-export type TerminalInfo = z.infer<typeof terminalInfo>;
-
-const named = { id: z.string().min(1).max(200).describe('The id of a terminal, or its tag.') };
-
-const terminalItem = z.discriminatedUnion('type', [
+export const terminalInfo = once(() =>
   z.object({
-    type: z
-      .literal('screen')
-      .describe(
-        'The whole screen with what was scrolled out of it, to be written into an empty terminal: first, and again for a viewer who fell behind.',
-      ),
-    text: z.string(),
-    columns,
-    rows,
+    id: z.string().describe('Also the id of its process: processes.output gives what was written, as it was.'),
+    title: z.string().describe('As the program in it sets it, else the command line.'),
+    columns: columns(),
+    rows: rows(),
+    viewers: z.array(viewer()),
+    process: processInfo(),
   }),
-  z.object({ type: z.literal('output'), text: z.string().describe('To be written after the screen.') }),
-  z.object({ type: z.literal('size'), columns, rows }),
-  z.object({ type: z.literal('title'), title: z.string() }),
-  z.object({ type: z.literal('viewers'), viewers: z.array(viewer) }),
-]);
-export type TerminalItem = z.infer<typeof terminalItem>;
+);
+export type TerminalInfo = z.infer<ReturnType<typeof terminalInfo>>;
+
+const named = once(() => ({ id: z.string().min(1).max(200).describe('The id of a terminal, or its tag.') }));
+
+const terminalItem = once(() =>
+  z.discriminatedUnion('type', [
+    z.object({
+      type: z
+        .literal('screen')
+        .describe(
+          'The whole screen with what was scrolled out of it, to be written into an empty terminal: first, and again for a viewer who fell behind.',
+        ),
+      text: z.string(),
+      columns: columns(),
+      rows: rows(),
+    }),
+    z.object({ type: z.literal('output'), text: z.string().describe('To be written after the screen.') }),
+    z.object({ type: z.literal('size'), columns: columns(), rows: rows() }),
+    z.object({ type: z.literal('title'), title: z.string() }),
+    z.object({ type: z.literal('viewers'), viewers: z.array(viewer()) }),
+  ]),
+);
+export type TerminalItem = z.infer<ReturnType<typeof terminalItem>>;
 
 export const terminals = {
   'terminals.open': operation({
     summary: 'Start a program in a terminal, the shell of this user when none is named. It goes on when nobody looks.',
     access: 'execute',
     scope: 'workspace',
-    input: z.object({
-      argv: argv.optional(),
-      path: workspacePath.default('').describe('The folder in which it runs.'),
-      env: environment,
-      columns: columns.default(80),
-      rows: rows.default(24),
-      tag: z
-        .string()
-        .regex(/^[\w.:@/-]{1,200}$/)
-        .optional(),
-      title: z.string().min(1).max(500).optional(),
-      host: z.string().max(200).default('local').describe('`local`, or the name of an exec agent.'),
-    }),
-    output: z.object({ terminal: terminalInfo, existed: z.boolean() }),
+    input: () =>
+      z.object({
+        argv: argv().optional(),
+        path: workspacePath.default('').describe('The folder in which it runs.'),
+        env: environment(),
+        columns: columns().default(80),
+        rows: rows().default(24),
+        tag: z
+          .string()
+          .regex(/^[\w.:@/-]{1,200}$/)
+          .optional(),
+        title: z.string().min(1).max(500).optional(),
+        host: z.string().max(200).default('local').describe('`local`, or the name of an exec agent.'),
+      }),
+    output: () => z.object({ terminal: terminalInfo(), existed: z.boolean() }),
     errors: [
       'TOOL_MISSING',
       'FILE_PERMISSION',
@@ -74,8 +80,8 @@ export const terminals = {
     summary: 'Terminals, also those whose program ended, newest first.',
     access: 'read',
     scope: 'workspace',
-    input: z.object({}),
-    output: z.object({ terminals: z.array(terminalInfo) }),
+    input: () => z.object({}),
+    output: () => z.object({ terminals: z.array(terminalInfo()) }),
     errors: [],
   }),
   'terminals.attach': operation({
@@ -83,25 +89,25 @@ export const terminals = {
     access: 'read',
     scope: 'workspace',
     endless: true,
-    input: z.object(named),
+    input: () => z.object(named()),
     item: terminalItem,
-    output: z.object({ terminal: terminalInfo }),
+    output: () => z.object({ terminal: terminalInfo() }),
     errors: ['NO_PROCESS', 'TOO_MANY'],
   }),
   'terminals.input': operation({
     summary: 'Type into a terminal.',
     access: 'execute',
     scope: 'workspace',
-    input: z.object({ ...named, text: z.string().max(MAX_INPUT_LENGTH) }),
-    output: z.object({}),
+    input: () => z.object({ ...named(), text: z.string().max(MAX_INPUT_LENGTH) }),
+    output: () => z.object({}),
     errors: ['NO_PROCESS', 'PROCESS_ENDED'],
   }),
   'terminals.resize': operation({
     summary: 'Change the size of a terminal, for all who look at it.',
     access: 'execute',
     scope: 'workspace',
-    input: z.object({ ...named, columns, rows }),
-    output: z.object({}),
+    input: () => z.object({ ...named(), columns: columns(), rows: rows() }),
+    output: () => z.object({}),
     errors: ['NO_PROCESS', 'PROCESS_ENDED'],
   }),
   'terminals.close': operation({
@@ -109,8 +115,8 @@ export const terminals = {
     access: 'execute',
     scope: 'workspace',
     destructive: true,
-    input: z.object(named),
-    output: z.object({}),
+    input: () => z.object(named()),
+    output: () => z.object({}),
     errors: ['NO_PROCESS'],
   }),
 };

@@ -53,7 +53,7 @@ export function plugCode(
 ): PluggedCode {
   const { state, now, log, implementations } = dependencies;
   const folder = config['code.folder'] ?? defaultFolder(state, dependencies.temporary);
-  const parsed = codeRollout.safeParse(config['code.rollout']);
+  const parsed = codeRollout().safeParse(config['code.rollout']);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new OutriggerError('BAD_INPUT', `The option code.rollout: ${issue?.path.join('.')}: ${issue?.message}`);

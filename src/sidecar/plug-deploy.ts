@@ -42,7 +42,7 @@ export function plugDeploy({ workspace, state, runs, now, log, implementations }
 
 function odooProfiles(config: Config): [string, DeployProfile][] {
   const profile = (flag: string, summary: string): DeployProfile =>
-    deployProfile.parse({
+    deployProfile().parse({
       summary,
       argv: [config['odoo.command'], '-c', config['odoo.config'], flag, '{module}', '--stop-after-init'],
       parameters: { module: moduleName },
@@ -58,7 +58,7 @@ function odooProfiles(config: Config): [string, DeployProfile][] {
 }
 
 function ownProfiles(config: Config): [string, DeployProfile][] {
-  const parsed = deployProfiles.safeParse(config['deploy.profiles']);
+  const parsed = deployProfiles().safeParse(config['deploy.profiles']);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new OutriggerError('BAD_INPUT', `The option deploy.profiles: ${issue?.path.join('.')}: ${issue?.message}`);

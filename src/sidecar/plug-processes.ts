@@ -56,7 +56,7 @@ export function plugProcesses(
 }
 
 function agentsOf(config: Config): [string, HostOnWorkspace][] {
-  const parsed = execAgents.safeParse(config['processes.agents']);
+  const parsed = execAgents().safeParse(config['processes.agents']);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new OutriggerError('BAD_INPUT', `The option processes.agents: ${issue?.path.join('.')}: ${issue?.message}`);

@@ -74,7 +74,7 @@ test('a module that needs more than reading is refused when it is called over st
   fs.writeFileSync(
     file,
     `export default ({ operation, z }) => ({
-      table: { 'notes.add': operation({ summary: 'Adds a note.', access: 'write', scope: 'workspace', input: z.object({}), output: z.object({}), errors: [] }) },
+      table: { 'notes.add': operation({ summary: 'Adds a note.', access: 'write', scope: 'workspace', input: () => z.object({}), output: () => z.object({}), errors: [] }) },
       implementations: { 'notes.add': () => ({}) },
     });`,
   );
@@ -91,8 +91,12 @@ test('a module that is not there, throws, exports nothing of use or takes a name
   const broken: Record<string, [content: string, said: RegExp]> = {
     'throws.mjs': ["throw new Error('out of order');", /throws\.mjs can't be loaded: out of order/],
     'empty.mjs': ['export const table = {};', /default export of .*empty\.mjs must be \{ table, implementations \}/],
+    'schema.mjs': [
+      `export default ({ operation, z }) => ({ table: { 'notes.add': operation({ summary: 'x', access: 'read', scope: 'none', input: z.object({}), output: () => z.object({}), errors: [] }) }, implementations: { 'notes.add': () => ({}) } });`,
+      /schema\.mjs can't be loaded: The input of an operation is a function that makes its schema: input: \(\) => z\.object/,
+    ],
     'ours.mjs': [
-      `export default ({ operation, z }) => ({ table: { 'files.read': operation({ summary: 'x', access: 'read', scope: 'none', input: z.object({}), output: z.object({}), errors: [] }) }, implementations: { 'files.read': () => ({}) } });`,
+      `export default ({ operation, z }) => ({ table: { 'files.read': operation({ summary: 'x', access: 'read', scope: 'none', input: () => z.object({}), output: () => z.object({}), errors: [] }) }, implementations: { 'files.read': () => ({}) } });`,
       /files\.read is an operation of the sidecar itself/,
     ],
   };

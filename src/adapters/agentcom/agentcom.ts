@@ -125,7 +125,7 @@ export function registerAgentCom(app: FastifyInstance, dependencies: AgentComDep
   app.get('/api/metrics', async (request) => call(request, 'hub.info', {}));
   app.get('/api/schemas', async (request) => {
     await requestCaller(request, dependencies, options);
-    return { client_to_hub: Object.keys(agentFrames), hub_to_client: Object.keys(hubFrames) };
+    return { client_to_hub: Object.keys(agentFrames()), hub_to_client: Object.keys(hubFrames()) };
   });
 }
 

@@ -140,7 +140,7 @@ export function requireCode(code: string): void {
 
 /** The id, where it can be one of ours; sessions of another server, or of another time, are begun anew. */
 export function knownId(id: string | undefined): string | undefined {
-  return id !== undefined && codeId.safeParse(id).success ? id : undefined;
+  return id !== undefined && codeId().safeParse(id).success ? id : undefined;
 }
 
 /** Whose session it is: people who share an agent (`entity_id`) do not share its session. */

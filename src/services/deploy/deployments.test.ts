@@ -29,7 +29,7 @@ async function withDeployments(use: (setup: WithDeployments) => Promise<void>, s
     const logged: string[] = [];
     const keep = setup.keep ?? 10;
     const store = new DeployStore({ state, onProblem: (error) => assert.fail(String(error)) }, { keep });
-    const profile = deployProfile.parse({
+    const profile = deployProfile().parse({
       argv: setup.argv ?? ['sh', '-c', 'echo "$1"; [ "$1" != bad ]', 'sh', '{module}'],
       parameters: { module: { type: 'name', default: 'sale' } },
       before: 'commit',

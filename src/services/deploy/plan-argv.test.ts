@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { deployProfile } from '../../contract/deploy.ts';
 import { type ParameterValue, planArgv, profileProblem } from './plan-argv.ts';
 
-const profile = deployProfile.parse({
+const profile = deployProfile().parse({
   argv: ['odoo', '-u', '{module}', '--workers={workers}', '{level}', '{quiet}', '{file}', '{note}', '--stop'],
   parameters: {
     module: { type: 'name', pattern: '[a-z_][a-z0-9_]*' },
@@ -56,19 +56,19 @@ for (const [says, given] of refused)
   test(`${says} is refused`, () => assert.throws(() => planArgv(profile, given), { reason: 'BAD_INPUT' }));
 
 test('a name is of plain letters and signs where no pattern says otherwise, and patterns are as people write them', () => {
-  const plain = deployProfile.parse({ argv: ['x', '{m}'], parameters: { m: { type: 'name' } } });
+  const plain = deployProfile().parse({ argv: ['x', '{m}'], parameters: { m: { type: 'name' } } });
   assert.equal(profileProblem(plain), undefined);
   for (const m of ['sale', 'v1.2-rc_3', '_x']) assert.deepEqual(planArgv(plain, { m }).argv, ['x', m]);
   for (const m of ['', '-x', '.x', 'a b', 'a/b', 'ä', 'a\n', 'a;b'])
     assert.throws(() => planArgv(plain, { m }), { reason: 'BAD_INPUT' }, m);
-  const own = deployProfile.parse({ argv: ['x', '{m}'], parameters: { m: { type: 'name', pattern: '[a-z-]+[&.]{2}|ü' } } });
+  const own = deployProfile().parse({ argv: ['x', '{m}'], parameters: { m: { type: 'name', pattern: '[a-z-]+[&.]{2}|ü' } } });
   assert.equal(profileProblem(own), undefined);
   for (const m of ['a-b.&', 'ü']) assert.deepEqual(planArgv(own, { m }).argv, ['x', m]);
   assert.throws(() => planArgv(own, { m: '-b.&' }), { reason: 'BAD_INPUT' });
 });
 
 test('a parameter inside of an argument is needed', () => {
-  const needy = deployProfile.parse({ argv: ['x', '--m={m}'], parameters: { m: { type: 'name' } } });
+  const needy = deployProfile().parse({ argv: ['x', '--m={m}'], parameters: { m: { type: 'name' } } });
   assert.throws(() => planArgv(needy, {}), /m is needed/);
 });
 
@@ -80,6 +80,6 @@ const broken: [string, object, RegExp][] = [
   ['a default that does not fit', { argv: ['x'], parameters: { a: { type: 'integer', max: 1, default: 2 } } }, /a: .*not between/],
 ];
 for (const [says, given, problem] of broken)
-  test(`a profile with ${says} is said to be broken`, () => assert.match(profileProblem(deployProfile.parse(given)) ?? '', problem));
+  test(`a profile with ${says} is said to be broken`, () => assert.match(profileProblem(deployProfile().parse(given)) ?? '', problem));
 
 test('a profile that holds is said to', () => assert.equal(profileProblem(profile), undefined));

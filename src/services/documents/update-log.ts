@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { crc32 } from 'node:zlib';
+import zlib from 'node:zlib';
 
 /** What a record says about a document, which it names by its number. */
 export type LogRecord =
@@ -176,7 +176,7 @@ export function encodeRecord(document: number, sequence: number, record: LogReco
   bytes.writeUInt32BE(document, HEADER_BYTES + 8);
   bytes.writeUInt8(types.indexOf(record.type), HEADER_BYTES + 12);
   bytes.set(content, HEADER_BYTES + FIXED_BYTES);
-  bytes.writeUInt32BE(crc32(bytes.subarray(HEADER_BYTES)), 4);
+  bytes.writeUInt32BE(zlib.crc32(bytes.subarray(HEADER_BYTES)), 4);
   return bytes;
 }
 
@@ -186,7 +186,7 @@ export function* readSegment(bytes: Buffer): Generator<LoggedRecord, void, undef
     const end = at + HEADER_BYTES + length;
     if (length < FIXED_BYTES || end > bytes.length) return;
     const body = bytes.subarray(at + HEADER_BYTES, end);
-    if (crc32(body) !== bytes.readUInt32BE(at + 4)) return;
+    if (zlib.crc32(body) !== bytes.readUInt32BE(at + 4)) return;
     const record = recordOf(body.readUInt8(12), body.subarray(FIXED_BYTES));
     if (record !== undefined) yield { sequence: Number(body.readBigUInt64BE(0)), document: body.readUInt32BE(8), record };
     at = end;

@@ -7,7 +7,7 @@ import { type HeldRecord, type HeldState, heldStates } from './task-machine.ts';
  */
 export function importedRecords(file: Record<string, unknown>, now: number): HeldRecord[] {
   return [file['active'], file['recovering']].flatMap((entry) => {
-    const parsed = taskAssignment.safeParse(entry);
+    const parsed = taskAssignment().safeParse(entry);
     if (!parsed.success) return [];
     const { status, wake_attempts: attempts } = entry as { status?: unknown; wake_attempts?: unknown };
     const state = heldStates.find((known) => known === status) ?? 'accepted';

@@ -2,7 +2,7 @@
 
 import { closeSync, fsync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { crc32 } from 'node:zlib';
+import zlib from 'node:zlib';
 import { gramLimit } from './fold.ts';
 import {
   bytesPerFile,
@@ -221,10 +221,10 @@ export class SegmentBuilder {
     header.setFloat64(24, sequence, true);
     sections.forEach((section, index) => {
       header.setUint32(32 + 4 * index, section.length, true);
-      header.setUint32(32 + 4 * (sectionCount + index), crc32(section), true);
+      header.setUint32(32 + 4 * (sectionCount + index), zlib.crc32(section), true);
     });
     const bytes = new Uint8Array(header.buffer);
-    header.setUint32(headerBytes - 4, crc32(bytes.subarray(0, headerBytes - 4)), true);
+    header.setUint32(headerBytes - 4, zlib.crc32(bytes.subarray(0, headerBytes - 4)), true);
     return bytes;
   }
 }

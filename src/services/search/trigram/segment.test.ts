@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { crc32 } from 'node:zlib';
+import zlib from 'node:zlib';
 import { testSeed } from '../../../../test/kit/seed.ts';
 import { mayMatch, type Plan } from './plan-tree.ts';
 import { SegmentBuilder, writeSegment } from './segment-builder.ts';
@@ -153,7 +153,7 @@ test('a segment of another version is refused, though all its checksums are righ
   const damaged = join(scratch, 'damaged');
   const bytes = readFileSync(path);
   bytes.writeUInt32LE(segmentVersion + 1, 4);
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, headerBytes - 4)), headerBytes - 4);
+  bytes.writeUInt32LE(zlib.crc32(bytes.subarray(0, headerBytes - 4)), headerBytes - 4);
   writeFileSync(damaged, bytes);
   assert.throws(() => verifySegment(damaged), /its version is/);
   assert.throws(() => new Segment(damaged), /its version is/);

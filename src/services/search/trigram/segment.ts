@@ -2,7 +2,7 @@
 // files; postings are read when asked for.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { crc32 } from 'node:zlib';
+import zlib from 'node:zlib';
 import type { Plan } from './plan-tree.ts';
 import {
   bytesPerFile,
@@ -36,7 +36,7 @@ export function verifySegment(path: string): void {
       for (const end = at + length; at < end; ) {
         const piece = buffer.subarray(0, Math.min(verifyBytes, end - at));
         readExactly(file, piece, at);
-        checksum = crc32(piece, checksum);
+        checksum = zlib.crc32(piece, checksum);
         at += piece.length;
       }
       if (checksum !== header.checksums[section]) throw new DamagedSegment(`section ${section} does not have its checksum`);
@@ -279,7 +279,8 @@ function readHeader(file: number): SegmentHeader {
   readExactly(file, bytes, 0);
   if (bytes.readUInt32LE(0) !== segmentMagic) throw new DamagedSegment('it is no segment');
   if (bytes.readUInt32LE(4) !== segmentVersion) throw new DamagedSegment(`its version is ${bytes.readUInt32LE(4)}, not ${segmentVersion}`);
-  if (bytes.readUInt32LE(headerBytes - 4) !== crc32(bytes.subarray(0, headerBytes - 4))) throw new DamagedSegment('its header is damaged');
+  if (bytes.readUInt32LE(headerBytes - 4) !== zlib.crc32(bytes.subarray(0, headerBytes - 4)))
+    throw new DamagedSegment('its header is damaged');
   const numbers = (from: number): number[] => Array.from({ length: sectionCount }, (_, index) => bytes.readUInt32LE(from + 4 * index));
   const header: SegmentHeader = {
     files: bytes.readUInt32LE(8),
