@@ -19,8 +19,6 @@ import { Containment, notAFile, openRegularFile, type Place } from './containmen
 import {
   checkConditions,
   FileBytes,
-  type FileFacts,
-  factsAreOld,
   HASH_MAX_BYTES,
   hashBytes,
   hashOrNull,
@@ -35,6 +33,7 @@ import { Echoes, type Noticed } from './echoes.ts';
 import { errnoOf, fileError } from './file-errors.ts';
 import { finishInPlace, writeInPlace } from './in-place.ts';
 import { type ChangeDraft, Journal } from './journal.ts';
+import { KnownContents } from './known-contents.ts';
 import type { LiveText } from './live-text.ts';
 import { Temporaries } from './temporaries.ts';
 
@@ -104,11 +103,9 @@ export class Workspace {
   liveText: LiveText | undefined;
   /** Told of each file that is about to be changed or removed by a call, in the turn in which it will be. */
   witness: ((path: string) => void) | undefined;
-  readonly #now: () => number;
   readonly #inPlaceFolder: string;
   readonly #temporaries: Temporaries;
-  /** Content by path, good as long as the facts hold. */
-  readonly #hashes = new Map<string, { facts: FileFacts; content: string }>();
+  readonly #contents: KnownContents;
   readonly #echoes: Echoes;
   readonly #batches: Batches;
   readonly #onProblem: WorkspaceDependencies['onProblem'];
@@ -116,11 +113,11 @@ export class Workspace {
 
   constructor(dependencies: WorkspaceDependencies, options: WorkspaceOptions) {
     this.options = options;
-    this.#now = dependencies.now;
     this.containment = new Containment(options.root, options);
     this.#temporaries = new Temporaries(dependencies.state.folder);
     this.#inPlaceFolder = path.join(dependencies.state.folder, 'in-place');
     this.journal = new Journal(dependencies, { keep: options.keepChanges });
+    this.#contents = new KnownContents({ journal: this.journal, now: dependencies.now });
     this.#echoes = new Echoes({ containment: this.containment, journal: this.journal, now: dependencies.now }, options);
     this.#onProblem = dependencies.onProblem;
     this.#batches = new Batches(
@@ -132,8 +129,8 @@ export class Workspace {
         durability: options.durability,
         liveText: () => this.liveText,
         witness: (path) => this.witness?.(path),
-        contentOf: (path, descriptor, stat, signal) => this.contentOf(path, descriptor, stat, signal),
-        known: (path) => this.#hashes.get(path)?.content,
+        contentOf: (path, descriptor, stat, signal) => this.#contents.of(path, descriptor, stat, signal),
+        known: (path) => this.#contents.last(path),
         rememberMove: (from, to) => this.#echoes.rememberMove(from, to),
       },
       options,
@@ -187,7 +184,7 @@ export class Workspace {
     try {
       const { descriptor, stat } = openRegularFile(place, wirePath);
       try {
-        const content = await this.contentOf(place.path, descriptor, stat, signal);
+        const content = await this.#contents.of(place.path, descriptor, stat, signal);
         return { stat, content, descriptor, release: () => place.close() };
       } catch (error) {
         fs.closeSync(descriptor);
@@ -206,7 +203,7 @@ export class Workspace {
     try {
       if (stat.size > Math.min(maxBytes, SMALL_BYTES)) return undefined;
       const bytes = readWhole(descriptor, stat.size);
-      return { bytes, stat, content: this.#cached(place.path, stat) ?? this.#remember(place.path, stat, hashBytes(bytes)) };
+      return { bytes, stat, content: this.#contents.get(place.path, stat) ?? this.#contents.remember(place.path, stat, hashBytes(bytes)) };
     } finally {
       fs.closeSync(descriptor);
     }
@@ -273,20 +270,11 @@ export class Workspace {
     using place = this.containment.place(wirePath, true);
     const { descriptor, stat } = openRegularFile(place, wirePath);
     try {
-      if (stat.size <= HASH_MAX_BYTES) return { sha256: await this.contentOf(place.path, descriptor, stat, signal), size: stat.size };
+      if (stat.size <= HASH_MAX_BYTES) return { sha256: await this.#contents.of(place.path, descriptor, stat, signal), size: stat.size };
       return { sha256: await hashDescriptor(descriptor, signal), size: stat.size };
     } finally {
       fs.closeSync(descriptor);
     }
-  }
-
-  /** Content of an open file: from memory while its facts hold, else by reading it. */
-  async contentOf(realPath: string, descriptor: number, stat: fs.Stats, signal?: AbortSignal): Promise<string> {
-    if (stat.size > HASH_MAX_BYTES) return statIdentity(stat);
-    const cached = this.#cached(realPath, stat);
-    if (cached !== undefined) return cached;
-    const hash = stat.size <= SMALL_BYTES ? hashAt(descriptor, stat.size) : await hashDescriptor(descriptor, signal);
-    return this.#remember(realPath, stat, hash);
   }
 
   /**
@@ -368,10 +356,10 @@ export class Workspace {
       using place = this.containment.place(wirePath, false);
       const stat = await this.#matched(place, wirePath, request);
       if (stat.isDirectory()) return await this.#removeFolder(wirePath, recursive, request.cause, request.signal);
-      const before = this.#knownContent(place.path, stat);
+      const before = this.#contents.before(place.path, stat);
       this.witness?.(place.path);
       fs.unlinkSync(place.at);
-      this.#forget(place.path);
+      this.#contents.forget(place.path);
       this.journal.record([{ path: wirePath, kind: kindOf(stat), what: 'removed', before, after: null, cause: request.cause }]);
       return 1;
     });
@@ -424,11 +412,11 @@ export class Workspace {
         await this.remove(from, true, { cause: options.cause });
         return this.journal.revision;
       }
-      const content = this.#knownContent(source.path, stat);
-      this.#forget(source.path);
+      const content = this.#contents.before(source.path, stat);
+      this.#contents.forget(source.path);
       const drafts: ChangeDraft[] = [];
       if (replaced !== undefined) {
-        const before = this.#knownContent(target.path, replaced);
+        const before = this.#contents.before(target.path, replaced);
         drafts.push({ path: to, kind: kindOf(replaced), what: 'removed', before, after: null, cause: options.cause });
       }
       const draft: ChangeDraft = {
@@ -592,14 +580,14 @@ export class Workspace {
       }
       writeInPlace(place.at, place.path, before, fs.readFileSync(prepared.at), this.#inPlaceFolder);
       const now = fs.lstatSync(place.at);
-      this.#remember(place.path, now, prepared.hash);
+      this.#contents.remember(place.path, now, prepared.hash);
       return existing.nlink > 1
         ? `Written in place: the file has ${existing.nlink} links.`
         : 'Written in place: the file is a mount point.';
     }
     const note = existing === undefined ? undefined : keepOwner(prepared.at, existing, prepared.stat);
     fs.renameSync(prepared.at, place.at);
-    this.#remember(place.path, fs.lstatSync(place.at), prepared.hash);
+    this.#contents.remember(place.path, fs.lstatSync(place.at), prepared.hash);
     return note;
   }
 
@@ -621,7 +609,7 @@ export class Workspace {
       throw known;
     }
     try {
-      return { stat: opened.stat, content: await this.contentOf(place.path, opened.descriptor, opened.stat, signal) };
+      return { stat: opened.stat, content: await this.#contents.of(place.path, opened.descriptor, opened.stat, signal) };
     } finally {
       fs.closeSync(opened.descriptor);
     }
@@ -717,10 +705,10 @@ export class Workspace {
             pending.push({ path, emptied: false });
             continue;
           }
-          const before = this.#knownContent(path, stat);
+          const before = this.#contents.before(path, stat);
           this.witness?.(path);
           ignoreMissing(() => fs.unlinkSync(at));
-          this.#forget(path);
+          this.#contents.forget(path);
           drafts.push({ path, kind: kindOf(stat), what: 'removed', before, after: null, cause });
           if (performance.now() <= sliceEnd) continue;
           tell();
@@ -807,33 +795,6 @@ export class Workspace {
     return entry;
   }
 
-  #cached(realPath: string, stat: fs.Stats): string | undefined {
-    const cached = this.#hashes.get(realPath);
-    return cached !== undefined && sameFacts(cached.facts, stat) ? cached.content : undefined;
-  }
-
-  #remember(realPath: string, stat: fs.Stats, content: string): string {
-    if (!factsAreOld(stat, this.#now())) {
-      this.#hashes.delete(realPath);
-      return content;
-    }
-    if (this.#hashes.size > 20_000) this.#hashes.clear();
-    this.#hashes.set(realPath, {
-      facts: { dev: stat.dev, ino: stat.ino, size: stat.size, mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs },
-      content,
-    });
-    return content;
-  }
-
-  /** Content before a change, where it is known without reading; null else. */
-  #knownContent(realPath: string, stat: fs.Stats): string | null {
-    return this.#cached(realPath, stat) ?? hashOrNull(this.journal.known(realPath));
-  }
-
-  #forget(realPath: string): void {
-    this.#hashes.delete(realPath);
-  }
-
   async #guard<T>(wirePath: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -903,15 +864,5 @@ function readNames(at: string, wirePath: string): string[] {
     return fs.readdirSync(at).sort();
   } catch (error) {
     throw fileError(error, wirePath === '' ? 'The workspace' : wirePath);
-  }
-}
-
-function hashAt(descriptor: number, size: number): string {
-  const buffer = Buffer.allocUnsafe(size + 1);
-  let length = 0;
-  for (;;) {
-    const count = fs.readSync(descriptor, buffer, length, buffer.length - length, length);
-    if (count === 0 || length + count === buffer.length) return hashBytes(buffer.subarray(0, length + count));
-    length += count;
   }
 }
