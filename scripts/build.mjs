@@ -152,10 +152,11 @@ function sourcePlugin({ manifest, workers, workerFolder }) {
         contents: `module.exports = require('${path}');`,
         loader: 'js',
       }));
-      // Loaded by packages for what is never asked of them here, or later. Of these all is asked for by its name, of the default export.
-      build.onResolve({ filter: /^(node:)?(http2|https|tls|zlib)$/ }, ({ path, namespace }) =>
-        namespace === 'late' ? undefined : { path, namespace: 'late' },
-      );
+      // Loaded by packages for what is never asked of them here, or later. Our own sources take the default export of these, so that what they ask for has a name then.
+      build.onResolve({ filter: /^(node:)?(http2|https|tls|zlib)$/ }, ({ path, kind, importer, namespace }) => {
+        const isOurs = kind === 'import-statement' && importer.startsWith(join(root, 'src') + sep);
+        return namespace !== 'late' && (kind === 'require-call' || isOurs) ? { path, namespace: 'late' } : undefined;
+      });
       build.onLoad({ filter: /./, namespace: 'late' }, ({ path }) => ({
         contents: `let made; module.exports = new Proxy({}, { get: (_, name) => (made ??= require('${path}'))[name] });`,
         loader: 'js',
@@ -166,14 +167,15 @@ function sourcePlugin({ manifest, workers, workerFolder }) {
       });
       build.onLoad({ filter: /\.ts$/ }, ({ path }) => {
         if (!path.startsWith(join(root, 'src') + sep)) return undefined;
-        const contents = readFileSync(path, 'utf8').replace(
-          /new URL\(\s*(['"])(\.[^'"]*\.ts)\1\s*,\s*import\.meta\.url\s*\)/g,
-          (_, _quote, file) => {
-            const target = join(dirname(path), file);
-            if (!workers.includes(target)) throw new Error(`${relative(root, path)} names ${file}, which is not a worker (*-worker.ts)`);
-            return `new URL('${workerFolder}${basename(file, '.ts')}.mjs', import.meta.url)`;
-          },
-        );
+        const source = readFileSync(path, 'utf8');
+        const early = /^import (?:\{|\*).* from 'node:(http2|https|tls|zlib)';$/m.exec(source);
+        if (early)
+          throw new Error(`${relative(root, path)} takes names from node:${early[1]}, of which the bundle has the default export alone`);
+        const contents = source.replace(/new URL\(\s*(['"])(\.[^'"]*\.ts)\1\s*,\s*import\.meta\.url\s*\)/g, (_, _quote, file) => {
+          const target = join(dirname(path), file);
+          if (!workers.includes(target)) throw new Error(`${relative(root, path)} names ${file}, which is not a worker (*-worker.ts)`);
+          return `new URL('${workerFolder}${basename(file, '.ts')}.mjs', import.meta.url)`;
+        });
         return { contents, loader: 'ts' };
       });
     },

@@ -104,6 +104,17 @@ test('a source file named by URL that is no worker fails the build', () => {
   assert.match(built.stderr, /not a worker/);
 });
 
+test('a source file that takes names from a part of Node that is loaded late fails the build', () => {
+  const file = join(folder, 'src', 'cli', 'early.ts');
+  const command = join(folder, 'src', 'cli', 'main.ts');
+  writeFileSync(file, `import { crc32 } from 'node:zlib';\nconsole.log(crc32(''));\n`);
+  writeFileSync(command, `import './early.ts';\n${files['src/cli/main.ts']}`);
+  const built = node('scripts/build.mjs', 'bundle');
+  writeFileSync(command, files['src/cli/main.ts']);
+  assert.notEqual(built.status, 0);
+  assert.match(built.stderr, /src\/cli\/early\.ts takes names from node:zlib/);
+});
+
 test('the workbench is built with hashed assets, lazy parts and the hash of its theme script', () => {
   const built = node('scripts/build.mjs', 'workbench');
   assert.equal(built.status, 0, built.stderr);
