@@ -101,6 +101,36 @@ test('what the file holds is not brought again by a client that has it under ids
   assert.equal(textOf(server), 'zero one and two three\n');
 });
 
+test('what stands in a copy that had to go is merged as text: its removals count, and its insertions stay where they are', () => {
+  const saved = 'one two three four five\n';
+  const first = begin('');
+  const one = join(first);
+  one.getText(textName).insert(0, saved);
+  setSavedMark(first, saved, 'mark');
+  sync(first, one);
+  const two = join(begin(saved));
+  two.getText(textName).delete(8, 6);
+  two.getText(textName).insert(8, 'BBB ');
+  const server = begin(saved);
+  comeBack(one, server, [saved]);
+  comeBack(two, server, [saved]);
+  assert.equal(textOf(server), 'one two BBB four five\n');
+});
+
+test('what somebody brought back into the file is not taken out again by a client that saw it saved without it', () => {
+  const begun = 'kept\nparagraph\n';
+  const lost = begin(begun);
+  const client = join(lost);
+  client.getText(textName).delete(5, 10);
+  sync(client, lost);
+  setSavedMark(lost, textOf(lost), 'mark');
+  sync(lost, client);
+  client.getText(textName).insert(0, 'typed ');
+  const server = begin(begun);
+  comeBack(client, server, [begun]);
+  assert.equal(textOf(server), 'typed kept\nparagraph\n');
+});
+
 test('in 400 random histories of three clients each word stands there once, and none that was removed comes back', (t) => {
   const seed = testSeed();
   t.diagnostic(`SEED=${seed}`);

@@ -26,11 +26,20 @@ export function heal({ ydoc, textName, state, bases, origin }: Healing): { stran
   const clientText = theirs.getText(textName).toString();
   const clientBase = savedMark(theirs);
   const clientKnows = clocksOf(theirs);
+  const clientShows = ownIdsIn(theirs.getText(textName));
   theirs.destroy();
   const weKnow = clocksOf(ydoc);
+  const weShow = ownIdsIn(text);
   const strangers = ![...clientKnows.keys()].some((client) => weKnow.has(client));
-  // Where the client knows all that we put there ourselves, no character can stand there under two ids.
-  const sameIds = !strangers && runsOf(text, (client, clock) => isOwnId(client) && clock >= (clientKnows.get(client) ?? 0)).length === 0;
+  const sameIds =
+    !strangers &&
+    // Of a text that we don't know nobody can say what was taken out of it since.
+    clientBase !== undefined &&
+    bases.has(clientBase) &&
+    // The client knows all that we put there ourselves: no character can stand there under two ids.
+    runsOf(text, (client, clock) => isOwnId(client) && clock >= (clientKnows.get(client) ?? 0)).length === 0 &&
+    // None of the copies that it goes on from is one that had to go here.
+    [...clientShows].every((client) => !weKnow.has(client) || weShow.has(client));
   const { clientID } = ydoc;
   ydoc.transact(() => {
     Y.applyUpdate(ydoc, state);
@@ -50,6 +59,14 @@ export function heal({ ydoc, textName, state, bases, origin }: Healing): { stran
 
 function clocksOf(ydoc: Y.Doc): Map<number, number> {
   return Y.decodeStateVector(Y.encodeStateVector(ydoc));
+}
+
+/** Ids of ours under which any character stands there. */
+function ownIdsIn(text: Y.Text): Set<number> {
+  const ids = new Set<number>();
+  for (let item = text._start; item !== null; item = item.right)
+    if (!item.deleted && item.countable && isOwnId(item.id.client)) ids.add(item.id.client);
+  return ids;
 }
 
 function change(text: Y.Text, edits: readonly TextEdit[]): void {

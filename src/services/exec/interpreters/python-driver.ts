@@ -36,7 +36,8 @@ def _enter(order):
 /**
  * What a Python interpreter runs that was started before its work: it reads one order of JSON after its length (8 digits) from its
  * standard input, and no byte more: `{"run": file, "args", "env"}`. It becomes that program, as if started with it. To read JSON as the
- * Python that it is, but for three names, spares it a third of its start; what many programs load it loads while nobody wants it.
+ * Python that it is, but for three names, spares it a third of its start, and leaves the program's own modules their names: none is
+ * loaded that the interpreter does not load by itself.
  */
 export const pythonDriver = String.raw`${reading}${entering}
 def _leave(names, code):
@@ -75,10 +76,6 @@ def _become(order):
     path = order['run']
     sys.argv = [path] + order['args']
     names['__file__'] = path
-    # A file of the program comes before what was loaded for it under that name.
-    if not _loaded.isdisjoint(one.partition('.')[0] for one in os.listdir()):
-        for name in _loaded:
-            sys.modules.pop(name, None)
     with open(path, 'rb') as file:
         source = file.read()
     try:
@@ -91,20 +88,11 @@ def _become(order):
         sys.exit(1)
     _leave(names, 0)
 
-import gc, select
-
-def _wait():
-    global _own, _loaded
-    before = set(sys.modules)
-    if not select.select([_orders], [], [], 0.2)[0]:
-        import json, random, datetime, math
-    _loaded = set(sys.modules) - before
-    _own = set(map(id, sys.modules.values()))
-    # What is there already is not looked through again.
-    gc.collect()
-    gc.freeze()
-
-_wait()
+import gc
+_own = set(map(id, sys.modules.values()))
+# What is there already is not looked through again.
+gc.collect()
+gc.freeze()
 _become(eval(_read(int(_read(8))).decode(), {'__builtins__': {}, 'true': True, 'false': False, 'null': None}))
 `;
 
