@@ -180,8 +180,11 @@ test('a text is replaced in all files after it was looked at, some left out, and
     await ada.getByRole('textbox', { name: 'Replace with' }).fill('week');
     await ada.getByRole('button', { name: 'Replace 5 places in 3 files' }).waitFor();
     const results = ada.getByRole('tree', { name: 'Results' });
-    assert.deepEqual(await results.locator('del').allTextContents(), ['day', 'day', 'day', 'day', 'day']);
-    assert.deepEqual(await results.locator('ins').allTextContents(), ['week', 'week', 'week', 'week', 'week']);
+    // What was typed is saved about now, and searched again.
+    await eventually(async () => {
+      assert.deepEqual(await results.locator('del').allTextContents(), ['day', 'day', 'day', 'day', 'day']);
+      assert.deepEqual(await results.locator('ins').allTextContents(), ['week', 'week', 'week', 'week', 'week']);
+    });
     assert.deepEqual(await accessibilityProblems(ada), []);
 
     await results.getByText('another').hover();
