@@ -180,7 +180,7 @@ test('a text is replaced in all files after it was looked at, some left out, and
     await ada.getByRole('textbox', { name: 'Replace with' }).fill('week');
     await ada.getByRole('button', { name: 'Replace 5 places in 3 files' }).waitFor();
     const results = ada.getByRole('tree', { name: 'Results' });
-    // What was typed is saved about now, and searched again.
+    // What the matches become is asked for a moment after it was typed.
     await eventually(async () => {
       assert.deepEqual(await results.locator('del').allTextContents(), ['day', 'day', 'day', 'day', 'day']);
       assert.deepEqual(await results.locator('ins').allTextContents(), ['week', 'week', 'week', 'week', 'week']);
