@@ -25,9 +25,16 @@
 #define SYS_CLONE3 435
 #define INTO_CGROUP 0x200000000ull // CLONE_INTO_CGROUP
 #define STAGE "/mnt"
+// No exit code.
+#define STAYS 1000
+#define WORD 3
+#define LEAVING 0x4ul // PF_EXITING of linux/sched.h
+#define LEAVE_WITHIN_MS 20
 
 enum { ENDED_BY_ITSELF, ENDED_ASKED, ENDED_WALL, ENDED_CPU, ENDED_MEMORY, ENDED_DISK, ENDED_FILES, ENDED_TASKS };
 static const char *const end_names[] = {"", "asked", "wall", "cpu", "memory", "disk", "files", "tasks"};
+
+#include "namespaces.h"
 
 struct paths {
   int count;
@@ -36,8 +43,13 @@ struct paths {
 
 struct cage {
   struct paths readable, writable, joined, staged, watched;
+  struct mounts mounts;
   const char *own, *scratch, *env_prefix, *cwd;
   int confine, scope, filter, control, pass, network_refused, nproc_of_user, no_relay;
+  // The program is the supervisor of another cage, the first process of namespaces of its own; or it is who forked us.
+  int namespaces, network_of_its_own, stays;
+  // The program says itself how it ends, by a byte on descriptor 3: its exit code.
+  int tells;
   // 0: no such limit. Bytes, milliseconds, seconds for cpu.
   unsigned long long as, fsize, nofile, nproc, cpu, wall, cpu_all, memory, disk, files, tasks;
   long uid, gid;
@@ -307,22 +319,28 @@ static int set_limits(const struct cage *cage, unsigned long long nproc) {
   return nproc && set_limit(RLIMIT_NPROC, nproc, "nproc") != 0 ? -1 : 0;
 }
 
-static int become(const struct cage *cage) {
-  if (cage->uid >= 0) {
-    if (setgroups(0, NULL) != 0 || setresgid((gid_t)cage->gid, (gid_t)cage->gid, (gid_t)cage->gid) != 0 ||
-        setresuid((uid_t)cage->uid, (uid_t)cage->uid, (uid_t)cage->uid) != 0)
-      return complain("can't become another user", "");
-  } else if (geteuid() == 0) {
-    // Root without a single capability: what it owns is all that is left of it.
-    for (unsigned long capability = 0; capability <= CAP_LAST; capability++) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-    struct {
-      uint32_t version;
-      int pid;
-    } header = {0x20080522, 0};
-    uint32_t none[6] = {0};
-    if (syscall(SYS_capset, &header, none) != 0) return complain("capset", "");
-  }
-  return 0;
+static int drop_capabilities(void) {
+  struct {
+    uint32_t version;
+    int pid;
+  } header = {0x20080522, 0};
+  uint32_t none[6] = {0};
+  return syscall(SYS_capset, &header, none) == 0 ? 0 : complain("capset", "");
+}
+
+// `has_privilege`: of those who make namespaces.
+static int become(const struct cage *cage, int has_privilege) {
+  if (cage->uid >= 0 && (setgroups(0, NULL) != 0 || setresgid((gid_t)cage->gid, (gid_t)cage->gid, (gid_t)cage->gid) != 0 ||
+                         setresuid((uid_t)cage->uid, (uid_t)cage->uid, (uid_t)cage->uid) != 0))
+    return complain("can't become another user", "");
+  // Its processes are counted apart from others of that user. Who has no privilege is in one already.
+  uid_t uid = geteuid();
+  gid_t gid = getegid();
+  if (has_privilege && unshare(CLONE_NEWUSER) == 0 && map_user(uid, gid) != 0) return -1;
+  if (!cage->namespaces && geteuid() != 0) return 0;
+  // Root without a single capability: what it owns is all that is left of it. Where nobody has them, no program can be given them.
+  for (unsigned long capability = 0; capability <= CAP_LAST; capability++) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+  return drop_capabilities();
 }
 
 static int cage_landlock(const struct cage *cage) {
@@ -396,30 +414,61 @@ static void close_others(int kept) {
 }
 
 // Forks into the group that the child is to join, where that can be: whoever moves into a group of version 2 waits until no processor
-// forks. Where it can't, as in version 1, the child joins by itself.
+// forks. Where it can't, as in version 1, the child joins by itself. With namespaces the child is the first of them.
 static pid_t fork_joined(const struct cage *cage, int *has_joined) {
   char folder[4096];
-  *has_joined = 0;
-  if (cage->joined.count != 1 || strlen(cage->joined.at[0]) >= sizeof folder) return fork();
-  strcpy(folder, cage->joined.at[0]);
-  char *name = strrchr(folder, '/');
-  if (name == NULL) return fork();
-  *name = 0;
   // As in clone_args of linux/sched.h.
   struct {
     uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
-  } given = {.flags = INTO_CGROUP, .exit_signal = SIGCHLD};
-  int group = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (group < 0) return fork();
-  given.cgroup = (uint64_t)group;
-  pid_t child = (pid_t)syscall(SYS_CLONE3, &given, sizeof given);
-  close(group);
-  *has_joined = child >= 0;
-  return child >= 0 ? child : fork();
+  } given = {.exit_signal = SIGCHLD};
+  *has_joined = 0;
+  if (cage->namespaces) given.flags = NEW_NAMESPACES | (cage->network_of_its_own ? CLONE_NEWNET : 0) | (geteuid() == 0 ? 0 : CLONE_NEWUSER);
+  int group = -1;
+  if (cage->joined.count == 1 && strlen(cage->joined.at[0]) < sizeof folder) {
+    strcpy(folder, cage->joined.at[0]);
+    char *name = strrchr(folder, '/');
+    if (name != NULL) {
+      *name = 0;
+      group = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
+  }
+  if (group >= 0) {
+    given.flags |= INTO_CGROUP;
+    given.cgroup = (uint64_t)group;
+    pid_t child = (pid_t)syscall(SYS_CLONE3, &given, sizeof given);
+    close(group);
+    *has_joined = child >= 0;
+    if (child >= 0) return child;
+    given.flags &= ~INTO_CGROUP;
+    given.cgroup = 0;
+  }
+  return cage->namespaces ? (pid_t)syscall(SYS_CLONE3, &given, sizeof given) : fork();
 }
 
-// In the child; returns when something failed, and said so.
-static int enter(const struct cage *cage, pid_t supervisor, unsigned long long nproc, const int *streams, int has_joined, char **argv) {
+// All but one, as the start of a program would.
+static void close_all(int kept) {
+  if (kept > 3) syscall(SYS_CLOSE_RANGE, 3u, (unsigned)kept - 1, 0u);
+  syscall(SYS_CLOSE_RANGE, kept >= 3 ? (unsigned)kept + 1 : 3u, ~0u, 0u);
+}
+
+struct parent {
+  pid_t pid;
+  uid_t uid;
+  gid_t gid;
+};
+
+// The program ends with its supervisor; the first process of a namespace can't see who that is, but whether somebody waits for what it says.
+static int has_supervisor(const struct cage *cage, pid_t supervisor) {
+  if (!cage->namespaces) return getppid() == supervisor || supervisor == 1;
+  struct pollfd polled = {complaints, POLLOUT, 0};
+  return poll(&polled, 1, 0) >= 0 && (polled.revents & POLLERR) == 0;
+}
+
+static int cage_main(char **argv);
+
+// In the child; returns when something failed, and said so, or when the supervisor of the cage within is done; STAYS in a program that is
+// nothing but who forked us.
+static int enter(const struct cage *cage, const struct parent *parent, unsigned long long nproc, const int *streams, int words, int has_joined, char **argv) {
   setsid();
   for (int stream = 0; stream < STREAMS; stream++)
     if (streams[stream] >= 0) dup2(streams[stream], stream);
@@ -428,22 +477,44 @@ static int enter(const struct cage *cage, pid_t supervisor, unsigned long long n
     if (fd < 0 || write(fd, "0", 1) != 1) return complain("can't join", cage->joined.at[at]), EXIT_OWN_FAILURE;
     close(fd);
   }
+  if (cage->namespaces) {
+    // In a user namespace that is not described yet we are nobody.
+    if (parent->uid != 0 && map_user(parent->uid, parent->gid) != 0) return EXIT_OWN_FAILURE;
+    if (cage->network_of_its_own && raise_loopback() != 0) return complain("loopback", ""), EXIT_OWN_FAILURE;
+    if (make_root(&cage->mounts, cage->uid, cage->gid) != 0) return EXIT_OWN_FAILURE;
+  }
   if (stage(cage) != 0) return EXIT_OWN_FAILURE;
   if (cage->cwd != NULL && chdir(cage->cwd) != 0) return complain("can't enter", cage->cwd), EXIT_OWN_FAILURE;
-  if (become(cage) != 0) return EXIT_OWN_FAILURE;
+  if (become(cage, cage->namespaces && parent->uid == 0) != 0) return EXIT_OWN_FAILURE;
   // After the change of user, which takes it away. Should the supervisor be killed, its program is.
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  if (getppid() != supervisor && supervisor != 1) return errno = ECHILD, complain("lost its supervisor", ""), EXIT_OWN_FAILURE;
+  if (!has_supervisor(cage, parent->pid)) return errno = ECHILD, complain("lost its supervisor", ""), EXIT_OWN_FAILURE;
   if (set_limits(cage, nproc) != 0) return EXIT_OWN_FAILURE;
-  int caged = cage->filter || cage->confine || cage->scope;
+  int caged = cage->filter || cage->confine || cage->scope || cage->namespaces;
   if (caged && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return complain("no_new_privs", ""), EXIT_OWN_FAILURE;
   if (cage_landlock(cage) != 0) return EXIT_OWN_FAILURE;
-  close_others(cage->pass);
+  if (!cage->namespaces && !cage->stays) close_others(cage->pass);
+  if (words >= 0) {
+    if (complaints == WORD) complaints = fcntl(WORD, F_DUPFD_CLOEXEC, WORD + 1);
+    if (dup2(words, WORD) < 0) return complain("pipe", ""), EXIT_OWN_FAILURE;
+  }
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  if (cage->env_prefix != NULL) take_environment(cage->env_prefix);
+  if (cage->env_prefix != NULL && !cage->stays) take_environment(cage->env_prefix);
   if (cage->filter && filter_self(cage->filter) != 0) return EXIT_OWN_FAILURE;
+  if (cage->namespaces) {
+    close_all(cage->pass);
+    complaints = 2;
+    return cage_main(argv + 1);
+  }
+  if (cage->stays) {
+    // Its own again: what no start of a program does for it.
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    if (words >= 0) fcntl(WORD, F_SETFD, FD_CLOEXEC);
+    close_all(words >= 0 ? WORD : -1);
+    return STAYS;
+  }
   execvp(argv[0], argv);
   int missing = errno == ENOENT;
   complain("can't run", argv[0]);
@@ -479,8 +550,68 @@ static int end_tree(pid_t program, int *status, int *has_ended) {
   }
 }
 
+// What those below us took who are still there, in ms and KiB.
+struct taken {
+  unsigned long long cpu_ms;
+  long most_resident_kib;
+};
+
+static struct taken taken_so_far(void) {
+  static pid_t pids[MOST_TASKS];
+  struct taken taken = {0, 0};
+  unsigned long long cpu_us = 0;
+  int count = descendants(pids, MOST_TASKS);
+  for (int at = 0; at < count; at++) {
+    char path[64], text[2048];
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid(pids[at], &clock) == 0 && clock_gettime(clock, &time) == 0)
+      cpu_us += (unsigned long long)time.tv_sec * 1000000 + (unsigned long long)time.tv_nsec / 1000;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pids[at]);
+    char *line = read_file(path, text, sizeof text) > 0 ? strstr(text, "\nVmHWM:") : NULL;
+    long resident = line == NULL ? 0 : strtol(line + 7, NULL, 10);
+    if (resident > taken.most_resident_kib) taken.most_resident_kib = resident;
+  }
+  taken.cpu_ms = cpu_us / 1000;
+  return taken;
+}
+
+// Whether no thread of any of these comes back from the kernel.
+static int are_leaving(const pid_t *pids, int count) {
+  for (int at = 0; at < count; at++) {
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pids[at]);
+    DIR *tasks = opendir(path);
+    int leaving = 1;
+    for (struct dirent *entry; leaving && tasks != NULL && (entry = readdir(tasks)) != NULL;) {
+      char state;
+      unsigned long flags;
+      if (entry->d_name[0] == '.') continue;
+      snprintf(path, sizeof path, "/proc/%d/task/%.15s/stat", (int)pids[at], entry->d_name);
+      if (read_file(path, text, sizeof text) <= 0) continue;
+      char *rest = strrchr(text, ')');
+      leaving = rest != NULL && sscanf(rest + 2, "%c %*d %*d %*d %*d %*d %lu", &state, &flags) == 2 && (state == 'Z' || state == 'X' || (flags & LEAVING));
+    }
+    if (tasks != NULL) closedir(tasks);
+    if (!leaving) return 0;
+  }
+  return 1;
+}
+
+// Ends all in a namespace of which we are the first, and waits until nobody there does anything any more, which is long before the kernel has
+// taken back all memory of theirs. Nobody comes after those who are looked for: who forks is either heard by the signal or forks no more.
+static void end_namespace(void) {
+  static pid_t pids[MOST_TASKS];
+  unsigned long long deadline = now_ms() + LEAVE_WITHIN_MS;
+  kill(-1, SIGKILL);
+  while (!are_leaving(pids, descendants(pids, MOST_TASKS)) && now_ms() < deadline) {
+    struct timespec moment = {0, 50000};
+    nanosleep(&moment, NULL);
+  }
+}
+
 static void report(const struct cage *cage, int status, int ended, int strays, unsigned long long wall, const struct look *most,
-                   const struct size *written, struct relay *relays, const char *problem) {
+                   const struct size *written, const struct taken *taken, struct relay *relays, const char *problem) {
   struct rusage usage;
   char text[1600], clean[1024];
   size_t length = 0;
@@ -489,6 +620,7 @@ static void report(const struct cage *cage, int status, int ended, int strays, u
   while (length > 0 && clean[length - 1] == ' ') length--;
   clean[length] = 0;
   getrusage(RUSAGE_CHILDREN, &usage);
+  long resident = usage.ru_maxrss > taken->most_resident_kib ? usage.ru_maxrss : taken->most_resident_kib;
   char exit[16] = "null", signal[16] = "null";
   if (WIFEXITED(status)) snprintf(exit, sizeof exit, "%d", WEXITSTATUS(status));
   else snprintf(signal, sizeof signal, "%d", WTERMSIG(status));
@@ -496,7 +628,7 @@ static void report(const struct cage *cage, int status, int ended, int strays, u
                       "{\"exit\":%s,\"signal\":%s,\"ended\":\"%s\",\"cpu_ms\":%llu,\"max_rss_kib\":%ld,\"most_kib\":%llu,\"most_tasks\":%llu,"
                       "\"written_kib\":%llu,\"written_files\":%llu,\"strays\":%d,\"wall_ms\":%llu,\"stdout_bytes\":%lld,\"stderr_bytes\":%lld,"
                       "\"problem\":\"%s\"}\n",
-                      exit, signal, end_names[ended], ms_of(&usage), usage.ru_maxrss, most->resident / 1024, most->tasks, written->bytes / 1024,
+                      exit, signal, end_names[ended], ms_of(&usage) + taken->cpu_ms, resident, most->resident / 1024, most->tasks, written->bytes / 1024,
                       written->files, strays, wall, pass_all(&relays[1]), pass_all(&relays[2]), clean);
   // Whoever asked may be gone.
   if (cage->control >= 0) (void)!send(cage->control, text, (size_t)size, MSG_NOSIGNAL);
@@ -552,13 +684,19 @@ static int supervise(const struct cage *cage, char **argv) {
     if ((streams[stream] = open_relay(&relays[stream], stream, cage)) == -2) return EXIT_OWN_FAILURE;
   int said[2];
   if (pipe2(said, O_CLOEXEC) != 0) return complain("pipe", ""), EXIT_OWN_FAILURE;
+  // In a namespace alone is it known who there is to be ended.
+  int words[2] = {-1, -1};
+  if (cage->tells && getpid() == 1 && pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0) return complain("pipe", ""), EXIT_OWN_FAILURE;
   int has_joined;
-  pid_t supervisor = getpid();
+  const struct parent us = {getpid(), geteuid(), getegid()};
   pid_t program = fork_joined(cage, &has_joined);
   if (program < 0) return complain("can't fork", ""), EXIT_OWN_FAILURE;
   if (program == 0) {
     complaints = said[1];
-    _exit(enter(cage, supervisor, nproc, streams, has_joined, argv));
+    close(said[0]);
+    int result = enter(cage, &us, nproc, streams, words[1], has_joined, argv);
+    if (result == STAYS) return STAYS;
+    _exit(result);
   }
   close(said[1]);
   for (int stream = 0; stream < STREAMS; stream++)
@@ -575,7 +713,8 @@ static int supervise(const struct cage *cage, char **argv) {
   // Its input is the program's alone.
   if (streams[0] < 0) close(0);
 
-  int status = 0, has_ended = 0, ended = ENDED_BY_ITSELF;
+  if (words[1] >= 0) close(words[1]);
+  int status = 0, has_ended = 0, ended = ENDED_BY_ITSELF, word = -1;
   struct look most = {0, 0, 0};
   struct size written = {0, 0};
   unsigned long long start = now_ms(), next_look = start + TICK_MS, next_disk = start;
@@ -583,9 +722,9 @@ static int supervise(const struct cage *cage, char **argv) {
   while (!has_ended && ended == ENDED_BY_ITSELF) {
     unsigned long long now = now_ms(), until = watching ? next_look : now + LONGEST_WAIT_MS;
     if (cage->wall && start + cage->wall < until) until = start + cage->wall;
-    struct pollfd polled[2 + 2 * STREAMS] = {{signalled, POLLIN, 0}, {cage->control, POLLIN, 0}};
-    for (int stream = 0; stream < STREAMS; stream++) await_relay(&relays[stream], polled + 2 + 2 * stream);
-    poll(polled, 2 + 2 * STREAMS, until > now ? (int)(until - now) : 0);
+    struct pollfd polled[3 + 2 * STREAMS] = {{signalled, POLLIN, 0}, {cage->control, POLLIN, 0}, {words[0], POLLIN, 0}};
+    for (int stream = 0; stream < STREAMS; stream++) await_relay(&relays[stream], polled + 3 + 2 * stream);
+    poll(polled, 3 + 2 * STREAMS, until > now ? (int)(until - now) : 0);
     if (polled[0].revents != 0) {
       struct signalfd_siginfo info;
       while (read(signalled, &info, sizeof info) == sizeof info)
@@ -596,9 +735,15 @@ static int supervise(const struct cage *cage, char **argv) {
     }
     // A byte asks for the end, and so does whoever went away.
     if (polled[1].revents != 0) ended = ENDED_ASKED;
-    for (int stream = 0; stream < STREAMS; stream++) relay_ready(&relays[stream], polled + 2 + 2 * stream);
+    for (int stream = 0; stream < STREAMS; stream++) relay_ready(&relays[stream], polled + 3 + 2 * stream);
+    if (polled[2].revents != 0) {
+      unsigned char byte;
+      if (read(words[0], &byte, 1) == 1) word = byte;
+      else close(words[0]), words[0] = -1;
+    }
     now = now_ms();
-    if (has_ended || ended != ENDED_BY_ITSELF) break;
+    if (has_ended) word = -1;
+    if (has_ended || word >= 0 || ended != ENDED_BY_ITSELF) break;
     if (cage->wall && now - start >= cage->wall) ended = ENDED_WALL;
     // By the clock: who keeps us busy with output or with orphans is looked at all the same.
     if (!watching || now < next_look || ended != ENDED_BY_ITSELF) continue;
@@ -623,7 +768,14 @@ static int supervise(const struct cage *cage, char **argv) {
     else if (cage->files && written.files > cage->files) ended = ENDED_FILES;
   }
   unsigned long long wall = now_ms() - start;
-  int strays = end_tree(program, &status, &has_ended);
+  // It said so itself: there is more to be taken back than to be waited for.
+  int is_told = word >= 0, strays = 0;
+  struct taken taken = {0, 0};
+  if (is_told) {
+    taken = taken_so_far();
+    end_namespace();
+    status = W_EXITCODE(word, 0);
+  } else strays = end_tree(program, &status, &has_ended);
   if (cage->disk || cage->files) {
     struct size size = measure_all(&cage->watched, most_written);
     written.bytes = above(size.bytes, before.bytes);
@@ -634,7 +786,8 @@ static int supervise(const struct cage *cage, char **argv) {
     struct owners back = {hands_over ? (uid_t)cage->uid : (uid_t)-1, hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 1};
     hand_over_folder(owned, &back);
   }
-  report(cage, status, ended, strays, wall, &most, &written, relays, problem);
+  report(cage, status, ended, strays, wall, &most, &written, &taken, relays, problem);
+  if (is_told) end_tree(program, &(int){0}, &has_ended);
   // After the report: a slow reader is no part of the program's time.
   relay_rest(relays, cage->control, signalled, ended == ENDED_ASKED);
   if (heard > 0 && cage->control < 0) (void)!write(2, problem, heard);
@@ -657,6 +810,17 @@ static int take_number(unsigned long long *number, const char *text) {
   return *text < '0' || *text > '9' || *end != 0 || errno != 0 ? -1 : 0;
 }
 
+static int take_mount(struct mounts *mounts, const char *kind, const char *what, const char *where) {
+  static const char *const kinds[] = {[MOUNT_READ] = "ro", [MOUNT_READ_IF_THERE] = "try", [MOUNT_WRITE] = "rw", [MOUNT_LINK] = "link", [MOUNT_MEMORY] = "memory"};
+  for (size_t at = 0; at < sizeof kinds / sizeof *kinds; at++) {
+    if (strcmp(kind, kinds[at]) != 0) continue;
+    if (mounts->count == MOST_MOUNTS || where[0] != '/' || where[1] == 0) return -1;
+    mounts->at[mounts->count++] = (struct mount_entry){(enum mount_kind)at, what, where};
+    return 0;
+  }
+  return -1;
+}
+
 static int cage_main(char **argv) {
   struct cage cage = {.control = -1, .pass = -1, .uid = -1, .gid = -1};
   unsigned long long number;
@@ -671,7 +835,14 @@ static int cage_main(char **argv) {
     else if (strcmp(name, "--no-shm") == 0) cage.filter |= NO_SHARED_MEMORY;
     else if (strcmp(name, "--nproc-of-user") == 0) cage.nproc_of_user = 1;
     else if (strcmp(name, "--no-relay") == 0) cage.no_relay = 1;
-    else {
+    else if (strcmp(name, "--namespaces") == 0) cage.namespaces = 1;
+    else if (strcmp(name, "--new-network") == 0) cage.network_of_its_own = 1;
+    else if (strcmp(name, "--stay") == 0) cage.stays = 1;
+    else if (strcmp(name, "--word") == 0) cage.tells = 1;
+    else if (strncmp(name, "--mount-", 8) == 0) {
+      const char *what = *++argv, *where = what == NULL ? NULL : *++argv;
+      if (where == NULL || take_mount(&cage.mounts, name + 8, what, where) != 0) return usage();
+    } else {
       const char *value = *++argv;
       if (value == NULL) return usage();
       struct {
@@ -703,7 +874,9 @@ static int cage_main(char **argv) {
       }
     }
   }
-  if (*argv == NULL || argv[1] == NULL || (cage.uid >= 0) != (cage.gid >= 0)) return usage();
+  if (*argv == NULL || (argv[1] == NULL && !cage.stays) || (cage.uid >= 0) != (cage.gid >= 0)) return usage();
+  // What runs within is a cage, too.
+  if (cage.namespaces && strcmp(argv[1], "--cage") != 0) return usage();
   if (cage.control >= 0) fcntl(cage.control, F_SETFD, FD_CLOEXEC);
   return supervise(&cage, argv + 1);
 }

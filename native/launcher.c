@@ -165,6 +165,7 @@ static int probe(void) {
 static int usage(void) {
   dprintf(2, "usage: outrigger-launcher [--rw PATH]... [--make FOLDER]... -- program [argument]...\n"
              "       outrigger-launcher --cage [option]... -- program [argument]...\n"
+             "       outrigger-launcher --serve\n"
              "       outrigger-launcher --try [what=where]...\n"
              "       outrigger-launcher --listen NAME\n"
              "       outrigger-launcher --probe\n");
@@ -175,10 +176,19 @@ static int usage(void) {
 #include "seccomp.h"
 #include "cage.h"
 #include "try.h"
+#include "serve.h"
 
+#ifdef LIBRARY
+// The server of cages, in the interpreter that loaded it. Comes back in the programs of cages alone, each of which is that interpreter.
+void outrigger_serve(void) {
+  int result = serve(0);
+  if (result != STAYS) _exit(result);
+}
+#else
 int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "--cage") == 0) return cage_main(argv + 2);
   if (argc > 1 && strcmp(argv[1], "--try") == 0) return try_main(argv + 2);
+  if (argc == 2 && strcmp(argv[1], "--serve") == 0) return serve(1);
   if (argc == 3 && strcmp(argv[1], "--listen") == 0) return listen_main(argv[2]);
   int program = 1;
   int probing = 0;
@@ -211,3 +221,4 @@ int main(int argc, char **argv) {
   complain("can't run", argv[program + 1]);
   return missing ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
+#endif

@@ -2,7 +2,7 @@
 // was built of it. Ends with 0 in every case, as nothing needs them to run; what is lost is said in one line.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import { delimiter, dirname, isAbsolute, join, relative } from 'node:path';
 
 const root = dirname(import.meta.dirname);
 const compilers = ['cc', 'gcc', 'clang'];
@@ -12,9 +12,18 @@ const programs = [
   {
     name: 'the launcher',
     file: 'launcher',
-    parts: ['seccomp.h', 'relay.h', 'cage.h', 'try.h'],
+    parts: ['seccomp.h', 'namespaces.h', 'relay.h', 'cage.h', 'try.h', 'serve.h'],
     flags: [],
     lost: 'a read-only child process is guarded by its own checks alone, and code runs without isolation',
+  },
+  {
+    name: 'the library of cages',
+    file: 'launcher',
+    target: 'outrigger-cage.so',
+    parts: ['seccomp.h', 'namespaces.h', 'relay.h', 'cage.h', 'try.h', 'serve.h'],
+    flags: ['-DLIBRARY', '-shared', '-fPIC', '-Wno-unused-function'],
+    isShared: true,
+    lost: 'each program in Python starts an interpreter of its own',
   },
   {
     name: 'the exec agent',
@@ -27,7 +36,7 @@ const programs = [
   ...program,
   source: join(root, 'native', `${program.file}.c`),
   sources: [`${program.file}.c`, ...program.parts].map((name) => join(root, 'native', name)),
-  target: join(root, 'dist', 'bin', `outrigger-${program.file}`),
+  target: join(root, 'dist', 'bin', program.target ?? `outrigger-${program.file}`),
 }));
 
 for (const line of build()) console.log(`native: ${line}`);
@@ -50,8 +59,8 @@ function buildOne(program, compiler) {
   // Under another name first: whoever starts it meanwhile finds the old one or the new one.
   const unfinished = `${target}.${process.pid}`;
   // A static one runs beside any C library; not every system has what that takes.
-  const wholly = compile(compiler, program, ['-static'], unfinished);
-  const made = wholly.status === 0 ? wholly : compile(compiler, program, [], unfinished);
+  const wholly = program.isShared ? undefined : compile(compiler, program, ['-static'], unfinished);
+  const made = wholly?.status === 0 ? wholly : compile(compiler, program, [], unfinished);
   try {
     if (made.status !== 0) {
       process.stderr.write(made.stderr ?? '');
@@ -62,7 +71,7 @@ function buildOne(program, compiler) {
   } finally {
     rmSync(unfinished, { force: true });
   }
-  return `dist/bin/outrigger-${program.file}, by ${compiler}${made === wholly ? '' : ', which needs the C library of this system'}`;
+  return `${relative(root, target)}, by ${compiler}${made === wholly || program.isShared ? '' : ', which needs the C library of this system'}`;
 }
 
 function compile(compiler, program, more, output) {

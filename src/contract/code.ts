@@ -177,7 +177,7 @@ const used = once(() =>
     compileCache: z.enum(['hit', 'miss', 'off', 'none']),
     interpreter: z
       .enum(['cold', 'warm', 'live'])
-      .describe('warm: started before, in its sandbox, for this one run; live: the one of the session.'),
+      .describe('warm: started before, in its sandbox, for this one run, or a fork of one that was; live: the one of the session.'),
     transform: z.enum(['in-process', 'none']),
     compilerSeed: z.boolean().describe('The compiler had what it kept of an earlier compilation: Java its own classes, Go its packages.'),
     restored: z.boolean().describe('Variables came from a snapshot.'),

@@ -165,6 +165,7 @@ function sandboxIn(
       return opened;
     },
     start: (request) => ladder.start(request),
+    fork: (request, interpreter) => ladder.fork(request, interpreter),
     stop: () => ladder.stop(),
   };
 }

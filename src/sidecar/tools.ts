@@ -35,7 +35,7 @@ export const tools: readonly ToolRow[] = [
     tool: 'bwrap',
     kind: 'program',
     args: ['--version'],
-    lost: 'the highest rung of isolation of code runs; the others stay',
+    lost: 'the highest rung of isolation of code runs, where the launcher may not make namespaces itself; the others stay',
     install: 'apt-get install bubblewrap',
   },
   {

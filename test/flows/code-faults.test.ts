@@ -82,7 +82,10 @@ test(
       const program = '#include <stdio.h>\nint main(){puts("hi");}';
       assert.equal((await runOn(first.client, { language: 'c', code: program })).end.used.compileCache, 'miss');
       const mark = `killed-${process.pid}-${Date.now()}`;
-      const busy = { env: { MARK: mark }, code: 'import os, time\nif os.fork() == 0: os.setsid()\ntime.sleep(60)', language: 'py' };
+      // What a fork got for its work is in the environment of its children alone.
+      const stray = 'import os, time\nif os.fork() == 0: os.setsid()\ntime.sleep(60)';
+      const starts = `import subprocess, sys, time\nsubprocess.Popen([sys.executable, "-c", ${JSON.stringify(stray)}])\ntime.sleep(60)`;
+      const busy = { env: { MARK: mark }, code: starts, language: 'py' };
       const c = { env: { MARK: mark }, code: '#include <unistd.h>\nint main(){sleep(60);}', language: 'c', session };
       const gone = [busy, c].map((input) =>
         runOn(first.client, input).then(

@@ -163,7 +163,9 @@ test('more output than its limit ends a run; what came before is there, and the 
 test('a caller who goes ends the run, with everything it started', needsPython, () =>
   withCode(async (running) => {
     const mark = `run-${process.pid}-${Date.now()}`;
-    const code = 'import os, time\nprint("up", flush=True)\nif os.fork() == 0: os.setsid()\ntime.sleep(60)';
+    // What a program starts has its environment, where others can see it.
+    const stray = 'import os, time\nif os.fork() == 0: os.setsid()\ntime.sleep(60)';
+    const code = `import subprocess, sys, time\nprint("up", flush=True)\nsubprocess.Popen([sys.executable, "-c", ${JSON.stringify(stray)}])\ntime.sleep(60)`;
     const gone = new AbortController();
     const running_ = runOn(running, { language: 'py', code, env: { MARK: mark } } as never, gone.signal);
     await eventually(() => markedWith('MARK', (value) => value === mark).length >= 2, 10_000);
@@ -516,6 +518,215 @@ test('variables are kept again and again: functions, what is made of others, let
   ),
 );
 
+test('variables outlive their interpreter whether they are few or many, in both languages, and what is lost is named', needsPython, () =>
+  withCode(
+    async ({ run, client }) => {
+      const evict = (language: string): Promise<Seen> => run(language === 'py' ? 'js' : 'py', '1', { keepState: true });
+      // By itself, asked for, and in a file.
+      for (const size of [10, 20_000, 80_000]) {
+        const py = await run('py', `import threading\nx = "ä" * ${size}\nschlüssel = threading.Lock()`, { keepState: true });
+        assert.deepEqual(py.end.notes, ['Not kept beyond the life of the interpreter: schlüssel.']);
+        const { session } = py.end;
+        // A second run changes them, and a third one does not.
+        await run('py', 'x += "é"; del schlüssel', { keepState: true, session });
+        const same = await run('py', 'print(len(x))', { keepState: true, session });
+        assert.deepEqual([same.out, same.end.used.interpreter, same.end.notes], [`${size + 1}\n`, 'live', []]);
+        await evict('py');
+        const again = await run('py', 'print(x == "ä" * (len(x) - 1) + "é", len(x), threading.__name__)', { keepState: true, session });
+        assert.deepEqual([again.out, again.end.used.restored], [`True ${size + 1} threading\n`, true], again.err);
+        const js = await run('js', `let y = 'ä'.repeat(${size}); function größe() {}`, { keepState: true });
+        assert.deepEqual(js.end.notes, ['Not kept beyond the life of the interpreter: größe.']);
+        await evict('js');
+        const back = await run('js', 'console.log(y.length, y[0])', { keepState: true, session: js.end.session });
+        assert.deepEqual([back.out, back.end.used.restored], [`${size} ä\n`, true], back.err);
+        const info = await client.call('code.session', { session });
+        assert.equal(info.state?.sha256, again.end.state?.sha256);
+      }
+    },
+    { 'code.live': '1' },
+  ),
+);
+
+test('a session has its own modules, whatever its interpreter has of the same names', needsPython, () =>
+  withCode(
+    async ({ run }) => {
+      const names = ['json', 're', 'ast', 'base64', 'pickle', 'collections', 'functools', 'types', 'operator', 'traceback'];
+      const files = names.map((name) => ({ name: `${name}.py`, text: `value = 'own ${name}'\n` }));
+      // Before the interpreter starts, and after it.
+      const early = await run('py', 'def f(): return 1\nx = [f()]\nprint(x)', { keepState: true, files });
+      const late = await run('py', 'def f(): return 1\nx = [f()]\nprint(x)', { keepState: true });
+      for (const { out, err, end } of [early, late]) {
+        assert.deepEqual([out, end.notes], ['[1]\n', []], err);
+        const { session } = end;
+        const code = `import ${names.join(', ')}\nprint(${names.map((name) => `${name}.value`).join(', ')})`;
+        const own = await run('py', code, { keepState: true, session, files });
+        assert.deepEqual([own.out, own.end.notes], [`${names.map((name) => `own ${name}`).join(' ')}\n`, []], own.err);
+        const failed = await run('py', '1 / 0', { keepState: true, session });
+        assert.match(failed.err, /ZeroDivisionError/);
+        const after = await run('py', 'print(f(), x, pickle.value)', { keepState: true, session });
+        assert.deepEqual([after.out, after.end.used.interpreter, after.end.notes], ['1 [1] own pickle\n', 'live', []]);
+        await run('js', '1', { keepState: true });
+        const again = await run('py', 'print(f(), x, json.value)', { keepState: true, session });
+        assert.deepEqual([again.out, again.end.used.restored], ['1 [1] own json\n', true], again.err);
+      }
+    },
+    { 'code.live': '1' },
+  ),
+);
+
+test('what extends pickle, and modules that come after the interpreter, are those of the program', needsPython, () =>
+  withCode(
+    async ({ run }) => {
+      const code = `import re, copyreg, functools, enum, collections
+Point = collections.namedtuple('Point', 'a b')
+class Opaque:
+  __slots__ = ('v',)
+  def __getstate__(self): raise TypeError('not so')
+copyreg.pickle(Opaque, lambda one: (complex, (one.v, 0)))
+o = Opaque()
+o.v = 4
+r = re.compile('a+', re.I)
+d = collections.OrderedDict(a=collections.Counter('aab'))
+p = functools.partial(int, base=2)
+`;
+      const first = await run('py', code, { keepState: true });
+      assert.deepEqual([first.end.exitCode, first.end.notes], [0, ['Not kept beyond the life of the interpreter: Point.']], first.err);
+      await run('js', '1', { keepState: true });
+      const again = await run('py', 'print(o, r.match("AAb")[0], dict(d["a"]), p("101"))', { keepState: true, session: first.end.session });
+      assert.equal(again.out, "(4+0j) AA {'a': 2, 'b': 1} 5\n", again.err);
+    },
+    { 'code.live': '1' },
+  ),
+);
+
+test('the limit of the output holds to the byte in a live session, and is not that of what is kept', needsPython, () =>
+  withCode(async ({ run }) => {
+    const limits = { outputBytes: 1024 };
+    const full = await run('py', 'x = "x" * 15_000\nprint(end="y" * 1024)', { keepState: true, limits });
+    assert.deepEqual([full.out.length, full.end.reason, full.end.notes], [1024, 'exit', []]);
+    const { session } = full.end;
+    const more = await run('py', 'import sys, time\nprint(end="ü" * 513, flush=True)\ntime.sleep(20)', {
+      keepState: true,
+      session,
+      limits,
+    });
+    assert.deepEqual([more.out, more.end.reason, more.end.program?.limit?.name], ['ü'.repeat(512), 'output', 'outputBytes']);
+    assert.deepEqual(
+      [more.end.program?.omittedBytes, more.end.program?.outputBytes],
+      [
+        { stdout: 2, stderr: 0 },
+        { stdout: 1024, stderr: 0 },
+      ],
+    );
+    const flood = await run('py', 'import sys\nwhile True: print("z" * 1000, file=sys.stderr)', { keepState: true, session, limits });
+    assert.deepEqual([flood.err.length, flood.end.reason], [1024, 'output']);
+    const after = await run('py', 'print(len(x))', { keepState: true, session, limits });
+    assert.deepEqual([after.out, after.end.used.restored], ['15000\n', true]);
+  }),
+);
+
+test(
+  'what code writes while its variables are written down is no output of it, and too much of that ends its interpreter',
+  needsPython,
+  () =>
+    withCode(
+      async ({ run }) => {
+        const noisy = (size: number): string => `import os, sys
+class Noisy:
+  def __reduce__(self):
+    print(end='n' * ${size}, flush=True)
+    print(end='e' * 9, file=sys.stderr, flush=True)
+    return (int, (7,))
+noisy = Noisy()
+print('said')`;
+        const some = await run('py', noisy(5000), { keepState: true });
+        assert.deepEqual([some.out, some.err, some.end.notes], ['said\n', '', []]);
+        const { session } = some.end;
+        const next = await run('py', 'print("next")', { keepState: true, session });
+        assert.deepEqual([next.out, next.err, next.end.used.interpreter], ['next\n', '', 'live']);
+        const flood = await run('py', noisy(30_000_000), { keepState: true, session });
+        assert.deepEqual([flood.out, flood.end.reason, flood.end.notes.length], ['said\n', 'exit', 2], flood.end.notes.join());
+        const after = await run('py', 'print(noisy)', { keepState: true, session });
+        assert.deepEqual([after.out, after.end.used.restored], ['7\n', true]);
+      },
+      { 'code.stateBytes': '100000' },
+    ),
+);
+
+test('an answer that is too large to be given leaves the session as it is after any other run', needsPython, () =>
+  withCode(
+    async ({ run, client }) => {
+      const slow = `import time
+class Slow:
+  def __reduce__(self):
+    time.sleep(1)
+    return (int, (7,))
+x = Slow()
+print('y' * 200_000)`;
+      const { session } = (await run('py', 'x = 1', { keepState: true })).end;
+      await assert.rejects(client.call('code.run', { language: 'py', code: slow, keepState: true, session }), {
+        reason: 'OUTPUT_TOO_LARGE',
+      });
+      const next = await run('py', 'print("next")\nx = 2', { keepState: true, session });
+      assert.deepEqual([next.out, next.end.used.interpreter, next.end.notes], ['next\n', 'live', []]);
+      const last = await run('py', 'print(x)', { keepState: true, session });
+      assert.equal(last.out, '2\n');
+    },
+    { 'limits.outputBytes': '100000' },
+  ),
+);
+
+test('code that closes its outputs, or puts others in their place, is done all the same, and what it leaves is kept', needsPython, () =>
+  withCode(
+    async ({ run }) => {
+      const closings = [
+        'sys.stdout.close()',
+        'os.close(1)',
+        'sys.stdout = None',
+        'os.dup2(os.open("/dev/null", os.O_WRONLY), 1)',
+        'sys.stderr.close()\nos.close(2) if False else None',
+        'class Closing:\n  def __reduce__(self):\n    os.closerange(0, 3)\n    return (int, (7,))\nclosing = Closing()',
+      ];
+      for (const closing of closings) {
+        const first = await run('py', `import os, sys\nprint('before', flush=True)\nx = 5\n${closing}`, { keepState: true });
+        assert.deepEqual([first.out, first.end.exitCode, first.end.notes], ['before\n', 0, []], `${closing}: ${first.err}`);
+        const { session } = first.end;
+        const second = await run('py', 'x += 1', { keepState: true, session });
+        assert.deepEqual(
+          [second.end.exitCode, second.end.used.interpreter, second.end.notes],
+          [0, 'live', []],
+          `${closing}: ${second.err}`,
+        );
+        await run('js', '1', { keepState: true });
+        const third = await run('py', 'print(x)', { keepState: true, session });
+        assert.deepEqual([third.out, third.end.used.restored], ['6\n', true], closing);
+      }
+    },
+    { 'code.live': '1' },
+  ),
+);
+
+test('an input is that of its order, also where there was none before, or the code wrote to it', needsPython, () =>
+  withCode(async ({ run }) => {
+    const read = 'import os, sys\nprint(repr(sys.stdin.read()))\n';
+    const first = await run('py', read, { keepState: true });
+    const { session } = first.end;
+    const said = [first.out];
+    for (const [code, stdin] of [
+      [read, 'one'],
+      [read, ''],
+      [`${read}os.pwrite(0, b"own", 0)`, ''],
+      [read, ''],
+      [`${read}sys.stdin.close()`, ''],
+      [read, ''],
+      [`${read}os.dup2(os.memfd_create("other"), 0); os.write(0, b"more"); os.lseek(0, 0, 0)`, ''],
+      [read, ''],
+    ] as const)
+      said.push((await run('py', code, { keepState: true, session, stdin })).out);
+    assert.deepEqual(said, ["''\n", "'one'\n", ...Array.from({ length: 7 }, () => "''\n")]);
+  }),
+);
+
 test('who does not read what his program wrote keeps nobody from running, and the health says what holds code back', needsPython, () =>
   withCode(
     async ({ run, url, token }) => {
@@ -583,29 +794,36 @@ console.log(Object.keys(require.cache).length, process.argv.length);
   { language: 'js', code: "console.log('out');\nPromise.reject(new Error('rejected'));\n" },
 ];
 
-test('an interpreter that waited ends its program as one that was started for it does', needsPython, () =>
-  withCode(async ({ run }) => {
-    const facts = async ({ language, code, files }: (typeof endings)[number], limits: object): Promise<unknown> => {
-      const seen = await run(language, code, { files: files ?? [], limits });
-      const { reason, exitCode, used } = seen.end;
-      const texts = { out: seen.out, err: seen.err.replaceAll(/^node:internal.*$|^ +at .*$|^Node\.js v.*$|0x\w+/gm, '').trim() };
-      return [
-        used.interpreter,
-        { reason, exitCode, ...texts, files: Object.fromEntries(seen.end.files.map(({ name, sha256 }) => [name, sha256])) },
-      ];
-    };
-    for (const [count, ending] of endings.entries()) {
-      // A limit that nobody asked for before: none waits for it.
-      const [cold, expected] = (await facts(ending, { memoryBytes: 400_000_000 + count })) as [string, object];
-      assert.equal(cold, 'cold');
+test('an interpreter that waited ends its program as one that was started for it does', needsPython, async () => {
+  const facts = async (run: Run, { language, code, files }: (typeof endings)[number]): Promise<[string, object]> => {
+    const seen = await run(language, code, { files: files ?? [] });
+    const { reason, exitCode, used } = seen.end;
+    const texts = { out: seen.out, err: seen.err.replaceAll(/^node:internal.*$|^ +at .*$|^Node\.js v.*$|0x\w+/gm, '').trim() };
+    return [
+      used.interpreter,
+      { reason, exitCode, ...texts, files: Object.fromEntries(seen.end.files.map(({ name, sha256 }) => [name, sha256])) },
+    ];
+  };
+  const expected: object[] = [];
+  await withCode(
+    async ({ run }) => {
+      for (const ending of endings) {
+        const [how, found] = await facts(run, ending);
+        assert.equal(how, 'cold');
+        expected.push(found);
+      }
+    },
+    { 'code.warm': '0' },
+  );
+  await withCode(async ({ run }) => {
+    for (const [count, ending] of endings.entries())
       await eventually(async () => {
-        const [how, found] = (await facts(ending, {})) as [string, object];
-        assert.deepEqual(found, expected);
+        const [how, found] = await facts(run, ending);
+        assert.deepEqual(found, expected[count]);
         assert.equal(how, 'warm');
       });
-    }
-  }),
-);
+  });
+});
 
 test('what an interpreter that waited becomes has its own modules, and its arguments as they were given', needsPython, () =>
   withCode(async ({ run }) => {

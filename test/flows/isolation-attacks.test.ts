@@ -18,9 +18,12 @@ const asRoot = isRoot ? skip : 'needs root';
 /** Nobody: a pod's usual user. */
 const STRANGER = 65_532;
 
+/** What the sidecar does, and what it does where nobody but bubblewrap may make namespaces, or nothing can be forked. */
 const rungs = [
-  { rung: 3, name: 'namespaces' },
-  { rung: 2, name: 'landlock' },
+  { rung: 3, name: 'namespaces', starts: 'server' },
+  { rung: 2, name: 'landlock', starts: 'server' },
+  { rung: 3, name: 'namespaces by bubblewrap', starts: 'program' },
+  { rung: 2, name: 'landlock by a program for each cage', starts: 'program' },
 ] as const;
 
 const compilerBombs = [
@@ -47,9 +50,9 @@ const compilerBombs = [
   },
 ];
 
-for (const { rung, name } of rungs) {
+for (const { rung, name, starts } of rungs) {
   describe(`on rung ${rung}, ${name},`, { skip }, () => {
-    const range = skip === false ? new AttackRange(base, rung) : (undefined as never);
+    const range = skip === false ? new AttackRange(base, rung, [], starts) : (undefined as never);
     after(() => range?.close());
 
     test('the probe claims all protections', async () => {
@@ -93,7 +96,7 @@ for (const { rung, name } of rungs) {
   });
 }
 
-for (const { rung, name } of rungs) {
+for (const { rung, name } of rungs.filter(({ starts }) => starts === 'server')) {
   test(`as a user without any privilege, rung ${rung} contains the same`, { skip: asRoot, timeout: 60_000 }, async () => {
     const own = path.join(base, `user-${name}`);
     fs.mkdirSync(own);

@@ -296,7 +296,7 @@ describe('the build of the launcher', () => {
     const folder = path.join(scratch, `checkout-${++folders}`);
     for (const file of [
       'scripts/native.mjs',
-      ...['launcher.c', 'seccomp.h', 'relay.h', 'cage.h', 'try.h'].map((name) => `native/${name}`),
+      ...['launcher.c', 'seccomp.h', 'namespaces.h', 'relay.h', 'cage.h', 'try.h', 'serve.h'].map((name) => `native/${name}`),
     ]) {
       fs.mkdirSync(path.join(folder, path.dirname(file)), { recursive: true });
       fs.copyFileSync(path.join(checkout, file), path.join(folder, file));
@@ -312,18 +312,18 @@ describe('the build of the launcher', () => {
   test('makes a program, and nothing more until the source changes', { skip: unbuilt }, () => {
     const folder = copy();
     const file = path.join(folder, 'dist/bin/outrigger-launcher');
-    assert.deepEqual(run(folder).lines.length, 1);
-    assert.deepEqual(fs.readdirSync(path.dirname(file)), ['outrigger-launcher']);
+    assert.deepEqual(run(folder).lines.length, 2);
+    assert.deepEqual(fs.readdirSync(path.dirname(file)).sort(), ['outrigger-cage.so', 'outrigger-launcher']);
     fs.accessSync(file, fs.constants.X_OK);
     const { ino } = fs.statSync(file);
     assert.deepEqual(run(folder), { status: 0, lines: [] });
     assert.equal(fs.statSync(file).ino, ino);
     const later = new Date(Date.now() + 60_000);
     fs.utimesSync(path.join(folder, 'native/launcher.c'), later, later);
-    assert.equal(run(folder).lines.length, 1);
+    assert.equal(run(folder).lines.length, 2);
   });
 
-  test('says in one line what is lost without a compiler, or with one that can not, and fails nothing', { skip: linux }, () => {
+  test('says in a line for each what is lost without a compiler, or with one that can not, and fails nothing', { skip: linux }, () => {
     const folder = copy();
     const none = run(folder, { PATH: path.join(folder, 'native') });
     assert.equal(none.status, 0);
@@ -332,7 +332,10 @@ describe('the build of the launcher', () => {
     fs.writeFileSync(path.join(folder, 'bin/cc'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
     const unable = run(folder, { PATH: `${path.join(folder, 'bin')}${path.delimiter}${process.env['PATH']}` });
     assert.equal(unable.status, 0);
-    assert.match(unable.lines.join('\n'), /^native: .*cc could not build the launcher; [^\n]+$/);
+    const [launcher = '', library = '', ...rest] = unable.lines;
+    assert.match(launcher, /^native: .*cc could not build the launcher; .+$/);
+    assert.match(library, /^native: .*cc could not build the library of cages; .+$/);
+    assert.deepEqual(rest, []);
   });
 });
 

@@ -285,7 +285,7 @@ export class Runs {
     notes: string[],
   ): Promise<{ compile: CodeStage | null; program: CodeStage | null; used: CodeOutcome['used'] }> {
     const { language, limits, folder, session, signal } = setting;
-    const { sandbox, sessions, transform } = this.#dependencies;
+    const { sandbox, sessions, transform, pool } = this.#dependencies;
     const used: CodeOutcome['used'] = {
       compileCache: 'none',
       interpreter: 'cold',
@@ -333,12 +333,19 @@ export class Runs {
         // Who reads slowly, or not at all, does not keep others from running.
         onEnded: setting.letGo,
         start: async (onOutput) => {
-          if (waiting === undefined) return sandbox.start({ ...program, onOutput });
+          const { args, env } = request;
+          const order = framed({ run: places.file, args, env });
+          if (waiting === undefined) {
+            const forked = await pool.fork(language, { ...program, onOutput });
+            if (forked === undefined) return sandbox.start({ ...program, onOutput });
+            used.interpreter = 'warm';
+            void forked.write(order);
+            return forked;
+          }
           signal.throwIfAborted();
           signal.addEventListener('abort', () => waiting.canceling.abort(signal.reason), { once: true });
           waiting.program.begin?.(limits, onOutput);
-          const { args, env } = request;
-          void waiting.program.write(framed({ run: places.file, args, env }));
+          void waiting.program.write(order);
           return waiting.program;
         },
       });

@@ -32,9 +32,9 @@ export function findFiles(folder: string, most: number): { files: FoundFile[]; o
   const files: FoundFile[] = [];
   let omitted = 0;
   let looked = 0;
-  const walk = (relative: string, depth: number): void => {
-    using place = new Containment(folder).directory(relative);
-    const directory = fs.opendirSync(place.at, { encoding: 'buffer' as BufferEncoding });
+  let containment: Containment | undefined;
+  const walk = (relative: string, at: string, depth: number): void => {
+    const directory = fs.opendirSync(at, { encoding: 'buffer' as BufferEncoding });
     try {
       for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
         if (++looked > MAX_NAMES) {
@@ -44,10 +44,13 @@ export function findFiles(folder: string, most: number): { files: FoundFile[]; o
         const bytes = entry.name as unknown as Buffer;
         const name = bytes.toString();
         if (OWN_NAME.test(name)) continue;
-        const stat = Buffer.from(name).equals(bytes) ? fs.lstatSync(path.join(place.at, name), { throwIfNoEntry: false }) : undefined;
+        const stat = Buffer.from(name).equals(bytes) ? fs.lstatSync(path.join(at, name), { throwIfNoEntry: false }) : undefined;
         if (stat?.isDirectory() === true && depth < MAX_DEPTH) {
           try {
-            walk(joinPath(relative, name), depth + 1);
+            const inner = joinPath(relative, name);
+            containment ??= new Containment(folder);
+            using place = containment.directory(inner);
+            walk(inner, place.at, depth + 1);
           } catch {
             // It may not be read, or went away.
             omitted++;
@@ -61,7 +64,8 @@ export function findFiles(folder: string, most: number): { files: FoundFile[]; o
   };
   try {
     openToUs(folder);
-    walk('', 0);
+    // Only we can put another folder in the place of this one: what is in it is what a program may swap.
+    walk('', folder, 0);
   } catch {
     omitted++;
   }

@@ -39,7 +39,7 @@ export function makePrivate(folder: string): void {
 
 /** A program may have closed its folder to itself, and so to us. Throws as fs does. */
 export function openToUs(folder: string): void {
-  fs.chmodSync(folder, 0o700);
+  if ((fs.statSync(folder).mode & 0o7777) !== 0o700) fs.chmodSync(folder, 0o700);
 }
 
 /** Makes it the one that was used last. Throws as fs does. */

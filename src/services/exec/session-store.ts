@@ -7,12 +7,16 @@ export interface SessionRecord {
   createdAt: number;
   usedAt: number;
   files: { id: string; name: string; size: number; modified: number; mark: string; sha256: string }[];
-  state: { bytes: number; sha256: string; savedAt: number; language: string } | null;
+  /** `inFile: false`: its bytes are few, and lie in the database. */
+  state: { bytes: number; sha256: string; savedAt: number; language: string; inFile?: boolean } | null;
   /** Names of ours in its folder for the time of a run: sources, and what is made of them. */
   lent?: string[];
 }
 
-/** Sessions in the state database. What can't be stored is forgotten with this sidecar, and nothing else. */
+/**
+ * Sessions in the state database. What can't be stored is forgotten with this sidecar, and nothing else. Small states have rows of their own,
+ * with the facts of them: one statement puts both, and what is said of them in the record of their session does not count.
+ */
 export class SessionStore {
   readonly #state: State;
   readonly #onProblem: (error: unknown) => void;
@@ -20,23 +24,65 @@ export class SessionStore {
   constructor(dependencies: { state: State; onProblem: (error: unknown) => void }) {
     this.#state = dependencies.state;
     this.#onProblem = dependencies.onProblem;
+    this.#try(() =>
+      this.#state.database.exec(`
+        CREATE TABLE IF NOT EXISTS code_states(id TEXT PRIMARY KEY, facts TEXT NOT NULL, content BLOB NOT NULL) STRICT, WITHOUT ROWID;
+        DELETE FROM code_states WHERE id NOT IN (SELECT id FROM code_sessions);
+      `),
+    );
   }
 
   all(): SessionRecord[] {
-    const rows = this.#state.statement('SELECT record FROM code_sessions').all() as { record: string }[];
-    return rows.map(({ record }) => JSON.parse(record) as SessionRecord);
+    const sql = 'SELECT record, facts FROM code_sessions LEFT JOIN code_states USING (id)';
+    const rows = this.#state.statement(sql).all() as { record: string; facts: string | null }[];
+    return rows.map(({ record, facts }) => {
+      const session = JSON.parse(record) as SessionRecord;
+      if (facts !== null) session.state = JSON.parse(facts) as SessionRecord['state'];
+      else if (session.state?.inFile === false) session.state = null;
+      return session;
+    });
   }
 
   put(session: SessionRecord): void {
-    this.#try(() =>
-      this.#state
-        .statement('INSERT INTO code_sessions(id, record) VALUES(?, ?) ON CONFLICT(id) DO UPDATE SET record = excluded.record')
-        .run(session.id, JSON.stringify(session)),
-    );
+    this.#try(() => this.#putRecord(session));
   }
 
   remove(id: string): void {
     this.#try(() => this.#state.statement('DELETE FROM code_sessions WHERE id = ?').run(id));
+    this.#try(() => this.#removeState(id));
+  }
+
+  /** The bytes of the state of a session, with what it says of them. Throws what SQLite throws. */
+  putState({ id, state }: SessionRecord, content: Uint8Array): void {
+    this.#state
+      .statement(
+        'INSERT INTO code_states(id, facts, content) VALUES(?, ?, ?) ON CONFLICT(id) DO UPDATE SET facts = excluded.facts, content = excluded.content',
+      )
+      .run(id, JSON.stringify(state), content);
+  }
+
+  /** The session has none any more, or one in a file. Throws what SQLite throws. */
+  dropState(session: SessionRecord): void {
+    this.#state.transaction(() => {
+      this.#removeState(session.id);
+      this.#putRecord(session);
+    });
+  }
+
+  /** Undefined where there are none. Throws what SQLite throws. */
+  state(id: string): Uint8Array | undefined {
+    const row = this.#state.statement('SELECT content FROM code_states WHERE id = ?').get(id) as { content: Uint8Array } | undefined;
+    return row?.content;
+  }
+
+  #putRecord(session: SessionRecord): void {
+    this.#state
+      .statement('INSERT INTO code_sessions(id, record) VALUES(?, ?) ON CONFLICT(id) DO UPDATE SET record = excluded.record')
+      .run(session.id, JSON.stringify(session));
+  }
+
+  #removeState(id: string): void {
+    this.#state.statement('DELETE FROM code_states WHERE id = ?').run(id);
   }
 
   #try(work: () => void): void {

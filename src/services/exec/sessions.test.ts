@@ -3,13 +3,16 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { State } from '../state/state.ts';
 import { makePassage } from './session-folder.ts';
-import type { SessionRecord, SessionStore } from './session-store.ts';
+import { type SessionRecord, SessionStore } from './session-store.ts';
 import { Sessions, type SessionsOptions } from './sessions.ts';
 
 interface Kit {
   folder: string;
-  stored: Map<string, string>;
+  state: State;
+  /** Ids of the sessions that are remembered. */
+  stored: () => string[];
   clock: { now: number };
   /** Sessions as a start finds them. */
   start: (options?: Partial<SessionsOptions>) => Sessions;
@@ -17,33 +20,36 @@ interface Kit {
 
 async function withSessions(run: (kit: Kit) => Promise<void> | void): Promise<void> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-sessions-'));
-  const stored = new Map<string, string>();
+  fs.mkdirSync(path.join(folder, 'root'));
+  const state = new State({ root: path.join(folder, 'root'), folder: path.join(folder, 'state'), temporary: folder });
   const clock = { now: 1_000_000 };
-  const store = {
-    all: () => [...stored.values()].map((one) => JSON.parse(one) as SessionRecord),
-    put: (session: SessionRecord) => void stored.set(session.id, JSON.stringify(session)),
-    remove: (id: string) => void stored.delete(id),
-  } as unknown as SessionStore;
+  const onProblem = (error: unknown): never => assert.fail(String(error));
   const usual = { lifeMs: 1000, most: 3, maxFiles: 5, maxFileBytes: 1000, maxStateBytes: 1000, folder: path.join(folder, 'sessions') };
   try {
     await run({
       folder: usual.folder,
-      stored,
+      state,
+      stored: () => new SessionStore({ state, onProblem }).all().map(({ id }) => id),
       clock,
-      start: (options) => new Sessions({ store, now: () => clock.now }, { ...usual, ...options }),
+      start: (options) => new Sessions({ store: new SessionStore({ state, onProblem }), now: () => clock.now }, { ...usual, ...options }),
     });
   } finally {
+    state.close();
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 
+const roomy = { maxStateBytes: 100_000 };
+/** More than lies in the database. */
+const large = (byte: number): Buffer => Buffer.alloc(80_000, byte);
+
 test('the next start keeps sessions with their files, and takes away what runs left that were not ended', () =>
   withSessions(async ({ folder, start, stored }) => {
-    const first = start();
+    const first = start(roomy);
     const session = first.open('entity');
     const data = first.folder(session.id);
     await first.putFile(session, 'kept.txt', Buffer.from('kept'));
-    await first.putState(session, Buffer.from([0x80, 4, 1]));
+    await first.putState(session, large(1));
     // In the middle of a run.
     first.lend(session, ['code.py', '.outrigger-0123']);
     fs.writeFileSync(path.join(data, 'code.py'), 'print(1)');
@@ -51,7 +57,7 @@ test('the next start keeps sessions with their files, and takes away what runs l
     fs.writeFileSync(path.join(data, '.outrigger-4567.tmp'), 'half');
     fs.writeFileSync(path.join(folder, session.id, '.outrigger-89ab.tmp'), 'half');
     const unknown = first.prepare();
-    const second = start();
+    const second = start(roomy);
     const [again] = second.all();
     assert.deepEqual([again?.id, again?.files.map(({ name }) => name), again?.lent], [session.id, ['kept.txt'], undefined]);
     assert.deepEqual(fs.readdirSync(data), ['kept.txt']);
@@ -59,7 +65,7 @@ test('the next start keeps sessions with their files, and takes away what runs l
     assert.ok(!fs.existsSync(unknown.folder));
     assert.deepEqual(second.readState(again as SessionRecord).language, 'py');
     fs.rmSync(path.join(folder, session.id), { recursive: true });
-    assert.deepEqual([start().all(), stored.size], [[], 0]);
+    assert.deepEqual([start().all(), stored()], [[], []]);
   }));
 
 test('a session ends after its time with its folder, but not while a run is in it', () =>
@@ -84,7 +90,9 @@ test('what goes on in a session that was closed does not bring it back', () =>
     await sessions.collect(session, 10);
     sessions.takeBack(session);
     await assert.rejects(sessions.putFile(session, 'late', Buffer.from('x')), { reason: 'WORKSPACE_GONE' });
-    assert.equal(stored.size, 0);
+    await assert.rejects(sessions.putState(session, Buffer.from('x')), { reason: 'NO_SESSION' });
+    sessions.removeState(session);
+    assert.deepEqual(stored(), []);
   }));
 
 test('one that holds nothing makes room for the next; where all hold something, one too many is refused', () =>
@@ -153,14 +161,102 @@ test('a file that changed is known as it is now, also where no more may be given
 
 test('state that comes from outside is known by its form, and one whose file is gone is none', () =>
   withSessions(async ({ start, folder }) => {
-    const sessions = start();
+    const sessions = start(roomy);
     const session = sessions.open();
     await sessions.putState(session, Buffer.from([0xff, 0x0f, 0x6f]));
     assert.equal(sessions.readState(session).language, 'js');
-    await sessions.putState(session, Buffer.from([0x80, 4]));
+    await sessions.putState(session, large(0x80));
     assert.equal(sessions.readState(session).language, 'py');
     fs.rmSync(path.join(folder, session.id, 'state'));
     assert.throws(() => sessions.readState(session), { reason: 'NO_STATE' });
+  }));
+
+test('a state is whole at the next start whether it is small or large, and none of it is left where it lay before', () =>
+  withSessions(async ({ start, folder, state }) => {
+    const first = start(roomy);
+    const session = first.open();
+    const file = path.join(folder, session.id, 'state');
+    const rows = (): unknown => state.database.prepare('SELECT count(*) AS count FROM code_states').get()?.['count'];
+    const again = (): [Buffer, string] => {
+      const second = start(roomy);
+      const { bytes, language } = second.readState(second.use(session.id));
+      return [bytes, language];
+    };
+    for (const [content, language] of [
+      [Buffer.from('one'), 'py'],
+      [Buffer.from('two'), 'js'],
+      [large(1), 'py'],
+      [large(2), 'py'],
+      [Buffer.alloc(0), 'js'],
+    ] as const) {
+      const info = await first.putState(session, content, language);
+      assert.deepEqual(again(), [content, language]);
+      assert.deepEqual(first.info(session).state, info);
+      assert.deepEqual([fs.existsSync(file), rows()], content.length > 70_000 ? [true, 0] : [false, 1]);
+    }
+    await assert.rejects(first.putState(session, Buffer.alloc(100_001)), { reason: 'INPUT_TOO_LARGE' });
+    assert.deepEqual(again(), [Buffer.alloc(0), 'js']);
+    first.removeState(session);
+    assert.deepEqual([rows(), start(roomy).use(session.id).state], [0, null]);
+    await first.putState(session, Buffer.from('last'));
+    first.remove(session.id);
+    assert.equal(rows(), 0);
+  }));
+
+test('a large state that is put again as it is stays the file that it is, but for one that went away', () =>
+  withSessions(async ({ start, folder, clock }) => {
+    const sessions = start(roomy);
+    const session = sessions.open();
+    const file = path.join(folder, session.id, 'state');
+    await sessions.putState(session, large(1));
+    const { ino } = fs.statSync(file);
+    clock.now += 5;
+    const { savedAt } = await sessions.putState(session, large(1));
+    assert.deepEqual([fs.statSync(file).ino, savedAt], [ino, clock.now]);
+    await sessions.putState(session, large(2));
+    assert.deepEqual(sessions.readState(session).bytes, large(2));
+    fs.rmSync(file);
+    await sessions.putState(session, large(2));
+    assert.deepEqual(sessions.readState(session).bytes, large(2));
+  }));
+
+test('what can not be stored leaves the state that was there', () =>
+  withSessions(async ({ start, state }) => {
+    const sessions = start(roomy);
+    const session = sessions.open();
+    await sessions.putState(session, Buffer.from('before'));
+    state.database.exec("CREATE TRIGGER full BEFORE UPDATE ON code_states BEGIN SELECT RAISE(ABORT, 'full'); END");
+    await assert.rejects(sessions.putState(session, Buffer.from('after')));
+    assert.deepEqual([sessions.readState(session).bytes.toString(), session.state?.bytes], ['before', 6]);
+  }));
+
+test('a session that is used often is written down once a second, and after what it was lent was taken back', () =>
+  withSessions(async ({ start, clock, state }) => {
+    const sessions = start({ lifeMs: 100_000 });
+    const { id } = sessions.open();
+    const stored = (): number => {
+      const { record } = state.database.prepare('SELECT record FROM code_sessions').get() as { record: string };
+      return (JSON.parse(record) as SessionRecord).usedAt;
+    };
+    sessions.use(id);
+    const first = clock.now;
+    for (let count = 0; count < 5; count++) {
+      clock.now += 199;
+      sessions.use(id);
+    }
+    assert.equal(stored(), first);
+    clock.now += 5;
+    sessions.use(id);
+    assert.equal(stored(), clock.now);
+    // What a run was lent is not taken away from who comes after it.
+    const session = sessions.use(id);
+    sessions.lend(session, ['code.py']);
+    sessions.takeBack(session);
+    await sessions.collect(session, 10);
+    assert.equal(start().all()[0]?.lent, undefined);
+    assert.ok(
+      !('lent' in (JSON.parse((state.database.prepare('SELECT record FROM code_sessions').get() as { record: string }).record) as object)),
+    );
   }));
 
 const noRoot = { skip: process.getuid?.() === 0 ? false : 'needs root, to give a folder to another user' };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { CodeFile, CodeSession } from '../../contract/code.ts';
@@ -30,6 +31,10 @@ export interface Prepared {
 
 const DATA = 'data';
 const STATE = 'state';
+/** So many bytes of variables lie in the database: to put a file in the place of another takes longer than all else of a short run. */
+const SMALL_STATE_BYTES = 64 * 1024;
+/** The last use is written down when it is so much later than what was: after a kill, a session ends so much sooner. */
+const USE_STEP_MS = 1000;
 /** What v8.serialize writes begins with it; what pickle does with 0x80. */
 const V8_FIRST_BYTE = 0xff;
 
@@ -41,6 +46,8 @@ export class Sessions {
   readonly #sessions = new Map<string, SessionRecord>();
   /** Sessions that a run is in. */
   readonly #inUse = new Map<string, number>();
+  /** When each was used last, as it was written down. */
+  readonly #storedUse = new WeakMap<SessionRecord, number>();
   #ready = false;
 
   constructor(dependencies: { store: SessionStore; now: () => number }, options: SessionsOptions) {
@@ -90,8 +97,7 @@ export class Sessions {
     this.#begin();
     const session = this.#sessions.get(id);
     if (session === undefined || this.#isOver(session)) throw new OutriggerError('NO_SESSION', `There is no session ${id}.`);
-    session.usedAt = this.#now();
-    this.#put(session);
+    this.#touch(session);
     return session;
   }
 
@@ -137,6 +143,8 @@ export class Sessions {
   takeBack(session: SessionRecord): void {
     for (const name of session.lent ?? []) removeFolder(path.join(this.folder(session.id), name));
     delete session.lent;
+    // The end of the run writes that down.
+    this.#storedUse.delete(session);
   }
 
   /** Throws INPUT_TOO_LARGE, TOO_MANY_SESSION_FILES, DISK_FULL, FILE_EXISTS for a folder, BAD_INPUT for a name of which nothing is left. */
@@ -201,12 +209,15 @@ export class Sessions {
       found.push(file);
       there.add(name);
     }
-    session.files = session.files.filter(({ name }) => there.has(name));
+    const isGone = session.files.some(({ name }) => !there.has(name));
+    if (isGone) session.files = session.files.filter(({ name }) => there.has(name));
+    let isChanged = isGone;
     const made: CodeFile[] = [];
     let left = omitted;
     for (const file of found) {
       const before = known.get(file.name);
       if (before?.mark === file.mark) continue;
+      isChanged = true;
       // What it knows already it goes on to know, as it is now, also where there is no room to give it back.
       const hasRoom = before !== undefined || (made.length < most && session.files.length < this.#options.maxFiles);
       if (!hasRoom || file.size > this.#options.maxFileBytes) {
@@ -227,8 +238,8 @@ export class Sessions {
         left++;
       }
     }
-    session.usedAt = this.#now();
-    this.#put(session);
+    this.#touch(session);
+    if (isChanged) this.#put(session);
     return { files: made, omitted: left };
   }
 
@@ -237,7 +248,7 @@ export class Sessions {
     const info = stateInfo(session.state);
     if (session.state === null || info === null) throw new OutriggerError('NO_STATE', 'Nothing is kept of the variables of this session.');
     try {
-      return { bytes: fs.readFileSync(path.join(this.#options.folder, session.id, STATE)), language: session.state.language, info };
+      return { bytes: this.#stateBytes(session), language: session.state.language, info };
     } catch (error) {
       throw new OutriggerError('NO_STATE', 'The kept variables of this session are gone.', { cause: error });
     }
@@ -251,11 +262,12 @@ export class Sessions {
   ): Promise<NonNullable<CodeSession['state']>> {
     const letGo = this.hold(session.id);
     try {
-      const folder = path.join(this.#options.folder, session.id);
-      const { size, sha256, first } = await storeFile(folder, STATE, content, this.#options.maxStateBytes);
+      const { folder, maxStateBytes } = this.#options;
+      const small = content instanceof Uint8Array && content.length <= Math.min(SMALL_STATE_BYTES, maxStateBytes) ? content : null;
+      const known = small === null ? this.#knownInFile(session, content) : factsOf(small);
+      const { size, sha256, first } = known ?? (await storeFile(path.join(folder, session.id), STATE, content, maxStateBytes));
       const info = { bytes: size, sha256, savedAt: this.#now() };
-      session.state = { ...info, language: language ?? (first === V8_FIRST_BYTE ? 'js' : 'py') };
-      this.#put(session);
+      this.#keep(session, { ...info, language: language ?? languageOf(first), inFile: small === null }, small);
       return info;
     } finally {
       letGo();
@@ -265,7 +277,7 @@ export class Sessions {
   removeState(session: SessionRecord): void {
     removeFile(path.join(this.#options.folder, session.id), STATE);
     session.state = null;
-    this.#put(session);
+    if (this.#isKnown(session)) this.#store.dropState(session);
   }
 
   remove(id: string): void {
@@ -279,6 +291,41 @@ export class Sessions {
     if (!this.#ready && !fs.existsSync(this.#options.folder)) return;
     this.#begin();
     for (const session of [...this.#sessions.values()]) if (this.#isOver(session)) this.remove(session.id);
+  }
+
+  #stateFile(id: string): string {
+    return path.join(this.#options.folder, id, STATE);
+  }
+
+  /** Throws as fs and SQLite do, and where nothing is there. */
+  #stateBytes({ id, state }: SessionRecord): Buffer {
+    if (state?.inFile !== false) return fs.readFileSync(this.#stateFile(id));
+    const content = this.#store.state(id);
+    if (content === undefined) throw new Error('The database has no variables of this session.');
+    return Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  }
+
+  /** What is known of bytes that lie in its file already. */
+  #knownInFile({ id, state }: SessionRecord, content: unknown): StateFacts | undefined {
+    if (!(content instanceof Uint8Array) || state === null || state.inFile === false || state.bytes !== content.length) return undefined;
+    const facts = factsOf(content);
+    return facts.sha256 === state.sha256 && fs.existsSync(this.#stateFile(id)) ? facts : undefined;
+  }
+
+  /** Takes up a state; `small` is one that lies in no file. Throws NO_SESSION for one that was closed meanwhile. */
+  #keep(session: SessionRecord, state: SessionRecord['state'], small: Uint8Array | null): void {
+    if (!this.#isKnown(session)) throw new OutriggerError('NO_SESSION', `There is no session ${session.id} any more.`);
+    const before = session.state;
+    session.state = state;
+    if (small === null && before?.inFile !== false) return this.#put(session);
+    try {
+      if (small === null) this.#store.dropState(session);
+      else this.#store.putState(session, small);
+    } catch (error) {
+      session.state = before;
+      throw fileError(error, 'The database');
+    }
+    if (small !== null && before !== null && before.inFile !== false) removeFile(path.join(this.#options.folder, session.id), STATE);
   }
 
   #isOver({ id, usedAt }: SessionRecord): boolean {
@@ -308,7 +355,19 @@ export class Sessions {
 
   /** One that was closed while something went on in it stays closed. */
   #put(session: SessionRecord): void {
-    if (this.#sessions.get(session.id) === session) this.#store.put(session);
+    if (!this.#isKnown(session)) return;
+    this.#storedUse.set(session, session.usedAt);
+    this.#store.put(session);
+  }
+
+  #isKnown(session: SessionRecord): boolean {
+    return this.#sessions.get(session.id) === session;
+  }
+
+  /** It was used now. */
+  #touch(session: SessionRecord): void {
+    session.usedAt = this.#now();
+    if (session.usedAt - (this.#storedUse.get(session) ?? 0) >= USE_STEP_MS) this.#put(session);
   }
 
   /** At the first use: folders of sessions that nobody knows any more are removed, and sessions without a folder forgotten. */
@@ -337,6 +396,20 @@ export class Sessions {
         // It can't be looked into: collecting files says more.
       }
   }
+}
+
+interface StateFacts {
+  size: number;
+  sha256: string;
+  first: number | undefined;
+}
+
+function factsOf(content: Uint8Array): StateFacts {
+  return { size: content.length, sha256: createHash('sha256').update(content).digest('hex'), first: content[0] };
+}
+
+function languageOf(firstByte: number | undefined): string {
+  return firstByte === V8_FIRST_BYTE ? 'js' : 'py';
 }
 
 /** What is told of it. */

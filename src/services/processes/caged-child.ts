@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import type { HostExit, ProgramOutput } from './host.ts';
 import { pipeOutput } from './pipe-output.ts';
 
@@ -23,7 +23,6 @@ export interface CagedChildRequest {
 
 /** A child with nothing of ours: its own process group, its own environment, four descriptors at most. */
 export interface CagedChild {
-  readonly pid: number;
   readonly stdout: ProgramOutput;
   readonly stderr: ProgramOutput;
   /** Never rejects. Streams may still hold output. */
@@ -64,40 +63,41 @@ export async function startCaged(request: CagedChildRequest): Promise<CagedChild
   child.on('error', () => {});
   child.stdin?.on('error', () => {});
   const wire = child.stdio[REPORT_DESCRIPTOR] as Duplex | undefined;
+  wire?.on('error', () => {});
   return {
-    pid: child.pid as number,
     stdout: pipeOutput(child.stdout as Readable),
     stderr: pipeOutput(child.stderr as Readable),
     exit,
-    report: wire === undefined ? Promise.resolve('') : textOf(wire),
-    write: (bytes) => write(child, bytes),
+    report: wire === undefined ? Promise.resolve('') : reportFrom(wire),
+    write: (bytes) => writeTo(child.stdin, bytes),
     endInput: () => void child.stdin?.end(),
     askToEnd: () => void (wire?.writable === true && wire.write('x')),
     kill: () => kill(child),
   };
 }
 
-function textOf(wire: Duplex): Promise<string> {
+/** Its first line, or all that came until its end. Never rejects. */
+export function reportFrom(wire: Pick<ProgramOutput, 'on' | 'once'>): Promise<string> {
   return new Promise((resolve) => {
     let text = '';
-    wire.on('data', (bytes: Buffer) => {
+    wire.on('data', (bytes) => {
       if (text.length < MAX_REPORT_LENGTH) text += bytes.toString();
       if (text.endsWith('\n')) resolve(text);
     });
-    wire.on('error', () => {});
     // Ended from its side; ours follows.
     wire.once('close', () => resolve(text));
   });
 }
 
-async function write({ stdin }: ChildProcess, bytes: Uint8Array): Promise<void> {
-  if (stdin === null || !stdin.writable || stdin.write(bytes)) return;
+/** Resolves when there is room for more, or nobody reads any more. */
+export async function writeTo(input: Writable | null | undefined, bytes: Uint8Array): Promise<void> {
+  if (input === null || input === undefined || !input.writable || input.write(bytes)) return;
   await new Promise<void>((resolve) => {
     const done = (): void => {
-      stdin.off('drain', done).off('close', done);
+      input.off('drain', done).off('close', done);
       resolve();
     };
-    stdin.once('drain', done).once('close', done);
+    input.once('drain', done).once('close', done);
   });
 }
 

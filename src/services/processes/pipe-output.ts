@@ -12,33 +12,56 @@ let buffer: Buffer | undefined;
  * gigabyte takes 80 MB of memory. It needs the pipe itself, which Node keeps to itself; where it is not to be had, its own stream does.
  */
 export function pipeOutput(stream: Readable): ProgramOutput {
+  return readPipe(stream, { writable: false })?.output ?? stream;
+}
+
+/** As pipeOutput, and both ways. `take`: gets all bytes first, and gives those that are the program's. Undefined where Node does not let go of the pipe. */
+export function readPipe(
+  stream: Readable,
+  { writable, take = (bytes) => bytes }: { writable: boolean; take?: (bytes: Buffer) => Buffer },
+): { output: ProgramOutput; socket: Socket } | undefined {
   const holder = stream as unknown as { _handle: unknown };
   const { _handle: handle } = holder;
-  if (typeof handle !== 'object' || handle === null) return stream;
+  if (typeof handle !== 'object' || handle === null) return undefined;
   buffer ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
   holder._handle = null;
   const output = new EventEmitter();
   let paused = false;
+  // Until somebody listens, nothing more is read.
+  let early: Buffer | undefined;
   const callback = (length: number, bytes: Uint8Array): boolean => {
-    output.emit('data', bytes.subarray(0, length));
-    return !paused;
+    const taken = take(bytes.subarray(0, length) as Buffer);
+    if (taken.length === 0) return true;
+    if (output.listenerCount('data') > 0) output.emit('data', taken);
+    else early = Buffer.from(taken);
+    return !paused && early === undefined;
   };
+  output.on('newListener', (event) => {
+    if (event !== 'data' || early === undefined) return;
+    process.nextTick(() => {
+      const bytes = early;
+      early = undefined;
+      output.emit('data', bytes);
+      if (!paused) socket.resume();
+    });
+  });
   // `handle` is how Node itself makes the sockets of children.
-  const socket = new Socket({ handle, readable: true, writable: false, onread: { buffer, callback } } as object);
+  const socket = new Socket({ handle, readable: true, writable, onread: { buffer, callback } } as object);
   socket
     .on('end', () => output.emit('end'))
-    .on('error', (error) => output.emit('error', error))
+    .on('error', (error) => output.listenerCount('error') > 0 && output.emit('error', error))
     .on('close', () => output.emit('close'));
   socket.resume();
-  return Object.assign(output, {
+  const pipe = Object.assign(output, {
     pause: () => {
       paused = true;
       socket.pause();
     },
     resume: () => {
       paused = false;
-      socket.resume();
+      if (early === undefined) socket.resume();
     },
     destroy: () => socket.destroy(),
   });
+  return { output: pipe, socket };
 }

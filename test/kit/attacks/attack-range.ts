@@ -62,7 +62,7 @@ export class AttackRange {
   #count = 0;
 
   /** `base`: an empty folder that others may pass; the launcher lies in it. */
-  constructor(base: string, rung: 0 | 1 | 2 | 3, without: readonly Part[] = []) {
+  constructor(base: string, rung: 0 | 1 | 2 | 3, without: readonly Part[] = [], starts: 'server' | 'program' = 'server') {
     this.base = fs.mkdtempSync(path.join(base, 'range-'));
     fs.chmodSync(this.base, 0o711);
     this.rung = rung;
@@ -80,7 +80,7 @@ export class AttackRange {
         now: () => performance.now(),
         log: () => {},
       },
-      { scratch: this.base, highest: rung, newFiles: MAX_NEW_FILES, slotsFrom: FIRST_USER, slots: USERS, without },
+      { scratch: this.base, highest: rung, newFiles: MAX_NEW_FILES, slotsFrom: FIRST_USER, slots: USERS, without, starts },
     );
   }
 

@@ -1,19 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import type { CodeItem, CodeStage, EffectiveLimits } from '../../../contract/code.ts';
-import type { Sandbox, SandboxedProgram } from '../isolation/sandbox.ts';
+import type { Sandbox, SandboxEnd, SandboxedProgram } from '../isolation/sandbox.ts';
 import type { Language } from '../languages.ts';
 import { OutputFeed } from '../output-feed.ts';
 import type { SessionRecord } from '../session-store.ts';
 import type { Sessions } from '../sessions.ts';
 import { quietStage, stageOf } from '../stage.ts';
 import type { Toolchains } from '../toolchains.ts';
-import { type Facts, framed, Marks } from './marks.ts';
+import { type Facts, framed } from './marks.ts';
+import { Replies } from './replies.ts';
 import { driverRequest, liveDrivers } from './warm-pool.ts';
 
 /** One that had no work for so long is ended; its variables are in the session. */
 const IDLE_MS = 10 * 60_000;
 /** To take up variables, or to write them down. */
 const STATE_WITHIN_MS = 10_000;
+/** As much as a driver may tell of variables unasked: beside what the code may write, it has room for that and some marks. */
+const UNASKED_BYTES = 24_000;
+const MARKS_BYTES = 32_000;
+/** What a driver says in the place of a state that is larger than that. */
+const IS_LARGE = 2;
 /** Of processor time over the whole life of one: each order has its own limit of time. */
 const LIFE_CPU_MS = 60 * 60_000;
 
@@ -37,6 +43,8 @@ interface Live {
   program: SandboxedProgram;
   token: string;
   canceling: AbortController;
+  /** To the order that it has. */
+  replies: Replies | undefined;
   isOver: boolean;
   /** It has work: it is not ended to make room. */
   isBusy: boolean;
@@ -86,9 +94,14 @@ export class LiveInterpreters {
     }
     live.isBusy = true;
     try {
-      const stage = await this.#ask(live, order);
+      const replies = repliesOf(live);
+      const stage = await this.#ask(live, order, replies).catch(async (error: unknown) => {
+        // Whoever gets none of it: what the driver has to say is heard before the next order.
+        await this.#save(live, session, replies);
+        throw error;
+      });
       // It may have ended a moment after it was done.
-      if (stage.reason === 'exit' && !live.isOver && this.has(session.id)) notes.push(...(await this.#save(live, session)));
+      if (stage.reason === 'exit' && !live.isOver && this.has(session.id)) notes.push(...(await this.#save(live, session, replies)));
       if (live.isOver) notes.push('The interpreter of the session ended; the next run begins with the variables as they were kept last.');
       return { stage, wasLive, restored, notes };
     } finally {
@@ -129,11 +142,23 @@ export class LiveInterpreters {
       onOutput: () => {},
     });
     const usedAt = performance.now();
-    const live: Live = { language, fixed, program, token, canceling, isOver: false, isBusy: true, idle: undefined, usedAt };
+    const live: Live = {
+      language,
+      fixed,
+      program,
+      token,
+      canceling,
+      replies: undefined,
+      isOver: false,
+      isBusy: true,
+      idle: undefined,
+      usedAt,
+    };
     // As long as it lives, its folder stays.
     const letGo = sessions.hold(session.id);
     void program.end.then(() => {
       live.isOver = true;
+      live.replies?.end();
       letGo();
       if (!live.isBusy) this.#forget(session.id, live);
     });
@@ -149,32 +174,35 @@ export class LiveInterpreters {
     for (const [session] of idle.slice(0, Math.max(0, this.#live.size - this.#options.most))) void this.close(session);
   }
 
-  async #ask(live: Live, order: LiveOrder): Promise<CodeStage> {
+  async #ask(live: Live, order: LiveOrder, replies: Replies): Promise<CodeStage> {
     const { limits, signal, emit, code, file, args, stdin, env } = order;
     const begun = performance.now();
-    const told = this.#told(live);
+    const bound = new OutputBound(limits.outputBytes, () => live.canceling.abort(new Error('output')));
     const feed = new OutputFeed({
       stage: 'run',
       emit,
-      filter: (stream, text, isLast) => [
-        ...told.take(stream, text).flatMap((part) => itemOf(part)),
-        ...(isLast ? [told.rest(stream)] : []),
-      ],
+      filter: (stream, text, isLast) => {
+        const parts = replies.take(stream, text);
+        if (isLast) parts.push(replies.rest(stream));
+        return parts.flatMap((part): (string | CodeItem)[] => (typeof part === 'string' ? [bound.take(stream, part)] : displayed(part)));
+      },
     });
     feed.control(live.program);
     const canceled = (): void => live.canceling.abort(signal.reason);
     signal.addEventListener('abort', canceled, { once: true });
     if (signal.aborted) canceled();
-    live.program.begin?.(limits, (stream, bytes) => feed.push(stream, bytes));
-    void live.program.write(framed({ code, file, args, stdin, env }));
+    const room = { wallMs: limits.wallMs, outputBytes: limits.outputBytes + MARKS_BYTES };
+    live.program.begin?.(room, (stream, bytes) => feed.push(stream, bytes));
+    const keep = { most: this.#options.maxStateBytes, unasked: UNASKED_BYTES };
+    void live.program.write(framed({ code, file, args, stdin, env, keep }));
     try {
-      const done = await Promise.race([told.done, live.program.end.then(() => undefined)]);
+      const done = await replies.done;
       live.program.rest?.();
       await feed.end().catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
-      if (done !== undefined) return quietStage(done.done ?? 0, performance.now() - begun, feed.bytes);
-      const end = await live.program.end;
+      if (done !== undefined && !bound.isMet) return quietStage(done.done ?? 0, performance.now() - begun, feed.bytes);
+      const end = bound.applied(await live.program.end);
       return { ...stageOf(end, feed.bytes, limits), wallMs: Math.round(performance.now() - begun) };
     } finally {
       signal.removeEventListener('abort', canceled);
@@ -185,16 +213,19 @@ export class LiveInterpreters {
     if (session.state?.language !== live.language.code) return false;
     try {
       const { bytes } = this.#dependencies.sessions.readState(session);
-      const done = await this.#quietly(live, { restore: bytes.toString('base64') });
-      return done?.done === 0;
+      const replies = repliesOf(live);
+      const order = Buffer.concat([framed({ restore: bytes.length }), bytes]);
+      return (await this.#quietly(live, replies, 'done', order))?.done === 0;
     } catch {
-      // The file is gone.
+      // It is gone.
       return false;
     }
   }
 
-  async #save(live: Live, session: SessionRecord): Promise<string[]> {
-    const done = await this.#quietly(live, { save: true, most: this.#options.maxStateBytes });
+  /** What a run leaves of its variables comes after it; what is large is asked for. */
+  async #save(live: Live, session: SessionRecord, replies: Replies): Promise<string[]> {
+    let done = replies.isKept ? await replies.kept : await this.#quietly(live, replies, 'kept');
+    if (done?.done === IS_LARGE) done = await this.#quietly(live, repliesOf(live), 'done', framed({ give: true }));
     if (done?.tooLarge === true) return ['The variables are too large to be kept beyond the life of the interpreter.'];
     if (done?.state === undefined) return ['The variables could not be written down.'];
     try {
@@ -207,42 +238,16 @@ export class LiveInterpreters {
       : [`Not kept beyond the life of the interpreter: ${(done.lost ?? []).slice(0, 20).join(', ')}.`];
   }
 
-  /** An order of ours, of which the caller sees nothing. */
-  async #quietly(live: Live, order: object): Promise<Facts | undefined> {
-    const told = this.#told(live);
+  /** What is between us and the driver, of which the caller sees nothing. */
+  async #quietly(live: Live, replies: Replies, which: 'done' | 'kept', order?: Buffer): Promise<Facts | undefined> {
     const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
     // As base64, with what is around it.
     const limits = { wallMs: STATE_WITHIN_MS, outputBytes: this.#options.maxStateBytes * 1.4 + 100_000 };
-    live.program.begin?.(limits, (stream, bytes) => void told.take(stream, decoders[stream].decode(bytes, { stream: true })));
-    void live.program.write(framed(order));
-    const done = await Promise.race([told.done, live.program.end.then(() => undefined)]);
+    live.program.begin?.(limits, (stream, bytes) => void replies.take(stream, decoders[stream].decode(bytes, { stream: true })));
+    if (order !== undefined) void live.program.write(order);
+    const reply = await replies[which];
     live.program.rest?.();
-    return done;
-  }
-
-  /** What the driver says of itself; `done` is heard on both streams, so that nothing of the code is still on its way. */
-  #told({ token }: Live): {
-    take: (stream: 'stdout' | 'stderr', text: string) => (string | Facts)[];
-    rest: (stream: 'stdout' | 'stderr') => string;
-    done: Promise<Facts>;
-  } {
-    const { promise, resolve } = Promise.withResolvers<Facts>();
-    const marks = { stdout: new Marks(token), stderr: new Marks(token) };
-    const ends: { stdout?: Facts; stderr?: Facts } = {};
-    return {
-      take: (stream, text) => {
-        const parts = marks[stream].take(text);
-        for (const part of parts) if (typeof part !== 'string' && part.done !== undefined) ends[stream] = part;
-        if (ends.stdout !== undefined && ends.stderr !== undefined) resolve(ends.stdout);
-        return parts;
-      },
-      rest: (stream) => {
-        const rest = marks[stream].rest();
-        // One that was cut off in the middle is none of the program.
-        return rest.includes(token) ? '' : rest;
-      },
-      done: promise,
-    };
+    return reply;
   }
 
   #rest(live: Live): void {
@@ -263,13 +268,51 @@ export class LiveInterpreters {
   }
 }
 
+/** To an order that is given now. */
+function repliesOf(live: Live): Replies {
+  const replies = new Replies(live.token);
+  live.replies = replies;
+  if (live.isOver) replies.end();
+  return replies;
+}
+
+/** Holds what the code writes to its limit, where more may come for what its driver tells. */
+class OutputBound {
+  readonly #most: number;
+  readonly #onMet: () => void;
+  readonly #came = { stdout: 0, stderr: 0 };
+  isMet = false;
+
+  constructor(most: number, onMet: () => void) {
+    this.#most = most;
+    this.#onMet = onMet;
+  }
+
+  /** As much of a text as there is room for. */
+  take(stream: 'stdout' | 'stderr', text: string): string {
+    const room = Math.max(0, this.#most - this.#came[stream]);
+    const length = Buffer.byteLength(text);
+    this.#came[stream] += length;
+    if (length <= room) return text;
+    if (!this.isMet) this.#onMet();
+    this.isMet = true;
+    return Buffer.from(text).subarray(0, room).toString();
+  }
+
+  /** The end as it is with what was left out here. */
+  applied(end: SandboxEnd): SandboxEnd {
+    if (!this.isMet) return end;
+    const omitted = (stream: 'stdout' | 'stderr'): number => end.omitted[stream] + Math.max(0, this.#came[stream] - this.#most);
+    return { ...end, reason: 'output', limit: 'outputBytes', omitted: { stdout: omitted('stdout'), stderr: omitted('stderr') } };
+  }
+}
+
 /** All that a sandbox is made with, but for what each order has of its own. */
 function fixedOf({ code }: Language, { limits, network }: LiveOrder): string {
   const { memoryBytes, processes, fileBytes, diskBytes } = limits;
   return JSON.stringify([code, network, memoryBytes, processes, fileBytes, diskBytes]);
 }
 
-function itemOf(part: string | Facts): (string | CodeItem)[] {
-  if (typeof part === 'string') return [part];
-  return part.display === undefined ? [] : [{ type: 'display', data: part.display }];
+function displayed({ display }: Facts): CodeItem[] {
+  return display === undefined ? [] : [{ type: 'display', data: display }];
 }

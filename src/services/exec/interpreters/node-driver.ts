@@ -1,4 +1,4 @@
-/** What a Node runs that was started before its work: as `pythonDriver`, with the same orders and the same marks. */
+/** What a Node runs that was started before its work: as `pythonDriver` and `livePythonDriver`, with the same orders and the same marks. */
 export const nodeDriver = String.raw`
 // In a scope of its own: the code may call its variables as it likes.
 (() => {
@@ -7,6 +7,13 @@ const vm = require('node:vm');
 const path = require('node:path');
 const util = require('node:util');
 const Module = require('node:module');
+
+const { fstatSync, writeSync } = fs;
+let word;
+try {
+  const stat = fstatSync(3);
+  if (stat.isFIFO()) word = stat;
+} catch {}
 
 function read(size) {
   const bytes = Buffer.alloc(size);
@@ -36,10 +43,21 @@ function become({ run, args, env }) {
     const done = Reflect.apply(emit, this, arguments);
     // An error is printed after the listeners.
     failed ||= name === 'uncaughtExceptionMonitor';
-    if (name === 'exit' && !failed) process.reallyExit(process.exitCode ?? 0);
+    if (name === 'exit' && !failed) {
+      tellExit(process.exitCode ?? 0);
+      process.reallyExit(process.exitCode ?? 0);
+    }
     return done;
   };
   Module.runMain(run);
+}
+
+// Whoever hears it has not to wait until all memory is given back.
+function tellExit(code) {
+  try {
+    const { ino, dev } = fstatSync(3);
+    if (ino === word.ino && dev === word.dev) writeSync(3, Buffer.from([code & 255]));
+  } catch {}
 }
 
 function bundle(value) {
@@ -49,8 +67,10 @@ function bundle(value) {
 }
 
 function live(token) {
-  const write = (number, facts) => {
-    const bytes = Buffer.from('\x1e' + token + JSON.stringify(facts) + '\x1e');
+  // What is cut at any byte is whole characters then.
+  const escaped = (text) => text.replace(/[^\x00-\x7f]/g, (unit) => '\\u' + unit.charCodeAt(0).toString(16).padStart(4, '0'));
+  const write = (number, text) => {
+    const bytes = Buffer.from('\x1e' + token + escaped(text) + '\x1e');
     for (let done = 0; done < bytes.length; ) {
       try {
         done += fs.writeSync(number, bytes, done);
@@ -59,20 +79,25 @@ function live(token) {
       }
     }
   };
-  const tell = (facts) => {
-    write(1, facts);
-    if ('done' in facts) write(2, { done: 0 });
+  const conclude = (text) => {
+    write(2, '{"done":0}');
+    write(1, text);
   };
-  globalThis.display = (value) => tell({ display: bundle(value) });
+  globalThis.display = (value) => write(1, JSON.stringify({ display: bundle(value) }));
   globalThis.require = Module.createRequire(path.join(process.cwd(), 'code.js'));
   let job;
   let undo = () => {};
+  let held;
   const finish = (code) => {
     if (job === undefined) return;
+    const { keep: how } = job;
     job = undefined;
     undo();
-    tell({ done: code });
-    setImmediate(next);
+    conclude(JSON.stringify({ done: code }));
+    setImmediate(() => {
+      keep(how);
+      setImmediate(next);
+    });
   };
   process.on('uncaughtException', (error) => {
     if (error instanceof Exit) return;
@@ -114,33 +139,54 @@ function live(token) {
     stream.fd = 0;
     Object.defineProperty(process, 'stdin', { value: stream, configurable: true });
   };
+  const restore = (state) => {
+    let code = 0;
+    try {
+      Object.assign(globalThis, require('node:v8').deserialize(state));
+    } catch {
+      code = 1;
+    }
+    conclude(JSON.stringify({ done: code }));
+  };
+  const snapshot = (most) => {
+    const lost = [];
+    const kept = {};
+    for (const name of new Set([...Object.keys(globalThis), ...lexicalNames()])) {
+      if (builtins.has(name)) continue;
+      try {
+        const value = vm.runInThisContext(name);
+        require('node:v8').deserialize(require('node:v8').serialize(value));
+        kept[name] = value;
+      } catch {
+        lost.push(name);
+      }
+    }
+    const state = require('node:v8').serialize(kept);
+    return state.length > most ? { done: 1, tooLarge: true } : { done: 0, state: state.toString('base64'), lost };
+  };
+  const keep = ({ most, unasked }) => {
+    held = undefined;
+    let text = '{"done":1}';
+    try {
+      text = JSON.stringify(snapshot(most));
+    } catch {
+      // Said with that.
+    }
+    if (text.length > unasked) {
+      held = text;
+      text = '{"done":2}';
+    }
+    conclude(text);
+  };
   async function next() {
     const given = order();
     if ('restore' in given) {
-      let code = 0;
-      try {
-        Object.assign(globalThis, require('node:v8').deserialize(Buffer.from(given.restore, 'base64')));
-      } catch {
-        code = 1;
-      }
-      tell({ done: code });
+      restore(read(given.restore));
       return setImmediate(next);
     }
-    if ('save' in given) {
-      const lost = [];
-      const kept = {};
-      for (const name of new Set([...Object.keys(globalThis), ...lexicalNames()])) {
-        if (builtins.has(name)) continue;
-        try {
-          const value = vm.runInThisContext(name);
-          require('node:v8').deserialize(require('node:v8').serialize(value));
-          kept[name] = value;
-        } catch {
-          lost.push(name);
-        }
-      }
-      const state = require('node:v8').serialize(kept);
-      tell(state.length > given.most ? { done: 1, tooLarge: true } : { done: 0, state: state.toString('base64'), lost });
+    if ('give' in given) {
+      conclude(held ?? '{"done":1}');
+      held = undefined;
       return setImmediate(next);
     }
     job = given;

@@ -38,6 +38,9 @@ def _enter(order):
  * standard input, and no byte more: `{"run": file, "args", "env"}`. It becomes that program, as if started with it. To read JSON as the
  * Python that it is, but for three names, spares it a third of its start, and leaves the program's own modules their names: none is
  * loaded that the interpreter does not load by itself.
+ *
+ * With arguments it is what programs are forked of (native/serve.h): the library that does it, then variables `NAME=value` that it must not
+ * have itself, as it is in no cage: nothing that a program could write may be loaded there.
  */
 export const pythonDriver = String.raw`${reading}${entering}
 def _leave(names, code):
@@ -69,6 +72,13 @@ def _leave(names, code):
     flush((io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair))
     sys.stdout.flush()
     sys.stderr.flush()
+    try:
+        # Whoever hears it has not to wait until all memory is given back.
+        # A child that went on from a fork of the program's own ends alone.
+        if _word is not None and os.getpid() == _main and os.fstat(3)[:3] == _word:
+            os.write(3, bytes([code & 255]))
+    except OSError:
+        pass
     os._exit(code)
 
 def _become(order):
@@ -88,29 +98,93 @@ def _become(order):
         sys.exit(1)
     _leave(names, 0)
 
+def _serve(library, *variables):
+    # Comes back in the programs that were forked, each in a cage of its own. They find no module that they did not load.
+    known = set(sys.modules)
+    sys.path.pop(0)
+    import ctypes
+    serve, forked = ctypes.PyDLL(library).outrigger_serve, ctypes.pythonapi.PyOS_AfterFork_Child
+    kept = [sys.modules.pop(name) for name in set(sys.modules) - known]
+    gc.collect()
+    gc.freeze()
+    serve()
+    forked()
+    sys.path.insert(0, '')
+    os.environ.update(variable.split('=', 1) for variable in variables)
+    sys.path[1:1] = filter(None, os.environ.get('PYTHONPATH', '').split(':'))
+    if 'site' in sys.modules:
+        sys.modules['site'].USER_BASE = sys.modules['site'].USER_SITE = None
+    return kept
+
 import gc
-_own = set(map(id, sys.modules.values()))
 # What is there already is not looked through again.
 gc.collect()
 gc.freeze()
+_kept = _serve(*sys.argv[1:]) if len(sys.argv) > 1 else None
+_main = os.getpid()
+try:
+    _word = os.fstat(3)[:3]
+    os.set_inheritable(3, False)
+except OSError:
+    _word = None
+_own = set(map(id, sys.modules.values()))
 _become(eval(_read(int(_read(8))).decode(), {'__builtins__': {}, 'true': True, 'false': False, 'null': None}))
 `;
 
 /**
  * What a Python interpreter runs that stays in its session, and runs one order after the other in the same variables. The first order is
  * `{"live": token}`; `token` marks what it tells of itself on its output, between two U+001E: `{"display": {mime: data}}`,
- * `{"done": code, "state"?: base64, "lost"?: names, "tooLarge"?: true}`. Orders come by a descriptor that the code does not have as its
- * standard input.
+ * `{"done": code, "state"?: base64, "lost"?: names, "tooLarge"?: true}`. An order to run code is answered twice: when it is done, and with
+ * what is left of its variables, or `"done": 2` where that is longer than `unasked` and has to be asked for: `{"give": true}`. After
+ * `{"restore": length}` so many bytes follow. Orders come by a descriptor that the code does not have as its standard input, and what is told
+ * goes by others than its output.
  */
 export const livePythonDriver = String.raw`${reading}
-import json
+def _alone():
+    # The session may have modules of the same names: they are not these, and its code finds its own. What extends pickle is told to the
+    # one copyreg that it knows.
+    before, places, folder = set(sys.modules), sys.path, os.path.join(os.getcwd(), '')
+    sys.path = [place for place in places if not os.path.join(os.path.abspath(place), '').startswith(folder)]
+    import _pickle, binascii
+    sys.path = places
+    for name in set(sys.modules) - before - {'copyreg'}:
+        if (getattr(sys.modules[name], '__file__', None) or '').endswith('.py'):
+            del sys.modules[name]
+    return _pickle, binascii.b2a_base64
+
+_pickle, _base64 = _alone()
 
 def _order():
-    return json.loads(_read(int(_read(8))))
+    return eval(_read(int(_read(8))).decode(), {'__builtins__': {}, 'true': True, 'false': False, 'null': None})
 ${entering}
+def _quoted(text):
+    text = text.replace('\\', '\\\\').replace('"', '\\"')
+    for code in () if text.isprintable() else range(32):
+        text = text.replace(chr(code), '\\u%04x' % code)
+    return '"' + text + '"'
+
+def _json(value):
+    if isinstance(value, str):
+        return _quoted(value)
+    if value is None or value is True or value is False:
+        return {None: 'null', True: 'true', False: 'false'}[value]
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float):
+        return {'nan': 'NaN', 'inf': 'Infinity', '-inf': '-Infinity'}.get(float.__repr__(value)) or float.__repr__(value)
+    if isinstance(value, (list, tuple)):
+        return '[' + ', '.join(map(_json, value)) + ']'
+    if isinstance(value, dict):
+        return '{' + ', '.join(_quoted(name if isinstance(name, str) else _json(name)) + ': ' + _json(one) for name, one in value.items()) + '}'
+    raise TypeError('Object of type %s is not JSON serializable' % type(value).__name__)
+
+def _escaped(error):
+    # What is cut at any byte is whole characters then.
+    units = error.object[error.start:error.end].encode('utf-16-be', 'surrogatepass')
+    return ''.join('\\u%02x%02x' % pair for pair in zip(units[::2], units[1::2])), error.end
+
 def _encode(value):
-    import base64
-    return base64.b64encode(value).decode() if isinstance(value, (bytes, bytearray)) else value
+    return _base64(value, newline=False).decode() if isinstance(value, (bytes, bytearray)) else value
 
 def _bundle(value):
     data = {'text/plain': repr(value)[:1000000]}
@@ -125,7 +199,7 @@ def _bundle(value):
             continue
         one = getattr(value, '_repr_%s_' % name)()
         if one is not None:
-            data[mime] = json.dumps(one) if name == 'json' else _encode(one)
+            data[mime] = _json(one) if name == 'json' else _encode(one)
     return {name: one for name, one in data.items() if isinstance(one, str)}
 
 def _figures():
@@ -140,11 +214,11 @@ def _figures():
     plot.close('all')
 
 def _restore(names, sources, state):
-    import base64, importlib, pickle
-    kept = pickle.loads(base64.b64decode(state))
+    kept = _pickle.loads(state)
     for name, module in kept['modules'].items():
         try:
-            names[name] = importlib.import_module(module)
+            __import__(module)
+            names[name] = sys.modules[module]
         except Exception:
             pass
     # What is made of something else may come before it.
@@ -154,7 +228,7 @@ def _restore(names, sources, state):
         for kind, name, one in rest:
             try:
                 if kind == 'value':
-                    names[name] = pickle.loads(one)
+                    names[name] = _pickle.loads(one)
                 else:
                     exec(one, names)
                     sources[name] = one
@@ -165,31 +239,46 @@ def _restore(names, sources, state):
         rest = left
 
 def _snapshot(names, sources, most):
-    import base64, pickle, types
     modules, values, lost = {}, {}, []
     for name, value in list(names.items()):
         if name.startswith('__') or name == 'display':
             continue
-        if isinstance(value, types.ModuleType):
+        if isinstance(value, type(sys)):
             modules[name] = value.__name__
-        elif isinstance(value, (types.FunctionType, type)) and getattr(value, '__module__', None) == '__main__':
+        elif isinstance(value, (type(_snapshot), type)) and getattr(value, '__module__', None) == '__main__':
             if name not in sources:
                 lost.append(name)
         else:
             try:
-                values[name] = pickle.dumps(value)
+                values[name] = _pickle.dumps(value)
             except Exception:
                 lost.append(name)
     if sum(map(len, values.values())) > most:
         return {'done': 1, 'tooLarge': True}
     sources = {name: one for name, one in sources.items() if name in names}
-    kept = pickle.dumps({'modules': modules, 'sources': sources, 'values': values})
+    kept = _pickle.dumps({'modules': modules, 'sources': sources, 'values': values})
     if len(kept) > most:
         return {'done': 1, 'tooLarge': True}
-    return {'done': 0, 'state': base64.b64encode(kept).decode(), 'lost': lost}
+    return {'done': 0, 'state': _encode(kept), 'lost': lost}
+
+def _segment(lines, node):
+    part = lines[node.lineno - 1:node.end_lineno]
+    part[-1] = part[-1][:node.end_col_offset]
+    part[0] = part[0][node.col_offset:]
+    return b''.join(part).decode('utf-8', 'surrogatepass')
+
+_given = None
 
 def _give(text):
     # Programs that the code starts read it as well.
+    global _given
+    if text == '' and _is_empty():
+        return
+    try:
+        os.fstat(0)
+    except OSError:
+        # It was closed: what is opened next would take its place, and close it again.
+        os.open(os.devnull, os.O_RDONLY)
     try:
         file = os.fdopen(os.memfd_create('stdin'), 'wb')
     except OSError:
@@ -200,77 +289,154 @@ def _give(text):
         file.seek(0)
         os.dup2(file.fileno(), 0)
     sys.stdin = open(0, closefd=False)
+    _given = (sys.stdin, text, os.fstat(0)[:3])
 
-def _live(token):
-    import ast, builtins
-    global _orders
-    _orders = os.dup(0)
-    names = _enter({})
-    sources = {}
-    def tell(facts):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for number in (1, 2) if 'done' in facts else (1,):
-            mark = ('\x1e' + token + json.dumps(facts if number == 1 else {'done': 0}) + '\x1e').encode('utf-8', 'replace')
-            while mark:
-                mark = mark[os.write(number, mark):]
-    def display(value):
-        tell({'display': _bundle(value)})
-    builtins.display = display
-    while True:
-        order = _order()
-        code = 0
+def _is_empty():
+    # The empty input of the order before, as it was given.
+    if _given is None or _given[1] != '' or _given[0] is not sys.stdin:
+        return False
+    try:
+        found = os.fstat(0)
+        return not sys.stdin.closed and found[:3] == _given[2] and found.st_size == 0
+    except (OSError, ValueError):
+        return False
+
+def _report(error):
+    try:
+        _fail(error)
+    except Exception:
+        # The session has modules in the place of those that print it.
+        sys.__excepthook__(type(error), error, error.__traceback__)
+
+import _ast
+_defining = (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.ClassDef)
+
+class _Live:
+    def __init__(self, token):
+        global _orders
+        import builtins, codecs
+        self.token = token
+        # The code may put others in the place of its own.
+        self.ways = {1: os.dup(1), 2: os.dup(2)}
+        _orders = os.dup(0)
+        codecs.register_error('outrigger', _escaped)
+        self.names = _enter({})
+        self.sources = {}
+        self.held = None
+        builtins.display = self.display
+
+    def write(self, number, text):
+        mark = ('\x1e' + self.token + text + '\x1e').encode('ascii', 'outrigger')
+        while mark:
+            mark = mark[os.write(self.ways[number], mark):]
+
+    def flush(self):
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:
+                # It was closed, or is none.
+                pass
+
+    def finish(self, text):
+        self.flush()
+        self.write(2, '{"done": 0}')
+        self.write(1, text)
+
+    def display(self, value):
+        self.show(_bundle(value))
+
+    def show(self, data):
+        self.flush()
+        self.write(1, _json({'display': data}))
+
+    def take(self, order):
         if 'restore' in order:
-            try:
-                _restore(names, sources, order['restore'])
-            except Exception as error:
-                _fail(error)
-                code = 1
-        elif 'save' in order:
-            try:
-                facts = _snapshot(names, sources, order['most'])
-            except BaseException:
-                facts = {'done': 1}
-            tell(facts)
-            continue
+            self.restore(_read(order['restore']))
+        elif 'give' in order:
+            text, self.held = self.held, None
+            self.finish(text or '{"done": 1}')
         else:
-            sys.argv = [order['file']] + order['args']
-            names['__file__'] = order['file']
-            environment = dict(os.environ)
-            os.environ.update(order['env'])
-            before = dict(names)
-            tree = None
-            try:
-                _give(order['stdin'])
-                tree = ast.parse(order['code'], order['file'])
-                last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-                exec(compile(tree, order['file'], 'exec'), names)
-                if last is not None:
-                    value = eval(compile(ast.Expression(last.value), order['file'], 'eval'), names)
-                    if value is not None:
-                        display(value)
-                for figure in _figures():
-                    tell({'display': figure})
-            except SystemExit as error:
-                code = error.code & 255 if isinstance(error.code, int) else 0 if error.code is None else 1
-                if isinstance(error.code, str):
-                    print(error.code, file=sys.stderr)
-            except BaseException as error:
-                _fail(error)
-                code = 1
-            for node in tree.body if tree else []:
-                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and names.get(node.name) is not before.get(node.name):
-                    sources[node.name] = ast.get_source_segment(order['code'], node)
+            self.finish('{"done": %d}' % self.run(order))
+            self.keep(order['keep'])
+
+    def restore(self, state):
+        code = 0
+        try:
+            _restore(self.names, self.sources, state)
+        except Exception as error:
+            _report(error)
+            code = 1
+        self.finish('{"done": %d}' % code)
+
+    def keep(self, how):
+        self.held = None
+        try:
+            text = _json(_snapshot(self.names, self.sources, how['most']))
+        except BaseException:
+            text = '{"done": 1}'
+        if len(text) > how['unasked']:
+            self.held, text = text, '{"done": 2}'
+        self.finish(text)
+
+    def run(self, order):
+        sys.argv = [order['file']] + order['args']
+        self.names['__file__'] = order['file']
+        undo = self.lend(order['env']) if order['env'] else None
+        code = 0
+        try:
+            _give(order['stdin'])
+            self.execute(order['code'], order['file'])
+        except SystemExit as error:
+            code = error.code & 255 if isinstance(error.code, int) else 0 if error.code is None else 1
+            if isinstance(error.code, str):
+                print(error.code, file=sys.stderr)
+        except BaseException as error:
+            _report(error)
+            code = 1
+        if undo is not None:
+            undo()
+        return code
+
+    def lend(self, env):
+        before = dict(os.environ)
+        os.environ.update(env)
+        def undo():
             # What came with the order goes with it; what the code set itself stays.
-            for name, value in order['env'].items():
+            for name, value in env.items():
                 if os.environ.get(name) != value:
                     continue
-                if name in environment:
-                    os.environ[name] = environment[name]
+                if name in before:
+                    os.environ[name] = before[name]
                 else:
                     del os.environ[name]
-            before = tree = None
-        tell({'done': code})
+        return undo
 
-_live(_order()['live'])
+    def execute(self, code, file):
+        names = self.names
+        tree = compile(code, file, 'exec', _ast.PyCF_ONLY_AST)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], _ast.Expr) else None
+        before = dict(names)
+        try:
+            exec(compile(tree, file, 'exec'), names)
+            if last is not None:
+                value = eval(compile(_ast.Expression(last.value), file, 'eval'), names)
+                if value is not None:
+                    self.display(value)
+            for figure in _figures():
+                self.show(figure)
+        finally:
+            self.note(tree, code, before)
+
+    def note(self, tree, code, before):
+        # What the code defined is kept as it was written.
+        lines = None
+        for node in tree.body:
+            if isinstance(node, _defining) and self.names.get(node.name) is not before.get(node.name):
+                lines = lines or code.encode('utf-8', 'surrogatepass').splitlines(True)
+                self.sources[node.name] = _segment(lines, node)
+
+_session = _Live(_order()['live'])
+while True:
+    _session.take(_order())
 `;

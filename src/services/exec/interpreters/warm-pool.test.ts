@@ -29,6 +29,7 @@ function pooled(size: number, hasSpareProcessor = false): Kit {
   let refused = false;
   const sandbox = {
     seenAt: (folder: string) => folder,
+    fork: async () => undefined,
     start: async ({ folder, signal }: SandboxRequest) => {
       await new Promise(setImmediate);
       if (refused) throw new Error('refused');

@@ -1,5 +1,5 @@
 import type { EffectiveLimits } from '../../../contract/code.ts';
-import type { Sandbox, SandboxedProgram, SandboxRequest } from '../isolation/sandbox.ts';
+import type { Interpreter, Sandbox, SandboxedProgram, SandboxRequest } from '../isolation/sandbox.ts';
 import { baseEnvironment, filled, type Language } from '../languages.ts';
 import type { Prepared, Sessions } from '../sessions.ts';
 import type { Toolchains } from '../toolchains.ts';
@@ -17,6 +17,8 @@ type Drivers = Readonly<Record<string, readonly string[] | undefined>>;
 
 /** For one run, and for a session. */
 const drivers: Drivers = { py: ['python3', '-c', pythonDriver], js: ['node', '-e', nodeDriver] };
+/** Those whose programs can be forks of one that waits; and what it must not have in its environment itself. */
+const forkable: Readonly<Record<string, readonly string[] | undefined>> = { py: ['PYTHONPATH'] };
 export const liveDrivers: Drivers = { py: ['python3', '-c', livePythonDriver], js: ['node', '-e', nodeDriver] };
 
 /** An interpreter that waits for its work, in a sandbox and a folder of its own. */
@@ -46,6 +48,23 @@ export function driverRequest(
     folder,
     readable: tool.readable,
     memoryMethod: language.memoryMethod,
+  };
+}
+
+/** Undefined where programs of the language can't be forks. */
+function interpreterOf(language: Language, { sandbox, toolchains }: { sandbox: Sandbox; toolchains: Toolchains }): Interpreter | undefined {
+  const kept = forkable[language.code];
+  const [program = ''] = drivers[language.code] ?? [];
+  const { mark } = toolchains.find(program) ?? {};
+  // Where a program sees its folder is the same for all of them, wherever they can be forks.
+  const request = kept === undefined ? undefined : driverRequest(drivers, language, { folder: '/', sandbox, toolchains });
+  if (kept === undefined || mark === undefined || request === undefined) return undefined;
+  const variables = Object.entries(request.env);
+  return {
+    argv: request.argv,
+    env: Object.fromEntries(variables.filter(([name]) => !kept.includes(name))),
+    later: Object.fromEntries(variables.filter(([name]) => kept.includes(name))),
+    mark,
   };
 }
 
@@ -92,6 +111,14 @@ export class WarmPool {
     const hurries = (this.#waiting.get(key)?.length ?? 0) === 0 && this.#hasSpareProcessor();
     if (last === undefined || last === key) this.#refillIn(hurries ? REFILL_BESIDE_MS : REFILL_AFTER_START_MS, language, limits, key);
     return found;
+  }
+
+  /** A program that waits for its order, for a run that found none; undefined where there is no quick way to one. Throws what Sandbox.start throws. */
+  async fork(language: Language, request: Omit<SandboxRequest, 'argv' | 'env'>): Promise<SandboxedProgram | undefined> {
+    const interpreter = this.#size === 0 ? undefined : interpreterOf(language, this.#dependencies);
+    const { argv, env } = interpreter ?? {};
+    if (interpreter === undefined || argv === undefined || env === undefined) return undefined;
+    return this.#dependencies.sandbox.fork({ ...request, argv, env, keepStdinOpen: true, tells: true }, interpreter);
   }
 
   /** A run that asked under these limits is over. */
@@ -150,15 +177,17 @@ export class WarmPool {
       const request = driverRequest(drivers, language, { ...this.#dependencies, folder: prepared.folder });
       if (request === undefined) return sessions.discard(prepared);
       const canceling = new AbortController();
-      const program = await sandbox.start({
+      const caged: SandboxRequest = {
         ...request,
         limits,
         network: false,
         keepStdinOpen: true,
         waits: true,
+        tells: true,
         signal: canceling.signal,
         onOutput: () => {},
-      });
+      };
+      const program = (await this.fork(language, caged)) ?? (await sandbox.start(caged));
       const waiting: Waiting = { program, prepared, canceling, isOver: false };
       if (this.#stopped) return await this.end(waiting);
       const list = this.#waiting.get(key) ?? [];

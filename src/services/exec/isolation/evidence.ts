@@ -32,7 +32,8 @@ export interface Seen {
 }
 
 export interface Machine {
-  bwrap: string | undefined;
+  /** What makes namespaces here. */
+  namespaces: 'launcher' | 'bubblewrap' | undefined;
   /** Version of the cgroups that can be made here. */
   cgroups: 1 | 2 | undefined;
   /** Of landlock; 0: none. */
@@ -55,7 +56,7 @@ const words: Record<string, string> = {
 export function verdictOf(rung: number, around: Ran | undefined, machine: Machine): { works: boolean; why: string } {
   if (rung > machine.highest) return { works: false, why: `Not asked for: the highest is ${machine.highest}.` };
   if (rung === 0) return { works: true, why: 'Plain processes, ended by their group.' };
-  if (rung === NAMESPACES && machine.bwrap === undefined)
+  if (rung === NAMESPACES && machine.namespaces === undefined)
     return { works: false, why: 'bubblewrap is not on this machine: apt-get install bubblewrap.' };
   if (rung === LANDLOCK && machine.abi === 0) return { works: false, why: 'This kernel has no landlock, or has it switched off.' };
   const tried = triedOf(around);

@@ -2,15 +2,18 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../../contract/errors.ts';
-import { startCaged } from '../../processes/caged-child.ts';
+import type { CageServer } from '../../processes/cage-server.ts';
+import { type CagedChild, startCaged } from '../../processes/caged-child.ts';
+import { CageServers } from './cage-servers.ts';
 import { CagedRun } from './caged-run.ts';
 import { Cgroups } from './cgroup.ts';
-import { rungNames } from './evidence.ts';
+import { type Machine, rungNames } from './evidence.ts';
 import {
   carriedEnv,
   launcherArgv,
   namespacesArgv,
   OWN_PROCESSES,
+  ownNamespacesArgv,
   type Part,
   type Place,
   SEEN_AT,
@@ -18,7 +21,7 @@ import {
   systemFolders,
 } from './plan.ts';
 import { type Climbed, climb, landlockAbi, type RungSandbox } from './probe.ts';
-import type { Sandbox, SandboxedProgram, SandboxRequest } from './sandbox.ts';
+import type { Interpreter, Sandbox, SandboxedProgram, SandboxRequest } from './sandbox.ts';
 import { Settings } from './settings.ts';
 import { Slots } from './slots.ts';
 
@@ -53,6 +56,8 @@ export interface LadderOptions {
   slots?: number;
   /** Files and folders that a run may make; 10,000 where it is left out. */
   newFiles?: number;
+  /** How cages are started, where both can be: by a server that forks; or each by a program of its own, and namespaces by bubblewrap. */
+  starts?: 'server' | 'program';
   /** For tests: parts that are left out, to see what gets through then. */
   without?: readonly Part[];
 }
@@ -65,6 +70,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
   readonly #slots: Slots | undefined;
   readonly #running = new Set<CagedRun>();
   readonly #settings: Settings;
+  readonly #servers: CageServers;
   /** Nobody else makes folders of these names. */
   readonly #name = randomBytes(9).toString('hex');
   #count = 0;
@@ -74,6 +80,8 @@ export class LadderSandbox implements Sandbox, RungSandbox {
   #abi = 0;
   #cgroups: Cgroups | undefined;
   #bwrap: string | undefined;
+  /** What makes namespaces. */
+  #namespaces: Machine['namespaces'];
   #stopping = false;
 
   constructor(dependencies: LadderDependencies, options: LadderOptions) {
@@ -81,6 +89,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     this.#options = options;
     this.#without = new Set(options.without);
     this.#settings = new Settings(options.scratch, dependencies.now);
+    this.#servers = new CageServers(dependencies);
     const isRoot = process.getuid?.() === 0 && !this.#without.has('user');
     this.#slots = isRoot ? new Slots(options.slotsFrom ?? DEFAULT_SLOTS_FROM, options.slots ?? DEFAULT_SLOTS) : undefined;
   }
@@ -99,16 +108,29 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     return this.startAt(this.#rung, request);
   }
 
+  async fork(request: SandboxRequest, interpreter: Interpreter): Promise<SandboxedProgram | undefined> {
+    await this.open();
+    if (this.#rung !== HIGHEST || this.#namespaces !== 'launcher') return undefined;
+    const server = await this.#servers.of(interpreter);
+    return server === undefined ? undefined : this.#startOn(HIGHEST, request, server);
+  }
+
   async stop(): Promise<void> {
     this.#stopping = true;
     const running = [...this.#running];
     for (const run of running) run.cancel();
     await Promise.all(running.map((run) => run.gone));
+    await this.#servers.close();
     await Promise.all([this.#cgroups?.close(), this.#settings.close()]);
   }
 
   /** As `start`, on a rung that need not be the one that was chosen. */
-  async startAt(rung: number, request: SandboxRequest): Promise<SandboxedProgram> {
+  startAt(rung: number, request: SandboxRequest): Promise<SandboxedProgram> {
+    return this.#startOn(rung, request, undefined);
+  }
+
+  /** `interpreter`: that of an interpreter of which the program is a fork. */
+  async #startOn(rung: number, request: SandboxRequest, interpreter: CageServer | undefined): Promise<SandboxedProgram> {
     request.signal.throwIfAborted();
     this.#throwIfStopping();
     const { folder } = request;
@@ -125,7 +147,9 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     const slot = supervised ? this.#slotFor(rung, resolved) : undefined;
     const { memoryBytes, processes } = request.limits;
     const wantsCgroup = rung === HIGHEST && !this.#without.has('cgroup');
-    const cgroup = wantsCgroup ? this.#cgroups?.make({ memoryBytes, processes: processes + OWN_PROCESSES }) : undefined;
+    const cgroup = wantsCgroup
+      ? this.#cgroups?.make({ memoryBytes, processes: processes + OWN_PROCESSES[this.#namespaces ?? 'bubblewrap'] })
+      : undefined;
     const startedAt = now();
     try {
       const scratch = path.join(this.#options.scratch, `run-${this.#name}-${++this.#count}`);
@@ -139,13 +163,10 @@ export class LadderSandbox implements Sandbox, RungSandbox {
         settings,
         isStaged: rung === HIGHEST && slot !== undefined && !areOpenToOthers(seen),
       };
-      const child = await startCaged({
-        argv: supervised ? this.#argv(rung, resolved, launcher, place) : resolved.argv,
-        env: supervised ? carriedEnv(request.env, rung === HIGHEST ? '/tmp' : scratch) : request.env,
-        cwd: rung === HIGHEST ? '/' : folder,
-        keepStdinOpen: request.keepStdinOpen,
-        reports: supervised,
-      });
+      const env = supervised ? carriedEnv(request.env, rung === HIGHEST ? '/tmp' : scratch) : request.env;
+      const child = supervised
+        ? await this.#startCage(rung, resolved, launcher, place, env, interpreter)
+        : await startCaged({ argv: resolved.argv, env, cwd: folder, keepStdinOpen: request.keepStdinOpen, reports: false });
       const run: CagedRun = new CagedRun({
         child,
         request,
@@ -170,7 +191,14 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     }
   }
 
-  #argv(rung: number, request: SandboxRequest, launcher: string, place: Place): [string, ...string[]] {
+  async #startCage(
+    rung: number,
+    request: SandboxRequest,
+    launcher: string,
+    place: Place,
+    env: Record<string, string>,
+    interpreter: CageServer | undefined,
+  ): Promise<CagedChild> {
     const surroundings: Surroundings = {
       launcher,
       bwrap: this.#bwrap,
@@ -179,7 +207,19 @@ export class LadderSandbox implements Sandbox, RungSandbox {
       links: this.#links,
       without: this.#without,
     };
-    return rung === HIGHEST ? namespacesArgv(request, surroundings, place) : launcherArgv(request, rung, surroundings, place);
+    const { keepStdinOpen, folder } = request;
+    const isServed = this.#options.starts !== 'program' && (rung < HIGHEST || this.#namespaces === 'launcher');
+    const server = interpreter ?? (isServed ? await this.#servers.of(undefined) : undefined);
+    if (server !== undefined) {
+      if (!fs.existsSync(folder)) throw Object.assign(new Error(`${folder} is not there.`), { code: 'ENOENT' });
+      const argv =
+        rung === HIGHEST
+          ? ownNamespacesArgv(request, surroundings, place, interpreter !== undefined)
+          : launcherArgv(request, rung, surroundings, place).slice(1);
+      return server.start({ argv, env: interpreter === undefined ? env : {}, cwd: '/', keepStdinOpen });
+    }
+    const argv = rung === HIGHEST ? namespacesArgv(request, surroundings, place) : launcherArgv(request, rung, surroundings, place);
+    return startCaged({ argv, env, cwd: rung === HIGHEST ? '/' : folder, keepStdinOpen, reports: true });
   }
 
   /**
@@ -198,21 +238,27 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     if (launcher !== undefined) {
       this.#bwrap = find('bwrap', { from: '/', searchPath });
       this.#cgroups = Cgroups.find();
-      const [abi] = await Promise.all([
-        landlockAbi(launcher),
-        this.#bwrap === undefined ? undefined : this.#settings.make(false),
-        this.#cgroups?.sweep().catch(() => {}),
-      ]);
+      const [abi] = await Promise.all([landlockAbi(launcher), this.#settings.make(false), this.#cgroups?.sweep().catch(() => {})]);
       this.#abi = abi;
     }
-    const climbed = await climb(this, {
-      launcher,
-      bwrap: this.#bwrap,
-      cgroups: this.#without.has('cgroup') ? undefined : this.#cgroups?.version,
-      abi: this.#abi,
-      highest: this.#options.highest ?? HIGHEST,
-      scratch: this.#options.scratch,
-    });
+    const highest = this.#options.highest ?? HIGHEST;
+    const ways = [
+      ...(this.#options.starts === 'program' ? [] : ['launcher' as const]),
+      ...(this.#bwrap === undefined ? [] : ['bubblewrap' as const]),
+    ];
+    let climbed: Climbed;
+    // A system may let bubblewrap make namespaces, and nobody else.
+    do {
+      this.#namespaces = launcher === undefined ? undefined : ways.shift();
+      climbed = await climb(this, {
+        launcher,
+        namespaces: this.#namespaces,
+        cgroups: this.#without.has('cgroup') ? undefined : this.#cgroups?.version,
+        abi: this.#abi,
+        highest,
+        scratch: this.#options.scratch,
+      });
+    } while (climbed.isolation.rung < highest && highest === HIGHEST && ways.length > 0 && launcher !== undefined);
     this.#rung = climbed.isolation.rung;
     const { rung, name, open } = climbed.isolation;
     log('info', 'code.isolation', { rung, name, open: open.join(' ') });

@@ -15,8 +15,8 @@ const MAX_OPEN_FILES = 1024;
 const ADDRESS_SPACE_BYTES = 256 * 1024 * 1024;
 /** Processors add up: one process that uses its time is ended by the kernel a little later, should nobody have done it. */
 const CPU_SPARE_S = 2;
-/** Processes beside those of the program: bubblewrap, and the launcher as the first of the namespace. */
-export const OWN_PROCESSES = 2;
+/** Processes beside those of the program: the launcher as the first of the namespace, and bubblewrap where that made it. */
+export const OWN_PROCESSES = { launcher: 1, bubblewrap: 2 };
 /** Where a cgroup counts processes and tells of it, the other limit stands back. */
 const BEHIND_CGROUP = 16;
 
@@ -83,12 +83,11 @@ export function launcherArgv(request: SandboxRequest, rung: number, surroundings
 
 /** Namespaces by bubblewrap, and the launcher as their first process: rung 3. */
 export function namespacesArgv(request: SandboxRequest, surroundings: Surroundings, place: Place): [string, ...string[]] {
-  const { launcher, bwrap, abi, without, links } = surroundings;
+  const { launcher, bwrap, without, links } = surroundings;
   const { limits: most, folder } = request;
   const { settings, isStaged } = place;
   const staged = [folder, launcher, ...(settings === undefined ? [] : [settings]), ...request.readable];
   const from = (path: string): string => (isStaged ? `${STAGE}/${staged.indexOf(path)}` : path);
-  const scoped = abi >= SCOPE_ABI && !without.has('landlock');
   const memoryFolder = (path: string): string[] => [...(without.has('tmpfs') ? [] : ['--size', String(most.diskBytes)]), '--tmpfs', path];
   const outer = [
     // The streams are the inner one's to relay.
@@ -101,7 +100,7 @@ export function namespacesArgv(request: SandboxRequest, surroundings: Surroundin
   const bubble = [
     ...[bwrap ?? 'bwrap', '--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
     // Network namespaces are slow to make and to remove: where sockets can be refused without, they are.
-    ...(request.network || without.has('network') || (scoped && !without.has('seccomp')) ? [] : ['--unshare-net']),
+    ...(needsNetworkOfItsOwn(request, surroundings) ? ['--unshare-net'] : []),
     ...['--hostname', 'run', '--die-with-parent', '--new-session', '--as-pid-1', '--cap-drop', 'ALL'],
     // bubblewrap reads all mounts again for each that it makes: the fewer, the faster.
     ...systemFolders.flatMap((path) => (links.has(path) ? ['--symlink', links.get(path) ?? '', path] : ['--ro-bind-try', path, path])),
@@ -115,16 +114,43 @@ export function namespacesArgv(request: SandboxRequest, surroundings: Surroundin
   ];
   // The outer launcher is there for what needs root: the user, the mounts, the group.
   const needsOuter = place.uid !== undefined || place.joins.length > 0;
-  const inner = [
-    ...[INNER_LAUNCHER, '--cage', '--report', String(REPORT_DESCRIPTOR), '--env-prefix', ENV_PREFIX, '--watch', SEEN_AT],
-    ...(without.has('landlock') ? [] : ['--scope']),
-    ...(without.has('seccomp') ? [] : ['--seccomp']),
-    ...(abi >= SCOPE_ABI || request.network ? networkDenial(request, without) : []),
-    ...(needsOuter ? [] : ['--own', SEEN_AT]),
-    ...limits(request, surroundings, ['--nproc', String(most.processes + (place.joins.length > 0 ? BEHIND_CGROUP : 1))]),
-    '--',
-  ];
+  const inner = [INNER_LAUNCHER, ...innerArgs(request, surroundings, place), ...(needsOuter ? [] : ['--own', SEEN_AT]), '--'];
   return [...(needsOuter ? outer : []), ...bubble, ...inner, ...request.argv] as unknown as [string, ...string[]];
+}
+
+/**
+ * Namespaces by the launcher itself: rung 3, as what a server of cages is told. One launcher outside, for what needs root, and its child
+ * within, as their first process. `isFork`: the program is a fork of the server.
+ */
+export function ownNamespacesArgv(request: SandboxRequest, surroundings: Surroundings, place: Place, isFork: boolean): string[] {
+  const { without, links } = surroundings;
+  const { limits: most, folder, network } = request;
+  const { settings } = place;
+  const memoryFolder = (path: string): string[] => ['--mount-memory', without.has('tmpfs') ? '' : String(most.diskBytes), path];
+  const each = [...systemSettings, ...(network ? networkSettings : [])].flatMap((path) => ['--mount-try', path, path]);
+  return [
+    ...[
+      '--cage',
+      '--no-relay',
+      '--namespaces',
+      '--pass',
+      String(REPORT_DESCRIPTOR),
+      '--own',
+      folder,
+      '--cwd',
+      SEEN_AT,
+      ...joining(place, without),
+    ],
+    ...(place.uid === undefined ? [] : ['--uid', String(place.uid), '--gid', String(place.uid)]),
+    ...(needsNetworkOfItsOwn(request, surroundings) ? ['--new-network'] : []),
+    ...systemFolders.flatMap((path) => (links.has(path) ? ['--mount-link', links.get(path) ?? '', path] : ['--mount-try', path, path])),
+    ...(settings === undefined ? each : ['--mount-ro', settings, '/etc']),
+    ...['/tmp', '/dev/shm', '/var/tmp', '/run'].flatMap(memoryFolder),
+    ...['--mount-rw', folder, SEEN_AT, ...request.readable.flatMap((path) => ['--mount-ro', path, path])],
+    '--',
+    ...innerArgs(request, surroundings, place),
+    ...(isFork ? ['--stay', '--'] : ['--', ...request.argv]),
+  ];
 }
 
 /**
@@ -138,6 +164,25 @@ export function carriedEnv(env: Readonly<Record<string, string>>, temporary: str
 
 function leads(name: string): boolean {
   return ['HOME', 'TMPDIR', 'TMP', 'TEMP'].includes(name);
+}
+
+/** Of the launcher that is the first process of the namespaces. */
+function innerArgs(request: SandboxRequest, surroundings: Surroundings, { joins }: Place): string[] {
+  const { abi, without } = surroundings;
+  return [
+    ...['--cage', '--report', String(REPORT_DESCRIPTOR), '--env-prefix', ENV_PREFIX, '--watch', SEEN_AT],
+    ...(request.tells === true ? ['--word'] : []),
+    ...(without.has('landlock') ? [] : ['--scope']),
+    ...(without.has('seccomp') ? [] : ['--seccomp']),
+    ...(abi >= SCOPE_ABI || request.network ? networkDenial(request, without) : []),
+    ...limits(request, surroundings, ['--nproc', String(request.limits.processes + (joins.length > 0 ? BEHIND_CGROUP : 1))]),
+  ];
+}
+
+/** Where sockets can be refused without, nobody waits for one to be made. */
+function needsNetworkOfItsOwn({ network }: SandboxRequest, { abi, without }: Surroundings): boolean {
+  const scoped = abi >= SCOPE_ABI && !without.has('landlock');
+  return !network && !without.has('network') && !(scoped && !without.has('seccomp'));
 }
 
 function joining(place: Place, without: ReadonlySet<Part>): string[] {

@@ -20,10 +20,23 @@ export interface SandboxRequest {
   keepStdinOpen: boolean;
   /** It is started before its work: its time runs, its output counts and goes to somebody, from `begin` on. */
   waits?: boolean;
+  /** It says itself how it ends, by one byte on its descriptor 3: its exit code. The whole tree is ended then. Where that can't be, there is no such descriptor. */
+  tells?: boolean;
   /** Aborted: the whole tree is ended now, and the end says `canceled`. */
   signal: AbortSignal;
   /** Bytes as they come, within the limit of the output. They are the listener's for the time of the call. */
   onOutput: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void;
+}
+
+/** A process that waits in no sandbox and runs nobody's code: programs are forks of it, each in a sandbox of its own. */
+export interface Interpreter {
+  /** An absolute program and its arguments; what it needs for it follows: see `pythonDriver`. */
+  argv: readonly [string, ...string[]];
+  env: Readonly<Record<string, string>>;
+  /** Those of its programs that it must not have itself. */
+  later: Readonly<Record<string, string>>;
+  /** Another one where it was updated. */
+  mark: string;
 }
 
 export interface SandboxEnd {
@@ -73,6 +86,11 @@ export interface Sandbox {
   }>;
   /** Throws TOOL_MISSING where the program is not there, STOPPING, and the reason of an aborted signal; what fails later is in the end. */
   start(request: SandboxRequest): Promise<SandboxedProgram>;
+  /**
+   * As `start`, of a program that is a fork of an interpreter: `argv` and `env` of the request mean nothing. Undefined where that can't be on this
+   * machine, or not now.
+   */
+  fork(request: SandboxRequest, interpreter: Interpreter): Promise<SandboxedProgram | undefined>;
   /** Ends all that runs. May be called twice. */
   stop(): Promise<void>;
 }

@@ -1,0 +1,180 @@
+// Starts cages without starting a program for each: a server that forks. Whoever started it writes orders to descriptor 3 and hears there how
+// each one ended; the streams of a cage come to the socket that the server was told of, each with its number. The same serves within an
+// interpreter that loaded us as a library, where the program of a cage is that interpreter, as it was when it was forked.
+//
+// An order: its length (32 bits, least significant byte first, of what follows), its kind, then
+//   'P'  the path of the socket, which may be gone when the answer "ready" has come
+//   'S'  16 characters, then strings that end with NUL: which streams there are of "0123", the working folder, how many arguments follow,
+//        these (as of --cage), and the environment
+//   'K'  the 16 characters of a cage that is to be killed
+// An answer: "exit", the 16 characters and the status of waitpid(2), in a line; errno below zero where nothing was forked.
+#include <sys/un.h>
+
+#define ORDERS 3
+#define MOST_ORDER (4u * 1024 * 1024)
+#define TOKEN 16
+#define MOST_STRINGS 65536
+#define MOST_SERVED 4096
+
+struct served {
+  pid_t pid;
+  char token[TOKEN];
+};
+
+static int streams_at = -1;
+static struct served served[MOST_SERVED];
+static int served_count;
+
+// Connects and says which stream of which cage this is.
+static int open_stream(const char *token, char stream) {
+  char hello[TOKEN + 1];
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  memcpy(hello, token, TOKEN);
+  hello[TOKEN] = stream;
+  // By its descriptor, as it has no name any more.
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", streams_at);
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 && send(fd, hello, sizeof hello, MSG_NOSIGNAL) == (ssize_t)sizeof hello) return fd;
+  close(fd);
+  return -1;
+}
+
+// The streams of a cage take the places that they have in a program; what there is of ours goes.
+static int take_streams(const char *token, const char *wanted) {
+  int opened[4];
+  for (int stream = 0; stream < 4; stream++) {
+    int is_wanted = strchr(wanted, '0' + stream) != NULL;
+    int fd = is_wanted ? open_stream(token, (char)('0' + stream)) : open("/dev/null", O_RDWR | O_CLOEXEC);
+    // Beyond those four, so that none is written over before it is moved.
+    opened[stream] = fd < 0 ? -1 : fcntl(fd, F_DUPFD, 4);
+    if (opened[stream] < 0) return complain("stream", "");
+    close(fd);
+  }
+  for (int stream = 0; stream < 4; stream++)
+    if (dup2(opened[stream], stream) < 0) return complain("stream", "");
+  if (syscall(SYS_CLOSE_RANGE, 4u, ~0u, 0u) != 0) return complain("close_range", "");
+  return 0;
+}
+
+// In a child: does what the program --cage would. `text` ends with NUL.
+static int run_order(char *text, size_t size, int takes_environment) {
+  extern char **environ;
+  char **strings = calloc(MOST_STRINGS + 2, sizeof *strings);
+  char *end = text + size;
+  int count = 0;
+  if (strings == NULL) return EXIT_OWN_FAILURE;
+  for (char *at = text + TOKEN; at < end; at += strlen(at) + 1) {
+    if (count == MOST_STRINGS) return EXIT_OWN_FAILURE;
+    strings[count++] = at;
+  }
+  unsigned long long arguments;
+  if (count < 4 || take_number(&arguments, strings[2]) != 0 || arguments > (unsigned long long)count - 3 || strcmp(strings[3], "--cage") != 0)
+    return EXIT_OWN_FAILURE;
+  setsid();
+  if (take_streams(text, strings[0]) != 0) return EXIT_OWN_FAILURE;
+  if (chdir(strings[1]) != 0) return complain("can't enter", strings[1]), EXIT_OWN_FAILURE;
+  char **argv = calloc((size_t)arguments + 1, sizeof *argv);
+  if (argv == NULL) return EXIT_OWN_FAILURE;
+  memcpy(argv, strings + 3, (size_t)arguments * sizeof *argv);
+  if (takes_environment) environ = strings + 3 + arguments;
+  return cage_main(argv + 1);
+}
+
+static void answer_order(const char *token, int status) {
+  char line[64];
+  int length = snprintf(line, sizeof line, "exit %.16s %d\n", token, status);
+  (void)!send(ORDERS, line, (size_t)length, MSG_NOSIGNAL);
+}
+
+static void reap_served(void) {
+  int status;
+  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+    for (int at = 0; at < served_count; at++) {
+      if (served[at].pid != pid) continue;
+      answer_order(served[at].token, status);
+      served[at] = served[--served_count];
+      break;
+    }
+}
+
+static void kill_served(const char *token) {
+  for (int at = 0; at < served_count; at++) {
+    if (memcmp(served[at].token, token, TOKEN) != 0) continue;
+    // Before it made a group of its own, there is none.
+    if (kill(-served[at].pid, SIGKILL) != 0) kill(served[at].pid, SIGKILL);
+  }
+}
+
+// Answers -1 in the server, and what came of it in a child.
+static int obey(char *order, size_t size, const sigset_t *mask, int takes_environment) {
+  if (size > 1 && order[0] == 'P' && order[size - 1] == 0) {
+    if (streams_at >= 0) close(streams_at);
+    streams_at = open(order + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (streams_at >= 0) (void)!send(ORDERS, "ready\n", 6, MSG_NOSIGNAL);
+  } else if (size == 1 + TOKEN && order[0] == 'K') kill_served(order + 1);
+  else if (size > 1 + TOKEN && order[0] == 'S' && order[size - 1] == 0) {
+    pid_t pid = served_count == MOST_SERVED ? (errno = EAGAIN, -1) : fork();
+    if (pid == 0) {
+      sigprocmask(SIG_SETMASK, mask, NULL);
+      return run_order(order + 1, size - 1, takes_environment);
+    }
+    if (pid < 0) return answer_order(order + 1, -errno), -1;
+    served[served_count].pid = pid;
+    memcpy(served[served_count++].token, order + 1, TOKEN);
+  }
+  return -1;
+}
+
+// Answers in a child alone; the server ends with who started it. An interpreter has its environment from its own start.
+static int serve(int takes_environment) {
+  size_t capacity = 65536, size = 0;
+  char *buffer = malloc(capacity);
+  sigset_t watched, before;
+  // What a program of ours could read here is nothing of its own.
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  // Whatever those had open who started us.
+  syscall(SYS_CLOSE_RANGE, ORDERS + 1u, ~0u, 0u);
+  sigemptyset(&watched);
+  sigaddset(&watched, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &watched, &before);
+  int signalled = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (buffer == NULL || signalled < 0) _exit(EXIT_OWN_FAILURE);
+  for (;;) {
+    struct pollfd polled[2] = {{signalled, POLLIN, 0}, {ORDERS, POLLIN, 0}};
+    poll(polled, 2, -1);
+    if (polled[0].revents != 0) {
+      struct signalfd_siginfo info;
+      while (read(signalled, &info, sizeof info) == sizeof info) {
+      }
+      reap_served();
+    }
+    if (polled[1].revents == 0) continue;
+    ssize_t more = recv(ORDERS, buffer + size, capacity - size, MSG_DONTWAIT);
+    if (more < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (more <= 0) _exit(0);
+    size += (size_t)more;
+    size_t at = 0;
+    for (uint32_t length; size - at >= sizeof length; at += sizeof length + length) {
+      memcpy(&length, buffer + at, sizeof length);
+      if (length > MOST_ORDER) _exit(EXIT_OWN_FAILURE);
+      if (sizeof length + length > capacity) {
+        char *larger = realloc(buffer, capacity = sizeof length + length);
+        if (larger == NULL) _exit(EXIT_OWN_FAILURE);
+        buffer = larger;
+      }
+      if (size - at < sizeof length + length) break;
+      int result = obey(buffer + at + sizeof length, length, &before, takes_environment);
+      if (result < 0) continue;
+      // No program knows of what else was ordered here.
+      if (result == STAYS) {
+        explicit_bzero(buffer, capacity);
+        explicit_bzero(served, sizeof served);
+      }
+      return result;
+    }
+    memmove(buffer, buffer + at, size -= at);
+    // What stood there before is nobody's any more.
+    explicit_bzero(buffer + size, capacity - size);
+  }
+}

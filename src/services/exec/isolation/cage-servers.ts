@@ -1,0 +1,104 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { CageServer } from '../../processes/cage-server.ts';
+import type { Interpreter } from './sandbox.ts';
+
+/** Beside the launcher. */
+const LIBRARY = 'outrigger-cage.so';
+/** Forks of one interpreter have the same addresses and seeds of hashes: after so many they are others. */
+const MOST_FORKS = 1000;
+/** One that failed is not tried again before that. */
+const RETRY_MS = 60_000;
+/** No folder of anybody: nothing is loaded from there. */
+const NO_HOME = '/nonexistent';
+
+export interface CageServersDependencies {
+  /** Absolute; the library lies beside it. Undefined: there are no cages. */
+  launcher: string | undefined;
+  /** Milliseconds. */
+  now: () => number;
+  log: (level: 'warn', event: string, fields: Record<string, unknown>) => void;
+}
+
+interface Served {
+  server: Promise<CageServer | undefined>;
+  mark: string;
+  forks: number;
+  failedAt: number;
+}
+
+/** What starts cages by forking: the launcher for programs of any kind, and interpreters for forks of their own. Each is started when it is first needed. */
+export class CageServers {
+  readonly #dependencies: CageServersDependencies;
+  readonly #served = new Map<string, Served>();
+  /** Of which forks may still run. */
+  readonly #retired = new Set<CageServer>();
+  #isClosed = false;
+
+  constructor(dependencies: CageServersDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Without an interpreter, the launcher itself. Undefined where there can't be one now. */
+  async of(interpreter: Interpreter | undefined): Promise<CageServer | undefined> {
+    const key = interpreter === undefined ? '' : JSON.stringify([interpreter.argv, interpreter.env]);
+    const mark = interpreter?.mark ?? '';
+    let served = this.#served.get(key);
+    if (served !== undefined && (served.mark !== mark || (interpreter !== undefined && served.forks >= MOST_FORKS))) {
+      this.#served.delete(key);
+      void this.#retire(served);
+      served = undefined;
+    }
+    served ??= { server: this.#start(interpreter), mark, forks: 0, failedAt: 0 };
+    this.#served.set(key, served);
+    served.forks += 1;
+    const server = await served.server;
+    if (server?.isOver === false || this.#isClosed) return server;
+    const { now, log } = this.#dependencies;
+    const isCurrent = this.#served.get(key) === served;
+    if (served.failedAt === 0) {
+      served.failedAt = now();
+      log('warn', 'code.server.over', { program: interpreter?.argv[0] ?? 'launcher', said: server?.said.slice(-300) ?? '' });
+    }
+    // Somebody ended it; or it can't do what it is for, and would not the next time.
+    if (server?.hasServed !== true && now() - served.failedAt < RETRY_MS) return undefined;
+    if (isCurrent) this.#served.delete(key);
+    return this.of(interpreter);
+  }
+
+  /** Ends all of them, and what still runs with them. Resolves when they were told. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const served = [...this.#served.values()];
+    this.#served.clear();
+    for (const { server } of served) (await server)?.close();
+    for (const server of this.#retired) server.close();
+  }
+
+  async #retire({ server }: Served): Promise<void> {
+    const one = await server;
+    if (one === undefined) return;
+    this.#retired.add(one);
+    await one.idle();
+    this.#retired.delete(one);
+    one.close();
+  }
+
+  async #start(interpreter: Interpreter | undefined): Promise<CageServer | undefined> {
+    const { launcher } = this.#dependencies;
+    if (launcher === undefined || process.platform !== 'linux') return undefined;
+    const library = path.join(path.dirname(launcher), LIBRARY);
+    try {
+      if (interpreter === undefined) return await CageServer.start({ argv: [launcher, '--serve'], env: {}, folder: os.tmpdir() });
+      if (!fs.existsSync(library)) return undefined;
+      const { argv, env, later } = interpreter;
+      const home = env['HOME'] === undefined ? {} : { HOME: env['HOME'] };
+      const variables = Object.entries({ ...later, ...home }).map(([name, value]) => `${name}=${value}`);
+      return await CageServer.start({ argv: [...argv, library, ...variables], env: { ...env, HOME: NO_HOME }, folder: os.tmpdir() });
+    } catch (error) {
+      this.#dependencies.log('warn', 'code.server.failed', { why: (error as Error).message });
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,308 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { constants } from 'node:os';
+import path from 'node:path';
+import { getSystemErrorName } from 'node:util';
+import { type CagedChild, type CagedChildRequest, REPORT_DESCRIPTOR, reportFrom, writeTo } from './caged-child.ts';
+import type { HostExit, ProgramOutput } from './host.ts';
+import { readPipe } from './pipe-output.ts';
+
+/** As native/serve.h has them. */
+const TOKEN_LENGTH = 16;
+const MOST_ORDER_BYTES = 4 * 1024 * 1024;
+/** The kernel's limits of execve(2) for one string and for all of them, with a pointer to each. */
+const MOST_STRING_BYTES = 128 * 1024;
+const MOST_STRINGS_BYTES = 2 * 1024 * 1024;
+/** A path of a unix socket, with its end. */
+const MOST_PATH_BYTES = 108;
+const STREAMS_WITHIN_MS = 5000;
+const READY_WITHIN_MS = 10_000;
+/** One that has ended already made its streams before. */
+const STREAMS_AFTER_END_MS = 250;
+const MOST_SAID_LENGTH = 2000;
+const [STDIN, STDOUT, STDERR] = [0, 1, 2];
+
+interface Stream {
+  output: ProgramOutput;
+  socket: Socket;
+}
+
+/** One that was ordered, until it ended. */
+interface Ordered {
+  streams: Map<number, Stream>;
+  wanted: number;
+  /** All streams are there. */
+  isComplete: () => void;
+  refused: (error: Error) => void;
+  exit: Promise<HostExit>;
+  exited: (exit: HostExit) => void;
+  hasEnded: boolean;
+}
+
+/**
+ * Starts cages by forking, where the start of a program would take longer than many a program runs: `native/serve.h`, in the launcher, or in
+ * an interpreter that is forked as it is. It ends with the process that started it, and all of its cages with it.
+ */
+export class CageServer {
+  readonly #child: ChildProcess;
+  readonly #orders: Socket;
+  readonly #listener: Server;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #ordered = new Map<string, Ordered>();
+  #said = '';
+  #isOver = false;
+  #hasServed = false;
+
+  /** Throws the system's error. `folder`: absolute, where only we make files; `argv`: a program that serves. */
+  static async start({
+    argv,
+    env,
+    folder,
+  }: {
+    argv: readonly [string, ...string[]];
+    env: Readonly<Record<string, string>>;
+    folder: string;
+  }): Promise<CageServer> {
+    const socketPath = path.join(folder, `outrigger-cages-${randomBytes(6).toString('hex')}`);
+    if (Buffer.byteLength(socketPath) >= MOST_PATH_BYTES)
+      throw Object.assign(new Error(`${socketPath} is too long.`), { code: 'ENAMETOOLONG' });
+    // What comes is read when it is known whose it is.
+    const listener = createServer({ pauseOnConnect: true });
+    await new Promise<void>((resolve, reject) => {
+      listener.once('error', reject);
+      listener.listen(socketPath, resolve);
+    });
+    listener.on('error', () => {});
+    let server: CageServer | undefined;
+    try {
+      const [program, ...args] = argv;
+      // Pipes, as its programs will have them: an interpreter looks once what kind its streams are of.
+      const child = spawn(program, args, { cwd: '/', env: { ...env }, stdio: ['pipe', 'pipe', 'pipe', 'pipe'], detached: true });
+      await new Promise<void>((resolve, reject) => {
+        child.once('spawn', resolve);
+        child.once('error', reject);
+      });
+      server = new CageServer(child, listener);
+      await server.#meet(socketPath);
+      return server;
+    } catch (error) {
+      listener.close();
+      server?.close();
+      throw error;
+    } finally {
+      // It has it open; nobody else finds it any more, and nothing is left when we are killed.
+      fs.rmSync(socketPath, { force: true });
+    }
+  }
+
+  private constructor(child: ChildProcess, listener: Server) {
+    this.#child = child;
+    this.#listener = listener;
+    this.#orders = child.stdio[REPORT_DESCRIPTOR] as Socket;
+    listener.on('connection', (socket) => this.#receive(socket));
+    listener.unref();
+    child.unref();
+    this.#orders.unref();
+    this.#orders.on('error', () => {});
+    let line = '';
+    this.#orders.on('data', (bytes: Buffer) => {
+      const lines = (line + bytes.toString()).split('\n');
+      line = lines.pop() ?? '';
+      for (const one of lines) this.#hear(one);
+    });
+    for (const stream of [child.stdin, child.stdout, child.stderr] as Socket[]) {
+      stream.unref();
+      stream.on('error', () => {});
+    }
+    child.stdout?.resume();
+    child.stderr?.on('data', (bytes: Buffer) => {
+      if (this.#said.length < MOST_SAID_LENGTH) this.#said += bytes.toString();
+    });
+    child.once('exit', () => this.#leave());
+    child.on('error', () => {});
+    this.#ready.promise.catch(() => {});
+  }
+
+  /** It starts nothing any more. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** It started something. */
+  get hasServed(): boolean {
+    return this.#hasServed;
+  }
+
+  /** What it said of itself, at most 2,000 characters. */
+  get said(): string {
+    return this.#said;
+  }
+
+  /** `argv`: what follows the launcher's name, `--cage` first. Resolves when it runs. Throws the system's error. */
+  async start({
+    argv,
+    env,
+    cwd,
+    keepStdinOpen,
+  }: Omit<CagedChildRequest, 'reports' | 'argv'> & { argv: readonly string[] }): Promise<CagedChild> {
+    const streams = `${keepStdinOpen ? STDIN : ''}123`;
+    const strings = [streams, cwd, String(argv.length), ...argv, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
+    const bytes = bytesOf(strings);
+    if (this.#isOver) throw gone();
+    const token = randomBytes(TOKEN_LENGTH / 2).toString('hex');
+    const complete = Promise.withResolvers<void>();
+    const exit = Promise.withResolvers<HostExit>();
+    const ordered: Ordered = {
+      streams: new Map(),
+      wanted: streams.length,
+      isComplete: complete.resolve,
+      refused: complete.reject,
+      exit: exit.promise,
+      exited: exit.resolve,
+      hasEnded: false,
+    };
+    this.#ordered.set(token, ordered);
+    // As long as somebody waits for a cage, the process does not end.
+    this.#orders.ref();
+    const late = setTimeout(() => complete.reject(gone()), STREAMS_WITHIN_MS).unref();
+    try {
+      this.#order('S', [Buffer.from(token), bytes]);
+      await complete.promise;
+      this.#hasServed = true;
+    } catch (error) {
+      this.#kill(token);
+      this.#forget(token);
+      for (const { socket } of ordered.streams.values()) socket.destroy();
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
+    const stdin = ordered.streams.get(STDIN)?.socket;
+    const wire = ordered.streams.get(REPORT_DESCRIPTOR) as Stream;
+    return {
+      stdout: (ordered.streams.get(STDOUT) as Stream).output,
+      stderr: (ordered.streams.get(STDERR) as Stream).output,
+      exit: exit.promise,
+      report: reportFrom(wire.output),
+      write: (bytes) => writeTo(stdin, bytes),
+      endInput: () => void stdin?.end(),
+      askToEnd: () => void (wire.socket.writable && wire.socket.write('x')),
+      kill: () => this.#kill(token),
+    };
+  }
+
+  /** Resolves when nothing runs that it started. */
+  async idle(): Promise<void> {
+    while (this.#ordered.size > 0 && !this.#isOver) await Promise.race([...this.#ordered.values()].map(({ exit }) => exit));
+  }
+
+  /** Ends it, and all that it started. */
+  close(): void {
+    this.#orders.destroy();
+    this.#leave();
+  }
+
+  async #meet(socketPath: string): Promise<void> {
+    this.#order('P', [Buffer.from(`${socketPath}\0`)]);
+    const late = setTimeout(() => this.#ready.reject(gone()), READY_WITHIN_MS);
+    await this.#ready.promise.finally(() => clearTimeout(late));
+  }
+
+  #kill(token: string): void {
+    if (this.#ordered.has(token) && !this.#isOver) this.#order('K', [Buffer.from(token)]);
+  }
+
+  #order(kind: string, parts: readonly Buffer[]): void {
+    const head = Buffer.alloc(5);
+    head.writeUInt32LE(parts.reduce((sum, { length }) => sum + length, 1));
+    head.write(kind, 4, 'latin1');
+    this.#orders.write(Buffer.concat([head, ...parts]));
+  }
+
+  #receive(accepted: Socket): void {
+    let hello = '';
+    const take = (bytes: Buffer): Buffer => {
+      const missing = TOKEN_LENGTH + 1 - hello.length;
+      if (missing <= 0) return bytes;
+      hello += bytes.toString('latin1', 0, missing);
+      if (hello.length > TOKEN_LENGTH) this.#attach(hello, stream);
+      return bytes.subarray(missing);
+    };
+    const stream = readPipe(accepted, { writable: true, take });
+    if (stream === undefined) {
+      accepted.destroy();
+      return;
+    }
+    stream.socket.on('error', () => {});
+  }
+
+  #attach(hello: string, stream: Stream | undefined): void {
+    const token = hello.slice(0, TOKEN_LENGTH);
+    const ordered = this.#ordered.get(token);
+    const number = Number(hello.slice(TOKEN_LENGTH));
+    // Nobody else knows the name of a cage that is about to be.
+    if (stream === undefined || ordered === undefined || ordered.streams.has(number)) return void stream?.socket.destroy();
+    ordered.streams.set(number, stream);
+    if (ordered.streams.size < ordered.wanted) return;
+    ordered.isComplete();
+    if (ordered.hasEnded) this.#forget(token);
+  }
+
+  #hear(line: string): void {
+    if (line === 'ready') return this.#ready.resolve();
+    const [, token = '', status = ''] = line.split(' ');
+    const ordered = this.#ordered.get(token);
+    if (ordered === undefined) return;
+    ordered.hasEnded = true;
+    ordered.exited(exitOf(Number(status)));
+    if (Number(status) < 0) ordered.refused(Object.assign(new Error(line), { code: getSystemErrorName(Number(status)) }));
+    if (ordered.streams.size === ordered.wanted || Number(status) < 0) this.#forget(token);
+    else
+      setTimeout(() => {
+        this.#forget(token);
+        ordered.refused(gone());
+      }, STREAMS_AFTER_END_MS).unref();
+  }
+
+  #forget(token: string): void {
+    this.#ordered.delete(token);
+    if (this.#ordered.size === 0) this.#orders.unref();
+  }
+
+  #leave(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#listener.close();
+    this.#ready.reject(gone());
+    for (const { refused, exited } of this.#ordered.values()) {
+      refused(gone());
+      exited({ exitCode: null, exitSignal: 'SIGKILL' });
+    }
+    this.#ordered.clear();
+  }
+}
+
+/** Each with its end. Throws what execve(2) would say. */
+function bytesOf(strings: readonly string[]): Buffer {
+  const parts = strings.map((text) => Buffer.from(`${text}\0`));
+  if (strings.some((text) => text.includes('\0')))
+    throw Object.assign(new Error('There is a NUL in an argument or a variable.'), { code: 'ERR_INVALID_ARG_VALUE' });
+  const size = parts.reduce((sum, { length }) => sum + length + 8, 0);
+  if (size > Math.min(MOST_STRINGS_BYTES, MOST_ORDER_BYTES) || parts.some(({ length }) => length > MOST_STRING_BYTES))
+    throw Object.assign(new Error('The arguments and variables are too long.'), { code: 'E2BIG' });
+  return Buffer.concat(parts);
+}
+
+/** Of what waitpid(2) says. */
+function exitOf(status: number): HostExit {
+  const signal = status & 0x7f;
+  if (status >= 0 && signal === 0) return { exitCode: status >> 8, exitSignal: null };
+  const [name = 'SIGKILL'] = Object.entries(constants.signals).find(([, number]) => number === signal) ?? [];
+  return { exitCode: null, exitSignal: name as NodeJS.Signals };
+}
+
+function gone(): Error {
+  return Object.assign(new Error('What starts cages is gone.'), { code: 'ESRCH' });
+}
