@@ -60,6 +60,8 @@ struct look {
 };
 
 static long page_bytes, tick_hz;
+// The server that forked us, as it was before; 0 where a program started us.
+static pid_t started_by;
 
 static unsigned long long now_ms(void) {
   struct timespec now;
@@ -228,6 +230,17 @@ struct owners {
   int tidy;
 };
 
+// Of what was looked at, and of nothing that lies in its place by now.
+static void change_mode(int folder, const char *name, const struct stat *seen, mode_t mode) {
+  int fd = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  struct stat now;
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  if (fd >= 0 && fstat(fd, &now) == 0 && now.st_ino == seen->st_ino && now.st_dev == seen->st_dev && (now.st_mode & S_IFMT) == (seen->st_mode & S_IFMT))
+    (void)!chmod(path, mode);
+  if (fd >= 0) close(fd);
+}
+
 // Takes the descriptor. Only what belongs to `from`: a hard link to somebody else's file stays somebody else's.
 static void hand_over(int fd, int depth, const struct owners *owners) {
   DIR *folder = depth > DEEPEST ? NULL : fdopendir(fd);
@@ -243,10 +256,9 @@ static void hand_over(int fd, int depth, const struct owners *owners) {
     mode_t wanted = (stat.st_mode & 01777) | (is_folder ? 0700 : 0600);
     if (owners->to != (uid_t)-1 && stat.st_uid == owners->from && (is_folder || stat.st_nlink == 1))
       (void)!fchownat(fd, entry->d_name, owners->to, owners->group, AT_SYMLINK_NOFOLLOW);
-    // Nothing of the cage runs any more, so that the name is still what was looked at.
     if (owners->tidy && (is_folder || S_ISREG(stat.st_mode)) && stat.st_nlink >= 1 && (stat.st_mode & 07777) != wanted &&
         (is_folder || stat.st_nlink == 1))
-      (void)!fchmodat(fd, entry->d_name, wanted, 0);
+      change_mode(fd, entry->d_name, &stat, wanted);
     if (!is_folder) continue;
     int inner = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (inner >= 0) hand_over(inner, depth + 1, owners);
@@ -336,10 +348,15 @@ static int become(const struct cage *cage, int has_privilege) {
   // Its processes are counted apart from others of that user. Who has no privilege is in one already.
   uid_t uid = geteuid();
   gid_t gid = getegid();
-  if (has_privilege && unshare(CLONE_NEWUSER) == 0 && map_user(uid, gid) != 0) return -1;
+  if (has_privilege && (unshare(CLONE_NEWUSER) != 0 || map_user(uid, gid) != 0)) return complain("user namespace", "");
   if (!cage->namespaces && geteuid() != 0) return 0;
   // Root without a single capability: what it owns is all that is left of it. Where nobody has them, no program can be given them.
-  for (unsigned long capability = 0; capability <= CAP_LAST; capability++) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+  for (unsigned long capability = 0; capability <= CAP_LAST; capability++)
+    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) {
+      // The kernel knows no more of them.
+      if (errno == EINVAL) break;
+      if (cage->namespaces) return complain("bounding set", "");
+    }
   return drop_capabilities();
 }
 
@@ -446,9 +463,9 @@ static pid_t fork_joined(const struct cage *cage, int *has_joined) {
 }
 
 // All but one, as the start of a program would.
-static void close_all(int kept) {
-  if (kept > 3) syscall(SYS_CLOSE_RANGE, 3u, (unsigned)kept - 1, 0u);
-  syscall(SYS_CLOSE_RANGE, kept >= 3 ? (unsigned)kept + 1 : 3u, ~0u, 0u);
+static int close_all(int kept) {
+  if (kept > 3 && syscall(SYS_CLOSE_RANGE, 3u, (unsigned)kept - 1, 0u) != 0) return complain("close_range", "");
+  return syscall(SYS_CLOSE_RANGE, kept >= 3 ? (unsigned)kept + 1 : 3u, ~0u, 0u) == 0 ? 0 : complain("close_range", "");
 }
 
 struct parent {
@@ -504,7 +521,7 @@ static int enter(const struct cage *cage, const struct parent *parent, unsigned 
   if (cage->env_prefix != NULL && !cage->stays) take_environment(cage->env_prefix);
   if (cage->filter && filter_self(cage->filter) != 0) return EXIT_OWN_FAILURE;
   if (cage->namespaces) {
-    close_all(cage->pass);
+    if (close_all(cage->pass) != 0) return EXIT_OWN_FAILURE;
     complaints = 2;
     return cage_main(argv + 1);
   }
@@ -512,8 +529,7 @@ static int enter(const struct cage *cage, const struct parent *parent, unsigned 
     // Its own again: what no start of a program does for it.
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     if (words >= 0) fcntl(WORD, F_SETFD, FD_CLOEXEC);
-    close_all(words >= 0 ? WORD : -1);
-    return STAYS;
+    return close_all(words >= 0 ? WORD : -1) == 0 ? STAYS : EXIT_OWN_FAILURE;
   }
   execvp(argv[0], argv);
   int missing = errno == ENOENT;
@@ -576,20 +592,21 @@ static struct taken taken_so_far(void) {
   return taken;
 }
 
-// Whether no thread of any of these comes back from the kernel.
+// Whether no thread of any of these comes back from the kernel. What can't be looked at may.
 static int are_leaving(const pid_t *pids, int count) {
   for (int at = 0; at < count; at++) {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%d/task", (int)pids[at]);
     DIR *tasks = opendir(path);
-    int leaving = 1;
+    int leaving = tasks != NULL || errno == ENOENT || errno == ESRCH;
     for (struct dirent *entry; leaving && tasks != NULL && (entry = readdir(tasks)) != NULL;) {
       char state;
       unsigned long flags;
       if (entry->d_name[0] == '.') continue;
       snprintf(path, sizeof path, "/proc/%d/task/%.15s/stat", (int)pids[at], entry->d_name);
-      if (read_file(path, text, sizeof text) <= 0) continue;
-      char *rest = strrchr(text, ')');
+      ssize_t length = read_file(path, text, sizeof text);
+      if (length < 0 && (errno == ENOENT || errno == ESRCH)) continue;
+      char *rest = length > 0 ? strrchr(text, ')') : NULL;
       leaving = rest != NULL && sscanf(rest + 2, "%c %*d %*d %*d %*d %*d %lu", &state, &flags) == 2 && (state == 'Z' || state == 'X' || (flags & LEAVING));
     }
     if (tasks != NULL) closedir(tasks);
@@ -600,11 +617,16 @@ static int are_leaving(const pid_t *pids, int count) {
 
 // Ends all in a namespace of which we are the first, and waits until nobody there does anything any more, which is long before the kernel has
 // taken back all memory of theirs. Nobody comes after those who are looked for: who forks is either heard by the signal or forks no more.
-static void end_namespace(void) {
+// Answers 0 where somebody is still held up in the kernel, with what he asked it for.
+static int end_namespace(void) {
   static pid_t pids[MOST_TASKS];
   unsigned long long deadline = now_ms() + LEAVE_WITHIN_MS;
   kill(-1, SIGKILL);
-  while (!are_leaving(pids, descendants(pids, MOST_TASKS)) && now_ms() < deadline) {
+  for (;;) {
+    int count = descendants(pids, MOST_TASKS);
+    // Twice, as a list of threads that end while it is read may be short.
+    if (count < MOST_TASKS && are_leaving(pids, count) && are_leaving(pids, count)) return 1;
+    if (now_ms() >= deadline) return 0;
     struct timespec moment = {0, 50000};
     nanosleep(&moment, NULL);
   }
@@ -639,14 +661,7 @@ static unsigned long long above(unsigned long long now, unsigned long long befor
 static int supervise(const struct cage *cage, char **argv) {
   page_bytes = sysconf(_SC_PAGESIZE);
   tick_hz = sysconf(_SC_CLK_TCK);
-  pid_t parent = getppid();
-  // With its end comes ours, and with ours that of all below; a signal, so that what was made is cleared away first.
-  prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
-  if (parent != 0 && getppid() != parent) return EXIT_OWN_FAILURE;
-  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  // The program can't read or write what we have in memory, nor open our descriptors.
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  signal(SIGPIPE, SIG_IGN);
+  pid_t parent = started_by != 0 && getpid() != 1 ? started_by : getppid();
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGCHLD);
@@ -654,7 +669,15 @@ static int supervise(const struct cage *cage, char **argv) {
   sigaddset(&signals, SIGUSR1);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGHUP);
+  // Before one may come: the first process of a namespace is spared those that it neither blocks nor handles.
   sigprocmask(SIG_BLOCK, &signals, NULL);
+  // With its end comes ours, and with ours that of all below; a signal, so that what was made is cleared away first.
+  prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+  if (parent != 0 && getppid() != parent) return EXIT_OWN_FAILURE;
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  // The program can't read or write what we have in memory, nor open our descriptors.
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  signal(SIGPIPE, SIG_IGN);
   int signalled = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 
   int owned = cage->own == NULL ? -1 : open(cage->own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -773,7 +796,10 @@ static int supervise(const struct cage *cage, char **argv) {
   struct taken taken = {0, 0};
   if (is_told) {
     taken = taken_so_far();
-    end_namespace();
+    if (!end_namespace()) {
+      strays = end_tree(program, &(int){0}, &has_ended);
+      taken = (struct taken){0, 0};
+    }
     status = W_EXITCODE(word, 0);
   } else strays = end_tree(program, &status, &has_ended);
   if (cage->disk || cage->files) {

@@ -191,10 +191,15 @@ static int make_root(const struct mounts *mounts, long uid, long gid) {
   for (int at = 0; at < mounts->count; at++) {
     const struct mount_entry *entry = &mounts->at[at];
     int result = 0;
-    if (entry->kind == MOUNT_LINK) result = make_above(entry->where + 1) != 0 ? -1 : symlink(entry->what, entry->where + 1);
-    else if (entry->kind == MOUNT_MEMORY) result = make_memory(entry, uid, gid);
+    if (entry->kind == MOUNT_MEMORY) result = make_memory(entry, uid, gid);
     else if (trees[at] >= 0) result = put_tree(trees[at], entry->where + 1);
     if (result != 0) return complain("can't mount on", entry->where);
+  }
+  // At last: until we are there, they lead to what is outside.
+  for (int at = 0; at < mounts->count; at++) {
+    const struct mount_entry *entry = &mounts->at[at];
+    if (entry->kind == MOUNT_LINK && (make_above(entry->where + 1) != 0 || symlink(entry->what, entry->where + 1) != 0))
+      return complain("can't link", entry->where);
   }
   // Their room is not limited.
   if (change_mount(AT_FDCWD, "dev", 0, MOUNT_READ_ONLY) != 0 || change_mount(AT_FDCWD, ".", 0, MOUNT_READ_ONLY) != 0) return complain("read-only", "");

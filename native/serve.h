@@ -8,6 +8,7 @@
 //        these (as of --cage), and the environment
 //   'K'  the 16 characters of a cage that is to be killed
 // An answer: "exit", the 16 characters and the status of waitpid(2), in a line; errno below zero where nothing was forked.
+#include <sys/mman.h>
 #include <sys/un.h>
 
 #define ORDERS 3
@@ -22,7 +23,9 @@ struct served {
 };
 
 static int streams_at = -1;
-static struct served served[MOST_SERVED];
+// Neither is in the memory of forks.
+static struct served *served;
+static char *orders;
 static int served_count;
 
 // Connects and says which stream of which cage this is.
@@ -106,19 +109,26 @@ static void kill_served(const char *token) {
   }
 }
 
-// Answers -1 in the server, and what came of it in a child.
-static int obey(char *order, size_t size, const sigset_t *mask, int takes_environment) {
+// `order` ends with NUL where it is one to start. Answers -1 in the server, and what came of it in a child.
+static int obey(const char *order, size_t size, const sigset_t *mask, int takes_environment) {
   if (size > 1 && order[0] == 'P' && order[size - 1] == 0) {
     if (streams_at >= 0) close(streams_at);
     streams_at = open(order + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (streams_at >= 0) (void)!send(ORDERS, "ready\n", 6, MSG_NOSIGNAL);
   } else if (size == 1 + TOKEN && order[0] == 'K') kill_served(order + 1);
   else if (size > 1 + TOKEN && order[0] == 'S' && order[size - 1] == 0) {
-    pid_t pid = served_count == MOST_SERVED ? (errno = EAGAIN, -1) : fork();
+    // This one alone is for the child to know.
+    char *own = malloc(size);
+    if (own != NULL) memcpy(own, order, size);
+    pid_t pid = own == NULL || served_count == MOST_SERVED ? (errno = EAGAIN, -1) : fork();
     if (pid == 0) {
       sigprocmask(SIG_SETMASK, mask, NULL);
-      return run_order(order + 1, size - 1, takes_environment);
+      int result = run_order(own + 1, size - 1, takes_environment);
+      if (result == STAYS) explicit_bzero(own, size);
+      return result;
     }
+    if (own != NULL) explicit_bzero(own, size);
+    free(own);
     if (pid < 0) return answer_order(order + 1, -errno), -1;
     served[served_count].pid = pid;
     memcpy(served[served_count++].token, order + 1, TOKEN);
@@ -126,20 +136,31 @@ static int obey(char *order, size_t size, const sigset_t *mask, int takes_enviro
   return -1;
 }
 
+// Memory that no fork has; NULL where that can't be.
+static void *unforked(size_t size) {
+  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory != MAP_FAILED && madvise(memory, size, MADV_DONTFORK) == 0 ? memory : NULL;
+}
+
 // Answers in a child alone; the server ends with who started it. An interpreter has its environment from its own start.
 static int serve(int takes_environment) {
-  size_t capacity = 65536, size = 0;
-  char *buffer = malloc(capacity);
+  const size_t capacity = sizeof(uint32_t) + MOST_ORDER;
+  size_t size = 0;
+  orders = unforked(capacity);
+  served = unforked(MOST_SERVED * sizeof *served);
   sigset_t watched, before;
   // What a program of ours could read here is nothing of its own.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  // Who is left over of a cage comes here, and is reaped.
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  started_by = getpid();
   // Whatever those had open who started us.
   syscall(SYS_CLOSE_RANGE, ORDERS + 1u, ~0u, 0u);
   sigemptyset(&watched);
   sigaddset(&watched, SIGCHLD);
   sigprocmask(SIG_BLOCK, &watched, &before);
   int signalled = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (buffer == NULL || signalled < 0) _exit(EXIT_OWN_FAILURE);
+  if (orders == NULL || served == NULL || signalled < 0) _exit(EXIT_OWN_FAILURE);
   for (;;) {
     struct pollfd polled[2] = {{signalled, POLLIN, 0}, {ORDERS, POLLIN, 0}};
     poll(polled, 2, -1);
@@ -150,31 +171,18 @@ static int serve(int takes_environment) {
       reap_served();
     }
     if (polled[1].revents == 0) continue;
-    ssize_t more = recv(ORDERS, buffer + size, capacity - size, MSG_DONTWAIT);
+    ssize_t more = recv(ORDERS, orders + size, capacity - size, MSG_DONTWAIT);
     if (more < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (more <= 0) _exit(0);
     size += (size_t)more;
     size_t at = 0;
     for (uint32_t length; size - at >= sizeof length; at += sizeof length + length) {
-      memcpy(&length, buffer + at, sizeof length);
+      memcpy(&length, orders + at, sizeof length);
       if (length > MOST_ORDER) _exit(EXIT_OWN_FAILURE);
-      if (sizeof length + length > capacity) {
-        char *larger = realloc(buffer, capacity = sizeof length + length);
-        if (larger == NULL) _exit(EXIT_OWN_FAILURE);
-        buffer = larger;
-      }
       if (size - at < sizeof length + length) break;
-      int result = obey(buffer + at + sizeof length, length, &before, takes_environment);
-      if (result < 0) continue;
-      // No program knows of what else was ordered here.
-      if (result == STAYS) {
-        explicit_bzero(buffer, capacity);
-        explicit_bzero(served, sizeof served);
-      }
-      return result;
+      int result = obey(orders + at + sizeof length, length, &before, takes_environment);
+      if (result >= 0) return result;
     }
-    memmove(buffer, buffer + at, size -= at);
-    // What stood there before is nobody's any more.
-    explicit_bzero(buffer + size, capacity - size);
+    memmove(orders, orders + at, size -= at);
   }
 }

@@ -2,8 +2,15 @@
 // started by itself.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, test } from 'node:test';
 import type { CodeOutcome } from '../../src/contract/code.ts';
+import { pythonDriver } from '../../src/services/exec/interpreters/python-driver.ts';
+import { LadderSandbox } from '../../src/services/exec/isolation/ladder.ts';
+import type { Part } from '../../src/services/exec/isolation/plan.ts';
+import { defaultLimits } from '../../src/services/exec/limits.ts';
+import { Processes } from '../../src/services/processes/processes.ts';
 import { eventually } from '../kit/eventually.ts';
 import { requireTool } from '../kit/require-tools.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
@@ -169,6 +176,44 @@ print(sys.path, sys.argv, sys.flags, descriptors, rights, limits, same_user, os.
       await eventually(async () => assert.equal((await run('print(3)')).end.used.interpreter, 'warm'));
       assert.notEqual(servers()[0], server);
     }));
+
+  test('is none where it would own the interpreter that it is a fork of', {
+    skip: process.getuid?.() === 0 ? false : 'needs root',
+  }, async () => {
+    const scratch = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'outrigger-forks-'));
+    fs.chmodSync(scratch, 0o711);
+    const processes = new Processes({ env: process.env });
+    const forks = async (without: readonly Part[]): Promise<boolean> => {
+      const dependencies = {
+        launcher: path.join(import.meta.dirname, '../../dist/bin/outrigger-launcher'),
+        find: (program: string, options: { from: string; searchPath: string | undefined }) => processes.find(program, options),
+        searchPath: process.env['PATH'],
+        now: () => performance.now(),
+        log: () => {},
+      };
+      const sandbox = new LadderSandbox(dependencies, { scratch, without });
+      const folder = fs.mkdtempSync(path.join(scratch, 'run-'));
+      const ending = new AbortController();
+      const request = {
+        ...{ argv: ['/usr/bin/python3'] as [string], env: {}, folder, readable: [], limits: defaultLimits, memoryMethod: 'tree' as const },
+        ...{ network: false, keepStdinOpen: true, signal: ending.signal, onOutput: () => {} },
+      };
+      try {
+        const program = await sandbox.fork(request, { argv: ['/usr/bin/python3', '-c', pythonDriver], env: {}, later: {}, mark: 'one' });
+        ending.abort();
+        await program?.gone;
+        return program !== undefined;
+      } finally {
+        await sandbox.stop();
+      }
+    };
+    try {
+      // Root that stays root owns it.
+      assert.deepEqual([await forks([]), await forks(['user'])], [true, false]);
+    } finally {
+      fs.rmSync(scratch, { recursive: true, force: true });
+    }
+  });
 
   test('loads nothing outside of its cage that somebody could have put there', () =>
     withCode(async (run) => {

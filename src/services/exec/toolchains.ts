@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { type Language, programsOf } from './languages.ts';
 
 /** Where programs of runs are looked for: what is in the environment of the sidecar is another matter. */
@@ -15,10 +16,14 @@ export interface Tool {
   readable: string[];
 }
 
+/** What was found a moment ago is not looked for again: one run asks several times. */
+const FOUND_FOR_MS = 250;
+
 /** Compilers and interpreters of this machine. */
 export class Toolchains {
   readonly #node: string;
   readonly #searched: readonly string[];
+  readonly #found = new Map<string, { tool: Tool; at: number }>();
 
   /** `node`: the Node that this program runs in; a program of JavaScript gets the same. */
   constructor(node: string, searched: readonly string[] = SEARCHED) {
@@ -28,6 +33,15 @@ export class Toolchains {
 
   /** Undefined where it is not installed. */
   find(program: string): Tool | undefined {
+    const known = this.#found.get(program);
+    if (known !== undefined && performance.now() - known.at < FOUND_FOR_MS) return known.tool;
+    const tool = this.#look(program);
+    if (tool === undefined) this.#found.delete(program);
+    else this.#found.set(program, { tool, at: performance.now() });
+    return tool;
+  }
+
+  #look(program: string): Tool | undefined {
     const places = program === 'node' ? [this.#node] : this.#searched.map((folder) => path.join(folder, program));
     for (const file of places) {
       try {

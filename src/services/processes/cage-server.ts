@@ -15,10 +15,12 @@ const MOST_ORDER_BYTES = 4 * 1024 * 1024;
 /** The kernel's limits of execve(2) for one string and for all of them, with a pointer to each. */
 const MOST_STRING_BYTES = 128 * 1024;
 const MOST_STRINGS_BYTES = 2 * 1024 * 1024;
+const MOST_STRINGS = 65_000;
 /** A path of a unix socket, with its end. */
 const MOST_PATH_BYTES = 108;
 const STREAMS_WITHIN_MS = 5000;
 const READY_WITHIN_MS = 10_000;
+const REPORT_WITHIN_MS = 1000;
 /** One that has ended already made its streams before. */
 const STREAMS_AFTER_END_MS = 250;
 const MOST_SAID_LENGTH = 2000;
@@ -36,7 +38,6 @@ interface Ordered {
   /** All streams are there. */
   isComplete: () => void;
   refused: (error: Error) => void;
-  exit: Promise<HostExit>;
   exited: (exit: HostExit) => void;
   hasEnded: boolean;
 }
@@ -52,6 +53,7 @@ export class CageServer {
   readonly #ready = Promise.withResolvers<void>();
   readonly #ordered = new Map<string, Ordered>();
   #said = '';
+  #idlers: (() => void)[] = [];
   #isOver = false;
   #hasServed = false;
 
@@ -125,6 +127,11 @@ export class CageServer {
     this.#ready.promise.catch(() => {});
   }
 
+  /** Of the process that forks. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** It starts nothing any more. */
   get isOver(): boolean {
     return this.#isOver;
@@ -159,7 +166,6 @@ export class CageServer {
       wanted: streams.length,
       isComplete: complete.resolve,
       refused: complete.reject,
-      exit: exit.promise,
       exited: exit.resolve,
       hasEnded: false,
     };
@@ -195,7 +201,8 @@ export class CageServer {
 
   /** Resolves when nothing runs that it started. */
   async idle(): Promise<void> {
-    while (this.#ordered.size > 0 && !this.#isOver) await Promise.race([...this.#ordered.values()].map(({ exit }) => exit));
+    if (this.#ordered.size === 0 || this.#isOver) return;
+    await new Promise<void>((resolve) => this.#idlers.push(resolve));
   }
 
   /** Ends it, and all that it started. */
@@ -268,7 +275,12 @@ export class CageServer {
 
   #forget(token: string): void {
     this.#ordered.delete(token);
-    if (this.#ordered.size === 0) this.#orders.unref();
+    if (this.#ordered.size === 0) this.#rest();
+  }
+
+  #rest(): void {
+    this.#orders.unref();
+    for (const resolve of this.#idlers.splice(0)) resolve();
   }
 
   #leave(): void {
@@ -276,11 +288,16 @@ export class CageServer {
     this.#isOver = true;
     this.#listener.close();
     this.#ready.reject(gone());
-    for (const { refused, exited } of this.#ordered.values()) {
+    for (const { refused, exited, streams } of this.#ordered.values()) {
       refused(gone());
       exited({ exitCode: null, exitSignal: 'SIGKILL' });
+      // They end with the server, and say so; who does not hears that nobody is there any more.
+      setTimeout(() => {
+        for (const number of [STDIN, REPORT_DESCRIPTOR]) streams.get(number)?.socket.destroy();
+      }, REPORT_WITHIN_MS).unref();
     }
     this.#ordered.clear();
+    this.#rest();
   }
 }
 
@@ -290,7 +307,11 @@ function bytesOf(strings: readonly string[]): Buffer {
   if (strings.some((text) => text.includes('\0')))
     throw Object.assign(new Error('There is a NUL in an argument or a variable.'), { code: 'ERR_INVALID_ARG_VALUE' });
   const size = parts.reduce((sum, { length }) => sum + length + 8, 0);
-  if (size > Math.min(MOST_STRINGS_BYTES, MOST_ORDER_BYTES) || parts.some(({ length }) => length > MOST_STRING_BYTES))
+  if (
+    strings.length > MOST_STRINGS ||
+    size > Math.min(MOST_STRINGS_BYTES, MOST_ORDER_BYTES) ||
+    parts.some(({ length }) => length > MOST_STRING_BYTES)
+  )
     throw Object.assign(new Error('The arguments and variables are too long.'), { code: 'E2BIG' });
   return Buffer.concat(parts);
 }

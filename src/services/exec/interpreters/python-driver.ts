@@ -112,6 +112,8 @@ def _serve(library, *variables):
     sys.path.insert(0, '')
     os.environ.update(variable.split('=', 1) for variable in variables)
     sys.path[1:1] = filter(None, os.environ.get('PYTHONPATH', '').split(':'))
+    if hasattr(sys, 'orig_argv'):
+        del sys.orig_argv[3:]
     if 'site' in sys.modules:
         sys.modules['site'].USER_BASE = sys.modules['site'].USER_SITE = None
     return kept

@@ -42,6 +42,7 @@ export class CageServers {
 
   /** Without an interpreter, the launcher itself. Undefined where there can't be one now. */
   async of(interpreter: Interpreter | undefined): Promise<CageServer | undefined> {
+    if (this.#isClosed) return undefined;
     const key = interpreter === undefined ? '' : JSON.stringify([interpreter.argv, interpreter.env]);
     const mark = interpreter?.mark ?? '';
     let served = this.#served.get(key);
@@ -54,7 +55,8 @@ export class CageServers {
     this.#served.set(key, served);
     served.forks += 1;
     const server = await served.server;
-    if (server?.isOver === false || this.#isClosed) return server;
+    if (this.#isClosed) return undefined;
+    if (server?.isOver === false) return server;
     const { now, log } = this.#dependencies;
     const isCurrent = this.#served.get(key) === served;
     if (served.failedAt === 0) {

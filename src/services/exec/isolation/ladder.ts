@@ -110,9 +110,15 @@ export class LadderSandbox implements Sandbox, RungSandbox {
 
   async fork(request: SandboxRequest, interpreter: Interpreter): Promise<SandboxedProgram | undefined> {
     await this.open();
-    if (this.#rung !== HIGHEST || this.#namespaces !== 'launcher') return undefined;
+    if (this.#rung !== HIGHEST || this.#namespaces !== 'launcher' || this.#isOwnerOf(interpreter.argv[0])) return undefined;
     const server = await this.#servers.of(interpreter);
-    return server === undefined ? undefined : this.#startOn(HIGHEST, request, server);
+    if (server === undefined) return undefined;
+    try {
+      return await this.#startOn(HIGHEST, request, server);
+    } catch (error) {
+      if (server.isOver && !request.signal.aborted && !this.#stopping) return undefined;
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
@@ -129,7 +135,12 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     return this.#startOn(rung, request, undefined);
   }
 
-  /** `interpreter`: that of an interpreter of which the program is a fork. */
+  /** Whether programs would own the file: a fork gets at it by /proc/self/exe, outside of its own mounts, and could change its mode. */
+  #isOwnerOf(program: string): boolean {
+    return this.#slots === undefined && fs.statSync(program, { throwIfNoEntry: false })?.uid === process.getuid?.();
+  }
+
+  /** `interpreter`: that of which the program is a fork. */
   async #startOn(rung: number, request: SandboxRequest, interpreter: CageServer | undefined): Promise<SandboxedProgram> {
     request.signal.throwIfAborted();
     this.#throwIfStopping();
@@ -216,7 +227,15 @@ export class LadderSandbox implements Sandbox, RungSandbox {
         rung === HIGHEST
           ? ownNamespacesArgv(request, surroundings, place, interpreter !== undefined)
           : launcherArgv(request, rung, surroundings, place).slice(1);
-      return server.start({ argv, env: interpreter === undefined ? env : {}, cwd: '/', keepStdinOpen });
+      const order = { argv, env: interpreter === undefined ? env : {}, cwd: '/', keepStdinOpen };
+      try {
+        return await server.start(order);
+      } catch (error) {
+        // Somebody ended it; there is another one at once.
+        const other = server.isOver && interpreter === undefined ? await this.#servers.of(undefined) : undefined;
+        if (other === undefined) throw error;
+        return other.start(order);
+      }
     }
     const argv = rung === HIGHEST ? namespacesArgv(request, surroundings, place) : launcherArgv(request, rung, surroundings, place);
     return startCaged({ argv, env, cwd: rung === HIGHEST ? '/' : folder, keepStdinOpen, reports: true });
