@@ -229,7 +229,7 @@ print(sys.path, sys.argv, sys.flags, descriptors, rights, limits, same_user, os.
         open
           .filter((what) => what !== 'socket')
           .map((what) => what?.replace(/^\/.*cages-.*$/, 'cages'))
-          .toSorted(),
+          .toSorted((one, other) => String(one).localeCompare(String(other))),
         ['anon_inode', 'cages'],
       );
     }));

@@ -27,7 +27,10 @@ export class ItemStream {
   constructor(reply: FastifyReply, format: StreamFormat, keepaliveMs: number) {
     this.#reply = reply;
     this.#format = format;
-    this.#begin = setTimeout(() => this.begin(), beginAfterMs);
+    this.#begin = setTimeout(() => {
+      this.#sendHead();
+      reply.raw.flushHeaders();
+    }, beginAfterMs);
     if (keepaliveMs > 0) {
       this.#keepalive = setInterval(() => {
         if (!reply.raw.writableNeedDrain) this.#write(format === 'sse' ? ': keepalive\n\n' : '\n');
@@ -40,26 +43,16 @@ export class ItemStream {
     return this.#begun;
   }
 
-  begin(): void {
-    if (this.#begun) return;
-    this.#begun = true;
-    clearTimeout(this.#begin);
-    const reply = this.#reply.header('content-type', contentTypes[this.#format]).header('x-accel-buffering', 'no');
-    reply.hijack();
-    reply.raw.writeHead(200, reply.getHeaders() as Record<string, string>);
-    reply.raw.flushHeaders();
-  }
-
   /** A promise when the reader has no room. */
   item(item: unknown): Promise<void> | undefined {
-    this.begin();
+    this.#sendHead();
     this.#write(this.#format === 'sse' ? event('item', item, cursorOf(item)) : `{"item":${json(item)}}\n`);
     const { raw } = this.#reply;
     return raw.writableNeedDrain ? writable(raw) : undefined;
   }
 
   end(output: unknown): void {
-    this.begin();
+    this.#sendHead();
     this.#finish(this.#format === 'sse' ? event('end', output) : `{"end":${json(output)}}\n`);
   }
 
@@ -74,6 +67,16 @@ export class ItemStream {
     this.#stop();
   }
 
+  /** With what is written in the same turn, at once. */
+  #sendHead(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    clearTimeout(this.#begin);
+    const reply = this.#reply.header('content-type', contentTypes[this.#format]).header('x-accel-buffering', 'no');
+    reply.hijack();
+    reply.raw.writeHead(200, reply.getHeaders() as Record<string, string>);
+  }
+
   #finish(text: string): void {
     this.#stop();
     this.#held += text;
@@ -82,7 +85,7 @@ export class ItemStream {
   }
 
   #write(text: string): void {
-    this.begin();
+    this.#sendHead();
     this.#held += text;
     if (this.#held.length >= maxHeldLength) this.#flush();
     else if (!this.#scheduled) {
