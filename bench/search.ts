@@ -45,11 +45,26 @@ const queries: Query[] = isKernel
       { name: 'nothing to narrow', pattern: '\\w\\(\\)', regex: true },
     ]
   : [
-      { name: 'rare identifier', pattern: 'createSyncedCaretBroker' },
+      { name: 'rare identifier', pattern: 'createRelativePositionFromTypeIndex' },
+      { name: 'rare message', pattern: 'cannot be used as a JSX component' },
+      { name: 'no match', pattern: 'zzz_no_such_identifier' },
       { name: 'identifier', pattern: 'readyState' },
+      { name: 'option of a compiler', pattern: 'noImplicitAny' },
       { name: 'literal, any case', pattern: 'websocketserver', caseSensitive: false },
-      { name: 'alternation', pattern: 'ERR_INVALID_ARG|ERR_OUT_OF_RANGE', regex: true },
+      { name: 'message, any case', pattern: 'unexpected token', caseSensitive: false },
+      { name: 'alternation', pattern: 'ECONNREFUSED|ECONNRESET|ETIMEDOUT', regex: true },
+      { name: 'marks of work to do', pattern: 'TODO|FIXME|XXX', regex: true },
+      { name: 'anchored', pattern: '^export default function', regex: true },
+      { name: 'prefix of a literal', pattern: 'createServer\\w+', regex: true },
+      { name: 'middle left open', pattern: 'use[A-Z]\\w+Effect', regex: true },
+      { name: 'call with a quote', pattern: 'require\\(["\']node:fs["\']\\)', regex: true },
       { name: 'whole word', pattern: 'awareness', word: true },
+      { name: 'whole word, common', pattern: 'resolve', word: true },
+      { name: 'common identifier', pattern: 'hasOwnProperty' },
+      { name: 'very common word', pattern: 'Promise' },
+      { name: 'common, any case', pattern: 'deprecated', caseSensitive: false },
+      { name: 'suffix', pattern: '[A-Z]+_ERROR', regex: true },
+      { name: 'declarations', pattern: 'function\\s+\\w+\\(', regex: true },
       { name: 'nothing to narrow', pattern: '\\w\\(\\)', regex: true },
     ];
 const most = 10_000;

@@ -13,6 +13,7 @@ import type { FoundFile, FoundLine } from '../../src/contract/search.ts';
 import { Supervisor } from '../../src/supervisor/sidecar-supervisor.ts';
 import { eventually } from '../kit/eventually.ts';
 import { childrenOf, forgetPeak, memoryOf, noProc } from '../kit/process-memory.ts';
+import { rgLines } from '../kit/rg-lines.ts';
 import { processToken, type SidecarProcess, spawnSidecar } from '../kit/sidecar-process.ts';
 
 const MB = 1024 * 1024;
@@ -238,5 +239,54 @@ test('a reader that stops holds ripgrep back, and nothing grows; when it leaves,
     assert.ok(memoryOf(pid).residentMb - residentMb < 20, `${memoryOf(pid).residentMb - residentMb} MB more`);
     response.destroy();
     await eventually(() => ripgrep() === undefined);
+  });
+});
+
+/** Lines in which an engine that goes back may spend hours, and plain ones; each search is also answered. */
+test('searches of patterns that take an engine hours let others have their turn', { skip: noProc }, async () => {
+  const patterns = [
+    'needle\\w+!',
+    'needle[a-z ]*needle[a-z ]*needle[a-z ]*\\?',
+    '\\w+needle\\d',
+    '[a-z]*needle[a-z]*needle[a-z]*needle[0-9]',
+    'needle.*needle.*x',
+  ];
+  const words = 'needle needl '.repeat(200_000);
+  const root = freshRoot('caught', {
+    'spaced.txt': `${words}!\n${'x\n'.repeat(10)}`,
+    'joined.txt': `${'needleneedl'.repeat(250_000)}\n`,
+    'short.txt': `${'needleneedleneedleneedle'.repeat(80)}\n`.repeat(400),
+    'wide.txt': `${'é needle needle '.repeat(100_000)}\n`,
+  });
+  await withProcess(root, {}, async ({ url }) => {
+    const client = createClient<Operations>({ url, token: processToken });
+    try {
+      await client.call('index.wait', {});
+      for (const pattern of patterns) {
+        const expected = rgLines(root, { pattern, regex: true });
+        // On a machine with other work, whoever waits may have waited for that.
+        let least = Number.POSITIVE_INFINITY;
+        for (let tried = 0; tried < 5 && least >= 50; tried++) {
+          const stream = client.stream('search.text', { pattern, regex: true, maxLineLength: 100 });
+          let isSearching = true;
+          const searching = (async (): Promise<number> => {
+            for await (const _ of stream);
+            isSearching = false;
+            return (await stream.end).matches;
+          })();
+          let longest = 0;
+          while (isSearching) {
+            const started = performance.now();
+            await client.call('system.info', {});
+            longest = Math.max(longest, performance.now() - started);
+          }
+          assert.equal(await searching, expected.length, pattern);
+          least = Math.min(least, longest);
+        }
+        assert.ok(least < 50, `${pattern}: others waited ${least.toFixed(0)} ms`);
+      }
+    } finally {
+      client.close();
+    }
   });
 });

@@ -2,21 +2,21 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalogue, CatalogueNews } from './catalogue.ts';
-import { inItems } from './item-lines.ts';
-import { scanLiteral } from './literal-scan.ts';
+import { bytesToRead, type Candidate, FileScan } from './file-scan.ts';
+import { type LinePattern, linePattern } from './line-pattern.ts';
 import type { LineLimits } from './rg-events.ts';
 import type { OnFound, Ripgrep, TextQuery, Walk } from './ripgrep.ts';
-import type { PartRange } from './trigram/file-table.ts';
 import { planQuery } from './trigram/plan.ts';
-import { type ListedFile, TrigramIndex, type TrigramIndexLog } from './trigram/trigram-index.ts';
+import { type Candidates, type ListedFile, TrigramIndex, type TrigramIndexLog } from './trigram/trigram-index.ts';
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** With more candidates than this share of all files, ripgrep's own walk is as fast. */
 const MOST_SHARE = 0.15;
 const MOST_AT_LEAST = 200;
-/** Read here instead of by a process of its own, which takes longer to start than these to read. */
-const MOST_HERE = 64;
-const MOST_HERE_BYTES = 8 * 1024 * 1024;
+/** So much is read here; of more, ripgrep with its threads makes up for the time that it takes to start. */
+const MOST_HERE_BYTES = 64 * 1024 * 1024;
+/** Of a file of which nothing is known, to find out whether it is worth a walk. */
+const MOST_LOOKED_AT_BYTES = 8 * 1024 * 1024;
 /** ripgrep looks so far for a NUL before it looks for anything else (grep-searcher, line_buffer.rs). */
 const BINARY_BYTES = 64 * 1024;
 const GLOB_SETS = 8;
@@ -39,6 +39,8 @@ export interface IndexOptions {
   faults?: {
     /** What changed since a file was indexed is not known. */
     forgetChanges?: boolean;
+    /** What is read here is taken for ASCII. */
+    onlyAscii?: boolean;
   };
 }
 
@@ -130,112 +132,63 @@ export class IndexedSearch {
     const loud = await this.#loudOf(candidates.unindexed, signal);
     const files = candidates.files.filter(wanted);
     let unknown = loud.filter(wanted);
-    let rest: string[] | undefined = files;
-    if (isPlainLiteral(query)) {
-      const needle = Buffer.from(query.pattern);
-      unknown = unknown.filter((file) => this.#mayHold(file, needle));
-      rest = await this.#scanHere(files, candidates.parts, needle, limits, found);
-      if (rest === undefined) return files.length;
-    }
     let goesOn = true;
     const still: OnFound = async (file, matches) => (goesOn &&= await found(file, matches));
-    const reading = rest.length > 0 ? this.#ripgrep.search(query, { files: rest }, limits, still, signal) : undefined;
+    const pattern = linePattern(query, this.#options.faults);
+    if (pattern !== undefined) unknown = unknown.filter((file) => this.#mayHold(file, pattern));
+    const { here, there } = this.#share(files, candidates.parts, pattern);
+    const reading = there.length > 0 ? this.#ripgrep.search(query, { files: there }, limits, still, signal) : undefined;
+    // Whoever fails first is heard; the other ends by itself.
+    reading?.catch(() => {});
+    if (pattern !== undefined && here.length > 0) {
+      const open = (file: string): number => fs.openSync(path.join(this.#root, file), openFlags);
+      const left = await new FileScan({ open, pattern, limits }).search(here, still, signal);
+      if (goesOn && left !== undefined && left.length > 0) await this.#ripgrep.search(query, { files: left }, limits, still, signal);
+    }
     // Their folders are walked, because a file that is named is read whatever is in it.
     const folders = new Set(unknown.map((file) => file.slice(0, Math.max(0, file.lastIndexOf('/')))));
     for (const folder of folders) {
       if (!goesOn) break;
       const only: OnFound = async (file, matches) => (unknown.includes(file.path) ? still(file, matches) : true);
-      const there = { path: folder, include: [], exclude: [], hidden: false, ignored: false };
-      await Promise.all([reading, this.#ripgrep.search(query, { walk: there, depth: 1 }, limits, only, signal)]);
+      const place = { path: folder, include: [], exclude: [], hidden: false, ignored: false };
+      await Promise.all([reading, this.#ripgrep.search(query, { walk: place, depth: 1 }, limits, only, signal)]);
     }
     await reading;
     return files.length + unknown.length;
   }
 
-  /** Gives the files that have to be read by ripgrep; undefined when `found` wanted no more. */
-  async #scanHere(
+  /** Which files are read by this process, and which by ripgrep. */
+  #share(
     files: readonly string[],
-    parts: ReadonlyMap<string, readonly PartRange[]>,
-    needle: Buffer,
-    limits: LineLimits,
-    found: OnFound,
-  ): Promise<string[] | undefined> {
-    const here: string[] = [];
-    const rest: string[] = [];
+    parts: Candidates['parts'],
+    pattern: LinePattern | undefined,
+  ): { here: readonly Candidate[]; there: readonly string[] } {
+    if (pattern === undefined) return { here: [], there: files };
+    const here: Candidate[] = [];
+    const there: string[] = [];
     let bytes = 0;
     for (const file of files) {
-      const facts = this.#index?.facts(file);
-      const fits = facts !== undefined && !facts.bom && !facts.binary && here.length < MOST_HERE;
-      const toRead = parts.get(file)?.reduce((sum, { offset, end }) => sum + end - offset, 0) ?? facts?.size ?? 0;
-      if (!fits || bytes + toRead > MOST_HERE_BYTES) rest.push(file);
+      const candidate = { file, facts: this.#index?.facts(file), parts: parts.get(file) };
+      const toRead = bytesToRead(candidate);
+      if (toRead === undefined) there.push(file);
       else {
-        here.push(file);
+        here.push(candidate);
         bytes += toRead;
       }
+      if (bytes > MOST_HERE_BYTES) return { here: [], there: files };
     }
-    // A process has to be started all the same, and reads more at once.
-    if (rest.length > 0) return [...files];
-    let until = performance.now() + SLICE_MS;
-    const pause = async (): Promise<void> => {
-      if (performance.now() < until) return;
-      await nextTurn();
-      until = performance.now() + SLICE_MS;
-    };
-    for (const file of here) {
-      const pieces = this.#readAsKnown(file, parts.get(file));
-      if (pieces === undefined) rest.push(file);
-      else {
-        for (const { bytes, line } of pieces) {
-          for (const item of inItems(file, scanLiteral(bytes, needle, limits, line))) {
-            if (!(await found(item.file, item.matches))) return undefined;
-            await pause();
-          }
-        }
-      }
-      await pause();
-    }
-    return rest;
+    return { here, there };
   }
 
-  /** False only where the bytes do not stand in the file. */
-  #mayHold(file: string, needle: Buffer): boolean {
+  /** False only where no line of the file can match. */
+  #mayHold(file: string, pattern: LinePattern): boolean {
     try {
       const at = path.join(this.#root, file);
-      if (fs.statSync(at).size > MOST_HERE_BYTES) return true;
+      if (fs.statSync(at).size > MOST_LOOKED_AT_BYTES) return true;
       const bytes = fs.readFileSync(at);
-      return bytes.includes(needle) || beginsWithUtf16(bytes);
+      return beginsWithUtf16(bytes) || pattern.hints(bytes)(0) >= 0;
     } catch {
       return true;
-    }
-  }
-
-  /** The file, or those parts of it. Undefined when it is another file than the index knows. */
-  #readAsKnown(file: string, parts: readonly PartRange[] | undefined): { bytes: Buffer; line: number }[] | undefined {
-    const facts = this.#index?.facts(file);
-    let descriptor: number;
-    try {
-      descriptor = fs.openSync(path.join(this.#root, file), openFlags);
-    } catch {
-      return undefined;
-    }
-    try {
-      const stat = fs.fstatSync(descriptor);
-      if (!stat.isFile() || facts === undefined || stat.size !== facts.size || stat.mtimeMs !== facts.mtimeMs) return undefined;
-      const pieces: { bytes: Buffer; line: number }[] = [];
-      for (const { offset, end, line } of parts ?? [{ offset: 0, end: stat.size, line: 1 }]) {
-        const bytes = Buffer.allocUnsafe(end - offset);
-        for (let done = 0; done < bytes.length; ) {
-          const got = fs.readSync(descriptor, bytes, done, bytes.length - done, offset + done);
-          if (got === 0) return undefined;
-          done += got;
-        }
-        pieces.push({ bytes, line });
-      }
-      return pieces;
-    } catch {
-      return undefined;
-    } finally {
-      fs.closeSync(descriptor);
     }
   }
 
@@ -297,10 +250,6 @@ export class IndexedSearch {
 
 function beginsWithUtf16(bytes: Buffer): boolean {
   return bytes.length >= 2 && ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff));
-}
-
-function isPlainLiteral({ pattern, regex, caseSensitive, word, multiline, context, replace }: TextQuery): boolean {
-  return !regex && caseSensitive && !word && !multiline && replace === undefined && context === 0 && /^[\x20-\x7e\t]+$/.test(pattern);
 }
 
 /** A NUL in what ripgrep reads first; it begins with three bytes (a byte order mark would stand there), and searches them when a line ends among them. */

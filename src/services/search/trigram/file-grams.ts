@@ -1,13 +1,14 @@
 // Reads one file and finds its trigrams.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { countByte } from '../count-byte.ts';
 import type { GramCollector } from './fold.ts';
 import type { IndexedFile } from './segment-builder.ts';
 import { flagAscii, flagBinary, flagBom, flagContinues, flagYoung } from './segment-format.ts';
 
 const pieceBytes = 1024 * 1024;
 /** A file has no more parts than that: they get longer instead. */
-const maxParts = 64;
+const maxParts = 512;
 const lineFeed = 10;
 /** Two writes within this time may leave the same modification time: the grain of clocks of file systems, and some. */
 const clockGrainMs = 100;
@@ -114,7 +115,7 @@ export class FileReader {
         collector.push(some);
         if (collector.binary) return;
         bytes += some.length;
-        lines += countLines(some);
+        lines += countByte(some, lineFeed, 0, some.length);
         at = end;
         if (feed < 0 || collector.bom) continue;
         collector.end();
@@ -139,10 +140,4 @@ export class FileReader {
       at += read;
     } while (at < size);
   }
-}
-
-function countLines(bytes: Uint8Array): number {
-  let count = 0;
-  for (let at = 0; at < bytes.length; at++) if (bytes[at] === lineFeed) count++;
-  return count;
 }

@@ -32,8 +32,12 @@ class IndexThread {
         const failed = { missing: [] as number[], unreadable: [] as number[] };
         for (const [index, path] of message.paths.entries()) {
           const number = message.numbers[index] as number;
-          const failure = this.#add(path, number);
-          if (failure !== undefined) failed[failure].push(number);
+          let failure = this.#add(path, number);
+          if (failure === 'no room') {
+            await this.#write();
+            failure = this.#add(path, number);
+          }
+          if (failure === 'missing' || failure === 'unreadable') failed[failure].push(number);
           if (this.#builder.isFull) await this.#write();
         }
         this.#send({ type: 'added', chunk: message.chunk, ...failed });
@@ -58,8 +62,11 @@ class IndexThread {
     }
   }
 
-  /** All parts of a file go into one segment; where they do not fit, or it turns out to be binary, it goes in whole. */
-  #add(path: string, number: number): 'missing' | 'unreadable' | undefined {
+  /**
+   * All parts of a file go into one segment. Where they do not fit into an empty one, or it turns out to be binary, it goes in whole; 'no room', and
+   * nothing is added, where they do not fit into this one.
+   */
+  #add(path: string, number: number): 'missing' | 'unreadable' | 'no room' | undefined {
     const builder = this.#builder;
     const before = builder.length;
     let fits = true;
@@ -67,6 +74,7 @@ class IndexThread {
       fits &&= builder.add(part, this.#collector.grams);
     });
     if (typeof file === 'string' || !fits || (file.flags & flagBinary) !== 0) builder.takeBack(before);
+    if (typeof file !== 'string' && !fits && before > 0) return 'no room';
     if (typeof file !== 'string' && !fits) file = this.#reader.read(path);
     if (typeof file === 'string') return file;
     if (builder.length === before) builder.add(file, this.#collector.grams);

@@ -13,7 +13,7 @@
 // The header has a checksum of each section and one of itself. What does not check out is not opened.
 
 /** To be raised with every change of this format, of the folding or of what is indexed: older segments are then built anew. */
-export const segmentVersion = 2;
+export const segmentVersion = 3;
 export const segmentMagic = 0x4752544f;
 export const gramsPerBlock = 64;
 export const sectionCount = 5;

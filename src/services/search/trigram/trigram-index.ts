@@ -62,7 +62,7 @@ export interface Candidates {
   unindexed: string[];
 }
 
-const defaultPartBytes = 64 * 1024;
+const defaultPartBytes = 24 * 1024;
 /** With more files in memory than that a segment is written; as many as that at once go into one directly. */
 const maxOverlayFiles = 1024;
 /** Four bytes each. */

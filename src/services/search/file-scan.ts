@@ -1,0 +1,217 @@
+import { isAscii } from 'node:buffer';
+import fs from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Interruptible } from './interruptible.ts';
+import { ItemLines } from './item-lines.ts';
+import type { LinePattern, Places } from './line-pattern.ts';
+import { foundLines, type Look, type MatchingLine, matchingLines, type Piece } from './line-scan.ts';
+import type { LineLimits } from './rg-events.ts';
+import type { OnFound } from './ripgrep.ts';
+import type { FileFacts, PartRange } from './trigram/file-table.ts';
+
+/** What of a file may match: those parts, or all of it. */
+export interface Candidate {
+  file: string;
+  facts: FileFacts | undefined;
+  parts: readonly PartRange[] | undefined;
+}
+
+interface Matching {
+  piece: Piece;
+  lines: Iterable<MatchingLine | undefined>;
+}
+
+const SLICE_MS = 8;
+/** Of a file that may yet have to be left to ripgrep. */
+const MOST_KEPT_LINES = 50_000;
+/** Where a line may take more steps, time is kept. */
+const EASY_STEPS = 50_000;
+/** A line that may take more than an engine does in a few milliseconds is given up after that time. */
+const STEPS_AT_ONCE = 4_000_000;
+const SLOW_LINE_MS = 6;
+/** When such lines took that long in all, the others are left to ripgrep, whose engine never goes back. */
+const MOST_HARD_MS = 30;
+/** A line up to here is looked at to tell how many it takes. */
+const LOOKED_AT_BYTES = 256 * 1024;
+const MOST_FILE_BYTES = 8 * 1024 * 1024;
+/** A piece may be looked through without a pause. */
+const MOST_PIECE_BYTES = 4 * 1024 * 1024;
+const JOINED_BYTES = 1024 * 1024;
+const FIRST_BUFFER_BYTES = 128 * 1024;
+const marks = [Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
+
+/** How many bytes have to be read; undefined where ripgrep does that better, or has to. */
+export function bytesToRead({ facts, parts }: Candidate): number | undefined {
+  if (facts === undefined || facts.bom || facts.binary) return undefined;
+  const lengths = parts?.map(({ offset, end }) => end - offset) ?? [facts.size];
+  const sum = lengths.reduce((all, length) => all + length, 0);
+  return sum <= MOST_FILE_BYTES && lengths.every((length) => length <= MOST_PIECE_BYTES) ? sum : undefined;
+}
+
+/** One search of files by this process, one after the other. */
+export class FileScan {
+  readonly #open: (file: string) => number;
+  readonly #pattern: LinePattern;
+  readonly #limits: LineLimits;
+  #buffer = Buffer.alloc(0);
+  #until = performance.now() + SLICE_MS;
+  #interruptible: Interruptible | undefined;
+  #hardMs = 0;
+
+  /** `open`: for reading, neither waiting nor following a link; its descriptor is closed here. */
+  constructor({ open, pattern, limits }: { open: (file: string) => number; pattern: LinePattern; limits: LineLimits }) {
+    this.#open = open;
+    this.#pattern = pattern;
+    this.#limits = limits;
+  }
+
+  /** Gives those that ripgrep has to read; undefined when `found` wanted no more. Rejects with the signal's reason. */
+  async search(candidates: readonly Candidate[], found: OnFound, signal: AbortSignal): Promise<string[] | undefined> {
+    const left: string[] = [];
+    for (const candidate of candidates) {
+      const pieces = this.#read(candidate);
+      if (this.#isTimeToPause) await this.#pause(signal);
+      const matching = pieces === undefined ? undefined : await this.#match(pieces, signal);
+      if (matching === undefined) left.push(candidate.file);
+      else if (!(await this.#tell(candidate.file, matching, found, signal))) return undefined;
+      if (this.#isTimeToPause) await this.#pause(signal);
+    }
+    return left;
+  }
+
+  /** A file is told by one: where lines may be unsure, all are looked at before the first is told. Undefined when one is. */
+  async #match(pieces: readonly Piece[], signal: AbortSignal): Promise<Matching[] | undefined> {
+    const matching: Matching[] = [];
+    let kept = 0;
+    for (const piece of pieces) {
+      const lines = matchingLines(piece, this.#pattern, this.#limits, this.#look);
+      if (!this.#mayBeUnsure(piece)) {
+        matching.push({ piece, lines: lines as Iterable<MatchingLine | undefined> });
+        continue;
+      }
+      const sure: MatchingLine[] = [];
+      for (const line of lines) {
+        if (line === 'unsure' || kept > MOST_KEPT_LINES) return undefined;
+        if (line !== undefined) {
+          sure.push(line);
+          kept++;
+        }
+        if (this.#isTimeToPause) await this.#pause(signal);
+      }
+      matching.push({ piece, lines: sure });
+    }
+    return matching;
+  }
+
+  #mayBeUnsure({ bytes }: Piece): boolean {
+    return (this.#pattern.isUnsure && !isAscii(bytes)) || this.#pattern.steps.atMost(bytes.length) > STEPS_AT_ONCE;
+  }
+
+  async #tell(file: string, matching: readonly Matching[], found: OnFound, signal: AbortSignal): Promise<boolean> {
+    const gathered = new ItemLines();
+    const tell = async (): Promise<boolean> => {
+      const item = gathered.take(file);
+      return found(item.file, item.matches);
+    };
+    for (const { piece, lines } of matching) {
+      for (const line of foundLines(piece, lines, this.#limits)) {
+        if (line !== undefined) gathered.add(line);
+        if (gathered.isFull && !(await tell())) return false;
+        if (this.#isTimeToPause) await this.#pause(signal);
+      }
+      if (this.#isTimeToPause) await this.#pause(signal);
+    }
+    return gathered.isEmpty || (await tell());
+  }
+
+  readonly #look: Look = (bytes, start, end, find): Places => {
+    const { steps } = this.#pattern;
+    const atMost = steps.atMost(end - start);
+    if (atMost <= EASY_STEPS) return find();
+    if (this.#hardMs > MOST_HARD_MS) return 'unsure';
+    const started = performance.now();
+    const isQuick = atMost <= STEPS_AT_ONCE || (end - start <= LOOKED_AT_BYTES && steps.inLine(bytes, start, end) <= STEPS_AT_ONCE);
+    if (!isQuick) this.#interruptible ??= new Interruptible();
+    const places = isQuick ? find() : this.#interruptible?.run(find, SLOW_LINE_MS);
+    this.#hardMs += performance.now() - started;
+    return places ?? 'unsure';
+  };
+
+  /** The file, or those parts of it; valid until the next is read. Undefined when it is another than the index knows, or no text of one byte a letter. */
+  #read({ file, facts, parts }: Candidate): Piece[] | undefined {
+    if (facts === undefined) return undefined;
+    let descriptor: number;
+    try {
+      descriptor = this.#open(file);
+    } catch {
+      return undefined;
+    }
+    try {
+      const pieces = parts === undefined ? this.#readWhole(descriptor, facts) : this.#readParts(descriptor, facts, parts);
+      return pieces?.some(({ bytes }) => bytes.includes(0)) === true ? undefined : pieces;
+    } catch {
+      // A folder by now, or an error of the disk: ripgrep says what it finds.
+      return undefined;
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  }
+
+  /** What has another length has changed; what has the same is read as it is now. */
+  #readWhole(descriptor: number, { size }: FileFacts): Piece[] | undefined {
+    const bytes = this.#room(size + 1);
+    let length = 0;
+    for (let got = -1; got !== 0 && length < bytes.length; length += got)
+      got = fs.readSync(descriptor, bytes, length, bytes.length - length, length);
+    if (length !== size) return undefined;
+    const whole = bytes.subarray(0, size);
+    return marks.some((mark) => whole.subarray(0, mark.length).equals(mark)) ? undefined : [{ bytes: whole, line: 1 }];
+  }
+
+  /** Where the parts are is true only of the file that was indexed. */
+  #readParts(descriptor: number, { size, mtimeMs }: FileFacts, parts: readonly PartRange[]): Piece[] | undefined {
+    const stat = fs.fstatSync(descriptor);
+    if (!stat.isFile() || stat.size !== size || stat.mtimeMs !== mtimeMs) return undefined;
+    const joined = joinRanges(parts);
+    const buffer = this.#room(joined.reduce((sum, { offset, end }) => sum + end - offset, 0));
+    const pieces: Piece[] = [];
+    let at = 0;
+    for (const { offset, end, line } of joined) {
+      const bytes = buffer.subarray(at, at + end - offset);
+      for (let done = 0; done < bytes.length; ) {
+        const got = fs.readSync(descriptor, bytes, done, bytes.length - done, offset + done);
+        if (got === 0) return undefined;
+        done += got;
+      }
+      at += bytes.length;
+      pieces.push({ bytes, line });
+    }
+    return pieces;
+  }
+
+  #room(bytes: number): Buffer {
+    if (this.#buffer.length < bytes) this.#buffer = Buffer.allocUnsafeSlow(Math.max(FIRST_BUFFER_BYTES, 2 * this.#buffer.length, bytes));
+    return this.#buffer.subarray(0, bytes);
+  }
+
+  get #isTimeToPause(): boolean {
+    return performance.now() >= this.#until;
+  }
+
+  async #pause(signal: AbortSignal): Promise<void> {
+    await nextTurn();
+    signal.throwIfAborted();
+    this.#until = performance.now() + SLICE_MS;
+  }
+}
+
+/** Those that follow each other are read at once. */
+function joinRanges(parts: readonly PartRange[]): PartRange[] {
+  const joined: PartRange[] = [];
+  for (const part of parts) {
+    const last = joined.at(-1);
+    if (last?.end === part.offset && part.end - last.offset <= JOINED_BYTES) joined[joined.length - 1] = { ...last, end: part.end };
+    else joined.push(part);
+  }
+  return joined;
+}
