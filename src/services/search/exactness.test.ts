@@ -68,9 +68,9 @@ function randomText(random: Random): string {
 function largeText(random: Random): string {
   let text = '';
   while (text.length < 60_000) {
-    const line = Array.from({ length: 1 + random.below(random.of([4, 12, 12, 2000])) }, () => random.of([...words, 'x', 'yy', '\t'])).join(
-      random.of([' ', '', '.']),
-    );
+    const line = Array.from({ length: 1 + random.below(random.of([4, 12, 12, 2000, 10_000])) }, () =>
+      random.of([...words, 'x', 'yy', '\t']),
+    ).join(random.of([' ', '', '.']));
     text += line + random.of(['\n', '\n', '\n\n', '\r\n', ' \r\r\n']);
   }
   return text;

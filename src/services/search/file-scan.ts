@@ -7,7 +7,8 @@ import type { LinePattern, Places } from './line-pattern.ts';
 import { foundLines, type Look, type MatchingLine, matchingLines, type Piece } from './line-scan.ts';
 import type { LineLimits } from './rg-events.ts';
 import type { OnFound } from './ripgrep.ts';
-import type { FileFacts, PartRange } from './trigram/file-table.ts';
+import type { FileFacts, LineRange, PartRange } from './trigram/file-table.ts';
+import { overlapBytes } from './trigram/segment-format.ts';
 
 /** What of a file may match: those parts, or all of it. */
 export interface Candidate {
@@ -29,20 +30,23 @@ const EASY_STEPS = 50_000;
 /** A line that may take more than an engine does in a few milliseconds is given up after that time. */
 const STEPS_AT_ONCE = 4_000_000;
 const SLOW_LINE_MS = 6;
-/** When such lines took that long in all, the others are left to ripgrep, whose engine never goes back. */
+/** When lines took that much longer in all than an engine that never goes back, the others are left to that of ripgrep. */
 const MOST_HARD_MS = 30;
+/** What such an engine reads. */
+const EASY_BYTES_PER_MS = 100_000;
 /** A line up to here is looked at to tell how many it takes. */
 const LOOKED_AT_BYTES = 256 * 1024;
-const MOST_FILE_BYTES = 8 * 1024 * 1024;
-/** A piece may be looked through without a pause. */
-const MOST_PIECE_BYTES = 4 * 1024 * 1024;
+const MOST_FILE_BYTES = 32 * 1024 * 1024;
+/** A piece may be looked through without a pause, which takes up to 15 ms. */
+const MOST_PIECE_BYTES = 8 * 1024 * 1024;
 const JOINED_BYTES = 1024 * 1024;
 const FIRST_BUFFER_BYTES = 128 * 1024;
-const marks = [Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
+const utf8Mark = Buffer.from([0xef, 0xbb, 0xbf]);
+const otherMarks = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
 
 /** How many bytes have to be read; undefined where ripgrep does that better, or has to. */
 export function bytesToRead({ facts, parts }: Candidate): number | undefined {
-  if (facts === undefined || facts.bom || facts.binary) return undefined;
+  if (facts === undefined || facts.binary) return undefined;
   const lengths = parts?.map(({ offset, end }) => end - offset) ?? [facts.size];
   const sum = lengths.reduce((all, length) => all + length, 0);
   return sum <= MOST_FILE_BYTES && lengths.every((length) => length <= MOST_PIECE_BYTES) ? sum : undefined;
@@ -104,7 +108,7 @@ export class FileScan {
   }
 
   #mayBeUnsure({ bytes }: Piece): boolean {
-    return (this.#pattern.isUnsure && !isAscii(bytes)) || this.#pattern.steps.atMost(bytes.length) > STEPS_AT_ONCE;
+    return (this.#pattern.isUnsure && !isAscii(bytes)) || this.#pattern.steps.atMost(bytes.length) > EASY_STEPS;
   }
 
   async #tell(file: string, matching: readonly Matching[], found: OnFound, signal: AbortSignal): Promise<boolean> {
@@ -125,15 +129,18 @@ export class FileScan {
   }
 
   readonly #look: Look = (bytes, start, end, find): Places => {
-    const { steps } = this.#pattern;
+    const { steps, isBrief } = this.#pattern;
     const atMost = steps.atMost(end - start);
     if (atMost <= EASY_STEPS) return find();
     if (this.#hardMs > MOST_HARD_MS) return 'unsure';
     const started = performance.now();
-    const isQuick = atMost <= STEPS_AT_ONCE || (end - start <= LOOKED_AT_BYTES && steps.inLine(bytes, start, end) <= STEPS_AT_ONCE);
+    const isQuick =
+      isBrief(end - start) ||
+      atMost <= STEPS_AT_ONCE ||
+      (end - start <= LOOKED_AT_BYTES && steps.inLine(bytes, start, end) <= STEPS_AT_ONCE);
     if (!isQuick) this.#interruptible ??= new Interruptible();
     const places = isQuick ? find() : this.#interruptible?.run(find, SLOW_LINE_MS);
-    this.#hardMs += performance.now() - started;
+    this.#hardMs += performance.now() - started - (end - start) / EASY_BYTES_PER_MS;
     return places ?? 'unsure';
   };
 
@@ -165,28 +172,49 @@ export class FileScan {
       got = fs.readSync(descriptor, bytes, length, bytes.length - length, length);
     if (length !== size) return undefined;
     const whole = bytes.subarray(0, size);
-    return marks.some((mark) => whole.subarray(0, mark.length).equals(mark)) ? undefined : [{ bytes: whole, line: 1 }];
+    if (otherMarks.some((mark) => beginsWith(whole, mark))) return undefined;
+    return [{ bytes: beginsWith(whole, utf8Mark) ? whole.subarray(utf8Mark.length) : whole, line: 1 }];
   }
 
   /** Where the parts are is true only of the file that was indexed. */
   #readParts(descriptor: number, { size, mtimeMs }: FileFacts, parts: readonly PartRange[]): Piece[] | undefined {
     const stat = fs.fstatSync(descriptor);
     if (!stat.isFile() || stat.size !== size || stat.mtimeMs !== mtimeMs) return undefined;
-    const joined = joinRanges(parts);
+    const ranges = this.#linesOf(descriptor, parts);
+    const joined = ranges === undefined ? undefined : joinRanges(ranges);
+    if (joined === undefined) return undefined;
     const buffer = this.#room(joined.reduce((sum, { offset, end }) => sum + end - offset, 0));
     const pieces: Piece[] = [];
     let at = 0;
     for (const { offset, end, line } of joined) {
       const bytes = buffer.subarray(at, at + end - offset);
-      for (let done = 0; done < bytes.length; ) {
-        const got = fs.readSync(descriptor, bytes, done, bytes.length - done, offset + done);
-        if (got === 0) return undefined;
-        done += got;
-      }
+      if (!readExactly(descriptor, bytes, offset)) return undefined;
       at += bytes.length;
       pieces.push({ bytes, line });
     }
     return pieces;
+  }
+
+  /** The whole lines in which a match may stand: of one that was cut, what was found is looked for. Undefined where they are too long. */
+  #linesOf(descriptor: number, parts: readonly PartRange[]): LineRange[] | undefined {
+    const ranges: LineRange[] = [];
+    let bytes = 0;
+    for (const part of parts) {
+      const { lines = part } = part;
+      if (ranges.at(-1)?.offset === lines.offset || (lines !== part && !this.#mayMatch(descriptor, part, lines))) continue;
+      bytes += lines.end - lines.offset;
+      if (lines.end - lines.offset > MOST_PIECE_BYTES || bytes > MOST_FILE_BYTES) return undefined;
+      ranges.push(lines);
+    }
+    return ranges;
+  }
+
+  #mayMatch(descriptor: number, { offset, end }: PartRange, lines: LineRange): boolean {
+    const { hints } = this.#pattern;
+    if (hints.bytes > overlapBytes) return true;
+    const from = Math.max(lines.offset, offset - overlapBytes);
+    const bytes = this.#room(end - from);
+    return !readExactly(descriptor, bytes, from) || hints.find(bytes)(0) >= 0;
   }
 
   #room(bytes: number): Buffer {
@@ -205,9 +233,23 @@ export class FileScan {
   }
 }
 
+function beginsWith(bytes: Buffer, mark: Buffer): boolean {
+  return bytes.subarray(0, mark.length).equals(mark);
+}
+
+/** False when the file ends before. */
+function readExactly(descriptor: number, bytes: Buffer, offset: number): boolean {
+  for (let done = 0; done < bytes.length; ) {
+    const got = fs.readSync(descriptor, bytes, done, bytes.length - done, offset + done);
+    if (got === 0) return false;
+    done += got;
+  }
+  return true;
+}
+
 /** Those that follow each other are read at once. */
-function joinRanges(parts: readonly PartRange[]): PartRange[] {
-  const joined: PartRange[] = [];
+function joinRanges(parts: readonly LineRange[]): LineRange[] {
+  const joined: LineRange[] = [];
   for (const part of parts) {
     const last = joined.at(-1);
     if (last?.end === part.offset && part.end - last.offset <= JOINED_BYTES) joined[joined.length - 1] = { ...last, end: part.end };

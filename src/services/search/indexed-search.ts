@@ -7,6 +7,8 @@ import { type LinePattern, linePattern } from './line-pattern.ts';
 import type { LineLimits } from './rg-events.ts';
 import type { OnFound, Ripgrep, TextQuery, Walk } from './ripgrep.ts';
 import { planQuery } from './trigram/plan.ts';
+import { allFiles } from './trigram/plan-tree.ts';
+import { overlapBytes } from './trigram/segment-format.ts';
 import { type Candidates, type ListedFile, TrigramIndex, type TrigramIndexLog } from './trigram/trigram-index.ts';
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
@@ -14,7 +16,7 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024;
 const MOST_SHARE = 0.15;
 const MOST_AT_LEAST = 200;
 /** So much is read here; of more, ripgrep with its threads makes up for the time that it takes to start. */
-const MOST_HERE_BYTES = 64 * 1024 * 1024;
+const MOST_HERE_BYTES = 256 * 1024 * 1024;
 /** Of a file of which nothing is known, to find out whether it is worth a walk. */
 const MOST_LOOKED_AT_BYTES = 8 * 1024 * 1024;
 /** ripgrep looks so far for a NUL before it looks for anything else (grep-searcher, line_buffer.rs). */
@@ -125,7 +127,9 @@ export class IndexedSearch {
     if (index === undefined || !this.#ready || walk.hidden || walk.ignored) return undefined;
     const { list } = this.#catalogue;
     const most = Math.max(MOST_AT_LEAST, list.length * MOST_SHARE);
-    const candidates = index.candidates(planQuery(query.pattern, query), most, { multiline: query.multiline });
+    const pattern = linePattern(query, this.#options.faults);
+    const run = pattern === undefined || pattern.hints.bytes > overlapBytes ? allFiles : pattern.hints.plan;
+    const candidates = index.candidates(planQuery(query.pattern, query), most, { multiline: query.multiline, run });
     if (candidates === 'all') return undefined;
     const wanted = this.#filterOf(walk);
     if (wanted === undefined) return undefined;
@@ -134,7 +138,6 @@ export class IndexedSearch {
     let unknown = loud.filter(wanted);
     let goesOn = true;
     const still: OnFound = async (file, matches) => (goesOn &&= await found(file, matches));
-    const pattern = linePattern(query, this.#options.faults);
     if (pattern !== undefined) unknown = unknown.filter((file) => this.#mayHold(file, pattern));
     const { here, there } = this.#share(files, candidates.parts, pattern);
     const reading = there.length > 0 ? this.#ripgrep.search(query, { files: there }, limits, still, signal) : undefined;
@@ -186,7 +189,7 @@ export class IndexedSearch {
       const at = path.join(this.#root, file);
       if (fs.statSync(at).size > MOST_LOOKED_AT_BYTES) return true;
       const bytes = fs.readFileSync(at);
-      return beginsWithUtf16(bytes) || pattern.hints(bytes)(0) >= 0;
+      return beginsWithUtf16(bytes) || pattern.hints.find(bytes)(0) >= 0;
     } catch {
       return true;
     }

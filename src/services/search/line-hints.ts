@@ -3,6 +3,9 @@
 import { runFinder } from './byte-run.ts';
 import { sourceOf } from './pattern-source.ts';
 import type { PatternTree } from './pattern-tree.ts';
+import { symbolsOfCodePoint } from './trigram/fold.ts';
+import { planOfText } from './trigram/match-facts.ts';
+import { orOf, type Plan } from './trigram/plan-tree.ts';
 
 /** Gives a place in the next line that may match, at `from` or after it; -1 where there is none. To be asked in ascending order. */
 export type FindHint = (from: number) => number;
@@ -11,6 +14,8 @@ export type FindHint = (from: number) => number;
 type Runs = readonly (readonly PatternTree[])[];
 
 const asciiLimit = 0x80;
+/** Those of a line break, which no trigram has. */
+const noSymbols = symbolsOfCodePoint(10);
 const mostFinders = 4;
 const mostRuns = 16;
 const mostInRun = 16;
@@ -23,16 +28,47 @@ const leastAnchorBytes = 3;
 /** In a thousand bytes of text. */
 const rareEnough = 10;
 
+/** Of what stands in every line that matches. */
+export interface Hints {
+  find(bytes: Buffer): FindHint;
+  /** It is no longer than that. */
+  bytes: number;
+  /** What the trigrams satisfy of bytes in which it stands. */
+  plan: Plan;
+}
+
 /** Undefined where nothing is known of what stands in a matching line. */
-export function hintsFor(tree: PatternTree): ((bytes: Buffer) => FindHint) | undefined {
+export function hintsFor(tree: PatternTree): Hints | undefined {
   const runs = requiredRuns(tree);
   if (runs === undefined || runs.some((run) => run.length < leastInRun)) return undefined;
+  const bytes = Math.max(...runs.map((run) => run.reduce((sum, part) => sum + bytesOf(part), 0)));
+  return { find: findHints(runs), bytes, plan: orOf(runs.map((run) => planOfText(run.map(symbolsOf).join('')))) };
+}
+
+function findHints(runs: Runs): Hints['find'] {
   const byExpression = expressionHints(runs);
   if (runs.length > mostFinders) return byExpression;
   const finders = runs.map(finderOf);
   const others = othersOf(runs.flat());
   // Finders of sets know their ASCII alone.
   return (bytes) => (others.some((character) => bytes.includes(character)) ? byExpression(bytes) : nearest(bytes, finders));
+}
+
+function codePointsOf(part: PatternTree): number[] {
+  if (part.kind === 'character') return [part.codePoint];
+  if (part.kind !== 'set') return [];
+  return [...part.ascii.flatMap((isIn, codePoint) => (isIn ? [codePoint] : [])), ...part.also];
+}
+
+/** At most. */
+function bytesOf(part: PatternTree): number {
+  return Math.max(...codePointsOf(part).map((codePoint) => Buffer.byteLength(String.fromCodePoint(codePoint))));
+}
+
+/** Those of the index; where characters do not have the same, none is asked for there. */
+function symbolsOf(part: PatternTree): string {
+  const [symbols = noSymbols, ...others] = new Set(codePointsOf(part).map(symbolsOfCodePoint));
+  return others.length === 0 ? symbols : noSymbols;
 }
 
 /** A pattern that is one run, and what finds it in bytes, but for characters beyond ASCII that it takes as well. */

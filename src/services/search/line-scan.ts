@@ -50,12 +50,12 @@ export function* matchingLines(
   look: Look,
 ): Generator<MatchingLine | 'unsure' | undefined> {
   const shown = shownBytes(limits);
-  const next = pattern.hints(bytes);
+  const next = pattern.hints.find(bytes);
   for (let at = next(0); at >= 0; ) {
     const start = bytes.lastIndexOf(lineFeed, at) + 1;
     const feed = bytes.indexOf(lineFeed, at);
     const stop = feed < 0 ? bytes.length : feed;
-    const places = look(bytes, start, stop, () => pattern.placesIn(bytes, start, stop, shown));
+    const places = look(bytes, start, stop, () => pattern.placesIn(bytes, { start, end: stop, hint: at }, shown));
     const end = feed > start && bytes[stop - 1] === carriageReturn ? stop - 1 : stop;
     if (places === 'unsure') yield places;
     else yield places.length > 0 ? { start, end, places } : undefined;

@@ -3,8 +3,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { countByte } from '../count-byte.ts';
 import type { GramCollector } from './fold.ts';
-import type { IndexedFile } from './segment-builder.ts';
-import { flagAscii, flagBinary, flagBom, flagContinues, flagYoung } from './segment-format.ts';
+import type { FilePart, IndexedFile } from './segment-builder.ts';
+import { flagAscii, flagBinary, flagBom, flagContinues, flagCut, flagYoung, overlapBytes } from './segment-format.ts';
 
 const pieceBytes = 1024 * 1024;
 /** A file has no more parts than that: they get longer instead. */
@@ -73,12 +73,13 @@ export class FileReader {
       return { ...entry(), parts: 0 };
     }
     let parts = 0;
-    this.#collectParts(file, size, (offset, line) => {
-      const part = entry();
+    this.#collectParts(file, size, ({ isCut, ...part }) => {
+      const told = entry();
       // What is true of a part need not be of the file.
-      part.flags &= ~flagAscii;
-      if (parts++ > 0) part.flags |= flagContinues;
-      onPart({ ...part, part: { offset, line } });
+      told.flags &= ~flagAscii;
+      if (parts++ > 0) told.flags |= flagContinues;
+      if (isCut) told.flags |= flagCut;
+      onPart({ ...told, part });
     });
     return { ...entry(), parts };
   }
@@ -96,39 +97,44 @@ export class FileReader {
   }
 
   /**
-   * Ends a part with the first line that makes it long enough. A file with a byte order mark stays whole, since its lines may not end where a byte says so.
-   * The last part ends with the file; where that is binary, it is not told.
+   * Ends a part with the first line that makes it long enough, or within that line where it would become twice as long. A file with a byte order mark stays
+   * whole, since its lines may not end where a byte says so. The last part ends with the file; where that is binary, it is not told.
    */
-  #collectParts(file: number, size: number, ended: (offset: number, line: number) => void): void {
+  #collectParts(file: number, size: number, ended: (part: FilePart & { isCut: boolean }) => void): void {
     const collector = this.#collector;
     const wantedBytes = Math.max(this.#partBytes, Math.ceil(size / maxParts));
-    let offset = 0;
-    let line = 1;
+    let part = { offset: 0, line: 1, isCut: false };
     let bytes = 0;
     let lines = 0;
+    let last: Buffer = Buffer.alloc(0);
     collector.begin();
     for (const piece of this.#pieces(file, size)) {
       for (let at = 0; at < piece.length; ) {
         const feed = collector.bom ? -1 : piece.indexOf(lineFeed, at + Math.max(0, wantedBytes - bytes - 1));
-        const end = feed < 0 ? piece.length : feed + 1;
+        const lineEnd = feed < 0 ? piece.length : feed + 1;
+        const cutAt = collector.bom ? piece.length : at + 2 * wantedBytes - bytes;
+        const end = Math.min(lineEnd, cutAt);
         const some = piece.subarray(at, end);
         collector.push(some);
         if (collector.binary) return;
         bytes += some.length;
         lines += countByte(some, lineFeed, 0, some.length);
         at = end;
-        if (feed < 0 || collector.bom) continue;
+        const isCut = end === cutAt && end !== feed + 1;
+        if (collector.bom || (!isCut && end !== feed + 1)) continue;
         collector.end();
-        ended(offset, line);
-        offset += bytes;
-        line += lines;
+        ended(part);
+        part = { offset: part.offset + bytes, line: part.line + lines, isCut };
         bytes = 0;
         lines = 0;
         collector.begin({ continues: true });
+        if (isCut)
+          collector.push(end >= overlapBytes ? piece.subarray(end - overlapBytes, end) : Buffer.concat([last, piece.subarray(0, end)]));
       }
+      last = Buffer.from(piece.subarray(-overlapBytes));
     }
     collector.end();
-    if (bytes > 0 && !collector.binary) ended(offset, line);
+    if (bytes > 0 && !collector.binary) ended(part);
   }
 
   *#pieces(file: number, size: number): Generator<Buffer> {

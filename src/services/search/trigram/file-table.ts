@@ -18,11 +18,25 @@ export interface FileFacts {
   mtimeMs: number;
 }
 
-/** Lines of a file in which a match may stand, as bytes from `offset` up to `end`, and the number of the first of them. */
-export interface PartRange {
+/** Bytes of a file from `offset` up to `end`, and the number of the line with which they begin. */
+export interface LineRange {
   offset: number;
   end: number;
   line: number;
+}
+
+/** Lines of a file in which a match may stand. */
+export interface PartRange extends LineRange {
+  /** Where it begins or ends within a line: the whole lines that it is of. */
+  lines?: LineRange;
+}
+
+/** What is asked of the trigrams. */
+export interface Question {
+  /** Of lines that match. */
+  plan: Plan;
+  /** Of a text of at most `overlapBytes` that stands in every match: all that can be asked of a part of a line. */
+  run: Plan;
 }
 
 /** What may match in a segment or the overlay. */
@@ -164,18 +178,25 @@ export class FileTable {
   }
 
   /** Adds those files of a segment that may match. Throws when it can't be read. */
-  findInSegment(segment: Segment, plan: Plan, { files, parts }: Found): void {
-    const found = segment.find(plan);
+  findInSegment(segment: Segment, { plan, run }: Question, { files, parts }: Found): void {
     let before: string | undefined;
-    for (const number of found ?? segment.names.keys()) {
+    let lines: LineRange | undefined;
+    for (const number of inTurns(segment, segment.find(plan), segment.hasCuts ? segment.find(run) : new Uint32Array(0))) {
       const flags = segment.flags[number] as number;
       if (segment.dead[number] !== 0 || (flags & flagBinary) !== 0) continue;
       const path = segment.names[number] as string;
-      if (path !== before) files.push(path);
+      if (path !== before) {
+        files.push(path);
+        lines = undefined;
+      }
       before = path;
       if (!isPart(segment, number)) continue;
+      const range: PartRange = rangeOf(segment, number);
+      if (segment.isCut(number)) {
+        if (lines === undefined || lines.end <= range.offset) lines = linesAround(segment, number);
+        range.lines = lines;
+      }
       const ranges = parts.get(path);
-      const range = rangeOf(segment, number);
       if (ranges === undefined) parts.set(path, [range]);
       else ranges.push(range);
     }
@@ -253,9 +274,41 @@ function isPart(segment: Segment, number: number): boolean {
   return continues(segment, number) || continues(segment, number + 1);
 }
 
-function rangeOf(segment: Segment, number: number): PartRange {
+function rangeOf(segment: Segment, number: number): LineRange {
   const end = continues(segment, number + 1) ? segment.offsets[number + 1] : segment.sizes[number];
   return { offset: segment.offsets[number] as number, end: end as number, line: segment.lines[number] as number };
+}
+
+/** Of a part of a line, and the parts that it is cut from. */
+function linesAround(segment: Segment, number: number): LineRange {
+  let first = number;
+  while (segment.beginsCut(first)) first--;
+  let last = number;
+  while (segment.beginsCut(last + 1)) last++;
+  return { ...rangeOf(segment, first), end: rangeOf(segment, last).end };
+}
+
+/** Entries of whole lines that were found for the one plan, and others that were found for the other; ascending. */
+function* inTurns(segment: Segment, whole: Uint32Array | null, cut: Uint32Array | null): Generator<number> {
+  const numbers = { whole: whole ?? segment.names.keys(), cut: cut ?? segment.names.keys() };
+  const wholes = only(numbers.whole, (number) => !segment.isCut(number));
+  const cuts = only(numbers.cut, (number) => segment.isCut(number));
+  let nextWhole = wholes.next();
+  let nextCut = cuts.next();
+  while (nextWhole.done !== true || nextCut.done !== true) {
+    if (nextCut.done === true || (nextWhole.done !== true && nextWhole.value < nextCut.value)) {
+      yield nextWhole.value as number;
+      nextWhole = wholes.next();
+    } else {
+      yield nextCut.value;
+      nextCut = cuts.next();
+    }
+  }
+}
+
+function* only(numbers: Iterable<number>, wanted: (number: number) => boolean): Generator<number, undefined> {
+  for (const number of numbers) if (wanted(number)) yield number;
+  return undefined;
 }
 
 function factsOf({ size, mtimeMs, flags }: Pick<IndexedFile, 'size' | 'mtimeMs' | 'flags'>): FileFacts {

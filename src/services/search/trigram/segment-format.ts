@@ -8,7 +8,8 @@
 //   names     for each file: how many bytes its path shares with the one before (varint), how many are new (varint), and these
 //   postings  for each trigram the files that have it, as distances (varint) from the one before, the first from -1
 //
-// A large file stands there several times in a row, each time for a part of its lines with the trigrams of that part.
+// A large file stands there several times in a row, each time for a part of its lines with the trigrams of that part. A line that is longer than a part is
+// cut; the part that goes on with it has the trigrams of the last `overlapBytes` before it as well, so that a shorter text stands in one of them as a whole.
 //
 // The header has a checksum of each section and one of itself. What does not check out is not opened.
 
@@ -29,6 +30,10 @@ export const flagBinary = 4;
 export const flagYoung = 8;
 /** A further part of the file before it. */
 export const flagContinues = 16;
+/** A part that begins within a line. */
+export const flagCut = 32;
+
+export const overlapBytes = 256;
 
 export const segmentSuffix = '.trigrams';
 export const temporarySuffix = '.trigrams-tmp';

@@ -6,6 +6,7 @@ import zlib from 'node:zlib';
 import type { Plan } from './plan-tree.ts';
 import {
   bytesPerFile,
+  flagCut,
   gramsPerBlock,
   headerBytes,
   type SegmentHeader,
@@ -58,6 +59,8 @@ export class Segment {
   /** Number of its first line. */
   readonly lines: Uint32Array;
   readonly flags: Uint8Array;
+  /** Some parts begin within a line. */
+  readonly hasCuts: boolean;
   /** 1 where the file is no longer answered for by this segment. */
   readonly dead: Uint8Array;
   /** Paths of the files, one for each entry, filled by `readNames` or by who has them already. */
@@ -103,6 +106,7 @@ export class Segment {
       readExactly(this.#file, bytesOf(this.offsets), filesAt + 16 * count);
       readExactly(this.#file, bytesOf(this.lines), filesAt + 20 * count);
       readExactly(this.#file, this.flags, filesAt + 24 * count);
+      this.hasCuts = this.flags.some((flags) => (flags & flagCut) !== 0);
     } catch (error) {
       closeSync(this.#file);
       throw error;
@@ -114,6 +118,15 @@ export class Segment {
     return (
       this.#blocks.byteLength + this.#table.length + this.#scratch.length + this.#listed.byteLength + (bytesPerFile + 1) * this.header.files
     );
+  }
+
+  beginsCut(number: number): boolean {
+    return ((this.flags[number] ?? 0) & flagCut) !== 0;
+  }
+
+  /** It begins or ends within a line. */
+  isCut(number: number): boolean {
+    return this.beginsCut(number) || this.beginsCut(number + 1);
   }
 
   /** Fills `names`; yields now and then how many it read, so that the caller can let others have their turn. Throws DamagedSegment. */

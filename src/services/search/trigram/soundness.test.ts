@@ -9,8 +9,9 @@ import { test } from 'node:test';
 import { Random } from '../../../../test/kit/random.ts';
 import { testSeed } from '../../../../test/kit/seed.ts';
 import { type Folding, GramCollector } from './fold.ts';
+import { linePattern } from '../line-pattern.ts';
 import { planQuery, type QueryOptions } from './plan.ts';
-import { mayMatch } from './plan-tree.ts';
+import { allFiles, mayMatch } from './plan-tree.ts';
 import { TrigramIndex } from './trigram-index.ts';
 
 const words = [
@@ -347,7 +348,8 @@ async function checkOnDisk(partBytes: number | undefined): Promise<void> {
       const found = ripgrepFiles(root, query);
       if (found === null) continue;
       const { multiline } = query.options;
-      const candidates = trigrams.candidates(planQuery(query.pattern, query.options), Number.POSITIVE_INFINITY, { multiline });
+      const { plan: run = allFiles } = linePattern({ pattern: query.pattern, ...query.options, context: 0 })?.hints ?? {};
+      const candidates = trigrams.candidates(planQuery(query.pattern, query.options), Number.POSITIVE_INFINITY, { multiline, run });
       if (candidates === 'all') continue;
       inParts += candidates.parts.size;
       const named = new Set([...candidates.files, ...candidates.unindexed]);

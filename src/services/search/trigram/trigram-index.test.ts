@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../../../../test/kit/eventually.ts';
+import type { PartRange } from './file-table.ts';
 import { planQuery } from './plan.ts';
 import { type ListedFile, TrigramIndex, type TrigramIndexLog } from './trigram-index.ts';
 
@@ -70,7 +71,8 @@ class Scratch {
 }
 
 function find(index: TrigramIndex, text: string): string[] {
-  const found = index.candidates(planQuery(text, { regex: false, caseSensitive: false, word: false, multiline: false }));
+  const plan = planQuery(text, { regex: false, caseSensitive: false, word: false, multiline: false });
+  const found = index.candidates(plan, Number.POSITIVE_INFINITY, { run: plan });
   assert.notEqual(found, 'all');
   return found === 'all' ? [] : found.files.sort();
 }
@@ -413,10 +415,15 @@ function linesWith(words: Readonly<Record<number, string>>, count = 2000): strin
 }
 
 function partsOf(scratch: Scratch, index: TrigramIndex, path: string, text: string): { line: number; text: string }[] | undefined {
-  const found = index.candidates(planQuery(text, { regex: false, caseSensitive: false, word: false, multiline: false }));
-  assert.ok(found !== 'all' && found.files.includes(path), `${path} is a candidate`);
   const content = readFileSync(join(scratch.root, path));
-  return found.parts.get(path)?.map(({ offset, end, line }) => ({ line, text: content.toString('latin1', offset, end) }));
+  return rangesOf(index, path, text)?.map(({ offset, end, line }) => ({ line, text: content.toString('latin1', offset, end) }));
+}
+
+function rangesOf(index: TrigramIndex, path: string, text: string): readonly PartRange[] | undefined {
+  const plan = planQuery(text, { regex: false, caseSensitive: false, word: false, multiline: false });
+  const found = index.candidates(plan, 100, { run: plan });
+  assert.ok(found !== 'all' && found.files.includes(path), `${path} is a candidate`);
+  return found.parts.get(path);
 }
 
 test('of a large file only the parts are named in which a text may stand, with the numbers of their lines', async () => {
@@ -448,7 +455,7 @@ test('of a large file only the parts are named in which a text may stand, with t
       partsOf(scratch, index, 'longline.txt', 'afterneedle')?.map(({ text: found }) => found),
       ['afterneedle\n'],
     );
-    assert.equal(partsOf(scratch, index, 'longline.txt', 'hiddenneedle')?.[0]?.line, 1, 'a line is never cut');
+    assert.equal(partsOf(scratch, index, 'longline.txt', 'hiddenneedle')?.[0]?.line, 2);
     assert.deepEqual(find(index, 'middleneedle'), ['large.txt']);
   };
   const first = scratch.index();
@@ -473,6 +480,36 @@ test('of a large file only the parts are named in which a text may stand, with t
   assert.equal(partsOf(scratch, second, 'large.txt', 'otherneedle'), undefined);
   await second.update([], ['large.txt']);
   assert.deepEqual(find(second, 'otherneedle'), []);
+});
+
+test('of a line that is longer than a part only those parts are named that have the text, also where it was cut within the text', async () => {
+  await using scratch = new Scratch();
+  scratch.writeMany();
+  const before = 'before\n';
+  // The first cut is after 8,192 bytes.
+  const line = `${'x'.repeat(8192 - before.length - 4)}seamneedle${'é'.repeat(8000)}hiddenneedle${'y'.repeat(9000)}seamneedle`;
+  scratch.write('longline.txt', `${before}${line}\nafter\n`);
+  const index = scratch.index();
+  await index.start(scratch.list());
+  const whole = { offset: 0, end: Buffer.byteLength(`${before}${line}\nafter\n`), line: 1 };
+  const expect = (text: string, offsets: number[]): void => {
+    const ranges = rangesOf(index, 'longline.txt', text);
+    assert.deepEqual(
+      ranges?.map(({ offset }) => offset),
+      offsets,
+      text,
+    );
+    assert.deepEqual(
+      ranges?.map(({ lines }) => lines),
+      offsets.map(() => whole),
+      text,
+    );
+  };
+  expect('seamneedle', [8192, 32_768]);
+  expect('hiddenneedle', [16_384]);
+  // With nothing known of a text that stands in one of them as a whole, all may match.
+  const all = index.candidates(planQuery('hiddenneedle', { regex: false, caseSensitive: false, word: false, multiline: false }));
+  assert.equal(all === 'all' ? 0 : all.parts.get('longline.txt')?.length, 5);
 });
 
 test('words of a search over several lines may stand in different parts of a file', async () => {

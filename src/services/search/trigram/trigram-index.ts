@@ -7,10 +7,10 @@ import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { buildSegments } from './build-segments.ts';
 import { chooseCompaction } from './choose-compaction.ts';
-import { type FileFacts, FileTable, type Found, type PartRange, type Place } from './file-table.ts';
+import { type FileFacts, FileTable, type Found, type PartRange, type Place, type Question } from './file-table.ts';
 import type { ReadFile, ThreadSettings } from './index-messages.ts';
 import { AnsweringThread } from './index-thread.ts';
-import type { Plan } from './plan-tree.ts';
+import { allFiles, type Plan } from './plan-tree.ts';
 import { flagYoung, segmentSuffix, temporarySuffix } from './segment-format.ts';
 import { Segment } from './segment.ts';
 
@@ -144,10 +144,16 @@ export class TrigramIndex {
 
   /**
    * Files that may match; 'all' when the plan narrows nothing, when more than `limit` files may match, and while the index is not ready. `multiline`: a
-   * match may go over several lines, which may be in different parts of a file.
+   * match may go over several lines, which may be in different parts of a file. `run`: what the trigrams satisfy of a text of at most `overlapBytes` that
+   * stands in every match; without it, all parts of lines that are longer than a part may match.
    */
-  candidates(plan: Plan, limit = Number.POSITIVE_INFINITY, { multiline = false }: { multiline?: boolean } = {}): Candidates | 'all' {
+  candidates(
+    plan: Plan,
+    limit = Number.POSITIVE_INFINITY,
+    { multiline = false, run = allFiles }: { multiline?: boolean; run?: Plan } = {},
+  ): Candidates | 'all' {
     if (this.#phase !== 'ready' || plan.kind === 'all') return 'all';
+    const question: Question = { plan, run };
     const found: Found = { files: [], parts: new Map() };
     const { files, parts } = found;
     if (plan.kind === 'none') return { files, parts, unindexed: [] };
@@ -157,7 +163,7 @@ export class TrigramIndex {
     for (const { segment } of this.#table.segments()) {
       if (files.length > limit || this.#now() - startedMs > maxQueryMs) return 'all';
       try {
-        this.#table.findInSegment(segment, plan, found);
+        this.#table.findInSegment(segment, question, found);
         if (!multiline) continue;
         for (const path of this.#table.filesInParts(segment)) if (!parts.has(path)) files.push(path);
         parts.clear();
