@@ -167,10 +167,7 @@ export class FileScan {
   /** What has another length has changed; what has the same is read as it is now. */
   #readWhole(descriptor: number, { size }: FileFacts): Piece[] | undefined {
     const bytes = this.#room(size + 1);
-    let length = 0;
-    for (let got = -1; got !== 0 && length < bytes.length; length += got)
-      got = fs.readSync(descriptor, bytes, length, bytes.length - length, length);
-    if (length !== size) return undefined;
+    if (fs.readSync(descriptor, bytes, 0, bytes.length, 0) !== size) return undefined;
     const whole = bytes.subarray(0, size);
     if (otherMarks.some((mark) => beginsWith(whole, mark))) return undefined;
     return [{ bytes: beginsWith(whole, utf8Mark) ? whole.subarray(utf8Mark.length) : whole, line: 1 }];

@@ -1,7 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { FoundLine } from '../../contract/search.ts';
 import { cutLine, leadUnits, type LineLimits } from './rg-events.ts';
-import { unitsOf } from './units.ts';
+import { characterStart, countUnits, unitsOf } from './units.ts';
 
 const maxBytesPerUnit = 3;
 
@@ -59,9 +59,9 @@ function asciiWindow(number: number, bytes: Buffer, places: readonly number[], {
 /** The same, of a line whose end is not shown: what lies before the first match is only counted, what lies far behind is not looked at. */
 function window(number: number, bytes: Buffer, places: readonly number[], limits: LineLimits): FoundLine {
   const first = places[0] ?? 0;
-  const before = bytes.toString('utf8', 0, first);
-  const lead = before.slice(-leadUnits - 1);
-  const skipped = before.length - lead.length;
+  const leadStart = characterStart(bytes, Math.max(0, first - (leadUnits + 1) * maxBytesPerUnit));
+  const lead = bytes.toString('utf8', leadStart, first).slice(-leadUnits - 1);
+  const skipped = countUnits(bytes, 0, first) - lead.length;
   const shown = bytes.subarray(first, first + (leadUnits + limits.maxLineLength + 1) * maxBytesPerUnit);
   const toUnits = unitsOf(shown);
   const ranges: [number, number][] = [];

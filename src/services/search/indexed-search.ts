@@ -144,7 +144,7 @@ export class IndexedSearch {
     // Whoever fails first is heard; the other ends by itself.
     reading?.catch(() => {});
     if (pattern !== undefined && here.length > 0) {
-      const open = (file: string): number => fs.openSync(path.join(this.#root, file), openFlags);
+      const open = (file: string): number => fs.openSync(`${this.#root}/${file}`, openFlags);
       const left = await new FileScan({ open, pattern, limits }).search(here, still, signal);
       if (goesOn && left !== undefined && left.length > 0) await this.#ripgrep.search(query, { files: left }, limits, still, signal);
     }
