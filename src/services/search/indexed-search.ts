@@ -6,6 +6,8 @@ import { bytesToRead, type Candidate, FileScan } from './file-scan.ts';
 import { type LinePattern, linePattern } from './line-pattern.ts';
 import type { LineLimits } from './rg-events.ts';
 import type { OnFound, Ripgrep, TextQuery, Walk } from './ripgrep.ts';
+import { ScanThread } from './scan-thread.ts';
+import type { ScanOrder } from './scan-worker.ts';
 import { planQuery } from './trigram/plan.ts';
 import { allFiles } from './trigram/plan-tree.ts';
 import { overlapBytes } from './trigram/segment-format.ts';
@@ -21,6 +23,9 @@ const MOST_HERE_BYTES = 256 * 1024 * 1024;
 const MOST_LOOKED_AT_BYTES = 8 * 1024 * 1024;
 /** ripgrep looks so far for a NUL before it looks for anything else (grep-searcher, line_buffer.rs). */
 const BINARY_BYTES = 64 * 1024;
+/** From so many candidates on, a second thread helps, and each takes so many at once. */
+const WORTH_A_THREAD = 128;
+const FILES_PER_PART = 32;
 const GLOB_SETS = 8;
 const SLICE_MS = 8;
 const openFlags = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
@@ -53,6 +58,7 @@ export class IndexedSearch {
   readonly #log: TrigramIndexLog;
   readonly #options: IndexOptions;
   readonly #root: string;
+  readonly #thread: ScanThread;
   #place: IndexPlace | undefined;
   #index: TrigramIndex | undefined;
   /** Binary from the start: ripgrep, on its walk, finds nothing in them. */
@@ -69,6 +75,7 @@ export class IndexedSearch {
     this.#log = dependencies.log;
     this.#root = options.root;
     this.#options = options;
+    this.#thread = new ScanThread(options);
   }
 
   get status(): { textBytes: number; indexBytes: number } {
@@ -96,7 +103,7 @@ export class IndexedSearch {
     try {
       await this.#index.start(files, signal);
     } catch (error) {
-      await this.stop();
+      await this.#close();
       this.#index = undefined;
       throw error;
     }
@@ -114,6 +121,10 @@ export class IndexedSearch {
   }
 
   async stop(): Promise<void> {
+    await Promise.all([this.#close(), this.#thread.stop()]);
+  }
+
+  async #close(): Promise<void> {
     await this.#index?.stop();
     const place = this.#place;
     this.#place = undefined;
@@ -137,15 +148,26 @@ export class IndexedSearch {
     const files = candidates.files.filter(wanted);
     let unknown = loud.filter(wanted);
     let goesOn = true;
-    const still: OnFound = async (file, matches) => (goesOn &&= await found(file, matches));
+    const still: OnFound = async (file, matches) => {
+      if (goesOn && !(await found(file, matches))) goesOn = false;
+      return goesOn;
+    };
     if (pattern !== undefined) unknown = unknown.filter((file) => this.#mayHold(file, pattern));
     const { here, there } = this.#share(files, candidates.parts, pattern);
     const reading = there.length > 0 ? this.#ripgrep.search(query, { files: there }, limits, still, signal) : undefined;
     // Whoever fails first is heard; the other ends by itself.
     reading?.catch(() => {});
     if (pattern !== undefined && here.length > 0) {
-      const open = (file: string): number => fs.openSync(`${this.#root}/${file}`, openFlags);
-      const left = await new FileScan({ open, pattern, limits }).search(here, still, signal);
+      const left = await this.#scan(
+        { query, limits, onlyAscii: this.#options.faults?.onlyAscii === true },
+        pattern,
+        here,
+        still,
+        signal,
+      ).catch((error: unknown) => {
+        goesOn = false;
+        throw error;
+      });
       if (goesOn && left !== undefined && left.length > 0) await this.#ripgrep.search(query, { files: left }, limits, still, signal);
     }
     // Their folders are walked, because a file that is named is read whatever is in it.
@@ -158,6 +180,32 @@ export class IndexedSearch {
     }
     await reading;
     return files.length + unknown.length;
+  }
+
+  /** Gives those that ripgrep has to read; undefined when `found` wanted no more. */
+  async #scan(
+    order: ScanOrder,
+    pattern: LinePattern,
+    candidates: readonly Candidate[],
+    found: OnFound,
+    signal: AbortSignal,
+  ): Promise<readonly string[] | undefined> {
+    const open = (file: string): number => fs.openSync(`${this.#root}/${file}`, openFlags);
+    const scan = new FileScan({ open, pattern, limits: order.limits });
+    if (candidates.length < WORTH_A_THREAD || this.#thread.isBusy) return scan.search(candidates, found, signal);
+    // Both take one part after the other.
+    const parts = inParts(candidates);
+    const here = async (): Promise<string[] | undefined> => {
+      const left: string[] = [];
+      for (const part of parts) {
+        const some = await scan.search(part, found, signal);
+        if (some === undefined) return undefined;
+        left.push(...some);
+      }
+      return left;
+    };
+    const [there, alsoHere] = await Promise.all([this.#thread.search(order, parts, found, signal), here()]);
+    return there === undefined || alsoHere === undefined ? undefined : [...there, ...alsoHere];
   }
 
   /** Which files are read by this process, and which by ripgrep. */
@@ -249,6 +297,10 @@ export class IndexedSearch {
     }
     return listed;
   }
+}
+
+function* inParts(candidates: readonly Candidate[]): Generator<readonly Candidate[]> {
+  for (let at = 0; at < candidates.length; at += FILES_PER_PART) yield candidates.slice(at, at + FILES_PER_PART);
 }
 
 function beginsWithUtf16(bytes: Buffer): boolean {

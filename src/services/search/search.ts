@@ -154,16 +154,14 @@ export class Search {
     const { revision } = workspace.journal;
     const signal = AbortSignal.any([call.signal, this.#ended.signal]);
     let matches = 0;
-    let files = 0;
+    const files = new Set<string>();
     let truncated = false;
-    let last: string | undefined;
     const found = async (file: FoundFile, count: number): Promise<boolean> => {
       if (truncated) return false;
       if (call.visible?.(file.path) === false) return true;
       const room = request.maxResults - matches;
       const shown = count > room ? { path: file.path, lines: firstMatches(file.lines, room) } : file;
-      if (file.path !== last) files++;
-      last = file.path;
+      files.add(file.path);
       matches += Math.min(count, room);
       truncated = count > room;
       await call.found(shown);
@@ -173,7 +171,7 @@ export class Search {
     const limits = { maxLineLength: request.maxLineLength };
     const answer = (engine: TextAnswer['engine'], extra: { searched?: number } = {}): TextAnswer => ({
       matches,
-      files,
+      files: files.size,
       truncated,
       engine,
       ...extra,
