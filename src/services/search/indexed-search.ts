@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { CandidateParts } from './candidate-parts.ts';
 import type { Catalogue, CatalogueNews } from './catalogue.ts';
 import { bytesToRead, type Candidate, FileScan } from './file-scan.ts';
 import { type LinePattern, linePattern } from './line-pattern.ts';
@@ -194,10 +195,10 @@ export class IndexedSearch {
     const scan = new FileScan({ open, pattern, limits: order.limits });
     if (candidates.length < WORTH_A_THREAD || this.#thread.isBusy) return scan.search(candidates, found, signal);
     // Both take one part after the other.
-    const parts = inParts(candidates);
+    const parts = new CandidateParts(candidates, FILES_PER_PART);
     const here = async (): Promise<string[] | undefined> => {
       const left: string[] = [];
-      for (const part of parts) {
+      for (let part = parts.next(); part !== undefined; part = parts.next()) {
         const some = await scan.search(part, found, signal);
         if (some === undefined) return undefined;
         left.push(...some);
@@ -297,10 +298,6 @@ export class IndexedSearch {
     }
     return listed;
   }
-}
-
-function* inParts(candidates: readonly Candidate[]): Generator<readonly Candidate[]> {
-  for (let at = 0; at < candidates.length; at += FILES_PER_PART) yield candidates.slice(at, at + FILES_PER_PART);
 }
 
 function beginsWithUtf16(bytes: Buffer): boolean {

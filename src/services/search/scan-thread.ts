@@ -1,13 +1,14 @@
 import { Worker } from 'node:worker_threads';
 import { OutriggerError } from '../../contract/errors.ts';
+import type { CandidateParts } from './candidate-parts.ts';
 import type { Candidate } from './file-scan.ts';
 import type { OnFound } from './ripgrep.ts';
 import type { FromScan, ScanItem, ScanOrder, ToScan } from './scan-worker.ts';
 
 /** It takes some 10 MB; one that nobody asks anything is ended after that time, and started again when it is wanted. */
 const IDLE_MS = 30_000;
-/** Parts of a search that it has been given and not done: it never waits for the next. */
-const MOST_AHEAD = 2;
+/** Parts of a search that it has been given and not done, so that it does not wait for the next while others have their turn; fewer towards the end. */
+const MOST_AHEAD = 8;
 
 /** A thread that helps with large searches: with one at a time, while it is there. */
 export class ScanThread {
@@ -30,12 +31,7 @@ export class ScanThread {
    * Takes one part after the other until there is none. Gives files that ripgrep has to read, among them those that it did not get to when it died; undefined
    * when `found` wanted no more. Rejects with the signal's reason, and with what `found` rejects with. Not to be called while it is busy.
    */
-  async search(
-    order: ScanOrder,
-    parts: Iterator<readonly Candidate[]>,
-    found: OnFound,
-    signal: AbortSignal,
-  ): Promise<readonly string[] | undefined> {
+  async search(order: ScanOrder, parts: CandidateParts, found: OnFound, signal: AbortSignal): Promise<readonly string[] | undefined> {
     clearTimeout(this.#idle);
     const worker = (this.#worker ??= this.#start());
     const search = new HelpedSearch(worker, order);
@@ -106,7 +102,7 @@ class HelpedSearch {
     this.#send({ type: 'begin', order });
   }
 
-  async run(parts: Iterator<readonly Candidate[]>, found: OnFound, signal: AbortSignal): Promise<readonly string[] | undefined> {
+  async run(parts: CandidateParts, found: OnFound, signal: AbortSignal): Promise<readonly string[] | undefined> {
     const left: string[] = [];
     for (;;) {
       signal.throwIfAborted();
@@ -145,14 +141,14 @@ class HelpedSearch {
     this.#waiting?.resolve();
   }
 
-  #give(parts: Iterator<readonly Candidate[]>): void {
-    while (this.#ends.length < MOST_AHEAD) {
+  #give(parts: CandidateParts): void {
+    while (this.#ends.length < Math.min(MOST_AHEAD, 1 + parts.remaining / 3)) {
       const part = parts.next();
-      if (part.done === true) return;
-      this.#given.push(...part.value);
-      this.#total += part.value.length;
+      if (part === undefined) return;
+      this.#given.push(...part);
+      this.#total += part.length;
       this.#ends.push(this.#total);
-      this.#send({ type: 'files', candidates: part.value });
+      this.#send({ type: 'files', candidates: part });
     }
   }
 

@@ -30,9 +30,9 @@ export interface ScanItem {
 }
 
 const itemsAtOnce = 64;
-const unitsAtOnce = 256 * 1024;
+const unitsAtOnce = 128 * 1024;
 /** Messages that nobody has heard yet. */
-const mostUnheard = 4;
+const mostUnheard = 8;
 // A FIFO would block a plain open, and a symlink would lead elsewhere. Windows has neither flag.
 const openFlags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
