@@ -87,16 +87,11 @@ const exceptions: Exception[] = [
   {
     rule: 'write',
     where: 'services/search/indexed-search.ts',
-    reason: 'it opens for reading alone, by a constant with the flags of each platform, and removes an index that nobody will use again',
+    reason: 'it removes an index that nobody will use again',
   },
   {
     rule: 'write',
-    where: 'services/search/long-line.ts',
-    reason: 'it opens for reading alone; the flags are a constant with what each platform has',
-  },
-  {
-    rule: 'write',
-    where: 'services/search/plain-search-worker.ts',
+    where: 'services/search/open-file.ts',
     reason: 'it opens for reading alone; the flags are a constant with what each platform has',
   },
   {

@@ -6,6 +6,7 @@ import type { Catalogue, CatalogueNews } from './catalogue.ts';
 import { bytesToRead, type Candidate, FileScan } from './file-scan.ts';
 import { type LinePattern, linePattern } from './line-pattern.ts';
 import type { LineLimits } from './rg-events.ts';
+import { openForReading } from './open-file.ts';
 import type { OnFound, Ripgrep, TextQuery, Walk } from './ripgrep.ts';
 import { ScanThread } from './scan-thread.ts';
 import type { ScanOrder } from './scan-worker.ts';
@@ -29,7 +30,6 @@ const WORTH_A_THREAD = 128;
 const FILES_PER_PART = 32;
 const GLOB_SETS = 8;
 const SLICE_MS = 8;
-const openFlags = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
 
 /** A folder that nobody else uses until it is let go. */
 export interface IndexPlace {
@@ -191,7 +191,7 @@ export class IndexedSearch {
     found: OnFound,
     signal: AbortSignal,
   ): Promise<readonly string[] | undefined> {
-    const open = (file: string): number => fs.openSync(`${this.#root}/${file}`, openFlags);
+    const open = (file: string): number => openForReading(`${this.#root}/${file}`);
     const scan = new FileScan({ open, pattern, limits: order.limits });
     if (candidates.length < WORTH_A_THREAD || this.#thread.isBusy) return scan.search(candidates, found, signal);
     // Both take one part after the other.
@@ -308,7 +308,7 @@ function beginsWithUtf16(bytes: Buffer): boolean {
 function isSilent(file: string): boolean {
   let descriptor: number;
   try {
-    descriptor = fs.openSync(file, openFlags);
+    descriptor = openForReading(file);
   } catch {
     return false;
   }

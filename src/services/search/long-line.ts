@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import type { FoundLine } from '../../contract/search.ts';
+import { openHandle } from './open-file.ts';
 import { type LineLimits, type LongLine, leadUnits } from './rg-events.ts';
 import { unitsOf } from './units.ts';
 
@@ -8,8 +9,6 @@ const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 /** A mark in UTF-8, which ripgrep leaves out when it counts. */
 const MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-// A FIFO would block a plain open, and a symlink would lead elsewhere. Windows has neither flag.
-const openFlags = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
 
 /**
  * The part of a long line that is shown, read from the file: around its first match. Where the match does not stand there (the file
@@ -18,7 +17,7 @@ const openFlags = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.c
 export async function readLongLine(file: string, line: LongLine, limits: LineLimits, signal: AbortSignal): Promise<FoundLine> {
   let handle: fs.promises.FileHandle;
   try {
-    handle = await fs.promises.open(file, openFlags);
+    handle = await openHandle(file);
   } catch {
     return line.beginning;
   }

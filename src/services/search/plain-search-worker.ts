@@ -1,10 +1,11 @@
 // Searches files one after the other with a JavaScript expression, in a thread that is ended when it takes too long.
 
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FoundFile } from '../../contract/search.ts';
 import { inItems } from './item-lines.ts';
+import { openForReading } from './open-file.ts';
 import { findLines } from './plain-lines.ts';
 import { compilePattern } from './plain-pattern.ts';
 import type { LineLimits } from './rg-events.ts';
@@ -30,8 +31,6 @@ export interface FromPlain {
 const MAX_FILE_BYTES = 128 * 1024 * 1024;
 /** Items in one answer. */
 const ITEMS_AT_ONCE = 8;
-// A FIFO would block a plain open, and a symlink would lead elsewhere. Windows has neither flag.
-const openFlags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 type Item = FromPlain['found'][number];
 
@@ -46,7 +45,7 @@ function* search(files: readonly string[], expression: RegExp, { query, limits, 
 function readText(file: string): string | undefined {
   let descriptor: number;
   try {
-    descriptor = openSync(file, openFlags);
+    descriptor = openForReading(file);
   } catch {
     return undefined;
   }

@@ -1,10 +1,10 @@
 // Searches files beside the main thread, one search at a time.
 
-import { constants, openSync } from 'node:fs';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { FoundFile } from '../../contract/search.ts';
 import { type Candidate, FileScan } from './file-scan.ts';
 import { linePattern } from './line-pattern.ts';
+import { openForReading } from './open-file.ts';
 import type { LineLimits } from './rg-events.ts';
 import type { TextQuery } from './ripgrep.ts';
 
@@ -33,8 +33,6 @@ const itemsAtOnce = 64;
 const unitsAtOnce = 128 * 1024;
 /** Messages that nobody has heard yet. */
 const mostUnheard = 8;
-// A FIFO would block a plain open, and a symlink would lead elsewhere. Windows has neither flag.
-const openFlags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 class ScanThread {
   readonly #port: MessagePort;
@@ -79,7 +77,7 @@ class ThreadSearch {
   constructor(port: MessagePort, root: string, { query, limits, onlyAscii }: ScanOrder) {
     this.#port = port;
     const pattern = linePattern(query, { onlyAscii });
-    const open = (file: string): number => openSync(`${root}/${file}`, openFlags);
+    const open = (file: string): number => openForReading(`${root}/${file}`);
     this.#scan = pattern === undefined ? undefined : new FileScan({ open, pattern, limits });
   }
 
