@@ -199,13 +199,13 @@ test('a real sidecar killed in the middle of a search: the stream fails, the nex
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-killed-')));
   const root = path.join(folder, 'work');
   fs.mkdirSync(root);
-  // More than the index would read by itself.
+  // More than fits on its way. With hidden files ripgrep walks.
   for (let file = 0; file < 20; file++) fs.writeFileSync(path.join(root, `f${file}.txt`), 'a needle\n'.repeat(60_000));
   const env = { XDG_STATE_HOME: path.join(folder, 'state'), XDG_CONFIG_HOME: path.join(folder, 'config') };
   try {
     await withHost({ command: process.execPath, args: [main], env, source: 'test' }, async ({ supervisor, kill }) => {
       await supervisor.start(root);
-      const { items, result } = supervisor.stream('search.text', { pattern: 'needle', maxResults: 1_000_000 });
+      const { items, result } = supervisor.stream('search.text', { pattern: 'needle', hidden: true, maxResults: 1_000_000 });
       result.catch(() => undefined);
       const iterator = items[Symbol.asyncIterator]();
       assert.ok((await iterator.next()).done !== true);

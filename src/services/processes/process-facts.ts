@@ -61,9 +61,14 @@ export function withEnvironment(entry: string): number[] {
 
 /**
  * Programs whose environment has a variable with a value that is meant, as far as we may look. Those in `others` are not looked at, and those
- * who turn out not to be meant are added.
+ * who turn out not to be meant are added. `onFound` hears of each before the next is looked at.
  */
-export function markedWith(name: string, isMeant: (value: string) => boolean, others = new Set<number>()): number[] {
+export function markedWith(
+  name: string,
+  isMeant: (value: string) => boolean,
+  others = new Set<number>(),
+  onFound?: (pid: number) => void,
+): number[] {
   if (process.platform !== 'linux') return [];
   return pidsNow().filter((pid) => {
     if (pid === process.pid || others.has(pid)) return false;
@@ -71,6 +76,7 @@ export function markedWith(name: string, isMeant: (value: string) => boolean, ot
     const found = typeof value === 'string' && isMeant(value);
     // A program that is just being started has no environment yet, and kernel threads have none ever.
     if (!found && value !== undefined) others.add(pid);
+    if (found) onFound?.(pid);
     return found;
   });
 }

@@ -38,13 +38,16 @@ export class Strays {
     const others = new Set<number>();
     let found: number[] = [];
     do {
-      found = markedWith(this.#name, (mark) => [...this.#meant].some((meant) => meant(mark)), others);
+      const before = still.size;
+      const isMeant = (mark: string): boolean => [...this.#meant].some((meant) => meant(mark));
+      // A look may take long where many fork: each is stopped when it is seen.
+      found = markedWith(this.#name, isMeant, others, (pid) => {
+        if (!still.has(pid)) signalOne(pid, 'SIGSTOP');
+        still.add(pid);
+      });
       if (found.length === 0) break;
-      const moving = found.filter((pid) => !still.has(pid));
-      for (const pid of moving) still.add(pid);
-      for (const pid of moving) signalOne(pid, 'SIGSTOP');
       // Nobody forks any more.
-      if (moving.length === 0) for (const pid of found) signalOne(pid, 'SIGKILL');
+      if (still.size === before) for (const pid of found) signalOne(pid, 'SIGKILL');
       await wait(BETWEEN_LOOKS_MS);
     } while (performance.now() < until);
     for (const pid of found) signalOne(pid, 'SIGKILL');

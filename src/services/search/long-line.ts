@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import type fs from 'node:fs';
 import type { FoundLine } from '../../contract/search.ts';
 import { openHandle } from './open-file.ts';
 import { type LineLimits, type LongLine, leadUnits } from './rg-events.ts';
