@@ -41,7 +41,7 @@ function pooled(size: number, hasSpareProcessor = false): Kit {
       };
       running.set(folder, end);
       signal.addEventListener('abort', end, { once: true });
-      return { end: promise };
+      return { over: promise.then(() => undefined), end: promise };
     },
   } as unknown as Sandbox;
   let count = 0;

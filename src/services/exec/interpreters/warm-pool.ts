@@ -192,7 +192,8 @@ export class WarmPool {
       if (this.#stopped) return await this.end(waiting);
       const list = this.#waiting.get(key) ?? [];
       this.#waiting.set(key, [...list, waiting]);
-      void program.end.then(() => {
+      // Nothing is given to one that ended, though its output may still be on its way.
+      void program.over.then(() => {
         waiting.isOver = true;
         const list = this.#waiting.get(key);
         if (list?.includes(waiting) !== true) return;
@@ -200,7 +201,7 @@ export class WarmPool {
           key,
           list.filter((one) => one !== waiting),
         );
-        sessions.discard(waiting.prepared);
+        void program.end.then(() => sessions.discard(waiting.prepared));
       });
     } catch {
       // Cold ones say what is wrong.
