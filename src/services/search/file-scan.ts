@@ -5,6 +5,7 @@ import { Interruptible } from './interruptible.ts';
 import { ItemLines } from './item-lines.ts';
 import type { LinePattern, Places } from './line-pattern.ts';
 import { foundLines, type Look, type MatchingLine, matchingLines, type Piece } from './line-scan.ts';
+import { stepsAtOnce } from './match-steps.ts';
 import type { LineLimits } from './rg-events.ts';
 import type { OnFound } from './ripgrep.ts';
 import type { FileFacts, LineRange, PartRange } from './trigram/file-table.ts';
@@ -27,8 +28,7 @@ const SLICE_MS = 8;
 const MOST_KEPT_LINES = 50_000;
 /** Where a line may take more steps, time is kept. */
 const EASY_STEPS = 50_000;
-/** A line that may take more than an engine does in a few milliseconds is given up after that time. */
-const STEPS_AT_ONCE = 4_000_000;
+/** A line that may take more steps than at once is given up after that time. */
 const SLOW_LINE_MS = 6;
 /** When lines took that much longer in all than an engine that never goes back, the others are left to that of ripgrep. */
 const MOST_HARD_MS = 30;
@@ -135,9 +135,7 @@ export class FileScan {
     if (this.#hardMs > MOST_HARD_MS) return 'unsure';
     const started = performance.now();
     const isQuick =
-      isBrief(end - start) ||
-      atMost <= STEPS_AT_ONCE ||
-      (end - start <= LOOKED_AT_BYTES && steps.inLine(bytes, start, end) <= STEPS_AT_ONCE);
+      isBrief(end - start) || atMost <= stepsAtOnce || (end - start <= LOOKED_AT_BYTES && steps.inLine(bytes, start, end) <= stepsAtOnce);
     if (!isQuick) this.#interruptible ??= new Interruptible();
     const places = isQuick ? find() : this.#interruptible?.run(find, SLOW_LINE_MS);
     this.#hardMs += performance.now() - started - (end - start) / EASY_BYTES_PER_MS;

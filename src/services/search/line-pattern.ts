@@ -1,6 +1,6 @@
 import { isAscii } from 'node:buffer';
 import { type Hints, hintsFor, type WholeRun, wholeRun } from './line-hints.ts';
-import { type MatchSteps, matchSteps } from './match-steps.ts';
+import { type MatchSteps, matchSteps, stepsAtOnce } from './match-steps.ts';
 import { type Doubt, doubtOf, sourceOf } from './pattern-source.ts';
 import { type PatternTree, readPattern } from './pattern-tree.ts';
 import type { TextQuery } from './ripgrep.ts';
@@ -10,8 +10,6 @@ const asciiLimit = 0x80;
 const punctuationBytes = 3;
 /** Of a longer line, only what is near to where a match may stand is given to an engine. */
 const longLineBytes = 4096;
-/** What an engine does in a few milliseconds. */
-const mostSteps = 4_000_000;
 /** A match may hold so many of ASCII that hardly a byte ends it. */
 const mostOfAscii = 100;
 
@@ -134,7 +132,7 @@ function placesInStretches(within: Uint8Array, hints: Hints, steps: MatchSteps, 
       const textStart = Math.max(start, from - 1);
       const textEnd = Math.min(end, to + 1);
       taken += steps.atMost(textEnd - textStart);
-      if (taken > mostSteps) return 'unsure';
+      if (taken > stepsAtOnce) return 'unsure';
       const found = inText(bytes, { start: textStart, end: textEnd, hint: start + at }, shownBytes);
       if (found === 'unsure') return found;
       for (const place of found) places.push(textStart - start + place);
