@@ -56,6 +56,23 @@ test('a result that was written while the sidecar was down is picked up', () =>
     { wake: started },
   ));
 
+test('a result that is found at a restart is verified once, though the hub lets the task go on meanwhile', () =>
+  withTasks(
+    async (first) => {
+      first.tasks.connected(first.hub.session);
+      first.hub.assign('t', { verification_steps: [{ type: 'command_succeeds', target: ['sh', '-c', 'echo x >> verified; sleep 0.2'] }] });
+      await eventually(() => worksElsewhere(first));
+      await first.tasks.stop();
+      finish(first, 't');
+      const second = await first.again();
+      second.tasks.connected(second.hub.session);
+      assert.deepEqual(second.hub.types(), ['task_recovering']);
+      assert.deepEqual((await second.frame('task_complete'))['result'], done);
+      assert.equal(second.read('root/verified'), 'x\n');
+    },
+    { wake: started },
+  ));
+
 test('after a restart the hub is asked as AgentCom’s sidecar asks, and the task goes on under the fence that it names', () =>
   withTasks(
     async (first) => {

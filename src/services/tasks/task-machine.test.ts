@@ -97,6 +97,11 @@ test('whatever is done has an outcome, and nothing else but what the hub is to h
   assert.deepEqual(told?.outcome, { kind: 'failed', reason: 'why', retryable: false });
 });
 
+test('a hub that lets a task go on begins nothing anew where its result is being verified', () => {
+  const stepped = stepTask(at('verifying'), { type: 'continue', generation: 9, programEnded: true }, rules);
+  assert.deepEqual([stepped?.record?.generation, stepped?.effects], [9, []]);
+});
+
 test('starts that fail are tried again after 5, 15 and 30 s, and then it has failed', () => {
   let record: HeldRecord | undefined = stepTask(at('accepted'), { type: 'begin' }, rules)?.record;
   const delays: (number | string | undefined)[] = [];

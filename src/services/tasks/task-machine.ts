@@ -179,7 +179,8 @@ function continued(held: HeldRecord, generation: number | undefined, programEnde
       // An agent that was only told of it, and runs elsewhere, goes on.
       return programEnded ? woken(withoutProgram(record), rules) : { record, effects: [] };
     case 'verifying':
-      return { record, effects: [{ do: 'verify' }] };
+      // That is under way already, since the result came or since the restart.
+      return { record, effects: [] };
   }
 }
 
