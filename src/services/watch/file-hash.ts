@@ -1,8 +1,8 @@
 // The content of a file as it stood still: what changes while it is read is not hashed.
 
-import { createHash, hash as hashOnce } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, read as readWithCallback, readSync, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
+import { sha256, sha256Of } from './digests.ts';
 import { keyOfStats, type StatKey, sameKey } from './stat-key.ts';
 
 const read = promisify(readWithCallback);
@@ -52,7 +52,7 @@ export function hashFile(request: HashRequest): HashResult | Promise<HashResult>
       got = readSync(descriptor, small, length, smallBytes + 1 - length, null);
     const after = fstatSync(descriptor);
     if (request.key && (length !== stats.size || !sameKey(key, keyOfStats(after)))) return { outcome: 'changed' };
-    return { outcome: 'hashed', hash: hashOnce('sha256', small.subarray(0, length)), key: keyOfStats(after) };
+    return { outcome: 'hashed', hash: sha256Of(small.subarray(0, length)), key: keyOfStats(after) };
   } catch {
     // EIO, or a file on a volume that went away: another look decides.
     return { outcome: 'changed' };
@@ -63,7 +63,7 @@ export function hashFile(request: HashRequest): HashResult | Promise<HashResult>
 
 async function hashInPieces(descriptor: number, key: StatKey, request: HashRequest): Promise<HashResult> {
   const buffer = Buffer.allocUnsafe(chunkBytes);
-  const hash = createHash('sha256');
+  const hash = sha256();
   let length = 0;
   let stats: Stats;
   try {

@@ -1,9 +1,9 @@
 // HEAD, index, refs and MERGE_HEAD of the work tree's git folder, wherever that is (worktrees and submodules have a `.git` file). Events are hints: what
 // counts is whether the stat of those files differs from the last look.
 
-import { createHash } from 'node:crypto';
 import { existsSync, type FSWatcher, lstatSync, readdirSync, readFileSync, watch } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { sha256 } from './digests.ts';
 
 export interface GitWatchOptions {
   root: string;
@@ -75,7 +75,7 @@ export class GitWatch {
     this.#folder = gitFolderOf(this.#options.root);
     this.#common = this.#folder && commonFolderOf(this.#folder);
     const found = new Set<string>();
-    const facts = createHash('sha256');
+    const facts = sha256();
     if (this.#folder && this.#common) {
       const folder = this.#folder;
       this.#watch(folder, found);

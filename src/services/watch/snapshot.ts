@@ -1,9 +1,9 @@
 // The watch's table on disk, so that the next start can say what changed while nobody watched. JSON lines: a header, one line a directory, a footer with
 // the paths whose last change was not told, and a checksum over all that comes before it. What does not check out is no snapshot.
 
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
+import { sha256 } from './digests.ts';
 
 type DirectoryLine = [path: string, ...namesAndKeys: (string | null)[]];
 
@@ -31,7 +31,7 @@ export async function writeSnapshot(
 ): Promise<boolean> {
   const temporary = `${path}.tmp`;
   const file = await open(temporary, 'w', 0o600);
-  const checksum = createHash('sha256');
+  const checksum = sha256();
   let text = `${JSON.stringify({ format })}\n`;
   const flush = async (): Promise<void> => {
     const bytes = Buffer.from(text);
@@ -70,8 +70,7 @@ export function readSnapshot(path: string): Snapshot | 'none' | 'corrupt' {
   }
   const checksumAt = text.length - 65;
   const body = text.slice(0, Math.max(checksumAt, 0));
-  if (checksumAt < 0 || createHash('sha256').update(body).digest('hex') !== text.slice(checksumAt, -1) || !text.endsWith('\n'))
-    return 'corrupt';
+  if (checksumAt < 0 || sha256().update(body).digest('hex') !== text.slice(checksumAt, -1) || !text.endsWith('\n')) return 'corrupt';
   try {
     const headerEnd = body.indexOf('\n');
     const header = JSON.parse(body.slice(0, headerEnd)) as { format?: unknown };
