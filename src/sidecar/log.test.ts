@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Log, createLog } from './log.ts';
+import { type Log, createLog, LateLog } from './log.ts';
 
 function capture(
   names: 'outrigger' | 'platxa' = 'outrigger',
@@ -88,4 +88,20 @@ test('what can not be JSON does not break a line', () => {
   log('info', 'x', { circle, error, big: 10n, text: 'x'.repeat(100_000), newline: 'a\nb' });
   assert.equal(last()['event'], 'x');
   assert.equal(String(last()['text']).length, 4001);
+});
+
+test('a line that waits comes after the answer, in order, once, and at once where the end does not wait', async () => {
+  const { log, lines } = capture();
+  const late = new LateLog(log);
+  const events = (): string[] => lines.map((line) => (JSON.parse(line) as { event: string }).event);
+  late.add('info', 'one');
+  late.add('info', 'two');
+  assert.deepEqual(events(), []);
+  await new Promise(setImmediate);
+  assert.deepEqual(events(), ['one', 'two']);
+  late.add('info', 'three');
+  late.flush();
+  assert.deepEqual(events(), ['one', 'two', 'three']);
+  await new Promise(setImmediate);
+  assert.equal(lines.length, 3);
 });

@@ -56,6 +56,26 @@ export function createLog(config: Pick<Config, 'log.level' | 'log.names'>, write
   };
 }
 
+/** Lines that are written after what they tell of was answered: at the end of this turn of the event loop, or at `flush`. */
+export class LateLog {
+  readonly #log: Log;
+  #lines: Parameters<Log>[] = [];
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  add(...line: Parameters<Log>): void {
+    if (this.#lines.push(line) === 1) setImmediate(() => this.flush());
+  }
+
+  flush(): void {
+    const lines = this.#lines;
+    this.#lines = [];
+    for (const line of lines) this.#log(...line);
+  }
+}
+
 function clean(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return redactText(value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value);
   if (value instanceof Error) {

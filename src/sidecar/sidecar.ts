@@ -25,7 +25,7 @@ import type { Doors } from './doors.ts';
 import { Drain } from './drain.ts';
 import { GitPulse } from './git-pulse.ts';
 import { Health } from './health.ts';
-import type { Log } from './log.ts';
+import { LateLog, type Log } from './log.ts';
 import { Metrics } from './metrics.ts';
 import type { PluggedLink, SidecarLink } from './plug-link.ts';
 import type { PluggedCheckpoints } from './plug-checkpoints.ts';
@@ -235,6 +235,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     // ── the one way in
     let stopping = false;
     const drain = new Drain();
+    const calls = new LateLog(log);
     const table: Table = dependencies.operations === undefined ? ownTable : { ...dependencies.operations.table, ...ownTable };
     const answer = createDispatch(
       table,
@@ -244,7 +245,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
         log: ({ operation, error, ...facts }) => {
           if (table[operation]?.endless !== true) drain.ended();
           metrics.called(operation, facts.outcome, facts.durationMs);
-          log(error === undefined ? 'info' : 'error', 'operation', { operation, ...facts, error });
+          calls.add(error === undefined ? 'info' : 'error', 'operation', { operation, ...facts, error });
         },
         locate: (wirePath) => workspace.realPath(wirePath),
         refuse: () => (stopping ? new OutriggerError('STOPPING', 'The sidecar is stopping.') : undefined),
@@ -336,6 +337,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       await documents?.stop();
       doors?.closeSockets();
       await releaseAll(releases, log);
+      calls.flush();
       log('info', 'sidecar.stopped', { durationMs: health.uptimeMs });
     };
 

@@ -226,6 +226,7 @@ describe('programs that call tools', { skip: requireTool('python3') }, () => {
         ({ body } = await ask('POST', '/exec/programmatic', { continuation_token: body['continuation_token'], tool_results }));
       }
       assert.deepEqual([rounds, body['status'], body['error']], [20, 'error', 'Exceeded maximum round trips (20)']);
+      await eventually(() => running.log.some(({ operation }) => operation === 'code.run'));
       assert.deepEqual(running.log.filter(({ operation }) => operation === 'code.run').length, 1);
     }));
 

@@ -161,6 +161,7 @@ describe('git in a workspace', { skip: requireTool('git') }, () => {
           },
           { user: 'ann', password: 's3cret-word' },
         );
+        await eventually(() => running.log.some(({ operation }) => operation === 'git.clone'));
         assert.ok(!JSON.stringify(running.log).includes('s3cret-word'));
         for (const entry of fs.readdirSync(stateFolder, { recursive: true, withFileTypes: true }))
           if (entry.isFile()) assert.ok(!fs.readFileSync(path.join(entry.parentPath, entry.name), 'latin1').includes('s3cret-word'));

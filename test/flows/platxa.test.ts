@@ -388,11 +388,13 @@ describe('REST of the Platxa sidecar', () => {
         assert.deepEqual(Object.keys(commits[0] ?? {}), ['hash', 'date', 'message', 'refs', 'body', 'author_name', 'author_email']);
         const headers = { 'x-request-id': 'req-1' };
         assert.equal((await ask('GET', '/git/status', undefined, headers)).headers.get('x-request-id'), 'req-1');
-        const line = running.log.find(({ request_id }) => request_id === 'req-1');
-        assert.deepEqual(
-          [line?.['operation'], line?.['service'], typeof line?.['timestamp'], typeof line?.['duration_ms']],
-          ['git.status', 'outrigger', 'string', 'number'],
-        );
+        await eventually(() => {
+          const line = running.log.find(({ request_id }) => request_id === 'req-1');
+          assert.deepEqual(
+            [line?.['operation'], line?.['service'], typeof line?.['timestamp'], typeof line?.['duration_ms']],
+            ['git.status', 'outrigger', 'string', 'number'],
+          );
+        });
       },
       { config: { 'git.init': true, 'log.names': 'platxa' } },
     );
