@@ -50,6 +50,8 @@ struct cage {
   int namespaces, network_of_its_own, stays;
   // The program says itself how it ends, by a byte on descriptor 3: its exit code.
   int tells;
+  // Does nothing before something comes by its input: until then nobody looks how much it takes.
+  int waits;
   // 0: no such limit. Bytes, milliseconds, seconds for cpu.
   unsigned long long as, fsize, nofile, nproc, cpu, wall, cpu_all, memory, disk, files, tasks;
   long uid, gid;
@@ -742,8 +744,9 @@ static int supervise(const struct cage *cage, char **argv) {
   struct size written = {0, 0};
   unsigned long long start = now_ms(), next_look = start + TICK_MS, next_disk = start;
   int watching = cage->memory || cage->cpu_all || cage->disk || cage->files || cage->tasks;
+  int waits = cage->waits && relays[0].from >= 0;
   while (!has_ended && ended == ENDED_BY_ITSELF) {
-    unsigned long long now = now_ms(), until = watching ? next_look : now + LONGEST_WAIT_MS;
+    unsigned long long now = now_ms(), until = watching && !waits ? next_look : now + LONGEST_WAIT_MS;
     if (cage->wall && start + cage->wall < until) until = start + cage->wall;
     struct pollfd polled[3 + 2 * STREAMS] = {{signalled, POLLIN, 0}, {cage->control, POLLIN, 0}, {words[0], POLLIN, 0}};
     for (int stream = 0; stream < STREAMS; stream++) await_relay(&relays[stream], polled + 3 + 2 * stream);
@@ -765,11 +768,12 @@ static int supervise(const struct cage *cage, char **argv) {
       else close(words[0]), words[0] = -1;
     }
     now = now_ms();
+    if (waits && (relays[0].passed > 0 || relays[0].from < 0)) waits = 0, next_look = now + TICK_MS;
     if (has_ended) word = -1;
     if (has_ended || word >= 0 || ended != ENDED_BY_ITSELF) break;
     if (cage->wall && now - start >= cage->wall) ended = ENDED_WALL;
     // By the clock: who keeps us busy with output or with orphans is looked at all the same.
-    if (!watching || now < next_look || ended != ENDED_BY_ITSELF) continue;
+    if (!watching || waits || now < next_look || ended != ENDED_BY_ITSELF) continue;
     struct rusage usage;
     getrusage(RUSAGE_CHILDREN, &usage);
     struct look look = look_at_tree(cage->memory);
@@ -865,6 +869,7 @@ static int cage_main(char **argv) {
     else if (strcmp(name, "--new-network") == 0) cage.network_of_its_own = 1;
     else if (strcmp(name, "--stay") == 0) cage.stays = 1;
     else if (strcmp(name, "--word") == 0) cage.tells = 1;
+    else if (strcmp(name, "--waits") == 0) cage.waits = 1;
     else if (strncmp(name, "--mount-", 8) == 0) {
       const char *what = *++argv, *where = what == NULL ? NULL : *++argv;
       if (where == NULL || take_mount(&cage.mounts, name + 8, what, where) != 0) return usage();

@@ -419,7 +419,7 @@ export const options = {
     min: 0,
     max: 100,
     unit: 'count',
-    text: 'Interpreters of Python and of Node that wait for the next run, each in its sandbox and for one run alone, while runs come; 0: none.',
+    text: 'Interpreters of Node, and twice as many of Python, that wait for the next run, each in its sandbox and for one run alone, while runs come; 0: none.',
   },
   'code.live': {
     type: 'integer',

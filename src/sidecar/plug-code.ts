@@ -124,9 +124,10 @@ export function plugCode(
   };
   const sweeping = setInterval(sweep, Math.min(SWEEP_EVERY_MS, config['code.sessionMs'])).unref();
   return {
-    stop: () => {
+    stop: async () => {
       clearInterval(sweeping);
-      return runs.stop();
+      await runs.stop();
+      sessions.stop();
     },
   };
 }

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { after, describe, test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { AttackRange, buildLauncher, rangeFolder } from '../kit/attacks/attack-range.ts';
 import { requireTool } from '../kit/require-tools.ts';
 
@@ -95,5 +98,42 @@ print('typed')`;
   test('is held back by the filter alone, where a program makes a terminal its own', { skip: skipOff }, () => {
     assert.equal(typing('no', cage(), '/dev/tty', 'take'), 'typed');
     assert.equal(typing('no', cage('--seccomp'), '/dev/tty', 'take'), 'Operation not permitted');
+  });
+});
+
+describe('a program that waits for its order', { skip }, () => {
+  const code = `
+import os, sys, time
+sys.stdin.buffer.raw.read(1)
+for _ in range(4):
+    if os.fork() == 0:
+        taken = bytearray(os.urandom(1 << 20) * 48)
+        time.sleep(30)
+time.sleep(30)`;
+  const start = (...options: string[]): ChildProcess =>
+    spawn(launcher, ['--cage', '--report', '3', ...options, '--memory', String(96 << 20), '--', '/usr/bin/python3', '-c', code], {
+      stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
+    });
+  /** How often its supervisor had something to do in half a second. */
+  const looks = async (child: ChildProcess): Promise<number> => {
+    const count = (): number =>
+      Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]);
+    await wait(300);
+    const before = count();
+    await wait(500);
+    return count() - before;
+  };
+
+  test('is looked at from then on, and not before', async () => {
+    const [waiting, other] = [start('--waits'), start()];
+    try {
+      const [few, many] = await Promise.all([looks(waiting), looks(other)]);
+      assert.ok(few <= 2 && many >= 5, `${few} looks at one that waits, ${many} at another`);
+      const report = once(waiting.stdio[3] as Readable, 'data');
+      waiting.stdin?.write('x');
+      assert.equal((JSON.parse(String((await report)[0])) as { ended: string }).ended, 'memory');
+    } finally {
+      for (const child of [waiting, other]) child.kill('SIGTERM');
+    }
   });
 });

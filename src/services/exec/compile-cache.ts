@@ -50,7 +50,8 @@ export class CompileCache {
       if (sizeOf(out) !== bytes) throw new Error('It is not whole.');
       sizes.delete(key);
       sizes.set(key, size);
-      markUsed(path.join(this.#folder, key));
+      // Only the next start asks for that.
+      setImmediate(() => this.#markUsed(key));
       return { stdout, stderr };
     } catch {
       // Half of it, or a disk that is full: it is compiled again.
@@ -85,6 +86,14 @@ export class CompileCache {
       }
     } catch {
       // A disk that is full, most often.
+    }
+  }
+
+  #markUsed(key: string): void {
+    try {
+      markUsed(path.join(this.#folder, key));
+    } catch {
+      // It went meanwhile.
     }
   }
 

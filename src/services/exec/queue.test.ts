@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { eventually } from '../../../test/kit/eventually.ts';
 import { RunQueue } from './queue.ts';
 
 const never = new AbortController().signal;
@@ -67,8 +68,20 @@ test('who waits hears how many are before it, one too many is refused, and who g
   await assert.rejects(queue.enter('d', undefined, never, nobody), { reason: 'TOO_MANY_RUNS' });
   going.abort(new Error('gone'));
   await assert.rejects(first, /gone/);
-  assert.deepEqual(heard, [[0], [1, 0]]);
+  await eventually(() => assert.deepEqual(heard, [[0], [1, 0]]));
   letGo();
   (await second)();
   assert.deepEqual([queue.running, queue.waiting], [0, 0]);
+});
+
+test('of runs that end one after the other those that wait hear now and then, and where they stand in the end', async () => {
+  const queue = new RunQueue({ atOnce: 1, most: 100 });
+  const letGo = await queue.enter('a', undefined, never, nobody);
+  const heard: number[] = [];
+  const others = Array.from({ length: 50 }, () => queue.enter('a', undefined, never, nobody));
+  void queue.enter('a', undefined, never, (ahead) => heard.push(ahead));
+  letGo();
+  for (const other of others.slice(0, 30)) (await other)();
+  assert.deepEqual(heard, [50]);
+  await eventually(() => assert.deepEqual(heard, [50, 19]));
 });

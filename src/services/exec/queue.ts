@@ -7,6 +7,9 @@ export interface QueueOptions {
   most: number;
 }
 
+/** Who waits hears at once how many are before it, and of changes so often, ms: while fifty wait, each run that ends would be told to fifty. */
+const TELL_EVERY_MS = 200;
+
 interface Waiter {
   session: string | undefined;
   start: () => void;
@@ -24,6 +27,7 @@ export class RunQueue {
   readonly #waiting = new Map<string, Waiter[]>();
   readonly #sessions = new Set<string>();
   #running = 0;
+  #telling: NodeJS.Timeout | undefined;
 
   constructor(options: QueueOptions) {
     this.#options = options;
@@ -112,7 +116,8 @@ export class RunQueue {
       if (left.length > 0) this.#waiting.set(caller, left);
       waiter.start();
     }
-    this.#tell();
+    this.#tell((waiter) => waiter.told === -1);
+    if (this.#waiting.size > 0) this.#telling ??= setTimeout(() => this.#tellAll(), TELL_EVERY_MS).unref();
   }
 
   #find(): { caller: string; waiter: Waiter } | undefined {
@@ -123,8 +128,13 @@ export class RunQueue {
     return undefined;
   }
 
+  #tellAll(): void {
+    this.#telling = undefined;
+    this.#tell(() => true);
+  }
+
   /** In the order in which they would run if each took the same time. */
-  #tell(): void {
+  #tell(isTold: (waiter: Waiter) => boolean): void {
     const lists = [...this.#waiting.values()];
     const longest = Math.max(0, ...lists.map((list) => list.length));
     let ahead = 0;
@@ -132,8 +142,11 @@ export class RunQueue {
       for (const list of lists) {
         const waiter = list[turn];
         if (waiter === undefined) continue;
-        if (waiter.told !== ahead) waiter.onAhead(ahead);
-        waiter.told = ahead++;
+        if (waiter.told !== ahead && isTold(waiter)) {
+          waiter.onAhead(ahead);
+          waiter.told = ahead;
+        }
+        ahead++;
       }
   }
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -14,7 +15,7 @@ import { baseEnvironment, fileNameFor, filled, filledArgv, type Language, langua
 import { effectiveLimits } from './limits.ts';
 import type { RunQueue } from './queue.ts';
 import { findFiles, hashOf, safeName } from './session-files.ts';
-import { makePrivate, ownName, storeFile } from './session-folder.ts';
+import { makePrivate, ownName, removeLent, storeNew } from './session-folder.ts';
 import type { SessionRecord } from './session-store.ts';
 import { type Sessions, stateInfo } from './sessions.ts';
 import { canceledStage, quietStage, runStage } from './stage.ts';
@@ -98,6 +99,8 @@ interface Setting {
   limits: EffectiveLimits;
   isolation: IsolationInfo;
   session: SessionRecord;
+  /** Of a new one: an empty file of ours. */
+  spare: string | undefined;
   /** Absolute, of the session. */
   folder: string;
   signal: AbortSignal;
@@ -151,7 +154,10 @@ export class Runs {
       over: over.promise,
     };
     this.#running.set(id, running);
-    const signal = AbortSignal.any([call.signal, running.cancel.signal]);
+    const { signal } = running.cancel;
+    const onAbort = (): void => running.cancel.abort(call.signal.reason);
+    if (call.signal.aborted) onAbort();
+    else call.signal.addEventListener('abort', onAbort, { once: true });
     const asked = performance.now();
     let letGo: (() => void) | undefined;
     let letSessionGo: (() => void) | undefined;
@@ -164,7 +170,8 @@ export class Runs {
       letGo = await queue.enter(call.caller, known?.id, signal, (ahead) => tellQueued(call, ahead));
       waiting = this.#waitingFor(language, limits, request);
       // One that waited may have been closed meanwhile.
-      const session = known === undefined ? sessions.open(undefined, waiting?.prepared) : sessions.use(known.id);
+      const { session, spare } =
+        known === undefined ? sessions.openPrepared(waiting?.prepared) : { session: sessions.use(known.id), spare: undefined };
       running.session = session.id;
       letSessionGo ??= sessions.hold(session.id);
       if (known === undefined) leave = queue.occupy(session.id);
@@ -175,6 +182,7 @@ export class Runs {
         limits,
         isolation,
         session,
+        spare,
         folder: sessions.folder(session.id),
         signal,
         running,
@@ -205,6 +213,7 @@ export class Runs {
         state: stateInfo(session.state),
       };
     } finally {
+      call.signal.removeEventListener('abort', onAbort);
       this.#running.delete(id);
       running.reads(undefined);
       // Also one whose turn never came, for which this is the end.
@@ -294,20 +303,23 @@ export class Runs {
       restored: false,
     };
     await this.#putFiles(setting, request);
-    if (request.keepState && language.keepsState) return this.#runLive(setting, request, notes);
+    if (request.keepState && language.keepsState) {
+      if (setting.spare !== undefined) removeLent(path.join(folder, setting.spare));
+      return this.#runLive(setting, request, notes);
+    }
     if (request.keepState) notes.push(`Variables of ${language.name} can't live on.`);
     const file = sourceName(folder, language, request.code);
     const own = ownName();
     const ownFolder = path.join(folder, own);
-    sessions.lend(session, [file, own, `${own}.js`]);
+    const script = language.warmUp === 'transform' ? await transform?.apply(request.code, file) : undefined;
+    sessions.lend(session, [file, ...(language.compile === undefined ? [] : [own]), ...(script === undefined ? [] : [`${own}.js`])]);
     try {
       if (language.compile !== undefined) makePrivate(ownFolder);
-      await storeFile(folder, file, Buffer.from(request.code), Number.POSITIVE_INFINITY);
+      storeNew(folder, file, request.code, setting.spare);
       let runFile = file;
-      const script = language.warmUp === 'transform' ? await transform?.apply(request.code, file) : undefined;
       if (script !== undefined) {
         runFile = `${own}.js`;
-        await storeFile(folder, runFile, Buffer.from(script), Number.POSITIVE_INFINITY);
+        storeNew(folder, runFile, script);
         used.transform = 'in-process';
       }
       const workdir = sandbox.seenAt(folder);
@@ -321,7 +333,6 @@ export class Runs {
       await setting.call.emit({ type: 'stage', stage: 'run', cached: false });
       // It may have ended before it had work; then the run is one as all others.
       const waiting = setting.waiting?.isOver === false ? setting.waiting : undefined;
-      const program = this.#request(setting, request, filledArgv(language.run, { ...places, file: `${workdir}/${runFile}` }), places);
       if (waiting !== undefined) used.interpreter = 'warm';
       const { stage } = await runStage({
         ...setting,
@@ -336,6 +347,8 @@ export class Runs {
           const { args, env } = request;
           const order = framed({ run: places.file, args, env });
           if (waiting === undefined) {
+            const argv = filledArgv(language.run, { ...places, file: `${workdir}/${runFile}` });
+            const program = this.#request(setting, request, argv, places);
             const forked = await pool.fork(language, { ...program, onOutput });
             if (forked === undefined) return sandbox.start({ ...program, onOutput });
             used.interpreter = 'warm';
@@ -363,7 +376,9 @@ export class Runs {
     const { cache, sandbox, toolchains } = this.#dependencies;
     const { call, language } = setting;
     const program = this.#request(setting, { ...request, args: [], env: {} }, filledArgv(argv, places), places);
-    const sources = cache === undefined ? undefined : await this.#sourcesIn(setting);
+    const isAlone = setting.spare !== undefined && request.files.length === 0;
+    const source: [string, string] = [path.posix.basename(places.file), hash('sha256', request.code)];
+    const sources = cache === undefined ? undefined : isAlone ? [source] : await this.#sourcesIn(setting);
     const key =
       sources === undefined
         ? undefined

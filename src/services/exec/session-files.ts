@@ -10,6 +10,8 @@ import { openToUs } from './session-folder.ts';
 const MAX_DEPTH = 16;
 /** Names looked at in one folder of a session; a run may have made millions. */
 const MAX_NAMES = 20_000;
+/** What stat(2) says of a folder of some hundred names. */
+const SMALL_FOLDER_BYTES = 4096;
 const CHUNK_BYTES = 64 * 1024;
 /** Names of ours in the folder of a session: never files of it. */
 export const OWN_NAME = /^\.outrigger-/;
@@ -33,43 +35,44 @@ export function findFiles(folder: string, most: number): { files: FoundFile[]; o
   let omitted = 0;
   let looked = 0;
   let containment: Containment | undefined;
-  const walk = (relative: string, at: string, depth: number): void => {
-    const directory = fs.opendirSync(at, { encoding: 'buffer' as BufferEncoding });
-    try {
-      for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
-        if (++looked > MAX_NAMES) {
-          omitted++;
-          return;
-        }
-        const bytes = entry.name as unknown as Buffer;
-        const name = bytes.toString();
-        if (OWN_NAME.test(name)) continue;
-        const stat = Buffer.from(name).equals(bytes) ? fs.lstatSync(path.join(at, name), { throwIfNoEntry: false }) : undefined;
-        if (stat?.isDirectory() === true && depth < MAX_DEPTH) {
-          try {
-            const inner = joinPath(relative, name);
-            containment ??= new Containment(folder);
-            using place = containment.directory(inner);
-            walk(inner, place.at, depth + 1);
-          } catch {
-            // It may not be read, or went away.
-            omitted++;
-          }
-        } else if (stat?.isFile() === true && stat.nlink === 1 && files.length < most) files.push(factsOf(joinPath(relative, name), stat));
-        else omitted++;
+  const walk = (relative: string, at: string, depth: number, size?: number): void => {
+    for (const bytes of namesIn(at, size)) {
+      if (++looked > MAX_NAMES) {
+        omitted++;
+        return;
       }
-    } finally {
-      directory.closeSync();
+      const name = bytes.toString();
+      if (OWN_NAME.test(name)) continue;
+      const stat = Buffer.from(name).equals(bytes) ? fs.lstatSync(path.join(at, name), { throwIfNoEntry: false }) : undefined;
+      if (stat?.isDirectory() === true && depth < MAX_DEPTH) {
+        try {
+          const inner = joinPath(relative, name);
+          containment ??= new Containment(folder);
+          using place = containment.directory(inner);
+          walk(inner, place.at, depth + 1);
+        } catch {
+          // It may not be read, or went away.
+          omitted++;
+        }
+      } else if (stat?.isFile() === true && stat.nlink === 1 && files.length < most) files.push(factsOf(joinPath(relative, name), stat));
+      else omitted++;
     }
   };
   try {
-    openToUs(folder);
+    const size = openToUs(folder);
     // Only we can put another folder in the place of this one: what is in it is what a program may swap.
-    walk('', folder, 0);
+    walk('', folder, 0, size);
   } catch {
     omitted++;
   }
   return { files: files.sort((one, other) => (one.name < other.name ? -1 : 1)), omitted };
+}
+
+/** Of a small folder, which its size by stat(2) says, all names are read at once: that is quicker by far. Throws as fs does. */
+function* namesIn(folder: string, size = fs.statSync(folder).size): Generator<Buffer> {
+  if (size <= SMALL_FOLDER_BYTES) return yield* fs.readdirSync(folder, { encoding: 'buffer' });
+  using directory = fs.opendirSync(folder, { encoding: 'buffer' as BufferEncoding });
+  for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) yield entry.name as unknown as Buffer;
 }
 
 /** One file, as `findFiles` finds it; undefined where it would not. */

@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import { fileError } from '../workspace/file-errors.ts';
+import { newId } from './ids.ts';
 import { Containment } from '../workspace/containment.ts';
 
 const OTHERS_MAY_WRITE = 0o002;
@@ -10,7 +11,7 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 
 /** What a run may not be in the way of: its names are hidden, and it goes when the run ends. */
 export function ownName(): string {
-  return `.outrigger-${randomBytes(6).toString('hex')}`;
+  return `.outrigger-${newId()}`;
 }
 
 /**
@@ -28,6 +29,19 @@ export function makePassage(folder: string): void {
   fs.chmodSync(folder, 0o711);
 }
 
+/** As `makePassage`, in one that was made so, where nobody else makes folders; it comes back where somebody cleared it away. */
+export function makePassageIn(parent: string, name: string): void {
+  const folder = path.join(parent, name);
+  try {
+    fs.mkdirSync(folder, { mode: 0o711 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return makePassage(folder);
+  }
+  // What the umask took.
+  fs.chmodSync(folder, 0o711);
+}
+
 /** Throws DISK_FULL, and what else the system has to say. */
 export function makePrivate(folder: string): void {
   try {
@@ -37,9 +51,11 @@ export function makePrivate(folder: string): void {
   }
 }
 
-/** A program may have closed its folder to itself, and so to us. Throws as fs does. */
-export function openToUs(folder: string): void {
-  if ((fs.statSync(folder).mode & 0o7777) !== 0o700) fs.chmodSync(folder, 0o700);
+/** A program may have closed its folder to itself, and so to us. Answers its size as stat(2) has it. Throws as fs does. */
+export function openToUs(folder: string): number {
+  const { mode, size } = fs.statSync(folder);
+  if ((mode & 0o7777) !== 0o700) fs.chmodSync(folder, 0o700);
+  return size;
 }
 
 /** Makes it the one that was used last. Throws as fs does. */
@@ -86,6 +102,28 @@ export async function storeFile(
   }
 }
 
+/**
+ * Stores a file under a name that nothing has, also no link, in a folder that only we can put another one in the place of. `spare` is an empty
+ * file of ours there, which becomes it: that is quicker, and who may run in that folder has not begun. Throws FILE_EXISTS, DISK_FULL.
+ */
+export function storeNew(folder: string, name: string, text: string, spare?: string): void {
+  const file = path.join(folder, name);
+  let descriptor: number | undefined;
+  try {
+    if (spare === undefined) descriptor = fs.openSync(file, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o644);
+    else {
+      fs.renameSync(path.join(folder, spare), file);
+      descriptor = fs.openSync(file, O_NOFOLLOW | O_WRONLY);
+    }
+    fs.writeFileSync(descriptor, text);
+  } catch (error) {
+    if (descriptor !== undefined) fs.rmSync(file, { force: true });
+    throw fileError(error, name);
+  } finally {
+    if (descriptor !== undefined) fs.closeSync(descriptor);
+  }
+}
+
 /** Removes one file; what is gone is no error. */
 export function removeFile(folder: string, name: string): void {
   try {
@@ -93,6 +131,15 @@ export function removeFile(folder: string, name: string): void {
     fs.rmSync(place.at, { force: true });
   } catch {
     // The folder that held it is gone, or leads elsewhere now: nothing of ours.
+  }
+}
+
+/** As `removeFolder`, quicker for what is nearly always a file. */
+export function removeLent(thing: string): void {
+  try {
+    fs.unlinkSync(thing);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') removeFolder(thing);
   }
 }
 

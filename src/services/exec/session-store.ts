@@ -54,11 +54,10 @@ export class SessionStore {
 
   /** The bytes of the state of a session, with what it says of them. Throws what SQLite throws. */
   putState({ id, state }: SessionRecord, content: Uint8Array): void {
-    this.#state
-      .statement(
-        'INSERT INTO code_states(id, facts, content) VALUES(?, ?, ?) ON CONFLICT(id) DO UPDATE SET facts = excluded.facts, content = excluded.content',
-      )
-      .run(id, JSON.stringify(state), content);
+    const facts = JSON.stringify(state);
+    // Nearly always there is one, and nobody else writes: that takes two thirds of the time of one statement for both.
+    const { changes } = this.#state.statement('UPDATE code_states SET facts = ?, content = ? WHERE id = ?').run(facts, content, id);
+    if (changes === 0) this.#state.statement('INSERT INTO code_states(id, facts, content) VALUES(?, ?, ?)').run(id, facts, content);
   }
 
   /** The session has none any more, or one in a file. Throws what SQLite throws. */

@@ -25,15 +25,21 @@ async function withSessions(run: (kit: Kit) => Promise<void> | void): Promise<vo
   const clock = { now: 1_000_000 };
   const onProblem = (error: unknown): never => assert.fail(String(error));
   const usual = { lifeMs: 1000, most: 3, maxFiles: 5, maxFileBytes: 1000, maxStateBytes: 1000, folder: path.join(folder, 'sessions') };
+  const started: Sessions[] = [];
   try {
     await run({
       folder: usual.folder,
       state,
       stored: () => new SessionStore({ state, onProblem }).all().map(({ id }) => id),
       clock,
-      start: (options) => new Sessions({ store: new SessionStore({ state, onProblem }), now: () => clock.now }, { ...usual, ...options }),
+      start: (options) => {
+        const sessions = new Sessions({ store: new SessionStore({ state, onProblem }), now: () => clock.now }, { ...usual, ...options });
+        started.push(sessions);
+        return sessions;
+      },
     });
   } finally {
+    for (const sessions of started) sessions.stop();
     state.close();
     fs.rmSync(folder, { recursive: true, force: true });
   }
@@ -253,10 +259,102 @@ test('a session that is used often is written down once a second, and after what
     sessions.lend(session, ['code.py']);
     sessions.takeBack(session);
     await sessions.collect(session, 10);
+    // Whoever waits for the end of the run does not wait for that.
+    await new Promise(setImmediate);
     assert.equal(start().all()[0]?.lent, undefined);
     assert.ok(
       !('lent' in (JSON.parse((state.database.prepare('SELECT record FROM code_sessions').get() as { record: string }).record) as object)),
     );
+  }));
+
+test('one for a run is written down while its program runs, with what it was lent; of what is not, the next start removes the folder', () =>
+  withSessions(({ folder, start, stored }) => {
+    const sessions = start();
+    const { session, spare } = sessions.openPrepared();
+    const data = sessions.folder(session.id);
+    assert.deepEqual(fs.readdirSync(data), [spare]);
+    fs.renameSync(path.join(data, spare), path.join(data, 'code.py'));
+    sessions.lend(session, ['code.py']);
+    assert.deepEqual(stored(), []);
+    sessions.settle();
+    assert.deepEqual(stored(), [session.id]);
+    const late = sessions.openPrepared().session;
+    const next = start();
+    assert.deepEqual(
+      next.all().map(({ id }) => id),
+      [session.id],
+    );
+    assert.deepEqual([fs.readdirSync(folder), fs.readdirSync(data)], [[session.id], []]);
+    assert.throws(() => next.use(late.id), { reason: 'NO_SESSION' });
+  }));
+
+test('of those that hold nothing the one that was used longest ago makes room, also after a restart', () =>
+  withSessions(({ start, clock }) => {
+    const options = { most: 2, lifeMs: 100_000 };
+    let sessions = start(options);
+    const kept = sessions.open();
+    for (const isNew of [false, true]) {
+      const other = sessions.open();
+      clock.now += 2000;
+      sessions.use(kept.id);
+      if (isNew) sessions = start(options);
+      const next = sessions.open();
+      assert.throws(() => sessions.use(other.id), { reason: 'NO_SESSION' });
+      sessions.use(kept.id);
+      sessions.settle();
+      sessions.remove(next.id);
+    }
+    assert.deepEqual(
+      sessions.all().map(({ id }) => id),
+      [kept.id],
+    );
+  }));
+
+test('folders are there before they are asked for, also after somebody cleared them away, and none is left after the end', () =>
+  withSessions(({ folder, start }) => {
+    const ready = (): string[] => fs.readdirSync(`${folder}-ready`);
+    const sessions = start();
+    sessions.discard(sessions.prepare());
+    sessions.settle();
+    const made = ready();
+    assert.deepEqual([made.length, fs.readdirSync(folder)], [2, []]);
+    const { id, folder: data, spare } = sessions.prepare();
+    assert.deepEqual([made.includes(id), fs.readdirSync(data)], [true, [spare]]);
+    sessions.settle();
+    for (const place of [folder, `${folder}-ready`]) fs.rmSync(place, { recursive: true });
+    const again = sessions.prepare().folder;
+    assert.deepEqual([fs.statSync(again).mode & 0o777, fs.statSync(path.dirname(again)).mode & 0o777], [0o700, 0o711]);
+    // The next life has none of this one's.
+    start().all();
+    assert.deepEqual(ready(), []);
+    sessions.settle();
+    sessions.stop();
+    assert.equal(fs.existsSync(`${folder}-ready`), false);
+  }));
+
+test('what was lent under a name of ours goes after the answer', () =>
+  withSessions(({ start }) => {
+    const sessions = start();
+    const session = sessions.open();
+    const data = sessions.folder(session.id);
+    for (const name of ['code.c', '.outrigger-1', '.outrigger-1.js']) fs.writeFileSync(path.join(data, name), '');
+    sessions.lend(session, ['code.c', '.outrigger-1', '.outrigger-1.js']);
+    sessions.takeBack(session);
+    assert.deepEqual(fs.readdirSync(data).sort(), ['.outrigger-1', '.outrigger-1.js']);
+    sessions.settle();
+    assert.deepEqual(fs.readdirSync(data), []);
+  }));
+
+test('one that makes room is unknown at once, and its folder and record go before the end', () =>
+  withSessions(({ folder, start, stored }) => {
+    const sessions = start({ most: 1 });
+    const [first, second] = [sessions.open(), sessions.open()];
+    assert.throws(() => sessions.use(first.id), { reason: 'NO_SESSION' });
+    sessions.settle();
+    assert.deepEqual([stored(), fs.readdirSync(folder)], [[second.id], [second.id]]);
+    // One of an entity whose time is over makes place for one of the same.
+    const named = start({ most: 5, lifeMs: -1 }).open('entity');
+    assert.notEqual(start({ most: 5, lifeMs: -1 }).open('entity').id, named.id);
   }));
 
 const noRoot = { skip: process.getuid?.() === 0 ? false : 'needs root, to give a folder to another user' };

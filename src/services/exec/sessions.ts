@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { CodeFile, CodeSession } from '../../contract/code.ts';
@@ -7,7 +7,18 @@ import { fileError } from '../workspace/file-errors.ts';
 import { mimeTypeOf } from '../workspace/mime-types.ts';
 import { newId } from './ids.ts';
 import { bytesOf, type FoundFile, findFile, findFiles, hashOf, OWN_NAME, openFile, safeName } from './session-files.ts';
-import { makePassage, makePrivate, removeFile, removeFolder, storeFile } from './session-folder.ts';
+import {
+  makePassage,
+  makePassageIn,
+  makePrivate,
+  moveInto,
+  ownName,
+  removeFile,
+  removeFolder,
+  removeLent,
+  storeFile,
+  storeNew,
+} from './session-folder.ts';
 import type { SessionRecord, SessionStore } from './session-store.ts';
 
 export interface SessionsOptions {
@@ -27,8 +38,12 @@ export interface SessionsOptions {
 export interface Prepared {
   id: string;
   folder: string;
+  /** An empty file of ours in it. */
+  spare: string;
 }
 
+/** So many folders are made before a session needs one. */
+const READY = 2;
 const DATA = 'data';
 const STATE = 'state';
 /** So many bytes of variables lie in the database: to put a file in the place of another takes longer than all else of a short run. */
@@ -43,12 +58,20 @@ export class Sessions {
   readonly #store: SessionStore;
   readonly #now: () => number;
   readonly #options: SessionsOptions;
+  /** The one that was used last at the end. */
   readonly #sessions = new Map<string, SessionRecord>();
   /** Sessions that a run is in. */
   readonly #inUse = new Map<string, number>();
   /** When each was used last, as it was written down. */
   readonly #storedUse = new WeakMap<SessionRecord, number>();
-  #ready = false;
+  /** The database knows them. */
+  readonly #written = new WeakSet<SessionRecord>();
+  /** What nobody waits for, until the end of this turn of the event loop. */
+  readonly #later: (() => void)[] = [];
+  /** Nobody asked for them yet. */
+  readonly #ready: Prepared[] = [];
+  #hasBegun = false;
+  #isStopped = false;
 
   constructor(dependencies: { store: SessionStore; now: () => number }, options: SessionsOptions) {
     this.#store = dependencies.store;
@@ -56,35 +79,46 @@ export class Sessions {
     this.#options = options;
   }
 
-  /** The one of the entity, or a new one, in the folder that was prepared where one was. Throws TOO_MANY_SESSIONS, DISK_FULL. */
-  open(entity?: string, prepared?: Prepared): SessionRecord {
+  /** The one of the entity, or a new one. Throws TOO_MANY_SESSIONS, DISK_FULL. */
+  open(entity?: string): SessionRecord {
     this.#begin();
-    this.sweep();
     const there = entity === undefined ? undefined : [...this.#sessions.values()].find((session) => session.entity === entity);
-    if (there !== undefined) return this.use(there.id);
-    if (this.#sessions.size >= this.#options.most) this.#removeEmpty();
-    if (this.#sessions.size >= this.#options.most)
-      throw new OutriggerError('TOO_MANY_SESSIONS', `There are ${this.#sessions.size} sessions already.`);
-    const now = this.#now();
-    const { id } = prepared ?? this.prepare();
-    const session: SessionRecord = { id, entity: entity ?? null, createdAt: now, usedAt: now, files: [], state: null };
-    this.#sessions.set(id, session);
-    this.#store.put(session);
+    if (there !== undefined && !this.#isOver(there)) return this.use(there.id);
+    if (there !== undefined) this.remove(there.id);
+    this.#throwIfTooMany();
+    const id = newId();
+    this.#makeFolder(this.#options.folder, id);
+    const session = this.#add(id, entity ?? null);
+    this.#put(session);
     return session;
+  }
+
+  /**
+   * A new one for a run, in a folder that was prepared. It is written down while the program runs: of what is not, the next start removes the
+   * folder. Throws TOO_MANY_SESSIONS, DISK_FULL.
+   */
+  openPrepared(prepared?: Prepared): { session: SessionRecord; spare: string } {
+    this.#begin();
+    this.#throwIfTooMany();
+    const { id, spare } = prepared ?? this.prepare();
+    const session = this.#add(id, null);
+    this.#putLater(session);
+    return { session, spare };
   }
 
   /** A folder for a session to come. Throws DISK_FULL. */
   prepare(): Prepared {
     this.#begin();
-    const id = newId();
-    try {
-      makePassage(path.join(this.#options.folder, id));
-      makePrivate(this.folder(id));
-    } catch (error) {
-      removeFolder(path.join(this.#options.folder, id));
-      throw fileError(error, 'The folder of the session');
-    }
-    return { id, folder: this.folder(id) };
+    const ready = this.#ready.pop();
+    this.#afterwards(() => this.#makeReady());
+    if (ready !== undefined)
+      try {
+        moveInto(path.join(this.#readyFolder, ready.id), path.join(this.#options.folder, ready.id));
+        return ready;
+      } catch {
+        // Somebody cleared it away.
+      }
+    return this.#makePrepared(this.#options.folder);
   }
 
   /** Removes one that was prepared and never opened. */
@@ -98,6 +132,9 @@ export class Sessions {
     const session = this.#sessions.get(id);
     if (session === undefined || this.#isOver(session)) throw new OutriggerError('NO_SESSION', `There is no session ${id}.`);
     this.#touch(session);
+    // Behind all others: in the order of their last use.
+    this.#sessions.delete(id);
+    this.#sessions.set(id, session);
     return session;
   }
 
@@ -136,15 +173,19 @@ export class Sessions {
   /** Names of ours in its folder, so that the next start takes them away, should this one not come to it. */
   lend(session: SessionRecord, names: string[]): void {
     session.lent = names;
-    this.#put(session);
+    // One that is not written down yet will be, with that.
+    if (this.#written.has(session)) this.#put(session);
   }
 
-  /** Removes what was lent. */
+  /** Removes what was lent; what has a name that nobody else gives goes after the answer, and that all is gone is written down then. */
   takeBack(session: SessionRecord): void {
-    for (const name of session.lent ?? []) removeFolder(path.join(this.folder(session.id), name));
+    const folder = this.folder(session.id);
+    for (const name of session.lent ?? []) {
+      if (OWN_NAME.test(name)) this.#afterwards(() => removeFolder(path.join(folder, name)));
+      else removeLent(path.join(folder, name));
+    }
     delete session.lent;
-    // The end of the run writes that down.
-    this.#storedUse.delete(session);
+    this.#putLater(session);
   }
 
   /** Throws INPUT_TOO_LARGE, TOO_MANY_SESSION_FILES, DISK_FULL, FILE_EXISTS for a folder, BAD_INPUT for a name of which nothing is left. */
@@ -288,9 +329,66 @@ export class Sessions {
 
   /** Ends those whose time is over. Where no run ever was, nothing is made. */
   sweep(): void {
-    if (!this.#ready && !fs.existsSync(this.#options.folder)) return;
+    if (!this.#hasBegun && !fs.existsSync(this.#options.folder)) return;
     this.#begin();
     for (const session of [...this.#sessions.values()]) if (this.#isOver(session)) this.remove(session.id);
+  }
+
+  /** Does what was put off until whoever waits has their answer. */
+  settle(): void {
+    for (const work of this.#later.splice(0)) work();
+  }
+
+  /** After the last run: nothing of what was made for later ones is left. */
+  stop(): void {
+    this.#isStopped = true;
+    this.settle();
+    this.#ready.length = 0;
+    removeFolder(this.#readyFolder);
+  }
+
+  /** What can't be made now says so when it is needed. */
+  #makeReady(): void {
+    try {
+      while (this.#ready.length < READY && !this.#isStopped) this.#ready.push(this.#makePrepared(this.#readyFolder));
+    } catch {}
+  }
+
+  /** Beside the folders of sessions, as it is none yet. */
+  get #readyFolder(): string {
+    return `${this.#options.folder}-ready`;
+  }
+
+  #makePrepared(parent: string): Prepared {
+    const [id, spare] = [newId(), ownName()];
+    this.#makeFolder(parent, id, spare);
+    return { id, folder: this.folder(id), spare };
+  }
+
+  #add(id: string, entity: string | null): SessionRecord {
+    const now = this.#now();
+    const session: SessionRecord = { id, entity, createdAt: now, usedAt: now, files: [], state: null };
+    this.#sessions.set(id, session);
+    return session;
+  }
+
+  #throwIfTooMany(): void {
+    if (this.#sessions.size >= this.#options.most) this.#makeRoom();
+    if (this.#sessions.size >= this.#options.most)
+      throw new OutriggerError('TOO_MANY_SESSIONS', `There are ${this.#sessions.size} sessions already.`);
+  }
+
+  /** Throws DISK_FULL. */
+  #makeFolder(parent: string, id: string, spare?: string): void {
+    const folder = path.join(parent, id);
+    try {
+      makePassageIn(parent, id);
+      makePrivate(path.join(folder, DATA));
+      if (spare !== undefined) storeNew(path.join(folder, DATA), spare, '');
+    } catch (error) {
+      removeFolder(folder);
+      throw fileError(error, 'The folder of the session');
+    }
   }
 
   #stateFile(id: string): string {
@@ -345,18 +443,36 @@ export class Sessions {
       throw new OutriggerError('TOO_MANY_SESSION_FILES', `The session holds ${files.length} files already.`);
   }
 
-  /** Each run without a session leaves one behind: one that holds nothing makes room for the next. */
-  #removeEmpty(): void {
-    const empty = this.all().findLast(
-      ({ id, entity, files, state }) => entity === null && files.length === 0 && state === null && !this.#inUse.has(id),
-    );
-    if (empty !== undefined) this.remove(empty.id);
+  /**
+   * Each run without a session leaves one behind: of those that hold nothing the one that was used longest ago makes room for the next; where there is none,
+   * all whose time is over.
+   */
+  #makeRoom(): void {
+    const isEmpty = ({ id, entity, files, state }: SessionRecord): boolean =>
+      entity === null && files.length === 0 && state === null && !this.#inUse.has(id);
+    const { value: empty } = this.#sessions.values().filter(isEmpty).next();
+    if (empty === undefined) return this.sweep();
+    this.#sessions.delete(empty.id);
+    // Whoever waits for the next one does not wait for that.
+    this.#afterwards(() => this.remove(empty.id));
+  }
+
+  #putLater(session: SessionRecord): void {
+    this.#storedUse.delete(session);
+    this.#afterwards(() => {
+      if (!this.#storedUse.has(session)) this.#put(session);
+    });
+  }
+
+  #afterwards(work: () => void): void {
+    if (this.#later.push(work) === 1) setImmediate(() => this.settle());
   }
 
   /** One that was closed while something went on in it stays closed. */
   #put(session: SessionRecord): void {
     if (!this.#isKnown(session)) return;
     this.#storedUse.set(session, session.usedAt);
+    this.#written.add(session);
     this.#store.put(session);
   }
 
@@ -367,18 +483,25 @@ export class Sessions {
   /** It was used now. */
   #touch(session: SessionRecord): void {
     session.usedAt = this.#now();
-    if (session.usedAt - (this.#storedUse.get(session) ?? 0) >= USE_STEP_MS) this.#put(session);
+    const stored = this.#storedUse.get(session);
+    // Without a time, it will be.
+    if (stored !== undefined && session.usedAt - stored >= USE_STEP_MS) this.#put(session);
   }
 
   /** At the first use: folders of sessions that nobody knows any more are removed, and sessions without a folder forgotten. */
   #begin(): void {
-    if (this.#ready) return;
+    if (this.#hasBegun) return;
     makePassage(this.#options.folder);
-    this.#ready = true;
+    // Of an earlier life.
+    removeFolder(this.#readyFolder);
+    makePassage(this.#readyFolder);
+    this.#hasBegun = true;
     const folders = new Set(fs.readdirSync(this.#options.folder));
-    for (const session of this.#store.all()) {
+    for (const session of this.#store.all().sort((one, other) => one.usedAt - other.usedAt)) {
       if (folders.has(session.id)) {
         this.#sessions.set(session.id, session);
+        this.#storedUse.set(session, session.usedAt);
+        this.#written.add(session);
         this.#tidy(session);
       } else this.#store.remove(session.id);
     }
@@ -388,7 +511,7 @@ export class Sessions {
 
   /** Takes away what runs left behind that this program did not live to end. */
   #tidy(session: SessionRecord): void {
-    this.takeBack(session);
+    if (session.lent !== undefined) this.takeBack(session);
     for (const folder of [path.join(this.#options.folder, session.id), this.folder(session.id)])
       try {
         for (const name of fs.readdirSync(folder)) if (OWN_NAME.test(name)) removeFolder(path.join(folder, name));
@@ -405,7 +528,7 @@ interface StateFacts {
 }
 
 function factsOf(content: Uint8Array): StateFacts {
-  return { size: content.length, sha256: createHash('sha256').update(content).digest('hex'), first: content[0] };
+  return { size: content.length, sha256: hash('sha256', content), first: content[0] };
 }
 
 function languageOf(firstByte: number | undefined): string {

@@ -36,6 +36,10 @@ function become({ run, args, env }) {
   process.argv = [process.argv[0], run, ...args];
   Object.assign(process.env, env);
   process.exitCode = undefined;
+  Module.runMain(run);
+}
+
+function leaveQuickly() {
   // After the last listener there is nothing to be done but to go: taking the engine down in order takes milliseconds.
   const { emit } = process;
   let failed = false;
@@ -49,7 +53,6 @@ function become({ run, args, env }) {
     }
     return done;
   };
-  Module.runMain(run);
 }
 
 // Whoever hears it has not to wait until all memory is given back.
@@ -216,15 +219,23 @@ function live(token) {
   setImmediate(next);
 }
 
-// What every program needs is loaded before there is one: the streams, and the way from a file to a module.
-void process.stdout;
-void process.stderr;
+// What every program needs was done once before there is one: what the console writes with, and the way from a file to a module.
+const { argv } = process;
+const { Console } = require('node:console');
+const { Writable } = require('node:stream');
+new Console(new Writable({ write: (chunk, encoding, done) => done() })).log('ready');
 try {
-  Module.runMain('/dev/null');
+  process.stdout.write('');
+  process.stderr.write('');
+  become({ run: '/dev/null', args: [], env: {} });
   delete Module._cache['/dev/null'];
 } catch {}
+process.argv = argv;
 const first = order();
 if ('live' in first) live(first.live);
-else become(first);
+else {
+  leaveQuickly();
+  become(first);
+}
 })();
 `;

@@ -46,7 +46,7 @@ export const pythonDriver = String.raw`${reading}${entering}
 def _leave(names, code):
     # As the interpreter ends, without taking itself down: what is left to do, then what the code made, then what is still to be written.
     # Libraries in C may have something to write that is not known here: with one of those it ends the long way.
-    import atexit, gc, io
+    import atexit
     try:
         for module in list(sys.modules.values()):
             file = '' if id(module) in _own else getattr(module, '__file__', None) or ''
@@ -57,6 +57,18 @@ def _leave(names, code):
     if 'threading' in sys.modules:
         sys.modules['threading']._shutdown()
     atexit._run_exitfuncs()
+    _finish(names)
+    try:
+        # Whoever hears it has not to wait until all memory is given back.
+        # A child that went on from a fork of the program's own ends alone.
+        if _word is not None and os.getpid() == _main and os.fstat(3)[:3] == _word:
+            os.write(3, bytes([code & 255]))
+    except OSError:
+        pass
+    os._exit(code)
+
+def _finish(names):
+    import gc, io
     def flush(kinds):
         for one in gc.get_objects():
             if issubclass(type(one), kinds):
@@ -72,14 +84,14 @@ def _leave(names, code):
     flush((io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair))
     sys.stdout.flush()
     sys.stderr.flush()
-    try:
-        # Whoever hears it has not to wait until all memory is given back.
-        # A child that went on from a fork of the program's own ends alone.
-        if _word is not None and os.getpid() == _main and os.fstat(3)[:3] == _word:
-            os.write(3, bytes([code & 255]))
-    except OSError:
-        pass
-    os._exit(code)
+
+def _rehearse():
+    # A fork has the pages copied that it writes to, one by one: those of the way through any program become its own while it waits.
+    with open('/dev/null', 'rb') as file:
+        source = b'print(end="")' + file.read()
+    names = type(sys)('__main__').__dict__
+    exec(compile(source, '/dev/null', 'exec'), names)
+    _finish(names)
 
 def _become(order):
     names = _enter(order)
@@ -130,6 +142,7 @@ try:
 except OSError:
     _word = None
 _own = set(map(id, sys.modules.values()))
+_rehearse()
 _become(eval(_read(int(_read(8))).decode(), {'__builtins__': {}, 'true': True, 'false': False, 'null': None}))
 `;
 

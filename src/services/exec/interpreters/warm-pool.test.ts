@@ -17,21 +17,27 @@ interface Kit {
   /** Folders that are there. */
   folders: Set<string>;
   started: () => number;
+  /** How many were in the middle of their start at a time. */
+  mostAtOnce: () => number;
   /** From now on none starts. */
   refuse: () => void;
 }
 
 /** A pool of programs that are none, which end when they are told to. */
-function pooled(size: number, hasSpareProcessor = false): Kit {
+function pooled(size: number, hasSpareProcessor = false, toolchains = new Toolchains(process.execPath)): Kit {
   const running = new Map<string, () => void>();
   const folders = new Set<string>();
   let started = 0;
+  let atOnce = 0;
+  let mostAtOnce = 0;
   let refused = false;
   const sandbox = {
     seenAt: (folder: string) => folder,
     fork: async () => undefined,
     start: async ({ folder, signal }: SandboxRequest) => {
+      mostAtOnce = Math.max(mostAtOnce, ++atOnce);
       await new Promise(setImmediate);
+      atOnce--;
       if (refused) throw new Error('refused');
       started++;
       const { promise, resolve } = Promise.withResolvers<SandboxEnd>();
@@ -49,15 +55,12 @@ function pooled(size: number, hasSpareProcessor = false): Kit {
     prepare: () => {
       const folder = `/folder-${++count}`;
       folders.add(folder);
-      return { id: String(count), folder };
+      return { id: String(count), folder, spare: '.outrigger-spare' };
     },
     discard: ({ folder }: { folder: string }) => folders.delete(folder),
   } as unknown as Sessions;
-  const pool = new WarmPool(
-    { sandbox, sessions, toolchains: new Toolchains(process.execPath) },
-    { size, hasSpareProcessor: () => hasSpareProcessor },
-  );
-  return { pool, running, folders, started: () => started, refuse: () => void (refused = true) };
+  const pool = new WarmPool({ sandbox, sessions, toolchains }, { size, hasSpareProcessor: () => hasSpareProcessor });
+  return { pool, running, folders, started: () => started, mostAtOnce: () => mostAtOnce, refuse: () => void (refused = true) };
 }
 
 test('after the first run some wait for the next ones, each is given once, and others take their place', async () => {
@@ -74,6 +77,18 @@ test('after the first run some wait for the next ones, each is given once, and o
   // The one that was taken is its taker's.
   assert.deepEqual([...running.keys()], [two?.prepared.folder]);
   assert.deepEqual([...folders], [two?.prepared.folder]);
+});
+
+test('of Python twice as many wait; they are started one after the other, as the first is wanted soonest', async () => {
+  const everywhere = { find: (program: string) => ({ file: `/usr/bin/${program}`, readable: [], mark: '' }) } as unknown as Toolchains;
+  const { pool, running, mostAtOnce } = pooled(2, true, everywhere);
+  pool.take(languageNamed('py') as Language, defaultLimits);
+  await eventually(() => assert.equal(running.size, 4));
+  pool.take(js, defaultLimits);
+  await eventually(() => assert.equal(running.size, 6));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual([running.size, mostAtOnce()], [6, 1]);
+  await pool.stop();
 });
 
 test('others are started when the run is over, and not at its cost', async () => {

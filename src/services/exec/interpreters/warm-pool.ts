@@ -13,6 +13,9 @@ const REFILL_BESIDE_MS = 1;
 const REFILL_AFTER_START_MS = 500;
 const REFILL_AFTER_END_MS = 5;
 
+/** Of those that are forks more wait: each has a few megabytes of its own, where one that was started has forty. */
+const FORKS_FOR_ONE = 2;
+
 type Drivers = Readonly<Record<string, readonly string[] | undefined>>;
 
 /** For one run, and for a session. */
@@ -84,7 +87,7 @@ export class WarmPool {
   readonly #size: number;
   readonly #hasSpareProcessor: () => boolean;
   readonly #waiting = new Map<string, Waiting[]>();
-  readonly #starting = new Map<string, number>();
+  readonly #starting = new Set<string>();
   readonly #starts = new Set<Promise<void>>();
   /** Of each language, what was asked for last. */
   readonly #last = new Map<string, string>();
@@ -128,8 +131,8 @@ export class WarmPool {
   }
 
   /** Ends one that was taken; its folder goes where no session was opened in it. Resolves when that is done. */
-  async end({ canceling, program, prepared }: Waiting): Promise<void> {
-    canceling.abort(new Error('not needed'));
+  async end({ canceling, program, prepared, isOver }: Waiting): Promise<void> {
+    if (!isOver) canceling.abort(new Error('not needed'));
     await program.end;
     this.#dependencies.sessions.discard(prepared);
   }
@@ -158,14 +161,21 @@ export class WarmPool {
   }
 
   #refill(language: Language, limits: EffectiveLimits, key: string): void {
-    const { length } = this.#waiting.get(key) ?? [];
-    const starting = this.#starting.get(key) ?? 0;
-    const missing = this.#size - length - starting;
-    if (missing <= 0 || this.#stopped) return;
-    this.#starting.set(key, starting + missing);
-    for (let count = 0; count < missing; count++) {
-      const start: Promise<void> = this.#start(language, limits, key).finally(() => this.#starts.delete(start));
-      this.#starts.add(start);
+    if (this.#starting.has(key)) return;
+    this.#starting.add(key);
+    const start: Promise<void> = this.#startMissing(language, limits, key).finally(() => {
+      this.#starting.delete(key);
+      this.#starts.delete(start);
+    });
+    this.#starts.add(start);
+  }
+
+  /** One after the other: the first is there soonest. */
+  async #startMissing(language: Language, limits: EffectiveLimits, key: string): Promise<void> {
+    const wanted = forkable[language.code] === undefined ? this.#size : this.#size * FORKS_FOR_ONE;
+    for (let count = 0; count < wanted && !this.#stopped; count++) {
+      if ((this.#waiting.get(key)?.length ?? 0) >= wanted) return;
+      await this.#start(language, limits, key);
     }
   }
 
@@ -206,10 +216,6 @@ export class WarmPool {
     } catch {
       // Cold ones say what is wrong.
       if (prepared !== undefined) sessions.discard(prepared);
-    } finally {
-      const left = (this.#starting.get(key) ?? 1) - 1;
-      if (left > 0) this.#starting.set(key, left);
-      else this.#starting.delete(key);
     }
   }
 

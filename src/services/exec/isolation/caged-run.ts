@@ -45,6 +45,8 @@ export class CagedRun implements SandboxedProgram {
   #more: (() => void) | undefined;
   readonly #timers = new Set<NodeJS.Timeout>();
   #clock: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
+  #hasEnded = false;
   #begunAt: number;
   #maxOutput: number;
   #onOutput: SandboxRequest['onOutput'];
@@ -62,14 +64,15 @@ export class CagedRun implements SandboxedProgram {
     const drained = [this.#read('stdout'), this.#read('stderr')];
     const spare = supervised ? WALL_SPARE_MS : 0;
     if (request.waits !== true) this.#after(request.limits.wallMs + spare, () => this.#stop('timeout'));
-    const looking = options.cgroup && setInterval(() => options.cgroup?.ranOut() === true && this.#stop('memory'), MEMORY_LOOK_MS).unref();
+    if (request.waits !== true) this.#watchMemory();
     const onAbort = (): void => this.#stop('canceled');
     request.signal.addEventListener('abort', onAbort, { once: true });
     const { child } = options;
     this.over = (supervised ? Promise.race([child.report, child.exit]) : child.exit).then(() => {});
     this.end = this.#ended(drained).finally(() => {
       request.signal.removeEventListener('abort', onAbort);
-      clearInterval(looking);
+      clearInterval(this.#looking);
+      this.#hasEnded = true;
       clearTimeout(this.#clock);
     });
     this.gone = this.#leave();
@@ -110,6 +113,7 @@ export class CagedRun implements SandboxedProgram {
       this.#omitted[stream] = 0;
     }
     this.rest();
+    this.#watchMemory();
     this.#clock = setTimeout(() => this.#stop('timeout'), wallMs).unref();
   }
 
@@ -134,8 +138,12 @@ export class CagedRun implements SandboxedProgram {
     );
     const exited = this.#exited(drained);
     const exit = await Promise.race([exited, this.#allCame(report).then(() => undefined)]);
-    child.stdout.destroy();
-    child.stderr.destroy();
+    // What comes now is nothing of it any more; and nobody waits until its streams are closed.
+    this.#onOutput = () => {};
+    setImmediate(() => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    });
     return endOf({
       exit: exit ?? { exitCode: null, exitSignal: null },
       report,
@@ -214,6 +222,12 @@ export class CagedRun implements SandboxedProgram {
     child.askToEnd();
     // Without namespaces it is the supervisor alone that finds the strays: it goes on as long as it needs.
     if (killsAll) this.#after(ASKED_WITHIN_MS, () => child.kill());
+  }
+
+  #watchMemory(): void {
+    const { cgroup } = this.#options;
+    if (cgroup !== undefined && !this.#hasEnded)
+      this.#looking ??= setInterval(() => cgroup.ranOut() && this.#stop('memory'), MEMORY_LOOK_MS).unref();
   }
 
   #after(ms: number, what: () => void): void {

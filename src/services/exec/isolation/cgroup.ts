@@ -47,6 +47,7 @@ export class Cgroups {
   readonly #going = new Set<Promise<void>>();
   /** Folders of groups that nobody is in yet. */
   readonly #ready: string[][] = [];
+  readonly #files = new Map<string, boolean>();
   #refilling: Promise<void> | undefined;
   #isClosed = false;
   #count = 0;
@@ -97,7 +98,7 @@ export class Cgroups {
         // One thread that moves itself in version 1 is let through at once; for a process the kernel waits until no processor forks.
         joins: folders.map((folder) => path.join(folder, this.version === 1 ? 'tasks' : 'cgroup.procs')),
         ranOut: () => outOfMemory(this.version, memory) > 0,
-        use: () => (this.version === 1 ? useOfVersion1(memory, pids) : useOfVersion2(memory)),
+        use: () => useOf(this.version, memory, pids),
         remove: () => this.#remove(folders),
       };
     } catch {
@@ -147,6 +148,13 @@ export class Cgroups {
     }
   }
 
+  /** What a group has is the same in all of them. */
+  #has(folder: string, file: string): boolean {
+    const known = this.#files.get(file) ?? fs.existsSync(path.join(folder, file));
+    this.#files.set(file, known);
+    return known;
+  }
+
   #folders(): string[] {
     const name = `outrigger-${process.pid}-${++this.#count}`;
     return [...new Set([this.#memory, this.#pids])].map((parent) => path.join(parent, name));
@@ -168,11 +176,11 @@ export class Cgroups {
       if (this.version === 1) {
         put(memory, 'memory.limit_in_bytes', memoryBytes);
         // With what was swapped out; a kernel without swap accounting has no such file.
-        if (fs.existsSync(path.join(memory, 'memory.memsw.limit_in_bytes'))) put(memory, 'memory.memsw.limit_in_bytes', memoryBytes);
+        if (this.#has(memory, 'memory.memsw.limit_in_bytes')) put(memory, 'memory.memsw.limit_in_bytes', memoryBytes);
       } else {
         put(memory, 'memory.max', memoryBytes);
-        if (fs.existsSync(path.join(memory, 'memory.swap.max'))) put(memory, 'memory.swap.max', 0);
-        if (fs.existsSync(path.join(memory, 'memory.oom.group'))) put(memory, 'memory.oom.group', 1);
+        if (this.#has(memory, 'memory.swap.max')) put(memory, 'memory.swap.max', 0);
+        if (this.#has(memory, 'memory.oom.group')) put(memory, 'memory.oom.group', 1);
       }
       put(pids, 'pids.max', processes);
       return folders;
@@ -183,20 +191,14 @@ export class Cgroups {
   }
 }
 
-function useOfVersion1(memory: string, pids: string): CgroupUse {
-  const most = numbersIn(path.join(memory, 'memory.max_usage_in_bytes'))[0];
+function useOf(version: 1 | 2, memory: string, pids: string): CgroupUse {
+  const most = numbersIn(path.join(memory, version === 1 ? 'memory.max_usage_in_bytes' : 'memory.peak'))[0];
+  const known = most === undefined || most > UNLIMITED_BYTES ? null : most;
   return {
-    memoryBytes: most === undefined || most > UNLIMITED_BYTES ? null : most,
-    outOfMemory: outOfMemory(1, memory),
+    memoryBytes: known,
+    // Also where there was room left: a group above this one, such as that of a pod, may have had none.
+    outOfMemory: outOfMemory(version, memory),
     forksRefused: fieldIn(path.join(pids, 'pids.events'), 'max'),
-  };
-}
-
-function useOfVersion2(folder: string): CgroupUse {
-  return {
-    memoryBytes: numbersIn(path.join(folder, 'memory.peak'))[0] ?? null,
-    outOfMemory: outOfMemory(2, folder),
-    forksRefused: fieldIn(path.join(folder, 'pids.events'), 'max'),
   };
 }
 

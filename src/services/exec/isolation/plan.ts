@@ -172,6 +172,7 @@ function innerArgs(request: SandboxRequest, surroundings: Surroundings, { joins 
   return [
     ...['--cage', '--report', String(REPORT_DESCRIPTOR), '--env-prefix', ENV_PREFIX, '--watch', SEEN_AT],
     ...(request.tells === true ? ['--word'] : []),
+    ...(request.waits === true ? ['--waits'] : []),
     ...(without.has('landlock') ? [] : ['--scope']),
     ...(without.has('seccomp') ? [] : ['--seccomp']),
     ...(abi >= SCOPE_ABI || request.network ? networkDenial(request, without) : []),
