@@ -241,6 +241,7 @@ test('no token, cookie or Authorization header stands in the log, whatever was a
       await upgradeStatus(`${url}/rpc?token=${secret}x`);
       await upgradeStatus(`${url}/ws/doc/%E0%A4%A?token=${token}`);
       await client.call('system.health', {});
+      await eventually(() => log.some(({ operation }) => operation === 'system.health'));
       const text = JSON.stringify(log);
       assert.match(text, /tokens\.create/);
       for (const never of [token, secret, cookie.split('=')[1] ?? 'x']) assert.equal(text.includes(never), false, never);

@@ -23,6 +23,8 @@ interface Stat {
 const TICK_MS = 10;
 const PAGE_BYTES = 4096;
 const LISTENING = '0A';
+/** PF_KTHREAD of the kernel's include/linux/sched.h, in a program's flags. */
+const KERNEL_THREAD = 0x0020_0000;
 /** Programs of one session whose ports are looked for. */
 const MOST_LOOKED_AT = 256;
 
@@ -49,7 +51,6 @@ export function statOf(pid: number): Stat | undefined {
 
 /** All that runs, without zombies. */
 export function runningNow(): Stat[] {
-  if (process.platform !== 'linux') return [];
   return pidsNow().flatMap((pid) => statOf(pid) ?? []);
 }
 
@@ -59,25 +60,11 @@ export function withEnvironment(entry: string): number[] {
   return markedWith(name, (mark) => mark === value.join('='));
 }
 
-/**
- * Programs whose environment has a variable with a value that is meant, as far as we may look. Those in `others` are not looked at, and those
- * who turn out not to be meant are added. `onFound` hears of each before the next is looked at.
- */
-export function markedWith(
-  name: string,
-  isMeant: (value: string) => boolean,
-  others = new Set<number>(),
-  onFound?: (pid: number) => void,
-): number[] {
-  if (process.platform !== 'linux') return [];
+/** Programs whose environment has a variable with a value that is meant, as far as we may look. */
+export function markedWith(name: string, isMeant: (value: string) => boolean): number[] {
   return pidsNow().filter((pid) => {
-    if (pid === process.pid || others.has(pid)) return false;
-    const value = valueOf(pid, name);
-    const found = typeof value === 'string' && isMeant(value);
-    // A program that is just being started has no environment yet, and kernel threads have none ever.
-    if (!found && value !== undefined) others.add(pid);
-    if (found) onFound?.(pid);
-    return found;
+    const value = pid === process.pid ? null : valueOf(pid, name);
+    return typeof value === 'string' && isMeant(value);
   });
 }
 
@@ -86,8 +73,8 @@ export function isMarked(pid: number, name: string, value: string): boolean {
   return valueOf(pid, name) === value;
 }
 
-/** null where the variable is not there, undefined where there is no environment to be seen. */
-function valueOf(pid: number, name: string): string | null | undefined {
+/** null where the variable is not there or its program is another user's, undefined where there is no environment to be seen. */
+export function valueOf(pid: number, name: string): string | null | undefined {
   try {
     const environment = Buffer.concat([Buffer.of(0), fs.readFileSync(`/proc/${pid}/environ`)]);
     if (environment.length === 1) return undefined;
@@ -96,13 +83,37 @@ function valueOf(pid: number, name: string): string | null | undefined {
     const from = at + name.length + 2;
     const end = environment.indexOf(0, from);
     return environment.toString('utf8', from, end < 0 ? environment.length : end);
+  } catch (error) {
+    // Gone, where it is not another user's.
+    return (error as NodeJS.ErrnoException).code === 'EACCES' ? null : undefined;
+  }
+}
+
+/** What has no environment: a kernel's thread never has one, a program that is being started not yet, one that ended not any more. */
+export function unseenSort(pid: number): 'gone' | 'kernel' | 'zombie' | 'starting' {
+  let text: string;
+  try {
+    text = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch {
-    // Another user's, or gone.
+    return 'gone';
+  }
+  const [state, , , , , , flags] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  if ((Number(flags) & KERNEL_THREAD) !== 0) return 'kernel';
+  return state === 'Z' ? 'zombie' : 'starting';
+}
+
+/** The number of the program, or thread, that was started last; those that follow have higher ones until the numbers begin anew. */
+export function newestPid(): number | undefined {
+  try {
+    // https://man7.org/linux/man-pages/man5/proc_loadavg.5.html
+    return Number(fs.readFileSync('/proc/loadavg', 'utf8').split(' ')[4]) || undefined;
+  } catch {
     return undefined;
   }
 }
 
-function pidsNow(): number[] {
+export function pidsNow(): number[] {
+  if (process.platform !== 'linux') return [];
   try {
     return fs.readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
   } catch {

@@ -465,8 +465,11 @@ test('children that fork on and on, each out of its group, are ended all, and th
     const begun = performance.now();
     await soon('the end of all', ask('processes.stop', { id: process.id, graceMs: 0 }), 10_000);
     clearInterval(beat);
+    const steps = fs.statSync(at('steps')).size;
     assert.deepEqual(withEnvironment(`OUTRIGGER_PROCESS=${process.id}`), []);
     assert.ok(performance.now() - begun < 5000);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal(fs.statSync(at('steps')).size, steps, 'none that nobody saw goes on');
     assert.ok(longest < 500, `the loop stood still for ${longest} ms`);
   }));
 

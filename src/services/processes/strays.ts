@@ -1,10 +1,15 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import { markedWith } from './process-facts.ts';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
+import { newestPid, pidsNow, unseenSort, valueOf } from './process-facts.ts';
 
 /** Between two looks: others are served meanwhile. */
 const BETWEEN_LOOKS_MS = 5;
 /** What forks on and on is not followed for ever. */
 const MOST_MS = 3000;
+/** Looks in a row that found nobody, while other programs came and went. */
+const MOST_EMPTY_LOOKS = 5;
+/** So many of the newest numbers are tried for what forks on and on. */
+const MOST_NEW = 256;
+const SLICE_MS = 10;
 
 /** Says which programs are meant, by the value of the mark in their environment. */
 type Meant = (mark: string) => boolean;
@@ -17,15 +22,18 @@ export class Strays {
   readonly #name: string;
   readonly #meant = new Set<Meant>();
   #hunting: Promise<void> | undefined;
+  /** Somebody asked since the last look: who was nobody's until then may be meant now. */
+  #asked = false;
 
   /** `name`: of the variable that is the mark. */
   constructor(name: string) {
     this.#name = name;
   }
 
-  /** Resolves when none is left, or after 3 s. Never rejects. */
+  /** Resolves when none is left, or 3 s after the last who asked. Never rejects. */
   async end(meant: Meant): Promise<void> {
     this.#meant.add(meant);
+    this.#asked = true;
     this.#hunting ??= this.#hunt();
     await this.#hunting;
   }
@@ -33,27 +41,107 @@ export class Strays {
   async #hunt(): Promise<void> {
     // Who asks in the same turn shares the first look.
     await Promise.resolve();
-    const until = performance.now() + MOST_MS;
-    const still = new Set<number>();
-    const others = new Set<number>();
-    let found: number[] = [];
+    const isMeant = (mark: string): boolean => [...this.#meant].some((meant) => meant(mark));
+    let hunt = new Hunt(this.#name, isMeant);
+    let until = 0;
+    let empty = 0;
     do {
-      const before = still.size;
-      const isMeant = (mark: string): boolean => [...this.#meant].some((meant) => meant(mark));
-      // A look may take long where many fork: each is stopped when it is seen.
-      found = markedWith(this.#name, isMeant, others, (pid) => {
-        if (!still.has(pid)) signalOne(pid, 'SIGSTOP');
-        still.add(pid);
-      });
-      if (found.length === 0) break;
+      if (this.#asked) {
+        hunt = new Hunt(this.#name, isMeant);
+        until = performance.now() + MOST_MS;
+        this.#asked = false;
+      }
+      const before = hunt.found;
+      await hunt.look(until);
+      empty = hunt.standing === 0 ? empty + 1 : 0;
+      if (empty > 0 && !this.#asked && (hunt.sure || empty >= MOST_EMPTY_LOOKS)) break;
       // Nobody forks any more.
-      if (still.size === before) for (const pid of found) signalOne(pid, 'SIGKILL');
+      if (hunt.found === before) hunt.kill();
       await wait(BETWEEN_LOOKS_MS);
     } while (performance.now() < until);
-    for (const pid of found) signalOne(pid, 'SIGKILL');
+    hunt.kill();
     // In this very turn: who asks from now on begins anew.
     this.#meant.clear();
     this.#hunting = undefined;
+  }
+}
+
+/** One hunt: each look sees what the one before could not have seen. */
+class Hunt {
+  /** At the last look, nobody was there who could not be looked at, and so may have been meant or have started another. */
+  sure = false;
+  readonly #name: string;
+  readonly #isMeant: Meant;
+  /** Made to stand still: these start nobody. */
+  readonly #still = new Set<number>();
+  /** Programs of others, and what is over: not looked at again. */
+  readonly #others = new Set<number>([process.pid]);
+  #standing = 0;
+
+  constructor(name: string, isMeant: Meant) {
+    this.#name = name;
+    this.#isMeant = isMeant;
+  }
+
+  /** How many were made to stand still so far. */
+  get found(): number {
+    return this.#still.size;
+  }
+
+  /** How many of them the last look still saw. */
+  get standing(): number {
+    return this.#standing;
+  }
+
+  /** Looks at all programs once. What goes on forking meanwhile is stopped first, or it would end before it is looked at. */
+  async look(until: number): Promise<void> {
+    this.sure = true;
+    await this.#chase(until);
+    this.#standing = 0;
+    let sliceEnd = performance.now() + SLICE_MS;
+    for (const pid of pidsNow()) {
+      if (this.#lookAt(pid, true)) this.#standing++;
+      if (performance.now() < sliceEnd) continue;
+      await nextTurn();
+      await this.#chase(until);
+      sliceEnd = performance.now() + SLICE_MS;
+    }
+  }
+
+  kill(): void {
+    for (const pid of this.#still) if (!this.#others.has(pid)) signalOne(pid, 'SIGKILL');
+  }
+
+  /** Looks at the newest programs, again and again while some of them are meant. */
+  async #chase(until: number): Promise<void> {
+    for (let before = -1; before !== this.found && performance.now() < until; ) {
+      before = this.found;
+      const newest = newestPid() ?? 0;
+      let sliceEnd = performance.now() + SLICE_MS;
+      for (let pid = newest; pid > Math.max(0, newest - MOST_NEW); pid--) {
+        this.#lookAt(pid, false);
+        if (performance.now() < sliceEnd) continue;
+        await nextTurn();
+        sliceEnd = performance.now() + SLICE_MS;
+      }
+      if (before !== this.found) await nextTurn();
+    }
+  }
+
+  /** True: it is meant, and stands still. `isListed`: it was there when the look began. */
+  #lookAt(pid: number, isListed: boolean): boolean {
+    if (this.#others.has(pid)) return false;
+    const mark = valueOf(pid, this.#name);
+    if (typeof mark === 'string' && this.#isMeant(mark)) {
+      if (!this.#still.has(pid)) signalOne(pid, 'SIGSTOP');
+      this.#still.add(pid);
+      return true;
+    }
+    const sort = mark === undefined ? unseenSort(pid) : 'other';
+    if (sort === 'other' || sort === 'kernel' || sort === 'zombie') this.#others.add(pid);
+    // What stood still has started nobody since; what anybody else started before it ended, nobody knows.
+    if (isListed && sort !== 'other' && sort !== 'kernel' && !this.#still.has(pid)) this.sure = false;
+    return false;
   }
 }
 
