@@ -152,14 +152,16 @@ function sourcePlugin({ manifest, workers, workerFolder }) {
         contents: `module.exports = require('${path}');`,
         loader: 'js',
       }));
-      // Loaded by packages for what is never asked of them here, or later. Our own sources take the default export of these, so that what they ask for has a name then.
-      build.onResolve({ filter: /^(node:)?(http2|https|tls|zlib)$/ }, ({ path, kind, importer, namespace }) => {
+      // Loaded for what is asked of them later, or never. Our own sources take the default export of these, so that what they ask for has a name then.
+      build.onResolve({ filter: /^(picomatch|(node:)?(http2|https|tls|zlib))$/ }, ({ path, kind, importer, namespace }) => {
         const isOurs = kind === 'import-statement' && importer.startsWith(join(root, 'src') + sep);
         return namespace !== 'late' && (kind === 'require-call' || isOurs) ? { path, namespace: 'late' } : undefined;
       });
       build.onLoad({ filter: /./, namespace: 'late' }, ({ path }) => ({
-        contents: `let made; module.exports = new Proxy({}, { get: (_, name) => (made ??= require('${path}'))[name] });`,
+        contents: `let made; const get = () => (made ??= require('${path}'));
+          module.exports = new Proxy(() => {}, { get: (_, name) => get()[name], apply: (_, self, values) => Reflect.apply(get(), self, values) });`,
         loader: 'js',
+        resolveDir: root,
       }));
       build.onLoad({ filter: /\/package\.json$/ }, ({ path }) => {
         if (path !== join(root, 'package.json')) return undefined;

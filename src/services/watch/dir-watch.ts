@@ -78,13 +78,22 @@ const unhinted = 4;
 
 const replacementChar = '\ufffd';
 
-/** A place in the tree. `entries` holds sub-directories as nodes, all else as a packed key. */
+/** What a directory was found to hold at the start, in two strings: a hundred thousand short ones would be copied again and again by the collector. */
+interface Listed {
+  /** Names of files, with '/' between them. */
+  names: string;
+  /** A letter for each. */
+  kinds: string;
+  directories: readonly Directory[];
+}
+
+/** A place in the tree. */
 class Directory {
   name: string;
   parent: Directory | null;
   id: string;
   watcher: FSWatcher | null = null;
-  readonly entries = new Map<string, Directory | string>();
+  #entries: Map<string, Directory | string> | Listed | null = null;
   /** Names that were hinted, with the kinds of hint. */
   hinted: Map<string, number> | null = null;
   whole = false;
@@ -103,6 +112,26 @@ class Directory {
     this.name = name;
     this.parent = parent;
     this.id = id;
+  }
+
+  /** Nothing is known of what it holds. */
+  get unread(): boolean {
+    return this.#entries === null;
+  }
+
+  /** Sub-directories as nodes, all else as a packed key. */
+  get entries(): Map<string, Directory | string> {
+    if (this.#entries instanceof Map) return this.#entries;
+    const listed = this.#entries;
+    const entries = new Map<string, Directory | string>();
+    this.#entries = entries;
+    if (listed !== null && listed.kinds !== '') listed.names.split('/').forEach((name, at) => entries.set(name, listed.kinds.charAt(at)));
+    for (const directory of listed?.directories ?? []) entries.set(directory.name, directory);
+    return entries;
+  }
+
+  list(listed: Listed): void {
+    this.#entries = listed;
   }
 }
 
@@ -154,7 +183,7 @@ export class DirWatch {
    * call complete() next. Rejects when the root is no directory.
    */
   async start(): Promise<void> {
-    const id = this.#idOf(this.#root);
+    const id = this.#idAt('');
     if (id === null) throw new Error(`${this.#options.root} is not a directory`);
     this.#setId(this.#root, id);
     this.#directories = 1;
@@ -425,7 +454,8 @@ export class DirWatch {
     for (const { directory } of queue) {
       this.#stack.push(directory);
       for (let next = this.#stack.pop(); next; next = this.#stack.pop()) {
-        if (this.#visit(next)) yield* this.#read(next);
+        const path = this.#pathOf(next);
+        if (this.#visit(next, path)) yield* this.#read(next, path);
         yield;
       }
     }
@@ -437,10 +467,10 @@ export class DirWatch {
   }
 
   /** Makes sure that the directory still stands where the table has it, and that it is watched. False: there is nothing to read now. */
-  #visit(directory: Directory): boolean {
+  #visit(directory: Directory, path: string): boolean {
     if (directory.dropped || this.#isDetached(directory)) return false;
     if (directory === this.#root && this.#rootGone) return false;
-    const id = this.#idOf(directory);
+    const id = this.#idAt(path);
     if (directory.id === '' && id !== null && !this.#byId.has(id)) this.#setId(directory, id);
     if (id !== directory.id) {
       if (directory !== this.#root) {
@@ -459,7 +489,7 @@ export class DirWatch {
       directory.deep = 2;
     }
     directory.broken = false;
-    if (directory.rearm && this.#armed) this.#arm(directory);
+    if (directory.rearm && this.#armed) this.#arm(directory, path);
     directory.rearm = false;
     return directory.whole || directory.hinted !== null;
   }
@@ -476,7 +506,7 @@ export class DirWatch {
     }
   }
 
-  *#read(directory: Directory): Generator<void> {
+  *#read(directory: Directory, base: string): Generator<void> {
     if (!directory.whole) {
       yield* this.#lookUp(directory);
       if (!directory.whole) return;
@@ -488,8 +518,7 @@ export class DirWatch {
     directory.deep = 0;
     const hinted = directory.hinted;
     directory.hinted = null;
-    const base = this.#pathOf(directory);
-    const first = this.#listing && directory.entries.size === 0;
+    const first = this.#listing && directory.unread;
     let names: string[];
     try {
       names = first ? this.#list(directory, base) : readdirSync(this.#absolute(base));
@@ -522,33 +551,34 @@ export class DirWatch {
 
   /** Enters the files of a directory by their kind, and its directories to be visited; gives the names of all else, to be looked at. */
   #list(directory: Directory, base: string): string[] {
+    const names: string[] = [];
     const others: string[] = [];
+    const directories: Directory[] = [];
+    let kinds = '';
     for (const entry of readdirSync(this.#absolute(base), { withFileTypes: true })) {
       const { name } = entry;
       const kind = packKind(entry);
       const isDirectory = kind === undefined && entry.isDirectory();
-      if ((kind === undefined && !isDirectory) || name.includes(replacementChar) || this.#options.ignore.in(base, name)) {
-        others.push(name);
-        continue;
+      if ((kind === undefined && !isDirectory) || name.includes(replacementChar) || this.#options.ignore.in(base, name)) others.push(name);
+      else if (kind === undefined) directories.push(this.#enter(directory, name));
+      else {
+        names.push(name);
+        kinds += kind;
       }
-      if (kind === undefined) {
-        this.#enter(directory, name);
-        continue;
-      }
-      directory.entries.set(name, kind);
-      this.#files++;
     }
+    this.#files += names.length;
+    directory.list({ names: names.join('/'), kinds, directories });
     return others;
   }
 
   /** A directory that was listed; which one it is turns out when it is visited. */
-  #enter(directory: Directory, name: string): void {
-    const added = new Directory(name, directory, '');
-    directory.entries.set(name, added);
+  #enter(parent: Directory, name: string): Directory {
+    const added = new Directory(name, parent, '');
     this.#directories++;
     added.rearm = true;
     added.whole = true;
     this.#stack.push(added);
+    return added;
   }
 
   #forget({ parent, name }: Directory): void {
@@ -691,7 +721,7 @@ export class DirWatch {
     if (isInside(into, directory) || this.#options.mayMove?.() === false) return false;
     const path = this.#pathOf(directory);
     if (this.#isDetached(directory)) return this.#find(path)?.directory.entries.get(nameOf(path)) === undefined;
-    if (directory === this.#root || this.#idOf(directory) !== null) return false;
+    if (directory === this.#root || this.#idAt(this.#pathOf(directory)) !== null) return false;
     this.#detach(directory);
     return true;
   }
@@ -759,7 +789,7 @@ export class DirWatch {
     this.#options.onRootGone?.(true);
     // Nobody tells when it comes back: what is above the root is not ours to watch.
     this.#rootTimer = setInterval(() => {
-      if (this.#idOf(this.#root) === null) return;
+      if (this.#idAt('') === null) return;
       if (this.#rootTimer) clearInterval(this.#rootTimer);
       this.#rootTimer = null;
       this.#rootGone = false;
@@ -771,12 +801,12 @@ export class DirWatch {
 
   // Watches and paths
 
-  #arm(directory: Directory): void {
+  #arm(directory: Directory, path: string): void {
     const old = directory.watcher;
     directory.watcher = null;
     directory.unwatchable = false;
     try {
-      const watcher = watch(this.#absolute(this.#pathOf(directory)), (event, name) => this.#hint(directory, event, name));
+      const watcher = watch(this.#absolute(path), (event, name) => this.#hint(directory, event, name));
       watcher.on('error', () => {
         this.#counts.errors++;
         this.#hint(directory, 'rename', null);
@@ -811,8 +841,8 @@ export class DirWatch {
     this.#byId.set(id, directory);
   }
 
-  #idOf(directory: Directory): string | null {
-    const stats = this.#lstat(this.#pathOf(directory));
+  #idAt(path: string): string | null {
+    const stats = this.#lstat(path);
     return stats?.isDirectory() ? directoryId(stats) : null;
   }
 

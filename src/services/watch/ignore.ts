@@ -29,7 +29,9 @@ export function compileIgnore(globs: readonly string[]): Ignore {
     else rest.push(glob);
   }
   const matches = rest.length > 0 ? picomatch(rest, { dot: true }) : null;
-  const isNamed = (name: string): boolean => names.has(name) || isOwnTemporary(name);
+  // Asked of each name of a tree: how nearly all of them begin says that they are not meant.
+  const beginnings = new Set([...names].map((name) => name.charCodeAt(0)));
+  const isNamed = (name: string): boolean => beginnings.has(name.charCodeAt(0)) && (names.has(name) || isOwnTemporary(name));
   const ignore = (path: string): boolean => isNamed(path.slice(path.lastIndexOf('/') + 1)) || (matches?.(path) ?? false);
   return Object.assign(ignore, {
     in: (directory: string, name: string) => isNamed(name) || (matches?.(directory === '' ? name : `${directory}/${name}`) ?? false),
