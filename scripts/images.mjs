@@ -1,4 +1,4 @@
-// `npm run images [name…]`: builds the image of the sidecar, and on it those of the languages, by docker, podman or buildah, whichever is there. In each
+// `npm run images [name…]`: builds the image of the sidecar, and on it those of the languages, by docker, podman or buildah, whichever is there and works. In each
 // one `outrigger languages --count` has to answer. With BASE_IMAGE set, the first one is built on that.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -12,7 +12,8 @@ if (unknown.length > 0) {
   console.error(`There is no image called ${unknown.join(', ')}; there are ${known.join(', ')}.`);
   process.exit(2);
 }
-const engine = ['docker', 'podman', 'buildah'].find((name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0);
+// `version` asks docker's daemon too: a client alone builds nothing.
+const engine = ['docker', 'podman', 'buildah'].find((name) => spawnSync(name, ['version'], { stdio: 'ignore' }).status === 0);
 if (engine === undefined) {
   console.error('Needs docker, podman or buildah: apt-get install podman');
   process.exit(1);

@@ -126,3 +126,25 @@ describe('each language', () => {
     });
   }
 });
+
+describe('each language where containers give no namespaces, and nothing is compiled ahead', () => {
+  for (const language of languages) {
+    const needed = programsOf(language).filter((program): program is Tool => !['node', 'bash'].includes(program));
+    test(language.name, { skip: requireTool(...needed) }, () =>
+      withSidecar(
+        async ({ url, token }) => {
+          const client = createClient<Operations>({ url, token });
+          try {
+            const stream = client.stream('code.run', { language: language.code, code: language.sample });
+            let said = '';
+            for await (const item of stream) if (item.type === 'output') said += item.text;
+            assert.deepEqual([said, (await stream.end).exitCode], [`Hello from ${language.name}\n`, 0]);
+          } finally {
+            client.close();
+          }
+        },
+        { config: { components: ['files', 'code'], 'code.isolation': 'landlock', 'code.compilerSeed': false } },
+      ),
+    );
+  }
+});

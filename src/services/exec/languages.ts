@@ -311,7 +311,7 @@ export const languages: readonly Language[] = [
     memoryMethod: 'tree',
     warmUp: 'none',
     keepsState: false,
-    packages: ['ldc'],
+    packages: ['ldc', 'gcc', 'libc6-dev'],
     sample: 'import std.stdio;\n\nvoid main() {\n    writeln("Hello from D");\n}\n',
   },
   {

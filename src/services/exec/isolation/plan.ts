@@ -1,4 +1,5 @@
 import { REPORT_DESCRIPTOR } from '../../processes/caged-child.ts';
+import { baseEnvironment, languages } from '../languages.ts';
 import type { SandboxRequest } from './sandbox.ts';
 import { networkSettings, systemSettings } from './settings.ts';
 
@@ -154,17 +155,27 @@ export function ownNamespacesArgv(request: SandboxRequest, surroundings: Surroun
 }
 
 /**
- * The environment as it travels. Below the highest rung nobody may write to /tmp: what points there is led to the run's own temporary folder.
+ * The environment as it travels. Below the highest rung nobody may write to /tmp: what a language has there is led to the run's own temporary folder.
  */
 export function carriedEnv(env: Readonly<Record<string, string>>, temporary: string): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(env).map(([name, value]) => [ENV_PREFIX + name, leads(name) && value === '/tmp' ? temporary : value]),
+    Object.entries(env).map(([name, value]) => [
+      ENV_PREFIX + name,
+      temporaryNames.has(name) && isTemporary(value) ? temporary + value.slice('/tmp'.length) : value,
+    ]),
   );
 }
 
-function leads(name: string): boolean {
-  return ['HOME', 'TMPDIR', 'TMP', 'TEMP'].includes(name);
-}
+const isTemporary = (value: string): boolean => value === '/tmp' || value.startsWith('/tmp/');
+
+const temporaryNames = new Set([
+  ...['TMP', 'TEMP'],
+  ...languages.flatMap((language) =>
+    Object.entries({ ...baseEnvironment(language), ...language.environment }).flatMap(([name, value]) =>
+      isTemporary(value) ? [name] : [],
+    ),
+  ),
+]);
 
 /** Of the launcher that is the first process of the namespaces. */
 function innerArgs(request: SandboxRequest, surroundings: Surroundings, { joins }: Place): string[] {
