@@ -93,7 +93,17 @@ describe('network', { skip: requireTool('git') }, () => {
         items.push(item);
         seen.push(allProcesses());
       };
-      const answer = await clone(git, { url, path: '' }, { credentials, emit });
+      // Programs are looked at while git waits for an answer: before it names the user, and after.
+      const anonymous = server.hold();
+      const cloned = clone(git, { url, path: '' }, { credentials, emit });
+      await eventually(() => anonymous.waiting() > 0);
+      seen.push(allProcesses());
+      anonymous.release();
+      const named = server.hold();
+      await eventually(() => named.waiting() > 0);
+      seen.push(allProcesses());
+      named.release();
+      const answer = await cloned;
       assert.deepEqual([answer.path, answer.branch, answer.head?.length], ['', 'main', 40]);
       assert.equal(file('a'), 'one\n');
       const received = items.filter(({ phase }) => phase === 'Receiving objects').at(-1);
