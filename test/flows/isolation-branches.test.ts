@@ -137,3 +137,28 @@ time.sleep(30)`;
     }
   });
 });
+
+test('what a busy machine did not let come to its limit is tried once more, and longer, before it is said not to hold', {
+  skip,
+}, async () => {
+  const range = new AttackRange(base, 3);
+  try {
+    const { sandbox } = range;
+    const startAt = sandbox.startAt.bind(sandbox);
+    const within: number[] = [];
+    sandbox.startAt = async (rung, request) => {
+      if (!request.argv.some((arg) => arg.startsWith('memory='))) return startAt(rung, request);
+      within.push(request.limits.wallMs);
+      const reason = within.length === 1 ? 'timeout' : 'memory';
+      return { end: Promise.resolve({ reason, exitCode: null, signal: null, problem: null }) } as unknown as Awaited<
+        ReturnType<typeof startAt>
+      >;
+    };
+    const { evidence } = await sandbox.open();
+    const [first = 0, second = 0] = within;
+    assert.ok(second > first, within.join());
+    assert.equal(evidence.find(({ protection }) => protection === 'memory')?.held, true, JSON.stringify(evidence));
+  } finally {
+    await range.close();
+  }
+});

@@ -9,6 +9,8 @@ import type { SandboxedProgram, SandboxRequest } from './sandbox.ts';
 
 /** What did not come to an end by then did not hold. */
 const ATTEMPT_WITHIN_MS = 700;
+/** For a second attempt, where a busy machine did not let the first one come to its limit. */
+const SECOND_WITHIN_MS = 2500;
 const MEBIBYTE = 1024 * 1024;
 /** Small, so that meeting them takes no time. */
 const limits: EffectiveLimits = {
@@ -45,7 +47,7 @@ export interface ClimbOptions extends Machine {
   scratch: string;
 }
 
-/** Tries each rung with a program that attempts what is not allowed, and takes the highest that held. Never rejects; 1.5 s at most. */
+/** Tries each rung with a program that attempts what is not allowed, and takes the highest that held. Never rejects; 1.5 s at most, on a busy machine 4. */
 export async function climb(sandbox: RungSandbox, options: ClimbOptions): Promise<Climbed> {
   const { launcher, scratch, highest } = options;
   if (launcher === undefined) return withoutProof('There is no launcher for this system; on Linux, node scripts/native.mjs builds it.');
@@ -59,7 +61,13 @@ export async function climb(sandbox: RungSandbox, options: ClimbOptions): Promis
     const looks = await Promise.all(rungNames.slice(0, highest + 1).map((_, rung) => attempts.run(rung, 'around', outside)));
     const rungs = rungNames.map((name, rung) => ({ rung, name, ...verdictOf(rung, looks[rung], options) })).reverse();
     const rung = rungs.find(({ works }) => works)?.rung ?? 0;
-    const over = (name: string, most: number): Promise<Ran> => attempts.run(rung, name, [`${name}=${OVER * most}`]);
+    const over = async (name: string, most: number): Promise<Ran> => {
+      const what = [`${name}=${OVER * most}`];
+      const first = await attempts.run(rung, name, what);
+      return cameTooLate(first)
+        ? attempts.run(rung, `${name}-again`, what, { ...limits, wallMs: SECOND_WITHIN_MS }, SECOND_WITHIN_MS)
+        : first;
+    };
     const [count, memory, disk, output, time] = await Promise.all([
       over('forks', limits.processes),
       over('memory', limits.memoryBytes),
@@ -76,6 +84,11 @@ export async function climb(sandbox: RungSandbox, options: ClimbOptions): Promis
     listener?.child.kill();
     fs.rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Its time was over before it came to any other limit, or to its end. */
+function cameTooLate({ end }: Ran): boolean {
+  return end?.reason === 'timeout' || end?.reason === 'canceled';
 }
 
 /** What the kernel's landlock can do; 0 where it is not there, or not enforced. Never rejects. */
@@ -107,7 +120,13 @@ class Attempts {
   }
 
   /** Never rejects. */
-  async run(rung: number, name: string, what: readonly string[], most: EffectiveLimits = limits): Promise<Ran> {
+  async run(
+    rung: number,
+    name: string,
+    what: readonly string[],
+    most: EffectiveLimits = limits,
+    withinMs = ATTEMPT_WITHIN_MS,
+  ): Promise<Ran> {
     const own = path.join(this.#folder, `${rung}-${name}`);
     let stdout = '';
     try {
@@ -123,7 +142,7 @@ class Attempts {
         memoryMethod: 'tree',
         network: false,
         keepStdinOpen: false,
-        signal: AbortSignal.timeout(ATTEMPT_WITHIN_MS),
+        signal: AbortSignal.timeout(withinMs),
         onOutput: (stream, bytes) => {
           if (stream === 'stdout') stdout += Buffer.from(bytes).toString();
         },
