@@ -43,8 +43,9 @@ export class Strays {
     await Promise.resolve();
     const isMeant = (mark: string): boolean => [...this.#meant].some((meant) => meant(mark));
     let hunt = new Hunt(this.#name, isMeant);
-    let until = 0;
+    let until = performance.now() + MOST_MS;
     let empty = 0;
+    this.#asked = false;
     do {
       if (this.#asked) {
         hunt = new Hunt(this.#name, isMeant);
@@ -76,7 +77,8 @@ class Hunt {
   readonly #still = new Set<number>();
   /** Programs of others, and what is over: not looked at again. */
   readonly #others = new Set<number>([process.pid]);
-  #standing = 0;
+  /** Whom the last look saw: the number of one that is over may be another program's by now. */
+  readonly #standing = new Set<number>();
 
   constructor(name: string, isMeant: Meant) {
     this.#name = name;
@@ -88,19 +90,19 @@ class Hunt {
     return this.#still.size;
   }
 
-  /** How many of them the last look still saw. */
+  /** How many of them the last look saw. */
   get standing(): number {
-    return this.#standing;
+    return this.#standing.size;
   }
 
   /** Looks at all programs once. What goes on forking meanwhile is stopped first, or it would end before it is looked at. */
   async look(until: number): Promise<void> {
     this.sure = true;
+    this.#standing.clear();
     await this.#chase(until);
-    this.#standing = 0;
     let sliceEnd = performance.now() + SLICE_MS;
     for (const pid of pidsNow()) {
-      if (this.#lookAt(pid, true)) this.#standing++;
+      this.#lookAt(pid, true);
       if (performance.now() < sliceEnd) continue;
       await nextTurn();
       await this.#chase(until);
@@ -109,7 +111,7 @@ class Hunt {
   }
 
   kill(): void {
-    for (const pid of this.#still) if (!this.#others.has(pid)) signalOne(pid, 'SIGKILL');
+    for (const pid of this.#standing) signalOne(pid, 'SIGKILL');
   }
 
   /** Looks at the newest programs, again and again while some of them are meant. */
@@ -128,20 +130,20 @@ class Hunt {
     }
   }
 
-  /** True: it is meant, and stands still. `isListed`: it was there when the look began. */
-  #lookAt(pid: number, isListed: boolean): boolean {
-    if (this.#others.has(pid)) return false;
+  /** Makes it stand still where it is meant. `isListed`: it was there when the look began. */
+  #lookAt(pid: number, isListed: boolean): void {
+    if (this.#others.has(pid)) return;
     const mark = valueOf(pid, this.#name);
     if (typeof mark === 'string' && this.#isMeant(mark)) {
       if (!this.#still.has(pid)) signalOne(pid, 'SIGSTOP');
       this.#still.add(pid);
-      return true;
+      this.#standing.add(pid);
+      return;
     }
     const sort = mark === undefined ? unseenSort(pid) : 'other';
     if (sort === 'other' || sort === 'kernel' || sort === 'zombie') this.#others.add(pid);
     // What stood still has started nobody since; what anybody else started before it ended, nobody knows.
     if (isListed && sort !== 'other' && sort !== 'kernel' && !this.#still.has(pid)) this.sure = false;
-    return false;
   }
 }
 
