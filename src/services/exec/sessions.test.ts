@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { State } from '../state/state.ts';
+import { afterwards } from './afterwards.ts';
 import { makePassage } from './session-folder.ts';
 import { type SessionRecord, SessionStore } from './session-store.ts';
 import { Sessions, type SessionsOptions } from './sessions.ts';
@@ -260,7 +261,7 @@ test('a session that is used often is written down once a second, and after what
     sessions.takeBack(session);
     await sessions.collect(session, 10);
     // Whoever waits for the end of the run does not wait for that.
-    await new Promise(setImmediate);
+    await new Promise<void>(afterwards);
     assert.equal(start().all()[0]?.lent, undefined);
     assert.ok(
       !('lent' in (JSON.parse((state.database.prepare('SELECT record FROM code_sessions').get() as { record: string }).record) as object)),

@@ -5,6 +5,7 @@ import type { CodeFile, CodeSession } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import { mimeTypeOf } from '../workspace/mime-types.ts';
+import { afterwards } from './afterwards.ts';
 import { newId } from './ids.ts';
 import { bytesOf, type FoundFile, findFile, findFiles, hashOf, OWN_NAME, openFile, safeName } from './session-files.ts';
 import {
@@ -465,7 +466,7 @@ export class Sessions {
   }
 
   #afterwards(work: () => void): void {
-    if (this.#later.push(work) === 1) setImmediate(() => this.settle());
+    if (this.#later.push(work) === 1) afterwards(() => this.settle());
   }
 
   /** One that was closed while something went on in it stays closed. */

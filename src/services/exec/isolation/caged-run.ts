@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CagedChild } from '../../processes/caged-child.ts';
 import type { HostExit } from '../../processes/host.ts';
+import { afterwards } from '../afterwards.ts';
 import type { Cgroup } from './cgroup.ts';
 import { type CageReport, type Ending, endOf, reportOf } from './ending.ts';
 import type { SandboxEnd, SandboxedProgram, SandboxRequest } from './sandbox.ts';
@@ -140,7 +141,7 @@ export class CagedRun implements SandboxedProgram {
     const exit = await Promise.race([exited, this.#allCame(report).then(() => undefined)]);
     // What comes now is nothing of it any more; and nobody waits until its streams are closed.
     this.#onOutput = () => {};
-    setImmediate(() => {
+    afterwards(() => {
       child.stdout.destroy();
       child.stderr.destroy();
     });

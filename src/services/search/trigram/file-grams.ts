@@ -2,11 +2,15 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { countByte } from '../count-byte.ts';
-import type { GramCollector } from './fold.ts';
+import { GramCollector } from './fold.ts';
+import type { ReadFile } from './index-messages.ts';
 import type { FilePart, IndexedFile } from './segment-builder.ts';
 import { flagAscii, flagBinary, flagBom, flagContinues, flagCut, flagYoung, overlapBytes } from './segment-format.ts';
 
-const pieceBytes = 1024 * 1024;
+const defaultPieceBytes = 1024 * 1024;
+/** Nobody waits for a thread to have so many files read that are no larger. */
+const few = 4;
+const smallBytes = 64 * 1024;
 /** A file has no more parts than that: they get longer instead. */
 const maxParts = 512;
 const lineFeed = 10;
@@ -24,14 +28,15 @@ export class FileReader {
   readonly #maxFileBytes: number;
   readonly #partBytes: number;
   readonly #collector: GramCollector;
-  readonly #buffer = Buffer.allocUnsafeSlow(pieceBytes);
+  readonly #buffer: Buffer;
 
   /** What it finds is in `collector` until the next file. Files larger than twice `partBytes` have parts, for those who want them. */
-  constructor(collector: GramCollector, options: { root: string; maxFileBytes: number; partBytes: number }) {
+  constructor(collector: GramCollector, options: { root: string; maxFileBytes: number; partBytes: number; pieceBytes?: number }) {
     this.#collector = collector;
     this.#root = options.root;
     this.#maxFileBytes = options.maxFileBytes;
     this.#partBytes = options.partBytes;
+    this.#buffer = Buffer.allocUnsafeSlow(options.pieceBytes ?? defaultPieceBytes);
   }
 
   /**
@@ -55,6 +60,13 @@ export class FileReader {
     } finally {
       closeSync(file);
     }
+  }
+
+  /** Whole, whatever its size. */
+  readWhole(path: string): ReadFile {
+    const file = this.read(path);
+    if (typeof file === 'string') return { state: file, path };
+    return { state: 'indexed', file, grams: this.#collector.grams.slice().sort() };
   }
 
   /** Size and time are taken before the content: should the file change while it is read, then they do not fit, and the next start reads it again. */
@@ -140,10 +152,33 @@ export class FileReader {
   *#pieces(file: number, size: number): Generator<Buffer> {
     let at = 0;
     do {
-      const read = readSync(file, this.#buffer, 0, pieceBytes, at);
+      const read = readSync(file, this.#buffer, 0, this.#buffer.length, at);
       if (read === 0) return;
       yield this.#buffer.subarray(0, read);
       at += read;
     } while (at < size);
+  }
+}
+
+/** Reads few small files at once, in the thread of whoever asks. */
+export class FewFiles {
+  readonly #options: ConstructorParameters<typeof FileReader>[1];
+  #reader: FileReader | undefined;
+
+  constructor({ root, maxFileBytes }: { root: string; maxFileBytes: number }) {
+    this.#options = { root, maxFileBytes: Math.min(maxFileBytes, smallBytes), partBytes: smallBytes, pieceBytes: smallBytes };
+  }
+
+  /** Undefined where they are not few and small, or one of them can't be read. */
+  read(paths: readonly string[]): ReadFile[] | undefined {
+    if (paths.length > few) return undefined;
+    this.#reader ??= new FileReader(new GramCollector(), this.#options);
+    const files: ReadFile[] = [];
+    for (const path of paths) {
+      const file = this.#reader.readWhole(path);
+      if (file.state === 'unreadable') return undefined;
+      files.push(file);
+    }
+    return files;
   }
 }

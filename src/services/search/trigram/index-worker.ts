@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { FileReader } from './file-grams.ts';
 import { GramCollector } from './fold.ts';
-import type { FromThread, ReadFile, ThreadSettings, ToThread } from './index-messages.ts';
+import type { FromThread, ThreadSettings, ToThread } from './index-messages.ts';
 import { SegmentBuilder, writeSegment } from './segment-builder.ts';
 import { flagBinary, segmentSuffix, temporarySuffix } from './segment-format.ts';
 import { verifySegment } from './segment.ts';
@@ -49,7 +49,7 @@ class IndexThread {
         this.#send({ type: 'finished' });
         break;
       case 'index': {
-        const files = message.paths.map((path) => this.#index(path));
+        const files = message.paths.map((path) => this.#reader.readWhole(path));
         const buffers = files.flatMap((file) => (file.state === 'indexed' ? [file.grams.buffer as ArrayBuffer] : []));
         this.#send({ type: 'indexed', id: message.id, files }, buffers);
         break;
@@ -80,12 +80,6 @@ class IndexThread {
     if (builder.length === before) builder.add(file, this.#collector.grams);
     while (this.#numbers.length < builder.length) this.#numbers.push(number);
     return undefined;
-  }
-
-  #index(path: string): ReadFile {
-    const file = this.#reader.read(path);
-    if (typeof file === 'string') return { state: file, path };
-    return { state: 'indexed', file, grams: this.#collector.grams.slice().sort() };
   }
 
   /** Resolves when the segment is handed to the system; what was collected is given up. */

@@ -340,12 +340,10 @@ test('a thread that dies is replaced, and the files it had are read again', asyn
   const index = scratch.index();
   await index.start(scratch.list());
   for (let number = 0; number < 50; number++) scratch.write(`b/${number}.txt`, 'a needle');
-  await index.update(['b/0.txt'], []);
+  const paths = Array.from({ length: 50 }, (_, number) => `b/${number}.txt`);
+  await index.update(paths.slice(0, 10), []);
   index.crashForTest();
-  await index.update(
-    Array.from({ length: 50 }, (_, number) => `b/${number}.txt`),
-    [],
-  );
+  await index.update(paths, []);
   assert.equal(find(index, 'needle').length, 50);
   await eventually(() => scratch.events.includes('search.index-thread-died'));
 });

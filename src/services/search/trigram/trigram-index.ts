@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { buildSegments } from './build-segments.ts';
 import { chooseCompaction } from './choose-compaction.ts';
+import { FewFiles } from './file-grams.ts';
 import { type FileFacts, FileTable, type Found, type PartRange, type Place, type Question } from './file-table.ts';
 import type { ReadFile, ThreadSettings } from './index-messages.ts';
 import { AnsweringThread } from './index-thread.ts';
@@ -96,6 +97,7 @@ export class TrigramIndex {
   readonly #options: TrigramIndexOptions;
   readonly #table = new FileTable();
   readonly #thread: AnsweringThread;
+  readonly #here: FewFiles;
   readonly #ending = new AbortController();
   /** Not indexed because their segment could not be written: tried again with the next flush. */
   readonly #unwritten = new Set<string>();
@@ -113,6 +115,7 @@ export class TrigramIndex {
     this.#now = dependencies.now ?? (() => performance.now());
     this.#options = options;
     this.#thread = new AnsweringThread(this.#threadSettings());
+    this.#here = new FewFiles(options);
   }
 
   /**
@@ -308,7 +311,8 @@ export class TrigramIndex {
   async #read(paths: readonly string[], missing: 'keep' | 'drop'): Promise<void> {
     for (let from = 0; from < paths.length; from += filesPerQuestion) {
       const some = paths.slice(from, from + filesPerQuestion);
-      const answers = await this.#readOnceMore(some);
+      // For one file that was saved no thread is started.
+      const answers = (this.#thread.isRunning ? undefined : this.#here.read(some)) ?? (await this.#readOnceMore(some));
       this.#ending.signal.throwIfAborted();
       if (answers === null) for (const path of some) this.#placeUnindexed(path);
       else for (const answer of answers) this.#accept(answer, missing);
