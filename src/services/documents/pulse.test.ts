@@ -10,10 +10,34 @@ function setup() {
     (error) => done.push(`failed: ${(error as Error).message}`),
   );
   const room = (name: string): Pulsed => ({
-    take: () => done.push(`${name} taken`),
+    take: () => {
+      done.push(`${name} taken`);
+      return 1;
+    },
     passOn: () => done.push(`${name} passed on`),
   });
   return { done, pulse, room };
+}
+
+/** How long after a beat that took so long, with so many messages of one room, the next one came, ms. */
+async function restAfter(tookMs: number, messages: number): Promise<number> {
+  const beats: number[] = [];
+  const pulse = new Pulse(
+    () => undefined,
+    () => undefined,
+  );
+  const room: Pulsed = {
+    take: () => messages,
+    passOn: () => {
+      beats.push(performance.now());
+      while (performance.now() < (beats[0] ?? 0) + tookMs);
+    },
+  };
+  pulse.schedule(room);
+  while (beats.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  pulse.schedule(room);
+  while (beats.length === 1) await sleep(1);
+  return (beats[1] ?? 0) - (beats[0] ?? 0);
 }
 
 test('what comes in one turn, in whichever rooms, is in the log before any of it is passed on', async () => {
@@ -31,7 +55,7 @@ test('what follows within milliseconds is gathered; a flush takes one room out o
   const { done, pulse, room } = setup();
   const [one, two] = [room('one'), room('two')];
   pulse.schedule(one);
-  await sleep(5);
+  while (done.length === 0) await new Promise((resolve) => setImmediate(resolve));
   done.length = 0;
   pulse.schedule(one);
   pulse.schedule(two);
@@ -54,4 +78,18 @@ test('a room that fails does not keep the others waiting', async () => {
   pulse.schedule(room('one'));
   await sleep(5);
   assert.deepEqual(done, ['failed: broken', 'one taken', 'log', 'one passed on']);
+});
+
+test('the more a beat costs, the later is the next: within a frame of the screen, and within two where several messages came in one', async () => {
+  // Timers may be early by two milliseconds, and late by any; that it is no longer is shown by the quickest of some.
+  const rests = async (tookMs: number, messages: number): Promise<number> => {
+    let least = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 10; round++) least = Math.min(least, await restAfter(tookMs, messages));
+    return least;
+  };
+  const [cheap, dear, gathered, many] = [await rests(0, 5), await rests(2, 1), await rests(2, 1.5), await rests(2, 9)];
+  assert.ok(cheap >= 2 && cheap < 12, `cheap: ${cheap}`);
+  assert.ok(dear >= 14 && dear < 22, `dear: ${dear}`);
+  assert.ok(gathered >= 22 && gathered < 30, `gathered: ${gathered}`);
+  assert.ok(many >= 30 && many < 40, `many: ${many}`);
 });

@@ -1,10 +1,15 @@
-/** Messages that follow one another go out at least so far apart, ms: a screen shows no more than one frame in that time. */
-const PULSE_MS = 16;
+/** Messages that follow one another go out at least so far apart, ms. */
+const LEAST_REST_MS = 4;
+/** A beat takes one part in so many of the time, at most: the more it costs to pass things on, the more is gathered before. */
+const SHARE = 40;
+/** But never longer than a screen shows one frame, ms; two, where that brings as many messages of one room together. */
+const FRAME_MS = 16;
+const MOST_FRAMES = 2;
 
 /** What has something to pass on. */
 export interface Pulsed {
-  /** Applies what came; it is added to the log, which is not written yet. */
-  take(): void;
+  /** Applies what came; it is added to the log, which is not written yet. Returns how many messages that were. */
+  take(): number;
   /** Passes on what was taken; it is in the log. */
   passOn(): void;
 }
@@ -19,7 +24,7 @@ export class Pulse {
   readonly #failed: (error: unknown) => void;
   readonly #waiting = new Set<Pulsed>();
   #timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
-  #lastMs = Number.NEGATIVE_INFINITY;
+  #nextMs = Number.NEGATIVE_INFINITY;
 
   /** `commit` writes the log. */
   constructor(commit: () => void, failed: (error: unknown) => void) {
@@ -31,7 +36,7 @@ export class Pulse {
   schedule(room: Pulsed): void {
     this.#waiting.add(room);
     if (this.#timer !== undefined) return;
-    const restMs = this.#lastMs + PULSE_MS - performance.now();
+    const restMs = this.#nextMs - performance.now();
     this.#timer = restMs <= 0 ? setImmediate(this.#beat) : setTimeout(this.#beat, restMs);
   }
 
@@ -50,16 +55,20 @@ export class Pulse {
   readonly #beat = (): void => {
     this.#timer = undefined;
     if (this.#waiting.size === 0) return;
-    this.#lastMs = performance.now();
+    const begunMs = performance.now();
     const rooms = [...this.#waiting];
     this.#waiting.clear();
-    for (const room of rooms) this.#try(() => room.take());
+    let messages = 0;
+    for (const room of rooms) this.#try(() => (messages += room.take()));
     this.#commit();
     for (const room of rooms) this.#try(() => room.passOn());
+    const tookMs = performance.now() - begunMs;
+    const mostMs = FRAME_MS * Math.min(MOST_FRAMES, Math.max(1, messages / rooms.length));
+    this.#nextMs = begunMs + Math.min(mostMs, Math.max(LEAST_REST_MS, tookMs * SHARE));
   };
 
   /** What goes wrong in one room is no matter of the others. */
-  #try(work: () => void): void {
+  #try(work: () => unknown): void {
     try {
       work();
     } catch (error) {

@@ -141,13 +141,14 @@ export class Room implements Pulsed {
     if (this.#pending.length > 0 || this.#own.length > 0 || this.presence.hasNews) this.#pulse.flush(this);
   }
 
-  take(): void {
+  take(): number {
     const pending = this.#pending.length === 0 ? this.#pending : this.#apply(this.#pending.splice(0));
-    if (pending.length === 0 && this.#own.length === 0) return;
+    if (pending.length === 0 && this.#own.length === 0) return 0;
     const [first] = pending;
     const onlyWriter = this.#own.length === 0 && pending.every(({ seat }) => seat === first?.seat) ? first?.seat : undefined;
     this.#taken = { messages: [...this.#own, ...pending.map(({ message }) => message)], onlyWriter };
     this.#own = [];
+    return this.#taken.messages.length;
   }
 
   passOn(): void {
