@@ -22,6 +22,15 @@ import { workbenchSources, writeWorkbenchStamp } from './workbench-stamp.mjs';
 const root = dirname(import.meta.dirname);
 const dist = join(root, 'dist');
 const eagerLimitBytes = 200_000;
+/**
+ * Packages that are read when something of them is first used: nothing of a start or of a sidecar at rest needs them, and each would take ten times its source
+ * of memory. Our sources import these as a namespace.
+ */
+const lateNamespaces = ['zod', 'yjs'];
+/** And what these export is called or constructed. */
+const latePackages = [...lateNamespaces, 'light-my-request', '@fastify/busboy', 'thread-stream', 'picomatch', 'ip-address', 'ws'];
+/** What is taken out of one of these when it is asked for. */
+const lateMembers = { 'ip-address': ['Address6'], ws: ['WebSocket', 'WebSocketServer'] };
 const builders = { bundle: buildBundle, workbench: buildWorkbench };
 
 const flags = process.argv.slice(2).filter((arg) => arg.startsWith('--'));
@@ -64,7 +73,11 @@ async function buildBundle() {
   // Packages in CommonJS inside a module ask for these three. Not by an import: the client is for browsers too.
   const banner = `const require = globalThis.process?.getBuiltinModule?.('node:module').createRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`;
   const program = { ...common, platform: 'node', banner: { js: banner } };
-  const entryPoints = [{ in: command, out: 'outrigger' }, ...workers.map((path) => ({ in: path, out: basename(path, '.ts') }))];
+  const entryPoints = [
+    { in: command, out: 'outrigger' },
+    ...workers.map((path) => ({ in: path, out: basename(path, '.ts') })),
+    ...latePackages.map((name) => ({ in: `late:${name}`, out: lateFile(name) })),
+  ];
   const kit = join(root, 'src', 'contract', 'operation-kit.ts');
   const library = publishedSources(manifest).map(([name, path]) => ({ in: path, out: name }));
   const results = [
@@ -75,7 +88,7 @@ async function buildBundle() {
       outdir: dist,
       splitting: true,
       chunkNames: 'part-[name]-[hash]',
-      plugins: [keepApart([kit]), sourcePlugin({ manifest, workers, workerFolder: './' })],
+      plugins: [keepApart([kit]), latePlugin(), sourcePlugin({ manifest, workers, workerFolder: './' })],
     }),
     // What modules of a host's own are handed holds all of zod: beside the rest it would make each start read all of it.
     await build({ ...program, entryPoints: [{ in: kit, out: basename(kit, '.ts') }], outdir: dist }),
@@ -90,6 +103,11 @@ async function buildBundle() {
       plugins: [sourcePlugin({ manifest, workers, workerFolder: '../' })],
     }),
   ];
+  for (const name of readdirSync(dist))
+    if (name.endsWith('.mjs') && /[^\0-\x7f]/.test(readFileSync(join(dist, name), 'utf8')))
+      throw new Error(
+        `${name} has a character beyond ASCII (a regular expression can be written with \\u): all of it would take twice the memory.`,
+      );
   await copyRipgrep();
   // A C compiler is no must: the script says what is lost without one.
   spawnSync(process.execPath, [join(root, 'scripts', 'native.mjs')], { stdio: 'inherit' });
@@ -126,6 +144,9 @@ function publishedSources(manifest) {
  * has to be the worker's own bundle. package.json is read for its version and name only, so only those are embedded.
  */
 function sourcePlugin({ manifest, workers, workerFolder }) {
+  // The library's modules leave packages to its host.
+  const isProgram = workerFolder === './';
+  const lateNamespace = new RegExp(`^import \\* as (\\w+) from '(${lateNamespaces.join('|')})';$`, 'm');
   return {
     name: 'outrigger-sources',
     setup(build) {
@@ -153,7 +174,7 @@ function sourcePlugin({ manifest, workers, workerFolder }) {
         loader: 'js',
       }));
       // Loaded for what is asked of them later, or never. Our own sources take the default export of these, so that what they ask for has a name then.
-      build.onResolve({ filter: /^(picomatch|(node:)?(http2|https|tls|zlib))$/ }, ({ path, kind, importer, namespace }) => {
+      build.onResolve({ filter: /^((node:)?(http2|https|tls|zlib))$/ }, ({ path, kind, importer, namespace }) => {
         const isOurs = kind === 'import-statement' && importer.startsWith(join(root, 'src') + sep);
         return namespace !== 'late' && (kind === 'require-call' || isOurs) ? { path, namespace: 'late' } : undefined;
       });
@@ -173,15 +194,78 @@ function sourcePlugin({ manifest, workers, workerFolder }) {
         const early = /^import (?:\{|\*).* from 'node:(http2|https|tls|zlib)';$/m.exec(source);
         if (early)
           throw new Error(`${relative(root, path)} takes names from node:${early[1]}, of which the bundle has the default export alone`);
-        const contents = source.replace(/new URL\(\s*(['"])(\.[^'"]*\.ts)\1\s*,\s*import\.meta\.url\s*\)/g, (_, _quote, file) => {
-          const target = join(dirname(path), file);
-          if (!workers.includes(target)) throw new Error(`${relative(root, path)} names ${file}, which is not a worker (*-worker.ts)`);
-          return `new URL('${workerFolder}${basename(file, '.ts')}.mjs', import.meta.url)`;
-        });
+        const contents = (isProgram ? source.replace(lateNamespace, "import $1 from '$2';") : source).replace(
+          /new URL\(\s*(['"])(\.[^'"]*\.ts)\1\s*,\s*import\.meta\.url\s*\)/g,
+          (_, _quote, file) => {
+            const target = join(dirname(path), file);
+            if (!workers.includes(target)) throw new Error(`${relative(root, path)} names ${file}, which is not a worker (*-worker.ts)`);
+            return `new URL('${workerFolder}${basename(file, '.ts')}.mjs', import.meta.url)`;
+          },
+        );
         return { contents, loader: 'ts' };
       });
     },
   };
+}
+
+/** Leaves in the place of each late package what loads it. */
+function latePlugin() {
+  const exact = new RegExp(`^(?:${latePackages.join('|')})$`);
+  return {
+    name: 'outrigger-late',
+    setup(build) {
+      build.onResolve({ filter: /^late:/ }, ({ path }) => ({ path: path.slice('late:'.length), namespace: 'late-entry' }));
+      build.onLoad({ filter: /./, namespace: 'late-entry' }, async ({ path }) => ({
+        contents: await lateEntry(path),
+        loader: 'js',
+        resolveDir: root,
+      }));
+      build.onResolve({ filter: /^\.\/late-/ }, ({ path, namespace }) => (namespace === 'late' ? { path, external: true } : undefined));
+      build.onResolve({ filter: exact }, ({ path, namespace }) => (namespace === 'late-entry' ? undefined : { path, namespace: 'late' }));
+      build.onLoad({ filter: exact, namespace: 'late' }, ({ path }) => ({
+        contents: `let made; const get = () => (made ??= require('./${lateFile(path)}.mjs').default);
+          const late = (find) => new Proxy(function () {}, {
+            get: (_, name) => find()[name],
+            apply: (_, self, values) => Reflect.apply(find(), self, values),
+            construct: (_, values) => Reflect.construct(find(), values),
+          });
+          module.exports = ${exported(path)};`,
+        loader: 'js',
+        resolveDir: root,
+      }));
+    },
+  };
+}
+
+function exported(name) {
+  const members = lateMembers[name]?.map((member) => `${member}: late(() => get().${member})`);
+  return members === undefined ? 'late(get)' : `{ ${members.join(', ')} }`;
+}
+
+function lateFile(name) {
+  return `late-${name.replace(/\W+/g, '-').replace(/^-/, '')}`;
+}
+
+/** A module whose default is what is asked of the package: itself, or an object with some members. */
+async function lateEntry(name) {
+  const members = lateMembers[name] ?? (lateNamespaces.includes(name) ? await membersUsed(name) : undefined);
+  if (members === undefined) return `export { default } from '${name}';`;
+  return `import * as all from '${name}'; export default { ${members.map((member) => `${member}: all.${member}`).join(', ')} };`;
+}
+
+/** What our sources use of a package that they import as a namespace. */
+async function membersUsed(name) {
+  const used = new Set();
+  const imported = new RegExp(`^import \\* as (\\w+) from '${name}';$`, 'm');
+  for (const file of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts') || file.endsWith('.test.ts')) continue;
+    const source = readFileSync(join(root, 'src', file), 'utf8');
+    const [, local] = imported.exec(source) ?? [];
+    if (local !== undefined) for (const [, member] of source.matchAll(new RegExp(`\\b${local}\\.(\\w+)`, 'g'))) used.add(member);
+  }
+  // Types are no values.
+  const all = used.size === 0 ? {} : await import(name);
+  return [...used].filter((member) => member in all).sort();
 }
 
 /** Files that are bundles of their own, beside the one that imports them when it needs them. */

@@ -13,7 +13,7 @@ import { UnavailableError } from '../sidecar/unavailable.ts';
 import { version } from '../sidecar/version.ts';
 import { workbenchFolder } from '../sidecar/workbench-folder.ts';
 import { exitCodes } from './exit-codes.ts';
-import { giveBackWhenIdle } from './give-back.ts';
+import { giveBackWhenIdle } from '../services/watch/give-back.ts';
 import { columns, type Terminal } from './terminal.ts';
 
 const signals: readonly NodeJS.Signals[] = [

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { LoadedConfig } from '../config/load.ts';
 import { createLog } from '../sidecar/log.ts';
-import { giveBackWhenIdle } from './give-back.ts';
+import { giveBackWhenIdle } from '../services/watch/give-back.ts';
 import type { Sample } from './sample.ts';
 import { startWithOperations } from '../sidecar/operation-modules.ts';
 import type { Sidecar } from '../sidecar/sidecar.ts';

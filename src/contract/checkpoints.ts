@@ -100,7 +100,7 @@ export const checkpoints = {
           .or(id())
           .default('previous')
           .describe('previous: what led to this one, after a run since its start; now: what changed since; an id: from that one to this.'),
-        path: workspacePath.optional().describe('Only this file, or what is in this folder.'),
+        path: workspacePath().optional().describe('Only this file, or what is in this folder.'),
         context: z.int().min(0).max(1000).default(3),
       }),
     output: () =>
@@ -127,7 +127,7 @@ export const checkpoints = {
     input: () =>
       z.object({
         id: id(),
-        paths: z.array(entryPath).min(1).max(10_000).optional().describe('Only these files, and what is in these folders.'),
+        paths: z.array(entryPath()).min(1).max(10_000).optional().describe('Only these files, and what is in these folders.'),
         dryRun: z.boolean().default(false),
       }),
     output: outcome,

@@ -56,7 +56,7 @@ export const deployProfile = once(() =>
         'The program and its arguments; `{name}` stands for a parameter. An argument that is only `{name}` is left out where the parameter has no value.',
       ),
     parameters: z.record(parameterName(), parameter()).default({}),
-    path: workspacePath.default('').describe('The folder in which it runs.'),
+    path: workspacePath().default('').describe('The folder in which it runs.'),
     env: z.record(z.string(), z.string()).default({}),
     host: z.string().default('local').describe('`local`, or the name of an exec agent.'),
     timeoutMs: z.int().positive().max(MAX_TIMEOUT_MS).default(600_000),

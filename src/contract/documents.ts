@@ -56,7 +56,7 @@ export const documents = {
       'Open a text file for shared editing. Over a document socket this attaches it; elsewhere it says whether and where it can be opened.',
     access: 'read',
     scope: { fields: ['path'] },
-    input: () => z.object({ path: entryPath }),
+    input: () => z.object({ path: entryPath() }),
     output: () =>
       documentInfo().extend({
         readOnly: z.boolean().describe('The caller may look, not write.'),

@@ -99,7 +99,7 @@ function batchChange<P extends z.ZodType<string>>(at: P) {
   ]);
 }
 
-const batchChangeIn = once(() => batchChange(entryPath));
+const batchChangeIn = once(() => batchChange(entryPath()));
 export const batchChangeOut = once(() => batchChange(z.string()));
 export type BatchChange = z.output<ReturnType<typeof batchChangeOut>>;
 
@@ -127,7 +127,7 @@ export const files = {
     scope: { fields: ['path'] },
     input: () =>
       z.object({
-        path: workspacePath.default(''),
+        path: workspacePath().default(''),
         recursive: z.boolean().default(false),
         includeIgnored: z
           .boolean()
@@ -150,7 +150,7 @@ export const files = {
     summary: 'Say what stands at a path; a missing one is an answer, not an error.',
     access: 'read',
     scope: { fields: ['path'] },
-    input: () => z.object({ path: workspacePath, hash: z.boolean().default(false).describe('Read the file to give its ETag.') }),
+    input: () => z.object({ path: workspacePath(), hash: z.boolean().default(false).describe('Read the file to give its ETag.') }),
     output: () => z.object({ exists: z.boolean(), entry: entry().optional(), etag: etag().optional(), revision: z.int() }),
     errors: ['PATH_ESCAPES'],
   }),
@@ -160,7 +160,7 @@ export const files = {
     scope: { fields: ['path'] },
     input: () =>
       z.object({
-        path: entryPath,
+        path: entryPath(),
         startLine: z.int().positive().optional().describe('First line, from 1.'),
         endLine: z.int().positive().optional().describe('Last line, included.'),
         head: z.int().positive().optional().describe('Only so many first lines.'),
@@ -186,7 +186,7 @@ export const files = {
     scope: { fields: ['path'] },
     input: () =>
       z.object({
-        path: entryPath,
+        path: entryPath(),
         text: z.string(),
         ifMatch: ifMatch(),
         ifNoneMatch: ifNoneMatch(),
@@ -213,7 +213,7 @@ export const files = {
     scope: { fields: ['path'] },
     input: () =>
       z.object({
-        path: entryPath,
+        path: entryPath(),
         text: z.string().default(''),
         durability: durability(),
         parents: z.boolean().default(true),
@@ -228,7 +228,7 @@ export const files = {
     scope: { fields: ['path'] },
     input: () =>
       z.object({
-        path: entryPath,
+        path: entryPath(),
         edits: edits(),
         ifMatch: ifMatch(),
         durability: durability(),
@@ -252,7 +252,7 @@ export const files = {
     summary: 'Make a folder; one that exists is fine.',
     access: 'write',
     scope: { fields: ['path'] },
-    input: () => z.object({ path: entryPath, parents: z.boolean().default(true) }),
+    input: () => z.object({ path: entryPath(), parents: z.boolean().default(true) }),
     output: () => moved().extend({ created: z.boolean() }),
     errors: [
       'FILE_EXISTS',
@@ -270,7 +270,7 @@ export const files = {
     access: 'write',
     scope: { fields: ['path'] },
     input: () =>
-      z.object({ path: entryPath, recursive: z.boolean().default(false), ifMatch: ifMatch(), missingOk: z.boolean().default(false) }),
+      z.object({ path: entryPath(), recursive: z.boolean().default(false), ifMatch: ifMatch(), missingOk: z.boolean().default(false) }),
     output: () => moved().extend({ removed: z.int().describe('How many entries.') }),
     errors: ['FILE_NOT_FOUND', 'NOT_EMPTY', 'ETAG_MISMATCH', 'PATH_ESCAPES', 'FILE_PERMISSION', 'READ_ONLY'],
     http: { route: 'DELETE /files/{path}', request: { 'if-match': 'ifMatch' } },
@@ -280,7 +280,8 @@ export const files = {
     summary: 'Move or rename; open documents follow.',
     access: 'write',
     scope: { fields: ['from', 'to'] },
-    input: () => z.object({ from: entryPath, to: entryPath, overwrite: z.boolean().default(false), parents: z.boolean().default(true) }),
+    input: () =>
+      z.object({ from: entryPath(), to: entryPath(), overwrite: z.boolean().default(false), parents: z.boolean().default(true) }),
     output: moved,
     errors: [
       'FILE_NOT_FOUND',
@@ -299,7 +300,8 @@ export const files = {
     summary: 'Copy a file or a folder.',
     access: 'write',
     scope: { fields: ['from', 'to'] },
-    input: () => z.object({ from: entryPath, to: entryPath, overwrite: z.boolean().default(false), parents: z.boolean().default(true) }),
+    input: () =>
+      z.object({ from: entryPath(), to: entryPath(), overwrite: z.boolean().default(false), parents: z.boolean().default(true) }),
     output: () => moved().extend({ copied: z.int() }),
     errors: [
       'FILE_NOT_FOUND',
@@ -367,7 +369,7 @@ export const files = {
     scope: { fields: ['path'] },
     input: () =>
       z.object({
-        path: entryPath,
+        path: entryPath(),
         range: z.string().optional().describe('As the HTTP header Range with one range: `bytes=0-99`, `bytes=100-`, `bytes=-50`.'),
         ifMatch: ifMatch(),
         ifNoneMatch: ifNoneMatch(),
@@ -408,7 +410,7 @@ export const files = {
     scope: { fields: ['path'] },
     input: () =>
       z.object({
-        path: entryPath,
+        path: entryPath(),
         ifMatch: ifMatch(),
         ifNoneMatch: ifNoneMatch(),
         durability: durability(),

@@ -49,7 +49,7 @@ export const gitChanges = {
     input: () =>
       z.object({
         message: message().optional().describe('Must be given, but with `amend`, where the old one stays without it.'),
-        paths: z.array(entryPath).max(10_000).optional().describe('Only these; with `all` false and no paths: what is staged.'),
+        paths: z.array(entryPath()).max(10_000).optional().describe('Only these; with `all` false and no paths: what is staged.'),
         all: z.boolean().default(true).describe('Stage everything that changed first.'),
         amend: z.boolean().default(false).describe('Replace the last commit; its author stays unless `author` is given.'),
         author: gitPerson().optional(),

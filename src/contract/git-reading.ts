@@ -86,7 +86,7 @@ export const gitReading = {
     scope: { fields: ['path'] },
     input: () =>
       z.object({
-        path: entryPath.optional(),
+        path: entryPath().optional(),
         staged: z.boolean().default(false),
         from: z.string().optional().describe('A revision.'),
         to: z.string().optional().describe('A revision; needs `from`.'),
@@ -101,8 +101,8 @@ export const gitReading = {
     scope: { fields: ['path'] },
     input: () =>
       z.object({
-        path: entryPath.optional(),
-        was: entryPath.optional().describe('Where a file that was renamed to `path` was: both are compared as one.'),
+        path: entryPath().optional(),
+        was: entryPath().optional().describe('Where a file that was renamed to `path` was: both are compared as one.'),
         untracked: z.boolean().default(false).describe('With files that git does not know yet; of the work tree against the index.'),
         lines: z.boolean().default(true).describe('False: how many of each file, without the hunks.'),
         staged: z.boolean().default(false).describe('Index against HEAD instead of work tree against index.'),
@@ -125,7 +125,7 @@ export const gitReading = {
     scope: { fields: ['path'] },
     input: () =>
       z.object({
-        path: entryPath.optional(),
+        path: entryPath().optional(),
         count: z.int().positive().max(1000).default(50),
         skip: z.int().nonnegative().default(0),
         from: z.string().optional().describe('A revision; HEAD when left out.'),
@@ -162,7 +162,7 @@ export const gitReading = {
     scope: 'filtered',
     input: () =>
       z.object({
-        paths: z.array(entryPath).max(10_000).optional().describe('Only these; with `all` false and no paths: what is staged.'),
+        paths: z.array(entryPath()).max(10_000).optional().describe('Only these; with `all` false and no paths: what is staged.'),
         all: z.boolean().default(true),
         limit: z.int().positive().max(100).default(100),
       }),
@@ -177,7 +177,7 @@ export const gitReading = {
     summary: 'A file as it was at a revision.',
     access: 'read',
     scope: { fields: ['path'] },
-    input: () => z.object({ path: entryPath, revision: z.string().default('HEAD').describe('A revision; ":" for the index.') }),
+    input: () => z.object({ path: entryPath(), revision: z.string().default('HEAD').describe('A revision; ":" for the index.') }),
     output: () => z.object({ exists: z.boolean(), text: z.string(), binary: z.boolean(), size: z.int() }),
     errors: [...gitErrors, 'OUTPUT_TOO_LARGE'],
   }),
@@ -187,7 +187,7 @@ export const gitReading = {
     scope: { fields: ['path'] },
     input: () =>
       z.object({
-        path: entryPath,
+        path: entryPath(),
         revision: revision().optional().describe('As of this revision; the work tree when left out.'),
         start: z.int().positive().optional().describe('First line, from 1.'),
         end: z.int().positive().optional().describe('Last line; beyond the end of the file, its last.'),

@@ -67,7 +67,7 @@ export const gitRemotes = {
     input: () =>
       z.object({
         url: url(),
-        path: workspacePath.default('').describe('The folder; the workspace itself when left out.'),
+        path: workspacePath().default('').describe('The folder; the workspace itself when left out.'),
         branch: name().optional(),
         depth: z.int().positive().max(1_000_000).optional().describe('Only so many of the newest commits.'),
         credentials: credentials(),

@@ -51,7 +51,7 @@ export const gitFiles = once(() =>
   z
     .array(
       z.object({
-        path: entryPath.describe('A file, or a folder with all that is in it.'),
+        path: entryPath().describe('A file, or a folder with all that is in it.'),
         hunks: z
           .array(z.string().regex(/^[0-9a-f]{20}$/))
           .min(1)

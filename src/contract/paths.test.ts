@@ -53,7 +53,7 @@ test('each path has one spelling, which is its own', () => {
       const once = normalisePath(path);
       assert.equal(once, given.filter((name) => name !== '' && name !== '.').join('/'));
       assert.equal(normalisePath(once), once);
-      if (pathProblem(path) === undefined) assert.equal(workspacePath.parse(path), once);
+      if (pathProblem(path) === undefined) assert.equal(workspacePath().parse(path), once);
       if (once !== '') assert.equal(joinPath(parentPath(once), baseName(once)), once);
     }),
     { seed },

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { once } from './once.ts';
 
 const MAX_PATH_BYTES = 4095;
 const MAX_NAME_BYTES = 255;
@@ -43,14 +44,18 @@ function byteLength(text: string): number {
 }
 
 /** Any path in the workspace; '' is the workspace itself. */
-export const workspacePath = z
-  .string()
-  .superRefine((path, context) => {
-    const problem = pathProblem(path);
-    if (problem !== undefined) context.addIssue({ code: 'custom', message: `the path ${problem}`, params: { reason: 'BAD_PATH' } });
-  })
-  .transform(normalisePath)
-  .describe('Path relative to the workspace, with / between names; "" is the workspace itself.');
+export const workspacePath = once(() =>
+  z
+    .string()
+    .superRefine((path, context) => {
+      const problem = pathProblem(path);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: `the path ${problem}`, params: { reason: 'BAD_PATH' } });
+    })
+    .transform(normalisePath)
+    .describe('Path relative to the workspace, with / between names; "" is the workspace itself.'),
+);
 
 /** The path of a thing inside the workspace, never the workspace itself. */
-export const entryPath = workspacePath.refine((path) => path !== '', { message: 'the path is empty', params: { reason: 'BAD_PATH' } });
+export const entryPath = once(() =>
+  workspacePath().refine((path) => path !== '', { message: 'the path is empty', params: { reason: 'BAD_PATH' } }),
+);

@@ -111,7 +111,7 @@ const reading = once(() => ({
 
 const start = once(() => ({
   argv: argv(),
-  path: workspacePath.default('').describe('The folder in which it runs.'),
+  path: workspacePath().default('').describe('The folder in which it runs.'),
   env: environment(),
   stdin: z.string().max(MAX_INPUT_LENGTH).optional().describe('All that it can read.'),
   keepStdinOpen: z.boolean().default(false).describe('More follows by processes.input.'),

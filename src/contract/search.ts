@@ -14,7 +14,7 @@ const globs = once(() =>
 
 /** Which files are looked at: as ripgrep walks, ignore files honoured and hidden files left out, unless it is said otherwise. */
 const walk = once(() => ({
-  path: workspacePath.default('').describe('Only below this folder, or in this file.'),
+  path: workspacePath().default('').describe('Only below this folder, or in this file.'),
   include: globs(),
   exclude: globs(),
   hidden: z.boolean().default(false).describe('Also names that begin with a dot; .git never.'),
@@ -136,7 +136,7 @@ export const search = {
         replace: replacement(),
         ...walk(),
         except: z
-          .array(z.object({ path: entryPath, line: z.int().positive().optional() }))
+          .array(z.object({ path: entryPath(), line: z.int().positive().optional() }))
           .max(100_000)
           .default([])
           .describe('Files, or matches by the number of their line, that stay as they are.'),
@@ -219,7 +219,7 @@ export const search = {
     summary: 'The symbols of one file in order: TypeScript and JavaScript, with and without JSX.',
     access: 'read',
     scope: { fields: ['path'] },
-    input: () => z.object({ path: entryPath }),
+    input: () => z.object({ path: entryPath() }),
     output: () =>
       z.object({
         language: z.string(),
@@ -232,7 +232,7 @@ export const search = {
     summary: 'The sha256 of a file of any size.',
     access: 'read',
     scope: { fields: ['path'] },
-    input: () => z.object({ path: entryPath }),
+    input: () => z.object({ path: entryPath() }),
     output: () => z.object({ path: z.string(), sha256: z.string(), size: z.int().nonnegative() }),
     errors: ['FILE_NOT_FOUND', 'PATH_ESCAPES', 'NOT_A_FILE'],
   }),

@@ -100,7 +100,7 @@ export const system = {
         name: z.string().min(1).max(100),
         kind: z.enum(['person', 'agent', 'service']).default('person'),
         access: access(),
-        paths: z.array(workspacePath).min(1).max(100).optional(),
+        paths: z.array(workspacePath()).min(1).max(100).optional(),
         expiresInS: z
           .int()
           .positive()

@@ -53,7 +53,7 @@ export const terminals = {
     input: () =>
       z.object({
         argv: argv().optional(),
-        path: workspacePath.default('').describe('The folder in which it runs.'),
+        path: workspacePath().default('').describe('The folder in which it runs.'),
         env: environment(),
         columns: columns().default(80),
         rows: rows().default(24),

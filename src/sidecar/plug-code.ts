@@ -25,6 +25,7 @@ import type { Processes } from '../services/processes/processes.ts';
 import type { State } from '../services/state/state.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
+import { namedSettings } from './named-settings.ts';
 
 /** Beside the bundle, and where a checkout builds it. */
 const launcherPlaces = ['bin/outrigger-launcher', '../../dist/bin/outrigger-launcher'];
@@ -53,19 +54,14 @@ export function plugCode(
 ): PluggedCode {
   const { state, now, log, implementations } = dependencies;
   const folder = config['code.folder'] ?? defaultFolder(state, dependencies.temporary);
-  const parsed = codeRollout().safeParse(config['code.rollout']);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new OutriggerError('BAD_INPUT', `The option code.rollout: ${issue?.path.join('.')}: ${issue?.message}`);
-  }
-  const unknown = Object.keys(parsed.data).filter((code) => !languages.some((language) => language.code === code));
+  const rollout: Readonly<Record<string, Rollout | undefined>> = namedSettings(config, 'code.rollout', codeRollout);
+  const unknown = Object.keys(rollout).filter((code) => !languages.some((language) => language.code === code));
   if (unknown.length > 0) throw new OutriggerError('BAD_INPUT', `The option code.rollout names no languages: ${unknown.join(', ')}.`);
   let held: IsolationInfo | undefined;
   const sandbox = sandboxIn(path.join(folder, 'running'), dependencies, config, readOnly, (isolation) => {
     held = isolation;
   });
   dependencies.health.add(() => ({ name: 'isolation', ok: true, text: isolationText(held) }));
-  const rollout: Readonly<Record<string, Rollout | undefined>> = parsed.data;
   const toolchains = new Toolchains(process.execPath);
   const store = new SessionStore({ state, onProblem: (error) => log('warn', 'code.not-stored', { error }) });
   const sessions = new Sessions(

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/options.ts';
-import { type DeployProfile, deployProfile, deployProfiles } from '../contract/deploy.ts';
+import { type DeployParameter, type DeployProfile, deployProfiles } from '../contract/deploy.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import type { Call } from '../contract/operation.ts';
 import { Deployments, type DeployPorts } from '../services/deploy/deployments.ts';
@@ -12,9 +12,10 @@ import type { ProcessTable } from '../services/processes/process-table.ts';
 import type { State } from '../services/state/state.ts';
 import type { Workspace } from '../services/workspace/workspace.ts';
 import type { Log } from './log.ts';
+import { namedSettings } from './named-settings.ts';
 
 /** A module of Odoo, as Odoo itself takes its names. */
-const moduleName = { type: 'name', pattern: '[a-z_][a-z0-9_]*', text: 'Technical name of the module.' };
+const moduleName: DeployParameter = { type: 'name', pattern: '[a-z_][a-z0-9_]*', text: 'Technical name of the module.' };
 
 export interface DeployDependencies {
   workspace: Workspace;
@@ -41,16 +42,17 @@ export function plugDeploy({ workspace, state, runs, now, log, implementations }
 }
 
 function odooProfiles(config: Config): [string, DeployProfile][] {
-  const profile = (flag: string, summary: string): DeployProfile =>
-    deployProfile().parse({
-      summary,
-      argv: [config['odoo.command'], '-c', config['odoo.config'], flag, '{module}', '--stop-after-init'],
-      parameters: { module: moduleName },
-      host: config['odoo.host'],
-      timeoutMs: config['odoo.timeoutMs'],
-      before: 'commit',
-      rollback: config['odoo.rollback'],
-    });
+  const profile = (flag: string, summary: string): DeployProfile => ({
+    summary,
+    argv: [config['odoo.command'], '-c', config['odoo.config'], flag, '{module}', '--stop-after-init'],
+    parameters: { module: moduleName },
+    path: '',
+    env: {},
+    host: config['odoo.host'],
+    timeoutMs: config['odoo.timeoutMs'],
+    before: 'commit',
+    rollback: config['odoo.rollback'],
+  });
   return [
     ['odoo', profile('-u', 'Update a module in Odoo')],
     ['odoo-install', profile('-i', 'Install a module in Odoo')],
@@ -58,12 +60,7 @@ function odooProfiles(config: Config): [string, DeployProfile][] {
 }
 
 function ownProfiles(config: Config): [string, DeployProfile][] {
-  const parsed = deployProfiles().safeParse(config['deploy.profiles']);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new OutriggerError('BAD_INPUT', `The option deploy.profiles: ${issue?.path.join('.')}: ${issue?.message}`);
-  }
-  return Object.entries(parsed.data).map(([name, profile]) => {
+  return Object.entries(namedSettings(config, 'deploy.profiles', deployProfiles)).map(([name, profile]) => {
     const problem = profileProblem(profile);
     if (problem !== undefined) throw new OutriggerError('BAD_INPUT', `The option deploy.profiles: ${name}: ${problem}`);
     return [name, profile];

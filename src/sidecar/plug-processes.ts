@@ -13,6 +13,7 @@ import type { State } from '../services/state/state.ts';
 import type { Workspace } from '../services/workspace/workspace.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
+import { namedSettings } from './named-settings.ts';
 
 /** A start waits so long for an agent whose container may be starting. */
 const AGENT_PATIENCE_MS = 5000;
@@ -56,12 +57,7 @@ export function plugProcesses(
 }
 
 function agentsOf(config: Config): [string, HostOnWorkspace][] {
-  const parsed = execAgents().safeParse(config['processes.agents']);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new OutriggerError('BAD_INPUT', `The option processes.agents: ${issue?.path.join('.')}: ${issue?.message}`);
-  }
-  return Object.entries(parsed.data).map(([name, { socket, tokenFile, root }]) => {
+  return Object.entries(namedSettings(config, 'processes.agents', execAgents)).map(([name, { socket, tokenFile, root }]) => {
     if (name === 'local') throw new OutriggerError('BAD_INPUT', 'The option processes.agents: `local` is this machine.');
     const host = new AgentHost({ dial: dialUnix, random: Math.random }, { name, socket, tokenFile, patienceMs: AGENT_PATIENCE_MS });
     return [name, { host, root }];

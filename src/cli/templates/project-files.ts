@@ -69,7 +69,7 @@ const table = {
     summary: 'Count the lines of a text file.',
     access: 'read',
     scope: { fields: ['path'] },
-    input: () => z.object({ path: workspacePath }),
+    input: () => z.object({ path: workspacePath() }),
     output: () => z.object({ lines: z.int() }),
     errors: ['FILE_NOT_FOUND', 'NOT_TEXT'],
     http: { route: 'GET /lines/{path}' },

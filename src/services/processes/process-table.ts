@@ -32,6 +32,8 @@ const TITLE_LENGTH = 500;
 const LOOK_EVERY_MS = 1000;
 /** The kernel ends such programs before it ends us. */
 const OOM_SCORE = '500';
+/** Stands for what was cut. */
+const MORE = '…';
 
 export interface ProcessTableDependencies {
   state: State;
@@ -462,8 +464,8 @@ function shownOf(argv: readonly string[]): string[] {
   const shown: string[] = [];
   let room = SHOWN_LENGTH;
   for (const argument of argv) {
-    if (room <= 0) return [...shown, '…'];
-    shown.push(argument.length > room ? `${argument.slice(0, room)}…` : argument);
+    if (room <= 0) return [...shown, MORE];
+    shown.push(argument.length > room ? argument.slice(0, room) + MORE : argument);
     room -= argument.length + 1;
   }
   return shown;
@@ -473,7 +475,7 @@ function titleOf({ title, argv }: ProcessSpec): string {
   return (
     title ??
     shownOf(argv)
-      .map((argument) => (/^[\p{L}\p{N}_./:=@%+,…-]+$/u.test(argument) ? argument : JSON.stringify(argument)))
+      .map((argument) => (/^[\p{L}\p{N}_./:=@%+,\u2026-]+$/u.test(argument) ? argument : JSON.stringify(argument)))
       .join(' ')
       .slice(0, TITLE_LENGTH)
   );

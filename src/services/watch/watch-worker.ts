@@ -8,6 +8,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { coarseClockMs, DirWatch, type Fact } from './dir-watch.ts';
 import { type HashResult, hashFile } from './file-hash.ts';
 import { remoteFileSystem } from './file-system.ts';
+import { giveBackWhenIdle } from './give-back.ts';
 import { GitWatch } from './git-watch.ts';
 import { compileIgnore, type Ignore } from './ignore.ts';
 import { ReportQueue } from './report-queue.ts';
@@ -754,6 +755,7 @@ if (parentPort) {
     const worker = new WatchWorker(port, workerData as WatchSettings);
     port.on('message', (message: ToWorker) => void worker.receive(message));
     await worker.start();
+    giveBackWhenIdle();
   } catch (error) {
     port.postMessage({ type: 'failed', message: (error as Error).message } satisfies FromWorker);
     port.close();

@@ -487,6 +487,16 @@ test('a damaged snapshot is no snapshot, and is said to be damaged', async () =>
   });
 });
 
+test('a watch that does not end when it is asked to is ended', async () => {
+  await withWatch({}, async ({ watch }) => {
+    const begun = performance.now();
+    watch.stallForTest(30_000);
+    await watch.stop(100);
+    const took = performance.now() - begun;
+    assert.ok(took >= 90 && took < 10_000, `${took} ms`);
+  });
+});
+
 test('forty thousand creates while the watch is stalled overflow its queue, and nothing is lost', async () => {
   await withWatch({}, async ({ at, exact, watch }) => {
     for (let index = 0; index < 40; index++) fs.mkdirSync(at(`d${index}`));

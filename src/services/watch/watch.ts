@@ -63,6 +63,8 @@ export interface WatchHealth {
 
 const maxRestarts = 3;
 const youngGenerationMb = 6;
+/** A worker that is asked to end has so long to write its snapshot: without one, the next start reads the folder anew. */
+const stopWithinMs = 10_000;
 
 type Phase = 'new' | 'starting' | 'watching' | 'stopping' | 'stopped';
 
@@ -162,9 +164,9 @@ export class Watch {
     };
   }
 
-  /** Resolves when the worker has written its snapshot and ended. Barriers and sweeps under way are rejected. */
-  stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
+  /** Resolves when the worker has written its snapshot and ended, or was ended because it did not. Barriers and sweeps under way are rejected. */
+  stop(withinMs = stopWithinMs): Promise<void> {
+    this.#stopping ??= this.#stop(withinMs);
     return this.#stopping;
   }
 
@@ -173,14 +175,19 @@ export class Watch {
     this.#post({ type: 'stall', ms });
   }
 
-  async #stop(): Promise<void> {
+  async #stop(withinMs: number): Promise<void> {
     const worker = this.#worker;
     this.#phase = 'stopping';
     if (worker) {
       const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
       worker.ref();
       this.#post({ type: 'stop' });
+      const late = setTimeout(() => {
+        this.#log.warn('watch.stop-forced', { afterMs: withinMs });
+        void worker.terminate();
+      }, withinMs);
       await exited;
+      clearTimeout(late);
     }
     this.#phase = 'stopped';
     this.#worker = null;
@@ -220,6 +227,8 @@ export class Watch {
       }
       case 'failed':
         this.#started?.reject(new Error(message.message));
+        // It hears nothing any more, and may still have what keeps it running.
+        void worker.terminate();
         break;
       case 'reports':
         this.#state = message.state;
