@@ -30,7 +30,7 @@ export interface GiveBackOptions {
 /**
  * Returns memory to the system when nothing happens any more: V8 keeps what a start or a burst of work once needed, a third of all
  * that an idle sidecar holds. Stops everything for some 40 ms, in a moment without work: once after the start, then a minute after the last work.
- * For a process that is ours alone. Gives back what ends it.
+ * For a thread that is ours alone, the main one only where the process is: a host would stop with it. Gives back what ends it.
  */
 export function giveBackWhenIdle({
   lookMs = LOOK_MS,
