@@ -10,8 +10,9 @@
 //  8. A few hinted names are looked up one by one, many by reading the directory.
 //  9. Old kernels' timestamps are coarse, so that keys can tie: a hint on a very recent file with the same key is passed on as suspect.
 
-import { type FSWatcher, lstatSync, readdirSync, readFileSync, type Stats, watch } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, type Stats, watch } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Directory } from './directory.ts';
 import { type Ignore, isOwnTemporary } from './ignore.ts';
 import { directoryId, type EntryKind, isKindOnly, packKind, packStats, type StatKey, unpackStats } from './stat-key.ts';
 
@@ -77,63 +78,6 @@ const hintedChange = 2;
 const unhinted = 4;
 
 const replacementChar = '\ufffd';
-
-/** What a directory was found to hold at the start, in two strings: a hundred thousand short ones would be copied again and again by the collector. */
-interface Listed {
-  /** Names of files, with '/' between them. */
-  names: string;
-  /** A letter for each. */
-  kinds: string;
-  directories: readonly Directory[];
-}
-
-/** A place in the tree. */
-class Directory {
-  name: string;
-  parent: Directory | null;
-  id: string;
-  watcher: FSWatcher | null = null;
-  #entries: Map<string, Directory | string> | Listed | null = null;
-  /** Names that were hinted, with the kinds of hint. */
-  hinted: Map<string, number> | null = null;
-  whole = false;
-  rearm = false;
-  /** 1: read all below as well; 2: and arm all watches again. */
-  deep: 0 | 1 | 2 = 0;
-  broken = false;
-  /** The last attempt to watch it failed for a reason other than its absence. */
-  unwatchable = false;
-  dropped = false;
-  /** Its place when its parent stopped to list it, until the drain's end decides whether it moved. */
-  detachedFrom: string | null = null;
-  invalidNames = 0;
-
-  constructor(name: string, parent: Directory | null, id: string) {
-    this.name = name;
-    this.parent = parent;
-    this.id = id;
-  }
-
-  /** Nothing is known of what it holds. */
-  get unread(): boolean {
-    return this.#entries === null;
-  }
-
-  /** Sub-directories as nodes, all else as a packed key. */
-  get entries(): Map<string, Directory | string> {
-    if (this.#entries instanceof Map) return this.#entries;
-    const listed = this.#entries;
-    const entries = new Map<string, Directory | string>();
-    this.#entries = entries;
-    if (listed !== null && listed.kinds !== '') listed.names.split('/').forEach((name, at) => entries.set(name, listed.kinds.charAt(at)));
-    for (const directory of listed?.directories ?? []) entries.set(directory.name, directory);
-    return entries;
-  }
-
-  list(listed: Listed): void {
-    this.#entries = listed;
-  }
-}
 
 export class DirWatch {
   readonly #options: DirWatchOptions;
@@ -263,7 +207,7 @@ export class DirWatch {
     }
     const { directory, name } = found;
     const old = directory.entries.get(name);
-    const stats = this.#lstat(this.#pathOf(directory, name));
+    const stats = this.#lstat(directory.pathOf(name));
     if (typeof old === 'string' && stats && !stats.isDirectory()) {
       this.#checkFile(directory, name, path, stats, old, hintedChange);
       return true;
@@ -279,7 +223,7 @@ export class DirWatch {
     const found = this.#find(path);
     const entry = found?.directory.entries.get(found.name);
     if (entry === undefined) return null;
-    return typeof entry === 'string' ? unpackStats(entry) : { kind: 'directory', key: keyOfDirectory(entry) };
+    return typeof entry === 'string' ? unpackStats(entry) : { kind: 'directory', key: entry.key };
   }
 
   /** An event from an engine that watches whole trees. */
@@ -316,7 +260,7 @@ export class DirWatch {
         entries.push([name, typeof entry === 'string' ? entry : null]);
         if (typeof entry !== 'string') stack.push(entry);
       }
-      yield { path: this.#pathOf(directory), entries };
+      yield { path: directory.path, entries };
     }
   }
 
@@ -449,12 +393,12 @@ export class DirWatch {
   }
 
   *#drain(): Generator<void> {
-    const queue = [...this.#dirty].map((directory) => ({ directory, depth: depthOf(directory) })).sort((a, b) => a.depth - b.depth);
+    const queue = [...this.#dirty].map((directory) => ({ directory, depth: directory.depth })).sort((a, b) => a.depth - b.depth);
     this.#dirty.clear();
     for (const { directory } of queue) {
       this.#stack.push(directory);
       for (let next = this.#stack.pop(); next; next = this.#stack.pop()) {
-        const path = this.#pathOf(next);
+        const path = next.path;
         if (this.#visit(next, path)) yield* this.#read(next, path);
         yield;
       }
@@ -468,7 +412,7 @@ export class DirWatch {
 
   /** Makes sure that the directory still stands where the table has it, and that it is watched. False: there is nothing to read now. */
   #visit(directory: Directory, path: string): boolean {
-    if (directory.dropped || this.#isDetached(directory)) return false;
+    if (directory.dropped || directory.isDetached) return false;
     if (directory === this.#root && this.#rootGone) return false;
     const id = this.#idAt(path);
     if (directory.id === '' && id !== null && !this.#byId.has(id)) this.#setId(directory, id);
@@ -592,7 +536,7 @@ export class DirWatch {
     for (const [name, hint] of hinted) {
       if (directory.dropped || directory.detachedFrom !== null) return;
       const known = directory.entries.has(name);
-      const path = this.#pathOf(directory, name);
+      const path = directory.pathOf(name);
       const found = this.#check(directory, name, path, hint, 0);
       // Rule 3. An ignored name says nothing, unless it is the directory's own.
       if (!found && !known && !name.includes(replacementChar) && (name === directory.name || !this.#options.ignore(path, false))) {
@@ -656,7 +600,7 @@ export class DirWatch {
     if (old instanceof Directory) {
       const same = old.id === id;
       const other = same ? undefined : this.#byId.get(id);
-      if (other && !isInside(other, old) && this.#canMove(other, directory)) {
+      if (other && !other.isInside(old) && this.#canMove(other, directory)) {
         // Another directory was put here: what stood here is gone before it arrives.
         this.#detach(old);
         this.#settleDetached(old);
@@ -689,7 +633,7 @@ export class DirWatch {
     this.#directories++;
     added.rearm = true;
     added.whole = true;
-    this.#emit({ path, kind: 'directory', what: 'added', key: keyOfDirectory(added), settled: true });
+    this.#emit({ path, kind: 'directory', what: 'added', key: added.key, settled: true });
     this.#stack.push(added);
   }
 
@@ -702,14 +646,14 @@ export class DirWatch {
     }
     directory.entries.delete(name);
     this.#files--;
-    this.#emitEntry('removed', this.#pathOf(directory, name), old, true);
+    this.#emitEntry('removed', directory.pathOf(name), old, true);
   }
 
   // Directories that move or vanish
 
   /** Its parent does not list it any more; until the drain ends it may turn up elsewhere. */
   #detach(directory: Directory): void {
-    const path = this.#pathOf(directory);
+    const path = directory.path;
     directory.parent?.entries.delete(directory.name);
     directory.parent = null;
     directory.detachedFrom = path;
@@ -718,21 +662,16 @@ export class DirWatch {
 
   /** Whether `directory` has left its place, is nowhere else, and its old place is empty: only then is it a rename for those who follow. */
   #canMove(directory: Directory, into: Directory): boolean {
-    if (isInside(into, directory) || this.#options.mayMove?.() === false) return false;
-    const path = this.#pathOf(directory);
-    if (this.#isDetached(directory)) return this.#find(path)?.directory.entries.get(nameOf(path)) === undefined;
-    if (directory === this.#root || this.#idAt(this.#pathOf(directory)) !== null) return false;
+    if (into.isInside(directory) || this.#options.mayMove?.() === false) return false;
+    const path = directory.path;
+    if (directory.isDetached) return this.#find(path)?.directory.entries.get(nameOf(path)) === undefined;
+    if (directory === this.#root || this.#idAt(directory.path) !== null) return false;
     this.#detach(directory);
     return true;
   }
 
-  #isDetached(directory: Directory): boolean {
-    for (let above: Directory | null = directory; above; above = above.parent) if (above.detachedFrom !== null) return true;
-    return false;
-  }
-
   #move(directory: Directory, into: Directory, name: string): void {
-    const from = this.#pathOf(directory);
+    const from = directory.path;
     directory.parent?.entries.delete(directory.name);
     this.#detached.delete(directory);
     directory.detachedFrom = null;
@@ -740,13 +679,13 @@ export class DirWatch {
     directory.name = name;
     directory.broken = false;
     into.entries.set(name, directory);
-    const to = this.#pathOf(directory);
+    const to = directory.path;
     // What is not told to be gone yet goes along, for those who follow: its removal is told at the new place.
     for (const waiting of this.#detached) {
       const path = waiting.detachedFrom as string;
       if (path === from || path.startsWith(`${from}/`)) waiting.detachedFrom = to + path.slice(from.length);
     }
-    this.#emit({ path: to, kind: 'directory', what: 'added', key: keyOfDirectory(directory), settled: true, from });
+    this.#emit({ path: to, kind: 'directory', what: 'added', key: directory.key, settled: true, from });
     // Between the rename and now anything may have happened inside.
     directory.rearm = true;
     directory.whole = true;
@@ -781,7 +720,7 @@ export class DirWatch {
     }
     directory.entries.clear();
     const what = this.packedAt(path) === undefined ? 'removed' : 'known';
-    this.#emit({ path, kind: 'directory', what, key: keyOfDirectory(directory), settled: true });
+    this.#emit({ path, kind: 'directory', what, key: directory.key, settled: true });
   }
 
   #loseRoot(): void {
@@ -860,15 +799,6 @@ export class DirWatch {
     return path === '' ? this.#options.root : `${this.#options.root}/${path}`;
   }
 
-  #pathOf(directory: Directory, name?: string): string {
-    let path = name ?? '';
-    for (let at: Directory | null = directory; at; at = at.parent) {
-      const part = at.detachedFrom ?? at.name;
-      if (part !== '') path = path === '' ? part : `${part}/${path}`;
-    }
-    return path;
-  }
-
   #directoryAt(path: string): Directory | null {
     let directory: Directory = this.#root;
     if (path === '') return directory;
@@ -903,21 +833,6 @@ export class DirWatch {
 function isAtRest(stats: Stats, hint: number, replaces: boolean): boolean {
   if (hint === hintedChange) return false;
   return stats.ctimeMs > stats.mtimeMs || (replaces && (hint & hintedChange) === 0 && stats.size > 0);
-}
-
-function keyOfDirectory(directory: Directory): StatKey {
-  return { size: 0, mtimeMs: 0, ino: Number(directory.id.slice(0, directory.id.indexOf(':'))) };
-}
-
-function isInside(directory: Directory, outer: Directory): boolean {
-  for (let above: Directory | null = directory; above; above = above.parent) if (above === outer) return true;
-  return false;
-}
-
-function depthOf(directory: Directory): number {
-  let depth = 0;
-  for (let at = directory.parent; at; at = at.parent) depth++;
-  return depth;
 }
 
 function nameOf(path: string): string {
