@@ -4,7 +4,7 @@
 import fs from 'node:fs';
 import { WebSocket } from 'ws';
 import * as Y from 'yjs';
-import { wires, type WireName } from './document-wire.ts';
+import { documentName, wires, type WireName } from './document-wire.ts';
 import { cpuMs, quantile } from './measure.ts';
 
 /** Where the document's name goes. */
@@ -122,7 +122,7 @@ async function type(order: TypingOrder): Promise<TypingResult> {
   const opened: { client: Client; document: string; index: number }[] = [];
   for (let document = 0; document < documents; document++) {
     for (let client = 0; client < clients; client++)
-      opened.push({ client: undefined as never, document: `${order.prefix}-${document}.txt`, index: client });
+      opened.push({ client: undefined as never, document: documentName(order.prefix, document), index: client });
   }
   for (let at = 0; at < opened.length; at += OPEN_AT_ONCE) {
     const some = opened.slice(at, at + OPEN_AT_ONCE);

@@ -8,6 +8,11 @@ export type WireName = 'y-websocket' | 'hocuspocus';
 const SYNC = 0;
 const AUTH = 2;
 
+/** Workspace-relative for a server that keeps files. */
+export function documentName(prefix: string, document: number): string {
+  return `${prefix}-${document}.txt`;
+}
+
 /** How a client of one document speaks. */
 export interface Wire {
   /** What a client sends when its socket is open. */

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import * as Y from 'yjs';
 import { benchToken, type Contender, ourProgram, startOurs, startPeer } from './contenders.ts';
 import type { JoinOrder, JoinResult, Target, TypingOrder, TypingResult } from './document-load.ts';
+import { documentName } from './document-wire.ts';
 import { Load } from './load-process.ts';
 import { median, type Row, report } from './measure.ts';
 
@@ -36,6 +37,8 @@ interface Peer {
   target: Target;
   /** Shows what is left to win; keeps no document, so no goal is set against it and nobody joins it. */
   floor?: boolean;
+  /** Where the files of its documents are. */
+  root?: string;
 }
 
 const workloads = {
@@ -82,6 +85,7 @@ async function startAll(): Promise<Peer[]> {
   const us: Peer = {
     contender: ours,
     target: { wire: 'y-websocket', url: { before: `${base(ours)}/ws/doc/`, after: `?token=${benchToken}` }, pid: ours.pid },
+    root: ours.root,
   };
   if (values.alone) return [us];
   const hocuspocus = add(await startPeer('hocuspocus', path.join(import.meta.dirname, 'peer-hocuspocus.ts'), [], folder));
@@ -102,11 +106,17 @@ async function measureTyping(name: string, workload: (typeof workloads)['fanout'
   for (let round = -1; round < rounds; round++) {
     for (const peer of inTurn(peers, round + 1)) {
       const { what: _what, goal: _goal, ...shape } = workload;
-      // New documents each round: neither grows over the rounds.
+      // New documents each round: neither grows over the rounds. Ours are of files that are there, as people's are.
+      const prefix = `${name}-${round}/document`;
+      if (peer.root !== undefined) {
+        fs.mkdirSync(path.join(peer.root, path.dirname(prefix)));
+        for (let document = 0; document < shape.documents; document++)
+          fs.writeFileSync(path.join(peer.root, documentName(prefix, document)), '');
+      }
       const result = await inLoad<TypingResult>({
         kind: 'typing',
         target: peer.target,
-        prefix: `${name}-${round}/document`,
+        prefix,
         warmMs,
         measureMs,
         ...shape,
