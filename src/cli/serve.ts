@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { LoadedConfig } from '../config/load.ts';
+import { type LoadedConfig, processEnvironment } from '../config/load.ts';
 import { createLog } from '../sidecar/log.ts';
 import { giveBackWhenIdle } from '../services/watch/give-back.ts';
 import type { Sample } from './sample.ts';
@@ -63,6 +63,7 @@ export async function serveFolder(loaded: LoadedConfig, terminal: Terminal, samp
 }
 
 function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, terminal: Terminal, ms: number, sample: boolean): void {
+  const command = processEnvironment()['npm_lifecycle_event'] === 'start' ? 'npm start --' : 'outrigger serve';
   const root = path.resolve(config.root);
   const where = sample ? `a scratch copy of the sample project (${root})` : root;
   const lines = [
@@ -76,9 +77,10 @@ function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, termin
     ...(sidecar.socketUrl === undefined ? [] : [`  Sockets  ${sidecar.socketUrl}`]),
     ...(sidecar.runnerUrl === undefined ? [] : [`  Runner   ${sidecar.runnerUrl}`]),
     `  API      ${sidecar.url}/openapi.json   (Authorization: Bearer <token>)`,
-    `  Another folder   npm start -- /path      Stop   Ctrl-C`,
+    `  Another folder   ${command} /path      Stop   Ctrl-C`,
     '',
   ];
+  if (sidecar.readOnly !== undefined) lines.push(`  ${terminal.bold('Read-only')}  Nobody can write here: ${sidecar.readOnly}`, '');
   const asked = sources.port.from === 'default' ? config.port : undefined;
   if (asked !== undefined && !sidecar.url.endsWith(`:${asked}`)) lines.splice(3, 0, `  port ${asked} is taken, so another one was chosen`);
   if (!isLoopback(config.host) && config.tls === 'none') {

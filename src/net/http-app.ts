@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { OutriggerError, toWireError } from '../contract/errors.ts';
+import { acceptJson } from './json-body.ts';
 import type { Listener } from './listener.ts';
 import { hostProblem, judgeOrigin, type OriginPolicy } from './origin.ts';
 
@@ -55,6 +56,7 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
     },
   });
   app.decorateRequest('cookieCounts', true);
+  acceptJson(app);
 
   app.addHook('onRequest', (request, reply, done) => {
     const { headers } = request;

@@ -65,6 +65,8 @@ export interface Sidecar {
   /** True when configuration set the token. */
   readonly tokenWasGiven: boolean;
   readonly workspaceId: string;
+  /** Why nobody can write here, in words; undefined where one can. */
+  readonly readOnly: string | undefined;
   readonly stateFolder: string;
   readonly dispatch: Dispatch;
   readonly table: Table;
@@ -127,6 +129,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
         ? undefined
         : `another sidecar (${state.holder}) holds the folder.`;
     if (readOnly === undefined) workspace.recover();
+    else if (!state.writable && dependencies.passive !== true) log('warn', 'workspace.read-only', { reason: readOnly });
     const callers = new Callers({ state, now }, { token: config.token, owner: config.owner });
     onRelease('callers', () => callers.close());
     health.add(() => ({
@@ -346,6 +349,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       token: callers.mainToken,
       tokenWasGiven: callers.tokenWasGiven,
       workspaceId: state.id,
+      readOnly,
       stateFolder: state.folder,
       dispatch,
       table,

@@ -293,6 +293,7 @@ test('a second sidecar on a folder only reads and names the first; after that on
   try {
     await write(0);
     running.push(await spawnSidecar(options));
+    assert.match(running[1]?.log() ?? '', /"event":"workspace\.read-only".*another sidecar/);
     await fails('READ_ONLY', () => write(1), new RegExp(`another sidecar \\(process ${running[0]?.child.pid}, since`));
     await write(0);
     await running[0]?.kill();

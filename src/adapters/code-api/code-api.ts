@@ -3,13 +3,14 @@ import type { Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
 import type { AuthenticateDependencies } from '../../net/authenticate.ts';
 import { refuseOtherMethods } from '../../net/http-app.ts';
+import { acceptJson } from '../../net/json-body.ts';
 import { callerSignal } from '../../net/response-flow.ts';
 import { answerErrors } from './answers.ts';
 import { apiKeyCaller, keyOfHeaders } from './api-key.ts';
 import { ask, type Asking } from './ask.ts';
 import { exec } from './exec.ts';
 import { routeFiles } from './files.ts';
-import { acceptJson, isJson } from './json-body.ts';
+import { isJson, jsonProblem } from './json-body.ts';
 import { KnownLanguages } from './languages.ts';
 import { Programmatic } from './programmatic.ts';
 import { readExec } from './request-form.ts';
@@ -54,7 +55,7 @@ export function createCodeApi(dependencies: CodeApiDependencies, options: CodeAp
   const register = async (scope: FastifyInstance): Promise<void> => {
     const { default: multipart } = await import('@fastify/multipart');
     await scope.register(multipart, { limits: { fileSize: options.maxUploadBytes }, throwFileSizeLimit: false });
-    acceptJson(scope);
+    acceptJson(scope, jsonProblem);
     answerErrors(scope, dependencies.onError);
     // Who has no key is told so before a body is read, where the key can't be in the body.
     scope.addHook('onRequest', async (request) => {

@@ -1,25 +1,9 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { BadRequest } from './answers.ts';
 
-/** JSON whose text is UTF-8: other bytes are refused, not guessed at. */
-export function acceptJson(scope: FastifyInstance): void {
-  const utf8 = new TextDecoder('utf-8', { fatal: true });
-  scope.removeContentTypeParser('application/json');
-  scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, bytes, done) => {
-    const refuse = (message: string): void => done(BadRequest.form({ field: 'body', message, code: 'json_invalid' }));
-    let text: string;
-    try {
-      text = utf8.decode(bytes as Buffer);
-    } catch {
-      return refuse('The body is not UTF-8');
-    }
-    try {
-      done(null, text === '' ? undefined : JSON.parse(text));
-    } catch {
-      // The parser's message quotes the body.
-      refuse('The body is not JSON');
-    }
-  });
+/** How the Code API says that a body can't be read. */
+export function jsonProblem(message: string): BadRequest {
+  return BadRequest.form({ field: 'body', message, code: 'json_invalid' });
 }
 
 export function isJson({ headers }: Pick<FastifyRequest, 'headers'>): boolean {

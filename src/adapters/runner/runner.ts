@@ -5,10 +5,11 @@ import type { CodeFile } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
 import { refuseOtherMethods } from '../../net/http-app.ts';
+import { acceptJson } from '../../net/json-body.ts';
 import { callerSignal } from '../../net/response-flow.ts';
 import { ask, type Asking } from '../code-api/ask.ts';
 import { BadRequest } from '../code-api/answers.ts';
-import { acceptJson } from '../code-api/json-body.ts';
+import { jsonProblem } from '../code-api/json-body.ts';
 import { sendFile } from '../code-api/files.ts';
 import { KnownLanguages } from '../code-api/languages.ts';
 import { execute, readExecute } from './execute.ts';
@@ -52,7 +53,7 @@ export function registerRunner(app: FastifyInstance, dependencies: RunnerDepende
   app.register(async (scope) => {
     const { default: multipart } = await import('@fastify/multipart');
     await scope.register(multipart, { limits: { fileSize: options.maxUploadBytes }, throwFileSizeLimit: false });
-    acceptJson(scope);
+    acceptJson(scope, jsonProblem);
     scope.setErrorHandler((error: FastifyError | OutriggerError | BadRequest, request, reply) => sendError(error, request, reply, onError));
     scope.all('/*', (_request, reply) => reply.code(404).send({ detail: 'Not Found' }));
 

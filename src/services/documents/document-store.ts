@@ -171,9 +171,11 @@ export class DocumentStore {
     return this.#log.sync();
   }
 
-  close(): Promise<void> {
+  /** `forgets`: what is remembered goes, as with the rest of a state that is not kept. */
+  async close({ forgets }: { forgets: boolean }): Promise<void> {
     this.commit();
-    return this.#log.close();
+    await this.#log.close();
+    if (forgets) this.#log.remove();
   }
 }
 

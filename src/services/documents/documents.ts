@@ -103,7 +103,7 @@ export class Documents implements LiveText {
     clearInterval(this.#ticker);
     clearTimeout(this.#newsTimer);
     this.#stopChanges?.();
-    await this.#store.close();
+    await this.#store.close({ forgets: !this.#dependencies.state.writable });
   }
 
   /** Puts a socket into the room of a file. A path with no file is made by the first edit, for callers who may write. */

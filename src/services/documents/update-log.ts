@@ -137,6 +137,11 @@ export class UpdateLog {
     this.#descriptor = undefined;
   }
 
+  /** With its folder; after close(). */
+  remove(): void {
+    fs.rmSync(this.#options.folder, { recursive: true, force: true });
+  }
+
   async #finish(descriptor: number): Promise<void> {
     await this.#syncing;
     await new Promise<void>((resolve) => fs.fdatasync(descriptor, () => resolve()));

@@ -11,44 +11,60 @@ export class FolderLock {
   /** When not held: what the holder wrote about itself. */
   readonly holder: string | undefined;
   readonly #database: DatabaseSync | undefined;
-  readonly #label: string;
+  readonly #file: string;
 
-  private constructor(database: DatabaseSync | undefined, label: string, holder: string | undefined) {
+  private constructor(database: DatabaseSync | undefined, file: string, holder: string | undefined) {
     this.#database = database;
-    this.#label = label;
+    this.#file = file;
     this.held = database !== undefined;
     this.holder = holder;
   }
 
-  static acquire(file: string): FolderLock {
-    const label = `${file}.holder`;
-    const database = new DatabaseSync(`${file}.db`);
+  /** `state`: the folder of the holder's state, for those who look for it from here. */
+  static acquire(file: string, state?: string): FolderLock {
+    const label = labelOf(file);
+    const database = new DatabaseSync(databaseOf(file));
     try {
       database.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL; PRAGMA busy_timeout = 200; BEGIN EXCLUSIVE');
     } catch (error) {
       database.close();
       // SQLITE_BUSY 5: somebody holds it.
       if (((error as { errcode?: number }).errcode ?? 0) % 256 !== 5) throw error;
-      return new FolderLock(undefined, label, readLabel(label));
+      const holder = readLabel(file);
+      // The holder writes its label after it has the lock.
+      return new FolderLock(undefined, file, holder === undefined ? 'another process' : `process ${holder.pid}, since ${holder.since}`);
     }
-    fs.writeFileSync(label, JSON.stringify({ pid: process.pid, since: new Date().toISOString(), key: randomBytes(4).toString('hex') }));
-    return new FolderLock(database, label, undefined);
+    fs.writeFileSync(label, JSON.stringify({ pid: process.pid, since: new Date().toISOString(), key: randomBytes(4).toString('hex'), state }));
+    return new FolderLock(database, file, undefined);
   }
 
-  release(): void {
+  /** `removes`: its file goes as well, where a sidecar keeps nothing but the lock. */
+  release({ removes = false } = {}): void {
     if (this.#database === undefined || !this.#database.isOpen) return;
-    fs.rmSync(this.#label, { force: true });
+    fs.rmSync(labelOf(this.#file), { force: true });
+    if (removes) fs.rmSync(databaseOf(this.#file), { force: true });
     this.#database.exec('ROLLBACK');
     this.#database.close();
   }
 }
 
-function readLabel(label: string): string {
+/** The folder of the state of who holds the lock, or held it when it was killed. */
+export function stateOfHolder(file: string): string | undefined {
+  return readLabel(file)?.state;
+}
+
+function labelOf(file: string): string {
+  return `${file}.holder`;
+}
+
+function databaseOf(file: string): string {
+  return `${file}.db`;
+}
+
+function readLabel(file: string): { pid: number; since: string; state?: string } | undefined {
   try {
-    const { pid, since } = JSON.parse(fs.readFileSync(label, 'utf8')) as { pid: number; since: string };
-    return `process ${pid}, since ${since}`;
+    return JSON.parse(fs.readFileSync(labelOf(file), 'utf8')) as { pid: number; since: string; state?: string };
   } catch {
-    // The holder writes its label after it has the lock.
-    return 'another process';
+    return undefined;
   }
 }

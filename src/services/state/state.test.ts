@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
-import { State, type StateOptions, workspaceId } from './state.ts';
+import { stateHeldFrom, State, type StateOptions, workspaceId } from './state.ts';
 
 async function withFolder(run: (open: (options?: Partial<StateOptions>) => State, folder: string) => void | Promise<void>): Promise<void> {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-state-')));
@@ -206,6 +206,35 @@ describe('the lock', () => {
       second.close();
       assert.equal(open().writable, true);
       assert.ok(fs.existsSync(path.join(folder, 'state', 'state.db')));
+    }));
+
+  test('holds between a state that lies elsewhere and one in the usual place, whichever came first, and leaves nothing there', () =>
+    withFolder((open, folder) => {
+      const stateHome = path.join(folder, 'home');
+      const usual = path.join(stateHome, 'outrigger', workspaceId(path.join(folder, 'root')));
+      const elsewhere = open({ stateHome });
+      assert.equal(elsewhere.folder, path.join(folder, 'state'));
+      assert.equal(stateHeldFrom(usual), elsewhere.folder);
+      const others = [open({ folder: undefined, stateHome }), open({ folder: path.join(folder, 'third'), stateHome })];
+      assert.deepEqual(
+        [elsewhere, ...others].map((state) => state.writable),
+        [true, false, false],
+      );
+      for (const other of others) assert.match(other.holder ?? '', new RegExp(`process ${process.pid}, since `));
+      for (const state of [...others, elsewhere]) state.close();
+      assert.ok(!fs.existsSync(usual), 'nothing was kept there');
+
+      const first = open({ folder: undefined, stateHome });
+      first.set('a', '1');
+      assert.equal(stateHeldFrom(usual), usual);
+      const late = open({ stateHome });
+      assert.equal(late.writable, false);
+      late.close();
+      first.close();
+      const again = open({ stateHome });
+      assert.equal(again.writable, true);
+      again.close();
+      assert.equal(open({ folder: undefined, stateHome }).get('a'), '1', 'what others keep there stays');
     }));
 
   test('ends with its process, however that ends', () =>

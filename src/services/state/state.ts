@@ -4,10 +4,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../../contract/errors.ts';
-import { FolderLock } from './lock.ts';
+import { FolderLock, stateOfHolder } from './lock.ts';
 import { Spool, type SpoolLimits } from './spool.ts';
 
 const SCHEMA_VERSION = 1;
+/** Its files begin so. */
+const LOCK = 'lock';
 /** Folder of the streams that are kept. */
 const SPOOLS = 'spools';
 const SQLITE_CORRUPT = 11;
@@ -42,6 +44,8 @@ export class State {
   readonly holder: string | undefined;
   readonly database: DatabaseSync;
   readonly #lock: FolderLock | undefined;
+  /** The lock of the usual place, where the state lies elsewhere. */
+  readonly #claim: Claim | undefined;
   readonly #statements = new Map<string, StatementSync>();
   readonly #durable = new Set<DatabaseSync>();
   #closed = false;
@@ -51,14 +55,18 @@ export class State {
     const { folder, ephemeral } = chooseFolder(this.id, options);
     this.folder = folder;
     this.ephemeral = ephemeral;
-    const lock = options.passive === true ? undefined : FolderLock.acquire(path.join(folder, 'lock'));
-    this.#lock = lock?.held === true ? lock : undefined;
-    this.writable = lock?.held === true;
-    this.holder = lock?.held === true ? undefined : lock?.holder;
+    const lock = options.passive === true ? undefined : FolderLock.acquire(path.join(folder, LOCK), folder);
+    const claim = lock?.held === true ? claimUsual(this.id, folder, options) : undefined;
+    const refused = [lock, claim?.lock].find((one) => one?.held === false);
+    if (refused !== undefined) lock?.release();
+    this.writable = lock !== undefined && refused === undefined;
+    this.holder = refused?.holder;
+    this.#lock = lock;
+    this.#claim = claim;
     try {
       this.database = this.writable ? openDatabase(path.join(folder, 'state.db')) : openDatabase(':memory:');
     } catch (error) {
-      lock?.release();
+      this.#letGo();
       throw error;
     }
   }
@@ -137,7 +145,59 @@ export class State {
     this.#closed = true;
     for (const database of this.#durable) if (database.isOpen) database.close();
     this.database.close();
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    this.#claim?.release();
     this.#lock?.release();
+  }
+}
+
+/** Folders in which the state of a workspace lies when none is given, the likeliest first. */
+export function usualFolders(id: string, options: Pick<StateOptions, 'stateHome' | 'temporary'>): string[] {
+  const home = options.stateHome === undefined ? [] : [path.join(options.stateHome, 'outrigger', id)];
+  return [...home, path.join(sharedFallback(options.temporary), id)];
+}
+
+/** Where the state of the sidecar lies that holds, or held when it was killed, the lock of this usual folder. */
+export function stateHeldFrom(usual: string): string {
+  return stateOfHolder(path.join(usual, LOCK)) ?? usual;
+}
+
+interface Claim {
+  lock: FolderLock;
+  release(): void;
+}
+
+/**
+ * A state folder of one's own is a lock of one's own, so that who keeps the state elsewhere holds the lock of the usual place as well.
+ * Undefined where the state lies there, and where nothing can be written there.
+ */
+function claimUsual(id: string, folder: string, options: StateOptions): Claim | undefined {
+  if (options.folder === undefined) return undefined;
+  let usual: string;
+  try {
+    usual = chooseFolder(id, { ...options, folder: undefined }).folder;
+  } catch {
+    return undefined;
+  }
+  if (fs.realpathSync(usual) === fs.realpathSync(folder)) return undefined;
+  const lock = FolderLock.acquire(path.join(usual, LOCK), folder);
+  const release = (): void => {
+    // Others have kept their state there, or nobody has.
+    const isOurs = fs.readdirSync(usual).every((name) => name.startsWith(`${LOCK}.`));
+    lock.release({ removes: isOurs });
+    if (isOurs) removeIfEmpty(usual);
+  };
+  return { lock, release };
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    fs.rmdirSync(folder);
+  } catch {
+    // Somebody else has put something there meanwhile.
   }
 }
 

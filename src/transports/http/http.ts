@@ -6,6 +6,7 @@ import { operationSchema } from '../../contract/json-schema.ts';
 import type { HttpHint, Operation, Table } from '../../contract/operation.ts';
 import { type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
 import { methods, refuseOtherMethods, refusedMethod } from '../../net/http-app.ts';
+import { acceptJson } from '../../net/json-body.ts';
 import { callerSignal, stallMs, writable } from '../../net/response-flow.ts';
 import { ItemStream, type StreamFormat } from './item-stream.ts';
 import { openApiText } from './openapi.ts';
@@ -66,15 +67,7 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
 
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
-      if (text === '') return done(null, undefined);
-      try {
-        done(null, JSON.parse(text as string));
-      } catch {
-        // The parser's message quotes the body.
-        done(new OutriggerError('BAD_INPUT', 'The body is not JSON.'));
-      }
-    });
+    acceptJson(scope);
     for (const { method, pattern, handler } of plain) scope.route({ method, url: pattern, handler });
     for (const [pattern, allowed] of methodsOf) refuseOtherMethods(scope, pattern, allowed);
     // Unknown names too are answered by dispatch, to callers with a token.

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { OutriggerError } from '../../contract/errors.ts';
 import { type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
 import { refuseOtherMethods } from '../../net/http-app.ts';
+import { utf8Text } from '../../net/json-body.ts';
 import type { McpEndpoint } from './endpoint.ts';
 
 export interface McpPathOptions extends AuthenticateOptions {
@@ -34,7 +35,11 @@ export function registerMcpPath(
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     // What is wrong with a body is said as JSON-RPC has it.
-    scope.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) => done(null, text));
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, bytes, done) => {
+      const text = utf8Text(bytes as Buffer);
+      if (text === undefined) done(new OutriggerError('BAD_INPUT', 'The body is not UTF-8.'));
+      else done(null, text);
+    });
     scope.route({
       method: methods,
       url: options.path,
