@@ -35,6 +35,7 @@ export const closeCodes = {
   tokenEnded: 4401,
   forbidden: 4403,
   notFound: 4404,
+  outdated: 4410,
   unsupported: 4415,
   badMessage: 4422,
   replaced: 4500,

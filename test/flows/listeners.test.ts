@@ -124,12 +124,17 @@ test('bytes that are no UTF-8 are refused at every door, and nothing is written 
   withSidecar(
     async ({ url, sidecar, token, file, put, root }) => {
       put('kept.txt', 'kept\n');
-      const broken = (before: string, after: string): Buffer => Buffer.concat([Buffer.from(before), Buffer.from([0xff]), Buffer.from(after)]);
+      const broken = (before: string, after: string): Buffer =>
+        Buffer.concat([Buffer.from(before), Buffer.from([0xff]), Buffer.from(after)]);
       const write = broken('{"path":"new.txt","text":"a', 'b"}');
       const code = broken('{"language":"bash","code":"touch ran; echo ', '"}');
       const doors = [
         { method: 'POST', address: `${url}/api/files.write`, body: write },
-        { method: 'POST', address: `${url}/api/files.edit`, body: broken('{"path":"kept.txt","edits":[{"find":"kept","replace":"', '"}]}') },
+        {
+          method: 'POST',
+          address: `${url}/api/files.edit`,
+          body: broken('{"path":"kept.txt","edits":[{"find":"kept","replace":"', '"}]}'),
+        },
         { method: 'PUT', address: `${url}/files/new.txt`, body: broken('{"content":"a', 'b"}') },
         { method: 'POST', address: `${url}/api/code.run`, body: code },
         { method: 'POST', address: `${url}/mcp`, body: broken('{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"', '"}}') },
@@ -137,7 +142,12 @@ test('bytes that are no UTF-8 are refused at every door, and nothing is written 
         { method: 'POST', address: `${url}/v1/exec`, body: broken('{"lang":"py","code":"', '"}') },
       ];
       for (const { method, address, body } of doors) {
-        const headers = { authorization: `Bearer ${token}`, 'x-api-key': token, 'content-type': 'application/json', accept: 'application/json' };
+        const headers = {
+          authorization: `Bearer ${token}`,
+          'x-api-key': token,
+          'content-type': 'application/json',
+          accept: 'application/json',
+        };
         const answer = await fetch(address, { method, headers, body: Uint8Array.from(body) });
         assert.equal(Math.floor(answer.status / 100), 4, `${address}: ${answer.status}`);
         assert.match(await answer.text(), /UTF-8/, address);

@@ -58,7 +58,7 @@ export class DocumentStore {
     return this.#problem;
   }
 
-  /** Paths of documents that a crash left with records in the log only. */
+  /** Paths of documents that a crash left with records in the log only, or whose text is not in their file. */
   unfinished(): string[] {
     const paths: string[] = [];
     for (const [id, records] of this.#left) {
@@ -68,7 +68,9 @@ export class DocumentStore {
       if (row !== undefined && records.some((logged) => logged.sequence > row.sequence)) paths.push(row.path);
       else this.#left.delete(id);
     }
-    return paths;
+    // Written whole at a stop, or for a new log, while their file could not be.
+    const unsaved = this.#state.statement('SELECT path FROM texts WHERE saved_text IS NOT NULL').all() as Pick<Row, 'path'>[];
+    return [...new Set([...paths, ...unsaved.map((row) => row.path)])];
   }
 
   load(path: string): StoredDocument | undefined {
@@ -86,7 +88,9 @@ export class DocumentStore {
     const row = this.#state
       .statement('SELECT id, path, life, base, sequence, saved_hash, saved_text FROM texts WHERE id = ?')
       .get(id) as unknown as Row;
-    const records = [...this.#log.readAll()].filter((logged) => logged.document === id && logged.sequence > row.sequence);
+    // On a full disk some are not in the log yet.
+    const logged = [...this.#log.readAll(), ...this.#log.queued()];
+    const records = logged.filter(({ document, sequence }) => document === id && sequence > row.sequence);
     return replay(
       row,
       records.map((logged) => logged.record),
@@ -138,12 +142,16 @@ export class DocumentStore {
     });
   }
 
-  /** Rows of documents that are not open follow their file. */
-  renameBelow(from: string, to: string): void {
+  /** Rows of documents that are not open follow their file; where one `isOpen` at the new place, that stays. */
+  renameBelow(from: string, to: string, isOpen: (path: string) => boolean): void {
     const rows = this.#state
       .statement('SELECT id, path FROM texts WHERE path = ? OR (path > ? AND path < ?)')
       .all(from, `${from}/`, `${from}0`) as { id: number; path: string }[];
-    for (const row of rows) this.rename(row.id, to + row.path.slice(from.length));
+    for (const row of rows) {
+      const target = to + row.path.slice(from.length);
+      if (isOpen(target)) this.forget(row.id);
+      else this.rename(row.id, target);
+    }
   }
 
   forget(id: number): void {
@@ -160,11 +168,27 @@ export class DocumentStore {
     const drop = this.#log.rotate();
     this.#state.transaction(() => {
       checkpointAll();
+      for (const id of [...this.#left.keys()]) this.#settle(id);
       this.#state
         .statement('DELETE FROM texts WHERE id IN (SELECT id FROM texts ORDER BY used DESC LIMIT -1 OFFSET ?)')
         .run(KEEP_DOCUMENTS);
     });
-    if (this.#left.size === 0) drop();
+    drop();
+  }
+
+  /** Writes what the log has of a document that could not be opened since the start into its row. */
+  #settle(id: number): void {
+    const row = this.#state
+      .statement('SELECT id, path, life, base, sequence, saved_hash, saved_text FROM texts WHERE id = ?')
+      .get(id) as unknown as Row | undefined;
+    const records = (this.#left.get(id) ?? []).filter((logged) => logged.sequence > (row?.sequence ?? 0)).map((logged) => logged.record);
+    if (row === undefined || records.length === 0) {
+      this.#left.delete(id);
+      return;
+    }
+    const stored = replay(row, records, this.#textName);
+    const isSaved = textOf([stored.state], this.#textName) === stored.savedText;
+    this.checkpoint(id, stored.state, stored.savedHash, isSaved ? undefined : stored.savedText);
   }
 
   sync(): Promise<void> {

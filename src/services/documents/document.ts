@@ -25,6 +25,7 @@ const MAX_SETTLE_MS = 500;
 const CUT_SETTLE_MS = 1000;
 /** Names kept of those who edited since the last save. */
 const MAX_NAMES = 50;
+const MISSED_AT_ONCE = 1000;
 
 /** Origins of the document's own transactions. */
 const FROM_DISK = 'disk';
@@ -39,6 +40,10 @@ export interface DocumentDependencies {
   pace: SavePace;
   now: () => number;
   log: (event: string, facts: Record<string, unknown>) => void;
+  /** It is made; called before anything else can happen. */
+  opened: (document: Document) => void;
+  /** A link leads elsewhere by now, and nothing in it is unsaved. */
+  astray: (document: Document) => void;
   /** Its info changed. */
   changed: (document: Document) => void;
   /** Nobody is in it any more. */
@@ -70,6 +75,8 @@ export class Document {
   readonly #options: DocumentOptions;
   readonly #id: number;
   #path: string;
+  /** Where the path leads when links are followed. */
+  #target: string;
   #ydoc: Y.Doc;
   #text: Y.Text;
   /** The text that the file holds, as far as we know: the base of merges. */
@@ -88,12 +95,13 @@ export class Document {
   #savingContent: string | undefined;
   #saves = 0;
   #deleted: boolean;
-  #conflict: string | undefined;
+  #conflict: OutriggerError | undefined;
   #failure: string | undefined;
   #saving = false;
   #retryMs = RETRY_FIRST_MS;
   readonly #actors = new Map<string, Actor>();
   #work: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
   /** Until the save is due; then it waits for its turn. */
   #saveTimer: NodeJS.Timeout | undefined;
   #saveAsked = false;
@@ -105,6 +113,7 @@ export class Document {
 
   private constructor(path: string, opened: Opened, dependencies: DocumentDependencies, options: DocumentOptions) {
     this.#path = path;
+    this.#target = targetOf(dependencies.workspace, path);
     this.#id = opened.id;
     this.#ydoc = opened.ydoc;
     this.#manner = opened.manner;
@@ -124,10 +133,11 @@ export class Document {
       emptied: () => dependencies.emptied(this),
       now: dependencies.now,
     });
+    dependencies.opened(this);
   }
 
   /**
-   * Opens the file at `path`, or nothing yet where there is none and `create` is set. Throws FILE_NOT_FOUND, NOT_A_FILE,
+   * Opens the file at `path`, or nothing yet where there is none and `create` is set. Undefined where it was moved meanwhile: ask again. Throws FILE_NOT_FOUND, NOT_A_FILE,
    * DOCUMENT_BINARY, DOCUMENT_TOO_LARGE.
    */
   static async open(
@@ -141,12 +151,17 @@ export class Document {
     const begun = dependencies.workspace.journal.revision;
     const known = stored === undefined ? undefined : { content: stored.savedHash, text: stored.savedText };
     const disk = await readDisk(dependencies, path, options.maxBytes, known);
-    // Moved while it was looked at: the caller asks again, at the new place.
-    const moved =
-      disk === undefined && dependencies.workspace.journal.revision !== begun ? dependencies.workspace.journal.movedTo(path) : undefined;
-    if (moved !== undefined && dependencies.workspace.entry(moved) !== undefined) {
-      return undefined;
-    }
+    // What changed between the look at the file and now was told to nobody. From here on nothing comes between.
+    const missed = changesSince(dependencies.workspace, begun);
+    if (missed === undefined || missed.some(({ from }) => from !== undefined && isAtOrBelow(path, from))) return undefined;
+    const notice = (document: Document): Document => {
+      for (const change of missed) {
+        if (change.kind === 'directory') {
+          if (change.what === 'moved' && isAtOrBelow(path, change.path)) document.refresh();
+        } else if (change.path === path || change.path === document.target) document.noticed(change);
+      }
+      return document;
+    };
     if (stored !== undefined && !(disk === undefined && isSaved(stored, options.textName))) {
       const ydoc = ownDoc(stored.state);
       const agreed = disk !== undefined && (disk.content === stored.savedHash || options.trustState);
@@ -161,7 +176,7 @@ export class Document {
       );
       if (document.#textNow() !== savedText) document.#touch();
       if (disk !== undefined && !agreed) document.#takeDisk(disk);
-      return document;
+      return notice(document);
     }
     // Whoever deleted the file while nobody edited it meant it: what comes under that name is another document.
     if (stored !== undefined) store.forget(stored.id);
@@ -179,11 +194,20 @@ export class Document {
       options,
     );
     document.#bases.set(hashText(manner.text), manner.text);
-    return document;
+    return notice(document);
   }
 
   get path(): string {
     return this.#path;
+  }
+
+  get target(): string {
+    return this.#target;
+  }
+
+  /** Something is under way that waits: a save, a look at the file. */
+  get busy(): boolean {
+    return this.#waiting > 0;
   }
 
   get dirty(): boolean {
@@ -207,7 +231,7 @@ export class Document {
       eol: this.#manner.format.eol,
       bom: this.#manner.format.bom,
     };
-    const problem = this.#conflict ?? this.#failure ?? this.#dependencies.store.problem;
+    const problem = this.#conflict?.message ?? this.#failure ?? this.#dependencies.store.problem;
     if (problem !== undefined) info.problem = problem;
     return info;
   }
@@ -233,9 +257,14 @@ export class Document {
       if (edits.length === 0) this.#touch();
       this.room.flush();
     }
+    const version = this.#version;
     await this.save(cause);
     if (this.#failure !== undefined)
       throw new OutriggerError('DISK_FULL', `${this.#path} holds the edit, but can't be saved: ${this.#failure}`);
+    if (this.#conflict !== undefined)
+      throw new OutriggerError(this.#conflict.reason, `${this.#path} holds the edit, but can't be saved: ${this.#conflict.message}`);
+    if (wanted !== raw && this.#savedVersion < version && !this.#options.readOnly)
+      throw new OutriggerError('BUSY_FILE', `${this.#path} holds the edit, but its file kept changing while it was saved.`);
     const saved = this.#savedContent ?? '';
     return { etag: etagOf(saved), size: Buffer.byteLength(this.read().raw), revision: this.#savedRevision, changed: wanted !== raw };
   }
@@ -276,16 +305,27 @@ export class Document {
       this.#dependencies.changed(this);
       return;
     }
-    if (change.after !== null && (change.after === this.#savedContent || change.after === this.#savingContent)) {
+    if (
+      this.#conflict === undefined &&
+      change.after !== null &&
+      (change.after === this.#savedContent || change.after === this.#savingContent)
+    ) {
       this.#savedRevision = change.revision;
       return;
     }
     void this.#exclusive(() => this.#reconcile(change.after ?? undefined));
   }
 
+  /** Looks at the file again. */
+  refresh(): void {
+    void this.#exclusive(() => this.#reconcile());
+  }
+
   moved(path: string): void {
     this.#dependencies.store.rename(this.#id, path);
     this.#path = path;
+    this.#target = targetOf(this.#dependencies.workspace, path);
+    this.room.moved(path);
     this.#dependencies.changed(this);
     // Where the move came between the look at the file and the room, what was seen is of the old place.
     void this.#exclusive(() => this.#reconcile(this.#savedContent));
@@ -358,7 +398,8 @@ export class Document {
   // ── the file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#work.then(work);
+    this.#waiting++;
+    const result = this.#work.then(work).finally(() => this.#waiting--);
     this.#work = result.catch(() => {});
     return result;
   }
@@ -439,6 +480,7 @@ export class Document {
       const written = await workspace.write(path, bytes, {
         cause: this.#cause(cause, actors),
         parents: true,
+        leadsTo: this.#target,
         ...(saved === undefined ? { ifNoneMatch: '*' } : { ifMatch: etagOf(saved) }),
       });
       for (const actor of actors) this.#actors.delete(`${actor.kind} ${actor.name}`);
@@ -456,6 +498,10 @@ export class Document {
       if (!(error instanceof OutriggerError)) throw error;
       // Renamed meanwhile: the next attempt goes to the new place.
       if (path !== this.#path) return false;
+      if (error.reason === 'ACCESS_DENIED') {
+        this.#conflict = error;
+        return true;
+      }
       if (error.reason !== 'ETAG_MISMATCH') throw error;
       await this.#reconcile();
       return false;
@@ -477,20 +523,28 @@ export class Document {
     if (this.#closed) return;
     let disk: DiskText | undefined;
     try {
+      if (targetOf(this.#dependencies.workspace, this.#path) !== this.#target) {
+        if (!this.dirty) return this.#dependencies.astray(this);
+        throw new OutriggerError('ACCESS_DENIED', `${this.#path} leads to another file by now.`);
+      }
       const known = { content: this.#savedContent, text: this.#savedText };
       disk = await readDisk(this.#dependencies, this.#path, this.#options.maxBytes, known, settled);
     } catch (error) {
       // Binary, too large, or no file any more: what we have is kept, and nothing is written over what is there.
-      this.#conflict = error instanceof Error ? error.message : String(error);
+      this.#conflict = error instanceof OutriggerError ? error : new OutriggerError('BUSY_FILE', String(error), { cause: error });
       this.#dependencies.changed(this);
       return;
     }
+    if (this.#closed) return;
     this.#conflict = undefined;
     if (disk === undefined) {
       this.#deleted = true;
       this.#savedContent = undefined;
     } else if (disk.content !== this.#savedContent) this.#takeDisk(disk);
-    else this.#deleted = false;
+    else {
+      this.#deleted = false;
+      if (this.dirty) this.#scheduleSave();
+    }
     this.#dependencies.changed(this);
   }
 
@@ -561,6 +615,31 @@ export function actorName(actor: Actor): string {
 function parseActor(name: string): Actor {
   const cut = name.indexOf(' ');
   return { kind: name.slice(0, cut) as Actor['kind'], name: name.slice(cut + 1) };
+}
+
+/** Where a path leads when links are followed; itself where that can't be told. */
+function targetOf(workspace: Workspace, path: string): string {
+  try {
+    return workspace.realPath(path);
+  } catch {
+    return path;
+  }
+}
+
+/** Undefined where the journal does not reach back so far. */
+function changesSince({ journal }: Workspace, revision: number): Change[] | undefined {
+  const changes: Change[] = [];
+  for (let cursor = journal.cursorOf(revision); ; ) {
+    const answer = journal.since(cursor, MISSED_AT_ONCE);
+    if (answer.resync !== undefined) return undefined;
+    changes.push(...answer.changes);
+    if (!answer.more) return changes;
+    cursor = answer.cursor;
+  }
+}
+
+function isAtOrBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
 }
 
 interface DiskText {

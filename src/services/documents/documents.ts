@@ -45,6 +45,8 @@ export class Documents implements LiveText {
   readonly #opening = new Map<string, Promise<Document>>();
   /** Old names of renamed documents that people are still in. */
   readonly #aliases = new Map<string, Document>();
+  /** Opened by a link to their file. */
+  readonly #linked = new Set<Document>();
   readonly #unloads = new Map<Document, NodeJS.Timeout>();
   readonly #listeners = new Set<(news: DocumentNews) => void>();
   #changed = new Set<Document>();
@@ -74,7 +76,7 @@ export class Documents implements LiveText {
       try {
         // Its file was moved by what the workspace finished at the start, before there was anybody to tell.
         const moved = this.#placeOf(unfinished);
-        if (moved !== unfinished) this.#store.renameBelow(unfinished, moved);
+        if (moved !== unfinished) this.#store.renameBelow(unfinished, moved, (target) => this.#open.has(target));
         const document = await this.#get(moved, true);
         await document.save();
         this.#idle(document);
@@ -112,10 +114,13 @@ export class Documents implements LiveText {
     const needed = workspace.liesInGit(wirePath) ? 'execute' : 'write';
     const readOnly = this.#options.readOnly || !allowsLevel(caller.access, needed);
     const document = await this.#get(wirePath, !readOnly);
-    if (!withinPaths(caller.paths, document.path))
-      throw new OutriggerError('OUT_OF_SCOPE', `${wirePath} was moved to where ${caller.name} may not look.`);
+    throwOutOfScope(wirePath, document, caller);
     this.#cancelUnload(document);
-    document.room.join({ channel, readOnly, shared: caller.shared === true, name: actorName({ kind: caller.kind, name: caller.name }) });
+    // To write where git takes programs from needs more.
+    const mayFollow = (to: string): boolean =>
+      withinPaths(caller.paths, to) && (readOnly || allowsLevel(caller.access, workspace.liesInGit(to) ? 'execute' : 'write'));
+    const name = actorName({ kind: caller.kind, name: caller.name });
+    document.room.join({ channel, readOnly, shared: caller.shared === true, name, mayFollow });
     if (caller.ended?.aborted === true) throw caller.ended.reason;
     const ended = (): void => channel.close(closeCodes.tokenEnded, 'The token does not hold any more.');
     caller.ended?.addEventListener('abort', ended, { once: true });
@@ -125,9 +130,10 @@ export class Documents implements LiveText {
   }
 
   /** How a file would open, without opening it for good. */
-  async look(wirePath: string): Promise<DocumentInfo> {
+  async look(wirePath: string, caller: Caller): Promise<DocumentInfo> {
     const document = await this.#get(wirePath, false);
     if (document.room.size === 0) this.#idle(document);
+    throwOutOfScope(wirePath, document, caller);
     return document.info();
   }
 
@@ -225,16 +231,20 @@ export class Documents implements LiveText {
       store: this.#store,
       pulse: this.#pulse,
       pace: this.#pace,
+      opened: (document) => {
+        this.#open.set(wirePath, document);
+        if (document.target !== wirePath) this.#linked.add(document);
+      },
       changed: (document) => this.#tell(document),
       emptied: (document) => this.#idle(document),
+      astray: (document) => {
+        if (this.#open.get(document.path) === document) this.#drop(document, 'Another file is here now.');
+      },
     };
-    const before = workspace.journal.revision;
     const document = await Document.open(wirePath, create, dependencies, this.#options);
-    if (document === undefined) return this.#get(this.#placeOf(wirePath), create);
-    this.#open.set(wirePath, document);
-    // What changed between the look at the file and now was told to nobody.
-    for (const change of workspace.journal.since(workspace.journal.cursorOf(before), 1000).changes) this.#noticed(change);
-    return document;
+    if (document !== undefined) return document;
+    const place = this.#placeOf(wirePath);
+    return place === wirePath ? this.#openFile(wirePath, create) : this.#get(place, create);
   }
 
   /** A document that was renamed is still found under the old name while people are in it and nothing else has that name. */
@@ -256,7 +266,7 @@ export class Documents implements LiveText {
 
   #makeRoom(): void {
     for (const document of this.#open.values()) {
-      if (document.room.size > 0 || document.dirty) continue;
+      if (document.room.size > 0 || document.dirty || document.busy) continue;
       this.#unload(document);
       return;
     }
@@ -264,12 +274,21 @@ export class Documents implements LiveText {
   }
 
   #noticed(change: Change): void {
-    if (change.what === 'moved' && change.from !== undefined) this.#moved(change.from, change.path, change.kind === 'directory');
-    if (change.kind === 'directory') return;
-    if (change.what !== 'moved') this.#open.get(change.path)?.noticed(change);
+    const isFolder = change.kind === 'directory';
+    const came = change.what === 'moved' && change.from !== undefined ? this.#moved(change.from, change.path, isFolder) : undefined;
+    if (!isFolder) {
+      const document = this.#open.get(change.path);
+      if (document !== undefined && came?.has(document) !== true) document.noticed(change);
+    } else if (came !== undefined) {
+      // What stood here before is another file now.
+      for (const [wirePath, document] of this.#open) if (wirePath.startsWith(`${change.path}/`) && !came.has(document)) document.refresh();
+    }
+    for (const document of this.#linked) if (document.target === change.path && document.path !== change.path) document.noticed(change);
   }
 
-  #moved(from: string, to: string, folder: boolean): void {
+  /** Gives the documents that moved along. */
+  #moved(from: string, to: string, folder: boolean): ReadonlySet<Document> {
+    const moved = new Set<Document>();
     for (const [wirePath, document] of [...this.#open]) {
       const inside = folder && wirePath.startsWith(`${from}/`);
       if (wirePath !== from && !inside) continue;
@@ -280,14 +299,17 @@ export class Documents implements LiveText {
       this.#open.set(target, document);
       if (this.#aliases.size < MAX_ALIASES) this.#aliases.set(wirePath, document);
       this.#closedPaths.add(wirePath);
+      moved.add(document);
       document.moved(target);
     }
-    this.#store.renameBelow(from, to);
+    this.#store.renameBelow(from, to, (target) => this.#open.has(target));
+    return moved;
   }
 
   #drop(document: Document, reason: string): void {
     this.#cancelUnload(document);
     this.#open.delete(document.path);
+    this.#linked.delete(document);
     this.#closedPaths.add(document.path);
     document.close(closeCodes.replaced, reason);
     this.#changed.delete(document);
@@ -326,6 +348,7 @@ export class Documents implements LiveText {
       return;
     }
     this.#open.delete(document.path);
+    this.#linked.delete(document);
     for (const [alias, target] of this.#aliases) if (target === document) this.#aliases.delete(alias);
     this.#closedPaths.add(document.path);
     this.#changed.delete(document);
@@ -371,4 +394,9 @@ export class Documents implements LiveText {
       for (const listener of this.#listeners) listener(news);
     }, NEWS_MS);
   }
+}
+
+function throwOutOfScope(asked: string, document: Document, caller: Caller): void {
+  if (!withinPaths(caller.paths, document.path))
+    throw new OutriggerError('OUT_OF_SCOPE', `${asked} was moved to where ${caller.name} may not look.`);
 }

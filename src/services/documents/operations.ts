@@ -41,7 +41,8 @@ export function documentOperations(documents: Documents, options: { readOnly: bo
     },
 
     'documents.open': async ({ path }, call) => {
-      const info = call.channel === undefined ? await documents.look(path) : await documents.join(path, call.channel, call.caller);
+      const info =
+        call.channel === undefined ? await documents.look(path, call.caller) : await documents.join(path, call.channel, call.caller);
       return {
         ...info,
         readOnly: options.readOnly || !allowsLevel(call.caller.access, 'write'),

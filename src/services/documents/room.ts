@@ -33,6 +33,8 @@ export interface Member {
   /** Many people share the token: what a member calls itself in its presence says more than the name of the token. */
   readonly shared: boolean;
   readonly readOnly: boolean;
+  /** Whether it may stay when the document is moved to `path`. */
+  mayFollow(path: string): boolean;
 }
 
 interface Seat extends Member {
@@ -124,9 +126,17 @@ export class Room implements Pulsed {
     channel.onMessage((message) => this.#receive(seat, message));
     channel.onClose(() => this.#leave(seat));
     channel.onDrain(() => this.#caughtUp(seat));
-    const messages = [step1Message(this.#currentStateVector())];
-    if (this.presence.size > 0) messages.push(awarenessMessage(this.presence.all()));
-    this.#send(seat, { messages });
+    this.#ask(seat, this.#currentStateVector());
+    if (this.presence.size > 0) this.#send(seat, { messages: [awarenessMessage(this.presence.all())] });
+  }
+
+  /** The document was moved: ends those who may not follow. */
+  moved(path: string): void {
+    for (const seat of [...this.#seats.values()]) {
+      if (seat.mayFollow(path)) continue;
+      seat.channel.close(closeCodes.forbidden, 'The file was moved to where you may not look.');
+      this.#leave(seat);
+    }
   }
 
   /** Sends something to members that heard nothing for long; call every few seconds. */
@@ -233,10 +243,16 @@ export class Room implements Pulsed {
   }
 
   #answerWhatIsKnown(seat: Seat, theirs: ReadonlyMap<number, number>, encoded: Uint8Array): void {
-    if (!seat.readOnly && !seat.foreign && knowsLostState(theirs, this.#ydoc, this.#life)) {
-      // Both histories at once would show the text twice. All that the client has is asked for, to be merged as text.
+    if (!seat.foreign && knowsLostState(theirs, this.#ydoc, this.#life)) {
+      // Both histories at once would show the text twice.
+      if (seat.readOnly) {
+        seat.channel.close(closeCodes.outdated, 'The document began anew: load it again.');
+        this.#leave(seat);
+        return;
+      }
+      // All that the client has is asked for, to be merged as text.
       seat.answersDue++;
-      this.#send(seat, { messages: [step1Message(NOTHING)] });
+      this.#ask(seat, NOTHING);
       seat.foreign = true;
     }
     if (!seat.foreign) this.#send(seat, { messages: [step2Message(Y.encodeStateAsUpdate(this.#ydoc, encoded))] });
@@ -361,6 +377,12 @@ export class Room implements Pulsed {
     }
     seat.lastSentMs = now;
     seat.channel.send(batch);
+  }
+
+  /** However much waits already: what depends on the answer would never come right without it. */
+  #ask(seat: Seat, stateVector: Uint8Array): void {
+    seat.lastSentMs = this.#hooks.now();
+    seat.channel.send({ messages: [step1Message(stateVector)] });
   }
 
   #sayReadOnly(seat: Seat): void {

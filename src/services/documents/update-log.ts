@@ -79,6 +79,11 @@ export class UpdateLog {
     this.#queue.push(encodeRecord(document, ++this.#sequence, record));
   }
 
+  /** Records that `write` has not put into the log yet. */
+  queued(): Generator<LoggedRecord, void, undefined> {
+    return readSegment(Buffer.concat(this.#queue));
+  }
+
   /** Puts what was added into the log. Throws when the disk is full; what was added stays queued then. */
   write(): void {
     if (this.#queue.length === 0) return;

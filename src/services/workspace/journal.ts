@@ -12,6 +12,23 @@ const MAX_MOVES = 20;
 /** What stands in `known` for a path that was removed, and for a folder. */
 export const REMOVED = '-';
 export const FOLDER = '/';
+/** How a path was left: by a move, which names the new place, or by removal. */
+interface Left {
+  revision: number;
+  to?: string;
+}
+
+const LAST_LEFT = {
+  move: 'SELECT revision, path FROM changes WHERE origin = ? AND revision > ? ORDER BY revision DESC LIMIT 1',
+  removal: "SELECT revision FROM changes WHERE path = ? AND what = 'removed' AND revision > ? ORDER BY revision DESC LIMIT 1",
+  isNearer: (one: number, other: number): boolean => one > other,
+};
+const FIRST_LEFT = {
+  move: 'SELECT revision, path FROM changes WHERE origin = ? AND revision > ? ORDER BY revision LIMIT 1',
+  removal: "SELECT revision FROM changes WHERE path = ? AND what = 'removed' AND revision > ? ORDER BY revision LIMIT 1",
+  isNearer: (one: number, other: number): boolean => one < other,
+};
+
 /** For content of which nothing is known but that it is there. */
 const UNHASHED = '?';
 
@@ -121,26 +138,34 @@ export class Journal {
     return row?.hash;
   }
 
-  /** Where what stood at a path was moved to, itself or with a folder above it, as far as the journal reaches back. */
+  /**
+   * Where what stood last at a path was moved to, itself or with a folder above it, as far as the journal reaches back. Undefined where it was removed, there or
+   * on its way.
+   */
   movedTo(path: string): string | undefined {
-    let current = path;
-    for (let step = 0; step < MAX_MOVES; step++) {
-      const next = this.#lastMove(current);
-      if (next === undefined) break;
-      current = next;
-    }
-    return current === path ? undefined : current;
-  }
-
-  #lastMove(path: string): string | undefined {
-    for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
-      const from = path.slice(0, end);
-      const row = this.#state.statement('SELECT path FROM changes WHERE origin = ? ORDER BY revision DESC LIMIT 1').get(from) as
-        | { path: string }
-        | undefined;
-      if (row !== undefined) return row.path + path.slice(end);
+    let left = this.#leftAt(path, LAST_LEFT, 0);
+    for (let step = 1; left?.to !== undefined; step++) {
+      // At each further place only what came later counts: what stood there before was something else.
+      const next = step < MAX_MOVES ? this.#leftAt(left.to, FIRST_LEFT, left.revision) : undefined;
+      if (next === undefined) return left.to;
+      left = next;
     }
     return undefined;
+  }
+
+  /** The last, or the first, change after `revision` by which something left a path; without `to` it was removed. */
+  #leftAt(path: string, order: typeof LAST_LEFT | typeof FIRST_LEFT, revision: number): Left | undefined {
+    let found: Left | undefined;
+    for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const name = path.slice(0, end);
+      const move = this.#state.statement(order.move).get(name, revision) as { revision: number; path: string } | undefined;
+      const removal = this.#state.statement(order.removal).get(name, revision) as { revision: number } | undefined;
+      for (const one of [removal, move]) {
+        if (one === undefined || (found !== undefined && !order.isNearer(one.revision, found.revision))) continue;
+        found = one === move ? { revision: move.revision, to: move.path + path.slice(end) } : { revision: one.revision };
+      }
+    }
+    return found;
   }
 
   /** Remembers content that was seen without a change to announce (a first read, a silent echo). */

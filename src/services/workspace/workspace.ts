@@ -71,6 +71,8 @@ export interface WriteRequest extends WriteConditions {
   durability?: Durability | undefined;
   parents?: boolean | undefined;
   mode?: number | undefined;
+  /** Where the path must lead, relative to the root: ACCESS_DENIED where a link leads elsewhere by now. */
+  leadsTo?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -323,6 +325,8 @@ export class Workspace {
       const place = this.#placeForWrite(wirePath, request);
       let prepared: Prepared | undefined;
       try {
+        if (request.leadsTo !== undefined && place.path !== request.leadsTo)
+          throw new OutriggerError('ACCESS_DENIED', `${wirePath} leads to another file by now.`);
         const existing = regularOrNothing(place, wirePath);
         // Refused before a byte of a long upload is taken.
         const early = existing === undefined ? undefined : await this.#contentAt(place, wirePath, request.signal);

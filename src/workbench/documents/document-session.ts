@@ -35,6 +35,16 @@ export interface SessionDependencies {
 const quietCheckMs = 3_500;
 const undoPauseMs = 400;
 const closeNotFound = 4404;
+const closeOutdated = 4410;
+
+/** Said to those who only read; what others typed is merged. */
+const outdated: ErrorFacts = {
+  message: 'The document began anew while this page was away.',
+  reason: 'DOCUMENT_OUTDATED',
+  code: 'failed_precondition',
+  hint: 'Close it and open it again.',
+  details: undefined,
+};
 
 /** A document that is open in this page: its text, its link, its undo, and what is not saved of it. */
 export class DocumentSession {
@@ -192,7 +202,8 @@ export class DocumentSession {
         // Why is the table's to say: it is asked once more over the other link.
         this.#link?.close();
         this.#link = undefined;
-        void this.open();
+        if (code === closeOutdated) this.state.value = { name: 'closed', error: outdated };
+        else void this.open();
       },
     });
   }

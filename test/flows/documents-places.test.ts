@@ -1,0 +1,309 @@
+// Which file a document is of, while files are moved, replaced, linked, and come back.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { createClient } from '../../src/client/client.ts';
+import type { Operations } from '../../src/contract/operations.ts';
+import { closeCodes } from '../../src/contract/wire.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
+import { processToken, spawnSidecar } from '../kit/sidecar-process.ts';
+import { openYjsClient, type YjsClient } from '../kit/yjs-client.ts';
+
+const soon = { 'documents.saveIdleMs': '60', 'documents.unloadMs': '150' } as const;
+const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+interface Setting extends RunningSidecar {
+  join(room: string, token?: string): Promise<YjsClient>;
+  state(room: string): Promise<string | undefined>;
+}
+
+function withPeople(run: (setting: Setting) => Promise<void>, setup: SidecarSetup = {}): Promise<void> {
+  const people: YjsClient[] = [];
+  return withSidecar(
+    async (running) => {
+      const join = async (room: string, token = running.token): Promise<YjsClient> => {
+        const person = openYjsClient(running.url, { token, room });
+        people.push(person);
+        await person.synced();
+        return person;
+      };
+      const state = async (room: string): Promise<string | undefined> =>
+        (await running.client.call('documents.list', {})).documents.find((info) => info.path === room)?.state;
+      try {
+        await run({ ...running, join, state });
+      } finally {
+        for (const person of people) person.destroy();
+      }
+    },
+    { ...setup, config: { ...soon, ...setup.config } },
+  );
+}
+
+/** Away for so long that the document was put away. */
+async function leave(person: YjsClient, { client }: RunningSidecar): Promise<void> {
+  person.provider.disconnect();
+  await eventually(async () => assert.deepEqual((await client.call('documents.list', {})).documents, []));
+  await later(250);
+}
+
+test('who was away comes back to the file that took its name along, not to what stood there before', () =>
+  withPeople(async (setting) => {
+    const { put, file, client, join } = setting;
+    put('new.txt', 'the new configuration\n');
+    put('conf.txt', 'the old one, quite different\n');
+    const person = await join('new.txt');
+    await leave(person, setting);
+    await client.call('files.move', { from: 'conf.txt', to: 'conf.old' });
+    await client.call('files.move', { from: 'new.txt', to: 'conf.txt' });
+    person.text.insert(0, 'typed on the train: ');
+    person.provider.connect();
+    await eventually(() => assert.equal(file('conf.txt'), 'typed on the train: the new configuration\n'));
+    assert.equal(file('conf.old'), 'the old one, quite different\n');
+  }));
+
+test('a second file of a name is not followed to where the first one went', () =>
+  withPeople(async (setting) => {
+    const { put, file, client, join } = setting;
+    put('new.txt', 'the first\n');
+    await client.call('files.move', { from: 'new.txt', to: 'kept.txt' });
+    await client.call('files.write', { path: 'new.txt', text: 'the second\n' });
+    const person = await join('new.txt');
+    await leave(person, setting);
+    await client.call('files.remove', { path: 'new.txt' });
+    person.text.insert(0, 'typed: ');
+    person.provider.connect();
+    await eventually(() => assert.equal(file('new.txt'), 'typed: the second\n'));
+    assert.equal(file('kept.txt'), 'the first\n');
+  }));
+
+test('what is told while one document opens slowly is not told again to the others', () =>
+  withPeople(async ({ put, file, client, join, root }) => {
+    put('main.txt', 'main\n');
+    put('slow.txt', 'slow\n');
+    const person = await join('main.txt');
+    // A time in the future: it is looked at until it has stood still for half a second.
+    fs.utimesSync(path.join(root, 'slow.txt'), new Date(Date.now() + 3_600_000), new Date(Date.now() + 3_600_000));
+    const slow = join('slow.txt');
+    await later(100);
+    await client.call('files.move', { from: 'main.txt', to: 'main.bak' });
+    await client.call('files.write', { path: 'main.txt', text: 'another\n' });
+    const other = await join('main.txt');
+    await slow;
+    other.text.insert(0, 'typed: ');
+    await eventually(() => assert.equal(file('main.txt'), 'typed: another\n'));
+    assert.deepEqual([person.text.toString(), file('main.bak')], ['main\n', 'main\n']);
+    assert.deepEqual([person.closes, other.closes], [[], []]);
+  }));
+
+const ways: [says: string, replace: (setting: Setting) => Promise<void> | void][] = [
+  [
+    'by a program that took its time with the new one',
+    async ({ root }) => {
+      fs.writeFileSync(path.join(root, 'd', 'a.txt.new'), 'two two\n');
+      await later(700);
+      fs.renameSync(path.join(root, 'd', 'a.txt.new'), path.join(root, 'd', 'a.txt'));
+    },
+  ],
+  [
+    'by files.move',
+    async ({ client }) => {
+      await client.call('files.write', { path: 'b.txt', text: 'two two\n' });
+      await client.call('files.move', { from: 'b.txt', to: 'd/a.txt', overwrite: true });
+    },
+  ],
+  [
+    'with its folder',
+    async ({ root, put }) => {
+      put('d.new/a.txt', 'two two\n');
+      await later(300);
+      fs.rmSync(path.join(root, 'd'), { recursive: true });
+      await later(300);
+      fs.renameSync(path.join(root, 'd.new'), path.join(root, 'd'));
+    },
+  ],
+];
+for (const [says, replace] of ways) {
+  test(`people in a file that is replaced ${says} see what is there now`, () =>
+    withPeople(async (setting) => {
+      setting.put('d/a.txt', 'one\n');
+      const person = await setting.join('d/a.txt');
+      await replace(setting);
+      await eventually(() => assert.equal(person.text.toString(), 'two two\n'));
+      await eventually(async () => assert.equal(await setting.state('d/a.txt'), 'saved'));
+      person.text.insert(0, 'typed ');
+      await eventually(() => assert.equal(setting.file('d/a.txt'), 'typed two two\n'));
+    }));
+}
+
+test('a document that is moved out of the paths of a token ends for who has it, and is not shown to them', () =>
+  withPeople(async ({ put, file, client, clientOf, join }) => {
+    put('pub/a.txt', 'one\n');
+    put('secret/x.txt', 'x\n');
+    const { secret } = await client.call('tokens.create', { name: 'guest', access: 'write', paths: ['pub'] });
+    const [guest, owner] = [await join('pub/a.txt', secret), await join('pub/a.txt')];
+    await client.call('files.move', { from: 'pub/a.txt', to: 'secret/a.txt' });
+    await eventually(() => assert.deepEqual(guest.closes, [closeCodes.forbidden]));
+    owner.text.insert(0, 'hidden ');
+    await eventually(() => assert.equal(file('secret/a.txt'), 'hidden one\n'));
+    assert.equal(guest.text.toString(), 'one\n');
+    await assert.rejects(clientOf(secret).call('documents.open', { path: 'pub/a.txt' }), { reason: 'OUT_OF_SCOPE' });
+    assert.deepEqual(owner.closes, []);
+  }));
+
+test('a link that takes the place of an open file leads nobody to write where git takes programs from', () =>
+  withPeople(async ({ put, file, root, client, clientOf, join }) => {
+    put('.git/hooks/pre-commit', '#!/bin/sh\n');
+    fs.symlinkSync('.git/hooks/pre-commit', path.join(root, 'link'));
+    put('b.txt', 'b\n');
+    const { secret } = await client.call('tokens.create', { name: 'writer', access: 'write' });
+    const person = await join('b.txt', secret);
+    await clientOf(secret).call('files.copy', { from: 'link', to: 'b.txt', overwrite: true });
+    person.text.insert(0, 'typed at once\n');
+    await eventually(() => assert.ok(fs.lstatSync(path.join(root, 'b.txt')).isSymbolicLink()));
+    await later(500);
+    person.text.insert(0, 'typed later\n');
+    await later(500);
+    assert.equal(file('.git/hooks/pre-commit'), '#!/bin/sh\n');
+  }));
+
+test('who opened a file by a link to it sees what others write there', () =>
+  withPeople(async ({ put, root, client, join }) => {
+    put('a.txt', 'one\n');
+    fs.symlinkSync('a.txt', path.join(root, 'link.txt'));
+    const person = await join('link.txt');
+    put('a.txt', 'two\n');
+    await eventually(() => assert.equal(person.text.toString(), 'two\n'));
+    assert.equal((await client.call('files.read', { path: 'link.txt' })).text, 'two\n');
+  }));
+
+test('a file that was no text for a while is edited on when it is text again; meanwhile no write is answered as made', () =>
+  withPeople(async ({ put, file, client, join, state }) => {
+    put('a.txt', 'one\n');
+    const person = await join('a.txt');
+    put('a.txt', Buffer.from([65, 0, 66]));
+    await eventually(async () => assert.equal(await state('a.txt'), 'conflict'));
+    const edit = { path: 'a.txt', edits: [{ find: 'one', replace: 'two' }] };
+    await assert.rejects(client.call('files.edit', edit), { reason: 'DOCUMENT_BINARY' });
+    put('a.txt', 'one\n');
+    await eventually(() => assert.equal(file('a.txt'), 'two\n'));
+    person.text.insert(0, 'typed ');
+    await eventually(() => assert.equal(file('a.txt'), 'typed two\n'));
+    assert.equal(await state('a.txt'), 'saved');
+  }));
+
+test('who may only read and knows a state that was lost is told to load the document anew, and never sees a text twice', () =>
+  withPeople(async (setting) => {
+    const { put, file, client, join } = setting;
+    put('a.txt', 'one\n');
+    const { secret } = await client.call('tokens.create', { name: 'reader', access: 'read' });
+    const [writer, reader] = [await join('a.txt'), await join('a.txt', secret)];
+    writer.text.insert(4, 'two\n');
+    await eventually(() => assert.equal(file('a.txt'), 'one\ntwo\n'));
+    await eventually(() => assert.equal(reader.text.toString(), 'one\ntwo\n'));
+    reader.provider.disconnect();
+    await leave(writer, setting);
+    await client.call('files.remove', { path: 'a.txt' });
+    await assert.rejects(client.call('documents.open', { path: 'a.txt' }));
+    await client.call('files.write', { path: 'a.txt', text: 'one\ntwo\n' });
+    reader.provider.connect();
+    await eventually(() => assert.equal(reader.closes.at(-1), closeCodes.outdated));
+    assert.equal(reader.text.toString(), 'one\ntwo\n');
+  }));
+
+test('a document that is put away while a change of its file is looked at loses nothing of that change', () =>
+  withProcess(async ({ root, start }) => {
+    fs.writeFileSync(path.join(root, 'a.txt'), 'one\ntwo\nthree\n');
+    fs.writeFileSync(path.join(root, 'b.txt'), 'b\n');
+    const running = await start({ 'documents.maxOpen': '1', 'documents.saveIdleMs': '60' });
+    await running.client.call('documents.open', { path: 'a.txt' });
+    fs.writeFileSync(path.join(root, 'a.txt'), 'one\ntwo\n');
+    await later(300);
+    await running.client.call('documents.open', { path: 'b.txt' }).catch(() => undefined);
+    await later(1500);
+    await running.kill();
+    await start();
+    await later(500);
+    assert.equal(fs.readFileSync(path.join(root, 'a.txt'), 'utf8'), 'one\ntwo\n');
+  }));
+
+test('what is typed into a file after another was moved there outlives kill -9', () =>
+  withProcess(async ({ root, start }) => {
+    fs.writeFileSync(path.join(root, 'a.txt'), 'one\n');
+    fs.writeFileSync(path.join(root, 'b.txt'), 'two\n');
+    const running = await start({ 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000', 'documents.unloadMs': '100' });
+    // It has a row of its own in what is remembered.
+    await running.client.call('documents.open', { path: 'b.txt' });
+    await later(500);
+    const person = openYjsClient(running.url, { token: processToken, room: 'a.txt' });
+    await person.synced();
+    await running.client.call('files.move', { from: 'b.txt', to: 'a.txt', overwrite: true });
+    await eventually(() => assert.equal(person.text.toString(), 'two\n'));
+    person.text.insert(0, 'typed ');
+    await later(300);
+    await running.kill();
+    person.destroy();
+    await start();
+    await eventually(() => assert.equal(fs.readFileSync(path.join(root, 'a.txt'), 'utf8'), 'typed two\n'));
+  }));
+
+test('the log is emptied at a stop, whatever became of a file; what it held is there when the file is text again', () =>
+  withProcess(async ({ root, state, start }) => {
+    const file = path.join(root, 'a.txt');
+    fs.writeFileSync(file, 'one\n');
+    const running = await start({ 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' });
+    const person = openYjsClient(running.url, { token: processToken, room: 'a.txt' });
+    await person.synced();
+    person.text.insert(0, 'typed ');
+    await later(300);
+    await running.kill();
+    person.destroy();
+    fs.writeFileSync(file, Buffer.from([65, 0, 66]));
+    assert.equal(await (await start()).stop(), 0);
+    assert.deepEqual(
+      fs.readdirSync(path.join(state, 'documents')).filter((name) => fs.statSync(path.join(state, 'documents', name)).size > 0),
+      [],
+    );
+    fs.writeFileSync(file, 'one\n');
+    await start();
+    await eventually(() => assert.equal(fs.readFileSync(file, 'utf8'), 'typed one\n'));
+  }));
+
+interface StartedProcess {
+  url: string;
+  client: ReturnType<typeof createClient<Operations>>;
+  kill(): Promise<void>;
+  stop(): Promise<number | null>;
+}
+
+/** A folder whose sidecars are processes that can be killed. */
+async function withProcess(
+  run: (setting: { root: string; state: string; start: (flags?: Record<string, string>) => Promise<StartedProcess> }) => Promise<void>,
+): Promise<void> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-places-'));
+  const root = path.join(folder, 'root');
+  const state = path.join(folder, 'state');
+  fs.mkdirSync(root);
+  const ends: (() => Promise<unknown>)[] = [];
+  const start = async (flags: Record<string, string> = {}): Promise<StartedProcess> => {
+    const running = await spawnSidecar({ root, state, port: 0, flags });
+    const client = createClient<Operations>({ url: running.url, token: processToken });
+    let over: Promise<unknown> | undefined;
+    const end = <T>(way: () => Promise<T>) => {
+      client.close();
+      const ended = way();
+      over = ended;
+      return ended;
+    };
+    ends.push(async () => over ?? end(running.kill));
+    return { url: running.url, client, kill: () => end(running.kill), stop: () => end(running.stop) };
+  };
+  try {
+    await run({ root, state, start });
+  } finally {
+    for (const end of ends) await end();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
