@@ -1,10 +1,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { OutriggerError } from '../contract/errors.ts';
 import { version } from '../sidecar/version.ts';
+import { CommandError } from './command-error.ts';
+import { packageFolder } from './package-folder.ts';
 import { linkFiles } from './templates/link-files.ts';
 import { projectFiles } from './templates/project-files.ts';
-import type { Terminal } from './terminal.ts';
+import { shellWord, type Terminal } from './terminal.ts';
 
 /**
  * Writes a project around a sidecar into `folder`, made when it is not there. Throws FILE_EXISTS, with nothing written, when a
@@ -13,15 +14,21 @@ import type { Terminal } from './terminal.ts';
  */
 export function writeProject(folder: string, force: boolean, terminal: Terminal): void {
   const target = path.resolve(folder);
-  writeFiles(folder, projectFiles({ name: projectName(path.basename(target)), version }), force, terminal);
-  terminal.err(`\nNext:  cd ${quoted(folder)} && npm install && npm start\n`);
+  const checkout = checkoutFolder();
+  const outrigger = checkout === undefined ? `^${version}` : `file:${checkout}`;
+  writeFiles(folder, projectFiles({ name: projectName(path.basename(target)), outrigger }), force, terminal);
+  if (checkout !== undefined)
+    terminal.err(
+      `\nIts package.json takes outrigger from ${checkout}, which is what runs here. On another machine, or in a container, a published version has to stand there.\n`,
+    );
+  terminal.err(`\nNext:  cd ${shellWord(folder)} && npm install && npm start\n`);
 }
 
 /** Writes what a link to a hub needs into `folder`, as `writeProject` does. */
 export function writeLinkFolder(folder: string, force: boolean, terminal: Terminal): void {
   writeFiles(folder, linkFiles(path.resolve(folder)), force, terminal);
   terminal.err(
-    `\nNext:  cd ${quoted(folder)} && cp config.json.example config.json && chmod 600 config.json\n       Fill in agent_id, token and hub_url, then: outrigger link --check && ./start.sh\n`,
+    `\nNext:  cd ${shellWord(folder)} && cp config.json.example config.json && chmod 600 config.json\n       Fill in agent_id, token and hub_url, then: outrigger link --check && ./start.sh\n`,
   );
 }
 
@@ -30,9 +37,10 @@ function writeFiles(folder: string, files: Readonly<Record<string, string>>, for
   writing(target, () => fs.mkdirSync(target, { recursive: true }));
   const inTheWay = Object.keys(files).filter((file) => fs.lstatSync(path.join(target, file), { throwIfNoEntry: false }) !== undefined);
   if (inTheWay.length > 0 && !force) {
-    throw new OutriggerError(
+    throw new CommandError(
       'FILE_EXISTS',
       `${target} holds ${inTheWay.join(', ')} already. Choose another folder, or replace them with --force.`,
+      '',
     );
   }
   for (const [file, text] of Object.entries(files)) {
@@ -50,7 +58,7 @@ function writing(at: string, work: () => void): void {
   try {
     work();
   } catch (error) {
-    throw new OutriggerError('FILE_PERMISSION', `${at} can't be written: ${(error as Error).message}`, { cause: error });
+    throw new CommandError('FILE_PERMISSION', `${at} can't be written: ${(error as Error).message}`, '', error);
   }
 }
 
@@ -66,6 +74,8 @@ function projectName(folder: string): string {
   return name === '' || name === 'outrigger' || name === 'zod' ? 'my-sidecar' : name;
 }
 
-function quoted(folder: string): string {
-  return /^[A-Za-z0-9_./-]+$/.test(folder) ? folder : `'${folder.replaceAll("'", String.raw`'\''`)}'`;
+/** The checkout that this runs from, whose sources Node runs as they are; what is published has none. */
+function checkoutFolder(): string | undefined {
+  const folder = packageFolder();
+  return fs.existsSync(path.join(folder, 'src', 'index.ts')) ? folder : undefined;
 }

@@ -1,28 +1,48 @@
+import fs from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { LinkConfigError } from '../config/link-config.ts';
-import { ConfigError, loadConfig, type LoadedConfig, processEnvironment } from '../config/load.ts';
-import { flagName, type OptionKey, optionKeys, optionRow } from '../config/options.ts';
+import { ConfigError, didYouMean, loadConfig, type LoadedConfig, processEnvironment } from '../config/load.ts';
+import { type OptionKey, optionKeys } from '../config/options.ts';
 import type { AccessLevel } from '../contract/access.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import type { SidecarDependencies } from '../sidecar/sidecar.ts';
 import { UnavailableError } from '../sidecar/unavailable.ts';
 import { version } from '../sidecar/version.ts';
+import { exitCodeOf, UsageError } from './command-error.ts';
 import { exitCodes } from './exit-codes.ts';
+import { folderProblem, requireFolder } from './local-paths.ts';
+import { makeOptions, withOptions } from './option-flags.ts';
 import type { HeadlessSidecar } from './stdio.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 type Flags = Partial<Record<OptionKey, string | boolean>>;
+
+const dirText =
+  'the folder whose sidecar is meant; else the nearest that is served, from the current one upwards. Paths are relative to that folder';
 
 /** The command line. Sets the exit code; never calls exit while something may still be written. */
 export async function main(argv: readonly string[]): Promise<void> {
   const terminal = processTerminal((processEnvironment()['NO_COLOR'] ?? '') !== '');
   try {
     const root = program(terminal);
+    checkCommand(
+      argv,
+      root.commands.map((command) => command.name()),
+    );
     if (argv[0] === 'help') for (const command of root.commands) makeOptions(command);
     await root.parseAsync([...argv], { from: 'user' });
   } catch (error) {
     process.exitCode = report(error, terminal);
   }
+}
+
+/** What is no command is a folder to serve: only one that is there, or that is written as a path, can be meant. Throws UsageError. */
+function checkCommand([first = '', second = '']: readonly string[], commands: readonly string[]): void {
+  const word = first === 'help' ? second : first;
+  if (word === '' || word === 'help' || word.startsWith('-') || commands.includes(word)) return;
+  if (first !== 'help' && (/[./\\]/.test(word) || fs.existsSync(word))) return;
+  const instead = didYouMean(word, commands) || ' `outrigger --help` lists the commands.';
+  throw new UsageError(`${word} is ${first === 'help' ? 'no command' : 'neither a command nor a folder'}.${instead}`);
 }
 
 function report(error: unknown, terminal: Terminal): number {
@@ -41,10 +61,8 @@ function report(error: unknown, terminal: Terminal): number {
     return exitCodes.unavailable;
   }
   if (error instanceof OutriggerError) {
-    terminal.err(`outrigger: ${error.message}\n${terminal.dim(error.hint)}\n`);
-    const option = (error.details as { option?: string } | undefined)?.option;
-    if (option !== undefined) return exitCodes.config;
-    return error.code === 'unavailable' ? exitCodes.unavailable : exitCodes.failure;
+    terminal.err(`outrigger: ${error.message}\n${error.hint === '' ? '' : `${terminal.dim(error.hint)}\n`}`);
+    return exitCodeOf(error);
   }
   terminal.err(`outrigger: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return exitCodes.failure;
@@ -55,7 +73,13 @@ function program(terminal: Terminal): Command {
     .description('One process beside one folder that makes it live: watched, served, edited together, versioned.')
     .version(version)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+      getOutHelpWidth: () => terminal.width,
+      getErrHelpWidth: () => terminal.width,
+      outputError: withoutToken('OUTRIGGER_TOKEN or --token-file'),
+    })
     .showHelpAfterError('(--help says more)')
     .enablePositionalOptions()
     .hook('preSubcommand', (_root, command) => makeOptions(command));
@@ -68,7 +92,7 @@ function program(terminal: Terminal): Command {
   );
   serve.action(async (folder: string | undefined) => {
     const { serveFolder } = await import('./serve.ts');
-    await serveFolder(configOf(serve, folder), terminal);
+    await serveFolder(servable(configOf(serve, folder)), terminal);
   });
 
   const start = withOptions(
@@ -77,7 +101,7 @@ function program(terminal: Terminal): Command {
   start.action(async (folder: string | undefined) => {
     const { serveFolder } = await import('./serve.ts');
     const given = folder ?? processEnvironment()['WORKSPACE_PATH'];
-    if (given !== undefined && given !== '') return serveFolder(configOf(start, given), terminal);
+    if (given !== undefined && given !== '') return serveFolder(servable(configOf(start, given)), terminal);
     const { copySample } = await import('./sample.ts');
     const sample = await copySample();
     return serveFolder(configOf(start, sample.folder, { state: sample.state }), terminal, sample);
@@ -89,9 +113,12 @@ function program(terminal: Terminal): Command {
   config.action(async (folder: string | undefined) => {
     const { explainConfig } = await import('../config/explain.ts');
     const { columns } = await import('./terminal.ts');
-    const rows = explainConfig(configOf(config, folder));
+    const loaded = configOf(config, folder);
+    const rows = explainConfig(loaded);
     if (config.opts()['json'] === true) terminal.out(`${JSON.stringify(rows, null, 2)}\n`);
     else terminal.out(columns(rows.map((row) => [row.key, JSON.stringify(row.value), terminal.dim(row.source)])));
+    const problem = folderProblem(loaded.config.root);
+    if (problem !== undefined) terminal.err(`outrigger: ${problem}\n`);
   });
 
   const doctor = withOptions(
@@ -103,7 +130,7 @@ function program(terminal: Terminal): Command {
   );
   doctor.action(async (folder: string | undefined) => {
     const { runDoctor } = await import('./doctor.ts');
-    process.exitCode = await runDoctor(configOf(doctor, folder), terminal, doctor.opts()['json'] === true);
+    process.exitCode = await runDoctor(servable(configOf(doctor, folder)), terminal, doctor.opts()['json'] === true);
   });
 
   const languages = root
@@ -124,7 +151,7 @@ function program(terminal: Terminal): Command {
       .option('--root <folder>', 'the folder, too'),
   );
   stdio.action(async (folder: string | undefined) => {
-    const loaded = configOf(stdio, folder ?? (stdio.opts()['root'] as string | undefined));
+    const loaded = servable(configOf(stdio, folder ?? (stdio.opts()['root'] as string | undefined)));
     // First of all: under the guard this program starts again, with the same descriptors.
     const { underGuard } = await import('./guard.ts');
     const guard = await underGuard({ loaded, env: processEnvironment() });
@@ -146,7 +173,7 @@ function program(terminal: Terminal): Command {
   );
   mcp.action(async (folder: string | undefined) => {
     const { serveMcpFolder } = await import('./mcp.ts');
-    await serveMcpFolder(configOf(mcp, folder), terminal, mcp.opts()['access'] as AccessLevel);
+    await serveMcpFolder(servable(configOf(mcp, folder)), terminal, mcp.opts()['access'] as AccessLevel);
   });
 
   addHubCommands(root, terminal);
@@ -197,11 +224,12 @@ function program(terminal: Terminal): Command {
   const token = remote(
     root.command('token').description('Print the token of a folder, make a new one, or make and end scoped ones.').argument('[folder]'),
   )
+    .option('--dir <folder>', 'the folder, too')
     .option('--rotate', 'replace it; everybody who used the old one is cut')
     .option('--create <name>', 'make a token of its own, with --access, --paths, --expires')
     .addOption(new Option('--access <level>', 'of the new token').choices(['read', 'write', 'execute', 'admin']).default('read'))
     .option('--paths <paths>', 'limit it to these, comma-separated')
-    .option('--expires <seconds>', 'let it end by itself')
+    .addOption(new Option('--expires <seconds>', 'let it end by itself').argParser(seconds))
     .option('--list', 'show the tokens that were made')
     .option('--revoke <id>', 'end one at once');
   token.action(async (folder: string | undefined) => {
@@ -213,21 +241,24 @@ function program(terminal: Terminal): Command {
     root
       .command('call')
       .description('Call an operation of a running sidecar.')
-      .argument('<operation>')
+      .argument('[operation]', 'its name; --list prints all')
       .argument('[input]', 'JSON; "-" reads it from stdin', '{}'),
   )
+    .option('--list', 'print all operations, with the access that each needs')
     .option('--json', 'print the answer as one line of JSON')
-    .option('--dir <folder>', 'the folder whose sidecar is meant')
+    .option('--dir <folder>', dirText)
     .option('--via <hub>', 'over this hub; its token comes from $OUTRIGGER_HUB_TOKEN')
     .option('--agent <id>', 'with --via: the agent that is meant');
-  call.action(async (operation: string, input: string) => {
-    const { runCall } = await import('./remote.ts');
+  call.action(async (operation: string | undefined, input: string) => {
+    const { listOperations, runCall } = await import('./remote.ts');
+    if (call.opts()['list'] === true) return listOperations(call.opts(), terminal);
+    if (operation === undefined) throw new UsageError('Which operation? `outrigger call --list` prints all.');
     await runCall(operation, input, call.opts(), terminal);
   });
 
   const short = (name: string, text: string, args: string): Command =>
     remote(root.command(`${name} ${args}`).description(text))
-      .option('--dir <folder>', 'the folder whose sidecar is meant')
+      .option('--dir <folder>', dirText)
       .option('--json', 'as JSON lines');
   const ls = short('ls', 'List a folder of the workspace.', '[path]').option('-R, --recursive', 'all below it, too');
   ls.action(async (wirePath: string | undefined) => (await import('./remote.ts')).runList(wirePath ?? '', ls.opts(), terminal));
@@ -260,7 +291,8 @@ function addHubCommands(root: Command, terminal: Terminal): void {
     .option('--accept-ms <ms>', 'how long an agent may take to accept a task', '60000')
     .option('--keep-days <n>', 'how long tasks that succeeded or were cancelled are kept; 0: for ever', '30')
     .option('--keep-failed-days <n>', 'how long tasks that failed or are dead are kept; 0: for ever', '90')
-    .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']));
+    .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']))
+    .configureOutput({ outputError: withoutToken('OUTRIGGER_HUB_TOKEN') });
   hub.action(async () => (await import('./hub.ts')).serveHub(hub.opts(), terminal));
   const asking = (name: string, text: string): Command =>
     hub
@@ -272,7 +304,9 @@ function addHubCommands(root: Command, terminal: Terminal): void {
     ...(hub.opts()['state'] === undefined ? {} : { state: hub.opts()['state'] as string }),
     ...command.opts<T>(),
   });
-  const enrol = asking('enrol [agent]', 'Print a token with which one agent can make itself known.').option('--expires <seconds>');
+  const enrol = asking('enrol [agent]', 'Print a token with which one agent can make itself known.').addOption(
+    new Option('--expires <seconds>', 'how long it may be used').argParser(seconds),
+  );
   enrol.action(async (agent: string | undefined) => (await import('./hub.ts')).enrolAgent(agent, flagsOf(enrol), terminal));
   const register = asking('register <agent>', 'Make an agent known and print its secret.');
   register.action(async (agent: string) => (await import('./hub.ts')).registerAgent(agent, flagsOf(register), terminal));
@@ -286,43 +320,33 @@ function addHubCommands(root: Command, terminal: Terminal): void {
   show.action(async () => (await import('./hub.ts')).showFleet(flagsOf(show), terminal));
 }
 
-/** Flags of every option of the table. */
-/** Commands that take all options of the sidecar, which are made when the command is run or explained: at each start it is only one. */
-const takingOptions = new WeakSet<Command>();
-
-function withOptions(command: Command): Command {
-  takingOptions.add(command);
-  return command;
-}
-
-function makeOptions(command: Command): void {
-  if (!takingOptions.delete(command)) return;
-  command.option('--config <file>', 'a config file (JSON)');
-  for (const key of optionKeys) {
-    const row = optionRow(key);
-    if (row.secret === true || key === 'root') continue;
-    const value =
-      row.type === 'switch'
-        ? ''
-        : row.type === 'integer'
-          ? ` <${row.unit === 'ms' || row.unit === 'bytes' || row.unit === 's' ? row.unit : 'n'}>`
-          : row.type === 'list'
-            ? ' <a,b>'
-            : row.type === 'object'
-              ? ' <json>'
-              : ' <value>';
-    const option = new Option(`--${flagName(key)}${value}`, row.text);
-    if (row.choices !== undefined && row.type === 'choice') option.choices(row.choices);
-    option.attributeName = () => key;
-    command.addOption(option);
-  }
-}
-
 function remote(command: Command): Command {
   return command
-    .option('--url <url>', 'a sidecar elsewhere; its token comes from $OUTRIGGER_TOKEN')
+    .option('--url <url>', 'a sidecar elsewhere; its token comes from $OUTRIGGER_TOKEN or --token-file')
+    .option('--token-file <file>', 'a file that holds the token')
     .option('--state <folder>', 'where the state of the folder lies, when it was moved')
     .exitOverride();
+}
+
+/** A secret is no option: every user of the machine can read the arguments of a program. */
+function withoutToken(instead: string): (text: string, write: (text: string) => void) => void {
+  return (text, write) =>
+    write(
+      /^error: unknown option '--token[='\s]/.test(text)
+        ? `error: a token is no option, since every user of the machine can read the command line: set ${instead}\n`
+        : text,
+    );
+}
+
+function seconds(text: string): string {
+  if (!/^[1-9]\d*$/.test(text)) throw new UsageError(`--expires: ${JSON.stringify(text)} is no number of seconds.`);
+  return text;
+}
+
+/** Throws UnavailableError where the folder is not there. */
+function servable(loaded: LoadedConfig): LoadedConfig {
+  requireFolder(loaded.config.root);
+  return loaded;
 }
 
 function configOf(command: Command, folder: string | undefined, more: Flags = {}): LoadedConfig {

@@ -1,18 +1,21 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Client } from '../client/client.ts';
-import { loadConfig, processEnvironment } from '../config/load.ts';
+import { loadConfig, type LoadedConfig, processEnvironment } from '../config/load.ts';
 import { OutriggerError, toWireError } from '../contract/errors.ts';
 import { type OperationName, operations, type Operations } from '../contract/operations.ts';
 import { UnavailableError } from '../sidecar/unavailable.ts';
-import { connectTo, findSidecar, stateFolders } from './connect.ts';
+import { checkFields, operationHint, operationList } from './call-input.ts';
+import { CommandError, exitCodeOf, UsageError } from './command-error.ts';
+import { connectTo, explained, findSidecar, servedFolder, stateFolders, type Target, tokenSource, withToken } from './connect.ts';
+import { folderProblem, requireFile } from './local-paths.ts';
 import { readMainToken } from '../sidecar/callers.ts';
-import { exitCodes } from './exit-codes.ts';
-import { columns, type Terminal } from './terminal.ts';
+import { columns, shellWord, type Terminal } from './terminal.ts';
 
 export interface RemoteFlags {
   url?: string;
   state?: string;
+  tokenFile?: string;
   dir?: string;
   json?: boolean;
 }
@@ -23,45 +26,101 @@ export interface CallFlags extends RemoteFlags {
   agent?: string;
 }
 
-async function withClient<T>(folder: string | undefined, flags: RemoteFlags, work: (client: Client<Operations>) => Promise<T>): Promise<T> {
-  const { config, surroundings } = loadConfig({ env: processEnvironment(), flags: folder === undefined ? {} : { root: folder } });
+/** Where a remote command looks: in the folder that is named, else in the nearest one that is served, from the current one upwards. */
+interface Place {
+  root: string;
+  state: string | undefined;
+  loaded: LoadedConfig;
+  /** The folder was not named. */
+  isNearest: boolean;
+}
+
+function placeOf(folder: string | undefined, { state, tokenFile }: RemoteFlags): Place {
+  const flags = { ...(folder === undefined ? {} : { root: folder }), ...(tokenFile === undefined ? {} : { tokenFile }) };
+  const loaded = loadConfig({ env: processEnvironment(), flags });
+  const { config, sources, surroundings } = loaded;
   const root = path.resolve(config.root);
-  let target: { url: string; token: string } | undefined;
-  if (flags.url !== undefined) {
-    if (config.token === undefined)
-      throw new OutriggerError('NO_TOKEN', '--url needs a token in $OUTRIGGER_TOKEN or $OUTRIGGER_TOKEN_FILE.');
-    target = { url: flags.url, token: config.token };
-  } else {
-    target = findSidecar(root, surroundings, flags.state ?? config.state);
-    if (target !== undefined && config.token !== undefined) target = { ...target, token: config.token };
-  }
-  if (target === undefined) throw new UnavailableError(`No sidecar runs on ${root}. Start one: outrigger serve ${flags.dir ?? '.'}`);
+  const stateFolder = state ?? config.state;
+  const isNearest = sources.root.from === 'default' && stateFolder === undefined;
+  return { root: (isNearest ? servedFolder(root, surroundings) : undefined) ?? root, state: stateFolder, loaded, isNearest };
+}
+
+/** `wirePath` is what the command is about, and maybe no path of a workspace. */
+async function withClient<T>(
+  folder: string | undefined,
+  flags: RemoteFlags,
+  work: (client: Client<Operations>) => Promise<T>,
+  wirePath = '',
+): Promise<T> {
+  if (flags.url !== undefined) requireAddress('--url', flags.url, /^https?:$/);
+  const place = placeOf(folder, flags);
+  const target = targetOf(place, flags, wirePath);
   const client = connectTo(target);
   try {
     return await work(client);
+  } catch (error) {
+    throw explained(error, { url: target.url, isGiven: flags.url !== undefined, root: place.root, loaded: place.loaded });
   } finally {
     client.close();
   }
+}
+
+function targetOf({ root, state, loaded, isNearest }: Place, flags: RemoteFlags, wirePath: string): Target {
+  const { token } = loaded.config;
+  if (flags.url !== undefined) {
+    if (token === undefined)
+      throw new CommandError(
+        'NO_TOKEN',
+        '--url needs a token: set $OUTRIGGER_TOKEN, or name its file with --token-file.',
+        '`outrigger token` prints it on the machine of that sidecar.',
+      );
+    return { url: flags.url, token };
+  }
+  const found = findSidecar(root, loaded.surroundings, state);
+  if (found === undefined) {
+    const instead =
+      flags.dir === undefined && path.isAbsolute(wirePath) && folderProblem(wirePath) === undefined
+        ? `Did you mean --dir ${shellWord(wirePath)}?`
+        : `Start one: outrigger serve ${isNearest ? '.' : shellWord(root)}`;
+    throw new UnavailableError(`No sidecar runs on ${root}${isNearest ? ' or above it' : ''}. ${instead}`);
+  }
+  return withToken(found, root, loaded);
+}
+
+function requireAddress(flag: string, text: string, protocols: RegExp): void {
+  if (URL.canParse(text) && protocols.test(new URL(text).protocol)) return;
+  throw new UsageError(`${flag}: ${JSON.stringify(text)} is no address; http://host:port is.`);
 }
 
 /** Prints items as they come, one JSON value a line, then the answer. */
 export async function runCall(name: string, text: string, flags: CallFlags, terminal: Terminal): Promise<void> {
   try {
     await callOnce(name, text, flags, terminal);
-  } catch (error) {
+  } catch (thrown) {
+    const error =
+      thrown instanceof OutriggerError && thrown.reason === 'NO_OPERATION'
+        ? new CommandError('NO_OPERATION', thrown.message, operationHint(name), thrown)
+        : thrown;
     if (flags.json !== true || !(error instanceof OutriggerError)) throw error;
     // Who asked for JSON reads errors as JSON, too.
     terminal.err(`${JSON.stringify(toWireError(error))}\n`);
-    process.exitCode = error.code === 'unavailable' ? exitCodes.unavailable : exitCodes.failure;
+    process.exitCode = exitCodeOf(error);
   }
 }
 
+/** All operations that a sidecar has by itself; those of a host's own stand in its /openapi.json. */
+export function listOperations(flags: CallFlags, terminal: Terminal): void {
+  terminal.out(operationList(flags.json === true));
+}
+
 async function callOnce(name: string, text: string, flags: CallFlags, terminal: Terminal): Promise<void> {
-  const input = parseInput(text === '-' ? fs.readFileSync(0, 'utf8') : text);
+  const input = parseInput(text === '-' ? Buffer.from(await readStdin(terminal)).toString('utf8') : text);
+  await checkFields(name, input);
   if (flags.via !== undefined) {
+    requireAddress('--via', flags.via, /^(https?|wss?):$/);
     if (flags.agent === undefined) throw new OutriggerError('BAD_INPUT', '--via needs --agent: the hub knows several.');
     const operation = Object.hasOwn(operations, name) ? operations[name as OperationName] : undefined;
-    const body = operation !== undefined && 'body' in operation ? await readStdin() : undefined;
+    const body = operation !== undefined && 'body' in operation ? await readStdin(terminal) : undefined;
     const { callVia } = await import('./hub.ts');
     return callVia(name, input, { ...flags, url: flags.via, agent: flags.agent, body }, terminal, writeOut);
   }
@@ -77,33 +136,50 @@ async function callOnce(name: string, text: string, flags: CallFlags, terminal: 
       const { bytes } = await client.download(name as 'files.download', input as never);
       for await (const chunk of bytes) await writeOut(chunk);
     } else if (operation !== undefined && 'body' in operation)
-      print(await client.upload(name as 'files.upload', input as never, await readStdin()));
+      print(await client.upload(name as 'files.upload', input as never, await readStdin(terminal)));
     else print(await client.call(name as 'system.info', input as never));
   });
 }
 
 export async function runList(wirePath: string, flags: RemoteFlags & { recursive?: boolean }, terminal: Terminal): Promise<void> {
-  await withClient(flags.dir, flags, async (client) => {
-    const stream = client.stream('files.list', { path: wirePath, recursive: flags.recursive === true, limit: 1_000_000 });
-    const rows: string[][] = [];
-    for await (const entry of stream) {
-      if (flags.json === true) terminal.out(`${JSON.stringify(entry)}\n`);
-      else
-        rows.push([
-          entry.kind === 'file' ? String(entry.size) : '-',
-          new Date(entry.modified).toISOString().slice(0, 19).replace('T', ' '),
-          printable(entry.path) + (entry.kind === 'directory' ? '/' : ''),
-        ]);
-    }
-    await stream.end;
-    terminal.out(columns(rows));
-  });
+  await withClient(
+    flags.dir,
+    flags,
+    async (client) => {
+      const stream = client.stream('files.list', { path: wirePath, recursive: flags.recursive === true, limit: 1_000_000 });
+      const rows: string[][] = [];
+      for await (const entry of stream) {
+        if (flags.json === true) terminal.out(`${JSON.stringify(entry)}\n`);
+        else
+          rows.push([
+            entry.kind === 'file' ? String(entry.size) : '-',
+            new Date(entry.modified).toISOString().slice(0, 19).replace('T', ' '),
+            printable(entry.path) + (entry.kind === 'directory' ? '/' : ''),
+          ]);
+      }
+      await stream.end;
+      terminal.out(columns(rows));
+    },
+    wirePath,
+  );
 }
 
 export async function runCat(wirePath: string, flags: RemoteFlags, terminal: Terminal): Promise<void> {
-  await withClient(flags.dir, flags, async (client) => {
-    if (flags.json === true) terminal.out(`${JSON.stringify(await client.call('files.read', { path: wirePath }))}\n`);
-    else terminal.out((await client.call('files.read', { path: wirePath })).text);
+  await withClient(
+    flags.dir,
+    flags,
+    async (client) => {
+      if (flags.json === true) terminal.out(`${JSON.stringify(await client.call('files.read', { path: wirePath }))}\n`);
+      else terminal.out((await client.call('files.read', { path: wirePath })).text);
+    },
+    wirePath,
+  ).catch((error: unknown) => {
+    if (!(error instanceof OutriggerError) || error.reason !== 'NOT_TEXT') throw error;
+    const where = Object.entries({ dir: flags.dir, url: flags.url }).flatMap(([flag, value]) =>
+      value === undefined ? [] : ` --${flag} ${shellWord(value)}`,
+    );
+    const download = `As bytes: outrigger call files.download ${shellWord(JSON.stringify({ path: wirePath }))}${where.join('')} > file`;
+    throw new CommandError('NOT_TEXT', error.message, download, error);
   });
 }
 
@@ -113,19 +189,25 @@ export async function runPut(
   flags: RemoteFlags & { ifMatch?: string },
   terminal: Terminal,
 ): Promise<void> {
-  await withClient(flags.dir, flags, async (client) => {
-    const body =
-      file === undefined
-        ? await readStdin()
-        : await fs.openAsBlob(file).then((blob) => blob.arrayBuffer().then((buffer) => new Uint8Array(buffer)));
-    const written = await client.upload(
-      'files.upload',
-      { path: wirePath, ...(flags.ifMatch === undefined ? {} : { ifMatch: flags.ifMatch }) },
-      body,
-    );
-    if (flags.json === true) terminal.out(`${JSON.stringify(written)}\n`);
-    else terminal.err(`${written.changed ? 'wrote' : 'unchanged'} ${printable(wirePath)}, ${written.size} bytes, r${written.revision}\n`);
-  });
+  if (file !== undefined) requireFile(file);
+  await withClient(
+    flags.dir,
+    flags,
+    async (client) => {
+      const body =
+        file === undefined
+          ? await readStdin(terminal)
+          : await fs.openAsBlob(file).then((blob) => blob.arrayBuffer().then((buffer) => new Uint8Array(buffer)));
+      const written = await client.upload(
+        'files.upload',
+        { path: wirePath, ...(flags.ifMatch === undefined ? {} : { ifMatch: flags.ifMatch }) },
+        body,
+      );
+      if (flags.json === true) terminal.out(`${JSON.stringify(written)}\n`);
+      else terminal.err(`${written.changed ? 'wrote' : 'unchanged'} ${printable(wirePath)}, ${written.size} bytes, r${written.revision}\n`);
+    },
+    wirePath,
+  );
 }
 
 export async function runWatch(flags: RemoteFlags & { cursor?: string }, terminal: Terminal): Promise<void> {
@@ -156,7 +238,9 @@ export interface TokenFlags extends RemoteFlags {
   revoke?: string;
 }
 
-export async function runToken(folder: string | undefined, flags: TokenFlags, terminal: Terminal): Promise<void> {
+export async function runToken(named: string | undefined, flags: TokenFlags, terminal: Terminal): Promise<void> {
+  if (named !== undefined && flags.dir !== undefined) throw new UsageError('Name the folder once: as an argument, or with --dir.');
+  const folder = named ?? flags.dir;
   if (flags.create !== undefined) {
     const { create: name, access = 'read', paths, expires } = flags;
     const input = {
@@ -190,12 +274,18 @@ export async function runToken(folder: string | undefined, flags: TokenFlags, te
   } else if (flags.rotate === true) {
     await withClient(folder, flags, async (client) => terminal.out(`${(await client.call('tokens.rotate', {})).secret}\n`));
   } else {
-    const { config, surroundings } = loadConfig({ env: processEnvironment(), flags: folder === undefined ? {} : { root: folder } });
-    if (config.token !== undefined) throw new OutriggerError('BAD_INPUT', 'The token is set by configuration, and is not shown.');
-    const token = stateFolders(path.resolve(config.root), surroundings, flags.state ?? config.state)
+    const { root, state, loaded } = placeOf(folder, flags);
+    if (loaded.config.token !== undefined) {
+      const source = tokenSource(loaded) ?? 'configuration';
+      const hint = `It comes from ${source}. Without that, the token kept for the folder is printed.`;
+      throw new CommandError('BAD_INPUT', 'The token is set by configuration, and is not shown.', hint);
+    }
+    const token = stateFolders(root, loaded.surroundings, state)
       .map(readMainToken)
       .find((found) => found !== undefined);
-    if (token === undefined) throw new UnavailableError(`No sidecar has run on ${path.resolve(config.root)} yet, so there is no token.`);
+    const running = token === undefined ? findSidecar(root, loaded.surroundings, state) : undefined;
+    if (running !== undefined) withToken(running, root, loaded);
+    if (token === undefined) throw new UnavailableError(`No sidecar has run on ${root} yet, so there is no token.`);
     terminal.out(`${token}\n`);
   }
 }
@@ -213,7 +303,8 @@ function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => JSON.stringify(character).slice(1, -1));
 }
 
-async function readStdin(): Promise<Uint8Array> {
+async function readStdin(terminal: Terminal): Promise<Uint8Array> {
+  if (process.stdin.isTTY) terminal.err('Reading from the terminal; Ctrl-D ends.\n');
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);

@@ -4,9 +4,13 @@ export interface Terminal {
   err(text: string): void;
   /** A person reads stderr. */
   readonly interactive: boolean;
+  /** Of what is printed to stdout; where it goes to a file or a pipe, what reads well. */
+  readonly width: number;
   bold(text: string): string;
   dim(text: string): string;
 }
+
+const PIPED_WIDTH = 100;
 
 export function processTerminal(noColor: boolean): Terminal {
   const interactive = process.stderr.isTTY === true;
@@ -24,6 +28,7 @@ export function processTerminal(noColor: boolean): Terminal {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     interactive,
+    width: process.stdout.isTTY === true && process.stdout.columns > 0 ? process.stdout.columns : PIPED_WIDTH,
     bold: style(1, 22),
     dim: style(2, 22),
   };
@@ -36,4 +41,9 @@ export function columns(rows: readonly (readonly string[])[]): string {
   return rows
     .map((row) => `${row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] as number))).join('  ')}\n`)
     .join('');
+}
+
+/** As a shell takes it for one word. */
+export function shellWord(text: string): string {
+  return /^[A-Za-z0-9_./:=@-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

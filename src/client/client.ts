@@ -68,10 +68,7 @@ export function createClient<T extends Table = Operations>(options: ClientOption
         if (protocolPattern.test(token)) return new WebSocketClass(socketUrl, [token]);
         return new WebSocketClass(`${socketUrl}?token=${encodeURIComponent(token)}`);
       },
-      refusal: async () => {
-        const error = await http.call('system.info', {}, { timeoutMs: connectTimeoutMs }).then(() => undefined, asError);
-        return error?.code === 'unauthenticated' || error?.code === 'permission_denied' ? error : undefined;
-      },
+      obstacle: () => http.call('system.info', {}, { timeoutMs: connectTimeoutMs }).then(() => undefined, asError),
       timers: options.timers ?? commonTimers,
       now: options.now ?? Date.now,
       random: options.random ?? Math.random,

@@ -23,8 +23,8 @@ export interface ConnectionEvents {
 
 export interface ConnectionDependencies {
   open: () => ClientWebSocket;
-  /** Why the server refuses us, when it says so: a browser does not tell why a WebSocket failed. */
-  refusal: () => Promise<OutriggerError | undefined>;
+  /** What is in the way, over HTTP; undefined when that answers: nothing tells why a WebSocket failed. */
+  obstacle: () => Promise<OutriggerError | undefined>;
   timers: PeerTimers;
   now: () => number;
   random: () => number;
@@ -244,10 +244,10 @@ export class Connection {
   }
 
   async #failed(): Promise<void> {
-    const refusal = await this.#deps.refusal();
+    const obstacle = await this.#deps.obstacle();
     if (this.#state.name === 'closed' || this.#socket !== undefined) return;
-    if (refusal === undefined) this.#later();
-    else this.#refused(refusal);
+    if (obstacle?.code === 'unauthenticated' || obstacle?.code === 'permission_denied') this.#refused(obstacle);
+    else this.#later(obstacle);
   }
 
   #refused(error: OutriggerError): void {
@@ -255,14 +255,14 @@ export class Connection {
     this.#failWaiting(error);
   }
 
-  #later(): void {
+  #later(cause?: OutriggerError): void {
     const { now, timers } = this.#deps;
     const delay = this.#backoff.next();
     const since = this.#state.name === 'reconnecting' || this.#state.name === 'offline' ? this.#state.since : now();
     const name = (): 'reconnecting' | 'offline' => (now() - since >= this.#options.offlineAfterMs ? 'offline' : 'reconnecting');
     this.#setState({ name: name(), since, retryAt: now() + delay });
     this.#retry = timers.set(() => this.#connect({ name: name(), since, retryAt: undefined }), delay);
-    this.#failWaiting(new OutriggerError('CONNECTION_LOST', 'The sidecar does not answer.'));
+    this.#failWaiting(new OutriggerError('CONNECTION_LOST', 'The sidecar does not answer.', { cause }));
   }
 
   #failWaiting(error: OutriggerError): void {

@@ -69,7 +69,7 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
   if (file !== undefined) {
     for (const [key, value] of Object.entries(readFile(file, file !== surroundings.configFile, problems))) {
       if (isKey(key)) take(key, value, { from: 'file', file }, `${file}: ${key}`);
-      else problems.push(`${file}: there is no option ${JSON.stringify(key)}.${suggestion(key)}`);
+      else problems.push(`${file}: there is no option ${JSON.stringify(key)}.${didYouMean(key, optionKeys)}`);
     }
   }
   for (const key of optionKeys) {
@@ -87,7 +87,10 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
       problems.push(
         `--${flagName(key as OptionKey)}: secrets are not taken from the command line, where every user can read them; use ${envName(key as OptionKey)} or a file.`,
       );
-    else take(key as OptionKey, value, { from: 'flag', name: `--${flagName(key as OptionKey)}` }, `--${flagName(key as OptionKey)}`);
+    else {
+      const name = `--${value === false && optionRow(key as OptionKey).default === true ? 'no-' : ''}${flagName(key as OptionKey)}`;
+      take(key as OptionKey, value, { from: 'flag', name }, name);
+    }
   }
   if (values.token !== undefined && values.tokenFile !== undefined) problems.push('Only one of token and tokenFile may be set.');
   if (values.tokenFile !== undefined) readTokenFile(values as { tokenFile: string; token?: string }, problems);
@@ -211,11 +214,14 @@ function isKey(key: string): key is OptionKey {
   return (optionKeys as string[]).includes(key);
 }
 
-function suggestion(key: string): string {
-  const close = optionKeys
-    .map((option) => ({ option, distance: editDistance(key.toLowerCase(), option.toLowerCase()) }))
+/** ` Did you mean x?`, with the nearest of `known`; empty where none is near. */
+export function didYouMean(given: string, known: readonly string[]): string {
+  const close = known
+    .map((name) => ({ name, distance: editDistance(given.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)[0];
-  return close !== undefined && close.distance <= Math.max(2, key.length / 3) ? ` Did you mean ${close.option}?` : '';
+  // Of a word of four letters, two others make another word.
+  const most = Math.max(given.length > 4 ? 2 : 1, given.length / 3);
+  return close !== undefined && close.distance <= most ? ` Did you mean ${close.name}?` : '';
 }
 
 /** Letters to add, leave out, replace, or swap with their neighbour. */

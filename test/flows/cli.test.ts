@@ -6,6 +6,9 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { spawn as spawnPty } from '@lydell/node-pty';
+import { flagName, optionKeys, optionRow } from '../../src/config/options.ts';
+import { operations } from '../../src/contract/operations.ts';
 import { eventually } from '../kit/eventually.ts';
 
 const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
@@ -21,12 +24,12 @@ interface Ended {
   err: string;
 }
 
-function start(args: string[], more: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, [main, ...args], { env: { ...env, ...more }, cwd: root });
+function start(args: string[], more: Record<string, string> = {}, cwd = root): ChildProcess {
+  return spawn(process.execPath, [main, ...args], { env: { ...env, ...more }, cwd });
 }
 
-async function run(args: string[], input = '', more: Record<string, string> = {}): Promise<Ended> {
-  const child = start(args, more);
+async function run(args: string[], input = '', more: Record<string, string> = {}, cwd = root): Promise<Ended> {
+  const child = start(args, more, cwd);
   const ended: Ended = { code: null, out: '', err: '' };
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (ended.out += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (ended.err += text));
@@ -35,10 +38,21 @@ async function run(args: string[], input = '', more: Record<string, string> = {}
   return ended;
 }
 
+/** Two at a time: starting a process is most of what it costs. */
+async function inTurn<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  const rest = [...all];
+  const worker = async (): Promise<void> => {
+    for (let one = rest.shift(); one !== undefined; one = rest.shift()) await work(one);
+  };
+  await Promise.all([worker(), worker()]);
+}
+
 before(async () => {
   fs.mkdirSync(root);
   fs.mkdirSync(env.HOME);
   fs.writeFileSync(path.join(root, 'a.txt'), 'one\ntwo\n');
+  fs.writeFileSync(path.join(root, "it's.bin"), Buffer.from([0, 255]));
+  fs.mkdirSync(path.join(root, 'sub/deep'), { recursive: true });
   server = start(['serve', '.', '--port', '0']);
   server.stderr?.setEncoding('utf8').on('data', (text: string) => (banner += text));
   await eventually(() => assert.match(banner, /sidecar\.ready/), 20_000);
@@ -101,7 +115,12 @@ const failures: [says: string, args: string[], code: number, text: RegExp][] = [
   ['input that is no JSON', ['call', 'files.read', '{oops'], 1, /not JSON/],
   ['a missing file', ['cat', 'missing.txt'], 1, /missing\.txt is not there/],
   ['a broken option', ['config', '--documents-max-bytes', 'much'], 78, /not a whole number/],
-  ['a folder that is not there', ['serve', '/no/such/folder'], 69, /not there/],
+  [
+    'a folder that is not there',
+    ['serve', '/no/such/folder'],
+    69,
+    /^outrigger: There is no folder \/no\/such\/folder\. Check the path\.\n$/,
+  ],
   ['a folder with no sidecar', ['ls', '--dir', '/'], 69, /No sidecar runs/],
   ['a state folder that can not be used', ['serve', '.', '--state', '/proc/nothing', '--port', '0'], 78, /state/],
 ];
@@ -112,6 +131,202 @@ for (const [says, args, code, text] of failures) {
     assert.match(ended.err, text);
   });
 }
+
+/** Each says one line of its own, and nothing else: no stack, no hint for other callers. */
+const mistakes: [args: string[], code: number, says: string][] = [
+  [['cal'], 2, 'cal is neither a command nor a folder. Did you mean call?'],
+  [['watc', '--port', '0'], 2, 'watc is neither a command nor a folder. Did you mean watch?'],
+  [['nosuch', '--help'], 2, 'nosuch is neither a command nor a folder. `outrigger --help` lists the commands.'],
+  [['help', 'cal'], 2, 'cal is no command. Did you mean call?'],
+  [['./cal'], 69, `There is no folder ${path.join(root, 'cal')}. Check the path.`],
+  [['a.txt'], 69, `${path.join(root, 'a.txt')} is a file, not a folder.`],
+  ...['start', 'mcp', 'stdio', 'doctor', 'token'].map((name): [string[], number, string] => [
+    [name, '/no/such/folder'],
+    69,
+    'There is no folder /no/such/folder. Check the path.',
+  ]),
+  [['ls', '--dir', 'nowhere'], 69, `There is no folder ${path.join(root, 'nowhere')}. Check the path.`],
+  [['put', 'b.txt', '/no/such/file'], 69, 'There is no file /no/such/file. Check the path.'],
+  [['put', 'b.txt', '/'], 69, '/ is a folder, not a file.'],
+  [['ls', '--url', 'nonsense'], 2, '--url: "nonsense" is no address; http://host:port is.'],
+  [['call', 'files.read', '--via', 'nonsense', '--agent', 'a'], 2, '--via: "nonsense" is no address; http://host:port is.'],
+  [['call', 'files.write', '{"path":"c.txt","text":"","ifmatch":"x"}'], 2, 'files.write has no "ifmatch". Did you mean ifMatch?'],
+  [['call', 'files.mkdir', '{"path":"c","zzzzzz":1}'], 2, 'files.mkdir has no "zzzzzz". It takes path, parents.'],
+  [['call'], 2, 'Which operation? `outrigger call --list` prints all.'],
+  [['token', '--create', 'x', '--expires', 'abc'], 2, '--expires: "abc" is no number of seconds.'],
+  [['hub', 'enrol', '--expires', '0'], 2, '--expires: "0" is no number of seconds.'],
+  [['token', 'a', '--dir', 'b'], 2, 'Name the folder once: as an argument, or with --dir.'],
+];
+test('a mistake in a command is told in one line, and nothing is done', async () => {
+  await inTurn(mistakes, async ([args, code, says]) => {
+    assert.deepEqual(await run(args), { code, out: '', err: `outrigger: ${says}\n` }, args.join(' '));
+  });
+  assert.ok(!fs.existsSync(path.join(root, 'c.txt')) && !fs.existsSync(path.join(root, 'c')));
+});
+
+test('a folder is served without the name of the command, and config says which folder is missing', async () => {
+  const folder = path.join(base, 'cal');
+  fs.mkdirSync(folder);
+  const served = start(['cal', '--port', '0'], {}, base);
+  const exited = once(served, 'exit');
+  let said = '';
+  served.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
+  await eventually(() => assert.match(said, /sidecar\.ready/), 20_000);
+  served.kill('SIGTERM');
+  await exited;
+  assert.ok(said.includes(`serves ${folder}`), said);
+  const config = await run(['config', '/no/such/folder']);
+  assert.deepEqual([config.code, config.err], [0, 'outrigger: There is no folder /no/such/folder. Check the path.\n']);
+  assert.match(config.out, /^port +3000 +default$/m);
+});
+
+test('an operation that is not there is answered with the nearest, and --list names all', async () => {
+  const wrong = await run(['call', 'files.raed', '{}']);
+  assert.deepEqual(
+    [wrong.code, wrong.err],
+    [1, 'outrigger: There is no operation "files.raed".\nDid you mean files.read? `outrigger call --list` lists them.\n'],
+  );
+  const { out } = await run(['call', '--list'], '', {}, base);
+  assert.deepEqual(
+    out
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/)),
+    Object.entries(operations).map(([name, { access, summary }]) => [name, access, summary]),
+  );
+  assert.match((await run(['call', 'files.read', '--help'])).out, /--list prints all/);
+  const asJson = await run(['call', 'files.read', '{"pat":"a.txt"}', '--json']);
+  assert.deepEqual([asJson.code, (JSON.parse(asJson.err) as { reason: string }).reason], [2, 'BAD_INPUT']);
+});
+
+test('cat of what is no text says how to get its bytes, in words that a shell takes', async () => {
+  const refused = await run(['cat', "it's.bin", '--dir', '.']);
+  assert.equal(refused.code, 1);
+  const [, command] = /^As bytes: outrigger (.*) > file$/m.exec(refused.err) ?? [];
+  assert.equal(command, String.raw`call files.download '{"path":"it'\''s.bin"}' --dir .`);
+});
+
+test('where nobody listens that is said, over a socket and over HTTP; a connection that ends is told otherwise', async () => {
+  const server = net.createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  const more = { OUTRIGGER_TOKEN: 'some-token-of-some-length' };
+  const cut = await run(['ls', '--url', url], '', more);
+  assert.deepEqual([cut.code, cut.err.split('\n')[0]], [69, 'outrigger: The sidecar does not answer.']);
+  server.close();
+  await once(server, 'close');
+  for (const args of [['ls'], ['put', 'x.txt']]) {
+    const refused = await run([...args, '--url', url], '', more);
+    assert.deepEqual([refused.code, refused.err], [69, `outrigger: Nothing listens at 127.0.0.1:${port}. Start it, or check --url.\n`]);
+  }
+});
+
+test('commands find the sidecar from a folder below, and say what to do where there is none', async () => {
+  const below = path.join(root, 'sub/deep');
+  assert.equal((await run(['cat', 'a.txt'], '', {}, below)).out, 'one\ntwo\n');
+  const token = (await run(['token'], '', {}, below)).out;
+  assert.ok(token.length > 20 && token === (await run(['token', '--dir', '../..'], '', {}, below)).out);
+  const named = await run(['ls', '--dir', '.'], '', {}, below);
+  assert.equal(named.err, `outrigger: No sidecar runs on ${below}. Start one: outrigger serve ${below}\n`);
+  const none = await run(['ls'], '', {}, base);
+  assert.equal(none.err, `outrigger: No sidecar runs on ${base} or above it. Start one: outrigger serve .\n`);
+  const meant = await run(['ls', root], '', {}, base);
+  assert.deepEqual([meant.code, meant.err], [69, `outrigger: No sidecar runs on ${base} or above it. Did you mean --dir ${root}?\n`]);
+  assert.match((await run(['ls', '--help'])).out, /upwards\. Paths are relative to that folder/);
+});
+
+test('a token of the environment or of a file that does not hold is named, and so is where a token is set', async () => {
+  const wrong = 'a-token-that-is-not-the-one';
+  const file = path.join(base, 'wrong-token');
+  fs.writeFileSync(file, wrong);
+  const said = async (args: string[], more: Record<string, string>): Promise<string> => (await run(args, '', more)).err;
+  const fault = (source: string): string =>
+    `outrigger: ${source} is set and does not hold for this sidecar.\nUnset it, or set the right one.\n`;
+  assert.equal(await said(['ls'], { OUTRIGGER_TOKEN: wrong }), fault('$OUTRIGGER_TOKEN'));
+  assert.equal(await said(['put', 'x.txt'], { OUTRIGGER_TOKEN_FILE: file }), fault('$OUTRIGGER_TOKEN_FILE'));
+  assert.equal(await said(['cat', 'a.txt', '--token-file', file], {}), fault('--token-file'));
+  assert.match((await run(['doctor'], '', { OUTRIGGER_TOKEN: wrong })).out, /can't be asked\. \$OUTRIGGER_TOKEN is set and does not hold/);
+  const printed = await run(['token'], '', { OUTRIGGER_TOKEN: wrong });
+  assert.deepEqual(printed, {
+    code: 1,
+    out: '',
+    err: 'outrigger: The token is set by configuration, and is not shown.\nIt comes from $OUTRIGGER_TOKEN. Without that, the token kept for the folder is printed.\n',
+  });
+  for (const args of [
+    ['ls', '--token', wrong],
+    ['serve', `--token=${wrong}`],
+  ]) {
+    const { code, err } = await run(args);
+    assert.deepEqual([code, /: set OUTRIGGER_TOKEN or --token-file$/m.test(err), err.includes(wrong)], [2, true, false], err);
+  }
+  assert.match(await said(['hub', 'show', '--token', wrong], {}), /: set OUTRIGGER_HUB_TOKEN$/m);
+});
+
+test('a sidecar whose token configuration set is found with that token, and without it the token is asked for', async () => {
+  const folder = path.join(base, 'given');
+  fs.mkdirSync(folder);
+  const given = { OUTRIGGER_TOKEN: 'the-token-that-was-given' };
+  const served = start(['serve', folder, '--port', '0'], given);
+  const exited = once(served, 'exit');
+  let said = '';
+  served.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
+  await eventually(() => assert.match(said, /sidecar\.ready/), 20_000);
+  assert.equal((await run(['ls', '--dir', folder], '', given)).code, 0);
+  for (const args of [
+    ['ls', '--dir', folder],
+    ['token', folder],
+  ]) {
+    const { code, err } = await run(args);
+    assert.deepEqual(
+      [code, err],
+      [
+        1,
+        `outrigger: The token of the sidecar on ${folder} was set by configuration.\nSet that one in $OUTRIGGER_TOKEN, or name its file with --token-file.\n`,
+      ],
+    );
+  }
+  served.kill('SIGTERM');
+  await exited;
+});
+
+test('put says that it reads from a terminal', async () => {
+  const terminal = spawnPty(process.execPath, [main, 'put', 'typed.txt'], { cwd: root, env });
+  let screen = '';
+  terminal.onData((text) => (screen += text));
+  const exited = new Promise<number>((resolve) => terminal.onExit(({ exitCode }) => resolve(exitCode)));
+  await eventually(() => assert.match(screen, /Reading from the terminal; Ctrl-D ends\./), 10_000);
+  terminal.write('typed\r\u0004');
+  assert.equal(await exited, 0, screen);
+  assert.equal(fs.readFileSync(path.join(root, 'typed.txt'), 'utf8'), 'typed\n');
+  assert.ok(!(await run(['put', 'piped.txt'], 'x')).err.includes('terminal'));
+});
+
+test('--help shows the common options with their defaults, --help-all every one, and a switch that is on has a flag that turns it off', async () => {
+  const keys = optionKeys.filter((key) => optionRow(key).secret !== true && key !== 'root');
+  for (const command of ['serve', 'mcp']) {
+    const { out } = await run([command, '--help']);
+    const flags = out.match(/^ {2}--/gm) ?? [];
+    assert.ok(flags.length >= 12 && flags.length <= 16, out);
+    assert.match(out, /--port <n>[^]*\(default:\s+3000\)/);
+    assert.ok(out.endsWith(`\n\`--help-all\` lists all ${keys.length} options.\n`), out);
+  }
+  const all = await run(['config', '--help-all']);
+  assert.equal(all.code, 0);
+  for (const key of keys) assert.match(all.out, new RegExp(`^ {2}--${flagName(key)}\\b`, 'm'), key);
+  const on = keys.filter((key) => optionRow(key).default === true);
+  assert.ok(on.length > 2);
+  for (const key of on) assert.match(all.out, new RegExp(`^ {2}--no-${flagName(key)} `, 'm'), key);
+  assert.match(all.out, /^Limits:\n {2}--limits-input-bytes /m);
+  assert.deepEqual(
+    all.out.split('\n').filter((line) => line.length > 100),
+    [],
+  );
+  const off = await run(['config', '--no-search-index', '--json']);
+  const row = (JSON.parse(off.out) as { key: string; value: unknown; source: string }[]).find(({ key }) => key === 'search.index');
+  assert.deepEqual([row?.value, row?.source], [false, '--no-search-index']);
+  assert.match((await run(['serve', '--documents-max-byts', '1'])).err, /Did you mean --documents-max-bytes\?/);
+});
 
 test('a port that is taken exits 69 when it was asked for, and is passed over when it was not', async () => {
   const taken = net.createServer().listen(0, '127.0.0.1');
@@ -161,7 +376,7 @@ test('token prints the main token, and makes, lists and ends scoped ones', async
 test('--version and --help answer on stdout with 0', async () => {
   const { version } = JSON.parse(fs.readFileSync(path.join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string };
   assert.deepEqual(await run(['--version']), { code: 0, out: `${version}\n`, err: '' });
-  const help = await run(['serve', '--help']);
+  const help = await run(['serve', '--help-all']);
   assert.equal(help.code, 0);
   assert.match(help.out, /--documents-max-bytes/);
 });

@@ -1,12 +1,13 @@
 // `outrigger init` from the checkout; test/packaging/pack.test.ts type-checks and runs what it writes.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { after, test } from 'node:test';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
+import { runProgram } from '../kit/running-program.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const scratch = mkdtempSync(join(tmpdir(), 'outrigger-init-'));
@@ -60,6 +61,7 @@ test('nothing is overwritten and nothing is written where a file stands in the w
   const refused = init('taken');
   assert.equal(refused.status, 1);
   assert.match(refused.stderr, /holds README\.md already.*--force/);
+  assert.doesNotMatch(refused.stderr, /files\.write/);
   assert.deepEqual(filesOf(folder), ['README.md', 'notes.txt']);
   assert.equal(readFileSync(join(folder, 'README.md'), 'utf8'), 'mine');
 
@@ -94,4 +96,23 @@ test('what the project writes down for itself holds: options, ignored files, a n
   const pod = parse(read('k8s/sidecar-pod.yaml')) as { spec: { initContainers: { image: string }[] } };
   assert.equal(pod.spec.initContainers[0]?.image, 'my-sidecar:latest');
   for (const [, file = ''] of read('Dockerfile').matchAll(/^COPY (\S+)/gm)) assert.ok(existsSync(join(folder, file)), file);
+});
+
+test('a project of a checkout takes outrigger from there, type-checks and runs', async () => {
+  const { stderr } = init('ours');
+  assert.ok(stderr.includes(`Its package.json takes outrigger from ${root}, which is what runs here.`), stderr);
+  const folder = join(scratch, 'ours');
+  const { dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
+  assert.equal(dependencies['outrigger'], `file:${root}`);
+  // What npm does with that: a link. The others come from a registry.
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(root, join(folder, 'node_modules', 'outrigger'));
+  for (const name of ['zod', '@types', 'undici-types']) symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+  const tsc = join(root, 'node_modules', 'typescript-7', 'bin', 'tsc');
+  const checked = spawnSync(process.execPath, [tsc, '--noEmit'], { cwd: folder, encoding: 'utf8' });
+  assert.equal(checked.status, 0, checked.stdout);
+  const env = { PATH: process.env['PATH'], HOME: join(scratch, 'home'), WORKSPACE_PATH: folder, API_PORT: '0' };
+  const program = runProgram(process.execPath, ['src/index.ts'], { env, cwd: folder });
+  await program.until(/ours is served: /);
+  assert.equal(await program.stop(), 0);
 });

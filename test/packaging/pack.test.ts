@@ -182,6 +182,8 @@ test('a written project type-checks against the package, runs, and answers its o
   const command = join(user, 'node_modules', 'outrigger', 'scripts', 'outrigger.mjs');
   const written = spawnSync(process.execPath, [command, 'init', project], { encoding: 'utf8', env: environment() });
   assert.equal(written.status, 0, written.stderr);
+  const { dependencies } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
+  assert.equal(dependencies['outrigger'], `^${version}`);
 
   const tsc = join(user, 'node_modules', 'typescript', 'bin', 'tsc');
   const checked = spawnSync(process.execPath, [tsc, '--noEmit'], { cwd: project, encoding: 'utf8' });

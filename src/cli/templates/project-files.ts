@@ -3,8 +3,8 @@ import { podManifest } from './pod-manifest.ts';
 export interface ProjectFacts {
   /** A valid npm name. */
   name: string;
-  /** Of the outrigger that writes the project. */
-  version: string;
+  /** What npm takes as the version of outrigger. */
+  outrigger: string;
 }
 
 /** Every file of a new project, by path; all of them are text. */
@@ -22,7 +22,7 @@ export function projectFiles(facts: ProjectFacts): Readonly<Record<string, strin
   };
 }
 
-function packageJson({ name, version }: ProjectFacts): string {
+function packageJson({ name, outrigger }: ProjectFacts): string {
   const manifest = {
     name,
     version: '0.1.0',
@@ -30,7 +30,7 @@ function packageJson({ name, version }: ProjectFacts): string {
     type: 'module',
     engines: { node: '>=24' },
     scripts: { start: 'node src/index.ts', check: 'tsc --noEmit' },
-    dependencies: { outrigger: `^${version}`, zod: '^4.6.7' },
+    dependencies: { outrigger, zod: '^4.6.7' },
     devDependencies: { '@types/node': '^24', typescript: '^6.0.3' },
   };
   return `${JSON.stringify(manifest, null, 2)}\n`;
@@ -41,7 +41,7 @@ const tsconfig = `${JSON.stringify(
   {
     compilerOptions: {
       target: 'ES2024',
-      lib: ['ES2024', 'DOM'],
+      lib: ['ES2024', 'ESNext.Iterator', 'DOM'],
       module: 'nodenext',
       types: ['node'],
       strict: true,
