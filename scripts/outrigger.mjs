@@ -19,6 +19,8 @@ const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'out
 const say = (line) => process.stderr.write(`${line}\n`);
 
 try {
+  if (inCheckout && !existsSync(join(root, 'node_modules', 'commander')))
+    throw new Error(`The packages of this checkout are not installed yet: npm ci --prefix ${root}, or npm start there once.`);
   const node = await findNode({ directory: inCheckout ? join(root, '.toolchain') : join(cache, 'toolchain'), say });
   if (node.path === process.execPath) await runHere();
   else await handOver(node);

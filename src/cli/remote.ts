@@ -9,6 +9,7 @@ import { checkFields, operationHint, operationList } from './call-input.ts';
 import { CommandError, exitCodeOf, UsageError } from './command-error.ts';
 import { connectTo, explained, findSidecar, servedFolder, stateFolders, type Target, tokenSource, withToken } from './connect.ts';
 import { folderProblem, requireFile } from './local-paths.ts';
+import { withProgress } from './progress.ts';
 import { readMainToken } from '../sidecar/callers.ts';
 import { columns, shellWord, type Terminal } from './terminal.ts';
 
@@ -134,9 +135,11 @@ async function callOnce(name: string, text: string, flags: CallFlags, terminal: 
       print(flags.json === true ? { end } : end);
     } else if (operation !== undefined && 'bytes' in operation) {
       const { bytes } = await client.download(name as 'files.download', input as never);
-      for await (const chunk of bytes) await writeOut(chunk);
+      // What is shown on the terminal itself needs no word beside it.
+      const shown = process.stdout.isTTY ? bytes : withProgress(bytes, name, undefined, terminal);
+      for await (const chunk of shown) await writeOut(chunk);
     } else if (operation !== undefined && 'body' in operation)
-      print(await client.upload(name as 'files.upload', input as never, await readStdin(terminal)));
+      print(await client.upload(name as 'files.upload', input as never, withProgress(stdinBytes(terminal), name, undefined, terminal)));
     else print(await client.call(name as 'system.info', input as never));
   });
 }
@@ -196,8 +199,8 @@ export async function runPut(
     async (client) => {
       const body =
         file === undefined
-          ? await readStdin(terminal)
-          : await fs.openAsBlob(file).then((blob) => blob.arrayBuffer().then((buffer) => new Uint8Array(buffer)));
+          ? withProgress(stdinBytes(terminal), wirePath, undefined, terminal)
+          : withProgress(fs.createReadStream(file), wirePath, fs.statSync(file).size, terminal);
       const written = await client.upload(
         'files.upload',
         { path: wirePath, ...(flags.ifMatch === undefined ? {} : { ifMatch: flags.ifMatch }) },
@@ -304,10 +307,14 @@ function printable(text: string): string {
 }
 
 async function readStdin(terminal: Terminal): Promise<Uint8Array> {
-  if (process.stdin.isTTY) terminal.err('Reading from the terminal; Ctrl-D ends.\n');
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stdinBytes(terminal)) chunks.push(chunk);
   return Buffer.concat(chunks);
+}
+
+function stdinBytes(terminal: Terminal): AsyncIterable<Uint8Array> {
+  if (process.stdin.isTTY) terminal.err('Reading from the terminal; Ctrl-D ends.\n');
+  return process.stdin as AsyncIterable<Uint8Array>;
 }
 
 function writeOut(chunk: Uint8Array): Promise<void> {

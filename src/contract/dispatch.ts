@@ -65,6 +65,8 @@ export interface DispatchOptions {
 
 type AnyImplementation = (input: unknown, call: Call) => unknown;
 
+const MISSING = 'is missing';
+
 const noBytes: AsyncIterable<Uint8Array> = {
   [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
 };
@@ -208,11 +210,31 @@ function checkLevel(name: string, operation: Operation, caller: Caller, ceiling:
 function parseInput(name: string, operation: Operation, input: unknown): unknown {
   const parsed = operation.input.safeParse(input ?? {});
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.slice(0, 20).map((issue) => ({ at: issue.path.join('.'), problem: issue.message }));
+  const issues = parsed.error.issues.slice(0, 20).map((issue) => problemOf(issue));
   const badPath = parsed.error.issues.some((issue) => issue.code === 'custom' && issue.params?.['reason'] === 'BAD_PATH');
   const first = issues[0];
-  const text = first === undefined ? 'does not fit' : `${first.at === '' ? '' : `${first.at}: `}${first.problem}`;
+  const text =
+    first === undefined
+      ? 'does not fit'
+      : `${first.at === '' ? '' : `${first.at}${first.problem === MISSING ? ' ' : ': '}`}${first.problem}`;
   throw new OutriggerError(badPath ? 'BAD_PATH' : 'BAD_INPUT', `Bad input for ${name}: ${text}.`, { details: { issues } });
+}
+
+/** An issue of zod's: where, and what in words. */
+interface Issue {
+  code?: string | undefined;
+  path: readonly PropertyKey[];
+  message: string;
+  errors?: readonly (readonly Issue[])[];
+}
+
+/** Of several forms of which none fits, the one that is nearest is spoken of: the one that lacks or breaks the least. */
+function problemOf(issue: Issue, above: readonly PropertyKey[] = []): { at: string; problem: string } {
+  const path = [...above, ...issue.path];
+  const nearest = [...(issue.errors ?? [])].sort((one, other) => one.length - other.length)[0]?.[0];
+  if (issue.code === 'invalid_union' && nearest !== undefined && nearest.path.length > 0) return problemOf(nearest, path);
+  const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  return { at: path.map(String).join('.'), problem: isMissing ? MISSING : issue.message };
 }
 
 function checkScope(name: string, operation: Operation, caller: Caller, input: unknown, locate: DispatchDependencies['locate']): void {
