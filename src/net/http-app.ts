@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { OutriggerError, toWireError } from '../contract/errors.ts';
 import { acceptJson } from './json-body.ts';
 import type { Listener } from './listener.ts';
 import { hostProblem, judgeOrigin, type OriginPolicy } from './origin.ts';
+import { requestIdOf } from './request-id.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -25,7 +25,6 @@ export interface HttpAppOptions {
   maxInputBytes: number;
 }
 
-const requestIdPattern = /^[A-Za-z0-9._-]{1,128}$/;
 /** How long the rest of a refused body may take. */
 const lingerMs = 5000;
 export const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -47,7 +46,7 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
     exposeHeadRoutes: false,
     forceCloseConnections: false,
     return503OnClosing: false,
-    genReqId: (request) => requestId(request.headers['x-request-id']),
+    genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     routerOptions: { maxParamLength: 16_384 },
     // Routes have no JSON schemas, the contract checks: the compilers that fastify would load for them take a fifth of the start.
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
@@ -134,10 +133,6 @@ function sendError(reply: FastifyReply, error: OutriggerError, requestId: string
   if (error.retryable && (error.status === 429 || error.status === 503)) reply.header('retry-after', '1');
   reply.code(error.status).header('content-type', 'application/json; charset=utf-8').header('cache-control', 'no-store');
   reply.send(JSON.stringify(toWireError(error, requestId)));
-}
-
-function requestId(given: string | string[] | undefined): string {
-  return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
 }
 
 function pathOf(request: FastifyRequest): string {

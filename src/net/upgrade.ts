@@ -2,12 +2,15 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { OutriggerError, toWireError } from '../contract/errors.ts';
 import { hostProblem, judgeOrigin, type OriginPolicy } from './origin.ts';
+import { requestIdOf } from './request-id.ts';
 
 /** A request to become a WebSocket, Host and Origin found good. Exactly one of the handler's answers must come of it. */
 export interface Upgrade {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
+  /** What the request calls itself, else a new id. */
+  readonly requestId: string;
   /** As in the request line, up to `?`, not decoded. */
   readonly path: string;
   readonly query: URLSearchParams;
@@ -57,10 +60,12 @@ export class UpgradeRouter {
     const url = request.url ?? '/';
     const cut = url.indexOf('?');
     const path = cut < 0 ? url : url.slice(0, cut);
-    void this.#handle({ request, socket, head, path, query: new URLSearchParams(cut < 0 ? '' : url.slice(cut + 1)) }).catch(
+    const requestId = requestIdOf(request.headers['x-request-id']);
+    void this.#handle({ request, socket, head, requestId, path, query: new URLSearchParams(cut < 0 ? '' : url.slice(cut + 1)) }).catch(
       (error: unknown) => {
         if (!(error instanceof OutriggerError)) this.#deps.onError(error, path);
-        refuseUpgrade(socket, error instanceof OutriggerError ? error : new OutriggerError('INTERNAL', 'Something failed inside.'));
+        const known = error instanceof OutriggerError ? error : new OutriggerError('INTERNAL', 'Something failed inside.');
+        refuseUpgrade(socket, known, requestId);
       },
     );
   };
@@ -81,16 +86,17 @@ export class UpgradeRouter {
 }
 
 /** Answers an upgrade with an HTTP error and closes the connection. */
-function refuseUpgrade(socket: Duplex, error: OutriggerError): void {
+function refuseUpgrade(socket: Duplex, error: OutriggerError, requestId: string): void {
   // Answered already: whoever did that closes it.
   if (socket.destroyed || socket.writableEnded) return;
-  const body = JSON.stringify(toWireError(error));
+  const body = JSON.stringify(toWireError(error, requestId));
   const lines = [
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? 'Refused'}`,
     'Connection: close',
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Cache-Control: no-store',
+    `X-Request-ID: ${requestId}`,
   ];
   if (error.status === 401) lines.push('WWW-Authenticate: Bearer');
   if (error.status === 426) lines.push('Upgrade: websocket');

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
+import { eventually } from '../kit/eventually.ts';
 import { withSidecar } from '../kit/sidecar.ts';
 
 /** What a request gets: a status, or for an upgrade that is taken the word `open`. */
@@ -157,6 +158,31 @@ test('bytes that are no UTF-8 are refused at every door, and nothing is written 
     },
     { config: { runnerPort: '0', runnerLanguage: 'py' } },
   ));
+
+test('the id of a request goes in, out, into the log and into the environment of what it starts', () =>
+  withSidecar(async ({ url, token, log, put }) => {
+    put('f.txt', 'text\n');
+    const authorization = `Bearer ${token}`;
+    const run = await fetch(`${url}/api/processes.run`, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json', 'x-request-id': 'of-a-call.1', accept: 'application/x-ndjson' },
+      body: JSON.stringify({ argv: ['printenv', 'OUTRIGGER_REQUEST_ID'] }),
+    });
+    assert.equal(run.headers.get('x-request-id'), 'of-a-call.1');
+    assert.match(await run.text(), /of-a-call\.1\\n/);
+    assert.equal(await upgrade(`${url}/ws/doc/f.txt`, { authorization, 'x-request-id': 'of-a-room' }), 'open');
+    const refused = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      const socket = new WebSocket(`${url.replace('http', 'ws')}/rpc`, { headers: { 'x-request-id': 'of-nobody' } });
+      socket.once('unexpected-response', (request, response) => {
+        resolve(response);
+        request.destroy();
+      });
+      socket.once('error', reject);
+    });
+    assert.equal(refused.headers['x-request-id'], 'of-nobody');
+    const noted = (id: string): unknown => log.find((line) => line['request_id'] === id)?.['operation'];
+    await eventually(() => assert.deepEqual([noted('of-a-call.1'), noted('of-a-room')], ['processes.run', 'documents.open']));
+  }));
 
 function plain(method: string, address: string, headers: Record<string, string>): Promise<number> {
   return new Promise((resolve, reject) => {

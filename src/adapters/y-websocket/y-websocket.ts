@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
 import { OutriggerError } from '../../contract/errors.ts';
@@ -27,14 +26,18 @@ export function routeYWebsocket(router: UpgradeRouter, dependencies: YWebsocketD
   const join = async (upgrade: Upgrade, room: string): Promise<void> => {
     const { caller, protocol } = await upgradeCaller(upgrade, dependencies, options);
     const channel = dependencies.sockets.acceptBytes(upgrade, { maxPayload: options.maxMessageBytes, protocol });
-    await openDocument(dependencies.dispatch, channel, caller, decodeRoom(room));
+    await openDocument(dependencies.dispatch, channel, { caller, requestId: upgrade.requestId, path: decodeRoom(room) });
   };
   for (const prefix of prefixes) router.prefix(prefix, (upgrade) => join(upgrade, upgrade.path.slice(prefix.length)));
   router.fallback((upgrade) => join(upgrade, upgrade.path.slice(1)));
 }
 
 /** Attaches a socket to a document, or closes it with the code that says why not. */
-async function openDocument(dispatch: Dispatch, channel: ByteChannel, caller: Caller, path: string): Promise<void> {
+async function openDocument(
+  dispatch: Dispatch,
+  channel: ByteChannel,
+  { caller, requestId, path }: { caller: Caller; requestId: string; path: string },
+): Promise<void> {
   const controller = new AbortController();
   channel.onClose(() => controller.abort(new OutriggerError('CANCELED', 'The socket closed.')));
   try {
@@ -43,7 +46,7 @@ async function openDocument(dispatch: Dispatch, channel: ByteChannel, caller: Ca
       input: { path },
       caller,
       transport: 'y-websocket',
-      requestId: randomUUID(),
+      requestId,
       signal: controller.signal,
       channel,
     });

@@ -84,13 +84,17 @@ export function processOperations(processes: ProcessTable): Implementations<Proc
   };
 }
 
-function specOf({ restart, checkpoint, ...input }: Input<Processes['processes.start']>, { caller }: Pick<Call, 'caller'>): ProcessSpec {
+function specOf(
+  { restart, checkpoint, ...input }: Input<Processes['processes.start']>,
+  { caller, requestId }: Pick<Call, 'caller' | 'requestId'>,
+): ProcessSpec {
   return {
     ...input,
     argv: input.argv as [string, ...string[]],
     restart,
     checkpoint: checkpoint ?? (caller.kind === 'agent' || caller.kind === 'task'),
     startedBy: { name: caller.name, kind: caller.kind },
+    requestId,
   };
 }
 

@@ -23,4 +23,6 @@ export interface ProcessSpec {
   /** Checkpoints before and after. */
   checkpoint: boolean;
   startedBy: StartedBy;
+  /** Of the call that asked for it: the program has it as OUTRIGGER_REQUEST_ID. */
+  requestId?: string | undefined;
 }

@@ -17,6 +17,8 @@ import { Strays } from './strays.ts';
 
 /** In the environment of each program: so those that left its group are found. */
 const MARK = 'OUTRIGGER_PROCESS';
+/** In it as well: what the call that asked for it has in the log. */
+const REQUEST = 'OUTRIGGER_REQUEST_ID';
 /** So long a sidecar that stops waits for programs to end by themselves. */
 const STOP_GRACE_MS = 2000;
 /** And so long for everything about them: what can't be ended is left. */
@@ -335,7 +337,8 @@ export class ProcessTable {
   }
 
   #place(spec: ProcessSpec, id: string): HostRequest {
-    const { argv, env, terminal } = spec;
+    const { argv, terminal, requestId } = spec;
+    const env = { ...(requestId === undefined ? {} : { [REQUEST]: requestId }), ...spec.env };
     const { root } = this.#host(spec);
     const request = { argv, env: { ...env, [MARK]: id }, terminal };
     if (root !== undefined) return { ...request, cwd: path.posix.join(root, spec.path) };
