@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { LinkConfigError } from '../config/link-config.ts';
-import { ConfigError, didYouMean, loadConfig, type LoadedConfig, processEnvironment } from '../config/load.ts';
+import { ConfigError, didYouMean, loadConfig, type LoadedConfig, processEnvironment, readSurroundings } from '../config/load.ts';
 import { type OptionKey, optionKeys } from '../config/options.ts';
 import type { AccessLevel } from '../contract/access.ts';
 import { OutriggerError } from '../contract/errors.ts';
@@ -22,7 +22,7 @@ const dirText =
 
 /** The command line. Sets the exit code; never calls exit while something may still be written. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const terminal = processTerminal((processEnvironment()['NO_COLOR'] ?? '') !== '');
+  const terminal = processTerminal(readSurroundings(processEnvironment()).noColor);
   try {
     const root = program(terminal);
     checkCommand(

@@ -133,7 +133,9 @@ test('an object is JSON in a flag and in the environment, and itself in a file; 
 
 test('two listeners can not have one port', () => {
   assert.match(problemsOf({ env: { API_PORT: '3000', WS_PORT: '3000' } }).join(), /port and wsPort are both 3000/);
-  assert.deepEqual(problemsOf({ flags: { port: '0', wsPort: '0' } }), []);
+  assert.match(problemsOf({ flags: { port: '3000', runnerPort: '3000' } }).join(), /port and runnerPort are both 3000/);
+  assert.match(problemsOf({ flags: { wsPort: '3001', runnerPort: '3001' } }).join(), /wsPort and runnerPort are both 3001/);
+  assert.deepEqual(problemsOf({ flags: { port: '0', wsPort: '0', runnerPort: '0' } }), []);
 });
 
 test('every option says what it is for, has names of its own, and a default that fits', () => {

@@ -94,13 +94,22 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
   }
   if (values.token !== undefined && values.tokenFile !== undefined) problems.push('Only one of token and tokenFile may be set.');
   if (values.tokenFile !== undefined) readTokenFile(values as { tokenFile: string; token?: string }, problems);
-  if (values.wsPort !== undefined && values.wsPort !== 0 && values.wsPort === values.port)
-    problems.push(`port and wsPort are both ${values.port}; give each its own, or leave wsPort out.`);
+  for (const [one, other] of portPairs) {
+    if (values[other] !== undefined && values[other] !== 0 && values[one] === values[other])
+      problems.push(`${one} and ${other} are both ${values[other]}; give each its own, or leave ${other} out.`);
+  }
   if (typeof values.token === 'string' && values.token !== '' && values.token.length < 16)
     problems.push('The token must be at least 16 characters long.');
   if (problems.length > 0) throw new ConfigError(problems);
   return { config: Object.freeze(values) as Config, sources: sources as Record<OptionKey, OptionSource>, surroundings };
 }
+
+/** Options of listeners that would take a port from each other. */
+const portPairs = [
+  ['port', 'wsPort'],
+  ['port', 'runnerPort'],
+  ['wsPort', 'runnerPort'],
+] as const;
 
 /** The one place that reads the environment of this process. */
 export function processEnvironment(): Readonly<Record<string, string | undefined>> {

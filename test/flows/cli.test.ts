@@ -302,6 +302,20 @@ test('put says that it reads from a terminal', async () => {
   assert.ok(!(await run(['put', 'piped.txt'], 'x')).err.includes('terminal'));
 });
 
+test('a terminal gets type in colour but where NO_COLOR is set or it knows none; a pipe never does', async () => {
+  const onTerminal = async (more: Record<string, string>): Promise<string> => {
+    const terminal = spawnPty(process.execPath, [main, 'config'], { cwd: root, env: { ...env, TERM: 'xterm', ...more } });
+    let screen = '';
+    terminal.onData((text) => (screen += text));
+    const code = await new Promise<number>((resolve) => terminal.onExit(({ exitCode }) => resolve(exitCode)));
+    assert.equal(code, 0, screen);
+    return screen;
+  };
+  assert.match(await onTerminal({}), /\u001b\[2m/);
+  for (const more of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) assert.ok(!(await onTerminal(more)).includes('\u001b['), JSON.stringify(more));
+  assert.ok(!(await run(['config'])).out.includes('\u001b['));
+});
+
 test('--help shows the common options with their defaults, --help-all every one, and a switch that is on has a flag that turns it off', async () => {
   const keys = optionKeys.filter((key) => optionRow(key).secret !== true && key !== 'root');
   for (const command of ['serve', 'mcp']) {
