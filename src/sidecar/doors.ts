@@ -94,7 +94,7 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
     socketRouters.push(new UpgradeRouter({ policy, onError: (error, where) => log('error', 'upgrade.failed', { path: where, error }) }));
   const { createPlatxa } = await import('../adapters/platxa/platxa.ts');
   const platxa = createPlatxa(
-    { dispatch, sockets, onError, ...access },
+    { dispatch, sockets, onError, log: (event, facts) => log('info', event, facts), ...access },
     {
       ...named,
       anonymous: config['anonymous.platxa'],

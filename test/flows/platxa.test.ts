@@ -635,6 +635,12 @@ describe('JSON sockets of the Platxa sidecar', () => {
           await eventually(() => client.frames.length === at + 1);
           assert.equal(client.frames[at]?.payload?.['reason'], 'BAD_FRAME', JSON.stringify(message));
         }
+        const ids = ['platxa.connected', 'platxa.message-refused'].map((event) =>
+          running.log.filter((line) => line['event'] === event).map((line) => line['request_id']),
+        );
+        assert.equal(ids[0]?.length, 1);
+        assert.match(String(ids[0]?.[0]), /^[\w-]{36}$/);
+        assert.deepEqual(ids[1], ids[0], 'one line for a socket, however much it sends');
         client.send({ type: 'ack', messageId: 1 });
         const text = bind(client, 'a.txt', 'payload');
         await eventually(() => text.toString() === 'one');

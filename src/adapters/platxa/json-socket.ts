@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
 import { OutriggerError } from '../../contract/errors.ts';
@@ -21,6 +20,10 @@ export interface JsonSocketDependencies {
   dispatch: Dispatch;
   news: FileNews;
   caller: Caller;
+  /** Names the connection in the log: what its upgrade called itself. */
+  id: string;
+  /** Told when a socket comes and goes, and of its first message that can't be used. */
+  log: (event: string, facts: Record<string, unknown>) => void;
   /** Milliseconds, monotonic. */
   now: () => number;
 }
@@ -52,6 +55,7 @@ class JsonSocket {
   #allowance: number;
   #allowedAt: number;
   #lostNews = 0;
+  #unusable = 0;
 
   constructor(socket: TextSocket, dependencies: JsonSocketDependencies, options: JsonSocketOptions) {
     this.#socket = socket;
@@ -62,7 +66,8 @@ class JsonSocket {
   }
 
   start(): void {
-    const { caller, news } = this.#dependencies;
+    const { caller, news, id, log } = this.#dependencies;
+    log('platxa.connected', { requestId: id, caller: caller.name });
     const unauthorised = (): void => this.#close(platxaCloseCodes.unauthorised, 'The token does not hold any more.');
     const stopNews = news.join(caller, (frame, change) => this.#fileNews(frame, change));
     caller.ended?.addEventListener('abort', unauthorised, { once: true });
@@ -72,6 +77,7 @@ class JsonSocket {
       caller.ended?.removeEventListener('abort', unauthorised);
       this.#ended.abort(new OutriggerError('CANCELED', 'The socket closed.'));
       for (const { link } of this.#documents.values()) link.close(1006);
+      log('platxa.disconnected', { requestId: id, documents: this.#documents.size, unusable: this.#unusable });
       this.#documents.clear();
     });
     this.#socket.onDrain(() => this.#drained());
@@ -114,10 +120,17 @@ class JsonSocket {
           this.#send(JSON.stringify({ type: 'ack', docName: message.docName, messageId: message.messageId }));
       } catch (error) {
         const known = error instanceof OutriggerError ? error : new OutriggerError('INTERNAL', 'Something failed inside.');
+        this.#noteUnusable(known);
         this.#send(errorFrame(known, message?.docName, error instanceof JsonMessageError ? error.messageId : message?.messageId));
       }
     }
     this.#working = false;
+  }
+
+  /** Once for a socket: what comes after is counted. */
+  #noteUnusable({ reason, message }: OutriggerError): void {
+    const { id, log } = this.#dependencies;
+    if (this.#unusable++ === 0) log('platxa.message-refused', { requestId: id, reason, message });
   }
 
   async #handle(message: JsonMessage): Promise<void> {
@@ -148,7 +161,7 @@ class JsonSocket {
         input: { path: docName },
         caller,
         transport: 'platxa',
-        requestId: randomUUID(),
+        requestId: this.#dependencies.id,
         signal: this.#ended.signal,
         channel: link.channel,
       });

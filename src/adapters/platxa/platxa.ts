@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
@@ -17,6 +16,7 @@ export interface PlatxaDependencies extends PlatxaCallerDependencies {
   sockets: WebSockets;
   /** Told about failures that no OutriggerError explains. */
   onError: (error: unknown, requestId: string) => void;
+  log: (event: string, facts: Record<string, unknown>) => void;
 }
 
 export interface PlatxaOptions extends PlatxaCallerOptions {
@@ -37,7 +37,7 @@ export interface Platxa {
 
 /** The wire of the Platxa sidecar, mapped onto operations. docs/platxa.md describes it. */
 export function createPlatxa(dependencies: PlatxaDependencies, options: PlatxaOptions): Platxa {
-  const { dispatch, sockets } = dependencies;
+  const { dispatch, sockets, log } = dependencies;
   const news = new FileNews(dispatch);
   const open = new Set<TextSocket>();
   return {
@@ -52,11 +52,11 @@ export function createPlatxa(dependencies: PlatxaDependencies, options: PlatxaOp
       };
       router.exact('/', async (upgrade) => {
         const { caller, socket } = await accept(upgrade);
-        servePlatxaSocket(socket, { dispatch, news, caller, now: () => performance.now() }, options);
+        servePlatxaSocket(socket, { dispatch, news, caller, id: upgrade.requestId, log, now: () => performance.now() }, options);
       });
       router.exact('/logs/odoo', async (upgrade) => {
         const { caller, socket } = await accept(upgrade);
-        serveOdooLog(socket, { dispatch, caller }, randomUUID());
+        serveOdooLog(socket, { dispatch, caller }, upgrade.requestId);
       });
     },
     close: () => {
