@@ -51,16 +51,16 @@ const evidence = once(() =>
 );
 export type IsolationEvidence = z.infer<ReturnType<typeof evidence>>;
 
-/** Any whole number: what is out of bounds is brought into them, and the answer's notes say so. */
+/** Any number: it is rounded down, what is out of bounds is brought into them, and the answer's notes say so. */
 export const codeLimits = once(() =>
   z.object({
-    wallMs: z.int().optional().describe('Of each stage, from its start; times the multiplier of the language.'),
-    cpuMs: z.int().optional(),
-    memoryBytes: z.int().optional().describe('Of all programs of the run together; times the multiplier of the language.'),
-    processes: z.int().optional().describe('Processes and threads.'),
-    outputBytes: z.int().optional().describe('Of stdout, and of stderr.'),
-    fileBytes: z.int().optional().describe('Of one file that it writes.'),
-    diskBytes: z.int().optional().describe('Of all that it writes.'),
+    wallMs: z.number().optional().describe('Of each stage, from its start; times the multiplier of the language.'),
+    cpuMs: z.number().optional(),
+    memoryBytes: z.number().optional().describe('Of all programs of the run together; times the multiplier of the language.'),
+    processes: z.number().optional().describe('Processes and threads.'),
+    outputBytes: z.number().optional().describe('Of stdout, and of stderr.'),
+    fileBytes: z.number().optional().describe('Of one file that it writes.'),
+    diskBytes: z.number().optional().describe('Of all that it writes.'),
   }),
 );
 export type CodeLimits = z.infer<ReturnType<typeof codeLimits>>;

@@ -17,7 +17,12 @@ export function splitFormat(raw: string): { text: string; format: TextFormat } {
   const lf = count(body, '\n') - crlf;
   const cr = count(body, '\r') - crlf;
   const eol: Eol = crlf > lf && crlf >= cr ? 'crlf' : cr > lf && cr > crlf ? 'cr' : 'lf';
-  return { text: body.replace(/\r\n?/g, '\n'), format: { eol, bom } };
+  return { text: withLf(body), format: { eol, bom } };
+}
+
+/** With LF in the place of every other line end. */
+export function withLf(text: string): string {
+  return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
 }
 
 /** The inverse of splitFormat, for texts whose line ends are all alike. */

@@ -6,25 +6,32 @@ import { rawSocket, upgradeText } from '../../test/kit/raw-socket.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import type { Batch, ByteChannel } from '../contract/wire.ts';
 import { Listener, type ListenerOptions } from './listener.ts';
+import type { TextSocket } from './text-socket.ts';
 import type { Clock } from './timers.ts';
 import { UpgradeRouter } from './upgrade.ts';
 import { frameMessages, WebSockets, type WebSocketsOptions } from './websocket.ts';
 
 class ManualClock implements Clock {
   #now = 0;
-  #run: () => void = () => undefined;
+  readonly #timers = new Set<{ run: () => void; ms: number; at: number }>();
   now(): number {
     return this.#now;
   }
-  every(run: () => void): () => void {
-    this.#run = run;
-    return () => {
-      this.#run = () => undefined;
-    };
+  every(run: () => void, ms: number): () => void {
+    const timer = { run, ms, at: this.#now + ms };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
   }
   tick(ms: number): void {
-    this.#now += ms;
-    this.#run();
+    const end = this.#now + ms;
+    for (;;) {
+      const [next] = [...this.#timers].filter(({ at }) => at <= end).sort((one, other) => one.at - other.at);
+      if (next === undefined) break;
+      this.#now = next.at;
+      next.at += next.ms;
+      next.run();
+    }
+    this.#now = end;
   }
 }
 
@@ -64,6 +71,11 @@ async function withSockets(
     await sockets.close(1001, 'over', 100);
     await listener.close();
   }
+}
+
+/** What a client sends, with a mask of zeros. */
+function maskedFrame(head: number, content: string): Buffer {
+  return Buffer.concat([Buffer.of(head, 0x80 | Buffer.byteLength(content), 0, 0, 0, 0), Buffer.from(content)]);
 }
 
 async function dial(port: number, path: string, protocols: string[] = [], headers: Record<string, string> = {}): Promise<NodeWebSocket> {
@@ -160,6 +172,35 @@ test('what comes before anybody listens waits, and is heard in order', async () 
   });
 });
 
+test('what comes after we began to close is heard by nobody, though the other side goes on', async () => {
+  await withSockets(async ({ port, router, sockets, channels }) => {
+    const texts: TextSocket[] = [];
+    router.exact('/text', (upgrade) => {
+      texts.push(sockets.acceptText(upgrade, { maxPayload: 100 }));
+    });
+    const heard: string[] = [];
+    const raws = [await rawSocket(port, upgradeText('/text')), await rawSocket(port, upgradeText('/bytes'))];
+    await eventually(() => texts.length === 1 && channels.length === 1);
+    texts[0]?.onText((text) => heard.push(text));
+    texts[0]?.onBad((problem) => heard.push(problem));
+    channels[0]?.onMessage((message) => heard.push(Buffer.from(message).toString()));
+    const say = (text: string, binary: string): void => {
+      raws[0]?.socket.write(maskedFrame(0x81, text));
+      raws[1]?.socket.write(maskedFrame(0x82, binary));
+    };
+    say('one', 'two');
+    await eventually(() => assert.deepEqual(heard.toSorted(), ['one', 'two']));
+    texts[0]?.close(4001, 'revoked');
+    channels[0]?.close(4001, 'revoked');
+    say('three', 'four');
+    raws[0]?.socket.write(maskedFrame(0x82, 'binary'));
+    // The answer to our goodbye comes behind it.
+    for (const raw of raws) raw.socket.write(maskedFrame(0x88, ''));
+    await Promise.all(raws.map(({ closed }) => closed));
+    assert.deepEqual(heard.toSorted(), ['one', 'two']);
+  });
+});
+
 test('a socket that answers no ping is cut; one that does is kept', async () => {
   await withSockets(async ({ port, sockets, channels, clock }) => {
     const live = await dial(port, '/bytes');
@@ -179,6 +220,39 @@ test('a socket that answers no ping is cut; one that does is kept', async () => 
     assert.equal(sockets.connections, 1);
     assert.equal(live.readyState, live.OPEN);
     live.close();
+  });
+});
+
+test('a socket is cut when nothing came for as long as it may be silent: not before that, and not with the next ping', async () => {
+  await withSockets(async ({ port, sockets, channels, clock }) => {
+    const heard: string[] = [];
+    const silent = await rawSocket(port, upgradeText('/bytes'));
+    await eventually(() => channels.length === 1);
+    channels[0]?.onMessage((message) => heard.push(Buffer.from(message).toString()));
+    const say = async (text: string): Promise<void> => {
+      silent.socket.write(maskedFrame(0x82, text));
+      await eventually(() => heard.at(-1) === text);
+    };
+    // Longer than it takes to cut one.
+    const staysOpen = async (): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal(sockets.connections, 1, `at ${clock.now()}`);
+    };
+    clock.tick(10_000);
+    await say('first');
+    clock.tick(55_000);
+    await say('at 65 s');
+    clock.tick(59_999);
+    await staysOpen();
+    // The beginning of a message is a sign of life as well.
+    silent.socket.write(maskedFrame(0x82, 'never whole').subarray(0, 3));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    clock.tick(59_999);
+    await staysOpen();
+    clock.tick(1);
+    await silent.closed;
+    await eventually(() => sockets.connections === 0);
+    assert.equal(clock.now(), 184_999);
   });
 });
 

@@ -149,7 +149,7 @@ export class WebSockets {
   }
 
   #add(ws: WebSocket): Connection {
-    const connection = new Connection(ws, this.#clock.now());
+    const connection = new Connection(ws, this.#clock);
     this.#open.add(connection);
     void connection.closed.then(() => this.#open.delete(connection));
     return connection;
@@ -171,25 +171,30 @@ export class WebSockets {
   }
 
   #beat(): void {
-    const now = this.#clock.now();
-    for (const connection of this.#open) connection.beat(now, this.#options.staleMs);
+    const { pingMs, staleMs } = this.#options;
+    const nextAt = this.#clock.now() + pingMs;
+    for (const connection of this.#open) connection.beat(staleMs, nextAt);
   }
 }
 
-/** One socket of ours: errors swallowed (the close says it all), a sign of life remembered. */
+/** One socket of ours: errors swallowed (the close says it all), the last sign of life remembered. */
 class Connection {
   readonly ws: WebSocket;
   readonly closed: Promise<number>;
-  #seenBytes = 0;
+  readonly #clock: Clock;
   #seenAt: number;
   #closeCode: number | undefined;
   #closeReason = '';
   #drainListeners: (() => void)[] = [];
   #corked = false;
 
-  constructor(ws: WebSocket, now: number) {
+  constructor(ws: WebSocket, clock: Clock) {
     this.ws = ws;
-    this.#seenAt = now;
+    this.#clock = clock;
+    this.#seenAt = clock.now();
+    this.socket?.on('data', () => {
+      this.#seenAt = clock.now();
+    });
     ws.on('error', () => undefined);
     this.closed = new Promise((resolve) => {
       ws.once('close', (code, reason) => {
@@ -248,7 +253,7 @@ class Connection {
   }
 
   close(code: number, reason: string): void {
-    // A paused socket would never read the other side's answer to the close frame.
+    // A paused socket would never read the other side's answer to the close frame. What comes before that is passed over: it has no say any more.
     this.resume();
     this.ws.close(code, Buffer.byteLength(reason) > 120 ? reason.slice(0, 40) : reason);
     // Who does not read will not answer, and what is queued for him would stay.
@@ -256,16 +261,32 @@ class Connection {
     void this.closed.then(() => clearTimeout(late));
   }
 
-  beat(now: number, staleMs: number): void {
-    const { ws, socket } = this;
-    const bytes = socket?.bytesRead ?? 0;
+  beat(staleMs: number, nextBeatAt: number): void {
+    this.#cutWhenStale(staleMs, nextBeatAt);
+    if (this.ws.readyState === this.ws.OPEN) this.ws.ping();
+  }
+
+  /** Looks again before the next beat where it may be that silent by then. */
+  #cutWhenStale(staleMs: number, nextBeatAt: number): void {
+    const now = this.#clock.now();
     // What we do not read can't show life; a peer that neither reads is found by its unread bytes.
-    if (bytes !== this.#seenBytes || (ws.isPaused && this.buffered === 0)) {
-      this.#seenBytes = bytes;
-      this.#seenAt = now;
+    if (this.ws.isPaused && this.buffered === 0) this.#seenAt = now;
+    const seenAt = this.#seenAt;
+    const staleAt = seenAt + staleMs;
+    if (now >= staleAt) {
+      // What came while this process was busy is read first.
+      setImmediate(() => {
+        if (this.#seenAt === seenAt) this.ws.terminate();
+      });
+    } else if (staleAt < nextBeatAt) {
+      const stop = this.#clock.every(
+        () => {
+          stop();
+          this.#cutWhenStale(staleMs, nextBeatAt);
+        },
+        Math.ceil(staleAt - now),
+      );
     }
-    if (now - this.#seenAt >= staleMs) ws.terminate();
-    else if (ws.readyState === ws.OPEN) ws.ping();
   }
 }
 
@@ -284,6 +305,7 @@ function textSocket(connection: Connection): TextSocket {
     onDrain: (listener) => connection.onDrain(listener),
     onText(listener) {
       ws.on('message', (data, isBinary) => {
+        if (ws.readyState !== ws.OPEN) return;
         if (isBinary) onBad('Messages here are text, not binary.');
         else listener(toBuffer(data).toString());
       });
@@ -338,7 +360,7 @@ function byteChannel(connection: Connection): ByteChannel {
     onMessage(listener) {
       // Text has no meaning on a channel of bytes; what to do about it is for nobody here to say, so it is passed over.
       ws.on('message', (data, isBinary) => {
-        if (isBinary) listener(toBuffer(data));
+        if (isBinary && ws.readyState === ws.OPEN) listener(toBuffer(data));
       });
       connection.resume();
     },

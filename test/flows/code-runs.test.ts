@@ -151,6 +151,34 @@ test('limits that are out of bounds are brought into them, and said', needsPytho
   }),
 );
 
+test('a limit may be any number: it is made a whole one within its bounds, and that is said', needsPython, () =>
+  withCode(async ({ run, client }) => {
+    const { end } = await run('py', 'print(1)', { limits: { wallMs: 1e300, cpuMs: 1.5, outputBytes: 5000.9, memoryBytes: -0.5 } });
+    assert.equal(end.exitCode, 0);
+    const { wallMs, cpuMs, outputBytes } = end.limits;
+    assert.deepEqual({ wallMs, cpuMs, outputBytes }, { wallMs: 120_000, cpuMs: 100, outputBytes: 5000 });
+    assert.equal(end.notes.length, 4);
+    for (const wallMs of ['10', null, Number.NaN])
+      await assert.rejects(client.call('code.run', { language: 'py', code: '1', limits: { wallMs } } as never), { reason: 'BAD_INPUT' });
+  }),
+);
+
+test('a program that met the limit of one file is told so, also where it went on', needsPython, () =>
+  withCode(async ({ run }) => {
+    const limits = { fileBytes: 5000 };
+    const met = { name: 'fileBytes', value: 5000 };
+    const python = await run('py', 'open("big", "wb").write(b"x" * 60_000)', { limits });
+    assert.match(python.err, /OSError: \[Errno 27\]/);
+    assert.deepEqual([python.end.reason, python.end.exitCode, python.end.program?.limit], ['exit', 1, met]);
+    const bash = await run('bash', 'head -c 6000 /dev/zero > big\necho went on\n', { limits });
+    assert.deepEqual([bash.out, bash.end.reason, bash.end.exitCode, bash.end.program?.limit], ['went on\n', 'exit', 0, met]);
+    // In a session that has it already, the file is none that this run wrote.
+    const { session } = bash.end;
+    const later = await run('bash', 'head -c 4999 /dev/zero > small\n', { limits, session });
+    assert.deepEqual([named(later.end.files), later.end.program?.limit], [['small'], null]);
+  }),
+);
+
 test('more output than its limit ends a run; what came before is there, and the rest is counted', needsPython, () =>
   withCode(async ({ run }) => {
     const { end, out } = await run('py', 'print("before")\nwhile True: print("x" * 1000)', { limits: { outputBytes: 10_000 } });
@@ -326,6 +354,30 @@ test('one session has one run at a time, also when it is as new as the first of 
     const seen = await second;
     assert.deepEqual([seen?.out, seen?.items[0]?.type], ["['code.py']\n", 'queued']);
   }),
+);
+
+test('a session is free when its run is over, and not when its program is and somebody has yet to read what it wrote', needsPython, () =>
+  withCode(
+    async ({ client, run }) => {
+      const { id: session } = await client.call('code.openSession', {});
+      const code = 'import time\nfor _ in range(60):\n  print("a" * 200, flush=True)\n  time.sleep(0.01)\nopen("a.txt", "w").close()\n';
+      const first = client.stream('code.run', { language: 'py', code, session });
+      const items = first[Symbol.asyncIterator]();
+      await items.next();
+      const second = run('py', 'import os\nprint(os.path.exists(__file__), sorted(os.listdir(".")))\nopen("b.txt", "w").close()\n', {
+        session,
+      });
+      // The slot of the first is free as soon as its program is over: it is the only one.
+      assert.equal((await run('py', 'print(1)')).out, '1\n');
+      while ((await items.next()).done !== true);
+      assert.deepEqual(named((await first.end).files), ['a.txt']);
+      const { out, end, items: told } = await second;
+      assert.equal(told[0]?.type, 'queued');
+      assert.deepEqual([out, named(end.files)], ["True ['a.txt', 'code.py']\n", ['b.txt']]);
+      assert.deepEqual(named((await client.call('code.session', { session })).files).sort(), ['a.txt', 'b.txt']);
+    },
+    { 'code.atOnce': '1' },
+  ),
 );
 
 test('a session that is closed, or whose variables are, ends what runs in it', needsPython, () =>
@@ -868,6 +920,14 @@ test('other limits, or a network, start the interpreter of a session anew, and t
     },
     { 'code.live': '1' },
   ),
+);
+
+test('a class of Java that is not public is started all the same', { skip: requireTool('javac') }, () =>
+  withCode(async ({ run }) => {
+    const hello = 'public static void main(String[] a) { System.out.println(Other.word()); }';
+    const { out, err, end } = await run('java', `class Other { static String word() { return "hello"; } }\nclass Zed { ${hello} }\n`);
+    assert.deepEqual([out, end.exitCode], ['hello\n', 0], err);
+  }),
 );
 
 test('the compiler of Java has its classes in a file from its second run on, and a run says so', { skip: requireTool('javac') }, () =>

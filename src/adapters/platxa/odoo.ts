@@ -65,8 +65,11 @@ export function registerOdooRoutes(
 export function serveOdooLog(socket: TextSocket, { dispatch, caller }: { dispatch: Dispatch; caller: Caller }, requestId: string): void {
   const ended = new AbortController();
   const end = (): void => ended.abort(new OutriggerError('CANCELED', 'The socket closed.'));
-  socket.onClose(end);
   caller.ended?.addEventListener('abort', end, { once: true });
+  socket.onClose(() => {
+    caller.ended?.removeEventListener('abort', end);
+    end();
+  });
   let drained: (() => void) | undefined;
   socket.onDrain(() => drained?.());
   const send = async (line: string): Promise<void> => {

@@ -1,4 +1,4 @@
-import { joinFormat, keepsFormat, splitFormat, type TextFormat } from '../../core/text-format.ts';
+import { joinFormat, keepsFormat, splitFormat, type TextFormat, withLf } from '../../core/text-format.ts';
 import { diffText } from '../../core/text-diff.ts';
 
 /**
@@ -17,12 +17,21 @@ export function fileTextOf(raw: string): FileText {
   return keepsFormat(raw) ? { text, format } : { text, format, raw };
 }
 
-/** The characters to save for `text`, in the manner of the file. */
-export function rawTextOf(text: string, file: FileText): string {
+/** The characters to save for `text`, in the manner of the file. Read back they are that text, with LF alone: some editors type other line ends. */
+export function rawTextOf(typed: string, file: FileText): string {
+  const text = withLf(typed);
   if (file.raw === undefined) return joinFormat(text, file.format);
   const body = file.format.bom ? file.raw.slice(1) : file.raw;
   const lineBreak = joinFormat('\n', { eol: file.format.eol, bom: false });
   let result = file.format.bom ? '\uFEFF' : '';
+  let endsWithCr = false;
+  const add = (part: string): void => {
+    if (part === '') return;
+    // A break that comes to stand behind a CR would become one with it.
+    const apart = endsWithCr ? part.replace(/^\n+/, (breaks) => '\r'.repeat(breaks.length)) : part;
+    result += apart;
+    endsWithCr = apart.endsWith('\r');
+  };
   // Walks both forms of the old text at once: `at` in the text, `rawAt` in the file.
   let at = 0;
   let rawAt = 0;
@@ -35,8 +44,10 @@ export function rawTextOf(text: string, file: FileText): string {
   for (const edit of diffText(file.text, text)) {
     const from = rawAt;
     walkTo(edit.at);
-    result += body.slice(from, rawAt) + edit.insert.replaceAll('\n', lineBreak);
+    add(body.slice(from, rawAt));
+    add(edit.insert.replaceAll('\n', lineBreak));
     walkTo(edit.at + edit.remove);
   }
-  return result + body.slice(rawAt);
+  add(body.slice(rawAt));
+  return result;
 }

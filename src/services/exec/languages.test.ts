@@ -82,6 +82,18 @@ test('both multipliers of every language are applied, after the bounds', () => {
   }
 });
 
+test('a limit that is no whole number is rounded down before it is brought into its bounds, and either is said', () => {
+  const [python] = languages;
+  assert.ok(python !== undefined);
+  const asked = { wallMs: 1e300, cpuMs: 1.5, processes: 3.9, outputBytes: -0.5, fileBytes: 7, diskBytes: Number.MAX_VALUE };
+  const { limits, notes } = effectiveLimits(asked, python, most);
+  const { wallMs, cpuMs, processes, outputBytes, fileBytes, diskBytes } = limits;
+  assert.deepEqual([wallMs, cpuMs, processes], [most.wallMs, 100, 3]);
+  assert.deepEqual([outputBytes, fileBytes, diskBytes], [1024, 7, most.diskBytes]);
+  assert.equal(notes.length, 5);
+  assert.ok(notes.includes('The limit processes is 3: 3.9 is out of bounds.'), notes.join(' '));
+});
+
 test('Java gets the file that its public class wants', () => {
   const java = languageNamed('java');
   assert.ok(java !== undefined);
@@ -89,9 +101,66 @@ test('Java gets the file that its public class wants', () => {
     ['public class Other {}', 'Other.java'],
     ['// public class No {}\n/* public class No {} */ class A { String s = "public class No"; }\npublic final class Yes {}', 'Yes.java'],
     ['public record Point(int x) {}', 'Point.java'],
-    ['class Hidden {}', 'Code.java'],
+    ['class Hidden {}', 'Hidden.java'],
   ] as const)
     assert.equal(fileNameFor(java, source), name);
+});
+
+test('Java without a public class gets the file of the class that has its main method, else of the first class', () => {
+  const java = languageNamed('java');
+  assert.ok(java !== undefined);
+  const main = 'public static void main(String[] args) { if (true) { System.out.println("}"); } }';
+  for (const [source, name] of [
+    [`class Zed { ${main} }`, 'Zed'],
+    [
+      `interface Shape { double area(); }\nrecord Square(double side) implements Shape { public double area() { return side * side; } }\nclass App { ${main} }`,
+      'App',
+    ],
+    [
+      `class One { int x = 1; }\nfinal class Two { final static synchronized public void main(final String... a) {} }\nclass Three {}`,
+      'Two',
+    ],
+    [`class Outer { static class Inner { ${main} } }\nclass Last { ${main} }`, 'Last'],
+    [`class Outer { public static class Inner {} public class Other {} ${main} }`, 'Outer'],
+    [`record Point(int x, @Deprecated(since = "{") int y) { ${main} }`, 'Point'],
+    [`class Box<T extends Comparable<T>> { T value; }\nclass Use<K, V extends Box<? super K>> extends Object { ${main} }`, 'Use'],
+    [`@SuppressWarnings({"a", "b"})\nclass A {}\n@Deprecated enum E { X { void run() {} }; ${main} }`, 'E'],
+    [`interface Runs { ${main.replace('public ', '')} }`, 'Runs'],
+    [`class A { String s = "class B { public static void main(String[] a) {} }"; char c = '"'; char d = '{'; }\nclass C { ${main} }`, 'C'],
+    [
+      `class A { String s = """\n  class B { "\\""" ${main} }\n"""; }\n// class D { ${main} }\n/* class E { ${main} } */ class F { ${main} }`,
+      'F',
+    ],
+    ['class A { void main() { } static void other() { } }\nclass B { static void main() { } }', 'B'],
+    ['class A { void main() { } }', 'A'],
+    ['class A { static int x; void mine(int main) { main(1); } }\nclass B {}', 'A'],
+    ['interface I { void main(String[] a); }\nclass B {}', 'I'],
+    ['interface I {}\nclass B {}', 'B'],
+    ['import java.util.*;\nabstract sealed class Größe permits B {}\nnon-sealed class B extends Größe {}', 'Größe'],
+    // A class without a name has the one of its file.
+    ['record Pair(int a, int b) {}\nvoid main() { new Pair(1, 2); }', 'Code'],
+    [`class /* class B */ A // class C\n{ ${main} }`, 'A'],
+    [`class A {}\npublic @SuppressWarnings({"a"}) class B {}\nclass C { ${main} }`, 'B'],
+    [`package an.interface; import com.record.Helper;\nclass A { ${main} }`, 'A'],
+    ['interface I {}', 'Code'],
+    ['import java.util.List;', 'Code'],
+    ['class', 'Code'],
+    ['/* class A {', 'Code'],
+    ['} } class A { "', 'A'],
+    ['', 'Code'],
+  ] as const)
+    assert.equal(fileNameFor(java, source), `${name}.java`, source);
+});
+
+test('the name of a file of Java is found in one pass, whatever it holds', () => {
+  const java = languageNamed('java');
+  assert.ok(java !== undefined);
+  for (const part of ['/*', '"', '"""', "'", '\\', '{', '(', '}', 'class ', '\n', 'static void main(']) {
+    const begun = performance.now();
+    fileNameFor(java, part.repeat(1_000_000));
+    fileNameFor(java, `"${part.repeat(1_000_000)}`);
+    assert.ok(performance.now() - begun < 5000, part);
+  }
 });
 
 test('what tests install is what the table names', () => {

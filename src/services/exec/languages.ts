@@ -1,4 +1,5 @@
 import type { MemoryMethod } from './isolation/sandbox.ts';
+import { javaTypesOf } from './java-types.ts';
 
 /** Arguments right behind the compiler, and variables. */
 export interface SeedWay {
@@ -385,10 +386,15 @@ export function programsOf({ compile, run }: Language): string[] {
   return [compile?.[0], run[0]].filter((program) => program !== undefined && !program.startsWith('{')) as string[];
 }
 
-/** A class that Java wants in a file of its own name; else the language's own. */
+/** A class that Java wants in a file of its own name, else the one that it is to start; else the language's own. */
 export function fileNameFor({ code, file }: Language, source: string): string {
   if (code !== 'java') return file;
-  const bare = source.replace(/\/\*[^]*?\*\/|\/\/.*|"(?:\\.|[^"\\\n])*"/g, ' ');
-  const name = /\bpublic\s+(?:(?:final|abstract|sealed|strictfp)\s+)*(?:class|record|enum|interface)\s+([A-Za-z_$][\w$]*)/.exec(bare)?.[1];
-  return name === undefined ? file : `${name}.java`;
+  const { types, hasLooseMain } = javaTypesOf(source);
+  if (hasLooseMain) return file;
+  const named =
+    types.find(({ isPublic }) => isPublic) ??
+    types.find(({ main }) => main === 'static') ??
+    types.find(({ main }) => main === 'instance') ??
+    types.find(({ isInterface }) => !isInterface);
+  return named === undefined ? file : `${named.name}.java`;
 }

@@ -25,7 +25,7 @@ const least: EffectiveLimits = {
   diskBytes: 64 * KB,
 };
 
-/** What is asked for, brought into its bounds, and times the multipliers of the language; with a sentence for each that was changed. */
+/** What is asked for, rounded down to whole numbers and brought into its bounds, and times the multipliers of the language; with a sentence for each that was changed. */
 export function effectiveLimits(
   asked: { readonly [Name in keyof CodeLimits]?: number | undefined },
   language: Pick<Language, 'timeMultiplier' | 'memoryMultiplier'>,
@@ -35,7 +35,7 @@ export function effectiveLimits(
   const limits = { ...defaultLimits };
   for (const name of Object.keys(defaultLimits) as (keyof EffectiveLimits)[]) {
     const wanted = asked[name] ?? Math.min(defaultLimits[name], most[name]);
-    limits[name] = Math.min(Math.max(wanted, least[name]), most[name]);
+    limits[name] = Math.min(Math.max(Math.floor(wanted), least[name]), most[name]);
     if (limits[name] !== wanted) notes.push(`The limit ${name} is ${limits[name]}: ${wanted} is out of bounds.`);
   }
   limits.wallMs = Math.round(limits.wallMs * language.timeMultiplier);

@@ -10,6 +10,14 @@ export interface QueueOptions {
 /** Who waits hears at once how many are before it, and of changes so often, ms: while fifty wait, each run that ends would be told to fifty. */
 const TELL_EVERY_MS = 200;
 
+/** Of a run whose turn it is. Each may be called more than once. */
+export interface Turn {
+  /** Its program is over: others may run, though not in its session. */
+  freeSlot: () => void;
+  /** All of it is over. */
+  end: () => void;
+}
+
 interface Waiter {
   session: string | undefined;
   start: () => void;
@@ -44,12 +52,13 @@ export class RunQueue {
   }
 
   /**
-   * Resolves with the way to let go when it may run. `onAhead` hears how many are before it, as long as it waits. Rejects with TOO_MANY_RUNS,
-   * and with the signal's reason.
+   * Resolves when it may run. `onAhead` hears how many are before it, as long as it waits. Rejects with TOO_MANY_RUNS, and with the signal's
+   * reason.
    */
-  async enter(caller: string, session: string | undefined, signal: AbortSignal, onAhead: (ahead: number) => void): Promise<() => void> {
+  async enter(caller: string, session: string | undefined, signal: AbortSignal, onAhead: (ahead: number) => void): Promise<Turn> {
     signal.throwIfAborted();
-    if (this.#mayRun(session) && this.waiting === 0) return this.#begin(session);
+    // Those that wait can't run now.
+    if (this.#mayRun(session)) return this.#begin(session);
     if (this.waiting >= this.#options.most)
       throw new OutriggerError('TOO_MANY_RUNS', `${this.#running} runs are under way, and ${this.waiting} wait.`);
     return new Promise((resolve, reject) => {
@@ -88,17 +97,25 @@ export class RunQueue {
     return this.#running < this.#options.atOnce && (session === undefined || !this.#sessions.has(session));
   }
 
-  #begin(session: string | undefined): () => void {
+  #begin(session: string | undefined): Turn {
     this.#running++;
     if (session !== undefined) this.#sessions.add(session);
+    let hasSlot = true;
     let isOver = false;
-    return () => {
-      if (isOver) return;
-      isOver = true;
+    const freeSlot = (): void => {
+      if (!hasSlot) return;
+      hasSlot = false;
       this.#running--;
-      if (session !== undefined) this.#sessions.delete(session);
       this.#next();
     };
+    const end = (): void => {
+      if (isOver) return;
+      isOver = true;
+      if (session !== undefined) this.#sessions.delete(session);
+      if (hasSlot) freeSlot();
+      else this.#next();
+    };
+    return { freeSlot, end };
   }
 
   #remove(caller: string, waiter: Waiter): void {

@@ -13,7 +13,7 @@ import type { Waiting, WarmPool } from './interpreters/warm-pool.ts';
 import type { Sandbox, SandboxedProgram, SandboxRequest } from './isolation/sandbox.ts';
 import { baseEnvironment, fileNameFor, filled, filledArgv, type Language, languageNamed, languages, type Places } from './languages.ts';
 import { effectiveLimits } from './limits.ts';
-import type { RunQueue } from './queue.ts';
+import type { RunQueue, Turn } from './queue.ts';
 import { findFiles, hashOf, safeName } from './session-files.ts';
 import { makePrivate, ownName, removeLent, storeNew } from './session-folder.ts';
 import type { SessionRecord } from './session-store.ts';
@@ -108,8 +108,7 @@ interface Setting {
   call: RunCall;
   /** An interpreter that waits for this run, in the folder of its session. */
   waiting: Waiting | undefined;
-  /** Gives its place in the queue to the next; may be called more than once. */
-  letGo: () => void;
+  turn: Turn;
 }
 
 /** Runs code: each run in a session, in its turn, in a sandbox, to its end. */
@@ -159,7 +158,7 @@ export class Runs {
     if (call.signal.aborted) onAbort();
     else call.signal.addEventListener('abort', onAbort, { once: true });
     const asked = performance.now();
-    let letGo: (() => void) | undefined;
+    let turn: Turn | undefined;
     let letSessionGo: (() => void) | undefined;
     let leave: (() => void) | undefined;
     let waiting: Waiting | undefined;
@@ -167,7 +166,7 @@ export class Runs {
       const known = this.#sessionOf(request);
       if (known !== undefined) letSessionGo = sessions.hold(known.id);
       running.session = known?.id;
-      letGo = await queue.enter(call.caller, known?.id, signal, (ahead) => tellQueued(call, ahead));
+      turn = await queue.enter(call.caller, known?.id, signal, (ahead) => tellQueued(call, ahead));
       waiting = this.#waitingFor(language, limits, request);
       // One that waited may have been closed meanwhile.
       const { session, spare } =
@@ -188,11 +187,14 @@ export class Runs {
         running,
         call,
         waiting,
-        letGo,
+        turn,
       };
       const { compile, program, used } = await this.#runIn(setting, request, notes);
       const last = program ?? compile;
-      const { files, omitted } = await sessions.collect(session, this.#options.maxProduced);
+      const { files, omitted, sizes } = await sessions.collect(session, this.#options.maxProduced);
+      // Most programs hear of it as an error of a write, and end as they like.
+      if (last !== null && last.limit === null && limits.fileBytes > 0 && sizes.has(limits.fileBytes))
+        last.limit = { name: 'fileBytes', value: limits.fileBytes };
       call.signal.throwIfAborted();
       return {
         run: id,
@@ -221,7 +223,7 @@ export class Runs {
       this.#dependencies.pool.over(language, limits);
       letSessionGo?.();
       leave?.();
-      letGo?.();
+      turn?.end();
       over.resolve();
     }
   }
@@ -341,8 +343,8 @@ export class Runs {
         stdin: request.stdin,
         keepStdinOpen: request.keepStdinOpen,
         onProgram: setting.running.reads,
-        // Who reads slowly, or not at all, does not keep others from running.
-        onEnded: setting.letGo,
+        // Who reads slowly, or not at all, does not keep others from running. What it left in its session is still to be looked at.
+        onEnded: setting.turn.freeSlot,
         start: async (onOutput) => {
           const { args, env } = request;
           const order = framed({ run: places.file, args, env });

@@ -238,8 +238,11 @@ export class Sessions {
     this.#put(session);
   }
 
-  /** Takes up what is in the folder now; gives the files that are new or changed, at most `most`, and how many were not taken up. */
-  async collect(session: SessionRecord, most: number): Promise<{ files: CodeFile[]; omitted: number }> {
+  /**
+   * Takes up what is in the folder now; gives the files that are new or changed, at most `most`, how many were not taken up, and the sizes of all of
+   * them.
+   */
+  async collect(session: SessionRecord, most: number): Promise<{ files: CodeFile[]; omitted: number; sizes: Set<number> }> {
     const folder = this.folder(session.id);
     const { files: found, omitted } = findFiles(folder, this.#options.maxFiles * 4);
     const known = new Map(session.files.map((file) => [file.name, file]));
@@ -255,6 +258,7 @@ export class Sessions {
     if (isGone) session.files = session.files.filter(({ name }) => there.has(name));
     let isChanged = isGone;
     const made: CodeFile[] = [];
+    const sizes = new Set<number>();
     let left = omitted;
     for (const file of found) {
       const before = known.get(file.name);
@@ -264,6 +268,7 @@ export class Sessions {
       const hasRoom = before !== undefined || (made.length < most && session.files.length < this.#options.maxFiles);
       if (!hasRoom || file.size > this.#options.maxFileBytes) {
         session.files = session.files.filter(({ name }) => name !== file.name);
+        sizes.add(file.size);
         left++;
         continue;
       }
@@ -273,6 +278,7 @@ export class Sessions {
         const isSame = before?.sha256 === sha256;
         const taken = fileInfo(this.#register(session, file, sha256));
         if (isSame) continue;
+        sizes.add(file.size);
         if (made.length < most) made.push(taken);
         else left++;
       } catch {
@@ -282,7 +288,7 @@ export class Sessions {
     }
     this.#touch(session);
     if (isChanged) this.#put(session);
-    return { files: made, omitted: left };
+    return { files: made, omitted: left, sizes };
   }
 
   /** Throws NO_STATE. */

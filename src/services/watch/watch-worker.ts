@@ -323,8 +323,8 @@ class WatchWorker {
     for (const fact of facts) {
       if ((fact.what !== 'added' && fact.what !== 'changed') || fact.kind !== 'file') continue;
       const old = gone.get(fact.key.ino);
-      // A number that is used again by another file tells by its size; what was never told may have grown since it was seen.
-      if (old && (old.key.size === fact.key.size || this.#settle.isUntold(old.path))) taken.set(old, taken.has(old) ? null : fact);
+      // What was never told may have grown since it was seen.
+      if (old && (this.#isSameFile(old.key, fact) || this.#settle.isUntold(old.path))) taken.set(old, taken.has(old) ? null : fact);
     }
     for (const [old, fact] of taken) {
       if (!fact) continue;
@@ -332,6 +332,22 @@ class WatchWorker {
       if (now && now.key.ino === old.key.ino && now.kind === 'file') froms.set(fact, old);
     }
     return froms;
+  }
+
+  /**
+   * Of two with one inode number, which file systems give to the next file at once. A rename keeps the time of the last write; where that is another, it was
+   * written besides, if it is a file that stood there at the last write that is known of the old one.
+   */
+  #isSameFile(old: StatKey, { path, key }: Fact): boolean {
+    if (old.size !== key.size) return false;
+    if (old.mtimeMs === key.mtimeMs) return true;
+    try {
+      const { ino, birthtimeMs } = lstatSync(join(this.#root, path));
+      return ino === key.ino && birthtimeMs > 0 && birthtimeMs <= old.mtimeMs;
+    } catch {
+      // Gone again, or it can't be looked at any more.
+      return false;
+    }
   }
 
   #notice(fact: Fact, how: { settled?: boolean; from?: string; silently?: boolean; offline?: boolean }): void {

@@ -85,6 +85,44 @@ test('a renamed file is one report with its old name', async () => {
   });
 });
 
+test('a file that is written and renamed at once is one report with its old name', async () => {
+  await withWatch({}, async ({ reports, write, at, watch, exact }) => {
+    write('old.txt', 'first');
+    await watch.barrier();
+    reports.length = 0;
+    watch.stallForTest(100);
+    write('old.txt', 'again');
+    fs.renameSync(at('old.txt'), at('new.txt'));
+    await exact();
+    assert.deepEqual(
+      reports.map((report) => [report.what, report.path, report.from, report.hash]),
+      [['present', 'new.txt', 'old.txt', sha256('again')]],
+    );
+  });
+});
+
+test('a new file that was given the inode of one that was removed is no rename of it, also where both are of one size', async () => {
+  await withWatch({}, async ({ reports, write, at, watch, exact }) => {
+    for (let round = 0; round < 5; round++) {
+      const [gone, other] = [`gone-${round}.txt`, `other-${round}.txt`];
+      write(gone, 'colour = red');
+      await watch.barrier();
+      const { ino } = fs.statSync(at(gone));
+      reports.length = 0;
+      watch.stallForTest(100);
+      fs.unlinkSync(at(gone));
+      write(other, 'weight = 12k');
+      await exact();
+      // Of what else happens on this disk, another file may have been given it.
+      if (fs.statSync(at(other)).ino !== ino) continue;
+      assert.deepEqual(reports.map(({ what, path: name, from }) => `${what} ${name} ${from}`).sort(), [
+        `present ${other} undefined`,
+        `removed ${gone} undefined`,
+      ]);
+    }
+  });
+});
+
 test('a file that is renamed and whose old name is taken again loses neither', async () => {
   await withWatch({}, async ({ reports, write, at, watch, exact }) => {
     write('a', 'first');

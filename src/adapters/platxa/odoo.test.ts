@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import { test } from 'node:test';
+import type { Caller } from '../../contract/access.ts';
+import type { Dispatch } from '../../contract/dispatch.ts';
+import type { TextSocket } from '../../net/text-socket.ts';
+import { serveOdooLog } from './odoo.ts';
+
+interface Log {
+  socket: TextSocket;
+  /** As the other side does. */
+  leave: () => void;
+  /** With which ours was closed. */
+  codes: number[];
+}
+
+function logSocket(): Log {
+  let leave = (): void => undefined;
+  const codes: number[] = [];
+  const socket: TextSocket = {
+    send: () => undefined,
+    buffered: 0,
+    onDrain: () => undefined,
+    onText: () => undefined,
+    onBad: () => undefined,
+    onClose: (listener) => {
+      leave = listener;
+    },
+    pause: () => undefined,
+    resume: () => undefined,
+    close: (code) => codes.push(code),
+  };
+  return { socket, leave: () => leave(), codes };
+}
+
+/** Follows until it is ended. */
+const dispatch = (({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))) as Dispatch;
+
+test('a reader of the log who leaves leaves nothing behind at its token; one whose token ends is closed', async () => {
+  const ended = new AbortController();
+  const caller: Caller = { id: 'main', name: 'main', kind: 'person', access: 'admin', ended: ended.signal };
+  const logs = Array.from({ length: 20 }, logSocket);
+  for (const { socket } of logs) serveOdooLog(socket, { dispatch, caller }, 'request');
+  for (const { leave } of logs.slice(1)) leave();
+  assert.equal(getEventListeners(ended.signal, 'abort').length, 1);
+  ended.abort();
+  await new Promise(setImmediate);
+  assert.deepEqual(logs[0]?.codes, [4000]);
+  assert.equal(getEventListeners(ended.signal, 'abort').length, 0);
+});
