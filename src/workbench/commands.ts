@@ -1,7 +1,9 @@
 import { newTerminal, toggleBottom, toggleTerminal } from './bottom/terminal-actions.ts';
 import { runFile, runSelection, showRun, stopRun } from './run/run-actions.ts';
+import { toggleHistory, toggleRight } from './shell/right-actions.ts';
 import { isRunning } from './processes/process-words.ts';
 import { firstLine } from './tasks/task-text.ts';
+import type { Actor } from './actor.ts';
 import type { KeyName } from './shell/keys.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -131,6 +133,14 @@ export const commands: readonly Command[] = [
     group: 'Go',
     run: (workbench) => (workbench.overlay.value = { name: 'people' }),
   },
+  {
+    id: 'go.follow',
+    title: 'Follow a person; again: stop',
+    icon: 'jump',
+    keys: ['Alt F'],
+    group: 'Go',
+    run: (workbench) => toggleFollow(workbench),
+  },
   { id: 'go.keys', title: 'Keys', icon: 'key', keys: ['?'], group: 'Go', run: (workbench) => (workbench.overlay.value = { name: 'keys' }) },
 
   {
@@ -200,7 +210,10 @@ export const commands: readonly Command[] = [
     when: (workbench) => inDocument(workbench) && workbench.git.status.value?.repository === true,
     run: (workbench) => {
       const { value: tab } = workbench.tabs.active;
-      if (tab?.kind === 'document') workbench.openDiff(tab.path);
+      if (tab?.kind !== 'document') return;
+      workbench.openDiff(tab.path);
+      // So that F7 goes to its first change.
+      workbench.focusMain();
     },
   },
   {
@@ -256,6 +269,22 @@ export const commands: readonly Command[] = [
     keys: ['Ctrl J'],
     group: 'Panels',
     run: (workbench) => toggleBottom(workbench),
+  },
+  {
+    id: 'panel.right',
+    title: 'Show or hide the right panel',
+    icon: 'clock',
+    keys: ['Ctrl Alt B'],
+    group: 'Panels',
+    run: (workbench) => toggleRight(workbench),
+  },
+  {
+    id: 'panel.history',
+    title: 'History of this document; again: back to the editor',
+    icon: 'clock',
+    keys: ['Alt H'],
+    group: 'Panels',
+    run: (workbench) => toggleHistory(workbench),
   },
   { id: 'panel.theme', title: 'Switch theme', icon: 'theme', keys: ['Alt T'], group: 'Panels', run: (workbench) => switchTheme(workbench) },
   {
@@ -374,6 +403,15 @@ export const commands: readonly Command[] = [
     group: 'Source control',
     when: inRepository,
     run: (workbench) => (workbench.overlay.value = { name: 'git', dialog: { kind: 'branches' } }),
+  },
+  {
+    id: 'changes.clone',
+    title: 'Clone a repository…',
+    icon: 'branch',
+    keys: [],
+    group: 'Source control',
+    when: (workbench) => workbench.canExecute.value && workbench.tree.empty.value === true && !workbench.git.missing.value,
+    run: (workbench) => workbench.clone.ask(),
   },
   {
     id: 'changes.newBranch',
@@ -569,6 +607,21 @@ export function switchTheme(workbench: Workbench): void {
     workbench.layout.theme.value === 'dark' ||
     (workbench.layout.theme.value === undefined && matchMedia('(prefers-color-scheme: dark)').matches);
   workbench.layout.setTheme(dark ? 'light' : 'dark');
+}
+
+/** Who is alone here is followed at once; of several one is chosen. */
+function toggleFollow(workbench: Workbench): void {
+  const { follow, presence, toasts, overlay } = workbench;
+  if (follow.who.value !== undefined) return follow.stop();
+  const [first, ...more] = presence.others.value;
+  if (first === undefined) toasts.say('Nobody to follow', { text: 'Whoever opens a document here can be followed.' });
+  else if (more.length > 0) overlay.value = { name: 'people' };
+  else startFollowing(workbench, first.actor);
+}
+
+export function startFollowing({ follow, toasts }: Workbench, who: Actor): void {
+  follow.start(who);
+  toasts.say(`You follow ${who.name}`, { text: 'The page goes where they go. Typing, Esc or going elsewhere ends it.' });
 }
 
 function sayCarets(workbench: Workbench): void {

@@ -2,6 +2,7 @@ import { computed, effect, type ReadonlySignal, type Signal, signal, untracked }
 import type { Output } from '../contract/operation.ts';
 import type { Operations } from '../contract/operations.ts';
 import { type Actor, actorNamed } from './actor.ts';
+import { CloneJob } from './changes/clone-job.ts';
 import { BranchActions } from './changes/branch-actions.ts';
 import { Draft } from './changes/draft.ts';
 import { GitActions } from './changes/git-actions.ts';
@@ -32,6 +33,7 @@ import { ProcessStore } from './processes/process-store.ts';
 import { RunStore } from './run/run-store.ts';
 import { readWorkspaceFile } from './run/workspace-file.ts';
 import { SearchStore } from './search/search-store.ts';
+import { Follow } from './shell/follow.ts';
 import { Layout } from './shell/layout.ts';
 import { LinkStore } from './shell/link-store.ts';
 import { PresenceStore } from './shell/presence-store.ts';
@@ -84,6 +86,7 @@ export class Workbench {
   readonly draft: Draft;
   readonly branches: BranchActions;
   readonly remotes: RemoteJobs;
+  readonly clone: CloneJob;
   readonly checkpoints: CheckpointStore;
   readonly checkpointActions: CheckpointActions;
   readonly tree: TreeStore;
@@ -91,6 +94,7 @@ export class Workbench {
   readonly paths: PathIndex;
   readonly documents: DocumentStore;
   readonly presence: PresenceStore;
+  readonly follow: Follow;
   readonly link: LinkStore;
   readonly search: SearchStore;
   readonly tabs: Tabs;
@@ -114,6 +118,8 @@ export class Workbench {
   readonly facts: Signal<EditorFacts | undefined> = signal(undefined);
   readonly carets: Signal<readonly RemoteCaret[]> = signal([]);
   readonly phone = signal(false);
+  /** The file that was looked at last, as itself or compared. */
+  readonly lastPath: Signal<string | undefined> = signal(undefined);
   readonly client: WorkbenchClient;
   readonly changes: ChangeFeed;
   /** When this browser was here last, ms since 1970. */
@@ -163,12 +169,18 @@ export class Workbench {
     this.gitActions = new GitActions(asking);
     this.branches = new BranchActions(asking);
     this.remotes = new RemoteJobs(asking);
+    this.clone = new CloneJob(asking);
     this.checkpointActions = new CheckpointActions(asking);
     this.tree = new TreeStore(client, () => this.layout.remember('folders', JSON.stringify(this.tree.openFolders.slice(0, 200))));
     this.files = new FileActions(client, this.tree, this.toasts);
     this.paths = new PathIndex(client);
     this.search = new SearchStore(client);
     this.tabs = new Tabs((tab) => this.#closed(tab));
+    this.follow = new Follow({
+      others: this.presence.others,
+      shown: computed(() => documentPath(this.tabs.active.value)),
+      open: (path) => this.openFile(path, { preview: true }),
+    });
     this.readOnly = computed(
       () => this.info.value !== undefined && (this.info.value.caller.access === 'read' || this.info.value.readOnly !== undefined),
     );
@@ -284,7 +296,10 @@ export class Workbench {
         this.tree.apply(change);
         this.paths.apply(change);
         this.search.apply(change);
-        if (change.what === 'moved' && change.from !== undefined) this.tabs.moved(change.from, change.path);
+        if (change.what === 'moved' && change.from !== undefined) {
+          this.follow.moved(change.from, change.path);
+          this.tabs.moved(change.from, change.path);
+        }
         this.documents.apply(change);
         this.git.refreshSoon();
         this.checkpoints.refreshSoon();
@@ -318,6 +333,7 @@ export class Workbench {
       const path = tab?.kind === 'document' ? tab.path : undefined;
       untracked(() => {
         this.documents.show(path);
+        if (tab !== undefined && 'path' in tab) this.lastPath.value = tab.path;
         if (path !== undefined) this.run.target.value = path;
         // The tree follows, unless someone is moving in it.
         const inTree = globalThis.document?.activeElement?.closest('.tree') !== null && globalThis.document?.activeElement !== null;
@@ -493,6 +509,10 @@ export class Workbench {
     if (tab.kind === 'document') this.documents.close(tab.path);
     else if (tab.kind === 'task') this.tasks.close(tab.task);
   }
+}
+
+function documentPath(tab: Tab | undefined): string | undefined {
+  return tab?.kind === 'document' ? tab.path : undefined;
 }
 
 function parse(text: string | null): unknown {

@@ -326,7 +326,7 @@ test('what changed is listed with its lines, compared with HEAD as it is typed, 
       await openFile(ada, 'loan.py');
       await ada.keyboard.press('Control+End');
       await ada.keyboard.type('# late\n');
-      await row(ada, 'loan.py').filter({ hasText: 'M' }).waitFor();
+      await row(ada, 'loan.py').locator('[data-letter=M]').waitFor();
       await ada.locator('.cm-bars .bar-add').first().waitFor();
       writeFileSync(path.join(root, 'notes.md'), 'left out\n');
 

@@ -145,6 +145,8 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
     else if (isKey('Shift F7', event, apple)) diff.current?.previous();
     else return;
     event.preventDefault();
+    // What is pressed next is about the change that was gone to.
+    diff.current?.focus();
   };
   // Before the comparison has them: it takes Delete for itself, though nothing can be deleted there.
   const onActionKey = (event: KeyboardEvent): void => {

@@ -1,10 +1,11 @@
 import { openSearchPanel } from '@codemirror/search';
-import type { EditorView } from '@codemirror/view';
+import { EditorView } from '@codemirror/view';
 import { useEffect, useRef } from 'preact/hooks';
 import type { DocumentSession } from '../documents/document-session.ts';
 import { saveWords } from '../documents/save-state.ts';
 import { RunButton } from '../run/run-button.tsx';
 import { Icon } from '../shell/icon.tsx';
+import { toggleHistory } from '../shell/right-actions.ts';
 import { Revision } from '../shell/revision.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import { showChangesFrom } from './change-bars.ts';
@@ -50,11 +51,12 @@ export function EditorPane({ session }: { session: DocumentSession }) {
 
   useBase(session, open);
   useHits(session, open);
+  const followed = useFollow(session, open);
 
   return (
     <>
       <Crumbs session={session} />
-      <div class="pane ed" data-testid="editor">
+      <div class={followed === undefined ? 'pane ed' : `pane ed following p${followed}`} data-testid="editor">
         <div class="ed-host" ref={host} />
         {!open && <Opening />}
         <Overview session={session} />
@@ -77,8 +79,15 @@ function viewOf(session: DocumentSession, workbench: ReturnType<typeof useWorkbe
     onCarets: (carets) => {
       if (shown()) showCarets(workbench, carets);
     },
+    onTyped: () => {
+      // Once the view is done with it: what follows from these speaks to the view, and would take back what was typed.
+      queueMicrotask(() => {
+        const { value: tab } = workbench.tabs.active;
+        workbench.follow.stop();
+        if (shown() && tab?.kind === 'document' && tab.preview) workbench.tabs.keep(tab.id);
+      });
+    },
   });
-  view.contentDOM.addEventListener('input', () => workbench.tabs.keep(`document:${session.path.value}`));
   session.view = view;
   session.openFind = () => openSearchPanel(view);
   session.goTo = (line, column) => {
@@ -90,6 +99,8 @@ function viewOf(session: DocumentSession, workbench: ReturnType<typeof useWorkbe
 }
 
 const caretPauseMs = 250;
+/** Kept in view above and below whom the page follows. */
+const followedLines = 5;
 const pending = new WeakMap<object, { timer: ReturnType<typeof setTimeout>; carets: readonly RemoteCaret[] }>();
 
 /** Outside the editor the others' places are shown four times a second at most. */
@@ -141,6 +152,21 @@ function useHits(session: DocumentSession, open: boolean): void {
   }, [session, open, shown, path, files]);
 }
 
+/** Where whom the page follows is stays in view; answers their colour while they are in the document. */
+function useFollow(session: DocumentSession, open: boolean): number | undefined {
+  const { follow, carets } = useWorkbench();
+  const { value: who } = follow.who;
+  const caret = who === undefined ? undefined : carets.value.find(({ actor }) => actor.key === who.key);
+  const head = caret?.head;
+  useEffect(() => {
+    const { view } = session;
+    if (!open || view === undefined || head === undefined) return;
+    const at = Math.min(head, view.state.doc.length);
+    view.dispatch({ effects: EditorView.scrollIntoView(at, { y: 'nearest', yMargin: view.defaultLineHeight * followedLines }) });
+  }, [session, open, head, who]);
+  return caret?.color;
+}
+
 function Crumbs({ session }: { session: DocumentSession }) {
   const workbench = useWorkbench();
   const { facts, link, saved } = workbench;
@@ -185,6 +211,11 @@ function Crumbs({ session }: { session: DocumentSession }) {
         ))}
       </nav>
       {workbench.phone.value && <RunButton path={path} />}
+      {workbench.phone.value && (
+        <button type="button" class="ib" aria-label="History" title="History" onClick={() => toggleHistory(workbench)}>
+          <Icon name="clock" />
+        </button>
+      )}
       <span
         key={saved.value}
         class={`xs saved${saved.value > 0 ? ' pulse' : ''}${info?.state === 'failed' || info?.state === 'conflict' ? ' bad' : ' faint'}`}

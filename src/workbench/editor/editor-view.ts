@@ -1,7 +1,7 @@
 import { defaultKeymap, indentWithTab } from '@codemirror/commands';
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit } from '@codemirror/language';
 import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
-import { Compartment, EditorState } from '@codemirror/state';
+import { Compartment, EditorState, Transaction } from '@codemirror/state';
 import {
   crosshairCursor,
   drawSelection,
@@ -44,6 +44,8 @@ export interface EditorOptions {
   colorOf: (actor: Actor) => number;
   onFacts: (facts: EditorFacts) => void;
   onCarets: (carets: readonly RemoteCaret[]) => void;
+  /** The person here changed the text. */
+  onTyped: () => void;
   /** Long lines are broken where the window ends. */
   wrap: boolean;
 }
@@ -109,6 +111,8 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
         EditorView.editable.of(true),
         EditorView.contentAttributes.of({
           'aria-label': nameOf(path),
+          // It has the focus by itself; said, so that it is seen to scroll by keys.
+          tabindex: '0',
           'aria-readonly': String(session.readOnly.value),
           spellcheck: 'false',
           autocorrect: 'off',
@@ -119,6 +123,8 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
         editorTheme,
         EditorView.updateListener.of((update) => {
           if (!update.docChanged && !update.selectionSet) return;
+          if (update.docChanged && update.transactions.some((one) => one.annotation(Transaction.userEvent) !== undefined))
+            options.onTyped();
           tell(update.view, trail);
           clearTimeout(timer);
           timer = setTimeout(() => tellTrail(update.view), trailPauseMs);

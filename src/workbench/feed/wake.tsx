@@ -9,8 +9,12 @@ const heights = { changed: '', created: ' b', moved: ' b', removed: ' c' } as co
 
 /** The last revisions, one tick each, in the colour of who made them. */
 export function Wake() {
-  const workbench = useWorkbench();
-  const { value: changes } = workbench.feed.wake;
+  return <WakeOf changes={useWorkbench().feed.wake.value} />;
+}
+
+/** The newest of these. */
+export function WakeOf({ changes: all }: { changes: readonly Change[] }) {
+  const changes = all.slice(-wakeLength);
   return (
     <span
       class="wake"

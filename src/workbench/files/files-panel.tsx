@@ -11,6 +11,7 @@ import { rowHeightPx, useScroll } from '../use-scroll.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { scrollToShow, virtualWindow } from '../virtual-window.ts';
 import { droppedFiles } from './dropped-files.ts';
+import { useFileDrop } from './file-drop.ts';
 import { TreeKeys } from './tree-keys.ts';
 import type { TreeNode } from './tree-model.ts';
 
@@ -74,6 +75,7 @@ function Tree() {
   const scroll = useScroll();
   const keys = useMemo(() => new TreeKeys(workbench), [workbench]);
   const dropFolder = useSignal<string | undefined>(undefined);
+  const emptyDrop = useFileDrop();
   const rowHeight = rowHeightPx();
   tree.version.value;
   const { model } = tree;
@@ -103,7 +105,7 @@ function Tree() {
   if (tree.problem.value !== undefined) return <p class="hint">{tree.problem.value}</p>;
   if (tree.empty.value === true && editing === undefined) {
     return (
-      <div class="scroll">
+      <div class={emptyDrop.over ? 'scroll dropping' : 'scroll'} {...emptyDrop.on}>
         <p class="hint">
           This folder is empty.
           <br />
@@ -271,8 +273,9 @@ function Row({ node, path, top, expanded, focused, selected, editing, drop }: Ro
           )}
           {people.value !== undefined && <Dots actors={people.value} />}
           {tree.listing.value.has(path) && <i class="spin" />}
-          <span class={`st ${status ?? ''}`} aria-hidden="true">
-            {status ?? (touched.value ? <i class="touched" /> : '')}
+          {/* Drawn, not written: the row's name says it in words. */}
+          <span class={`st ${status ?? ''}`} aria-hidden="true" data-letter={status}>
+            {status === undefined && touched.value && <i class="touched" />}
           </span>
         </>
       )}

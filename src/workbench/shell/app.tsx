@@ -9,6 +9,7 @@ import { LinkNotices } from './link-notices.tsx';
 import { People } from './people.tsx';
 import { PhoneNav } from './phone-nav.tsx';
 import { Rail } from './rail.tsx';
+import { RightPanel } from './right-panel.tsx';
 import { SidePanel } from './side-panel.tsx';
 import { Skeleton } from './skeleton.tsx';
 import { StatusBar } from './status-bar.tsx';
@@ -60,6 +61,7 @@ export function App() {
             <Rail />
             <SidePanel />
             <Centre />
+            <RightPanel />
           </>
         ) : (
           <Skeleton shown={words.skeleton} />

@@ -15,8 +15,10 @@ export function Avatar({ actor, small = false }: { actor: Actor; small?: boolean
       class={`av ${actor.kind}${small ? ' m' : ''}${color === undefined ? '' : ` p${color}`}`}
       aria-hidden="true"
       title={sayActor(actor)}
+      // Drawn, not written: it is no part of the name of what it stands in.
+      data-initial={sign === undefined ? initial(actor.name) : undefined}
     >
-      {sign === undefined ? initial(actor.name) : <Icon name={sign} small />}
+      {sign !== undefined && <Icon name={sign} small />}
     </span>
   );
 }

@@ -12,6 +12,7 @@ import { RunButton } from '../run/run-button.tsx';
 import { Dots } from './avatar.tsx';
 import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
+import { toggleRight } from './right-actions.ts';
 import type { Tab } from './tabs.ts';
 import { EmptyWorkspace, Welcome } from './welcome.tsx';
 
@@ -28,7 +29,8 @@ export function Centre() {
     <main class="centre" id="main" aria-label="Documents">
       <TabBar />
       {tab === undefined ? (
-        tree.empty.value === true ? (
+        // Neither before it is known which.
+        tree.empty.value === undefined && tree.problem.value === undefined ? null : tree.empty.value === true ? (
           <EmptyWorkspace />
         ) : (
           <Welcome />
@@ -133,6 +135,16 @@ function TabBar() {
           </a>
         )}
         {text && <RunButton path={tab.path} />}
+        <button
+          type="button"
+          class="ib"
+          aria-label={`History (${sayKey('Alt H', apple)})`}
+          title={`History (${sayKey('Alt H', apple)})`}
+          aria-expanded={workbench.layout.rightOpen.value}
+          onClick={() => toggleRight(workbench)}
+        >
+          <Icon name="clock" />
+        </button>
         <button
           type="button"
           class="ib"

@@ -3,9 +3,10 @@ import { commands } from '../commands.ts';
 import { apple } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
 import { isKey } from './keys.ts';
+import { leaveRight } from './right-actions.ts';
 
 /** In the order in which F6 walks them. */
-const regions = ['.top', '.rail', '.side', '#main', '.bot', '.status'];
+const regions = ['.top', '.rail', '.side', '#main', '.bot', '.right', '.status'];
 const remembered = new WeakMap<Element, HTMLElement>();
 
 /** Chords are the page's own wherever they are pressed, so they are taken before an editor or field sees them. */
@@ -13,6 +14,11 @@ export function handleChord(workbench: Workbench, event: KeyboardEvent): void {
   if (event.isComposing || workbench.overlay.value !== undefined) return;
   // What is typed there is for the program in it.
   if (isInTerminal(event.target) && !isTerminalKey(event, apple)) return;
+  if (event.key === 'Escape' && workbench.follow.who.value !== undefined) {
+    event.preventDefault();
+    event.stopPropagation();
+    return workbench.follow.stop();
+  }
   if (event.ctrlKey || event.metaKey || event.altKey) runCommand(workbench, event);
 }
 
@@ -50,6 +56,10 @@ function escape(workbench: Workbench, event: KeyboardEvent): void {
     event.preventDefault();
     workbench.overlay.value = undefined;
     return;
+  }
+  if (event.target instanceof Element && event.target.closest('.right') !== null) {
+    event.preventDefault();
+    return leaveRight(workbench);
   }
   const inSide = event.target instanceof Element && event.target.closest('.side, .rail, .top, .bot, .status, .toasts') !== null;
   if (inSide) {

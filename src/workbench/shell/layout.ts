@@ -2,10 +2,11 @@ import { type Signal, signal } from '@preact/signals';
 import type { Keep } from '../client-port.ts';
 
 export type View = 'files' | 'search' | 'changes' | 'tasks' | 'activity';
-/** What a phone shows: one of the views, the document, or the bottom panel. */
-export type Pane = 'side' | 'main' | 'bottom';
+/** What a phone shows: one of the views, the document, the bottom panel, or the right one. */
+export type Pane = 'side' | 'main' | 'bottom' | 'right';
 
 export const sideWidth = { initial: 264, least: 200, most: 480 } as const;
+export const rightWidth = { initial: 344, least: 300, most: 560 } as const;
 const themes = ['light', 'dark'] as const;
 export type Theme = (typeof themes)[number];
 
@@ -14,6 +15,10 @@ export class Layout {
   readonly view: Signal<View>;
   readonly sideOpen: Signal<boolean>;
   readonly side: Signal<number>;
+  readonly rightOpen = signal(false);
+  readonly right: Signal<number> = signal(rightWidth.initial);
+  /** Who shows what was asked for there takes the focus, once. */
+  readonly rightWantsFocus = signal(false);
   readonly pane: Signal<Pane> = signal('main');
   readonly theme: Signal<Theme | undefined>;
   readonly #keep: Keep;
@@ -34,6 +39,9 @@ export class Layout {
     const width = Number(this.recall('side'));
     if (width >= sideWidth.least) this.side.value = Math.min(width, sideWidth.most);
     this.sideOpen.value = this.recall('side-open') !== 'no';
+    const right = Number(this.recall('right'));
+    if (right >= rightWidth.least) this.right.value = Math.min(right, rightWidth.most);
+    this.rightOpen.value = this.recall('right-open') === 'yes';
   }
 
   /** Shows a view; asked again for the one that is shown, hides the side panel. */
@@ -52,6 +60,26 @@ export class Layout {
   setSide(width: number): void {
     this.side.value = Math.round(Math.min(Math.max(width, sideWidth.least), sideWidth.most));
     this.remember('side', String(this.side.value));
+  }
+
+  /** On a phone it is one pane of several. */
+  rightShown(phone: boolean): boolean {
+    return phone ? this.pane.value === 'right' : this.rightOpen.value;
+  }
+
+  setRightOpen(open: boolean, phone: boolean): void {
+    if (!open) this.rightWantsFocus.value = false;
+    if (phone) {
+      this.pane.value = open ? 'right' : 'main';
+      return;
+    }
+    this.rightOpen.value = open;
+    this.remember('right-open', open ? 'yes' : undefined);
+  }
+
+  setRight(width: number): void {
+    this.right.value = Math.round(Math.min(Math.max(width, rightWidth.least), rightWidth.most));
+    this.remember('right', String(this.right.value));
   }
 
   setTheme(theme: Theme): void {

@@ -1,10 +1,31 @@
 import { useSignal } from '@preact/signals';
-import { sayActor } from '../actor.ts';
+import { type Actor, sayActor } from '../actor.ts';
+import { startFollowing } from '../commands.ts';
 import { nameOf } from '../file-paths.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { Avatar } from './avatar.tsx';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icon.tsx';
+
+function FollowButton({ actor }: { actor: Actor }) {
+  const workbench = useWorkbench();
+  const { follow, overlay } = workbench;
+  const on = follow.who.value?.key === actor.key;
+  return (
+    <button
+      type="button"
+      class="btn sm"
+      aria-label={`${on ? 'Stop following' : 'Follow'} ${actor.name}`}
+      onClick={() => {
+        overlay.value = undefined;
+        if (on) follow.stop();
+        else startFollowing(workbench, actor);
+      }}
+    >
+      {on ? 'Stop following' : 'Follow'}
+    </button>
+  );
+}
 
 /** Who is here and where; those in the same document first. */
 export function People() {
@@ -68,6 +89,7 @@ export function People() {
                 {here !== undefined && paths.includes(here) ? 'in the same file as you' : paths.map(nameOf).join(', ')}
               </span>
             </button>
+            <FollowButton actor={actor} />
           </li>
         ))}
         {others.length === 0 && <li class="dim none">Nobody else has a document open. Whoever opens one shows up here.</li>}

@@ -1,6 +1,7 @@
 import { fileKind } from '../documents/file-kinds.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { Wake } from '../feed/wake.tsx';
+import { Avatar } from './avatar.tsx';
 import { Icon } from './icon.tsx';
 import { Revision } from './revision.tsx';
 
@@ -29,6 +30,7 @@ export function StatusBar() {
           {processes.running.value} running
         </button>
       )}
+      <Following />
       <span class="grow" />
       {editing && known !== undefined && tab?.kind === 'document' && (
         <span class="stf row" data-testid="position">
@@ -43,5 +45,20 @@ export function StatusBar() {
         </span>
       )}
     </footer>
+  );
+}
+
+/** Whom the page follows, and the way to end it. */
+function Following() {
+  const { follow, presence } = useWorkbench();
+  const { value: who } = follow.who;
+  if (who === undefined) return null;
+  const isHere = presence.others.value.some(({ actor }) => actor.key === who.key);
+  return (
+    <button type="button" title="Stop following (Esc)" data-testid="following" onClick={() => follow.stop()}>
+      <Avatar actor={who} small />
+      Following {who.name}
+      {!isHere && ', who is in no document now'}
+    </button>
   );
 }

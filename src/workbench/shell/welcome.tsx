@@ -1,5 +1,7 @@
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { newEntry } from '../commands.ts';
 import { nameOf } from '../file-paths.ts';
+import { useFileDrop } from '../files/file-drop.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { count, longTime } from '../words.ts';
 import { Icon } from './icon.tsx';
@@ -72,22 +74,33 @@ export function Welcome() {
 
 export function EmptyWorkspace() {
   const workbench = useWorkbench();
+  const { clone, readOnly } = workbench;
   const root = workbench.info.value?.workspace.root;
+  const drop = useFileDrop();
+  const canClone = workbench.canExecute.value && !workbench.git.missing.value;
   return (
-    <div class="mid">
+    <div class={drop.over ? 'mid dropping' : 'mid'} {...drop.on}>
       <div class="card" data-testid="empty">
         <div class="ico">
           <Icon name="folder" />
         </div>
         <h2>This folder is empty</h2>
-        <p>Make a file, clone a repository into it, or drop files here. Everything is watched, versioned and shared from the first byte.</p>
+        {readOnly.value ? (
+          <p>Files that appear in it show up here at once, whoever makes them.</p>
+        ) : (
+          <p>
+            Make a file, {canClone && 'clone a repository into it, '}or drop files here. Everything is watched, versioned and shared from
+            the first byte.
+          </p>
+        )}
         {root !== undefined && (
           <dl class="kv">
             <dt>Folder</dt>
             <dd class="path">{root}</dd>
           </dl>
         )}
-        {!workbench.readOnly.value && (
+        {!readOnly.value && clone.state.value !== undefined && <Cloning {...clone.state.value} />}
+        {!readOnly.value && clone.state.value === undefined && (
           <div class="btns">
             <button type="button" class="btn pri" data-focus onClick={() => newEntry(workbench, 'file')}>
               <Icon name="plus" />
@@ -97,9 +110,40 @@ export function EmptyWorkspace() {
               <Icon name="newfolder" />
               New folder
             </button>
+            {canClone && (
+              <button type="button" class="btn" onClick={() => clone.ask()}>
+                <Icon name="branch" />
+                Clone a repository
+              </button>
+            )}
           </div>
         )}
       </div>
+    </div>
+  );
+}
+
+/** In the place of the buttons: a file that is made meanwhile would be in its way. */
+function Cloning({ phase, percent }: { phase: string; percent: number | null }) {
+  const workbench = useWorkbench();
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const { current } = box;
+    return () => {
+      // Its button goes: who used it goes on with what comes in its place.
+      if (current?.contains(document.activeElement) === true) workbench.focusMain();
+    };
+  }, []);
+  return (
+    <div class="btns row" role="status" data-testid="cloning" ref={box}>
+      <i class="spin" aria-hidden="true" />
+      <span class="grow ell">
+        Cloning{phase === '' ? '…' : `: ${phase.toLowerCase()}`}
+        {percent !== null && <span class="num"> {percent} %</span>}
+      </span>
+      <button type="button" class="btn" data-focus onClick={() => workbench.clone.cancel()}>
+        Stop
+      </button>
     </div>
   );
 }

@@ -1,0 +1,161 @@
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { actorNamed, sayActor } from '../actor.ts';
+import { revisionRange } from '../feed/feed-rows.ts';
+import { WakeOf } from '../feed/wake.tsx';
+import { nameOf } from '../file-paths.ts';
+import { Avatar } from '../shell/avatar.tsx';
+import { Icon } from '../shell/icon.tsx';
+import { sayKey } from '../shell/keys.ts';
+import { hideRight } from '../shell/right-actions.ts';
+import { useClock } from '../use-clock.ts';
+import { useRowFocus } from '../use-row-focus.ts';
+import { useWantedFocus } from '../use-wanted-focus.ts';
+import { apple, useWorkbench } from '../use-workbench.ts';
+import { longTime, shortAge } from '../words.ts';
+import { type Commit, type HistoryStep, historySteps } from './history-steps.ts';
+
+const mostCommits = 50;
+const mostSteps = 200;
+const verbs = { created: 'created it', changed: 'changed it', moved: 'moved it', removed: 'deleted it' } as const;
+
+/** Who changed the document and when, and what it can be compared with or restored from. */
+export function HistoryPanel() {
+  const workbench = useWorkbench();
+  const { layout, checkpoints, feed } = workbench;
+  const box = useRef<HTMLDivElement>(null);
+  const { value: path } = workbench.lastPath;
+  const commits = useCommits(path);
+  useEffect(() => checkpoints.want(), [checkpoints]);
+  // What is known grows: this is read so that the list does.
+  const known = feed.range.value.last;
+  const changes = path === undefined ? [] : feed.changesOf(path);
+  const all = path === undefined ? [] : historySteps({ changes, checkpoints: checkpoints.rows.value, commits });
+  const steps = all.slice(0, mostSteps);
+  const rows = useRowFocus([known, checkpoints.rows.value, commits]);
+  const now = useClock(() => workbench.now());
+  useWantedFocus(layout.rightWantsFocus, () => box.current?.querySelector<HTMLElement>('[data-focus]')?.focus());
+  return (
+    <div class="pane history" ref={box} data-testid="history">
+      <div class="sp-h">
+        <h2 class="ell" dir="auto">
+          {path === undefined ? 'History' : `History of ${nameOf(path)}`}
+        </h2>
+        <button
+          type="button"
+          class="ib"
+          data-focus={steps.length === 0 ? true : undefined}
+          aria-label={`Close history (${sayKey('Ctrl Alt B', apple)})`}
+          title={`Close history (${sayKey('Ctrl Alt B', apple)})`}
+          onClick={() => hideRight(workbench)}
+        >
+          <Icon name="x" />
+        </button>
+      </div>
+      {path === undefined ? (
+        <p class="hint">Open a document to see what was done with it.</p>
+      ) : (
+        <div class="scroll scm" {...rows}>
+          <div class="history-wake">
+            <WakeOf changes={changes} />
+          </div>
+          {steps.length === 0 && (
+            <p class="hint">Nothing was done with it since this workspace is watched, and no checkpoint or commit has it.</p>
+          )}
+          <ul class="list" aria-label={`History of ${nameOf(path)}`}>
+            {steps.map((step, index) => (
+              <Step key={step.key} step={step} path={path} now={now} isFirst={index === 0} />
+            ))}
+          </ul>
+          {all.length > steps.length && <p class="hint">The newest {mostSteps} steps are shown.</p>}
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Commits that changed the document; none where there is no repository. */
+function useCommits(path: string | undefined): readonly Commit[] {
+  const { client, git } = useWorkbench();
+  const found = useSignal<{ path: string; commits: readonly Commit[] } | undefined>(undefined);
+  const head = git.status.value?.repository === true ? git.status.value.head : null;
+  useEffect(() => {
+    if (path === undefined || head === null) {
+      found.value = undefined;
+      return;
+    }
+    const canceled = new AbortController();
+    client
+      .call('git.log', { path, count: mostCommits }, { signal: canceled.signal })
+      .then(({ commits }) => (found.value = { path, commits }))
+      .catch(() => undefined);
+    return () => canceled.abort();
+  }, [path, head]);
+  return found.value?.path === path ? (found.value?.commits ?? []) : [];
+}
+
+interface StepProps {
+  step: HistoryStep;
+  path: string;
+  now: number;
+  isFirst: boolean;
+}
+
+function Step({ step, path, now, isFirst }: StepProps) {
+  const workbench = useWorkbench();
+  const { checkpointActions, readOnly, tabs } = workbench;
+  const { actor, words, mark } = sayStep(step);
+  const mine = workbench.isMe(actor);
+  const run = actor.kind === 'run' ? workbench.activity.runNames.value.get(actor.name.replace(/^Run /, '')) : undefined;
+  const who = mine ? 'You' : (run ?? sayActor(actor));
+  const text = step.kind === 'change' ? `${who} ${words}` : words;
+  const against = step.kind === 'checkpoint' ? (`checkpoint:${step.id}` as const) : (`commit:${step.key}` as const);
+  const canRestore = step.kind === 'checkpoint' && !readOnly.value;
+  const isShown = step.kind !== 'change' && tabs.activeId.value === `diff:${against}:${path}`;
+  const what = step.kind === 'change' ? 'See it in Activity' : step.kind === 'commit' ? 'See what it changed' : 'Compare with now';
+  return (
+    <li class={`tr${isShown ? ' on' : ''}`} data-testid="history-step" data-kind={step.kind}>
+      <button
+        type="button"
+        class="row grow open"
+        data-row
+        data-focus={isFirst ? true : undefined}
+        title={`${text}\n${sayActor(actor)}, ${longTime(step.at, now)}\n${what}`}
+        onClick={() => {
+          if (step.kind === 'change') workbench.goToRevision(step.row.last);
+          else workbench.openDiff(path, undefined, against);
+        }}
+      >
+        <Avatar actor={actor} small />
+        <span class="grow ell" dir="auto">
+          {text}
+        </span>
+        {mark !== undefined && <span class="rev">{mark}</span>}
+        <span class={canRestore ? 'xs faint num lines' : 'xs faint num'}>{shortAge(step.at, now)}</span>
+      </button>
+      {step.kind === 'checkpoint' && canRestore && (
+        <span class="acts">
+          <button
+            type="button"
+            class="ib"
+            aria-label={`Restore ${nameOf(path)} as it was: ${step.title}`}
+            title="Restore this document as it was then"
+            onClick={() => void checkpointActions.restore(step.id, `${nameOf(path)} as it was: ${step.title}`, [path])}
+          >
+            <Icon name="undo" />
+          </button>
+        </span>
+      )}
+    </li>
+  );
+}
+
+function sayStep(step: HistoryStep) {
+  if (step.kind === 'change') {
+    const { actor, what } = step.row;
+    return { actor, words: verbs[what], mark: revisionRange(step.row) };
+  }
+  if (step.kind === 'commit')
+    return { actor: actorNamed(step.commit.author.name, 'person'), words: step.commit.subject, mark: step.commit.hash.slice(0, 7) };
+  return { actor: step.row.actor, words: step.title, mark: undefined };
+}

@@ -1,0 +1,358 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { commands } from '../../src/workbench/commands.ts';
+import { accessibilityProblems, git, noBrowser, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
+import { eventually } from '../kit/eventually.ts';
+import { withGitServer } from '../kit/git-server.ts';
+
+const lines = (from: number, to: number): string =>
+  Array.from({ length: to - from + 1 }, (_, index) => `line_${from + index} = 1\n`).join('');
+const files = {
+  'README.md': '# Loans\n\nA small library.\n',
+  'models/loan.py': lines(1, 200),
+};
+
+async function openFile(page: Page, name: string): Promise<void> {
+  await page.keyboard.press('Control+p');
+  const field = page.getByRole('combobox', { name: 'Go to file' });
+  await field.fill(name);
+  await page
+    .getByRole('option')
+    .first()
+    .filter({ hasText: name.split(':')[0] as string })
+    .waitFor();
+  await page.keyboard.press('Enter');
+  await field.waitFor({ state: 'detached' });
+  await page.locator('.cm-content').filter({ visible: true }).waitFor();
+}
+
+/** The region that has the focus, as F6 walks them. */
+const region = (page: Page): Promise<string | undefined> =>
+  page.evaluate(() =>
+    ['.bot', '.top', '.rail', '.side', '.right', '.status', '#main'].find((one) => document.activeElement?.closest(one) !== null),
+  );
+const focused = (page: Page): Promise<string> =>
+  page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '');
+const tab = (page: Page, name: string) => page.getByRole('tablist', { name: 'Open documents' }).getByRole('tab', { name });
+const selected = (page: Page, name: string) => tab(page, name).and(page.locator('[aria-selected=true]'));
+
+test('the key sheet lists every command that has a key, and each key does what it says', { skip: noBrowserOrGit }, async () => {
+  await withWorkbench(
+    files,
+    async ({ page, root }) => {
+      const ada = await page({ name: 'Ada' });
+      const { keyboard } = ada;
+      const field = ada.getByRole('combobox');
+      await ada.getByTestId('branch').filter({ hasText: 'main' }).waitFor();
+
+      await keyboard.press('?');
+      const sheet = ada.getByRole('dialog', { name: 'Keys' });
+      const rows = await sheet
+        .locator('dl > div')
+        .evaluateAll((all) =>
+          all.map((row) =>
+            [row.querySelector('dt')?.textContent, ...[...row.querySelectorAll('dd .kbd')].map((key) => key.textContent)].join('|'),
+          ),
+        );
+      const keyed = commands.filter(({ keys }) => keys.length > 0);
+      assert.ok(keyed.length > 25);
+      for (const { title, keys } of keyed) assert.ok(rows.includes([title.replace('…', ''), ...keys].join('|')), title);
+      const keys = keyed.flatMap((command) => command.keys);
+      assert.equal(new Set(keys).size, keys.length, 'a key has one meaning');
+      assert.deepEqual(await accessibilityProblems(ada), []);
+      await keyboard.press('Escape');
+      await sheet.waitFor({ state: 'detached' });
+
+      await keyboard.press('Alt+t');
+      await ada.locator('html[data-theme=light]').waitFor();
+      await keyboard.press('Alt+t');
+      await ada.locator('html[data-theme=dark]').waitFor();
+
+      await keyboard.press('F1');
+      await field.waitFor();
+      assert.equal(await field.inputValue(), '>');
+      await keyboard.press('Escape');
+
+      await openFile(ada, 'README.md');
+      await openFile(ada, 'loan.py');
+      await keyboard.press('Control+g');
+      assert.equal(await field.inputValue(), ':');
+      await keyboard.type('150');
+      await keyboard.press('Enter');
+      await ada.getByTestId('position').filter({ hasText: 'Ln 150' }).waitFor();
+      await keyboard.type('# far');
+      await keyboard.press('Enter');
+      await keyboard.press('Control+Home');
+      await keyboard.type('# near');
+      await keyboard.press('Enter');
+
+      await keyboard.press('Control+s');
+      await ada.locator('.saved.pulse').waitFor();
+      await eventually(() => assert.match(readFileSync(path.join(root, 'models', 'loan.py'), 'utf8'), /^# near\n[^]*\n# far\n/));
+
+      await keyboard.press('Control+f');
+      const find = ada.locator('.cm-search');
+      await find.waitFor();
+      assert.equal(await focused(ada), 'Find');
+      await keyboard.press('Escape');
+      await find.waitFor({ state: 'detached' });
+
+      // Alone, that is said; and what is said can be reached.
+      await keyboard.press('Alt+p');
+      await ada.getByTestId('toast').filter({ hasText: 'Nobody else is in this document' }).waitFor();
+      await keyboard.press('F8');
+      assert.equal(await focused(ada), 'Dismiss');
+      await keyboard.press('Enter');
+      await keyboard.press('Alt+f');
+      await ada.getByTestId('toast').filter({ hasText: 'Nobody to follow' }).waitFor();
+
+      await keyboard.press('Control+PageUp');
+      await selected(ada, 'README.md').waitFor();
+      await keyboard.press('Control+PageDown');
+      await selected(ada, 'loan.py').waitFor();
+
+      await keyboard.press('Alt+d');
+      const viewed = ada.getByTestId('viewed');
+      await viewed.filter({ hasText: 'of 2 changes' }).waitFor();
+      const line = (): Promise<string> =>
+        ada.evaluate(() => document.getSelection()?.anchorNode?.parentElement?.closest('.cm-line')?.textContent ?? '');
+      await eventually(async () => assert.equal(await focused(ada), 'Open file'));
+      // The comparison begins at the first change.
+      await keyboard.press('F7');
+      await eventually(async () => assert.match(await line(), /far/));
+      await keyboard.press('Shift+F7');
+      await eventually(async () => assert.match(await line(), /near/));
+      await keyboard.press('Alt+w');
+      await selected(ada, 'loan.py').waitFor();
+      assert.equal(await tab(ada, 'HEAD').count(), 0);
+
+      // The editor, and from there around.
+      await eventually(async () => assert.equal(await focused(ada), 'loan.py'));
+      await keyboard.press('Control+Alt+b');
+      await ada.getByRole('complementary', { name: 'History' }).waitFor();
+      assert.equal(await region(ada), '#main');
+      const walk = async (key: string, times: number): Promise<(string | undefined)[]> => {
+        const seen = [];
+        for (let press = 0; press < times; press += 1) {
+          await keyboard.press(key);
+          seen.push(await region(ada));
+        }
+        return seen;
+      };
+      assert.deepEqual(await walk('F6', 6), ['.right', '.status', '.top', '.rail', '.side', '#main']);
+      assert.equal(await focused(ada), 'loan.py');
+      assert.deepEqual(await walk('Shift+F6', 6), ['.side', '.rail', '.top', '.status', '.right', '#main']);
+      await keyboard.press('Control+Alt+b');
+      await ada.locator('.right').waitFor({ state: 'detached' });
+      assert.equal(await focused(ada), 'loan.py');
+    },
+    { git: true },
+  );
+});
+
+test('the history of a document tells its revisions, checkpoints and commits; one is compared, and restored', {
+  skip: noBrowserOrGit,
+}, async () => {
+  await withWorkbench(
+    files,
+    async ({ page, root }) => {
+      const ada = await page({ name: 'Ada' });
+      const { keyboard } = ada;
+      await openFile(ada, 'README.md');
+      const step = (text: string) => ada.getByTestId('history-step').filter({ hasText: text });
+      await keyboard.press('Control+Shift+p');
+      await keyboard.type('Keep a checkpoint');
+      await keyboard.press('Enter');
+      await ada.getByRole('textbox', { name: 'What it is for' }).fill('As it was good');
+      await keyboard.press('Enter');
+      await ada.getByTestId('toast').filter({ hasText: 'Kept' }).waitFor();
+
+      await ada.locator('.cm-content').click();
+      await keyboard.press('Alt+h');
+      await ada.getByRole('heading', { name: 'History of README.md' }).waitFor();
+      await step('As it was good').waitFor();
+      await step('The first loans').waitFor();
+      await eventually(async () => assert.equal(await region(ada), '.right'));
+      // From there back to the text; by the keys of the panel it closes.
+      await keyboard.press('Escape');
+      await eventually(async () => assert.equal(await focused(ada), 'README.md'));
+      await keyboard.press('Control+Home');
+      await keyboard.type('Worse: ');
+      await step('You changed it').filter({ hasText: /r\d+/ }).waitFor();
+      assert.deepEqual(await accessibilityProblems(ada), []);
+
+      await step('As it was good').getByRole('button').first().click();
+      await ada.getByTestId('diff').locator('.cm-changedLine', { hasText: 'Worse' }).waitFor();
+      await ada.getByRole('heading', { name: 'History of README.md' }).waitFor();
+      await step('As it was good').hover();
+      await ada.getByRole('button', { name: 'Restore README.md as it was: As it was good' }).click();
+      await eventually(() => assert.equal(readFileSync(path.join(root, 'README.md'), 'utf8'), files['README.md']));
+      await ada.getByTestId('toast').getByRole('button', { name: 'Undo' }).waitFor();
+
+      // Whose focus is there leaves it; pressed again, it comes back and takes it.
+      await keyboard.press('Alt+h');
+      await ada.getByTestId('history').waitFor({ state: 'detached' });
+      await eventually(async () => assert.equal(await region(ada), '#main'));
+      await keyboard.press('Alt+h');
+      await eventually(async () => assert.equal(await region(ada), '.right'));
+
+      // Where the window is narrow it stands over the document: nothing moves for it, and Escape closes it.
+      await ada.setViewportSize({ width: 1000, height: 800 });
+      const box = await ada.locator('.right').boundingBox();
+      assert.ok(box !== null && box.width > 300 && box.x + box.width <= 1000, JSON.stringify(box));
+      await keyboard.press('Escape');
+      await ada.getByTestId('history').waitFor({ state: 'detached' });
+
+      const ben = await page({ name: 'Ben', size: [390, 844] });
+      await ben.getByRole('button', { name: 'Files', exact: true }).click();
+      await ben.getByRole('treeitem', { name: /^README\.md/ }).click();
+      await ben.getByRole('button', { name: 'History', exact: true }).click();
+      await ben.getByRole('heading', { name: 'History of README.md' }).waitFor();
+      assert.deepEqual(await accessibilityProblems(ben), []);
+      await ben.getByRole('button', { name: /^Close history/ }).click();
+      await ben.locator('.cm-content').waitFor();
+    },
+    { git: true },
+  );
+});
+
+test('a person is followed from file to file and line to line, until one types, leaves or goes elsewhere', {
+  skip: noBrowser,
+}, async () => {
+  await withWorkbench(files, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada', size: [1000, 500] });
+    const ben = await page({ name: 'Ben' });
+    const following = ada.getByTestId('following');
+    await openFile(ben, 'loan.py');
+    await ada.getByTestId('people').and(ada.locator('[aria-label*=Ben]')).waitFor();
+
+    await ada.keyboard.press('Alt+f');
+    await following.filter({ hasText: 'Following Ben' }).waitFor();
+    await selected(ada, 'loan.py').waitFor();
+    await ben.keyboard.press('Control+End');
+    await ada.locator('.cm-line', { hasText: 'line_200 ' }).waitFor();
+    await ada.locator('.ed.following').waitFor();
+    assert.match((await ada.getByTestId('position').textContent()) ?? '', /Ln 1,/, 'the own caret stays');
+    await ada.keyboard.press('Alt+p');
+    await ada.getByTestId('toast').filter({ hasText: 'Ben, line 201' }).waitFor();
+    assert.deepEqual(await accessibilityProblems(ada), []);
+
+    await openFile(ben, 'README.md');
+    await selected(ada, 'README.md').waitFor();
+    await ada.keyboard.press('Escape');
+    await following.waitFor({ state: 'detached' });
+    await openFile(ben, 'loan.py');
+    await ada.getByRole('treeitem', { name: /^models/ }).waitFor();
+    await selected(ada, 'README.md').waitFor();
+
+    // By name, from who is here; ended by typing, and by going elsewhere.
+    await ada.getByTestId('people').click();
+    await ada.getByRole('button', { name: 'Follow Ben' }).click();
+    await selected(ada, 'loan.py').waitFor();
+    await ada.locator('.cm-content').click();
+    await following.waitFor();
+    // Also the first letter in a document that was only looked at stays.
+    await ada.keyboard.type('xyz');
+    await following.waitFor({ state: 'detached' });
+    await eventually(() => assert.match(readFileSync(path.join(root, 'models', 'loan.py'), 'utf8'), /xyz/));
+    await openFile(ada, 'README.md');
+    await ada.keyboard.press('Alt+f');
+    await selected(ada, 'loan.py').waitFor();
+    await ada.keyboard.press('Control+PageDown');
+    await selected(ada, 'README.md').waitFor();
+    await following.waitFor({ state: 'detached' });
+  });
+});
+
+test('an empty folder says what can be done: a file, what is dropped there, a clone; and less to who may less', {
+  skip: noBrowserOrGit,
+}, async () => {
+  await withWorkbench({}, async ({ page, root, scopedToken, ...rest }) => {
+    for (const theme of ['light', 'dark'] as const) {
+      const one = await page({ name: 'Cleo', theme });
+      await one.getByTestId('empty').getByRole('heading', { name: 'This folder is empty' }).waitFor();
+      assert.deepEqual(await accessibilityProblems(one), [], theme);
+      await one.context().close();
+    }
+    const reader = await page({ token: scopedToken.call(rest, 'read') });
+    await reader.getByTestId('empty').waitFor();
+    assert.equal(await reader.getByTestId('empty').getByRole('button').count(), 0);
+    const writer = await page({ token: scopedToken.call(rest, 'write') });
+    await writer.getByRole('button', { name: 'New folder' }).filter({ hasText: 'New folder' }).waitFor();
+    assert.equal(await writer.getByRole('button', { name: 'Clone a repository' }).count(), 0);
+
+    const ada = await page({ name: 'Ada' });
+    const empty = ada.getByTestId('empty');
+    await empty.getByRole('button', { name: 'Clone a repository' }).click();
+    const dialog = ada.getByRole('dialog', { name: 'Clone a repository' });
+    await dialog.getByRole('textbox', { name: 'Its address' }).fill('nonsense');
+    await ada.keyboard.press('Enter');
+    const failure = ada.getByTestId('toast').filter({ hasText: 'Not cloned' });
+    await failure.getByRole('button', { name: 'Change the address' }).waitFor();
+    await failure.getByRole('button', { name: 'Dismiss' }).click();
+    assert.equal(existsSync(path.join(root, '.git')), false);
+
+    await empty.getByRole('button', { name: 'New file' }).click();
+    await ada.getByRole('textbox', { name: 'New file name' }).waitFor();
+    await ada.keyboard.press('Escape');
+    const transfer = await ada.evaluateHandle(() => {
+      const data = new DataTransfer();
+      data.items.add(new File(['dropped\n'], 'dropped.txt'));
+      return data;
+    });
+    await empty.dispatchEvent('drop', { dataTransfer: transfer });
+    await eventually(() => assert.equal(readFileSync(path.join(root, 'dropped.txt'), 'utf8'), 'dropped\n'));
+    await ada.getByTestId('welcome').waitFor();
+  });
+});
+
+test('an empty folder is filled by a clone, which asks who one is where the other side does, and can be stopped', {
+  skip: noBrowserOrGit,
+}, async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'outrigger-clone-'));
+  const source = path.join(folder, 'source');
+  try {
+    mkdirSync(source);
+    git(source, 'init', '-q', '-b', 'main');
+    git(source, 'commit', '-q', '--allow-empty', '-m', 'Nothing');
+    execFileSync('sh', ['-c', 'echo "# Cloned" > README.md'], { cwd: source });
+    git(source, 'add', '-A');
+    git(source, 'commit', '-q', '-m', 'A file');
+    execFileSync('git', ['clone', '-q', '--bare', source, path.join(folder, 'loans.git')]);
+    await withGitServer(
+      folder,
+      (server) =>
+        withWorkbench({}, async ({ page, root }) => {
+          const ada = await page({ name: 'Ada' });
+          const ask = async (): Promise<void> => {
+            await ada.getByTestId('empty').getByRole('button', { name: 'Clone a repository' }).click();
+            await ada.getByRole('textbox', { name: 'Its address' }).fill(`${server.url}loans.git`);
+            await ada.keyboard.press('Enter');
+          };
+          const { waiting, release } = server.hold();
+          await ask();
+          await eventually(() => assert.ok(waiting() > 0));
+          await ada.getByTestId('cloning').getByRole('button', { name: 'Stop' }).click();
+          await ada.getByTestId('toast').filter({ hasText: 'Stopped the clone' }).waitFor();
+          release();
+          await ask();
+          await ada.getByRole('textbox', { name: 'Name' }).fill('ada');
+          await ada.getByLabel(/^Password/).fill('secret');
+          await ada.keyboard.press('Enter');
+          await ada.getByTestId('toast').filter({ hasText: 'Cloned the repository' }).filter({ hasText: 'main' }).waitFor();
+          await ada.getByRole('treeitem', { name: /^README\.md/ }).waitFor();
+          await ada.getByTestId('branch').filter({ hasText: 'main' }).waitFor();
+          await ada.getByTestId('welcome').waitFor();
+          assert.equal(git(root, 'log', '-1', '--format=%s').trim(), 'A file');
+        }),
+      { user: 'ada', password: 'secret' },
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
