@@ -30,6 +30,11 @@
 #define WORD 3
 #define LEAVING 0x4ul // PF_EXITING of linux/sched.h
 #define LEAVE_WITHIN_MS 20
+// Before a program whose order is done is made to stand still: orders often come one upon the other.
+#define STILL_AFTER_MS 20
+#define CLEAR_WITHIN_MS 2000
+// Looks at those who do not come to stand still before they are ended all the same.
+#define MOST_STILL_LOOKS 40
 
 enum { ENDED_BY_ITSELF, ENDED_ASKED, ENDED_WALL, ENDED_CPU, ENDED_MEMORY, ENDED_DISK, ENDED_FILES, ENDED_TASKS };
 static const char *const end_names[] = {"", "asked", "wall", "cpu", "memory", "disk", "files", "tasks"};
@@ -182,10 +187,14 @@ static unsigned long long tasks_of_user(uid_t uid) {
   return count;
 }
 
-static unsigned long long ms_of(const struct rusage *usage) {
+static unsigned long long above(unsigned long long now, unsigned long long before) { return now > before ? now - before : 0; }
+
+static unsigned long long us_of(const struct rusage *usage) {
   unsigned long long us = (unsigned long long)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
-  return (unsigned long long)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000 + us / 1000;
+  return (unsigned long long)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000 + us;
 }
+
+static unsigned long long ms_of(const struct rusage *usage) { return us_of(usage) / 1000; }
 
 // --- Folders ---
 
@@ -594,26 +603,34 @@ static struct taken taken_so_far(void) {
   return taken;
 }
 
-// Whether no thread of any of these comes back from the kernel. What can't be looked at may.
-static int are_leaving(const pid_t *pids, int count) {
-  for (int at = 0; at < count; at++) {
-    char path[64], text[1024];
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pids[at]);
-    DIR *tasks = opendir(path);
-    int leaving = tasks != NULL || errno == ENOENT || errno == ESRCH;
-    for (struct dirent *entry; leaving && tasks != NULL && (entry = readdir(tasks)) != NULL;) {
-      char state;
-      unsigned long flags;
-      if (entry->d_name[0] == '.') continue;
-      snprintf(path, sizeof path, "/proc/%d/task/%.15s/stat", (int)pids[at], entry->d_name);
-      ssize_t length = read_file(path, text, sizeof text);
-      if (length < 0 && (errno == ENOENT || errno == ESRCH)) continue;
-      char *rest = length > 0 ? strrchr(text, ')') : NULL;
-      leaving = rest != NULL && sscanf(rest + 2, "%c %*d %*d %*d %*d %*d %lu", &state, &flags) == 2 && (state == 'Z' || state == 'X' || (flags & LEAVING));
-    }
-    if (tasks != NULL) closedir(tasks);
-    if (!leaving) return 0;
+// Of what /proc says of a thread.
+static int is_leaving(char state, unsigned long flags) { return state == 'Z' || state == 'X' || (flags & LEAVING) != 0; }
+static int is_still(char state, unsigned long flags) { return state == 'T' || is_leaving(state, flags); }
+
+// Whether all threads of a process are so. What can't be looked at is not.
+static int all_threads(pid_t pid, int (*are_so)(char, unsigned long)) {
+  char path[64], text[1024];
+  snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+  DIR *tasks = opendir(path);
+  int so = tasks != NULL || errno == ENOENT || errno == ESRCH;
+  for (struct dirent *entry; so && tasks != NULL && (entry = readdir(tasks)) != NULL;) {
+    char state;
+    unsigned long flags;
+    if (entry->d_name[0] == '.') continue;
+    snprintf(path, sizeof path, "/proc/%d/task/%.15s/stat", (int)pid, entry->d_name);
+    ssize_t length = read_file(path, text, sizeof text);
+    if (length < 0 && (errno == ENOENT || errno == ESRCH)) continue;
+    char *rest = length > 0 ? strrchr(text, ')') : NULL;
+    so = rest != NULL && sscanf(rest + 2, "%c %*d %*d %*d %*d %*d %lu", &state, &flags) == 2 && are_so(state, flags);
   }
+  if (tasks != NULL) closedir(tasks);
+  return so;
+}
+
+// Whether no thread of any of these comes back from the kernel.
+static int are_leaving(const pid_t *pids, int count) {
+  for (int at = 0; at < count; at++)
+    if (!all_threads(pids[at], is_leaving)) return 0;
   return 1;
 }
 
@@ -634,8 +651,163 @@ static int end_namespace(void) {
   }
 }
 
+// --- Between two orders of a program that has many ---
+
+// The program and all below it, at one moment. Times are in us.
+struct tally {
+  unsigned long long cpu_us, resident, tasks;
+  // Somebody else is there, or was a moment ago, and may have started another. Who is over, and only waits for the program to hear of it, is nobody.
+  int is_crowded;
+};
+
+static struct tally tally_tree(pid_t program) {
+  static pid_t pids[MOST_TASKS];
+  struct tally tally = {0, 0, 0, 0};
+  struct rusage usage;
+  int count = descendants(pids, MOST_TASKS);
+  for (int at = 0; at < count; at++) {
+    char path[64], text[1024], state;
+    int parent;
+    unsigned long long user, kernel, waited_user, waited_kernel, threads, resident;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pids[at]);
+    char *rest = read_file(path, text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
+    if (pids[at] != program) tally.is_crowded++;
+    if (rest == NULL || sscanf(rest + 2, "%c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu %*d %*d %llu %*d %*u %*u %llu", &state, &parent,
+                               &user, &kernel, &waited_user, &waited_kernel, &threads, &resident) != 8)
+      continue;
+    // Ticks are coarse: of the program itself more is known.
+    clockid_t clock;
+    struct timespec time;
+    if (pids[at] == program && clock_getcpuclockid(program, &clock) == 0 && clock_gettime(clock, &time) == 0)
+      tally.cpu_us += (unsigned long long)time.tv_sec * 1000000 + (unsigned long long)time.tv_nsec / 1000;
+    else waited_user += user + kernel;
+    tally.cpu_us += (waited_user + waited_kernel) * 1000000 / (unsigned long long)tick_hz;
+    tally.resident += resident * (unsigned long long)page_bytes;
+    tally.tasks += threads > 0 ? threads : 1;
+    // Where the first thread is over, others may go on.
+    if (pids[at] != program && state == 'Z' && threads <= 1 && parent == program) tally.is_crowded--;
+  }
+  getrusage(RUSAGE_CHILDREN, &usage);
+  tally.cpu_us += us_of(&usage);
+  return tally;
+}
+
+// The most that the program held since `forget_peak`, or since its start where that can't be; in KiB.
+static unsigned long long peak_of(pid_t program) {
+  char path[64], text[2048];
+  snprintf(path, sizeof path, "/proc/%d/status", (int)program);
+  char *line = read_file(path, text, sizeof text) > 0 ? strstr(text, "\nVmHWM:") : NULL;
+  return line == NULL ? 0 : strtoull(line + 7, NULL, 10);
+}
+
+// https://man7.org/linux/man-pages/man5/proc_pid_clear_refs.5.html
+static void forget_peak(pid_t program) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/clear_refs", (int)program);
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd >= 0) (void)!write(fd, "5", 1);
+  if (fd >= 0) close(fd);
+}
+
+// Answers how many there were to be heard of.
+static int reap(pid_t program, int *status, int *has_ended) {
+  int count = 0, one;
+  for (pid_t which; (which = waitpid(-1, &one, WNOHANG)) > 0; count++)
+    if (which == program) *status = one, *has_ended = 1;
+  return count;
+}
+
+// Makes the program stand still and ends all else below us: first all are stopped, so that nobody forks while others are looked for, or wakes
+// another. Answers how many there were, at least, and -1 where somebody is left. `stands`: the program does, and starts nobody from now on.
+static int clear_tree(pid_t program, int *status, int *has_ended, int *stands) {
+  static pid_t pids[MOST_TASKS];
+  const struct rlimit none = {0, 0};
+  const unsigned long long deadline = now_ms() + CLEAR_WITHIN_MS;
+  int most = 0, clean = 0;
+  for (int looks = 1;; looks++) {
+    // In a namespace all hear of it at once, and so does who is just about to be.
+    if (getpid() == 1) kill(-1, SIGSTOP);
+    else kill(program, SIGSTOP);
+    int found = 0, running = 0, reaped = reap(program, status, has_ended);
+    *stands = all_threads(program, is_still);
+    int count = descendants(pids, MOST_TASKS);
+    for (int at = 0; at < count; at++) {
+      if (pids[at] == program || all_threads(pids[at], is_leaving)) {
+        pids[at] = 0;
+        continue;
+      }
+      found++;
+      // Whom it forks meanwhile can't fork either.
+      prlimit(pids[at], RLIMIT_NPROC, &none, NULL);
+      kill(pids[at], SIGSTOP);
+      running += !all_threads(pids[at], is_still);
+    }
+    if (found > most) most = found;
+    // Who waits for a child of his within the kernel does not stand still as long as that one is there.
+    for (int at = 0; at < count && (running == 0 || looks % MOST_STILL_LOOKS == 0); at++)
+      if (pids[at] != 0) kill(pids[at], SIGKILL);
+    reaped += reap(program, status, has_ended);
+    if (*has_ended) return most;
+    // Twice: one whose parent ended during a look was at neither of the places where it looked.
+    clean = found == 0 && reaped == 0 && count < MOST_TASKS ? clean + 1 : 0;
+    int is_late = now_ms() > deadline;
+    if (clean >= 2 && (*stands || looks >= MOST_STILL_LOOKS || is_late)) return most;
+    if (is_late) return -1;
+    struct timespec moment = {0, clean == 1 ? 0 : 50000};
+    nanosleep(&moment, NULL);
+  }
+}
+
+// A program between two of its orders.
+struct rest {
+  // Nothing came by its input since the last one was done; and it was made to stand still.
+  int rests, stands;
+  unsigned long long next_still;
+  // What its input had brought by then, what all below us had taken, and how many they were.
+  long long passed;
+  unsigned long long before_us, tasks;
+};
+
+// In one line that begins as no report does.
+static void say_rest(const struct cage *cage, int ended, unsigned long long cpu_us, unsigned long long peak_kib, unsigned long long tasks,
+                     struct relay *relays) {
+  char text[256];
+  int size = snprintf(text, sizeof text,
+                      "={\"ended\":%d,\"cpu_us\":%llu,\"most_kib\":%llu,\"most_tasks\":%llu,\"stdout_bytes\":%lld,\"stderr_bytes\":%lld}\n", ended,
+                      cpu_us, peak_kib, tasks, pass_all(&relays[1]), pass_all(&relays[2]));
+  (void)!send(cage->control, text, (size_t)size, MSG_NOSIGNAL);
+}
+
+// An order is done: says what it took, and ends what it started. Answers -1 where somebody is left.
+static int settle_order(const struct cage *cage, pid_t program, int *status, int *has_ended, struct rest *rest, struct look *most, struct relay *relays) {
+  reap(program, status, has_ended);
+  if (*has_ended) return 0;
+  struct tally tally = tally_tree(program);
+  unsigned long long all = tally.resident > most->resident ? tally.resident : most->resident, own = peak_of(program);
+  int cleared = 0;
+  if (tally.is_crowded) {
+    cleared = clear_tree(program, status, has_ended, &rest->stands);
+    if (cleared < 0 || *has_ended) return cleared;
+    tally = tally_tree(program);
+  }
+  // Those that are over take their places until the program hears of them: they are nothing of the next order.
+  unsigned long long tasks = most->tasks > rest->tasks ? most->tasks : 0;
+  say_rest(cage, cleared, above(tally.cpu_us, rest->before_us), all / 1024 > own ? all / 1024 : own, tasks, relays);
+  forget_peak(program);
+  *most = (struct look){0, 0, 0};
+  rest->before_us = tally.cpu_us;
+  rest->tasks = tally.tasks;
+  rest->passed = relays[0].passed;
+  // Else nobody could tell that there is something to be done.
+  rest->rests = relays[0].from >= 0;
+  if (rest->stands && !rest->rests) kill(program, SIGCONT);
+  rest->stands = rest->stands && rest->rests;
+  rest->next_still = now_ms() + STILL_AFTER_MS;
+  return 0;
+}
+
 static void report(const struct cage *cage, int status, int ended, int strays, unsigned long long wall, const struct look *most,
-                   const struct size *written, const struct taken *taken, struct relay *relays, const char *problem) {
+                   const struct size *written, const struct taken *taken, unsigned long long before_us, struct relay *relays, const char *problem) {
   struct rusage usage;
   char text[1600], clean[1024];
   size_t length = 0;
@@ -652,13 +824,11 @@ static void report(const struct cage *cage, int status, int ended, int strays, u
                       "{\"exit\":%s,\"signal\":%s,\"ended\":\"%s\",\"cpu_ms\":%llu,\"max_rss_kib\":%ld,\"most_kib\":%llu,\"most_tasks\":%llu,"
                       "\"written_kib\":%llu,\"written_files\":%llu,\"strays\":%d,\"wall_ms\":%llu,\"stdout_bytes\":%lld,\"stderr_bytes\":%lld,"
                       "\"problem\":\"%s\"}\n",
-                      exit, signal, end_names[ended], ms_of(&usage) + taken->cpu_ms, resident, most->resident / 1024, most->tasks, written->bytes / 1024,
+                      exit, signal, end_names[ended], above(ms_of(&usage) + taken->cpu_ms, before_us / 1000), resident, most->resident / 1024, most->tasks, written->bytes / 1024,
                       written->files, strays, wall, pass_all(&relays[1]), pass_all(&relays[2]), clean);
   // Whoever asked may be gone.
   if (cage->control >= 0) (void)!send(cage->control, text, (size_t)size, MSG_NOSIGNAL);
 }
-
-static unsigned long long above(unsigned long long now, unsigned long long before) { return now > before ? now - before : 0; }
 
 static int supervise(const struct cage *cage, char **argv) {
   page_bytes = sysconf(_SC_PAGESIZE);
@@ -745,8 +915,11 @@ static int supervise(const struct cage *cage, char **argv) {
   unsigned long long start = now_ms(), next_look = start + TICK_MS, next_disk = start;
   int watching = cage->memory || cage->cpu_all || cage->disk || cage->files || cage->tasks;
   int waits = cage->waits && relays[0].from >= 0;
+  struct rest rest = {0, 0, 0, 0, 0, 0};
+  unsigned long long cpu_all = cage->cpu_all, number = 0;
   while (!has_ended && ended == ENDED_BY_ITSELF) {
     unsigned long long now = now_ms(), until = watching && !waits ? next_look : now + LONGEST_WAIT_MS;
+    if (rest.rests && !rest.stands && rest.next_still < until) until = rest.next_still;
     if (cage->wall && start + cage->wall < until) until = start + cage->wall;
     struct pollfd polled[3 + 2 * STREAMS] = {{signalled, POLLIN, 0}, {cage->control, POLLIN, 0}, {words[0], POLLIN, 0}};
     for (int stream = 0; stream < STREAMS; stream++) await_relay(&relays[stream], polled + 3 + 2 * stream);
@@ -755,12 +928,21 @@ static int supervise(const struct cage *cage, char **argv) {
       struct signalfd_siginfo info;
       while (read(signalled, &info, sizeof info) == sizeof info)
         if (info.ssi_signo != SIGCHLD) ended = ENDED_ASKED;
-      int one;
-      for (pid_t which; (which = waitpid(-1, &one, WNOHANG)) > 0;)
-        if (which == program) status = one, has_ended = 1;
+      reap(program, &status, &has_ended);
     }
-    // A byte asks for the end, and so does whoever went away.
-    if (polled[1].revents != 0) ended = ENDED_ASKED;
+    int is_done = 0;
+    if (polled[1].revents != 0) {
+      char orders[64];
+      ssize_t length = recv(cage->control, orders, sizeof orders, MSG_DONTWAIT);
+      // Who went away wants the end.
+      if (length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR)) ended = ENDED_ASKED;
+      for (ssize_t at = 0; at < length; at++) {
+        if (orders[at] >= '0' && orders[at] <= '9') number = number * 10 + (unsigned long long)(orders[at] - '0');
+        else if (orders[at] == 'c') cpu_all = number, number = 0, watching = 1;
+        else if (orders[at] == 'r') is_done++;
+        else ended = ENDED_ASKED;
+      }
+    }
     for (int stream = 0; stream < STREAMS; stream++) relay_ready(&relays[stream], polled + 3 + 2 * stream);
     if (polled[2].revents != 0) {
       unsigned char byte;
@@ -768,9 +950,24 @@ static int supervise(const struct cage *cage, char **argv) {
       else close(words[0]), words[0] = -1;
     }
     now = now_ms();
-    if (waits && (relays[0].passed > 0 || relays[0].from < 0)) waits = 0, next_look = now + TICK_MS;
+    if (waits && (relays[0].passed != rest.passed || relays[0].from < 0)) {
+      waits = 0, next_look = now + TICK_MS;
+      if (rest.rests && !has_ended) kill(program, SIGCONT);
+      rest.rests = rest.stands = 0;
+    }
     if (has_ended) word = -1;
     if (has_ended || word >= 0 || ended != ENDED_BY_ITSELF) break;
+    for (; is_done > 0 && !has_ended && ended == ENDED_BY_ITSELF; is_done--) {
+      if (settle_order(cage, program, &status, &has_ended, &rest, &most, relays) < 0) ended = ENDED_ASKED;
+      waits = rest.rests;
+    }
+    if (rest.rests && !rest.stands && !has_ended && ended == ENDED_BY_ITSELF && now_ms() >= rest.next_still) {
+      // What threads of it started after the answer goes, too.
+      if (clear_tree(program, &status, &has_ended, &rest.stands) < 0) ended = ENDED_ASKED;
+      rest.next_still = now_ms() + STILL_AFTER_MS;
+    }
+    if (has_ended || ended != ENDED_BY_ITSELF) break;
+    now = now_ms();
     if (cage->wall && now - start >= cage->wall) ended = ENDED_WALL;
     // By the clock: who keeps us busy with output or with orphans is looked at all the same.
     if (!watching || waits || now < next_look || ended != ENDED_BY_ITSELF) continue;
@@ -781,7 +978,7 @@ static int supervise(const struct cage *cage, char **argv) {
     if (look.resident > most.resident) most.resident = look.resident;
     if (look.tasks > most.tasks) most.tasks = look.tasks;
     if (cage->memory && look.resident > cage->memory) ended = ENDED_MEMORY;
-    else if (cage->cpu_all && look.cpu_ms > cage->cpu_all) ended = ENDED_CPU;
+    else if (cpu_all && above(look.cpu_ms, rest.before_us / 1000) > cpu_all) ended = ENDED_CPU;
     else if (cage->tasks && look.tasks > cage->tasks) ended = ENDED_TASKS;
     next_look = now_ms() + TICK_MS;
     now = now_ms();
@@ -816,7 +1013,7 @@ static int supervise(const struct cage *cage, char **argv) {
     struct owners back = {hands_over ? (uid_t)cage->uid : (uid_t)-1, hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 1};
     hand_over_folder(owned, &back);
   }
-  report(cage, status, ended, strays, wall, &most, &written, &taken, relays, problem);
+  report(cage, status, ended, strays, wall, &most, &written, &taken, rest.before_us, relays, problem);
   if (is_told) end_tree(program, &(int){0}, &has_ended);
   // After the report: a slow reader is no part of the program's time.
   relay_rest(relays, cage->control, signalled, ended == ENDED_ASKED);

@@ -143,6 +143,7 @@ test('a stop ends runs, interpreters that wait and those that live on, and leave
       const env = { MARK: mark };
       // What an interpreter that waited got for its work is in the environment of its children alone.
       const child = 'import signal, subprocess, time\nsubprocess.Popen(["sleep", "60"])\n';
+      // What this one started is over with its run; the interpreter lives on.
       await runOn(client, { language: 'py', code: child, keepState: true, env });
       const runs = [
         `${child}while True: time.sleep(1)`,
@@ -153,7 +154,7 @@ test('a stop ends runs, interpreters that wait and those that live on, and leave
           (error: { reason?: string }) => error.reason ?? 'lost',
         ),
       );
-      await eventually(() => assert.ok(marked(mark).length >= 3), 10_000);
+      await eventually(() => assert.ok(marked(mark).length >= 2), 10_000);
       const begun = performance.now();
       assert.equal(await sidecar.stop(), 0);
       assert.ok(performance.now() - begun < 5000, `${performance.now() - begun} ms`);

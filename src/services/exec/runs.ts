@@ -474,12 +474,11 @@ export class Runs {
 
   async #runLive(
     { session, language, limits, signal, call, running }: Setting,
-    { code, args, stdin, env, network, keepStdinOpen, limits: asked }: RunRequest,
+    { code, args, stdin, env, network, keepStdinOpen }: RunRequest,
     notes: string[],
   ): Promise<{ compile: null; program: CodeStage; used: CodeOutcome['used'] }> {
     const { live, sandbox, sessions } = this.#dependencies;
     if (keepStdinOpen) notes.push('Nothing can be added to the input of code whose variables live on.');
-    if (asked.cpuMs !== undefined) notes.push('The limit cpuMs is not kept for code whose variables live on; wallMs is.');
     running.inputEnded = true;
     running.reads(undefined);
     await call.emit({ type: 'stage', stage: 'run', cached: false });

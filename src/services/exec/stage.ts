@@ -1,5 +1,5 @@
 import type { CodeItem, CodeStage, EffectiveLimits } from '../../contract/code.ts';
-import type { SandboxedProgram, SandboxEnd } from './isolation/sandbox.ts';
+import type { SandboxedProgram, SandboxEnd, SandboxUse } from './isolation/sandbox.ts';
 import { OutputFeed } from './output-feed.ts';
 
 export interface StageRequest {
@@ -72,7 +72,7 @@ export function stageOf(end: SandboxEnd, outputBytes: CodeStage['outputBytes'], 
   };
 }
 
-/** Of what ended well without anybody counting: a program that came out of the cache, or code in an interpreter that goes on. */
+/** Of what ended well without anybody counting, as a program that came out of the cache. */
 export function quietStage(exitCode: number, wallMs: number, outputBytes: CodeStage['outputBytes']): CodeStage {
   return {
     reason: 'exit',
@@ -85,6 +85,18 @@ export function quietStage(exitCode: number, wallMs: number, outputBytes: CodeSt
     omittedBytes: { stdout: 0, stderr: 0 },
     limit: null,
     problem: null,
+  };
+}
+
+/** The same stage, of code in an interpreter that goes on, with what that took; undefined where nobody counted. */
+export function measuredStage(stage: CodeStage, use: SandboxUse | undefined, limits: EffectiveLimits): CodeStage {
+  if (use === undefined) return stage;
+  const { cpuMs, memoryBytes, limit } = use;
+  return {
+    ...stage,
+    cpuMs: tenths(cpuMs),
+    memoryBytes: Math.round(memoryBytes),
+    limit: limit === null ? null : { name: limit, value: limits[limit] },
   };
 }
 

@@ -97,6 +97,32 @@ describe('a server of cages', { skip }, () => {
       assert.match(await missing.report, /"problem":"outrigger-launcher: can't run \/bin\/no-such-program: No such file/);
     }));
 
+  test('settles a program between its orders: what it started is ended, and it waits for what comes', () =>
+    withServer(async (server) => {
+      const shell = 'while read -r line; do eval "$line"; echo done; done';
+      const child = await server.start({ ...cage('/bin/sh', '-c', shell), keepStdinOpen: true });
+      let text = '';
+      child.stdout.on('data', (bytes) => {
+        text += bytes.toString();
+      });
+      const order = async (line: string): Promise<Record<string, number>> => {
+        text = '';
+        await child.write(Buffer.from(`${line}\n`));
+        await eventually(() => assert.match(text, /done\n$/));
+        return JSON.parse(await child.settle()) as Record<string, number>;
+      };
+      assert.equal((await order('x=1'))['ended'], 0);
+      assert.ok(((await order('setsid sleep 60 & sleep 60 &'))['ended'] ?? 0) >= 2);
+      const { ended, stdout_bytes: bytes } = await order('echo $x');
+      assert.deepEqual([ended, bytes, text], [0, 17, '1\ndone\n']);
+      const [one, other] = await Promise.all([child.settle(), child.settle()]);
+      assert.ok(one !== '' && other !== '');
+      child.limitCpu(100);
+      await child.write(Buffer.from('while :; do :; done\n'));
+      assert.match(await child.report, /"ended":"cpu"/);
+      assert.equal(await child.settle(), '');
+    }));
+
   test('takes a string as it is, and refuses what no program could be given', () =>
     withServer(async (server) => {
       const odd = ['', ' ', "'$(id)'", '\n', '--', '😀', 'x'.repeat(100_000)];

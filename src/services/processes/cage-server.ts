@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import path from 'node:path';
 import { getSystemErrorName } from 'node:util';
-import { type CagedChild, type CagedChildRequest, REPORT_DESCRIPTOR, reportFrom, writeTo } from './caged-child.ts';
+import { type CagedChild, type CagedChildRequest, REPORT_DESCRIPTOR, SupervisorWire, writeTo } from './caged-child.ts';
 import type { HostExit, ProgramOutput } from './host.ts';
 import { readPipe } from './pipe-output.ts';
 
@@ -186,15 +186,18 @@ export class CageServer {
       clearTimeout(late);
     }
     const stdin = ordered.streams.get(STDIN)?.socket;
-    const wire = ordered.streams.get(REPORT_DESCRIPTOR) as Stream;
+    const { output, socket } = ordered.streams.get(REPORT_DESCRIPTOR) as Stream;
+    const supervisor = new SupervisorWire(output, socket);
     return {
       stdout: (ordered.streams.get(STDOUT) as Stream).output,
       stderr: (ordered.streams.get(STDERR) as Stream).output,
       exit: exit.promise,
-      report: reportFrom(wire.output),
+      report: supervisor.report,
       write: (bytes) => writeTo(stdin, bytes),
       endInput: () => void stdin?.end(),
-      askToEnd: () => void (wire.socket.writable && wire.socket.write('x')),
+      askToEnd: () => supervisor.order('x'),
+      limitCpu: (ms) => supervisor.order(`${ms}c`),
+      settle: () => supervisor.ask('r'),
       kill: () => this.#kill(token),
     };
   }

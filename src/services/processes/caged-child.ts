@@ -37,6 +37,13 @@ export interface CagedChild {
   endInput(): void;
   /** Asks its supervisor to end all that runs below it. */
   askToEnd(): void;
+  /** Of one that has many orders: they may take so many ms of processor each, from now on. */
+  limitCpu(ms: number): void;
+  /**
+   * Its order is done: asks its supervisor to end all that runs below it but the program itself, which is held still from some ms later on
+   * until something comes by its input. Resolves with the line that the supervisor says of it, and with '' where it is over. Never rejects.
+   */
+  settle(): Promise<string>;
   /** Ends its process group at once; one that is gone is no error. */
   kill(): void;
 }
@@ -64,29 +71,70 @@ export async function startCaged(request: CagedChildRequest): Promise<CagedChild
   child.stdin?.on('error', () => {});
   const wire = child.stdio[REPORT_DESCRIPTOR] as Duplex | undefined;
   wire?.on('error', () => {});
+  const supervisor = wire === undefined ? undefined : new SupervisorWire(wire, wire);
   return {
     stdout: pipeOutput(child.stdout as Readable),
     stderr: pipeOutput(child.stderr as Readable),
     exit,
-    report: wire === undefined ? Promise.resolve('') : reportFrom(wire),
+    report: supervisor?.report ?? Promise.resolve(''),
     write: (bytes) => writeTo(child.stdin, bytes),
     endInput: () => void child.stdin?.end(),
-    askToEnd: () => void (wire?.writable === true && wire.write('x')),
+    askToEnd: () => supervisor?.order('x'),
+    limitCpu: (ms) => supervisor?.order(`${ms}c`),
+    settle: () => supervisor?.ask('r') ?? Promise.resolve(''),
     kill: () => kill(child),
   };
 }
 
-/** Its first line, or all that came until its end. Never rejects. */
-export function reportFrom(wire: Pick<ProgramOutput, 'on' | 'once'>): Promise<string> {
-  return new Promise((resolve) => {
+/** What is between us and a supervisor, as native/cage.h has it: orders of one letter, answers that begin with `=`, and the report at last. */
+export class SupervisorWire {
+  /** Its first line that is no answer, or what came until its end. Never rejects. */
+  readonly report: Promise<string>;
+  readonly #input: Writable;
+  readonly #asked: ((answer: string) => void)[] = [];
+  #isOver = false;
+
+  constructor(output: Pick<ProgramOutput, 'on' | 'once'>, input: Writable) {
+    this.#input = input;
+    const report = Promise.withResolvers<string>();
+    this.report = report.promise;
     let text = '';
-    wire.on('data', (bytes) => {
+    output.on('data', (bytes) => {
       if (text.length < MAX_REPORT_LENGTH) text += bytes.toString();
-      if (text.endsWith('\n')) resolve(text);
+      for (let end = text.indexOf('\n'); end >= 0 && !this.#isOver; end = text.indexOf('\n')) {
+        const line = text.slice(0, end + 1);
+        if (line.startsWith('=')) this.#asked.shift()?.(line.slice(1));
+        else {
+          report.resolve(line);
+          this.#leave();
+        }
+        text = text.slice(end + 1);
+      }
     });
     // Ended from its side; ours follows.
-    wire.once('close', () => resolve(text));
-  });
+    output.once('close', () => {
+      report.resolve(text);
+      this.#leave();
+    });
+  }
+
+  order(text: string): void {
+    if (this.#input.writable) this.#input.write(text);
+  }
+
+  /** Resolves with the answer, and with '' where none comes any more. */
+  ask(text: string): Promise<string> {
+    if (this.#isOver || !this.#input.writable) return Promise.resolve('');
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.#asked.push(resolve);
+    this.#input.write(text);
+    return promise;
+  }
+
+  #leave(): void {
+    this.#isOver = true;
+    for (const resolve of this.#asked.splice(0)) resolve('');
+  }
 }
 
 /** Resolves when there is room for more, or nobody reads any more. */

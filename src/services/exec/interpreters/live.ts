@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { CodeItem, CodeStage, EffectiveLimits } from '../../../contract/code.ts';
-import type { Sandbox, SandboxEnd, SandboxedProgram } from '../isolation/sandbox.ts';
+import type { Sandbox, SandboxEnd, SandboxedProgram, SandboxUse } from '../isolation/sandbox.ts';
 import type { Language } from '../languages.ts';
 import { OutputFeed } from '../output-feed.ts';
 import type { SessionRecord } from '../session-store.ts';
 import type { Sessions } from '../sessions.ts';
-import { quietStage, stageOf } from '../stage.ts';
+import { measuredStage, quietStage, stageOf } from '../stage.ts';
 import type { Toolchains } from '../toolchains.ts';
 import { type Facts, framed } from './marks.ts';
 import { Replies } from './replies.ts';
@@ -20,7 +20,7 @@ const UNASKED_BYTES = 24_000;
 const MARKS_BYTES = 32_000;
 /** What a driver says in the place of a state that is larger than that. */
 const IS_LARGE = 2;
-/** Of processor time over the whole life of one: each order has its own limit of time. */
+/** Of processor time over the whole life of one: each order has its own limit. */
 const LIFE_CPU_MS = 60 * 60_000;
 
 export interface LiveOrder {
@@ -70,7 +70,10 @@ export class LiveInterpreters {
     return this.#live.has(session);
   }
 
-  /** Runs code in the interpreter of the session, and writes its variables down afterwards. Throws what Sandbox.start throws. */
+  /**
+   * Runs code in the interpreter of the session, and writes its variables down afterwards. All that the code started is ended then. Throws what
+   * Sandbox.start throws.
+   */
   async run(
     session: SessionRecord,
     language: Language,
@@ -95,13 +98,17 @@ export class LiveInterpreters {
     live.isBusy = true;
     try {
       const replies = repliesOf(live);
-      const stage = await this.#ask(live, order, replies).catch(async (error: unknown) => {
+      let stage = await this.#ask(live, order, replies).catch(async (error: unknown) => {
         // Whoever gets none of it: what the driver has to say is heard before the next order.
-        await this.#save(live, session, replies);
+        await this.#conclude(live, session, replies);
         throw error;
       });
       // It may have ended a moment after it was done.
-      if (stage.reason === 'exit' && !live.isOver && this.has(session.id)) notes.push(...(await this.#save(live, session, replies)));
+      if (stage.reason === 'exit' && !live.isOver && this.has(session.id)) {
+        const { use, said } = await this.#conclude(live, session, replies);
+        stage = measuredStage(stage, use, order.limits);
+        notes.push(...said);
+      }
       if (live.isOver) notes.push('The interpreter of the session ended; the next run begins with the variables as they were kept last.');
       return { stage, wasLive, restored, notes };
     } finally {
@@ -134,7 +141,8 @@ export class LiveInterpreters {
     signal.throwIfAborted();
     const program = await sandbox.start({
       ...request,
-      limits: { ...limits, cpuMs: LIFE_CPU_MS },
+      limits,
+      lifeCpuMs: LIFE_CPU_MS,
       network,
       keepStdinOpen: true,
       waits: true,
@@ -191,7 +199,7 @@ export class LiveInterpreters {
     const canceled = (): void => live.canceling.abort(signal.reason);
     signal.addEventListener('abort', canceled, { once: true });
     if (signal.aborted) canceled();
-    const room = { wallMs: limits.wallMs, outputBytes: limits.outputBytes + MARKS_BYTES };
+    const room = { wallMs: limits.wallMs, cpuMs: limits.cpuMs, outputBytes: limits.outputBytes + MARKS_BYTES };
     live.program.begin?.(room, (stream, bytes) => feed.push(stream, bytes));
     const keep = { most: this.#options.maxStateBytes, unasked: UNASKED_BYTES };
     void live.program.write(framed({ code, file, args, stdin, env, keep }));
@@ -222,14 +230,24 @@ export class LiveInterpreters {
     }
   }
 
-  /** What a run leaves of its variables comes after it; what is large is asked for. */
-  async #save(live: Live, session: SessionRecord, replies: Replies): Promise<string[]> {
-    let done = replies.isKept ? await replies.kept : await this.#quietly(live, replies, 'kept');
-    if (done?.done === IS_LARGE) done = await this.#quietly(live, repliesOf(live), 'done', framed({ give: true }));
+  /** What there is to be done after a run, of whatever came of it: its variables are written down, and what it started is ended. */
+  async #conclude(live: Live, session: SessionRecord, replies: Replies): Promise<{ use: SandboxUse | undefined; said: string[] }> {
+    // What a run leaves of its variables comes after it; what is large is asked for.
+    let kept = replies.isKept ? await replies.kept : await this.#quietly(live, replies, 'kept');
+    if (kept?.done === IS_LARGE) kept = await this.#quietly(live, repliesOf(live), 'done', framed({ give: true }));
+    // Others do that while we write.
+    const settling = live.program.settle?.();
+    const said = await this.#save(session, live.language, kept);
+    const use = await settling;
+    if ((use?.ended ?? 0) > 0) said.push('Programs that the code had started were ended with the run.');
+    return { use, said };
+  }
+
+  async #save(session: SessionRecord, language: Language, done: Facts | undefined): Promise<string[]> {
     if (done?.tooLarge === true) return ['The variables are too large to be kept beyond the life of the interpreter.'];
     if (done?.state === undefined) return ['The variables could not be written down.'];
     try {
-      await this.#dependencies.sessions.putState(session, Buffer.from(done.state, 'base64'), live.language.code);
+      await this.#dependencies.sessions.putState(session, Buffer.from(done.state, 'base64'), language.code);
     } catch (error) {
       return [`The variables could not be written down: ${(error as Error).message}`];
     }

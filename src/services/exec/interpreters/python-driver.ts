@@ -331,6 +331,7 @@ class _Live:
         global _orders
         import builtins, codecs
         self.token = token
+        self.pid = os.getpid()
         # The code may put others in the place of its own.
         self.ways = {1: os.dup(1), 2: os.dup(2)}
         _orders = os.dup(0)
@@ -411,6 +412,10 @@ class _Live:
             code = 1
         if undo is not None:
             undo()
+        if os.getpid() != self.pid:
+            # A child that went on from a fork of the code's own ends alone.
+            self.flush()
+            os._exit(code)
         return code
 
     def lend(self, env):

@@ -3,8 +3,8 @@ import type { CagedChild } from '../../processes/caged-child.ts';
 import type { HostExit } from '../../processes/host.ts';
 import { afterwards } from '../afterwards.ts';
 import type { Cgroup } from './cgroup.ts';
-import { type CageReport, type Ending, endOf, reportOf } from './ending.ts';
-import type { SandboxEnd, SandboxedProgram, SandboxRequest } from './sandbox.ts';
+import { type CageReport, type Ending, endOf, reportOf, restOf, useOf } from './ending.ts';
+import type { SandboxEnd, SandboxedProgram, SandboxRequest, SandboxUse } from './sandbox.ts';
 
 /** The supervisor keeps the time itself; should it not, it is ended so long after. */
 const WALL_SPARE_MS = 500;
@@ -43,13 +43,15 @@ export class CagedRun implements SandboxedProgram {
   readonly #omitted: Record<Stream, number> = { stdout: 0, stderr: 0 };
   /** All bytes, also those of before `begin`. */
   readonly #came: Record<Stream, number> = { stdout: 0, stderr: 0 };
-  #more: (() => void) | undefined;
+  /** Look whether all of it is there that somebody waits for. */
+  readonly #lookers = new Set<() => void>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #clock: NodeJS.Timeout | undefined;
   #looking: NodeJS.Timeout | undefined;
   #hasEnded = false;
   #begunAt: number;
   #maxOutput: number;
+  #cpuMs: number;
   #onOutput: SandboxRequest['onOutput'];
   #asked: Asked | undefined;
   #said = '';
@@ -61,6 +63,7 @@ export class CagedRun implements SandboxedProgram {
     const { request, supervised } = options;
     this.#begunAt = options.startedAt;
     this.#maxOutput = request.limits.outputBytes;
+    this.#cpuMs = request.limits.cpuMs;
     this.#onOutput = request.onOutput;
     const drained = [this.#read('stdout'), this.#read('stderr')];
     const spare = supervised ? WALL_SPARE_MS : 0;
@@ -105,7 +108,12 @@ export class CagedRun implements SandboxedProgram {
     this.#options.child.stderr.resume();
   }
 
-  begin({ wallMs, outputBytes }: { wallMs: number; outputBytes: number }, onOutput: SandboxRequest['onOutput']): void {
+  begin(
+    { wallMs, outputBytes, cpuMs = this.#cpuMs }: { wallMs: number; outputBytes: number; cpuMs?: number },
+    onOutput: SandboxRequest['onOutput'],
+  ): void {
+    if (cpuMs !== this.#cpuMs) this.#options.child.limitCpu(cpuMs);
+    this.#cpuMs = cpuMs;
     this.#begunAt = this.#options.now();
     this.#maxOutput = outputBytes;
     this.#onOutput = onOutput;
@@ -120,6 +128,26 @@ export class CagedRun implements SandboxedProgram {
 
   rest(): void {
     clearTimeout(this.#clock);
+  }
+
+  async settle(): Promise<SandboxUse | undefined> {
+    const { child, supervised, cgroup, request } = this.#options;
+    this.rest();
+    if (!supervised || this.#asked !== undefined || this.#hasEnded) return undefined;
+    const settling = child.settle();
+    clearInterval(this.#looking);
+    this.#looking = undefined;
+    // The supervisor is at work meanwhile.
+    const used = cgroup?.use();
+    cgroup?.forget();
+    const answer = restOf(await settling);
+    if (answer === undefined) {
+      await this.end;
+      return undefined;
+    }
+    // What was written before is nothing of the next order.
+    for (const until = this.#options.now() + DRAIN_WITHIN_MS; !this.#hasCome(answer) && this.#options.now() < until; ) await wait(1);
+    return useOf(answer, used, request.limits);
   }
 
   /** Ends it as one who goes away would; the end says `canceled`. */
@@ -169,13 +197,19 @@ export class CagedRun implements SandboxedProgram {
 
   /** Never resolves where the supervisor does not know how much it is. */
   async #allCame(report: CageReport | undefined): Promise<void> {
-    const { stdout_bytes: stdout = -1, stderr_bytes: stderr = -1 } = report ?? {};
     await new Promise<void>((resolve) => {
-      this.#more = (): void => {
-        if (stdout >= 0 && stderr >= 0 && this.#came.stdout >= stdout && this.#came.stderr >= stderr) resolve();
+      const look = (): void => {
+        if (report === undefined || report.stdout_bytes < 0 || report.stderr_bytes < 0 || !this.#hasCome(report)) return;
+        this.#lookers.delete(look);
+        resolve();
       };
-      this.#more();
+      this.#lookers.add(look);
+      look();
     });
+  }
+
+  #hasCome({ stdout_bytes: stdout, stderr_bytes: stderr }: Pick<CageReport, 'stdout_bytes' | 'stderr_bytes'>): boolean {
+    return this.#came.stdout >= stdout && this.#came.stderr >= stderr;
   }
 
   async #leave(): Promise<void> {
@@ -207,7 +241,7 @@ export class CagedRun implements SandboxedProgram {
           this.#omitted[stream] += bytes.length - kept.length;
           this.#stop('output');
         }
-        this.#more?.();
+        for (const look of this.#lookers) look();
       });
       output.once('error', () => {});
       output.once('close', resolve);

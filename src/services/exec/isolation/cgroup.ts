@@ -14,8 +14,12 @@ const READY = 4;
 /** Version 1 gives it as the limit where there is none, and more than any machine has. */
 const UNLIMITED_BYTES = 2 ** 60;
 
+/** Since its start, or since `forget`. */
 export interface CgroupUse {
-  /** The most that all of the group held at once, with what it kept in memory of files; null where the kernel does not say. */
+  /**
+   * The most that all of the group held at once, with what it kept in memory of files; null where the kernel does not say. Before Linux 6.12, version 2
+   * forgets nothing.
+   */
   memoryBytes: number | null;
   /** Programs that the kernel ended for want of memory. */
   outOfMemory: number;
@@ -27,8 +31,10 @@ export interface Cgroup {
   /** A process with one thread that writes 0 into these joins it. */
   joins: readonly string[];
   use(): CgroupUse;
-  /** Whether the kernel ended a program in it for want of memory. */
+  /** Whether the kernel ended a program in it for want of memory, since its start or since `forget`. */
   ranOut(): boolean;
+  /** What was up to the last `use` counts no more. */
+  forget(): void;
   /** Resolves when it is gone, or after 200 ms. What is left of it goes with a later sweep. */
   remove(): Promise<void>;
 }
@@ -94,12 +100,17 @@ export class Cgroups {
       const folders = this.#make(limits);
       this.#refill();
       const [memory, pids = memory] = folders as [string, string?];
+      const meter = new Meter(this.version, memory, pids);
       return {
         // One thread that moves itself in version 1 is let through at once; for a process the kernel waits until no processor forks.
         joins: folders.map((folder) => path.join(folder, this.version === 1 ? 'tasks' : 'cgroup.procs')),
-        ranOut: () => outOfMemory(this.version, memory) > 0,
-        use: () => useOf(this.version, memory, pids),
-        remove: () => this.#remove(folders),
+        ranOut: () => meter.ranOut(),
+        use: () => meter.use(),
+        forget: () => meter.forget(),
+        remove: () => {
+          meter.close();
+          return this.#remove(folders);
+        },
       };
     } catch {
       return undefined;
@@ -191,19 +202,83 @@ export class Cgroups {
   }
 }
 
-function useOf(version: 1 | 2, memory: string, pids: string): CgroupUse {
-  const most = numbersIn(path.join(memory, version === 1 ? 'memory.max_usage_in_bytes' : 'memory.peak'))[0];
-  const known = most === undefined || most > UNLIMITED_BYTES ? null : most;
-  return {
-    memoryBytes: known,
+/** Counts what a group takes, in files that stay open: they are read again and again. */
+class Meter {
+  readonly #files: { peak: string; memory: string; pids: string };
+  readonly #descriptors = new Map<string, number | undefined>();
+  #seen = { outOfMemory: 0, forksRefused: 0 };
+  #before = { outOfMemory: 0, forksRefused: 0 };
+  #isClosed = false;
+
+  constructor(version: 1 | 2, memory: string, pids: string) {
+    this.#files = {
+      peak: path.join(memory, version === 1 ? 'memory.max_usage_in_bytes' : 'memory.peak'),
+      memory: path.join(memory, version === 1 ? 'memory.oom_control' : 'memory.events'),
+      pids: path.join(pids, 'pids.events'),
+    };
+  }
+
+  use(): CgroupUse {
+    const most = Number.parseInt(this.#read('peak'), 10);
     // Also where there was room left: a group above this one, such as that of a pod, may have had none.
-    outOfMemory: outOfMemory(version, memory),
-    forksRefused: fieldIn(path.join(pids, 'pids.events'), 'max'),
-  };
+    this.#seen = { outOfMemory: this.#outOfMemory(), forksRefused: fieldOf(this.#read('pids'), 'max') };
+    return {
+      memoryBytes: Number.isNaN(most) || most > UNLIMITED_BYTES ? null : most,
+      outOfMemory: this.#seen.outOfMemory - this.#before.outOfMemory,
+      forksRefused: this.#seen.forksRefused - this.#before.forksRefused,
+    };
+  }
+
+  ranOut(): boolean {
+    return this.#outOfMemory() > this.#before.outOfMemory;
+  }
+
+  forget(): void {
+    this.#before = this.#seen;
+    const descriptor = this.#descriptors.get('peak');
+    if (descriptor === undefined) return;
+    try {
+      // By any number: what there is now is the most. Of version 2, for this descriptor alone.
+      fs.writeSync(descriptor, '0', 0);
+    } catch {
+      // This kernel forgets nothing.
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const descriptor of this.#descriptors.values()) if (descriptor !== undefined) fs.closeSync(descriptor);
+    this.#descriptors.clear();
+  }
+
+  #outOfMemory(): number {
+    return fieldOf(this.#read('memory'), 'oom_kill');
+  }
+
+  /** '' where it is not there. */
+  #read(name: 'peak' | 'memory' | 'pids'): string {
+    try {
+      if (!this.#descriptors.has(name) && !this.#isClosed) this.#descriptors.set(name, openToRead(this.#files[name], name === 'peak'));
+      const descriptor = this.#descriptors.get(name);
+      return descriptor === undefined ? '' : counts.toString('latin1', 0, fs.readSync(descriptor, counts, 0, counts.length, 0));
+    } catch {
+      return '';
+    }
+  }
 }
 
-function outOfMemory(version: 1 | 2, folder: string): number {
-  return fieldIn(path.join(folder, version === 1 ? 'memory.oom_control' : 'memory.events'), 'oom_kill');
+/** What a file of counts holds is short. */
+const counts = Buffer.alloc(4096);
+
+/** Undefined where it is not there. `writable`: where it can be. */
+function openToRead(file: string, writable: boolean): number | undefined {
+  for (const flags of writable ? ['r+', 'r'] : ['r'])
+    try {
+      return fs.openSync(file, flags);
+    } catch {
+      // Less may be allowed, or nothing.
+    }
+  return undefined;
 }
 
 /** The folder of our own group, where that kind is mounted and can be written. */
@@ -268,14 +343,8 @@ function numbersIn(file: string): number[] {
   }
 }
 
-function fieldIn(file: string, name: string): number {
-  try {
-    const line = fs
-      .readFileSync(file, 'utf8')
-      .split('\n')
-      .find((entry) => entry.startsWith(`${name} `));
-    return Number(line?.split(' ')[1] ?? 0);
-  } catch {
-    return 0;
-  }
+/** 0 where it is none of the fields. */
+function fieldOf(text: string, name: string): number {
+  const line = text.split('\n').find((entry) => entry.startsWith(`${name} `));
+  return Number(line?.split(' ')[1] ?? 0);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { CodeEndReason, EffectiveLimits } from '../../../contract/code.ts';
-import { type CageReport, type Ending, endOf, reportOf } from './ending.ts';
+import { type CageReport, type Ending, endOf, reportOf, restOf, useOf } from './ending.ts';
 
 const limits: EffectiveLimits = {
   wallMs: 1000,
@@ -107,7 +107,18 @@ describe('an end is named by what was seen:', () => {
   });
 });
 
+test('what one order took is told with the limit that it met', () => {
+  const rest = { ended: 2, cpu_us: 12_345, most_kib: 900, most_tasks: 3, stdout_bytes: 0, stderr_bytes: 0 };
+  const cgroup = { memoryBytes: 1000, outOfMemory: 0, forksRefused: 0 };
+  assert.deepEqual(useOf(rest, undefined, limits), { ended: 2, cpuMs: 12.345, memoryBytes: 900 * 1024, limit: null });
+  assert.equal(useOf(rest, { ...cgroup, memoryBytes: 5_000_000 }, limits).memoryBytes, 5_000_000);
+  assert.equal(useOf({ ...rest, most_tasks: limits.processes }, cgroup, limits).limit, 'processes');
+  assert.equal(useOf(rest, { ...cgroup, forksRefused: 1, outOfMemory: 1 }, limits).limit, 'processes');
+  assert.equal(useOf(rest, { ...cgroup, outOfMemory: 1 }, limits).limit, 'memoryBytes');
+});
+
 test('a report that was cut off is none', () => {
   assert.equal(reportOf('{"exit":0,'), undefined);
   assert.equal(reportOf(''), undefined);
+  assert.equal(restOf(''), undefined);
 });

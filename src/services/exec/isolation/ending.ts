@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import type { CodeEndReason, EffectiveLimits } from '../../../contract/code.ts';
 import type { HostExit } from '../../processes/host.ts';
 import type { CgroupUse } from './cgroup.ts';
-import type { SandboxEnd } from './sandbox.ts';
+import type { SandboxEnd, SandboxUse } from './sandbox.ts';
 
 /** As timeout(1) has it. */
 const TIMEOUT_EXIT_CODE = 124;
@@ -29,6 +29,17 @@ export interface CageReport {
   problem: string;
 }
 
+/** What it says of one order of a program that has many. */
+export interface CageRest {
+  ended: number;
+  cpu_us: number;
+  most_kib: number;
+  most_tasks: number;
+  /** All that the program wrote since its start; -1 where that is not known. */
+  stdout_bytes: number;
+  stderr_bytes: number;
+}
+
 export interface Ending {
   exit: HostExit;
   /** Undefined where there is no supervisor, or it was killed. */
@@ -45,11 +56,22 @@ export interface Ending {
 
 /** Undefined where it is none. */
 export function reportOf(text: string): CageReport | undefined {
-  try {
-    return text === '' ? undefined : (JSON.parse(text) as CageReport);
-  } catch {
-    return undefined;
-  }
+  return parsed(text);
+}
+
+/** Undefined where it is none. */
+export function restOf(text: string): CageRest | undefined {
+  return parsed(text);
+}
+
+/** What an order came to that its program lived through. */
+export function useOf(rest: CageRest, cgroup: CgroupUse | undefined, limits: EffectiveLimits): SandboxUse {
+  return {
+    ended: rest.ended,
+    cpuMs: rest.cpu_us / 1000,
+    memoryBytes: Math.max(cgroup?.memoryBytes ?? 0, rest.most_kib * 1024),
+    limit: isRefused(rest, cgroup, limits) ? 'processes' : isOutOfMemory(cgroup) ? 'memoryBytes' : null,
+  };
 }
 
 /** What a run came to, of what the supervisor, the kernel and we ourselves know of it. */
@@ -79,7 +101,7 @@ function reasonOf(ending: Ending): [CodeEndReason, keyof EffectiveLimits | null]
   if (asked === 'memory') return ['memory', 'memoryBytes'];
   // One that waited for its work has its time kept by us.
   if (asked === 'timeout' && report?.ended === 'asked') return ['timeout', 'wallMs'];
-  const outOfMemory = (cgroup?.outOfMemory ?? 0) > 0;
+  const outOfMemory = isOutOfMemory(cgroup);
   if (report === undefined) {
     if (asked === 'timeout') return ['timeout', 'wallMs'];
     if (outOfMemory) return ['memory', 'memoryBytes'];
@@ -110,10 +132,31 @@ function reasonOf(ending: Ending): [CodeEndReason, keyof EffectiveLimits | null]
   if (signal === 'SIGXFSZ') return ['disk', 'fileBytes'];
   if (failed && (outOfMemory || report.max_rss_kib * 1024 >= limits.memoryBytes)) return ['memory', 'memoryBytes'];
   // It went on after a fork was refused, or after it lost a child: that is its own affair, and worth a word.
-  const refused = (cgroup?.forksRefused ?? 0) > 0 || report.most_tasks >= limits.processes;
-  const met = refused ? 'processes' : outOfMemory ? 'memoryBytes' : report.written_kib * 1024 > limits.diskBytes ? 'diskBytes' : null;
+  const met = isRefused(report, cgroup, limits)
+    ? 'processes'
+    : outOfMemory
+      ? 'memoryBytes'
+      : report.written_kib * 1024 > limits.diskBytes
+        ? 'diskBytes'
+        : null;
   if (met === 'diskBytes') return ['disk', met];
   return [signal === null ? 'exit' : 'signal', met];
+}
+
+function isRefused({ most_tasks: most }: CageReport | CageRest, cgroup: CgroupUse | undefined, limits: EffectiveLimits): boolean {
+  return (cgroup?.forksRefused ?? 0) > 0 || most >= limits.processes;
+}
+
+function isOutOfMemory(cgroup: CgroupUse | undefined): boolean {
+  return (cgroup?.outOfMemory ?? 0) > 0;
+}
+
+function parsed<Line>(text: string): Line | undefined {
+  try {
+    return text === '' ? undefined : (JSON.parse(text) as Line);
+  } catch {
+    return undefined;
+  }
 }
 
 function problemOf({ report, said }: Ending): string {

@@ -205,8 +205,12 @@ function networkDenial({ network }: SandboxRequest, without: ReadonlySet<Part>):
   return network || without.has('network') || without.has('seccomp') ? [] : ['--no-network'];
 }
 
-function limits({ limits: most, memoryMethod, waits }: SandboxRequest, { without, newFiles }: Surroundings, counting: string[]): string[] {
-  const seconds = Math.ceil(most.cpuMs / 1000) + CPU_SPARE_S;
+function limits(
+  { limits: most, memoryMethod, waits, lifeCpuMs }: SandboxRequest,
+  { without, newFiles }: Surroundings,
+  counting: string[],
+): string[] {
+  const seconds = Math.ceil((lifeCpuMs ?? most.cpuMs) / 1000) + CPU_SPARE_S;
   const addressSpace = most.memoryBytes + ADDRESS_SPACE_BYTES;
   const kernel = [
     ...['--fsize', String(most.fileBytes), '--nofile', String(MAX_OPEN_FILES), '--cpu', String(seconds), ...counting],

@@ -20,6 +20,8 @@ export interface SandboxRequest {
   keepStdinOpen: boolean;
   /** It is started before its work: its time runs, its output counts and goes to somebody, from `begin` on. */
   waits?: boolean;
+  /** It has many orders: its own time of processor, and that of each process it starts, over its whole life; `limits.cpuMs` is that of one order. */
+  lifeCpuMs?: number;
   /** It says itself how it ends, by one byte on its descriptor 3: its exit code. The whole tree is ended then. Where that can't be, there is no such descriptor. */
   tells?: boolean;
   /** Aborted: the whole tree is ended now, and the end says `canceled`. */
@@ -46,7 +48,7 @@ export interface SandboxEnd {
   /** The limit that it met, as it is called in EffectiveLimits. */
   limit: keyof EffectiveLimits | null;
   wallMs: number;
-  /** Of the whole tree; null where nobody counted. */
+  /** Of the whole tree, since the order before was done; null where nobody counted. */
   cpuMs: number | null;
   memoryBytes: number | null;
   /** Bytes that were left out. */
@@ -55,11 +57,31 @@ export interface SandboxEnd {
   problem: string | null;
 }
 
+/** What one order took, of a program that has many: counted from the end of the one before, the first from its start. */
+export interface SandboxUse {
+  /** How many programs were ended, at least. */
+  ended: number;
+  /** Of the whole tree. */
+  cpuMs: number;
+  /**
+   * The most that all held at once, by the cgroup; of version 2 before Linux 6.12, since the start of the program. Without a cgroup, the most that the program
+   * itself held, or all of them at a look each 25 ms.
+   */
+  memoryBytes: number;
+  /** A limit that was met, and that the program lived through. */
+  limit: 'processes' | 'memoryBytes' | null;
+}
+
 export interface SandboxedProgram {
-  /** Of one that `waits`: an order's time and output begin, anew each time. */
-  begin?(limits: { wallMs: number; outputBytes: number }, onOutput: SandboxRequest['onOutput']): void;
-  /** Its order is done: it waits again, without a limit of time. */
+  /** Of one that `waits`: an order's time and output begin, anew each time. `cpuMs`: of one that has many orders; else as it was. */
+  begin?(limits: { wallMs: number; outputBytes: number; cpuMs?: number }, onOutput: SandboxRequest['onOutput']): void;
+  /** What it was told is done: it waits again, without a limit of time. */
   rest?(): void;
+  /**
+   * Its order is done: all that it started is ended, and it stands still until something is written to it. Undefined where nobody can do
+   * that, and where it is over. Never rejects.
+   */
+  settle?(): Promise<SandboxUse | undefined>;
   /** Resolves when there is room for more; what a program does not read any more is dropped. */
   write(bytes: Uint8Array): Promise<void>;
   endInput(): void;
