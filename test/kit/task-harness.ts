@@ -133,7 +133,7 @@ async function openTasks(folder: string, setup: TaskSetup, open: { stop: () => P
   const root = path.join(folder, 'root');
   const results = setup.resultsFolder ?? path.join(folder, 'results');
   fs.mkdirSync(root, { recursive: true });
-  const state = new State({ root, folder: path.join(folder, 'state'), temporary: folder });
+  const state = new State({ root, folder: path.join(folder, 'state'), temporary: path.join(folder, 'state') });
   const processes = new Processes({ env: process.env });
   const hub = new FakeHub(setup.features ?? hubFeatures);
   const logged: string[] = [];
