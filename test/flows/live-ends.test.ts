@@ -55,16 +55,33 @@ interface Facts {
 
 function factsOf(pid: number): Facts | undefined {
   try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const at = stat.lastIndexOf(')');
-    const fields = stat.slice(at + 2).split(' ');
-    const [state = '', parent = ''] = fields;
-    const isLeaving = 'ZX'.includes(state) || (Number(fields[6]) & 4) !== 0;
+    const { fields, name, isLeaving } = statOf(`/proc/${pid}/stat`);
+    const [, parent = ''] = fields;
     // The first thread may have ended, and others go on.
-    const isAlive = !isLeaving || Number(fields[17]) > 1;
-    return { parent: Number(parent), name: stat.slice(stat.indexOf('(') + 1, at), isAlive, cpu: Number(fields[11]) + Number(fields[12]) };
+    const isAlive =
+      !isLeaving ||
+      fs.readdirSync(`/proc/${pid}/task`).some((thread) => thread !== String(pid) && isRunning(`/proc/${pid}/task/${thread}/stat`));
+    return { parent: Number(parent), name, isAlive, cpu: Number(fields[11]) + Number(fields[12]) };
   } catch {
     return undefined;
+  }
+}
+
+function statOf(file: string): { fields: string[]; name: string; isLeaving: boolean } {
+  const stat = fs.readFileSync(file, 'utf8');
+  const at = stat.lastIndexOf(')');
+  const fields = stat.slice(at + 2).split(' ');
+  // Flag 4: it is on its way out in the kernel.
+  const isLeaving = 'ZX'.includes(fields[0] ?? '') || (Number(fields[6]) & 4) !== 0;
+  return { fields, name: stat.slice(stat.indexOf('(') + 1, at), isLeaving };
+}
+
+function isRunning(file: string): boolean {
+  try {
+    return !statOf(file).isLeaving;
+  } catch {
+    // It ended between the two looks.
+    return false;
   }
 }
 
