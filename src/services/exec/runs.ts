@@ -312,7 +312,7 @@ export class Runs {
     if (request.keepState) notes.push(`Variables of ${language.name} can't live on.`);
     const file = sourceName(folder, language, request.code);
     const own = ownName();
-    const ownFolder = path.join(folder, own);
+    const ownFolder = `${folder}/${own}`;
     const script = language.warmUp === 'transform' ? await transform?.apply(request.code, file) : undefined;
     sessions.lend(session, [file, ...(language.compile === undefined ? [] : [own]), ...(script === undefined ? [] : [`${own}.js`])]);
     try {
@@ -526,7 +526,7 @@ export class Runs {
 /** Under which the source is stored: not in the place of anything in the session. Throws FILE_EXISTS. */
 function sourceName(folder: string, language: Language, code: string): string {
   const name = fileNameFor(language, code);
-  const isTaken = (one: string): boolean => fs.lstatSync(path.join(folder, one), { throwIfNoEntry: false }) !== undefined;
+  const isTaken = (one: string): boolean => fs.lstatSync(`${folder}/${one}`, { throwIfNoEntry: false }) !== undefined;
   if (!isTaken(name)) return name;
   const other = `source_${name}`;
   if (language.code === 'java' || isTaken(other))

@@ -31,7 +31,7 @@ export function makePassage(folder: string): void {
 
 /** As `makePassage`, in one that was made so, where nobody else makes folders; it comes back where somebody cleared it away. */
 export function makePassageIn(parent: string, name: string): void {
-  const folder = path.join(parent, name);
+  const folder = `${parent}/${name}`;
   try {
     fs.mkdirSync(folder, { mode: 0o711 });
   } catch (error) {
@@ -107,12 +107,12 @@ export async function storeFile(
  * file of ours there, which becomes it: that is quicker, and who may run in that folder has not begun. Throws FILE_EXISTS, DISK_FULL.
  */
 export function storeNew(folder: string, name: string, text: string, spare?: string): void {
-  const file = path.join(folder, name);
+  const file = `${folder}/${name}`;
   let descriptor: number | undefined;
   try {
     if (spare === undefined) descriptor = fs.openSync(file, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o644);
     else {
-      fs.renameSync(path.join(folder, spare), file);
+      fs.renameSync(`${folder}/${spare}`, file);
       descriptor = fs.openSync(file, O_NOFOLLOW | O_WRONLY);
     }
     fs.writeFileSync(descriptor, text);

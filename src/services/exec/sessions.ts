@@ -114,7 +114,7 @@ export class Sessions {
     this.#afterwards(() => this.#makeReady());
     if (ready !== undefined)
       try {
-        moveInto(path.join(this.#readyFolder, ready.id), path.join(this.#options.folder, ready.id));
+        moveInto(`${this.#readyFolder}/${ready.id}`, `${this.#options.folder}/${ready.id}`);
         return ready;
       } catch {
         // Somebody cleared it away.
@@ -147,7 +147,7 @@ export class Sessions {
 
   /** Where its files are, absolute. */
   folder(id: string): string {
-    return path.join(this.#options.folder, id, DATA);
+    return `${this.#options.folder}/${id}/${DATA}`;
   }
 
   info({ id, entity, createdAt, usedAt, files, state }: SessionRecord): CodeSession {
@@ -182,8 +182,8 @@ export class Sessions {
   takeBack(session: SessionRecord): void {
     const folder = this.folder(session.id);
     for (const name of session.lent ?? []) {
-      if (OWN_NAME.test(name)) this.#afterwards(() => removeFolder(path.join(folder, name)));
-      else removeLent(path.join(folder, name));
+      if (OWN_NAME.test(name)) this.#afterwards(() => removeFolder(`${folder}/${name}`));
+      else removeLent(`${folder}/${name}`);
     }
     delete session.lent;
     this.#putLater(session);
@@ -387,11 +387,11 @@ export class Sessions {
 
   /** Throws DISK_FULL. */
   #makeFolder(parent: string, id: string, spare?: string): void {
-    const folder = path.join(parent, id);
+    const folder = `${parent}/${id}`;
     try {
       makePassageIn(parent, id);
-      makePrivate(path.join(folder, DATA));
-      if (spare !== undefined) storeNew(path.join(folder, DATA), spare, '');
+      makePrivate(`${folder}/${DATA}`);
+      if (spare !== undefined) storeNew(`${folder}/${DATA}`, spare, '');
     } catch (error) {
       removeFolder(folder);
       throw fileError(error, 'The folder of the session');

@@ -306,17 +306,16 @@ export class CageServer {
 
 /** Each with its end. Throws what execve(2) would say. */
 function bytesOf(strings: readonly string[]): Buffer {
-  const parts = strings.map((text) => Buffer.from(`${text}\0`));
   if (strings.some((text) => text.includes('\0')))
     throw Object.assign(new Error('There is a NUL in an argument or a variable.'), { code: 'ERR_INVALID_ARG_VALUE' });
-  const size = parts.reduce((sum, { length }) => sum + length + 8, 0);
+  const bytes = Buffer.from(`${strings.join('\0')}\0`);
   if (
     strings.length > MOST_STRINGS ||
-    size > Math.min(MOST_STRINGS_BYTES, MOST_ORDER_BYTES) ||
-    parts.some(({ length }) => length > MOST_STRING_BYTES)
+    bytes.length + strings.length * 8 > Math.min(MOST_STRINGS_BYTES, MOST_ORDER_BYTES) ||
+    (bytes.length > MOST_STRING_BYTES && strings.some((text) => Buffer.byteLength(text) >= MOST_STRING_BYTES))
   )
     throw Object.assign(new Error('The arguments and variables are too long.'), { code: 'E2BIG' });
-  return Buffer.concat(parts);
+  return bytes;
 }
 
 /** Of what waitpid(2) says. */

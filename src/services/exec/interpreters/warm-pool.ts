@@ -54,23 +54,6 @@ export function driverRequest(
   };
 }
 
-/** Undefined where programs of the language can't be forks. */
-function interpreterOf(language: Language, { sandbox, toolchains }: { sandbox: Sandbox; toolchains: Toolchains }): Interpreter | undefined {
-  const kept = forkable[language.code];
-  const [program = ''] = drivers[language.code] ?? [];
-  const { mark } = toolchains.find(program) ?? {};
-  // Where a program sees its folder is the same for all of them, wherever they can be forks.
-  const request = kept === undefined ? undefined : driverRequest(drivers, language, { folder: '/', sandbox, toolchains });
-  if (kept === undefined || mark === undefined || request === undefined) return undefined;
-  const variables = Object.entries(request.env);
-  return {
-    argv: request.argv,
-    env: Object.fromEntries(variables.filter(([name]) => !kept.includes(name))),
-    later: Object.fromEntries(variables.filter(([name]) => kept.includes(name))),
-    mark,
-  };
-}
-
 export interface WarmPoolOptions {
   /** How many wait, of each language. */
   size: number;
@@ -89,6 +72,7 @@ export class WarmPool {
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #starting = new Set<string>();
   readonly #starts = new Set<Promise<void>>();
+  readonly #interpreters = new Map<string, Interpreter>();
   /** Of each language, what was asked for last. */
   readonly #last = new Map<string, string>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
@@ -118,7 +102,7 @@ export class WarmPool {
 
   /** A program that waits for its order, for a run that found none; undefined where there is no quick way to one. Throws what Sandbox.start throws. */
   async fork(language: Language, request: Omit<SandboxRequest, 'argv' | 'env'>): Promise<SandboxedProgram | undefined> {
-    const interpreter = this.#size === 0 ? undefined : interpreterOf(language, this.#dependencies);
+    const interpreter = this.#size === 0 ? undefined : this.#interpreterOf(language);
     const { argv, env } = interpreter ?? {};
     if (interpreter === undefined || argv === undefined || env === undefined) return undefined;
     return this.#dependencies.sandbox.fork({ ...request, argv, env, keepStdinOpen: true, tells: true }, interpreter);
@@ -142,6 +126,28 @@ export class WarmPool {
     this.#stopped = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     await Promise.all([...this.#starts, ...[...this.#waiting.keys()].map((key) => this.#drop(key))]);
+  }
+
+  /** Undefined where programs of the language can't be forks. */
+  #interpreterOf(language: Language): Interpreter | undefined {
+    const kept = forkable[language.code];
+    const [program = ''] = drivers[language.code] ?? [];
+    const mark = kept === undefined ? undefined : this.#dependencies.toolchains.find(program)?.mark;
+    if (kept === undefined || mark === undefined) return undefined;
+    const known = this.#interpreters.get(language.code);
+    if (known?.mark === mark) return known;
+    // Where a program sees its folder is the same for all of them, wherever they can be forks.
+    const request = driverRequest(drivers, language, { ...this.#dependencies, folder: '/' });
+    if (request === undefined) return undefined;
+    const variables = Object.entries(request.env);
+    const found = {
+      argv: request.argv,
+      env: Object.fromEntries(variables.filter(([name]) => !kept.includes(name))),
+      later: Object.fromEntries(variables.filter(([name]) => kept.includes(name))),
+      mark,
+    };
+    this.#interpreters.set(language.code, found);
+    return found;
   }
 
   #refillIn(ms: number, language: Language, limits: EffectiveLimits, key: string): void {

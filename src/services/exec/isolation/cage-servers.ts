@@ -32,6 +32,7 @@ interface Served {
 export class CageServers {
   readonly #dependencies: CageServersDependencies;
   readonly #served = new Map<string, Served>();
+  readonly #keys = new WeakMap<Interpreter, string>();
   /** Of which forks may still run. */
   readonly #retired = new Set<CageServer>();
   #isClosed = false;
@@ -43,7 +44,7 @@ export class CageServers {
   /** Without an interpreter, the launcher itself. Undefined where there can't be one now. */
   async of(interpreter: Interpreter | undefined): Promise<CageServer | undefined> {
     if (this.#isClosed) return undefined;
-    const key = interpreter === undefined ? '' : JSON.stringify([interpreter.argv, interpreter.env]);
+    const key = this.#keyOf(interpreter);
     const mark = interpreter?.mark ?? '';
     let served = this.#served.get(key);
     if (served !== undefined && (served.mark !== mark || (interpreter !== undefined && served.forks >= MOST_FORKS))) {
@@ -76,6 +77,14 @@ export class CageServers {
     this.#served.clear();
     for (const { server } of served) (await server)?.close();
     for (const server of this.#retired) server.close();
+  }
+
+  /** What an interpreter runs is long, and one serves many. */
+  #keyOf(interpreter: Interpreter | undefined): string {
+    if (interpreter === undefined) return '';
+    const key = this.#keys.get(interpreter) ?? JSON.stringify([interpreter.argv, interpreter.env]);
+    this.#keys.set(interpreter, key);
+    return key;
   }
 
   async #retire({ server }: Served): Promise<void> {

@@ -103,7 +103,7 @@ export class Cgroups {
       const meter = new Meter(this.version, memory, pids);
       return {
         // One thread that moves itself in version 1 is let through at once; for a process the kernel waits until no processor forks.
-        joins: folders.map((folder) => path.join(folder, this.version === 1 ? 'tasks' : 'cgroup.procs')),
+        joins: folders.map((folder) => `${folder}/${this.version === 1 ? 'tasks' : 'cgroup.procs'}`),
         ranOut: () => meter.ranOut(),
         use: () => meter.use(),
         forget: () => meter.forget(),
@@ -168,7 +168,7 @@ export class Cgroups {
 
   #folders(): string[] {
     const name = `outrigger-${process.pid}-${++this.#count}`;
-    return [...new Set([this.#memory, this.#pids])].map((parent) => path.join(parent, name));
+    return [...new Set([this.#memory, this.#pids])].map((parent) => `${parent}/${name}`);
   }
 
   #remove(folders: readonly string[]): Promise<void> {
@@ -183,7 +183,7 @@ export class Cgroups {
     const [memory, pids = memory] = folders as [string, string?];
     try {
       if (ready === undefined) for (const folder of folders) fs.mkdirSync(folder);
-      const put = (folder: string, file: string, value: number): void => fs.writeFileSync(path.join(folder, file), String(value));
+      const put = (folder: string, file: string, value: number): void => fs.writeFileSync(`${folder}/${file}`, String(value));
       if (this.version === 1) {
         put(memory, 'memory.limit_in_bytes', memoryBytes);
         // With what was swapped out; a kernel without swap accounting has no such file.
@@ -212,9 +212,9 @@ class Meter {
 
   constructor(version: 1 | 2, memory: string, pids: string) {
     this.#files = {
-      peak: path.join(memory, version === 1 ? 'memory.max_usage_in_bytes' : 'memory.peak'),
-      memory: path.join(memory, version === 1 ? 'memory.oom_control' : 'memory.events'),
-      pids: path.join(pids, 'pids.events'),
+      peak: `${memory}/${version === 1 ? 'memory.max_usage_in_bytes' : 'memory.peak'}`,
+      memory: `${memory}/${version === 1 ? 'memory.oom_control' : 'memory.events'}`,
+      pids: `${pids}/pids.events`,
     };
   }
 

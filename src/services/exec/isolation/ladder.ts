@@ -8,6 +8,7 @@ import { CageServers } from './cage-servers.ts';
 import { CagedRun } from './caged-run.ts';
 import { Cgroups } from './cgroup.ts';
 import { type Machine, rungNames } from './evidence.ts';
+import { Passages } from './passages.ts';
 import {
   carriedEnv,
   launcherArgv,
@@ -31,7 +32,6 @@ const HIGHEST = rungNames.length - 1;
 /** Users that nobody else has: nothing on Debian gives these numbers away. */
 const DEFAULT_SLOTS_FROM = 61_000;
 const DEFAULT_SLOTS = 1000;
-const WHO_MAY_PASS = 0o001;
 const DEFAULT_NEW_FILES = 10_000;
 
 export interface LadderDependencies {
@@ -71,6 +71,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
   readonly #running = new Set<CagedRun>();
   readonly #settings: Settings;
   readonly #servers: CageServers;
+  readonly #passages: Passages;
   /** Nobody else makes folders of these names. */
   readonly #name = randomBytes(9).toString('hex');
   #count = 0;
@@ -90,6 +91,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     this.#without = new Set(options.without);
     this.#settings = new Settings(options.scratch, dependencies.now);
     this.#servers = new CageServers(dependencies);
+    this.#passages = new Passages(dependencies.now);
     const isRoot = process.getuid?.() === 0 && !this.#without.has('user');
     this.#slots = isRoot ? new Slots(options.slotsFrom ?? DEFAULT_SLOTS_FROM, options.slots ?? DEFAULT_SLOTS) : undefined;
   }
@@ -172,7 +174,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
         joins: cgroup?.joins ?? [],
         scratch,
         settings,
-        isStaged: rung === HIGHEST && slot !== undefined && !areOpenToOthers(seen),
+        isStaged: rung === HIGHEST && slot !== undefined && !this.#passages.areOpen(seen),
       };
       const env = supervised ? carriedEnv(request.env, rung === HIGHEST ? '/tmp' : scratch) : request.env;
       const child = supervised
@@ -248,7 +250,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
   #slotFor(rung: number, { folder, readable, argv }: SandboxRequest): { uid: number; release: () => void } | undefined {
     if (this.#slots === undefined) return undefined;
     const needed = [folder, ...readable, this.#options.scratch, argv[0]];
-    return rung === HIGHEST || areOpenToOthers(needed) ? this.#slots.take(folder) : undefined;
+    return rung === HIGHEST || this.#passages.areOpen(needed) ? this.#slots.take(folder) : undefined;
   }
 
   async #climb(): Promise<Climbed> {
@@ -290,22 +292,6 @@ export class LadderSandbox implements Sandbox, RungSandbox {
 
   #throwIfStopping(): void {
     if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
-  }
-}
-
-/** Whether everybody may pass through all folders above these files. */
-function areOpenToOthers(files: readonly string[]): boolean {
-  const seen = new Set<string>();
-  try {
-    for (const file of files) {
-      for (let folder = path.dirname(file); !seen.has(folder); folder = path.dirname(folder)) {
-        if ((fs.statSync(folder).mode & WHO_MAY_PASS) === 0) return false;
-        seen.add(folder);
-      }
-    }
-    return true;
-  } catch {
-    return false;
   }
 }
 
