@@ -96,12 +96,15 @@ test('a line that waits comes after the answer, in order, once, and at once wher
   const events = (): string[] => lines.map((line) => (JSON.parse(line) as { event: string }).event);
   late.add('info', 'one');
   late.add('info', 'two');
+  const sent = new Promise(setImmediate);
+  assert.deepEqual(events(), []);
+  await sent;
   assert.deepEqual(events(), []);
   await new Promise(setImmediate);
   assert.deepEqual(events(), ['one', 'two']);
   late.add('info', 'three');
   late.flush();
   assert.deepEqual(events(), ['one', 'two', 'three']);
-  await new Promise(setImmediate);
+  for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
   assert.equal(lines.length, 3);
 });

@@ -56,7 +56,7 @@ export function createLog(config: Pick<Config, 'log.level' | 'log.names'>, write
   };
 }
 
-/** Lines that are written after what they tell of was answered: at the end of this turn of the event loop, or at `flush`. */
+/** Lines that are written after what they tell of was answered: after this turn of the event loop, at whose end connections send, or at `flush`. */
 export class LateLog {
   readonly #log: Log;
   #lines: Parameters<Log>[] = [];
@@ -66,7 +66,7 @@ export class LateLog {
   }
 
   add(...line: Parameters<Log>): void {
-    if (this.#lines.push(line) === 1) setImmediate(() => this.flush());
+    if (this.#lines.push(line) === 1) setImmediate(() => setImmediate(() => this.flush()));
   }
 
   flush(): void {
