@@ -594,6 +594,11 @@ export class Document {
 function ownDoc(state: Uint8Array): Y.Doc {
   const ydoc = new Y.Doc();
   ydoc.clientID = newOwnId();
+  // A transaction tells of six things that nobody here listens to; to find that out, lib0 makes a map and an array each time.
+  const emit = ydoc.emit.bind(ydoc);
+  ydoc.emit = (name, args) => {
+    if (ydoc._observers.has(name)) emit(name, args);
+  };
   Y.applyUpdate(ydoc, state);
   return ydoc;
 }
