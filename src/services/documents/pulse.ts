@@ -1,7 +1,7 @@
 /** Messages that follow one another go out at least so far apart, ms. */
 const LEAST_REST_MS = 4;
 /** A beat takes one part in so many of the time, at most: the more it costs to pass things on, the more is gathered before. */
-const SHARE = 40;
+const SHARE = 100;
 /** But never longer than a screen shows one frame, ms; two, where that brings as many messages of one room together. */
 const FRAME_MS = 16;
 const MOST_FRAMES = 2;
