@@ -7,14 +7,14 @@ import { test } from 'node:test';
 import { accessibilityProblems, git, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { withGitServer } from '../kit/git-server.ts';
-import { change, lines, loanFiles, numbered, openFile, picture, row, sourceControl, text, toast } from '../kit/source-control.ts';
+import { change, lines, loanFiles, numbered, openFocused, picture, row, sourceControl, text, toast } from '../kit/source-control.ts';
 
 test('of two changes in a file one is staged and committed, and the other remains', { skip: noBrowserOrGit }, async () => {
   await withWorkbench(
     loanFiles,
     async ({ page, root }) => {
       const ada = await page({ name: 'Ada', theme: 'light' });
-      await openFile(ada, 'a.txt');
+      await openFocused(ada, 'a.txt');
       await ada.keyboard.press('Control+Home');
       await ada.keyboard.type('first ');
       await ada.keyboard.press('Control+End');
@@ -135,7 +135,7 @@ test('a branch is made and switched with typing that is not saved; what would be
     loanFiles,
     async ({ page, root }) => {
       const ada = await page({ name: 'Ada' });
-      await openFile(ada, 'b.txt');
+      await openFocused(ada, 'b.txt');
       await ada.keyboard.press('Control+End');
       await ada.keyboard.type('typed');
       await ada.keyboard.press('Alt+b');
@@ -154,7 +154,7 @@ test('a branch is made and switched with typing that is not saved; what would be
       assert.match(git(root, 'show', 'HEAD:b.txt'), /typed/);
 
       // Back with other typing in the same file: it would be lost, and is put aside.
-      await openFile(ada, 'b.txt');
+      await openFocused(ada, 'b.txt');
       await ada.keyboard.press('Control+Home');
       await ada.keyboard.type('mine ');
       await ada.getByTestId('branch').click();

@@ -4,7 +4,19 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { accessibilityProblems, git, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
-import { change, clientOf, lines, loanFiles, numbered, openFile, picture, row, sourceControl, text, toast } from '../kit/source-control.ts';
+import {
+  change,
+  clientOf,
+  lines,
+  loanFiles,
+  numbered,
+  openFocused,
+  picture,
+  row,
+  sourceControl,
+  text,
+  toast,
+} from '../kit/source-control.ts';
 
 test('what a run of an agent did is taken back, and what was typed meanwhile stays in the open editor', {
   skip: noBrowserOrGit,
@@ -15,7 +27,7 @@ test('what a run of an agent did is taken back, and what was typed meanwhile sta
       const { page, root } = workbenches;
       const read = (name: string): string => readFileSync(path.join(root, name), 'utf8');
       const ada = await page({ name: 'Ada', theme: 'light' });
-      await openFile(ada, 'a.txt');
+      await openFocused(ada, 'a.txt');
       const owner = clientOf(workbenches);
       const { secret } = await owner.call('tokens.create', { name: 'fixer', kind: 'agent', access: 'execute' });
       const agent = clientOf(workbenches, secret);
@@ -51,7 +63,7 @@ test('what a run of an agent did is taken back, and what was typed meanwhile sta
         await ada.getByRole('tab', { name: 'Fix the texts' }).click();
         await byTheRun.waitFor();
         // And after it, in yet another place.
-        await openFile(ada, 'a.txt');
+        await openFocused(ada, 'a.txt');
         await ada.keyboard.press('Control+Home');
         await ada.keyboard.type('typed after, ');
         await card.filter({ hasText: '1 of them was edited since.' }).waitFor();
@@ -110,7 +122,7 @@ test('who wrote a line is said where the caret rests, its commits are listed, an
       writeFileSync(path.join(root, 'a.txt'), lines('another', ...numbered));
       git(root, 'commit', '-qam', 'Another');
       const ada = await page({ name: 'Ada' });
-      await openFile(ada, 'b.txt');
+      await openFocused(ada, 'b.txt');
       const note = ada.locator('.cm-blame');
       await note.filter({ hasText: /^Lead, today at .* · The first loans$/ }).waitFor();
       for (const key of ['ArrowDown', 'ArrowDown']) await ada.keyboard.press(key);

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { commands } from '../../src/workbench/commands.ts';
-import { accessibilityProblems, git, noBrowser, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
+import { accessibilityProblems, git, noBrowser, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { withGitServer } from '../kit/git-server.ts';
 
@@ -16,20 +16,6 @@ const files = {
   'README.md': '# Loans\n\nA small library.\n',
   'models/loan.py': lines(1, 200),
 };
-
-async function openFile(page: Page, name: string): Promise<void> {
-  await page.keyboard.press('Control+p');
-  const field = page.getByRole('combobox', { name: 'Go to file' });
-  await field.fill(name);
-  await page
-    .getByRole('option')
-    .first()
-    .filter({ hasText: name.split(':')[0] as string })
-    .waitFor();
-  await page.keyboard.press('Enter');
-  await field.waitFor({ state: 'detached' });
-  await page.locator('.cm-content').filter({ visible: true }).waitFor();
-}
 
 /** The region that has the focus, as F6 walks them. */
 const region = (page: Page): Promise<string | undefined> =>

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { accessibilityProblems, git, noBrowser, noBrowserOrGit, pageToken, withWorkbench } from '../kit/browser.ts';
+import { accessibilityProblems, git, noBrowser, noBrowserOrGit, openFile, pageToken, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 
 const files = {
@@ -12,20 +12,6 @@ const files = {
   'models/member.py': 'class Member:\n    pass\n',
   'big/a.txt': 'a\n',
 };
-
-async function openFile(page: Page, name: string): Promise<void> {
-  await page.keyboard.press('Control+p');
-  const field = page.getByRole('combobox', { name: 'Go to file' });
-  await field.fill(name);
-  await page
-    .getByRole('option')
-    .first()
-    .filter({ hasText: path.basename(name).split(':')[0] as string })
-    .waitFor();
-  await page.keyboard.press('Enter');
-  await field.waitFor({ state: 'detached' });
-  await page.locator('.cm-content').filter({ visible: true }).waitFor();
-}
 
 const text = (page: Page): Promise<string> => page.locator('.cm-content').innerText();
 const row = (page: Page, name: string) => page.getByRole('treeitem', { name: new RegExp(`^${name.replaceAll('.', '\\.')}(,|$)`) });

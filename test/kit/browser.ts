@@ -206,6 +206,21 @@ async function openPage(browser: Browser, url: string, options: PageOptions, pro
   return page;
 }
 
+/** Opens a file by its name, or by `name:line`, as somebody would who knows the keys; its text is there then. */
+export async function openFile(page: Page, name: string): Promise<void> {
+  await page.keyboard.press('Control+p');
+  const field = page.getByRole('combobox', { name: 'Go to file' });
+  await field.fill(name);
+  await page
+    .getByRole('option')
+    .first()
+    .filter({ hasText: path.basename(name).split(':')[0] as string })
+    .waitFor();
+  await page.keyboard.press('Enter');
+  await field.waitFor({ state: 'detached' });
+  await page.locator('.cm-content').filter({ visible: true }).waitFor();
+}
+
 /** What axe finds wrong, as lines to read. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

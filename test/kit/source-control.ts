@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { createClient } from '../../src/client/client.ts';
 import type { Operations } from '../../src/contract/operations.ts';
-import { pageToken, type Workbenches } from './browser.ts';
+import { openFile, pageToken, type Workbenches } from './browser.ts';
 
 /** Where pictures of each state go, when somebody wants to look. */
 const pictures = process.env['WORKBENCH_PICTURES'];
@@ -28,17 +28,9 @@ export async function sourceControl(page: Page): Promise<void> {
   await page.getByRole('heading', { name: 'Source control' }).waitFor();
 }
 
-export async function openFile(page: Page, name: string): Promise<void> {
-  await page.keyboard.press('Control+p');
-  const field = page.getByRole('combobox', { name: 'Go to file' });
-  await field.fill(name);
-  await page
-    .getByRole('option')
-    .first()
-    .filter({ hasText: path.basename(name) })
-    .waitFor();
-  await page.keyboard.press('Enter');
-  await field.waitFor({ state: 'detached' });
+/** As `openFile`, and the editor has the focus. */
+export async function openFocused(page: Page, name: string): Promise<void> {
+  await openFile(page, name);
   await page.locator('.cm-focused').filter({ visible: true }).waitFor();
 }
 
