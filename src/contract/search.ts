@@ -3,10 +3,11 @@ import { batchChangeOut, etag } from './files.ts';
 import { operation } from './operation.ts';
 import { entryPath, workspacePath } from './paths.ts';
 import { once } from './once.ts';
+import { withoutNul } from './processes.ts';
 
 const globs = once(() =>
   z
-    .array(z.string().min(1).max(1000))
+    .array(z.string().min(1).max(1000).regex(withoutNul))
     .max(100)
     .default([])
     .describe('Globs as in .gitignore: `*.ts` at any depth, `/src/**` from the top.'),
@@ -81,7 +82,7 @@ export type OutlineSymbol = z.infer<ReturnType<typeof outlineSymbol>>;
 
 /** What is searched for. */
 const question = once(() => ({
-  pattern: z.string().min(1).max(10_000),
+  pattern: z.string().min(1).max(10_000).regex(withoutNul),
   regex: z.boolean().default(false).describe("The pattern is a regular expression of ripgrep's syntax."),
   caseSensitive: z.boolean().default(true),
   word: z.boolean().default(false).describe('Only whole words.'),
@@ -92,6 +93,7 @@ const replacement = once(() =>
   z
     .string()
     .max(10_000)
+    .regex(withoutNul)
     .describe(
       'What a match becomes. Of a regular expression `$1`, `$name` and `${name}` are groups, `$0` is the match and `$$` a dollar sign.',
     ),

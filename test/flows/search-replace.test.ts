@@ -148,6 +148,9 @@ test('a malformed pattern, too many files and who may only read are refused', ()
   withTree(
     async ({ client, clientOf, file }) => {
       await assert.rejects(client.call('search.replace', { pattern: 'a(', regex: true, replace: '' }), reasonOf('BAD_PATTERN'));
+      const withNul = [{ pattern: 'a\0b' }, { pattern: 'a', replace: '\0' }, { pattern: 'a', include: ['*.\0'] }];
+      for (const input of withNul)
+        await assert.rejects(client.call('search.replace', { replace: '', ...input }), reasonOf('BAD_INPUT'), JSON.stringify(input));
       await assert.rejects(client.call('search.replace', { pattern: 'many', replace: '' }), reasonOf('OUTPUT_TOO_LARGE'));
       const { secret } = await client.call('tokens.create', { name: 'reader', access: 'read' });
       await assert.rejects(clientOf(secret).call('search.replace', { pattern: 'loan', replace: 'x' }), reasonOf('ACCESS_DENIED'));

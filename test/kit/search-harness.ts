@@ -18,11 +18,12 @@ export interface SearchHarness {
   log: readonly string[];
 }
 
-/** Searches `folder`/root with the index in `folder`/index, which stays. */
+/** Searches `folder`/root with the index in `folder`/index, which stays. `program` stands in for ripgrep. */
 export async function withSearch(
   folder: string,
   run: (harness: SearchHarness) => Promise<void>,
   faults: NonNullable<IndexOptions['faults']> = {},
+  program = rgPath,
 ): Promise<void> {
   const root = path.join(folder, 'root');
   const { state, workspace } = openWorkspace(folder);
@@ -31,7 +32,7 @@ export async function withSearch(
   const search = new Search(
     {
       workspace,
-      ripgrep: new Ripgrep({ processes }, { program: rgPath, root }),
+      ripgrep: new Ripgrep({ processes }, { program, root }),
       flush: () => Promise.resolve(),
       settled: () => Promise.resolve(),
       log: (event) => void log.push(event),

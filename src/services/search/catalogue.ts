@@ -48,6 +48,11 @@ export class Catalogue {
     return this.#list;
   }
 
+  /** Whether it is one of the files, or a folder that has some; '' is the whole. */
+  has(path: string): boolean {
+    return path === '' || this.#files.has(path) || this.#folders.has(path);
+  }
+
   /** Lists everything anew; gives what came and what is gone. */
   async walk(signal?: AbortSignal): Promise<CatalogueNews> {
     this.#excludeFile = this.#excludeFacts();

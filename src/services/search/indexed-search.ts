@@ -67,7 +67,7 @@ export class IndexedSearch {
   /** Not indexed, and not silent. */
   readonly #loud = new Set<string>();
   /** Files that globs let through, as ripgrep reads globs. */
-  readonly #globbed = new Map<string, { list: readonly string[]; files: ReadonlySet<string> }>();
+  readonly #globbed = new Map<string, { list: readonly string[]; files: ReadonlySet<string>; reachesMore: boolean }>();
   #ready = false;
 
   constructor(dependencies: { ripgrep: Ripgrep; catalogue: Catalogue; log: TrigramIndexLog }, options: IndexOptions & { root: string }) {
@@ -244,14 +244,18 @@ export class IndexedSearch {
     }
   }
 
-  /** Undefined where ripgrep has to say which files the globs let through, and has not yet. */
+  /**
+   * Undefined where ripgrep has to say which files the globs let through, and has not yet, and where it looks at more than is indexed: a place
+   * that is named, and a glob that names files, go before what is hidden or ignored.
+   */
   #filterOf({ path: folder, include, exclude }: Walk): ((file: string) => boolean) | undefined {
     const below = folder === '' ? undefined : `${folder}/`;
     const isBelow = (file: string): boolean => below === undefined || file.startsWith(below) || file === folder;
+    if (!this.#catalogue.has(folder)) return undefined;
     if (include.length === 0 && exclude.length === 0) return isBelow;
     const key = JSON.stringify([include, exclude]);
     const known = this.#globbed.get(key);
-    if (known?.list === this.#catalogue.list) return (file) => known.files.has(file) && isBelow(file);
+    if (known?.list === this.#catalogue.list) return known.reachesMore ? undefined : (file) => known.files.has(file) && isBelow(file);
     void this.#learnGlobs(key, include, exclude);
     return undefined;
   }
@@ -261,7 +265,7 @@ export class IndexedSearch {
     try {
       const files = new Set(await this.#ripgrep.files({ path: '', include, exclude, hidden: false, ignored: false }));
       this.#globbed.delete(key);
-      this.#globbed.set(key, { list, files });
+      this.#globbed.set(key, { list, files, reachesMore: [...files].some((file) => !this.#catalogue.files.has(file)) });
       const [oldest] = this.#globbed.keys();
       if (this.#globbed.size > GLOB_SETS && oldest !== undefined) this.#globbed.delete(oldest);
     } catch {

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { FoundFile } from '../../contract/search.ts';
-import type { OpenProcess, Processes } from '../processes/processes.ts';
+import type { OpenProcess, Processes, RunResult } from '../processes/processes.ts';
 import { ItemLines } from './item-lines.ts';
 import { readLongLine } from './long-line.ts';
 import { type FileMatches, ReplacementReader } from './rg-replacements.ts';
@@ -17,6 +17,8 @@ const MAX_LIST_BYTES = 512 * 1024 * 1024;
 /** Of all names that are given to one process: well below what Linux, macOS and Windows take. */
 const MAX_ARGUMENT_BYTES = process.platform === 'win32' ? 24_000 : 512 * 1024;
 const BAD_PATTERN_EXIT = 2;
+/** Something matched, nothing did, and something could not be read. Whatever else is no answer. */
+const EXITS: readonly (number | null)[] = [0, 1, 2];
 
 /** Which files are looked at. */
 export interface Walk {
@@ -78,8 +80,11 @@ export class Ripgrep {
       maxOutputBytes: MAX_LIST_BYTES,
       signal: options.signal,
     });
-    const { exitCode, stdout, stderr } = await this.#inFolder(running);
+    const ended = await this.#inFolder(running);
+    const { exitCode, stdout, stderr, omittedBytes } = ended;
     if (exitCode === BAD_PATTERN_EXIT && stdout.length === 0) throwIfBadPattern(stderr.toString());
+    throwIfUnfinished(ended);
+    if (omittedBytes > 0) throw new OutriggerError('INTERNAL', `The list of files is longer than ${MAX_LIST_BYTES} bytes.`);
     const files = stdout.toString().split('\0');
     files.pop();
     return files.map(stripPlace);
@@ -143,8 +148,9 @@ export class Ripgrep {
           await opened.result.catch(() => {});
         }
       }
-      const { exitCode, stderr } = await this.#inFolder(opened.result);
-      if (exitCode === BAD_PATTERN_EXIT) throwIfBadPattern(stderr.toString(), query.pattern);
+      const ended = await this.#inFolder(opened.result);
+      if (ended.exitCode === BAD_PATTERN_EXIT) throwIfBadPattern(ended.stderr.toString(), query.pattern);
+      throwIfUnfinished(ended);
     }
   }
 
@@ -163,8 +169,9 @@ export class Ripgrep {
       signal.throwIfAborted();
       return false;
     }
-    const { exitCode, stderr } = await this.#inFolder(opened.result);
-    if (exitCode === BAD_PATTERN_EXIT) throwIfBadPattern(stderr.toString(), pattern);
+    const ended = await this.#inFolder(opened.result);
+    if (ended.exitCode === BAD_PATTERN_EXIT) throwIfBadPattern(ended.stderr.toString(), pattern);
+    throwIfUnfinished(ended);
     return true;
   }
 
@@ -208,6 +215,12 @@ export class Ripgrep {
     }
     return true;
   }
+}
+
+/** One that was killed, or failed within itself, has not told all. */
+function throwIfUnfinished({ exitCode, exitSignal }: Pick<RunResult, 'exitCode' | 'exitSignal'>): void {
+  if (EXITS.includes(exitCode)) return;
+  throw new OutriggerError('INTERNAL', `ripgrep ended with ${exitSignal ?? exitCode} before it had looked at everything.`);
 }
 
 const commonArguments = ['--no-config', '--no-messages', '--color', 'never'];

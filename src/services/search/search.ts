@@ -198,7 +198,8 @@ export class Search {
     const { workspace, ripgrep } = this.#dependencies;
     this.#checkPlace(request.path);
     const { revision } = workspace.journal;
-    const known = isPlain(request) && (await this.#reached(revision, CATCH_UP_MS, call.signal));
+    const known =
+      isPlain(request) && this.#catalogue?.has(request.path) === true && (await this.#reached(revision, CATCH_UP_MS, call.signal));
     let paths: readonly string[];
     if (known && this.#catalogue !== undefined) paths = this.#catalogue.list;
     else if (ripgrep !== undefined && this.#state !== 'off') paths = (await ripgrep.files(request, { signal: call.signal })).sort();
@@ -220,8 +221,7 @@ export class Search {
     const { revision } = this.#dependencies.workspace.journal;
     const caughtUp = await this.#reached(revision, CATCH_UP_MS, call.signal);
     const files = this.#catalogue?.list ?? (await this.#plain.files(everything, call.signal));
-    const visible = call.visible === undefined ? files : files.filter(call.visible);
-    const { symbols, total, complete } = await this.#symbols.find(query, visible, limit, call.signal);
+    const { symbols, total, complete } = await this.#symbols.find(query, files, limit, call);
     return {
       symbols,
       truncated: total > symbols.length,
@@ -376,10 +376,12 @@ export class Search {
     this.#waiters.add(check);
     if (this.#state === 'ready') this.#catchUp();
     this.#beginAgain();
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    const aborted = (): void => resolve();
+    signal.addEventListener('abort', aborted, { once: true });
     check();
     await promise;
     clearTimeout(timer);
+    signal.removeEventListener('abort', aborted);
     this.#waiters.delete(check);
     signal.throwIfAborted();
     return this.#revision >= revision;

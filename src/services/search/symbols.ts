@@ -22,6 +22,7 @@ export interface SymbolInFile extends OutlineSymbol {
 /** Outlines of files, and the symbols of all files by name. Files are read when symbols are first asked for, and again when they changed. */
 export class Symbols {
   readonly #root: string;
+  readonly #maxSymbols: number;
   readonly #files = new Map<string, SymbolInFile[]>();
   readonly #orders = new Map<number, { resolve: (said: FromSymbols) => void; reject: (error: unknown) => void }>();
   #worker: Worker | undefined;
@@ -29,10 +30,13 @@ export class Symbols {
   #count = 0;
   #all: SymbolInFile[] | undefined;
   #reading: Promise<void> | undefined;
+  /** Of those that are being read, whose text is the one that was there when they were ordered. */
+  #read = new Set<string>();
   #stopped = false;
 
-  constructor(options: { root: string }) {
-    this.#root = options.root;
+  constructor({ root, maxSymbols = MAX_SYMBOLS }: { root: string; maxSymbols?: number }) {
+    this.#root = root;
+    this.#maxSymbols = maxSymbols;
   }
 
   /** Throws NO_LANGUAGE, TOOL_MISSING, PROCESS_TIMEOUT. */
@@ -46,25 +50,32 @@ export class Symbols {
     return { language: language.name, ...outline };
   }
 
-  /** The best first. Throws TOOL_MISSING. */
+  /** The best first, of those of `files` that are visible to whoever asks. Throws TOOL_MISSING. */
   async find(
     query: string,
     files: readonly string[],
     limit: number,
-    signal: AbortSignal,
+    { signal, visible }: { signal: AbortSignal; visible?: ((path: string) => boolean) | undefined },
   ): Promise<{ symbols: SymbolInFile[]; total: number; complete: boolean }> {
-    const wanted = new Set(files.filter((path) => languageOf(path) !== undefined));
-    for (const path of this.#files.keys()) if (!wanted.has(path)) this.forget([path]);
+    const known = new Set(files.filter((path) => languageOf(path) !== undefined));
+    for (const path of this.#files.keys()) if (!known.has(path)) this.forget([path]);
+    const wanted = visible === undefined ? known : new Set([...known].filter(visible));
     const complete = await this.#readAll(wanted, signal);
-    this.#all ??= [...this.#files.values()].flat();
-    if (query === '') return { symbols: this.#all.slice(0, limit), total: this.#all.length, complete };
-    const results = fuzzysort.go(query, this.#all, { key: 'name', limit, threshold: LEAST_SCORE });
+    const all = visible === undefined ? (this.#all ??= [...this.#files.values()].flat()) : this.#of(wanted);
+    if (query === '') return { symbols: all.slice(0, limit), total: all.length, complete };
+    const results = fuzzysort.go(query, all, { key: 'name', limit, threshold: LEAST_SCORE });
     return { symbols: results.map(({ obj }) => obj), total: results.total, complete };
+  }
+
+  #of(paths: ReadonlySet<string>): SymbolInFile[] {
+    return [...this.#files].flatMap(([path, symbols]) => (paths.has(path) ? symbols : []));
   }
 
   /** Their text changed, or they are gone. */
   forget(paths: readonly string[]): void {
     for (const path of paths) {
+      // Whoever reads it now may have read what it was.
+      this.#read.delete(path);
       const known = this.#files.get(path);
       if (known === undefined) continue;
       this.#count -= known.length;
@@ -80,28 +91,44 @@ export class Symbols {
 
   /** False while files are left to be read. */
   async #readAll(wanted: ReadonlySet<string>, signal: AbortSignal): Promise<boolean> {
-    this.#reading ??= this.#read(wanted).finally(() => {
-      this.#reading = undefined;
-    });
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, PATIENCE_MS);
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    await Promise.race([this.#reading, patience]);
-    clearTimeout(timer);
+    let isPatient = true;
+    const left = (): boolean => [...wanted].some((path) => !this.#files.has(path));
+    const reading = async (): Promise<void> => {
+      // What others ask for is read first; files that change meanwhile are read again.
+      while (isPatient && left() && this.#hasRoom) {
+        this.#reading ??= this.#readMissing(wanted).finally(() => {
+          this.#reading = undefined;
+        });
+        await this.#reading;
+      }
+    };
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, PATIENCE_MS);
+    const aborted = (): void => patience.resolve();
+    signal.addEventListener('abort', aborted, { once: true });
+    try {
+      await Promise.race([reading(), patience.promise]);
+    } finally {
+      isPatient = false;
+      clearTimeout(timer);
+      signal.removeEventListener('abort', aborted);
+    }
     signal.throwIfAborted();
-    for (const path of wanted) if (!this.#files.has(path)) return false;
-    return true;
+    return !left();
   }
 
-  async #read(wanted: ReadonlySet<string>): Promise<void> {
+  get #hasRoom(): boolean {
+    return !this.#stopped && this.#count < this.#maxSymbols;
+  }
+
+  async #readMissing(wanted: ReadonlySet<string>): Promise<void> {
     const missing = [...wanted].filter((path) => !this.#files.has(path));
-    for (let at = 0; at < missing.length && !this.#stopped && this.#count < MAX_SYMBOLS; at += FILES_PER_ORDER) {
+    for (let at = 0; at < missing.length && this.#hasRoom; at += FILES_PER_ORDER) {
       const paths = missing.slice(at, at + FILES_PER_ORDER);
+      this.#read = new Set(paths);
       const said = await this.#order({ paths });
       if (said.missing !== undefined) throw new OutriggerError('TOOL_MISSING', said.missing, { details: { tool: 'oxc-parser' } });
-      for (const [index, path] of paths.entries()) this.#learn(path, said.outlines[index] ?? null);
+      for (const [index, path] of paths.entries()) if (this.#read.has(path)) this.#learn(path, said.outlines[index] ?? null);
     }
   }
 

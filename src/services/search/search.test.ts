@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { rgPath } from '@vscode/ripgrep';
+import { isOverAfter } from '../../../test/kit/deadline.ts';
+import { type SearchHarness, withSearch } from '../../../test/kit/search-harness.ts';
+import { eventually } from '../../../test/kit/eventually.ts';
+import { cause } from '../../../test/kit/workspace-harness.ts';
+import { plainWalk } from './catalogue.ts';
+import type { Walk } from './ripgrep.ts';
+
+async function withFolder(run: (folder: string, root: string) => Promise<void>): Promise<void> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-search-'));
+  const root = path.join(folder, 'root');
+  fs.mkdirSync(root);
+  try {
+    await run(folder, root);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** How many files were read; those that match are `found`. */
+async function searched(
+  { search }: SearchHarness,
+  pattern: string,
+  walk: Walk = plainWalk,
+): Promise<{ engine: string; searched?: number; found: string[] }> {
+  const found: string[] = [];
+  const query = { pattern, regex: false, caseSensitive: true, word: false, multiline: false, context: 0 };
+  const { engine, searched: count } = await search.text(
+    { ...query, ...walk, maxResults: 10, maxLineLength: 100 },
+    { signal: new AbortController().signal, found: (file) => void found.push(file.path) },
+  );
+  return { engine, ...(count === undefined ? {} : { searched: count }), found };
+}
+
+test('a file of more than 64 MiB is not in the index: each search reads it', () =>
+  withFolder(async (folder, root) => {
+    fs.writeFileSync(path.join(root, 'small.txt'), 'small needle\n');
+    const descriptor = fs.openSync(path.join(root, 'large.txt'), 'w');
+    const lines = Buffer.alloc(1024 * 1024, `${'x'.repeat(1023)}\n`);
+    for (let size = 0; size < 64; size++) fs.writeSync(descriptor, lines);
+    fs.writeSync(descriptor, 'large needle\n');
+    fs.closeSync(descriptor);
+    await withSearch(folder, async (harness) => {
+      assert.deepEqual(await searched(harness, 'nowhere to be found'), { engine: 'index', searched: 1, found: [] });
+      assert.deepEqual(await searched(harness, 'small needle'), { engine: 'index', searched: 2, found: ['small.txt'] });
+      assert.deepEqual(await searched(harness, 'large needle'), { engine: 'index', searched: 1, found: ['large.txt'] });
+    });
+  }));
+
+test('a place or a glob that names what is hidden or ignored finds it with the index as ripgrep does without, again and again', () =>
+  withFolder(async (folder, root) => {
+    for (const part of ['.git', 'out', '.hidden', 'src']) fs.mkdirSync(path.join(root, part));
+    fs.writeFileSync(path.join(root, '.gitignore'), 'out/\n*.log\n');
+    for (const file of ['out/f.txt', '.hidden/h.txt', 'a.log', '.env', 'src/a.ts']) fs.writeFileSync(path.join(root, file), 'needle\n');
+    const cases: [where: { path?: string; include?: string[] }, found: string[], engine: string][] = [
+      [{ include: ['*.log'] }, ['a.log'], 'walk'],
+      [{ include: ['.env'] }, ['.env'], 'walk'],
+      [{ path: 'out' }, ['out/f.txt'], 'walk'],
+      [{ path: '.hidden', include: ['*.txt'] }, ['.hidden/h.txt'], 'walk'],
+      [{ path: 'a.log' }, ['a.log'], 'walk'],
+      [{ path: 'src', include: ['*.ts'] }, ['src/a.ts'], 'index'],
+      [{}, ['src/a.ts'], 'index'],
+    ];
+    await withSearch(folder, async (harness) => {
+      for (const [where, found, engine] of cases) {
+        const walk = { path: '', include: [], exclude: [], hidden: false, ignored: false, ...where };
+        // What the globs let through is known a moment after the first.
+        await eventually(async () => assert.equal((await searched(harness, 'needle', walk)).engine, engine));
+        for (let round = 0; round < 2; round++) {
+          const { found: paths } = await searched(harness, 'needle', walk);
+          assert.deepEqual(paths, found, JSON.stringify(where));
+          const { files } = await harness.search.files({ ...walk, query: '', limit: 10 }, { signal: new AbortController().signal });
+          assert.deepEqual(
+            files.map((file) => file.path),
+            found,
+            JSON.stringify(where),
+          );
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      }
+    });
+  }));
+
+test('a search waits 150 ms for the index to have the newest change, then reads all files and finds it', (t) =>
+  withFolder(async (folder, root) => {
+    fs.writeFileSync(path.join(root, 'old.txt'), 'old\n');
+    const hold = path.join(folder, 'hold');
+    const program = path.join(folder, 'rg');
+    // The list of one folder, which the index asks for after a change, keeps it waiting.
+    const text = `#!/bin/sh\ncase "$*" in *--files*--max-depth*) while [ -e '${hold}' ]; do sleep 0.01; done;; esac\nexec '${rgPath}' "$@"\n`;
+    fs.writeFileSync(program, text, { mode: 0o755 });
+    const ask = async (harness: SearchHarness): Promise<void> => {
+      fs.writeFileSync(hold, '');
+      await harness.workspace.write('new.txt', Buffer.from('needle\n'), { cause });
+      t.mock.timers.enable({ apis: ['setTimeout'] });
+      const search = searched(harness, 'needle');
+      try {
+        await new Promise(setImmediate);
+        await isOverAfter(t, 150, search);
+        assert.deepEqual(await search, { engine: 'walk', found: ['new.txt'] });
+      } finally {
+        t.mock.timers.reset();
+        fs.rmSync(hold);
+      }
+    };
+    await withSearch(folder, ask, {}, program);
+  }));
