@@ -19,12 +19,12 @@ export function branches(git: Git, { remote, limit }: { remote: boolean; limit: 
   return git.reading(signal, async () => {
     const repository = await git.repository(signal);
     const refs = ['refs/heads/', ...(remote ? ['refs/remotes/'] : [])];
-    const records = await forEachRef(git, repository, branchFields, '-committerdate', limit + 1, refs, signal);
+    const { records, cut } = await forEachRef(git, repository, branchFields, '-committerdate', limit + 1, refs, signal);
     const found = records.filter(([, , , , , , , , symref]) => symref === '').map(branchOf);
     return {
       current: (await currentBranch(git, repository, signal)) ?? null,
       branches: found.slice(0, limit),
-      truncated: records.length > limit,
+      truncated: cut || records.length > limit,
     };
   });
 }
@@ -55,7 +55,7 @@ export async function currentBranch(git: Git, repository: Repository, signal: Ab
   return exitCode === 0 ? stdout.toString().replace(/\n$/, '') : undefined;
 }
 
-/** Fields hold no NUL and end with one; each record ends with a line feed more. */
+/** Fields hold no NUL and end with one; each record ends with a line feed more. `cut`: there are more than are read. */
 export async function forEachRef(
   git: Git,
   repository: Repository,
@@ -64,15 +64,15 @@ export async function forEachRef(
   count: number,
   refs: readonly string[],
   signal: AbortSignal | undefined,
-): Promise<string[][]> {
+): Promise<{ records: string[][]; cut: boolean }> {
   const format = fields.map((field) => `%(${field})%00`).join('');
   const args = ['for-each-ref', `--format=${format}`, `--sort=${sort}`, `--count=${count}`, ...refs];
-  const { stdout } = await git.read('branches', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
+  const { stdout, omittedBytes } = await git.read('branches', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
   const words = stdout.toString().split('\0');
   const records: string[][] = [];
   for (let at = 0; at + fields.length < words.length; at += fields.length)
     records.push(words.slice(at, at + fields.length).map((word, index) => (index === 0 ? word.replace(/^\n/, '') : word)));
-  return records;
+  return { records, cut: omittedBytes > 0 };
 }
 
 export interface BranchRequest {
@@ -162,7 +162,7 @@ const tagFields = ['refname', 'objectname', '*objectname', 'creatordate:unix', '
 export function tags(git: Git, limit: number, signal?: AbortSignal): Promise<TagsAnswer> {
   return git.reading(signal, async () => {
     const repository = await git.repository(signal);
-    const records = await forEachRef(git, repository, tagFields, '-creatordate', limit + 1, ['refs/tags/'], signal);
+    const { records, cut } = await forEachRef(git, repository, tagFields, '-creatordate', limit + 1, ['refs/tags/'], signal);
     const found = records.map(([ref = '', own = '', of = '', at = '0', subject = '', type]) => ({
       name: ref.slice('refs/tags/'.length),
       hash: of === '' ? own : of,
@@ -170,6 +170,6 @@ export function tags(git: Git, limit: number, signal?: AbortSignal): Promise<Tag
       subject,
       annotated: type === 'tag',
     }));
-    return { tags: found.slice(0, limit), truncated: found.length > limit };
+    return { tags: found.slice(0, limit), truncated: cut || found.length > limit };
   });
 }

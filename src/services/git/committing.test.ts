@@ -12,6 +12,7 @@ import type { EditHistory, Person } from './edit-history.ts';
 import type { GitOptions } from './git.ts';
 import { init } from './init.ts';
 import type { CommitChoice } from './plan-commit.ts';
+import { stage } from './staging.ts';
 import { status } from './status.ts';
 
 const all: Omit<CommitRequest, 'message'> = { paths: undefined, all: true, author: undefined };
@@ -57,6 +58,28 @@ describe('commits', { skip: requireTool('git') }, () => {
       assert.equal(run('log', '--format=%s|%an'), 'reworded|Bo "B" Ü');
       assert.equal((await commit(git, { ...all, message: undefined, amend: true })).committed, false, 'nothing to amend it with');
       await assert.rejects(commit(git, { ...all, message: 'x', author: { name: 'a <b', email: 'c' } }), fails('BAD_INPUT', /</));
+    });
+  });
+
+  test('a file that was moved and only announced to git is not left behind at its old name', async () => {
+    await withRepository(async ({ git, root, run, put, save }) => {
+      const move = (from: string, to: string): void => {
+        fs.renameSync(path.join(root, from), path.join(root, to));
+        run('add', '--intent-to-add', to);
+      };
+      const text = Array.from({ length: 30 }, (_, index) => `${index}\n`).join('');
+      for (const name of ['a', 'other']) put(name, `${name}\n${text}`);
+      save('base');
+      move('a', 'b');
+      await commit(git, { ...all, message: 'all' });
+      assert.deepEqual([run('ls-tree', '--name-only', 'HEAD').split('\n'), await names(git)], [['b', 'other'], []]);
+      move('b', 'c');
+      put('other', 'changed\n');
+      await commit(git, { ...all, paths: ['c'], message: 'by path' });
+      assert.deepEqual([run('ls-tree', '--name-only', 'HEAD').split('\n'), await names(git)], [['c', 'other'], ['- modified other']]);
+      move('c', 'd');
+      await stage(git, [{ path: 'd' }]);
+      assert.deepEqual(await names(git), ['renamed - d', '- modified other']);
     });
   });
 
@@ -115,8 +138,21 @@ describe('commits', { skip: requireTool('git') }, () => {
       assert.deepEqual(await ask({ all: false }), ['person Zoe']);
       await commit(git, { ...all, message: 'one' });
       assert.deepEqual(await ask(), [], 'it was committed');
-      for (let index = 0; index < 501; index += 1) edit(`many/${index}`, 'Max');
-      assert.equal((await editors(git, { paths: undefined, all: true }, () => true)).truncated, true);
+    });
+  });
+
+  test('of the files of a commit the first 500 are asked for their editors, and it is said that there are more', async () => {
+    await withRepository(async (world) => {
+      const { edit, make } = editing(world);
+      const ask = async (): Promise<[string[], boolean]> => {
+        const found = await editors(make({}), { paths: undefined, all: true }, () => true);
+        return [found.editors.map(({ name }) => name), found.truncated];
+      };
+      for (let number = 1; number < 500; number++) edit(`file-${String(number).padStart(3, '0')}`, 'Max');
+      edit('file-500', 'Zoe');
+      assert.deepEqual(await ask(), [['Max', 'Zoe'], false]);
+      edit('file-000', 'Max');
+      assert.deepEqual(await ask(), [['Max'], true]);
     });
   });
 

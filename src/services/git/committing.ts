@@ -5,7 +5,7 @@ import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { gitError } from './git-error.ts';
 import { nulEnded, splitNul } from './git-path.ts';
 import { identity, writers } from './identity.ts';
-import { type CommitChoice, type CommitPlan, planCommit } from './plan-commit.ts';
+import { type CommitChoice, type CommitPlan, indexNames, planCommit } from './plan-commit.ts';
 import { type RepositoryStatus, statusOf } from './status.ts';
 
 /** What one argument of a program may hold on Linux, with room to spare. */
@@ -126,7 +126,7 @@ async function add(git: Git, plan: CommitPlan, signal: AbortSignal | undefined):
   // Exact names: `git add` compares each with each, and fails when a file is gone again.
   await git.write('commit', ['update-index', '--add', '--remove', '--replace', '-z', '--stdin'], {
     signal,
-    stdin: nulEnded(plan.add.map(({ path: { bytes } }) => bytes)),
+    stdin: nulEnded(indexNames(plan.add)),
   });
 }
 

@@ -34,11 +34,10 @@ export async function withCredentials<T>(
   const cache = git.open(action, ['credential-cache--daemon', socket], { signal, timeoutMs: git.options.networkTimeoutMs });
   try {
     await started(cache.stdout, cache.result, action);
-    const host = address.port === undefined ? address.host : `${address.host}:${address.port}`;
     const seconds = Math.ceil(git.options.networkTimeoutMs / 1000);
     await git.write(action, ['credential-cache', `--socket=${socket}`, `--timeout=${seconds}`, 'store'], {
       signal,
-      stdin: `protocol=${address.protocol}\nhost=${host}\nusername=${username}\npassword=${password}\n`,
+      stdin: `protocol=${address.protocol}\nhost=${address.host}\nusername=${username}\npassword=${password}\n`,
     });
     return await work([
       // An empty one makes git forget those that are configured.

@@ -6,9 +6,15 @@ import { eventually } from '../../../test/kit/eventually.ts';
 import { fails, isAlive, names, withRepository } from '../../../test/kit/git-world.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import { OutriggerError } from '../../contract/errors.ts';
+import { git as contract } from '../../contract/git.ts';
+import type { Call } from '../../contract/operation.ts';
+import { Processes } from '../processes/processes.ts';
+import { tags } from './branches.ts';
 import { type CommitRequest, commit } from './committing.ts';
 import { hunks } from './hunks.ts';
+import { gitOperations } from './operations.ts';
 import { diff, log, show } from './reading.ts';
+import { stashes } from './stash.ts';
 import { status } from './status.ts';
 
 const all: Omit<CommitRequest, 'message'> = { paths: undefined, all: true, author: undefined };
@@ -352,6 +358,28 @@ describe('git', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('four commands read at once and two conversations go on; the next waits until one of them has ended', async () => {
+    await withRepository(async ({ git }) => {
+      const table = [
+        [4, git.reading],
+        [2, git.talking],
+      ] as const;
+      for (const [most, take] of table) {
+        const begun: (() => void)[] = [];
+        const all = Array.from({ length: most + 2 }, () =>
+          take.call(git, undefined, () => new Promise<void>((resolve) => void begun.push(resolve))),
+        );
+        await new Promise(setImmediate);
+        assert.equal(begun.length, most);
+        for (const [index, end] of begun.entries()) {
+          end();
+          await all[index];
+        }
+        await Promise.all(all);
+      }
+    });
+  });
+
   test('reading runs nothing that the repository names', async () => {
     await withRepository(async ({ git, put, run, folder }) => {
       const trap = path.join(folder, 'trap.sh');
@@ -461,6 +489,32 @@ describe('git', { skip: requireTool('git') }, () => {
       await assert.rejects(shown('dir'), fails('BAD_INPUT', /folder/));
       await assert.rejects(show(make({ maxTextBytes: 4999 }), { path: 'big', revision: 'HEAD' }), fails('OUTPUT_TOO_LARGE'));
       assert.equal((await show(make({ maxTextBytes: 5000 }), { path: 'big', revision: 'HEAD' })).size, 5000);
+    });
+  });
+
+  test('of a list of git that is longer than 64 MiB what follows is left out, no name is cut, and it is said', async () => {
+    await withRepository(async ({ folder, make }) => {
+      const most = 64 * 1024 * 1024;
+      const long = 'x'.repeat(4000);
+      const program = path.join(folder, 'bin', 'git');
+      fs.mkdirSync(path.dirname(program));
+      /** A git that answers every question with this record, over and over; `@` stands for NUL. */
+      const answer = (record: string, bytes: number): void =>
+        fs.writeFileSync(program, `#!/bin/sh\nyes '${record}' | head -c ${bytes} | tr -d '\\n' | tr '@' '\\0'\n`, { mode: 0o755 });
+      const git = make({}, { processes: new Processes({ env: { PATH: `${path.dirname(program)}:${process.env['PATH']}` } }) });
+      const call = { signal: new AbortController().signal, visible: () => true } as unknown as Call<never>;
+      const ask = () => gitOperations(git)['git.status'](contract['git.status'].input.parse({ limit: 100_000 }), call);
+      answer(`? ${long}@`, most);
+      assert.equal((await ask()).truncated, false);
+      answer(`? ${long}@`, most + 1024 * 1024);
+      const { changes, truncated } = await ask();
+      assert.deepEqual([truncated, changes.length], [true, Math.floor(most / 4003)]);
+      assert.ok(changes.every((change) => change.path === long));
+      answer(`refs/tags/one@hash@@0@${long}@commit@`, most + 1024 * 1024);
+      assert.equal((await tags(git, 100_000)).truncated, true);
+      answer(`${'a'.repeat(40)}@1@${long}@`, most + 1024 * 1024);
+      const put = await stashes(git, 100_000);
+      assert.deepEqual([put.truncated, put.stashes.length, put.stashes.at(-1)?.subject], [true, Math.floor(most / 4044), long]);
     });
   });
 

@@ -383,6 +383,45 @@ describe('joining commits', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('with files in conflict that nothing under way brought, no other history is joined, and it is said why', async () => {
+    await withRepository(async (world) => {
+      const { git, put, run, file } = world;
+      const { main } = diverge(world);
+      put('a', 'mine\n');
+      await stash(git, push);
+      put('a', 'theirs\n');
+      run('commit', '-qam', 'theirs');
+      assert.equal((await stash(git, { ...push, action: 'pop' })).outcome, 'conflicts');
+      const marked = file('a');
+      const refused = async (bisect: boolean): Promise<void> => {
+        for (const [action, work] of Object.entries({
+          merge: () => merge(git, { from: 'side', ...allow }),
+          'cherry-pick': () => cherryPick(git, 'side'),
+          revert: () => revert(git, main),
+          rebase: () => rebase(git, 'side'),
+          stash: () => stash(git, { ...bring, action: 'pop' }),
+        })) {
+          await assert.rejects(work, (error: OutriggerError) => {
+            assert.ok(fails('GIT_FAILED')(error));
+            assert.equal(error.message, `${action}: a is in conflict already: resolve and stage it first.`);
+            assert.deepEqual(error.details, { conflicts: ['a'] });
+            return true;
+          });
+          assert.equal((await status(git, false))?.underWay?.doing, bisect ? 'bisect' : undefined);
+        }
+      };
+      await refused(false);
+      run('bisect', 'start');
+      await refused(true);
+      assert.equal(file('a'), marked);
+      put('a', 'resolved\n');
+      run('add', 'a');
+      run('commit', '-qm', 'resolved');
+      run('bisect', 'reset', 'main');
+      assert.equal((await merge(git, { from: 'side', ...allow })).outcome, 'conflicts');
+    });
+  });
+
   test('in a folder of a larger repository nothing is done that reaches beyond it', async () => {
     await withRepository(
       async ({ git, put, save, run }) => {

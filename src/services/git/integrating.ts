@@ -4,13 +4,13 @@ import type { Output } from '../../contract/operation.ts';
 import type { RunResult } from '../processes/processes.ts';
 import { refuseMarkers } from './committing.ts';
 import type { Git, Repository } from './git.ts';
-import { wouldOverwrite } from './git-error.ts';
+import { inConflict, wouldOverwrite } from './git-error.ts';
 import { nulEnded } from './git-path.ts';
 import { identity } from './identity.ts';
 import { planCommit } from './plan-commit.ts';
 import { checkRevision } from './revision.ts';
 import { statusOf } from './status.ts';
-import { doingIn } from './under-way.ts';
+import { type Doing, doingIn } from './under-way.ts';
 
 export type Outcome = Output<(typeof table)['git.merge']>;
 
@@ -80,7 +80,7 @@ export async function revert(git: Git, commit: string, signal?: AbortSignal): Pr
 export async function readyFor(git: Git, action: string, signal: AbortSignal | undefined): Promise<Repository> {
   const repository = await git.wholeRepository(action, signal);
   const doing = doingIn(repository.gitFolder);
-  if (doing === undefined || doing === 'bisect') return repository;
+  if (!isIntegrating(doing)) return repository;
   throw new OutriggerError('GIT_FAILED', `${action}: a ${doing} is under way: git.continue or git.abort ends it.`);
 }
 
@@ -158,7 +158,9 @@ async function join(
   const head = (await git.head(repository, signal)) ?? null;
   if (result.exitCode === 0) return { outcome: head === before && wasDoing === undefined ? 'nothing' : 'done', head, conflicts: [] };
   const conflicts = await conflictsOf(git, repository, signal);
-  if (conflicts.length > 0) return { outcome: 'conflicts', head, conflicts };
+  if (conflicts.length > 0 && isIntegrating(doingIn(repository.gitFolder))) return { outcome: 'conflicts', head, conflicts };
+  // They were there before, and git did not begin.
+  if (conflicts.length > 0) throw inConflict(action, conflicts);
   if (/nothing to commit|is now empty|nothing added to commit/.test(said(result))) {
     if (action !== 'rebase' && doingIn(repository.gitFolder) === action)
       await git.write(action, [action, '--skip'], { signal }, [0, 1, 128]);
@@ -174,9 +176,14 @@ function said(result: RunResult): string {
   return `${result.stdout.toString()}\n${result.stderr.toString()}`;
 }
 
-function stopped(repository: Repository, action: string): 'merge' | 'rebase' | 'cherry-pick' | 'revert' {
+/** A bisect goes on beside whatever is joined. */
+function isIntegrating(doing: Doing | undefined): doing is Exclude<Doing, 'bisect'> {
+  return doing !== undefined && doing !== 'bisect';
+}
+
+function stopped(repository: Repository, action: string): Exclude<Doing, 'bisect'> {
   const doing = doingIn(repository.gitFolder);
-  if (doing !== undefined && doing !== 'bisect') return doing;
+  if (isIntegrating(doing)) return doing;
   throw new OutriggerError('GIT_FAILED', `${action}: no merge, rebase, cherry-pick or revert is under way.`);
 }
 

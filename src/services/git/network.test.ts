@@ -84,6 +84,31 @@ function allProcesses(): string {
 }
 
 describe('network', { skip: requireTool('git') }, () => {
+  test('of ten thousand tags and more, a fetch tells no change of those behind the end of what it compares', () =>
+    withNetwork(
+      async ({ git, url, root, bare, runIn, elsewhere }) => {
+        await clone(git, { url, path: '' }, silent);
+        const tag = (number: number): string => `refs/tags/t${String(number).padStart(5, '0')}`;
+        const head = runIn(root, 'rev-parse', 'HEAD');
+        const packed = Array.from({ length: 10_000 }, (_, number) => `${head} ${tag(number)}\n`).join('');
+        fs.writeFileSync(
+          path.join(root, '.git/packed-refs'),
+          `# pack-refs with: peeled fully-peeled sorted\n${head} refs/remotes/origin/main\n${packed}`,
+        );
+        // With it, what was the last one is not in the list any more.
+        runIn(bare, 'update-ref', 'refs/tags/a', head);
+        runIn(bare, 'update-ref', tag(99_999), head);
+        const to = elsewhere('a', 'two\n');
+        const { updated, truncated } = await fetch(git, { ...plain, tags: true }, silent);
+        assert.deepEqual(updated, [
+          { ref: 'refs/remotes/origin/main', from: head, to },
+          { ref: 'refs/tags/a', from: null, to: head },
+        ]);
+        assert.equal(truncated, true);
+      },
+      { guarded: false },
+    ));
+
   test('a clone with credentials tells how far it is, and the credentials are nowhere', async () => {
     await withNetwork(async ({ git, url, root, folder, server, elsewhere, file }) => {
       for (let at = 0; at < 30; at++) elsewhere(`f${at}`, `${at}\n`);
@@ -133,6 +158,12 @@ describe('network', { skip: requireTool('git') }, () => {
       const broken = { credentials: { username: user, password: 'a\nhost=evil.example' }, emit: () => {} };
       await assert.rejects(clone(git, { url, path: 'x' }, broken), fails('BAD_INPUT', /line break/));
       assert.deepEqual(fs.readdirSync(root), [], 'nothing is left of it');
+    });
+  });
+
+  test('credentials are found for a host as the address has it, whatever its letters', async () => {
+    await withNetwork(async ({ git, url }) => {
+      assert.equal((await clone(git, { url: url.replace('127.0.0.1', 'LocalHost'), path: 'x' }, known)).branch, 'main');
     });
   });
 

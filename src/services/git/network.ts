@@ -119,15 +119,35 @@ async function fetchNow(
   await converse(git, 'fetch', ['fetch', ...options, '--', remote.name], remote, talk, signal);
   const after = await refsOf(git, repository, remote.name, signal);
   const updated: Updated = [];
-  for (const [ref, to] of after) if (before.get(ref) !== to) updated.push({ ref, from: before.get(ref) ?? null, to });
-  for (const [ref, from] of before) if (!after.has(ref)) updated.push({ ref, from, to: null });
-  return { updated: updated.slice(0, MAX_TOLD), truncated: updated.length > MAX_TOLD || after.size >= MAX_REFS };
+  for (const [ref, to] of after.refs) {
+    const from = before.refs.get(ref);
+    if (from !== to && (from !== undefined || before.reaches(ref))) updated.push({ ref, from: from ?? null, to });
+  }
+  for (const [ref, from] of before.refs) if (!after.refs.has(ref) && after.reaches(ref)) updated.push({ ref, from, to: null });
+  return { updated: updated.slice(0, MAX_TOLD), truncated: updated.length > MAX_TOLD || before.isCut || after.isCut };
 }
 
-async function refsOf(git: Git, repository: Repository, remote: string, signal: AbortSignal | undefined): Promise<Map<string, string>> {
+interface RefList {
+  /** Hashes by name. */
+  refs: ReadonlyMap<string, string>;
+  /** There are more. */
+  isCut: boolean;
+  /** A ref that is not in the list is not there, and is not only behind its end. */
+  reaches: (ref: string) => boolean;
+}
+
+async function refsOf(git: Git, repository: Repository, remote: string, signal: AbortSignal | undefined): Promise<RefList> {
   const fields = ['refname', 'objectname', 'symref'];
-  const records = await forEachRef(git, repository, fields, 'refname', MAX_REFS, [`refs/remotes/${remote}/`, 'refs/tags/'], signal);
-  return new Map(records.flatMap(([ref = '', hash = '', symref]) => (symref === '' ? [[ref, hash] as const] : [])));
+  const names = [`refs/remotes/${remote}/`, 'refs/tags/'];
+  const { records, cut } = await forEachRef(git, repository, fields, 'refname', MAX_REFS + 1, names, signal);
+  const isCut = cut || records.length > MAX_REFS;
+  // Git sorts by bytes.
+  const last = Buffer.from(records.at(-1)?.[0] ?? '');
+  return {
+    refs: new Map(records.flatMap(([ref = '', hash = '', symref]) => (symref === '' ? [[ref, hash] as const] : []))),
+    isCut,
+    reaches: (ref) => !isCut || Buffer.compare(Buffer.from(ref), last) <= 0,
+  };
 }
 
 export interface PullRequest {
@@ -165,8 +185,8 @@ export async function pull(
 async function upstreamOf(git: Git, repository: Repository, remote: string, signal: AbortSignal | undefined): Promise<string> {
   const branch = await currentBranch(git, repository, signal);
   if (branch === undefined) throw new OutriggerError('GIT_FAILED', 'pull: HEAD is detached, so there is no branch to bring up to date.');
-  const [record] = await forEachRef(git, repository, ['upstream'], 'refname', 1, [`refs/heads/${branch}`], signal);
-  const upstream = record?.[0] ?? '';
+  const { records } = await forEachRef(git, repository, ['upstream'], 'refname', 1, [`refs/heads/${branch}`], signal);
+  const upstream = records[0]?.[0] ?? '';
   return upstream === '' ? `refs/remotes/${remote}/${branch}` : upstream;
 }
 
@@ -205,8 +225,8 @@ export async function push(git: Git, request: PushRequest, talk: Talk, signal?: 
 
 async function pushTarget(git: Git, repository: Repository, branch: string, signal: AbortSignal | undefined): Promise<string[]> {
   const fields = ['upstream:remoteref', 'upstream:remotename'];
-  const [record = []] = await forEachRef(git, repository, fields, 'refname', 1, [`refs/heads/${branch}`], signal);
-  return record;
+  const { records } = await forEachRef(git, repository, fields, 'refname', 1, [`refs/heads/${branch}`], signal);
+  return records[0] ?? [];
 }
 
 /** The one that was named, else that of the current branch, else origin, else the only one. */

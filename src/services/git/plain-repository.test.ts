@@ -79,7 +79,7 @@ describe('a look at the repository', { skip: requireTool('git') }, () => {
     });
   });
 
-  test('pipes in place of the files of git hold nothing up', { skip: process.platform === 'win32', timeout: 20_000 }, async () => {
+  test('pipes in place of the files of git hold nothing up', { skip: process.platform === 'win32' }, async () => {
     await withRepository(async ({ git, put, save, root }) => {
       put('a');
       save('base');

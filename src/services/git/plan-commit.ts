@@ -37,6 +37,13 @@ export function planCommit(entries: readonly StatusEntry[], { paths, all }: Comm
   return plan;
 }
 
+/** The names that the index takes as they stand in the folder: of a file that was moved there the old one, too, where nothing is left. */
+export function indexNames(entries: readonly StatusEntry[]): Uint8Array[] {
+  return entries.flatMap(({ path, from, unstaged }) =>
+    from === undefined || unstaged !== 'renamed' ? [path.bytes] : [path.bytes, from.bytes],
+  );
+}
+
 /** Whether a path is one of `paths` or lies below one. */
 export function pathMatcher(paths: readonly string[]): (path: string) => boolean {
   const chosen = new Set(paths);

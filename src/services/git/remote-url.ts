@@ -1,6 +1,7 @@
 /** Where another repository is, as far as it matters for what is allowed. */
 export type RemoteUrl =
-  | { kind: 'network'; protocol: 'https' | 'http' | 'ssh'; host: string; port?: string }
+  /** The host with its port, as git asks for credentials: as they are written, whatever else would mean the same. */
+  | { kind: 'network'; protocol: 'https' | 'http' | 'ssh'; host: string }
   /** Absolute. */
   | { kind: 'file'; path: string }
   /** Why it is none that is taken. */
@@ -36,7 +37,8 @@ export function parseRemoteUrl(url: string): RemoteUrl {
   }
   if (parsed.hostname === '' || parsed.hostname.startsWith('-')) return refused('has a host that is none');
   if (/^-/.test(decodeURIComponentOr(parsed.username))) return refused('has a user that begins with a dash');
-  return { kind: 'network', protocol: name, host: parsed.hostname, ...(parsed.port === '' ? {} : { port: parsed.port }) };
+  const [authority = ''] = rest.split(/[/?#]/, 1);
+  return { kind: 'network', protocol: name, host: decodeURIComponentOr(authority.slice(authority.lastIndexOf('@') + 1)) };
 }
 
 /** Whether an address has a password in it, or a user where that is a secret: a token is one. */

@@ -4,7 +4,7 @@ import { splitNul, utf8 } from './git-path.ts';
 import { patchFiles } from './hunks.ts';
 import { nulEnded } from './git-path.ts';
 import { type PatchFile, patchOf } from './parse-patch.ts';
-import { pathMatcher, planCommit } from './plan-commit.ts';
+import { indexNames, pathMatcher, planCommit } from './plan-commit.ts';
 import { refuseMarkers } from './committing.ts';
 import { checkRevision } from './revision.ts';
 import { statusOf } from './status.ts';
@@ -41,7 +41,7 @@ export async function stage(git: Git, files: readonly ChosenFile[], signal?: Abo
       await refuseMarkers(git, repository, 'stage', plan, signal);
       await applyHunks();
       // Exact names: `git add` compares each with each, and fails when a file is gone again.
-      const stdin = nulEnded(plan.add.map(({ path: { bytes } }) => bytes));
+      const stdin = nulEnded(indexNames(plan.add));
       await git.write('stage', ['update-index', '--add', '--remove', '--replace', '-z', '--stdin'], { signal, stdin });
       count += plan.add.length;
     } else await applyHunks();

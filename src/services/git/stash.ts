@@ -1,8 +1,8 @@
 import { OutriggerError } from '../../contract/errors.ts';
 import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
-import type { Git, Repository } from './git.ts';
-import { wouldOverwrite } from './git-error.ts';
+import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
+import { inConflict, wouldOverwrite } from './git-error.ts';
 import { identity } from './identity.ts';
 import { conflictsOf } from './integrating.ts';
 
@@ -20,8 +20,8 @@ export interface StashRequest {
 /** Newest first. */
 export function stashes(git: Git, limit: number, signal?: AbortSignal): Promise<StashesAnswer> {
   return git.reading(signal, async () => {
-    const found = await stashList(git, await git.repository(signal), limit + 1, signal);
-    return { stashes: found.slice(0, limit), truncated: found.length > limit };
+    const { found, cut } = await stashList(git, await git.repository(signal), limit + 1, signal);
+    return { stashes: found.slice(0, limit), truncated: cut || found.length > limit };
   });
 }
 
@@ -33,12 +33,16 @@ export async function stash(git: Git, request: StashRequest, signal?: AbortSigna
     const repository = await git.wholeRepository('stash', signal);
     const answer = async (outcome: StashAnswer['outcome']): Promise<StashAnswer> => ({
       outcome,
-      stashes: (await stashList(git, repository, MAX_STASHES, signal)).length,
+      stashes: (await stashList(git, repository, MAX_STASHES, signal)).found.length,
       conflicts: outcome === 'conflicts' ? await conflictsOf(git, repository, signal) : [],
     });
     if (action === 'push') return answer((await pushStash(git, repository, request, signal)) ? 'done' : 'nothing');
     const name = await stashName(git, repository, hash, signal);
     if (name === undefined) return answer('nothing');
+    if (action !== 'drop') {
+      const before = await conflictsOf(git, repository, signal);
+      if (before.length > 0) throw inConflict('stash', before);
+    }
     const index = action === 'drop' ? [] : await indexOption(git, repository, name, signal);
     const result = await git.write('stash', ['stash', action, '--quiet', ...index, name], { signal }, [0, 1]);
     if (result.exitCode === 0) return answer('done');
@@ -58,12 +62,12 @@ export async function pushStash(
   { message, untracked, keepIndex }: Pick<StashRequest, 'message' | 'untracked' | 'keepIndex'>,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  const before = (await stashList(git, repository, 1, signal))[0]?.hash;
+  const before = (await stashList(git, repository, 1, signal)).found[0]?.hash;
   const args = ['stash', 'push', '--quiet', ...(untracked ? ['--include-untracked'] : []), ...(keepIndex ? ['--keep-index'] : [])];
   const said = message === undefined || message === '' ? [] : [`--message=${message}`];
   // To take files away that it put aside, stash cleans by a pattern of its own.
   await git.write('stash', ['--no-literal-pathspecs', ...args, ...said], { signal, env: await identity(git, undefined, signal) });
-  return (await stashList(git, repository, 1, signal))[0]?.hash !== before;
+  return (await stashList(git, repository, 1, signal)).found[0]?.hash !== before;
 }
 
 async function stashName(
@@ -72,7 +76,7 @@ async function stashName(
   hash: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
-  const found = await stashList(git, repository, MAX_STASHES, signal);
+  const { found } = await stashList(git, repository, MAX_STASHES, signal);
   const chosen = hash === undefined ? found[0] : found.find((one) => one.hash === hash);
   if (chosen === undefined && hash !== undefined) throw new OutriggerError('GIT_FAILED', `There is no stash ${hash}.`);
   return chosen?.name;
@@ -93,19 +97,23 @@ async function indexOption(git: Git, repository: Repository, name: string, signa
   return hadStaged && !hasStaged && sameBase[0] === sameBase[1] ? ['--index'] : [];
 }
 
+/** `cut`: there are more than are read, for what they say is too long. */
 async function stashList(
   git: Git,
   repository: Repository,
   limit: number,
   signal: AbortSignal | undefined,
-): Promise<StashesAnswer['stashes']> {
+): Promise<{ found: StashesAnswer['stashes']; cut: boolean }> {
   const args = ['stash', 'list', '-z', '--format=%H%x00%ct%x00%gs', `--max-count=${limit}`];
-  const { stdout } = await git.read('stash', repository, args, { signal });
+  const { stdout, omittedBytes } = await git.read('stash', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
+  const cut = omittedBytes > 0;
   const words = stdout.toString().split('\0');
+  // What follows the last NUL is not whole.
+  if (cut) words.pop();
   const found: StashesAnswer['stashes'] = [];
   for (let at = 0; at + 3 < words.length + 1 && words[at] !== ''; at += 3) {
     const [hash = '', seconds = '0', subject = ''] = words.slice(at, at + 3);
     found.push({ name: `stash@{${found.length}}`, hash, at: Number(seconds) * 1000, subject });
   }
-  return found;
+  return { found, cut };
 }
