@@ -145,7 +145,7 @@ test(
     ),
 );
 
-test('a full disk fails a checkpoint, the run goes on, and there is room again after it', { skip, timeout: 60_000 }, (context) =>
+test('a full disk fails a checkpoint, the run goes on, and there is room again after it', { skip }, (context) =>
   withSmallDisk(context, 4096, async (at) => {
     await withCheckpoints(
       {
@@ -212,7 +212,6 @@ test('a run that has not ended is not taken back, and runs at the same time say 
 
 test('kill -9 among checkpoints and runs: the next start has each that was answered, whole, and goes on', {
   skip,
-  timeout: 60_000,
 }, async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-checkpoint-kill-'));
   const options = {

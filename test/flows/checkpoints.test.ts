@@ -156,16 +156,50 @@ test('what a run made, removed, made executable or wrote as bytes goes back; one
 );
 
 test('what comes back is open to nobody whom new files are not open to', { skip: skip || process.platform === 'win32' }, () =>
-  withCheckpoints({ files: { 'secret.txt': 's\n' } }, async ({ client, run, root, remove }) => {
-    await run('1', () => remove('secret.txt'));
-    const before = process.umask(0o077);
-    try {
-      await client.call('checkpoints.revert', { run: '1' });
-    } finally {
-      process.umask(before);
-    }
-    assert.equal(fs.statSync(path.join(root, 'secret.txt')).mode & 0o777, 0o600);
-  }),
+  withCheckpoints(
+    { files: { 'secret.txt': 's\n', 'secret.sh': 's\n' }, prepare: (root) => fs.chmodSync(path.join(root, 'secret.sh'), 0o700) },
+    async ({ client, run, root, remove }) => {
+      await run('1', () => {
+        remove('secret.txt');
+        remove('secret.sh');
+      });
+      const before = process.umask(0o077);
+      try {
+        await client.call('checkpoints.revert', { run: '1' });
+      } finally {
+        process.umask(before);
+      }
+      const modes = ['secret.txt', 'secret.sh'].map((name) => fs.statSync(path.join(root, name)).mode & 0o777);
+      assert.deepEqual(modes, [0o600, 0o700]);
+    },
+  ),
+);
+
+test(
+  'a file that is executable again, or is not any more, is open to those to whom it was open',
+  {
+    skip: skip || process.platform === 'win32',
+  },
+  () =>
+    withCheckpoints({ files: { key: 'k\n', tool: 't\n', shared: 's\n', 'moved.sh': 'm\n' } }, async ({ client, run, root, put }) => {
+      const set = (modes: Record<string, number>): void => {
+        for (const [name, mode] of Object.entries(modes)) fs.chmodSync(path.join(root, name), mode);
+      };
+      const modes = (...names: string[]): string[] => names.map((name) => (fs.statSync(path.join(root, name)).mode & 0o777).toString(8));
+      set({ key: 0o600, tool: 0o700, shared: 0o640, 'moved.sh': 0o600 });
+      const { id } = await client.call('checkpoints.create', { title: 'one' });
+      await run('1', () => {
+        set({ key: 0o700, tool: 0o600, shared: 0o750, 'moved.sh': 0o700 });
+        put('key', 'RUN\n');
+        fs.renameSync(path.join(root, 'moved.sh'), path.join(root, 'elsewhere.sh'));
+      });
+      const { undo } = await client.call('checkpoints.revert', { run: '1' });
+      assert.deepEqual(modes('key', 'tool', 'shared', 'moved.sh'), ['600', '700', '640', '600']);
+      await client.call('checkpoints.revert', { run: undo ?? '' });
+      assert.deepEqual(modes('key', 'tool', 'shared', 'elsewhere.sh'), ['700', '600', '750', '700']);
+      await client.call('checkpoints.restore', { id, paths: ['key', 'tool', 'shared'] });
+      assert.deepEqual(modes('key', 'tool', 'shared'), ['600', '700', '640']);
+    }),
 );
 
 test('a file that is open with unsaved edits goes back to what it was, and the edits stay', { skip }, () =>
@@ -336,7 +370,32 @@ test('a name that is no UTF-8 is kept in a checkpoint, and what happens to it is
   ),
 );
 
-test('a thousand files that a run changed go back as one batch', { skip, timeout: 60_000 }, () => {
+test('names that could be read as quoted, as the end of a line or as a pattern stand for themselves', { skip }, () => {
+  const names = ['"x"', 'x\r', 'folder\r/x', ':!x'];
+  return withCheckpoints(
+    { files: { x: 'other\n', 'folder/x': 'other\n', '.gitignore': 'ignored\n' } },
+    async ({ client, run, put, file, remove, has }) => {
+      await client.call('checkpoints.create', { title: 'one' });
+      for (const name of names) {
+        put(name, 'precious\n');
+        const { id } = await client.call('checkpoints.create', { title: name });
+        put(name, 'changed\n');
+        await client.call('checkpoints.restore', { id });
+        assert.equal(file(name), 'precious\n', JSON.stringify(name));
+      }
+      await run('1', () => {
+        for (const name of names) remove(name);
+      });
+      await client.call('checkpoints.revert', { run: '1' });
+      for (const name of names) assert.ok(has(name), JSON.stringify(name));
+      await client.call('checkpoints.restore', { id: 1 });
+      assert.deepEqual(names.filter(has), []);
+      assert.deepEqual([file('x'), file('folder/x')], ['other\n', 'other\n']);
+    },
+  );
+});
+
+test('a thousand files that a run changed go back as one batch', { skip }, () => {
   const files = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`d${index % 20}/f${index}.txt`, `${index}\nend\n`]));
   return withCheckpoints({ files }, async ({ client, run, put, file, has }) => {
     await run('1', () => {
@@ -352,6 +411,36 @@ test('a thousand files that a run changed go back as one batch', { skip, timeout
     assert.equal(own.length, 1102);
   });
 });
+
+/** So many names of one file, which cost less than so many files. */
+const linksIn = (root: string, folder: string, of: string, count: number): void => {
+  fs.mkdirSync(path.join(root, folder));
+  for (let index = 0; index < count; index++) fs.linkSync(path.join(root, of), path.join(root, folder, `${index}.txt`));
+};
+
+test('five thousand files are restored at once, and of more nothing', { skip }, () =>
+  withCheckpoints({ files: { 'a.txt': 'a\n' } }, async ({ client, root, file, put }) => {
+    const { id } = await client.call('checkpoints.create', { title: 'one' });
+    linksIn(root, 'many', 'a.txt', 5000);
+    put('b.txt', 'b\n');
+    await fails('INPUT_TOO_LARGE', () => client.call('checkpoints.restore', { id }), /5001 files; 5000 is the most/);
+    assert.deepEqual([file('many/4999.txt'), file('b.txt')], ['a\n', 'b\n']);
+    assert.equal((await client.call('checkpoints.restore', { id, paths: ['many'], dryRun: true })).fileCount, 5000);
+  }),
+);
+
+test('of ten thousand files that are too large a checkpoint says the names, and of more there is none', { skip }, () =>
+  withCheckpoints(
+    { files: { 'big.bin': 'x'.repeat(2000) }, config: { 'checkpoints.maxFileBytes': '1024' } },
+    async ({ client, root, remove }) => {
+      linksIn(root, 'many', 'big.bin', 10_000);
+      await fails('INPUT_TOO_LARGE', () => client.call('checkpoints.create', { title: 'one' }), /10000 files are too large/);
+      assert.deepEqual((await client.call('checkpoints.list', {})).checkpoints, []);
+      remove('many/0.txt');
+      assert.equal((await client.call('checkpoints.create', { title: 'one' })).omitted, 10_000);
+    },
+  ),
+);
 
 test('the oldest checkpoints are dropped by count and by age, with the refs that kept their objects', { skip }, async () => {
   let now = Date.now();
@@ -379,9 +468,59 @@ test('the oldest checkpoints are dropped by count and by age, with the refs that
   );
 });
 
+test('a checkpoint of a folder where only the repository was made anew holds what it says', { skip }, () =>
+  withCheckpoints({ files: plain }, async ({ client, run, put, file, git, remove }) => {
+    await client.call('checkpoints.create', { title: 'first' });
+    remove('.git');
+    git('init', '--quiet');
+    const { id } = await client.call('checkpoints.create', { title: 'second' });
+    await run('1', () => put('a.txt', 'RUN\n'));
+    await client.call('checkpoints.revert', { run: '1' });
+    assert.equal(file('a.txt'), 'a\n');
+    put('a.txt', 'later\n');
+    await client.call('checkpoints.restore', { id });
+    assert.equal(file('a.txt'), 'a\n');
+  }),
+);
+
+test('a checkpoint after all refs were removed is kept, though nothing changed', { skip }, () =>
+  withCheckpoints({ files: plain }, async ({ client, git }) => {
+    const refs = (): string => git('for-each-ref', '--format=%(objecttype)', 'refs/outrigger');
+    for (const packed of [false, true]) {
+      await client.call('checkpoints.create', { title: 'one' });
+      if (packed) git('pack-refs', '--all');
+      await client.call('checkpoints.create', { title: 'two' });
+      git('update-ref', '-d', git('for-each-ref', '--format=%(refname)', 'refs/outrigger').trim());
+      assert.equal(refs(), '');
+      await client.call('checkpoints.create', { title: 'three' });
+      assert.equal(refs(), 'tree\n');
+    }
+  }),
+);
+
+test(
+  'when the repository is removed, checkpoints begin again beside the state, and in the middle of a run there is none of it',
+  { skip },
+  () =>
+    withCheckpoints({ files: plain }, async (runs) => {
+      const { client, run, put, has, remove } = runs;
+      await client.call('checkpoints.create', { title: 'lost' });
+      await run('lost', () => {
+        remove('.git');
+        put('a.txt', 'RUN\n');
+      });
+      assert.deepEqual((await client.call('checkpoints.list', {})).checkpoints, []);
+      await fails('NO_CHECKPOINT', () => client.call('checkpoints.revert', { run: 'lost' }));
+      put('a.txt', 'a\n');
+      await goesThere(runs);
+      assert.equal(has('.git'), false);
+      const health = await client.call('system.health', {});
+      assert.match(health.checks.find(({ name }) => name === 'checkpoints')?.text ?? '', /beside the state/);
+    }),
+);
+
 test('random edits by a run, by a program of a person and in open documents: after the revert the edits of people are left', {
   skip,
-  timeout: 60_000,
 }, () => {
   const seed = testSeed();
   const random = new Random(seed);

@@ -110,10 +110,11 @@ export class Checkpoints implements RunHooks {
     if (!this.#options.writable) return;
     const { hands, rows } = this.#dependencies;
     await this.#inTurn(this.#stopped.signal, async (signal) => {
-      const row = rows.run(run.id);
       try {
-        if (row === undefined) return;
+        if (rows.run(run.id) === undefined) return;
         await this.#open(signal);
+        const row = rows.run(run.id);
+        if (row === undefined) return;
         const snapshot = await this.#snapshot(signal, (rows.get(row.before)?.at ?? 0) - CLOCK_STEP_MS);
         await this.#ends.finish(row, snapshot, () => hands.end(run.id), signal);
         await this.#prune(signal);
@@ -158,8 +159,8 @@ export class Checkpoints implements RunHooks {
   ): Promise<{ files: FileNumbers[]; patch: string; omittedBytes: number }> {
     return this.#inTurn(signal, async (joined) => {
       const { store, rows } = this.#dependencies;
-      const row = this.#row(id);
       await this.#open(joined);
+      const row = this.#row(id);
       let [from, to] = [row.tree, row.tree];
       if (against === 'now') to = (await this.#snapshot(joined)).tree;
       else if (typeof against === 'number') from = this.#row(against).tree;
@@ -180,8 +181,8 @@ export class Checkpoints implements RunHooks {
 
   async restore(input: { id: number; paths: readonly string[] | undefined; dryRun: boolean }, { cause, signal }: Asking): Promise<Outcome> {
     return this.#inTurn(signal, async (joined) => {
-      const row = this.#row(input.id);
       await this.#open(joined);
+      const row = this.#row(input.id);
       return this.#restoring.restore(row, input, { cause, signal: joined });
     });
   }
@@ -197,8 +198,8 @@ export class Checkpoints implements RunHooks {
 
   // ── one snapshot and what is said of it ──────────────────────────────────────────────────────────────────────────────
 
+  /** Opens the store, anew where it went meanwhile: what was kept there is forgotten then. */
   async #open(signal: AbortSignal): Promise<void> {
-    if (this.#opened) return;
     const { store, snapshots, rows, log } = this.#dependencies;
     const { writable } = this.#options;
     const kept = await store.open(writable, signal);
@@ -207,6 +208,7 @@ export class Checkpoints implements RunHooks {
       if (!kept) throw readOnly();
       return;
     }
+    if (kept && this.#opened) return;
     if (!kept) rows.clear();
     snapshots.load(kept);
     this.#opened = true;

@@ -29,6 +29,8 @@ const MAX_BLOB_BYTES = 128 * 1024 * 1024;
 /** A first look at a large folder reads all of it. */
 const FULL_TIMEOUT_MS = 300_000;
 const MAX_RENAMES = 1000;
+/** Objects that are no part of a pack: of more, packs are made. As git has it. */
+const MAX_LOOSE = 6700;
 /** What is stored is what stands in the file: nothing that comes with the folder turns it into something else. */
 const ATTRIBUTES = '* -text !eol !filter !ident !working-tree-encoding !diff\n';
 
@@ -62,6 +64,8 @@ export class GitStore {
   readonly #options: GitStoreOptions;
   readonly #shadow: string;
   #place: Place | undefined;
+  /** Where the tree that was kept last is known to be. */
+  #sure: string | undefined;
 
   constructor(dependencies: { processes: Pick<Processes, 'run'>; state: State }, options: GitStoreOptions) {
     this.#processes = dependencies.processes;
@@ -82,17 +86,17 @@ export class GitStore {
     return !fs.existsSync(path.join(this.#shadow, 'index'));
   }
 
-  /** Finds the store, or makes one where that is asked; gives whether what was kept before is to be had. Throws TOOL_MISSING. */
+  /** Finds the store, or where `make` is set makes one; gives whether what was kept before is to be had. Throws TOOL_MISSING. */
   async open(make: boolean, signal?: AbortSignal): Promise<boolean> {
-    if (this.#place !== undefined) return true;
-    const kept = this.#state.get('checkpoints.place');
-    if (kept !== undefined) {
-      const place = JSON.parse(kept) as Place;
-      const there = fs.existsSync(this.#shadow) && (place.objects === undefined || fs.existsSync(place.objects));
-      if (there) {
-        this.#place = place;
-        return true;
-      }
+    if (this.#place === undefined) {
+      const kept = this.#state.get('checkpoints.place');
+      if (kept !== undefined) this.#place = JSON.parse(kept) as Place;
+    }
+    if (this.#place !== undefined) {
+      const { objects, gitFolder } = this.#place;
+      const parts = [this.#shadow, objects, gitFolder === undefined ? undefined : path.join(gitFolder, 'HEAD')];
+      if (parts.every((part) => part === undefined || fs.existsSync(part))) return true;
+      this.#place = undefined;
     }
     if (make) await this.#begin(await this.#choose(signal), signal);
     return false;
@@ -123,8 +127,8 @@ export class GitStore {
     if (paths.length === 0) return new Set();
     const { gitFolder } = this.#opened;
     const env = gitFolder === undefined ? this.#env() : { GIT_DIR: gitFolder, GIT_WORK_TREE: await this.#workTree(signal), ...quiet };
-    const { stdout } = await this.#git(['check-ignore', '--no-index', '-z', '--stdin'], { env, signal, stdin: nulEnded(paths) }, [0, 1]);
-    const ignored = new Set(splitNul(stdout).map((name) => Buffer.from(name).toString()));
+    const { stdout } = await this.#git(['check-ignore', '--no-index', '-z', '--stdin'], { env, signal, stdin: askedPaths(paths) }, [0, 1]);
+    const ignored = answeredPaths(stdout);
     if (ignored.size > 0) for (const name of await this.held([...ignored], signal)) ignored.delete(Buffer.from(name).toString());
     return ignored;
   }
@@ -145,8 +149,7 @@ export class GitStore {
       await run(['update-index', '-z', '--index-info'], nulEnded(rules));
       const names = rules.map((line) => line.subarray(line.indexOf(TAB) + 1));
       await run(['update-index', '--skip-worktree', '-z', '--stdin'], nulEnded(names));
-      const { stdout } = await run(['check-ignore', '-z', '--stdin'], nulEnded(paths), [0, 1]);
-      return new Set(splitNul(stdout).map((name) => Buffer.from(name).toString()));
+      return answeredPaths((await run(['check-ignore', '-z', '--stdin'], askedPaths(paths), [0, 1])).stdout);
     } finally {
       this.#state.removeFile(`${SHADOW}/${RULES}`);
     }
@@ -187,10 +190,10 @@ export class GitStore {
     for (const [index, name] of names.entries()) changes.set(name, { mode: present.get(name) as string, hash: hashes[index] as string });
     const before = new Map(treesOf(trees.stdout, folders, format));
     // A tree that should be there and is not, is no folder that nobody made yet.
-    const lost = folders.find(
+    const missing = folders.find(
       (folder) => before.get(folder) === undefined && (folder === '' || entryOf(before, folder)?.mode === TREE_MODE),
     );
-    if (lost !== undefined) throw new OutriggerError('CHECKPOINT_LOST', 'What the checkpoint holds is not in the repository any more.');
+    if (missing !== undefined) throw lost();
     const folderTrees = new Map(folders.map((folder) => [folder, before.get(folder) ?? new Map<string, TreeEntry>()]));
     const made = changedTrees(folderTrees, changes, format);
     await this.#git(['mktree', '-z', '--batch', '--missing'], { signal, stdin: mktreeInput(made) });
@@ -200,6 +203,27 @@ export class GitStore {
   /** Kept from git's tidying until it is dropped. */
   async keep(tree: string, signal?: AbortSignal): Promise<void> {
     await this.#git(['-c', 'core.hooksPath=/dev/null', 'update-ref', this.#ref(tree), tree], { env: this.#refEnv(), signal });
+    this.#sure = this.#stampOf(tree);
+  }
+
+  /** The same for one that was kept: git is asked only where its objects or refs are not those of the last time. Throws CHECKPOINT_LOST. */
+  async keepOn(tree: string, signal?: AbortSignal): Promise<void> {
+    if (this.#sure === this.#stampOf(tree)) return;
+    const { exitCode } = await this.#git(['cat-file', '-e', tree], { signal }, [0, 1]);
+    if (exitCode !== 0) throw lost();
+    await this.keep(tree, signal);
+  }
+
+  /** Other where the repository is another one, or the ref of the tree went. */
+  #stampOf(tree: string): string {
+    const { objects = path.join(this.#shadow, 'objects') } = this.#opened;
+    const folder = path.dirname(objects);
+    // Git replaces these files, and writes into none that is there.
+    const stamps = [objects, path.join(folder, 'packed-refs'), path.join(folder, this.#ref(tree))].map((at) => {
+      const stat = fs.statSync(at, { bigint: true, throwIfNoEntry: false });
+      return stat === undefined ? '' : `${stat.dev} ${stat.ino} ${stat.birthtimeNs}`;
+    });
+    return [tree, ...stamps].join('\n');
   }
 
   /** Lets git tidy them away. */
@@ -207,8 +231,17 @@ export class GitStore {
     if (trees.length === 0) return;
     const lines = trees.map((tree) => `delete ${this.#ref(tree)}\n`).join('');
     await this.#git(['-c', 'core.hooksPath=/dev/null', 'update-ref', '--stdin'], { env: this.#refEnv(), signal, stdin: lines });
-    // Our own repository is nobody else's to tidy up.
-    if (this.#opened.kind === 'own') await this.#git(['-c', 'gc.autoDetach=false', 'gc', '--auto', '--quiet'], { signal });
+    if (this.#opened.kind === 'own') await this.#tidy(signal);
+  }
+
+  /** Our own repository is nobody else's to tidy up: what no ref needs goes at once, else it would be looked through each time for weeks. */
+  async #tidy(signal: AbortSignal | undefined): Promise<void> {
+    const settings = ['-c', `gc.auto=${MAX_LOOSE}`, '-c', 'gc.autoDetach=false', '-c', 'gc.pruneExpire=now'];
+    try {
+      await this.#git([...settings, 'gc', '--auto', '--quiet'], { signal, timeoutMs: FULL_TIMEOUT_MS });
+    } catch {
+      // The next one tries again.
+    }
   }
 
   /** Trees that are kept. */
@@ -316,6 +349,7 @@ export class GitStore {
 
   async #begin(place: Place, signal: AbortSignal | undefined): Promise<void> {
     this.forgetIndex();
+    this.#top = undefined;
     this.#place = place;
     try {
       const format = `--object-format=${place.format ?? 'sha1'}`;
@@ -457,6 +491,21 @@ function below(only: string | undefined): string[] {
 function nulEnded(names: readonly (Uint8Array | string)[]): Buffer {
   const nul = Buffer.of(0);
   return Buffer.concat(names.flatMap((name) => [typeof name === 'string' ? Buffer.from(name) : name, nul]));
+}
+
+const HERE = './';
+
+/** For check-ignore, which takes a path that begins with a colon for a pattern, even where git is told to take none. */
+function askedPaths(paths: readonly string[]): Buffer {
+  return nulEnded(paths.map((path) => HERE + path));
+}
+
+function answeredPaths(stdout: Uint8Array): Set<string> {
+  return new Set(splitNul(stdout).map((name) => Buffer.from(name).toString().slice(HERE.length)));
+}
+
+function lost(): OutriggerError {
+  return new OutriggerError('CHECKPOINT_LOST', 'What the checkpoint holds is not in the repository any more.');
 }
 
 function canWrite(folder: string): boolean {

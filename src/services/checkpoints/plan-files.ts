@@ -8,7 +8,6 @@ import { hashOf } from './tell-apart.ts';
 import type { TreeFile } from './tree-diff.ts';
 
 const SLICE_MS = 8;
-const EXECUTABLE = 0o755;
 
 export interface PathClash extends Clash {
   path: string;
@@ -49,6 +48,8 @@ export interface PlanContents {
   objects: ReadonlyMap<string, Uint8Array>;
   /** By key, what was told apart at the end of the run. */
   apart: (key: string) => Uint8Array | undefined;
+  /** Permission bits of the file at a path; where none stands, those of a new one. */
+  modeOf: (path: string) => number;
 }
 
 /** Longest text that a batch edits, bytes; a longer one is written whole. */
@@ -79,7 +80,8 @@ export async function planFiles(wanted: readonly Wanted[], contents: PlanContent
     const present = content(now);
     const step = takeFile(one, content(file.left), content(file.found), present, contents, options);
     plan.clashes.push(...step.clashes.map((clash) => ({ path: at, ...clash })));
-    const mode = modeAfter(file, now);
+    const executable = executableAfter(file, now);
+    const mode = executable === undefined ? undefined : withExecutable(contents.modeOf(at), executable);
     const target = file.from ?? at;
     if (step.result === null) {
       if (now === undefined) continue;
@@ -91,7 +93,7 @@ export async function planFiles(wanted: readonly Wanted[], contents: PlanContent
     if (now === undefined) {
       const content = { op: 'write' as const, path: target, base64: base64(step.result), parents: true, ifNoneMatch: '*' as const };
       // Of the mode only this one bit is known: who else may read it is as with other new files.
-      writes.push(mode === EXECUTABLE ? { ...content, mode } : content);
+      writes.push(executable === true ? { ...content, mode } : content);
       plan.done.push({ path: target, did: 'brought back' });
       continue;
     }
@@ -176,14 +178,15 @@ function writeOf(
 }
 
 /** Set back only where nobody set it since. */
-function modeAfter({ found, left }: RunFile, now: TreeFile | undefined): number | undefined {
+function executableAfter({ found, left }: RunFile, now: TreeFile | undefined): boolean | undefined {
   if (found === undefined || found.mode === '120000') return undefined;
-  if (now === undefined) return permissions(found.mode);
-  return left !== undefined && left.mode !== found.mode && now.mode === left.mode ? permissions(found.mode) : undefined;
+  const wasSet = now === undefined || (left !== undefined && left.mode !== found.mode && now.mode === left.mode);
+  return wasSet ? found.mode === '100755' : undefined;
 }
 
-function permissions(mode: string): number {
-  return mode === '100755' ? EXECUTABLE : 0o644;
+/** Whoever may read a file may run it, or nobody may. */
+function withExecutable(mode: number, executable: boolean): number {
+  return executable ? mode | ((mode & 0o444) >> 2) : mode & ~0o111;
 }
 
 function whyNot({ file, now }: Wanted): string | undefined {

@@ -174,7 +174,11 @@ export class Restoring {
       signal,
     );
     const { maxTextBytes } = this.#options;
-    const plan = await planFiles(wanted, { objects, apart: (key) => rows.text(key) }, { shared, maxTextBytes });
+    const modeOf = (path: string): number => {
+      const there = workspace.entry(path);
+      return there?.kind === 'file' ? there.mode : 0o666 & ~process.umask();
+    };
+    const plan = await planFiles(wanted, { objects, apart: (key) => rows.text(key), modeOf }, { shared, maxTextBytes });
     const written = new Set(
       plan.changes.flatMap((change) => (change.op === 'move' ? [change.to] : change.op === 'write' ? [change.path] : [])),
     );

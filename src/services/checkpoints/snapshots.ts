@@ -18,6 +18,8 @@ const SLICE_MS = 8;
 const MAX_QUICK = 200;
 /** Files by which the index may be behind. */
 const MAX_BEHIND = 2000;
+/** What git reads otherwise than it stands where it takes names line by line. */
+const NO_LINE = /^"|[\n\r]/;
 
 /** The folder as git objects hold it. */
 export interface Snapshot {
@@ -72,9 +74,10 @@ export class Snapshots {
     return this.#last?.tree;
   }
 
-  /** Takes up what was stored at the last one; `kept`: the store is the one of then. */
+  /** Takes up what was stored at the last one; `kept`: the store is the one of then, else it begins from nothing. */
   load(kept: boolean): void {
-    const stored = kept ? this.#dependencies.state.get('checkpoints.last') : undefined;
+    if (!kept) return this.forget();
+    const stored = this.#dependencies.state.get('checkpoints.last');
     if (stored === undefined) return;
     const { tree, cursor, omitted, behind } = JSON.parse(stored) as LastSnapshot;
     this.#last = { tree, cursor };
@@ -103,7 +106,7 @@ export class Snapshots {
         } else if (news.size > 0) {
           tree = await this.#takeSome(tree, news, signal);
           await store.keep(tree, signal);
-        }
+        } else await store.keepOn(tree, signal);
         this.#remember(tree, cursor);
         return { tree, cursor, omitted: [...this.#omitted], changed: news?.size ?? null };
       } catch (error) {
@@ -203,7 +206,7 @@ export class Snapshots {
   /** The modes of a few regular files with names that programs take line by line; undefined for more, and for others. */
   #plainModes(present: readonly string[], gone: readonly string[]): Map<string, string> | undefined {
     if (present.length + gone.length > MAX_QUICK || this.#behind.size > MAX_BEHIND) return undefined;
-    if ([...present, ...gone].some((name) => name.includes('\n'))) return undefined;
+    if ([...present, ...gone].some((name) => NO_LINE.test(name))) return undefined;
     const modes = new Map<string, string>();
     for (const name of present) {
       const stat = this.#stat(name);

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { requireTool } from '../../../test/kit/require-tools.ts';
+import { cause, withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { Processes, type RunRequest } from '../processes/processes.ts';
+import { CheckpointRows } from './checkpoint-rows.ts';
+import { Checkpoints } from './checkpoints.ts';
+import { GitStore } from './git-store.ts';
+import { OtherHands } from './other-hands.ts';
+import { Snapshots } from './snapshots.ts';
+
+test('a run waits twenty seconds for the checkpoint before it, and begins without one then', { skip: requireTool('git') }, (t) =>
+  withWorkspace(async ({ workspace, state, root, put }) => {
+    put('a.txt');
+    const documents = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    const flush = (): Promise<void> => {
+      asked.resolve();
+      return documents.promise;
+    };
+    const store = new GitStore({ processes: new Processes({ env: process.env }), state }, { root, timeoutMs: 20_000 });
+    const snapshots = new Snapshots({ workspace, state, store, flush, settled: () => Promise.resolve() }, { maxFileBytes: 1024 });
+    const hands = new OtherHands({ read: () => undefined });
+    const checkpoints = new Checkpoints(
+      { workspace, store, snapshots, hands, rows: new CheckpointRows({ state }), now: Date.now, log: () => {} },
+      { keep: 10, keepDays: 10, maxTextBytes: 1024, writable: true },
+    );
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    let answer = 'none yet';
+    const run = { id: 'slow', title: 'slow', cause };
+    checkpoints.before(run).catch((error: { reason: string }) => (answer = error.reason));
+    await asked.promise;
+    t.mock.timers.tick(19_999);
+    await new Promise(setImmediate);
+    assert.equal(answer, 'none yet');
+    t.mock.timers.tick(1);
+    await new Promise(setImmediate);
+    assert.equal(answer, 'PROCESS_TIMEOUT');
+    // The look at the folder goes on, and is no checkpoint of a run that has begun.
+    documents.resolve();
+    await checkpoints.after(run);
+    assert.deepEqual([checkpoints.list({ limit: 10 }).checkpoints, hands.underWay], [[], []]);
+    t.mock.timers.reset();
+    await checkpoints.before({ ...run, id: 'next' });
+    assert.deepEqual(
+      checkpoints.list({ limit: 10 }).checkpoints.map(({ row }) => [row.run, row.point]),
+      [['next', 'before']],
+    );
+    await checkpoints.stop();
+  }),
+);
+
+test('where nothing changed since the last checkpoint, no program is asked whether that is still there', { skip: requireTool('git') }, () =>
+  withWorkspace(async ({ workspace, state, root, put }) => {
+    put('a.txt');
+    const processes = new Processes({ env: process.env });
+    const asked: (string | undefined)[] = [];
+    const run = (request: RunRequest): ReturnType<Processes['run']> => {
+      asked.push(request.argv.find((word) => /^(cat-file|update-ref)$/.test(word)) ?? 'another');
+      return processes.run(request);
+    };
+    const boot = async (): Promise<Snapshots> => {
+      const store = new GitStore({ processes: { run }, state }, { root, timeoutMs: 20_000 });
+      const nothing = (): Promise<void> => Promise.resolve();
+      const snapshots = new Snapshots({ workspace, state, store, flush: nothing, settled: nothing }, { maxFileBytes: 1024 });
+      snapshots.load(await store.open(true));
+      return snapshots;
+    };
+    const snapshots = await boot();
+    const { tree } = await snapshots.take();
+    asked.length = 0;
+    assert.equal((await snapshots.take()).tree, tree);
+    assert.deepEqual(asked, []);
+    // Who begins does not know.
+    const next = await boot();
+    for (const _ of [1, 2]) assert.equal((await next.take()).tree, tree);
+    assert.deepEqual(asked, ['cat-file', 'update-ref']);
+  }),
+);
