@@ -10,17 +10,13 @@ import { followThroughKills } from '../kit/revisions.ts';
 import { withSidecar } from '../kit/sidecar.ts';
 import { processToken, spawnSidecar } from '../kit/sidecar-process.ts';
 
-test('a follower sees every change once and in order, though the sidecar is killed and the follower replaced', {
-  timeout: 90_000,
-}, async () => {
+test('a follower sees every change once and in order, though the sidecar is killed and the follower replaced', async () => {
   const { revisions, resyncs } = await followThroughKills({ writes: 1500, kills: 3, followerLives: 7 });
   assert.equal(resyncs, 0);
   assert.ok(revisions >= 1500);
 });
 
-test('what changed while no sidecar ran is told after the start, as from outside, and what did not is not', {
-  timeout: 30_000,
-}, async () => {
+test('what changed while no sidecar ran is told after the start, as from outside, and what did not is not', async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-offline-'));
   const options = { root: path.join(folder, 'root'), state: path.join(folder, 'state'), port: 0 };
   const at = (name: string): string => path.join(options.root, name);

@@ -33,7 +33,7 @@ async function end(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-test('nothing outside is read or written while a folder is swapped for a link under thousands of calls', { timeout: 60_000 }, () =>
+test('nothing outside is read or written while a folder is swapped for a link under thousands of calls', () =>
   withWorkspace(async ({ workspace, at, put, outside }) => {
     put('flip/file', 'inside');
     put('source', 'inside');
@@ -86,12 +86,9 @@ test('nothing outside is read or written while a folder is swapped for a link un
         ['ok', 'PATH_ESCAPES', 'FILE_NOT_FOUND', 'BUSY_FILE', 'NOT_A_DIRECTORY', 'FILE_EXISTS', 'NOT_EMPTY'].includes(reason),
         said,
       );
-  }),
-);
+  }));
 
-test('a file is one of its contents, whole, whenever its writer is killed; what was left is swept and mended at the next start', {
-  timeout: 90_000,
-}, async () => {
+test('a file is one of its contents, whole, whenever its writer is killed; what was left is swept and mended at the next start', async () => {
   const seed = testSeed();
   let random = seed;
   const next = (): number => (random = (random * 1103515245 + 12345) % 2 ** 31) / 2 ** 31;
@@ -155,7 +152,7 @@ describe('a full disk', () => {
       }
     }));
 
-  test('of the state does not stop the sidecar: it says so, tells followers to resync, and recovers', { timeout: 60_000 }, (context) =>
+  test('of the state does not stop the sidecar: it says so, tells followers to resync, and recovers', (context) =>
     withSmallDisk(context, 2048, async (disk) => {
       await withSidecar(
         async ({ client, put }) => {
@@ -188,8 +185,7 @@ describe('a full disk', () => {
         },
         { config: { state: path.join(disk, 'state') }, mayLogErrors: true },
       );
-    }),
-  );
+    }));
 
   test('of another file system below the workspace is told for what it is, and moves go there as a copy', (context) =>
     withSmallDisk(context, 512, async (disk) => {
@@ -236,7 +232,7 @@ describe('an upload', () => {
     }
   }
 
-  test('of hundreds of megabytes, and the download of the same, take little memory', { timeout: 60_000 }, () =>
+  test('of hundreds of megabytes, and the download of the same, take little memory', () =>
     withProcess(async (url) => {
       const client = createClient<Operations>({ url, token: processToken, webSocket: undefined });
       const memory = async (): Promise<number> => (await client.call('system.health', {})).memoryBytes;
@@ -258,8 +254,7 @@ describe('an upload', () => {
       most = Math.max(most, await memory());
       assert.ok(most - before < 100 * MB, `memory grew by ${Math.round((most - before) / MB)} MB`);
       client.close();
-    }),
-  );
+    }));
 
   test('whose sender goes away in the middle leaves nothing', () =>
     withProcess(async (url, root) => {
@@ -275,9 +270,7 @@ describe('an upload', () => {
     }));
 });
 
-test('a second sidecar on a folder only reads and names the first; after that one was killed, a new one writes', {
-  timeout: 30_000,
-}, async () => {
+test('a second sidecar on a folder only reads and names the first; after that one was killed, a new one writes', async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-second-'));
   const options = { root: path.join(folder, 'root'), state: path.join(folder, 'state'), port: 0 };
   fs.mkdirSync(options.root);

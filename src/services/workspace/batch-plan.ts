@@ -416,7 +416,8 @@ class Planner {
       const known = next.node.content?.id ?? this.#source.known(next.node.origin ?? next.path);
       drafts.push(removal(next.path, next.node, hashOrNull(known === REMOVED ? undefined : known), this.#request.cause));
       this.#written.delete(next.node);
-      if (drafts.length > MAX_REMOVED)
+      // The folder itself is no entry of it.
+      if (drafts.length - 1 > MAX_REMOVED)
         throw new OutriggerError('INPUT_TOO_LARGE', `${path} holds more than ${MAX_REMOVED} entries: files.remove removes it.`);
       if (next.node.kind !== 'directory') continue;
       for (const child of this.#tree.childrenOf(next.node)) pending.push({ node: child, path: joinPath(next.path, child.name) });

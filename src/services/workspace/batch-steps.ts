@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import { TEMPORARY_NAME } from './atomic-write.ts';
 import type { Containment, Place } from './containment.ts';
@@ -93,11 +94,27 @@ export function undoStep(containment: Containment, step: BatchStep): void {
 export function removeTemporary(containment: Containment, path: string): void {
   try {
     using place = placeOf(containment, path);
-    if (TEMPORARY_NAME.test(place.name)) fs.rmSync(place.at, { recursive: true, force: true });
+    if (TEMPORARY_NAME.test(place.name)) removeAll(place.at);
   } catch (error) {
     const known = fileError(error, path);
     if (known.reason !== 'FILE_NOT_FOUND' && known.reason !== 'NOT_A_DIRECTORY') throw known;
   }
+}
+
+function removeAll(at: string): void {
+  try {
+    fs.rmSync(at, { recursive: true, force: true });
+  } catch (error) {
+    if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
+    makeWritable(at);
+    fs.rmSync(at, { recursive: true, force: true });
+  }
+}
+
+/** A folder that its owner may not write to keeps what is in it. */
+function makeWritable(folder: string): void {
+  fs.chmodSync(folder, 0o700);
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) makeWritable(path.join(folder, entry.name));
 }
 
 /** By a second name, so that there is no moment without the file; on disks without links it has to be moved. */

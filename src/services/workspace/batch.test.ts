@@ -260,6 +260,76 @@ describe('a batch that fails in the middle', () => {
     }));
 });
 
+test('a batch that is half done is undone before the next one, and while it can not be, there is no next one', () => {
+  let broken: string[] = ['step move', 'undo put'];
+  const beforeStep = (point: string): void => {
+    if (broken.includes(point)) throw Object.assign(new Error('read-only file system'), { code: 'EROFS' });
+  };
+  return withBatches(
+    async (batch, { put, tree, told }) => {
+      put('a', 'old');
+      put('b', 'b');
+      const half: Batch['changes'] = [
+        { op: 'write', path: 'a', text: 'new' },
+        { op: 'move', from: 'b', to: 'c' },
+      ];
+      await fails('INTERNAL', () => batch(half), /not all of it could be undone/);
+      await fails('INTERNAL', () => batch([{ op: 'write', path: 'd', text: 'd' }]), /A batch before this one is half done/);
+      assert.deepEqual(told(), []);
+      broken = [];
+      await batch([{ op: 'write', path: 'd', text: 'd' }]);
+      assert.deepEqual(tree(), { a: 'old', b: 'b', d: 'd' });
+    },
+    { beforeStep },
+  );
+});
+
+test('a batch of which all is done is answered so, also where what it kept aside can not be removed yet', () => {
+  let broken = true;
+  const beforeStep = (point: string): void => {
+    if (broken && point === 'clean') throw Object.assign(new Error('read-only file system'), { code: 'EROFS' });
+  };
+  return withBatches(
+    async (batch, { put, at, read, told, temporaries }) => {
+      put('a', 'old');
+      await batch([{ op: 'write', path: 'a', text: 'new' }]);
+      assert.deepEqual([read('a'), told()], ['new', ['changed a']]);
+      assert.equal(temporaries().length, 1);
+      broken = false;
+      await batch([{ op: 'write', path: 'b', text: 'b' }]);
+      assert.deepEqual(temporaries(), []);
+      broken = true;
+      await batch([{ op: 'write', path: 'a', text: 'newer' }]);
+      const [left = ''] = temporaries();
+      // It holds up nobody.
+      await batch([{ op: 'write', path: 'b', text: 'b2' }]);
+      assert.deepEqual([read('a'), read('b')], ['newer', 'b2']);
+      broken = false;
+      await batch([{ op: 'write', path: 'c', text: 'c' }]);
+      fs.rmSync(at(left));
+    },
+    { beforeStep },
+  );
+});
+
+const asRoot = process.getuid?.() === 0 ? false : 'needs root, to become somebody whose folders can be read-only';
+test('a folder with a read-only one in it is removed by a batch whole', { skip: asRoot }, () =>
+  withBatches(async (batch, { put, root, tree, at }) => {
+    put('mod/pkg/file', 'text');
+    fs.chmodSync(at('mod/pkg'), 0o555);
+    const folder = path.dirname(root);
+    for (const name of ['', ...(fs.readdirSync(folder, { recursive: true }) as string[])])
+      fs.chownSync(path.join(folder, name), 65534, 65534);
+    process.seteuid?.(65534);
+    try {
+      await batch([{ op: 'remove', path: 'mod', recursive: true }]);
+    } finally {
+      process.seteuid?.(0);
+    }
+    assert.deepEqual(tree(), {});
+  }),
+);
+
 test('a record that can not be stored is a reason to change nothing', () =>
   withBatches(async (batch, { put, state, tree, told }) => {
     put('a', 'old');
@@ -407,6 +477,21 @@ test('a thousand changes are made in one go; one more, or too many bytes, or too
         { dryRun: true },
       ),
     );
+  }));
+
+test('a folder of 5,000 entries is removed in a batch; one entry more, and nothing of the batch is done', () =>
+  withBatches(async (batch, { at, put, told }) => {
+    put('full/0');
+    for (let n = 1; n < 5000; n++) fs.linkSync(at('full/0'), at(`full/${n}`));
+    const changes: Batch['changes'] = [
+      { op: 'write', path: 'new', text: '' },
+      { op: 'remove', path: 'full', recursive: true },
+    ];
+    await batch(changes, { dryRun: true });
+    put('full/5000');
+    const error = await fails('INPUT_TOO_LARGE', () => batch(changes));
+    assert.deepEqual(failuresOf(error), [[1, 'full', 'INPUT_TOO_LARGE']]);
+    assert.deepEqual([fs.readdirSync(at('full')).length, fs.existsSync(at('new')), told()], [5001, false, []]);
   }));
 
 test('who may only write gets neither into a git folder nor through a link that the batch moves', () =>

@@ -96,10 +96,32 @@ export class Batches {
     const mine = (async () => {
       await before;
       request.signal.throwIfAborted();
+      this.#settle();
       return await new Batch(this.#host, this.#ports, this.#options, request).run();
     })();
     this.#last = mine.catch(() => {});
     return mine;
+  }
+
+  /** One before that is half done: its record is the way back, and there is room for one. Throws INTERNAL where there is no way still. */
+  #settle(): void {
+    let left: ReturnType<BatchLog['left']>;
+    try {
+      left = this.#ports.log.left();
+    } catch {
+      // Where nothing can be read of the state, the next batch can't be stored, either, and says so.
+      return;
+    }
+    if (left === undefined) return;
+    try {
+      recoverBatch(this.#ports);
+    } catch (error) {
+      // All of it is done; what it kept aside stays.
+      if (left.record.phase === 'clean') return;
+      throw new OutriggerError('INTERNAL', 'A batch before this one is half done and can not be undone yet, so nothing was changed.', {
+        cause: error,
+      });
+    }
   }
 }
 
@@ -393,7 +415,11 @@ class Batch {
     for (const { from, to } of plan.movedFolders) this.#host.rememberMove(from, to);
     for (const { document, raw, content } of plan.texts) document.wrote(raw, content);
     tell(ports, record);
-    clean(ports, record);
+    try {
+      clean(ports, record);
+    } catch {
+      // All is done and told. What was kept aside is removed before the next batch, or at the next start.
+    }
   }
 
   #undo(record: BatchRecord, error: unknown): never {

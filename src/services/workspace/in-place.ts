@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { OutriggerError } from '../../contract/errors.ts';
 import type { Containment } from './containment.ts';
 import { openRegularFile } from './containment.ts';
 import { hashBytes, readWhole } from './content.ts';
+import { errnoOf } from './file-errors.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants;
 
@@ -69,13 +71,22 @@ export function finishInPlace(containment: Containment, folder: string): string[
         }
         mended.push(wirePath);
       }
-    } catch {
-      // The file or the entry is gone or unreadable: there is nothing to finish.
+    } catch (error) {
+      // A full disk, say: the next start may find it otherwise.
+      if (mayPass(error)) continue;
     }
     forget(entry);
   }
-  if (fs.existsSync(folder)) for (const name of fs.readdirSync(folder)) fs.rmSync(path.join(folder, name), { force: true });
+  for (const name of fs.existsSync(folder) ? fs.readdirSync(folder) : [])
+    if (!fs.existsSync(path.join(folder, `${path.parse(name).name}.json`))) fs.rmSync(path.join(folder, name), { force: true });
   return mended;
+}
+
+/** False where the file or the entry is gone, or is something else by now: there is nothing to finish. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof OutriggerError) return ['FILE_PERMISSION', 'DISK_FULL', 'TOO_MANY_FILES', 'INTERNAL'].includes(error.reason);
+  const errno = errnoOf(error);
+  return errno !== undefined && !['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errno);
 }
 
 /** True when `current` begins like `after`, goes on like `before`, and is neither. */
