@@ -760,6 +760,9 @@ export class DirWatch {
         // EACCES and the like: it can't be read either, and the sweep sees when that changes.
         this.#counts.errors++;
         directory.unwatchable = true;
+      } else if (directory === this.#root) {
+        // Gone since it was looked at, and the old watch, which says so, is closed: nobody above it hears of that.
+        this.#askParent(directory);
       }
     }
     old?.close();
