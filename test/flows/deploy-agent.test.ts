@@ -15,7 +15,7 @@ const scratch = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'outrigge
 after(() => fs.rmSync(scratch, { recursive: true, force: true }));
 const built = path.join(scratch, 'outrigger-exec-agent');
 
-describe('where Odoo has a container of its own, with another root, user and no Node,', { skip, timeout: 60_000 }, () => {
+describe('where Odoo has a container of its own, with another root, user and no Node,', { skip }, () => {
   before(() => buildAgent(built));
 
   test('a module that is edited here is committed here and updated there, and its log comes back', async () => {

@@ -190,11 +190,19 @@ test('who started a program under a name of a deployment is no deployment', () =
     assert.equal(deployment.state, 'succeeded');
   }));
 
-test('what is remembered has an end, here and in the state', () =>
+test('what is remembered has an end, here and in the state, and the oldest goes', () =>
   withDeployments(
     async ({ run, deployments, state }) => {
-      for (let round = 0; round < 6; round++) await run().next;
-      assert.equal(deployments.list().length, 3);
+      const ids: string[] = [];
+      for (let round = 0; round < 6; round++) {
+        const { deployment, next } = run();
+        await next;
+        ids.unshift(deployment.id);
+      }
+      assert.deepEqual(
+        deployments.list().map(({ id }) => id),
+        ids.slice(0, 3),
+      );
       assert.equal((state.statement('SELECT count(*) AS rows FROM deployments').get() as { rows: number }).rows, 3);
     },
     { keep: 3 },

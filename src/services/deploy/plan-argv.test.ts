@@ -28,6 +28,20 @@ test('each value becomes one argument, or a part of one, whatever is in it', () 
   assert.deepEqual([values['file'], paths], ['a b', ['a b']]);
 });
 
+test('a path is given as the program sees it from its folder, and none becomes an option', () => {
+  const seen = (path: string, file: string): [string | undefined, unknown] => {
+    const { argv, values } = planArgv(deployProfile().parse({ argv: ['x', '{file}'], parameters: { file: { type: 'path' } }, path }), {
+      file,
+    });
+    return [argv[1], values['file']];
+  };
+  assert.deepEqual(seen('', './-rf'), ['./-rf', '-rf']);
+  assert.deepEqual(seen('site', 'site/-rf'), ['./-rf', 'site/-rf']);
+  assert.deepEqual(seen('site', 'site/a b/c'), ['a b/c', 'site/a b/c']);
+  assert.deepEqual(seen('site/one', 'shared/a'), ['../../shared/a', 'shared/a']);
+  assert.deepEqual(seen('site', 'site'), ['./', 'site']);
+});
+
 test('what has no value is left out where it is an argument of its own, and the default holds', () => {
   assert.deepEqual(planArgv(profile, { module: 'sale', quiet: false }).argv, ['odoo', '-u', 'sale', '--workers=2', '--stop']);
 });

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { DeployParameter, DeployProfile } from '../../contract/deploy.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { normalisePath, pathProblem } from '../../contract/paths.ts';
@@ -34,20 +35,30 @@ export function profileProblem({ argv, parameters }: DeployProfile): string | un
  * BAD_INPUT for a value that does not fit, one that is missing where it is needed, and one that nothing takes.
  */
 export function planArgv(
-  { argv, parameters }: Pick<DeployProfile, 'argv' | 'parameters'>,
+  { argv, parameters, path: folder }: Pick<DeployProfile, 'argv' | 'parameters' | 'path'>,
   given: Readonly<Record<string, ParameterValue>>,
 ): { argv: [string, ...string[]]; values: Record<string, ParameterValue>; paths: string[] } {
   for (const name of Object.keys(given)) if (!Object.hasOwn(parameters, name)) throw bad(`There is no parameter ${JSON.stringify(name)}.`);
   const values: Record<string, ParameterValue> = {};
   const paths: string[] = [];
+  const shown: Record<string, ParameterValue> = {};
   for (const [name, row] of Object.entries(parameters)) {
     const value = Object.hasOwn(given, name) ? given[name] : row.default;
     if (value === undefined) continue;
-    values[name] = checked(name, row, value);
-    if (row.type === 'path') paths.push(values[name] as string);
+    const taken = checked(name, row, value);
+    values[name] = taken;
+    shown[name] = row.type === 'path' ? seenFrom(folder, taken as string) : taken;
+    if (row.type === 'path') paths.push(taken as string);
   }
   const [program, ...rest] = argv;
-  return { argv: [program, ...rest.flatMap((argument) => filled(argument, parameters, values))], values, paths };
+  return { argv: [program, ...rest.flatMap((argument) => filled(argument, parameters, shown))], values, paths };
+}
+
+/** A path of the workspace for a program that runs in a folder of it. */
+function seenFrom(folder: string, value: string): string {
+  const relative = path.posix.relative(`/${folder}`, `/${value}`);
+  // It would be read as an option.
+  return relative === '' || relative.startsWith('-') ? `./${relative}` : relative;
 }
 
 function filled(argument: string, parameters: DeployProfile['parameters'], values: Readonly<Record<string, ParameterValue>>): string[] {
