@@ -8,7 +8,8 @@ const MAX_ARGUMENT_LENGTH = 100_000;
 const MAX_INPUT_LENGTH = 1024 * 1024;
 const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
 
-const withoutNul = /^[^\0]*$/;
+/** What a program can be given. */
+export const withoutNul = /^[^\0]*$/;
 const environmentName = /^[^=\0]+$/;
 
 /** Of a program that is started. */

@@ -236,7 +236,7 @@ test('sixty-four run at a time, the next one is refused over HTTP and RPC, and t
     await client.call('terminals.open', {});
   }));
 
-test('endless output with nobody there, and with clients that stop reading, costs bounded memory', { skip: noProc, timeout: 60_000 }, () =>
+test('endless output with nobody there, and with clients that stop reading, costs bounded memory', { skip: noProc }, () =>
   withFolder(async (folder, root) => {
     const sidecar = await spawnSidecar({ root, state: path.join(folder, 'state'), port: 0 });
     const client = createClient<Operations>({ url: sidecar.url, token: processToken });
@@ -302,7 +302,7 @@ test(
     }),
 );
 
-test('SIGTERM with twenty programs and three terminals ends with 0 within the grace, and nothing is left', { timeout: 60_000 }, () =>
+test('SIGTERM with twenty programs and three terminals ends with 0 within the grace, and nothing is left', () =>
   withFolder(async (folder, root) => {
     const { program, url } = await serve(folder, root);
     const ids = await startMany(url);
@@ -310,8 +310,7 @@ test('SIGTERM with twenty programs and three terminals ends with 0 within the gr
     assert.equal(await program.stop(), 0, program.output().slice(-2000));
     assert.ok(performance.now() - begun < GRACE_MS, `${Math.round(performance.now() - begun)} ms`);
     assert.deepEqual(left(ids), []);
-  }),
-);
+  }));
 
 test('a second sidecar on the folder, and one that only reads, end nothing of the first', () =>
   withSidecar(async (running) => {
@@ -432,7 +431,7 @@ test(
     }),
 );
 
-test('who stops reading the log of Odoo keeps no deployment waiting, and costs bounded memory', { skip: noProc, timeout: 60_000 }, () =>
+test('who stops reading the log of Odoo keeps no deployment waiting, and costs bounded memory', { skip: noProc }, () =>
   withFolder(async (folder, root) => {
     const command = path.join(folder, 'odoo');
     fs.writeFileSync(

@@ -78,6 +78,23 @@ describe('a server of cages', { skip }, () => {
       }
     }));
 
+  test('waits for the streams of programs that are over as long as any come, also where every turn takes long', () =>
+    withServer(async (server) => {
+      let isBusy = true;
+      const slow = (): void => {
+        const until = performance.now() + 25;
+        while (performance.now() < until);
+        if (isBusy) setImmediate(slow);
+      };
+      slow();
+      try {
+        const texts = Array.from({ length: 12 }, async () => textOf(await server.start(cage('/bin/echo', 'over'))));
+        assert.deepEqual(new Set(await Promise.all(texts)), new Set(['over\n']));
+      } finally {
+        isBusy = false;
+      }
+    }));
+
   test('passes input on, and says how each ended', () =>
     withServer(async (server) => {
       const cat = await server.start({ ...cage('/bin/cat'), keepStdinOpen: true });
@@ -141,6 +158,8 @@ describe('a server of cages', { skip }, () => {
       const children = await Promise.all(Array.from({ length: 5 }, () => server.start(cage('/bin/sleep', '600'))));
       const programs = childrenOf(server.pid).split(' ');
       assert.equal(programs.length, 5);
+      // It stands still, so that it does not begin what it is asked for last.
+      process.kill(server.pid, 'SIGSTOP');
       const unfinished = server.start(cage('/bin/sleep', '600'));
       process.kill(server.pid, 'SIGKILL');
       await assert.rejects(unfinished, { code: 'ESRCH' });

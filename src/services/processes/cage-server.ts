@@ -56,6 +56,7 @@ export class CageServer {
   #idlers: (() => void)[] = [];
   #isOver = false;
   #hasServed = false;
+  #connections = 0;
 
   /** Throws the system's error. `folder`: absolute, where only we make files; `argv`: a program that serves. */
   static async start({
@@ -232,6 +233,7 @@ export class CageServer {
   }
 
   #receive(accepted: Socket): void {
+    this.#connections++;
     let hello = '';
     const take = (bytes: Buffer): Buffer => {
       const missing = TOKEN_LENGTH + 1 - hello.length;
@@ -269,16 +271,24 @@ export class CageServer {
     ordered.exited(exitOf(Number(status)));
     if (Number(status) < 0) ordered.refused(Object.assign(new Error(line), { code: getSystemErrorName(Number(status)) }));
     if (ordered.streams.size === ordered.wanted || Number(status) < 0) this.#forget(token);
-    else
-      setTimeout(() => {
-        this.#forget(token);
-        ordered.refused(gone());
-      }, STREAMS_AFTER_END_MS).unref();
+    else this.#awaitStreams(token, ordered);
+  }
+
+  /** Its streams were made before it ended, and Node takes one connection a turn: they are missing when a while has brought none of anybody's. */
+  #awaitStreams(token: string, ordered: Ordered): void {
+    const before = this.#connections;
+    const look = (): void => {
+      if (this.#ordered.get(token) !== ordered) return;
+      if (this.#connections !== before) return this.#awaitStreams(token, ordered);
+      this.#forget(token);
+      ordered.refused(gone());
+    };
+    // Of a turn that took long, the connections come after its timers, and before this.
+    setTimeout(() => setImmediate(look), STREAMS_AFTER_END_MS).unref();
   }
 
   #forget(token: string): void {
-    this.#ordered.delete(token);
-    if (this.#ordered.size === 0) this.#rest();
+    if (this.#ordered.delete(token) && this.#ordered.size === 0) this.#rest();
   }
 
   #rest(): void {

@@ -209,7 +209,8 @@ function startProblem({ argv: [program], cwd }: HostRequest, error: unknown): Ou
   return new OutriggerError(reason, `${program} can't be started: ${message}`, cause);
 }
 
-function signalGroup(pid: number, name: NodeJS.Signals, hasEnded: boolean, alone: () => void): void {
+/** `hasEnded`: its leader has, and was waited for. */
+export function signalGroup(pid: number, name: NodeJS.Signals, hasEnded: boolean, alone: () => void): void {
   try {
     if (process.platform === 'win32') alone();
     // A number is free only when its group is gone: somebody who has it now is another.

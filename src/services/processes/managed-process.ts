@@ -78,6 +78,8 @@ export class ManagedProcess {
   #size: TerminalSize | undefined;
   /** Who holds its output back. */
   readonly #holders = new Set<object>();
+  /** Resolved when the first comes or the last goes, and at a stop. */
+  #turn = Promise.withResolvers<void>();
   #restarting: Promise<void> | undefined;
   /** Counts stops that were asked for. */
   #stops = 0;
@@ -101,6 +103,11 @@ export class ManagedProcess {
   /** Ended or not, it is about to be started. */
   get isRestarting(): boolean {
     return this.#restarting !== undefined;
+  }
+
+  /** Resolves when it is not about to be started again, however that went. */
+  async restarted(): Promise<void> {
+    await this.#restarting?.catch(() => {});
   }
 
   /** Somebody wants it ended. */
@@ -176,11 +183,20 @@ export class ManagedProcess {
   /** Nothing more is read of its output until nobody holds it any more, which holds the program back when the pipes are full. */
   hold(holder: object): void {
     this.#holders.add(holder);
-    if (this.#holders.size === 1) this.#eachOutput((output) => output.pause());
+    if (this.#holders.size > 1) return;
+    this.#eachOutput((output) => output.pause());
+    this.#turned();
   }
 
   letGo(holder: object): void {
-    if (this.#holders.delete(holder) && this.#holders.size === 0) this.#eachOutput((output) => output.resume());
+    if (!this.#holders.delete(holder) || this.#holders.size > 0) return;
+    this.#eachOutput((output) => output.resume());
+    this.#turned();
+  }
+
+  #turned(): void {
+    this.#turn.resolve();
+    this.#turn = Promise.withResolvers();
   }
 
   #eachOutput(use: (output: HostedProcess['stdout']) => void): void {
@@ -229,6 +245,8 @@ export class ManagedProcess {
     let hosted: HostedProcess;
     try {
       hosted = await orAborted(starting, signal);
+      // A stop since it was there has found no program yet.
+      signal.throwIfAborted();
     } catch (error) {
       // A host that does not listen may start it all the same.
       starting.then(discard, () => {});
@@ -263,6 +281,7 @@ export class ManagedProcess {
     // What a program that ended left behind.
     if (this.isOver) return this.#request.endStrays();
     this.#ending ??= reason;
+    this.#turned();
     if (this.#restartTimer !== undefined) {
       clearTimeout(this.#restartTimer);
       this.#restartTimer = undefined;
@@ -293,16 +312,31 @@ export class ManagedProcess {
     input.close();
     // As an init does: the end of the program is the end of what it started, or nobody would ever end that.
     hosted.signal(this.#ending === undefined ? 'SIGTERM' : 'SIGKILL');
-    await Promise.race([output, delay(LIMIT_GRACE_MS)]);
+    await this.#lastOutput(output, LIMIT_GRACE_MS);
     hosted.signal('SIGKILL');
-    if (this.#ending !== undefined) await this.#request.endStrays();
-    await Promise.race([output, delay(LAST_OUTPUT_MS)]);
+    const wasEnding = this.#ending !== undefined;
+    if (wasEnding) await this.#request.endStrays();
+    await this.#lastOutput(output, LAST_OUTPUT_MS);
+    // Stopped in that wait.
+    if (!wasEnding && this.#ending !== undefined) await this.#request.endStrays();
     clearTimeout(this.#kill?.timer);
     this.#kill = undefined;
     hosted.stdout.destroy();
     hosted.stderr?.destroy();
     this.#run = undefined;
     this.#exited(exit);
+  }
+
+  /** Resolves when all output was read, or could have been for so long: time in which it is held back does not count until a stop. */
+  async #lastOutput(output: Promise<unknown>, ms: number): Promise<void> {
+    let isRead = false;
+    void output.then(() => (isRead = true));
+    for (let left = ms; left > 0 && !isRead; ) {
+      const isHeld = this.#holders.size > 0 && this.#ending === undefined;
+      const since = performance.now();
+      await Promise.race([output, this.#turn.promise, ...(isHeld ? [] : [delay(left)])]);
+      if (!isHeld) left -= performance.now() - since;
+    }
   }
 
   #exited(exit: HostExit): void {

@@ -104,6 +104,7 @@ export function unseenSort(pid: number): 'gone' | 'kernel' | 'zombie' | 'startin
 
 /** The number of the program, or thread, that was started last; those that follow have higher ones until the numbers begin anew. */
 export function newestPid(): number | undefined {
+  if (process.platform !== 'linux') return undefined;
   try {
     // https://man7.org/linux/man-pages/man5/proc_loadavg.5.html
     return Number(fs.readFileSync('/proc/loadavg', 'utf8').split(' ')[4]) || undefined;

@@ -5,12 +5,13 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { fails, isAlive, sh, textOf, withTable } from '../../../test/kit/process-harness.ts';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
 import type { OutputItem, ProcessInfo } from '../../contract/processes.ts';
-import type { HostedProcess, HostRequest, ProcessHost } from './host.ts';
+import type { HostedProcess, HostExit, HostRequest, ProcessHost } from './host.ts';
 import { LocalHost } from './local-host.ts';
 import { withEnvironment } from './process-facts.ts';
 import { Processes } from './processes.ts';
@@ -167,6 +168,46 @@ test('a start that hangs in its host is given up when it is stopped', async () =
     },
     { hosts: { local: host } },
   );
+});
+
+test('a stop in the very moment in which a program was started is not lost', async () => {
+  for (let turns = 0; turns < 4; turns++) {
+    const started = Promise.withResolvers<HostedProcess>();
+    const exit = Promise.withResolvers<HostExit>();
+    const hosted: HostedProcess = {
+      pid: 1,
+      stdout: new PassThrough(),
+      stderr: new PassThrough(),
+      exit: exit.promise,
+      write: async () => {},
+      endInput: () => {},
+      resize: () => {},
+      signal: (name) => {
+        if (name === 'SIGKILL') exit.resolve({ exitCode: null, exitSignal: name });
+      },
+    };
+    const host: ProcessHost = { name: 'slow', start: () => started.promise, close: async () => {} };
+    await withTable(
+      async ({ ask, table }) => {
+        const starting = ask('processes.start', { argv: ['x'], tag: 'slow', host: 'slow' });
+        starting.catch(() => {});
+        await eventually(() => table.list().length === 1);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        const stopped = started.promise.then(async () => {
+          for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+          await table.process('slow').stop(50);
+        });
+        started.resolve(hosted);
+        try {
+          await soon(`the stop after ${turns} turns`, stopped, 1500);
+          assert.equal(table.get('slow').state, 'ended');
+        } finally {
+          exit.resolve({ exitCode: 0, exitSignal: null });
+        }
+      },
+      { hosts: { slow: host } },
+    );
+  }
 });
 
 test('a look at the folder that hangs before a start keeps nobody from stopping it, and hanging after the end is not waited for', async () => {
@@ -351,6 +392,36 @@ test('who waits only a while holds the program back no longer, though they do no
 
 // ── what is given
 
+test('a program that ended while somebody holds its last output back can be stopped', () =>
+  withTable(
+    async ({ stream, ask, table }) => {
+      const reading = Promise.withResolvers<void>();
+      let isReading = false;
+      const run = stream(
+        'processes.run',
+        { argv: sh('head -c 600000 /dev/zero; sleep 0.2; echo the end'), tag: 'held' },
+        {
+          emit: () => {
+            isReading = true;
+            return reading.promise;
+          },
+        },
+      );
+      try {
+        await eventually(() => isReading);
+        const { pid = 0 } = table.get('held');
+        await eventually(() => !isAlive(pid));
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        assert.equal(table.get('held').state, 'running');
+        await soon('the stop', ask('processes.stop', { id: 'held', graceMs: 100 }), 2000);
+      } finally {
+        reading.resolve();
+        await run;
+      }
+    },
+    { headBytes: 1000, tailBytes: 2_000_000 },
+  ));
+
 test('what the kernel would not take is refused in words', () =>
   withTable(async ({ ask, table }) => {
     await fails('BAD_INPUT', ask('processes.start', { argv: ['true', 'ü'.repeat(90_000)] }));
@@ -445,6 +516,18 @@ test('stopping a process that ended already ends what it left behind', () =>
     const far = Number(fs.readFileSync(at('far'), 'utf8'));
     assert.ok(isAlive(far));
     await ask('processes.stop', { id: end.process.id });
+    assert.ok(!isAlive(far));
+  }));
+
+test('a stop while the last output of a program is waited for ends what it left behind', () =>
+  withTable(async ({ ask, at }) => {
+    const { process } = await ask('processes.start', { argv: sh('setsid sleep 300 & echo $! > far; sleep 0.2') });
+    await eventually(() => fs.existsSync(at('far')) && fs.readFileSync(at('far'), 'utf8').endsWith('\n'));
+    const far = Number(fs.readFileSync(at('far'), 'utf8'));
+    // Past the wait for its group, within that for its output.
+    await new Promise((resolve) => setTimeout(resolve, 550));
+    assert.equal((await ask('processes.get', { id: process.id })).state, 'running');
+    await ask('processes.stop', { id: process.id });
     assert.ok(!isAlive(far));
   }));
 
@@ -617,9 +700,7 @@ test('nothing of a sidecar that is alive is ended by what is recovered from anot
     assert.equal((await ask('processes.get', { id: process.id })).state, 'running');
   }));
 
-test('a sidecar that was killed leaves nothing, not even what left its group and whose starter had ended', {
-  timeout: 30_000,
-}, async () => {
+test('a sidecar that was killed leaves nothing, not even what left its group and whose starter had ended', async () => {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-processes-')));
   fs.mkdirSync(path.join(folder, 'root'));
   const program = path.join(import.meta.dirname, '..', '..', '..', 'test', 'kit', 'process-table-program.ts');

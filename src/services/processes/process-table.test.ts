@@ -146,6 +146,27 @@ test('who waits for a program gets all that it writes, however slow they are, an
     { headBytes: 1000, tailBytes: 2_000_000 },
   ));
 
+test('who waits for a program gets its last output, also when it ended long before they read on', async () => {
+  for (const terminal of [undefined, { columns: 80, rows: 24 }])
+    await withTable(
+      async ({ stream }) => {
+        const items: OutputItem[] = [];
+        await stream(
+          'processes.run',
+          { argv: sh('head -c 600000 /dev/zero | tr "\\0" x; sleep 0.3; echo the end'), ...(terminal && { terminal }) },
+          {
+            emit: async (item) => {
+              items.push(item as OutputItem);
+              if (items.length === 1) await new Promise((resolve) => setTimeout(resolve, 2000));
+            },
+          },
+        );
+        assert.match(textOf(items), /^x{600000}the end\r?\n$/);
+      },
+      { headBytes: 1000, tailBytes: 2_000_000 },
+    );
+});
+
 test('who stops waiting does not hold a program back any more', () =>
   withTable(
     async ({ stream, ask }) => {
@@ -220,6 +241,31 @@ test('a tag finds the process that runs, and nothing is started twice', () =>
     assert.deepEqual([third.existed, third.process.id === first.process.id], [false, false]);
     assert.equal((await ask('processes.get', { id: 'dev' })).id, third.process.id);
   }));
+
+test('who starts a tag that is just restarted gets that one', async () => {
+  let restarting = false;
+  await withTable(
+    async ({ ask, table }) => {
+      const spec = { argv: ['sleep', '30'], tag: 'dev', checkpoint: true };
+      const { process } = await ask('processes.start', spec);
+      restarting = true;
+      const restart = ask('processes.restart', { id: 'dev' });
+      await eventually(() => table.get(process.id).state === 'ended');
+      const again = await ask('processes.start', spec);
+      await restart;
+      assert.deepEqual([again.existed, again.process.id, again.process.state], [true, process.id, 'running']);
+      assert.equal(table.list().length, 1);
+      // One that can't be started again makes way.
+      const failing = ask('processes.restart', { id: 'dev' });
+      await eventually(() => table.get(process.id).state === 'ended');
+      const fresh = ask('processes.start', spec);
+      await ask('processes.stop', { id: process.id });
+      await fails('PROCESS_ENDED', failing);
+      assert.equal((await fresh).existed, false);
+    },
+    { hooks: { before: async () => {}, after: () => new Promise((resolve) => setTimeout(resolve, restarting ? 500 : 0)) } },
+  );
+});
 
 test('a text in the output, a port and the end can be waited for, and what can not come is said at once', () =>
   withTable(async ({ ask }) => {
@@ -343,7 +389,7 @@ test('output and facts outlive the sidecar; who was to run always runs again, an
   }
 });
 
-test('what a sidecar that was killed left running is ended at the next start, and said to be lost', { timeout: 30_000 }, async () => {
+test('what a sidecar that was killed left running is ended at the next start, and said to be lost', async () => {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join('/tmp', 'outrigger-processes-')));
   fs.mkdirSync(path.join(folder, 'root'));
   const child = spawn(

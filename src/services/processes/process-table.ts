@@ -131,8 +131,10 @@ export class ProcessTable {
 
   /** Throws TOO_MANY_PROCESSES, TOOL_MISSING, FILE_PERMISSION, HOST_UNAVAILABLE, BAD_INPUT, and what a folder can be refused for. */
   async start(spec: ProcessSpec): Promise<{ process: ProcessInfo; existed: boolean }> {
+    const find = (): Entry | undefined => (spec.tag === undefined ? undefined : this.#tagged(spec.tag));
+    let there = find();
+    for (; there?.process.isRestarting === true; there = find()) await there.process.restarted();
     if (this.#stopping) throw stopping();
-    const there = spec.tag === undefined ? undefined : this.#tagged(spec.tag);
     if (there !== undefined && !there.process.isOver) return { process: this.#info(there), existed: true };
     this.#checkRoom();
     const bytes = commandBytes(spec);
@@ -350,7 +352,7 @@ export class ProcessTable {
   #tagged(tag: string): Entry | undefined {
     const named = [...this.#entries.values()].filter(({ spec }) => spec.tag === tag);
     // The newest of this name, unless an older one was started again.
-    return named.findLast(({ process }) => !process.isOver) ?? named.at(-1);
+    return named.findLast(({ process }) => !process.isOver || process.isRestarting) ?? named.at(-1);
   }
 
   #entry(name: string): Entry {

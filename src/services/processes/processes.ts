@@ -3,11 +3,14 @@ import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { OutriggerError } from '../../contract/errors.ts';
+import { signalGroup } from './local-host.ts';
 
 const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 const MAX_STDERR_BYTES = 1024 * 1024;
 /** Time between asking a group to end and ending it. */
 const KILL_AFTER_MS = 500;
+/** When a program ended and others hold its output open: so long after the last they wrote, no more is waited for. */
+const QUIET_MS = 500;
 
 export interface RunRequest {
   /** The program and its arguments, as they are: no shell reads them. */
@@ -82,7 +85,7 @@ export class Processes {
 
   /**
    * Runs a program to its end. Any exit code is a result. Throws TOOL_MISSING, PROCESS_TIMEOUT, STOPPING, and the reason of
-   * `signal` when it is aborted; the whole group is dead then.
+   * `signal` when it is aborted; the whole group is dead then. Others that a program leaves on its output are heard until they are quiet.
    */
   async run(request: RunRequest): Promise<RunResult> {
     const child = this.#spawn(request);
@@ -94,6 +97,7 @@ export class Processes {
       stderr.add(chunk);
       request.onStderr?.(chunk);
     });
+    child.once('exit', () => dropQuietOutput(child));
     const { ended, done } = this.#guard(child, request);
     try {
       const [exitCode, exitSignal] = await closed(child, () => ended() !== undefined);
@@ -190,9 +194,13 @@ export class Processes {
 
 function exited(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
-    if (child.exitCode === null && child.signalCode === null) child.once('exit', () => resolve());
-    else resolve();
+    if (hasEnded(child)) resolve();
+    else child.once('exit', () => resolve());
   });
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
 }
 
 /** Resolves when the child ended and its output was read; a grandchild that holds the pipes open does not keep an ended group waiting. */
@@ -209,25 +217,47 @@ function closed(child: ChildProcess, wasEnded: () => boolean): Promise<[number |
 }
 
 function endGroup(child: ChildProcess): void {
+  if (hasEnded(child)) {
+    killGroup(child, 'SIGKILL');
+    dropOutput(child);
+    return;
+  }
   killGroup(child, 'SIGTERM');
   const timer = setTimeout(() => killGroup(child, 'SIGKILL'), KILL_AFTER_MS);
   // The leader may go on SIGTERM while others of its group ignore it.
   child.once('exit', () => {
     clearTimeout(timer);
     killGroup(child, 'SIGKILL');
-    child.stdout?.destroy();
-    child.stderr?.destroy();
+    dropOutput(child);
   });
 }
 
+function dropOutput(child: ChildProcess): void {
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+}
+
+/** For a child that has ended and whose output is read as it comes. */
+function dropQuietOutput(child: ChildProcessWithoutNullStreams): void {
+  let isQuiet = true;
+  const timer = setTimeout(() => {
+    isQuiet = true;
+    // After one more look at the pipes: when this program was busy, nobody has read them.
+    setImmediate(() => {
+      if (isQuiet) dropOutput(child);
+    });
+  }, QUIET_MS);
+  const heard = (): void => {
+    isQuiet = false;
+    timer.refresh();
+  };
+  child.stdout.on('data', heard);
+  child.stderr.on('data', heard);
+  child.once('close', () => clearTimeout(timer));
+}
+
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
-  try {
-    if (process.platform === 'win32') child.kill(signal);
-    else process.kill(-child.pid, signal);
-  } catch {
-    // ESRCH: all of the group is gone.
-  }
+  if (child.pid !== undefined) signalGroup(child.pid, signal, hasEnded(child), () => child.kill(signal));
 }
 
 class BoundedOutput {

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import os from 'node:os';
+import { test } from 'node:test';
+import { fails, isAlive, sh } from '../../../test/kit/process-harness.ts';
+import { Processes, type RunRequest } from './processes.ts';
+
+const processes = new Processes({ env: process.env });
+
+/** A program that ends at once and leaves another on its output for 5 s, outside of its group; it writes the number of that one. */
+const leaving = sh('setsid sleep 5 & echo $!');
+
+function request(argv: string[], more: Partial<RunRequest> = {}): RunRequest {
+  return { argv: argv as [string, ...string[]], cwd: os.tmpdir(), timeoutMs: 20_000, ...more };
+}
+
+/** Fails when it takes longer than 2.5 s. */
+async function soon<T>(work: () => Promise<T>): Promise<T> {
+  const begin = performance.now();
+  const result = await work();
+  assert.ok(performance.now() - begin < 2500, `${performance.now() - begin} ms`);
+  return result;
+}
+
+test('what a program leaves on its output does not keep its end from being told', async () => {
+  const { stdout, exitCode } = await soon(() => processes.run(request(sh(`${leaving[2]}; echo problem >&2; exit 3`))));
+  assert.equal(exitCode, 3);
+  assert.ok(isAlive(Number(stdout)));
+  process.kill(Number(stdout));
+});
+
+test('output that comes slowly after the end of a program is read to its end', async () => {
+  const { stdout } = await processes.run(request(sh('(for i in 1 2 3 4 5; do sleep 0.25; echo $i; done) & exit 0')));
+  assert.equal(stdout.toString(), '1\n2\n3\n4\n5\n');
+});
+
+test('output that came while nothing was read is not lost', async () => {
+  const running = processes.run(request(sh('(sleep 0.3; echo late; sleep 0.1) & exit 0')));
+  setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1200), 150);
+  assert.equal((await running).stdout.toString(), 'late\n');
+});
+
+test('the limit and a cancellation hold also when the program has ended and others write on', async () => {
+  const writing = sh('setsid sh -c "while sleep 0.1; do echo x || exit; done" & exit 0');
+  await soon(() => fails('PROCESS_TIMEOUT', processes.run(request(writing, { timeoutMs: 700 }))));
+  await soon(() => fails('CANCELED', processes.run(request(writing, { signal: AbortSignal.timeout(700) }))));
+});
+
+test('an open program that has ended is let go at its limit, when it is canceled and when it is ended', async () => {
+  const read = async (more: Partial<RunRequest>, end?: number): Promise<unknown> => {
+    const opened = processes.open(request(leaving, more));
+    if (end !== undefined) setTimeout(() => opened.end(), end);
+    opened.stdout.resume();
+    return opened.result;
+  };
+  await soon(() => fails('PROCESS_TIMEOUT', read({ timeoutMs: 500 })));
+  await soon(() => fails('CANCELED', read({ signal: AbortSignal.timeout(500) })));
+  await soon(() => fails('CANCELED', read({}, 500)));
+});
