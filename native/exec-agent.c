@@ -65,6 +65,8 @@
 #define KILL_AFTER_MS 500
 // A process that the kernel does not let go of is waited for no longer.
 #define GIVE_UP_AFTER_MS 3000
+// Who was refused in the midst of what he sends hears why, if he goes on reading: a socket that is closed over unread bytes says only that it is gone.
+#define LINGER_MS 500
 #define LOOK_AGAIN_MS 500
 #define DEFAULT_MAX_PROGRAMS 64u
 #define MOST_PROGRAMS 1024u
@@ -114,6 +116,8 @@ struct connection {
   int deaf;
   // Since when, in ms; 0 while it is served.
   int64_t ending;
+  // It was told that it spoke another protocol: what comes still is thrown away, until it goes.
+  int lingers;
 };
 
 struct newcomer {
@@ -681,8 +685,15 @@ static void begin_end(struct connection *c) {
 static void junk(struct connection *c) {
   send_byte(c, REFUSED, 0, BAD_FRAME);
   flush(c);
+  c->lingers = unsent(c) == 0 && shutdown(c->socket, SHUT_WR) == 0;
   c->deaf = 1;
   begin_end(c);
+}
+
+static void throw_away(struct connection *c) {
+  char bytes[65536];
+  ssize_t size = recv(c->socket, bytes, sizeof bytes, MSG_DONTWAIT);
+  if (size == 0 || (size < 0 && errno != EINTR && !must_wait())) c->lingers = 0;
 }
 
 static void receive(struct connection *c) {
@@ -778,7 +789,7 @@ static int end_on(struct connection *c, int children) {
   if (children && since >= KILL_AFTER_MS) kill_all(c);
   if (since >= GIVE_UP_AFTER_MS) return 1;
   if (children) return 0;
-  if (c->deaf) return 1;
+  if (c->deaf) return !c->lingers || since >= LINGER_MS;
   int open = 0;
   for (uint32_t at = 0; at < options.max_programs; at++)
     for (int stream = 0; c->programs[at].pid != 0 && stream < 2; stream++)
@@ -791,7 +802,7 @@ static void watch(struct pollfd *poll, int fd, short events) { *poll = (struct p
 #define POLLS_EACH 4
 
 static void choose_polls(struct connection *c) {
-  short socket = (short)((c->ending == 0 && has_room(c) ? POLLIN : 0) | (unsent(c) > 0 && !c->deaf ? POLLOUT : 0));
+  short socket = (short)(((c->ending == 0 && has_room(c)) || c->lingers ? POLLIN : 0) | (unsent(c) > 0 && !c->deaf ? POLLOUT : 0));
   watch(&c->polls[0], c->socket, socket);
   watch(&c->polls[1], c->signals, POLLIN);
   for (uint32_t at = 0; at < options.max_programs; at++) {
@@ -835,6 +846,7 @@ static void turn(struct connection *c) {
     if (number == SIGTERM) begin_end(c);
   for (uint32_t at = 0; at < options.max_programs; at++) attend(c, &c->programs[at], &c->polls[2 + at * POLLS_EACH]);
   if (c->polls[0].revents & (POLLIN | POLLHUP | POLLERR) && c->ending == 0) receive(c);
+  else if (c->polls[0].revents != 0 && c->lingers) throw_away(c);
   flush(c);
   // What had to wait for room: nothing else wakes us for it.
   for (size_t before = 0; c->ending == 0 && has_room(c) && c->in_size >= HEADER && c->in_size != before;) {

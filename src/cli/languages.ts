@@ -5,7 +5,7 @@ import type { Terminal } from './terminal.ts';
 /** The languages that code can be run in, and what they need here: for people, as a number, or as JSON. */
 export function showLanguages(form: { count?: boolean; json?: boolean }, terminal: Terminal): void {
   if (form.count === true) return terminal.out(`${languages.length}\n`);
-  const toolchains = new Toolchains(process.execPath);
+  const toolchains = new Toolchains();
   const rows = languages.map((language) => ({ ...language, missing: toolchains.missing(language) }));
   if (form.json === true) return terminal.out(`${JSON.stringify(rows, undefined, 2)}\n`);
   for (const row of rows) {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { operation } from './operation.ts';
-import { environment } from './processes.ts';
+import { environment, withoutNul } from './processes.ts';
 import { once } from './once.ts';
 
 /** Source and files that come with one call, characters; bigger ones are put into the session before. */
@@ -9,8 +9,6 @@ const MAX_INPUT_LENGTH = 1024 * 1024;
 const MAX_FILES = 200;
 const MAX_ARGUMENTS = 500;
 const MAX_ARGUMENT_LENGTH = 100_000;
-
-const withoutNul = /^[^\0]*$/;
 
 /** 21 characters, first and last a letter or a digit: LibreChat's client takes no other form. */
 export const codeId = once(() => z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{19}[A-Za-z0-9]$/));

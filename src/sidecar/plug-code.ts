@@ -16,7 +16,7 @@ import { defaultLimits } from '../services/exec/limits.ts';
 import { codeOperations } from '../services/exec/operations.ts';
 import { RunQueue } from '../services/exec/queue.ts';
 import { type Rollout, Runs } from '../services/exec/runs.ts';
-import { makePassage, removeFolder } from '../services/exec/session-folder.ts';
+import { makePassage, packageAbove, removeFolder } from '../services/exec/session-folder.ts';
 import { SessionStore } from '../services/exec/session-store.ts';
 import { Sessions } from '../services/exec/sessions.ts';
 import { Toolchains } from '../services/exec/toolchains.ts';
@@ -58,11 +58,11 @@ export function plugCode(
   const unknown = Object.keys(rollout).filter((code) => !languages.some((language) => language.code === code));
   if (unknown.length > 0) throw new OutriggerError('BAD_INPUT', `The option code.rollout names no languages: ${unknown.join(', ')}.`);
   let held: IsolationInfo | undefined;
-  const sandbox = sandboxIn(path.join(folder, 'running'), dependencies, config, readOnly, (isolation) => {
+  const sandbox = sandboxIn(folder, dependencies, config, readOnly, (isolation) => {
     held = isolation;
   });
   dependencies.health.add(() => ({ name: 'isolation', ok: true, text: isolationText(held) }));
-  const toolchains = new Toolchains(process.execPath);
+  const toolchains = new Toolchains();
   const store = new SessionStore({ state, onProblem: (error) => log('warn', 'code.not-stored', { error }) });
   const sessions = new Sessions(
     { store, now },
@@ -129,12 +129,13 @@ export function plugCode(
 }
 
 function sandboxIn(
-  scratch: string,
+  folder: string,
   { processes, log }: { processes: Processes; log: Log },
   config: Config,
   readOnly: boolean,
   onOpen: (isolation: IsolationInfo) => void,
 ): Sandbox {
+  const scratch = path.join(folder, 'running');
   const launcher = launcherPlaces.map((place) => path.join(import.meta.dirname, place)).find((file) => fs.existsSync(file));
   let isMade = false;
   const ladder = new LadderSandbox(
@@ -145,7 +146,11 @@ function sandboxIn(
       now: () => performance.now(),
       log: (level, event, fields) => log(level === 'debug' ? 'info' : level, event, fields),
     },
-    { scratch, highest: rungNames.indexOf(config['code.isolation'] as (typeof rungNames)[number]) as 0 | 1 | 2 | 3 },
+    {
+      scratch,
+      above: packageAbove(path.join(folder, 'sessions')),
+      highest: rungNames.indexOf(config['code.isolation'] as (typeof rungNames)[number]) as 0 | 1 | 2 | 3,
+    },
   );
   return {
     seenAt: (place) => ladder.seenAt(place),

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import { describe, test } from 'node:test';
+import { languages, programsOf } from '../../src/services/exec/languages.ts';
 import { eventually } from '../kit/eventually.ts';
 import { blocks, fits, wordsOf } from '../kit/doc-pages.ts';
 import { goldenFiles, replay } from '../kit/golden.ts';
-import { requireTool } from '../kit/require-tools.ts';
-import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+import { requireTool, type Tool } from '../kit/require-tools.ts';
+import { type RunningSidecar, sharedSidecar, withSidecar } from '../kit/sidecar.ts';
 
 interface Answer {
   status: number;
@@ -49,9 +50,7 @@ const bash = (code: string, more: object = {}): object => ({ code, lang: 'bash',
 
 describe('golden requests and responses of the Code API', () => {
   for (const golden of goldenFiles('code-api')) {
-    test(golden.about, { skip: requireTool('bwrap', ...golden.needs), timeout: 60_000 }, () =>
-      withSidecar((running) => replay(golden, running)),
-    );
+    test(golden.about, { skip: requireTool('bwrap', ...golden.needs) }, () => withSidecar((running) => replay(golden, running)));
   }
 });
 
@@ -75,6 +74,20 @@ test('the requests of docs/code-api.md answer as it says', () =>
     },
     { config: { runnerPort: '0', runnerLanguage: 'bash', 'anonymous.runner': 'execute' } },
   ));
+
+describe('each language answers at /v1/exec, as a script asks that looks whether a service is up', () => {
+  const shared = sharedSidecar();
+  for (const language of languages) {
+    const needed = programsOf(language).filter((program): program is Tool => !['node', 'bash'].includes(program));
+    test(language.name, { skip: requireTool(...needed) }, async () => {
+      const asked = { code: language.sample, lang: language.code, user_id: 'smoke-tester' };
+      const { status, body } = await codeApi(shared())('POST', '/exec', asked);
+      const { session_id: session, stdout, stderr, files } = body;
+      assert.deepEqual({ status, stdout, stderr, files }, { status: 200, stdout: `Hello from ${language.name}\n`, stderr: '', files: [] });
+      assert.match(String(session), /^[\w-]{21}$/);
+    });
+  }
+});
 
 test('variables of Python live on in a session, and are what its state says', { skip: requireTool('python3') }, () =>
   withSidecar(async (running) => {

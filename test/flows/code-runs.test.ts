@@ -188,6 +188,41 @@ test('more output than its limit ends a run; what came before is there, and the 
   }),
 );
 
+for (const rung of ['landlock', 'seccomp', 'none'])
+  test(`a package that lies above the folders of runs is none of theirs (${rung})`, async () => {
+    const above = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'outrigger-above-'));
+    try {
+      fs.chmodSync(above, 0o711);
+      fs.writeFileSync(path.join(above, 'package.json'), '{"type":"module"}');
+      const code = 'console.log(typeof require, require("node:path").basename(__filename));\n';
+      await withCode(
+        async ({ run }) => {
+          // The first one is cold, as is TypeScript; the second may have waited.
+          for (const language of ['js', 'js', 'ts']) {
+            const { out, err } = await run(language, code);
+            assert.match(out, /^function \S+\.js\n$/, err);
+          }
+          const module = await run('js', 'import fs from "node:fs";\nconsole.log(typeof fs);\n');
+          assert.equal(module.out, 'object\n', module.err);
+        },
+        { 'code.folder': path.join(above, 'code'), 'code.isolation': rung },
+      );
+      fs.rmSync(path.join(above, 'package.json'));
+      await withCode(
+        async ({ run }) => {
+          await run('js', code);
+          fs.writeFileSync(path.join(above, 'package.json'), '{"type":"module"}');
+          const later = await run('js', code);
+          assert.match(later.out, /^function /, later.err);
+        },
+        // One that waited already could not be helped.
+        { 'code.folder': path.join(above, 'code'), 'code.isolation': rung, 'code.warm': '0' },
+      );
+    } finally {
+      fs.rmSync(above, { recursive: true, force: true });
+    }
+  });
+
 test('a caller who goes ends the run, with everything it started', needsPython, () =>
   withCode(async (running) => {
     const mark = `run-${process.pid}-${Date.now()}`;

@@ -83,7 +83,7 @@ class RawAgent {
   }
 }
 
-describe('without the token', { skip, timeout: 60_000 }, () => {
+describe('without the token', { skip }, () => {
   before(() => buildAgent(plain));
 
   test('nothing is answered but no: a wrong one, one that begins or ends like it, none, another version', async () => {
@@ -166,7 +166,7 @@ describe('without the token', { skip, timeout: 60_000 }, () => {
   });
 });
 
-describe('with the token', { skip, timeout: 120_000 }, () => {
+describe('with the token', { skip }, () => {
   before(() => {
     buildAgent(plain);
     if (hasSanitizers()) buildAgent(watched, ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all']);

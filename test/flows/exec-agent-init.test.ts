@@ -59,7 +59,7 @@ describe('the exec agent as an init', { skip: requireTool('cc', 'bwrap') }, () =
     // Or the test above would prove nothing.
     ['is needed for that: Node as process 1 leaves zombies', [], false],
   ] as const) {
-    test(says, { timeout: 60_000 }, async () => {
+    test(says, async () => {
       const root = fs.mkdtempSync(path.join(folder, 'root-'));
       const state = fs.mkdtempSync(path.join(folder, 'state-'));
       const node = [process.execPath, main, 'serve', root, '--port', '0', '--state', state, '--log-level', 'info'];

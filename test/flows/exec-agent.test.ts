@@ -19,7 +19,7 @@ after(() => fs.rmSync(scratch, { recursive: true, force: true }));
 const built = path.join(scratch, 'outrigger-exec-agent');
 const here = (name: string): string => pathToFileURL(path.join(import.meta.dirname, '../../src', name)).href;
 
-describe('in a container with a root, processes and a user of its own, and no Node,', { skip, timeout: 120_000 }, () => {
+describe('in a container with a root, processes and a user of its own, and no Node,', { skip }, () => {
   before(() => buildAgent(built));
 
   test('programs run there, as its user, on the workspace that both see', async () => {

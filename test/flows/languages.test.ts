@@ -1,13 +1,13 @@
 // Every language of the table, through its real compiler or interpreter and the best isolation that this machine gives.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { createClient } from '../../src/client/client.ts';
 import type { CodeItem, CodeOutcome } from '../../src/contract/code.ts';
 import type { Operations } from '../../src/contract/operations.ts';
-import { languages, programsOf } from '../../src/services/exec/languages.ts';
+import { baseEnvironment, filled, languages, programsOf } from '../../src/services/exec/languages.ts';
 import { programs } from '../kit/language-programs.ts';
 import { requireTool, type Tool } from '../kit/require-tools.ts';
-import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+import { sharedSidecar, withSidecar } from '../kit/sidecar.ts';
 
 interface Seen {
   end: CodeOutcome;
@@ -17,35 +17,19 @@ interface Seen {
   items: CodeItem[];
 }
 
+/** What programs put into their own environment. */
+const setByShells = /^(PWD|SHLVL|_)$/;
+const setByIt: Record<string, RegExp> = { r: /^(R_\w+|EDITOR|LD_LIBRARY_PATH|LN_S|MAKE|PAGER|SED|TAR)$/ };
+
 describe('each language', () => {
-  let running: RunningSidecar;
-  let ended: Promise<void>;
-  const gate = Promise.withResolvers<void>();
-  before(
-    () =>
-      new Promise<void>((resolve, reject) => {
-        ended = withSidecar(
-          async (one) => {
-            running = one;
-            resolve();
-            await gate.promise;
-          },
-          { config: { components: ['files', 'code'] } },
-        );
-        ended.catch(reject);
-      }),
-  );
-  after(async () => {
-    gate.resolve();
-    await ended;
-  });
+  const shared = sharedSidecar({ config: { components: ['files', 'code'] } });
 
   /** `endAt`: the run is ended when it has said that. */
   async function run(
     input: { language: string; code: string } & Record<string, unknown>,
     { endAt }: { endAt?: string } = {},
   ): Promise<Seen> {
-    const client = createClient<Operations>({ url: running.url, token: running.token });
+    const client = createClient<Operations>({ url: shared().url, token: shared().token });
     try {
       const stream = client.stream('code.run', input);
       const seen = { out: '', err: '', compiler: '', items: [] as CodeItem[] };
@@ -111,9 +95,24 @@ describe('each language', () => {
         assert.ok((end.program?.wallMs ?? 0) < wallMs * language.timeMultiplier + 2000, `${end.program?.wallMs} ms`);
       });
 
+      test('it finds the environment of its language and of its caller, and nothing else of ours', async () => {
+        const { end, out } = await run({ language: language.code, code: of.lists, env: { MINE: 'ä b' } });
+        const found = Object.fromEntries([...out.matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]));
+        const places = { workdir: '/mnt/data', file: '', out: '' };
+        const own = Object.entries(language.environment).map(([name, value]) => [name, filled(value, places)]);
+        const expected: Record<string, string> = { ...baseEnvironment(language), ...Object.fromEntries(own), MINE: 'ä b' };
+        // Below the highest rung folders have the names that they have outside.
+        const isSame = (name: string): boolean => end.isolation.rung === 3 || !/^\/(tmp|mnt)/.test(expected[name] ?? '');
+        for (const [name, value] of Object.entries(expected)) assert.equal(isSame(name) ? found[name] : found[name] && value, value, name);
+        const more = Object.keys(found).filter(
+          (name) => !(name in expected) && !setByShells.test(name) && !setByIt[language.code]?.test(name),
+        );
+        assert.deepEqual(more, []);
+      });
+
       test('a memory limit ends it, and files that it wrote come back', async () => {
         // Where nothing holds it back, it would take the memory of the machine.
-        const { isolation } = await running.client.call('code.isolation', {});
+        const { isolation } = await shared().client.call('code.isolation', {});
         assert.ok(isolation.holds.includes('memory') || process.env['REQUIRE_TOOLS'] !== '1', JSON.stringify(isolation));
         if (isolation.holds.includes('memory')) {
           const { end } = await run({ language: language.code, code: of.hungry, limits: { memoryBytes: 300_000_000 } });

@@ -217,7 +217,7 @@ x += 1`,
 ];
 
 for (const rung of rungs)
-  test(`on the rung ${rung}:`, { skip, timeout: 60_000 }, (context) =>
+  test(`on the rung ${rung}:`, { skip }, (context) =>
     withLive(rung, async (run) => {
       for (const { says, language, code } of starts.filter(({ needsShared }) => needsShared !== true || rung === 'namespaces'))
         await context.test(`${says} ends with its run (${language}), and the variables live on`, async () => {
@@ -379,7 +379,6 @@ test('nothing is left of any of them', { skip }, () => eventually(() => assert.d
 
 test('for a user without any privilege all of that is so as well', {
   skip: skip || (isRoot ? false : 'needs root'),
-  timeout: 90_000,
 }, async () => {
   const env = { ...process.env, HOME: '/nonexistent' };
   const child = spawn(process.execPath, ['--test-reporter=tap', import.meta.filename], {

@@ -263,7 +263,7 @@ export const languages: readonly Language[] = [
     userId: NONROOT,
     extension: 'rs',
     file: 'main.rs',
-    compile: ['rustc', '--color', 'never', '-C', 'debuginfo=0', '-o', '{out}', '{file}'],
+    compile: ['rustc', '--color', 'never', '-C', 'debuginfo=0', '-C', 'strip=debuginfo', '-o', '{out}', '{file}'],
     run: ['{out}'],
     environment: { CARGO_NET_OFFLINE: 'true' },
     timeMultiplier: 3,

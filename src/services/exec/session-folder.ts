@@ -42,6 +42,26 @@ export function makePassageIn(parent: string, name: string): void {
   fs.chmodSync(folder, 0o711);
 }
 
+const PACKAGE = 'package.json';
+
+/** Where Node, which looks upwards for the package that a file is of, finds one and goes no further. It is not there where there is none above it. */
+export function packageAbove(sessions: string): string {
+  return path.join(sessions, PACKAGE);
+}
+
+/** A package at home or in a temporary folder is not that of runs, which mostly may not even read it. Throws as fs does. */
+export function hidePackagesAbove(sessions: string): void {
+  const file = packageAbove(sessions);
+  if (fs.existsSync(file)) return;
+  for (let at = sessions; at !== path.dirname(at); ) {
+    at = path.dirname(at);
+    if (fs.lstatSync(path.join(at, PACKAGE), { throwIfNoEntry: false }) === undefined) continue;
+    fs.writeFileSync(file, '{}\n');
+    fs.chmodSync(file, 0o644);
+    return;
+  }
+}
+
 /** Throws DISK_FULL, and what else the system has to say. */
 export function makePrivate(folder: string): void {
   try {

@@ -9,11 +9,13 @@ import { afterwards } from './afterwards.ts';
 import { newId } from './ids.ts';
 import { bytesOf, type FoundFile, findFile, findFiles, hashOf, OWN_NAME, openFile, safeName } from './session-files.ts';
 import {
+  hidePackagesAbove,
   makePassage,
   makePassageIn,
   makePrivate,
   moveInto,
   ownName,
+  packageAbove,
   removeFile,
   removeFolder,
   removeLent,
@@ -389,6 +391,7 @@ export class Sessions {
   #makeFolder(parent: string, id: string, spare?: string): void {
     const folder = `${parent}/${id}`;
     try {
+      hidePackagesAbove(this.#options.folder);
       makePassageIn(parent, id);
       makePrivate(`${folder}/${DATA}`);
       if (spare !== undefined) storeNew(`${folder}/${DATA}`, spare, '');
@@ -502,6 +505,8 @@ export class Sessions {
     // Of an earlier life.
     removeFolder(this.#readyFolder);
     makePassage(this.#readyFolder);
+    // Of one without a type Node warns, where a module is run: it is made where there is need of it.
+    removeFolder(packageAbove(this.#options.folder));
     this.#hasBegun = true;
     const folders = new Set(fs.readdirSync(this.#options.folder));
     for (const session of this.#store.all().sort((one, other) => one.usedAt - other.usedAt)) {

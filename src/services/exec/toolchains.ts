@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { isSea } from 'node:sea';
 import { type Language, programsOf } from './languages.ts';
 
 /** Where programs of runs are looked for: what is in the environment of the sidecar is another matter. */
@@ -21,12 +22,12 @@ const FOUND_FOR_MS = 250;
 
 /** Compilers and interpreters of this machine. */
 export class Toolchains {
-  readonly #node: string;
+  readonly #node: string | undefined;
   readonly #searched: readonly string[];
   readonly #found = new Map<string, { tool: Tool; at: number }>();
 
-  /** `node`: the Node that this program runs in; a program of JavaScript gets the same. */
-  constructor(node: string, searched: readonly string[] = SEARCHED) {
+  /** `node`: what a program of JavaScript gets; the Node that this program runs in, where that is one for others, too. */
+  constructor({ node = ownNode(), searched = SEARCHED }: { node?: string | undefined; searched?: readonly string[] } = {}) {
     this.#node = node;
     this.#searched = searched;
   }
@@ -42,7 +43,8 @@ export class Toolchains {
   }
 
   #look(program: string): Tool | undefined {
-    const places = program === 'node' ? [this.#node] : this.#searched.map((folder) => path.join(folder, program));
+    const places =
+      program === 'node' && this.#node !== undefined ? [this.#node] : this.#searched.map((folder) => path.join(folder, program));
     for (const file of places) {
       try {
         fs.accessSync(file, fs.constants.X_OK);
@@ -62,6 +64,11 @@ export class Toolchains {
   missing(language: Language): string[] {
     return programsOf(language).filter((program) => this.find(program) === undefined);
   }
+}
+
+/** Undefined where it holds a program that it runs whatever it is given: the single executable, and Electron. */
+function ownNode(): string | undefined {
+  return isSea() || 'electron' in process.versions ? undefined : process.execPath;
 }
 
 /** The command that installs what a language needs. */

@@ -10,15 +10,25 @@ import { LadderSandbox } from '../../../src/services/exec/isolation/ladder.ts';
 import type { Part } from '../../../src/services/exec/isolation/plan.ts';
 import type { SandboxEnd, SandboxRequest } from '../../../src/services/exec/isolation/sandbox.ts';
 import { Processes } from '../../../src/services/processes/processes.ts';
+import { eventually } from '../eventually.ts';
 
 const attacks = path.join(import.meta.dirname, 'attacks.py');
 const native = path.join(import.meta.dirname, '../../../native/launcher.c');
 const MEBIBYTE = 1024 * 1024;
 /** Test files run beside each other: the kernel counts what a user runs wherever it runs, so that each has users of its own. */
-const USERS = 100;
-const FIRST_USER = 61_000 + (process.pid % 40) * USERS;
+const FIRST_USER = 61_000 + (process.pid % 40) * 100;
+/** So do ranges of one file. */
+const USERS = 20;
+const freeUsers = [80, 60, 40, 20, 0].map((at) => FIRST_USER + at);
 /** Fewer than a run may make otherwise: a busy disk takes long for them. */
 const MAX_NEW_FILES = 500;
+/** Of the whole system; a kernel without it has no such file. */
+const SHARED_MEMORY = '/proc/sysvipc/shm';
+/** No other test's; each range adds to it. */
+const FIRST_KEY = 0x5a000000 + (process.pid % 0x8000) * 0x100;
+let ranges = 0;
+/** What the attacks try to leave something in. */
+export const foldersOfAll = ['/tmp', '/dev/shm', '/var/tmp', '/run', '/run/lock', '/dev/mqueue', '/'];
 
 export const attackLimits: EffectiveLimits = {
   wallMs: 2500,
@@ -56,13 +66,22 @@ export class AttackRange {
   /** Where runs have their folders. */
   readonly base: string;
   readonly secret: string;
+  /** Of the shared memory that attacks make. */
+  readonly key = FIRST_KEY + (++ranges % 0x100);
+  #users = freeUsers.pop();
   readonly #other: string;
   readonly #name: string;
   readonly #servers: Server[] = [];
-  #count = 0;
+  readonly #folders: string[] = [];
 
-  /** `base`: an empty folder that others may pass; the launcher lies in it. */
-  constructor(base: string, rung: 0 | 1 | 2 | 3, without: readonly Part[] = [], starts: 'server' | 'program' = 'server') {
+  /** `base`: an empty folder that others may pass; the launcher lies in it, or in a folder of its own where it is another one. */
+  constructor(
+    base: string,
+    rung: 0 | 1 | 2 | 3,
+    without: readonly Part[] = [],
+    starts: 'server' | 'program' = 'server',
+    launcher = path.join(base, 'launcher'),
+  ) {
     this.base = fs.mkdtempSync(path.join(base, 'range-'));
     fs.chmodSync(this.base, 0o711);
     this.rung = rung;
@@ -72,15 +91,17 @@ export class AttackRange {
     fs.writeFileSync(this.secret, 'secret', { mode: 0o644 });
     fs.mkdirSync(this.#other, { mode: 0o755 });
     const processes = new Processes({ env: process.env });
+    const isMutant = launcher !== path.join(base, 'launcher');
     this.sandbox = new LadderSandbox(
       {
-        launcher: path.join(base, 'launcher'),
-        find: (program, options) => processes.find(program, options),
+        launcher,
+        // A cage that the probe sees through is no reason to make it by bubblewrap: it is what is to be attacked.
+        find: (program, options) => (program === 'bwrap' && isMutant ? undefined : processes.find(program, options)),
         searchPath: process.env['PATH'],
         now: () => performance.now(),
         log: () => {},
       },
-      { scratch: this.base, highest: rung, newFiles: MAX_NEW_FILES, slotsFrom: FIRST_USER, slots: USERS, without, starts },
+      { scratch: this.base, highest: rung, newFiles: MAX_NEW_FILES, slotsFrom: this.#users ?? FIRST_USER, slots: USERS, without, starts },
     );
   }
 
@@ -94,10 +115,30 @@ export class AttackRange {
     fs.chmodSync(path.join(this.base, 'sock'), 0o777);
   }
 
+  /** Also ends and removes what got out of a cage that leaks. */
   async close(): Promise<void> {
     await this.sandbox.stop();
+    if (this.#users !== undefined) freeUsers.push(this.#users);
+    this.#users = undefined;
     for (const server of this.#servers) server.close();
+    for (const folder of this.#folders)
+      for (const { pid } of this.#running(folder)) {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // Gone by itself.
+        }
+      }
     fs.rmSync(this.base, { recursive: true, force: true });
+    for (const folder of foldersOfAll) fs.rmSync(path.join(folder, this.mark()), { force: true });
+    const shared = this.sharedMemory();
+    if (shared !== undefined) spawnSync('/usr/bin/ipcrm', ['-m', shared]);
+  }
+
+  /** The id of what an attack made with `key` and left outside of its cage. */
+  sharedMemory(): string | undefined {
+    const all = fs.existsSync(SHARED_MEMORY) ? fs.readFileSync(SHARED_MEMORY, 'utf8') : '';
+    return new RegExp(`^\\s*${this.key}\\s+(\\d+)\\s`, 'm').exec(all)?.[1];
   }
 
   async attack(name: string, request: Partial<SandboxRequest> = {}): Promise<Outcome> {
@@ -114,7 +155,7 @@ export class AttackRange {
       socket: path.join(this.base, 'sock'),
       pid,
       start: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19],
-      key: 0x5afe0000 + (pid % 0xffff),
+      key: this.key,
       scoped: this.rung >= 2 ? 'yes' : 'no',
     };
     const folder = this.folder();
@@ -129,8 +170,9 @@ export class AttackRange {
   }
 
   folder(): string {
-    const folder = path.join(this.base, `w${++this.#count}`);
+    const folder = path.join(this.base, `w${this.#folders.length}`);
     fs.mkdirSync(folder);
+    this.#folders.push(folder);
     return folder;
   }
 
@@ -154,23 +196,31 @@ export class AttackRange {
     });
     const end = await program.end;
     const ms = performance.now() - from;
-    const left = this.#runningWith(folder);
+    const early = this.#running(folder).filter(({ supervises }) => !supervises);
     await program.gone;
-    assert.equal(this.#runningWith(folder, true), 0, 'the supervisor is gone, too');
+    // Where the one outside had to be killed, the one within follows.
+    const isAlone = (): void => assert.ok(!this.#running(folder).some(({ supervises }) => supervises), 'the supervisor is gone, too');
+    await eventually(isAlone, 200);
+    const left = Math.max(early.length, this.#running(folder).length);
     const breaches = text.stdout.split('\n').filter((line) => line.startsWith('BREACH'));
     return { end, ...text, breaches, ms, left, folder };
   }
 
-  /** Processes whose working folder it is: all that a run starts, as far as it does not go elsewhere. */
-  #runningWith(folder: string, withSupervisors = false): number {
-    return fs.readdirSync('/proc').filter((pid) => {
+  /**
+   * Processes whose working folder it is: all that a run starts, as far as it does not go elsewhere. By its number, as those with mounts of
+   * their own have it at another path.
+   */
+  #running(folder: string): { pid: number; supervises: boolean }[] {
+    const { dev, ino } = fs.statSync(folder);
+    return fs.readdirSync('/proc').flatMap((name) => {
       try {
-        if (!/^\d+$/.test(pid) || fs.readlinkSync(`/proc/${pid}/cwd`) !== folder) return false;
-        return withSupervisors || path.basename(fs.readlinkSync(`/proc/${pid}/exe`)) !== 'launcher';
+        const seen = /^\d+$/.test(name) ? fs.statSync(`/proc/${name}/cwd`) : undefined;
+        if (seen?.ino !== ino || seen.dev !== dev) return [];
+        return [{ pid: Number(name), supervises: fs.readlinkSync(`/proc/${name}/exe`).endsWith('launcher') }];
       } catch {
-        return false;
+        return [];
       }
-    }).length;
+    });
   }
 }
 

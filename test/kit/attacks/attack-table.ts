@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { CodeEndReason, EffectiveLimits } from '../../../src/contract/code.ts';
-import { type AttackRange, attackLimits, type Outcome } from './attack-range.ts';
+import type { SandboxRequest } from '../../../src/services/exec/isolation/sandbox.ts';
+import { type AttackRange, attackLimits, foldersOfAll, type Outcome } from './attack-range.ts';
 
 export interface Attack {
   name: string;
@@ -12,12 +13,26 @@ export interface Attack {
   reason: CodeEndReason;
   /** The limit may also be met another way. */
   orReason?: CodeEndReason;
+  /** Or the program was told of the limit, and ended with this. */
+  orExitCode?: number;
   limit?: keyof EffectiveLimits;
   limits?: Partial<EffectiveLimits>;
   /** What else is to be seen. */
   check?: (outcome: Outcome, range: AttackRange) => void;
   /** Whether it ended when it should. */
   inTime?: (outcome: Outcome) => void;
+}
+
+/** What a run is given instead of what it should have. */
+export type Lifted = Partial<Omit<SandboxRequest, 'limits'>> & { limits?: Partial<EffectiveLimits> };
+
+/** An attack, or another thing that must hold while one goes on. */
+export interface Trial {
+  name: string;
+  /** A promise, as a test's title has it. */
+  says: string;
+  /** Throws where it does not. `lifted`: to see that it does. */
+  mustHold(range: AttackRange, lifted?: Lifted): Promise<void>;
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -52,7 +67,7 @@ export const attacks: readonly Attack[] = [
     reason: 'output',
     limit: 'outputBytes',
     check: ({ stdout, end }) => {
-      assert.equal(stdout.length, MEBIBYTE);
+      assert.equal(stdout.length, MEBIBYTE, `${stdout.length} bytes came`);
       assert.ok(end.omitted.stdout > 0);
     },
   },
@@ -91,15 +106,24 @@ export const attacks: readonly Attack[] = [
       const { mode, uid, nlink } = fs.lstatSync(range.secret);
       assert.deepEqual([mode & 0o7777, uid, nlink], [0o644, process.getuid?.(), 1]);
       assert.equal(fs.lstatSync(path.join(folder, 'suid')).mode & 0o7000, 0, 'no program takes rights along');
+      assert.equal(fs.lstatSync(path.join(folder, 'closed')).mode & 0o700, 0o700, 'what it closed can be read');
       assert.deepEqual(fs.readdirSync(path.join(folder, 'closed')), ['in'], 'what it closed can be read');
       assert.equal(fs.lstatSync(path.join(folder, 'closed/in')).uid, process.getuid?.(), 'its files are ours');
     },
   },
   { name: 'disk_by_many', says: 'many files that are too much together end it', reason: 'disk', limit: 'diskBytes' },
   {
+    name: 'disk_in_temporary',
+    says: 'temporary files that are too much together end it, or have no room',
+    reason: 'disk',
+    limit: 'diskBytes',
+    orExitCode: 3,
+  },
+  {
     name: 'disk_by_one',
     says: 'one file meets its limit',
     reason: 'exit',
+    orExitCode: 3,
     check: ({ folder }) => assert.ok(fs.statSync(path.join(folder, 'one')).size <= attackLimits.fileBytes),
   },
   {
@@ -126,10 +150,8 @@ export const attacks: readonly Attack[] = [
     says: 'nothing is left in /tmp, /dev/shm, /var/tmp, /run, or in shared memory',
     reason: 'exit',
     check: (_, range) => {
-      for (const folder of ['/tmp', '/dev/shm', '/var/tmp', '/run', '/run/lock', '/'])
-        assert.equal(fs.existsSync(path.join(folder, range.mark())), false, folder);
-      const key = 0x5afe0000 + (process.pid % 0xffff);
-      assert.doesNotMatch(fs.readFileSync('/proc/sysvipc/shm', 'utf8'), new RegExp(`^\\s*${key}\\s`, 'm'));
+      for (const folder of foldersOfAll) assert.ok(!fs.existsSync(path.join(folder, range.mark())), `a file in ${folder}`);
+      assert.equal(range.sharedMemory(), undefined, 'shared memory');
     },
   },
   { name: 'holds_the_pipe', says: 'a child that holds the output open does not delay the end', reason: 'exit', inTime: atOnce },
@@ -152,19 +174,115 @@ export const attacks: readonly Attack[] = [
   },
 ];
 
+const compilerBombs = [
+  {
+    name: 'include_bomb',
+    says: 'an include without an end',
+    program: 'cc',
+    file: 'a.c',
+    code: '#include "/dev/zero"\n',
+    reason: 'memory',
+  },
+  {
+    name: 'array_bomb',
+    says: 'an array that fills the disk',
+    program: 'cc',
+    file: 'a.c',
+    // It bounds itself: so much is written twice where nobody ends it.
+    code: 'char big[1ul << 27] = {1}; int main(void) { return big[0]; }\n',
+    reason: 'exit',
+    orReason: 'disk',
+  },
+  {
+    name: 'template_bomb',
+    says: 'templates that double',
+    program: 'c++',
+    file: 'a.cpp',
+    // 65,535 of them take twice the limit. It bounds itself: so far it goes where nobody ends it.
+    code: `template <int D, long P> struct A { static const long v = A<D - 1, 2 * P>::v + A<D - 1, 2 * P + 1>::v; };
+template <long P> struct A<0, P> { static const long v = P; };
+int main() { return A<15, 1>::v != 0; }
+`,
+    reason: 'memory',
+  },
+];
+
+/** All that must hold on the two highest rungs. */
+export const trials: readonly Trial[] = [
+  ...attacks.map((attack) => ({
+    name: attack.name,
+    says: attack.says,
+    mustHold: (range: AttackRange, lifted?: Lifted) => mustBeContained(range, attack, lifted),
+  })),
+  {
+    name: 'client_goes_away',
+    says: 'a client that goes away ends all of it within 200 ms',
+    async mustHold(range, lifted) {
+      const going = new AbortController();
+      setTimeout(() => going.abort(), 300);
+      const { end, left } = await range.attack('stops_its_group', { signal: going.signal, ...withLimits(lifted) });
+      assert.equal(end.reason, 'canceled');
+      assert.ok(end.wallMs < 500, `${end.wallMs} ms`);
+      assert.equal(left, 0);
+    },
+  },
+  {
+    name: 'memory_of_ours',
+    says: 'a flood of output takes little memory of ours',
+    async mustHold(range, lifted) {
+      await range.attack('output_flood');
+      const before = process.memoryUsage().rss;
+      let most = before;
+      const looking = setInterval(() => {
+        most = Math.max(most, process.memoryUsage().rss);
+      }, 2);
+      await range.attack('output_flood', withLimits(lifted)).finally(() => clearInterval(looking));
+      assert.ok(most - before < attackLimits.outputBytes + 8 * MEBIBYTE, `${most - before} bytes`);
+    },
+  },
+  ...compilerBombs.map(({ name, says, program, file, code, reason, orReason }) => ({
+    name,
+    says: `the compiler is held too: ${says}`,
+    async mustHold(range: AttackRange, lifted?: Lifted) {
+      const folder = range.folder();
+      fs.writeFileSync(path.join(folder, file), code);
+      const request = withLimits(lifted, { wallMs: 5000, cpuMs: 5000, processes: 48 });
+      const { end, left, stderr } = await range.run([program, file, '-o', 'out'], folder, request);
+      const seen = `${JSON.stringify(end)} ${stderr.slice(-500)}`;
+      assert.ok([reason, orReason].includes(end.reason), seen);
+      assert.notEqual(end.exitCode, 0, `it was compiled: ${seen}`);
+      assert.ok(end.wallMs < request.limits.wallMs + SOON_MS);
+      assert.equal(left, 0);
+    },
+  })),
+];
+
 /** Runs it, and throws where it is not contained or not named. On a busy machine what is about time has another two attempts. */
-export async function mustBeContained(range: AttackRange, attack: Attack, attempts = 3): Promise<void> {
-  const outcome = await range.attack(attack.name, { limits: { ...attackLimits, ...attack.limits } });
-  const seen = `${attack.name}: ${JSON.stringify(outcome.end)} ${outcome.stdout.slice(0, 500)} ${outcome.stderr.slice(-500)}`;
-  assert.deepEqual(outcome.breaches, [], seen);
-  assert.equal(outcome.left, 0, `${outcome.left} still run after ${attack.name}`);
-  assert.ok([attack.reason, attack.orReason].includes(outcome.end.reason), seen);
-  assert.equal(outcome.end.limit, attack.limit ?? null, seen);
+export async function mustBeContained(
+  range: AttackRange,
+  attack: Attack,
+  lifted?: Lifted,
+  attempts = lifted === undefined ? 3 : 1,
+): Promise<void> {
+  const outcome = await range.attack(attack.name, withLimits(lifted, attack.limits));
+  const { end, breaches, stdout, stderr, left } = outcome;
+  const seen = `${attack.name}: ${breaches.join(', ')} ${JSON.stringify(end)} ${stdout.slice(0, 500)} ${stderr.slice(-500)}`;
+  assert.deepEqual(breaches, [], seen);
+  assert.equal(left, 0, `${left} still run after ${attack.name}`);
+  if (attack.orExitCode === undefined || end.exitCode !== attack.orExitCode) {
+    assert.ok([attack.reason, attack.orReason].includes(end.reason), seen);
+    assert.equal(end.limit, attack.limit ?? null, seen);
+    assert.ok(end.reason !== 'exit' || end.exitCode === 0, `it came to nothing: ${seen}`);
+  }
   attack.check?.(outcome, range);
   try {
     attack.inTime?.(outcome);
   } catch (error) {
     if (attempts <= 1) throw error;
-    await mustBeContained(range, attack, attempts - 1);
+    await mustBeContained(range, attack, lifted, attempts - 1);
   }
+}
+
+function withLimits(lifted: Lifted = {}, limits: Partial<EffectiveLimits> = {}): Partial<SandboxRequest> & { limits: EffectiveLimits } {
+  return { ...lifted, limits: { ...attackLimits, ...limits, ...lifted.limits } };
 }

@@ -24,7 +24,7 @@ def attempt(what, action):
 def call(number, *args):
     if libc.syscall(number, *args) < 0:
         # What the kernel looked into was let through.
-        if ctypes.get_errno() not in (errno.EFAULT, errno.EINVAL, errno.ENOENT, errno.ENODEV, errno.ESRCH):
+        if ctypes.get_errno() not in (errno.EFAULT, errno.EINVAL, errno.ENOENT, errno.ENODEV, errno.ENOTTY, errno.ESRCH):
             raise OSError(ctypes.get_errno(), 'syscall')
 
 
@@ -52,13 +52,20 @@ def fork_bomb():
 
 
 def fork_storm():
-    until = time.time() + 2
+    until = time.time() + 1
+    first = os.getpid()
+    reading, writing = os.pipe()
     # Each child forks on; bounded by its depth even where nothing else bounds it: 2 to the 7 processes.
     for _ in range(7):
         try:
             os.fork()
         except OSError:
             pass
+    os.write(writing, b'x')
+    if os.getpid() == first:
+        time.sleep(0.3)
+        told = len(os.read(reading, 1000))
+        say(f'BREACH {told} processes' if told > int(given['most']) else f'refused after {told}')
     time.sleep(max(0, until - time.time()))
 
 
@@ -225,6 +232,20 @@ def network():
 
 
 def zombies():
+    # Whose parent is gone is the supervisor's to wait for: as long as nobody does, it takes a place.
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        children(1, lambda: os.write(writing, str(os.getpid()).encode()))
+        os._exit(0)
+    orphan = int(os.read(reading, 20))
+    until = time.time() + 1
+    try:
+        while time.time() < until:
+            os.kill(orphan, 0)
+            time.sleep(0.01)
+        say('BREACH an orphan that is over takes its place')
+    except ProcessLookupError:
+        say('refused: somebody waited for it')
     say(f'made {children(20, lambda: None)}')
     time.sleep(0.2)
 
@@ -333,9 +354,17 @@ def types_into_the_terminal():
             fcntl.ioctl(terminal, 0x5412, b'x')
 
         attempt(f'TIOCSTI on {path}', inject)
+    # There is no terminal, and where there were one: what the kernel looked into was let through.
+    attempt('TIOCSTI', lambda: call(16, 0, 0x5412, b'x'))
+    attempt('TIOCLINUX', lambda: call(16, 0, 0x541C, b'x'))
 
 
 def dumps_core():
+    import resource
+
+    # Where the system puts a core is its own affair; so much may be in it.
+    if resource.getrlimit(resource.RLIMIT_CORE) != (0, 0):
+        say('BREACH a core of any size')
     os.abort()
 
 

@@ -24,7 +24,7 @@ interface Kit {
 }
 
 /** A pool of programs that are none, which end when they are told to. */
-function pooled(size: number, hasSpareProcessor = false, toolchains = new Toolchains(process.execPath)): Kit {
+function pooled(size: number, hasSpareProcessor = false, toolchains = new Toolchains()): Kit {
   const running = new Map<string, () => void>();
   const folders = new Set<string>();
   let started = 0;

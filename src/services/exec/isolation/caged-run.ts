@@ -13,6 +13,8 @@ const ASKED_WITHIN_MS = 150;
 /** Somebody who is not of the tree may hold its output open. */
 const DRAIN_WITHIN_MS = 250;
 const MAX_SAID_LENGTH = 2000;
+/** Where the supervisor outside of the namespaces was killed, the kernel ends the one within, and all with it, a moment later. */
+const FOLLOW_WITHIN_MS = 250;
 /** The kernel ends one program of a group that has no memory left; then all of it is ended. */
 const MEMORY_LOOK_MS = 50;
 
@@ -54,6 +56,8 @@ export class CagedRun implements SandboxedProgram {
   #cpuMs: number;
   #onOutput: SandboxRequest['onOutput'];
   #asked: Asked | undefined;
+  /** The supervisor ended otherwise than by itself. */
+  #isLost = false;
   #said = '';
   #paused = false;
   #resumed = Promise.withResolvers<void>();
@@ -165,6 +169,7 @@ export class CagedRun implements SandboxedProgram {
     const report = reportOf(
       typeof said === 'string' ? said : await Promise.race([child.report, wait(DRAIN_WITHIN_MS, '', { ref: false })]),
     );
+    this.#isLost ||= supervised && report === undefined;
     const exited = this.#exited(drained);
     const exit = await Promise.race([exited, this.#allCame(report).then(() => undefined)]);
     // What comes now is nothing of it any more; and nobody waits until its streams are closed.
@@ -174,6 +179,7 @@ export class CagedRun implements SandboxedProgram {
       child.stderr.destroy();
     });
     return endOf({
+      supervised,
       exit: exit ?? { exitCode: null, exitSignal: null },
       report,
       asked: this.#asked,
@@ -215,8 +221,9 @@ export class CagedRun implements SandboxedProgram {
   async #leave(): Promise<void> {
     const { child, cgroup, onGone } = this.#options;
     await Promise.all([this.end, child.exit]);
+    if (this.#isLost) await wait(FOLLOW_WITHIN_MS, undefined, { ref: false });
     // The kernel lets go of a group a moment later; nobody has to wait for that.
-    void cgroup?.remove();
+    void cgroup?.release();
     onGone();
   }
 
@@ -256,7 +263,11 @@ export class CagedRun implements SandboxedProgram {
     if (!supervised) return child.kill();
     child.askToEnd();
     // Without namespaces it is the supervisor alone that finds the strays: it goes on as long as it needs.
-    if (killsAll) this.#after(ASKED_WITHIN_MS, () => child.kill());
+    if (killsAll)
+      this.#after(ASKED_WITHIN_MS, () => {
+        this.#isLost = true;
+        child.kill();
+      });
   }
 
   #watchMemory(): void {

@@ -11,6 +11,10 @@ const REMOVE_RETRY_MS = 5;
 const MOST_REMOVE_TRIES = 40;
 /** Made ahead: making one takes longer than the start of a small program. */
 const READY = 4;
+/** Of those that served: the kernel needs several times as long to remove one and make another as it takes to look whether it can serve again. */
+const MOST_RESTING = 8;
+/** Where more is left of a run, such as what the kernel keeps of its files, it would count for the next. */
+const MAX_LEFT_BYTES = 1024 * 1024;
 /** Version 1 gives it as the limit where there is none, and more than any machine has. */
 const UNLIMITED_BYTES = 2 ** 60;
 
@@ -35,8 +39,10 @@ export interface Cgroup {
   ranOut(): boolean;
   /** What was up to the last `use` counts no more. */
   forget(): void;
-  /** Resolves when it is gone, or after 200 ms. What is left of it goes with a later sweep. */
+  /** Nothing of it is told any more. Resolves when it is gone, or after 200 ms: what is left of it goes with a later sweep. */
   remove(): Promise<void>;
+  /** As `remove`; but where nobody and next to nothing is in it, and nobody comes any more, it rests until somebody wants the same limits. */
+  release(): Promise<void>;
 }
 
 export interface CgroupLimits {
@@ -46,6 +52,8 @@ export interface CgroupLimits {
 
 /** Groups of processes whose memory and number the kernel limits together, below the group that this process is in. */
 export class Cgroups {
+  /** Of this process: it may hold several sidecars. */
+  static #count = 0;
   /** `memory+pids`: 2, or what each controller of version 1 is mounted as. */
   readonly version: 1 | 2;
   readonly #memory: string;
@@ -53,10 +61,10 @@ export class Cgroups {
   readonly #going = new Set<Promise<void>>();
   /** Folders of groups that nobody is in yet. */
   readonly #ready: string[][] = [];
+  readonly #resting: Group[] = [];
   readonly #files = new Map<string, boolean>();
   #refilling: Promise<void> | undefined;
   #isClosed = false;
-  #count = 0;
 
   private constructor(version: 1 | 2, memory: string, pids: string) {
     this.version = version;
@@ -86,7 +94,7 @@ export class Cgroups {
   /** Makes one and removes it. */
   works(): boolean {
     try {
-      const folders = this.#make({ memoryBytes: 64 * 1024 * 1024, processes: 8 });
+      const { folders } = this.#make({ memoryBytes: 64 * 1024 * 1024, processes: 8 });
       for (const folder of folders) fs.rmdirSync(folder);
       return true;
     } catch {
@@ -97,20 +105,26 @@ export class Cgroups {
   /** Undefined where the system makes no more. */
   make(limits: CgroupLimits): Cgroup | undefined {
     try {
-      const folders = this.#make(limits);
-      this.#refill();
-      const [memory, pids = memory] = folders as [string, string?];
-      const meter = new Meter(this.version, memory, pids);
+      const rested = this.#rested(limits);
+      const group = rested ?? this.#make(limits);
+      if (rested === undefined) this.#refill();
+      const { folders, meter } = group;
+      let isReleased = false;
+      const leave = async (how: () => Promise<void>): Promise<void> => {
+        if (isReleased) return;
+        isReleased = true;
+        await how();
+      };
       return {
         // One thread that moves itself in version 1 is let through at once; for a process the kernel waits until no processor forks.
         joins: folders.map((folder) => `${folder}/${this.version === 1 ? 'tasks' : 'cgroup.procs'}`),
-        ranOut: () => meter.ranOut(),
-        use: () => meter.use(),
-        forget: () => meter.forget(),
-        remove: () => {
-          meter.close();
-          return this.#remove(folders);
+        ranOut: () => !isReleased && meter.ranOut(),
+        use: () => (isReleased ? { memoryBytes: null, outOfMemory: 0, forksRefused: 0 } : meter.use()),
+        forget: () => {
+          if (!isReleased) meter.forget();
         },
+        remove: () => leave(() => this.#remove(group)),
+        release: () => leave(() => this.#release(group)),
       };
     } catch {
       return undefined;
@@ -136,6 +150,7 @@ export class Cgroups {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#refilling;
+    for (const group of this.#resting.splice(0)) void this.#remove(group);
     await removeAll(this.#ready.splice(0).flat());
     await Promise.all(this.#going);
   }
@@ -167,17 +182,31 @@ export class Cgroups {
   }
 
   #folders(): string[] {
-    const name = `outrigger-${process.pid}-${++this.#count}`;
+    const name = `outrigger-${process.pid}-${++Cgroups.#count}`;
     return [...new Set([this.#memory, this.#pids])].map((parent) => `${parent}/${name}`);
   }
 
-  #remove(folders: readonly string[]): Promise<void> {
+  /** The one that rested last with these limits. */
+  #rested({ memoryBytes, processes }: CgroupLimits): Group | undefined {
+    const at = this.#resting.findLastIndex(({ limits }) => limits.memoryBytes === memoryBytes && limits.processes === processes);
+    return at < 0 ? undefined : this.#resting.splice(at, 1)[0];
+  }
+
+  async #release(group: Group): Promise<void> {
+    if (this.#isClosed || !group.meter.forgetsAll(MAX_LEFT_BYTES)) return this.#remove(group);
+    this.#resting.push(group);
+    if (this.#resting.length > MOST_RESTING) await this.#remove(this.#resting.shift() as Group);
+  }
+
+  #remove({ folders, meter }: Group): Promise<void> {
+    meter.close();
     const going: Promise<void> = removeAll(folders).finally(() => this.#going.delete(going));
     this.#going.add(going);
     return going;
   }
 
-  #make({ memoryBytes, processes }: CgroupLimits): string[] {
+  #make(limits: CgroupLimits): Group {
+    const { memoryBytes, processes } = limits;
     const ready = this.#ready.shift();
     const folders = ready ?? this.#folders();
     const [memory, pids = memory] = folders as [string, string?];
@@ -194,7 +223,7 @@ export class Cgroups {
         if (this.#has(memory, 'memory.oom.group')) put(memory, 'memory.oom.group', 1);
       }
       put(pids, 'pids.max', processes);
-      return folders;
+      return { folders, limits, meter: new Meter(this.version, memory, pids) };
     } catch (error) {
       for (const folder of folders) if (fs.existsSync(folder)) fs.rmdirSync(folder);
       throw error;
@@ -202,10 +231,16 @@ export class Cgroups {
   }
 }
 
+interface Group {
+  folders: readonly string[];
+  limits: CgroupLimits;
+  meter: Meter;
+}
+
 /** Counts what a group takes, in files that stay open: they are read again and again. */
 class Meter {
-  readonly #files: { peak: string; memory: string; pids: string };
-  readonly #descriptors = new Map<string, number | undefined>();
+  readonly #files: Record<Count, string>;
+  readonly #descriptors = new Map<Count, number | undefined>();
   #seen = { outOfMemory: 0, forksRefused: 0 };
   #before = { outOfMemory: 0, forksRefused: 0 };
   #isClosed = false;
@@ -215,6 +250,8 @@ class Meter {
       peak: `${memory}/${version === 1 ? 'memory.max_usage_in_bytes' : 'memory.peak'}`,
       memory: `${memory}/${version === 1 ? 'memory.oom_control' : 'memory.events'}`,
       pids: `${pids}/pids.events`,
+      tasks: `${pids}/pids.current`,
+      now: `${memory}/${version === 1 ? 'memory.usage_in_bytes' : 'memory.current'}`,
     };
   }
 
@@ -233,16 +270,29 @@ class Meter {
     return this.#outOfMemory() > this.#before.outOfMemory;
   }
 
-  forget(): void {
+  /** Whether the kernel forgot the most, too. */
+  forget(): boolean {
     this.#before = this.#seen;
     const descriptor = this.#descriptors.get('peak');
-    if (descriptor === undefined) return;
+    if (descriptor === undefined) return false;
     try {
       // By any number: what there is now is the most. Of version 2, for this descriptor alone.
       fs.writeSync(descriptor, '0', 0);
+      return true;
     } catch {
       // This kernel forgets nothing.
+      return false;
     }
+  }
+
+  /** Whether nobody is in it, no more than `bytes`, and nothing of what was counts any more. */
+  forgetsAll(bytes: number): boolean {
+    if (this.#read('tasks').trim() !== '0') return false;
+    const left = Number.parseInt(this.#read('now'), 10);
+    // NaN where the kernel does not say.
+    if (!(left <= bytes)) return false;
+    this.use();
+    return this.forget();
   }
 
   close(): void {
@@ -256,7 +306,7 @@ class Meter {
   }
 
   /** '' where it is not there. */
-  #read(name: 'peak' | 'memory' | 'pids'): string {
+  #read(name: Count): string {
     try {
       if (!this.#descriptors.has(name) && !this.#isClosed) this.#descriptors.set(name, openToRead(this.#files[name], name === 'peak'));
       const descriptor = this.#descriptors.get(name);
@@ -266,6 +316,8 @@ class Meter {
     }
   }
 }
+
+type Count = 'peak' | 'memory' | 'pids' | 'tasks' | 'now';
 
 /** What a file of counts holds is short. */
 const counts = Buffer.alloc(4096);

@@ -30,6 +30,7 @@ const quiet: CageReport = {
 };
 const plain: Ending = {
   exit: { exitCode: 0, exitSignal: null },
+  supervised: true,
   report: quiet,
   asked: undefined,
   cgroup: undefined,
@@ -84,6 +85,7 @@ describe('an end is named by what was seen:', () => {
       limit: 'outputBytes',
     },
     { says: 'a caller who went', given: { asked: 'canceled' }, report: { ...killed, ended: 'asked' }, reason: 'canceled', limit: null },
+    { says: 'somebody who ended the supervisor', given: {}, report: { ...killed, ended: 'asked' }, reason: 'failed', limit: null },
     { says: 'our own clock', given: { asked: 'timeout', report: undefined }, reason: 'timeout', limit: 'wallMs' },
     { says: 'a cage that could not be made', given: {}, report: { exit: 125, problem: 'can not open /x' }, reason: 'failed', limit: null },
   ];
@@ -99,6 +101,22 @@ describe('an end is named by what was seen:', () => {
     const cgroup = { memoryBytes: 5_000_000, outOfMemory: 0, forksRefused: 0 };
     assert.equal(endOf({ ...plain, cgroup }).memoryBytes, 5_000_000);
     assert.equal(endOf({ ...plain, report: { ...quiet, most_kib: 9000 } }).memoryBytes, 9000 * 1024);
+  });
+
+  test('of a program whose supervisor ended without a report nothing is said but that', () => {
+    const lost: Ending = { ...plain, report: undefined, exit: { exitCode: 125, exitSignal: null }, said: 'words of the program\n' };
+    const { reason, exitCode, problem } = endOf(lost);
+    assert.deepEqual(
+      { reason, exitCode, problem },
+      { reason: 'failed', exitCode: null, problem: 'The supervisor ended with 125, and told nothing of the program.' },
+    );
+    const killedOne = endOf({ ...lost, exit: { exitCode: null, exitSignal: 'SIGKILL' } });
+    assert.deepEqual(
+      [killedOne.reason, killedOne.signal, killedOne.problem?.slice(0, 32)],
+      ['failed', null, 'The supervisor ended by SIGKILL,'],
+    );
+    // Without one, it is the program's own end.
+    assert.deepEqual([endOf({ ...lost, supervised: false }).reason, endOf({ ...lost, supervised: false }).exitCode], ['exit', 125]);
   });
 
   test('what bubblewrap says of itself is the problem', () => {

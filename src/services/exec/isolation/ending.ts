@@ -42,6 +42,7 @@ export interface CageRest {
 
 export interface Ending {
   exit: HostExit;
+  supervised: boolean;
   /** Undefined where there is no supervisor, or it was killed. */
   report: CageReport | undefined;
   /** Why we ended it, where we did. */
@@ -107,6 +108,8 @@ function reasonOf(ending: Ending): [CodeEndReason, keyof EffectiveLimits | null]
     if (outOfMemory) return ['memory', 'memoryBytes'];
     if (exit.exitCode === OWN_FAILURE && ending.said.includes('outrigger-launcher: ')) return ['failed', null];
     if (exit.exitCode !== 0 && ending.said.startsWith('bwrap: ')) return ['failed', null];
+    // What ended is the supervisor: of the program nothing is known.
+    if (ending.supervised) return ['failed', null];
     return [exit.exitCode === null ? 'signal' : 'exit', null];
   }
   switch (report.ended) {
@@ -122,7 +125,8 @@ function reasonOf(ending: Ending): [CodeEndReason, keyof EffectiveLimits | null]
     case 'tasks':
       return ['processes', 'processes'];
     case 'asked':
-      return ['canceled', null];
+      // Not by us.
+      return ['failed', null];
     case '':
       break;
   }
@@ -159,9 +163,13 @@ function parsed<Line>(text: string): Line | undefined {
   }
 }
 
-function problemOf({ report, said }: Ending): string {
-  const words = report === undefined || report.problem === '' ? said : report.problem;
-  return words
+function problemOf({ report, said, exit }: Ending): string {
+  const isSaid = said.includes('outrigger-launcher: ') || said.startsWith('bwrap: ');
+  const how = exit.exitCode === null ? `by ${exit.exitSignal}` : `with ${exit.exitCode}`;
+  const lost =
+    report === undefined ? `The supervisor ended ${how}, and told nothing of the program.` : 'Somebody else ended the supervisor.';
+  const words = isSaid ? said : lost;
+  return (report?.problem || words)
     .replace(/^outrigger-launcher: /, '')
     .trim()
     .slice(0, MAX_PROBLEM_LENGTH);

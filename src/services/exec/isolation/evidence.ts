@@ -82,8 +82,9 @@ export function evidenceOf(rung: number, seen: Seen, limits: EffectiveLimits, ma
     tried: names.map((name) => `${name}: ${errorWord(tried.get(name))}`).join(', '),
   });
   const kernel = [...tried.keys()].filter((name) => !outside.includes(name));
-  const ended = (ran: Ran, reason: string): Pick<IsolationEvidence, 'held' | 'tried'> => ({
-    held: ran.end?.reason === reason,
+  // Where the kernel ended all that held too much before we looked, the one that had started them ends by itself.
+  const ended = (ran: Ran, reason: string, limit?: keyof EffectiveLimits): Pick<IsolationEvidence, 'held' | 'tried'> => ({
+    held: ran.end?.reason === reason || (limit !== undefined && ran.end?.limit === limit),
     tried: `went to twice the limit, and its end was: ${endWords(ran.end)}`,
   });
   const network = rung === NAMESPACES ? (machine.abi >= SCOPE_ABI ? 'seccomp and landlock' : 'a network namespace') : 'seccomp';
@@ -109,7 +110,7 @@ export function evidenceOf(rung: number, seen: Seen, limits: EffectiveLimits, ma
           ? `forked, and its end was: ${endWords(seen.count.end)}`
           : `made ${made} children under a limit of ${limits.processes}`,
     },
-    { protection: 'memory', by: rung === 0 ? none : byGroup ? 'a cgroup' : 'the watcher', ...ended(seen.memory, 'memory') },
+    { protection: 'memory', by: rung === 0 ? none : byGroup ? 'a cgroup' : 'the watcher', ...ended(seen.memory, 'memory', 'memoryBytes') },
     {
       protection: 'disk',
       by: rung === 0 ? none : rung === NAMESPACES ? 'sized tmpfs, the watcher for its folder' : 'the watcher',

@@ -49,6 +49,8 @@ export interface LadderDependencies {
 export interface LadderOptions {
   /** An absolute folder that is there, where temporary folders of runs are made; others must be able to pass through it, where root runs this. */
   scratch: string;
+  /** A file above the folders of runs that their programs may read. */
+  above?: string;
   /** No rung above this one is taken. */
   highest?: 0 | 1 | 2 | 3;
   /** The first user id of runs, where root starts them; and how many there are. */
@@ -218,6 +220,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
       abi: this.#abi,
       newFiles: this.#options.newFiles ?? DEFAULT_NEW_FILES,
       links: this.#links,
+      above: this.#options.above,
       without: this.#without,
     };
     const { keepStdinOpen, folder } = request;

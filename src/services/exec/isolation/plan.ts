@@ -37,6 +37,8 @@ export interface Surroundings {
   newFiles: number;
   /** System folders that are links into another one, as /bin is on Debian: by path, what the link says. */
   links: ReadonlyMap<string, string>;
+  /** A file above the folders of runs, which need not be there, that may be read where they are seen at their own places. */
+  above: string | undefined;
   without: ReadonlySet<Part>;
 }
 
@@ -60,12 +62,13 @@ const SCOPE_ABI = 6;
 
 /** A cage without namespaces: rungs 1 and 2. */
 export function launcherArgv(request: SandboxRequest, rung: number, surroundings: Surroundings, place: Place): [string, ...string[]] {
-  const { launcher, without, links } = surroundings;
+  const { launcher, without, links, above } = surroundings;
   const { folder } = request;
   const confined = rung >= 2 && !without.has('landlock');
   // What a link leads to is what the kernel asks for.
   const system = systemFolders.filter((one) => !links.has(one));
-  const readable = ['/proc', ...system, ...systemSettings, ...(request.network ? networkSettings : []), ...request.readable];
+  const settings = [...systemSettings, ...(request.network ? networkSettings : [])];
+  const readable = ['/proc', ...system, ...settings, ...request.readable, ...(above === undefined ? [] : [above])];
   return [
     launcher,
     ...['--cage', '--report', String(REPORT_DESCRIPTOR), '--env-prefix', ENV_PREFIX, '--cwd', folder, '--own', folder],
