@@ -111,7 +111,7 @@ function writeAgent(folder: string, more: object): void {
   fs.writeFileSync(path.join(folder, 'config.json'), JSON.stringify(config), { mode: 0o600 });
 }
 
-test('the commands and requests of docs/hub.md answer as they say', { skip, timeout: 120_000 }, () =>
+test('the commands and requests of docs/hub.md answer as they say', { skip }, () =>
   withBench(async (bench) => {
     const [banner = ''] = blocks('docs/hub.md', 'console hub');
     const hub = bench.outrigger('hub', '--port', '0', '--log-level', 'warn');
@@ -147,7 +147,7 @@ async function link(bench: Bench, host: string): Promise<ReturnType<typeof runPr
   return linked;
 }
 
-test('docs/link.md leads from nothing to a link that is online', { skip, timeout: 120_000 }, () =>
+test('docs/link.md leads from nothing to a link that is online', { skip }, () =>
   withBench(async (bench) => {
     const hub = bench.outrigger('hub', '--port', '0');
     const [, host = ''] = await hub.until(/listens on http:\/\/(\S+),/);

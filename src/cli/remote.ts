@@ -219,6 +219,15 @@ export async function runWatch(flags: RemoteFlags & { cursor?: string }, termina
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   await withClient(flags.dir, flags, async (client) => {
+    // One that is lost is waited for; one that was never there is a mistake.
+    await client.call('system.info', {});
+    let isLost = false;
+    client.connection.on('state', ({ name }) => {
+      const isTrying = name === 'reconnecting' || name === 'offline';
+      if (isLost ? name !== 'live' : !isTrying) return;
+      isLost = !isLost;
+      terminal.err(isLost ? 'lost: the sidecar does not answer; trying again\n' : 'back: the sidecar answers again\n');
+    });
     for await (const item of client.watchChanges(flags.cursor, { signal: controller.signal })) {
       if (flags.json === true) terminal.out(`${JSON.stringify(item)}\n`);
       else if (item.type === 'change') {

@@ -7,6 +7,9 @@ const MAX_TASKS_AT_ONCE = 100;
 const MAX_DESCRIPTION_LENGTH = 100_000;
 const MAX_LIST = 1000;
 
+/** The most urgent first. */
+export const taskPriorities = ['urgent', 'high', 'normal', 'low'] as const;
+
 const agentId = once(() =>
   z
     .string()
@@ -16,6 +19,7 @@ const agentId = once(() =>
 const taskId = once(() => z.string().min(1).max(128));
 const time = once(() => z.int().describe('Milliseconds since 1970.'));
 const state = once(() => z.enum(['scheduled', 'ready', 'offered', 'running', 'succeeded', 'failed', 'cancelled', 'dead']));
+const priority = once(() => z.enum(taskPriorities));
 const anyObject = once(() => z.record(z.string(), z.unknown()));
 const capability = once(() => z.string().min(1).max(256));
 
@@ -23,7 +27,7 @@ const taskRequest = once(() =>
   z.object({
     description: z.string().min(1).max(MAX_DESCRIPTION_LENGTH),
     metadata: anyObject().default({}),
-    priority: z.enum(['urgent', 'high', 'normal', 'low']).default('normal'),
+    priority: priority().default('normal'),
     needs: z.array(capability()).max(100).default([]).describe('Capabilities that an agent must have, all of them.'),
     agent: agentId().optional().describe('The only agent that may have it.'),
     runAt: time().optional().describe('Not before then.'),
@@ -54,7 +58,7 @@ const taskInfo = once(() =>
     id: taskId(),
     description: z.string(),
     state: state(),
-    priority: z.enum(['urgent', 'high', 'normal', 'low']),
+    priority: priority(),
     needs: z.array(z.string()),
     generation: z.int().describe('The fence: it grows with each grant.'),
     attempt: z.int(),
@@ -216,7 +220,7 @@ export const hubOperations = {
     scope: 'none',
     input: () => z.object({ tasks: z.array(taskRequest()).min(1).max(MAX_TASKS_AT_ONCE) }),
     output: () => z.object({ tasks: z.array(z.object({ id: taskId(), state: state(), existed: z.boolean() })) }),
-    errors: ['NOT_FOUND', 'DISK_FULL'],
+    errors: ['NOT_FOUND', 'INPUT_TOO_LARGE', 'DISK_FULL'],
   }),
   'tasks.list': operation({
     summary: 'Tasks, the newest first.',
@@ -225,6 +229,7 @@ export const hubOperations = {
     input: () =>
       z.object({
         states: z.array(state()).optional(),
+        priority: priority().optional(),
         holder: agentId().optional(),
         before: taskId().optional().describe('Those that were made before this one.'),
         limit: z.int().min(1).max(MAX_LIST).default(100),

@@ -142,6 +142,8 @@ export const agentFrames = once(
         /** Of the first byte, in the stream. */
         offset: z.int().nonnegative(),
         text: z.string(),
+        /** That the text took in the stream: more or fewer than its own where that was no UTF-8. Left out: as many. */
+        bytes: optional(z.int().nonnegative()),
       }),
       task_complete: z.object({
         task_id: id(),

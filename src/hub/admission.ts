@@ -12,27 +12,32 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #options: AdmissionOptions;
   #room: number;
+  /** When it was asked last, by the clock of those who ask. */
   #at: number;
+  /** Milliseconds that went by since the start: a clock that is set back makes none of them, and undoes none. */
+  #passed = 0;
   /** Until when those who were turned away have been told to come. */
-  #promisedUntil: number;
+  #promisedUntil = 0;
 
+  /** `now`, here as for `ask`: milliseconds, of a clock that nobody sets where there is one. */
   constructor(options: AdmissionOptions, now: number) {
     this.#options = options;
     this.#room = options.burst;
     this.#at = now;
-    this.#promisedUntil = now;
   }
 
   /** 0: come in. Else the milliseconds after which to ask again. */
   ask(now: number): number {
     const { perS, burst } = this.#options;
-    this.#room = Math.min(burst, this.#room + ((now - this.#at) * perS) / 1000);
+    const passed = Math.max(0, now - this.#at);
     this.#at = now;
+    this.#passed += passed;
+    this.#room = Math.min(burst, this.#room + (passed * perS) / 1000);
     if (this.#room >= 1) {
       this.#room -= 1;
       return 0;
     }
-    this.#promisedUntil = Math.max(this.#promisedUntil, now) + 1000 / perS;
-    return Math.ceil(this.#promisedUntil - now);
+    this.#promisedUntil = Math.max(this.#promisedUntil, this.#passed) + 1000 / perS;
+    return Math.ceil(this.#promisedUntil - this.#passed);
   }
 }

@@ -1,5 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../contract/errors.ts';
+import { hubOperations } from '../contract/hub-operations.ts';
 import { hashSecret, newSecret } from './secrets.ts';
 
 /** While one secret is replaced by another, both hold. */
@@ -22,16 +23,20 @@ interface AgentRow {
 }
 
 interface SecretRow {
-  agent: string;
   hash: string;
   used: number;
 }
 
-/** Which agents there are and which secrets are theirs; of secrets only hashes are kept. Changes are on the disk when a method returns. */
+/**
+ * Which agents there are and which secrets are theirs; of secrets only hashes are kept. Changes are on the disk when a method returns. Whoever
+ * came with a secret hears from a signal that it holds no more.
+ */
 export class AgentRegistry {
   readonly #database: DatabaseSync;
   readonly #now: () => number;
   readonly #statements = new Map<string, StatementSync>();
+  /** By its hash, for each secret that holds and that somebody came with. */
+  readonly #ends = new Map<string, AbortController>();
 
   /** `file`: `:memory:`, or an absolute path. */
   constructor({ file, now }: { file: string; now: () => number }) {
@@ -52,7 +57,7 @@ export class AgentRegistry {
     return token;
   }
 
-  /** Spends an enrolment token. Throws BAD_TOKEN, ALREADY_THERE. */
+  /** Spends an enrolment token. Throws BAD_TOKEN, and what `register` throws: the token can be used again then. */
   enrolled(token: string, agent: string): string {
     const row = this.#sql('SELECT agent, expires FROM enrolments WHERE hash = ?').get(hashSecret(token)) as
       | { agent: string | null; expires: number }
@@ -64,8 +69,11 @@ export class AgentRegistry {
     return secret;
   }
 
-  /** Makes an agent known; gives its secret. Throws ALREADY_THERE. */
+  /** Makes an agent known; gives its secret. Throws BAD_INPUT where that can be no agent's id, ALREADY_THERE. */
   register(agent: string): string {
+    // With an id that operations don't take, it could never be revoked.
+    const problem = hubOperations['agents.register'].input.safeParse({ agent }).error?.issues[0];
+    if (problem !== undefined) throw new OutriggerError('BAD_INPUT', `That is no id of an agent: ${problem.message}.`);
     if (this.#secretsOf(agent).length > 0) throw new OutriggerError('ALREADY_THERE', `There is an agent ${agent} already.`);
     const secret = newSecret(agent);
     this.#sql('INSERT INTO agents(id, name, capabilities, created) VALUES(?, ?, ?, ?) ON CONFLICT(id) DO NOTHING').run(
@@ -84,14 +92,24 @@ export class AgentRegistry {
     return row?.agent;
   }
 
+  /** Who has this secret; `ended` is aborted with TOKEN_REVOKED when it holds no more. Undefined where it does not hold. */
+  holderOf(secret: string): { agent: string; ended: AbortSignal } | undefined {
+    const agent = this.ownerOf(secret);
+    if (agent === undefined) return undefined;
+    const hash = hashSecret(secret);
+    let end = this.#ends.get(hash);
+    if (end === undefined) this.#ends.set(hash, (end = new AbortController()));
+    return { agent, ended: end.signal };
+  }
+
   /** An agent came with this secret, which is its own: older ones end, and what it says of itself is kept. */
   arrived(agent: string, secret: string, name: string, capabilities: readonly string[]): void {
     const hash = hashSecret(secret);
-    const mine = this.#secretsOf(agent).find((row) => row.hash === hash);
-    if (mine?.used === 0) {
-      this.#sql('UPDATE secrets SET used = 1 WHERE hash = ?').run(hash);
-      this.#sql('DELETE FROM secrets WHERE agent = ? AND hash <> ? AND used = 1').run(agent, hash);
-    }
+    const secrets = this.#secretsOf(agent);
+    const mine = secrets.findIndex((row) => row.hash === hash);
+    if (secrets[mine]?.used === 0) this.#sql('UPDATE secrets SET used = 1 WHERE hash = ?').run(hash);
+    // Whether they were used or not: one that was never used may be in other hands.
+    if (mine > 0) this.#end('agent = ? AND rowid < (SELECT rowid FROM secrets WHERE hash = ?)', agent, hash);
     this.#sql('UPDATE agents SET name = ?1, capabilities = ?2 WHERE id = ?3 AND (name <> ?1 OR capabilities <> ?2)').run(
       name,
       JSON.stringify(capabilities),
@@ -104,7 +122,7 @@ export class AgentRegistry {
     const rows = this.#secretsOf(agent);
     if (rows.length === 0) throw new OutriggerError('NOT_FOUND', `There is no agent ${agent} with a secret.`);
     // One that was never used is replaced itself.
-    if (rows.length >= MAX_SECRETS) this.#sql('DELETE FROM secrets WHERE agent = ? AND used = 0').run(agent);
+    if (rows.length >= MAX_SECRETS) this.#end('agent = ? AND used = 0', agent);
     const secret = newSecret(agent);
     this.#addSecret(agent, secret);
     return secret;
@@ -113,7 +131,7 @@ export class AgentRegistry {
   /** Ends all secrets of an agent; how many there were. Throws NOT_FOUND. */
   revoke(agent: string): number {
     if (this.get(agent) === undefined) throw new OutriggerError('NOT_FOUND', `There is no agent ${agent}.`);
-    return Number(this.#sql('DELETE FROM secrets WHERE agent = ?').run(agent).changes);
+    return this.#end('agent = ?', agent);
   }
 
   get(agent: string): KnownAgent | undefined {
@@ -139,8 +157,20 @@ export class AgentRegistry {
     };
   }
 
+  /** The oldest first. */
   #secretsOf(agent: string): SecretRow[] {
-    return this.#sql('SELECT agent, hash, used FROM secrets WHERE agent = ?').all(agent) as unknown as SecretRow[];
+    return this.#sql('SELECT hash, used FROM secrets WHERE agent = ? ORDER BY rowid').all(agent) as unknown as SecretRow[];
+  }
+
+  /** Ends those secrets, and tells whoever came with them; how many there were. */
+  #end(which: string, ...values: string[]): number {
+    const ended = this.#sql(`DELETE FROM secrets WHERE ${which} RETURNING hash`).all(...values) as unknown as { hash: string }[];
+    for (const { hash } of ended) {
+      const end = this.#ends.get(hash);
+      this.#ends.delete(hash);
+      end?.abort(new OutriggerError('TOKEN_REVOKED', 'That secret holds no more.'));
+    }
+    return ended.length;
   }
 
   #addSecret(agent: string, secret: string): void {

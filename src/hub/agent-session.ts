@@ -130,10 +130,7 @@ export class AgentSession {
   }
 
   send(frame: Record<string, unknown> & { type: string }): void {
-    if (this.#closed) return;
-    const { socket } = this.#dependencies;
-    socket.send(JSON.stringify(frame));
-    if (socket.buffered > MAX_UNREAD_BYTES) this.close(hubCloseCodes.tooSlow, 'too slow');
+    this.#sendText(JSON.stringify(frame));
   }
 
   close(code: number, reason: string): void {
@@ -178,9 +175,15 @@ export class AgentSession {
 
   assign(task: TaskRecord): void {
     const { facts } = this;
-    this.#held.set(task.id, task.fence);
     const leases = facts.features.has('leases') ? this.#options.leaseMs : undefined;
-    this.send(assignFrame(task, this.#dependencies.now(), leases));
+    const text = JSON.stringify(assignFrame(task, this.#dependencies.now(), leases));
+    const bytes = Buffer.byteLength(text);
+    if (bytes > MAX_HUB_FRAME_BYTES) {
+      void this.#endTooLarge(task, bytes);
+      return;
+    }
+    this.#held.set(task.id, task.fence);
+    this.#sendText(text);
   }
 
   /** The task is not this agent's any more, or is to be ended. */
@@ -210,9 +213,9 @@ export class AgentSession {
       if (this.#pending === MAX_PENDING) this.#dependencies.socket.pause();
       void this.#take(read.frame)
         .catch((error: unknown) => {
-          // Nothing was stored: the agent says it again, or its lease ends.
+          // Nothing was stored. On a new connection the agent says again what it holds and what it came to.
           this.#dependencies.log('warn', 'hub.not-stored', { agentId: this.facts.id, type: read.frame.type, error });
-          this.send({ type: 'error', error: 'storage_failed', ...('task_id' in read.frame ? { task_id: read.frame.task_id } : {}) });
+          this.close(hubCloseCodes.restart, 'try again');
         })
         .finally(() => {
           this.#pending--;
@@ -310,6 +313,27 @@ export class AgentSession {
       case 'wake_result':
       case 'resource_report':
         return;
+    }
+  }
+
+  #sendText(text: string): void {
+    if (this.#closed) return;
+    const { socket } = this.#dependencies;
+    socket.send(text);
+    if (socket.buffered > MAX_UNREAD_BYTES) this.close(hubCloseCodes.tooSlow, 'too slow');
+  }
+
+  /** Older hubs took tasks that no agent can be told of: the frame would end its connection, and the next one's. */
+  async #endTooLarge(task: TaskRecord, bytes: number): Promise<void> {
+    const { log, wake } = this.#dependencies;
+    const agent = this.facts.id;
+    const reason = `It is too large for an agent: ${bytes} bytes, where a frame holds ${MAX_HUB_FRAME_BYTES}.`;
+    try {
+      await this.#apply(task.id, { type: 'fail', agent, fence: task.fence, reason, retryable: false, report: null });
+      wake();
+    } catch (error) {
+      // The offer runs out, and the next one is ended.
+      log('warn', 'hub.not-stored', { agentId: agent, type: 'task_assign', error });
     }
   }
 

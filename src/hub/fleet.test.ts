@@ -3,13 +3,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../test/kit/eventually.ts';
+import { FakeClock, settled } from '../../test/kit/link-harness.ts';
 import { taskRequest } from '../../test/kit/task-request.ts';
+import { call } from '../../test/kit/workspace-harness.ts';
 import type { AgentFrames } from '../contract/hub.ts';
+import type { PeerTimers } from '../core/peer.ts';
 import { nodeTimers } from '../net/timers.ts';
 import { AgentRegistry } from './agent-registry.ts';
 import type { AgentSession } from './agent-session.ts';
 import { InProcessBus } from './bus.ts';
-import { Fleet } from './fleet.ts';
+import { Fleet, type FleetNews } from './fleet.ts';
+import { hubDefaults } from './hub.ts';
+import { implementHub } from './operations.ts';
 import { SqliteTaskStore } from './sqlite-task-store.ts';
 import { TaskLogs } from './task-logs.ts';
 
@@ -18,6 +23,8 @@ interface Joined {
   frames: { type: string; [more: string]: unknown }[];
   closed: () => number | undefined;
   say: (frame: object) => void;
+  /** What it sends is not read now. */
+  paused: () => boolean;
 }
 
 /** A bus that loses what it is told to lose. */
@@ -31,29 +38,30 @@ class LossyBus extends InProcessBus {
 }
 
 class Scene {
-  readonly registry = new AgentRegistry({ file: ':memory:', now: Date.now });
-  readonly store = new SqliteTaskStore({ file: ':memory:', now: Date.now, random: Math.random, acceptMs: 60_000 });
-  readonly bus = new LossyBus(nodeTimers);
-  readonly fleet = new Fleet(
-    {
-      store: this.store,
-      bus: this.bus,
-      registry: this.registry,
-      logs: new TaskLogs(this.bus),
-      timers: nodeTimers,
-      now: Date.now,
-      log: () => {},
-      dispatch: () => Promise.reject(new Error('Agents call nothing.')),
-    },
-    { heartbeatMs: 30_000, pongTimeoutMs: 10_000, leaseMs: 60_000, plainLeaseMs: 600_000 },
-  );
+  readonly registry: AgentRegistry;
+  readonly store: SqliteTaskStore;
+  readonly bus: LossyBus;
+  readonly logs: TaskLogs;
+  readonly fleet: Fleet;
   readonly #secrets = new Map<string, string>();
+
+  constructor({ timers, now }: { timers: PeerTimers; now: () => number }) {
+    const { acceptWithinMs: acceptMs } = hubDefaults;
+    this.registry = new AgentRegistry({ file: ':memory:', now });
+    this.store = new SqliteTaskStore({ file: ':memory:', now, random: Math.random, acceptMs });
+    this.bus = new LossyBus(timers);
+    this.logs = new TaskLogs(this.bus);
+    const { store, bus, registry, logs } = this;
+    const dispatch = (): Promise<never> => Promise.reject(new Error('Agents call nothing.'));
+    this.fleet = new Fleet({ store, bus, registry, logs, timers, now, log: () => {}, dispatch }, hubDefaults);
+  }
 
   async join(agent: string, more: Partial<AgentFrames['identify']> = {}): Promise<Joined> {
     const token = this.#secrets.get(agent) ?? this.registry.register(agent);
     this.#secrets.set(agent, token);
     const frames: Joined['frames'] = [];
     let closed: number | undefined;
+    let isPaused = false;
     const none = (): void => {};
     const socket = {
       send: (text: string) => void frames.push(JSON.parse(text) as Joined['frames'][number]),
@@ -62,13 +70,14 @@ class Scene {
       onText: none,
       onBad: none,
       onClose: none,
-      pause: none,
-      resume: none,
+      pause: () => void (isPaused = true),
+      resume: () => void (isPaused = false),
       close: (code: number) => void (closed ??= code),
     };
     const identify = { agent_id: agent, token, features: ['leases', 'held', 'refusals'], credit: 1, held: [], ...more };
     const session = await this.fleet.admit(identify as unknown as AgentFrames['identify'], socket, null);
-    return { session, frames, closed: () => closed, say: (frame) => session?.receive(JSON.stringify(frame)) };
+    const say = (frame: object): void => session?.receive(JSON.stringify(frame));
+    return { session, frames, closed: () => closed, say, paused: () => isPaused };
   }
 
   async create(id: string, more: Parameters<typeof taskRequest>[0] = {}): Promise<void> {
@@ -81,8 +90,9 @@ class Scene {
   }
 }
 
-async function scene(run: (scene: Scene) => Promise<void>): Promise<void> {
-  const made = new Scene();
+/** `clock`: one of the test's own, else the real one. */
+async function scene(run: (scene: Scene) => Promise<void>, clock?: FakeClock): Promise<void> {
+  const made = new Scene(clock === undefined ? { timers: nodeTimers, now: Date.now } : { timers: clock.timers, now: () => clock.now });
   made.fleet.start();
   try {
     await run(made);
@@ -178,3 +188,143 @@ test('what is said of an older grant leaves the newer one of the same task as it
     await eventually(() => assert.equal(agent.frames.at(-1)?.type, 'pong'));
     assert.equal(agent.session?.credit, 0);
   }));
+
+test('of an agent of which a thousand frames wait for the disk nothing is read until one of them is stored', () =>
+  scene(async (hub) => {
+    const agent = await hub.join('one');
+    const apply = hub.store.apply.bind(hub.store);
+    const disk = Promise.withResolvers<void>();
+    hub.store.apply = (events) => disk.promise.then(() => apply(events));
+    const complete = { type: 'task_complete', task_id: 'none', generation: 1 };
+    for (let count = 1; count < 1000; count++) agent.say(complete);
+    assert.equal(agent.paused(), false);
+    agent.say(complete);
+    assert.equal(agent.paused(), true);
+    disk.resolve();
+    await eventually(() => assert.equal(agent.paused(), false));
+    await eventually(() => assert.equal(agent.frames.filter(({ type }) => type === 'error').length, 1000));
+  }));
+
+test('where a word of an agent can not be stored its connection ends, and what it says again on the next one counts', () =>
+  scene(async (hub) => {
+    const apply = hub.store.apply.bind(hub.store);
+    const failOnce = (): void => {
+      hub.store.apply = () => {
+        hub.store.apply = apply;
+        return Promise.reject(new Error('full'));
+      };
+    };
+    const held = [{ task_id: 't', generation: 1, state: undefined }];
+    const words = [
+      { type: 'task_accepted', task_id: 't', generation: 1 },
+      { type: 'ping', credit: 0, held },
+      { type: 'task_complete', task_id: 't', generation: 1, result: {} },
+    ];
+    let agent = await hub.join('one');
+    await hub.create('t');
+    await hub.is('t', 'offered');
+    for (const word of words) {
+      failOnce();
+      agent.say(word);
+      await eventually(() => assert.equal(agent.closed(), 1012));
+      assert.deepEqual(
+        agent.frames.filter(({ type }) => type === 'error'),
+        [],
+      );
+      agent = await hub.join('one', { credit: 0, held });
+      agent.say(word);
+      await eventually(() => assert.match(String(agent.frames.at(-1)?.type), /^(task_ack|pong)$/));
+    }
+    assert.equal(hub.store.get('t')?.state, 'succeeded');
+  }));
+
+test('a task of an older hub that fits into no frame has failed for good, and its agent gets the next one', () =>
+  scene(async (hub) => {
+    await hub.create('big', { metadata: { text: 'ä'.repeat(2 * 1024 * 1024) } });
+    await hub.create('after', { after: ['big'] });
+    await hub.create('small');
+    const agent = await hub.join('one');
+    await hub.is('big', 'failed');
+    await hub.is('small', 'offered');
+    assert.deepEqual(
+      agent.frames.map(({ type, task_id: id }) => [type, id]),
+      [
+        ['identified', undefined],
+        ['task_assign', 'small'],
+      ],
+    );
+    assert.equal(agent.closed(), undefined);
+    assert.match(hub.store.get('big')?.reason ?? '', /^It is too large for an agent: 4194\d{3} bytes, where a frame holds 4194304\.$/);
+    assert.equal(hub.store.get('after')?.state, 'cancelled');
+  }));
+
+test('a task of an older hub that fits into no frame is ended by its next offer where the store failed at this one', () => {
+  const clock = new FakeClock();
+  return scene(async (hub) => {
+    const apply = hub.store.apply.bind(hub.store);
+    hub.store.apply = () => Promise.reject(new Error('full'));
+    const agent = await hub.join('one');
+    await hub.create('big', { metadata: { text: 'x'.repeat(5 * 1024 * 1024) } });
+    await clock.advance(0);
+    assert.deepEqual([hub.store.get('big')?.state, agent.session?.credit], ['offered', 1]);
+    hub.store.apply = apply;
+    await clock.advance(hubDefaults.acceptWithinMs + 200);
+    assert.deepEqual([hub.store.get('big')?.state, agent.session?.credit, agent.closed()], ['failed', 1, undefined]);
+  }, clock);
+});
+
+test('who looks on and takes nothing hears of the newest hundred changes when he does', () =>
+  scene(async (hub) => {
+    const told: unknown[] = [];
+    const taken = Promise.withResolvers<void>();
+    const gone = new AbortController();
+    const emit = async (news: unknown): Promise<void> => {
+      told.push(...(news as FleetNews).agents);
+      await taken.promise;
+    };
+    const { 'hub.follow': follow } = implementHub({ ...hub, now: Date.now, version: 'test' });
+    const followed = assert.rejects(async () => follow({}, call({ signal: gone.signal, emit })), /enough/);
+    hub.bus.publish('news', { agents: [0], tasks: [] });
+    await eventually(() => assert.deepEqual(told, [0]));
+    for (let news = 1; news <= 150; news++) hub.bus.publish('news', { agents: [news], tasks: [] });
+    await settled();
+    taken.resolve();
+    await eventually(() => assert.equal(told.at(-1), 150));
+    assert.deepEqual(told, [0, ...Array.from({ length: 100 }, (_, at) => 51 + at)]);
+    gone.abort(new Error('enough'));
+    await followed;
+  }));
+
+test('AgentCom’s sidecar that was busy is left in peace for half a minute, and offered work again then', () => {
+  const clock = new FakeClock();
+  return scene(async (hub) => {
+    const agent = await hub.join('plain', { features: [], credit: undefined, held: undefined });
+    const offers = (): number => agent.frames.filter(({ type }) => type === 'task_assign').length;
+    await hub.create('t');
+    await clock.advance(0);
+    assert.equal(offers(), 1);
+    agent.say({ type: 'task_rejected', task_id: 't', reason: 'busy' });
+    await clock.advance(29_999);
+    assert.deepEqual([offers(), hub.store.get('t')?.state], [1, 'ready']);
+    await clock.advance(2);
+    assert.deepEqual([offers(), hub.store.get('t')?.state], [2, 'offered']);
+  }, clock);
+});
+
+test('a task of AgentCom’s sidecar that falls silent for ten minutes is granted anew under the next fence', () => {
+  const clock = new FakeClock();
+  return scene(async (hub) => {
+    const silent = await hub.join('silent', { features: [], credit: undefined, held: undefined });
+    await hub.create('t', { backoffMs: 0 });
+    await clock.advance(0);
+    silent.say({ type: 'task_accepted', task_id: 't' });
+    await clock.advance(0);
+    const other = await hub.join('other', { features: [], credit: undefined, held: undefined });
+    await clock.advance(599_900);
+    assert.deepEqual([hub.store.get('t')?.state, other.frames.length], ['running', 1]);
+    await clock.advance(300);
+    const { state, holder, fence } = hub.store.get('t') ?? {};
+    assert.deepEqual([state, holder, fence, other.frames.at(-1)?.type], ['offered', 'other', 2, 'task_assign']);
+    assert.equal(silent.frames.at(-1)?.type, 'task_reassign');
+  }, clock);
+});

@@ -50,7 +50,7 @@ export interface HubParts {
   dispatch: Dispatch;
   authenticate: Authenticate;
   cookieName: string;
-  /** The caller who holds the enrolment token, for nothing but to register. Throws BAD_TOKEN, ALREADY_THERE. */
+  /** The caller who holds the enrolment token, for nothing but to register. Throws BAD_TOKEN, BAD_INPUT, ALREADY_THERE. */
   enrol: (token: string, agent: string) => string;
   cookieFor: (token: string) => string;
   metrics: () => string;
@@ -72,7 +72,7 @@ export interface HubOptions {
   heartbeatMs: number;
   pongTimeoutMs: number;
   leaseMs: number;
-  /** Of agents that don't renew by the fence: from when they last spoke of the task. */
+  /** Of agents that don't renew by the fence: from when they last spoke. */
   plainLeaseMs: number;
   acceptWithinMs: number;
   /** Days that tasks which succeeded or were cancelled are kept after their last change; 0: for ever. */
@@ -128,6 +128,7 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
       random: Math.random,
       acceptMs: options.acceptWithinMs,
       keep: { doneMs: options.keepDays * DAY_MS, failedMs: options.keepFailedDays * DAY_MS },
+      followed: (task) => fleet.changed(task),
     });
   const token = options.token ?? folder.token();
   const bus = dependencies.bus ?? new InProcessBus(nodeTimers);
@@ -168,9 +169,12 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
       throw new OutriggerError('BAD_TOKEN', 'The login of this page does not hold any more.');
     }
     if (sameSecret(given, token)) return owner;
-    const agent = registry.ownerOf(given);
+    const holder = registry.holderOf(given);
     // What an agent may ask is what AgentCom lets it: tasks, and who is there.
-    if (agent !== undefined) return { id: `agent ${agent}`, name: agent, kind: 'agent', access: 'write' };
+    if (holder !== undefined) {
+      const { agent, ended } = holder;
+      return { id: `agent ${agent}`, name: agent, kind: 'agent', access: 'write', ended };
+    }
     throw new OutriggerError('BAD_TOKEN', 'That token does not hold here.');
   };
 
@@ -195,9 +199,9 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
     { prefix: '/api', ...named, maxUploadBytes: Number.MAX_SAFE_INTEGER, title: 'Outrigger hub', version },
   );
   const router = new UpgradeRouter({ policy, onError });
-  const admission = new Admission({ perS: options.connectsPerS, burst: options.connectsPerS }, now());
+  const admission = new Admission({ perS: options.connectsPerS, burst: options.connectsPerS }, performance.now());
   const agents = (upgrade: Upgrade): void => {
-    const waitMs = admission.ask(now());
+    const waitMs = admission.ask(performance.now());
     if (waitMs > 0 || stopping) return refuse(upgrade, stopping ? 1000 : waitMs);
     const address = upgrade.request.socket.remoteAddress ?? null;
     greetAgent(sockets.acceptText(upgrade, { maxPayload: MAX_HUB_FRAME_BYTES }), address, { fleet, timers: nodeTimers, log });

@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto';
 import type { Call, Implementations } from '../contract/operation.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import { hubCloseCodes } from '../contract/hub.ts';
-import type { HubOperations } from '../contract/hub-operations.ts';
+import { type HubOperations, taskPriorities } from '../contract/hub-operations.ts';
 import { createBell } from '../core/bell.ts';
 import type { PeerCallOptions } from '../core/peer.ts';
 import type { AgentRegistry } from './agent-registry.ts';
 import type { Fleet, FleetNews } from './fleet.ts';
-import { detailOf, infoOf } from './task-frames.ts';
+import { assignFrame, detailOf, infoOf, MAX_TASK_BYTES } from './task-frames.ts';
 import type { TaskLogs } from './task-logs.ts';
-import { type Applied, priorities, type TaskRecord, type TaskRequest, type TaskStore } from './task-store.ts';
+import type { Applied, TaskRecord, TaskRequest, TaskStore } from './task-store.ts';
+import { newTask } from './transition.ts';
 
 /** So long after it was asked to, a holder has ended a cancelled task, or is not asked any more. */
 const CANCEL_WITHIN_MS = 10_000;
@@ -78,16 +79,26 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
     },
     'tasks.create': async ({ tasks }, { caller }) => {
       const requests = tasks.map((task) => ({ id: newTaskId(), request: requestOf(task, now()), by: caller.name }));
-      for (const { request } of requests) for (const id of request.after) taskOf(id);
+      requests.forEach(({ id, request, by }, index) => {
+        for (const dependency of request.after) taskOf(dependency);
+        const frame = assignFrame(newTask(id, request, by, [], now()), now(), 0);
+        const bytes = Buffer.byteLength(JSON.stringify(frame));
+        if (bytes <= MAX_TASK_BYTES) return;
+        throw new OutriggerError(
+          'INPUT_TOO_LARGE',
+          `tasks[${index}] takes ${bytes} bytes as an agent is told of it; it may take ${MAX_TASK_BYTES}.`,
+        );
+      });
       const enqueued = await store.enqueue(requests);
       for (const { task } of enqueued) fleet.changed(task);
       fleet.wake();
       return { tasks: enqueued.map(({ task, existed }) => ({ id: task.id, state: task.state, existed })) };
     },
-    'tasks.list': ({ states, holder, before, limit }) => {
+    'tasks.list': ({ states, priority, holder, before, limit }) => {
       const found = store.list({
         limit: limit + 1,
         ...(states === undefined ? {} : { states }),
+        ...(priority === undefined ? {} : { priority: taskPriorities.indexOf(priority) }),
         ...(holder === undefined ? {} : { holder }),
         ...(before === undefined ? {} : { before }),
       });
@@ -190,7 +201,7 @@ function requestOf(task: AskedTask, now: number): TaskRequest {
   return {
     description: task.description,
     metadata: task.metadata,
-    priority: priorities.indexOf(task.priority),
+    priority: taskPriorities.indexOf(task.priority),
     needs: task.needs,
     agent: task.agent ?? null,
     runAt: task.runAt ?? now,

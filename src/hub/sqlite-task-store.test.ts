@@ -115,6 +115,57 @@ describe('SQLite as a task store', () => {
     }
   });
 
+  test('what changes for the sake of another task is told when it is on the disk, as it is then', async () => {
+    const told: [id: string, state: string][] = [];
+    const clock = { now: START };
+    const store = new SqliteTaskStore({
+      file: ':memory:',
+      now: () => clock.now,
+      random: () => 0.5,
+      followed: (task) => {
+        assert.deepEqual(store.get(task.id), task);
+        told.push([task.id, task.state]);
+      },
+    });
+    const tellings = async (): Promise<typeof told> => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return told.splice(0);
+    };
+    const add = (id: string, more: Parameters<typeof taskRequest>[0] = {}) => ({ id, request: taskRequest(more), by: 'x' });
+    const cancel = (task: string) => ({ task, event: { type: 'cancel' as const, by: 'x', reason: 'no', cancelBy: clock.now } });
+    try {
+      await store.enqueue([add('a'), add('b', { after: ['a'] }), add('c', { after: ['b'] }), add('d', { after: ['a'] })]);
+      assert.deepEqual(await tellings(), [], 'whoever asked has the answer');
+      // What is asked of one of them in the same turn, and answered, does not make older news of it.
+      const [, [retried]] = await Promise.all([
+        store.apply([cancel('a')]),
+        store.apply([{ task: 'd', event: { type: 'retry', by: 'x' } }]),
+      ]);
+      assert.equal(retried?.task?.state, 'scheduled');
+      assert.deepEqual(await tellings(), [
+        ['b', 'cancelled'],
+        ['d', 'scheduled'],
+        ['c', 'cancelled'],
+      ]);
+      await store.enqueue([add('e'), add('f', { after: ['e'] })]);
+      const [grant] = await store.claim([{ agent: 'one', capabilities: [], credit: 1 }]);
+      const fence = grant?.task.fence ?? 0;
+      await store.apply([{ task: 'e', event: { type: 'complete', agent: 'one', fence, result: null, report: null } }]);
+      assert.deepEqual(await tellings(), [['f', 'ready']]);
+      // Over before it was given to anybody, and nobody had seen to that.
+      await store.apply([cancel('f')]);
+      await store.enqueue([add('g', { deadline: START + 10 }), add('h', { after: ['g'] })]);
+      clock.now += 10;
+      assert.deepEqual(await store.claim([{ agent: 'one', capabilities: [], credit: 1 }]), []);
+      assert.deepEqual(await tellings(), [
+        ['h', 'cancelled'],
+        ['g', 'failed'],
+      ]);
+    } finally {
+      await store.close();
+    }
+  });
+
   test('a full disk refuses all of a turn, and memory and disk stay as they were', async (context) => {
     await withSmallDisk(context, 400, async (at) => {
       const clock = { now: START };
@@ -148,7 +199,7 @@ describe('SQLite as a task store', () => {
     });
   });
 
-  test('many ready tasks and agents: claiming asks lanes, not tasks', { timeout: 60_000 }, async (context) => {
+  test('many ready tasks and agents: claiming asks lanes, not tasks', async (context) => {
     const clock = { now: START };
     const store = openStore(':memory:', clock);
     const tasks = 100_000;
@@ -168,6 +219,40 @@ describe('SQLite as a task store', () => {
     const each = (performance.now() - single) / 100;
     context.diagnostic(`1,000 agents at once ${together.toFixed()} ms, one agent ${each.toFixed(2)} ms`);
     assert.ok(together < 2000 && each < 50, `${together} ms, ${each} ms`);
+    await store.close();
+  });
+
+  test('of more than ten thousand tasks that are held those that were used last are in memory, and the others on the disk', async () => {
+    const clock = { now: START };
+    const store = openStore(':memory:', clock);
+    const ids = Array.from({ length: 10_001 }, (_, n) => `t${n}`);
+    await store.enqueue(ids.map((id) => ({ id, request: taskRequest(), by: 'x' })));
+    const claim = async (credit: number) => (await store.claim([{ agent: 'a', capabilities: [], credit }])).map(({ task }) => task);
+    const held = await claim(10_000);
+    // Of what is in memory the same record is given again.
+    assert.ok(held.every((task) => store.get(task.id) === task));
+    await claim(1);
+    const read = store.get('t0');
+    assert.notEqual(read, held[0]);
+    assert.deepEqual(read, held[0]);
+    assert.equal(store.get('t0'), read);
+    assert.equal(store.get('t2'), held[2]);
+    const [accepted] = await store.apply([{ task: 't1', event: { type: 'accept', agent: 'a', fence: 1, leaseUntil: START + 1 } }]);
+    assert.ok(accepted?.ok);
+    await store.close();
+  });
+
+  test('of many due tasks a thousand are seen to in a commit, and others get their turn before the rest', async () => {
+    const clock = { now: START };
+    const store = openStore(':memory:', clock);
+    const ids = Array.from({ length: 1001 }, (_, n) => `t${n}`);
+    await store.enqueue(ids.map((id) => ({ id, request: taskRequest({ runAt: START + 1 }), by: 'x' })));
+    clock.now++;
+    const reaped = store.reap();
+    await store.enqueue([{ id: 'other', request: taskRequest(), by: 'x' }]);
+    assert.deepEqual([store.counts().scheduled, store.counts().ready], [1, 1001]);
+    assert.equal((await reaped).length, 1001);
+    assert.equal(store.counts().scheduled, 0);
     await store.close();
   });
 

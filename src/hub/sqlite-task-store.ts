@@ -60,12 +60,16 @@ export class SqliteTaskStore implements TaskStore {
   readonly #counts = new Map<TaskState, number>();
   /** Of this commit, what joins the counts when it is on the disk. */
   #countChanges = new Map<TaskState, number>();
+  /** Of this commit, those that changed without being in an answer, as they are now. */
+  readonly #untold = new Map<string, TaskRecord>();
   /** Of the newest entry of the audit. */
   #sequence = 0;
 
   /**
    * `now` gives milliseconds since 1970, `random` is uniform in [0, 1), an offer waits `acceptMs` to be accepted, `keep` says when `forget` may
    * remove a task (never, where it is left out), and `timers` (this process's own where it is left out) when a turn of the event loop is over.
+   * `followed` hears of each task that changed and is in no answer, as what comes after a task that ended: when it is on the disk, and after
+   * those who asked have their answers.
    */
   constructor(options: {
     file: string;
@@ -74,7 +78,9 @@ export class SqliteTaskStore implements TaskStore {
     acceptMs?: number;
     keep?: KeepTasks;
     timers?: Pick<PeerTimers, 'soon'>;
+    followed?: (task: TaskRecord) => void;
   }) {
+    const timers = options.timers ?? nodeTimers;
     this.#now = options.now;
     this.#random = options.random;
     this.#acceptMs = options.acceptMs ?? ACCEPT_MS;
@@ -89,14 +95,19 @@ export class SqliteTaskStore implements TaskStore {
       },
       stored: () => {
         for (const [state, by] of this.#countChanges) this.#counts.set(state, (this.#counts.get(state) ?? 0) + by);
+        const untold = [...this.#untold.values()];
+        this.#untold.clear();
+        const { followed } = options;
+        if (followed !== undefined && untold.length > 0) timers.soon(() => untold.forEach((task) => followed(task)));
       },
       failed: () => {
         this.#held.clear();
         this.#ready.forget();
         this.#ended.undone();
+        this.#untold.clear();
       },
     };
-    this.#commits = new GroupCommit(this.#database, hooks, options.timers ?? nodeTimers);
+    this.#commits = new GroupCommit(this.#database, hooks, timers);
     for (const { state, count } of all<{ state: TaskState; count: number }>(
       sql('SELECT state, count(*) AS count FROM tasks GROUP BY state'),
     ))
@@ -118,7 +129,7 @@ export class SqliteTaskStore implements TaskStore {
       return this.#ready.share(claims, (id, agent) => {
         const { task } = this.#stored(id) as Stored;
         // It is over, and nobody has seen to that yet.
-        if (task.deadline !== null && task.deadline <= now) this.#apply(id, { type: 'tick' });
+        if (task.deadline !== null && task.deadline <= now) this.#untold.set(id, this.#apply(id, { type: 'tick' }).task ?? task);
         const applied = this.#apply(id, { type: 'offer', agent, acceptBy: now + this.#acceptMs });
         return applied.ok ? applied.task : undefined;
       });
@@ -273,7 +284,9 @@ export class SqliteTaskStore implements TaskStore {
         before === undefined ? { ok: false, refusal: 'not_found', task: undefined } : this.#change(before, next.event);
       answer ??= applied;
       const after = applied.task;
-      if (before === undefined || after === undefined || after.state === before.task.state || !isEnded(after.state)) continue;
+      if (before === undefined || after === undefined || after === before.task) continue;
+      if (applied !== answer || this.#untold.has(next.id)) this.#untold.set(next.id, after);
+      if (after.state === before.task.state || !isEnded(after.state)) continue;
       for (const { task } of all<{ task: string }>(this.#sql('SELECT task FROM waits WHERE dependency = ?'), after.id)) {
         const succeeded = after.state === 'succeeded';
         queue.push({ id: task, event: succeeded ? { type: 'released', dependency: after.id } : dropped(after, this.#now()) });

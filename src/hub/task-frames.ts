@@ -1,5 +1,8 @@
-import { type HubTaskDetail, type HubTaskInfo } from '../contract/hub-operations.ts';
-import { priorities, type TaskRecord } from './task-store.ts';
+import { type HubTaskDetail, type HubTaskInfo, taskPriorities } from '../contract/hub-operations.ts';
+import type { TaskRecord } from './task-store.ts';
+
+/** Of one task in its `task_assign`. The rest of a frame is for the numbers of a grant, and for an agent that says again what it has. */
+export const MAX_TASK_BYTES = 4_000_000;
 
 /** What an agent is told of a task that it gets. `leaseMs`: for agents that renew. */
 export function assignFrame(task: TaskRecord, now: number, leaseMs: number | undefined): Record<string, unknown> & { type: string } {
@@ -30,7 +33,7 @@ export function infoOf(task: TaskRecord): HubTaskInfo {
     id: task.id,
     description: task.description,
     state: task.state,
-    priority: priorities[task.priority] ?? 'normal',
+    priority: taskPriorities[task.priority] ?? 'normal',
     needs: [...task.needs],
     generation: task.fence,
     attempt: task.attempt,

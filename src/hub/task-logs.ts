@@ -5,6 +5,8 @@ import type { Bus } from './bus.ts';
 const MAX_LOG_LENGTH = 1024 * 1024;
 /** Of the tasks whose output came last, so many are kept. */
 const MAX_LOGS = 1000;
+/** In place of what is no UTF-8. */
+const REPLACED = '\uFFFD';
 
 export interface LogEntry {
   sequence: number;
@@ -18,6 +20,8 @@ interface TaskLog {
   entries: LogEntry[];
   length: number;
   next: number;
+  /** Of each stream, the bytes that are known of the newest grant. */
+  known: Map<LogEntry['stream'], { generation: number; bytes: number }>;
 }
 
 /** On the bus: there is more of the log of a task, or nothing any more. */
@@ -32,15 +36,20 @@ export class TaskLogs {
     this.#bus = bus;
   }
 
-  add(task: string, { stream, offset, text, generation }: AgentFrames['task_log']): void {
-    const log = this.#logs.get(task) ?? { entries: [], length: 0, next: 1 };
+  /** What is known already, as it was said before a connection was lost, is left out. */
+  add(task: string, { stream, offset, text, generation, bytes = Buffer.byteLength(text) }: AgentFrames['task_log']): void {
+    const log: TaskLog = this.#logs.get(task) ?? { entries: [], length: 0, next: 1, known: new Map() };
     this.#logs.delete(task);
     this.#logs.set(task, log);
-    // Said again after a connection was lost.
-    const known = log.entries.findLast((entry) => entry.stream === stream && entry.generation === generation);
-    if (known !== undefined && offset < known.offset + Buffer.byteLength(known.text)) return;
-    log.entries.push({ sequence: log.next++, stream, offset, text, generation });
-    log.length += text.length;
+    const before = log.known.get(stream);
+    const known = before?.generation === generation ? before.bytes : 0;
+    const end = offset + bytes;
+    if (offset < known && end <= known) return;
+    log.known.set(stream, { generation, bytes: end });
+    const fresh = offset < known ? textFrom(text, bytes, known - offset) : { text, at: 0 };
+    if (fresh.text === '') return;
+    log.entries.push({ sequence: log.next++, stream, offset: offset + fresh.at, text: fresh.text, generation });
+    log.length += fresh.text.length;
     while (log.length > MAX_LOG_LENGTH && log.entries.length > 1) log.length -= log.entries.shift()?.text.length ?? 0;
     this.#bus.publish(ofLog(task), null);
     for (const other of this.#logs.keys()) {
@@ -63,4 +72,21 @@ export class TaskLogs {
   follow(task: string, listener: () => void): () => void {
     return this.#bus.subscribe(ofLog(task), listener);
   }
+}
+
+/**
+ * The characters that begin at a byte or after it, and at which byte they do. What was no UTF-8 is U+FFFD in the text and was of one to three
+ * bytes: each is taken for as long as they are on average, so that a text of one-byte characters is cut where it should be.
+ */
+function textFrom(text: string, bytes: number, from: number): { text: string; at: number } {
+  const replaced = text.split(REPLACED).length - 1;
+  const lengthOfReplaced = (bytes - Buffer.byteLength(text)) / replaced + Buffer.byteLength(REPLACED);
+  let at = 0;
+  let index = 0;
+  for (const character of text) {
+    if (Math.round(at) >= from) break;
+    at += character === REPLACED ? lengthOfReplaced : Buffer.byteLength(character);
+    index += character.length;
+  }
+  return { text: text.slice(index), at: Math.round(at) };
 }

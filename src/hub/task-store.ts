@@ -6,7 +6,6 @@ import type { VerificationReport, VerificationStep } from '../contract/hub.ts';
  */
 export const taskStates = ['scheduled', 'ready', 'offered', 'running', 'succeeded', 'failed', 'cancelled', 'dead'] as const;
 export type TaskState = (typeof taskStates)[number];
-export const priorities = ['urgent', 'high', 'normal', 'low'] as const;
 
 /** What is asked for; all of it is told to the agent but what says who may have it, and when. Times are milliseconds since 1970. */
 export interface TaskRequest {

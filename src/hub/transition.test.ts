@@ -421,6 +421,21 @@ describe('the task machine', () => {
     assert.deepEqual(waits.at(-1), [1, 30_000, 60_000]);
   });
 
+  test('what was refused waits no longer than a second, however often that was and whatever its backoff is', () => {
+    let task: TaskRecord = { ...offered, backoffMs: 60_000, fence: 20, attempt: 9, maxAttempts: 99 };
+    for (const [chance, waitMs] of [
+      [0, 1],
+      [0.5, 500],
+      [1 - Number.EPSILON, 1000],
+    ] as const) {
+      const refused = ok(transition(task, { type: 'refuse', agent: 'a', fence: task.fence, reason: 'busy' }, now, () => chance));
+      assert.deepEqual([refused.state, refused.runAt - now], ['scheduled', waitMs]);
+      const due = ok(transition(refused, { type: 'tick' }, now + waitMs, neverDrawn));
+      task = ok(transition(due, offer, now + waitMs, neverDrawn));
+      assert.equal(task.state, 'offered');
+    }
+  });
+
   test('the next time is the earliest at which time alone changes the task', () => {
     assert.equal(nextTimeOf(ready), null);
     assert.equal(nextTimeOf(offered), now + 100);

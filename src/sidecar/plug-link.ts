@@ -2,6 +2,8 @@ import path from 'node:path';
 import { loadLinkConfig, type LinkConfig } from '../config/link-config.ts';
 import type { Config } from '../config/options.ts';
 import type { Dispatch } from '../contract/dispatch.ts';
+import type { Output } from '../contract/operation.ts';
+import type { system } from '../contract/system.ts';
 import { nodeTimers } from '../net/timers.ts';
 import { WebSockets } from '../net/websocket.ts';
 import { LocalHost } from '../services/processes/local-host.ts';
@@ -16,6 +18,11 @@ import { Link, type LinkStatus } from '../transports/hub-link/link.ts';
 import type { Callers } from './callers.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
+
+/** Where the id of the token that task programs have is remembered. */
+const TASK_TOKEN = 'link.taskToken';
+
+type Token = Output<(typeof system)['tokens.list']>['tokens'][number];
 
 /** How this sidecar stands with its hub. */
 export interface SidecarLink {
@@ -45,9 +52,12 @@ export interface LinkDependencies {
   implementations: Record<string, unknown>;
 }
 
-/** Makes tasks operations away, and this sidecar an agent of a hub. Throws LinkConfigError, and what the folder of results throws. */
+/**
+ * Makes tasks operations away, and this sidecar an agent of a hub. Throws LinkConfigError, TOO_MANY where no token can be made for the programs of
+ * tasks, and what the folder of results throws.
+ */
 export function plugLink(dependencies: LinkDependencies, config: Config & { 'link.config': string }): PluggedLink {
-  const { state, processes, hooks, callers, now, health, implementations } = dependencies;
+  const { state, processes, hooks, now, health, implementations } = dependencies;
   const link = loadLinkConfig(config['link.config'], posixWords);
   const log = agentLog(dependencies.log, link.agentId);
   for (const problem of link.warnings) log('warn', 'link.config_odd', { problem });
@@ -81,14 +91,13 @@ export function plugLink(dependencies: LinkDependencies, config: Config & { 'lin
     if (status.state !== 'refused') return { name: 'link', ok: true, text };
     return { name: 'link', ok: false, text, hint: `Put a token that holds into ${link.tokenPlace.file} and start again.` };
   });
-  let endToken = (): void => {};
+  // Before anything is listened on: what an earlier one left holds for nobody.
+  const token = taskToken(dependencies, link.agentId);
   return {
     status: () => connection.status(),
     onStatus: (listener) => connection.onStatus(listener),
     onRestart: (listener) => tasks.onRestartAsked((reason) => void tasks.drain().then(() => listener(reason))),
     async start(url) {
-      const token = taskToken(callers, link.agentId);
-      endToken = token.end;
       env['OUTRIGGER_URL'] = url;
       env['OUTRIGGER_TOKEN'] = token.secret;
       await tasks.start();
@@ -98,7 +107,7 @@ export function plugLink(dependencies: LinkDependencies, config: Config & { 'lin
       await tasks.stop();
       await connection.stop();
       await sockets.close(1000, 'shutdown');
-      endToken();
+      token.end();
     },
   };
 }
@@ -132,13 +141,36 @@ export function wakeOf({ wakeCommand }: LinkConfig): readonly [string, ...string
   return program === undefined ? undefined : [program, ...rest];
 }
 
-/** For the programs of tasks: what they may do here ends with this sidecar. */
-function taskToken(callers: Callers, agentId: string): { secret: string; end: () => void } {
+/**
+ * For the programs of tasks: what they may do here ends with this sidecar, by `end`; where it crashes, when the next one starts. Throws
+ * TOO_MANY where as many tokens are kept as may be.
+ */
+export function taskToken(
+  { callers, state }: Pick<LinkDependencies, 'callers' | 'state'>,
+  agentId: string,
+): { secret: string; end: () => void } {
   const operations = callers.operations();
   const call = undefined as never;
-  const { id, secret } = operations['tokens.create']({ name: `tasks of ${agentId}`, kind: 'agent', access: 'execute' }, call) as {
-    id: string;
-    secret: string;
+  const name = `tasks of ${agentId}`;
+  const endThose = (isIt: (token: Token) => boolean): void => {
+    const { tokens } = operations['tokens.list']({}, call) as { tokens: Token[] };
+    for (const { id } of tokens.filter(isIt)) {
+      void operations['tokens.revoke']({ id }, call);
+      // Kept for a day, as others are, those of a link that crashes again and again would soon be as many as may be.
+      state.statement('DELETE FROM tokens WHERE id = ?').run(id);
+    }
   };
-  return { secret, end: () => void operations['tokens.revoke']({ id }, call) };
+  const left = state.get(TASK_TOKEN);
+  // Versions that did not remember theirs left them without an end.
+  const isLeft = ({ id, kind, access, paths, expires, ...token }: Token): boolean =>
+    left === undefined
+      ? token.name === name && kind === 'agent' && access === 'execute' && paths === undefined && expires === null
+      : id === left;
+  endThose(isLeft);
+  const { id, secret } = state.transaction(() => {
+    const made = operations['tokens.create']({ name, kind: 'agent', access: 'execute' }, call) as { id: string; secret: string };
+    state.set(TASK_TOKEN, made.id);
+    return made;
+  });
+  return { secret, end: () => endThose((token) => token.id === id) };
 }

@@ -1,6 +1,8 @@
 // What agents and callers could make a hub hold, up to its bounds and beyond them.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
@@ -18,7 +20,7 @@ const features = ['leases', 'held', 'refusals', 'long-reasons', 'logs', 'calls']
 const MIB = 1024 * 1024;
 
 describe('a hub', { concurrency: true }, () => {
-  test('an agent that reads nothing is given up, and others get its work', { timeout: 60_000 }, () =>
+  test('an agent that reads nothing is given up, and others get its work', () =>
     withHub(
       async ({ client, agent }) => {
         const deaf = await agent('deaf', { features, credit: 1000 });
@@ -35,17 +37,15 @@ describe('a hub', { concurrency: true }, () => {
         await eventually(() => assert.equal(deaf.closed?.code, 4004), 20_000);
       },
       { acceptWithinMs: 500 },
-    ),
-  );
+    ));
 
-  test('a connection that does not say who it is is closed after ten seconds', { timeout: 30_000 }, () =>
+  test('a connection that does not say who it is is closed after ten seconds', () =>
     withHub(async ({ agent }) => {
       const nobody = await agent('nobody', { identify: false });
       const begun = performance.now();
       await eventually(() => assert.equal(nobody.closed?.code, 4001), 15_000);
       assert.ok(performance.now() - begun > 9000);
-    }),
-  );
+    }));
 
   test('connections beyond the most are refused before the handshake, and one that ends makes room', () =>
     withHub(
@@ -79,6 +79,106 @@ describe('a hub', { concurrency: true }, () => {
       assert.equal((await client.call('hub.info', {})).tasks['ready'], 101);
     }));
 
+  test('a task that is larger than an agent can be told of is refused, with those beside it; the largest that is not is done', () =>
+    withHub(async ({ client, agent }) => {
+      const one = await agent('one', { features, credit: 1 });
+      const create = (...tasks: object[]): Promise<unknown> => client.call('tasks.create', { tasks: tasks as never });
+      for (const large of [
+        { metadata: { text: 'x'.repeat(4_000_000) } },
+        { metadata: { text: 'ä'.repeat(2_000_000) } },
+        { fileHints: [{ path: 'a', text: 'x'.repeat(4_000_000) }] },
+        { verificationSteps: [{ type: 'file_exists', target: 'x'.repeat(4_000_000) }] },
+      ]) {
+        await assert.rejects(create({ description: 'x' }, { description: 'x', ...large }), {
+          reason: 'INPUT_TOO_LARGE',
+          message: /^tasks\[1\] takes 4000\d{3} bytes as an agent is told of it; it may take 4000000\.$/,
+        });
+      }
+      assert.equal((await client.call('hub.info', {})).tasks['ready'], 0);
+      const text = 'x'.repeat(3_999_500);
+      await create({ description: 'x', metadata: { text } });
+      const { task_id: id, generation, metadata } = await one.next('task_assign', 10_000);
+      assert.deepEqual(metadata, { text });
+      one.send({ type: 'task_complete', task_id: id, generation, result: {}, protocol_version: 1 });
+      await one.next('task_ack');
+      assert.equal(one.closed, undefined);
+    }));
+
+  test('an agent that says it can do more than a thousand things is not let in', () =>
+    withHub(async ({ agent, secretOf }) => {
+      const one = await agent('one', { identify: false });
+      const identify = { type: 'identify', agent_id: 'one', token: await secretOf('one'), protocol_version: 1 };
+      const capabilities = Array.from({ length: 1001 }, (_, number) => `can-${number}`);
+      one.send({ ...identify, capabilities });
+      const { error, errors } = await one.next('error');
+      assert.deepEqual([error, (errors as { field: string }[]).map(({ field }) => field)], ['validation_failed', ['capabilities']]);
+      assert.deepEqual(one.had('identified'), []);
+      one.send({ ...identify, capabilities: capabilities.slice(1) });
+      await one.next('identified');
+    }));
+
+  test('of more than a thousand tasks AgentCom’s list lacks the oldest', () =>
+    withHub(async ({ hub, url, client }) => {
+      for (let count = 0; count < 11; count++)
+        await client.call('tasks.create', { tasks: Array.from({ length: 91 }, () => ({ description: 'x' })) as never });
+      const answer = await fetch(`${url}/api/tasks`, { headers: { authorization: `Bearer ${hub.token}` } });
+      const { tasks, count } = (await answer.json()) as { tasks: { id: string }[]; count: number };
+      const { tasks: newest } = await client.call('tasks.list', { limit: 1000 });
+      assert.deepEqual([count, tasks.map(({ id }) => id)], [1000, newest.map(({ id }) => id)]);
+      assert.equal((await client.call('tasks.list', { before: tasks.at(-1)?.id ?? '' })).tasks.length, 1);
+    }));
+
+  test('a stop waits two seconds for a request that does not end, and cuts its connection', () =>
+    withHub(async ({ hub, url }) => {
+      const socket = net.connect(Number(new URL(url).port), '127.0.0.1');
+      const closed = once(socket, 'close');
+      socket.on('error', () => {});
+      const head = ['POST /api/tasks HTTP/1.1', 'host: 127.0.0.1', `authorization: Bearer ${hub.token}`, 'content-type: application/json'];
+      socket.write([...head, 'content-length: 100', 'expect: 100-continue', '', '{'].join('\r\n'));
+      await once(socket, 'data');
+      const begun = performance.now();
+      const giveUp = setTimeout(() => socket.destroy(), 10_000);
+      await hub.stop();
+      clearTimeout(giveUp);
+      const took = performance.now() - begun;
+      assert.ok(took > 1900 && took < 9000, `${took} ms`);
+      await closed;
+    }));
+
+  test('what failed is kept for ninety days, longer than what succeeded, and goes whole then', async () => {
+    let ahead = 0;
+    await withHub(
+      async (running) => {
+        const { tasks } = await running.client.call('tasks.create', {
+          tasks: [0, 1, 2].map(() => ({ description: 'x', maxAttempts: 1 })) as never,
+        });
+        const [succeeded = '', failed = '', dead = ''] = tasks.map(({ id }) => id);
+        const agent = await running.agent('one', { features, credit: 3 });
+        for (const { id } of tasks) {
+          const { generation } = await agent.next('task_assign');
+          const end =
+            id === succeeded ? { type: 'task_complete', result: {} } : { type: 'task_failed', reason: 'no', retryable: id === dead };
+          agent.send({ task_id: id, generation, protocol_version: 1, ...end });
+          await agent.next('task_ack');
+        }
+        const has = (id: string): Promise<boolean> =>
+          running.client.call('tasks.get', { id }).then(
+            () => true,
+            (error: { reason: string }) => error.reason !== 'NOT_FOUND',
+          );
+        ahead = 89.99 * 86_400_000;
+        await running.restart();
+        await eventually(async () => assert.equal(await has(succeeded), false));
+        assert.deepEqual([await has(failed), await has(dead)], [true, true]);
+        ahead = 90 * 86_400_000;
+        await running.restart();
+        await eventually(async () => assert.deepEqual([await has(failed), await has(dead)], [false, false]));
+        assert.deepEqual((await running.client.call('tasks.audit', { task: failed })).entries, []);
+      },
+      { now: () => Date.now() + ahead },
+    );
+  });
+
   test('at most two secrets of an agent hold, and none lies on the disk', () =>
     withHub(async ({ client, agent, folder, secretOf }) => {
       const first = await secretOf('one');
@@ -105,7 +205,7 @@ describe('a hub', { concurrency: true }, () => {
     }));
 });
 
-test('days that make no sense are refused before a hub starts', { timeout: 60_000 }, async () => {
+test('days that make no sense are refused before a hub starts', async () => {
   const at = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-days-'));
   try {
     const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
@@ -130,7 +230,7 @@ test('the log of a forgotten task is gone, and who follows it is woken', async (
   const logs = new TaskLogs(new InProcessBus(nodeTimers));
   let woken = 0;
   logs.follow('t', () => woken++);
-  logs.add('t', { task_id: 't', generation: 1, stream: 'stdout', offset: 0, text: 'x' });
+  logs.add('t', { task_id: 't', generation: 1, stream: 'stdout', offset: 0, text: 'x', bytes: undefined });
   logs.forget('t');
   logs.forget('nobody');
   assert.deepEqual(logs.after('t', 0), []);
@@ -140,7 +240,7 @@ test('the log of a forgotten task is gone, and who follows it is woken', async (
 test('of what the program of a task writes the end is kept, and of tasks those that wrote last', () => {
   const logs = new TaskLogs(new InProcessBus(nodeTimers));
   const add = (task: string, offset: number, text: string): void =>
-    logs.add(task, { task_id: task, generation: 1, stream: 'stdout', offset, text });
+    logs.add(task, { task_id: task, generation: 1, stream: 'stdout', offset, text, bytes: undefined });
   for (let count = 0; count < 40; count++) add('long', count * 65_536, `${count}`.padEnd(65_536, '.'));
   const kept = logs.after('long', 0);
   assert.equal(kept.length, 16);

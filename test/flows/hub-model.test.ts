@@ -15,7 +15,7 @@ const numRuns = historyCount(20_000);
 /** Each waits for the disk at each commit. */
 const STORED_HISTORIES = 200;
 
-test('through losses, doubles, crashes and drifting clocks no task is lost, done twice or held by two', { timeout: 110_000 }, (context) => {
+test('through losses, doubles, crashes and drifting clocks no task is lost, done twice or held by two', (context) => {
   const counts = modelCounts();
   fc.assert(modelProperty(counts), { seed, numRuns });
   context.diagnostic(JSON.stringify(counts));
@@ -44,7 +44,7 @@ describe('the same histories fail', () => {
   }
 });
 
-test('the same histories hold on SQLite, where a crash leaves what is on the disk', { timeout: 110_000 }, async (context) => {
+test('the same histories hold on SQLite, where a crash leaves what is on the disk', async (context) => {
   const counts = modelCounts();
   const property = fc.asyncProperty(histories(120), fc.nat(), async (history, chance) => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-model-'));

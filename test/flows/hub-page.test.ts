@@ -307,7 +307,7 @@ test(
     }),
 );
 
-test('a thousand agents and ten thousand tasks are a few rows to the browser', { skip: noBrowser, timeout: 3 * MANY_MS }, () =>
+test('a thousand agents and ten thousand tasks are a few rows to the browser', { skip: noBrowser }, () =>
   withFleetPage(async (running, open) => {
     const { client } = running;
     for (let from = 0; from < 1000; from += 100) {

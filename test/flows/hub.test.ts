@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { createClient } from '../../src/client/client.ts';
+import type { HubOperations } from '../../src/contract/hub-operations.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type FakeAgent, type Frame, type RunningHub, withHub } from '../kit/hub.ts';
 
@@ -24,6 +26,12 @@ async function accepted(agent: FakeAgent): Promise<{ id: string; fence: number; 
   await agent.next('task_ack');
   return { id, fence, frame };
 }
+
+const cut = ({ connection }: RunningHub['client']): Promise<void> =>
+  eventually(() => {
+    const { state } = connection;
+    assert.equal(state.name === 'refused' ? state.error.reason : state.name, 'TOKEN_REVOKED');
+  }, 5000);
 
 test("AgentCom's sidecar does a task, its frames as they were recorded but for ids and its token", () =>
   withHub(async (running) => {
@@ -152,6 +160,13 @@ test('an enrolment token makes one agent known, once; AgentCom asks for it in it
     assert.deepEqual([given['agent_id'], given['hub_ws_url'], given['hub_api_url']], ['new', `${url.replace('http', 'ws')}/ws`, url]);
     await running.agent('new', { token: given['token'] ?? '' });
     assert.equal((await register('again', token)).status, 401, 'it was for one agent');
+    const open = await client.call('agents.enrol', {});
+    const odd = await register('evil agent/../é', open.token);
+    assert.equal(odd.status, 400, 'nobody could revoke it');
+    assert.match(JSON.stringify(await odd.json()), /BAD_INPUT.*no id of an agent/);
+    assert.equal((await register('evil agent', 'nothing')).status, 401);
+    assert.equal((await register('evil agent', running.hub.token)).status, 400);
+    assert.equal((await register('good', open.token)).status, 201);
     const pinned = await client.call('agents.enrol', { agent: 'that' });
     assert.equal((await register('this', pinned.token)).status, 401, 'it is for another one');
     assert.equal((await register('that', pinned.token)).status, 201);
@@ -206,6 +221,49 @@ test('a secret is replaced without a gap, and one that is revoked ends the conne
     const next = await running.agent('two', { features: all });
     assert.equal((await accepted(next)).id, id);
     await assert.rejects(client.call('agents.revoke', { agent: 'nobody' }), /There is no agent nobody/);
+  }));
+
+test('who came with a secret that is revoked is cut: nothing more is taken from it, and it is told nothing more', () =>
+  withHub(async (running) => {
+    const { client, url } = running;
+    const agent = createClient<HubOperations>({ url, token: await running.secretOf('one') });
+    const other = createClient<HubOperations>({ url, token: await running.secretOf('other') });
+    try {
+      const ask = (asked: typeof agent): Promise<unknown> => asked.call('tasks.create', { tasks: [{ description: 'x' }] as never });
+      await Promise.all([ask(agent), ask(other)]);
+      const followed = agent.stream('hub.follow', {})[Symbol.asyncIterator]();
+      let isFollowing = false;
+      const first = followed.next().then(() => (isFollowing = true));
+      await eventually(() => (isFollowing ? true : ask(other).then(() => false)));
+      await first;
+      const { tasks: before } = await client.call('hub.info', {});
+      await client.call('agents.revoke', { agent: 'one' });
+      await cut(agent);
+      await assert.rejects(async () => {
+        while ((await followed.next()).done !== true);
+      });
+      await assert.rejects(ask(agent), { reason: 'TOKEN_REVOKED' });
+      assert.deepEqual((await client.call('hub.info', {})).tasks, before);
+      await ask(other);
+    } finally {
+      agent.close();
+      other.close();
+    }
+  }));
+
+test('who came with a secret is cut when a newer one is used in its place', () =>
+  withHub(async (running) => {
+    const { client, url } = running;
+    const agent = createClient<HubOperations>({ url, token: await running.secretOf('one') });
+    try {
+      await agent.call('hub.info', {});
+      const { token } = await client.call('agents.rotate', { agent: 'one' });
+      await agent.call('hub.info', {});
+      await running.agent('one', { token });
+      await cut(agent);
+    } finally {
+      agent.close();
+    }
   }));
 
 test('of two connections of one agent the newest counts', () =>
@@ -568,6 +626,28 @@ test('a task whose time is over is forgotten whole, and whoever still speaks of 
     { keepDays: 0.5 / 86_400, keepFailedDays: 0 },
   ));
 
+test('who looks on hears of tasks that change for the sake of others', () =>
+  withHub(async (running) => {
+    const agent = await running.agent('one', { features: all });
+    const states = new Map<string, string>();
+    const news = running.client.stream('hub.follow', {});
+    const followed = (async () => {
+      for await (const { tasks: changed } of news) for (const { id, state } of changed) states.set(id, state);
+    })().catch(() => {});
+    // From when on it is followed nobody says.
+    await eventually(() => (states.size > 0 ? true : queue(running, { needs: ['never'] }).then(() => false)));
+    const [first] = await queue(running, {});
+    const [second] = await queue(running, { after: [first] });
+    const [third] = await queue(running, { after: [second] });
+    const { id, fence } = await accepted(agent);
+    agent.send({ type: 'task_failed', task_id: id, generation: fence, reason: 'no', retryable: false, protocol_version: 1 });
+    await agent.next('task_ack');
+    const seen = (): unknown[] => [first, second, third].map((task) => states.get(task ?? ''));
+    await eventually(() => assert.deepEqual(seen(), ['failed', 'cancelled', 'cancelled']), 5000);
+    running.client.close();
+    await followed;
+  }));
+
 test('ids of tasks sort by age, also of those that are asked for together', () =>
   withHub(async (running) => {
     const ids = [...(await queue(running, ...Array.from({ length: 100 }, () => ({})))), ...(await queue(running, {}))];
@@ -602,6 +682,18 @@ test('more connections than may come at once are told when to come, before anyth
     { connectsPerS: 10 },
   ));
 
+test('a clock that is set back keeps no agent out', async () => {
+  let ahead = 0;
+  await withHub(
+    async (running) => {
+      await running.agent('one');
+      ahead = -3_600_000;
+      await running.agent('one');
+    },
+    { now: () => Date.now() + ahead },
+  );
+});
+
 test("AgentCom's HTTP paths answer as it does", () =>
   withHub(async (running) => {
     const ask = async (
@@ -622,6 +714,10 @@ test("AgentCom's HTTP paths answer as it does", () =>
     const id = made['task_id'] as string;
     const [, listed] = await ask('GET', '/api/tasks?status=queued&priority=high');
     assert.equal(listed['count'], 1);
+    for (const none of ['priority=low', 'priority=none', 'status=none', 'status=queued&priority=urgent']) {
+      assert.equal((await ask('GET', `/api/tasks?${none}`))[1]['count'], 0, none);
+      assert.equal((await ask('GET', `/api/tasks?${none}`, undefined, 'wrong'))[0], 401, none);
+    }
     assert.equal((await ask('GET', '/api/tasks?status=completed'))[1]['count'], 0);
     assert.deepEqual((await ask('GET', `/api/tasks/${id}`))[1]['metadata'], { a: 1 });
     assert.equal((await ask('GET', '/api/tasks/none'))[0], 404);

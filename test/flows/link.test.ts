@@ -6,7 +6,9 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, afterEach, describe, test } from 'node:test';
+import { loadLinkConfig } from '../../src/config/link-config.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type CaptureHub, captureHub } from '../kit/link-harness.ts';
 
@@ -71,6 +73,35 @@ test('a config that is not there, or is broken, exits 1 with what to do', async 
   assert.match(broken.err(), /^outrigger: config\.json: agent_id is missing\..*\noutrigger: config\.json: hub_url begins with http:/);
   assert.match(broken.err(), /config\.json: wake_command can't be taken: .*\|.*\noutrigger: config\.json: results_dir /);
   assert.ok(!broken.err().includes('    at '), 'no stack');
+});
+
+test('a config that goes beyond what its fields may be exits 1 and names each of them', async () => {
+  const timeouts = { dial_ms: 600_000, identify_ms: 600_000, ping_ms: 600_000, pong_ms: 600_000, stop_ms: 600_000 };
+  const numbers = (count: number): string[] => Array.from({ length: count }, (_, number) => String(number));
+  const labels = (count: number): object => Object.fromEntries(numbers(count).map((name) => [name, name]));
+  const most: Record<string, unknown> = { concurrency: 1000, confirmation_timeout_ms: 86_400_000 };
+  const longest: Record<string, unknown> = { agent_id: 'x'.repeat(128), name: 'x'.repeat(256), token: 'x'.repeat(256) };
+  const hub = { hub_url: 'wss://hub.invalid/ws' };
+  loadLinkConfig(configured({ ...hub, ...most, ...longest, timeouts, capabilities: numbers(1000), labels: labels(100) }));
+  loadLinkConfig(configured({ ...hub, capabilities: ['x'.repeat(256)], labels: { os: 'x'.repeat(256) } }));
+  const tooMuch = {
+    ...Object.fromEntries(Object.entries(most).map(([name, value]) => [name, (value as number) + 1])),
+    ...Object.fromEntries(Object.entries(longest).map(([name, value]) => [name, `${String(value)}x`])),
+    timeouts: Object.fromEntries(Object.entries(timeouts).map(([name, value]) => [name, value + 1])),
+    capabilities: numbers(1001),
+    labels: labels(101),
+  };
+  const fields = [...Object.keys(most), ...Object.keys(longest), 'capabilities', 'labels'];
+  const cases: [config: object, named: string[]][] = [
+    [tooMuch, [...fields, ...Object.keys(timeouts).map((name) => `timeouts.${name}`)]],
+    [{ capabilities: ['x'.repeat(257)], labels: { os: 'x'.repeat(257) } }, ['capabilities', 'labels']],
+  ];
+  for (const [config, named] of cases) {
+    const link = run('link', configured({ ...hub, ...config }));
+    assert.equal(await link.exit, 1);
+    const told = [...link.err().matchAll(/config\.json: (\S+)/g)].map(([, name = '']) => name);
+    assert.deepEqual(told.sort(), named.sort());
+  }
 });
 
 test('a token that the hub refuses exits 78, says so, and is tried once', async () => {
@@ -259,6 +290,38 @@ test('restart_sidecar ends it with 0, so that whatever keeps it starts it again'
   const link = run('link', configured({ hub_url: hub.url }));
   assert.equal(await link.exit, 0, link.err());
   assert.deepEqual(hub.closes, [{ code: 1000, reason: 'shutdown' }]);
+});
+
+test('where a link crashes, the token of its task programs holds until the next start, and one that stops leaves none', async () => {
+  const hub = await hubOf(takes);
+  const file = configured({ hub_url: hub.url });
+  const states = path.join(env.HOME, '.local/state/outrigger');
+  const before = new Set(fs.existsSync(states) ? fs.readdirSync(states) : []);
+  const tokens = (): unknown[] => {
+    const own = fs.readdirSync(states).find((name) => !before.has(name)) ?? '';
+    const database = new DatabaseSync(path.join(states, own, 'state.db'), { readOnly: true });
+    try {
+      return database.prepare("SELECT hash FROM tokens WHERE name = 'tasks of probe' AND revoked = 0").all();
+    } finally {
+      database.close();
+    }
+  };
+  const started = async (): Promise<Ran> => {
+    const link = run('link', file);
+    await eventually(() => assert.match(link.err(), /link\.online/), 20_000);
+    return link;
+  };
+  const first = await started();
+  const left = tokens();
+  assert.equal(left.length, 1);
+  first.child.kill('SIGKILL');
+  await first.exit;
+  const second = await started();
+  assert.equal(tokens().length, 1);
+  assert.notDeepEqual(tokens(), left);
+  second.child.kill('SIGTERM');
+  assert.equal(await second.exit, 0, second.err());
+  assert.deepEqual(tokens(), []);
 });
 
 test('a second link in one folder exits 69 and leaves the first one alone', async () => {

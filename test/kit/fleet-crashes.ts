@@ -20,7 +20,7 @@ import { type Proxy, tcpProxy } from './link-harness.ts';
 const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const token = 'token-of-the-hub-that-crashes-01';
 const LEASE_MS = 3000;
-const HEAL_MS = 40_000;
+const HEAL_MS = 90_000;
 /** It writes down that it was there, says that it began, works for a moment, and hands over its result whole. */
 const program = (journal: string): string => `#!/bin/sh
 echo "$OUTRIGGER_TASK_ID $OUTRIGGER_TASK_GENERATION" >> "${journal}"
@@ -125,6 +125,7 @@ class CrashingFleet {
     }
     client.close();
     for (const link of this.#links) this.#startLink(link);
+    await this.#allOnline();
   }
 
   async round(): Promise<void> {
@@ -141,13 +142,8 @@ class CrashingFleet {
 
   /** All is stopped in order; nothing may be left running. */
   async end(): Promise<void> {
-    const client = this.#client();
     // One that was started a moment ago does not know what a signal is.
-    for (const until = Date.now() + HEAL_MS; Date.now() < until; await pause(50)) {
-      const { agents } = await client.call('agents.list', {});
-      if (agents.every(({ state }) => state === 'online')) break;
-    }
-    client.close();
+    await this.#allOnline();
     for (const link of this.#links) await stop(link.child);
     const left = markedWith('OUTRIGGER_RESULTS', (value) => value.startsWith(this.#base));
     assert.deepEqual(left, [], 'programs of tasks outlived their links');
@@ -292,6 +288,16 @@ class CrashingFleet {
     } finally {
       client.close();
     }
+  }
+
+  /** Or a while is over: links may be gone for good reasons. */
+  async #allOnline(): Promise<void> {
+    const client = this.#client();
+    for (const until = Date.now() + HEAL_MS; Date.now() < until; await pause(50)) {
+      const { agents } = await client.call('agents.list', {});
+      if (agents.every(({ state }) => state === 'online')) break;
+    }
+    client.close();
   }
 
   async #startHub(): Promise<void> {

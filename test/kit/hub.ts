@@ -35,8 +35,11 @@ export interface AgentOptions {
   credit: number;
 }
 
-/** Runs with a hub in a folder of its own. */
-export async function withHub(run: (running: RunningHub) => Promise<void>, options: Partial<HubOptions> = {}): Promise<void> {
+/** Runs with a hub in a folder of its own; `now`: its clock, milliseconds since 1970. */
+export async function withHub(
+  run: (running: RunningHub) => Promise<void>,
+  { now = Date.now, ...options }: Partial<HubOptions> & { now?: () => number } = {},
+): Promise<void> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-hub-'));
   const agents: FakeAgent[] = [];
   const secrets = new Map<string, string>();
@@ -45,6 +48,7 @@ export async function withHub(run: (running: RunningHub) => Promise<void>, optio
     startHub(
       {
         version: '0.0.0-test',
+        now,
         log: (_level, event, facts = {}) => void logged.push({ event, facts }),
         routes: (app, parts) => {
           registerAgentCom(app, parts, parts);

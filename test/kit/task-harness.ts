@@ -30,6 +30,7 @@ export interface TaskSetup extends Partial<Omit<TasksOptions, 'wake'>> {
   timers?: PeerTimers;
   monotonic?: () => number;
   now?: () => number;
+  processes?: Processes;
   state?: (state: State) => Pick<State, 'openDurable' | 'folder' | 'writeFile' | 'removeFile'>;
 }
 
@@ -134,11 +135,11 @@ async function openTasks(folder: string, setup: TaskSetup, open: { stop: () => P
   const results = setup.resultsFolder ?? path.join(folder, 'results');
   fs.mkdirSync(root, { recursive: true });
   const state = new State({ root, folder: path.join(folder, 'state'), temporary: path.join(folder, 'state') });
-  const processes = new Processes({ env: process.env });
+  const processes = setup.processes ?? new Processes({ env: process.env });
   const hub = new FakeHub(setup.features ?? hubFeatures);
   const logged: string[] = [];
   const logFacts: Record<string, unknown>[] = [];
-  const { at: _at, features: _features, timers, monotonic, now, state: wrap, wake, ...options } = setup;
+  const { at: _at, features: _features, timers, monotonic, now, processes: _processes, state: wrap, wake, ...options } = setup;
   const tasks = new Tasks(
     {
       state: wrap?.(state) ?? state,

@@ -3,7 +3,7 @@ import { allowsLevel, type Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { agentFrames, hubFrames } from '../../contract/hub.ts';
-import type { HubAgentInfo, HubTaskDetail, HubTaskInfo } from '../../contract/hub-operations.ts';
+import { type HubAgentInfo, type HubTaskDetail, type HubTaskInfo, taskPriorities } from '../../contract/hub-operations.ts';
 import { type AuthenticateDependencies, requestCaller } from '../../net/authenticate.ts';
 import { readCredentials } from '../../net/credentials.ts';
 
@@ -13,7 +13,7 @@ import { readCredentials } from '../../net/credentials.ts';
  */
 export interface AgentComDependencies extends AuthenticateDependencies {
   dispatch: Dispatch;
-  /** Spends an enrolment token. Throws BAD_TOKEN, ALREADY_THERE. */
+  /** Spends an enrolment token. Throws BAD_TOKEN, BAD_INPUT where that can be no agent's id, ALREADY_THERE. */
   enrol: (token: string, agent: string) => string;
   /** Where the hub is reached, e.g. `http://host:4000`. */
   url: () => string;
@@ -69,10 +69,12 @@ export function registerAgentCom(app: FastifyInstance, dependencies: AgentComDep
   app.get('/api/tasks', async (request) => {
     const { status, priority, assigned_to: holder } = request.query as Record<string, string | undefined>;
     const states = Object.entries(statusOf).flatMap(([state, word]) => (status === undefined || word === status ? [state] : []));
-    const asked = { states, limit: MAX_LISTED, ...(holder === undefined ? {} : { holder }) };
+    // What it does not know, no task has.
+    const isKnown = priority === undefined || taskPriorities.some((known) => known === priority);
+    const narrowed = { ...(priority === undefined || !isKnown ? {} : { priority }), ...(holder === undefined ? {} : { holder }) };
+    const asked = { states: isKnown ? states : [], limit: MAX_LISTED, ...narrowed };
     const { tasks } = await call<{ tasks: HubTaskInfo[] }>(request, 'tasks.list', asked);
-    const found = tasks.filter((task) => priority === undefined || task.priority === priority).map(taskOf);
-    return { tasks: found, count: found.length };
+    return { tasks: tasks.map(taskOf), count: tasks.length };
   });
   app.get('/api/tasks/dead-letter', async (request) => {
     const { tasks } = await call<{ tasks: HubTaskInfo[] }>(request, 'tasks.list', { states: ['dead', 'failed'], limit: MAX_LISTED });

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { type TaskHarness, type TaskSetup, withTasks } from '../../../test/kit/task-harness.ts';
 import { call, fails } from '../../../test/kit/workspace-harness.ts';
+import { createDispatch } from '../../contract/dispatch.ts';
 import type { Operation } from '../../contract/operation.ts';
 import { tasks as contract } from '../../contract/tasks.ts';
 import { taskOperations } from './operations.ts';
@@ -88,3 +89,28 @@ test('what is asked of a task that is not held, or of one that is being verified
     },
     { cancelWithinMs: 500 },
   ));
+
+test('a reason of four million characters and a log of a quarter of a million are taken, and one character more is refused', () =>
+  withOperations(async ({ hub, frame, tasks, read }) => {
+    const dispatch = createDispatch(
+      contract,
+      taskOperations(tasks),
+      { now: () => 0, log: () => {} },
+      { ceiling: () => ({ access: 'admin', why: '' }), maxOutputBytes: 1024, maxCallsPerCaller: 1 },
+    );
+    const { caller, signal } = call();
+    const ask = (name: string, input: object): Promise<unknown> =>
+      dispatch({ name, input: { id: 't', ...input }, caller, signal, transport: 'test', requestId: 'r' });
+    hub.assign('t');
+    await frame('wake_result');
+    const [text, reason] = ['x'.repeat(256 * 1024), 'x'.repeat(4 * 1024 * 1024)];
+    await fails('BAD_INPUT', () => ask('tasks.log', { text: `${text}y` }));
+    assert.equal(tasks.run('t').log.tail('stdout', 1), '');
+    await ask('tasks.log', { text });
+    assert.equal(tasks.run('t').log.tail('stdout', text.length + 1), text);
+    await fails('BAD_INPUT', () => ask('tasks.fail', { reason: `${reason}y` }));
+    assert.equal(tasks.held().length, 1);
+    await ask('tasks.fail', { reason });
+    await frame('task_failed');
+    assert.ok(read('results/t.reason.txt') === reason, 'whole, beside the results');
+  }));

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { ManualTimers } from '../../../test/kit/peer-pair.ts';
 import { isAlive } from '../../../test/kit/process-harness.ts';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { answers, realTimers, type TaskHarness, withTasks } from '../../../test/kit/task-harness.ts';
@@ -486,6 +487,33 @@ test('a drain takes nothing new and ends when nothing is held', () =>
     },
     { wake: started, concurrency: 2 },
   ));
+
+test('a drain waits ten seconds for the hub to say that it has the results, and they stay on the disk then', () => {
+  const timers = new ManualTimers();
+  return withTasks(
+    async (harness) => {
+      const { hub, tasks, frame } = harness;
+      tasks.connected(hub.session);
+      hub.silent.add('task_complete');
+      hub.assign('t');
+      await frame('task_accepted');
+      const run = tasks.run('t');
+      await frame('task_complete');
+      await eventually(() => assert.equal(tasks.isThere(run), false));
+      let drained = false;
+      void tasks.drain().then(() => (drained = true));
+      await new Promise(setImmediate);
+      timers.advance(9999);
+      await new Promise(setImmediate);
+      assert.equal(drained, false);
+      timers.advance(1);
+      await new Promise(setImmediate);
+      assert.equal(drained, true);
+      assert.deepEqual((await harness.again()).tasks.held(), [{ task_id: 't', generation: 1, state: 'done' }]);
+    },
+    { wake: answers(done), timers },
+  );
+});
 
 test('a database of a newer version is refused', () =>
   withTasks(async (first) => {

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import { type TaskHarness, withTasks } from '../../../test/kit/task-harness.ts';
+import { Processes, type RunRequest, type RunResult } from '../processes/processes.ts';
 
 const skip = requireTool('git');
 const gitEnv = { ...process.env, GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'a@x', GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'a@x' };
@@ -21,6 +22,12 @@ function repository(folder: string): void {
   git(folder, 'commit', '-qm', 'first');
 }
 
+function repositoryWithRemote({ root, at }: TaskHarness): void {
+  repository(root);
+  git(root, 'clone', '-q', '--bare', root, at('remote.git'));
+  git(root, 'remote', 'add', 'origin', at('remote.git'));
+}
+
 async function doTask({ hub, frame }: TaskHarness, id: string, description: string, count: number): Promise<Record<string, unknown>> {
   hub.assign(id, { description });
   return frame('task_complete', count);
@@ -30,9 +37,7 @@ test('each task has a branch of its own from the default branch, which is pushed
   withTasks(
     async (harness) => {
       const { root, at, hub, tasks } = harness;
-      repository(root);
-      git(root, 'clone', '-q', '--bare', root, at('remote.git'));
-      git(root, 'remote', 'add', 'origin', at('remote.git'));
+      repositoryWithRemote(harness);
       tasks.connected(hub.session);
       const first = await doTask(harness, 'a', 'Fix the "Login": page/stylé, at once and for ever, please!', 1);
       const branch = 'agent-lo/fix-the-login-page-style-at-once-and-for';
@@ -87,5 +92,70 @@ test('a folder that is no repository refuses the task', { skip }, () =>
       assert.match(String((await frame('task_failed'))['reason']), /no git repository/);
     },
     { wake: commits, branches: true },
+  ),
+);
+
+test('of a name there are a hundred branches, and a task that would need one more is refused', { skip }, () =>
+  withTasks(
+    async ({ root, hub, tasks, frame }) => {
+      repository(root);
+      const names = ['probe/x', ...Array.from({ length: 99 }, (_, at) => `probe/x-${at + 2}`)];
+      const refs = names.map((name) => `create refs/heads/${name} HEAD\n`).join('');
+      execFileSync('git', ['update-ref', '--stdin'], { cwd: root, input: refs });
+      tasks.connected(hub.session);
+      hub.assign('a', { description: 'x' });
+      assert.match(String((await frame('task_failed'))['reason']), /^branch_refused: There are 100 branches probe\/x already/);
+      assert.equal(git(root, 'branch', '--show-current'), 'main');
+    },
+    { wake: commits, branches: true },
+  ),
+);
+
+/** Ends a git that hangs in such a command after a part of the time that it is given. */
+class Impatient extends Processes {
+  readonly #command: string;
+
+  constructor(command: string) {
+    super({ env: process.env });
+    this.#command = command;
+  }
+
+  override run(request: RunRequest): Promise<RunResult> {
+    return super.run(request.argv[1] === this.#command ? { ...request, timeoutMs: request.timeoutMs / 200 } : request);
+  }
+}
+
+function hangsIn(root: string, hook: string): void {
+  const file = path.join(root, '.git', 'hooks', hook);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, '#!/bin/sh\nexec sleep 300\n', { mode: 0o755 });
+}
+
+test('git that takes longer than thirty seconds to make a branch is ended, and the task is refused', { skip }, () =>
+  withTasks(
+    async ({ root, hub, tasks, frame }) => {
+      repository(root);
+      hangsIn(root, 'post-checkout');
+      tasks.connected(hub.session);
+      hub.assign('a');
+      assert.match(String((await frame('task_failed'))['reason']), /^branch_refused: git took longer than 150 ms/);
+    },
+    { wake: commits, branches: true, processes: new Impatient('switch') },
+  ),
+);
+
+test('a push that takes longer than two minutes is ended, and the result says that it was not pushed', { skip }, () =>
+  withTasks(
+    async (harness) => {
+      const { root, at, hub, tasks } = harness;
+      repositoryWithRemote(harness);
+      hangsIn(root, 'pre-push');
+      tasks.connected(hub.session);
+      const { result } = await doTask(harness, 'a', 'x', 1);
+      const push_error = 'git took longer than 600 ms and was ended.';
+      assert.deepEqual(result, { status: 'success', branch: 'probe/x', pushed: false, push_error });
+      assert.equal(git(at('remote.git'), 'branch', '--list'), '* main');
+    },
+    { wake: commits, branches: true, processes: new Impatient('push') },
   ),
 );

@@ -127,8 +127,8 @@ export class TaskNews {
   /** False where the socket is full. */
   #sendLog(session: HubSession, { id, generation }: TaskRun['record'], log: TaskRun['log'], last: boolean): boolean {
     for (let chunk = log.next(last); chunk !== undefined; chunk = log.next(last)) {
-      const { stream, offset, text } = chunk;
-      if (!session.send({ type: 'task_log', task_id: id, generation, stream, offset, text })) return false;
+      const { stream, offset, text, bytes } = chunk;
+      if (!session.send({ type: 'task_log', task_id: id, generation, stream, offset, text, bytes })) return false;
       log.sent(chunk);
     }
     return true;

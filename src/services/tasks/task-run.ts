@@ -25,8 +25,6 @@ import type { HistoryRow, TaskQueue } from './task-queue.ts';
 import { verify } from './verification.ts';
 import { wakeArgv } from './wake-command.ts';
 
-/** An agent that gave its result has so long to end by itself. */
-const FINISH_MS = 5000;
 /** A result file that is no JSON, and does not change for so long, is not being written any more. */
 const BAD_RESULT_MS = 10_000;
 /** Between two attempts to store what must be stored. */
@@ -47,6 +45,8 @@ export interface TaskRunOptions {
   confirmationTimeoutMs: number;
   /** In which it has to say so while the wake program runs; one that does neither hangs. Milliseconds. */
   wakeTimeoutMs: number;
+  /** In which an agent that gave its result may end by itself, milliseconds. */
+  finishWithinMs: number;
   cancelWithinMs: number;
   /** Of the results folder and the like, relative to the folder. */
   besides: readonly string[];
@@ -497,7 +497,7 @@ export class TaskRun {
     const program = this.#program;
     this.#program = undefined;
     const isMine = (mark: string): boolean => isPartOf(this.mark, mark);
-    await programs.gone(isMine, FINISH_MS);
+    await programs.gone(isMine, options.finishWithinMs);
     await program?.end(options.cancelWithinMs);
     if (await programs.isRunning(isMine)) await programs.endMarked(isMine);
   }

@@ -3,6 +3,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { ManualTimers } from '../../../test/kit/peer-pair.ts';
+import { isAlive } from '../../../test/kit/process-harness.ts';
 import { answers, withTasks } from '../../../test/kit/task-harness.ts';
 
 const done = { status: 'success', output: 'done', tokens_used: 12 };
@@ -128,8 +130,12 @@ test('an agent in the foreground that confirmed may take its time, and what it w
       const logs = hub.of('task_log');
       assert.equal(logs.map(({ stream, text }) => `${String(stream)} ${String(text)}`).join(''), 'stdout hello ä\nstderr oh\nstdout bye\n');
       assert.deepEqual(
-        logs.map(({ offset }) => offset),
-        [0, 0, 9],
+        logs.map(({ offset, bytes }) => [offset, bytes]),
+        [
+          [0, 9],
+          [0, 3],
+          [9, 4],
+        ],
       );
       // Its end is told before its result.
       assert.equal(hub.types().at(-1), 'task_complete');
@@ -177,6 +183,22 @@ test('a description with $(…), quotes and newlines is executed by nobody and a
       ],
       retriesMs: [],
     },
+  ));
+
+test('a result waits for its answer, whatever else the hub says of its task', () =>
+  withTasks(
+    async ({ hub, tasks, frame, results }) => {
+      hub.silent.add('task_complete');
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('task_complete');
+      hub.say({ type: 'error', error: 'storage_failed', task_id: 't' });
+      assert.equal(tasks.list().waiting, 1);
+      assert.equal(fs.existsSync(path.join(results, 'late')), false);
+      hub.say({ type: 'task_ack', task_id: 't', status: 'complete', generation: 1 });
+      await eventually(() => tasks.list().waiting === 0);
+    },
+    { wake: answers(done) },
   ));
 
 test('work is refused while busy: without a word to AgentCom’s hub, with one to ours', async () => {
@@ -230,6 +252,18 @@ test('a result that is written in halves is waited for, and one that never becom
     { wake: 'touch "$OUTRIGGER_RESULTS/t.started"; echo "{" > "$OUTRIGGER_RESULT_FILE"', now: () => Date.now() + ahead },
   );
 });
+
+test('an agent that gave its result may end by itself, and is ended when that takes too long', () =>
+  withTasks(
+    async ({ hub, tasks, frame, read }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('task_complete');
+      assert.equal(read('root/last'), 'words\n');
+      assert.equal(isAlive(Number(read('root/pid'))), false);
+    },
+    { wake: `${answers(done)}sleep 0.1; echo words > last; echo $$ > pid; exec sleep 300`, finishWithinMs: 1000, cancelWithinMs: 500 },
+  ));
 
 test('a reason of a megabyte goes whole to our hub, and its start to AgentCom’s, with the whole beside the results', async () => {
   const reason = 'ä'.repeat(1_000_000);
@@ -304,5 +338,33 @@ test('hooks look at the folder before the first start and after the end', async 
       await eventually(() => assert.ok(logged.includes('task.checkpoint-failed')));
     },
     { wake: 'exit 1', hooks },
+  );
+});
+
+test('a look at the folder that takes longer than a minute is not waited for, neither before a task nor after it', () => {
+  const timers = new ManualTimers();
+  const looks: string[] = [];
+  const endless = (when: string): Promise<void> => {
+    looks.push(when);
+    return new Promise(() => {});
+  };
+  return withTasks(
+    async ({ hub, tasks, frame, has, logged }) => {
+      const late = async (ms: number): Promise<number> => {
+        timers.advance(ms);
+        await new Promise(setImmediate);
+        return logged.filter((event) => event === 'task.checkpoint-failed').length;
+      };
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await eventually(() => assert.deepEqual(looks, ['before']));
+      assert.deepEqual([await late(59_999), has('root/runs'), await late(1)], [0, false, 1]);
+      await frame('task_complete');
+      await eventually(() => assert.deepEqual(looks, ['before', 'after']));
+      hub.assign('u');
+      assert.deepEqual([await late(59_999), looks.length, await late(1)], [1, 2, 2]);
+      await eventually(() => assert.deepEqual(looks, ['before', 'after', 'before']));
+    },
+    { wake: `echo x >> runs; ${answers(done)}`, timers, hooks: { before: () => endless('before'), after: () => endless('after') } },
   );
 });

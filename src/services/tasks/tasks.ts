@@ -25,6 +25,8 @@ const LOOK_EVERY_MS = 1000;
 const LISTED = 20_000;
 /** Of tasks that are over, so many are shown. */
 const SHOWN_HISTORY = 100;
+/** An agent that gave its result has so long to end by itself. */
+const FINISH_MS = 5000;
 /** A drain does not wait longer for the hub to acknowledge: what waits is on the disk. */
 const DRAIN_ACK_MS = 10_000;
 
@@ -51,6 +53,7 @@ export interface TasksOptions extends Pick<TaskRunOptions, 'agentId' | 'wake' | 
   wakeTimeoutMs?: number;
   /** Before the second start of the wake program, and those after it. */
   retriesMs?: readonly number[];
+  finishWithinMs?: number;
   cancelWithinMs?: number;
   /** A git branch for each task. */
   branches?: boolean;
@@ -125,6 +128,7 @@ export class Tasks {
         folder,
         confirmationTimeoutMs: options.confirmationTimeoutMs ?? 30_000,
         wakeTimeoutMs: options.wakeTimeoutMs ?? 60_000,
+        finishWithinMs: options.finishWithinMs ?? FINISH_MS,
         cancelWithinMs: options.cancelWithinMs ?? 5000,
         besides,
       },
@@ -520,13 +524,9 @@ export class Tasks {
   #refused({ task_id: id, generation, error, message_type: type }: HubFrames['error']): void {
     const isAboutResult =
       /^task_(complete|fail)_failed/.test(error) || (error === 'validation_failed' && /^task_(complete|failed)$/.test(type ?? ''));
-    if (id === undefined) {
-      if (isAboutResult) this.#sender.refused(undefined, undefined, error);
-      return;
-    }
-    if (this.#sender.refused(id, generation, error)) return;
+    if (isAboutResult && this.#sender.refused(id, generation, error)) return;
     // Something else that was said of a task which is somebody else's by now.
-    if (/stale_generation|not_found/.test(error))
+    if (id !== undefined && /stale_generation|not_found/.test(error))
       this.lost([{ task_id: id, generation: generation ?? Number.MAX_SAFE_INTEGER, state: undefined }]);
   }
 

@@ -110,6 +110,13 @@ test('the limit holds: 500 ms end a step of six seconds with all that it started
   await eventually(() => assert.equal(pids.some(isAlive), false));
 });
 
+test('of what a step wrote the newest ten thousand characters are in the report', async () => {
+  const { checks } = await check([
+    { type: 'command_succeeds', target: ['sh', '-c', "head -c 30000 /dev/zero | tr '\\0' x; echo end"], description: undefined },
+  ]);
+  assert.deepEqual([checks[0]?.status, checks[0]?.output], ['pass', `${'x'.repeat(9996)}end\n`]);
+});
+
 test('what a step leaves running is ended with it, and one that is not wanted any more ends at once', async () => {
   let pid = 0;
   await check(

@@ -145,6 +145,32 @@ describe('what the hub wishes', () => {
     assert.equal(socket.isCut, true);
   });
 
+  test('an endless heartbeat is cut to five minutes, and so is the time to answer it', async () => {
+    const world = fakeWorld();
+    world.link.start();
+    const socket = await world.online({ heartbeat_ms: 1e15, pong_timeout_ms: 1e15 });
+    await world.clock.advance(299_999);
+    assert.equal(socket.sent.length, 1);
+    await world.clock.advance(1);
+    assert.equal(socket.frames.at(-1)?.['type'], 'ping');
+    await world.clock.advance(299_999);
+    assert.equal(socket.isCut, false);
+    await world.clock.advance(1);
+    assert.equal(socket.isCut, true);
+  });
+
+  test('an endless rate limit is cut to five minutes', async () => {
+    const world = fakeWorld();
+    world.link.start();
+    const socket = await world.online({ heartbeat_ms: 300_000 });
+    socket.say({ type: 'rate_limited', retry_after_ms: 1e15 });
+    assert.equal(world.tasks.session?.send({ type: 'task_accepted', task_id: 'one' }), true);
+    await world.clock.advance(299_999);
+    assert.equal(socket.sent.length, 1);
+    await world.clock.advance(1);
+    assert.ok(socket.frames.some(({ task_id: id }) => id === 'one'));
+  });
+
   test('another link has our id: we warn and stay away for minutes', async () => {
     const world = fakeWorld();
     world.link.start();
@@ -409,6 +435,19 @@ describe('frames', () => {
     assert.equal(world.tasks.session?.send({ type: 'task_failed', task_id: 'x', reason: 'a'.repeat(MAX_HUB_FRAME_BYTES / 2) }), true);
     assert.equal(socket.sent.length, before + 1);
     assert.equal(world.log.at(-1)?.event, 'link.frame_too_large');
+  });
+
+  test('to a hub that has not read 64 MiB tasks send no more until it reads', async () => {
+    const world = fakeWorld();
+    world.link.start();
+    const socket = await world.online();
+    const send = (): boolean | undefined => world.tasks.session?.send({ type: 'task_accepted', task_id: 'x' });
+    socket.buffered = 64 * 1024 * 1024;
+    assert.deepEqual([send(), socket.sent.length], [true, 2]);
+    socket.buffered++;
+    assert.deepEqual([send(), socket.sent.length], [false, 2]);
+    socket.drain();
+    assert.deepEqual([send(), socket.sent.length], [true, 3]);
   });
 
   test('nothing is sent after the end, and tasks hear of it once', async () => {

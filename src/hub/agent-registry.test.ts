@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { OutriggerError } from '../contract/errors.ts';
+import { AgentRegistry } from './agent-registry.ts';
+
+function withRegistry(run: (registry: AgentRegistry) => void): void {
+  const registry = new AgentRegistry({ file: ':memory:', now: Date.now });
+  try {
+    run(registry);
+  } finally {
+    registry.close();
+  }
+}
+
+const endOf = (registry: AgentRegistry, secret: string): AbortSignal => {
+  const holder = registry.holderOf(secret);
+  assert.ok(holder !== undefined);
+  return holder.ended;
+};
+const isRevoked = ({ aborted, reason }: AbortSignal): boolean =>
+  aborted && reason instanceof OutriggerError && reason.reason === 'TOKEN_REVOKED';
+
+test('whoever came with a secret hears when it is revoked, and nobody else does', () =>
+  withRegistry((registry) => {
+    const [one, other] = [registry.register('one'), registry.register('other')];
+    const [ended, ofOther] = [endOf(registry, one), endOf(registry, other)];
+    assert.equal(endOf(registry, one), ended, 'one signal for one secret');
+    assert.equal(registry.revoke('one'), 1);
+    assert.deepEqual([isRevoked(ended), ofOther.aborted, registry.holderOf(one)], [true, false, undefined]);
+    // It may be known again, with another secret.
+    const again = endOf(registry, registry.register('one'));
+    assert.deepEqual([again.aborted, isRevoked(ended)], [false, true]);
+  }));
+
+test('whoever came with a secret hears when another one took its place', () =>
+  withRegistry((registry) => {
+    const first = registry.register('one');
+    registry.arrived('one', first, 'one', []);
+    const unused = registry.rotate('one');
+    const third = registry.rotate('one');
+    const [ofFirst, ofThird] = [endOf(registry, first), endOf(registry, third)];
+    assert.equal(registry.holderOf(unused), undefined);
+    registry.arrived('one', third, 'one', []);
+    assert.deepEqual([isRevoked(ofFirst), ofThird.aborted, registry.get('one')?.secrets], [true, false, 1]);
+  }));
+
+test('whoever came with a secret that was replaced before it was used hears it', () =>
+  withRegistry((registry) => {
+    registry.arrived('one', registry.register('one'), 'one', []);
+    const ended = endOf(registry, registry.rotate('one'));
+    registry.rotate('one');
+    assert.ok(isRevoked(ended));
+  }));
+
+test('a secret that was never used holds no longer than until a newer one was', () =>
+  withRegistry((registry) => {
+    const first = registry.register('one');
+    const second = registry.rotate('one');
+    assert.deepEqual([registry.ownerOf(first), registry.ownerOf(second)], ['one', 'one']);
+    registry.arrived('one', second, 'one', []);
+    assert.deepEqual([registry.ownerOf(first), registry.ownerOf(second)], [undefined, 'one']);
+  }));
+
+test('an older secret that is used ends no newer one', () =>
+  withRegistry((registry) => {
+    const first = registry.register('one');
+    const second = registry.rotate('one');
+    for (let count = 0; count < 2; count++) registry.arrived('one', first, 'one', []);
+    assert.deepEqual([registry.ownerOf(first), registry.ownerOf(second)], ['one', 'one']);
+  }));
+
+test('an id that no operation takes makes no agent known, and leaves the enrolment token for one that does', () =>
+  withRegistry((registry) => {
+    const token = registry.enrol(undefined, Date.now() + 60_000);
+    const isBad = (error: unknown): boolean => error instanceof OutriggerError && error.reason === 'BAD_INPUT';
+    for (const id of ['', 'evil agent/../é', '.hidden', 'x'.repeat(129), 'line\n']) {
+      assert.throws(() => registry.enrolled(token, id), isBad, id);
+      assert.throws(() => registry.register(id), isBad, id);
+    }
+    assert.deepEqual(registry.list(), []);
+    const longest = `A9._-${'x'.repeat(123)}`;
+    assert.equal(registry.ownerOf(registry.enrolled(token, longest)), longest);
+  }));

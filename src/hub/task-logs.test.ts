@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { nodeTimers } from '../net/timers.ts';
+import { InProcessBus } from './bus.ts';
+import { TaskLogs } from './task-logs.ts';
+
+interface Piece {
+  stream?: 'stdout' | 'stderr';
+  generation?: number;
+  offset: number;
+  text: string;
+  bytes?: number | undefined;
+}
+
+/** What the log of a task has after these pieces of what its program wrote. */
+function logOf(...pieces: Piece[]): [stream: string, offset: number, text: string][] {
+  const bus = new InProcessBus(nodeTimers);
+  const logs = new TaskLogs(bus);
+  for (const { stream = 'stdout', generation = 1, offset, text, bytes } of pieces)
+    logs.add('t', { task_id: 't', stream, generation, offset, text, bytes });
+  bus.close();
+  return logs.after('t', 0).map(({ stream, offset, text }) => [stream, offset, text]);
+}
+
+const textOf = (...pieces: Piece[]): string =>
+  logOf(...pieces)
+    .map(([, , text]) => text)
+    .join('');
+
+/** As a link sends it. */
+function piece(offset: number, content: Buffer): Piece {
+  return { offset, text: content.toString('utf8'), bytes: content.length };
+}
+
+describe('what is said again after a connection was lost', () => {
+  test('is there once, and what is new in the same piece is there too', () => {
+    assert.deepEqual(
+      logOf(
+        { offset: 0, text: 'one\n', bytes: 4 },
+        { offset: 4, text: 'zwölf\n', bytes: 7 },
+        { offset: 0, text: 'one\nzwölf\nthree\n', bytes: 17 },
+        { offset: 0, text: 'one\nzwölf\nthree\n', bytes: 17 },
+        { offset: 17, text: 'four\n', bytes: 5 },
+      ),
+      [
+        ['stdout', 0, 'one\n'],
+        ['stdout', 4, 'zwölf\n'],
+        ['stdout', 11, 'three\n'],
+        ['stdout', 17, 'four\n'],
+      ],
+    );
+  });
+
+  test('is of its own stream and grant alone', () => {
+    assert.deepEqual(
+      logOf(
+        { offset: 0, text: 'one\n' },
+        { offset: 0, text: 'oh\n', stream: 'stderr' },
+        { offset: 0, text: 'one\ntwo\n' },
+        { offset: 0, text: 'one\n', generation: 2 },
+      ),
+      [
+        ['stdout', 0, 'one\n'],
+        ['stderr', 0, 'oh\n'],
+        ['stdout', 4, 'two\n'],
+        ['stdout', 0, 'one\n'],
+      ],
+    );
+  });
+
+  test('is known also where so much came after it that it is not kept any more', () => {
+    const mebi = 1024 * 1024;
+    const log = logOf(
+      { offset: 0, text: 'oh\n', stream: 'stderr' },
+      { offset: 0, text: 'x'.repeat(mebi) },
+      { offset: 0, text: 'oh\nno\n', stream: 'stderr' },
+    );
+    assert.deepEqual(log.at(-1), ['stderr', 3, 'no\n']);
+  });
+
+  test('is counted by the bytes of its text where an agent of an older version does not say how many it took', () => {
+    assert.equal(
+      textOf({ offset: 0, text: 'zwölf\n' }, { offset: 0, text: 'zwölf\none\n' }, { offset: 11, text: 'two\n' }),
+      'zwölf\none\ntwo\n',
+    );
+  });
+});
+
+describe('output that is not UTF-8', () => {
+  const [first, second] = [Buffer.from('caf\xe9s bient\xf4t\n', 'latin1'), Buffer.from('d\xe9j\xe0 vu\n', 'latin1')];
+  const whole = Buffer.concat([first, second]).toString('utf8');
+
+  test('costs nothing of what comes after it', () => {
+    assert.equal(textOf(piece(0, first), piece(first.length, second)), whole);
+  });
+
+  test('is there once when it is said again, with what is new', () => {
+    assert.equal(textOf(piece(0, first), piece(0, Buffer.concat([first, second]))), whole);
+  });
+
+  test('and of which it is not true how long it is costs no more than itself', () => {
+    assert.equal(textOf({ offset: 0, text: 'one\n', bytes: 0 }, { offset: 4, text: 'two\n', bytes: 4 }), 'one\ntwo\n');
+    assert.equal(textOf(piece(0, first), { offset: 0, text: 'two\uFFFD\n', bytes: 1 }), first.toString('utf8'));
+  });
+});
+
+test('of a character that is known in part nothing is said again', () => {
+  assert.equal(textOf({ offset: 0, text: 'a\uFFFD', bytes: 2 }, { offset: 0, text: 'aäb', bytes: 4 }), 'a\uFFFDb');
+  assert.equal(textOf({ offset: 0, text: 'a\uFFFD', bytes: 2 }, { offset: 0, text: 'a😀b', bytes: 6 }), 'a\uFFFDb');
+});
