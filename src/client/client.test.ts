@@ -8,6 +8,8 @@ import type { DispatchRequest } from '../contract/dispatch.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import type { FeedItem } from '../contract/events.ts';
 import { type Client, type ClientOptions, type ConnectionState, createClient } from './client.ts';
+import type { ClientWebSocket } from './client-options.ts';
+import { Connection } from './connection.ts';
 
 const soon = { baseMs: 5, maxMs: 20 };
 
@@ -287,6 +289,13 @@ test('is refused for good with a bad token, until told to try again', async () =
   });
 });
 
+test('an address that no WebSocket takes is refused, and nobody waits for it', async () => {
+  await withClient('http://127.0.0.1:1/#part', async (client) => {
+    assert.equal(await reason(client.stream('items.endless', {})[Symbol.asyncIterator]().next()), 'BAD_INPUT');
+    assert.equal(client.connection.state.name, 'refused');
+  });
+});
+
 test('a connection that says nothing any more is found and replaced', async () => {
   await withFakeSidecar(async ({ port }) => {
     await withRelay(port, async (relay) => {
@@ -304,6 +313,103 @@ test('a connection that says nothing any more is found and replaced', async () =
       );
     });
   });
+});
+
+test('a request that is too long for a sidecar of small messages goes over HTTP', async () => {
+  await withFakeSidecar(
+    async ({ url }) => {
+      await withClient(url, async (client) => {
+        await client.call('echo.unary', {});
+        const text = 'y'.repeat(1500);
+        assert.equal((await client.call('echo.unary', { text })).text, text);
+      });
+    },
+    { limits: { maxFrameLength: 1000 } },
+  );
+});
+
+test('a connection whose ping is refused lives: it is busy', async () => {
+  const held = Promise.withResolvers<never>();
+  await withFakeSidecar(
+    async ({ url, rpc }) => {
+      await withClient(
+        url,
+        async (client, states) => {
+          const calls = Array.from({ length: 256 }, () => client.call('echo.unary', {}));
+          const ended = Promise.race(calls.map((call) => reason(call)));
+          await new Promise((resolve) => setTimeout(resolve, 500));
+          assert.deepEqual([rpc.connections, states.map(({ name }) => name)], [1, ['connecting', 'live']]);
+          held.reject(new OutriggerError('FILE_NOT_FOUND', 'There is none.'));
+          assert.equal(await ended, 'FILE_NOT_FOUND');
+          await Promise.allSettled(calls);
+        },
+        { pingMs: 50 },
+      );
+    },
+    { dispatch: () => () => held.promise },
+  );
+});
+
+test('a connection that is given up for what is queued is replaced, and a feed goes on over the next', async () => {
+  await withFakeSidecar(async ({ url }) => {
+    await withClient(url, async (client, states) => {
+      const feed = client.stream('items.endless', {}, { onResume: (last) => ({ cursor: last?.cursor ?? '0' }) });
+      let next = 1;
+      let isLost = false;
+      const reading = (async () => {
+        for await (const { n } of feed) {
+          assert.equal(n, next++);
+          if (isLost && states.filter(({ name }) => name === 'live').length > 1) break;
+        }
+      })();
+      await eventually(() => next > 3);
+      const text = 'x'.repeat(1_000_000);
+      const reasons = await Promise.all(Array.from({ length: 160 }, () => reason(client.call('echo.unary', { text }))));
+      assert.ok(reasons.includes('CONNECTION_LOST'));
+      isLost = true;
+      await reading;
+    });
+  });
+});
+
+test('of two attempts that fail at once one is tried again', async () => {
+  const timers = new Set<{ run: () => void; ms: number }>();
+  const sockets: ClientWebSocket[] = [];
+  const obstacles: (() => void)[] = [];
+  const connection = new Connection(
+    {
+      open: () => {
+        const socket = { readyState: 0, bufferedAmount: 0, send: () => {}, close: () => {} } as unknown as ClientWebSocket;
+        sockets.push(socket);
+        return socket;
+      },
+      obstacle: () => new Promise((resolve) => obstacles.push(() => resolve(undefined))),
+      timers: {
+        set: (run, ms) => {
+          const timer = { run, ms };
+          timers.add(timer);
+          return timer;
+        },
+        clear: (timer) => void timers.delete(timer as { run: () => void; ms: number }),
+        soon: (run) => setImmediate(run),
+      },
+      now: () => 0,
+      random: () => 0.5,
+    },
+    { offlineAfterMs: 60_000, connectTimeoutMs: 10_000, pingMs: 25_000, pongMs: 10_000, backoff: { baseMs: 100, maxMs: 1000 } },
+  );
+  const live = reason(connection.whenLive({ patient: true }));
+  sockets[0]?.onclose?.({ code: 1006, reason: '' });
+  // What is in the way is still being asked.
+  connection.tryNow();
+  sockets[1]?.onclose?.({ code: 1006, reason: '' });
+  for (const answer of obstacles) answer();
+  await new Promise(setImmediate);
+  assert.equal(timers.size, 1);
+  for (const { run } of timers) run();
+  assert.equal(sockets.length, 3);
+  connection.close();
+  assert.equal(await live, 'CONNECTION_LOST');
 });
 
 test('a stream without a way to resume ends with the connection; with one it goes on', async () => {
@@ -392,6 +498,37 @@ test('watchChanges tells each change once over many connections, and a resync as
       });
     },
     { dispatch: (fakes) => (request) => (request.name === 'changes.watch' ? feed(request, state) : fakes(request)) },
+  );
+});
+
+test('watchChanges goes on after a sidecar that stops in order: it asks the next one, and not the one that stops again and again', async () => {
+  let asked = 0;
+  let stopping = true;
+  const answer = async (request: DispatchRequest): Promise<{ output: object }> => {
+    asked++;
+    if (!stopping) await request.emit?.({ type: 'ready', cursor: 'e-1' });
+    else throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
+    await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()));
+    return { output: {} };
+  };
+  await withFakeSidecar(
+    async ({ url, rpc }) => {
+      await withClient(url, async (client) => {
+        const controller = new AbortController();
+        const reading = (async () => {
+          for await (const item of client.watchChanges(undefined, { signal: controller.signal }))
+            if (item.type === 'ready') controller.abort();
+        })();
+        await eventually(() => asked === 1);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        assert.equal(asked, 1);
+        stopping = false;
+        rpc.close();
+        await reading;
+        assert.equal(asked, 2);
+      });
+    },
+    { dispatch: (fakes) => (request) => (request.name === 'changes.watch' ? answer(request) : fakes(request)) },
   );
 });
 

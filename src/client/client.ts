@@ -151,6 +151,8 @@ export function createClient<T extends Table = Operations>(options: ClientOption
   return client as unknown as Client<T>;
 }
 
+const stoppingPollMs = 1000;
+
 /** One stream over as many connections as it takes. */
 async function* follow(
   connection: Connection,
@@ -171,9 +173,13 @@ async function* follow(
       }
       return await call.result;
     } catch (error) {
-      if (onResume === undefined || !(error instanceof OutriggerError) || error.reason !== 'CONNECTION_LOST') throw error;
+      if (onResume === undefined || !(error instanceof OutriggerError)) throw error;
+      const isStopping = error.reason === 'STOPPING';
+      if (!isStopping && error.reason !== 'CONNECTION_LOST') throw error;
       const next = onResume(last);
       if (next === undefined) throw error;
+      // A sidecar that stops refuses what is new for a while before it closes its connections.
+      if (isStopping) await connection.left(peer, stoppingPollMs, signal);
       asked = next;
     }
   }

@@ -92,13 +92,34 @@ export class Connection {
       if (peer !== undefined) return peer;
       if (this.#state.name === 'refused') throw this.#state.error;
       if (this.#state.name === 'closed') throw new OutriggerError('CONNECTION_LOST', 'The client was closed.');
-      if (this.#state.name === 'idle') this.#connect({ name: 'connecting' });
+      if (this.#state.name === 'idle') {
+        this.#connect({ name: 'connecting' });
+        // An address that no WebSocket takes is refused at once.
+        continue;
+      }
       try {
         return await this.#wait(options.signal);
       } catch (error) {
         if (!options.patient || !(error instanceof OutriggerError) || error.reason !== 'CONNECTION_LOST') throw error;
       }
     }
+  }
+
+  /** Resolves when `peer` is not the live one any more, after so many milliseconds, or at the signal. */
+  async left(peer: ClientPeer, ms: number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.peer !== peer || signal?.aborted === true) return;
+    const { timers } = this.#deps;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        timers.clear(timer);
+        off();
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = timers.set(done, ms);
+      const off = this.on('state', done);
+      signal?.addEventListener('abort', done, { once: true });
+    });
   }
 
   /** Connects now instead of at `retryAt`, also after a refusal. */
@@ -207,7 +228,8 @@ export class Connection {
         buffered: () => socket.bufferedAmount,
         onDrain: (listener) => drainListeners.push(listener),
         onEvent: (event, data) => this.#events.emit('event', { event, data }),
-        onClose: () => socket.close(),
+        // Whoever asks next gets another connection, also before this one's close is heard.
+        onClose: () => abandon(socket),
         idPrefix: 'c',
       },
       { maxSendLength, maxFrameLength },
@@ -236,8 +258,11 @@ export class Connection {
       }
       peer.call('rpc.ping', {}, { timeoutMs: this.#options.pongMs }).result.then(
         () => this.#watch(socket, peer),
-        () => {
-          if (this.#socket === socket) abandon(socket);
+        (error: unknown) => {
+          if (this.#socket !== socket) return;
+          // A refusal is a sign of life as well.
+          if (error instanceof OutriggerError && error.reason === 'DEADLINE') abandon(socket);
+          else this.#watch(socket, peer);
         },
       );
     }, this.#options.pingMs);
@@ -261,6 +286,8 @@ export class Connection {
     const since = this.#state.name === 'reconnecting' || this.#state.name === 'offline' ? this.#state.since : now();
     const name = (): 'reconnecting' | 'offline' => (now() - since >= this.#options.offlineAfterMs ? 'offline' : 'reconnecting');
     this.#setState({ name: name(), since, retryAt: now() + delay });
+    // Of two attempts that failed, the later one counts.
+    timers.clear(this.#retry);
     this.#retry = timers.set(() => this.#connect({ name: name(), since, retryAt: undefined }), delay);
     this.#failWaiting(new OutriggerError('CONNECTION_LOST', 'The sidecar does not answer.', { cause }));
   }

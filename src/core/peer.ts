@@ -43,6 +43,9 @@ export interface PeerLimits {
   maxBufferedBytes: number;
 }
 
+/** Where senders put it. As `frameId` has it, and without anything that is written in another way. */
+const idAtBegin = /^\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"/;
+
 export const defaultPeerLimits: PeerLimits = {
   maxFrameLength: 1024 * 1024,
   maxSendLength: 64 * 1024 * 1024,
@@ -185,7 +188,7 @@ export class Peer<WireError> {
   receive(text: string): void {
     if (this.#closed !== undefined) return;
     if (text.length > this.#limits.maxFrameLength) {
-      this.bad(`The message is longer than ${this.#limits.maxFrameLength} characters.`);
+      this.#tooLong(text);
       return;
     }
     let frame: PeerFrame<WireError> | undefined;
@@ -197,6 +200,14 @@ export class Peer<WireError> {
     }
     if (frame === undefined) this.counts.unknown++;
     else this.#take(frame);
+  }
+
+  /** A request is answered: whoever asked would wait for ever. */
+  #tooLong(text: string): void {
+    const message = `The message is longer than ${this.#limits.maxFrameLength} characters.`;
+    const id = idAtBegin.exec(text)?.[1];
+    if (id === undefined || this.#incoming.has(id) || this.#outgoing.has(id)) this.bad(message);
+    else this.#sendError(id, this.#deps.errors.make('INPUT_TOO_LARGE', message));
   }
 
   /** Counts a message that can't be understood and answers BAD_FRAME; too many close the connection. */

@@ -68,6 +68,19 @@ test('a head that does not come whole in time is refused', async () => {
   });
 });
 
+test('a head of more than 64 KiB is refused, and its connection closed', async () => {
+  await withListener({}, async (listener, port) => {
+    listener.onRequest((_request, response) => response.end('taken'));
+    const head = (length: number): string => `GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX: ${'x'.repeat(length)}\r\n\r\n`;
+    const fits = await rawSocket(port, head(63 * 1024));
+    await fits.closed;
+    assert.match(fits.received, /^HTTP\/1\.1 200 [\s\S]*taken$/);
+    const long = await rawSocket(port, head(64 * 1024).replace('close', 'keep-alive'));
+    await eventually(() => assert.match(long.received, /^HTTP\/1\.1 431 /));
+    await long.closed;
+  });
+});
+
 test('a body that stops coming ends the connection; an answer that takes its time does not', async () => {
   await withListener({ idleTimeoutMs: 150 }, async (listener, port) => {
     listener.onRequest((request, response) => {

@@ -150,6 +150,19 @@ test('a cookie stands for its token, and ends with it, across restarts', () =>
     assert.equal(again().mainToken, callers.mainToken);
   }));
 
+test('a main token that can not be stored replaces none', () =>
+  withCallers(({ callers, state, again }) => {
+    const before = callers.mainToken;
+    // In the place of the file that is written first.
+    const inTheWay = path.join(state.folder, 'token.new');
+    fs.mkdirSync(inTheWay);
+    assert.throws(() => callers.rotate());
+    assert.equal(callers.byToken(before).id, 'main');
+    assert.equal(again().mainToken, before);
+    fs.rmdirSync(inTheWay);
+    assert.notEqual(callers.rotate(), before);
+  }));
+
 test('a token set by configuration is used, not stored, and not rotated here', () =>
   withCallers(({ callers, state }) => {
     assert.equal(callers.byToken('0123456789-configured').id, 'main');

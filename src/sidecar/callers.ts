@@ -108,8 +108,9 @@ export class Callers {
   /** Makes a new main token; all who used the old one are cut. Fails when it was set by configuration. */
   rotate(): string {
     if (this.#given) throw new OutriggerError('BAD_INPUT', 'The token is set by configuration; change it there.');
-    this.#mainToken = newSecret();
-    this.#state.writeFile(TOKEN_FILE, `${this.#mainToken}\n`);
+    const token = newSecret();
+    this.#state.writeFile(TOKEN_FILE, `${token}\n`);
+    this.#mainToken = token;
     this.#end(MAIN_ID, new OutriggerError('TOKEN_REVOKED', 'The token was replaced.'));
     return this.#mainToken;
   }

@@ -148,6 +148,22 @@ test('each way to fail has its code and leaves everything as it was', async () =
   });
 });
 
+test('a batch of more than 10,000 edits is refused, and so is a file of more than 64 MiB, before or after', async () => {
+  await withPlace(async ({ root, put, apply }) => {
+    put({ 'a.ts': 'abc' });
+    const edits = Array.from({ length: 10_001 }, () => text('a.ts', 0, 0, 'x'));
+    assert.equal(code(await apply(edits)), 'invalidEdit ');
+    const size = 64 * 1024 * 1024;
+    const large: FileEdit = { kind: 'create', filePath: 'large', contents: 'x'.repeat(size + 1) };
+    assert.equal(code(await apply([text('a.ts', 0, 0, 'x'), large])), 'invalidEdit large');
+    put({ grown: '' });
+    fs.truncateSync(path.join(root, 'grown'), size + 1);
+    assert.equal(code(await apply([text('a.ts', 0, 0, 'x'), { kind: 'delete', filePath: 'grown' }])), 'invalidEdit grown');
+    assert.deepEqual(fs.readdirSync(root), ['a.ts', 'grown']);
+    assert.equal(fs.readFileSync(path.join(root, 'a.ts'), 'utf8'), 'abc');
+  });
+});
+
 test('mode, byte order mark and line ends stay, and a link inside the folder is written through, or itself deleted', async () => {
   await withPlace(async ({ root, put, tree, apply }) => {
     put({ 'run.sh': '\uFEFF#!/bin/sh\r\n', 'dir/real.ts': 'real' });

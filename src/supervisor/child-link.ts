@@ -93,8 +93,7 @@ export class ChildLink {
         },
         buffered: () => stdin.writableLength,
         onDrain: (listener) => drainListeners.push(listener),
-        pause: () => stdout.pause(),
-        resume: () => stdout.resume(),
+        // Its output is read all the time: a child that waits for that to be taken reads no more of what is asked.
         onClose: () => this.kill(),
         idPrefix: 'h',
       },

@@ -8,7 +8,7 @@ import { eventually } from '../../test/kit/eventually.ts';
 import { excludeMatcher, includeMatcher } from './glob-match.ts';
 import { NodeBackend } from './node-backend.ts';
 import { literalExpression, matchingLines } from './node-search.ts';
-import { snapshotEvents } from './node-watch.ts';
+import { snapshotEvents, watchWithNode } from './node-watch.ts';
 import type { WatchEvent } from './workspace-backend.ts';
 
 async function withBackend(
@@ -125,6 +125,22 @@ test('tells of files that come, change and go, and of no others', async () => {
     put('later.ts', 'x');
     await new Promise((resolve) => setTimeout(resolve, 150));
     assert.equal(events.length, length);
+  });
+});
+
+test('of more files than are watched no change is told, only again and again that all is to be read anew', async () => {
+  await withBackend(async (_backend, root, put) => {
+    for (const name of ['a', 'b', 'c']) put(name, 'x');
+    const events: WatchEvent[] = [];
+    const watch = watchWithNode(root, (event) => events.push(event), { settleMs: 1, sweepMs: 5, maxFiles: 2 });
+    await eventually(() => events.length > 0);
+    put('a', 'longer');
+    fs.rmSync(path.join(root, 'b'));
+    put('d', 'x');
+    const { length } = events;
+    await eventually(() => events.length > length + 2);
+    watch.dispose();
+    assert.ok(events.every(({ what }) => what === 'resync'));
   });
 });
 

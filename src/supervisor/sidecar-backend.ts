@@ -84,7 +84,17 @@ export class SidecarBackend implements WorkspaceBackend {
 }
 
 /** The feed of changes across children: each new one is asked for what came after the last cursor. */
-function followChanges(port: SidecarPort, tell: (event: WatchEvent) => void, onUnavailable: () => void): Disposable {
+function followChanges(port: SidecarPort, listener: (event: WatchEvent) => void, onUnavailable: () => void): Disposable {
+  /** A listener's own mistake surfaces where uncaught errors do, and ends no watch. */
+  const tell = (event: WatchEvent): void => {
+    try {
+      listener(event);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  };
   let cursor: string | undefined;
   let begun = false;
   let current: AbortController | undefined;

@@ -96,6 +96,15 @@ test('the child gets the folder as its arguments and an environment made of both
   await supervisor.stop();
 });
 
+test('a line of the log of the child is shown up to 8 KiB; in place of a longer one stands a note', async () => {
+  const log: string[] = [];
+  const { supervisor, children } = setup({ onLog: (line) => log.push(line) });
+  await supervisor.start('/work');
+  for (const length of [8192, 8193, 1]) children[0]?.stderr.write(`${'x'.repeat(length)}\n`);
+  await eventually(() => assert.deepEqual(log, ['x'.repeat(8192), '(a line longer than 8192 bytes)', 'x']));
+  await supervisor.stop();
+});
+
 test('delays double to their bound, and begin anew after a stable run', async () => {
   const { supervisor, timers, children } = setup({ maxRestarts: 10, stableMs: 60_000 });
   await supervisor.start('/work');
@@ -165,5 +174,23 @@ test('a launch that throws fails the start, and a listener that throws harms not
   });
   await assert.rejects(supervisor.start('/work'), { reason: 'TOOL_MISSING', message: /no descriptors/ });
   assert.equal(supervisor.state.name, 'failed');
+  await supervisor.stop();
+});
+
+test('the output of a child is read also while it takes none of what is asked, as it may wait for that', async () => {
+  const { supervisor, children } = setup();
+  await supervisor.start('/folder');
+  const [child] = children as [FakeChild];
+  child.stdin.removeAllListeners('data').pause();
+  const asked = Array.from({ length: 4 }, (_, at) => supervisor.request('readFile', { path: `${at}`.padEnd(600_000, 'x') }));
+  const rest = Promise.allSettled(asked.slice(1));
+  await new Promise(setImmediate);
+  const [, id] = /^\{"id":"(h\d+)"/.exec((child.stdin.read() as Buffer).toString()) ?? [];
+  // More than is queued before streams wait.
+  assert.ok(child.stdin.writableLength + child.stdin.readableLength > 1024 * 1024);
+  child.stdout.write(`${JSON.stringify({ id, ok: true, result: { read: 1 } })}\n`);
+  assert.deepEqual(await asked[0], { read: 1 });
+  child.end({ code: 1, signal: null });
+  await rest;
   await supervisor.stop();
 });

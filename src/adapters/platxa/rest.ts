@@ -67,7 +67,10 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
       let truncated = false;
       // A caller limited to some paths is shown what lies there.
       for (const path of caller.paths ?? ['']) {
-        const emit = (item: unknown): void => void files.push((item as Entry).path);
+        const emit = (item: unknown): void => {
+          if (files.length < MAX_FILES) files.push((item as Entry).path);
+          else truncated = true;
+        };
         const input = { path, recursive: true, includeIgnored: false, limit: Math.max(1, MAX_FILES - files.length) };
         const answer = await call(request, reply, 'files.list', input, { caller, emit }).catch((error: unknown) => {
           if (path !== '' && error instanceof OutriggerError && (error.reason === 'FILE_NOT_FOUND' || error.reason === 'NOT_A_DIRECTORY'))

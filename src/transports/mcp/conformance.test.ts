@@ -205,7 +205,7 @@ interface Check {
   errorMessage?: string;
 }
 
-test('the official conformance suite passes', { timeout: 120_000 }, async (context) => {
+test('the official conformance suite passes', async (context) => {
   const results = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-conformance-'));
   const anonymous: Caller = { id: 'suite', name: 'Suite', kind: 'agent', access: 'read' };
   const dispatch = (): never => assert.fail('the suite calls no operation');

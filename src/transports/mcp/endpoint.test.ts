@@ -305,7 +305,7 @@ describe('a session', () => {
     });
   });
 
-  test('beyond the most of a caller takes the place of its own idle one; where none is idle, it is refused', async () => {
+  test('beyond the most of a caller, or of all, takes the place of its own idle one; where none is idle, it is refused', async () => {
     await withFakes(
       async ({ url, mcp, seen }) => {
         const [first, second] = [await openSession(url), await openSession(url)];
@@ -321,9 +321,11 @@ describe('a session', () => {
         await openSession(url, 'other');
         assert.equal(await status(ask(url, initialize, { token: 'other' })), 200);
         assert.equal(mcp.sessions, 3);
+        const crowded = await ask(url, initialize, { token: 'third' });
+        assert.deepEqual([crowded.status, ((await crowded.json()) as WireError).reason], [429, 'TOO_MANY']);
         controller.abort();
       },
-      { sessions: { maxSessionsPerCaller: 2, maxSessions: 3 } },
+      { sessions: { maxSessionsPerCaller: 2, maxSessions: 3 }, callers: { other, third: { ...other, id: 'third', name: 'Third' } } },
     );
   });
 

@@ -102,6 +102,22 @@ test('junk is answered, a lot of it ends the socket', async () => {
   );
 });
 
+test('a request over the limit is answered so, and the connection goes on', async () => {
+  await withFakeSidecar(
+    async ({ port }) => {
+      const { got, ask } = await dial(port);
+      for (let n = 0; n < 10; n++) ask({ id: `n${n}`, method: 'echo.unary', params: { text: 'y'.repeat(1500) } });
+      ask({ id: 'small', method: 'echo.unary', params: { text: 'y' } });
+      await eventually(() => got.length === 11);
+      assert.deepEqual(
+        got.map(({ id, error }) => [id, error?.reason]),
+        [...Array.from({ length: 10 }, (_, n) => [`n${n}`, 'INPUT_TOO_LARGE']), ['small', undefined]],
+      );
+    },
+    { limits: { maxFrameLength: 1000, maxBadFrames: 5 } },
+  );
+});
+
 test('a message far over the limit ends the socket', async () => {
   await withFakeSidecar(
     async ({ port }) => {

@@ -11,6 +11,8 @@ export class DocumentStore {
   /** Our own Yjs client ids. */
   readonly clients: ReadonlySignal<ReadonlySet<number>>;
   readonly #deps: SessionDependencies;
+  /** Closed, and there until their edits are sent; called, they stay. */
+  readonly #leaving = new Map<DocumentSession, () => void>();
 
   constructor(dependencies: SessionDependencies) {
     this.#deps = dependencies;
@@ -27,7 +29,10 @@ export class DocumentStore {
 
   open(path: string): DocumentSession {
     const known = this.sessions.value.get(path);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#leaving.get(known)?.();
+      return known;
+    }
     const session = new DocumentSession(path, this.#deps);
     this.sessions.value = new Map(this.sessions.value).set(path, session);
     void session.open();
@@ -43,14 +48,16 @@ export class DocumentStore {
     const session = this.sessions.value.get(path);
     if (session === undefined) return;
     session.show(false);
-    if (session.settled) this.#drop(session);
-    else {
-      const stop = session.edits.subscribe((edits) => {
-        if (edits > 0) return;
-        queueMicrotask(() => stop());
-        this.#drop(session);
-      });
-    }
+    if (session.settled) return this.#drop(session);
+    this.#leaving.get(session)?.();
+    const stop = session.edits.subscribe((edits) => {
+      // The first time it is called before there is a `stop`.
+      if (edits === 0) queueMicrotask(() => this.#leaving.has(session) && this.#drop(session));
+    });
+    this.#leaving.set(session, () => {
+      stop();
+      this.#leaving.delete(session);
+    });
   }
 
   heard(info: DocumentInfo): void {
@@ -94,6 +101,7 @@ export class DocumentStore {
   }
 
   #drop(session: DocumentSession): void {
+    this.#leaving.get(session)?.();
     const sessions = new Map(this.sessions.value);
     if (sessions.get(session.path.value) === session) sessions.delete(session.path.value);
     this.sessions.value = sessions;

@@ -86,7 +86,7 @@ export class FileActions {
       const kept = await this.#keep(tops);
       if (kept === undefined) {
         this.#toasts.say(`Delete ${title} for good?`, {
-          text: `It holds more than ${count(keepFiles, 'file')} or 64 MiB, so it can't be brought back from here.`,
+          text: `It holds a git repository, or more than ${count(keepFiles, 'file')} or 64 MiB, so it can't be brought back from here.`,
           actions: [{ label: 'Delete for good', run: () => void this.#removeNow(tops, title, undefined) }],
         });
         return;
@@ -113,20 +113,30 @@ export class FileActions {
   }
 
   async #putBack(kept: readonly Kept[], title: string): Promise<void> {
-    try {
-      for (const { path, mode, content } of kept) {
+    const left: Kept[] = [];
+    let problem: unknown;
+    for (const one of kept) {
+      const { path, mode, content } = one;
+      try {
         if (content === undefined) await this.#client.call('files.mkdir', { path });
         else await this.#client.upload('files.upload', { path, mode, ifNoneMatch: '*' }, content);
+      } catch (error) {
+        problem ??= error;
+        left.push(one);
       }
-      this.#toasts.say(`Brought back ${title}`);
-      const [first] = kept;
-      if (first !== undefined) await this.#tree.reveal(first.path);
-    } catch (error) {
-      this.#toasts.fail(`Not brought back: ${title}`, error);
     }
+    // What is kept here is nowhere else.
+    if (left.length > 0) {
+      const what = left.length === kept.length ? title : `${count(left.length, 'entry', 'entries')} of ${title}`;
+      this.#toasts.fail(`Not brought back: ${what}`, problem, [{ label: 'Try again', run: () => void this.#putBack(left, title) }]);
+      return;
+    }
+    this.#toasts.say(`Brought back ${title}`);
+    const [first] = kept;
+    if (first !== undefined) await this.#tree.reveal(first.path);
   }
 
-  /** Everything below the paths as it is now; undefined when that is too much to hold. */
+  /** Everything below the paths as it is now; undefined when that is too much to hold, or could not be put back by everybody. */
   async #keep(paths: readonly string[]): Promise<Kept[] | undefined> {
     const kept: Kept[] = [];
     let bytes = 0;
@@ -140,6 +150,7 @@ export class FileActions {
       }
       for (const { path: each, kind, mode, size } of entries) {
         bytes += size;
+        if (each.split('/').includes('.git')) return undefined;
         if (kept.length >= keepFiles || bytes > keepBytes || (kind !== 'file' && kind !== 'directory')) return undefined;
         kept.push({ path: each, mode, content: kind === 'directory' ? undefined : await this.#download(each) });
       }

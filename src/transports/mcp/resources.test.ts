@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Caller } from '../../contract/access.ts';
+import type { Dispatch } from '../../contract/dispatch.ts';
+import { McpResources } from './resources.ts';
+
+const caller: Caller = { id: 'a', name: 'A', kind: 'agent', access: 'read' };
+const { signal } = new AbortController();
+
+/** A folder without an end. */
+const dispatch: Dispatch = async ({ name, input, emit }) => {
+  const { path, limit = 0 } = input as { path: string; limit?: number };
+  if (name === 'files.read') return { output: { text: `text of ${path}` } };
+  for (let number = 0; number < limit; number++) void emit?.({ path: `${number}`, kind: 'file', size: 1, modified: 0 });
+  return { output: { truncated: true } };
+};
+
+test('20,000 entries are listed and no more; what lies beyond is read by its address', async () => {
+  const resources = new McpResources({ dispatch, caller, transport: 'mcp' }, { maxResourceBytes: 100 });
+  const listed = new Set<string>();
+  let cursor: string | undefined;
+  do {
+    const page = await resources.list(cursor, signal);
+    for (const { uri } of page.resources) listed.add(uri);
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  assert.equal(listed.size, 20_000);
+  const uri = 'workspace:///20000';
+  assert.ok(!listed.has(uri));
+  assert.deepEqual((await resources.read(uri, signal)).contents, [{ uri, mimeType: 'text/plain', text: 'text of 20000' }]);
+});

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '../../../test/kit/eventually.ts';
+import type { WorkbenchClient } from '../client-port.ts';
+import type { Toasts } from '../shell/toasts.ts';
+import { FileActions } from './file-actions.ts';
+import type { TreeStore } from './tree-store.ts';
+
+interface Said {
+  title: string;
+  actions: readonly { label: string; run: () => void }[];
+}
+
+/** Actions on a folder in memory, where a path with content null is a folder; a path of `refused` is not taken when it is put back. */
+function setup(files: Record<string, string | null>, refused: ReadonlySet<string> = new Set()) {
+  const there = new Map(Object.entries(files));
+  const below = (path: string): string[] => [...there.keys()].filter((each) => each === path || each.startsWith(`${path}/`));
+  const entry = (path: string): object => ({
+    path,
+    kind: there.get(path) === null ? 'directory' : 'file',
+    mode: 0o644,
+    size: there.get(path)?.length ?? 0,
+  });
+  const calls = (name: string, { path }: { path: string }): unknown => {
+    if (name === 'files.stat') return { entry: there.has(path) ? entry(path) : undefined };
+    if (name === 'files.mkdir') return void there.set(path, null);
+    const gone = below(path);
+    for (const each of gone) there.delete(each);
+    return { removed: gone.length };
+  };
+  const client = {
+    call: (name: string, input: { path: string }) => Promise.resolve(calls(name, input)),
+    stream: async function* (_name: string, { path }: { path: string }) {
+      for (const each of below(path).filter((one) => one !== path)) yield await Promise.resolve(entry(each));
+    },
+    download: (_name: string, { path }: { path: string }) => Promise.resolve({ bytes: [new TextEncoder().encode(there.get(path) ?? '')] }),
+    upload: async (_name: string, { path }: { path: string }, content: Blob) => {
+      if (refused.has(path)) throw new Error('The disk is full.');
+      there.set(path, await content.text());
+    },
+  };
+  const said: Said[] = [];
+  const toasts = {
+    say: (title: string, { actions = [] }: Partial<Said> = {}) => said.push({ title, actions }),
+    fail: (title: string, _error: unknown, actions: Said['actions'] = []) => said.push({ title, actions }),
+  };
+  const tree = { removed: () => {}, reveal: () => Promise.resolve(true) };
+  const actions = new FileActions(client as unknown as WorkbenchClient, tree as unknown as TreeStore, toasts as unknown as Toasts);
+  const press = async (label: string): Promise<void> => {
+    const before = said.length;
+    said
+      .at(-1)
+      ?.actions.find((action) => action.label === label)
+      ?.run();
+    await eventually(() => said.length > before);
+  };
+  return { there, said, actions, press };
+}
+
+test('what was deleted comes back, and what could not is offered again: it is nowhere else', async () => {
+  const files = { lib: null, 'lib/a': 'one', 'lib/b': 'two', 'lib/c': 'three' };
+  const refused = new Set(['lib/b']);
+  const { there, said, actions, press } = setup(files, refused);
+  await actions.remove(['lib']);
+  assert.equal(there.size, 0);
+  await press('Undo');
+  assert.deepEqual([said.at(-1)?.title, [...there.keys()]], ['Not brought back: 1 entry of lib', ['lib', 'lib/a', 'lib/c']]);
+  refused.clear();
+  await press('Try again');
+  assert.equal(said.at(-1)?.title, 'Brought back lib');
+  assert.deepEqual(Object.fromEntries(there), files);
+});
+
+test('a folder with a repository in it is asked about before it is deleted: not everybody may put that back', async () => {
+  const { there, said, actions, press } = setup({ lib: null, 'lib/.git': null, 'lib/.git/config': 'x', 'lib/a': 'one' });
+  await actions.remove(['lib']);
+  assert.deepEqual([said.at(-1)?.title, there.size], ['Delete lib for good?', 4]);
+  await press('Delete for good');
+  assert.equal(there.size, 0);
+});
