@@ -100,11 +100,10 @@ function optionsPage() {
 }
 
 function limitsPage() {
-  let page = `# Limits\n\n${note}Whatever a peer or a folder can make grow has a bound. Names in \`code\` under \"limit\" are [options](options.md); the others are constants. Names in capitals are [errors](errors.md); numbers after \"close\" are WebSocket close codes ([protocol](protocol.md)). A dash: no test stands for it yet.\n`;
+  let page = `# Limits\n\n${note}Whatever a peer or a folder can make grow has a bound. Names in \`code\` under \"limit\" are [options](options.md); the others are constants. Names in capitals are [errors](errors.md); numbers after \"close\" are WebSocket close codes ([protocol](protocol.md)). The test goes beyond it.\n`;
   for (const { name, rows } of limitParts) {
     page += `\n## ${name}\n\n| limit | default | beyond it | test |\n|---|---|---|---|\n`;
-    for (const { limit, value, beyond, test } of rows)
-      page += row(limit, value, beyond, test === undefined ? '–' : `[${test[0]}](../${test[0]}): ${test[1]}`);
+    for (const { limit, value, beyond, test } of rows) page += row(limit, value, beyond, `[${test[0]}](../${test[0]}): ${test[1]}`);
   }
   return page;
 }

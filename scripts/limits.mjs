@@ -6,7 +6,7 @@ import { defaultPeerLimits } from '../src/core/peer.ts';
 
 const root = path.dirname(import.meta.dirname);
 
-/** `unit` says how a number is shown; `beyond` what happens; `test` is a file and a title in it, absent where no test stands for the limit yet. */
+/** `unit` says how a number is shown; `beyond` what happens; `test` is a file and a title in it. */
 export const limitParts = [
   {
     name: 'Calls',
@@ -27,7 +27,10 @@ export const limitParts = [
         'src/contract/dispatch.test.ts',
         'when the caller has too many in flight; other callers do not notice',
       ]),
-      option('limits.requestsPerMinute', '`TOO_MANY`, with `Retry-After`'),
+      option('limits.requestsPerMinute', '`TOO_MANY`, with `Retry-After`', [
+        'test/flows/limits.test.ts',
+        'requests of one address beyond the most of a minute are refused, and told to come back',
+      ]),
       constant('tokens that are kept', 'src/sidecar/callers.ts', 'MAX_TOKENS', 'count', '`TOO_MANY`', [
         'src/sidecar/callers.test.ts',
         'tokens that ended make room for new ones after a day, revoked or expired',
@@ -88,7 +91,10 @@ export const limitParts = [
         'the oldest lines are dropped',
         ['src/workbench/processes/log-lines.test.ts', 'of endless output the end stays, within its bounds'],
       ),
-      option('deploy.keep', 'the oldest is forgotten'),
+      option('deploy.keep', 'the oldest is forgotten', [
+        'src/services/deploy/deployments.test.ts',
+        'what is remembered has an end, here and in the state, and the oldest goes',
+      ]),
     ],
   },
   {
@@ -110,8 +116,14 @@ export const limitParts = [
         'src/net/listener.test.ts',
         'a body that stops coming ends the connection; an answer that takes its time does not',
       ]),
-      constant('head of a request', 'src/net/listener.ts', 'maxHeaderBytes', 'bytes', '431 and the connection is closed'),
-      constant('a reader of an answer that takes nothing', 'src/net/response-flow.ts', 'stallMs', 'ms', 'the call is canceled'),
+      constant('head of a request', 'src/net/listener.ts', 'maxHeaderBytes', 'bytes', '431 and the connection is closed', [
+        'src/net/listener.test.ts',
+        'a head of more than 64 KiB is refused, and its connection closed',
+      ]),
+      constant('a reader of an answer that takes nothing', 'src/net/response-flow.ts', 'stallMs', 'ms', 'the call is canceled', [
+        'src/net/response-flow.test.ts',
+        'a reader that takes nothing for two minutes is given up, and its call is canceled',
+      ]),
       option('limits.heartbeatMs', 'a socket that is silent for twice as long is cut', [
         'src/net/websocket.test.ts',
         'a socket that answers no ping is cut; one that does is kept',
@@ -121,7 +133,7 @@ export const limitParts = [
   {
     name: 'RPC',
     rows: [
-      option('limits.frameBytes', '`BAD_FRAME`; far beyond it close 1009', [
+      option('limits.frameBytes', '`INPUT_TOO_LARGE` to a request, else `BAD_FRAME`; far beyond it close 1009', [
         'src/transports/ws/ws.test.ts',
         'a message far over the limit ends the socket',
       ]),
@@ -185,7 +197,10 @@ export const limitParts = [
         'src/services/workspace/containment.test.ts',
         'loops end, and dangling links inside are made by a write',
       ]),
-      constant('a file read or written in one turn', 'src/services/workspace/content.ts', 'SMALL_BYTES', 'bytes', 'it is taken in pieces'),
+      constant('a file read or written in one turn', 'src/services/workspace/content.ts', 'SMALL_BYTES', 'bytes', 'it is taken in pieces', [
+        'src/services/workspace/workspace.test.ts',
+        'a file of up to 256 KiB is written and read in one turn; a longer one in pieces, between which others have theirs',
+      ]),
       constant(
         'a file known by its hash',
         'src/services/workspace/content.ts',
@@ -222,7 +237,11 @@ export const limitParts = [
         'src/services/workspace/batch-plan.ts',
         'MAX_REMOVED',
         'count',
-        '`INPUT_TOO_LARGE`',
+        '`INPUT_TOO_LARGE`; nothing is changed',
+        [
+          'src/services/workspace/batch.test.ts',
+          'a folder of 5,000 entries is removed in a batch; one entry more, and nothing of the batch is done',
+        ],
       ),
       option('changes.keep', 'older cursors are answered with `resync`', [
         'src/services/workspace/journal.test.ts',
@@ -249,15 +268,25 @@ export const limitParts = [
         'src/services/git/network.test.ts',
         'a conversation that hangs is ended when the call is, with all its programs, and keeps nobody from committing',
       ]),
-      constant('commands that only read at once', 'src/services/git/git.ts', 'MAX_READERS', 'count', 'they wait for their turn'),
+      constant('commands that only read at once', 'src/services/git/git.ts', 'MAX_READERS', 'count', 'they wait for their turn', [
+        'src/services/git/git.test.ts',
+        'four commands read at once and two conversations go on; the next waits until one of them has ended',
+      ]),
       constant(
         'conversations with other machines at once',
         'src/services/git/git.ts',
         'MAX_CONVERSATIONS',
         'count',
         'they wait for their turn',
+        [
+          'src/services/git/git.test.ts',
+          'four commands read at once and two conversations go on; the next waits until one of them has ended',
+        ],
       ),
-      constant('a list that git gives', 'src/services/git/git.ts', 'MAX_LIST_BYTES', 'bytes', '`"truncated":true`'),
+      constant('a list that git gives', 'src/services/git/git.ts', 'MAX_LIST_BYTES', 'bytes', '`"truncated":true`', [
+        'src/services/git/git.test.ts',
+        'of a list of git that is longer than 64 MiB what follows is left out, no name is cut, and it is said',
+      ]),
       value('lines of all hunks of one answer', 100_000, 'count', 'whole hunks are left out and counted', [
         'src/services/git/hunks.test.ts',
         'too many lines end the answer between two hunks, and what is left out is counted',
@@ -292,6 +321,10 @@ export const limitParts = [
         'MAX_PATHS',
         'count',
         'those of further files are not',
+        [
+          'src/services/git/committing.test.ts',
+          'of the files of a commit the first 500 are asked for their editors, and it is said that there are more',
+        ],
       ),
     ],
   },
@@ -310,7 +343,10 @@ export const limitParts = [
         'they wait for their turn; the log has what was typed',
         ['src/services/documents/save-pace.test.ts', 'a few saves begin at once; of hundreds, the rest follow in order and evenly spaced'],
       ),
-      option('documents.maxOpen', '`TOO_MANY_DOCUMENTS`, close 4529; one that nobody is in is put away first'),
+      option('documents.maxOpen', '`TOO_MANY_DOCUMENTS`, close 4529; one that nobody is in is put away first', [
+        'test/flows/documents.test.ts',
+        'beyond the most that are open a document is refused, unless one that nobody is in can be put away for it',
+      ]),
       option('limits.documentFrameBytes', 'close 1009', [
         'src/net/websocket.test.ts',
         'a message over the limit closes the socket with 1009',
@@ -321,15 +357,29 @@ export const limitParts = [
         'MAX_BEHIND_BYTES',
         'bytes',
         'it is skipped, then gets the whole state',
+        [
+          'src/services/documents/room.test.ts',
+          'a member with more than 1 MiB queued is skipped, and gets the whole state when it has taken that',
+        ],
       ),
-      constant('presence of one client', 'src/services/documents/presence.ts', 'MAX_STATE_CHARS', 'characters', 'close 4422'),
-      constant('clients behind one socket', 'src/services/documents/presence.ts', 'MAX_CLIENTS_PER_CHANNEL', 'count', 'close 4422'),
+      constant('presence of one client', 'src/services/documents/presence.ts', 'MAX_STATE_CHARS', 'characters', 'close 4422', [
+        'test/flows/documents.test.ts',
+        'presence that is too long, or of too many clients behind one socket, ends that socket and no other',
+      ]),
+      constant('clients behind one socket', 'src/services/documents/presence.ts', 'MAX_CLIENTS_PER_CHANNEL', 'count', 'close 4422', [
+        'test/flows/documents.test.ts',
+        'presence that is too long, or of too many clients behind one socket, ends that socket and no other',
+      ]),
       constant(
         'stored documents',
         'src/services/documents/document-store.ts',
         'KEEP_DOCUMENTS',
         'count',
         'the history of those used longest ago is forgotten; their files stay',
+        [
+          'src/services/documents/document-store.test.ts',
+          'of 5,000 documents the history is kept; of more, the one used longest ago is forgotten, and its file stays',
+        ],
       ),
       constant(
         'one segment of the update log',
@@ -337,24 +387,35 @@ export const limitParts = [
         'SEGMENT_BYTES',
         'bytes',
         'documents are written whole and the log begins anew',
+        ['src/services/documents/documents.test.ts', 'a log of more than 16 MiB is begun anew, with each document written whole'],
       ),
     ],
   },
   {
     name: 'Search',
     rows: [
-      constant('time of one search', 'src/services/search/ripgrep.ts', 'SEARCH_TIMEOUT_MS', 'ms', '`PROCESS_TIMEOUT`'),
-      constant('an expression without ripgrep', 'src/services/search/plain-search.ts', 'TIMEOUT_MS', 'ms', '`PROCESS_TIMEOUT`', [
-        'test/flows/search.test.ts',
-        'without ripgrep a search answers all the same, and says that it is plain',
+      constant('time of one search', 'src/services/search/ripgrep.ts', 'SEARCH_TIMEOUT_MS', 'ms', '`PROCESS_TIMEOUT`', [
+        'src/services/search/ripgrep.test.ts',
+        'a search that is not done after ten minutes is ended',
       ]),
-      constant('file that is indexed', 'src/services/search/indexed-search.ts', 'MAX_FILE_BYTES', 'bytes', 'each search reads it'),
+      constant('an expression without ripgrep', 'src/services/search/plain-search.ts', 'TIMEOUT_MS', 'ms', '`PROCESS_TIMEOUT`', [
+        'src/services/search/plain-search.test.ts',
+        'an expression that is not done after a minute is ended',
+      ]),
+      constant('file that is indexed', 'src/services/search/indexed-search.ts', 'MAX_FILE_BYTES', 'bytes', 'each search reads it', [
+        'src/services/search/search.test.ts',
+        'a file of more than 64 MiB is not in the index: each search reads it',
+      ]),
       constant(
         'wait of a search for the newest change',
         'src/services/search/search.ts',
         'CATCH_UP_MS',
         'ms',
         'all files are read instead',
+        [
+          'src/services/search/search.test.ts',
+          'a search waits 150 ms for the index to have the newest change, then reads all files and finds it',
+        ],
       ),
       constant(
         'file that is searched without ripgrep',
@@ -362,6 +423,7 @@ export const limitParts = [
         'MAX_FILE_BYTES',
         'bytes',
         'it is left out',
+        ['src/services/search/plain-search.test.ts', 'a file of more than 128 MiB is left out, and the others are searched'],
       ),
       constant(
         'a message of ripgrep that is read whole',
@@ -384,6 +446,10 @@ export const limitParts = [
         'MAX_SYMBOLS',
         'count',
         'further files have none, and `complete` is false',
+        [
+          'src/services/search/symbols.test.ts',
+          'when as many symbols are kept as may be, further files have none, and the answer is said not to be complete',
+        ],
       ),
     ],
   },
@@ -395,9 +461,16 @@ export const limitParts = [
         'src/transports/mcp/sessions.ts',
         'maxSessions',
         'count',
-        'the one unused for longest makes room, else `TOO_MANY`',
+        'the caller’s own that is unused for longest makes room, else `TOO_MANY`',
+        [
+          'src/transports/mcp/endpoint.test.ts',
+          'beyond the most of a caller, or of all, takes the place of its own idle one; where none is idle, it is refused',
+        ],
       ),
-      constant('sessions of one caller', 'src/transports/mcp/sessions.ts', 'maxSessionsPerCaller', 'count', 'as above'),
+      constant('sessions of one caller', 'src/transports/mcp/sessions.ts', 'maxSessionsPerCaller', 'count', 'as above', [
+        'src/transports/mcp/endpoint.test.ts',
+        'beyond the most of a caller, or of all, takes the place of its own idle one; where none is idle, it is refused',
+      ]),
       constant(
         'an answer of a tool',
         'src/transports/mcp/mcp-server.ts',
@@ -416,16 +489,36 @@ export const limitParts = [
         'maxListed',
         'count',
         'they are reached by their address alone',
+        ['src/transports/mcp/resources.test.ts', '20,000 entries are listed and no more; what lies beyond is read by its address'],
       ),
     ],
   },
   {
     name: 'A host and its child',
     rows: [
-      constant('edits of one batch', 'src/supervisor/apply-edits.ts', 'maxEdits', 'count', '`invalidEdit`'),
-      constant('file in a batch', 'src/supervisor/apply-edits.ts', 'maxFileBytes', 'bytes', '`invalidEdit`'),
-      constant('a line of the child’s log', 'src/supervisor/child-link.ts', 'maxLogLineBytes', 'bytes', 'the rest of it is left out'),
-      constant('files watched without a sidecar', 'src/supervisor/node-watch.ts', 'maxFiles', 'count', 'changes are not told'),
+      constant('edits of one batch', 'src/supervisor/apply-edits.ts', 'maxEdits', 'count', '`invalidEdit`', [
+        'src/supervisor/apply-edits.test.ts',
+        'a batch of more than 10,000 edits is refused, and so is a file of more than 64 MiB, before or after',
+      ]),
+      constant('file in a batch', 'src/supervisor/apply-edits.ts', 'maxFileBytes', 'bytes', '`invalidEdit`', [
+        'src/supervisor/apply-edits.test.ts',
+        'a batch of more than 10,000 edits is refused, and so is a file of more than 64 MiB, before or after',
+      ]),
+      constant('a line of the child’s log', 'src/supervisor/child-link.ts', 'maxLogLineBytes', 'bytes', 'a note stands in its place', [
+        'src/supervisor/sidecar-supervisor.test.ts',
+        'a line of the log of the child is shown up to 8 KiB; in place of a longer one stands a note',
+      ]),
+      constant(
+        'files watched without a sidecar',
+        'src/supervisor/node-watch.ts',
+        'maxFiles',
+        'count',
+        'changes are not told, only `resync` at each look',
+        [
+          'src/supervisor/node-backend.test.ts',
+          'of more files than are watched no change is told, only again and again that all is to be read anew',
+        ],
+      ),
     ],
   },
   {
@@ -439,8 +532,14 @@ export const limitParts = [
         'test/flows/platxa.test.ts',
         'uploads take bytes as they are, up to 10 MB, whole or not at all',
       ]),
-      constant('entries of `GET /files`', 'src/adapters/platxa/rest.ts', 'MAX_FILES', 'count', '`"truncated":true`'),
-      constant('documents of one socket', 'src/adapters/platxa/json-socket.ts', 'MAX_DOCUMENTS', 'count', '`TOO_MANY_DOCUMENTS`'),
+      constant('entries of `GET /files`', 'src/adapters/platxa/rest.ts', 'MAX_FILES', 'count', '`"truncated":true`', [
+        'src/adapters/platxa/rest.test.ts',
+        '100,000 entries are listed and no more, in one folder or in several, and it is said that there are more',
+      ]),
+      constant('documents of one socket', 'src/adapters/platxa/json-socket.ts', 'MAX_DOCUMENTS', 'count', '`TOO_MANY_DOCUMENTS`', [
+        'src/adapters/platxa/json-socket.test.ts',
+        'a socket may be in 1,000 documents; one more is refused, and the others go on',
+      ]),
     ],
   },
   {
@@ -470,7 +569,10 @@ export const limitParts = [
         'test/flows/code-runs.test.ts',
         'limits that are out of bounds are brought into them, and said',
       ]),
-      option('code.fileBytes', '`INPUT_TOO_LARGE`; one that a run wrote is not taken up, and counted'),
+      option('code.fileBytes', '`INPUT_TOO_LARGE`; one that a run wrote is not taken up, and counted', [
+        'test/flows/code-faults.test.ts',
+        'what a session may hold is bounded: files, their size, what one run gives back, and sessions',
+      ]),
       option('code.sessionFiles', '`TOO_MANY_SESSION_FILES`; one that a run wrote is not taken up, and counted', [
         'test/flows/code-runs.test.ts',
         'code with NUL, of ten megabytes, with names of which nothing is left, and too many files',
@@ -479,11 +581,26 @@ export const limitParts = [
         'test/flows/code-runs.test.ts',
         'code with NUL, of ten megabytes, with names of which nothing is left, and too many files',
       ]),
-      option('code.sessions', '`TOO_MANY_SESSIONS`'),
-      option('code.sessionMs', 'the session is removed, with its files'),
-      option('code.stateBytes', 'a note says that it is not kept'),
-      option('code.cacheBytes', 'what was used longest ago goes'),
-      option('code.warm', 'a run starts cold'),
+      option('code.sessions', '`TOO_MANY_SESSIONS`', [
+        'test/flows/code-faults.test.ts',
+        'what a session may hold is bounded: files, their size, what one run gives back, and sessions',
+      ]),
+      option('code.sessionMs', 'the session is removed, with its files', [
+        'test/flows/code-faults.test.ts',
+        'sessions end after their life time with their folders, though nobody asks, and never with a run or an interpreter at work in them',
+      ]),
+      option('code.stateBytes', 'a note says that it is not kept', [
+        'test/flows/code-runs.test.ts',
+        'variables are kept again and again: functions, what is made of others, let and const',
+      ]),
+      option('code.cacheBytes', 'what was used longest ago goes', [
+        'src/services/exec/compile-cache.test.ts',
+        'puts of one key at the same time leave one whole entry, and beyond its size the oldest go',
+      ]),
+      option('code.warm', 'a run starts cold', [
+        'src/services/exec/interpreters/warm-pool.test.ts',
+        'after the first run some wait for the next ones, each is given once, and others take their place',
+      ]),
       option('code.live', 'the interpreter that was used longest ago ends; its variables are kept', [
         'test/flows/code-runs.test.ts',
         'variables live on in a session, in Python and in JavaScript, also when their interpreter is gone',
@@ -505,9 +622,18 @@ export const limitParts = [
         'test/flows/code-api.test.ts',
         'wait for no more than a few at a time, and end with the sidecar',
       ]),
-      constant('the wait for the results of a round', 'src/adapters/code-api/programmatic.ts', 'HOLD_MS', 'ms', 'the program is ended'),
-      constant('computing in one round', 'src/adapters/code-api/programmatic.ts', 'MAX_TIMEOUT_MS', 'ms', '`Time limit exceeded`'),
-      constant('tools of one program', 'src/adapters/code-api/programmatic.ts', 'MAX_TOOLS', 'count', '400'),
+      constant('the wait for the results of a round', 'src/adapters/code-api/programmatic.ts', 'HOLD_MS', 'ms', 'the program is ended', [
+        'src/adapters/code-api/programmatic.test.ts',
+        'a program whose calls of tools nobody answers for five minutes is ended',
+      ]),
+      constant('computing in one round', 'src/adapters/code-api/programmatic.ts', 'MAX_TIMEOUT_MS', 'ms', '`Time limit exceeded`', [
+        'src/adapters/code-api/programmatic.test.ts',
+        'a program that computes for more than five minutes between its calls is ended, whatever time was asked for',
+      ]),
+      constant('tools of one program', 'src/adapters/code-api/programmatic.ts', 'MAX_TOOLS', 'count', '400', [
+        'src/adapters/code-api/programmatic.test.ts',
+        'a program may call a hundred tools, and no more',
+      ]),
       constant(
         'seconds of `timeout` of `POST /execute`',
         'src/adapters/runner/execute.ts',
@@ -533,13 +659,17 @@ export const limitParts = [
         'test/flows/checkpoints.test.ts',
         'ignored files, folders that are not watched, and files that are too large stay out, and are never touched',
       ]),
-      constant('names of files that are too large', 'src/services/checkpoints/snapshots.ts', 'MAX_OMITTED', 'count', '`INPUT_TOO_LARGE`'),
+      constant('names of files that are too large', 'src/services/checkpoints/snapshots.ts', 'MAX_OMITTED', 'count', '`INPUT_TOO_LARGE`', [
+        'test/flows/checkpoints.test.ts',
+        'of ten thousand files that are too large a checkpoint says the names, and of more there is none',
+      ]),
       constant(
         'files of one restore or revert',
         'src/services/checkpoints/restoring.ts',
         'MAX_FILES',
         'count',
         '`INPUT_TOO_LARGE`; nothing is changed',
+        ['test/flows/checkpoints.test.ts', 'five thousand files are restored at once, and of more nothing'],
       ),
       constant(
         'contents that one restore or revert holds',
@@ -547,6 +677,7 @@ export const limitParts = [
         'MAX_BLOB_BYTES',
         'bytes',
         '`OUTPUT_TOO_LARGE`',
+        ['src/services/checkpoints/git-store.test.ts', 'contents of more than 128 MiB together are not held'],
       ),
       constant(
         'contents kept to tell people from runs under way',
@@ -573,6 +704,10 @@ export const limitParts = [
         'MAX_WAIT_MS',
         'ms',
         'it starts without one',
+        [
+          'src/services/checkpoints/checkpoints.test.ts',
+          'a run waits twenty seconds for the checkpoint before it, and begins without one then',
+        ],
       ),
     ],
   },
@@ -693,12 +828,16 @@ export const limitParts = [
         'MAX_PENDING',
         'count',
         'nothing more is read of it',
+        ['src/hub/fleet.test.ts', 'of an agent of which a thousand frames wait for the disk nothing is read until one of them is stored'],
       ),
       constant('what an agent has not read', 'src/hub/agent-session.ts', 'MAX_UNREAD_BYTES', 'bytes', 'close 4004', [
         'test/flows/hub-limits.test.ts',
         'an agent that reads nothing is given up, and others get its work',
       ]),
-      value('capabilities of an agent', 1000, 'count', '`validation_failed`'),
+      value('capabilities of an agent', 1000, 'count', '`validation_failed`', [
+        'test/flows/hub-limits.test.ts',
+        'an agent that says it can do more than a thousand things is not let in',
+      ]),
       constant('secrets of an agent that hold', 'src/hub/agent-registry.ts', 'MAX_SECRETS', 'count', 'the one that was never used ends', [
         'test/flows/hub-limits.test.ts',
         'at most two secrets of an agent hold, and none lies on the disk',
@@ -715,8 +854,14 @@ export const limitParts = [
         'src/contract/dispatch.test.ts',
         'when the caller has too many in flight; other callers do not notice',
       ]),
-      constant('news that wait for one who looks on', 'src/hub/operations.ts', 'MAX_NEWS', 'count', 'the oldest go'),
-      constant('connections at the stop', 'src/hub/hub.ts', 'STOP_WITHIN_MS', 'ms', 'they are cut'),
+      constant('news that wait for one who looks on', 'src/hub/operations.ts', 'MAX_NEWS', 'count', 'the oldest go', [
+        'src/hub/fleet.test.ts',
+        'who looks on and takes nothing hears of the newest hundred changes when he does',
+      ]),
+      constant('connections at the stop', 'src/hub/hub.ts', 'STOP_WITHIN_MS', 'ms', 'they are cut', [
+        'test/flows/hub-limits.test.ts',
+        'a stop waits two seconds for a request that does not end, and cuts its connection',
+      ]),
     ],
   },
   {
@@ -729,6 +874,10 @@ export const limitParts = [
       constant('a description', 'src/contract/hub-operations.ts', 'MAX_DESCRIPTION_LENGTH', 'characters', '`BAD_INPUT`', [
         'test/flows/hub-limits.test.ts',
         'too many tasks at once, one that is too long and a list that is too long are refused whole',
+      ]),
+      constant('a task, as its agent is told of it', 'src/hub/task-frames.ts', 'MAX_TASK_BYTES', 'bytes', '`INPUT_TOO_LARGE`', [
+        'test/flows/hub-limits.test.ts',
+        'a task that is larger than an agent can be told of is refused, with those beside it; the largest that is not is done',
       ]),
       constant(
         'tasks of one list',
@@ -744,6 +893,7 @@ export const limitParts = [
         'MAX_LISTED',
         'count',
         'the oldest are left out',
+        ['test/flows/hub-limits.test.ts', 'of more than a thousand tasks AgentCom’s list lacks the oldest'],
       ),
       value('attempts of a task, unless it says otherwise', 3, 'count', '`dead`, until an operator gives it more', [
         'test/flows/hub.test.ts',
@@ -753,7 +903,10 @@ export const limitParts = [
         'test/flows/hub.test.ts',
         'a lease that nobody renews ends, pings renew it, and what is not held any more is named in the pong',
       ]),
-      constant('the same of AgentCom’s sidecar', 'src/hub/hub.ts', 'plainLeaseMs', 'ms', 'the same'),
+      constant('the same of AgentCom’s sidecar', 'src/hub/hub.ts', 'plainLeaseMs', 'ms', 'the same', [
+        'src/hub/fleet.test.ts',
+        'a task of AgentCom’s sidecar that falls silent for ten minutes is granted anew under the next fence',
+      ]),
       constant(
         'an offer: `--accept-ms`',
         'src/hub/hub.ts',
@@ -766,8 +919,14 @@ export const limitParts = [
         'test/flows/hub.test.ts',
         'a cancelled task is over for whoever has it, and in the end whatever that one says',
       ]),
-      constant('time before what was refused is offered again', 'src/hub/transition.ts', 'REFUSED_WAIT_MS', 'ms', 'it waits no longer'),
-      constant('rest of AgentCom’s sidecar that was busy', 'src/hub/agent-session.ts', 'BUSY_MS', 'ms', 'it is offered work again'),
+      constant('time before what was refused is offered again', 'src/hub/transition.ts', 'REFUSED_WAIT_MS', 'ms', 'it waits no longer', [
+        'src/hub/transition.test.ts',
+        'what was refused waits no longer than a second, however often that was and whatever its backoff is',
+      ]),
+      constant('rest of AgentCom’s sidecar that was busy', 'src/hub/agent-session.ts', 'BUSY_MS', 'ms', 'it is offered work again', [
+        'src/hub/fleet.test.ts',
+        'AgentCom’s sidecar that was busy is left in peace for half a minute, and offered work again then',
+      ]),
       constant('progress that is stored', 'src/hub/agent-session.ts', 'PROGRESS_EVERY_MS', 'ms', 'of each such time the newest', [
         'test/flows/hub.test.ts',
         'a thousand progress frames do not hold up the completion behind them',
@@ -784,9 +943,18 @@ export const limitParts = [
         'test/flows/hub-limits.test.ts',
         'of what the program of a task writes the end is kept, and of tasks those that wrote last',
       ]),
-      constant('held tasks in memory', 'src/hub/sqlite-task-store.ts', 'KNOWN_HELD', 'count', 'further ones are read from the disk'),
-      constant('due tasks in one commit', 'src/hub/sqlite-task-store.ts', 'REAPED_AT_ONCE', 'count', 'others get their turn in between'),
-      constant('lanes in memory', 'src/hub/ready-tasks.ts', 'KNOWN_LANES', 'count', 'they are read from the disk'),
+      constant('held tasks in memory', 'src/hub/sqlite-task-store.ts', 'KNOWN_HELD', 'count', 'further ones are read from the disk', [
+        'src/hub/sqlite-task-store.test.ts',
+        'of more than ten thousand tasks that are held those that were used last are in memory, and the others on the disk',
+      ]),
+      constant('due tasks in one commit', 'src/hub/sqlite-task-store.ts', 'REAPED_AT_ONCE', 'count', 'others get their turn in between', [
+        'src/hub/sqlite-task-store.test.ts',
+        'of many due tasks a thousand are seen to in a commit, and others get their turn before the rest',
+      ]),
+      constant('lanes in memory', 'src/hub/ready-tasks.ts', 'KNOWN_LANES', 'count', 'they are read from the disk', [
+        'src/hub/ready-tasks.test.ts',
+        'more than ten thousand lanes are not all kept in memory: some are read again, and nothing that is ready is missed',
+      ]),
       constant(
         'days that tasks which succeeded or were cancelled are kept: `--keep-days`',
         'src/hub/hub.ts',
@@ -804,6 +972,7 @@ export const limitParts = [
         'keepFailedDays',
         'count',
         'the same',
+        ['test/flows/hub-limits.test.ts', 'what failed is kept for ninety days, longer than what succeeded, and goes whole then'],
       ),
       constant(
         'rows and pages that are taken away in one commit',
@@ -817,6 +986,7 @@ export const limitParts = [
         limit: 'tasks that are not over, and the audit of tasks that are kept',
         value: 'none',
         beyond: 'renewals and progress add nothing',
+        test: ['test/kit/task-store-suite.ts', 'what goes on for as long as a task runs does not make the audit grow'],
       },
     ],
   },
@@ -831,7 +1001,10 @@ export const limitParts = [
         'src/transports/hub-link/link.test.ts',
         'an endless wish is cut to an hour, so that no timer overflows',
       ]),
-      constant('the heartbeat that the hub asks for', 'src/transports/hub-link/heartbeat.ts', 'MAX_MS', 'ms', 'it is cut to this'),
+      constant('the heartbeat that the hub asks for', 'src/transports/hub-link/heartbeat.ts', 'MAX_MS', 'ms', 'it is cut to this', [
+        'src/transports/hub-link/link.test.ts',
+        'an endless heartbeat is cut to five minutes, and so is the time to answer it',
+      ]),
       value('silence after a ping: `timeouts.pong_ms`', 10_000, 'ms', 'the socket is cut', [
         'src/transports/hub-link/link.test.ts',
         'a ping each 30 s; without anything for 10 s the socket is cut, not closed',
@@ -871,13 +1044,17 @@ export const limitParts = [
         'they are refused; results stay in the outbox',
         ['src/transports/hub-link/link.test.ts', 'rate_limited, and no end of what we have to say: what finds no room is refused'],
       ),
-      constant('a rate limit', 'src/transports/hub-link/link-session.ts', 'MAX_RATE_LIMIT_MS', 'ms', 'it is cut to this'),
+      constant('a rate limit', 'src/transports/hub-link/link-session.ts', 'MAX_RATE_LIMIT_MS', 'ms', 'it is cut to this', [
+        'src/transports/hub-link/link.test.ts',
+        'an endless rate limit is cut to five minutes',
+      ]),
       constant(
         'frames of tasks in the socket',
         'src/transports/hub-link/link-session.ts',
         'MAX_TASK_BUFFER_BYTES',
         'bytes',
-        'results wait in the outbox, the rest is dropped',
+        'nothing of tasks is sent until the hub reads; results wait in the outbox',
+        ['src/transports/hub-link/link.test.ts', 'to a hub that has not read 64 MiB tasks send no more until it reads'],
       ),
       constant(
         'bytes of calls in the socket',
@@ -910,18 +1087,37 @@ export const limitParts = [
         'src/services/state/rotating-file.test.ts',
         'a full file is put aside, only so many are kept, and no line is cut',
       ]),
-      constant('`concurrency`', 'src/config/link-config.ts', 'MAX_CONCURRENCY', 'count', 'exit code 1, naming the field'),
-      constant('`confirmation_timeout_ms`', 'src/config/link-config.ts', 'MAX_CONFIRMATION_MS', 'ms', 'exit code 1, naming the field'),
-      constant('`timeouts`, each', 'src/config/link-config.ts', 'MAX_TIMEOUT_MS', 'ms', 'exit code 1, naming the field'),
-      constant('`capabilities`', 'src/config/link-config.ts', 'MAX_CAPABILITIES', 'count', 'exit code 1, naming the field'),
-      constant('`labels`', 'src/config/link-config.ts', 'MAX_LABELS', 'count', 'exit code 1, naming the field'),
-      constant('`agent_id`', 'src/config/link-config.ts', 'MAX_ID_LENGTH', 'characters', 'exit code 1, naming the field'),
+      constant('`concurrency`', 'src/config/link-config.ts', 'MAX_CONCURRENCY', 'count', 'exit code 1, naming the field', [
+        'test/flows/link.test.ts',
+        'a config that goes beyond what its fields may be exits 1 and names each of them',
+      ]),
+      constant('`confirmation_timeout_ms`', 'src/config/link-config.ts', 'MAX_CONFIRMATION_MS', 'ms', 'exit code 1, naming the field', [
+        'test/flows/link.test.ts',
+        'a config that goes beyond what its fields may be exits 1 and names each of them',
+      ]),
+      constant('`timeouts`, each', 'src/config/link-config.ts', 'MAX_TIMEOUT_MS', 'ms', 'exit code 1, naming the field', [
+        'test/flows/link.test.ts',
+        'a config that goes beyond what its fields may be exits 1 and names each of them',
+      ]),
+      constant('`capabilities`', 'src/config/link-config.ts', 'MAX_CAPABILITIES', 'count', 'exit code 1, naming the field', [
+        'test/flows/link.test.ts',
+        'a config that goes beyond what its fields may be exits 1 and names each of them',
+      ]),
+      constant('`labels`', 'src/config/link-config.ts', 'MAX_LABELS', 'count', 'exit code 1, naming the field', [
+        'test/flows/link.test.ts',
+        'a config that goes beyond what its fields may be exits 1 and names each of them',
+      ]),
+      constant('`agent_id`', 'src/config/link-config.ts', 'MAX_ID_LENGTH', 'characters', 'exit code 1, naming the field', [
+        'test/flows/link.test.ts',
+        'a config that goes beyond what its fields may be exits 1 and names each of them',
+      ]),
       constant(
         '`name`, `token`, and each capability and label',
         'src/config/link-config.ts',
         'MAX_TEXT_LENGTH',
         'characters',
         'exit code 1, naming the field',
+        ['test/flows/link.test.ts', 'a config that goes beyond what its fields may be exits 1 and names each of them'],
       ),
     ],
   },
@@ -952,7 +1148,10 @@ export const limitParts = [
         'src/services/tasks/recovery.test.ts',
         'a cancellation ends the whole tree within five seconds, also what left its group and does not listen',
       ]),
-      constant('an agent that gave its result', 'src/services/tasks/task-run.ts', 'FINISH_MS', 'ms', 'it is ended'),
+      constant('an agent that gave its result', 'src/services/tasks/tasks.ts', 'FINISH_MS', 'ms', 'it is ended', [
+        'src/services/tasks/tasks.test.ts',
+        'an agent that gave its result may end by itself, and is ended when that takes too long',
+      ]),
       constant(
         'a result file',
         'src/services/tasks/results-folder.ts',
@@ -983,8 +1182,14 @@ export const limitParts = [
           'the limit holds: 500 ms end a step of six seconds with all that it started, and nothing passes',
         ],
       ),
-      constant('output of a step in the report', 'src/services/tasks/verification.ts', 'OUTPUT_LENGTH', 'characters', 'the newest stays'),
-      constant('a checkpoint before and after a task', 'src/services/tasks/task-run.ts', 'HOOK_MS', 'ms', 'the task goes on without it'),
+      constant('output of a step in the report', 'src/services/tasks/verification.ts', 'OUTPUT_LENGTH', 'characters', 'the newest stays', [
+        'src/services/tasks/verification.test.ts',
+        'of what a step wrote the newest ten thousand characters are in the report',
+      ]),
+      constant('a checkpoint before and after a task', 'src/services/tasks/task-run.ts', 'HOOK_MS', 'ms', 'the task goes on without it', [
+        'src/services/tasks/tasks.test.ts',
+        'a look at the folder that takes longer than a minute is not waited for, neither before a task nor after it',
+      ]),
       constant(
         'a reason for AgentCom’s hub',
         'src/contract/hub.ts',
@@ -1004,8 +1209,14 @@ export const limitParts = [
         'the whole stays beside the results',
         ['src/services/tasks/task-frames.test.ts', 'what is larger than a frame is cut, and the whole is kept'],
       ),
-      constant('a reason of `tasks.fail`', 'src/contract/tasks.ts', 'MAX_REASON_LENGTH', 'characters', '`BAD_INPUT`'),
-      constant('a text of `tasks.log`', 'src/contract/tasks.ts', 'MAX_LOG_LENGTH', 'characters', '`BAD_INPUT`'),
+      constant('a reason of `tasks.fail`', 'src/contract/tasks.ts', 'MAX_REASON_LENGTH', 'characters', '`BAD_INPUT`', [
+        'src/services/tasks/operations.test.ts',
+        'a reason of four million characters and a log of a quarter of a million are taken, and one character more is refused',
+      ]),
+      constant('a text of `tasks.log`', 'src/contract/tasks.ts', 'MAX_LOG_LENGTH', 'characters', '`BAD_INPUT`', [
+        'src/services/tasks/operations.test.ts',
+        'a reason of four million characters and a log of a quarter of a million are taken, and one character more is refused',
+      ]),
       constant('what a task’s program wrote, of each stream', 'src/services/tasks/task-log.ts', 'KEPT_BYTES', 'bytes', 'the newest stays', [
         'src/services/tasks/task-frames.test.ts',
         'of a log the newest is kept and can be sent again; characters are never torn',
@@ -1024,6 +1235,10 @@ export const limitParts = [
         'MOST_WAITING',
         'count',
         'they are dropped; results are in the outbox',
+        [
+          'src/services/tasks/task-news.test.ts',
+          'a thousand short frames wait for a socket that is full, in their order; what is said beyond that is dropped',
+        ],
       ),
       {
         limit: 'results in the outbox',
@@ -1064,6 +1279,10 @@ export const limitParts = [
         'LATE_TASKS',
         'count',
         'results of older ones stay where they are',
+        [
+          'src/services/tasks/leftovers.test.ts',
+          'late results of the last hundred tasks are put aside, and those of older ones stay where they are',
+        ],
       ),
       constant(
         'a drain that waits for the hub’s word',
@@ -1071,10 +1290,23 @@ export const limitParts = [
         'DRAIN_ACK_MS',
         'ms',
         'what waits stays on the disk',
+        [
+          'src/services/tasks/recovery.test.ts',
+          'a drain waits ten seconds for the hub to say that it has the results, and they stay on the disk then',
+        ],
       ),
-      constant('branches of one name', 'src/services/tasks/task-branch.ts', 'MAX_SAME_NAME', 'count', 'the task is refused'),
-      constant('git on this machine, for a branch', 'src/services/tasks/task-branch.ts', 'LOCAL_MS', 'ms', 'the task is refused'),
-      constant('a push of a branch', 'src/services/tasks/task-branch.ts', 'NETWORK_MS', 'ms', 'the result says that it was not pushed'),
+      constant('branches of one name', 'src/services/tasks/task-branch.ts', 'MAX_SAME_NAME', 'count', 'the task is refused', [
+        'src/services/tasks/task-branch.test.ts',
+        'of a name there are a hundred branches, and a task that would need one more is refused',
+      ]),
+      constant('git on this machine, for a branch', 'src/services/tasks/task-branch.ts', 'LOCAL_MS', 'ms', 'the task is refused', [
+        'src/services/tasks/task-branch.test.ts',
+        'git that takes longer than thirty seconds to make a branch is ended, and the task is refused',
+      ]),
+      constant('a push of a branch', 'src/services/tasks/task-branch.ts', 'NETWORK_MS', 'ms', 'the result says that it was not pushed', [
+        'src/services/tasks/task-branch.test.ts',
+        'a push that takes longer than two minutes is ended, and the result says that it was not pushed',
+      ]),
     ],
   },
 ];

@@ -14,7 +14,7 @@ const deep = flags.includes('--deep');
 const namePattern = valueOf('--name');
 const unknown = flags.filter((flag) => flag !== '--deep' && !/^--(name|timeout)=./.test(flag));
 const concurrency = deep ? 1 : Math.min(2, availableParallelism());
-const fileTimeoutMs = Number(valueOf('--timeout') ?? (deep ? 45 * 60 : 120)) * 1000;
+const fileTimeoutMs = Number(valueOf('--timeout') ?? (deep ? 45 * 60 : 300)) * 1000;
 const leftoverGraceMs = 500;
 const maxOutputBytes = 200_000;
 // Programs that a sidecar of a test starts get such names of the environment, and few others: by its value they are found wherever they went.

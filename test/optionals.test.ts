@@ -16,9 +16,7 @@ const { optionalDependencies } = JSON.parse(readFileSync(join(import.meta.dirnam
   optionalDependencies: Record<string, string>;
 };
 
-test('without any optional package and without the launcher it starts, reads, searches more slowly, and says what is missing', {
-  timeout: 90_000,
-}, async () => {
+test('without any optional package and without the launcher it starts, reads, searches more slowly, and says what is missing', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'outrigger-optionals-'));
   const lines: string[] = [];
   try {

@@ -109,6 +109,43 @@ test('watch prints a change as it happens, and Ctrl-C ends it with 0', async () 
   assert.deepEqual(await exited, [0, null]);
 });
 
+test('watch says that the sidecar is lost, and that it is back, and tells what changed meanwhile', async () => {
+  const folder = path.join(base, 'restarted');
+  fs.mkdirSync(folder);
+  let port = '0';
+  const serve = async (): Promise<ChildProcess> => {
+    const child = start(['serve', '.', '--port', port], {}, folder);
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
+    await eventually(() => assert.match(said, /sidecar\.ready/), 20_000);
+    port = /Open\s+http:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1] ?? '';
+    return child;
+  };
+  const end = async (child: ChildProcess, signal: NodeJS.Signals): Promise<unknown> => {
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    return (await exited)[0];
+  };
+  let sidecar = await serve();
+  const watch = start(['watch', '--json', '--dir', folder]);
+  let [out, err] = ['', ''];
+  watch.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
+  watch.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
+  try {
+    await eventually(() => assert.match(out, /"ready"/), 10_000);
+    await end(sidecar, 'SIGKILL');
+    await eventually(() => assert.equal(err, 'lost: the sidecar does not answer; trying again\n'), 10_000);
+    fs.writeFileSync(path.join(folder, 'meanwhile.txt'), 'x');
+    sidecar = await serve();
+    await eventually(() => assert.match(out, /"path":"meanwhile\.txt"/), 20_000);
+    assert.equal(await end(watch, 'SIGINT'), 0);
+    assert.equal(err, 'lost: the sidecar does not answer; trying again\nback: the sidecar answers again\n');
+  } finally {
+    watch.kill('SIGKILL');
+    await end(sidecar, 'SIGTERM');
+  }
+});
+
 const failures: [says: string, args: string[], code: number, text: RegExp][] = [
   ['an unknown command line', ['serve', '--no-such-flag'], 2, /unknown option/],
   ['an unknown operation', ['call', 'files.nothing'], 1, /no operation/],
@@ -216,7 +253,7 @@ test('where nobody listens that is said, over a socket and over HTTP; a connecti
   assert.deepEqual([cut.code, cut.err.split('\n')[0]], [69, 'outrigger: The sidecar does not answer.']);
   server.close();
   await once(server, 'close');
-  for (const args of [['ls'], ['put', 'x.txt']]) {
+  for (const args of [['ls'], ['put', 'x.txt'], ['watch']]) {
     const refused = await run([...args, '--url', url], '', more);
     assert.deepEqual([refused.code, refused.err], [69, `outrigger: Nothing listens at 127.0.0.1:${port}. Start it, or check --url.\n`]);
   }

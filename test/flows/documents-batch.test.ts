@@ -118,7 +118,7 @@ test('open documents follow a batch that moves them, are edited at the new place
     assert.equal(b.closes.length, 0);
   }));
 
-test('no typed character is lost or doubled while batches edit, move and fail around the people who type', { timeout: 30_000 }, () =>
+test('no typed character is lost or doubled while batches edit, move and fail around the people who type', () =>
   withDocuments(
     { 'p0.txt': 'count 0\n---\n', 'p1.txt': 'count 0\n---\n' },
     async ({ client, file }, open) => {
@@ -188,8 +188,7 @@ test('no typed character is lost or doubled while batches edit, move and fail ar
     },
     // Synced writes leave time between a save and the batch in which something is typed.
     { 'documents.saveIdleMs': '5', 'documents.saveMaxMs': '20', durability: 'full' },
-  ),
-);
+  ));
 
 test('a caller limited to some paths makes no batch that touches others, by name or by a link', () =>
   withDocuments({ 'src/a.txt': 'a\n', 'other/b.txt': 'b\n' }, async ({ client, clientOf, root, file }) => {
@@ -222,9 +221,7 @@ test('a caller limited to some paths makes no batch that touches others, by name
     assert.equal(file('src/a.txt'), 'A\n');
   }));
 
-test('kill -9 among batches and typing: the next start has all of a batch or nothing, and each typed word once', {
-  timeout: 60_000,
-}, async () => {
+test('kill -9 among batches and typing: the next start has all of a batch or nothing, and each typed word once', async () => {
   const seed = testSeed();
   let random = seed;
   const next = (): number => (random = (Math.imul(random, 1_103_515_245) + 12_345) >>> 0) / 2 ** 32;

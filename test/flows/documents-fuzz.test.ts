@@ -5,7 +5,7 @@ import { testSeed } from '../kit/seed.ts';
 
 const seed = testSeed();
 
-test('no character is lost or doubled by clients, programs, renames, restarts, kills and lost states', { timeout: 110_000 }, async (t) => {
+test('no character is lost or doubled by clients, programs, renames, restarts, kills and lost states', async (t) => {
   t.diagnostic(`seed ${seed}`);
   const counts = await runDocumentsFuzz({
     seed,

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import * as Y from 'yjs';
 import type { OutriggerError } from '../../src/contract/errors.ts';
+import { awarenessMessage } from '../../src/services/documents/sync-protocol.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
 import { openYjsClient, type YjsClient } from '../kit/yjs-client.ts';
@@ -371,6 +372,54 @@ test('presence is passed on, listed by name, and gone with the one who left', ()
     write('a.txt', 'text\n'),
   ));
 
+test('presence that is too long, or of too many clients behind one socket, ends that socket and no other', () =>
+  withDocuments(
+    async (_running, open) => {
+      const good = open('a.txt');
+      await good.synced();
+      const seen = (): number => good.provider.awareness.getStates().size;
+      const long = open('a.txt');
+      await long.synced();
+      const around = JSON.stringify({ text: '' }).length;
+      long.provider.awareness.setLocalState({ text: 'x'.repeat(16 * 1024 - around) });
+      await eventually(() => good.provider.awareness.getStates().get(long.ydoc.clientID)?.['text'] !== undefined);
+      assert.deepEqual(long.closes, []);
+      long.provider.awareness.setLocalState({ text: 'x'.repeat(16 * 1024 - around + 1) });
+      await eventually(() => assert.ok(long.closes.includes(4422)));
+      const many = open('a.txt');
+      await many.synced();
+      const say = (client: number): void =>
+        (many.provider.ws as unknown as WebSocket).send(awarenessMessage([{ client, clock: 1, state: '{}' }]) as Uint8Array<ArrayBuffer>);
+      // The provider is the first of the 64. Yjs shows nobody a presence that has no clock yet, as its.
+      for (let client = 1; client < 64; client++) say(client);
+      await eventually(() => seen() === 64);
+      assert.deepEqual(many.closes, []);
+      say(64);
+      await eventually(() => assert.ok(many.closes.includes(4422)));
+      await eventually(() => seen() === 1);
+      assert.deepEqual(good.closes, []);
+    },
+    {},
+    write('a.txt', 'text\n'),
+  ));
+
+test('beyond the most that are open a document is refused, unless one that nobody is in can be put away for it', () =>
+  withDocuments(
+    async ({ client, put }, open) => {
+      for (const name of ['a', 'b', 'c']) put(name);
+      const [first, second] = [open('a'), open('b')];
+      await Promise.all([first.synced(), second.synced()]);
+      const third = open('c');
+      await eventually(() => assert.ok(third.closes.includes(4529)));
+      await assert.rejects(client.call('documents.open', { path: 'c' }), (error: OutriggerError) => error.reason === 'TOO_MANY_DOCUMENTS');
+      first.destroy();
+      await third.synced();
+      assert.equal(third.text.toString(), 'c\n');
+      assert.deepEqual(second.closes, []);
+    },
+    { 'documents.maxOpen': '2', 'documents.unloadMs': '3600000' },
+  ));
+
 test('junk from one client ends that client, and the others keep their document', () =>
   withDocuments(
     async ({ file }, open) => {
@@ -408,7 +457,7 @@ test('a socket that is cut, and one that says nothing, find everything when they
     write('a.txt', 'text\n'),
   ));
 
-test('an idle provider is kept for longer than its own 30 s of patience', { timeout: 60_000 }, () =>
+test('an idle provider is kept for longer than its own 30 s of patience', () =>
   withDocuments(
     async (_running, open) => {
       const idle = open('a.txt');
@@ -420,8 +469,7 @@ test('an idle provider is kept for longer than its own 30 s of patience', { time
     },
     {},
     write('a.txt', 'text\n'),
-  ),
-);
+  ));
 
 test('who may only write can not change what git would run, by a call or in a document', () =>
   withDocuments(

@@ -85,3 +85,14 @@ test('sockets beyond the limit are refused before they open; a message that is t
     },
     { config: { 'limits.connections': '2', 'limits.frameBytes': '1024' } },
   ));
+
+test('requests of one address beyond the most of a minute are refused, and told to come back', () =>
+  withSidecar(
+    async (running) => {
+      for (let count = 0; count < 3; count++) assert.equal((await post(running, 'system.info', {})).status, 200);
+      const refused = await post(running, 'system.info', {});
+      assert.equal(refused.headers.get('retry-after'), '1');
+      assert.deepEqual(await reasonOf(refused), [429, 'TOO_MANY']);
+    },
+    { config: { 'limits.requestsPerMinute': '3' } },
+  ));

@@ -227,7 +227,7 @@ const asked: Record<OperationName, object[]> = {
   'git.push': [{}],
 };
 
-test('every operation answers alike over HTTP, RPC, stdio, the hub link and the command line', { timeout: 110_000 }, () =>
+test('every operation answers alike over HTTP, RPC, stdio, the hub link and the command line', () =>
   withSidecar(async (running) => {
     running.put('shared/a.txt', 'one\ntwo\n');
     running.put('shared/a.ts', 'export function one() {}\n');
@@ -242,8 +242,7 @@ test('every operation answers alike over HTTP, RPC, stdio, the hub link and the 
         }
       }
     });
-  }),
-);
+  }));
 
 async function outcome(way: Way, name: string, input: object): Promise<unknown> {
   try {

@@ -85,7 +85,6 @@ async function useAll(url: string): Promise<string[]> {
 
 test('parts that are switched off hold no descriptor, no watch, no thread and no process, also when somebody asks for them', {
   skip: noProc,
-  timeout: 90_000,
 }, async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-parts-'));
   const root = path.join(folder, 'root');

@@ -70,7 +70,7 @@ async function startProgram(folder: string, root: string, event: string): Promis
 }
 
 describe('SIGTERM ends the sidecar with 0', () => {
-  test('while it starts, with thousands of files still to look at', { timeout: 60_000 }, () =>
+  test('while it starts, with thousands of files still to look at', () =>
     withFolder(async (folder, root) => {
       for (let n = 0; n < 3000; n++) {
         if (n % 100 === 0) fs.mkdirSync(path.join(root, `d${n / 100}`));
@@ -83,10 +83,9 @@ describe('SIGTERM ends the sidecar with 0', () => {
         assert.equal(code, 0, log());
         assert.doesNotMatch(log(), /"level":"error"/);
       }
-    }),
-  );
+    }));
 
-  test('when it comes twice', { timeout: 30_000 }, () =>
+  test('when it comes twice', () =>
     withFolder(async (folder, root) => {
       const { child, log } = await startProgram(folder, root, 'sidecar.ready');
       child.kill('SIGTERM');
@@ -94,10 +93,9 @@ describe('SIGTERM ends the sidecar with 0', () => {
       const [code] = (await once(child, 'exit')) as [number | null];
       assert.equal(code, 0, log());
       assert.equal(log().match(/"event":"sidecar\.stopped"/g)?.length, 1);
-    }),
-  );
+    }));
 
-  test('in a storm of five thousand files', { timeout: 60_000 }, () =>
+  test('in a storm of five thousand files', () =>
     withProcess(async (sidecar, root) => {
       const stopping = (n: number): Promise<number | null> | undefined => (n === 2500 ? sidecar.stop() : undefined);
       let stopped: Promise<number | null> | undefined;
@@ -108,10 +106,9 @@ describe('SIGTERM ends the sidecar with 0', () => {
       }
       assert.equal(await stopped, 0, sidecar.log().slice(-2000));
       assert.doesNotMatch(sidecar.log(), /"level":"error"/);
-    }),
-  );
+    }));
 
-  test('in a long upload, after the grace; nothing of it is left', { timeout: 30_000 }, () =>
+  test('in a long upload, after the grace; nothing of it is left', () =>
     withProcess(
       async (sidecar, root) => {
         let over = false;
@@ -138,10 +135,9 @@ describe('SIGTERM ends the sidecar with 0', () => {
         assert.deepEqual(fs.readdirSync(root), []);
       },
       { stopGraceMs: '300' },
-    ),
-  );
+    ));
 
-  test('and lets a call that ends within the grace end well, while new ones are refused', { timeout: 30_000 }, () =>
+  test('and lets a call that ends within the grace end well, while new ones are refused', () =>
     withProcess(async (sidecar, root) => {
       const gate = Promise.withResolvers<void>();
       const body = async function* (): AsyncGenerator<Uint8Array> {
@@ -168,10 +164,9 @@ describe('SIGTERM ends the sidecar with 0', () => {
       assert.equal(await stopped, 0);
       assert.equal((await closed)[0], 1001);
       assert.equal(fs.readFileSync(path.join(root, 'big'), 'utf8'), 'first last');
-    }),
-  );
+    }));
 
-  test('with a document that is not saved: the file holds every letter, and its socket is told to come back', { timeout: 30_000 }, () =>
+  test('with a document that is not saved: the file holds every letter, and its socket is told to come back', () =>
     withProcess(
       async (sidecar, root) => {
         fs.writeFileSync(path.join(root, 'doc.txt'), 'start\n');
@@ -192,10 +187,9 @@ describe('SIGTERM ends the sidecar with 0', () => {
         }
       },
       { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '600000' },
-    ),
-  );
+    ));
 
-  test('with a feed whose reader takes nothing, and one that is told why it ends', { timeout: 30_000 }, () =>
+  test('with a feed whose reader takes nothing, and one that is told why it ends', () =>
     withProcess(async (sidecar) => {
       const port = Number(new URL(sidecar.url).port);
       const ask = `POST /api/changes.watch HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${processToken}\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`;
@@ -216,11 +210,10 @@ describe('SIGTERM ends the sidecar with 0', () => {
       await reader.closed;
       assert.match(reader.received, /event: error\ndata: .*STOPPING/);
       slow.socket.destroy();
-    }),
-  );
+    }));
 });
 
-test('a part that is switched off is not loaded, opens nothing and answers so', { timeout: 30_000 }, () =>
+test('a part that is switched off is not loaded, opens nothing and answers so', () =>
   withFolder(async (folder, root) => {
     const loaded = path.join(folder, 'loaded');
     const hooks = `import { registerHooks } from 'node:module'; import fs from 'node:fs';
@@ -252,5 +245,4 @@ test('a part that is switched off is not loaded, opens nothing and answers so', 
       few.modules.split('\n').filter((url) => unwanted.test(url)),
       [],
     );
-  }),
-);
+  }));

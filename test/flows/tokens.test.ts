@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
 import { describe, test } from 'node:test';
 import { WebSocket } from 'ws';
 import type { Client } from '../../src/client/client.ts';
@@ -29,12 +30,9 @@ async function connectAll({ url, put }: RunningSidecar, secret: string): Promise
       const socket = new WebSocket(`${url.replace('http', 'ws')}${path}?token=${secret}`);
       const ended = new Promise<string>((resolve) => socket.once('close', (code) => resolve(String(code))));
       socket.on('error', () => {});
-      await new Promise((resolve, reject) => {
-        socket.once('open', resolve);
-        void ended.then(reject);
-      });
-      // The document answers once it is joined.
-      if (path !== '/rpc') await new Promise((resolve) => socket.once('message', resolve));
+      // A document says something once it is joined.
+      const live = new Promise((resolve) => socket.once(path === '/rpc' ? 'open' : 'message', resolve));
+      await Promise.race([live, ended.then((how) => assert.fail(`it ended with ${how}`))]);
       return { ended };
     }),
   );
@@ -93,8 +91,8 @@ describe('whoever uses a token that ends is cut within a second, on every wire, 
 
   test('when it expires', () =>
     withSidecar(async (running) => {
-      const { secret } = await running.client.call('tokens.create', { name: 'Bot', access: 'read', expiresInS: 1 });
-      await endedBy(running, secret, () => {}, 'TOKEN_EXPIRED', 2 * oneSecond);
+      const { secret } = await running.client.call('tokens.create', { name: 'Bot', access: 'read', expiresInS: 3 });
+      await endedBy(running, secret, () => {}, 'TOKEN_EXPIRED', 4 * oneSecond);
     }));
 
   test('when the main token is rotated; the new one holds', () =>
@@ -223,6 +221,31 @@ describe('the login of the page', () => {
       assert.deepEqual([wrong.status, wrong.headers.get('location'), wrong.headers.get('set-cookie')], [303, '/?login=BAD_TOKEN', null]);
       assert.equal((await fetch(`${url}/api/system.info?token=${token}`)).status, 401, 'the token in an address counts at the login alone');
     }));
+
+  test('behind TLS that ends before the sidecar, the cookie is for encrypted ways alone, and the page is its own by its public name', () =>
+    withSidecar(
+      async ({ port, token }) => {
+        const ask = (path: string, headers: Record<string, string>): Promise<http.IncomingMessage> =>
+          new Promise((resolve, reject) => {
+            // A proxy keeps the name that the browser asked for; fetch would set another.
+            http.get({ port, path, headers: { host: 'work.example.com', ...headers } }, resolve).on('error', reject);
+          });
+        const login = await ask(`/?token=${token}`, {});
+        login.resume();
+        const [set = ''] = login.headers['set-cookie'] ?? [];
+        assert.match(set, /; HttpOnly; SameSite=Strict; Path=\/; Max-Age=\d+; Secure$/);
+        const cookie = set.split(';')[0] ?? '';
+        for (const [origin, status] of [
+          ['https://work.example.com', 200],
+          ['https://evil.example.com', 403],
+        ] as const) {
+          const answer = await ask('/api/system.info', { cookie, origin });
+          answer.resume();
+          assert.equal(answer.statusCode, status, origin);
+        }
+      },
+      { config: { tls: 'terminated', allowedHosts: ['work.example.com'] } },
+    ));
 });
 
 test('no token, cookie or Authorization header stands in the log, whatever was asked', () =>

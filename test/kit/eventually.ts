@@ -1,5 +1,5 @@
 /** Waits until `check` neither throws nor answers false, looking often; fails with its last failure after `timeoutMs`. */
-export async function eventually(check: () => unknown, timeoutMs = 5000): Promise<void> {
+export async function eventually(check: () => unknown, timeoutMs = 20_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     let failure: unknown = new Error('the condition did not come true');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { after, before } from 'node:test';
 import { type Client, createClient } from '../../src/client/client.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { OptionKey } from '../../src/config/options.ts';
@@ -145,4 +146,30 @@ function openBelow(folder: string): string[] {
       return [];
     }
   });
+}
+
+/** One sidecar for all tests of a `describe`, in which it is called. Gives it while they run. */
+export function sharedSidecar(setup: SidecarSetup = {}): () => RunningSidecar {
+  let running: RunningSidecar | undefined;
+  let ended: Promise<void>;
+  const over = Promise.withResolvers<void>();
+  before(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        ended = withSidecar((one) => {
+          running = one;
+          resolve();
+          return over.promise;
+        }, setup);
+        ended.catch(reject);
+      }),
+  );
+  after(() => {
+    over.resolve();
+    return ended;
+  });
+  return () => {
+    assert.ok(running !== undefined);
+    return running;
+  };
 }

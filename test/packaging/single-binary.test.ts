@@ -135,6 +135,24 @@ describe('the single executable', { skip }, () => {
     }
   });
 
+  test('runs JavaScript by the Node of the system, or says that there is none', { skip: process.platform !== 'linux' }, async () => {
+    const { folder, env } = surroundings('code');
+    const program = runProgram(binary, ['serve', folder, '--port', '0'], { cwd: folder, env: { ...env, OUTRIGGER_TOKEN: token } });
+    try {
+      const [, url = ''] = await program.until(/Open\s+(http:\/\/[^\s/]+)/);
+      const response = await fetch(`${url}/api/code.run`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ language: 'js', code: "console.log('hello');\n" }),
+      });
+      const answer = await response.text();
+      const hasNode = ['/usr/local/bin/node', '/usr/bin/node'].some((file) => fs.existsSync(file));
+      assert.match(answer, hasNode ? /"text":"hello\\n"/ : /TOOL_MISSING[^]*nodejs/);
+    } finally {
+      await program.stop();
+    }
+  });
+
   test('its doctor finds the optional packages that are installed here', async () => {
     const { folder, env } = surroundings('doctor');
     const doctor = runProgram(binary, ['doctor'], { cwd: folder, env });
