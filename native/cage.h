@@ -701,8 +701,15 @@ struct tally {
   int is_crowded;
 };
 
+static int is_among(pid_t pid, const pid_t *pids, int count) {
+  for (int at = 0; at < count; at++)
+    if (pids[at] == pid) return 1;
+  return 0;
+}
+
 static struct tally tally_tree(pid_t program) {
-  static pid_t pids[MOST_TASKS];
+  static pid_t pids[MOST_TASKS], again[MOST_TASKS];
+  int over = 0;
   struct tally tally = {0, 0, 0, 0};
   struct rusage usage;
   int count = descendants(pids, MOST_TASKS);
@@ -726,8 +733,11 @@ static struct tally tally_tree(pid_t program) {
     tally.resident += resident * (unsigned long long)page_bytes;
     tally.tasks += threads > 0 ? threads : 1;
     // Where the first thread is over, others may go on.
-    if (pids[at] != program && state == 'Z' && threads <= 1 && parent == program) tally.is_crowded--;
+    if (pids[at] != program && state == 'Z' && threads <= 1 && parent == program) tally.is_crowded--, over++;
   }
+  // Whom they had started came to us as they ended, maybe after we had looked there.
+  int late = over > 0 && tally.is_crowded == 0 ? descendants(again, MOST_TASKS) : 0;
+  for (int at = 0; at < late; at++) tally.is_crowded += !is_among(again[at], pids, count);
   getrusage(RUSAGE_CHILDREN, &usage);
   tally.cpu_us += us_of(&usage);
   return tally;

@@ -36,7 +36,11 @@ function harness() {
     resize: ({ columns, rows }: { columns: number; rows: number }) => void shown.push(`resize ${columns}×${rows}`),
     write: async (text: string) => void shown.push(text),
   };
-  const link = new TerminalLink({ client, display, onNews: (one) => news.push(one), onLostInput: (error) => lost.push(error) }, 't-1');
+  let isLive = true;
+  const link = new TerminalLink(
+    { client, display, onNews: (one) => news.push(one), isLive: () => isLive, onLostInput: (error) => lost.push(error) },
+    't-1',
+  );
   const send = (...more: TerminalItem[]): void => {
     items.push(...more);
     wake();
@@ -46,7 +50,8 @@ function harness() {
     end.resolve({ terminal: { process: { id: 't-1', state: 'ended', reason: 'exit', exitCode: 1, restarts: 0 } } });
     wake();
   };
-  return { link, calls, shown, news, lost, send, finish, resume: () => resume() };
+  const setLive = (value: boolean): void => void (isLive = value);
+  return { link, calls, shown, news, lost, send, finish, resume: () => resume(), setLive };
 }
 
 test('the screen comes first, then what is written; another screen begins anew', async () => {
@@ -60,17 +65,40 @@ test('the screen comes first, then what is written; another screen begins anew',
   assert.ok(news.some(({ viewers }) => viewers?.[0]?.name === 'Ada'));
 });
 
-test('nothing is typed into a terminal whose screen is not there yet, or not any more', async () => {
-  const { link, calls, send, finish, resume } = harness();
+test('what is typed while the screen is on its way waits for it', async () => {
+  const { link, calls, send } = harness();
+  link.start();
+  link.type('l');
+  link.type('s\r');
+  send({ type: 'screen', text: '', columns: 80, rows: 24 });
+  await eventually(() => assert.deepEqual(calls, [['terminals.input', { id: 't-1', text: 'ls\r' }]]));
+  // Nor does it come into another that is shown there meanwhile.
+  link.start();
+  link.type('never');
+  link.start();
+  send({ type: 'screen', text: '', columns: 80, rows: 24 });
+  await eventually(() => link.phase.value === 'attached');
+  link.type('pwd\r');
+  await eventually(() => assert.deepEqual(calls.slice(1), [['terminals.input', { id: 't-1', text: 'pwd\r' }]]));
+});
+
+test('nothing is typed into a terminal while its sidecar is away, nor when it has ended', async () => {
+  const { link, calls, send, finish, resume, setLive } = harness();
+  setLive(false);
   link.start();
   link.type('too early');
+  setLive(true);
   send({ type: 'screen', text: '', columns: 80, rows: 24 });
   await eventually(() => link.phase.value === 'attached');
   link.type('ls\r');
   await eventually(() => assert.deepEqual(calls, [['terminals.input', { id: 't-1', text: 'ls\r' }]]));
   resume();
   assert.equal(link.phase.value, 'attaching');
+  link.type('lost with the next one');
+  resume();
+  setLive(false);
   link.type('while away');
+  setLive(true);
   send({ type: 'screen', text: '', columns: 80, rows: 24 });
   await eventually(() => link.phase.value === 'attached');
   finish();

@@ -29,6 +29,8 @@ export interface TerminalLinkDependencies {
   client: WorkbenchClient;
   display: TerminalDisplay;
   onNews: (news: TerminalNews) => void;
+  /** Whether the sidecar can be asked now. */
+  isLive: () => boolean;
   /** Something was typed that did not arrive. */
   onLostInput: (error: unknown) => void;
 }
@@ -42,6 +44,8 @@ export class TerminalLink {
   readonly #dependencies: TerminalLinkDependencies;
   readonly #id: string;
   readonly #input: InputQueue;
+  /** What was typed while the screen was on its way. */
+  #early = '';
   #stop = new AbortController();
 
   constructor(dependencies: TerminalLinkDependencies, id: string) {
@@ -66,10 +70,13 @@ export class TerminalLink {
   stop(): void {
     this.#stop.abort();
     this.#input.clear();
+    this.#early = '';
   }
 
+  /** Goes out once the screen is there. What is typed while the sidecar is away, or when the program has ended, goes nowhere. */
   type(text: string): void {
     if (this.phase.value === 'attached') this.#input.add(text);
+    else if (this.phase.value === 'attaching' && this.#dependencies.isLive()) this.#early += text;
   }
 
   /** For all who look at it. Never throws: a size that was not taken is offered again with the next. */
@@ -82,6 +89,7 @@ export class TerminalLink {
     const { client, display, onNews } = this.#dependencies;
     const onResume = (): { id: string } => {
       this.phase.value = 'attaching';
+      this.#early = '';
       return { id: this.#id };
     };
     try {
@@ -93,7 +101,10 @@ export class TerminalLink {
           display.reset({ columns, rows });
           onNews({ size: { columns, rows } });
           await display.write(item.text);
-          if (!signal.aborted) this.phase.value = 'attached';
+          if (signal.aborted) return;
+          this.phase.value = 'attached';
+          this.#input.add(this.#early);
+          this.#early = '';
         } else if (item.type === 'output') await display.write(item.text);
         else if (item.type === 'size') {
           const { columns, rows } = item;

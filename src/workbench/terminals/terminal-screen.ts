@@ -13,6 +13,7 @@ const webAddress = /https?:\/\/[^\s"'<>`]+[^\s"'<>`.,;:!?)\]}]/g;
 export interface TerminalScreenDependencies {
   client: WorkbenchClient;
   onNews: (news: TerminalNews) => void;
+  isLive: () => boolean;
   onLostInput: (error: unknown) => void;
   /** Whether a key is the page's own, here too. */
   isOurs: (event: KeyboardEvent) => boolean;
@@ -75,6 +76,7 @@ export class TerminalScreen {
           }
           dependencies.onNews(news);
         },
+        isLive: dependencies.isLive,
         onLostInput: dependencies.onLostInput,
       },
       options.id,

@@ -24,6 +24,7 @@ export function TerminalView({ id }: { id: string }) {
       {
         client: workbench.client,
         onNews: (news) => terminals.note(id, news),
+        isLive: () => link.live.value,
         onLostInput: (error) => toasts.fail('What you typed did not arrive', error),
         isOurs: (event) => isTerminalKey(event, apple),
         isCopy: (event) => isKey('Ctrl Shift C', event, apple),

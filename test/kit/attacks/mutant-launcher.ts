@@ -61,6 +61,10 @@ const mutations = {
   keepsOwner: [['cage.h', 'hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 1}', '(uid_t)-1, owner.st_gid, 1}']],
   /** The supervisor waits for the program alone. */
   waitsForOne: [['cage.h', '(which = waitpid(-1, &one, WNOHANG)) > 0; count++', '(which = waitpid(program, &one, WNOHANG)) > 0; count++']],
+  /** It takes its time between its own children and those of the program. */
+  looksSlowly: [
+    ['cage.h', '    closedir(tasks);\n', '    closedir(tasks);\n    if (at < 0) nanosleep(&(struct timespec){0, 50000000}, NULL);\n'],
+  ],
   seesProcesses,
   sharesMemory: [['namespaces.h', ofAll, ofAll.replace('CLONE_NEWIPC | ', '')]],
   /** What is a folder in memory elsewhere is the system's own. */
