@@ -282,6 +282,13 @@ describe('REST of the Platxa sidecar', () => {
         body: '--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nhalf of it',
       });
       assert.deepEqual([torn.status, fs.existsSync(path.join(running.root, 'torn'))], [400, false]);
+      const nameless = await fetch(`${running.url}/files/a%20b/upload`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${running.token}`, 'content-type': 'multipart/form-data; boundary=x' },
+        body: '--x\r\nContent-Disposition: form-data; name="f"\r\nContent-Type: application/octet-stream\r\n\r\nwhole\r\n--x--\r\n',
+      });
+      assert.equal(nameless.status, 400);
+      assert.deepEqual(fs.readdirSync(path.join(running.root, 'a b')).sort(), ['photo é.bin', 'photo.bin']);
     });
   });
 

@@ -116,8 +116,11 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
       try {
         const target = whole.slice(0, -UPLOAD.length);
         const { entry } = await call(request, reply, 'files.stat', { path: target }, { caller });
-        // Into a folder a file goes under its own name.
-        const path = entry?.kind === 'directory' ? joinPath(target, file.filename) : target;
+        // Into a folder a file goes under its own name; not every form gives one.
+        const name: string | undefined = file.filename;
+        if (entry?.kind === 'directory' && !name)
+          throw new OutriggerError('BAD_INPUT', `${target} is a folder, and the file of the form has no name.`);
+        const path = entry?.kind === 'directory' ? joinPath(target, name) : target;
         const { etag, size } = await call(
           request,
           reply,
