@@ -18,6 +18,9 @@ export interface LinkSocket {
 
 type Told = { kind: 'text'; text: string } | { kind: 'presence'; entries: { client: number; state: unknown }[] };
 
+/** A document holds far fewer of one socket at a time: the others have left. */
+const MAX_OWN_CLIENTS = 1000;
+
 /** What a batch says in JSON, made once for all JSON sockets of a room. */
 const told = new WeakMap<Batch, Map<string, Told[]>>();
 
@@ -89,7 +92,12 @@ export class DocumentLink {
 
   presence(client: number | undefined, state: string): void {
     const own = client ?? this.#client;
+    this.#ownClients.delete(own);
     this.#ownClients.add(own);
+    for (const oldest of this.#ownClients) {
+      if (this.#ownClients.size <= MAX_OWN_CLIENTS) break;
+      this.#ownClients.delete(oldest);
+    }
     this.#receive?.(presenceMessage({ client: own, clock: ++this.#clock, state }));
   }
 
