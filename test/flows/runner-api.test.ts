@@ -252,3 +252,30 @@ test('variables are taken with a run and given to the next', { skip: requireTool
     assert.equal(third.body['exit_code'], 1, 'they are those of the request alone');
   }, python),
 );
+
+test('nobody gets variables of another request, and those that were not kept are told of', { skip: requireTool('python3') }, () =>
+  withSidecar(
+    async (running) => {
+      const ask = runner(running);
+      const captured = async (code: string, more: Json = {}): Promise<Json> =>
+        (await ask('POST', '/execute', { code, capture_state: true, ...more })).body;
+      // With a file in the folder its session stays from one request to the next.
+      const form = new FormData();
+      form.append('files', new Blob(['x']), 'a.txt');
+      assert.equal((await ask('POST', '/files', form)).status, 200);
+      const first = await captured('secret = 41');
+      assert.equal(typeof first['state'], 'string');
+      const second = await captured('print(secret)');
+      assert.equal(second['exit_code'], 1);
+      assert.match(String(second['stderr']), /NameError/);
+      const large = await captured('big = "x" * 300_000');
+      assert.deepEqual([large['exit_code'], large['state']], [0, null]);
+      assert.match(String(large['state_errors']), /too large/);
+      const late = await captured('import time\ntime.sleep(9)', { timeout: 1, initial_state: first['state'] });
+      assert.deepEqual([late['exit_code'], late['state'], (late['state_errors'] as string[]).length], [124, null, 1]);
+      const next = await captured('secret += 1\nprint(secret)', { initial_state: first['state'] });
+      assert.deepEqual([next['stdout'], typeof next['state'], next['state_errors']], ['42\n', 'string', []]);
+    },
+    { config: { ...python.config, 'code.stateBytes': '100000' } },
+  ),
+);

@@ -78,10 +78,7 @@ export async function execute({ asking, languages, folder }: Parts, form: Execut
 
   const keepsState = form.initialState !== undefined || form.captureState;
   return await folder.run(asking, keepsState, async (session) => {
-    if (form.initialState !== undefined) {
-      const body = bytesOf(Buffer.from(form.initialState, 'base64'));
-      await ask(asking, 'code.putState', { session }, { body });
-    }
+    const given = keepsState ? await giveState(asking, session, form.initialState) : undefined;
     const { outcome, stdout, stderr } = await runCode(asking, {
       language: language.code,
       // The operation takes no empty code; every language takes an empty line for the same.
@@ -98,12 +95,30 @@ export async function execute({ asking, languages, folder }: Parts, form: Execut
       stderr: withLines(stderr, [endWords(outcome), ...form.notes.map((note) => `note: ${note}`), ...noteLines(outcome)]),
       execution_time_ms: Math.round(outcome.wallMs),
     };
-    if (form.captureState) Object.assign(answer, await capturedState(asking, session));
+    if (form.captureState) Object.assign(answer, await capturedState(asking, session, outcome, given));
     return { files: outcome.files, answer };
   });
 }
 
-async function capturedState(asking: Asking, session: string): Promise<Pick<ExecuteAnswer, 'state' | 'state_errors'>> {
+/** A run begins with the variables of its own request, or with none: the session may be that of others as well. Answers when they were saved. */
+async function giveState(asking: Asking, session: string, state: string | undefined): Promise<number | undefined> {
+  if (state === undefined) {
+    await ask(asking, 'code.removeState', { session });
+    return undefined;
+  }
+  const { savedAt } = await ask(asking, 'code.putState', { session }, { body: bytesOf(Buffer.from(state, 'base64')) });
+  return savedAt;
+}
+
+/** What the run saved; that of before it is nothing of its. */
+async function capturedState(
+  asking: Asking,
+  session: string,
+  { state, notes }: CodeOutcome,
+  given: number | undefined,
+): Promise<Pick<ExecuteAnswer, 'state' | 'state_errors'>> {
+  if (state === null || state.savedAt === given)
+    return { state: null, state_errors: notes.length > 0 ? notes : ['The variables were not kept.'] };
   try {
     const { bytes } = await askBytes(asking, 'code.getState', { session });
     const chunks: Uint8Array[] = [];
