@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, test } from 'node:test';
 import { languages, programsOf } from '../../src/services/exec/languages.ts';
 import { eventually } from '../kit/eventually.ts';
 import { blocks, fits, wordsOf } from '../kit/doc-pages.ts';
 import { goldenFiles, replay } from '../kit/golden.ts';
+import { rawSocket } from '../kit/raw-socket.ts';
 import { requireTool, type Tool } from '../kit/require-tools.ts';
 import { type RunningSidecar, sharedSidecar, withSidecar } from '../kit/sidecar.ts';
 
@@ -122,6 +126,55 @@ test('a file is had by the ids of its own session alone, in downloads, in runs a
       assert.deepEqual((await ask('GET', `/files/${name}`)).body, [], odd);
     }
   }));
+
+test('a form that ends within a file, and a file of no field, are the mistakes of who sent them', () =>
+  withSidecar(
+    async ({ url, token, sidecar, log }) => {
+      const sent = async (base: string | undefined, where: string, body: string): Promise<[number, string]> => {
+        const headers = { 'x-api-key': token, authorization: `Bearer ${token}`, 'content-type': 'multipart/form-data; boundary=X' };
+        const response = await fetch(`${base}${where}`, { method: 'POST', headers, body });
+        return [response.status, await response.text()];
+      };
+      const torn = '--X\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhalf of it';
+      for (const [expected, [status, text]] of [
+        [422, await sent(url, '/v1/upload', torn)],
+        [400, await sent(sidecar.runnerUrl, '/files', torn)],
+      ] as const) {
+        assert.equal(status, expected, text);
+        assert.match(text, /The form is broken/);
+      }
+      const nameless = '--X\r\nContent-Disposition: form-data; filename="a.txt"\r\n\r\nwhole\r\n--X--\r\n';
+      assert.equal((await sent(url, '/v1/upload', nameless))[0], 422);
+      assert.deepEqual(
+        log.filter(({ level }) => level === 'error'),
+        [],
+      );
+    },
+    { config: { runnerPort: '0' }, mayLogErrors: true },
+  ));
+
+test('of a file that a program makes longer as many bytes are sent as were announced, and one that became shorter is cut off', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-code-'));
+  await withSidecar(
+    async (running) => {
+      const ask = codeApi(running);
+      const { session_id: session, files } = await upload(ask, formOf(['log.txt', 'start\n']));
+      const at = (fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }) as string[]).find((name) => name.endsWith('/log.txt'));
+      const file = path.join(folder, at ?? '');
+      const request = `GET /v1/download/${session}/${files[0]?.fileId} HTTP/1.1\r\nHost: 127.0.0.1\r\nx-api-key: ${running.token}\r\n\r\n`;
+      fs.appendFileSync(file, 'HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged');
+      const longer = await rawSocket(running.port, request + request);
+      await eventually(() => assert.equal(longer.received.match(/start\n/g)?.length, 2));
+      assert.doesNotMatch(longer.received, /forged/);
+      longer.socket.destroy();
+      fs.truncateSync(file, 3);
+      const shorter = await rawSocket(running.port, request);
+      await shorter.closed;
+      assert.match(shorter.received, /content-length: 6\r\n.*\r\n\r\nsta$/is);
+    },
+    { config: { 'code.folder': folder } },
+  ).finally(() => fs.rmSync(folder, { recursive: true, force: true }));
+});
 
 test('names of which nothing is left are refused, and nothing of their form stays', () =>
   withSidecar(async (running) => {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { CodeFile, CodeSession } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
-import { writable } from '../../net/response-flow.ts';
+import { sendBody } from '../../net/response-flow.ts';
 import { ask, askBytes, type Asking } from './ask.ts';
 import { liveSession } from './exec.ts';
 import { knownId } from './request-form.ts';
@@ -71,9 +71,7 @@ export async function sendFile(
     }
     reply.headers({ 'content-type': file.contentType, 'content-length': String(file.size) });
     raw.writeHead(200, reply.getHeaders() as Record<string, string>);
-    for (let step = await iterator.next(); step.done !== true; step = await iterator.next())
-      if (!raw.write(step.value)) await writable(raw);
-    raw.end();
+    await sendBody(raw, iterator, file.size);
   } catch {
     await iterator.return?.();
     // A body that stops short must look like it; the log has the call.

@@ -18,12 +18,16 @@ export async function* partsOf(request: FastifyRequest): AsyncGenerator<Part> {
   }
 }
 
-/** The bytes of one file. Throws INPUT_TOO_LARGE, and BadRequest where the body ends too early. */
+/** The bytes of one file. Throws INPUT_TOO_LARGE, and BAD_INPUT where the body ends too early. */
 export async function* wholeFile(stream: AsyncIterable<Uint8Array> & { truncated: boolean }): AsyncGenerator<Uint8Array, void> {
   try {
     yield* stream;
   } catch (error) {
-    throw brokenForm(error);
+    const problem = brokenForm(error);
+    // It goes through what stores the file, which knows no errors of this wire.
+    throw problem instanceof BadRequest
+      ? new OutriggerError('BAD_INPUT', problem.problems[0]?.message ?? problem.message, { cause: error })
+      : problem;
   }
   // The parser stops at the limit without a word.
   if (stream.truncated) throw new OutriggerError('INPUT_TOO_LARGE', 'The file is larger than the limit of uploads');

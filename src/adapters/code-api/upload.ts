@@ -59,7 +59,8 @@ async function store(request: FastifyRequest, asking: Asking, allOrNone: boolean
       try {
         // The form may name its entity before the files or after them.
         target ??= await openSession(asking, entityIn(fields, request));
-        if (fileFields.includes(part.fieldname.replace(/\[\]$/, ''))) stored.push(await storeOne(asking, target.id, part, allOrNone));
+        if (fileFields.includes((part.fieldname ?? '').replace(/\[\]$/, '')))
+          stored.push(await storeOne(asking, target.id, part, allOrNone));
       } finally {
         // What is refused early is read to its end all the same, or the answer would not be.
         part.file.resume();

@@ -107,16 +107,17 @@ export function openFile(folder: string, name: string): { descriptor: number; si
 }
 
 /**
- * The bytes of a file, read as they are asked for. It is opened with the first of them: who never asks leaves nothing open. Throws
+ * The bytes of a file, `most` of them, read as they are asked for. It is opened with the first of them: who never asks leaves nothing open. Throws
  * FILE_NOT_FOUND then.
  */
-export async function* bytesOf(folder: string, name: string): AsyncGenerator<Uint8Array> {
+export async function* bytesOf(folder: string, name: string, most = Number.POSITIVE_INFINITY): AsyncGenerator<Uint8Array> {
   const { descriptor } = openFile(folder, name);
   try {
-    for (;;) {
+    for (let left = most; left > 0; ) {
       const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-      const length = fs.readSync(descriptor, chunk, 0, chunk.length, null);
+      const length = fs.readSync(descriptor, chunk, 0, Math.min(chunk.length, left), null);
       if (length === 0) return;
+      left -= length;
       yield chunk.subarray(0, length);
       // Others are served between.
       await new Promise(setImmediate);

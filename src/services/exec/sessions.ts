@@ -224,12 +224,12 @@ export class Sessions {
     return fileInfo(file);
   }
 
-  /** Throws FILE_NOT_FOUND. */
+  /** As much as it held when it was taken up: a program may be writing to it. Throws FILE_NOT_FOUND. */
   read(session: SessionRecord, id: string): AsyncIterable<Uint8Array> {
-    const { name } = this.file(session, id);
+    const { name, size } = this.file(session, id);
     // What is wrong is told now, and not when an answer is on its way.
     fs.closeSync(openFile(this.folder(session.id), name).descriptor);
-    return bytesOf(this.folder(session.id), name);
+    return bytesOf(this.folder(session.id), name, size);
   }
 
   /** Throws FILE_NOT_FOUND. */

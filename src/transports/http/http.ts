@@ -7,7 +7,7 @@ import type { HttpHint, Operation, Table } from '../../contract/operation.ts';
 import { type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
 import { methods, refuseOtherMethods, refusedMethod } from '../../net/http-app.ts';
 import { acceptJson } from '../../net/json-body.ts';
-import { callerSignal, stallMs, writable } from '../../net/response-flow.ts';
+import { callerSignal, sendBody } from '../../net/response-flow.ts';
 import { ItemStream, type StreamFormat } from './item-stream.ts';
 import { openApiText } from './openapi.ts';
 import { operationRoute } from './operation-route.ts';
@@ -252,7 +252,7 @@ class OperationCalls {
       if (length <= wholeBytes) return await gather(iterator, length);
       reply.hijack();
       reply.raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string>);
-      await pump(reply, iterator, length);
+      await sendBody(reply.raw, iterator, length);
     } catch (error) {
       await iterator.return?.();
       if (!reply.raw.headersSent) throw error;
@@ -292,17 +292,6 @@ async function gather(iterator: AsyncIterator<Uint8Array>, length: number): Prom
       : Buffer.concat(chunks);
   if (whole.length !== length) throw new OutriggerError('INTERNAL', 'The content changed its size while it was read.');
   return whole;
-}
-
-async function pump(reply: FastifyReply, iterator: AsyncIterator<Uint8Array>, length: number): Promise<void> {
-  const { raw } = reply;
-  let sent = 0;
-  for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) {
-    sent += step.value.length;
-    if (!raw.write(step.value)) await writable(raw, stallMs);
-  }
-  if (!Number.isNaN(length) && sent !== length) throw new OutriggerError('INTERNAL', 'The content changed its size while it was read.');
-  raw.end();
 }
 
 async function* limited(body: Readable, maxBytes: number): AsyncGenerator<Uint8Array, void> {
