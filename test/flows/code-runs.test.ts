@@ -1004,3 +1004,33 @@ test('Go has its packages from its second run on, and what a user compiles is no
     fs.rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test('what was compiled of files that changed meanwhile is not kept for those as they were before', needsC, () =>
+  withCode(async ({ client, sidecar }) => {
+    const program = '#include <stdio.h>\n#include "v.h"\nint main(void) { puts(V); }\n';
+    const caller = { id: 'ann', name: 'Ann', kind: 'person', access: 'execute' } as const;
+    const ask = async (name: string, input: object, more: object = {}): Promise<unknown> =>
+      (await sidecar.dispatch({ name, input, caller, transport: 'http', requestId: 'r', signal: new AbortController().signal, ...more }))
+        .output;
+    const put = async (session: string, words: string): Promise<void> => {
+      const body = async function* (): AsyncGenerator<Uint8Array> {
+        yield Buffer.from(`#define V "${words}"\n`);
+      };
+      await ask('code.putFile', { session, name: 'v.h' }, { body: body() });
+    };
+    const ran = async (session: string, onCompile = async (): Promise<void> => {}): Promise<[string, string]> => {
+      let out = '';
+      const emit = async (item: CodeItem): Promise<void> => {
+        if (item.type === 'stage' && item.stage === 'compile') await onCompile();
+        if (item.type === 'output') out += item.text;
+      };
+      const end = (await ask('code.run', { language: 'c', code: program, session }, { emit })) as CodeOutcome;
+      return [out, end.used.compileCache];
+    };
+    const [one, other] = [await client.call('code.openSession', {}), await client.call('code.openSession', {})];
+    for (const { id } of [one, other]) await put(id, 'one');
+    assert.deepEqual(await ran(one.id, () => put(one.id, 'two')), ['two\n', 'miss']);
+    assert.deepEqual(await ran(other.id), ['one\n', 'miss']);
+    assert.deepEqual(await ran(other.id), ['one\n', 'hit']);
+  }),
+);

@@ -53,11 +53,8 @@ export function codeOperations({ runs, sessions, sandbox, toolchains }: CodeServ
       const { bytes, info } = sessions.readState(session);
       return { head: info, bytes: oneChunk(bytes) };
     },
-    'code.putState': async ({ session: id }, call) => {
-      const session = sessions.use(id);
-      await runs.close(id, { all: false });
-      return sessions.putState(session, call.body);
-    },
+    // What has the old variables is ended when the new ones are all there: a run that came meanwhile would save them over these.
+    'code.putState': ({ session: id }, call) => sessions.replaceState(sessions.use(id), call.body, () => runs.close(id, { all: false })),
     'code.removeState': async ({ session: id }) => {
       const session = sessions.use(id);
       await runs.close(id, { all: false });

@@ -381,16 +381,15 @@ export class Runs {
     const isAlone = setting.spare !== undefined && request.files.length === 0;
     const source: [string, string] = [path.posix.basename(places.file), hash('sha256', request.code)];
     const sources = cache === undefined ? undefined : isAlone ? [source] : await this.#sourcesIn(setting);
-    const key =
-      sources === undefined
-        ? undefined
-        : CompileCache.key({
-            domain: call.caller,
-            tool: toolchains.find(argv[0])?.mark ?? '',
-            argv: [language.code, ...argv],
-            env: { ...baseEnvironment(language), ...language.environment },
-            sources,
-          });
+    const keyOf = (all: [string, string][]): string =>
+      CompileCache.key({
+        domain: call.caller,
+        tool: toolchains.find(argv[0])?.mark ?? '',
+        argv: [language.code, ...argv],
+        env: { ...baseEnvironment(language), ...language.environment },
+        sources: all,
+      });
+    const key = sources === undefined ? undefined : keyOf(sources);
     const said = key === undefined ? undefined : cache?.take(key, made);
     used.compileCache = key === undefined ? 'off' : said === undefined ? 'miss' : 'hit';
     await call.emit({ type: 'stage', stage: 'compile', cached: said !== undefined });
@@ -419,7 +418,10 @@ export class Runs {
     });
     const { stage } = compiled;
     const isWhole = stage.reason === 'exit' && stage.exitCode === 0 && stage.omittedBytes.stdout + stage.omittedBytes.stderr === 0;
-    if (key !== undefined && isWhole) await cache?.put(key, made, compiled.said);
+    if (key === undefined || !isWhole) return stage;
+    // Files may have come while it was compiled.
+    const after = isAlone ? sources : await this.#sourcesIn(setting);
+    if (after !== undefined && (after === sources || keyOf(after) === key)) await cache?.put(key, made, compiled.said);
     return stage;
   }
 

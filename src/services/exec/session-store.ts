@@ -32,15 +32,19 @@ export class SessionStore {
     );
   }
 
+  /** Those whose records can be read. Throws what SQLite throws. */
   all(): SessionRecord[] {
     const sql = 'SELECT record, facts FROM code_sessions LEFT JOIN code_states USING (id)';
     const rows = this.#state.statement(sql).all() as { record: string; facts: string | null }[];
-    return rows.map(({ record, facts }) => {
-      const session = JSON.parse(record) as SessionRecord;
-      if (facts !== null) session.state = JSON.parse(facts) as SessionRecord['state'];
-      else if (session.state?.inFile === false) session.state = null;
-      return session;
-    });
+    const sessions: SessionRecord[] = [];
+    for (const { record, facts } of rows)
+      this.#try(() => {
+        const session = JSON.parse(record) as SessionRecord;
+        if (facts !== null) session.state = JSON.parse(facts) as SessionRecord['state'];
+        else if (session.state?.inFile === false) session.state = null;
+        sessions.push(session);
+      });
+    return sessions;
   }
 
   put(session: SessionRecord): void {

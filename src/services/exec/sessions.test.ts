@@ -117,6 +117,79 @@ test('one that holds nothing makes room for the next; where all hold something, 
     sessions.open();
   }));
 
+test('where fewer may be than there are, all that hold nothing make room at once', () =>
+  withSessions(({ start }) => {
+    const before = start({ most: 10 });
+    for (let count = 0; count < 9; count++) before.open();
+    const kept = before.open('entity');
+    const after = start({ most: 3 });
+    const next = after.open();
+    assert.equal(after.all().length, 3);
+    for (const { id } of [kept, next]) after.use(id);
+  }));
+
+test('a file that came under a name of ours is not ours to take back', () =>
+  withSessions(async ({ start }) => {
+    const sessions = start();
+    const session = sessions.open();
+    sessions.lend(session, ['code.js', 'code.py']);
+    for (const name of ['code.js', 'code.py']) fs.writeFileSync(path.join(sessions.folder(session.id), name), 'source');
+    await sessions.putFile(session, 'code.js', Buffer.from('precious'));
+    sessions.takeBack(session);
+    assert.deepEqual(fs.readdirSync(sessions.folder(session.id)), ['code.js']);
+    assert.equal(fs.readFileSync(path.join(sessions.folder(session.id), 'code.js'), 'utf8'), 'precious');
+  }));
+
+test('variables that come slowly are taken when all are there and nothing else is going on', () =>
+  withSessions(async ({ folder, start }) => {
+    const sessions = start(roomy);
+    const session = sessions.open();
+    await sessions.putState(session, large(1));
+    const order: string[] = [];
+    const slow = async function* (): AsyncGenerator<Uint8Array> {
+      yield large(2).subarray(0, 10);
+      await new Promise(setImmediate);
+      // What a run saves meanwhile.
+      await sessions.putState(session, large(3));
+      order.push('came');
+      yield large(2).subarray(10);
+    };
+    const { bytes } = await sessions.replaceState(session, slow(), async () => void order.push('made room'));
+    assert.deepEqual([bytes, order], [80_000, ['came', 'made room']]);
+    assert.equal(sessions.readState(session).bytes[0], 2);
+    await assert.rejects(
+      sessions.replaceState(session, slow(), () => Promise.reject(new Error('no'))),
+      /no/,
+    );
+    assert.equal(sessions.readState(session).bytes[0], 3);
+    await assert.rejects(
+      sessions.replaceState(session, slow(), async () => sessions.remove(session.id)),
+      { reason: 'NO_SESSION' },
+    );
+    assert.deepEqual(fs.readdirSync(folder), []);
+  }));
+
+test('a record that can’t be read is told of and forgotten, and the others stay', () =>
+  withSessions(async ({ folder, state, start }) => {
+    const [first, second] = [start(), start()];
+    const [kept, torn] = [first.open('kept'), first.open('torn')];
+    state.statement('UPDATE code_sessions SET record = substr(record, 1, 40) WHERE id = ?').run(torn.id);
+    const problems: unknown[] = [];
+    const store = new SessionStore({ state, onProblem: (error) => problems.push(error) });
+    assert.deepEqual(
+      store.all().map(({ id }) => id),
+      [kept.id],
+    );
+    assert.equal(problems.length, 1);
+    // Where the database can't be asked at all, it is asked again.
+    state.database.exec('ALTER TABLE code_sessions RENAME TO elsewhere');
+    assert.throws(() => second.all(), /code_sessions/);
+    state.database.exec('ALTER TABLE elsewhere RENAME TO code_sessions');
+    state.statement('DELETE FROM code_sessions WHERE id = ?').run(torn.id);
+    assert.equal(second.open('kept').id, kept.id);
+    assert.deepEqual(fs.readdirSync(folder), [kept.id]);
+  }));
+
 test('files are counted at their end as well as at their beginning, found among thousands, and refused in the place of a folder', () =>
   withSessions(async ({ start }) => {
     const sessions = start();

@@ -185,7 +185,8 @@ export class Sessions {
     const folder = this.folder(session.id);
     for (const name of session.lent ?? []) {
       if (OWN_NAME.test(name)) this.#afterwards(() => removeFolder(`${folder}/${name}`));
-      else removeLent(`${folder}/${name}`);
+      // It was free when it was lent: a file of that name came meanwhile, in the place of ours.
+      else if (!session.files.some((file) => file.name === name)) removeLent(`${folder}/${name}`);
     }
     delete session.lent;
     this.#putLater(session);
@@ -305,20 +306,44 @@ export class Sessions {
   }
 
   /** Without a language, that of the form of the bytes. Throws INPUT_TOO_LARGE, DISK_FULL. */
-  async putState(
-    session: SessionRecord,
-    content: Uint8Array | AsyncIterable<Uint8Array>,
-    language?: string,
-  ): Promise<NonNullable<CodeSession['state']>> {
+  async putState(session: SessionRecord, content: Uint8Array, language?: string): Promise<NonNullable<CodeSession['state']>> {
     const letGo = this.hold(session.id);
     try {
       const { folder, maxStateBytes } = this.#options;
-      const small = content instanceof Uint8Array && content.length <= Math.min(SMALL_STATE_BYTES, maxStateBytes) ? content : null;
+      const small = content.length <= Math.min(SMALL_STATE_BYTES, maxStateBytes) ? content : null;
       const known = small === null ? this.#knownInFile(session, content) : factsOf(small);
       const { size, sha256, first } = known ?? (await storeFile(path.join(folder, session.id), STATE, content, maxStateBytes));
       const info = { bytes: size, sha256, savedAt: this.#now() };
       this.#keep(session, { ...info, language: language ?? languageOf(first), inFile: small === null }, small);
       return info;
+    } finally {
+      letGo();
+    }
+  }
+
+  /**
+   * As `putState`, of bytes that come slowly. When all are there `makeRoom` is awaited, and nothing comes between it and them. Throws what it throws,
+   * NO_SESSION, INPUT_TOO_LARGE, DISK_FULL; the state is the old one then.
+   */
+  async replaceState(
+    session: SessionRecord,
+    content: AsyncIterable<Uint8Array>,
+    makeRoom: () => Promise<void>,
+  ): Promise<NonNullable<CodeSession['state']>> {
+    const letGo = this.hold(session.id);
+    const folder = path.join(this.#options.folder, session.id);
+    const name = `${ownName()}.tmp`;
+    try {
+      const { size, sha256, first } = await storeFile(folder, name, content, this.#options.maxStateBytes);
+      await makeRoom();
+      if (!this.#isKnown(session)) throw this.#isGone(session);
+      moveInto(path.join(folder, name), this.#stateFile(session.id));
+      const info = { bytes: size, sha256, savedAt: this.#now() };
+      this.#keep(session, { ...info, language: languageOf(first), inFile: true }, null);
+      return info;
+    } catch (error) {
+      removeFile(folder, name);
+      throw fileError(error, 'The variables');
     } finally {
       letGo();
     }
@@ -382,7 +407,11 @@ export class Sessions {
   }
 
   #throwIfTooMany(): void {
-    if (this.#sessions.size >= this.#options.most) this.#makeRoom();
+    // More than one where there may be fewer than there were in an earlier life.
+    for (let before = Number.POSITIVE_INFINITY; this.#sessions.size >= this.#options.most && this.#sessions.size < before; ) {
+      before = this.#sessions.size;
+      this.#makeRoom();
+    }
     if (this.#sessions.size >= this.#options.most)
       throw new OutriggerError('TOO_MANY_SESSIONS', `There are ${this.#sessions.size} sessions already.`);
   }
@@ -414,15 +443,15 @@ export class Sessions {
   }
 
   /** What is known of bytes that lie in its file already. */
-  #knownInFile({ id, state }: SessionRecord, content: unknown): StateFacts | undefined {
-    if (!(content instanceof Uint8Array) || state === null || state.inFile === false || state.bytes !== content.length) return undefined;
+  #knownInFile({ id, state }: SessionRecord, content: Uint8Array): StateFacts | undefined {
+    if (state === null || state.inFile === false || state.bytes !== content.length) return undefined;
     const facts = factsOf(content);
     return facts.sha256 === state.sha256 && fs.existsSync(this.#stateFile(id)) ? facts : undefined;
   }
 
   /** Takes up a state; `small` is one that lies in no file. Throws NO_SESSION for one that was closed meanwhile. */
   #keep(session: SessionRecord, state: SessionRecord['state'], small: Uint8Array | null): void {
-    if (!this.#isKnown(session)) throw new OutriggerError('NO_SESSION', `There is no session ${session.id} any more.`);
+    if (!this.#isKnown(session)) throw this.#isGone(session);
     const before = session.state;
     session.state = state;
     if (small === null && before?.inFile !== false) return this.#put(session);
@@ -434,6 +463,10 @@ export class Sessions {
       throw fileError(error, 'The database');
     }
     if (small !== null && before !== null && before.inFile !== false) removeFile(path.join(this.#options.folder, session.id), STATE);
+  }
+
+  #isGone({ id }: SessionRecord): OutriggerError {
+    return new OutriggerError('NO_SESSION', `There is no session ${id} any more.`);
   }
 
   #isOver({ id, usedAt }: SessionRecord): boolean {
@@ -507,9 +540,10 @@ export class Sessions {
     makePassage(this.#readyFolder);
     // Of one without a type Node warns, where a module is run: it is made where there is need of it.
     removeFolder(packageAbove(this.#options.folder));
-    this.#hasBegun = true;
     const folders = new Set(fs.readdirSync(this.#options.folder));
-    for (const session of this.#store.all().sort((one, other) => one.usedAt - other.usedAt)) {
+    const stored = this.#store.all();
+    this.#hasBegun = true;
+    for (const session of stored.sort((one, other) => one.usedAt - other.usedAt)) {
       if (folders.has(session.id)) {
         this.#sessions.set(session.id, session);
         this.#storedUse.set(session, session.usedAt);
