@@ -2,6 +2,7 @@ import path from 'node:path';
 import { type Client, createClient } from '../client/client.ts';
 import type { HubOperations } from '../contract/hub-operations.ts';
 import { OutriggerError } from '../contract/errors.ts';
+import { isLoopback } from '../core/loopback.ts';
 import { type OperationName, operations } from '../contract/operations.ts';
 import { readHub } from '../hub/hub-folder.ts';
 import { registerAgentCom } from '../adapters/agentcom/agentcom.ts';
@@ -144,7 +145,7 @@ function printBanner(hub: Hub, { host, folder }: HubOptions, terminal: Terminal)
     `  API      ${hub.url}/openapi.json   (Authorization: Bearer <token>)`,
     '',
   ];
-  if (host !== 'localhost' && host !== '::1' && !host.startsWith('127.'))
+  if (!isLoopback(host))
     lines.push(
       `  ${terminal.bold('Warning')}  ${host} is reachable from the network over plain HTTP: secrets travel in clear. Put TLS before it.`,
       '',

@@ -13,6 +13,9 @@ import { withProgress } from './progress.ts';
 import { readMainToken } from '../sidecar/callers.ts';
 import { columns, shellWord, type Terminal } from './terminal.ts';
 
+/** After Ctrl-C. */
+const CLOSE_WITHIN_MS = 1000;
+
 export interface RemoteFlags {
   url?: string;
   state?: string;
@@ -115,32 +118,35 @@ export function listOperations(flags: CallFlags, terminal: Terminal): void {
 }
 
 async function callOnce(name: string, text: string, flags: CallFlags, terminal: Terminal): Promise<void> {
+  const operation = Object.hasOwn(operations, name) ? operations[name as OperationName] : undefined;
+  const hasBody = operation !== undefined && 'body' in operation;
+  if (text === '-' && hasBody) throw new UsageError(`${name} takes its body from standard input: give its input as an argument.`);
   const input = parseInput(text === '-' ? Buffer.from(await readStdin(terminal)).toString('utf8') : text);
   await checkFields(name, input);
   if (flags.via !== undefined) {
     requireAddress('--via', flags.via, /^(https?|wss?):$/);
     if (flags.agent === undefined) throw new OutriggerError('BAD_INPUT', '--via needs --agent: the hub knows several.');
-    const operation = Object.hasOwn(operations, name) ? operations[name as OperationName] : undefined;
-    const body = operation !== undefined && 'body' in operation ? await readStdin(terminal) : undefined;
+    const body = hasBody ? await readStdin(terminal) : undefined;
     const { callVia } = await import('./hub.ts');
     return callVia(name, input, { ...flags, url: flags.via, agent: flags.agent, body }, terminal, writeOut);
   }
   await withClient(flags.dir, flags, async (client) => {
-    const print = (value: unknown): void => terminal.out(`${JSON.stringify(value, null, flags.json === true ? undefined : 2)}\n`);
-    const operation = Object.hasOwn(operations, name) ? operations[name as OperationName] : undefined;
+    const print = (value: unknown): Promise<void> => writeText(`${JSON.stringify(value, null, flags.json === true ? undefined : 2)}\n`);
     if (operation !== undefined && 'item' in operation) {
       const stream = client.stream(name as 'files.list', input as never);
-      for await (const item of stream) print(flags.json === true ? { item } : item);
+      for await (const item of stream) await print(flags.json === true ? { item } : item);
       const end = await stream.end;
-      print(flags.json === true ? { end } : end);
+      await print(flags.json === true ? { end } : end);
     } else if (operation !== undefined && 'bytes' in operation) {
       const { bytes } = await client.download(name as 'files.download', input as never);
       // What is shown on the terminal itself needs no word beside it.
       const shown = process.stdout.isTTY ? bytes : withProgress(bytes, name, undefined, terminal);
       for await (const chunk of shown) await writeOut(chunk);
-    } else if (operation !== undefined && 'body' in operation)
-      print(await client.upload(name as 'files.upload', input as never, withProgress(stdinBytes(terminal), name, undefined, terminal)));
-    else print(await client.call(name as 'system.info', input as never));
+    } else if (hasBody)
+      await print(
+        await client.upload(name as 'files.upload', input as never, withProgress(stdinBytes(terminal), name, undefined, terminal)),
+      );
+    else await print(await client.call(name as 'system.info', input as never));
   });
 }
 
@@ -152,7 +158,7 @@ export async function runList(wirePath: string, flags: RemoteFlags & { recursive
       const stream = client.stream('files.list', { path: wirePath, recursive: flags.recursive === true, limit: 1_000_000 });
       const rows: string[][] = [];
       for await (const entry of stream) {
-        if (flags.json === true) terminal.out(`${JSON.stringify(entry)}\n`);
+        if (flags.json === true) await writeText(`${JSON.stringify(entry)}\n`);
         else
           rows.push([
             entry.kind === 'file' ? String(entry.size) : '-',
@@ -215,12 +221,19 @@ export async function runPut(
 
 export async function runWatch(flags: RemoteFlags & { cursor?: string }, terminal: Terminal): Promise<void> {
   const controller = new AbortController();
-  const stop = (): void => controller.abort();
+  const stop = (): void => {
+    controller.abort();
+    // A sidecar that does not answer does not close its side either.
+    setTimeout(() => process.exit(), CLOSE_WITHIN_MS).unref();
+  };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   await withClient(flags.dir, flags, async (client) => {
     // One that is lost is waited for; one that was never there is a mistake.
-    await client.call('system.info', {});
+    const isThere = await client.call('system.info', {}, { signal: controller.signal }).catch((error: unknown) => {
+      if (!controller.signal.aborted) throw error;
+    });
+    if (isThere === undefined) return;
     let isLost = false;
     client.connection.on('state', ({ name }) => {
       const isTrying = name === 'reconnecting' || name === 'offline';
@@ -229,10 +242,10 @@ export async function runWatch(flags: RemoteFlags & { cursor?: string }, termina
       terminal.err(isLost ? 'lost: the sidecar does not answer; trying again\n' : 'back: the sidecar answers again\n');
     });
     for await (const item of client.watchChanges(flags.cursor, { signal: controller.signal })) {
-      if (flags.json === true) terminal.out(`${JSON.stringify(item)}\n`);
+      if (flags.json === true) await writeText(`${JSON.stringify(item)}\n`);
       else if (item.type === 'change') {
         const who = item.cause.who?.map(({ name }) => name).join(', ') ?? item.cause.kind;
-        terminal.out(
+        await writeText(
           `r${item.revision}  ${item.what.padEnd(7)}  ${printable(item.from === undefined ? item.path : `${item.from} → ${item.path}`)}  ${terminal.dim(who)}\n`,
         );
       } else if (item.type === 'resync') terminal.err(`resync: ${item.reason}\n`);
@@ -324,6 +337,11 @@ async function readStdin(terminal: Terminal): Promise<Uint8Array> {
 function stdinBytes(terminal: Terminal): AsyncIterable<Uint8Array> {
   if (process.stdin.isTTY) terminal.err('Reading from the terminal; Ctrl-D ends.\n');
   return process.stdin as AsyncIterable<Uint8Array>;
+}
+
+/** Resolves when it is taken: what comes faster than it is read waits where it comes from. */
+function writeText(text: string): Promise<void> {
+  return writeOut(Buffer.from(text));
 }
 
 function writeOut(chunk: Uint8Array): Promise<void> {

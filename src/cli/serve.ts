@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { type LoadedConfig, processEnvironment } from '../config/load.ts';
+import { isLoopback } from '../core/loopback.ts';
 import { createLog } from '../sidecar/log.ts';
 import { giveBackWhenIdle } from '../services/watch/give-back.ts';
 import type { Sample } from './sample.ts';
@@ -98,8 +99,4 @@ function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, termin
     );
   }
   terminal.err(`${lines.join('\n')}\n`);
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

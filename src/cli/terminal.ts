@@ -17,7 +17,7 @@ export function processTerminal(noColor: boolean): Terminal {
   // Whoever read it has enough: `outrigger ls | head`.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    process.stderr.write(`outrigger: what comes out can't be written: ${error.message}\n`, () => process.exit(1));
   });
   const color = interactive && process.stdout.isTTY === true && !noColor;
   const style =

@@ -139,6 +139,11 @@ const broken: (readonly [says: string, content: unknown, problem: RegExp])[] = [
   ['a password in hub_url', { ...good, hub_url: 'wss://me:pw@hub.example.org/ws' }, /hub_url holds a name or a password/],
   ['a part after # in hub_url', { ...good, hub_url: 'wss://hub.example.org/ws#x' }, /hub_url has a part after #/],
   ['ws:// over the network', { ...good, hub_url: 'ws://hub.example.org/ws' }, /hub_url would carry the token in clear.*"insecure": true/],
+  [
+    'a name that begins as an address of loopback',
+    { ...good, hub_url: 'ws://127.hub.example.org/ws' },
+    /hub_url would carry the token in clear/,
+  ],
   ['insecure as a text', { ...good, insecure: 'yes' }, /insecure is a text\. Write true or false/],
   ['a name that is an object', { ...good, name: {} }, /name is an object/],
   ['capabilities as a text', { ...good, capabilities: 'code' }, /capabilities is a text\. Write a list of texts/],

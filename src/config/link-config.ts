@@ -1,5 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { isLoopback } from '../core/loopback.ts';
+import { parsedJson } from './json-file.ts';
 import { editDistance } from './load.ts';
 
 /** A link's config file with everything in its place: paths are absolute, what was left out has its default. */
@@ -152,8 +154,7 @@ function readObject(file: string): Record<string, unknown> {
   }
   let parsed: unknown;
   try {
-    // Editors on Windows write a mark before the text.
-    parsed = JSON.parse(text.replace(/^\uFEFF/, ''));
+    parsed = parsedJson(text);
   } catch (error) {
     throw new LinkConfigError([
       `${file} is not JSON: ${(error as Error).message}. Comments and commas after the last field are not allowed.`,
@@ -220,10 +221,6 @@ function checkResultsFolder(fields: Fields, folder: string): void {
   } catch (error) {
     fields.problem('results_dir', `${there} can't be written: ${(error as Error).message}. Name another folder, or change its rights.`);
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || host.startsWith('127.');
 }
 
 function readToken(fields: Fields, folder: string): Pick<LinkConfig, 'token' | 'tokenPlace'> {

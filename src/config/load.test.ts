@@ -100,6 +100,9 @@ test('a config file that is named must be there and hold one object', () => {
     withFile(content, (file) => assert.match(problemsOf({ file }).join(), pattern));
   }
   assert.deepEqual(problemsOf({ env: { HOME: '/nowhere' } }), [], 'the one of the user may be missing');
+  assert.deepEqual(problemsOf({ env: { OUTRIGGER_CONFIG: '' } }), [], 'nothing is no name');
+  withFile('\uFEFF{"port": 4321}', (file) => assert.equal(loadConfig({ file, env: {} }).config.port, 4321));
+  withFile('{"token":hunter2-hunter2}', (file) => assert.doesNotMatch(problemsOf({ file }).join(), /unter/));
 });
 
 test('a secret is not taken as a flag, not shown, and not quoted in a problem', () => {

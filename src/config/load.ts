@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { parsedJson } from './json-file.ts';
 import { type Config, envName, flagName, type OptionKey, optionKeys, optionRow } from './options.ts';
 
 export type OptionSource =
@@ -65,7 +66,7 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
     values[key] = optionRow(key).default;
     sources[key] = { from: 'default' };
   }
-  const file = input.file ?? input.env['OUTRIGGER_CONFIG'] ?? surroundings.configFile;
+  const file = input.file ?? (input.env['OUTRIGGER_CONFIG'] || surroundings.configFile);
   if (file !== undefined) {
     for (const [key, value] of Object.entries(readFile(file, file !== surroundings.configFile, problems))) {
       if (isKey(key)) take(key, value, { from: 'file', file }, `${file}: ${key}`);
@@ -139,7 +140,7 @@ function readFile(file: string, mustExist: boolean, problems: string[]): Record<
     return {};
   }
   try {
-    const parsed: unknown = JSON.parse(text);
+    const parsed = parsedJson(text);
     if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return flatten(parsed as Record<string, unknown>);
     problems.push(`${file} must hold one JSON object.`);
   } catch (error) {

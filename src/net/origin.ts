@@ -1,3 +1,5 @@
+import { isLoopback } from '../core/loopback.ts';
+
 /** Which names and pages may reach us. Pure: headers in, a verdict out. */
 export interface OriginPolicy {
   /** The address that the listener is bound to. */
@@ -20,8 +22,8 @@ export function hostProblem(headers: Headers, policy: OriginPolicy): string | un
   if (header === undefined) return undefined;
   const name = typeof header === 'string' ? hostName(header) : undefined;
   if (name === undefined) return 'The Host header can not be read.';
-  if (isLoopbackName(name) || name === policy.boundHost.toLowerCase()) return undefined;
-  if (!isLoopbackName(policy.boundHost.toLowerCase()) && isAddress(name)) return undefined;
+  if (isLoopback(name) || name === policy.boundHost.toLowerCase()) return undefined;
+  if (!isLoopback(policy.boundHost.toLowerCase()) && isAddress(name)) return undefined;
   for (const allowed of policy.allowedHosts) {
     const lower = allowed.toLowerCase();
     if (lower === '*' || lower === name || (lower.startsWith('.') && name.endsWith(lower))) return undefined;
@@ -78,10 +80,6 @@ function hostName(header: string): string | undefined {
   const name = match?.[1] ?? match?.[2];
   // One dot at the end names the same host.
   return name?.toLowerCase().replace(/\.$/, '');
-}
-
-function isLoopbackName(name: string): boolean {
-  return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name);
 }
 
 function isAddress(name: string): boolean {

@@ -48,7 +48,8 @@ const file = 'journal.json';
  * the folder. It has to be the same at each start, or what was half done is not found.
  */
 export function defaultJournalFolder(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  const state = env['XDG_STATE_HOME'] ?? env['LOCALAPPDATA'] ?? path.join(os.homedir(), '.local', 'state');
+  // Set to nothing is not set, as for the sidecar.
+  const state = env['XDG_STATE_HOME'] || env['LOCALAPPDATA'] || path.join(os.homedir(), '.local', 'state');
   return path.join(state, 'outrigger', 'edits');
 }
 

@@ -109,6 +109,85 @@ test('watch prints a change as it happens, and Ctrl-C ends it with 0', async () 
   assert.deepEqual(await exited, [0, null]);
 });
 
+test('watch ends on Ctrl-C also when the sidecar does not answer, before it has spoken and after', {
+  skip: process.platform === 'win32',
+}, async () => {
+  const folder = path.join(base, 'frozen');
+  fs.mkdirSync(folder);
+  let said = '';
+  const frozen = start(['serve', folder, '--port', '0']);
+  frozen.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
+  const watches: ChildProcess[] = [];
+  try {
+    await eventually(() => assert.match(said, /sidecar\.ready/), 20_000);
+    const before = start(['watch', '--json', '--dir', folder]);
+    watches.push(before);
+    let out = '';
+    before.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
+    await eventually(() => assert.match(out, /ready/), 20_000);
+    frozen.kill('SIGSTOP');
+    const after = start(['watch', '--dir', folder]);
+    watches.push(after);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const codes = await Promise.all(
+      watches.map(async (watch) => {
+        const exited = once(watch, 'exit') as Promise<[number | null]>;
+        watch.kill('SIGINT');
+        return (await exited)[0];
+      }),
+    );
+    assert.deepEqual(codes, [0, 0]);
+  } finally {
+    frozen.kill('SIGKILL');
+    for (const watch of watches) watch.kill('SIGKILL');
+  }
+});
+
+test('a body does not come from where the input came from', async () => {
+  fs.writeFileSync(path.join(root, 'kept.txt'), 'important');
+  const { code, err } = await run(['call', 'files.upload', '-'], '{"path":"kept.txt"}');
+  assert.equal(code, 2, err);
+  assert.match(err, /standard input/);
+  assert.equal(fs.readFileSync(path.join(root, 'kept.txt'), 'utf8'), 'important');
+});
+
+test('a disk that is full behind stdout is one line', { skip: fs.existsSync('/dev/full') ? false : 'needs /dev/full' }, async () => {
+  const full = fs.openSync('/dev/full', 'w');
+  try {
+    const child = spawn(process.execPath, [main, 'cat', 'a.txt'], { env, cwd: root, stdio: ['ignore', full, 'pipe'] });
+    let err = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
+    const [code] = (await once(child, 'close')) as [number | null];
+    assert.equal(code, 1);
+    assert.match(err, /^outrigger: .*ENOSPC[^\n]*\n$/);
+  } finally {
+    fs.closeSync(full);
+  }
+});
+
+test('what nobody reads waits in the sidecar, not in the memory of the command', {
+  skip: process.platform === 'linux' ? false : 'looks at /proc',
+}, async () => {
+  const { out } = await run([
+    'call',
+    'processes.start',
+    '--json',
+    JSON.stringify({ argv: ['sh', '-c', 'while :; do echo 0123456789; done'] }),
+  ]);
+  const { id } = (JSON.parse(out) as { process: { id: string } }).process;
+  const child = start(['call', 'processes.output', '--json', JSON.stringify({ id, follow: true })]);
+  try {
+    const memory = (): number => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const early = memory();
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    assert.ok(memory() - early < 12_000, `${early} kB, then ${memory()} kB`);
+  } finally {
+    child.kill('SIGKILL');
+    await run(['call', 'processes.stop', JSON.stringify({ id })]);
+  }
+});
+
 test('watch says that the sidecar is lost, and that it is back, and tells what changed meanwhile', async () => {
   const folder = path.join(base, 'restarted');
   fs.mkdirSync(folder);

@@ -102,6 +102,8 @@ test('Java gets the file that its public class wants', () => {
     ['// public class No {}\n/* public class No {} */ class A { String s = "public class No"; }\npublic final class Yes {}', 'Yes.java'],
     ['public record Point(int x) {}', 'Point.java'],
     ['class Hidden {}', 'Hidden.java'],
+    [`class ${'A'.repeat(256)} {}`, 'Code.java'],
+    [`class ${'é'.repeat(128)} {}`, 'Code.java'],
   ] as const)
     assert.equal(fileNameFor(java, source), name);
 });

@@ -1,6 +1,9 @@
 import type { MemoryMethod } from './isolation/sandbox.ts';
 import { javaTypesOf } from './java-types.ts';
 
+/** A file name holds 255 bytes; `source_`, `.java` and `.class` with what stands for an inner class belong to it. */
+const MAX_CLASS_BYTES = 200;
+
 /** Arguments right behind the compiler, and variables. */
 export interface SeedWay {
   readonly args?: readonly string[];
@@ -386,7 +389,7 @@ export function programsOf({ compile, run }: Language): string[] {
   return [compile?.[0], run[0]].filter((program) => program !== undefined && !program.startsWith('{')) as string[];
 }
 
-/** A class that Java wants in a file of its own name, else the one that it is to start; else the language's own. */
+/** A class that Java wants in a file of its own name, as far as a file can have it, else the one that it is to start; else the language's own. */
 export function fileNameFor({ code, file }: Language, source: string): string {
   if (code !== 'java') return file;
   const { types, hasLooseMain } = javaTypesOf(source);
@@ -396,5 +399,5 @@ export function fileNameFor({ code, file }: Language, source: string): string {
     types.find(({ main }) => main === 'static') ??
     types.find(({ main }) => main === 'instance') ??
     types.find(({ isInterface }) => !isInterface);
-  return named === undefined ? file : `${named.name}.java`;
+  return named === undefined || Buffer.byteLength(named.name) > MAX_CLASS_BYTES ? file : `${named.name}.java`;
 }
