@@ -3,6 +3,7 @@ import { Backoff } from '../core/backoff.ts';
 import { Emitter } from '../core/emitter.ts';
 import { createJsonCodec } from '../core/json-codec.ts';
 import { Peer, type PeerTimers } from '../core/peer.ts';
+import { reportError } from '../core/report-error.ts';
 import type { ClientWebSocket } from './client-options.ts';
 
 export type ConnectionState =
@@ -320,11 +321,4 @@ function canceled(signal: AbortSignal | undefined): OutriggerError {
 
 function tokenReason(reason: string): 'TOKEN_EXPIRED' | 'TOKEN_REVOKED' | 'BAD_TOKEN' {
   return reason === 'TOKEN_EXPIRED' || reason === 'TOKEN_REVOKED' ? reason : 'BAD_TOKEN';
-}
-
-/** A listener's own mistake is the program's business, as with any event: it surfaces where uncaught errors do. */
-function reportError(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }

@@ -128,6 +128,27 @@ test('tells of files that come, change and go, and of no others', async () => {
   });
 });
 
+test('whoever is to read anew hears of it when what changes after that is told', async () => {
+  await withBackend(async (backend, _root, put) => {
+    for (let count = 0; count < 300; count++) put(`f${count}.ts`, 'x');
+    for (const first of [true, false]) {
+      const events: WatchEvent[] = [];
+      const watch = backend.watch(
+        '*.ts',
+        (event) => {
+          events.push(event);
+          if (event.what === 'resync') put('f7.ts', first ? 'new and longer' : 'newer and longer yet');
+        },
+        { readAnew: true },
+      );
+      await eventually(() => assert.ok(events.some(({ what, path: name }) => what === 'changed' && name === 'f7.ts')), 10_000);
+      assert.deepEqual(events[0], { what: 'resync', path: '' });
+      // The next one comes to a watch that goes on.
+      if (!first) watch.dispose();
+    }
+  });
+});
+
 test('of more files than are watched no change is told, only again and again that all is to be read anew', async () => {
   await withBackend(async (_backend, root, put) => {
     for (const name of ['a', 'b', 'c']) put(name, 'x');

@@ -7,6 +7,7 @@ import { excludeMatcher, includeMatcher } from './glob-match.ts';
 import { checkAborted, fileError, placeBelow, walkFiles } from './node-paths.ts';
 import { literalExpression, matchingLines } from './node-search.ts';
 import { watchWithNode } from './node-watch.ts';
+import { SharedWatch } from './shared-watch.ts';
 import type {
   CallOptions,
   Disposable,
@@ -34,12 +35,15 @@ const defaultMaxResults = 10_000;
 export class NodeBackend implements WorkspaceBackend {
   readonly #root: string;
   readonly #realRoot: string;
-  readonly #watches = new Set<Disposable>();
+  readonly #watch: SharedWatch;
 
   /** Throws when the folder is not there. */
   constructor(root: string) {
     this.#root = path.resolve(root);
     this.#realRoot = realpathSync(this.#root);
+    this.#watch = new SharedWatch((news) =>
+      watchWithNode(this.#realRoot, (event) => news.emit('event', event), { onBegun: () => news.emit('begun', undefined) }),
+    );
   }
 
   getRoot(): string {
@@ -134,23 +138,24 @@ export class NodeBackend implements WorkspaceBackend {
     return { files, truncated: left <= 0 };
   }
 
-  watch(pattern: string | readonly string[], listener: (event: WatchEvent) => void): Disposable {
-    const matches = includeMatcher(pattern);
-    const watch = watchWithNode(this.#realRoot, (event) => {
-      if (event.what === 'resync' || matches(event.path)) listener(event);
-    });
-    const own: Disposable = {
+  /** `readAnew`: whoever listens was told of changes until now, and hears that all is to be read anew once this watch misses nothing. */
+  watch(pattern: string | readonly string[], listener: (event: WatchEvent) => void, { readAnew = false } = {}): Disposable {
+    let isOver = false;
+    const own = this.#watch.add(pattern, listener);
+    if (readAnew)
+      this.#watch.whenBegun(() => {
+        if (!isOver) listener({ what: 'resync', path: '' });
+      });
+    return {
       dispose: () => {
-        this.#watches.delete(own);
-        watch.dispose();
+        isOver = true;
+        own.dispose();
       },
     };
-    this.#watches.add(own);
-    return own;
   }
 
   close(): Promise<void> {
-    for (const watch of [...this.#watches]) watch.dispose();
+    this.#watch.end();
     return Promise.resolve();
   }
 

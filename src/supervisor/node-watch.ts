@@ -10,9 +10,11 @@ export interface NodeWatchOptions {
   sweepMs: number;
   /** With more files nothing is watched, and the listener is told to read anew at each sweep. */
   maxFiles: number;
+  /** The folder was looked at for the first time: what changes from now on is told. */
+  onBegun: () => void;
 }
 
-const defaults: NodeWatchOptions = { settleMs: 50, sweepMs: 5000, maxFiles: 100_000 };
+const defaults: NodeWatchOptions = { settleMs: 50, sweepMs: 5000, maxFiles: 100_000, onBegun: () => undefined };
 
 /** What is known of each file: changed when size, time or the file itself is another. */
 export type Snapshot = ReadonlyMap<string, string>;
@@ -38,9 +40,10 @@ export function watchWithNode(
   listener: (event: WatchEvent) => void,
   options: Partial<NodeWatchOptions> = {},
 ): Disposable {
-  const { settleMs, sweepMs, maxFiles } = { ...defaults, ...options };
+  const { settleMs, sweepMs, maxFiles, onBegun } = { ...defaults, ...options };
   const controller = new AbortController();
   let known: Snapshot | undefined;
+  let begun = false;
   let looking = false;
   let again = false;
   let timer: NodeJS.Timeout | undefined;
@@ -59,9 +62,12 @@ export function watchWithNode(
     if (controller.signal.aborted) return;
     if (found === undefined) listener({ what: 'resync', path: '' });
     else {
-      for (const event of known === undefined ? [] : snapshotEvents(known, found)) listener(event);
+      const events = known === undefined ? [] : snapshotEvents(known, found);
       known = found;
+      for (const event of events) listener(event);
     }
+    if (!begun) onBegun();
+    begun = true;
     if (again) soon();
   };
 

@@ -70,6 +70,7 @@ const passedOn: ReadonlySet<string> = new Set([
   'NO_OPERATION',
   'PART_OFF',
   'TOOL_MISSING',
+  'TOO_MANY',
 ]);
 
 class FallbackWorkspace implements Workspace {
@@ -125,8 +126,7 @@ class FallbackWorkspace implements Workspace {
     const byNode = (): void => {
       if (disposed || this.#closed) return;
       current?.dispose();
-      current = this.#node.watch(pattern, listener);
-      listener({ what: 'resync', path: '' });
+      current = this.#node.watch(pattern, listener, { readAnew: true });
     };
     const state = this.supervisor?.state.name;
     if (this.#sidecar === undefined || state === 'failed') current = this.#node.watch(pattern, listener);

@@ -2,7 +2,8 @@ import path from 'node:path';
 import { OutriggerError } from '../contract/errors.ts';
 import type { FeedItem } from '../contract/events.ts';
 import type { PeerCall } from '../core/peer.ts';
-import { includeMatcher } from './glob-match.ts';
+import type { Emitter } from '../core/emitter.ts';
+import { SharedWatch, type WatchNews } from './shared-watch.ts';
 import type {
   CallOptions,
   Disposable,
@@ -17,6 +18,9 @@ import type {
   WorkspaceBackend,
 } from './workspace-backend.ts';
 
+/** A feed that a child ended is asked for again after so long. */
+const ASK_AGAIN_MS = 1000;
+
 /** The part of a supervisor that is used. */
 export interface SidecarPort {
   readonly state: { name: string };
@@ -30,11 +34,12 @@ export interface SidecarPort {
 export class SidecarBackend implements WorkspaceBackend {
   readonly #root: string;
   readonly #port: SidecarPort;
-  readonly #watches = new Set<Disposable>();
+  readonly #watch: SharedWatch;
 
   constructor(root: string, port: SidecarPort) {
     this.#root = path.resolve(root);
     this.#port = port;
+    this.#watch = new SharedWatch((news) => followChanges(port, news));
   }
 
   getRoot(): string {
@@ -62,64 +67,45 @@ export class SidecarBackend implements WorkspaceBackend {
   }
 
   watch(pattern: string | readonly string[], listener: (event: WatchEvent) => void, onUnavailable?: () => void): Disposable {
-    const matches = includeMatcher(pattern);
-    const tell = (event: WatchEvent): void => {
-      if (event.what === 'resync' || matches(event.path)) listener(event);
-    };
-    const watch = followChanges(this.#port, tell, onUnavailable ?? (() => undefined));
-    const own: Disposable = {
-      dispose: () => {
-        this.#watches.delete(own);
-        watch.dispose();
-      },
-    };
-    this.#watches.add(own);
-    return own;
+    return this.#watch.add(pattern, listener, onUnavailable);
   }
 
   async close(): Promise<void> {
-    for (const watch of [...this.#watches]) watch.dispose();
+    this.#watch.end();
     await this.#port.stop();
   }
 }
 
-/** The feed of changes across children: each new one is asked for what came after the last cursor. */
-function followChanges(port: SidecarPort, listener: (event: WatchEvent) => void, onUnavailable: () => void): Disposable {
-  /** A listener's own mistake surfaces where uncaught errors do, and ends no watch. */
-  const tell = (event: WatchEvent): void => {
-    try {
-      listener(event);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-  };
+/** The feed of changes across children: each new one is asked for what came after the last cursor, and so is one that ended a feed. */
+function followChanges(port: SidecarPort, news: Emitter<WatchNews>): Disposable {
   let cursor: string | undefined;
   let begun = false;
   let current: AbortController | undefined;
+  let later: NodeJS.Timeout | undefined;
 
   const run = async (signal: AbortSignal): Promise<void> => {
     const input = cursor === undefined ? { git: false } : { git: false, cursor };
     try {
       // Without a cursor nobody knows what happened since the last feed.
-      if (begun && cursor === undefined) tell({ what: 'resync', path: '' });
+      if (begun && cursor === undefined) news.emit('event', { what: 'resync', path: '' });
       begun = true;
       for await (const item of port.stream('changes.watch', input, { signal }).items) {
         const known = item as FeedItem;
         cursor = known.cursor;
-        for (const event of watchEvents(known)) tell(event);
+        for (const event of watchEvents(known)) news.emit('event', event);
       }
     } catch (error) {
       if (signal.aborted || !(error instanceof OutriggerError)) return;
-      if (error.reason === 'NO_OPERATION' || error.reason === 'PART_OFF') onUnavailable();
+      if (error.reason === 'NO_OPERATION' || error.reason === 'PART_OFF') return news.emit('unavailable', undefined);
       if (error.reason === 'BAD_CURSOR') cursor = undefined;
-      // A lost child: the next one is asked when it is ready.
     }
+    // A lost child: the next one is asked when it is ready. One that is there is asked again.
+    if (!signal.aborted) later = setTimeout(() => begin(port.state), ASK_AGAIN_MS).unref();
   };
   const begin = ({ name }: { name: string }): void => {
-    if (name === 'failed') onUnavailable();
+    if (name === 'failed') news.emit('unavailable', undefined);
     if (name !== 'ready') return;
+    clearTimeout(later);
     current?.abort();
     current = new AbortController();
     void run(current.signal);
@@ -129,6 +115,7 @@ function followChanges(port: SidecarPort, listener: (event: WatchEvent) => void,
   return {
     dispose: () => {
       off();
+      clearTimeout(later);
       current?.abort();
     },
   };
