@@ -534,6 +534,29 @@ describe('the page', { skip: noBrowser }, () => {
     });
   });
 
+  test('what comes late for words that stand there no more is not shown', async () => {
+    await withPage(async ({ page }) => {
+      await page.locator('[data-state=running]').waitFor();
+      await page.evaluate(() => {
+        const host = (globalThis as unknown as { workspace: { searchText: (query: unknown) => Promise<unknown> } }).workspace;
+        const ask = host.searchText;
+        host.searchText = async (query) => {
+          const answer = await ask(query);
+          await new Promise((resolve) => setTimeout(resolve, 400));
+          document.body.dataset['late'] = 'yes';
+          return answer;
+        };
+      });
+      await page.keyboard.press('Control+Shift+f');
+      await page.locator('#text-query').fill('member');
+      await page.waitForTimeout(250);
+      await page.locator('#text-query').fill('');
+      await page.locator('[data-late=yes]').waitFor();
+      await page.waitForTimeout(50);
+      assert.deepEqual([await page.locator('#lines').innerText(), await page.locator('#text-note').innerText()], ['', '']);
+    });
+  });
+
   test('without a folder it offers to open one', async () => {
     await withPage(
       async ({ page, electron }) => {

@@ -2,7 +2,7 @@
 // An agent in one file: a link to a hub starts it for each task. It looks through the folder that it is started in, writes a page about it, and
 // hands over its result. What a link gives its agents is in the environment: docs/link.md.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 
 const { OUTRIGGER_TASK_ID: id, OUTRIGGER_TASK_FILE: taskFile, OUTRIGGER_URL: url, OUTRIGGER_TOKEN: token } = process.env;
@@ -22,7 +22,8 @@ try {
 
 /** Counts what git knows of the folder, and keeps a page about it. */
 async function writePage(path) {
-  const files = git('ls-files').split('\n').filter(Boolean);
+  // NUL stands between names, which may hold anything else; some are gone, or folders of other repositories.
+  const files = git('ls-files', '-z').split('\0').filter((file) => statSync(file || '/', { throwIfNoEntry: false })?.isFile());
   const kinds = new Map();
   let lines = 0;
   for (const [at, file] of files.entries()) {
@@ -37,15 +38,16 @@ async function writePage(path) {
   }
   const rows = [...kinds].sort((a, b) => b[1].lines - a[1].lines).map(([kind, count]) => `| ${kind} | ${count.files} | ${count.lines} |`);
   const page = `# ${task.description}\n\n| kind | files | lines |\n|---|---|---|\n${rows.join('\n')}\n`;
-  execFileSync('mkdir', ['-p', 'docs']);
+  mkdirSync('docs', { recursive: true });
   writeFileSync(path, page);
   git('add', path);
-  git('-c', 'user.name=Demo agent', '-c', 'user.email=agent@localhost', 'commit', '--quiet', '-m', task.description);
+  if (git('diff', '--cached', '--name-only', '--', path) !== '')
+    git('-c', 'user.name=Demo agent', '-c', 'user.email=agent@localhost', 'commit', '--quiet', '-m', task.description, '--', path);
   return { path, files: files.length, lines };
 }
 
 function git(...args) {
-  return execFileSync('git', args, { encoding: 'utf8' });
+  return execFileSync('git', args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
 }
 
 /** One of the link's own operations. */

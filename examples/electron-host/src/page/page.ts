@@ -137,8 +137,9 @@ function afterTyping(run: () => Promise<void>): void {
 }
 
 async function findFiles(again = false): Promise<void> {
-  const found = answered(await workspace.findFiles(filesQuery.value), 'files-note');
-  if (found === undefined) return;
+  const query = filesQuery.value;
+  const found = answered(await workspace.findFiles(query), 'files-note');
+  if (found === undefined || filesQuery.value !== query) return;
   files.show(found.files.map(fileRow), again);
   const count = found.files.length;
   note('files-note', count === 0 ? 'No file has these letters' : `${count}${found.truncated ? '+' : ''} ${count === 1 ? 'file' : 'files'}`);
@@ -160,7 +161,8 @@ async function findText(again = false): Promise<void> {
   }
   const [regex, caseSensitive] = ['text-regex', 'text-case'].map((id) => byId(id).ariaPressed === 'true') as [boolean, boolean];
   const found = answered(await workspace.searchText({ pattern, regex, caseSensitive }), 'text-note');
-  if (found === undefined) return;
+  // By now another question may stand there, or none.
+  if (found === undefined || textQuery.value !== pattern) return;
   lines.show(
     found.files.flatMap(({ path, matches }) => [{ heading: path }, ...matches.map((match) => lineRow(path, match))]),
     again,
