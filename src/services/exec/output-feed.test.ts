@@ -31,6 +31,14 @@ test('a character that comes in two pieces is sent whole, and what never becomes
   assert.deepEqual(feed.bytes, { stdout: 4, stderr: 1 });
 });
 
+test('a mark of the byte order is sent as it came, wherever it stands', async () => {
+  const texts: string[] = [];
+  const feed = new OutputFeed({ stage: 'run', emit: (item) => void (item.type === 'output' && texts.push(item.text)) });
+  for (const piece of [[0xef, 0xbb], [0xbf, 0x61], Buffer.from('\ufeff')]) feed.push('stdout', Buffer.from(piece));
+  await feed.end();
+  assert.deepEqual([texts.join(''), feed.bytes.stdout], ['\ufeffa\ufeff', 7]);
+});
+
 test('a caller that reads slowly holds the program back, by pieces of one byte as well, and lets it go again', async () => {
   for (const [size, most] of [
     [64 * 1024, 8],

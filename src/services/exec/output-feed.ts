@@ -14,12 +14,17 @@ export interface FeedOptions {
   filter?: (stream: Stream, text: string, isLast: boolean) => readonly (string | CodeItem)[];
 }
 
+/** Of what a program writes, where a mark of the byte order is a character as all others. */
+export function outputDecoder(): TextDecoder {
+  return new TextDecoder('utf-8', { ignoreBOM: true });
+}
+
 /** What a program writes, on its way to the caller: in order, at the caller's pace, and never in the middle of a character. */
 export class OutputFeed {
   /** Bytes that came, but for those that the filter kept. */
   readonly bytes: Record<Stream, number> = { stdout: 0, stderr: 0 };
   readonly #options: FeedOptions;
-  readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  readonly #decoders = { stdout: outputDecoder(), stderr: outputDecoder() };
   #flow: { pause(): void; resume(): void } | undefined;
   #behind = 0;
   #isHeld = false;

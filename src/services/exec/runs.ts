@@ -475,7 +475,7 @@ export class Runs {
   }
 
   async #runLive(
-    { session, language, limits, signal, call, running }: Setting,
+    { session, language, limits, signal, call, running, turn }: Setting,
     { code, args, stdin, env, network, keepStdinOpen }: RunRequest,
     notes: string[],
   ): Promise<{ compile: null; program: CodeStage; used: CodeOutcome['used'] }> {
@@ -486,6 +486,8 @@ export class Runs {
     await call.emit({ type: 'stage', stage: 'run', cached: false });
     const file = `${sandbox.seenAt(sessions.folder(session.id))}/${language.file}`;
     const { emit } = call;
+    // As of all other runs: who does not read keeps nobody from running.
+    const onDone = turn.freeSlot;
     const used: CodeOutcome['used'] = {
       compileCache: 'none',
       interpreter: 'cold',
@@ -494,7 +496,7 @@ export class Runs {
       restored: false,
     };
     try {
-      const ran = await live.run(session, language, { code, file, args, stdin, env, limits, network, signal, emit });
+      const ran = await live.run(session, language, { code, file, args, stdin, env, limits, network, signal, emit, onDone });
       notes.push(...ran.notes);
       return { compile: null, program: ran.stage, used: { ...used, interpreter: ran.wasLive ? 'live' : 'cold', restored: ran.restored } };
     } catch (error) {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { CodeItem, CodeStage, EffectiveLimits } from '../../../contract/code.ts';
 import type { Sandbox, SandboxEnd, SandboxedProgram, SandboxUse } from '../isolation/sandbox.ts';
 import type { Language } from '../languages.ts';
-import { OutputFeed } from '../output-feed.ts';
+import { OutputFeed, outputDecoder } from '../output-feed.ts';
 import type { SessionRecord } from '../session-store.ts';
 import type { Sessions } from '../sessions.ts';
 import { measuredStage, quietStage, stageOf } from '../stage.ts';
@@ -34,6 +34,8 @@ export interface LiveOrder {
   network: boolean;
   signal: AbortSignal;
   emit: (item: CodeItem) => Promise<void> | void;
+  /** Called when the code is done, or its interpreter is over; the caller may not have all of its output yet. */
+  onDone: () => void;
 }
 
 interface Live {
@@ -45,6 +47,8 @@ interface Live {
   canceling: AbortController;
   /** To the order that it has. */
   replies: Replies | undefined;
+  /** Of that order. */
+  onDone: (() => void) | undefined;
   isOver: boolean;
   /** It has work: it is not ended to make room. */
   isBusy: boolean;
@@ -92,20 +96,30 @@ export class LiveInterpreters {
     let restored = false;
     if (live === undefined) {
       live = await this.#start(session, language, order, fixed);
-      restored = await this.#restore(live, session);
+      const missed = await this.#restore(live, session, order.signal);
+      restored = missed !== undefined;
+      if (missed !== undefined && missed.length > 0)
+        notes.push(`Of the kept variables of this session, these could not be taken up: ${listed(missed)}.`);
       if (session.state !== null && !restored) notes.push('The kept variables of this session could not be taken up.');
+      // Taking them up ended it, which is no end of the code.
+      if (live.isOver) {
+        await this.close(session.id);
+        live = await this.#start(session, language, order, fixed);
+      }
     }
     live.isBusy = true;
     try {
       const replies = repliesOf(live);
       let stage = await this.#ask(live, order, replies).catch(async (error: unknown) => {
         // Whoever gets none of it: what the driver has to say is heard before the next order.
-        await this.#conclude(live, session, replies);
+        const { ends } = await this.#conclude(live, session, replies);
+        if (ends) await this.close(session.id);
         throw error;
       });
       // It may have ended a moment after it was done.
       if (stage.reason === 'exit' && !live.isOver && this.has(session.id)) {
-        const { use, said } = await this.#conclude(live, session, replies);
+        const { use, said, ends } = await this.#conclude(live, session, replies);
+        if (ends) await this.close(session.id);
         stage = measuredStage(stage, use, order.limits);
         notes.push(...said);
       }
@@ -157,6 +171,7 @@ export class LiveInterpreters {
       token,
       canceling,
       replies: undefined,
+      onDone: undefined,
       isOver: false,
       isBusy: true,
       idle: undefined,
@@ -164,6 +179,8 @@ export class LiveInterpreters {
     };
     // As long as it lives, its folder stays.
     const letGo = sessions.hold(session.id);
+    // Its output may still be on its way to somebody who does not read.
+    void program.over.then(() => live.onDone?.());
     void program.end.then(() => {
       live.isOver = true;
       live.replies?.end();
@@ -196,9 +213,8 @@ export class LiveInterpreters {
       },
     });
     feed.control(live.program);
-    const canceled = (): void => live.canceling.abort(signal.reason);
-    signal.addEventListener('abort', canceled, { once: true });
-    if (signal.aborted) canceled();
+    const letGo = endWith(live, signal);
+    live.onDone = order.onDone;
     const room = { wallMs: limits.wallMs, cpuMs: limits.cpuMs, outputBytes: limits.outputBytes + MARKS_BYTES };
     live.program.begin?.(room, (stream, bytes) => feed.push(stream, bytes));
     const keep = { most: this.#options.maxStateBytes, unasked: UNASKED_BYTES };
@@ -206,6 +222,7 @@ export class LiveInterpreters {
     try {
       const done = await replies.done;
       live.program.rest?.();
+      order.onDone();
       await feed.end().catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
@@ -213,25 +230,35 @@ export class LiveInterpreters {
       const end = bound.applied(await live.program.end);
       return { ...stageOf(end, feed.bytes, limits), wallMs: Math.round(performance.now() - begun) };
     } finally {
-      signal.removeEventListener('abort', canceled);
+      live.onDone = undefined;
+      letGo();
     }
   }
 
-  async #restore(live: Live, session: SessionRecord): Promise<boolean> {
-    if (session.state?.language !== live.language.code) return false;
+  /** Gives the names of those that could not be taken up; undefined: nothing could be. */
+  async #restore(live: Live, session: SessionRecord, signal: AbortSignal): Promise<string[] | undefined> {
+    if (session.state?.language !== live.language.code) return undefined;
+    const letGo = endWith(live, signal);
     try {
       const { bytes } = this.#dependencies.sessions.readState(session);
       const replies = repliesOf(live);
       const order = Buffer.concat([framed({ restore: bytes.length }), bytes]);
-      return (await this.#quietly(live, replies, 'done', order))?.done === 0;
+      const reply = await this.#quietly(live, replies, 'done', order);
+      return reply?.done === 0 ? (reply.lost ?? []) : undefined;
     } catch {
       // It is gone.
-      return false;
+      return undefined;
+    } finally {
+      letGo();
     }
   }
 
   /** What there is to be done after a run, of whatever came of it: its variables are written down, and what it started is ended. */
-  async #conclude(live: Live, session: SessionRecord, replies: Replies): Promise<{ use: SandboxUse | undefined; said: string[] }> {
+  async #conclude(
+    live: Live,
+    session: SessionRecord,
+    replies: Replies,
+  ): Promise<{ use: SandboxUse | undefined; said: string[]; ends: boolean }> {
     // What a run leaves of its variables comes after it; what is large is asked for.
     let kept = replies.isKept ? await replies.kept : await this.#quietly(live, replies, 'kept');
     if (kept?.done === IS_LARGE) kept = await this.#quietly(live, repliesOf(live), 'done', framed({ give: true }));
@@ -240,7 +267,7 @@ export class LiveInterpreters {
     const said = await this.#save(session, live.language, kept);
     const use = await settling;
     if ((use?.ended ?? 0) > 0) said.push('Programs that the code had started were ended with the run.');
-    return { use, said };
+    return { use, said, ends: kept?.ends === true };
   }
 
   async #save(session: SessionRecord, language: Language, done: Facts | undefined): Promise<string[]> {
@@ -251,14 +278,12 @@ export class LiveInterpreters {
     } catch (error) {
       return [`The variables could not be written down: ${(error as Error).message}`];
     }
-    return (done.lost ?? []).length === 0
-      ? []
-      : [`Not kept beyond the life of the interpreter: ${(done.lost ?? []).slice(0, 20).join(', ')}.`];
+    return (done.lost ?? []).length === 0 ? [] : [`Not kept beyond the life of the interpreter: ${listed(done.lost ?? [])}.`];
   }
 
   /** What is between us and the driver, of which the caller sees nothing. */
   async #quietly(live: Live, replies: Replies, which: 'done' | 'kept', order?: Buffer): Promise<Facts | undefined> {
-    const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+    const decoders = { stdout: outputDecoder(), stderr: outputDecoder() };
     // As base64, with what is around it.
     const limits = { wallMs: STATE_WITHIN_MS, outputBytes: this.#options.maxStateBytes * 1.4 + 100_000 };
     live.program.begin?.(limits, (stream, bytes) => void replies.take(stream, decoders[stream].decode(bytes, { stream: true })));
@@ -284,6 +309,14 @@ export class LiveInterpreters {
     // Another one may have come after it.
     if (this.#live.get(session) === live) this.#live.delete(session);
   }
+}
+
+/** Until what is returned is called, the end of an order is its interpreter's. */
+function endWith(live: Live, signal: AbortSignal): () => void {
+  const onAbort = (): void => live.canceling.abort(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  return () => signal.removeEventListener('abort', onAbort);
 }
 
 /** To an order that is given now. */
@@ -329,6 +362,10 @@ class OutputBound {
 function fixedOf({ code }: Language, { limits, network }: LiveOrder): string {
   const { memoryBytes, processes, fileBytes, diskBytes } = limits;
   return JSON.stringify([code, network, memoryBytes, processes, fileBytes, diskBytes]);
+}
+
+function listed(names: readonly string[]): string {
+  return names.slice(0, 20).join(', ');
 }
 
 function displayed({ display }: Facts): CodeItem[] {

@@ -4,6 +4,8 @@ export interface Facts {
   state?: string;
   lost?: string[];
   tooLarge?: boolean;
+  /** It can't go on: its code left something to be done that would be done in its next run. */
+  ends?: boolean;
   display?: Record<string, string>;
 }
 
@@ -62,12 +64,13 @@ export class Marks {
 
 function factsOf(json: string): Facts | undefined {
   try {
-    const { done, state, lost, tooLarge, display } = JSON.parse(json) as Record<string, unknown>;
+    const { done, state, lost, tooLarge, ends, display } = JSON.parse(json) as Record<string, unknown>;
     return {
       ...(Number.isInteger(done) ? { done: done as number } : {}),
       ...(typeof state === 'string' ? { state } : {}),
       ...(Array.isArray(lost) ? { lost: lost.map(String) } : {}),
       ...(tooLarge === true ? { tooLarge } : {}),
+      ...(ends === true ? { ends } : {}),
       ...(isBundle(display) ? { display } : {}),
     };
   } catch {

@@ -1,4 +1,7 @@
-/** What a Node runs that was started before its work: as `pythonDriver` and `livePythonDriver`, with the same orders and the same marks. */
+/**
+ * What a Node runs that was started before its work: as `pythonDriver` and `livePythonDriver`, with the same orders and the same marks. To what is
+ * left of the variables it adds `"ends": true` where the code ended itself, or failed, and left something to be done: its next run would do that.
+ */
 export const nodeDriver = String.raw`
 // In a scope of its own: the code may call its variables as it likes.
 (() => {
@@ -15,12 +18,13 @@ try {
   if (stat.isFIFO()) word = stat;
 } catch {}
 
+let orders = 0;
 function read(size) {
   const bytes = Buffer.alloc(size);
   for (let done = 0; done < size; ) {
     let got = 0;
     try {
-      got = fs.readSync(0, bytes, done, size - done, null);
+      got = fs.readSync(orders, bytes, done, size - done, null);
     } catch (error) {
       if (error.code !== 'EAGAIN') throw error;
       continue;
@@ -91,29 +95,35 @@ function live(token) {
   let job;
   let undo = () => {};
   let held;
-  const finish = (code) => {
+  const own = process.getActiveResourcesInfo().length;
+  const finish = (code, isCut) => {
     if (job === undefined) return;
     const { keep: how } = job;
     job = undefined;
     undo();
     conclude(JSON.stringify({ done: code }));
     setImmediate(() => {
-      keep(how);
-      setImmediate(next);
+      const facts = keep(how.most);
+      // Node has something to do itself after an error, until then.
+      setImmediate(() => {
+        const ends = isCut && process.getActiveResourcesInfo().length > own;
+        tell(JSON.stringify({ ...facts, ends }), how.unasked);
+        setImmediate(next);
+      });
     });
   };
   process.on('uncaughtException', (error) => {
     if (error instanceof Exit) return;
     fs.writeSync(2, util.inspect(error) + '\n');
-    finish(1);
+    finish(1, true);
   });
   // Nothing is left to be done, timers and promises of the code among it: as it would be the end of a program.
-  process.on('beforeExit', () => finish(process.exitCode ?? 0));
+  process.on('beforeExit', () => finish(process.exitCode ?? 0, false));
   const exit = process.exit;
   class Exit {}
   process.exit = (code = process.exitCode ?? 0) => {
     if (job === undefined) return exit(code);
-    finish(Number(code) & 255);
+    finish(Number(code) & 255, true);
     throw new Exit();
   };
   // Let and const are no properties of the global object; the debugger knows them.
@@ -127,7 +137,25 @@ function live(token) {
     session.disconnect();
     return names;
   };
-  // The orders come by the real standard input: the code gets one of its own.
+  // The orders came by the real standard input: the code gets one of its own, and what it starts reads that as well, where it can be put there.
+  let inputs;
+  try {
+    const file = path.join(require('node:os').tmpdir(), 'stdin-' + process.pid + '-' + Date.now());
+    inputs = fs.openSync(file, 'wx', 0o600);
+    fs.unlinkSync(file);
+    orders = fs.openSync('/proc/self/fd/0');
+  } catch {}
+  const put = (bytes) => {
+    fs.ftruncateSync(inputs);
+    fs.writeSync(inputs, bytes, 0, bytes.length, 0);
+    try {
+      fs.closeSync(0);
+    } catch {
+      // The code did that.
+    }
+    // It is the lowest that is free.
+    fs.openSync('/proc/self/fd/' + inputs);
+  };
   let input = '';
   const readFileSync = fs.readFileSync;
   fs.readFileSync = (file, options) => {
@@ -138,6 +166,7 @@ function live(token) {
   };
   const give = (text) => {
     input = text;
+    if (orders !== 0) put(Buffer.from(text));
     const stream = require('node:stream').Readable.from(text === '' ? [] : [Buffer.from(text)], { objectMode: false });
     stream.fd = 0;
     Object.defineProperty(process, 'stdin', { value: stream, configurable: true });
@@ -151,6 +180,31 @@ function live(token) {
     }
     conclude(JSON.stringify({ done: code }));
   };
+  // Whether something comes back as it was: an instance of the same, with all that it has.
+  const isSame = (value, copy) => {
+    const seen = new Set();
+    const pairs = [];
+    const isAlike = (one, other) => {
+      if (one === null || typeof one !== 'object') return Object.is(one, other);
+      if (!seen.has(one)) pairs.push([one, other]);
+      seen.add(one);
+      return other !== null && typeof other === 'object';
+    };
+    let alike = isAlike(value, copy);
+    while (alike && pairs.length > 0) {
+      const [one, other] = pairs.pop();
+      const kind = Object.getPrototypeOf(one);
+      alike = kind === null || kind === Object.getPrototypeOf(other);
+      if (ArrayBuffer.isView(one)) continue;
+      // No names are made of the places of an array; of one that is almost empty, of those alone that are taken.
+      for (const name of Array.isArray(one) && one.length < 1 << 26 ? one.keys() : Object.keys(one)) alike &&= isAlike(one[name], other[name]);
+      if (one instanceof Set || one instanceof Map) {
+        const others = [...other];
+        [...one].forEach((entry, at) => (alike &&= isAlike(entry, others[at])));
+      }
+    }
+    return alike;
+  };
   const snapshot = (most) => {
     const lost = [];
     const kept = {};
@@ -158,8 +212,8 @@ function live(token) {
       if (builtins.has(name)) continue;
       try {
         const value = vm.runInThisContext(name);
-        require('node:v8').deserialize(require('node:v8').serialize(value));
-        kept[name] = value;
+        if (isSame(value, require('node:v8').deserialize(require('node:v8').serialize(value)))) kept[name] = value;
+        else lost.push(name);
       } catch {
         lost.push(name);
       }
@@ -167,19 +221,16 @@ function live(token) {
     const state = require('node:v8').serialize(kept);
     return state.length > most ? { done: 1, tooLarge: true } : { done: 0, state: state.toString('base64'), lost };
   };
-  const keep = ({ most, unasked }) => {
-    held = undefined;
-    let text = '{"done":1}';
+  const keep = (most) => {
     try {
-      text = JSON.stringify(snapshot(most));
+      return snapshot(most);
     } catch {
-      // Said with that.
+      return { done: 1 };
     }
-    if (text.length > unasked) {
-      held = text;
-      text = '{"done":2}';
-    }
-    conclude(text);
+  };
+  const tell = (text, unasked) => {
+    held = text.length > unasked ? text : undefined;
+    conclude(held === undefined ? text : '{"done":2}');
   };
   async function next() {
     const given = order();
@@ -197,7 +248,6 @@ function live(token) {
     const environment = { ...process.env };
     Object.assign(process.env, given.env);
     process.exitCode = undefined;
-    give(given.stdin);
     // What came with the order goes with it; what the code set itself stays.
     undo = () => {
       for (const [name, value] of Object.entries(given.env)) {
@@ -206,13 +256,14 @@ function live(token) {
         else delete process.env[name];
       }
     };
+    give(given.stdin);
     try {
       const value = await vm.runInThisContext(given.code, { filename: given.file, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
       if (value !== undefined && job === given) display(value);
     } catch (error) {
       if (error instanceof Exit) return;
       fs.writeSync(2, (error instanceof Error ? error.stack : util.inspect(error)) + '\n');
-      finish(1);
+      finish(1, true);
     }
   }
   const builtins = new Set([...Object.keys(globalThis), 'require', 'display']);

@@ -151,8 +151,8 @@ _become(eval(_read(int(_read(8))).decode(), {'__builtins__': {}, 'true': True, '
  * `{"live": token}`; `token` marks what it tells of itself on its output, between two U+001E: `{"display": {mime: data}}`,
  * `{"done": code, "state"?: base64, "lost"?: names, "tooLarge"?: true}`. An order to run code is answered twice: when it is done, and with
  * what is left of its variables, or `"done": 2` where that is longer than `unasked` and has to be asked for: `{"give": true}`. After
- * `{"restore": length}` so many bytes follow. Orders come by a descriptor that the code does not have as its standard input, and what is told
- * goes by others than its output.
+ * `{"restore": length}` so many bytes follow; the names of what could not be made of them are `lost`. Orders come by a descriptor that the code
+ * does not have as its standard input, and what is told goes by others than its output.
  */
 export const livePythonDriver = String.raw`${reading}
 def _alone():
@@ -229,13 +229,15 @@ def _figures():
     plot.close('all')
 
 def _restore(names, sources, state):
-    kept = _pickle.loads(state)
+    # Gives the names of what could not be made again. What ends a program is no end here: it is the code of modules and decorators.
+    kept, lost = _pickle.loads(state), []
+    flags = kept.get('flags', {})
     for name, module in kept['modules'].items():
         try:
             __import__(module)
             names[name] = sys.modules[module]
-        except Exception:
-            pass
+        except BaseException:
+            lost.append(name)
     # What is made of something else may come before it.
     rest = [('source', name, one) for name, one in kept['sources'].items()] + [('value', name, one) for name, one in kept['values'].items()]
     while rest:
@@ -244,17 +246,23 @@ def _restore(names, sources, state):
             try:
                 if kind == 'value':
                     names[name] = _pickle.loads(one)
-                else:
-                    exec(one, names)
-                    sources[name] = one
-            except Exception:
+                elif name not in names:
+                    exec(compile(one, '<string>', 'exec', flags.get(name, 0)), names)
+            except BaseException:
                 left.append((kind, name, one))
         if len(left) == len(rest):
             break
         rest = left
+    lost += [name for _, name, _ in rest]
+    for name in set(kept['sources']) - set(lost):
+        sources[name] = (names.get(name), kept['sources'][name], flags.get(name, 0))
+    return list(dict.fromkeys(lost))
 
 def _snapshot(names, sources, most):
     modules, values, lost = {}, {}, []
+    # Of a name that was bound anew, the source is that of something else.
+    for name in [name for name, one in sources.items() if names.get(name, sources) is not one[0]]:
+        del sources[name]
     for name, value in list(names.items()):
         if name.startswith('__') or name == 'display':
             continue
@@ -270,17 +278,31 @@ def _snapshot(names, sources, most):
                 lost.append(name)
     if sum(map(len, values.values())) > most:
         return {'done': 1, 'tooLarge': True}
-    sources = {name: one for name, one in sources.items() if name in names}
-    kept = _pickle.dumps({'modules': modules, 'sources': sources, 'values': values})
+    texts = {name: text for name, (_, text, _) in sources.items()}
+    flags = {name: one for name, (_, _, one) in sources.items() if one}
+    kept = _pickle.dumps({'modules': modules, 'sources': texts, 'flags': flags, 'values': values})
     if len(kept) > most:
         return {'done': 1, 'tooLarge': True}
     return {'done': 0, 'state': _encode(kept), 'lost': lost}
 
 def _segment(lines, node):
-    part = lines[node.lineno - 1:node.end_lineno]
+    first = min([node.lineno] + [one.lineno for one in node.decorator_list]) - 1
+    # What decorates may begin some lines after its sign.
+    while node.decorator_list and not lines[first].lstrip().startswith(b'@'):
+        first -= 1
+    part = lines[first:node.end_lineno]
     part[-1] = part[-1][:node.end_col_offset]
-    part[0] = part[0][node.col_offset:]
-    return b''.join(part).decode('utf-8', 'surrogatepass')
+    return b''.join(part).lstrip().decode('utf-8', 'surrogatepass')
+
+def _parts(body):
+    # Each but the last ends with something that it defines.
+    parts = [[]]
+    for node in body:
+        parts[-1].append(node)
+        if isinstance(node, _defining):
+            # Words at its start are none of the module.
+            parts.append([_ast.Pass(lineno=node.end_lineno, col_offset=0)])
+    return parts
 
 _given = None
 
@@ -325,6 +347,8 @@ def _report(error):
 
 import _ast
 _defining = (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.ClassDef)
+# from __future__ import annotations
+_FUTURE = 1 << 24
 
 class _Live:
     def __init__(self, token):
@@ -377,13 +401,12 @@ class _Live:
             self.keep(order['keep'])
 
     def restore(self, state):
-        code = 0
         try:
-            _restore(self.names, self.sources, state)
-        except Exception as error:
+            text = _json({'done': 0, 'lost': _restore(self.names, self.sources, state)})
+        except BaseException as error:
             _report(error)
-            code = 1
-        self.finish('{"done": %d}' % code)
+            text = '{"done": 1}'
+        self.finish(text)
 
     def keep(self, how):
         self.held = None
@@ -434,27 +457,34 @@ class _Live:
 
     def execute(self, code, file):
         names = self.names
+        code = code[1:] if code.startswith('\ufeff') else code
         tree = compile(code, file, 'exec', _ast.PyCF_ONLY_AST)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], _ast.Expr) else None
-        before = dict(names)
-        try:
-            exec(compile(tree, file, 'exec'), names)
-            if last is not None:
-                value = eval(compile(_ast.Expression(last.value), file, 'eval'), names)
-                if value is not None:
-                    self.display(value)
-            for figure in _figures():
-                self.show(figure)
-        finally:
-            self.note(tree, code, before)
+        parts = list(self.compiled(tree.body, file))
+        lines = code.encode('utf-8', 'surrogatepass').splitlines(True) if len(parts) > 1 else []
+        for compiled, node, flags in parts:
+            exec(compiled, names)
+            if isinstance(node, _defining):
+                self.note(node, lines, flags)
+        if last is not None:
+            value = eval(compile(_ast.Expression(last.value), file, 'eval'), names)
+            if value is not None:
+                self.display(value)
+        for figure in _figures():
+            self.show(figure)
 
-    def note(self, tree, code, before):
+    def compiled(self, body, file):
+        # In parts, so that it is seen what each definition made, whatever becomes of its name.
+        flags = 0
+        for part in _parts(body):
+            compiled = compile(_ast.Module(part, []), file, 'exec', flags)
+            flags |= compiled.co_flags & _FUTURE
+            yield compiled, part[-1] if part else None, flags
+
+    def note(self, node, lines, flags):
         # What the code defined is kept as it was written.
-        lines = None
-        for node in tree.body:
-            if isinstance(node, _defining) and self.names.get(node.name) is not before.get(node.name):
-                lines = lines or code.encode('utf-8', 'surrogatepass').splitlines(True)
-                self.sources[node.name] = _segment(lines, node)
+        if node.name in self.names:
+            self.sources[node.name] = (self.names[node.name], _segment(lines, node), flags)
 
 _session = _Live(_order()['live'])
 while True:
