@@ -32,7 +32,7 @@ export function foldersAbove(path: string): string[] {
 
 /** Each name of the path percent-encoded, the slashes kept: what the sidecar's addresses take. */
 export function encodePath(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/');
+  return path.toWellFormed().split('/').map(encodeURIComponent).join('/');
 }
 
 const order = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });

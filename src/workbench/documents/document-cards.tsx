@@ -10,6 +10,7 @@ import { Revision } from '../shell/revision.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import { byteSize, longTime } from '../words.ts';
 import type { DocumentSession } from './document-session.ts';
+import { inForm } from './file-form.ts';
 
 const headBytes = 1024 * 1024;
 
@@ -27,7 +28,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
         if (found.entry !== undefined) entry.value = { entry: found.entry, etag: found.etag };
       })
       .catch(() => undefined);
-  }, [path, reason]);
+  }, [path, error]);
   const size = entry.value?.entry.size;
   const limit = workbench.info.value?.limits['documents.maxBytes'];
 
@@ -196,7 +197,7 @@ export function DeletedCard({ path, session }: { path: string; session: Document
       buttons={
         <>
           {!workbench.readOnly.value && (
-            <button type="button" class="btn pri" data-focus onClick={() => void remake(workbench, path, text)}>
+            <button type="button" class="btn pri" data-focus onClick={() => void remake(workbench, path, inForm(text, session.info.value))}>
               <Icon name="undo" />
               Bring it back
             </button>

@@ -34,6 +34,10 @@ export interface SessionDependencies {
 
 const quietCheckMs = 3_500;
 const undoPauseMs = 400;
+/** A file that is written all the time is asked about no more often. */
+const retryMs = 500;
+/** Why a file can't be opened that another content of it could mend. */
+const ofTheFile: ReadonlySet<string> = new Set(['DOCUMENT_TOO_LARGE', 'DOCUMENT_BINARY', 'NOT_TEXT', 'FILE_NOT_FOUND', 'NOT_A_FILE']);
 const closeNotFound = 4404;
 const closeOutdated = 4410;
 
@@ -77,6 +81,7 @@ export class DocumentSession {
   #shown = false;
   #quiet: ReturnType<typeof setTimeout> | undefined;
   #opening = new AbortController();
+  #retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(path: string, dependencies: SessionDependencies) {
     this.path = signal(path);
@@ -91,15 +96,30 @@ export class DocumentSession {
   }
 
   /** Asks whether the file can be opened, then links it. Asks again when the link was away. */
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    if (this.#link === undefined) this.state.value = { name: 'opening' };
+    return this.#open();
+  }
+
+  /** The file is another now, and may be one that can be opened. Whoever looks sees why not until it is open. */
+  retrySoon(): void {
+    const { value: state } = this.state;
+    if (state.name !== 'closed' || !ofTheFile.has(state.error.reason) || this.#retry !== undefined) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      if (this.state.value.name === 'closed') void this.#open();
+    }, retryMs);
+  }
+
+  async #open(): Promise<void> {
     if (this.#link !== undefined) return;
-    this.state.value = { name: 'opening' };
     this.#opening.abort();
     this.#opening = new AbortController();
     const { signal: canceled } = this.#opening;
     for (;;) {
       try {
         const info = await this.#deps.client.call('documents.open', { path: this.path.value }, { signal: canceled });
+        if (this.state.value.name === 'closed') this.state.value = { name: 'opening' };
         this.readOnly.value = info.readOnly;
         this.heard(info);
         this.#connect();
@@ -169,6 +189,7 @@ export class DocumentSession {
   close(): void {
     this.#opening.abort();
     clearTimeout(this.#quiet);
+    clearTimeout(this.#retry);
     this.view?.destroy();
     this.view = undefined;
     this.#link?.close();

@@ -1,24 +1,40 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
+import type { Change } from '../../contract/events.ts';
 import { DocumentStore } from './document-store.ts';
 
 type Dependencies = ConstructorParameters<typeof DocumentStore>[0];
 type LinkEvents = Parameters<Dependencies['openLink']>[3];
 
-function setup(): { store: DocumentStore; link: () => LinkEvents } {
+function setup() {
   const links: LinkEvents[] = [];
+  const closed: string[] = [];
+  let refused: string | undefined;
+  let calls = 0;
   const store = new DocumentStore({
-    client: { call: () => Promise.resolve({ path: 'a.txt', state: 'saved', revision: 1, people: [], readOnly: false }) },
-    openLink: (_path: string, _doc: unknown, _awareness: unknown, events: LinkEvents) => {
+    client: {
+      call: async () => {
+        calls++;
+        if (refused !== undefined) throw Object.assign(new Error('no'), { reason: refused });
+        return { path: 'a.txt', state: 'saved', revision: 1, people: [], readOnly: false };
+      },
+    },
+    openLink: (path: string, _doc: unknown, _awareness: unknown, events: LinkEvents) => {
       links.push(events);
-      return { tryNow: () => {}, close: () => {} };
+      return { tryNow: () => {}, close: () => closed.push(path) };
     },
     user: { value: { name: 'Ada', color: '', colorLight: '', kind: 'person' } },
     now: () => 0,
     onSent: () => {},
   } as unknown as Dependencies);
-  return { store, link: () => links.at(-1) as LinkEvents };
+  return {
+    store,
+    link: () => links.at(-1) as LinkEvents,
+    closed: () => closed,
+    calls: () => calls,
+    refuse: (reason: string | undefined) => void (refused = reason),
+  };
 }
 
 async function withUnsentEdit(run: (store: DocumentStore, link: LinkEvents) => Promise<void>): Promise<void> {
@@ -52,3 +68,46 @@ test('one that is opened again before that stays, with what can be undone in it'
     store.close('a.txt');
     await eventually(() => store.get('a.txt') === undefined);
   }));
+
+const change = (more: Partial<Change>): Change => ({ type: 'change', what: 'changed', path: 'a.txt', kind: 'file', ...more }) as Change;
+
+test('a document over which another is moved is closed: its place is the other’s', async () => {
+  const { store, closed } = setup();
+  const [replaced, moved] = [store.open('a.txt'), store.open('b.txt')];
+  await eventually(() => moved.path.value === 'b.txt' && replaced.readOnly.value === false);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  store.apply(change({ what: 'moved', from: 'b.txt', path: 'a.txt' }));
+  assert.deepEqual([[...store.sessions.value.keys()], store.get('a.txt') === moved], [['a.txt'], true]);
+  assert.equal(replaced.doc.isDestroyed, true);
+  assert.ok(closed().includes('a.txt'));
+  store.close('a.txt');
+});
+
+test('what could not be opened is tried again when the file is another, and shows why not until then', async (t) => {
+  const { store, refuse, calls } = setup();
+  refuse('DOCUMENT_TOO_LARGE');
+  const session = store.open('a.txt');
+  await eventually(() => session.state.value.name === 'closed');
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const states: string[] = [];
+  session.state.subscribe(({ name }) => states.push(name));
+  for (let time = 0; time < 5; time++) store.apply(change({}));
+  t.mock.timers.tick(1000);
+  await new Promise(setImmediate);
+  assert.deepEqual([calls(), [...new Set(states)]], [2, ['closed']]);
+  refuse(undefined);
+  store.apply(change({ what: 'moved', from: 'other.txt', path: 'a.txt' }));
+  t.mock.timers.tick(1000);
+  await new Promise(setImmediate);
+  assert.equal(session.state.value.name, 'opening');
+  // One that was refused for another reason is not.
+  t.mock.timers.reset();
+  refuse('FORBIDDEN');
+  const other = store.open('c.txt');
+  await eventually(() => other.state.value.name === 'closed');
+  const before = calls();
+  store.apply(change({ path: 'c.txt' }));
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  assert.equal(calls(), before);
+  for (const path of ['a.txt', 'c.txt']) store.close(path);
+});

@@ -69,17 +69,20 @@ export class DocumentStore {
       for (const [path, session] of [...this.sessions.value]) {
         const to = movedPath(path, change.from, change.path);
         if (to === undefined) continue;
+        const replaced = this.sessions.value.get(to);
+        if (replaced !== undefined && replaced !== session) this.#drop(replaced);
         const sessions = new Map(this.sessions.value);
         sessions.delete(path);
         this.sessions.value = sessions.set(to, session);
         session.moved(to);
       }
+      this.sessions.value.get(change.path)?.retrySoon();
     } else if (change.what === 'removed') {
       for (const [path, session] of this.sessions.value) if (path === change.path || path.startsWith(`${change.path}/`)) session.deleted();
     } else if (change.what === 'created') {
       const session = this.sessions.value.get(change.path);
       if (session?.state.value.name === 'closed' || session?.state.value.name === 'deleted') this.#reopen(session);
-    }
+    } else this.sessions.value.get(change.path)?.retrySoon();
   }
 
   tryNow(): void {

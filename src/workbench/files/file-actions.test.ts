@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import type { WorkbenchClient } from '../client-port.ts';
+import { OutriggerError } from '../../contract/errors.ts';
 import type { Toasts } from '../shell/toasts.ts';
 import { FileActions } from './file-actions.ts';
 import type { TreeStore } from './tree-store.ts';
@@ -9,6 +10,7 @@ import type { TreeStore } from './tree-store.ts';
 interface Said {
   title: string;
   actions: readonly { label: string; run: () => void }[];
+  dismissed?: boolean;
 }
 
 /** Actions on a folder in memory, where a path with content null is a folder; a path of `refused` is not taken when it is put back. */
@@ -34,24 +36,26 @@ function setup(files: Record<string, string | null>, refused: ReadonlySet<string
       for (const each of below(path).filter((one) => one !== path)) yield await Promise.resolve(entry(each));
     },
     download: (_name: string, { path }: { path: string }) => Promise.resolve({ bytes: [new TextEncoder().encode(there.get(path) ?? '')] }),
-    upload: async (_name: string, { path }: { path: string }, content: Blob) => {
+    upload: async (_name: string, { path, ifNoneMatch }: { path: string; ifNoneMatch?: string }, content: Blob) => {
       if (refused.has(path)) throw new Error('The disk is full.');
+      if (ifNoneMatch === '*' && there.has(path)) throw new OutriggerError('FILE_EXISTS', `${path} exists.`);
       there.set(path, await content.text());
     },
   };
   const said: Said[] = [];
   const toasts = {
     say: (title: string, { actions = [] }: Partial<Said> = {}) => said.push({ title, actions }),
+    has: (id: number) => said[id - 1]?.dismissed !== true,
+    dismiss: (id: number) => said[id - 1] !== undefined && ((said[id - 1] as Said).dismissed = true),
     fail: (title: string, _error: unknown, actions: Said['actions'] = []) => said.push({ title, actions }),
   };
   const tree = { removed: () => {}, reveal: () => Promise.resolve(true) };
   const actions = new FileActions(client as unknown as WorkbenchClient, tree as unknown as TreeStore, toasts as unknown as Toasts);
   const press = async (label: string): Promise<void> => {
     const before = said.length;
-    said
-      .at(-1)
-      ?.actions.find((action) => action.label === label)
-      ?.run();
+    const last = said.at(-1);
+    last?.actions.find((action) => action.label === label)?.run();
+    if (last !== undefined) last.dismissed = true;
     await eventually(() => said.length > before);
   };
   return { there, said, actions, press };
@@ -77,4 +81,32 @@ test('a folder with a repository in it is asked about before it is deleted: not 
   assert.deepEqual([said.at(-1)?.title, there.size], ['Delete lib for good?', 4]);
   await press('Delete for good');
   assert.equal(there.size, 0);
+});
+
+test('while it can be undone, what is deleted next is undone with it, in the order that brings all of it back', async () => {
+  const files = { 'x/index.ts': 'one', 'y/index.ts': 'two', lib: null, 'lib/a': 'three' };
+  const { there, said, actions, press } = setup(files);
+  for (const path of ['x/index.ts', 'y/index.ts', 'lib/a', 'lib']) await actions.remove([path]);
+  assert.deepEqual(
+    said.filter(({ dismissed }) => dismissed !== true).map(({ title }) => title),
+    ['Deleted 4 entries'],
+  );
+  await press('Undo');
+  assert.deepEqual([said.at(-1)?.title, Object.fromEntries([...there].sort())], ['Brought back 4 entries', Object.fromEntries(Object.entries(files).sort())]);
+  await actions.remove(['lib']);
+  assert.equal(said.at(-1)?.title, 'Deleted 2 entries', 'what was undone is no part of the next');
+});
+
+test('files that exist already are named in one word, and replaced by one', async () => {
+  const { there, said, actions, press } = setup({ a: 'old', b: 'old' });
+  const dropped = ['a', 'b', 'c'].map((path) => ({ path, file: new Blob(['new']) }));
+  await actions.upload('', dropped);
+  assert.deepEqual(
+    said.map(({ title }) => title),
+    ['2 files exist already', 'Uploaded 1 file'],
+  );
+  said.pop();
+  await press('Replace them');
+  await eventually(() => assert.deepEqual(Object.fromEntries(there), { a: 'new', b: 'new', c: 'new' }));
+  assert.equal(said.at(-1)?.title, 'Replaced 2 files');
 });

@@ -25,6 +25,8 @@ export class FileActions {
   readonly #client: WorkbenchClient;
   readonly #tree: TreeStore;
   readonly #toasts: Toasts;
+  /** What was deleted last, and the toast by which it can be undone. */
+  #undoable: { toast: number; kept: readonly Kept[]; removed: number } | undefined;
 
   constructor(client: WorkbenchClient, tree: TreeStore, toasts: Toasts) {
     this.#client = client;
@@ -108,8 +110,22 @@ export class FileActions {
       }
     }
     if (removed === 0) return;
-    const what = paths.length === 1 && removed === 1 ? `Deleted ${title}` : `Deleted ${count(removed, 'entry', 'entries')}`;
-    this.#toasts.say(what, kept === undefined ? {} : { actions: [{ label: 'Undo', run: () => void this.#putBack(kept, title) }] });
+    const name = paths.length === 1 ? title : undefined;
+    if (kept === undefined) this.#toasts.say(deleted(removed, name));
+    else this.#sayUndoable(kept, removed, name);
+  }
+
+  /** One toast for all that can be undone now: a second one would push out the first, which is all that is left of its files. */
+  #sayUndoable(kept: readonly Kept[], removed: number, name: string | undefined): void {
+    const before = this.#undoable !== undefined && this.#toasts.has(this.#undoable.toast) ? this.#undoable : undefined;
+    if (before !== undefined) this.#toasts.dismiss(before.toast);
+    // The latest first: it may be the folder of what went before.
+    const all = [...kept, ...(before?.kept ?? [])];
+    const total = removed + (before?.removed ?? 0);
+    const only = before === undefined ? name : undefined;
+    const undo = (): void => void this.#putBack(all, only ?? entries(total));
+    const toast = this.#toasts.say(deleted(total, only), { actions: [{ label: 'Undo', run: undo }] });
+    this.#undoable = { toast, kept: all, removed: total };
   }
 
   async #putBack(kept: readonly Kept[], title: string): Promise<void> {
@@ -167,6 +183,7 @@ export class FileActions {
 
   async upload(folder: string, files: readonly DroppedFile[]): Promise<void> {
     let done = 0;
+    const there: { to: string; file: Blob }[] = [];
     for (const { path, file } of files) {
       const to = joinPath(folder, path);
       try {
@@ -175,24 +192,39 @@ export class FileActions {
       } catch (error) {
         const { reason } = errorFacts(error);
         if (reason !== 'ETAG_MISMATCH' && reason !== 'FILE_EXISTS') this.#toasts.fail(`Not uploaded: ${path}`, error);
-        else {
-          this.#toasts.say(`${nameOf(path)} exists already`, {
-            text: 'It was left as it is.',
-            actions: [{ label: 'Replace it', run: () => void this.#replace(to, file) }],
-          });
-        }
+        else there.push({ to, file });
       }
+    }
+    const [first] = there;
+    if (first !== undefined) {
+      const isOne = there.length === 1;
+      this.#toasts.say(isOne ? `${nameOf(first.to)} exists already` : `${count(there.length, 'file')} exist already`, {
+        text: isOne ? 'It was left as it is.' : 'They were left as they are.',
+        actions: [{ label: isOne ? 'Replace it' : 'Replace them', run: () => void this.#replace(there) }],
+      });
     }
     if (done > 0)
       this.#toasts.say(`Uploaded ${count(done, 'file')}`, { text: folder === '' ? 'To the top of the workspace.' : `To ${folder}.` });
   }
 
-  async #replace(path: string, file: Blob): Promise<void> {
-    try {
-      await this.#client.upload('files.upload', { path }, file);
-      this.#toasts.say(`Replaced ${nameOf(path)}`);
-    } catch (error) {
-      this.#toasts.fail(`Not replaced: ${nameOf(path)}`, error);
+  async #replace(files: readonly { to: string; file: Blob }[]): Promise<void> {
+    const replaced: string[] = [];
+    for (const { to, file } of files) {
+      try {
+        await this.#client.upload('files.upload', { path: to }, file);
+        replaced.push(nameOf(to));
+      } catch (error) {
+        this.#toasts.fail(`Not replaced: ${nameOf(to)}`, error);
+      }
     }
+    if (replaced.length > 0) this.#toasts.say(`Replaced ${replaced.length === 1 ? replaced[0] : count(replaced.length, 'file')}`);
   }
+}
+
+function entries(number: number): string {
+  return count(number, 'entry', 'entries');
+}
+
+function deleted(number: number, name: string | undefined): string {
+  return `Deleted ${number === 1 && name !== undefined ? name : entries(number)}`;
 }

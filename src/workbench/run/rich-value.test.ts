@@ -14,6 +14,8 @@ test('of a bundle the richest form is shown', () => {
 test('an SVG becomes the address of a picture, as text or as base64', () => {
   const svg = richValue({ 'image/svg+xml': '<svg onload="alert(1)"/>' });
   assert.equal(svg === undefined ? '' : pictureUrl(svg), 'data:image/svg+xml;charset=utf-8,%3Csvg%20onload%3D%22alert(1)%22%2F%3E');
+  // A program may have cut a sign in two.
+  assert.match(pictureUrl({ kind: 'svg', mime: 'image/svg+xml', text: '<svg>\ud83d</svg>' }), /%3Csvg%3E%EF%BF%BD%3C%2Fsvg%3E$/);
   assert.equal(pictureUrl({ kind: 'svg', mime: 'image/svg+xml', text: 'PHN2\nZy8+' }), 'data:image/svg+xml;base64,PHN2Zy8+');
   assert.equal(pictureUrl({ kind: 'picture', mime: 'image/png', text: 'aGk=' }), 'data:image/png;base64,aGk=');
 });

@@ -32,7 +32,7 @@ export function richValue(data: Readonly<Record<string, string>>): RichValue | u
 /** For an <img>: there an SVG runs no script and loads nothing. */
 export function pictureUrl({ kind, mime, text }: RichValue): string {
   if (kind === 'picture' || !text.trimStart().startsWith('<')) return `data:${mime};base64,${text.replace(/\s+/g, '')}`;
-  return `data:${mime};charset=utf-8,${encodeURIComponent(text)}`;
+  return `data:${mime};charset=utf-8,${encodeURIComponent(text.toWellFormed())}`;
 }
 
 /**

@@ -40,3 +40,16 @@ test('tabs follow a renamed folder', () => {
   assert.deepEqual(ids(), ['document:b/x', 'diff:b/y', 'activity']);
   assert.equal(tabs.activeId.value, 'diff:b/y');
 });
+
+test('a file that is moved over another takes its tab', () => {
+  const { tabs, ids, closed } = make();
+  tabs.show(documentTab('a', true));
+  tabs.show(diffTab('b'));
+  tabs.show(documentTab('b'));
+  tabs.moved('b', 'a');
+  assert.deepEqual([ids(), tabs.activeId.value, closed], [['document:a', 'diff:a'], 'document:a', []]);
+  assert.deepEqual(tabs.open.value[0], documentTab('a'), 'of a preview and one that stays, it stays');
+  assert.deepEqual(tabs.recent.value, ['document:a', 'diff:a']);
+  tabs.close('document:a');
+  assert.deepEqual([ids(), closed.length], [['diff:a'], 1]);
+});

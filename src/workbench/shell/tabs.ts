@@ -99,7 +99,7 @@ export class Tabs {
 
   moved(from: string, to: string): void {
     const renamed = new Map<string, string>();
-    this.open.value = this.open.value.map((tab) => {
+    const moved = this.open.value.map((tab) => {
       // What a commit did has the name that it had then.
       if ((tab.kind !== 'document' && tab.kind !== 'diff') || (tab.kind === 'diff' && tab.against?.startsWith('commit:') === true))
         return tab;
@@ -110,9 +110,20 @@ export class Tabs {
       return { ...tab, id, path };
     });
     if (renamed.size === 0) return;
-    this.recent.value = this.recent.value.map((id) => renamed.get(id) ?? id);
+    this.open.value = onceEach(moved);
+    this.recent.value = [...new Set(this.recent.value.map((id) => renamed.get(id) ?? id))];
     this.activeId.value = renamed.get(this.activeId.value ?? '') ?? this.activeId.value;
   }
+}
+
+/** Where a file was moved over another that is open, both have one tab; a preview gives way to one that stays. */
+function onceEach(tabs: readonly Tab[]): Tab[] {
+  const byId = new Map<string, Tab>();
+  for (const tab of tabs) {
+    const known = byId.get(tab.id);
+    if (known === undefined || isPreview(known)) byId.set(tab.id, tab);
+  }
+  return [...byId.values()];
 }
 
 function isPreview(tab: Tab): boolean {

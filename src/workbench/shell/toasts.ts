@@ -36,6 +36,11 @@ export class Toasts {
     return this.#add({ tone: 'bad', title, text: facts.hint ?? facts.message, actions, error: facts });
   }
 
+  /** Whether it is shown still. */
+  has(id: number): boolean {
+    return this.shown.value.some((toast) => toast.id === id);
+  }
+
   dismiss(id: number): void {
     clearTimeout(this.#timers.get(id));
     this.#timers.delete(id);
@@ -54,9 +59,12 @@ export class Toasts {
 
   #add(toast: Omit<Toast, 'id'>): number {
     const id = this.#nextId++;
-    const shown = [...this.shown.value.filter(({ title, tone }) => title !== toast.title || tone !== toast.tone), { ...toast, id }];
-    for (const old of shown.slice(0, -most)) this.dismiss(old.id);
-    this.shown.value = shown.slice(-most);
+    // One that can be acted on may be the only way to do that.
+    const isSame = ({ title, tone, actions }: Toast): boolean => title === toast.title && tone === toast.tone && actions.length === 0;
+    for (const { id: twin } of this.shown.value.filter(isSame)) this.dismiss(twin);
+    while (this.shown.value.length >= most)
+      this.dismiss((this.shown.value.find(({ actions }) => actions.length === 0) ?? (this.shown.value[0] as Toast)).id);
+    this.shown.value = [...this.shown.value, { ...toast, id }];
     if (toast.tone === 'info') this.#leaveLater(id);
     return id;
   }
