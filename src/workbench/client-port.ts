@@ -39,6 +39,13 @@ export function errorFacts(error: unknown): ErrorFacts {
   };
 }
 
+const absent: ReadonlySet<string> = new Set(['PART_OFF', 'NO_OPERATION', 'ACCESS_DENIED', 'OUT_OF_SCOPE']);
+
+/** Whether what was asked for is not there for this caller, now or later: to ask again is of no use. */
+export function isAbsent(error: unknown): boolean {
+  return absent.has(errorFacts(error).reason);
+}
+
 export function isCanceled(error: unknown): boolean {
   const { reason } = errorFacts(error);
   return reason === 'CANCELED' || (error instanceof Error && error.name === 'AbortError');

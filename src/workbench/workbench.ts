@@ -173,7 +173,7 @@ export class Workbench {
     this.checkpointActions = new CheckpointActions(asking);
     this.tree = new TreeStore(client, () => this.layout.remember('folders', JSON.stringify(this.tree.openFolders.slice(0, 200))));
     this.files = new FileActions(client, this.tree, this.toasts);
-    this.paths = new PathIndex(client);
+    this.paths = new PathIndex(client, () => this.info.value?.caller.paths ?? ['']);
     this.search = new SearchStore(client);
     this.tabs = new Tabs((tab) => this.#closed(tab));
     this.follow = new Follow({
@@ -254,7 +254,7 @@ export class Workbench {
       this.changes.start(cursor);
       this.presence.start();
       this.processes.start();
-      await this.tree.start(this.#recallFolders());
+      await this.tree.start(this.#recallFolders(), info.caller.paths);
       void this.git.refresh();
       this.#recallTabs();
       setTimeout(() => void this.paths.load(true), 1_000);

@@ -92,7 +92,10 @@ test('while it can be undone, what is deleted next is undone with it, in the ord
     ['Deleted 4 entries'],
   );
   await press('Undo');
-  assert.deepEqual([said.at(-1)?.title, Object.fromEntries([...there].sort())], ['Brought back 4 entries', Object.fromEntries(Object.entries(files).sort())]);
+  assert.deepEqual(
+    [said.at(-1)?.title, Object.fromEntries([...there].sort())],
+    ['Brought back 4 entries', Object.fromEntries(Object.entries(files).sort())],
+  );
   await actions.remove(['lib']);
   assert.equal(said.at(-1)?.title, 'Deleted 2 entries', 'what was undone is no part of the next');
 });

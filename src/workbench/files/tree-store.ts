@@ -1,7 +1,7 @@
 import { type Signal, signal } from '@preact/signals';
 import type { Change } from '../../contract/events.ts';
 import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
-import { foldersAbove, nameOf, parentOf } from '../file-paths.ts';
+import { foldersAbove, isWithin, nameOf, parentOf } from '../file-paths.ts';
 import { type TreeEntry, TreeModel, type TreeNode } from './tree-model.ts';
 
 export type Editing = { what: 'new'; kind: 'file' | 'directory'; folder: string; row: TreeNode } | { what: 'rename'; row: TreeNode };
@@ -26,14 +26,17 @@ export class TreeStore {
   readonly #client: WorkbenchClient;
   readonly #opened: () => void;
   #raising = false;
+  /** What the caller is limited to. */
+  #paths: readonly string[] | undefined;
 
   constructor(client: WorkbenchClient, onOpenedFolders: () => void) {
     this.#client = client;
     this.#opened = onOpenedFolders;
   }
 
-  /** Lists the workspace, then the folders that were open when it was left. */
-  async start(openFolders: readonly string[]): Promise<void> {
+  /** Lists the workspace, or what lies at the paths that the caller is limited to, then the folders that were open when it was left. */
+  async start(openFolders: readonly string[], paths?: readonly string[]): Promise<void> {
+    this.#paths = paths;
     await this.list('');
     for (const folder of openFolders.toSorted()) await this.expand(folder);
   }
@@ -43,10 +46,7 @@ export class TreeStore {
     if (this.listing.value.has(folder)) return;
     this.listing.value = new Set(this.listing.value).add(folder);
     try {
-      const entries: TreeEntry[] = [];
-      const stream = this.#client.stream('files.list', { path: folder, limit: mostEntries });
-      for await (const { path, kind, ignored } of stream) if (!isHidden(path)) entries.push({ path, kind, ignored });
-      this.model.setChildren(folder, entries);
+      this.model.setChildren(folder, await this.#entriesOf(folder));
       if (folder === '') this.problem.value = undefined;
     } catch (error) {
       const { reason, message } = errorFacts(error);
@@ -58,6 +58,26 @@ export class TreeStore {
       this.listing.value = listing;
       this.changed();
     }
+  }
+
+  async #entriesOf(folder: string): Promise<TreeEntry[]> {
+    const entries: TreeEntry[] = [];
+    const paths = this.#paths ?? [''];
+    if (paths.some((path) => isWithin(path, folder))) {
+      const stream = this.#client.stream('files.list', { path: folder, limit: mostEntries });
+      for await (const { path, kind, ignored } of stream) if (!isHidden(path)) entries.push({ path, kind, ignored });
+      return entries;
+    }
+    // Of a folder that may not be looked into, what stands on the way is known.
+    const steps = new Set(paths.filter((path) => isWithin(folder, path)).map((path) => stepInto(folder, path)));
+    for (const path of steps) {
+      if (!paths.includes(path)) entries.push({ path, kind: 'directory' });
+      else {
+        const { entry } = await this.#client.call('files.stat', { path });
+        if (entry !== undefined) entries.push({ path, kind: entry.kind });
+      }
+    }
+    return entries;
   }
 
   /** All listed folders anew, after changes that nobody can tell. */
@@ -217,6 +237,13 @@ export class TreeStore {
     if (globalThis.document?.hidden === true) setTimeout(raise, 100);
     else soon(raise);
   }
+}
+
+/** The entry of a folder that is, or holds, what lies below it. */
+function stepInto(folder: string, path: string): string {
+  const from = folder === '' ? 0 : folder.length + 1;
+  const end = path.indexOf('/', from);
+  return end < 0 ? path : path.slice(0, end);
 }
 
 /** git's own folder is no part of the work. */

@@ -1,6 +1,6 @@
 import { type Signal, signal } from '@preact/signals';
 import type { Change } from '../../contract/events.ts';
-import { isCanceled, type WorkbenchClient } from '../client-port.ts';
+import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
 import { movedPath } from '../file-paths.ts';
 import { type Candidate, candidate } from './fuzzy.ts';
 
@@ -14,11 +14,14 @@ export class PathIndex {
   readonly entries: Signal<number | undefined> = signal(undefined);
   readonly loading = signal(false);
   readonly #client: WorkbenchClient;
+  readonly #roots: () => readonly string[];
   readonly #folders = new Set<string>();
   #loaded = false;
 
-  constructor(client: WorkbenchClient) {
+  /** `roots`: what is looked through. */
+  constructor(client: WorkbenchClient, roots: () => readonly string[] = () => ['']) {
     this.#client = client;
+    this.#roots = roots;
   }
 
   /** Lists the workspace if that was not done. `modest`: only as far as costs nothing. */
@@ -26,20 +29,33 @@ export class PathIndex {
     if (this.#loaded || this.loading.value) return;
     this.loading.value = true;
     try {
-      const stream = this.#client.stream('files.list', { path: '', recursive: true, limit: modest ? idlePaths : mostPaths });
-      for await (const { path, kind } of stream) {
-        if (path === '.git' || path.endsWith('/.git')) continue;
-        if (kind === 'directory') this.#folders.add(path);
-        else this.files.set(path, candidate(path));
-      }
-      const { truncated } = await stream.end;
-      this.#loaded = !truncated || !modest;
+      let isWhole = true;
+      for (const root of this.#roots()) isWhole = (await this.#list(root, modest ? idlePaths : mostPaths)) && isWhole;
+      this.#loaded = isWhole || !modest;
       if (this.#loaded) this.#count();
     } catch (error) {
       // Without the list nothing is found; the next look asks again.
       if (!isCanceled(error)) this.#loaded = false;
     } finally {
       this.loading.value = false;
+    }
+  }
+
+  /** Answers whether that was all. Throws what `files.list` throws; a root that is a file is one. */
+  async #list(root: string, limit: number): Promise<boolean> {
+    try {
+      const stream = this.#client.stream('files.list', { path: root, recursive: true, limit });
+      for await (const { path, kind } of stream) {
+        if (path === '.git' || path.endsWith('/.git')) continue;
+        if (kind === 'directory') this.#folders.add(path);
+        else this.files.set(path, candidate(path));
+      }
+      return !(await stream.end).truncated;
+    } catch (error) {
+      const { reason } = errorFacts(error);
+      if (root === '' || (reason !== 'NOT_A_DIRECTORY' && reason !== 'FILE_NOT_FOUND')) throw error;
+      if (reason === 'NOT_A_DIRECTORY') this.files.set(root, candidate(root));
+      return true;
     }
   }
 

@@ -28,3 +28,18 @@ test('what waits for the list goes on when all of it is there, and at once from 
   );
   await store.known();
 });
+
+test('who may see none is not asked for again', async () => {
+  let asked = 0;
+  const stream = async function* (): AsyncGenerator<object> {
+    asked++;
+    yield* [];
+    throw Object.assign(new Error('"" is outside.'), { reason: 'OUT_OF_SCOPE' });
+  };
+  const store = new ProcessStore({ client: { stream } as unknown as WorkbenchClient, now: () => 0 });
+  store.start();
+  await store.known();
+  assert.deepEqual([store.all.value, store.absent.value?.message], [[], '"" is outside.']);
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  assert.equal(asked, 1);
+});

@@ -1,6 +1,6 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { ProcessInfo } from '../../contract/processes.ts';
-import type { WorkbenchClient } from '../client-port.ts';
+import { type ErrorFacts, errorFacts, isAbsent, type WorkbenchClient } from '../client-port.ts';
 import { isRunning } from './process-words.ts';
 
 /** News come once a second while something is used; older figures mean that nothing is. */
@@ -18,6 +18,8 @@ interface Use {
 export class ProcessStore {
   /** Newest start first; undefined until they are known. */
   readonly all: Signal<readonly ProcessInfo[] | undefined> = signal(undefined);
+  /** Why none can be seen by this caller at all. */
+  readonly absent: Signal<ErrorFacts | undefined> = signal(undefined);
   /** Those that run in no terminal. */
   readonly programs: ReadonlySignal<readonly ProcessInfo[]>;
   readonly terminals: ReadonlySignal<readonly ProcessInfo[]>;
@@ -99,8 +101,13 @@ export class ProcessStore {
             fresh = undefined;
           }
         }
-      } catch {
-        // The link, or this part of the sidecar, is away for the moment.
+      } catch (error) {
+        if (isAbsent(error)) {
+          this.absent.value = errorFacts(error);
+          this.#set([]);
+          return;
+        }
+        // The link is away for the moment.
       }
       await new Promise((resolve) => setTimeout(resolve, againMs));
     }

@@ -102,6 +102,8 @@ function NothingHasRun() {
   const button = useRef<HTMLButtonElement>(null);
   useWantedFocus(bottom.wantsFocus, () => button.current?.focus());
   if (processes.all.value === undefined) return <p class="hint">Asking what runs…</p>;
+  if (processes.absent.value !== undefined)
+    return <p class="hint">What runs can't be seen with this token: {processes.absent.value.message}</p>;
   return (
     <div class="bot-empty">
       <p>Nothing has run yet.</p>

@@ -2,7 +2,7 @@ import { batch, effect, type Signal, signal, untracked } from '@preact/signals';
 import type { Item } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import type { HeldTaskInfo, PastTask } from '../../contract/tasks.ts';
-import { errorFacts } from '../client-port.ts';
+import { isAbsent } from '../client-port.ts';
 import { TaskReading, type TaskReadingDependencies } from './task-reading.ts';
 
 type News = Item<Operations['tasks.watch']>;
@@ -11,7 +11,6 @@ export type HubFacts = Omit<Extract<News, { type: 'hub' }>, 'type'>;
 const againMs = 1_000;
 const mostPast = 100;
 /** No link to a hub, a sidecar that knows no tasks, or a caller who may not see them. */
-const absent = new Set(['PART_OFF', 'NO_OPERATION', 'ACCESS_DENIED', 'OUT_OF_SCOPE']);
 
 interface Told {
   held: Map<string, HeldTaskInfo>;
@@ -92,7 +91,7 @@ export class TaskStore {
       try {
         for await (const item of this.#dependencies.client.stream('tasks.watch', {}, { onResume })) this.take(item);
       } catch (error) {
-        if (absent.has(errorFacts(error).reason)) break;
+        if (isAbsent(error)) break;
         // The link, or this part of the sidecar, is away for the moment.
       }
       await new Promise((resolve) => setTimeout(resolve, againMs));

@@ -58,7 +58,8 @@ export function TerminalView({ id }: { id: string }) {
   const problem = screen.value?.link.problem.value;
   const process = processes.get(id);
   // Somebody started it again: what it shows is followed anew.
-  const again = phase === 'ended' && process !== undefined && isRunning(process) && process.startedAt !== end?.startedAt;
+  const again =
+    phase === 'ended' && end !== undefined && process !== undefined && isRunning(process) && process.startedAt !== end.startedAt;
   useEffect(() => {
     if (again) screen.value?.link.start();
   }, [again]);
@@ -79,6 +80,11 @@ export function TerminalView({ id }: { id: string }) {
         <div class="term-note" role="status" data-testid="terminal-end">
           <Icon name="info" />
           <span class="grow">{end === undefined ? (problem?.hint ?? problem?.message ?? 'This terminal is gone.') : endSentence(end)}</span>
+          {problem !== undefined && (
+            <button type="button" class="btn sm" onClick={() => screen.value?.link.start()}>
+              Try again
+            </button>
+          )}
           {mayType && end !== undefined && (
             <>
               <button type="button" class="btn sm" onClick={() => void terminals.restart(id).then(() => (bottom.wantsFocus.value = true))}>
