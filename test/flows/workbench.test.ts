@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { accessibilityProblems, git, noBrowser, noBrowserOrGit, openFile, pageToken, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
+import { openYjsClient } from '../kit/yjs-client.ts';
 
 const files = {
   'README.md': '# Loans\n\nA small library.\n',
@@ -52,6 +53,51 @@ test('two pages edit one file, see each other by name, and take in what another 
       .waitFor();
     await ben.getByTestId('people').filter({ visible: true }).waitFor();
     assert.match((await ben.getByTestId('people').getAttribute('aria-label')) ?? '', /you \(Ben\), Ada/);
+  });
+});
+
+test('where another editor types line ends of its own, carets stay, and what is typed and pasted lands where it is seen', {
+  skip: noBrowser,
+}, async (t) => {
+  await withWorkbench({ 'a.txt': 'alpha\nbeta\n' }, async ({ page, root, url }) => {
+    const other = openYjsClient(url, { token: pageToken, room: 'a.txt' });
+    t.after(() => other.destroy());
+    await other.synced();
+    const insert = (text: string): void => other.text.insert(0, text);
+    const isText = (wanted: string): Promise<void> => eventually(() => assert.equal(other.text.toString(), wanted));
+    insert('one\r\ntwo\r\n');
+    await eventually(() => assert.match(readFileSync(path.join(root, 'a.txt'), 'utf8'), /^one/));
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'a.txt');
+    const caret = async (key: string): Promise<void> => {
+      await ada.keyboard.press(key);
+      await ada.keyboard.type('.');
+    };
+    await caret('Control+End');
+    await isText('one\r\ntwo\r\nalpha\nbeta\n.');
+    insert('zero\r\n');
+    await ada.locator('.cm-line').filter({ hasText: 'zero' }).waitFor();
+    await caret('End');
+    await isText('zero\r\none\r\ntwo\r\nalpha\nbeta\n..');
+
+    // At the end of such a line, by key and by pointer, and over its end by the arrow.
+    await ada.keyboard.press('Control+Home');
+    await caret('End');
+    await isText('zero.\r\none\r\ntwo\r\nalpha\nbeta\n..');
+    await ada.locator('.cm-line').filter({ hasText: 'two' }).click();
+    await ada.keyboard.type('.');
+    await isText('zero.\r\none\r\ntwo.\r\nalpha\nbeta\n..');
+    for (const key of ['ArrowRight', 'ArrowRight', 'ArrowUp', 'ArrowDown']) await ada.keyboard.press(key);
+    await caret('ArrowLeft');
+    await isText('zero.\r\none\r\ntwo..\r\nalpha\nbeta\n..');
+
+    await ada.locator('.cm-content').evaluate((content) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData('text/plain', '!\r\n?\r');
+      content.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+    });
+    await isText('zero.\r\none\r\ntwo..!\n?\n\r\nalpha\nbeta\n..');
+    await eventually(() => assert.equal(readFileSync(path.join(root, 'a.txt'), 'utf8'), 'zero.\none\ntwo..!\n?\n\nalpha\nbeta\n..'));
   });
 });
 

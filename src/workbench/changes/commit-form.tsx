@@ -28,10 +28,8 @@ export function CommitForm() {
   const commit = async (): Promise<void> => {
     if (!isReady || gitActions.busy.value) return;
     const coAuthors = withOthers.value ? others.map(({ name, email }) => ({ name, email })) : [];
-    if (await gitActions.commit({ message: message.value, amend: amend.value, coAuthors })) {
-      message.value = '';
-      amend.value = false;
-    }
+    const wish = { message: message.value, amend: amend.value, coAuthors };
+    if (await gitActions.commit(wish)) draft.committed(wish);
   };
   const label = amend.value
     ? 'Amend the last commit'

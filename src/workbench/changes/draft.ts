@@ -21,6 +21,12 @@ export class Draft {
     this.byFolder.value = this.#layout.recall('by-folder') === 'yes';
   }
 
+  /** A commit was made of this; what was typed or chosen meanwhile is the next one's. */
+  committed({ message, amend }: { message: string; amend: boolean }): void {
+    if (this.message.value === message) this.message.value = '';
+    if (amend) this.amend.value = false;
+  }
+
   setWithOthers(on: boolean): void {
     this.withOthers.value = on;
     this.#layout.remember('co-authors', on ? undefined : 'no');

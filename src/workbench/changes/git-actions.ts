@@ -24,6 +24,10 @@ export interface CommitWish {
 
 /** Of names in a sentence or a dialog. */
 const mostFiles = 200;
+/** Files that one restore takes. */
+const mostRestored = 10_000;
+/** Files that are asked about together. */
+const atOnce = 16;
 
 /** What a person does with changes, commits and what is under way. Each says what it did, or why it did not; none throws. */
 export class GitActions {
@@ -90,26 +94,76 @@ export class GitActions {
   }
 
   async #discarding(what: string, paths: readonly string[], work: () => Promise<unknown>): Promise<void> {
-    const { client, toasts, ask } = this.#deps;
-    const now = async (id: number | undefined): Promise<void> => {
-      const done = await this.#do(`Not discarded: ${what}`, work);
-      if (!done) return;
-      const undo = (): void =>
-        void this.#do(`Not brought back: ${what}`, async () => {
-          await client.call('checkpoints.restore', { id: id ?? 0, paths: [...paths].slice(0, 10_000) });
-          toasts.say(`Brought back ${what}`);
-        });
-      toasts.say(`Discarded ${what}`, id === undefined ? {} : { actions: [{ label: 'Undo', run: undo }] });
+    const { toasts, ask } = this.#deps;
+    const discard = async (id: number): Promise<void> => {
+      const some = paths.slice(0, mostRestored);
+      const before = await this.#contents(some, 'live');
+      await work();
+      // A document takes it in a moment later.
+      const after = await this.#contents(some, 'disk');
+      const undo = (): void => void this.#bringBack(what, id, new Map(some.map((path, at) => [path, [before[at], after[at]]])));
+      toasts.say(`Discarded ${what}`, { actions: [{ label: 'Undo', run: undo }] });
     };
+    const discardForGood = async (): Promise<void> => {
+      await work();
+      toasts.say(`Discarded ${what}`);
+    };
+    const title = `Not discarded: ${what}`;
     const kept = await this.#keep(what);
-    if (typeof kept === 'number') return now(kept);
+    if (typeof kept === 'number') return void (await this.#do(title, () => discard(kept)));
     ask({
       kind: 'question',
       title: `Discard ${what} for good?`,
       text: `${kept} So it can’t be brought back from here.`,
       files: paths.slice(0, mostFiles),
-      choices: [{ label: 'Discard for good', tone: 'bad', run: () => void now(undefined) }],
+      choices: [{ label: 'Discard for good', tone: 'bad', run: () => void this.#do(title, discardForGood) }],
     });
+  }
+
+  /** Undoes a discard; `known` is what stood at each path before and after it. Anything else was written since and would go, so it asks. */
+  async #bringBack(what: string, id: number, known: ReadonlyMap<string, readonly (string | undefined)[]>): Promise<void> {
+    const { client, toasts, ask } = this.#deps;
+    const paths = [...known.keys()];
+    const title = `Not brought back: ${what}`;
+    const restore = async (): Promise<void> => {
+      await client.call('checkpoints.restore', { id, paths });
+      toasts.say(`Brought back ${what}`);
+    };
+    await this.#do(title, async () => {
+      const now = await this.#contents(paths, 'live');
+      const changed = paths.filter((path, at) => now[at] === undefined || known.get(path)?.includes(now[at]) !== true);
+      if (changed.length === 0) return restore();
+      ask({
+        kind: 'question',
+        title: `Bring back ${what} as it was?`,
+        text: `${count(changed.length, 'file was', 'files were')} changed since the discard. What was written there since goes; a checkpoint keeps it.`,
+        files: changed.slice(0, mostFiles),
+        choices: [{ label: 'Bring back', tone: 'bad', run: () => void this.#do(title, restore) }],
+      });
+    });
+  }
+
+  /** What stands at each path: its ETag, or that there is no file. Undefined where that can't be told. */
+  async #contents(paths: readonly string[], source: 'live' | 'disk'): Promise<(string | undefined)[]> {
+    const contents: (string | undefined)[] = [];
+    for (let at = 0; at < paths.length; at += atOnce)
+      contents.push(...(await Promise.all(paths.slice(at, at + atOnce).map((path) => this.#contentAt(path, source)))));
+    return contents;
+  }
+
+  async #contentAt(path: string, source: 'live' | 'disk'): Promise<string | undefined> {
+    const { client } = this.#deps;
+    try {
+      if (source === 'disk') return (await client.call('files.read', { path, source, head: 1 })).etag;
+    } catch {
+      // Gone, or no text: no document stands before it.
+    }
+    try {
+      const { entry, etag } = await client.call('files.stat', { path, hash: true });
+      return etag ?? entry?.kind ?? 'nothing';
+    } catch {
+      return undefined;
+    }
   }
 
   /** The checkpoint that holds what is about to go, or why there is none. */

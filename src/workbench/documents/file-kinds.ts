@@ -11,7 +11,7 @@ interface FileKind {
 
 export type Grammar = 'javascript' | 'typescript' | 'jsx' | 'tsx' | 'python' | 'xml' | 'json' | 'markdown' | 'css' | 'html';
 
-const byExtension: Record<string, FileKind> = {
+const extensions: Record<string, FileKind> = {
   py: { language: 'Python', icon: 'py', grammar: 'python' },
   pyi: { language: 'Python', icon: 'py', grammar: 'python' },
   js: { language: 'JavaScript', icon: 'ts', grammar: 'javascript' },
@@ -56,16 +56,20 @@ const byExtension: Record<string, FileKind> = {
 };
 
 const pictures = new Set(['png', 'jpg', 'jpeg', 'gif', 'webp', 'avif', 'bmp', 'ico']);
-const byName: Record<string, FileKind> = {
+const names: Record<string, FileKind> = {
   Dockerfile: { language: 'Dockerfile', icon: 'doc' },
   Makefile: { language: 'Makefile', icon: 'doc' },
   LICENSE: { language: 'Plain text', icon: 'doc' },
 };
 
+// Maps: a plain object also has what every object has, such as `constructor`.
+const byExtension = new Map(Object.entries(extensions));
+const byName = new Map(Object.entries(names));
+
 export function fileKind(path: string): FileKind {
   const name = nameOf(path);
   if (isPicture(path)) return { language: 'Image', icon: 'img' };
-  return byName[name] ?? byExtension[extension(name)] ?? { language: 'Plain text', icon: name.startsWith('.') ? 'doc' : 'file' };
+  return byName.get(name) ?? byExtension.get(extension(name)) ?? { language: 'Plain text', icon: name.startsWith('.') ? 'doc' : 'file' };
 }
 
 /** Shown as a picture; SVG is text that people edit. */

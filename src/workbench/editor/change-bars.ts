@@ -1,5 +1,6 @@
 import { type Extension, RangeSet, RangeSetBuilder, StateEffect, StateField, Text } from '@codemirror/state';
 import { type EditorView, gutter, GutterMarker, ViewPlugin, type ViewUpdate } from '@codemirror/view';
+import { withoutReturns } from './line-ends.ts';
 
 class Bar extends GutterMarker {
   override readonly elementClass: string;
@@ -50,13 +51,15 @@ export const changeBars: Extension = [
       const { Chunk } = await import('@codemirror/merge');
       if (gone) return;
       const { doc } = view.state;
+      const plain = withoutReturns(doc);
       const builder = new RangeSetBuilder<GutterMarker>();
-      for (const chunk of Chunk.build(base, doc, { scanLimit: 500, timeout: 100 })) {
+      for (const chunk of Chunk.build(base, plain, { scanLimit: 500, timeout: 100 })) {
         const kind = chunk.fromA === chunk.toA ? 'add' : chunk.fromB === chunk.toB ? 'del' : 'mod';
-        const end = Math.min(kind === 'del' ? chunk.fromB : chunk.endB, doc.length);
-        for (let at = Math.min(chunk.fromB, doc.length); at <= end; ) {
-          const line = doc.lineAt(at);
-          builder.add(line.from, line.from, bars[kind]);
+        const end = Math.min(kind === 'del' ? chunk.fromB : chunk.endB, plain.length);
+        for (let at = Math.min(chunk.fromB, plain.length); at <= end; ) {
+          const line = plain.lineAt(at);
+          const { from } = doc.line(line.number);
+          builder.add(from, from, bars[kind]);
           at = line.to + 1;
         }
       }

@@ -9,7 +9,6 @@ import {
   EditorView,
   highlightActiveLine,
   highlightActiveLineGutter,
-  highlightSpecialChars,
   keymap,
   lineNumbers,
   rectangularSelection,
@@ -24,6 +23,7 @@ import { editorTheme } from './editor-theme.ts';
 import { loadGrammar } from './grammars.ts';
 import { hangingIndent } from './hanging-indent.ts';
 import { indentStyle } from './indent-style.ts';
+import { lineEnds } from './line-ends.ts';
 import { type RemoteCaret, remoteCarets } from './remote-carets.ts';
 import { scopeTrail } from './scope-trail.ts';
 import { searchMarks } from './search-marks.ts';
@@ -88,7 +88,7 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
       extensions: [
         lineNumbers(),
         changeBars,
-        highlightSpecialChars(),
+        lineEnds,
         foldGutter({ openText: '⌄', closedText: '›' }),
         drawSelection({ cursorBlinkRate: reducedMotion() ? 0 : 1100 }),
         dropCursor(),

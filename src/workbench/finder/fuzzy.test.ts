@@ -35,6 +35,17 @@ test('the letters that were matched are named, in order', () => {
   );
 });
 
+test('a letter whose lower case is longer moves no place: the letters that were matched stand in the path', () => {
+  const paths = ['İİİ/src/index.ts', 'src/index.ts', 'AAA.md'].map(candidate);
+  const found = rank('index.ts', paths, 10).map(({ candidate: { text }, match }) => [text, match.at.map((at) => text[at]).join('')]);
+  assert.deepEqual(found, [
+    ['src/index.ts', 'index.ts'],
+    ['İİİ/src/index.ts', 'index.ts'],
+  ]);
+  for (const query of ['istanbul', 'İstanbul', 'ISTANBUL'])
+    assert.deepEqual(best(query, ['İstanbul/index.ts']), ['İstanbul/index.ts'], query);
+});
+
 test('100,000 paths are ranked within a few frames', () => {
   const paths = Array.from({ length: 100_000 }, (_, index) =>
     candidate(`packages/area-${index % 97}/src/some-module-${index}/component.test.ts`),

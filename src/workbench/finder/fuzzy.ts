@@ -10,7 +10,7 @@ const boundary = /[/_\-. ]/;
 /**
  * How well the letters of `query` stand in `text` in their order, or undefined when they don't. Letters at the start of a name or
  * word and letters in a row count more, the file name more than its folders, short texts more than long ones.
- * `lower` is `text` in lower case; `nameStart` is where the file name begins.
+ * `lower` is `text` in lower case, letter for letter; `nameStart` is where the file name begins.
  */
 export function fuzzyMatch(query: string, text: string, lower: string, nameStart = 0): Match | undefined {
   if (query === '') return { score: 0, at: [] };
@@ -87,8 +87,16 @@ export interface Candidate {
   nameStart: number;
 }
 
+/** In lower case and of the same length, so that places agree. */
+function fold(text: string): string {
+  const lower = text.toLowerCase();
+  if (lower.length === text.length) return lower;
+  // `İ` becomes an i and a dot: the i stands for it.
+  return Array.from(text, (letter) => letter.toLowerCase().slice(0, letter.length)).join('');
+}
+
 export function candidate(path: string): Candidate {
-  return { text: path, lower: path.toLowerCase(), nameStart: path.lastIndexOf('/') + 1 };
+  return { text: path, lower: fold(path), nameStart: path.lastIndexOf('/') + 1 };
 }
 
 export interface Found<T extends Candidate> {
@@ -103,7 +111,7 @@ export function rank<T extends Candidate>(
   most: number,
   bonus: (candidate: T) => number = () => 0,
 ): Found<T>[] {
-  const wanted = query.toLowerCase().replaceAll(' ', '');
+  const wanted = fold(query).replaceAll(' ', '');
   const best: Found<T>[] = [];
   for (const one of candidates) {
     const match = fuzzyMatch(wanted, one.text, one.lower, one.nameStart);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { countMatches, keyOf, mergeFiles, partsOf, rowsOf, withoutLeftOut } from './search-rows.ts';
+import { countMatches, keyOf, mergeFiles, partsOf, placeOf, rowsOf, stillLeftOut, withoutLeftOut } from './search-rows.ts';
 
 const shown = (line: Parameters<typeof partsOf>[0]): string =>
   partsOf(line)
@@ -53,6 +53,35 @@ test('what is left out is not shown and not counted, whole files or single lines
     [['a', [2]]],
   );
   assert.equal(countMatches(left), 1);
+});
+
+test('what is left out is named so that no path is taken for another', () => {
+  const places: [string, number?][] = [['a'], ['a', 2], ['a\n2'], ['a\n2', 3]];
+  assert.equal(new Set(places.map(([path, line]) => keyOf(path, line))).size, places.length);
+  for (const [path, line] of places) assert.deepEqual(placeOf(keyOf(path, line)), line === undefined ? { path } : { path, line });
+});
+
+test('what is left out stays so while it is found as it was', () => {
+  const line = (number: number, text = 'x') => ({ line: number, text, ranges: [[0, 1]] as [number, number][] });
+  const before = [
+    { path: 'a', lines: [line(1), line(2)] },
+    { path: 'b', lines: [line(1)] },
+    { path: 'c', lines: [line(1), line(4)] },
+    { path: 'd', lines: [line(1), line(4)] },
+    { path: 'e', lines: [line(1)] },
+  ];
+  const now = [
+    { path: 'a', lines: [line(1), line(2)] },
+    { path: 'b', lines: [line(1), line(2)] },
+    { path: 'c', lines: [line(2), line(5)] },
+    { path: 'd', lines: [line(1), line(4, 'x y')] },
+  ];
+  const leftOut = [keyOf('a', 2), keyOf('b'), keyOf('c', 4), keyOf('d', 1), keyOf('e'), keyOf('e', 1)];
+  assert.deepEqual(
+    [...stillLeftOut(new Set(leftOut), before, now)],
+    [keyOf('a', 2), keyOf('b')],
+    'a file whole; a line where its file reads alike',
+  );
 });
 
 test('a match is shown with what it becomes; one that inserts has nothing to strike', () => {

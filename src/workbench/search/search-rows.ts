@@ -31,7 +31,32 @@ export function mergeFiles(files: readonly FoundFile[]): FoundFile[] {
 
 /** Names a file, or one line of it, among what was left out. */
 export function keyOf(path: string, line?: number): string {
-  return line === undefined ? path : `${path}\n${line}`;
+  // No path holds a NUL.
+  return line === undefined ? path : `${path}\0${line}`;
+}
+
+/** The inverse of keyOf. */
+export function placeOf(key: string): { path: string; line?: number } {
+  const [path = '', line] = key.split('\0');
+  return line === undefined ? { path } : { path, line: Number(line) };
+}
+
+/**
+ * What stays left out when the same search found anew: a file while it is found at all; a line while its file's lines are
+ * found as they were, for else the number may be another line's.
+ */
+export function stillLeftOut(leftOut: ReadonlySet<string>, before: readonly FoundFile[], now: readonly FoundFile[]): Set<string> {
+  if (leftOut.size === 0) return new Set();
+  const linesIn = (files: readonly FoundFile[]): Map<string, string> =>
+    new Map(files.map(({ path, lines }) => [path, JSON.stringify(lines.map(({ line, text, cutAt }) => [line, text, cutAt]))]));
+  const then = linesIn(before);
+  const found = linesIn(now);
+  return new Set(
+    [...leftOut].filter((key) => {
+      const { path, line } = placeOf(key);
+      return found.has(path) && (line === undefined || found.get(path) === then.get(path));
+    }),
+  );
 }
 
 /** What is still to be replaced. */

@@ -4,7 +4,7 @@ import type { Asked } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import type { FoundFile } from '../../contract/search.ts';
 import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
-import { countMatches, keyOf, mergeFiles, rowsOf, type SearchRow, withoutLeftOut } from './search-rows.ts';
+import { countMatches, keyOf, mergeFiles, placeOf, rowsOf, type SearchRow, stillLeftOut, withoutLeftOut } from './search-rows.ts';
 
 export interface SearchSummary {
   matches: number;
@@ -62,6 +62,8 @@ export class SearchStore {
   /** What was found, in order of the paths. */
   readonly files: Signal<readonly FoundFile[]> = signal([]);
   readonly #client: WorkbenchClient;
+  /** The last search that came to its end: what it looked for, and what it found. */
+  #answered: { sought: string; files: readonly FoundFile[] } | undefined;
   #canceled = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -86,6 +88,7 @@ export class SearchStore {
     if (this.pattern.value === '') return this.#forget();
     this.running.value = true;
     this.dimmed.value = this.files.value.length > 0;
+    const sought = this.#sought();
     const found: FoundFile[] = [];
     let drawn = performance.now();
     const draw = (): void => {
@@ -104,7 +107,7 @@ export class SearchStore {
       if (canceled.signal.aborted) return;
       draw();
       this.changedSince.value = new Set();
-      this.leftOut.value = new Set();
+      this.#keepLeftOut(sought);
       this.focused.value = 0;
       this.summary.value = { matches, files, elapsedMs, revision, truncated, engine };
     } catch (error) {
@@ -150,10 +153,7 @@ export class SearchStore {
       const done = await this.#client.call('search.replace', {
         ...question,
         replace: this.replacement.value,
-        except: [...this.leftOut.value].map((key) => {
-          const [path = '', line] = key.split('\n');
-          return line === undefined ? { path } : { path, line: Number(line) };
-        }),
+        except: [...this.leftOut.value].map(placeOf),
         ifRevision: summary.revision,
         returnBefore: true,
       });
@@ -166,6 +166,7 @@ export class SearchStore {
         undo: undo === undefined ? undefined : () => this.#undo(undo),
         undone: false,
       };
+      this.putBack();
       await this.search();
     } catch (error) {
       this.#say(error);
@@ -215,6 +216,20 @@ export class SearchStore {
   #say(error: unknown): void {
     const { message, reason, hint } = errorFacts(error);
     this.problem.value = reason === 'BAD_PATTERN' || reason === 'ETAG_MISMATCH' ? message : (hint ?? message);
+  }
+
+  /** What was left out of this search stays so; another one has its own. */
+  #keepLeftOut(sought: string): void {
+    const { value: files } = this.files;
+    const { value: leftOut } = this.leftOut;
+    this.leftOut.value = this.#answered?.sought === sought ? stillLeftOut(leftOut, this.#answered.files, files) : new Set();
+    this.#answered = { sought, files };
+  }
+
+  /** What decides which places are found. */
+  #sought(): string {
+    const { pattern, regex, caseSensitive, word, include, exclude } = this.#question();
+    return JSON.stringify([pattern, regex, caseSensitive, word, include, exclude]);
   }
 
   #question() {

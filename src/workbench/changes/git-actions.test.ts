@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { eventually } from '../../../test/kit/eventually.ts';
+import type { WorkbenchClient } from '../client-port.ts';
+import { Toasts } from '../shell/toasts.ts';
+import type { ChangeEntry } from './change-sections.ts';
+import { GitActions } from './git-actions.ts';
+import type { GitDialog } from './git-dialog.ts';
+import type { GitStore } from './git-store.ts';
+
+type Asked = Extract<GitDialog, { kind: 'question' }>;
+
+/** A folder of files with their ETags: a discard gives each `discarded`, or takes it away. What is `live` stands before the file. */
+function fakeFolder(t: TestContext, paths: string[]) {
+  const live = new Map<string, string>();
+  const etags = new Map<string, string>(paths.map((path) => [path, 'changed']));
+  const restored: string[][] = [];
+  const operations: Record<string, (input: never) => unknown> = {
+    'checkpoints.create': () => ({ id: 7, omitted: 0 }),
+    'git.restore': ({ files }: { files: { path: string }[] }) => void files.forEach(({ path }) => etags.set(path, 'discarded')),
+    'files.remove': ({ path }: { path: string }) => etags.delete(path),
+    'files.stat': ({ path, hash }: { path: string; hash: boolean }) => {
+      assert.equal(hash, true);
+      return etags.has(path) ? { exists: true, entry: { kind: 'file' }, etag: live.get(path) ?? etags.get(path) } : { exists: false };
+    },
+    'files.read': ({ path, source }: { path: string; source: string }) => {
+      assert.equal(source, 'disk');
+      if (!etags.has(path)) throw Object.assign(new Error('Gone'), { reason: 'FILE_NOT_FOUND' });
+      return { etag: etags.get(path) };
+    },
+    'checkpoints.restore': ({ paths: back }: { paths: string[] }) => restored.push(back),
+  };
+  const call = async (name: string, input: unknown): Promise<unknown> => operations[name]?.(input as never);
+  const toasts = new Toasts();
+  t.after(() => toasts.hold());
+  const questions: Asked[] = [];
+  const actions = new GitActions({
+    client: { call } as unknown as WorkbenchClient,
+    git: { refresh: () => Promise.resolve() } as unknown as GitStore,
+    toasts,
+    ask: (dialog) => void questions.push(dialog as Asked),
+  });
+  const undo = (): void =>
+    toasts.shown.value
+      .flatMap((toast) => toast.actions)
+      .find(({ label }) => label === 'Undo')
+      ?.run();
+  const entry = (path: string, letter: ChangeEntry['letter']): ChangeEntry => ({
+    path,
+    from: undefined,
+    letter,
+    raw: false,
+    conflict: undefined,
+  });
+  return { actions, etags, live, restored, operations, questions, undo, entry };
+}
+
+const settled = (actions: GitActions): Promise<void> => eventually(() => assert.equal(actions.busy.value, false));
+
+test('a discard is undone at once where nothing was written since', async (t) => {
+  const { actions, restored, questions, undo, entry } = fakeFolder(t, ['a.txt', 'new.txt']);
+  await actions.discard([entry('a.txt', 'M'), entry('new.txt', 'U')]);
+  undo();
+  await settled(actions);
+  assert.deepEqual([restored, questions], [[['a.txt', 'new.txt']], []]);
+});
+
+test('before the undo of a discard takes away what was written since, it asks and names the files', async (t) => {
+  const { actions, etags, restored, questions, undo, entry } = fakeFolder(t, ['a.txt', 'b.txt', 'new.txt']);
+  await actions.discard([entry('a.txt', 'M'), entry('b.txt', 'M'), entry('new.txt', 'U')]);
+  etags.set('a.txt', 'typed since');
+  etags.set('new.txt', 'made since');
+  undo();
+  await settled(actions);
+  const [question] = questions;
+  assert.deepEqual([restored, question?.files], [[], ['a.txt', 'new.txt']]);
+  question?.choices[0]?.run();
+  await settled(actions);
+  assert.deepEqual(restored, [['a.txt', 'b.txt', 'new.txt']]);
+});
+
+test('an open document that hears of a discard a moment later is no reason to ask; one that was typed in is', async (t) => {
+  for (const [text, asks] of [
+    ['changed', false],
+    ['discarded', false],
+    ['typed since', true],
+  ] as const) {
+    const { actions, live, restored, questions, undo, entry } = fakeFolder(t, ['a.txt']);
+    live.set('a.txt', 'changed');
+    await actions.discard([entry('a.txt', 'M')]);
+    live.set('a.txt', text);
+    undo();
+    await settled(actions);
+    assert.deepEqual([restored.length, questions.length], asks ? [0, 1] : [1, 0], text);
+  }
+});
+
+test('where it can’t be told whether something was written since a discard, its undo asks', async (t) => {
+  const { actions, operations, restored, questions, undo, entry } = fakeFolder(t, ['a.txt']);
+  const known = { ...operations };
+  operations['files.stat'] = operations['files.read'] = () => {
+    throw Object.assign(new Error('Away'), { reason: 'CONNECTION_LOST' });
+  };
+  await actions.discard([entry('a.txt', 'M')]);
+  Object.assign(operations, known);
+  undo();
+  await settled(actions);
+  assert.deepEqual([restored, questions[0]?.files], [[], ['a.txt']]);
+});

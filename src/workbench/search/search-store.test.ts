@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
+import { test } from 'node:test';
+import type { FoundFile } from '../../contract/search.ts';
+import type { WorkbenchClient } from '../client-port.ts';
+import { SearchStore } from './search-store.ts';
+
+/** Answers each search with `found`, and notes what is asked to be replaced. */
+function fakeSearch(found: FoundFile[]) {
+  const asked: { except: unknown[] }[] = [];
+  const summary = { matches: 0, files: 0, elapsedMs: 1, revision: 1, truncated: false, engine: 'index' };
+  const client = {
+    stream: () => ({ [Symbol.asyncIterator]: () => Readable.from(found)[Symbol.asyncIterator](), end: Promise.resolve(summary) }),
+    call: (_name: string, input: { except: unknown[] }) => {
+      asked.push(input);
+      return Promise.resolve({ matches: 0, files: [], revision: 2, skipped: [] });
+    },
+  };
+  const store = new SearchStore(client as unknown as WorkbenchClient);
+  store.pattern.value = 'old';
+  store.replacing.value = true;
+  return { store, asked };
+}
+
+const line = (number: number) => ({ line: number, text: 'old', ranges: [[0, 3]] as [number, number][] });
+const shown = (store: SearchStore): string[] => store.shown.value.flatMap(({ path, lines }) => lines.map((each) => `${path}:${each.line}`));
+
+test('lines that are left out stay so while their replacement is typed, and come back with another question', async () => {
+  const { store, asked } = fakeSearch([
+    { path: 'a.txt', lines: [line(1), line(2)] },
+    { path: 'b.txt', lines: [line(1)] },
+  ]);
+  await store.search();
+  store.leaveOut('b.txt');
+  store.leaveOut('a.txt', 2);
+  for (const text of ['n', 'ne', 'new']) {
+    store.replacement.value = text;
+    await store.search();
+    assert.deepEqual(shown(store), ['a.txt:1']);
+  }
+  await store.replace();
+  assert.deepEqual(asked[0]?.except, [{ path: 'b.txt' }, { path: 'a.txt', line: 2 }]);
+
+  const questions: (() => void)[] = [
+    () => (store.pattern.value = 'OLD'),
+    () => (store.regex.value = true),
+    () => (store.caseSensitive.value = true),
+    () => (store.word.value = true),
+    () => (store.include.value = '*.txt'),
+    () => (store.exclude.value = 'c.txt'),
+  ];
+  for (const ask of questions) {
+    store.leaveOut('b.txt');
+    ask();
+    await store.search();
+    assert.equal(store.leftOut.value.size, 0, ask.toString());
+  }
+});
+
+test('a search that was given up decides nothing about what is left out', async () => {
+  const { store } = fakeSearch([{ path: 'a.txt', lines: [line(1), line(2)] }]);
+  await store.search();
+  store.leaveOut('a.txt', 2);
+  store.pattern.value = 'older';
+  const givenUp = store.search();
+  store.pattern.value = 'old';
+  await store.search();
+  await givenUp;
+  assert.deepEqual(shown(store), ['a.txt:1']);
+});
+
+test('once replaced, nothing is left out any more', async () => {
+  const { store } = fakeSearch([{ path: 'a.txt', lines: [line(1)] }]);
+  await store.search();
+  store.leaveOut('a.txt');
+  await store.replace();
+  assert.deepEqual(shown(store), ['a.txt:1']);
+});
+
+test('a file whose name goes over two lines is left out by its own name', async () => {
+  const { store, asked } = fakeSearch([{ path: 'a\n7', lines: [line(1), line(2)] }]);
+  await store.search();
+  store.leaveOut('a\n7', 2);
+  store.leaveOut('a\n7');
+  await store.replace();
+  assert.deepEqual(asked[0]?.except, [{ path: 'a\n7', line: 2 }, { path: 'a\n7' }]);
+});
