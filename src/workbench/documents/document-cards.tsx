@@ -35,6 +35,8 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
   const viewHead = async (): Promise<void> => {
     try {
       const response = await fetch(workbench.fileUrl(path), { headers: { range: `bytes=0-${headBytes - 1}` } });
+      // Else what is wrong would be shown as the file.
+      if (!response.ok) throw await response.json();
       const text = new TextDecoder().decode(await response.arrayBuffer());
       // The last line is most likely cut.
       head.value = text.slice(0, text.lastIndexOf('\n') + 1) || text;

@@ -1,7 +1,10 @@
 import type { DroppedFile } from './file-actions.ts';
 
-/** Files and whole folders that were dropped from outside the browser. Must be called while the event is handled. */
-export function droppedFiles(transfer: DataTransfer): Promise<DroppedFile[]> {
+/**
+ * Files and whole folders that were dropped from outside the browser; `onProblem` hears of each that can't be read. Must be called while the event
+ * is handled. Never rejects.
+ */
+export function droppedFiles(transfer: DataTransfer, onProblem: (path: string, error: unknown) => void): Promise<DroppedFile[]> {
   const files: DroppedFile[] = [];
   const entries: FileSystemEntry[] = [];
   for (const item of transfer.items) {
@@ -14,7 +17,9 @@ export function droppedFiles(transfer: DataTransfer): Promise<DroppedFile[]> {
     const file = item.kind === 'file' ? item.getAsFile() : null;
     if (file !== null) files.push({ path: file.name, file });
   }
-  const visit = async (entry: FileSystemEntry, path: string): Promise<void> => {
+  const visit = (entry: FileSystemEntry, path: string): Promise<void> =>
+    read(entry, path).catch((error: unknown) => onProblem(path, error));
+  const read = async (entry: FileSystemEntry, path: string): Promise<void> => {
     if (entry.isFile) {
       const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
       files.push({ path, file });

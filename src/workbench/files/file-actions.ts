@@ -1,5 +1,6 @@
 import { errorFacts, type WorkbenchClient } from '../client-port.ts';
 import { joinPath, nameOf } from '../file-paths.ts';
+import { droppedFiles } from './dropped-files.ts';
 import type { Toasts } from '../shell/toasts.ts';
 import { count } from '../words.ts';
 import type { TreeStore } from './tree-store.ts';
@@ -179,6 +180,12 @@ export class FileActions {
     const chunks: BlobPart[] = [];
     for await (const chunk of bytes) chunks.push(chunk as Uint8Array<ArrayBuffer>);
     return new Blob(chunks);
+  }
+
+  /** What was dropped on a folder from outside the browser. Must be called while the event is handled. */
+  async drop(folder: string, transfer: DataTransfer): Promise<void> {
+    const dropped = await droppedFiles(transfer, (path, error) => this.#toasts.fail(`Not read: ${path}`, error));
+    await this.upload(folder, dropped);
   }
 
   async upload(folder: string, files: readonly DroppedFile[]): Promise<void> {

@@ -1,6 +1,5 @@
 import { useSignal } from '@preact/signals';
 import { useWorkbench } from '../use-workbench.ts';
-import { droppedFiles } from './dropped-files.ts';
 
 /** For what stands where the tree would be: files that are dropped there come into the workspace. */
 export function useFileDrop() {
@@ -22,7 +21,7 @@ export function useFileDrop() {
         event.preventDefault();
         over.value = false;
         if (readOnly.value || event.dataTransfer === null) return;
-        void droppedFiles(event.dataTransfer).then((dropped) => files.upload('', dropped));
+        void files.drop('', event.dataTransfer);
       },
     },
   };

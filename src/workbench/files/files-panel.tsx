@@ -10,7 +10,6 @@ import { Revision } from '../shell/revision.tsx';
 import { rowHeightPx, useScroll } from '../use-scroll.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { scrollToShow, virtualWindow } from '../virtual-window.ts';
-import { droppedFiles } from './dropped-files.ts';
 import { useFileDrop } from './file-drop.ts';
 import { TreeKeys } from './tree-keys.ts';
 import type { TreeNode } from './tree-model.ts';
@@ -157,7 +156,7 @@ function Tree() {
         dropFolder.value = undefined;
         const own = event.dataTransfer?.getData(pathsType) ?? '';
         if (own !== '') void files.moveInto(JSON.parse(own) as string[], folder);
-        else if (event.dataTransfer !== null) void droppedFiles(event.dataTransfer).then((dropped) => files.upload(folder, dropped));
+        else if (event.dataTransfer !== null) void files.drop(folder, event.dataTransfer);
       }}
     >
       <div class={dropFolder.value === '' ? 'rows drop' : 'rows'} role="none" style={{ height: `${length * rowHeight}px` }}>

@@ -17,6 +17,8 @@ export class PathIndex {
   readonly #roots: () => readonly string[];
   readonly #folders = new Set<string>();
   #loaded = false;
+  /** What is being listed was given up: it is listed anew after that. */
+  #isStale = false;
 
   /** `roots`: what is looked through. */
   constructor(client: WorkbenchClient, roots: () => readonly string[] = () => ['']) {
@@ -39,6 +41,7 @@ export class PathIndex {
     } finally {
       this.loading.value = false;
     }
+    if (this.#isStale) this.reload();
   }
 
   /** Answers whether that was all. Throws what `files.list` throws; a root that is a file is one. */
@@ -60,6 +63,8 @@ export class PathIndex {
   }
 
   reload(): void {
+    this.#isStale = this.loading.value;
+    if (this.#isStale) return;
     this.#loaded = false;
     this.files.clear();
     this.#folders.clear();
