@@ -3,7 +3,7 @@ import type { AccessLevel, Caller } from '../contract/access.ts';
 import { startWithOperations } from '../sidecar/operation-modules.ts';
 import { version } from '../sidecar/version.ts';
 import { serveMcpStdio } from '../transports/mcp/stdio.ts';
-import { overOwnStreams } from './stdio.ts';
+import { finished, overOwnStreams } from './stdio.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Serves a folder to an MCP client over stdin and stdout until the input ends, a signal comes, or the parent is gone. */
@@ -15,12 +15,13 @@ export async function serveMcpFolder(loaded: LoadedConfig, terminal: Terminal, a
       const { dispatch, table, offers } = sidecar;
       const connection = serveMcpStdio(
         { dispatch, table, offers, caller, input, output },
-        { version, maxMessageBytes: config['limits.frameBytes'] },
+        { version, maxMessageBytes: config['limits.inputBytes'], onError: (error) => log('warn', 'mcp.failed', { error }) },
       );
       const onStop = (): void => void connection.close();
       if (stop.aborted) onStop();
       else stop.addEventListener('abort', onStop, { once: true });
       await connection.closed;
+      return await finished(output);
     } finally {
       await sidecar.stop();
     }

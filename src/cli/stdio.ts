@@ -31,7 +31,7 @@ export async function serveStdioFolder(
   guard?: GuardOutcome,
 ): Promise<void> {
   const { surroundings } = loaded;
-  const read = await overOwnStreams(loaded, terminal, ({ config, log, input, output, stop }) => {
+  await overOwnStreams(loaded, terminal, ({ config, log, input, output, stop }) => {
     if (guard !== undefined) logGuard(log, guard);
     return serveOverStdio(() => start({ config: { ...config, readOnly: true }, surroundings, log }), {
       input,
@@ -40,8 +40,6 @@ export async function serveStdioFolder(
       stop,
     });
   });
-  // A write that the host never takes would keep the process for ever: stdout can't be closed. All else is ended by now.
-  if (!read) process.exit();
 }
 
 /** What a program gets that speaks on the process's own streams. */
@@ -56,10 +54,19 @@ export interface OwnStreams {
   stop: AbortSignal;
 }
 
-/** Runs with stdin and stdout for a protocol: what else is printed goes to stderr. Afterwards stdin is closed and signals mean what they meant. */
-export async function overOwnStreams<T>(loaded: LoadedConfig, terminal: Terminal, run: (streams: OwnStreams) => Promise<T>): Promise<T> {
+/**
+ * Runs with stdin and stdout for a protocol: what else is printed goes to stderr. Afterwards stdin is closed and signals mean what they meant.
+ * `run` resolves when all is ended, with false where the host left answers unread; the process is ended then.
+ */
+export async function overOwnStreams(
+  loaded: LoadedConfig,
+  terminal: Terminal,
+  run: (streams: OwnStreams) => Promise<boolean>,
+): Promise<void> {
   const { config, sources } = loaded;
   const reserved = reserveStdout(process.stdout, process.stderr);
+  // A host that is gone reads no log either: that must not keep from an orderly stop. It stays, since a write may fail after its end.
+  process.stderr.on('error', () => undefined);
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   for (const signal of signals) process.on(signal, onSignal);
@@ -72,9 +79,10 @@ export async function overOwnStreams<T>(loaded: LoadedConfig, terminal: Terminal
     sources.components.from === 'default'
       ? config.components.filter((name) => name !== 'workbench' && name !== 'documents')
       : config.components;
+  let read: boolean;
   try {
     const log = createLog(config, (line) => terminal.err(line));
-    return await run({ config: { ...config, components }, log, input: process.stdin, output: reserved.output, stop: stop.signal });
+    read = await run({ config: { ...config, components }, log, input: process.stdin, output: reserved.output, stop: stop.signal });
   } finally {
     unwatch();
     for (const signal of signals) process.off(signal, onSignal);
@@ -82,6 +90,8 @@ export async function overOwnStreams<T>(loaded: LoadedConfig, terminal: Terminal
     process.stdin.destroy();
     reserved.release();
   }
+  // A write that the host never takes would keep the process for ever: stdout can't be closed.
+  if (!read) process.exit();
 }
 
 export interface OverStdio {
@@ -130,8 +140,8 @@ export async function serveOverStdio(
   }
 }
 
-/** True when what was written has left this process; false when the host does not read it in time. */
-async function finished(output: Writable): Promise<boolean> {
+/** Ends `output`. True when what was written has left this process; false when the host does not read it in time. */
+export async function finished(output: Writable): Promise<boolean> {
   if (output.destroyed) return true;
   return await new Promise<boolean>((resolve) => {
     const timer = setTimeout(() => resolve(false), finishMs);
@@ -145,9 +155,12 @@ async function finished(output: Writable): Promise<boolean> {
 }
 
 /** The part of process.stdout that is used. */
-export type PrintingStream = Pick<NodeJS.WriteStream, 'write' | 'on' | 'off'>;
+export type PrintingStream = Pick<NodeJS.WriteStream, 'write' | 'on' | 'off' | 'listeners'>;
 
-/** Takes stdout for one writer: all other writes to it, console.log's too, go to `elsewhere` until `release`. */
+/**
+ * Takes stdout for one writer: all other writes to it, console.log's too, go to `elsewhere` until `release`. Where stdout breaks, `output`
+ * is destroyed, and nobody else hears of it: the command line ends the process then, which would leave child processes behind.
+ */
 export function reserveStdout(
   stdout: PrintingStream,
   elsewhere: Pick<NodeJS.WriteStream, 'write'>,
@@ -160,12 +173,15 @@ export function reserveStdout(
     },
   });
   const onError = (error: Error): void => void output.destroy(error);
+  const others = stdout.listeners('error') as ((error: Error) => void)[];
+  for (const other of others) stdout.off('error', other);
   stdout.on('error', onError);
   stdout.write = elsewhere.write.bind(elsewhere);
   return {
     output,
     release: () => {
       stdout.off('error', onError);
+      for (const other of others) stdout.on('error', other);
       if (own === undefined) delete (stdout as Partial<PrintingStream>).write;
       else Object.defineProperty(stdout, 'write', own);
     },

@@ -144,6 +144,19 @@ test('only the protocol reaches a reserved stdout', async () => {
   await eventually(() => printed.length === 2);
 });
 
+test('of a reserved stdout that breaks its output alone is told, and whoever was told before is told again afterwards', async () => {
+  const stdout = new PassThrough();
+  const told: string[] = [];
+  stdout.on('error', ({ message }) => told.push(`before: ${message}`));
+  const { output, release } = reserveStdout(stdout as never, new PassThrough() as never);
+  output.on('error', ({ message }) => told.push(`output: ${message}`));
+  stdout.emit('error', new Error('EPIPE'));
+  await eventually(() => assert.deepEqual(told, ['output: EPIPE']));
+  release();
+  stdout.emit('error', new Error('later'));
+  assert.deepEqual(told, ['output: EPIPE', 'before: later']);
+});
+
 test('a parent that is gone is noticed by the number of the parent', async () => {
   let parent = 10;
   let gone = 0;

@@ -8,7 +8,9 @@ import { createFakes, fakeTable } from '../../../test/kit/fake-operations.ts';
 import { type McpFixture, type McpFixtureOptions, mcpToken, withMcp, withMcpStdio } from '../../../test/kit/mcp-fixtures.ts';
 import { rawSocket, upgradeText } from '../../../test/kit/raw-socket.ts';
 import type { Caller } from '../../contract/access.ts';
+import type { Dispatch } from '../../contract/dispatch.ts';
 import type { WireError } from '../../contract/errors.ts';
+import { operations } from '../../contract/operations.ts';
 import { serveMcpStdio } from './stdio.ts';
 
 const modern: ClientOptions = { versionNegotiation: { mode: { pin: '2026-07-28' } } };
@@ -284,6 +286,58 @@ describe('a session', () => {
     });
   });
 
+  test('of a batch, a call that is canceled takes no answer from the others; the stream ends with the last of them', async () => {
+    const { dispatch, seen } = createFakes();
+    let answerLater = (): void => undefined;
+    const held: Dispatch = async (request) => {
+      if ((request.input as { text?: string }).text === 'later') await new Promise<void>((resolve) => (answerLater = resolve));
+      return dispatch(request);
+    };
+    await withMcp({ dispatch: held, table: fakeTable }, async ({ url }) => {
+      const session = await openSession(url);
+      const cancel = async (id: number): Promise<void> => {
+        const running = seen.running;
+        const message = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } };
+        assert.equal(await status(ask(url, message, { session })), 202);
+        await eventually(() => assert.equal(seen.running, running - 1));
+      };
+      for (const last of ['canceled', 'answered'] as const) {
+        const calls = [
+          toolCall('slow_wait', {}, 1),
+          toolCall('echo_unary', { text: 'at once' }, 2),
+          toolCall('echo_unary', { text: 'later' }, 3),
+          toolCall('slow_wait', {}, 4),
+        ];
+        const batch = await ask(url, calls, { session });
+        const answer = batch.text();
+        await eventually(() => assert.equal(seen.running, 2));
+        await cancel(1);
+        if (last === 'answered') await cancel(4);
+        answerLater();
+        if (last === 'canceled') {
+          await eventually(() => assert.equal(seen.log.filter(({ operation }) => operation === 'echo.unary').length, 2));
+          await cancel(4);
+        }
+        const ids = [...(await answer).matchAll(/"id":(\d+)/g)].map(([, id]) => Number(id));
+        assert.deepEqual(ids, [2, 3], last);
+      }
+    });
+  });
+
+  test('a call that is canceled within a batch, that of the call too, has its stream ended', async () => {
+    await withFakes(async ({ url, seen }) => {
+      const session = await openSession(url);
+      const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 9 } };
+      const call = await ask(url, toolCall('slow_wait', {}, 9), { session });
+      await eventually(() => seen.running === 1);
+      assert.equal(await status(ask(url, [cancel], { session })), 202);
+      assert.equal(await call.text(), '');
+      const both = await ask(url, [toolCall('slow_wait', {}, 9), cancel, toolCall('echo_unary', { text: 'x' }, 10)], { session });
+      assert.match(await both.text(), /"id":10/);
+      assert.equal(seen.running, 0);
+    });
+  });
+
   test('whose reader breaks off a call aborts that call and no other', async () => {
     await withFakes(async ({ url, seen }) => {
       const session = await openSession(url);
@@ -384,6 +438,27 @@ describe('a session', () => {
       assert.equal(await status(ask(url, initialize)), 503);
       assert.equal(mcp.sessions, 0);
     });
+  });
+});
+
+test('a client of revision 2026-07-28 that goes away while what it asked to follow is looked for ends the looking', async () => {
+  const asked: AbortSignal[] = [];
+  const dispatch: Dispatch = ({ name, signal }) => {
+    assert.equal(name, 'files.stat');
+    asked.push(signal);
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+      if (asked.length === 1) resolve({ output: {} });
+    });
+  };
+  await withMcp({ dispatch, table: operations }, async ({ connect }) => {
+    const client = await connect(mcpToken, modern);
+    const uris = ['a', 'a', 'b', 'c'].map((path) => `workspace:///${path}`);
+    client.listen({ resourceSubscriptions: uris }).catch(() => undefined);
+    await eventually(() => assert.equal(asked.length, 2));
+    await client.close();
+    await eventually(() => assert.equal(asked[1]?.aborted, true));
+    assert.equal(asked.length, 2);
   });
 });
 

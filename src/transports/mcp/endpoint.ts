@@ -84,9 +84,6 @@ export class McpEndpoint {
     const session = this.#sessions.find(id, caller);
     if (session === undefined) return refuse(reply, 404, { code: -32_001, message: 'Session not found' });
     const response = await session.transport.handleRequest(web, body === undefined ? {} : { parsedBody: body });
-    const canceled = canceledRequest(body);
-    // Nothing is answered to a canceled request, so nothing else would end its stream.
-    if (canceled !== undefined) session.transport.closeSSEStream(canceled);
     return this.#send(reply, session, response);
   }
 
@@ -117,7 +114,7 @@ export class McpEndpoint {
       const uris = listenedUris(body);
       if (uris !== undefined) {
         try {
-          await peer.follow(uris);
+          await peer.follow(uris, web.signal);
         } catch (error) {
           return refuse(reply, 200, rpcError(error), (body as { id?: unknown }).id);
         }
@@ -147,13 +144,6 @@ function parsed(text: unknown): unknown {
     // Answered as JSON-RPC's parse error.
     return undefined;
   }
-}
-
-function canceledRequest(body: unknown): string | number | undefined {
-  if (typeof body !== 'object' || body === null) return undefined;
-  const { method, params } = body as { method?: unknown; params?: { requestId?: unknown } };
-  const id = method === 'notifications/cancelled' ? params?.requestId : undefined;
-  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
 }
 
 function chain(first: (() => void) | undefined, then: () => void): () => void {

@@ -1,4 +1,5 @@
 import { Server, type ServerContext } from '@modelcontextprotocol/server';
+import { Listens } from './listens.ts';
 import { McpResources, hasResources, type ResourceOptions } from './resources.ts';
 import { requestSignal, toProtocolError } from './mcp-call.ts';
 import { type FeedReader, ResourceFeed, type ResourceFeedOptions } from './resource-feed.ts';
@@ -14,9 +15,10 @@ export interface McpPeer {
   readonly server: Server;
   /**
    * Follows resources for a client of revision 2026-07-28, which asks for them in one long request that the SDK answers
-   * itself. Resolves when every change from now on will be told. Throws a ProtocolError for what may not be followed.
+   * itself. Resolves when every change from now on will be told, until `signal` is aborted. Throws a ProtocolError for what may
+   * not be followed; nothing of the request is followed then.
    */
-  follow(uris: readonly string[]): Promise<void>;
+  follow(uris: readonly string[], signal: AbortSignal): Promise<void>;
   /** Where news go; a transport may put another in its place before the first request. */
   reader: FeedReader;
   /** Ends the feed; the server is closed by whoever connected it. */
@@ -45,15 +47,10 @@ export function createMcpServer(dependencies: ToolDependencies, options: McpServ
   const feed = new ResourceFeed(dependencies, () => peer.reader, options.feed);
   const resources = new McpResources(dependencies, { maxResourceBytes });
   if (withResources) serveResources(server, resources, feed);
+  const listens = new Listens(resources, feed);
   const peer: McpPeer = {
     server,
-    async follow(uris) {
-      await failing(async () => {
-        const { signal } = new AbortController();
-        for (const uri of uris) feed.follow(await resources.checked(uri, signal), uri);
-        await feed.start();
-      }, uris[0]);
-    },
+    follow: (uris, signal) => failing(() => listens.add(uris, signal), uris[0]),
     reader: { updated: (uri) => server.sendResourceUpdated({ uri }), listChanged: () => server.sendResourceListChanged() },
     release: () => feed.close(),
   };
@@ -79,7 +76,7 @@ function serveResources(server: Server, resources: McpResources, feed: ResourceF
   );
   server.setRequestHandler('resources/unsubscribe', ({ params: { uri } }) =>
     failing(async () => {
-      feed.unfollow(resources.path(uri));
+      feed.unfollow(resources.followedPath(uri), uri);
       return {};
     }, uri),
   );

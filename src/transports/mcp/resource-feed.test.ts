@@ -79,7 +79,7 @@ describe('news', () => {
     await eventually(() => assert.deepEqual(told, ['uri:a']));
     send(change('b', 'removed'));
     await eventually(() => assert.deepEqual(told, ['uri:a', 'list', 'uri:b']));
-    feed.unfollow('a');
+    feed.unfollow('a', 'uri:a');
     send(change('a'));
     send(change('b'));
     await eventually(() => assert.deepEqual(told.slice(3), ['uri:b']));
@@ -126,8 +126,24 @@ test('beyond the most, no further resource is followed', () => {
   feed.follow('b', 'b');
   feed.follow('a', 'a again');
   assert.throws(() => feed.follow('c', 'c'), { reason: 'TOO_MANY' });
-  feed.unfollow('a');
+  feed.unfollow('a', 'a');
+  feed.unfollow('a', 'a again');
   feed.follow('c', 'c');
+});
+
+test('a resource is told by each spelling that was asked for, until that spelling is no more; beyond eight, none is taken', async () => {
+  const { feed, send, told } = source(2);
+  await feed.start();
+  for (let n = 0; n < 8; n++) feed.follow('a', `a ${n}`);
+  feed.follow('a', 'a 7');
+  assert.throws(() => feed.follow('a', 'a 8'), { reason: 'TOO_MANY' });
+  for (let n = 2; n < 8; n++) feed.unfollow('a', `a ${n}`);
+  send(change('a'));
+  await eventually(() => assert.deepEqual(told, ['a 0', 'a 1']));
+  feed.unfollow('a', 'a 0');
+  send(change('a'));
+  await eventually(() => assert.deepEqual(told.slice(2), ['a 1']));
+  feed.close();
 });
 
 test('a feed that breaks off goes on where it was, unless the sidecar stops', async () => {

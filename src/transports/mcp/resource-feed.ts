@@ -20,6 +20,8 @@ export interface ResourceFeedOptions {
   againAfterMs: number;
 }
 
+/** So many URIs of one resource are told of; escapes and empty names make more of them than anybody needs. */
+const maxSpellings = 8;
 const defaultResourceFeed: ResourceFeedOptions = { maxFollowed: 1000, everyMs: 200, againAfterMs: 1000 };
 
 /**
@@ -30,8 +32,8 @@ export class ResourceFeed {
   readonly #deps: McpCallDependencies;
   readonly #reader: () => FeedReader;
   readonly #options: ResourceFeedOptions;
-  /** Path → URI as the client wrote it, which is what it knows the resource by. */
-  readonly #followed = new Map<string, string>();
+  /** Path → its URIs as the client wrote them, which is what it knows the resource by. */
+  readonly #followed = new Map<string, Set<string>>();
   readonly #changed = new Set<string>();
   readonly #stop = new AbortController();
   #listChanged = false;
@@ -52,15 +54,26 @@ export class ResourceFeed {
     return this.#live;
   }
 
-  /** Throws TOO_MANY. */
-  follow(path: string, uri: string): void {
+  /** Throws TOO_MANY where one client may not follow so many resources, whatever it follows already. */
+  checkCount(resources: number): void {
     const { maxFollowed } = this.#options;
-    if (!this.#followed.has(path) && this.#followed.size >= maxFollowed)
-      throw new OutriggerError('TOO_MANY', `This client follows ${maxFollowed} resources already.`);
-    this.#followed.set(path, uri);
+    if (resources > maxFollowed) throw new OutriggerError('TOO_MANY', `One client may follow ${maxFollowed} resources.`);
   }
 
-  unfollow(path: string): void {
+  /** Tells of the path by this URI as well. Throws TOO_MANY. */
+  follow(path: string, uri: string): void {
+    const uris = this.#followed.get(path) ?? new Set();
+    if (uris.size === 0) this.checkCount(this.#followed.size + 1);
+    if (!uris.has(uri) && uris.size >= maxSpellings)
+      throw new OutriggerError('TOO_MANY', `This client follows ${path} by ${maxSpellings} URIs already.`);
+    this.#followed.set(path, uris.add(uri));
+  }
+
+  /** Its other URIs are told of as before. */
+  unfollow(path: string, uri: string): void {
+    const uris = this.#followed.get(path);
+    uris?.delete(uri);
+    if (uris?.size !== 0) return;
     this.#followed.delete(path);
     this.#changed.delete(path);
   }
@@ -125,7 +138,7 @@ export class ResourceFeed {
   }
 
   #tell(): void {
-    const uris = [...this.#changed].flatMap((path) => this.#followed.get(path) ?? []);
+    const uris = [...this.#changed].flatMap((path) => [...(this.#followed.get(path) ?? [])]);
     const listChanged = this.#listChanged;
     const reader = this.#reader();
     this.#changed.clear();

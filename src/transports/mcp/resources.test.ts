@@ -10,6 +10,10 @@ const { signal } = new AbortController();
 /** A folder without an end. */
 const dispatch: Dispatch = async ({ name, input, emit }) => {
   const { path, limit = 0 } = input as { path: string; limit?: number };
+  if (name === 'files.stat') {
+    assert.ok(!path.startsWith('/'), 'the contract refuses what is absolute');
+    return { output: {} };
+  }
   if (name === 'files.read') return { output: { text: `text of ${path}` } };
   for (let number = 0; number < limit; number++) void emit?.({ path: `${number}`, kind: 'file', size: 1, modified: 0 });
   return { output: { truncated: true } };
@@ -28,4 +32,14 @@ test('20,000 entries are listed and no more; what lies beyond is read by its add
   const uri = 'workspace:///20000';
   assert.ok(!listed.has(uri));
   assert.deepEqual((await resources.read(uri, signal)).contents, [{ uri, mimeType: 'text/plain', text: 'text of 20000' }]);
+});
+
+test('each spelling of a path is one resource; what is absolute stays so', async () => {
+  const resources = new McpResources({ dispatch, caller, transport: 'mcp' }, { maxResourceBytes: 100 });
+  for (const spelled of ['src/é.txt', 'src/%C3%A9.txt', 'src//é.txt', './src/./é.txt', 'src/é.txt/'])
+    assert.equal(await resources.checked(`workspace:///${spelled}`, signal), 'src/é.txt', spelled);
+  assert.equal(resources.followedPath('workspace:///src//é.txt'), 'src/é.txt');
+  await assert.rejects(resources.checked('workspace:////etc/passwd', signal));
+  for (const spelled of ['', '.', './'])
+    await assert.rejects(resources.checked(`workspace:///${spelled}`, signal), { reason: 'FILE_NOT_FOUND' });
 });

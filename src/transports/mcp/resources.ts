@@ -2,7 +2,7 @@ import type { ListResourcesResult, ListResourceTemplatesResult, ReadResourceResu
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Entry } from '../../contract/files.ts';
 import type { Table } from '../../contract/operation.ts';
-import { baseName } from '../../contract/paths.ts';
+import { baseName, normalisePath } from '../../contract/paths.ts';
 import { callOperation, type McpCallDependencies } from './mcp-call.ts';
 import { pathOf, resourceTemplate, uriOf } from './resource-uri.ts';
 
@@ -67,17 +67,21 @@ export class McpResources {
     return { contents: [await this.#blob(uri, path, signal)] };
   }
 
-  /** The path of a URI that the caller may know about: a subscription to it tells whether it changes. Throws as `files.stat` does. */
+  /** `followedPath` of a URI that the caller may know about: a subscription to it tells whether it changes. Throws as `files.stat` does. */
   async checked(uri: string, signal: AbortSignal): Promise<string> {
-    const path = this.path(uri);
-    await callOperation(this.#deps, { name: 'files.stat', input: { path }, signal });
-    return path;
+    await callOperation(this.#deps, { name: 'files.stat', input: { path: this.path(uri) }, signal });
+    return this.followedPath(uri);
   }
 
-  /** Throws FILE_NOT_FOUND for a URI that is none of ours. */
+  /** The path of a URI in the one spelling that changes are told in. Throws FILE_NOT_FOUND for a URI that is none of ours. */
+  followedPath(uri: string): string {
+    return normalisePath(this.path(uri));
+  }
+
+  /** As it is spelled: what the contract refuses in it must reach the contract. Throws FILE_NOT_FOUND for a URI that is none of ours. */
   path(uri: string): string {
     const path = pathOf(uri);
-    if (path === undefined || path === '')
+    if (path === undefined || normalisePath(path) === '')
       throw new OutriggerError(
         'FILE_NOT_FOUND',
         `${JSON.stringify(uri.slice(0, 200))} is no resource: they look like ${resourceTemplate}.`,

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import type { Caller } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Clock } from '../../net/timers.ts';
 import type { McpPeer } from './mcp-server.ts';
+import { SessionTransport } from './session-transport.ts';
 
 export interface SessionLimits {
   /** Of all callers together. */
@@ -20,7 +20,7 @@ const sweepMs = 60_000;
 export class McpSession {
   readonly id = randomUUID();
   readonly caller: Caller;
-  readonly transport: WebStandardStreamableHTTPServerTransport;
+  readonly transport: SessionTransport;
   readonly #peer: McpPeer;
   /** Requests under way and open streams. */
   inUse = 0;
@@ -31,7 +31,7 @@ export class McpSession {
   constructor(caller: Caller, peer: McpPeer) {
     this.caller = caller;
     this.#peer = peer;
-    this.transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => this.id });
+    this.transport = new SessionTransport(() => this.id);
     peer.reader = { ...peer.reader, congested: () => this.stalled > 0 };
   }
 

@@ -1,9 +1,11 @@
 import type { Readable, Writable } from 'node:stream';
-import type { JSONRPCMessage, JSONRPCRequest, Transport } from '@modelcontextprotocol/server';
+import type { JSONRPCMessage, JSONRPCRequest, RequestId, Transport } from '@modelcontextprotocol/server';
 import { serveStdio, StdioServerTransport } from '@modelcontextprotocol/server/stdio';
 import type { Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
+import { OutriggerError } from '../../contract/errors.ts';
 import type { Table } from '../../contract/operation.ts';
+import { canceledRequest } from './canceled-request.ts';
 import { listenedUris } from './listened-uris.ts';
 import { rpcError } from './mcp-call.ts';
 import { createMcpServer, type McpPeer, type McpServerOptions } from './mcp-server.ts';
@@ -23,6 +25,8 @@ export interface McpStdioDependencies {
 export interface McpStdioOptions extends McpServerOptions {
   /** Longest message, bytes; a longer one ends the connection. */
   maxMessageBytes?: number;
+  /** Hears what was wrong with a message or with the streams, before the connection ends where that ends it. */
+  onError?: (error: Error) => void;
 }
 
 export interface McpStdioConnection {
@@ -39,34 +43,43 @@ const congestedBytes = 1024 * 1024;
 /** MCP over a pair of streams, one JSON message a line (https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stdio). */
 export function serveMcpStdio(dependencies: McpStdioDependencies, options: McpStdioOptions): McpStdioConnection {
   const { input, output } = dependencies;
-  const peers = new Set<McpPeer>();
+  const open = (): McpPeer => {
+    const peer = createMcpServer({ ...dependencies, transport: 'mcp-stdio' }, options);
+    peer.reader = { ...peer.reader, congested: () => output.writableLength > congestedBytes };
+    peer.server.onclose = () => peer.release();
+    return peer;
+  };
+  // There before the SDK asks for it, since the first message may be one that follows resources.
+  let peer = open();
+  let taken = false;
   const transport = new ListeningTransport(
     new StdioServerTransport(input, output, { maxBufferSize: options.maxMessageBytes ?? defaultMaxMessageBytes }),
-    async (uris) => {
-      for (const peer of peers) await peer.follow(uris);
-    },
+    (uris, signal) => peer.follow(uris, signal),
   );
   const handle = serveStdio(
     () => {
-      const peer = createMcpServer({ ...dependencies, transport: 'mcp-stdio' }, options);
-      peer.reader = { ...peer.reader, congested: () => output.writableLength > congestedBytes };
-      peer.server.onclose = () => {
-        peer.release();
-        peers.delete(peer);
-      };
-      peers.add(peer);
+      // Asked for again after a probe of another revision, whose server is closed by then.
+      if (taken) peer = open();
+      taken = true;
       return peer.server;
     },
-    { transport },
+    { transport, ...(options.onError === undefined ? {} : { onerror: options.onError }) },
   );
-  const closed = transport.closed.then(() => {
-    for (const peer of peers) peer.release();
-  });
+  const closed = transport.closed.then(() => peer.release());
+  const close = (): Promise<void> => {
+    transport.stopWaiting();
+    return handle.close();
+  };
   // The caller of a connection is one token for as long as it lasts.
-  const close = (): Promise<void> => handle.close();
   dependencies.caller.ended?.addEventListener('abort', () => void close(), { once: true });
   output.once('close', () => void close());
   return { closed, close };
+}
+
+interface Listen {
+  stop: AbortController;
+  /** The SDK has it. */
+  passed: boolean;
 }
 
 /**
@@ -75,45 +88,83 @@ export function serveMcpStdio(dependencies: McpStdioDependencies, options: McpSt
  */
 class ListeningTransport implements Transport {
   readonly #inner: StdioServerTransport;
-  readonly #follow: (uris: readonly string[]) => Promise<void>;
+  readonly #follow: (uris: readonly string[], signal: AbortSignal) => Promise<void>;
+  /** From their coming until they are canceled, refused or ended. */
+  readonly #listens = new Map<RequestId, Listen>();
+  #waits = true;
   readonly closed: Promise<void>;
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
 
-  constructor(inner: StdioServerTransport, follow: (uris: readonly string[]) => Promise<void>) {
+  constructor(inner: StdioServerTransport, follow: (uris: readonly string[], signal: AbortSignal) => Promise<void>) {
     this.#inner = inner;
     this.#follow = follow;
     this.closed = new Promise((resolve) => {
       inner.onclose = () => {
         this.onclose?.();
+        for (const id of this.#listens.keys()) this.#end(id);
         resolve();
       };
     });
     inner.onerror = (error) => this.onerror?.(error);
     inner.onmessage = (message) => {
       const uris = listenedUris(message);
-      if (uris === undefined) this.onmessage?.(message);
-      else void this.#answerListen(message as JSONRPCRequest, uris);
+      if (uris !== undefined && 'id' in message) void this.#answerListen(message as JSONRPCRequest, uris);
+      else if (!this.#cancelsUnseen(message)) this.onmessage?.(message);
     };
   }
 
-  /** What the SDK acknowledges must be followed already; what can't be followed it never sees. */
+  /** What the SDK acknowledges must be followed already; what can't be followed, or is canceled until then, it never sees. */
   async #answerListen(message: JSONRPCRequest, uris: readonly string[]): Promise<void> {
+    const { id } = message;
+    const listen: Listen = { stop: new AbortController(), passed: false };
+    const { signal } = listen.stop;
+    this.#end(id);
+    this.#listens.set(id, listen);
     try {
-      await this.#follow(uris);
+      await this.#follow(uris, signal);
+      if (signal.aborted) return;
+      listen.passed = true;
       this.onmessage?.(message);
     } catch (error) {
-      await this.#inner.send({ jsonrpc: '2.0', id: message.id, error: rpcError(error) }).catch(() => undefined);
+      // Nothing is answered to a canceled request.
+      if (signal.aborted) return;
+      this.#end(id);
+      await this.#inner.send({ jsonrpc: '2.0', id, error: rpcError(error) }).catch(() => undefined);
     }
+  }
+
+  /** Ends what the message cancels; true when the SDK knows nothing of it. */
+  #cancelsUnseen(message: JSONRPCMessage): boolean {
+    const id = canceledRequest(message);
+    const listen = id === undefined ? undefined : this.#listens.get(id);
+    if (id === undefined || listen === undefined) return false;
+    this.#end(id);
+    return !listen.passed;
+  }
+
+  #end(id: RequestId): void {
+    this.#listens.get(id)?.stop.abort(new OutriggerError('CANCELED', 'The request to listen is over.'));
+    this.#listens.delete(id);
   }
 
   start(): Promise<void> {
     return this.#inner.start();
   }
 
+  /** From now on what is sent counts as taken: the SDK says farewell, and would wait for a reader that may never come. */
+  stopWaiting(): void {
+    this.#waits = false;
+  }
+
   send(message: JSONRPCMessage): Promise<void> {
-    return this.#inner.send(message);
+    // A request to listen is only answered when it is over.
+    if (!('method' in message) && message.id !== undefined) this.#end(message.id);
+    const sent = this.#inner.send(message);
+    if (this.#waits) return sent;
+    sent.catch(() => undefined);
+    return Promise.resolve();
   }
 
   close(): Promise<void> {

@@ -109,3 +109,32 @@ test('a host that does not read is not read from', async () => {
   await eventually(() => !input.isPaused() && seen.log.length === 100);
   close();
 });
+
+test('a host that takes nothing for too long is given up, whose end would not be noticed; one that takes something is not', async () => {
+  for (const takes of [false, true]) {
+    const { dispatch } = createFakes();
+    const input = new PassThrough();
+    const output = new PassThrough({ highWaterMark: 1000 });
+    const { close, closed } = serveStdio(
+      { dispatch, input, output, caller: fakeCaller },
+      { limits: { pauseAboveBytes: 50_000 }, stallMs: 400 },
+    );
+    let over = false;
+    void closed.then(() => (over = true));
+    for (let n = 0; n < 100; n++) {
+      input.write(`{"id":"${n}","method":"big.output","params":{"length":5000}}\n`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await eventually(() => input.isPaused());
+    const since = performance.now();
+    while (takes && input.isPaused() && performance.now() - since < 800) {
+      output.read();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.equal(over, false);
+    input.end();
+    if (takes) output.resume();
+    await closed;
+    close();
+  }
+});

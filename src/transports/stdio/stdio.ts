@@ -25,6 +25,8 @@ export interface StdioOptions {
   codec?: Codec;
   /** How long calls under way may go on after the input has ended. */
   drainMs?: number;
+  /** A host that takes none of its answers for so long, while so many wait that nothing more is read, is given up. */
+  stallMs?: number;
 }
 
 export interface StdioConnection {
@@ -37,6 +39,7 @@ export interface StdioConnection {
 /** A UTF-16 unit takes up to three bytes. */
 const bytesPerUnit = 3;
 const defaultDrainMs = 3000;
+const defaultStallMs = 120_000;
 
 /** Lines of JSON over a pair of streams. */
 export function serveStdio(dependencies: StdioDependencies, options: StdioOptions = {}): StdioConnection {
@@ -45,6 +48,7 @@ export function serveStdio(dependencies: StdioDependencies, options: StdioOption
   const socket = lineSocket(input, output, {
     maxLineBytes: maxFrameLength * bytesPerUnit,
     drainMs: options.drainMs ?? defaultDrainMs,
+    stallMs: options.stallMs ?? defaultStallMs,
     idle: () => peer.idle(),
   });
   const peer: Peer<WireError> = serveRpc(socket, {
@@ -75,16 +79,20 @@ export interface LineSocketOptions {
   drainMs: number;
   /** or until this settles. */
   idle: () => Promise<void>;
+  /** Closed when nothing was taken for so long while it was paused: the end of an input that is not read is not noticed. */
+  stallMs?: number;
 }
 
 /** A pair of streams as a socket of lines. */
-export function lineSocket(input: Readable, output: Writable, { maxLineBytes, drainMs, idle }: LineSocketOptions): TextSocket {
+export function lineSocket(input: Readable, output: Writable, options: LineSocketOptions): TextSocket {
+  const { maxLineBytes, drainMs, idle, stallMs = defaultStallMs } = options;
   const drainListeners: (() => void)[] = [];
   const closeListeners: (() => void)[] = [];
   let onText: (text: string) => void = () => undefined;
   let onBad: (problem: string) => void = () => undefined;
   let held = '';
   let closed = false;
+  let stalled: NodeJS.Timeout | undefined;
 
   const lines = new LineSplitter(maxLineBytes, {
     line: (text) => onText(text),
@@ -95,6 +103,7 @@ export function lineSocket(input: Readable, output: Writable, { maxLineBytes, dr
     const text = held;
     held = '';
     output.write(text, () => {
+      stalled?.refresh();
       if (output.writableLength === 0 && held === '') for (const listener of drainListeners) listener();
     });
   };
@@ -102,10 +111,15 @@ export function lineSocket(input: Readable, output: Writable, { maxLineBytes, dr
     if (closed) return;
     flush();
     closed = true;
+    goOn();
     input.off('data', onData);
     input.off('end', onEnd);
     input.pause();
     for (const listener of closeListeners) listener();
+  };
+  const goOn = (): void => {
+    clearTimeout(stalled);
+    stalled = undefined;
   };
   const onData = (chunk: Uint8Array | string): void => lines.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
   const onEnd = (): void => {
@@ -139,8 +153,14 @@ export function lineSocket(input: Readable, output: Writable, { maxLineBytes, dr
       onBad = listener;
     },
     onClose: (listener) => closeListeners.push(listener),
-    pause: () => input.pause(),
-    resume: () => input.resume(),
+    pause: () => {
+      input.pause();
+      stalled ??= setTimeout(close, stallMs);
+    },
+    resume: () => {
+      goOn();
+      input.resume();
+    },
     close,
   };
 }
