@@ -491,11 +491,23 @@ export const limitParts = [
         'they are reached by their address alone',
         ['src/transports/mcp/resources.test.ts', '20,000 entries are listed and no more; what lies beyond is read by its address'],
       ),
+      constant('resources that one client follows', 'src/transports/mcp/resource-feed.ts', 'maxFollowed', 'count', '`TOO_MANY`', [
+        'src/transports/mcp/resource-feed.test.ts',
+        'beyond the most, no further resource is followed',
+      ]),
+      constant('addresses of one of them', 'src/transports/mcp/resource-feed.ts', 'maxSpellings', 'count', '`TOO_MANY`', [
+        'src/transports/mcp/resource-feed.test.ts',
+        'a resource is told by each spelling that was asked for, until that spelling is no more; beyond eight, none is taken',
+      ]),
     ],
   },
   {
     name: 'A host and its child',
     rows: [
+      constant('a host that takes no answer', 'src/transports/stdio/stdio.ts', 'defaultStallMs', 'ms', 'the connection ends', [
+        'src/transports/stdio/stdio.test.ts',
+        'a host that takes nothing for too long is given up, whose end would not be noticed; one that takes something is not',
+      ]),
       constant('edits of one batch', 'src/supervisor/apply-edits.ts', 'maxEdits', 'count', '`invalidEdit`', [
         'src/supervisor/apply-edits.test.ts',
         'a batch of more than 10,000 edits is refused, and so is a file of more than 64 MiB, before or after',

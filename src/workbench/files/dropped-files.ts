@@ -1,4 +1,8 @@
-import type { DroppedFile } from './file-actions.ts';
+export interface DroppedFile {
+  /** Below the folder it was dropped on. */
+  path: string;
+  file: Blob;
+}
 
 /**
  * Files and whole folders that were dropped from outside the browser; `onProblem` hears of each that can't be read. Must be called while the event

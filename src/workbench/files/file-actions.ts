@@ -1,6 +1,6 @@
 import { errorFacts, type WorkbenchClient } from '../client-port.ts';
 import { joinPath, nameOf } from '../file-paths.ts';
-import { droppedFiles } from './dropped-files.ts';
+import { type DroppedFile, droppedFiles } from './dropped-files.ts';
 import type { Toasts } from '../shell/toasts.ts';
 import { count } from '../words.ts';
 import type { TreeStore } from './tree-store.ts';
@@ -13,12 +13,6 @@ interface Kept {
   path: string;
   mode: number;
   content: Blob | undefined;
-}
-
-export interface DroppedFile {
-  /** Below the folder it was dropped on. */
-  path: string;
-  file: Blob;
 }
 
 /** What can be done to files from the tree: each says what it did, and what it could not. */
