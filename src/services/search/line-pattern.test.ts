@@ -14,6 +14,11 @@ import type { TextQuery } from './ripgrep.ts';
 
 const LINES = 600;
 const PATTERNS = 150;
+/**
+ * A second pattern that nothing matches. With one alone, ripgrep 15's engine may begin in the middle of a match, at text that each match contains,
+ * and then misses some beginnings: of `\w(?:oab)?ab` in "a ooabab" it finds "oab".
+ */
+const NEVER = '\uE000\uE001';
 
 const pieces = [
   ...['foo', 'foo', 'bar', 'ab', 'a', 'k', 'K', 's', 'S', 'x1', '_', '0', ' ', ' ', '\t', '.', '-', '"', '(', ')', '\r'].map((text) =>
@@ -60,6 +65,7 @@ function byRipgrep(file: string, { pattern, regex, caseSensitive, word }: TextQu
     caseSensitive ? '-s' : '-i',
     ...(word ? ['-w'] : []),
     `--regexp=${pattern}`,
+    `--regexp=${NEVER}`,
   ];
   let output: string;
   try {
@@ -137,4 +143,15 @@ test('random patterns find in hard lines what ripgrep finds; with all taken for 
   assert.equal(compared, PATTERNS);
   assert.ok(sure > unsure, `${sure} lines were found without ripgrep, ${unsure} were left to it`);
   assert.ok(compare(seed, { onlyAscii: true }).wrong.length > 0, 'the comparison would notice');
+});
+
+test('matches begin where they begin, also where ripgrep by itself finds a part of them', () => {
+  for (const [pattern, line, places] of [
+    ['\\w(?:oab)?ab', 'a ooabab\n', [2, 8]],
+    ['(?i)[ks]*ks', '\u212As\u017F ks\n', [0, 4, 7, 9]],
+    ['(?:k.+foo)??foo', 'foo kxfoofoo\n', [0, 3, 4, 12]],
+  ] as const) {
+    const query = { pattern, regex: true, caseSensitive: true, word: false, multiline: false, context: 0 };
+    assert.deepEqual(byUs([Buffer.from(line)], query, {}), [places], pattern);
+  }
 });
