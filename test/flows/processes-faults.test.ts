@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
@@ -17,6 +16,7 @@ import { type RunningProgram, runProgram } from '../kit/running-program.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
 import { processToken, spawnSidecar } from '../kit/sidecar-process.ts';
 import { withSmallDisk } from '../kit/small-disk.ts';
+import { withScratchFolder } from '../kit/scratch-folder.ts';
 
 const main = path.join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 const needsGit = { skip: requireTool('git') };
@@ -67,17 +67,6 @@ async function refusedOverBoth(
     );
   } finally {
     client.close();
-  }
-}
-
-async function withFolder(run: (folder: string, root: string) => Promise<void>): Promise<void> {
-  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-faults-')));
-  const root = path.join(folder, 'root');
-  fs.mkdirSync(root);
-  try {
-    await run(folder, root);
-  } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -237,7 +226,7 @@ test('sixty-four run at a time, the next one is refused over HTTP and RPC, and t
   }));
 
 test('endless output with nobody there, and with clients that stop reading, costs bounded memory', { skip: noProc }, () =>
-  withFolder(async (folder, root) => {
+  withScratchFolder('faults', async (folder, root) => {
     const sidecar = await spawnSidecar({ root, state: path.join(folder, 'state'), port: 0 });
     const client = createClient<Operations>({ url: sidecar.url, token: processToken });
     try {
@@ -279,7 +268,7 @@ test(
   'killed with twenty programs and three terminals: the next one ends them, says they are lost, and has their output',
   { timeout: 60_000 },
   () =>
-    withFolder(async (folder, root) => {
+    withScratchFolder('faults', async (folder, root) => {
       const first = await serve(folder, root);
       const ids = await startMany(first.url);
       assert.equal(await first.program.stop('SIGKILL'), 'SIGKILL');
@@ -303,7 +292,7 @@ test(
 );
 
 test('SIGTERM with twenty programs and three terminals ends with 0 within the grace, and nothing is left', () =>
-  withFolder(async (folder, root) => {
+  withScratchFolder('faults', async (folder, root) => {
     const { program, url } = await serve(folder, root);
     const ids = await startMany(url);
     const begun = performance.now();
@@ -395,7 +384,7 @@ test(
   'a sidecar that stops while a deployment commits ends in time, deploys nothing, and the next one knows',
   { ...needsGit, timeout: 60_000 },
   () =>
-    withFolder(async (folder, root) => {
+    withScratchFolder('faults', async (folder, root) => {
       slowRepository(root);
       const setup = {
         root,
@@ -432,7 +421,7 @@ test(
 );
 
 test('who stops reading the log of Odoo keeps no deployment waiting, and costs bounded memory', { skip: noProc }, () =>
-  withFolder(async (folder, root) => {
+  withScratchFolder('faults', async (folder, root) => {
     const command = path.join(folder, 'odoo');
     fs.writeFileSync(
       command,

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
@@ -13,27 +12,17 @@ import { eventually } from '../kit/eventually.ts';
 import { rawSocket } from '../kit/raw-socket.ts';
 import { processToken, type SidecarProcess, spawnSidecar } from '../kit/sidecar-process.ts';
 import { openYjsClient } from '../kit/yjs-client.ts';
+import { withScratchFolder } from '../kit/scratch-folder.ts';
 
 const main = path.join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 /** Far below the grace that the sidecar gives calls, where nothing needs it. */
 const SOON_MS = 5000;
 
-async function withFolder(run: (folder: string, root: string) => Promise<void>): Promise<void> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-stop-'));
-  const root = path.join(folder, 'root');
-  fs.mkdirSync(root);
-  try {
-    await run(folder, root);
-  } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
-}
-
 async function withProcess(
   run: (sidecar: SidecarProcess, root: string) => Promise<void>,
   flags: Record<string, string> = {},
 ): Promise<void> {
-  await withFolder(async (folder, root) => {
+  await withScratchFolder('stop', async (folder, root) => {
     const sidecar = await spawnSidecar({ root, state: path.join(folder, 'state'), port: 0, flags });
     try {
       await run(sidecar, root);
@@ -71,7 +60,7 @@ async function startProgram(folder: string, root: string, event: string): Promis
 
 describe('SIGTERM ends the sidecar with 0', () => {
   test('while it starts, with thousands of files still to look at', () =>
-    withFolder(async (folder, root) => {
+    withScratchFolder('stop', async (folder, root) => {
       for (let n = 0; n < 3000; n++) {
         if (n % 100 === 0) fs.mkdirSync(path.join(root, `d${n / 100}`));
         fs.writeFileSync(path.join(root, `d${Math.floor(n / 100)}`, `${n}`), '');
@@ -86,7 +75,7 @@ describe('SIGTERM ends the sidecar with 0', () => {
     }));
 
   test('when it comes twice', () =>
-    withFolder(async (folder, root) => {
+    withScratchFolder('stop', async (folder, root) => {
       const { child, log } = await startProgram(folder, root, 'sidecar.ready');
       child.kill('SIGTERM');
       child.kill('SIGINT');
@@ -214,7 +203,7 @@ describe('SIGTERM ends the sidecar with 0', () => {
 });
 
 test('a part that is switched off is not loaded, opens nothing and answers so', () =>
-  withFolder(async (folder, root) => {
+  withScratchFolder('stop', async (folder, root) => {
     const loaded = path.join(folder, 'loaded');
     const hooks = `import { registerHooks } from 'node:module'; import fs from 'node:fs';
       registerHooks({ load: (url, context, next) => { fs.appendFileSync(${JSON.stringify(loaded)}, url + '\\n'); return next(url, context); } });`;

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import type { WatchOptions, WatchReport } from '../../src/services/watch/watch.ts';
 import { Watch } from '../../src/services/watch/watch.ts';
+import { withScratchFolder } from './scratch-folder.ts';
 
 /** Path → kind, and the hash of a file. */
 export type State = Map<string, string>;
@@ -28,14 +28,7 @@ const ignored = new Set(['.git', 'node_modules', '__pycache__', '.venv']);
 export const silentLog = { info: () => {}, warn: () => {}, error: (event: string, fields?: object) => console.error(event, fields) };
 
 export async function withFolder(run: (root: string, beside: string) => Promise<void>): Promise<void> {
-  const beside = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-watch-')));
-  const root = path.join(beside, 'root');
-  fs.mkdirSync(root);
-  try {
-    await run(root, beside);
-  } finally {
-    fs.rmSync(beside, { recursive: true, force: true });
-  }
+  await withScratchFolder('watch', (folder, root) => run(root, folder));
 }
 
 export async function withWatch(

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { rgPath } from '@vscode/ripgrep';
@@ -8,19 +7,9 @@ import { isOverAfter } from '../../../test/kit/deadline.ts';
 import { type SearchHarness, withSearch } from '../../../test/kit/search-harness.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { cause } from '../../../test/kit/workspace-harness.ts';
+import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { plainWalk } from './catalogue.ts';
 import type { Walk } from './ripgrep.ts';
-
-async function withFolder(run: (folder: string, root: string) => Promise<void>): Promise<void> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-search-'));
-  const root = path.join(folder, 'root');
-  fs.mkdirSync(root);
-  try {
-    await run(folder, root);
-  } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
-}
 
 /** How many files were read; those that match are `found`. */
 async function searched(
@@ -38,7 +27,7 @@ async function searched(
 }
 
 test('a file of more than 64 MiB is not in the index: each search reads it', () =>
-  withFolder(async (folder, root) => {
+  withScratchFolder('search', async (folder, root) => {
     fs.writeFileSync(path.join(root, 'small.txt'), 'small needle\n');
     const descriptor = fs.openSync(path.join(root, 'large.txt'), 'w');
     const lines = Buffer.alloc(1024 * 1024, `${'x'.repeat(1023)}\n`);
@@ -53,7 +42,7 @@ test('a file of more than 64 MiB is not in the index: each search reads it', () 
   }));
 
 test('a place or a glob that names what is hidden or ignored finds it with the index as ripgrep does without, again and again', () =>
-  withFolder(async (folder, root) => {
+  withScratchFolder('search', async (folder, root) => {
     for (const part of ['.git', 'out', '.hidden', 'src']) fs.mkdirSync(path.join(root, part));
     fs.writeFileSync(path.join(root, '.gitignore'), 'out/\n*.log\n');
     for (const file of ['out/f.txt', '.hidden/h.txt', 'a.log', '.env', 'src/a.ts']) fs.writeFileSync(path.join(root, file), 'needle\n');
@@ -87,7 +76,7 @@ test('a place or a glob that names what is hidden or ignored finds it with the i
   }));
 
 test('a search waits 150 ms for the index to have the newest change, then reads all files and finds it', (t) =>
-  withFolder(async (folder, root) => {
+  withScratchFolder('search', async (folder, root) => {
     fs.writeFileSync(path.join(root, 'old.txt'), 'old\n');
     const hold = path.join(folder, 'hold');
     const program = path.join(folder, 'rg');
