@@ -59,7 +59,7 @@ export async function serveHub(flags: HubFlags, terminal: Terminal): Promise<voi
   const options = hubOptions(flags);
   // A person reads the lines below, not JSON.
   const level = flags.logLevel ?? (terminal.interactive ? 'warn' : 'info');
-  const log = createLog({ 'log.level': level, 'log.names': 'outrigger' }, (line) => terminal.err(line));
+  const log = createLog({ 'log.level': level, 'log.names': 'outrigger' }, (line) => terminal.log(line));
   const stopAsked = Promise.withResolvers<void>();
   for (const signal of signals) process.on(signal, stopAsked.resolve);
   let hub: Hub | undefined;

@@ -39,8 +39,8 @@ export async function runLink(file: string, configOf: (root: string, more: Flags
   });
   const logFile = openLogFile(link, terminal);
   const write = createLog(config, (line) => {
-    terminal.err(line);
     logFile?.write(line);
+    return terminal.log(line);
   });
   // Here all lines are of one agent, also those of the sidecar that serves it.
   const log = agentLog(write, link.agentId);

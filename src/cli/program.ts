@@ -13,14 +13,14 @@ import { exitCodes } from './exit-codes.ts';
 import { folderProblem, requireFolder } from './local-paths.ts';
 import { makeOptions, withOptions } from './option-flags.ts';
 import type { HeadlessSidecar } from './stdio.ts';
-import { processTerminal, type Terminal } from './terminal.ts';
+import { leaveUnread, processTerminal, type Terminal } from './terminal.ts';
 
 type Flags = Partial<Record<OptionKey, string | boolean>>;
 
 const dirText =
   'the folder whose sidecar is meant; else the nearest that is served, from the current one upwards. Paths are relative to that folder';
 
-/** The command line. Sets the exit code; never calls exit while something may still be written. */
+/** The command line. Sets the exit code; never calls exit while somebody may still read what is written. */
 export async function main(argv: readonly string[]): Promise<void> {
   const terminal = processTerminal(readSurroundings(processEnvironment()).noColor);
   try {
@@ -34,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = report(error, terminal);
   }
+  leaveUnread();
 }
 
 /** What is no command is a folder to serve: only one that is there, or that is written as a path, can be meant. Throws UsageError. */

@@ -21,6 +21,7 @@ async function run(options: {
     width: 100,
     out: () => assert.fail('data alone goes to stdout'),
     err: (text: string) => void told.push(text),
+    log: () => assert.fail('there is no log'),
     bold: (text: string) => text,
     dim: (text: string) => text,
   };

@@ -22,7 +22,7 @@ export async function serveFolder(loaded: LoadedConfig, terminal: Terminal, samp
   const startedAt = performance.now();
   // A person reads the lines below, not JSON; with a level asked for, or without a terminal, the log is there.
   const quiet = terminal.interactive && sources['log.level'].from === 'default';
-  const log = createLog(quiet ? { ...config, 'log.level': 'warn' } : config, (line) => terminal.err(line));
+  const log = createLog(quiet ? { ...config, 'log.level': 'warn' } : config, (line) => terminal.log(line));
 
   let sidecar: Sidecar | undefined;
   let endGivingBack: (() => void) | undefined;

@@ -65,8 +65,6 @@ export async function overOwnStreams(
 ): Promise<void> {
   const { config, sources } = loaded;
   const reserved = reserveStdout(process.stdout, process.stderr);
-  // A host that is gone reads no log either: that must not keep from an orderly stop. It stays, since a write may fail after its end.
-  process.stderr.on('error', () => undefined);
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   for (const signal of signals) process.on(signal, onSignal);
@@ -81,7 +79,7 @@ export async function overOwnStreams(
       : config.components;
   let read: boolean;
   try {
-    const log = createLog(config, (line) => terminal.err(line));
+    const log = createLog(config, (line) => terminal.log(line));
     read = await run({ config: { ...config, components }, log, input: process.stdin, output: reserved.output, stop: stop.signal });
   } finally {
     unwatch();

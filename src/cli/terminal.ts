@@ -2,6 +2,8 @@
 export interface Terminal {
   out(text: string): void;
   err(text: string): void;
+  /** A line of the log, to stderr; false, and it is left out, where too much waits there for a reader. */
+  log(line: string): boolean;
   /** A person reads stderr. */
   readonly interactive: boolean;
   /** Of what is printed to stdout; where it goes to a file or a pipe, what reads well. */
@@ -11,6 +13,9 @@ export interface Terminal {
 }
 
 const PIPED_WIDTH = 100;
+/** Bytes of stderr that nobody has read yet. */
+const MAX_UNREAD = 4 * 1024 * 1024;
+const UNREAD_LOOK_MS = 500;
 
 export function processTerminal(noColor: boolean): Terminal {
   const interactive = process.stderr.isTTY === true;
@@ -19,6 +24,8 @@ export function processTerminal(noColor: boolean): Terminal {
     if (error.code === 'EPIPE') process.exit(0);
     process.stderr.write(`outrigger: what comes out can't be written: ${error.message}\n`, () => process.exit(1));
   });
+  // Nobody reads it any more, which is no reason to end: `outrigger serve 2>&1 | tee log`, and Ctrl-C ends `tee` first.
+  process.stderr.on('error', () => undefined);
   const color = interactive && process.stdout.isTTY === true && !noColor;
   const style =
     (on: number, off: number) =>
@@ -27,11 +34,26 @@ export function processTerminal(noColor: boolean): Terminal {
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    log: (line) => {
+      if (process.stderr.writableLength > MAX_UNREAD) return false;
+      process.stderr.write(line);
+      return true;
+    },
     interactive,
     width: process.stdout.isTTY === true && process.stdout.columns > 0 ? process.stdout.columns : PIPED_WIDTH,
     bold: style(1, 22),
     dim: style(2, 22),
   };
+}
+
+/** Once all is done: what nobody reads of stderr keeps the process no longer. What waits for a reader of stdout does. */
+export function leaveUnread(): void {
+  let unread = 0;
+  setInterval(() => {
+    const left = process.stderr.writableLength;
+    if (left > 0 && left === unread && process.stdout.writableLength === 0) process.exit();
+    unread = left;
+  }, UNREAD_LOOK_MS).unref();
 }
 
 /** Lines in columns, two spaces apart. */

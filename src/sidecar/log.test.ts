@@ -7,7 +7,7 @@ function capture(
   level: 'debug' | 'info' | 'warn' | 'error' | 'silent' = 'info',
 ): { log: Log; lines: string[]; last: () => Record<string, unknown> } {
   const lines: string[] = [];
-  const log = createLog({ 'log.level': level, 'log.names': names }, (line) => lines.push(line));
+  const log = createLog({ 'log.level': level, 'log.names': names }, (line) => void lines.push(line));
   return { log, lines, last: () => JSON.parse(lines.at(-1) ?? '') as Record<string, unknown> };
 }
 
@@ -107,4 +107,26 @@ test('a line that waits comes after the answer, in order, once, and at once wher
   assert.deepEqual(events(), ['one', 'two', 'three']);
   for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
   assert.equal(lines.length, 3);
+});
+
+test('lines that were left out are counted before the next one', () => {
+  const lines: string[] = [];
+  let isFull = false;
+  const log = createLog({ 'log.level': 'info', 'log.names': 'outrigger' }, (line) => !isFull && lines.push(line) > 0);
+  log('info', 'first');
+  isFull = true;
+  for (let line = 0; line < 3; line++) log('info', 'nobody reads it');
+  isFull = false;
+  log('info', 'second');
+  log('info', 'third');
+  const told = lines.map((line) => JSON.parse(line) as { event: string; level: string; lines?: number });
+  assert.deepEqual(
+    told.map(({ event, lines: count }) => [event, count]),
+    [
+      ['first', undefined],
+      ['log.left_out', 3],
+      ['second', undefined],
+      ['third', undefined],
+    ],
+  );
 });

@@ -31,11 +31,12 @@ const lineNames = {
 } as const;
 
 /**
- * `{ts, level, event, message, service, request_id?, duration_ms?, error?, …}` a line, to `write`. Secrets are taken out here,
- * whoever logs them.
+ * `{ts, level, event, message, service, request_id?, duration_ms?, error?, …}` a line, to `write`, which says false where it left the line
+ * out; how many it did stands in `log.left_out`, before the next line that it takes. Secrets are taken out here, whoever logs them.
  */
-export function createLog(config: Pick<Config, 'log.level' | 'log.names'>, write: (line: string) => void): Log {
+export function createLog(config: Pick<Config, 'log.level' | 'log.names'>, write: (line: string) => boolean | void): Log {
   const names: Readonly<Record<string, string>> = lineNames[config['log.names']];
+  let leftOut = 0;
   const sink = pino(
     {
       level: config['log.level'],
@@ -44,10 +45,17 @@ export function createLog(config: Pick<Config, 'log.level' | 'log.names'>, write
       timestamp: () => `,"${names['time']}":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write },
+    { write: (line: string) => void (write(line) === false && leftOut++) },
   );
+  const tellLeftOut = (): void => {
+    const lines = leftOut;
+    leftOut = 0;
+    sink.warn({ event: 'log.left_out', lines }, 'log.left_out');
+    if (leftOut > 0) leftOut = lines;
+  };
   return (level, event, facts = {}) => {
     if (!sink.isLevelEnabled(level)) return;
+    if (leftOut > 0) tellLeftOut();
     const line: Record<string, unknown> = { event };
     for (const [key, value] of Object.entries(facts)) {
       if (value !== undefined) line[names[key] ?? key] = secretKeys.test(key) ? REDACTED : clean(value, 0);

@@ -74,6 +74,49 @@ describe('SIGTERM ends the sidecar with 0', () => {
       }
     }));
 
+  test('when whoever read the log is gone, with what was typed saved', () =>
+    withScratchFolder('stop', async (folder, root) => {
+      fs.writeFileSync(path.join(root, 'a.txt'), 'text');
+      const { child, log } = await startProgram(folder, root, 'sidecar.ready');
+      const url = /"url":"([^"]+)"/.exec(log())?.[1] ?? '';
+      const client = openYjsClient(url, { token: processToken, room: 'a.txt' });
+      try {
+        await client.synced();
+        child.stderr?.destroy();
+        // Each call is a line that nobody takes.
+        for (let call = 0; call < 20; call++)
+          assert.equal((await fetch(`${url}/api/files.stat?path=a.txt`, { headers: header })).status, 200);
+        client.text.insert(0, 'typed ');
+        await eventually(async () => (await (await fetch(`${url}/api/files/a.txt`, { headers: header })).text()).includes('typed text'));
+        child.kill('SIGINT');
+        const [code] = (await once(child, 'exit')) as [number | null];
+        assert.equal(code, 0);
+        assert.equal(fs.readFileSync(path.join(root, 'a.txt'), 'utf8'), 'typed text');
+      } finally {
+        client.destroy();
+        child.kill('SIGKILL');
+      }
+    }));
+
+  test('when nobody reads the log any more', () =>
+    withScratchFolder('stop', async (folder, root) => {
+      fs.writeFileSync(path.join(root, 'a.txt'), 'text');
+      const { child, log } = await startProgram(folder, root, 'sidecar.ready');
+      try {
+        const url = /"url":"([^"]+)"/.exec(log())?.[1] ?? '';
+        child.stderr?.pause();
+        const call = (): Promise<ArrayBuffer> =>
+          fetch(`${url}/api/files.stat?path=a.txt`, { headers: header }).then((answer) => answer.arrayBuffer());
+        // Far more than the pipe and this end of it hold.
+        for (let calls = 0; calls < 4000; calls += 20) await Promise.all(Array.from({ length: 20 }, call));
+        child.kill('SIGTERM');
+        const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(20_000) })) as [number | null];
+        assert.equal(code, 0);
+      } finally {
+        child.kill('SIGKILL');
+      }
+    }));
+
   test('when it comes twice', () =>
     withScratchFolder('stop', async (folder, root) => {
       const { child, log } = await startProgram(folder, root, 'sidecar.ready');
