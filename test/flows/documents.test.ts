@@ -172,6 +172,28 @@ test('a program that empties a file and writes it a moment later brings nothing 
     write('f.txt', 'one\ntwo\nthree\n'),
   ));
 
+test('typing is saved also where the clock is set back meanwhile', () => {
+  let shiftMs = 0;
+  return withSidecar(
+    async ({ url, token, file }) => {
+      const person = openYjsClient(url, { token, room: 'a.txt' });
+      try {
+        await person.synced();
+        person.text.insert(0, 'one ');
+        await eventually(() => file('a.txt') === 'one zero\n');
+        person.text.insert(0, 'two ');
+        // Its timer runs.
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        shiftMs = -10 * 60_000;
+        await eventually(() => file('a.txt') === 'two one zero\n');
+      } finally {
+        person.destroy();
+      }
+    },
+    { dependencies: { now: () => Date.now() + shiftMs }, prepare: (root) => fs.writeFileSync(path.join(root, 'a.txt'), 'zero\n') },
+  );
+});
+
 test('of two beginnings of an empty file, the one typed and the other written by a program, what is alike stands there once', () =>
   withDocuments(
     async ({ put }, open) => {

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import * as Y from 'yjs';
+import { withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { State } from '../state/state.ts';
 import { DocumentStore } from './document-store.ts';
 import { firstState } from './lineage.ts';
 
@@ -24,4 +28,50 @@ test('of 5,000 documents the history is kept; of more, the one used longest ago 
     assert.deepEqual(isKept('0', '1', '4999', '5000'), [false, true, true, true]);
     assert.equal(read('0'), '0');
     await store.close({ forgets: false });
+  }));
+
+test('a log that can not be begun anew on a full disk keeps what only it has', (context) =>
+  withSmallDisk(context, 2048, async (disk) => {
+    const root = path.join(disk, 'root');
+    fs.mkdirSync(root);
+    const open = (): { state: State; store: DocumentStore } => {
+      const state = new State({ root, folder: path.join(disk, 'state'), stateHome: undefined, temporary: disk });
+      return {
+        state,
+        store: new DocumentStore({ state, now: Date.now }, { folder: path.join(disk, 'state', 'documents'), textName: 'content' }),
+      };
+    };
+    const textIn = ({ store }: { store: DocumentStore }): string => {
+      const ydoc = new Y.Doc();
+      Y.applyUpdate(ydoc, store.load('a.txt')?.state ?? assert.fail('the document is known'));
+      return ydoc.getText('content').toString();
+    };
+    const close = async ({ state, store }: { state: State; store: DocumentStore }): Promise<void> => {
+      await store.close({ forgets: false });
+      state.close();
+    };
+    let now = open();
+    const ydoc = new Y.Doc();
+    ydoc.getText('content').insert(0, 'saved');
+    const id = now.store.create('a.txt', 1, Y.encodeStateAsUpdate(ydoc), '', undefined);
+    const before = Y.encodeStateVector(ydoc);
+    ydoc.getText('content').insert(5, ', and typed');
+    now.store.append(id, { type: 'update', update: Y.encodeStateAsUpdate(ydoc, before) });
+    await close(now);
+
+    now = open();
+    const filler = path.join(disk, 'filler');
+    assert.throws(() => {
+      for (;;) fs.appendFileSync(filler, Buffer.alloc(4096));
+    }, /ENOSPC/);
+    assert.throws(() => now.store.compact(() => undefined));
+    assert.equal(textIn(now), 'saved, and typed');
+    fs.rmSync(filler);
+    now.store.compact(() => undefined);
+    assert.equal(textIn(now), 'saved, and typed');
+    await close(now);
+
+    now = open();
+    assert.equal(textIn(now), 'saved, and typed');
+    await close(now);
   }));

@@ -166,13 +166,20 @@ export class DocumentStore {
   /** Begins a new log; `checkpointAll` must write every document that has records in the old one. */
   compact(checkpointAll: () => void): void {
     const drop = this.#log.rotate();
-    this.#state.transaction(() => {
-      checkpointAll();
-      for (const id of [...this.#left.keys()]) this.#settle(id);
-      this.#state
-        .statement('DELETE FROM texts WHERE id IN (SELECT id FROM texts ORDER BY used DESC LIMIT -1 OFFSET ?)')
-        .run(KEEP_DOCUMENTS);
-    });
+    const left = new Map(this.#left);
+    try {
+      this.#state.transaction(() => {
+        checkpointAll();
+        for (const id of left.keys()) this.#settle(id);
+        this.#state
+          .statement('DELETE FROM texts WHERE id IN (SELECT id FROM texts ORDER BY used DESC LIMIT -1 OFFSET ?)')
+          .run(KEEP_DOCUMENTS);
+      });
+    } catch (error) {
+      // Nothing of it was written: the records are needed as before.
+      for (const [id, records] of left) this.#left.set(id, records);
+      throw error;
+    }
     drop();
   }
 

@@ -131,7 +131,7 @@ export class Document {
       failed: (what, error) => dependencies.log('documents.refused', { path: this.#path, what, error }),
       presenceChanged: () => dependencies.changed(this),
       emptied: () => dependencies.emptied(this),
-      now: dependencies.now,
+      now: monotonic,
     });
     dependencies.opened(this);
   }
@@ -406,7 +406,7 @@ export class Document {
 
   #scheduleSave(): void {
     if (this.#options.readOnly || this.#closed) return;
-    const now = this.#dependencies.now();
+    const now = monotonic();
     this.#lastEditMs = now;
     if (this.#saveTimer === undefined && !this.#saveAsked) {
       this.#firstUnsavedMs = now;
@@ -420,7 +420,7 @@ export class Document {
     const { saveIdleMs, saveMaxMs } = this.#options;
     const waitMs = Math.min(this.#lastEditMs + saveIdleMs, this.#firstUnsavedMs + saveMaxMs) - now;
     if (waitMs > 0) {
-      this.#saveTimer = setTimeout(() => this.#awaitSave(this.#dependencies.now()), waitMs);
+      this.#saveTimer = setTimeout(() => this.#awaitSave(monotonic()), waitMs);
       return;
     }
     this.#saveTimer = undefined;
@@ -641,6 +641,11 @@ function changesSince({ journal }: Workspace, revision: number): Change[] | unde
     if (!answer.more) return changes;
     cursor = answer.cursor;
   }
+}
+
+/** Waiting goes by this: the clock of the wall may be set back by minutes. Milliseconds. */
+function monotonic(): number {
+  return performance.now();
 }
 
 function isAtOrBelow(path: string, folder: string): boolean {

@@ -73,6 +73,7 @@ export interface RoomHooks {
   presenceChanged(): void;
   /** The last member left. */
   emptied(): void;
+  /** Milliseconds of a clock that only goes forward. */
   now(): number;
 }
 
