@@ -144,6 +144,17 @@ test('every command of README and CONTRIBUTING is one of package.json or of the 
   }
 });
 
+test('no single quote keeps a shell from filling in what a command names', () => {
+  const commands = pages().flatMap((page) =>
+    ['console', 'sh'].flatMap((label) => blocks(page, label).flatMap((block) => linesOf(block).map((line) => `${page}: ${line}`))),
+  );
+  assert.ok(commands.length > 50, 'the commands are found');
+  const quoted = (line: string): string[] => line.match(/"[^"]*"|'[^']*'/g) ?? [];
+  // A script for another shell has its own variables.
+  const wrong = commands.filter((line) => !/ -l?c '/.test(line) && quoted(line).some((part) => /^'.*\$[A-Z_]{3,}/.test(part)));
+  assert.deepEqual(wrong, []);
+});
+
 test('the requests of README answer as they say, and its programs print what they say', async () => {
   await withSidecar(async ({ url, root, token }) => {
     for (const block of blocks('README.md', 'console')) {

@@ -100,6 +100,27 @@ describe('an operation', () => {
     });
   });
 
+  test('that is too long is taken to its end, so that its sender comes to read why it is refused', async () => {
+    await withFakeSidecar(
+      async ({ port }) => {
+        const head = 'POST /api/echo.unary HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n';
+        const rest = 'x'.repeat(3000);
+        for (const [framing, first, last] of [
+          ['content-length: 5000', 'x'.repeat(2000), rest],
+          ['transfer-encoding: chunked', `7d0\r\n${'x'.repeat(2000)}\r\n`, `bb8\r\n${rest}\r\n0\r\n\r\n`],
+        ] as const) {
+          const raw = await rawSocket(port, `${head}authorization: ${bearer.authorization}\r\n${framing}\r\n\r\n${first}`);
+          await eventually(() => raw.received.startsWith('HTTP/1.1 413 '));
+          raw.socket.write(last);
+          raw.socket.write(`${head}authorization: ${bearer.authorization}\r\ncontent-length: 14\r\n\r\n{"text":"one"}`);
+          await eventually(() => raw.received.includes('HTTP/1.1 200 '));
+          raw.socket.destroy();
+        }
+      },
+      { maxInputBytes: 1000 },
+    );
+  });
+
   test('with a body that is no JSON, too long or of another type is refused', async () => {
     await withFakeSidecar(
       async ({ url }) => {
