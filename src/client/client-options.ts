@@ -1,13 +1,13 @@
 import type { PeerTimers } from '../core/peer.ts';
 
-/** The part of a WebSocket that is used; the browser's and Node's have it. */
+/** The part of a WebSocket that is used; the browser's, Node's and that of `ws` have it. */
 export interface ClientWebSocket {
   readonly readyState: number;
   readonly bufferedAmount: number;
   binaryType: string;
   onopen: ((event: never) => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: ((event: { code: number; reason: string }) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
   onerror: ((event: never) => void) | null;
   send(text: string): void;
   close(code?: number, reason?: string): void;

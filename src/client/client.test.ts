@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { WebSocket as NodeWebSocket } from 'ws';
 import { eventually } from '../../test/kit/eventually.ts';
-import { countingBytes, type FakeTable, sha256 } from '../../test/kit/fake-operations.ts';
+import { countingBytes, type FakeTable, fakeTable, sha256 } from '../../test/kit/fake-operations.ts';
 import { type FakeSidecar, fakeToken, withFakeSidecar } from '../../test/kit/fake-sidecar.ts';
 import type { DispatchRequest } from '../contract/dispatch.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import type { FeedItem } from '../contract/events.ts';
+import { operations } from '../contract/operations.ts';
 import { type Client, type ClientOptions, type ConnectionState, createClient } from './client.ts';
 import type { ClientWebSocket } from './client-options.ts';
 import { Connection } from './connection.ts';
@@ -399,10 +401,10 @@ test('of two attempts that fail at once one is tried again', async () => {
     { offlineAfterMs: 60_000, connectTimeoutMs: 10_000, pingMs: 25_000, pongMs: 10_000, backoff: { baseMs: 100, maxMs: 1000 } },
   );
   const live = reason(connection.whenLive({ patient: true }));
-  sockets[0]?.onclose?.({ code: 1006, reason: '' });
+  sockets[0]?.onclose?.({ code: 1006, reason: '' } as never);
   // What is in the way is still being asked.
   connection.tryNow();
-  sockets[1]?.onclose?.({ code: 1006, reason: '' });
+  sockets[1]?.onclose?.({ code: 1006, reason: '' } as never);
   for (const answer of obstacles) answer();
   await new Promise(setImmediate);
   assert.equal(timers.size, 1);
@@ -530,6 +532,159 @@ test('watchChanges goes on after a sidecar that stops in order: it asks the next
     },
     { dispatch: (fakes) => (request) => (request.name === 'changes.watch' ? answer(request) : fakes(request)) },
   );
+});
+
+const table = { ...fakeTable, 'changes.watch': operations['changes.watch'] };
+
+/** A feed that tells that it is there, and then nothing. */
+const quiet = async (request: DispatchRequest): Promise<{ output: object }> => {
+  await request.emit?.({ type: 'ready', cursor: 'e-1' });
+  await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()));
+  return { output: {} };
+};
+
+for (const [way, options] of [
+  ['the WebSocket', {}],
+  ['HTTP alone', { webSocket: undefined }],
+] as const) {
+  test(`whoever leaves while the next item is awaited is done at once, and the call is canceled, over ${way}`, async () => {
+    let running = 0;
+    await withFakeSidecar(
+      async ({ url }) => {
+        await withClient(
+          url,
+          async (client) => {
+            for (const feed of [client.stream('changes.watch' as 'items.endless', {}), client.watchChanges()]) {
+              const items = feed[Symbol.asyncIterator]();
+              assert.equal((await items.next()).done, false);
+              const waiting = items.next();
+              assert.equal(running, 1);
+              await items.return?.();
+              assert.deepEqual(await waiting, { done: true, value: undefined });
+              await eventually(() => running === 0);
+            }
+          },
+          options,
+        );
+      },
+      {
+        table,
+        dispatch: (fakes) => async (request) => {
+          if (request.name !== 'changes.watch') return await fakes(request);
+          running++;
+          return await quiet(request).finally(() => running--);
+        },
+      },
+    );
+  });
+}
+
+test('watchChanges goes on over HTTP alone, and asks to hear something also while nothing changes', async () => {
+  const asked: (string | undefined)[] = [];
+  const keepalives: (string | null)[] = [];
+  const answer = async (request: DispatchRequest): Promise<{ output: object }> => {
+    asked.push((request.input as { cursor?: string }).cursor);
+    if (asked.length === 2) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
+    if (asked.length > 1) return await quiet(request);
+    await request.emit?.({ type: 'ready', cursor: 'e-1' });
+    throw new OutriggerError('CONNECTION_LOST', 'Cut.');
+  };
+  await withFakeSidecar(
+    async ({ url }) => {
+      await withClient(
+        url,
+        async (client) => {
+          const controller = new AbortController();
+          let ready = 0;
+          for await (const item of client.watchChanges(undefined, { signal: controller.signal }))
+            if (item.type === 'ready' && ++ready === 2) controller.abort();
+        },
+        {
+          webSocket: undefined,
+          fetch: (at, init) => {
+            keepalives.push(new Headers(init?.headers).get('keepalive-interval'));
+            return fetch(at, init);
+          },
+        },
+      );
+    },
+    { table, dispatch: (fakes) => (request) => (request.name === 'changes.watch' ? answer(request) : fakes(request)) },
+  );
+  assert.deepEqual(asked, [undefined, 'e-1', 'e-1']);
+  assert.deepEqual(keepalives, ['25', '25', '25']);
+});
+
+test('closed, it lets go of what goes over HTTP too, and asks nothing more', async () => {
+  await withFakeSidecar(async ({ url, seen }) => {
+    const client = createClient<FakeTable>({ url, token: fakeToken, webSocket: undefined });
+    const reading = (async () => {
+      for await (const item of client.stream('items.endless', {}, { onResume: () => ({}) })) if (item.n === 3) client.close();
+    })();
+    assert.equal(await reason(reading), 'CONNECTION_LOST');
+    await eventually(() => seen.running === 0);
+    assert.equal(await reason(client.call('echo.unary', { text: 'a' })), 'CONNECTION_LOST');
+  });
+});
+
+function streamFrom(bytes: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      const step = await bytes.next();
+      if (step.done !== true) controller.enqueue(step.value);
+    },
+  });
+}
+
+test('what goes wrong where an upload comes from is said as it is', async () => {
+  await withFakeSidecar(async ({ url }) => {
+    await withClient(url, async (client) => {
+      const broken = async function* (): AsyncGenerator<Uint8Array> {
+        yield countingBytes(100);
+        throw new RangeError('the disk is gone');
+      };
+      await assert.rejects(client.upload('bytes.in', { path: 'a' }, broken()), new RangeError('the disk is gone'));
+      await assert.rejects(client.upload('bytes.in', { path: 'a' }, streamFrom(broken())), new RangeError('the disk is gone'));
+    });
+  });
+});
+
+test('in a worker of a browser, whose fetch takes no streams, they are gathered', async () => {
+  const inWorker = { WorkerGlobalScope: class {} };
+  await withFakeSidecar(async ({ url }) => {
+    const noStreams: typeof fetch = (at, init) =>
+      init?.body instanceof ReadableStream ? Promise.reject(new TypeError('Failed to fetch')) : fetch(at, init);
+    await withClient(
+      url,
+      async (client) => {
+        const bytes = countingBytes(3000);
+        const stream = (): ReadableStream<Uint8Array> => new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
+        Object.assign(globalThis, inWorker);
+        try {
+          assert.equal((await client.upload('bytes.in', { path: 'a' }, stream())).hash, sha256(bytes));
+        } finally {
+          Reflect.deleteProperty(globalThis, 'WorkerGlobalScope');
+        }
+        assert.equal(await reason(client.upload('bytes.in', { path: 'a' }, stream())), 'CONNECTION_LOST');
+      },
+      { fetch: noStreams },
+    );
+  });
+});
+
+test('its types are those of what it takes and gives', async () => {
+  const sockets: ClientOptions['webSocket'][] = [WebSocket, NodeWebSocket];
+  for (const webSocket of sockets) {
+    await withFakeSidecar(async ({ url }) => {
+      await withClient(
+        url,
+        async (client) => {
+          const { total, items } = await client.call('items.count', { to: 3 });
+          assert.deepEqual([total, items.map(({ n }) => n)], [3, [1, 2, 3]]);
+        },
+        { webSocket },
+      );
+    });
+  }
 });
 
 test('closed, it lets go of everything and says so', async () => {

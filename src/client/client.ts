@@ -1,8 +1,9 @@
 import { OutriggerError, type WireError } from '../contract/errors.ts';
 import type { FeedItem } from '../contract/events.ts';
-import type { Asked, Item, Output, Table } from '../contract/operation.ts';
+import type { Answer, Asked, Item, Output, Table } from '../contract/operation.ts';
 import type { Operations } from '../contract/operations.ts';
-import type { Peer, PeerCall } from '../core/peer.ts';
+import { Backoff, type BackoffOptions } from '../core/backoff.ts';
+import type { Peer, PeerCall, PeerTimers } from '../core/peer.ts';
 import { type ClientOptions, type ClientWebSocket, commonTimers } from './client-options.ts';
 import { Connection } from './connection.ts';
 import { type CallOptions, HttpCalls, type UploadBody } from './http-calls.ts';
@@ -19,22 +20,25 @@ export interface StreamOptions<Input, ItemType> {
   onResume?: (last: ItemType | undefined) => Input | undefined;
 }
 
-/** Items as they come; `end` settles with the output after them, or with what ended the stream. Leaving the loop cancels the call. */
+/**
+ * Items as they come; once they are read, `end` settles with the output after them, or with what ended the stream. Leaving the loop
+ * cancels the call, also while a `next` waits, which is done then.
+ */
 export interface ClientStream<ItemType, OutputType> extends AsyncIterable<ItemType> {
   readonly end: Promise<OutputType>;
 }
 
 export interface Client<T extends Table> {
   readonly connection: Connection;
-  /** Over the WebSocket when there is one, else over HTTP. Throws OutriggerError. */
-  call<K extends keyof T & string>(name: K, input: Asked<T[K]>, options?: CallOptions): Promise<Output<T[K]>>;
+  /** Over the WebSocket when there is one, else over HTTP. What an operation streams is gathered under `items`. Throws OutriggerError. */
+  call<K extends keyof T & string>(name: K, input: Asked<T[K]>, options?: CallOptions): Promise<Answer<T[K]>>;
   /** As `call`, with the items one by one; they are read at the caller's pace. */
   stream<K extends keyof T & string>(
     name: K,
     input: Asked<T[K]>,
     options?: StreamOptions<Asked<T[K]>, Item<T[K]>>,
   ): ClientStream<Item<T[K]>, Output<T[K]>>;
-  /** Over HTTP, as raw bytes. */
+  /** Over HTTP, as raw bytes. What reading `body` throws is thrown as it is. */
   upload<K extends keyof T & string>(name: K, input: Asked<T[K]>, body: UploadBody, options?: CallOptions): Promise<Output<T[K]>>;
   /** Over HTTP, as raw bytes. */
   download<K extends keyof T & string>(
@@ -47,6 +51,7 @@ export interface Client<T extends Table> {
    * told any more comes as `resync`. Ends with `signal`, which is no error.
    */
   watchChanges(cursor?: string, options?: { signal?: AbortSignal; git?: boolean }): AsyncIterable<FeedItem>;
+  /** Ends all that is under way; it fails with CONNECTION_LOST, as does whatever is asked afterwards. */
   close(): void;
 }
 
@@ -59,6 +64,9 @@ export function createClient<T extends Table = Operations>(options: ClientOption
   const WebSocketClass = 'webSocket' in options ? options.webSocket : (globalThis.WebSocket as unknown as typeof options.webSocket);
   const http = new HttpCalls({ url, token, fetch: options.fetch ?? globalThis.fetch.bind(globalThis) });
   const socketUrl = `${url.replace(/^http/, 'ws')}/rpc`;
+  const timers = options.timers ?? commonTimers;
+  const random = options.random ?? Math.random;
+  const backoff = options.backoff ?? { baseMs: 100, maxMs: 10_000 };
   const connection = new Connection(
     {
       open: () => {
@@ -69,16 +77,16 @@ export function createClient<T extends Table = Operations>(options: ClientOption
         return new WebSocketClass(`${socketUrl}?token=${encodeURIComponent(token)}`);
       },
       obstacle: () => http.call('system.info', {}, { timeoutMs: connectTimeoutMs }).then(() => undefined, asError),
-      timers: options.timers ?? commonTimers,
+      timers,
       now: options.now ?? Date.now,
-      random: options.random ?? Math.random,
+      random,
     },
     {
       offlineAfterMs: options.offlineAfterMs ?? 60_000,
       connectTimeoutMs,
       pingMs: options.pingMs ?? 25_000,
       pongMs: options.pongMs ?? 10_000,
-      backoff: options.backoff ?? { baseMs: 100, maxMs: 10_000 },
+      backoff,
     },
   );
 
@@ -114,16 +122,20 @@ export function createClient<T extends Table = Operations>(options: ClientOption
     const end = Promise.withResolvers<unknown>();
     // Whoever only reads the items hears of a failure there.
     end.promise.catch(() => undefined);
-    const run = WebSocketClass === undefined ? http.stream(name, input, streamOptions) : follow(connection, name, input, streamOptions);
+    const { signal, onResume } = streamOptions;
+    const items = leavable(signal, (leaving) => {
+      const joined = onResume === undefined ? { signal: leaving } : { signal: leaving, onResume };
+      if (WebSocketClass !== undefined) return follow(connection, name, input, joined);
+      return followOverHttp({ http, timers, backoff: { ...backoff, random } }, name, input, joined);
+    });
     return {
       end: end.promise,
       [Symbol.asyncIterator]: () => ({
         async next() {
           try {
-            const step = await run.next();
-            if (step.done !== true) return step;
-            end.resolve(step.value);
-            return { done: true, value: undefined };
+            const step = await items.next();
+            if (step.done === true) end.resolve(step.value);
+            return step.done === true ? { done: true, value: undefined } : step;
           } catch (error) {
             end.reject(error);
             throw error;
@@ -131,7 +143,7 @@ export function createClient<T extends Table = Operations>(options: ClientOption
         },
         async return() {
           end.reject(new OutriggerError('CANCELED', 'The call was canceled.'));
-          await run.return(undefined);
+          await items.return();
           return { done: true, value: undefined };
         },
       }),
@@ -145,13 +157,97 @@ export function createClient<T extends Table = Operations>(options: ClientOption
     upload: (name: string, input: unknown, body: UploadBody, callOptions?: CallOptions) =>
       http.upload(name, (input ?? {}) as object, body, callOptions),
     download: (name: string, input: unknown, callOptions?: CallOptions) => http.download(name, input, callOptions),
-    watchChanges: (cursor?: string, watchOptions: { signal?: AbortSignal; git?: boolean } = {}) => watch(stream, cursor, watchOptions),
-    close: () => connection.close(),
+    watchChanges: (cursor?: string, { signal, ...rest }: { signal?: AbortSignal; git?: boolean } = {}) =>
+      leavable(signal, (leaving) => watch(stream, cursor, { ...rest, signal: leaving })),
+    close: () => {
+      http.close();
+      connection.close();
+    },
   };
   return client as unknown as Client<T>;
 }
 
 const stoppingPollMs = 1000;
+
+/**
+ * What `begin` makes, read by somebody who may leave at any time: a generator by itself hears of that only after the item it waits for.
+ * `begin` gets a signal of that and of `signal`. A `next` that waits is done then.
+ */
+function leavable<T, R>(signal: AbortSignal | undefined, begin: (leaving: AbortSignal) => AsyncGenerator<T, R>): Leavable<T, R> {
+  const left = new AbortController();
+  const items = begin(signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]));
+  const all: Leavable<T, R> = {
+    [Symbol.asyncIterator]: () => all,
+    async next() {
+      try {
+        return await items.next();
+      } catch (error) {
+        if (left.signal.aborted) return { done: true, value: undefined };
+        throw error;
+      }
+    },
+    async return() {
+      left.abort();
+      await items.return(undefined as R);
+      return { done: true, value: undefined };
+    },
+  };
+  return all;
+}
+
+interface Leavable<T, R> extends AsyncIterable<T> {
+  next(): Promise<IteratorResult<T, R | undefined>>;
+  return(): Promise<IteratorResult<T, R | undefined>>;
+}
+
+/** One stream over as many requests as it takes. */
+async function* followOverHttp(
+  { http, timers, backoff: backoffOptions }: { http: HttpCalls; timers: PeerTimers; backoff: BackoffOptions },
+  name: string,
+  input: unknown,
+  { signal, onResume }: StreamOptions<unknown, unknown> & { signal: AbortSignal },
+): AsyncGenerator<unknown, unknown> {
+  const backoff = new Backoff(backoffOptions);
+  let asked = input;
+  let last: unknown;
+  for (;;) {
+    const items = http.stream(name, asked, { signal });
+    try {
+      for (let step = await items.next(); ; step = await items.next()) {
+        if (step.done === true) return step.value;
+        backoff.reset();
+        last = step.value;
+        yield last;
+      }
+    } catch (error) {
+      if (onResume === undefined || http.closing.aborted || !mayComeBack(error)) throw error;
+      const next = onResume(last);
+      if (next === undefined) throw error;
+      asked = next;
+    } finally {
+      await items.return(undefined);
+    }
+    await rest(backoff.next(), AbortSignal.any([signal, http.closing]), timers);
+  }
+}
+
+function mayComeBack(error: unknown): boolean {
+  return error instanceof OutriggerError && (error.reason === 'CONNECTION_LOST' || error.reason === 'STOPPING');
+}
+
+/** Resolves after so many milliseconds, or at the signal. */
+async function rest(ms: number, signal: AbortSignal, timers: PeerTimers): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      timers.clear(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = timers.set(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
 
 /** One stream over as many connections as it takes. */
 async function* follow(
@@ -173,13 +269,11 @@ async function* follow(
       }
       return await call.result;
     } catch (error) {
-      if (onResume === undefined || !(error instanceof OutriggerError)) throw error;
-      const isStopping = error.reason === 'STOPPING';
-      if (!isStopping && error.reason !== 'CONNECTION_LOST') throw error;
+      if (onResume === undefined || !mayComeBack(error)) throw error;
       const next = onResume(last);
       if (next === undefined) throw error;
       // A sidecar that stops refuses what is new for a while before it closes its connections.
-      if (isStopping) await connection.left(peer, stoppingPollMs, signal);
+      if ((error as OutriggerError).reason === 'STOPPING') await connection.left(peer, stoppingPollMs, signal);
       asked = next;
     }
   }

@@ -185,7 +185,7 @@ export class Connection {
       this.#live(socket);
     };
     socket.onerror = () => undefined;
-    socket.onclose = ({ code, reason }) => {
+    socket.onclose = ({ code, reason }: SocketEnd) => {
       this.#deps.timers.clear(timeout);
       if (this.#socket !== socket) return;
       this.#socket = undefined;
@@ -235,7 +235,7 @@ export class Connection {
       },
       { maxSendLength, maxFrameLength },
     );
-    socket.onmessage = ({ data }) => {
+    socket.onmessage = ({ data }: { data: unknown }) => {
       this.#heard = true;
       if (typeof data === 'string') peer.receive(data);
     };
@@ -305,9 +305,14 @@ export class Connection {
   }
 }
 
+interface SocketEnd {
+  code: number;
+  reason: string;
+}
+
 /** Ends a socket and its story at once: its own close may take minutes on a dead network. */
 function abandon(socket: ClientWebSocket): void {
-  const { onclose } = socket;
+  const onclose = socket.onclose as ((event: SocketEnd) => void) | null;
   socket.onclose = null;
   socket.onopen = null;
   socket.onmessage = null;

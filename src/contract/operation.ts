@@ -86,6 +86,8 @@ export type Asked<Op extends Operation> = z.input<Op['input']>;
 export type Input<Op extends Operation> = z.output<Op['input']>;
 export type Output<Op extends Operation> = z.output<Op['output']>;
 export type Item<Op extends Operation> = NonNullable<Op['item']> extends z.ZodType ? z.output<NonNullable<Op['item']>> : never;
+/** The output; where the operation streams, with its items, all at once. */
+export type Answer<Op extends Operation> = [Item<Op>] extends [never] ? Output<Op> : Output<Op> & { items: Item<Op>[] };
 
 /** What an implementation gets besides its input. */
 export interface Call<ItemType = unknown> {

@@ -1,6 +1,6 @@
 import { ConfigError } from '../config/load.ts';
 import type { Dispatch } from '../contract/dispatch.ts';
-import type { Asked, Implementations, Item, Operation, Output, Table } from '../contract/operation.ts';
+import type { Answer, Asked, Implementations, Operation, Table } from '../contract/operation.ts';
 import { operations as ownTable, type Operations } from '../contract/operations.ts';
 import { hostCaller } from './sidecar.ts';
 
@@ -18,8 +18,6 @@ export interface InProcess<T extends Table = Operations> {
   /** Items of an operation that streams are gathered under `items`. Throws OutriggerError. For bytes and long streams use `dispatch`. */
   call<K extends keyof T & string>(name: K, input: Asked<T[K]>, options?: { signal?: AbortSignal }): Promise<Answer<T[K]>>;
 }
-
-export type Answer<Op extends Operation> = [Item<Op>] extends [never] ? Output<Op> : Output<Op> & { items: Item<Op>[] };
 
 /** HostOperations of whatever table. */
 export interface GivenOperations {

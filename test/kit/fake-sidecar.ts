@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Caller } from '../../src/contract/access.ts';
 import { OutriggerError } from '../../src/contract/errors.ts';
+import type { Table } from '../../src/contract/operation.ts';
 import type { Dispatch } from '../../src/contract/dispatch.ts';
 import type { Credentials } from '../../src/net/credentials.ts';
 import { Listener, type ListenerOptions } from '../../src/net/listener.ts';
@@ -39,6 +40,8 @@ export interface FakeSidecarOptions {
   callers?: Record<string, Caller>;
   /** The port to listen on; any free one when left out. */
   port?: number;
+  /** What HTTP knows, for operations that only `dispatch` answers; the fakes when left out. */
+  table?: Table;
   /** Answers in place of the fakes, or hands on to them. */
   dispatch?: (fakes: Dispatch) => Dispatch;
   prepare?: (sidecar: Omit<FakeSidecar, 'url' | 'port'>) => void;
@@ -70,7 +73,7 @@ export async function withFakeSidecar(run: (sidecar: FakeSidecar) => Promise<voi
   const router = new UpgradeRouter({ policy, onError: (error) => errors.push(error) });
   registerOperations(
     app,
-    { dispatch: fakes.dispatch, table: fakeTable, authenticate },
+    { dispatch: fakes.dispatch, table: options.table ?? fakeTable, authenticate },
     { prefix: '/api', cookieName: 'outrigger_test', maxUploadBytes: options.maxUploadBytes ?? 1e9, title: 'Fake', version: '1.0.0' },
   );
   const rpc = createWebSocketRpc(
