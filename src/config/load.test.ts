@@ -162,3 +162,14 @@ test('every option says what it is for, has names of its own, and a default that
   }
   assert.deepEqual(Object.keys(options), optionKeys);
 });
+
+test('a temporary folder that is named from here is the same one from anywhere', () => {
+  const before = process.env['TMPDIR'];
+  process.env['TMPDIR'] = 'somewhere/below';
+  try {
+    assert.equal(loadConfig({ env: {} }).surroundings.temporary, path.resolve('somewhere/below'));
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+  }
+});

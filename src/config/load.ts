@@ -123,7 +123,7 @@ export function readSurroundings(env: ConfigInput['env']): Surroundings {
   const configHome = env['XDG_CONFIG_HOME'] ?? (home === undefined || home === '' ? undefined : path.join(home, '.config'));
   return {
     stateHome: stateHome === '' ? undefined : stateHome,
-    temporary: os.tmpdir(),
+    temporary: path.resolve(os.tmpdir()),
     noColor: (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb',
     parentChannel: env['OUTRIGGER_PARENT_CHANNEL'] === '1',
     configFile: configHome === undefined || configHome === '' ? undefined : path.join(configHome, 'outrigger', 'config.json'),

@@ -236,7 +236,7 @@ export const code = {
         rungs: z.array(z.object({ rung: z.int(), name: rungName(), works: z.boolean(), why: z.string() })),
         paths: z.object({ workdir: z.string().describe('Where a run sees the files of its session.') }),
       }),
-    errors: [],
+    errors: ['TOO_MANY_PROCESSES', 'DISK_FULL'],
   }),
   'code.run': operation({
     summary: 'Run code and follow it to its end. A program that fails is an answer, with its reason. It ends when the caller goes.',
@@ -265,6 +265,7 @@ export const code = {
     item,
     output: outcome,
     errors: [
+      'TOO_MANY_PROCESSES',
       'UNKNOWN_LANGUAGE',
       'LANGUAGE_OFF',
       'TOOL_MISSING',

@@ -4,6 +4,8 @@ import type { Answer, Asked, Implementations, Operation, Table } from '../contra
 import { operations as ownTable, type Operations } from '../contract/operations.ts';
 import { hostCaller } from './sidecar.ts';
 
+export type { Answer };
+
 export interface HostOperations<T extends Table = Table> {
   /** Made with `operation({…})` of `outrigger/contract`. Names are dotted (`notes.count`); one of ours can't be taken. */
   table: T;

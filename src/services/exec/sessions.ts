@@ -116,6 +116,8 @@ export class Sessions {
     this.#afterwards(() => this.#makeReady());
     if (ready !== undefined)
       try {
+        // There may be one that came since that was made.
+        hidePackagesAbove(this.#options.folder);
         moveInto(`${this.#readyFolder}/${ready.id}`, `${this.#options.folder}/${ready.id}`);
         return ready;
       } catch {

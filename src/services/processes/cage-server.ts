@@ -173,7 +173,7 @@ export class CageServer {
     this.#ordered.set(token, ordered);
     // As long as somebody waits for a cage, the process does not end.
     this.#orders.ref();
-    const late = setTimeout(() => complete.reject(gone()), STREAMS_WITHIN_MS).unref();
+    const late = setTimeout(() => complete.reject(tooLate()), STREAMS_WITHIN_MS).unref();
     try {
       this.#order('S', [Buffer.from(token), bytes]);
       await complete.promise;
@@ -217,7 +217,7 @@ export class CageServer {
 
   async #meet(socketPath: string): Promise<void> {
     this.#order('P', [Buffer.from(`${socketPath}\0`)]);
-    const late = setTimeout(() => this.#ready.reject(gone()), READY_WITHIN_MS);
+    const late = setTimeout(() => this.#ready.reject(tooLate()), READY_WITHIN_MS);
     await this.#ready.promise.finally(() => clearTimeout(late));
   }
 
@@ -281,7 +281,8 @@ export class CageServer {
       if (this.#ordered.get(token) !== ordered) return;
       if (this.#connections !== before) return this.#awaitStreams(token, ordered);
       this.#forget(token);
-      ordered.refused(gone());
+      // Where this process has no descriptors left, the system takes them and closes them.
+      ordered.refused(tooLate());
     };
     // Of a turn that took long, the connections come after its timers, and before this.
     setTimeout(() => setImmediate(look), STREAMS_AFTER_END_MS).unref();
@@ -334,6 +335,10 @@ function exitOf(status: number): HostExit {
   if (status >= 0 && signal === 0) return { exitCode: status >> 8, exitSignal: null };
   const [name = 'SIGKILL'] = Object.entries(constants.signals).find(([, number]) => number === signal) ?? [];
   return { exitCode: null, exitSignal: name as NodeJS.Signals };
+}
+
+function tooLate(): Error {
+  return Object.assign(new Error('What starts cages did not answer in time.'), { code: 'ETIMEDOUT' });
 }
 
 function gone(): Error {

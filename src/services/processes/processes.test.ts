@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import os from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { fails, isAlive, sh } from '../../../test/kit/process-harness.ts';
 import { Processes, type RunRequest } from './processes.ts';
@@ -55,4 +57,38 @@ test('an open program that has ended is let go at its limit, when it is canceled
   await soon(() => fails('PROCESS_TIMEOUT', read({ timeoutMs: 500 })));
   await soon(() => fails('CANCELED', read({ signal: AbortSignal.timeout(500) })));
   await soon(() => fails('CANCELED', read({}, 500)));
+});
+
+test('a start that the system has no descriptors for is refused, and is no end of this process', {
+  skip: process.platform === 'win32' ? 'there is no such limit' : false,
+}, () => {
+  // With more free ones at each step, a start fails at another point; the system keeps three of one that came far.
+  const program = `
+    import fs from 'node:fs';
+    import { Processes } from ${JSON.stringify(path.join(import.meta.dirname, 'processes.ts'))};
+    const processes = new Processes({ env: process.env });
+    const request = { argv: ['sh', '-c', 'echo ran'], cwd: '/', timeoutMs: 5000 };
+    const reasonOf = (work) => work().then(() => 'ran', ({ reason }) => reason);
+    const outcomes = new Set();
+    const taken = [];
+    await processes.run(request);
+    for (;;) try { taken.push(fs.openSync('/dev/null')); } catch { break; }
+    for (let step = 0; step < 12; step++) {
+      outcomes.add(await reasonOf(() => processes.run(request)));
+      outcomes.add(await reasonOf(async () => { const opened = processes.open(request); opened.stdout.resume(); await opened.result; }));
+      for (const descriptor of taken.splice(-5)) fs.closeSync(descriptor);
+    }
+    for (const descriptor of taken) fs.closeSync(descriptor);
+    const { stdout } = await processes.run(request);
+    await processes.stop();
+    console.log(JSON.stringify([...outcomes].sort()), stdout.toString());`;
+  const { stdout, stderr, status } = spawnSync(
+    'sh',
+    ['-c', 'ulimit -n 100; exec "$@"', 'sh', process.execPath, '--input-type=module', '-e', program],
+    {
+      encoding: 'utf8',
+      timeout: 30_000,
+    },
+  );
+  assert.deepEqual([stdout, status], ['["TOO_MANY_PROCESSES","ran"] ran\n\n', 0], stderr);
 });

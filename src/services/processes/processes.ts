@@ -1,9 +1,10 @@
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { OutriggerError } from '../../contract/errors.ts';
 import { signalGroup } from './local-host.ts';
+import { shortageOf } from './shortage.ts';
 
 const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 const MAX_STDERR_BYTES = 1024 * 1024;
@@ -84,7 +85,7 @@ export class Processes {
   }
 
   /**
-   * Runs a program to its end. Any exit code is a result. Throws TOOL_MISSING, PROCESS_TIMEOUT, STOPPING, and the reason of
+   * Runs a program to its end. Any exit code is a result. Throws TOOL_MISSING, TOO_MANY_PROCESSES, PROCESS_TIMEOUT, STOPPING, and the reason of
    * `signal` when it is aborted; the whole group is dead then. Others that a program leaves on its output are heard until they are quiet.
    */
   async run(request: RunRequest): Promise<RunResult> {
@@ -110,7 +111,7 @@ export class Processes {
   }
 
   /**
-   * Starts a program whose output is read as it comes: what is not read holds the program back. Throws TOOL_MISSING and
+   * Starts a program whose output is read as it comes: what is not read holds the program back. Throws TOOL_MISSING, TOO_MANY_PROCESSES and
    * STOPPING; `result` rejects as `run` does. Leaving the loop over `stdout` early ends the program.
    */
   open(request: Omit<RunRequest, 'maxOutputBytes'>): OpenProcess {
@@ -146,6 +147,11 @@ export class Processes {
       detached: process.platform !== 'win32',
       windowsHide: true,
     });
+    // Before anything else is done with it: an error that nobody hears ends this process.
+    child.on('error', () => {});
+    // Without descriptors for them it has no streams, whatever the types say; the error with the system's word comes later.
+    if ((child.stdin as Writable | undefined) === undefined)
+      throw new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: no descriptors are left.`);
     this.#running.add(child);
     // A child that ends without reading its input is no error of ours.
     child.stdin.on('error', () => {});
@@ -207,7 +213,10 @@ function hasEnded(child: ChildProcess): boolean {
 function closed(child: ChildProcess, wasEnded: () => boolean): Promise<[number | null, NodeJS.Signals | null]> {
   return new Promise((resolve, reject) => {
     child.once('error', (error) =>
-      reject(new OutriggerError('TOOL_MISSING', `The program can't be started: ${error.message}`, { cause: error })),
+      reject(
+        shortageOf('the program', error) ??
+          new OutriggerError('TOOL_MISSING', `The program can't be started: ${error.message}`, { cause: error }),
+      ),
     );
     child.once('close', (code, signal) => resolve([code, signal]));
     child.once('exit', (code, signal) => {

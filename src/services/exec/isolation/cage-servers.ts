@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { CageServer } from '../../processes/cage-server.ts';
+import { shortageOf } from '../../processes/shortage.ts';
 import type { Interpreter } from './sandbox.ts';
 
 /** Beside the launcher. */
@@ -41,7 +42,10 @@ export class CageServers {
     this.#dependencies = dependencies;
   }
 
-  /** Without an interpreter, the launcher itself. Undefined where there can't be one now. */
+  /**
+   * Without an interpreter, the launcher itself. Undefined where there can't be one now; for the launcher, throws TOO_MANY_PROCESSES or DISK_FULL where
+   * that is for want of something that may be there in a moment.
+   */
   async of(interpreter: Interpreter | undefined): Promise<CageServer | undefined> {
     if (this.#isClosed) return undefined;
     const key = this.#keyOf(interpreter);
@@ -55,7 +59,10 @@ export class CageServers {
     served ??= { server: this.#start(interpreter), mark, forks: 0, failedAt: 0 };
     this.#served.set(key, served);
     served.forks += 1;
-    const server = await served.server;
+    const server = await served.server.catch((error: unknown) => {
+      if (this.#served.get(key) === served) this.#served.delete(key);
+      throw error;
+    });
     if (this.#isClosed) return undefined;
     if (server?.isOver === false) return server;
     const { now, log } = this.#dependencies;
@@ -75,7 +82,7 @@ export class CageServers {
     this.#isClosed = true;
     const served = [...this.#served.values()];
     this.#served.clear();
-    for (const { server } of served) (await server)?.close();
+    for (const { server } of served) (await server.catch(() => undefined))?.close();
     for (const server of this.#retired) server.close();
   }
 
@@ -88,7 +95,7 @@ export class CageServers {
   }
 
   async #retire({ server }: Served): Promise<void> {
-    const one = await server;
+    const one = await server.catch(() => undefined);
     if (one === undefined) return;
     this.#retired.add(one);
     await one.idle();
@@ -100,15 +107,20 @@ export class CageServers {
     const { launcher } = this.#dependencies;
     if (launcher === undefined || process.platform !== 'linux') return undefined;
     const library = path.join(path.dirname(launcher), LIBRARY);
+    // A server works in another folder.
+    const folder = path.resolve(os.tmpdir());
     try {
-      if (interpreter === undefined) return await CageServer.start({ argv: [launcher, '--serve'], env: {}, folder: os.tmpdir() });
+      if (interpreter === undefined) return await CageServer.start({ argv: [launcher, '--serve'], env: {}, folder });
       if (!fs.existsSync(library)) return undefined;
       const { argv, env, later } = interpreter;
       const home = env['HOME'] === undefined ? {} : { HOME: env['HOME'] };
       const variables = Object.entries({ ...later, ...home }).map(([name, value]) => `${name}=${value}`);
-      return await CageServer.start({ argv: [...argv, library, ...variables], env: { ...env, HOME: NO_HOME }, folder: os.tmpdir() });
+      return await CageServer.start({ argv: [...argv, library, ...variables], env: { ...env, HOME: NO_HOME }, folder });
     } catch (error) {
       this.#dependencies.log('warn', 'code.server.failed', { why: (error as Error).message });
+      // Without a server of its own, an interpreter is started in each cage; without this one, the cage may be a lesser one.
+      const shortage = interpreter === undefined ? shortageOf('what starts cages', error) : undefined;
+      if (shortage !== undefined) throw shortage;
       return undefined;
     }
   }

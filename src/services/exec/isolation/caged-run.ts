@@ -221,7 +221,8 @@ export class CagedRun implements SandboxedProgram {
   async #leave(): Promise<void> {
     const { child, cgroup, onGone } = this.#options;
     await Promise.all([this.end, child.exit]);
-    if (this.#isLost) await wait(FOLLOW_WITHIN_MS, undefined, { ref: false });
+    // Whoever waits is told, also where nothing else keeps this process.
+    if (this.#isLost) await wait(FOLLOW_WITHIN_MS);
     // The kernel lets go of a group a moment later; nobody has to wait for that.
     void cgroup?.release();
     onGone();

@@ -72,7 +72,7 @@ export class Cgroups {
     this.#pids = pids;
   }
 
-  /** Undefined where there are none, or none that we may make. */
+  /** Undefined where there are none, or none that we may make. Throws where something is short just now. */
   static find(): Cgroups | undefined {
     if (process.platform !== 'linux') return undefined;
     try {
@@ -86,18 +86,20 @@ export class Cgroups {
             ? new Cgroups(2, unified, unified)
             : undefined;
       return found?.works() === true ? found : undefined;
-    } catch {
+    } catch (error) {
+      throwShortage(error);
       return undefined;
     }
   }
 
-  /** Makes one and removes it. */
+  /** Makes one and removes it. Throws where something is short just now. */
   works(): boolean {
     try {
       const { folders } = this.#make({ memoryBytes: 64 * 1024 * 1024, processes: 8 });
       for (const folder of folders) fs.rmdirSync(folder);
       return true;
-    } catch {
+    } catch (error) {
+      throwShortage(error);
       return false;
     }
   }
@@ -331,6 +333,11 @@ function openToRead(file: string, writable: boolean): number | undefined {
       // Less may be allowed, or nothing.
     }
   return undefined;
+}
+
+/** EAGAIN and ENOSPC say how many groups there may be, which may be none. */
+function throwShortage(error: unknown): void {
+  if (['EMFILE', 'ENFILE', 'ENOMEM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
 }
 
 /** The folder of our own group, where that kind is mounted and can be written. */

@@ -52,6 +52,23 @@ const words: Record<string, string> = {
   unshare: 'made namespaces',
 };
 
+/** As the C libraries put it. */
+const shortWords: readonly (readonly [RegExp, string])[] = [
+  [/: (?:Too many open files|No file descriptors available)$/m, 'EMFILE'],
+  [/: Too many open files in system$/m, 'ENFILE'],
+  [/: (?:Cannot allocate memory|Out of memory)$/m, 'ENOMEM'],
+  // Of a program that is started, it may also be the number of all that its user runs where we don't see it, for good.
+  [/can't fork: Resource temporarily unavailable$/m, 'EAGAIN'],
+  // Of namespaces, the kernel says the same where there may be none.
+  [/can't make \/.*: No space left on device$/m, 'ENOSPC'],
+  [/: (?:Disk quota|Quota) exceeded$/m, 'EDQUOT'],
+];
+
+/** The code of what was short for a moment, by the words of a cage that could not be made. Undefined where the machine can't do it. */
+export function shortCodeOf(problem: string): string | undefined {
+  return shortWords.find(([words]) => words.test(problem))?.[1];
+}
+
 /** Whether a rung can be stood on, by what got through there. */
 export function verdictOf(rung: number, around: Ran | undefined, machine: Machine): { works: boolean; why: string } {
   if (rung > machine.highest) return { works: false, why: `Not asked for: the highest is ${machine.highest}.` };

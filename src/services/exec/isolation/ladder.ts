@@ -4,6 +4,7 @@ import path from 'node:path';
 import { OutriggerError } from '../../../contract/errors.ts';
 import type { CageServer } from '../../processes/cage-server.ts';
 import { type CagedChild, startCaged } from '../../processes/caged-child.ts';
+import { shortageOf } from '../../processes/shortage.ts';
 import { CageServers } from './cage-servers.ts';
 import { CagedRun } from './caged-run.ts';
 import { Cgroups } from './cgroup.ts';
@@ -103,7 +104,13 @@ export class LadderSandbox implements Sandbox, RungSandbox {
   }
 
   open(): Promise<Climbed> {
-    this.#opened ??= this.#climb();
+    this.#opened ??= this.#climb().catch((error: unknown) => {
+      // It says nothing of the machine: whoever comes next climbs again.
+      this.#opened = undefined;
+      const { reason, message } = shortageOf('what tries out the cages', error) ?? {};
+      if (reason === undefined) throw error;
+      throw new OutriggerError(reason, `No code runs before it was tried out what holds it. ${message}`, { cause: error });
+    });
     return this.#opened;
   }
 
@@ -261,7 +268,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     const launcher = process.platform === 'linux' ? this.#dependencies.launcher : undefined;
     if (launcher !== undefined) {
       this.#bwrap = find('bwrap', { from: '/', searchPath });
-      this.#cgroups = Cgroups.find();
+      this.#cgroups ??= Cgroups.find();
       const [abi] = await Promise.all([landlockAbi(launcher), this.#settings.make(false), this.#cgroups?.sweep().catch(() => {})]);
       this.#abi = abi;
     }
@@ -318,7 +325,8 @@ function startProblem(program: string, folder: string, error: unknown): unknown 
   if (code === 'ENOENT' && !fs.existsSync(folder)) return new OutriggerError('FILE_NOT_FOUND', `The folder ${folder} is not there.`, cause);
   if (code === 'E2BIG' || code.startsWith('ERR_INVALID_ARG'))
     return new OutriggerError('BAD_INPUT', `The arguments and variables of ${program} are more than the system takes.`, cause);
-  if (['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'].includes(code))
-    return new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: ${code}.`, cause);
-  return new OutriggerError('TOOL_MISSING', `${program} can't be started: ${message}`, { details: { tool: program }, cause: error });
+  return (
+    shortageOf(program, error) ??
+    new OutriggerError('TOOL_MISSING', `${program} can't be started: ${message}`, { details: { tool: program }, cause: error })
+  );
 }

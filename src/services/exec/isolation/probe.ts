@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { EffectiveLimits, IsolationEvidence, IsolationInfo, RungName } from '../../../contract/code.ts';
+import { OutriggerError } from '../../../contract/errors.ts';
 import { type CagedChild, startCaged } from '../../processes/caged-child.ts';
-import { evidenceOf, infoOf, type Machine, type Ran, rungNames, verdictOf } from './evidence.ts';
-import { SEEN_AT } from './plan.ts';
+import { shortageOf } from '../../processes/shortage.ts';
+import { evidenceOf, infoOf, type Machine, type Ran, rungNames, shortCodeOf, verdictOf } from './evidence.ts';
 import type { SandboxedProgram, SandboxRequest } from './sandbox.ts';
 
 /** What did not come to an end by then did not hold. */
@@ -12,7 +13,7 @@ const ATTEMPT_WITHIN_MS = 700;
 /** For a second attempt, where a busy machine did not let the first one come to its limit. */
 const SECOND_WITHIN_MS = 2500;
 const MEBIBYTE = 1024 * 1024;
-/** Small, so that meeting them takes no time. */
+/** Small, so that meeting them takes no time, and no disk is too small for it. */
 const limits: EffectiveLimits = {
   wallMs: ATTEMPT_WITHIN_MS,
   cpuMs: 1000,
@@ -20,14 +21,15 @@ const limits: EffectiveLimits = {
   processes: 12,
   outputBytes: 64 * 1024,
   fileBytes: MEBIBYTE,
-  diskBytes: 4 * MEBIBYTE,
+  diskBytes: MEBIBYTE,
 };
 /** For the attempt to run longer. */
 const SHORT_WALL_MS = 150;
 /** Twice a limit is clearly over it. */
 const OVER = 2;
-const HIGHEST = rungNames.length - 1;
-const COPY = 'try';
+/** With what tries: a copy, as the launcher itself may lie where others can't get at it. */
+const PROGRAMS = 'programs';
+const PROBE = 'what tries out the cages';
 
 export interface Climbed {
   isolation: IsolationInfo;
@@ -47,7 +49,10 @@ export interface ClimbOptions extends Machine {
   scratch: string;
 }
 
-/** Tries each rung with a program that attempts what is not allowed, and takes the highest that held. Never rejects; 1.5 s at most, on a busy machine 4. */
+/**
+ * Tries each rung with a program that attempts what is not allowed, and takes the highest that held; 1.5 s at most, on a busy machine 6. Rejects with
+ * TOO_MANY_PROCESSES or DISK_FULL where something was short that may be there in a moment: what failed for want of it says nothing of the machine.
+ */
 export async function climb(sandbox: RungSandbox, options: ClimbOptions): Promise<Climbed> {
   const { launcher, scratch, highest } = options;
   if (launcher === undefined) return withoutProof('There is no launcher for this system; on Linux, node scripts/native.mjs builds it.');
@@ -56,18 +61,14 @@ export async function climb(sandbox: RungSandbox, options: ClimbOptions): Promis
   try {
     makeFolder(folder);
     listener = await listen(launcher, `outrigger-${path.basename(folder)}`);
-    const attempts = new Attempts(sandbox, launcher, folder);
+    const attempts = new Attempts(sandbox, folder);
+    fs.copyFileSync(launcher, attempts.program);
     const outside = attemptsOutside(folder, listener);
-    const looks = await Promise.all(rungNames.slice(0, highest + 1).map((_, rung) => attempts.run(rung, 'around', outside)));
+    const looks = await Promise.all(rungNames.slice(0, highest + 1).map((_, rung) => attempts.look(rung, outside)));
     const rungs = rungNames.map((name, rung) => ({ rung, name, ...verdictOf(rung, looks[rung], options) })).reverse();
     const rung = rungs.find(({ works }) => works)?.rung ?? 0;
-    const over = async (name: string, most: number): Promise<Ran> => {
-      const what = [`${name}=${OVER * most}`];
-      const first = await attempts.run(rung, name, what);
-      return cameTooLate(first)
-        ? attempts.run(rung, `${name}-again`, what, { ...limits, wallMs: SECOND_WITHIN_MS }, SECOND_WITHIN_MS)
-        : first;
-    };
+    throwShortage(looks.slice(rung));
+    const over = (name: string, most: number): Promise<Attempt> => attempts.runTwice(rung, name, [`${name}=${OVER * most}`]);
     const [count, memory, disk, output, time] = await Promise.all([
       over('forks', limits.processes),
       over('memory', limits.memoryBytes),
@@ -75,15 +76,31 @@ export async function climb(sandbox: RungSandbox, options: ClimbOptions): Promis
       over('output', limits.outputBytes),
       attempts.run(rung, 'time', [`time=${ATTEMPT_WITHIN_MS}`], { ...limits, wallMs: SHORT_WALL_MS }),
     ]);
+    throwShortage([count, memory, disk, output, time]);
+    if (rung > 0 && disk.end?.reason !== 'disk') throwIfFull(folder, OVER * limits.diskBytes);
     const seen = { around: looks[rung] as Ran, count, memory, disk, output, time };
     const evidence = evidenceOf(rung, seen, limits, options, SHORT_WALL_MS);
     return { isolation: infoOf(rung, evidence), evidence, rungs };
   } catch (error) {
+    const shortage = shortageOf(PROBE, error);
+    if (shortage !== undefined) throw shortage;
     return withoutProof(`The probe failed: ${(error as Error).message}`);
   } finally {
     listener?.child.kill();
-    fs.rmSync(folder, { recursive: true, force: true });
+    await fs.promises.rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
   }
+}
+
+function throwShortage(attempts: readonly Attempt[]): void {
+  const shortage = attempts.find((attempt) => attempt.shortage !== undefined)?.shortage;
+  if (shortage !== undefined) throw shortage;
+}
+
+/** Who is to be kept from writing so much has to be able to. */
+function throwIfFull(folder: string, bytes: number): void {
+  const { blocks, bavail, bsize } = fs.statfsSync(folder);
+  // Some file systems do not say.
+  if (blocks > 0 && bavail * bsize < bytes) throw new OutriggerError('DISK_FULL', `The disk has no room for ${PROBE}.`);
 }
 
 /** Its time was over before it came to any other limit, or to its end. */
@@ -91,7 +108,7 @@ function cameTooLate({ end }: Ran): boolean {
   return end?.reason === 'timeout' || end?.reason === 'canceled';
 }
 
-/** What the kernel's landlock can do; 0 where it is not there, or not enforced. Never rejects. */
+/** What the kernel's landlock can do; 0 where it is not there, or not enforced. Rejects where something is short just now. */
 export async function landlockAbi(launcher: string): Promise<number> {
   try {
     const child = await startCaged({ argv: [launcher, '--probe'], env: {}, cwd: '/', keepStdinOpen: false, reports: false });
@@ -102,21 +119,43 @@ export async function landlockAbi(launcher: string): Promise<number> {
     await new Promise<void>((resolve) => child.stdout.once('close', resolve));
     const { landlock, enforced } = JSON.parse(text) as { landlock: number; enforced: boolean };
     return enforced ? landlock : 0;
-  } catch {
+  } catch (error) {
+    const shortage = shortageOf(PROBE, error);
+    if (shortage !== undefined) throw shortage;
     return 0;
   }
 }
 
+interface Attempt extends Ran {
+  /** It failed for want of something that may be there in a moment. */
+  shortage: OutriggerError | undefined;
+}
+
 /** One attempt after another, each in a folder of its own. */
 class Attempts {
+  /** What is run, absolute. */
+  readonly program: string;
   readonly #sandbox: RungSandbox;
-  readonly #launcher: string;
   readonly #folder: string;
 
-  constructor(sandbox: RungSandbox, launcher: string, folder: string) {
+  constructor(sandbox: RungSandbox, folder: string) {
     this.#sandbox = sandbox;
-    this.#launcher = launcher;
     this.#folder = folder;
+    this.program = path.join(folder, PROGRAMS, 'try');
+  }
+
+  /** Attempts to get out. One that does not come to its end, also with more time, says nothing. Never rejects. */
+  async look(rung: number, outside: readonly string[]): Promise<Attempt> {
+    const last = await this.runTwice(rung, 'around', outside);
+    if (!cameTooLate(last)) return last;
+    const message = `At rung ${rung}, ${PROBE} did not come to an end within ${SECOND_WITHIN_MS} ms.`;
+    return { ...last, shortage: new OutriggerError('TOO_MANY_PROCESSES', message) };
+  }
+
+  /** With more time where the first came too late. Never rejects. */
+  async runTwice(rung: number, name: string, what: readonly string[]): Promise<Attempt> {
+    const first = await this.run(rung, name, what);
+    return cameTooLate(first) ? this.run(rung, `${name}-again`, what, { ...limits, wallMs: SECOND_WITHIN_MS }, SECOND_WITHIN_MS) : first;
   }
 
   /** Never rejects. */
@@ -126,18 +165,16 @@ class Attempts {
     what: readonly string[],
     most: EffectiveLimits = limits,
     withinMs = ATTEMPT_WITHIN_MS,
-  ): Promise<Ran> {
+  ): Promise<Attempt> {
     const own = path.join(this.#folder, `${rung}-${name}`);
     let stdout = '';
     try {
       fs.mkdirSync(own, { mode: 0o755 });
-      // A copy: the launcher itself may lie where others can't get at it.
-      fs.copyFileSync(this.#launcher, path.join(own, COPY));
       const program = await this.#sandbox.startAt(rung, {
-        argv: [path.join(rung === HIGHEST ? SEEN_AT : own, COPY), '--try', ...what],
+        argv: [this.program, '--try', ...what],
         env: {},
         folder: own,
-        readable: [],
+        readable: [path.dirname(this.program)],
         limits: most,
         memoryMethod: 'tree',
         network: false,
@@ -148,9 +185,10 @@ class Attempts {
         },
       });
       const end = await program.end;
-      return { end, stdout, problem: end.problem ?? '' };
+      const problem = end.problem ?? '';
+      return { end, stdout, problem, shortage: shortageOf(PROBE, { code: shortCodeOf(problem) }) };
     } catch (error) {
-      return { end: undefined, stdout, problem: (error as Error).message };
+      return { end: undefined, stdout, problem: (error as Error).message, shortage: shortageOf(PROBE, error) };
     }
   }
 }
@@ -168,6 +206,8 @@ function makeFolder(folder: string): void {
   const secret = path.join(folder, 'secret');
   fs.writeFileSync(secret, 'secret\n');
   fs.chmodSync(secret, 0o644);
+  fs.mkdirSync(path.join(folder, PROGRAMS));
+  fs.chmodSync(path.join(folder, PROGRAMS), 0o755);
 }
 
 /** Something to connect to, on this machine and in no cage. */

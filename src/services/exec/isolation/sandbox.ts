@@ -100,13 +100,16 @@ export interface SandboxedProgram {
 export interface Sandbox {
   /** Where a program sees its `folder`: /mnt/data at the highest rung, the folder itself below it. Known after `open`. */
   seenAt(folder: string): string;
-  /** Tries out what holds, once; later calls get the same. Never rejects. */
+  /**
+   * Tries out what holds, once; later calls get the same. Rejects with TOO_MANY_PROCESSES or DISK_FULL where something is short just now that it takes
+   * to try: a later call tries again.
+   */
   open(): Promise<{
     isolation: IsolationInfo;
     evidence: IsolationEvidence[];
     rungs: { rung: number; name: RungName; works: boolean; why: string }[];
   }>;
-  /** Throws TOOL_MISSING where the program is not there, STOPPING, and the reason of an aborted signal; what fails later is in the end. */
+  /** Throws what `open` rejects with, TOOL_MISSING where the program is not there, STOPPING, and the reason of an aborted signal; what fails later is in the end. */
   start(request: SandboxRequest): Promise<SandboxedProgram>;
   /**
    * As `start`, of a program that is a fork of an interpreter: `argv` and `env` of the request mean nothing. Undefined where that can't be on this

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, describe, test } from 'node:test';
+import { buildLauncher } from '../../../../test/kit/attacks/attack-range.ts';
+import { requireTool } from '../../../../test/kit/require-tools.ts';
+import { withScratchFolder } from '../../../../test/kit/scratch-folder.ts';
+import { withSmallDisk } from '../../../../test/kit/small-disk.ts';
+import { Processes } from '../../processes/processes.ts';
+import { LadderSandbox } from './ladder.ts';
+import type { Climbed } from './probe.ts';
+
+const folder = fs.mkdtempSync('/tmp/outrigger-ladder-');
+after(() => fs.rmSync(folder, { recursive: true, force: true }));
+fs.chmodSync(folder, 0o711);
+const skip = process.platform === 'linux' ? requireTool('cc') || buildLauncher(folder) : 'the launcher is for Linux';
+
+function ladderIn(scratch: string, launcher = path.join(folder, 'launcher')): LadderSandbox {
+  const processes = new Processes({ env: process.env });
+  const find = (program: string, options: { from: string; searchPath: string | undefined }): string | undefined =>
+    processes.find(program, options);
+  return new LadderSandbox({ launcher, find, searchPath: process.env['PATH'], now: () => performance.now(), log: () => {} }, { scratch });
+}
+
+/** What was found; without time, which a busy machine keeps badly. */
+const found = ({ isolation }: Climbed): unknown => [isolation.rung, isolation.open.filter((protection) => protection !== 'time')];
+
+describe('the ladder', { skip }, () => {
+  test('a disk that is full for a moment is no evidence: the next climb is as high as ever', (context) =>
+    withSmallDisk(context, 40_000, async (scratch) => {
+      fs.chmodSync(scratch, 0o711);
+      const [never, once] = [ladderIn(scratch), ladderIn(scratch)];
+      try {
+        const wanted = found(await never.open());
+        const filler = path.join(scratch, 'filler');
+        const fill = (leaving: number): void => {
+          const { bavail, bsize } = fs.statfsSync(scratch);
+          fs.writeFileSync(filler, Buffer.alloc(bavail * bsize - leaving));
+        };
+        // For nothing, for the programs that try, and for less than they are to be kept from.
+        for (const leaving of [0, 64 * 1024, 1024 * 1024, 2 * 1024 * 1024]) {
+          fill(leaving);
+          await assert.rejects(once.open(), { reason: 'DISK_FULL' }, `${leaving} bytes`);
+          fs.rmSync(filler);
+        }
+        assert.deepEqual(found(await once.open()), wanted);
+        assert.deepEqual(
+          fs.readdirSync(scratch).filter((name) => name.startsWith('probe-')),
+          [],
+        );
+      } finally {
+        await Promise.all([never.stop(), once.stop()]);
+      }
+    }));
+
+  test('neither are descriptors that are short for a moment', () =>
+    withScratchFolder('ladder', async (scratch) => {
+      fs.chmodSync(scratch, 0o711);
+      const program = `
+        import fs from 'node:fs';
+        import { Processes } from ${JSON.stringify(path.join(import.meta.dirname, '../../processes/processes.ts'))};
+        import { LadderSandbox } from ${JSON.stringify(path.join(import.meta.dirname, 'ladder.ts'))};
+        const processes = new Processes({ env: process.env });
+        const find = (program, options) => processes.find(program, options);
+        const [launcher, scratch] = process.argv.slice(1);
+        const ladder = () => new LadderSandbox({ launcher, find, searchPath: process.env.PATH, now: () => performance.now(), log: () => {} }, { scratch });
+        const found = ({ isolation }) => [isolation.rung, isolation.open.filter((protection) => protection !== 'time')];
+        const seen = [];
+        const usual = ladder();
+        const wanted = JSON.stringify(found(await usual.open()));
+        await usual.stop();
+        for (const free of [0, 5, 9, 14, 20, 30, 45]) {
+          const one = ladder();
+          const taken = [];
+          for (;;) try { taken.push(fs.openSync('/dev/null')); } catch { break; }
+          for (const descriptor of taken.splice(0, free)) fs.closeSync(descriptor);
+          const short = await one.open().then((climbed) => JSON.stringify(found(climbed)), ({ reason, message }) => reason ?? message);
+          for (const descriptor of taken) fs.closeSync(descriptor);
+          seen.push([free, short === wanted ? 'as wanted' : short, JSON.stringify(found(await one.open())) === wanted]);
+          await one.stop();
+        }
+        console.log(JSON.stringify(seen));`;
+      const argv = [process.execPath, '--input-type=module', '-e', program, path.join(folder, 'launcher'), scratch];
+      const { stdout, stderr, status } = spawnSync('sh', ['-c', 'ulimit -n 256; exec "$@"', 'sh', ...argv], {
+        encoding: 'utf8',
+        timeout: 90_000,
+      });
+      assert.equal(status, 0, stderr);
+      const seen = JSON.parse(stdout) as [number, string, boolean][];
+      assert.deepEqual(
+        seen.filter(([, short, again]) => !again || !['as wanted', 'TOO_MANY_PROCESSES'].includes(short)),
+        [],
+      );
+      assert.equal(seen[0]?.[1], 'TOO_MANY_PROCESSES');
+    }));
+
+  test('what the machine can not do is found out once', () =>
+    withScratchFolder('ladder', async (scratch) => {
+      const broken = path.join(scratch, 'launcher');
+      fs.writeFileSync(broken, 'no program', { mode: 0o755 });
+      const ladder = ladderIn(scratch, broken);
+      const climbed = await ladder.open();
+      assert.equal(climbed.isolation.rung, 0);
+      assert.equal(await ladder.open(), climbed);
+      await ladder.stop();
+    }));
+});
