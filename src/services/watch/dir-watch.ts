@@ -13,6 +13,7 @@
 import { lstatSync, readdirSync, readFileSync, type Stats, watch } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Directory } from './directory.ts';
+import { lacksDescriptors } from './file-system.ts';
 import { type Ignore, isOwnTemporary } from './ignore.ts';
 import { directoryId, type EntryKind, isKindOnly, packKind, packStats, type StatKey, unpackStats } from './stat-key.ts';
 
@@ -93,6 +94,8 @@ export class DirWatch {
   /** The first reading: files get their kind only. */
   #listing = false;
   #listedFromMs = 0;
+  /** Why the first reading did not reach all. */
+  #unread: Error | null = null;
   #closed = false;
   #rootGone = false;
   #draining = false;
@@ -124,7 +127,8 @@ export class DirWatch {
 
   /**
    * Arms and lists everything; what is found is the baseline, not news. Where there are watches, files are not looked at yet:
-   * call complete() next. Rejects when the root is no directory.
+   * call complete() next. Rejects when the root is no directory, and with EMFILE or ENFILE when a part of it could not be read for want of descriptors:
+   * what was not read is not gone.
    */
   async start(): Promise<void> {
     const id = this.#idAt('');
@@ -140,6 +144,7 @@ export class DirWatch {
     await this.flush();
     this.#listing = false;
     this.#silent = false;
+    if (this.#unread !== null) throw this.#unread;
   }
 
   /** Looks at the files that were only listed. What changed since it was listed is told, hinted or not. */
@@ -475,6 +480,7 @@ export class DirWatch {
       } else {
         // EACCES and the like: what was known stays known; the sweep tries again.
         this.#counts.errors++;
+        if (this.#silent && lacksDescriptors(error)) this.#unread = error;
       }
       return;
     }

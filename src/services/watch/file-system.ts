@@ -1,4 +1,4 @@
-// File systems on which another machine (or the host of a virtual one) can change files without the kernel here saying so.
+// What is known of file systems: on which of them another machine (or the host of a virtual one) can change files without the kernel here saying so.
 
 import { statfsSync } from 'node:fs';
 
@@ -27,4 +27,10 @@ export function remoteFileSystem(root: string, typeOf: (path: string) => number 
     // Not every platform answers statfs: then the events decide.
     return null;
   }
+}
+
+/** The process, or the machine, has no file descriptor left: what could not be opened may well be there. */
+export function lacksDescriptors(error: unknown): error is Error {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EMFILE' || code === 'ENFILE';
 }

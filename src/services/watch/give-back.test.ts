@@ -65,3 +65,20 @@ for (const keepsCode of [false, true]) {
     }
   });
 }
+
+test('while no descriptor is left, so that nobody can say how much is held, the look is passed over, and a later one gives back', async (t) => {
+  const tooMany = Object.assign(new Error('EMFILE: too many open files, uv_resident_set_memory'), { code: 'EMFILE' });
+  const asked = t.mock.method(process.memoryUsage, 'rss', () => {
+    throw tooMany;
+  });
+  let collected = 0;
+  const end = giveBackWhenIdle({ lookMs, quietLooks: 1, idleShare: 0.5, collect: () => void collected++ });
+  try {
+    assert.ok(await within(10_000, () => asked.mock.callCount() >= 2), 'it looks on');
+    assert.equal(collected, 0);
+    asked.mock.restore();
+    assert.ok(await within(10_000, () => collected === 1), 'given back');
+  } finally {
+    end();
+  }
+});

@@ -53,15 +53,25 @@ export function giveBackWhenIdle({
     workedMs += active;
     quiet = utilization > idleShare ? 0 : quiet + 1;
     if (quiet < wanted || workedMs < WORTH_MS || getHeapStatistics().used_heap_size > maxHeapBytes) return;
-    if (worthBytes > 0 && process.memoryUsage.rss() < leftBytes + worthBytes) return;
+    const heldBytes = residentBytes();
+    if (heldBytes === undefined || (worthBytes > 0 && heldBytes < leftBytes + worthBytes)) return;
     collect();
-    leftBytes = process.memoryUsage.rss();
+    leftBytes = residentBytes() ?? heldBytes;
     workedMs = 0;
     wanted = quietLooks;
     last = performance.eventLoopUtilization();
   }, lookMs);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+/** Undefined while the process has no descriptor left to find out by: thrown from a timer, that would end it. */
+function residentBytes(): number | undefined {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return undefined;
+  }
 }
 
 /** The one way to V8's thorough collection is a flag that shows it, as `gc`, to contexts made from then on. */

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { sha256 } from './digests.ts';
+import { lacksDescriptors } from './file-system.ts';
 
 type DirectoryLine = [path: string, ...namesAndKeys: (string | null)[]];
 
@@ -61,11 +62,13 @@ export async function writeSnapshot(
   }
 }
 
+/** Throws EMFILE and ENFILE: that there is no descriptor for it says nothing of the snapshot. */
 export function readSnapshot(path: string): Snapshot | 'none' | 'corrupt' {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
+    if (lacksDescriptors(error)) throw error;
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'none' : 'corrupt';
   }
   const checksumAt = text.length - 65;

@@ -63,6 +63,7 @@ export type ToWorker =
   | { type: 'sweep'; id: number }
   | { type: 'recheck'; paths: string[] }
   | { type: 'stall'; ms: number }
+  | { type: 'crash' }
   | { type: 'stop' };
 
 export type FromWorker =

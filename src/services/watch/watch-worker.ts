@@ -71,7 +71,7 @@ class WatchWorker {
   #changedSinceSnapshot = false;
   /** The folder was read and compared with the last snapshot: before that, a new one would hide what changed meanwhile. */
   #complete = false;
-  /** Every file was looked at: what is told from then on is told for a reason. */
+  /** Every file was looked at and compared with the snapshot: what is told from then on is told for a reason. */
   #completed: Promise<void> = Promise.resolve();
   #moves = 0;
   readonly #untoldMeanwhile = new Set<string>();
@@ -124,10 +124,8 @@ class WatchWorker {
     if (this.#stopped) return;
     this.#git.start();
     this.#post({ type: 'ready', ms: performance.now() - started, baseline, state: this.#state() });
-    this.#completed = this.#watch.complete();
+    this.#completed = this.#lookAtAll(typeof snapshot === 'string' ? null : snapshot);
     await this.#completed;
-    if (this.#stopped) return;
-    if (typeof snapshot !== 'string') await this.#compare(snapshot);
     if (this.#stopped) return;
     this.#complete = true;
     this.#changedSinceSnapshot = true;
@@ -138,6 +136,11 @@ class WatchWorker {
       void this.#writeSnapshot();
     }
     this.#pump();
+  }
+
+  async #lookAtAll(snapshot: Snapshot | null): Promise<void> {
+    await this.#watch.complete();
+    if (snapshot && !this.#stopped) await this.#compare(snapshot);
   }
 
   async receive(message: ToWorker): Promise<void> {
@@ -157,6 +160,7 @@ class WatchWorker {
         this.#raiseBarrier(message.id);
         return;
       case 'sweep':
+        await this.#completed;
         await this.#watch.sweep();
         this.#git.check();
         this.#raiseBarrier(message.id);
@@ -169,6 +173,8 @@ class WatchWorker {
         while (performance.now() < until);
         return;
       }
+      case 'crash':
+        throw new Error('A crash was asked for.');
       case 'stop':
         await this.#stop();
     }

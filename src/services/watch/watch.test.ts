@@ -721,6 +721,132 @@ test('a folder that can not be started on says so; stop ends everything, twice i
   });
 });
 
+/** A watch with a snapshot, that counts what its log says. */
+async function withCrashes(
+  run: (watched: {
+    watch: Watch;
+    reports: WatchReport[];
+    root: string;
+    said: (event: string) => object[];
+    crash: () => Promise<void>;
+  }) => Promise<void>,
+  prepare: (root: string) => void = () => {},
+): Promise<void> {
+  await withFolder(async (root, beside) => {
+    prepare(root);
+    const events: { event: string; fields: object }[] = [];
+    const say = (event: string, fields: object = {}): void => void events.push({ event, fields });
+    const said = (event: string): object[] => events.flatMap((one) => (one.event === event ? [one.fields] : []));
+    const snapshotPath = path.join(beside, 'snapshot');
+    const watch = new Watch({ log: { info: say, warn: say, error: say } }, { root, snapshotPath });
+    const reports: WatchReport[] = [];
+    watch.onReports((batch) => void reports.push(...batch));
+    const crash = async (): Promise<void> => {
+      const before = said('watch.crashed').length;
+      watch.crashForTest();
+      await eventually(() => said('watch.crashed').length > before, 'the crash');
+    };
+    try {
+      await watch.start();
+      await eventually(() => fs.existsSync(snapshotPath), 'the snapshot');
+      await run({ watch, reports, root, said, crash });
+    } finally {
+      await watch.stop();
+    }
+  });
+}
+
+test('a barrier that is asked for after a crash waits for the worker that follows, and for what changed between them', async () => {
+  await withCrashes(
+    async ({ watch, reports, root, said, crash }) => {
+      for (let round = 0; round < 3; round++) {
+        await crash();
+        await eventually(() => said('watch.restarted').length > round, 'the restart');
+        for (const folder of ['d0', 'd199']) fs.writeFileSync(path.join(root, folder, `between-${round}`), 'between');
+        await watch.barrier();
+        for (const folder of ['d0', 'd199']) assert.ok(of(reports, `${folder}/between-${round}`).length > 0, `round ${round}, ${folder}`);
+      }
+    },
+    (root) => {
+      fs.writeFileSync(path.join(root, 'one'), 'one');
+      for (let folder = 0; folder < 200; folder++) {
+        fs.mkdirSync(path.join(root, `d${folder}`));
+        for (let file = 0; file < 200; file++) fs.linkSync(path.join(root, 'one'), path.join(root, `d${folder}/f${file}`));
+      }
+    },
+  );
+});
+
+test('a watch that keeps ending refuses who waits and says so, is tried again after waits that grow, and tells what changed meanwhile', async () => {
+  await withCrashes(async ({ watch, reports, root, said, crash }) => {
+    const startedTimes = (times: number): Promise<void> => eventually(() => said('watch.started').length === times, `start ${times}`);
+    for (let start = 2; start <= 4; start++) {
+      await crash();
+      await startedTimes(start);
+    }
+    let gitChanges = 0;
+    watch.onGitChanged(() => void gitChanges++);
+    watch.crashForTest();
+    const waiting = assert.rejects(watch.barrier(), { reason: 'STARTING' });
+    await eventually(() => said('watch.crashed').length === 4, 'the fourth crash');
+    await waiting;
+    await assert.rejects(watch.barrier(), { reason: 'STARTING' });
+    await assert.rejects(watch.sweep(), { reason: 'STARTING' });
+    assert.match(watch.health().degraded?.reason ?? '', /ended/);
+    fs.writeFileSync(path.join(root, 'meanwhile'), 'meanwhile');
+    await startedTimes(5);
+    assert.equal(gitChanges, 1, 'what happened to git meanwhile nobody saw');
+    assert.equal(watch.health().degraded, undefined);
+    await watch.barrier();
+    assert.equal(of(reports, 'meanwhile').at(-1)?.hash, sha256('meanwhile'));
+    await crash();
+    await eventually(() => said('watch.waits').length === 2, 'the second wait');
+    assert.deepEqual(said('watch.waits'), [
+      { restarts: 4, waitMs: 1000 },
+      { restarts: 5, waitMs: 2000 },
+    ]);
+    const begun = performance.now();
+    await watch.stop();
+    assert.ok(performance.now() - begun < 500, 'a stop does not wait for the next start');
+    await assert.rejects(watch.barrier(), /not running/);
+  });
+});
+
+test('a watch that could not be started refuses who asks it', async () => {
+  await withFolder(async (_root, beside) => {
+    const missing = new Watch({ log: silentLog }, { root: path.join(beside, 'missing') });
+    await assert.rejects(missing.start(), /ENOENT/);
+    await assert.rejects(missing.barrier(), /not running/);
+    await missing.stop();
+  });
+});
+
+test('without descriptors to read the folder or what is known of it by, it does not start, and nothing is taken for removed', async () => {
+  await withFolder(async (root, beside) => {
+    fs.writeFileSync(path.join(root, 'f'), 'f');
+    const snapshotPath = path.join(beside, 'snapshot');
+    const script = `
+      const fs = await import('node:fs');
+      const [folder, root, snapshot] = process.argv.slice(1);
+      const { DirWatch } = await import(folder + '/dir-watch.ts');
+      const { readSnapshot } = await import(folder + '/snapshot.ts');
+      const watch = new DirWatch({ root, ignore: Object.assign(() => false, { in: () => false }), arm: false, onFact: () => {} });
+      const open = [];
+      try { for (;;) open.push(fs.openSync('/dev/null')); } catch {}
+      const said = [];
+      try { said.push(readSnapshot(snapshot)); } catch (error) { said.push(error.code); }
+      await watch.start().then(() => said.push('started'), (error) => said.push(error.message));
+      for (const one of open) fs.closeSync(one);
+      console.log(JSON.stringify(said));`;
+    const command = [process.execPath, '--input-type=module', '-e', script, import.meta.dirname, root, snapshotPath];
+    const done = spawnSync('sh', ['-c', 'ulimit -n 64; exec "$@"', 'sh', ...command], { timeout: 20_000, encoding: 'utf8' });
+    assert.equal(done.status, 0, done.stderr);
+    const [snapshot, started] = JSON.parse(done.stdout) as [string, string];
+    assert.equal(snapshot, 'EMFILE');
+    assert.match(started, /EMFILE/);
+  });
+});
+
 test('a watch does not keep the process alive', async () => {
   await withFolder(async (root) => {
     const script = `

@@ -2,6 +2,7 @@
 // table of it. Every final state is reported once it has settled; a state that lasted shorter than that may be passed over.
 
 import { Worker } from 'node:worker_threads';
+import { OutriggerError } from '../../contract/errors.ts';
 import { defaultIgnore } from './ignore.ts';
 import type { Baseline, Degraded, Engine, FromWorker, ToWorker, WatchReport, WatchSettings, WorkerState } from './watch-protocol.ts';
 
@@ -61,7 +62,16 @@ export interface WatchHealth {
   degraded?: Degraded;
 }
 
-const maxRestarts = 3;
+/** A worker that ends is followed at once, so many times; after that the waits double. */
+const restartsAtOnce = 3;
+const firstWaitMs = 1000;
+const maxWaitMs = 60_000;
+/** What ends a worker that watched for so long is another trouble than the last. */
+const steadyMs = 60_000;
+const ended: Degraded = {
+  reason: 'the watch ended unexpectedly',
+  hint: 'It is started again by itself, and finds what changed meanwhile; the log says why it ended.',
+};
 const youngGenerationMb = 6;
 /** A worker that is asked to end has so long to write its snapshot: without one, the next start reads the folder anew. */
 const stopWithinMs = 10_000;
@@ -76,7 +86,10 @@ export class Watch {
   #started: PromiseWithResolvers<WatchStarted> | null = null;
   #stopping: Promise<void> | null = null;
   #state: WorkerState | null = null;
+  /** When the worker had read the folder (performance.now()); null while there is none that has. */
+  #readyAt: number | null = null;
   #restarts = 0;
+  #nextStart: NodeJS.Timeout | null = null;
   #nextId = 1;
   /** Barriers and sweeps under way, so that they can be asked of a new worker too. */
   readonly #requests = new Map<number, { message: ToWorker; done: PromiseWithResolvers<void> }>();
@@ -135,14 +148,17 @@ export class Watch {
     else post();
   }
 
-  /** Compares the whole folder with what is known, now. Resolves when everything that differs was reported. */
+  /**
+   * Compares the whole folder with what is known, now. Resolves when everything that differs was reported. Rejects with STARTING while nothing is watched
+   * because the worker keeps ending.
+   */
   sweep(): Promise<void> {
     return this.#request((id) => ({ type: 'sweep', id }));
   }
 
   /**
    * Resolves when everything that was written before this call has been reported. Waits for files to settle, but after two seconds reports what is
-   * there, so that a file which never stands still holds nobody up.
+   * there, so that a file which never stands still holds nobody up. Rejects as `sweep` does.
    */
   barrier(): Promise<void> {
     return this.#request((id) => ({ type: 'barrier', id }));
@@ -150,6 +166,7 @@ export class Watch {
 
   health(): WatchHealth {
     const state = this.#state;
+    const degraded = this.#phase === 'watching' && this.#readyAt === null ? ended : state?.degraded;
     return {
       engine: state?.engine ?? 'inotify',
       directories: state?.directories ?? 0,
@@ -160,7 +177,7 @@ export class Watch {
       releasedInSpiteOfGit: state?.heldTooLong ?? false,
       rootGone: state?.rootGone ?? false,
       invalidNames: state?.invalidNames ?? 0,
-      ...(state?.degraded ? { degraded: state.degraded } : {}),
+      ...(degraded ? { degraded } : {}),
     };
   }
 
@@ -175,9 +192,15 @@ export class Watch {
     this.#post({ type: 'stall', ms });
   }
 
+  /** Ends the worker as an error in it would: for tests of what follows. */
+  crashForTest(): void {
+    this.#post({ type: 'crash' });
+  }
+
   async #stop(withinMs: number): Promise<void> {
     const worker = this.#worker;
     this.#phase = 'stopping';
+    if (this.#nextStart) clearTimeout(this.#nextStart);
     if (worker) {
       const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
       worker.ref();
@@ -215,7 +238,10 @@ export class Watch {
     switch (message.type) {
       case 'ready': {
         this.#state = message.state;
+        this.#readyAt = performance.now();
         if (this.#phase === 'starting') this.#phase = 'watching';
+        // Of git's own files no table is kept that a later worker could compare.
+        else if (this.#phase === 'watching') this.#tellGitChanged();
         const { directories, files, engine, degraded } = message.state;
         const started = { directories, files, ms: message.ms, baseline: message.baseline };
         this.#log.info('watch.started', { directories, files, durationMs: Math.round(message.ms), baseline: message.baseline, engine });
@@ -226,7 +252,8 @@ export class Watch {
         break;
       }
       case 'failed':
-        this.#started?.reject(new Error(message.message));
+        if (this.#phase === 'starting') this.#failStart(new Error(message.message));
+        else this.#log.error('watch.crashed', { error: new Error(message.message) });
         // It hears nothing any more, and may still have what keeps it running.
         void worker.terminate();
         break;
@@ -241,7 +268,7 @@ export class Watch {
         this.#state = message.state;
         break;
       case 'git':
-        for (const callback of this.#onGitChanged) this.#call(callback, undefined);
+        this.#tellGitChanged();
         break;
       case 'root':
         this.#log.warn(message.gone ? 'watch.root-gone' : 'watch.root-back');
@@ -250,6 +277,10 @@ export class Watch {
       case 'stopped':
         break;
     }
+  }
+
+  #tellGitChanged(): void {
+    for (const callback of this.#onGitChanged) this.#call(callback, undefined);
   }
 
   /** A listener that throws must not take the others' reports, nor the worker's acknowledgement, with it. */
@@ -265,25 +296,47 @@ export class Watch {
   #exited(worker: Worker): void {
     if (this.#worker !== worker || this.#phase === 'stopping') return;
     this.#worker = null;
-    if (this.#phase === 'starting' || this.#restarts >= maxRestarts) {
-      const error = new Error('The watch ended unexpectedly.');
-      this.#started?.reject(error);
-      this.#failAll(error);
-      if (this.#state)
-        this.#state = { ...this.#state, degraded: { reason: 'the watch ended unexpectedly', hint: 'Restart, and report the log.' } };
-      return;
-    }
+    if (this.#readyAt !== null && performance.now() - this.#readyAt > steadyMs) this.#restarts = 0;
+    this.#readyAt = null;
+    if (this.#phase === 'starting') this.#failStart(new Error('The watch ended unexpectedly.'));
+    else if (this.#phase === 'watching') this.#restart();
+  }
+
+  #failStart(error: Error): void {
+    this.#phase = 'stopped';
+    this.#started?.reject(error);
+    this.#failAll(error);
+  }
+
+  #restart(): void {
+    const waitMs = this.#restarts < restartsAtOnce ? 0 : Math.min(firstWaitMs * 2 ** (this.#restarts - restartsAtOnce), maxWaitMs);
     this.#restarts++;
+    if (waitMs === 0) return this.#spawnAgain();
+    this.#log.error('watch.waits', { restarts: this.#restarts, waitMs });
+    this.#failAll(notWatched());
+    this.#nextStart = setTimeout(() => this.#spawnAgain(), waitMs);
+    this.#nextStart.unref();
+  }
+
+  #spawnAgain(): void {
     this.#log.error('watch.restarted', { restarts: this.#restarts });
-    this.#spawn();
+    try {
+      this.#spawn();
+    } catch (error) {
+      // There is not even room for a thread.
+      this.#log.error('watch.crashed', { error });
+      this.#restart();
+    }
   }
 
   #request(message: (id: number) => ToWorker): Promise<void> {
     if (this.#phase !== 'starting' && this.#phase !== 'watching') return Promise.reject(new Error('The watch is not running.'));
+    if (this.#worker === null) return Promise.reject(notWatched());
     const id = this.#nextId++;
     const request = { message: message(id), done: Promise.withResolvers<void>() };
     this.#requests.set(id, request);
-    if (this.#phase === 'watching') this.#post(request.message);
+    // One that has not read the folder yet is asked when it has.
+    if (this.#readyAt !== null) this.#post(request.message);
     this.#holdOrRelease();
     return request.done.promise;
   }
@@ -308,4 +361,8 @@ export class Watch {
   #post(message: ToWorker): void {
     this.#worker?.postMessage(message);
   }
+}
+
+function notWatched(): OutriggerError {
+  return new OutriggerError('STARTING', 'The watch of the folder ended unexpectedly; it is started again in a moment.');
 }
