@@ -299,9 +299,13 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
         config,
       );
       if (state.writable) {
-        // Read by the command line of the same user.
-        state.writeFile('listening.json', JSON.stringify({ url: doors.url, pid: process.pid, root }));
-        onRelease('announcement', () => state.removeFile('listening.json'));
+        // Read by the command line of the same user, which can be told the address as well.
+        try {
+          state.writeFile('listening.json', JSON.stringify({ url: doors.url, pid: process.pid, root }));
+          onRelease('announcement', () => state.removeFile('listening.json'));
+        } catch (error) {
+          log('warn', 'sidecar.unannounced', { error });
+        }
       }
       log('info', 'sidecar.listening', { url: doors.url, components: config.components, workspaceId: state.id });
     }

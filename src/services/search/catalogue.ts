@@ -76,7 +76,7 @@ export class Catalogue {
     const unknown = new Set<string>();
     let walks = this.#excludeFile !== this.#excludeFacts();
     for (const { what, path: where, from, kind } of changes) {
-      if (IGNORE_FILES.has(where.slice(where.lastIndexOf('/') + 1))) walks = true;
+      if (isIgnoreFile(where) || (from !== undefined && isIgnoreFile(from))) walks = true;
       const gone = what === 'removed' ? where : from;
       if (gone !== undefined && kind === 'directory') for (const file of this.#below(gone)) this.#drop(file, changed, removed);
       else if (gone !== undefined) this.#drop(gone, changed, removed);
@@ -142,6 +142,10 @@ export class Catalogue {
     const stat = fs.lstatSync(path.join(this.#root, '.git', 'info', 'exclude'), { throwIfNoEntry: false });
     return stat === undefined ? '' : `${stat.ino}:${stat.size}:${stat.mtimeMs}`;
   }
+}
+
+function isIgnoreFile(file: string): boolean {
+  return IGNORE_FILES.has(file.slice(file.lastIndexOf('/') + 1));
 }
 
 function folderOf(file: string): string {

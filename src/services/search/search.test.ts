@@ -75,6 +75,20 @@ test('a place or a glob that names what is hidden or ignored finds it with the i
     });
   }));
 
+test('when an ignore file is moved away, what it ignored is found with the index too', () =>
+  withScratchFolder('search', async (folder, root) => {
+    for (const part of ['.git', 'conf']) fs.mkdirSync(path.join(root, part));
+    fs.writeFileSync(path.join(root, '.gitignore'), 'ignored.txt\n');
+    fs.writeFileSync(path.join(root, 'ignored.txt'), 'needle\n');
+    fs.writeFileSync(path.join(root, 'conf/other.txt'), 'other\n');
+    await withSearch(folder, async (harness) => {
+      assert.deepEqual((await searched(harness, 'needle')).found, []);
+      await harness.workspace.move('.gitignore', 'conf/rules', { overwrite: false, parents: false, cause });
+      const { engine, found } = await searched(harness, 'needle');
+      assert.deepEqual([engine, found], ['index', ['ignored.txt']]);
+    });
+  }));
+
 test('a search waits 150 ms for the index to have the newest change, then reads all files and finds it', (t) =>
   withScratchFolder('search', async (folder, root) => {
     fs.writeFileSync(path.join(root, 'old.txt'), 'old\n');

@@ -34,10 +34,15 @@ export class FolderLock {
       // The holder writes its label after it has the lock.
       return new FolderLock(undefined, file, holder === undefined ? 'another process' : `process ${holder.pid}, since ${holder.since}`);
     }
-    fs.writeFileSync(
-      label,
-      JSON.stringify({ pid: process.pid, since: new Date().toISOString(), key: randomBytes(4).toString('hex'), state }),
-    );
+    try {
+      fs.writeFileSync(
+        label,
+        JSON.stringify({ pid: process.pid, since: new Date().toISOString(), key: randomBytes(4).toString('hex'), state }),
+      );
+    } catch (error) {
+      database.close();
+      throw error;
+    }
     return new FolderLock(database, file, undefined);
   }
 

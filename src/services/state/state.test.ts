@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
+import { withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { stateHeldFrom, State, type StateOptions, workspaceId } from './state.ts';
 
 async function withFolder(run: (open: (options?: Partial<StateOptions>) => State, folder: string) => void | Promise<void>): Promise<void> {
@@ -189,6 +190,51 @@ describe('a database', () => {
         /no/,
       );
       assert.equal(state.get('a'), undefined);
+    }));
+});
+
+describe('on a full disk', () => {
+  const full = { reason: 'DISK_FULL', message: 'The disk of the state is full.' };
+
+  test('a statement and a transaction say so; what is there can be read, and other errors stay what they are', () =>
+    withFolder((open) => {
+      const state = open();
+      state.set('a', '1');
+      // Not smaller than it is: there is no room for another page.
+      state.database.exec('PRAGMA max_page_count = 1');
+      const large = 'x'.repeat(20_000);
+      assert.throws(() => state.set('b', large), full);
+      assert.throws(() => state.transaction(() => state.set('b', large)), full);
+      assert.deepEqual([state.get('a'), state.get('b')], ['1', undefined]);
+      assert.throws(() => state.statement('INSERT INTO facts(name, value) VALUES(?, ?)').run('a', '2'), /UNIQUE constraint failed/);
+    }));
+
+  test('a file beside it that is replaced stays as it was, and a state that can not be opened says so; its locks are free again', (context) =>
+    withSmallDisk(context, 1024, async (at) => {
+      await withFolder((open) => {
+        const options = { folder: path.join(at, 'state') };
+        const state = open(options);
+        state.writeFile('token', 'old');
+        fs.writeFileSync(path.join(at, 'spare'), Buffer.alloc(4096));
+        const filler = fs.openSync(path.join(at, 'filler'), 'w');
+        try {
+          for (;;) fs.writeSync(filler, Buffer.alloc(4096));
+        } catch {
+          fs.closeSync(filler);
+        }
+        assert.throws(() => state.writeFile('token', 'new'.repeat(3000)), full);
+        assert.equal(fs.readFileSync(path.join(at, 'state/token'), 'utf8'), 'old');
+        assert.deepEqual(
+          fs.readdirSync(path.join(at, 'state')).filter((name) => name.includes('.new')),
+          [],
+        );
+        state.close();
+        for (let round = 0; round < 2; round++) assert.throws(() => open(options), full);
+        fs.rmSync(path.join(at, 'filler'));
+        const again = open(options);
+        assert.equal(again.writable, true);
+        again.close();
+      });
     }));
 });
 

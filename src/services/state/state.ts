@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type StatementResultingChanges, type StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../../contract/errors.ts';
 import { FolderLock, stateOfHolder } from './lock.ts';
 import { Spool, type SpoolLimits } from './spool.ts';
@@ -14,6 +14,9 @@ const LOCK = 'lock';
 const SPOOLS = 'spools';
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
+const SQLITE_FULL = 13;
+/** The file by which processes share the log of a database could not be made as large as it must be. */
+const SQLITE_IOERR_SHMSIZE = 4874;
 
 export interface StateOptions {
   /** Absolute path of the workspace. */
@@ -50,25 +53,21 @@ export class State {
   readonly #durable = new Set<DatabaseSync>();
   #closed = false;
 
+  /** Throws FILE_PERMISSION, STATE_TOO_NEW, DISK_FULL. */
   constructor(options: StateOptions) {
     this.id = workspaceId(options.root);
     const { folder, ephemeral } = chooseFolder(this.id, options);
     this.folder = folder;
     this.ephemeral = ephemeral;
-    const lock = options.passive === true ? undefined : FolderLock.acquire(path.join(folder, LOCK), folder);
-    const claim = lock?.held === true ? claimUsual(this.id, folder, options) : undefined;
+    const lock = options.passive === true ? undefined : orDiskFull(() => FolderLock.acquire(path.join(folder, LOCK), folder));
+    this.#lock = lock;
+    const claim = lock?.held === true ? this.#orLetGo(() => claimUsual(this.id, folder, options)) : undefined;
+    this.#claim = claim;
     const refused = [lock, claim?.lock].find((one) => one?.held === false);
     if (refused !== undefined) lock?.release();
     this.writable = lock !== undefined && refused === undefined;
     this.holder = refused?.holder;
-    this.#lock = lock;
-    this.#claim = claim;
-    try {
-      this.database = this.writable ? openDatabase(path.join(folder, 'state.db')) : openDatabase(':memory:');
-    } catch (error) {
-      this.#letGo();
-      throw error;
-    }
+    this.database = this.#orLetGo(() => openDatabase(this.writable ? path.join(folder, 'state.db') : ':memory:'));
   }
 
   /** A value by name; small facts only. */
@@ -77,26 +76,29 @@ export class State {
     return row?.value;
   }
 
+  /** Throws DISK_FULL. */
   set(name: string, value: string): void {
     this.statement('INSERT INTO facts(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value').run(name, value);
   }
 
-  /** A prepared statement, kept: preparing costs more than running. `sql` must come from a fixed set. */
+  /** A prepared statement, kept: preparing costs more than running. `sql` must come from a fixed set. Its `run` throws DISK_FULL, else what SQLite throws. */
   statement(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
       statement = this.database.prepare(sql);
+      const run = statement.run.bind(statement) as (...parameters: SQLInputValue[]) => StatementResultingChanges;
+      statement.run = (...parameters: unknown[]) => orDiskFull(() => run(...(parameters as SQLInputValue[])));
       this.#statements.set(sql, statement);
     }
     return statement;
   }
 
-  /** Runs `work` in one transaction; throws what it throws, and leaves nothing behind then. */
+  /** Runs `work` in one transaction; throws what it throws, or DISK_FULL, and leaves nothing behind then. */
   transaction<T>(work: () => T): T {
-    this.database.exec('BEGIN IMMEDIATE');
+    orDiskFull(() => this.database.exec('BEGIN IMMEDIATE'));
     try {
       const result = work();
-      this.database.exec('COMMIT');
+      orDiskFull(() => this.database.exec('COMMIT'));
       return result;
     } catch (error) {
       if (this.database.isTransaction) this.database.exec('ROLLBACK');
@@ -104,12 +106,21 @@ export class State {
     }
   }
 
-  /** A small file of its own beside the database, replaced whole, readable by this user alone. */
+  /** A small file of its own beside the database, replaced whole, readable by this user alone. Throws DISK_FULL; the old one stays then. */
   writeFile(name: string, content: string): void {
     const file = path.join(this.folder, name);
-    makeFolder(path.dirname(file));
-    fs.writeFileSync(`${file}.new`, content, { mode: 0o600 });
-    fs.renameSync(`${file}.new`, file);
+    try {
+      makeFolder(path.dirname(file));
+      fs.writeFileSync(`${file}.new`, content, { mode: 0o600 });
+      fs.renameSync(`${file}.new`, file);
+    } catch (error) {
+      fs.rmSync(`${file}.new`, { force: true });
+      throw diskFullOr(error);
+    }
+  }
+
+  hasFile(name: string): boolean {
+    return fs.existsSync(path.join(this.folder, name));
   }
 
   removeFile(name: string): void {
@@ -148,10 +159,34 @@ export class State {
     this.#letGo();
   }
 
+  #orLetGo<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      this.#letGo();
+      throw diskFullOr(error);
+    }
+  }
+
   #letGo(): void {
     this.#claim?.release();
     this.#lock?.release();
   }
+}
+
+function orDiskFull<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw diskFullOr(error);
+  }
+}
+
+/** What says that there is no room becomes DISK_FULL; all else stays what it is. */
+function diskFullOr(error: unknown): unknown {
+  const { errcode, code } = error as { errcode?: number; code?: string };
+  const isFull = errcode === SQLITE_FULL || errcode === SQLITE_IOERR_SHMSIZE || code === 'ENOSPC' || code === 'EDQUOT';
+  return isFull ? new OutriggerError('DISK_FULL', 'The disk of the state is full.', { cause: error }) : error;
 }
 
 /** Folders in which the state of a workspace lies when none is given, the likeliest first. */
