@@ -155,6 +155,37 @@ test('what a run made, removed, made executable or wrote as bytes goes back; one
   ),
 );
 
+test('a folder that moved after a small change in it comes back with the file that changed', { skip }, () =>
+  withCheckpoints({ files: { 'a.txt': 'a\n', 'd/e/f.txt': 'one\n', 'd/e/g.txt': 'g\n' } }, async ({ client, file, has }) => {
+    await client.call('checkpoints.create', { title: 'first' });
+    await client.call('files.write', { path: 'd/e/f.txt', text: 'two\n' });
+    const { id } = await client.call('checkpoints.create', { title: 'second' });
+    await client.call('files.move', { from: 'd/e', to: 'x' });
+    const moved = await client.call('checkpoints.create', { title: 'moved' });
+    await client.call('checkpoints.restore', { id });
+    assert.deepEqual([file('d/e/f.txt'), file('d/e/g.txt'), has('x')], ['two\n', 'g\n', false]);
+    await client.call('checkpoints.restore', { id: moved.id });
+    assert.deepEqual([file('x/f.txt'), file('x/g.txt'), has('d/e')], ['two\n', 'g\n', false]);
+  }),
+);
+
+test('a run that makes a file executable which was written a moment before is taken back', { skip }, () =>
+  withCheckpoints({ files: { 'a.sh': 'a\n', 'b.sh': 'b\n', 'd/c.txt': 'c\n' } }, async ({ client, root, run }) => {
+    const modes = (): number[] => ['a.sh', 'b.sh'].map((name) => fs.statSync(path.join(root, name)).mode & 0o111);
+    for (const id of ['alone', 'and a folder moves']) {
+      await client.call('checkpoints.create', { title: 'first' });
+      await client.call('files.write', { path: 'a.sh', text: `${id}\n` });
+      await client.call('checkpoints.create', { title: 'second' });
+      await run(id, () => {
+        for (const name of ['a.sh', 'b.sh']) fs.chmodSync(path.join(root, name), 0o755);
+        if (id !== 'alone') fs.renameSync(path.join(root, 'd'), path.join(root, 'k'));
+      });
+      await client.call('checkpoints.revert', { run: id });
+      assert.deepEqual(modes(), [0, 0], id);
+    }
+  }),
+);
+
 test('what comes back is open to nobody whom new files are not open to', { skip: skip || process.platform === 'win32' }, () =>
   withCheckpoints(
     { files: { 'secret.txt': 's\n', 'secret.sh': 's\n' }, prepare: (root) => fs.chmodSync(path.join(root, 'secret.sh'), 0o700) },

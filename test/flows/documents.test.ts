@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import * as Y from 'yjs';
 import type { OutriggerError } from '../../src/contract/errors.ts';
+import { hashBytes } from '../../src/services/workspace/content.ts';
 import { awarenessMessage } from '../../src/services/documents/sync-protocol.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
@@ -194,6 +195,22 @@ test('typing is saved also where the clock is set back meanwhile', () => {
   );
 });
 
+test('a file that goes back to what it was before the watch told of another text is what its document has, too', () =>
+  withDocuments(
+    async ({ client, put, file }, open) => {
+      await client.call('files.write', { path: 'f.txt', text: 'one\ntwo\n' });
+      await client.call('index.wait', {});
+      const person = open('f.txt');
+      await person.synced();
+      put('f.txt', 'by a program\n');
+      await client.call('files.read', { path: 'f.txt' });
+      await eventually(() => assert.equal(person.text.toString(), 'by a program\n'));
+      put('f.txt', 'one\ntwo\n');
+      await eventually(() => assert.equal(person.text.toString(), file('f.txt')));
+    },
+    { 'watch.settleMs': '400' },
+  ));
+
 test('of two beginnings of an empty file, the one typed and the other written by a program, what is alike stands there once', () =>
   withDocuments(
     async ({ put }, open) => {
@@ -239,6 +256,43 @@ test('files.write and files.edit on an open document become edits in it; files.r
       await eventually(() => assert.equal(person.text.toString(), 'ONE and more\ntwo\nthree\n'));
     },
     { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' },
+    write('f.txt', 'one\ntwo\n'),
+  ));
+
+test('what a program wrote just before a call is in the open document when the call reads, edits or replaces it', () =>
+  withDocuments(
+    async ({ client, url, token, root, file, put }, open) => {
+      const person = open('f.txt');
+      await person.synced();
+      put('f.txt', 'by a program\n');
+      assert.equal((await client.call('files.read', { path: 'f.txt' })).text, 'by a program\n');
+      put('f.txt', 'first\nsecond\n');
+      assert.equal((await client.call('files.stat', { path: 'f.txt', hash: true })).etag, `"${hashBytes('first\nsecond\n')}"`);
+      put('f.txt', 'second\nthird\n');
+      await client.call('files.edit', { path: 'f.txt', edits: [{ find: 'third', replace: 'THIRD' }] });
+      assert.equal(file('f.txt'), 'second\nTHIRD\n');
+      put('f.txt', 'something else\nof two lines\n');
+      const { etag = '' } = await client.call('files.read', { path: 'f.txt', source: 'disk' });
+      const written = await client.call('files.write', { path: 'f.txt', text: 'whole\ntext\n', ifMatch: etag });
+      assert.deepEqual([file('f.txt'), written.document], ['whole\ntext\n', true]);
+      put('f.txt', 'something else\nof two lines\n');
+      const headers = { authorization: `Bearer ${token}` };
+      await fetch(`${url}/api/files.upload?path=f.txt`, { method: 'POST', headers, body: 'sent\nthere\n' });
+      assert.equal(file('f.txt'), 'sent\nthere\n');
+      await eventually(() => assert.equal(person.text.toString(), 'sent\nthere\n'));
+
+      person.text.insert(0, 'typed\n');
+      await eventually(async () => assert.equal((await client.call('files.read', { path: 'f.txt' })).unsaved, true));
+      put('f.txt', 'sent\nthere\nby a program\n');
+      await client.call('files.edit', { path: 'f.txt', edits: [{ find: 'there', replace: 'here' }] });
+      assert.equal(file('f.txt'), 'typed\nsent\nhere\nby a program\n');
+      await eventually(() => assert.equal(person.text.toString(), file('f.txt')));
+
+      fs.rmSync(path.join(root, 'f.txt'));
+      const made = await client.call('files.write', { path: 'f.txt', text: 'new\n' });
+      assert.deepEqual([file('f.txt'), made.changed], ['new\n', true]);
+    },
+    { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000', 'watch.settleMs': '3000' },
     write('f.txt', 'one\ntwo\n'),
   ));
 

@@ -12,6 +12,7 @@ import { OutriggerError } from '../../src/contract/errors.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import { cause, chunks, fails, openWorkspace, withWorkspace } from '../kit/workspace-harness.ts';
 import { eventually } from '../kit/eventually.ts';
+import { withScratchFolder } from '../kit/scratch-folder.ts';
 import { testSeed } from '../kit/seed.ts';
 import { withSidecar } from '../kit/sidecar.ts';
 import { processToken, spawnSidecar } from '../kit/sidecar-process.ts';
@@ -187,6 +188,21 @@ describe('a full disk', () => {
       );
     }));
 
+  test('of the state is what a call is told that has to store something', (context) =>
+    withSmallDisk(context, 2048, async (disk) => {
+      await withSidecar(
+        async ({ client }) => {
+          fs.writeFileSync(path.join(disk, 'filler'), Buffer.alloc(100_000));
+          assert.throws(() => fs.appendFileSync(path.join(disk, 'filler'), Buffer.alloc(3 * MB)), { code: 'ENOSPC' });
+          const create = async (): Promise<void> => {
+            for (let n = 0; n < 900; n++) await client.call('tokens.create', { name: `token ${n} ${'x'.repeat(50)}`, access: 'read' });
+          };
+          await assert.rejects(create(), { reason: 'DISK_FULL' });
+        },
+        { config: { state: path.join(disk, 'state') } },
+      );
+    }));
+
   test('of another file system below the workspace is told for what it is, and moves go there as a copy', (context) =>
     withSmallDisk(context, 512, async (disk) => {
       await withWorkspace(async ({ workspace, at, put, told, read }) => {
@@ -301,3 +317,20 @@ test('a second sidecar on a folder only reads and names the first; after that on
     fs.rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test('a sidecar that can not say in its state where it listens starts all the same, and warns', () =>
+  withScratchFolder('unannounced', async (folder) => {
+    const state = path.join(folder, 'own-state');
+    // Nothing can be renamed over it.
+    fs.mkdirSync(path.join(state, 'listening.json', 'in-the-way'), { recursive: true });
+    await withSidecar(
+      async ({ client, log }) => {
+        assert.equal((await client.call('system.health', {})).ready, true);
+        assert.deepEqual(
+          log.filter(({ level }) => level === 'warn').map(({ event }) => event),
+          ['sidecar.unannounced'],
+        );
+      },
+      { config: { state } },
+    );
+  }));

@@ -77,3 +77,30 @@ test('where nothing changed since the last checkpoint, no program is asked wheth
     assert.deepEqual(asked, ['cat-file', 'update-ref']);
   }),
 );
+
+test('a call that waits for changes to be seen ends when it is aborted, and so does the stop', { skip: requireTool('git') }, () =>
+  withWorkspace(async ({ workspace, state, root }) => {
+    const store = new GitStore({ processes: new Processes({ env: process.env }), state }, { root, timeoutMs: 20_000 });
+    let asked = Promise.withResolvers<void>();
+    const settled = (): Promise<void> => {
+      asked.resolve();
+      return new Promise(() => {});
+    };
+    const snapshots = new Snapshots({ workspace, state, store, flush: () => Promise.resolve(), settled }, { maxFileBytes: 1024 });
+    const hands = new OtherHands({ read: () => undefined });
+    const checkpoints = new Checkpoints(
+      { workspace, store, snapshots, hands, rows: new CheckpointRows({ state }), now: Date.now, log: () => {} },
+      { keep: 10, keepDays: 10, maxTextBytes: 1024, writable: true },
+    );
+    const over = new AbortController();
+    const aborted = assert.rejects(checkpoints.create('aborted', { cause, signal: over.signal }), /over/);
+    await asked.promise;
+    over.abort(new Error('over'));
+    await aborted;
+    asked = Promise.withResolvers();
+    const stopped = assert.rejects(checkpoints.create('stopped', { cause, signal: new AbortController().signal }), { reason: 'STOPPING' });
+    await asked.promise;
+    await checkpoints.stop();
+    await stopped;
+  }),
+);

@@ -5,6 +5,7 @@ import type { State } from '../state/state.ts';
 import { TEMPORARY_NAME } from '../workspace/atomic-write.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { GitStore } from './git-store.ts';
+import { foldersAbove } from './small-tree.ts';
 
 const PAGE = 10_000;
 /** More changed paths than this are found by looking at all files. */
@@ -87,12 +88,13 @@ export class Snapshots {
 
   /**
    * Nothing changed: no program is started. With `modesSince` (ms since 1970) files are found, too, of which only the mode changed
-   * since then, at the cost of a stat of each. Throws what the store throws; the next one takes the same paths up again then.
+   * since then, at the cost of a stat of each. Throws what the store and `settled` throw, and what it was aborted with; the next one takes the same paths up
+   * again then.
    */
   async take(signal?: AbortSignal, modesSince?: number): Promise<Snapshot> {
     const { workspace, store, flush, settled } = this.#dependencies;
     await flush();
-    await settled();
+    await orAborted(settled(), signal);
     for (let attempt = 1; ; attempt++) {
       const { cursor } = workspace.journal;
       const news = store.empty ? undefined : await this.#news(cursor, signal);
@@ -164,8 +166,10 @@ export class Snapshots {
     const { workspace, store } = this.#dependencies;
     const gone = folders.filter((folder) => this.#isOurs(folder));
     if (gone.length > 0) {
-      await this.#catchUp(signal);
+      const tops = new Set(gone.map(bytesOf));
+      // Of what was in it the index knows the most; what came since, or went, are the names by which it is behind.
       for (const name of await store.held(gone, signal)) names.add(latin(name));
+      for (const name of this.#behind) if (foldersAbove([name]).some((folder) => tops.has(folder))) names.add(name);
     }
     for (const folder of arrived) {
       if (workspace.entry(folder)?.kind !== 'directory') continue;
@@ -175,11 +179,8 @@ export class Snapshots {
   }
 
   async #addRestated(names: Set<string>, since: number, signal: AbortSignal | undefined): Promise<void> {
-    await this.#catchUp(signal);
-    for (const bytes of await this.#dependencies.store.restated(signal)) {
-      const name = latin(bytes);
-      if ((this.#stat(name)?.ctimeMs ?? 0) >= since) names.add(name);
-    }
+    const restated = (await this.#dependencies.store.restated(signal)).map(latin);
+    for (const name of [...restated, ...this.#behind]) if ((this.#stat(name)?.ctimeMs ?? 0) >= since) names.add(name);
   }
 
   async #takeSome(tree: string, names: ReadonlySet<string>, signal: AbortSignal | undefined): Promise<string> {
@@ -305,6 +306,19 @@ export class Snapshots {
 
   #isOurs(path: string): boolean {
     return !TEMPORARY_NAME.test(path.slice(path.lastIndexOf('/') + 1)) && !this.#dependencies.workspace.options.ignored(path);
+  }
+}
+
+/** What it waits for goes on without it. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  if (signal?.aborted === true) abort();
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
   }
 }
 

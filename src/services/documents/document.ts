@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import * as Y from 'yjs';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
@@ -241,6 +242,16 @@ export class Document {
     this.room.flush();
     if (this.#raw?.version !== this.#version) this.#raw = { version: this.#version, raw: rawTextOf(this.#textNow(), this.#manner) };
     return { raw: this.#raw.raw, unsaved: this.dirty };
+  }
+
+  /** See LiveText.catchUp. */
+  async catchUp(): Promise<void> {
+    if (!(await this.#isAsLeft())) await this.#lookInTurn();
+  }
+
+  /** See LiveText.seen. */
+  seen(content: string | null | undefined): void {
+    if (content !== this.#savedContent && content !== this.#savingContent) void this.#lookInTurn();
   }
 
   /** See LiveText.write. */
@@ -516,6 +527,26 @@ export class Document {
     if (who.length > 0) whole.who = who;
     if (cause?.id !== undefined) whole.id = cause.id;
     return whole;
+  }
+
+  #lookInTurn(): Promise<void> {
+    return this.#exclusive(async () => {
+      if (!(await this.#isAsLeft())) await this.#reconcile();
+    });
+  }
+
+  /** Whether the file holds what we left or saw there last; a file whose facts are those of then is not read. */
+  async #isAsLeft(): Promise<boolean> {
+    if (this.#conflict !== undefined || this.#deleted) return false;
+    try {
+      const { content, descriptor, release } = await this.#dependencies.workspace.open(this.#path);
+      fs.closeSync(descriptor);
+      release();
+      return content === this.#savedContent || content === this.#savingContent;
+    } catch (error) {
+      // What else stands in the way of a look, as the whole folder gone, says nothing of the file.
+      return !(error instanceof OutriggerError && (error.reason === 'FILE_NOT_FOUND' || error.reason === 'NOT_A_FILE'));
+    }
   }
 
   /** Looks at the file and takes in what others wrote there. `settled`: a content that the watch saw standing still. */

@@ -168,8 +168,18 @@ export class Documents implements LiveText {
     return this.#live(wirePath)?.read();
   }
 
+  async catchUp(wirePath: string): Promise<void> {
+    await this.#live(wirePath)?.catchUp();
+  }
+
   async write(wirePath: string, change: (raw: string) => string, cause: Cause): Promise<LiveWritten | undefined> {
+    await this.catchUp(wirePath);
     return this.#live(wirePath)?.write(change, cause);
+  }
+
+  seen(wirePath: string, content: string | null | undefined): void {
+    this.#open.get(wirePath)?.seen(content);
+    for (const document of this.#linked) if (document.target === wirePath && document.path !== wirePath) document.seen(content);
   }
 
   async flush(wirePath: string): Promise<void> {

@@ -141,6 +141,46 @@ test('a rename from outside is one move, and what is known goes along', () =>
     assert.deepEqual(told().slice(2), ['moved d/a → d/b', 'moved d → e']);
   }));
 
+test('what went out of a folder just before that was moved is told where the folder is now', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at } = harness;
+    const names = ['d', 'd/b', 'd/e', 'd/e/f', 'd/g', 'd/stays'];
+    for (const name of ['b', 'e/f', 'g', 'h', 'stays', 'unread']) put(`d/${name}`, name);
+    workspace.noticed(names.map((name) => report(harness, name, 'created')));
+    for (const name of ['b', 'e', 'unread']) fs.rmSync(at(`d/${name}`), { recursive: true });
+    for (const name of ['g', 'h']) fs.renameSync(at(`d/${name}`), at(`out-${name}`));
+    await workspace.move('d', 'k', { overwrite: false, parents: false, cause });
+    await workspace.move('k', 'm', { overwrite: false, parents: false, cause });
+    const late = [
+      removed('d/b'),
+      removed('d/e/f'),
+      removed('d/e', 'directory'),
+      removed('d/unread'),
+      removed('d/stays'),
+      removed('k/stays'),
+      report(harness, 'out-g', 'created', { from: 'd/g' }),
+      report(harness, 'out-h', 'created', { from: 'd/h' }),
+    ];
+    assert.deepEqual(
+      workspace.noticed(late).map(({ what, from, path }) => `${what} ${from ?? ''} ${path}`),
+      ['removed  m/b', 'removed  m/e/f', 'removed  m/e', 'removed  m/unread', 'moved m/g out-g', 'moved m/h out-h'],
+    );
+    assert.deepEqual(workspace.noticed(late), []);
+    // What is made under the old name is told there.
+    put('d/b', 'another');
+    put('d/g', 'another');
+    workspace.noticed(['d', 'd/b', 'd/g'].map((name) => report(harness, name, 'created')));
+    fs.rmSync(at('d/b'));
+    fs.renameSync(at('d/g'), at('out-2'));
+    assert.deepEqual(
+      workspace.noticed([removed('d/b'), report(harness, 'out-2', 'created', { from: 'd/g' })]).map(({ from, path }) => [from, path]),
+      [
+        [undefined, 'd/b'],
+        ['d/g', 'out-2'],
+      ],
+    );
+  }));
+
 test('a large file from outside, known by its facts alone, is told once each time it changes', () =>
   withWorkspace((harness) => {
     const { workspace, put } = harness;

@@ -54,13 +54,15 @@ export class Echoes {
   }
 
   #draftOf(report: Noticed, known: (path: string) => string | undefined): ChangeDraft | undefined {
-    const before = known(report.path);
     const outside: Cause = { kind: 'outside' };
     if (report.what === 'removed') {
+      const path = this.#placeNow(report.path, known);
+      const gone = known(path);
       // What stands there again has a newer report, or was put there by us.
-      if (before === REMOVED || this.#movedAway(report.path) || this.#lstat(report.path) !== undefined) return undefined;
-      return { path: report.path, kind: report.kind, what: 'removed', before: hashOrNull(before), after: null, cause: outside };
+      if (gone === REMOVED || this.#lstat(path) !== undefined || this.#lstat(report.path) !== undefined) return undefined;
+      return { path, kind: report.kind, what: 'removed', before: hashOrNull(gone), after: null, cause: outside };
     }
+    const before = known(report.path);
     const content = contentOfReport(report);
     if (this.#isEcho(report, before, content)) return undefined;
     if (!this.#holds(report)) return undefined;
@@ -74,11 +76,12 @@ export class Echoes {
       content,
     };
     if (report.kind === 'file') draft.size = report.size;
-    if (report.from !== undefined && known(report.from) !== REMOVED) {
+    const from = report.from === undefined ? undefined : this.#placeNow(report.from, known);
+    if (from !== undefined && known(from) !== REMOVED && (from === report.from || this.#lstat(from) === undefined)) {
       draft.what = 'moved';
-      draft.from = report.from;
+      draft.from = from;
       draft.before = draft.after;
-      if (report.kind === 'directory') this.rememberMove(report.from, report.path);
+      if (report.kind === 'directory') this.rememberMove(from, report.path);
     } else if (before === undefined && report.what === 'created' && this.#movedHere(report)) {
       return undefined;
     } else if (before !== undefined) draft.what = before === REMOVED ? 'created' : 'changed';
@@ -120,12 +123,18 @@ export class Echoes {
     this.#movedTrees.push({ from, to, at: now });
   }
 
-  /** The watch may tell a folder's move as the removal of all in it; that was told as one move already. */
-  #movedAway(path: string): boolean {
-    return (
-      this.#movedTrees.some((tree) => path.startsWith(`${tree.from}/`) && this.#now() - tree.at < MOVED_TREE_MS) &&
-      this.#lstat(path) === undefined
-    );
+  /**
+   * Where something would be by now that stood at a path: its folder may have been moved since, which was told as one move. The watch may tell that move as
+   * the removal of all in the folder, or tell late of what had left it before.
+   */
+  #placeNow(path: string, known: (path: string) => string | undefined): string {
+    const told = known(path);
+    // It came there after the folder was moved.
+    if (told !== undefined && told !== REMOVED) return path;
+    let place = path;
+    for (const { from, to, at } of this.#movedTrees)
+      if (place.startsWith(`${from}/`) && this.#now() - at < MOVED_TREE_MS) place = to + place.slice(from.length);
+    return place;
   }
 
   #movedHere(report: Noticed): boolean {

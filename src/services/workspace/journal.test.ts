@@ -180,6 +180,35 @@ test('what is known of a folder goes with it when it moves, and only that', () =
     }
   }));
 
+describe('where what stood at d/b went', () => {
+  const to = (from: string, path: string, kind: 'file' | 'directory' = 'directory'): ChangeDraft =>
+    draft(path, { kind, what: 'moved', from });
+  const gone = (name: string): ChangeDraft => draft(name, { what: 'removed', after: null });
+  const cases: [says: string, steps: ChangeDraft[], at: string | undefined][] = [
+    ['it left before its folder moved', [to('d/b', 'kept', 'file'), to('d', 'k')], 'kept'],
+    ['it left before its folder moved, and moved on', [to('d/b', 'x/b', 'file'), to('d', 'k'), to('x', 'y')], 'y/b'],
+    ['it left before its folder was removed', [to('d/b', 'kept', 'file'), gone('d')], 'kept'],
+    ['it was removed before its folder moved', [gone('d/b'), to('d', 'k')], undefined],
+    ['it was removed twice before its folder moved', [gone('d/b'), draft('d/b'), gone('d'), to('d', 'k')], undefined],
+    ['it left with its folder', [to('d', 'k'), to('k/b', 'kept', 'file')], 'kept'],
+    ['it left with its folder, and another folder of the name was removed', [to('d', 'k'), gone('d')], 'k/b'],
+    ['another came in its place before the folder moved', [to('d/b', 'kept', 'file'), draft('d/b'), to('d', 'k')], 'k/b'],
+    [
+      'another folder came in the place of its own, and moved',
+      [to('d/b', 'kept', 'file'), to('d', 'k'), to('e', 'd'), to('d', 'l')],
+      'l/b',
+    ],
+  ];
+  for (const [says, steps, at] of cases)
+    test(says, () =>
+      withFolder((open) => {
+        const { journal } = open();
+        journal.record([draft('d/b'), draft('d-b'), ...steps]);
+        assert.equal(journal.movedTo('d/b'), at);
+      }),
+    );
+});
+
 function hash(name: string): string {
   return Buffer.from(name).toString('hex').padEnd(64, '0');
 }
@@ -208,9 +237,69 @@ describe('while the state can not be written', () => {
       assert.notEqual(two.journal.since(first, 10).resync, undefined, 'what was in memory alone is gone');
     }));
 
+  for (const end of ['stop', 'crash'] as const)
+    test(`and it ends so, by a ${end}, cursors of before are told to resync at the next start, and later ones go on`, () =>
+      withFolder((open) => {
+        let one = open();
+        one.add(3);
+        const old = one.journal.cursor;
+        fill(one);
+        one.add(2);
+        const told = one.journal.cursor;
+        one[end]();
+        one = open();
+        assert.match(one.journal.since(old, 10).resync ?? '', /another time/);
+        assert.match(one.journal.since(told, 10).resync ?? '', /another time/);
+        const { cursor } = one.journal;
+        one.add();
+        one[end]();
+        one = open();
+        assert.deepEqual(numbers(one.journal.since(cursor, 10)), [4]);
+      }));
+
+  test('and then can be again, cursors of the gap go on after the next start', () =>
+    withFolder((open) => {
+      let one = open();
+      fill(one);
+      one.add(2);
+      free(one);
+      const { cursor } = one.journal;
+      one.add();
+      one.crash();
+      one = open();
+      assert.deepEqual(numbers(one.journal.since(cursor, 10)), [3]);
+    }));
+
+  test('a state of a version that did not say whether it is whole is answered with resync, once', () =>
+    withFolder((open) => {
+      let one = open();
+      one.add();
+      const old = one.journal.cursor;
+      one.stop();
+      fs.rmSync(path.join(one.state.folder, 'journal.whole'));
+      one = open();
+      assert.match(one.journal.since(old, 10).resync ?? '', /another time/);
+      const { cursor } = one.journal;
+      one.stop();
+      assert.equal(open().journal.since(cursor, 10).resync, undefined);
+    }));
+
   test('nothing is passed over in silence, whatever fails when, and whoever reads from where', () => {
     const seed = testSeed();
-    const step = fc.constantFrom('add', 'add', 'add', 'many', 'fill', 'free', 'learn', 'crash', 'stop', 'read');
+    const step = fc.constantFrom(
+      'add',
+      'add',
+      'add',
+      'many',
+      'fill',
+      'free',
+      'learn',
+      'crash',
+      'stop',
+      'read',
+      'free and crash',
+      'free and stop',
+    );
     return withFolder((open) => {
       fc.assert(
         fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
@@ -227,8 +316,8 @@ describe('while the state can not be written', () => {
               else if (what === 'read') followers.push({ cursor: one.journal.cursor, seen: one.journal.revision });
               else {
                 // Changes that only memory held are gone then: who saw them must be told.
-                free(one);
-                one[what]();
+                if (what.startsWith('free and ')) free(one);
+                one[what.endsWith('crash') ? 'crash' : 'stop']();
                 one = open(100);
               }
               for (const follower of followers.slice(what === 'read' ? 0 : -2)) follow(one, follower);

@@ -8,6 +8,8 @@ import type { State } from '../state/state.ts';
 const RECENT = 2048;
 const PRUNE_EVERY = 1000;
 const MAX_MOVES = 20;
+/** Stands beside the database for as long as that holds all that was told of its epoch: it can be removed where nothing can be written. */
+const WHOLE = 'journal.whole';
 
 /** What stands in `known` for a path that was removed, and for a folder. */
 export const REMOVED = '-';
@@ -21,13 +23,15 @@ interface Left {
 const LAST_LEFT = {
   move: 'SELECT revision, path FROM changes WHERE origin = ? AND revision > ? ORDER BY revision DESC LIMIT 1',
   removal: "SELECT revision FROM changes WHERE path = ? AND what = 'removed' AND revision > ? ORDER BY revision DESC LIMIT 1",
-  isNearer: (one: number, other: number): boolean => one > other,
 };
 const FIRST_LEFT = {
   move: 'SELECT revision, path FROM changes WHERE origin = ? AND revision > ? ORDER BY revision LIMIT 1',
   removal: "SELECT revision FROM changes WHERE path = ? AND what = 'removed' AND revision > ? ORDER BY revision LIMIT 1",
-  isNearer: (one: number, other: number): boolean => one < other,
 };
+/** Whether something came to a path in between, itself or with a folder above it. */
+const ARRIVED = `SELECT 1 FROM changes WHERE revision > ? AND revision < ? AND (
+  (path = ? AND what <> 'removed') OR (what = 'moved' AND kind = 'directory' AND substr(?, 1, length(path) + 1) = path || '/')
+) LIMIT 1`;
 
 /** For content of which nothing is known but that it is there. */
 const UNHASHED = '?';
@@ -72,7 +76,7 @@ interface ChangeRow {
  * The one counter over all changes of the folder, and what content each path was last known to have. A change is stored
  * before anybody hears of it, so a cursor that was given out holds after kill -9. What can't be stored (state disk full)
  * is still announced, under a new epoch that lives in memory alone until it can be stored again, so that old cursors answer
- * resync instead of lying.
+ * resync instead of lying. However it ends meanwhile, the next start takes a new epoch.
  */
 export class Journal {
   #epoch: string;
@@ -83,6 +87,8 @@ export class Journal {
   #failing = false;
   /** Changes were announced that are not stored: nothing of this epoch is in the database. */
   #memoryOnly = false;
+  /** The next start is told that the database is whole. */
+  #marked = false;
   readonly #recent = new RingBuffer<Change>(RECENT);
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   readonly #known = new Map<string, string>();
@@ -103,7 +109,7 @@ export class Journal {
     const clean = this.#state.get('stopped') === 'clean';
     const sameBoot = this.#state.get('boot') === boot;
     // After a power cut the last commits may be gone, and their numbers would be given twice.
-    const epoch = clean || sameBoot ? this.#state.get('epoch') : undefined;
+    const epoch = (clean || sameBoot) && this.#state.hasFile(WHOLE) ? this.#state.get('epoch') : undefined;
     this.#epoch = epoch ?? newEpoch();
     const { last, first } = this.#state.statement('SELECT max(revision) AS last, min(revision) AS first FROM changes').get() as {
       last: number | null;
@@ -116,6 +122,7 @@ export class Journal {
       this.#state.set('boot', boot);
       this.#state.set('stopped', 'no');
     });
+    this.#mark();
   }
 
   get revision(): number {
@@ -143,29 +150,42 @@ export class Journal {
    * on its way.
    */
   movedTo(path: string): string | undefined {
-    let left = this.#leftAt(path, LAST_LEFT, 0);
+    let left = this.#lastLeft(path);
     for (let step = 1; left?.to !== undefined; step++) {
       // At each further place only what came later counts: what stood there before was something else.
-      const next = step < MAX_MOVES ? this.#leftAt(left.to, FIRST_LEFT, left.revision) : undefined;
+      const next = step < MAX_MOVES ? this.#leftAt(left.to, FIRST_LEFT, left.revision)[0] : undefined;
       if (next === undefined) return left.to;
       left = next;
     }
     return undefined;
   }
 
-  /** The last, or the first, change after `revision` by which something left a path; without `to` it was removed. */
-  #leftAt(path: string, order: typeof LAST_LEFT | typeof FIRST_LEFT, revision: number): Left | undefined {
+  /** How what stood last at a path left it. */
+  #lastLeft(path: string): Left | undefined {
     let found: Left | undefined;
+    for (const left of this.#leftAt(path, LAST_LEFT, 0)) {
+      const bothRemoved = found?.to === undefined && left.to === undefined;
+      // A folder above that went later took along only what had come there again.
+      if (found === undefined || bothRemoved || this.#arrived(path, found.revision, left.revision)) found = left;
+    }
+    return found;
+  }
+
+  /** The last, or the first, changes after `revision` by which something left a path, of each way to leave it, in order. */
+  #leftAt(path: string, order: typeof LAST_LEFT | typeof FIRST_LEFT, revision: number): Left[] {
+    const found: Left[] = [];
     for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
       const name = path.slice(0, end);
       const move = this.#state.statement(order.move).get(name, revision) as { revision: number; path: string } | undefined;
       const removal = this.#state.statement(order.removal).get(name, revision) as { revision: number } | undefined;
-      for (const one of [removal, move]) {
-        if (one === undefined || (found !== undefined && !order.isNearer(one.revision, found.revision))) continue;
-        found = one === move ? { revision: move.revision, to: move.path + path.slice(end) } : { revision: one.revision };
-      }
+      if (move !== undefined) found.push({ revision: move.revision, to: move.path + path.slice(end) });
+      if (removal !== undefined) found.push({ revision: removal.revision });
     }
-    return found;
+    return found.sort((one, other) => one.revision - other.revision);
+  }
+
+  #arrived(path: string, after: number, before: number): boolean {
+    return this.#state.statement(ARRIVED).get(after, before, path, path) !== undefined;
   }
 
   /** Remembers content that was seen without a change to announce (a first read, a silent echo). */
@@ -376,7 +396,29 @@ export class Journal {
     this.#failing = false;
     if (this.#memoryOnly) this.#oldest = this.#revision + 1;
     this.#memoryOnly = false;
+    this.#mark();
     return true;
+  }
+
+  /** Without it the next start takes a new epoch, which costs each reader a look at the folder and hides nothing. */
+  #mark(): void {
+    if (this.#marked || !this.#state.writable) return;
+    try {
+      this.#state.writeFile(WHOLE, '');
+      this.#marked = true;
+    } catch {
+      // The disk is full again: the next change that is stored tries it, too.
+    }
+  }
+
+  #unmark(): void {
+    if (!this.#state.writable) return;
+    this.#marked = false;
+    try {
+      this.#state.removeFile(WHOLE);
+    } catch {
+      // Of a folder that became read-only nothing can be said any more.
+    }
   }
 
   /** What is stored ends before the gap; it can't be told as one history with what comes after. */
@@ -388,6 +430,7 @@ export class Journal {
 
   #keepInMemory(changes: readonly Change[], drafts: readonly ChangeDraft[]): void {
     if (!this.#memoryOnly) {
+      this.#unmark();
       this.#memoryOnly = true;
       this.#epoch = newEpoch();
       this.#recent.clear();

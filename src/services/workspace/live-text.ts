@@ -43,10 +43,20 @@ export interface LiveText {
   /** Undefined when no document is open at the path. */
   read(path: string): LiveContent | undefined;
   /**
-   * Changes an open document by the smallest edits and saves it. `change` gets the current raw text, in the turn in which its
+   * Takes in what others wrote to the file of an open document, where that was told to nobody yet. Resolves when the document holds it, which may wait
+   * for a save under way, and up to a second for a program that is still writing; at once where nothing changed.
+   */
+  catchUp(path: string): Promise<void>;
+  /**
+   * Changes an open document, caught up with its file, by the smallest edits and saves it. `change` gets the current raw text, in the turn in which its
    * result is applied, and may throw to leave it alone. Resolves undefined when no document is open (any more).
    */
   write(path: string, change: (raw: string) => string, cause: Cause): Promise<LiveWritten | undefined>;
+  /**
+   * The watch saw this content at the path, undefined where nothing is, null where it has no hash. It may be news to a document alone, which looks at its
+   * file by itself too.
+   */
+  seen(path: string, content: string | null | undefined): void;
   /** Saves what is unsaved at and below the path; resolves when it is on disk or can't be. */
   flush(path: string): Promise<void>;
   /** Holds all documents that are open at and below the paths. */

@@ -3,6 +3,8 @@ import fs from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { testSeed } from '../../../test/kit/seed.ts';
+import { withinPaths } from '../../contract/access.ts';
+import type { Change } from '../../contract/events.ts';
 import { files as table } from '../../contract/files.ts';
 import type { Call, Item } from '../../contract/operation.ts';
 import type { changes as changesTable } from '../../contract/changes.ts';
@@ -309,7 +311,7 @@ describe('files.upload', () => {
 });
 
 describe('changes', () => {
-  type Operations = Record<'changes.since', (input: object, call: Call) => { changes: { what: string; path: string; from?: string }[] }>;
+  type Operations = Record<'changes.since', (input: object, call: Call) => { changes: Change[]; resync?: string }>;
 
   test('of other paths are not shown to a caller limited to some: what moved in was created, what moved out was removed', () =>
     withWorkspace(async ({ workspace }) => {
@@ -333,6 +335,57 @@ describe('changes', () => {
         ],
       );
       assert.doesNotMatch(JSON.stringify(changes), /secret/);
+    }));
+
+  test('that take a folder above the paths of a caller along are told as the removal and the coming of these paths', () =>
+    withWorkspace(async ({ workspace }) => {
+      const all = { overwrite: false, parents: true, cause };
+      await workspace.write('top/pub/a', Buffer.from('a'), { cause });
+      await workspace.write('top/one', Buffer.from('1'), { cause });
+      await workspace.write('secret/in/b', Buffer.from('b'), { cause });
+      const paths = ['top/pub', 'top/one', 'top/never', 'mine'];
+      const { cursor } = workspace.journal;
+      await workspace.move('top', 'other', all);
+      await workspace.move('other', 'top', all);
+      workspace.mkdir('mine', true, cause);
+      await workspace.move('secret/in', 'mine/in', all);
+      await workspace.move('secret', 'secret-2', all);
+      const limited = call({ caller: { ...call().caller, paths }, visible: (path) => withinPaths(paths, path) });
+      const { 'changes.since': since } = changeOperations(workspace, undefined, Date.now) as unknown as Operations;
+      const { changes, resync } = since({ cursor, limit: 100 }, limited);
+      assert.deepEqual(
+        changes.map(({ what, kind, path, from }) => [what, kind, path, from]),
+        [
+          ['removed', 'directory', 'top/pub', undefined],
+          ['removed', 'file', 'top/one', undefined],
+          ['removed', 'directory', 'top/never', undefined],
+          ['created', 'directory', 'top/pub', undefined],
+          ['created', 'file', 'top/one', undefined],
+          ['created', 'directory', 'mine', undefined],
+          ['created', 'directory', 'mine/in', undefined],
+        ],
+      );
+      assert.match(resync ?? '', /list/, 'what came along was told to nobody');
+      assert.doesNotMatch(JSON.stringify([changes, resync]), /secret|other/);
+      const moves = changes.filter(({ revision }) => revision === changes[0]?.revision);
+      assert.deepEqual(
+        moves.map((change) => change.cursor === workspace.journal.cursorOf(change.revision)),
+        [false, false, true],
+        'whoever goes on after one of them hears the others',
+      );
+
+      const controller = new AbortController();
+      const items: { type: string; path?: string }[] = [];
+      const emit = (item: unknown): void => {
+        items.push(item as (typeof items)[number]);
+        if (items.at(-1)?.type === 'ready') controller.abort(new Error('enough'));
+      };
+      const watch = changeOperations(workspace, undefined, Date.now)['changes.watch'];
+      await assert.rejects(Promise.resolve(watch({ cursor, git: false }, { ...limited, emit, signal: controller.signal })), /enough/);
+      assert.deepEqual(
+        items.map(({ type, path }) => path ?? type),
+        ['top/pub', 'top/one', 'top/never', 'top/pub', 'top/one', 'resync', 'mine', 'mine/in', 'resync', 'ready'],
+      );
     }));
 
   test('are streamed from a cursor on, then live, each once and in order, however slow the reader', () =>

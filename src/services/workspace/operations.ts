@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { allowsLevel } from '../../contract/access.ts';
 import type { changes } from '../../contract/changes.ts';
 import { OutriggerError } from '../../contract/errors.ts';
-import type { Cause, Change, FeedItem } from '../../contract/events.ts';
+import type { Cause, Change, EntryKind, FeedItem } from '../../contract/events.ts';
 import type { files } from '../../contract/files.ts';
 import type { Call, Implementations, Input, Output } from '../../contract/operation.ts';
 import { createBell } from '../../core/bell.ts';
@@ -18,6 +18,7 @@ import type { Workspace, Written } from './workspace.ts';
 
 const FEED_PAGE = 500;
 const BOM = 0xfeff;
+const CAME_ALONG = 'A folder was moved here from where you may not look: list what it holds.';
 
 type Files = typeof files;
 type WriteOutput = Output<Files['files.write']>;
@@ -102,6 +103,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
 
     'files.read': async (input, call) => {
       const { path } = input;
+      if (input.source === 'live') await workspace.liveText?.catchUp(path);
       const live = input.source === 'live' ? workspace.liveText?.read(path) : undefined;
       if (live !== undefined) return readLive(input, live);
       const range = rangeOf(input);
@@ -275,7 +277,10 @@ export function changeOperations(workspace: Workspace, git: GitSignal | undefine
   return {
     'changes.since': ({ cursor, limit }, call) => {
       const found = journal.since(cursor, limit);
-      return { ...found, changes: found.changes.flatMap((change) => seenBy(change, call.visible) ?? []) };
+      const seen = found.changes.map((change) => seenBy(change, call, workspace));
+      const answer = { ...found, changes: seen.flat() };
+      const isWhole = cursor === undefined || !found.changes.some((change, index) => isUntold(change, seen[index] ?? []));
+      return isWhole ? answer : { ...answer, resync: CAME_ALONG };
     },
 
     'changes.watch': async (input, call) => {
@@ -291,8 +296,9 @@ export function changeOperations(workspace: Workspace, git: GitSignal | undefine
           const found = journal.since(cursor, FEED_PAGE);
           if (found.resync !== undefined) await send({ type: 'resync', cursor: found.cursor, reason: found.resync });
           for (const change of found.changes) {
-            const seen = seenBy(change, call.visible);
-            if (seen !== undefined) await send(seen);
+            const seen = seenBy(change, call, workspace);
+            for (const one of seen) await send(one);
+            if (isUntold(change, seen)) await send({ type: 'resync', cursor: change.cursor, reason: CAME_ALONG });
           }
           cursor = found.cursor;
           if (found.more) continue;
@@ -311,14 +317,45 @@ export function changeOperations(workspace: Workspace, git: GitSignal | undefine
   };
 }
 
-/** A change as a caller limited to some paths sees it: what moved in was created, what moved out was removed. */
-function seenBy(change: Change, visible: (path: string) => boolean): Change | undefined {
+/**
+ * A change as a caller limited to some paths sees it: what moved in was created, what moved out was removed, also where a folder above did. Of several
+ * the last alone has the cursor of the change: who goes on after another hears it again.
+ */
+function seenBy(change: Change, { caller, visible }: Call, workspace: Workspace): Change[] {
   const { from, ...rest } = change;
   const arrives = visible(change.path);
-  if (from === undefined) return arrives ? change : undefined;
+  if (from === undefined) return arrives ? [change] : [];
   const leaves = visible(from);
-  if (arrives) return leaves ? change : { ...rest, what: 'created', before: null };
-  return leaves ? { ...rest, path: from, what: 'removed', after: null } : undefined;
+  if (arrives && leaves) return [change];
+  const seen: Change[] = [];
+  if (leaves) seen.push({ ...rest, path: from, what: 'removed', after: null });
+  if (arrives) seen.push({ ...rest, what: 'created', before: null });
+  const along = { ...rest, before: null, after: null };
+  for (const path of change.kind === 'directory' ? (caller.paths ?? []) : []) {
+    if (path.startsWith(`${from}/`) && !leaves) {
+      const kind = kindAt(workspace, change.path + path.slice(from.length)) ?? kindAt(workspace, path) ?? 'directory';
+      seen.push({ ...along, path, kind, what: 'removed' });
+    } else if (path.startsWith(`${change.path}/`) && !arrives) {
+      const kind = kindAt(workspace, path);
+      if (kind !== undefined) seen.push({ ...along, path, kind, what: 'created' });
+    }
+  }
+  const before = workspace.journal.cursorOf(change.revision - 1);
+  return seen.map((one, index) => (index === seen.length - 1 ? one : { ...one, cursor: before }));
+}
+
+/** A folder came from where the caller may not look: of what came along in it no change tells. */
+function isUntold(change: Change, seen: readonly Change[]): boolean {
+  return change.what === 'moved' && seen.some(({ what, kind }) => what === 'created' && kind === 'directory');
+}
+
+function kindAt(workspace: Workspace, path: string): EntryKind | undefined {
+  try {
+    return workspace.entry(path)?.kind;
+  } catch {
+    // A link on the way leads out.
+    return undefined;
+  }
 }
 
 function durabilityOf(input: { durability: 'default' | 'none' | 'file' | 'full' }): 'none' | 'file' | 'full' | undefined {
@@ -326,6 +363,7 @@ function durabilityOf(input: { durability: 'default' | 'none' | 'file' | 'full' 
 }
 
 async function contentNow(workspace: Workspace, path: string, signal: AbortSignal): Promise<string> {
+  await workspace.liveText?.catchUp(path);
   const live = workspace.liveText?.read(path);
   if (live !== undefined) return hashBytes(live.raw);
   const opened = await workspace.open(path, signal);

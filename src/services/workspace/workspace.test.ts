@@ -496,3 +496,26 @@ test('a list holds every entry once, says what is ignored, passes over temporary
     },
     { ignored: (name) => name.endsWith('skip') },
   ));
+
+const asRoot = process.getuid?.() === 0 ? false : 'needs root, to become somebody who may not read every folder';
+test('a list passes over a folder below that may not be read, and fails for the one that was asked for', { skip: asRoot }, () =>
+  withWorkspace(async ({ workspace, put, root, at }) => {
+    for (const name of ['a', 'closed/secret', 'mod/inner/data', 'mod/z', 'z']) put(name);
+    const folder = path.dirname(root);
+    for (const name of ['', ...(fs.readdirSync(folder, { recursive: true }) as string[])])
+      fs.chownSync(path.join(folder, name), 65534, 65534);
+    for (const name of ['closed', 'mod/inner']) {
+      fs.chownSync(at(name), 0, 0);
+      fs.chmodSync(at(name), 0o700);
+    }
+    process.seteuid?.(65534);
+    try {
+      const paths = async (where: string): Promise<string[]> => (await listed(workspace, where)).map((entry) => entry.path);
+      assert.deepEqual(await paths(''), ['a', 'closed', 'mod', 'z', 'mod/inner', 'mod/z']);
+      assert.deepEqual(await paths('mod'), ['mod/inner', 'mod/z']);
+      await fails('FILE_PERMISSION', () => listed(workspace, 'mod/inner'), /^mod\/inner /);
+    } finally {
+      process.seteuid?.(0);
+    }
+  }),
+);

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { OutriggerError } from '../../contract/errors.ts';
+import { type ErrorReason, OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change, EntryKind } from '../../contract/events.ts';
 import type { Entry } from '../../contract/files.ts';
 import { baseName, joinPath, parentPath } from '../../contract/paths.ts';
@@ -39,6 +39,8 @@ import { Temporaries } from './temporaries.ts';
 
 const RETRIES = 5;
 const SLICE_MS = 8;
+/** Why a folder has no names for us. */
+const UNREADABLE: ReadonlySet<ErrorReason> = new Set<ErrorReason>(['FILE_PERMISSION', 'FILE_NOT_FOUND', 'NOT_A_DIRECTORY']);
 
 export interface WorkspaceOptions extends BatchOptions {
   root: string;
@@ -281,7 +283,7 @@ export class Workspace {
 
   /**
    * Entries of a folder, by name, depth first when recursive. Gives way to other work every few milliseconds. `enter` says
-   * whether to go into a folder.
+   * whether to go into a folder. One below that can't be read counts as empty; for the folder itself it throws what the system says.
    */
   async *list(wirePath: string, recursive: boolean, enter: (path: string) => boolean): AsyncGenerator<Entry, void, undefined> {
     const pending = [wirePath];
@@ -297,7 +299,7 @@ export class Workspace {
       }
       const below: string[] = [];
       try {
-        for (const name of readNames(place.at, wirePath)) {
+        for (const name of folder === wirePath ? readNames(place.at, folder) : namesBelow(place.at, folder)) {
           const stat = fs.lstatSync(`${place.at}/${name}`, { throwIfNoEntry: false });
           // Gone since, or a name that is not UTF-8 and so can't be asked for.
           if (stat === undefined || TEMPORARY_NAME.test(name)) continue;
@@ -479,7 +481,9 @@ export class Workspace {
 
   /** Takes the watch's word; see Echoes. */
   noticed(reports: readonly Noticed[]): Change[] {
-    return this.journal.record(this.#echoes.newsOf(reports));
+    const changes = this.journal.record(this.#echoes.newsOf(reports));
+    for (const { path: wirePath, what, hash } of reports) this.liveText?.seen(wirePath, what === 'removed' ? undefined : hash);
+    return changes;
   }
 
   // ── parts of writing ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -868,5 +872,15 @@ function readNames(at: string, wirePath: string): string[] {
     return fs.readdirSync(at).sort();
   } catch (error) {
     throw fileError(error, wirePath === '' ? 'The workspace' : wirePath);
+  }
+}
+
+/** None of a folder that may not be read, or is not there any more. */
+function namesBelow(at: string, wirePath: string): string[] {
+  try {
+    return readNames(at, wirePath);
+  } catch (error) {
+    if (error instanceof OutriggerError && UNREADABLE.has(error.reason)) return [];
+    throw error;
   }
 }
