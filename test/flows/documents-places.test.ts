@@ -49,6 +49,37 @@ async function leave(person: YjsClient, { client }: RunningSidecar): Promise<voi
   await later(250);
 }
 
+test('a file that is renamed to its backup and made anew, as editors save, keeps its document; under any other name that goes along', () =>
+  withPeople(async ({ client, root, file, join }) => {
+    const at = (name: string): string => path.join(root, name);
+    const where = async (): Promise<string[]> => (await client.call('documents.list', {})).documents.map((info) => info.path).toSorted();
+    for (const [backup, stays] of [
+      ['a.txt~', true],
+      ['a.txt.~2~', true],
+      ['a.txt.bak', true],
+      ['b.txt', false],
+    ] as const) {
+      fs.writeFileSync(at('a.txt'), 'old\n');
+      // Of a file that it never saw, the watch can't tell that it was renamed.
+      await later(300);
+      const person = await join('a.txt');
+      fs.renameSync(at('a.txt'), at(backup));
+      await eventually(async () => (await where()).includes(backup));
+      fs.writeFileSync(at('a.txt'), 'old\nby an editor\n');
+      const [name, text] = stays ? ['a.txt', 'old\nby an editor\n'] : [backup, 'old\n'];
+      await client.call('index.wait', {});
+      await eventually(() => person.text.toString() === text);
+      person.text.insert(0, 'typed ');
+      await eventually(() => file(name) === `typed ${text}`);
+      assert.equal(file(stays ? backup : 'a.txt'), stays ? 'old\n' : 'old\nby an editor\n');
+      assert.equal(person.text.toString(), file(name));
+      assert.deepEqual(await where(), [name]);
+      person.destroy();
+      for (const left of ['a.txt', backup]) fs.rmSync(at(left));
+      await eventually(async () => (await where()).length === 0);
+    }
+  }));
+
 test('who was away comes back to the file that took its name along, not to what stood there before', () =>
   withPeople(async (setting) => {
     const { put, file, client, join } = setting;

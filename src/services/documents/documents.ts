@@ -15,6 +15,8 @@ import { SavePace } from './save-pace.ts';
 const TICK_MS = 5000;
 const NEWS_MS = 250;
 const MAX_ALIASES = 1000;
+/** An editor that renames the old file to its backup has made the new one by then. */
+const SAVED_WITHIN_MS = 2000;
 
 export interface DocumentsOptions extends DocumentOptions {
   maxOpen: number;
@@ -45,6 +47,8 @@ export class Documents implements LiveText {
   readonly #opening = new Map<string, Promise<Document>>();
   /** Old names of renamed documents that people are still in. */
   readonly #aliases = new Map<string, Document>();
+  /** By their old names: files that another program made a backup of by renaming them. */
+  readonly #backedUp = new Map<string, { document: Document; atMs: number }>();
   /** Opened by a link to their file. */
   readonly #linked = new Set<Document>();
   readonly #unloads = new Map<Document, NodeJS.Timeout>();
@@ -286,6 +290,7 @@ export class Documents implements LiveText {
   #noticed(change: Change): void {
     const isFolder = change.kind === 'directory';
     const came = change.what === 'moved' && change.from !== undefined ? this.#moved(change.from, change.path, isFolder) : undefined;
+    if (change.cause.kind === 'outside' && !isFolder) this.#followSave(change);
     if (!isFolder) {
       const document = this.#open.get(change.path);
       if (document !== undefined && came?.has(document) !== true) document.noticed(change);
@@ -294,6 +299,26 @@ export class Documents implements LiveText {
       for (const [wirePath, document] of this.#open) if (wirePath.startsWith(`${change.path}/`) && !came.has(document)) document.refresh();
     }
     for (const document of this.#linked) if (document.target === change.path && document.path !== change.path) document.noticed(change);
+  }
+
+  /** An editor that makes its backup by renaming makes the file anew at once: the document is of that, and the backup is nobody's. */
+  #followSave({ what, path, from }: Change): void {
+    const document = this.#open.get(path);
+    if (what === 'moved' && from !== undefined && document !== undefined && isBackup(path, from)) {
+      if (this.#backedUp.size >= MAX_ALIASES) this.#backedUp.clear();
+      this.#backedUp.set(from, { document, atMs: performance.now() });
+      return;
+    }
+    const before = this.#backedUp.get(path);
+    if (before === undefined || what !== 'created') return;
+    this.#backedUp.delete(path);
+    const { document: away, atMs } = before;
+    if (document !== undefined || this.#open.get(away.path) !== away || performance.now() - atMs > SAVED_WITHIN_MS) return;
+    this.#aliases.delete(path);
+    this.#closedPaths.add(away.path);
+    this.#open.delete(away.path);
+    this.#open.set(path, away);
+    away.moved(path);
   }
 
   /** Gives the documents that moved along. */
@@ -370,6 +395,7 @@ export class Documents implements LiveText {
 
   #tick(): void {
     for (const document of this.#open.values()) document.room.keepAlive();
+    for (const [from, { atMs }] of this.#backedUp) if (performance.now() - atMs > SAVED_WITHIN_MS) this.#backedUp.delete(from);
     if (this.#store.full) this.#compact();
   }
 
@@ -404,6 +430,11 @@ export class Documents implements LiveText {
       for (const listener of this.#listeners) listener(news);
     }, NEWS_MS);
   }
+}
+
+/** By its name: that of the file with `~`, `.~2~`, `.bak` or `.orig` behind it. */
+function isBackup(path: string, of: string): boolean {
+  return path.startsWith(of) && /^(?:~|\.~\d+~|\.bak|\.orig)$/.test(path.slice(of.length));
 }
 
 function throwOutOfScope(asked: string, document: Document, caller: Caller): void {
