@@ -228,12 +228,19 @@ test('kill -9 among checkpoints and runs: the next start has each that was answe
     let answered = 0;
     for (let round = 0; round < 2; round++) {
       const client = createClient<Operations>({ url: running.url, token: processToken, webSocket: undefined });
-      const killed = sleep(100 + random.below(400)).then(() => running.kill());
+      // However slow the machine is: the first one is answered before the kill, the other round may be killed before any is.
+      const first = Promise.withResolvers<void>();
+      if (round > 0) first.resolve();
+      const killed = first.promise.then(() => sleep(100 + random.below(400))).then(() => running.kill());
       for (let alive = true; alive; ) {
         putIn(options.root, `d1/${random.below(200)}.txt`, randomBytes(2000));
         await client.call('checkpoints.create', { title: `${answered + 1}` }).then(
-          () => answered++,
+          () => {
+            answered++;
+            first.resolve();
+          },
           (error: unknown) => {
+            first.resolve();
             assert.equal((error as { reason?: string }).reason, 'CONNECTION_LOST', String(error));
             alive = false;
           },

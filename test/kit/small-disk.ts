@@ -38,3 +38,19 @@ export async function withSmallDisk(
     disk.release();
   }
 }
+
+/** Takes a mounted disk away from where it is, as pulling it out does; gives it back at the end, or when asked to. */
+export function unmounted(at: string): { mountAgain: () => void; [Symbol.dispose]: () => void } {
+  const aside = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-disk-aside-'));
+  execFileSync('mount', ['--bind', at, aside]);
+  execFileSync('umount', ['-l', at]);
+  let away = true;
+  const mountAgain = (): void => {
+    if (!away) return;
+    away = false;
+    execFileSync('mount', ['--bind', aside, at]);
+    execFileSync('umount', ['-l', aside]);
+    fs.rmdirSync(aside);
+  };
+  return { mountAgain, [Symbol.dispose]: mountAgain };
+}

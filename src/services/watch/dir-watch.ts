@@ -12,6 +12,7 @@
 
 import { lstatSync, readdirSync, readFileSync, type Stats, watch } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { MountPoint } from '../workspace/mount-point.ts';
 import { Directory } from './directory.ts';
 import { lacksDescriptors } from './file-system.ts';
 import { type Ignore, isOwnTemporary } from './ignore.ts';
@@ -98,6 +99,8 @@ export class DirWatch {
   #unread: Error | null = null;
   #closed = false;
   #rootGone = false;
+  /** Undefined before the start. */
+  #mount: MountPoint | undefined;
   #draining = false;
   #drains = 0;
   #drainWaiters: { after: number; resolve: () => void }[] = [];
@@ -133,6 +136,7 @@ export class DirWatch {
   async start(): Promise<void> {
     const id = this.#idAt('');
     if (id === null) throw new Error(`${this.#options.root} is not a directory`);
+    this.#mount = new MountPoint(this.#options.root);
     this.#setId(this.#root, id);
     this.#directories = 1;
     if (this.#armed) this.#startHeartbeat();
@@ -342,6 +346,8 @@ export class DirWatch {
       const now = performance.now();
       const late = now - last - heartbeatMs;
       last = now;
+      // Nobody tells as long as the volume is mounted elsewhere too.
+      if (!this.#rootGone && this.#mount?.isUnmounted) this.#hint(this.#root, 'rename', null);
       if (late <= stallMs) return;
       this.#counts.stalls++;
       this.#markAll(2);
@@ -790,6 +796,7 @@ export class DirWatch {
   }
 
   #idAt(path: string): string | null {
+    if (path === '' && this.#mount?.isUnmounted) return null;
     const stats = this.#lstat(path);
     return stats?.isDirectory() ? directoryId(stats) : null;
   }

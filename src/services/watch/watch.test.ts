@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { Watch, type WatchReport } from './watch.ts';
@@ -16,6 +17,7 @@ import {
   withWatch,
 } from '../../../test/kit/watch-harness.ts';
 import { testSeed } from '../../../test/kit/seed.ts';
+import { unmounted, withSmallDisk } from '../../../test/kit/small-disk.ts';
 
 const seed = testSeed();
 
@@ -639,6 +641,32 @@ test('a sweep finds what no event told, such as a write through a link from else
     assertSame(state, scan(root));
   });
 });
+
+test('a volume that is unmounted is gone, and its files are not removed; when it is back, what differs is reported', (context) =>
+  withSmallDisk(context, 1024, async (at) => {
+    fs.mkdirSync(path.join(at, 'folder'));
+    for (const name of ['a', 'folder/b']) fs.writeFileSync(path.join(at, name), name);
+    const beside = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-watch-beside-'));
+    const { watch, state, exact, write, reports } = watchFolder(at, beside, {});
+    try {
+      await watch.start();
+      {
+        using disk = unmounted(at);
+        await eventually(() => watch.health().rootGone, 'the volume gone');
+        await watch.barrier();
+        assert.deepEqual([reports.filter(({ what }) => what === 'removed'), state.has('folder/b')], [[], true]);
+        disk.mountAgain();
+      }
+      write('folder/c', 'c');
+      await eventually(() => !watch.health().rootGone, 'the volume back');
+      await exact();
+      write('folder/d', 'd');
+      await exact();
+    } finally {
+      await watch.stop();
+      fs.rmSync(beside, { recursive: true });
+    }
+  }));
 
 test('a root that is removed is said to be gone; when it is back, what differs is reported', async () => {
   await withWatch(

@@ -5,6 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { Containment } from './containment.ts';
+import { unmounted, withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { cause, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 
 const limit = 1e6;
@@ -220,6 +221,28 @@ for (const byDescriptor of [true, false]) {
     );
   });
 }
+
+test('a volume that is unmounted is gone: nothing is written beneath it, and its files are there when it is back', (context) =>
+  withSmallDisk(context, 1024, async (at) => {
+    fs.writeFileSync(path.join(at, 'file'), 'kept');
+    const containment = new Containment(at);
+    const read = (): string => {
+      using place = containment.place('file', true);
+      return fs.readFileSync(place.at, 'utf8');
+    };
+    assert.equal(read(), 'kept');
+    {
+      using disk = unmounted(at);
+      assert.deepEqual(fs.readdirSync(at), []);
+      assert.equal(containment.exists(), false);
+      await fails('WORKSPACE_GONE', read);
+      await fails('WORKSPACE_GONE', () => containment.place('new', false));
+      await fails('WORKSPACE_GONE', () => containment.directory(''));
+      disk.mountAgain();
+    }
+    assert.equal(containment.exists(), true);
+    assert.equal(read(), 'kept');
+  }));
 
 test('a folder opened before it was moved out of the workspace is noticed before anything is put there', () =>
   withWorkspace(({ workspace, at, put, outside }) => {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import { parentPath } from '../../contract/paths.ts';
 import { fileError } from './file-errors.ts';
+import { MountPoint } from './mount-point.ts';
 
 // fs.constants has no O_PATH; the number is the same on x64 and arm64 (asm-generic/fcntl.h). Tried once at start.
 const O_PATH = 0o10000000;
@@ -33,6 +34,7 @@ export interface Place {
 export class Containment {
   readonly root: string;
   readonly byDescriptor: boolean;
+  readonly #mount: MountPoint;
 
   /** `root` is absolute and exists. `byDescriptor: false` takes the way of systems without /proc. Throws WORKSPACE_GONE or NOT_A_DIRECTORY. */
   constructor(root: string, options: { byDescriptor?: boolean } = {}) {
@@ -42,6 +44,7 @@ export class Containment {
       throw new OutriggerError('WORKSPACE_GONE', `The folder ${root} is not there.`, { cause: error });
     }
     if (!fs.statSync(this.root).isDirectory()) throw new OutriggerError('NOT_A_DIRECTORY', `${root} is not a folder.`);
+    this.#mount = new MountPoint(this.root);
     this.byDescriptor = options.byDescriptor !== false && process.platform === 'linux' && descriptorsHavePaths(this.root);
   }
 
@@ -102,8 +105,14 @@ export class Containment {
     return this.byDescriptor ? this.#inside(fs.readlinkSync(`/proc/self/fd/${descriptor}`), wirePath) : undefined;
   }
 
+  /** False also when the volume that was mounted there is not any more. */
   exists(): boolean {
-    return fs.statSync(this.root, { throwIfNoEntry: false })?.isDirectory() === true;
+    try {
+      return fs.statSync(this.root, { throwIfNoEntry: false })?.isDirectory() === true && !this.#mount.isUnmounted;
+    } catch {
+      // A volume whose server is gone.
+      return false;
+    }
   }
 
   #folderItself(wirePath: string): Place {
@@ -111,6 +120,7 @@ export class Containment {
   }
 
   #openFolder(folder: string, name: string, wirePath: string): Place {
+    if (this.#mount.isUnmounted) throw this.gone();
     if (!this.byDescriptor) return this.#realFolder(folder, name, wirePath);
     let descriptor: number;
     try {

@@ -20,6 +20,7 @@ const reasons: Readonly<Record<string, [ErrorReason, string]>> = {
   EMFILE: ['TOO_MANY_FILES', 'could not be opened: too many open files'],
   ENFILE: ['TOO_MANY_FILES', 'could not be opened: too many open files'],
   ESTALE: ['WORKSPACE_GONE', 'is on a volume that went away'],
+  ENOTCONN: ['WORKSPACE_GONE', 'is on a volume that went away'],
 };
 
 /** What the operating system said about `path`, in our words; what it never says comes back as it is. */

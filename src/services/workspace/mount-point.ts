@@ -1,0 +1,38 @@
+import fs from 'node:fs';
+import path from 'node:path';
+
+/**
+ * A folder that may be where a volume is mounted. When the volume goes, an empty folder stands under the same name: what is written there is hidden as soon
+ * as the volume is back, and what is missing there was not removed.
+ */
+export class MountPoint {
+  readonly #root: string;
+  /** The device below the mount; undefined when nothing is mounted at the root itself. */
+  readonly #below: number | undefined;
+
+  /** `root` is absolute, without links, and there. Throws what stat(2) says. */
+  constructor(root: string) {
+    this.#root = root;
+    const below = fs.statSync(path.dirname(root)).dev;
+    if (fs.statSync(root).dev !== below && isMounted(root)) this.#below = below;
+  }
+
+  /** Costs nothing where nothing was mounted. */
+  get isUnmounted(): boolean {
+    return this.#below !== undefined && fs.statSync(this.#root, { throwIfNoEntry: false })?.dev === this.#below;
+  }
+}
+
+/** Another device alone says little: each subvolume of btrfs has its own. */
+function isMounted(root: string): boolean {
+  let mounts: string;
+  try {
+    mounts = fs.readFileSync('/proc/self/mountinfo', 'utf8');
+  } catch {
+    return process.platform !== 'linux';
+  }
+  // proc_pid_mountinfo(5): the fifth field, in which white space and the backslash are octal.
+  const unescape = (field: string): string =>
+    field.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+  return mounts.split('\n').some((line) => unescape(line.split(' ')[4] ?? '') === root);
+}
