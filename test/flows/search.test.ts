@@ -11,6 +11,7 @@ import type { FoundFile } from '../../src/contract/search.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+import { openYjsClient } from '../kit/yjs-client.ts';
 
 type Query = Asked<Operations['search.text']>;
 
@@ -250,6 +251,25 @@ test('symbols and outlines are those of the text as it is, unsaved typing includ
     assert.deepEqual(again.symbols, [{ name: 'method', kind: 'method', line: 1, column: 24, path: 'src/main.ts', container: 'Renamed' }]);
     await assert.rejects(client.call('files.outline', { path: 'crlf.txt' }), (error: OutriggerError) => error.reason === 'NO_LANGUAGE');
   }));
+
+test('the outline of an open document is that of what a program just wrote to its file', () =>
+  withTree(
+    async ({ client, url, token, put }) => {
+      const person = openYjsClient(url, { token, room: 'src/main.ts' });
+      try {
+        await person.synced();
+        put('src/main.ts', 'export const written = () => 1;\n');
+        const { symbols } = await client.call('files.outline', { path: 'src/main.ts' });
+        assert.deepEqual(
+          symbols.map(({ name }) => name),
+          ['written'],
+        );
+      } finally {
+        person.destroy();
+      }
+    },
+    { 'watch.settleMs': '3000' },
+  ));
 
 test('without ripgrep a search answers all the same, and says that it is plain', () =>
   withTree(

@@ -57,6 +57,7 @@ function filterOf(call: Call): ((path: string) => boolean) | undefined {
 
 /** As files.read gives it, unsaved typing included. */
 async function textOf(workspace: Workspace, path: string, signal: AbortSignal): Promise<string> {
+  await workspace.liveText?.catchUp(path);
   const live = workspace.liveText?.read(path);
   if (live !== undefined) return live.raw;
   let bytes: Uint8Array;

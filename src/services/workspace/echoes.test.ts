@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { test } from 'node:test';
+import { OutriggerError } from '../../contract/errors.ts';
 import { hashBytes } from './content.ts';
 import type { Noticed } from './echoes.ts';
 import { cause, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
@@ -203,3 +204,20 @@ test('the test of echoes can fail: a workspace that forgets its own writes tells
     },
     { forgetWrites: true },
   ));
+
+test('what is noticed while no descriptor is left is told all the same', () =>
+  withWorkspace((harness) => {
+    const { workspace, put, told } = harness;
+    put('kept');
+    put('new');
+    const place = workspace.containment.place.bind(workspace.containment);
+    workspace.containment.place = () => {
+      throw new OutriggerError('TOO_MANY_FILES', 'none is left');
+    };
+    try {
+      workspace.noticed([report(harness, 'new', 'created'), report(harness, 'kept', 'changed'), removed('kept')]);
+      assert.deepEqual(told(), ['created new', 'changed kept'], 'what is said to be removed stands there');
+    } finally {
+      workspace.containment.place = place;
+    }
+  }));

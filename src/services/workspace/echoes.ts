@@ -1,4 +1,6 @@
 import fs from 'node:fs';
+import path from 'node:path';
+import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, EntryKind } from '../../contract/events.ts';
 import type { Containment } from './containment.ts';
 import { hashOrNull, statIdentity } from './content.ts';
@@ -110,8 +112,18 @@ export class Echoes {
     try {
       using place = this.#containment.place(wirePath, false);
       return fs.lstatSync(place.at, { throwIfNoEntry: false });
-    } catch {
+    } catch (error) {
+      if (error instanceof OutriggerError && error.reason === 'TOO_MANY_FILES') return this.#lstatByPath(wirePath);
       // A folder on the way is gone, or leads elsewhere now: its own report follows.
+      return undefined;
+    }
+  }
+
+  /** Needs no descriptor, and may look outside where a folder was just swapped for a link: it is only compared with what the watch saw. */
+  #lstatByPath(wirePath: string): fs.Stats | undefined {
+    try {
+      return fs.lstatSync(path.join(this.#containment.root, wirePath), { throwIfNoEntry: false });
+    } catch {
       return undefined;
     }
   }
