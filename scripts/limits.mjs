@@ -108,6 +108,21 @@ export const limitParts = [
         'src/net/listener.test.ts',
         'connections beyond the most are turned away',
       ]),
+      constant('body that is read before anybody says who sends it', 'src/net/authenticate.ts', 'strangersBodyBytes', 'bytes', '401', [
+        'test/flows/strangers.test.ts',
+        'a long body of nobody is refused before it is read, wherever it is sent',
+      ]),
+      constant(
+        'bodies of strangers together, in which a key may stand',
+        'src/adapters/code-api/keyless-bodies.ts',
+        'MAX_BYTES',
+        'bytes',
+        '`TOO_MANY`',
+        [
+          'test/flows/strangers.test.ts',
+          'bodies in which a key may stand are read for strangers up to a sum, and those with a key in the header beside them',
+        ],
+      ),
       constant('time for the head of a request', 'src/net/listener.ts', 'headersTimeoutMs', 'ms', '408 and the connection is closed', [
         'src/net/listener.test.ts',
         'a head that does not come whole in time is refused',

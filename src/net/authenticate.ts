@@ -1,4 +1,5 @@
-import type { FastifyRequest } from 'fastify';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Caller } from '../contract/access.ts';
 import { type Credentials, readCredentials } from './credentials.ts';
 import type { Upgrade } from './upgrade.ts';
@@ -22,6 +23,25 @@ export function requestCaller(
 ): Caller | Promise<Caller> {
   const { headers, url, cookieCounts } = request;
   return authenticate(readCredentials({ headers, url, kind: 'request', cookieName, cookieCounts }), 'request');
+}
+
+/** About what a connection holds in its buffers anyhow. */
+const strangersBodyBytes = 16 * 1024;
+
+/** More than anybody may send who has not said yet who it is. Without a length it may be anything. */
+export function hasLongBody(headers: IncomingHttpHeaders): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > strangersBodyBytes;
+}
+
+/**
+ * Bodies of a scope are gathered before its handlers ask who sends them. Those that are long are asked first: a stranger makes us hold no more than a few
+ * kilobytes. For the routes that are registered after it.
+ */
+export function askBeforeLongBodies(scope: FastifyInstance, callerOf: (request: FastifyRequest) => Caller | Promise<Caller>): void {
+  scope.addHook('onRequest', (request, _reply, done) => {
+    if (!hasLongBody(request.headers)) return done();
+    (async () => callerOf(request))().then(() => done(), done);
+  });
 }
 
 /** Who asks for this upgrade, and the protocol to answer with when the token came as one. Throws what `authenticate` throws. */

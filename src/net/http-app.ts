@@ -1,5 +1,6 @@
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { OutriggerError, toWireError } from '../contract/errors.ts';
+import { hasLongBody } from './authenticate.ts';
 import { acceptJson } from './json-body.ts';
 import type { Listener } from './listener.ts';
 import { hostProblem, judgeOrigin, type OriginPolicy } from './origin.ts';
@@ -80,6 +81,8 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
         return;
       }
     }
+    // The body of what goes nowhere is gathered too, and for anybody.
+    if (request.is404 && hasLongBody(headers)) return done(nothingAt(request));
     done();
   });
 
@@ -105,7 +108,7 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
     sendError(reply, known, request.id);
   });
   app.setNotFoundHandler((request, reply) => {
-    sendError(reply, new OutriggerError('NOT_FOUND', `There is nothing at ${request.method} ${pathOf(request)}.`), request.id);
+    sendError(reply, nothingAt(request), request.id);
   });
   return app;
 }
@@ -130,6 +133,10 @@ export function refusedMethod(request: FastifyRequest, reply: FastifyReply, allo
   const allow = allowed.join(', ');
   reply.header('allow', allow);
   return new OutriggerError('METHOD_NOT_ALLOWED', `${pathOf(request)} takes ${allow}, not ${request.method}.`);
+}
+
+function nothingAt(request: FastifyRequest): OutriggerError {
+  return new OutriggerError('NOT_FOUND', `There is nothing at ${request.method} ${pathOf(request)}.`);
 }
 
 /** Answers with the error as the wire has it. */

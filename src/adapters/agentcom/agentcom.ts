@@ -4,7 +4,7 @@ import type { Dispatch } from '../../contract/dispatch.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { agentFrames, hubFrames } from '../../contract/hub.ts';
 import { type HubAgentInfo, type HubTaskDetail, type HubTaskInfo, taskPriorities } from '../../contract/hub-operations.ts';
-import { type AuthenticateDependencies, requestCaller } from '../../net/authenticate.ts';
+import { askBeforeLongBodies, type AuthenticateDependencies, requestCaller } from '../../net/authenticate.ts';
 import { readCredentials } from '../../net/credentials.ts';
 
 /**
@@ -36,7 +36,12 @@ const statusOf: Readonly<Record<HubTaskInfo['state'], string>> = {
 type Body = Readonly<Record<string, unknown>>;
 
 export function registerAgentCom(app: FastifyInstance, dependencies: AgentComDependencies, options: { cookieName: string }): void {
+  app.register(async (scope) => route(scope, dependencies, options));
+}
+
+function route(app: FastifyInstance, dependencies: AgentComDependencies, options: { cookieName: string }): void {
   const { dispatch, url } = dependencies;
+  askBeforeLongBodies(app, (request) => requestCaller(request, dependencies, options));
   const call = async <T>(request: FastifyRequest, name: string, input: object): Promise<T> => {
     const caller = await requestCaller(request, dependencies, options);
     return run(request, caller, name, input);

@@ -11,6 +11,7 @@ import { ask, type Asking } from './ask.ts';
 import { exec } from './exec.ts';
 import { routeFiles } from './files.ts';
 import { isJson, jsonProblem } from './json-body.ts';
+import { KeylessBodies } from './keyless-bodies.ts';
 import { KnownLanguages } from './languages.ts';
 import { Programmatic } from './programmatic.ts';
 import { readExec } from './request-form.ts';
@@ -46,6 +47,7 @@ export function createCodeApi(dependencies: CodeApiDependencies, options: CodeAp
   const { dispatch } = dependencies;
   const languages = new KnownLanguages();
   const programmatic = new Programmatic(languages);
+  const keylessBodies = new KeylessBodies();
 
   const asking = async (request: FastifyRequest, reply: FastifyReply): Promise<Asking> => {
     const caller = await apiKeyCaller(request, dependencies);
@@ -58,9 +60,10 @@ export function createCodeApi(dependencies: CodeApiDependencies, options: CodeAp
     acceptJson(scope, jsonProblem);
     answerErrors(scope, dependencies.onError);
     // Who has no key is told so before a body is read, where the key can't be in the body.
-    scope.addHook('onRequest', async (request) => {
-      const isOpen = request.routeOptions.url === `${PREFIX}${HEALTH}`;
-      if (!isOpen && (keyOfHeaders(request.headers) !== undefined || !isJson(request))) await apiKeyCaller(request, dependencies);
+    scope.addHook('onRequest', async (request, reply) => {
+      if (request.routeOptions.url === `${PREFIX}${HEALTH}`) return;
+      if (keyOfHeaders(request.headers) === undefined && isJson(request)) keylessBodies.take(request, reply);
+      else await apiKeyCaller(request, dependencies);
     });
     scope.addHook('onSend', (_request, reply, _payload, done) => {
       if (reply.getHeader('cache-control') === undefined) reply.header('cache-control', 'no-store');

@@ -6,6 +6,7 @@ import type { Entry } from '../../contract/files.ts';
 import { joinPath } from '../../contract/paths.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
+import { askBeforeLongBodies } from '../../net/authenticate.ts';
 import { refuseOtherMethods } from '../../net/http-app.ts';
 import { callerSignal } from '../../net/response-flow.ts';
 import { registerOdooRoutes } from './odoo.ts';
@@ -56,6 +57,7 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
       throwFileSizeLimit: false,
     });
     scope.setErrorHandler((error: FastifyError | OutriggerError, request, reply) => sendError(error, request, reply, onError));
+    askBeforeLongBodies(scope, (request) => requestingCaller(request, dependencies, options));
     scope.addHook('onSend', (_request, reply, _payload, done) => {
       reply.header('cache-control', 'no-store');
       done();

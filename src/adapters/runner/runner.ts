@@ -3,7 +3,7 @@ import type { AccessLevel, Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
 import type { CodeFile } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
-import { type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
+import { askBeforeLongBodies, type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
 import { refuseOtherMethods } from '../../net/http-app.ts';
 import { acceptJson } from '../../net/json-body.ts';
 import { callerSignal } from '../../net/response-flow.ts';
@@ -54,6 +54,7 @@ export function registerRunner(app: FastifyInstance, dependencies: RunnerDepende
     const { default: multipart } = await import('@fastify/multipart');
     await scope.register(multipart, { limits: { fileSize: options.maxUploadBytes }, throwFileSizeLimit: false });
     acceptJson(scope, jsonProblem);
+    askBeforeLongBodies(scope, (request) => callerOf(request, dependencies, options));
     scope.setErrorHandler((error: FastifyError | OutriggerError | BadRequest, request, reply) => sendError(error, request, reply, onError));
     scope.all('/*', (_request, reply) => reply.code(404).send({ detail: 'Not Found' }));
 

@@ -4,7 +4,7 @@ import type { Dispatch, DispatchReply, DispatchRequest } from '../../contract/di
 import { OutriggerError } from '../../contract/errors.ts';
 import { operationSchema } from '../../contract/json-schema.ts';
 import type { HttpHint, Operation, Table } from '../../contract/operation.ts';
-import { type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
+import { askBeforeLongBodies, type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
 import { methods, refuseOtherMethods, refusedMethod } from '../../net/http-app.ts';
 import { acceptJson } from '../../net/json-body.ts';
 import { callerSignal, sendBody } from '../../net/response-flow.ts';
@@ -48,6 +48,8 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
     methodsOf.set(pattern, [...(methodsOf.get(pattern) ?? []), method]);
   };
 
+  const callerOf = (request: FastifyRequest) => requestCaller(request, dependencies, options);
+
   for (const [name, operation] of Object.entries(table)) {
     const calls = new OperationCalls(name, operation, dependencies, options);
     const list = operation.body === 'bytes' ? raw : plain;
@@ -68,11 +70,12 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     acceptJson(scope);
+    askBeforeLongBodies(scope, callerOf);
     for (const { method, pattern, handler } of plain) scope.route({ method, url: pattern, handler });
     for (const [pattern, allowed] of methodsOf) refuseOtherMethods(scope, pattern, allowed);
     // Unknown names too are answered by dispatch, to callers with a token.
     const unknown = async (request: FastifyRequest, reply: FastifyReply, name: string): Promise<never> => {
-      const caller = await requestCaller(request, dependencies, options);
+      const caller = await callerOf(request);
       await dependencies.dispatch({ name, input: {}, caller, transport: 'http', requestId: request.id, signal: callerSignal(reply.raw) });
       throw new OutriggerError('NO_OPERATION', `There is no operation ${JSON.stringify(name.slice(0, 100))}.`);
     };
@@ -91,7 +94,7 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
       },
     });
     scope.get('/openapi.json', async (request, reply) => {
-      await requestCaller(request, dependencies, options);
+      await callerOf(request);
       reply.header('content-type', 'application/json; charset=utf-8').header('cache-control', 'no-store');
       return openApiText(table, { title: options.title, version: options.version, prefix });
     });
@@ -99,6 +102,7 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
 
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
+    askBeforeLongBodies(scope, callerOf);
     // The stream itself is handed on; it is read at the operation's pace.
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
     for (const { method, pattern, handler } of raw) scope.route({ method, url: pattern, handler });
@@ -157,7 +161,7 @@ class OperationCalls {
     return this.#query(request.query as Record<string, string | string[]>);
   }
 
-  /** Nobody has said yet who asks: no more is read than an input may have. */
+  /** No more is read than an input may have. */
   async #jsonInput(request: FastifyRequest): Promise<unknown> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of limited(request.body as Readable, request.routeOptions.bodyLimit ?? 0)) chunks.push(chunk);

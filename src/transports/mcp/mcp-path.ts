@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { OutriggerError } from '../../contract/errors.ts';
-import { type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
+import { askBeforeLongBodies, type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
 import { refuseOtherMethods } from '../../net/http-app.ts';
 import { utf8Text } from '../../net/json-body.ts';
 import type { McpEndpoint } from './endpoint.ts';
@@ -34,6 +34,7 @@ export function registerMcpPath(
   let closed = false;
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
+    askBeforeLongBodies(scope, (request) => requestCaller(request, dependencies, options));
     // What is wrong with a body is said as JSON-RPC has it.
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, bytes, done) => {
       const text = utf8Text(bytes as Buffer);
