@@ -202,6 +202,22 @@ describe('a caller limited to some paths', () => {
     await call('a.read', { path: 'data/link' });
   });
 
+  test('is looked at again by `confirmScope`, for what a path leads to by then', async () => {
+    const links: Record<string, string> = {};
+    const { call } = setUp({
+      dependencies: { locate: (path) => links[path] ?? path },
+      implementations: {
+        'a.read': (_input, { confirmScope }) => {
+          confirmScope();
+          links['data/x'] = 'secret';
+          confirmScope();
+        },
+      },
+    });
+    await fails('OUT_OF_SCOPE', call('a.read', { path: 'data/x' }, { caller }), /link that leads out/);
+    await call('a.read', { path: 'data/x' });
+  });
+
   test('is told by `visible` what it may see', async () => {
     const { call } = setUp({ implementations: { 'a.free': (_input, { visible }) => ['data/x', 'data2', ''].map(visible) } });
     assert.deepEqual((await call('a.free', {}, { caller })).output, [true, false, false]);

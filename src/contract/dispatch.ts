@@ -136,6 +136,7 @@ export function createDispatch<T extends Table>(
         body: request.body ?? noBytes,
         channel: request.channel,
         visible: (path) => withinPaths(caller.paths, path),
+        confirmScope: () => checkScope(name, operation, caller, input, dependencies.locate),
         emit: (item) => {
           throwIfAborted(signal);
           itemCount++;

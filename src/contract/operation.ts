@@ -103,6 +103,11 @@ export interface Call<ItemType = unknown> {
   readonly channel: ByteChannel | undefined;
   /** Whether the caller's scopes reach this path. */
   visible(path: string): boolean;
+  /**
+   * Throws OUT_OF_SCOPE where a path of the input leads out of the caller's paths by now, which a folder that was moved meanwhile can do. For who opens
+   * something after it has waited, in the turn in which it was opened.
+   */
+  confirmScope(): void;
 }
 
 /** What an operation with `bytes` answers: the facts first, then the bytes, pulled at the caller's pace. */

@@ -107,5 +107,6 @@ function callOf(by: StartedBy, signal: AbortSignal): Call {
     body: (async function* () {})(),
     channel: undefined,
     visible: () => true,
+    confirmScope: () => {},
   };
 }

@@ -37,7 +37,7 @@ export function searchOperations(
         ...rest,
       };
     },
-    'files.outline': async ({ path }, call) => search.outline(path, await textOf(workspace, path, call.signal)),
+    'files.outline': async ({ path }, call) => search.outline(path, await textOf(workspace, path, call)),
     'files.hash': async ({ path }, call) => {
       try {
         return { path, ...(await workspace.hash(path, call.signal)) };
@@ -56,8 +56,13 @@ function filterOf(call: Call): ((path: string) => boolean) | undefined {
 }
 
 /** As files.read gives it, unsaved typing included. */
-async function textOf(workspace: Workspace, path: string, signal: AbortSignal): Promise<string> {
+async function textOf(
+  workspace: Workspace,
+  path: string,
+  { signal, confirmScope }: Pick<Call, 'signal' | 'confirmScope'>,
+): Promise<string> {
   await workspace.liveText?.catchUp(path);
+  confirmScope();
   const live = workspace.liveText?.read(path);
   if (live !== undefined) return live.raw;
   let bytes: Uint8Array;

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { testSeed } from '../../../test/kit/seed.ts';
 import { withinPaths } from '../../contract/access.ts';
+import { OutriggerError } from '../../contract/errors.ts';
 import type { Change } from '../../contract/events.ts';
 import { files as table } from '../../contract/files.ts';
 import type { Call, Item } from '../../contract/operation.ts';
@@ -418,3 +419,66 @@ describe('changes', () => {
       assert.equal(items.filter((item) => item.type === 'ready').length, 1);
     }));
 });
+
+test(
+  'a folder that is put in the place of another while a call waits leads no caller out of its paths',
+  { skip: process.platform === 'win32' },
+  () =>
+    withOperations(async (run, { workspace, put, at, read, told }) => {
+      put('secret/key', 'of somebody else');
+      put('box/p/l/key', 'mine');
+      put('box/q/x');
+      fs.symlinkSync('../../secret', at('box/q/l'));
+      let waits = 0;
+      const swap = async (): Promise<undefined> => {
+        if (waits++ > 0) return;
+        fs.renameSync(at('box/p'), at('box/t'));
+        fs.renameSync(at('box/q'), at('box/p'));
+      };
+      const swapBack = (): void => {
+        fs.renameSync(at('box/p'), at('box/q'));
+        fs.renameSync(at('box/t'), at('box/p'));
+      };
+      workspace.liveText = {
+        ...{ read: () => undefined, seen: () => {}, catchUp: swap, write: swap, flush: swap },
+        hold: () => assert.fail('no batch is made'),
+      };
+      const path = 'box/p/l/key';
+      const calls: [name: keyof typeof table, input: object][] = [
+        ['files.read', { path }],
+        ['files.read', { path, head: 1 }],
+        ['files.stat', { path, hash: true }],
+        ['files.write', { path, text: 'PWNED' }],
+        ['files.edit', { path, edits: [{ find: 'somebody', replace: 'nobody' }] }],
+        ['files.remove', { path }],
+        ['files.move', { from: path, to: 'box/key' }],
+        ['files.copy', { from: path, to: 'box/key' }],
+      ];
+      for (const [name, input] of calls) {
+        waits = 0;
+        const confirmScope = (): void => {
+          if (!withinPaths(['box'], workspace.realPath(path))) throw new OutriggerError('OUT_OF_SCOPE', 'box/p/l/key leads out.');
+        };
+        confirmScope();
+        await fails('OUT_OF_SCOPE', () => run(name, input, { confirmScope }));
+        assert.equal(waits > 0, true, name);
+        swapBack();
+      }
+      assert.deepEqual([read('secret/key'), fs.existsSync(at('box/key')), told()], ['of somebody else', false, []]);
+    }),
+);
+
+test(
+  'who may only write gets into a git folder by no link, also below folders that are not there yet',
+  { skip: process.platform === 'win32' },
+  () =>
+    withOperations(async (run, { put, at }) => {
+      put('.git/HEAD');
+      fs.symlinkSync('.git', at('meta'));
+      const writer = { caller: { ...call().caller, access: 'write' as const } };
+      for (const path of ['.git/hooks/pre-commit', 'meta/config', 'meta/hooks/pre-commit', 'meta/hooks/more/pre-commit'])
+        await fails('ACCESS_DENIED', () => run('files.write', { path, text: 'x', parents: true }, writer));
+      await fails('ACCESS_DENIED', () => run('files.mkdir', { path: 'meta/hooks', parents: true }, writer));
+      assert.deepEqual(fs.readdirSync(at('.git')), ['HEAD']);
+    }),
+);

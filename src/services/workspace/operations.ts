@@ -98,12 +98,13 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       const { revision } = workspace.journal;
       if (entry === undefined) return { exists: false, revision };
       if (!hash || entry.kind !== 'file') return { exists: true, entry, revision };
-      return { exists: true, entry, etag: etagOf(await contentNow(workspace, path, call.signal)), revision };
+      return { exists: true, entry, etag: etagOf(await contentNow(workspace, path, call)), revision };
     },
 
     'files.read': async (input, call) => {
       const { path } = input;
       if (input.source === 'live') await workspace.liveText?.catchUp(path);
+      call.confirmScope();
       const live = input.source === 'live' ? workspace.liveText?.read(path) : undefined;
       if (live !== undefined) return readLive(input, live);
       const range = rangeOf(input);
@@ -127,7 +128,15 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       );
       if (live !== undefined) return liveAnswer(path, live);
       const bytes = Buffer.from(keepBom(text, workspace.beginsWithBom(path)));
-      return answer(await workspace.write(path, bytes, { ...input, durability: durabilityOf(input), cause, signal: call.signal }));
+      return answer(
+        await workspace.write(path, bytes, {
+          ...input,
+          durability: durabilityOf(input),
+          cause,
+          confirm: call.confirmScope,
+          signal: call.signal,
+        }),
+      );
     },
 
     'files.create': async (input, call) => {
@@ -139,6 +148,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
             durability: durabilityOf(input),
             ifNoneMatch: '*',
             cause: causeOf(call),
+            confirm: call.confirmScope,
             signal: call.signal,
           }),
         );
@@ -161,6 +171,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       const live = await workspace.liveText?.write(path, change, cause);
       if (live !== undefined) return liveAnswer(path, live);
       for (let attempt = 0; ; attempt++) {
+        call.confirmScope();
         const { raw, content } = await readText(path, call.signal);
         const result = change(raw);
         try {
@@ -169,6 +180,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
               cause,
               ifMatch: etagOf(content),
               durability: durabilityOf(input),
+              confirm: call.confirmScope,
               signal: call.signal,
             }),
           );
@@ -190,6 +202,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       const removed = await workspace.remove(input.path, input.recursive, {
         ifMatch: input.ifMatch,
         cause: causeOf(call),
+        confirm: call.confirmScope,
         signal: call.signal,
       });
       return { ...step(input.path), removed };
@@ -197,7 +210,12 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
 
     'files.move': async (input, call) => {
       guardGit(call, input.from, input.to);
-      await workspace.move(input.from, input.to, { overwrite: input.overwrite, parents: input.parents, cause: causeOf(call) });
+      await workspace.move(input.from, input.to, {
+        overwrite: input.overwrite,
+        parents: input.parents,
+        cause: causeOf(call),
+        confirm: call.confirmScope,
+      });
       return step(input.to);
     },
 
@@ -224,6 +242,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         overwrite: input.overwrite,
         parents: input.parents,
         cause: causeOf(call),
+        confirm: call.confirmScope,
         signal: call.signal,
       });
       return { ...step(input.to), copied };
@@ -252,7 +271,13 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         }
         if (bytes !== undefined)
           return answer(
-            await workspace.write(path, bytes, { ...input, durability: durabilityOf(input), cause: causeOf(call), signal: call.signal }),
+            await workspace.write(path, bytes, {
+              ...input,
+              durability: durabilityOf(input),
+              cause: causeOf(call),
+              confirm: call.confirmScope,
+              signal: call.signal,
+            }),
           );
         throw new OutriggerError(
           'INPUT_TOO_LARGE',
@@ -260,7 +285,13 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         );
       }
       return answer(
-        await workspace.write(path, body, { ...input, durability: durabilityOf(input), cause: causeOf(call), signal: call.signal }),
+        await workspace.write(path, body, {
+          ...input,
+          durability: durabilityOf(input),
+          cause: causeOf(call),
+          confirm: call.confirmScope,
+          signal: call.signal,
+        }),
       );
     },
   };
@@ -362,11 +393,12 @@ function durabilityOf(input: { durability: 'default' | 'none' | 'file' | 'full' 
   return input.durability === 'default' ? undefined : input.durability;
 }
 
-async function contentNow(workspace: Workspace, path: string, signal: AbortSignal): Promise<string> {
+async function contentNow(workspace: Workspace, path: string, call: Pick<Call, 'signal' | 'confirmScope'>): Promise<string> {
   await workspace.liveText?.catchUp(path);
+  call.confirmScope();
   const live = workspace.liveText?.read(path);
   if (live !== undefined) return hashBytes(live.raw);
-  const opened = await workspace.open(path, signal);
+  const opened = await workspace.open(path, call.signal);
   fs.closeSync(opened.descriptor);
   opened.release();
   return opened.content;

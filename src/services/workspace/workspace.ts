@@ -75,8 +75,12 @@ export interface WriteRequest extends WriteConditions {
   mode?: number | undefined;
   /** Where the path must lead, relative to the root: ACCESS_DENIED where a link leads elsewhere by now. */
   leadsTo?: string | undefined;
+  confirm?: Confirm | undefined;
   signal?: AbortSignal | undefined;
 }
+
+/** Throws where the caller may not touch what the paths lead to by now. Called in the turn in which they were opened. */
+export type Confirm = () => void;
 
 export interface Written {
   path: string;
@@ -220,10 +224,9 @@ export class Workspace {
   liesInGit(wirePath: string): boolean {
     if (namesGit(wirePath)) return true;
     try {
-      using place = this.containment.place(wirePath, true);
-      return namesGit(place.path);
+      return namesGit(this.containment.realPath(wirePath));
     } catch {
-      // Nothing there to lead anywhere, or a path that the call itself will refuse.
+      // A path that the call itself will refuse.
       return false;
     }
   }
@@ -329,6 +332,7 @@ export class Workspace {
       try {
         if (request.leadsTo !== undefined && place.path !== request.leadsTo)
           throw new OutriggerError('ACCESS_DENIED', `${wirePath} leads to another file by now.`);
+        request.confirm?.();
         const existing = regularOrNothing(place, wirePath);
         // Refused before a byte of a long upload is taken.
         const early = existing === undefined ? undefined : await this.#contentAt(place, wirePath, request.signal);
@@ -355,11 +359,12 @@ export class Workspace {
   async remove(
     wirePath: string,
     recursive: boolean,
-    request: WriteConditions & { cause: Cause; signal?: AbortSignal | undefined },
+    request: WriteConditions & { cause: Cause; confirm?: Confirm | undefined; signal?: AbortSignal | undefined },
   ): Promise<number> {
     return this.#guard(wirePath, async () => {
       await this.liveText?.flush(wirePath);
       using place = this.containment.place(wirePath, false);
+      request.confirm?.();
       const stat = await this.#matched(place, wirePath, request);
       if (stat.isDirectory()) return await this.#removeFolder(wirePath, recursive, request.cause, request.signal);
       const before = this.#contents.before(place.path, stat);
@@ -386,12 +391,17 @@ export class Workspace {
   }
 
   /** Renames within the folder; open documents are saved first and follow. To another file system it is a copy and a removal. */
-  async move(from: string, to: string, options: { overwrite: boolean; parents: boolean; cause: Cause }): Promise<number> {
+  async move(
+    from: string,
+    to: string,
+    options: { overwrite: boolean; parents: boolean; cause: Cause; confirm?: Confirm | undefined },
+  ): Promise<number> {
     if (to === from) return this.journal.revision;
     if (to.startsWith(`${from}/`)) throw new OutriggerError('BAD_PATH', `${from} can't be moved into itself.`);
     return this.#guard(from, async () => {
       await this.liveText?.flush(from);
       using source = this.containment.place(from, false);
+      options.confirm?.();
       const stat = lstatOrThrow(source, from);
       using target = this.#placeForWrite(to, { parents: options.parents, cause: options.cause, follow: false });
       // By a link on the way, both may be one.
@@ -452,10 +462,11 @@ export class Workspace {
   async copy(
     from: string,
     to: string,
-    options: { overwrite: boolean; parents: boolean; cause: Cause; signal?: AbortSignal | undefined },
+    options: { overwrite: boolean; parents: boolean; cause: Cause; confirm?: Confirm | undefined; signal?: AbortSignal | undefined },
   ): Promise<number> {
     return this.#guard(from, async () => {
       await this.liveText?.flush(from);
+      options.confirm?.();
       const top = this.entry(from);
       if (top === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${from} is not there.`);
       if (top.kind === 'other') throw new OutriggerError('NOT_A_FILE', `${from} is not a regular file.`);
