@@ -129,6 +129,19 @@ describe('auto-commit', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a folder that became a link does not keep everything from being committed', async () => {
+    await withAuto(async ({ put, save, root, change, said, run }) => {
+      for (const name of ['docs/a', 'real/a', 'other']) put(name, 'one\n');
+      save('base');
+      fs.rmSync(path.join(root, 'docs'), { recursive: true });
+      fs.symlinkSync('real', path.join(root, 'docs'));
+      put('other', 'two\n');
+      change();
+      await eventually(() => said.length === 1);
+      assert.deepEqual([said, run('status', '--short')], [['git.auto-commit 3'], '']);
+    });
+  });
+
   test('a failure is told once for each try, later each time, and does not go round', async () => {
     await withAuto(async ({ put, change, root, said, auto, commits }) => {
       put('a');

@@ -83,6 +83,55 @@ describe('commits', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a folder that became a link to another place is committed as such: with all, by path, and what is staged beside it stays so', async () => {
+    const table: readonly [string, Pick<CommitRequest, 'all' | 'paths'>, string[]][] = [
+      ['all', { all: true, paths: undefined }, []],
+      ['by path', { all: false, paths: ['docs', 'real', 'other'] }, []],
+      ['by path, with another one staged', { all: false, paths: ['docs', 'real', 'other'] }, ['kept']],
+    ];
+    for (const [name, choice, staged] of table)
+      await withRepository(async ({ git, root, put, run, save }) => {
+        for (const file of ['docs/a', 'docs/deep/b', 'other', 'kept']) put(file);
+        save('base');
+        fs.renameSync(path.join(root, 'docs'), path.join(root, 'real'));
+        fs.symlinkSync('real', path.join(root, 'docs'));
+        put('other', 'changed\n');
+        for (const file of staged) {
+          put(file, 'changed\n');
+          run('add', file);
+        }
+        assert.equal((await commit(git, { ...choice, author: undefined, message: 'moved' })).files, staged.length > 0 ? 6 : 4, name);
+        assert.equal(run('ls-tree', '-r', '--name-only', 'HEAD'), 'docs\nkept\nother\nreal/a\nreal/deep/b', name);
+        assert.deepEqual(
+          await names(git),
+          staged.map((file) => `modified - ${file}`),
+          name,
+        );
+      });
+  });
+
+  test('of the files of a commit, one that was staged and is gone again is left out', async () => {
+    await withRepository(async ({ git, root, put, run, save }) => {
+      for (const file of ['dir/m', 'dir/old', 'y']) put(file);
+      save('base');
+      const prepare = (): void => {
+        put('dir/new');
+        put('y', 'staged\n');
+        run('add', 'dir/new', 'y');
+        fs.rmSync(path.join(root, 'dir/new'));
+      };
+      prepare();
+      assert.equal((await commit(git, { ...all, all: false, paths: ['dir'], message: 'none' })).committed, false);
+      prepare();
+      put('dir/m', 'changed\n');
+      run('mv', 'dir/old', 'dir/moved');
+      fs.rmSync(path.join(root, 'dir/moved'));
+      assert.equal((await commit(git, { ...all, all: false, paths: ['dir'], message: 'some' })).files, 2);
+      assert.equal(run('show', '--name-status', '--format=', 'HEAD'), 'M\tdir/m\nD\tdir/old');
+      assert.deepEqual(await names(git), ['modified - y']);
+    });
+  });
+
   test('who edited a file since it was last committed is named, and who wrote before that is not', async () => {
     await withRepository(async (world) => {
       const { edit, make, trailers } = editing(world);

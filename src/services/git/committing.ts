@@ -5,7 +5,8 @@ import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { gitError } from './git-error.ts';
 import { nulEnded, splitNul } from './git-path.ts';
 import { identity, writers } from './identity.ts';
-import { type CommitChoice, type CommitPlan, indexNames, planCommit } from './plan-commit.ts';
+import type { StatusEntry } from './parse-status.ts';
+import { type CommitChoice, type CommitPlan, commitNames, indexNames, planCommit } from './plan-commit.ts';
 import { type RepositoryStatus, statusOf } from './status.ts';
 
 /** What one argument of a program may hold on Linux, with room to spare. */
@@ -36,8 +37,8 @@ interface Prepared {
   repository: Repository;
   request: CommitRequest;
   plan: CommitPlan;
-  /** Something else is staged, so that the files have to be named. */
-  some: boolean;
+  /** Where something else is staged, so that the files have to be named. */
+  some: readonly StatusEntry[] | undefined;
   /** When open documents had been saved, ms since 1970. */
   savedAt: number;
 }
@@ -80,9 +81,9 @@ export async function commitNow(
       `commit: ${outside} is staged too, and lies outside of this folder; choose files by path, or all.`,
     );
   }
-  await add(git, plan, signal);
-  const some = plan.othersStaged || outside !== undefined;
-  const staged = some ? plan.chosen.length : await stagedCount(git, repository, signal);
+  await takeIntoIndex(git, 'commit', plan.add, signal);
+  const some = plan.othersStaged || outside !== undefined ? plan.chosen.filter((entry) => !isNoMore(entry)) : undefined;
+  const staged = some?.length ?? (await stagedCount(git, repository, signal));
   if (staged === 0 && !isMerge && !rewords) return nothing;
   return run(git, { repository, request, plan, some, savedAt }, staged, signal);
 }
@@ -121,13 +122,24 @@ async function stagedOutside(git: Git, repository: Repository, signal: AbortSign
   return outside === undefined ? undefined : Buffer.from(outside).toString();
 }
 
-async function add(git: Git, plan: CommitPlan, signal: AbortSignal | undefined): Promise<void> {
-  if (plan.add.length === 0) return;
-  // Exact names: `git add` compares each with each, and fails when a file is gone again.
-  await git.write('commit', ['update-index', '--add', '--remove', '--replace', '-z', '--stdin'], {
-    signal,
-    stdin: nulEnded(indexNames(plan.add)),
-  });
+/** Files as they stand in the folder, by exact names: `git add` compares each with each, and fails when a file is gone again. */
+export async function takeIntoIndex(
+  git: Git,
+  action: string,
+  entries: readonly StatusEntry[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const update = (how: readonly string[], names: readonly Uint8Array[]): Promise<unknown> =>
+    git.write(action, ['update-index', ...how, '-z', '--stdin'], { signal, stdin: nulEnded(names) });
+  const { present, gone } = indexNames(entries);
+  // Without a look at the folder: below a link that replaced one git refuses to look.
+  if (gone.length > 0) await update(['--force-remove'], gone);
+  if (present.length > 0) await update(['--add', '--remove', '--replace'], present);
+}
+
+/** It was new, and is gone again: neither the last commit knows it nor the index. */
+function isNoMore({ staged, unstaged }: StatusEntry): boolean {
+  return staged === 'added' && unstaged === 'deleted';
 }
 
 async function stagedCount(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<number> {
@@ -137,7 +149,7 @@ async function stagedCount(git: Git, repository: Repository, signal: AbortSignal
 }
 
 async function run(git: Git, prepared: Prepared, files: number, signal: AbortSignal | undefined): Promise<CommitAnswer> {
-  const { repository, request, plan, some } = prepared;
+  const { repository, request, some } = prepared;
   const env = await identity(git, request.author, signal);
   const text = await messageOf(git, prepared, signal);
   // Lines that begin with # are part of the message: nobody saw an editor with comments in it.
@@ -146,14 +158,11 @@ async function run(git: Git, prepared: Prepared, files: number, signal: AbortSig
   // The author of a commit that is replaced stays, whatever the environment says.
   if (request.amend === true && request.author !== undefined) args.push(`--author=${request.author.name} <${request.author.email}>`);
   let stdin: Uint8Array | string = text;
-  if (!some) args.push('--file=-');
-  else if (plan.chosen.length === 0) args.push('--only', '--file=-');
+  if (some === undefined) args.push('--file=-');
+  else if (some.length === 0) args.push('--only', '--file=-');
   else {
-    if (Buffer.byteLength(text) > MAX_ARGUMENT_BYTES) {
-      throw new OutriggerError('BAD_INPUT', `A message of more than ${MAX_ARGUMENT_BYTES} bytes is only taken with all that is staged.`);
-    }
-    args.push('--only', `--message=${text}`, '--pathspec-from-file=-', '--pathspec-file-nul');
-    stdin = nulEnded(plan.chosen.flatMap(({ path, from }) => (from === undefined ? [path.bytes] : [path.bytes, from.bytes])));
+    args.push('--only', messageArgument(text, 'with all that is staged'), '--pathspec-from-file=-', '--pathspec-file-nul');
+    stdin = nulEnded(commitNames(some));
   }
   const result = await git.write('commit', args, { signal, stdin, env }, [0, 1]);
   const said = result.stdout.toString();
@@ -164,6 +173,14 @@ async function run(git: Git, prepared: Prepared, files: number, signal: AbortSig
   if (hash !== null) git.readTimes.add(hash, prepared.savedAt);
   const summary = /^ \d+ files? changed.*$/m.exec(said)?.[0]?.trim();
   return { committed: true, hash, files, summary: summary ?? text.trim().split('\n')[0] ?? '' };
+}
+
+/** For where git's input is not the message. Throws BAD_INPUT where no program can be given it so; `otherwise` says where it can be. */
+export function messageArgument(text: string, otherwise: string): string {
+  if (Buffer.byteLength(text) > MAX_ARGUMENT_BYTES)
+    throw new OutriggerError('BAD_INPUT', `A message of more than ${MAX_ARGUMENT_BYTES} bytes is only taken ${otherwise}.`);
+  if (text.includes('\0')) throw new OutriggerError('BAD_INPUT', 'The message holds no NUL.');
+  return `--message=${text}`;
 }
 
 /** The message with its co-authors: those of the call, and those whose edits it holds. */

@@ -234,6 +234,66 @@ describe('joining commits', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a merge says what it was given, a line that begins with # as well', async () => {
+    await withRepository(async (world) => {
+      const { git, put, run, save } = world;
+      put('a');
+      save('base');
+      run('checkout', '-qb', 'side');
+      put('b');
+      save('side');
+      run('checkout', '-q', 'main');
+      assert.equal((await merge(git, { from: 'side', fastForward: 'never', message: '#12: join\n\n# ü' })).outcome, 'done');
+      assert.equal(run('log', '-1', '--format=%B'), '#12: join\n\n# ü');
+      for (const message of ['ü'.repeat(65_536), 'a\0b'])
+        await assert.rejects(merge(git, { ...allow, from: 'main', message }), fails('BAD_INPUT'));
+    });
+  });
+
+  test('a folder that became a link in the middle of a merge holds it up no more than another change', async () => {
+    await withRepository(async (world) => {
+      const { git, put, run, root, save } = world;
+      put('docs/a', 'base\n');
+      put('real/a');
+      save('docs');
+      run('checkout', '-qb', 'other');
+      run('checkout', '-q', 'main');
+      diverge(world);
+      run('checkout', '-q', 'side');
+      put('docs/a', 'side\n');
+      save('docs of side');
+      run('checkout', '-q', 'main');
+      await merge(git, { ...allow, from: 'side' });
+      put('a', 'both\n');
+      fs.rmSync(path.join(root, 'docs'), { recursive: true });
+      fs.symlinkSync('real', path.join(root, 'docs'));
+      assert.equal((await goOn(git, { skip: false })).outcome, 'done');
+      assert.deepEqual(await names(git), ['- untracked docs']);
+    });
+  });
+
+  test('a merge that goes on keeps its message, without the list of conflicts that git wrote below it', async () => {
+    const table: readonly [string, string | undefined, string[], string][] = [
+      ['of git', undefined, [], "Merge branch 'side'"],
+      ['given', '#12: join both\n\n# Notes\nConflicts:\n# none', [], '#12: join both\n\n# Notes\nConflicts:\n# none'],
+      ['with another mark', '#12: join both', ['core.commentChar', ';'], '#12: join both'],
+      ['below a cut', '#12: join both', ['commit.cleanup', 'scissors'], '#12: join both'],
+    ];
+    for (const [name, message, config, expected] of table)
+      await withRepository(async (world) => {
+        const { git, put, run } = world;
+        diverge(world);
+        if (config.length > 0) run('config', ...config);
+        // As a user does; what is given to our own is cleaned in another way.
+        if (message === undefined || name === 'below a cut')
+          assert.throws(() => run('merge', 'side', ...(message === undefined ? [] : ['-m', message])));
+        else assert.equal((await merge(git, { ...allow, from: 'side', message })).outcome, 'conflicts');
+        put('a', 'both ü\n');
+        assert.equal((await goOn(git, { skip: false })).outcome, 'done', name);
+        assert.equal(run('log', '-1', '--format=%B'), expected, name);
+      });
+  });
+
   test('each kind of conflict has its name', async () => {
     await withRepository(async ({ git, put, save, run, root }) => {
       const gone = (name: string): void => fs.rmSync(path.join(root, name));
@@ -453,7 +513,8 @@ describe('joining commits', { skip: requireTool('git') }, () => {
       await assert.rejects(merge(git, { ...allow, from: 'main' }), fails('GIT_FAILED'));
       await assert.rejects(reset(git, { to: 'HEAD', mode: 'mixed' }), fails('GIT_FAILED'));
       await assert.rejects(branch(git, { action: 'create', name: 'x', force: false }), fails('GIT_FAILED'));
-      await assert.rejects(stash(git, push), fails('GIT_FAILED'));
+      await assert.rejects(stash(git, push), fails('GIT_FAILED', /no commit yet/));
+      await assert.rejects(checkout(git, { to: 'x', create: true, changes: 'stash' }), fails('GIT_FAILED', /no commit yet/));
       assert.deepEqual(await tags(git, 5), { tags: [], truncated: false });
       assert.deepEqual(await stashes(git, 5), { stashes: [], truncated: false });
     });

@@ -2,15 +2,14 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { GitConflict, git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { RunResult } from '../processes/processes.ts';
-import { refuseMarkers } from './committing.ts';
+import { messageArgument, refuseMarkers, takeIntoIndex } from './committing.ts';
 import type { Git, Repository } from './git.ts';
 import { inConflict, wouldOverwrite } from './git-error.ts';
-import { nulEnded } from './git-path.ts';
 import { identity } from './identity.ts';
 import { planCommit } from './plan-commit.ts';
 import { checkRevision } from './revision.ts';
 import { statusOf } from './status.ts';
-import { type Doing, doingIn } from './under-way.ts';
+import { type Doing, doingIn, mergeMessage } from './under-way.ts';
 
 export type Outcome = Output<(typeof table)['git.merge']>;
 
@@ -32,8 +31,8 @@ export async function mergeNow(
   signal: AbortSignal | undefined,
 ): Promise<Outcome> {
   const how = { allow: '--ff', only: '--ff-only', never: '--no-ff' }[fastForward];
-  const args = ['merge', '--no-edit', '--no-stat', how, ...(message === undefined ? [] : ['--cleanup=whitespace', '--file=-'])];
-  return join(git, repository, 'merge', [...args, '--end-of-options', from], message, signal);
+  const said = message === undefined ? [] : ['--cleanup=whitespace', messageArgument(message, 'by a commit')];
+  return join(git, repository, 'merge', ['merge', '--no-edit', '--no-stat', how, ...said, '--end-of-options', from], undefined, signal);
 }
 
 /** Puts the commits of this branch onto another. */
@@ -94,8 +93,9 @@ export function goOn(git: Git, { message, skip }: { message?: string | undefined
     await resolve(git, repository, signal);
     // `--continue` opens an editor, which leaves the message as git prepared it; one that was given goes into the commit here.
     if (message !== undefined || doing === 'merge') {
-      const said = message === undefined ? ['--no-edit'] : ['--cleanup=whitespace', '--file=-'];
-      const made = await join(git, repository, doing, ['commit', ...said], message, signal);
+      const text = message ?? mergeMessage(repository.gitFolder);
+      const said = text === undefined ? ['--no-edit'] : ['--cleanup=whitespace', '--file=-'];
+      const made = await join(git, repository, doing, ['commit', ...said], text, signal);
       if (doing !== 'rebase' || made.outcome === 'conflicts') return made;
     }
     return join(git, repository, doing, [doing, '--continue'], undefined, signal);
@@ -145,7 +145,7 @@ async function join(
   repository: Repository,
   action: string,
   args: readonly string[],
-  message: string | undefined,
+  message: string | Uint8Array | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Outcome> {
   const before = await git.head(repository, signal);
@@ -195,9 +195,7 @@ async function resolve(git: Git, repository: Repository, signal: AbortSignal | u
     { paths: undefined, all: true },
   );
   await refuseMarkers(git, repository, 'continue', { unmerged }, signal);
-  if (chosen.length === 0) return;
-  const stdin = nulEnded(chosen.map(({ path: { bytes } }) => bytes));
-  await git.write('continue', ['update-index', '--add', '--remove', '--replace', '-z', '--stdin'], { signal, stdin });
+  await takeIntoIndex(git, 'continue', chosen, signal);
 }
 
 async function oneCommit(git: Git, repository: Repository, revision: string, signal: AbortSignal | undefined): Promise<string> {

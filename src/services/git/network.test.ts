@@ -386,6 +386,56 @@ describe('network', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('pull from a remote that is named takes what that one has, whatever the branch follows', async () => {
+    await withRepository(async ({ make, put, save, run, runIn, folder, root }) => {
+      const git = make({ fileRemotes: true });
+      put('a');
+      save('base');
+      const ahead: Record<string, string> = {};
+      for (const name of ['origin', 'fork']) {
+        const [bare, clone] = [path.join(folder, `${name}.git`), path.join(folder, name)];
+        runIn(folder, 'clone', '-q', '--bare', root, bare);
+        run('remote', 'add', name, `file://${bare}`);
+        runIn(folder, 'clone', '-q', bare, clone);
+        runIn(clone, 'commit', '-q', '--allow-empty', '-m', `of ${name}`);
+        runIn(clone, 'push', '-q');
+        ahead[name] = runIn(clone, 'rev-parse', 'HEAD');
+      }
+      run('fetch', '-q', 'origin');
+      run('branch', '-q', '--set-upstream-to=origin/main');
+      const { remote: from, head } = await pull(git, { remote: 'fork', strategy: 'ff-only' }, silent);
+      assert.deepEqual([from, head], ['fork', ahead['fork']]);
+      run('reset', '-q', '--hard', 'HEAD~1');
+      for (const given of [{ remote: 'origin' }, {}]) {
+        assert.equal((await pull(git, { ...given, strategy: 'ff-only' }, silent)).head, ahead['origin']);
+        run('reset', '-q', '--hard', 'HEAD~1');
+      }
+      // One that follows a branch of this repository goes on doing so, where no remote is named.
+      run('branch', '-q', 'here', 'fork/main');
+      run('branch', '-q', '--set-upstream-to=here');
+      assert.equal((await pull(git, { strategy: 'ff-only' }, silent)).head, ahead['fork']);
+      run('checkout', '-q', '-b', 'only-here', '--track', 'origin/main');
+      await assert.rejects(pull(git, { remote: 'fork', strategy: 'ff-only' }, silent), fails('GIT_FAILED', /fork\/only-here/));
+    });
+  });
+
+  test('a push that sends tags alone did something', async () => {
+    await withRepository(async ({ make, put, save, run, runIn, folder }) => {
+      const git = make({ fileRemotes: true });
+      put('a');
+      save('base');
+      const bare = path.join(folder, 'bare.git');
+      runIn(folder, 'init', '-q', '--bare', bare);
+      run('remote', 'add', 'origin', `file://${bare}`);
+      assert.equal((await push(git, simple, silent)).outcome, 'done');
+      run('tag', '-a', '-m', 'v1', 'v1');
+      assert.equal((await push(git, simple, silent)).outcome, 'nothing');
+      assert.equal((await push(git, { ...simple, tags: true }, silent)).outcome, 'done');
+      assert.equal(runIn(bare, 'tag'), 'v1');
+      assert.equal((await push(git, { ...simple, tags: true }, silent)).outcome, 'nothing');
+    });
+  });
+
   test('a hook of ours that hangs or refuses ends the push with its words', async () => {
     await withNetwork(
       async ({ make, url, root, folder }) => {

@@ -171,7 +171,7 @@ export async function pull(
   });
   return git.writing(signal, async () => {
     const repository = await readyFor(git, 'pull', signal);
-    const from = branch === undefined ? await upstreamOf(git, repository, remote, signal) : `refs/remotes/${remote}/${branch}`;
+    const from = branch === undefined ? await upstreamOf(git, repository, { remote, given }, signal) : `refs/remotes/${remote}/${branch}`;
     await refHash(git, repository, from, from.replace('refs/remotes/', ''), signal);
     const outcome =
       strategy === 'rebase'
@@ -181,13 +181,26 @@ export async function pull(
   });
 }
 
-/** The branch that this one follows; where it follows none, the one of the same name. */
-async function upstreamOf(git: Git, repository: Repository, remote: string, signal: AbortSignal | undefined): Promise<string> {
+/** The branch that this one follows; where it follows none, or one of another remote than was named, the one of the same name. */
+async function upstreamOf(
+  git: Git,
+  repository: Repository,
+  { remote, given }: { remote: string; given: string | undefined },
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const branch = await currentBranch(git, repository, signal);
   if (branch === undefined) throw new OutriggerError('GIT_FAILED', 'pull: HEAD is detached, so there is no branch to bring up to date.');
-  const { records } = await forEachRef(git, repository, ['upstream'], 'refname', 1, [`refs/heads/${branch}`], signal);
-  const upstream = records[0]?.[0] ?? '';
-  return upstream === '' ? `refs/remotes/${remote}/${branch}` : upstream;
+  const { records } = await forEachRef(
+    git,
+    repository,
+    ['upstream', 'upstream:remotename'],
+    'refname',
+    1,
+    [`refs/heads/${branch}`],
+    signal,
+  );
+  const [upstream = '', ofRemote = ''] = records[0] ?? [];
+  return upstream !== '' && (given ?? ofRemote) === ofRemote ? upstream : `refs/remotes/${remote}/${branch}`;
 }
 
 export interface PushRequest {
@@ -218,7 +231,8 @@ export async function push(git: Git, request: PushRequest, talk: Talk, signal?: 
       ...['--', remote.name, `refs/heads/${branch}:refs/heads/${to}`],
     ];
     const { stdout } = await converse(git, 'push', args, remote, talk, signal);
-    const outcome = /^=\trefs\/heads\//m.test(stdout.toString()) ? 'nothing' : 'done';
+    // A line for each ref, with a mark of what became of it: tags that went along are among them.
+    const outcome = /^[^=!]\trefs\//m.test(stdout.toString()) ? 'done' : 'nothing';
     return { remote: remote.name, branch: to, outcome, upstreamSet: upstream === '' };
   });
 }

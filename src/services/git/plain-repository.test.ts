@@ -6,8 +6,10 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import { fails, names, withRepository } from '../../../test/kit/git-world.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
+import { reset } from './integrating.ts';
 import { isPlainConfig, plainGitFolder } from './plain-repository.ts';
 import { log } from './reading.ts';
+import { stash } from './stash.ts';
 import { status } from './status.ts';
 import { underWay } from './under-way.ts';
 
@@ -45,6 +47,63 @@ describe('a look at the repository', { skip: requireTool('git') }, () => {
       fs.rmSync(path.join(root, '.git/objects'), { recursive: true });
       assert.equal(await status(git, false), undefined, 'what git takes for no repository is none');
       await assert.rejects(log(git, { count: 1, skip: 0, from: 'main' }), fails('NO_REPOSITORY'));
+    });
+  });
+
+  test('takes no folder for a repository that git would not, and never reaches the one above in its place', async () => {
+    const damages: Readonly<Record<string, (folder: string) => void>> = {
+      'HEAD is empty': (folder) => fs.writeFileSync(path.join(folder, 'HEAD'), ''),
+      'HEAD names nothing': (folder) => fs.writeFileSync(path.join(folder, 'HEAD'), 'main\n'),
+      'HEAD names no ref': (folder) => fs.writeFileSync(path.join(folder, 'HEAD'), 'ref: main\n'),
+      'HEAD is a link to another file': (folder) => {
+        fs.renameSync(path.join(folder, 'HEAD'), path.join(folder, 'head'));
+        fs.symlinkSync('head', path.join(folder, 'HEAD'));
+      },
+      'HEAD is a folder': (folder) => {
+        fs.rmSync(path.join(folder, 'HEAD'));
+        fs.mkdirSync(path.join(folder, 'HEAD'));
+      },
+      'no refs': (folder) => fs.rmSync(path.join(folder, 'refs'), { recursive: true }),
+      'no objects': (folder) => fs.rmSync(path.join(folder, 'objects'), { recursive: true }),
+    };
+    await withRepository(
+      async ({ git, root, folder, put, save, run, runIn }) => {
+        const precious = path.join(folder, 'work/precious');
+        put('a');
+        fs.writeFileSync(precious, 'committed\n');
+        runIn(folder, '-C', 'work', 'add', '--all');
+        save('outer');
+        runIn(root, 'init', '-q');
+        save('inner');
+        run('pack-refs', '--all');
+        fs.writeFileSync(precious, 'a day of work\n');
+        fs.cpSync(path.join(root, '.git'), path.join(folder, 'sound'), { recursive: true });
+        for (const [name, damage] of Object.entries(damages)) {
+          assert.equal(plainGitFolder(root), path.join(root, '.git'), name);
+          damage(path.join(root, '.git'));
+          assert.equal(run('rev-parse', '--show-prefix'), 'sub/', name);
+          assert.equal(plainGitFolder(root), undefined, name);
+          await assert.rejects(reset(git, { to: 'HEAD', mode: 'hard' }), fails('GIT_OUTSIDE'), name);
+          await assert.rejects(stash(git, { action: 'push', untracked: true, keepIndex: false }), fails('GIT_OUTSIDE'), name);
+          assert.equal(fs.readFileSync(precious, 'utf8'), 'a day of work\n', name);
+          fs.rmSync(path.join(root, '.git'), { recursive: true });
+          fs.cpSync(path.join(folder, 'sound'), path.join(root, '.git'), { recursive: true });
+        }
+      },
+      { below: 'sub' },
+    );
+  });
+
+  test('a head that names a commit, or is a link as in old repositories, is one', async () => {
+    await withRepository(async ({ git, root, run, put, save }) => {
+      put('a');
+      save('base');
+      run('checkout', '-q', '--detach');
+      assert.equal(plainGitFolder(root), path.join(root, '.git'));
+      run('checkout', '-q', 'main');
+      fs.rmSync(path.join(root, '.git/HEAD'));
+      fs.symlinkSync('refs/heads/main', path.join(root, '.git/HEAD'));
+      assert.deepEqual([(await status(git, false))?.branch, await names(git)], ['main', []]);
     });
   });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StatusEntry } from './parse-status.ts';
-import { type CommitChoice, planCommit } from './plan-commit.ts';
+import { type CommitChoice, commitNames, planCommit } from './plan-commit.ts';
 
 function entry(name: string, staged: StatusEntry['staged'], unstaged: StatusEntry['unstaged'], from?: string): StatusEntry {
   const path = (text: string): StatusEntry['path'] => ({ shown: text, raw: false, bytes: Buffer.from(text), folder: text === 'nested' });
@@ -42,4 +42,29 @@ test('files in conflict are told apart', () => {
   const plan = planCommit([entry('a', 'unmerged', 'unmerged'), entry('b', null, 'modified')], { paths: undefined, all: true });
   assert.deepEqual(plan.unmerged, [plan.chosen[0]]);
   assert.equal(plan.add.length, 2);
+});
+
+test('a commit of some files alone names those that git knows by then, and none below another', () => {
+  const table: [StatusEntry[], string[]][] = [
+    [
+      [entry('new', null, 'untracked'), entry('a', 'modified', null), entry('b', null, 'deleted')],
+      ['new', 'a', 'b'],
+    ],
+    [[entry('to', 'renamed', null, 'from')], ['to', 'from']],
+    [[entry('to', 'renamed', 'deleted', 'from')], ['from']],
+    [[entry('docs/a', null, 'deleted'), entry('docs/deep/b', 'deleted', null), entry('docs', null, 'untracked')], ['docs']],
+    [
+      [entry('real/a', 'renamed', null, 'docs/a'), entry('docs', 'added', null)],
+      ['real/a', 'docs'],
+    ],
+    [
+      [entry('docs/a', null, 'deleted'), entry('doc', null, 'modified'), entry('docs-new', null, 'untracked')],
+      ['docs/a', 'doc', 'docs-new'],
+    ],
+    [
+      [entry('docs', null, 'deleted'), entry('docs/a', null, 'untracked')],
+      ['docs', 'docs/a'],
+    ],
+  ];
+  for (const [chosen, expected] of table) assert.deepEqual(commitNames(chosen).map(String), expected);
 });

@@ -37,11 +37,29 @@ export function planCommit(entries: readonly StatusEntry[], { paths, all }: Comm
   return plan;
 }
 
-/** The names that the index takes as they stand in the folder: of a file that was moved there the old one, too, where nothing is left. */
-export function indexNames(entries: readonly StatusEntry[]): Uint8Array[] {
-  return entries.flatMap(({ path, from, unstaged }) =>
-    from === undefined || unstaged !== 'renamed' ? [path.bytes] : [path.bytes, from.bytes],
-  );
+/** The names that the index takes as they stand in the folder, and those that leave it: of a file that was moved there the old one. */
+export function indexNames(entries: readonly StatusEntry[]): { present: Uint8Array[]; gone: Uint8Array[] } {
+  const present = entries.flatMap(({ path, unstaged }) => (unstaged === 'deleted' ? [] : [path.bytes]));
+  const gone = entries.flatMap(({ path, from, unstaged }) => {
+    if (unstaged === 'deleted') return [path.bytes];
+    return unstaged === 'renamed' && from !== undefined ? [from.bytes] : [];
+  });
+  return { present, gone };
+}
+
+/**
+ * The names for a commit of these files alone, once the index has them as they stand in the folder. Of a file that was moved and is
+ * gone again git knows only the old one; below a link that replaced a folder it would take what the link leads to.
+ */
+export function commitNames(entries: readonly StatusEntry[]): Uint8Array[] {
+  const text = (name: Uint8Array): string => Buffer.from(name).toString('latin1');
+  const present = entries.filter(({ staged, unstaged }) => staged !== 'deleted' && unstaged !== 'deleted');
+  const takes = pathMatcher(present.map(({ path }) => text(path.bytes)));
+  const names = entries.flatMap(({ path, from, unstaged }) => {
+    if (from === undefined) return [path.bytes];
+    return unstaged === 'deleted' ? [from.bytes] : [path.bytes, from.bytes];
+  });
+  return names.filter((name) => !takes(text(name).replace(/\/?[^/]*$/, '')));
 }
 
 /** Whether a path is one of `paths` or lies below one. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { describe, test } from 'node:test';
-import { fails, withRepository } from '../../../test/kit/git-world.ts';
+import { fails, names, withRepository } from '../../../test/kit/git-world.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import { hunks } from './hunks.ts';
 import { restore, stage, unstage } from './staging.ts';
@@ -41,6 +43,21 @@ describe('whole files and hunks in one call', { skip: requireTool('git') }, () =
       run('add', 'a', 'b');
       await assert.rejects(unstage(disturbed, await files(true)), fails('GIT_STALE_HUNK', /nothing was done/));
       assert.equal(run('show', ':b'), 'two');
+    });
+  });
+
+  test('a folder that became a link is staged: its files go, and the link comes', async () => {
+    await withRepository(async ({ git, put, save, run, root }) => {
+      for (const name of ['docs/a', 'real/a', 'other']) put(name, 'one\n');
+      save('base');
+      fs.rmSync(path.join(root, 'docs'), { recursive: true });
+      fs.symlinkSync('real', path.join(root, 'docs'));
+      put('other', 'two\n');
+      assert.deepEqual(await stage(git, [{ path: 'docs' }]), { files: 2 });
+      assert.deepEqual(await names(git), ['added - docs', 'deleted - docs/a', '- modified other']);
+      await unstage(git, []);
+      assert.deepEqual(await stage(git, []), { files: 3 });
+      assert.equal(run('ls-files'), 'docs\nother\nreal/a');
     });
   });
 

@@ -4,8 +4,8 @@ import { splitNul, utf8 } from './git-path.ts';
 import { patchFiles } from './hunks.ts';
 import { nulEnded } from './git-path.ts';
 import { type PatchFile, patchOf } from './parse-patch.ts';
-import { indexNames, pathMatcher, planCommit } from './plan-commit.ts';
-import { refuseMarkers } from './committing.ts';
+import { pathMatcher, planCommit } from './plan-commit.ts';
+import { refuseMarkers, takeIntoIndex } from './committing.ts';
 import { checkRevision } from './revision.ts';
 import { statusOf } from './status.ts';
 import { untrackedFiles } from './untracked.ts';
@@ -40,9 +40,7 @@ export async function stage(git: Git, files: readonly ChosenFile[], signal?: Abo
       const plan = planCommit(entries, { paths: choice.paths && [...choice.paths, ...whole], all: true });
       await refuseMarkers(git, repository, 'stage', plan, signal);
       await applyHunks();
-      // Exact names: `git add` compares each with each, and fails when a file is gone again.
-      const stdin = nulEnded(indexNames(plan.add));
-      await git.write('stage', ['update-index', '--add', '--remove', '--replace', '-z', '--stdin'], { signal, stdin });
+      await takeIntoIndex(git, 'stage', plan.add, signal);
       count += plan.add.length;
     } else await applyHunks();
     return { files: count };

@@ -62,6 +62,9 @@ export async function pushStash(
   { message, untracked, keepIndex }: Pick<StashRequest, 'message' | 'untracked' | 'keepIndex'>,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
+  // Asked to be quiet, git says nothing of it either.
+  if ((await git.head(repository, signal)) === undefined)
+    throw new OutriggerError('GIT_FAILED', 'stash: there is no commit yet that changes could be put aside from.');
   const before = (await stashList(git, repository, 1, signal)).found[0]?.hash;
   const args = ['stash', 'push', '--quiet', ...(untracked ? ['--include-untracked'] : []), ...(keepIndex ? ['--keep-index'] : [])];
   const said = message === undefined || message === '' ? [] : [`--message=${message}`];

@@ -34,7 +34,7 @@ export function doingIn(gitFolder: string): Doing | undefined {
 export function underWay(gitFolder: string): UnderWay | undefined {
   const doing = doingIn(gitFolder);
   if (doing === undefined) return undefined;
-  const said = (name: string): string | undefined => smallFile(path.join(gitFolder, name));
+  const said = (name: string): string | undefined => smallFile(path.join(gitFolder, name))?.toString();
   const message = said('MERGE_MSG')
     ?.split('\n')
     .filter((line) => !line.startsWith('#'))
@@ -44,6 +44,15 @@ export function underWay(gitFolder: string): UnderWay | undefined {
   if (doing === 'rebase') return { doing, ...rebaseIn(said), ...shared };
   const head = { merge: 'MERGE_HEAD', 'cherry-pick': 'CHERRY_PICK_HEAD', revert: 'REVERT_HEAD', bisect: 'BISECT_EXPECTED_REV' }[doing];
   return { doing, heads: lines(said(head)), ...shared };
+}
+
+/** At the end of a message: that of `git merge`, with the mark of comments that the user chose, below a line to cut at or without one. */
+const conflictList = /\n([^\s\w]+) (?:-+ >8 -+|Conflicts:)\n(?:\1[^\n]*\n)*$/;
+
+/** What the commit of a merge that stopped would say, without the list of conflicts; undefined where git wrote none below it. In its own bytes. */
+export function mergeMessage(gitFolder: string): Uint8Array | undefined {
+  const text = smallFile(path.join(gitFolder, 'MERGE_MSG'))?.toString('latin1');
+  return text === undefined || !conflictList.test(text) ? undefined : Buffer.from(text.replace(conflictList, '\n'), 'latin1');
 }
 
 /** Milliseconds since the lock on the index was taken, by `now`; undefined where it is free. */
@@ -81,12 +90,12 @@ function lines(text: string | undefined): string[] {
   return (text ?? '').split('\n').filter((line) => line !== '');
 }
 
-function smallFile(file: string): string | undefined {
+function smallFile(file: string): Buffer | undefined {
   try {
     const stat = fs.statSync(file);
     // Who opens a pipe waits for another who writes into it.
     if (!stat.isFile() || stat.size > MAX_FILE_BYTES) return undefined;
-    return fs.readFileSync(file, 'utf8');
+    return fs.readFileSync(file);
   } catch {
     // Not there, or gone this moment.
     return undefined;

@@ -4,9 +4,11 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { fails } from '../../../test/kit/git-world.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import { type TaskHarness, withTasks } from '../../../test/kit/task-harness.ts';
 import { Processes, type RunRequest, type RunResult } from '../processes/processes.ts';
+import { TaskBranches } from './task-branch.ts';
 
 const skip = requireTool('git');
 const gitEnv = { ...process.env, GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'a@x', GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'a@x' };
@@ -158,4 +160,127 @@ test('a push that takes longer than two minutes is ended, and the result says th
     },
     { wake: commits, branches: true, processes: new Impatient('push') },
   ),
+);
+
+interface Clones {
+  origin: string;
+  /** A clone of its own, with the branches of an agent in it. */
+  clone(name: string, agentId?: string): { folder: string; branches: TaskBranches };
+  /** Commits a file in a folder. */
+  save(folder: string, name: string): void;
+}
+
+const { signal } = new AbortController();
+
+/** A remote with one commit, and clones of it. */
+async function withClones(run: (world: Clones) => Promise<void>): Promise<void> {
+  const at = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-tasks-')));
+  const processes = new Processes({ env: gitEnv });
+  const origin = path.join(at, 'origin.git');
+  fs.mkdirSync(path.join(at, 'first'));
+  repository(path.join(at, 'first'));
+  git(at, 'clone', '-q', '--bare', 'first', origin);
+  const clone: Clones['clone'] = (name, agentId = 'agent') => {
+    const folder = path.join(at, name);
+    git(at, 'clone', '-q', origin, folder);
+    return { folder, branches: new TaskBranches(processes, { folder, agentId, besides: [] }) };
+  };
+  const save: Clones['save'] = (folder, name) => {
+    fs.writeFileSync(path.join(folder, name), name);
+    git(folder, 'add', '-A');
+    git(folder, 'commit', '-qm', name);
+  };
+  try {
+    await run({ origin, clone, save });
+  } finally {
+    await processes.stop();
+    fs.rmSync(at, { recursive: true });
+  }
+}
+
+test(
+  'a name that the remote has already is not given to a new task, in a fresh clone and of an agent whose name begins alike',
+  { skip },
+  () =>
+    withClones(async ({ origin, clone, save }) => {
+      const names: string[] = [];
+      for (const [at, agentId] of ['worker-10', 'worker-10', 'worker-11'].entries()) {
+        const { folder, branches } = clone(`clone-${at}`, agentId);
+        const name = await branches.start('Update dependencies', undefined, signal);
+        save(folder, `work-${at}`);
+        assert.equal(await branches.submit(name, signal), true);
+        names.push(name);
+      }
+      const wanted = 'worker-1/update-dependencies';
+      assert.deepEqual(names, [wanted, `${wanted}-2`, `${wanted}-3`]);
+      for (const [at, name] of names.entries()) assert.equal(git(origin, 'log', '--format=%s', name), `work-${at}\nfirst`);
+    }),
+);
+
+test('what somebody else pushed onto the branch of a task stays there, also where it was fetched meanwhile', { skip }, () =>
+  withClones(async ({ origin, clone, save }) => {
+    const { folder, branches } = clone('own');
+    const name = await branches.start('Fix login', undefined, signal);
+    save(folder, 'work');
+    await branches.submit(name, signal);
+    const reviewer = clone('reviewer').folder;
+    git(reviewer, 'switch', '-q', name);
+    save(reviewer, 'review');
+    git(reviewer, 'push', '-q');
+    // Another task in between fetches.
+    await branches.start('Other', undefined, signal);
+    assert.equal(await branches.start('Fix login', name, signal), name);
+    save(folder, 'more');
+    await assert.rejects(branches.submit(name, signal), fails('GIT_FAILED', /rejected/));
+    assert.equal(git(origin, 'log', '--format=%s', name), 'review\nwork\nfirst');
+    assert.equal(git(folder, 'log', '--format=%s', name), 'more\nwork\nfirst');
+    // Joined with that, it goes.
+    git(folder, 'rebase', '-q', `origin/${name}`);
+    assert.equal(await branches.submit(name, signal), true);
+    assert.equal(git(origin, 'log', '--format=%s', name), 'more\nreview\nwork\nfirst');
+  }),
+);
+
+test('a branch of a task that its agent wrote anew is pushed again', { skip }, () =>
+  withClones(async ({ origin, clone, save }) => {
+    const { folder, branches } = clone('own');
+    const name = await branches.start('Fix login', undefined, signal);
+    save(folder, 'work');
+    await branches.submit(name, signal);
+    await branches.start('Fix login', name, signal);
+    git(folder, 'commit', '-q', '--amend', '-m', 'better');
+    assert.equal(await branches.submit(name, signal), true);
+    assert.equal(git(origin, 'log', '--format=%s', name), 'better\nfirst');
+  }),
+);
+
+test('a push that is refused loses nothing: the commits stay on the branch, and the result says why', { skip }, () =>
+  withTasks(
+    async (harness) => {
+      const { root, at, hub, tasks } = harness;
+      repositoryWithRemote(harness);
+      git(root, 'clone', '-q', at('remote.git'), at('other'));
+      git(at('other'), 'switch', '-q', '-c', 'probe/x');
+      git(at('other'), 'commit', '-q', '--allow-empty', '-m', 'theirs');
+      tasks.connected(hub.session);
+      const { result } = await doTask(harness, 'a', 'x', 1);
+      const { push_error, ...rest } = result as Record<string, unknown>;
+      assert.deepEqual(rest, { status: 'success', branch: 'probe/x', pushed: false });
+      assert.match(String(push_error), /^git push: .*rejected/s);
+      assert.equal(git(at('remote.git'), 'log', '--format=%s', 'probe/x'), 'theirs\nfirst');
+      assert.equal(git(root, 'log', '--format=%s', 'probe/x'), 'work\nfirst');
+    },
+    // Others push a branch of that name while the agent works, and it fetches that.
+    { wake: `git -C ../other push -q origin probe/x; git fetch -q; ${commits}`, branches: true },
+  ),
+);
+
+test('files that git does not know make a folder unclean, whatever its config says of them', { skip }, () =>
+  withClones(async ({ clone }) => {
+    const { folder, branches } = clone('own');
+    git(folder, 'config', 'status.showUntrackedFiles', 'no');
+    fs.writeFileSync(path.join(folder, 'my-notes'), '');
+    await assert.rejects(branches.start('Fix login', undefined, signal), fails('GIT_FAILED', /not committed \(my-notes\)/));
+    assert.equal(git(folder, 'branch', '--show-current'), 'main');
+  }),
 );

@@ -9,7 +9,10 @@ const MAX_SAME_NAME = 100;
 /** Of a folder that is not clean, so many names are told. */
 const NAMED_FILES = 5;
 
-/** A branch for each task, in the repository of a folder. Nothing is ever discarded: what is not committed keeps a task from beginning. */
+/**
+ * A branch for each task, in the repository of a folder. Nothing is ever discarded: what is not committed keeps a task from beginning, and
+ * what others pushed keeps ours from being pushed.
+ */
 export class TaskBranches {
   readonly #processes: Processes;
   readonly #folder: string;
@@ -45,7 +48,7 @@ export class TaskBranches {
     const base = await this.#defaultBranch(signal);
     const wanted = `${this.#agent}/${slugOf(description, SLUG_LENGTH)}`;
     let name = wanted;
-    for (let number = 2; await this.#has(`refs/heads/${name}`, signal); number++) {
+    for (let number = 2; await this.#isTaken(name, signal); number++) {
       if (number > MAX_SAME_NAME) throw new OutriggerError('GIT_FAILED', `There are ${MAX_SAME_NAME} branches ${wanted} already.`);
       name = `${wanted}-${number}`;
     }
@@ -53,20 +56,21 @@ export class TaskBranches {
     return name;
   }
 
-  /** Pushes a branch where there is a remote `origin`; false where there is none. Throws GIT_FAILED, PROCESS_TIMEOUT. */
+  /**
+   * Pushes a branch where there is a remote `origin`; false where there is none. Throws PROCESS_TIMEOUT, and GIT_FAILED also where it would
+   * overwrite what was never part of the branch here; what was committed stays on it.
+   */
   async submit(branch: string, signal: AbortSignal): Promise<boolean> {
     if (!(await this.#hasOrigin(signal))) return false;
-    await this.#git(
-      ['push', '--force-with-lease', '--set-upstream', 'origin', `refs/heads/${branch}:refs/heads/${branch}`],
-      NETWORK_MS,
-      signal,
-    );
+    // Its agent may write it anew. The lease alone is what was fetched last, seen by the agent or not.
+    const lease = ['--force-with-lease', '--force-if-includes'];
+    await this.#git(['push', ...lease, '--set-upstream', 'origin', `refs/heads/${branch}:refs/heads/${branch}`], NETWORK_MS, signal);
     return true;
   }
 
   async #uncommitted(signal: AbortSignal): Promise<string[]> {
     const besides = this.#besides.map((where) => `:(exclude,literal)${where}`);
-    const status = await this.#git(['status', '--porcelain', '-z', '--', '.', ...besides], LOCAL_MS, signal);
+    const status = await this.#git(['status', '--porcelain', '-z', '--untracked-files=normal', '--', '.', ...besides], LOCAL_MS, signal);
     return status
       .split('\0')
       .filter((line) => line !== '')
@@ -87,6 +91,11 @@ export class TaskBranches {
 
   async #hasOrigin(signal: AbortSignal): Promise<boolean> {
     return (await this.#git(['remote'], LOCAL_MS, signal)).split('\n').includes('origin');
+  }
+
+  /** Here, or at the remote as it was fetched last. */
+  async #isTaken(name: string, signal: AbortSignal): Promise<boolean> {
+    return (await this.#has(`refs/heads/${name}`, signal)) || this.#has(`refs/remotes/origin/${name}`, signal);
   }
 
   async #has(ref: string, signal: AbortSignal): Promise<boolean> {
