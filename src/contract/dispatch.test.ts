@@ -202,6 +202,26 @@ describe('a caller limited to some paths', () => {
     await call('a.read', { path: 'data/link' });
   });
 
+  test('keeps out of the secrets of the sidecar itself, whatever leads there; admins do not', async () => {
+    const links: Record<string, string> = { 'data/link': 'conf/config.json' };
+    const dependencies = { locate: (path: string) => links[path] ?? path, secrets: new Set(['conf/config.json']) };
+    const { call } = setUp({ dependencies, implementations: { 'a.free': (_input, { visible }) => visible('conf/config.json') } });
+    const reader = person({ access: 'read' });
+    const worker = person({ access: 'execute' });
+    for (const one of [reader, worker, person({ access: 'write', paths: ['data', 'conf'] })]) {
+      await fails('ACCESS_DENIED', call('a.read', { path: 'conf/config.json' }, { caller: one }));
+      await fails('ACCESS_DENIED', call('a.read', { path: 'data/link' }, { caller: one }), /secret of the sidecar/);
+      assert.equal((await call('a.free', {}, { caller: one })).output, false);
+    }
+    await call('a.read', { path: 'conf' }, { caller: reader });
+    await call('a.read', {}, { caller: reader });
+    await call('a.all', {}, { caller: reader });
+    await fails('ACCESS_DENIED', call('a.write', { from: 'conf', to: 'elsewhere' }, { caller: worker }));
+    await call('a.write', { from: 'other', to: 'conf2' }, { caller: worker });
+    await call('a.read', { path: 'conf/config.json' });
+    assert.equal((await call('a.free')).output, true);
+  });
+
   test('is looked at again by `confirmScope`, for what a path leads to by then', async () => {
     const links: Record<string, string> = {};
     const { call } = setUp({

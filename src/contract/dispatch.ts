@@ -52,6 +52,8 @@ export interface DispatchDependencies {
   refuse?: () => OutriggerError | undefined;
   /** Where a path leads when links are followed: a caller limited to some paths must not get out of them by a link. */
   locate?: (path: string) => string;
+  /** Where files lie that hold secrets of the sidecar itself, as `locate` gives it. They are for admins, wherever their tokens reach. */
+  secrets?: ReadonlySet<string>;
 }
 
 export interface DispatchOptions {
@@ -122,7 +124,7 @@ export function createDispatch<T extends Table>(
       }
       checkLevel(name, operation, caller, options.ceiling());
       const input = parseInput(name, operation, request.input);
-      checkScope(name, operation, caller, input, dependencies.locate);
+      checkScope(name, operation, caller, input, dependencies);
       if (operation.endless === true && request.emit === undefined)
         throw new OutriggerError('STREAM_ONLY', `${name} is a stream without an end.`);
       throwIfAborted(signal);
@@ -135,8 +137,8 @@ export function createDispatch<T extends Table>(
         requestId: request.requestId,
         body: request.body ?? noBytes,
         channel: request.channel,
-        visible: (path) => withinPaths(caller.paths, path),
-        confirmScope: () => checkScope(name, operation, caller, input, dependencies.locate),
+        visible: (path) => withinPaths(caller.paths, path) && guardedFrom(caller, dependencies)?.has(path) !== true,
+        confirmScope: () => checkScope(name, operation, caller, input, dependencies),
         emit: (item) => {
           throwIfAborted(signal);
           itemCount++;
@@ -238,23 +240,44 @@ function problemOf(issue: Issue, above: readonly PropertyKey[] = []): { at: stri
   return { at: path.map(String).join('.'), problem: isMissing ? MISSING : issue.message };
 }
 
-function checkScope(name: string, operation: Operation, caller: Caller, input: unknown, locate: DispatchDependencies['locate']): void {
+type Places = Pick<DispatchDependencies, 'locate' | 'secrets'>;
+
+function checkScope(name: string, operation: Operation, caller: Caller, input: unknown, places: Places): void {
   const { paths } = caller;
-  if (paths === undefined || operation.scope === 'none' || operation.scope === 'filtered') return;
-  if (operation.scope === 'workspace')
+  const guarded = guardedFrom(caller, places);
+  if ((paths === undefined && guarded === undefined) || operation.scope === 'none' || operation.scope === 'filtered') return;
+  if (operation.scope === 'workspace') {
+    if (paths === undefined) return;
     throw new OutriggerError('OUT_OF_SCOPE', `${name} touches the whole workspace; ${caller.name} is limited to ${paths.join(', ')}.`);
+  }
   for (const field of operation.scope.fields) {
     for (const path of pathsIn(input as Record<string, unknown>, field)) {
-      if (!withinPaths(paths, path)) {
-        throw new OutriggerError('OUT_OF_SCOPE', `${caller.name} is limited to ${paths.join(', ')}; ${JSON.stringify(path)} is outside.`);
-      }
-      if (locate !== undefined && !withinPaths(paths.map(locate), locate(path))) {
-        throw new OutriggerError(
-          'OUT_OF_SCOPE',
-          `${caller.name} is limited to ${paths.join(', ')}; ${JSON.stringify(path)} is a link that leads out of it.`,
-        );
-      }
+      if (paths !== undefined) checkPath(caller.name, paths, path, places.locate);
+      if (guarded !== undefined) checkSecrets(operation, path, places.locate?.(path) ?? path, guarded);
     }
+  }
+}
+
+function checkPath(who: string, paths: readonly string[], path: string, locate: Places['locate']): void {
+  if (!withinPaths(paths, path))
+    throw new OutriggerError('OUT_OF_SCOPE', `${who} is limited to ${paths.join(', ')}; ${JSON.stringify(path)} is outside.`);
+  if (locate !== undefined && !withinPaths(paths.map(locate), locate(path)))
+    throw new OutriggerError(
+      'OUT_OF_SCOPE',
+      `${who} is limited to ${paths.join(', ')}; ${JSON.stringify(path)} is a link that leads out of it.`,
+    );
+}
+
+/** Undefined where nothing is kept from the caller. */
+function guardedFrom(caller: Caller, { secrets }: Places): ReadonlySet<string> | undefined {
+  return secrets === undefined || secrets.size === 0 || caller.access === 'admin' ? undefined : secrets;
+}
+
+/** What changes things can also put the folder of a secret elsewhere. */
+function checkSecrets(operation: Operation, path: string, place: string, secrets: ReadonlySet<string>): void {
+  for (const secret of secrets) {
+    if (place === secret || (operation.access !== 'read' && place !== '' && secret.startsWith(`${place}/`)))
+      throw new OutriggerError('ACCESS_DENIED', `${JSON.stringify(path)} holds a secret of the sidecar itself: that needs admin access.`);
   }
 }
 

@@ -34,6 +34,8 @@ export interface SidecarLink {
 }
 
 export interface PluggedLink extends SidecarLink {
+  /** Absolute: the config, which may hold the agent's secret and names the program that is started, and the file of the secret. */
+  readonly secretFiles: readonly string[];
   /** Takes up what is held, and dials. `url`: where this sidecar is asked. */
   start(url: string): Promise<void>;
   /** Programs of tasks are ended, what is held stays on the disk, and the hub hears a goodbye. */
@@ -94,6 +96,7 @@ export function plugLink(dependencies: LinkDependencies, config: Config & { 'lin
   // Before anything is listened on: what an earlier one left holds for nobody.
   const token = taskToken(dependencies, link.agentId);
   return {
+    secretFiles: [link.file, link.tokenPlace.file],
     status: () => connection.status(),
     onStatus: (listener) => connection.onStatus(listener),
     onRestart: (listener) => tasks.onRestartAsked((reason) => void tasks.drain().then(() => listener(reason))),

@@ -251,6 +251,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
           calls.add(error === undefined ? 'info' : 'error', 'operation', { operation, ...facts, error });
         },
         locate: (wirePath) => workspace.realPath(wirePath),
+        secrets: placesIn(workspace.root, [config.tokenFile, ...(link?.secretFiles ?? [])]),
         refuse: () => (stopping ? new OutriggerError('STOPPING', 'The sidecar is stopping.') : undefined),
       },
       {
@@ -371,6 +372,17 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     await releaseAll(releases, log);
     throw error;
   }
+}
+
+/** Where those of the files that are in the folder lie, relative to it, links followed. */
+function placesIn(root: string, files: readonly (string | undefined)[]): ReadonlySet<string> {
+  const places = new Set<string>();
+  for (const file of files) {
+    if (file === undefined || !fs.existsSync(file)) continue;
+    const place = path.relative(root, fs.realpathSync(file)).split(path.sep).join('/');
+    if (!path.isAbsolute(place) && place !== '..' && !place.startsWith('../')) places.add(place);
+  }
+  return places;
 }
 
 /** In the reverse order of the start; one that fails does not keep the others. */

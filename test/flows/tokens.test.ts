@@ -7,6 +7,7 @@ import type { Client } from '../../src/client/client.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import { fails } from '../kit/workspace-harness.ts';
 import { eventually } from '../kit/eventually.ts';
+import { withScratchFolder } from '../kit/scratch-folder.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
 
 const oneSecond = 1000;
@@ -272,3 +273,48 @@ test('no token, cookie or Authorization header stands in the log, whatever was a
     },
     { mayLogErrors: true },
   ));
+
+test('the secrets of a link and of the sidecar that lie in the folder are for admins: no other token reads, finds, changes or opens them', () =>
+  withScratchFolder('secrets', (_folder, root) => {
+    fs.mkdirSync(`${root}/conf`);
+    fs.writeFileSync(`${root}/conf/main.token`, 'this-is-the-main-token-of-this-one\n');
+    const config = { agent_id: 'a', token: 'this-is-the-secret', hub_url: 'ws://127.0.0.1:9/ws', wake_command: ['true'] };
+    fs.writeFileSync(`${root}/config.json`, JSON.stringify(config), { mode: 0o600 });
+    fs.symlinkSync('config.json', `${root}/link`);
+    fs.writeFileSync(`${root}/notes.txt`, 'this-is no secret\n');
+    return withSidecar(
+      async ({ client, clientOf, url }) => {
+        const files = ['config.json', 'link', 'conf/main.token'];
+        for (const access of ['read', 'write', 'execute'] as const) {
+          const { secret } = await client.call('tokens.create', { name: access, kind: 'agent', access });
+          const narrow = clientOf(secret);
+          const headers = { authorization: `Bearer ${secret}` };
+          for (const path of files) {
+            await fails('ACCESS_DENIED', () => narrow.call('files.read', { path }));
+            await fails('ACCESS_DENIED', () => narrow.call('files.hash', { path }));
+            assert.equal((await fetch(`${url}/api/files/${path}`, { headers })).status, 403);
+            const socket = new WebSocket(`${url.replace('http', 'ws')}/ws/doc/${path}?token=${secret}`);
+            assert.notEqual(await new Promise((resolve) => socket.once('close', resolve).once('error', () => {})), 1000);
+          }
+          const { results } = await gather(narrow, 'this-is');
+          assert.deepEqual(results, ['notes.txt']);
+          if (access === 'read') continue;
+          await fails('ACCESS_DENIED', () => narrow.call('files.write', { path: 'config.json', text: '{}' }));
+          await fails('ACCESS_DENIED', () => narrow.call('files.copy', { from: 'config.json', to: 'copy' }));
+          await fails('ACCESS_DENIED', () => narrow.call('files.copy', { from: 'conf', to: 'copy' }));
+          await fails('ACCESS_DENIED', () => narrow.call('files.move', { from: 'conf', to: 'moved' }));
+          await narrow.call('files.write', { path: 'notes.txt', text: 'this-is no secret\n' });
+        }
+        assert.match((await client.call('files.read', { path: 'config.json' })).text, /this-is-the-secret/);
+        assert.deepEqual((await gather(client, 'this-is')).results.sort(), ['conf/main.token', 'config.json', 'notes.txt']);
+        assert.deepEqual(fs.readdirSync(root).sort(), ['conf', 'config.json', 'link', 'notes.txt', 'results']);
+      },
+      { workspace: root, config: { 'link.config': `${root}/config.json`, tokenFile: `${root}/conf/main.token` } },
+    );
+  }));
+
+async function gather(client: Client<Operations>, pattern: string): Promise<{ results: string[] }> {
+  const results: string[] = [];
+  for await (const { path } of client.stream('search.text', { pattern })) results.push(path);
+  return { results };
+}
