@@ -84,8 +84,20 @@ export const checkpoints = {
     summary: 'Keep the folder as it is now. Open documents are saved first; HEAD, index and files are not touched.',
     access: 'write',
     scope: 'workspace',
-    input: () => z.object({ title: z.string().min(1).max(200) }),
-    output: () => checkpoint().extend({ same: z.boolean().describe('True when nothing changed since the checkpoint before.') }),
+    input: () =>
+      z.object({
+        title: z.string().min(1).max(200),
+        paths: z.array(entryPath()).max(10_000).optional().describe('Files to be asked about: see `lacking`.'),
+      }),
+    output: () =>
+      checkpoint().extend({
+        same: z.boolean().describe('True when nothing changed since the checkpoint before.'),
+        lacking: z
+          .array(z.string())
+          .describe(
+            'Those of `paths` that could not be brought back: something stands there, and this checkpoint does not hold it as a file.',
+          ),
+      }),
     errors: [...common, 'READ_ONLY'],
   }),
   'checkpoints.diff': operation({

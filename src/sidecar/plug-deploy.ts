@@ -14,6 +14,8 @@ import type { Workspace } from '../services/workspace/workspace.ts';
 import type { Log } from './log.ts';
 import { namedSettings } from './named-settings.ts';
 
+/** Files that a message names. */
+const MAX_NAMED = 5;
 /** A module of Odoo, as Odoo itself takes its names. */
 const moduleName: DeployParameter = { type: 'name', pattern: '[a-z_][a-z0-9_]*', text: 'Technical name of the module.' };
 
@@ -90,11 +92,35 @@ function portsOf(implementations: Record<string, unknown>, workspace: Workspace)
           },
     checkpoint:
       create === undefined ? undefined : async (title, by, signal) => (await create({ title }, callOf(by, signal)))['id'] as number,
-    restore: restore === undefined ? undefined : async (id, by, signal) => void (await restore({ id, dryRun: false }, callOf(by, signal))),
+    restore:
+      restore === undefined
+        ? undefined
+        : async (id, by, signal) => {
+            for (const dryRun of [true, false])
+              refuseSkipped((await restore({ id, dryRun }, callOf(by, signal)))['files'] as RestoredFile[]);
+          },
     find: (path) => {
       if (workspace.entry(path) === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
     },
   };
+}
+
+interface RestoredFile {
+  path: string;
+  did: string;
+  why?: string;
+}
+
+/** Throws where not all of the folder is, or would be, what it was. */
+function refuseSkipped(files: readonly RestoredFile[]): void {
+  const left = files.filter(({ did }) => did === 'skipped');
+  if (left.length === 0) return;
+  const named = left.slice(0, MAX_NAMED).map(({ path, why }) => `${path} (${why})`);
+  const more = left.length - named.length;
+  throw new OutriggerError(
+    'BAD_INPUT',
+    `The folder can't be made what it was: left as they are would be ${named.join(', ')}${more === 0 ? '' : ` and ${more} more`}.`,
+  );
 }
 
 /** Who deploys, commits. */

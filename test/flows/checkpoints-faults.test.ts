@@ -105,6 +105,57 @@ test('when the repository is made anew, the checkpoints that went with it are fo
   }),
 );
 
+for (const [was, is] of [
+  ['sha1', 'sha256'],
+  ['sha256', 'sha1'],
+] as const)
+  test(`when a repository of ${was} is made anew with ${is}, or removed, checkpoints begin again`, { skip }, () =>
+    withCheckpoints({ repository: 'none' }, async ({ client, git, remove, put, file }) => {
+      const anew = (format: string): void => {
+        remove('.git');
+        git('init', '--quiet', `--object-format=${format}`);
+      };
+      git('init', '--quiet', `--object-format=${was}`);
+      put('d/a.txt', 'a\n');
+      const lost = await client.call('checkpoints.create', { title: 'lost' });
+      for (const again of [() => anew(is), () => anew(was), () => remove('.git')]) {
+        again();
+        put('d/a.txt', 'a\n');
+        const { id } = await client.call('checkpoints.create', { title: 'new' });
+        put('d/a.txt', 'b\n');
+        await client.call('checkpoints.restore', { id });
+        assert.equal(file('d/a.txt'), 'a\n');
+        await fails('NO_CHECKPOINT', () => client.call('checkpoints.restore', { id: lost.id }));
+      }
+    }),
+  );
+
+test('of a repository that was put aside and is back, or was moved, no ref of ours is left that no checkpoint names', { skip }, () =>
+  withCheckpoints({ files: plain }, async ({ client, root, put, git }) => {
+    const refs = (): string[] => git('for-each-ref', '--format=%(refname)', 'refs/outrigger').split('\n').filter(Boolean);
+    for (const text of ['one\n', 'two\n']) {
+      put('a.txt', text);
+      await client.call('checkpoints.create', { title: text });
+    }
+    assert.equal(refs().length, 2);
+    // Its refs go with it, and are found again by their name.
+    git('init', '--quiet', '--separate-git-dir', path.join(root, '../moved'));
+    put('a.txt', 'three\n');
+    const { id } = await client.call('checkpoints.create', { title: 'moved' });
+    assert.deepEqual([refs().length, (await client.call('checkpoints.list', {})).checkpoints.length], [1, 1]);
+    await client.call('checkpoints.diff', { id });
+    fs.renameSync(path.join(root, '../moved'), path.join(root, '../aside'));
+    await client.call('checkpoints.create', { title: 'meanwhile' });
+    fs.renameSync(path.join(root, '../aside'), path.join(root, '../moved'));
+    assert.equal(refs().length, 1);
+    await client.call('checkpoints.create', { title: 'after' });
+    assert.deepEqual(refs(), []);
+    const again = await client.call('checkpoints.create', { title: 'again' });
+    put('a.txt', 'other\n');
+    assert.equal((await client.call('checkpoints.restore', { id: again.id })).changed, true);
+  }),
+);
+
 test('without git it is said what is missing, and runs start all the same', { skip }, async () => {
   const { PATH } = process.env;
   process.env['PATH'] = '/nowhere';

@@ -384,6 +384,35 @@ test('ignored files, folders that are not watched, and files that are too large 
   ),
 );
 
+test('a checkpoint says which of the paths that one asks about it can’t bring back', { skip }, () =>
+  withCheckpoints(
+    {
+      files: {
+        '.gitignore': '*.log\n',
+        'a.txt': 'a\n',
+        'noise.log': 'ignored\n',
+        'big.bin': 'x'.repeat(5000),
+        'node_modules/x.js': 'not watched\n',
+        'lib/x': 'of its own\n',
+        'sub/b.txt': 'b\n',
+      },
+      repository: 'empty',
+      prepare: (root) => {
+        gitIn(path.join(root, 'lib'), 'init', '--quiet');
+        fs.symlinkSync('a.txt', path.join(root, 'link'));
+      },
+      config: { 'checkpoints.maxFileBytes': '2000' },
+    },
+    async ({ client }) => {
+      const held = ['a.txt', 'sub/b.txt', 'nothing stands here'];
+      const lacking = ['noise.log', 'big.bin', 'node_modules/x.js', 'lib', 'lib/x', 'link', 'sub'];
+      const made = await client.call('checkpoints.create', { title: 'one', paths: [...held, ...lacking] });
+      assert.deepEqual(made.lacking, lacking);
+      assert.deepEqual((await client.call('checkpoints.create', { title: 'two' })).lacking, []);
+    },
+  ),
+);
+
 test('a name that is no UTF-8 is kept in a checkpoint, and what happens to it is said', { skip }, () =>
   withCheckpoints(
     {

@@ -186,6 +186,47 @@ test('profiles of one’s own have typed parameters, and what is no profile stop
     );
 });
 
+test('a rollback that can’t make the folder what it was fails, says why, and changes nothing', needsGit, async () => {
+  const argv = ['sh', '-c', 'cat current/app >> ../deployed.txt; ! grep -q bad current/app'];
+  const profiles = { site: { argv, before: 'checkpoint', rollback: true } };
+  await withSidecar(
+    async ({ client, root, put, file }) => {
+      const current = path.join(root, 'current');
+      const link = (to: string): void => {
+        fs.rmSync(current, { force: true });
+        fs.symlinkSync(to, current);
+      };
+      const deploy = async () => {
+        const stream = client.stream('deploy.run', { profile: 'site' });
+        for await (const _ of stream);
+        return stream.end;
+      };
+      put('v1/app', 'good\n');
+      put('v2/app', 'bad\n');
+      link('v1');
+      const { deployment: good } = await deploy();
+      assert.equal(good.state, 'succeeded', good.error);
+      link('v2');
+      put('v1/app', 'edited\n');
+      const { deployment, rollback } = await deploy();
+      assert.deepEqual([deployment.state, rollback?.state, rollback?.process], ['failed', 'failed', null]);
+      assert.match(rollback?.error ?? '', /current \(it is, or was, a symbolic link/);
+      const stream = client.stream('deploy.rollback', { to: good.id });
+      for await (const _ of stream);
+      const again = (await stream.end).deployment;
+      assert.deepEqual([again.state, again.error], ['failed', rollback?.error]);
+      assert.deepEqual([fs.readlinkSync(current), file('v1/app')], ['v2', 'edited\n']);
+      assert.equal(fs.readFileSync(path.join(root, '../deployed.txt'), 'utf8'), 'good\nbad\n');
+      // With the link as it was, it goes back.
+      link('v1');
+      const last = client.stream('deploy.rollback', { to: good.id });
+      for await (const _ of last);
+      assert.deepEqual([(await last.end).deployment.state, file('v1/app')], ['succeeded', 'good\n']);
+    },
+    { config: { 'deploy.profiles': JSON.stringify(profiles) }, prepare: (root) => void git(root, 'init', '-q', '-b', 'main') },
+  );
+});
+
 test('what is remembered of deployments outlives the sidecar', needsGit, () =>
   withOdoo(async ({ client, post, stateFolder }) => {
     await post('/deploy/sale');

@@ -191,7 +191,7 @@ const asked: Record<OperationName, object[]> = {
   'tasks.cancel': [{ id: 'missing' }],
   'tasks.export': [{}],
   'checkpoints.list': [{}, { limit: 0 }],
-  'checkpoints.create': [{ title: '' }],
+  'checkpoints.create': [{ title: '' }, { title: 'x', paths: ['../x'] }],
   'checkpoints.diff': [{ id: 1_000_000 }],
   'checkpoints.restore': [{ id: 1_000_000 }, { id: 1, paths: ['../x'] }],
   'checkpoints.revert': [{ run: 'missing' }],

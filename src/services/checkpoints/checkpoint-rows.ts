@@ -20,6 +20,8 @@ export interface CheckpointRow {
   files: number | null;
   /** Files that were too large to be stored. */
   omitted: string[];
+  /** Folders that were repositories of their own. */
+  nested: string[];
 }
 
 /** What others did to a file during a run, as far as it can be told apart. */
@@ -59,12 +61,17 @@ export interface RunRow {
 /** What is said of a snapshot that is to be a checkpoint. */
 export type SnapshotFacts = Pick<CheckpointRow, 'title' | 'cause' | 'point' | 'run'>;
 
-export function ofSnapshot({ tree, cursor, omitted, changed }: Snapshot, at: number, facts: SnapshotFacts): Omit<CheckpointRow, 'id'> {
-  return { tree, cursor, omitted, files: changed, at, ...facts };
+export function ofSnapshot(
+  { tree, cursor, omitted, nested, changed }: Snapshot,
+  at: number,
+  facts: SnapshotFacts,
+): Omit<CheckpointRow, 'id'> {
+  return { tree, cursor, omitted, nested, files: changed, at, ...facts };
 }
 
-interface StoredCheckpoint extends Omit<CheckpointRow, 'cause' | 'omitted'> {
+interface StoredCheckpoint extends Omit<CheckpointRow, 'cause' | 'omitted' | 'nested'> {
   cause: string;
+  /** Nested folders, too, which end in a slash. */
   omitted: string;
 }
 
@@ -92,9 +99,10 @@ export class CheckpointRows {
   }
 
   add(row: Omit<CheckpointRow, 'id'>): number {
+    const omitted = JSON.stringify([...row.omitted, ...row.nested.map((folder) => `${folder}/`)]);
     const { lastInsertRowid } = this.#state
       .statement('INSERT INTO checkpoints(tree, at, cursor, title, cause, point, run, files, omitted) VALUES(?,?,?,?,?,?,?,?,?)')
-      .run(row.tree, row.at, row.cursor, row.title, JSON.stringify(row.cause), row.point, row.run, row.files, JSON.stringify(row.omitted));
+      .run(row.tree, row.at, row.cursor, row.title, JSON.stringify(row.cause), row.point, row.run, row.files, omitted);
     return Number(lastInsertRowid);
   }
 
@@ -192,7 +200,13 @@ export class CheckpointRows {
 }
 
 function readCheckpoint(row: StoredCheckpoint): CheckpointRow {
-  return { ...row, cause: JSON.parse(row.cause) as Cause, omitted: JSON.parse(row.omitted) as string[] };
+  const omitted = JSON.parse(row.omitted) as string[];
+  return {
+    ...row,
+    cause: JSON.parse(row.cause) as Cause,
+    omitted: omitted.filter((path) => !path.endsWith('/')),
+    nested: omitted.filter((path) => path.endsWith('/')).map((path) => path.slice(0, -1)),
+  };
 }
 
 function readRun(row: StoredRun): RunRow {

@@ -93,12 +93,14 @@ test('a call that waits for changes to be seen ends when it is aborted, and so d
       { keep: 10, keepDays: 10, maxTextBytes: 1024, writable: true },
     );
     const over = new AbortController();
-    const aborted = assert.rejects(checkpoints.create('aborted', { cause, signal: over.signal }), /over/);
+    const aborted = assert.rejects(checkpoints.create({ title: 'aborted' }, { cause, signal: over.signal }), /over/);
     await asked.promise;
     over.abort(new Error('over'));
     await aborted;
     asked = Promise.withResolvers();
-    const stopped = assert.rejects(checkpoints.create('stopped', { cause, signal: new AbortController().signal }), { reason: 'STOPPING' });
+    const stopped = assert.rejects(checkpoints.create({ title: 'stopped' }, { cause, signal: new AbortController().signal }), {
+      reason: 'STOPPING',
+    });
     await asked.promise;
     await checkpoints.stop();
     await stopped;

@@ -142,14 +142,33 @@ export class Checkpoints implements RunHooks {
     };
   }
 
-  async create(title: string, { cause, signal }: Asking): Promise<CheckpointFacts & { same: boolean }> {
+  /** `lacking` are those of the paths at which something stands that this one does not hold as a regular file. */
+  async create(
+    { title, paths = [] }: { title: string; paths?: readonly string[] | undefined },
+    { cause, signal }: Asking,
+  ): Promise<CheckpointFacts & { same: boolean; lacking: string[] }> {
     return this.#inTurn(signal, async (joined) => {
       await this.#open(joined);
       const same = this.#dependencies.snapshots.tree;
       const snapshot = await this.#snapshot(joined);
       const id = this.#dependencies.rows.together(() => this.#add(snapshot, { title, cause, point: 'made', run: null }));
       await this.#prune(joined);
-      return { ...this.#facts(this.#row(id), undefined, undefined), same: snapshot.tree === same };
+      const lacking = await this.#lacking(snapshot.tree, paths, joined);
+      return { ...this.#facts(this.#row(id), undefined, undefined), same: snapshot.tree === same, lacking };
+    });
+  }
+
+  async #lacking(tree: string, paths: readonly string[], signal: AbortSignal): Promise<string[]> {
+    const { store, workspace } = this.#dependencies;
+    const held = await store.filesAmong(tree, paths, signal);
+    return paths.filter((path) => {
+      try {
+        const kind = workspace.entry(path)?.kind;
+        return kind !== undefined && (kind !== 'file' || !held.has(path));
+      } catch {
+        // It leads out of the folder, or may not be looked at.
+        return true;
+      }
     });
   }
 

@@ -22,7 +22,10 @@ import { parseNumbers, parseTreeDiff, splitNul, type FileNumbers, type TreeChang
 const SHADOW = 'checkpoints.git';
 /** In it, an index of .gitignore files alone. */
 const RULES = 'rules';
+const DEFAULT_FORMAT = 'sha1';
 const TAB = 0x09;
+/** How ls-tree begins. */
+const REGULAR_FILE = /^100\d{3} blob /;
 const MAX_LIST_BYTES = 256 * 1024 * 1024;
 /** Contents that one restore or revert holds at once. */
 const MAX_BLOB_BYTES = 128 * 1024 * 1024;
@@ -42,7 +45,7 @@ export interface GitStoreOptions {
 /** Where the objects are. Chosen once: trees of the one would name objects of the other. */
 interface Place {
   kind: 'repository' | 'own';
-  /** Names our refs, beside those of other sidecars on the same repository. */
+  /** Names our refs, beside those of other sidecars on the same repository. The same in each place, so that those of before are found. */
   name: string;
   /** The repository's, where its objects are used. */
   gitFolder?: string;
@@ -51,6 +54,8 @@ interface Place {
   sharing?: string;
   /** Why the folder's own repository is not used. */
   why?: string;
+  /** The git folder of the place before, with refs of ours: where it comes back they are dropped. */
+  left?: string;
 }
 
 /**
@@ -92,13 +97,18 @@ export class GitStore {
       const kept = this.#state.get('checkpoints.place');
       if (kept !== undefined) this.#place = JSON.parse(kept) as Place;
     }
-    if (this.#place !== undefined) {
-      const { objects, gitFolder } = this.#place;
-      const parts = [this.#shadow, objects, gitFolder === undefined ? undefined : path.join(gitFolder, 'HEAD')];
-      if (parts.every((part) => part === undefined || fs.existsSync(part))) return true;
+    const before = this.#place;
+    if (before !== undefined) {
+      if (this.#isThere(before)) {
+        if (make) await this.#dropLeft(before, signal);
+        return true;
+      }
       this.#place = undefined;
     }
-    if (make) await this.#begin(await this.#choose(signal), signal);
+    if (!make) return false;
+    const place = await this.#choose(before?.name ?? randomBytes(4).toString('hex'), signal);
+    const left = [before?.gitFolder, before?.left].find((folder) => folder !== undefined && folder !== place.gitFolder);
+    await this.#begin(left === undefined ? place : { ...place, left }, signal);
     return false;
   }
 
@@ -131,6 +141,20 @@ export class GitStore {
     const ignored = answeredPaths(stdout);
     if (ignored.size > 0) for (const name of await this.held([...ignored], signal)) ignored.delete(Buffer.from(name).toString());
     return ignored;
+  }
+
+  /** Those of the paths that are regular files in a tree. Throws CHECKPOINT_LOST. */
+  async filesAmong(tree: string, paths: readonly string[], signal?: AbortSignal): Promise<Set<string>> {
+    if (paths.length === 0) return new Set();
+    const asked = new Set(paths);
+    const { stdout } = await this.#git(['ls-tree', '-r', '-z', tree], { signal });
+    const found = new Set<string>();
+    for (const line of splitNul(stdout)) {
+      if (!REGULAR_FILE.test(Buffer.from(line.subarray(0, 12)).toString('latin1'))) continue;
+      const path = Buffer.from(line.subarray(line.indexOf(TAB) + 1)).toString();
+      if (asked.has(path)) found.add(path);
+    }
+    return found;
   }
 
   /** Those of the paths that git ignores by the rules of a tree, by an index of its own that holds nothing but these rules. */
@@ -328,9 +352,29 @@ export class GitStore {
     return this.#place;
   }
 
+  #isThere({ objects, gitFolder, format = DEFAULT_FORMAT }: Place): boolean {
+    const parts = [path.join(this.#shadow, 'HEAD'), objects, gitFolder === undefined ? undefined : path.join(gitFolder, 'HEAD')];
+    if (!parts.every((part) => part === undefined || fs.existsSync(part))) return false;
+    return objects === undefined || (formatIn(path.dirname(objects)) ?? format) === format;
+  }
+
+  /** What kept the checkpoints in a repository that is there again: they were forgotten when it went. */
+  async #dropLeft({ left, ...place }: Place, signal: AbortSignal | undefined): Promise<void> {
+    if (left === undefined || !fs.existsSync(path.join(left, 'HEAD'))) return;
+    const env = { GIT_DIR: left, ...quiet };
+    try {
+      const { stdout } = await this.#git(['for-each-ref', '--format=delete %(refname)', this.#refs], { env, signal });
+      await this.#git(['-c', 'core.hooksPath=/dev/null', 'update-ref', '--stdin'], { env, signal, stdin: stdout });
+      this.#state.set('checkpoints.place', JSON.stringify(place));
+    } catch {
+      // The next sidecar tries again.
+      signal?.throwIfAborted();
+    }
+    this.#place = place;
+  }
+
   /** The repository of the folder, where it can be written and is trusted; else one of our own. */
-  async #choose(signal: AbortSignal | undefined): Promise<Place> {
-    const name = randomBytes(4).toString('hex');
+  async #choose(name: string, signal: AbortSignal | undefined): Promise<Place> {
     const asked = ['rev-parse', '--path-format=absolute', '--is-inside-work-tree', '--show-object-format', '--absolute-git-dir'];
     const found = await this.#run([...asked, '--git-path', 'objects', '--git-common-dir'], { env: quiet, signal });
     if (found.exitCode !== 0) {
@@ -338,7 +382,7 @@ export class GitStore {
       if (stderr.includes('dubious ownership')) return { kind: 'own', name, why: "the folder's repository belongs to another user" };
       return { kind: 'own', name };
     }
-    const [inside, format = 'sha1', gitFolder = '', objects = '', common = ''] = found.stdout.toString().split('\n');
+    const [inside, format = DEFAULT_FORMAT, gitFolder = '', objects = '', common = ''] = found.stdout.toString().split('\n');
     if (inside !== 'true') return { kind: 'own', name };
     if (![objects, path.join(common, 'refs')].every(canWrite))
       return { kind: 'own', name, why: "the folder's repository can't be written" };
@@ -352,8 +396,11 @@ export class GitStore {
     this.#top = undefined;
     this.#place = place;
     try {
-      const format = `--object-format=${place.format ?? 'sha1'}`;
-      const made = await this.#run(['init', '--bare', '--quiet', '--template=', format, this.#shadow], { env: quiet, signal });
+      const { format = DEFAULT_FORMAT } = place;
+      // Git makes none of another format of it.
+      if (formatIn(this.#shadow) !== format) for (const part of ['HEAD', 'config']) this.#state.removeFile(`${SHADOW}/${part}`);
+      const asked = ['init', '--bare', '--quiet', '--template=', `--object-format=${format}`, this.#shadow];
+      const made = await this.#run(asked, { env: quiet, signal });
       if (made.exitCode !== 0) throw storeError(made.exitCode, made.stderr.toString());
       this.#state.writeFile(`${SHADOW}/info/attributes`, ATTRIBUTES);
       this.#state.set('checkpoints.place', JSON.stringify(place));
@@ -502,6 +549,16 @@ function askedPaths(paths: readonly string[]): Buffer {
 
 function answeredPaths(stdout: Uint8Array): Set<string> {
   return new Set(splitNul(stdout).map((name) => Buffer.from(name).toString().slice(HERE.length)));
+}
+
+/** The object format of the repository with this config; undefined where there is none. https://git-scm.com/docs/git-config#Documentation/git-config.txt-extensionsobjectFormat */
+function formatIn(gitFolder: string): string | undefined {
+  try {
+    const config = fs.readFileSync(path.join(gitFolder, 'config'), 'utf8');
+    return /^[^#;\n]*\bobjectformat\s*=\s*"?(\w+)/im.exec(config)?.[1]?.toLowerCase() ?? DEFAULT_FORMAT;
+  } catch {
+    return undefined;
+  }
 }
 
 function lost(): OutriggerError {

@@ -1,6 +1,7 @@
 import type { Checkpoint, checkpoints as table } from '../../contract/checkpoints.ts';
 import type { Call, Implementations } from '../../contract/operation.ts';
 import type { CheckpointFacts, Checkpoints } from './checkpoints.ts';
+import type { FileDone } from './plan-files.ts';
 import type { Asking, Outcome } from './restoring.ts';
 
 /** Files that one answer names. */
@@ -12,9 +13,9 @@ export function checkpointOperations(checkpoints: Checkpoints): Implementations<
       const { checkpoints: found, more } = checkpoints.list(input);
       return { checkpoints: found.map(shown), more };
     },
-    'checkpoints.create': async ({ title }, call) => {
-      const { same, ...facts } = await checkpoints.create(title, askedBy(call));
-      return { ...shown(facts), same };
+    'checkpoints.create': async (input, call) => {
+      const { same, lacking, ...facts } = await checkpoints.create(input, askedBy(call));
+      return { ...shown(facts), same, lacking };
     },
     'checkpoints.diff': async (input, call) => {
       const { files, patch, omittedBytes } = await checkpoints.diff({ ...input, path: input.path }, call.signal);
@@ -49,5 +50,12 @@ function shown({ row, revision, edited, reverted }: CheckpointFacts): Checkpoint
 
 function answer(outcome: Outcome): Outcome & { fileCount: number } {
   const { files, shared } = outcome;
-  return { ...outcome, files: files.slice(0, MAX_NAMED), fileCount: files.length, shared: shared.slice(0, 100) };
+  return { ...outcome, files: named(files), fileCount: files.length, shared: shared.slice(0, 100) };
+}
+
+/** Where there are too many, those that were left are named first. */
+function named(files: readonly FileDone[]): FileDone[] {
+  if (files.length <= MAX_NAMED) return [...files];
+  const isLeft = ({ did }: FileDone): boolean => did === 'skipped';
+  return [...files.filter(isLeft), ...files.filter((file) => !isLeft(file))].slice(0, MAX_NAMED);
 }

@@ -114,6 +114,24 @@ export async function planFiles(wanted: readonly Wanted[], contents: PlanContent
   return plan;
 }
 
+/** Takes out of a plan what can't be brought back because of what stands in its place, and says so. Gives way between files. */
+export async function leaveBlocked(plan: FilesPlan, isBlocked: (path: string) => boolean): Promise<void> {
+  const blocked = new Set<string>();
+  let sliceEnd = performance.now() + SLICE_MS;
+  for (const change of plan.changes) {
+    if (performance.now() > sliceEnd) {
+      await new Promise((resolve) => setImmediate(resolve));
+      sliceEnd = performance.now() + SLICE_MS;
+    }
+    if (change.op === 'write' && change.ifNoneMatch === '*' && isBlocked(change.path)) blocked.add(change.path);
+  }
+  if (blocked.size === 0) return;
+  plan.changes = plan.changes.filter((change) => change.op !== 'write' || !blocked.has(change.path));
+  plan.done = plan.done.map((done) =>
+    blocked.has(done.path) ? { path: done.path, did: 'skipped', why: 'what stands in its place is in no checkpoint' } : done,
+  );
+}
+
 interface FileStep {
   result: Content;
   clashes: Clash[];

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
+import { foldersAbove } from './small-tree.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { type CheckpointRow, type CheckpointRows, ofSnapshot, type RunRow } from './checkpoint-rows.ts';
 import type { GitStore } from './git-store.ts';
 import type { OtherHands } from './other-hands.ts';
-import { emptiedFolders, type FileDone, type FilesPlan, type PathClash, planFiles, type Wanted } from './plan-files.ts';
+import { emptiedFolders, type FileDone, type FilesPlan, leaveBlocked, type PathClash, planFiles, type Wanted } from './plan-files.ts';
 import type { RunEnds } from './run-ends.ts';
 import type { Snapshot } from './snapshots.ts';
 import type { SharedChoice } from './take-back.ts';
@@ -14,6 +15,8 @@ import { wantedOfRun } from './wanted.ts';
 /** Files that one restore or revert changes. */
 const MAX_FILES = 5000;
 const ATTEMPTS = 4;
+/** Changes since a snapshot that are looked through. */
+const PAGE = 1000;
 /** Reasons that mean: somebody was quicker. */
 const outdated = new Set(['ETAG_MISMATCH', 'FILE_NOT_FOUND', 'FILE_EXISTS', 'NOT_EMPTY', 'NOT_TEXT', 'HUNKS_SHARED']);
 
@@ -79,7 +82,7 @@ export class Restoring {
           mixed: undefined,
           ...(omitted.has(path) ? { skip: 'it was too large to be stored' } : {}),
         }));
-      return this.#leaveIgnored(row.tree, wanted, signal);
+      return this.#leaveAlone(row, now, wanted, signal);
     };
     return this.#change(`Restore of checkpoint ${row.id}`, plan, { shared: 'keep', dryRun, cause, signal });
   }
@@ -118,7 +121,21 @@ export class Restoring {
       omitted: new Set([...before.omitted, ...after.omitted, ...now.omitted]),
       movedTo: (path) => workspace.journal.movedTo(path),
     });
-    return this.#leaveIgnored(before.tree, wanted, signal);
+    return this.#leaveAlone(before, now, wanted, signal);
+  }
+
+  /** What checkpoints don't hold is nobody's to bring back, and not to be removed because it was not in one. */
+  async #leaveAlone(then: CheckpointRow, now: Snapshot, wanted: readonly Wanted[], signal: AbortSignal): Promise<Wanted[]> {
+    const [wasNested, isNested] = [pathFilter(then.nested), pathFilter(now.nested)];
+    const nested = ({ at, file, skip }: Wanted): string | undefined => {
+      if (isNested(at)) return 'it is in a repository of its own';
+      return wasNested(file.path) ? 'it was in a repository of its own then' : skip;
+    };
+    const left = wanted.map((one) => {
+      const skip = nested(one);
+      return skip === undefined ? one : { ...one, skip };
+    });
+    return this.#leaveIgnored(then.tree, left, signal);
   }
 
   /** What git ignored by the rules of `tree` is in no checkpoint of then: it may have stood there, and is not removed for that. */
@@ -143,7 +160,7 @@ export class Restoring {
       let asked = false;
       try {
         const now = await snapshot(signal, 0);
-        const plan = await this.#plan(await wantedAt(now), shared, signal);
+        const plan = await this.#plan(await wantedAt(now), now, shared, signal);
         if (dryRun)
           return { ...this.#nothing('Nothing was changed: it was only asked what would be.'), files: plan.done, shared: plan.clashes };
         asked = shared === 'ask' && plan.clashes.length > 0;
@@ -161,7 +178,7 @@ export class Restoring {
     }
   }
 
-  async #plan(wanted: readonly Wanted[], shared: 'ask' | SharedChoice, signal: AbortSignal): Promise<FilesPlan> {
+  async #plan(wanted: readonly Wanted[], now: Snapshot, shared: 'ask' | SharedChoice, signal: AbortSignal): Promise<FilesPlan> {
     const { store, workspace, rows } = this.#dependencies;
     if (wanted.length > MAX_FILES)
       throw new OutriggerError(
@@ -191,7 +208,25 @@ export class Restoring {
     // A file that takes a folder's place comes after the folder went.
     const at = plan.changes.findLastIndex(({ op }) => op === 'move' || op === 'remove') + 1;
     plan.changes.splice(at, 0, ...folders.map((path) => ({ op: 'remove' as const, path, recursive: false })));
+    const goes = new Set([...plan.gone, ...folders]);
+    // What came since the snapshot is in the next one.
+    const news = new Set(workspace.journal.since(now.cursor, PAGE).changes.map(({ path }) => path));
+    const passed = new Set<string>();
+    await leaveBlocked(plan, (path) => !news.has(path) && this.#isTaken(path, goes, passed));
     return plan;
+  }
+
+  /** Whether a file can't be made there, since something stands in its place that stays: of links on the way none is followed. `passed` are folders. */
+  #isTaken(path: string, goes: ReadonlySet<string>, passed: Set<string>): boolean {
+    const { workspace } = this.#dependencies;
+    for (const folder of foldersAbove([path]).filter(Boolean).sort(byLength)) {
+      if (passed.has(folder)) continue;
+      if (goes.has(folder)) return false;
+      const kind = workspace.entry(folder)?.kind;
+      if (kind !== 'directory') return kind !== undefined;
+      passed.add(folder);
+    }
+    return !goes.has(path) && workspace.entry(path) !== undefined;
   }
 
   /** A run of its own, so that it can be taken back as any other. */
@@ -273,6 +308,10 @@ function pathFilter(paths: readonly string[] | undefined): (path: string) => boo
     for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) if (asked.has(path.slice(0, end))) return true;
     return false;
   };
+}
+
+function byLength(a: string, b: string): number {
+  return a.length - b.length;
 }
 
 function sharedError(title: string, clashes: readonly PathClash[]): OutriggerError {

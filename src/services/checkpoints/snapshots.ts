@@ -10,7 +10,7 @@ import { foldersAbove } from './small-tree.ts';
 const PAGE = 10_000;
 /** More changed paths than this are found by looking at all files. */
 const MAX_CHANGED = 50_000;
-/** Names of files too large to be stored. */
+/** Names of files too large to be stored, and as many of folders that are repositories. */
 const MAX_OMITTED = 10_000;
 const ATTEMPTS = 3;
 const MAX_TRACKED = 10_000;
@@ -29,6 +29,8 @@ export interface Snapshot {
   cursor: string;
   /** Files that were too large or not to be read, so that they are not in it. */
   omitted: string[];
+  /** Folders that are repositories of their own: nothing in them is in it. */
+  nested: string[];
   /** Paths that were looked at since the snapshot before; null: all of them were. */
   changed: number | null;
 }
@@ -38,6 +40,7 @@ interface LastSnapshot {
   tree: string;
   cursor: string;
   omitted: string[];
+  nested?: string[];
   behind: string[];
 }
 
@@ -60,6 +63,7 @@ export class Snapshots {
   readonly #maxFileBytes: number;
   #last: { tree: string; cursor: string } | undefined;
   #omitted = new Set<string>();
+  #nested = new Set<string>();
   /** Names that are in the last tree as they are, and in the index as they were. */
   #behind = new Set<string>();
   /** Names that the index holds, some of them: whether they are ignored need not be asked. */
@@ -80,9 +84,10 @@ export class Snapshots {
     if (!kept) return this.forget();
     const stored = this.#dependencies.state.get('checkpoints.last');
     if (stored === undefined) return;
-    const { tree, cursor, omitted, behind } = JSON.parse(stored) as LastSnapshot;
+    const { tree, cursor, omitted, nested, behind } = JSON.parse(stored) as LastSnapshot;
     this.#last = { tree, cursor };
     this.#omitted = new Set(omitted);
+    this.#nested = new Set(nested);
     this.#behind = new Set(behind);
   }
 
@@ -109,8 +114,9 @@ export class Snapshots {
           tree = await this.#takeSome(tree, news, signal);
           await store.keep(tree, signal);
         } else await store.keepOn(tree, signal);
+        for (const folder of this.#nested) if (!this.#isRepository(bytesOf(folder))) this.#nested.delete(folder);
         this.#remember(tree, cursor);
-        return { tree, cursor, omitted: [...this.#omitted], changed: news?.size ?? null };
+        return { tree, cursor, omitted: [...this.#omitted], nested: [...this.#nested], changed: news?.size ?? null };
       } catch (error) {
         if (!(error instanceof OutriggerError) || attempt === ATTEMPTS) throw error;
         // A file that went or changed under git's hands, or an index that names what is not there any more.
@@ -130,7 +136,7 @@ export class Snapshots {
   #remember(tree: string, cursor: string): void {
     if (this.#last?.tree === tree && this.#last.cursor === cursor) return;
     this.#last = { tree, cursor };
-    const facts: LastSnapshot = { tree, cursor, omitted: [...this.#omitted], behind: [...this.#behind] };
+    const facts: LastSnapshot = { tree, cursor, omitted: [...this.#omitted], nested: [...this.#nested], behind: [...this.#behind] };
     this.#dependencies.state.set('checkpoints.last', JSON.stringify(facts));
   }
 
@@ -230,7 +236,9 @@ export class Snapshots {
     if (!store.empty) await this.#catchUp(signal);
     this.#omitted.clear();
     this.#tracked.clear();
-    const listed = (await store.listed(signal)).map(latin).filter((name) => !name.endsWith('/'));
+    const found = (await store.listed(signal)).map(latin).filter((name) => this.#isOurs(shown(name)));
+    const listed = found.filter((name) => !name.endsWith('/'));
+    for (const name of found) if (name.endsWith('/')) this.#noteNested(name.slice(0, -1));
     // What it holds already is not ignored, here as in #takeSome: else a run that has git ignore a file would seem to remove it.
     const held = store.empty ? [] : (await store.held([], signal)).map(latin);
     const names = new Set([...listed, ...held].filter((name) => this.#isOurs(shown(name))));
@@ -249,6 +257,7 @@ export class Snapshots {
     for (const name of names) {
       const stat = this.#isPlainFolder(parentPath(name), folders) ? this.#stat(name) : undefined;
       const stored = stat !== undefined && (stat.isFile() || stat.isSymbolicLink());
+      if (stat?.isDirectory() === true) this.#noteNested(name);
       const fits = stored && (stat.isSymbolicLink() || (stat.size <= this.#maxFileBytes && this.#mayRead(name)));
       (fits ? present : gone).push(name);
       this.#omitted.delete(shown(name));
@@ -269,14 +278,25 @@ export class Snapshots {
     this.#omitted.add(path);
   }
 
+  /** What is in it is left alone, also when it is no repository any more. */
+  #noteNested(folder: string): void {
+    if (!this.#isRepository(folder)) return;
+    if (this.#nested.size >= MAX_OMITTED)
+      throw new OutriggerError('INPUT_TOO_LARGE', `More than ${MAX_OMITTED} folders are repositories of their own.`);
+    this.#nested.add(shown(folder));
+  }
+
+  #isRepository(folder: string): boolean {
+    return this.#stat(`${folder}/.git`) !== undefined;
+  }
+
   /** A folder of ours, itself and all above it: no link, and no repository of its own. */
   #isPlainFolder(folder: string, known: Map<string, boolean>): boolean {
     let plain = known.get(folder);
     if (plain === undefined) {
-      plain =
-        this.#isPlainFolder(parentPath(folder), known) &&
-        this.#stat(folder)?.isDirectory() === true &&
-        this.#stat(`${folder}/.git`) === undefined;
+      const isFolder = this.#isPlainFolder(parentPath(folder), known) && this.#stat(folder)?.isDirectory() === true;
+      if (isFolder) this.#noteNested(folder);
+      plain = isFolder && !this.#isRepository(folder);
       known.set(folder, plain);
     }
     return plain;

@@ -1,6 +1,9 @@
 import { OutriggerError } from '../../contract/errors.ts';
 
 const MAX_STDERR = 4000;
+/** What git says of an object that is not there, or has the name that repositories of another format have. */
+const LOST =
+  /bad object|unable to read tree|invalid object|not a tree object|unable to find|Could not read|missing object|not a valid (SHA1|object name)/i;
 
 /** Why git could not do it, in our words. `stderr` is English. */
 export function storeError(exitCode: number | null, stderr: string): OutriggerError {
@@ -8,7 +11,7 @@ export function storeError(exitCode: number | null, stderr: string): OutriggerEr
   const details = { exitCode, stderr: said };
   if (/No space left on device|Disk quota exceeded/i.test(said))
     return new OutriggerError('DISK_FULL', 'The disk is full, so no checkpoint was made; those made before are as they were.', { details });
-  if (/bad object|unable to read tree|invalid object|not a tree object|unable to find|Could not read|missing object/i.test(said))
+  if (LOST.test(said))
     return new OutriggerError('CHECKPOINT_LOST', 'What the checkpoint holds is not in the repository any more.', { details });
   const first = said.split('\n').find((line) => /^(fatal|error):/.test(line)) ?? said.split('\n')[0] ?? '';
   return new OutriggerError(

@@ -182,6 +182,31 @@ test('a failure is made good also when nobody waits any more, and nobody comes b
   );
 });
 
+test('where no program was started nothing is gone back from: what is in the folder stays', async () => {
+  const restored: number[] = [];
+  let refuses = false;
+  await withDeployments(
+    async ({ run, deployments }) => {
+      await run().next;
+      refuses = true;
+      const { deployment, next } = run();
+      assert.equal(await next, undefined);
+      assert.deepEqual([deployment.state, deployment.reason, deployment.process], ['failed', 'failed', null]);
+      assert.deepEqual([deployments.list().length, restored], [2, []]);
+    },
+    {
+      profile: { rollback: true },
+      ports: {
+        commit: async () => {
+          if (refuses) throw new OutriggerError('GIT_FAILED', 'commit: the hook pre-commit says no.');
+          return 'abc';
+        },
+        restore: async (id) => void restored.push(id),
+      },
+    },
+  );
+});
+
 test('who started a program under a name of a deployment is no deployment', () =>
   withDeployments(async ({ run, ask }) => {
     await ask('processes.start', { argv: sh('sleep 300'), tag: 'deploy:site' });

@@ -14,7 +14,7 @@ export interface DeployPorts {
   commit: ((message: string, by: StartedBy, signal: AbortSignal) => Promise<string | undefined>) | undefined;
   /** Keeps the folder as it is now; gives the number of the checkpoint. */
   checkpoint: ((title: string, by: StartedBy, signal: AbortSignal) => Promise<number>) | undefined;
-  /** Makes the folder what it was. */
+  /** Makes the folder what it was. Rejects, and changes nothing, where that can't be done in full. */
   restore: ((checkpoint: number, by: StartedBy, signal: AbortSignal) => Promise<void>) | undefined;
   /** Throws where nothing stands at the path. */
   find: (path: string) => void;
@@ -221,9 +221,11 @@ export class Deployments {
     return origin.restore === undefined ? this.#rollBackAfter(deployment) : undefined;
   }
 
-  /** What follows a failure, where the profile says so and something went well before. */
+  /** What follows the failure of a program, where the profile says so and something went well before. */
   #rollBackAfter(failed: Deployment): Started | undefined {
     if (failed.state !== 'failed' || failed.reason === 'stopped' || this.#stopping) return undefined;
+    // Nothing was deployed: there is nothing to go back from.
+    if (failed.process === null) return undefined;
     if (this.#profiles.get(failed.profile)?.rollback !== true || this.#dependencies.ports.restore === undefined) return undefined;
     const same = JSON.stringify(failed.parameters);
     const good = this.#all.findLast(

@@ -16,7 +16,7 @@ function fakeFolder(t: TestContext, paths: string[]) {
   const etags = new Map<string, string>(paths.map((path) => [path, 'changed']));
   const restored: string[][] = [];
   const operations: Record<string, (input: never) => unknown> = {
-    'checkpoints.create': () => ({ id: 7, omitted: 0 }),
+    'checkpoints.create': () => ({ id: 7, omitted: 0, lacking: [] }),
     'git.restore': ({ files }: { files: { path: string }[] }) => void files.forEach(({ path }) => etags.set(path, 'discarded')),
     'files.remove': ({ path }: { path: string }) => etags.delete(path),
     'files.stat': ({ path, hash }: { path: string; hash: boolean }) => {
@@ -28,7 +28,10 @@ function fakeFolder(t: TestContext, paths: string[]) {
       if (!etags.has(path)) throw Object.assign(new Error('Gone'), { reason: 'FILE_NOT_FOUND' });
       return { etag: etags.get(path) };
     },
-    'checkpoints.restore': ({ paths: back }: { paths: string[] }) => restored.push(back),
+    'checkpoints.restore': ({ paths: back }: { paths: string[] }) => {
+      restored.push(back);
+      return { files: back.map((path) => ({ path, did: 'written' })), fileCount: back.length };
+    },
   };
   const call = async (name: string, input: unknown): Promise<unknown> => operations[name]?.(input as never);
   const toasts = new Toasts();
@@ -52,7 +55,7 @@ function fakeFolder(t: TestContext, paths: string[]) {
     raw: false,
     conflict: undefined,
   });
-  return { actions, etags, live, restored, operations, questions, undo, entry };
+  return { actions, etags, live, restored, operations, questions, toasts, undo, entry };
 }
 
 const settled = (actions: GitActions): Promise<void> => eventually(() => assert.equal(actions.busy.value, false));
@@ -106,4 +109,53 @@ test('where it can’t be told whether something was written since a discard, it
   undo();
   await settled(actions);
   assert.deepEqual([restored, questions[0]?.files], [[], ['a.txt']]);
+});
+
+test('what no checkpoint holds is named and asked about before it is discarded, for good', async (t) => {
+  const { actions, etags, operations, questions, toasts, undo, entry, restored } = fakeFolder(t, ['a.txt', 'lib']);
+  let asked: unknown;
+  operations['checkpoints.create'] = ({ paths }: { paths: string[] }) => {
+    asked = paths;
+    return { id: 7, omitted: 3, lacking: paths.filter((path) => path === 'lib') };
+  };
+  await actions.discard([entry('a.txt', 'M'), entry('lib', 'U')]);
+  await settled(actions);
+  const [question] = questions;
+  assert.deepEqual([asked, question?.files, [...etags.keys()]], [['a.txt', 'lib'], ['lib'], ['a.txt', 'lib']]);
+  assert.match(`${question?.title} ${question?.text}`, /for good\? lib is in no checkpoint/);
+  question?.choices[0]?.run();
+  await settled(actions);
+  assert.deepEqual([...etags], [['a.txt', 'discarded']]);
+  undo();
+  assert.deepEqual(restored, []);
+  // Files of the folder that are too large are no reason to ask where none of them is discarded.
+  await actions.discard([entry('a.txt', 'M')]);
+  undo();
+  await settled(actions);
+  assert.deepEqual([questions.length, restored, toasts.shown.value.at(-1)?.title], [1, [['a.txt']], 'Brought back a.txt']);
+});
+
+test('a discard of more files than one restore takes is asked about', async (t) => {
+  const names = Array.from({ length: 10_001 }, (_, index) => `${index}.txt`);
+  const { actions, questions, entry } = fakeFolder(t, names);
+  await actions.discard(names.map((name) => entry(name, 'M')));
+  assert.match(questions[0]?.text ?? '', /10,000/);
+});
+
+test('the undo of a discard says what was not brought back, and why', async (t) => {
+  const { actions, operations, toasts, undo, entry } = fakeFolder(t, ['a.txt', 'b.txt']);
+  const skipped = { path: 'a.txt', did: 'skipped', why: 'it is a link' };
+  for (const [files, title, text] of [
+    [[skipped, { path: 'b.txt', did: 'written' }], 'Brought back 2 files, but not all of it', 'a.txt: it is a link'],
+    [[skipped], 'Not brought back: 2 files', 'a.txt: it is a link'],
+  ] as const) {
+    operations['checkpoints.restore'] = () => ({ files, fileCount: files.length });
+    await actions.discard([entry('a.txt', 'M'), entry('b.txt', 'M')]);
+    undo();
+    await settled(actions);
+    const said = toasts.shown.value.at(-1);
+    assert.deepEqual([said?.title, said?.text], [title, text]);
+    toasts.hold();
+    for (const toast of toasts.shown.value) toasts.dismiss(toast.id);
+  }
 });

@@ -24,6 +24,8 @@ export interface CommitWish {
 
 /** Of names in a sentence or a dialog. */
 const mostFiles = 200;
+/** Files that a message gives a reason for. */
+const mostSaid = 3;
 /** Files that one restore takes. */
 const mostRestored = 10_000;
 /** Files that are asked about together. */
@@ -75,7 +77,7 @@ export class GitActions {
     );
   }
 
-  /** Never asks where a checkpoint can bring it back; where none can, it asks. */
+  /** Never asks where a checkpoint can bring all of it back; where none can, it asks. */
   async discard(entries: readonly ChangeEntry[]): Promise<void> {
     const known = namedPaths(entries.filter(({ letter }) => letter !== 'U'));
     const unknown = namedPaths(entries.filter(({ letter }) => letter === 'U'));
@@ -96,12 +98,11 @@ export class GitActions {
   async #discarding(what: string, paths: readonly string[], work: () => Promise<unknown>): Promise<void> {
     const { toasts, ask } = this.#deps;
     const discard = async (id: number): Promise<void> => {
-      const some = paths.slice(0, mostRestored);
-      const before = await this.#contents(some, 'live');
+      const before = await this.#contents(paths, 'live');
       await work();
       // A document takes it in a moment later.
-      const after = await this.#contents(some, 'disk');
-      const undo = (): void => void this.#bringBack(what, id, new Map(some.map((path, at) => [path, [before[at], after[at]]])));
+      const after = await this.#contents(paths, 'disk');
+      const undo = (): void => void this.#bringBack(what, id, new Map(paths.map((path, at) => [path, [before[at], after[at]]])));
       toasts.say(`Discarded ${what}`, { actions: [{ label: 'Undo', run: undo }] });
     };
     const discardForGood = async (): Promise<void> => {
@@ -109,13 +110,14 @@ export class GitActions {
       toasts.say(`Discarded ${what}`);
     };
     const title = `Not discarded: ${what}`;
-    const kept = await this.#keep(what);
+    const kept = await this.#keep(what, paths);
     if (typeof kept === 'number') return void (await this.#do(title, () => discard(kept)));
+    const { why, files = paths } = kept;
     ask({
       kind: 'question',
       title: `Discard ${what} for good?`,
-      text: `${kept} So it can’t be brought back from here.`,
-      files: paths.slice(0, mostFiles),
+      text: `${why} So it can’t be brought back from here.`,
+      files: files.slice(0, mostFiles),
       choices: [{ label: 'Discard for good', tone: 'bad', run: () => void this.#do(title, discardForGood) }],
     });
   }
@@ -126,8 +128,13 @@ export class GitActions {
     const paths = [...known.keys()];
     const title = `Not brought back: ${what}`;
     const restore = async (): Promise<void> => {
-      await client.call('checkpoints.restore', { id, paths });
-      toasts.say(`Brought back ${what}`);
+      const { files } = await client.call('checkpoints.restore', { id, paths });
+      const left = files.filter(({ did }) => did === 'skipped');
+      if (left.length === 0) return void toasts.say(`Brought back ${what}`);
+      const all = left.length === files.length;
+      const why = left.slice(0, mostSaid).map(({ path, why: reason = '' }) => `${nameOf(path)}: ${reason}`);
+      const more = left.length > mostSaid ? [count(left.length - mostSaid, 'more file')] : [];
+      toasts.fail(all ? title : `Brought back ${what}, but not all of it`, new Error([...why, ...more].join('. ')));
     };
     await this.#do(title, async () => {
       const now = await this.#contents(paths, 'live');
@@ -166,16 +173,19 @@ export class GitActions {
     }
   }
 
-  /** The checkpoint that holds what is about to go, or why there is none. */
-  async #keep(what: string): Promise<number | string> {
+  /** The checkpoint that holds what is about to go, or why there is none, and of which files alone. */
+  async #keep(what: string, paths: readonly string[]): Promise<number | { why: string; files?: readonly string[] }> {
+    if (paths.length > mostRestored) return { why: `More than ${mostRestored.toLocaleString('en')} files can’t be brought back at once.` };
     try {
-      const { id, omitted } = await this.#deps.client.call('checkpoints.create', { title: `Before discarding ${what}`.slice(0, 200) });
-      return omitted === 0 ? id : `${count(omitted, 'file')} of this folder ${omitted === 1 ? 'is' : 'are'} too large for a checkpoint.`;
+      const title = `Before discarding ${what}`.slice(0, 200);
+      const { id, lacking } = await this.#deps.client.call('checkpoints.create', { title, paths: [...paths] });
+      if (lacking.length === 0) return id;
+      const files = sayFiles(lacking.map((path) => ({ path })));
+      return { why: `${files} ${lacking.length === 1 ? 'is' : 'are'} in no checkpoint.`, files: lacking };
     } catch (error) {
       const { reason, message } = errorFacts(error);
-      return reason === 'PART_OFF' || reason === 'NO_OPERATION'
-        ? 'No checkpoints are kept here.'
-        : `No checkpoint could be made: ${message}`;
+      const isOff = reason === 'PART_OFF' || reason === 'NO_OPERATION';
+      return { why: isOff ? 'No checkpoints are kept here.' : `No checkpoint could be made: ${message}` };
     }
   }
 
