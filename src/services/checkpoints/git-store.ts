@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import { baseName } from '../../contract/paths.ts';
+import { explicitRepository } from '../processes/explicit-repository.ts';
 import type { Processes, RunResult } from '../processes/processes.ts';
 import type { State } from '../state/state.ts';
 import {
@@ -487,6 +488,7 @@ export class GitStore {
 }
 
 const commonConfig = [
+  ...explicitRepository,
   ...['--no-pager', '-c', 'core.quotepath=off', '-c', 'core.fsmonitor=false', '-c', 'core.untrackedCache=false', '-c', 'color.ui=false'],
   ...[
     '-c',

@@ -16,7 +16,7 @@ export function gitError(action: string, exitCode: number | null, stderr: string
       },
     );
   }
-  if (isNoRepository(stderr)) return new OutriggerError('NO_REPOSITORY', 'The folder is no git repository.');
+  if (isNoRepository(stderr) || isBareRepository(stderr)) return new OutriggerError('NO_REPOSITORY', 'The folder is no git repository.');
   if (stderr.includes('detected dubious ownership')) {
     return new OutriggerError(
       'GIT_FAILED',
@@ -37,6 +37,11 @@ export function gitError(action: string, exitCode: number | null, stderr: string
 /** None at all, here or above; a link to one that is gone is another matter. */
 export function isNoRepository(stderr: string): boolean {
   return stderr.includes('not a git repository (or any');
+}
+
+/** The folder, or one above, only looks like one: see processes/explicit-repository.ts. */
+export function isBareRepository(stderr: string): boolean {
+  return stderr.includes('cannot use bare repository');
 }
 
 /** User, password and token out of addresses. */

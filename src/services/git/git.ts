@@ -1,8 +1,9 @@
 import fs from 'node:fs';
 import { OutriggerError } from '../../contract/errors.ts';
+import { explicitRepository } from '../processes/explicit-repository.ts';
 import type { Processes, RunResult } from '../processes/processes.ts';
 import { type EditHistory, ReadTimes } from './edit-history.ts';
-import { gitError, isNoRepository } from './git-error.ts';
+import { gitError, isBareRepository, isNoRepository } from './git-error.ts';
 import { splitNul } from './git-path.ts';
 import { plainGitFolder } from './plain-repository.ts';
 import { Turns } from './turns.ts';
@@ -72,23 +73,35 @@ export interface Running {
  * in the files beside this one.
  *
  * A repository's own config can name programs: hooks, filters, external diffs, monitors, signature checks, transports. While
- * we only read none of them runs. A commit is the user's own act: hooks and filters run as on the command line.
+ * we only read none of them runs. A commit is the user's own act: hooks and filters run as on the command line, the hooks only for
+ * callers who may have programs run: what a hook does is often written in the work tree.
  */
 export class Git {
   readonly options: GitOptions;
   readonly edits: EditHistory | undefined;
-  readonly readTimes = new ReadTimes();
-  readonly #processes: GitDependencies['processes'];
-  readonly #flush: () => Promise<void>;
-  readonly #readers = new Turns(MAX_READERS);
-  readonly #writers = new Turns(1);
-  readonly #conversations = new Turns(MAX_CONVERSATIONS);
+  readonly readTimes: ReadTimes;
+  readonly #dependencies: GitDependencies;
+  readonly #readers: Turns;
+  readonly #writers: Turns;
+  readonly #conversations: Turns;
+  readonly #runsHooks: boolean;
+  #withoutHooks: Git | undefined;
 
-  constructor(dependencies: GitDependencies, options: GitOptions) {
-    this.#processes = dependencies.processes;
-    this.#flush = dependencies.flush;
+  /** `like` has hooks run; this one does not, and takes turns with it. */
+  constructor(dependencies: GitDependencies, options: GitOptions, like?: Git) {
+    this.#dependencies = dependencies;
     this.edits = dependencies.edits;
     this.options = options;
+    this.#runsHooks = like === undefined;
+    this.readTimes = like === undefined ? new ReadTimes() : like.readTimes;
+    this.#readers = like === undefined ? new Turns(MAX_READERS) : like.#readers;
+    this.#writers = like === undefined ? new Turns(1) : like.#writers;
+    this.#conversations = like === undefined ? new Turns(MAX_CONVERSATIONS) : like.#conversations;
+  }
+
+  /** The same repository, in turn with this one, for callers who may change files and may not have programs run. */
+  get withoutHooks(): Git {
+    return (this.#withoutHooks ??= new Git(this.#dependencies, this.options, this));
   }
 
   /** Takes a turn to read. Waiting ends with the reason of `signal`. */
@@ -99,7 +112,7 @@ export class Git {
   /** The same to change the index, the work tree or what HEAD names: one at a time, with open documents saved. */
   writing<T>(signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
     return this.#writers.take(signal, async () => {
-      await this.#flush();
+      await this.#dependencies.flush();
       return run();
     });
   }
@@ -110,7 +123,7 @@ export class Git {
   }
 
   flush(): Promise<void> {
-    return this.#flush();
+    return this.#dependencies.flush();
   }
 
   /** A repository that is found here may turn out to be none with the first command, which throws NO_REPOSITORY then. */
@@ -127,13 +140,17 @@ export class Git {
     if (where.exitCode !== 0) {
       const stderr = where.stderr.toString();
       if (isNoRepository(stderr)) return { kind: 'none' };
+      if (isBareRepository(stderr)) return { kind: 'no work tree' };
       throw gitError('git', where.exitCode, stderr);
     }
     const inside = where.stdout.indexOf(0x0a);
     if (where.stdout.subarray(0, inside).toString() !== 'true') return { kind: 'no work tree' };
     const cut = where.stdout.indexOf(0x0a, inside + 1);
     const prefix = where.stdout.subarray(inside + 1, cut);
-    return { kind: 'repository', repository: { prefix, gitFolder: where.stdout.subarray(cut + 1, -1).toString(), overrides } };
+    const found = where.stdout.subarray(cut + 1, -1).toString();
+    // Before 2.38, git takes the folder itself for one where it looks like one.
+    if (found === realPath(this.options.root)) return { kind: 'no work tree' };
+    return { kind: 'repository', repository: { prefix, gitFolder: found, overrides } };
   }
 
   /** Throws NO_REPOSITORY where there is none. */
@@ -194,7 +211,7 @@ export class Git {
     return result;
   }
 
-  /** A command that is the user's own act: hooks and filters run. Throws unless it ends with one of `exits`. */
+  /** A command that is the user's own act: filters run, and hooks unless `withoutHooks`. Throws unless it ends with one of `exits`. */
   async write(action: string, args: readonly string[], running: Running, exits: readonly number[] = [0]): Promise<RunResult> {
     const result = await this.run(action, [...writeConfig, ...args], running);
     if (result.exitCode === null || !exits.includes(result.exitCode))
@@ -205,7 +222,7 @@ export class Git {
   /** Any exit code is a result. Aborted or out of time, the whole group of processes is ended. */
   async run(action: string, args: readonly string[], running: Running): Promise<RunResult> {
     const { stdin, maxOutputBytes, onStderr } = running;
-    return this.#processes.run({
+    return this.#dependencies.processes.run({
       ...this.#request(action, args, running),
       ...(stdin === undefined ? {} : { stdin }),
       ...(maxOutputBytes === undefined ? {} : { maxOutputBytes }),
@@ -215,7 +232,7 @@ export class Git {
 
   /** A program that goes on until it is ended. */
   open(action: string, args: readonly string[], running: Running): ReturnType<Processes['open']> {
-    return this.#processes.open(this.#request(action, args, running));
+    return this.#dependencies.processes.open(this.#request(action, args, running));
   }
 
   #request(action: string, args: readonly string[], running: Running) {
@@ -230,7 +247,10 @@ export class Git {
       [`GIT_CONFIG_VALUE_${at}`, value] as const,
     ]);
     return {
-      argv: ['git', '--no-pager', '--literal-pathspecs', ...commonConfig, ...args] as [string, ...string[]],
+      argv: ['git', '--no-pager', '--literal-pathspecs', ...commonConfig, ...(this.#runsHooks ? [] : noHooks), ...args] as [
+        string,
+        ...string[],
+      ],
       cwd: root,
       env: { ...commonEnv, ...running.env, GIT_CONFIG_COUNT: String(settings.length), ...Object.fromEntries(pairs) },
       timeoutMs: running.timeoutMs ?? timeoutMs,
@@ -266,7 +286,7 @@ export class Git {
 
 /** The folder with nothing in it, by the hashes that git has: sha1 and sha256. */
 const emptyTrees = ['4b825dc642cb6eb9a060e54bf8d69288fbee4904', '6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321'];
-const commonConfig = ['-c', 'core.quotepath=off', '-c', 'core.fsmonitor=false', '-c', 'color.ui=false'];
+const commonConfig = [...explicitRepository, '-c', 'core.quotepath=off', '-c', 'core.fsmonitor=false', '-c', 'color.ui=false'];
 const commonEnv = {
   // Nobody sits before a terminal of ours: a question of git's or of ssh's ends the command at once.
   GIT_TERMINAL_PROMPT: '0',
@@ -276,7 +296,8 @@ const commonEnv = {
   GIT_EDITOR: 'true',
   GIT_PAGER: 'cat',
 };
-const readConfig = ['-c', 'core.hooksPath=/dev/null', '-c', 'log.showSignature=false'];
+const noHooks = ['-c', 'core.hooksPath=/dev/null'];
+const readConfig = [...noHooks, '-c', 'log.showSignature=false'];
 /** A partial clone would fetch what it lacks, by whatever transport its config names: what is not here is not shown. */
 const readEnv = { GIT_OPTIONAL_LOCKS: '0', GIT_NO_LAZY_FETCH: '1', GIT_ALLOW_PROTOCOL: 'none' };
 /** Tidying up goes on in the background, outside of every limit, after the command has ended: it is left to the user's own git. */

@@ -38,16 +38,20 @@ export interface CloneRequest {
   path: string;
   branch?: string | undefined;
   depth?: number | undefined;
+  /** The caller is limited to some paths: a repository of the workspace would show him all that was ever committed. */
+  limited?: boolean | undefined;
 }
 
 /** Into a folder that is empty or new. Aborted, git takes away what it made, where it has the time for that. */
 export async function clone(
   git: Git,
-  { url, path: into, branch, depth }: CloneRequest,
+  { url, path: into, branch, depth, limited = false }: CloneRequest,
   talk: Talk,
   signal?: AbortSignal,
 ): Promise<Output<(typeof table)['git.clone']>> {
   checkGivenUrl(git, url);
+  if (limited && protocolsFor(git, url) === 'file')
+    throw new OutriggerError('OUT_OF_SCOPE', 'clone: whoever is limited to some paths clones nothing that lies on this machine.');
   if (branch !== undefined) checkName('branch', branch);
   return git.talking(signal, async () => {
     checkTarget(git, into);

@@ -1,6 +1,7 @@
+import { allowsLevel } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { GitChange, git as table } from '../../contract/git.ts';
-import type { Implementations } from '../../contract/operation.ts';
+import type { Call, Implementations } from '../../contract/operation.ts';
 import { blame } from './blame.ts';
 import { branch, branches, checkout, tags } from './branches.ts';
 import { commitInfo } from './commit-info.ts';
@@ -20,6 +21,7 @@ import { status } from './status.ts';
 import { tag } from './tagging.ts';
 
 export function gitOperations(git: Git): Implementations<typeof table> {
+  const gitFor = ({ caller }: Pick<Call, 'caller'>): Git => (allowsLevel(caller.access, 'execute') ? git : git.withoutHooks);
   return {
     'git.status': async ({ ignored, limit }, call) => {
       const found = await status(git, ignored, call.signal);
@@ -72,28 +74,29 @@ export function gitOperations(git: Git): Implementations<typeof table> {
     },
     'git.show': (input, call) => show(git, input, call.signal),
     'git.blame': (input, call) => blame(git, { ...input, visible: call.visible }, call.signal),
-    'git.init': (input, call) => init(git, input, call.signal),
-    'git.stage': ({ files }, call) => stage(git, files, call.signal),
-    'git.unstage': ({ files }, call) => unstage(git, files, call.signal),
-    'git.restore': (input, call) => restore(git, input, call.signal),
-    'git.commit': ({ message, paths, author, ...rest }, call) => commit(git, { message, paths, author, ...rest }, call.signal),
-    'git.reset': (input, call) => reset(git, input, call.signal),
+    'git.init': (input, call) => init(gitFor(call), input, call.signal),
+    'git.stage': ({ files }, call) => stage(gitFor(call), files, call.signal),
+    'git.unstage': ({ files }, call) => unstage(gitFor(call), files, call.signal),
+    'git.restore': (input, call) => restore(gitFor(call), input, call.signal),
+    'git.commit': ({ message, paths, author, ...rest }, call) => commit(gitFor(call), { message, paths, author, ...rest }, call.signal),
+    'git.reset': (input, call) => reset(gitFor(call), input, call.signal),
     'git.stashes': ({ limit }, call) => stashes(git, limit, call.signal),
-    'git.stash': (input, call) => stash(git, input, call.signal),
+    'git.stash': (input, call) => stash(gitFor(call), input, call.signal),
     'git.branches': (input, call) => branches(git, input, call.signal),
-    'git.branch': (input, call) => branch(git, input, call.signal),
-    'git.checkout': (input, call) => checkout(git, input, call.signal),
-    'git.merge': (input, call) => merge(git, input, call.signal),
-    'git.rebase': ({ onto }, call) => rebase(git, onto, call.signal),
-    'git.cherryPick': (input, call) => cherryPick(git, input.commit, call.signal),
-    'git.revert': (input, call) => revert(git, input.commit, call.signal),
-    'git.continue': (input, call) => goOn(git, input, call.signal),
-    'git.abort': (_, call) => giveUp(git, call.signal),
+    'git.branch': (input, call) => branch(gitFor(call), input, call.signal),
+    'git.checkout': (input, call) => checkout(gitFor(call), input, call.signal),
+    'git.merge': (input, call) => merge(gitFor(call), input, call.signal),
+    'git.rebase': ({ onto }, call) => rebase(gitFor(call), onto, call.signal),
+    'git.cherryPick': (input, call) => cherryPick(gitFor(call), input.commit, call.signal),
+    'git.revert': (input, call) => revert(gitFor(call), input.commit, call.signal),
+    'git.continue': (input, call) => goOn(gitFor(call), input, call.signal),
+    'git.abort': (_, call) => giveUp(gitFor(call), call.signal),
     'git.tags': ({ limit }, call) => tags(git, limit, call.signal),
-    'git.tag': (input, call) => tag(git, input, call.signal),
+    'git.tag': (input, call) => tag(gitFor(call), input, call.signal),
     'git.remotes': async (_, call) => ({ remotes: await remotes(git, call.signal) }),
     'git.remote': (input, call) => remote(git, input, call.signal),
-    'git.clone': ({ credentials, ...request }, call) => clone(git, request, { credentials, emit: call.emit }, call.signal),
+    'git.clone': ({ credentials, ...request }, call) =>
+      clone(git, { ...request, limited: call.caller.paths !== undefined }, { credentials, emit: call.emit }, call.signal),
     'git.fetch': ({ credentials, ...request }, call) => fetch(git, request, { credentials, emit: call.emit }, call.signal),
     'git.pull': ({ credentials, ...request }, call) => pull(git, request, { credentials, emit: call.emit }, call.signal),
     'git.push': ({ credentials, ...request }, call) => push(git, request, { credentials, emit: call.emit }, call.signal),

@@ -231,7 +231,9 @@ async function countDifferent(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const revision = from === undefined ? [] : [await git.treeish(repository, from, signal)];
-  const args = ['diff', '--name-only', '-z', '--no-renames', '--relative', '--no-ext-diff', '--end-of-options', ...revision, '--'];
+  // Else git looks into repositories inside, with the filters that those name.
+  const safely = ['--no-ext-diff', '--no-textconv', '--ignore-submodules=dirty'];
+  const args = ['diff', '--name-only', '-z', '--no-renames', '--relative', ...safely, '--end-of-options', ...revision, '--'];
   const { stdout } = await git.read('restore', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
   const takes = pathMatcher(paths);
   return splitNul(stdout).filter((name) => takes(Buffer.from(name).toString())).length;

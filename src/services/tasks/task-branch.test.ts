@@ -123,7 +123,7 @@ class Impatient extends Processes {
   }
 
   override run(request: RunRequest): Promise<RunResult> {
-    return super.run(request.argv[1] === this.#command ? { ...request, timeoutMs: request.timeoutMs / 200 } : request);
+    return super.run(request.argv.includes(this.#command) ? { ...request, timeoutMs: request.timeoutMs / 200 } : request);
   }
 }
 

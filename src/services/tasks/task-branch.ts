@@ -1,4 +1,5 @@
 import { OutriggerError } from '../../contract/errors.ts';
+import { explicitRepository } from '../processes/explicit-repository.ts';
 import type { Processes } from '../processes/processes.ts';
 
 const LOCAL_MS = 30_000;
@@ -107,7 +108,7 @@ export class TaskBranches {
 
   async #git(args: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<string> {
     const { exitCode, stdout, stderr } = await this.#processes.run({
-      argv: ['git', ...args],
+      argv: ['git', ...explicitRepository, ...args],
       cwd: this.#folder,
       env: { GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0', LC_ALL: 'C' },
       timeoutMs,

@@ -1,3 +1,4 @@
+import { explicitRepository } from '../processes/explicit-repository.ts';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { TaskAssignment, VerificationReport, VerificationStep } from '../../contract/hub.ts';
@@ -105,7 +106,7 @@ function programOf({ type, target }: VerificationStep, { folder, besides }: Veri
   switch (type) {
     case 'git_clean':
       return {
-        argv: ['git', 'status', '--porcelain', '--', '.', ...besides.map((where) => `:(exclude,literal)${where}`)],
+        argv: ['git', ...explicitRepository, 'status', '--porcelain', '--', '.', ...besides.map((where) => `:(exclude,literal)${where}`)],
         judge: (exitCode, output) => exitCode === 0 && output.trim() === '',
       };
     case 'test_passes':

@@ -1,0 +1,152 @@
+// What callers who may not have programs run can make git run, or show them.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { requireTool } from '../kit/require-tools.ts';
+import { withScratchFolder } from '../kit/scratch-folder.ts';
+import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+import { fails } from '../kit/workspace-harness.ts';
+
+const skip = requireTool('git');
+const author = { name: 'Pia', email: 'pia@example.com' };
+
+function git(folder: string, ...args: string[]): string {
+  return execFileSync('git', ['-c', `user.name=${author.name}`, '-c', `user.email=${author.email}`, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+}
+
+function repository(root: string, files: Record<string, string>): void {
+  git(root, 'init', '-q', '-b', 'main');
+  for (const [name, text] of Object.entries(files)) {
+    fs.mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
+    fs.writeFileSync(path.join(root, name), text, { mode: text.startsWith('#!') ? 0o755 : 0o644 });
+  }
+  git(root, 'add', '.');
+  git(root, 'commit', '-qm', 'one');
+}
+
+/** Runs with the path of a file that any program of an attacker would make. */
+function withMarker(run: (marker: string, root: string) => Promise<void>): Promise<void> {
+  return withScratchFolder('git-callers', async (folder, root) => {
+    const marker = path.join(folder, 'ran');
+    await run(marker, root);
+    assert.equal(fs.existsSync(marker), false, 'a program ran');
+  });
+}
+
+async function callerOf({ client, clientOf }: RunningSidecar, access: 'write' | 'execute', paths?: string[]) {
+  const { secret } = await client.call('tokens.create', {
+    name: 'caller',
+    kind: 'agent',
+    access,
+    ...(paths === undefined ? {} : { paths }),
+  });
+  return clientOf(secret);
+}
+
+for (const [where, above] of [
+  ['in a folder of its own', false],
+  ['in a folder of a larger repository', true],
+] as const)
+  test(`who may write makes the folder itself no repository whose config names programs, ${where}`, { skip }, () =>
+    withMarker(async (marker, root) => {
+      if (above) repository(path.dirname(root), { 'root/kept': 'kept\n' });
+      await withSidecar(
+        async (running) => {
+          const writer = await callerOf(running, 'write');
+          const config = `[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n[filter "f"]\n\tclean = "touch ${marker}; cat"\n`;
+          const files = { HEAD: 'ref: refs/heads/main\n', config, '.gitattributes': '*.txt filter=f\n', 'a.txt': 'a\n' };
+          for (const [name, text] of Object.entries(files)) await writer.call('files.write', { path: name, text });
+          for (const name of ['objects', 'refs/heads']) await writer.call('files.mkdir', { path: name, parents: true });
+          assert.equal((await writer.call('git.status', {})).repository, false);
+          await fails('NO_REPOSITORY', () => writer.call('git.stage', { files: [{ path: 'a.txt' }] }));
+          await fails('NO_REPOSITORY', () => writer.call('git.commit', { message: 'm', all: true, author }));
+          await running.client.call('checkpoints.create', { title: 'kept' });
+        },
+        { workspace: root },
+      );
+    }),
+  );
+
+test('hooks run for callers who may execute, and for no others: what they do is often written in the folder', { skip }, () =>
+  withScratchFolder('git-callers', (folder, root) => {
+    const log = path.join(folder, 'hooks');
+    const names = ['pre-commit', 'commit-msg', 'post-commit', 'post-checkout', 'post-merge', 'post-rewrite', 'prepare-commit-msg'];
+    const hooks = names.map((name) => [`.husky/${name}`, `#!/bin/sh\necho ${name} >> ${log}\n`]);
+    repository(root, { ...(Object.fromEntries(hooks) as Record<string, string>), a: 'a\n' });
+    git(root, 'config', 'core.hooksPath', '.husky');
+    return withSidecar(
+      async (running) => {
+        const writer = await callerOf(running, 'write');
+        await writer.call('files.write', { path: 'a', text: 'by a writer\n' });
+        assert.equal((await writer.call('git.commit', { message: 'two', all: true, author })).committed, true);
+        await writer.call('git.branch', { action: 'create', name: 'side' });
+        await writer.call('git.checkout', { to: 'side' });
+        await writer.call('files.write', { path: 'b', text: 'b\n' });
+        await writer.call('git.commit', { message: 'three', all: true, author });
+        await writer.call('git.checkout', { to: 'main' });
+        await writer.call('git.merge', { from: 'side' });
+        assert.equal(fs.existsSync(log), false);
+        const worker = await callerOf(running, 'execute');
+        await worker.call('files.write', { path: 'a', text: 'by a worker\n' });
+        await worker.call('git.commit', { message: 'four', all: true, author });
+        assert.deepEqual(
+          new Set(fs.readFileSync(log, 'utf8').trim().split('\n')),
+          new Set(['pre-commit', 'prepare-commit-msg', 'commit-msg', 'post-commit']),
+        );
+      },
+      { workspace: root, config: { 'watch.ignore': [] } },
+    );
+  }),
+);
+
+test('who is limited to some paths clones nothing of this machine: it would show all that was ever committed', { skip }, () =>
+  withMarker(async (_marker, root) => {
+    repository(root, { 'secret/key': 'TOPSECRET\n', 'box/mine': 'mine\n' });
+    await withSidecar(
+      async (running) => {
+        const box = await callerOf(running, 'execute', ['box']);
+        for (const url of [`file://${root}`, `file://${root}/.git`, `file://${root}/box/..`])
+          await fails('OUT_OF_SCOPE', () => box.call('git.clone', { url, path: 'box/all' }));
+        assert.deepEqual(fs.readdirSync(path.join(root, 'box')), ['mine']);
+        const whole = await callerOf(running, 'execute');
+        await whole.call('git.clone', { url: `file://${root}`, path: 'copy' });
+        assert.equal(running.file('copy/secret/key'), 'TOPSECRET\n');
+      },
+      { workspace: root },
+    );
+  }),
+);
+
+test('a repository inside names no programs for the one around it, whatever is asked of that', { skip }, () =>
+  withMarker(async (marker, root) => {
+    repository(root, { 'box/mine': 'mine\n', other: 'other\n' });
+    const inside = path.join(root, 'box/x');
+    fs.mkdirSync(inside);
+    repository(inside, { 'a.txt': 'a\n' });
+    fs.writeFileSync(path.join(inside, '.gitattributes'), '*.txt filter=f\n');
+    git(root, '-c', 'advice.addEmbeddedRepo=false', 'add', '-f', 'box/x');
+    git(root, 'commit', '-qm', 'with x');
+    git(inside, 'config', 'filter.f.clean', `touch ${marker}; cat`);
+    // As long as it was: git has to compare what it holds, as the filter gives it.
+    fs.writeFileSync(path.join(inside, 'a.txt'), 'b\n');
+    await withSidecar(
+      async (running) => {
+        const box = await callerOf(running, 'execute', ['box']);
+        await box.call('files.write', { path: 'box/mine', text: 'changed\n' });
+        await box.call('git.status', {});
+        await box.call('git.diff', { path: 'box' });
+        await box.call('git.restore', { files: [{ path: 'box/mine' }] });
+        assert.equal(running.file('box/mine'), 'mine\n');
+        await box.call('git.restore', { files: [{ path: 'box/x' }] }).catch(() => undefined);
+        await box.call('git.stage', { files: [{ path: 'box/x' }] });
+        await box.call('git.unstage', { files: [{ path: 'box/x' }] });
+      },
+      { workspace: root },
+    );
+  }),
+);
