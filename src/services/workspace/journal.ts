@@ -6,6 +6,7 @@ import { RingBuffer } from '../../core/ring-buffer.ts';
 import type { State } from '../state/state.ts';
 
 const RECENT = 2048;
+const REPLACES = 'ON CONFLICT(path) DO UPDATE SET hash = excluded.hash, revision = excluded.revision';
 const PRUNE_EVERY = 1000;
 const MAX_MOVES = 20;
 /** Stands beside the database for as long as that holds all that was told of its epoch: it can be removed where nothing can be written. */
@@ -341,23 +342,18 @@ export class Journal {
     // What is known below the new name is of what stood there before.
     this.#state.statement('DELETE FROM known WHERE path > ? AND path < ?').run(`${to}/`, `${to}0`);
     // '0' is the character after '/': the range holds exactly the paths below the folder.
-    const rows = this.#state.statement('SELECT path, hash FROM known WHERE path > ? AND path < ?').all(`${from}/`, `${from}0`) as {
-      path: string;
-      hash: string;
-    }[];
-    for (const row of rows) {
-      if (row.hash !== REMOVED) this.#upsertKnown(to + row.path.slice(from.length), row.hash);
-      this.#upsertKnown(row.path, REMOVED);
-    }
+    const below = [`${from}/`, `${from}0`] as const;
+    this.#state
+      .statement(
+        `INSERT INTO known(path, hash, revision) SELECT ? || substr(path, length(?) + 1), hash, ? FROM known WHERE path > ? AND path < ? AND hash <> ? ${REPLACES}`,
+      )
+      .run(to, from, this.#revision, ...below, REMOVED);
+    this.#state.statement('UPDATE known SET hash = ?, revision = ? WHERE path > ? AND path < ?').run(REMOVED, this.#revision, ...below);
     this.#known.clear();
   }
 
   #upsertKnown(path: string, hash: string, revision = this.#revision): void {
-    this.#state
-      .statement(
-        'INSERT INTO known(path, hash, revision) VALUES(?,?,?) ON CONFLICT(path) DO UPDATE SET hash = excluded.hash, revision = excluded.revision',
-      )
-      .run(path, hash, revision);
+    this.#state.statement(`INSERT INTO known(path, hash, revision) VALUES(?,?,?) ${REPLACES}`).run(path, hash, revision);
   }
 
   #rememberKnown(path: string, hash: string): void {
