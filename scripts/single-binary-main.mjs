@@ -1,4 +1,5 @@
-// What the single executable runs, bundled to CommonJS: unpacks what it carries, and goes on with the command in there.
+// What the single executable runs, bundled to CommonJS: unpacks what it carries, and goes on with the command in there; started with
+// `--part <file>`, which its own processes are, with another bundle that lies beside it.
 import { getAsset, getRawAsset } from 'node:sea';
 import { hash } from 'node:crypto';
 import { homedir, tmpdir, userInfo } from 'node:os';
@@ -17,7 +18,12 @@ async function run() {
   const id = `${version}-${hash('sha256', list, 'hex').slice(0, 16)}`;
   const read = (path) => new Uint8Array(getRawAsset(path));
   const folder = unpack({ id, files, read, places: places() });
-  await import(pathToFileURL(join(folder, 'dist', 'outrigger.mjs')).href);
+  await import(pathToFileURL(join(folder, 'dist', wanted(files))).href);
+}
+
+function wanted(files) {
+  const [, , option, part] = process.argv;
+  return option === '--part' && files.some(({ path }) => path === `dist/${part}` && part.endsWith('.mjs')) ? part : 'outrigger.mjs';
 }
 
 /** Where this system keeps what can be made again; where that can't be had, a folder of this user among the temporary ones. */

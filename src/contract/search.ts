@@ -215,7 +215,7 @@ export const search = {
         complete: z.boolean().describe('False while files are still being read.'),
         ...freshness(),
       }),
-    errors: ['TOOL_MISSING'],
+    errors: ['TOOL_MISSING', 'TOO_MANY_PROCESSES'],
   }),
   'files.outline': operation({
     summary: 'The symbols of one file in order: TypeScript and JavaScript, with and without JSX.',
@@ -228,7 +228,16 @@ export const search = {
         symbols: z.array(outlineSymbol()),
         problems: z.int().nonnegative().describe('Places where the text is not of the language; what could be read is there.'),
       }),
-    errors: ['FILE_NOT_FOUND', 'PATH_ESCAPES', 'NOT_A_FILE', 'NOT_TEXT', 'NO_LANGUAGE', 'TOOL_MISSING', 'OUTPUT_TOO_LARGE'],
+    errors: [
+      'FILE_NOT_FOUND',
+      'PATH_ESCAPES',
+      'NOT_A_FILE',
+      'NOT_TEXT',
+      'NO_LANGUAGE',
+      'TOOL_MISSING',
+      'OUTPUT_TOO_LARGE',
+      'TOO_MANY_PROCESSES',
+    ],
   }),
   'files.hash': operation({
     summary: 'The sha256 of a file of any size.',

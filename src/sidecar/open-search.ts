@@ -39,6 +39,7 @@ export async function openSearch(
   const search = new Search(
     {
       workspace,
+      processes,
       ripgrep,
       flush: async () => documents?.flush(''),
       settled: () => watching.barrier(),

@@ -252,6 +252,20 @@ test('symbols and outlines are those of the text as it is, unsaved typing includ
     await assert.rejects(client.call('files.outline', { path: 'crlf.txt' }), (error: OutriggerError) => error.reason === 'NO_LANGUAGE');
   }));
 
+test('a file that is nested too deeply for the parser ends nothing: its outline is refused, and symbols of others are found', () =>
+  withTree(async ({ client, put }) => {
+    const depth = 200_000;
+    put('src/deep.ts', `export const deep = ${'['.repeat(depth)}${']'.repeat(depth)};\n`);
+    await client.call('index.wait', {});
+    const { symbols, complete } = await client.call('search.symbols', { query: 'needle' });
+    assert.deepEqual([symbols.length, complete], [3, true]);
+    await assert.rejects(
+      client.call('files.outline', { path: 'src/deep.ts' }),
+      (error: OutriggerError) => error.reason === 'OUTPUT_TOO_LARGE',
+    );
+    assert.equal((await client.call('files.outline', { path: 'src/main.ts' })).symbols.length, 1);
+  }));
+
 test('the outline of an open document is that of what a program just wrote to its file', () =>
   withTree(
     async ({ client, url, token, put }) => {

@@ -32,6 +32,7 @@ export async function withSearch(
   const search = new Search(
     {
       workspace,
+      processes,
       ripgrep: new Ripgrep({ processes }, { program, root }),
       flush: () => Promise.resolve(),
       settled: () => Promise.resolve(),

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Change } from '../../contract/events.ts';
 import type { Ripgrep, Walk } from './ripgrep.ts';
+import { SortedPaths, sortInTurns } from './sorted-paths.ts';
 
 /** What a search looks at when nothing else is said: as ripgrep walks by itself. */
 export const plainWalk: Walk = { path: '', include: [], exclude: [], hidden: false, ignored: false };
@@ -10,6 +11,8 @@ const IGNORE_FILES = new Set(['.gitignore', '.ignore', '.rgignore']);
 /** With more folders to look at than this, the whole walk is cheaper. */
 const MAX_FOLDERS = 30;
 const MAX_PASSED_OVER = 20_000;
+/** With more names to ask for in a folder than this, all of it is listed. */
+const MAX_NAMES = process.platform === 'win32' ? 50 : 1000;
 
 /** What a batch of changes means for those who keep something of each file. */
 export interface CatalogueNews {
@@ -26,7 +29,8 @@ export class Catalogue {
   readonly #ripgrep: Ripgrep;
   readonly #root: string;
   #files = new Set<string>();
-  #list: readonly string[] | undefined;
+  #sorted = new SortedPaths();
+  #list: { blocks: Catalogue['blocks']; files: readonly string[] } | undefined;
   /** Folders that ripgrep went into. */
   #folders = new Set<string>();
   /** Files that it passed over, so that a log that grows all the time is asked about once. */
@@ -44,8 +48,14 @@ export class Catalogue {
 
   /** In order; the same array until a file comes or goes. */
   get list(): readonly string[] {
-    this.#list ??= [...this.#files].sort();
-    return this.#list;
+    const { blocks } = this;
+    if (this.#list?.blocks !== blocks) this.#list = { blocks, files: blocks.flat() };
+    return this.#list.files;
+  }
+
+  /** The same in parts: each is the same array until a file of it comes or goes. */
+  get blocks(): readonly (readonly string[])[] {
+    return this.#sorted.blocks;
   }
 
   /** Whether it is one of the files, or a folder that has some; '' is the whole. */
@@ -57,11 +67,12 @@ export class Catalogue {
   async walk(signal?: AbortSignal): Promise<CatalogueNews> {
     this.#excludeFile = this.#excludeFacts();
     const before = this.#files;
-    const files = new Set(await this.#ripgrep.files(plainWalk, { signal }));
+    const sorted = await sortInTurns(await this.#ripgrep.files(plainWalk, { signal }), signal);
+    const files = new Set(sorted);
     const folders = new Set<string>(['']);
     for (const file of files) addFolders(folders, file);
     this.#files = files;
-    this.#list = undefined;
+    this.#sorted = new SortedPaths(sorted);
     this.#folders = folders;
     this.#passedOver.clear();
     return {
@@ -110,13 +121,14 @@ export class Catalogue {
     removed: Set<string>,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    const folders = new Set([...unknown].map(folderOf));
-    if (folders.size > MAX_FOLDERS || [...folders].some((folder) => !this.#folders.has(folder))) return false;
-    for (const folder of folders) {
-      for (const file of await this.#ripgrep.files({ ...plainWalk, path: folder }, { depth: 1, signal })) {
-        if (this.#files.has(file)) continue;
+    const names = Map.groupBy(unknown, folderOf);
+    if (names.size > MAX_FOLDERS || [...names.keys()].some((folder) => !this.#folders.has(folder))) return false;
+    for (const [folder, files] of names) {
+      const asked = { depth: 1, names: namesToAskFor(files), signal };
+      for (const file of await this.#ripgrep.files({ ...plainWalk, path: folder }, asked)) {
+        if (this.#files.has(file) || (asked.names !== undefined && !unknown.has(file))) continue;
         this.#files.add(file);
-        this.#list = undefined;
+        this.#sorted.add(file);
         changed.add(file);
         removed.delete(file);
       }
@@ -129,7 +141,7 @@ export class Catalogue {
     this.#passedOver.delete(file);
     changed.delete(file);
     if (!this.#files.delete(file)) return;
-    this.#list = undefined;
+    this.#sorted.remove(file);
     removed.add(file);
   }
 
@@ -146,6 +158,12 @@ export class Catalogue {
 
 function isIgnoreFile(file: string): boolean {
   return IGNORE_FILES.has(file.slice(file.lastIndexOf('/') + 1));
+}
+
+/** Undefined: the whole folder is to be listed. Of names that are asked for, ripgrep shows hidden ones too. */
+function namesToAskFor(files: readonly string[]): string[] | undefined {
+  const names = files.map((file) => file.slice(file.lastIndexOf('/') + 1));
+  return names.length > MAX_NAMES || names.some((name) => name.startsWith('.')) ? undefined : names;
 }
 
 function folderOf(file: string): string {

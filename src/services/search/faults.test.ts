@@ -9,6 +9,7 @@ import type { Worker } from 'node:worker_threads';
 import type { OutriggerError } from '../../contract/errors.ts';
 import type { FoundFile } from '../../contract/search.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { childrenOf, noProc } from '../../../test/kit/process-memory.ts';
 import { rgLines, type TextQuery } from '../../../test/kit/rg-lines.ts';
 import { type SearchHarness, withSearch } from '../../../test/kit/search-harness.ts';
 import { Random } from '../../../test/kit/random.ts';
@@ -206,26 +207,35 @@ test('threads that are killed while changes are taken in and searches run are re
   }
 });
 
-test('a thread that is killed while it searches or outlines fails that call alone', () =>
+test('a thread that is killed while it searches fails that call alone', () =>
   withSidecar(
     async (running) => {
       running.put('slow.txt', `${'a'.repeat(60)}!\n`);
-      running.put('a.ts', 'export const one = 1;\n');
-      for (const [thread, call] of [
-        ['search', (): Promise<unknown> => find(running, { pattern: '^(a+)+$', regex: true })],
-        ['symbols', (): Promise<unknown> => running.client.call('files.outline', { path: 'a.ts' })],
-      ] as const) {
-        const threads = watchThreads(thread);
-        threads.onStart((worker) => worker.once('online', () => void worker.terminate()));
-        const error = await failure(call());
-        assert.ok(['CANCELED', 'INTERNAL'].includes(error.reason), error.reason);
-        threads.stop();
-      }
+      const threads = watchThreads('search');
+      threads.onStart((worker) => worker.once('online', () => void worker.terminate()));
+      const error = await failure(find(running, { pattern: '^(a+)+$', regex: true }));
+      assert.ok(['CANCELED', 'INTERNAL'].includes(error.reason), error.reason);
+      threads.stop();
       assert.deepEqual(await find(running, { pattern: '!' }), ['slow.txt:1 [[60,61]]']);
-      assert.equal((await running.client.call('files.outline', { path: 'a.ts' })).symbols[0]?.name, 'one');
     },
     { config: withoutRipgrep, mayLogErrors: true },
   ));
+
+test('a process that is killed before it outlines fails that call alone', { skip: noProc }, () =>
+  withSidecar(
+    async (running) => {
+      running.put('a.ts', 'export const one = 1;\n');
+      const others = childrenOf(process.pid).map(({ pid }) => pid);
+      const killing = setInterval(() => {
+        for (const { pid } of childrenOf(process.pid)) if (!others.includes(pid)) process.kill(pid, 'SIGKILL');
+      }, 1);
+      const error = await failure(running.client.call('files.outline', { path: 'a.ts' })).finally(() => clearInterval(killing));
+      assert.equal(error.reason, 'INTERNAL');
+      assert.equal((await running.client.call('files.outline', { path: 'a.ts' })).symbols[0]?.name, 'one');
+    },
+    { config: withoutRipgrep, mayLogErrors: true },
+  ),
+);
 
 /** A folder with `root` to be searched; its files are old, those written just now would be read again at the next start. */
 async function withFolder(run: (folder: string, expected: readonly (string[] | 'refused')[]) => Promise<void>): Promise<void> {

@@ -70,11 +70,18 @@ export class Ripgrep {
     }
   }
 
-  /** All files that a search would look at, workspace-relative. Throws BAD_PATTERN for a malformed glob, WORKSPACE_GONE. */
-  async files(walk: Walk, options: { depth?: number; signal?: AbortSignal | undefined } = {}): Promise<string[]> {
+  /**
+   * All files that a search would look at, workspace-relative. With `names`, those that are called so, and maybe more; hidden ones among these even where
+   * they are not looked at. Throws BAD_PATTERN for a malformed glob, WORKSPACE_GONE.
+   */
+  async files(
+    walk: Walk,
+    options: { depth?: number; names?: readonly string[] | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<string[]> {
     const depth = options.depth === undefined ? [] : ['--max-depth', String(options.depth)];
+    const names = options.names === undefined ? [] : nameArguments(options.names);
     const running = this.#processes.run({
-      argv: [this.#program, '--files', '--null', ...commonArguments, ...depth, ...walkArguments(walk), '--', place(walk.path)],
+      argv: [this.#program, '--files', '--null', ...commonArguments, ...depth, ...names, ...walkArguments(walk), '--', place(walk.path)],
       cwd: this.#root,
       timeoutMs: WALK_TIMEOUT_MS,
       maxOutputBytes: MAX_LIST_BYTES,
@@ -247,6 +254,11 @@ function walkArguments({ include, exclude, hidden, ignored }: Walk): string[] {
     ...exclude.map((glob) => `--glob=!${glob}`),
     ...(hidden ? ['--glob=!.git'] : []),
   ];
+}
+
+/** A type of files of our own: globs would bring to light what ignore files leave out. What means something in a glob, or in a type, stands for anything. */
+function nameArguments(names: readonly string[]): string[] {
+  return [...names.map((name) => `--type-add=wanted:${name.replaceAll(/[^\p{L}\p{N}_.-]+/gu, '*')}`), '--type=wanted'];
 }
 
 /** Without a place, ripgrep would read its input where that is a pipe. */

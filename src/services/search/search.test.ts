@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -86,6 +87,33 @@ test('when an ignore file is moved away, what it ignored is found with the index
       await harness.workspace.move('.gitignore', 'conf/rules', { overwrite: false, parents: false, cause });
       const { engine, found } = await searched(harness, 'needle');
       assert.deepEqual([engine, found], ['index', ['ignored.txt']]);
+    });
+  }));
+
+test('new files come among the known as ripgrep has them, whatever they are called; what is hidden or ignored does not', () =>
+  withScratchFolder('search', async (folder, root) => {
+    for (const part of ['.git', 'src', 'we [i]rd']) fs.mkdirSync(path.join(root, part));
+    fs.writeFileSync(path.join(root, '.gitignore'), '*.log\n!.shown\n(a)*\n');
+    for (const part of ['src', 'we [i]rd']) fs.writeFileSync(path.join(root, part, 'old.txt'), 'old\n');
+    const names = ['a.txt', '[b]*?.txt', '{c,d}', 'x:y', 'größe 😀', '-f', '!g', '#h', 'i,j', 'line\nbreak', '^k', '\\l', 'include:m:n'];
+    const batches = [
+      ...names.map((name) => [name]),
+      ['b.log', 'c.txt'],
+      ['(a).txt', '(b).txt'],
+      ['.hidden', 'd.txt'],
+      ['.shown'],
+      ['(.h', '.(h'],
+    ];
+    await withSearch(folder, async (harness) => {
+      const { signal } = new AbortController();
+      for (const part of ['src/', 'we [i]rd/', ''])
+        for (const batch of batches) {
+          for (const name of batch) await harness.workspace.write(`${part}${name}`, Buffer.from('needle\n'), { cause });
+          await harness.search.wait(undefined, 10_000, signal);
+          const found = (await harness.search.files({ ...plainWalk, query: '', limit: 1000 }, { signal })).files.map((file) => file.path);
+          const listed = spawnSync(rgPath, ['--files', '--null'], { cwd: root, encoding: 'utf8' }).stdout.split('\0').slice(0, -1);
+          assert.deepEqual(found, listed.sort(), `${part}${batch.join(' ')}`);
+        }
     });
   }));
 

@@ -1,13 +1,16 @@
 import { performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Change } from '../../contract/events.ts';
 import type { FoundFile } from '../../contract/search.ts';
+import type { Processes } from '../processes/processes.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { Catalogue, plainWalk as everything } from './catalogue.ts';
 import { FuzzyPaths } from './fuzzy.ts';
 import { type IndexOptions, IndexedSearch } from './indexed-search.ts';
 import { PlainSearch } from './plain-search.ts';
 import type { Ripgrep, TextQuery, Walk } from './ripgrep.ts';
+import { blocksOf, sortInTurns } from './sorted-paths.ts';
 import { type SymbolInFile, Symbols } from './symbols.ts';
 import type { TrigramIndexLog } from './trigram/trigram-index.ts';
 import type { Outline } from './outline.ts';
@@ -21,6 +24,7 @@ const RETRY_MS = 1000;
 
 export interface SearchDependencies {
   workspace: Workspace;
+  processes: Processes;
   /** Absent where there is no such program. */
   ripgrep: Ripgrep | undefined;
   /** Brings to disk what people typed. */
@@ -77,14 +81,14 @@ export class Search {
   /** Without `index` each search reads all. */
   constructor(dependencies: SearchDependencies, index?: IndexOptions) {
     this.#dependencies = dependencies;
-    const { ripgrep, workspace, log } = dependencies;
+    const { ripgrep, workspace, processes, log } = dependencies;
     this.#catalogue = ripgrep === undefined ? undefined : new Catalogue({ ripgrep }, { root: workspace.root });
     this.#indexed =
       ripgrep === undefined || this.#catalogue === undefined || index === undefined
         ? undefined
         : new IndexedSearch({ ripgrep, catalogue: this.#catalogue, log: logOf(log) }, { root: workspace.root, ...index });
     this.#plain = new PlainSearch({ workspace });
-    this.#symbols = new Symbols({ root: workspace.root });
+    this.#symbols = new Symbols({ processes }, { root: workspace.root });
     if (ripgrep === undefined) this.#turnOff();
   }
 
@@ -200,18 +204,19 @@ export class Search {
     const { revision } = workspace.journal;
     const known =
       isPlain(request) && this.#catalogue?.has(request.path) === true && (await this.#reached(revision, CATCH_UP_MS, call.signal));
-    let paths: readonly string[];
-    if (known && this.#catalogue !== undefined) paths = this.#catalogue.list;
-    else if (ripgrep !== undefined && this.#state !== 'off') paths = (await ripgrep.files(request, { signal: call.signal })).sort();
-    else paths = await this.#plain.files(request, call.signal);
+    let blocks: readonly (readonly string[])[];
+    if (known && this.#catalogue !== undefined) blocks = this.#catalogue.blocks;
+    else if (ripgrep !== undefined && this.#state !== 'off')
+      blocks = blocksOf(await sortInTurns(await ripgrep.files(request, { signal: call.signal }), call.signal));
+    else blocks = blocksOf(await this.#plain.files(request, call.signal));
     const within = `${request.path}/`;
-    if (request.path !== '') paths = paths.filter((path) => path.startsWith(within) || path === request.path);
-    if (call.visible !== undefined) paths = paths.filter(call.visible);
-    const { files, total } = this.#paths.find(request.query, paths, request.limit);
+    if (request.path !== '') blocks = await filtered(blocks, (path) => path.startsWith(within) || path === request.path, call.signal);
+    if (call.visible !== undefined) blocks = await filtered(blocks, call.visible, call.signal);
+    const { files, total } = await this.#paths.find(request.query, blocks, request.limit, call.signal);
     return { files, truncated: total > files.length, revision };
   }
 
-  /** Symbols by name. Throws TOOL_MISSING. */
+  /** Symbols by name. Throws TOOL_MISSING, TOO_MANY_PROCESSES. */
   async symbols(
     query: string,
     limit: number,
@@ -230,7 +235,7 @@ export class Search {
     };
   }
 
-  /** `text`: of the file as it is now, unsaved typing included. Throws NO_LANGUAGE, TOOL_MISSING. */
+  /** `text`: of the file as it is now, unsaved typing included. Throws NO_LANGUAGE, TOOL_MISSING, TOO_MANY_PROCESSES, OUTPUT_TOO_LARGE. */
   outline(path: string, text: string): Promise<Outline & { language: string }> {
     return this.#symbols.outline(path, text);
   }
@@ -402,6 +407,22 @@ async function inTime(work: Promise<void>, timeoutMs: number, signal: AbortSigna
     clearTimeout(timer);
     signal.removeEventListener('abort', aborted);
   }
+}
+
+/** A block that stays whole stays the array that it is. Others have their turn between two blocks. */
+async function filtered(
+  blocks: readonly (readonly string[])[],
+  wanted: (path: string) => boolean,
+  signal: AbortSignal,
+): Promise<(readonly string[])[]> {
+  const left: (readonly string[])[] = [];
+  for (const block of blocks) {
+    const some = block.filter(wanted);
+    if (some.length > 0) left.push(some.length === block.length ? block : some);
+    await nextTurn();
+    signal.throwIfAborted();
+  }
+  return left;
 }
 
 /** Nothing is asked beyond where to look: the catalogue has the answer. */

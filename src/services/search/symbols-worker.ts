@@ -1,51 +1,75 @@
-// Reads files and makes their outlines, in a thread of its own: parsing a large file takes longer than anybody should wait for the event loop.
+// Reads files and makes their outlines, in a process of its own: parsers are programs in other languages, and recursion without an end in one of
+// them ends the process that it is in. Orders come on stdin, answers leave on stdout, each a line of JSON; with its input it ends.
 
+import { hash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parentPort, workerData } from 'node:worker_threads';
+import { LineSplitter } from '../../core/ndjson.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { languageOf } from './languages.ts';
 import type { Outline } from './outline.ts';
 
 export interface SymbolsOrder {
-  id: number;
+  root: string;
   /** Of files to be read; of one whose text is given, its name only says the language. */
-  paths: string[];
-  text?: string;
+  paths: readonly string[];
+  text?: string | undefined;
+  /** sha256 of texts on which a parser died: they are passed over. */
+  fatal: readonly string[];
 }
 
-export interface FromSymbols {
-  id: number;
-  /** One for each path; null: it can't be read. */
-  outlines: (Outline | null)[];
-  /** The parser is not there. */
-  missing?: string;
-}
+export type FromSymbols =
+  /** sha256 of the text that is parsed from now on; said before that begins. */
+  | { type: 'parsing'; sha256: string }
+  /** Of the next path; null: it can't be read. */
+  | { type: 'outline'; outline: Outline | null }
+  /** The parser is not there; nothing more comes of this order. */
+  | { type: 'missing'; message: string };
 
+const maxOrderBytes = 64 * 1024 * 1024;
 const maxFileBytes = 4 * 1024 * 1024;
 
-async function answer({ id, paths, text }: SymbolsOrder, root: string): Promise<FromSymbols> {
-  const outlines: (Outline | null)[] = [];
+async function answer({ root, paths, text: given, fatal }: SymbolsOrder): Promise<void> {
+  const passedOver = new Set(fatal);
   for (const path of paths) {
+    let outline: Outline | null = null;
     try {
-      outlines.push((await languageOf(path)?.outline(text ?? readText(join(root, path)), path)) ?? null);
+      const text = given ?? readText(join(root, path));
+      const sha256 = hash('sha256', text);
+      if (!passedOver.has(sha256)) {
+        await say({ type: 'parsing', sha256 });
+        outline = (await languageOf(path)?.outline(text, path)) ?? null;
+      }
     } catch (error) {
-      if (error instanceof OutriggerError && error.reason === 'TOOL_MISSING') return { id, outlines: [], missing: error.message };
-      outlines.push(null);
+      if (error instanceof OutriggerError && error.reason === 'TOOL_MISSING') return await say({ type: 'missing', message: error.message });
     }
+    await say({ type: 'outline', outline });
   }
-  return { id, outlines };
 }
 
 function readText(file: string): string {
-  // Not read to find that it is too large.
-  const bytes = statSync(file).size > maxFileBytes ? undefined : readFileSync(file);
+  const stat = statSync(file);
+  // Not read to find that it is too large, or has no end.
+  const bytes = !stat.isFile() || stat.size > maxFileBytes ? undefined : readFileSync(file);
   if (bytes === undefined || bytes.includes(0)) throw new Error('This is no source text.');
   return bytes.toString('utf8').replace(/^\uFEFF/, '');
 }
 
-if (parentPort) {
-  const port = parentPort;
-  const { root } = workerData as { root: string };
-  port.on('message', (order: SymbolsOrder) => void answer(order, root).then((said) => port.postMessage(said)));
+/** Resolves when it has left this process. */
+function say(message: FromSymbols): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write(`${JSON.stringify(message)}\n`, () => resolve());
+  });
+}
+
+const orders: SymbolsOrder[] = [];
+const lines = new LineSplitter(maxOrderBytes, {
+  line: (line) => void orders.push(JSON.parse(line) as SymbolsOrder),
+  bad: (problem) => {
+    throw new Error(`An order is ${problem}.`);
+  },
+});
+for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+  lines.push(chunk);
+  for (const order of orders.splice(0)) await answer(order);
 }

@@ -1,16 +1,14 @@
-import { Worker } from 'node:worker_threads';
 import fuzzysort from 'fuzzysort';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { OutlineSymbol } from '../../contract/search.ts';
+import type { Processes } from '../processes/processes.ts';
 import { languageOf } from './languages.ts';
 import type { Outline } from './outline.ts';
-import type { FromSymbols, SymbolsOrder } from './symbols-worker.ts';
+import { SymbolsProcess, type SymbolsProcessOptions } from './symbols-process.ts';
 
 const FILES_PER_ORDER = 32;
 /** A question waits this long for files that were not read yet; the answer says so when it did not suffice. */
 const PATIENCE_MS = 2000;
-/** A parser that gets nowhere is ended after this. */
-const ORDER_TIMEOUT_MS = 30_000;
 const MAX_SYMBOLS = 2_000_000;
 const LEAST_SCORE = 0.3;
 
@@ -21,12 +19,9 @@ export interface SymbolInFile extends OutlineSymbol {
 
 /** Outlines of files, and the symbols of all files by name. Files are read when symbols are first asked for, and again when they changed. */
 export class Symbols {
-  readonly #root: string;
   readonly #maxSymbols: number;
   readonly #files = new Map<string, SymbolInFile[]>();
-  readonly #orders = new Map<number, { resolve: (said: FromSymbols) => void; reject: (error: unknown) => void }>();
-  #worker: Worker | undefined;
-  #nextId = 1;
+  readonly #process: SymbolsProcess;
   #count = 0;
   #all: SymbolInFile[] | undefined;
   #reading: Promise<void> | undefined;
@@ -34,19 +29,21 @@ export class Symbols {
   #read = new Set<string>();
   #stopped = false;
 
-  constructor({ root, maxSymbols = MAX_SYMBOLS }: { root: string; maxSymbols?: number }) {
-    this.#root = root;
+  constructor(
+    dependencies: { processes: Processes },
+    { maxSymbols = MAX_SYMBOLS, ...options }: SymbolsProcessOptions & { maxSymbols?: number },
+  ) {
     this.#maxSymbols = maxSymbols;
+    this.#process = new SymbolsProcess(dependencies, options);
   }
 
-  /** Throws NO_LANGUAGE, TOOL_MISSING, PROCESS_TIMEOUT. */
+  /** Throws NO_LANGUAGE, TOOL_MISSING, OUTPUT_TOO_LARGE. */
   async outline(path: string, text: string): Promise<Outline & { language: string }> {
     const language = languageOf(path);
     if (language === undefined) throw new OutriggerError('NO_LANGUAGE', `Symbols of ${path} are not known.`);
-    const { outlines, missing } = await this.#order({ paths: [path], text });
-    if (missing !== undefined) throw new OutriggerError('TOOL_MISSING', missing, { details: { tool: 'oxc-parser' } });
-    const [outline] = outlines;
-    if (outline === undefined || outline === null) throw new OutriggerError('INTERNAL', `${path} has no outline.`);
+    const [outline] = await this.#process.outlines([path], text);
+    if (outline === undefined || outline === null)
+      throw new OutriggerError('OUTPUT_TOO_LARGE', `${path} has no outline: it is nested too deeply for the parser, or takes it too long.`);
     return { language: language.name, ...outline };
   }
 
@@ -86,7 +83,7 @@ export class Symbols {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#worker?.terminate();
+    await this.#process.stop();
   }
 
   /** False while files are left to be read. */
@@ -126,9 +123,8 @@ export class Symbols {
     for (let at = 0; at < missing.length && this.#hasRoom; at += FILES_PER_ORDER) {
       const paths = missing.slice(at, at + FILES_PER_ORDER);
       this.#read = new Set(paths);
-      const said = await this.#order({ paths });
-      if (said.missing !== undefined) throw new OutriggerError('TOOL_MISSING', said.missing, { details: { tool: 'oxc-parser' } });
-      for (const [index, path] of paths.entries()) if (this.#read.has(path)) this.#learn(path, said.outlines[index] ?? null);
+      const outlines = await this.#process.outlines(paths);
+      for (const [index, path] of paths.entries()) if (this.#read.has(path)) this.#learn(path, outlines[index] ?? null);
     }
   }
 
@@ -137,50 +133,6 @@ export class Symbols {
     this.#files.set(path, symbols);
     this.#count += symbols.length;
     this.#all = undefined;
-  }
-
-  #order(order: Omit<SymbolsOrder, 'id'>): Promise<FromSymbols> {
-    if (this.#stopped) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
-    const worker = (this.#worker ??= this.#startWorker());
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new OutriggerError('PROCESS_TIMEOUT', `The parser took longer than ${ORDER_TIMEOUT_MS} ms and was ended.`));
-        void worker.terminate();
-      }, ORDER_TIMEOUT_MS);
-      const settle = (): void => {
-        clearTimeout(timer);
-        this.#orders.delete(id);
-      };
-      this.#orders.set(id, {
-        resolve: (said) => {
-          settle();
-          resolve(said);
-        },
-        reject: (error) => {
-          settle();
-          reject(error);
-        },
-      });
-      worker.postMessage({ id, ...order } satisfies SymbolsOrder);
-    });
-  }
-
-  #startWorker(): Worker {
-    const worker = new Worker(new URL('./symbols-worker.ts', import.meta.url), {
-      workerData: { root: this.#root },
-      name: 'symbols',
-      execArgv: [],
-    });
-    worker.unref();
-    const lost = (error: unknown): void => {
-      if (this.#worker === worker) this.#worker = undefined;
-      for (const { reject } of [...this.#orders.values()]) reject(error);
-    };
-    worker.on('message', (said: FromSymbols) => this.#orders.get(said.id)?.resolve(said));
-    worker.on('error', lost);
-    worker.on('exit', () => lost(new OutriggerError(this.#stopped ? 'STOPPING' : 'INTERNAL', "The symbols' thread ended.")));
-    return worker;
   }
 }
 
