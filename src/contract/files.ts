@@ -245,6 +245,8 @@ export const files = {
       'FILE_PERMISSION',
       'DISK_FULL',
       'READ_ONLY',
+      'INPUT_TOO_LARGE',
+      'BUSY_FILE',
     ],
     destructive: true,
   }),

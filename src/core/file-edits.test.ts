@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { testSeed } from '../../test/kit/seed.ts';
-import { planReplacements, type Replacement } from './file-edits.ts';
+import { type PlannedReplacements, planReplacements, type Replacement } from './file-edits.ts';
+
+function plan(text: string, replacements: readonly Replacement[], maxChars = 1_000_000): PlannedReplacements {
+  const steps = planReplacements(text, replacements, maxChars);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
 
 const lines = (startLine: number, endLine: number, text: string): Replacement => ({ startLine, endLine, text });
 const find = (text: string, replace: string, all = false): Replacement => ({ find: text, replace, all });
@@ -25,7 +33,7 @@ test('ranges of lines count in the text as it is, searches follow', () => {
     ['one', [find('one', '$& $1 \\0')], '$& $1 \\0'],
   ];
   for (const [text, replacements, expected] of cases)
-    assert.deepEqual(planReplacements(text, replacements), { result: expected }, JSON.stringify([text, replacements]));
+    assert.deepEqual(plan(text, replacements), { result: expected }, JSON.stringify([text, replacements]));
 });
 
 test('the first that does not fit is named', () => {
@@ -41,7 +49,7 @@ test('the first that does not fit is named', () => {
     ['a b', [find('a', 'b'), find('b', '')], 'ambiguous', 1],
   ];
   for (const [text, replacements, problem, edit] of cases) {
-    const planned = planReplacements(text, replacements);
+    const planned = plan(text, replacements);
     assert.ok('problem' in planned, JSON.stringify(planned));
     assert.deepEqual([planned.problem.problem, planned.problem.edit], [problem, edit], JSON.stringify([text, replacements]));
   }
@@ -77,11 +85,62 @@ test('plans do what a plain array of lines does, for ranges that lie apart', () 
         next = endLine + 1;
       }
       const expected = byLines(text, ranges);
-      assert.deepEqual(planReplacements(text, ranges), { result: expected });
+      assert.deepEqual(plan(text, ranges), { result: expected });
       // In whatever order they are given, as long as no two begin at one line.
       if (new Set(ranges.map(({ startLine }) => startLine)).size === ranges.length)
-        assert.deepEqual(planReplacements(text, ranges.toReversed()), { result: expected });
+        assert.deepEqual(plan(text, ranges.toReversed()), { result: expected });
     },
   );
   fc.assert(property, { seed, numRuns: 1000 });
+});
+
+/** The same searches, by building the whole text anew for each. */
+function byTexts(
+  text: string,
+  searches: readonly { find: string; replace: string; all: boolean }[],
+): string | [problem: string, edit: number] {
+  let result = text;
+  for (const [edit, { find: what, replace, all }] of searches.entries()) {
+    const pieces = result.split(what);
+    if (pieces.length === 1) return ['not-found', edit];
+    if (!all && result.indexOf(what) !== result.lastIndexOf(what)) return ['ambiguous', edit];
+    result = pieces.join(replace);
+  }
+  return result;
+}
+
+test('searches do what splitting and joining the whole text does, whatever the characters are', () => {
+  const seed = testSeed();
+  const text = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
+    fc
+      .array(fc.constantFrom('a', 'a', 'b', '\n', '\r\n', 'ü', '💡', '\ud83d', '\udca1'), { minLength, maxLength })
+      .map((units) => units.join(''));
+  const searches = fc.array(fc.record({ find: text(1, 3), replace: text(0, 3), all: fc.boolean() }), { minLength: 1, maxLength: 5 });
+  const property = fc.property(text(0, 30), searches, (content, given) => {
+    const planned = plan(content, given);
+    const found = 'problem' in planned ? [planned.problem.problem, planned.problem.edit] : planned.result;
+    assert.deepEqual(found, byTexts(content, given));
+  });
+  fc.assert(property, { seed, numRuns: 3000 });
+});
+
+test('a text that searches would make too long is not made', () => {
+  const doubling = Array.from({ length: 60 }, () => find('a', 'aa', true));
+  const doubled = plan('a'.repeat(10), doubling);
+  assert.ok('problem' in doubled);
+  assert.deepEqual([doubled.problem.problem, doubled.problem.edit], ['too-long', 16]);
+  const cases: [text: string, replacements: Replacement[], edit: number | undefined][] = [
+    ['a'.repeat(150), [find('a', 'b'.repeat(1_000_000), true), find('b', 'c', true)], 0],
+    ['x', [find('x', 'y'.repeat(1_000_001))], 0],
+    ['x', [find('x', 'y'.repeat(1_000_000)), find('y', 'z', true)], undefined],
+    ['x'.repeat(1_000_001), [find('x', 'y', true)], undefined],
+    ['x'.repeat(1_000_001), [find('x', '', true)], undefined],
+  ];
+  for (const [text, replacements, edit] of cases) {
+    const planned = plan(text, replacements);
+    assert.deepEqual(
+      'problem' in planned ? [planned.problem.problem, planned.problem.edit] : [],
+      edit === undefined ? [] : ['too-long', edit],
+    );
+  }
 });

@@ -1,26 +1,36 @@
+import { PartedText } from './parted-text.ts';
 import type { TextEdit } from './text-diff.ts';
 
 /** Exact search and replace, or a range of lines; as files.edit takes them. */
 export type Replacement = { find: string; replace: string; all: boolean } | { startLine: number; endLine: number; text: string };
 
-export type EditProblem = { edit: number; problem: 'not-found' | 'ambiguous' | 'out-of-range' | 'overlap'; text: string };
+export type EditProblem = { edit: number; problem: 'not-found' | 'ambiguous' | 'out-of-range' | 'overlap' | 'too-long'; text: string };
+
+export type PlannedReplacements = { result: string } | { problem: EditProblem };
 
 /**
  * Applies replacements to a text, all or none: the result, or the first problem. Ranges of lines
- * come first: they count in the text as it is and may not overlap. Searches follow in their order, each in what the one before left.
+ * come first: they count in the text as it is and may not overlap. Searches follow in their order, each in what the one before left; none makes the text
+ * longer than `maxChars`, UTF-16 code units. Stops after each bit of the work, so that others may have their turn.
  */
-export function planReplacements(text: string, replacements: readonly Replacement[]): { result: string } | { problem: EditProblem } {
+export function* planReplacements(
+  text: string,
+  replacements: readonly Replacement[],
+  maxChars: number,
+): Generator<undefined, PlannedReplacements> {
   const lines = replacements.flatMap((replacement, edit) => ('find' in replacement ? [] : [{ ...replacement, edit }]));
   const planned = planLines(text, lines);
   if ('problem' in planned) return planned;
-  let result = applySorted(text, planned.edits);
+  const lined = applySorted(text, planned.edits);
+  if (lines.length === replacements.length) return { result: lined };
+  const parted = new PartedText(lined);
   for (const [edit, replacement] of replacements.entries()) {
     if (!('find' in replacement)) continue;
-    const found = replaceText(result, replacement, edit);
-    if ('problem' in found) return found;
-    result = found.result;
+    const { find, replace, all } = replacement;
+    const replaced = yield* all ? parted.replaceAll(find, replace, maxChars) : parted.replaceOnly(find, replace, maxChars);
+    if (replaced !== 'done') return { problem: { edit, problem: replaced, text: whyNot(replaced, find, maxChars) } };
   }
-  return { result };
+  return { result: parted.toString() };
 }
 
 function planLines(
@@ -56,19 +66,10 @@ function planLines(
   return { edits };
 }
 
-function replaceText(
-  text: string,
-  replacement: { find: string; replace: string; all: boolean },
-  edit: number,
-): { result: string } | { problem: EditProblem } {
-  const { find, replace, all } = replacement;
-  const first = text.indexOf(find);
-  if (first < 0) return { problem: { edit, problem: 'not-found', text: `${JSON.stringify(shorten(find))} does not stand in the file.` } };
-  if (all) return { result: text.split(find).join(replace) };
-  if (text.indexOf(find, first + 1) >= 0) {
-    return { problem: { edit, problem: 'ambiguous', text: `${JSON.stringify(shorten(find))} stands in the file more than once.` } };
-  }
-  return { result: text.slice(0, first) + replace + text.slice(first + find.length) };
+function whyNot(problem: 'not-found' | 'ambiguous' | 'too-long', find: string, maxChars: number): string {
+  if (problem === 'too-long') return `It would make the text longer than ${maxChars} characters.`;
+  const what = JSON.stringify(shorten(find));
+  return problem === 'not-found' ? `${what} does not stand in the file.` : `${what} stands in the file more than once.`;
 }
 
 /** Where each line begins, and the end of the text; an empty text has no line, a break at the end begins none. */

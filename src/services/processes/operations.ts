@@ -2,6 +2,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { Call, Implementations, Input, Item } from '../../contract/operation.ts';
 import type { OutputItem, ProcessInfo, processes as table } from '../../contract/processes.ts';
 import { createBell } from '../../core/bell.ts';
+import { StreamSearch } from '../../core/stream-search.ts';
 import { cutCharacter } from '../../core/utf8.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import type { OutputLog, OutputPiece, OutputPositions, OutputStream } from './output-log.ts';
@@ -191,7 +192,7 @@ async function met(
       processes.look(PORT_EVERY_MS / 2);
       return info().ports.some((listening) => port === undefined || listening.port === port);
     },
-    text: finderOf(process, text ?? '', from),
+    text: until === 'text' ? finderOf(process, text ?? '', from) : () => false,
   };
   const bell = createBell(signal);
   let isLate = false;
@@ -218,17 +219,18 @@ async function met(
 
 /** Each byte is looked at once; a text that lies over two looks is found. */
 function finderOf({ log }: ManagedProcess, text: string, from: OutputPositions): () => boolean {
-  const needle = Buffer.from(text);
+  // A character stands for a byte, so that characters that are cut in two match too.
+  const needle = Buffer.from(text).toString('latin1');
   const streams: readonly OutputStream[] = ['stdout', 'stderr'];
   const next = { ...from };
-  const tails = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+  const searches = { stdout: new StreamSearch(needle), stderr: new StreamSearch(needle) };
   return () =>
     streams.some((stream) => {
+      const search = searches[stream];
       for (let piece = log.next(next, [stream], PIECE_BYTES); piece !== undefined; piece = log.next(next, [stream], PIECE_BYTES)) {
-        const window = piece.lost > 0 ? piece.bytes : Buffer.concat([tails[stream], piece.bytes]);
+        if (piece.lost > 0) search.restart();
         next[stream] = piece.offset + piece.bytes.length;
-        if (window.includes(needle)) return true;
-        tails[stream] = Buffer.from(window.subarray(Math.max(0, window.length - needle.length + 1)));
+        if (search.next(piece.bytes.toString('latin1'), 0) >= 0) return true;
       }
       return false;
     });

@@ -283,6 +283,30 @@ test('a text in the output, a port and the end can be waited for, and what can n
     assert.deepEqual([ended.met, ended.process.reason, ended.process.exitSignal], [true, 'signal', 'SIGKILL']);
   }));
 
+test('a text is found wherever the pieces of the output end, and takes no longer where the output repeats itself', () =>
+  withTable(
+    async ({ ask }) => {
+      const halves = await ask('processes.start', {
+        argv: sh(String.raw`printf 'gr\303'; sleep 0.2; printf '\274ss'; sleep 0.2; printf 'e da'; sleep 30`),
+      });
+      for (const text of ['grüsse da', 'üss', 'e'])
+        assert.equal((await ask('processes.wait', { id: halves.process.id, until: 'text', text })).met, true, text);
+      assert.equal((await ask('processes.wait', { id: halves.process.id, until: 'text', text: 'gr\ufffd', timeoutMs: 50 })).met, false);
+      const { process } = await ask('processes.start', { argv: sh(`head -c 4000000 /dev/zero | tr '\\0' a`) });
+      await ask('processes.wait', { id: process.id });
+      const started = performance.now();
+      assert.equal(
+        (await ask('processes.wait', { id: process.id, until: 'text', text: `${'a'.repeat(500)}b${'a'.repeat(499)}` })).met,
+        false,
+      );
+      const took = Math.round(performance.now() - started);
+      console.log(`1,000 characters in 4 MB of output: ${took} ms`);
+      // By Buffer.includes it is more than half a second.
+      assert.ok(took < 250, `${took} ms`);
+    },
+    { tailBytes: 4_000_000 },
+  ));
+
 test('what can not be started is an error and no process; a folder outside is refused', () =>
   withTable(async ({ ask, table, at, outside }) => {
     await fails('TOOL_MISSING', ask('processes.start', { argv: ['no-such-program'] }));

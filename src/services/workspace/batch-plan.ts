@@ -74,8 +74,8 @@ export interface PlanSource extends TreeSource {
   document(path: string): HeldText | undefined;
   /** Content written for this change; undefined when it was not yet. */
   ready(content: NewContent): ReadyContent | undefined;
-  /** The text after the edits. Throws what does not fit. */
-  edit(change: Op<'edit'>, raw: string): string;
+  /** The text after the edits; undefined when it takes longer than a look may: it is worked out before the next. Throws what does not fit. */
+  edit(change: Op<'edit'>, raw: string): string | undefined;
   /** Throws when the caller may not touch this path. */
   permit(path: string): void;
   /** Content last known at a path. */
@@ -97,6 +97,8 @@ export interface BatchPlan {
   failures: BatchFailure[];
   /** Files whose content has to be known first. While there are any, nothing else here holds. */
   unread: { path: string; whole: boolean }[];
+  /** Edits that have to be worked out first, as above. */
+  unedited: Op<'edit'>[];
   /** Documents whose file was changed by others, or that hold what is not saved. */
   stale: HeldText[];
   unsaved: HeldText[];
@@ -124,6 +126,7 @@ class Planner {
     results: [],
     failures: [],
     unread: [],
+    unedited: [],
     stale: [],
     unsaved: [],
     contents: [],
@@ -215,7 +218,12 @@ class Planner {
       );
     const raw = before.bytes === undefined ? undefined : decodeText(before.bytes);
     if (raw === undefined) throw new OutriggerError('NOT_TEXT', `${change.path} is not UTF-8 text.`);
-    return this.#install(change, spot, before, Buffer.from(this.#source.edit(change, raw)), undefined, false);
+    const edited = this.#source.edit(change, raw);
+    if (edited === undefined) {
+      this.#plan.unedited.push(change);
+      return this.#unknown(change);
+    }
+    return this.#install(change, spot, before, Buffer.from(edited), undefined, false);
   }
 
   #move(change: Op<'move'>): BatchResult {
@@ -323,10 +331,12 @@ class Planner {
       created: false,
     };
     if (spot.node?.document !== undefined) result.document = true;
-    if (before?.id === hash && mode === undefined) return result;
-    this.#newBytes += bytes.length;
+    const isSame = before?.id === hash && mode === undefined;
+    // What an edit makes is held until the end, also where it is what was there.
+    if (!isSame || change.op === 'edit') this.#newBytes += bytes.length;
     if (this.#newBytes > MAX_BATCH_BYTES)
       throw new OutriggerError('INPUT_TOO_LARGE', `The new contents of a batch hold ${MAX_BATCH_BYTES} bytes at most.`);
+    if (isSame) return result;
     const stat = spot.node?.stat;
     if (stat !== undefined && spot.node?.made === undefined && stat.nlink > 1)
       throw new OutriggerError('BAD_INPUT', `${path} has ${stat.nlink} links, which a batch would part: files.write writes it in place.`);
@@ -511,9 +521,10 @@ class Planner {
     return { op: change.op, path: change.path, before: null, etag: null, size: 0, changed: false, created: false };
   }
 
-  /** Content that waits for another one is read in a next look. */
+  /** Content that waits for another one is read, or made, in a next look. */
   #checkLater(): void {
-    if (this.#plan.unread.length === 0) throw new OutriggerError('INTERNAL', 'A batch waits for a content that nobody reads.');
+    if (this.#plan.unread.length === 0 && this.#plan.unedited.length === 0)
+      throw new OutriggerError('INTERNAL', 'A batch waits for a content that nobody reads.');
   }
 
   // ── the way back ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,6 +20,7 @@ import { removeTemporary } from './batch-steps.ts';
 import type { FileContent } from './batch-tree.ts';
 import { type Containment, openRegularFile, type Place } from './containment.ts';
 import { type FileFacts, hashBytes, readWhole, sameFacts, statIdentity } from './content.ts';
+import { type EditSteps, EditWork, TURN_MS } from './edit-work.ts';
 import { fileError } from './file-errors.ts';
 import type { Journal } from './journal.ts';
 import type { HeldTexts, LiveText } from './live-text.ts';
@@ -31,7 +32,9 @@ const MAX_LOOKS = 30;
 const SAVING_LOOKS = 6;
 const SLICE_MS = 8;
 
-export interface BatchRequest extends Omit<PlanRequest, 'newMode'>, Pick<PlanSource, 'edit' | 'permit'> {
+export interface BatchRequest extends Omit<PlanRequest, 'newMode'>, Pick<PlanSource, 'permit'> {
+  /** Works out the text after the edits. Throws what does not fit. */
+  edit(change: Extract<BatchChange, { op: 'edit' }>, raw: string): EditSteps;
   durability: Durability | undefined;
   dryRun: boolean;
   /** Largest answer, as rough bytes of JSON: one that could not be given must not be of something that was done. */
@@ -136,7 +139,7 @@ class Batch {
   readonly #planRequest: PlanRequest;
   readonly #durability: Durability;
   readonly #read = new Map<string, { facts: FileFacts; content: FileContent }>();
-  readonly #edited = new Map<number, { raw: string; result: string }>();
+  readonly #edits = new Map<BatchChange, EditWork>();
   readonly #ready = new Map<string, Ready>();
   #readBytes = 0;
   #held: HeldTexts | undefined;
@@ -155,13 +158,15 @@ class Batch {
   async run(): Promise<BatchOutcome> {
     try {
       await this.#hold();
-      for (let look = 0; look < MAX_LOOKS; look++) {
+      for (let look = 0, waits = 0; look < MAX_LOOKS; look++) {
         this.#request.signal.throwIfAborted();
         // From here nothing waits: what the plan saw is what is changed.
         let plan = planBatch(this.#planRequest, this.#source());
         const lacking = this.#lacking(plan, look);
         if (lacking !== undefined) {
           await lacking();
+          // That edits take long says nothing about the files; each is waited for once, where its text stays as it is.
+          if (plan.unedited.length > 0 && waits++ < this.#request.changes.length) look--;
           continue;
         }
         if (plan.failures.length > 0) throw refusal(plan.failures, this.#request.changes.length);
@@ -207,6 +212,11 @@ class Batch {
         this.#sliceEnd = performance.now() + SLICE_MS;
         for (const { path, whole } of plan.unread) await this.#readFile(path, whole);
       };
+    if (plan.unedited.length > 0)
+      return async () => {
+        this.#sliceEnd = performance.now() + SLICE_MS;
+        for (const change of plan.unedited) await this.#workOf(change).finish(() => this.#giveWay());
+      };
     if (this.#request.dryRun) return undefined;
     if (plan.stale.length > 0)
       return async () => {
@@ -222,6 +232,7 @@ class Batch {
     const { containment, journal } = this.#host;
     using root = containment.directory('');
     const rootStat = fs.statSync(root.at);
+    let editMs = TURN_MS;
     return {
       rootStat,
       look: (path) => look(containment, path),
@@ -242,16 +253,22 @@ class Batch {
       },
       ready: (content) => this.#ready.get(keyOf(content)),
       edit: (change, raw) => {
-        const index = this.#request.changes.indexOf(change);
-        const memory = this.#edited.get(index);
-        if (memory?.raw === raw) return memory.result;
-        const result = this.#request.edit(change, raw);
-        this.#edited.set(index, { raw, result });
-        return result;
+        const started = performance.now();
+        try {
+          return this.#workOf(change).result(raw, editMs);
+        } finally {
+          editMs -= performance.now() - started;
+        }
       },
       permit: this.#request.permit,
       known: (path) => this.#host.known(path) ?? journal.known(path),
     };
+  }
+
+  #workOf(change: Extract<BatchChange, { op: 'edit' }>): EditWork {
+    let work = this.#edits.get(change);
+    if (work === undefined) this.#edits.set(change, (work = new EditWork((raw) => this.#request.edit(change, raw))));
+    return work;
   }
 
   async #readFile(path: string, whole: boolean): Promise<void> {

@@ -1,15 +1,16 @@
 import fs from 'node:fs';
 import { allowsLevel } from '../../contract/access.ts';
 import type { changes } from '../../contract/changes.ts';
-import { OutriggerError } from '../../contract/errors.ts';
+import { type ErrorReason, OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change, EntryKind, FeedItem } from '../../contract/events.ts';
 import type { files } from '../../contract/files.ts';
 import type { Call, Implementations, Input, Output } from '../../contract/operation.ts';
 import { createBell } from '../../core/bell.ts';
-import { planReplacements } from '../../core/file-edits.ts';
+import { type EditProblem, planReplacements } from '../../core/file-edits.ts';
 import { joinFormat, keepsFormat, splitFormat } from '../../core/text-format.ts';
 import { parseByteRange } from './byte-range.ts';
 import { checkConditions, decodeText, etagOf, FileBytes, hashBytes } from './content.ts';
+import { EditWork, slices, TURN_MS } from './edit-work.ts';
 import { fileError } from './file-errors.ts';
 import type { LiveWritten } from './live-text.ts';
 import { type LineRange, readLines } from './lines.ts';
@@ -17,7 +18,17 @@ import { mimeTypeOf } from './mime-types.ts';
 import type { Workspace, Written } from './workspace.ts';
 
 const FEED_PAGE = 500;
+/** Times that edits are made anew on a file that is another one by the time that they are. */
+const MAX_EDIT_ATTEMPTS = 4;
+const SLICE_MS = 8;
 const BOM = 0xfeff;
+const editReasons: Readonly<Record<EditProblem['problem'], ErrorReason>> = {
+  'not-found': 'EDIT_NOT_FOUND',
+  ambiguous: 'EDIT_AMBIGUOUS',
+  'out-of-range': 'OUT_OF_RANGE',
+  overlap: 'BAD_INPUT',
+  'too-long': 'INPUT_TOO_LARGE',
+};
 const CAME_ALONG = 'A folder was moved here from where you may not look: list what it holds.';
 
 type Files = typeof files;
@@ -164,16 +175,15 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       guardGit(call, input.path);
       const { path } = input;
       const cause = causeOf(call);
-      const change = (raw: string): string => {
-        checkConditions(path, hashBytes(raw), input);
-        return storable(path, editRaw(path, raw, input.edits));
-      };
-      const live = await workspace.liveText?.write(path, change, cause);
+      const work = new EditWork((raw) => editRaw(path, raw, input.edits, options.maxTextBytes));
+      const giveWay = slices(SLICE_MS, call.signal);
+      const live = await editLive(workspace, work, giveWay, input, call);
       if (live !== undefined) return liveAnswer(path, live);
-      for (let attempt = 0; ; attempt++) {
+      for (let attempt = 1; ; attempt++) {
         call.confirmScope();
         const { raw, content } = await readText(path, call.signal);
-        const result = change(raw);
+        checkConditions(path, content, input);
+        const result = await work.after(raw, giveWay);
         try {
           return answer(
             await workspace.write(path, Buffer.from(result), {
@@ -186,7 +196,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
           );
         } catch (error) {
           // Changed between the read and the write: the caller's own condition is checked again on what is there now.
-          if (attempt === 3 || !(error instanceof OutriggerError) || error.reason !== 'ETAG_MISMATCH') throw error;
+          if (attempt === MAX_EDIT_ATTEMPTS || !(error instanceof OutriggerError) || error.reason !== 'ETAG_MISMATCH') throw error;
         }
       }
     },
@@ -230,7 +240,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         signal: call.signal,
         maxTextBytes: options.maxTextBytes,
         maxAnswerBytes: options.maxTextBytes,
-        edit: ({ path, edits }, raw) => storable(path, editRaw(path, raw, edits)),
+        edit: ({ path, edits }, raw) => editRaw(path, raw, edits, options.maxTextBytes),
         permit: (path) => guardGit(call, path),
       });
       return { ...outcome, cursor: workspace.journal.cursorOf(outcome.revision) };
@@ -512,14 +522,50 @@ function keepBom(text: string, had: boolean): string {
   return had && text.charCodeAt(0) !== BOM ? String.fromCharCode(BOM) + text : text;
 }
 
-/** Edits speak of lines that end in LF; the file keeps its own line ends and byte order mark. */
-function editRaw(path: string, raw: string, edits: Input<Files['files.edit']>['edits']): string {
+/** Edits an open document, in one turn; where they take longer they are worked out before, and again when somebody typed meanwhile. */
+async function editLive(
+  workspace: Workspace,
+  work: EditWork,
+  giveWay: () => Promise<void> | undefined,
+  input: Input<Files['files.edit']>,
+  call: Pick<Call, 'caller' | 'requestId' | 'confirmScope'>,
+): Promise<LiveWritten | undefined> {
+  const { path } = input;
+  for (let attempt = 1; ; attempt++) {
+    let isLate = false;
+    const change = (raw: string): string => {
+      checkConditions(path, hashBytes(raw), input);
+      const result = work.result(raw, TURN_MS);
+      if (result !== undefined) return result;
+      isLate = true;
+      throw new OutriggerError('BUSY_FILE', `${path} kept changing while its edits were worked out. Nothing was written.`);
+    };
+    try {
+      return await workspace.liveText?.write(path, change, causeOf(call));
+    } catch (error) {
+      if (!isLate || attempt === MAX_EDIT_ATTEMPTS) throw error;
+    }
+    await work.finish(giveWay);
+    call.confirmScope();
+  }
+}
+
+/**
+ * Edits speak of lines that end in LF; the file keeps its own line ends and byte order mark. They may add as much as a whole text may hold; stops as
+ * planReplacements does.
+ */
+function* editRaw(
+  path: string,
+  raw: string,
+  edits: Input<Files['files.edit']>['edits'],
+  maxTextBytes: number,
+): Generator<undefined, string> {
   const { text, format } = splitFormat(raw);
   const alike = keepsFormat(raw);
   const body = alike ? text : format.bom ? raw.slice(1) : raw;
-  const planned = planReplacements(body, alike ? edits.map(withLf) : edits);
+  const planned = yield* planReplacements(body, alike ? edits.map(withLf) : edits, raw.length + maxTextBytes);
   if ('problem' in planned) throw editError(path, planned.problem);
-  return alike ? joinFormat(planned.result, format) : keepBom(planned.result, format.bom);
+  return storable(path, alike ? joinFormat(planned.result, format) : keepBom(planned.result, format.bom));
 }
 
 function withLf(edit: Input<Files['files.edit']>['edits'][number]): Input<Files['files.edit']>['edits'][number] {
@@ -527,16 +573,8 @@ function withLf(edit: Input<Files['files.edit']>['edits'][number]): Input<Files[
   return 'find' in edit ? { ...edit, find: lf(edit.find), replace: lf(edit.replace) } : { ...edit, text: lf(edit.text) };
 }
 
-function editError(path: string, problem: { edit: number; problem: string; text: string }): OutriggerError {
-  const reason =
-    problem.problem === 'not-found'
-      ? 'EDIT_NOT_FOUND'
-      : problem.problem === 'ambiguous'
-        ? 'EDIT_AMBIGUOUS'
-        : problem.problem === 'overlap'
-          ? 'BAD_INPUT'
-          : 'OUT_OF_RANGE';
-  return new OutriggerError(reason, `${path}, edit ${problem.edit + 1}: ${problem.text} Nothing was written.`, {
+function editError(path: string, problem: EditProblem): OutriggerError {
+  return new OutriggerError(editReasons[problem.problem], `${path}, edit ${problem.edit + 1}: ${problem.text} Nothing was written.`, {
     details: { edit: problem.edit },
   });
 }
