@@ -258,6 +258,21 @@ export const limitParts = [
           'a folder of 5,000 entries is removed in a batch; one entry more, and nothing of the batch is done',
         ],
       ),
+      option('limits.outputBytes', 'of what edits may add to a text: `INPUT_TOO_LARGE`; nothing is changed', [
+        'src/services/workspace/edit-work.test.ts',
+        'edits that would add more than a whole text may hold are refused, and nothing is written',
+      ]),
+      constant(
+        'times that long edits of an open document are worked out anew, as somebody types',
+        'src/services/workspace/operations.ts',
+        'MAX_EDIT_ATTEMPTS',
+        'count',
+        '`BUSY_FILE`; nothing is changed',
+        [
+          'src/services/workspace/edit-work.test.ts',
+          'of a document in which somebody types all the time are given up; edits of a short one are not',
+        ],
+      ),
       option('changes.keep', 'older cursors are answered with `resync`', [
         'src/services/workspace/journal.test.ts',
         'that is older than what is kept, or ahead, or no cursor, is never answered with a gap',
@@ -384,6 +399,47 @@ export const limitParts = [
       constant('clients behind one socket', 'src/services/documents/presence.ts', 'MAX_CLIENTS_PER_CHANNEL', 'count', 'close 4422', [
         'test/flows/documents.test.ts',
         'presence that is too long, or of too many clients behind one socket, ends that socket and no other',
+      ]),
+      constant(
+        'clients in one presence message, beyond those that are there',
+        'src/services/documents/room.ts',
+        'MAX_UNKNOWN_PRESENT',
+        'count',
+        'close 4422',
+        [
+          'src/services/documents/room.test.ts',
+          'presence of 10,000 clients more than are there is read, and of still more it ends the socket',
+        ],
+      ),
+      constant(
+        'clients that a member knows and the document does not',
+        'src/services/documents/room.ts',
+        'MAX_UNKNOWN_CLIENTS',
+        'count',
+        'close 4422',
+        [
+          'src/services/documents/room.test.ts',
+          'who knows 200,000 clients more than the document is answered, and who knows still more is refused, also with read access',
+        ],
+      ),
+      constant(
+        'pieces that wait for others that nobody sent yet',
+        'src/services/documents/waiting.ts',
+        'MAX_WAITING_PIECES',
+        'count',
+        'close 4422; they are not taken',
+        [
+          'src/services/documents/room.test.ts',
+          '100,000 pieces may wait for what nobody knows; who sends more that wait is refused, and the others go on',
+        ],
+      ),
+      constant('clients of whom something waits so', 'src/services/documents/waiting.ts', 'MAX_WAITING_CLIENTS', 'count', 'the same', [
+        'src/services/documents/room.test.ts',
+        'something of 1,000 clients may wait for what nobody knows; who sends of more is refused, and the others go on',
+      ]),
+      constant('all that waits so', 'src/services/documents/waiting.ts', 'MAX_WAITING_BYTES', 'bytes', 'the same', [
+        'src/services/documents/room.test.ts',
+        '16 MiB may wait for what nobody knows; who sends more that wait is refused, and the others go on',
       ]),
       constant(
         'stored documents',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
 import type { OutriggerError } from '../../src/contract/errors.ts';
 import { hashBytes } from '../../src/services/workspace/content.ts';
@@ -474,6 +475,38 @@ test('presence that is too long, or of too many clients behind one socket, ends 
       await eventually(() => assert.ok(many.closes.includes(4422)));
       await eventually(() => seen() === 1);
       assert.deepEqual(good.closes, []);
+    },
+    {},
+    write('a.txt', 'text\n'),
+  ));
+
+test('a document of 100,000 clients is joined by who has it all, and edited', () =>
+  withDocuments(
+    async ({ file, client: caller }, open) => {
+      const one = open('a.txt');
+      await one.synced();
+      const encoder = encoding.createEncoder();
+      const clients = 100_000;
+      encoding.writeVarUint(encoder, clients);
+      // Of each one piece that is gone, which is all that is left of most clients after years.
+      for (let id = clients; id > 0; id--) for (const part of [1, id, 0, 0, 1]) encoding.writeVarUint(encoder, part);
+      encoding.writeVarUint(encoder, 0);
+      const history = encoding.toUint8Array(encoder);
+      Y.applyUpdate(one.ydoc, history, 'an import');
+      one.text.insert(0, 'typed ');
+      await eventually(() => assert.equal(file('a.txt'), 'typed text\n'), 20_000);
+      one.cut();
+      one.text.insert(0, 'away ');
+      await eventually(() => assert.equal(file('a.txt'), 'away typed text\n'), 20_000);
+      const ydoc = new Y.Doc();
+      Y.applyUpdate(ydoc, history);
+      const two = open('a.txt', { ydoc });
+      await two.synced();
+      two.text.insert(0, 'both ');
+      await eventually(() => assert.equal(one.text.toString(), 'both away typed text\n'));
+      assert.ok(two.ydoc.store.clients.size > clients);
+      assert.ok([...one.closes, ...two.closes].every((code) => code === 1006));
+      assert.equal((await caller.call('documents.list', {})).documents[0]?.connections, 2);
     },
     {},
     write('a.txt', 'text\n'),

@@ -1,4 +1,5 @@
 import type { Change } from '../../contract/events.ts';
+import { baseName } from '../../contract/paths.ts';
 import type { Content } from './take-back.ts';
 
 /** Contents that are kept of one file, and of all files while runs are under way, bytes. */
@@ -159,11 +160,40 @@ export function movedPath(path: string, from: string, to: string): string | unde
   return path.startsWith(`${from}/`) ? to + path.slice(from.length) : undefined;
 }
 
-/** Where what now is at a path was before others moved it. */
-export function originOf(path: string, moves: readonly { from: string; to: string }[]): string {
-  let origin = path;
-  for (const { from, to } of moves.toReversed()) origin = movedPath(origin, to, from) ?? origin;
-  return origin;
+/** Says of a path where what now is there was before others moved it. */
+export function originsBefore(moves: readonly { from: string; to: string }[]): (path: string) => string {
+  const byTarget = Map.groupBy(moves.keys(), (index) => moves[index]?.to);
+  /** The last move before that of the number `limit` that brought what is at the path. */
+  const lastBefore = (limit: number, path: string): number => {
+    let last = -1;
+    for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const index = byTarget.get(path.slice(0, end))?.findLast((one) => one < limit);
+      if (index !== undefined && index > last) last = index;
+    }
+    return last;
+  };
+  const followed = (path: string): string => {
+    let origin = path;
+    for (let index = moves.length; ; ) {
+      index = lastBefore(index, origin);
+      const move = moves[index];
+      if (move === undefined) return origin;
+      origin = movedPath(origin, move.to, move.from) ?? origin;
+    }
+  };
+  const names = new Set(moves.map(({ to }) => baseName(to)));
+  const origins = new Map<string, string>();
+  const originOf = (path: string): string => {
+    if (names.has(baseName(path))) return followed(path);
+    // Nobody moved it by itself: it went where its folder went.
+    const end = path.lastIndexOf('/');
+    if (end === -1) return path;
+    const folder = path.slice(0, end);
+    const origin = origins.get(folder) ?? originOf(folder);
+    origins.set(folder, origin);
+    return origin + path.slice(end);
+  };
+  return originOf;
 }
 
 function isSame(one: Content, other: Content): boolean {

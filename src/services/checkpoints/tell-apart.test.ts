@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Cause, Change } from '../../contract/events.ts';
 import { Random } from '../../../test/kit/random.ts';
 import { testSeed } from '../../../test/kit/seed.ts';
-import { isOfOthers, movedPath, originOf, OtherHands } from './other-hands.ts';
+import { isOfOthers, movedPath, originsBefore, OtherHands } from './other-hands.ts';
 import { pairUp } from './pair-up.ts';
 import { takeBack } from './take-back.ts';
 import { hashOf, tellApart } from './tell-apart.ts';
@@ -177,9 +177,19 @@ test('paths are followed through moves of folders, in order and back', () => {
     { from: 'a', to: 'b' },
     { from: 'b/x', to: 'y' },
   ];
-  assert.equal(originOf('y', moves), 'a/x');
-  assert.equal(originOf('b/z', moves), 'a/z');
-  assert.equal(originOf('bz', moves), 'bz');
+  const originOf = originsBefore(moves);
+  assert.equal(originOf('y'), 'a/x');
+  assert.equal(originOf('b/z'), 'a/z');
+  assert.equal(originOf('bz'), 'bz');
+  const followed = (path: string, steps: readonly { from: string; to: string }[]): string =>
+    steps.toReversed().reduce((origin, { from, to }) => movedPath(origin, to, from) ?? origin, path);
+  const random = new Random(testSeed());
+  const place = (): string => Array.from({ length: 1 + random.below(3) }, () => random.of(['a', 'b', 'c'])).join('/');
+  for (let times = 0; times < 2000; times++) {
+    const steps = Array.from({ length: random.below(9) }, () => ({ from: place(), to: place() }));
+    const path = random.of(['', 'd/']) + place() + random.of(['', '/d', '/d/e']);
+    assert.equal(originsBefore(steps)(path), followed(path, steps), JSON.stringify({ path, steps }));
+  }
   assert.equal(movedPath('a/q/r', 'a/q', 'c'), 'c/r');
 });
 
@@ -200,6 +210,57 @@ test('files that a run moved are found by their content, and of several alike by
   assert.deepEqual(similar, [{ path: 'new', from: 'old', found: file('1'), left: file('2') }]);
   const byOthers = pairUp([gone('old', '1'), made('new', '2')], [], [{ from: 'old', to: 'new' }]);
   assert.deepEqual(byOthers, [{ path: 'new', found: file('1'), left: file('2') }]);
+});
+
+test('files of one content that a run moved are paired in the time of their number, and what folders others moved is followed as quickly', () => {
+  const empty = { mode: '100644', object: 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391' };
+  const moved = (count: number, oldName: (index: number) => string, newName: (index: number) => string) =>
+    Array.from({ length: count }, (_, index) => [
+      { path: `old/d${index}/${oldName(index)}`, before: empty, after: undefined },
+      { path: `new/d${index}/${newName(index)}`, before: undefined, after: empty },
+    ]).flat();
+  const quickly = <T>(work: () => T): T => {
+    const begunMs = performance.now();
+    const result = work();
+    const tookMs = performance.now() - begunMs;
+    assert.ok(tookMs < 1500, `${tookMs} ms`);
+    return result;
+  };
+  const count = 20_000;
+  const sameNames = quickly(() =>
+    pairUp(
+      moved(
+        count,
+        () => '__init__.py',
+        () => '__init__.py',
+      ),
+      [],
+      [],
+    ),
+  );
+  assert.equal(sameNames.length, count);
+  assert.ok(sameNames.every(({ path, from }) => from === path.replace('new/', 'old/')));
+  const otherNames = quickly(() =>
+    pairUp(
+      moved(
+        count,
+        (index) => `a${index}`,
+        (index) => `b${index}`,
+      ),
+      [],
+      [],
+    ),
+  );
+  assert.ok(otherNames.length === 2 * count && otherNames.every(({ from }) => from === undefined));
+  const made = moved(
+    count,
+    () => 'x',
+    () => 'x',
+  ).filter(({ after }) => after !== undefined);
+  const moves = Array.from({ length: 2000 }, (_, index) => ({ from: `x${index}`, to: `y${index}` }));
+  assert.equal(quickly(() => pairUp(made, [], moves)).length, count);
+  const toAndFro = Array.from({ length: 1000 }, (_, index) => (index % 2 === 0 ? { from: 'new', to: 'old' } : { from: 'old', to: 'new' }));
+  assert.equal(quickly(() => pairUp(made, [], toAndFro)).length, count);
 });
 
 test('what people type in the turn in which a run changes their document stays theirs', () => {

@@ -1,6 +1,7 @@
 import * as Y from 'yjs';
 import type { State } from '../state/state.ts';
 import { type LoggedRecord, type LogRecord, UpdateLog } from './update-log.ts';
+import { mergeMany } from './waiting.ts';
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 const SYNC_EVERY_MS = 50;
@@ -232,7 +233,7 @@ function replay(row: Row, records: readonly LogRecord[], textName: string): Stor
       savedUpdates = at;
     }
   }
-  const state = updates.length === 0 ? row.base : Y.mergeUpdates([row.base, ...updates]);
+  const state = updates.length === 0 ? row.base : mergeMany([row.base, ...updates]);
   return {
     id: row.id,
     path: row.path,

@@ -34,7 +34,8 @@ test('a log of more than 16 MiB is begun anew, with each document written whole'
     await documents.join('a.txt', channel, ada);
     channel.say(step1Message(Y.encodeStateVector(new Y.Doc())));
     const ydoc = new Y.Doc();
-    for (const message of channel.sent.map(readMessage)) if (message.type === 'step2') Y.applyUpdate(ydoc, message.update);
+    for (const message of channel.sent.map((message) => readMessage(message)))
+      if (message.type === 'step2') Y.applyUpdate(ydoc, message.update);
     ydoc.on('update', (update: Uint8Array) => channel.say(updateMessage(update)));
     const text = ydoc.getText('content');
     const log = path.join(stateFolder, 'documents');

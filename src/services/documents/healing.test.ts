@@ -57,6 +57,25 @@ test('what two clients both have from an earlier life stands there once, however
   assert.deepEqual(wordsOf(server), ['W189w', 'W105w', 'W186w', 'W161w', 'W175w', 'W187w', 'W184w', 'W165w']);
 });
 
+test('a state of which too much waits for what nobody knows is not taken', () => {
+  const gaps = new Y.Doc();
+  const states = Array.from({ length: 1001 }, () => {
+    const client = new Y.Doc();
+    client.getText(textName).insert(0, 'a');
+    const before = Y.encodeStateVector(client);
+    client.getText(textName).insert(1, 'b');
+    return Y.encodeStateAsUpdate(client, before);
+  });
+  Y.applyUpdate(gaps, Y.mergeUpdates(states));
+  const server = begin('one\n');
+  assert.throws(() => comeBack(gaps, server, []), /waits/);
+  assert.equal(textOf(server), 'one\n');
+  const fewer = new Y.Doc();
+  Y.applyUpdate(fewer, Y.mergeUpdates(states.slice(1)));
+  heal({ ydoc: server, textName, state: Y.encodeStateAsUpdate(fewer), bases: new Map(), origin: 'healing' });
+  assert.ok(server.store.pendingStructs !== null);
+});
+
 test('a word removed by one client is not brought back by another that still had it', () => {
   const base = 'one two three\n';
   const lost = begin(base);

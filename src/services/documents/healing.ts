@@ -2,6 +2,7 @@ import * as Y from 'yjs';
 import { diffText, type TextEdit, toDelta } from '../../core/text-diff.ts';
 import { hashText, isOwnId, savedMark } from './lineage.ts';
 import { healText } from './merge.ts';
+import { takeUpdate } from './waiting.ts';
 
 export interface Healing {
   ydoc: Y.Doc;
@@ -16,11 +17,11 @@ export interface Healing {
 
 /**
  * Takes in the whole state of a client that knows a state of ours which was lost, so that nothing of it stands there twice. `strangers`: the two had
- * no history in common, and of two whole copies ours went. Throws what Yjs throws at a malformed update.
+ * no history in common, and of two whole copies ours went. Throws what Yjs throws at a malformed update, and INPUT_TOO_LARGE where too much of it waits.
  */
 export function heal({ ydoc, textName, state, bases, origin }: Healing): { strangers: boolean } {
   const theirs = new Y.Doc();
-  Y.applyUpdate(theirs, state);
+  takeUpdate(theirs, state);
   const text = ydoc.getText(textName);
   const serverText = text.toString();
   const clientText = theirs.getText(textName).toString();

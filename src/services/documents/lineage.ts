@@ -33,9 +33,13 @@ export function newOwnId(): number {
  * that we made, but not the beginning of this life, or more of them than we do.
  */
 export function knowsLostState(theirs: ReadonlyMap<number, number>, ydoc: Y.Doc, life: number): boolean {
-  const own = [...theirs].filter(([client]) => isOwnId(client));
-  if (own.length === 0) return false;
-  return !theirs.has(life) || own.some(([client, clock]) => Y.getState(ydoc.store, client) < clock);
+  let knowsOurs = false;
+  for (const [client, clock] of theirs) {
+    if (!isOwnId(client)) continue;
+    if (Y.getState(ydoc.store, client) < clock) return true;
+    knowsOurs = true;
+  }
+  return knowsOurs && !theirs.has(life);
 }
 
 export function hashText(text: string): string {

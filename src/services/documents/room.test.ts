@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
 import { FakeChannel } from '../../../test/kit/byte-channel.ts';
 import { Pulse } from './pulse.ts';
 import { Room } from './room.ts';
-import { readMessage, step1Message } from './sync-protocol.ts';
+import { awarenessMessage, GONE, readMessage, step1Message, updateMessage } from './sync-protocol.ts';
 
 const queueLimit = 1024 * 1024;
 
@@ -41,9 +42,204 @@ test('a member with more than 1 MiB queued is skipped, and gets the whole state 
   for (const word of ['two ', 'three ', 'four ']) type(word);
   assert.deepEqual(channel.sent, []);
   channel.drain();
-  const messages = channel.sent.map(readMessage);
+  const messages = channel.sent.map((message) => readMessage(message));
   assert.equal(messages[0]?.type, 'step2');
   const reader = new Y.Doc();
   for (const message of messages) if ('update' in message) Y.applyUpdate(reader, message.update);
   assert.equal(reader.getText('content').toString(), 'one two three four ');
+});
+
+/** A room whose document is what was logged of it, and a way in. */
+function loggedRoom(first = new Y.Doc()) {
+  let ydoc = first;
+  const logged = [Y.encodeStateAsUpdate(first)];
+  const failures: string[] = [];
+  const room = new Room(
+    ydoc,
+    1,
+    new Pulse(
+      () => undefined,
+      (error) => assert.fail(String(error)),
+    ),
+    {
+      applied: (updates) => logged.push(...updates),
+      heal: () => undefined,
+      rebuild: () => {
+        ydoc = new Y.Doc();
+        for (const update of logged) Y.applyUpdate(ydoc, update);
+        return ydoc;
+      },
+      failed: (what) => failures.push(what),
+      presenceChanged: () => undefined,
+      emptied: () => undefined,
+      now: () => 0,
+    },
+  );
+  const join = (readOnly = false): FakeChannel => {
+    const channel = new FakeChannel();
+    room.join({ channel, name: 'person Ada', shared: false, readOnly, mayFollow: () => true });
+    channel.sent.length = 0;
+    return channel;
+  };
+  return { room, join, failures, logged, store: () => ydoc.store, text: () => ydoc.getText('content').toString() };
+}
+
+interface Run {
+  client: number;
+  clock: number;
+  count: number;
+  /** The item that the first of them stands behind. */
+  origin?: { client: number; clock: number };
+}
+
+/** An update of pieces without content. */
+function updateOf(runs: readonly Run[]): Uint8Array {
+  const encoder = encoding.createEncoder();
+  encoding.writeVarUint(encoder, runs.length);
+  for (const { client, clock, count, origin } of runs) {
+    encoding.writeVarUint(encoder, count);
+    encoding.writeVarUint(encoder, client);
+    encoding.writeVarUint(encoder, clock);
+    for (let piece = 0; piece < count; piece++) {
+      const behind = piece === 0 ? origin : undefined;
+      // 1: deleted content; 0: what is gone for good.
+      encoding.writeUint8(encoder, behind === undefined ? 0 : 0x81);
+      if (behind !== undefined) {
+        encoding.writeVarUint(encoder, behind.client);
+        encoding.writeVarUint(encoder, behind.clock);
+      }
+      encoding.writeVarUint(encoder, 1);
+    }
+  }
+  encoding.writeVarUint(encoder, 0);
+  return encoding.toUint8Array(encoder);
+}
+
+const range = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index));
+
+function stateVectorOf(clients: number): Uint8Array {
+  return Y.encodeStateVector(new Map(range(clients, (client) => [client + 1, 1])));
+}
+
+test('who knows 200,000 clients more than the document is answered, and who knows still more is refused, also with read access', () => {
+  const has = 1000;
+  const ydoc = new Y.Doc();
+  Y.applyUpdate(ydoc, updateOf(range(has, (client) => ({ client: client + 1, clock: 0, count: 1 }))));
+  const { join } = loggedRoom(ydoc);
+  const answered = join(true);
+  answered.say(step1Message(stateVectorOf(has + 200_000)));
+  assert.deepEqual(answered.closes, []);
+  assert.deepEqual(
+    answered.sent.map((message) => readMessage(message).type),
+    ['step2'],
+  );
+  const refused = join(true);
+  refused.say(step1Message(stateVectorOf(has + 200_001)));
+  assert.deepEqual([refused.closes, refused.sent.length], [[4422], 0]);
+});
+
+test('presence of 10,000 clients more than are there is read, and of still more it ends the socket', () => {
+  const { join } = loggedRoom();
+  const echo = (count: number): Uint8Array => awarenessMessage(range(count, (client) => ({ client, clock: 1, state: GONE })));
+  const channel = join();
+  channel.say(awarenessMessage([{ client: 20_000, clock: 1, state: '{}' }]));
+  channel.say(echo(10_001));
+  assert.deepEqual(channel.closes, []);
+  channel.say(echo(10_002));
+  assert.deepEqual(channel.closes, [4422]);
+});
+
+test('many small updates cost little where much waits for what nobody knows', () => {
+  const { room, join, store } = loggedRoom();
+  const channel = join();
+  channel.say(updateMessage(updateOf([{ client: 1, clock: 5, count: 99_000 }])));
+  for (let client = 0; client < 900; client++)
+    for (let clock = 5; clock < 10; clock++) channel.say(updateMessage(updateOf([{ client: 10 + client, clock, count: 1 }])));
+  const begunMs = performance.now();
+  room.flush();
+  const tookMs = performance.now() - begunMs;
+  assert.ok(tookMs < 3000, `${tookMs} ms`);
+  assert.deepEqual(channel.closes, []);
+  channel.say(
+    updateMessage(updateOf([{ client: 1, clock: 0, count: 5 }, ...range(100, (client) => ({ client: 10 + client, clock: 0, count: 5 }))])),
+  );
+  room.flush();
+  assert.deepEqual([Y.getState(store(), 1), Y.getState(store(), 10), Y.getState(store(), 200)], [99_005, 10, 0]);
+});
+
+const tooMuch: [title: string, most: () => Uint8Array, more: () => Uint8Array][] = [
+  [
+    '100,000 pieces may wait for what nobody knows; who sends more that wait is refused, and the others go on',
+    () => updateOf([{ client: 1, clock: 1, count: 100_000 }]),
+    () => updateOf([{ client: 2, clock: 1, count: 1 }]),
+  ],
+  [
+    'something of 1,000 clients may wait for what nobody knows; who sends of more is refused, and the others go on',
+    () => updateOf(range(1000, (client) => ({ client: client + 1, clock: 1, count: 1 }))),
+    () => updateOf([{ client: 2000, clock: 1, count: 1 }]),
+  ],
+  ['16 MiB may wait for what nobody knows; who sends more that wait is refused, and the others go on', () => pasted(15), () => pasted(2)],
+];
+
+/** Text in the middle of what is not known. */
+function pasted(mebibytes: number): Uint8Array {
+  const ydoc = new Y.Doc();
+  const text = ydoc.getText('content');
+  text.insert(0, 'a');
+  const before = Y.encodeStateVector(ydoc);
+  text.insert(1, 'x'.repeat(mebibytes * 1024 * 1024));
+  return Y.encodeStateAsUpdate(ydoc, before);
+}
+
+for (const [title, most, more] of tooMuch) {
+  test(title, () => {
+    const { room, join, failures, logged, store, text } = loggedRoom();
+    const [good, bad, other] = [join(), join(), join()];
+    bad.say(updateMessage(most()));
+    room.flush();
+    assert.deepEqual([bad.closes, failures], [[], []]);
+    const kept = logged.length;
+    bad.say(updateMessage(more()));
+    const ydoc = new Y.Doc();
+    ydoc.getText('content').insert(0, 'typed');
+    good.say(updateMessage(Y.encodeStateAsUpdate(ydoc)));
+    room.flush();
+    assert.deepEqual([bad.closes, good.closes, other.closes, failures], [[4422], [], [], ['update']]);
+    assert.equal(text(), 'typed');
+    assert.equal(logged.length, kept + 1);
+    assert.ok(store().pendingStructs !== null, 'what waited before is still there');
+  });
+}
+
+test('an update of many clients is looked at before Yjs takes it: what waits in it ends the socket, and where nothing does it is taken', () => {
+  const { room, join, store } = loggedRoom();
+  const clients = 60_000;
+  const quickly = (update: Uint8Array): FakeChannel => {
+    const channel = join();
+    channel.say(updateMessage(update));
+    const begunMs = performance.now();
+    room.flush();
+    assert.ok(performance.now() - begunMs < 5000);
+    return channel;
+  };
+  const gaps = quickly(updateOf(range(clients, (client) => ({ client: client + 1, clock: 1, count: 1 }))));
+  assert.deepEqual(gaps.closes, [4422]);
+  const dangling = quickly(
+    updateOf(range(clients, (client) => ({ client: client + 1, clock: 0, count: 1, origin: { client: 99_999, clock: 0 } }))),
+  );
+  assert.deepEqual(dangling.closes, [4422]);
+  const behindOneGap = range(clients, (client) => ({ client: client + 1, clock: 0, count: 1, origin: { client: 99_999, clock: 1 } }));
+  assert.deepEqual(quickly(updateOf([...behindOneGap, { client: 99_999, clock: 1, count: 1 }])).closes, [4422]);
+  const twice = range(clients, (client) => [0, 1].map((clock) => ({ client: client + 1, clock, count: 1 }))).flat();
+  assert.deepEqual(quickly(updateOf(twice)).closes, [4422]);
+  assert.equal(store().clients.size, 0);
+  const chain = range(clients, (client) => ({
+    client: client + 1,
+    clock: 0,
+    count: 1,
+    ...(client === 0 ? {} : { origin: { client, clock: 0 } }),
+  }));
+  const held = quickly(updateOf([...chain, { client: 99_999, clock: 1, count: 1 }]));
+  assert.deepEqual(held.closes, []);
+  assert.equal(store().clients.size, clients);
 });

@@ -1,4 +1,5 @@
 import * as Y from 'yjs';
+import { OutriggerError } from '../../contract/errors.ts';
 import { type Batch, type ByteChannel, closeCodes } from '../../contract/wire.ts';
 import { knowsLostState } from './lineage.ts';
 import { PresenceMap } from './presence.ts';
@@ -6,12 +7,14 @@ import type { Pulse, Pulsed } from './pulse.ts';
 import {
   awarenessMessage,
   isEmptyUpdate,
+  leadingCount,
   permissionDeniedMessage,
   readMessage,
   step1Message,
   step2Message,
   updateMessage,
 } from './sync-protocol.ts';
+import { mergeMany, somethingWaits, takeUpdate } from './waiting.ts';
 
 /** Origin of changes that came over channels. */
 const FROM_CHANNELS = 'channels';
@@ -22,7 +25,12 @@ const MAX_BEHIND_BYTES = 1024 * 1024;
 const QUIET_MS = 20_000;
 /** What one member may send; a join with a long history fits in a few seconds. */
 const MAX_BYTES_PER_S = 32 * 1024 * 1024;
+/** Clients that a member may know and the document does not; who was away while its state was lost knows all that were ever in it. */
+const MAX_UNKNOWN_CLIENTS = 200_000;
+/** Clients in one presence message beyond those that are there. y-websocket says again what it was told, and of all who left at once. */
+const MAX_UNKNOWN_PRESENT = 10_000;
 const SNAPSHOT_TAIL_BYTES = 16 * 1024;
+const TOO_MUCH_PRESENCE = 'The presence state is too large, or of too many clients.';
 /** The state vector of somebody who has nothing. */
 const NOTHING = Uint8Array.of(0);
 
@@ -200,7 +208,7 @@ export class Room implements Pulsed {
     this.#slowDown(seat, bytes.length);
     let message: ReturnType<typeof readMessage>;
     try {
-      message = readMessage(bytes);
+      message = readMessage(bytes, this.presence.size + MAX_UNKNOWN_PRESENT);
     } catch {
       this.#refuse(seat, 'The message is no y-protocols message.');
       return;
@@ -210,8 +218,9 @@ export class Room implements Pulsed {
     else if (message.type === 'update') this.#receiveUpdate(seat, message.update, bytes, false);
     else if (message.type === 'awareness') {
       if (this.presence.receive(seat, message.entries)) this.#schedule();
-      else this.#refuse(seat, 'The presence state is too large, or of too many clients.');
-    } else if (message.type === 'query-awareness') this.#send(seat, { messages: [awarenessMessage(this.presence.all())] });
+      else this.#refuse(seat, TOO_MUCH_PRESENCE);
+    } else if (message.type === 'too many entries') this.#refuse(seat, TOO_MUCH_PRESENCE);
+    else if (message.type === 'query-awareness') this.#send(seat, { messages: [awarenessMessage(this.presence.all())] });
   }
 
   /** Reads no faster than the rate allows; nothing is lost, it waits on the other side. */
@@ -233,6 +242,10 @@ export class Room implements Pulsed {
     this.flush();
     let theirs: Map<number, number>;
     try {
+      if (leadingCount(encoded) > this.#ydoc.store.clients.size + MAX_UNKNOWN_CLIENTS) {
+        this.#refuse(seat, 'The state vector is of too many clients.');
+        return;
+      }
       theirs = Y.decodeStateVector(encoded);
     } catch {
       this.#refuse(seat, 'The state vector is malformed.');
@@ -291,26 +304,39 @@ export class Room implements Pulsed {
 
   /** Gives those that held; whoever sent another is refused. */
   #apply(pending: PendingUpdate[]): PendingUpdate[] {
-    const applied: PendingUpdate[] = [];
+    const broken = new Map<Seat, string>();
+    const lost = new Set<PendingUpdate>();
     const names = new Set<string>();
-    const broken = new Set<Seat>();
+    const take = (one: PendingUpdate, others?: PendingUpdate[]): void => {
+      const { seat } = one;
+      try {
+        if (!broken.has(seat)) {
+          takeUpdate(this.#ydoc, others === undefined ? one.update : mergeMany(others.map(({ update }) => update)));
+          names.add(this.#nameOf(seat));
+          return;
+        }
+      } catch (error) {
+        this.#hooks.failed('update', error);
+        broken.set(seat, error instanceof OutriggerError ? error.message : 'The update is malformed.');
+      }
+      for (const each of others ?? [one]) lost.add(each);
+    };
     this.#stateVector = undefined;
     // Their own bytes are logged and passed on: without a listener, Yjs does not encode the same again.
     this.#ydoc.off('update', this.#ownUpdate);
     this.#ydoc.transact(() => {
+      let count = 0;
       for (const one of pending) {
-        const { update, seat } = one;
-        try {
-          Y.applyUpdate(this.#ydoc, update);
-          applied.push(one);
-          names.add(this.#nameOf(seat));
-        } catch (error) {
-          this.#hooks.failed('update', error);
-          broken.add(seat);
-        }
+        if (somethingWaits(this.#ydoc)) break;
+        take(one);
+        count++;
       }
+      // Each may cost as much now as all that waits: the updates of one member are taken as one.
+      const rest = count === pending.length ? [] : pending.slice(count);
+      for (const updates of Map.groupBy(rest, ({ seat }) => seat).values()) if (updates[0] !== undefined) take(updates[0], updates);
     }, FROM_CHANNELS);
     this.#ydoc.on('update', this.#ownUpdate);
+    const applied = lost.size === 0 ? pending : pending.filter((one) => !lost.has(one));
     if (applied.length > 0)
       this.#hooks.applied(
         applied.map(({ update }) => update),
@@ -321,7 +347,7 @@ export class Room implements Pulsed {
     this.#ydoc = this.#hooks.rebuild();
     this.#ydoc.on('update', this.#ownUpdate);
     this.#snapshot = undefined;
-    for (const seat of broken) this.#refuse(seat, 'The update is malformed.');
+    for (const [seat, reason] of broken) this.#refuse(seat, reason);
     return applied;
   }
 

@@ -10,6 +10,7 @@ export type SyncMessage =
   | { type: 'step2'; update: Uint8Array }
   | { type: 'update'; update: Uint8Array }
   | { type: 'awareness'; entries: AwarenessEntry[] }
+  | { type: 'too many entries' }
   | { type: 'query-awareness' }
   | { type: 'unknown' };
 
@@ -32,8 +33,8 @@ const PERMISSION_DENIED = 0;
 /** The state of a client that has left. */
 export const GONE = 'null';
 
-/** Throws on what is cut short. The update is a view into `bytes`. */
-export function readMessage(bytes: Uint8Array): SyncMessage {
+/** Throws on what is cut short. The update is a view into `bytes`. Of an awareness message of more than `maxEntries` nothing is read. */
+export function readMessage(bytes: Uint8Array, maxEntries = Number.POSITIVE_INFINITY): SyncMessage {
   const decoder = decoding.createDecoder(bytes);
   const type = decoding.readVarUint(decoder);
   if (type === SYNC) {
@@ -43,7 +44,10 @@ export function readMessage(bytes: Uint8Array): SyncMessage {
     if (step === STEP2) return { type: 'step2', update: content };
     return step === UPDATE ? { type: 'update', update: content } : { type: 'unknown' };
   }
-  if (type === AWARENESS) return { type: 'awareness', entries: readAwareness(decoding.readVarUint8Array(decoder)) };
+  if (type === AWARENESS) {
+    const content = decoding.readVarUint8Array(decoder);
+    return leadingCount(content) > maxEntries ? { type: 'too many entries' } : { type: 'awareness', entries: readAwareness(content) };
+  }
   return { type: type === QUERY_AWARENESS ? 'query-awareness' : 'unknown' };
 }
 
@@ -85,6 +89,11 @@ export function permissionDeniedMessage(reason: string): Uint8Array {
 /** True for the update that holds nothing: what a client without news answers to step 1. */
 export function isEmptyUpdate(update: Uint8Array): boolean {
   return update.length === 2 && update[0] === 0 && update[1] === 0;
+}
+
+/** Of how many clients a state vector, an awareness update or an update says that it is. Throws where it is cut short. */
+export function leadingCount(bytes: Uint8Array): number {
+  return decoding.readVarUint(decoding.createDecoder(bytes));
 }
 
 function syncMessage(step: number, content: Uint8Array): Uint8Array {
