@@ -43,7 +43,8 @@ export const gitChanges = {
     errors: [...gitWriteErrors, 'GIT_STALE_HUNK'],
   }),
   'git.commit': operation({
-    summary: 'Commit changes. Nothing to commit is an answer, not an error. Open documents are saved first. Hooks run for callers with execute access.',
+    summary:
+      'Commit changes. Nothing to commit is an answer, not an error. Open documents are saved first. Hooks run for callers with execute access.',
     access: 'write',
     scope: 'workspace',
     input: () =>
