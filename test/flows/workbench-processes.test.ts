@@ -140,6 +140,16 @@ async function openSignalMenuAtOnce(): Promise<string> {
   return document.activeElement?.textContent ?? '';
 }
 
+/** Scrolls to the start, of which no event arrives for half a second; gives where it stands then. Runs in the page. */
+async function scrollUpUnheard(box: Element): Promise<number> {
+  const hold = (event: Event): void => event.stopImmediatePropagation();
+  window.addEventListener('scroll', hold, true);
+  box.scrollTop = 0;
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  window.removeEventListener('scroll', hold, true);
+  return box.scrollTop;
+}
+
 test('a process is started, its log is followed, and it is stopped, started again and removed, all by keys', {
   skip: noBrowser,
 }, async () => {
@@ -159,7 +169,10 @@ test('a process is started, its log is followed, and it is stopped, started agai
     await ada.locator('.ll.stderr', { hasText: 'careful' }).waitFor();
     await ada.locator('.ll', { hasText: 'line 12' }).waitFor();
     await ada.getByTestId('running').filter({ hasText: '1 running' }).waitFor();
-    // Who reads further up is left there, and told of what came.
+    // Who reads further up is left there, and told of what came, also where lines come before the page heard of it.
+    assert.equal(await ada.locator('.log').evaluate(scrollUpUnheard), 0);
+    await ada.getByRole('button', { name: /\d+ new lines/ }).click();
+    await ada.getByRole('button', { name: /new line/ }).waitFor({ state: 'detached' });
     await ada.locator('.log').press('Control+Home');
     await ada.getByRole('button', { name: /\d+ new lines/ }).click();
     await ada.getByRole('button', { name: /new line/ }).waitFor({ state: 'detached' });

@@ -40,15 +40,20 @@ export interface LogRowsProps {
 export function LogRows({ scroll, rows, dropped, version, class: className, label, takesFocus, children }: LogRowsProps) {
   const { box, following } = scroll;
   const droppedBefore = useRef(0);
+  /** Where it was put at the end; undefined while it does not stay there. */
+  const end = useRef<number | undefined>(undefined);
   useLayoutEffect(() => {
     const { current } = box;
     if (current === null) return;
+    // Somebody scrolled away, and the event is still to come.
+    if (end.current !== undefined && current.scrollTop < end.current && !isAtEnd(current)) following.value = false;
     const gone = dropped - droppedBefore.current;
     droppedBefore.current = dropped;
     if (following.value) current.scrollTop = current.scrollHeight;
     else if (gone > 0) current.scrollTop -= gone * ROW_PX;
+    end.current = following.value ? current.scrollTop : undefined;
   }, [version, following.value, rows.length]);
-  const { start, end } = virtualWindow(scroll.top, scroll.height, ROW_PX, rows.length);
+  const { start, end: last } = virtualWindow(scroll.top, scroll.height, ROW_PX, rows.length);
   return (
     <div
       class={className}
@@ -58,20 +63,25 @@ export function LogRows({ scroll, rows, dropped, version, class: className, labe
       aria-live="off"
       aria-label={label}
       data-focus={takesFocus}
-      onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
-        following.value = scrollTop + clientHeight >= scrollHeight - AT_END_PX;
+      onScroll={({ currentTarget }) => {
+        following.value = isAtEnd(currentTarget);
+        if (following.value) end.current = currentTarget.scrollTop;
       }}
     >
       {children}
       <div class="log-lines" style={{ height: `${rows.length * ROW_PX}px` }}>
         <div style={{ transform: `translateY(${start * ROW_PX}px)` }}>
-          {rows.slice(start, end).map((row, index) => (
+          {rows.slice(start, last).map((row, index) => (
             <Row key={dropped + start + index} row={row} />
           ))}
         </div>
       </div>
     </div>
   );
+}
+
+function isAtEnd({ scrollTop, clientHeight, scrollHeight }: Element): boolean {
+  return scrollTop + clientHeight >= scrollHeight - AT_END_PX;
 }
 
 function Row({ row }: { row: LogRow }) {
