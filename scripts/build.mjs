@@ -1,5 +1,5 @@
 // `node scripts/build.mjs [bundle] [workbench] [--quiet]`: both when neither is named.
-// bundle     dist/outrigger.mjs (the command), dist/<name>.mjs for each worker, dist/lib/ (what other programs import)
+// bundle     dist/outrigger.mjs (the command), dist/<name>.mjs for each worker thread and program, dist/lib/ (what other programs import)
 // workbench  dist/workbench (the page), with csp.json for the server and a bound on what a first visit loads
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -39,11 +39,12 @@ async function buildBundle() {
   if (!existsSync(command)) return console.log('bundle: nothing to build, there is no src/cli/main.ts');
   const { build } = await import('esbuild');
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  // What is started from a file of its own: a thread, or a process that runs our Node.
   const workers = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('-worker.ts'))
+    .filter((name) => /-(worker|program)\.ts$/.test(name))
     .map((name) => join(root, 'src', name));
   const twice = workers.find((worker) => workers.some((other) => other !== worker && basename(other) === basename(worker)));
-  if (twice) throw new Error(`Two workers are called ${basename(twice)}; beside the bundle there is room for one.`);
+  if (twice) throw new Error(`Two workers or programs are called ${basename(twice)}; beside the bundle there is room for one.`);
 
   rmSync(join(dist, 'lib'), { recursive: true, force: true });
   // Parts have names with a hash: those of the last build would stay for ever.

@@ -14,8 +14,8 @@ const latePackages = [...lateNamespaces, 'light-my-request', '@fastify/busboy', 
 const lateMembers = { 'ip-address': ['Address6'], ws: ['WebSocket', 'WebSocketServer'] };
 
 /**
- * In the sources a worker is `new Worker(new URL('./x-worker.ts', import.meta.url))`, which Node runs as it is; in the bundle that
- * has to be the worker's own bundle. package.json is read for its version and name only, so only those are embedded.
+ * In the sources a worker is `new Worker(new URL('./x-worker.ts', import.meta.url))`, which Node runs as it is, and a program of ours is named alike
+ * (x-program.ts); in the bundle that has to be its own bundle. package.json is read for its version and name only, so only those are embedded.
  */
 export function sourcePlugin({ manifest, workers, workerFolder }) {
   // The library's modules leave packages to its host.
@@ -71,7 +71,8 @@ export function sourcePlugin({ manifest, workers, workerFolder }) {
           /new URL\(\s*(['"])(\.[^'"]*\.ts)\1\s*,\s*import\.meta\.url\s*\)/g,
           (_, _quote, file) => {
             const target = join(dirname(path), file);
-            if (!workers.includes(target)) throw new Error(`${relative(root, path)} names ${file}, which is not a worker (*-worker.ts)`);
+            if (!workers.includes(target))
+              throw new Error(`${relative(root, path)} names ${file}, which is not a worker or program (*-worker.ts, *-program.ts)`);
             return `new URL('${workerFolder}${basename(file, '.ts')}.mjs', import.meta.url)`;
           },
         );

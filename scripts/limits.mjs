@@ -264,7 +264,7 @@ export const limitParts = [
       ]),
       constant(
         'times that long edits of an open document are worked out anew, as somebody types',
-        'src/services/workspace/operations.ts',
+        'src/services/workspace/edit-file.ts',
         'MAX_EDIT_ATTEMPTS',
         'count',
         '`BUSY_FILE`; nothing is changed',

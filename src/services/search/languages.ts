@@ -5,7 +5,7 @@ import { outlineOfScript } from './script-outline.ts';
 interface LanguageRow {
   name: string;
   extensions: readonly string[];
-  /** Runs in a process of its own (symbols-worker.ts), which it may end by a fault. Throws TOOL_MISSING where its parser is not there. */
+  /** Runs in a process of its own (symbols-program.ts), which it may end by a fault. Throws TOOL_MISSING where its parser is not there. */
   outline: (text: string, path: string) => Promise<Outline>;
 }
 

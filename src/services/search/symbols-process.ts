@@ -7,7 +7,7 @@ import { LocalHost } from '../processes/local-host.ts';
 import type { Processes } from '../processes/processes.ts';
 import { nodeProgram } from './node-program.ts';
 import type { Outline } from './outline.ts';
-import type { FromSymbols, SymbolsOrder } from './symbols-worker.ts';
+import type { FromSymbols, SymbolsOrder } from './symbols-program.ts';
 
 /** A parser that gets nowhere is ended after this, and so is a process that does not begin. */
 const TIMEOUT_MS = 30_000;
@@ -26,7 +26,7 @@ export interface SymbolsProcessOptions {
 }
 
 /**
- * The process that makes outlines (symbols-worker.ts): started when there is work, ended when there was none for a while, and started again where a
+ * The process that makes outlines (symbols-program.ts): started when there is work, ended when there was none for a while, and started again where a
  * parser ended it. A text on which that happened is passed over from then on, whichever file holds it.
  */
 export class SymbolsProcess {
@@ -116,7 +116,7 @@ export class SymbolsProcess {
   async #running(): Promise<Child> {
     if (this.#isStopped) throw stopping();
     if (this.#child?.hasEnded === false) return this.#child;
-    const { argv, env } = nodeProgram(fileURLToPath(new URL('./symbols-worker.ts', import.meta.url)));
+    const { argv, env } = nodeProgram(fileURLToPath(new URL('./symbols-program.ts', import.meta.url)));
     // Not in the folder, which may be gone.
     const { root: cwd } = path.parse(this.#root);
     const child = new Child(await this.#host.start({ argv, cwd, env }));

@@ -11,7 +11,8 @@ import type { Call, Item } from '../../contract/operation.ts';
 import type { changes as changesTable } from '../../contract/changes.ts';
 import { parseByteRange } from './byte-range.ts';
 import { hashBytes } from './content.ts';
-import { changeOperations, fileOperations } from './operations.ts';
+import { changeOperations } from './change-operations.ts';
+import { fileOperations } from './operations.ts';
 import { call, cause, chunks, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 
 const MB = 1024 * 1024;

@@ -1,35 +1,18 @@
 import fs from 'node:fs';
 import { allowsLevel } from '../../contract/access.ts';
-import type { changes } from '../../contract/changes.ts';
-import { type ErrorReason, OutriggerError } from '../../contract/errors.ts';
-import type { Cause, Change, EntryKind, FeedItem } from '../../contract/events.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Cause } from '../../contract/events.ts';
 import type { files } from '../../contract/files.ts';
-import type { Call, Implementations, Input, Output } from '../../contract/operation.ts';
-import { createBell } from '../../core/bell.ts';
-import { type EditProblem, planReplacements } from '../../core/file-edits.ts';
-import { joinFormat, keepsFormat, splitFormat } from '../../core/text-format.ts';
-import { parseByteRange } from './byte-range.ts';
-import { checkConditions, decodeText, etagOf, FileBytes, hashBytes } from './content.ts';
-import { EditWork, slices, TURN_MS } from './edit-work.ts';
-import { fileError } from './file-errors.ts';
+import type { Call, Implementations, Output } from '../../contract/operation.ts';
+import { checkConditions, decodeText, etagOf, hashBytes } from './content.ts';
+import { editLive, editRaw, MAX_EDIT_ATTEMPTS } from './edit-file.ts';
+import { EditWork, slices } from './edit-work.ts';
 import type { LiveWritten } from './live-text.ts';
-import { type LineRange, readLines } from './lines.ts';
-import { mimeTypeOf } from './mime-types.ts';
+import { download, rangeOf, readLive, readSomeLines } from './read-answers.ts';
+import { beginsWithBom, keepBom, storable, withBom } from './stored-text.ts';
 import type { Workspace, Written } from './workspace.ts';
 
-const FEED_PAGE = 500;
-/** Times that edits are made anew on a file that is another one by the time that they are. */
-const MAX_EDIT_ATTEMPTS = 4;
 const SLICE_MS = 8;
-const BOM = 0xfeff;
-const editReasons: Readonly<Record<EditProblem['problem'], ErrorReason>> = {
-  'not-found': 'EDIT_NOT_FOUND',
-  ambiguous: 'EDIT_AMBIGUOUS',
-  'out-of-range': 'OUT_OF_RANGE',
-  overlap: 'BAD_INPUT',
-  'too-long': 'INPUT_TOO_LARGE',
-};
-const CAME_ALONG = 'A folder was moved here from where you may not look: list what it holds.';
 
 type Files = typeof files;
 type WriteOutput = Output<Files['files.write']>;
@@ -133,7 +116,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         path,
         (raw) => {
           checkConditions(path, hashBytes(raw), input);
-          return keepBom(text, raw.charCodeAt(0) === BOM);
+          return keepBom(text, beginsWithBom(raw));
         },
         cause,
       );
@@ -177,7 +160,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       const cause = causeOf(call);
       const work = new EditWork((raw) => editRaw(path, raw, input.edits, options.maxTextBytes));
       const giveWay = slices(SLICE_MS, call.signal);
-      const live = await editLive(workspace, work, giveWay, input, call);
+      const live = await editLive(workspace, work, giveWay, input, { cause, confirm: call.confirmScope });
       if (live !== undefined) return liveAnswer(path, live);
       for (let attempt = 1; ; attempt++) {
         call.confirmScope();
@@ -307,98 +290,6 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
   };
 }
 
-/** `gitChanges` counts what the watch says of the repository, so that a feed can tell. */
-export interface GitSignal {
-  readonly count: number;
-  onChange(listener: () => void): () => void;
-}
-
-export function changeOperations(workspace: Workspace, git: GitSignal | undefined, now: () => number): Implementations<typeof changes> {
-  const { journal } = workspace;
-  return {
-    'changes.since': ({ cursor, limit }, call) => {
-      const found = journal.since(cursor, limit);
-      const seen = found.changes.map((change) => seenBy(change, call, workspace));
-      const answer = { ...found, changes: seen.flat() };
-      const isWhole = cursor === undefined || !found.changes.some((change, index) => isUntold(change, seen[index] ?? []));
-      return isWhole ? answer : { ...answer, resync: CAME_ALONG };
-    },
-
-    'changes.watch': async (input, call) => {
-      let { cursor } = journal;
-      let gitSeen = git?.count ?? 0;
-      // A reader that is slow reads on from the journal at its own pace: nothing is queued for it.
-      const bell = createBell(call.signal);
-      const stops = [journal.onChanges(bell.ring), input.git ? git?.onChange(bell.ring) : undefined];
-      const send = async (item: FeedItem): Promise<void> => void (await call.emit(item));
-      try {
-        cursor = input.cursor ?? cursor;
-        for (let ready = false; ; ) {
-          const found = journal.since(cursor, FEED_PAGE);
-          if (found.resync !== undefined) await send({ type: 'resync', cursor: found.cursor, reason: found.resync });
-          for (const change of found.changes) {
-            const seen = seenBy(change, call, workspace);
-            for (const one of seen) await send(one);
-            if (isUntold(change, seen)) await send({ type: 'resync', cursor: change.cursor, reason: CAME_ALONG });
-          }
-          cursor = found.cursor;
-          if (found.more) continue;
-          if (!ready) await send({ type: 'ready', cursor });
-          ready = true;
-          if (input.git && git !== undefined && git.count !== gitSeen) {
-            gitSeen = git.count;
-            await send({ type: 'git', cursor, what: 'repository', at: now() });
-          }
-          await bell.rung();
-        }
-      } finally {
-        for (const stop of stops) stop?.();
-      }
-    },
-  };
-}
-
-/**
- * A change as a caller limited to some paths sees it: what moved in was created, what moved out was removed, also where a folder above did. Of several
- * the last alone has the cursor of the change: who goes on after another hears it again.
- */
-function seenBy(change: Change, { caller, visible }: Call, workspace: Workspace): Change[] {
-  const { from, ...rest } = change;
-  const arrives = visible(change.path);
-  if (from === undefined) return arrives ? [change] : [];
-  const leaves = visible(from);
-  if (arrives && leaves) return [change];
-  const seen: Change[] = [];
-  if (leaves) seen.push({ ...rest, path: from, what: 'removed', after: null });
-  if (arrives) seen.push({ ...rest, what: 'created', before: null });
-  const along = { ...rest, before: null, after: null };
-  for (const path of change.kind === 'directory' ? (caller.paths ?? []) : []) {
-    if (path.startsWith(`${from}/`) && !leaves) {
-      const kind = kindAt(workspace, change.path + path.slice(from.length)) ?? kindAt(workspace, path) ?? 'directory';
-      seen.push({ ...along, path, kind, what: 'removed' });
-    } else if (path.startsWith(`${change.path}/`) && !arrives) {
-      const kind = kindAt(workspace, path);
-      if (kind !== undefined) seen.push({ ...along, path, kind, what: 'created' });
-    }
-  }
-  const before = workspace.journal.cursorOf(change.revision - 1);
-  return seen.map((one, index) => (index === seen.length - 1 ? one : { ...one, cursor: before }));
-}
-
-/** A folder came from where the caller may not look: of what came along in it no change tells. */
-function isUntold(change: Change, seen: readonly Change[]): boolean {
-  return change.what === 'moved' && seen.some(({ what, kind }) => what === 'created' && kind === 'directory');
-}
-
-function kindAt(workspace: Workspace, path: string): EntryKind | undefined {
-  try {
-    return workspace.entry(path)?.kind;
-  } catch {
-    // A link on the way leads out.
-    return undefined;
-  }
-}
-
 function durabilityOf(input: { durability: 'default' | 'none' | 'file' | 'full' }): 'none' | 'file' | 'full' | undefined {
   return input.durability === 'default' ? undefined : input.durability;
 }
@@ -412,171 +303,6 @@ async function contentNow(workspace: Workspace, path: string, call: Pick<Call, '
   fs.closeSync(opened.descriptor);
   opened.release();
   return opened.content;
-}
-
-function rangeOf(input: Input<Files['files.read']>): LineRange | undefined {
-  const { startLine, endLine, head, tail } = input;
-  const ways = [startLine ?? endLine, head, tail].filter((way) => way !== undefined);
-  if (ways.length > 1) throw new OutriggerError('BAD_INPUT', 'Only one of startLine and endLine, head, tail may be given.');
-  if (tail !== undefined) return { tail };
-  if (head !== undefined) return { start: 1, end: head };
-  if (startLine === undefined && endLine === undefined) return undefined;
-  const range = { start: startLine ?? 1, end: endLine ?? Number.POSITIVE_INFINITY };
-  if (range.end < range.start) throw new OutriggerError('BAD_INPUT', `endLine ${range.end} comes before startLine ${range.start}.`);
-  return range;
-}
-
-function readLive(input: Input<Files['files.read']>, live: { raw: string; unsaved: boolean }): Output<Files['files.read']> {
-  const range = rangeOf(input);
-  const facts = { path: input.path, etag: etagOf(hashBytes(live.raw)), size: Buffer.byteLength(live.raw), unsaved: live.unsaved };
-  if (range === undefined) return withBom(facts, live.raw);
-  const lines = live.raw.split(/(?<=\n)/);
-  if (lines.at(-1) === '') lines.pop();
-  const start = 'tail' in range ? Math.max(0, lines.length - range.tail) : range.start - 1;
-  const end = 'tail' in range ? lines.length : range.end;
-  return withBom({ ...facts, lines: lines.length, startLine: start + 1 }, lines.slice(start, end).join(''));
-}
-
-async function readSomeLines(
-  workspace: Workspace,
-  path: string,
-  range: LineRange,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<Output<Files['files.read']>> {
-  const opened = await workspace.open(path, signal);
-  try {
-    const found = await readLines(opened.descriptor, opened.stat.size, range, maxBytes, signal);
-    if (found.tooLarge) throw new OutriggerError('OUTPUT_TOO_LARGE', `Those lines of ${path} hold more than ${maxBytes} bytes.`);
-    const raw = decodeText(found.bytes);
-    if (raw === undefined) throw new OutriggerError('NOT_TEXT', `${path} is not UTF-8 text.`);
-    const facts = { path, etag: etagOf(opened.content), size: opened.stat.size, lines: found.lines, startLine: found.startLine };
-    // Elsewhere than at the start of the file it is a character like others.
-    return found.startLine === 1 ? withBom(facts, raw) : { ...facts, text: raw };
-  } finally {
-    fs.closeSync(opened.descriptor);
-    opened.release();
-  }
-}
-
-function withBom<Facts extends object>(facts: Facts, raw: string): Facts & { text: string; bom?: boolean } {
-  return raw.charCodeAt(0) === BOM ? { ...facts, text: raw.slice(1), bom: true } : { ...facts, text: raw };
-}
-
-async function download(
-  workspace: Workspace,
-  input: Input<Files['files.download']>,
-  signal: AbortSignal,
-): Promise<{ head: Output<Files['files.download']>; bytes: AsyncIterable<Uint8Array> }> {
-  const { path } = input;
-  const { descriptor, stat, content, release } = await workspace.open(path, signal);
-  try {
-    const etag = etagOf(content);
-    const facts = {
-      path,
-      etag,
-      size: stat.size,
-      acceptRanges: 'bytes' as const,
-      mimeType: mimeTypeOf(path),
-      modified: stat.mtime.toUTCString(),
-    };
-    if (input.ifMatch !== undefined) checkConditions(path, content, { ifMatch: input.ifMatch });
-    if (input.ifNoneMatch !== undefined && isSameContent(path, content, input.ifNoneMatch)) {
-      return { head: { ...facts, length: 0, partial: false, notModified: true }, bytes: new FileBytes(descriptor, 0, 0, release) };
-    }
-    const wanted =
-      input.range !== undefined && (input.ifRange === undefined || input.ifRange === etag)
-        ? parseByteRange(input.range, stat.size)
-        : undefined;
-    if (wanted === 'unsatisfiable') {
-      throw new OutriggerError('OUT_OF_RANGE', `${path} holds ${stat.size} bytes; the range is outside.`, { details: { size: stat.size } });
-    }
-    const { start, end } = wanted ?? { start: 0, end: stat.size };
-    const head: Output<Files['files.download']> = { ...facts, length: end - start, partial: wanted !== undefined, notModified: false };
-    if (wanted !== undefined) head.contentRange = `bytes ${start}-${end - 1}/${stat.size}`;
-    return { head, bytes: new FileBytes(descriptor, start, end, release) };
-  } catch (error) {
-    fs.closeSync(descriptor);
-    release();
-    throw fileError(error, path);
-  }
-}
-
-function isSameContent(path: string, content: string, ifNoneMatch: string): boolean {
-  try {
-    checkConditions(path, content, { ifNoneMatch });
-    return false;
-  } catch {
-    return true;
-  }
-}
-
-/** Throws where UTF-8 can't hold the text: half of a surrogate pair would be stored as another character. */
-function storable(path: string, text: string): string {
-  if (text.isWellFormed()) return text;
-  throw new OutriggerError('BAD_INPUT', `The text for ${path} holds a lone surrogate, which UTF-8 can't store.`);
-}
-
-/** A reader is not shown the byte order mark, so a writer can't give it back. */
-function keepBom(text: string, had: boolean): string {
-  return had && text.charCodeAt(0) !== BOM ? String.fromCharCode(BOM) + text : text;
-}
-
-/** Edits an open document, in one turn; where they take longer they are worked out before, and again when somebody typed meanwhile. */
-async function editLive(
-  workspace: Workspace,
-  work: EditWork,
-  giveWay: () => Promise<void> | undefined,
-  input: Input<Files['files.edit']>,
-  call: Pick<Call, 'caller' | 'requestId' | 'confirmScope'>,
-): Promise<LiveWritten | undefined> {
-  const { path } = input;
-  for (let attempt = 1; ; attempt++) {
-    let isLate = false;
-    const change = (raw: string): string => {
-      checkConditions(path, hashBytes(raw), input);
-      const result = work.result(raw, TURN_MS);
-      if (result !== undefined) return result;
-      isLate = true;
-      throw new OutriggerError('BUSY_FILE', `${path} kept changing while its edits were worked out. Nothing was written.`);
-    };
-    try {
-      return await workspace.liveText?.write(path, change, causeOf(call));
-    } catch (error) {
-      if (!isLate || attempt === MAX_EDIT_ATTEMPTS) throw error;
-    }
-    await work.finish(giveWay);
-    call.confirmScope();
-  }
-}
-
-/**
- * Edits speak of lines that end in LF; the file keeps its own line ends and byte order mark. They may add as much as a whole text may hold; stops as
- * planReplacements does.
- */
-function* editRaw(
-  path: string,
-  raw: string,
-  edits: Input<Files['files.edit']>['edits'],
-  maxTextBytes: number,
-): Generator<undefined, string> {
-  const { text, format } = splitFormat(raw);
-  const alike = keepsFormat(raw);
-  const body = alike ? text : format.bom ? raw.slice(1) : raw;
-  const planned = yield* planReplacements(body, alike ? edits.map(withLf) : edits, raw.length + maxTextBytes);
-  if ('problem' in planned) throw editError(path, planned.problem);
-  return storable(path, alike ? joinFormat(planned.result, format) : keepBom(planned.result, format.bom));
-}
-
-function withLf(edit: Input<Files['files.edit']>['edits'][number]): Input<Files['files.edit']>['edits'][number] {
-  const lf = (text: string): string => text.replaceAll('\r\n', '\n');
-  return 'find' in edit ? { ...edit, find: lf(edit.find), replace: lf(edit.replace) } : { ...edit, text: lf(edit.text) };
-}
-
-function editError(path: string, problem: EditProblem): OutriggerError {
-  return new OutriggerError(editReasons[problem.problem], `${path}, edit ${problem.edit + 1}: ${problem.text} Nothing was written.`, {
-    details: { edit: problem.edit },
-  });
 }
 
 async function* limitBytes(body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array, void, undefined> {

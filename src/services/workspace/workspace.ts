@@ -1,33 +1,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { type ErrorReason, OutriggerError } from '../../contract/errors.ts';
-import type { Cause, Change, EntryKind } from '../../contract/events.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Cause, Change } from '../../contract/events.ts';
 import type { Entry } from '../../contract/files.ts';
-import { baseName, joinPath, parentPath } from '../../contract/paths.ts';
+import { joinPath, parentPath } from '../../contract/paths.ts';
 import type { State } from '../state/state.ts';
-import {
-  type Content,
-  type Durability,
-  keepOwner,
-  type Prepared,
-  prepareFile,
-  syncFolder,
-  TEMPORARY_NAME,
-  temporaryName,
-} from './atomic-write.ts';
+import { type Content, type Durability, keepOwner, type Prepared, prepareFile, syncFolder, temporaryName } from './atomic-write.ts';
 import { Containment, notAFile, openRegularFile, type Place } from './containment.ts';
-import {
-  checkConditions,
-  FileBytes,
-  HASH_MAX_BYTES,
-  hashBytes,
-  hashOrNull,
-  hashDescriptor,
-  readWhole,
-  SMALL_BYTES,
-  sameFacts,
-  statIdentity,
-} from './content.ts';
+import { checkConditions, FileBytes, HASH_MAX_BYTES, hashOrNull, readWhole, statIdentity } from './content.ts';
 import { Batches, type BatchOptions, type BatchOutcome, type BatchRequest } from './batch.ts';
 import { Echoes, type Noticed } from './echoes.ts';
 import { errnoOf, fileError } from './file-errors.ts';
@@ -35,12 +15,12 @@ import { finishInPlace, writeInPlace } from './in-place.ts';
 import { type ChangeDraft, Journal } from './journal.ts';
 import { KnownContents } from './known-contents.ts';
 import type { LiveText } from './live-text.ts';
+import { Reader } from './reader.ts';
+import { existingAt, isSameFile, kindOf, lstatOrThrow, readNames, regularOrNothing, sameState } from './stats.ts';
 import { Temporaries } from './temporaries.ts';
 
 const RETRIES = 5;
 const SLICE_MS = 8;
-/** Why a folder has no names for us. */
-const UNREADABLE: ReadonlySet<ErrorReason> = new Set<ErrorReason>(['FILE_PERMISSION', 'FILE_NOT_FOUND', 'NOT_A_DIRECTORY']);
 
 export interface WorkspaceOptions extends BatchOptions {
   root: string;
@@ -91,20 +71,11 @@ export interface Written {
   created: boolean;
 }
 
-export interface OpenedFile {
-  stat: fs.Stats;
-  /** Hash of the content, or what stands for it. */
-  content: string;
-  descriptor: number;
-  release: () => void;
-}
-
 /**
  * The folder: its only writer, and the only source of its change events. A change is published in the turn in which it was
  * made, so the watch's later word about it is known by its content and dropped.
  */
-export class Workspace {
-  readonly containment: Containment;
+export class Workspace extends Reader {
   readonly journal: Journal;
   readonly options: WorkspaceOptions;
   /** Plugged in by the sidecar when documents are on. */
@@ -120,12 +91,15 @@ export class Workspace {
   readonly #turns = new Map<string, Promise<void>>();
 
   constructor(dependencies: WorkspaceDependencies, options: WorkspaceOptions) {
+    const containment = new Containment(options.root, options);
+    const journal = new Journal(dependencies, { keep: options.keepChanges });
+    const contents = new KnownContents({ journal, now: dependencies.now });
+    super({ containment, contents, ignored: options.ignored });
     this.options = options;
-    this.containment = new Containment(options.root, options);
+    this.journal = journal;
+    this.#contents = contents;
     this.#temporaries = new Temporaries(dependencies.state.folder);
     this.#inPlaceFolder = path.join(dependencies.state.folder, 'in-place');
-    this.journal = new Journal(dependencies, { keep: options.keepChanges });
-    this.#contents = new KnownContents({ journal: this.journal, now: dependencies.now });
     this.#echoes = new Echoes({ containment: this.containment, journal: this.journal, now: dependencies.now }, options);
     this.#onProblem = dependencies.onProblem;
     this.#batches = new Batches(
@@ -164,162 +138,6 @@ export class Workspace {
 
   get root(): string {
     return this.containment.root;
-  }
-
-  // ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Where a path leads when links are followed. Throws PATH_ESCAPES, WORKSPACE_GONE. */
-  realPath(wirePath: string): string {
-    return this.containment.realPath(wirePath);
-  }
-
-  /** What stands at a path, links not followed; undefined when nothing does. */
-  entry(wirePath: string): Entry | undefined {
-    try {
-      using place = wirePath === '' ? this.containment.directory('') : this.containment.place(wirePath, false);
-      const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
-      return stat === undefined ? undefined : this.#entry(wirePath, stat, place.at);
-    } catch (error) {
-      const known = fileError(error, wirePath);
-      if (known.reason === 'FILE_NOT_FOUND' || known.reason === 'NOT_A_DIRECTORY') return undefined;
-      throw known;
-    }
-  }
-
-  /** Opens a regular file, a link to one inside included, and knows its content. The caller calls `release` and closes the descriptor. */
-  async open(wirePath: string, signal?: AbortSignal): Promise<OpenedFile> {
-    const place = this.containment.place(wirePath, true);
-    try {
-      const { descriptor, stat } = openRegularFile(place, wirePath);
-      try {
-        const content = await this.#contents.of(place.path, descriptor, stat, signal);
-        return { stat, content, descriptor, release: () => place.close() };
-      } catch (error) {
-        fs.closeSync(descriptor);
-        throw error;
-      }
-    } catch (error) {
-      place.close();
-      throw error;
-    }
-  }
-
-  /** A small file and its content in one turn; undefined when it is larger than `maxBytes`. */
-  readSmall(wirePath: string, maxBytes: number): { bytes: Uint8Array; stat: fs.Stats; content: string } | undefined {
-    using place = this.containment.place(wirePath, true);
-    const { descriptor, stat } = openRegularFile(place, wirePath);
-    try {
-      if (stat.size > Math.min(maxBytes, SMALL_BYTES)) return undefined;
-      const bytes = readWhole(descriptor, stat.size);
-      return { bytes, stat, content: this.#contents.get(place.path, stat) ?? this.#contents.remember(place.path, stat, hashBytes(bytes)) };
-    } finally {
-      fs.closeSync(descriptor);
-    }
-  }
-
-  /**
-   * Whether a path, or what a link on it leads to, lies in a git folder: hooks, filters and config there are programs that
-   * the next commit runs.
-   */
-  liesInGit(wirePath: string): boolean {
-    if (namesGit(wirePath)) return true;
-    try {
-      return namesGit(this.containment.realPath(wirePath));
-    } catch {
-      // A path that the call itself will refuse.
-      return false;
-    }
-  }
-
-  /** Whether a file is there and begins with a UTF-8 byte order mark. */
-  beginsWithBom(wirePath: string): boolean {
-    try {
-      using place = this.containment.place(wirePath, true);
-      const { descriptor } = openRegularFile(place, wirePath);
-      try {
-        const start = Buffer.alloc(3);
-        return fs.readSync(descriptor, start, 0, 3, 0) === 3 && start.equals(Buffer.from([0xef, 0xbb, 0xbf]));
-      } finally {
-        fs.closeSync(descriptor);
-      }
-    } catch {
-      // Not there, or not to be read: the write that follows says so.
-      return false;
-    }
-  }
-
-  /** All bytes of a file, with their hash and the facts they had. Throws OUTPUT_TOO_LARGE above `maxBytes`. */
-  async read(wirePath: string, maxBytes: number, signal?: AbortSignal): Promise<{ bytes: Uint8Array; stat: fs.Stats; content: string }> {
-    const small = this.readSmall(wirePath, maxBytes);
-    if (small !== undefined) return small;
-    using place = this.containment.place(wirePath, true);
-    const { descriptor, stat } = openRegularFile(place, wirePath);
-    const bytes = new FileBytes(descriptor, 0, stat.size, () => {});
-    if (stat.size > maxBytes) {
-      await bytes.return();
-      throw new OutriggerError('OUTPUT_TOO_LARGE', `${wirePath} holds ${stat.size} bytes; the limit here is ${maxBytes}.`);
-    }
-    const chunks: Uint8Array[] = [];
-    try {
-      for await (const chunk of bytes) {
-        signal?.throwIfAborted();
-        chunks.push(chunk);
-      }
-    } finally {
-      await bytes.return();
-    }
-    const all = Buffer.concat(chunks);
-    return { bytes: all, stat, content: hashBytes(all) };
-  }
-
-  /** The sha256 of a file of any size, and that size. */
-  async hash(wirePath: string, signal: AbortSignal): Promise<{ sha256: string; size: number }> {
-    using place = this.containment.place(wirePath, true);
-    const { descriptor, stat } = openRegularFile(place, wirePath);
-    try {
-      if (stat.size <= HASH_MAX_BYTES) return { sha256: await this.#contents.of(place.path, descriptor, stat, signal), size: stat.size };
-      return { sha256: await hashDescriptor(descriptor, signal), size: stat.size };
-    } finally {
-      fs.closeSync(descriptor);
-    }
-  }
-
-  /**
-   * Entries of a folder, by name, depth first when recursive. Gives way to other work every few milliseconds. `enter` says
-   * whether to go into a folder. One below that can't be read counts as empty; for the folder itself it throws what the system says.
-   */
-  async *list(wirePath: string, recursive: boolean, enter: (path: string) => boolean): AsyncGenerator<Entry, void, undefined> {
-    const pending = [wirePath];
-    let sliceEnd = performance.now() + SLICE_MS;
-    for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
-      let place: Place;
-      try {
-        place = this.containment.directory(folder);
-      } catch (error) {
-        // Removed, or swapped for a link, since its parent was read.
-        if (folder !== wirePath) continue;
-        throw this.#listError(error, wirePath);
-      }
-      const below: string[] = [];
-      try {
-        for (const name of folder === wirePath ? readNames(place.at, folder) : namesBelow(place.at, folder)) {
-          const stat = fs.lstatSync(`${place.at}/${name}`, { throwIfNoEntry: false });
-          // Gone since, or a name that is not UTF-8 and so can't be asked for.
-          if (stat === undefined || TEMPORARY_NAME.test(name)) continue;
-          const entry = this.#entry(joinPath(folder, name), stat, `${place.at}/${name}`);
-          if (this.options.ignored(entry.path)) entry.ignored = true;
-          yield entry;
-          if (recursive && entry.kind === 'directory' && enter(entry.path)) below.push(entry.path);
-          if (performance.now() > sliceEnd) {
-            await new Promise((resolve) => setImmediate(resolve));
-            sliceEnd = performance.now() + SLICE_MS;
-          }
-        }
-      } finally {
-        place.close();
-      }
-      for (const path of below.reverse()) pending.push(path);
-    }
   }
 
   // ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -792,28 +610,6 @@ export class Workspace {
     return 1;
   }
 
-  // ── knowing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #entry(wirePath: string, stat: fs.Stats, at: string): Entry {
-    const kind = kindOf(stat);
-    const entry: Entry = {
-      path: wirePath,
-      name: baseName(wirePath),
-      kind,
-      size: kind === 'file' ? stat.size : 0,
-      modified: stat.mtimeMs,
-      mode: stat.mode & 0o777,
-    };
-    if (kind === 'symlink') {
-      try {
-        entry.target = fs.readlinkSync(at);
-      } catch {
-        // Replaced since: the next change says so.
-      }
-    }
-    return entry;
-  }
-
   async #guard<T>(wirePath: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -824,44 +620,6 @@ export class Workspace {
       throw (error as { code?: unknown }).code === undefined || error instanceof OutriggerError ? error : fileError(error, wirePath);
     }
   }
-
-  #listError(error: unknown, wirePath: string): OutriggerError {
-    const known = fileError(error, wirePath === '' ? 'The workspace' : wirePath);
-    return known;
-  }
-}
-
-function namesGit(path: string): boolean {
-  return path.split('/').some((name) => name.toLowerCase() === '.git');
-}
-
-function kindOf(stat: fs.Stats): EntryKind {
-  if (stat.isFile()) return 'file';
-  if (stat.isDirectory()) return 'directory';
-  return stat.isSymbolicLink() ? 'symlink' : 'other';
-}
-
-function lstatOrThrow(place: Place, wirePath: string): fs.Stats {
-  const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
-  if (stat === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${wirePath} is not there.`);
-  return stat;
-}
-
-function regularOrNothing(place: Place, wirePath: string): fs.Stats | undefined {
-  const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
-  if (stat === undefined || stat.isFile()) return stat;
-  throw notAFile(stat, wirePath);
-}
-
-/** What a rename from `source` would replace. On a disk that knows no case, another spelling of the same name is not that. */
-function existingAt(target: Place, source: Place, stat: fs.Stats): fs.Stats | undefined {
-  const existing = fs.lstatSync(target.at, { throwIfNoEntry: false });
-  if (existing === undefined || !isSameFile(existing, stat) || target.path.toLowerCase() !== source.path.toLowerCase()) return existing;
-  return fs.readdirSync(target.folder).includes(target.name) ? existing : undefined;
-}
-
-function isSameFile(one: fs.Stats, other: fs.Stats): boolean {
-  return one.ino === other.ino && one.dev === other.dev;
 }
 
 /** For what is to be gone, and may be gone already. */
@@ -870,28 +628,5 @@ function ignoreMissing(remove: () => void): void {
     remove();
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
-  }
-}
-
-function sameState(existing: fs.Stats | undefined, before: { stat: fs.Stats } | undefined): boolean {
-  if (existing === undefined || before === undefined) return existing === undefined && before === undefined;
-  return sameFacts(existing, before.stat);
-}
-
-function readNames(at: string, wirePath: string): string[] {
-  try {
-    return fs.readdirSync(at).sort();
-  } catch (error) {
-    throw fileError(error, wirePath === '' ? 'The workspace' : wirePath);
-  }
-}
-
-/** None of a folder that may not be read, or is not there any more. */
-function namesBelow(at: string, wirePath: string): string[] {
-  try {
-    return readNames(at, wirePath);
-  } catch (error) {
-    if (error instanceof OutriggerError && UNREADABLE.has(error.reason)) return [];
-    throw error;
   }
 }

@@ -1,0 +1,106 @@
+import fs from 'node:fs';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { files } from '../../contract/files.ts';
+import type { Input, Output } from '../../contract/operation.ts';
+import { parseByteRange } from './byte-range.ts';
+import { checkConditions, decodeText, etagOf, FileBytes, hashBytes } from './content.ts';
+import { fileError } from './file-errors.ts';
+import { type LineRange, readLines } from './lines.ts';
+import { mimeTypeOf } from './mime-types.ts';
+import type { Reader } from './reader.ts';
+import { withBom } from './stored-text.ts';
+
+type Files = typeof files;
+
+export function rangeOf(input: Input<Files['files.read']>): LineRange | undefined {
+  const { startLine, endLine, head, tail } = input;
+  const ways = [startLine ?? endLine, head, tail].filter((way) => way !== undefined);
+  if (ways.length > 1) throw new OutriggerError('BAD_INPUT', 'Only one of startLine and endLine, head, tail may be given.');
+  if (tail !== undefined) return { tail };
+  if (head !== undefined) return { start: 1, end: head };
+  if (startLine === undefined && endLine === undefined) return undefined;
+  const range = { start: startLine ?? 1, end: endLine ?? Number.POSITIVE_INFINITY };
+  if (range.end < range.start) throw new OutriggerError('BAD_INPUT', `endLine ${range.end} comes before startLine ${range.start}.`);
+  return range;
+}
+
+export function readLive(input: Input<Files['files.read']>, live: { raw: string; unsaved: boolean }): Output<Files['files.read']> {
+  const range = rangeOf(input);
+  const facts = { path: input.path, etag: etagOf(hashBytes(live.raw)), size: Buffer.byteLength(live.raw), unsaved: live.unsaved };
+  if (range === undefined) return withBom(facts, live.raw);
+  const lines = live.raw.split(/(?<=\n)/);
+  if (lines.at(-1) === '') lines.pop();
+  const start = 'tail' in range ? Math.max(0, lines.length - range.tail) : range.start - 1;
+  const end = 'tail' in range ? lines.length : range.end;
+  return withBom({ ...facts, lines: lines.length, startLine: start + 1 }, lines.slice(start, end).join(''));
+}
+
+export async function readSomeLines(
+  workspace: Reader,
+  path: string,
+  range: LineRange,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Output<Files['files.read']>> {
+  const opened = await workspace.open(path, signal);
+  try {
+    const found = await readLines(opened.descriptor, opened.stat.size, range, maxBytes, signal);
+    if (found.tooLarge) throw new OutriggerError('OUTPUT_TOO_LARGE', `Those lines of ${path} hold more than ${maxBytes} bytes.`);
+    const raw = decodeText(found.bytes);
+    if (raw === undefined) throw new OutriggerError('NOT_TEXT', `${path} is not UTF-8 text.`);
+    const facts = { path, etag: etagOf(opened.content), size: opened.stat.size, lines: found.lines, startLine: found.startLine };
+    // Elsewhere than at the start of the file it is a character like others.
+    return found.startLine === 1 ? withBom(facts, raw) : { ...facts, text: raw };
+  } finally {
+    fs.closeSync(opened.descriptor);
+    opened.release();
+  }
+}
+
+export async function download(
+  workspace: Reader,
+  input: Input<Files['files.download']>,
+  signal: AbortSignal,
+): Promise<{ head: Output<Files['files.download']>; bytes: AsyncIterable<Uint8Array> }> {
+  const { path } = input;
+  const { descriptor, stat, content, release } = await workspace.open(path, signal);
+  try {
+    const etag = etagOf(content);
+    const facts = {
+      path,
+      etag,
+      size: stat.size,
+      acceptRanges: 'bytes' as const,
+      mimeType: mimeTypeOf(path),
+      modified: stat.mtime.toUTCString(),
+    };
+    if (input.ifMatch !== undefined) checkConditions(path, content, { ifMatch: input.ifMatch });
+    if (input.ifNoneMatch !== undefined && isSameContent(path, content, input.ifNoneMatch)) {
+      return { head: { ...facts, length: 0, partial: false, notModified: true }, bytes: new FileBytes(descriptor, 0, 0, release) };
+    }
+    const wanted =
+      input.range !== undefined && (input.ifRange === undefined || input.ifRange === etag)
+        ? parseByteRange(input.range, stat.size)
+        : undefined;
+    if (wanted === 'unsatisfiable') {
+      throw new OutriggerError('OUT_OF_RANGE', `${path} holds ${stat.size} bytes; the range is outside.`, { details: { size: stat.size } });
+    }
+    const { start, end } = wanted ?? { start: 0, end: stat.size };
+    const head: Output<Files['files.download']> = { ...facts, length: end - start, partial: wanted !== undefined, notModified: false };
+    if (wanted !== undefined) head.contentRange = `bytes ${start}-${end - 1}/${stat.size}`;
+    return { head, bytes: new FileBytes(descriptor, start, end, release) };
+  } catch (error) {
+    fs.closeSync(descriptor);
+    release();
+    throw fileError(error, path);
+  }
+}
+
+function isSameContent(path: string, content: string, ifNoneMatch: string): boolean {
+  try {
+    checkConditions(path, content, { ifNoneMatch });
+    return false;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,71 @@
+import fs from 'node:fs';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { EntryKind } from '../../contract/events.ts';
+import type { Entry } from '../../contract/files.ts';
+import { baseName } from '../../contract/paths.ts';
+import { notAFile, type Place } from './containment.ts';
+import { sameFacts } from './content.ts';
+import { fileError } from './file-errors.ts';
+
+/** `at`: where the system finds it, whose facts `stat` are. */
+export function entryOf(wirePath: string, stat: fs.Stats, at: string): Entry {
+  const kind = kindOf(stat);
+  const entry: Entry = {
+    path: wirePath,
+    name: baseName(wirePath),
+    kind,
+    size: kind === 'file' ? stat.size : 0,
+    modified: stat.mtimeMs,
+    mode: stat.mode & 0o777,
+  };
+  if (kind === 'symlink') {
+    try {
+      entry.target = fs.readlinkSync(at);
+    } catch {
+      // Replaced since: the next change says so.
+    }
+  }
+  return entry;
+}
+
+export function kindOf(stat: fs.Stats): EntryKind {
+  if (stat.isFile()) return 'file';
+  if (stat.isDirectory()) return 'directory';
+  return stat.isSymbolicLink() ? 'symlink' : 'other';
+}
+
+export function lstatOrThrow(place: Place, wirePath: string): fs.Stats {
+  const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
+  if (stat === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${wirePath} is not there.`);
+  return stat;
+}
+
+export function regularOrNothing(place: Place, wirePath: string): fs.Stats | undefined {
+  const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isFile()) return stat;
+  throw notAFile(stat, wirePath);
+}
+
+/** What a rename from `source` would replace. On a disk that knows no case, another spelling of the same name is not that. */
+export function existingAt(target: Place, source: Place, stat: fs.Stats): fs.Stats | undefined {
+  const existing = fs.lstatSync(target.at, { throwIfNoEntry: false });
+  if (existing === undefined || !isSameFile(existing, stat) || target.path.toLowerCase() !== source.path.toLowerCase()) return existing;
+  return fs.readdirSync(target.folder).includes(target.name) ? existing : undefined;
+}
+
+export function isSameFile(one: fs.Stats, other: fs.Stats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
+}
+
+export function sameState(existing: fs.Stats | undefined, before: { stat: fs.Stats } | undefined): boolean {
+  if (existing === undefined || before === undefined) return existing === undefined && before === undefined;
+  return sameFacts(existing, before.stat);
+}
+
+export function readNames(at: string, wirePath: string): string[] {
+  try {
+    return fs.readdirSync(at).sort();
+  } catch (error) {
+    throw fileError(error, wirePath === '' ? 'The workspace' : wirePath);
+  }
+}
