@@ -36,6 +36,22 @@ test('ranges of lines count in the text as it is, searches follow', () => {
     assert.deepEqual(plan(text, replacements), { result: expected }, JSON.stringify([text, replacements]));
 });
 
+test('lines after a last one without a break begin a line of their own, and none comes between', () => {
+  const cases: [text: string, replacements: Replacement[], expected: string][] = [
+    ['a\nb', [lines(3, 2, 'c\n'), lines(3, 2, 'd\n')], 'a\nb\nc\nd\n'],
+    ['a\nb', [lines(3, 2, 'c'), lines(3, 2, 'd')], 'a\nb\nc\nd'],
+    ['a\nb', [lines(2, 2, 'B\n'), lines(3, 2, 'c\n')], 'a\nB\nc\n'],
+    ['a\nb', [lines(2, 2, 'B'), lines(3, 2, 'c')], 'a\nB\nc'],
+    ['a', [lines(1, 1, ''), lines(2, 1, 'b\n')], 'b\n'],
+    ['a\nb', [lines(2, 1, 'x'), lines(2, 2, ''), lines(3, 2, 'y')], 'a\nx\ny'],
+    ['', [lines(1, 0, 'x'), lines(1, 0, 'y')], 'x\ny'],
+    ['a\r\nb', [lines(3, 2, 'c\r\n'), lines(3, 2, 'd')], 'a\r\nb\r\nc\r\nd'],
+    ['a', [lines(2, 1, ''), lines(2, 1, 'b')], 'a\nb'],
+  ];
+  for (const [text, replacements, expected] of cases)
+    assert.deepEqual(plan(text, replacements), { result: expected }, JSON.stringify([text, replacements]));
+});
+
 test('the first that does not fit is named', () => {
   const cases: [text: string, replacements: Replacement[], problem: string, edit: number][] = [
     ['a', [find('b', '')], 'not-found', 0],

@@ -21,7 +21,7 @@ export function* planReplacements(
   const lines = replacements.flatMap((replacement, edit) => ('find' in replacement ? [] : [{ ...replacement, edit }]));
   const planned = planLines(text, lines);
   if ('problem' in planned) return planned;
-  const lined = applySorted(text, planned.edits);
+  const lined = joinLines(text, planned.edits, planned.lineBreak);
   if (lines.length === replacements.length) return { result: lined };
   const parted = new PartedText(lined);
   for (const [edit, replacement] of replacements.entries()) {
@@ -36,8 +36,8 @@ export function* planReplacements(
 function planLines(
   text: string,
   ranges: readonly { startLine: number; endLine: number; text: string; edit: number }[],
-): { edits: TextEdit[] } | { problem: EditProblem } {
-  if (ranges.length === 0) return { edits: [] };
+): { edits: TextEdit[]; lineBreak: string } | { problem: EditProblem } {
+  if (ranges.length === 0) return { edits: [], lineBreak: '\n' };
   const starts = lineStarts(text);
   const lineCount = starts.length - 1;
   const lineBreak = text.includes('\r\n') ? '\r\n' : '\n';
@@ -54,16 +54,11 @@ function planLines(
     free = Math.max(endLine + 1, startLine);
     const at = starts[startLine - 1] as number;
     const end = starts[endLine] as number;
-    let insert =
-      range.text === '' || /[\r\n]$/.test(range.text) || (end === text.length && !endsWithBreak(text) && endLine === lineCount)
-        ? range.text
-        : range.text + lineBreak;
-    // Lines put after a last line without a break need one before them.
-    if (at === text.length && startLine === lineCount + 1 && text !== '' && !endsWithBreak(text) && insert !== '')
-      insert = lineBreak + range.text;
+    const isLast = end === text.length && !endsWithBreak(text) && endLine === lineCount;
+    const insert = range.text === '' || isLast || /[\r\n]$/.test(range.text) ? range.text : range.text + lineBreak;
     edits.push({ at, remove: end - at, insert });
   }
-  return { edits };
+  return { edits, lineBreak };
 }
 
 function whyNot(problem: 'not-found' | 'ambiguous' | 'too-long', find: string, maxChars: number): string {
@@ -84,14 +79,24 @@ function endsWithBreak(text: string): boolean {
   return text.endsWith('\n');
 }
 
-function applySorted(text: string, edits: readonly TextEdit[]): string {
+/** What is put in begins a line, also where the last one before it has no break. */
+function joinLines(text: string, edits: readonly TextEdit[], lineBreak: string): string {
   let result = '';
   let at = 0;
+  let isAtStart = true;
+  const add = (part: string): void => {
+    if (part === '') return;
+    result += part;
+    isAtStart = endsWithBreak(part);
+  };
   for (const edit of edits) {
-    result += text.slice(at, edit.at) + edit.insert;
+    add(text.slice(at, edit.at));
+    if (edit.insert !== '' && !isAtStart) add(lineBreak);
+    add(edit.insert);
     at = edit.at + edit.remove;
   }
-  return result + text.slice(at);
+  add(text.slice(at));
+  return result;
 }
 
 function shorten(text: string): string {

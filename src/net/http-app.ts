@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { OutriggerError, toWireError } from '../contract/errors.ts';
 import { hasLongBody } from './authenticate.ts';
@@ -81,6 +82,8 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
         return;
       }
     }
+    const problem = bodyProblem(headers);
+    if (problem !== undefined) return done(new OutriggerError('BAD_INPUT', problem));
     // The body of what goes nowhere is gathered too, and for anybody.
     if (request.is404 && hasLongBody(headers)) return done(nothingAt(request));
     done();
@@ -113,6 +116,14 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
   return app;
 }
 
+/** Why a body would not be what it is for: a part of it would be stored as the whole (RFC 9110 section 14.5), compressed bytes as those that were meant. */
+function bodyProblem(headers: IncomingHttpHeaders): string | undefined {
+  if (headers['content-range'] !== undefined) return 'The body is a part of the whole (Content-Range): send all of it.';
+  const coding = headers['content-encoding'];
+  if (coding === undefined || /^\s*(identity)?\s*$/i.test(coding)) return undefined;
+  return `The body is encoded as ${coding.slice(0, 100)}: send it as it is.`;
+}
+
 function noSchemas(): never {
   throw new Error('Routes have no JSON schemas: the contract checks inputs.');
 }
@@ -141,6 +152,8 @@ function nothingAt(request: FastifyRequest): OutriggerError {
 
 /** Answers with the error as the wire has it. */
 function sendError(reply: FastifyReply, error: OutriggerError, requestId: string): void {
+  const { size } = (error.details ?? {}) as { size?: unknown };
+  if (error.status === 416 && typeof size === 'number') reply.header('content-range', `bytes */${size}`);
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
   if (error.retryable && (error.status === 429 || error.status === 503)) reply.header('retry-after', '1');
   reply.code(error.status).header('content-type', 'application/json; charset=utf-8').header('cache-control', 'no-store');

@@ -72,6 +72,9 @@ describe('a file of a gigabyte', { skip: noProc }, () => {
   test('gives a part of it, by bytes and by lines', async () => {
     const part = await fetch(url('big.log'), { headers: { authorization, range: `bytes=-${end.length}` } });
     assert.deepEqual([part.status, await part.text()], [206, end]);
+    const beyond = await fetch(url('big.log'), { headers: { authorization, range: `bytes=${SIZE}-` } });
+    assert.deepEqual([beyond.status, beyond.headers.get('content-range')], [416, `bytes */${SIZE}`]);
+    await beyond.text();
     const { text, lines } = await client.call('files.read', { path: 'big.log', tail: 2 });
     assert.deepEqual([text, lines], [end.slice(1), 4]);
   });

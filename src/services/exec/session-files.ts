@@ -90,6 +90,11 @@ function factsOf(name: string, { ino, size, mtimeMs, ctimeMs }: fs.Stats): Found
   return { name, size, modified: Math.round(mtimeMs), mark: `${ino}:${size}:${mtimeMs}:${ctimeMs}` };
 }
 
+/** As `mark`, but the same where only the owner or the mode became another. */
+export function contentMark({ mark }: FoundFile): string {
+  return mark.slice(0, mark.lastIndexOf(':'));
+}
+
 /** Throws FILE_NOT_FOUND for what is no regular file any more. The caller closes the descriptor. */
 export function openFile(folder: string, name: string): { descriptor: number; size: number } {
   try {

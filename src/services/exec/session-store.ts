@@ -7,6 +7,8 @@ export interface SessionRecord {
   createdAt: number;
   usedAt: number;
   files: { id: string; name: string; size: number; modified: number; mark: string; sha256: string }[];
+  /** What is in its folder and is no file of it, as the last run left it: of those that were looked at name and mark, of the others how many. */
+  passedOver?: { files: [name: string, mark: string][]; others: number };
   /** `inFile: false`: its bytes are few, and lie in the database. */
   state: { bytes: number; sha256: string; savedAt: number; language: string; inFile?: boolean } | null;
   /** Names of ours in its folder for the time of a run: sources, and what is made of them. */

@@ -239,6 +239,44 @@ test('a file that changed is known as it is now, also where no more may be given
     );
   }));
 
+test('what a run left and found no room is no work of the runs after it, also after a restart; it is taken up as there is room', () =>
+  withSessions(async ({ start }) => {
+    const first = start();
+    const { id } = first.open();
+    const write = (name: string, text: string): void => fs.writeFileSync(path.join(first.folder(id), name), text);
+    const collected = async (sessions: Sessions, most = 2): Promise<[made: string[], omitted: number, known: string[]]> => {
+      const { files, omitted } = await sessions.collect(sessions.use(id), most);
+      return [files.map(({ name }) => name), omitted, sessions.use(id).files.map(({ name }) => name)];
+    };
+    for (let n = 10; n < 20; n++) write(`plot${n}`, `${n}`);
+    write('__proto__', 'x');
+    write('plot10', 'x'.repeat(1001));
+    assert.deepEqual(await collected(first), [['__proto__', 'plot11'], 9, ['__proto__', 'plot11']]);
+    assert.deepEqual(await collected(first), [[], 0, ['__proto__', 'plot11', 'plot12', 'plot13']]);
+    write('plot18', 'changed');
+    assert.deepEqual(await collected(first), [['plot18'], 0, ['__proto__', 'plot11', 'plot12', 'plot13', 'plot18']]);
+    write('plot19', 'other');
+    write('plot10', 'y'.repeat(1002));
+    assert.deepEqual((await collected(first)).slice(0, 2), [[], 2]);
+    const again = start();
+    assert.deepEqual((await collected(again)).slice(0, 2), [[], 0]);
+  }));
+
+test('of very many files that a run left, the runs after it are told of those alone that came since', () =>
+  withSessions(async ({ start }) => {
+    const sessions = start();
+    const session = sessions.open();
+    const data = sessions.folder(session.id);
+    for (let n = 0; n < 100; n++) fs.writeFileSync(path.join(data, `a${n}`), '');
+    const omitted = async (): Promise<number> => (await sessions.collect(session, 1)).omitted;
+    assert.deepEqual([await omitted(), await omitted()], [99, 0]);
+    for (let n = 0; n < 7; n++) fs.writeFileSync(path.join(data, `b${n}`), '');
+    assert.equal(await omitted(), 7);
+    for (let n = 0; n < 100; n++) fs.rmSync(path.join(data, `a${n}`));
+    await omitted();
+    assert.equal(await omitted(), 0);
+  }));
+
 test('state that comes from outside is known by its form, and one whose file is gone is none', () =>
   withSessions(async ({ start, folder }) => {
     const sessions = start(roomy);

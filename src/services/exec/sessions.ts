@@ -1,13 +1,14 @@
 import { hash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { CodeFile, CodeSession } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import { mimeTypeOf } from '../workspace/mime-types.ts';
 import { afterwards } from './afterwards.ts';
 import { newId } from './ids.ts';
-import { bytesOf, type FoundFile, findFile, findFiles, hashOf, OWN_NAME, openFile, safeName } from './session-files.ts';
+import { bytesOf, contentMark, type FoundFile, findFile, findFiles, hashOf, OWN_NAME, openFile, safeName } from './session-files.ts';
 import {
   hidePackagesAbove,
   makePassage,
@@ -245,7 +246,7 @@ export class Sessions {
 
   /**
    * Takes up what is in the folder now; gives the files that are new or changed, at most `most`, how many were not taken up, and the sizes of all of
-   * them.
+   * them. What was not taken up before, and is as it was, counts no more; where there is room by now it becomes a file of the session.
    */
   async collect(session: SessionRecord, most: number): Promise<{ files: CodeFile[]; omitted: number; sizes: Set<number> }> {
     const folder = this.folder(session.id);
@@ -264,33 +265,47 @@ export class Sessions {
     let isChanged = isGone;
     const made: CodeFile[] = [];
     const sizes = new Set<number>();
-    let left = omitted;
-    for (const file of found) {
+    const earlier = new Map(session.passedOver?.files);
+    const passedOver: [name: string, mark: string][] = [];
+    let left = Math.max(0, omitted - (session.passedOver?.others ?? 0));
+    let taken = 0;
+    const isOld = (file: FoundFile): boolean => !known.has(file.name) && earlier.get(file.name) === contentMark(file);
+    const passOver = (file: FoundFile): void => {
+      passedOver.push([file.name, contentMark(file)]);
+      if (!isOld(file)) left++;
+    };
+    for (const file of [...found.filter((one) => !isOld(one)), ...found.filter(isOld)]) {
       const before = known.get(file.name);
       if (before?.mark === file.mark) continue;
-      isChanged = true;
       // What it knows already it goes on to know, as it is now, also where there is no room to give it back.
-      const hasRoom = before !== undefined || (made.length < most && session.files.length < this.#options.maxFiles);
+      const hasRoom = before !== undefined || (taken < most && session.files.length < this.#options.maxFiles);
       if (!hasRoom || file.size > this.#options.maxFileBytes) {
         session.files = session.files.filter(({ name }) => name !== file.name);
-        sizes.add(file.size);
-        left++;
+        if (!isOld(file)) sizes.add(file.size);
+        passOver(file);
         continue;
       }
       try {
         const sha256 = await hashOf(folder, file.name);
         // What only got another owner for the run, or was written as it was, is not changed.
         const isSame = before?.sha256 === sha256;
-        const taken = fileInfo(this.#register(session, file, sha256));
+        const info = fileInfo(this.#register(session, file, sha256));
+        isChanged = true;
         if (isSame) continue;
+        taken++;
+        if (isOld(file)) continue;
         sizes.add(file.size);
-        if (made.length < most) made.push(taken);
+        if (made.length < most) made.push(info);
         else left++;
       } catch {
         // It may not be read, or is none any more.
-        left++;
+        passOver(file);
       }
     }
+    const passed = passedOver.length === 0 && omitted === 0 ? undefined : { files: passedOver, others: omitted };
+    isChanged ||= !isDeepStrictEqual(passed, session.passedOver);
+    if (passed === undefined) delete session.passedOver;
+    else session.passedOver = passed;
     this.#touch(session);
     if (isChanged) this.#put(session);
     return { files: made, omitted: left, sizes };

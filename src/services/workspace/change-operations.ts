@@ -42,7 +42,12 @@ export function changeOperations(workspace: Workspace, git: GitSignal | undefine
             if (isUntold(change, seen)) await send({ type: 'resync', cursor: change.cursor, reason: CAME_ALONG });
           }
           cursor = found.cursor;
-          if (found.more) continue;
+          if (found.more) {
+            // Of what a caller may not see nothing was sent, and so nobody else had a turn.
+            await new Promise(setImmediate);
+            call.signal.throwIfAborted();
+            continue;
+          }
           if (!ready) await send({ type: 'ready', cursor });
           ready = true;
           if (input.git && git !== undefined && git.count !== gitSeen) {

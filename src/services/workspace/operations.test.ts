@@ -390,6 +390,29 @@ describe('changes', () => {
       );
     }));
 
+  test('that a caller may not see hold nobody up while they are read past, and their reading ends with its call', () =>
+    withWorkspace(
+      async ({ workspace }) => {
+        const { cursor } = workspace.journal;
+        const draft = { kind: 'file', what: 'changed', before: null, after: null, cause } as const;
+        for (let page = 0; page < 20; page++)
+          workspace.journal.record(Array.from({ length: 500 }, (_, index) => ({ ...draft, path: `private/${page}/${index}` })));
+        const controller = new AbortController();
+        const emitted: unknown[] = [];
+        let turns = 0;
+        const turn = (): void => {
+          if (++turns === 5) controller.abort(new Error('enough'));
+          else setImmediate(turn);
+        };
+        setImmediate(turn);
+        const watch = changeOperations(workspace, undefined, Date.now)['changes.watch'];
+        const limited = call({ visible: () => false, emit: (item) => void emitted.push(item), signal: controller.signal });
+        await assert.rejects(Promise.resolve(watch({ cursor, git: false }, limited)), /enough/);
+        assert.deepEqual(emitted, []);
+      },
+      { keepChanges: 20_000 },
+    ));
+
   test('are streamed from a cursor on, then live, each once and in order, however slow the reader', () =>
     withWorkspace(async ({ workspace }) => {
       const write = (n: number): Promise<unknown> => workspace.write(`f${n}`, Buffer.from(`${n}`), { cause });

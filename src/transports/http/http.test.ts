@@ -265,6 +265,26 @@ describe('a stream', () => {
     });
   });
 
+  test('has a head, of its type and without items; one without an end has none', async () => {
+    await withFakeSidecar(async ({ url, seen }) => {
+      for (const [accept, type] of [
+        ['text/event-stream', 'text/event-stream; charset=utf-8'],
+        ['application/x-ndjson', 'application/x-ndjson; charset=utf-8'],
+        ['application/json', 'application/json; charset=utf-8'],
+      ] as const) {
+        const signal = AbortSignal.timeout(5000);
+        const headers = { ...bearer, accept };
+        const head = await fetch(`${url}/api/items.count?to=2`, { method: 'HEAD', headers, signal });
+        assert.deepEqual([head.status, head.headers.get('content-type'), await head.text()], [200, type, '']);
+        const bad = await fetch(`${url}/api/items.count?to=x`, { method: 'HEAD', headers, signal });
+        assert.equal(bad.status, 400);
+        const endless = await fetch(`${url}/api/items.endless`, { method: 'HEAD', headers, signal });
+        assert.deepEqual([endless.status, endless.headers.get('allow')], [405, 'POST, GET']);
+      }
+      assert.equal(seen.running, 0);
+    });
+  });
+
   test('begins though nothing comes, and keeps alive as often as asked', async () => {
     await withFakeSidecar(async ({ url, seen }) => {
       for (const [accept, sign] of [
@@ -423,6 +443,34 @@ describe('bytes in', () => {
       }
       const empty = await fetch(`${url}/api/bytes/empty`, { method: 'PUT', headers: bearer });
       assert.equal(((await empty.json()) as { length: number }).length, 0);
+    });
+  });
+
+  test('that are a part of the whole, or encoded, are refused: they would be taken for the whole', async () => {
+    await withFakeSidecar(async ({ url, seen }) => {
+      for (const [header, value, said] of [
+        ['content-range', 'bytes 8-9/10', 'a part of the whole'],
+        ['content-encoding', 'gzip', 'gzip'],
+        ['content-encoding', 'identity, br', 'identity, br'],
+      ] as const) {
+        for (const [method, path] of [
+          ['PUT', '/api/bytes/a'],
+          ['POST', '/api/bytes.in?path=a'],
+          ['POST', '/api/echo.unary'],
+        ] as const) {
+          const answer = await fetch(`${url}${path}`, { method, headers: { ...json, [header]: value }, body: '{}' });
+          const error = (await answer.json()) as WireError;
+          assert.deepEqual([answer.status, error.reason], [400, 'BAD_INPUT']);
+          assert.ok(error.message.includes(said), error.message);
+        }
+      }
+      assert.deepEqual(seen.log, []);
+      const plain = await fetch(`${url}/api/bytes/a`, {
+        method: 'PUT',
+        headers: { ...bearer, 'content-encoding': 'Identity' },
+        body: 'xy',
+      });
+      assert.equal(((await plain.json()) as { length: number }).length, 2);
     });
   });
 

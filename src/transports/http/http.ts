@@ -8,7 +8,7 @@ import { askBeforeLongBodies, type AuthenticateDependencies, type AuthenticateOp
 import { methods, refuseOtherMethods, refusedMethod } from '../../net/http-app.ts';
 import { acceptJson } from '../../net/json-body.ts';
 import { callerSignal, sendBody } from '../../net/response-flow.ts';
-import { ItemStream, type StreamFormat } from './item-stream.ts';
+import { ItemStream, type StreamFormat, streamTypes } from './item-stream.ts';
 import { openApiText } from './openapi.ts';
 import { operationRoute } from './operation-route.ts';
 import { type QueryReader, queryReader } from './query-input.ts';
@@ -56,14 +56,15 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
     if (operation.body === 'bytes') add(raw, 'POST', `${prefix}/${name}`, calls.fromBytes);
     else {
       const ways = new Map([['POST', calls.fromBody]]);
-      if (operation.access === 'read') ways.set('GET', calls.fromQuery).set('HEAD', calls.fromQuery);
+      if (operation.access === 'read') ways.set('GET', calls.fromQuery);
+      if (ways.has('GET') && operation.endless !== true) ways.set('HEAD', calls.fromQuery);
       named.set(name, ways);
     }
     if (operation.http !== undefined) {
       const route = operationRoute(prefix, operation.http);
       const handler = calls.fromRoute(operation.http, route.fields);
       add(list, route.method, route.pattern, handler);
-      if (route.method === 'GET') add(list, 'HEAD', route.pattern, handler);
+      if (route.method === 'GET' && operation.endless !== true) add(list, 'HEAD', route.pattern, handler);
     }
   }
 
@@ -215,6 +216,13 @@ class OperationCalls {
     asked: DispatchRequest,
     format: StreamFormat,
   ): Promise<string | Buffer | undefined> {
+    if (request.method === 'HEAD') {
+      // Nobody would read the items.
+      asked.emit = () => undefined;
+      await this.#deps.dispatch(asked);
+      reply.header('content-type', streamTypes[format]);
+      return '';
+    }
     const stream = new ItemStream(reply, format, keepaliveMs(request.headers['keepalive-interval'], format));
     asked.emit = (item) => stream.item(item);
     try {

@@ -4,7 +4,7 @@ import { writable } from '../../net/response-flow.ts';
 
 export type StreamFormat = 'sse' | 'ndjson';
 
-const contentTypes = { sse: 'text/event-stream; charset=utf-8', ndjson: 'application/x-ndjson; charset=utf-8' };
+export const streamTypes = { sse: 'text/event-stream; charset=utf-8', ndjson: 'application/x-ndjson; charset=utf-8' };
 /** Text gathered before it is written, within one turn of the event loop. */
 const maxHeldLength = 64 * 1024;
 /** A call that fails at once is answered with a status; one that takes longer has begun. */
@@ -72,7 +72,7 @@ export class ItemStream {
     if (this.#begun) return;
     this.#begun = true;
     clearTimeout(this.#begin);
-    const reply = this.#reply.header('content-type', contentTypes[this.#format]).header('x-accel-buffering', 'no');
+    const reply = this.#reply.header('content-type', streamTypes[this.#format]).header('x-accel-buffering', 'no');
     reply.hijack();
     reply.raw.writeHead(200, reply.getHeaders() as Record<string, string>);
   }
