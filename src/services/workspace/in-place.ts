@@ -11,9 +11,14 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants;
 
 /**
  * Writes a file that can't be replaced by rename (several links, a mount point) in place, after both contents were kept in
- * `folder`, so that a write cut short is finished at the next start. Synchronous: no other write of ours comes between.
+ * `folder`, so that a write cut short is finished at the next start. Synchronous: no other write of ours comes between. Without a mode it keeps its own.
  */
-export function writeInPlace(at: string, wirePath: string, before: Uint8Array, after: Uint8Array, folder: string): void {
+export function writeInPlace(
+  { at, path: wirePath, mode }: { at: string; path: string; mode: number | undefined },
+  before: Uint8Array,
+  after: Uint8Array,
+  folder: string,
+): void {
   const descriptor = fs.openSync(at, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
   const entry = path.join(folder, randomBytes(6).toString('hex'));
   try {
@@ -22,6 +27,7 @@ export function writeInPlace(at: string, wirePath: string, before: Uint8Array, a
     writeSynced(`${entry}.after`, after);
     writeSynced(`${entry}.json`, Buffer.from(JSON.stringify({ path: wirePath })));
     overwriteOrRestore(descriptor, before, after);
+    if (mode !== undefined) fs.fchmodSync(descriptor, mode);
     forget(entry);
   } catch (error) {
     if (!(error instanceof HalfWrittenError)) forget(entry);

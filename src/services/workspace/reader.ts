@@ -7,7 +7,7 @@ import { type Containment, openRegularFile, type Place } from './containment.ts'
 import { FileBytes, HASH_MAX_BYTES, hashBytes, hashDescriptor, readWhole, SMALL_BYTES } from './content.ts';
 import { fileError } from './file-errors.ts';
 import type { KnownContents } from './known-contents.ts';
-import { entryOf, readNames } from './stats.ts';
+import { entryOf, oddNames, readNames, seemsOdd } from './stats.ts';
 
 const SLICE_MS = 8;
 /** Why a folder has no names for us. */
@@ -159,8 +159,14 @@ export class Reader {
   /**
    * Entries of a folder, by name, depth first when recursive. Gives way to other work every few milliseconds. `enter` says
    * whether to go into a folder. One below that can't be read counts as empty; for the folder itself it throws what the system says.
+   * Names that are not UTF-8 can't be asked for and are passed over: `odd` is told of them.
    */
-  async *list(wirePath: string, recursive: boolean, enter: (path: string) => boolean): AsyncGenerator<Entry, void, undefined> {
+  async *list(
+    wirePath: string,
+    recursive: boolean,
+    enter: (path: string) => boolean,
+    odd?: (folder: string, name: Buffer) => void,
+  ): AsyncGenerator<Entry, void, undefined> {
     const pending = [wirePath];
     let sliceEnd = performance.now() + SLICE_MS;
     for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
@@ -173,10 +179,12 @@ export class Reader {
         throw fileError(error, wirePath === '' ? 'The workspace' : wirePath);
       }
       const below: string[] = [];
+      let hasOdd = false;
       try {
         for (const name of folder === wirePath ? readNames(place.at, folder) : namesBelow(place.at, folder)) {
           const stat = fs.lstatSync(`${place.at}/${name}`, { throwIfNoEntry: false });
-          // Gone since, or a name that is not UTF-8 and so can't be asked for.
+          // Gone since, or not called so.
+          if (stat === undefined) hasOdd ||= seemsOdd(name);
           if (stat === undefined || TEMPORARY_NAME.test(name)) continue;
           const entry = entryOf(joinPath(folder, name), stat, `${place.at}/${name}`);
           if (this.#ignored(entry.path)) entry.ignored = true;
@@ -187,6 +195,7 @@ export class Reader {
             sliceEnd = performance.now() + SLICE_MS;
           }
         }
+        if (hasOdd && odd !== undefined) for (const name of oddNames(place.at)) odd(folder, name);
       } finally {
         place.close();
       }

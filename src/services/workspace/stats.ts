@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import fs from 'node:fs';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { EntryKind } from '../../contract/events.ts';
@@ -68,4 +69,14 @@ export function readNames(at: string, wirePath: string): string[] {
   } catch (error) {
     throw fileError(error, wirePath === '' ? 'The workspace' : wirePath);
   }
+}
+
+/** Stands in a name in the place of what is not UTF-8; in others it may be what they are called. */
+export function seemsOdd(name: string): boolean {
+  return name.includes('\u{fffd}');
+}
+
+/** Names in a folder that are not UTF-8: no path says them. */
+export function oddNames(at: string): Buffer[] {
+  return fs.readdirSync(at, { encoding: 'buffer' }).filter((name) => !isUtf8(name));
 }

@@ -12,6 +12,10 @@ const bytes = (text: string): Buffer => Buffer.from(text);
 const etag = (text: string): string => `"${hashBytes(text)}"`;
 const all = { overwrite: false, parents: true, cause };
 
+/** A name that no path can say. */
+const oddName = (start: string): Buffer => Buffer.concat([Buffer.from(start), Buffer.from([0xe9])]);
+const onLinux = process.platform === 'linux' ? {} : { skip: 'other systems refuse such names' };
+
 async function listed(workspace: Workspace, folder = ''): Promise<Entry[]> {
   const entries: Entry[] = [];
   for await (const entry of workspace.list(folder, true, () => true)) entries.push(entry);
@@ -186,6 +190,20 @@ describe('a write', () => {
       fs.truncateSync(at('a'), HASH_MAX_BYTES + 1);
       await fails('INPUT_TOO_LARGE', () => workspace.write('a', bytes('x'), { cause }));
       assert.equal(fs.statSync(at('b')).size, HASH_MAX_BYTES + 1);
+    }));
+
+  test('to a file with several names gives it the mode that is asked for', () =>
+    withWorkspace(async ({ workspace, put, at }) => {
+      put('a', 'text');
+      fs.chmodSync(at('a'), 0o644);
+      fs.linkSync(at('a'), at('b'));
+      for (const [text, mode] of [
+        ['other', 0o700],
+        ['other', 0o666],
+      ] as const) {
+        assert.equal((await workspace.write('a', bytes(text), { cause, mode })).changed, true);
+        assert.equal(fs.statSync(at('b')).mode & 0o777, mode);
+      }
     }));
 
   test('of a file too large to hash is known by the same ETag when it is read', () =>
@@ -379,6 +397,31 @@ describe('a copy', () => {
       assert.ok(fs.statSync(at('x/y/empty')).isDirectory());
     }));
 
+  test('of a folder is open to nobody who might not look into it', () =>
+    withWorkspace(async ({ workspace, put, at }) => {
+      put('private/in/notes', 'text');
+      const modes = { private: 0o700, 'private/in': 0o750, 'private/in/sealed': 0o555 };
+      fs.mkdirSync(at('private/in/sealed'));
+      put('private/in/sealed/file', '');
+      for (const [name, mode] of Object.entries(modes)) fs.chmodSync(at(name), mode);
+      await workspace.copy('private', 'x/copy', all);
+      const copied = ['x/copy', 'x/copy/in', 'x/copy/in/sealed'].map((name) => (fs.statSync(at(name)).mode & 0o777).toString(8));
+      // Its owner can take away what is in it.
+      assert.deepEqual(copied, ['700', '750', '755']);
+      assert.ok(fs.statSync(at('x/copy/in/sealed/file')).isFile());
+      fs.chmodSync(at('private/in/sealed'), 0o755);
+    }));
+
+  test('names what it could not take, as its name is not UTF-8', onLinux, () =>
+    withWorkspace(async ({ workspace, put, at, read }) => {
+      put('old/in/b', 'text');
+      fs.writeFileSync(oddName(at('old/in/caf')), 'latin');
+      put('old/in/c\u{fffd}', 'a name as others');
+      await fails('BAD_PATH', () => workspace.copy('old', 'new', all), /4 entries.*old\/in\/caf\\xe9/);
+      assert.deepEqual([read('new/in/b'), read('new/in/c\u{fffd}')], ['text', 'a name as others']);
+    }),
+  );
+
   test('into itself is refused, by name and by a link', () =>
     withWorkspace(async ({ workspace, put, at }) => {
       put('a/b/c');
@@ -445,6 +488,21 @@ describe('a removal', () => {
       assert.equal(new Set(told()).size, 5051);
       assert.equal(told().at(-1), 'removed a');
     }));
+
+  test('takes what has a name that is not UTF-8 along with its folder', onLinux, () =>
+    withWorkspace(async ({ workspace, put, at }) => {
+      put('a/b', 'text');
+      put('outside/kept', 'text');
+      fs.writeFileSync(oddName(at('a/f')), 'latin');
+      fs.mkdirSync(oddName(at('a/d')));
+      fs.writeFileSync(Buffer.concat([oddName(at('a/d')), Buffer.from('/in')]), '');
+      fs.symlinkSync('../../outside', Buffer.concat([oddName(at('a/d')), Buffer.from('/link')]));
+      fs.symlinkSync('../outside', oddName(at('a/l')));
+      await fails('NOT_EMPTY', () => workspace.remove('a', false, { cause }));
+      await workspace.remove('a', true, { cause });
+      assert.deepEqual([fs.existsSync(at('a')), fs.readdirSync(at('outside'))], [false, ['kept']]);
+    }),
+  );
 
   test('needs to be asked for what is in a folder, and meets its condition', () =>
     withWorkspace(async ({ workspace, put, at, read }) => {

@@ -16,7 +16,7 @@ import { type ChangeDraft, Journal } from './journal.ts';
 import { KnownContents } from './known-contents.ts';
 import type { LiveText } from './live-text.ts';
 import { Reader } from './reader.ts';
-import { existingAt, isSameFile, kindOf, lstatOrThrow, readNames, regularOrNothing, sameState } from './stats.ts';
+import { existingAt, isSameFile, kindOf, lstatOrThrow, oddNames, readNames, regularOrNothing, sameState, seemsOdd } from './stats.ts';
 import { Temporaries } from './temporaries.ts';
 
 const RETRIES = 5;
@@ -276,7 +276,10 @@ export class Workspace extends Reader {
     return this.#guard('The batch', () => this.#batches.run(request));
   }
 
-  /** Copies a file or a folder; links are copied as links. Gives how many entries were made. */
+  /**
+   * Copies a file or a folder; links are copied as links. Gives how many entries were made. Throws BAD_PATH when all is copied but what has a name that
+   * is not UTF-8.
+   */
   async copy(
     from: string,
     to: string,
@@ -291,11 +294,18 @@ export class Workspace extends Reader {
       if (this.#leadsInto(from, to)) throw new OutriggerError('BAD_PATH', `${from} can't be copied into itself.`);
       if (!options.overwrite && this.entry(to) !== undefined) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
       if (top.kind !== 'directory') return this.#copyEntry(top, to, options);
-      let copied = this.#mkdir(to, options.parents, options.cause).length;
-      for await (const entry of this.list(from, true, () => true)) {
+      let copied = this.#mkdir(to, options.parents, options.cause, top.mode).length;
+      const odd: string[] = [];
+      const isOdd = (folder: string, name: Buffer): void => void odd.push(joinPath(folder, escapeName(name)));
+      for await (const entry of this.list(from, true, () => true, isOdd)) {
         options.signal?.throwIfAborted();
         copied += await this.#copyEntry(entry, to + entry.path.slice(from.length), options);
       }
+      if (odd.length > 0)
+        throw new OutriggerError(
+          'BAD_PATH',
+          `${copied} entries were copied, all but ${odd.length} whose names are not UTF-8: ${odd.slice(0, 3).join(', ')}.`,
+        );
       return copied;
     });
   }
@@ -369,7 +379,7 @@ export class Workspace extends Reader {
         };
       }
       if (existing !== undefined) this.witness?.(place.path);
-      const note = this.#replace(place, wirePath, prepared, existing);
+      const note = this.#replace(place, wirePath, prepared, existing, request.mode);
       // As a later read will know it: a large file's ETag is not made of its hash.
       const content = prepared.size > HASH_MAX_BYTES ? statIdentity(fs.lstatSync(place.at)) : prepared.hash;
       const draft: ChangeDraft = {
@@ -399,7 +409,13 @@ export class Workspace extends Reader {
     throw new OutriggerError('BUSY_FILE', `${wirePath} kept changing while it was to be written.`);
   }
 
-  #replace(place: Place, wirePath: string, prepared: Prepared, existing: fs.Stats | undefined): string | undefined {
+  #replace(
+    place: Place,
+    wirePath: string,
+    prepared: Prepared,
+    existing: fs.Stats | undefined,
+    mode: number | undefined,
+  ): string | undefined {
     if (existing !== undefined && (existing.nlink > 1 || existing.dev !== prepared.stat.dev)) {
       // Both contents are kept in memory and beside the state while it is written.
       if (Math.max(existing.size, prepared.size) > HASH_MAX_BYTES) {
@@ -415,7 +431,7 @@ export class Workspace extends Reader {
       } finally {
         fs.closeSync(descriptor);
       }
-      writeInPlace(place.at, place.path, before, fs.readFileSync(prepared.at), this.#inPlaceFolder);
+      writeInPlace({ at: place.at, path: place.path, mode }, before, fs.readFileSync(prepared.at), this.#inPlaceFolder);
       const now = fs.lstatSync(place.at);
       this.#contents.remember(place.path, now, prepared.hash);
       return existing.nlink > 1
@@ -469,8 +485,8 @@ export class Workspace extends Reader {
     }
   }
 
-  /** Makes a folder, and those above it when asked; gives the paths made. */
-  #mkdir(wirePath: string, parents: boolean, cause: Cause): string[] {
+  /** Makes a folder, of which its owner may do all, and those above it when asked; gives the paths made. */
+  #mkdir(wirePath: string, parents: boolean, cause: Cause, mode = 0o777): string[] {
     const names = wirePath.split('/');
     const made: string[] = [];
     try {
@@ -478,7 +494,7 @@ export class Workspace extends Reader {
         const current = names.slice(0, depth).join('/');
         using place = this.containment.place(current, false);
         try {
-          fs.mkdirSync(place.at, 0o777);
+          fs.mkdirSync(place.at, depth === names.length ? mode | 0o700 : 0o777);
           made.push(current);
         } catch (error) {
           const known = fileError(error, current);
@@ -533,9 +549,11 @@ export class Workspace extends Reader {
         // Swapped for a link meanwhile: what that leads to was not asked to be removed.
         if (folder.path !== top.path + next.path.slice(wirePath.length))
           throw new OutriggerError('BUSY_FILE', `${next.path} was replaced by a link while it was removed.`);
+        let hasOdd = false;
         for (const name of readNames(folder.at, next.path)) {
           const at = `${folder.at}/${name}`;
           const stat = fs.lstatSync(at, { throwIfNoEntry: false });
+          if (stat === undefined) hasOdd ||= seemsOdd(name);
           if (stat === undefined) continue;
           const path = joinPath(next.path, name);
           if (stat.isDirectory()) {
@@ -553,6 +571,7 @@ export class Workspace extends Reader {
           await new Promise((resolve) => setImmediate(resolve));
           sliceEnd = performance.now() + SLICE_MS;
         }
+        if (hasOdd) await removeOdd(folder.at);
       }
     } finally {
       tell();
@@ -566,7 +585,7 @@ export class Workspace extends Reader {
     to: string,
     options: { overwrite: boolean; parents: boolean; cause: Cause; signal?: AbortSignal | undefined },
   ): Promise<number> {
-    if (entry.kind === 'directory') return this.#mkdir(to, false, options.cause).length;
+    if (entry.kind === 'directory') return this.#mkdir(to, false, options.cause, entry.mode).length;
     if (entry.kind === 'symlink') return this.#copyLink(entry, to, options);
     // Sockets, devices and pipes have no content to copy.
     if (entry.kind !== 'file') return 0;
@@ -620,6 +639,17 @@ export class Workspace extends Reader {
       throw (error as { code?: unknown }).code === undefined || error instanceof OutriggerError ? error : fileError(error, wirePath);
     }
   }
+}
+
+/** What has a name that is not UTF-8, which nobody was told of. */
+async function removeOdd(folder: string): Promise<void> {
+  for (const name of oddNames(folder))
+    await fs.promises.rm(Buffer.concat([Buffer.from(`${folder}/`), name]), { recursive: true, force: true });
+}
+
+/** Bytes that are no ASCII as `\\xNN`. */
+function escapeName(name: Buffer): string {
+  return name.toString('latin1').replace(/[^\x20-\x7e]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /** For what is to be gone, and may be gone already. */
