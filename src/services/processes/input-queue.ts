@@ -1,24 +1,51 @@
 import { OutriggerError } from '../../contract/errors.ts';
 
 interface Waiting {
-  bytes: Uint8Array;
+  /** undefined: the end of the input. */
+  bytes: Uint8Array | undefined;
   taken: () => void;
   refused: (error: unknown) => void;
 }
 
+export interface InputOptions {
+  /** Resolves when there is room for more. */
+  write(bytes: Uint8Array): Promise<void>;
+  end(): void;
+  /** False in a terminal, where the end of a file is a character as others. */
+  endsForGood: boolean;
+}
+
 /** Input for one program, in the order in which it was given: the next is handed on when the program has room, and what nobody waits for is dropped. */
 export class InputQueue {
-  readonly #write: (bytes: Uint8Array) => Promise<void>;
+  readonly #program: InputOptions;
   readonly #waiting: Waiting[] = [];
   #busy = false;
   #closed = false;
+  #hasEnd = false;
 
-  constructor(write: (bytes: Uint8Array) => Promise<void>) {
-    this.#write = write;
+  constructor(program: InputOptions) {
+    this.#program = program;
   }
 
-  /** Resolves when there is room for more. Throws PROCESS_ENDED, and the signal's reason: what is not handed on by then never is. */
+  /** Resolves when there is room for more. Throws PROCESS_ENDED, BAD_INPUT after the end, and the signal's reason: what is not handed on by then never is. */
   async write(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    if (this.#hasEnd) throw new OutriggerError('BAD_INPUT', 'The standard input of the process is closed: nothing can follow its end.');
+    await this.#inTurn(bytes, signal);
+  }
+
+  /** Behind what waits. Resolves when it is handed on; throws PROCESS_ENDED, and the signal's reason: then the input goes on. */
+  async end(signal?: AbortSignal): Promise<void> {
+    if (this.#hasEnd) return;
+    this.#hasEnd = this.#program.endsForGood;
+    try {
+      await this.#inTurn(undefined, signal);
+    } catch (error) {
+      this.#hasEnd = false;
+      throw error;
+    }
+  }
+
+  async #inTurn(bytes: Uint8Array | undefined, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting: Waiting = { bytes, taken: resolve, refused: reject };
@@ -49,7 +76,10 @@ export class InputQueue {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       const { bytes, taken, refused } = next;
       if (this.#closed) refused(ended());
-      else await this.#write(bytes).then(taken, refused);
+      else if (bytes === undefined) {
+        this.#program.end();
+        taken();
+      } else await this.#program.write(bytes).then(taken, refused);
     }
     this.#busy = false;
   }

@@ -163,14 +163,14 @@ export class ManagedProcess {
     this.#running().hosted.signal(name);
   }
 
-  /** Resolves when there is room for more. Throws PROCESS_ENDED, and the signal's reason. */
+  /** Resolves when there is room for more. Throws PROCESS_ENDED, BAD_INPUT after the end of the input, and the signal's reason. */
   async write(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
     await this.#running().input.write(bytes, signal);
   }
 
-  /** Throws PROCESS_ENDED. */
-  endInput(): void {
-    this.#running().hosted.endInput();
+  /** After what was written before. Throws PROCESS_ENDED, and the signal's reason. */
+  async endInput(signal?: AbortSignal): Promise<void> {
+    await this.#running().input.end(signal);
   }
 
   /** Throws PROCESS_ENDED. */
@@ -252,13 +252,19 @@ export class ManagedProcess {
       starting.then(discard, () => {});
       throw error;
     }
-    const run: Run = { hosted, input: new InputQueue((bytes) => hosted.write(bytes)) };
+    const input = new InputQueue({
+      write: (bytes) => hosted.write(bytes),
+      end: () => hosted.endInput(),
+      endsForGood: request.terminal === undefined,
+    });
+    const run: Run = { hosted, input };
     this.#run = run;
     this.#set({ state: 'running', pid: hosted.pid });
     const output = Promise.all([this.#read('stdout', hosted.stdout), this.#read('stderr', hosted.stderr)]);
     if (this.#holders.size > 0) this.#eachOutput((held) => held.pause());
-    if (stdin !== undefined) void hosted.write(Buffer.from(stdin));
-    if (!keepStdinOpen && request.terminal === undefined) hosted.endInput();
+    // A program that ends before it has read all of it ended all the same.
+    if (stdin !== undefined) input.write(Buffer.from(stdin)).catch(() => {});
+    if (!keepStdinOpen && request.terminal === undefined) input.end().catch(() => {});
     const limit = timeoutMs === undefined ? undefined : setTimeout(() => void this.#stop(LIMIT_GRACE_MS, 'timeout'), timeoutMs);
     void this.#follow(run, output, limit);
   }

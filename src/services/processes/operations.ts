@@ -59,8 +59,9 @@ export function processOperations(processes: ProcessTable): Implementations<Proc
       if (text !== undefined && base64 !== undefined) throw new OutriggerError('BAD_INPUT', 'Only one of text and base64 may be given.');
       const process = processes.process(id);
       const bytes = base64 === undefined ? Buffer.from(text ?? '') : Buffer.from(base64, 'base64');
-      if (bytes.length > 0) await process.write(bytes, call.signal);
-      if (end) process.endInput();
+      // Both take their place now: nobody's input comes between.
+      const written = bytes.length > 0 ? process.write(bytes, call.signal) : undefined;
+      await Promise.all([written, end ? process.endInput(call.signal) : undefined]);
       return { bytes: bytes.length };
     },
     'processes.signal': ({ id, signal }) => {

@@ -478,6 +478,52 @@ test('input that nobody reads stays small, also when those who gave it leave', (
     assert.ok(count < 3_000_000, `${count} bytes were taken of those who had left`);
   }));
 
+test('the end of the input comes after what waits before it, and nothing is taken after it', () =>
+  withTable(async ({ ask, stream }) => {
+    const { process } = await ask('processes.start', { argv: sh('sleep 0.5; wc -c'), keepStdinOpen: true });
+    const { id } = process;
+    const gave = [ask('processes.input', { id, text: 'a'.repeat(1_000_000) }), ask('processes.input', { id, text: 'b'.repeat(1000) })];
+    const left = new AbortController();
+    const ending = stream('processes.input', { id, end: true }, { signal: left.signal });
+    left.abort(new Error('left'));
+    await assert.rejects(ending, /left/);
+    // The end that was called off never came.
+    gave.push(ask('processes.input', { id, text: 'c' }), ask('processes.input', { id, text: 'dd', end: true }));
+    await fails('BAD_INPUT', ask('processes.input', { id, text: 'lost' }));
+    assert.deepEqual(
+      (await Promise.all(gave)).map(({ bytes }) => bytes),
+      [1_000_000, 1000, 1, 2],
+    );
+    await ask('processes.input', { id, end: true });
+    assert.equal(Number(textOf((await stream('processes.output', { id, follow: true })).items)), 1_001_003);
+    const { process: closed } = await ask('processes.start', { argv: sh('sleep 0.3; wc -c'), stdin: 'given' });
+    await fails('BAD_INPUT', ask('processes.input', { id: closed.id, text: 'lost' }));
+    assert.equal(Number(textOf((await stream('processes.output', { id: closed.id, follow: true })).items)), 5);
+  }));
+
+test('in a terminal the end of a file comes after a paste, and what is typed after it is taken', () =>
+  withTable(async ({ ask, stream, table }) => {
+    const script = 'stty raw -echo; echo ready; sleep 0.5; head -c 300002 | od -An -v -tx1 -w1 | grep -nv 61';
+    const terminal = { columns: 80, rows: 24 };
+    const { process } = await table.start({
+      argv: ['sh', '-c', script],
+      path: '',
+      env: {},
+      terminal,
+      checkpoint: false,
+      startedBy: { name: 'Ada', kind: 'person' },
+    });
+    const { id } = process;
+    await eventually(async () => textOf((await stream('processes.output', { id })).items).includes('ready'));
+    await Promise.all([
+      ask('processes.input', { id, text: 'a'.repeat(300_000) }),
+      ask('processes.input', { id, end: true }),
+      ask('processes.input', { id, text: 'z' }),
+    ]);
+    const said = textOf((await stream('processes.output', { id, follow: true })).items);
+    assert.match(said, /300001: 04\s+300002: 7a/);
+  }));
+
 test('a program that closes its input and output early is heard to its end', () =>
   withTable(async ({ ask, stream }) => {
     const { process } = await ask('processes.start', { argv: sh('exec <&- >&- 2>&-; sleep 0.4; exit 7'), keepStdinOpen: true });
