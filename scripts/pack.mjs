@@ -17,7 +17,8 @@ if (!existsSync(join(dist, 'outrigger.mjs'))) throw new Error('There is no bundl
 rmSync(content, { recursive: true, force: true });
 for (const name of ['outrigger.mjs', 'find-node.mjs', 'foreground.mjs']) take(`scripts/${name}`);
 for (const name of readdirSync(dist)) if (name.endsWith('.mjs') || name === 'lib' || name === 'workbench') take(`dist/${name}`);
-for (const name of ['LICENSE', 'README.md', 'CHANGELOG.md']) if (existsSync(join(root, name))) take(name);
+takeNative();
+for (const name of ['LICENSE', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'docs']) if (existsSync(join(root, name))) take(name);
 take('examples/library-loans');
 takeTypes();
 writeFileSync(join(content, 'package.json'), `${JSON.stringify(publishedManifest(), null, 2)}\n`);
@@ -32,6 +33,16 @@ console.log(`${join(target, filename)}: ${entryCount} files, ${Math.round(size /
 
 function take(name) {
   cpSync(join(root, name), join(content, name), { recursive: true, filter: (path) => !path.endsWith('.stamp') });
+}
+
+/** What was built of native/, for machines of this kind, and its sources with what builds them, for others. */
+function takeNative() {
+  for (const name of ['native', 'scripts/native.mjs']) take(name);
+  const built = join(dist, 'bin');
+  const programs = existsSync(built) ? readdirSync(built).filter((name) => name.startsWith('outrigger-')) : [];
+  if (programs.length === 0)
+    console.log('pack: nothing of native/ is built here; code of its users runs without isolation until they build it');
+  for (const name of programs) cpSync(join(built, name), join(content, 'dist', `bin-${process.platform}-${process.arch}`, name));
 }
 
 /** Declarations of what the published entries reach, as they lie in src; nothing else of the sources is told. */
@@ -100,6 +111,6 @@ function publishedManifest() {
     engines: { node: '>=18' },
     exports: { ...Object.fromEntries(kept), './package.json': './package.json' },
     dependencies: { zod: dependencies.zod },
-    files: ['dist', 'scripts', 'examples'],
+    files: ['dist', 'scripts', 'examples', 'native', 'docs', '*.md'],
   };
 }

@@ -3,12 +3,11 @@ import { getCompileCacheDir } from 'node:module';
 import path from 'node:path';
 import { isSea } from 'node:sea';
 import type { LoadedConfig } from '../config/load.ts';
+import { howToBuild, isExecutable, nativeProgram } from '../services/processes/native-program.ts';
 import { Processes } from '../services/processes/processes.ts';
 import { sharedFallback, workspaceId } from '../services/state/state.ts';
 import type { Log } from '../sidecar/log.ts';
 
-/** Beside the bundle (dist), above us in a checkout (src/cli). */
-const launcherPlaces = ['bin/outrigger-launcher', '../../dist/bin/outrigger-launcher'];
 /** Set for the process that was started again: `landlock-<abi>`. */
 const markName = 'OUTRIGGER_GUARD';
 const probeTimeoutMs = 2000;
@@ -40,8 +39,8 @@ export type Guard = { argv: readonly string[] } | { why: string };
  */
 export function guardOf(options: GuardOptions): Guard {
   if (options.platform !== 'linux') return { why: `landlock is a part of Linux, and this is ${options.platform}` };
-  const launcher = options.launcher ?? launcherFile();
-  if (launcher === undefined || !isExecutable(launcher)) return { why: 'the launcher was not built: node scripts/native.mjs' };
+  const launcher = options.launcher ?? nativeProgram('outrigger-launcher');
+  if (launcher === undefined || !isExecutable(launcher)) return { why: `the launcher was not built: ${howToBuild()}` };
   if (!fs.existsSync(options.root)) return { why: `there is no folder ${options.root}` };
   const folder = realPathSoFar(options.folder);
   const root = fs.realpathSync(options.root);
@@ -143,10 +142,6 @@ function stateFolder(root: string, given: string | undefined, surroundings: Load
   return path.join(sharedFallback(surroundings.temporary), id);
 }
 
-function launcherFile(): string | undefined {
-  return launcherPlaces.map((place) => path.join(import.meta.dirname, place)).find(isExecutable);
-}
-
 function overlap(one: string, other: string): boolean {
   return holds(one, other) || holds(other, one);
 }
@@ -164,15 +159,5 @@ function realPathSoFar(file: string): string {
     const absolute = path.resolve(file);
     const parent = path.dirname(absolute);
     return parent === absolute ? absolute : path.join(realPathSoFar(parent), path.basename(absolute));
-  }
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    fs.accessSync(file, fs.constants.X_OK);
-    return fs.statSync(file).isFile();
-  } catch {
-    // Not there, or not for us.
-    return false;
   }
 }

@@ -14,12 +14,12 @@ import { shellWord, type Terminal } from './terminal.ts';
  */
 export function writeProject(folder: string, force: boolean, terminal: Terminal): void {
   const target = path.resolve(folder);
-  const checkout = checkoutFolder();
-  const outrigger = checkout === undefined ? `^${version}` : `file:${checkout}`;
+  const source = checkoutFolder() ?? installedFrom();
+  const outrigger = source === undefined ? `^${version}` : `file:${source}`;
   writeFiles(folder, projectFiles({ name: projectName(path.basename(target)), outrigger }), force, terminal);
-  if (checkout !== undefined)
+  if (source !== undefined)
     terminal.err(
-      `\nIts package.json takes outrigger from ${checkout}, which is what runs here. On another machine, or in a container, a published version has to stand there.\n`,
+      `\nIts package.json takes outrigger from ${source}, which is what runs here. On another machine, or in a container, a published version has to stand there.\n`,
     );
   terminal.err(`\nNext:  cd ${shellWord(folder)} && npm install && npm start\n`);
 }
@@ -78,4 +78,20 @@ function projectName(folder: string): string {
 function checkoutFolder(): string | undefined {
   const folder = packageFolder();
   return fs.existsSync(path.join(folder, 'src', 'index.ts')) ? folder : undefined;
+}
+
+/** The file or folder of this machine that npm installed this package from; undefined where it came from a registry. */
+function installedFrom(): string | undefined {
+  const modules = path.dirname(packageFolder());
+  try {
+    // npm keeps what it installed beside the packages, with places relative to their project.
+    const { packages } = JSON.parse(fs.readFileSync(path.join(modules, '.package-lock.json'), 'utf8')) as {
+      packages: Readonly<Record<string, { resolved?: string } | undefined>>;
+    };
+    const resolved = packages[`node_modules/${path.basename(packageFolder())}`]?.resolved;
+    return resolved?.startsWith('file:') === true ? path.resolve(path.dirname(modules), resolved.slice('file:'.length)) : undefined;
+  } catch {
+    // Another package manager, or no npm at all.
+    return undefined;
+  }
 }

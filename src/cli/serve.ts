@@ -2,6 +2,7 @@ import path from 'node:path';
 import { type LoadedConfig, processEnvironment } from '../config/load.ts';
 import { isLoopback } from '../core/loopback.ts';
 import { createLog } from '../sidecar/log.ts';
+import { howToBuild, nativeProgram } from '../services/processes/native-program.ts';
 import { giveBackWhenIdle } from '../services/watch/give-back.ts';
 import type { Sample } from './sample.ts';
 import { startWithOperations } from '../sidecar/operation-modules.ts';
@@ -87,6 +88,10 @@ function printBanner(sidecar: Sidecar, { config, sources }: LoadedConfig, termin
   if (!isLoopback(config.host) && config.tls === 'none') {
     lines.push(`  ${terminal.bold('Warning')}  ${config.host} is reachable from the network over plain HTTP: the token travels in clear.`);
     lines.push('           Put TLS before it and set --tls terminated.', '');
+  }
+  if (sidecar.readOnly === undefined && config.components.includes('code') && config['code.isolation'] !== 'none') {
+    if (nativeProgram('outrigger-launcher') === undefined)
+      lines.push(`  ${terminal.bold('Warning')}  nothing holds the code that runs here: there is no launcher, ${howToBuild()}.`, '');
   }
   for (const [anonymous, where] of [
     [config['anonymous.platxa'], 'the Platxa shapes'],

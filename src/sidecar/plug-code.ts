@@ -21,14 +21,12 @@ import { SessionStore } from '../services/exec/session-store.ts';
 import { Sessions } from '../services/exec/sessions.ts';
 import { Toolchains } from '../services/exec/toolchains.ts';
 import { TypeScriptTransform } from '../services/exec/transform.ts';
+import { howToBuild, nativeProgram } from '../services/processes/native-program.ts';
 import type { Processes } from '../services/processes/processes.ts';
 import type { State } from '../services/state/state.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
 import { namedSettings } from './named-settings.ts';
-
-/** Beside the bundle, and where a checkout builds it. */
-const launcherPlaces = ['bin/outrigger-launcher', '../../dist/bin/outrigger-launcher'];
 
 /** Sessions whose time is over are looked for. */
 const SWEEP_EVERY_MS = 60_000;
@@ -136,7 +134,7 @@ function sandboxIn(
   onOpen: (isolation: IsolationInfo) => void,
 ): Sandbox {
   const scratch = path.join(folder, 'running');
-  const launcher = launcherPlaces.map((place) => path.join(import.meta.dirname, place)).find((file) => fs.existsSync(file));
+  const launcher = nativeProgram('outrigger-launcher');
   let isMade = false;
   const ladder = new LadderSandbox(
     {
@@ -174,6 +172,8 @@ function sandboxIn(
 
 /** It is tried when something is to run for the first time; `code.isolation` has the evidence. */
 function isolationText(isolation: IsolationInfo | undefined): string {
+  if (isolation === undefined && nativeProgram('outrigger-launcher') === undefined)
+    return `Nothing holds code runs: there is no launcher: ${howToBuild()}.`;
   if (isolation === undefined) return 'No code was run yet, so nobody tried what holds it.';
   const { name, rung, holds, open } = isolation;
   return `Code runs at rung ${rung} (${name}), which holds ${holds.join(', ') || 'nothing'}${open.length === 0 ? '' : `; open: ${open.join(', ')}`}.`;

@@ -1,3 +1,5 @@
+import { howToBuild } from '../services/processes/native-program.ts';
+
 /** Programs and packages that parts use, what is lost without them, and how to get them. `doctor` shows this table. */
 export interface ToolRow {
   tool: string;
@@ -29,7 +31,7 @@ export const tools: readonly ToolRow[] = [
     kind: 'program',
     args: ['--version'],
     lost: 'the launcher that keeps a read-only child process from writing by the kernel, and the exec agent and the isolation of code runs, where they are not built yet',
-    install: 'apt-get install gcc libc6-dev, then npm run build',
+    install: `apt-get install gcc libc6-dev; then ${howToBuild()}`,
   },
   {
     tool: 'bwrap',

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '..', '..');
 const taken = ['src', 'scripts', 'examples', 'deploy', 'package.json', 'package-lock.json', 'tsconfig.json', 'LICENSE', '.dockerignore'];
 
-/** Copies the checkout into `folder`, to be built there: the checkout's own dist belongs to whoever works in it. Gives its real path. */
-export function copyCheckout(folder: string): string {
+/** Copies the checkout into `folder`, to be built there: the checkout's own dist belongs to whoever works in it. Gives its real path. `more` are names beside the usual ones. */
+export function copyCheckout(folder: string, more: readonly string[] = []): string {
   const target = realpathSync(folder);
-  for (const name of taken) cpSync(join(root, name), join(target, name), { recursive: true });
+  for (const name of [...taken, ...more]) cpSync(join(root, name), join(target, name), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(target, 'node_modules'));
   return target;
 }

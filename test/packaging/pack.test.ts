@@ -1,15 +1,29 @@
 // What is published: packed from a copy of the checkout, then used as somebody would who has never seen the sources.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { copyCheckout, runScript } from '../kit/checkout-copy.ts';
 import { readDocument } from '../kit/document-socket.ts';
 import { eventually } from '../kit/eventually.ts';
+import { requireTool } from '../kit/require-tools.ts';
 import { runProgram, type RunningProgram } from '../kit/running-program.ts';
 
+const noCompiler = process.platform === 'linux' ? requireTool('gcc') : 'isolation is for Linux';
 const root = join(import.meta.dirname, '..', '..');
 const token = 'token-of-a-packaging-test';
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
@@ -23,7 +37,7 @@ before(() => {
   scratch = mkdtempSync(join(tmpdir(), 'outrigger-pack-'));
   const copy = join(scratch, 'copy');
   mkdirSync(copy);
-  const checkout = copyCheckout(copy);
+  const checkout = copyCheckout(copy, ['native', 'docs', 'README.md', 'CHANGELOG.md', 'SECURITY.md']);
   runScript(checkout, 'scripts/pack.mjs', scratch);
 
   alone = join(scratch, 'alone');
@@ -126,6 +140,39 @@ test('the bundle alone tells its version, its options and what this machine lack
   assert.equal(doctor.status, 1);
 });
 
+test('the package holds the code that it runs as a checkout does, says how else, and has the pages that it names', {
+  skip: noCompiler,
+}, async () => {
+  const place = join(user, 'node_modules', 'outrigger');
+  for (const name of ['docs/code.md', 'SECURITY.md', 'CHANGELOG.md', 'native/launcher.c', 'scripts/native.mjs'])
+    assert.ok(existsSync(join(place, name)), name);
+  const command = [join(place, 'scripts', 'outrigger.mjs'), 'serve', '--port', '0'];
+  const isolation = async (program: RunningProgram): Promise<{ rung: number; launcher: boolean }> => {
+    const [, url = ''] = await program.until(/"url":"(http:[^"]+)"/);
+    const { isolation, evidence } = await call(url, 'code.isolation', {});
+    return { rung: (isolation as { rung: number }).rung, launcher: !JSON.stringify(evidence).includes('There is no launcher') };
+  };
+  const folder = workspace();
+  await withProgram(process.execPath, [...command, folder], environment(), user, async (program) => {
+    const found = await isolation(program);
+    assert.ok(found.launcher && found.rung > 0, JSON.stringify(found));
+    assert.doesNotMatch(program.output(), /nothing holds the code/);
+  });
+  const native = join(place, 'dist', `bin-${process.platform}-${process.arch}`);
+  renameSync(native, `${native}-away`);
+  await withProgram(process.execPath, [...command, folder], environment(), user, async (program) => {
+    assert.deepEqual(await isolation(program), { rung: 0, launcher: false });
+    const [, script = ''] = await program.until(/nothing holds the code that runs here: there is no launcher, node (\S+) builds it/);
+    assert.equal(realpathSync(script), realpathSync(join(place, 'scripts', 'native.mjs')));
+    assert.equal(spawnSync(process.execPath, [script], { encoding: 'utf8' }).status, 0);
+  });
+  await withProgram(process.execPath, [...command, folder], environment(), user, async (program) =>
+    assert.ok((await isolation(program)).rung > 0),
+  );
+  rmSync(join(place, 'dist', 'bin'), { recursive: true });
+  renameSync(`${native}-away`, native);
+});
+
 test('the command of the package serves, and its sample project starts', async () => {
   const command = join(user, 'node_modules', 'outrigger', 'scripts', 'outrigger.mjs');
   assert.equal(spawnSync(process.execPath, [command, '--version'], { encoding: 'utf8', env: environment() }).stdout, `${version}\n`);
@@ -138,13 +185,35 @@ test('the command of the package serves, and its sample project starts', async (
   assert.equal(code, 0);
 });
 
+test('a project of a package that npm took from a file takes it from there too, and from a registry else', () => {
+  const command = join(user, 'node_modules', 'outrigger', 'scripts', 'outrigger.mjs');
+  const lock = join(user, 'node_modules', '.package-lock.json');
+  const dependency = (resolved: string): string | undefined => {
+    writeFileSync(lock, JSON.stringify({ packages: { 'node_modules/outrigger': { version, resolved } } }));
+    const { status, stderr } = spawnSync(process.execPath, [command, 'init', 'made', '--force'], {
+      cwd: user,
+      env: environment(),
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    const made = JSON.parse(readFileSync(join(user, 'made', 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
+    const said = /takes outrigger from (\S+),/.exec(stderr)?.[1];
+    const { outrigger } = made.dependencies;
+    assert.equal(said, outrigger?.startsWith('file:') === true ? outrigger.slice('file:'.length) : undefined);
+    return outrigger;
+  };
+  assert.equal(dependency('https://registry.invalid/outrigger.tgz'), `^${version}`);
+  assert.equal(dependency('file:../outrigger.tgz'), `file:${join(scratch, 'outrigger.tgz')}`);
+  for (const made of [lock, join(user, 'made')]) rmSync(made, { recursive: true });
+});
+
 test('the package holds no sources, no tests and nothing but what it needs', () => {
   const folder = join(user, 'node_modules', 'outrigger');
   assert.deepEqual(
     readdirSync(folder)
-      .filter((name) => !/^(LICENSE|README\.md|CHANGELOG\.md)$/.test(name))
+      .filter((name) => !/^(LICENSE|README\.md|CHANGELOG\.md|SECURITY\.md)$/.test(name))
       .sort(),
-    ['dist', 'examples', 'package.json', 'scripts'],
+    ['dist', 'docs', 'examples', 'native', 'package.json', 'scripts'],
   );
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   assert.deepEqual(

@@ -1,3 +1,4 @@
+import { howToBuild } from '../../processes/native-program.ts';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -55,7 +56,7 @@ export interface ClimbOptions extends Machine {
  */
 export async function climb(sandbox: RungSandbox, options: ClimbOptions): Promise<Climbed> {
   const { launcher, scratch, highest } = options;
-  if (launcher === undefined) return withoutProof('There is no launcher for this system; on Linux, node scripts/native.mjs builds it.');
+  if (launcher === undefined) return withoutProof(`There is no launcher: ${howToBuild()}.`);
   const folder = path.join(scratch, `probe-${randomBytes(9).toString('hex')}`);
   let listener: Listener | undefined;
   try {
