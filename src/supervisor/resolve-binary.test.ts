@@ -35,6 +35,8 @@ test('an override comes first, then a development build, then the packaged resou
     const { workspaceDev: _, ...withoutBuild } = options;
     assert.deepEqual(resolveBinary({ ...withoutBuild, env: {} })?.args, [packaged]);
     assert.equal(resolveBinary({ env: {}, runtime }), undefined);
+    assert.deepEqual(resolveBinary({ env: {}, runtime: { ...runtime, ownCommand: own } }), { ...byOwn, source: 'package' });
+    assert.equal(resolveBinary({ ...withoutBuild, env: {}, runtime: { ...runtime, ownCommand: own } })?.source, 'packaged');
     assert.equal(resolveBinary({ env: {}, runtime: { ...runtime, resourcesPath: path.join(folder, 'resources') } })?.source, 'packaged');
     assert.throws(() => resolveBinary({ ...options, env: { SCAFFA_SIDECAR_PATH: path.join(folder, 'gone') } }), {
       reason: 'TOOL_MISSING',
@@ -57,4 +59,9 @@ test('inside Electron a script is run by Electron as Node; on Windows a program 
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
+});
+
+test('without anything of the host, the command of the package that it is in', () => {
+  const found = resolveBinary({ env: {}, resourcesPath: os.tmpdir(), resourceNames: [] });
+  assert.deepEqual([found?.source, found?.args], ['package', [path.join(import.meta.dirname, '..', '..', 'scripts', 'outrigger.mjs')]]);
 });

@@ -9,7 +9,7 @@ export interface SidecarBinary {
   args: readonly string[];
   /** Beside the environment of the host. */
   env: Readonly<Record<string, string>>;
-  /** Where it was found: the name of the variable, `workspace` or `packaged`. */
+  /** Where it was found: the name of the variable, `workspace`, `packaged` or `package`. */
   source: string;
 }
 
@@ -35,12 +35,16 @@ export interface Runtime {
   /** Inside Electron, `execPath` is the program itself, and runs scripts only where the environment says so. */
   electron: boolean;
   resourcesPath: string | undefined;
+  /** The command of the package that this module came in; undefined where a bundler has taken it out. */
+  ownCommand?: string | undefined;
 }
 
-/** The order of the seed: an override, a development build, the packaged resource. */
+/** The order of the seed: an override, a development build, the packaged resource. Ours adds the package that the host has installed. */
 const seedName = 'SCAFFA_SIDECAR_PATH';
 const ownName = 'OUTRIGGER_SIDECAR_PATH';
 const defaultResourceNames = ['outrigger', 'outrigger.mjs', 'sidecar/outrigger', 'sidecar/outrigger.mjs'];
+/** Major version of Node that the sidecar runs on as it is. */
+const RUNS_ON = 24;
 const script = /\.(mjs|cjs|js|ts|mts|cts)$/i;
 
 /**
@@ -61,12 +65,12 @@ export function resolveBinary(options: ResolveBinaryOptions = {}): SidecarBinary
     if (isFile(file)) return binary(path.resolve(file), 'workspace', runtime);
   }
   const resources = options.resourcesPath ?? runtime.resourcesPath;
-  if (resources === undefined) return undefined;
-  for (const name of (options.resourceNames ?? defaultResourceNames).flatMap((one) => withExtension(one, runtime.platform))) {
-    const file = path.join(resources, name);
+  const names = resources === undefined ? [] : (options.resourceNames ?? defaultResourceNames);
+  for (const name of names.flatMap((one) => withExtension(one, runtime.platform))) {
+    const file = path.join(resources ?? '', name);
     if (isFile(file)) return binary(file, 'packaged', runtime);
   }
-  return undefined;
+  return runtime.ownCommand === undefined ? undefined : binary(runtime.ownCommand, 'package', runtime);
 }
 
 function currentRuntime(): Runtime {
@@ -76,7 +80,23 @@ function currentRuntime(): Runtime {
     electron: process.versions['electron'] !== undefined,
     // Electron sets it, and Node's types do not know it.
     resourcesPath: (process as { resourcesPath?: string }).resourcesPath,
+    ownCommand: ownCommand(),
   };
+}
+
+function ownCommand(): string | undefined {
+  // Of CommonJS that a bundler made there is none. On an older Node the command would fetch a newer one, which no host has asked for.
+  const here = import.meta.dirname as string | undefined;
+  if (here === undefined || Number.parseInt(process.versions.node) < RUNS_ON) return undefined;
+  const folder = path.join(here, '..', '..');
+  try {
+    const { name } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8')) as { name?: unknown };
+    const file = path.join(folder, 'scripts', 'outrigger.mjs');
+    return name === 'outrigger' && isFile(file) ? file : undefined;
+  } catch {
+    // A host has put it into a bundle of its own.
+    return undefined;
+  }
 }
 
 function binary(file: string, source: string, runtime: Runtime): SidecarBinary {

@@ -337,8 +337,9 @@ const fakeBinary = (...modes: string[]): SidecarBinary => ({
 const quick = { backoff: { baseMs: 5, maxMs: 20 } };
 
 test('without a sidecar that answers, Node reads the folder, after one warning that says why', async () => {
+  const ofAnotherPackage = { platform: process.platform, execPath: process.execPath, electron: false, resourcesPath: undefined };
   const cases: [Omit<OpenWorkspaceOptions, 'root'>, RegExp][] = [
-    [{ binary: { env: {} } }, /No sidecar was found/],
+    [{ binary: { env: {}, runtime: ofAnotherPackage } }, /No sidecar was found/],
     [{ binary: { env: { SCAFFA_SIDECAR_PATH: '/no/such/file' } } }, /SCAFFA_SIDECAR_PATH names \/no\/such\/file/],
     [{ binary: { command: '/no-such-program', args: [], env: {}, source: 'test' } }, /can't be started/],
     [{ binary: fakeBinary('die-at-start=broken') }, /exit code 3.*broken/],

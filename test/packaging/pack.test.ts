@@ -185,6 +185,20 @@ test('the command of the package serves, and its sample project starts', async (
   assert.equal(code, 0);
 });
 
+test('a host that has the package opens a folder by the sidecar in it', () => {
+  const host = join(user, 'host.mjs');
+  writeFileSync(
+    host,
+    `import { openWorkspace } from 'outrigger/supervisor';
+    const workspace = await openWorkspace({ root: process.argv[2] });
+    console.log(JSON.stringify({ backend: workspace.backend, text: (await workspace.readFile('poem.txt')).text }));
+    await workspace.close();`,
+  );
+  const ran = spawnSync(process.execPath, [host, workspace()], { cwd: user, env: environment(), encoding: 'utf8' });
+  assert.equal(ran.status, 0, ran.stderr);
+  assert.deepEqual(JSON.parse(ran.stdout), { backend: 'sidecar', text: 'the sea\n' });
+});
+
 test('a project of a package that npm took from a file takes it from there too, and from a registry else', () => {
   const command = join(user, 'node_modules', 'outrigger', 'scripts', 'outrigger.mjs');
   const lock = join(user, 'node_modules', '.package-lock.json');
