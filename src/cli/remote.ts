@@ -15,6 +15,8 @@ import { columns, shellWord, type Terminal } from './terminal.ts';
 
 /** After Ctrl-C. */
 const CLOSE_WITHIN_MS = 1000;
+/** While a sidecar does not answer, where it runs now is looked up so often. */
+const LOOK_EVERY_MS = 1000;
 
 export interface RemoteFlags {
   url?: string;
@@ -53,7 +55,7 @@ function placeOf(folder: string | undefined, { state, tokenFile }: RemoteFlags):
 async function withClient<T>(
   folder: string | undefined,
   flags: RemoteFlags,
-  work: (client: Client<Operations>) => Promise<T>,
+  work: (client: Client<Operations>, target: Target) => Promise<T>,
   wirePath = '',
 ): Promise<T> {
   if (flags.url !== undefined) requireAddress('--url', flags.url, /^https?:$/);
@@ -61,7 +63,7 @@ async function withClient<T>(
   const target = targetOf(place, flags, wirePath);
   const client = connectTo(target);
   try {
-    return await work(client);
+    return await work(client, target);
   } catch (error) {
     throw explained(error, { url: target.url, isGiven: flags.url !== undefined, root: place.root, loaded: place.loaded });
   } finally {
@@ -228,29 +230,51 @@ export async function runWatch(flags: RemoteFlags & { cursor?: string }, termina
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
-  await withClient(flags.dir, flags, async (client) => {
-    // One that is lost is waited for; one that was never there is a mistake.
-    const isThere = await client.call('system.info', {}, { signal: controller.signal }).catch((error: unknown) => {
-      if (!controller.signal.aborted) throw error;
-    });
-    if (isThere === undefined) return;
-    let isLost = false;
+  let { cursor } = flags;
+  let isLost = false;
+  const follow = async (client: Client<Operations>, target: Target): Promise<boolean> => {
     client.connection.on('state', ({ name }) => {
       const isTrying = name === 'reconnecting' || name === 'offline';
       if (isLost ? name !== 'live' : !isTrying) return;
       isLost = !isLost;
       terminal.err(isLost ? 'lost: the sidecar does not answer; trying again\n' : 'back: the sidecar answers again\n');
     });
-    for await (const item of client.watchChanges(flags.cursor, { signal: controller.signal })) {
-      if (flags.json === true) await writeText(`${JSON.stringify(item)}\n`);
-      else if (item.type === 'change') {
-        const who = item.cause.who?.map(({ name }) => name).join(', ') ?? item.cause.kind;
-        await writeText(
-          `r${item.revision}  ${item.what.padEnd(7)}  ${printable(item.from === undefined ? item.path : `${item.from} → ${item.path}`)}  ${terminal.dim(who)}\n`,
-        );
-      } else if (item.type === 'resync') terminal.err(`resync: ${item.reason}\n`);
+    const moved = new AbortController();
+    const looking = setInterval(() => {
+      if (isLost && flags.url === undefined && hasMoved(target, flags)) moved.abort();
+    }, LOOK_EVERY_MS);
+    try {
+      for await (const item of client.watchChanges(cursor, { signal: AbortSignal.any([controller.signal, moved.signal]) })) {
+        ({ cursor } = item);
+        if (flags.json === true) await writeText(`${JSON.stringify(item)}\n`);
+        else if (item.type === 'change') {
+          const who = item.cause.who?.map(({ name }) => name).join(', ') ?? item.cause.kind;
+          await writeText(
+            `r${item.revision}  ${item.what.padEnd(7)}  ${printable(item.from === undefined ? item.path : `${item.from} → ${item.path}`)}  ${terminal.dim(who)}\n`,
+          );
+        } else if (item.type === 'resync') terminal.err(`resync: ${item.reason}\n`);
+      }
+    } finally {
+      clearInterval(looking);
     }
+    return moved.signal.aborted;
+  };
+  let goesOn = await withClient(flags.dir, flags, async (client, target) => {
+    // One that is lost is waited for; one that was never there is a mistake.
+    const isThere = await client.call('system.info', {}, { signal: controller.signal }).catch((error: unknown) => {
+      if (!controller.signal.aborted) throw error;
+    });
+    return isThere !== undefined && (await follow(client, target));
   });
+  // It runs again, at another address.
+  while (goesOn && !controller.signal.aborted) goesOn = await withClient(flags.dir, flags, follow);
+}
+
+/** Whether the folder has a sidecar again that is not where the one before was. */
+function hasMoved(target: Target, flags: RemoteFlags): boolean {
+  const { root, state, loaded } = placeOf(flags.dir, flags);
+  const found = findSidecar(root, loaded.surroundings, state);
+  return found !== undefined && found.url !== target.url;
 }
 
 export interface TokenFlags extends RemoteFlags {

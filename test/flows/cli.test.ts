@@ -217,8 +217,19 @@ test('watch says that the sidecar is lost, and that it is back, and tells what c
     fs.writeFileSync(path.join(folder, 'meanwhile.txt'), 'x');
     sidecar = await serve();
     await eventually(() => assert.match(out, /"path":"meanwhile\.txt"/), 20_000);
+    const lostAndBack = 'lost: the sidecar does not answer; trying again\nback: the sidecar answers again\n';
+    assert.equal(err, lostAndBack);
+    // At another port.
+    const before = port;
+    await end(sidecar, 'SIGKILL');
+    port = '0';
+    fs.writeFileSync(path.join(folder, 'on-the-way.txt'), 'x');
+    sidecar = await serve();
+    assert.notEqual(port, before);
+    await eventually(() => assert.match(out, /"path":"on-the-way\.txt"/), 20_000);
+    assert.equal(out.match(/"path":"meanwhile\.txt"/g)?.length, 1, 'nothing is told twice');
     assert.equal(await end(watch, 'SIGINT'), 0);
-    assert.equal(err, 'lost: the sidecar does not answer; trying again\nback: the sidecar answers again\n');
+    assert.equal(err, lostAndBack + lostAndBack);
   } finally {
     watch.kill('SIGKILL');
     await end(sidecar, 'SIGTERM');
