@@ -243,6 +243,34 @@ describe('a caller limited to some paths', () => {
     assert.deepEqual((await call('a.free', {}, { caller })).output, [true, false, false]);
     assert.deepEqual((await call('a.free')).output, [true, true, true]);
   });
+
+  test('is told by `visibleAt` what it may see by a link, where the paths may be links themselves', async () => {
+    const asked: [path: string, place: string][] = [
+      ['data/x', 'data/x'],
+      ['data/x', 'other/x'],
+      ['data/x', 'secret'],
+      ['data/x', 'stock/x'],
+      ['link/x', 'stock/x'],
+      ['stock/x', 'data/x'],
+    ];
+    const { call } = setUp({
+      dependencies: {
+        locate: (path) => {
+          if (path === 'away') throw new OutriggerError('PATH_ESCAPES', 'away leads out of the workspace.');
+          return path.replace(/^link/, 'stock');
+        },
+        secrets: new Set(['secret']),
+      },
+      implementations: { 'a.free': (_input, { visibleAt }) => asked.map(([path, place]) => visibleAt(path, place)) },
+    });
+    assert.deepEqual((await call('a.free', {}, { caller })).output, [true, false, false, false, false, false]);
+    const other = person({ paths: ['data', 'away', 'link'] });
+    assert.deepEqual((await call('a.free', {}, { caller: other })).output, [true, false, false, true, true, false]);
+    const writer = person({ access: 'write' });
+    assert.deepEqual((await call('a.free', {}, { caller: writer })).output, [true, true, false, true, true, true]);
+    const admin = person({ access: 'admin' });
+    assert.deepEqual((await call('a.free', {}, { caller: admin })).output, [true, true, true, true, true, true]);
+  });
 });
 
 describe('an answer', () => {

@@ -1,6 +1,7 @@
 import { type AccessLevel, allowsLevel, type Caller, lowerLevel, withinPaths } from './access.ts';
 import { boundedSize } from './bound.ts';
 import { OutriggerError } from './errors.ts';
+import { once } from './once.ts';
 import type { Call, Operation, Table, WithBytes } from './operation.ts';
 import type { ByteChannel } from './wire.ts';
 
@@ -137,7 +138,7 @@ export function createDispatch<T extends Table>(
         requestId: request.requestId,
         body: request.body ?? noBytes,
         channel: request.channel,
-        visible: (path) => withinPaths(caller.paths, path) && guardedFrom(caller, dependencies)?.has(path) !== true,
+        ...sightOf(caller, dependencies),
         confirmScope: () => checkScope(name, operation, caller, input, dependencies),
         emit: (item) => {
           throwIfAborted(signal);
@@ -266,6 +267,22 @@ function checkPath(who: string, paths: readonly string[], path: string, locate: 
       'OUT_OF_SCOPE',
       `${who} is limited to ${paths.join(', ')}; ${JSON.stringify(path)} is a link that leads out of it.`,
     );
+}
+
+function sightOf(caller: Caller, places: Places): Pick<Call, 'visible' | 'visibleAt'> {
+  const visible = (path: string): boolean => withinPaths(caller.paths, path) && guardedFrom(caller, places)?.has(path) !== true;
+  const reached = once(() => caller.paths?.flatMap((path) => placeOf(path, places)));
+  const isReached = (place: string): boolean => withinPaths(reached(), place) && guardedFrom(caller, places)?.has(place) !== true;
+  return { visible, visibleAt: (path, place) => visible(path) && (place === path || isReached(place)) };
+}
+
+/** None where it leads out of the workspace: nothing is reached by it. */
+function placeOf(path: string, { locate }: Places): string[] {
+  try {
+    return [locate?.(path) ?? path];
+  } catch {
+    return [];
+  }
 }
 
 /** Undefined where nothing is kept from the caller. */

@@ -103,6 +103,8 @@ export interface Call<ItemType = unknown> {
   readonly channel: ByteChannel | undefined;
   /** Whether the caller's scopes reach this path. */
   visible(path: string): boolean;
+  /** The same of a path that leads to `place` when links are followed: both have to be reached. */
+  visibleAt(path: string, place: string): boolean;
   /**
    * Throws OUT_OF_SCOPE where a path of the input leads out of the caller's paths by now, which a folder that was moved meanwhile can do. For who opens
    * something after it has waited, in the turn in which it was opened.

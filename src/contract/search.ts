@@ -15,10 +15,12 @@ const globs = once(() =>
 
 /** Which files are looked at: as ripgrep walks, ignore files honoured and hidden files left out, unless it is said otherwise. */
 const walk = once(() => ({
-  path: workspacePath().default('').describe('Only below this folder, or in this file.'),
+  path: workspacePath()
+    .default('')
+    .describe('Only below this folder, or in this file. Where it leads by links is searched, and named beneath it; globs see where it is.'),
   include: globs(),
   exclude: globs(),
-  hidden: z.boolean().default(false).describe('Also names that begin with a dot; .git never.'),
+  hidden: z.boolean().default(false).describe('Also names that begin with a dot; .git never, unless `path` lies in it.'),
   ignored: z.boolean().default(false).describe('Also what .gitignore, .ignore and the like leave out.'),
 }));
 

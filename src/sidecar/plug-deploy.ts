@@ -133,6 +133,7 @@ function callOf(by: StartedBy, signal: AbortSignal): Call {
     body: (async function* () {})(),
     channel: undefined,
     visible: () => true,
+    visibleAt: () => true,
     confirmScope: () => {},
   };
 }

@@ -158,3 +158,45 @@ test('a malformed pattern, too many files and who may only read are refused', ()
     },
     Object.fromEntries(Array.from({ length: 1001 }, (_, index) => [`many/${index}.txt`, 'many\n'])),
   ));
+
+test('what a replacement can not be written to is left alone with its reason, and all else is replaced', () =>
+  withTree(
+    async ({ client, root, file }) => {
+      fs.linkSync(path.join(root, 'other.md'), path.join(root, 'second.md'));
+      await client.call('index.wait', {});
+      const question = { pattern: '漢字', replace: 'Kanji' };
+      const done = await client.call('search.replace', question);
+      assert.deepEqual(
+        done.files.map(({ path: name }) => name),
+        ['plain.txt'],
+      );
+      const marked = 'It is binary, or UTF-16.';
+      assert.deepEqual(
+        done.skipped.sort((a, b) => (a.path < b.path ? -1 : 1)),
+        [
+          { path: 'big-endian.txt', why: marked },
+          { path: 'little-endian.txt', why: marked },
+        ],
+      );
+      const linked = await client.call('search.replace', { pattern: 'nothing here', replace: 'something' });
+      assert.deepEqual([linked.matches, linked.files], [0, []]);
+      const why = 'It has 2 names (hard links), which a replacement would part.';
+      assert.deepEqual(
+        linked.skipped.sort((a, b) => (a.path < b.path ? -1 : 1)),
+        [
+          { path: 'other.md', why },
+          { path: 'second.md', why },
+        ],
+      );
+      assert.equal(file('second.md'), tree['other.md']);
+      assert.equal(fs.statSync(path.join(root, 'second.md')).nlink, 2);
+      // Where nothing would be another, there is nothing to be left alone.
+      assert.deepEqual((await client.call('search.replace', { pattern: 'nothing here', replace: 'nothing here' })).skipped, []);
+    },
+    {
+      // Without a letter, a space or a line break there is no NUL in them.
+      'little-endian.txt': Buffer.from('\ufeff漢字漢字', 'utf16le'),
+      'big-endian.txt': Buffer.from('\ufeff漢字漢字', 'utf16le').swap16(),
+      'plain.txt': 'die 漢字\n',
+    },
+  ));

@@ -87,6 +87,7 @@ export function call(facts: Partial<Call> = {}): Call {
     body: { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }) },
     channel: undefined,
     visible: () => true,
+    visibleAt: () => true,
     confirmScope: () => {},
     ...facts,
   };

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change } from '../../contract/events.ts';
 import type { Ripgrep, Walk } from './ripgrep.ts';
 import { SortedPaths, sortInTurns } from './sorted-paths.ts';
@@ -13,6 +14,7 @@ const MAX_FOLDERS = 30;
 const MAX_PASSED_OVER = 20_000;
 /** With more names to ask for in a folder than this, all of it is listed. */
 const MAX_NAMES = process.platform === 'win32' ? 50 : 1000;
+const SLICE_MS = 8;
 
 /** What a batch of changes means for those who keep something of each file. */
 export interface CatalogueNews {
@@ -33,9 +35,10 @@ export class Catalogue {
   #list: { blocks: Catalogue['blocks']; files: readonly string[] } | undefined;
   /** Folders that ripgrep went into. */
   #folders = new Set<string>();
+  /** What was known of the repositories among them when all was listed. */
+  #repositories: ReadonlyMap<string, string> | undefined;
   /** Files that it passed over, so that a log that grows all the time is asked about once. */
   readonly #passedOver = new Set<string>();
-  #excludeFile = '';
 
   constructor(dependencies: { ripgrep: Ripgrep }, options: { root: string }) {
     this.#ripgrep = dependencies.ripgrep;
@@ -63,14 +66,24 @@ export class Catalogue {
     return path === '' || this.#files.has(path) || this.#folders.has(path);
   }
 
+  /** Whether the folder's own repository, which lies where nothing is watched, has other rules by now than those that files were listed by. */
+  get isOutdated(): boolean {
+    return this.#repositories?.get('') !== repositoryAt(this.#root);
+  }
+
   /** Lists everything anew; gives what came and what is gone. */
   async walk(signal?: AbortSignal): Promise<CatalogueNews> {
-    this.#excludeFile = this.#excludeFacts();
+    const own = repositoryAt(this.#root);
     const before = this.#files;
     const sorted = await sortInTurns(await this.#ripgrep.files(plainWalk, { signal }), signal);
     const files = new Set(sorted);
     const folders = new Set<string>(['']);
     for (const file of files) addFolders(folders, file);
+    const repositories = await repositoriesAt(this.#root, folders, signal);
+    // What became of it while all was listed is to be noticed.
+    if (own === undefined) repositories.delete('');
+    else repositories.set('', own);
+    this.#repositories = repositories;
     this.#files = files;
     this.#sorted = new SortedPaths(sorted);
     this.#folders = folders;
@@ -85,7 +98,7 @@ export class Catalogue {
     const changed = new Set<string>();
     const removed = new Set<string>();
     const unknown = new Set<string>();
-    let walks = this.#excludeFile !== this.#excludeFacts();
+    let walks = this.isOutdated || (await this.#hasOtherRepositories(changes, signal));
     for (const { what, path: where, from, kind } of changes) {
       if (isIgnoreFile(where) || (from !== undefined && isIgnoreFile(from))) walks = true;
       const gone = what === 'removed' ? where : from;
@@ -149,10 +162,45 @@ export class Catalogue {
     return [...this.#files].filter((file) => file.startsWith(`${folder}/`));
   }
 
-  /** git's own list of what to ignore lies where nothing is watched. */
-  #excludeFacts(): string {
-    const stat = fs.lstatSync(path.join(this.#root, '.git', 'info', 'exclude'), { throwIfNoEntry: false });
-    return stat === undefined ? '' : `${stat.ino}:${stat.size}:${stat.mtimeMs}`;
+  /** Whether a folder above what changed became a repository, or is one no more. (Of one in which nothing changes, nothing tells.) */
+  async #hasOtherRepositories(changes: readonly Change[], signal: AbortSignal | undefined): Promise<boolean> {
+    const above = new Set<string>();
+    for (const { path: where, from = where } of changes) for (const each of [where, from]) addFolders(above, each);
+    const known = [...above].filter((folder) => this.#folders.has(folder));
+    const repositories = await repositoriesAt(this.#root, known, signal);
+    return known.some((folder) => repositories.get(folder) !== this.#repositories?.get(folder));
+  }
+}
+
+/** By folder; gives way to other work every few milliseconds. */
+async function repositoriesAt(root: string, folders: Iterable<string>, signal: AbortSignal | undefined): Promise<Map<string, string>> {
+  const repositories = new Map<string, string>();
+  let until = performance.now() + SLICE_MS;
+  for (const folder of folders) {
+    const repository = repositoryAt(path.join(root, folder));
+    if (repository !== undefined) repositories.set(folder, repository);
+    if (performance.now() < until) continue;
+    await nextTurn();
+    signal?.throwIfAborted();
+    until = performance.now() + SLICE_MS;
+  }
+  return repositories;
+}
+
+/** Whether ignore files count in a folder, and when git's own list of what to ignore was written; undefined for no repository. */
+function repositoryAt(folder: string): string | undefined {
+  const git = statAt(path.join(folder, '.git'));
+  if (git === undefined) return undefined;
+  const exclude = git.isDirectory() ? statAt(path.join(folder, '.git', 'info', 'exclude')) : git;
+  return exclude === undefined ? '' : `${exclude.size}:${exclude.mtimeMs}`;
+}
+
+function statAt(file: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(file, { throwIfNoEntry: false });
+  } catch {
+    // A file where a folder was, or one that may not be looked into: ripgrep finds no rules there, either.
+    return undefined;
   }
 }
 

@@ -10,6 +10,7 @@ import type { LineLimits } from './rg-events.ts';
 import type { OnFound } from './ripgrep.ts';
 import type { FileFacts, LineRange, PartRange } from './trigram/file-table.ts';
 import { overlapBytes } from './trigram/segment-format.ts';
+import { beginsWithUtf16 } from './utf16-mark.ts';
 
 /** What of a file may match: those parts, or all of it. */
 export interface Candidate {
@@ -42,7 +43,6 @@ const MOST_PIECE_BYTES = 8 * 1024 * 1024;
 const JOINED_BYTES = 1024 * 1024;
 const FIRST_BUFFER_BYTES = 128 * 1024;
 const utf8Mark = Buffer.from([0xef, 0xbb, 0xbf]);
-const otherMarks = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
 
 /** How many bytes have to be read; undefined where ripgrep does that better, or has to. */
 export function bytesToRead({ facts, parts }: Candidate): number | undefined {
@@ -167,7 +167,7 @@ export class FileScan {
     const bytes = this.#room(size + 1);
     if (fs.readSync(descriptor, bytes, 0, bytes.length, 0) !== size) return undefined;
     const whole = bytes.subarray(0, size);
-    if (otherMarks.some((mark) => beginsWith(whole, mark))) return undefined;
+    if (beginsWithUtf16(whole)) return undefined;
     return [{ bytes: beginsWith(whole, utf8Mark) ? whole.subarray(utf8Mark.length) : whole, line: 1 }];
   }
 

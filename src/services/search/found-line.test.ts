@@ -42,3 +42,28 @@ test('a long line is shown as one that was decoded whole and cut, wherever it is
     assert.deepEqual(foundLine(7, bytes, places, { maxLineLength }), decoded(bytes, places, maxLineLength), `SEED=${seed}, round ${round}`);
   }
 });
+
+test('however little of a long line is shown, its first match is there, with what it becomes', () => {
+  for (const [letter, after] of [
+    ['x', 90],
+    ['漢', 90],
+    ['🙂', 90],
+    ['x', 9000],
+    ['é', 9000],
+  ] as const)
+    for (const maxLineLength of [20, 21, 40, 59, 60, 61, 64, 100, 180, 1000]) {
+      const before = letter.repeat(2000);
+      const bytes = Buffer.from(`${before}needle${letter.repeat(after)}`);
+      const start = Buffer.byteLength(before);
+      for (const line of [
+        foundLine(1, bytes, [start, start + 6], { maxLineLength }),
+        cutLine({ line: 1, text: bytes.toString(), ranges: [[before.length, before.length + 6]], replacements: ['pin'] }, maxLineLength),
+      ]) {
+        const [[from, to] = [0, 0]] = line.ranges ?? [];
+        assert.equal(line.text.slice(from, to), 'needle', `${letter} ${maxLineLength}`);
+        const isToItsEnd = (line.cutAt ?? 0) + line.text.length === bytes.toString().length;
+        assert.ok(isToItsEnd || Math.abs(from - Math.min(60, Math.floor(maxLineLength / 3))) <= 1, `${from} units before it`);
+        if (line.replacements !== undefined) assert.deepEqual(line.replacements, ['pin']);
+      }
+    }
+});

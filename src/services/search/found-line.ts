@@ -16,7 +16,7 @@ export function shownBytes({ maxLineLength }: LineLimits): number {
  */
 export function foundLine(number: number, bytes: Buffer, places: readonly number[], limits: LineLimits): FoundLine {
   const first = places[0] ?? 0;
-  const room = leadUnits + limits.maxLineLength;
+  const room = leadUnits(limits) + limits.maxLineLength;
   if (bytes.length > limits.maxLineLength && isAscii(bytes)) return asciiWindow(number, bytes, places, limits);
   // All of a line is decoded only where its end may be shown.
   if (bytes.length - first > (room + 1) * maxBytesPerUnit) return window(number, bytes, places, limits);
@@ -43,8 +43,9 @@ function wholeLine(number: number, bytes: Buffer, places: readonly number[]): Fo
 }
 
 /** As cutLine would cut it. */
-function asciiWindow(number: number, bytes: Buffer, places: readonly number[], { maxLineLength }: LineLimits): FoundLine {
-  const from = Math.max(0, Math.min((places[0] ?? 0) - leadUnits, bytes.length - maxLineLength));
+function asciiWindow(number: number, bytes: Buffer, places: readonly number[], limits: LineLimits): FoundLine {
+  const { maxLineLength } = limits;
+  const from = Math.max(0, Math.min((places[0] ?? 0) - leadUnits(limits), bytes.length - maxLineLength));
   const line: FoundLine = { line: number, text: bytes.toString('latin1', from, from + maxLineLength), cut: true };
   if (from > 0) line.cutAt = from;
   const ranges: [number, number][] = [];
@@ -59,10 +60,11 @@ function asciiWindow(number: number, bytes: Buffer, places: readonly number[], {
 /** The same, of a line whose end is not shown: what lies before the first match is only counted, what lies far behind is not looked at. */
 function window(number: number, bytes: Buffer, places: readonly number[], limits: LineLimits): FoundLine {
   const first = places[0] ?? 0;
-  const leadStart = characterStart(bytes, Math.max(0, first - (leadUnits + 1) * maxBytesPerUnit));
-  const lead = bytes.toString('utf8', leadStart, first).slice(-leadUnits - 1);
+  const units = leadUnits(limits);
+  const leadStart = characterStart(bytes, Math.max(0, first - (units + 1) * maxBytesPerUnit));
+  const lead = bytes.toString('utf8', leadStart, first).slice(-units - 1);
   const skipped = countUnits(bytes, 0, first) - lead.length;
-  const shown = bytes.subarray(first, first + (leadUnits + limits.maxLineLength + 1) * maxBytesPerUnit);
+  const shown = bytes.subarray(first, first + (units + limits.maxLineLength + 1) * maxBytesPerUnit);
   const toUnits = unitsOf(shown);
   const ranges: [number, number][] = [];
   for (let at = 0; at < places.length; at += 2) {

@@ -14,6 +14,7 @@ import { planQuery } from './trigram/plan.ts';
 import { allFiles } from './trigram/plan-tree.ts';
 import { overlapBytes } from './trigram/segment-format.ts';
 import { type Candidates, type ListedFile, TrigramIndex, type TrigramIndexLog } from './trigram/trigram-index.ts';
+import { beginsWithUtf16 } from './utf16-mark.ts';
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** With more candidates than this share of all files, ripgrep's own walk is as fast. */
@@ -302,10 +303,6 @@ export class IndexedSearch {
     }
     return listed;
   }
-}
-
-function beginsWithUtf16(bytes: Buffer): boolean {
-  return bytes.length >= 2 && ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff));
 }
 
 /** A NUL in what ripgrep reads first; it begins with three bytes (a byte order mark would stand there), and searches them when a line ends among them. */

@@ -117,3 +117,14 @@ test('lines that are long together come in several items', async () => {
   assert.equal(items.flatMap(({ lines }) => lines).length, 40);
   for (const { lines } of items) assert.ok(lines.reduce((sum, { text }) => sum + text.length, 0) < 150_000);
 });
+
+test('however little of a line of megabytes is shown, its first match is there', async () => {
+  for (const letters of ['abc ', '🙂人é '])
+    for (const maxLineLength of [20, 59, 61, 180]) {
+      const { line } = await find(`${letters.repeat(Math.ceil(long / letters.length))}needle${letters.repeat(1000)}\n`, 'needle', {
+        maxLineLength,
+      });
+      assert.deepEqual(matched(line), ['needle'], `${letters}: ${maxLineLength}`);
+      assert.ok(line.text.length > maxLineLength - 3 && line.text.length <= maxLineLength, `${line.text.length} of ${maxLineLength}`);
+    }
+});

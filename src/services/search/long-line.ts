@@ -34,9 +34,10 @@ export async function readLongLine(file: string, line: LongLine, limits: LineLim
 async function readAround(
   handle: fs.promises.FileHandle,
   { number, offset, raw, matches }: LongLine,
-  { maxLineLength }: LineLimits,
+  limits: LineLimits,
   signal: AbortSignal,
 ): Promise<FoundLine | undefined> {
+  const { maxLineLength } = limits;
   const first = matches[0];
   if (first === undefined) return undefined;
   const lineStart = offset + ((await read(handle, 0, MARK.length)).equals(MARK) ? MARK.length : 0);
@@ -45,8 +46,8 @@ async function readAround(
   const compared = Math.min(there.length, first.begins.length);
   if (compared < Math.min(first.begins.length, maxLineLength) || !there.subarray(0, compared).equals(first.begins.subarray(0, compared)))
     return undefined;
-  const before = await unitsBefore(handle, lineStart, first.start, signal);
-  const lead = lastUnits(before.end, leadUnits);
+  const before = await unitsBefore(handle, lineStart, first.start, 2 * leadUnits(limits), signal);
+  const lead = lastUnits(before.end, leadUnits(limits));
   const shown = there.subarray(0, endOfLine(there, matches, first.start));
   const isWhole = shown.length < there.length;
   const after = shown.toString();
@@ -72,11 +73,12 @@ async function readAround(
   };
 }
 
-/** How many UTF-16 units the bytes are, and the last of them. */
+/** How many UTF-16 units the bytes are, and the last `kept` of them. */
 async function unitsBefore(
   handle: fs.promises.FileHandle,
   from: number,
   length: number,
+  kept: number,
   signal: AbortSignal,
 ): Promise<{ units: number; end: string }> {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -89,7 +91,7 @@ async function unitsBefore(
     done += bytes.length;
     const text = decoder.decode(bytes, { stream: done < length });
     units += text.length;
-    end = (end + text).slice(-2 * leadUnits);
+    end = (end + text).slice(-kept);
   }
   return { units, end };
 }

@@ -5,6 +5,7 @@ import type { search as table } from '../../contract/search.ts';
 import { decodeText } from '../workspace/content.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import type { Visible } from './asked-place.ts';
 import { type MakeBatch, replaceText } from './replace.ts';
 import type { Ripgrep } from './ripgrep.ts';
 import type { Search } from './search.ts';
@@ -19,7 +20,8 @@ export function searchOperations(
     'search.replace': (input, call) => {
       const make: MakeBatch = async (changes, options) =>
         await batch({ changes: changes as Parameters<typeof batch>[0]['changes'], durability: 'default', ...options }, call);
-      return replaceText({ ...input, context: 0 }, { search, ripgrep, workspace, batch: make }, call.signal);
+      const dependencies = { search, ripgrep, workspace, batch: make };
+      return replaceText({ ...input, context: 0 }, dependencies, { signal: call.signal, visible: filterOf(call) });
     },
     'search.text': (input, call) => search.text(input, { signal: call.signal, visible: filterOf(call), found: (file) => call.emit(file) }),
     'search.files': (input, call) => search.files(input, { signal: call.signal, visible: filterOf(call) }),
@@ -51,8 +53,8 @@ export function searchOperations(
 }
 
 /** Undefined for a caller who may see everything. */
-function filterOf(call: Call): ((path: string) => boolean) | undefined {
-  return call.caller.paths === undefined && call.caller.access === 'admin' ? undefined : call.visible;
+function filterOf(call: Call): Visible | undefined {
+  return call.caller.paths === undefined && call.caller.access === 'admin' ? undefined : (path, place) => call.visibleAt(path, place);
 }
 
 /** As files.read gives it, unsaved typing included. */

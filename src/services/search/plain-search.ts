@@ -82,11 +82,15 @@ export class PlainSearch {
       yield walk.path;
       return;
     }
-    const isShown = (path: string): boolean => walk.hidden || !path.slice(path.lastIndexOf('/') + 1).startsWith('.');
-    const enter = (path: string): boolean =>
-      isShown(path) && !this.#workspace.liesInGit(path) && (walk.ignored || !this.#workspace.options.ignored(path));
-    for await (const { path, kind } of this.#workspace.list(walk.path, true, enter))
-      if (kind === 'file' && isShown(path) && wanted(path) && (walk.ignored || !this.#workspace.options.ignored(path))) yield path;
+    // The watch passes over git folders; who names a place in one means it.
+    const ignores = !walk.ignored && !this.#workspace.liesInGit(walk.path);
+    const isShown = (path: string): boolean => {
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      if (name.toLowerCase() === '.git' || (!walk.hidden && name.startsWith('.'))) return false;
+      return !ignores || !this.#workspace.options.ignored(path);
+    };
+    for await (const { path, kind } of this.#workspace.list(walk.path, true, isShown))
+      if (kind === 'file' && isShown(path) && wanted(path)) yield path;
   }
 }
 

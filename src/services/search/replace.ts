@@ -2,9 +2,11 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { BatchChange } from '../../contract/files.ts';
 import { etagOf } from '../workspace/content.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { AskedPlace, isSeen, type Visible } from './asked-place.ts';
 import type { FileMatches } from './rg-replacements.ts';
 import type { Ripgrep, TextQuery, Walk } from './ripgrep.ts';
 import type { Search } from './search.ts';
+import { beginsWithUtf16 } from './utf16-mark.ts';
 
 /** What one call replaces at most; more is refused, and nothing replaced. */
 const MAX_LINES = 100_000;
@@ -43,6 +45,12 @@ export interface ReplaceDependencies {
   batch: MakeBatch;
 }
 
+export interface ReplaceCall {
+  signal: AbortSignal;
+  /** What is not visible to whoever asks is not replaced in. */
+  visible?: Visible | undefined;
+}
+
 interface Replaced {
   bytes: Buffer;
   matches: number;
@@ -55,21 +63,25 @@ interface Replaced {
 export async function replaceText(
   request: ReplaceRequest,
   { search, ripgrep, workspace, batch }: ReplaceDependencies,
-  signal: AbortSignal,
+  call: ReplaceCall,
 ): Promise<ReplaceAnswer> {
   if (ripgrep === undefined)
     throw new OutriggerError('TOOL_MISSING', 'Replacing needs ripgrep, which is not on this machine.', { details: { tool: 'ripgrep' } });
-  const paths = await findFiles(request, search, signal);
-  refuseChanged(paths, request.ifRevision, workspace);
+  const asked = AskedPlace.of(request.path, workspace);
+  const except = request.except.map(({ path, line }) => ({ path: asked.placeOf(path), line }));
+  // From here on files go by where they are, as the journal knows them; only what is answered names them beneath the path that was asked for.
+  const paths = await findFiles({ ...request, path: asked.place, except }, search, call);
+  const changed = changedSince(paths, request.ifRevision, workspace);
+  if (changed.length > 0) throw changedMeanwhile(changed.map((path) => asked.nameOf(path)));
   const changes: { path: string; matches: number; change: BatchChange }[] = [];
   const skipped: ReplaceAnswer['skipped'] = [];
   const conflicts: string[] = [];
   let total = 0;
   const linesKept = Map.groupBy(
-    request.except.filter(({ line }) => line !== undefined),
+    except.filter(({ line }) => line !== undefined),
     ({ path }) => path,
   );
-  for await (const file of ripgrep.replacements(request, paths, signal)) {
+  for await (const file of ripgrep.replacements(request, paths, call.signal)) {
     const kept = new Set(linesKept.get(file.path)?.map(({ line }) => line));
     const wanted = { ...file, matches: file.matches.filter(({ line }) => !kept.has(line)) };
     if (wanted.matches.length === 0) continue;
@@ -77,7 +89,7 @@ export async function replaceText(
       skipped.push({ path: file.path, why: 'It has a line that is too long.' });
       continue;
     }
-    const read = await readFile(workspace, file.path, signal);
+    const read = await readFile(workspace, file.path, call);
     if (read === 'gone') {
       conflicts.push(file.path);
       continue;
@@ -101,12 +113,17 @@ export async function replaceText(
     if (total > MAX_BYTES)
       throw new OutriggerError('OUTPUT_TOO_LARGE', `The files to be changed are larger than ${MAX_BYTES} bytes in all. Narrow the search.`);
     if (replaced.bytes.equals(bytes)) continue;
+    if (read.links > 1) {
+      skipped.push({ path: file.path, why: `It has ${read.links} names (hard links), which a replacement would part.` });
+      continue;
+    }
     const { path } = file;
     const base64 = replaced.bytes.toString('base64');
     changes.push({ path, matches: replaced.matches, change: { op: 'write', path, base64, ifMatch: etagOf(read.content), parents: false } });
   }
-  if (conflicts.length > 0) throw changedMeanwhile(conflicts);
-  if (changes.length === 0) return { matches: 0, files: [], skipped, revision: workspace.journal.revision };
+  if (conflicts.length > 0) throw changedMeanwhile(conflicts.map((path) => asked.nameOf(path)));
+  const leftAlone = skipped.map(({ path, why }) => ({ path: asked.nameOf(path), why }));
+  if (changes.length === 0) return { matches: 0, files: [], skipped: leftAlone, revision: workspace.journal.revision };
   // ripgrep tells files as its threads get done with them.
   changes.sort((a, b) => (a.path < b.path ? -1 : 1));
   const {
@@ -119,19 +136,19 @@ export async function replaceText(
   );
   return {
     matches: changes.reduce((sum, { matches }) => sum + matches, 0),
-    files: changes.map(({ path, matches }, index) => ({ path, matches, etag: results[index]?.etag ?? null })),
-    skipped,
+    files: changes.map(({ path, matches }, index) => ({ path: asked.nameOf(path), matches, etag: results[index]?.etag ?? null })),
+    skipped: leftAlone,
     ...(undo === undefined ? {} : { undo }),
     revision,
   };
 }
 
-async function findFiles(request: ReplaceRequest, search: Search, signal: AbortSignal): Promise<string[]> {
+async function findFiles(request: ReplaceRequest, search: Search, call: ReplaceCall): Promise<string[]> {
   const whole = new Set(request.except.filter(({ line }) => line === undefined).map(({ path }) => path));
   const paths = new Set<string>();
   const { truncated } = await search.text(
     { ...request, context: 0, maxResults: MAX_LINES, maxLineLength: 20 },
-    { signal, found: ({ path }) => void (whole.has(path) || paths.add(path)) },
+    { ...call, found: ({ path }) => void (whole.has(path) || paths.add(path)) },
   );
   if (truncated || paths.size > MAX_FILES) {
     const limit = truncated ? `${MAX_LINES} lines` : `${MAX_FILES} files`;
@@ -143,11 +160,12 @@ async function findFiles(request: ReplaceRequest, search: Search, signal: AbortS
 async function readFile(
   workspace: Workspace,
   path: string,
-  signal: AbortSignal,
-): Promise<{ bytes: Buffer; content: string } | 'gone' | 'too large'> {
+  { signal, visible }: ReplaceCall,
+): Promise<{ bytes: Buffer; content: string; links: number } | 'gone' | 'too large'> {
   try {
-    const { bytes, content } = await workspace.read(path, MAX_FILE_BYTES, signal);
-    return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), content };
+    const { bytes, content, stat } = await workspace.read(path, MAX_FILE_BYTES, signal);
+    if (visible !== undefined && !isSeen(path, path, visible, workspace)) return 'gone';
+    return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), content, links: stat.nlink };
   } catch (error) {
     if (error instanceof OutriggerError && error.reason === 'OUTPUT_TOO_LARGE') return 'too large';
     if (error instanceof OutriggerError && error.reason === 'FILE_NOT_FOUND') return 'gone';
@@ -155,8 +173,9 @@ async function readFile(
   }
 }
 
-function refuseChanged(paths: readonly string[], since: number | undefined, { journal }: Workspace): void {
-  if (since === undefined || since >= journal.revision) return;
+/** Those of the paths that changed after that revision. Throws ETAG_MISMATCH where that is not known any more. */
+function changedSince(paths: readonly string[], since: number | undefined, { journal }: Workspace): string[] {
+  if (since === undefined || since >= journal.revision) return [];
   const changed = new Set<string>();
   for (let cursor = journal.cursorOf(since), more = true; more; ) {
     const answer = journal.since(cursor, 10_000);
@@ -165,8 +184,7 @@ function refuseChanged(paths: readonly string[], since: number | undefined, { jo
     for (const { path, from } of answer.changes) for (const each of [path, from]) if (each !== undefined) changed.add(each);
     ({ cursor, more } = answer);
   }
-  const conflicts = paths.filter((path) => changed.has(path));
-  if (conflicts.length > 0) throw changedMeanwhile(conflicts);
+  return paths.filter((path) => changed.has(path));
 }
 
 function changedMeanwhile(paths: readonly string[]): OutriggerError {
@@ -179,8 +197,7 @@ function changedMeanwhile(paths: readonly string[]): OutriggerError {
 
 /** Undefined for what can be replaced in: the bytes on disk are those that were searched. */
 function whyNoText(bytes: Buffer): string | undefined {
-  if (bytes.includes(0)) return 'It is binary, or UTF-16.';
-  return undefined;
+  return beginsWithUtf16(bytes) || bytes.includes(0) ? 'It is binary, or UTF-16.' : undefined;
 }
 
 /** Undefined where the bytes are others than those that were searched. `matches` are in order and do not overlap. */

@@ -41,9 +41,13 @@ interface RgMessage {
   };
 }
 
-/** Units shown before the first match of a line that is cut. */
-export const leadUnits = 60;
+const MOST_LEAD_UNITS = 60;
 const MAX_BYTES_PER_UNIT = 3;
+
+/** Units shown before the first match of a line that is cut: most of what is shown is the match, and what follows it. */
+export function leadUnits({ maxLineLength }: LineLimits): number {
+  return Math.min(MOST_LEAD_UNITS, Math.floor(maxLineLength / 3));
+}
 
 /** Undefined for a message that says nothing about lines. `shortened`: strings and lists of it may lack their ends. */
 export function readEvent(json: string, limits: LineLimits, shortened = false): RgEvent | undefined {
@@ -60,7 +64,7 @@ function lineEvent(data: RgMessage['data'], isMatch: boolean, limits: LineLimits
   const line: FoundLine = { line: data.line_number ?? 1, text: whole.replace(/\r?\n$/, '') };
   if (raw) line.raw = true;
   const first = data.submatches[0]?.start ?? 0;
-  const isThere = first + (leadUnits + limits.maxLineLength) * MAX_BYTES_PER_UNIT <= length || whole.endsWith('\n');
+  const isThere = first + (leadUnits(limits) + limits.maxLineLength) * MAX_BYTES_PER_UNIT <= length || whole.endsWith('\n');
   const isHere = ({ start }: { start: number }): boolean => start < length || length === 0;
   if (isMatch) {
     const told = shortened ? data.submatches.filter(isHere) : data.submatches;
@@ -91,7 +95,7 @@ function rangesOf(
 /** A long line, cut around its first match. */
 export function cutLine(line: FoundLine, maxLineLength: number): FoundLine {
   const first = line.ranges?.[0]?.[0] ?? 0;
-  const from = onCharacter(line.text, Math.max(0, Math.min(first - leadUnits, line.text.length - maxLineLength)));
+  const from = onCharacter(line.text, Math.max(0, Math.min(first - leadUnits({ maxLineLength }), line.text.length - maxLineLength)));
   const to = onCharacter(line.text, from + maxLineLength);
   const cut: FoundLine = { ...line, text: detached(line.text.slice(from, to)), cut: true };
   if (from > 0) cut.cutAt = from;

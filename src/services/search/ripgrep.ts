@@ -252,7 +252,8 @@ function walkArguments({ include, exclude, hidden, ignored }: Walk): string[] {
     ...(ignored ? ['--no-ignore'] : []),
     ...include.map((glob) => `--glob=${glob}`),
     ...exclude.map((glob) => `--glob=!${glob}`),
-    ...(hidden ? ['--glob=!.git'] : []),
+    // The last of the globs that fit counts, and these come last: neither a glob nor an ignore file leads into a git folder. A place that is named is no match of a glob.
+    '--iglob=!.git',
   ];
 }
 

@@ -53,7 +53,11 @@ class Outliner {
   }
 
   statements(nodes: readonly Node[], depth: number, exported: boolean): void {
+    const before = this.symbols.length;
     for (const node of nodes) this.#statement(node, depth, exported);
+    const listed = new Set(nodes.flatMap(namesExportedBy));
+    if (listed.size === 0) return;
+    for (const symbol of this.symbols.slice(before)) if (symbol.depth === depth && listed.has(symbol.name)) symbol.exported = true;
   }
 
   #statement(node: Node, depth: number, exported: boolean): void {
@@ -214,7 +218,15 @@ function nameOf(node: Node): string | undefined {
   if (node.type === 'Identifier') return node.name;
   if (node.type === 'PrivateIdentifier') return `#${node.name}`;
   if (node.type === 'Literal') return String(node.value);
+  if (node.type === 'TSQualifiedName') return `${nameOf(node.left)}.${node.right.name}`;
   return undefined;
+}
+
+/** Names of this text that a statement exports without declaring them. */
+function namesExportedBy(node: Node): string[] {
+  if (node.type === 'ExportDefaultDeclaration') return node.declaration.type === 'Identifier' ? [node.declaration.name] : [];
+  if (node.type !== 'ExportNamedDeclaration' || node.source !== null) return [];
+  return node.specifiers.flatMap(({ local }) => nameOf(local) ?? []);
 }
 
 type IdentifierNode = Extract<Node, { type: 'Identifier' }>;

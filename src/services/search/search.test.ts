@@ -141,3 +141,72 @@ test('a search waits 150 ms for the index to have the newest change, then reads 
     };
     await withSearch(folder, ask, {}, program);
   }));
+
+test('what git leaves out is another from the next search on, though nothing in the folder tells of it', () =>
+  withScratchFolder('search', async (folder, root) => {
+    const write = (name: string, text: string): void => {
+      fs.mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
+      fs.writeFileSync(path.join(root, name), text);
+    };
+    write('.gitignore', '*.log\n');
+    for (const name of ['a.txt', 'b.log', 'c.tmp', 'sub/d.txt', 'sub/e.log', 'sub/f.x']) write(name, 'needle\n');
+    write('sub/.gitignore', '*.x\n');
+    const init = (where: string): void => {
+      for (const part of ['objects', 'refs', 'info']) fs.mkdirSync(path.join(root, where, '.git', part), { recursive: true });
+      write(path.join(where, '.git/HEAD'), 'ref: refs/heads/main\n');
+    };
+    const signal = new AbortController().signal;
+    await withSearch(folder, async (harness) => {
+      const isAsRipgrep = async (when: string): Promise<void> => {
+        const { files } = await harness.search.files({ ...plainWalk, query: '', limit: 100 }, { signal });
+        const listed = spawnSync(rgPath, ['--files'], { cwd: root, encoding: 'utf8' }).stdout.split('\n').slice(0, -1).sort();
+        assert.deepEqual(
+          files.map((file) => file.path),
+          listed,
+          when,
+        );
+        const { found, engine } = await searched(harness, 'needle');
+        assert.deepEqual([found.sort(), engine], [listed, 'index'], when);
+      };
+      await isAsRipgrep('without git');
+      init('');
+      await isAsRipgrep('a repository');
+      write('.git/info/exclude', '*.tmp\n');
+      await isAsRipgrep('with more that is left out');
+      write('.git/info/exclude', '*.tmp\n*.none\n');
+      await isAsRipgrep('and more');
+      // Of a repository within, the next change below tells.
+      init('sub');
+      await harness.workspace.write('sub/g.txt', Buffer.from('needle\n'), { cause });
+      await isAsRipgrep('a repository within');
+      write('sub/.git/info/exclude', 'd.txt\n');
+      await harness.workspace.write('sub/g.txt', Buffer.from('needle again\n'), { cause });
+      await isAsRipgrep('which leaves out more');
+      fs.rmSync(path.join(root, 'sub/.git'), { recursive: true });
+      await harness.workspace.write('sub/g.txt', Buffer.from('needle\n'), { cause });
+      await isAsRipgrep('which is none any more');
+      fs.rmSync(path.join(root, '.git'), { recursive: true });
+      await isAsRipgrep('without git again');
+      assert.equal(await harness.search.wait(undefined, 10_000, signal), harness.workspace.journal.revision);
+    });
+  }));
+
+const oddNames = process.platform === 'linux' ? false : 'only on Linux a name may be any bytes';
+
+test('a file whose name is not UTF-8 is searched when it is listed, whenever it came', { skip: oddNames }, () =>
+  withScratchFolder('search', async (folder, root) => {
+    const odd = (name: string): Buffer => Buffer.concat([Buffer.from(`${root}/${name}`), Buffer.from([0xe9])]);
+    fs.mkdirSync(path.join(root, 'old'));
+    fs.writeFileSync(odd('old/before'), 'needle\n');
+    await withSearch(folder, async (harness) => {
+      assert.deepEqual(await searched(harness, 'needle'), { engine: 'index', searched: 1, found: ['old/before\uFFFD'] });
+      fs.writeFileSync(odd('old/later'), 'needle\n');
+      await harness.workspace.write('.ignore', Buffer.from('nothing\n'), { cause });
+      const { engine, found } = await searched(harness, 'needle');
+      assert.deepEqual([engine, found.sort()], ['index', ['old/before\uFFFD', 'old/later\uFFFD']]);
+      fs.rmSync(odd('old/before'));
+      await harness.workspace.write('.ignore', Buffer.from('nothing more\n'), { cause });
+      assert.deepEqual((await searched(harness, 'needle')).found, ['old/later\uFFFD']);
+    });
+  }),
+);

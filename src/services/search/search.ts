@@ -5,6 +5,7 @@ import type { Change } from '../../contract/events.ts';
 import type { FoundFile } from '../../contract/search.ts';
 import type { Processes } from '../processes/processes.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { AskedPlace, isSeen, type Visible } from './asked-place.ts';
 import { Catalogue, plainWalk as everything } from './catalogue.ts';
 import { FuzzyPaths } from './fuzzy.ts';
 import { type IndexOptions, IndexedSearch } from './indexed-search.ts';
@@ -149,12 +150,13 @@ export class Search {
   /** `found` resolves when the reader has room. Throws BAD_PATTERN, FILE_NOT_FOUND, PATH_ESCAPES, and what the call was aborted with. */
   async text(
     request: TextRequest,
-    call: { signal: AbortSignal; visible?: ((path: string) => boolean) | undefined; found: (file: FoundFile) => Promise<void> | void },
+    call: { signal: AbortSignal; visible?: Visible | undefined; found: (file: FoundFile) => Promise<void> | void },
   ): Promise<TextAnswer> {
     const started = performance.now();
     const { workspace, ripgrep } = this.#dependencies;
     await this.#dependencies.flush();
-    this.#checkPlace(request.path);
+    const asked = AskedPlace.of(request.path, workspace);
+    const walk = { ...request, path: asked.place };
     const { revision } = workspace.journal;
     const signal = AbortSignal.any([call.signal, this.#ended.signal]);
     let matches = 0;
@@ -162,10 +164,11 @@ export class Search {
     let truncated = false;
     const found = async (file: FoundFile, count: number): Promise<boolean> => {
       if (truncated) return false;
-      if (call.visible?.(file.path) === false) return true;
+      const path = asked.nameOf(file.path);
+      if (call.visible !== undefined && !files.has(path) && !isSeen(file.path, path, call.visible, workspace)) return true;
       const room = request.maxResults - matches;
-      const shown = count > room ? { path: file.path, lines: firstMatches(file.lines, room) } : file;
-      files.add(file.path);
+      const shown = { path, lines: count > room ? firstMatches(file.lines, room) : file.lines };
+      files.add(path);
       matches += Math.min(count, room);
       truncated = count > room;
       await call.found(shown);
@@ -183,35 +186,37 @@ export class Search {
       revision,
     });
     if (ripgrep === undefined || this.#state === 'off') {
-      await this.#plain.search(request, request, limits, found, signal);
+      await this.#plain.search(request, walk, limits, found, signal);
       return answer('plain');
     }
     if (this.#indexed !== undefined && (await this.#reached(revision, CATCH_UP_MS, signal))) {
-      const searched = await this.#indexed.search(request, request, limits, found, signal);
+      const searched = await this.#indexed.search(request, walk, limits, found, signal);
       if (searched !== undefined) return answer('index', { searched });
     }
-    await ripgrep.search(request, { walk: request }, limits, found, signal);
+    await ripgrep.search(request, { walk }, limits, found, signal);
     return answer('walk');
   }
 
   /** Throws as text does. */
   async files(
     request: Walk & { query: string; limit: number },
-    call: { signal: AbortSignal; visible?: ((path: string) => boolean) | undefined },
+    call: { signal: AbortSignal; visible?: Visible | undefined },
   ): Promise<PathsAnswer> {
     const { workspace, ripgrep } = this.#dependencies;
-    this.#checkPlace(request.path);
+    const asked = AskedPlace.of(request.path, workspace);
+    const walk = { ...request, path: asked.place };
     const { revision } = workspace.journal;
-    const known =
-      isPlain(request) && this.#catalogue?.has(request.path) === true && (await this.#reached(revision, CATCH_UP_MS, call.signal));
+    const known = isPlain(walk) && this.#catalogue?.has(walk.path) === true && (await this.#reached(revision, CATCH_UP_MS, call.signal));
     let blocks: readonly (readonly string[])[];
     if (known && this.#catalogue !== undefined) blocks = this.#catalogue.blocks;
     else if (ripgrep !== undefined && this.#state !== 'off')
-      blocks = blocksOf(await sortInTurns(await ripgrep.files(request, { signal: call.signal }), call.signal));
-    else blocks = blocksOf(await this.#plain.files(request, call.signal));
-    const within = `${request.path}/`;
-    if (request.path !== '') blocks = await filtered(blocks, (path) => path.startsWith(within) || path === request.path, call.signal);
-    if (call.visible !== undefined) blocks = await filtered(blocks, call.visible, call.signal);
+      blocks = blocksOf(await sortInTurns(await ripgrep.files(walk, { signal: call.signal }), call.signal));
+    else blocks = blocksOf(await this.#plain.files(walk, call.signal));
+    const within = `${walk.path}/`;
+    if (walk.path !== '') blocks = await filtered(blocks, (path) => path.startsWith(within) || path === walk.path, call.signal);
+    const { visible } = call;
+    if (visible !== undefined) blocks = await filtered(blocks, (path) => visible(asked.nameOf(path), path), call.signal);
+    if (!asked.isReal) blocks = await renamed(blocks, asked, call.signal);
     const { files, total } = await this.#paths.find(request.query, blocks, request.limit, call.signal);
     return { files, truncated: total > files.length, revision };
   }
@@ -220,15 +225,19 @@ export class Search {
   async symbols(
     query: string,
     limit: number,
-    call: { signal: AbortSignal; visible?: ((path: string) => boolean) | undefined },
+    call: { signal: AbortSignal; visible?: Visible | undefined },
   ): Promise<{ symbols: SymbolInFile[]; truncated: boolean; complete: boolean; revision: number }> {
     await this.#dependencies.flush();
+    const { visible } = call;
     const { revision } = this.#dependencies.workspace.journal;
     const caughtUp = await this.#reached(revision, CATCH_UP_MS, call.signal);
     const files = this.#catalogue?.list ?? (await this.#plain.files(everything, call.signal));
-    const { symbols, total, complete } = await this.#symbols.find(query, files, limit, call);
+    const { symbols, total, complete } = await this.#symbols.find(query, files, limit, {
+      signal: call.signal,
+      ...(visible === undefined ? {} : { visible: (path: string) => visible(path, path) }),
+    });
     return {
-      symbols,
+      symbols: visible === undefined ? symbols : symbols.filter(({ path }) => isSeen(path, path, visible, this.#dependencies.workspace)),
       truncated: total > symbols.length,
       complete: complete && caughtUp,
       revision: Math.max(0, Math.min(revision, this.#revision)),
@@ -238,11 +247,6 @@ export class Search {
   /** `text`: of the file as it is now, unsaved typing included. Throws NO_LANGUAGE, TOOL_MISSING, TOO_MANY_PROCESSES, OUTPUT_TOO_LARGE. */
   outline(path: string, text: string): Promise<Outline & { language: string }> {
     return this.#symbols.outline(path, text);
-  }
-
-  #checkPlace(path: string): void {
-    if (path !== '' && this.#dependencies.workspace.entry(path) === undefined)
-      throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
   }
 
   // ── what changed
@@ -312,8 +316,13 @@ export class Search {
     if (this.#state !== 'failed' || this.#working !== undefined || performance.now() < this.#failedAt + RETRY_MS) return;
     this.#working = this.#begin().finally(() => {
       this.#working = undefined;
-      if (this.#waiting.length > 0 && this.#state === 'ready') this.#catchUp();
+      if (this.#hasNews && this.#state === 'ready') this.#catchUp();
     });
+  }
+
+  /** Also where nothing in the folder tells of it. */
+  get #hasNews(): boolean {
+    return this.#waiting.length > 0 || this.#catalogue?.isOutdated === true;
   }
 
   #catchUp(): void {
@@ -322,13 +331,13 @@ export class Search {
     if (this.#ended.signal.aborted) return;
     this.#working ??= this.#takeIn().finally(() => {
       this.#working = undefined;
-      if (this.#waiting.length > 0 && this.#state === 'ready') this.#catchUp();
+      if (this.#hasNews && this.#state === 'ready') this.#catchUp();
     });
   }
 
   async #takeIn(): Promise<void> {
     try {
-      while (this.#waiting.length > 0 && !this.#ended.signal.aborted) {
+      while (this.#hasNews && !this.#ended.signal.aborted) {
         const changes = this.#waiting;
         this.#waiting = [];
         const news = await this.#catalogue?.apply(changes, this.#ended.signal);
@@ -372,11 +381,11 @@ export class Search {
 
   /** False when that took longer, or can't be. */
   async #reached(revision: number, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
-    if (this.#revision >= revision) return true;
+    if (this.#isUpTo(revision)) return true;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, timeoutMs);
     const check = (): void => {
-      if (this.#revision >= revision || this.#state === 'failed' || this.#state === 'off') resolve();
+      if (this.#isUpTo(revision) || this.#state === 'failed' || this.#state === 'off') resolve();
     };
     this.#waiters.add(check);
     if (this.#state === 'ready') this.#catchUp();
@@ -389,7 +398,11 @@ export class Search {
     signal.removeEventListener('abort', aborted);
     this.#waiters.delete(check);
     signal.throwIfAborted();
-    return this.#revision >= revision;
+    return this.#isUpTo(revision);
+  }
+
+  #isUpTo(revision: number): boolean {
+    return this.#revision >= revision && this.#catalogue?.isOutdated !== true;
   }
 }
 
@@ -423,6 +436,17 @@ async function filtered(
     signal.throwIfAborted();
   }
   return left;
+}
+
+/** As they are called beneath the path that was asked for. */
+async function renamed(blocks: readonly (readonly string[])[], asked: AskedPlace, signal: AbortSignal): Promise<(readonly string[])[]> {
+  const named: string[][] = [];
+  for (const block of blocks) {
+    named.push(block.map((path) => asked.nameOf(path)));
+    await nextTurn();
+    signal.throwIfAborted();
+  }
+  return named;
 }
 
 /** Nothing is asked beyond where to look: the catalogue has the answer. */

@@ -2,11 +2,12 @@
 // them ends the process that it is in. Orders come on stdin, answers leave on stdout, each a line of JSON; with its input it ends.
 
 import { hash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LineSplitter } from '../../core/ndjson.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { languageOf } from './languages.ts';
+import { openForReading } from './open-file.ts';
 import type { Outline } from './outline.ts';
 
 export interface SymbolsOrder {
@@ -48,11 +49,16 @@ async function answer({ root, paths, text: given, fatal }: SymbolsOrder): Promis
 }
 
 function readText(file: string): string {
-  const stat = statSync(file);
-  // Not read to find that it is too large, or has no end.
-  const bytes = !stat.isFile() || stat.size > maxFileBytes ? undefined : readFileSync(file);
-  if (bytes === undefined || bytes.includes(0)) throw new Error('This is no source text.');
-  return bytes.toString('utf8').replace(/^\uFEFF/, '');
+  const descriptor = openForReading(file);
+  try {
+    const stat = fstatSync(descriptor);
+    // Not read to find that it is too large, or has no end.
+    const bytes = !stat.isFile() || stat.size > maxFileBytes ? undefined : readFileSync(descriptor);
+    if (bytes === undefined || bytes.includes(0)) throw new Error('This is no source text.');
+    return bytes.toString('utf8').replace(/^\uFEFF/, '');
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** Resolves when it has left this process. */

@@ -156,7 +156,11 @@ function ReplacedNote() {
       <Icon name={undone ? 'undo' : 'check'} small />
       <span class="grow">
         {undone ? 'Taken back' : 'Replaced'} {count(matches, 'place')} in {count(files, 'file')} · <Revision number={revision} />
-        {skipped > 0 && `. ${count(skipped, 'file')} left alone: no text.`}
+        {skipped.length > 0 && (
+          <span title={skipped.map(({ path, why }) => `${path}: ${why}`).join('\n')}>
+            {`. ${count(skipped.length, 'file')} left alone: ${[...new Set(skipped.map(({ why }) => why))].join(' ')}`}
+          </span>
+        )}
       </span>
       {undo !== undefined && (
         <button type="button" class="btn sm quiet" disabled={search.atWork.value} onClick={() => void undo()}>

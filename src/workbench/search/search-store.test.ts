@@ -13,7 +13,7 @@ function fakeSearch(found: FoundFile[]) {
     stream: () => ({ [Symbol.asyncIterator]: () => Readable.from(found)[Symbol.asyncIterator](), end: Promise.resolve(summary) }),
     call: (_name: string, input: { except: unknown[] }) => {
       asked.push(input);
-      return Promise.resolve({ matches: 0, files: [], revision: 2, skipped: [] });
+      return Promise.resolve({ matches: 0, files: [], revision: 2, skipped: [{ path: 'c.txt', why: 'It is binary.' }] });
     },
   };
   const store = new SearchStore(client as unknown as WorkbenchClient);
@@ -40,6 +40,7 @@ test('lines that are left out stay so while their replacement is typed, and come
   }
   await store.replace();
   assert.deepEqual(asked[0]?.except, [{ path: 'b.txt' }, { path: 'a.txt', line: 2 }]);
+  assert.deepEqual(store.replaced.value?.skipped, [{ path: 'c.txt', why: 'It is binary.' }]);
 
   const questions: (() => void)[] = [
     () => (store.pattern.value = 'OLD'),

@@ -20,8 +20,8 @@ export interface Replaced {
   matches: number;
   files: number;
   revision: number;
-  /** Files of which part did not stand there any more, or that are no text. */
-  skipped: number;
+  /** Files that were left alone, and why. */
+  skipped: readonly { path: string; why: string }[];
   /** Takes it back; absent where that can't be done whole, or was done. */
   undo: (() => Promise<void>) | undefined;
   undone: boolean;
@@ -162,7 +162,7 @@ export class SearchStore {
         matches: done.matches,
         files: done.files.length,
         revision: done.revision,
-        skipped: done.skipped.length,
+        skipped: done.skipped,
         undo: undo === undefined ? undefined : () => this.#undo(undo),
         undone: false,
       };

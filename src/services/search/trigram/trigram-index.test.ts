@@ -207,6 +207,20 @@ test('changes and removals are seen when the update resolves, in the order of th
   assert.deepEqual(unindexed(index), []);
 });
 
+test('a file whose name can not be read back stays a candidate, one by one and among thousands, until it is said to be gone', async () => {
+  await using scratch = new Scratch();
+  const index = scratch.index();
+  await index.start([]);
+  // Its name on disk is not UTF-8.
+  const odd = 'old/caf\uFFFD.txt';
+  await index.update([odd, 'gone.txt'], []);
+  assert.deepEqual(unindexed(index), [odd]);
+  await index.update([], [odd]);
+  assert.deepEqual(unindexed(index), []);
+  await index.update([odd, ...Array.from({ length: 2000 }, (_, number) => `gone-${number}.txt`)], []);
+  assert.deepEqual(unindexed(index), [odd]);
+});
+
 test('thousands of changes at once go into segments, and those they replace are deleted', async () => {
   await using scratch = new Scratch();
   scratch.writeMany(1500);

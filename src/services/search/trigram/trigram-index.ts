@@ -343,8 +343,13 @@ export class TrigramIndex {
         this.#placeUnindexed(path);
         this.#unwritten.add(path);
       }
-    } else if (answer.state === 'missing' && missing === 'drop') this.#forget(answer.path);
+    } else if (answer.state === 'missing') this.#acceptMissing(answer.path, missing);
     else this.#placeUnindexed(answer.path);
+  }
+
+  #acceptMissing(path: string, missing: 'keep' | 'drop'): void {
+    if (missing === 'drop' && !mayHaveAnotherName(path)) this.#forget(path);
+    else this.#placeUnindexed(path);
   }
 
   /** Has files indexed into segments which answer for them from then on. */
@@ -366,7 +371,7 @@ export class TrigramIndex {
               this.#table.place(key, number);
             }
         },
-        onMissing: (numbers) => each(numbers, (path) => (missing === 'drop' ? this.#forget(path) : this.#placeUnindexed(path))),
+        onMissing: (numbers) => each(numbers, (path) => this.#acceptMissing(path, missing)),
         onUnreadable: (numbers) => each(numbers, (path) => this.#placeUnindexed(path)),
         onUnwritten: (numbers, error) => {
           this.#log.error('search.segment-not-written', { code: error.code, error: error.message, files: numbers.length });
@@ -476,6 +481,11 @@ export class TrigramIndex {
 function isSame({ number, segment }: { number: number; segment: Segment }, size: number, mtimeMs: number): boolean {
   const isYoung = ((segment.flags[number] as number) & flagYoung) !== 0;
   return !isYoung && segment.sizes[number] === size && segment.mtimes[number] === mtimeMs;
+}
+
+/** One that is not UTF-8 can not be asked for as it is listed: that nothing is found by it says nothing. */
+function mayHaveAnotherName(path: string): boolean {
+  return path.includes('\uFFFD');
 }
 
 /** Lets others have their turn now and then in a long loop. Throws the signal's reason when aborted. */

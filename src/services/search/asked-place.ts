@@ -1,0 +1,56 @@
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+
+/** Whether who asks may see a path; `place` is where it leads when links are followed. */
+export type Visible = (path: string, place: string) => boolean;
+
+/** A path that was asked for, and where it leads: that is searched, and what is found there is named beneath the path. */
+export class AskedPlace {
+  readonly path: string;
+  /** Links followed, relative to the root. */
+  readonly place: string;
+
+  private constructor(path: string, place: string) {
+    this.path = path;
+    this.place = place;
+  }
+
+  /** Throws FILE_NOT_FOUND, PATH_ESCAPES, WORKSPACE_GONE. */
+  static of(path: string, workspace: Workspace): AskedPlace {
+    const place = workspace.realPath(path);
+    const kind = place === '' ? 'directory' : workspace.entry(place)?.kind;
+    // A link that is left leads to nothing.
+    if (kind === undefined || kind === 'symlink') throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
+    return new AskedPlace(path, place);
+  }
+
+  get isReal(): boolean {
+    return this.path === this.place;
+  }
+
+  /** Of what was found at the place. */
+  nameOf(found: string): string {
+    return this.isReal ? found : moved(found, this.place, this.path);
+  }
+
+  /** What is called so; another name is taken for the place that it is. */
+  placeOf(name: string): string {
+    const isBeneath = name === this.path || name.startsWith(`${this.path}/`);
+    return this.isReal || !isBeneath ? name : moved(name, this.path, this.place);
+  }
+}
+
+/** Whether the file may be seen under its name, and where it leads by now: since it was listed a link may have come into its path. */
+export function isSeen(found: string, name: string, visible: Visible, workspace: Workspace): boolean {
+  try {
+    return visible(name, workspace.realPath(found));
+  } catch {
+    // It leads out of the workspace, or the workspace is gone.
+    return false;
+  }
+}
+
+function moved(path: string, from: string, to: string): string {
+  const rest = from === '' ? `/${path}` : path.slice(from.length);
+  return to === '' ? rest.slice(1) : to + rest;
+}
