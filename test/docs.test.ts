@@ -165,7 +165,7 @@ test('the requests of README answer as they say, and its programs print what the
       }
     }
     const programs = blocks('README.md', 'js');
-    assert.equal(programs.length, 2);
+    assert.equal(programs.length, 3);
     for (const program of programs) {
       // The library serves the current folder in the page; here that must not be the checkout.
       const code = program
