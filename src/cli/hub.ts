@@ -141,7 +141,7 @@ function printBanner(hub: Hub, { host, folder }: HubOptions, terminal: Terminal)
     '',
     hub.tokenWasGiven ? '  Token    the one that you set' : `  ${terminal.bold('Token')}    ${hub.token}`,
     `  ${terminal.bold('Page')}     ${hub.url}/${hub.tokenWasGiven ? '' : `?token=${encodeURIComponent(hub.token)}`}`,
-    `  Agents   ${hub.url.replace(/^http/, 'ws')}/ws   (a secret for one: outrigger hub enrol, or POST ${hub.url}/api/agents.register)`,
+    `  Agents   ${hub.url.replace(/^http/, 'ws')}/ws   (a secret for one: outrigger hub register NAME, or POST ${hub.url}/api/agents.register)`,
     `  API      ${hub.url}/openapi.json   (Authorization: Bearer <token>)`,
     '',
   ];

@@ -13,6 +13,8 @@ import type { Terminal } from './terminal.ts';
 
 /** Who may read the file besides its owner. */
 const OTHERS = 0o077;
+/** How tokens of a hub of ours begin that one enrols with. */
+const ENROL_PREFIX = 'ogr_enrol_';
 
 /**
  * Goes to the hub step by step and says each in a line: `ok`, or `!!` with what to do. It identifies without features, so that a hub asks for
@@ -125,7 +127,14 @@ async function identify(socket: DialedSocket, config: LinkConfig, say: Say): Pro
       return;
     }
     const { error } = read.frame;
-    if (error === 'invalid_token') end(exitCodes.config, '!!', 'The hub does not know this token. Copy it again, or have a new one made.');
+    if (error === 'invalid_token' && config.token.startsWith(ENROL_PREFIX))
+      end(
+        exitCodes.config,
+        '!!',
+        'This is a token to enrol with, and no secret of an agent: outrigger link --hub URL --enrol TOKEN makes it one.',
+      );
+    else if (error === 'invalid_token')
+      end(exitCodes.config, '!!', 'The hub does not know this token. Copy it again, or have a new one made.');
     else if (error === 'token_agent_mismatch')
       end(exitCodes.config, '!!', `The token is not the one of ${config.agentId}. Check agent_id.`);
     else end(exitCodes.unavailable, '!!', `The hub answered ${error}.`);

@@ -45,7 +45,12 @@ export const errorTable = {
   },
   DUPLICATE_ID: { code: 'invalid_argument', status: 400, retryable: false, hint: 'Give each request in flight an id of its own.' },
   NO_OPERATION: { code: 'unimplemented', status: 404, retryable: false, hint: 'GET /openapi.json lists the operations.' },
-  PART_OFF: { code: 'unimplemented', status: 501, retryable: false, hint: 'This part is switched off; see the option `components`.' },
+  PART_OFF: {
+    code: 'unimplemented',
+    status: 501,
+    retryable: false,
+    hint: 'This part is switched off: see the option `components`. Tasks need a link to a hub (`link.config`); what an agent lets be called is `allow` in its config.json.',
+  },
   STREAM_ONLY: {
     code: 'invalid_argument',
     status: 400,
@@ -75,7 +80,7 @@ export const errorTable = {
     code: 'unauthenticated',
     status: 401,
     retryable: false,
-    hint: 'Send the token that the sidecar printed as "Authorization: Bearer …".',
+    hint: 'Send the token that the sidecar or the hub printed as "Authorization: Bearer …".',
   },
   BAD_TOKEN: { code: 'unauthenticated', status: 401, retryable: false, hint: '`outrigger token` prints the token that holds now.' },
   TOKEN_EXPIRED: { code: 'unauthenticated', status: 401, retryable: false, hint: 'That token has run out. Ask for a new one.' },
@@ -208,7 +213,7 @@ export const errorTable = {
     code: 'unavailable',
     status: 503,
     retryable: false,
-    hint: '`outrigger doctor` names the missing program and how to install it.',
+    hint: 'Is it on the PATH of the sidecar? `outrigger doctor` names the programs that its parts need, and how to install them.',
   },
   NO_REPOSITORY: {
     code: 'failed_precondition',

@@ -395,6 +395,15 @@ describe('--check', () => {
       /^!! {2}identify {2}The hub does not know this token/m,
     ],
     [
+      'a token to enrol with',
+      async () => ({
+        hub_url: (await hubOf((_text, socket) => socket.send('{"type":"error","error":"invalid_token"}'))).url,
+        token: 'ogr_enrol_0123456789abcdef',
+      }),
+      78,
+      /^!! {2}identify {2}This is a token to enrol with.*--enrol TOKEN/m,
+    ],
+    [
       'the token of another agent',
       async () => ({ hub_url: (await hubOf((_text, socket) => socket.send('{"type":"error","error":"token_agent_mismatch"}'))).url }),
       78,

@@ -83,9 +83,9 @@ for (const { name, options, open } of ways) {
         await open(sidecar, options, async (client) => {
           const missing = await call(client, 'files_read', { path: 'none' });
           assert.equal(missing.failed, true);
-          assert.match(missing.text, /^FILE_NOT_FOUND \(not_found\): .*none.*\nfiles\.list shows what is there\.$/);
+          assert.match(missing.text, /^FILE_NOT_FOUND \(not_found\): .*none.*\nfiles_list shows what is there\.$/);
           const { code, reason: why, hint, retryable } = missing.value;
-          assert.deepEqual([code, why, hint, retryable], ['not_found', 'FILE_NOT_FOUND', 'files.list shows what is there.', false]);
+          assert.deepEqual([code, why, hint, retryable], ['not_found', 'FILE_NOT_FOUND', 'files_list shows what is there.', false]);
           assert.equal(await reason(client, 'files_read', { path: 5 }), 'BAD_INPUT');
           await assert.rejects(client.callTool({ name: 'tokens_list' }), { code: -32_602 });
           await assert.rejects(client.callTool({ name: 'files_download', arguments: { path: 'a' } }), { code: -32_602 });

@@ -83,7 +83,7 @@ export class McpTools {
       return gathered === undefined ? toolResult(output, maxResultBytes) : streamResult(output, gathered, maxResultBytes);
     } catch (error) {
       if (!(error instanceof OutriggerError)) throw error;
-      return errorResult(error, maxResultBytes);
+      return errorResult(error, operationTools(this.#deps.table), maxResultBytes);
     }
   }
 }
@@ -156,9 +156,11 @@ function toolResult(output: unknown, maxBytes: number, before: readonly Cut[] = 
     : { content };
 }
 
-function errorResult(error: OutriggerError, maxBytes: number): CallToolResult {
-  const wire = fitted(toWireError(error), maxBytes).value as Record<string, unknown>;
-  const text = `${error.reason} (${error.code}): ${String(wire['message'])}\n${error.hint}`;
+function errorResult(error: OutriggerError, tools: ReadonlyMap<string, OperationTool>, maxBytes: number): CallToolResult {
+  // A model knows operations by the names of their tools.
+  const hint = error.hint.replace(/\b[a-z]+\.[a-zA-Z]+\b/g, (name) => (tools.has(toolName(name)) ? toolName(name) : name));
+  const wire = fitted({ ...toWireError(error), hint }, maxBytes).value as Record<string, unknown>;
+  const text = `${error.reason} (${error.code}): ${String(wire['message'])}\n${hint}`;
   return { isError: true, content: [{ type: 'text', text }], structuredContent: wire };
 }
 
