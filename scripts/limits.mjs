@@ -941,6 +941,33 @@ export const limitParts = [
         'src/hub/fleet.test.ts',
         'who looks on and takes nothing hears of the newest hundred changes when he does',
       ]),
+      constant(
+        'tasks and agents in one piece of news',
+        'src/hub/operations.ts',
+        'MAX_PIECE_LENGTH',
+        'count',
+        'the rest comes in further pieces',
+        ['src/hub/operations.test.ts', 'who looks on hears of very much at once in pieces, each of which an answer can be'],
+      ),
+      constant(
+        'one piece of news',
+        'src/hub/operations.ts',
+        'MAX_PIECE_BYTES',
+        'bytes',
+        'the rest comes in further pieces; one task comes whole',
+        ['src/hub/operations.test.ts', 'who looks on hears of very much at once in pieces, each of which an answer can be'],
+      ),
+      constant(
+        'a list of tasks, and an audit',
+        'src/hub/operations.ts',
+        'MAX_LIST_BYTES',
+        'bytes',
+        'it ends there and says so; who asks goes on',
+        [
+          'src/hub/operations.test.ts',
+          'a list that is longer than an answer may be ends before, says that there is more, and goes on where it ended',
+        ],
+      ),
       constant('connections at the stop', 'src/hub/hub.ts', 'STOP_WITHIN_MS', 'ms', 'they are cut', [
         'test/flows/hub-limits.test.ts',
         'a stop waits two seconds for a request that does not end, and cuts its connection',
@@ -1022,6 +1049,14 @@ export const limitParts = [
         'test/flows/hub-limits.test.ts',
         'of what the program of a task writes the end is kept, and of tasks those that wrote last',
       ]),
+      constant(
+        'a piece of that counts as at least',
+        'src/hub/task-logs.ts',
+        'MIN_PIECE_LENGTH',
+        'characters',
+        'fewer short ones are kept',
+        ['src/hub/task-logs.test.ts', 'keeps as many of the newest as would take the room of all the text that is kept'],
+      ),
       constant('tasks of which that is kept', 'src/hub/task-logs.ts', 'MAX_LOGS', 'count', 'those that wrote last stay', [
         'test/flows/hub-limits.test.ts',
         'of what the program of a task writes the end is kept, and of tasks those that wrote last',

@@ -149,9 +149,14 @@ export class EndedTasks {
 
   /** It may be due again: whether others still need it is seen then. */
   #neededLess(id: string): void {
-    const again = `UPDATE tasks SET ended = json_extract(body, '$.updatedAt')
+    const over = `SELECT seq, body FROM tasks
       WHERE seq = (SELECT seq FROM requests WHERE id = ?) AND ended IS NULL AND state IN ('succeeded', 'failed', 'cancelled', 'dead')`;
-    if (this.#sql(again).run(id).changes > 0) this.#next = undefined;
+    const row = this.#sql(over).get(id) as { seq: number; body: string } | undefined;
+    if (row === undefined) return;
+    // Not by SQLite, which reads no JSON that is deeper than a thousand.
+    const { updatedAt } = JSON.parse(row.body) as TaskRecord;
+    this.#sql('UPDATE tasks SET ended = ? WHERE seq = ?').run(updatedAt, row.seq);
+    this.#next = undefined;
   }
 
   #sooner(endedAt: number, state: TaskState): void {

@@ -237,7 +237,8 @@ export class Fleet {
   call(agent: string, operation: string, input: unknown, options: PeerCallOptions): PeerCall {
     const session = this.#sessions.get(agent);
     if (session === undefined) throw notConnected(agent);
-    if (!session.facts.features.has('calls')) throw new OutriggerError('PART_OFF', `The agent ${agent} takes no calls.`);
+    if (!session.facts.features.has('calls'))
+      throw new OutriggerError('PART_OFF', `The agent ${agent} takes no calls: its config.json says so by \`allow\`.`);
     return session.peer.call(operation, input, options);
   }
 

@@ -2,20 +2,30 @@ import { randomBytes } from 'node:crypto';
 import type { Call, Implementations } from '../contract/operation.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import { hubCloseCodes } from '../contract/hub.ts';
-import { type HubOperations, taskPriorities } from '../contract/hub-operations.ts';
+import { boundedSize } from '../contract/bound.ts';
+import { type HubAgentInfo, type HubAuditEntry, type HubOperations, type HubTaskInfo, taskPriorities } from '../contract/hub-operations.ts';
 import { createBell } from '../core/bell.ts';
 import type { PeerCallOptions } from '../core/peer.ts';
 import type { AgentRegistry } from './agent-registry.ts';
 import type { Fleet, FleetNews } from './fleet.ts';
 import { assignFrame, detailOf, infoOf, MAX_TASK_BYTES } from './task-frames.ts';
 import type { TaskLogs } from './task-logs.ts';
-import type { Applied, TaskRecord, TaskRequest, TaskStore } from './task-store.ts';
+import type { Applied, AuditEntry, TaskRecord, TaskRequest, TaskStore } from './task-store.ts';
 import { newTask } from './transition.ts';
 
 /** So long after it was asked to, a holder has ended a cancelled task, or is not asked any more. */
 const CANCEL_WITHIN_MS = 10_000;
 /** What waits for one who looks on, before the oldest goes. */
 const MAX_NEWS = 100;
+/** Of a list so many tasks are read at once; then others get their turn. */
+const LISTED_AT_ONCE = 50;
+/** Of the audit so much is read at once, characters of JSON; one entry comes whole. */
+const AUDITED_AT_ONCE = 4 * 1024 * 1024;
+/** A list, or an audit, ends when it takes so much: half of what an answer may take. Who asks goes on there. */
+const MAX_LIST_BYTES = 32 * 1024 * 1024;
+/** One piece of news, for those who look on: so many tasks and agents, and about so much of them; one comes whole. */
+const MAX_PIECE_LENGTH = 500;
+const MAX_PIECE_BYTES = 1024 * 1024;
 /** As many as four hexadecimal digits tell apart. */
 const MAX_IDS_IN_MS = 0x10000;
 
@@ -34,13 +44,13 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
   const newTaskId = taskIds(Date.now);
   const taskOf = (id: string): TaskRecord => {
     const task = store.get(id);
-    if (task === undefined) throw new OutriggerError('NOT_FOUND', `There is no task ${id}.`);
+    if (task === undefined) throw noTask(id);
     return task;
   };
   const change = async (id: string, event: Parameters<TaskStore['apply']>[0][number]['event']): Promise<TaskRecord> => {
     const [applied] = (await store.apply([{ task: id, event }])) as [Applied];
     if (applied.ok) return applied.task;
-    if (applied.refusal === 'not_found') throw new OutriggerError('NOT_FOUND', `There is no task ${id}.`);
+    if (applied.refusal === 'not_found') throw noTask(id);
     throw new OutriggerError('TASK_STATE', `The task ${id} is ${applied.task?.state}: it can't be changed in this way.`);
   };
   return {
@@ -79,8 +89,9 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
     },
     'tasks.create': async ({ tasks }, { caller }) => {
       const requests = tasks.map((task) => ({ id: newTaskId(), request: requestOf(task, now()), by: caller.name }));
+      const known = store.states(requests.flatMap(({ request }) => request.after));
       requests.forEach(({ id, request, by }, index) => {
-        for (const dependency of request.after) taskOf(dependency);
+        for (const dependency of request.after) if (!known.has(dependency)) throw noTask(dependency);
         const frame = assignFrame(newTask(id, request, by, [], now()), now(), 0);
         const bytes = Buffer.byteLength(JSON.stringify(frame));
         if (bytes <= MAX_TASK_BYTES) return;
@@ -94,15 +105,26 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
       fleet.wake();
       return { tasks: enqueued.map(({ task, existed }) => ({ id: task.id, state: task.state, existed })) };
     },
-    'tasks.list': ({ states, priority, holder, before, limit }) => {
-      const found = store.list({
-        limit: limit + 1,
+    'tasks.list': async ({ states, priority, holder, before, limit }, { signal }) => {
+      const query = {
         ...(states === undefined ? {} : { states }),
         ...(priority === undefined ? {} : { priority: taskPriorities.indexOf(priority) }),
         ...(holder === undefined ? {} : { holder }),
-        ...(before === undefined ? {} : { before }),
-      });
-      return { tasks: found.slice(0, limit).map(infoOf), more: found.length > limit };
+      };
+      const tasks: HubTaskInfo[] = [];
+      let bytes = 0;
+      for (;;) {
+        const last = tasks.at(-1)?.id ?? before;
+        const asked = Math.min(LISTED_AT_ONCE, limit + 1 - tasks.length);
+        const found = store.list({ ...query, ...(last === undefined ? {} : { before: last }), limit: asked });
+        for (const info of found.map(infoOf)) {
+          bytes += boundedSize(info, MAX_LIST_BYTES);
+          if (tasks.length === limit || (bytes > MAX_LIST_BYTES && tasks.length > 0)) return { tasks, more: true };
+          tasks.push(info);
+        }
+        if (found.length < asked) return { tasks, more: false };
+        await nextTurn(signal);
+      }
     },
     'tasks.get': ({ id }) => detailOf(taskOf(id)),
     'tasks.cancel': async ({ id, reason }, { caller }) => {
@@ -116,23 +138,22 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
       fleet.wake();
       return infoOf(task);
     },
-    'tasks.audit': ({ after, limit, task }) => {
-      const entries = store.audit(after, limit, task);
-      const next = entries.at(-1)?.sequence ?? after;
-      return {
-        entries: entries.map(({ sequence, at, task: id, event, state, fence }) => ({
-          sequence,
-          at,
-          task: id,
-          event: shown(event),
-          state,
-          generation: fence,
-        })),
-        next,
-      };
+    'tasks.audit': async ({ after, limit, task }, { signal }) => {
+      const entries: HubAuditEntry[] = [];
+      let next = after;
+      for (let bytes = 0; entries.length < limit && bytes < MAX_LIST_BYTES; ) {
+        const found = store.audit(next, limit - entries.length, task, AUDITED_AT_ONCE).map(entryOf);
+        if (found.length === 0) break;
+        next = found.at(-1)?.sequence ?? next;
+        bytes += boundedSize(found, MAX_LIST_BYTES);
+        entries.push(...found);
+        await nextTurn(signal);
+      }
+      return { entries, next };
     },
     'tasks.log': async ({ id, after, follow }, call) => {
-      taskOf(id);
+      const isKnown = (): boolean => store.states([id]).has(id);
+      if (!isKnown()) throw noTask(id);
       let next = after;
       const tell = async (): Promise<void> => {
         for (const entry of logs.after(id, next)) {
@@ -146,7 +167,7 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
       const stop = logs.follow(id, bell.ring);
       try {
         // A task that is forgotten says nothing more.
-        while (store.get(id) !== undefined) {
+        while (isKnown()) {
           await tell();
           await bell.rung();
         }
@@ -165,8 +186,14 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
       });
       try {
         for (;;) {
-          for (let news = waiting.shift(); news !== undefined; news = waiting.shift())
-            await call.emit({ agents: news.agents, tasks: news.tasks.map(infoOf) });
+          for (let news = waiting.shift(); news !== undefined; news = waiting.shift()) {
+            let isFirst = true;
+            for (const piece of piecesOf(news)) {
+              if (!isFirst) await nextTurn(call.signal);
+              isFirst = false;
+              await call.emit(piece);
+            }
+          }
           await bell.rung();
         }
       } finally {
@@ -174,6 +201,47 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
       }
     },
   };
+}
+
+function noTask(id: string): OutriggerError {
+  return new OutriggerError('NOT_FOUND', `There is no task ${id}.`);
+}
+
+/** Lets others have their turn of the event loop. Rejects with the signal's reason when that is aborted. */
+async function nextTurn(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  signal.throwIfAborted();
+}
+
+interface Piece {
+  agents: HubAgentInfo[];
+  tasks: HubTaskInfo[];
+}
+
+/** What is told of a task is put together when its piece is asked for. */
+function* piecesOf({ agents, tasks }: FleetNews): Generator<Piece> {
+  let piece: Piece = { agents: [], tasks: [] };
+  let bytes = 0;
+  const full = (info: object): Piece[] => {
+    const before = piece;
+    const size = boundedSize(info, MAX_PIECE_BYTES);
+    const length = before.agents.length + before.tasks.length;
+    const hasRoom = length === 0 || (length < MAX_PIECE_LENGTH && bytes + size <= MAX_PIECE_BYTES);
+    bytes = hasRoom ? bytes + size : size;
+    if (hasRoom) return [];
+    piece = { agents: [], tasks: [] };
+    return [before];
+  };
+  for (const agent of agents) {
+    yield* full(agent);
+    piece.agents.push(agent);
+  }
+  for (const task of tasks) {
+    const info = infoOf(task);
+    yield* full(info);
+    piece.tasks.push(info);
+  }
+  yield piece;
 }
 
 /**
@@ -233,6 +301,10 @@ async function* bytesOf(bytes: AsyncIterable<Uint8Array>, result: Promise<unknow
   result.catch(() => {});
   yield* bytes;
   await result;
+}
+
+function entryOf({ sequence, at, task, event, state, fence }: AuditEntry): HubAuditEntry {
+  return { sequence, at, task, event: shown(event), state, generation: fence };
 }
 
 /** A new task is in its own entry; whoever wants all of it asks for it. */

@@ -1,25 +1,10 @@
 import type { StatementSync } from 'node:sqlite';
+import { type Head, isBefore, type LaneKind, type OpenLane, OpenLanes } from './open-lanes.ts';
 import type { Lane } from './task-schema.ts';
 import type { TaskRecord } from './task-store.ts';
 
-/** So many heads of a lane are read at once. */
-const HEADS_AT_ONCE = 64;
 /** Lanes in memory; beyond, they are read again. */
 const KNOWN_LANES = 10_000;
-
-interface Head {
-  id: string;
-  seq: number;
-  priority: number;
-}
-
-interface OpenLane extends Lane {
-  number: number;
-  /** Read and not granted yet; the first is the last one. */
-  heads: Head[];
-  /** What was read are all there are. */
-  read: boolean;
-}
 
 interface Claim {
   agent: string;
@@ -29,12 +14,17 @@ interface Claim {
 
 /**
  * Finds who gets what is ready. What 100,000 ready tasks have in common is few lanes, so an agent is matched with lanes and never with
- * tasks, and a task that nobody here may have stands in nobody's way.
+ * tasks, and a task that nobody here may have stands in nobody's way. Of each lane in which something is ready the first task is known, and
+ * looked up again only after the lane changed: there can be as many lanes as tasks, where each is of a group of its own.
  */
 export class ReadyTasks {
   readonly #sql: (text: string) => StatementSync;
   /** By number; a lane never changes. */
   readonly #lanes = new Map<number, Lane>();
+  /** Undefined: to be read from the beginning. */
+  #open: OpenLanes | undefined;
+  /** Lanes that are not in `#open` as they are. */
+  readonly #changed = new Set<number>();
 
   constructor(sql: (text: string) => StatementSync) {
     this.#sql = sql;
@@ -44,12 +34,13 @@ export class ReadyTasks {
   share(claims: readonly Claim[], grant: (id: string, agent: string) => TaskRecord | undefined): { agent: string; task: TaskRecord }[] {
     const granted: { agent: string; task: TaskRecord }[] = [];
     const running = new Map<string, number>();
-    const lanesOf = this.#openLanes();
-    if (lanesOf === undefined) return granted;
-    let waiting = claims.filter(({ credit }) => credit > 0).map((claim) => ({ ...claim, lanes: lanesOf(claim) }));
+    const open = this.#look();
+    let waiting = claims
+      .filter(({ credit }) => credit > 0)
+      .map((claim) => ({ ...claim, kinds: open.kindsFor(claim.agent, claim.capabilities) }));
     while (waiting.length > 0) {
       waiting = waiting.filter((claim) => {
-        const task = this.#next(claim.agent, claim.lanes, running, grant);
+        const task = this.#next(claim.agent, claim.kinds, running, grant);
         if (task === undefined) return false;
         granted.push({ agent: claim.agent, task });
         return --claim.credit > 0;
@@ -58,71 +49,87 @@ export class ReadyTasks {
     return granted;
   }
 
-  /** After a commit that failed: lanes that it made are not there. */
+  /** A task of this lane became ready, or is not any more. */
+  changed(lane: number): void {
+    if (this.#open === undefined) return;
+    this.#changed.add(lane);
+    // Nobody has asked for a long time.
+    if (this.#changed.size > KNOWN_LANES) this.#startAnew();
+  }
+
+  /** One of a group that ran, or was offered, does not any more. */
+  hasRoom(group: string): void {
+    this.#open?.hasRoom(group);
+  }
+
+  /** After a commit that failed: what it changed is not so, and lanes that it made are not there. */
   forget(): void {
     this.#lanes.clear();
+    this.#startAnew();
   }
 
   #next(
     agent: string,
-    lanes: readonly OpenLane[],
+    kinds: readonly LaneKind[],
     running: Map<string, number>,
     grant: (id: string, agent: string) => TaskRecord | undefined,
   ): TaskRecord | undefined {
     for (;;) {
       let best: OpenLane | undefined;
-      for (const lane of lanes) {
-        const head = this.#head(lane);
-        if (head === undefined || this.#isFull(lane, running)) continue;
-        const than = best?.heads.at(-1);
-        if (than === undefined || head.priority < than.priority || (head.priority === than.priority && head.seq < than.seq)) best = lane;
+      for (const kind of kinds) {
+        const lane = this.#first(kind, running);
+        if (lane !== undefined && (best === undefined || isBefore(lane, best))) best = lane;
       }
       if (best === undefined) return undefined;
-      const task = grant((best.heads.pop() as Head).id, agent);
+      const { number, seq, group } = best;
+      const { id } = this.#sql('SELECT id FROM requests WHERE seq = ?').get(seq) as { id: string };
+      const task = grant(id, agent);
+      this.#changed.add(number);
+      this.#look();
       if (task === undefined) continue;
-      if (best.group !== null) running.set(best.group, (running.get(best.group) as number) + 1);
+      if (group !== null) running.set(group, (running.get(group) as number) + 1);
       return task;
     }
   }
 
-  #head(lane: OpenLane): Head | undefined {
-    if (lane.heads.length === 0 && !lane.read) {
-      // Those that were granted are not ready any more: this goes on behind them.
-      const ready = "SELECT id, seq, priority FROM tasks JOIN requests USING(seq) WHERE state = 'ready' AND lane = ?";
-      const heads = this.#sql(`${ready} ORDER BY priority, seq LIMIT ?`).all(lane.number, HEADS_AT_ONCE);
-      lane.heads = (heads as unknown as Head[]).reverse();
-      lane.read = heads.length < HEADS_AT_ONCE;
+  /** Of the lanes whose group is not full. */
+  #first(kind: LaneKind, running: Map<string, number>): OpenLane | undefined {
+    for (;;) {
+      const lane = kind.first;
+      if (lane === undefined || !this.#isFull(lane, running)) return lane;
+      this.#open?.wait(lane);
     }
-    return lane.heads.at(-1);
   }
 
-  /** The lanes in which something is ready, as a function from an agent to those that it may have; undefined where nothing is. */
-  #openLanes(): ((claim: Claim) => OpenLane[]) | undefined {
+  /** The lanes in which something is ready, as they are now. */
+  #look(): OpenLanes {
+    if (this.#open === undefined) for (const lane of this.#readOpen()) this.#changed.add(lane);
+    const open = (this.#open ??= new OpenLanes());
+    for (const number of this.#changed) {
+      const head = this.#sql("SELECT priority, seq FROM tasks WHERE state = 'ready' AND lane = ? ORDER BY priority, seq LIMIT 1").get(
+        number,
+      );
+      if (head === undefined) open.remove(number);
+      else open.put(number, this.#lane(number), head as unknown as Head);
+    }
+    this.#changed.clear();
+    return open;
+  }
+
+  #readOpen(): number[] {
     // From one lane to the next by the index: reading all that is ready would take long where much is.
-    const numbers = this.#sql(`
+    const lanes = this.#sql(`
       WITH RECURSIVE open(lane) AS (
         SELECT min(lane) FROM tasks INDEXED BY ready WHERE state = 'ready'
         UNION ALL
         SELECT (SELECT min(lane) FROM tasks INDEXED BY ready WHERE state = 'ready' AND lane > open.lane) FROM open WHERE open.lane IS NOT NULL)
       SELECT lane FROM open WHERE lane IS NOT NULL`).all() as { lane: number }[];
-    if (numbers.length === 0) return undefined;
-    const anybody: OpenLane[] = [];
-    const pinned = new Map<string, OpenLane[]>();
-    for (const { lane: number } of numbers) {
-      const lane = { ...this.#lane(number), number, heads: [], read: false };
-      if (lane.agent === null) anybody.push(lane);
-      else pinned.set(lane.agent, [...(pinned.get(lane.agent) ?? []), lane]);
-    }
-    // Many agents have the same capabilities.
-    const byCapabilities = new Map<string, OpenLane[]>();
-    return ({ agent, capabilities }) => {
-      const has = new Set(capabilities);
-      const fits = ({ needs }: Lane) => needs.every((need) => has.has(need));
-      const key = JSON.stringify([...has].sort());
-      const common = byCapabilities.get(key) ?? anybody.filter(fits);
-      byCapabilities.set(key, common);
-      return [...common, ...(pinned.get(agent) ?? []).filter(fits)];
-    };
+    return lanes.map(({ lane }) => lane);
+  }
+
+  #startAnew(): void {
+    this.#open = undefined;
+    this.#changed.clear();
   }
 
   #lane(number: number): Lane {
@@ -135,7 +142,7 @@ export class ReadyTasks {
     return lane;
   }
 
-  #isFull({ group, atOnce }: Lane, running: Map<string, number>): boolean {
+  #isFull({ group, atOnce }: OpenLane, running: Map<string, number>): boolean {
     if (group === null) return false;
     let count = running.get(group);
     if (count === undefined) {

@@ -15,6 +15,7 @@ import {
   type TaskRequest,
   type TaskState,
   type TaskStore,
+  type TaskSummary,
   taskStates,
 } from './task-store.ts';
 import { isEnded, isHeld, newTask, nextTimeOf, transition } from './transition.ts';
@@ -27,8 +28,15 @@ const KNOWN_HELD = 10_000;
 /** In the audit's table, the task of the entry that counts what was forgotten: found by its index, and no task's id. */
 const NO_TASK = '';
 
+/** Of a task, all that can be large is left out by SQLite, ten times as fast as it would be parsed here. */
+const SUMMARY = `SELECT
+  json_remove(requests.body, '$.metadata', '$.fileHints', '$.successCriteria', '$.verificationSteps') AS request,
+  json_remove(tasks.body, '$.result', '$.report', '$.late') AS rest
+  FROM requests JOIN tasks USING(seq) WHERE id = ?`;
+
 interface Stored {
   seq: number;
+  lane: number;
   task: TaskRecord;
   /** The newest entry of its audit, where one of the same type takes its place. */
   said?: Said | undefined;
@@ -36,6 +44,8 @@ interface Stored {
 
 /** The entry of the audit that counts what was forgotten, as it is stored; `last` is the task that went last. */
 type Forgotten = Extract<AuditEntry['event'], { type: 'forget' }> & { last: string };
+
+type StoredEntry = Omit<AuditEntry, 'event'> & { event: string };
 
 interface Said {
   sequence: number;
@@ -116,8 +126,13 @@ export class SqliteTaskStore implements TaskStore {
 
   enqueue(requests: readonly { id: string; request: TaskRequest; by: string }[]): Promise<{ task: TaskRecord; existed: boolean }[]> {
     return this.#commits.ask(() => {
-      this.#checkDependencies(requests);
-      return requests.map((request) => this.#create(request));
+      const states = this.states(requests.flatMap(({ request }) => request.after));
+      this.#checkDependencies(requests, states);
+      return requests.map((request) => {
+        const created = this.#create(request, states);
+        states.set(created.task.id, created.task.state);
+        return created;
+      });
     });
   }
 
@@ -183,7 +198,16 @@ export class SqliteTaskStore implements TaskStore {
     return this.#stored(id)?.task;
   }
 
-  list({ states, priority, holder, before, limit }: TaskQuery): TaskRecord[] {
+  states(ids: Iterable<string>): Map<string, TaskState> {
+    const states = new Map<string, TaskState>();
+    for (const id of new Set(ids)) {
+      const row = this.#sql('SELECT state FROM requests JOIN tasks USING(seq) WHERE id = ?').get(id) as { state: TaskState } | undefined;
+      if (row !== undefined) states.set(id, row.state);
+    }
+    return states;
+  }
+
+  list({ states, priority, holder, before, limit }: TaskQuery): TaskSummary[] {
     const conditions: string[] = [];
     const values: SQLInputValue[] = [];
     const add = (condition: string, value: SQLInputValue) => {
@@ -200,29 +224,29 @@ export class SqliteTaskStore implements TaskStore {
       );
       return all<{ id: string; seq: number }>(found, ...first, ...values, limit);
     };
-    if (states === undefined) return this.#records(find('1'));
+    if (states === undefined) return find('1').map(({ id }) => this.#summary(id));
     // Of each state by its index: for several at once all that there are would be sorted.
     const found = [...new Set(states)].flatMap((state) => find('state = ?', state));
-    return this.#records(found.sort((a, b) => b.seq - a.seq).slice(0, limit));
+    const newest = found.sort((a, b) => b.seq - a.seq).slice(0, limit);
+    return newest.map(({ id }) => this.#summary(id));
   }
 
   counts(): Record<TaskState, number> {
     return Object.fromEntries(taskStates.map((state) => [state, this.#counts.get(state) ?? 0])) as Record<TaskState, number>;
   }
 
-  audit(after: number, limit: number, task?: string): AuditEntry[] {
+  audit(after: number, limit: number, task?: string, bytes = Number.POSITIVE_INFINITY): AuditEntry[] {
     const select = 'SELECT sequence, at, task, event, chance, state, fence FROM audit WHERE sequence > ?';
-    const rows = all<Omit<AuditEntry, 'event'> & { event: string }>(
-      this.#sql(`${select}${task === undefined ? '' : ' AND task = ?'} ORDER BY sequence LIMIT ?`),
-      after,
-      ...(task === undefined ? [] : [task]),
-      limit,
-    );
-    return rows.map((row) => {
-      if (row.task !== NO_TASK) return { ...row, event: JSON.parse(row.event) as AuditEntry['event'] };
-      const { last, ...event } = JSON.parse(row.event) as Forgotten;
-      return { ...row, task: last, event };
-    });
+    const found = this.#sql(`${select}${task === undefined ? '' : ' AND task = ?'} ORDER BY sequence LIMIT ?`);
+    const entries: AuditEntry[] = [];
+    let left = bytes;
+    for (const row of found.iterate(after, ...(task === undefined ? [] : [task]), limit)) {
+      const stored = row as unknown as StoredEntry;
+      left -= stored.event.length;
+      if (left < 0 && entries.length > 0) break;
+      entries.push(entryOf(stored));
+    }
+    return entries;
   }
 
   /** What was asked before is stored first. May be called twice. */
@@ -231,11 +255,11 @@ export class SqliteTaskStore implements TaskStore {
   }
 
   /** Before anything is written. What is asked for with a key that is known does not become a task of its own, so nothing can come after it. */
-  #checkDependencies(requests: readonly { id: string; request: TaskRequest }[]): void {
+  #checkDependencies(requests: readonly { id: string; request: TaskRequest }[], states: ReadonlyMap<string, TaskState>): void {
     const coming = new Set<string>();
     const keys = new Set<string>();
     for (const { id, request } of requests) {
-      const unknown = request.after.find((dependency) => !coming.has(dependency) && this.#stored(dependency) === undefined);
+      const unknown = request.after.find((dependency) => !coming.has(dependency) && !states.has(dependency));
       if (unknown !== undefined) throw new OutriggerError('BAD_INPUT', `The task ${id} is to come after ${unknown}, which is not known.`);
       const { key } = request;
       const isKnown = key !== null && (keys.has(key) || this.#sql('SELECT 1 FROM requests WHERE key = ?').get(key) !== undefined);
@@ -244,10 +268,14 @@ export class SqliteTaskStore implements TaskStore {
     }
   }
 
-  #create({ id, request, by }: { id: string; request: TaskRequest; by: string }): { task: TaskRecord; existed: boolean } {
+  /** `states`: of all that are known and that it is to come after. */
+  #create(
+    { id, request, by }: { id: string; request: TaskRequest; by: string },
+    states: ReadonlyMap<string, TaskState>,
+  ): { task: TaskRecord; existed: boolean } {
     const same = this.#sql('SELECT id FROM requests WHERE id = ? OR key = ?').get(id, request.key) as { id: string } | undefined;
     if (same !== undefined) return { task: (this.#stored(same.id) as Stored).task, existed: true };
-    const dependencies = [...new Set(request.after)].map((dependency) => (this.#stored(dependency) as Stored).task);
+    const dependencies = [...new Set(request.after)].map((dependency) => ({ id: dependency, state: states.get(dependency) as TaskState }));
     const waitsFor = dependencies.filter(({ state }) => state !== 'succeeded').map((dependency) => dependency.id);
     const task = newTask(id, request, by, waitsFor, this.#now());
     const { lastInsertRowid } = this.#sql('INSERT INTO requests(id, key, body) VALUES(?, ?, ?)').run(
@@ -266,6 +294,7 @@ export class SqliteTaskStore implements TaskStore {
       nextTimeOf(task),
       bodyOf(task),
     );
+    if (task.state === 'ready') this.#ready.changed(lane);
     this.#ended.changed(undefined, task);
     this.#count(task.state, 1);
     this.#record(task, { type: 'create', task }, null);
@@ -295,7 +324,7 @@ export class SqliteTaskStore implements TaskStore {
     return answer as Applied;
   }
 
-  #change({ seq, task, said }: Stored, event: TaskEvent): Applied {
+  #change({ seq, lane, task, said }: Stored, event: TaskEvent): Applied {
     let chance: number | null = null;
     const applied = transition(task, event, this.#now(), () => (chance ??= this.#random()));
     const after = applied.task;
@@ -312,8 +341,10 @@ export class SqliteTaskStore implements TaskStore {
     if (after.state !== task.state) {
       this.#count(task.state, -1);
       this.#count(after.state, 1);
+      if (task.state === 'ready' || after.state === 'ready') this.#ready.changed(lane);
+      if (task.group !== null && isHeld(task.state) && !isHeld(after.state)) this.#ready.hasRoom(task.group);
     }
-    this.#remember({ seq, task: after, said: this.#say(task, after, event, chance, said) });
+    this.#remember({ seq, lane, task: after, said: this.#say(task, after, event, chance, said) });
     return applied;
   }
 
@@ -361,13 +392,25 @@ export class SqliteTaskStore implements TaskStore {
   #stored(id: string): Stored | undefined {
     const known = this.#held.get(id);
     if (known !== undefined) return known;
-    const row = this.#sql('SELECT seq, requests.body AS request, tasks.body AS rest FROM requests JOIN tasks USING(seq) WHERE id = ?').get(
-      id,
-    ) as { seq: number; request: string; rest: string } | undefined;
+    const whole = 'SELECT seq, lane, requests.body AS request, tasks.body AS rest FROM requests JOIN tasks USING(seq) WHERE id = ?';
+    const row = this.#sql(whole).get(id) as { seq: number; lane: number; request: string; rest: string } | undefined;
     if (row === undefined) return undefined;
-    const stored = { seq: row.seq, task: { ...JSON.parse(row.request), ...JSON.parse(row.rest) } as TaskRecord };
+    const { seq, lane } = row;
+    const stored = { seq, lane, task: { ...JSON.parse(row.request), ...JSON.parse(row.rest) } as TaskRecord };
     this.#remember(stored);
     return stored;
+  }
+
+  #summary(id: string): TaskSummary {
+    const held = this.#held.get(id);
+    if (held !== undefined) return summaryOf(held.task);
+    try {
+      const { request, rest } = this.#sql(SUMMARY).get(id) as { request: string; rest: string };
+      return { ...JSON.parse(request), ...JSON.parse(rest) } as TaskSummary;
+    } catch {
+      // SQLite reads no JSON that is deeper than a thousand.
+      return summaryOf((this.#stored(id) as Stored).task);
+    }
   }
 
   #remember(stored: Stored): void {
@@ -419,9 +462,20 @@ function bodyOf(task: TaskRecord): string {
   return JSON.stringify({ state, holder, fence, attempt, waitsFor, settled, progress, result, report, reason, late, ...times });
 }
 
-function dropped(dependency: TaskRecord, now: number): TaskEvent {
+function dropped(dependency: Pick<TaskRecord, 'id' | 'state'>, now: number): TaskEvent {
   const reason = `The task ${dependency.id}, which it was to come after, ended as ${dependency.state}.`;
   return { type: 'cancel', by: 'hub', reason, cancelBy: now };
+}
+
+function summaryOf(task: TaskRecord): TaskSummary {
+  const { metadata, fileHints, successCriteria, verificationSteps, result, report, late, ...summary } = task;
+  return summary;
+}
+
+function entryOf(stored: StoredEntry): AuditEntry {
+  if (stored.task !== NO_TASK) return { ...stored, event: JSON.parse(stored.event) as AuditEntry['event'] };
+  const { last, ...event } = JSON.parse(stored.event) as Forgotten;
+  return { ...stored, task: last, event };
 }
 
 function all<Row>(statement: StatementSync, ...values: SQLInputValue[]): Row[] {

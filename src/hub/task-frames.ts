@@ -1,5 +1,5 @@
 import { type HubTaskDetail, type HubTaskInfo, taskPriorities } from '../contract/hub-operations.ts';
-import type { TaskRecord } from './task-store.ts';
+import type { TaskRecord, TaskSummary } from './task-store.ts';
 
 /** Of one task in its `task_assign`. The rest of a frame is for the numbers of a grant, and for an agent that says again what it has. */
 export const MAX_TASK_BYTES = 4_000_000;
@@ -28,7 +28,7 @@ export function assignFrame(task: TaskRecord, now: number, leaseMs: number | und
   };
 }
 
-export function infoOf(task: TaskRecord): HubTaskInfo {
+export function infoOf(task: TaskSummary): HubTaskInfo {
   return {
     id: task.id,
     description: task.description,

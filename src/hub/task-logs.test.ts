@@ -108,3 +108,23 @@ test('of a character that is known in part nothing is said again', () => {
   assert.equal(textOf({ offset: 0, text: 'a\uFFFD', bytes: 2 }, { offset: 0, text: 'aäb', bytes: 4 }), 'a\uFFFDb');
   assert.equal(textOf({ offset: 0, text: 'a\uFFFD', bytes: 2 }, { offset: 0, text: 'a😀b', bytes: 6 }), 'a\uFFFDb');
 });
+
+describe('a log of very many very small pieces', () => {
+  const logs = new TaskLogs(new InProcessBus(nodeTimers));
+  for (let offset = 0; offset < 100_000; offset++)
+    logs.add('t', { task_id: 't', stream: 'stdout', generation: 1, offset, text: '.', bytes: 1 });
+
+  test('keeps as many of the newest as would take the room of all the text that is kept', () => {
+    const kept = logs.after('t', 0);
+    assert.equal(kept.at(-1)?.sequence, 100_000);
+    assert.ok(kept.length > 5000 && kept.length < 20_000, `${kept.length} pieces`);
+  });
+
+  test('is read from any place on', () => {
+    const sequences = (after: number): number[] => logs.after('t', after).map(({ sequence }) => sequence);
+    assert.deepEqual(sequences(99_997), [99_998, 99_999, 100_000]);
+    assert.deepEqual([sequences(100_000), sequences(200_000)], [[], []]);
+    const [first = 0] = sequences(0);
+    assert.deepEqual([sequences(first - 1)[0], sequences(first)[0], sequences(0).length], [first, first + 1, 100_001 - first]);
+  });
+});

@@ -3,6 +3,8 @@ import type { Bus } from './bus.ts';
 
 /** Of one task, characters; the oldest go first. */
 const MAX_LOG_LENGTH = 1024 * 1024;
+/** A shorter piece counts as if it had so many characters: that is what it takes besides them. */
+const MIN_PIECE_LENGTH = 100;
 /** Of the tasks whose output came last, so many are kept. */
 const MAX_LOGS = 1000;
 /** In place of what is no UTF-8. */
@@ -17,7 +19,9 @@ export interface LogEntry {
 }
 
 interface TaskLog {
+  /** Their sequences have no gaps. */
   entries: LogEntry[];
+  /** Of all that is kept, as it is counted. */
   length: number;
   next: number;
   /** Of each stream, the bytes that are known of the newest grant. */
@@ -49,8 +53,8 @@ export class TaskLogs {
     const fresh = offset < known ? textFrom(text, bytes, known - offset) : { text, at: 0 };
     if (fresh.text === '') return;
     log.entries.push({ sequence: log.next++, stream, offset: offset + fresh.at, text: fresh.text, generation });
-    log.length += fresh.text.length;
-    while (log.length > MAX_LOG_LENGTH && log.entries.length > 1) log.length -= log.entries.shift()?.text.length ?? 0;
+    log.length += lengthOf(fresh.text);
+    while (log.length > MAX_LOG_LENGTH && log.entries.length > 1) log.length -= lengthOf(log.entries.shift()?.text ?? '');
     this.#bus.publish(ofLog(task), null);
     for (const other of this.#logs.keys()) {
       if (this.#logs.size <= MAX_LOGS) break;
@@ -59,7 +63,9 @@ export class TaskLogs {
   }
 
   after(task: string, sequence: number): LogEntry[] {
-    return this.#logs.get(task)?.entries.filter((entry) => entry.sequence > sequence) ?? [];
+    const entries = this.#logs.get(task)?.entries ?? [];
+    const [first] = entries;
+    return first === undefined ? [] : entries.slice(Math.max(0, sequence + 1 - first.sequence));
   }
 
   /** The task is no more: nothing of it is kept, and who follows is woken. */
@@ -72,6 +78,10 @@ export class TaskLogs {
   follow(task: string, listener: () => void): () => void {
     return this.#bus.subscribe(ofLog(task), listener);
   }
+}
+
+function lengthOf(text: string): number {
+  return Math.max(text.length, MIN_PIECE_LENGTH);
 }
 
 /**

@@ -68,6 +68,12 @@ export interface TaskRecord extends TaskRequest {
   updatedAt: number;
 }
 
+/** A task without what can be large and is seldom looked at. */
+export type TaskSummary = Omit<
+  TaskRecord,
+  'metadata' | 'fileHints' | 'successCriteria' | 'verificationSteps' | 'result' | 'report' | 'late'
+>;
+
 /** What happens to a task. `agent` and `fence` say under which grant; one that is not the newest is refused. */
 export type TaskEvent =
   | { type: 'offer'; agent: string; acceptBy: number }
@@ -139,9 +145,11 @@ export interface TaskStore {
   nextTime(): number | null;
   heldBy(agent: string): TaskRecord[];
   get(id: string): TaskRecord | undefined;
-  list(query: TaskQuery): TaskRecord[];
+  /** The states of those of them that are known, without reading what else there is of them. */
+  states(ids: Iterable<string>): Map<string, TaskState>;
+  list(query: TaskQuery): TaskSummary[];
   counts(): Record<TaskState, number>;
-  /** With `task`, what happened to that one alone. */
-  audit(after: number, limit: number, task?: string): AuditEntry[];
+  /** With `task`, what happened to that one alone. No more is read once the events take so many `bytes`: at least one entry, where there is one. */
+  audit(after: number, limit: number, task?: string, bytes?: number): AuditEntry[];
   close(): Promise<void>;
 }

@@ -226,6 +226,30 @@ test('days that make no sense are refused before a hub starts', async () => {
   }
 });
 
+test('of tasks that are more than one answer can have AgentCom’s list has the newest', () =>
+  withHub(async ({ hub, url, client }) => {
+    const description = 'x'.repeat(99_000);
+    for (let count = 0; count < 8; count++)
+      await client.call('tasks.create', { tasks: Array.from({ length: 100 }, () => ({ description })) as never });
+    const headers = { authorization: `Bearer ${hub.token}` };
+    const answer = await fetch(`${url}/api/tasks`, { headers });
+    assert.equal(answer.status, 200);
+    const { tasks, count } = (await answer.json()) as { tasks: { id: string }[]; count: number };
+    assert.ok(count > 100 && count < 700, `${count} tasks`);
+    const newest: string[] = [];
+    for (let more = true; more; ) {
+      const before = newest.at(-1);
+      const page = await client.call('tasks.list', { limit: 1000, ...(before === undefined ? {} : { before }) });
+      newest.push(...page.tasks.map(({ id }) => id));
+      ({ more } = page);
+    }
+    assert.equal(newest.length, 800);
+    assert.deepEqual(
+      tasks.map(({ id }) => id),
+      newest.slice(0, count),
+    );
+  }));
+
 test('the log of a forgotten task is gone, and who follows it is woken', async () => {
   const logs = new TaskLogs(new InProcessBus(nodeTimers));
   let woken = 0;

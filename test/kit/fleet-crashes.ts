@@ -154,7 +154,7 @@ class CrashingFleet {
   checkAudit(): void {
     const store = new SqliteTaskStore({ file: path.join(this.#state, 'tasks.db'), now: Date.now, random: Math.random });
     try {
-      const tasks = new Map(store.list({ limit: 1_000_000 }).map((task) => [task.id, task]));
+      const tasks = new Map(store.list({ limit: 1_000_000 }).map(({ id }) => [id, store.get(id) as TaskRecord]));
       const entries = store.audit(0, 10_000_000);
       assert.deepEqual(replayAudit(entries), tasks, 'the audit replays to the table');
       const done = new Map<string, number>();

@@ -183,7 +183,7 @@ export class SqliteTable implements ModelTable {
   }
 
   all(): TaskRecord[] {
-    return this.#store.list({ limit: 1000 });
+    return this.#store.list({ limit: 1000 }).map(({ id }) => this.#store.get(id) as TaskRecord);
   }
 
   replay(): Map<string, TaskRecord> {

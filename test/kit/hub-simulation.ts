@@ -392,7 +392,7 @@ class Simulation {
 
   #check(): void {
     const { store } = this.#hub as HubLife;
-    const tasks = new Map(store.list({ limit: 1000 }).map((task) => [task.id, task]));
+    const tasks = new Map(store.list({ limit: 1000 }).map(({ id }) => [id, store.get(id) as TaskRecord]));
     const entries = store.audit(0, 1_000_000);
     for (const { sequence, at, task, event, state, fence } of entries)
       this.trace.push(`audit ${sequence} ${at} ${task} ${event.type} ${state} ${fence}`);

@@ -45,7 +45,7 @@ export function taskStoreSuite(name: string, open: () => Promise<StoreBed>, { ou
 
 /** The audit lacks nothing but what was forgotten and replays to the table, and the counts are those of the table. */
 export function assertAuditReplays(store: TaskStore): void {
-  const table = new Map(store.list({ limit: MUCH }).map((task) => [task.id, plain(task)]));
+  const table = new Map(store.list({ limit: MUCH }).map(({ id }) => [id, plain(store.get(id) as TaskRecord)]));
   const replayed = replayAudit(store.audit(0, MUCH));
   assert.deepEqual(new Map([...replayed].map(([id, task]) => [id, plain(task)])), table);
   const counts: Record<string, number> = Object.fromEntries(Object.keys(store.counts()).map((state) => [state, 0]));
@@ -781,6 +781,14 @@ const cases: Record<string, (hand: Hand) => Promise<void>> = {
     await hand.forget(doneMs);
     assert.deepEqual([before('t3'), before('t5'), before('t4'), before('t1')], [['t2', 't1'], ['t4', 't2'], ['t2', 't1'], []]);
   },
+  'a task whose result is deeper than a thousand is needed, and forgotten, as any other': async (hand) => {
+    await hand.running('d');
+    await hand.complete('d', { deep: JSON.parse('['.repeat(1500) + ']'.repeat(1500)) as unknown });
+    await hand.add('t', { after: ['d'], agent: 'nobody' });
+    assert.deepEqual(await hand.forget(doneMs), []);
+    await hand.cancel('t');
+    assert.deepEqual([await hand.forget(), await hand.forget(doneMs)], [['d'], ['t']]);
+  },
   'many are forgotten a few at a time, and only those': async (hand) => {
     const all = Array.from({ length: 1000 }, (_, n) => `t${n}`);
     await hand.store.enqueue(all.map((id, n) => ({ id, request: taskRequest({ group: `g${n}` }), by: 'x' })));
@@ -796,6 +804,35 @@ const cases: Record<string, (hand: Hand) => Promise<void>> = {
   },
 
   // reading
+  'states are of those that are known': async (hand) => {
+    await hand.running('t');
+    await hand.add('u', { after: ['t'] });
+    await hand.add('v');
+    await hand.cancel('v');
+    const states = hand.store.states(['v', 't', 'nobody', 'u', 't']);
+    assert.deepEqual(
+      [...states],
+      [
+        ['v', 'cancelled'],
+        ['t', 'running'],
+        ['u', 'scheduled'],
+      ],
+    );
+    assert.equal(hand.store.states([]).size, 0);
+  },
+  'a list has of each task what does not grow with what is put in or comes out': async (hand) => {
+    await hand.running('t', { metadata: { n: 1 }, successCriteria: ['ok'], needs: [], key: 'ü', after: [], group: 'g' });
+    await hand.complete('t', { text: '\ud800 "\\ ü' });
+    await hand.add('u', { metadata: { n: 2 } });
+    const { metadata, fileHints, successCriteria, verificationSteps, result, report, late, ...summary } = hand.get('t');
+    const [newest, oldest] = hand.store.list({ limit: 9 });
+    assert.deepEqual([newest?.id, oldest], ['u', summary]);
+  },
+  'an audit ends where it takes too much, and has one entry at least': async (hand) => {
+    for (const id of ['t', 'u', 'v']) await hand.add(id, { description: 'x'.repeat(1000) });
+    const audited = (bytes: number) => hand.store.audit(0, 9, undefined, bytes).map(({ task }) => task);
+    assert.deepEqual([audited(1), audited(4000), audited(MUCH)], [['t'], ['t', 'u'], ['t', 'u', 'v']]);
+  },
   'a list has the newest first': async (hand) => {
     for (const id of ['b', 'a', 'c']) await hand.add(id);
     assert.deepEqual(

@@ -1,6 +1,6 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { HubAgentInfo, HubTaskInfo } from '../../contract/hub-operations.ts';
-import { type ConnectionState, errorFacts, type Keep } from '../client-port.ts';
+import { type ConnectionState, errorFacts, isAbsent, type Keep } from '../client-port.ts';
 import type { Theme } from '../shell/layout.ts';
 import { Toasts } from '../shell/toasts.ts';
 import { agentFilter, taskFilter } from './fleet-filter.ts';
@@ -17,6 +17,8 @@ const FIRST_PAGE = 200;
 const NEXT_PAGES = 500;
 /** Renewed leases are no news, so what is held is looked at so often, ms. */
 const LOOK_MS = 10_000;
+/** After the news ended they are asked for again, ms. */
+const AGAIN_MS = 5000;
 const SECOND_MS = 1000;
 const THEME = 'outrigger.theme';
 /** fixer-2 before fixer-10. */
@@ -180,14 +182,12 @@ export class Fleet {
     this.#stop.abort();
     this.#stop = new AbortController();
     void this.#follow(this.#stop.signal);
-    // After that has asked: between the two nothing may happen unseen.
-    setTimeout(() => {
-      void this.#load();
-      this.detail.peek()?.start();
-    }, 0);
+    setTimeout(() => this.detail.peek()?.start(), 0);
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
+    // After the news were asked for: between the two nothing may happen unseen.
+    setTimeout(() => void this.#load(), 0);
     try {
       for await (const { agents, tasks } of this.client.stream('hub.follow', {}, { signal })) {
         if (signal.aborted) return;
@@ -195,7 +195,12 @@ export class Fleet {
       }
     } catch (error) {
       // A lost link is told by itself, and asks again.
-      if (!signal.aborted && errorFacts(error).reason !== 'CONNECTION_LOST') this.toasts.fail('News of the hub ended', error);
+      if (signal.aborted || errorFacts(error).reason === 'CONNECTION_LOST') return;
+      this.toasts.fail('News of the hub ended', error);
+      if (isAbsent(error)) return;
+      setTimeout(() => {
+        if (!signal.aborted) void this.#follow(signal);
+      }, AGAIN_MS);
     }
   }
 

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { HubAgentInfo, HubTaskInfo } from '../../contract/hub-operations.ts';
+import type { ConnectionState } from '../client-port.ts';
+import { Fleet } from './fleet.ts';
+import type { HubClient } from './hub-client.ts';
+
+interface News {
+  agents: HubAgentInfo[];
+  tasks: HubTaskInfo[];
+}
+
+/** A hub whose streams of news end as they are told to. */
+class FakeHub {
+  readonly asked: string[] = [];
+  end: ((reason: string) => void) | undefined;
+  readonly #news: News;
+  #listener: (state: ConnectionState) => void = () => {};
+
+  constructor(news: News) {
+    this.#news = news;
+  }
+
+  readonly client = {
+    connection: {
+      state: { name: 'connecting' },
+      on: (_event: string, listener: (state: ConnectionState) => void) => {
+        this.#listener = listener;
+        return () => {};
+      },
+      tryNow: () => {},
+    },
+    call: (name: string) => {
+      this.asked.push(name);
+      return Promise.resolve({ version: '1', tasks: name === 'tasks.list' ? [] : { ready: 1 }, agents: [], more: false });
+    },
+    stream: (name: string) => {
+      this.asked.push(name);
+      return this.#stream();
+    },
+  } as unknown as HubClient;
+
+  is(name: string): void {
+    this.#listener({ name } as unknown as ConnectionState);
+  }
+
+  async *#stream(): AsyncGenerator<News> {
+    yield this.#news;
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.end = (reason) => reject(Object.assign(new Error(reason), { reason }));
+    yield await promise;
+  }
+}
+
+const settled = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+};
+
+test('when the news end they begin again, with a look at all of it; not where the link is lost, nor where there can be none', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const task = { id: 't', state: 'ready', createdAt: 1 } as HubTaskInfo;
+  const hub = new FakeHub({ agents: [], tasks: [task] });
+  const keep = { getItem: () => null, setItem: () => {}, removeItem: () => {} };
+  const fleet = new Fleet({
+    client: hub.client,
+    keep,
+    now: () => 0,
+    clockAhead: () => Promise.resolve(0),
+    origin: 'http://localhost:4000',
+    address: { read: () => '', write: () => {} },
+  });
+  const after = async (ms: number): Promise<string[]> => {
+    await settled();
+    context.mock.timers.tick(ms);
+    await settled();
+    return hub.asked.splice(0);
+  };
+  const all = ['hub.follow', 'hub.info', 'agents.list', 'tasks.list', 'tasks.list'];
+  fleet.start();
+  hub.is('live');
+  assert.deepEqual(await after(0), all);
+  assert.deepEqual([...(fleet.tasks.value?.keys() ?? [])], ['t']);
+  hub.end?.('OUTPUT_TOO_LARGE');
+  assert.deepEqual(await after(0), []);
+  assert.deepEqual(
+    fleet.toasts.shown.value.map(({ title }) => title),
+    ['News of the hub ended'],
+  );
+  assert.deepEqual(await after(5000), all);
+  hub.end?.('CONNECTION_LOST');
+  assert.deepEqual(await after(5000), []);
+  hub.is('live');
+  assert.deepEqual(await after(0), all);
+  hub.end?.('ACCESS_DENIED');
+  assert.deepEqual(await after(5000), []);
+  fleet.stop();
+});
