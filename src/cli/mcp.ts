@@ -15,7 +15,12 @@ export async function serveMcpFolder(loaded: LoadedConfig, terminal: Terminal, a
       const { dispatch, table, offers } = sidecar;
       const connection = serveMcpStdio(
         { dispatch, table, offers, caller, input, output },
-        { version, maxMessageBytes: config['limits.inputBytes'], onError: (error) => log('warn', 'mcp.failed', { error }) },
+        {
+          version,
+          readOnly: sidecar.readOnly,
+          maxMessageBytes: config['limits.inputBytes'],
+          onError: (error) => log('warn', 'mcp.failed', { error }),
+        },
       );
       const onStop = (): void => void connection.close();
       if (stop.aborted) onStop();

@@ -22,6 +22,8 @@ import { UnavailableError } from './unavailable.ts';
 import { version } from './version.ts';
 
 export interface DoorsDependencies {
+  /** Why nothing can be written here. */
+  readOnly: string | undefined;
   dispatch: Dispatch;
   table: Table;
   /** Whether an operation is to be had here. */
@@ -85,7 +87,11 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
     { dispatch, table, ...access },
     { prefix: '/api', ...named, maxUploadBytes: config['limits.uploadBytes'], title: 'Outrigger', version },
   );
-  const mcp = registerMcp(app, { dispatch, table, offers, ...access }, { path: '/mcp', ...named, version });
+  const mcp = registerMcp(
+    app,
+    { dispatch, table, offers, ...access },
+    { path: '/mcp', ...named, version, readOnly: dependencies.readOnly },
+  );
   const router = new UpgradeRouter({ policy, onError: (error, where) => log('error', 'upgrade.failed', { path: where, error }) });
   const rpc = createWebSocketRpc({ dispatch, sockets, ...access }, { ...named, limits: { maxFrameLength: config['limits.frameBytes'] } });
   router.exact('/rpc', rpc.upgrade);

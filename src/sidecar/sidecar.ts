@@ -292,6 +292,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
           callers,
           health,
           log,
+          readOnly,
           workbench: has('workbench') ? dependencies.workbench : undefined,
           anyPort: dependencies.anyPort === true,
           metrics: (connections) =>

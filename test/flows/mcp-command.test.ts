@@ -51,6 +51,28 @@ test('outrigger mcp is started by the official client, reads, searches and write
   }
 });
 
+test('who comes to a folder that another sidecar serves is told why it only reads', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-mcp-second-'));
+  fs.mkdirSync(path.join(folder, 'work'));
+  const open = async (): Promise<Client> => {
+    const args = [main, 'mcp', path.join(folder, 'work'), '--state', path.join(folder, 'state')];
+    const client = new Client({ name: 'test', version: '1' });
+    const env = { PATH: process.env['PATH'] ?? '', HOME: folder };
+    await client.connect(new StdioClientTransport({ command: process.execPath, args, env, stderr: 'ignore' }));
+    return client;
+  };
+  const first = await open();
+  const second = await open();
+  try {
+    assert.doesNotMatch(first.getInstructions() ?? '', /Nothing can be written/);
+    assert.match(second.getInstructions() ?? '', /Nothing can be written or run here: another sidecar \(.*\) holds the folder\.$/);
+  } finally {
+    await second.close();
+    await first.close();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 interface Host {
   child: ChildProcessWithoutNullStreams;
   /** Resolves with the exit code. */

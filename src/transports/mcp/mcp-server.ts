@@ -8,6 +8,8 @@ import { McpTools, type ToolDependencies, type ToolOptions } from './tools.ts';
 export interface McpServerOptions extends Partial<ToolOptions>, Partial<ResourceOptions> {
   version: string;
   feed?: ResourceFeedOptions;
+  /** Why nothing can be written here, for the client's model; a sentence without its subject. */
+  readOnly?: string | undefined;
 }
 
 /** One client's end: the protocol, and what feeds it with news. */
@@ -37,9 +39,10 @@ export function createMcpServer(dependencies: ToolDependencies, options: McpServ
   const { version, maxResultBytes = defaultMaxResultBytes, maxResourceBytes = defaultMaxResourceBytes } = options;
   const tools = new McpTools(dependencies, { maxResultBytes });
   const withResources = hasResources(dependencies.table);
+  const said = options.readOnly === undefined ? instructions : `${instructions} Nothing can be written or run here: ${options.readOnly}`;
   const server = new Server(
     { name: 'outrigger', title: 'Outrigger', version },
-    { capabilities: { tools: {}, ...(withResources ? { resources: { subscribe: true, listChanged: true } } : {}) }, instructions },
+    { capabilities: { tools: {}, ...(withResources ? { resources: { subscribe: true, listChanged: true } } : {}) }, instructions: said },
   );
   server.setRequestHandler('tools/list', () => ({ tools: tools.list() }));
   server.setRequestHandler('tools/call', ({ params }, context) => tools.call(params, context));
