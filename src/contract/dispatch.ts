@@ -248,13 +248,17 @@ function checkScope(name: string, operation: Operation, caller: Caller, input: u
   const guarded = guardedFrom(caller, places);
   if ((paths === undefined && guarded === undefined) || operation.scope === 'none' || operation.scope === 'filtered') return;
   if (operation.scope === 'workspace') {
-    if (paths === undefined) return;
+    if (paths === undefined) {
+      for (const path of (operation.paths ?? []).flatMap((field) => pathsIn(input as Record<string, unknown>, field)))
+        if (guarded !== undefined) checkSecrets(path, places.locate?.(path) ?? path, guarded, false);
+      return;
+    }
     throw new OutriggerError('OUT_OF_SCOPE', `${name} touches the whole workspace; ${caller.name} is limited to ${paths.join(', ')}.`);
   }
   for (const field of operation.scope.fields) {
     for (const path of pathsIn(input as Record<string, unknown>, field)) {
       if (paths !== undefined) checkPath(caller.name, paths, path, places.locate);
-      if (guarded !== undefined) checkSecrets(operation, path, places.locate?.(path) ?? path, guarded);
+      if (guarded !== undefined) checkSecrets(path, places.locate?.(path) ?? path, guarded, operation.access !== 'read');
     }
   }
 }
@@ -269,11 +273,11 @@ function checkPath(who: string, paths: readonly string[], path: string, locate: 
     );
 }
 
-function sightOf(caller: Caller, places: Places): Pick<Call, 'visible' | 'visibleAt'> {
+function sightOf(caller: Caller, places: Places): Pick<Call, 'visible' | 'visibleAt' | 'reaches'> {
   const visible = (path: string): boolean => withinPaths(caller.paths, path) && guardedFrom(caller, places)?.has(path) !== true;
   const reached = once(() => caller.paths?.flatMap((path) => placeOf(path, places)));
-  const isReached = (place: string): boolean => withinPaths(reached(), place) && guardedFrom(caller, places)?.has(place) !== true;
-  return { visible, visibleAt: (path, place) => visible(path) && (place === path || isReached(place)) };
+  const reaches = (place: string): boolean => withinPaths(reached(), place) && guardedFrom(caller, places)?.has(place) !== true;
+  return { visible, visibleAt: (path, place) => visible(path) && (place === path || reaches(place)), reaches };
 }
 
 /** None where it leads out of the workspace: nothing is reached by it. */
@@ -290,10 +294,11 @@ function guardedFrom(caller: Caller, { secrets }: Places): ReadonlySet<string> |
   return secrets === undefined || secrets.size === 0 || caller.access === 'admin' ? undefined : secrets;
 }
 
-/** What changes things can also put the folder of a secret elsewhere. */
-function checkSecrets(operation: Operation, path: string, place: string, secrets: ReadonlySet<string>): void {
+/** `above`: the folder of a secret is refused too. What changes things can also put that elsewhere; below a secret, it can put a folder in its place. */
+function checkSecrets(path: string, place: string, secrets: ReadonlySet<string>, above: boolean): void {
   for (const secret of secrets) {
-    if (place === secret || (operation.access !== 'read' && place !== '' && secret.startsWith(`${place}/`)))
+    const isAt = [path, place].some((one) => one === secret || one.startsWith(`${secret}/`));
+    if (isAt || (above && place !== '' && secret.startsWith(`${place}/`)))
       throw new OutriggerError('ACCESS_DENIED', `${JSON.stringify(path)} holds a secret of the sidecar itself: that needs admin access.`);
   }
 }

@@ -39,6 +39,8 @@ export interface Operation<
   summary: string;
   access: AccessLevel;
   scope: Scope;
+  /** With the scope `workspace`: fields that hold paths, as in a scope. What lies there may be kept from the caller; of a folder the implementation leaves it out. */
+  paths?: readonly string[];
   input: I;
   /** The answer; with `bytes` or `item` it comes beside or after them. */
   output: O;
@@ -105,6 +107,8 @@ export interface Call<ItemType = unknown> {
   visible(path: string): boolean;
   /** The same of a path that leads to `place` when links are followed: both have to be reached. */
   visibleAt(path: string, place: string): boolean;
+  /** Whether the caller's scopes lead to this place, in which no link is. */
+  reaches(place: string): boolean;
   /**
    * Throws OUT_OF_SCOPE where a path of the input leads out of the caller's paths by now, which a folder that was moved meanwhile can do. For who opens
    * something after it has waited, in the turn in which it was opened.

@@ -134,6 +134,7 @@ function callOf(by: StartedBy, signal: AbortSignal): Call {
     channel: undefined,
     visible: () => true,
     visibleAt: () => true,
+    reaches: () => true,
     confirmScope: () => {},
   };
 }

@@ -37,12 +37,13 @@ export function plugDocuments(
   Object.assign(implementations, documentOperations(documents, { readOnly }));
   health.add(() => {
     const troubled = documents.troubled;
-    const problem = documents.problem ?? troubled[0]?.problem;
-    if (problem === undefined) return { name: 'documents', ok: true, text: `${documents.list().length} open` };
+    if (documents.problem === undefined && troubled.length === 0)
+      return { name: 'documents', ok: true, text: `${documents.list().length} open` };
     return {
       name: 'documents',
       ok: false,
-      text: `${troubled.length} can't be saved: ${problem}`,
+      // Of which files documents.list says, to those who may see them.
+      text: documents.problem ?? `${troubled.length} can't be saved.`,
       hint: 'Edits are kept; they are saved when it works again.',
     };
   });

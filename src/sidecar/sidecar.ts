@@ -7,6 +7,7 @@ import { createDispatch, type Dispatch } from '../contract/dispatch.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import type { Change } from '../contract/events.ts';
 import type { Table } from '../contract/operation.ts';
+import { execAgents } from '../contract/processes.ts';
 import { operations as ownTable } from '../contract/operations.ts';
 import { processEnvironment, type Surroundings } from '../config/load.ts';
 import type { ComponentName, Config } from '../config/options.ts';
@@ -28,9 +29,11 @@ import { GitPulse } from './git-pulse.ts';
 import { Health } from './health.ts';
 import { LateLog, type Log } from './log.ts';
 import { Metrics } from './metrics.ts';
+import { namedSettings } from './named-settings.ts';
 import type { PluggedLink, SidecarLink } from './plug-link.ts';
 import type { PluggedCheckpoints } from './plug-checkpoints.ts';
 import type { PluggedSearch } from './plug-search.ts';
+import { SecretPlaces } from './secret-places.ts';
 
 export interface SidecarDependencies {
   config: Config;
@@ -176,6 +179,8 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       });
       onRelease('documents', () => documents?.stop());
     }
+    // Of a link, its file of the secret is known when it is plugged in.
+    let secretPlaces = new SecretPlaces(workspace.root, [config.tokenFile, config['link.config']], () => performance.now());
     let search: PluggedSearch | undefined;
     if (has('search')) {
       const { plugSearch } = await import('./plug-search.ts');
@@ -186,6 +191,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       const { plugGit } = await import('./plug-git.ts');
       const git = plugGit({ workspace, state, processes, documents, log, health, implementations }, config, {
         readOnly: readOnly !== undefined,
+        secrets: () => secretPlaces.places,
       });
       onRelease('git', () => git.stop());
     }
@@ -194,6 +200,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       const { plugCheckpoints } = await import('./plug-checkpoints.ts');
       checkpoints = plugCheckpoints({ workspace, state, processes, documents, watching, now, log, health, implementations }, config, {
         readOnly: readOnly !== undefined,
+        secrets: () => secretPlaces.places,
       });
       onRelease('checkpoints', () => checkpoints?.stop());
     }
@@ -237,6 +244,11 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     }
 
     // ── the one way in
+    const agents = Object.values(namedSettings(config, 'processes.agents', execAgents));
+    const secretFiles = [config.tokenFile, ...(link?.secretFiles ?? []), ...agents.map(({ tokenFile }) => tokenFile)];
+    const secrets = new SecretPlaces(workspace.root, secretFiles, () => performance.now());
+    workspace.journal.onChanges((changes) => secrets.noticed(changes));
+    secretPlaces = secrets;
     let stopping = false;
     const drain = new Drain();
     const calls = new LateLog(log);
@@ -252,7 +264,9 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
           calls.add(error === undefined ? 'info' : 'error', 'operation', { operation, ...facts, error });
         },
         locate: (wirePath) => workspace.realPath(wirePath),
-        secrets: placesIn(workspace.root, [config.tokenFile, ...(link?.secretFiles ?? [])]),
+        get secrets() {
+          return secrets.places;
+        },
         refuse: () => (stopping ? new OutriggerError('STOPPING', 'The sidecar is stopping.') : undefined),
       },
       {
@@ -374,17 +388,6 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     await releaseAll(releases, log);
     throw error;
   }
-}
-
-/** Where those of the files that are in the folder lie, relative to it, links followed. */
-function placesIn(root: string, files: readonly (string | undefined)[]): ReadonlySet<string> {
-  const places = new Set<string>();
-  for (const file of files) {
-    if (file === undefined || !fs.existsSync(file)) continue;
-    const place = path.relative(root, fs.realpathSync(file)).split(path.sep).join('/');
-    if (!path.isAbsolute(place) && place !== '..' && !place.startsWith('../')) places.add(place);
-  }
-  return places;
 }
 
 /** In the reverse order of the start; one that fails does not keep the others. */

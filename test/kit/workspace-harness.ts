@@ -88,6 +88,7 @@ export function call(facts: Partial<Call> = {}): Call {
     channel: undefined,
     visible: () => true,
     visibleAt: () => true,
+    reaches: () => true,
     confirmScope: () => {},
     ...facts,
   };

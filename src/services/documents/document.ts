@@ -114,7 +114,7 @@ export class Document {
 
   private constructor(path: string, opened: Opened, dependencies: DocumentDependencies, options: DocumentOptions) {
     this.#path = path;
-    this.#target = targetOf(dependencies.workspace, path);
+    this.#target = opened.target;
     this.#id = opened.id;
     this.#ydoc = opened.ydoc;
     this.#manner = opened.manner;
@@ -155,6 +155,8 @@ export class Document {
     // What changed between the look at the file and now was told to nobody. From here on nothing comes between.
     const missed = changesSince(dependencies.workspace, begun);
     if (missed === undefined || missed.some(({ from }) => from !== undefined && isAtOrBelow(path, from))) return undefined;
+    const target = targetOf(dependencies.workspace, path);
+    if (disk !== undefined && disk.place !== target) return undefined;
     const notice = (document: Document): Document => {
       for (const change of missed) {
         if (change.kind === 'directory') {
@@ -171,7 +173,7 @@ export class Document {
       const savedContent = disk === undefined || stored.savedHash === '' ? undefined : stored.savedHash;
       const document = new Document(
         path,
-        { id: stored.id, life: stored.life, ydoc, manner, savedText, savedContent: agreed ? disk.content : savedContent },
+        { id: stored.id, life: stored.life, ydoc, manner, savedText, savedContent: agreed ? disk.content : savedContent, target },
         dependencies,
         options,
       );
@@ -190,7 +192,7 @@ export class Document {
     const id = store.create(path, life, Y.encodeStateAsUpdate(ydoc), disk?.content ?? '', undefined);
     const document = new Document(
       path,
-      { id, life, ydoc, manner, savedText: manner.text, savedContent: disk?.content },
+      { id, life, ydoc, manner, savedText: manner.text, savedContent: disk?.content, target },
       dependencies,
       options,
     );
@@ -554,12 +556,10 @@ export class Document {
     if (this.#closed) return;
     let disk: DiskText | undefined;
     try {
-      if (targetOf(this.#dependencies.workspace, this.#path) !== this.#target) {
-        if (!this.dirty) return this.#dependencies.astray(this);
-        throw new OutriggerError('ACCESS_DENIED', `${this.#path} leads to another file by now.`);
-      }
+      if (targetOf(this.#dependencies.workspace, this.#path) !== this.#target) return this.#ledElsewhere();
       const known = { content: this.#savedContent, text: this.#savedText };
       disk = await readDisk(this.#dependencies, this.#path, this.#options.maxBytes, known, settled);
+      if (disk !== undefined && disk.place !== this.#target) return this.#ledElsewhere();
     } catch (error) {
       // Binary, too large, or no file any more: what we have is kept, and nothing is written over what is there.
       this.#conflict = error instanceof OutriggerError ? error : new OutriggerError('BUSY_FILE', String(error), { cause: error });
@@ -579,8 +579,14 @@ export class Document {
     this.#dependencies.changed(this);
   }
 
+  /** Another file is behind the path. Throws ACCESS_DENIED where that would take what is unsaved. */
+  #ledElsewhere(): void {
+    if (this.dirty) throw new OutriggerError('ACCESS_DENIED', `${this.#path} leads to another file by now.`);
+    this.#dependencies.astray(this);
+  }
+
   /** Merges the file's text into the document; waits for nothing. `whole`: it was made of the document's text as it is now. */
-  #takeDisk(disk: DiskText, whole = false): void {
+  #takeDisk(disk: Omit<DiskText, 'place'>, whole = false): void {
     const { store } = this.#dependencies;
     this.room.flush();
     const next = fileTextOf(disk.raw);
@@ -641,6 +647,8 @@ interface Opened {
   manner: FileText;
   savedText: string;
   savedContent: string | undefined;
+  /** Where it was read, links followed, or will be. */
+  target: string;
 }
 
 /** A member is named `kind name` in its room. */
@@ -686,6 +694,8 @@ function isAtOrBelow(path: string, folder: string): boolean {
 interface DiskText {
   raw: string;
   content: string;
+  /** Where it lies, links followed. */
+  place: string;
 }
 
 /**
@@ -701,7 +711,7 @@ async function readDisk(
 ): Promise<DiskText | undefined> {
   try {
     for (let waited = 0; ; waited += SETTLE_MS) {
-      const { bytes, content, stat } = await workspace.read(path, maxBytes);
+      const { bytes, content, stat, place } = await workspace.read(path, maxBytes);
       const raw = decodeText(bytes);
       const isCut = raw !== undefined && known !== undefined && content !== known.content && lostItsEnd(raw, known.text);
       const waitMs = isCut ? CUT_SETTLE_MS : content === known?.content || content === settled ? 0 : SETTLE_MS;
@@ -710,7 +720,7 @@ async function readDisk(
         continue;
       }
       if (raw === undefined) throw new OutriggerError('DOCUMENT_BINARY', `${path} is not text.`);
-      return { raw, content };
+      return { raw, content, place };
     }
   } catch (error) {
     if (!(error instanceof OutriggerError)) throw error;

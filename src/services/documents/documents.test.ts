@@ -31,7 +31,7 @@ test('a log of more than 16 MiB is begun anew, with each document written whole'
     );
     await documents.start();
     const channel = new FakeChannel();
-    await documents.join('a.txt', channel, ada);
+    await documents.join('a.txt', channel, { caller: ada, visibleAt: () => true });
     channel.say(step1Message(Y.encodeStateVector(new Y.Doc())));
     const ydoc = new Y.Doc();
     for (const message of channel.sent.map((message) => readMessage(message)))

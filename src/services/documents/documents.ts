@@ -1,8 +1,9 @@
 import path from 'node:path';
-import { allowsLevel, type Caller, withinPaths } from '../../contract/access.ts';
+import { allowsLevel, type Caller } from '../../contract/access.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
+import type { Call } from '../../contract/operation.ts';
 import { type ByteChannel, closeCodes } from '../../contract/wire.ts';
 import type { State } from '../state/state.ts';
 import type { HeldTexts, LiveContent, LiveText, LiveWritten } from '../workspace/live-text.ts';
@@ -30,6 +31,9 @@ export interface DocumentsDependencies {
   now: () => number;
   log: (event: string, facts: Record<string, unknown>) => void;
 }
+
+/** Who asks for a document, and what of it may be seen. */
+export type Asking = Pick<Call, 'caller' | 'visibleAt'>;
 
 export interface DocumentNews {
   changed: DocumentInfo[];
@@ -113,16 +117,14 @@ export class Documents implements LiveText {
   }
 
   /** Puts a socket into the room of a file. A path with no file is made by the first edit, for callers who may write. */
-  async join(wirePath: string, channel: ByteChannel, caller: Caller): Promise<DocumentInfo> {
-    const { workspace } = this.#dependencies;
-    const needed = workspace.liesInGit(wirePath) ? 'execute' : 'write';
-    const readOnly = this.#options.readOnly || !allowsLevel(caller.access, needed);
-    const document = await this.#get(wirePath, !readOnly);
-    throwOutOfScope(wirePath, document, caller);
+  async join(wirePath: string, channel: ByteChannel, asking: Asking): Promise<DocumentInfo> {
+    const { caller } = asking;
+    const document = await this.#get(wirePath, this.#mayWrite(wirePath, caller));
+    throwOutOfScope(wirePath, document, asking);
+    // What was found may lie elsewhere than what was asked for.
+    const readOnly = !this.#mayWrite(document.path, caller);
     this.#cancelUnload(document);
-    // To write where git takes programs from needs more.
-    const mayFollow = (to: string): boolean =>
-      withinPaths(caller.paths, to) && (readOnly || allowsLevel(caller.access, workspace.liesInGit(to) ? 'execute' : 'write'));
+    const mayFollow = (to: string): boolean => this.#maySee(to, asking) && (readOnly || this.#mayWrite(to, caller));
     const name = actorName({ kind: caller.kind, name: caller.name });
     document.room.join({ channel, readOnly, shared: caller.shared === true, name, mayFollow });
     if (caller.ended?.aborted === true) throw caller.ended.reason;
@@ -134,11 +136,26 @@ export class Documents implements LiveText {
   }
 
   /** How a file would open, without opening it for good. */
-  async look(wirePath: string, caller: Caller): Promise<DocumentInfo> {
+  async look(wirePath: string, asking: Asking): Promise<DocumentInfo> {
     const document = await this.#get(wirePath, false);
     if (document.room.size === 0) this.#idle(document);
-    throwOutOfScope(wirePath, document, caller);
+    throwOutOfScope(wirePath, document, asking);
     return document.info();
+  }
+
+  /** To write where git takes programs from needs more. */
+  #mayWrite(wirePath: string, caller: Caller): boolean {
+    if (this.#options.readOnly) return false;
+    return allowsLevel(caller.access, this.#dependencies.workspace.liesInGit(wirePath) ? 'execute' : 'write');
+  }
+
+  #maySee(wirePath: string, { visibleAt }: Asking): boolean {
+    try {
+      return visibleAt(wirePath, this.#dependencies.workspace.realPath(wirePath));
+    } catch {
+      // It leads out of the workspace.
+      return false;
+    }
   }
 
   list(): DocumentInfo[] {
@@ -437,7 +454,7 @@ function isBackup(path: string, of: string): boolean {
   return path.startsWith(of) && /^(?:~|\.~\d+~|\.bak|\.orig)$/.test(path.slice(of.length));
 }
 
-function throwOutOfScope(asked: string, document: Document, caller: Caller): void {
-  if (!withinPaths(caller.paths, document.path))
-    throw new OutriggerError('OUT_OF_SCOPE', `${asked} was moved to where ${caller.name} may not look.`);
+/** What was asked for may have been moved, since and before, and with it where a link leads. */
+function throwOutOfScope(asked: string, { path, target }: Document, { caller, visibleAt }: Asking): void {
+  if (!visibleAt(path, target)) throw new OutriggerError('OUT_OF_SCOPE', `${asked} was moved to where ${caller.name} may not look.`);
 }

@@ -41,8 +41,7 @@ export function documentOperations(documents: Documents, options: { readOnly: bo
     },
 
     'documents.open': async ({ path }, call) => {
-      const info =
-        call.channel === undefined ? await documents.look(path, call.caller) : await documents.join(path, call.channel, call.caller);
+      const info = call.channel === undefined ? await documents.look(path, call) : await documents.join(path, call.channel, call);
       return {
         ...info,
         readOnly: options.readOnly || !allowsLevel(call.caller.access, 'write'),

@@ -126,7 +126,7 @@ export class Containment {
     try {
       descriptor = fs.openSync(folder, O_PATH | O_DIRECTORY);
     } catch (error) {
-      throw this.#missing(error, wirePath);
+      throw this.#missing(error, folder, wirePath);
     }
     try {
       const inside = this.#inside(fs.readlinkSync(`/proc/self/fd/${descriptor}`), wirePath);
@@ -149,7 +149,7 @@ export class Containment {
       real = fs.realpathSync(folder);
       if (!fs.statSync(real).isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' });
     } catch (error) {
-      throw this.#missing(error, wirePath);
+      throw this.#missing(error, folder, wirePath);
     }
     const inside = this.#inside(real, wirePath);
     return new OpenPlace(
@@ -172,9 +172,24 @@ export class Containment {
     throw new OutriggerError('PATH_ESCAPES', `${wirePath} leads out of the workspace.`);
   }
 
-  #missing(error: unknown, wirePath: string): OutriggerError {
+  /** Of what would lie outside nobody is told whether it is there. */
+  #missing(error: unknown, folder: string, wirePath: string): OutriggerError {
     if (!this.exists()) return this.gone();
-    return fileError(error, wirePath);
+    for (let above = path.dirname(folder); ; above = path.dirname(above)) {
+      let real: string;
+      try {
+        real = fs.realpathSync(above);
+      } catch {
+        if (above !== path.dirname(above)) continue;
+        return fileError(error, wirePath);
+      }
+      try {
+        this.#inside(real, wirePath);
+        return fileError(error, wirePath);
+      } catch (outside) {
+        return outside as OutriggerError;
+      }
+    }
   }
 
   gone(): OutriggerError {

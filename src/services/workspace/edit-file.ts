@@ -8,7 +8,7 @@ import { checkConditions, hashBytes } from './content.ts';
 import { type EditWork, TURN_MS } from './edit-work.ts';
 import type { LiveWritten } from './live-text.ts';
 import { keepBom, storable } from './stored-text.ts';
-import type { Confirm, Workspace } from './workspace.ts';
+import type { Workspace } from './workspace.ts';
 
 /** Times that edits are made anew on a file that is another one by the time that they are. */
 export const MAX_EDIT_ATTEMPTS = 4;
@@ -29,7 +29,7 @@ export async function editLive(
   work: EditWork,
   giveWay: () => Promise<void> | undefined,
   input: EditInput,
-  { cause, confirm }: { cause: Cause; confirm: Confirm },
+  { cause, confirm }: { cause: Cause; confirm: () => void },
 ): Promise<LiveWritten | undefined> {
   const { path } = input;
   for (let attempt = 1; ; attempt++) {

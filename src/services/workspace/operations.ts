@@ -10,7 +10,7 @@ import { EditWork, slices } from './edit-work.ts';
 import type { LiveWritten } from './live-text.ts';
 import { download, rangeOf, readLive, readSomeLines } from './read-answers.ts';
 import { beginsWithBom, keepBom, storable, withBom } from './stored-text.ts';
-import type { Workspace, Written } from './workspace.ts';
+import type { Confirm, Workspace, Written } from './workspace.ts';
 
 const SLICE_MS = 8;
 
@@ -61,6 +61,22 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
     const inGit = paths.find((path) => workspace.liesInGit(path));
     if (inGit !== undefined)
       throw new OutriggerError('ACCESS_DENIED', `${inGit} lies in a git folder, whose files git runs: that needs execute access.`);
+  };
+
+  /** For one path that was asked for: it leads to where the caller may write. */
+  const confirmed = (call: Call): Confirm => {
+    return (place) => {
+      call.confirmScope();
+      guardGit(call, place);
+    };
+  };
+  /** For what lies below the paths that were asked for, or behind links there. */
+  const permitted = (call: Call): Confirm => {
+    return (place) => {
+      guardGit(call, place);
+      if (!call.reaches(place))
+        throw new OutriggerError('OUT_OF_SCOPE', `This would write to ${place}, where ${call.caller.name} may not.`);
+    };
   };
 
   /** Text on disk as it stands there, decoded. */
@@ -127,7 +143,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
           ...input,
           durability: durabilityOf(input),
           cause,
-          confirm: call.confirmScope,
+          confirm: confirmed(call),
           signal: call.signal,
         }),
       );
@@ -142,7 +158,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
             durability: durabilityOf(input),
             ifNoneMatch: '*',
             cause: causeOf(call),
-            confirm: call.confirmScope,
+            confirm: confirmed(call),
             signal: call.signal,
           }),
         );
@@ -173,7 +189,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
               cause,
               ifMatch: etagOf(content),
               durability: durabilityOf(input),
-              confirm: call.confirmScope,
+              confirm: confirmed(call),
               signal: call.signal,
             }),
           );
@@ -195,7 +211,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       const removed = await workspace.remove(input.path, input.recursive, {
         ifMatch: input.ifMatch,
         cause: causeOf(call),
-        confirm: call.confirmScope,
+        confirm: confirmed(call),
         signal: call.signal,
       });
       return { ...step(input.path), removed };
@@ -207,7 +223,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         overwrite: input.overwrite,
         parents: input.parents,
         cause: causeOf(call),
-        confirm: call.confirmScope,
+        confirm: confirmed(call),
       });
       return step(input.to);
     },
@@ -224,7 +240,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         maxTextBytes: options.maxTextBytes,
         maxAnswerBytes: options.maxTextBytes,
         edit: ({ path, edits }, raw) => editRaw(path, raw, edits, options.maxTextBytes),
-        permit: (path) => guardGit(call, path),
+        permit: permitted(call),
       });
       return { ...outcome, cursor: workspace.journal.cursorOf(outcome.revision) };
     },
@@ -235,7 +251,8 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         overwrite: input.overwrite,
         parents: input.parents,
         cause: causeOf(call),
-        confirm: call.confirmScope,
+        mayRead: call.confirmScope,
+        confirm: permitted(call),
         signal: call.signal,
       });
       return { ...step(input.to), copied };
@@ -268,7 +285,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
               ...input,
               durability: durabilityOf(input),
               cause: causeOf(call),
-              confirm: call.confirmScope,
+              confirm: confirmed(call),
               signal: call.signal,
             }),
           );
@@ -282,7 +299,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
           ...input,
           durability: durabilityOf(input),
           cause: causeOf(call),
-          confirm: call.confirmScope,
+          confirm: confirmed(call),
           signal: call.signal,
         }),
       );

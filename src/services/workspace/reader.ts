@@ -6,8 +6,9 @@ import { TEMPORARY_NAME } from './atomic-write.ts';
 import { type Containment, openRegularFile, type Place } from './containment.ts';
 import { FileBytes, HASH_MAX_BYTES, hashBytes, hashDescriptor, readWhole, SMALL_BYTES } from './content.ts';
 import { fileError } from './file-errors.ts';
+import { GitFolder } from './git-folder.ts';
 import type { KnownContents } from './known-contents.ts';
-import { entryOf, oddNames, readNames, seemsOdd } from './stats.ts';
+import { entryOf, oddNames, placeBelow, readNames, seemsOdd } from './stats.ts';
 
 const SLICE_MS = 8;
 /** Why a folder has no names for us. */
@@ -19,6 +20,14 @@ export interface OpenedFile {
   content: string;
   descriptor: number;
   release: () => void;
+}
+
+export interface ReadFile {
+  bytes: Uint8Array;
+  stat: fs.Stats;
+  content: string;
+  /** Where it lies, links followed. */
+  place: string;
 }
 
 export interface ReaderDependencies {
@@ -33,11 +42,13 @@ export class Reader {
   readonly containment: Containment;
   readonly #contents: KnownContents;
   readonly #ignored: ReaderDependencies['ignored'];
+  readonly #gitFolder: GitFolder;
 
   constructor({ containment, contents, ignored }: ReaderDependencies) {
     this.containment = containment;
     this.#contents = contents;
     this.#ignored = ignored;
+    this.#gitFolder = new GitFolder(containment.root);
   }
 
   /** Where a path leads when links are followed. Throws PATH_ESCAPES, WORKSPACE_GONE. */
@@ -77,26 +88,30 @@ export class Reader {
   }
 
   /** A small file and its content in one turn; undefined when it is larger than `maxBytes`. */
-  readSmall(wirePath: string, maxBytes: number): { bytes: Uint8Array; stat: fs.Stats; content: string } | undefined {
+  readSmall(wirePath: string, maxBytes: number): ReadFile | undefined {
     using place = this.containment.place(wirePath, true);
     const { descriptor, stat } = openRegularFile(place, wirePath);
     try {
       if (stat.size > Math.min(maxBytes, SMALL_BYTES)) return undefined;
       const bytes = readWhole(descriptor, stat.size);
-      return { bytes, stat, content: this.#contents.get(place.path, stat) ?? this.#contents.remember(place.path, stat, hashBytes(bytes)) };
+      const content = this.#contents.get(place.path, stat) ?? this.#contents.remember(place.path, stat, hashBytes(bytes));
+      return { bytes, stat, content, place: place.path };
     } finally {
       fs.closeSync(descriptor);
     }
   }
 
   /**
-   * Whether a path, or what a link on it leads to, lies in a git folder: hooks, filters and config there are programs that
-   * the next commit runs.
+   * Whether a path, or what a link on it leads to, lies in a git folder, or has the one of this workspace below it: hooks, filters and config there are
+   * programs that the next commit runs.
    */
   liesInGit(wirePath: string): boolean {
     if (namesGit(wirePath)) return true;
     try {
-      return namesGit(this.containment.realPath(wirePath));
+      const place = this.containment.realPath(wirePath);
+      return (
+        namesGit(place) || this.#gitFolder.places.some((folder) => `${place}/`.startsWith(`${folder}/`) || folder.startsWith(`${place}/`))
+      );
     } catch {
       // A path that the call itself will refuse.
       return false;
@@ -121,7 +136,7 @@ export class Reader {
   }
 
   /** All bytes of a file, with their hash and the facts they had. Throws OUTPUT_TOO_LARGE above `maxBytes`. */
-  async read(wirePath: string, maxBytes: number, signal?: AbortSignal): Promise<{ bytes: Uint8Array; stat: fs.Stats; content: string }> {
+  async read(wirePath: string, maxBytes: number, signal?: AbortSignal): Promise<ReadFile> {
     const small = this.readSmall(wirePath, maxBytes);
     if (small !== undefined) return small;
     using place = this.containment.place(wirePath, true);
@@ -141,7 +156,7 @@ export class Reader {
       await bytes.return();
     }
     const all = Buffer.concat(chunks);
-    return { bytes: all, stat, content: hashBytes(all) };
+    return { bytes: all, stat, content: hashBytes(all), place: place.path };
   }
 
   /** The sha256 of a file of any size, and that size. */
@@ -158,7 +173,8 @@ export class Reader {
 
   /**
    * Entries of a folder, by name, depth first when recursive. Gives way to other work every few milliseconds. `enter` says
-   * whether to go into a folder. One below that can't be read counts as empty; for the folder itself it throws what the system says.
+   * whether to go into a folder. One below that can't be read, or is a link by the time of its turn, counts as empty; for the folder itself it throws what
+   * the system says.
    * Names that are not UTF-8 can't be asked for and are passed over: `odd` is told of them.
    */
   async *list(
@@ -168,6 +184,7 @@ export class Reader {
     odd?: (folder: string, name: Buffer) => void,
   ): AsyncGenerator<Entry, void, undefined> {
     const pending = [wirePath];
+    let top: string | undefined;
     let sliceEnd = performance.now() + SLICE_MS;
     for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
       let place: Place;
@@ -177,6 +194,12 @@ export class Reader {
         // Removed, or swapped for a link, since its parent was read.
         if (folder !== wirePath) continue;
         throw fileError(error, wirePath === '' ? 'The workspace' : wirePath);
+      }
+      top ??= place.path;
+      // Swapped for a link: what that leads to was not asked for.
+      if (place.path !== placeBelow(top, wirePath, folder)) {
+        place.close();
+        continue;
       }
       const below: string[] = [];
       let hasOdd = false;

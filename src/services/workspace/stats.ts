@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { EntryKind } from '../../contract/events.ts';
 import type { Entry } from '../../contract/files.ts';
-import { baseName } from '../../contract/paths.ts';
+import { baseName, joinPath } from '../../contract/paths.ts';
 import { notAFile, type Place } from './containment.ts';
 import { sameFacts } from './content.ts';
 import { fileError } from './file-errors.ts';
@@ -52,6 +52,12 @@ export function existingAt(target: Place, source: Place, stat: fs.Stats): fs.Sta
   const existing = fs.lstatSync(target.at, { throwIfNoEntry: false });
   if (existing === undefined || !isSameFile(existing, stat) || target.path.toLowerCase() !== source.path.toLowerCase()) return existing;
   return fs.readdirSync(target.folder).includes(target.name) ? existing : undefined;
+}
+
+/** Where a path at or below `folder` lies, when that is at `place` and no link has come between. */
+export function placeBelow(place: string, folder: string, path: string): string {
+  const rest = path.slice(folder === '' ? 0 : folder.length + 1);
+  return rest === '' ? place : joinPath(place, rest);
 }
 
 export function isSameFile(one: fs.Stats, other: fs.Stats): boolean {

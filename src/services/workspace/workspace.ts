@@ -16,7 +16,18 @@ import { type ChangeDraft, Journal } from './journal.ts';
 import { KnownContents } from './known-contents.ts';
 import type { LiveText } from './live-text.ts';
 import { Reader } from './reader.ts';
-import { existingAt, isSameFile, kindOf, lstatOrThrow, oddNames, readNames, regularOrNothing, sameState, seemsOdd } from './stats.ts';
+import {
+  existingAt,
+  isSameFile,
+  kindOf,
+  lstatOrThrow,
+  oddNames,
+  placeBelow,
+  readNames,
+  regularOrNothing,
+  sameState,
+  seemsOdd,
+} from './stats.ts';
 import { Temporaries } from './temporaries.ts';
 
 const RETRIES = 5;
@@ -59,8 +70,22 @@ export interface WriteRequest extends WriteConditions {
   signal?: AbortSignal | undefined;
 }
 
-/** Throws where the caller may not touch what the paths lead to by now. Called in the turn in which they were opened. */
-export type Confirm = () => void;
+/** Throws where the caller may not touch what the paths lead to by now; `place` is where one does. Called in the turn in which it was opened. */
+export type Confirm = (place: string) => void;
+
+export interface CopyOptions {
+  overwrite: boolean;
+  parents: boolean;
+  cause: Cause;
+  /** Of each place that is written. */
+  confirm?: Confirm | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+interface MkdirOptions {
+  mode?: number | undefined;
+  confirm?: Confirm | undefined;
+}
 
 export interface Written {
   path: string;
@@ -150,7 +175,7 @@ export class Workspace extends Reader {
       try {
         if (request.leadsTo !== undefined && place.path !== request.leadsTo)
           throw new OutriggerError('ACCESS_DENIED', `${wirePath} leads to another file by now.`);
-        request.confirm?.();
+        request.confirm?.(place.path);
         const existing = regularOrNothing(place, wirePath);
         // Refused before a byte of a long upload is taken.
         const early = existing === undefined ? undefined : await this.#contentAt(place, wirePath, request.signal);
@@ -182,7 +207,7 @@ export class Workspace extends Reader {
     return this.#guard(wirePath, async () => {
       await this.liveText?.flush(wirePath);
       using place = this.containment.place(wirePath, false);
-      request.confirm?.();
+      request.confirm?.(place.path);
       const stat = await this.#matched(place, wirePath, request);
       if (stat.isDirectory()) return await this.#removeFolder(wirePath, recursive, request.cause, request.signal);
       const before = this.#contents.before(place.path, stat);
@@ -219,9 +244,10 @@ export class Workspace extends Reader {
     return this.#guard(from, async () => {
       await this.liveText?.flush(from);
       using source = this.containment.place(from, false);
-      options.confirm?.();
+      options.confirm?.(source.path);
       const stat = lstatOrThrow(source, from);
       using target = this.#placeForWrite(to, { parents: options.parents, cause: options.cause, follow: false });
+      options.confirm?.(target.path);
       // By a link on the way, both may be one.
       if (target.path === source.path) return this.journal.revision;
       if (target.path.startsWith(`${source.path}/`)) throw new OutriggerError('BAD_PATH', `${from} can't be moved into itself.`);
@@ -280,26 +306,25 @@ export class Workspace extends Reader {
    * Copies a file or a folder; links are copied as links. Gives how many entries were made. Throws BAD_PATH when all is copied but what has a name that
    * is not UTF-8.
    */
-  async copy(
-    from: string,
-    to: string,
-    options: { overwrite: boolean; parents: boolean; cause: Cause; confirm?: Confirm | undefined; signal?: AbortSignal | undefined },
-  ): Promise<number> {
+  async copy(from: string, to: string, { mayRead, ...options }: CopyOptions & { mayRead?: Confirm | undefined }): Promise<number> {
     return this.#guard(from, async () => {
       await this.liveText?.flush(from);
-      options.confirm?.();
+      mayRead?.(from);
       const top = this.entry(from);
       if (top === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${from} is not there.`);
       if (top.kind === 'other') throw new OutriggerError('NOT_A_FILE', `${from} is not a regular file.`);
       if (this.#leadsInto(from, to)) throw new OutriggerError('BAD_PATH', `${from} can't be copied into itself.`);
       if (!options.overwrite && this.entry(to) !== undefined) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
       if (top.kind !== 'directory') return this.#copyEntry(top, to, options);
-      let copied = this.#mkdir(to, options.parents, options.cause, top.mode).length;
+      const { confirm } = options;
+      let copied = this.#mkdir(to, options.parents, options.cause, { mode: top.mode, confirm }).length;
+      const place = this.#placeOfFolder(from);
       const odd: string[] = [];
       const isOdd = (folder: string, name: Buffer): void => void odd.push(joinPath(folder, escapeName(name)));
       for await (const entry of this.list(from, true, () => true, isOdd)) {
         options.signal?.throwIfAborted();
-        copied += await this.#copyEntry(entry, to + entry.path.slice(from.length), options);
+        const source = placeBelow(place, from, entry.path);
+        copied += await this.#copyEntry(entry, to + entry.path.slice(from.length), { ...options, source });
       }
       if (odd.length > 0)
         throw new OutriggerError(
@@ -486,13 +511,14 @@ export class Workspace extends Reader {
   }
 
   /** Makes a folder, of which its owner may do all, and those above it when asked; gives the paths made. */
-  #mkdir(wirePath: string, parents: boolean, cause: Cause, mode = 0o777): string[] {
+  #mkdir(wirePath: string, parents: boolean, cause: Cause, { mode = 0o777, confirm }: MkdirOptions = {}): string[] {
     const names = wirePath.split('/');
     const made: string[] = [];
     try {
       for (let depth = parents ? 1 : names.length; depth <= names.length; depth++) {
         const current = names.slice(0, depth).join('/');
         using place = this.containment.place(current, false);
+        confirm?.(place.path);
         try {
           fs.mkdirSync(place.at, depth === names.length ? mode | 0o700 : 0o777);
           made.push(current);
@@ -579,22 +605,25 @@ export class Workspace extends Reader {
     return removed;
   }
 
-  /** Gives how many entries were made. */
-  async #copyEntry(
-    entry: Entry,
-    to: string,
-    options: { overwrite: boolean; parents: boolean; cause: Cause; signal?: AbortSignal | undefined },
-  ): Promise<number> {
-    if (entry.kind === 'directory') return this.#mkdir(to, false, options.cause, entry.mode).length;
+  #placeOfFolder(wirePath: string): string {
+    using place = this.containment.directory(wirePath);
+    return place.path;
+  }
+
+  /** Gives how many entries were made. `source`: where the entry has to lie; throws BUSY_FILE where a link leads elsewhere by now. */
+  async #copyEntry(entry: Entry, to: string, options: CopyOptions & { source?: string }): Promise<number> {
+    if (entry.kind === 'directory') return this.#mkdir(to, false, options.cause, { mode: entry.mode, confirm: options.confirm }).length;
     if (entry.kind === 'symlink') return this.#copyLink(entry, to, options);
     // Sockets, devices and pipes have no content to copy.
     if (entry.kind !== 'file') return 0;
     using source = this.containment.place(entry.path, false);
+    if (options.source !== undefined && source.path !== options.source)
+      throw new OutriggerError('BUSY_FILE', `${entry.path} was put elsewhere by a link while it was copied.`);
     const { descriptor, stat } = openRegularFile(source, entry.path);
     const bytes = new FileBytes(descriptor, 0, stat.size, () => {});
-    const { cause, parents, signal, overwrite } = options;
+    const { overwrite, ...request } = options;
     try {
-      await this.write(to, bytes, { cause, parents, mode: stat.mode & 0o777, signal, ...(overwrite ? {} : { ifNoneMatch: '*' }) });
+      await this.write(to, bytes, { ...request, mode: stat.mode & 0o777, ...(overwrite ? {} : { ifNoneMatch: '*' }) });
       return 1;
     } catch (error) {
       if (error instanceof OutriggerError && error.reason === 'ETAG_MISMATCH')
@@ -605,10 +634,11 @@ export class Workspace extends Reader {
     }
   }
 
-  #copyLink(entry: Entry, to: string, options: { overwrite: boolean; parents: boolean; cause: Cause }): number {
+  #copyLink(entry: Entry, to: string, options: CopyOptions): number {
     // Replaced since it was looked at: the next change says so.
     if (entry.target === undefined) return 0;
     using place = this.#placeForWrite(to, { ...options, follow: false });
+    options.confirm?.(place.path);
     const existing = fs.lstatSync(place.at, { throwIfNoEntry: false });
     if (existing?.isDirectory() === true) throw notAFile(existing, to);
     const name = temporaryName();

@@ -1,0 +1,169 @@
+// What a caller reaches by a call that was checked before the folder changed, or by another name of a file.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as later } from 'node:timers/promises';
+import { test } from 'node:test';
+import { withScratchFolder } from '../kit/scratch-folder.ts';
+import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+import { openYjsClient } from '../kit/yjs-client.ts';
+
+const THEIRS = 'of others\n';
+const MAIN = 'main-token-0123456789abcdef';
+type Caller = ReturnType<RunningSidecar['clientOf']>;
+type Access = 'read' | 'write';
+
+interface Room {
+  text: string;
+  closes: readonly number[];
+}
+
+/** What somebody gets to see in a room within a moment; `then` is done in it. */
+async function visit(
+  url: string,
+  token: string,
+  room: string,
+  then?: (text: ReturnType<typeof openYjsClient>['text']) => void,
+): Promise<Room> {
+  const person = openYjsClient(url, { token, room });
+  await Promise.race([person.synced().catch(() => {}), later(700)]);
+  const seen = { text: person.text.toString(), closes: [...person.closes] };
+  then?.(person.text);
+  if (then !== undefined) await later(500);
+  person.destroy();
+  return seen;
+}
+
+async function tokenOf({ client }: RunningSidecar, access: Access, paths?: string[]): Promise<string> {
+  return (await client.call('tokens.create', { name: 'caller', access, ...(paths === undefined ? {} : { paths }) })).secret;
+}
+
+const soon = { 'documents.saveIdleMs': '60' } as const;
+
+test('an old name of a file opens it for nobody who may not see where it went: a secret, beyond a link, or a git folder', () =>
+  withScratchFolder('reach', async (folder, root) => {
+    const state = path.join(folder, 'state-of-both');
+    for (const name of ['conf', 'pub', 'secret', '.git/hooks']) fs.mkdirSync(path.join(root, name), { recursive: true });
+    fs.writeFileSync(path.join(root, 'main.token'), `${MAIN}\n`);
+    fs.writeFileSync(path.join(root, 'pub/a.txt'), 'public\n');
+    fs.writeFileSync(path.join(root, 'hook.sh'), '#!/bin/sh\n');
+    fs.symlinkSync('../secret', path.join(root, 'pub/link'));
+    await withSidecar(
+      async ({ client }) => {
+        await client.call('files.move', { from: 'main.token', to: 'conf/main.token' });
+        await client.call('files.move', { from: 'hook.sh', to: '.git/hooks/post-commit' });
+      },
+      { workspace: root, config: { state } },
+    );
+    const secrets = { tokenFile: path.join(root, 'conf/main.token') };
+    await withSidecar(
+      async (running) => {
+        const { url, client, file } = running;
+        const [reader, writer] = [await tokenOf(running, 'read'), await tokenOf(running, 'write')];
+        const limited = await tokenOf(running, 'read', ['pub']);
+        assert.deepEqual(await visit(url, reader, 'main.token'), { text: '', closes: [4403] });
+        await visit(url, writer, 'main.token', (text) => text.insert(0, 'x'));
+        await visit(url, writer, 'hook.sh', (text) => text.insert(text.length, 'touch ran\n'));
+        assert.deepEqual([file('conf/main.token'), file('.git/hooks/post-commit')], [`${MAIN}\n`, '#!/bin/sh\n']);
+        await client.call('files.move', { from: 'pub/a.txt', to: 'pub/link/a.txt' });
+        assert.deepEqual(await visit(url, limited, 'pub/a.txt'), { text: '', closes: [4403] });
+        // The same names serve who may see it.
+        assert.equal((await visit(url, running.token, 'pub/a.txt')).text, 'public\n');
+      },
+      { workspace: root, config: { ...soon, ...secrets, state }, mayLogErrors: true },
+    );
+  }));
+
+/** A caller who is limited to `pub`, where one link leads to `pub/open`, and to others' `open` once it lies one folder higher. */
+function withLimited(run: (running: RunningSidecar & { limited: Caller; limitedToken: string }) => Promise<void>): Promise<void> {
+  return withScratchFolder('reach', async (_folder, root) => {
+    fs.mkdirSync(path.join(root, 'open'));
+    fs.mkdirSync(path.join(root, 'pub/box'), { recursive: true });
+    fs.writeFileSync(path.join(root, 'open/key'), THEIRS);
+    fs.symlinkSync('../open', path.join(root, 'pub/box/up'));
+    await withSidecar(
+      async (running) => {
+        const limitedToken = await tokenOf(running, 'write', ['pub']);
+        await run({ ...running, limitedToken, limited: running.clientOf(limitedToken) });
+      },
+      { workspace: root, config: soon, mayLogErrors: true },
+    );
+  });
+}
+
+/** Puts the link in the place of a folder of the caller's. */
+async function swap(limited: Caller, folder: string, link = 'pub/box/up'): Promise<void> {
+  await Promise.all([
+    limited.call('files.move', { from: folder, to: `${folder}.away` }),
+    limited.call('files.move', { from: link, to: folder }),
+  ]);
+}
+
+test('a document that opens while its folder becomes a link to elsewhere holds nothing of there', () =>
+  withLimited(async ({ url, limited, limitedToken, file }) => {
+    await limited.call('files.write', { path: 'pub/d/key', text: 'mine\n' });
+    // A fresh file is waited for until it stands still.
+    const person = openYjsClient(url, { token: limitedToken, room: 'pub/d/key' });
+    await later(12);
+    await swap(limited, 'pub/d');
+    await Promise.race([person.synced().catch(() => {}), later(1500)]);
+    const seen = person.text.toString();
+    if (seen !== '') person.text.insert(0, 'x');
+    await later(300);
+    person.destroy();
+    assert.ok(!seen.includes(THEIRS), seen);
+    assert.equal(file('open/key'), THEIRS);
+  }));
+
+test('a copy reads nothing and writes nothing where a folder on its way became a link to elsewhere, and through none that is there', () =>
+  withLimited(async ({ limited, root, put, file }) => {
+    for (let n = 0; n < 300; n++) put(`pub/src/a/f${n}`, 'x'.repeat(1000));
+    put('pub/src/z/mine', 'mine\n');
+    fs.mkdirSync(path.join(root, 'pub/src/box'));
+    fs.symlinkSync('../../open', path.join(root, 'pub/src/box/up'));
+    const reading = limited.call('files.copy', { from: 'pub/src', to: 'pub/dst' }).catch((error: unknown) => error);
+    await later(30);
+    await swap(limited, 'pub/src/z', 'pub/src/box/up');
+    await reading;
+    // A copy that came later takes the link for what it is.
+    const made = fs.lstatSync(path.join(root, 'pub/dst/z'), { throwIfNoEntry: false });
+    assert.ok(made?.isDirectory() !== true || !fs.existsSync(path.join(root, 'pub/dst/z/key')));
+    fs.mkdirSync(path.join(root, 'pub/over'));
+    fs.symlinkSync('../../open/key', path.join(root, 'pub/over/key'));
+    put('pub/from/key', 'by the limited one\n');
+    await assert.rejects(limited.call('files.copy', { from: 'pub/from', to: 'pub/over', overwrite: true }), { reason: 'OUT_OF_SCOPE' });
+    assert.equal(file('open/key'), THEIRS);
+  }));
+
+test('a copy over a folder writes through no link there into what git runs', () =>
+  withScratchFolder('reach', async (_folder, root) => {
+    for (const name of ['.git/hooks', 'over', 'from']) fs.mkdirSync(path.join(root, name), { recursive: true });
+    fs.symlinkSync('../.git/hooks/post-commit', path.join(root, 'over/x'));
+    fs.writeFileSync(path.join(root, '.git/hooks/post-commit'), '#!/bin/sh\n');
+    fs.writeFileSync(path.join(root, 'from/x'), 'touch ran\n');
+    await withSidecar(
+      async (running) => {
+        const writer = running.clientOf(await tokenOf(running, 'write'));
+        await assert.rejects(writer.call('files.copy', { from: 'from', to: 'over', overwrite: true }), { reason: 'ACCESS_DENIED' });
+        assert.equal(running.file('.git/hooks/post-commit'), '#!/bin/sh\n');
+      },
+      { workspace: root },
+    );
+  }));
+
+test('a batch that waited for another changes nothing where a folder became a link to elsewhere', () =>
+  withLimited(async ({ limited, put, file }) => {
+    put('pub/d/key', 'mine\n');
+    const many = Array.from({ length: 1000 }, (_, n) => ({ op: 'write' as const, path: `pub/big/f${n}`, text: 'x'.repeat(8000) }));
+    const first = limited.call('files.batch', { changes: many });
+    const second = limited.call('files.batch', { changes: [{ op: 'write', path: 'pub/d/key', text: 'other\n' }], returnBefore: true }).then(
+      (answer) => JSON.stringify(answer),
+      (error: { reason: string }) => error.reason,
+    );
+    await later(3);
+    await swap(limited, 'pub/d');
+    await first;
+    const said = await second;
+    assert.ok(!said.includes(THEIRS.trim()), said);
+    assert.equal(file('open/key'), THEIRS);
+  }));
