@@ -19,7 +19,13 @@ const entity = once(() =>
     .describe('Whom the session is for: the same one gets the same session, as long as that lives.'),
 );
 const fileName = once(() =>
-  z.string().min(1).max(4096).describe('Its last part is taken; what is no letter, digit, dot or dash becomes `_`.'),
+  z
+    .string()
+    .min(1)
+    .max(4096)
+    .describe(
+      'Its last part is taken; what is no letter of a to z, digit, dot or dash becomes `_`. Where a file of another name has that one, it is `name-2.ext`.',
+    ),
 );
 
 /** What isolation can hold back, each tried out. */
@@ -252,7 +258,9 @@ export const code = {
           .array(z.union([z.object({ session: codeId(), id: codeId(), name: fileName().optional() }), sourceFile()]))
           .max(MAX_FILES)
           .default([])
-          .describe('Put beside the code: with their content, or those of a session by their ids.'),
+          .describe(
+            'Put beside the code: with their content, or those of a session by their ids, which keep their names. Notes say what is called otherwise.',
+          ),
         args: z.array(z.string().max(MAX_ARGUMENT_LENGTH).regex(withoutNul)).max(MAX_ARGUMENTS).default([]),
         stdin: z.string().max(MAX_INPUT_LENGTH).default('').describe('All that it can read, but for what code.input adds.'),
         keepStdinOpen: z.boolean().default(false).describe('More follows by code.input.'),

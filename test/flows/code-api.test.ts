@@ -195,6 +195,38 @@ test('names of which nothing is left are refused, and nothing of their form stay
     assert.deepEqual(names, ['b_c_.txt', '_.hidden', `${'a'.repeat(251)}.txt`]);
   }));
 
+test('files of other names that are made the same are two, in one form and for runs that name them', () =>
+  withSidecar(async (running) => {
+    const ask = codeApi(running);
+    const form = formOf(['报告.csv', 'report'], ['数据.csv', 'data'], ['a/b.txt', 'a'], ['c/b.txt', 'c']);
+    const { session_id: session, files } = await upload(ask, form);
+    assert.deepEqual(
+      files.map(({ filename }) => filename),
+      ['__.csv', '__-2.csv', 'b.txt', 'b-2.txt'],
+    );
+    const refs = files.map(({ fileId: id, filename: name }) => ({ id, name, session_id: session }));
+    const { body } = await ask('POST', '/exec', bash('grep . *.csv *.txt', { files: refs }));
+    assert.deepEqual([body['stdout'], body['stderr']], ['__-2.csv:data\n__.csv:report\nb-2.txt:c\nb.txt:a\n', '']);
+    // Those of the session of the run keep their places before others.
+    const other = await upload(ask, formOf(['报告.csv', 'newer']));
+    const newer = { id: other.files[0]?.fileId, name: '__.csv', session_id: other.session_id };
+    const again = (await ask('POST', '/exec', bash('grep . *.csv *.txt', { session_id: session, files: [newer, ...refs] }))).body;
+    assert.equal(again['stdout'], '__-2.csv:data\n__-3.csv:newer\n__.csv:report\nb-2.txt:c\nb.txt:a\n');
+    assert.equal(again['stderr'], 'note: "__.csv" is stored as "__-3.csv".');
+  }));
+
+test('a name that comes twice in one form is refused, and the form with it', () =>
+  withSidecar(async (running) => {
+    const ask = codeApi(running);
+    const twice = (): FormData => formOf(['same.txt', '1'], ['same.txt', '2']);
+    const refused = await ask('POST', '/upload', twice());
+    assert.equal(refused.status, 422);
+    assert.match(JSON.stringify(refused.body), /same\.txt/);
+    assert.equal((await running.client.call('code.sessions', {})).sessions.length, 0);
+    const { body } = await ask('POST', '/upload/batch', twice());
+    assert.deepEqual([body['message'], body['succeeded'], body['failed']], ['partial_success', 1, 1]);
+  }));
+
 function entityForm(entity: string, ...files: [string, string][]): FormData {
   const form = formOf(...files);
   form.append('entity_id', entity);

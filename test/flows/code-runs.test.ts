@@ -88,6 +88,55 @@ test('files come with a call, stay in the session, and those that a run wrote co
   }),
 );
 
+test(
+  'files of one call never take each other’s place, and notes tell of each that is called otherwise than it was given',
+  needsPython,
+  () =>
+    withCode(async ({ run, client }) => {
+      const look = 'import os\nfor name in sorted(os.listdir(".")):\n  if name != "code.py": print(name, open(name).read())';
+      const files = [
+        { name: 'src/index.js', text: 'src' },
+        { name: 'lib/index.js', text: 'lib' },
+        { name: 'plain.txt', text: 'plain' },
+        { name: 'plain.txt', text: 'twice' },
+      ];
+      const first = await run('py', look, { files });
+      const expected = 'index-2.js lib\nindex.js src\nplain-2.txt twice\nplain.txt plain\n';
+      assert.equal(first.out, expected);
+      assert.deepEqual(first.end.notes, [
+        '"src/index.js" is stored as "index.js".',
+        '"lib/index.js" is stored as "index-2.js".',
+        '"plain.txt" is stored as "plain-2.txt".',
+      ]);
+      // A second time they are stored in their own places.
+      assert.equal((await run('py', look, { session: first.end.session, files })).out, expected);
+      // What a program made keeps its name when it is handed on, also where one of the session itself goes along.
+      const make = async (text: string): Promise<{ session: string; id: string }[]> => {
+        const { end } = await run('py', `for name in ["报告.csv", "数据 1.csv", ".rc"]: open(name, "w").write(name + "${text}")`);
+        return end.files.map(({ id }) => ({ session: end.session, id }));
+      };
+      const [one, other] = [await make('1'), await make('2')];
+      const handed = await run('py', look, { files: [...one, ...one] });
+      assert.equal(handed.out, '.rc .rc1\n报告.csv 报告.csv1\n数据 1.csv 数据 1.csv1\n');
+      assert.deepEqual(handed.end.notes, []);
+      const both = await run('py', look, { session: one[0]?.session, files: [...other, ...one] });
+      assert.equal(
+        both.out,
+        '.rc .rc1\n.rc-2 .rc2\n报告-2.csv 报告.csv2\n报告.csv 报告.csv1\n数据 1-2.csv 数据 1.csv2\n数据 1.csv 数据 1.csv1\n',
+      );
+      assert.equal(both.end.notes.length, 3);
+      // Of two that were sent, and are called alike, neither is lost on the way to a third session.
+      const sent = await Promise.all(
+        ['甲.csv', '乙.csv'].map(async (name) => {
+          const { end } = await run('py', '1', { files: [{ name, text: name }] });
+          const { files: stored } = await client.call('code.session', { session: end.session });
+          return { session: end.session, id: stored[0]?.id };
+        }),
+      );
+      assert.equal((await run('py', look, { files: sent })).out, '_-2.csv 乙.csv\n_.csv 甲.csv\n');
+    }),
+);
+
 test('what a run leaves that is no plain file of its own is not given back, and nothing is followed', needsPython, () =>
   withCode(async (running) => {
     const secret = `${running.stateFolder}/secret`;

@@ -145,6 +145,23 @@ test('files come, are found by runs, which leave others behind, and go', () =>
     assert.equal((await ask('POST', '/execute', { code: 'ls *.*v *.bin 2>/dev/null' })).body['stdout'], 'in_put.csv\n');
   }, open));
 
+test('files of other names that are made the same are two, and one name twice in a form is refused', () =>
+  withSidecar(async (running) => {
+    const ask = runner(running);
+    const form = new FormData();
+    for (const name of ['报告.csv', '数据.csv']) form.append('files', new Blob([name]), name);
+    const { body } = await ask('POST', '/files', form);
+    assert.deepEqual(
+      (body['uploaded'] as Json[]).map(({ path }) => path),
+      ['/mnt/data/__.csv', '/mnt/data/__-2.csv'],
+    );
+    assert.equal((await ask('GET', '/files/__.csv')).body, '报告.csv');
+    assert.equal((await ask('GET', '/files/__-2.csv')).body, '数据.csv');
+    form.append('files', new Blob(['again']), '数据.csv');
+    const refused = await ask('POST', '/files', form);
+    assert.deepEqual([refused.status, refused.body['detail']], [400, 'Two files of the form are called "数据.csv".']);
+  }, open));
+
 test('what a first run leaves behind is there for the next', () =>
   withSidecar(async (running) => {
     const ask = runner(running);

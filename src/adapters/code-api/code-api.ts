@@ -56,7 +56,7 @@ export function createCodeApi(dependencies: CodeApiDependencies, options: CodeAp
 
   const register = async (scope: FastifyInstance): Promise<void> => {
     const { default: multipart } = await import('@fastify/multipart');
-    await scope.register(multipart, { limits: { fileSize: options.maxUploadBytes }, throwFileSizeLimit: false });
+    await scope.register(multipart, { preservePath: true, limits: { fileSize: options.maxUploadBytes }, throwFileSizeLimit: false });
     acceptJson(scope, jsonProblem);
     answerErrors(scope, dependencies.onError);
     // Who has no key is told so before a body is read, where the key can't be in the body.

@@ -60,20 +60,19 @@ export function where(session: CodeSession | undefined, entity: string | undefin
 }
 
 /**
- * The files that have to be brought into the session: those that are in it need not be. Throws FILE_NOT_FOUND for ids that can be none
- * of ours, and for those that are said to be in this session and are not.
+ * The files that a run is to have; those that are in its session already are named as well, so that no other takes their place. Throws
+ * FILE_NOT_FOUND for ids that can be none of ours, and for those that are said to be in this session and are not.
  */
 export function filesToBring(
   refs: readonly FileRef[],
   session: CodeSession | undefined,
 ): NonNullable<Asked<Operations['code.run']>['files']> {
-  return refs.flatMap((ref) => {
+  return refs.map((ref) => {
     const gone = (): OutriggerError =>
       new OutriggerError('FILE_NOT_FOUND', `There is no file ${ref.id.slice(0, 100)} in session ${ref.session.slice(0, 100)}`);
     if (knownId(ref.id) === undefined || knownId(ref.session) === undefined) throw gone();
-    if (ref.session !== session?.id) return [{ session: ref.session, id: ref.id }];
-    if (!session.files.some(({ id }) => id === ref.id)) throw gone();
-    return [];
+    if (ref.session === session?.id && !session.files.some(({ id }) => id === ref.id)) throw gone();
+    return { session: ref.session, id: ref.id };
   });
 }
 

@@ -18,6 +18,18 @@ export async function* partsOf(request: FastifyRequest): AsyncGenerator<Part> {
   }
 }
 
+/** The names of the files of one form. */
+export class FormNames {
+  readonly #names = new Set<string>();
+
+  /** Throws BAD_INPUT for one that was there before: the second file would take the place of the first. */
+  add(name: string): void {
+    if (this.#names.has(name))
+      throw new OutriggerError('BAD_INPUT', `Two files of the form are called ${JSON.stringify(name.slice(0, 100))}.`);
+    this.#names.add(name);
+  }
+}
+
 /** The bytes of one file. Throws INPUT_TOO_LARGE, and BAD_INPUT where the body ends too early. */
 export async function* wholeFile(stream: AsyncIterable<Uint8Array> & { truncated: boolean }): AsyncGenerator<Uint8Array, void> {
   try {

@@ -3,7 +3,7 @@ import type { CodeFile } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { BadRequest } from './answers.ts';
 import { ask, type Asking, copyFile } from './ask.ts';
-import { partsOf, wholeFile } from './form-files.ts';
+import { FormNames, partsOf, wholeFile } from './form-files.ts';
 import { entityOf, FormReader } from './request-form.ts';
 
 const fileFields = ['file', 'files'];
@@ -49,6 +49,7 @@ async function store(request: FastifyRequest, asking: Asking, allOrNone: boolean
   if (!request.isMultipart()) throw missing();
   const fields: Record<string, string> = {};
   const stored: Stored[] = [];
+  const names = new FormNames();
   let target: Target | undefined;
   try {
     for await (const part of partsOf(request)) {
@@ -60,7 +61,7 @@ async function store(request: FastifyRequest, asking: Asking, allOrNone: boolean
         // The form may name its entity before the files or after them.
         target ??= await openSession(asking, entityIn(fields, request));
         if (fileFields.includes((part.fieldname ?? '').replace(/\[\]$/, '')))
-          stored.push(await storeOne(asking, target.id, part, allOrNone));
+          stored.push(await storeOne(asking, target.id, part, names, allOrNone));
       } finally {
         // What is refused early is read to its end all the same, or the answer would not be.
         part.file.resume();
@@ -103,10 +104,12 @@ async function storeOne(
   asking: Asking,
   session: string,
   part: { filename: string; file: AsyncIterable<Uint8Array> & { truncated: boolean } },
+  names: FormNames,
   throws: boolean,
 ): Promise<Stored> {
   const name = part.filename;
   try {
+    names.add(name);
     const file = await ask(asking, 'code.putFile', { session, name }, { body: wholeFile(part.file) });
     return { name, file, error: undefined };
   } catch (error) {

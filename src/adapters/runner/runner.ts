@@ -52,7 +52,7 @@ export function registerRunner(app: FastifyInstance, dependencies: RunnerDepende
 
   app.register(async (scope) => {
     const { default: multipart } = await import('@fastify/multipart');
-    await scope.register(multipart, { limits: { fileSize: options.maxUploadBytes }, throwFileSizeLimit: false });
+    await scope.register(multipart, { preservePath: true, limits: { fileSize: options.maxUploadBytes }, throwFileSizeLimit: false });
     acceptJson(scope, jsonProblem);
     askBeforeLongBodies(scope, (request) => callerOf(request, dependencies, options));
     scope.setErrorHandler((error: FastifyError | OutriggerError | BadRequest, request, reply) => sendError(error, request, reply, onError));

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { CodeFile, CodeSession } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { ask, askBytes, type Asking, copyFile } from '../code-api/ask.ts';
-import { partsOf, wholeFile } from '../code-api/form-files.ts';
+import { FormNames, partsOf, wholeFile } from '../code-api/form-files.ts';
 
 /** As requests name it. */
 export const WORKING_DIR = '/mnt/data';
@@ -43,12 +43,14 @@ export class WorkingFolder {
     for (const { id } of file === undefined ? inside : [file]) await ask(asking, 'code.removeFile', { session, id });
   }
 
-  /** Stores the files of a form, whatever their fields are called. */
+  /** Stores the files of a form, whatever their fields are called. Throws BAD_INPUT for a name that comes twice; those before it stay. */
   async takeForm(asking: Asking, request: FastifyRequest): Promise<CodeFile[]> {
     const stored: CodeFile[] = [];
+    const names = new FormNames();
     for await (const part of partsOf(request)) {
       if (part.type !== 'file') continue;
       try {
+        names.add(part.filename);
         const session = await this.#own(asking);
         stored.push(await ask(asking, 'code.putFile', { session, name: part.filename }, { body: wholeFile(part.file) }));
       } finally {

@@ -14,10 +14,11 @@ import type { Sandbox, SandboxedProgram, SandboxRequest } from './isolation/sand
 import { baseEnvironment, fileNameFor, filled, filledArgv, type Language, languageNamed, languages, type Places } from './languages.ts';
 import { effectiveLimits } from './limits.ts';
 import type { RunQueue, Turn } from './queue.ts';
-import { findFiles, hashOf, safeName } from './session-files.ts';
+import { findFiles, hashOf } from './session-files.ts';
 import { makePrivate, ownName, removeLent, storeNew } from './session-folder.ts';
+import type { FileNaming } from './session-names.ts';
 import type { SessionRecord } from './session-store.ts';
-import { type Sessions, stateInfo } from './sessions.ts';
+import { namingOf, type Sessions, stateInfo } from './sessions.ts';
 import { canceledStage, quietStage, runStage } from './stage.ts';
 import { installLine, type Toolchains } from './toolchains.ts';
 import type { TypeScriptTransform } from './transform.ts';
@@ -25,20 +26,24 @@ import type { TypeScriptTransform } from './transform.ts';
 /** More than this of a session is not read to find a program that was compiled before: compiling is quicker then. */
 const MAX_HASHED_FILES = 500;
 const MAX_HASHED_BYTES = 64 * 1024 * 1024;
+/** Characters of a name that a note tells. */
+const MAX_NOTED = 200;
 /** A run that was ended has so long to take its things away. */
 const STOP_WITHIN_MS = 2000;
 
 export type Rollout = 'enabled' | 'canary' | 'off';
+
+/** With its content, or one of a session. */
+type GivenFile =
+  | { name: string; text?: string | undefined; base64?: string | undefined }
+  | { session: string; id: string; name?: string | undefined };
 
 export interface RunRequest {
   language: string;
   code: string;
   session: string | undefined;
   entity: string | undefined;
-  files: readonly (
-    | { name: string; text?: string | undefined; base64?: string | undefined }
-    | { session: string; id: string; name?: string | undefined }
-  )[];
+  files: readonly GivenFile[];
   args: readonly string[];
   stdin: string;
   keepStdinOpen: boolean;
@@ -304,7 +309,7 @@ export class Runs {
       compilerSeed: false,
       restored: false,
     };
-    await this.#putFiles(setting, request);
+    await this.#putFiles(setting, request, notes);
     if (request.keepState && language.keepsState) {
       if (setting.spare !== undefined) removeLent(path.join(folder, setting.spare));
       return this.#runLive(setting, request, notes);
@@ -505,26 +510,46 @@ export class Runs {
     }
   }
 
-  /** Files that came with the call, and those of other sessions that it named. */
-  async #putFiles({ session }: Setting, { files }: RunRequest): Promise<void> {
+  /** Files that came with the call, and those of other sessions that it named: each in a place of its own. */
+  async #putFiles({ session }: Setting, { files }: RunRequest, notes: string[]): Promise<void> {
     const { sessions } = this.#dependencies;
-    for (const file of files) {
-      if ('id' in file) {
-        const from = sessions.use(file.session);
-        const { name } = sessions.file(from, file.id);
-        if (from.id === session.id && (file.name === undefined || safeName(file.name) === name)) continue;
-        await sessions.putFile(session, file.name ?? name, sessions.read(from, file.id));
-      } else {
-        if (file.text !== undefined && file.base64 !== undefined)
-          throw new OutriggerError('BAD_INPUT', 'Only one of text and base64 may be given for a file.');
-        await sessions.putFile(
-          session,
-          file.name,
-          Buffer.from(file.text ?? file.base64 ?? '', file.base64 === undefined ? 'utf8' : 'base64'),
-        );
-      }
+    const given = eachOnce(files).map((file) => ({ file, ...this.#namesOf(file) }));
+    const isThere = ({ file, naming, called, name }: (typeof given)[number]): boolean =>
+      'id' in file && file.session === session.id && [called, naming.wanted, sessions.nameFor(session, naming)].includes(name);
+    const there = given.filter(isThere);
+    const filled = new Set(there.map(({ name }) => name));
+    for (const one of given) {
+      const { file, naming, called } = one;
+      const name = there.includes(one) ? one.name : (await sessions.putNamed(session, naming, this.#contentOf(file), filled)).name;
+      filled.add(name);
+      if (name !== called) notes.push(`${JSON.stringify(called.slice(0, MAX_NOTED))} is stored as ${JSON.stringify(name)}.`);
     }
   }
+
+  /** As it is called by the caller, and in the session that it is of. Throws NO_SESSION, FILE_NOT_FOUND, BAD_INPUT. */
+  #namesOf(file: GivenFile): { naming: FileNaming; called: string; name: string } {
+    const { sessions } = this.#dependencies;
+    if (!('id' in file)) return { naming: namingOf(file.name), called: file.name, name: '' };
+    const from = sessions.use(file.session);
+    const { name } = sessions.file(from, file.id);
+    const called = file.name ?? name;
+    return { naming: called === name ? sessions.namingIn(from, file.id) : namingOf(called), called, name };
+  }
+
+  /** Throws NO_SESSION, FILE_NOT_FOUND, BAD_INPUT. */
+  #contentOf(file: GivenFile): Uint8Array | AsyncIterable<Uint8Array> {
+    const { sessions } = this.#dependencies;
+    if ('id' in file) return sessions.read(sessions.use(file.session), file.id);
+    if (file.text !== undefined && file.base64 !== undefined)
+      throw new OutriggerError('BAD_INPUT', 'Only one of text and base64 may be given for a file.');
+    return Buffer.from(file.text ?? file.base64 ?? '', file.base64 === undefined ? 'utf8' : 'base64');
+  }
+}
+
+/** A file that is named by its id is the same one each time. */
+function eachOnce(files: readonly GivenFile[]): GivenFile[] {
+  const keyOf = (file: GivenFile): unknown => ('id' in file ? `${file.session}/${file.id}/${file.name ?? ''}` : file);
+  return [...new Map(files.map((file) => [keyOf(file), file])).values()];
 }
 
 /** Under which the source is stored: not in the place of anything in the session. Throws FILE_EXISTS. */

@@ -140,8 +140,8 @@ export async function hashOf(folder: string, name: string): Promise<string> {
 }
 
 /**
- * A name that is harmless wherever it comes to be: its last part, with `_` for what is no letter, digit, dot or dash; one that begins with
- * a dot gets a `_` before it. Undefined where nothing of it is left. As LibreChat's clients expect it.
+ * A name that is harmless wherever it comes to be: its last part, with `_` for what is no letter of a to z, digit, dot or dash; one that
+ * begins with a dot gets a `_` before it. Undefined where nothing of it is left. As LibreChat's clients expect it.
  */
 export function safeName(name: string): string | undefined {
   const last = name.split(/[/\\]/).at(-1) ?? '';

@@ -6,7 +6,8 @@ export interface SessionRecord {
   entity: string | null;
   createdAt: number;
   usedAt: number;
-  files: { id: string; name: string; size: number; modified: number; mark: string; sha256: string }[];
+  /** `original`: what it was called where it comes from, where that is not its name. */
+  files: { id: string; name: string; original?: string; size: number; modified: number; mark: string; sha256: string }[];
   /** What is in its folder and is no file of it, as the last run left it: of those that were looked at name and mark, of the others how many. */
   passedOver?: { files: [name: string, mark: string][]; others: number };
   /** `inFile: false`: its bytes are few, and lie in the database. */

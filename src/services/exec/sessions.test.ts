@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import type { CodeFile } from '../../contract/code.ts';
 import { State } from '../state/state.ts';
 import { afterwards } from './afterwards.ts';
 import { makePassage } from './session-folder.ts';
@@ -275,6 +276,43 @@ test('of very many files that a run left, the runs after it are told of those al
     for (let n = 0; n < 100; n++) fs.rmSync(path.join(data, `a${n}`));
     await omitted();
     assert.equal(await omitted(), 0);
+  }));
+
+test('files of other names that are made the same are told apart by a number, and the same one again takes its own place', () =>
+  withSessions(async ({ start, state }) => {
+    const sessions = start({ maxFiles: 20 });
+    const session = sessions.open();
+    const put = (to: SessionRecord, name: string, text: string): Promise<CodeFile> => sessions.putFile(to, name, Buffer.from(text));
+    const report = await put(session, '报告.csv', 'report');
+    const data = await put(session, '数据.csv', 'data');
+    assert.deepEqual([report.name, data.name], ['__.csv', '__-2.csv']);
+    // Also those that come at the same time, or from folders.
+    const others = await Promise.all(['src/index.js', 'lib/index.js', './lib//index.js'].map((name) => put(session, name, name)));
+    assert.deepEqual(
+      others.map(({ name }) => name),
+      ['index.js', 'index-2.js', 'index-2.js'],
+    );
+    // The next start knows it as well, and where the first one went the second is not doubled.
+    const next = start({ maxFiles: 20 });
+    const again = next.use(session.id);
+    next.removeFile(again, report.id);
+    const newer = await next.putFile(again, '数据.csv', Buffer.from('newer'));
+    assert.deepEqual([newer.id, newer.name], [data.id, '__-2.csv']);
+    assert.equal((await next.putFile(again, '图表.csv', Buffer.from('chart'))).name, '__.csv');
+    // What a program made, and what an earlier version stored, has the name that it has.
+    fs.writeFileSync(path.join(next.folder(again.id), 'a_b'), 'made');
+    await next.collect(again, 10);
+    assert.equal((await next.putFile(again, 'a b', Buffer.from('other'))).name, 'a_b-2');
+    assert.equal((await next.putFile(again, 'a_b', Buffer.from('same'))).name, 'a_b');
+    const { record } = state.database.prepare('SELECT record FROM code_sessions').get() as { record: string };
+    const { files } = JSON.parse(record) as SessionRecord;
+    assert.deepEqual(
+      files.filter(({ name }) => name.startsWith('a_b')).map(({ name, original }) => [name, original]),
+      [
+        ['a_b', undefined],
+        ['a_b-2', 'a b'],
+      ],
+    );
   }));
 
 test('state that comes from outside is known by its form, and one whose file is gone is none', () =>

@@ -23,6 +23,7 @@ import {
   storeFile,
   storeNew,
 } from './session-folder.ts';
+import { type FileNaming, nameAmong, originalOf } from './session-names.ts';
 import type { SessionRecord, SessionStore } from './session-store.ts';
 
 export interface SessionsOptions {
@@ -66,6 +67,8 @@ export class Sessions {
   readonly #sessions = new Map<string, SessionRecord>();
   /** Sessions that a run is in. */
   readonly #inUse = new Map<string, number>();
+  /** Files on their way into each: their names are given. */
+  readonly #coming = new WeakMap<SessionRecord, { name: string; original: string }[]>();
   /** When each was used last, as it was written down. */
   readonly #storedUse = new WeakMap<SessionRecord, number>();
   /** The database knows them. */
@@ -195,37 +198,61 @@ export class Sessions {
     this.#putLater(session);
   }
 
-  /** Throws INPUT_TOO_LARGE, TOO_MANY_SESSION_FILES, DISK_FULL, FILE_EXISTS for a folder, BAD_INPUT for a name of which nothing is left. */
+  /**
+   * The same name again takes its own place; a file of another one never does, and gets a number. Throws INPUT_TOO_LARGE, TOO_MANY_SESSION_FILES,
+   * DISK_FULL, FILE_EXISTS for a folder, BAD_INPUT for a name of which nothing is left.
+   */
   async putFile(session: SessionRecord, name: string, content: Uint8Array | AsyncIterable<Uint8Array>): Promise<CodeFile> {
-    const safe = safeName(name);
-    if (safe === undefined) throw new OutriggerError('BAD_INPUT', `${JSON.stringify(name.slice(0, 100))} is no name for a file.`);
+    return this.putNamed(session, namingOf(name), content);
+  }
+
+  /** As `putFile`, under no name of `filled`. */
+  async putNamed(
+    session: SessionRecord,
+    naming: FileNaming,
+    content: Uint8Array | AsyncIterable<Uint8Array>,
+    filled?: ReadonlySet<string>,
+  ): Promise<CodeFile> {
     const letGo = this.hold(session.id);
+    const name = this.nameFor(session, naming, filled);
+    const coming = { name, original: naming.original };
+    this.#coming.set(session, [...(this.#coming.get(session) ?? []), coming]);
     try {
       const folder = this.folder(session.id);
-      this.#throwIfFull(session, safe);
-      const { sha256 } = await storeFile(folder, safe, content, this.#options.maxFileBytes);
-      const found = findFile(folder, safe);
-      if (found === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${safe} went away at once.`);
+      this.#throwIfFull(session, name);
+      const { sha256 } = await storeFile(folder, name, content, this.#options.maxFileBytes);
+      const found = findFile(folder, name);
+      if (found === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${name} went away at once.`);
       try {
         // Others came meanwhile.
-        this.#throwIfFull(session, safe);
+        this.#throwIfFull(session, name);
       } catch (error) {
-        removeFile(folder, safe);
+        removeFile(folder, name);
         throw error;
       }
-      const file = fileInfo(this.#register(session, found, sha256));
+      const file = fileInfo(this.#register(session, found, sha256, naming.original));
       this.#put(session);
       return file;
     } finally {
+      this.#coming.set(session, this.#coming.get(session)?.filter((one) => one !== coming) ?? []);
       letGo();
     }
   }
 
+  /** Under which a file would be stored now. */
+  nameFor(session: SessionRecord, naming: FileNaming, filled: ReadonlySet<string> = new Set()): string {
+    return nameAmong([...session.files, ...(this.#coming.get(session) ?? [])], naming, filled);
+  }
+
+  /** What a file is called in other sessions, where it is called nothing else: as it is here, without its folders. Throws FILE_NOT_FOUND. */
+  namingIn(session: SessionRecord, id: string): FileNaming {
+    const { name, original } = this.#file(session, id);
+    return { wanted: path.posix.basename(name), original: original ?? name };
+  }
+
   /** Throws FILE_NOT_FOUND. */
   file(session: SessionRecord, id: string): CodeFile {
-    const file = session.files.find((one) => one.id === id);
-    if (file === undefined) throw new OutriggerError('FILE_NOT_FOUND', `The session has no file ${id}.`);
-    return fileInfo(file);
+    return fileInfo(this.#file(session, id));
   }
 
   /** As much as it held when it was taken up: a program may be writing to it. Throws FILE_NOT_FOUND. */
@@ -490,9 +517,21 @@ export class Sessions {
     return !this.#inUse.has(id) && usedAt + this.#options.lifeMs < this.#now();
   }
 
-  #register(session: SessionRecord, { name, size, modified, mark }: FoundFile, sha256: string): SessionRecord['files'][number] {
+  #file({ files }: SessionRecord, id: string): SessionRecord['files'][number] {
+    const file = files.find((one) => one.id === id);
+    if (file === undefined) throw new OutriggerError('FILE_NOT_FOUND', `The session has no file ${id}.`);
+    return file;
+  }
+
+  /** What changed in place keeps its original. */
+  #register(
+    session: SessionRecord,
+    { name, size, modified, mark }: FoundFile,
+    sha256: string,
+    original = name,
+  ): SessionRecord['files'][number] {
     const before = session.files.find((file) => file.name === name);
-    const file = { id: before?.id ?? newId(), name, size, modified, mark, sha256 };
+    const file = { id: before?.id ?? newId(), name, ...(original === name ? {} : { original }), size, modified, mark, sha256 };
     if (before === undefined) session.files.push(file);
     else Object.assign(before, file);
     return file;
@@ -588,6 +627,13 @@ interface StateFacts {
   size: number;
   sha256: string;
   first: number | undefined;
+}
+
+/** Of a file that comes from elsewhere. Throws BAD_INPUT for a name of which nothing is left. */
+export function namingOf(name: string): FileNaming {
+  const wanted = safeName(name);
+  if (wanted === undefined) throw new OutriggerError('BAD_INPUT', `${JSON.stringify(name.slice(0, 100))} is no name for a file.`);
+  return { wanted, original: originalOf(name) };
 }
 
 function factsOf(content: Uint8Array): StateFacts {

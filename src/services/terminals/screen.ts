@@ -1,8 +1,10 @@
-import type { SerializeAddon } from '@xterm/addon-serialize';
 import type { Terminal } from '@xterm/headless';
 import { OutriggerError } from '../../contract/errors.ts';
+import { cutCharacter } from '../../core/utf8.ts';
 import type { TerminalSize } from '../processes/host.ts';
 import type { ManagedProcess } from '../processes/managed-process.ts';
+import { cutSequence, MAX_SEQUENCE_BYTES } from './cut-sequence.ts';
+import { isInSequence, stateText } from './terminal-state.ts';
 
 /** Read from the log at a time, bytes. */
 const PIECE_BYTES = 64 * 1024;
@@ -19,6 +21,8 @@ export interface Snapshot {
   text: string;
   /** In the output, up to which it goes. */
   offset: number;
+  /** Where the output goes on for who has this: before the offset where a part of a character or of an escape sequence has come. */
+  next: number;
   size: TerminalSize;
 }
 
@@ -26,7 +30,6 @@ export interface Snapshot {
 export class Screen {
   readonly #process: ManagedProcess;
   readonly #terminal: Terminal;
-  readonly #serializer: SerializeAddon;
   readonly #scrollback: number;
   readonly #stop: () => void;
   readonly #decoder = new TextDecoder();
@@ -39,14 +42,12 @@ export class Screen {
   #title: string | undefined;
   readonly #listeners = new Set<() => void>();
 
-  private constructor(process: ManagedProcess, terminal: Terminal, serializer: SerializeAddon, scrollback: number) {
+  private constructor(process: ManagedProcess, terminal: Terminal, scrollback: number) {
     this.#process = process;
     this.#terminal = terminal;
-    this.#serializer = serializer;
     this.#scrollback = scrollback;
     this.#wantedSize = { columns: terminal.cols, rows: terminal.rows };
     this.#closed.promise.catch(() => {});
-    terminal.loadAddon(serializer);
     terminal.onTitleChange((title) => {
       this.#title = title === '' ? undefined : title.slice(0, 500);
       this.#tell();
@@ -57,18 +58,15 @@ export class Screen {
 
   /** Shows what the process wrote so far, and what it will. */
   static async of(process: ManagedProcess, size: TerminalSize, scrollback: number): Promise<Screen> {
-    // Both are CommonJS, and heavy: loaded with the first terminal.
-    const [{ default: headless }, { default: serialize }] = await Promise.all([
-      import('@xterm/headless'),
-      import('@xterm/addon-serialize'),
-    ]);
+    // CommonJS, and heavy: loaded with the first terminal.
+    const { default: headless } = await import('@xterm/headless');
     const terminal = new headless.Terminal({
       cols: size.columns,
       rows: size.rows,
       scrollback: fitting(scrollback, size),
       allowProposedApi: true,
     });
-    return new Screen(process, terminal, new serialize.SerializeAddon(), scrollback);
+    return new Screen(process, terminal, scrollback);
   }
 
   get size(): TerminalSize {
@@ -102,7 +100,8 @@ export class Screen {
     const { columns, rows } = this.#shownSize;
     const last = this.#snapshot;
     if (last?.offset === this.#shown && last.size.columns === columns && last.size.rows === rows) return last;
-    this.#snapshot = { text: this.#serializer.serialize(), offset: this.#shown, size: { columns, rows } };
+    const text = stateText(this.#terminal);
+    this.#snapshot = { text, offset: this.#shown, next: this.#shown - this.#cutBytes(), size: { columns, rows } };
     return this.#snapshot;
   }
 
@@ -117,6 +116,28 @@ export class Screen {
 
   get #shownSize(): TerminalSize {
     return { columns: this.#terminal.cols, rows: this.#terminal.rows };
+  }
+
+  /** At the end of what is shown, what has no effect yet. */
+  #cutBytes(): number {
+    const bytes = this.#lastBytes();
+    const ofSequence = isInSequence(this.#terminal) ? cutSequence(bytes) : 0;
+    return ofSequence > 0 ? ofSequence : (cutCharacter(bytes)?.there ?? 0);
+  }
+
+  /** As many as a sequence may have, of those that are kept. */
+  #lastBytes(): Uint8Array {
+    const { log } = this.#process;
+    const pieces: Uint8Array[] = [];
+    for (let at = Math.max(0, this.#shown - MAX_SEQUENCE_BYTES); at < this.#shown; ) {
+      const piece = log.next({ stdout: at, stderr: 0 }, ['stdout'], this.#shown - at);
+      if (piece === undefined) break;
+      // What is before a gap says nothing.
+      if (piece.lost > 0) pieces.length = 0;
+      pieces.push(piece.bytes.subarray(0, Math.max(0, this.#shown - piece.offset)));
+      at = piece.offset + piece.bytes.length;
+    }
+    return Buffer.concat(pieces);
   }
 
   #applySize(): void {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import headless from '@xterm/headless';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { pictureOf } from '../../../test/kit/terminal-picture.ts';
 import { type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { TerminalItem } from '../../contract/terminals.ts';
@@ -29,6 +30,8 @@ interface View {
   /** What is on their screen. */
   lines(): Promise<string[]>;
   buffer(): Promise<'normal' | 'alternate'>;
+  /** Everything that can be seen. */
+  picture(): Promise<unknown>;
 }
 
 async function withTerminals(run: (setup: Setup) => Promise<void>, folder?: string): Promise<void> {
@@ -113,6 +116,10 @@ function look(terminals: Terminals, id: string, { name = 'Ada', slow = 0 }: { na
       await written();
       return screen.buffer.active.type;
     },
+    picture: async () => {
+      await written();
+      return pictureOf(screen);
+    },
   };
 }
 
@@ -163,6 +170,55 @@ test('who comes later sees the true screen: colours, the other buffer, the title
     await shows(second, 'red');
     assert.deepEqual(await second.lines(), await first.lines());
     assert.equal(await second.buffer(), 'normal');
+  }));
+
+test('who comes between two pieces of output sees what those see who looked from the start', () =>
+  withTerminals(async ({ terminals, open, view, at, processes }) => {
+    const cases: [what: string, before: string, after: string][] = [
+      ['a colour that is cut', 'one \x1b[3', '1mred\x1b[0m two'],
+      ['a true colour that is cut', 'x\x1b[38;2;10;20', ';30mY\x1b[0m'],
+      ['a title that is cut', 'x\x1b]0;my ti', 'tle\x07Y'],
+      ['an escape that is cut', 'x\x1b', '[5;5HY'],
+      ['a character that is cut', 'x\xc3', '\xa4y'],
+      ['a scroll region', '\x1b[1;9r\x1b[10;1Hstatus line\x1b[1;1H', 'a\r\nb\r\nc\r\nd\r\ne\r\nf\r\ng\r\nh\r\ni\r\nj\r\nk\r\nl'],
+      ['lines', 'x\x1b(0', 'lqqk\x1b(B'],
+      ['a saved cursor', '\x1b[3;7H\x1b[1;31m\x1b7\x1b[9;1H', '\x1b8HERE'],
+      ['no wrapping', '\x1b[?7l', 'z'.repeat(60)],
+      ['inserting', 'abcdef\x1b[4h\x1b[1;1H', 'X'],
+      ['tab stops', '\x1b[3g\x1b[1;5H\x1bH\x1b[1;1H', '\tT'],
+      ['a full line', 'w'.repeat(40), '!'],
+      ['a full line in a region', `\x1b[2;5r\x1b[5;1H${'w'.repeat(40)}`, '!'],
+      ['a hidden cursor', '\x1b[?25l', 'h'],
+      ['a background', '\x1b[44m\x1b[2J\x1b[3;3H', 'b'],
+      ['the other screen', 'norm\x1b[?1049h\x1b[2;2Halt', '\x1b[?1049l more'],
+      [
+        'the other screen with its own state',
+        '\x1b[2;3Hn\x1b[32m\x1b[?1049h\x1b[mplain\x1b[31m\x1b[3;6r\x1b[4;1H',
+        'a\r\nb\r\nc\r\nd\x1b[?1049lgreen',
+      ],
+      ['an origin', '\x1b[3;8r\x1b[?6h', '\x1b[1;1HO'],
+      ['wide characters', '\xe6\xbc\xa2'.repeat(20), 'X'],
+      ['marks', 'e', '\xcc\x81x'],
+      ['repeated', 'q', '\x1b[5b'],
+      ['lines by shifts', '\x1b)0', '\x0eqqq\x0f'],
+      ['lines that came back', '\x1b(0\x1b7\x1b(B\x1b8', 'qqq'],
+      ['a mouse', '\x1b[?1000h\x1b[?1006h\x1b[5 q', 'x'],
+    ];
+    const octal = (text: string): string =>
+      [...Buffer.from(text, 'latin1')].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+    for (const [index, [what, before, after]] of cases.entries()) {
+      const script = `stty -opost; printf '${octal(before)}'; until [ -e go${index} ]; do sleep 0.02; done; printf '${octal(after)}'`;
+      const id = await open(script);
+      const first = view(id);
+      await eventually(() => processes.process(id).log.end.stdout === before.length);
+      // All of it is on the way to the first one.
+      const [, second] = [await first.picture(), view(id)];
+      await eventually(() => second.items.some(({ type }) => type === 'screen'));
+      fs.writeFileSync(at(`go${index}`), '');
+      await Promise.all([first.done, second.done]);
+      assert.deepEqual(await second.picture(), await first.picture(), what);
+      await terminals.close(id);
+    }
   }));
 
 test('a size is changed for all, and the program hears of it', () =>

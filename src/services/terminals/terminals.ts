@@ -3,7 +3,6 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { ProcessInfo } from '../../contract/processes.ts';
 import type { TerminalInfo, TerminalItem } from '../../contract/terminals.ts';
 import { createBell } from '../../core/bell.ts';
-import { cutCharacter, MAX_CHARACTER_BYTES } from '../../core/utf8.ts';
 import type { TerminalSize } from '../processes/host.ts';
 import type { StartedBy } from '../processes/process-spec.ts';
 import type { ProcessTable } from '../processes/process-table.ts';
@@ -151,16 +150,10 @@ export class Terminals {
     };
     const decoder = new TextDecoder();
     const showAll = async (): Promise<number> => {
-      const { text, offset, size } = await screen.snapshot();
+      const { text, next, size } = await screen.snapshot();
       told.size = `${size.columns}×${size.rows}`;
       await emit({ type: 'screen', text, ...size });
-      // A character of which only a part has come is not on the screen.
-      const end = log.next(
-        { stdout: Math.max(0, offset - MAX_CHARACTER_BYTES), stderr: 0 },
-        ['stdout'],
-        Math.min(offset, MAX_CHARACTER_BYTES),
-      );
-      return offset - (end === undefined ? 0 : (cutCharacter(end.bytes)?.there ?? 0));
+      return next;
     };
     try {
       let offset = await showAll();
