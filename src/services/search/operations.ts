@@ -41,6 +41,8 @@ export function searchOperations(
     },
     'files.outline': async ({ path }, call) => search.outline(path, await textOf(workspace, path, call)),
     'files.hash': async ({ path }, call) => {
+      // It may have waited for this part to be there.
+      call.confirmScope();
       try {
         return { path, ...(await workspace.hash(path, call.signal)) };
       } catch (error) {

@@ -198,10 +198,11 @@ test('files beside it go along in the call when they are small; larger ones go i
   const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(0xff);
   const small: WorkspaceFile = { path: 'a/small.txt', name: 'small.txt', etag: '1', bytes: new TextEncoder().encode('grüße') };
   const binary: WorkspaceFile = { path: 'b.bin', name: 'b.bin', etag: '1', bytes: bytes(3) };
-  const large: WorkspaceFile = { path: 'c.bin', name: 'c.bin', etag: '1', bytes: bytes(300 * 1024) };
-  const { store, asked, calls } = make([saying(started), saying(started)], [small, binary, large]);
+  const large: WorkspaceFile = { path: 'c/large.bin', name: 'large.bin', etag: '1', bytes: bytes(300 * 1024) };
+  const other: WorkspaceFile = { ...large, path: 'd/large.bin' };
+  const { store, asked, calls } = make([saying(started), saying(started)], [small, binary, large, other]);
   await store.want();
-  store.setForm('loan.py', { files: [small, binary, large].map(({ path }) => path) });
+  store.setForm('loan.py', { files: [small, binary, large, other].map(({ path }) => path) });
   await store.run(request);
   await store.run(request);
   for (const { files, session } of asked) {
@@ -209,10 +210,15 @@ test('files beside it go along in the call when they are small; larger ones go i
     assert.deepEqual(files, [
       { name: 'small.txt', text: 'grüße' },
       { name: 'b.bin', base64: '////' },
-      { name: 'c.bin', session: scriptedSession, id: 'f'.repeat(21) },
+      // As it is called in the session, where another of that name has another.
+      { session: scriptedSession, id: 'f'.repeat(21) },
+      { session: scriptedSession, id: 'f'.repeat(21) },
     ]);
   }
-  assert.equal(calls.filter(([name]) => name === 'code.putFile').length, 1);
+  assert.deepEqual(
+    calls.filter(([name]) => name === 'code.putFile').map(([, input]) => (input as { name: string }).name),
+    ['c/large.bin', 'd/large.bin'],
+  );
   store.setForm('loan.py', { files: ['gone.txt'] });
   await store.run(request);
   assert.match(store.current.value?.problem.value?.message ?? '', /There is no gone\.txt/);

@@ -43,12 +43,13 @@ export class SentFiles {
     return { files: sent, session: into };
   }
 
-  async #upload({ path, name, etag, bytes }: WorkspaceFile, session: string): Promise<SentFile> {
+  /** By its path: of two of one name each has a place of its own. */
+  async #upload({ path, etag, bytes }: WorkspaceFile, session: string): Promise<SentFile> {
     const known = this.#uploaded.get(path);
-    if (known !== undefined && known.etag === etag && known.session === session) return { session, id: known.id, name };
-    const { id } = await this.#client.upload('code.putFile', { session, name }, bytes as Uint8Array<ArrayBuffer>);
+    if (known !== undefined && known.etag === etag && known.session === session) return { session, id: known.id };
+    const { id } = await this.#client.upload('code.putFile', { session, name: path }, bytes as Uint8Array<ArrayBuffer>);
     if (etag !== undefined) this.#uploaded.set(path, { etag, session, id });
-    return { session, id, name };
+    return { session, id };
   }
 }
 
