@@ -84,6 +84,7 @@ export const checkpoints = {
     summary: 'Keep the folder as it is now. Open documents are saved first; HEAD, index and files are not touched.',
     access: 'write',
     scope: 'workspace',
+    paths: ['paths'],
     input: () =>
       z.object({
         title: z.string().min(1).max(200),
@@ -104,6 +105,7 @@ export const checkpoints = {
     summary: 'What differs between a checkpoint and the one before, another one, or the folder now.',
     access: 'read',
     scope: 'workspace',
+    paths: ['path'],
     input: () =>
       z.object({
         id: id(),
@@ -136,6 +138,7 @@ export const checkpoints = {
     summary: 'Make files what they were at a checkpoint, all or none. A checkpoint is made before, and it can be undone.',
     access: 'write',
     scope: 'workspace',
+    paths: ['paths'],
     input: () =>
       z.object({
         id: id(),

@@ -41,6 +41,15 @@ const table = {
     errors: [],
   }),
   'a.all': operation({ summary: '', access: 'read', scope: 'workspace', input: () => z.object({}), output: () => anything, errors: [] }),
+  'a.some': operation({
+    summary: '',
+    access: 'write',
+    scope: 'workspace',
+    paths: ['paths'],
+    input: () => z.object({ paths: z.array(entryPath()).optional() }),
+    output: () => anything,
+    errors: [],
+  }),
   'a.free': operation({ summary: '', access: 'read', scope: 'none', input: () => z.object({}), output: () => anything, errors: [] }),
   'a.items': operation({
     summary: '',
@@ -218,6 +227,12 @@ describe('a caller limited to some paths', () => {
     await call('a.all', {}, { caller: reader });
     await fails('ACCESS_DENIED', call('a.write', { from: 'conf', to: 'elsewhere' }, { caller: worker }));
     await call('a.write', { from: 'other', to: 'conf2' }, { caller: worker });
+    await fails('ACCESS_DENIED', call('a.write', { from: 'other', to: 'conf/config.json/below' }, { caller: worker }));
+    for (const path of ['conf/config.json', 'data/link', 'conf/config.json/below'])
+      await fails('ACCESS_DENIED', call('a.some', { paths: ['other', path] }, { caller: worker }));
+    // What lies in a folder, the operation leaves out itself.
+    for (const paths of [undefined, [], ['conf']]) await call('a.some', { paths }, { caller: worker });
+    await call('a.some', { paths: ['conf/config.json'] });
     await call('a.read', { path: 'conf/config.json' });
     assert.equal((await call('a.free')).output, true);
   });

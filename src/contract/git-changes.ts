@@ -47,6 +47,7 @@ export const gitChanges = {
       'Commit changes. Nothing to commit is an answer, not an error. Open documents are saved first. Hooks run for callers with execute access.',
     access: 'write',
     scope: 'workspace',
+    paths: ['paths'],
     input: () =>
       z.object({
         message: message().optional().describe('Must be given, but with `amend`, where the old one stays without it.'),

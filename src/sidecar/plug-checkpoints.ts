@@ -37,13 +37,13 @@ export function plugCheckpoints(
     implementations: Record<string, unknown>;
   },
   config: Config,
-  { readOnly }: { readOnly: boolean },
+  { readOnly, secrets }: { readOnly: boolean; secrets: () => ReadonlySet<string> },
 ): PluggedCheckpoints {
   const { workspace, state, processes, documents, watching, now, log, health, implementations } = dependencies;
-  const store = new GitStore({ processes, state }, { root: workspace.root, timeoutMs: config['git.timeoutMs'] });
+  const store = new GitStore({ processes, state }, { root: workspace.root, timeoutMs: config['git.timeoutMs'], secrets });
   const hands = new OtherHands({ read: (path, maxBytes) => readNow(workspace, path, maxBytes) });
   const snapshots = new Snapshots(
-    { workspace, state, store, flush: async () => documents?.flush(''), settled: () => watching.barrier() },
+    { workspace, state, store, flush: async () => documents?.flush(''), settled: () => watching.barrier(), secrets },
     { maxFileBytes: config['checkpoints.maxFileBytes'] },
   );
   const checkpoints = new Checkpoints(

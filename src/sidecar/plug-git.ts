@@ -23,7 +23,7 @@ export function plugGit(
     implementations: Record<string, unknown>;
   },
   config: Config,
-  { readOnly }: { readOnly: boolean },
+  { readOnly, secrets }: { readOnly: boolean; secrets: () => ReadonlySet<string> },
 ): { stop(): Promise<void> } {
   const { workspace, state, processes, documents, log, health, implementations } = dependencies;
   const git = new Git(
@@ -31,6 +31,7 @@ export function plugGit(
       processes,
       flush: async () => documents?.flush(''),
       edits: editHistory(workspace.journal),
+      secrets,
     },
     {
       root: workspace.root,

@@ -41,6 +41,8 @@ const ATTRIBUTES = '* -text !eol !filter !ident !working-tree-encoding !diff\n';
 export interface GitStoreOptions {
   root: string;
   timeoutMs: number;
+  /** Where secrets of the sidecar itself lie, relative to the folder: what trees of before hold of them is neither shown nor brought back. */
+  secrets?: (() => ReadonlySet<string>) | undefined;
 }
 
 /** Where the objects are. Chosen once: trees of the one would name objects of the other. */
@@ -292,14 +294,15 @@ export class GitStore {
       `-l${MAX_RENAMES}`,
       from,
       to,
+      ...this.#below(undefined),
     ];
     return parseTreeDiff((await this.#git(args, { signal })).stdout);
   }
 
   /** Added and removed lines of each file. */
   async numbers(from: string, to: string, only: string | undefined, signal?: AbortSignal): Promise<FileNumbers[]> {
-    const args = ['--literal-pathspecs', 'diff-tree', '-r', '-z', '--numstat', '--find-renames', `-l${MAX_RENAMES}`, from, to];
-    const { stdout } = await this.#git([...args, ...below(only)], { signal });
+    const args = ['diff-tree', '-r', '-z', '--numstat', '--find-renames', `-l${MAX_RENAMES}`, from, to];
+    const { stdout } = await this.#git([...args, ...this.#below(only)], { signal });
     return parseNumbers(stdout);
   }
 
@@ -311,7 +314,7 @@ export class GitStore {
     signal?: AbortSignal,
   ): Promise<{ patch: string; omittedBytes: number }> {
     const flags = ['--no-color', '--no-ext-diff', '--no-textconv', '--find-renames', `-l${MAX_RENAMES}`, `--unified=${context}`];
-    const args = ['--literal-pathspecs', 'diff-tree', '-r', '-p', ...flags, from, to, ...below(only)];
+    const args = ['diff-tree', '-r', '-p', ...flags, from, to, ...this.#below(only)];
     const { stdout, omittedBytes } = await this.#git(args, { signal, maxOutputBytes: maxBytes });
     if (omittedBytes === 0) return { patch: stdout.toString(), omittedBytes };
     const end = stdout.lastIndexOf(0x0a) + 1;
@@ -344,6 +347,13 @@ export class GitStore {
   /** The next look at the folder begins from nothing. */
   forgetIndex(): void {
     this.#state.removeFile(`${SHADOW}/index`);
+  }
+
+  /** Pathspecs of a path, or of all. */
+  #below(only: string | undefined): string[] {
+    const without = [...(this.#options.secrets?.() ?? [])].map((path) => `:(exclude,literal)${path}`);
+    if (only === undefined && without.length === 0) return [];
+    return ['--', only === undefined ? '.' : `:(literal)${only}`, ...without];
   }
 
   // ── where ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -531,10 +541,6 @@ function* treesOf(
     yield [folder, found?.[1] === 'tree' ? parseTreeObject(content, format === 'sha1' ? 20 : 32) : undefined];
     at = found === null ? end + 1 : end + 2 + size;
   }
-}
-
-function below(only: string | undefined): string[] {
-  return only === undefined ? [] : ['--', only];
 }
 
 function nulEnded(names: readonly (Uint8Array | string)[]): Buffer {

@@ -52,6 +52,8 @@ export interface SnapshotDependencies {
   flush: () => Promise<void>;
   /** Resolves when everything written before the call is in the journal. */
   settled: () => Promise<void>;
+  /** Where secrets of the sidecar itself lie, relative to the folder: they are never stored. */
+  secrets?: (() => ReadonlySet<string>) | undefined;
 }
 
 /**
@@ -255,7 +257,8 @@ export class Snapshots {
     const folders = new Map<string, boolean>([['', true]]);
     let sliceEnd = performance.now() + SLICE_MS;
     for (const name of names) {
-      const stat = this.#isPlainFolder(parentPath(name), folders) ? this.#stat(name) : undefined;
+      const isWanted = !this.#isSecret(shown(name)) && this.#isPlainFolder(parentPath(name), folders);
+      const stat = isWanted ? this.#stat(name) : undefined;
       const stored = stat !== undefined && (stat.isFile() || stat.isSymbolicLink());
       if (stat?.isDirectory() === true) this.#noteNested(name);
       const fits = stored && (stat.isSymbolicLink() || (stat.size <= this.#maxFileBytes && this.#mayRead(name)));
@@ -325,7 +328,12 @@ export class Snapshots {
   }
 
   #isOurs(path: string): boolean {
-    return !TEMPORARY_NAME.test(path.slice(path.lastIndexOf('/') + 1)) && !this.#dependencies.workspace.options.ignored(path);
+    const { ignored } = this.#dependencies.workspace.options;
+    return !TEMPORARY_NAME.test(path.slice(path.lastIndexOf('/') + 1)) && !ignored(path) && !this.#isSecret(path);
+  }
+
+  #isSecret(path: string): boolean {
+    return this.#dependencies.secrets?.().has(path) === true;
   }
 }
 

@@ -4,6 +4,7 @@ import type { Output } from '../../contract/operation.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { wouldOverwrite } from './git-error.ts';
 import { checkName, checkRevision } from './revision.ts';
+import { SecretGuard } from './secrets.ts';
 import { pushStash } from './stash.ts';
 
 type BranchesAnswer = Output<(typeof table)['git.branches']>;
@@ -132,6 +133,7 @@ export async function checkout(
   if (from !== undefined && !create) throw new OutriggerError('BAD_INPUT', '`from` is where a new branch begins: it needs `create`.');
   return git.writing(signal, async () => {
     const repository = await git.wholeRepository('checkout', signal);
+    await new SecretGuard(git, repository, 'checkout', signal).checkout(create ? (from ?? 'HEAD') : to, changes);
     const stashed =
       changes === 'stash' && (await pushStash(git, repository, { message: `Before ${to}`, untracked: true, keepIndex: false }, signal));
     const target = create ? ['-b', to, ...(from === undefined ? [] : [from])] : [to];

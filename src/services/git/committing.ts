@@ -74,13 +74,9 @@ export async function commitNow(
   const rewords = request.amend === true && (request.message !== undefined || request.author !== undefined);
   if (plan.chosen.length === 0 && !isMerge && !rewords) return nothing;
   if (request.all || request.paths !== undefined) await refuseMarkers(git, repository, 'commit', plan, signal);
-  const outside = await stagedOutside(git, repository, signal);
-  if (outside !== undefined && request.paths === undefined && !request.all) {
-    throw new OutriggerError(
-      'GIT_FAILED',
-      `commit: ${outside} is staged too, and lies outside of this folder; choose files by path, or all.`,
-    );
-  }
+  const outside = (await stagedOutside(git, repository, signal)) ?? (await stagedSecret(git, repository, signal));
+  if (outside !== undefined && request.paths === undefined && !request.all)
+    throw new OutriggerError('GIT_FAILED', `commit: ${outside}; choose files by path, or all.`);
   await takeIntoIndex(git, 'commit', plan.add, signal);
   const some = plan.othersStaged || outside !== undefined ? plan.chosen.filter((entry) => !isNoMore(entry)) : undefined;
   const staged = some?.length ?? (await stagedCount(git, repository, signal));
@@ -112,14 +108,22 @@ export async function refuseMarkers(
   if (marked.length > 0) throw conflict(marked);
 }
 
-/** A staged file of the larger repository that is not ours to commit. */
+/** A staged file of the larger repository that is not ours to commit, and why. */
 async function stagedOutside(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<string | undefined> {
   const { prefix } = repository;
   if (prefix.length === 0) return undefined;
   const args = ['diff', '--cached', '--name-only', '--no-renames', '--no-ext-diff', '-z'];
   const { stdout } = await git.read('commit', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
   const outside = splitNul(stdout).find((name) => Buffer.compare(name.subarray(0, prefix.length), prefix) !== 0);
-  return outside === undefined ? undefined : Buffer.from(outside).toString();
+  return outside === undefined ? undefined : `${Buffer.from(outside).toString()} is staged too, and lies outside of this folder`;
+}
+
+/** A secret of the sidecar that somebody staged, which is never committed here. */
+async function stagedSecret(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<string | undefined> {
+  if (git.secrets.length === 0) return undefined;
+  const args = ['diff', '--cached', '--name-only', '--no-renames', '--no-ext-diff', '--relative', '-z', '--', ...git.secrets];
+  const [found] = splitNul((await git.read('commit', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES })).stdout);
+  return found === undefined ? undefined : `${Buffer.from(found).toString()} is staged too, and holds a secret of the sidecar itself`;
 }
 
 /** Files as they stand in the folder, by exact names: `git add` compares each with each, and fails when a file is gone again. */

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { type AccessLevel, allowsLevel } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { explicitRepository } from '../processes/explicit-repository.ts';
 import type { Processes, RunResult } from '../processes/processes.ts';
@@ -21,6 +22,8 @@ export interface GitDependencies {
   flush: () => Promise<void>;
   /** Absent: nobody knows who edited what, and commits name only who commits. */
   edits?: EditHistory | undefined;
+  /** Where secrets of the sidecar itself lie, relative to the workspace. Absent: nowhere in it. */
+  secrets?: (() => ReadonlySet<string>) | undefined;
 }
 
 export interface GitOptions {
@@ -63,6 +66,8 @@ export interface Running {
   env?: Readonly<Record<string, string>>;
   maxOutputBytes?: number;
   timeoutMs?: number;
+  /** The paths that the command is about, none for all of the workspace: they end its arguments, and the sidecar's secrets are left out. */
+  about?: readonly string[];
   /** Settings for this command alone. */
   settings?: Settings;
   onStderr?: (chunk: Buffer) => void;
@@ -84,24 +89,37 @@ export class Git {
   readonly #readers: Turns;
   readonly #writers: Turns;
   readonly #conversations: Turns;
-  readonly #runsHooks: boolean;
-  #withoutHooks: Git | undefined;
+  readonly #access: AccessLevel;
+  readonly #limited = new Map<AccessLevel, Git>();
 
-  /** `like` has hooks run; this one does not, and takes turns with it. */
-  constructor(dependencies: GitDependencies, options: GitOptions, like?: Git) {
+  /** `like` is for admins; this one, for callers of another level, takes turns with it. */
+  constructor(dependencies: GitDependencies, options: GitOptions, like?: Git, access: AccessLevel = 'admin') {
     this.#dependencies = dependencies;
     this.edits = dependencies.edits;
     this.options = options;
-    this.#runsHooks = like === undefined;
+    this.#access = access;
     this.readTimes = like === undefined ? new ReadTimes() : like.readTimes;
     this.#readers = like === undefined ? new Turns(MAX_READERS) : like.#readers;
     this.#writers = like === undefined ? new Turns(1) : like.#writers;
     this.#conversations = like === undefined ? new Turns(MAX_CONVERSATIONS) : like.#conversations;
   }
 
-  /** The same repository, in turn with this one, for callers who may change files and may not have programs run. */
-  get withoutHooks(): Git {
-    return (this.#withoutHooks ??= new Git(this.#dependencies, this.options, this));
+  /** The same repository, in turn with this one, for callers of a level: without `execute` no hook runs, and admins alone change secrets of the sidecar. */
+  for(access: AccessLevel): Git {
+    if (access === this.#access) return this;
+    let git = this.#limited.get(access);
+    if (git === undefined) this.#limited.set(access, (git = new Git(this.#dependencies, this.options, this, access)));
+    return git;
+  }
+
+  /** Where files lie that hold secrets of the sidecar itself, relative to the workspace. */
+  get secrets(): readonly string[] {
+    return [...(this.#dependencies.secrets?.() ?? [])];
+  }
+
+  /** Those that whoever asks may not have changed. */
+  get guarded(): readonly string[] {
+    return this.#access === 'admin' ? [] : this.secrets;
   }
 
   /** Takes a turn to read. Waiting ends with the reason of `signal`. */
@@ -246,8 +264,12 @@ export class Git {
       [`GIT_CONFIG_KEY_${at}`, key] as const,
       [`GIT_CONFIG_VALUE_${at}`, value] as const,
     ]);
+    const hooks = allowsLevel(this.#access, 'execute') ? [] : noHooks;
+    const { secrets } = this;
+    const isLiteral = running.about === undefined || secrets.length === 0;
+    const about = running.about === undefined ? [] : ['--', ...(isLiteral ? running.about : pathspecs(running.about, secrets))];
     return {
-      argv: ['git', '--no-pager', '--literal-pathspecs', ...commonConfig, ...(this.#runsHooks ? [] : noHooks), ...args] as [
+      argv: ['git', '--no-pager', ...(isLiteral ? ['--literal-pathspecs'] : []), ...commonConfig, ...hooks, ...args, ...about] as [
         string,
         ...string[],
       ],
@@ -302,6 +324,14 @@ const readConfig = [...noHooks, '-c', 'log.showSignature=false'];
 const readEnv = { GIT_OPTIONAL_LOCKS: '0', GIT_NO_LAZY_FETCH: '1', GIT_ALLOW_PROTOCOL: 'none' };
 /** Tidying up goes on in the background, outside of every limit, after the command has ended: it is left to the user's own git. */
 const writeConfig = ['-c', 'gc.auto=0', '-c', 'maintenance.auto=false', '-c', 'advice.detachedHead=false'];
+
+/** Where something is to be left out, names can't all be literal: each says so itself. */
+function pathspecs(paths: readonly string[], without: readonly string[]): string[] {
+  return [
+    ...(paths.length === 0 ? ['.'] : paths.map((path) => `:(literal)${path}`)),
+    ...without.map((path) => `:(exclude,literal)${path}`),
+  ];
+}
 
 function repositoryOf(found: Found): Repository {
   if (found.kind === 'repository') return found.repository;

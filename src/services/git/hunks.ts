@@ -74,9 +74,9 @@ export async function patchFiles(
     // A file in conflict is shown against our side of it, as one that changed.
     ...(isWorkTree ? ['--ours', '--diff-filter=u'] : []),
     ...(await comparedArguments(git, repository, { staged, from, to }, signal)),
-    ...paths,
   ];
-  const { stdout, omittedBytes } = await git.read('diff', repository, args, { signal, maxOutputBytes: git.options.maxTextBytes });
+  const running = { signal, maxOutputBytes: git.options.maxTextBytes, about: paths };
+  const { stdout, omittedBytes } = await git.read('diff', repository, args, running);
   const { files, listCut } = parsePatch(stdout, omittedBytes > 0);
   return { files, truncated: omittedBytes > 0 || listCut };
 }

@@ -8,8 +8,9 @@ import { inConflict, wouldOverwrite } from './git-error.ts';
 import { identity } from './identity.ts';
 import { planCommit } from './plan-commit.ts';
 import { checkRevision } from './revision.ts';
+import { SecretGuard } from './secrets.ts';
 import { statusOf } from './status.ts';
-import { type Doing, doingIn, mergeMessage } from './under-way.ts';
+import { type Doing, doingIn, mergeMessage, rebaseUnderWay } from './under-way.ts';
 
 export type Outcome = Output<(typeof table)['git.merge']>;
 
@@ -32,6 +33,10 @@ export async function mergeNow(
 ): Promise<Outcome> {
   const how = { allow: '--ff', only: '--ff-only', never: '--no-ff' }[fastForward];
   const said = message === undefined ? [] : ['--cleanup=whitespace', messageArgument(message, 'by a commit')];
+  const guard = new SecretGuard(git, repository, 'merge', signal);
+  // It stands for all that was fetched last, and would be looked at for the first of them.
+  if (!guard.idle && from === 'FETCH_HEAD') throw new OutriggerError('BAD_INPUT', 'merge: name the branch that was fetched.');
+  await guard.merging(`${from}^{commit}`);
   return join(git, repository, 'merge', ['merge', '--no-edit', '--no-stat', how, ...said, '--end-of-options', from], undefined, signal);
 }
 
@@ -41,7 +46,9 @@ export async function rebase(git: Git, onto: string, signal?: AbortSignal): Prom
   return git.writing(signal, async () => rebaseNow(git, await readyFor(git, 'rebase', signal), onto, signal));
 }
 
-export function rebaseNow(git: Git, repository: Repository, onto: string, signal: AbortSignal | undefined): Promise<Outcome> {
+export async function rebaseNow(git: Git, repository: Repository, onto: string, signal: AbortSignal | undefined): Promise<Outcome> {
+  const guard = new SecretGuard(git, repository, 'rebase', signal);
+  if (!guard.idle) await guard.replaying(await oneCommit(git, repository, onto, signal));
   return join(git, repository, 'rebase', ['rebase', '--no-autostash', '--no-stat', '--end-of-options', onto], undefined, signal);
 }
 
@@ -49,14 +56,9 @@ export async function cherryPick(git: Git, commit: string, signal?: AbortSignal)
   checkRevision(commit);
   return git.writing(signal, async () => {
     const repository = await readyFor(git, 'cherry-pick', signal);
-    return join(
-      git,
-      repository,
-      'cherry-pick',
-      ['cherry-pick', '--end-of-options', await oneCommit(git, repository, commit, signal)],
-      undefined,
-      signal,
-    );
+    const picked = await oneCommit(git, repository, commit, signal);
+    await new SecretGuard(git, repository, 'cherry-pick', signal).applying(picked);
+    return join(git, repository, 'cherry-pick', ['cherry-pick', '--end-of-options', picked], undefined, signal);
   });
 }
 
@@ -64,14 +66,9 @@ export async function revert(git: Git, commit: string, signal?: AbortSignal): Pr
   checkRevision(commit);
   return git.writing(signal, async () => {
     const repository = await readyFor(git, 'revert', signal);
-    return join(
-      git,
-      repository,
-      'revert',
-      ['revert', '--no-edit', '--end-of-options', await oneCommit(git, repository, commit, signal)],
-      undefined,
-      signal,
-    );
+    const reverted = await oneCommit(git, repository, commit, signal);
+    await new SecretGuard(git, repository, 'revert', signal).applying(reverted);
+    return join(git, repository, 'revert', ['revert', '--no-edit', '--end-of-options', reverted], undefined, signal);
   });
 }
 
@@ -88,6 +85,11 @@ export function goOn(git: Git, { message, skip }: { message?: string | undefined
   return git.writing(signal, async () => {
     const repository = await git.wholeRepository('continue', signal);
     const doing = stopped(repository, 'continue');
+    // It may have begun elsewhere, where nobody looked.
+    const guard = new SecretGuard(git, repository, 'continue', signal);
+    if (skip) await guard.overwriting('HEAD');
+    const { onto, tip } = guard.idle || doing !== 'rebase' ? {} : rebaseUnderWay(repository.gitFolder);
+    if (onto !== undefined && tip !== undefined) await guard.replaying(onto, tip);
     if (skip && doing === 'merge') throw new OutriggerError('BAD_INPUT', 'A merge is one step: it can be given up, not skipped.');
     if (skip) return join(git, repository, doing, [doing, '--skip'], undefined, signal);
     await resolve(git, repository, signal);
@@ -110,6 +112,9 @@ export function giveUp(
   return git.writing(signal, async () => {
     const repository = await git.wholeRepository('abort', signal);
     const doing = stopped(repository, 'abort');
+    const guard = new SecretGuard(git, repository, 'abort', signal);
+    const tip = guard.idle || doing !== 'rebase' ? undefined : rebaseUnderWay(repository.gitFolder).tip;
+    await guard.overwriting(tip ?? 'HEAD');
     await git.write('abort', [doing, '--abort'], { signal });
     return { aborted: doing, head: (await git.head(repository, signal)) ?? null };
   });
@@ -124,6 +129,10 @@ export async function reset(
   return git.writing(signal, async () => {
     const repository = await git.wholeRepository('reset', signal);
     const target = await oneCommit(git, repository, to, signal);
+    const guard = new SecretGuard(git, repository, 'reset', signal);
+    // Also where files stay: what HEAD holds in a secret's place would come there with a later step.
+    if (!guard.idle) await guard.step(await git.treeish(repository, 'HEAD', signal), target);
+    if (mode === 'hard') await guard.overwriting(target);
     await git.write('reset', ['reset', '--quiet', `--${mode}`, '--no-recurse-submodules', target, '--'], { signal });
     return { head: target };
   });
@@ -153,6 +162,7 @@ async function join(
   const result = await git.run(action, [...joinConfig, ...args], {
     signal,
     env: await identity(git, undefined, signal),
+    settings: new SecretGuard(git, repository, action, signal).settings,
     ...(message === undefined ? {} : { stdin: message }),
   });
   const head = (await git.head(repository, signal)) ?? null;

@@ -1,4 +1,3 @@
-import { allowsLevel } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { GitChange, git as table } from '../../contract/git.ts';
 import type { Call, Implementations } from '../../contract/operation.ts';
@@ -21,7 +20,7 @@ import { status } from './status.ts';
 import { tag } from './tagging.ts';
 
 export function gitOperations(git: Git): Implementations<typeof table> {
-  const gitFor = ({ caller }: Pick<Call, 'caller'>): Git => (allowsLevel(caller.access, 'execute') ? git : git.withoutHooks);
+  const gitFor = ({ caller }: Pick<Call, 'caller'>): Git => git.for(caller.access);
   return {
     'git.status': async ({ ignored, limit }, call) => {
       const found = await status(git, ignored, call.signal);

@@ -36,7 +36,7 @@ export async function diff(
       'diff',
       repository,
       ['diff', '--patch', ...diffOptions, `--unified=${input.context}`, ...(await comparedArguments(git, repository, input, signal))],
-      { signal, maxOutputBytes: git.options.maxTextBytes },
+      { signal, maxOutputBytes: git.options.maxTextBytes, about: input.path === undefined ? [] : [input.path] },
     );
     if (omittedBytes === 0) return { diff: stdout.toString(), truncated: false, omittedBytes };
     const end = stdout.lastIndexOf(0x0a) + 1;
@@ -53,12 +53,12 @@ export function checkCompared({ from, to, staged }: Compared): void {
 export async function comparedArguments(
   git: Git,
   repository: Repository,
-  { path, staged, from, to }: Compared,
+  { staged, from, to }: Compared,
   signal: AbortSignal | undefined,
 ): Promise<string[]> {
   const revisions: string[] = [];
   for (const revision of [from, to]) if (revision !== undefined) revisions.push(await git.treeish(repository, revision, signal));
-  return [...(staged ? ['--cached'] : []), '--end-of-options', ...revisions, '--', ...(path === undefined ? [] : [path])];
+  return [...(staged ? ['--cached'] : []), '--end-of-options', ...revisions];
 }
 
 export async function log(

@@ -3,8 +3,10 @@ import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { inConflict, wouldOverwrite } from './git-error.ts';
+import { nulEnded, splitNul } from './git-path.ts';
 import { identity } from './identity.ts';
 import { conflictsOf } from './integrating.ts';
+import { SecretGuard } from './secrets.ts';
 
 type StashesAnswer = Output<(typeof table)['git.stashes']>;
 type StashAnswer = Output<(typeof table)['git.stash']>;
@@ -43,8 +45,10 @@ export async function stash(git: Git, request: StashRequest, signal?: AbortSigna
       const before = await conflictsOf(git, repository, signal);
       if (before.length > 0) throw inConflict('stash', before);
     }
+    const guard = new SecretGuard(git, repository, 'stash', signal);
+    if (action !== 'drop') await guard.unstashing(name);
     const index = action === 'drop' ? [] : await indexOption(git, repository, name, signal);
-    const result = await git.write('stash', ['stash', action, '--quiet', ...index, name], { signal }, [0, 1]);
+    const result = await git.write('stash', ['stash', action, '--quiet', ...index, name], { signal, settings: guard.settings }, [0, 1]);
     if (result.exitCode === 0) return answer('done');
     const conflicted = await answer('conflicts');
     if (conflicted.conflicts.length > 0) return conflicted;
@@ -69,8 +73,31 @@ export async function pushStash(
   const args = ['stash', 'push', '--quiet', ...(untracked ? ['--include-untracked'] : []), ...(keepIndex ? ['--keep-index'] : [])];
   const said = message === undefined || message === '' ? [] : [`--message=${message}`];
   // To take files away that it put aside, stash cleans by a pattern of its own.
-  await git.write('stash', ['--no-literal-pathspecs', ...args, ...said], { signal, env: await identity(git, undefined, signal) });
+  const left = await notIgnored(git, repository, git.secrets, signal);
+  const guard = new SecretGuard(git, repository, 'stash', signal);
+  // Files become what HEAD holds: of those that are left out too where it does and the index does not.
+  if (!guard.idle && left.length < git.secrets.length) await guard.overwriting('HEAD');
+  const without = left.length === 0 ? [] : ['--', '.', ...left.map((path) => `:(exclude,literal)${path}`)];
+  const running = { signal, env: await identity(git, undefined, signal) };
+  await git.write('stash', ['--no-literal-pathspecs', ...args, ...said, ...without], running);
   return (await stashList(git, repository, 1, signal)).found[0]?.hash !== before;
+}
+
+/** Of the others nothing is put aside, and git fails where it is to leave them out. */
+async function notIgnored(
+  git: Git,
+  repository: Repository,
+  paths: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> {
+  if (paths.length === 0) return paths;
+  // It takes no literal names, and one that begins with a colon for a pattern.
+  const here = (path: string): string => `./${path}`;
+  const args = ['--no-literal-pathspecs', 'check-ignore', '-z', '--stdin'];
+  const stdin = nulEnded(paths.map((path) => Buffer.from(here(path))));
+  const { stdout } = await git.read('stash', repository, args, { signal, stdin }, [0, 1]);
+  const ignored = new Set(splitNul(stdout).map((name) => Buffer.from(name).toString()));
+  return paths.filter((path) => !ignored.has(here(path)));
 }
 
 async function stashName(

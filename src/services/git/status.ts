@@ -39,9 +39,8 @@ export async function statusOf(
     [
       ...['status', '--porcelain=v2', '--branch', '--show-stash', '-z', '--untracked-files=all'],
       ...['--ignore-submodules=dirty', '--find-renames', `--ignored=${ignored ? 'matching' : 'no'}`],
-      ...(repository.prefix.length === 0 ? [] : ['--', '.']),
     ],
-    { signal, maxOutputBytes: MAX_LIST_BYTES },
+    { signal, maxOutputBytes: MAX_LIST_BYTES, about: repository.prefix.length === 0 ? [] : ['.'] },
   );
   const parsed = parseStatus(stdout, repository.prefix);
   return {

@@ -65,6 +65,13 @@ export function lockAgeMs(gitFolder: string, now: number): number | undefined {
   }
 }
 
+/** On what the commits of a rebase are put, and the last of them as it was. */
+export function rebaseUnderWay(gitFolder: string): { onto: string | undefined; tip: string | undefined } {
+  const folder = path.join(gitFolder, fs.existsSync(path.join(gitFolder, 'rebase-merge')) ? 'rebase-merge' : 'rebase-apply');
+  const said = (name: string): string | undefined => smallFile(path.join(folder, name))?.toString().trim();
+  return { onto: said('onto'), tip: said('orig-head') };
+}
+
 function rebaseIn(said: (name: string) => string | undefined): Omit<UnderWay, 'doing'> {
   const folder = said('rebase-merge/onto') === undefined ? 'rebase-apply' : 'rebase-merge';
   const [stepName, stepsName, headName] =

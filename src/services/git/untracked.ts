@@ -23,8 +23,8 @@ export async function untrackedFiles(
   paths: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<{ files: PatchFile[]; truncated: boolean }> {
-  const args = ['ls-files', '--others', '--exclude-standard', '-z', '--', ...paths];
-  const { stdout, omittedBytes } = await git.read('diff', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
+  const args = ['ls-files', '--others', '--exclude-standard', '-z'];
+  const { stdout, omittedBytes } = await git.read('diff', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES, about: paths });
   // A name that ends with a slash is a repository of its own.
   const names = splitNul(stdout).filter((name) => name.at(-1) !== 0x2f && !isOwnTemporary(Buffer.from(name).toString()));
   const files: PatchFile[] = [];

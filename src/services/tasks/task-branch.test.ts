@@ -284,3 +284,20 @@ test('files that git does not know make a folder unclean, whatever its config sa
     assert.equal(git(folder, 'branch', '--show-current'), 'main');
   }),
 );
+
+test('a branch that holds a file which git ignores here, such as the config of the link, does not take its place', { skip }, () =>
+  withClones(async ({ clone, save }) => {
+    const { folder, branches } = clone('ignoring');
+    save(folder, 'config.json');
+    git(folder, 'push', '-q', 'origin', 'HEAD');
+    git(folder, 'remote', 'set-head', 'origin', '-a');
+    git(folder, 'reset', '-q', '--hard', 'HEAD~1');
+    fs.writeFileSync(path.join(folder, '.git/info/exclude'), 'config.json\n');
+    fs.writeFileSync(path.join(folder, 'config.json'), 'of the owner');
+    await assert.rejects(branches.start('Anything', undefined, signal), fails('GIT_FAILED', /config\.json/));
+    assert.equal(fs.readFileSync(path.join(folder, 'config.json'), 'utf8'), 'of the owner');
+    git(folder, 'branch', '-q', 'kept', 'origin/HEAD');
+    await assert.rejects(branches.start('Anything', 'kept', signal), fails('GIT_FAILED', /config\.json/));
+    assert.equal(fs.readFileSync(path.join(folder, 'config.json'), 'utf8'), 'of the owner');
+  }),
+);

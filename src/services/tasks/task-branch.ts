@@ -43,7 +43,7 @@ export class TaskBranches {
       );
     }
     if (kept !== undefined && (await this.#has(`refs/heads/${kept}`, signal))) {
-      await git('switch', kept, '--');
+      await git('switch', '--no-overwrite-ignore', kept, '--');
       return kept;
     }
     const base = await this.#defaultBranch(signal);
@@ -53,7 +53,7 @@ export class TaskBranches {
       if (number > MAX_SAME_NAME) throw new OutriggerError('GIT_FAILED', `There are ${MAX_SAME_NAME} branches ${wanted} already.`);
       name = `${wanted}-${number}`;
     }
-    await git('switch', '--no-track', '-c', name, base, '--');
+    await git('switch', '--no-overwrite-ignore', '--no-track', '-c', name, base, '--');
     return name;
   }
 
