@@ -147,3 +147,48 @@ describe('each language where containers give no namespaces, and nothing is comp
     );
   }
 });
+
+test('Java in a package runs', { skip: requireTool('javac') }, () =>
+  withSidecar(
+    async ({ url, token }) => {
+      const client = createClient<Operations>({ url, token });
+      try {
+        const code =
+          'package com.example;\n\npublic class Main {\n  public static void main(String[] a) {\n    System.out.println(Main.class.getName());\n  }\n}\n';
+        const stream = client.stream('code.run', { language: 'java', code });
+        let said = '';
+        for await (const item of stream) if (item.type === 'output') said += item.text;
+        assert.deepEqual([said, (await stream.end).exitCode], ['com.example.Main\n', 0]);
+      } finally {
+        client.close();
+      }
+    },
+    { config: { components: ['files', 'code'] } },
+  ),
+);
+
+test('an error of TypeScript names its own file and line, also where its syntax is more than types', () =>
+  withSidecar(
+    async ({ url, token }) => {
+      const client = createClient<Operations>({ url, token });
+      try {
+        const fails = "interface I {\n  a: number;\n}\nfunction f(x: I): void {\n  throw new Error('sixth');\n}\nf({ a: 1 });\n";
+        for (const [code, places] of [
+          [`enum A { X,\n Y }\n${fails}`, ['code.ts:7', 'code.ts:7:9', 'code.ts:9:1']],
+          [`import 'node:fs'; namespace N { export const x = 1 }\n${fails}`, ['code.ts:6', 'code.ts:6:9', 'code.ts:8:1']],
+          [`${fails}`, ['code.ts:5', 'code.ts:5:9', 'code.ts:7:1']],
+          ['const a: number = 1;\nconst a = 2;\n', ['code.ts:2']],
+        ] as const) {
+          const stream = client.stream('code.run', { language: 'ts', code });
+          let said = '';
+          for await (const item of stream) if (item.type === 'output' && item.stream === 'stderr') said += item.text;
+          await stream.end;
+          assert.deepEqual(said.match(/code\.ts:\d+(:\d+)?/g), places, said);
+          assert.doesNotMatch(said, /outrigger-/);
+        }
+      } finally {
+        client.close();
+      }
+    },
+    { config: { components: ['files', 'code'] } },
+  ));

@@ -1,5 +1,6 @@
 // What lives on from run to run against a real sidecar: what comes back of variables is what they were, or is named; and each run is one of its own.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CodeItem, CodeOutcome } from '../../src/contract/code.ts';
@@ -306,4 +307,103 @@ test('a program that JavaScript code starts reads the input of its order, and no
     const next = await run('js', 'console.log(read, require("node:fs").readFileSync(0, "utf8"))', { stdin: 'now', ...more });
     assert.deepEqual([next.out, next.end.used.interpreter], ['ä now\n', 'live']);
   }),
+);
+
+test('JavaScript code whose variables live on may be corrected, wait and import, and its lines are where they were', needsPython, () =>
+  withLive(async ({ run }) => {
+    const files = [
+      { name: 'one.mjs', text: 'export const value = 3;\nexport default "first";\n' },
+      { name: 'two.json', text: '{"a":1}' },
+    ];
+    let more: Record<string, unknown> = { files };
+    for (const [code, out, err] of [
+      [`const data = JSON.parse('{bad');`, '', /^SyntaxError: .*\n {4}at JSON\.parse \(<anonymous>\)\n {4}at \S+code\.js:1:19\n$/],
+      [`const data = JSON.parse('{"a":1}'); console.log(data.a)`, '1\n', /^$/],
+      ['const a = 1; let b = 2; class K {}', '', /^$/],
+      ['const a = 3; let b = 4; class K {}\nconsole.log(a, b)', '3 4\n', /^$/],
+      ['const late = await Promise.resolve(5);\nconsole.log(late)', '5\n', /^$/],
+      ['await 0;\nthrow new Error("second")', '', /^Error: second\n {4}at \S+code\.js:2:7\n$/],
+      [
+        "import fs, { existsSync as is,\n  statSync } from 'node:fs'; import * as path from 'node:path'\nimport 'node:os';\nconsole.log(typeof fs.readSync, typeof is, typeof statSync, path.sep);",
+        'function function function /\n',
+        /^$/,
+      ],
+      [
+        "import first, { value } from './one.mjs';\nimport two from './two.json' with { type: 'json' };\nconsole.log(first, value, two)",
+        'first 3 { a: 1 }\n',
+        /^$/,
+      ],
+      [
+        "console.log((await import('./one.mjs')).value, `${typeof import('node:os')} import('x')`, /import('y')/.source, 'import(z)')",
+        "3 object import('x') import('y') import(z)\n",
+        /^$/,
+      ],
+      ["import { none } from 'node:fs'", '', /^SyntaxError: The requested module 'node:fs' does not provide an export named 'none'\n/],
+      ['\nlet = ', '', /^\S+code\.js:2\nlet = \n {6}\^\n\nSyntaxError: Unexpected end of input\n$/],
+      ['function f() { throw new Error("x") }', '', /^$/],
+      ['\n\nf()', '', /^Error: x\n {4}at f \(\S+code\.js:1:22\)\n {4}at \S+code\.js:3:1\n$/],
+    ] as const) {
+      const seen = await run('js', code, more);
+      assert.deepEqual([seen.out, seen.end.exitCode], [out, err.test('') ? 0 : 1], `${code}: ${seen.err}`);
+      assert.match(seen.err, err);
+      more = { session: seen.end.session };
+    }
+  }),
+);
+
+test('an error of JavaScript code whose variables live on is printed with all that it has, as Node does', needsPython, () =>
+  withLive(async ({ run }) => {
+    for (const code of [
+      `throw new Error('outer', { cause: new TypeError('inner') })`,
+      `throw new AggregateError([new Error('a'), new Error('b')], 'both')`,
+      `throw Object.assign(new Error('m'), { code: 'E_X', detail: { a: 1 } })`,
+      'throw { a: 1 }',
+    ]) {
+      const { err } = await run('js', code);
+      const plain = spawnSync(process.execPath, ['-e', `try { ${code} } catch (error) { console.error(error); }`], {
+        encoding: 'utf8',
+      });
+      const bare = (text: string): string => text.replace(/\n +(at|\.\.\.) [^\n]*?(?=,?( [{[])?\n)/g, '');
+      assert.equal(bare(err), bare(plain.stderr));
+      assert.doesNotMatch(err, /node:inspector|\[eval\]/);
+    }
+  }),
+);
+
+test('a variable of JavaScript code with the name of something of Node is the code’s, and is kept or named', needsPython, () =>
+  withLive(
+    async ({ run }) => {
+      const { before, seen } = await afterAnother(run, 'js', [
+        'crypto.randomUUID(); navigator.userAgent; performance.now(); path.sep; void fetch;',
+        `const crypto = require('node:crypto'); var fetch = () => 1; let performance = 5; var fs = 'mine';`,
+        'console.log(performance, fs, typeof crypto.subtle, typeof fetch)',
+      ]);
+      assert.deepEqual(before, [lostOf('fetch', 'crypto')]);
+      assert.deepEqual([seen.out, seen.end.notes], ['5 mine object function\n', []], seen.err);
+    },
+    { 'code.live': '1' },
+  ),
+);
+
+test(
+  'variables of JavaScript that are many are written down in the memory that there is, and those that are too large are not tried',
+  needsPython,
+  () =>
+    withLive(async ({ run }) => {
+      for (const [code, isKept] of [
+        [`var x = Array.from({ length: 1_000_000 }, (_, i) => ({ a: i, b: 's' + i }))`, true],
+        ['var x = Buffer.alloc(150_000_000, 97)', false],
+        ['var x = Buffer.alloc(30_000_000, 97), y = Buffer.alloc(30_000_000, 98)', false],
+        // What is there twice is written once.
+        ['var x = Buffer.alloc(30_000_000, 97), y = x', true],
+      ] as const) {
+        const first = await run('js', code, { limits: { memoryBytes: 512 * 1024 * 1024 } });
+        assert.deepEqual(first.end.notes, isKept ? [] : ['The variables are too large to be kept beyond the life of the interpreter.']);
+        const next = await run('js', 'console.log(x.length > 1)', {
+          session: first.end.session,
+          limits: { memoryBytes: 512 * 1024 * 1024 },
+        });
+        assert.deepEqual([next.out, next.end.used.interpreter], ['true\n', 'live']);
+      }
+    }),
 );

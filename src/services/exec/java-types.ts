@@ -9,9 +9,15 @@ export interface JavaType {
 const token = /\/\/|\/\*|"""|["'{}();]|[\p{L}_$][\p{L}\p{N}_$]*/gu;
 const kinds = new Set(['class', 'record', 'enum', 'interface']);
 
-/** In their order; `hasLooseMain`: a main method stands in none of them. Sources that are wrong are the compiler's to judge. */
-export function javaTypesOf(source: string): { types: JavaType[]; hasLooseMain: boolean } {
+/**
+ * In their order; `hasLooseMain`: a main method stands in none of them; `inPackage`: empty where they are in none. Sources that are wrong are
+ * the compiler's to judge.
+ */
+export function javaTypesOf(source: string): { types: JavaType[]; hasLooseMain: boolean; inPackage: string } {
   const types: JavaType[] = [];
+  /** What stands between `package` and its end. */
+  const packageWords: string[] = [];
+  let isInPackage = false;
   let hasLooseMain = false;
   /** Its declaration, or what is in it, is being read. */
   let type: JavaType | undefined;
@@ -44,8 +50,11 @@ export function javaTypesOf(source: string): { types: JavaType[]; hasLooseMain: 
       if (depth === 0 && what === '}') [type, isInBody] = [undefined, false];
       if (depth === (isInBody ? 1 : 0) && what === '}') words = new Set();
     } else if (what === ';') {
+      isInPackage = false;
       if (isOutside) words = new Set();
     } else if (isOutside) {
+      if (isInPackage) packageWords.push(what);
+      isInPackage ||= what === 'package' && types.length === 0 && packageWords.length === 0;
       if (type === undefined && kinds.has(last) && !words.has('import') && !words.has('package')) {
         type = { name: what, isPublic: words.has('public'), isInterface: last === 'interface', main: 'none' };
         types.push(type);
@@ -54,7 +63,7 @@ export function javaTypesOf(source: string): { types: JavaType[]; hasLooseMain: 
     }
     [lastButOne, last] = [last, what];
   }
-  return { types, hasLooseMain };
+  return { types, hasLooseMain, inPackage: packageWords.join('.') };
 }
 
 function after(source: string, end: string, from: number): number {

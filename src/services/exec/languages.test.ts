@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import packagesOf from '../../../test/kit/tools.json' with { type: 'json' };
-import { baseEnvironment, fileNameFor, filled, filledArgv, languageNamed, languages, programsOf } from './languages.ts';
+import {
+  baseEnvironment,
+  fileNameFor,
+  filled,
+  filledArgv,
+  type Language,
+  languageNamed,
+  languages,
+  packageOf,
+  programsOf,
+} from './languages.ts';
 import { defaultLimits, effectiveLimits } from './limits.ts';
 
 const most = { ...defaultLimits, wallMs: 120_000, memoryBytes: 2 ** 31 };
@@ -106,6 +116,21 @@ test('Java gets the file that its public class wants', () => {
     [`class ${'é'.repeat(128)} {}`, 'Code.java'],
   ] as const)
     assert.equal(fileNameFor(java, source), name);
+});
+
+test('Java in a package is started by its whole name', () => {
+  const java = languageNamed('java') as Language;
+  for (const [source, inPackage] of [
+    ['package com.example;\npublic class Main {}', 'com.example'],
+    ['/* package no; */ package /* a */ com . // b\n com.x ;\nimport package.no;\nclass A { String s = "package no;"; }', 'com.com.x'],
+    ['public class Main {}', ''],
+    ['import a.b;\nclass A { int package; }\nclass B {}', ''],
+  ] as const) {
+    assert.equal(packageOf(java, source), inPackage, source);
+    const places = { workdir: '/w', file: '/w/Main.java', out: '/o', inPackage };
+    assert.equal(filled('{class}', places), inPackage === '' ? 'Main' : `${inPackage}.Main`);
+  }
+  assert.equal(packageOf(languageNamed('js') as Language, 'package a;'), '');
 });
 
 test('Java without a public class gets the file of the class that has its main method, else of the first class', () => {

@@ -12,7 +12,8 @@ export interface SeedWay {
 
 /**
  * A language, all of what is known of it. In `compile`, `run` and `environment`, `{file}` is the source, `{name}` its file name without the
- * extension, `{workdir}` the folder of the run, and `{out}` what the compiler makes: each inside of one argument, which no shell reads.
+ * extension, `{class}` that with the package of the source before it, `{workdir}` the folder of the run, and `{out}` what the compiler makes:
+ * each inside of one argument, which no shell reads.
  */
 export interface Language {
   readonly code: string;
@@ -206,7 +207,7 @@ export const languages: readonly Language[] = [
       '-Xmx512m',
       '-cp',
       '{out}:{workdir}',
-      '{name}',
+      '{class}',
     ],
     environment: { CLASSPATH: '{workdir}' },
     seed: { make: { args: ['-J-XX:ArchiveClassesAtExit={seed}'] }, use: { args: ['-J-XX:SharedArchiveFile={seed}'] } },
@@ -370,13 +371,15 @@ export interface Places {
   workdir: string;
   file: string;
   out: string;
+  /** Of the source, with dots; undefined or empty: it is in none. */
+  inPackage?: string;
 }
 
 /** Of a template of the table: each placeholder stands for its path, wherever it stands. */
-export function filled(template: string, { workdir, file, out }: Places): string {
+export function filled(template: string, { workdir, file, out, inPackage = '' }: Places): string {
   const name = file.slice(file.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '');
-  const values: Record<string, string> = { workdir, file, out, name };
-  return template.replace(/\{(workdir|file|out|name)\}/g, (_, which: string) => values[which] as string);
+  const values: Record<string, string> = { workdir, file, out, name, class: inPackage === '' ? name : `${inPackage}.${name}` };
+  return template.replace(/\{(workdir|file|out|name|class)\}/g, (_, which: string) => values[which] as string);
 }
 
 export function filledArgv(argv: readonly [string, ...string[]], places: Places): [string, ...string[]] {
@@ -400,4 +403,9 @@ export function fileNameFor({ code, file }: Language, source: string): string {
     types.find(({ main }) => main === 'instance') ??
     types.find(({ isInterface }) => !isInterface);
   return named === undefined || Buffer.byteLength(named.name) > MAX_CLASS_BYTES ? file : `${named.name}.java`;
+}
+
+/** In which a source says that it is; empty: in none, or its language has no such thing. */
+export function packageOf({ code }: Language, source: string): string {
+  return code === 'java' ? javaTypesOf(source).inPackage : '';
 }

@@ -11,7 +11,17 @@ import type { LiveInterpreters } from './interpreters/live.ts';
 import { framed } from './interpreters/marks.ts';
 import type { Waiting, WarmPool } from './interpreters/warm-pool.ts';
 import type { Sandbox, SandboxedProgram, SandboxRequest } from './isolation/sandbox.ts';
-import { baseEnvironment, fileNameFor, filled, filledArgv, type Language, languageNamed, languages, type Places } from './languages.ts';
+import {
+  baseEnvironment,
+  fileNameFor,
+  filled,
+  filledArgv,
+  type Language,
+  languageNamed,
+  languages,
+  packageOf,
+  type Places,
+} from './languages.ts';
 import { effectiveLimits } from './limits.ts';
 import type { RunQueue, Turn } from './queue.ts';
 import { findFiles, hashOf } from './session-files.ts';
@@ -21,7 +31,7 @@ import type { SessionRecord } from './session-store.ts';
 import { namingOf, type Sessions, stateInfo } from './sessions.ts';
 import { canceledStage, quietStage, runStage } from './stage.ts';
 import { installLine, type Toolchains } from './toolchains.ts';
-import type { TypeScriptTransform } from './transform.ts';
+import { hasMap, type TypeScriptTransform } from './transform.ts';
 
 /** More than this of a session is not read to find a program that was compiled before: compiling is quicker then. */
 const MAX_HASHED_FILES = 500;
@@ -330,7 +340,8 @@ export class Runs {
         used.transform = 'in-process';
       }
       const workdir = sandbox.seenAt(folder);
-      const places: Places = { workdir, file: `${workdir}/${file}`, out: `${workdir}/${own}/program` };
+      const inPackage = packageOf(language, request.code);
+      const places: Places = { workdir, file: `${workdir}/${file}`, out: `${workdir}/${own}/program`, inPackage };
       const compile =
         language.compile === undefined
           ? null
@@ -354,7 +365,12 @@ export class Runs {
           const { args, env } = request;
           const order = framed({ run: places.file, args, env });
           if (waiting === undefined) {
-            const argv = filledArgv(language.run, { ...places, file: `${workdir}/${runFile}` });
+            const [node, ...rest] = filledArgv(language.run, { ...places, file: `${workdir}/${runFile}` });
+            const argv: [string, ...string[]] = [
+              node,
+              ...(script !== undefined && hasMap(script) ? ['--enable-source-maps'] : []),
+              ...rest,
+            ];
             const program = this.#request(setting, request, argv, places);
             const forked = await pool.fork(language, { ...program, onOutput });
             if (forked === undefined) return sandbox.start({ ...program, onOutput });

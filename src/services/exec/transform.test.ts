@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TypeScriptTransform } from './transform.ts';
+import { hasMap, TypeScriptTransform } from './transform.ts';
 
 test('types are taken away in their place, and other syntax is made JavaScript', async () => {
   const transform = new TypeScriptTransform();
@@ -10,6 +10,30 @@ test('types are taken away in their place, and other syntax is made JavaScript',
     for (const source of ['let = =', 'let a: number = 1\0', `${' '.repeat(300_000)}`])
       assert.equal(await transform.apply(source, 'c.ts'), undefined);
     assert.ok((await transform.apply('let a = "\ud800";', 'code.ts'))?.includes('let a'));
+  } finally {
+    await transform.stop();
+  }
+});
+
+test('what moves lines has a map of them, and what does not compile is left to Node', async () => {
+  const transform = new TypeScriptTransform();
+  try {
+    assert.ok(hasMap((await transform.apply('namespace N { export const a = 1 }\nconsole.log(N.a)', 'code.ts')) ?? ''));
+    assert.ok(!hasMap((await transform.apply('let a: number = 1;', 'code.ts')) ?? ''));
+    for (const source of [
+      'const a: number = 1;\nconst a = 2;',
+      "import fs from 'node:fs';\nlet a: number;\nlet a;",
+      'let a: number; break;',
+    ])
+      assert.equal(await transform.apply(source, 'code.ts'), undefined, source);
+    for (const source of [
+      "import fs from 'node:fs';\nawait 1;",
+
+      'const x: number = await 1',
+      'export {}',
+      '#!/usr/bin/env node\nlet a: 1;',
+    ])
+      assert.ok((await transform.apply(source, 'code.ts')) !== undefined, source);
   } finally {
     await transform.stop();
   }

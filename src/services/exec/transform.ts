@@ -10,13 +10,29 @@ const MAX_MEMORY_MB = 256;
 const work = `
 const { parentPort } = require('node:worker_threads');
 const { stripTypeScriptTypes } = require('node:module');
+const { compileFunction, SourceTextModule } = require('node:vm');
 process.removeAllListeners('warning');
-parentPort.on('message', ({ id, source }) => {
+const parameters = ['exports', 'require', 'module', '__filename', '__dirname'];
+const isSound = (script) =>
+  [() => compileFunction(script, parameters), () => new SourceTextModule(script)].some((compile) => {
+    try {
+      return compile() !== undefined;
+    } catch {
+      return false;
+    }
+  });
+parentPort.on('message', ({ id, source, name }) => {
   let script;
   let broken = false;
   for (const mode of ['strip', 'transform']) {
     try {
-      script = stripTypeScriptTypes(source, { mode });
+      // Where lines move, a map tells where they were.
+      if (mode === 'transform') script = stripTypeScriptTypes(source, { mode, sourceMap: true, sourceUrl: name });
+      else {
+        const stripped = stripTypeScriptTypes(source, { mode });
+        // What does not compile is named by the name of its file, which is its own where Node reads it.
+        if (isSound(stripped)) script = stripped + '\\n//# sourceURL=' + name + '\\n';
+      }
       break;
     } catch (error) {
       // Syntax that is more than types, or none at all.
@@ -41,7 +57,8 @@ export class TypeScriptTransform {
 
   /**
    * With every line and column where it was, or where syntax has to be replaced (enums, namespaces, parameter properties) as Node's transform
-   * makes it. Undefined for what is too long or no TypeScript: Node says then what is wrong, in its own words. Never rejects.
+   * makes it, with a map of its lines (`hasMap`). Undefined for what is too long or no TypeScript: Node says then what is wrong, in its own
+   * words. Never rejects.
    */
   async apply(source: string, name: string): Promise<string | undefined> {
     if (source.length > MAX_LENGTH) return undefined;
@@ -49,9 +66,8 @@ export class TypeScriptTransform {
     const id = ++this.#last;
     this.#waiting.set(id, resolve);
     const late = setTimeout(() => void this.#drop(), WITHIN_MS).unref();
-    (this.#worker ??= this.#start()).postMessage({ id, source });
-    const script = await promise.finally(() => clearTimeout(late));
-    return script === undefined ? undefined : `${script}\n//# sourceURL=${name}\n`;
+    (this.#worker ??= this.#start()).postMessage({ id, source, name });
+    return promise.finally(() => clearTimeout(late));
   }
 
   async stop(): Promise<void> {
@@ -59,7 +75,12 @@ export class TypeScriptTransform {
   }
 
   #start(): Worker {
-    const worker = new Worker(work, { eval: true, env: {}, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: MAX_MEMORY_MB } });
+    const worker = new Worker(work, {
+      eval: true,
+      env: {},
+      execArgv: ['--experimental-vm-modules'],
+      resourceLimits: { maxOldGenerationSizeMb: MAX_MEMORY_MB },
+    });
     worker.unref();
     worker.on('message', ({ id, script, broken }: Told) => {
       this.#waiting.get(id)?.(script);
@@ -81,4 +102,9 @@ export class TypeScriptTransform {
     for (const resolve of waiting) resolve(undefined);
     await worker?.terminate();
   }
+}
+
+/** Whether Node has to read the map of a script to name its lines. */
+export function hasMap(script: string): boolean {
+  return /\n\/\/# sourceMappingURL=data:\S+\s*$/.test(script);
 }
