@@ -18,6 +18,8 @@ const STATE_WITHIN_MS = 10_000;
 /** As much as a driver may tell of variables unasked: beside what the code may write, it has room for that and some marks. */
 const UNASKED_BYTES = 24_000;
 const MARKS_BYTES = 32_000;
+/** So much more a long mark is with what is around its pieces. */
+const IN_PIECES = 1.02;
 /** What a driver says in the place of a state that is larger than that. */
 const IS_LARGE = 2;
 /** Of processor time over the whole life of one: each order has its own limit. */
@@ -215,7 +217,7 @@ export class LiveInterpreters {
     feed.control(live.program);
     const letGo = endWith(live, signal);
     live.onDone = order.onDone;
-    const room = { wallMs: limits.wallMs, cpuMs: limits.cpuMs, outputBytes: limits.outputBytes + MARKS_BYTES };
+    const room = { wallMs: limits.wallMs, cpuMs: limits.cpuMs, outputBytes: Math.ceil(limits.outputBytes * IN_PIECES) + MARKS_BYTES };
     live.program.begin?.(room, (stream, bytes) => feed.push(stream, bytes));
     const keep = { most: this.#options.maxStateBytes, unasked: UNASKED_BYTES };
     void live.program.write(framed({ code, file, args, stdin, env, keep }));
@@ -284,7 +286,7 @@ export class LiveInterpreters {
   /** What is between us and the driver, of which the caller sees nothing. */
   async #quietly(live: Live, replies: Replies, which: 'done' | 'kept', order?: Buffer): Promise<Facts | undefined> {
     const decoders = { stdout: outputDecoder(), stderr: outputDecoder() };
-    // As base64, with what is around it.
+    // As base64, with what is around it and its pieces.
     const limits = { wallMs: STATE_WITHIN_MS, outputBytes: this.#options.maxStateBytes * 1.4 + 100_000 };
     live.program.begin?.(limits, (stream, bytes) => void replies.take(stream, decoders[stream].decode(bytes, { stream: true })));
     if (order !== undefined) void live.program.write(order);

@@ -49,6 +49,33 @@ test('a mark of fifty megabytes in small pieces is read in time that grows with 
   assert.ok(performance.now() - begun < 3000, `${performance.now() - begun} ms`);
 });
 
+test('a mark that comes in pieces is joined, whatever stands between them, wherever they are cut and whoever else writes some', () => {
+  const piece = (part: string, more: object = {}): string => mark({ part, ...more });
+  const whole = JSON.stringify({ display: { 'text/html': '<a href="x">ä</a>' } });
+  const other = JSON.stringify({ display: { m: 'other' } });
+  const text = `a${piece(whole.slice(0, 5))}tick${piece(other.slice(0, 3), { by: '7.1' })}${piece(whole.slice(5, 20))}${piece(other.slice(3), { by: '7.1', last: true })}b${piece('', {})}${piece(whole.slice(20), { last: true })}c${mark({ done: 0 })}`;
+  for (let size = 1; size <= text.length; size += 3) {
+    const marks = new Marks(token);
+    const seen: unknown[] = [];
+    for (let at = 0; at < text.length; at += size) seen.push(...marks.take(text.slice(at, at + size)));
+    assert.equal(seen.filter((one) => typeof one === 'string').join(''), 'atickbc');
+    assert.deepEqual(
+      seen.filter((one) => typeof one !== 'string'),
+      [JSON.parse(other), JSON.parse(whole), { done: 0 }],
+    );
+  }
+});
+
+test('pieces that never end, or make nothing well-formed, tell nothing and are not held for ever', () => {
+  const marks = new Marks(token);
+  assert.deepEqual(marks.take(mark({ part: '{"do' }) + mark({ part: 'x', last: true }) + mark({ part: 5, last: true })), [{}]);
+  assert.deepEqual(marks.take(mark({ part: '{"done"', by: 'first' })), []);
+  for (let count = 0; count < 1000; count++) assert.deepEqual(marks.take(mark({ part: 'x'.repeat(1000), by: `${count}` })), []);
+  assert.deepEqual(marks.take(mark({ part: ':0}', by: 'first', last: true })), []);
+  // One that is whole is no piece of another.
+  assert.deepEqual(marks.take(mark({ part: JSON.stringify({ part: '{"done":0}', last: true }), last: true })), [{}]);
+});
+
 test('an order is framed by its length in bytes', () => {
   assert.equal(framed({ a: 'ä' }).toString(), '00000010{"a":"ä"}');
 });

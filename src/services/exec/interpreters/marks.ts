@@ -9,9 +9,24 @@ export interface Facts {
   display?: Record<string, string>;
 }
 
-/** Takes what a driver tells of itself out of what its program writes: JSON between two U+001E, after a token that nobody else knows. */
+/** So many may be on their way at once in pieces: of the threads and children of a program. */
+const JOINED_AT_ONCE = 64;
+
+/** What is joined of them is no more than what comes of a program with one order, which is bounded. */
+interface Piece {
+  part: string;
+  by: string;
+  isLast: boolean;
+}
+
+/**
+ * Takes what a driver tells of itself out of what its program writes: JSON between two U+001E, after a token that nobody else knows. What is
+ * longer than is written at once, while threads and children of the program write as well, comes in pieces: `{"part": text, "by"?: writer}`, the
+ * last of them with `"last": true`; those of one writer make the JSON.
+ */
 export class Marks {
   readonly #start: string;
+  readonly #joined = new Map<string, string[]>();
   /** The start of a mark, and what came of it so far: pieces, of which there may be thousands. */
   #held: string[] = [];
   #isInside = false;
@@ -40,7 +55,7 @@ export class Marks {
       this.#held.push(end < 0 ? rest : rest.slice(0, end));
       if (end < 0) return parts;
       rest = rest.slice(end + 1);
-      const facts = factsOf(this.rest().slice(this.#start.length));
+      const facts = this.#factsOf(parsed(this.rest().slice(this.#start.length)));
       if (facts !== undefined) parts.push(facts);
     }
     return parts;
@@ -54,6 +69,20 @@ export class Marks {
     return rest;
   }
 
+  #factsOf(told: Readonly<Record<string, unknown>> | undefined): Facts | undefined {
+    const piece = pieceOf(told);
+    if (piece === undefined) return told && factsOf(told);
+    const pieces = this.#joined.get(piece.by) ?? [];
+    pieces.push(piece.part);
+    // Who wrote last is the last: those that never end are the first to go.
+    this.#joined.delete(piece.by);
+    if (!piece.isLast) this.#joined.set(piece.by, pieces);
+    const [oldest] = this.#joined.keys();
+    if (this.#joined.size > JOINED_AT_ONCE && oldest !== undefined) this.#joined.delete(oldest);
+    const whole = piece.isLast ? parsed(pieces.join('')) : undefined;
+    return whole && factsOf(whole);
+  }
+
   /** Where a mark begins, or may begin with what is still to come; the length where none does. */
   #startIn(text: string): number {
     for (let at = text.indexOf('\u001e'); at >= 0; at = text.indexOf('\u001e', at + 1))
@@ -62,20 +91,29 @@ export class Marks {
   }
 }
 
-function factsOf(json: string): Facts | undefined {
+function parsed(json: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const { done, state, lost, tooLarge, ends, display } = JSON.parse(json) as Record<string, unknown>;
-    return {
-      ...(Number.isInteger(done) ? { done: done as number } : {}),
-      ...(typeof state === 'string' ? { state } : {}),
-      ...(Array.isArray(lost) ? { lost: lost.map(String) } : {}),
-      ...(tooLarge === true ? { tooLarge } : {}),
-      ...(ends === true ? { ends } : {}),
-      ...(isBundle(display) ? { display } : {}),
-    };
+    const told: unknown = JSON.parse(json);
+    return typeof told === 'object' && told !== null ? (told as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }
+}
+
+function pieceOf(told: Readonly<Record<string, unknown>> | undefined): Piece | undefined {
+  if (typeof told?.part !== 'string') return undefined;
+  return { part: told.part, by: typeof told.by === 'string' ? told.by : '', isLast: told.last === true };
+}
+
+function factsOf({ done, state, lost, tooLarge, ends, display }: Readonly<Record<string, unknown>>): Facts {
+  return {
+    ...(Number.isInteger(done) ? { done: done as number } : {}),
+    ...(typeof state === 'string' ? { state } : {}),
+    ...(Array.isArray(lost) ? { lost: lost.map(String) } : {}),
+    ...(tooLarge === true ? { tooLarge } : {}),
+    ...(ends === true ? { ends } : {}),
+    ...(isBundle(display) ? { display } : {}),
+  };
 }
 
 function isBundle(value: unknown): value is Record<string, string> {

@@ -17,19 +17,38 @@ def _read(size):
 
 /** How code becomes the main program, and how its errors look. */
 const entering = String.raw`
-def _fail(error):
-    import traceback
+def _own_frames(error):
+    # Without those of what called it.
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename == '<string>':
+    while frames is not None and frames.tb_frame.f_globals is globals():
         frames = frames.tb_next
-    traceback.print_exception(type(error), error, frames)
+    BaseException.with_traceback(error, frames)
+    return type(error), error, frames
+
+def _fail(error, hook):
+    # As Python itself does.
+    told = _own_frames(error)
+    try:
+        hook(*told)
+    except SystemExit:
+        raise
+    except BaseException as other:
+        if other.__context__ is error:
+            other.__context__ = None
+        print('Error in sys.excepthook:', file=sys.stderr)
+        sys.__excepthook__(*_own_frames(other))
+        print('\nOriginal exception was:', file=sys.stderr)
+        sys.__excepthook__(*told)
 
 def _enter(order):
     main = type(sys)('__main__')
+    main.__builtins__ = sys.modules['builtins']
+    if '__annotations__' in globals():
+        main.__annotations__ = {}
     sys.modules['__main__'] = main
     sys.path[0] = os.getcwd()
     os.environ.update(order.get('env', {}))
-    return main.__dict__
+    return main
 
 `;
 
@@ -43,7 +62,7 @@ def _enter(order):
  * have itself, as it is in no cage: nothing that a program could write may be loaded there.
  */
 export const pythonDriver = String.raw`${reading}${entering}
-def _leave(names, code):
+def _leave(program, code):
     # As the interpreter ends, without taking itself down: what is left to do, then what the code made, then what is still to be written.
     # Libraries in C may have something to write that is not known here: with one of those it ends the long way.
     import atexit
@@ -57,7 +76,12 @@ def _leave(names, code):
     if 'threading' in sys.modules:
         sys.modules['threading']._shutdown()
     atexit._run_exitfuncs()
-    _finish(names)
+    # What can't be written is said by the interpreter as it ends.
+    if not _flushed(sys.stdout) or not _flushed(sys.stderr):
+        return
+    _finish(program)
+    if not _flushed(sys.stdout) or not _flushed(sys.stderr):
+        return
     try:
         # Whoever hears it has not to wait until all memory is given back.
         # A child that went on from a fork of the program's own ends alone.
@@ -67,48 +91,71 @@ def _leave(names, code):
         pass
     os._exit(code)
 
-def _finish(names):
+def _flushed(stream):
+    try:
+        if stream is None or getattr(stream, 'closed', False):
+            return True
+        stream.flush()
+        return True
+    except Exception:
+        return False
+
+def _finish(program):
     import gc, io
-    def flush(kinds):
-        for one in gc.get_objects():
-            if issubclass(type(one), kinds):
-                try:
-                    one.flush()
-                except Exception:
-                    pass
-    # Of a file in a cycle the buffer may go before the text that is to go into it.
-    flush(io.TextIOWrapper)
-    names.clear()
+    def flush():
+        # Of a file in a cycle the buffer may go before the text that is to go into it, and the file before its buffer.
+        found = gc.get_objects()
+        for kinds in (io.TextIOWrapper, (io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair)):
+            for one in found:
+                if issubclass(type(one), kinds):
+                    try:
+                        one.flush()
+                    except Exception:
+                        pass
+    flush()
+    # Its names are there until the last of what it made is gone.
+    sys.modules.pop('__main__', None)
+    program.clear()
     gc.collect()
-    flush(io.TextIOWrapper)
-    flush((io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush()
 
 def _rehearse():
     # A fork has the pages copied that it writes to, one by one: those of the way through any program become its own while it waits.
     with open('/dev/null', 'rb') as file:
         source = b'print(end="")' + file.read()
-    names = type(sys)('__main__').__dict__
-    exec(compile(source, '/dev/null', 'exec'), names)
-    _finish(names)
+    program = [type(sys)('__main__')]
+    exec(compile(source, '/dev/null', 'exec'), program[0].__dict__)
+    main = sys.modules['__main__']
+    _finish(program)
+    sys.modules['__main__'] = main
+    sys.stdout.flush()
+    sys.stderr.flush()
 
 def _become(order):
-    names = _enter(order)
+    # The list alone has it, so that it can be let go.
+    program = [_enter(order)]
     path = order['run']
     sys.argv = [path] + order['args']
-    names['__file__'] = path
+    if hasattr(sys, 'orig_argv'):
+        sys.orig_argv[1:] = sys.argv
+    program[0].__file__ = path
+    program[0].__cached__ = None
+    program[0].__loader__ = sys.modules['_frozen_importlib_external'].SourceFileLoader('__main__', path)
     with open(path, 'rb') as file:
         source = file.read()
     try:
-        exec(compile(source, path, 'exec'), names)
+        exec(compile(source, path, 'exec'), program[0].__dict__)
     except SystemExit:
         raise
     except BaseException as error:
-        sys.stdout.flush()
-        _fail(error)
+        _flushed(sys.stderr), _flushed(sys.stdout)
+        _fail(error, getattr(sys, 'excepthook', sys.__excepthook__))
+        if isinstance(error, KeyboardInterrupt):
+            # It was said, and is how the interpreter ends.
+            sys.excepthook = lambda *_: None
+            raise
         sys.exit(1)
-    _leave(names, 0)
+    _leave(program, 0)
 
 def _serve(library, *variables):
     # Comes back in the programs that were forked, each in a cage of its own. They find no module that they did not load.
@@ -149,25 +196,41 @@ _become(eval(_read(int(_read(8))).decode(), {'__builtins__': {}, 'true': True, '
 /**
  * What a Python interpreter runs that stays in its session, and runs one order after the other in the same variables. The first order is
  * `{"live": token}`; `token` marks what it tells of itself on its output, between two U+001E: `{"display": {mime: data}}`,
- * `{"done": code, "state"?: base64, "lost"?: names, "tooLarge"?: true}`. An order to run code is answered twice: when it is done, and with
- * what is left of its variables, or `"done": 2` where that is longer than `unasked` and has to be asked for: `{"give": true}`. After
- * `{"restore": length}` so many bytes follow; the names of what could not be made of them are `lost`. Orders come by a descriptor that the code
- * does not have as its standard input, and what is told goes by others than its output.
+ * `{"done": code, "state"?: base64, "lost"?: names, "tooLarge"?: true}`, and in pieces (see Marks) what is longer than a pipe takes as a
+ * whole. An order to run code is answered twice: when it is done, and with what is left of its variables, or `"done": 2` where that is longer
+ * than `unasked` and has to be asked for: `{"give": true}`. After `{"restore": length}` so many bytes follow; the names of what could not be
+ * made of them are `lost`. Orders come by a descriptor that the code does not have as its standard input, and what is told
+ * goes by others than its output.
  */
 export const livePythonDriver = String.raw`${reading}
-def _alone():
+_folder = os.path.join(os.getcwd(), '')
+_apart = {}
+
+def _alone(work):
     # The session may have modules of the same names: they are not these, and its code finds its own. What extends pickle is told to the
     # one copyreg that it knows.
-    before, places, folder = set(sys.modules), sys.path, os.path.join(os.getcwd(), '')
-    sys.path = [place for place in places if not os.path.join(os.path.abspath(place), '').startswith(folder)]
-    import _pickle, binascii
-    sys.path = places
-    for name in set(sys.modules) - before - {'copyreg'}:
-        if (getattr(sys.modules[name], '__file__', None) or '').endswith('.py'):
+    before, places = dict(sys.modules), sys.path
+    for name, module in before.items():
+        if (getattr(module, '__file__', None) or '').startswith(_folder):
             del sys.modules[name]
+    for name in set(_apart) - set(before):
+        sys.modules[name] = _apart[name]
+    sys.path = [place for place in places if not os.path.join(os.path.abspath(place), '').startswith(_folder)]
+    try:
+        return work()
+    finally:
+        sys.path = places
+        for name in set(sys.modules) - set(before) - {'copyreg'}:
+            if (getattr(sys.modules[name], '__file__', None) or '').endswith('.py'):
+                _apart[name] = sys.modules.pop(name)
+        sys.modules.update(before)
+
+def _tools():
+    import _pickle, binascii
     return _pickle, binascii.b2a_base64
 
-_pickle, _base64 = _alone()
+_pickle, _base64 = _alone(_tools)
+import gc, io, itertools
 
 def _order():
     return eval(_read(int(_read(8))).decode(), {'__builtins__': {}, 'true': True, 'false': False, 'null': None})
@@ -193,6 +256,9 @@ def _json(value):
         return '{' + ', '.join(_quoted(name if isinstance(name, str) else _json(name)) + ': ' + _json(one) for name, one in value.items()) + '}'
     raise TypeError('Object of type %s is not JSON serializable' % type(value).__name__)
 
+def _bytes(text):
+    return text.encode('ascii', 'outrigger')
+
 def _escaped(error):
     # What is cut at any byte is whole characters then.
     units = error.object[error.start:error.end].encode('utf-16-be', 'surrogatepass')
@@ -201,37 +267,109 @@ def _escaped(error):
 def _encode(value):
     return _base64(value, newline=False).decode() if isinstance(value, (bytes, bytearray)) else value
 
+def _told(name, value):
+    # As it is shown: text, or JSON, or bytes as base64; beside it there may be what is said of it.
+    value = _encode(value[0] if isinstance(value, tuple) else value)
+    return value if isinstance(value, str) and name != 'application/json' else _json(value)
+
+def _mimebundle(value):
+    try:
+        made = value._repr_mimebundle_(include=None, exclude=None)
+    except TypeError:
+        made = value._repr_mimebundle_()
+    made = made[0] if isinstance(made, tuple) else made
+    return dict(made or {})
+
 def _bundle(value):
     data = {'text/plain': repr(value)[:1000000]}
-    rich = getattr(type(value), '_repr_mimebundle_', None)
-    if rich is not None:
-        made = value._repr_mimebundle_()
-        made = made[0] if isinstance(made, tuple) else made
-        data.update({name: _encode(one) for name, one in (made or {}).items()})
+    # What can't be made of it is not shown.
+    def put(name, one):
+        try:
+            if one is not None:
+                data[name] = _told(name, one)
+        except Exception:
+            pass
+    if getattr(type(value), '_repr_mimebundle_', None) is not None:
+        try:
+            for name, one in _mimebundle(value).items():
+                put(str(name), one)
+        except Exception:
+            pass
     for name, mime in (('html', 'text/html'), ('png', 'image/png'), ('jpeg', 'image/jpeg'), ('svg', 'image/svg+xml'),
                        ('markdown', 'text/markdown'), ('latex', 'text/latex'), ('json', 'application/json')):
         if getattr(type(value), '_repr_%s_' % name, None) is None:
             continue
-        one = getattr(value, '_repr_%s_' % name)()
-        if one is not None:
-            data[mime] = _json(one) if name == 'json' else _encode(one)
-    return {name: one for name, one in data.items() if isinstance(one, str)}
+        try:
+            put(mime, getattr(value, '_repr_%s_' % name)())
+        except Exception:
+            pass
+    return data
 
 def _figures():
     plot = sys.modules.get('matplotlib.pyplot')
-    if plot is None:
+    if not hasattr(plot, 'get_fignums'):
         return
     import io
-    for number in plot.get_fignums():
-        image = io.BytesIO()
-        plot.figure(number).savefig(image, format='png')
-        yield {'image/png': _encode(image.getvalue()), 'text/plain': 'Figure %d' % number}
-    plot.close('all')
+    try:
+        for number in plot.get_fignums():
+            image = io.BytesIO()
+            plot.figure(number).savefig(image, format='png')
+            yield {'image/png': _encode(image.getvalue()), 'text/plain': 'Figure %d' % number}
+    finally:
+        plot.close('all')
+
+class _Feed:
+    # What one unpickler reads of several pickles, so that they share what they have in common.
+    def __init__(self, state):
+        self.give(state)
+
+    def give(self, state):
+        self.state, self.at = state, 0
+
+    def peek(self, size):
+        return self.state[self.at:self.at + size]
+
+    def read(self, size):
+        part = self.peek(size)
+        self.at += len(part)
+        return part
+
+    def readline(self):
+        end = self.state.find(b'\n', self.at) + 1
+        return self.read((end or len(self.state)) - self.at)
+
+def _load_together(values):
+    # What failed in the middle would leave others what is half made: they are made again without it.
+    left = dict(values)
+    while True:
+        feed, made, failed = _Feed(b''), {}, []
+        unpickler = _pickle.Unpickler(feed)
+        for name, one in left.items():
+            feed.give(one)
+            try:
+                made[name] = unpickler.load()
+            except BaseException:
+                failed.append(name)
+                memo, unpickler = unpickler.memo, _pickle.Unpickler(feed)
+                unpickler.memo = memo
+        if not failed:
+            return made
+        for name in failed:
+            del left[name]
+
+def _load_alone(values):
+    made = {}
+    for name, one in values.items():
+        try:
+            made[name] = _pickle.loads(one)
+        except BaseException:
+            pass
+    return made
 
 def _restore(names, sources, state):
     # Gives the names of what could not be made again. What ends a program is no end here: it is the code of modules and decorators.
     kept, lost = _pickle.loads(state), []
-    flags = kept.get('flags', {})
+    flags, values, load = kept.get('flags', {}), kept['values'], _load_together if kept.get('joined') else _load_alone
     for name, module in kept['modules'].items():
         try:
             __import__(module)
@@ -239,51 +377,100 @@ def _restore(names, sources, state):
         except BaseException:
             lost.append(name)
     # What is made of something else may come before it.
-    rest = [('source', name, one) for name, one in kept['sources'].items()] + [('value', name, one) for name, one in kept['values'].items()]
-    while rest:
-        left = []
-        for kind, name, one in rest:
+    rest, made = dict(kept['sources']), {}
+    while True:
+        before = (len(rest), len(made))
+        for name, one in list(rest.items()):
             try:
-                if kind == 'value':
-                    names[name] = _pickle.loads(one)
-                elif name not in names:
+                if name not in names:
                     exec(compile(one, '<string>', 'exec', flags.get(name, 0)), names)
+                del rest[name]
             except BaseException:
-                left.append((kind, name, one))
-        if len(left) == len(rest):
+                pass
+        if len(made) < len(values):
+            made = load(values)
+            names.update(made)
+        if (len(rest), len(made)) == before:
             break
-        rest = left
-    lost += [name for _, name, _ in rest]
+    lost += [name for name in [*rest, *values] if name in rest or name not in made]
     for name in set(kept['sources']) - set(lost):
         sources[name] = (names.get(name), kept['sources'][name], flags.get(name, 0))
     return list(dict.fromkeys(lost))
 
-def _snapshot(names, sources, most):
+class _Full(Exception):
+    pass
+
+class _Sink:
+    # Takes no more than there is room for.
+    def __init__(self, room):
+        self.room, self.parts = room, None
+
+    def write(self, part):
+        self.room -= len(part) if isinstance(part, bytes) else memoryview(part).nbytes
+        if self.room < 0:
+            raise _Full
+        if self.parts is not None:
+            self.parts.append(bytes(part))
+
+def _can_be_kept(value, sink):
+    room = sink.room
+    try:
+        _pickle.Pickler(sink).dump(value)
+        return True
+    except (_Full, MemoryError):
+        raise
+    except Exception:
+        sink.room = room
+        return False
+
+def _dump_together(values, most):
+    # One finds again what another has; where one of all comes, they are tried without it.
+    left, lost = dict(values), []
+    while True:
+        sink, made = _Sink(most), {}
+        # With places by number, so that one that can't be made again moves no other.
+        pickler = _pickle.Pickler(sink, 3)
+        for name, value in left.items():
+            sink.parts = []
+            try:
+                pickler.dump(value)
+            except (_Full, MemoryError):
+                raise
+            except Exception:
+                lost.append(name)
+                break
+            made[name] = b''.join(sink.parts)
+        else:
+            return made, lost
+        del left[name]
+
+def _snapshot(names, sources, own, most):
     modules, values, lost = {}, {}, []
     # Of a name that was bound anew, the source is that of something else.
     for name in [name for name, one in sources.items() if names.get(name, sources) is not one[0]]:
         del sources[name]
+    # Of what is too large nothing is held while that is found out.
+    sink = _Sink(most)
     for name, value in list(names.items()):
-        if name.startswith('__') or name == 'display':
+        if name in own:
             continue
         if isinstance(value, type(sys)):
             modules[name] = value.__name__
         elif isinstance(value, (type(_snapshot), type)) and getattr(value, '__module__', None) == '__main__':
             if name not in sources:
                 lost.append(name)
+        elif _can_be_kept(value, sink):
+            values[name] = value
         else:
-            try:
-                values[name] = _pickle.dumps(value)
-            except Exception:
-                lost.append(name)
-    if sum(map(len, values.values())) > most:
-        return {'done': 1, 'tooLarge': True}
+            lost.append(name)
+    values, missed = _dump_together(values, most)
     texts = {name: text for name, (_, text, _) in sources.items()}
     flags = {name: one for name, (_, _, one) in sources.items() if one}
-    kept = _pickle.dumps({'modules': modules, 'sources': texts, 'flags': flags, 'values': values})
+    kept = _pickle.dumps({'modules': modules, 'sources': texts, 'flags': flags, 'values': values, 'joined': True})
     if len(kept) > most:
-        return {'done': 1, 'tooLarge': True}
-    return {'done': 0, 'state': _encode(kept), 'lost': lost}
+        raise _Full
+    values.clear()
+    return b'{"done": 0, "state": "%s", "lost": %s}' % (_base64(kept, newline=False), _bytes(_json(lost + missed)))
 
 def _segment(lines, node):
     first = min([node.lineno] + [one.lineno for one in node.decorator_list]) - 1
@@ -338,17 +525,117 @@ def _is_empty():
     except (OSError, ValueError):
         return False
 
-def _report(error):
+# Lines of the code that was run last, by the names that it has in tracebacks.
+_cells = {}
+
+class _Lines:
+    # Whoever looks lines up finds them, also where that is loaded later.
+    most = 4000000
+
+    def __init__(self):
+        self.size = 0
+        self.isLooking = False
+
+    def add(self, name, code):
+        _cells[name] = (len(code), None, [line + '\n' for line in code.splitlines()], name)
+        caches = [cache for cache in (_cells, getattr(sys.modules.get('linecache'), 'cache', None)) if isinstance(cache, dict)]
+        self.size += len(code)
+        while self.size > self.most and len(_cells) > 1:
+            oldest = next(iter(_cells))
+            self.size -= _cells[oldest][0]
+            for cache in caches:
+                cache.pop(oldest, None)
+        caches[-1][name] = _cells[name]
+
+    def find_spec(self, name, path=None, target=None):
+        if name != 'linecache' or self.isLooking:
+            return None
+        self.isLooking = True
+        try:
+            found = (finder.find_spec(name, path, target) for finder in sys.meta_path)
+            spec = next((one for one in found if one is not None), None)
+        finally:
+            self.isLooking = False
+        if spec is not None and 'exec_module' not in vars(spec.loader) and not isinstance(spec.loader, type):
+            run = spec.loader.exec_module
+            def load(module):
+                run(module)
+                if isinstance(getattr(module, 'cache', None), dict):
+                    module.cache.update(_cells)
+            spec.loader.exec_module = load
+        return spec
+
+def _print(kind, error, frames):
+    def say():
+        import traceback
+        sys.modules['linecache'].cache.update(_cells)
+        if sys.stderr is not None:
+            traceback.print_exception(kind, error, frames)
     try:
-        _fail(error)
+        _alone(say)
     except Exception:
-        # The session has modules in the place of those that print it.
-        sys.__excepthook__(type(error), error, error.__traceback__)
+        sys.__excepthook__(kind, error, frames)
+
+def _report(error):
+    # Gives the code to end with.
+    hook = getattr(sys, 'excepthook', sys.__excepthook__)
+    try:
+        _fail(error, _print if hook is sys.__excepthook__ else hook)
+    except SystemExit as end:
+        return _exit_code(end)
+    except BaseException:
+        # There is nowhere to say it.
+        pass
+    return 1
+
+def _exit_code(end):
+    if end.code is None or isinstance(end.code, int):
+        return (end.code or 0) & 255
+    try:
+        if sys.stderr is not None:
+            print(end.code, file=sys.stderr)
+    except Exception:
+        pass
+    return 1
+
+_texts = (io.TextIOWrapper,)
+_buffers = (io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair)
+
+def _is_file(number):
+    try:
+        return os.fstat(number).st_mode & 0o170000 == 0o100000
+    except OSError:
+        return False
+
+def _write_files(own):
+    # What was written to files that are still open is in them when the code is done.
+    try:
+        try:
+            if not any(_is_file(int(name)) for name in os.listdir('/proc/self/fd') if int(name) not in own):
+                return
+        except OSError:
+            pass
+        found = [one for one in gc.get_objects() if issubclass(type(one), _texts + _buffers)]
+        for kind in _texts + _buffers:
+            for one in found:
+                _write_file(kind, one)
+    except Exception:
+        pass
+
+def _write_file(kind, one):
+    # To what is no file nobody may listen.
+    try:
+        if issubclass(type(one), kind) and kind.writable(one) and _is_file(kind.fileno(one)):
+            kind.flush(one)
+    except Exception:
+        pass
 
 import _ast
 _defining = (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.ClassDef)
 # from __future__ import annotations
 _FUTURE = 1 << 24
+# What a pipe takes as a whole: PIPE_BUF.
+_AT_ONCE = 4096
 
 class _Live:
     def __init__(self, token):
@@ -360,13 +647,40 @@ class _Live:
         self.ways = {1: os.dup(1), 2: os.dup(2)}
         _orders = os.dup(0)
         codecs.register_error('outrigger', _escaped)
-        self.names = _enter({})
+        self.own = {0, 1, 2, _orders, *self.ways.values()}
+        self.names = _enter({}).__dict__
+        # What a module has by itself.
+        self.unkept = {*self.names, '__annotations__', '__file__', '__warningregistry__'}
         self.sources = {}
         self.held = None
+        self.numbers = itertools.count()
+        self.cells = itertools.count(1)
+        self.lines = _Lines()
+        sys.meta_path.insert(0, self.lines)
         builtins.display = self.display
+        # What is there already is not looked through for what the code made.
+        gc.freeze()
 
     def write(self, number, text):
-        mark = ('\x1e' + self.token + text + '\x1e').encode('ascii', 'outrigger')
+        mark = text if isinstance(text, bytes) else _bytes(text)
+        if len(mark) + len(self.token) + 2 <= _AT_ONCE:
+            self.send(number, mark)
+            return
+        # Threads and children write as well: what is longer than is written at once comes in pieces.
+        by = '%d.%d' % (os.getpid(), next(self.numbers))
+        room = _AT_ONCE - len(self.token) - len(by) - 40
+        at = 0
+        while at < len(mark):
+            size = room
+            piece = mark[at:at + size].replace(b'\\', b'\\\\').replace(b'"', b'\\"')
+            while len(piece) > room:
+                size -= (len(piece) - room + 1) // 2
+                piece = mark[at:at + size].replace(b'\\', b'\\\\').replace(b'"', b'\\"')
+            at += size
+            self.send(number, b'{"by":"%s","part":"%s"%s}' % (by.encode(), piece, b'' if at < len(mark) else b',"last":true'))
+
+    def send(self, number, mark):
+        mark = b'\x1e' + self.token.encode() + mark + b'\x1e'
         while mark:
             mark = mark[os.write(self.ways[number], mark):]
 
@@ -411,7 +725,9 @@ class _Live:
     def keep(self, how):
         self.held = None
         try:
-            text = _json(_snapshot(self.names, self.sources, how['most']))
+            text = _snapshot(self.names, self.sources, self.unkept, how['most'])
+        except (_Full, MemoryError):
+            text = '{"done": 1, "tooLarge": true}'
         except BaseException:
             text = '{"done": 1}'
         if len(text) > how['unasked']:
@@ -420,21 +736,18 @@ class _Live:
 
     def run(self, order):
         sys.argv = [order['file']] + order['args']
-        self.names['__file__'] = order['file']
         undo = self.lend(order['env']) if order['env'] else None
         code = 0
         try:
             _give(order['stdin'])
-            self.execute(order['code'], order['file'])
+            self.execute(order['code'], '<cell %d>' % next(self.cells))
         except SystemExit as error:
-            code = error.code & 255 if isinstance(error.code, int) else 0 if error.code is None else 1
-            if isinstance(error.code, str):
-                print(error.code, file=sys.stderr)
+            code = _exit_code(error)
         except BaseException as error:
-            _report(error)
-            code = 1
+            code = _report(error)
         if undo is not None:
             undo()
+        _write_files(self.own)
         if os.getpid() != self.pid:
             # A child that went on from a fork of the code's own ends alone.
             self.flush()
@@ -456,8 +769,19 @@ class _Live:
         return undo
 
     def execute(self, code, file):
-        names = self.names
         code = code[1:] if code.startswith('\ufeff') else code
+        self.lines.add(file, code)
+        # What was warned of in other code is warned of in this.
+        self.names.pop('__warningregistry__', None)
+        try:
+            self.perform(code, file)
+        finally:
+            # Also of code that failed; what it forked shows none.
+            for figure in _figures() if os.getpid() == self.pid else ():
+                self.show(figure)
+
+    def perform(self, code, file):
+        names = self.names
         tree = compile(code, file, 'exec', _ast.PyCF_ONLY_AST)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], _ast.Expr) else None
         parts = list(self.compiled(tree.body, file))
@@ -470,8 +794,6 @@ class _Live:
             value = eval(compile(_ast.Expression(last.value), file, 'eval'), names)
             if value is not None:
                 self.display(value)
-        for figure in _figures():
-            self.show(figure)
 
     def compiled(self, body, file):
         # In parts, so that it is seen what each definition made, whatever becomes of its name.

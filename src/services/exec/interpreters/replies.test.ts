@@ -51,3 +51,21 @@ test('what comes on a stream where the code is done is none of the code, also wh
   cut.take('stdout', '\u001etoken{"done"');
   assert.equal(cut.rest('stdout'), '');
 });
+
+test('a reply may come in pieces that are cut anywhere; of one whose interpreter ends in the middle nothing is heard, nor is it output', async () => {
+  const told = JSON.stringify({ done: 0, state: 'AAAA', lost: ['ä'] });
+  const pieces = mark({ part: told.slice(0, 9), by: '1' }) + mark({ part: told.slice(9), by: '1', last: true });
+  for (let size = 1; size <= pieces.length; size++) {
+    const replies = new Replies('token');
+    for (let at = 0; at < pieces.length; at += size) replies.take('stdout', pieces.slice(at, at + size));
+    replies.take('stderr', mark({ done: 0 }));
+    assert.deepEqual(await heard(replies), [{ done: 0, state: 'AAAA', lost: ['ä'] }, undefined]);
+  }
+  for (const end of [mark({ part: told.slice(0, 9) }).length, mark({ part: told.slice(0, 9) }).length + 12]) {
+    const cut = new Replies('token');
+    const all = mark({ part: told.slice(0, 9) }) + mark({ part: told.slice(9), last: true });
+    assert.deepEqual(cut.take('stdout', `a${all.slice(0, end)}`), ['a']);
+    cut.end();
+    assert.deepEqual([cut.rest('stdout'), await heard(cut)], ['', [undefined, undefined]]);
+  }
+});
