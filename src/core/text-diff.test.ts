@@ -331,6 +331,14 @@ test(`a three-way merge never throws and keeps each side's own lines (SEED=${see
   }
 });
 
+test('lines of one side keep their last word whole where the other side replaced what it ended like', () => {
+  const base = 'line 25\nline 9';
+  const theirs = 'line 9 line 3\nabove\nmark-66318359';
+  const merged = merge3(base, 'line 25\nother-900842617', theirs);
+  assert.equal(merged.split('mark-66318359').length, 2, merged);
+  assert.equal(merge3(base, base, theirs), theirs);
+});
+
 test('a megabyte takes no cliff, whatever it holds', () => {
   const random = randomFrom(42);
   const words = 'const let return function import from await async class this value index file update'.split(' ');

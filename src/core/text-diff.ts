@@ -448,8 +448,15 @@ function settleEdits(before: string, edits: readonly TextEdit[]): TextEdit[] {
     const highest = (joined[index + 1]?.at ?? before.length + 1) - 1;
     if (edit.remove > 0 && edit.insert !== '') widen(before, edit, lowest, highest);
     else slide(before, edit, lowest, highest);
+    // Lines that came have no word in common with what stood there before, though that may end or begin like one of theirs.
+    if (edit.remove === 0 && edit.insert.includes('\n') && cutsWord(before, edit)) widen(before, edit, lowest, highest);
   }
   return joined;
+}
+
+function cutsWord(before: string, { at, insert }: TextEdit): boolean {
+  const joinsBefore = isWord(before.charCodeAt(at - 1)) && isWord(insert.charCodeAt(0));
+  return joinsBefore || (isWord(insert.charCodeAt(insert.length - 1)) && isWord(before.charCodeAt(at)));
 }
 
 /** A replacement takes whole words: half a word of one side and half of the other make one that nobody wrote. */
