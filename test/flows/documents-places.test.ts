@@ -210,6 +210,28 @@ test('who opened a file by a link to it sees what others write there', () =>
     assert.equal((await client.call('files.read', { path: 'link.txt' })).text, 'two\n');
   }));
 
+test('who typed while away comes back to the file that a link leads to now, with what they typed and nothing of the other file', () =>
+  withPeople(async ({ put, file, root, client, join }) => {
+    put('one.txt', 'first\n');
+    put('two.txt', 'second\n');
+    const link = path.join(root, 'link.txt');
+    fs.symlinkSync('one.txt', link);
+    const { secret } = await client.call('tokens.create', { name: 'reader', access: 'read' });
+    const [reader, away] = [await join('link.txt', secret), await join('link.txt')];
+    away.text.insert(0, 'typed ');
+    await eventually(() => assert.equal(file('one.txt'), 'typed first\n'));
+    away.provider.disconnect();
+    away.text.insert(away.text.length, 'unsent\n');
+    fs.symlinkSync('two.txt', `${link}.new`);
+    fs.renameSync(`${link}.new`, link);
+    await eventually(() => assert.equal(reader.text.toString(), 'second\n'));
+    away.provider.connect();
+    await eventually(() => assert.ok(file('two.txt').includes('unsent')));
+    await eventually(() => assert.equal(away.text.toString(), file('two.txt')));
+    assert.deepEqual(away.text.toString().split('\n').toSorted(), ['', 'second', 'unsent']);
+    assert.equal(file('one.txt'), 'typed first\n');
+  }));
+
 test('a file that was no text for a while is edited on when it is text again; meanwhile no write is answered as made', () =>
   withPeople(async ({ put, file, client, join, state }) => {
     put('a.txt', 'one\n');

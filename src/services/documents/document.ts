@@ -554,13 +554,17 @@ export class Document {
   /** Looks at the file and takes in what others wrote there. `settled`: a content that the watch saw standing still. */
   async #reconcile(settled?: string): Promise<void> {
     if (this.#closed) return;
+    const path = this.#path;
     let disk: DiskText | undefined;
     try {
-      if (targetOf(this.#dependencies.workspace, this.#path) !== this.#target) return this.#ledElsewhere();
+      if (targetOf(this.#dependencies.workspace, path) !== this.#target) return this.#ledElsewhere();
       const known = { content: this.#savedContent, text: this.#savedText };
-      disk = await readDisk(this.#dependencies, this.#path, this.#options.maxBytes, known, settled);
+      disk = await readDisk(this.#dependencies, path, this.#options.maxBytes, known, settled);
+      // Moved meanwhile: what was read is of the old place, and a look at the new one is to come.
+      if (path !== this.#path) return;
       if (disk !== undefined && disk.place !== this.#target) return this.#ledElsewhere();
     } catch (error) {
+      if (path !== this.#path) return;
       // Binary, too large, or no file any more: what we have is kept, and nothing is written over what is there.
       this.#conflict = error instanceof OutriggerError ? error : new OutriggerError('BUSY_FILE', String(error), { cause: error });
       this.#dependencies.changed(this);

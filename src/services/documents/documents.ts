@@ -269,7 +269,10 @@ export class Documents implements LiveText {
       changed: (document) => this.#tell(document),
       emptied: (document) => this.#idle(document),
       astray: (document) => {
-        if (this.#open.get(document.path) === document) this.#drop(document, 'Another file is here now.');
+        if (this.#open.get(document.path) !== document) return;
+        // Its people come back to the same document, with what is here now.
+        document.checkpoint();
+        this.#drop(document, 'Another file is here now.');
       },
     };
     const document = await Document.open(wirePath, create, dependencies, this.#options);

@@ -5,7 +5,7 @@ import * as Y from 'yjs';
 import { FakeChannel } from '../../../test/kit/byte-channel.ts';
 import { Pulse } from './pulse.ts';
 import { Room } from './room.ts';
-import { awarenessMessage, GONE, readMessage, step1Message, updateMessage } from './sync-protocol.ts';
+import { awarenessMessage, GONE, readMessage, step1Message, step2Message, updateMessage } from './sync-protocol.ts';
 
 const queueLimit = 1024 * 1024;
 
@@ -242,4 +242,29 @@ test('an update of many clients is looked at before Yjs takes it: what waits in 
   const held = quickly(updateOf([...chain, { client: 99_999, clock: 1, count: 1 }]));
   assert.deepEqual(held.closes, []);
   assert.equal(store().clients.size, clients);
+});
+
+test('who may only read is told so when they bring something of their own, and not for what everybody has', () => {
+  const ydoc = new Y.Doc();
+  const text = ydoc.getText('content');
+  text.insert(0, 'one two');
+  text.delete(0, 4);
+  const { join } = loggedRoom(ydoc);
+  const told = (change: (theirs: Y.Doc) => void): string[] => {
+    const theirs = new Y.Doc();
+    Y.applyUpdate(theirs, Y.encodeStateAsUpdate(ydoc));
+    change(theirs);
+    const channel = join(true);
+    channel.say(step2Message(Y.encodeStateAsUpdate(theirs, Y.encodeStateVector(ydoc))));
+    return channel.sent.map((message) => readMessage(message).type);
+  };
+  assert.deepEqual(
+    told(() => {}),
+    [],
+  );
+  assert.equal(told((theirs) => theirs.getText('content').insert(0, 'mine')).length, 1);
+  assert.equal(told((theirs) => theirs.getText('content').delete(0, 1)).length, 1);
+  const channel = join(true);
+  channel.say(step2Message(Uint8Array.of(1, 2, 3)));
+  assert.equal(channel.closes.length, 1);
 });

@@ -273,7 +273,8 @@ export class Room implements Pulsed {
   }
 
   #receiveUpdate(seat: Seat, update: Uint8Array, message: Uint8Array, isStep2: boolean): void {
-    if (isStep2 && seat.answersDue > 0) seat.answersDue--;
+    const isAnswer = isStep2 && seat.answersDue > 0;
+    if (isAnswer) seat.answersDue--;
     if (seat.foreign) {
       // Whatever comes before the whole state is in it.
       if (isStep2 && seat.answersDue === 0) this.#heal(seat, update);
@@ -281,11 +282,20 @@ export class Room implements Pulsed {
     }
     if (isEmptyUpdate(update)) return;
     if (seat.readOnly) {
-      this.#sayReadOnly(seat);
+      this.#passOver(seat, update, isAnswer);
       return;
     }
     this.#pending.push({ update, message, seat });
     this.#schedule();
+  }
+
+  /** What a member brings who may only read. `isAnswer`: to what we asked, which tells again of all that was ever deleted. */
+  #passOver(seat: Seat, update: Uint8Array, isAnswer: boolean): void {
+    try {
+      if (!isAnswer || !Y.snapshotContainsUpdate(Y.snapshot(this.#ydoc), update)) this.#sayReadOnly(seat);
+    } catch {
+      this.#refuse(seat, 'The update is malformed.');
+    }
   }
 
   #heal(seat: Seat, state: Uint8Array): void {
