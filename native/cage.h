@@ -1068,7 +1068,8 @@ static int supervise(const struct cage *cage, char **argv) {
   report(cage, status, ended, strays, wall, &most, &written, &taken, rest.before_us, relays, problem);
   if (is_told) end_tree(program, &(int){0}, &has_ended);
   // After the report: a slow reader is no part of the program's time.
-  relay_rest(relays, cage->control, signalled, ended == ENDED_ASKED);
+  int is_read = relay_rest(relays, cage->control, signalled, ended == ENDED_ASKED) != HEARD_NOTHING;
+  if (cage->waits && cage->control >= 0 && !is_read) await_reader(cage->control, signalled);
   if (heard > 0 && cage->control < 0) (void)!write(2, problem, heard);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

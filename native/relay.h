@@ -6,6 +6,8 @@
 #define MOST_PIECES 16
 // Somebody who wants the end has so long to take the rest of the output.
 #define REST_MS 100
+// One who was told how the program ended says within so long that he read it.
+#define READ_WITHIN_MS 1000
 #define STREAMS 3
 
 struct relay {
@@ -92,8 +94,25 @@ static void relay_ready(struct relay *relay, const struct pollfd *polled) {
   else if (polled[0].revents != 0 || polled[1].revents != 0) pass_on(relay);
 }
 
+enum { HEARD_NOTHING, HEARD_READ, HEARD_END };
+
+// What was said after the report: `h` once it was read. Who went away wants the end, as who asks for it.
+static int hear(int control) {
+  char orders[64];
+  int heard = HEARD_NOTHING;
+  ssize_t length = recv(control, orders, sizeof orders, MSG_DONTWAIT);
+  if (length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR)) return HEARD_END;
+  for (ssize_t at = 0; at < length; at++) {
+    if (orders[at] == 'x') return HEARD_END;
+    if (orders[at] == 'h') heard = HEARD_READ;
+  }
+  return heard;
+}
+
 // All who wrote are gone: passes on what they left, for as long as whoever reads it takes, and some time longer when the end is wanted.
-static void relay_rest(struct relay *relays, int control, int signalled, int is_wanted) {
+// Answers what was heard.
+static int relay_rest(struct relay *relays, int control, int signalled, int is_wanted) {
+  int heard = is_wanted ? HEARD_END : HEARD_NOTHING;
   unsigned long long deadline = is_wanted ? now_ms() + REST_MS : 0;
   end_relay(&relays[0]);
   for (;;) {
@@ -110,11 +129,27 @@ static void relay_rest(struct relay *relays, int control, int signalled, int is_
     }
     polled[2].fd = -1;
     unsigned long long now = now_ms();
-    if (left == 0 || (deadline && now >= deadline)) return;
+    if (left == 0 || (deadline && now >= deadline)) return heard;
     poll(polled, 2 + STREAMS, deadline ? (int)(deadline - now) : -1);
     struct signalfd_siginfo info;
-    int wanted = polled[1].revents != 0;
-    while (polled[0].revents != 0 && read(signalled, &info, sizeof info) == sizeof info) wanted |= info.ssi_signo != SIGCHLD;
-    if (wanted && !deadline) deadline = now_ms() + REST_MS;
+    int said = polled[1].revents != 0 ? hear(control) : HEARD_NOTHING;
+    while (polled[0].revents != 0 && read(signalled, &info, sizeof info) == sizeof info)
+      if (info.ssi_signo != SIGCHLD) said = HEARD_END;
+    if (said > heard) heard = said;
+    if (heard == HEARD_END && !deadline) deadline = now_ms() + REST_MS;
+  }
+}
+
+// Whoever has many orders for us may write the next one now, before the report was read: were this side closed by then, the other could not read
+// it any more. So it stays open until it was, and a second at most.
+static void await_reader(int control, int signalled) {
+  unsigned long long until = now_ms() + READ_WITHIN_MS;
+  for (unsigned long long now = now_ms(); now < until; now = now_ms()) {
+    struct pollfd polled[] = {{signalled, POLLIN, 0}, {control, POLLIN, 0}};
+    poll(polled, 2, (int)(until - now));
+    struct signalfd_siginfo info;
+    while (polled[0].revents != 0 && read(signalled, &info, sizeof info) == sizeof info)
+      if (info.ssi_signo != SIGCHLD) return;
+    if (polled[1].revents != 0 && hear(control) != HEARD_NOTHING) return;
   }
 }

@@ -102,7 +102,7 @@ for (const { says, rung, starts, without } of cages) {
         await new Promise((resolve) => setTimeout(resolve, 300));
         const begun = Number(await order('print(n)\ntime.sleep(0.1)'));
         assert.ok(begun < 150, `${begun} steps in a rest of 300 ms`);
-        assert.ok(Number(await order('print(n)')) > begun + 20);
+        await eventually(async () => assert.ok(Number(await order('time.sleep(0.05)\nprint(n)')) > begun + 20));
       }));
 
     test('a limit of processor time is of each order, and may be another for each', () =>
@@ -140,6 +140,19 @@ for (const { says, rung, starts, without } of cages) {
           assert.deepEqual([end?.reason, end?.exitCode], ['exit', 7]);
         });
         assert.equal(await program.settle?.(), undefined);
+      }));
+
+    test('one that ended just before its order was called done says how it ended', () =>
+      withObedient(range, async ({ program, order }) => {
+        await order('def leave():\n  time.sleep(0.02)\n  os._exit(7)\nthreading.Thread(target=leave).start()');
+        // Nobody here looks what came meanwhile.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+        assert.equal(await program.settle?.(), undefined);
+        const { reason, exitCode } = await program.end;
+        assert.deepEqual([reason, exitCode], ['exit', 7]);
+        const begun = performance.now();
+        await program.gone;
+        assert.ok(performance.now() - begun < 900, 'it was told that its end is known');
       }));
   });
 }

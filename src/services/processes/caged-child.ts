@@ -106,6 +106,7 @@ export class SupervisorWire {
         if (line.startsWith('=')) this.#asked.shift()?.(line.slice(1));
         else {
           report.resolve(line);
+          this.order('h');
           this.#leave();
         }
         text = text.slice(end + 1);

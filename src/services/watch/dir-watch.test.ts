@@ -32,3 +32,42 @@ test('a root that is removed in the very moment in which its watch is made anew 
     fs.rmSync(root, { recursive: true, force: true });
   }
 });
+
+test('a file that moves into a new folder while that is read for the first time is told of once, with where it came from', async () => {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-dir-watch-'));
+  const at = (name: string): string => path.join(root, name);
+  fs.mkdirSync(at('old'));
+  fs.writeFileSync(at('old/file'), 'text');
+  const drains: string[][] = [];
+  let told: string[] = [];
+  const watch = new DirWatch({
+    root,
+    ignore: compileIgnore([]),
+    onFact: ({ path: where, what }) => {
+      told.push(`${what} ${where}`);
+      // Before anybody could have heard of it, it is found there.
+      if (where === 'new') fs.renameSync(at('old/file'), at('new/file'));
+    },
+    onRootGone: () => {},
+    onDrained: () => drains.push(told.splice(0)),
+  });
+  try {
+    await watch.start();
+    await watch.complete();
+    told = [];
+    drains.length = 0;
+    // Of another time than the move: clocks of files are coarse.
+    fs.utimesSync(at('old/file'), 1, 1);
+    await eventually(() => assert.ok(drains.flat().includes('changed old/file')));
+    drains.length = 0;
+    fs.mkdirSync(at('new'));
+    await eventually(() => assert.ok(drains.flat().includes('removed old/file')));
+    assert.deepEqual(
+      drains.filter((facts) => facts.length > 0),
+      [['added new', 'added new/file', 'removed old/file']],
+    );
+  } finally {
+    watch.close();
+    fs.rmSync(root, { recursive: true, force: true });
+  }
+});

@@ -65,6 +65,9 @@ export interface DirWatchStats {
   errors: number;
 }
 
+/** Of a drain. 'turn': what comes next needs what the loop has to tell until then. */
+type Step = 'turn' | undefined;
+
 const maxNamesByLookup = 64;
 const sliceMs = 10;
 const namesPerCheck = 16;
@@ -106,6 +109,8 @@ export class DirWatch {
   #drainWaiters: { after: number; resolve: () => void }[] = [];
   #timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
   #lastDrainEnd = 0;
+  /** A file came to where it is in this drain, as far as can be seen from another place, and where that was may not be hinted yet. */
+  #foundAhead = false;
   #batch = 0;
   #batchMark: NodeJS.Immediate | null = null;
   #heartbeat: NodeJS.Timeout | null = null;
@@ -377,15 +382,18 @@ export class DirWatch {
     this.#timer = null;
   }
 
-  #slice(steps: Generator<void>): void {
+  #slice(steps: Generator<Step>): void {
     if (this.#closed) return;
     const until = performance.now() + sliceMs;
+    let step: Step;
     do {
-      if (steps.next().done) {
+      const { done, value } = steps.next();
+      if (done === true) {
         this.#drained();
         return;
       }
-    } while (performance.now() < until);
+      step = value;
+    } while (step !== 'turn' && performance.now() < until);
     void nextTurn().then(() => this.#slice(steps));
   }
 
@@ -403,7 +411,22 @@ export class DirWatch {
     if (this.#dirty.size > 0) this.#schedule(this.#drainWaiters.length > 0);
   }
 
-  *#drain(): Generator<void> {
+  *#drain(): Generator<Step> {
+    this.#foundAhead = false;
+    yield* this.#readDirty();
+    if (this.#foundAhead) {
+      // The hint of where it was is told with it, or nobody could say that the two are one file.
+      yield 'turn';
+      yield* this.#readDirty();
+    }
+    for (const directory of this.#detached) {
+      const path = directory.detachedFrom as string;
+      this.#detached.delete(directory);
+      yield* this.#remove(directory, path);
+    }
+  }
+
+  *#readDirty(): Generator<Step> {
     const queue = [...this.#dirty].map((directory) => ({ directory, depth: directory.depth })).sort((a, b) => a.depth - b.depth);
     this.#dirty.clear();
     for (const { directory } of queue) {
@@ -411,13 +434,8 @@ export class DirWatch {
       for (let next = this.#stack.pop(); next; next = this.#stack.pop()) {
         const path = next.path;
         if (this.#visit(next, path)) yield* this.#read(next, path);
-        yield;
+        yield undefined;
       }
-    }
-    for (const directory of this.#detached) {
-      const path = directory.detachedFrom as string;
-      this.#detached.delete(directory);
-      yield* this.#remove(directory, path);
     }
   }
 
@@ -461,7 +479,7 @@ export class DirWatch {
     }
   }
 
-  *#read(directory: Directory, base: string): Generator<void> {
+  *#read(directory: Directory, base: string): Generator<Step> {
     if (!directory.whole) {
       yield* this.#lookUp(directory);
       if (!directory.whole) return;
@@ -497,7 +515,7 @@ export class DirWatch {
       if (directory.dropped || directory.detachedFrom !== null) return;
       const found = this.#check(directory, name, base === '' ? name : `${base}/${name}`, hinted?.get(name) ?? unhinted, deep);
       if (!found && name.includes(replacementChar)) invalid++;
-      if (++count % namesPerCheck === 0) yield;
+      if (++count % namesPerCheck === 0) yield undefined;
     }
     if (listed) for (const name of [...directory.entries.keys()]) if (!listed.has(name)) this.#gone(directory, name);
     this.#counts.invalidNames += invalid - directory.invalidNames;
@@ -541,7 +559,7 @@ export class DirWatch {
     if (parent?.entries.delete(name) === true) this.#directories--;
   }
 
-  *#lookUp(directory: Directory): Generator<void> {
+  *#lookUp(directory: Directory): Generator<Step> {
     const hinted = directory.hinted ?? new Map<string, number>();
     directory.hinted = null;
     let count = 0;
@@ -554,7 +572,7 @@ export class DirWatch {
       if (!found && !known && !name.includes(replacementChar) && (name === directory.name || !this.#options.ignore(path, false))) {
         directory.whole = true;
       }
-      if (++count % namesPerCheck === 0) yield;
+      if (++count % namesPerCheck === 0) yield undefined;
     }
   }
 
@@ -596,7 +614,10 @@ export class DirWatch {
     }
     if (typeof old !== 'string') this.#files++;
     const replaces = typeof old === 'string' && !packed.startsWith(old.slice(0, old.indexOf(':') + 1));
-    const settled = !stats.isFile() || ((replaces || typeof old !== 'string') && isAtRest(stats, hint, replaces));
+    const isNew = replaces || typeof old !== 'string';
+    const settled = !stats.isFile() || (isNew && isAtRest(stats, hint, replaces));
+    // Found by reading a directory, before anything was hinted; one that was only made has its ctime of its last write.
+    if (isNew && hint === unhinted && this.#armed && stats.ctimeMs > stats.mtimeMs) this.#foundAhead = true;
     this.#emitEntry(typeof old === 'string' ? 'changed' : 'added', path, packed, settled);
   }
 
@@ -711,7 +732,7 @@ export class DirWatch {
   }
 
   /** Tells what went with it, deepest first, but not what already stands in its place again. */
-  *#remove(directory: Directory, path: string): Generator<void> {
+  *#remove(directory: Directory, path: string): Generator<Step> {
     directory.dropped = true;
     directory.watcher?.close();
     directory.watcher = null;
@@ -728,7 +749,7 @@ export class DirWatch {
         this.#files--;
         this.#emitEntry(this.packedAt(below) === undefined ? 'removed' : 'known', below, entry, true);
       }
-      if (++count % namesPerCheck === 0) yield;
+      if (++count % namesPerCheck === 0) yield undefined;
     }
     directory.entries.clear();
     const what = this.packedAt(path) === undefined ? 'removed' : 'known';

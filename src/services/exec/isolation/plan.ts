@@ -186,7 +186,6 @@ function innerArgs(request: SandboxRequest, surroundings: Surroundings, { joins 
   return [
     ...['--cage', '--report', String(REPORT_DESCRIPTOR), '--env-prefix', ENV_PREFIX, '--watch', SEEN_AT],
     ...(request.tells === true ? ['--word'] : []),
-    ...(request.waits === true ? ['--waits'] : []),
     ...(without.has('landlock') ? [] : ['--scope']),
     ...(without.has('seccomp') ? [] : ['--seccomp']),
     ...(abi >= SCOPE_ABI || request.network ? networkDenial(request, without) : []),
@@ -226,7 +225,6 @@ function limits(
   return [
     ...(without.has('rlimits') ? [] : kernel),
     ...(without.has('watch') ? [] : watched),
-    '--wall',
-    String(waits === true ? 0 : most.wallMs),
+    ...(waits === true ? ['--waits', '--wall', '0'] : ['--wall', String(most.wallMs)]),
   ];
 }
