@@ -261,6 +261,8 @@ class DocumentsFuzz {
     this.counts.renames++;
     const to = `${this.#random() < 0.5 ? `folder${Math.floor(this.#random() * 3)}/` : ''}name${this.#nextWord}-${this.counts.renames}.txt`;
     const from = file.path;
+    const folder = path.dirname(from);
+    if (folder !== '.' && this.#random() < 0.5) return this.#renameFolder(folder);
     if (this.#random() < 0.6) {
       const answer = await this.#post('files.move', { from, to });
       assert.equal(answer.status, 200, `${from} → ${to}: ${await answer.text()}`);
@@ -277,6 +279,27 @@ class DocumentsFuzz {
     // Those who come back after a restart ask for the name they know; a page would follow the rename.
     for (const client of file.clients) client.provider.roomname = to;
     this.#say(`rename ${from} → ${to}`);
+  }
+
+  async #renameFolder(from: string): Promise<void> {
+    const to = `moved${this.counts.renames}`;
+    const inside = this.#files.filter((file) => path.dirname(file.path) === from);
+    if (this.#random() < 0.5) {
+      const answer = await this.#post('files.move', { from, to });
+      assert.equal(answer.status, 200, `${from} → ${to}: ${await answer.text()}`);
+    } else {
+      await this.#saved();
+      fs.renameSync(path.join(this.#root, from), path.join(this.#root, to));
+      await this.#until(async () => {
+        const { documents } = await this.#get<{ documents: { path: string }[] }>('documents.list');
+        return inside.every((file) => documents.some((document) => document.path === to + file.path.slice(from.length)));
+      }, `the documents of ${from} to be at ${to}`);
+    }
+    for (const file of inside) {
+      file.path = to + file.path.slice(from.length);
+      for (const client of file.clients) client.provider.roomname = file.path;
+    }
+    this.#say(`rename folder ${from} → ${to}`);
   }
 
   // ── faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────
