@@ -232,6 +232,35 @@ test('who typed while away comes back to the file that a link leads to now, with
     assert.equal(file('one.txt'), 'typed first\n');
   }));
 
+test('what is unsaved when a folder link is led elsewhere goes to the file it was typed for, and people go on with the other', () =>
+  withPeople(async ({ put, file, root, client, clientOf, join, state }) => {
+    put('one/x.txt', 'first\n');
+    put('two/x.txt', 'second\n');
+    const link = path.join(root, 'current');
+    const lead = (to: string): void => {
+      fs.symlinkSync(to, `${link}.new`);
+      fs.renameSync(`${link}.new`, link);
+    };
+    lead('one');
+    const { secret } = await client.call('tokens.create', { name: 'limited', access: 'write', paths: ['current'] });
+    const [owner, limited] = [await join('current/x.txt'), await join('current/x.txt', secret)];
+    owner.text.insert(0, 'typed ');
+    await eventually(() => limited.text.toString() === 'typed first\n');
+    lead('two');
+    await eventually(() => assert.deepEqual([owner.text.toString(), limited.text.toString()], ['second\n', 'second\n']));
+    assert.equal(file('one/x.txt'), 'typed first\n');
+    owner.text.insert(0, 'more ');
+    await eventually(() => assert.equal(file('two/x.txt'), 'more second\n'));
+    assert.equal(await state('current/x.txt'), 'saved');
+    // With the same text behind both, too.
+    put('three/x.txt', file('two/x.txt'));
+    lead('three');
+    assert.equal((await clientOf(secret).call('documents.open', { path: 'current/x.txt' })).path, 'current/x.txt');
+    limited.text.insert(0, 'again ');
+    await eventually(() => assert.equal(file('three/x.txt'), 'again more second\n'));
+    assert.equal(file('two/x.txt'), 'more second\n');
+  }));
+
 test('a file that was no text for a while is edited on when it is text again; meanwhile no write is answered as made', () =>
   withPeople(async ({ put, file, client, join, state }) => {
     put('a.txt', 'one\n');

@@ -385,6 +385,67 @@ test('a variable of JavaScript code with the name of something of Node is the co
   ),
 );
 
+test('JavaScript code that waits for what never comes leaves nothing behind that ends the interpreter later', needsPython, () =>
+  withLive(async ({ run }) => {
+    const never = `const fs = require('node:fs'); function helper() { return 7 }
+await new Promise((done) => fs.createReadStream('missing.csv').on('end', done));`;
+    const first = await run('js', never);
+    assert.match(first.err, /ENOENT/);
+    const more = { session: first.end.session };
+    const busy =
+      'for (let n = 0; n < 150; n++) { Array.from({ length: 20_000 }, (_, i) => ({ i })); await new Promise((r) => setTimeout(r, 1)); }';
+    for (const code of ['await new Promise(() => {})', 'helper()', `${busy} helper()`, busy]) {
+      const { end, err } = await run('js', code, more);
+      assert.deepEqual([end.reason, end.exitCode, err], ['exit', 0, '']);
+    }
+    assert.equal((await run('js', 'console.log(helper())', more)).out, '7\n');
+  }),
+);
+
+test('all that JavaScript code writes before it fails or ends itself is told, and the interpreter lives on', needsPython, () =>
+  withLive(async ({ run }) => {
+    let more: Record<string, unknown> = {};
+    for (const [last, exitCode] of [
+      ['throw new Error("at last")', 1],
+      ['process.exit(3)', 3],
+      ['', 0],
+    ] as const) {
+      const { out, err, end } = await run(
+        'js',
+        `var kept = 7; for (let n = 0; n < 4000; n++) { console.log('x'.repeat(120)); console.error('line', n) } ${last}`,
+        more,
+      );
+      assert.deepEqual([out.length, end.exitCode, end.notes], [4000 * 121, exitCode, []]);
+      assert.ok(err.includes('line 3999\n') && err.includes('at last') === (exitCode === 1), err.slice(-200));
+      more = { session: end.session };
+    }
+  }),
+);
+
+test('a method of JavaScript code may be called import', needsPython, () =>
+  withLive(async ({ run }) => {
+    const code = `class Repo { import(f, { g } = {}) { return f } async *import2() {} static import (a = ')') { return a } #import(x) { return x } own() { return this.#import(5) } }
+const one = { import(f) { return f + 1 }, async import2() { return (await import('node:os')).EOL } };
+console.log(new Repo().import(3), Repo.import(), new Repo().own(), one.import(3), JSON.stringify(await one.import2()));
+if (true) import('node:fs').then((fs) => console.log(typeof fs.readSync));`;
+    const { out, err } = await run('js', code);
+    assert.equal(out, '3 ) 5 4 "\\n"\nfunction\n', err);
+  }),
+);
+
+test('a variable of JavaScript code is taken up also where Node has only a way to read the name', needsPython, () =>
+  withLive(
+    async ({ run }) => {
+      const { seen } = await afterAnother(run, 'js', [
+        `const navigator = { mine: 1 }; let later = 2;`,
+        'console.log(navigator.mine, later)',
+      ]);
+      assert.deepEqual([seen.out, seen.end.notes], ['1 2\n', []], seen.err);
+    },
+    { 'code.live': '1' },
+  ),
+);
+
 test(
   'variables of JavaScript that are many are written down in the memory that there is, and those that are too large are not tried',
   needsPython,

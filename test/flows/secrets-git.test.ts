@@ -486,3 +486,51 @@ test('a secret that is tracked under another name on the other side takes no cha
     );
   }),
 );
+
+for (const place of ['beyond a link', 'in a submodule'] as const)
+  test(`changes are put aside where the secret lies ${place}, which git does not look into`, { skip }, () =>
+    withScratchFolder('secrets-git', async (folder, root) => {
+      const git = (cwd: string, ...args: string[]): string =>
+        execFileSync('git', ['-c', 'protocol.file.allow=always', '-c', 'user.name=Pia', '-c', 'user.email=pia@example.com', ...args], {
+          cwd,
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'pipe'],
+        });
+      const make = (at: string, file: string): void => {
+        fs.mkdirSync(at, { recursive: true });
+        git(at, 'init', '-q', '-b', 'main');
+        for (const [key, value] of Object.entries({ 'user.name': 'Pia', 'user.email': 'pia@example.com' })) git(at, 'config', key, value);
+        fs.writeFileSync(path.join(at, file), 'text\n');
+        fs.writeFileSync(path.join(at, '.gitignore'), 'main.token\n');
+      };
+      make(root, 'a.txt');
+      if (place === 'beyond a link') {
+        fs.mkdirSync(path.join(root, 'real'));
+        fs.symlinkSync('real', path.join(root, 'conf'));
+      } else {
+        const other = path.join(folder, 'other');
+        make(other, 'b.txt');
+        git(other, 'add', '-A');
+        git(other, 'commit', '-qm', 'other');
+        git(root, 'submodule', '--quiet', 'add', other, 'conf');
+      }
+      fs.writeFileSync(path.join(root, SECRET), `${TOKEN}\n`, { mode: 0o600 });
+      git(root, 'add', '-A');
+      git(root, 'commit', '-qm', 'start');
+      await withSidecar(
+        async (running) => {
+          const { secret } = await running.client.call('tokens.create', { name: 'dev', access: 'execute' });
+          for (const client of [running.client, running.clientOf(secret)]) {
+            running.put('a.txt', 'changed\n');
+            running.put('new.txt', 'new\n');
+            assert.equal((await client.call('git.stash', { action: 'push' })).outcome, 'done');
+            assert.equal(running.file('a.txt'), 'text\n');
+            assert.equal((await client.call('git.stash', { action: 'pop' })).outcome, 'done');
+            assert.deepEqual([running.file('a.txt'), running.file('new.txt')], ['changed\n', 'new\n']);
+            assert.equal(running.file(SECRET), `${TOKEN}\n`);
+          }
+        },
+        { workspace: root, config: { tokenFile: path.join(root, SECRET) } },
+      );
+    }),
+  );

@@ -208,6 +208,11 @@ export class Document {
     return this.#target;
   }
 
+  /** Another file is behind the path by now. */
+  get isLedElsewhere(): boolean {
+    return targetOf(this.#dependencies.workspace, this.#path) !== this.#target;
+  }
+
   /** Something is under way that waits: a save, a look at the file. */
   get busy(): boolean {
     return this.#waiting > 0;
@@ -474,8 +479,8 @@ export class Document {
     }
   }
 
-  /** False when the file had changed: it was merged in, and saving is to be tried again. */
-  async #saveOnce(cause: Cause | undefined): Promise<boolean> {
+  /** False when the file had changed: it was merged in, and saving is to be tried again. `where`: the path, or where that led. */
+  async #saveOnce(cause: Cause | undefined, where = this.#path): Promise<boolean> {
     const { store, workspace } = this.#dependencies;
     this.room.flush();
     // A lone surrogate can't stand in a file.
@@ -490,7 +495,7 @@ export class Document {
     const saved = this.#savedContent;
     const actors = [...this.#actors.values()];
     try {
-      const written = await workspace.write(path, bytes, {
+      const written = await workspace.write(where, bytes, {
         cause: this.#cause(cause, actors),
         parents: true,
         leadsTo: this.#target,
@@ -511,11 +516,12 @@ export class Document {
       if (!(error instanceof OutriggerError)) throw error;
       // Renamed meanwhile: the next attempt goes to the new place.
       if (path !== this.#path) return false;
-      if (error.reason === 'ACCESS_DENIED') {
+      if (where !== path) throw error;
+      if (error.reason === 'ACCESS_DENIED' && !this.isLedElsewhere) {
         this.#conflict = error;
         return true;
       }
-      if (error.reason !== 'ETAG_MISMATCH') throw error;
+      if (error.reason !== 'ACCESS_DENIED' && error.reason !== 'ETAG_MISMATCH') throw error;
       await this.#reconcile();
       return false;
     }
@@ -539,7 +545,7 @@ export class Document {
 
   /** Whether the file holds what we left or saw there last; a file whose facts are those of then is not read. */
   async #isAsLeft(): Promise<boolean> {
-    if (this.#conflict !== undefined || this.#deleted) return false;
+    if (this.#conflict !== undefined || this.#deleted || this.isLedElsewhere) return false;
     try {
       const { content, descriptor, release } = await this.#dependencies.workspace.open(this.#path);
       fs.closeSync(descriptor);
@@ -557,12 +563,12 @@ export class Document {
     const path = this.#path;
     let disk: DiskText | undefined;
     try {
-      if (targetOf(this.#dependencies.workspace, path) !== this.#target) return this.#ledElsewhere();
+      if (this.isLedElsewhere) return await this.#goAstray();
       const known = { content: this.#savedContent, text: this.#savedText };
       disk = await readDisk(this.#dependencies, path, this.#options.maxBytes, known, settled);
       // Moved meanwhile: what was read is of the old place, and a look at the new one is to come.
       if (path !== this.#path) return;
-      if (disk !== undefined && disk.place !== this.#target) return this.#ledElsewhere();
+      if (disk !== undefined && disk.place !== this.#target) return await this.#goAstray();
     } catch (error) {
       if (path !== this.#path) return;
       // Binary, too large, or no file any more: what we have is kept, and nothing is written over what is there.
@@ -583,8 +589,14 @@ export class Document {
     this.#dependencies.changed(this);
   }
 
-  /** Another file is behind the path. Throws ACCESS_DENIED where that would take what is unsaved. */
-  #ledElsewhere(): void {
+  /** What is unsaved goes to the file that it was typed for. Throws ACCESS_DENIED where that is not to be had any more. */
+  async #goAstray(): Promise<void> {
+    try {
+      for (let attempt = 0; this.dirty && this.#target !== this.#path && attempt < SAVE_ATTEMPTS; attempt++)
+        await this.#saveOnce(undefined, this.#target);
+    } catch (error) {
+      if (!(error instanceof OutriggerError)) throw error;
+    }
     if (this.dirty) throw new OutriggerError('ACCESS_DENIED', `${this.#path} leads to another file by now.`);
     this.#dependencies.astray(this);
   }

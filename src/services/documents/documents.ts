@@ -240,7 +240,10 @@ export class Documents implements LiveText {
   async #get(asked: string, create: boolean): Promise<Document> {
     if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
     const open = this.#open.get(asked) ?? this.#aliasOf(asked);
-    if (open !== undefined) return open;
+    if (open?.isLedElsewhere === false) return open;
+    await open?.catchUp();
+    const still = this.#open.get(asked) ?? this.#aliasOf(asked);
+    if (still !== undefined) return still;
     const wirePath = this.#placeOf(asked);
     const moved = wirePath === asked ? undefined : this.#open.get(wirePath);
     if (moved !== undefined) return moved;
@@ -319,6 +322,9 @@ export class Documents implements LiveText {
       for (const [wirePath, document] of this.#open) if (wirePath.startsWith(`${change.path}/`) && !came.has(document)) document.refresh();
     }
     for (const document of this.#linked) if (document.target === change.path && document.path !== change.path) document.noticed(change);
+    // Of those below a link nobody tells that it leads elsewhere.
+    if (change.kind === 'symlink')
+      for (const document of this.#open.values()) if (document.path.startsWith(`${change.path}/`)) document.refresh();
   }
 
   /** An editor that makes its backup by renaming makes the file anew at once: the document is of that, and the backup is nobody's. */

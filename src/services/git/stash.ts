@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
@@ -73,7 +75,7 @@ export async function pushStash(
   const args = ['stash', 'push', '--quiet', ...(untracked ? ['--include-untracked'] : []), ...(keepIndex ? ['--keep-index'] : [])];
   const said = message === undefined || message === '' ? [] : [`--message=${message}`];
   // To take files away that it put aside, stash cleans by a pattern of its own.
-  const left = await notIgnored(git, repository, git.secrets, signal);
+  const left = await notIgnored(git, repository, withinTree(git.options.root, git.secrets), signal);
   const guard = new SecretGuard(git, repository, 'stash', signal);
   // Files become what HEAD holds: of those that are left out too where it does and the index does not.
   if (!guard.idle && left.length < git.secrets.length) await guard.overwriting('HEAD');
@@ -81,6 +83,16 @@ export async function pushStash(
   const running = { signal, env: await identity(git, undefined, signal) };
   await git.write('stash', ['--no-literal-pathspecs', ...args, ...said, ...without], running);
   return (await stashList(git, repository, 1, signal)).found[0]?.hash !== before;
+}
+
+/** What lies beyond a link or in another repository is not put aside either, and git fails where it is named. */
+function withinTree(root: string, names: readonly string[]): readonly string[] {
+  const isBorder = (folder: string): boolean =>
+    fs.lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true || fs.existsSync(path.join(folder, '.git'));
+  return names.filter((name) => {
+    const folders = name.split('/').slice(0, -1);
+    return !folders.some((_, at) => isBorder(path.join(root, ...folders.slice(0, at + 1))));
+  });
 }
 
 /** Of the others nothing is put aside, and git fails where it is to leave them out. */

@@ -90,6 +90,8 @@ function bundle(value) {
 }
 
 function live(token) {
+  // The program goes on after its code: what Node would still hold of that then is told by nobody.
+  for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
   // What is cut at any byte is whole characters then.
   const escaped = (text) => text.replace(/[^\x00-\x7f]/g, (unit) => '\\u' + unit.charCodeAt(0).toString(16).padStart(4, '0'));
   const put = (number, text) => {
@@ -215,15 +217,18 @@ function live(token) {
   };
   // Without spaces, as the comment wants it.
   const comment = (file) => '\n//# sourceURL=' + file.replace(/\s/g, encodeURIComponent);
+  let evaluations = 0;
   const evaluate = (code, file) => {
     connect();
+    // Of its own for each: to let go of one that is still awaited ends Node when its promise is collected.
+    const objectGroup = 'code ' + ++evaluations;
     const { promise, resolve } = Promise.withResolvers();
     const expression = withImports(code) + comment(file);
-    debug.post('Runtime.evaluate', { expression, replMode: true, objectGroup: 'code', silent: true }, (error, found) => {
+    debug.post('Runtime.evaluate', { expression, replMode: true, objectGroup, silent: true }, (error, found) => {
       if (error !== null) return resolve({ value: error, isThrown: true, place: '' });
       const { result, exceptionDetails: wrong } = found;
       const value = valueOf(wrong?.exception ?? result);
-      ask('Runtime.releaseObjectGroup', { objectGroup: 'code' });
+      ask('Runtime.releaseObjectGroup', { objectGroup });
       // What the console was given is held by it as well.
       ask('Runtime.discardConsoleEntries', {});
       resolve({ value, isThrown: wrong !== undefined, place: wrong === undefined ? '' : placeOf(wrong, code, file) });
@@ -272,16 +277,27 @@ function live(token) {
         if (text.endsWith('$' + '{')) open.push('\x60');
       } else if (text === '{') open.push('}');
       else if (text === '}') open.pop();
-      else if (word === 'import' && last !== '.') {
+      else if (word === 'import' && last !== '.' && last !== '#') {
         const whole = open.length === 0 ? take(statement, at) : null;
         if (whole !== null) [text, made] = [whole[0], asCall(whole.groups) + '\n'.repeat(whole[0].split('\n').length - 1)];
-        else if (/^\s*\(/.test(code.slice(at + 6, at + 200))) made = '__import';
+        else if (/^\s*\(/.test(code.slice(at + 6, at + 200)) && !isMethod(code, at + 6)) made = '__import';
       }
       if (blank === undefined) last = text.endsWith('$' + '{') ? '(' : text;
       out += made;
       at += text.length;
     }
     return out;
+  };
+  // What follows its bracket on the same line begins a body; no call has one.
+  const isMethod = (code, from) => {
+    let depth = 0;
+    for (let at = from; at < code.length; at = lexical.lastIndex) {
+      lexical.lastIndex = at;
+      const [text] = lexical.exec(code);
+      if (text === '(') depth++;
+      if (text === ')' && --depth === 0) return /^[^\S\n]*\{/.test(code.slice(at + 1, at + 200));
+    }
+    return false;
   };
   const asCall = ({ names = '', from, attributes }) => {
     const all = names.match(/\*\s*as\s+([^\s,]+)/)?.[1];
@@ -337,7 +353,9 @@ function live(token) {
   const restore = (state) => {
     let code = 0;
     try {
-      Object.assign(globalThis, load('node:v8').deserialize(state));
+      // Some names of Node have only a way to be read.
+      for (const [name, value] of Object.entries(load('node:v8').deserialize(state)))
+        Object.defineProperty(globalThis, name, { value, writable: true, enumerable: true, configurable: true });
     } catch {
       code = 1;
     }
