@@ -270,11 +270,15 @@ export async function runWatch(flags: RemoteFlags & { cursor?: string }, termina
   while (goesOn && !controller.signal.aborted) goesOn = await withClient(flags.dir, flags, follow);
 }
 
-/** Whether the folder has a sidecar again that is not where the one before was. */
+/** Whether the folder has a sidecar again that is not where the one before was. Where that can't be told now, as its configuration is being written, it is looked for again. */
 function hasMoved(target: Target, flags: RemoteFlags): boolean {
-  const { root, state, loaded } = placeOf(flags.dir, flags);
-  const found = findSidecar(root, loaded.surroundings, state);
-  return found !== undefined && found.url !== target.url;
+  try {
+    const { root, state, loaded } = placeOf(flags.dir, flags);
+    const found = findSidecar(root, loaded.surroundings, state);
+    return found !== undefined && found.url !== target.url;
+  } catch {
+    return false;
+  }
 }
 
 export interface TokenFlags extends RemoteFlags {

@@ -206,7 +206,9 @@ test('watch says that the sidecar is lost, and that it is back, and tells what c
     return (await exited)[0];
   };
   let sidecar = await serve();
-  const watch = start(['watch', '--json', '--dir', folder]);
+  const settings = path.join(base, 'restarted.json');
+  fs.writeFileSync(settings, '{}');
+  const watch = start(['watch', '--json', '--dir', folder], { OUTRIGGER_CONFIG: settings });
   let [out, err] = ['', ''];
   watch.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
   watch.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
@@ -223,6 +225,10 @@ test('watch says that the sidecar is lost, and that it is back, and tells what c
     const before = port;
     await end(sidecar, 'SIGKILL');
     port = '0';
+    // Somebody writes the configuration anew: for a moment it is none.
+    fs.writeFileSync(settings, '{ "search');
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    fs.writeFileSync(settings, '{}');
     fs.writeFileSync(path.join(folder, 'on-the-way.txt'), 'x');
     sidecar = await serve();
     assert.notEqual(port, before);

@@ -285,6 +285,23 @@ test('the outline of an open document is that of what a program just wrote to it
     { 'watch.settleMs': '3000' },
   ));
 
+for (const [says, config] of [
+  ['with an index', {}],
+  ['without one', { 'search.index': false }],
+  ['without ripgrep', { 'search.ripgrep': '/nowhere/rg', 'watch.ignore': ['**/.git', '**/ignored', '*.log'] }],
+] as const)
+  test(`who names an ignored folder, by itself or by a link, means what is in it, ${says}`, () =>
+    withTree(async (running) => {
+      fs.symlinkSync('ignored', path.join(running.root, 'by-link'));
+      for (const folder of ['ignored', 'by-link']) {
+        const found = await gather(running.client.stream('search.text', { pattern: 'needle', path: folder }));
+        assert.deepEqual(
+          found.map(({ path: file }) => file),
+          [`${folder}/file.txt`],
+        );
+      }
+    }, config));
+
 test('without ripgrep a search answers all the same, and says that it is plain', () =>
   withTree(
     async (running) => {

@@ -21,7 +21,9 @@ export class InputQueue {
   readonly #waiting: Waiting[] = [];
   #busy = false;
   #closed = false;
-  #hasEnd = false;
+  /** Those who asked for the end, and were not refused it. */
+  #ends = 0;
+  #isOver = false;
 
   constructor(program: InputOptions) {
     this.#program = program;
@@ -29,18 +31,19 @@ export class InputQueue {
 
   /** Resolves when there is room for more. Throws PROCESS_ENDED, BAD_INPUT after the end, and the signal's reason: what is not handed on by then never is. */
   async write(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    if (this.#hasEnd) throw new OutriggerError('BAD_INPUT', 'The standard input of the process is closed: nothing can follow its end.');
+    if (this.#ends > 0) throw new OutriggerError('BAD_INPUT', 'The standard input of the process is closed: nothing can follow its end.');
     await this.#inTurn(bytes, signal);
   }
 
   /** Behind what waits. Resolves when it is handed on; throws PROCESS_ENDED, and the signal's reason: then the input goes on. */
   async end(signal?: AbortSignal): Promise<void> {
-    if (this.#hasEnd) return;
-    this.#hasEnd = this.#program.endsForGood;
+    if (this.#isOver) return;
+    // Each waits for itself: who was told of it has it, whoever else asked and went away.
+    if (this.#program.endsForGood) this.#ends++;
     try {
       await this.#inTurn(undefined, signal);
     } catch (error) {
-      this.#hasEnd = false;
+      if (this.#program.endsForGood) this.#ends--;
       throw error;
     }
   }
@@ -77,7 +80,8 @@ export class InputQueue {
       const { bytes, taken, refused } = next;
       if (this.#closed) refused(ended());
       else if (bytes === undefined) {
-        this.#program.end();
+        if (!this.#isOver) this.#program.end();
+        this.#isOver = this.#program.endsForGood;
         taken();
       } else await this.#program.write(bytes).then(taken, refused);
     }

@@ -82,8 +82,8 @@ export class PlainSearch {
       yield walk.path;
       return;
     }
-    // The watch passes over git folders; who names a place in one means it.
-    const ignores = !walk.ignored && !this.#workspace.liesInGit(walk.path);
+    // The watch passes over git folders and what is ignored; who names a place there, by a link too, means it.
+    const ignores = !walk.ignored && !this.#workspace.liesInGit(walk.path) && !this.#workspace.options.ignored(walk.path);
     const isShown = (path: string): boolean => {
       const name = path.slice(path.lastIndexOf('/') + 1);
       if (name.toLowerCase() === '.git' || (!walk.hidden && name.startsWith('.'))) return false;

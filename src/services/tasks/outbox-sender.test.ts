@@ -50,3 +50,43 @@ test('a result that is not answered is told again after 30 s, however many other
   sender.disconnected();
   assert.equal(timers.pending, 0);
 });
+
+test('an answer that the disk does not take at once is stored when it does, and holds nothing back', async () => {
+  const timers = new ManualTimers();
+  const { rows, queue } = outbox(3);
+  const told: string[] = [];
+  let refusals = 2;
+  const { write } = queue;
+  queue.write = (job) => (refusals-- > 0 ? Promise.reject(new Error('no room')) : write(job));
+  const logged: string[] = [];
+  const log = (_level: string, event: string): number => logged.push(event);
+  const sender = new OutboxSender({ queue, results: {} as ResultsFolder, timers, now: () => 0, log, emptied: () => {} });
+  sender.connected({ features: new Set(hubFeatures), send: (frame) => told.push(String(frame['task_id'])) > 0 });
+  for (const id of ['t1', 't2', 't3']) assert.equal(sender.acked(id, 1), true);
+  await nextTurn();
+  assert.deepEqual([rows.length, sender.isQuiet, logged], [2, true, ['task.not-stored', 'task.not-stored']]);
+  timers.advance(1000);
+  await nextTurn();
+  assert.deepEqual([rows.length, sender.isQuiet, told], [0, true, ['t1', 't2', 't3']]);
+  assert.equal(timers.pending, 0);
+});
+
+test('an answer that could not be stored before the hub went away is asked for again', async () => {
+  const timers = new ManualTimers();
+  const { rows, queue } = outbox(1);
+  const told: string[] = [];
+  const { write } = queue;
+  queue.write = () => Promise.reject(new Error('no room'));
+  const sender = new OutboxSender({ queue, results: {} as ResultsFolder, timers, now: () => 0, log: () => {}, emptied: () => {} });
+  const session = { features: new Set(hubFeatures), send: (frame: Record<string, unknown>) => told.push(String(frame['task_id'])) > 0 };
+  sender.connected(session);
+  assert.equal(sender.acked('t1', 1), true);
+  await nextTurn();
+  sender.disconnected();
+  assert.equal(timers.pending, 0);
+  queue.write = write;
+  sender.connected(session);
+  assert.equal(sender.acked('t1', 1), true);
+  await nextTurn();
+  assert.deepEqual([rows.length, told], [0, ['t1', 't1']]);
+});

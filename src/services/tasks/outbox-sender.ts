@@ -9,6 +9,8 @@ const WINDOW = 256;
 const READ_AT_ONCE = 16;
 /** A socket that is full is asked again after so long. */
 const FULL_RETRY_MS = 50;
+/** A disk that did not take something is asked again after so long. */
+const STORE_RETRY_MS = 1000;
 /** What was not answered in this time is sent again; the hub tells by the fence that it is the same. */
 const UNANSWERED_MS = 30_000;
 
@@ -39,6 +41,9 @@ export class OutboxSender {
   /** The last that was sent in this session. */
   #cursor = 0;
   #retry: unknown;
+  /** The hub has them, and the disk did not take that. */
+  readonly #unstored: OutboxRow[] = [];
+  #storing: unknown;
   #unanswered: unknown;
   /** Whose answer that timer waits for. */
   #watched: number | undefined;
@@ -57,6 +62,9 @@ export class OutboxSender {
     const { timers } = this.#dependencies;
     timers.clear(this.#retry);
     timers.clear(this.#unanswered);
+    timers.clear(this.#storing);
+    this.#storing = undefined;
+    for (const { sequence } of this.#unstored.splice(0)) this.#known.delete(sequence);
     this.#session = undefined;
     this.#flying.clear();
     this.#watched = undefined;
@@ -131,7 +139,7 @@ export class OutboxSender {
     const isIt = (row: OutboxRow): boolean => row.id === id && (generation === undefined || row.generation === generation);
     const row = [...this.#flying.values()].find(isIt);
     if (row === undefined || this.#known.has(row.sequence)) return false;
-    const { queue, log, emptied } = this.#dependencies;
+    const { log } = this.#dependencies;
     try {
       before(row);
     } catch (error) {
@@ -142,15 +150,30 @@ export class OutboxSender {
     this.#flying.delete(row.sequence);
     this.#known.add(row.sequence);
     // The next need not wait for the disk: what is sent twice counts once.
-    queue
-      .write(() => queue.unpost(row.sequence))
-      .catch((error: unknown) => log('warn', 'task.not-stored', { task_id: id, error }))
-      .finally(() => {
-        this.#known.delete(row.sequence);
-        emptied();
-      });
+    this.#forget(row, true);
     this.more();
     return true;
+  }
+
+  /** What could not be stored is tried again for as long as the hub is there; after that, it is told again. */
+  #forget(row: OutboxRow, isFirst: boolean): void {
+    const { queue, log, emptied, timers } = this.#dependencies;
+    const session = this.#session;
+    const leave = (): void => {
+      this.#known.delete(row.sequence);
+      emptied();
+    };
+    queue
+      .write(() => queue.unpost(row.sequence))
+      .then(leave, (error: unknown) => {
+        if (isFirst) log('warn', 'task.not-stored', { task_id: row.id, error });
+        if (this.#session !== session) return leave();
+        this.#unstored.push(row);
+        this.#storing ??= timers.set(() => {
+          this.#storing = undefined;
+          for (const one of this.#unstored.splice(0)) this.#forget(one, false);
+        }, STORE_RETRY_MS);
+      });
   }
 
   /** The time is that of the one that was sent first: answers for others are none for it. */
