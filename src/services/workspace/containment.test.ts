@@ -199,6 +199,34 @@ for (const byDescriptor of [true, false]) {
         assert.deepEqual(told(), ['created a', 'created a/b']);
       }));
 
+    test('a way of 2,000 folders that are not there is named in a moment, wherever it ends', () =>
+      withFolder(async ({ workspace, at, put, outside }) => {
+        const names = (count: number): string => 'd/'.repeat(count);
+        put('a/b/file');
+        fs.mkdirSync(path.join(at('half'), names(800)), { recursive: true });
+        for (const [name, target] of [
+          ['to-b', 'a/b'],
+          ['dangling', `a/${names(100)}x`],
+          ['out', outside],
+          ['out-dangling', `${outside}/${names(100)}x`],
+        ] as const)
+          fs.symlinkSync(target, at(name));
+        const started = performance.now();
+        const deep = `${names(1900)}f`;
+        for (const [asked, place] of [
+          [deep, deep],
+          [`to-b/${deep}`, `a/b/${deep}`],
+          [`to-b/file/${deep}`, `a/b/file/${deep}`],
+          [`dangling/${deep}`, `dangling/${deep}`],
+          [`half/${deep}`, `half/${deep}`],
+        ] as const)
+          assert.equal(workspace.realPath(asked), place);
+        for (const asked of [`out/${deep}`, `out-dangling/${deep}`]) await fails('PATH_ESCAPES', () => workspace.realPath(asked));
+        await fails('FILE_NOT_FOUND', () => workspace.read(deep, limit));
+        const took = performance.now() - started;
+        assert.ok(took < 2000, `${Math.round(took)} ms`);
+      }));
+
     test('no descriptor is left open, whatever the outcome', { skip: process.platform !== 'linux' }, () =>
       withFolder(async ({ workspace, at, put }) => {
         put('a/file');

@@ -2,12 +2,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import { parentPath } from '../../contract/paths.ts';
-import { fileError } from './file-errors.ts';
+import { errnoOf, fileError } from './file-errors.ts';
 import { MountPoint } from './mount-point.ts';
 
 // fs.constants has no O_PATH; the number is the same on x64 and arm64 (asm-generic/fcntl.h). Tried once at start.
 const O_PATH = 0o10000000;
 const MAX_LINKS = 40;
+/** What the system says of a path of which a part is not there, or can't be passed. */
+const NOT_THERE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG']);
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
 
 /**
@@ -80,10 +82,10 @@ export class Containment {
 
   /**
    * Where a wire path leads when links are followed, relative to the root. What is not there yet is below the nearest folder
-   * that is. Throws PATH_ESCAPES, WORKSPACE_GONE.
+   * that is. Looks a few times, however many folders are missing. Throws PATH_ESCAPES, WORKSPACE_GONE.
    */
   realPath(wirePath: string): string {
-    for (let head = wirePath; head !== ''; head = parentPath(head)) {
+    for (let head = wirePath; head !== ''; head = this.#shorter(head)) {
       try {
         using place = this.place(head, true);
         return place.path + wirePath.slice(head.length);
@@ -95,9 +97,22 @@ export class Containment {
     return wirePath;
   }
 
+  /** Of a path that has no place: what it begins with that may have one, which is one name more than is there. */
+  #shorter(wirePath: string): string {
+    const parent = parentPath(wirePath);
+    if (!parent.includes('/')) return parent;
+    const { length } = this.#nearest(`${this.root}/${parent}`, wirePath).path;
+    return wirePath.slice(0, wirePath.indexOf('/', Math.max(0, length - this.root.length)));
+  }
+
   /** The root, or a folder inside, as a place of its own: `at` is the folder. */
   directory(wirePath: string): Place {
     return wirePath === '' ? this.#openFolder(this.root, '.', '') : this.#folderItself(wirePath);
+  }
+
+  /** A name in the folder that stands at a place, a link to one inside included. Costs the same at any depth. Throws as `place` does. */
+  below(place: Place, name: string, wirePath: string): Place {
+    return this.#openFolder(place.at, name, wirePath);
   }
 
   /** Where an open descriptor is, relative to the root; throws PATH_ESCAPES when it is outside. Undefined without /proc. */
@@ -121,7 +136,7 @@ export class Containment {
 
   #openFolder(folder: string, name: string, wirePath: string): Place {
     if (this.#mount.isUnmounted) throw this.gone();
-    if (!this.byDescriptor) return this.#realFolder(folder, name, wirePath);
+    if (!this.byDescriptor) return this.#realFolder(path.resolve(folder), name, wirePath);
     let descriptor: number;
     try {
       descriptor = fs.openSync(folder, O_PATH | O_DIRECTORY);
@@ -175,20 +190,44 @@ export class Containment {
   /** Of what would lie outside nobody is told whether it is there. */
   #missing(error: unknown, folder: string, wirePath: string): OutriggerError {
     if (!this.exists()) return this.gone();
-    for (let above = path.dirname(folder); ; above = path.dirname(above)) {
-      let real: string;
-      try {
-        real = fs.realpathSync(above);
-      } catch {
-        if (above !== path.dirname(above)) continue;
-        return fileError(error, wirePath);
-      }
-      try {
-        this.#inside(real, wirePath);
-        return fileError(error, wirePath);
-      } catch (outside) {
-        return outside as OutriggerError;
-      }
+    try {
+      this.#inside(this.#nearest(folder, wirePath).real, wirePath);
+      return fileError(error, wirePath);
+    } catch (other) {
+      return other as OutriggerError;
+    }
+  }
+
+  /**
+   * The last thing above an absolute path that is there, and where it really is. Found by halving, as all above what is there is there too: looking at each
+   * name would take the square of the depth.
+   */
+  #nearest(absolute: string, wirePath: string): { path: string; real: string } {
+    const cuts: number[] = [];
+    for (let cut = 1; cut < absolute.length; cut++) if (absolute[cut] === '/' || absolute[cut] === path.sep) cuts.push(cut);
+    let nearest = { path: '/', real: '/' };
+    for (let [from, to] = [0, cuts.length]; from < to; ) {
+      const middle = (from + to) >>> 1;
+      const above = absolute.slice(0, cuts[middle]);
+      const real = this.#realOrNothing(above, wirePath);
+      if (real === undefined) to = middle;
+      else [nearest, from] = [{ path: above, real }, middle + 1];
+    }
+    return nearest;
+  }
+
+  /** Undefined where nothing is there. */
+  #realOrNothing(absolute: string, wirePath: string): string | undefined {
+    let descriptor: number | undefined;
+    try {
+      if (!this.byDescriptor) return fs.realpathSync(absolute);
+      descriptor = fs.openSync(absolute, O_PATH);
+      return fs.readlinkSync(`/proc/self/fd/${descriptor}`);
+    } catch (error) {
+      if (NOT_THERE.has(errnoOf(error))) return undefined;
+      throw fileError(error, wirePath);
+    } finally {
+      if (descriptor !== undefined) fs.closeSync(descriptor);
     }
   }
 

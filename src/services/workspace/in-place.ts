@@ -11,14 +11,15 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants;
 
 /**
  * Writes a file that can't be replaced by rename (several links, a mount point) in place, after both contents were kept in
- * `folder`, so that a write cut short is finished at the next start. Synchronous: no other write of ours comes between. Without a mode it keeps its own.
+ * `folder`, so that a write cut short is finished at the next start. Synchronous: no other write of ours comes between. Without a mode it keeps its own;
+ * says in words when the one that was asked for could not be set.
  */
 export function writeInPlace(
   { at, path: wirePath, mode }: { at: string; path: string; mode: number | undefined },
   before: Uint8Array,
   after: Uint8Array,
   folder: string,
-): void {
+): string | undefined {
   const descriptor = fs.openSync(at, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
   const entry = path.join(folder, randomBytes(6).toString('hex'));
   try {
@@ -26,9 +27,9 @@ export function writeInPlace(
     writeSynced(`${entry}.before`, before);
     writeSynced(`${entry}.after`, after);
     writeSynced(`${entry}.json`, Buffer.from(JSON.stringify({ path: wirePath })));
-    overwriteOrRestore(descriptor, before, after);
-    if (mode !== undefined) fs.fchmodSync(descriptor, mode);
+    const note = overwriteOrRestore(descriptor, before, after, mode);
     forget(entry);
+    return note;
   } catch (error) {
     if (!(error instanceof HalfWrittenError)) forget(entry);
     throw error;
@@ -40,9 +41,10 @@ export function writeInPlace(
 /** The file holds a part of each content; what is needed to mend it is kept for the next start. */
 class HalfWrittenError extends Error {}
 
-function overwriteOrRestore(descriptor: number, before: Uint8Array, after: Uint8Array): void {
+function overwriteOrRestore(descriptor: number, before: Uint8Array, after: Uint8Array, mode: number | undefined): string | undefined {
   try {
     overwrite(descriptor, after);
+    return mode === undefined ? undefined : setMode(descriptor, mode);
   } catch (error) {
     try {
       // Disk full in the middle: what was there comes back; its blocks are there still.
@@ -51,6 +53,19 @@ function overwriteOrRestore(descriptor: number, before: Uint8Array, after: Uint8
       throw new HalfWrittenError('Neither the new content nor the old one could be written whole.', { cause: error });
     }
     throw error;
+  }
+}
+
+/** As with the owner: the content of another user's file may be ours to change where its mode is not. */
+function setMode(descriptor: number, mode: number): string | undefined {
+  const now = fs.fstatSync(descriptor).mode & 0o7777;
+  if (now === mode) return undefined;
+  try {
+    fs.fchmodSync(descriptor, mode);
+    return undefined;
+  } catch (error) {
+    if (errnoOf(error) !== 'EPERM') throw error;
+    return `The mode is still ${now.toString(8)}; ${mode.toString(8)} could not be set.`;
   }
 }
 

@@ -506,3 +506,95 @@ test(
       assert.deepEqual(fs.readdirSync(at('.git')), ['HEAD']);
     }),
 );
+
+test('a copy of a folder is asked for what it makes, and not for the folders above that are there', () =>
+  withOperations(async (run, { put, at }) => {
+    put('team/app/from/sub/file');
+    const limited = { reaches: (place: string): boolean => withinPaths(['team/app'], place) };
+    assert.equal((await run('files.copy', { from: 'team/app/from', to: 'team/app/to' }, limited))['copied'], 3);
+    assert.equal((await run('files.copy', { from: 'team/app/from', to: 'team/app/new/to' }, limited))['copied'], 4);
+    for (const to of ['team/other', 'team/new/to', 'new'])
+      await fails('OUT_OF_SCOPE', () => run('files.copy', { from: 'team/app/from', to }, limited));
+    await fails('OUT_OF_SCOPE', () => run('files.copy', { from: 'team/app/from', to: 'team', overwrite: true }, limited));
+    assert.deepEqual([fs.readdirSync(at('')), fs.readdirSync(at('team'))], [['team'], ['app']]);
+  }));
+
+test(
+  'a copy that would make what git runs, or go where the caller may not, makes nothing at all',
+  { skip: process.platform === 'win32' },
+  () =>
+    withOperations(async (run, { put, at, told, read }) => {
+      const writer = { caller: { ...call().caller, access: 'write' as const } };
+      put('lib/a');
+      put('lib/z/.git', 'gitdir: ../../modules/z\n');
+      put('nested/a');
+      put('nested/sub/.GIT/config');
+      for (const from of ['lib', 'nested'])
+        await fails('ACCESS_DENIED', () => run('files.copy', { from, to: `${from}-copy/below` }, writer));
+      put('from/a');
+      put('from/sub/b', 'copied');
+      put('from/sub/new', 'copied');
+      put('over/file');
+      put('other/x');
+      put('shared/x');
+      put('secret/b', 'secret');
+      put('.git/config', 'config');
+      const limited = { reaches: (place: string): boolean => !withinPaths(['secret'], place) };
+      for (const [link, target, facts, reason] of [
+        ['over/sub', '../secret', limited, 'OUT_OF_SCOPE'],
+        ['over/sub', '../shared', limited, undefined],
+        ['over/sub', '../other', { reaches: (place: string): boolean => place !== 'other/new' }, 'OUT_OF_SCOPE'],
+        ['over/sub', '../.git', writer, 'ACCESS_DENIED'],
+        ['over/a', 'b', limited, undefined],
+        ['over/sub/b', '../../secret/b', limited, 'OUT_OF_SCOPE'],
+        ['over/sub/b', '../../.git/config', writer, 'ACCESS_DENIED'],
+      ] as const) {
+        fs.rmSync(at('over'), { recursive: true });
+        put('over/file');
+        fs.mkdirSync(at(link.slice(0, link.lastIndexOf('/'))), { recursive: true });
+        fs.symlinkSync(target, at(link));
+        const copy = (): Promise<unknown> => run('files.copy', { from: 'from', to: 'over', overwrite: true }, facts);
+        if (reason === undefined) await copy();
+        else await fails(reason, copy);
+        assert.equal(fs.existsSync(at('over/a')), reason === undefined, link);
+      }
+      assert.deepEqual([read('secret/b'), read('.git/config')], ['secret', 'config']);
+      assert.deepEqual(fs.readdirSync(at('')), ['.git', 'from', 'lib', 'nested', 'other', 'over', 'secret', 'shared']);
+      assert.ok(!told().some((change) => change.includes('-copy')));
+    }),
+);
+
+test('a copy over a folder replaces a link there by a link, wherever they lead', () =>
+  withOperations(async (run, { put, at, outside }) => {
+    put('from/a');
+    fs.mkdirSync(at('over'));
+    for (const [folder, target] of [
+      ['from', `${outside}/new`],
+      ['over', outside],
+    ] as const)
+      fs.symlinkSync(target, at(`${folder}/link`));
+    const limited = { reaches: (place: string): boolean => withinPaths(['from', 'over'], place) };
+    await run('files.copy', { from: 'from', to: 'over', overwrite: true }, limited);
+    assert.equal(fs.readlinkSync(at('over/link')), `${outside}/new`);
+  }));
+
+test(
+  'a copy reads nothing where its folder became a link to elsewhere while it was looked at',
+  { skip: process.platform === 'win32' },
+  () =>
+    withOperations(async (run, { workspace, put, at }) => {
+      put('mine/sub/file');
+      put('secret/key');
+      const confirmScope = (): void => {
+        if (workspace.realPath('mine') !== 'mine') throw new OutriggerError('OUT_OF_SCOPE', 'It leads elsewhere.');
+      };
+      const reaches = (): boolean => {
+        if (fs.existsSync(at('away'))) return true;
+        fs.renameSync(at('mine'), at('away'));
+        fs.symlinkSync('secret', at('mine'));
+        return true;
+      };
+      await fails('OUT_OF_SCOPE', () => run('files.copy', { from: 'mine', to: 'to' }, { confirmScope, reaches }));
+      assert.deepEqual(fs.readdirSync(at('')), ['away', 'mine', 'secret']);
+    }),
+);

@@ -227,7 +227,8 @@ export class Reader {
   }
 }
 
-function namesGit(path: string): boolean {
+/** Whether a path goes through `.git`, however spelt. */
+export function namesGit(path: string): boolean {
   return path.split('/').some((name) => name.toLowerCase() === '.git');
 }
 

@@ -206,6 +206,32 @@ describe('a write', () => {
       }
     }));
 
+  test('to a file with several names that belongs to another user goes on without the mode, and says so', (context) =>
+    withWorkspace(async ({ workspace, put, at, read, changes, stateFolder }) => {
+      put('a', 'text');
+      fs.chmodSync(at('a'), 0o666);
+      fs.linkSync(at('a'), at('b'));
+      const { ino } = fs.statSync(at('a'));
+      const { fchmodSync } = fs;
+      let code = 'EIO';
+      context.mock.method(fs, 'fchmodSync', (descriptor: number, mode: number) => {
+        if (fs.fstatSync(descriptor).ino === ino) throw Object.assign(new Error(`${code}: fchmod`), { code });
+        fchmodSync(descriptor, mode);
+      });
+      const writing = async (text: string, mode: number, error: string): Promise<void> => {
+        code = error;
+        await workspace.write('a', bytes(text), { cause, mode });
+      };
+      await writing('same mode', 0o666, 'EIO');
+      assert.equal(changes.at(-1)?.note, 'Written in place: the file has 2 links.');
+      await writing('other mode', 0o600, 'EPERM');
+      assert.match(changes.at(-1)?.note ?? '', /2 links.*mode.*666/);
+      assert.deepEqual([read('b'), fs.statSync(at('a')).mode & 0o777, changes.length], ['other mode', 0o666, 2]);
+      await fails('INTERNAL', () => writing('not written', 0o600, 'EIO'));
+      assert.deepEqual([read('b'), changes.length], ['other mode', 2]);
+      assert.deepEqual(fs.readdirSync(path.join(stateFolder, 'in-place')), []);
+    }));
+
   test('of a file too large to hash is known by the same ETag when it is read', () =>
     withWorkspace(async ({ workspace, at, changes }) => {
       const chunk = Buffer.alloc(8 * 1024 * 1024, 'x');

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
 import type { Entry } from '../../contract/files.ts';
-import { joinPath, parentPath } from '../../contract/paths.ts';
+import { baseName, joinPath, parentPath } from '../../contract/paths.ts';
 import type { State } from '../state/state.ts';
 import { type Content, type Durability, keepOwner, type Prepared, prepareFile, syncFolder, temporaryName } from './atomic-write.ts';
 import { Containment, notAFile, openRegularFile, type Place } from './containment.ts';
@@ -15,7 +15,7 @@ import { finishInPlace, writeInPlace } from './in-place.ts';
 import { type ChangeDraft, Journal } from './journal.ts';
 import { KnownContents } from './known-contents.ts';
 import type { LiveText } from './live-text.ts';
-import { Reader } from './reader.ts';
+import { namesGit, Reader } from './reader.ts';
 import {
   existingAt,
   isSameFile,
@@ -303,18 +303,17 @@ export class Workspace extends Reader {
   }
 
   /**
-   * Copies a file or a folder; links are copied as links. Gives how many entries were made. Throws BAD_PATH when all is copied but what has a name that
-   * is not UTF-8.
+   * Copies a file or a folder; links are copied as links. Gives how many entries were made. What `confirm` refuses before anything is made leaves nothing.
+   * Throws BAD_PATH when all is copied but what has a name that is not UTF-8.
    */
   async copy(from: string, to: string, { mayRead, ...options }: CopyOptions & { mayRead?: Confirm | undefined }): Promise<number> {
     return this.#guard(from, async () => {
       await this.liveText?.flush(from);
-      mayRead?.(from);
-      const top = this.entry(from);
-      if (top === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${from} is not there.`);
-      if (top.kind === 'other') throw new OutriggerError('NOT_A_FILE', `${from} is not a regular file.`);
-      if (this.#leadsInto(from, to)) throw new OutriggerError('BAD_PATH', `${from} can't be copied into itself.`);
-      if (!options.overwrite && this.entry(to) !== undefined) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
+      let top = this.#toCopy(from, to, options.overwrite, mayRead);
+      if (top.kind === 'directory' && options.confirm !== undefined) {
+        await this.#foresee(from, to, options.confirm, options.signal);
+        top = this.#toCopy(from, to, options.overwrite, mayRead);
+      }
       if (top.kind !== 'directory') return this.#copyEntry(top, to, options);
       const { confirm } = options;
       let copied = this.#mkdir(to, options.parents, options.cause, { mode: top.mode, confirm }).length;
@@ -333,6 +332,33 @@ export class Workspace extends Reader {
         );
       return copied;
     });
+  }
+
+  /** What is to be copied, as it stands in this turn. */
+  #toCopy(from: string, to: string, overwrite: boolean, mayRead: Confirm | undefined): Entry {
+    mayRead?.(from);
+    const top = this.entry(from);
+    if (top === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${from} is not there.`);
+    if (top.kind === 'other') throw new OutriggerError('NOT_A_FILE', `${from} is not a regular file.`);
+    if (this.#leadsInto(from, to)) throw new OutriggerError('BAD_PATH', `${from} can't be copied into itself.`);
+    if (!overwrite && this.entry(to) !== undefined) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
+    return top;
+  }
+
+  /** Asks `confirm` before a folder is copied, so that a copy that it refuses makes nothing. What comes meanwhile it is asked of again, as it is made. */
+  async #foresee(from: string, to: string, confirm: Confirm, signal: AbortSignal | undefined): Promise<void> {
+    const ownPlace = (path: string): string => joinPath(this.containment.realPath(parentPath(path)), baseName(path));
+    const top = ownPlace(to);
+    confirm(top);
+    const isMerged = this.entry(to) !== undefined;
+    for await (const { path: source, kind, name } of this.list(from, true, () => true)) {
+      signal?.throwIfAborted();
+      const below = source.slice(from.length);
+      if (kind === 'other') continue;
+      if (isMerged) confirm(kind === 'file' ? this.containment.realPath(to + below) : ownPlace(to + below));
+      // Where all is new, what lies below may be where the top may, unless git would take it for its own.
+      else if (namesGit(name)) confirm(top + below);
+    }
   }
 
   /** Whether `to` is, or lies in, `from`, links followed. */
@@ -456,12 +482,11 @@ export class Workspace extends Reader {
       } finally {
         fs.closeSync(descriptor);
       }
-      writeInPlace({ at: place.at, path: place.path, mode }, before, fs.readFileSync(prepared.at), this.#inPlaceFolder);
+      const note = writeInPlace({ at: place.at, path: place.path, mode }, before, fs.readFileSync(prepared.at), this.#inPlaceFolder);
       const now = fs.lstatSync(place.at);
       this.#contents.remember(place.path, now, prepared.hash);
-      return existing.nlink > 1
-        ? `Written in place: the file has ${existing.nlink} links.`
-        : 'Written in place: the file is a mount point.';
+      const why = existing.nlink > 1 ? `has ${existing.nlink} links` : 'is a mount point';
+      return `Written in place: the file ${why}.${note === undefined ? '' : ` ${note}`}`;
     }
     const note = existing === undefined ? undefined : keepOwner(prepared.at, existing, prepared.stat);
     fs.renameSync(prepared.at, place.at);
@@ -512,35 +537,47 @@ export class Workspace extends Reader {
 
   /** Makes a folder, of which its owner may do all, and those above it when asked; gives the paths made. */
   #mkdir(wirePath: string, parents: boolean, cause: Cause, { mode = 0o777, confirm }: MkdirOptions = {}): string[] {
-    const names = wirePath.split('/');
     const made: string[] = [];
+    let end = parents ? endOfName(wirePath, 0) : wirePath.length;
+    let place: Place | undefined;
     try {
-      for (let depth = parents ? 1 : names.length; depth <= names.length; depth++) {
-        const current = names.slice(0, depth).join('/');
-        using place = this.containment.place(current, false);
-        confirm?.(place.path);
-        try {
-          fs.mkdirSync(place.at, depth === names.length ? mode | 0o700 : 0o777);
-          made.push(current);
-        } catch (error) {
-          const known = fileError(error, current);
-          if (known.reason !== 'FILE_EXISTS') throw known;
-          if (!this.#isFolder(current))
-            throw new OutriggerError(depth < names.length ? 'NOT_A_DIRECTORY' : 'FILE_EXISTS', `${current} exists and is no folder.`);
-        }
+      for (place = this.containment.place(wirePath.slice(0, end), false); ; ) {
+        const isLast = end === wirePath.length;
+        if (this.#makeFolder(place, wirePath.slice(0, end), isLast, { mode: isLast ? mode | 0o700 : 0o777, confirm }))
+          made.push(wirePath.slice(0, end));
+        if (isLast) return made;
+        using above = place;
+        const start = end + 1;
+        end = endOfName(wirePath, start);
+        place = this.containment.below(above, wirePath.slice(start, end), wirePath.slice(0, end));
       }
-      return made;
     } catch (error) {
       throw fileError(error, wirePath);
     } finally {
+      place?.close();
       this.journal.record(made.map((path) => ({ path, kind: 'directory', what: 'created', before: null, after: null, cause })));
     }
   }
 
+  /** False where one is there. On the way to the last, that is only passed through, and need not be confirmed. */
+  #makeFolder(place: Place, wirePath: string, isLast: boolean, { mode, confirm }: MkdirOptions): boolean {
+    if (isLast || fs.lstatSync(place.at, { throwIfNoEntry: false }) === undefined) {
+      confirm?.(place.path);
+      try {
+        fs.mkdirSync(place.at, mode);
+        return true;
+      } catch (error) {
+        if (errnoOf(error) !== 'EEXIST') throw fileError(error, wirePath);
+      }
+    }
+    if (this.#isFolder(place, wirePath)) return false;
+    throw new OutriggerError(isLast ? 'FILE_EXISTS' : 'NOT_A_DIRECTORY', `${wirePath} exists and is no folder.`);
+  }
+
   /** A link to a folder inside counts; one that leads outside is an error. */
-  #isFolder(wirePath: string): boolean {
+  #isFolder(place: Place, wirePath: string): boolean {
     try {
-      this.containment.directory(wirePath).close();
+      this.containment.below(place, '.', wirePath).close();
       return true;
     } catch (error) {
       const known = fileError(error, wirePath);
@@ -669,6 +706,12 @@ export class Workspace extends Reader {
       throw (error as { code?: unknown }).code === undefined || error instanceof OutriggerError ? error : fileError(error, wirePath);
     }
   }
+}
+
+/** Where the name ends that starts there. */
+function endOfName(wirePath: string, start: number): number {
+  const end = wirePath.indexOf('/', start);
+  return end < 0 ? wirePath.length : end;
 }
 
 /** What has a name that is not UTF-8, which nobody was told of. */
