@@ -10,6 +10,7 @@ import { Processes } from '../services/processes/processes.ts';
 import { wakeOf } from '../sidecar/plug-link.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
+import { readJson } from '../core/json-text.ts';
 
 /** Who may read the file besides its owner. */
 const OTHERS = 0o077;
@@ -119,7 +120,7 @@ async function identify(socket: DialedSocket, config: LinkConfig, say: Say): Pro
     end(final ? exitCodes.config : exitCodes.unavailable, '!!', `The hub closed with ${code}${reason === '' ? '' : ` (${reason})`}.`);
   });
   socket.onText((text) => {
-    const read = readHubFrame(text);
+    const read = readHubFrame(text, readJson);
     if (over || !('frame' in read) || (read.frame.type !== 'identified' && read.frame.type !== 'error')) return;
     over = true;
     if (read.frame.type === 'identified') {

@@ -240,20 +240,22 @@ export type Read<Frame> =
   | { unknown: string }
   | { problem: string; type: string | undefined; errors: { field: string; error: string; detail: string }[] };
 
-/** Never throws. `text` is one frame. */
-export function readAgentFrame(text: string): Read<AgentFrame> {
-  return read(text, agentFrames()) as Read<AgentFrame>;
+/** Never throws. `text` is one frame, `parse` what throws at what is no JSON. */
+export function readAgentFrame(text: string, parse: Parse): Read<AgentFrame> {
+  return read(text, parse, agentFrames()) as Read<AgentFrame>;
 }
 
-/** Never throws. `text` is one frame. */
-export function readHubFrame(text: string): Read<HubFrame> {
-  return read(text, hubFrames()) as Read<HubFrame>;
+/** Never throws. `text` is one frame, `parse` what throws at what is no JSON. */
+export function readHubFrame(text: string, parse: Parse): Read<HubFrame> {
+  return read(text, parse, hubFrames()) as Read<HubFrame>;
 }
 
-function read(text: string, table: Readonly<Record<string, z.ZodType>>): Read<{ type: string }> {
+type Parse = (text: string) => unknown;
+
+function read(text: string, parse: Parse, table: Readonly<Record<string, z.ZodType>>): Read<{ type: string }> {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parse(text);
   } catch {
     return { problem: 'invalid_json', type: undefined, errors: [] };
   }

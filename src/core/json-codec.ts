@@ -1,4 +1,5 @@
 import { type Base64, portableBase64 } from './base64.ts';
+import { JsonTooDeep, readJson } from './json-text.ts';
 import { FrameError, frameCredit, frameId, frameItems, type PeerCodec, type PeerFrame, requestFrame } from './peer-frame.ts';
 
 /**
@@ -17,10 +18,10 @@ export function createJsonCodec<WireError>(base64: Base64 = portableBase64): Pee
 export function parseObject(text: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
+    value = readJson(text);
+  } catch (error) {
     // What JSON.parse says about it quotes the peer's text; the place alone is no help to a program.
-    throw new FrameError('The message is not JSON.');
+    throw new FrameError(error instanceof JsonTooDeep ? error.message : 'The message is not JSON.');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new FrameError('The message is not a JSON object.');
   return value as Record<string, unknown>;

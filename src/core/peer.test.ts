@@ -54,6 +54,13 @@ describe('a call', () => {
     assert.equal(await rejection(left.peer.call('a', {}).result), 'INTERNAL');
   });
 
+  test('that fails with what JSON can not hold fails all the same', async () => {
+    const { left } = peerPair({
+      right: () => Promise.reject(new OutriggerError('FILE_NOT_FOUND', 'No such file.', { details: { n: 10n } as never })),
+    });
+    assert.equal(await rejection(left.peer.call('a', {}).result), 'INTERNAL');
+  });
+
   test('with an answer over the limit says so', async () => {
     const { left } = peerPair({ right: async () => 'x'.repeat(5000), limits: { maxSendLength: 4000 } });
     assert.equal(await rejection(left.peer.call('a', {}).result), 'OUTPUT_TOO_LARGE');

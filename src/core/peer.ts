@@ -567,7 +567,15 @@ export class Peer<WireError> {
   }
 
   #sendError(id: string | null, error: unknown): void {
-    this.#send(this.#deps.codec.encode({ kind: 'error', id, error: this.#deps.errors.toWire(error, id) }));
+    const { codec, errors } = this.#deps;
+    let text: string;
+    try {
+      text = codec.encode({ kind: 'error', id, error: errors.toWire(error, id) });
+    } catch {
+      // What it brings along can't be written down.
+      text = codec.encode({ kind: 'error', id, error: errors.toWire(new Error('The error can not be written as JSON.'), id) });
+    }
+    this.#send(text);
   }
 
   #send(text: string): void {

@@ -17,6 +17,7 @@ import { createCallCodec } from '../transports/hub-link/call-codec.ts';
 import { serveRpc } from '../transports/rpc/rpc.ts';
 import { assignFrame } from './task-frames.ts';
 import type { Applied, TaskEvent, TaskRecord, TaskStore } from './task-store.ts';
+import { readJson } from '../core/json-text.ts';
 
 /** Frames that can't be understood, in a minute, before the connection is closed. */
 const MAX_BAD_FRAMES = 100;
@@ -207,7 +208,7 @@ export class AgentSession {
       this.#toPeer?.text(text);
       return;
     }
-    const read = readAgentFrame(text);
+    const read = readAgentFrame(text, readJson);
     if ('frame' in read) {
       this.#pending++;
       if (this.#pending === MAX_PENDING) this.#dependencies.socket.pause();

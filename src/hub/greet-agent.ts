@@ -3,6 +3,7 @@ import type { PeerTimers } from '../core/peer.ts';
 import type { TextSocket } from '../net/text-socket.ts';
 import type { AgentSession } from './agent-session.ts';
 import type { Fleet } from './fleet.ts';
+import { readJson } from '../core/json-text.ts';
 
 const IDENTIFY_WITHIN_MS = 10_000;
 
@@ -36,7 +37,7 @@ export function greetAgent(socket: TextSocket, address: string | null, { fleet, 
       late.push(text);
       return;
     }
-    const read = readAgentFrame(text);
+    const read = readAgentFrame(text, readJson);
     if (!('frame' in read) || read.frame.type !== 'identify') {
       const invalid = 'problem' in read && read.type === 'identify' ? { error: 'validation_failed', errors: read.errors } : undefined;
       socket.send(

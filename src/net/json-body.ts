@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { OutriggerError } from '../contract/errors.ts';
+import { JsonTooDeep, MAX_JSON_DEPTH, readJson } from '../core/json-text.ts';
 
 /** Bodies of JSON in this scope. Bytes that are no UTF-8 are refused, not guessed at; an empty body is undefined. `refuse` makes the error of a problem. */
 export function acceptJson(
@@ -11,10 +12,10 @@ export function acceptJson(
     const text = utf8Text(bytes as Buffer);
     if (text === undefined) return done(refuse('The body is not UTF-8'));
     try {
-      done(null, text === '' ? undefined : JSON.parse(text));
-    } catch {
+      done(null, text === '' ? undefined : readJson(text));
+    } catch (error) {
       // The parser's message quotes the body.
-      done(refuse('The body is not JSON'));
+      done(refuse(error instanceof JsonTooDeep ? `The body is nested deeper than ${MAX_JSON_DEPTH} levels` : 'The body is not JSON'));
     }
   });
 }

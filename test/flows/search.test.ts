@@ -289,7 +289,7 @@ for (const [says, config] of [
   ['with an index', {}],
   ['without one', { 'search.index': false }],
   ['without ripgrep', { 'search.ripgrep': '/nowhere/rg', 'watch.ignore': ['**/.git', '**/ignored', '*.log'] }],
-] as const)
+] satisfies [string, Record<string, string | boolean | string[]>][])
   test(`who names an ignored folder, by itself or by a link, means what is in it, ${says}`, () =>
     withTree(async (running) => {
       fs.symlinkSync('ignored', path.join(running.root, 'by-link'));

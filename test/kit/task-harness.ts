@@ -64,7 +64,7 @@ export class FakeHub {
   }
 
   say(frame: Record<string, unknown>): void {
-    const read = readHubFrame(JSON.stringify(frame));
+    const read = readHubFrame(JSON.stringify(frame), JSON.parse);
     assert.ok('frame' in read, JSON.stringify(read));
     this.tasks.receive(read.frame as HubFrame);
   }
@@ -77,7 +77,7 @@ export class FakeHub {
     if (this.room <= 0) return false;
     this.room--;
     const copy = JSON.parse(JSON.stringify(frame)) as Frame;
-    const read = readAgentFrame(JSON.stringify(frame));
+    const read = readAgentFrame(JSON.stringify(frame), JSON.parse);
     assert.ok('frame' in read, `not a frame: ${JSON.stringify(read)} ${JSON.stringify(frame).slice(0, 300)}`);
     this.frames.push(copy);
     if (!this.silent.has(frame.type)) queueMicrotask(() => this.#answer(copy));

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readJson } from '../../core/json-text.ts';
 
 /** One tool that a program may call, as the request names it. */
 export interface Tool {
@@ -113,7 +114,7 @@ export class ToolCallReader {
 function readRound(line: string): Omit<ToolCall, 'id'>[] | undefined {
   let round: unknown;
   try {
-    round = JSON.parse(line);
+    round = readJson(line);
   } catch {
     return undefined;
   }

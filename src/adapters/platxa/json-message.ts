@@ -1,4 +1,5 @@
 import { type ErrorReason, OutriggerError, toWireError } from '../../contract/errors.ts';
+import { readJson } from '../../core/json-text.ts';
 
 /** What a client of the JSON sockets may say, checked. */
 export type JsonMessage = { messageId: string | number | undefined } & (
@@ -63,7 +64,7 @@ export function errorFrame(
 function parseObject(text: string): Record<string, unknown> {
   let message: unknown;
   try {
-    message = JSON.parse(text);
+    message = readJson(text);
   } catch {
     throw bad('The message is not JSON.', undefined);
   }

@@ -1,5 +1,6 @@
 import type { Presence } from '../../contract/documents.ts';
 import { type AwarenessEntry, GONE } from './sync-protocol.ts';
+import { isTooDeep } from '../../core/json-text.ts';
 
 const MAX_STATE_CHARS = 16 * 1024;
 const MAX_CLIENTS_PER_CHANNEL = 64;
@@ -25,7 +26,8 @@ export class PresenceMap<Owner> {
   /** Takes what a channel says; false when it says too much. */
   receive(owner: Owner, entries: readonly AwarenessEntry[]): boolean {
     for (const entry of entries) {
-      if (entry.state.length > MAX_STATE_CHARS) return false;
+      // Others write it into JSON of theirs.
+      if (entry.state.length > MAX_STATE_CHARS || isTooDeep(entry.state)) return false;
       const known = this.#entries.get(entry.client);
       if (known === undefined) {
         if (entry.state === GONE) continue;

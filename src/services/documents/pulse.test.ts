@@ -93,3 +93,16 @@ test('the more a beat costs, the later is the next: within a frame of the screen
   assert.ok(gathered >= 22 && gathered < 30, `gathered: ${gathered}`);
   assert.ok(many >= 30 && many < 40, `many: ${many}`);
 });
+
+test('what goes wrong in one room is told, also where that passes on at once, and who asked for it goes on', () => {
+  const { done, pulse, room } = setup();
+  const broken: Pulsed = {
+    ...room('a'),
+    passOn: () => {
+      throw new Error('broken');
+    },
+  };
+  pulse.flush(broken);
+  pulse.flush(room('b'));
+  assert.deepEqual(done, ['a taken', 'log', 'failed: broken', 'b taken', 'log', 'b passed on']);
+});

@@ -43,9 +43,9 @@ export class Pulse {
   /** Passes on what is in this room, now. */
   flush(room: Pulsed): void {
     this.#waiting.delete(room);
-    room.take();
+    this.#try(() => room.take());
     this.#commit();
-    room.passOn();
+    this.#try(() => room.passOn());
   }
 
   forget(room: Pulsed): void {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { readJson } from '../../core/json-text.ts';
 
 /** A larger result file is refused. */
 const MAX_RESULT_BYTES = 64 * 1024 * 1024;
@@ -47,7 +48,7 @@ export class ResultsFolder {
       const stat = fs.lstatSync(this.resultFile(id));
       key = `${stat.mtimeMs} ${stat.size}`;
       if (!stat.isFile() || stat.size > MAX_RESULT_BYTES) return { unfinished: key };
-      const value: unknown = JSON.parse(fs.readFileSync(this.resultFile(id), 'utf8'));
+      const value: unknown = readJson(fs.readFileSync(this.resultFile(id), 'utf8'));
       if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { value: value as Record<string, unknown> };
     } catch {
       // Not there, or not whole.
@@ -108,7 +109,7 @@ export class ResultsFolder {
 /** The seed's queue, as it was beside its config; undefined where there is none that can be read. */
 export function readQueueFile(file: string): Record<string, unknown> | undefined {
   try {
-    return JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, unknown>;
+    return readJson(fs.readFileSync(file, 'utf8')) as Record<string, unknown>;
   } catch {
     return undefined;
   }

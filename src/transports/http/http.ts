@@ -12,6 +12,7 @@ import { ItemStream, type StreamFormat, streamTypes } from './item-stream.ts';
 import { openApiText } from './openapi.ts';
 import { operationRoute } from './operation-route.ts';
 import { type QueryReader, queryReader } from './query-input.ts';
+import { JsonTooDeep, readJson } from '../../core/json-text.ts';
 
 export interface HttpDependencies extends AuthenticateDependencies {
   dispatch: Dispatch;
@@ -167,9 +168,9 @@ class OperationCalls {
     const chunks: Uint8Array[] = [];
     for await (const chunk of limited(request.body as Readable, request.routeOptions.bodyLimit ?? 0)) chunks.push(chunk);
     try {
-      return JSON.parse(Buffer.concat(chunks).toString());
-    } catch {
-      throw new OutriggerError('BAD_INPUT', 'The body is not JSON.');
+      return readJson(Buffer.concat(chunks).toString());
+    } catch (error) {
+      throw new OutriggerError('BAD_INPUT', error instanceof JsonTooDeep ? error.message : 'The body is not JSON.');
     }
   }
 

@@ -1,4 +1,5 @@
 import type { JsonSchema } from '../../contract/json-schema.ts';
+import { readJson } from '../../core/json-text.ts';
 
 /** Turns the values of a query string into an operation's input. Made once an operation, from its schema. */
 export type QueryReader = (query: Readonly<Record<string, string | string[]>>) => Record<string, unknown>;
@@ -60,7 +61,7 @@ function converter(schema: JsonSchema): Convert {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return readJson(text);
   } catch {
     // Validation says that an object was expected.
     return text;

@@ -19,6 +19,7 @@ import { CALL_BUFFER_BYTES, CallLane } from './call-lane.ts';
 import type { FrameCounts } from './frame-counts.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { LinkTasks, TaskFrame } from './link-tasks.ts';
+import { readJson } from '../../core/json-text.ts';
 
 /** All in milliseconds. */
 export interface LinkTimeouts {
@@ -173,7 +174,7 @@ export class LinkSession {
       this.#receiveCall(this.#lane, text);
       return;
     }
-    const read = readHubFrame(text);
+    const read = readHubFrame(text, readJson);
     if ('frame' in read) this.#take(read.frame);
     else if ('problem' in read)
       this.#odd('bad', `${read.type ?? ''}:${read.problem}`, { type: read.type, errors: read.errors.slice(0, 5) });

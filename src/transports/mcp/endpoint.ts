@@ -14,6 +14,7 @@ import { rpcError } from './mcp-call.ts';
 import type { McpPeer } from './mcp-server.ts';
 import { defaultSessionLimits, McpSession, McpSessions, type SessionLimits } from './sessions.ts';
 import { sendWebResponse, webRequest } from './web-exchange.ts';
+import { readJson } from '../../core/json-text.ts';
 
 export interface McpEndpointDependencies {
   /** A server of its own for each session, and for each request of clients without sessions. */
@@ -139,7 +140,7 @@ function busReader(bus: ServerEventBus, congested: () => boolean): McpPeer['read
 
 function parsed(text: unknown): unknown {
   try {
-    return JSON.parse(String(text));
+    return readJson(String(text));
   } catch {
     // Answered as JSON-RPC's parse error.
     return undefined;

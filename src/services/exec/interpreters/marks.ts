@@ -1,3 +1,5 @@
+import { readJson } from '../../../core/json-text.ts';
+
 /** What a driver tells of itself, of what is well-formed: a program can play the driver, in its own session alone. */
 export interface Facts {
   done?: number;
@@ -93,7 +95,7 @@ export class Marks {
 
 function parsed(json: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const told: unknown = JSON.parse(json);
+    const told: unknown = readJson(json);
     return typeof told === 'object' && told !== null ? (told as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
