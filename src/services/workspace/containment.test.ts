@@ -99,6 +99,47 @@ for (const byDescriptor of [true, false]) {
         assert.ok(fs.existsSync(path.join(outside, 'secret')));
       }));
 
+    test('beyond a link that leads out, nobody is told whether something is there', () =>
+      withFolder(async ({ workspace, at, put, outside }) => {
+        put('a/file');
+        fs.mkdirSync(path.join(outside, 'folder'));
+        for (const [name, target] of [
+          ['there', path.join(outside, 'folder')],
+          ['gone', path.join(outside, 'none')],
+          ['gone-deep', path.join(outside, 'none/deep')],
+          ['gone-relative', '../outside/none'],
+          ['chain', 'gone-relative'],
+          ['a/above', '../../none'],
+          ['long', `${outside}/${'x'.repeat(300)}`],
+        ] as const)
+          fs.symlinkSync(target, at(name));
+        const told = async (work: () => unknown): Promise<string> => {
+          try {
+            await work();
+            return 'nothing';
+          } catch (error) {
+            return (error as Error).message;
+          }
+        };
+        for (const name of ['there', 'gone', 'gone-deep', 'gone-relative', 'chain', 'a/above', 'long'])
+          for (const wirePath of [`${name}/x`, `${name}/x/y`]) {
+            for (const work of [
+              () => workspace.entry(wirePath),
+              () => workspace.realPath(wirePath),
+              () => workspace.read(wirePath, limit),
+              () => workspace.write(wirePath, Buffer.from('x'), { cause }),
+              () => workspace.mkdir(wirePath, true, cause),
+              () => workspace.remove(wirePath, true, { cause }),
+            ])
+              assert.match(await told(work), /leads out of the workspace/, `${wirePath}: ${work}`);
+            assert.equal(await told(() => workspace.realPath(wirePath)), `${wirePath} leads out of the workspace.`);
+          }
+        // A link to what is not there inside says so.
+        fs.symlinkSync('a/none', at('inside'));
+        await fails('FILE_NOT_FOUND', () => workspace.read('inside/x', limit));
+        assert.deepEqual(fs.readdirSync(outside), ['folder']);
+      }));
+
     test('loops end, and dangling links inside are made by a write', () =>
       withFolder(async ({ workspace, at, read }) => {
         fs.symlinkSync('b', at('a'));

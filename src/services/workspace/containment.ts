@@ -191,8 +191,16 @@ export class Containment {
   #missing(error: unknown, folder: string, wirePath: string): OutriggerError {
     if (!this.exists()) return this.gone();
     try {
-      this.#inside(this.#nearest(folder, wirePath).real, wirePath);
-      return fileError(error, wirePath);
+      for (let [absolute, links] = [folder, 0]; links <= MAX_LINKS; links++) {
+        const { path: nearest, real } = this.#nearest(absolute, wirePath);
+        this.#inside(real, wirePath);
+        const [name = '', ...below] = absolute.slice(nearest.length).split(path.sep).filter(Boolean);
+        const target = linkAt(path.join(real, name));
+        if (target === undefined) return fileError(error, wirePath);
+        // What it leads to is not there either, and may be meant to lie outside.
+        absolute = path.resolve(real, target, ...below);
+      }
+      return new OutriggerError('PATH_ESCAPES', `${wirePath} is a chain of links without an end.`);
     } catch (other) {
       return other as OutriggerError;
     }
@@ -233,6 +241,15 @@ export class Containment {
 
   gone(): OutriggerError {
     return new OutriggerError('WORKSPACE_GONE', `The folder ${path.basename(this.root)} is not there any more.`);
+  }
+}
+
+/** Undefined where none is. */
+function linkAt(absolute: string): string | undefined {
+  try {
+    return fs.readlinkSync(absolute);
+  } catch {
+    return undefined;
   }
 }
 
