@@ -209,6 +209,71 @@ test('each code of a session has lines of its own: in tracebacks, in warnings, a
   }),
 );
 
+test('while an error is printed, other threads find the modules of the session, and what it says of itself does as well', needsPython, () =>
+  withLive(async ({ run }) => {
+    const files = [{ name: 'words.py', text: 'said = "in its words"\n' }];
+    const { session } = (await run("for n in range(300): open(f'own_{n}.py', 'w').write('value = 1')", { files })).end;
+    const failed = await run(
+      `import threading, importlib
+failed, found = [], set()
+class Told(Exception):
+  def __str__(self):
+    import words
+    return words.said
+def work():
+  for n in range(300):
+    try: importlib.import_module(f'own_{n}')
+    except BaseException as error: failed.append(repr(error))
+thread = threading.Thread(target=work)
+thread.start()
+raise Told`,
+      { session },
+    );
+    assert.match(failed.err, /^Traceback .*\n {2}File "<cell 2>", line 13, in <module>\n {4}raise Told\nTold: in its words\n$/);
+    const lazy = `thread.join()
+import time
+def lazy():
+  while on:
+    try:
+      import words
+      found.add(id(words))
+    except BaseException as error: failed.append(repr(error))
+on = True
+thread = threading.Thread(target=lazy)
+thread.start()
+time.sleep(0.05)`;
+    assert.equal((await run(lazy, { session })).end.exitCode, 0);
+    for (let n = 0; n < 5; n++) assert.match((await run('int("x")', { session })).err, /\n {4}int\("x"\)\n/);
+    const { out, err } = await run('on = False\nthread.join()\nprint(len(failed), failed[:1], len(found))', { session });
+    assert.equal(out, '0 [] 1\n', err);
+  }),
+);
+
+test('errors are printed with their lines beside modules of the session with the names of those that print them', needsPython, () =>
+  withLive(async ({ run }) => {
+    const names = [
+      'traceback',
+      'linecache',
+      'token',
+      'tokenize',
+      're',
+      'ast',
+      'textwrap',
+      'contextlib',
+      'functools',
+      'unicodedata',
+      '_colorize',
+    ];
+    const files = names.map((name) => ({ name: `${name}.py`, text: 'said = "own"\n' }));
+    for (const before of ['import sys', 'import traceback, linecache, ast', 'import threading\nthreading.Thread(target=print).start()']) {
+      const first = await run(`try:\n  ${before.replaceAll('\n', '\n  ')}\nexcept Exception: pass\nprint("ä", undefined + 1)`, { files });
+      assert.match(first.err, /\n {4}print\("ä", undefined \+ 1\)\n[ ~^]*\n?NameError: name 'undefined' is not defined\n$/);
+      const { out, err } = await run('import traceback, ast\nprint(traceback.said, ast.said)', { session: first.end.session });
+      assert.equal(out, 'own own\n', err);
+    }
+  }),
+);
+
 test('programs that the code starts anew do not look for a file of it', { skip: needsPython.skip || process.platform !== 'linux' }, () =>
   withLive(async ({ run }) => {
     const code = `import multiprocessing, squares

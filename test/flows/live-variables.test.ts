@@ -105,6 +105,35 @@ test('a run that is canceled while variables are taken up ends at once, and they
   ),
 );
 
+test('variables of Python take no more room than each by itself, and what they share is kept, and written, once', needsPython, () =>
+  withLive(
+    async ({ run }) => {
+      const many = await run('py', "import pickle\nwords = [f'word {n}' for n in range(300_000)]\nprint(len(pickle.dumps(words)))");
+      assert.deepEqual(many.end.notes, []);
+      const room = Number(many.out);
+      assert.ok((many.end.state?.bytes ?? 0) < room + 1000, `${many.end.state?.bytes} bytes, where ${room} are enough`);
+      const codes = [
+        "text = 'x' * 20_000_000\nparts, by, again = [text], {'a': text}, text",
+        'print(parts[0] is by["a"] is text is again)',
+      ];
+      const { before, seen } = await afterAnother(run, 'py', codes);
+      assert.deepEqual([before, seen.out, seen.end.notes], [[], 'True\n', []], seen.err);
+      assert.ok((seen.end.state?.bytes ?? Infinity) < 20_100_000, `${seen.end.state?.bytes} bytes`);
+      // What can't be kept makes no difference to the others from the second time on.
+      const counted = await run(
+        'py',
+        'import threading\nfirst = threading.Lock()\nclass Counts:\n  n = 0\n  def __getstate__(self):\n    Counts.n += 1\n    return {}\none, last = Counts(), [threading.Lock()]',
+      );
+      assert.deepEqual(counted.end.notes, [lostOf('first', 'last')], counted.err);
+      const { session } = counted.end;
+      await run('py', 'before = Counts.n', { session });
+      const next = await run('py', 'print(Counts.n - before)', { session });
+      assert.deepEqual([next.out, next.end.notes], ['1\n', [lostOf('first', 'last')]], next.err);
+    },
+    { 'code.live': '1' },
+  ),
+);
+
 const defined: readonly { says: string; codes: string[]; prints: string; before?: string[]; after?: string[] }[] = [
   {
     says: 'decorators are of their function and class',

@@ -208,7 +208,7 @@ _apart = {}
 
 def _alone(work):
     # The session may have modules of the same names: they are not these, and its code finds its own. What extends pickle is told to the
-    # one copyreg that it knows.
+    # one copyreg that it knows. Other threads would miss theirs meanwhile: there may be none.
     before, places = dict(sys.modules), sys.path
     for name, module in before.items():
         if (getattr(module, '__file__', None) or '').startswith(_folder):
@@ -231,6 +231,37 @@ def _tools():
 
 _pickle, _base64 = _alone(_tools)
 import gc, io, itertools
+
+# What prints errors, with all that it looks for only as it does so. To load it takes as long as a fifth of the start: it is there from the
+# first error on, or from when the code may begin to start threads.
+_tellers = {}
+
+def _import(name, *more):
+    return _tellers[name] if name in _tellers else __import__(name, *more)
+
+def _load_tellers():
+    # Copies of its own, as these must not look for anything among the modules of the session.
+    found = {}
+    for name in ('ast', 'tokenize', 'unicodedata', '_suggestions'):
+        try:
+            found[name] = __import__(name)
+        except ImportError:
+            # This Python has none.
+            pass
+    _tellers.update(found)
+    for name in ('linecache', 'traceback'):
+        module = type(sys)(name)
+        module.__builtins__ = {**sys.modules['builtins'].__dict__, '__import__': _import}
+        sys.modules['_frozen_importlib_external'].PathFinder.find_spec(name).loader.exec_module(module)
+        _tellers[name] = module
+
+def _ready_tellers():
+    try:
+        if 'traceback' not in _tellers and len(sys._current_frames()) == 1:
+            _alone(_load_tellers)
+    except Exception:
+        # Python itself prints them then.
+        pass
 
 def _order():
     return eval(_read(int(_read(8))).decode(), {'__builtins__': {}, 'true': True, 'false': False, 'null': None})
@@ -320,8 +351,8 @@ def _figures():
 
 class _Feed:
     # What one unpickler reads of several pickles, so that they share what they have in common.
-    def __init__(self, state):
-        self.give(state)
+    def __init__(self):
+        self.give(b'')
 
     def give(self, state):
         self.state, self.at = state, 0
@@ -338,24 +369,78 @@ class _Feed:
         end = self.state.find(b'\n', self.at) + 1
         return self.read((end or len(self.state)) - self.at)
 
+class _Missing:
+    # An instance of what is not found: it takes what it is given, so that others find their own in its place.
+    seen = 0
+
+    def __new__(cls, *args, **more):
+        _Missing.seen += 1
+        return object.__new__(cls)
+
+    def __init__(self, *args, **more):
+        pass
+
+    __call__ = __setstate__ = __setitem__ = append = extend = add = __init__
+
+class _Hole:
+    # In the place of what is not made again. Nothing can be made of it.
+    def _refuse(self, *args):
+        raise TypeError
+
+    __getattribute__ = __repr__ = __bool__ = __eq__ = __hash__ = _refuse
+
+class _Unpickler(_pickle.Unpickler):
+    def __init__(self, feed):
+        super().__init__(feed)
+        self.feed, self.hole = feed, _Hole()
+
+    def find_class(self, module, name):
+        try:
+            return super().find_class(module, name)
+        except BaseException:
+            _Missing.seen += 1
+            return _Missing
+
+    def persistent_load(self, _):
+        return self.hole
+
+    def skip(self, places):
+        self.feed.give(b'\x80\x04K\x00Q' + b'\x94' * places + b'.')
+        self.load()
+
+    def take(self, part):
+        # Gives a list of the one value; none where that is made of something that is not there.
+        self.feed.give(part)
+        before = _Missing.seen, sys.getrefcount(self.hole)
+        boxed = self.load()
+        return boxed if (_Missing.seen, sys.getrefcount(self.hole)) == before else []
+
 def _load_together(values):
-    # What failed in the middle would leave others what is half made: they are made again without it.
-    left = dict(values)
+    # What failed would leave others what is half made: they are made again without it, and find what they share in the same places.
+    lost = set()
     while True:
-        feed, made, failed = _Feed(b''), {}, []
-        unpickler = _pickle.Unpickler(feed)
-        for name, one in left.items():
-            feed.give(one)
+        made, failed, at = {}, set(), 0
+        unpickler = _Unpickler(_Feed())
+        ends = [place for place, _ in values.values()][1:] + [0]
+        for (name, (place, part)), end in zip(values.items(), ends):
+            if name in lost:
+                continue
             try:
-                made[name] = unpickler.load()
+                if place > at:
+                    unpickler.skip(place - at)
+                boxed = unpickler.take(part)
             except BaseException:
-                failed.append(name)
-                memo, unpickler = unpickler.memo, _pickle.Unpickler(feed)
-                unpickler.memo = memo
+                # It is not known how many places it took.
+                failed.add(name)
+                break
+            at = end
+            if boxed:
+                made[name] = boxed[0]
+            else:
+                failed.add(name)
         if not failed:
             return made
-        for name in failed:
-            del left[name]
+        lost |= failed
 
 def _load_alone(values):
     made = {}
@@ -366,10 +451,20 @@ def _load_alone(values):
             pass
     return made
 
+def _kept_values(kept):
+    # With what makes them again.
+    if 'shared' in kept:
+        return kept['shared'], _load_together
+    if kept.get('joined'):
+        # As they were written before, with the number of each place: here each is put into a list.
+        return {name: (0, b'\x80\x03]' + one[2:-1] + b'a.') for name, one in kept['values'].items()}, _load_together
+    return kept['values'], _load_alone
+
 def _restore(names, sources, state):
     # Gives the names of what could not be made again. What ends a program is no end here: it is the code of modules and decorators.
     kept, lost = _pickle.loads(state), []
-    flags, values, load = kept.get('flags', {}), kept['values'], _load_together if kept.get('joined') else _load_alone
+    flags = kept.get('flags', {})
+    values, load = _kept_values(kept)
     for name, module in kept['modules'].items():
         try:
             __import__(module)
@@ -401,57 +496,86 @@ class _Full(Exception):
     pass
 
 class _Sink:
-    # Takes no more than there is room for.
-    def __init__(self, room):
-        self.room, self.parts = room, None
+    # Takes no more than there is room for, and holds nothing once it came to more than it is to hold.
+    def __init__(self, room, hold=0):
+        self.room, self.least, self.parts, self.made = room, room - hold, [], {}
 
     def write(self, part):
         self.room -= len(part) if isinstance(part, bytes) else memoryview(part).nbytes
         if self.room < 0:
             raise _Full
-        if self.parts is not None:
+        if self.room < self.least:
+            self.parts = self.made = None
+        elif self.parts is not None:
             self.parts.append(bytes(part))
 
-def _can_be_kept(value, sink):
-    room = sink.room
+    def take(self):
+        part = b''.join(self.parts or ())
+        if self.parts:
+            self.parts = []
+        return part
+
+def _can_be_kept(value, most):
     try:
-        _pickle.Pickler(sink).dump(value)
+        _pickle.Pickler(_Sink(most), 4).dump(value)
         return True
     except (_Full, MemoryError):
         raise
     except Exception:
-        sink.room = room
         return False
 
-def _dump_together(values, most):
-    # One finds again what another has; where one of all comes, they are tried without it.
+def _dumped(values, most, hold):
+    # One finds again what another has. Gives where they are, and those that are left from one on that can't be kept.
+    sink = _Sink(most, hold)
+    pickler = _pickle.Pickler(sink, 4)
+    for count, (name, value) in enumerate(values.items()):
+        boxed = [value]
+        try:
+            pickler.dump(boxed)
+            part = sink.take()
+            # Where the list itself is now found: those before it took so many places.
+            pickler.dump(boxed)
+            found = sink.take()
+        except (_Full, MemoryError):
+            raise
+        except Exception:
+            return None, list(values)[count:]
+        if sink.made is not None:
+            sink.made[name] = (found[3] if len(found) == 5 else int.from_bytes(found[-5:-1], 'little'), part)
+    return sink, []
+
+def _dump_together(values, most, hold):
+    # Where one can't be kept, the others are tried without it, and without those after it that can't either.
     left, lost = dict(values), []
     while True:
-        sink, made = _Sink(most), {}
-        # With places by number, so that one that can't be made again moves no other.
-        pickler = _pickle.Pickler(sink, 3)
-        for name, value in left.items():
-            sink.parts = []
-            try:
-                pickler.dump(value)
-            except (_Full, MemoryError):
-                raise
-            except Exception:
+        sink, rest = _dumped(left, most, hold)
+        for name in rest:
+            if name == rest[0] or not _can_be_kept(left[name], most):
                 lost.append(name)
-                break
-            made[name] = b''.join(sink.parts)
-        else:
-            return made, lost
-        del left[name]
+                del left[name]
+        if sink is not None and sink.made is not None:
+            return sink, lost
+        if sink is not None:
+            # There is room for them.
+            hold = most
 
-def _snapshot(names, sources, own, most):
+class _Last:
+    # What is known from the time before, so that most is written but once.
+    def __init__(self):
+        # What could not be kept is looked at by itself, before the others.
+        self.missed = set()
+        self.size = 0
+
+# Of what may come to be too large no more is held while that is found out: the code may have left no memory for it.
+_HELD = 16000000
+
+def _snapshot(names, sources, own, last, most):
     modules, values, lost = {}, {}, []
     # Of a name that was bound anew, the source is that of something else.
     for name in [name for name, one in sources.items() if names.get(name, sources) is not one[0]]:
         del sources[name]
-    # Of what is too large nothing is held while that is found out.
-    sink = _Sink(most)
-    for name, value in list(names.items()):
+    found = dict(names)
+    for name, value in found.items():
         if name in own:
             continue
         if isinstance(value, type(sys)):
@@ -459,18 +583,21 @@ def _snapshot(names, sources, own, most):
         elif isinstance(value, (type(_snapshot), type)) and getattr(value, '__module__', None) == '__main__':
             if name not in sources:
                 lost.append(name)
-        elif _can_be_kept(value, sink):
+        elif name not in last.missed or _can_be_kept(value, most):
             values[name] = value
         else:
             lost.append(name)
-    values, missed = _dump_together(values, most)
+    hold, last.size = last.size + _HELD, 0
+    sink, missed = _dump_together(values, most, hold)
+    last.missed, last.size = {*lost, *missed}, most - sink.room
+    lost = [name for name in found if name in last.missed]
     texts = {name: text for name, (_, text, _) in sources.items()}
     flags = {name: one for name, (_, _, one) in sources.items() if one}
-    kept = _pickle.dumps({'modules': modules, 'sources': texts, 'flags': flags, 'values': values, 'joined': True})
+    kept = _pickle.dumps({'modules': modules, 'sources': texts, 'flags': flags, 'shared': sink.made})
     if len(kept) > most:
         raise _Full
-    values.clear()
-    return b'{"done": 0, "state": "%s", "lost": %s}' % (_base64(kept, newline=False), _bytes(_json(lost + missed)))
+    sink.made.clear()
+    return b'{"done": 0, "state": "%s", "lost": %s}' % (_base64(kept, newline=False), _bytes(_json(lost)))
 
 def _segment(lines, node):
     first = min([node.lineno] + [one.lineno for one in node.decorator_list]) - 1
@@ -548,6 +675,8 @@ class _Lines:
         caches[-1][name] = _cells[name]
 
     def find_spec(self, name, path=None, target=None):
+        if name == 'threading':
+            _ready_tellers()
         if name != 'linecache' or self.isLooking:
             return None
         self.isLooking = True
@@ -566,13 +695,13 @@ class _Lines:
         return spec
 
 def _print(kind, error, frames):
-    def say():
-        import traceback
-        sys.modules['linecache'].cache.update(_cells)
-        if sys.stderr is not None:
-            traceback.print_exception(kind, error, frames)
     try:
-        _alone(say)
+        _ready_tellers()
+        cache = _tellers['linecache'].cache
+        cache.clear()
+        cache.update(_cells)
+        if sys.stderr is not None:
+            _tellers['traceback'].print_exception(kind, error, frames)
     except Exception:
         sys.__excepthook__(kind, error, frames)
 
@@ -652,11 +781,14 @@ class _Live:
         # What a module has by itself.
         self.unkept = {*self.names, '__annotations__', '__file__', '__warningregistry__'}
         self.sources = {}
+        self.last = _Last()
         self.held = None
         self.numbers = itertools.count()
         self.cells = itertools.count(1)
         self.lines = _Lines()
         sys.meta_path.insert(0, self.lines)
+        if 'threading' in sys.modules:
+            _ready_tellers()
         builtins.display = self.display
         # What is there already is not looked through for what the code made.
         gc.freeze()
@@ -725,7 +857,7 @@ class _Live:
     def keep(self, how):
         self.held = None
         try:
-            text = _snapshot(self.names, self.sources, self.unkept, how['most'])
+            text = _snapshot(self.names, self.sources, self.unkept, self.last, how['most'])
         except (_Full, MemoryError):
             text = '{"done": 1, "tooLarge": true}'
         except BaseException:

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { requireTool } from '../../../../test/kit/require-tools.ts';
+import { type Facts, framed, Marks } from './marks.ts';
+import { livePythonDriver } from './python-driver.ts';
+
+const needsPython = { skip: requireTool('python3') };
+const keep = { most: 1_000_000, unasked: 1_000_000 };
+
+interface Told {
+  out: string;
+  err: string;
+  /** What could not be taken up, and what could not be kept. */
+  lost: string[];
+  /** As it was kept last. */
+  state: Buffer;
+}
+
+/** What the driver says to codes, after it took up a state where one is given. */
+function driven(codes: readonly string[], { state, files = {} }: { state?: Buffer; files?: Record<string, string> } = {}): Told {
+  const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'outrigger-driver-'));
+  try {
+    for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), text);
+    const restoring = state === undefined ? [] : [framed({ restore: state.length }), state];
+    const orders = codes.map((code) => framed({ code, file: 'code.py', args: [], stdin: '', env: {}, keep }));
+    const input = Buffer.concat([framed({ live: 'token' }), ...restoring, ...orders]);
+    const { stdout, stderr } = spawnSync('python3', ['-c', livePythonDriver], { cwd: folder, input, encoding: 'utf8' });
+    const [out, err] = [stdout, stderr].map((text) => new Marks('token').take(text)) as [(string | Facts)[], (string | Facts)[]];
+    const marks = out.filter((part) => typeof part !== 'string');
+    return {
+      out: out.filter((part) => typeof part === 'string').join(''),
+      err: err.filter((part) => typeof part === 'string').join(''),
+      lost: marks.flatMap(({ lost = [] }) => lost),
+      state: Buffer.from(marks.findLast(({ state }) => state !== undefined)?.state ?? '', 'base64'),
+    };
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const failing = `class Gone:
+  def __init__(self, of): self.of = of
+class Picky(Gone):
+  def __setstate__(self, state): raise KeyError('no')
+`;
+const shared = `import failing
+first = [0]
+inner, deep = [1], (2, [3])
+lost = failing.Gone([inner, deep, [n for n in range(300)], [str(n) for n in range(300)]])
+of_lost, of_inner, by_lost = [lost], [inner], {'a': lost}
+of_of_inner = (of_inner,)
+picky = failing.Picky([first, deep])
+last = [first]
+twins = [[4], [5]]
+one, other = twins
+del inner, deep
+`;
+
+test('values are made again beside those that can not be: with all that they share, or not at all', needsPython, () => {
+  const files = { 'failing.py': failing };
+  const kept = driven([shared], { files });
+  assert.deepEqual([kept.err, kept.lost], ['', []]);
+  const says =
+    "print(sorted(n for n in globals() if n[0] != '_' and n != 'display'), last[0] is first, twins == [one, other], one is twins[0], last)";
+  const whole = driven([says], {
+    files: { 'failing.py': failing.replace("raise KeyError('no')", 'self.__dict__.update(state)') },
+    state: kept.state,
+  });
+  assert.deepEqual([whole.lost, whole.err], [[], '']);
+  const names = ['by_lost', 'failing', 'first', 'last', 'lost', 'of_inner', 'of_lost', 'of_of_inner', 'one', 'other', 'picky', 'twins'];
+  assert.equal(whole.out, `[${names.map((name) => `'${name}'`).join(', ')}] True True True [[0]]\n`);
+  const { out, err, lost } = driven([says], { state: kept.state });
+  assert.deepEqual(lost.toSorted(), ['by_lost', 'failing', 'lost', 'of_inner', 'of_lost', 'of_of_inner', 'picky']);
+  assert.deepEqual([out, err], ["['first', 'last', 'one', 'other', 'twins'] True True True [[0]]\n", '']);
+  const picky = driven([says], { files, state: kept.state });
+  assert.deepEqual(picky.lost, ['picky'], picky.err);
+});
+
+test('many values that can not be made again are found out at once', needsPython, () => {
+  const code = `import failing
+class Counts:
+  n = 0
+  def __setstate__(self, state): Counts.n += 1
+counts = Counts()
+counts.any = 1
+globals().update({f'gone_{n}': failing.Gone(n) for n in range(40)})`;
+  const { state, lost, err } = driven([code], { files: { 'failing.py': failing } });
+  assert.deepEqual([lost, err], [[], '']);
+  const told = driven(['print(Counts.n)'], { state });
+  assert.equal(told.lost.length, 41);
+  assert.ok(Number(told.out) < 8, `${told.out.trim()} times`);
+});
+
+const earlier: Record<string, string> = {
+  'each by itself': 'values = {name: pickle.dumps(value) for name, value in values}\nmore = {}',
+  'with numbered places': `file = io.BytesIO()
+pickler = pickle.Pickler(file, 3)
+parts, more = {}, {'joined': True}
+for name, value in values:
+  start = file.tell()
+  pickler.dump(value)
+  parts[name] = file.getvalue()[start:]
+values = parts`,
+};
+
+for (const [how, makes] of Object.entries(earlier))
+  test(`variables that were kept by an earlier version are taken up: ${how}`, needsPython, () => {
+    const code = `import io, pickle, sys, failing
+shared = [1]
+values = [('text', 'ä'), ('a', [shared]), ('lost', failing.Gone(shared)), ('b', [[2], {'k': 3}]), ('n', 5), ('c', shared), ('d', ['x', 'x'])]
+${makes}
+kept = {'modules': {'fail': 'failing', 'math': 'math'}, 'sources': {'f': 'def f(): return c'}, 'flags': {}, 'values': values, **more}
+sys.stdout.buffer.write(pickle.dumps(kept))`;
+    const cwd = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'outrigger-driver-'));
+    try {
+      fs.writeFileSync(path.join(cwd, 'failing.py'), failing);
+      const { stdout: state, stderr } = spawnSync('python3', ['-c', code], { cwd });
+      assert.equal(String(stderr), '');
+      const says = 'print(text, a, b, n, f() is c, d, math.floor(1.5), "lost" in globals())';
+      for (const [files, lost] of [
+        [{ 'failing.py': failing }, []],
+        [{}, ['fail', 'lost']],
+      ] as const) {
+        const told = driven([says], { state, files });
+        assert.deepEqual([told.err, told.lost], ['', lost]);
+        assert.equal(told.out, `ä [[1]] [[2], {'k': 3}] 5 True ['x', 'x'] 1 ${lost.length > 0 ? 'False' : 'True'}\n`);
+      }
+    } finally {
+      fs.rmSync(cwd, { recursive: true, force: true });
+    }
+  });
