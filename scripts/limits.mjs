@@ -19,6 +19,14 @@ export const limitParts = [
         'src/contract/dispatch.test.ts',
         'is bounded, as is each item and all that is gathered',
       ]),
+      constant(
+        'levels of arrays and objects in one another, in JSON',
+        'src/core/json-text.ts',
+        'MAX_JSON_DEPTH',
+        'count',
+        '`BAD_INPUT`, `BAD_FRAME`',
+        ['test/flows/deep-json.test.ts', 'a body, a frame or a message that is nested deeper than 500 levels is a mistake of who sent it'],
+      ),
       option('limits.uploadBytes', '`INPUT_TOO_LARGE`; the file is as it was', [
         'src/services/workspace/operations.test.ts',
         'stops at its limit and leaves nothing',
@@ -52,6 +60,21 @@ export const limitParts = [
         'src/services/processes/process-table.test.ts',
         'there is an end to how many run, and to how many are remembered',
       ]),
+      constant('variables that a program is given', 'src/contract/processes.ts', 'MAX_VARIABLES', 'count', '`BAD_INPUT`', [
+        'src/services/processes/process-table.test.ts',
+        'a program is given 1,000 variables; one more is refused wherever one is started',
+      ]),
+      constant(
+        'arguments and variables of a program in a terminal',
+        'src/services/processes/local-host.ts',
+        'MAX_IN_TERMINAL',
+        'count',
+        '`BAD_INPUT`; it is not started',
+        [
+          'src/services/processes/local-host.test.ts',
+          'takes 300 arguments and variables together; one more is refused, and it is not started',
+        ],
+      ),
       option('processes.headBytes', 'what follows is kept as long as it is of the end; the rest is counted', [
         'src/services/processes/process-table.test.ts',
         'of endless output the start and the end are kept, with nobody there, and what is between is counted',

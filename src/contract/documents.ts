@@ -65,6 +65,7 @@ export const documents = {
     errors: [
       'FILE_NOT_FOUND',
       'NOT_A_FILE',
+      'NOT_A_DIRECTORY',
       'DOCUMENT_BINARY',
       'DOCUMENT_TOO_LARGE',
       'TOO_MANY_DOCUMENTS',

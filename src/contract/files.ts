@@ -144,7 +144,7 @@ export const files = {
         truncated: z.boolean(),
         cursor: z.string().describe('The list holds all changes up to here.'),
       }),
-    errors: ['FILE_NOT_FOUND', 'NOT_A_DIRECTORY', 'PATH_ESCAPES'],
+    errors: ['FILE_NOT_FOUND', 'NOT_A_DIRECTORY', 'PATH_ESCAPES', 'NAME_TOO_LONG'],
   }),
   'files.stat': operation({
     summary: 'Say what stands at a path; a missing one is an answer, not an error.',
@@ -178,7 +178,7 @@ export const files = {
         unsaved: z.boolean().optional().describe('True when an open document holds edits that are not in the file yet.'),
         bom: z.boolean().optional(),
       }),
-    errors: ['FILE_NOT_FOUND', 'NOT_A_FILE', 'NOT_TEXT', 'PATH_ESCAPES', 'OUTPUT_TOO_LARGE', 'FILE_PERMISSION'],
+    errors: ['FILE_NOT_FOUND', 'NOT_A_FILE', 'NOT_A_DIRECTORY', 'NOT_TEXT', 'PATH_ESCAPES', 'OUTPUT_TOO_LARGE', 'FILE_PERMISSION'],
   }),
   'files.write': operation({
     summary: 'Write a text file whole, atomically; an open document takes it as edits.',
@@ -197,6 +197,7 @@ export const files = {
     output: written,
     errors: [
       'ETAG_MISMATCH',
+      'FILE_EXISTS',
       'NOT_A_FILE',
       'NOT_A_DIRECTORY',
       'PATH_ESCAPES',
@@ -220,7 +221,16 @@ export const files = {
         mode: z.int().min(0).max(0o777).optional(),
       }),
     output: written,
-    errors: ['FILE_EXISTS', 'NOT_A_DIRECTORY', 'PATH_ESCAPES', 'NAME_TOO_LONG', 'FILE_PERMISSION', 'DISK_FULL', 'READ_ONLY'],
+    errors: [
+      'FILE_EXISTS',
+      'FILE_NOT_FOUND',
+      'NOT_A_DIRECTORY',
+      'PATH_ESCAPES',
+      'NAME_TOO_LONG',
+      'FILE_PERMISSION',
+      'DISK_FULL',
+      'READ_ONLY',
+    ],
   }),
   'files.edit': operation({
     summary: 'Change parts of a text file: exact search and replace, or ranges of lines. All edits apply, or none.',
@@ -236,6 +246,8 @@ export const files = {
     output: written,
     errors: [
       'FILE_NOT_FOUND',
+      'NOT_A_FILE',
+      'NOT_A_DIRECTORY',
       'NOT_TEXT',
       'EDIT_NOT_FOUND',
       'EDIT_AMBIGUOUS',
@@ -274,7 +286,7 @@ export const files = {
     input: () =>
       z.object({ path: entryPath(), recursive: z.boolean().default(false), ifMatch: ifMatch(), missingOk: z.boolean().default(false) }),
     output: () => moved().extend({ removed: z.int().describe('How many entries.') }),
-    errors: ['FILE_NOT_FOUND', 'NOT_EMPTY', 'ETAG_MISMATCH', 'PATH_ESCAPES', 'FILE_PERMISSION', 'READ_ONLY'],
+    errors: ['FILE_NOT_FOUND', 'NOT_A_DIRECTORY', 'NOT_EMPTY', 'ETAG_MISMATCH', 'PATH_ESCAPES', 'FILE_PERMISSION', 'READ_ONLY'],
     http: { route: 'DELETE /files/{path}', request: { 'if-match': 'ifMatch' } },
     destructive: true,
   }),
@@ -288,6 +300,7 @@ export const files = {
     errors: [
       'FILE_NOT_FOUND',
       'FILE_EXISTS',
+      'NOT_A_FILE',
       'NOT_A_DIRECTORY',
       'NOT_EMPTY',
       'PATH_ESCAPES',
@@ -308,6 +321,7 @@ export const files = {
     errors: [
       'FILE_NOT_FOUND',
       'FILE_EXISTS',
+      'NOT_A_FILE',
       'NOT_A_DIRECTORY',
       'PATH_ESCAPES',
       'NAME_TOO_LONG',
@@ -391,7 +405,7 @@ export const files = {
         notModified: z.boolean(),
       }),
     bytes: true,
-    errors: ['FILE_NOT_FOUND', 'NOT_A_FILE', 'OUT_OF_RANGE', 'ETAG_MISMATCH', 'PATH_ESCAPES', 'FILE_PERMISSION'],
+    errors: ['FILE_NOT_FOUND', 'NOT_A_FILE', 'NOT_A_DIRECTORY', 'OUT_OF_RANGE', 'ETAG_MISMATCH', 'PATH_ESCAPES', 'FILE_PERMISSION'],
     http: {
       route: 'GET /files/{path}',
       request: { range: 'range', 'if-match': 'ifMatch', 'if-none-match': 'ifNoneMatch', 'if-range': 'ifRange' },
@@ -423,6 +437,7 @@ export const files = {
     body: 'bytes',
     errors: [
       'ETAG_MISMATCH',
+      'FILE_EXISTS',
       'NOT_A_FILE',
       'NOT_A_DIRECTORY',
       'PATH_ESCAPES',

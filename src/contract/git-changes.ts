@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { gitConflict, gitFiles, gitPerson, gitTreeErrors, gitWriteErrors, message, revision } from './git-schemas.ts';
 import { operation } from './operation.ts';
 import { entryPath } from './paths.ts';
+import { withoutNul } from './processes.ts';
 
 export const gitChanges = {
   'git.init': operation({
@@ -102,7 +103,7 @@ export const gitChanges = {
           .regex(/^[0-9a-f]{40,64}$/)
           .optional()
           .describe('Which stash, by its hash; the newest when left out. Not with push.'),
-        message: z.string().max(1000).optional(),
+        message: z.string().max(1000).regex(withoutNul).optional(),
         untracked: z.boolean().default(true).describe('push takes files along that git does not know yet.'),
         keepIndex: z.boolean().default(false).describe('push leaves what is staged where it is.'),
       }),

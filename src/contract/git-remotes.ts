@@ -74,7 +74,17 @@ export const gitRemotes = {
       }),
     item: progress,
     output: () => z.object({ path: z.string(), branch: z.string().nullable(), head: z.string().nullable() }),
-    errors: ['TOOL_MISSING', 'GIT_FAILED', 'PROCESS_TIMEOUT', 'BAD_INPUT', 'NOT_EMPTY', 'PATH_ESCAPES', ...networkErrors],
+    errors: [
+      'TOOL_MISSING',
+      'GIT_FAILED',
+      'PROCESS_TIMEOUT',
+      'BAD_INPUT',
+      'NOT_EMPTY',
+      'NOT_A_DIRECTORY',
+      'NAME_TOO_LONG',
+      'PATH_ESCAPES',
+      ...networkErrors,
+    ],
   }),
   'git.fetch': operation({
     summary: 'Bring the branches and tags of a remote up to date, without touching files. Streams progress.',

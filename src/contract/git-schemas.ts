@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { ErrorReason } from './errors.ts';
 import { entryPath } from './paths.ts';
+import { withoutNul } from './processes.ts';
 import { once } from './once.ts';
 
 /** What any git command can meet. */
@@ -64,7 +65,7 @@ export const gitFiles = once(() =>
 );
 
 export const revision = once(() => z.string().min(1).max(1000).describe('A branch, tag, commit, or an expression such as HEAD~2.'));
-export const message = once(() => z.string().min(1).max(65_536));
+export const message = once(() => z.string().min(1).max(65_536).regex(withoutNul));
 
 /** What came of joining commits together. */
 export const gitOutcome = once(() =>

@@ -5,6 +5,7 @@ import { once } from './once.ts';
 
 const MAX_ARGUMENTS = 2000;
 const MAX_ARGUMENT_LENGTH = 100_000;
+const MAX_VARIABLES = 1000;
 const MAX_INPUT_LENGTH = 1024 * 1024;
 const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
 
@@ -24,6 +25,7 @@ export const argv = once(() =>
 export const environment = once(() =>
   z
     .record(z.string().max(1000).regex(environmentName), z.string().max(MAX_ARGUMENT_LENGTH).regex(withoutNul))
+    .refine((variables) => Object.keys(variables).length <= MAX_VARIABLES, `At most ${MAX_VARIABLES} variables.`)
     .default({})
     .describe('On top of the few harmless names that programs get. Never shown again.'),
 );
@@ -158,6 +160,7 @@ export const processes = {
       'FILE_NOT_FOUND',
       'NOT_A_DIRECTORY',
       'PATH_ESCAPES',
+      'NAME_TOO_LONG',
       'TOO_MANY_PROCESSES',
       'HOST_UNAVAILABLE',
       'BAD_INPUT',
@@ -181,6 +184,7 @@ export const processes = {
       'FILE_NOT_FOUND',
       'NOT_A_DIRECTORY',
       'PATH_ESCAPES',
+      'NAME_TOO_LONG',
       'TOO_MANY_PROCESSES',
       'HOST_UNAVAILABLE',
       'BAD_INPUT',

@@ -234,6 +234,7 @@ export const search = {
       'FILE_NOT_FOUND',
       'PATH_ESCAPES',
       'NOT_A_FILE',
+      'NOT_A_DIRECTORY',
       'NOT_TEXT',
       'NO_LANGUAGE',
       'TOOL_MISSING',
@@ -247,7 +248,7 @@ export const search = {
     scope: { fields: ['path'] },
     input: () => z.object({ path: entryPath() }),
     output: () => z.object({ path: z.string(), sha256: z.string(), size: z.int().nonnegative() }),
-    errors: ['FILE_NOT_FOUND', 'PATH_ESCAPES', 'NOT_A_FILE'],
+    errors: ['FILE_NOT_FOUND', 'PATH_ESCAPES', 'NOT_A_FILE', 'NOT_A_DIRECTORY'],
   }),
   'index.status': operation({
     summary: 'How far the index is, and what it holds.',

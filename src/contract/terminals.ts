@@ -71,6 +71,7 @@ export const terminals = {
       'FILE_NOT_FOUND',
       'NOT_A_DIRECTORY',
       'PATH_ESCAPES',
+      'NAME_TOO_LONG',
       'TOO_MANY_PROCESSES',
       'HOST_UNAVAILABLE',
       'BAD_INPUT',

@@ -231,6 +231,61 @@ describe('network', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('what is refused outside of the workspace is refused alike, whether it is there or not', async () => {
+    await withNetwork(
+      async ({ git, folder, root, bare }) => {
+        fs.writeFileSync(path.join(folder, 'a-file'), '');
+        fs.symlinkSync(path.join(folder, 'a-file'), path.join(root, 'to-file'));
+        fs.symlinkSync(path.join(folder, 'nothing'), path.join(root, 'to-nothing'));
+        fs.symlinkSync('loop', path.join(root, 'loop'));
+        fs.symlinkSync(path.dirname(bare), path.join(root, 'link'));
+        const places = [
+          ...['a-file', 'a-file/x', 'nothing', 'nothing/x', 'x'.repeat(300)].map((name) => path.join(folder, name)),
+          ...['to-file', 'to-file/x', 'to-nothing', 'to-nothing/x', 'loop/x'].map((name) => path.join(root, name)),
+          // Above a link, git is above where that leads.
+          `${root}/link/../team/r.git`,
+        ];
+        for (const place of places)
+          await assert.rejects(
+            clone(git, { url: `file://${place}`, path: 'x' }, silent),
+            fails('FILE_PERMISSION', /outside of the work/),
+            place,
+          );
+      },
+      { guarded: false },
+    );
+  });
+
+  test('a clone into a place that can not be one is refused for what is in its way', async (t) => {
+    await withNetwork(
+      async ({ git, url, put, root }) => {
+        put('file');
+        fs.mkdirSync(path.join(root, 'closed'));
+        fs.symlinkSync('loop', path.join(root, 'loop'));
+        const into = (target: string): Promise<unknown> => clone(git, { url, path: target }, silent);
+        await assert.rejects(into('file/x'), fails('NOT_A_DIRECTORY'));
+        await assert.rejects(into('file/x/y'), fails('NOT_A_DIRECTORY'));
+        await assert.rejects(into('x'.repeat(300)), fails('NAME_TOO_LONG'));
+        await assert.rejects(into('loop/x'), fails('PATH_ESCAPES'));
+        // As one who may do all, nobody would be refused.
+        for (const [holder, name] of [
+          [fs.realpathSync, 'native'],
+          [fs, 'lstatSync'],
+          [fs, 'readdirSync'],
+        ] as const) {
+          const real = (holder as unknown as Record<string, (...args: unknown[]) => unknown>)[name] as (...args: unknown[]) => unknown;
+          t.mock.method(holder as typeof fs, name as 'lstatSync', (target: string, ...rest: unknown[]) => {
+            if (String(target).includes('/closed/')) throw Object.assign(new Error('no'), { code: 'EACCES' });
+            return real(target, ...rest);
+          });
+        }
+        await assert.rejects(into('closed/x'), fails('FILE_PERMISSION'));
+        t.mock.restoreAll();
+      },
+      { guarded: false },
+    );
+  });
+
   test('a clone goes into an empty or new folder of the workspace and nowhere else', async () => {
     await withNetwork(
       async ({ git, url, put, root, folder }) => {

@@ -4,6 +4,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { RunResult } from '../processes/processes.ts';
+import { errnoOf, fileError } from '../workspace/file-errors.ts';
 import { currentBranch, forEachRef, refHash } from './branches.ts';
 import { type Credentials, withCredentials } from './credentials.ts';
 import type { Git, Repository } from './git.ts';
@@ -80,9 +81,9 @@ function checkTarget(git: Git, into: string): void {
   try {
     names = fs.readdirSync(target);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOTDIR') throw new OutriggerError('NOT_EMPTY', `clone: ${into} is a file.`);
-    if (code !== 'ENOENT') throw error;
+    const code = errnoOf(error);
+    if (code === 'ENOTDIR' && fs.existsSync(target)) throw new OutriggerError('NOT_EMPTY', `clone: ${into} is a file.`);
+    if (code !== 'ENOENT') throw fileError(error, `clone: ${into}`);
   }
   if (names.length > 0)
     throw new OutriggerError('NOT_EMPTY', `clone: ${into === '' ? 'the workspace' : into} is not empty.`, {

@@ -94,18 +94,28 @@ export function protocolsFor(git: Git, url: string): string {
 
 /** By the true paths, links followed. What is not there lies where its nearest folder does. */
 export function isWithin(root: string, target: string): boolean {
-  const real = realOrNearest(path.resolve(target));
-  const top = fs.realpathSync(root);
+  const real = realOrNearest(target);
+  const top = fs.realpathSync.native(root);
   return real === top || real.startsWith(`${top}${path.sep}`);
 }
 
 function realOrNearest(target: string): string {
   try {
-    return fs.realpathSync(target);
+    // As the system reads it: `..` after a link is above where that leads.
+    return fs.realpathSync.native(target);
   } catch {
     // A link that leads nowhere may lead somewhere when git gets there.
-    if (fs.lstatSync(target, { throwIfNoEntry: false })?.isSymbolicLink() === true) return path.sep;
+    if (isLink(target)) return path.sep;
     const parent = path.dirname(target);
     return parent === target ? target : path.join(realOrNearest(parent), path.basename(target));
+  }
+}
+
+function isLink(target: string): boolean {
+  try {
+    return fs.lstatSync(target).isSymbolicLink();
+  } catch {
+    // Not there, below a file, too long or not ours to look at: git gets no further either.
+    return false;
   }
 }

@@ -7,6 +7,7 @@ import type * as nodePty from '@lydell/node-pty';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { HostedProcess, HostExit, HostRequest, ProcessHost, ProgramOutput, TerminalSize } from './host.ts';
 import { pipeOutput } from './pipe-output.ts';
+import { loadTerminals, type SpawnInTerminal } from './terminal-spawn.ts';
 
 export interface LocalHostDependencies {
   /** Absolute path of a program on PATH, or undefined. A name with a slash is one of the folder `from`. */
@@ -18,14 +19,14 @@ export interface LocalHostDependencies {
 /** A program in a terminal that does not read is asked again after so long, and then less often. */
 const FIRST_WRITE_RETRY_MS = 2;
 const LAST_WRITE_RETRY_MS = 50;
-
-type Pty = Pick<typeof nodePty, 'spawn'>;
+/** Arguments and variables: for each, node-pty takes up to three of the 1,022 places beyond which its answer lies in memory that is free again. */
+const MAX_IN_TERMINAL = 300;
 
 /** Runs programs on this machine, each in a process group of its own. */
 export class LocalHost implements ProcessHost {
   readonly name = 'local';
   readonly #dependencies: LocalHostDependencies;
-  #pty: Promise<Pty> | undefined;
+  #spawnInTerminal: Promise<SpawnInTerminal> | undefined;
 
   constructor(dependencies: LocalHostDependencies) {
     this.#dependencies = dependencies;
@@ -56,9 +57,11 @@ export class LocalHost implements ProcessHost {
 
   async #startInTerminal(request: HostRequest & { terminal: TerminalSize }, file: string, args: string[]): Promise<HostedProcess> {
     const { env, cwd, terminal } = request;
-    this.#pty ??= import('@lydell/node-pty');
-    const { spawn: spawnPty } = await this.#pty.catch((error: unknown) => {
-      this.#pty = undefined;
+    if (args.length + Object.keys(env).length > MAX_IN_TERMINAL)
+      throw new OutriggerError('BAD_INPUT', `In a terminal, a program takes at most ${MAX_IN_TERMINAL} arguments and variables together.`);
+    this.#spawnInTerminal ??= loadTerminals();
+    const spawnPty = await this.#spawnInTerminal.catch((error: unknown) => {
+      this.#spawnInTerminal = undefined;
       throw new OutriggerError('TOOL_MISSING', 'Terminals need the package @lydell/node-pty, which is not there for this system.', {
         details: { tool: '@lydell/node-pty' },
         cause: error,

@@ -6,8 +6,10 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { fails, isAlive, sh, textOf, withTable } from '../../../test/kit/process-harness.ts';
+import { code } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
-import type { OutputItem } from '../../contract/processes.ts';
+import { type OutputItem, processes } from '../../contract/processes.ts';
+import { terminals } from '../../contract/terminals.ts';
 import { withEnvironment } from './process-facts.ts';
 import type { Run, RunHooks } from './run-hooks.ts';
 
@@ -318,6 +320,23 @@ test('what can not be started is an error and no process; a folder outside is re
     await fails('BAD_INPUT', ask('processes.start', { argv: ['true'], host: 'elsewhere' }));
     await fails('NO_PROCESS', ask('processes.get', { id: 'p-0' }));
     assert.deepEqual(table.list(), []);
+  }));
+
+test('a program is given 1,000 variables; one more is refused wherever one is started', () =>
+  withTable(async ({ stream }) => {
+    const env = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`VARIABLE_${at}`, `${at}`]));
+    const { items } = await stream('processes.run', { argv: sh('env | grep -c ^VARIABLE_'), env });
+    assert.equal(textOf(items), '1000\n');
+    const more = { ...env, OTHER: '' };
+    for (const { input, given } of [
+      { input: processes['processes.start'].input, given: { argv: ['true'] } },
+      { input: processes['processes.run'].input, given: { argv: ['true'] } },
+      { input: terminals['terminals.open'].input, given: {} },
+      { input: code['code.run'].input, given: { language: 'bash', code: 'true' } },
+    ]) {
+      assert.ok(input.safeParse({ ...given, env }).success);
+      assert.match(String(input.safeParse({ ...given, env: more }).error), /At most 1000 variables/);
+    }
   }));
 
 test('there is an end to how many run, and to how many are remembered', () =>

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import { describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../../test/kit/eventually.ts';
+import { fails } from '../../../test/kit/process-harness.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import { LocalHost } from './local-host.ts';
+import { withEnvironment } from './process-facts.ts';
+import { Processes } from './processes.ts';
+
+const MARK = 'OUTRIGGER_TEST_MARK';
+const terminal = { columns: 80, rows: 24 };
+const host = new LocalHost({ find: (program, from) => new Processes({ env: process.env }).find(program, from), env: {} });
+const variables = (count: number): Record<string, string> =>
+  Object.fromEntries(Array.from({ length: count }, (_, at) => [`LONG_NAME_OF_A_VARIABLE_${at}`, `its value is long, too: ${at}`]));
+
+describe('a program in a terminal', () => {
+  test('takes 300 arguments and variables together; one more is refused, and it is not started', async () => {
+    const args = Array.from({ length: 100 }, (_, at) => `an argument ${at}`);
+    const start = (count: number) => host.start({ argv: ['true', ...args], cwd: '/', env: variables(count), terminal });
+    const program = await start(200);
+    program.stdout.resume();
+    assert.deepEqual(await program.exit, { exitCode: 0, exitSignal: null });
+    await assert.rejects(
+      start(201),
+      (error) => error instanceof OutriggerError && error.reason === 'BAD_INPUT' && /300/.test(error.message),
+    );
+    await fails('BAD_INPUT', host.start({ argv: ['sleep', '300'], cwd: '/', env: { ...variables(2000), [MARK]: 'many' }, terminal }));
+    assert.deepEqual(withEnvironment(`${MARK}=many`), []);
+    // What would be thrown when the program ends is thrown 200 ms later.
+    await delay(400);
+  });
+
+  test('that did not come to be leaves none behind, and nothing is thrown later', { skip: process.platform !== 'linux' }, async (t) => {
+    const require = createRequire(createRequire(import.meta.url).resolve('@lydell/node-pty'));
+    const binding = require(`@lydell/node-pty-linux-${process.arch}/pty.node`) as { fork: (...args: unknown[]) => { fd: number } };
+    const { fork } = binding;
+    const warnings: string[] = [];
+    const warned = ({ message }: Error): void => void warnings.push(message);
+    process.on('warning', warned);
+    t.after(() => {
+      binding.fork = fork;
+      process.off('warning', warned);
+    });
+    binding.fork = (...args) => {
+      const { fd } = fork(...args);
+      t.after(() => fs.closeSync(fd));
+      return 5 as unknown as { fd: number };
+    };
+    const start = (argv: [string, ...string[]]) => host.start({ argv, cwd: '/', env: { [MARK]: 'half' }, terminal });
+    await assert.rejects(start(['sleep', '300']), OutriggerError);
+    await eventually(() => assert.deepEqual(withEnvironment(`${MARK}=half`), []), 2000);
+    await assert.rejects(start(['true']), OutriggerError);
+    await delay(400);
+    assert.deepEqual(warnings, []);
+  });
+});
