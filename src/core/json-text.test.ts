@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isTooDeep, JsonTooDeep, MAX_JSON_DEPTH, readJson } from './json-text.ts';
+import { JsonTooDeep, MAX_JSON_DEPTH, readJson } from './json-text.ts';
 
 const nested = (levels: number, inside = '1', [open, close] = ['[', ']']): string => open.repeat(levels) + inside + close.repeat(levels);
 
