@@ -534,3 +534,28 @@ for (const place of ['beyond a link', 'in a submodule'] as const)
       );
     }),
   );
+
+for (const [what, make] of [
+  ['an empty folder', (at: string) => fs.mkdirSync(at)],
+  ['a file', (at: string) => fs.writeFileSync(at, 'gitdir: nowhere\n')],
+] as const)
+  test(`a secret is not put aside because ${what} called .git lies beside it, which makes no repository`, { skip }, () =>
+    withScratchFolder('secrets-git', async (_folder, root) => {
+      const { git, put, stash: before } = prepare(root, 'untracked');
+      git('checkout', '-qf', 'main');
+      put(SECRET, `${TOKEN}\n`);
+      make(path.join(root, 'conf/.git'));
+      await withSidecar(
+        async (running) => {
+          running.put('a.txt', 'changed\n');
+          await running.client
+            .call('git.stash', { action: 'push' })
+            .catch((error: OutriggerError) => assert.equal(error.reason, 'GIT_FAILED'));
+          assert.equal(running.file(SECRET), `${TOKEN}\n`);
+          const newest = git('rev-parse', 'stash@{0}');
+          if (newest !== before) assert.ok(!git('ls-tree', '-r', '--name-only', `${newest}^3`).split('\n').includes(SECRET));
+        },
+        { workspace: root, config: { tokenFile: path.join(root, SECRET) } },
+      );
+    }),
+  );

@@ -5,7 +5,7 @@ import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { inConflict, wouldOverwrite } from './git-error.ts';
-import { nulEnded, splitNul } from './git-path.ts';
+import { nulEnded } from './git-path.ts';
 import { identity } from './identity.ts';
 import { conflictsOf } from './integrating.ts';
 import { SecretGuard } from './secrets.ts';
@@ -75,7 +75,7 @@ export async function pushStash(
   const args = ['stash', 'push', '--quiet', ...(untracked ? ['--include-untracked'] : []), ...(keepIndex ? ['--keep-index'] : [])];
   const said = message === undefined || message === '' ? [] : [`--message=${message}`];
   // To take files away that it put aside, stash cleans by a pattern of its own.
-  const left = await notIgnored(git, repository, withinTree(git.options.root, git.secrets), signal);
+  const left = await notIgnored(git, repository, beyondNoLink(git.options.root, git.secrets), signal);
   const guard = new SecretGuard(git, repository, 'stash', signal);
   // Files become what HEAD holds: of those that are left out too where it does and the index does not.
   if (!guard.idle && left.length < git.secrets.length) await guard.overwriting('HEAD');
@@ -85,13 +85,12 @@ export async function pushStash(
   return (await stashList(git, repository, 1, signal)).found[0]?.hash !== before;
 }
 
-/** What lies beyond a link or in another repository is not put aside either, and git fails where it is named. */
-function withinTree(root: string, names: readonly string[]): readonly string[] {
-  const isBorder = (folder: string): boolean =>
-    fs.lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true || fs.existsSync(path.join(folder, '.git'));
+/** What lies beyond a link is not put aside either, and git fails where it is named. */
+function beyondNoLink(root: string, names: readonly string[]): readonly string[] {
+  const isLink = (folder: string): boolean => fs.lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true;
   return names.filter((name) => {
     const folders = name.split('/').slice(0, -1);
-    return !folders.some((_, at) => isBorder(path.join(root, ...folders.slice(0, at + 1))));
+    return !folders.some((_, at) => isLink(path.join(root, ...folders.slice(0, at + 1))));
   });
 }
 
@@ -102,14 +101,22 @@ async function notIgnored(
   paths: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<readonly string[]> {
-  if (paths.length === 0) return paths;
+  const left: string[] = [];
+  for (const name of paths) if (await isPutAside(git, repository, name, signal)) left.push(name);
+  return left;
+}
+
+async function isPutAside(git: Git, repository: Repository, name: string, signal: AbortSignal | undefined): Promise<boolean> {
   // It takes no literal names, and one that begins with a colon for a pattern.
-  const here = (path: string): string => `./${path}`;
+  const stdin = nulEnded([Buffer.from(`./${name}`)]);
   const args = ['--no-literal-pathspecs', 'check-ignore', '-z', '--stdin'];
-  const stdin = nulEnded(paths.map((path) => Buffer.from(here(path))));
-  const { stdout } = await git.read('stash', repository, args, { signal, stdin }, [0, 1]);
-  const ignored = new Set(splitNul(stdout).map((name) => Buffer.from(name).toString()));
-  return paths.filter((path) => !ignored.has(here(path)));
+  try {
+    return (await git.read('stash', repository, args, { signal, stdin }, [0, 1])).exitCode === 1;
+  } catch (error) {
+    // Into a submodule it does not look, and it is git that knows what is one.
+    if (error instanceof OutriggerError && error.reason === 'GIT_FAILED' && /' is in submodule '/.test(error.message)) return false;
+    throw error;
+  }
 }
 
 async function stashName(
