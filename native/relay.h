@@ -73,12 +73,14 @@ static int pass_on(struct relay *relay) {
   return 1;
 }
 
-// All who wrote are gone: passes on what is there, and answers how many bytes its reader gets in all; -1 where that is not known
-// yet, as he does not take them now.
+// Passes on what is there as far as its reader takes it now, and answers how many bytes he gets in all by then, those that still wait among them.
 static long long pass_all(struct relay *relay) {
   while (pass_on(relay)) {
   }
-  return relay->at < relay->end ? -1 : relay->passed;
+  if (relay->from < 0) return relay->passed;
+  int unread = 0;
+  ioctl(relay->from, FIONREAD, &unread);
+  return relay->passed + (long long)(relay->end - relay->at) + unread;
 }
 
 // What there is to wait for; two of them, of which either may be nothing.

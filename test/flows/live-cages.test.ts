@@ -129,6 +129,18 @@ for (const { says, rung, starts, without } of cages) {
         }
       }));
 
+    test('what its reader had not taken by then is nothing of the next order either', () =>
+      withObedient(range, async ({ program, order }) => {
+        await order('if os.fork() == 0:\n  os.setsid()\n  while True: os.write(1, b"noise " * 10_000)');
+        program.pause?.();
+        // Until there is room nowhere: between the two, in the supervisor, and before it.
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        const settling = program.settle?.();
+        setTimeout(() => program.resume?.(), 50);
+        assert.ok(((await settling)?.ended ?? 0) > 0);
+        assert.equal((await order('print("own")')).slice(0, 100), 'own\n');
+      }));
+
     test('one that ends in its rest is over, and says so', () =>
       withObedient(range, async ({ program, order }) => {
         await order('def leave():\n  time.sleep(0.01)\n  os._exit(7)\nthreading.Thread(target=leave).start()');
