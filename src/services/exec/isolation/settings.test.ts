@@ -9,6 +9,10 @@ const skip = process.platform === 'linux' ? false : 'bound on Linux alone';
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-settings-'));
 after(() => fs.rmSync(scratch, { recursive: true, force: true }));
 
+function leadsToManual(file: string): boolean {
+  return fs.lstatSync(file).isSymbolicLink() && fs.readlinkSync(file).includes('/man/');
+}
+
 test('the copy has what everybody may read of the settings, and nothing else', { skip }, async () => {
   const settings = new Settings(scratch, () => 0);
   assert.equal(settings.folder(false), undefined, 'there is none yet');
@@ -19,6 +23,9 @@ test('the copy has what everybody may read of the settings, and nothing else', {
   for (const entry of fs.readdirSync(folder, { recursive: true, withFileTypes: true }))
     if (!entry.isSymbolicLink())
       assert.equal(fs.statSync(path.join(entry.parentPath, entry.name)).mode & 0o7777, entry.isFile() ? 0o644 : 0o755);
+  const alternatives = fs.readdirSync(path.join(folder, 'alternatives'));
+  const wanted = fs.readdirSync('/etc/alternatives').filter((name) => !leadsToManual(path.join('/etc/alternatives', name)));
+  assert.deepEqual(alternatives.sort(), wanted.sort());
   assert.equal(fs.existsSync(path.join(settings.folder(true) ?? '', 'hosts')), fs.existsSync('/etc/hosts'));
   await settings.close();
   assert.deepEqual(fs.readdirSync(scratch), []);

@@ -19,6 +19,9 @@ const LOOK_EACH_MS = 1000;
 const OTHERS_READ = 0o004;
 const OTHERS_PASS = 0o005;
 
+/** Nearly half of what is below /etc/alternatives leads to one: read by people alone. */
+const MANUAL_PAGE = /\/man\//;
+
 interface Copy {
   folder: string;
   /** When each file at the top and each folder was changed, as it was copied. */
@@ -102,8 +105,10 @@ async function copyTop(from: string, to: string, times: Map<string, number>): Pr
 
 async function copy(from: string, to: string, times: Map<string, number>): Promise<void> {
   const stat = await fs.promises.lstat(from);
-  if (stat.isSymbolicLink()) await fs.promises.symlink(await fs.promises.readlink(from), to);
-  else if (stat.isFile() && (stat.mode & OTHERS_READ) !== 0) {
+  if (stat.isSymbolicLink()) {
+    const target = await fs.promises.readlink(from);
+    if (!MANUAL_PAGE.test(target)) await fs.promises.symlink(target, to);
+  } else if (stat.isFile() && (stat.mode & OTHERS_READ) !== 0) {
     await fs.promises.copyFile(from, to);
     await fs.promises.chmod(to, 0o644);
   } else if (stat.isDirectory() && (stat.mode & OTHERS_PASS) === OTHERS_PASS) {
