@@ -4,7 +4,8 @@ import { baseEnvironment, filled, type Language } from '../languages.ts';
 import type { Prepared, Sessions } from '../sessions.ts';
 import type { Toolchains } from '../toolchains.ts';
 import { nodeDriver } from './node-driver.ts';
-import { livePythonDriver, pythonDriver } from './python-driver.ts';
+import { livePythonDriver } from './live-python-driver.ts';
+import { pythonDriver } from './python-driver.ts';
 
 /** One that nobody wanted for so long is ended: it takes memory. */
 const IDLE_MS = 60_000;

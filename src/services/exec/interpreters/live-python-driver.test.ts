@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { requireTool } from '../../../../test/kit/require-tools.ts';
 import { type Facts, framed, Marks } from './marks.ts';
-import { livePythonDriver } from './python-driver.ts';
+import { livePythonDriver } from './live-python-driver.ts';
 
 const needsPython = { skip: requireTool('python3') };
 const keep = { most: 1_000_000, unasked: 1_000_000 };
