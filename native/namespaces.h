@@ -2,6 +2,11 @@
 // process in sight. The calls are those of Linux 5.12 (mount_setattr); an older kernel says so, and whoever asked takes bubblewrap.
 // https://man7.org/linux/man-pages/man2/mount_setattr.2.html and https://man7.org/linux/man-pages/man7/user_namespaces.7.html
 #include <net/if.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
 
 #define SYS_OPEN_TREE 428
 #define SYS_MOVE_MOUNT 429

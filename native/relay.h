@@ -1,6 +1,12 @@
 // Between the program's standard streams and ours. Whoever starts a cage may give it sockets (Node gives its children nothing else), and
 // nobody can open a socket by its name: /dev/stdout, /dev/fd/1 and /proc/self/fd/1 answer ENXIO. So the program gets pipes, and the
 // supervisor passes on what comes. Nothing here waits: what can't be passed on now holds back whoever writes it, as a full pipe does.
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
 #define RELAY_BYTES (64 * 1024)
 // The supervisor has other things to do as well.
 #define MOST_PIECES 16

@@ -1,18 +1,19 @@
 // `node scripts/native.mjs`: builds the programs of native/ into dist/bin, where a C compiler is on PATH and a source is newer than what
 // was built of it. Ends with 0 in every case, as nothing needs them to run; what is lost is said in one line.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join, relative } from 'node:path';
 
 const root = dirname(import.meta.dirname);
 const compilers = ['cc', 'gcc', 'clang'];
 const flags = ['-O2', '-Wall', '-Wextra', '-Werror', '-D_FORTIFY_SOURCE=2', '-fstack-protector-strong'];
 const timeoutMs = 60_000;
+const headers = readdirSync(join(root, 'native')).filter((name) => name.endsWith('.h'));
 const programs = [
   {
     name: 'the launcher',
     file: 'launcher',
-    parts: ['seccomp.h', 'namespaces.h', 'relay.h', 'cage.h', 'try.h', 'serve.h'],
+    parts: headers,
     flags: [],
     lost: 'a read-only child process is guarded by its own checks alone, and code runs without isolation',
   },
@@ -20,7 +21,7 @@ const programs = [
     name: 'the library of cages',
     file: 'launcher',
     target: 'outrigger-cage.so',
-    parts: ['seccomp.h', 'namespaces.h', 'relay.h', 'cage.h', 'try.h', 'serve.h'],
+    parts: headers,
     flags: ['-DLIBRARY', '-shared', '-fPIC', '-Wno-unused-function'],
     isShared: true,
     lost: 'each program in Python starts an interpreter of its own',

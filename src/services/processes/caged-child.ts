@@ -86,7 +86,7 @@ export async function startCaged(request: CagedChildRequest): Promise<CagedChild
   };
 }
 
-/** What is between us and a supervisor, as native/cage.h has it: orders of one letter, answers that begin with `=`, and the report at last. */
+/** What is between us and a supervisor, as native/supervise.h has it: orders of one letter, answers that begin with `=`, and the report at last. */
 export class SupervisorWire {
   /** Its first line that is no answer, or what came until its end. Never rejects. */
   readonly report: Promise<string>;

@@ -12,14 +12,14 @@ type Change = [file: string, from: string, to: string];
 
 const ofAll = '#define NEW_NAMESPACES (CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)';
 const leftAlone: Change = [
-  'cage.h',
+  'supervise.h',
   '} else strays = end_tree(program, &status, &has_ended);',
   '} else if (!has_ended) strays = end_tree(program, &status, &has_ended);',
 ];
 const seesProcesses: Change[] = [
   ['namespaces.h', ofAll, ofAll.replace('CLONE_NEWPID | ', '')],
   // Its first process finds who started it by that.
-  ['cage.h', 'started_by != 0 && getpid() != 1 ? started_by : getppid()', 'getppid()'],
+  ['supervise.h', 'started_by != 0 && getpid() != 1 ? started_by : getppid()', 'getppid()'],
 ];
 
 // What gets through is for the attacks to say: the probe would look twice at each limit that is not there.
@@ -30,10 +30,10 @@ const mutations = {
   asItIs: [],
   /** Who is to end is asked to, and may refuse. */
   pleads: [
-    ['cage.h', '#define END_WITHIN_MS 5000', '#define END_WITHIN_MS 400'],
-    ['cage.h', 'if (getpid() == 1) kill(-1, SIGKILL);', 'if (getpid() == 1) kill(-1, SIGTERM);'],
+    ['ending.h', '#define END_WITHIN_MS 5000', '#define END_WITHIN_MS 400'],
+    ['ending.h', 'if (getpid() == 1) kill(-1, SIGKILL);', 'if (getpid() == 1) kill(-1, SIGTERM);'],
     [
-      'cage.h',
+      'ending.h',
       'for (int at = 0; at < count; at++) kill(pids[at], SIGKILL);',
       'for (int at = 0; at < count; at++) kill(pids[at], SIGTERM);',
     ],
@@ -44,26 +44,32 @@ const mutations = {
   leavesAloneAndSeesProcesses: [leftAlone, ...seesProcesses],
   /** Nobody is heard who wants the end. */
   deaf: [
-    ['cage.h', "else if (orders[at] == 'r') is_done++;", "else if (orders[at] == 'r' || orders[at] == 'x') is_done += orders[at] == 'r';"],
+    [
+      'supervise.h',
+      "else if (orders[at] == 'r') is_done++;",
+      "else if (orders[at] == 'r' || orders[at] == 'x') is_done += orders[at] == 'r';",
+    ],
   ],
   leaksDescriptors: [
-    ['cage.h', 'if (!cage->namespaces && !cage->stays) close_others(cage->pass);', ''],
+    ['inside.h', 'if (!cage->namespaces && !cage->stays) close_others(cage->pass);', ''],
     ['cage.h', 'if (cage.control >= 0) fcntl(cage.control, F_SETFD, FD_CLOEXEC);', ''],
   ],
-  dumpsCores: [['cage.h', 'set_limit(RLIMIT_CORE, 0, "core")', 'set_limit(RLIMIT_CORE, RLIM_INFINITY, "core")']],
+  dumpsCores: [['inside.h', 'set_limit(RLIMIT_CORE, 0, "core")', 'set_limit(RLIMIT_CORE, RLIM_INFINITY, "core")']],
   /** What the program made keeps its modes, */
   keepsModes: [
-    ['cage.h', 'hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 1}', 'hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 0}'],
+    ['supervise.h', 'hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 1}', 'hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 0}'],
   ],
   /** or those that shut us out, */
-  keepsClosed: [['cage.h', '(stat.st_mode & 01777) | (is_folder ? 0700 : 0600)', 'stat.st_mode & 01777']],
+  keepsClosed: [['folders.h', '(stat.st_mode & 01777) | (is_folder ? 0700 : 0600)', 'stat.st_mode & 01777']],
   /** or its owner. */
-  keepsOwner: [['cage.h', 'hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 1}', '(uid_t)-1, owner.st_gid, 1}']],
+  keepsOwner: [['supervise.h', 'hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 1}', '(uid_t)-1, owner.st_gid, 1}']],
   /** The supervisor waits for the program alone. */
-  waitsForOne: [['cage.h', '(which = waitpid(-1, &one, WNOHANG)) > 0; count++', '(which = waitpid(program, &one, WNOHANG)) > 0; count++']],
+  waitsForOne: [
+    ['ending.h', '(which = waitpid(-1, &one, WNOHANG)) > 0; count++', '(which = waitpid(program, &one, WNOHANG)) > 0; count++'],
+  ],
   /** It takes its time between its own children and those of the program. */
   looksSlowly: [
-    ['cage.h', '    closedir(tasks);\n', '    closedir(tasks);\n    if (at < 0) nanosleep(&(struct timespec){0, 50000000}, NULL);\n'],
+    ['tree.h', '    closedir(tasks);\n', '    closedir(tasks);\n    if (at < 0) nanosleep(&(struct timespec){0, 50000000}, NULL);\n'],
   ],
   seesProcesses,
   sharesMemory: [['namespaces.h', ofAll, ofAll.replace('CLONE_NEWIPC | ', '')]],

@@ -10,7 +10,7 @@ const TIMEOUT_EXIT_CODE = 124;
 const OWN_FAILURE = 125;
 const MAX_PROBLEM_LENGTH = 500;
 
-/** What native/cage.h says at the end, in its units. */
+/** What native/supervise.h says at the end, in its units. */
 export interface CageReport {
   exit: number | null;
   signal: number | null;

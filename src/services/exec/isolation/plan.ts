@@ -7,7 +7,7 @@ import { networkSettings, systemSettings } from './settings.ts';
 export const SEEN_AT = '/mnt/data';
 /** Before each name of the environment on its way through the launcher and bubblewrap. */
 const ENV_PREFIX = 'OUTRIGGER_CAGED_';
-/** Where the launcher binds what others could not get at, in its own mounts: STAGE of native/cage.h. */
+/** Where the launcher binds what others could not get at, in its own mounts: STAGE of native/inside.h. */
 const STAGE = '/mnt';
 const INNER_LAUNCHER = '/.launcher';
 /** Open files of one process. */
