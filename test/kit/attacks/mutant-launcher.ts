@@ -13,8 +13,8 @@ type Change = [file: string, from: string, to: string];
 const ofAll = '#define NEW_NAMESPACES (CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)';
 const leftAlone: Change = [
   'supervise.h',
-  '} else strays = end_tree(program, &status, &has_ended);',
-  '} else if (!has_ended) strays = end_tree(program, &status, &has_ended);',
+  'return end_tree(work->program, &work->status, &work->has_ended);',
+  'return work->has_ended ? 0 : end_tree(work->program, &work->status, &work->has_ended);',
 ];
 const seesProcesses: Change[] = [
   ['namespaces.h', ofAll, ofAll.replace('CLONE_NEWPID | ', '')],
@@ -57,12 +57,18 @@ const mutations = {
   dumpsCores: [['inside.h', 'set_limit(RLIMIT_CORE, 0, "core")', 'set_limit(RLIMIT_CORE, RLIM_INFINITY, "core")']],
   /** What the program made keeps its modes, */
   keepsModes: [
-    ['supervise.h', 'hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 1}', 'hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 0}'],
+    [
+      'supervise.h',
+      'owned->hands_over ? owned->was.st_uid : (uid_t)-1, owned->was.st_gid, 1}',
+      'owned->hands_over ? owned->was.st_uid : (uid_t)-1, owned->was.st_gid, 0}',
+    ],
   ],
   /** or those that shut us out, */
   keepsClosed: [['folders.h', '(stat.st_mode & 01777) | (is_folder ? 0700 : 0600)', 'stat.st_mode & 01777']],
   /** or its owner. */
-  keepsOwner: [['supervise.h', 'hands_over ? owner.st_uid : (uid_t)-1, owner.st_gid, 1}', '(uid_t)-1, owner.st_gid, 1}']],
+  keepsOwner: [
+    ['supervise.h', 'owned->hands_over ? owned->was.st_uid : (uid_t)-1, owned->was.st_gid, 1}', '(uid_t)-1, owned->was.st_gid, 1}'],
+  ],
   /** The supervisor waits for the program alone. */
   waitsForOne: [
     ['ending.h', '(which = waitpid(-1, &one, WNOHANG)) > 0; count++', '(which = waitpid(program, &one, WNOHANG)) > 0; count++'],
