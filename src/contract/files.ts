@@ -47,6 +47,17 @@ const written = once(() =>
   }),
 );
 
+const storeErrors = [
+  'ETAG_MISMATCH',
+  'FILE_EXISTS',
+  'NOT_A_FILE',
+  'NOT_A_DIRECTORY',
+  'PATH_ESCAPES',
+  'NAME_TOO_LONG',
+  'FILE_PERMISSION',
+  'DISK_FULL',
+  'READ_ONLY',
+] as const;
 const moved = once(() => z.object({ path: z.string(), revision: z.int().nonnegative(), cursor: z.string() }));
 
 const replacement = once(() =>
@@ -195,17 +206,7 @@ export const files = {
         mode: z.int().min(0).max(0o777).optional(),
       }),
     output: written,
-    errors: [
-      'ETAG_MISMATCH',
-      'FILE_EXISTS',
-      'NOT_A_FILE',
-      'NOT_A_DIRECTORY',
-      'PATH_ESCAPES',
-      'NAME_TOO_LONG',
-      'FILE_PERMISSION',
-      'DISK_FULL',
-      'READ_ONLY',
-    ],
+    errors: storeErrors,
     destructive: true,
   }),
   'files.create': operation({
@@ -435,18 +436,7 @@ export const files = {
       }),
     output: written,
     body: 'bytes',
-    errors: [
-      'ETAG_MISMATCH',
-      'FILE_EXISTS',
-      'NOT_A_FILE',
-      'NOT_A_DIRECTORY',
-      'PATH_ESCAPES',
-      'NAME_TOO_LONG',
-      'FILE_PERMISSION',
-      'DISK_FULL',
-      'READ_ONLY',
-      'INPUT_TOO_LARGE',
-    ],
+    errors: [...storeErrors, 'INPUT_TOO_LARGE'],
     http: {
       route: 'PUT /files/{path}',
       request: { 'if-match': 'ifMatch', 'if-none-match': 'ifNoneMatch' },

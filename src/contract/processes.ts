@@ -112,6 +112,19 @@ const reading = once(() => ({
   encoding: z.enum(['text', 'base64']).default('text'),
 }));
 
+/** Of whatever starts a program of the workspace. */
+export const startErrors = [
+  'TOOL_MISSING',
+  'FILE_PERMISSION',
+  'FILE_NOT_FOUND',
+  'NOT_A_DIRECTORY',
+  'PATH_ESCAPES',
+  'NAME_TOO_LONG',
+  'TOO_MANY_PROCESSES',
+  'HOST_UNAVAILABLE',
+  'BAD_INPUT',
+] as const;
+
 const start = once(() => ({
   argv: argv(),
   path: workspacePath().default('').describe('The folder in which it runs.'),
@@ -154,17 +167,7 @@ export const processes = {
     scope: 'workspace',
     input: () => z.object(start()),
     output: () => z.object({ process: processInfo(), existed: z.boolean().describe('One of this tag was there already.') }),
-    errors: [
-      'TOOL_MISSING',
-      'FILE_PERMISSION',
-      'FILE_NOT_FOUND',
-      'NOT_A_DIRECTORY',
-      'PATH_ESCAPES',
-      'NAME_TOO_LONG',
-      'TOO_MANY_PROCESSES',
-      'HOST_UNAVAILABLE',
-      'BAD_INPUT',
-    ],
+    errors: startErrors,
   }),
   'processes.run': operation({
     summary: 'Start a program and follow its output until it ends, or until `waitMs` is over: it goes on then.',
@@ -178,17 +181,7 @@ export const processes = {
       }),
     item: outputItem,
     output: outputEnd,
-    errors: [
-      'TOOL_MISSING',
-      'FILE_PERMISSION',
-      'FILE_NOT_FOUND',
-      'NOT_A_DIRECTORY',
-      'PATH_ESCAPES',
-      'NAME_TOO_LONG',
-      'TOO_MANY_PROCESSES',
-      'HOST_UNAVAILABLE',
-      'BAD_INPUT',
-    ],
+    errors: startErrors,
   }),
   'processes.list': operation({
     summary: 'Processes that run, and the last that ended, newest first.',

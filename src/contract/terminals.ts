@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { operation } from './operation.ts';
 import { workspacePath } from './paths.ts';
-import { argv, environment, processInfo } from './processes.ts';
+import { argv, environment, processInfo, startErrors } from './processes.ts';
 import { once } from './once.ts';
 
 const MAX_INPUT_LENGTH = 1024 * 1024;
@@ -65,17 +65,7 @@ export const terminals = {
         host: z.string().max(200).default('local').describe('`local`, or the name of an exec agent.'),
       }),
     output: () => z.object({ terminal: terminalInfo(), existed: z.boolean() }),
-    errors: [
-      'TOOL_MISSING',
-      'FILE_PERMISSION',
-      'FILE_NOT_FOUND',
-      'NOT_A_DIRECTORY',
-      'PATH_ESCAPES',
-      'NAME_TOO_LONG',
-      'TOO_MANY_PROCESSES',
-      'HOST_UNAVAILABLE',
-      'BAD_INPUT',
-    ],
+    errors: startErrors,
   }),
   'terminals.list': operation({
     summary: 'Terminals, also those whose program ended, newest first.',

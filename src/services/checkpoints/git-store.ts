@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import { baseName } from '../../contract/paths.ts';
+import { splitNul } from '../../core/split-nul.ts';
 import { explicitRepository } from '../processes/explicit-repository.ts';
 import type { Processes, RunResult } from '../processes/processes.ts';
 import type { State } from '../state/state.ts';
@@ -17,7 +18,7 @@ import {
   type TreeEntry,
 } from './small-tree.ts';
 import { storeError } from './store-error.ts';
-import { parseNumbers, parseTreeDiff, splitNul, type FileNumbers, type TreeChange } from './tree-diff.ts';
+import { parseNumbers, parseTreeDiff, type FileNumbers, type TreeChange } from './tree-diff.ts';
 
 /** Below the state folder. */
 const SHADOW = 'checkpoints.git';

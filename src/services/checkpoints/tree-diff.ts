@@ -1,3 +1,5 @@
+import { splitNul } from '../../core/split-nul.ts';
+
 /** A file of a tree; undefined where there is none. */
 export interface TreeFile {
   /** 100644, 100755, 120000 (a symbolic link). */
@@ -63,17 +65,6 @@ export function parseNumbers(bytes: Uint8Array): FileNumbers[] {
     else files.push({ from: shownPath(words[at++] ?? name), path: shownPath(words[at++] ?? name), ...numbers });
   }
   return files;
-}
-
-/** The pieces before NUL bytes. */
-export function splitNul(bytes: Uint8Array): Uint8Array[] {
-  const pieces: Uint8Array[] = [];
-  for (let start = 0; ; ) {
-    const end = bytes.indexOf(0, start);
-    if (end < 0) return pieces;
-    pieces.push(bytes.subarray(start, end));
-    start = end + 1;
-  }
 }
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -1,9 +1,11 @@
 import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
+import { splitNul } from '../../core/split-nul.ts';
 import { type Git, MAX_LIST_BYTES } from './git.ts';
-import { type GitPath, gitPath, splitNul } from './git-path.ts';
+import { type GitPath, gitPath } from './git-path.ts';
 import { parentAndCommit } from './hunks.ts';
 import { parseLog } from './parse-log.ts';
+import { statuses } from './parse-patch.ts';
 import { logOptions } from './reading.ts';
 import { checkRevision } from './revision.ts';
 
@@ -56,14 +58,6 @@ export async function commitInfo(
   });
 }
 
-const statuses: Readonly<Record<string, CommitFile['status']>> = {
-  M: 'modified',
-  A: 'added',
-  D: 'deleted',
-  R: 'renamed',
-  C: 'copied',
-  T: 'type-changed',
-};
 const none = new Uint8Array();
 
 /** `git diff-tree -z --raw --numstat`: all files with their status, then all with their counts, in the same order. */

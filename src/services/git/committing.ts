@@ -1,9 +1,10 @@
 import { OutriggerError } from '../../contract/errors.ts';
+import { splitNul } from '../../core/split-nul.ts';
 import { editorsOf, withCoAuthors } from './co-authors.ts';
 import type { Person } from './edit-history.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { gitError } from './git-error.ts';
-import { nulEnded, splitNul } from './git-path.ts';
+import { nulEnded } from './git-path.ts';
 import { identity, writers } from './identity.ts';
 import type { StatusEntry } from './parse-status.ts';
 import { type CommitChoice, type CommitPlan, commitNames, indexNames, planCommit } from './plan-commit.ts';

@@ -51,18 +51,7 @@ function sequenceLength(first: number): number {
   return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 }
 
-/** The pieces between NUL bytes; what follows the last one was cut off and is left out. */
-export function splitNul(bytes: Uint8Array): Uint8Array[] {
-  const pieces: Uint8Array[] = [];
-  for (let start = 0; ; ) {
-    const end = bytes.indexOf(0, start);
-    if (end < 0) return pieces;
-    pieces.push(bytes.subarray(start, end));
-    start = end + 1;
-  }
-}
-
-/** The opposite, for a program's input. */
+/** What `splitNul` takes apart, for a program's input. */
 export function nulEnded(names: readonly Uint8Array[]): Buffer {
   const nul = Buffer.of(0);
   return Buffer.concat(names.flatMap((name) => [name, nul]));

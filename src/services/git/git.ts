@@ -1,11 +1,11 @@
 import fs from 'node:fs';
 import { type AccessLevel, allowsLevel } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
+import { splitNul } from '../../core/split-nul.ts';
 import { explicitRepository } from '../processes/explicit-repository.ts';
 import type { Processes, RunResult } from '../processes/processes.ts';
 import { type EditHistory, ReadTimes } from './edit-history.ts';
 import { gitError, isBareRepository, isNoRepository } from './git-error.ts';
-import { splitNul } from './git-path.ts';
 import { plainGitFolder } from './plain-repository.ts';
 import { Turns } from './turns.ts';
 

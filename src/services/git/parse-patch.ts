@@ -31,7 +31,8 @@ export interface PatchFile {
   untracked?: boolean;
 }
 
-const statuses: Readonly<Record<string, PatchStatus>> = {
+/** As git has them in raw and patch output, by their letter. */
+export const statuses: Readonly<Record<string, PatchStatus>> = {
   M: 'modified',
   A: 'added',
   D: 'deleted',

@@ -1,5 +1,6 @@
 import type { GitChange, GitConflict } from '../../contract/git.ts';
-import { type GitPath, gitPath, splitNul } from './git-path.ts';
+import { splitNul } from '../../core/split-nul.ts';
+import { type GitPath, gitPath } from './git-path.ts';
 
 type State = NonNullable<GitChange['staged']>;
 type Conflict = GitConflict['kind'];

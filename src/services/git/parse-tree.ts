@@ -1,4 +1,4 @@
-import { splitNul } from './git-path.ts';
+import { splitNul } from '../../core/split-nul.ts';
 
 /** What stands at one path of a tree or of the index. */
 export interface TreeEntry {

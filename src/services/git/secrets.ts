@@ -1,8 +1,8 @@
 // What is looked at before the work tree changes as a whole, where secrets of the sidecar itself lie in it.
 
 import { OutriggerError } from '../../contract/errors.ts';
+import { splitNul } from '../../core/split-nul.ts';
 import { type Git, MAX_LIST_BYTES, type Repository, type Settings } from './git.ts';
-import { splitNul } from './git-path.ts';
 import { parentAndCommit } from './hunks.ts';
 
 /** Of each: throws ACCESS_DENIED where it would put, change or take away what lies in a secret's place. Where there is none, no program is started. */

@@ -1,6 +1,7 @@
 import { OutriggerError } from '../../contract/errors.ts';
+import { splitNul } from '../../core/split-nul.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
-import { splitNul, utf8 } from './git-path.ts';
+import { utf8 } from './git-path.ts';
 import { patchFiles } from './hunks.ts';
 import { nulEnded } from './git-path.ts';
 import { type PatchFile, patchOf } from './parse-patch.ts';

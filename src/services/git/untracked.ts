@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { splitNul } from '../../core/split-nul.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
-import { gitPath, splitNul } from './git-path.ts';
+import { gitPath } from './git-path.ts';
 import { type PatchFile, withIds } from './parse-patch.ts';
 import { isOwnTemporary } from './status.ts';
 
