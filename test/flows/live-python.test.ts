@@ -265,7 +265,7 @@ test('errors are printed with their lines beside modules of the session with the
       '_colorize',
     ];
     const files = names.map((name) => ({ name: `${name}.py`, text: 'said = "own"\n' }));
-    for (const before of ['import sys', 'import traceback, linecache, ast', 'import threading\nthreading.Thread(target=print).start()']) {
+    for (const before of ['import sys', 'import traceback, linecache, ast', 'import threading\nthreading.Thread(target=int).start()']) {
       const first = await run(`try:\n  ${before.replaceAll('\n', '\n  ')}\nexcept Exception: pass\nprint("ä", undefined + 1)`, { files });
       assert.match(first.err, /\n {4}print\("ä", undefined \+ 1\)\n[ ~^]*\n?NameError: name 'undefined' is not defined\n$/);
       const { out, err } = await run('import traceback, ast\nprint(traceback.said, ast.said)', { session: first.end.session });
