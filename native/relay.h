@@ -10,6 +10,7 @@
 #define RELAY_BYTES (64 * 1024)
 // The supervisor has other things to do as well.
 #define MOST_PIECES 16
+#define MOST_ROUNDS 64
 // Somebody who wants the end has so long to take the rest of the output.
 #define REST_MS 100
 // One who was told how the program ended says within so long that he read it.
@@ -79,11 +80,12 @@ static int pass_on(struct relay *relay) {
   return 1;
 }
 
-// Passes on what is there as far as its reader takes it now, and answers how many bytes he gets in all by then, those that still wait among them.
+// Passes on what is there as far as its reader takes it now, and answers how many bytes he gets in all by then, those that still wait among them;
+// -1 where the stream is none of ours, or he went away.
 static long long pass_all(struct relay *relay) {
-  while (pass_on(relay)) {
+  for (int round = 0; round < MOST_ROUNDS && pass_on(relay); round++) {
   }
-  if (relay->from < 0) return relay->passed;
+  if (relay->from < 0) return relay->at < relay->end ? -1 : relay->passed;
   int unread = 0;
   ioctl(relay->from, FIONREAD, &unread);
   return relay->passed + (long long)(relay->end - relay->at) + unread;

@@ -231,7 +231,7 @@ static void report(const struct supervision *work, int strays, unsigned long lon
   if (work->cage->control >= 0) (void)!send(work->cage->control, text, (size_t)size, MSG_NOSIGNAL);
 }
 
-// Answers how many there were but the program; what they took who are still there is in `taken`.
+// Answers how many there were but the program, as far as they were waited for; what those took who are still there is in `taken`.
 static int end_all(struct supervision *work, struct taken *taken) {
   // It said so itself: there is more to be taken back than to be waited for.
   if (work->word >= 0) {
@@ -313,7 +313,7 @@ static size_t read_problem(int said, char *problem, size_t size) {
   return heard;
 }
 
-// Answers the exit code of the program, 128 and its signal, or EXIT_OWN_FAILURE; in the child what `enter` does.
+// Answers the exit code of the program, 128 and its signal, or EXIT_OWN_FAILURE; STAYS in a child that is nothing but who forked us.
 static int supervise(const struct cage *cage, char **argv) {
   page_bytes = sysconf(_SC_PAGESIZE);
   tick_hz = sysconf(_SC_CLK_TCK);

@@ -8,7 +8,8 @@ const root = dirname(import.meta.dirname);
 const compilers = ['cc', 'gcc', 'clang'];
 const flags = ['-O2', '-Wall', '-Wextra', '-Werror', '-D_FORTIFY_SOURCE=2', '-fstack-protector-strong'];
 const timeoutMs = 60_000;
-const headers = readdirSync(join(root, 'native')).filter((name) => name.endsWith('.h'));
+const native = join(root, 'native');
+const headers = existsSync(native) ? readdirSync(native).filter((name) => name.endsWith('.h')) : [];
 const programs = [
   {
     name: 'the launcher',
@@ -35,8 +36,8 @@ const programs = [
   },
 ].map((program) => ({
   ...program,
-  source: join(root, 'native', `${program.file}.c`),
-  sources: [`${program.file}.c`, ...program.parts].map((name) => join(root, 'native', name)),
+  source: join(native, `${program.file}.c`),
+  sources: [`${program.file}.c`, ...program.parts].map((name) => join(native, name)),
   target: join(root, 'dist', 'bin', program.target ?? `outrigger-${program.file}`),
 }));
 

@@ -335,6 +335,12 @@ describe('the build of the launcher', () => {
     assert.match(library, /^native: .*cc could not build the library of cages; .+$/);
     assert.deepEqual(rest, []);
   });
+
+  test('does nothing, and says nothing, where the sources are not', () => {
+    const folder = copy();
+    fs.rmSync(path.join(folder, 'native'), { recursive: true });
+    assert.deepEqual(run(folder), { status: 0, lines: [] });
+  });
 });
 
 /** False when it was built, else why not, for `skip`. */
