@@ -111,6 +111,27 @@ test('a token ends by itself at its time, also in the middle of its use', () =>
     assert.equal(far.ended?.aborted, false);
   }));
 
+test('a token ends by the clock, also where the machine slept or the clock was set meanwhile', (t) =>
+  withCallers(({ callers, create, clock }) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const caller = callers.byToken(create({ expiresInS: 3600 }).secret);
+    clock.now += 3_599_000;
+    t.mock.timers.tick(30_000);
+    assert.equal(caller.ended?.aborted, false);
+    clock.now += 1000;
+    t.mock.timers.tick(30_000);
+    assert.equal(endOf(caller), 'TOKEN_EXPIRED');
+    // Set back, it holds for as much longer.
+    const back = callers.byToken(create({ expiresInS: 10 }).secret);
+    clock.now -= 60_000;
+    t.mock.timers.tick(30_000);
+    assert.equal(back.ended?.aborted, false);
+    t.mock.timers.tick(30_000);
+    clock.now += 70_000;
+    t.mock.timers.tick(30_000);
+    assert.equal(endOf(back), 'TOKEN_EXPIRED');
+  }));
+
 test('tokens that ended make room for new ones after a day, revoked or expired', () =>
   withCallers(({ create, revoke, clock }) => {
     for (let n = 0; n < 999; n++) create({ expiresInS: 1 });

@@ -10,8 +10,8 @@ import type { State } from '../services/state/state.ts';
 
 const MAX_TOKENS = 1000;
 const TOKEN_FILE = 'token';
-// A timer can't be set further ahead than this; a later end is looked at again then.
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** A timer does not count while the machine sleeps, nor what the clock is set: an end is looked at again after so long. */
+const LOOK_AGAIN_MS = 30_000;
 /** So long, a token that ended is told from one that never was. */
 const KEEP_ENDED_MS = 86_400_000;
 const MAIN_ID = 'main';
@@ -197,7 +197,7 @@ export class Callers {
   #endAt(id: string, live: Live, expires: number): void {
     const wait = expires - this.#now();
     if (wait <= 0) this.#end(id, new OutriggerError('TOKEN_EXPIRED', 'That token has run out.'));
-    else live.timer = setTimeout(() => this.#endAt(id, live, expires), Math.min(wait, MAX_TIMER_MS)).unref();
+    else live.timer = setTimeout(() => this.#endAt(id, live, expires), Math.min(wait, LOOK_AGAIN_MS)).unref();
   }
 
   #end(id: string, reason: OutriggerError): void {

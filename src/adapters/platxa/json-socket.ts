@@ -5,12 +5,10 @@ import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import type { Change } from '../../contract/events.ts';
 import type { TextSocket } from '../../net/text-socket.ts';
+import { platxaCloseCodes, TOKEN_ENDED } from './close-codes.ts';
 import type { DocumentLink } from './document-link.ts';
 import { type FileNews, lostFrame } from './file-news.ts';
 import { errorFrame, type JsonMessage, JsonMessageError, parseJsonMessage } from './json-message.ts';
-
-/** Close codes of the Platxa platform. */
-const platxaCloseCodes = { badRequest: 4000, unauthorised: 4001, atCapacity: 4003 } as const;
 
 const MAX_DOCUMENTS = 1000;
 /** A reader this far behind is not told of files any more, until it has caught up. */
@@ -68,7 +66,7 @@ class JsonSocket {
   start(): void {
     const { caller, news, id, log } = this.#dependencies;
     log('platxa.connected', { requestId: id, caller: caller.name });
-    const unauthorised = (): void => this.#close(platxaCloseCodes.unauthorised, 'The token does not hold any more.');
+    const unauthorised = (): void => this.#close(platxaCloseCodes.unauthorised, TOKEN_ENDED);
     const stopNews = news.join(caller, (frame, change) => this.#fileNews(frame, change));
     caller.ended?.addEventListener('abort', unauthorised, { once: true });
     this.#socket.onClose(() => {

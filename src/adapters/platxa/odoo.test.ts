@@ -3,6 +3,7 @@ import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import type { Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
+import { OutriggerError } from '../../contract/errors.ts';
 import type { TextSocket } from '../../net/text-socket.ts';
 import { serveOdooLog } from './odoo.ts';
 
@@ -45,6 +46,22 @@ test('a reader of the log who leaves leaves nothing behind at its token; one who
   assert.equal(getEventListeners(ended.signal, 'abort').length, 1);
   ended.abort();
   await new Promise(setImmediate);
-  assert.deepEqual(logs[0]?.codes, [4000]);
+  assert.deepEqual(logs[0]?.codes, [4001]);
   assert.equal(getEventListeners(ended.signal, 'abort').length, 0);
+});
+
+test('where the token has ended before the log is followed, the socket is closed for that', async () => {
+  const caller: Caller = { id: 'bot', name: 'Bot', kind: 'agent', access: 'read', ended: AbortSignal.abort() };
+  const { socket, codes } = logSocket();
+  serveOdooLog(socket, { dispatch, caller }, 'request');
+  await new Promise(setImmediate);
+  assert.deepEqual(codes, [4001]);
+});
+
+test('a log that can not be followed is closed with what went wrong', async () => {
+  const caller: Caller = { id: 'bot', name: 'Bot', kind: 'agent', access: 'read', ended: new AbortController().signal };
+  const { socket, codes } = logSocket();
+  serveOdooLog(socket, { dispatch: () => Promise.reject(new OutriggerError('PART_OFF', 'It is off.')), caller }, 'request');
+  await new Promise(setImmediate);
+  assert.deepEqual(codes, [4000]);
 });

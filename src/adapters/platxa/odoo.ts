@@ -7,6 +7,7 @@ import type { Operations } from '../../contract/operations.ts';
 import { refuseOtherMethods } from '../../net/http-app.ts';
 import { callerSignal } from '../../net/response-flow.ts';
 import type { TextSocket } from '../../net/text-socket.ts';
+import { platxaCloseCodes, TOKEN_ENDED } from './close-codes.ts';
 
 /** Of the output of one deployment, the last so many characters are answered. */
 const MAX_OUTPUT = 256 * 1024;
@@ -65,9 +66,13 @@ export function registerOdooRoutes(
 export function serveOdooLog(socket: TextSocket, { dispatch, caller }: { dispatch: Dispatch; caller: Caller }, requestId: string): void {
   const ended = new AbortController();
   const end = (): void => ended.abort(new OutriggerError('CANCELED', 'The socket closed.'));
-  caller.ended?.addEventListener('abort', end, { once: true });
+  const unauthorised = (): void => {
+    socket.close(platxaCloseCodes.unauthorised, TOKEN_ENDED);
+    end();
+  };
+  caller.ended?.addEventListener('abort', unauthorised, { once: true });
   socket.onClose(() => {
-    caller.ended?.removeEventListener('abort', end);
+    caller.ended?.removeEventListener('abort', unauthorised);
     end();
   });
   let drained: (() => void) | undefined;
@@ -94,7 +99,10 @@ export function serveOdooLog(socket: TextSocket, { dispatch, caller }: { dispatc
     }
   };
   ended.signal.addEventListener('abort', () => drained?.());
+  if (caller.ended?.aborted === true) return unauthorised();
   dispatch({ name: 'deploy.follow', input: { profiles }, caller, transport: 'platxa', requestId, signal: ended.signal, emit }).catch(
-    (error: unknown) => socket.close(4000, error instanceof OutriggerError ? error.message : 'It failed inside.'),
+    (error: unknown) => {
+      if (!ended.signal.aborted) socket.close(4000, error instanceof OutriggerError ? error.message : 'It failed inside.');
+    },
   );
 }

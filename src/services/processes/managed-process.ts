@@ -115,13 +115,16 @@ export class ManagedProcess {
     return this.#isUnwanted;
   }
 
-  /** Resolves when it runs, or was stopped before it did. Throws TOOL_MISSING, FILE_PERMISSION, HOST_UNAVAILABLE, and what `place` throws. */
-  async start(): Promise<void> {
+  /**
+   * Resolves when it runs, or was stopped before it did; `unwanted` ends it until then. Throws TOOL_MISSING, FILE_PERMISSION, HOST_UNAVAILABLE,
+   * what `place` throws, and the reason of `unwanted`.
+   */
+  async start(unwanted?: AbortSignal): Promise<void> {
     if (this.isOver) this.#ended = Promise.withResolvers<void>();
     this.#unsteady = 0;
     this.#isUnwanted = false;
     try {
-      await this.#launch();
+      await this.#launch(unwanted);
     } catch (error) {
       this.#over('failed');
       throw error;
@@ -218,20 +221,21 @@ export class ManagedProcess {
     await this.start();
   }
 
-  async #launch(): Promise<void> {
+  async #launch(unwanted?: AbortSignal): Promise<void> {
     const { facts } = this;
     for (const name of ['pid', 'endedAt', 'exitCode', 'exitSignal', 'reason', 'problem'] as const) delete facts[name];
     this.#ending = undefined;
     this.#starting = new AbortController();
     this.#launchedAt = performance.now();
-    const { signal } = this.#starting;
+    const signal = AbortSignal.any([this.#starting.signal, ...(unwanted === undefined ? [] : [unwanted])]);
     this.#set({ state: 'starting', startedAt: this.#request.now() });
     this.log.goOn();
     try {
       await orAborted(this.#request.before(), signal);
       await this.#spawn(signal);
-    } catch (error) {
+    } catch (failure) {
       if (this.#ending !== undefined) return this.#over(this.#ending);
+      const error: unknown = signal.aborted ? signal.reason : failure;
       facts.problem = error instanceof Error ? error.message : String(error);
       throw error;
     }

@@ -18,9 +18,9 @@ const PORT_EVERY_MS = 100;
 
 export function processOperations(processes: ProcessTable): Implementations<Processes> {
   return {
-    'processes.start': (input, call) => processes.start(specOf(input, call)),
+    'processes.start': (input, call) => processes.start(specOf(input, call), call.caller.ended),
     'processes.run': async ({ waitMs, streams, encoding, ...input }, call) => {
-      const { process: started } = await processes.start(specOf(input, call));
+      const { process: started } = await processes.start(specOf(input, call), call.caller.ended);
       const view = processes.view(started.id);
       const { process } = view;
       const next = { stdout: 0, stderr: 0 };

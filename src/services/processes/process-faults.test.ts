@@ -1,7 +1,7 @@
 // What goes wrong around programs: calls that cross each other, hosts and hooks that hang, logs that go away, disks that are full.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -10,6 +10,8 @@ import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { fails, isAlive, sh, textOf, withTable } from '../../../test/kit/process-harness.ts';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Call } from '../../contract/operation.ts';
 import type { OutputItem, ProcessInfo } from '../../contract/processes.ts';
 import type { HostedProcess, HostExit, HostRequest, ProcessHost } from './host.ts';
 import { LocalHost } from './local-host.ts';
@@ -237,6 +239,88 @@ test('a look at the folder that hangs before a start keeps nobody from stopping 
       await soon('a stop of what ended', ask('processes.stop', { id: late.process.id }));
     },
     { hooks, hookMs: 300 },
+  );
+});
+
+/** A token of an agent's, which can be ended. */
+function tokenOf(id: string): { caller: Call['caller']; end: () => void; listeners: () => number } {
+  const ended = new AbortController();
+  return {
+    caller: { id, name: id, kind: 'agent', access: 'execute', ended: ended.signal },
+    end: () => ended.abort(new OutriggerError('TOKEN_REVOKED', 'That token was revoked.')),
+    listeners: () => getEventListeners(ended.signal, 'abort').length,
+  };
+}
+
+for (const name of ['processes.start', 'processes.run'] as const)
+  test(`${name}: a token that ends before there is a program is the end of the start, and later it is not`, async () => {
+    const looked = Promise.withResolvers<void>();
+    let looks = 0;
+    const before = (): Promise<void> => {
+      looks++;
+      return looked.promise;
+    };
+    const host = new WatchedHost(() => {});
+    await withTable(
+      async ({ ask, stream, table }) => {
+        const bot = tokenOf('bot');
+        const starting = stream(name, { argv: ['sleep', '300'], tag: 'bot' }, { caller: bot.caller });
+        await eventually(() => looks === 1);
+        bot.end();
+        await fails('TOKEN_REVOKED', soon('the start', starting));
+        await fails('TOKEN_REVOKED', soon('the next', stream(name, { argv: ['sleep', '300'] }, { caller: bot.caller })));
+        assert.deepEqual([table.list(), bot.listeners(), looks], [[], 0, 1]);
+        looked.resolve();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        assert.equal(host.starts, 0);
+
+        const other = tokenOf('other');
+        const service = { argv: sh('sleep 0.2; exit 1'), tag: 'service', restart: { when: 'always' }, waitMs: 100 };
+        await stream(name, service, { caller: other.caller });
+        assert.deepEqual([table.get('service').state, other.listeners()], ['running', 0]);
+        other.end();
+        await eventually(() => table.get('service').restarts >= 1 && table.get('service').state === 'running');
+        await ask('processes.stop', { id: 'service' });
+      },
+      { hooks: { before, after: async () => {} }, hosts: { local: host } },
+    );
+  });
+
+test('a start that several asked for by its tag goes on while the token of one of them holds', async () => {
+  let looked = Promise.withResolvers<void>();
+  await withTable(
+    async ({ ask, stream, table }) => {
+      const spec = { argv: ['sleep', '300'], tag: 'dev', checkpoint: true };
+      const start = (caller: Call['caller']): Promise<{ existed: boolean; process: ProcessInfo }> =>
+        stream('processes.start', spec, { caller }).then(({ end }) => end);
+      const [one, two] = [tokenOf('one'), tokenOf('two')];
+      const first = start(one.caller);
+      await eventually(() => table.list().length === 1);
+      const second = await start(two.caller);
+      assert.deepEqual([second.existed, second.process.state], [true, 'starting']);
+      one.end();
+      looked.resolve();
+      assert.equal((await soon('the start', first)).process.id, second.process.id);
+      assert.equal(table.get(second.process.id).state, 'running');
+      assert.deepEqual([one.listeners(), two.listeners()], [0, 0]);
+      await ask('processes.stop', { id: 'dev' });
+
+      looked = Promise.withResolvers();
+      const [three, four] = [tokenOf('three'), tokenOf('four')];
+      const given = fails('TOKEN_REVOKED', start(three.caller));
+      await eventually(() => table.get('dev').state === 'starting');
+      const { id } = (await start(four.caller)).process;
+      three.end();
+      four.end();
+      // In the very turn in which it is given up: what follows is a start of its own.
+      const fresh = ask('processes.start', spec);
+      await soon('the end of the start', given);
+      await fails('NO_PROCESS', ask('processes.get', { id }));
+      looked.resolve();
+      assert.deepEqual([(await fresh).existed, table.get('dev').state], [false, 'running']);
+      assert.deepEqual([three.listeners(), four.listeners()], [0, 0]);
+    },
+    { hooks: { before: () => looked.promise, after: async () => {} } },
   );
 });
 

@@ -13,6 +13,7 @@ import { isMarked, listeningPorts, listeningSockets, runningNow, type SessionUse
 import type { ProcessSpec } from './process-spec.ts';
 import type { ProcessRecord, ProcessStore } from './process-store.ts';
 import type { Run, RunHooks } from './run-hooks.ts';
+import { StartAskers } from './start-askers.ts';
 import { Strays } from './strays.ts';
 
 /** In the environment of each program: so those that left its group are found. */
@@ -73,8 +74,8 @@ interface Entry {
   title: string;
   argv: string[];
   process: ManagedProcess;
-  /** It has not been started yet, and goes where it can't be. */
-  isNew: boolean;
+  /** While it is started for the first time; it goes where it can't be. */
+  askers: StartAskers | undefined;
   ports: { port: number; address: string }[];
   use: SessionUse | undefined;
 }
@@ -129,13 +130,21 @@ export class ProcessTable {
     this.#forgetOldest();
   }
 
-  /** Throws TOO_MANY_PROCESSES, TOOL_MISSING, FILE_PERMISSION, HOST_UNAVAILABLE, BAD_INPUT, and what a folder can be refused for. */
-  async start(spec: ProcessSpec): Promise<{ process: ProcessInfo; existed: boolean }> {
+  /**
+   * `ended` is the end of the token of who asks: before there is a program it is the end of the start, unless others asked for it by its tag.
+   * Throws TOO_MANY_PROCESSES, TOOL_MISSING, FILE_PERMISSION, HOST_UNAVAILABLE, BAD_INPUT, what a folder can be refused for, and the
+   * reason of `ended`.
+   */
+  async start(spec: ProcessSpec, ended?: AbortSignal): Promise<{ process: ProcessInfo; existed: boolean }> {
     const find = (): Entry | undefined => (spec.tag === undefined ? undefined : this.#tagged(spec.tag));
     let there = find();
     for (; there?.process.isRestarting === true; there = find()) await there.process.restarted();
     if (this.#stopping) throw stopping();
-    if (there !== undefined && !there.process.isOver) return { process: this.#info(there), existed: true };
+    ended?.throwIfAborted();
+    if (there !== undefined && !there.process.isOver && there.askers?.gone.aborted !== true) {
+      there.askers?.add(ended);
+      return { process: this.#info(there), existed: true };
+    }
     this.#checkRoom();
     const bytes = commandBytes(spec);
     if (bytes > MAX_COMMAND_BYTES)
@@ -146,13 +155,17 @@ export class ProcessTable {
     // A folder or a host that is not there is no process that failed.
     this.#place(spec, '');
     const entry = this.#enter(`${this.#prefix}${randomBytes(4).toString('hex')}`, spec);
+    const askers = new StartAskers();
+    askers.add(ended);
+    entry.askers = askers;
     try {
-      entry.isNew = true;
-      await entry.process.start();
-      entry.isNew = false;
+      await entry.process.start(askers.gone);
     } catch (error) {
       this.#forget(entry);
       throw error;
+    } finally {
+      askers.close();
+      entry.askers = undefined;
     }
     this.#forgetOldest();
     return { process: this.#info(entry), existed: false };
@@ -296,7 +309,7 @@ export class ProcessTable {
       bytes: commandBytes(spec) + Buffer.byteLength(spec.stdin ?? ''),
       ...shown,
       process,
-      isNew: false,
+      askers: undefined,
       ports: [],
       use: undefined,
     };
@@ -377,7 +390,9 @@ export class ProcessTable {
 
   /** Who is read, or started again, goes later. */
   #forgetOldest(): void {
-    const ended = [...this.#entries.values()].filter(({ process, isNew }) => process.isOver && !process.isRestarting && !isNew);
+    const ended = [...this.#entries.values()].filter(
+      ({ process, askers }) => process.isOver && !process.isRestarting && askers === undefined,
+    );
     let bytes = ended.reduce((sum, entry) => sum + entry.bytes, 0);
     let count = ended.length;
     for (const entry of ended) {

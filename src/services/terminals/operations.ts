@@ -5,14 +5,17 @@ import type { Terminals } from './terminals.ts';
 export function terminalOperations(terminals: Terminals): Implementations<typeof table> {
   return {
     'terminals.open': ({ argv, columns, rows, tag, title, ...input }, { caller }) =>
-      terminals.open({
-        ...input,
-        argv: argv as [string, ...string[]] | undefined,
-        size: { columns, rows },
-        tag,
-        title,
-        startedBy: { name: caller.name, kind: caller.kind },
-      }),
+      terminals.open(
+        {
+          ...input,
+          argv: argv as [string, ...string[]] | undefined,
+          size: { columns, rows },
+          tag,
+          title,
+          startedBy: { name: caller.name, kind: caller.kind },
+        },
+        caller.ended,
+      ),
     'terminals.list': async () => ({ terminals: await terminals.list() }),
     'terminals.attach': async ({ id }, { caller, signal, emit }) => ({
       terminal: await terminals.attach(id, { name: caller.name, kind: caller.kind }, signal, emit),

@@ -7,11 +7,13 @@ import { eventually } from '../../../test/kit/eventually.ts';
 import { pictureOf } from '../../../test/kit/terminal-picture.ts';
 import { type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { OutriggerError } from '../../contract/errors.ts';
-import type { TerminalItem } from '../../contract/terminals.ts';
+import type { Call } from '../../contract/operation.ts';
+import { type TerminalItem, terminals as contract } from '../../contract/terminals.ts';
 import { LocalHost } from '../processes/local-host.ts';
 import { ProcessStore } from '../processes/process-store.ts';
 import { ProcessTable } from '../processes/process-table.ts';
 import { Processes } from '../processes/processes.ts';
+import { terminalOperations } from './operations.ts';
 import { type OpenRequest, Terminals } from './terminals.ts';
 
 interface Setup extends Harness {
@@ -419,6 +421,18 @@ test('a tag of a process that runs in no terminal opens none', () =>
       (error: unknown) => error instanceof OutriggerError && error.reason === 'BAD_INPUT',
     );
     assert.deepEqual(await terminals.list(), []);
+  }));
+
+test('a token that ends before there is a program in the terminal is the end of the start', () =>
+  withTerminals(async ({ terminals, processes }) => {
+    const ended = new AbortController();
+    const caller: Call['caller'] = { id: 'ada', name: 'Ada', kind: 'person', access: 'execute', ended: ended.signal };
+    const input = contract['terminals.open'].input.parse({ argv: ['sleep', '300'] });
+    const opening = terminalOperations(terminals)['terminals.open'](input, { caller } as Call);
+    assert.equal(processes.list().length, 1);
+    ended.abort(new OutriggerError('TOKEN_REVOKED', 'That token was revoked.'));
+    await assert.rejects(async () => opening, { reason: 'TOKEN_REVOKED' });
+    assert.deepEqual(processes.list(), []);
   }));
 
 test('the ports of what is started in a shell are seen', { skip: process.platform !== 'linux' && 'needs /proc' }, () =>

@@ -4,7 +4,7 @@ import type { ProcessInfo } from '../../contract/processes.ts';
 import type { TerminalInfo, TerminalItem } from '../../contract/terminals.ts';
 import { createBell } from '../../core/bell.ts';
 import type { TerminalSize } from '../processes/host.ts';
-import type { StartedBy } from '../processes/process-spec.ts';
+import type { ProcessSpec, StartedBy } from '../processes/process-spec.ts';
 import type { ProcessTable } from '../processes/process-table.ts';
 import { Screen } from './screen.ts';
 
@@ -65,17 +65,18 @@ export class Terminals {
     this.#stopNews = this.#processes.onRemoval((id) => void this.#forget(id));
   }
 
-  /** Throws as ProcessTable.start does. */
-  async open(request: OpenRequest): Promise<{ terminal: TerminalInfo; existed: boolean }> {
+  /** Throws as ProcessTable.start does, which `ended` is for. */
+  async open(request: OpenRequest, ended?: AbortSignal): Promise<{ terminal: TerminalInfo; existed: boolean }> {
     const { argv, size, env, ...rest } = request;
-    const { process, existed } = await this.#processes.start({
+    const spec: ProcessSpec = {
       ...rest,
       argv: argv ?? [this.#options.shell],
       env: { TERM: 'xterm-256color', COLORTERM: 'truecolor', ...env },
       terminal: size,
       keepStdinOpen: true,
       checkpoint: false,
-    });
+    };
+    const { process, existed } = await this.#processes.start(spec, ended);
     if (process.terminal !== true)
       throw new OutriggerError('BAD_INPUT', `${process.id} has the tag ${request.tag}, and runs in no terminal.`);
     const terminal = await this.#terminal(process.id);
