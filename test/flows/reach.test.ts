@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { test } from 'node:test';
+import { eventually } from '../kit/eventually.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
 import { openYjsClient } from '../kit/yjs-client.ts';
@@ -167,3 +168,47 @@ test('a batch that waited for another changes nothing where a folder became a li
     assert.ok(!said.includes(THEIRS.trim()), said);
     assert.equal(file('open/key'), THEIRS);
   }));
+
+test('who may look at some paths hears of no document and of no change beyond a link that leads out of them', () =>
+  withSidecar(
+    async (running) => {
+      const { client, clientOf, url, token, root } = running;
+      const mine = clientOf(await tokenOf(running, 'read', ['pub']));
+      const left = new AbortController();
+      const feed = mine.stream('documents.watch', {}, { signal: left.signal });
+      const heard = new Set<string>();
+      const listening = (async () => {
+        for await (const { changed, closed } of feed) for (const name of [...changed.map((info) => info.path), ...closed]) heard.add(name);
+      })().catch(() => {});
+      const people = ['pub/link/key', 'pub/own', 'pub/last'].map((room) => openYjsClient(url, { token, room }));
+      try {
+        await Promise.all(people.map((person) => person.synced()));
+        for (const person of people) person.text.insert(0, 'typed ');
+        await client.call('files.write', { path: 'pub/link/new', text: THEIRS });
+        await client.call('files.write', { path: 'pub/second', text: 'for all\n' });
+        await client.call('documents.flush', {});
+        fs.symlinkSync('../other', path.join(root, 'pub/another'));
+        await eventually(async () => {
+          const { changes } = await mine.call('changes.since', {});
+          const names = [...new Set(changes.map((change) => change.path))].sort();
+          assert.deepEqual(names, ['pub/another', 'pub/last', 'pub/own', 'pub/second']);
+        });
+        const { documents } = await mine.call('documents.list', {});
+        assert.deepEqual(documents.map((info) => info.path).sort(), ['pub/last', 'pub/own']);
+        await eventually(() => assert.deepEqual([...heard].sort(), ['pub/last', 'pub/own']));
+      } finally {
+        for (const person of people) person.destroy();
+        left.abort();
+        await listening;
+      }
+    },
+    {
+      prepare: (root) => {
+        for (const name of ['pub', 'other']) fs.mkdirSync(path.join(root, name));
+        fs.writeFileSync(path.join(root, 'other/key'), THEIRS);
+        for (const name of ['own', 'last']) fs.writeFileSync(path.join(root, 'pub', name), 'own\n');
+        fs.symlinkSync('../other', path.join(root, 'pub/link'));
+      },
+      config: soon,
+    },
+  ));

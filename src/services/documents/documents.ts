@@ -162,6 +162,12 @@ export class Documents implements LiveText {
     return [...this.#open.values()].filter((document) => document.room.size > 0 || document.dirty).map((document) => document.info());
   }
 
+  /** Whether the caller may hear of what is open by this name: also where that leads by a link. */
+  isToldTo(wirePath: string, { visibleAt }: Asking): boolean {
+    const document = this.#open.get(wirePath);
+    return document !== undefined && visibleAt(wirePath, document.target);
+  }
+
   /** Told at most four times a second. Returns the way to stop. */
   onNews(listener: (news: DocumentNews) => void): () => void {
     this.#listeners.add(listener);

@@ -1,5 +1,5 @@
 import { allowsLevel } from '../../contract/access.ts';
-import type { documents as table } from '../../contract/documents.ts';
+import type { DocumentInfo, documents as table } from '../../contract/documents.ts';
 import type { Implementations } from '../../contract/operation.ts';
 import type { Documents, DocumentNews } from './documents.ts';
 
@@ -7,12 +7,17 @@ const MAX_WAITING_NEWS = 1000;
 
 export function documentOperations(documents: Documents, options: { readOnly: boolean }): Implementations<typeof table> {
   return {
-    'documents.list': (_input, call) => ({ documents: documents.list().filter((info) => call.visible(info.path)) }),
+    'documents.list': (_input, call) => ({ documents: documents.list().filter((info) => documents.isToldTo(info.path, call)) }),
 
     'documents.watch': async (_input, call) => {
+      const told = new Set<string>();
       const send = (news: DocumentNews): Promise<void> | void => {
-        const changed = news.changed.filter((info) => call.visible(info.path));
-        const closed = news.closed.filter((path) => call.visible(path));
+        const isTold = ({ path }: DocumentInfo): boolean => documents.isToldTo(path, call);
+        const changed = news.changed.filter(isTold);
+        // Of one that leads elsewhere now, nothing more is heard.
+        const hidden = news.changed.filter((info) => !isTold(info)).map(({ path }) => path);
+        const closed = [...news.closed, ...hidden].filter((path) => told.delete(path));
+        for (const { path } of changed) told.add(path);
         if (changed.length > 0 || closed.length > 0) return call.emit({ changed, closed });
       };
       // Waiting news are joined per document: a slow reader gets the newest, and memory is bounded by the open documents.

@@ -1,6 +1,7 @@
 import type { changes } from '../../contract/changes.ts';
 import type { Change, EntryKind, FeedItem } from '../../contract/events.ts';
 import type { Call, Implementations } from '../../contract/operation.ts';
+import { baseName, joinPath, parentPath } from '../../contract/paths.ts';
 import { createBell } from '../../core/bell.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -67,8 +68,10 @@ export function changeOperations(workspace: Workspace, git: GitSignal | undefine
  * A change as a caller limited to some paths sees it: what moved in was created, what moved out was removed, also where a folder above did. Of several
  * the last alone has the cursor of the change: who goes on after another hears it again.
  */
-function seenBy(change: Change, { caller, visible }: Call, workspace: Workspace): Change[] {
+function seenBy(change: Change, call: Call, workspace: Workspace): Change[] {
   const { from, ...rest } = change;
+  const { caller } = call;
+  const visible = (path: string): boolean => isSeen(path, change.kind, call, workspace);
   const arrives = visible(change.path);
   if (from === undefined) return arrives ? [change] : [];
   const leaves = visible(from);
@@ -88,6 +91,18 @@ function seenBy(change: Change, { caller, visible }: Call, workspace: Workspace)
   }
   const before = workspace.journal.cursorOf(change.revision - 1);
   return seen.map((one, index) => (index === seen.length - 1 ? one : { ...one, cursor: before }));
+}
+
+/** Also where links lead now; a link itself is where it lies. */
+function isSeen(path: string, kind: EntryKind, { caller, visible, visibleAt }: Call, workspace: Workspace): boolean {
+  if (caller.paths === undefined || !visible(path)) return visible(path);
+  try {
+    const place = kind === 'symlink' ? joinPath(workspace.realPath(parentPath(path)), baseName(path)) : workspace.realPath(path);
+    return visibleAt(path, place);
+  } catch {
+    // It leads out of the workspace.
+    return false;
+  }
 }
 
 /** A folder came from where the caller may not look: of what came along in it no change tells. */
