@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { describe, test } from 'node:test';
 import * as z from 'zod';
 import type { Caller } from './access.ts';
@@ -467,6 +468,96 @@ describe('bytes', () => {
     const { bytes } = await call('a.bytes');
     await fails('INTERNAL', read(bytes), /request r1/);
     assert.deepEqual([source.closed, log.length, (log[0]?.error as Error).message], [1, 1, 'disk']);
+  });
+});
+
+describe('a body', () => {
+  /** Gives what it has, and then nothing and no end. */
+  class Coming implements AsyncIterableIterator<Uint8Array> {
+    closed = 0;
+    left: number;
+    readonly #waiting = Promise.withResolvers<IteratorResult<Uint8Array, undefined>>();
+    constructor(left = 1) {
+      this.left = left;
+    }
+    [Symbol.asyncIterator](): this {
+      return this;
+    }
+    next(): Promise<IteratorResult<Uint8Array, undefined>> {
+      return this.left-- > 0 ? Promise.resolve({ done: false, value: new Uint8Array(10) }) : this.#waiting.promise;
+    }
+    return(): Promise<IteratorResult<Uint8Array, undefined>> {
+      this.closed++;
+      return Promise.reject(new Error('it does not close, either'));
+    }
+    end(): void {
+      this.#waiting.resolve({ done: true, value: undefined });
+    }
+    fail(): void {
+      this.#waiting.reject(new Error('the socket is gone'));
+    }
+  }
+  const sizeOf = async (call: Call): Promise<number> => {
+    let size = 0;
+    for await (const chunk of call.body) size += chunk.length;
+    return size;
+  };
+  const whole = { implementations: { 'a.free': async (_input: never, call: Call) => ({ size: await sizeOf(call) }) } };
+
+  test('that still comes ends with its call, at once and for its reason, and is closed', async () => {
+    const body = new Coming();
+    const { call, log } = setUp(whole);
+    const token = new AbortController();
+    const upload = call('a.free', {}, { body, caller: person({ ended: token.signal }) });
+    await new Promise(setImmediate);
+    token.abort(new OutriggerError('TOKEN_REVOKED', 'Over.'));
+    await fails('TOKEN_REVOKED', upload);
+    assert.deepEqual([body.closed, log[0]?.outcome], [1, 'TOKEN_REVOKED']);
+    // What comes too late reaches nobody, as an error neither.
+    body.fail();
+    await new Promise(setImmediate);
+  });
+
+  test('of a call without a token that can end, too', async () => {
+    const body = new Coming();
+    const gone = new AbortController();
+    const upload = setUp(whole).call('a.free', {}, { body, signal: gone.signal });
+    await new Promise(setImmediate);
+    gone.abort();
+    await fails('CANCELED', upload);
+    assert.equal(body.closed, 1);
+  });
+
+  test('is read to its end, or closed by who reads no more, and leaves nothing on the signal', async () => {
+    const { signal } = new AbortController();
+    const body = new Coming(3);
+    body.end();
+    assert.deepEqual(await setUp(whole).call('a.free', {}, { body, signal }), { output: { size: 30 } });
+    assert.deepEqual([body.closed, getEventListeners(signal, 'abort')], [0, []]);
+    const failing = new Coming();
+    failing.fail();
+    await fails('INTERNAL', setUp(whole).call('a.free', {}, { body: failing, signal }));
+    const early = new Coming(3);
+    const first = async (_input: never, { body: coming }: Call): Promise<number> => {
+      for await (const { length } of coming) return length;
+      return 0;
+    };
+    // That it can't be closed is for the log.
+    await fails('INTERNAL', setUp({ implementations: { 'a.free': first } }).call('a.free', {}, { body: early, signal }));
+    assert.deepEqual([early.closed, getEventListeners(signal, 'abort')], [1, []]);
+  });
+
+  test('is left alone where nobody reads it, and may be read when the call is answered', async () => {
+    const { signal } = new AbortController();
+    const unread = new Coming();
+    await setUp().call('a.free', {}, { body: unread, signal });
+    assert.deepEqual([unread.closed, unread.left, getEventListeners(signal, 'abort')], [0, 1, []]);
+    let later: Promise<number> | undefined;
+    const { call } = setUp({ implementations: { 'a.free': (_input, running) => void (later = sizeOf(running)) } });
+    const body = new Coming(2);
+    await call('a.free', {}, { body, signal, caller: person({ ended: new AbortController().signal }) });
+    body.end();
+    assert.equal(await later, 20);
   });
 });
 

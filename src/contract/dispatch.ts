@@ -136,7 +136,7 @@ export function createDispatch<T extends Table>(
         signal,
         caller,
         requestId: request.requestId,
-        body: request.body ?? noBytes,
+        body: request.body === undefined ? noBytes : endingBody(request.body, signal),
         channel: request.channel,
         ...sightOf(caller, dependencies),
         confirmScope: () => checkScope(name, operation, caller, input, dependencies),
@@ -333,6 +333,48 @@ function mapError(error: unknown, signal: AbortSignal, requestId: string): Outri
 /** What the log has to say about an error that a person should look at; undefined for the others. */
 function inside(error: OutriggerError): unknown {
   return error.reason === 'INTERNAL' ? (error.cause ?? error) : undefined;
+}
+
+/**
+ * The bytes of a call for as long as it may go on: with its signal they are over for whoever waits for the next of them, for its reason, and their
+ * source is closed. It may have nothing to give for as long as its peer likes, so that it is not waited for. One reader, one step at a time.
+ */
+function endingBody(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  const read = (): AsyncIterator<Uint8Array> => {
+    const source = body[Symbol.asyncIterator]();
+    let refuse = (_reason: unknown): void => {};
+    const aborted = (): void => {
+      over();
+      refuse(signal.reason);
+      source.return?.().catch(() => {});
+    };
+    const over = (): void => signal.removeEventListener('abort', aborted);
+    if (signal.aborted) aborted();
+    else signal.addEventListener('abort', aborted);
+    return {
+      next: () =>
+        new Promise((resolve, reject) => {
+          throwIfAborted(signal);
+          refuse = reject;
+          source.next().then(
+            (step) => {
+              if (step.done === true) over();
+              resolve(step);
+            },
+            (error: unknown) => {
+              over();
+              reject(error);
+            },
+          );
+        }),
+      async return() {
+        over();
+        await source.return?.();
+        return { done: true, value: undefined };
+      },
+    };
+  };
+  return { [Symbol.asyncIterator]: read };
 }
 
 /** Passes the bytes on, counted; ends the call once: at their end, on return, and where the caller goes away without reading. */

@@ -54,7 +54,11 @@ export function codeOperations({ runs, sessions, sandbox, toolchains }: CodeServ
       return { head: info, bytes: oneChunk(bytes) };
     },
     // What has the old variables is ended when the new ones are all there: a run that came meanwhile would save them over these.
-    'code.putState': ({ session: id }, call) => sessions.replaceState(sessions.use(id), call.body, () => runs.close(id, { all: false })),
+    'code.putState': ({ session: id }, call) =>
+      sessions.replaceState(sessions.use(id), call.body, async () => {
+        await runs.close(id, { all: false });
+        call.signal.throwIfAborted();
+      }),
     'code.removeState': async ({ session: id }) => {
       const session = sessions.use(id);
       await runs.close(id, { all: false });

@@ -4,8 +4,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { CodeFile } from '../../contract/code.ts';
+import { OutriggerError } from '../../contract/errors.ts';
+import { call, chunks } from '../../../test/kit/workspace-harness.ts';
 import { State } from '../state/state.ts';
 import { afterwards } from './afterwards.ts';
+import { type CodeServices, codeOperations } from './operations.ts';
 import { makePassage } from './session-folder.ts';
 import { type SessionRecord, SessionStore } from './session-store.ts';
 import { Sessions, type SessionsOptions } from './sessions.ts';
@@ -524,3 +527,19 @@ test('a folder that another user made first, where everybody can, is not used', 
     fs.rmSync(open, { recursive: true, force: true });
   }
 });
+
+test('variables that are sent are not taken when their call ends while a run makes room for them', () =>
+  withSessions(async ({ folder, start }) => {
+    const sessions = start();
+    const session = sessions.open();
+    await sessions.putState(session, Buffer.from('old'));
+    const leaving = new AbortController();
+    const gone = new OutriggerError('TOKEN_REVOKED', 'That token was revoked.');
+    const close = async (): Promise<void> => leaving.abort(gone);
+    const operations = codeOperations({ runs: { close }, sessions } as unknown as CodeServices);
+    const put = async (): Promise<unknown> =>
+      operations['code.putState']({ session: session.id }, call({ signal: leaving.signal, body: chunks('new') }));
+    await assert.rejects(put(), gone);
+    assert.equal(sessions.readState(session).bytes.toString(), 'old');
+    assert.deepEqual(fs.readdirSync(path.join(folder, session.id)), ['data']);
+  }));

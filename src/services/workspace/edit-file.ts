@@ -23,7 +23,10 @@ const editReasons: Readonly<Record<EditProblem['problem'], ErrorReason>> = {
 type EditInput = Input<(typeof files)['files.edit']>;
 type Edit = EditInput['edits'][number];
 
-/** Edits an open document, in one turn; where they take longer they are worked out before, and again when somebody typed meanwhile. */
+/**
+ * Edits an open document, in one turn; where they take longer they are worked out before, and again when somebody typed meanwhile. `confirm` is called
+ * in each such turn, before anything is changed, and may throw.
+ */
 export async function editLive(
   workspace: Workspace,
   work: EditWork,
@@ -35,6 +38,7 @@ export async function editLive(
   for (let attempt = 1; ; attempt++) {
     let isLate = false;
     const change = (raw: string): string => {
+      confirm();
       checkConditions(path, hashBytes(raw), input);
       const result = work.result(raw, TURN_MS);
       if (result !== undefined) return result;
@@ -47,7 +51,6 @@ export async function editLive(
       if (!isLate || attempt === MAX_EDIT_ATTEMPTS) throw error;
     }
     await work.finish(giveWay);
-    confirm();
   }
 }
 

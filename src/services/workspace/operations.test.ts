@@ -492,6 +492,86 @@ test(
     }),
 );
 
+test('what waited for an open document while its call ended is not done any more', { skip: process.platform === 'win32' }, () =>
+  withOperations(async (run, { workspace, put, at, told }) => {
+    put('f', 'before');
+    put('folder/f');
+    fs.symlinkSync('f', at('link'));
+    let text = 'before';
+    let leaving = new AbortController();
+    const gone = new OutriggerError('TOKEN_REVOKED', 'That token was revoked.');
+    const waits = async (): Promise<void> => leaving.abort(gone);
+    workspace.liveText = {
+      ...{ read: () => ({ raw: text, unsaved: false }), seen: () => {}, catchUp: waits, flush: waits },
+      write: async (_path, change) => {
+        await waits();
+        text = change(text);
+        return { etag: etag(text), size: text.length, revision: 1, changed: true };
+      },
+      hold: () => assert.fail('no batch is made'),
+    };
+    const calls: [name: keyof typeof table, input: object][] = [
+      ['files.write', { path: 'f', text: 'after' }],
+      ['files.edit', { path: 'f', edits: [{ find: 'before', replace: 'after' }] }],
+      ['files.upload', { path: 'f' }],
+      ['files.remove', { path: 'f' }],
+      ['files.remove', { path: 'folder', recursive: true }],
+      ['files.move', { from: 'f', to: 'g' }],
+      ['files.move', { from: 'folder', to: 'new/g' }],
+      ['files.copy', { from: 'f', to: 'new/g' }],
+      ['files.copy', { from: 'link', to: 'g' }],
+      ['files.copy', { from: 'folder', to: 'g' }],
+    ];
+    for (const [name, input] of calls) {
+      leaving = new AbortController();
+      const label = `${name} ${JSON.stringify(input)}`;
+      await assert.rejects(run(name, input, { signal: leaving.signal, body: chunks('after') }), gone, label);
+      assert.deepEqual([text, fs.readdirSync(at('')).sort(), told()], ['before', ['f', 'folder', 'link'], []], label);
+    }
+  }),
+);
+
+test(
+  'an open document is changed only where its path leads to what the caller may write in that very turn',
+  { skip: process.platform === 'win32' },
+  () =>
+    withOperations(async (run, { workspace, put, at }) => {
+      put('.git/config');
+      put('mine/f', 'before');
+      let text = 'before';
+      workspace.liveText = {
+        ...{ read: () => ({ raw: text, unsaved: false }), seen: () => {}, catchUp: async () => {}, flush: async () => {} },
+        write: async (_path, change) => {
+          fs.renameSync(at('mine'), at('away'));
+          fs.symlinkSync('.git', at('mine'));
+          text = change(text);
+          return { etag: etag(text), size: text.length, revision: 1, changed: true };
+        },
+        hold: () => assert.fail('no batch is made'),
+      };
+      const confirmScope = (): void => {
+        if (workspace.realPath('mine/f') !== 'mine/f') throw new OutriggerError('OUT_OF_SCOPE', 'mine/f leads out.');
+      };
+      const calls: [name: keyof typeof table, input: object][] = [
+        ['files.upload', { path: 'mine/f' }],
+        ['files.write', { path: 'mine/f', text: 'after' }],
+        ['files.edit', { path: 'mine/f', edits: [{ find: 'before', replace: 'after' }] }],
+      ];
+      const writer = { caller: { ...call().caller, access: 'write' as const } };
+      for (const [name, input] of calls) {
+        for (const [reason, facts] of [
+          ['OUT_OF_SCOPE', { confirmScope }],
+          ['ACCESS_DENIED', writer],
+        ] as const) {
+          await fails(reason, () => run(name, input, { ...facts, body: chunks('after') }));
+          assert.equal(text, 'before', name);
+          fs.unlinkSync(at('mine'));
+          fs.renameSync(at('away'), at('mine'));
+        }
+      }
+    }),
+);
+
 test(
   'who may only write gets into a git folder by no link, also below folders that are not there yet',
   { skip: process.platform === 'win32' },

@@ -70,6 +70,11 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       guardGit(call, place);
     };
   };
+  /** For an open document, in the turn in which it is changed: the call goes on, and the path leads to where its caller may write. */
+  const confirmLive = (call: Call, path: string): void => {
+    call.signal.throwIfAborted();
+    confirmed(call)(workspace.realPath(path));
+  };
   /** For what lies below the paths that were asked for, or behind links there. */
   const permitted = (call: Call): Confirm => {
     return (place) => {
@@ -131,6 +136,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       const live = await workspace.liveText?.write(
         path,
         (raw) => {
+          confirmLive(call, path);
           checkConditions(path, hashBytes(raw), input);
           return keepBom(text, beginsWithBom(raw));
         },
@@ -176,7 +182,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       const cause = causeOf(call);
       const work = new EditWork((raw) => editRaw(path, raw, input.edits, options.maxTextBytes));
       const giveWay = slices(SLICE_MS, call.signal);
-      const live = await editLive(workspace, work, giveWay, input, { cause, confirm: call.confirmScope });
+      const live = await editLive(workspace, work, giveWay, input, { cause, confirm: () => confirmLive(call, path) });
       if (live !== undefined) return liveAnswer(path, live);
       for (let attempt = 1; ; attempt++) {
         call.confirmScope();
@@ -224,6 +230,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         parents: input.parents,
         cause: causeOf(call),
         confirm: confirmed(call),
+        signal: call.signal,
       });
       return step(input.to);
     },
@@ -272,6 +279,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
           const live = await workspace.liveText.write(
             path,
             (raw) => {
+              confirmLive(call, path);
               checkConditions(path, hashBytes(raw), input);
               return text;
             },

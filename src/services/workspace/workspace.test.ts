@@ -154,6 +154,32 @@ describe('a write', () => {
       assert.deepEqual([temporaries(), told()], [[], []]);
     }));
 
+  test('whose call ends while it waits for another of the same file is not made', () =>
+    withWorkspace(async ({ workspace, put, read, told, temporaries }) => {
+      put('f', 'short');
+      const leaving = new AbortController();
+      const gone = new Error('gone');
+      // Of the first, in whose turn the second waits.
+      workspace.witness = () => leaving.abort(gone);
+      const isNext = Promise.withResolvers<void>();
+      const first = async function* (): AsyncGenerator<Uint8Array> {
+        yield bytes('first');
+        // Takes a while to be read again, in the turn.
+        put('f', Buffer.alloc(32 * 1024 * 1024));
+        setImmediate(isNext.resolve);
+      };
+      const second = async function* (): AsyncGenerator<Uint8Array> {
+        yield bytes('second');
+        await isNext.promise;
+      };
+      const writes = [workspace.write('f', first(), { cause }), workspace.write('f', second(), { cause, signal: leaving.signal })];
+      assert.deepEqual(
+        (await Promise.allSettled(writes)).map((settled) => (settled.status === 'fulfilled' ? settled.value.revision : settled.reason)),
+        [1, gone],
+      );
+      assert.deepEqual([read('f'), told(), temporaries()], ['first', ['changed f'], []]);
+    }));
+
   test('that sees the file change while it runs takes its condition to what is there now', () =>
     withWorkspace(async ({ workspace, put, read }) => {
       put('a', 'one');

@@ -77,7 +77,7 @@ export interface CopyOptions {
   overwrite: boolean;
   parents: boolean;
   cause: Cause;
-  /** Of each place that is written. */
+  /** Of each place that is written, or that something is moved from. */
   confirm?: Confirm | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -206,6 +206,7 @@ export class Workspace extends Reader {
   ): Promise<number> {
     return this.#guard(wirePath, async () => {
       await this.liveText?.flush(wirePath);
+      request.signal?.throwIfAborted();
       using place = this.containment.place(wirePath, false);
       request.confirm?.(place.path);
       const stat = await this.#matched(place, wirePath, request);
@@ -233,16 +234,16 @@ export class Workspace extends Reader {
     throw new OutriggerError('BUSY_FILE', `${wirePath} kept changing while it was looked at.`);
   }
 
-  /** Renames within the folder; open documents are saved first and follow. To another file system it is a copy and a removal. */
-  async move(
-    from: string,
-    to: string,
-    options: { overwrite: boolean; parents: boolean; cause: Cause; confirm?: Confirm | undefined },
-  ): Promise<number> {
+  /**
+   * Renames within the folder; open documents are saved first and follow. To another file system it is a copy and a removal. An abort ends it only before
+   * anything is changed.
+   */
+  async move(from: string, to: string, { signal, ...options }: CopyOptions): Promise<number> {
     if (to === from) return this.journal.revision;
     if (to.startsWith(`${from}/`)) throw new OutriggerError('BAD_PATH', `${from} can't be moved into itself.`);
     return this.#guard(from, async () => {
       await this.liveText?.flush(from);
+      signal?.throwIfAborted();
       using source = this.containment.place(from, false);
       options.confirm?.(source.path);
       const stat = lstatOrThrow(source, from);
@@ -309,6 +310,7 @@ export class Workspace extends Reader {
   async copy(from: string, to: string, { mayRead, ...options }: CopyOptions & { mayRead?: Confirm | undefined }): Promise<number> {
     return this.#guard(from, async () => {
       await this.liveText?.flush(from);
+      options.signal?.throwIfAborted();
       let top = this.#toCopy(from, to, options.overwrite, mayRead);
       if (top.kind === 'directory' && options.confirm !== undefined) {
         await this.#foresee(from, to, options.confirm, options.signal);
@@ -413,6 +415,7 @@ export class Workspace extends Reader {
   async #install(place: Place, wirePath: string, prepared: Prepared, request: WriteRequest): Promise<Written> {
     for (let attempt = 0; attempt < RETRIES; attempt++) {
       const before = await this.#beforeInstall(place, wirePath, request.signal);
+      request.signal?.throwIfAborted();
       // From here to the record nothing waits: no other write of ours can come between.
       place.recheck();
       const existing = regularOrNothing(place, wirePath);
