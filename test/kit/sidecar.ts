@@ -124,9 +124,9 @@ async function stopsInTime(sidecar: Sidecar): Promise<void> {
 }
 
 function temporaries(root: string): string[] {
-  return (fs.readdirSync(root, { recursive: true, encoding: 'utf8' }) as string[]).filter((name) =>
-    /(^|\/)\.outrigger-[^/]*\.tmp$/.test(name),
-  );
+  // With the kinds of entries, no link is followed.
+  const entries = fs.readdirSync(root, { recursive: true, withFileTypes: true });
+  return entries.flatMap(({ parentPath, name }) => (/^\.outrigger-.*\.tmp$/.test(name) ? [path.join(parentPath, name)] : []));
 }
 
 /** Files below `folder` that this process holds open; none where there is no /proc. */

@@ -6,6 +6,7 @@ import { testSeed } from '../../../test/kit/seed.ts';
 import { pictureOf } from '../../../test/kit/terminal-picture.ts';
 import { cutCharacter } from '../../core/utf8.ts';
 import { cutSequence } from './cut-sequence.ts';
+import { guardEraseAbove } from './erase-above.ts';
 import { isInSequence, stateText } from './terminal-state.ts';
 
 const columns = 20;
@@ -21,6 +22,7 @@ interface Screen {
 
 function newScreen(): Screen {
   const terminal = new headless.Terminal({ cols: columns, rows, scrollback: 30, allowProposedApi: true });
+  guardEraseAbove(terminal);
   return {
     terminal,
     write: (data) => new Promise((resolve) => terminal.write(data, resolve)),

@@ -13,6 +13,7 @@ import { LocalHost } from '../processes/local-host.ts';
 import { ProcessStore } from '../processes/process-store.ts';
 import { ProcessTable } from '../processes/process-table.ts';
 import { Processes } from '../processes/processes.ts';
+import { guardEraseAbove } from './erase-above.ts';
 import { terminalOperations } from './operations.ts';
 import { type OpenRequest, Terminals } from './terminals.ts';
 
@@ -86,6 +87,7 @@ async function withTerminals(run: (setup: Setup) => Promise<void>, folder?: stri
 
 function look(terminals: Terminals, id: string, { name = 'Ada', slow = 0 }: { name?: string; slow?: number } = {}): View {
   const screen = new headless.Terminal({ cols: 80, rows: 24, scrollback: 500, allowProposedApi: true });
+  guardEraseAbove(screen);
   const items: TerminalItem[] = [];
   const leaving = new AbortController();
   const done = terminals
@@ -421,6 +423,18 @@ test('a tag of a process that runs in no terminal opens none', () =>
       (error: unknown) => error instanceof OutriggerError && error.reason === 'BAD_INPUT',
     );
     assert.deepEqual(await terminals.list(), []);
+  }));
+
+test('what is erased up to the last corner of a screen ends nobody, and erases all', () =>
+  withTerminals(async ({ open, view }) => {
+    for (const [before, sequence] of [
+      ['', '[1J'],
+      ['', '[?1J'],
+      ['\\033[?1049h', '[1J'],
+    ] as const) {
+      const shown = view(await open(`printf '${before}above\\033[999;999H\\033${sequence}\\033[Hdone'; sleep 300`));
+      await eventually(async () => assert.deepEqual(await shown.lines(), ['done']));
+    }
   }));
 
 test('a token that ends before there is a program in the terminal is the end of the start', () =>
