@@ -142,6 +142,48 @@ test('a rename from outside is one move, and what is known goes along', () =>
     assert.deepEqual(told().slice(2), ['moved d/a → d/b', 'moved d → e']);
   }));
 
+test('what was moved is gone from its old place, whatever happened at the new one since', () =>
+  withWorkspace((harness) => {
+    const { workspace, put, at } = harness;
+    const moved = (from: string, to: string) => {
+      fs.renameSync(at(from), at(to));
+      return report(harness, to, 'created', { from });
+    };
+    const tell = (...reports: Noticed[]) => workspace.noticed(reports).map(({ what, kind, path }) => `${what} ${kind} ${path}`);
+    const names = ['again', 'removed', 'appended', 'unread', 'same', 'back', 'd/x', 'd/sub/y', 'e/x'];
+    for (const name of names) put(name, name.replace('same', 'appended'));
+    tell(...[...names, 'd', 'd/sub', 'e'].filter((name) => name !== 'unread').map((name) => report(harness, name, 'created')));
+
+    const first = moved('again', 'a1');
+    const second = moved('a1', 'a2');
+    assert.deepEqual(tell(first, second), ['removed file again', 'moved file a2']);
+    const late = moved('removed', 'r1');
+    fs.rmSync(at('r1'));
+    assert.deepEqual(tell(late), ['removed file removed']);
+    assert.deepEqual(tell(late), [], 'it is told once');
+    const unread = moved('unread', 'u1');
+    fs.rmSync(at('u1'));
+    assert.deepEqual(tell(unread), ['removed file unread']);
+    assert.deepEqual(tell(moved('appended', 'same')), ['removed file appended'], 'over a file with the same content');
+    const short = moved('same', 's1');
+    put('s1', 'and more');
+    assert.deepEqual(tell(short, report(harness, 's1', 'created')), ['removed file same', 'created file s1']);
+    const away = moved('back', 'b1');
+    moved('b1', 'back');
+    assert.deepEqual(tell(away), [], 'it stands there again');
+
+    const folder = moved('d', 'd1');
+    const further = moved('d1', 'd2');
+    assert.deepEqual(tell(folder, further), ['removed directory d', 'moved directory d2']);
+    const whole = moved('e', 'e1');
+    fs.rmSync(at('e1'), { recursive: true });
+    assert.deepEqual(tell(whole, removed('e1/x'), removed('e1', 'directory')), [
+      'removed directory e',
+      'removed file e1/x',
+      'removed directory e1',
+    ]);
+  }));
+
 test('what went out of a folder just before that was moved is told where the folder is now', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, at } = harness;

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
-import type { Cause, EntryKind } from '../../contract/events.ts';
+import type { EntryKind } from '../../contract/events.ts';
 import type { Containment } from './containment.ts';
 import { hashOrNull, statIdentity } from './content.ts';
 import { type ChangeDraft, FOLDER, type Journal, REMOVED } from './journal.ts';
@@ -56,25 +56,19 @@ export class Echoes {
   }
 
   #draftOf(report: Noticed, known: (path: string) => string | undefined): ChangeDraft | undefined {
-    const outside: Cause = { kind: 'outside' };
-    if (report.what === 'removed') {
-      const path = this.#placeNow(report.path, known);
-      const gone = known(path);
-      // What stands there again has a newer report, or was put there by us.
-      if (gone === REMOVED || this.#lstat(path) !== undefined || this.#lstat(report.path) !== undefined) return undefined;
-      return { path, kind: report.kind, what: 'removed', before: hashOrNull(gone), after: null, cause: outside };
-    }
+    if (report.what === 'removed') return this.#removalOf(report.path, report.kind, known);
     const before = known(report.path);
     const content = contentOfReport(report);
-    if (this.#isEcho(report, before, content)) return undefined;
-    if (!this.#holds(report)) return undefined;
+    // Whatever there is to tell of its new place, what was moved is no longer at its old one.
+    if (this.#isEcho(report, before, content) || !this.#holds(report))
+      return report.from === undefined ? undefined : this.#removalOf(report.from, report.kind, known);
     const draft: ChangeDraft = {
       path: report.path,
       kind: report.kind,
       what: report.what,
       before: hashOrNull(before),
       after: hashOrNull(content),
-      cause: outside,
+      cause: { kind: 'outside' },
       content,
     };
     if (report.kind === 'file') draft.size = report.size;
@@ -88,6 +82,14 @@ export class Echoes {
       return undefined;
     } else if (before !== undefined) draft.what = before === REMOVED ? 'created' : 'changed';
     return draft;
+  }
+
+  /** Undefined where that is known already, or something stands there again: that has a newer report, or was put there by us. */
+  #removalOf(reported: string, kind: EntryKind, known: (path: string) => string | undefined): ChangeDraft | undefined {
+    const path = this.#placeNow(reported, known);
+    const gone = known(path);
+    if (gone === REMOVED || this.#lstat(path) !== undefined || this.#lstat(reported) !== undefined) return undefined;
+    return { path, kind, what: 'removed', before: hashOrNull(gone), after: null, cause: { kind: 'outside' } };
   }
 
   #isEcho(report: Noticed, before: string | undefined, content: string): boolean {
