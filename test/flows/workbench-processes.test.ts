@@ -105,6 +105,20 @@ test('a terminal is opened and typed into; a reload and a second person see the 
   });
 });
 
+test('a program that erases up to the last corner of the screen is shown, and what it writes then', { skip: noBrowser }, async () => {
+  await withWorkbench(files, async (served) => {
+    const ada = await served.page({ name: 'Ada' });
+    await openTerminal(ada);
+    for (const erase of ['[1J', '[?1J']) {
+      await ada.keyboard.type(`printf '\\033[2J\\033[Hgone\\033[999;999H\\033${erase}\\033[2;1Hst%sng\\n' ayi\n`);
+      await shows(ada, /staying/);
+      assert.doesNotMatch(await screenOf(ada), /gone/);
+      await ada.keyboard.type('clear; echo then-$((3*3))\n');
+      await shows(ada, /then-9/);
+    }
+  });
+});
+
 test('a terminal whose sidecar is killed says so, and shows its last screen when it is back', { skip: noBrowser }, async () => {
   await withWorkbench(files, async (served) => {
     const ada = await served.page({ name: 'Ada' });

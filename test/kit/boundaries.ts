@@ -55,7 +55,7 @@ const mayImport: Record<string, string[]> = {
   hub: ['transports', 'adapters', 'net', 'config', 'contract', 'core'],
   client: ['contract', 'core'],
   supervisor: ['client', 'contract', 'core'],
-  workbench: ['client', 'contract'],
+  workbench: ['client', 'contract', 'core'],
   cli: ['services', 'sidecar', 'hub', 'supervisor', 'client', 'transports', 'adapters', 'net', 'config', 'contract', 'core'],
   'index.ts': ['sidecar'],
 };

@@ -6,7 +6,7 @@ import { testSeed } from '../../../test/kit/seed.ts';
 import { pictureOf } from '../../../test/kit/terminal-picture.ts';
 import { cutCharacter } from '../../core/utf8.ts';
 import { cutSequence } from './cut-sequence.ts';
-import { guardEraseAbove } from './erase-above.ts';
+import { guardEraseAbove } from '../../core/erase-above.ts';
 import { isInSequence, stateText } from './terminal-state.ts';
 
 const columns = 20;

@@ -13,7 +13,7 @@ import { LocalHost } from '../processes/local-host.ts';
 import { ProcessStore } from '../processes/process-store.ts';
 import { ProcessTable } from '../processes/process-table.ts';
 import { Processes } from '../processes/processes.ts';
-import { guardEraseAbove } from './erase-above.ts';
+import { guardEraseAbove } from '../../core/erase-above.ts';
 import { terminalOperations } from './operations.ts';
 import { type OpenRequest, Terminals } from './terminals.ts';
 
