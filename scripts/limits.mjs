@@ -530,6 +530,17 @@ export const limitParts = [
           'of a line of megabytes the part around the first match is shown, with all matches in it and where it stands',
         ],
       ),
+      constant(
+        'places that one call replaces',
+        'src/services/search/rg-replacements.ts',
+        'MAX_MATCHES',
+        'count',
+        '`OUTPUT_TOO_LARGE`; nothing is replaced',
+        [
+          'test/flows/search-replace.test.ts',
+          'more than 500,000 places, or more than a batch holds of what they become, are refused, and nothing is replaced',
+        ],
+      ),
       constant('file with an outline', 'src/services/search/operations.ts', 'MAX_OUTLINE_BYTES', 'bytes', '`OUTPUT_TOO_LARGE`', [
         'test/flows/search-load.test.ts',
         'a line of 100 MB is searched, shown around its match, and not held in memory; its outline is refused',

@@ -5,9 +5,16 @@ import { entryPath, workspacePath } from './paths.ts';
 import { once } from './once.ts';
 import { withoutNul } from './processes.ts';
 
+/** What ripgrep is given. */
+const argument = (): z.ZodString =>
+  z
+    .string()
+    .regex(withoutNul)
+    .refine((text) => text.isWellFormed(), 'It holds a lone surrogate, which UTF-8 has no bytes for.');
+
 const globs = once(() =>
   z
-    .array(z.string().min(1).max(1000).regex(withoutNul))
+    .array(argument().min(1).max(1000))
     .max(100)
     .default([])
     .describe('Globs as in .gitignore: `*.ts` at any depth, `/src/**` from the top.'),
@@ -84,7 +91,7 @@ export type OutlineSymbol = z.infer<ReturnType<typeof outlineSymbol>>;
 
 /** What is searched for. */
 const question = once(() => ({
-  pattern: z.string().min(1).max(10_000).regex(withoutNul),
+  pattern: argument().min(1).max(10_000),
   regex: z.boolean().default(false).describe("The pattern is a regular expression of ripgrep's syntax."),
   caseSensitive: z.boolean().default(true),
   word: z.boolean().default(false).describe('Only whole words.'),
@@ -92,10 +99,8 @@ const question = once(() => ({
 }));
 
 const replacement = once(() =>
-  z
-    .string()
+  argument()
     .max(10_000)
-    .regex(withoutNul)
     .describe(
       'What a match becomes. Of a regular expression `$1`, `$name` and `${name}` are groups, `$0` is the match and `$$` a dollar sign.',
     ),
@@ -124,7 +129,7 @@ export const search = {
         engine: z
           .enum(['index', 'walk', 'plain'])
           .describe('index: only files that may match were read; walk: all were; plain: without ripgrep, slower.'),
-        searched: z.int().nonnegative().optional().describe('Files that were read, where the index chose them.'),
+        searched: z.int().nonnegative().optional().describe('Files that were read, where the index chose them; for who may see all files.'),
         elapsedMs: z.number().nonnegative(),
         ...freshness(),
       }),
@@ -165,6 +170,7 @@ export const search = {
       'FILE_NOT_FOUND',
       'PATH_ESCAPES',
       'PROCESS_TIMEOUT',
+      'DEADLINE',
       'TOOL_MISSING',
       'ETAG_MISMATCH',
       'OUTPUT_TOO_LARGE',

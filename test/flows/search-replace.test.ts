@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { OutriggerError } from '../../src/contract/errors.ts';
-import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+import { type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
 
 const tree: Record<string, string | Buffer> = {
   'a.ts': 'loan(1);\nloan(2); loan(3);\n',
@@ -16,13 +16,18 @@ const tree: Record<string, string | Buffer> = {
   'ignored.txt': 'loan\n',
 };
 
-function withTree(run: (running: RunningSidecar) => Promise<void>, extra: Record<string, string | Buffer> = {}): Promise<void> {
+function withTree(
+  run: (running: RunningSidecar) => Promise<void>,
+  extra: Record<string, string | Buffer> = {},
+  config: NonNullable<SidecarSetup['config']> = {},
+): Promise<void> {
   return withSidecar(
     async (running) => {
       await running.client.call('index.wait', {});
       await run(running);
     },
     {
+      config,
       prepare: (root) => {
         for (const [name, content] of Object.entries({ ...tree, ...extra })) {
           fs.mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
@@ -135,6 +140,101 @@ test('a file too large to be changed, or with a line too long to be told, is lef
     },
     { 'size.big': `loan\n${'x\n'.repeat(9_000_000)}`, 'line.big': `loan ${'y'.repeat(6_000_000)}\n` },
   ));
+
+test('what another program wrote in place a moment before is a change since it was looked at', () =>
+  withTree(
+    async ({ client, root, file, put }) => {
+      const written = 'another program: loan loan\n';
+      for (const round of [1, 2, 3]) {
+        put('a.ts', `loan ${round}\n`);
+        await client.call('index.wait', {});
+        const { revision } = await client.call('search.text', { pattern: 'loan', include: ['a.ts'] });
+        fs.writeFileSync(path.join(root, 'a.ts'), written);
+        const question = { pattern: 'loan', replace: 'lend', include: ['a.ts'], ifRevision: revision };
+        await assert.rejects(client.call('search.replace', question), reasonOf('ETAG_MISMATCH'));
+        assert.equal(file('a.ts'), written);
+      }
+    },
+    {},
+    { 'watch.settleMs': '300' },
+  ));
+
+test('more than 500,000 places, or more than a batch holds of what they become, are refused, and nothing is replaced', () =>
+  withTree(
+    async ({ client, file }) => {
+      for (const dryRun of [true, false])
+        await assert.rejects(
+          client.call('search.replace', { pattern: 'a', replace: 'b', include: ['*.csv'], dryRun }),
+          (error: OutriggerError) => {
+            assert.equal(error.reason, 'OUTPUT_TOO_LARGE');
+            assert.match(error.message, /500000 places/);
+            return true;
+          },
+        );
+      assert.ok(file('1.csv').startsWith('aaa') && file('2.csv').startsWith('aaa'));
+      const long = { pattern: 'needle', replace: 'x'.repeat(10_000), include: ['*.long'] };
+      await assert.rejects(client.call('search.replace', long), reasonOf('OUTPUT_TOO_LARGE'));
+      assert.ok(file('lines.long').startsWith('needle\n'));
+    },
+    {
+      '1.csv': `${'a'.repeat(999)}\n`.repeat(251),
+      '2.csv': `${'a'.repeat(999)}\n`.repeat(251),
+      'lines.long': 'needle\n'.repeat(6_800),
+    },
+  ));
+
+test('a file too large to be changed is left alone before its places are counted', () =>
+  withTree(
+    async ({ client }) => {
+      // In a smaller one so many places are refused.
+      const question = { pattern: 'a', replace: 'b', include: ['*.csv'], dryRun: true };
+      const done = await client.call('search.replace', question);
+      assert.deepEqual(done.skipped, [{ path: 'size.csv', why: 'It is larger than 16777216 bytes.' }]);
+    },
+    { 'size.csv': `${'a'.repeat(999)}\n`.repeat(501) + 'y\n'.repeat(8_500_000) },
+  ));
+
+test('what it would take to undo is refused where it is more than a batch holds', () => {
+  const lines = `${'q'.repeat(100_000)}\n`.repeat(150);
+  return withTree(
+    async ({ client, file }) => {
+      const question = { pattern: 'q+', regex: true, replace: '', include: ['*.wide'], returnBefore: true };
+      await assert.rejects(client.call('search.replace', question), reasonOf('OUTPUT_TOO_LARGE'));
+      assert.ok(file('0.wide').startsWith('qqq'));
+    },
+    Object.fromEntries(Array.from({ length: 5 }, (_, at) => [`${at}.wide`, lines])),
+  );
+});
+
+test('a file whose name is not UTF-8 is left alone and named', { skip: process.platform !== 'linux' }, () =>
+  withTree(async ({ client, root, file }) => {
+    fs.writeFileSync(Buffer.concat([Buffer.from(`${root}/bad`), Buffer.from([0xff]), Buffer.from('.ts')]), 'loan\n');
+    await client.call('index.wait', {});
+    const done = await client.call('search.replace', { pattern: 'loan', replace: 'lend', include: ['*.ts'] });
+    assert.deepEqual(done.skipped, [{ path: 'bad\ufffd.ts', why: 'Its name is not UTF-8.' }]);
+    assert.match(file('a.ts'), /^lend/);
+  }),
+);
+
+test('half a character is no pattern, no replacement and no glob', () =>
+  withTree(async ({ client, file }) => {
+    const half = '\ud800';
+    for (const input of [{ replace: `x${half}y` }, { pattern: half }, { include: [`*.${half}`] }])
+      await assert.rejects(
+        client.call('search.replace', { pattern: 'loan', replace: '', ...input }),
+        (error: OutriggerError) => {
+          assert.equal(error.reason, 'BAD_INPUT');
+          assert.match(error.message, /lone surrogate/);
+          return true;
+        },
+        JSON.stringify(input),
+      );
+    for (const input of [{ pattern: half }, { pattern: 'loan', replace: half }])
+      await assert.rejects(client.call('search.text', input), reasonOf('BAD_INPUT'), JSON.stringify(input));
+    assert.equal(file('a.ts'), tree['a.ts']);
+    const done = await client.call('search.replace', { pattern: 'loan', replace: '😀', include: ['*.ts'] });
+    assert.equal(done.matches, 3, 'a whole one is');
+  }));
 
 test('unsaved typing in an open document is replaced in too, and stays', () =>
   withTree(async ({ client, file }) => {

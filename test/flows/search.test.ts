@@ -235,6 +235,70 @@ test('a caller who may see some paths finds nothing elsewhere', () =>
     assert.deepEqual(symbols, []);
   }));
 
+test('how many files the index chose is told only to who may see all of them', () =>
+  withTree(async ({ client, clientOf }) => {
+    const { secret } = await client.call('tokens.create', { name: 'narrow', access: 'read', paths: ['docs'] });
+    for (const pattern of ['def needle', 'nowhere to be found']) {
+      const { engine, searched } = await client.call('search.text', { pattern });
+      assert.deepEqual([engine, typeof searched], ['index', 'number']);
+      // It would say whether there is such a text where the caller may not look.
+      assert.equal((await clientOf(secret).call('search.text', { pattern })).searched, undefined);
+    }
+  }));
+
+test('a search that ends with the last line of a file counts that file, not the next', () =>
+  withSidecar(async ({ client, put }) => {
+    for (const name of ['a.txt', 'b.txt', 'c.txt']) put(name, 'needle\n');
+    await client.call('index.wait', {});
+    for (const [maxResults, truncated] of [
+      [1, true],
+      [2, true],
+      [3, false],
+    ] as const)
+      for (const more of [{}, { context: 1 }, { hidden: true }]) {
+        const { items, matches, files, ...rest } = await client.call('search.text', { pattern: 'needle', maxResults, ...more });
+        assert.deepEqual([matches, files, items.length, rest.truncated], [maxResults, maxResults, maxResults, truncated]);
+      }
+  }));
+
+test('a text over two lines is refused where a match may not be, with the index and by a walk', () =>
+  withTree(async ({ client }) => {
+    const long = `nowhere to be found ${'x'.repeat(1000)}`;
+    for (const pattern of ['one needle\ntwo', 'nowhere to be\nfound', `${long}\n`])
+      for (const hidden of [false, true])
+        await assert.rejects(
+          client.call('search.text', { pattern, hidden }),
+          (error: OutriggerError) => error.reason === 'BAD_PATTERN',
+          `${pattern.length} ${hidden}`,
+        );
+    assert.equal((await client.call('search.text', { pattern: 'two\r\nneedle', multiline: true })).files, 1);
+  }));
+
+for (const [says, config] of [
+  ['with an index', {}],
+  ['without one', { 'search.index': false }],
+  ['without ripgrep', { 'search.ripgrep': '/nowhere/rg' }],
+] satisfies [string, Record<string, string | boolean>][])
+  test(`a named pipe is no place to search, ${says}`, { skip: process.platform === 'win32' }, () =>
+    withTree(async ({ client, root }) => {
+      execFileSync('mkfifo', [path.join(root, 'pipe')]);
+      fs.symlinkSync('pipe', path.join(root, 'by-link'));
+      await client.call('index.wait', {});
+      const isRefused = (work: Promise<unknown>): Promise<void> =>
+        assert.rejects(work, (error: OutriggerError) => {
+          assert.equal(error.reason, 'FILE_NOT_FOUND', error.message);
+          return true;
+        });
+      for (const place of ['pipe', 'by-link']) {
+        const soon = { signal: AbortSignal.timeout(5000) };
+        await isRefused(client.call('search.text', { pattern: 'needle', path: place }, soon));
+        await isRefused(client.call('search.files', { path: place }, soon));
+        if (says !== 'without ripgrep')
+          await isRefused(client.call('search.replace', { pattern: 'needle', replace: '', path: place }, soon));
+      }
+    }, config),
+  );
+
 test('symbols and outlines are those of the text as it is, unsaved typing included', () =>
   withTree(async ({ client }) => {
     const { symbols, language } = await client.call('files.outline', { path: 'src/main.ts' });

@@ -21,6 +21,8 @@ export class AskedPlace {
     const kind = place === '' ? 'directory' : workspace.entry(place)?.kind;
     // A link that is left leads to nothing.
     if (kind === undefined || kind === 'symlink') throw new OutriggerError('FILE_NOT_FOUND', `${path} is not there.`);
+    // A pipe is read until somebody writes to it.
+    if (kind === 'other') throw new OutriggerError('FILE_NOT_FOUND', `${path} is no file and no folder.`);
     return new AskedPlace(path, place);
   }
 

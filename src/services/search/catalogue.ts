@@ -39,6 +39,7 @@ export class Catalogue {
   #repositories: ReadonlyMap<string, string> | undefined;
   /** Files that it passed over, so that a log that grows all the time is asked about once. */
   readonly #passedOver = new Set<string>();
+  #passings = 0;
 
   constructor(dependencies: { ripgrep: Ripgrep }, options: { root: string }) {
     this.#ripgrep = dependencies.ripgrep;
@@ -59,6 +60,11 @@ export class Catalogue {
   /** The same in parts: each is the same array until a file of it comes or goes. */
   get blocks(): readonly (readonly string[])[] {
     return this.#sorted.blocks;
+  }
+
+  /** How often a file came that ripgrep passes over: a glob that names it may have been asked for before. */
+  get passings(): number {
+    return this.#passings;
   }
 
   /** Whether it is one of the files, or a folder that has some; '' is the whole. */
@@ -146,8 +152,13 @@ export class Catalogue {
         removed.delete(file);
       }
     }
-    for (const file of unknown) if (!this.#files.has(file) && this.#passedOver.size < MAX_PASSED_OVER) this.#passedOver.add(file);
+    for (const file of unknown) if (!this.#files.has(file)) this.#passOver(file);
     return true;
+  }
+
+  #passOver(file: string): void {
+    this.#passings++;
+    if (this.#passedOver.size < MAX_PASSED_OVER) this.#passedOver.add(file);
   }
 
   #drop(file: string, changed: Set<string>, removed: Set<string>): void {

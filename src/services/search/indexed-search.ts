@@ -53,6 +53,15 @@ export interface IndexOptions {
   };
 }
 
+/** The files that some globs let through, as long as the catalogue has this list and no further file was passed over. */
+interface Globbed {
+  list: readonly string[];
+  passings: number;
+  files: ReadonlySet<string>;
+  /** Also such as are not indexed. */
+  reachesMore: boolean;
+}
+
 /** Searches only the files that may match. What it does not know for certain it leaves to ripgrep's walk. */
 export class IndexedSearch {
   readonly #ripgrep: Ripgrep;
@@ -68,7 +77,7 @@ export class IndexedSearch {
   /** Not indexed, and not silent. */
   readonly #loud = new Set<string>();
   /** Files that globs let through, as ripgrep reads globs. */
-  readonly #globbed = new Map<string, { list: readonly string[]; files: ReadonlySet<string>; reachesMore: boolean }>();
+  readonly #globbed = new Map<string, Globbed>();
   #ready = false;
 
   constructor(dependencies: { ripgrep: Ripgrep; catalogue: Catalogue; log: TrigramIndexLog }, options: IndexOptions & { root: string }) {
@@ -256,17 +265,19 @@ export class IndexedSearch {
     if (include.length === 0 && exclude.length === 0) return isBelow;
     const key = JSON.stringify([include, exclude]);
     const known = this.#globbed.get(key);
-    if (known?.list === this.#catalogue.list) return known.reachesMore ? undefined : (file) => known.files.has(file) && isBelow(file);
+    const { list, passings } = this.#catalogue;
+    if (known?.list === list && known.passings === passings)
+      return known.reachesMore ? undefined : (file) => known.files.has(file) && isBelow(file);
     void this.#learnGlobs(key, include, exclude);
     return undefined;
   }
 
   async #learnGlobs(key: string, include: readonly string[], exclude: readonly string[]): Promise<void> {
-    const { list } = this.#catalogue;
+    const { list, passings } = this.#catalogue;
     try {
       const files = new Set(await this.#ripgrep.files({ path: '', include, exclude, hidden: false, ignored: false }));
       this.#globbed.delete(key);
-      this.#globbed.set(key, { list, files, reachesMore: [...files].some((file) => !this.#catalogue.files.has(file)) });
+      this.#globbed.set(key, { list, passings, files, reachesMore: [...files].some((file) => !this.#catalogue.files.has(file)) });
       const [oldest] = this.#globbed.keys();
       if (this.#globbed.size > GLOB_SETS && oldest !== undefined) this.#globbed.delete(oldest);
     } catch {

@@ -1,6 +1,7 @@
 import { OutriggerError } from '../../contract/errors.ts';
 import type { BatchChange } from '../../contract/files.ts';
 import { etagOf } from '../workspace/content.ts';
+import { MAX_BATCH_BYTES } from '../workspace/batch-plan.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { AskedPlace, isSeen, type Visible } from './asked-place.ts';
 import type { FileMatches } from './rg-replacements.ts';
@@ -12,7 +13,9 @@ import { beginsWithUtf16 } from './utf16-mark.ts';
 const MAX_LINES = 100_000;
 const MAX_FILES = 1000;
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
-const MAX_BYTES = 128 * 1024 * 1024;
+/** For what other programs wrote a moment ago to be told. */
+const SETTLED_WITHIN_MS = 30_000;
+const TOO_LARGE = `It is larger than ${MAX_FILE_BYTES} bytes.`;
 const UTF8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 export interface ReplaceRequest extends TextQuery, Walk {
@@ -58,7 +61,8 @@ interface Replaced {
 
 /**
  * Replaces what a search finds. ripgrep says what matches and what it becomes; the files are read once more, and what does not stand
- * where it was found is a conflict. Throws BAD_PATTERN, FILE_NOT_FOUND, TOOL_MISSING, OUTPUT_TOO_LARGE, ETAG_MISMATCH and what the batch throws.
+ * where it was found is a conflict. Throws BAD_PATTERN, FILE_NOT_FOUND, TOOL_MISSING, OUTPUT_TOO_LARGE, ETAG_MISMATCH, DEADLINE, what the call was
+ * aborted with and what the batch throws.
  */
 export async function replaceText(
   request: ReplaceRequest,
@@ -71,20 +75,20 @@ export async function replaceText(
   const except = request.except.map(({ path, line }) => ({ path: asked.placeOf(path), line }));
   // From here on files go by where they are, as the journal knows them; only what is answered names them beneath the path that was asked for.
   const paths = await findFiles({ ...request, path: asked.place, except }, search, call);
-  const changed = changedSince(paths, request.ifRevision, workspace);
-  if (changed.length > 0) throw changedMeanwhile(changed.map((path) => asked.nameOf(path)));
   const changes: { path: string; matches: number; change: BatchChange }[] = [];
   const skipped: ReplaceAnswer['skipped'] = [];
   const conflicts: string[] = [];
   let total = 0;
-  const linesKept = Map.groupBy(
-    except.filter(({ line }) => line !== undefined),
-    ({ path }) => path,
-  );
-  for await (const file of ripgrep.replacements(request, paths, call.signal)) {
-    const kept = new Set(linesKept.get(file.path)?.map(({ line }) => line));
-    const wanted = { ...file, matches: file.matches.filter(({ line }) => !kept.has(line)) };
-    if (wanted.matches.length === 0) continue;
+  const linesKept = linesByPath(except);
+  const isWanted = (path: string, line: number): boolean => linesKept.get(path)?.has(line) !== true;
+  const toRead: string[] = [];
+  for (const path of paths) {
+    // Of a file with lines that are left out, ripgrep has to say whether anything else is found in it.
+    const why = linesKept.has(path) ? undefined : whyNotRead(path, workspace);
+    if (why === undefined) toRead.push(path);
+    else skipped.push({ path, why });
+  }
+  for await (const file of ripgrep.replacements(request, toRead, call.signal, isWanted)) {
     if (file.tooLong) {
       skipped.push({ path: file.path, why: 'It has a line that is too long.' });
       continue;
@@ -95,7 +99,7 @@ export async function replaceText(
       continue;
     }
     if (read === 'too large') {
-      skipped.push({ path: file.path, why: `It is larger than ${MAX_FILE_BYTES} bytes.` });
+      skipped.push({ path: file.path, why: TOO_LARGE });
       continue;
     }
     const { bytes } = read;
@@ -104,14 +108,17 @@ export async function replaceText(
       skipped.push({ path: file.path, why });
       continue;
     }
-    const replaced = replaceIn(bytes, wanted);
+    const replaced = replaceIn(bytes, file);
     if (replaced === undefined) {
       conflicts.push(file.path);
       continue;
     }
-    total += replaced.bytes.length;
-    if (total > MAX_BYTES)
-      throw new OutriggerError('OUTPUT_TOO_LARGE', `The files to be changed are larger than ${MAX_BYTES} bytes in all. Narrow the search.`);
+    total += Math.max(replaced.bytes.length, request.returnBefore ? bytes.length : 0);
+    if (total > MAX_BATCH_BYTES)
+      throw new OutriggerError(
+        'OUTPUT_TOO_LARGE',
+        `The files to be changed are larger than ${MAX_BATCH_BYTES} bytes in all. Narrow the search.`,
+      );
     if (replaced.bytes.equals(bytes)) continue;
     if (read.links > 1) {
       skipped.push({ path: file.path, why: `It has ${read.links} names (hard links), which a replacement would part.` });
@@ -121,7 +128,12 @@ export async function replaceText(
     const base64 = replaced.bytes.toString('base64');
     changes.push({ path, matches: replaced.matches, change: { op: 'write', path, base64, ifMatch: etagOf(read.content), parents: false } });
   }
-  if (conflicts.length > 0) throw changedMeanwhile(conflicts.map((path) => asked.nameOf(path)));
+  if (request.ifRevision !== undefined) {
+    // What is written after the files were read does not pass the batch; what was before is known by then.
+    await search.settled(SETTLED_WITHIN_MS, call.signal);
+    conflicts.push(...changedSince(paths, request.ifRevision, workspace));
+  }
+  if (conflicts.length > 0) throw changedMeanwhile([...new Set(conflicts)].map((path) => asked.nameOf(path)));
   const leftAlone = skipped.map(({ path, why }) => ({ path: asked.nameOf(path), why }));
   if (changes.length === 0) return { matches: 0, files: [], skipped: leftAlone, revision: workspace.journal.revision };
   // ripgrep tells files as its threads get done with them.
@@ -157,6 +169,20 @@ async function findFiles(request: ReplaceRequest, search: Search, call: ReplaceC
   return [...paths].sort();
 }
 
+function linesByPath(places: ReplaceRequest['except']): Map<string, Set<number>> {
+  const lines = new Map<string, Set<number>>();
+  for (const { path, line } of places) if (line !== undefined) lines.set(path, (lines.get(path) ?? new Set()).add(line));
+  return lines;
+}
+
+/** Undefined for a file that is to be looked into. */
+function whyNotRead(path: string, workspace: Workspace): string | undefined {
+  const entry = workspace.entry(path);
+  // The mark stands in a name for what is not UTF-8, and what is called so is not to be found.
+  if (entry === undefined) return path.includes('\u{fffd}') ? 'Its name is not UTF-8.' : undefined;
+  return (entry.size ?? 0) > MAX_FILE_BYTES ? TOO_LARGE : undefined;
+}
+
 async function readFile(
   workspace: Workspace,
   path: string,
@@ -174,8 +200,8 @@ async function readFile(
 }
 
 /** Those of the paths that changed after that revision. Throws ETAG_MISMATCH where that is not known any more. */
-function changedSince(paths: readonly string[], since: number | undefined, { journal }: Workspace): string[] {
-  if (since === undefined || since >= journal.revision) return [];
+function changedSince(paths: readonly string[], since: number, { journal }: Workspace): string[] {
+  if (since >= journal.revision) return [];
   const changed = new Set<string>();
   for (let cursor = journal.cursorOf(since), more = true; more; ) {
     const answer = journal.since(cursor, 10_000);

@@ -124,18 +124,19 @@ export class Ripgrep {
       if (!(await this.#run([...shared, '--', ...part], query.pattern, limits, found, signal))) return;
   }
 
-  /** What each match in these files becomes, file by file. Throws BAD_PATTERN, CANCELED, PROCESS_TIMEOUT. */
+  /** What each match in these files becomes, file by file, in the lines that are wanted. Throws BAD_PATTERN, CANCELED, OUTPUT_TOO_LARGE, PROCESS_TIMEOUT. */
   async *replacements(
     query: TextQuery & { replace: string },
     files: readonly string[],
     signal: AbortSignal,
+    isWanted: (path: string, line: number) => boolean = () => true,
   ): AsyncGenerator<FileMatches, void, undefined> {
     const shared = [this.#program, '--json', ...commonArguments, ...queryArguments({ ...query, context: 0 })] as const;
+    const reader = new ReplacementReader({ stripPlace, isWanted });
     for (const part of inParts(files)) {
       const argv = [...shared, '--', ...part] as const;
       const opened = this.#processes.open({ argv, cwd: this.#root, timeoutMs: SEARCH_TIMEOUT_MS, signal });
       const messages = new RgMessages();
-      const reader = new ReplacementReader(stripPlace);
       let isRead = false;
       try {
         for await (const chunk of opened.stdout as AsyncIterable<Buffer>) {

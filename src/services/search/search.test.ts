@@ -76,6 +76,27 @@ test('a place or a glob that names what is hidden or ignored finds it with the i
     });
   }));
 
+test('a glob that names ignored files finds those that came after it was asked for first', () =>
+  withScratchFolder('search', async (folder, root) => {
+    for (const part of ['.git', 'src']) fs.mkdirSync(path.join(root, part));
+    fs.writeFileSync(path.join(root, '.gitignore'), '*.log\n');
+    fs.writeFileSync(path.join(root, 'src/a.ts'), 'other\n');
+    await withSearch(folder, async (harness) => {
+      const walk = { ...plainWalk, include: ['*.log', '.env'] };
+      const { signal } = new AbortController();
+      const found: string[] = [];
+      for (const name of ['new.log', 'src/new.log', '.env']) {
+        await eventually(async () =>
+          assert.equal((await searched(harness, 'nowhere to be found', walk)).engine, found.length === 0 ? 'index' : 'walk'),
+        );
+        await harness.workspace.write(name, Buffer.from('needle\n'), { cause });
+        await harness.search.wait(undefined, 10_000, signal);
+        found.push(name);
+        assert.deepEqual((await searched(harness, 'needle', walk)).found.sort(), found.toSorted());
+      }
+    });
+  }));
+
 test('when an ignore file is moved away, what it ignored is found with the index too', () =>
   withScratchFolder('search', async (folder, root) => {
     for (const part of ['.git', 'conf']) fs.mkdirSync(path.join(root, part));

@@ -135,11 +135,16 @@ export class Search {
     };
   }
 
+  /** Resolves when what was written to the folder before the call, by whatever program, is in the journal. Throws DEADLINE. */
+  async settled(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (!(await inTime(this.#dependencies.settled(), timeoutMs, signal)))
+      throw new OutriggerError('DEADLINE', `Changes are still being looked at after ${timeoutMs} ms.`);
+  }
+
   /** Without a revision, for all that was written to the folder before the call, by whatever program. Throws DEADLINE. */
   async wait(revision: number | undefined, timeoutMs: number, signal: AbortSignal): Promise<number> {
     const deadline = performance.now() + timeoutMs;
-    if (revision === undefined && !(await inTime(this.#dependencies.settled(), timeoutMs, signal)))
-      throw new OutriggerError('DEADLINE', `Changes are still being looked at after ${timeoutMs} ms.`);
+    if (revision === undefined) await this.settled(timeoutMs, signal);
     const wanted = revision ?? this.#dependencies.workspace.journal.revision;
     // Without a catalogue every search looks for itself: there is nothing to wait for.
     if (!(await this.#reached(wanted, Math.max(1, deadline - performance.now()), signal)) && !this.#isOff())
@@ -167,6 +172,9 @@ export class Search {
       const path = asked.nameOf(file.path);
       if (call.visible !== undefined && !files.has(path) && !isSeen(file.path, path, call.visible, workspace)) return true;
       const room = request.maxResults - matches;
+      // Another file has a match of its own.
+      truncated = room === 0 && !files.has(path);
+      if (truncated) return false;
       const shown = { path, lines: count > room ? firstMatches(file.lines, room) : file.lines };
       files.add(path);
       matches += Math.min(count, room);
@@ -191,7 +199,8 @@ export class Search {
     }
     if (this.#indexed !== undefined && (await this.#reached(revision, CATCH_UP_MS, signal))) {
       const searched = await this.#indexed.search(request, walk, limits, found, signal);
-      if (searched !== undefined) return answer('index', { searched });
+      // Whether a text may be in a file is not for those to hear who may not look at it.
+      if (searched !== undefined) return answer('index', call.visible === undefined ? { searched } : {});
     }
     await ripgrep.search(request, { walk }, limits, found, signal);
     return answer('walk');

@@ -8,7 +8,7 @@ export type Plan =
   | { kind: 'or'; of: readonly Plan[] };
 
 export const allFiles: Plan = { kind: 'all' };
-export const noFile: Plan = { kind: 'none' };
+const noFile: Plan = { kind: 'none' };
 
 /** Both or more must hold. Flat, without repeated trigrams; `all` where nothing is asked. */
 export function andOf(parts: readonly Plan[]): Plan {

@@ -125,8 +125,9 @@ test('a text is taken as it stands when it is no regular expression', () => {
   assert.equal(admits(plan, 'aabbbc'), false);
 });
 
-test('a text with a line break matches no file, unless a match may go over lines', () => {
-  assert.deepEqual(planQuery('foo\nbar', literal), { kind: 'none' });
+test('a text with a line break is for ripgrep to refuse, unless a match may go over lines', () => {
+  assert.deepEqual(planQuery('foo\nbar', literal), { kind: 'all' });
+  assert.deepEqual(planQuery(`${'foo'.repeat(1000)}\nbar`, literal), { kind: 'all' });
   const plan = planQuery('foo\nbar', { ...literal, multiline: true });
   assert.equal(admits(plan, 'foo\nbar'), true);
   assert.equal(admits(plan, 'foo'), false);

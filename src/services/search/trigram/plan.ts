@@ -2,7 +2,7 @@
 
 import { symbolsOfText } from './fold.ts';
 import { planOfText, wholePlan } from './match-facts.ts';
-import { allFiles, boundPlan, noFile, type Plan } from './plan-tree.ts';
+import { allFiles, boundPlan, type Plan } from './plan-tree.ts';
 import { regexFacts } from './regex-facts.ts';
 
 export type { Plan } from './plan-tree.ts';
@@ -24,19 +24,19 @@ const maxPatternLength = 1000;
 const maxGrams = 128;
 
 /**
- * What the trigrams of every file satisfy in which ripgrep, started with these options, finds the pattern. A text with a line break is `none` unless
- * `multiline`; a pattern that can't be read is `all`, and ripgrep says what is wrong.
+ * What the trigrams of every file satisfy in which ripgrep, started with these options, finds the pattern. A text with a line break,
+ * unless `multiline`, and a pattern that can't be read are `all`, and ripgrep says what is wrong.
  */
 export function planQuery(pattern: string, options: QueryOptions): Plan {
-  if (pattern.length > maxPatternLength) return options.regex ? allFiles : planText(pattern.slice(0, maxPatternLength - 1), options);
-  if (!options.regex) return planText(pattern, options);
+  if (!options.regex && !options.multiline && pattern.includes('\n')) return allFiles;
+  if (pattern.length > maxPatternLength) return options.regex ? allFiles : planText(pattern.slice(0, maxPatternLength - 1));
+  if (!options.regex) return planText(pattern);
   const facts = regexFacts(pattern);
   return facts === null ? allFiles : boundPlan(wholePlan(facts), maxGrams);
 }
 
 /** A pattern that was cut short may end in half a pair of surrogates, which is left out. */
-function planText(text: string, options: QueryOptions): Plan {
-  if (!options.multiline && text.includes('\n')) return noFile;
+function planText(text: string): Plan {
   const last = text.charCodeAt(text.length - 1);
   const half = last >= 0xd800 && last < 0xdc00;
   return boundPlan(planOfText(symbolsOfText(half ? text.slice(0, -1) : text)), maxGrams);
