@@ -103,3 +103,105 @@ for (const arrives of ['before the first checkpoint', 'later', 'as a submodule']
       });
     }),
   );
+
+type At = (name: string) => string;
+
+/** Moves a file into a folder of its own name, or out of it. */
+function moveIn(at: At, from: string, to: string): void {
+  fs.renameSync(at(from), at('aside'));
+  if (to.startsWith(`${from}/`)) fs.mkdirSync(path.dirname(at(to)), { recursive: true });
+  else fs.rmSync(at(to), { recursive: true });
+  fs.renameSync(at('aside'), at(to));
+}
+
+const turned: Record<string, [before: Record<string, string>, after: Record<string, string>, work: (at: At) => void]> = {
+  'a file into a folder that holds it': [{ x: 'x\n' }, { 'x/x': 'x\n' }, (at) => moveIn(at, 'x', 'x/x')],
+  'a file into a folder that holds it deeper, with another': [
+    { x: 'x\n' },
+    { 'x/sub/y': 'x\n', 'x/new': 'new\n' },
+    (at) => {
+      moveIn(at, 'x', 'x/sub/y');
+      fs.writeFileSync(at('x/new'), 'new\n');
+    },
+  ],
+  'a folder into the file that it held': [{ 'x/sub/y': 'x\n' }, { x: 'x\n' }, (at) => moveIn(at, 'x/sub/y', 'x')],
+  'a file into a folder that holds another': [
+    { a: 'a\n', b: 'b\n' },
+    { 'b/a': 'a\n' },
+    (at) => {
+      fs.rmSync(at('b'));
+      fs.mkdirSync(at('b'));
+      fs.renameSync(at('a'), at('b/a'));
+    },
+  ],
+  'a folder into another file': [
+    { 'a/x': 'x\n', 'a/y': 'y\n' },
+    { a: 'new\n', 'a.x': 'x\n' },
+    (at) => {
+      fs.renameSync(at('a/x'), at('a.x'));
+      fs.rmSync(at('a'), { recursive: true });
+      fs.writeFileSync(at('a'), 'new\n');
+    },
+  ],
+};
+
+for (const [what, [before, after, work]] of Object.entries(turned))
+  test(`a run that turned ${what} is taken back, and that too`, { skip }, () =>
+    withCheckpoints({ files: before, repository: 'none' }, async ({ client, root, run }) => {
+      await run('1', () => work((name) => path.join(root, name)));
+      assert.deepEqual(filesIn(root), after);
+      const { undo } = await client.call('checkpoints.revert', { run: '1' });
+      assert.deepEqual(filesIn(root), before);
+      await client.call('checkpoints.revert', { run: undo ?? '' });
+      assert.deepEqual(filesIn(root), after);
+    }),
+  );
+
+test(
+  'what others did since to a file that a run moved into a folder of its own name goes back with it, and so does its mode',
+  { skip },
+  () =>
+    withCheckpoints({ files: { x: 'one\ntwo\nthree\n' } }, async ({ client, root, run, put, file }) => {
+      const at: At = (name) => path.join(root, name);
+      fs.chmodSync(at('x'), 0o700);
+      await run('1', () => {
+        moveIn(at, 'x', 'x/y');
+        put('x/y', 'ONE\ntwo\nthree\n');
+      });
+      put('x/y', 'ONE\ntwo\nthree\nmine\n');
+      const { files } = await client.call('checkpoints.revert', { run: '1' });
+      assert.deepEqual(files, [{ path: 'x', from: 'x/y', did: 'moved' }]);
+      assert.equal(file('x'), 'one\ntwo\nthree\nmine\n');
+      if (process.platform !== 'win32') assert.equal(fs.statSync(at('x')).mode & 0o777, 0o700);
+    }),
+);
+
+test('a file that can’t move back since what stands in its place is in no checkpoint stays, and what that holds up too', { skip }, () =>
+  withCheckpoints({ files: { '.gitignore': '*.log\n', x: 'x\n', y: 'y\n', z: 'z\n', b: 'one\n' } }, async ({ client, root, run, put }) => {
+    const at: At = (name) => path.join(root, name);
+    await run('1', () => {
+      for (const name of ['x', 'y']) fs.renameSync(at(name), at(`${name}.aside`));
+      put('x/noise.log', 'ignored\n');
+      fs.renameSync(at('y.aside'), at('x/y'));
+      fs.mkdirSync(at('y/sub'), { recursive: true });
+      fs.renameSync(at('x.aside'), at('y/sub/x'));
+      fs.renameSync(at('z'), at('z.moved'));
+      put('b', 'two\n');
+    });
+    fs.mkdirSync(at('z'));
+    const expected = ['x/y', 'y/sub/x', 'z.moved'].map((name) => [name, 'what stands in its place is in no checkpoint']);
+    const dry = await client.call('checkpoints.revert', { run: '1', dryRun: true });
+    const { files } = await client.call('checkpoints.revert', { run: '1' });
+    assert.deepEqual(skippedOf(dry.files), expected);
+    assert.deepEqual(skippedOf(files), expected);
+    const left = { 'x/y': 'y\n', 'x/noise.log': 'ignored\n', 'y/sub/x': 'x\n', 'z.moved': 'z\n', b: 'one\n', '.gitignore': '*.log\n' };
+    assert.deepEqual(filesIn(root), left);
+  }),
+);
+
+/** By name. */
+function filesIn(root: string): Record<string, string> {
+  const names = fs.readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => !/^\.git(\/|$)/.test(name));
+  const files = names.filter((name) => fs.statSync(path.join(root, name)).isFile());
+  return Object.fromEntries(files.map((name) => [name.split(path.sep).join('/'), fs.readFileSync(path.join(root, name), 'utf8')]));
+}

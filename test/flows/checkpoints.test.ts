@@ -169,6 +169,53 @@ test('a folder that moved after a small change in it comes back with the file th
   }),
 );
 
+test(
+  'a folder that a program moved away is in the next checkpoint with its files, also where another of its name was moved at once',
+  { skip },
+  () =>
+    withCheckpoints({}, async ({ client, put, root, remove }) => {
+      // Which of the two moves is told first is left to chance.
+      for (let round = 0; round < 12; round++) {
+        put('lib/one', '1\n');
+        put('lib/in/two', '2\n');
+        const { id } = await client.call('checkpoints.create', { title: 'before' });
+        fs.renameSync(path.join(root, 'lib'), path.join(root, 'kept'));
+        put('lib/one', '1\n');
+        await client.call('files.move', { from: 'lib', to: 'other' });
+        const after = await client.call('checkpoints.create', { title: 'after', paths: ['kept/one', 'kept/in/two', 'other/one'] });
+        assert.deepEqual(after.lacking, [], `round ${round}`);
+        const { files } = await client.call('checkpoints.diff', { id: after.id, against: id });
+        assert.deepEqual(files.map(({ path: at }) => at).sort(), ['kept/in/two', 'kept/one', 'other/one'], `round ${round}`);
+        remove('kept');
+        remove('other');
+      }
+    }),
+);
+
+for (const became of ['an empty folder', 'a folder that went', 'a folder of ignored files'] as const)
+  test(`a file that came after the first checkpoint and became ${became} is in the next one no more, and comes back`, { skip }, () =>
+    withCheckpoints({ files: { '.gitignore': '*.log\n' } }, async ({ client, put, file, remove, root }) => {
+      await client.call('checkpoints.create', { title: 'first' });
+      put('x', 'precious\n');
+      const { id } = await client.call('checkpoints.create', { title: 'with it' });
+      remove('x');
+      fs.mkdirSync(path.join(root, 'x'));
+      if (became === 'a folder of ignored files') put('x/noise.log', 'ignored\n');
+      // The journal is to tell of the folder.
+      await eventually(async () => {
+        const { changes } = await client.call('changes.since', {});
+        assert.ok(changes.some((change) => change.path === 'x' && change.kind === 'directory'));
+      });
+      if (became === 'a folder that went') remove('x');
+      const after = await client.call('checkpoints.create', { title: 'without it' });
+      const { files } = await client.call('checkpoints.diff', { id: after.id, against: id });
+      assert.deepEqual(files, [{ path: 'x', added: 0, removed: 1 }]);
+      if (became !== 'a folder that went') remove('x');
+      await client.call('checkpoints.restore', { id });
+      assert.equal(file('x'), 'precious\n');
+    }),
+  );
+
 test('a run that makes a file executable which was written a moment before is taken back', { skip }, () =>
   withCheckpoints({ files: { 'a.sh': 'a\n', 'b.sh': 'b\n', 'd/c.txt': 'c\n' } }, async ({ client, root, run }) => {
     const modes = (): number[] => ['a.sh', 'b.sh'].map((name) => fs.statSync(path.join(root, name)).mode & 0o111);
@@ -383,6 +430,31 @@ test('ignored files, folders that are not watched, and files that are too large 
     },
   ),
 );
+
+for (const name of ['backup/.GIT/config', 'git~1', 'sub/.git . /x'])
+  test(
+    `a file of a name that git keeps none of stays out, and is never touched: ${name}`,
+    { skip: skip || process.platform !== 'linux' },
+    () =>
+      withCheckpoints({ files: { a: 'one\n', [name]: 'old\n' }, repository: 'none' }, async ({ client, put, run, file, has, remove }) => {
+        const { id, omitted, lacking } = await client.call('checkpoints.create', { title: 'one', paths: ['a', name] });
+        assert.deepEqual([omitted, lacking], [1, [name]]);
+        await run('1', () => {
+          put(name, 'new\n');
+          put('a', 'two\n');
+        });
+        await client.call('checkpoints.restore', { id });
+        assert.deepEqual([file('a'), file(name)], ['one\n', 'new\n']);
+        put('a', 'three\n');
+        await client.call('checkpoints.revert', { run: '1', shared: 'remove' });
+        assert.equal(file(name), 'new\n');
+        remove(name);
+        const without = await client.call('checkpoints.create', { title: 'without it' });
+        put(name, 'precious\n');
+        await client.call('checkpoints.restore', { id: without.id });
+        assert.deepEqual([without.omitted, has(name)], [0, true]);
+      }),
+  );
 
 test('a checkpoint says which of the paths that one asks about it can’t bring back', { skip }, () =>
   withCheckpoints(

@@ -50,6 +50,8 @@ export interface PlanContents {
   apart: (key: string) => Uint8Array | undefined;
   /** Permission bits of the file at a path; where none stands, those of a new one. */
   modeOf: (path: string) => number;
+  /** Whether a file can't be moved there before all else: something stands there, or above it, and is no folder. */
+  isTaken: (path: string) => boolean;
 }
 
 /** Longest text that a batch edits, bytes; a longer one is written whole. */
@@ -97,6 +99,15 @@ export async function planFiles(wanted: readonly Wanted[], contents: PlanContent
       plan.done.push({ path: target, did: 'brought back' });
       continue;
     }
+    if (file.from !== undefined && contents.isTaken(target)) {
+      // What is in its way goes first: it may be a folder that holds it, or itself.
+      removals.push({ op: 'remove', path: at, recursive: false, ifMatch: etagOf(present) });
+      plan.gone.add(at);
+      const content = { op: 'write' as const, path: target, base64: base64(step.result), parents: true, ifNoneMatch: '*' as const };
+      writes.push({ ...content, mode: mode ?? contents.modeOf(at) });
+      plan.done.push({ path: target, from: at, did: 'moved' });
+      continue;
+    }
     if (file.from !== undefined) {
       moves.push({ op: 'move', from: at, to: target, overwrite: false, parents: true });
       plan.gone.add(at);
@@ -114,8 +125,8 @@ export async function planFiles(wanted: readonly Wanted[], contents: PlanContent
   return plan;
 }
 
-/** Takes out of a plan what can't be brought back because of what stands in its place, and says so. Gives way between files. */
-export async function leaveBlocked(plan: FilesPlan, isBlocked: (path: string) => boolean): Promise<void> {
+/** Paths of a plan where a file can't be made because of what stands there. Gives way between files. */
+export async function blockedIn(plan: FilesPlan, isBlocked: (path: string) => boolean): Promise<Set<string>> {
   const blocked = new Set<string>();
   let sliceEnd = performance.now() + SLICE_MS;
   for (const change of plan.changes) {
@@ -125,10 +136,14 @@ export async function leaveBlocked(plan: FilesPlan, isBlocked: (path: string) =>
     }
     if (change.op === 'write' && change.ifNoneMatch === '*' && isBlocked(change.path)) blocked.add(change.path);
   }
-  if (blocked.size === 0) return;
-  plan.changes = plan.changes.filter((change) => change.op !== 'write' || !blocked.has(change.path));
-  plan.done = plan.done.map((done) =>
-    blocked.has(done.path) ? { path: done.path, did: 'skipped', why: 'what stands in its place is in no checkpoint' } : done,
+  return blocked;
+}
+
+/** The same files with those left alone that would be made at these paths. */
+export function withoutBlocked(wanted: readonly Wanted[], blocked: ReadonlySet<string>): Wanted[] {
+  const isMade = ({ file, at, now }: Wanted): boolean => (now === undefined || file.from !== undefined) && blocked.has(file.from ?? at);
+  return wanted.map((one) =>
+    one.skip === undefined && isMade(one) ? { ...one, skip: 'what stands in its place is in no checkpoint' } : one,
   );
 }
 

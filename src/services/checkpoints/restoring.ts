@@ -6,7 +6,16 @@ import type { Workspace } from '../workspace/workspace.ts';
 import { type CheckpointRow, type CheckpointRows, ofSnapshot, type RunRow } from './checkpoint-rows.ts';
 import type { GitStore } from './git-store.ts';
 import type { OtherHands } from './other-hands.ts';
-import { emptiedFolders, type FileDone, type FilesPlan, leaveBlocked, type PathClash, planFiles, type Wanted } from './plan-files.ts';
+import {
+  blockedIn,
+  emptiedFolders,
+  type FileDone,
+  type FilesPlan,
+  type PathClash,
+  planFiles,
+  type Wanted,
+  withoutBlocked,
+} from './plan-files.ts';
 import type { RunEnds } from './run-ends.ts';
 import type { Snapshot } from './snapshots.ts';
 import type { SharedChoice } from './take-back.ts';
@@ -195,7 +204,21 @@ export class Restoring {
       const there = workspace.entry(path);
       return there?.kind === 'file' ? there.mode : 0o666 & ~process.umask();
     };
-    const plan = await planFiles(wanted, { objects, apart: (key) => rows.text(key), modeOf }, { shared, maxTextBytes });
+    const folders = new Set<string>();
+    const isTaken = (path: string): boolean => this.#isTaken(path, new Set(), folders);
+    const contents = { objects, apart: (key: string) => rows.text(key), modeOf, isTaken };
+    for (let left = wanted; ; ) {
+      const plan = await planFiles(left, contents, { shared, maxTextBytes });
+      const blocked = await this.#addFolders(plan, now);
+      if (blocked.size === 0) return plan;
+      // What stays where it is may be in the way of another.
+      left = withoutBlocked(left, blocked);
+    }
+  }
+
+  /** Adds the folders that a plan empties, and gives the paths where it can't make a file. */
+  async #addFolders(plan: FilesPlan, now: Snapshot): Promise<Set<string>> {
+    const { workspace } = this.#dependencies;
     const written = new Set(
       plan.changes.flatMap((change) => (change.op === 'move' ? [change.to] : change.op === 'write' ? [change.path] : [])),
     );
@@ -212,8 +235,7 @@ export class Restoring {
     // What came since the snapshot is in the next one.
     const news = new Set(workspace.journal.since(now.cursor, PAGE).changes.map(({ path }) => path));
     const passed = new Set<string>();
-    await leaveBlocked(plan, (path) => !news.has(path) && this.#isTaken(path, goes, passed));
-    return plan;
+    return blockedIn(plan, (path) => !news.has(path) && this.#isTaken(path, goes, passed));
   }
 
   /** Whether a file can't be made there, since something stands in its place that stays: of links on the way none is followed. `passed` are folders. */

@@ -4,6 +4,7 @@ import { parentPath } from '../../contract/paths.ts';
 import type { State } from '../state/state.ts';
 import { TEMPORARY_NAME } from '../workspace/atomic-write.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { isGitName } from './git-names.ts';
 import type { GitStore } from './git-store.ts';
 import { foldersAbove } from './small-tree.ts';
 
@@ -175,9 +176,9 @@ export class Snapshots {
     const gone = folders.filter((folder) => this.#isOurs(folder));
     if (gone.length > 0) {
       const tops = new Set(gone.map(bytesOf));
-      // Of what was in it the index knows the most; what came since, or went, are the names by which it is behind.
+      // Of what was in it, or stood there before it, the index knows the most; what came since, or went, are the names by which it is behind.
       for (const name of await store.held(gone, signal)) names.add(latin(name));
-      for (const name of this.#behind) if (foldersAbove([name]).some((folder) => tops.has(folder))) names.add(name);
+      for (const name of this.#behind) if ([name, ...foldersAbove([name])].some((top) => tops.has(top))) names.add(name);
     }
     for (const folder of arrived) {
       if (workspace.entry(folder)?.kind !== 'directory') continue;
@@ -261,7 +262,7 @@ export class Snapshots {
       const stat = isWanted ? this.#stat(name) : undefined;
       const stored = stat !== undefined && (stat.isFile() || stat.isSymbolicLink());
       if (stat?.isDirectory() === true) this.#noteNested(name);
-      const fits = stored && (stat.isSymbolicLink() || (stat.size <= this.#maxFileBytes && this.#mayRead(name)));
+      const fits = stored && this.#fits(name, stat);
       (fits ? present : gone).push(name);
       this.#omitted.delete(shown(name));
       if (stored && !fits) this.#omit(shown(name));
@@ -312,6 +313,11 @@ export class Snapshots {
       // A part of the way is no folder (any more), or may not be entered.
       return undefined;
     }
+  }
+
+  /** Whether git's index takes the file or link, and nobody minds its size. */
+  #fits(name: string, stat: fs.Stats): boolean {
+    return !isGitName(shown(name)) && (stat.isSymbolicLink() || (stat.size <= this.#maxFileBytes && this.#mayRead(name)));
   }
 
   #mayRead(name: string): boolean {

@@ -184,6 +184,30 @@ test('what was moved is gone from its old place, whatever happened at the new on
     ]);
   }));
 
+test('a folder moved from where another was that we took away since is one move: nothing else tells of its files', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, changes } = harness;
+    put('lib/one');
+    put('lib/two');
+    workspace.noticed(['lib', 'lib/one', 'lib/two'].map((name) => report(harness, name, 'created')));
+    fs.renameSync(at('lib'), at('kept'));
+    put('lib/one');
+    await workspace.move('lib', 'other', { overwrite: false, parents: false, cause });
+    workspace.noticed([report(harness, 'kept', 'created', { from: 'lib' }), report(harness, 'other', 'created')]);
+    assert.deepEqual(
+      changes.slice(3).map(({ what, from, path }) => [what, from, path]),
+      [
+        ['moved', 'lib', 'other'],
+        ['moved', 'lib', 'kept'],
+      ],
+    );
+    fs.rmSync(at('kept/two'));
+    assert.deepEqual(
+      workspace.noticed([removed('kept/two')]).map(({ what, path }) => [what, path]),
+      [['removed', 'kept/two']],
+    );
+  }));
+
 test('what went out of a folder just before that was moved is told where the folder is now', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, at } = harness;

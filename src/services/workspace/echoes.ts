@@ -73,7 +73,9 @@ export class Echoes {
     };
     if (report.kind === 'file') draft.size = report.size;
     const from = report.from === undefined ? undefined : this.#placeNow(report.from, known);
-    if (from !== undefined && known(from) !== REMOVED && (from === report.from || this.#lstat(from) === undefined)) {
+    // A folder that left a place is not told with its files, even where another that stood there since is gone by now.
+    const mayLeave = from !== undefined && (known(from) !== REMOVED || (report.kind === 'directory' && this.#lstat(from) === undefined));
+    if (mayLeave && (from === report.from || this.#lstat(from) === undefined)) {
       draft.what = 'moved';
       draft.from = from;
       draft.before = draft.after;
