@@ -20,6 +20,8 @@ import type { Watching } from './watching.ts';
 export interface PluggedCheckpoints {
   /** To be called around each run that may change the folder. */
   hooks: RunHooks;
+  /** To be called when the folder is watched: runs that an earlier sidecar left without an end get theirs. */
+  takeUp(): void;
   stop(): Promise<void>;
 }
 
@@ -73,6 +75,10 @@ export function plugCheckpoints(
   });
   return {
     hooks: checkpoints,
+    takeUp: () => {
+      // Where it fails, whoever asks next tries again.
+      checkpoints.takeUp().catch((error: unknown) => log('warn', 'checkpoints.not-taken-up', { error }));
+    },
     async stop() {
       await checkpoints.stop();
       stopChanges();

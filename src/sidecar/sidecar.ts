@@ -18,7 +18,9 @@ import { changeOperations } from '../services/workspace/change-operations.ts';
 import { fileOperations } from '../services/workspace/operations.ts';
 import { createIgnore } from '../services/workspace/ignore.ts';
 import { Workspace } from '../services/workspace/workspace.ts';
+import { ProcessStore } from '../services/processes/process-store.ts';
 import { Processes } from '../services/processes/processes.ts';
+import { RunGroups } from '../services/processes/run-groups.ts';
 import type { RunHooks } from '../services/processes/run-hooks.ts';
 import type { ProcessTable } from '../services/processes/process-table.ts';
 import { Callers } from './callers.ts';
@@ -155,8 +157,10 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     }
     if (readOnly !== undefined) health.add(() => ({ name: 'writing', ok: true, text: `Nobody can write here: ${readOnly}` }));
 
-    const processes = new Processes({ env: processEnvironment() });
+    const mark = new ProcessStore({ state, onProblem: (error) => log('warn', 'process.not-stored', { error }) }).prefix();
+    const processes = new Processes({ env: processEnvironment(), groups: new RunGroups({ state, mark }) });
     onRelease('processes', () => processes.stop());
+    await processes.recover();
 
     // ── parts that may be left out: their modules are loaded only when they are on
     const pulse = new GitPulse();
@@ -331,6 +335,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       await documents?.start();
       await watching.started;
       if (stopping) return;
+      checkpoints?.takeUp();
       await link?.start(doors?.url ?? '');
       // Nobody waits for it: until the files are listed, a search reads them all.
       search?.ready();

@@ -106,3 +106,46 @@ test('a call that waits for changes to be seen ends when it is aborted, and so d
     await stopped;
   }),
 );
+
+test(
+  'where whoever asked first goes away, a run that was cut short gets its end from the next who asks',
+  { skip: requireTool('git') },
+  () =>
+    withWorkspace(async ({ workspace, state, root, put }) => {
+      put('a.txt');
+      const processes = new Processes({ env: process.env });
+      const nothing = (): Promise<void> => Promise.resolve();
+      let leaves: (() => void) | undefined;
+      const boot = (): Checkpoints => {
+        const run = (request: RunRequest): ReturnType<Processes['run']> => {
+          if (request.argv.includes('for-each-ref')) leaves?.();
+          return processes.run(request);
+        };
+        const store = new GitStore({ processes: { run }, state }, { root, timeoutMs: 20_000 });
+        const snapshots = new Snapshots({ workspace, state, store, flush: nothing, settled: nothing }, { maxFileBytes: 1024 });
+        const hands = new OtherHands({ read: () => undefined });
+        return new Checkpoints(
+          { workspace, store, snapshots, hands, rows: new CheckpointRows({ state }), now: Date.now, log: () => {} },
+          { keep: 10, keepDays: 10, maxTextBytes: 1024, writable: true },
+        );
+      };
+      const cut = boot();
+      await cut.before({ id: 'cut', title: 'cut', cause });
+      await cut.stop();
+      const next = boot();
+      const leaving = new AbortController();
+      leaves = () => leaving.abort(new Error('gone'));
+      await assert.rejects(next.create({ title: 'first', paths: [] }, { cause, signal: leaving.signal }), /gone/);
+      leaves = undefined;
+      await next.create({ title: 'second' }, { cause, signal: new AbortController().signal });
+      assert.deepEqual(
+        next.list({ limit: 10 }).checkpoints.map(({ row }) => [row.run, row.point]),
+        [
+          [null, 'made'],
+          ['cut', 'after'],
+          ['cut', 'before'],
+        ],
+      );
+      await next.stop();
+    }),
+);

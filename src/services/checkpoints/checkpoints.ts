@@ -57,6 +57,8 @@ export class Checkpoints implements RunHooks {
   readonly #restoring: Restoring;
   #last: Promise<unknown> = Promise.resolve();
   #opened = false;
+  /** There may be refs that no row names. */
+  #isUnswept = true;
 
   constructor(dependencies: CheckpointsDependencies, options: CheckpointsOptions) {
     this.#dependencies = dependencies;
@@ -71,6 +73,12 @@ export class Checkpoints implements RunHooks {
       },
       { maxTextBytes: options.maxTextBytes, stopped: this.#stopped.signal },
     );
+  }
+
+  /** Gives runs that were cut their end, before others change what these left. */
+  async takeUp(): Promise<void> {
+    if (!this.#options.writable || this.#dependencies.rows.unfinished().length === 0) return;
+    await this.#inTurn(this.#stopped.signal, (signal) => this.#open(signal));
   }
 
   /** Ends what is under way; the next start takes up runs that have no end yet. */
@@ -230,19 +238,41 @@ export class Checkpoints implements RunHooks {
     if (kept && this.#opened) return;
     if (!kept) rows.clear();
     snapshots.load(kept);
-    this.#opened = true;
     log('checkpoints.opened', { kept, where: store.says });
     // What a kill left: refs that no row names, and runs without an end.
+    await this.#sweep(signal);
+    const unfinished = rows.unfinished();
+    if (unfinished.length > 0) {
+      const snapshot = await this.#snapshot(signal);
+      for (const run of unfinished) await this.#ends.finish(run, snapshot, () => undefined, signal);
+    }
+    this.#opened = true;
+  }
+
+  /** Drops refs that no row names. */
+  async #sweep(signal: AbortSignal): Promise<void> {
+    const { store, snapshots, rows } = this.#dependencies;
     const known = rows.trees();
     if (snapshots.tree !== undefined) known.add(snapshots.tree);
-    await store.drop(
-      (await store.kept(signal)).filter((tree) => !known.has(tree)),
+    const kept = await store.kept(signal);
+    await this.#drop(
+      kept.filter((tree) => !known.has(tree)),
       signal,
     );
-    const unfinished = rows.unfinished();
-    if (unfinished.length === 0) return;
-    const snapshot = await this.#snapshot(signal);
-    for (const run of unfinished) await this.#ends.finish(run, snapshot, () => undefined, signal);
+  }
+
+  /** Where git can't, it is left for the next time: what was asked for is done without. */
+  async #drop(trees: readonly string[], signal: AbortSignal): Promise<void> {
+    const { store, log } = this.#dependencies;
+    try {
+      await store.drop(trees, signal);
+      this.#isUnswept = false;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof OutriggerError)) throw error;
+      this.#isUnswept = true;
+      log('checkpoints.not-dropped', { reason: error.reason, message: error.message });
+    }
   }
 
   async #snapshot(signal: AbortSignal, modesSince?: number): Promise<Snapshot> {
@@ -266,12 +296,14 @@ export class Checkpoints implements RunHooks {
   }
 
   async #prune(signal: AbortSignal): Promise<void> {
-    const { rows, store, snapshots, hands, now } = this.#dependencies;
+    const { rows, snapshots, hands, now } = this.#dependencies;
     const earlier = rows.trees();
     const sinceMs = now() - this.#options.keepDays * DAY_MS;
-    if (this.#dependencies.rows.together(() => rows.prune(this.#options.keep, sinceMs, hands.underWay)) === 0) return;
+    const pruned = rows.together(() => rows.prune(this.#options.keep, sinceMs, hands.underWay));
+    if (this.#isUnswept) return this.#sweep(signal);
+    if (pruned === 0) return;
     const still = rows.trees();
-    await store.drop(
+    await this.#drop(
       [...earlier].filter((tree) => !still.has(tree) && tree !== snapshots.tree),
       signal,
     );

@@ -28,6 +28,34 @@ test('contents of more than 128 MiB together are not held', { skip: requireTool(
   }),
 );
 
+test('beside the state, what a git that was killed kept others out with keeps nobody out', { skip: requireTool('git') }, () =>
+  withWorkspace(async ({ root, state, put }) => {
+    const store = new GitStore({ processes: new Processes({ env: process.env }), state }, { root, timeoutMs: 20_000 });
+    await store.open(true);
+    const trees: string[] = [];
+    for (const name of ['a', 'b', 'c']) {
+      put(name, name);
+      await store.take([name], []);
+      const tree = await store.indexTree();
+      await store.keep(tree);
+      trees.push(tree);
+    }
+    const shadow = path.join(state.folder, 'checkpoints.git');
+    const [ref = ''] = fs
+      .readdirSync(path.join(shadow, 'refs'), { recursive: true })
+      .filter((name) => name.toString().endsWith(trees[0] ?? '-'));
+    for (const name of ['index', 'packed-refs', `refs/${ref.toString()}`, 'gc.pid'])
+      fs.writeFileSync(path.join(shadow, `${name}.lock`), '');
+    await store.drop(trees.slice(0, 2));
+    assert.deepEqual(await store.kept(), trees.slice(2));
+    put('d', 'd');
+    await store.take(['d'], []);
+    await store.keep(await store.indexTree());
+    const left = fs.readdirSync(shadow, { recursive: true }).filter((name) => name.toString().endsWith('.lock'));
+    assert.deepEqual(left, []);
+  }),
+);
+
 test(
   'beside the state, objects that no checkpoint needs any more are tidied away; where that fails nothing else does',
   {

@@ -28,6 +28,8 @@ const DEFAULT_FORMAT = 'sha1';
 const TAB = 0x09;
 /** How ls-tree begins. */
 const REGULAR_FILE = /^100\d{3} blob /;
+/** What git says where a file is that it makes to keep others out. */
+const LOCKED = /Unable to create '(.+\.lock)': File exists/;
 const MAX_LIST_BYTES = 256 * 1024 * 1024;
 /** Contents that one restore or revert holds at once. */
 const MAX_BLOB_BYTES = 128 * 1024 * 1024;
@@ -49,6 +51,8 @@ export interface GitStoreOptions {
 /** Where the objects are. Chosen once: trees of the one would name objects of the other. */
 interface Place {
   kind: 'repository' | 'own';
+  /** The folder, as it was called then. Older states do not say it. */
+  root?: string;
   /** Names our refs, beside those of other sidecars on the same repository. The same in each place, so that those of before are found. */
   name: string;
   /** The repository's, where its objects are used. */
@@ -102,18 +106,34 @@ export class GitStore {
       if (kept !== undefined) this.#place = JSON.parse(kept) as Place;
     }
     const before = this.#place;
+    const isElsewhere = before?.root !== undefined && before.root !== this.#options.root;
     if (before !== undefined) {
-      if (this.#isThere(before)) {
-        if (make) await this.#dropLeft(before, signal);
+      const place = isElsewhere ? await this.#follow(before, signal) : this.#isThere(before) ? before : undefined;
+      if (place !== undefined) {
+        this.#place = { ...place, root: this.#options.root };
+        if (make && place.root !== this.#options.root) this.#remember(this.#place);
+        if (make) await this.#dropLeft(this.#place, signal);
         return true;
       }
       this.#place = undefined;
     }
     if (!make) return false;
-    const place = await this.#choose(before?.name ?? randomBytes(4).toString('hex'), signal);
-    const left = [before?.gitFolder, before?.left].find((folder) => folder !== undefined && folder !== place.gitFolder);
+    // What lies in the repository of the folder that this one was copied from is that one's.
+    const former = isElsewhere ? undefined : before;
+    const place = await this.#choose(former?.name ?? randomBytes(4).toString('hex'), signal);
+    const left = [former?.gitFolder, former?.left].find((folder) => folder !== undefined && folder !== place.gitFolder);
     await this.#begin(left === undefined ? place : { ...place, left }, signal);
     return false;
+  }
+
+  /** Where the checkpoints are of a folder that was moved or copied with its state; undefined where they did not come along. */
+  async #follow({ left: _left, ...before }: Place, signal: AbortSignal | undefined): Promise<Place | undefined> {
+    if (before.kind === 'own') return this.#isThere(before) ? before : undefined;
+    const found = await this.#choose(before.name, signal);
+    if (found.gitFolder === undefined || !this.#isThere(found) || found.format !== (before.format ?? DEFAULT_FORMAT)) return undefined;
+    const asked = ['for-each-ref', '--count=1', '--format=%(refname)', refsOf(before)];
+    const { stdout } = await this.#git(asked, { env: { GIT_DIR: found.gitFolder, ...quiet }, signal });
+    return stdout.length > 0 ? found : undefined;
   }
 
   /** Every file that belongs to the folder by git's rules, as bytes relative to it: tracked, or new and not ignored. */
@@ -377,7 +397,7 @@ export class GitStore {
     try {
       const { stdout } = await this.#git(['for-each-ref', '--format=delete %(refname)', this.#refs], { env, signal });
       await this.#git(['-c', 'core.hooksPath=/dev/null', 'update-ref', '--stdin'], { env, signal, stdin: stdout });
-      this.#state.set('checkpoints.place', JSON.stringify(place));
+      this.#remember(place);
     } catch {
       // The next sidecar tries again.
       signal?.throwIfAborted();
@@ -406,7 +426,7 @@ export class GitStore {
   async #begin(place: Place, signal: AbortSignal | undefined): Promise<void> {
     this.forgetIndex();
     this.#top = undefined;
-    this.#place = place;
+    this.#place = { ...place, root: this.#options.root };
     try {
       const { format = DEFAULT_FORMAT } = place;
       // Git makes none of another format of it.
@@ -415,11 +435,15 @@ export class GitStore {
       const made = await this.#run(asked, { env: quiet, signal });
       if (made.exitCode !== 0) throw storeError(made.exitCode, made.stderr.toString());
       this.#state.writeFile(`${SHADOW}/info/attributes`, ATTRIBUTES);
-      this.#state.set('checkpoints.place', JSON.stringify(place));
+      this.#remember(this.#place);
     } catch (error) {
       this.#place = undefined;
       throw error;
     }
+  }
+
+  #remember(place: Place): void {
+    this.#state.set('checkpoints.place', JSON.stringify(place));
   }
 
   /** The top of the work tree that the folder lies in. */
@@ -430,7 +454,7 @@ export class GitStore {
   #top: string | undefined;
 
   get #refs(): string {
-    return `refs/outrigger/checkpoints/${this.#opened.name}/`;
+    return refsOf(this.#opened);
   }
 
   #ref(tree: string): string {
@@ -466,13 +490,21 @@ export class GitStore {
   ): Promise<RunResult> {
     const request = { env: this.#env(), ...running };
     let result = await this.#run(args, request);
-    if (result.exitCode === 128 && result.stderr.includes("index.lock': File exists")) {
+    if (result.exitCode !== 0 && LOCKED.exec(result.stderr.toString())?.[1]?.startsWith(`${this.#shadow}/`) === true) {
       // Of a call of ours that was ended: calls come one at a time.
-      this.#state.removeFile(`${SHADOW}/index.lock`);
+      this.#removeLocks();
       result = await this.#run(args, request);
     }
     if (result.exitCode === null || !exits.includes(result.exitCode)) throw storeError(result.exitCode, result.stderr.toString());
     return result;
+  }
+
+  #removeLocks(): void {
+    const names = [
+      ...fs.readdirSync(this.#shadow),
+      ...fs.readdirSync(path.join(this.#shadow, 'refs'), { recursive: true }).map((name) => `refs/${name.toString()}`),
+    ];
+    for (const name of names) if (name.endsWith('.lock')) this.#state.removeFile(`${SHADOW}/${name}`);
   }
 
   #run(
@@ -497,6 +529,8 @@ export class GitStore {
     });
   }
 }
+
+const refsOf = ({ name }: Place): string => `refs/outrigger/checkpoints/${name}/`;
 
 const commonConfig = [
   ...explicitRepository,
