@@ -9,6 +9,7 @@ import { createClient } from '../../src/client/client.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import { markedWith } from '../../src/services/processes/process-facts.ts';
 import { eventually } from '../kit/eventually.ts';
+import { isAlive } from '../kit/process-harness.ts';
 import { forgetPeak, memoryOf, noProc } from '../kit/process-memory.ts';
 import { rawSocket } from '../kit/raw-socket.ts';
 import { requireTool } from '../kit/require-tools.ts';
@@ -71,8 +72,8 @@ async function refusedOverBoth(
 }
 
 /** `outrigger serve`, as a person starts it. */
-async function serve(folder: string, root: string): Promise<{ program: RunningProgram; url: string }> {
-  const args = [main, 'serve', root, '--port', '0', '--state', path.join(folder, 'state'), '--log-level', 'info'];
+async function serve(folder: string, root: string, ...more: string[]): Promise<{ program: RunningProgram; url: string }> {
+  const args = [main, 'serve', root, '--port', '0', '--state', path.join(folder, 'state'), '--log-level', 'info', ...more];
   const program = runProgram(process.execPath, args, { cwd: folder, env: { ...process.env, OUTRIGGER_TOKEN: processToken } });
   await program.until(/"event":"sidecar\.ready"/);
   const [, url = ''] = await program.until(/"event":"sidecar\.listening".*?"url":"([^"]+)"/);
@@ -377,6 +378,39 @@ function slowRepository(root: string): void {
   fs.mkdirSync(path.dirname(hook), { recursive: true });
   fs.writeFileSync(hook, '#!/bin/sh\necho hook >> .git/hook-ran\nsleep 60\n', { mode: 0o755 });
 }
+
+test(
+  'git and its hooks that a sidecar which was killed left running are ended at the next start that may write, whatever parts are on',
+  { skip: needsGit.skip || noProc, timeout: 60_000 },
+  () =>
+    withScratchFolder('faults', async (folder, root) => {
+      slowRepository(root);
+      const hook = path.join(root, '.git', 'hooks', 'pre-commit');
+      const seen = path.join(folder, 'seen');
+      // One helper stays in the group, and one leaves it for good, as after any commit.
+      const script = `setsid sleep 60 >/dev/null 2>&1 & daemon=$!; sleep 60 & echo $$ $! $daemon > '${seen}'; wait $!`;
+      fs.writeFileSync(hook, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      const first = await serve(folder, root, '--components', 'documents,git');
+      void overHttp({ url: first.url, token: processToken }, 'git.commit', { message: 'two', all: true }).catch(() => {});
+      await eventually(() => fs.existsSync(seen) && fs.readFileSync(seen, 'utf8').endsWith('\n'), 10_000);
+      const [hookPid = 0, helper = 0, daemon = 0] = fs.readFileSync(seen, 'utf8').trim().split(' ').map(Number);
+      const others = await serve(folder, root, '--components', 'documents,git');
+      assert.ok([hookPid, helper, daemon].every(isAlive), 'a second sidecar, which only reads, ends nothing of the first');
+      assert.equal(await others.program.stop(), 0);
+      await first.program.stop('SIGKILL');
+      assert.ok([hookPid, helper, daemon].every(isAlive));
+      const second = await serve(folder, root, '--components', 'documents,git');
+      try {
+        assert.deepEqual([hookPid, helper, daemon].filter(isAlive), [daemon]);
+        fs.rmSync(hook);
+        const { status, body } = await overHttp({ url: second.url, token: processToken }, 'git.commit', { message: 'two', all: true });
+        assert.equal(status, 200, JSON.stringify(body));
+      } finally {
+        assert.equal(await second.program.stop(), 0);
+        process.kill(daemon, 'SIGKILL');
+      }
+    }),
+);
 
 const site = { site: { argv: ['touch', 'deployed'], before: 'commit' } };
 

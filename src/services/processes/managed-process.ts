@@ -66,8 +66,10 @@ export class ManagedProcess {
   #run: Run | undefined;
   /** Why it is being ended. */
   #ending: EndReason | undefined;
-  /** Somebody wants it ended, whatever its policy says. */
-  #isUnwanted = false;
+  /** It is being ended, whatever its policy says: stopped, with the sidecar, or to be started again. */
+  #isHalted = false;
+  /** Whether it is to run, as far as whoever started it is concerned: outlives an end that is none of theirs. */
+  #isWanted = true;
   /** Aborted when a start is not waited for any more. */
   #starting = new AbortController();
   /** By performance.now(), which no change of the clock touches. */
@@ -110,9 +112,9 @@ export class ManagedProcess {
     await this.#restarting?.catch(() => {});
   }
 
-  /** Somebody wants it ended. */
-  get isUnwanted(): boolean {
-    return this.#isUnwanted;
+  /** Whether it is to run, as far as whoever started it is concerned: not after `stop`, nor when it ended and its policy leaves it at that. */
+  get isWanted(): boolean {
+    return this.#isWanted;
   }
 
   /**
@@ -122,7 +124,8 @@ export class ManagedProcess {
   async start(unwanted?: AbortSignal): Promise<void> {
     if (this.isOver) this.#ended = Promise.withResolvers<void>();
     this.#unsteady = 0;
-    this.#isUnwanted = false;
+    this.#isHalted = false;
+    this.#isWanted = true;
     try {
       await this.#launch(unwanted);
     } catch (error) {
@@ -131,9 +134,10 @@ export class ManagedProcess {
     }
   }
 
-  /** One of an earlier sidecar, which has ended. */
-  remember(facts: ManagedFacts): void {
+  /** One of an earlier sidecar, which has ended; `isWanted`: it is to be resumed. */
+  remember(facts: ManagedFacts, isWanted: boolean): void {
     Object.assign(this.facts, facts);
+    this.#isWanted = isWanted;
     delete this.facts.pid;
     this.log.finish();
     this.#ended.resolve();
@@ -142,7 +146,8 @@ export class ManagedProcess {
   /** Starts it as its policy would: what fails is tried again. */
   resume(): void {
     this.#ended = Promise.withResolvers<void>();
-    this.#isUnwanted = false;
+    this.#isHalted = false;
+    this.#isWanted = true;
     this.#launch().catch(() => this.#startLater('failed'));
   }
 
@@ -155,10 +160,24 @@ export class ManagedProcess {
     return this.#restarting;
   }
 
-  /** Resolves when it, its group and what left that are gone. */
-  async stop(graceMs: number, reason: EndReason = 'stopped'): Promise<void> {
+  /** Nobody wants it any more. Resolves when it, its group and what left that are gone. */
+  async stop(graceMs: number): Promise<void> {
+    // Before its end, which may take long.
+    this.unwant();
+    await this.halt(graceMs);
+  }
+
+  /** Nobody wants it any more, whether it has ended or not. */
+  unwant(): void {
+    if (!this.#isWanted) return;
+    this.#isWanted = false;
+    this.#request.changed();
+  }
+
+  /** As `stop`, where it is wanted as before: its end is that of the sidecar. */
+  async halt(graceMs: number): Promise<void> {
     this.#stops++;
-    await this.#stop(graceMs, reason);
+    await this.#stop(graceMs, 'stopped');
   }
 
   /** Throws PROCESS_ENDED. */
@@ -287,7 +306,7 @@ export class ManagedProcess {
   // ── end
 
   async #stop(graceMs: number, reason: EndReason): Promise<void> {
-    if (reason === 'stopped') this.#isUnwanted = true;
+    if (reason === 'stopped') this.#isHalted = true;
     // What a program that ended left behind.
     if (this.isOver) return this.#request.endStrays();
     this.#ending ??= reason;
@@ -365,7 +384,7 @@ export class ManagedProcess {
   #startLater(reason: EndReason): void {
     const { facts } = this;
     const { restart, now, after } = this.#request;
-    if (this.#isUnwanted) return this.#over(this.#ending ?? reason);
+    if (this.#isHalted) return this.#over(this.#ending ?? reason);
     if (performance.now() - this.#launchedAt >= STEADY_MS) this.#unsteady = 0;
     if (this.#unsteady >= restart.most) return this.#over(reason);
     const wait = Math.min(LAST_RESTART_MS, FIRST_RESTART_MS * 2 ** this.#unsteady++);
@@ -382,6 +401,7 @@ export class ManagedProcess {
   #over(reason: EndReason): void {
     if (this.isOver) return;
     this.log.finish();
+    if (!this.#isHalted) this.#isWanted = false;
     this.#set({ state: 'ended', endedAt: this.#request.now(), reason });
     const ended = this.#ended;
     void this.#request.after().finally(() => ended.resolve());

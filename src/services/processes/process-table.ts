@@ -121,9 +121,10 @@ export class ProcessTable {
       const { wanted, startTime: _startTime, ...facts } = record.facts;
       const entry = this.#enter(record.id, record.spec);
       const reason = facts.reason === 'stopped' ? 'stopped' : 'lost';
-      entry.process.remember(facts.state === 'ended' ? facts : { ...facts, state: 'ended', reason, endedAt: now() });
+      const runsAgain = record.spec.restart?.when === 'always' && wanted;
+      entry.process.remember(facts.state === 'ended' ? facts : { ...facts, state: 'ended', reason, endedAt: now() }, runsAgain);
       if (facts.state !== 'ended') store.put(recordOf(entry));
-      if (record.spec.restart?.when === 'always' && wanted) again.push(entry);
+      if (runsAgain) again.push(entry);
     }
     state.removeSpools((name) => this.#entries.has(name.slice(0, Math.max(0, name.lastIndexOf('.')))));
     for (const { process } of again) process.resume();
@@ -209,7 +210,13 @@ export class ProcessTable {
     await entry.process.restart(graceMs, () => {
       if (this.#stopping) throw stopping();
       if (this.#entries.get(entry.id) !== entry) throw new OutriggerError('NO_PROCESS', `${entry.id} was removed meanwhile.`);
-      this.#checkRoom();
+      try {
+        this.#checkRoom();
+      } catch (error) {
+        // Whoever asked hears of it, and may start another instead.
+        entry.process.unwant();
+        throw error;
+      }
     });
     return this.#info(entry);
   }
@@ -254,22 +261,14 @@ export class ProcessTable {
     this.#stopping = true;
     clearInterval(this.#looking);
     const { hosts, log } = this.#dependencies;
-    const ending = Promise.all([...this.#entries.values()].map((entry) => this.#stopOne(entry)));
+    // One that is to run always is started again with the next sidecar, but for one that is being stopped.
+    const ending = Promise.all(this.#running().map(({ process }) => process.halt(STOP_GRACE_MS)));
     const late = Promise.withResolvers<'late'>();
     const timer = setTimeout(() => late.resolve('late'), STOP_LIMIT_MS);
     if ((await Promise.race([ending, late.promise])) === 'late') log('warn', 'process.not-ended', { processes: this.#running().length });
     clearTimeout(timer);
     await this.#strays.end((mark) => mark.startsWith(this.#prefix));
     await Promise.all([...hosts.values()].map(({ host }) => host.close()));
-  }
-
-  async #stopOne(entry: Entry): Promise<void> {
-    const { process, spec } = entry;
-    if (process.isOver) return;
-    // One that is to run always is started again with the next sidecar, but for one that is being stopped.
-    const wanted = spec.restart?.when === 'always' && !process.isUnwanted;
-    await process.stop(STOP_GRACE_MS);
-    this.#dependencies.store.put(recordOf(entry, wanted));
   }
 
   // ── entries
@@ -501,8 +500,8 @@ function titleOf({ title, argv }: ProcessSpec): string {
   );
 }
 
-function recordOf({ id, spec, process }: Entry, wanted = !process.isOver): ProcessRecord {
-  const { facts } = process;
+function recordOf({ id, spec, process }: Entry): ProcessRecord {
+  const { facts, isWanted: wanted } = process;
   const startTime = facts.pid === undefined ? undefined : statOf(facts.pid)?.startTime;
   return { id, spec, facts: { ...facts, wanted, ...(startTime === undefined ? {} : { startTime }) } };
 }

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fails, isAlive, sh } from '../../../test/kit/process-harness.ts';
+import { eventually } from '../../../test/kit/eventually.ts';
+import { withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { Processes, type RunRequest } from './processes.ts';
+import { RunGroups } from './run-groups.ts';
 
 const processes = new Processes({ env: process.env });
 
@@ -92,3 +96,50 @@ test('a start that the system has no descriptors for is refused, and is no end o
   );
   assert.deepEqual([stdout, status], ['["TOO_MANY_PROCESSES","ran"] ran\n\n', 0], stderr);
 });
+
+const linux = { skip: process.platform === 'linux' ? false : 'Linux only' };
+
+test('what a sidecar that was killed had run is ended with its group by the next one of this state, and nobody else', linux, () =>
+  withWorkspace(async ({ state, at }) => {
+    const made = (mark: string): Processes => new Processes({ env: process.env, groups: new RunGroups({ state, mark }) });
+    const killed = made('ours');
+    const waiting = (trap: string, end: string): string => `${trap} sleep 60 & echo $$ $! > "$0.new"; mv "$0.new" "$0"; ${end}`;
+    const scripts = {
+      plain: waiting('', 'wait'),
+      stubborn: waiting(`trap '' TERM;`, 'wait'),
+      stopped: waiting('', 'kill -STOP $$'),
+      // Its leader is gone, as one that writes to nobody.
+      headless: waiting('', 'kill -9 $$'),
+    };
+    const pidsIn = (name: string): number[] => fs.readFileSync(at(name), 'utf8').trim().split(' ').map(Number);
+    const { stdout } = await killed.run(request(sh('sleep 60 >/dev/null 2>&1 & echo $!')));
+    const afterItsEnd = Number(stdout);
+    try {
+      const opened = Object.entries(scripts).map(([name, script]) => killed.open(request([...sh(script), at(name)])));
+      await eventually(() => Object.keys(scripts).every((name) => fs.existsSync(at(name))));
+      const pids = Object.keys(scripts).flatMap(pidsIn);
+      await eventually(() => pids.filter(isAlive).length === 7);
+      await made('another state').recover();
+      assert.equal(pids.filter(isAlive).length, 7);
+      const begun = performance.now();
+      await made('ours').recover();
+      assert.ok(performance.now() - begun < 2000);
+      assert.deepEqual(pids.filter(isAlive), []);
+      assert.ok(isAlive(afterItsEnd), 'what a program left when it ended by itself is left as it was');
+      await Promise.all(opened.map(({ result }) => result));
+      await made('ours').recover();
+    } finally {
+      await killed.stop();
+      process.kill(afterItsEnd, 'SIGKILL');
+    }
+  }),
+);
+
+test('programs that the sidecar runs for itself alone are marked, not those of people', () =>
+  withWorkspace(async ({ state }) => {
+    const marked = new Processes({ env: process.env, groups: new RunGroups({ state, mark: 'ours' }) });
+    const { stdout } = await marked.run(request(sh('echo "$OUTRIGGER_RUN"')));
+    assert.equal(stdout.toString(), 'ours\n');
+    assert.equal(marked.env['OUTRIGGER_RUN'], undefined);
+    await marked.stop();
+  }));

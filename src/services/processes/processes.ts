@@ -2,14 +2,18 @@ import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'n
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { OutriggerError } from '../../contract/errors.ts';
 import { signalGroup } from './local-host.ts';
+import type { RunGroups } from './run-groups.ts';
 import { shortageOf } from './shortage.ts';
 
 const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 const MAX_STDERR_BYTES = 1024 * 1024;
 /** Time between asking a group to end and ending it. */
 const KILL_AFTER_MS = 500;
+/** Between two looks at groups of an earlier sidecar. */
+const BETWEEN_LOOKS_MS = 20;
 /** When a program ended and others hold its output open: so long after the last they wrote, no more is waited for. */
 const QUIET_MS = 500;
 
@@ -49,6 +53,8 @@ export interface OpenProcess {
 export interface ProcessesOptions {
   /** What children inherit: names of this process's environment that are harmless. */
   env: Readonly<Record<string, string | undefined>>;
+  /** Where the children are remembered for the next sidecar; without it, nobody ends what a kill -9 leaves. */
+  groups?: RunGroups;
 }
 
 /** Never handed on: they steer this program, or hold secrets. */
@@ -60,12 +66,27 @@ export class Processes {
   /** What children inherit. */
   readonly env: Readonly<Record<string, string>>;
   readonly #running = new Set<ChildProcess>();
+  readonly #groups: RunGroups | undefined;
   #stopping = false;
 
   constructor(options: ProcessesOptions) {
+    this.#groups = options.groups;
     this.env = Object.fromEntries(
       Object.entries(options.env).filter((entry): entry is [string, string] => entry[1] !== undefined && inheritedNames.test(entry[0])),
     );
+  }
+
+  /**
+   * Ends what children of a sidecar that was killed left in their groups: SIGTERM, and SIGKILL 500 ms later. To be called before there are children.
+   * Resolves when they are gone, or 1 s later. Never rejects.
+   */
+  async recover(): Promise<void> {
+    let left = this.#groups?.left() ?? [];
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      for (const group of left) signalLeft(group, signal);
+      for (const until = performance.now() + KILL_AFTER_MS; left.length > 0 && performance.now() < until; left = this.#groups?.left() ?? [])
+        await delay(BETWEEN_LOOKS_MS);
+    }
   }
 
   /** Absolute path of a program on PATH, or undefined. A name with a slash is one of the folder `from`. */
@@ -142,7 +163,7 @@ export class Processes {
       throw new OutriggerError('TOOL_MISSING', `The program ${program} is not on this machine.`, { details: { tool: program } });
     const child = spawn(file, args, {
       cwd: request.cwd,
-      env: { ...this.env, ...request.env },
+      env: { ...this.env, ...request.env, ...this.#groups?.env },
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: process.platform !== 'win32',
       windowsHide: true,
@@ -153,6 +174,7 @@ export class Processes {
     if ((child.stdin as Writable | undefined) === undefined)
       throw new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: no descriptors are left.`);
     this.#running.add(child);
+    this.#remember();
     // A child that ends without reading its input is no error of ours.
     child.stdin.on('error', () => {});
     child.stdin.end(request.stdin ?? '');
@@ -185,8 +207,13 @@ export class Processes {
         clearTimeout(timer);
         request.signal?.removeEventListener('abort', aborted);
         this.#running.delete(child);
+        this.#remember();
       },
     };
+  }
+
+  #remember(): void {
+    this.#groups?.put([...this.#running].flatMap(({ pid }) => pid ?? []));
   }
 
   /** Ends all children. */
@@ -267,6 +294,17 @@ function dropQuietOutput(child: ChildProcessWithoutNullStreams): void {
 
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid !== undefined) signalGroup(child.pid, signal, hasEnded(child), () => child.kill(signal));
+}
+
+/** To a group of an earlier sidecar. */
+function signalLeft(group: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-group, signal);
+    // One that was stopped by a signal does not hear of others.
+    process.kill(-group, 'SIGCONT');
+  } catch {
+    // All of it is gone.
+  }
 }
 
 class BoundedOutput {
