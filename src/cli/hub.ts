@@ -71,8 +71,12 @@ export async function serveHub(flags: HubFlags, terminal: Terminal): Promise<voi
     await stopAsked.promise;
   } finally {
     endGivingBack?.();
-    for (const signal of signals) process.off(signal, stopAsked.resolve);
-    await hub?.stop();
+    try {
+      await hub?.stop();
+    } finally {
+      // Not before: a second signal would end the program amid the stop.
+      for (const signal of signals) process.off(signal, stopAsked.resolve);
+    }
   }
 }
 

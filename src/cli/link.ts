@@ -69,9 +69,13 @@ export async function runLink(file: string, configOf: (root: string, more: Flags
     }
     return await over.promise;
   } finally {
-    for (const signal of signals) process.off(signal, stop);
-    await sidecar?.stop();
-    logFile?.close();
+    try {
+      await sidecar?.stop();
+      logFile?.close();
+    } finally {
+      // Not before: a second signal would end the program amid the stop.
+      for (const signal of signals) process.off(signal, stop);
+    }
   }
 }
 

@@ -57,10 +57,13 @@ export async function serveFolder(loaded: LoadedConfig, terminal: Terminal, samp
     await stopped.promise;
   } finally {
     endGivingBack?.();
-    for (const signal of signals) process.off(signal, stop);
-    process.off('disconnect', stop);
-    await sidecar?.stop();
-    sample?.remove();
+    try {
+      await sidecar?.stop();
+      sample?.remove();
+    } finally {
+      for (const signal of signals) process.off(signal, stop);
+      process.off('disconnect', stop);
+    }
   }
 }
 

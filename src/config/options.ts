@@ -86,7 +86,7 @@ export const options = {
   state: {
     type: 'text',
     default: undefined,
-    text: 'Folder for what the sidecar remembers. By default one below $XDG_STATE_HOME/outrigger; never inside the workspace.',
+    text: 'Folder for what the sidecar remembers. By default one below $XDG_STATE_HOME/outrigger. Each workspace needs its own; never inside one.',
   },
 
   token: {

@@ -340,6 +340,12 @@ export const errorTable = {
     retryable: false,
     hint: 'Run the newer version, or set the option `state` to another folder.',
   },
+  STATE_TAKEN: {
+    code: 'failed_precondition',
+    status: 409,
+    retryable: false,
+    hint: 'Set the option `state` to another folder, or leave it out: each workspace has its own then.',
+  },
   STOPPING: { code: 'unavailable', status: 503, retryable: true, hint: 'The sidecar is stopping; connect again in a moment.' },
   STARTING: { code: 'unavailable', status: 503, retryable: true, hint: 'The sidecar is starting; try again in a moment.' },
   NOT_FOUND: { code: 'not_found', status: 404, retryable: false, hint: 'No such thing here.' },

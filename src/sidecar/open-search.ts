@@ -45,16 +45,15 @@ export async function openSearch(
       settled: () => watching.barrier(),
       log: (event, facts) => log(facts['error'] === undefined ? 'info' : 'warn', event, facts),
     },
-    config['search.index'] ? { threads: BUILD_THREADS, open: () => indexPlace(state.folder) } : undefined,
+    config['search.index'] ? { threads: BUILD_THREADS, open: () => indexPlace(state) } : undefined,
   );
   return { search, operations: searchOperations({ search, ripgrep, workspace }, batch) };
 }
 
 /** Of several sidecars of one folder one keeps the index; the others have their own for as long as they run. */
-function indexPlace(stateFolder: string): IndexPlace {
-  const lock = FolderLock.acquire(path.join(stateFolder, 'search.lock'));
-  const kept = path.join(stateFolder, 'search');
-  return { folder: lock.held ? kept : `${kept}-${process.pid}`, kept: lock.held, release: () => lock.release() };
+function indexPlace(state: State): IndexPlace {
+  const lock = FolderLock.acquire(path.join(state.folder, 'search.lock'));
+  return { folder: state.partFolder('search', lock.held), kept: lock.held, release: () => lock.release() };
 }
 
 /** The program that came along: beside the bundle in an image, else with the optional package. */

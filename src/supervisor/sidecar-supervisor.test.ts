@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { eventually } from '../../test/kit/eventually.ts';
 import type { PeerTimers } from '../core/peer.ts';
 import type { ChildCommand, ChildEnd, ChildHandle } from './child-link.ts';
@@ -23,6 +23,10 @@ class FakeTimers implements PeerTimers {
 
   soon(run: () => void): void {
     setImmediate(run);
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   advance(ms: number): void {
@@ -161,6 +165,104 @@ test('Windows, where every signal kills, is asked by the end of its input alone'
     await stopped;
     assert.deepEqual(child.signals, signals);
   }
+});
+
+describe('a stop ends a start', () => {
+  const stopped = { reason: 'STOPPING', message: /was stopped while it started/ };
+
+  test('of the same turn: nothing is started', async () => {
+    const { supervisor, children } = setup();
+    const started = assert.rejects(supervisor.start('/work'), stopped);
+    await supervisor.stop();
+    await started;
+    assert.deepEqual([supervisor.state.name, children.length], ['stopped', 0]);
+  });
+
+  test('that waits for the stop before it: nothing is started', async () => {
+    const { supervisor, children } = setup();
+    await supervisor.start('/work');
+    const first = supervisor.stop();
+    const started = assert.rejects(supervisor.start('/work'), stopped);
+    await Promise.all([first, supervisor.stop()]);
+    await started;
+    assert.deepEqual([supervisor.state.name, children.length], ['stopped', 1]);
+  });
+
+  test('of the same turn as the end of the stop before it', async () => {
+    const { supervisor, children } = setup();
+    await supervisor.start('/work');
+    let started: Promise<void> | undefined;
+    let again: Promise<void> | undefined;
+    supervisor.onState(({ name }) => {
+      if (name !== 'stopped' || started !== undefined) return;
+      started = assert.rejects(supervisor.start('/work'), stopped);
+      again = supervisor.stop();
+    });
+    await supervisor.stop();
+    await Promise.all([started, again]);
+    assert.deepEqual([supervisor.state.name, children.length], ['stopped', 1]);
+  });
+
+  for (const [heard, started] of [
+    ['starting', 0],
+    ['ready', 1],
+  ] as const) {
+    test(`when it comes from a listener that hears of the state "${heard}"`, async () => {
+      const { supervisor, timers, children } = setup();
+      const stops: Promise<void>[] = [];
+      supervisor.onState(({ name }) => {
+        if (name === heard) stops.push(supervisor.stop());
+      });
+      await assert.rejects(supervisor.start('/work'), stopped);
+      await Promise.all(stops);
+      assert.deepEqual([supervisor.state.name, children.length, timers.waiting], ['stopped', started, 0]);
+    });
+  }
+
+  test('that is a restart, and the one that follows is a start of its own', async () => {
+    const { supervisor, timers, children } = setup();
+    await supervisor.start('/work');
+    let again: Promise<void> | undefined;
+    supervisor.onState((state) => {
+      if (state.name !== 'starting' || again !== undefined) return;
+      void supervisor.stop();
+      again = supervisor.start('/work');
+    });
+    (children[0] as FakeChild).end({ code: 1, signal: null });
+    await eventually(() => supervisor.state.name === 'waiting');
+    timers.advance(10_000);
+    await again;
+    timers.advance(10_000);
+    assert.deepEqual([supervisor.state.name, children.length], ['ready', 2]);
+    await supervisor.stop();
+  });
+
+  test('that waits for its first answer: the child is asked to end before it is killed', async () => {
+    const child = new FakeChild();
+    child.stdin.removeAllListeners('data');
+    const { supervisor, timers } = setup({ platform: 'win32', launch: () => child });
+    const started = assert.rejects(supervisor.start('/work'), { reason: 'STOPPING' });
+    await eventually(() => supervisor.state.name === 'starting');
+    const end = supervisor.stop();
+    await started;
+    assert.deepEqual([child.stdin.writableEnded, child.signals], [true, []]);
+    timers.advance(5000);
+    await end;
+    assert.deepEqual(child.signals, ['SIGKILL']);
+  });
+});
+
+test('a start from a listener that hears of a stop comes after it', async () => {
+  const { supervisor, children } = setup();
+  await supervisor.start('/work');
+  let again: Promise<void> | undefined;
+  supervisor.onState(({ name }) => {
+    if (name === 'stopping') again ??= supervisor.start('/work');
+  });
+  await supervisor.stop();
+  await again;
+  assert.deepEqual([supervisor.state.name, children.map(({ signals }) => signals)], ['ready', [['SIGTERM'], []]]);
+  await supervisor.stop();
 });
 
 test('a launch that throws fails the start, and a listener that throws harms nothing', async () => {

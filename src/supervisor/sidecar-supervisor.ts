@@ -94,6 +94,8 @@ export class Supervisor {
   #run: Run | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  /** Calls of `stop`: a start during which one came is over. */
+  #stops = 0;
   #restarts = 0;
   #restartTimer: unknown;
   #stableTimer: unknown;
@@ -125,10 +127,12 @@ export class Supervisor {
   /**
    * Starts the child for `root` and resolves when it has answered a ping. Rejects when it can't be started, ends before that, or says
    * nothing for `readyTimeoutMs`; it is then `failed`, and the next `start` tries again. While it runs for the same folder this is the
-   * same start; for another folder it throws a TypeError: stop it first.
+   * same start; for another folder it throws a TypeError: stop it first. Rejects with STOPPING when `stop` is called before it is over.
    */
   async start(root: string): Promise<void> {
+    const stops = this.#stops;
     await this.#stopping;
+    if (this.#stops !== stops) throw stoppedMeanwhile();
     if (this.#root !== undefined && this.#root !== root && this.#state.name !== 'failed' && this.#state.name !== 'stopped')
       throw new TypeError(`This supervisor serves ${this.#root}: stop it before it is started for ${root}.`);
     if (this.#state.name === 'ready') return;
@@ -144,7 +148,7 @@ export class Supervisor {
       await this.#starting;
     } catch (error) {
       const known = asError(error);
-      if (this.#state.name !== 'stopping' && this.#state.name !== 'stopped') this.#fail(known);
+      if (this.#stops === stops) this.#fail(known);
       throw known;
     } finally {
       this.#starting = undefined;
@@ -156,10 +160,15 @@ export class Supervisor {
    * STOPPING. Resolves when it is gone; may be called twice.
    */
   stop(): Promise<void> {
+    this.#stops++;
+    if (this.#stopping !== undefined) return this.#stopping;
     if (this.#state.name === 'stopped') return Promise.resolve();
-    this.#stopping ??= this.#stop().finally(() => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // Known before a listener hears of it, which may start or stop by then.
+    this.#stopping = promise.finally(() => {
       this.#stopping = undefined;
     });
+    this.#stop().then(resolve, reject);
     return this.#stopping;
   }
 
@@ -220,6 +229,7 @@ export class Supervisor {
   async #attempt(root: string): Promise<void> {
     const { binary, readyTimeoutMs } = this.#options;
     this.#set({ name: 'starting', restarts: this.#restarts });
+    this.#throwUnless('starting');
     const command: ChildCommand = {
       command: binary.command,
       args: [...binary.args, ...(this.#options.args ?? stdioArgs)(root)],
@@ -254,16 +264,17 @@ export class Supervisor {
     });
     try {
       const answer = await link.peer.call('ping', {}, { timeoutMs: readyTimeoutMs }).result;
-      if (this.#run !== run || this.#state.name !== 'starting')
-        throw new OutriggerError('STOPPING', 'The sidecar was stopped while it started.');
+      if (this.#run !== run || this.#state.name !== 'starting') throw stoppedMeanwhile();
       ready = true;
-      this.#set({ name: 'ready', restarts: this.#restarts, pid: link.pid, version: versionIn(answer) });
       this.#stableTimer = this.#timers.set(() => {
         this.#restarts = 0;
         this.#backoff.reset();
       }, this.#options.stableMs);
+      this.#set({ name: 'ready', restarts: this.#restarts, pid: link.pid, version: versionIn(answer) });
+      this.#throwUnless('ready');
     } catch (error) {
-      link.kill();
+      // A stop asks it first.
+      if (this.#state.name !== 'stopping') link.kill();
       if (!(error instanceof OutriggerError) || error.reason !== 'DEADLINE') throw error;
       throw new OutriggerError('DEADLINE', `The sidecar did not answer within ${readyTimeoutMs} ms of its start${lastWords(link)}.`, {
         cause: error,
@@ -286,11 +297,12 @@ export class Supervisor {
     this.#restartTimer = this.#timers.set(() => {
       const root = this.#root;
       if (this.#state.name !== 'waiting' || root === undefined) return;
+      const stops = this.#stops;
       this.#starting = this.#attempt(root).finally(() => {
         this.#starting = undefined;
       });
       this.#starting.catch((failure: unknown) => {
-        if (this.#state.name === 'starting') this.#restartLater(asError(failure));
+        if (this.#stops === stops) this.#restartLater(asError(failure));
       });
     }, delayMs);
   }
@@ -336,6 +348,11 @@ export class Supervisor {
     this.#set({ name: 'stopped' });
   }
 
+  /** A listener may have stopped it. */
+  #throwUnless(name: SupervisorState['name']): void {
+    if (this.#state.name !== name) throw stoppedMeanwhile();
+  }
+
   #set(state: SupervisorState): void {
     this.#state = state;
     this.#events.emit('state', state);
@@ -352,6 +369,10 @@ export class Supervisor {
 
 function stdioArgs(root: string): readonly string[] {
   return ['stdio', '--root', root];
+}
+
+function stoppedMeanwhile(): OutriggerError {
+  return new OutriggerError('STOPPING', 'The sidecar was stopped while it started.');
 }
 
 function lastWords(link: ChildLink): string {

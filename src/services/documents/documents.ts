@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { allowsLevel, type Caller } from '../../contract/access.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
 import { OutriggerError } from '../../contract/errors.ts';
@@ -67,7 +66,7 @@ export class Documents implements LiveText {
   constructor(dependencies: DocumentsDependencies, options: DocumentsOptions) {
     this.#dependencies = dependencies;
     this.#options = options;
-    const folder = path.join(dependencies.state.folder, dependencies.state.writable ? 'documents' : `documents-${process.pid}`);
+    const folder = dependencies.state.partFolder('documents');
     this.#store = new DocumentStore(dependencies, { folder, textName: options.textName });
     this.#pulse = new Pulse(
       () => this.#store.commit(),

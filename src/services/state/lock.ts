@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
+import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileIdentity } from './file-identity.ts';
+
+/** Each time somebody else took the file away between two steps. */
+const MAX_TRIES = 10;
 
 /**
  * Says which process may write a folder. Node has no flock, so the lock is SQLite's: an open exclusive transaction on a small
@@ -20,23 +25,44 @@ export class FolderLock {
     this.holder = holder;
   }
 
-  /** `state`: the folder of the holder's state, for those who look for it from here. */
-  static acquire(file: string, state?: string): FolderLock {
-    const label = labelOf(file);
-    const database = new DatabaseSync(databaseOf(file));
+  /**
+   * `state`: the folder of the holder's state, for those who look for it from here. `waitMs`: how long, without a turn of the loop, who holds it may
+   * take to let it go.
+   */
+  static acquire(file: string, state?: string, waitMs = 200): FolderLock {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const lock = FolderLock.#tryIt(file, state, waitMs);
+      if (lock !== undefined) return lock;
+    }
+    return new FolderLock(undefined, file, 'another process');
+  }
+
+  /** Undefined where its file was taken away meanwhile: nobody who comes later would meet a lock on that. */
+  static #tryIt(file: string, state: string | undefined, waitMs: number): FolderLock | undefined {
+    const name = databaseOf(file);
+    if (!fs.existsSync(name)) makeFile(name);
+    const identity = fileIdentity(name);
+    if (identity === undefined) return undefined;
+    let database: DatabaseSync | undefined;
     try {
-      database.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL; PRAGMA busy_timeout = 200; BEGIN EXCLUSIVE');
+      database = new DatabaseSync(name);
+      database.exec(`PRAGMA busy_timeout = ${waitMs}; PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL; BEGIN EXCLUSIVE`);
     } catch (error) {
-      database.close();
+      database?.close();
+      if (fileIdentity(name) !== identity) return undefined;
       // SQLITE_BUSY 5: somebody holds it.
       if (((error as { errcode?: number }).errcode ?? 0) % 256 !== 5) throw error;
       const holder = readLabel(file);
       // The holder writes its label after it has the lock.
       return new FolderLock(undefined, file, holder === undefined ? 'another process' : `process ${holder.pid}, since ${holder.since}`);
     }
+    if (fileIdentity(name) !== identity) {
+      database.close();
+      return undefined;
+    }
     try {
       fs.writeFileSync(
-        label,
+        labelOf(file),
         JSON.stringify({ pid: process.pid, since: new Date().toISOString(), key: randomBytes(4).toString('hex'), state }),
       );
     } catch (error) {
@@ -67,6 +93,18 @@ function labelOf(file: string): string {
 
 function databaseOf(file: string): string {
   return `${file}.db`;
+}
+
+/** Not by opening what may be there: to close a file ends all locks that this process has on it. */
+function makeFile(name: string): void {
+  try {
+    fs.writeFileSync(name, '', { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Who let the lock go took its folder along.
+    if (code === 'ENOENT') fs.mkdirSync(path.dirname(name), { recursive: true, mode: 0o700 });
+    else if (code !== 'EEXIST') throw error;
+  }
 }
 
 function readLabel(file: string): { pid: number; since: string; state?: string } | undefined {

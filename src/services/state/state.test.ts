@@ -238,6 +238,108 @@ describe('on a full disk', () => {
     }));
 });
 
+describe('a state that was asked for, of another workspace', () => {
+  const refused = { reason: 'STATE_TAKEN', message: /is of the workspace .*root, which is still there/, details: { option: 'state' } };
+  const another = (folder: string): string => {
+    const other = path.join(folder, 'other');
+    fs.mkdirSync(other);
+    return other;
+  };
+
+  test('is refused while that one is there, and stays what it was; its lock is free again', () =>
+    withFolder((open, folder) => {
+      open().close();
+      const other = another(folder);
+      for (let n = 0; n < 2; n++) assert.throws(() => open({ root: other }), refused);
+      assert.equal(open({ root: other, passive: true }).writable, false);
+      assert.equal(open().writable, true);
+    }));
+
+  test('is taken where that one is gone, or is not what it was', () =>
+    withFolder((open, folder) => {
+      const other = another(folder);
+      const root = path.join(folder, 'root');
+      open().close();
+      fs.rmdirSync(root);
+      open({ root: other }).close();
+      fs.mkdirSync(root);
+      assert.throws(() => open(), { message: /is of the workspace .*other, which/ });
+      fs.renameSync(other, `${other}-kept`);
+      fs.mkdirSync(other);
+      open().close();
+    }));
+
+  test('goes with a workspace that moves; a copy of it is of who comes first', () =>
+    withFolder((open, folder) => {
+      const root = path.join(folder, 'root');
+      const moved = path.join(folder, 'moved');
+      open().close();
+      fs.renameSync(root, moved);
+      fs.mkdirSync(root);
+      open({ root: moved }).close();
+
+      const copy = path.join(folder, 'copy-of-state');
+      fs.cpSync(path.join(folder, 'state'), copy, { recursive: true });
+      open({ root, folder: copy }).close();
+      open({ root, folder: copy }).close();
+      assert.throws(() => open({ root: moved, folder: copy }), refused);
+    }));
+
+  test('of a version that did not note whose it is, is of who comes first', () =>
+    withFolder((open, folder) => {
+      const first = open();
+      first.statement('DELETE FROM facts').run();
+      first.close();
+      const other = another(folder);
+      open({ root: other }).close();
+      assert.throws(() => open(), { message: /is of the workspace .*other, which/ });
+    }));
+});
+
+describe('the folder of a part', () => {
+  const foldersOf = (folder: string): string[] => fs.readdirSync(path.join(folder, 'state')).filter((name) => name.startsWith('part'));
+
+  test('is kept for who holds the folder; others have each their own, gone with them', () =>
+    withFolder((open, folder) => {
+      const holder = open();
+      assert.equal(holder.partFolder('part'), path.join(folder, 'state', 'part'));
+      const others = [open(), open({ passive: true })];
+      const own = others.map((other) => other.partFolder('part'));
+      assert.equal(new Set([...own, holder.partFolder('part')]).size, 3);
+      for (const one of own) {
+        assert.equal(mode(one), '700');
+        fs.writeFileSync(path.join(one, 'file'), '');
+      }
+      for (const other of others) other.close();
+      assert.deepEqual(foldersOf(folder), ['part']);
+    }));
+
+  test('goes at the next start where its sidecar was killed, and stays where that lives, whoever has its number', () =>
+    withFolder(async (open, folder) => {
+      const program = `
+        import { State } from ${JSON.stringify(path.join(import.meta.dirname, 'state.ts'))};
+        globalThis.state = new State(${JSON.stringify({ root: path.join(folder, 'root'), folder: path.join(folder, 'state'), temporary: folder, passive: true })});
+        console.log(state.partFolder('part'));
+        setInterval(() => {}, 1000);`;
+      const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const [printed] = (await once(child.stdout, 'data')) as [Buffer];
+      const own = printed.toString().trim();
+      const first = open();
+      first.partFolder('part');
+      assert.ok(fs.existsSync(own));
+      first.close();
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      // Of versions that did not lock them: who wrote there may run elsewhere, under any number.
+      const [old, fresh] = ['part-4000001', 'part-4000002'].map((name) => path.join(folder, 'state', name)) as [string, string];
+      for (const one of [old, fresh]) fs.mkdirSync(one);
+      fs.utimesSync(old, 1, 1);
+      fs.mkdirSync(path.join(folder, 'state', 'partial'));
+      open().partFolder('part');
+      assert.deepEqual(foldersOf(folder), ['part', 'part-4000002', 'partial']);
+    }));
+});
+
 describe('the lock', () => {
   test('lets one write; the next is told who does, and keeps what it must in memory', () =>
     withFolder((open, folder) => {

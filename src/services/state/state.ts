@@ -4,14 +4,20 @@ import os from 'node:os';
 import path from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementResultingChanges, type StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../../contract/errors.ts';
+import { fileIdentity } from './file-identity.ts';
 import { FolderLock, stateOfHolder } from './lock.ts';
 import { Spool, type SpoolLimits } from './spool.ts';
 
 const SCHEMA_VERSION = 1;
 /** Its files begin so. */
 const LOCK = 'lock';
+const DATABASE = 'state.db';
 /** Folder of the streams that are kept. */
 const SPOOLS = 'spools';
+/** Name of the fact that says of which workspace the state is. */
+const WORKSPACE = 'workspace';
+/** A folder without a lock that stood still for so long is nobody's. */
+const LEFT_MS = 24 * 60 * 60 * 1000;
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
 const SQLITE_FULL = 13;
@@ -51,9 +57,10 @@ export class State {
   readonly #claim: Claim | undefined;
   readonly #statements = new Map<string, StatementSync>();
   readonly #durable = new Set<DatabaseSync>();
+  readonly #ownFolders = new Map<string, FolderLock>();
   #closed = false;
 
-  /** Throws FILE_PERMISSION, STATE_TOO_NEW, DISK_FULL. */
+  /** Throws FILE_PERMISSION, STATE_TAKEN (another workspace has the folder), STATE_TOO_NEW, DISK_FULL. */
   constructor(options: StateOptions) {
     this.id = workspaceId(options.root);
     const { folder, ephemeral } = chooseFolder(this.id, options);
@@ -67,7 +74,35 @@ export class State {
     if (refused !== undefined) lock?.release();
     this.writable = lock !== undefined && refused === undefined;
     this.holder = refused?.holder;
-    this.database = this.#orLetGo(() => openDatabase(this.writable ? path.join(folder, 'state.db') : ':memory:'));
+    this.database = this.#orLetGo(() => openDatabase(this.writable ? path.join(folder, DATABASE) : ':memory:'));
+    if (!this.writable) return;
+    try {
+      this.#keepToOneWorkspace(fs.realpathSync(options.root));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Services that run again and checkpoints of one workspace must not come to another. A copy of the state is of who comes first. */
+  #keepToOneWorkspace(root: string): void {
+    const now = { root, identity: fileIdentity(root), database: this.databaseIdentity };
+    const noted = this.get(WORKSPACE);
+    if (noted === JSON.stringify(now)) return;
+    const before = JSON.parse(noted ?? '{}') as Partial<typeof now>;
+    const isOther = before.root !== now.root && before.identity !== now.identity;
+    if (before.root !== undefined && isOther && before.database === now.database && fileIdentity(before.root) === before.identity) {
+      const why = `it is of the workspace ${before.root}, which is still there. ${root} needs another one.`;
+      throw new OutriggerError('STATE_TAKEN', `The state folder ${this.folder} (option state) can't be used: ${why}`, {
+        details: { option: 'state' },
+      });
+    }
+    this.set(WORKSPACE, JSON.stringify(now));
+  }
+
+  /** Which file the database is: another one where it was replaced, by an older copy too. Undefined for one in memory. */
+  get databaseIdentity(): string | undefined {
+    return this.writable ? fileIdentity(path.join(this.folder, DATABASE)) : undefined;
   }
 
   /** A value by name; small facts only. */
@@ -138,6 +173,26 @@ export class State {
     return database;
   }
 
+  /**
+   * The folder of one part. Where this sidecar does not keep that one, by default since it does not hold the state, it is one of its own, which goes when the
+   * state is closed; those of sidecars that were killed go now. Throws DISK_FULL.
+   */
+  partFolder(name: string, keeps = this.writable): string {
+    removeLeftFolders(this.folder, name);
+    if (keeps) {
+      const kept = path.join(this.folder, name);
+      makeFolder(kept);
+      return kept;
+    }
+    const own = path.join(this.folder, `${name}-${process.pid}-${randomBytes(4).toString('hex')}`);
+    this.#ownFolders.set(
+      own,
+      orDiskFull(() => FolderLock.acquire(own)),
+    );
+    orDiskFull(() => makeFolder(own));
+    return own;
+  }
+
   /** A stream that is kept beside the database; it goes on where it was left. */
   openSpool(name: string, limits: SpoolLimits): Spool {
     return new Spool(path.join(this.folder, SPOOLS, name), limits);
@@ -157,6 +212,7 @@ export class State {
     for (const database of this.#durable) if (database.isOpen) database.close();
     this.database.close();
     this.#letGo();
+    for (const [folder, lock] of this.#ownFolders) removeOwnFolder(folder, lock);
   }
 
   #orLetGo<T>(work: () => T): T {
@@ -172,6 +228,32 @@ export class State {
     this.#claim?.release();
     this.#lock?.release();
   }
+}
+
+/** By its lock it is known whether a sidecar lives; the number of its process says nothing where containers share a state. */
+function removeLeftFolders(folder: string, part: string): void {
+  const found = fs.readdirSync(folder).filter((name) => name.startsWith(`${part}-`));
+  for (const name of new Set(found.map((one) => one.replace(/\.(?:db|holder)$/, '')))) {
+    const left = path.join(folder, name);
+    // Of a version that did not lock them.
+    if (!found.includes(`${name}.db`) && !isOlderThan(left, LEFT_MS)) continue;
+    try {
+      const lock = FolderLock.acquire(left, undefined, 0);
+      if (lock.held) removeOwnFolder(left, lock);
+    } catch {
+      // Also the label of the lock needs room; a later start tries it again.
+    }
+  }
+}
+
+function removeOwnFolder(folder: string, lock: FolderLock): void {
+  fs.rmSync(folder, { recursive: true, force: true });
+  lock.release({ removes: true });
+}
+
+function isOlderThan(folder: string, ms: number): boolean {
+  const stat = fs.statSync(folder, { throwIfNoEntry: false });
+  return stat !== undefined && Date.now() - stat.mtimeMs > ms;
 }
 
 function orDiskFull<T>(work: () => T): T {

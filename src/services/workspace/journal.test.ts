@@ -103,6 +103,49 @@ describe('a cursor', () => {
       assert.equal(open().journal.since(fresh, 10).resync, undefined);
     }));
 
+  test('of a state that was replaced by an older copy is answered with resync; a folder that moves takes its cursors along', () =>
+    withFolder((open, folder) => {
+      const state = path.join(folder, 'state');
+      const backup = path.join(folder, 'backup');
+      const first = open();
+      first.add(3);
+      first.stop();
+      fs.cpSync(state, backup, { recursive: true });
+      const second = open();
+      second.add(3);
+      const { cursor } = second.journal;
+      second.stop();
+      fs.renameSync(state, path.join(folder, 'moved'));
+      fs.renameSync(path.join(folder, 'moved'), state);
+      const third = open();
+      assert.deepEqual(third.journal.since(cursor, 100), { changes: [], cursor, more: false });
+      third.state.database.exec('VACUUM');
+      third.stop();
+      const fourth = open();
+      assert.equal(fourth.journal.since(cursor, 100).resync, undefined);
+      fourth.stop();
+
+      fs.rmSync(state, { recursive: true });
+      fs.cpSync(backup, state, { recursive: true });
+      const older = open();
+      older.add(5);
+      assert.match(older.journal.since(cursor, 100).resync ?? '', /replaced/);
+      const later = older.journal.cursor;
+      older.stop();
+      assert.equal(open().journal.since(later, 100).resync, undefined);
+    }));
+
+  test('goes on with a state of a version that did not note which file its database is', () =>
+    withFolder((open) => {
+      const first = open();
+      first.add(3);
+      const { cursor } = first.journal;
+      first.journal.close();
+      first.state.statement('DELETE FROM facts WHERE name = ?').run('file');
+      first.crash();
+      assert.equal(open().journal.since(cursor, 100).resync, undefined);
+    }));
+
   test('that is older than what is kept, or ahead, or no cursor, is never answered with a gap', () =>
     withFolder(async (open) => {
       const { journal, add } = open(100);

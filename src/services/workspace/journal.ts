@@ -109,8 +109,11 @@ export class Journal {
     const boot = bootId();
     const clean = this.#state.get('stopped') === 'clean';
     const sameBoot = this.#state.get('boot') === boot;
+    const file = this.#state.databaseIdentity ?? '';
+    // An older copy knows nothing of the numbers that were given since.
+    const sameFile = (this.#state.get('file') ?? file) === file;
     // After a power cut the last commits may be gone, and their numbers would be given twice.
-    const epoch = (clean || sameBoot) && this.#state.hasFile(WHOLE) ? this.#state.get('epoch') : undefined;
+    const epoch = sameFile && (clean || sameBoot) && this.#state.hasFile(WHOLE) ? this.#state.get('epoch') : undefined;
     this.#epoch = epoch ?? newEpoch();
     const { last, first } = this.#state.statement('SELECT max(revision) AS last, min(revision) AS first FROM changes').get() as {
       last: number | null;
@@ -120,6 +123,7 @@ export class Journal {
     this.#oldest = first ?? this.#revision + 1;
     this.#state.transaction(() => {
       this.#state.set('epoch', this.#epoch);
+      this.#state.set('file', file);
       this.#state.set('boot', boot);
       this.#state.set('stopped', 'no');
     });

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { type RunningProgram, runProgram } from '../../../test/kit/running-program.ts';
+import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
+import { FolderLock } from './lock.ts';
+
+const PATIENCE_MS = 200;
+
+/** Another process that says that it tries, tries to get the lock, again and again, and says when it has it. */
+function waiter(file: string): RunningProgram {
+  const program = `
+    import { FolderLock } from ${JSON.stringify(path.join(import.meta.dirname, 'lock.ts'))};
+    console.log('trying');
+    const again = () => {
+      globalThis.lock = FolderLock.acquire(${JSON.stringify(file)});
+      if (lock.held) console.log('held');
+      else setImmediate(again);
+    };
+    setImmediate(again);
+    setInterval(() => {}, 1000);`;
+  return runProgram(process.execPath, ['--input-type=module', '-e', program], { env: process.env, cwd: import.meta.dirname });
+}
+
+test('a lock that is held is waited for, as its holder may be about to let it go', () =>
+  withScratchFolder('lock', (folder) => {
+    const file = path.join(folder, 'lock');
+    const first = FolderLock.acquire(file);
+    const began = performance.now();
+    assert.equal(FolderLock.acquire(file).held, false);
+    const took = performance.now() - began;
+    assert.ok(took > PATIENCE_MS * 0.8, `${took} ms`);
+    first.release();
+    const second = FolderLock.acquire(file);
+    assert.equal(second.held, true);
+    second.release();
+    return Promise.resolve();
+  }));
+
+for (const removesFolder of [false, true]) {
+  test(`who waits for a lock whose file goes${removesFolder ? ' with its folder' : ''} gets the one that the next finds`, () =>
+    withScratchFolder('lock', async (folder) => {
+      for (let round = 0; round < 5; round++) {
+        const below = path.join(folder, 'below');
+        fs.mkdirSync(below);
+        const file = path.join(below, 'lock');
+        const first = FolderLock.acquire(file);
+        const other = waiter(file);
+        try {
+          await other.until(/trying/);
+          await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS / 2));
+          first.release({ removes: true });
+          if (removesFolder) fs.rmSync(below, { recursive: true, force: true });
+          await other.until(/held/);
+          const next = FolderLock.acquire(file);
+          next.release();
+          assert.equal(next.held, false, 'two hold the folder');
+          assert.match(next.holder ?? '', new RegExp(`process ${other.child.pid},`));
+        } finally {
+          await other.stop('SIGKILL');
+        }
+        fs.rmSync(below, { recursive: true, force: true });
+      }
+    }));
+}
