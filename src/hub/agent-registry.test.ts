@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
+import path from 'node:path';
 import { test } from 'node:test';
+import { withScratchFolder } from '../../test/kit/scratch-folder.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import { AgentRegistry } from './agent-registry.ts';
 
@@ -80,4 +83,36 @@ test('an id that no operation takes makes no agent known, and leaves the enrolme
     assert.deepEqual(registry.list(), []);
     const longest = `A9._-${'x'.repeat(123)}`;
     assert.equal(registry.ownerOf(registry.enrolled(token, longest)), longest);
+  }));
+
+test('agents of a newer schema are refused, and their file stays as it was', () =>
+  withScratchFolder('agents', (folder) => {
+    const file = path.join(folder, 'agents.db');
+    const newer = new DatabaseSync(file);
+    newer.exec('CREATE TABLE agents_of_tomorrow(id TEXT); PRAGMA user_version = 99');
+    newer.close();
+    assert.throws(() => new AgentRegistry({ file, now: Date.now }), { reason: 'STATE_TOO_NEW', message: /agents\.db .*schema 99/ });
+    const same = new DatabaseSync(file);
+    assert.deepEqual(
+      same
+        .prepare('SELECT name FROM sqlite_schema')
+        .all()
+        .map(({ name }) => name),
+      ['agents_of_tomorrow'],
+    );
+    same.close();
+  }));
+
+test('agents of a version that did not number its schema are known', () =>
+  withScratchFolder('agents', (folder) => {
+    const file = path.join(folder, 'agents.db');
+    const first = new AgentRegistry({ file, now: Date.now });
+    const secret = first.register('one');
+    first.close();
+    const older = new DatabaseSync(file);
+    older.exec('PRAGMA user_version = 0');
+    older.close();
+    const next = new AgentRegistry({ file, now: Date.now });
+    assert.ok(next.holderOf(secret) !== undefined);
+    next.close();
   }));

@@ -22,6 +22,8 @@ interface AgentRow {
   created: number;
 }
 
+const SCHEMA_VERSION = 1;
+
 interface SecretRow {
   hash: string;
   used: number;
@@ -38,15 +40,21 @@ export class AgentRegistry {
   /** By its hash, for each secret that holds and that somebody came with. */
   readonly #ends = new Map<string, AbortController>();
 
-  /** `file`: `:memory:`, or an absolute path. */
+  /** `file`: `:memory:`, or an absolute path. Throws STATE_TOO_NEW. */
   constructor({ file, now }: { file: string; now: () => number }) {
     this.#now = now;
     this.#database = new DatabaseSync(file);
+    const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as { user_version: number };
+    if (version > SCHEMA_VERSION) {
+      this.#database.close();
+      throw new OutriggerError('STATE_TOO_NEW', `${file} is of a newer version (schema ${version}); this one knows ${SCHEMA_VERSION}.`);
+    }
     this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
       CREATE TABLE IF NOT EXISTS agents(id TEXT PRIMARY KEY, name TEXT NOT NULL, capabilities TEXT NOT NULL, created INTEGER NOT NULL);
       CREATE TABLE IF NOT EXISTS secrets(hash TEXT PRIMARY KEY, agent TEXT NOT NULL, created INTEGER NOT NULL, used INTEGER NOT NULL);
       CREATE INDEX IF NOT EXISTS secrets_of ON secrets(agent);
-      CREATE TABLE IF NOT EXISTS enrolments(hash TEXT PRIMARY KEY, agent TEXT, expires INTEGER NOT NULL);`);
+      CREATE TABLE IF NOT EXISTS enrolments(hash TEXT PRIMARY KEY, agent TEXT, expires INTEGER NOT NULL);
+      PRAGMA user_version = ${SCHEMA_VERSION};`);
   }
 
   /** A token with which one agent, or this one alone, registers itself, once. */

@@ -24,7 +24,7 @@ export class HubFolder {
 
   /** The owner's token that is kept here, made at first. */
   token(): string {
-    const kept = readHub(this.#folder).token;
+    const kept = readLine(this.#file(TOKEN));
     if (kept !== undefined) return kept;
     const token = newSecret('owner');
     this.#write(TOKEN, `${token}\n`);
@@ -51,14 +51,20 @@ export class HubFolder {
 
 /** Where a hub of this folder listens, and its token; undefined what is not there. */
 export function readHub(folder: string): { url: string | undefined; token: string | undefined } {
-  const read = (name: string): string | undefined => {
-    try {
-      return fs.readFileSync(path.join(folder, name), 'utf8').trim() || undefined;
-    } catch {
-      return undefined;
-    }
-  };
-  const announced = read(ANNOUNCEMENT);
-  const url: unknown = announced === undefined ? undefined : (JSON.parse(announced) as { url?: unknown }).url;
-  return { url: typeof url === 'string' ? url : undefined, token: read(TOKEN) };
+  let url: unknown;
+  try {
+    ({ url } = JSON.parse(readLine(path.join(folder, ANNOUNCEMENT)) ?? '{}') as { url?: unknown });
+  } catch {
+    // Cut, as after a power cut: the next hub writes it anew.
+  }
+  return { url: typeof url === 'string' ? url : undefined, token: readLine(path.join(folder, TOKEN)) };
+}
+
+/** Undefined where there is none that can be read. */
+function readLine(file: string): string | undefined {
+  try {
+    return fs.readFileSync(file, 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { loadLinkConfig, type LinkConfig } from '../config/link-config.ts';
 import type { Config } from '../config/options.ts';
 import type { Dispatch } from '../contract/dispatch.ts';
+import { OutriggerError } from '../contract/errors.ts';
 import type { Output } from '../contract/operation.ts';
 import type { system } from '../contract/system.ts';
 import { nodeTimers } from '../net/timers.ts';
@@ -9,6 +10,7 @@ import { WebSockets } from '../net/websocket.ts';
 import { LocalHost } from '../services/processes/local-host.ts';
 import type { Processes } from '../services/processes/processes.ts';
 import type { RunHooks } from '../services/processes/run-hooks.ts';
+import { FolderLock } from '../services/state/lock.ts';
 import { storeLinkToken } from '../services/state/link-token.ts';
 import type { State } from '../services/state/state.ts';
 import { taskOperations } from '../services/tasks/operations.ts';
@@ -19,6 +21,8 @@ import type { Callers } from './callers.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
 
+/** In the folder of results: says whose it is. Its files begin so. */
+const OWNER = '.link';
 /** Where the id of the token that task programs have is remembered. */
 const TASK_TOKEN = 'link.taskToken';
 
@@ -56,7 +60,7 @@ export interface LinkDependencies {
 
 /**
  * Makes tasks operations away, and this sidecar an agent of a hub. Throws LinkConfigError, TOO_MANY where no token can be made for the programs of
- * tasks, and what the folder of results throws.
+ * tasks, ALREADY_THERE where another link has the folder of results, and what that throws.
  */
 export function plugLink(dependencies: LinkDependencies, config: Config & { 'link.config': string }): PluggedLink {
   const { state, processes, hooks, now, health, implementations } = dependencies;
@@ -69,6 +73,16 @@ export function plugLink(dependencies: LinkDependencies, config: Config & { 'lin
     { state, host: new LocalHost(processes), processes, timers: nodeTimers, now, monotonic: () => performance.now(), log },
     tasksOptions(link, { env, hooks, folder: config.root }),
   );
+  // What one of them is done with, each would put aside as left over, also where it is the other's by now.
+  const owner = FolderLock.acquire(path.join(link.resultsFolder, OWNER));
+  if (!owner.held)
+    throw new OutriggerError(
+      'ALREADY_THERE',
+      `results_dir: ${link.resultsFolder} is of another link (${owner.holder}). Give each its own.`,
+      {
+        details: { option: 'results_dir' },
+      },
+    );
   Object.assign(implementations, taskOperations(tasks));
   const sockets = new WebSockets();
   const connection = new Link(
@@ -111,6 +125,7 @@ export function plugLink(dependencies: LinkDependencies, config: Config & { 'lin
       await connection.stop();
       await sockets.close(1000, 'shutdown');
       token.end();
+      owner.release({ removes: true });
     },
   };
 }

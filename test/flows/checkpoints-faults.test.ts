@@ -159,6 +159,43 @@ for (const where of ['in its repository', 'beside its state'])
     }
   });
 
+test('a copy in the same repository begins anew, and the checkpoints of the folder that it was copied from stay', { skip }, async () => {
+  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-checkpoint-copy-'));
+  const at = (name: string): string => path.join(scratch, name);
+  const create = (name: string, title: string): Promise<void> =>
+    withBoot(at(name), async (_sidecar, client) => {
+      putIn(at(`${name}/root`), 'a.txt', title);
+      await client.call('checkpoints.create', { title });
+    });
+  try {
+    putIn(at('first/root'), 'a.txt', 'none yet');
+    gitIn(scratch, 'init', '--quiet');
+    await create('first', 'one');
+    fs.cpSync(at('first'), at('copy'), { recursive: true });
+    await create('first', 'two');
+    await create('copy', 'copied');
+    gitIn(scratch, 'gc', '--quiet', '--prune=now');
+    for (const [name, titles] of [
+      ['first', ['two', 'one']],
+      ['copy', ['copied']],
+    ] as const)
+      await withBoot(at(name), async (_sidecar, client) => {
+        const { checkpoints } = await client.call('checkpoints.list', {});
+        assert.deepEqual(
+          checkpoints.map(({ title }) => title),
+          titles,
+        );
+        for (const { id, title } of checkpoints) {
+          putIn(at(`${name}/root`), 'a.txt', 'another');
+          await client.call('checkpoints.restore', { id });
+          assert.equal(fs.readFileSync(at(`${name}/root/a.txt`), 'utf8'), title);
+        }
+      });
+  } finally {
+    fs.rmSync(scratch, { recursive: true, force: true });
+  }
+});
+
 test('where git can’t drop what no checkpoint names, checkpoints are made all the same, and it is dropped when it can', { skip }, () =>
   withCheckpoints({ files: plain, config: { 'checkpoints.keep': '2' }, mayLogErrors: true }, async ({ client, root, put, git, file }) => {
     const refs = (): number => git('for-each-ref', '--format=%(refname)', 'refs/outrigger').split('\n').filter(Boolean).length;

@@ -118,3 +118,38 @@ test('a second signal while a hub stops disturbs nothing', { skip: process.platf
     }
   }),
 );
+
+test('two links can’t have one folder of results: the second is refused with 78, and has it when the first is gone', () =>
+  withScratchFolder('results', async (folder) => {
+    const env = { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder };
+    const link = (name: string): RunningProgram => runProgram(process.execPath, [main, 'link', `${name}.json`], { env, cwd: folder });
+    for (const name of ['one', 'two']) {
+      fs.mkdirSync(path.join(folder, `work-${name}`));
+      const config = { agent_id: name, token: 't', hub_url: 'ws://127.0.0.1:1/ws', repo_dir: `work-${name}` };
+      fs.writeFileSync(path.join(folder, `${name}.json`), JSON.stringify(config));
+    }
+    const first = link('one');
+    try {
+      await first.until(/"link.waiting"/);
+      const second = link('two');
+      try {
+        await second.until(/is of another link|"link.waiting"/);
+        assert.ok(second.output().includes(`results_dir: ${path.join(folder, 'results')} is of another link`), second.output());
+        assert.equal(await second.ended, 78, second.output());
+      } finally {
+        second.child.kill('SIGKILL');
+      }
+      first.child.kill('SIGTERM');
+      assert.equal(await first.ended, 0, first.output());
+      assert.deepEqual(fs.readdirSync(path.join(folder, 'results')), []);
+      const again = link('two');
+      try {
+        await again.until(/"link.waiting"/);
+      } finally {
+        again.child.kill('SIGKILL');
+        await again.ended;
+      }
+    } finally {
+      first.child.kill('SIGKILL');
+    }
+  }));

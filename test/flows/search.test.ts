@@ -556,3 +556,21 @@ test('a search over HTTP alone, the first thing ever asked, finds what there is'
     },
     { prepare: (root) => fs.writeFileSync(path.join(root, 'needle.txt'), '') },
   ));
+
+test('a file that became a folder at one blow is found no more', () =>
+  withSidecar(async ({ client, root, put }) => {
+    put('conf', 'needle\n');
+    put('x', 'x\n');
+    await client.call('index.wait', {});
+    await eventually(async () => assert.equal((await client.call('search.files', { query: '' })).files.length, 2));
+    fs.rmSync(path.join(root, 'conf'));
+    fs.mkdirSync(path.join(root, 'conf'));
+    await eventually(async () => {
+      await client.call('index.wait', {});
+      const { files } = await client.call('search.files', { query: '' });
+      assert.deepEqual(
+        files.map((file) => file.path),
+        ['x'],
+      );
+    });
+  }));

@@ -1,13 +1,28 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { requireTool } from '../../../test/kit/require-tools.ts';
-import { cause, withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { cause, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { Processes, type RunRequest } from '../processes/processes.ts';
 import { CheckpointRows } from './checkpoint-rows.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { GitStore } from './git-store.ts';
 import { OtherHands } from './other-hands.ts';
 import { Snapshots } from './snapshots.ts';
+
+/** As a sidecar has them that begins on this folder and state. */
+function bootOn({ workspace, state, root }: Harness, run?: Processes['run']): Checkpoints {
+  const nothing = (): Promise<void> => Promise.resolve();
+  const processes = run === undefined ? new Processes({ env: process.env }) : { run };
+  const store = new GitStore({ processes, state }, { root, timeoutMs: 20_000 });
+  const snapshots = new Snapshots({ workspace, state, store, flush: nothing, settled: nothing }, { maxFileBytes: 1024 * 1024 });
+  const hands = new OtherHands({ read: () => undefined });
+  return new Checkpoints(
+    { workspace, store, snapshots, hands, rows: new CheckpointRows({ state }), now: Date.now, log: () => {} },
+    { keep: 10, keepDays: 10, maxTextBytes: 1024, writable: true },
+  );
+}
 
 test('a run waits twenty seconds for the checkpoint before it, and begins without one then', { skip: requireTool('git') }, (t) =>
   withWorkspace(async ({ workspace, state, root, put }) => {
@@ -111,24 +126,15 @@ test(
   'where whoever asked first goes away, a run that was cut short gets its end from the next who asks',
   { skip: requireTool('git') },
   () =>
-    withWorkspace(async ({ workspace, state, root, put }) => {
-      put('a.txt');
+    withWorkspace(async (harness) => {
+      harness.put('a.txt');
       const processes = new Processes({ env: process.env });
-      const nothing = (): Promise<void> => Promise.resolve();
       let leaves: (() => void) | undefined;
-      const boot = (): Checkpoints => {
-        const run = (request: RunRequest): ReturnType<Processes['run']> => {
+      const boot = (): Checkpoints =>
+        bootOn(harness, (request) => {
           if (request.argv.includes('for-each-ref')) leaves?.();
           return processes.run(request);
-        };
-        const store = new GitStore({ processes: { run }, state }, { root, timeoutMs: 20_000 });
-        const snapshots = new Snapshots({ workspace, state, store, flush: nothing, settled: nothing }, { maxFileBytes: 1024 });
-        const hands = new OtherHands({ read: () => undefined });
-        return new Checkpoints(
-          { workspace, store, snapshots, hands, rows: new CheckpointRows({ state }), now: Date.now, log: () => {} },
-          { keep: 10, keepDays: 10, maxTextBytes: 1024, writable: true },
-        );
-      };
+        });
       const cut = boot();
       await cut.before({ id: 'cut', title: 'cut', cause });
       await cut.stop();
@@ -148,4 +154,49 @@ test(
       );
       await next.stop();
     }),
+);
+
+test('of a run that was cut short more was written than is looked at: it ends all the same', { skip: requireTool('git') }, () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put } = harness;
+    put('a.txt');
+    const processes = new Processes({ env: process.env });
+    // A thousandth of what one call of git may say is enough here.
+    const run = (request: RunRequest): ReturnType<Processes['run']> =>
+      processes.run({ ...request, maxOutputBytes: (request.maxOutputBytes ?? Number.NaN) / 1024 });
+    const boot = (): Checkpoints => bootOn(harness, run);
+    const cut = boot();
+    await cut.before({ id: 'cut', title: 'cut', cause: { ...cause, kind: 'run' } });
+    await workspace.write('big.txt', Buffer.from('of somebody else\n'.repeat(16_000)), { cause });
+    await cut.stop();
+    const next = boot();
+    const asking = { cause, signal: new AbortController().signal };
+    await next.create({ title: 'next' }, asking);
+    assert.deepEqual(
+      next.list({ limit: 10 }).checkpoints.map(({ row }) => row.point),
+      ['made', 'after', 'before'],
+    );
+    await assert.rejects(next.revert({ run: 'cut', shared: 'ask', dryRun: false }, asking), { reason: 'OUTPUT_TOO_LARGE' });
+    await next.stop();
+  }),
+);
+
+test('a run that was cut short and whose checkpoint is lost keeps nobody from making others', { skip: requireTool('git') }, () =>
+  withWorkspace(async (harness) => {
+    const { state, put } = harness;
+    put('a.txt');
+    const cut = bootOn(harness);
+    await cut.before({ id: 'cut', title: 'cut', cause });
+    await cut.stop();
+    const objects = path.join(state.folder, 'checkpoints.git/objects');
+    for (const name of fs.readdirSync(objects)) fs.rmSync(path.join(objects, name), { recursive: true });
+    put('b.txt');
+    state.removeFile('checkpoints.git/index');
+    const next = bootOn(harness);
+    const asking = { cause, signal: new AbortController().signal };
+    for (const title of ['one', 'two']) await next.create({ title }, asking);
+    assert.equal(next.list({ limit: 10 }).checkpoints.filter(({ row }) => row.point === 'made').length, 2);
+    await assert.rejects(next.revert({ run: 'cut', shared: 'ask', dryRun: false }, asking), { reason: 'CHECKPOINT_LOST' });
+    await next.stop();
+  }),
 );

@@ -244,7 +244,16 @@ export class Checkpoints implements RunHooks {
     const unfinished = rows.unfinished();
     if (unfinished.length > 0) {
       const snapshot = await this.#snapshot(signal);
-      for (const run of unfinished) await this.#ends.finish(run, snapshot, () => undefined, signal);
+      for (const run of unfinished) {
+        try {
+          await this.#ends.finish(run, snapshot, () => undefined, signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          if (!(error instanceof OutriggerError) || error.reason !== 'CHECKPOINT_LOST') throw error;
+          // It can't be taken back any more; all others can.
+          log('checkpoints.run-lost', { run: run.id });
+        }
+      }
     }
     this.#opened = true;
   }

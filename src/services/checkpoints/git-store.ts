@@ -131,6 +131,8 @@ export class GitStore {
     if (before.kind === 'own') return this.#isThere(before) ? before : undefined;
     const found = await this.#choose(before.name, signal);
     if (found.gitFolder === undefined || !this.#isThere(found) || found.format !== (before.format ?? DEFAULT_FORMAT)) return undefined;
+    // A copy in the same repository: what is kept there is of the folder that it was copied from.
+    if (found.objects === before.objects && before.root !== undefined && fs.existsSync(before.root)) return undefined;
     const asked = ['for-each-ref', '--count=1', '--format=%(refname)', refsOf(before)];
     const { stdout } = await this.#git(asked, { env: { GIT_DIR: found.gitFolder, ...quiet }, signal });
     return stdout.length > 0 ? found : undefined;

@@ -208,6 +208,7 @@ export class Restoring {
     const isTaken = (path: string): boolean => this.#isTaken(path, new Set(), folders);
     const contents = { objects, apart: (key: string) => rows.text(key), modeOf, isTaken };
     for (let left = wanted; ; ) {
+      signal.throwIfAborted();
       const plan = await planFiles(left, contents, { shared, maxTextBytes });
       const blocked = await this.#addFolders(plan, now);
       if (blocked.size === 0) return plan;

@@ -1,4 +1,5 @@
 import type { Change } from '../../contract/events.ts';
+import { OutriggerError } from '../../contract/errors.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { type CheckpointRow, type CheckpointRows, type Mixed, ofSnapshot, type RunRow } from './checkpoint-rows.ts';
 import type { GitStore } from './git-store.ts';
@@ -44,7 +45,13 @@ export class RunEnds {
     let count = 0;
     if (before !== undefined) {
       const files = await this.files(before.tree, snapshot.tree, seen.moves, signal);
-      facts.mixed = await this.#tellApart(run.id, files, seen, texts, signal);
+      try {
+        facts.mixed = await this.#tellApart(run.id, files, seen, texts, signal);
+      } catch (error) {
+        // More than can be looked at: it is asked about all of it then.
+        if (!(error instanceof OutriggerError) || error.reason !== 'OUTPUT_TOO_LARGE') throw error;
+        facts.lost = true;
+      }
       const changed = files.filter(({ path, from }) => facts.mixed[path]?.none !== true || from !== undefined).map(({ path }) => path);
       count = changed.length;
       facts.paths = changed.slice(0, MAX_PATHS);

@@ -111,7 +111,7 @@ export class Catalogue {
       if (gone !== undefined && kind === 'directory') for (const file of this.#below(gone)) this.#drop(file, changed, removed);
       else if (gone !== undefined) this.#drop(gone, changed, removed);
       if (what === 'removed') continue;
-      if (kind === 'directory') walks ||= what === 'moved';
+      if (kind === 'directory' && what === 'moved') walks = true;
       else if (kind !== 'file') this.#drop(where, changed, removed);
       else if (this.#files.has(where)) {
         removed.delete(where);

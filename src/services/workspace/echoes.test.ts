@@ -184,6 +184,21 @@ test('what was moved is gone from its old place, whatever happened at the new on
     ]);
   }));
 
+test('a folder that is moved over an empty one is one move', () =>
+  withWorkspace((harness) => {
+    const { workspace, put, at } = harness;
+    put('src/one');
+    fs.mkdirSync(at('dst'));
+    workspace.noticed(['src', 'src/one', 'dst'].map((name) => report(harness, name, 'created')));
+    fs.renameSync(at('src'), at('dst'));
+    const moved = report(harness, 'dst', 'changed', { from: 'src' });
+    assert.deepEqual(
+      workspace.noticed([moved]).map(({ what, from, path }) => [what, from, path]),
+      [['moved', 'src', 'dst']],
+    );
+    assert.deepEqual(workspace.noticed([moved]), [], 'it is told once');
+  }));
+
 test('a folder moved from where another was that we took away since is one move: nothing else tells of its files', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, at, changes } = harness;

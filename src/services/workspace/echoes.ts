@@ -59,9 +59,13 @@ export class Echoes {
     if (report.what === 'removed') return this.#removalOf(report.path, report.kind, known);
     const before = known(report.path);
     const content = contentOfReport(report);
-    // Whatever there is to tell of its new place, what was moved is no longer at its old one.
-    if (this.#isEcho(report, before, content) || !this.#holds(report))
-      return report.from === undefined ? undefined : this.#removalOf(report.from, report.kind, known);
+    const isEcho = this.#isEcho(report, before, content);
+    if (isEcho || !this.#holds(report)) {
+      // Whatever there is to tell of its new place, what was moved is no longer at its old one.
+      const removal = report.from === undefined ? undefined : this.#removalOf(report.from, report.kind, known);
+      // A folder in the place of another is not told with its files but by its move.
+      if (removal === undefined || !isEcho || report.kind !== 'directory' || !this.#holds(report)) return removal;
+    }
     const draft: ChangeDraft = {
       path: report.path,
       kind: report.kind,
