@@ -184,6 +184,36 @@ test('what was moved is gone from its old place, whatever happened at the new on
     ]);
   }));
 
+test('what is in a folder that was made and moved at once is told where it is now, what was there before is not', () =>
+  withWorkspace((harness) => {
+    const { workspace, put, at, changes } = harness;
+    put('old/unread');
+    put('made/first');
+    put('made/sub/second');
+    const made = report(harness, 'made', 'created');
+    const tell = (...reports: Noticed[]) =>
+      workspace.noticed(reports).map(({ what, from, path }) => (from === undefined ? `${what} ${path}` : `${what} ${from} → ${path}`));
+    fs.renameSync(at('made'), at('on its way'));
+    const onItsWay = report(harness, 'on its way', 'created', { from: 'made' });
+    fs.mkdirSync(at('made'));
+    assert.deepEqual(tell(made), ['created made']);
+    fs.rmdirSync(at('made'));
+    assert.deepEqual(tell(onItsWay), ['moved made → on its way']);
+    fs.renameSync(at('on its way'), at('final'));
+    fs.renameSync(at('old'), at('new'));
+    const late = [report(harness, 'final', 'created', { from: 'on its way' }), report(harness, 'new', 'created', { from: 'old' })];
+    const inside = ['final/sub', 'final/first', 'final/sub/second', 'new/unread'].map((name) => report(harness, name, 'created'));
+    assert.deepEqual(tell(...late, ...inside), [
+      'moved on its way → final',
+      'moved old → new',
+      'created final/sub',
+      'created final/first',
+      'created final/sub/second',
+    ]);
+    assert.equal(changes.at(-1)?.after, hashBytes('made/sub/second'));
+    assert.deepEqual(tell(...inside), [], 'it is told once');
+  }));
+
 test('a folder that is moved over an empty one is one move', () =>
   withWorkspace((harness) => {
     const { workspace, put, at } = harness;

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
+import { parentPath } from '../../contract/paths.ts';
 import type { EntryKind } from '../../contract/events.ts';
 import type { Containment } from './containment.ts';
 import { hashOrNull, statIdentity } from './content.ts';
@@ -31,7 +32,9 @@ export class Echoes {
   readonly #journal: Journal;
   readonly #now: () => number;
   readonly #forgetWrites: boolean;
-  #movedTrees: { from: string; to: string; at: number }[] = [];
+  #movedTrees: { from: string; to: string; at: number; isNew: boolean }[] = [];
+  /** Folders that came from outside a moment ago, and when: what is in them may not have been told yet. */
+  readonly #newFolders = new Map<string, number>();
 
   constructor(dependencies: { containment: Containment; journal: Journal; now: () => number }, options: { forgetWrites?: boolean }) {
     this.#containment = dependencies.containment;
@@ -50,6 +53,7 @@ export class Echoes {
       if (draft === undefined) continue;
       if (draft.from !== undefined) fresh.set(draft.from, REMOVED);
       fresh.set(draft.path, draft.what === 'removed' ? REMOVED : contentOfReport(report));
+      if (draft.kind === 'directory' && draft.what === 'created') this.#rememberNew(draft.path);
       drafts.push(draft);
     }
     return drafts;
@@ -140,7 +144,26 @@ export class Echoes {
   rememberMove(from: string, to: string): void {
     const now = this.#now();
     this.#movedTrees = this.#movedTrees.filter((tree) => now - tree.at < MOVED_TREE_MS);
-    this.#movedTrees.push({ from, to, at: now });
+    const isNew = this.#isNew(from);
+    this.#movedTrees.push({ from, to, at: now, isNew });
+    if (isNew) this.#rememberNew(to);
+  }
+
+  #rememberNew(folder: string): void {
+    const now = this.#now();
+    for (const [path, at] of this.#newFolders) {
+      if (now - at < MOVED_TREE_MS) break;
+      this.#newFolders.delete(path);
+    }
+    this.#newFolders.delete(folder);
+    this.#newFolders.set(folder, now);
+  }
+
+  /** Whether the folder, or one above it, came a moment ago. */
+  #isNew(folder: string): boolean {
+    for (let path = folder; path !== ''; path = parentPath(path))
+      if (this.#now() - (this.#newFolders.get(path) ?? Number.NEGATIVE_INFINITY) < MOVED_TREE_MS) return true;
+    return false;
   }
 
   /**
@@ -157,9 +180,10 @@ export class Echoes {
     return place;
   }
 
+  /** It came along with its folder, which was told as one move; of a new folder nothing was told that is not known. */
   #movedHere(report: Noticed): boolean {
     const moved = this.#movedTrees.some(
-      (tree) => report.path.startsWith(`${tree.to}/`) && report.mtimeMs < tree.at && this.#now() - tree.at < MOVED_TREE_MS,
+      (tree) => !tree.isNew && report.path.startsWith(`${tree.to}/`) && report.mtimeMs < tree.at && this.#now() - tree.at < MOVED_TREE_MS,
     );
     if (moved) this.#journal.learn(report.path, contentOfReport(report));
     return moved;
