@@ -9,6 +9,7 @@ import { ManualTimers } from '../../../test/kit/peer-pair.ts';
 import { isAlive } from '../../../test/kit/process-harness.ts';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { answers, realTimers, type TaskHarness, withTasks } from '../../../test/kit/task-harness.ts';
+import { fails } from '../../../test/kit/workspace-harness.ts';
 import { TaskQueue } from './task-queue.ts';
 
 const done = { status: 'success', output: 'done', tokens_used: 12 };
@@ -201,6 +202,32 @@ test('AgentCom’s hub hears nothing of a task that it cancelled, and what its a
     { wake: started, features: [] },
   ));
 
+test('the hub hears that a task is over when its programs are gone, and not before; it counts as held until then', async (context) => {
+  const ends: Record<string, (harness: TaskHarness) => unknown> = {
+    'the hub cancels': ({ hub }) => hub.say({ type: 'task_cancelled', task_id: 't', generation: 1 }),
+    'its owner cancels': ({ tasks }) => tasks.cancel('t', 'Pia'),
+    'its agent says that it can not': ({ tasks }) => tasks.say('t', { type: 'failed', reason: 'no', retryable: true }),
+  };
+  for (const [name, end] of Object.entries(ends))
+    await context.test(name, () =>
+      withTasks(
+        async (harness) => {
+          const { hub, tasks, frame } = harness;
+          tasks.connected(hub.session);
+          hub.assign('t');
+          await eventually(() => assert.equal(pidsOf(harness).length, 1));
+          await eventually(() => assert.equal(tasks.list().held[0]?.record.state, 'working'));
+          void end(harness);
+          assert.deepEqual(tasks.held(), [{ task_id: 't', generation: 1, state: 'working' }]);
+          await frame('task_failed');
+          assert.equal(pidsOf(harness).some(isAlive), false);
+          await eventually(() => assert.deepEqual(tasks.held(), []));
+        },
+        { wake: `trap '' TERM; ${started}; echo $$ >> pids; while :; do sleep 0.1; done`, cancelWithinMs: 600 },
+      ),
+    );
+});
+
 test('what the hub has given to somebody else is ended here, whether it runs or waits to be told', () =>
   withTasks(
     async (harness) => {
@@ -277,6 +304,39 @@ test('a task that is told twice, or granted anew, is done once', () =>
     },
     { wake: `echo x >> runs; ${started}` },
   ));
+
+test('what a hub of older memory offers anew is refused where it is done, and told where it waits to be told', async () => {
+  for (const [features, refused] of [
+    [undefined, [{ task_id: 't', reason: 'told-again', generation: 1 }]],
+    [[], []],
+  ] as const)
+    await withTasks(
+      async ({ hub, tasks, frame, read }) => {
+        tasks.connected(hub.session);
+        hub.silent.add('task_complete');
+        hub.assign('t', { generation: 2 });
+        const run = tasks.run('t');
+        await frame('task_complete');
+        hub.assign('t', { generation: 1 });
+        assert.deepEqual(hub.of('task_rejected'), []);
+        tasks.disconnected();
+        hub.silent.clear();
+        tasks.connected(hub.session);
+        assert.equal((await frame('task_complete', 2))['generation'], 2);
+        await eventually(() => assert.equal(tasks.list().waiting, 0));
+        hub.assign('t', { generation: 1 });
+        assert.deepEqual(
+          hub.of('task_rejected').map(({ task_id, reason, generation }) => ({ task_id, reason, generation })),
+          refused,
+        );
+        await eventually(() => assert.equal(tasks.isThere(run), false));
+        hub.assign('t', { generation: 3 });
+        await frame('task_complete', 3);
+        assert.equal(read('root/runs'), 'x\nx\n');
+      },
+      { wake: `echo x >> runs; ${answers(done)}`, ...(features === undefined ? {} : { features }) },
+    );
+});
 
 test('a result that the hub refuses is kept for an operator, and the next is told', async () => {
   for (const features of [[], undefined] as const)
@@ -392,6 +452,82 @@ test('on a disk that is full a result is not taken as stored; with room it is, a
     fs.rmSync(resultsFolder, { recursive: true });
   }));
 
+test('what an agent says while the sidecar stops is taken or refused, never lost: a disk that is full, and a word that waits for another', async (context) => {
+  const result = { ...done, output: 'x'.repeat(1_000_000) };
+  await context.test('the disk is full', (inner) =>
+    withSmallDisk(inner, 4096, async (at) => {
+      const resultsFolder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-results-'));
+      await withTasks(
+        async ({ hub, tasks, logged }) => {
+          tasks.connected(hub.session);
+          hub.assign('a');
+          await eventually(() => assert.equal(tasks.list().held[0]?.record.state, 'working'));
+          try {
+            for (let number = 0; ; number++) fs.writeFileSync(path.join(at, `fill${number}`), Buffer.alloc(64 * 1024));
+          } catch {
+            // It is full.
+          }
+          const said = fails('STOPPING', () => tasks.say('a', { type: 'result', result }));
+          await eventually(() => assert.ok(logged.includes('task.not-stored')));
+          const cancelled = fails('STOPPING', () => tasks.cancel('a', 'Pia'));
+          await tasks.stop();
+          await said;
+          await cancelled;
+        },
+        { wake: started, at, resultsFolder },
+      );
+      fs.rmSync(resultsFolder, { recursive: true });
+    }),
+  );
+  await context.test('a word waits for another', () =>
+    withTasks(
+      async (first) => {
+        const { hub, tasks } = first;
+        tasks.connected(hub.session);
+        hub.assign('b');
+        await eventually(() => assert.ok(first.has('root/up')));
+        await eventually(() => assert.ok(tasks.list().held[0]?.record.program));
+        tasks.progress('b', { progress: 100 });
+        const said = fails('STOPPING', () => tasks.say('b', { type: 'result', result: done }));
+        await tasks.stop();
+        await said;
+        assert.equal((await first.again()).tasks.list().waiting, 0);
+      },
+      { wake: 'touch up; exec sleep 300' },
+    ),
+  );
+});
+
+test('of two words at once that both end a task one is taken, and the other is refused', () =>
+  withTasks(
+    async (harness) => {
+      const { hub, tasks, frame } = harness;
+      tasks.connected(hub.session);
+      hub.assign('a');
+      await eventually(() => assert.ok(worksElsewhere(harness)));
+      await Promise.all([
+        tasks.say('a', { type: 'result', result: done }),
+        fails('TASK_STATE', () => tasks.say('a', { type: 'result', result: { status: 'success', output: 'another' } })),
+        fails('TASK_STATE', () => tasks.say('a', { type: 'failed', reason: 'no', retryable: false })),
+      ]);
+      assert.deepEqual((await frame('task_complete'))['result'], done);
+      await eventually(() => assert.equal(tasks.credit(), 1));
+      hub.assign('b');
+      await eventually(() => assert.ok(worksElsewhere(harness)));
+      const accepted = tasks.say('b', { type: 'confirmed' });
+      const failed = tasks.say('b', { type: 'failed', reason: 'no', retryable: false });
+      const late = fails('NOT_FOUND', () => tasks.say('b', { type: 'result', result: done }));
+      await Promise.all([accepted, failed, late]);
+      await eventually(() => assert.equal(tasks.credit(), 1));
+      hub.assign('c');
+      await eventually(() => assert.ok(worksElsewhere(harness)));
+      const refused = fails('NOT_FOUND', () => tasks.say('c', { type: 'result', result: done }));
+      hub.say({ type: 'task_cancelled', task_id: 'c', generation: 1 });
+      await refused;
+    },
+    { wake: started },
+  ));
+
 test('what can’t be written is tried again, and nothing is told or taken before', async () => {
   let full = false;
   await withTasks(
@@ -430,6 +566,28 @@ test('what can’t be written is tried again, and nothing is told or taken befor
         },
       }),
     },
+  );
+});
+
+test('a folder of results that is taken away while the sidecar runs is there again for the next task, and watched', () => {
+  // Without them nobody looks by the clock: what is seen is what the watch tells.
+  const timers = new ManualTimers();
+  return withTasks(
+    async ({ hub, tasks, frame, results, logged }) => {
+      tasks.connected(hub.session);
+      hub.assign('a');
+      await frame('task_complete');
+      await eventually(() => assert.equal(tasks.credit(), 1));
+      fs.rmSync(results, { recursive: true });
+      hub.assign('b');
+      await frame('task_complete', 2);
+      await eventually(() => assert.equal(tasks.credit(), 1));
+      hub.assign('slow');
+      await eventually(() => assert.equal(tasks.list().held[0]?.record.state, 'working'));
+      assert.notEqual(tasks.list().held[0]?.record.program, undefined);
+      assert.equal(logged.filter((event) => event === 'task.results-made-again').length, 1);
+    },
+    { wake: `test "$OUTRIGGER_TASK_ID" != slow || { ${started}; exec sleep 300; }; ${answers(done)}`, timers, retriesMs: [] },
   );
 });
 
@@ -486,6 +644,20 @@ test('a drain takes nothing new and ends when nothing is held', () =>
       assert.deepEqual(tasks.held(), []);
     },
     { wake: started, concurrency: 2 },
+  ));
+
+test('a sidecar that nobody would start again goes on when the hub asks for that', () =>
+  withTasks(
+    async ({ hub, tasks, frame, logged }) => {
+      tasks.connected(hub.session);
+      const stopListening = tasks.onRestartAsked(() => {});
+      stopListening();
+      hub.say({ type: 'restart_sidecar', reason: 'update' });
+      assert.deepEqual([tasks.credit(), logged], [1, ['task.restart-not-possible']]);
+      hub.assign('a');
+      await frame('task_complete');
+    },
+    { wake: answers(done) },
   ));
 
 test('a drain waits ten seconds for the hub to say that it has the results, and they stay on the disk then', () => {

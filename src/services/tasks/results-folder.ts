@@ -23,6 +23,9 @@ export type FoundResult =
 export class ResultsFolder {
   /** Absolute. */
   readonly folder: string;
+  #watcher: fs.FSWatcher | undefined;
+  /** Undefined: nobody watches. */
+  #watchAgain: (() => void) | undefined;
 
   constructor(folder: string) {
     this.folder = folder;
@@ -89,14 +92,22 @@ export class ResultsFolder {
 
   /** Calls at each change that the system tells of; not all are. Returns the way to stop. */
   watch(changed: () => void): () => void {
-    try {
-      const watcher = fs.watch(this.folder, { persistent: false }, changed);
-      watcher.on('error', () => watcher.close());
-      return () => watcher.close();
-    } catch {
-      // No watch is to be had: looks alone find it.
-      return () => {};
-    }
+    this.#watchAgain = () => {
+      this.#watcher?.close();
+      this.#watcher = watcherOf(this.folder, changed);
+    };
+    this.#watchAgain();
+    return () => {
+      this.#watchAgain = undefined;
+      this.#watcher?.close();
+    };
+  }
+
+  /** Where somebody removed it: makes it anew, watches that, and gives true. */
+  makeAgain(): boolean {
+    if (fs.mkdirSync(this.folder, { recursive: true }) === undefined) return false;
+    this.#watchAgain?.();
+    return true;
   }
 
   #late(id: string, generation: number, at: number): string {
@@ -124,6 +135,17 @@ export function fileName(id: string): string {
   if (/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(id) && id.length <= MAX_NAME_LENGTH && id !== LATE) return id;
   const readable = id.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40);
   return `${readable}-${createHash('sha256').update(id).digest('hex').slice(0, 16)}`;
+}
+
+/** Undefined where no watch is to be had: looks alone find what is there. */
+function watcherOf(folder: string, changed: () => void): fs.FSWatcher | undefined {
+  try {
+    const watcher = fs.watch(folder, { persistent: false }, changed);
+    watcher.on('error', () => watcher.close());
+    return watcher;
+  } catch {
+    return undefined;
+  }
 }
 
 function namesIn(folder: string): string[] {

@@ -54,6 +54,9 @@ export type TaskStep =
   | { type: 'continue'; generation: number | undefined; programEnded: boolean }
   | { type: 'end'; as: 'cancelled' | 'abandoned'; tell: string | undefined };
 
+/** What an agent itself may say. */
+export type AgentWord = Extract<TaskStep, { type: 'confirmed' | 'result' | 'failed' }>;
+
 export type TaskEffect =
   | { do: 'start'; afterMs: number }
   | { do: 'await-confirmation' }

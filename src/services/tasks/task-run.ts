@@ -11,6 +11,7 @@ import type { TaskFrame, HubFeatures } from './task-frames.ts';
 import { wakeResultFrame } from './task-frames.ts';
 import { TaskLog } from './task-log.ts';
 import {
+  type AgentWord,
   type HeldRecord,
   type MachineRules,
   type Outcome,
@@ -30,6 +31,8 @@ const BAD_RESULT_MS = 10_000;
 /** Between two attempts to store what must be stored. */
 const STORE_AGAIN_MS = 1000;
 const HOOK_MS = 60_000;
+/** So much later than they should, programs may be gone before the hub hears that they are. */
+const END_MARGIN_MS = 2000;
 /** In the history and the log, of a description and of a reason, characters. */
 export const SHOWN_LENGTH = 500;
 
@@ -96,7 +99,7 @@ export class TaskRun {
   readonly #context: RunContext;
   #program: TaskProgram | undefined;
   /** One after the other. */
-  #steps: Promise<void> = Promise.resolve();
+  #steps: Promise<unknown> = Promise.resolve();
   #ending: Promise<void> = Promise.resolve();
   #startTimer: unknown;
   #confirmTimer: unknown;
@@ -105,6 +108,9 @@ export class TaskRun {
   /** Wakes what waits to store something. */
   #storeNow: (() => void) | undefined;
   #unwanted = false;
+  #isToBeTold = false;
+  /** Nothing is started for it any more. */
+  #isFailing = false;
   #gone = false;
   #hooked = false;
   /** A program is to be started for it, the first since it was to run (again): what was said before is no word of that one. */
@@ -134,6 +140,11 @@ export class TaskRun {
   /** Somebody took it back, and its programs are being ended. */
   get isUnwanted(): boolean {
     return this.#unwanted;
+  }
+
+  /** Unwanted, and the hub is to hear of that, but does not yet: until then it counts as held. */
+  get isToBeTold(): boolean {
+    return this.#isToBeTold && !this.#gone;
   }
 
   /** Makes everything ready for the agent, and wakes it. Never rejects. */
@@ -169,25 +180,38 @@ export class TaskRun {
   }
 
   /** It is held under another fence. */
-  adopt(generation: number): Promise<void> {
+  adopt(generation: number): Promise<boolean> {
     return this.#queued(async () => {
-      if (this.#gone || this.#unwanted) return;
+      if (this.#gone || this.#unwanted) return false;
       const record = { ...this.record, generation };
-      if (await this.#stored(() => this.#context.queue.hold(record))) this.record = record;
+      const isStored = await this.#stored(() => this.#context.queue.hold(record));
+      if (isStored) this.record = record;
+      return isStored;
     });
   }
 
-  /** Resolves when the step is on the disk, and what follows from it is under way. Never rejects. */
-  step(step: TaskStep): Promise<void> {
+  /** Resolves when the step is on the disk, and what follows from it is under way; with false where it does nothing. Never rejects. */
+  step(step: TaskStep): Promise<boolean> {
     return this.#queued(() => this.#apply(step));
   }
 
-  /** Ends its programs now, whatever else is under way, and lets it go. `tell`: a reason for the outbox. */
-  async end(as: 'cancelled' | 'abandoned', tell: string | undefined): Promise<void> {
+  /** A word of its agent, as `step`; also false where none is waited for. That it has begun may be said twice. */
+  hear(word: AgentWord): Promise<boolean> {
+    return this.#queued(async () => {
+      const { state } = this.record;
+      if (word.type === 'confirmed' && state === 'working') return !this.#gone && !this.#unwanted;
+      return state !== 'accepted' && state !== 'verifying' && (await this.#apply(word));
+    });
+  }
+
+  /** Ends its programs now, whatever else is under way, and lets it go; false as `step`. `tell`: a reason for the outbox. */
+  async end(as: 'cancelled' | 'abandoned', tell: string | undefined): Promise<boolean> {
     this.#unwanted = true;
+    this.#isToBeTold = tell !== undefined;
     const ended = this.#endPrograms();
-    await this.step({ type: 'end', as, tell });
+    const isStored = await this.step({ type: 'end', as, tell });
     await ended;
+    return isStored;
   }
 
   /** Looks for what the agent put into the results folder. Never throws. */
@@ -222,21 +246,28 @@ export class TaskRun {
 
   // ── steps
 
-  #queued(work: () => Promise<void>): Promise<void> {
-    this.#steps = this.#steps
-      .then(work)
-      .catch((error: unknown) => this.#context.log('error', 'task.failed-inside', { task_id: this.id, error }));
-    return this.#steps;
+  #queued(work: () => Promise<boolean>): Promise<boolean> {
+    const step = this.#steps.then(work).catch((error: unknown) => {
+      this.#context.log('error', 'task.failed-inside', { task_id: this.id, error });
+      return false;
+    });
+    this.#steps = step;
+    return step;
   }
 
-  async #apply(step: TaskStep): Promise<void> {
+  async #apply(step: TaskStep): Promise<boolean> {
     const { rules, isStopping, log } = this.#context;
-    if (this.#gone || (this.#unwanted && step.type !== 'end') || isStopping()) return;
-    if (this.#isUnbegun && step.type === 'confirmed') return;
+    if (this.#gone || (this.#unwanted && step.type !== 'end') || isStopping()) return false;
+    if (this.#isUnbegun && step.type === 'confirmed') return false;
     const before = this.record;
     const stepped = stepTask(before, step, rules);
-    if (stepped === undefined) return;
-    if (!(await this.#stored(() => this.#write(stepped)))) return;
+    if (stepped === undefined) return false;
+    // Whoever is granted it next is to be alone with it.
+    if (stepped.outcome?.kind === 'failed') {
+      this.#isFailing = true;
+      await this.#endedInTime();
+    }
+    if (!(await this.#stored(() => this.#write(stepped)))) return false;
     if (stepped.record !== undefined) this.record = stepped.record;
     const { end } = stepped;
     const trouble = troubleOf(step);
@@ -258,6 +289,7 @@ export class TaskRun {
       await this.#ending;
       await this.#hook('after');
     }
+    return true;
   }
 
   #tidy(isTaken: boolean): void {
@@ -341,8 +373,9 @@ export class TaskRun {
   // ── the program
 
   async #launch(): Promise<void> {
-    const { programs, options, results } = this.#context;
-    const isOff = (): boolean => this.#gone || this.#unwanted || this.#context.isStopping() || this.record.state !== 'waking';
+    const { programs, options, results, log } = this.#context;
+    const isOff = (): boolean =>
+      this.#gone || this.#unwanted || this.#isFailing || this.#context.isStopping() || this.record.state !== 'waking';
     await this.#ending;
     if (isOff()) return;
     await this.#hook('before');
@@ -350,6 +383,8 @@ export class TaskRun {
     const mark = `${this.mark}:a${this.record.attempts}`;
     let program: TaskProgram;
     try {
+      // An agent may tidy up more than is its own.
+      if (results.makeAgain()) log('warn', 'task.results-made-again', { folder: results.folder });
       // What it gave before was not good enough.
       if (this.record.reports.length > 0) results.remove(this.id);
       else if (this.#isUnbegun) results.removeStarted(this.id);
@@ -361,7 +396,8 @@ export class TaskRun {
       const env = this.#environment(this.#writeTaskFile());
       program = await programs.start({ argv: wakeArgv(options.wake, this.record.assignment), cwd: options.folder, env, mark, onOutput });
     } catch (error) {
-      return await this.step({ type: 'exited', problem: messageOf(error) });
+      await this.step({ type: 'exited', problem: messageOf(error) });
+      return;
     } finally {
       this.#isUnbegun = false;
     }
@@ -385,9 +421,9 @@ export class TaskRun {
       this.look();
       if (hanging === undefined) return void this.step({ type: 'unconfirmed' });
       void this.#queued(async () => {
-        if (this.#program !== hanging || this.record.state !== 'waking') return;
+        if (this.#program !== hanging || this.record.state !== 'waking') return false;
         void this.#endPrograms();
-        await this.#apply({ type: 'exited', problem: `neither ended nor began within ${ms} ms` });
+        return await this.#apply({ type: 'exited', problem: `neither ended nor began within ${ms} ms` });
       });
     }, ms);
   }
@@ -408,6 +444,20 @@ export class TaskRun {
       if (await programs.isRunning(isMine)) await programs.endMarked(isMine);
     });
     return this.#ending;
+  }
+
+  /** The same, but what can't be ended is not waited for any longer. Never rejects. */
+  async #endedInTime(): Promise<void> {
+    const { timers, options, log } = this.#context;
+    const late = Promise.withResolvers<void>();
+    const timer = timers.set(() => late.resolve(), options.cancelWithinMs + END_MARGIN_MS);
+    try {
+      await Promise.race([this.#endPrograms(), late.promise]);
+    } catch (error) {
+      log('warn', 'task.programs-not-ended', { task_id: this.id, error });
+    } finally {
+      timers.clear(timer);
+    }
   }
 
   /** The whole assignment, for the agent alone. Gives the file. */

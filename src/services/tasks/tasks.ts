@@ -14,7 +14,7 @@ import { exportQueue, importedRecords } from './queue-file.ts';
 import { putQueueFileAside, readQueueFile, ResultsFolder, fileName } from './results-folder.ts';
 import { TaskBranches } from './task-branch.ts';
 import { type HubFeatures, isOurs, recoveringFrame, type TaskFrame } from './task-frames.ts';
-import type { HeldRecord, TaskStep } from './task-machine.ts';
+import type { AgentWord, HeldRecord } from './task-machine.ts';
 import { isPartOf, TaskPrograms } from './task-program.ts';
 import { TaskNews } from './task-news.ts';
 import { type HistoryRow, type OutboxRow, TaskQueue } from './task-queue.ts';
@@ -166,7 +166,8 @@ export class Tasks {
 
   /** What is held, and what waits in the outbox with the state `done`: of that, the newest 20,000. */
   held(): HeldTask[] {
-    const held = this.#active().map(
+    const ending = [...this.#runs.values()].filter(({ isToBeTold }) => isToBeTold);
+    const held = [...this.#active(), ...ending].map(
       ({ record: { id, generation, state } }): HeldTask => ({ task_id: id, generation, state: state === 'accepted' ? state : 'working' }),
     );
     const waiting = this.#queue.outboxIds(LISTED).map(({ id, generation }): HeldTask => ({ task_id: id, generation, state: 'done' }));
@@ -209,9 +210,7 @@ export class Tasks {
       case 'rate_limited':
         return this.#sender.sendAgainAfter(frame.retry_after_ms);
       case 'restart_sidecar':
-        void this.drain();
-        for (const listener of this.#restarts) listener(frame.reason);
-        return;
+        return this.#restartAsked(frame.reason);
       default:
         // The link's own.
         return;
@@ -310,14 +309,17 @@ export class Tasks {
   }
 
   /** A word of the agent itself. Resolves when it is on the disk. Throws NOT_FOUND, TASK_STATE, STOPPING. */
-  async say(id: string, step: Extract<TaskStep, { type: 'confirmed' | 'result' | 'failed' }>): Promise<void> {
+  async say(id: string, word: AgentWord): Promise<void> {
     const run = this.run(id);
-    if (this.#stopping !== undefined) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
-    const { state } = run.record;
-    if (step.type === 'confirmed' && state === 'working') return;
-    if (state === 'verifying' || state === 'accepted')
-      throw new OutriggerError('TASK_STATE', `The task ${JSON.stringify(id)} is ${state === 'accepted' ? 'not begun' : 'being verified'}.`);
-    await run.step(step);
+    if (!(await run.hear(word))) throw this.#unheard(run);
+  }
+
+  /** Why nothing became of what was said of a task. */
+  #unheard({ id, isGone, isUnwanted, record: { state } }: TaskRun): OutriggerError {
+    const task = `The task ${JSON.stringify(id)}`;
+    if (this.#stopping !== undefined) return new OutriggerError('STOPPING', 'The sidecar is stopping.');
+    if (isGone || isUnwanted) return new OutriggerError('NOT_FOUND', `${task} is over.`);
+    return new OutriggerError('TASK_STATE', `${task} is ${state === 'verifying' ? 'being verified' : 'not begun'}.`);
   }
 
   /** How far it is. Throws NOT_FOUND. */
@@ -336,9 +338,10 @@ export class Tasks {
     this.#wrote();
   }
 
-  /** Resolves when its programs are gone and that is on the disk. Throws NOT_FOUND. */
+  /** Resolves when its programs are gone and that is on the disk. Throws NOT_FOUND, STOPPING. */
   async cancel(id: string, by: string): Promise<void> {
-    await this.run(id).end('cancelled', `cancelled by ${by}`);
+    const run = this.run(id);
+    if (!(await run.end('cancelled', `cancelled by ${by}`))) throw this.#unheard(run);
   }
 
   /** What is held, as AgentCom's sidecar kept it in queue.json. */
@@ -360,7 +363,14 @@ export class Tasks {
     timers.clear(timer);
   }
 
-  /** When the hub wants this sidecar started again; tasks drain already. Returns the way to stop. */
+  #restartAsked(reason: string | undefined): void {
+    // Drained and not started again it would do nothing any more.
+    if (this.#restarts.size === 0) return this.#dependencies.log('warn', 'task.restart-not-possible', { reason });
+    void this.drain();
+    for (const listener of this.#restarts) listener(reason);
+  }
+
+  /** When the hub wants this sidecar started again; tasks drain already. Without a listener nothing comes of that wish. Returns the way to stop. */
   onRestartAsked(listener: (reason: string | undefined) => void): () => void {
     this.#restarts.add(listener);
     return () => this.#restarts.delete(listener);
@@ -419,7 +429,8 @@ export class Tasks {
     const past = this.#queue.historyOf(id);
     if (generation > 0 && past?.end === 'done' && past.generation >= generation) {
       log('warn', 'task.told-again', { task_id: id, generation });
-      return;
+      // A hub that was put back to an older copy of itself: it offers until its fences are beyond ours.
+      return this.#reject(task, 'told-again');
     }
     // Its programs are still being ended.
     if (run !== undefined || this.credit() === 0)
