@@ -214,6 +214,32 @@ test('what is in a folder that was made and moved at once is told where it is no
     assert.deepEqual(tell(...inside), [], 'it is told once');
   }));
 
+test('a folder inside of one whose name was moved before, too, is one move', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at } = harness;
+    const make = (): void => {
+      put('lib/in/two');
+      workspace.noticed(['lib', 'lib/in', 'lib/in/two'].map((name) => report(harness, name, 'created')));
+      fs.renameSync(at('lib'), at('kept'));
+    };
+    make();
+    workspace.noticed([report(harness, 'kept', 'created', { from: 'lib' })]);
+    fs.rmSync(at('kept'), { recursive: true });
+    workspace.noticed([removed('kept/in/two'), removed('kept/in', 'directory'), removed('kept', 'directory')]);
+    make();
+    put('lib/one');
+    await workspace.move('lib', 'other', { overwrite: false, parents: false, cause });
+    assert.deepEqual(
+      workspace
+        .noticed([report(harness, 'kept/in', 'created', { from: 'lib/in' }), report(harness, 'kept', 'created')])
+        .map(({ what, from, path }) => [what, from, path]),
+      [
+        ['moved', 'lib/in', 'kept/in'],
+        ['created', undefined, 'kept'],
+      ],
+    );
+  }));
+
 test('a folder that is moved over an empty one is one move', () =>
   withWorkspace((harness) => {
     const { workspace, put, at } = harness;

@@ -80,10 +80,8 @@ export class Echoes {
       content,
     };
     if (report.kind === 'file') draft.size = report.size;
-    const from = report.from === undefined ? undefined : this.#placeNow(report.from, known);
-    // A folder that left a place is not told with its files, even where another that stood there since is gone by now.
-    const mayLeave = from !== undefined && (known(from) !== REMOVED || (report.kind === 'directory' && this.#lstat(from) === undefined));
-    if (mayLeave && (from === report.from || this.#lstat(from) === undefined)) {
+    const from = this.#originOf(report, known);
+    if (from !== undefined) {
       draft.what = 'moved';
       draft.from = from;
       draft.before = draft.after;
@@ -92,6 +90,15 @@ export class Echoes {
       return undefined;
     } else if (before !== undefined) draft.what = before === REMOVED ? 'created' : 'changed';
     return draft;
+  }
+
+  /** The place that it left, as it is told; undefined where it is told as new. */
+  #originOf({ kind, from: reported }: Noticed, known: (path: string) => string | undefined): string | undefined {
+    if (reported === undefined) return undefined;
+    const from = this.#placeNow(reported, known);
+    if (known(from) !== REMOVED && (from === reported || this.#lstat(from) === undefined)) return from;
+    // A folder is not told with its files where it only moved, even where another that stood there since is gone by now.
+    return kind === 'directory' && this.#lstat(reported) === undefined ? reported : undefined;
   }
 
   /** Undefined where that is known already, or something stands there again: that has a newer report, or was put there by us. */
