@@ -123,10 +123,13 @@ async function stopsInTime(sidecar: Sidecar): Promise<void> {
   }
 }
 
-function temporaries(root: string): string[] {
-  // With the kinds of entries, no link is followed.
-  const entries = fs.readdirSync(root, { recursive: true, withFileTypes: true });
-  return entries.flatMap(({ parentPath, name }) => (/^\.outrigger-.*\.tmp$/.test(name) ? [path.join(parentPath, name)] : []));
+/** Below a folder; no link is followed, which a recursive `readdir` does. */
+function temporaries(folder: string): string[] {
+  return fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const at = path.join(folder, entry.name);
+    if (entry.isDirectory()) return temporaries(at);
+    return /^\.outrigger-.*\.tmp$/.test(entry.name) ? [at] : [];
+  });
 }
 
 /** Files below `folder` that this process holds open; none where there is no /proc. */
