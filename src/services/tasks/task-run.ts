@@ -104,6 +104,8 @@ export class TaskRun {
   #startTimer: unknown;
   #confirmTimer: unknown;
   #verifying: AbortController | undefined;
+  /** Resolves when nothing is done for a verification any more. Never rejects. */
+  #verified: Promise<void> = Promise.resolve();
   #preparing: AbortController | undefined;
   /** Wakes what waits to store something. */
   #storeNow: (() => void) | undefined;
@@ -241,6 +243,8 @@ export class TaskRun {
   async stop(): Promise<void> {
     this.#storeNow?.();
     await this.#endPrograms();
+    // It may be about to end what is left of the agent: by then that may be another's of the same name.
+    await this.#verified;
     await this.#steps;
   }
 
@@ -359,7 +363,7 @@ export class TaskRun {
         return;
       case 'verify':
         timers.clear(this.#confirmTimer);
-        void this.#verify();
+        this.#verified = this.#verify();
         return;
       case 'end-program':
         void this.#endPrograms();
