@@ -73,16 +73,6 @@ export function plugLink(dependencies: LinkDependencies, config: Config & { 'lin
     { state, host: new LocalHost(processes), processes, timers: nodeTimers, now, monotonic: () => performance.now(), log },
     tasksOptions(link, { env, hooks, folder: config.root }),
   );
-  // What one of them is done with, each would put aside as left over, also where it is the other's by now.
-  const owner = FolderLock.acquire(path.join(link.resultsFolder, OWNER));
-  if (!owner.held)
-    throw new OutriggerError(
-      'ALREADY_THERE',
-      `results_dir: ${link.resultsFolder} is of another link (${owner.holder}). Give each its own.`,
-      {
-        details: { option: 'results_dir' },
-      },
-    );
   Object.assign(implementations, taskOperations(tasks));
   const sockets = new WebSockets();
   const connection = new Link(
@@ -109,6 +99,18 @@ export function plugLink(dependencies: LinkDependencies, config: Config & { 'lin
   });
   // Before anything is listened on: what an earlier one left holds for nobody.
   const token = taskToken(dependencies, link.agentId);
+  // What one of them is done with, each would put aside as left over, also where it is the other's by now.
+  const owner = FolderLock.acquire(path.join(link.resultsFolder, OWNER));
+  if (!owner.held) {
+    token.end();
+    throw new OutriggerError(
+      'ALREADY_THERE',
+      `results_dir: ${link.resultsFolder} is of another link (${owner.holder}). Give each its own.`,
+      {
+        details: { option: 'results_dir' },
+      },
+    );
+  }
   return {
     secretFiles: [link.file, link.tokenPlace.file],
     status: () => connection.status(),
