@@ -14,6 +14,9 @@ export const MAX_HUB_FRAME_BYTES = 4 * 1024 * 1024;
 /** A hub without the feature `long-reasons` refuses longer ones, characters. */
 export const MAX_SHORT_REASON_LENGTH = 2000;
 
+/** Why a task is refused whose outcome under that fence, or a later one, the hub was told already: it was put back to an older copy of itself. */
+export const TOLD_AGAIN = 'told-again';
+
 /** WebSocket close codes of a hub. After `auth` and `replaced` nobody should come back by himself at once. */
 export const hubCloseCodes = { auth: 4001, protocol: 4002, replaced: 4003, tooSlow: 4004, policy: 1008, restart: 1012 } as const;
 

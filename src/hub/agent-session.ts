@@ -9,6 +9,7 @@ import {
   hubFeatures,
   MAX_HUB_FRAME_BYTES,
   readAgentFrame,
+  TOLD_AGAIN,
 } from '../contract/hub.ts';
 import type { Peer, PeerTimers } from '../core/peer.ts';
 import { nodeBase64 } from '../net/base64.ts';
@@ -261,7 +262,8 @@ export class AgentSession {
       case 'task_rejected': {
         const fence = frame.generation ?? this.#fenceOf(frame.task_id);
         this.#letGo(frame.task_id, fence);
-        this.#refuses();
+        // Its place is free: it refuses the fence of a hub that was put back to an older copy, and takes the task when that is beyond its own.
+        if (frame.reason !== TOLD_AGAIN) this.#refuses();
         await this.#apply(frame.task_id, { type: 'refuse', agent, fence, reason: frame.reason });
         return this.#dependencies.wake();
       }

@@ -146,7 +146,11 @@ test('an older connection does not throw out a newer one, whatever was replaced 
     await hub.join('one', { epoch: 1 });
     const newest = await hub.join('one', { epoch: 3 });
     const late = await hub.join('one', { epoch: 2 });
-    assert.deepEqual([newest.closed(), late.closed()], [undefined, 4003]);
+    assert.deepEqual([newest.closed(), late.closed()], [undefined, 1012]);
+    // Where the newer one was a dead one of a machine whose clock was set back, it is let in as soon as that is known.
+    hub.fleet.left(newest.session as AgentSession);
+    const again = await hub.join('one', { epoch: 2 });
+    assert.deepEqual([again.closed(), again.frames[0]?.type], [undefined, 'identified']);
   }));
 
 test('who is revoked while it is let in is not let in', () =>
@@ -188,6 +192,24 @@ test('what is said of an older grant leaves the newer one of the same task as it
     await eventually(() => assert.equal(agent.frames.at(-1)?.type, 'pong'));
     assert.equal(agent.session?.credit, 0);
   }));
+
+test('what an agent told a later hub of is offered to it again within a second, until the fence is beyond what it knows', () => {
+  const clock = new FakeClock();
+  return scene(async (hub) => {
+    const agent = await hub.join('one', { credit: 1 });
+    await hub.create('t');
+    for (let generation = 1; generation <= 20; generation++) {
+      await clock.advance(1000);
+      const { type, generation: offered } = agent.frames.at(-1) as { type: string; generation: number };
+      assert.deepEqual([type, offered], ['task_assign', generation]);
+      agent.say({ type: 'task_rejected', task_id: 't', reason: 'told-again', generation });
+    }
+    await clock.advance(1000);
+    agent.say({ type: 'task_accepted', task_id: 't', generation: 21 });
+    await clock.advance(0);
+    assert.equal(hub.store.get('t')?.state, 'running');
+  }, clock);
+});
 
 test('of an agent of which a thousand frames wait for the disk nothing is read until one of them is stored', () =>
   scene(async (hub) => {

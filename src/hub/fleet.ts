@@ -126,8 +126,9 @@ export class Fleet {
     }
     const epoch = identify.epoch ?? 0;
     if (epoch > 0 && epoch < (this.#epochs.get(agent) ?? 0)) {
-      // What an older connection says of the tasks it holds is of long ago.
-      socket.close(hubCloseCodes.replaced, 'another connection of this agent');
+      // What an older connection says of the tasks it holds is of long ago. A machine whose clock was set back only has to come once more, when the hub
+      // has seen that its connection of before is dead.
+      socket.close(hubCloseCodes.restart, 'a newer connection of this agent');
       return undefined;
     }
     this.#epochs.set(agent, epoch);
@@ -170,7 +171,12 @@ export class Fleet {
       before.close(hubCloseCodes.replaced, 'another connection of this agent');
     }
     // Nothing is given out before it is known what it has.
-    const nack = await session.reconcile(features.has('held') ? (identify.held ?? []) : undefined, identify.held_more);
+    const nack = await session
+      .reconcile(features.has('held') ? (identify.held ?? []) : undefined, identify.held_more)
+      .catch((error: unknown) => {
+        session.close(hubCloseCodes.restart, 'try again');
+        throw error;
+      });
     if (this.#stopped) {
       session.close(hubCloseCodes.restart, 'the hub is stopping');
       return undefined;

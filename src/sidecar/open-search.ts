@@ -42,7 +42,7 @@ export async function openSearch(
       processes,
       ripgrep,
       flush: async () => documents?.flush(''),
-      settled: () => watching.barrier(),
+      settled: (paths) => watching.barrier(paths),
       log: (event, facts) => log(facts['error'] === undefined ? 'info' : 'warn', event, facts),
     },
     config['search.index'] ? { threads: BUILD_THREADS, open: () => indexPlace(state) } : undefined,

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -179,8 +180,8 @@ function isolationText(isolation: IsolationInfo | undefined): string {
   return `Code runs at rung ${rung} (${name}), which holds ${holds.join(', ') || 'nothing'}${open.length === 0 ? '' : `; open: ${open.join(', ')}`}.`;
 }
 
-/** Programs of runs that root starts are other users, who can't get into a folder of root's. */
+/** Programs of runs that root starts are other users, who can't get into a folder of root's. Which sessions lie there, one state alone knows. */
 function defaultFolder(state: State, temporary: string): string {
-  if (process.getuid?.() === 0) return path.join(temporary, 'outrigger-code-0', state.id);
+  if (process.getuid?.() === 0) return path.join(temporary, 'outrigger-code-0', hash('sha256', state.folder).slice(0, 16));
   return path.join(state.folder, 'code');
 }

@@ -71,7 +71,7 @@ export function plugLink(dependencies: LinkDependencies, config: Config & { 'lin
   const env: Record<string, string> = {};
   const tasks = new Tasks(
     { state, host: new LocalHost(processes), processes, timers: nodeTimers, now, monotonic: () => performance.now(), log },
-    tasksOptions(link, { env, hooks, folder: config.root }),
+    tasksOptions(link, { env, hooks, folder: config.root, resultsMadeAgain: () => ownAgain() }),
   );
   Object.assign(implementations, taskOperations(tasks));
   const sockets = new WebSockets();
@@ -100,7 +100,7 @@ export function plugLink(dependencies: LinkDependencies, config: Config & { 'lin
   // Before anything is listened on: what an earlier one left holds for nobody.
   const token = taskToken(dependencies, link.agentId);
   // What one of them is done with, each would put aside as left over, also where it is the other's by now.
-  const owner = FolderLock.acquire(path.join(link.resultsFolder, OWNER));
+  let owner = FolderLock.acquire(path.join(link.resultsFolder, OWNER));
   if (!owner.held) {
     token.end();
     throw new OutriggerError(
@@ -111,6 +111,11 @@ export function plugLink(dependencies: LinkDependencies, config: Config & { 'lin
       },
     );
   }
+  const ownAgain = (): void => {
+    owner.release();
+    owner = FolderLock.acquire(path.join(link.resultsFolder, OWNER));
+    if (!owner.held) log('error', 'link.results-taken', { folder: link.resultsFolder, holder: owner.holder });
+  };
   return {
     secretFiles: [link.file, link.tokenPlace.file],
     status: () => connection.status(),
@@ -139,13 +144,19 @@ export function agentLog(log: Log, agentId: string): Log {
 
 function tasksOptions(
   link: LinkConfig,
-  { env, hooks, folder }: { env: Record<string, string>; hooks: RunHooks | undefined; folder: string },
+  {
+    env,
+    hooks,
+    folder,
+    resultsMadeAgain,
+  }: { env: Record<string, string>; hooks: RunHooks | undefined; folder: string; resultsMadeAgain: () => void },
 ): ConstructorParameters<typeof Tasks>[1] {
   return {
     agentId: link.agentId,
     wake: wakeOf(link),
     folder,
     resultsFolder: link.resultsFolder,
+    resultsMadeAgain,
     concurrency: link.concurrency,
     confirmationTimeoutMs: link.confirmationTimeoutMs,
     branches: link.branches,

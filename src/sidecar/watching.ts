@@ -11,8 +11,8 @@ import type { Log } from './log.ts';
 export interface Watching {
   /** Resolves when the whole folder is known. */
   started: Promise<void>;
-  /** Everything written before the call was announced when it resolves. */
-  barrier(): Promise<void>;
+  /** Everything written before the call, or to these files alone, was announced when it resolves. */
+  barrier(paths?: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export function startWatch(
   const started = watch.start().then(() => {});
   // Who waits for it hears of it; where nobody does any more, it was stopped.
   started.catch(() => {});
-  return { started, barrier: () => watch.barrier(), stop: () => watch.stop() };
+  return { started, barrier: (paths) => watch.barrier(paths), stop: () => watch.stop() };
 }
 
 function toNoticed(report: WatchReport): Noticed {

@@ -11,6 +11,7 @@ import { markedWith } from '../../src/services/processes/process-facts.ts';
 import { eventually } from '../kit/eventually.ts';
 import { forgetPeak, memoryOf, noProc } from '../kit/process-memory.ts';
 import { requireTool } from '../kit/require-tools.ts';
+import { withScratchFolder } from '../kit/scratch-folder.ts';
 import { withSidecar } from '../kit/sidecar.ts';
 import { processToken, type SidecarProcess, spawnSidecar } from '../kit/sidecar-process.ts';
 import { withSmallDisk } from '../kit/small-disk.ts';
@@ -128,6 +129,23 @@ test(
         );
       assert.equal(await second.sidecar.stop(), 0);
     }),
+);
+
+test('of one folder with two states, each used in its turn, neither takes the sessions of the other', needsPython, () =>
+  withScratchFolder('code-states', async (folder, workspace) => {
+    const withState = (state: string, run: (client: Client<Operations>) => Promise<void>): Promise<void> =>
+      withSidecar(({ client }) => run(client), { workspace, config: { state: path.join(folder, state), components: 'files,code' } });
+    const write = { language: 'py', code: 'open("out.txt", "w").write("kept")' };
+    let session = '';
+    await withState('one', async (client) => {
+      session = (await runOn(client, write)).end.session;
+    });
+    await withState('two', async (client) => void (await runOn(client, write)));
+    await withState('one', async (client) => {
+      const { out, err } = await runOn(client, { language: 'py', code: 'print(open("out.txt").read())', session });
+      assert.equal(out, 'kept\n', err);
+    });
+  }),
 );
 
 /** Interpreters that wait have a folder of their own. */

@@ -32,7 +32,7 @@ for line in sys.stdin:
 interface Obedient {
   program: SandboxedProgram;
   /** Gives what it said, without the word that it is done. */
-  order(code: string, limits?: { wallMs?: number; cpuMs?: number }): Promise<string>;
+  order(code: string, limits?: { wallMs?: number; cpuMs?: number; outputBytes?: number }): Promise<string>;
 }
 
 async function withObedient(range: AttackRange, work: (one: Obedient) => Promise<void>): Promise<void> {
@@ -123,7 +123,7 @@ for (const { says, rung, starts, without } of cages) {
       withObedient(range, async ({ program, order }) => {
         const noisy = 'if os.fork() == 0:\n  os.setsid()\n  while True: os.write(1, b"noise " * 100)';
         for (let round = 0; round < 3; round++) {
-          await order(noisy);
+          await order(noisy, { outputBytes: 1024 * MEBIBYTE });
           assert.ok(((await program.settle?.())?.ended ?? 0) > 0);
           assert.equal(await order('print("own")'), 'own\n');
         }
@@ -131,7 +131,9 @@ for (const { says, rung, starts, without } of cages) {
 
     test('what its reader had not taken by then is nothing of the next order either', () =>
       withObedient(range, async ({ program, order }) => {
-        await order('if os.fork() == 0:\n  os.setsid()\n  while True: os.write(1, b"noise " * 10_000)');
+        // Some of it may come before the word that the order is done.
+        const noisy = 'if os.fork() == 0:\n  os.setsid()\n  while True: os.write(1, b"noise " * 10_000)';
+        await order(noisy, { outputBytes: 1024 * MEBIBYTE });
         program.pause?.();
         // Until there is room nowhere: between the two, in the supervisor, and before it.
         await new Promise((resolve) => setTimeout(resolve, 200));

@@ -36,6 +36,7 @@ const links: Record<string, string> = {
   whole: '.',
   outside: '../outside',
   'docs/key.txt': '../../outside/key.txt',
+  'private/out': '../../outside',
   nowhere: 'not/there',
   round: 'round',
   token: 'conf/token.txt',
@@ -102,11 +103,14 @@ for (const [engine, config] of engines) {
 
   test(`a link that leads out of the workspace is refused, and one to nothing is not there, with ${engine}`, () =>
     withLinks(async (running) => {
-      for (const client of [running.client, await callerOf(running, 'read'), await callerOf(running, 'read', ['docs', 'outside'])])
+      const limited = await callerOf(running, 'read', ['docs', 'outside']);
+      for (const client of [running.client, await callerOf(running, 'read'), limited])
         for (const ask of [texts, names]) {
           for (const place of ['outside', 'outside/key.txt', 'docs/key.txt'])
             await fails('PATH_ESCAPES', () => ask(client, { path: place }));
-          for (const place of ['nowhere', 'outside-of-all', 'docs/more/none', 'docs/a.txt/none'])
+          await fails('FILE_NOT_FOUND', () => ask(client, { path: 'docs/a.txt/none' }));
+          if (client === limited) continue;
+          for (const place of ['nowhere', 'outside-of-all', 'docs/more/none'])
             await fails('FILE_NOT_FOUND', () => ask(client, { path: place }));
           await fails('PATH_ESCAPES', () => ask(client, { path: 'round' }));
         }
@@ -127,6 +131,37 @@ for (const [engine, config] of engines) {
         assert.deepEqual(await ask(again, { path: 'again/more' }), []);
         assert.deepEqual(await ask(again, { path: 'docs' }), []);
       }
+    }, config));
+
+  test(`whether anything is there is not told of where a caller may not look, with ${engine}`, () =>
+    withLinks(async (running) => {
+      const docs = await callerOf(running, 'read', ['docs']);
+      const deep = await callerOf(running, 'read', ['docs/sub', 'docs/none/below']);
+      for (const [client, places] of [
+        [
+          docs,
+          [
+            'private',
+            'private/p.txt',
+            'none',
+            'nowhere',
+            'round',
+            'outside',
+            'outside/key.txt',
+            'docs/more',
+            'docs/more/none',
+            'docs/more/out',
+          ],
+        ],
+        [deep, ['docs/a.txt', 'docs/z.txt', 'docs/more', 'docs/key.txt']],
+      ] as const)
+        for (const place of places) {
+          const { items, files: count, engine } = await client.call('search.text', { pattern: 'needle', path: place });
+          assert.deepEqual([items, count, engine], [[], 0, 'walk'], place);
+          assert.deepEqual((await client.call('search.files', { path: place })).files, [], place);
+        }
+      assert.deepEqual(await texts(deep, { path: 'docs' }), ['docs/sub/b.txt'], 'a folder above what it may see');
+      await fails('FILE_NOT_FOUND', () => texts(docs, { path: 'docs/none' }));
     }, config));
 
   test(`the file of the main token is found by an admin alone, by no link by others, with ${engine}`, () =>

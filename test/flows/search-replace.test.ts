@@ -159,6 +159,24 @@ test('what another program wrote in place a moment before is a change since it w
     { 'watch.settleMs': '300' },
   ));
 
+test('whether a file changed since is known without waiting for what else is written in the folder', () =>
+  withTree(
+    async ({ client, root }) => {
+      const { revision } = await client.call('search.text', { pattern: 'loan' });
+      // What another program writes in place is known when it stood still.
+      fs.writeFileSync(path.join(root, 'other.log'), 'line\n');
+      const told: string[] = [];
+      const all = client.call('index.wait', {}).then(() => void told.push('all'));
+      const question = { pattern: 'loan', replace: 'lend', include: ['a.ts'], ifRevision: revision, dryRun: true };
+      assert.equal((await client.call('search.replace', question)).matches, 3);
+      told.push('these');
+      await all;
+      assert.deepEqual(told, ['these', 'all']);
+    },
+    {},
+    { 'watch.settleMs': '2000' },
+  ));
+
 test('more than 500,000 places, or more than a batch holds of what they become, are refused, and nothing is replaced', () =>
   withTree(
     async ({ client, file }) => {

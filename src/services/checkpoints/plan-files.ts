@@ -3,6 +3,7 @@ import type { BatchChange } from '../../contract/files.ts';
 import { parentPath } from '../../contract/paths.ts';
 import type { Mixed } from './checkpoint-rows.ts';
 import type { RunFile } from './pair-up.ts';
+import { foldersAbove } from './small-tree.ts';
 import { type Clash, type Content, sameContent, type SharedChoice, takeBack, takeBackText, textOf, wholeFile } from './take-back.ts';
 import { hashOf } from './tell-apart.ts';
 import type { TreeFile } from './tree-diff.ts';
@@ -139,12 +140,41 @@ export async function blockedIn(plan: FilesPlan, isBlocked: (path: string) => bo
   return blocked;
 }
 
-/** The same files with those left alone that would be made at these paths. */
+/** The same files with those left alone that would be made at these paths, and those that have to stay where they are for that. */
 export function withoutBlocked(wanted: readonly Wanted[], blocked: ReadonlySet<string>): Wanted[] {
-  const isMade = ({ file, at, now }: Wanted): boolean => (now === undefined || file.from !== undefined) && blocked.has(file.from ?? at);
-  return wanted.map((one) =>
-    one.skip === undefined && isMade(one) ? { ...one, skip: 'what stands in its place is in no checkpoint' } : one,
-  );
+  const made = new Map<string, Wanted[]>();
+  const madeBelow = new Map<string, Wanted[]>();
+  for (const one of wanted) {
+    const target = targetOf(one);
+    if (one.skip !== undefined || target === undefined) continue;
+    addTo(made, target, one);
+    for (const folder of foldersAbove([target])) addTo(madeBelow, folder, one);
+  }
+  const left = new Set<Wanted>();
+  const paths = [...blocked];
+  for (let path = paths.pop(); path !== undefined; path = paths.pop()) {
+    for (const one of made.get(path) ?? []) {
+      if (left.has(one)) continue;
+      left.add(one);
+      // A file that was to leave stays: it is in the way of others, and so are the folders that it is in.
+      if (one.file.from === undefined) continue;
+      for (const { file, at } of madeBelow.get(one.at) ?? []) paths.push(file.from ?? at);
+      for (const folder of foldersAbove([one.at])) paths.push(folder);
+      paths.push(one.at);
+    }
+  }
+  return wanted.map((one) => (left.has(one) ? { ...one, skip: 'what stands in its place is in no checkpoint' } : one));
+}
+
+function addTo<T>(lists: Map<string, T[]>, key: string, value: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
+}
+
+/** Where a file is made that is not there now. */
+function targetOf({ file, at, now }: Wanted): string | undefined {
+  return now === undefined || file.from !== undefined ? (file.from ?? at) : undefined;
 }
 
 interface FileStep {

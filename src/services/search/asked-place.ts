@@ -1,8 +1,18 @@
+import { withinPaths } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
+import { parentPath } from '../../contract/paths.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** Whether who asks may see a path; `place` is where it leads when links are followed. */
 export type Visible = (path: string, place: string) => boolean;
+
+/** What who asks may see. */
+export interface Sight {
+  /** Undefined where that is everything. */
+  visible?: Visible | undefined;
+  /** The paths that he is limited to. */
+  paths?: readonly string[] | undefined;
+}
 
 /** A path that was asked for, and where it leads: that is searched, and what is found there is named beneath the path. */
 export class AskedPlace {
@@ -15,8 +25,15 @@ export class AskedPlace {
     this.place = place;
   }
 
-  /** Throws FILE_NOT_FOUND, PATH_ESCAPES, WORKSPACE_GONE. */
-  static of(path: string, workspace: Workspace): AskedPlace {
+  /**
+   * Undefined where nothing can be seen by who asks, and so not whether anything is there. Throws FILE_NOT_FOUND, PATH_ESCAPES,
+   * WORKSPACE_GONE.
+   */
+  static of(path: string, workspace: Workspace, sight: Sight): AskedPlace | undefined {
+    return mayHoldVisible(path, workspace, sight) ? AskedPlace.#at(path, workspace) : undefined;
+  }
+
+  static #at(path: string, workspace: Workspace): AskedPlace {
     const place = workspace.realPath(path);
     const kind = place === '' ? 'directory' : workspace.entry(place)?.kind;
     // A link that is left leads to nothing.
@@ -40,6 +57,32 @@ export class AskedPlace {
     const isBeneath = name === this.path || name.startsWith(`${this.path}/`);
     return this.isReal || !isBeneath ? name : moved(name, this.path, this.place);
   }
+}
+
+/** Whether something could be there, or below, that may be seen: by the path's name, and by where it leads, as far as that is in the workspace. */
+function mayHoldVisible(path: string, workspace: Workspace, { visible, paths }: Sight): boolean {
+  if (visible === undefined) return true;
+  const places = paths?.flatMap((limit) => placeOf(limit, workspace) ?? []);
+  if (!visible(path, path) && !isAbove(path, paths)) return false;
+  for (let at = path; at !== ''; at = parentPath(at)) {
+    const place = placeOf(at, workspace);
+    if (place !== undefined) return visible(at, place) || isAbove(place, places);
+  }
+  return true;
+}
+
+/** Undefined where it leads out of the workspace. */
+function placeOf(path: string, workspace: Workspace): string | undefined {
+  try {
+    return workspace.realPath(path);
+  } catch (error) {
+    if (error instanceof OutriggerError && error.reason === 'PATH_ESCAPES') return undefined;
+    throw error;
+  }
+}
+
+function isAbove(path: string, others: readonly string[] = []): boolean {
+  return others.some((other) => withinPaths([path], other));
 }
 
 /** Whether the file may be seen under its name, and where it leads by now: since it was listed a link may have come into its path. */

@@ -5,7 +5,7 @@ import type { search as table } from '../../contract/search.ts';
 import { decodeText } from '../workspace/content.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import type { Visible } from './asked-place.ts';
+import type { Sight } from './asked-place.ts';
 import { type MakeBatch, replaceText } from './replace.ts';
 import type { Ripgrep } from './ripgrep.ts';
 import type { Search } from './search.ts';
@@ -21,12 +21,12 @@ export function searchOperations(
       const make: MakeBatch = async (changes, options) =>
         await batch({ changes: changes as Parameters<typeof batch>[0]['changes'], durability: 'default', ...options }, call);
       const dependencies = { search, ripgrep, workspace, batch: make };
-      return replaceText({ ...input, context: 0 }, dependencies, { signal: call.signal, visible: filterOf(call) });
+      return replaceText({ ...input, context: 0 }, dependencies, { signal: call.signal, ...sightOf(call) });
     },
-    'search.text': (input, call) => search.text(input, { signal: call.signal, visible: filterOf(call), found: (file) => call.emit(file) }),
-    'search.files': (input, call) => search.files(input, { signal: call.signal, visible: filterOf(call) }),
+    'search.text': (input, call) => search.text(input, { signal: call.signal, ...sightOf(call), found: (file) => call.emit(file) }),
+    'search.files': (input, call) => search.files(input, { signal: call.signal, ...sightOf(call) }),
     'search.symbols': async ({ query, limit }, call) => {
-      const { symbols, ...rest } = await search.symbols(query, limit, { signal: call.signal, visible: filterOf(call) });
+      const { symbols, ...rest } = await search.symbols(query, limit, { signal: call.signal, ...sightOf(call) });
       return {
         symbols: symbols.map(({ name, kind, line, column, path, container }) => ({
           name,
@@ -54,9 +54,10 @@ export function searchOperations(
   };
 }
 
-/** Undefined for a caller who may see everything. */
-function filterOf(call: Call): Visible | undefined {
-  return call.caller.paths === undefined && call.caller.access === 'admin' ? undefined : (path, place) => call.visibleAt(path, place);
+function sightOf(call: Call): Sight {
+  const { paths, access } = call.caller;
+  if (paths === undefined && access === 'admin') return {};
+  return { visible: (path, place) => call.visibleAt(path, place), paths };
 }
 
 /** As files.read gives it, unsaved typing included. */

@@ -3,7 +3,7 @@ import type { BatchChange } from '../../contract/files.ts';
 import { etagOf } from '../workspace/content.ts';
 import { MAX_BATCH_BYTES } from '../workspace/batch-plan.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import { AskedPlace, isSeen, type Visible } from './asked-place.ts';
+import { AskedPlace, isSeen, type Sight } from './asked-place.ts';
 import type { FileMatches } from './rg-replacements.ts';
 import type { Ripgrep, TextQuery, Walk } from './ripgrep.ts';
 import type { Search } from './search.ts';
@@ -48,10 +48,9 @@ export interface ReplaceDependencies {
   batch: MakeBatch;
 }
 
-export interface ReplaceCall {
+/** What is not visible to whoever asks is not replaced in. */
+export interface ReplaceCall extends Sight {
   signal: AbortSignal;
-  /** What is not visible to whoever asks is not replaced in. */
-  visible?: Visible | undefined;
 }
 
 interface Replaced {
@@ -71,7 +70,8 @@ export async function replaceText(
 ): Promise<ReplaceAnswer> {
   if (ripgrep === undefined)
     throw new OutriggerError('TOOL_MISSING', 'Replacing needs ripgrep, which is not on this machine.', { details: { tool: 'ripgrep' } });
-  const asked = AskedPlace.of(request.path, workspace);
+  const asked = AskedPlace.of(request.path, workspace, call);
+  if (asked === undefined) return { matches: 0, files: [], skipped: [], revision: workspace.journal.revision };
   const except = request.except.map(({ path, line }) => ({ path: asked.placeOf(path), line }));
   // From here on files go by where they are, as the journal knows them; only what is answered names them beneath the path that was asked for.
   const paths = await findFiles({ ...request, path: asked.place, except }, search, call);
@@ -130,7 +130,7 @@ export async function replaceText(
   }
   if (request.ifRevision !== undefined) {
     // What is written after the files were read does not pass the batch; what was before is known by then.
-    await search.settled(SETTLED_WITHIN_MS, call.signal);
+    await search.settled(SETTLED_WITHIN_MS, call.signal, paths);
     conflicts.push(...changedSince(paths, request.ifRevision, workspace));
   }
   if (conflicts.length > 0) throw changedMeanwhile([...new Set(conflicts)].map((path) => asked.nameOf(path)));

@@ -5,7 +5,7 @@ import type { Change } from '../../contract/events.ts';
 import type { FoundFile } from '../../contract/search.ts';
 import type { Processes } from '../processes/processes.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import { AskedPlace, isSeen, type Visible } from './asked-place.ts';
+import { AskedPlace, isSeen, type Sight, type Visible } from './asked-place.ts';
 import { Catalogue, plainWalk as everything } from './catalogue.ts';
 import { FuzzyPaths } from './fuzzy.ts';
 import { type IndexOptions, IndexedSearch } from './indexed-search.ts';
@@ -30,8 +30,8 @@ export interface SearchDependencies {
   ripgrep: Ripgrep | undefined;
   /** Brings to disk what people typed. */
   flush: () => Promise<void>;
-  /** Resolves when everything that was written before the call, by whomever, is in the journal. */
-  settled: () => Promise<void>;
+  /** Resolves when everything that was written before the call, by whomever, is in the journal; with paths, to these files. */
+  settled: (paths?: readonly string[]) => Promise<void>;
   log: (event: string, facts: Record<string, unknown>) => void;
 }
 
@@ -135,9 +135,9 @@ export class Search {
     };
   }
 
-  /** Resolves when what was written to the folder before the call, by whatever program, is in the journal. Throws DEADLINE. */
-  async settled(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    if (!(await inTime(this.#dependencies.settled(), timeoutMs, signal)))
+  /** Resolves when what was written to the folder, or to these files, before the call, by whatever program, is in the journal. Throws DEADLINE. */
+  async settled(timeoutMs: number, signal: AbortSignal, paths?: readonly string[]): Promise<void> {
+    if (!(await inTime(this.#dependencies.settled(paths), timeoutMs, signal)))
       throw new OutriggerError('DEADLINE', `Changes are still being looked at after ${timeoutMs} ms.`);
   }
 
@@ -155,18 +155,28 @@ export class Search {
   /** `found` resolves when the reader has room. Throws BAD_PATTERN, FILE_NOT_FOUND, PATH_ESCAPES, and what the call was aborted with. */
   async text(
     request: TextRequest,
-    call: { signal: AbortSignal; visible?: Visible | undefined; found: (file: FoundFile) => Promise<void> | void },
+    call: Sight & { signal: AbortSignal; found: (file: FoundFile) => Promise<void> | void },
   ): Promise<TextAnswer> {
     const started = performance.now();
     const { workspace, ripgrep } = this.#dependencies;
     await this.#dependencies.flush();
-    const asked = AskedPlace.of(request.path, workspace);
-    const walk = { ...request, path: asked.place };
+    const asked = AskedPlace.of(request.path, workspace, call);
     const { revision } = workspace.journal;
     const signal = AbortSignal.any([call.signal, this.#ended.signal]);
     let matches = 0;
     const files = new Set<string>();
     let truncated = false;
+    const answer = (engine: TextAnswer['engine'], extra: { searched?: number } = {}): TextAnswer => ({
+      matches,
+      files: files.size,
+      truncated,
+      engine,
+      ...extra,
+      elapsedMs: Math.round((performance.now() - started) * 100) / 100,
+      revision,
+    });
+    if (asked === undefined) return answer('walk');
+    const walk = { ...request, path: asked.place };
     const found = async (file: FoundFile, count: number): Promise<boolean> => {
       if (truncated) return false;
       const path = asked.nameOf(file.path);
@@ -184,15 +194,6 @@ export class Search {
       return !truncated;
     };
     const limits = { maxLineLength: request.maxLineLength };
-    const answer = (engine: TextAnswer['engine'], extra: { searched?: number } = {}): TextAnswer => ({
-      matches,
-      files: files.size,
-      truncated,
-      engine,
-      ...extra,
-      elapsedMs: Math.round((performance.now() - started) * 100) / 100,
-      revision,
-    });
     if (ripgrep === undefined || this.#state === 'off') {
       await this.#plain.search(request, walk, limits, found, signal);
       return answer('plain');
@@ -207,14 +208,12 @@ export class Search {
   }
 
   /** Throws as text does. */
-  async files(
-    request: Walk & { query: string; limit: number },
-    call: { signal: AbortSignal; visible?: Visible | undefined },
-  ): Promise<PathsAnswer> {
+  async files(request: Walk & { query: string; limit: number }, call: Sight & { signal: AbortSignal }): Promise<PathsAnswer> {
     const { workspace, ripgrep } = this.#dependencies;
-    const asked = AskedPlace.of(request.path, workspace);
-    const walk = { ...request, path: asked.place };
+    const asked = AskedPlace.of(request.path, workspace, call);
     const { revision } = workspace.journal;
+    if (asked === undefined) return { files: [], truncated: false, revision };
+    const walk = { ...request, path: asked.place };
     const known = isPlain(walk) && this.#catalogue?.has(walk.path) === true && (await this.#reached(revision, CATCH_UP_MS, call.signal));
     let blocks: readonly (readonly string[])[];
     if (known && this.#catalogue !== undefined) blocks = this.#catalogue.blocks;

@@ -64,3 +64,20 @@ for (const removesFolder of [false, true]) {
       }
     }));
 }
+
+test('a lock whose folder was removed takes nothing from who has the new one, and says that nobody would meet it', () =>
+  withScratchFolder('lock', (folder) => {
+    const file = path.join(folder, 'in', 'lock');
+    const first = FolderLock.acquire(file);
+    assert.equal(first.isMet, true);
+    fs.rmSync(path.dirname(file), { recursive: true });
+    assert.equal(first.isMet, false);
+    const second = FolderLock.acquire(file);
+    assert.deepEqual([second.held, second.isMet, first.isMet], [true, true, false]);
+    first.release({ removes: true });
+    assert.equal(second.isMet, true);
+    assert.ok(fs.existsSync(`${file}.holder`));
+    assert.equal(FolderLock.acquire(file).held, false);
+    second.release({ removes: true });
+    assert.deepEqual([second.isMet, fs.readdirSync(path.dirname(file))], [false, []]);
+  }));

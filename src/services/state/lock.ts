@@ -17,10 +17,12 @@ export class FolderLock {
   readonly holder: string | undefined;
   readonly #database: DatabaseSync | undefined;
   readonly #file: string;
+  readonly #identity: string | undefined;
 
-  private constructor(database: DatabaseSync | undefined, file: string, holder: string | undefined) {
+  private constructor(database: DatabaseSync | undefined, file: string, holder: string | undefined, identity?: string) {
     this.#database = database;
     this.#file = file;
+    this.#identity = identity;
     this.held = database !== undefined;
     this.holder = holder;
   }
@@ -69,14 +71,22 @@ export class FolderLock {
       database.close();
       throw error;
     }
-    return new FolderLock(database, file, undefined);
+    return new FolderLock(database, file, undefined, identity);
+  }
+
+  /** Whether somebody who comes now would meet it: false also when its file was taken away. */
+  get isMet(): boolean {
+    return this.#database?.isOpen === true && fileIdentity(databaseOf(this.#file)) === this.#identity;
   }
 
   /** `removes`: its file goes as well, where a sidecar keeps nothing but the lock. */
   release({ removes = false } = {}): void {
     if (this.#database === undefined || !this.#database.isOpen) return;
-    fs.rmSync(labelOf(this.#file), { force: true });
-    if (removes) fs.rmSync(databaseOf(this.#file), { force: true });
+    // In the place of one that was taken away there may be another's.
+    if (this.isMet) {
+      fs.rmSync(labelOf(this.#file), { force: true });
+      if (removes) fs.rmSync(databaseOf(this.#file), { force: true });
+    }
     this.#database.exec('ROLLBACK');
     this.#database.close();
   }

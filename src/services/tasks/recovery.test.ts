@@ -305,6 +305,36 @@ test('a task that is told twice, or granted anew, is done once', () =>
     { wake: `echo x >> runs; ${started}` },
   ));
 
+for (const [where, offset] of [
+  ['ahead of the hub’s', 3_600_000],
+  ['behind the hub’s', -3_600_000],
+] as const)
+  test(`a deadline is a time of the hub’s clock: with one that is an hour ${where} a task has as long, over a restart too`, () => {
+    const halfAnHour = 30 * 60_000;
+    let passed = 0;
+    const clocks = { now: () => Date.now() + offset + passed, monotonic: () => performance.now() + passed };
+    return withTasks(
+      async ({ hub, tasks, has, frame, again }) => {
+        tasks.connected(hub.session);
+        for (const id of ['t', 'u']) hub.assign(id, { assigned_at: Date.now(), deadline: Date.now() + halfAnHour });
+        await eventually(() => assert.ok(has('root/t') && has('root/u')));
+        // Looked at once a second.
+        await new Promise((resolve) => setTimeout(resolve, 1200));
+        assert.deepEqual(hub.of('task_failed'), []);
+        passed = halfAnHour + 1;
+        const failed = await frame('task_failed', 2);
+        assert.deepEqual([failed['reason'], failed['retryable']], ['deadline_exceeded', false]);
+        passed = 0;
+        hub.assign('v', { assigned_at: Date.now(), deadline: Date.now() + halfAnHour });
+        await eventually(() => assert.ok(has('root/v')));
+        const next = await again({ ...clocks, now: () => clocks.now() + 2 * halfAnHour });
+        next.tasks.connected(next.hub.session);
+        assert.equal((await next.frame('task_failed'))['reason'], 'deadline_exceeded');
+      },
+      { wake: 'touch "$OUTRIGGER_TASK_ID"; sleep 30', concurrency: 2, ...clocks },
+    );
+  });
+
 test('what a hub of older memory offers anew is refused where it is done, and told where it waits to be told', async () => {
   for (const [features, refused] of [
     [undefined, [{ task_id: 't', reason: 'told-again', generation: 1 }]],
@@ -572,6 +602,7 @@ test('what can’t be written is tried again, and nothing is told or taken befor
 test('a folder of results that is taken away while the sidecar runs is there again for the next task, and watched', () => {
   // Without them nobody looks by the clock: what is seen is what the watch tells.
   const timers = new ManualTimers();
+  let madeAgain = 0;
   return withTasks(
     async ({ hub, tasks, frame, results, logged }) => {
       tasks.connected(hub.session);
@@ -586,8 +617,14 @@ test('a folder of results that is taken away while the sidecar runs is there aga
       await eventually(() => assert.equal(tasks.list().held[0]?.record.state, 'working'));
       assert.notEqual(tasks.list().held[0]?.record.program, undefined);
       assert.equal(logged.filter((event) => event === 'task.results-made-again').length, 1);
+      assert.equal(madeAgain, 1);
     },
-    { wake: `test "$OUTRIGGER_TASK_ID" != slow || { ${started}; exec sleep 300; }; ${answers(done)}`, timers, retriesMs: [] },
+    {
+      wake: `test "$OUTRIGGER_TASK_ID" != slow || { ${started}; exec sleep 300; }; ${answers(done)}`,
+      timers,
+      retriesMs: [],
+      resultsMadeAgain: () => madeAgain++,
+    },
   );
 });
 

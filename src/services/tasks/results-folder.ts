@@ -27,8 +27,12 @@ export class ResultsFolder {
   /** Undefined: nobody watches. */
   #watchAgain: (() => void) | undefined;
 
-  constructor(folder: string) {
+  readonly #madeAgain: (() => void) | undefined;
+
+  /** `madeAgain`: whatever else was in it is gone. */
+  constructor(folder: string, madeAgain?: () => void) {
     this.folder = folder;
+    this.#madeAgain = madeAgain;
     fs.mkdirSync(folder, { recursive: true });
   }
 
@@ -107,6 +111,7 @@ export class ResultsFolder {
   makeAgain(): boolean {
     if (fs.mkdirSync(this.folder, { recursive: true }) === undefined) return false;
     this.#watchAgain?.();
+    this.#madeAgain?.();
     return true;
   }
 

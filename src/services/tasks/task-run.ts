@@ -66,6 +66,7 @@ export interface RunContext {
   files: { folder: string; writeFile(name: string, content: string): void; removeFile(name: string): void };
   timers: PeerTimers;
   now: () => number;
+  monotonic: () => number;
   log: (level: 'info' | 'warn' | 'error', event: string, facts: Record<string, unknown>) => void;
   rules: MachineRules;
   options: TaskRunOptions;
@@ -94,6 +95,8 @@ export class TaskRun {
   askedAt = Number.NEGATIVE_INFINITY;
   /** When the hub was asked that its lease counts from. */
   leaseFrom = Number.NEGATIVE_INFINITY;
+  /** By the monotonic clock, when its time is over. */
+  readonly #deadline: number;
   /** Of this sidecar's predecessor, something ran for it. */
   #programEnded: boolean;
   readonly #context: RunContext;
@@ -123,6 +126,7 @@ export class TaskRun {
     this.#context = context;
     this.record = record;
     this.recovering = recovering !== undefined;
+    this.#deadline = context.monotonic() + timeLeft(record, context.now());
     this.#programEnded = recovering?.programEnded === true || record.program !== undefined;
   }
 
@@ -227,11 +231,9 @@ export class TaskRun {
   }
 
   #look(): void {
-    const { results, now } = this.#context;
+    const { results, monotonic } = this.#context;
     if (this.#gone || this.#unwanted || this.#context.isStopping() || this.record.state === 'verifying') return;
-    const { deadline } = this.record.assignment;
-    if (deadline !== undefined && now() > deadline)
-      return void this.step({ type: 'failed', reason: 'deadline_exceeded', retryable: false });
+    if (monotonic() > this.#deadline) return void this.step({ type: 'failed', reason: 'deadline_exceeded', retryable: false });
     const found = results.read(this.id);
     if ('value' in found) return void this.step(resultStep(found.value));
     if (found.unfinished === undefined) this.#unfinished = undefined;
@@ -602,6 +604,15 @@ export function resultStep(value: Record<string, unknown>): TaskStep {
   if (value['status'] === 'success') return { type: 'result', result: value };
   const reason = value['reason'] ?? value['error'] ?? 'the result says neither "status": "success" nor a reason';
   return { type: 'failed', reason: typeof reason === 'string' ? reason : JSON.stringify(reason), retryable: value['retryable'] !== false };
+}
+
+/**
+ * Until the deadline of a task, milliseconds. That is a time by the hub's clock, which this machine's need not agree with, and so is when it was assigned: what
+ * counts is how long it had then.
+ */
+function timeLeft({ assignment: { deadline, assigned_at: assignedAt }, acceptedAt }: HeldRecord, now: number): number {
+  if (deadline === undefined) return Number.POSITIVE_INFINITY;
+  return assignedAt === undefined ? deadline - now : deadline - assignedAt - (now - acceptedAt);
 }
 
 export function newRecord(assignment: TaskAssignment, now: number): HeldRecord {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
-import type { HeldTask, HubFeature, HubFrame, HubFrames, TaskAssignment } from '../../contract/hub.ts';
+import { type HeldTask, type HubFeature, type HubFrame, type HubFrames, type TaskAssignment, TOLD_AGAIN } from '../../contract/hub.ts';
 import type { TaskProgress } from '../../contract/tasks.ts';
 import type { PeerTimers } from '../../core/peer.ts';
 import type { ProcessHost } from '../processes/host.ts';
@@ -47,6 +47,8 @@ export interface TasksDependencies {
 export interface TasksOptions extends Pick<TaskRunOptions, 'agentId' | 'wake' | 'folder'> {
   /** Absolute. */
   resultsFolder: string;
+  /** Somebody removed the folder of results: it is there again, with nothing in it. */
+  resultsMadeAgain?: () => void;
   /** Tasks at a time; with branches it is one, as the folder can be on one alone. */
   concurrency?: number;
   confirmationTimeoutMs?: number;
@@ -106,7 +108,7 @@ export class Tasks {
     this.#queue = new TaskQueue(state.openDurable('tasks'), timers);
     // Whatever becomes of a task is written.
     this.#queue.written = () => this.#tellNews();
-    this.#results = new ResultsFolder(options.resultsFolder);
+    this.#results = new ResultsFolder(options.resultsFolder, options.resultsMadeAgain);
     this.#programs = new TaskPrograms(host);
     const besides = relativeWithin(options.folder, options.resultsFolder);
     const { agentId, wake, folder } = options;
@@ -119,6 +121,7 @@ export class Tasks {
       files: state,
       timers,
       now,
+      monotonic,
       log,
       rules: { retriesMs: options.retriesMs ?? [5000, 15_000, 30_000], hasWake: wake !== undefined },
       options: {
@@ -430,7 +433,7 @@ export class Tasks {
     if (generation > 0 && past?.end === 'done' && past.generation >= generation) {
       log('warn', 'task.told-again', { task_id: id, generation });
       // A hub that was put back to an older copy of itself: it offers until its fences are beyond ours.
-      return this.#reject(task, 'told-again');
+      return this.#reject(task, TOLD_AGAIN);
     }
     // Its programs are still being ended.
     if (run !== undefined || this.credit() === 0)

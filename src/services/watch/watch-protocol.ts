@@ -59,7 +59,8 @@ export interface WorkerState {
 
 export type ToWorker =
   | { type: 'acknowledge' }
-  | { type: 'barrier'; id: number }
+  /** `paths`: of these alone. */
+  | { type: 'barrier'; id: number; paths?: readonly string[] }
   | { type: 'sweep'; id: number }
   | { type: 'recheck'; paths: string[] }
   | { type: 'stall'; ms: number }

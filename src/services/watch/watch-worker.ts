@@ -5,6 +5,7 @@ import { lstatSync, realpathSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { parentPath } from '../../contract/paths.ts';
 import { coarseClockMs, DirWatch, type Fact } from './dir-watch.ts';
 import { type HashResult, hashFile } from './file-hash.ts';
 import { remoteFileSystem } from './file-system.ts';
@@ -157,7 +158,7 @@ class WatchWorker {
         await this.#hintsRead();
         if (this.#engine === 'inotify') await this.#watch.flush();
         else await this.#watch.sweep();
-        this.#raiseBarrier(message.id);
+        this.#raiseBarrier(message.id, message.paths);
         return;
       case 'sweep':
         await this.#completed;
@@ -629,10 +630,12 @@ class WatchWorker {
     this.#wakeSender();
   }
 
-  #raiseBarrier(id: number): void {
+  /** Of all that waits, or of these files and the folders that they are in. */
+  #raiseBarrier(id: number, wanted?: readonly string[]): void {
     this.#takeFacts();
-    const young = this.#youngAfterReading();
-    const paths = new Set([...this.#settle.paths(), ...young]);
+    const young = new Set(this.#youngAfterReading());
+    const waits = (path: string): boolean => this.#settle.has(path) || young.has(path);
+    const paths = new Set(wanted === undefined ? [...this.#settle.paths(), ...young] : wanted.flatMap(withFoldersAbove).filter(waits));
     this.#barriers.push({ id, paths, forceAt: performance.now() + barrierPatienceMs });
     this.#pump();
   }
@@ -763,6 +766,12 @@ class WatchWorker {
     await nextTurn();
     await nextTurn();
   }
+}
+
+function withFoldersAbove(path: string): string[] {
+  const paths: string[] = [];
+  for (let at = path; at !== ''; at = parentPath(at)) paths.push(at);
+  return paths;
 }
 
 function reportOf(pending: Pending, hash: string | null): WatchReport {

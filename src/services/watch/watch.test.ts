@@ -307,6 +307,35 @@ test('a file that is written in place for a while is reported in its final state
   });
 });
 
+test('a barrier of some files waits for these alone, and for the folders that they are in', async () => {
+  await withWatch({ settleMs: 2000 }, async ({ reports, write, watch, at }) => {
+    const replace = (name: string, content: string): void => {
+      write(`${name}.tmp`, content);
+      fs.renameSync(at(`${name}.tmp`), at(name));
+    };
+    fs.mkdirSync(at('folder'));
+    replace('folder/a.txt', 'one');
+    await watch.barrier();
+    // Written in place: it is told when it stood still.
+    write('log', 'a line');
+    const told: string[] = [];
+    const all = watch.barrier().then(() => void told.push('all'));
+    replace('folder/a.txt', 'two');
+    await watch.barrier(['folder/a.txt', 'folder/none']);
+    assert.equal(of(reports, 'folder/a.txt').at(-1)?.hash, sha256('two'));
+    fs.renameSync(at('folder'), at('moved'));
+    await watch.barrier(['folder/a.txt', 'moved/a.txt']);
+    assert.ok(reports.some((report) => report.from === 'folder' && report.path === 'moved'));
+    told.push('these');
+    assert.deepEqual(of(reports, 'log'), []);
+    write('moved/a.txt', 'in place');
+    await watch.barrier(['moved/a.txt']);
+    assert.equal(of(reports, 'moved/a.txt').at(-1)?.hash, sha256('in place'));
+    await all;
+    assert.deepEqual(told, ['these', 'all']);
+  });
+});
+
 test('a barrier ends even while a file never stands still', async () => {
   await withWatch({ settleMs: 400 }, async ({ reports, write, at, watch }) => {
     write('quiet', 'quiet');

@@ -158,10 +158,10 @@ export class Watch {
 
   /**
    * Resolves when everything that was written before this call has been reported. Waits for files to settle, but after two seconds reports what is
-   * there, so that a file which never stands still holds nobody up. Rejects as `sweep` does.
+   * there, so that a file which never stands still holds nobody up. With `paths`, for what was written to these files alone. Rejects as `sweep` does.
    */
-  barrier(): Promise<void> {
-    return this.#request((id) => ({ type: 'barrier', id }));
+  barrier(paths?: readonly string[]): Promise<void> {
+    return this.#request((id) => ({ type: 'barrier', id, ...(paths === undefined ? {} : { paths }) }));
   }
 
   health(): WatchHealth {
