@@ -6,6 +6,8 @@ import type { Workspace } from '../workspace/workspace.ts';
 /** Whether who asks may see a path; `place` is where it leads when links are followed. */
 export type Visible = (path: string, place: string) => boolean;
 
+const hidden: ReadonlySet<string> = new Set(['PATH_ESCAPES', 'FILE_PERMISSION']);
+
 /** What who asks may see. */
 export interface Sight {
   /** Undefined where that is everything. */
@@ -71,12 +73,12 @@ function mayHoldVisible(path: string, workspace: Workspace, { visible, paths }: 
   return true;
 }
 
-/** Undefined where it leads out of the workspace. */
+/** Undefined where it leads out of the workspace, or may not be looked at. */
 function placeOf(path: string, workspace: Workspace): string | undefined {
   try {
     return workspace.realPath(path);
   } catch (error) {
-    if (error instanceof OutriggerError && error.reason === 'PATH_ESCAPES') return undefined;
+    if (error instanceof OutriggerError && hidden.has(error.reason)) return undefined;
     throw error;
   }
 }
