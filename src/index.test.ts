@@ -169,6 +169,41 @@ test('changes are told with who made them, until the listener is taken off; afte
   assert.ok(!lines.join('').includes('token-given-by-the-host'));
 });
 
+async function withFiles(work: (sidecar: Awaited<ReturnType<typeof createSidecar>>, workspace: string, lines: string[]) => Promise<void>) {
+  const { workspace, state } = folders();
+  const lines: string[] = [];
+  const log = (line: string): void => void lines.push(line);
+  const sidecar = await createSidecar({ workspace, state, port: 0, env: {}, components: ['files'], log });
+  try {
+    await work(sidecar, workspace, lines);
+  } finally {
+    await sidecar.stop();
+  }
+}
+
+test('a listener of the host that throws fails no write, and keeps nobody else from hearing of it', () =>
+  withFiles(async (sidecar, _workspace, lines) => {
+    const heard: string[] = [];
+    sidecar.onChange(() => {
+      throw new Error('of the host');
+    });
+    sidecar.onChange(({ path }) => heard.push(path));
+    assert.equal((await sidecar.call('files.write', { path: 'a', text: 'a' })).path, 'a');
+    const changes = ['b', 'c'].map((name) => ({ op: 'write' as const, path: name, text: name }));
+    await sidecar.call('files.batch', { changes });
+    assert.deepEqual(heard, ['a', 'b', 'c']);
+    assert.equal(lines.filter((line) => line.includes('"event":"host.listener-failed"')).length, 3);
+  }));
+
+test('bytes that a call in the same process does not read are let go of', () =>
+  withFiles(async (sidecar, workspace) => {
+    writeFileSync(join(workspace, 'big'), Buffer.alloc(4 * 1024 * 1024));
+    for (let n = 0; n < 300; n++) assert.equal((await sidecar.call('files.download', { path: 'big' })).path, 'big');
+    const began = performance.now();
+    await sidecar.stop();
+    assert.ok(performance.now() - began < 5000, 'nothing is waited for');
+  }));
+
 test('all that is wrong with the options is said at once, by the names that the host used', async () => {
   const input = { env: {}, port: 70_000, 'documents.maxBytes': 1, components: ['deploys'] } as unknown as CreateSidecarInput;
   await assert.rejects(createSidecar(input), (error: ConfigError) => {

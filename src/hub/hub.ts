@@ -6,6 +6,7 @@ import { type HubOperations, hubOperations } from '../contract/hub-operations.ts
 import { closeCodes } from '../contract/wire.ts';
 import type { PeerCall, PeerCallOptions } from '../core/peer.ts';
 import type { Authenticate } from '../net/authenticate.ts';
+import { answerGet } from '../net/answer-get.ts';
 import { createHttpApp } from '../net/http-app.ts';
 import { Listener } from '../net/listener.ts';
 import type { OriginPolicy } from '../net/origin.ts';
@@ -210,7 +211,7 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
   const rpc = createWebSocketRpc({ dispatch, sockets, authenticate }, named);
   router.exact('/rpc', rpc.upgrade);
   let url = '';
-  app.get('/healthz', (_request, reply) => reply.header('cache-control', 'no-store').send({ status: stopping ? 'stopping' : 'ok' }));
+  answerGet(app, '/healthz', (_request, reply) => reply.header('cache-control', 'no-store').send({ status: stopping ? 'stopping' : 'ok' }));
   const counts = (): Record<string, number> => ({ ...store.counts() });
   const metrics = (): string =>
     [

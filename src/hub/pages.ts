@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { allowsLevel } from '../contract/access.ts';
 import { OutriggerError } from '../contract/errors.ts';
+import { answerGet } from '../net/answer-get.ts';
 import { requestCaller } from '../net/authenticate.ts';
 import { registerPage } from '../net/page.ts';
 import type { HubParts } from './hub.ts';
@@ -13,7 +14,7 @@ export interface HubPagesOptions {
 /** What plain HTTP shows of a hub besides operations: its metrics, the login and the page. */
 export function registerHubPages(app: FastifyInstance, parts: HubParts, { folder }: HubPagesOptions): void {
   const { cookieName } = parts;
-  app.get('/metrics', async (request, reply) => {
+  answerGet(app, '/metrics', async (request, reply) => {
     await requestCaller(request, parts, { cookieName });
     return reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(parts.metrics());
   });

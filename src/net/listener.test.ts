@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { test } from 'node:test';
 import { eventually } from '../../test/kit/eventually.ts';
 import { rawSocket } from '../../test/kit/raw-socket.ts';
@@ -104,6 +105,42 @@ test('connections beyond the most are turned away', async () => {
     for (const { socket } of kept) socket.destroy();
   });
 });
+
+test('a request that names the whole address is one for its path, at the host that it names', () =>
+  withListener({}, async (listener, port) => {
+    const seen: unknown[] = [];
+    listener.onRequest((request, response) => {
+      seen.push([request.url, request.headers.host]);
+      response.end();
+    });
+    const paths = ['http://a.test/api/x?y=http://b', 'HTTPS://u@a.test:80', 'http://a.test?q', '/http://a.test/x', '*'];
+    for (const target of paths)
+      await new Promise((resolve, reject) => {
+        const request = http.request({ port, path: target, method: target === '*' ? 'OPTIONS' : 'GET', headers: { host: 'h' } }, (answer) =>
+          answer.resume().once('end', resolve),
+        );
+        request.once('error', reject).end();
+      });
+    assert.deepEqual(seen, [
+      ['/api/x?y=http://b', 'a.test'],
+      ['/', 'a.test:80'],
+      ['/?q', 'a.test'],
+      ['/http://a.test/x', 'h'],
+      ['*', 'h'],
+    ]);
+    const upgraded = new Promise((resolve) =>
+      listener.onUpgrade((request, socket) => {
+        resolve([request.url, request.headers.host]);
+        socket.destroy();
+      }),
+    );
+    const headers = { host: 'h', connection: 'upgrade', upgrade: 'websocket' };
+    http
+      .request({ port, path: 'http://a.test/rpc', headers })
+      .on('error', () => undefined)
+      .end();
+    assert.deepEqual(await upgraded, ['/rpc', 'a.test']);
+  }));
 
 test('an upgrade that is none to a WebSocket is passed over and answered as HTTP', async () => {
   await withListener({}, async (listener, port) => {

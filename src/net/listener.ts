@@ -61,6 +61,7 @@ export class Listener {
           this.#upgrades !== undefined && request.headers.upgrade?.toLowerCase() === 'websocket',
       } as Parameters<typeof createServer>[0] & object,
       (request, response) => {
+        toOriginForm(request);
         const { socket } = request;
         this.#requestOf.set(socket, request);
         response.once('close', () => {
@@ -84,7 +85,10 @@ export class Listener {
     this.server.on('upgrade', (request, socket, head) => {
       this.#upgraded.add(socket);
       if (this.#upgrades === undefined) socket.destroy();
-      else this.#upgrades(request, socket, head);
+      else {
+        toOriginForm(request);
+        this.#upgrades(request, socket, head);
+      }
     });
   }
 
@@ -158,4 +162,13 @@ export function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '') return '127.0.0.1';
   if (host === '::') return '[::1]';
   return isIPv6(host) ? `[${host}]` : host;
+}
+
+/** As through a proxy a request may name the whole address: its host counts in place of the header (RFC 9112 section 3.2.2). */
+function toOriginForm(request: IncomingMessage): void {
+  const [whole, host] = /^https?:\/\/([^/?#]*)/i.exec(request.url ?? '') ?? [];
+  if (whole === undefined || host === undefined) return;
+  const rest = request.url?.slice(whole.length) ?? '';
+  request.url = rest.startsWith('/') ? rest : `/${rest}`;
+  request.headers.host = host.slice(host.lastIndexOf('@') + 1);
 }

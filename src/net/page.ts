@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Caller } from '../contract/access.ts';
 import { OutriggerError } from '../contract/errors.ts';
+import { answerGet } from './answer-get.ts';
 import type { AuthenticateDependencies, AuthenticateOptions } from './authenticate.ts';
 import { readCredentials } from './credentials.ts';
 
@@ -27,7 +28,7 @@ const COOKIE_SECONDS = 365 * 86_400;
 export function registerPage(app: FastifyInstance, dependencies: PageDependencies, options: PageOptions): void {
   const { authenticate, cookieFor } = dependencies;
   const { folder, file, cookieName } = options;
-  app.get('/', async (request, reply) => {
+  answerGet(app, '/', async (request, reply) => {
     reply.header('cache-control', 'no-store');
     const given = readCredentials({ ...sourceOf(request), kind: 'login', cookieName });
     if (given.from === 'query') {

@@ -60,11 +60,12 @@ export async function createSidecar<T extends Table = Record<never, Operation>>(
 ): Promise<Sidecar<Operations & T>> {
   const loaded = readOptions(input);
   const { config, sources, surroundings } = loaded;
+  const log = createLog(config, input.log ?? (() => undefined));
   const { sidecar, inProcess } = await startWithOperations(
     {
       config,
       surroundings,
-      log: createLog(config, input.log ?? (() => undefined)),
+      log,
       workbench: workbenchFolder(),
       anyPort: sources.port.from === 'default',
     },
@@ -80,7 +81,13 @@ export async function createSidecar<T extends Table = Record<never, Operation>>(
     dispatch,
     onChange: (listener) =>
       sidecar.onChanges((changes) => {
-        for (const change of changes) listener(change);
+        for (const change of changes)
+          try {
+            listener(change);
+          } catch (error) {
+            // What was written is written, and others hear of it.
+            log('error', 'host.listener-failed', { error });
+          }
       }),
     stop: () => sidecar.stop(),
   };

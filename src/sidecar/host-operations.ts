@@ -17,7 +17,7 @@ export interface HostOperations<T extends Table = Table> {
 export interface InProcess<T extends Table = Operations> {
   /** Absolute path of the folder. */
   readonly root: string;
-  /** Items of an operation that streams are gathered under `items`. Throws OutriggerError. For bytes and long streams use `dispatch`. */
+  /** Items of an operation that streams are gathered under `items`; bytes are let go of. Throws OutriggerError. For bytes and long streams use `dispatch`. */
   call<K extends keyof T & string>(name: K, input: Asked<T[K]>, options?: { signal?: AbortSignal }): Promise<Answer<T[K]>>;
 }
 
@@ -36,7 +36,10 @@ export function inProcessOf(root: string): { inProcess: InProcess; started: (dis
   const call = async (name: string, callInput: unknown, options: { signal?: AbortSignal } = {}): Promise<unknown> => {
     const dispatch = await promise;
     const signal = options.signal ?? new AbortController().signal;
-    const { output, items } = await dispatch({ name, input: callInput, caller, transport: 'host', requestId: crypto.randomUUID(), signal });
+    const request = { name, input: callInput, caller, transport: 'host', requestId: crypto.randomUUID(), signal } as const;
+    const { output, items, bytes } = await dispatch(request);
+    // Nobody reads them: the call is over when they are let go of.
+    await bytes?.[Symbol.asyncIterator]().return?.();
     return items === undefined ? output : { ...(output as object), items };
   };
   return { inProcess: { root, call } as InProcess, started: resolve };

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { readCredentials } from '../net/credentials.ts';
 import type { Authenticate } from '../net/authenticate.ts';
+import { answerGet } from '../net/answer-get.ts';
 import { registerPage } from '../net/page.ts';
 import type { Callers } from './callers.ts';
 import type { Health } from './health.ts';
@@ -40,10 +41,10 @@ export function registerPages(app: FastifyInstance, dependencies: PagesDependenc
     const body = { status: ok ? 'ok' : health.phase };
     return known ? { ...body, checks: health.checks() } : body;
   };
-  app.get('/healthz', (request, reply) => answer(request, reply, true));
-  app.get('/readyz', (request, reply) => answer(request, reply, health.ready));
-  app.get('/version', (_request, reply) => reply.header('cache-control', 'no-store').send({ name: 'outrigger', version }));
-  app.get('/metrics', async (request, reply) => {
+  answerGet(app, '/healthz', (request, reply) => answer(request, reply, true));
+  answerGet(app, '/readyz', (request, reply) => answer(request, reply, health.ready));
+  answerGet(app, '/version', (_request, reply) => reply.header('cache-control', 'no-store').send({ name: 'outrigger', version }));
+  answerGet(app, '/metrics', async (request, reply) => {
     await withToken(request);
     return reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(dependencies.metrics());
   });

@@ -26,6 +26,10 @@ const table: Asked[] = [
   { listener: 'main', method: 'GET', path: '/healthz', token: false, expect: 200, says: 'liveness, to everybody' },
   { listener: 'main', method: 'GET', path: '/readyz', token: false, expect: 200, says: 'readiness, to everybody' },
   { listener: 'main', method: 'GET', path: '/version', token: false, expect: 200, says: 'the version, to everybody' },
+  ...['/healthz', '/readyz', '/version', '/metrics'].flatMap((path): Asked[] => [
+    { listener: 'main', method: 'HEAD', path, expect: 200, says: 'the same without its body' },
+    { listener: 'main', method: 'POST', path, expect: 405, says: 'it is only looked at' },
+  ]),
   { listener: 'main', method: 'GET', path: '/metrics', token: false, expect: 401, says: 'metrics need a token' },
   { listener: 'main', method: 'GET', path: '/metrics', expect: 200, says: 'metrics' },
   { listener: 'main', method: 'GET', path: '/openapi.json', token: false, expect: 401, says: 'the description needs a token' },

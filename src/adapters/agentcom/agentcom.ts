@@ -4,6 +4,7 @@ import type { Dispatch } from '../../contract/dispatch.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { agentFrames, hubFrames } from '../../contract/hub.ts';
 import { type HubAgentInfo, type HubTaskDetail, type HubTaskInfo, taskPriorities } from '../../contract/hub-operations.ts';
+import { answerGet } from '../../net/answer-get.ts';
 import { askBeforeLongBodies, type AuthenticateDependencies, requestCaller } from '../../net/authenticate.ts';
 import { readCredentials } from '../../net/credentials.ts';
 
@@ -124,7 +125,9 @@ function route(app: FastifyInstance, dependencies: AgentComDependencies, options
     return reply.code(201).send({ agent_id: agent, token, hub_ws_url: `${url().replace(/^http/, 'ws')}/ws`, hub_api_url: url() });
   });
 
-  app.get('/health', async (_request, reply) => reply.header('cache-control', 'no-store').send({ status: 'ok', service: 'outrigger-hub' }));
+  answerGet(app, '/health', async (_request, reply) =>
+    reply.header('cache-control', 'no-store').send({ status: 'ok', service: 'outrigger-hub' }),
+  );
   app.get('/api/agents', async (request) => {
     const { agents } = await call<{ agents: HubAgentInfo[] }>(request, 'agents.list', {});
     return { agents: agents.filter(({ state }) => state !== 'offline').map(agentOf) };

@@ -255,6 +255,19 @@ describe('a state that was asked for, of another workspace', () => {
       assert.equal(open().writable, true);
     }));
 
+  test('is refused while a sidecar of that one has it, which goes on', () =>
+    withFolder((open, folder) => {
+      const first = open();
+      const other = another(folder);
+      assert.throws(() => open({ root: other }), refused);
+      const second = open();
+      assert.deepEqual([first.writable, second.writable], [true, false]);
+      first.set('still', 'here');
+      second.close();
+      first.close();
+      assert.equal(open().get('still'), 'here');
+    }));
+
   test('is taken where that one is gone, or is not what it was', () =>
     withFolder((open, folder) => {
       const other = another(folder);

@@ -37,6 +37,15 @@ export interface StateOptions {
   passive?: boolean;
 }
 
+/** Of which workspace a state is. */
+interface WorkspaceFact {
+  /** By its real path. */
+  root: string;
+  identity: string | undefined;
+  /** Of the state's own database. */
+  database: string | undefined;
+}
+
 /**
  * What the sidecar remembers of one folder, kept outside of it: a node:sqlite database in WAL mode, files beside it, and the
  * lock that says which sidecar may write the folder. A second sidecar on the same folder gets `writable: false` and no
@@ -72,6 +81,7 @@ export class State {
     this.#claim = claim;
     const refused = [lock, claim?.lock].find((one) => one?.held === false);
     if (refused !== undefined) lock?.release();
+    if (lock?.held === false) refuseOther(folder, wordInUse(path.join(folder, DATABASE)), fs.realpathSync(options.root));
     this.writable = lock !== undefined && refused === undefined;
     this.holder = refused?.holder;
     this.database = this.#orLetGo(() => openDatabase(this.writable ? path.join(folder, DATABASE) : ':memory:'));
@@ -89,14 +99,8 @@ export class State {
     const now = { root, identity: fileIdentity(root), database: this.databaseIdentity };
     const noted = this.get(WORKSPACE);
     if (noted === JSON.stringify(now)) return;
-    const before = JSON.parse(noted ?? '{}') as Partial<typeof now>;
-    const isOther = before.root !== now.root && before.identity !== now.identity;
-    if (before.root !== undefined && isOther && before.database === now.database && fileIdentity(before.root) === before.identity) {
-      const why = `it is of the workspace ${before.root}, which is still there. ${root} needs another one.`;
-      throw new OutriggerError('STATE_TAKEN', `The state folder ${this.folder} (option state) can't be used: ${why}`, {
-        details: { option: 'state' },
-      });
-    }
+    const before = JSON.parse(noted ?? '{}') as Partial<WorkspaceFact>;
+    if (before.database === now.database) refuseOther(this.folder, before, root);
     this.set(WORKSPACE, JSON.stringify(now));
   }
 
@@ -321,6 +325,26 @@ function removeIfEmpty(folder: string): void {
 /** The same folder has the same id, whatever path leads to it. */
 export function workspaceId(root: string): string {
   return createHash('sha256').update(fs.realpathSync(root)).digest('hex').slice(0, 16);
+}
+
+/** Throws STATE_TAKEN where the state is of another workspace than `root`, and that is still there. */
+function refuseOther(folder: string, { root: other, identity }: Partial<WorkspaceFact>, root: string): void {
+  if (other === undefined || other === root || identity === fileIdentity(root) || fileIdentity(other) !== identity) return;
+  const why = `it is of the workspace ${other}, which is still there. ${root} needs another one.`;
+  throw new OutriggerError('STATE_TAKEN', `The state folder ${folder} (option state) can't be used: ${why}`, {
+    details: { option: 'state' },
+  });
+}
+
+/** Of which workspace the state is, as its holder has it; nothing where that can't be read now. */
+function wordInUse(database: string): Partial<WorkspaceFact> {
+  try {
+    using opened = new DatabaseSync(database, { readOnly: true });
+    const row = opened.prepare('SELECT value FROM facts WHERE name = ?').get(WORKSPACE) as { value: string } | undefined;
+    return JSON.parse(row?.value ?? '{}') as Partial<WorkspaceFact>;
+  } catch {
+    return {};
+  }
 }
 
 function chooseFolder(id: string, options: StateOptions): { folder: string; ephemeral: boolean } {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Change } from '../../contract/events.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { WorkbenchClient } from '../client-port.ts';
 import { PathIndex } from '../finder/path-index.ts';
@@ -54,4 +55,76 @@ test('and finds their files, and no others', async () => {
   const index = new PathIndex(clientFor(paths), () => paths);
   await index.load();
   assert.deepEqual([...index.files.keys()].sort(), ['README.md', 'docs/guide/deep/two.md', 'docs/guide/one.md']);
+});
+
+/** A sidecar whose answers come when the test says so. */
+function slowClient(): { client: WorkbenchClient; answer: (path: string, names: readonly string[]) => Promise<void>; asked: string[] } {
+  const waiting = new Map<string, (entries: { path: string; kind: string }[]) => void>();
+  const asked: string[] = [];
+  const stream = (_name: string, { path }: { path: string }): AsyncIterable<{ path: string; kind: string }> =>
+    (async function* () {
+      asked.push(path);
+      yield* await new Promise<{ path: string; kind: string }[]>((resolve) => waiting.set(path, resolve));
+    })();
+  return {
+    client: { stream } as unknown as WorkbenchClient,
+    asked,
+    answer: async (path, names) => {
+      const kindOf = (name: string): string => (name.endsWith('/') ? 'directory' : 'file');
+      const found = names.map((name) => ({ path: (path === '' ? '' : `${path}/`) + name.replace('/', ''), kind: kindOf(name) }));
+      while (!waiting.has(path)) await new Promise(setImmediate);
+      waiting.get(path)?.(found);
+      waiting.delete(path);
+      await new Promise(setImmediate);
+    },
+  };
+}
+
+const change = (what: Change['what'], path: string, more: Partial<Change> = {}): Change =>
+  ({ path, what, kind: 'file', ...more }) as Change;
+
+async function treeWithFolder(): Promise<{ tree: TreeStore; rows: () => string[] } & ReturnType<typeof slowClient>> {
+  const slow = slowClient();
+  const tree = new TreeStore(slow.client, () => {});
+  const started = tree.start([]);
+  await slow.answer('', ['many/']);
+  await started;
+  return { tree, rows: () => tree.model.rows(0, 100).map(({ path }) => path), ...slow };
+}
+
+test('what changes in a folder while it is being listed is in the tree, whatever the list still says', async () => {
+  const { tree, rows, answer } = await treeWithFolder();
+  const expanded = tree.expand('many');
+  tree.apply(change('created', 'many/new'));
+  tree.apply(change('removed', 'many/gone'));
+  tree.apply(change('created', 'many/short'));
+  tree.apply(change('removed', 'many/short'));
+  tree.apply(change('moved', 'many/after', { from: 'many/before' }));
+  tree.apply(change('moved', 'many/came', { from: 'elsewhere' }));
+  tree.apply(change('moved', 'left', { from: 'many/left' }));
+  await answer('many', ['gone', 'short', 'before', 'left', 'stays']);
+  await expanded;
+  assert.deepEqual(rows(), ['many', 'many/after', 'many/came', 'many/new', 'many/stays', 'left']);
+});
+
+test('a folder that is moved while it is being listed is listed where it is', async () => {
+  const { tree, rows, answer } = await treeWithFolder();
+  const expanded = tree.expand('many');
+  tree.apply(change('moved', 'moved', { from: 'many', kind: 'directory' }));
+  await answer('many', []);
+  await answer('moved', ['a', 'b']);
+  await expanded;
+  assert.deepEqual(rows(), ['moved', 'moved/a', 'moved/b']);
+});
+
+test('what is being listed when changes were not told is listed once more', async () => {
+  const { tree, rows, answer, asked } = await treeWithFolder();
+  const expanded = tree.expand('many');
+  const again = tree.listAgain();
+  await answer('many', ['old']);
+  await answer('many', ['new']);
+  await answer('', ['many/']);
+  await Promise.all([expanded, again]);
+  assert.deepEqual(rows(), ['many', 'many/new']);
+  assert.deepEqual(asked.toSorted(), ['', '', 'many', 'many']);
 });

@@ -23,6 +23,10 @@ export class TreeStore {
   /** Undefined until the workspace was listed once. */
   readonly empty: Signal<boolean | undefined> = signal(undefined);
   readonly problem: Signal<string | undefined> = signal(undefined);
+  /** By folder that is being listed, what was told meanwhile: the list may be of before. */
+  readonly #meanwhile = new Map<string, Change[]>();
+  /** Folders being listed that are to be listed once more: what was told meanwhile is not all. */
+  readonly #stale = new Set<string>();
   readonly #client: WorkbenchClient;
   readonly #opened: () => void;
   #raising = false;
@@ -45,19 +49,33 @@ export class TreeStore {
   async list(folder: string): Promise<void> {
     if (this.listing.value.has(folder)) return;
     this.listing.value = new Set(this.listing.value).add(folder);
+    const meanwhile: Change[] = [];
+    this.#meanwhile.set(folder, meanwhile);
+    let place = folder;
     try {
-      this.model.setChildren(folder, await this.#entriesOf(folder));
+      do {
+        this.#stale.delete(folder);
+        const entries = await this.#entriesOf(folder);
+        this.model.setChildren(folder, entries);
+        place = meanwhile.reduce(placeAfter, place);
+        for (const change of meanwhile.splice(0)) this.#take(change);
+      } while (this.#stale.has(folder));
       if (folder === '') this.problem.value = undefined;
     } catch (error) {
       const { reason, message } = errorFacts(error);
       if (folder === '' && !isCanceled(error)) this.problem.value = message;
-      if (reason === 'FILE_NOT_FOUND') this.model.remove(folder);
+      place = meanwhile.reduce(placeAfter, place);
+      if (reason === 'FILE_NOT_FOUND' && place === folder) this.model.remove(folder);
     } finally {
+      this.#meanwhile.delete(folder);
+      this.#stale.delete(folder);
       const listing = new Set(this.listing.value);
       listing.delete(folder);
       this.listing.value = listing;
       this.changed();
     }
+    // It was moved: under its old name nothing could be listed, or what took its place.
+    if (place !== folder) await this.list(place);
   }
 
   async #entriesOf(folder: string): Promise<TreeEntry[]> {
@@ -89,6 +107,7 @@ export class TreeStore {
       for (const child of node.children) visit(child);
     };
     visit(this.model.root);
+    for (const folder of this.listing.value) this.#stale.add(folder);
     for (const folder of folders) if (this.model.get(folder) !== undefined) await this.list(folder);
   }
 
@@ -185,8 +204,13 @@ export class TreeStore {
   }
 
   apply(change: Change): void {
+    if (isHidden(change.path)) return;
+    for (const [folder, told] of this.#meanwhile) if (concerns(change, folder)) told.push(change);
+    this.#take(change);
+  }
+
+  #take(change: Change): void {
     const { path, what, kind, from } = change;
-    if (isHidden(path)) return;
     if (what === 'moved' && from !== undefined) {
       if (!this.model.rename(from, path)) this.model.insert({ path, kind });
       this.#followMove(from, path);
@@ -237,6 +261,16 @@ export class TreeStore {
     if (globalThis.document?.hidden === true) setTimeout(raise, 100);
     else soon(raise);
   }
+}
+
+/** Whether it is of an entry of the folder, or takes the folder elsewhere. */
+function concerns({ path, from }: Change, folder: string): boolean {
+  return parentOf(path) === folder || (from !== undefined && (parentOf(from) === folder || isWithin(from, folder)));
+}
+
+/** Where something is after a change. */
+function placeAfter(place: string, { what, from, path }: Change): string {
+  return what === 'moved' && from !== undefined && isWithin(from, place) ? path + place.slice(from.length) : place;
 }
 
 /** The entry of a folder that is, or holds, what lies below it. */

@@ -25,6 +25,13 @@ test('Alt and a letter is known by its place where Alt writes something else', (
   assert.equal(isKey('Alt W', press('∑', ['alt'], 'KeyW'), true), true);
 });
 
+test('a letter is the one that the key writes, on any keyboard, and its place is asked for where it writes none of the Latin ones', () => {
+  assert.equal(isKey('Ctrl Shift Z', press('Z', ['ctrl', 'shift'], 'KeyY'), false), true, 'German');
+  assert.equal(isKey('Ctrl Shift Y', press('Z', ['ctrl', 'shift'], 'KeyY'), false), false, 'German');
+  assert.equal(isKey('Ctrl B', press('x', ['ctrl'], 'KeyB'), false), false, 'Dvorak');
+  assert.equal(isKey('Ctrl B', press('и', ['ctrl'], 'KeyB'), false), true, 'Russian');
+});
+
 test('the question mark needs no Shift of its own', () => {
   assert.equal(isKey('?', press('?', ['shift']), false), true);
 });

@@ -3,7 +3,7 @@ export type KeyName = string;
 
 export interface PressedKey {
   key: string;
-  /** Names the place on the keyboard; Alt changes what `key` says on some systems. */
+  /** Names the place on the keyboard: of a key that writes no Latin letter, as with Alt on some systems and on other alphabets. */
   code: string;
   ctrlKey: boolean;
   metaKey: boolean;
@@ -20,7 +20,7 @@ export function isKey(name: KeyName, pressed: PressedKey, apple: boolean): boole
   if (other || main !== parts.includes('Ctrl') || pressed.altKey !== parts.includes('Alt')) return false;
   const same =
     pressed.key.toLowerCase() === letter.toLowerCase() ||
-    (/^[A-Z]$/.test(letter) && pressed.code === `Key${letter}`) ||
+    (/^[A-Z]$/.test(letter) && !/^[a-z]$/i.test(pressed.key) && pressed.code === `Key${letter}`) ||
     (letter === '`' && pressed.code === 'Backquote');
   // What is typed with Shift (`?`) says so itself.
   const shiftMatters = letter.length > 1 || /^[A-Z]$/.test(letter);
