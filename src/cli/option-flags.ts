@@ -18,19 +18,24 @@ const common: ReadonlySet<OptionKey> = new Set<OptionKey>([
 ]);
 
 /** Commands that take all options of the sidecar, which are made when the command is run or explained: at each start it is only one. */
-const takingOptions = new WeakSet<Command>();
+const takingOptions = new WeakMap<Command, OwnDefaults>();
 
-export function withOptions(command: Command): Command {
-  takingOptions.add(command);
+/** Of a command whose defaults are other ones: what its help says of them. */
+type OwnDefaults = Partial<Record<OptionKey, { text: string; default: string }>>;
+
+export function withOptions(command: Command, own: OwnDefaults = {}): Command {
+  takingOptions.set(command, own);
   return command;
 }
 
 /** Flags of every option of the table. */
 export function makeOptions(command: Command): void {
-  if (!takingOptions.delete(command)) return;
+  const own = takingOptions.get(command);
+  if (own === undefined) return;
+  takingOptions.delete(command);
   command.option('--config <file>', 'a config file (JSON)');
   const keys = optionKeys.filter((key) => optionRow(key).secret !== true && key !== 'root');
-  const flags = keys.flatMap((key) => addFlags(command, key).map((option) => ({ key, option })));
+  const flags = keys.flatMap((key) => addFlags(command, key, own[key]).map((option) => ({ key, option })));
   command.addOption(new Option('--help-all').hideHelp());
 
   let all = false;
@@ -53,9 +58,9 @@ export function makeOptions(command: Command): void {
   });
 }
 
-function addFlags(command: Command, key: OptionKey): Option[] {
+function addFlags(command: Command, key: OptionKey, own: OwnDefaults[OptionKey]): Option[] {
   const row = optionRow(key);
-  const option = new Option(`--${flagName(key)}${valueOf(key)}`, row.text);
+  const option = new Option(`--${flagName(key)}${valueOf(key)}`, own?.text ?? row.text);
   if (row.choices !== undefined && row.type === 'choice') option.choices(row.choices);
   const options = [option];
   if (row.type === 'switch' && row.default === true) options.push(new Option(`--no-${flagName(key)}`, 'Turns that off.'));
@@ -64,7 +69,7 @@ function addFlags(command: Command, key: OptionKey): Option[] {
     command.addOption(one);
   }
   // For the help alone: what is set before `addOption` counts as given.
-  const text = defaultText(row.default);
+  const text = own?.default ?? defaultText(row.default);
   if (text !== undefined) option.default(row.default, text);
   return options;
 }

@@ -188,6 +188,7 @@ function program(terminal: Terminal): Command {
       .option('--enrol <token>', 'with --hub: make this machine an agent first, and write the config file')
       .option('--hub <url>', 'with --enrol: the address of the hub')
       .option('--agent <id>', 'with --enrol: the id of the agent; by default the name of this machine'),
+    { port: { text: 'Main port; 0 takes any free one.', default: '0' } },
   );
   link.action(async (file: string) => {
     const { enrol, hub, agent } = link.opts<{ enrol?: string; hub?: string; agent?: string }>();

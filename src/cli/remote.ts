@@ -4,6 +4,7 @@ import type { Client } from '../client/client.ts';
 import { loadConfig, type LoadedConfig, processEnvironment } from '../config/load.ts';
 import { OutriggerError, toWireError } from '../contract/errors.ts';
 import { type OperationName, operations, type Operations } from '../contract/operations.ts';
+import { isoTime } from '../core/iso-time.ts';
 import { UnavailableError } from '../sidecar/unavailable.ts';
 import { checkFields, operationHint, operationList } from './call-input.ts';
 import { CommandError, exitCodeOf, UsageError } from './command-error.ts';
@@ -164,7 +165,7 @@ export async function runList(wirePath: string, flags: RemoteFlags & { recursive
         else
           rows.push([
             entry.kind === 'file' ? String(entry.size) : '-',
-            new Date(entry.modified).toISOString().slice(0, 19).replace('T', ' '),
+            isoTime(entry.modified)?.slice(0, 19).replace('T', ' ') ?? '-',
             printable(entry.path) + (entry.kind === 'directory' ? '/' : ''),
           ]);
       }

@@ -10,6 +10,7 @@ import { spawn as spawnPty } from '@lydell/node-pty';
 import { flagName, optionKeys, optionRow } from '../../src/config/options.ts';
 import { operations } from '../../src/contract/operations.ts';
 import { eventually } from '../kit/eventually.ts';
+import { withSidecar } from '../kit/sidecar.ts';
 
 const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const base = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-cli-'));
@@ -355,6 +356,30 @@ test('where nobody listens that is said, over a socket and over HTTP; a connecti
   }
 });
 
+/** Other file systems know no time so late. */
+const memory = '/dev/shm';
+
+test('a file that was written beyond all dates is listed without one', { skip: !fs.existsSync(memory) && `there is no ${memory}` }, async (t) => {
+  const workspace = fs.mkdtempSync(path.join(memory, 'outrigger-cli-'));
+  try {
+    for (const name of ['far', 'near']) fs.writeFileSync(path.join(workspace, name), name);
+    fs.utimesSync(path.join(workspace, 'near'), 0, 0);
+    fs.utimesSync(path.join(workspace, 'far'), 8_640_000_000_001, 8_640_000_000_001);
+    if (fs.statSync(path.join(workspace, 'far')).mtimeMs <= 8.64e15) return t.skip('it keeps no such time');
+    await withSidecar(
+      async ({ url, token }) => {
+        const { out, err } = await run(['ls', '--url', url], '', { OUTRIGGER_TOKEN: token });
+        assert.equal(err, '');
+        assert.match(out, /^3 +- +far$/m);
+        assert.match(out, /^4 +1970-01-01 00:00:00 +near$/m);
+      },
+      { workspace },
+    );
+  } finally {
+    fs.rmSync(workspace, { recursive: true });
+  }
+});
+
 test('commands find the sidecar from a folder below, and say what to do where there is none', async () => {
   const below = path.join(root, 'sub/deep');
   assert.equal((await run(['cat', 'a.txt'], '', {}, below)).out, 'one\ntwo\n');
@@ -473,6 +498,7 @@ test('--help shows the common options with their defaults, --help-all every one,
   const row = (JSON.parse(off.out) as { key: string; value: unknown; source: string }[]).find(({ key }) => key === 'search.index');
   assert.deepEqual([row?.value, row?.source], [false, '--no-search-index']);
   assert.match((await run(['serve', '--documents-max-byts', '1'])).err, /Did you mean --documents-max-bytes\?/);
+  assert.match((await run(['link', '--help'])).out, /--port <n> +Main port; 0 takes any free one\. \(default: 0\)/);
 });
 
 test('a port that is taken exits 69 when it was asked for, and is passed over when it was not', async () => {
