@@ -1,4 +1,4 @@
-import type { PeerTimers } from '../core/peer.ts';
+import { maxTimerMs, type PeerTimers } from '../core/peer.ts';
 
 /** The part of a WebSocket that is used; the browser's, Node's and that of `ws` have it. */
 export interface ClientWebSocket {
@@ -38,7 +38,7 @@ export interface ClientOptions {
 
 /** The timers that browsers and Node have in common. */
 export const commonTimers: PeerTimers = {
-  set: (run, ms) => setTimeout(run, ms),
+  set: (run, ms) => setTimeout(run, Math.min(ms, maxTimerMs)),
   clear: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout> | undefined),
   soon: (run) => {
     setTimeout(run, 0);

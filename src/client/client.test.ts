@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { WebSocket as NodeWebSocket } from 'ws';
@@ -10,7 +11,7 @@ import { OutriggerError } from '../contract/errors.ts';
 import type { FeedItem } from '../contract/events.ts';
 import { operations } from '../contract/operations.ts';
 import { type Client, type ClientOptions, type ConnectionState, createClient } from './client.ts';
-import type { ClientWebSocket } from './client-options.ts';
+import { type ClientWebSocket, commonTimers } from './client-options.ts';
 import { Connection } from './connection.ts';
 
 const soon = { baseMs: 5, maxMs: 20 };
@@ -174,6 +175,75 @@ test('calls end with DEADLINE or CANCELED, over either way', async () => {
   });
 });
 
+for (const [way, options] of [
+  ['the WebSocket', {}],
+  ['HTTP alone', { webSocket: undefined }],
+] as const) {
+  test(`any time may be given, over ${way}, also to the first call`, async () => {
+    await withFakeSidecar(async ({ url }) => {
+      const bytes = countingBytes(3);
+      for (const timeoutMs of [1000.5, 2 ** 31, 3e9, Number.POSITIVE_INFINITY]) {
+        await withClient(
+          url,
+          async (client) => {
+            for (const attempt of ['first', 'second'])
+              assert.equal(await reason(client.call('echo.unary', {}, { timeoutMs })), 'no error', `${timeoutMs} ${attempt}`);
+            assert.equal((await client.upload('bytes.in', { path: 'a' }, bytes, { timeoutMs })).hash, sha256(bytes));
+            assert.equal((await client.download('bytes.out', { path: 'a' }, { timeoutMs })).output.length, 10);
+          },
+          options,
+        );
+      }
+      for (const timeoutMs of [0, -1, Number.NEGATIVE_INFINITY, Number.NaN]) {
+        await withClient(
+          url,
+          async (client) => {
+            for (const ending of [
+              () => client.call('echo.unary', {}, { timeoutMs }),
+              () => client.upload('bytes.in', { path: 'a' }, bytes, { timeoutMs }),
+              () => client.download('bytes.out', { path: 'a' }, { timeoutMs }),
+            ])
+              assert.equal(await reason(ending()), 'DEADLINE', `${timeoutMs}`);
+            await client.call('echo.unary', {});
+            assert.equal(await reason(client.call('echo.unary', {}, { timeoutMs })), 'DEADLINE', `${timeoutMs}, connected`);
+          },
+          options,
+        );
+      }
+    });
+  });
+}
+
+test('the time of a call runs once, also when HTTP follows a socket that did not come about', async () => {
+  // Its upgrade takes most of the time, and over HTTP it says nothing but that it is there.
+  const server = createHttpServer((request, response) => {
+    if (request.url === '/api/system.info') response.end('{}');
+  });
+  server.on('upgrade', (_request, socket) => setTimeout(() => socket.end('HTTP/1.1 503 no\r\n\r\n'), 900));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    await withClient(`http://127.0.0.1:${(server.address() as { port: number }).port}`, async (client) => {
+      const begin = performance.now();
+      assert.equal(await reason(client.call('echo.unary', {}, { timeoutMs: 1000 })), 'DEADLINE');
+      const tookMs = performance.now() - begin;
+      assert.ok(tookMs > 900 && tookMs < 1700, `${tookMs} ms`);
+    });
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+test('a timer of longer than timers can wait does not go off at once', async () => {
+  let isOff = false;
+  for (const ms of [2 ** 31, Number.POSITIVE_INFINITY]) {
+    const timer = commonTimers.set(() => (isOff = true), ms);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    commonTimers.clear(timer);
+    assert.equal(isOff, false);
+  }
+});
+
 test('a connection that does not come about in time is an attempt that failed, and a call does not wait longer than it may', async () => {
   // It takes connections and never says a word.
   const server = createServer();
@@ -219,6 +289,42 @@ test('bytes go up and down raw', async () => {
     });
   });
 });
+
+for (const [way, options] of [
+  ['the WebSocket', {}],
+  ['HTTP alone', { webSocket: undefined }],
+] as const) {
+  test(`an operation with bytes answers calls and streams with its facts alone, over ${way}`, async () => {
+    await withFakeSidecar(async ({ url, seen }) => {
+      await withClient(
+        url,
+        async (client) => {
+          await client.call('echo.unary', {});
+          for (const [length, unchanged] of [
+            [0, false],
+            [10, false],
+            [3_000_000, false],
+            [10, true],
+          ] as const) {
+            const facts = { path: 'häuser', length, mimeType: 'application/x-counting', unchanged };
+            const input = { path: 'häuser', length, unchanged };
+            assert.deepEqual(await client.call('bytes.out', input), facts);
+            const stream = client.stream('bytes.out', input);
+            const items: unknown[] = [];
+            for await (const item of stream) items.push(item);
+            assert.deepEqual([items, await stream.end], [[], facts]);
+            assert.deepEqual((await client.download('bytes.out', input)).output, facts);
+          }
+          const missing = client.stream('bytes.out', { path: 'missing' });
+          assert.equal(await reason(missing[Symbol.asyncIterator]().next()), 'FILE_NOT_FOUND');
+          assert.equal(await reason(client.call('bytes.out', { path: 'missing' })), 'FILE_NOT_FOUND');
+          await eventually(() => seen.running === 0);
+        },
+        options,
+      );
+    });
+  });
+}
 
 test('a lost connection fails what was under way, and comes back by itself', async () => {
   await withFakeSidecar(async ({ url, rpc, seen }) => {
@@ -635,6 +741,20 @@ function streamFrom(bytes: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Arra
   });
 }
 
+test('bytes in whatever memory are sent as they are', async () => {
+  await withFakeSidecar(async ({ url }) => {
+    await withClient(url, async (client) => {
+      const bytes = countingBytes(3000);
+      const shared = new Uint8Array(new SharedArrayBuffer(5000), 1000, 3000);
+      shared.set(bytes);
+      const whole = bytes.slice().buffer;
+      for (const body of [shared, Buffer.from(shared.buffer, 1000, 3000), whole, bytes.subarray(0)])
+        assert.equal((await client.upload('bytes.in', { path: 'a' }, body)).hash, sha256(bytes));
+      assert.equal((await client.upload('bytes.in', { path: 'a' }, bytes.subarray(10, 20))).hash, sha256(countingBytes(10, 10)));
+    });
+  });
+});
+
 test('what goes wrong where an upload comes from is said as it is', async () => {
   await withFakeSidecar(async ({ url }) => {
     await withClient(url, async (client) => {
@@ -645,6 +765,74 @@ test('what goes wrong where an upload comes from is said as it is', async () => 
       await assert.rejects(client.upload('bytes.in', { path: 'a' }, broken()), new RangeError('the disk is gone'));
       await assert.rejects(client.upload('bytes.in', { path: 'a' }, streamFrom(broken())), new RangeError('the disk is gone'));
     });
+  });
+});
+
+/** A source that has more for a long time. */
+class LongSource implements AsyncIterable<Uint8Array> {
+  static readonly most = 200_000;
+  asked = 0;
+  left = false;
+  readonly #rests: boolean;
+
+  /** `rests`: others get their turn after each piece. */
+  constructor(rests: boolean) {
+    this.#rests = rests;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    try {
+      while (this.asked++ < LongSource.most) {
+        yield countingBytes(1000);
+        if (this.#rests) await new Promise((resolve) => setImmediate(resolve));
+      }
+    } finally {
+      this.left = true;
+    }
+  }
+}
+
+type UploadEnd = [expected: string, upload: (client: Client<FakeTable>, source: LongSource) => Promise<unknown>];
+
+const endsOfUploads: UploadEnd[] = [
+  ['DEADLINE', (client, source) => client.upload('bytes.in', { path: 'a' }, source, { timeoutMs: 50 })],
+  ['CANCELED', (client, source) => client.upload('bytes.in', { path: 'a' }, source, { signal: AbortSignal.timeout(50) })],
+  [
+    'CONNECTION_LOST',
+    (client, source) => {
+      setTimeout(() => client.close(), 50);
+      return client.upload('bytes.in', { path: 'a' }, source);
+    },
+  ],
+];
+
+async function readsNoFurther(url: string, rests: boolean, [expected, upload]: UploadEnd): Promise<void> {
+  const source = new LongSource(rests);
+  await withClient(url, async (client) => {
+    assert.equal(await reason(upload(client, source)), expected);
+    await eventually(() => source.left);
+    assert.ok(source.asked < LongSource.most, `${expected}: asked for all`);
+  });
+}
+
+for (const rests of [true, false]) {
+  test(`the source of an upload that is over is read no further, and left; it ${rests ? 'rests' : 'never rests'}`, async () => {
+    await withFakeSidecar(async ({ url }) => {
+      for (const end of endsOfUploads) await readsNoFurther(url, rests, end);
+      const refused: UploadEnd[1] = (client, source) => client.upload('bytes.in', { path: 'a', refuse: true }, source);
+      await readsNoFurther(url, rests, ['ETAG_MISMATCH', refused]);
+    });
+  });
+}
+
+test('in a worker of a browser too an upload that is over reads no further', async () => {
+  await withFakeSidecar(async ({ url }) => {
+    Object.assign(globalThis, { WorkerGlobalScope: class {} });
+    try {
+      for (const end of endsOfUploads) await readsNoFurther(url, true, end);
+    } finally {
+      Reflect.deleteProperty(globalThis, 'WorkerGlobalScope');
+    }
   });
 });
 

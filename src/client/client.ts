@@ -4,9 +4,10 @@ import type { Answer, Asked, Item, Output, Table } from '../contract/operation.t
 import type { Operations } from '../contract/operations.ts';
 import { Backoff, type BackoffOptions } from '../core/backoff.ts';
 import type { Peer, PeerCall, PeerTimers } from '../core/peer.ts';
+import { CallBounds, type CallOptions } from './call-bounds.ts';
 import { type ClientOptions, type ClientWebSocket, commonTimers } from './client-options.ts';
 import { Connection } from './connection.ts';
-import { type CallOptions, HttpCalls, type UploadBody } from './http-calls.ts';
+import { HttpCalls, type UploadBody } from './http-calls.ts';
 
 export type { CallOptions, ClientOptions, ClientWebSocket, Connection, UploadBody };
 export type { ConnectionState } from './connection.ts';
@@ -76,7 +77,7 @@ export function createClient<T extends Table = Operations>(options: ClientOption
         if (protocolPattern.test(token)) return new WebSocketClass(socketUrl, [token]);
         return new WebSocketClass(`${socketUrl}?token=${encodeURIComponent(token)}`);
       },
-      obstacle: () => http.call('system.info', {}, { timeoutMs: connectTimeoutMs }).then(() => undefined, asError),
+      obstacle: () => http.call('system.info', {}, new CallBounds({ timeoutMs: connectTimeoutMs })).then(() => undefined, asError),
       timers,
       now: options.now ?? Date.now,
       random,
@@ -91,16 +92,14 @@ export function createClient<T extends Table = Operations>(options: ClientOption
   );
 
   /** The live peer, waiting for the first attempt only; undefined: there is none now. */
-  const livePeer = async ({ signal, timeoutMs }: CallOptions): Promise<Peer<WireError> | undefined> => {
+  const livePeer = async (bounds: CallBounds): Promise<Peer<WireError> | undefined> => {
     const { name } = connection.state;
     if (WebSocketClass === undefined || name === 'reconnecting' || name === 'offline') return undefined;
     if (name === 'live') return connection.peer;
-    const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
-    const signals = [signal, timeout].filter((one) => one !== undefined);
     try {
-      return await connection.whenLive({ patient: false, signal: signals.length === 0 ? undefined : AbortSignal.any(signals) });
+      return await connection.whenLive({ patient: false, signal: bounds.joined() });
     } catch (error) {
-      if (timeout?.aborted === true && signal?.aborted !== true)
+      if (bounds.timeout?.aborted === true && bounds.signal?.aborted !== true)
         throw new OutriggerError('DEADLINE', 'The call ran out of time.', { cause: error });
       if (error instanceof OutriggerError && error.reason === 'CONNECTION_LOST' && connection.state.name !== 'closed') return undefined;
       throw error;
@@ -108,12 +107,13 @@ export function createClient<T extends Table = Operations>(options: ClientOption
   };
 
   const call = async (name: string, input: unknown, callOptions: CallOptions = {}): Promise<unknown> => {
-    const peer = await livePeer(callOptions);
-    if (peer === undefined) return http.call(name, input, callOptions);
+    const bounds = new CallBounds(callOptions);
+    const peer = await livePeer(bounds);
+    if (peer === undefined) return http.call(name, input, bounds);
     try {
-      return await peer.call(name, input, callOptions).result;
+      return await peer.call(name, input, bounds.rest).result;
     } catch (error) {
-      if (error instanceof OutriggerError && error.reason === 'INPUT_TOO_LARGE') return http.call(name, input, callOptions);
+      if (error instanceof OutriggerError && error.reason === 'INPUT_TOO_LARGE') return http.call(name, input, bounds);
       throw error;
     }
   };
@@ -154,9 +154,9 @@ export function createClient<T extends Table = Operations>(options: ClientOption
     connection,
     call,
     stream,
-    upload: (name: string, input: unknown, body: UploadBody, callOptions?: CallOptions) =>
-      http.upload(name, (input ?? {}) as object, body, callOptions),
-    download: (name: string, input: unknown, callOptions?: CallOptions) => http.download(name, input, callOptions),
+    upload: (name: string, input: unknown, body: UploadBody, callOptions: CallOptions = {}) =>
+      http.upload(name, (input ?? {}) as object, body, new CallBounds(callOptions)),
+    download: (name: string, input: unknown, callOptions: CallOptions = {}) => http.download(name, input, new CallBounds(callOptions)),
     watchChanges: (cursor?: string, { signal, ...rest }: { signal?: AbortSignal; git?: boolean } = {}) =>
       leavable(signal, (leaving) => watch(stream, cursor, { ...rest, signal: leaving })),
     close: () => {
@@ -211,7 +211,7 @@ async function* followOverHttp(
   let asked = input;
   let last: unknown;
   for (;;) {
-    const items = http.stream(name, asked, { signal });
+    const items = http.stream(name, asked, new CallBounds({ signal }));
     try {
       for (let step = await items.next(); ; step = await items.next()) {
         if (step.done === true) return step.value;
@@ -262,6 +262,7 @@ async function* follow(
   for (;;) {
     const peer = await connection.whenLive({ patient: onResume !== undefined, signal });
     const call: PeerCall = peer.call(name, asked, signal === undefined ? { stream: true } : { stream: true, signal });
+    void passOver(call.bytes);
     try {
       for await (const item of call.items) {
         last = item;
@@ -276,6 +277,15 @@ async function* follow(
       if ((error as OutriggerError).reason === 'STOPPING') await connection.left(peer, stoppingPollMs, signal);
       asked = next;
     }
+  }
+}
+
+/** Bytes that nobody reads would hold up the end of their call. */
+async function passOver(bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const _ of bytes);
+  } catch {
+    // The call says why.
   }
 }
 

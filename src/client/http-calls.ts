@@ -1,4 +1,5 @@
 import { fromWireError, OutriggerError, type WireError } from '../contract/errors.ts';
+import type { CallBounds } from './call-bounds.ts';
 
 export interface HttpCallsOptions {
   url: string;
@@ -6,12 +7,7 @@ export interface HttpCallsOptions {
   fetch: typeof globalThis.fetch;
 }
 
-export interface CallOptions {
-  signal?: AbortSignal;
-  timeoutMs?: number;
-}
-
-export type UploadBody = Uint8Array | Blob | string | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+export type UploadBody = Uint8Array | ArrayBuffer | Blob | string | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** A quiet stream says something so often, s: what stands between, and Node's own fetch, take long silence for a lost connection. */
 const keepaliveS = 25;
@@ -35,44 +31,47 @@ export class HttpCalls {
     return this.#closing.signal;
   }
 
-  async call(name: string, input: unknown, options: CallOptions = {}): Promise<unknown> {
+  async call(name: string, input: unknown, bounds: CallBounds): Promise<unknown> {
     const response = await this.#request(
       name,
       { body: JSON.stringify(input ?? {}), headers: { 'content-type': 'application/json' } },
-      options,
+      bounds,
     );
-    return this.#guard(options, () => response.json());
+    return factsOf(response) ?? this.#guard(bounds, () => response.json());
   }
 
   /** What reading `body` throws is thrown as it is. */
-  async upload(name: string, input: object, body: UploadBody, options: CallOptions = {}): Promise<unknown> {
-    const source = new Source();
+  async upload(name: string, input: object, body: UploadBody, bounds: CallBounds): Promise<unknown> {
+    const source = new Source(bounds.joined(this.closing));
     const init: RequestInit & { duplex?: 'half' } = { headers: { 'content-type': 'application/octet-stream' } };
-    init.body = await sendable(body, source);
-    if (init.body instanceof ReadableStream) init.duplex = 'half';
     try {
-      const response = await this.#request(`${name}?${query(input)}`, init, options);
-      return await this.#guard(options, () => response.json());
+      init.body = await this.#guard(bounds, () => sendable(body, source));
+      if (init.body instanceof ReadableStream) init.duplex = 'half';
+      const response = await this.#request(`${name}?${query(input)}`, init, bounds);
+      return await this.#guard(bounds, () => response.json());
     } catch (error) {
       throw source.failed ? source.error : error;
+    } finally {
+      source.leave();
     }
   }
 
-  async download(name: string, input: unknown, options: CallOptions = {}): Promise<{ output: unknown; bytes: AsyncIterable<Uint8Array> }> {
+  async download(name: string, input: unknown, bounds: CallBounds): Promise<{ output: unknown; bytes: AsyncIterable<Uint8Array> }> {
     const init = { body: JSON.stringify(input ?? {}), headers: { 'content-type': 'application/json' } };
-    const response = await this.#request(name, init, options);
-    const output: unknown = JSON.parse(decodeURIComponent(response.headers.get('outrigger-output') ?? 'null'));
-    return { output, bytes: this.#bodyBytes(response, options) };
+    const response = await this.#request(name, init, bounds);
+    return { output: outputBeside(response) ?? null, bytes: this.#bodyBytes(response, bounds) };
   }
 
   /** Items, then the output; one try, no resuming. */
-  async *stream(name: string, input: unknown, options: CallOptions = {}): AsyncGenerator<unknown, unknown> {
+  async *stream(name: string, input: unknown, bounds: CallBounds): AsyncGenerator<unknown, unknown> {
     const headers = { 'content-type': 'application/json', accept: 'application/x-ndjson', 'keepalive-interval': String(keepaliveS) };
     const init = { body: JSON.stringify(input ?? {}), headers };
-    const response = await this.#request(name, init, options);
+    const response = await this.#request(name, init, bounds);
+    const facts = factsOf(response);
+    if (facts !== undefined) return facts;
     const decoder = new TextDecoder();
     let rest = '';
-    for await (const bytes of this.#bodyBytes(response, options)) {
+    for await (const bytes of this.#bodyBytes(response, bounds)) {
       const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {
@@ -86,29 +85,24 @@ export class HttpCalls {
     throw lost(undefined);
   }
 
-  async #request(path: string, init: RequestInit, options: CallOptions): Promise<Response> {
+  async #request(path: string, init: RequestInit, bounds: CallBounds): Promise<Response> {
     const { url, token, fetch } = this.#options;
     const headers = new Headers(init.headers);
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
-    const signals = [
-      this.closing,
-      options.signal,
-      options.timeoutMs === undefined ? undefined : AbortSignal.timeout(options.timeoutMs),
-    ].filter((signal) => signal !== undefined);
     const all: RequestInit = { ...init, method: 'POST', headers, credentials: 'same-origin', cache: 'no-store' };
-    all.signal = AbortSignal.any(signals);
-    const response = await this.#guard(options, () => fetch(`${url}/api/${path}`, all));
-    if (response.ok) return response;
-    const text = await this.#guard(options, () => response.text());
+    all.signal = bounds.joined(this.closing);
+    const response = await this.#guard(bounds, () => fetch(`${url}/api/${path}`, all));
+    if (response.ok || (response.status === 304 && response.headers.has(outputHeader))) return response;
+    const text = await this.#guard(bounds, () => response.text());
     throw fromWireError(errorIn(text) ?? { reason: 'INTERNAL', message: `The server answered ${response.status}.` });
   }
 
-  async *#bodyBytes(response: Response, options: CallOptions): AsyncGenerator<Uint8Array, void> {
+  async *#bodyBytes(response: Response, bounds: CallBounds): AsyncGenerator<Uint8Array, void> {
     const reader = response.body?.getReader();
     if (reader === undefined) return;
     try {
       for (;;) {
-        const step = await this.#guard(options, () => reader.read());
+        const step = await this.#guard(bounds, () => reader.read());
         if (step.done) return;
         yield step.value;
       }
@@ -119,18 +113,32 @@ export class HttpCalls {
   }
 
   /** Runs it; what the network or an abort throws becomes an error of the table. */
-  async #guard<T>(options: CallOptions, run: () => Promise<T>): Promise<T> {
+  async #guard<T>(bounds: CallBounds, run: () => Promise<T>): Promise<T> {
     try {
       return await run();
     } catch (error) {
       if (error instanceof OutriggerError) throw error;
       if (this.closing.aborted) throw this.closing.reason;
-      if (options.signal?.aborted === true) throw new OutriggerError('CANCELED', 'The call was canceled.', { cause: error });
-      if (error instanceof Error && error.name === 'TimeoutError')
-        throw new OutriggerError('DEADLINE', 'The call ran out of time.', { cause: error });
+      if (bounds.signal?.aborted === true) throw new OutriggerError('CANCELED', 'The call was canceled.', { cause: error });
+      if (bounds.timeout?.aborted === true) throw new OutriggerError('DEADLINE', 'The call ran out of time.', { cause: error });
       throw lost(error);
     }
   }
+}
+
+/** Present where the body is bytes. */
+const outputHeader = 'outrigger-output';
+
+function outputBeside(response: Response): unknown {
+  const header = response.headers.get(outputHeader);
+  return header === null ? undefined : JSON.parse(decodeURIComponent(header));
+}
+
+/** What an operation with bytes says beside them, which are left unread; undefined for an operation without. */
+function factsOf(response: Response): unknown {
+  const output = outputBeside(response);
+  if (output !== undefined) response.body?.cancel().catch(() => undefined);
+  return output;
 }
 
 function lost(cause: unknown): OutriggerError {
@@ -150,39 +158,75 @@ function errorIn(text: string): WireError | undefined {
 /** Browsers, and workers in them, send streams over HTTP/2 at most; where fetch takes none, the bytes are gathered first. */
 async function sendable(body: UploadBody, source: Source): Promise<BodyInit> {
   if (typeof body === 'string' || body instanceof Blob) return body;
-  if (body instanceof Uint8Array) return body as Uint8Array<ArrayBuffer>;
+  if (body instanceof ArrayBuffer) return body;
+  // Fetch takes no shared memory; Node's sends other bytes instead.
+  if (body instanceof Uint8Array) return body.buffer instanceof ArrayBuffer ? (body as Uint8Array<ArrayBuffer>) : new Uint8Array(body);
+  const stream = source.streamOf(Symbol.asyncIterator in body ? body : piecesOf(body));
   const inBrowser = 'document' in globalThis || 'WorkerGlobalScope' in globalThis;
-  // Node's streams are both.
-  if (!inBrowser) return source.streamOf(body as AsyncIterable<Uint8Array>);
-  const parts: BlobPart[] = [];
-  if (body instanceof ReadableStream) return new Response(body).blob();
-  for await (const chunk of body) parts.push(chunk as Uint8Array<ArrayBuffer>);
-  return new Blob(parts);
+  return inBrowser ? new Response(stream).blob() : stream;
 }
 
-/** Where the bytes of an upload come from. Fetch says of what fails there only that it failed. */
+/** Where the bytes of an upload come from. Fetch says of what fails there only that it failed, and may read on when it was aborted. */
 class Source {
   failed = false;
   error: unknown;
+  readonly #over: AbortSignal;
+  /** Asks for no more, and lets go of where the bytes come from. */
+  leave: () => void = () => undefined;
+
+  /** `over`: as `leave`. */
+  constructor(over: AbortSignal) {
+    this.#over = over;
+  }
 
   streamOf(bytes: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
     const iterator = bytes[Symbol.asyncIterator]();
+    let reading = true;
+    const stop = (): void => {
+      reading = false;
+      this.#over.removeEventListener('abort', this.leave);
+    };
     return new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.leave = () => {
+          if (!reading) return;
+          stop();
+          controller.error(new Error('The upload is over.'));
+          // Nobody waits for it any more.
+          void (async () => iterator.return?.())().catch(() => undefined);
+        };
+        if (this.#over.aborted) this.leave();
+        else this.#over.addEventListener('abort', this.leave);
+      },
       pull: async (controller) => {
         try {
           const step = await iterator.next();
-          if (step.done === true) controller.close();
-          else controller.enqueue(step.value);
+          if (!reading) return;
+          if (step.done !== true) controller.enqueue(step.value);
+          else {
+            stop();
+            controller.close();
+          }
         } catch (error) {
+          if (!reading) return;
+          stop();
           this.failed = true;
           this.error = error;
           throw error;
         }
       },
-      cancel: async () => {
-        await iterator.return?.();
-      },
+      cancel: () => this.leave(),
     });
+  }
+}
+
+/** Some browsers' streams can't be iterated. */
+async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  const reader = stream.getReader();
+  try {
+    for (let step = await reader.read(); !step.done; step = await reader.read()) yield step.value;
+  } finally {
+    await reader.cancel();
   }
 }
 

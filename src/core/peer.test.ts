@@ -190,6 +190,17 @@ describe('a deadline', () => {
     assert.equal(timers.pending, 0);
   });
 
+  test('that is over is not sent, and ends the call at once; one without an end is none', async () => {
+    const timers = new ManualTimers();
+    const { left, quiet } = peerPair({ timers, right: async () => 'answered' });
+    for (const timeoutMs of [0, -1, Number.NaN]) assert.equal(await rejection(left.peer.call('a', {}, { timeoutMs }).result), 'DEADLINE');
+    await quiet();
+    assert.deepEqual([left.sent.length, left.peer.waiting], [0, 0]);
+    const call = left.peer.call('a', {}, { timeoutMs: Number.POSITIVE_INFINITY });
+    assert.equal(timers.pending, 0);
+    assert.equal(await call.result, 'answered');
+  });
+
   test('of the request alone is kept by the side that answers', async () => {
     const timers = new ManualTimers();
     const { right, quiet } = peerPair({ timers, right: () => never });

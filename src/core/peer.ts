@@ -1,8 +1,11 @@
 import { FrameError, type PeerCodec, type PeerFrame } from './peer-frame.ts';
 import { maxBytesLength, StreamReceiver, StreamSender } from './peer-stream.ts';
 
+/** The longest that timers of Node and browsers wait: asked for more, they fire at once. */
+export const maxTimerMs = 2 ** 31 - 1;
+
 export interface PeerTimers {
-  /** Runs it once after `ms`. */
+  /** Runs it once after `ms`, or after `maxTimerMs` where that is sooner. */
   set(run: () => void, ms: number): unknown;
   clear(timer: unknown): void;
   /** Runs it later in this turn of the event loop (setImmediate or its like). */
@@ -76,6 +79,7 @@ export interface PeerCallOptions {
   /** Ask for items and bytes as they come; they must then be consumed. */
   stream?: boolean;
   body?: AsyncIterable<Uint8Array>;
+  /** Then the call fails with DEADLINE: at once when it is not more than 0, never when it is Infinity. */
   timeoutMs?: number;
   /** Ask for a sign of life this often, at least; never more often than once a second. */
   keepaliveMs?: number;
@@ -122,7 +126,6 @@ export interface PeerCounts {
 }
 
 const minKeepaliveMs = 1000;
-const maxTimerMs = 2 ** 31 - 1;
 
 interface Incoming {
   readonly id: string;
@@ -293,10 +296,17 @@ export class Peer<WireError> {
       call.settle({ error: errors.make('CANCELED', 'The call was canceled.', { cause: options.signal.reason }) });
       return handle;
     }
+    const outOfTime = (): Error => errors.make('DEADLINE', 'The call ran out of time.');
+    const timeoutMs = options.timeoutMs === Number.POSITIVE_INFINITY ? undefined : options.timeoutMs;
+    // NaN too is not more than 0.
+    if (timeoutMs !== undefined && !(timeoutMs > 0)) {
+      call.settle({ error: outOfTime() });
+      return handle;
+    }
     const frame: PeerFrame<WireError> & { kind: 'request' } = { kind: 'request', id, method, params };
     if (options.stream === true) frame.stream = true;
     if (options.body !== undefined) frame.body = true;
-    if (options.timeoutMs !== undefined) frame.deadlineMs = options.timeoutMs;
+    if (timeoutMs !== undefined) frame.deadlineMs = timeoutMs;
     if (options.keepaliveMs !== undefined) frame.keepaliveMs = options.keepaliveMs;
     const text = codec.encode(frame);
     if (text.length > this.#limits.maxSendLength) {
@@ -305,9 +315,7 @@ export class Peer<WireError> {
     }
     this.#outgoing.set(id, call);
     options.signal?.addEventListener('abort', onAbort);
-    if (options.timeoutMs !== undefined) {
-      timer = timers.set(() => cancel(errors.make('DEADLINE', 'The call ran out of time.')), Math.min(options.timeoutMs, maxTimerMs));
-    }
+    if (timeoutMs !== undefined) timer = timers.set(() => cancel(outOfTime()), Math.min(timeoutMs, maxTimerMs));
     this.#send(text);
     if (options.body !== undefined && call.body !== undefined) void this.#pumpBody(call, call.body, options.body, cancel, () => settled);
     return handle;

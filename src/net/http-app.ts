@@ -1,4 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { OutriggerError, toWireError } from '../contract/errors.ts';
 import { hasLongBody } from './authenticate.ts';
@@ -52,6 +53,7 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
     routerOptions: { maxParamLength: 16_384 },
     // Routes have no JSON schemas, the contract checks: the compilers that fastify would load for them take a fifth of the start.
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
+    clientErrorHandler: (error, socket) => refuseHead(error.code, socket),
     frameworkErrors: (error, request, reply) => {
       sendError(reply as unknown as FastifyReply, fromFastify(error), request.id);
     },
@@ -158,6 +160,24 @@ function sendError(reply: FastifyReply, error: OutriggerError, requestId: string
   if (error.retryable && (error.status === 429 || error.status === 503)) reply.header('retry-after', '1');
   reply.code(error.status).header('content-type', 'application/json; charset=utf-8').header('cache-control', 'no-store');
   reply.send(JSON.stringify(toWireError(error, requestId)));
+}
+
+/** Answers on the socket itself what never became a request, and closes it. */
+function refuseHead(code: string, socket: Socket): void {
+  if (socket.writable && code !== 'ECONNRESET') {
+    const [status, error] = headProblem(code);
+    const body = JSON.stringify(toWireError(error));
+    const head = ['content-type: application/json; charset=utf-8', `content-length: ${Buffer.byteLength(body)}`, 'connection: close'];
+    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('\r\n')}\r\n\r\n${body}`);
+  }
+  socket.destroy();
+}
+
+function headProblem(code: string): [status: number, error: OutriggerError] {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return [431, new OutriggerError('INPUT_TOO_LARGE', 'The head of the request is longer than the limit.')];
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, new OutriggerError('DEADLINE', 'The head of the request did not come in time.')];
+  return [400, new OutriggerError('BAD_INPUT', 'That is no request of HTTP.')];
 }
 
 function pathOf(request: FastifyRequest): string {

@@ -1,8 +1,8 @@
-import type { PeerTimers } from '../core/peer.ts';
+import { maxTimerMs, type PeerTimers } from '../core/peer.ts';
 
 /** Node's own. */
 export const nodeTimers: PeerTimers = {
-  set: (run, ms) => setTimeout(run, ms),
+  set: (run, ms) => setTimeout(run, Math.min(ms, maxTimerMs)),
   clear: (timer) => clearTimeout(timer as NodeJS.Timeout | undefined),
   soon: (run) => {
     setImmediate(run);

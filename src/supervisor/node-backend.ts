@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, realpathSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { CallBounds } from '../client/call-bounds.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import { excludeMatcher, includeMatcher } from './glob-match.ts';
 import { checkAborted, fileError, placeBelow, walkFiles } from './node-paths.ts';
@@ -51,7 +52,7 @@ export class NodeBackend implements WorkspaceBackend {
   }
 
   async readFile(wirePath: string, options: CallOptions = {}): Promise<FileText> {
-    const bytes = await this.#bytes(wirePath, maxTextBytes, signalOf(options));
+    const bytes = await this.#bytes(wirePath, maxTextBytes, new CallBounds(options).joined());
     const text = textOf(bytes);
     if (text === undefined) throw new OutriggerError('NOT_TEXT', `${wirePath} is not UTF-8 text.`);
     const bom = text.startsWith('\uFEFF');
@@ -80,7 +81,7 @@ export class NodeBackend implements WorkspaceBackend {
   }
 
   async hashFile(wirePath: string, options: CallOptions = {}): Promise<FileHash> {
-    const signal = signalOf(options);
+    const signal = new CallBounds(options).joined();
     const at = await this.#file(wirePath);
     const hash = createHash('sha256');
     let size = 0;
@@ -101,7 +102,7 @@ export class NodeBackend implements WorkspaceBackend {
     const matches = includeMatcher(pattern);
     const excluded = excludeMatcher(exclude);
     const paths: string[] = [];
-    for await (const wirePath of walkFiles(this.#realRoot, signalOf(options))) {
+    for await (const wirePath of walkFiles(this.#realRoot, new CallBounds(options).joined())) {
       if (!matches(wirePath) || excluded(wirePath)) continue;
       if (paths.length >= limit) return { paths, truncated: true };
       paths.push(wirePath);
@@ -117,7 +118,7 @@ export class NodeBackend implements WorkspaceBackend {
       );
     if (query.pattern === '') throw new OutriggerError('BAD_INPUT', 'The pattern is empty.');
     const { include = [], exclude = [], maxResults = defaultMaxResults } = query;
-    const signal = signalOf(options);
+    const signal = new CallBounds(options).joined();
     const expression = literalExpression(query);
     const included = include.length === 0 ? () => true : includeMatcher(include);
     const excluded = excludeMatcher(exclude);
@@ -190,9 +191,4 @@ function textOf(bytes: Uint8Array): string | undefined {
     // Not UTF-8.
     return undefined;
   }
-}
-
-function signalOf({ signal, timeoutMs }: CallOptions): AbortSignal | undefined {
-  const signals = [signal, timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)].filter((one) => one !== undefined);
-  return signals.length === 0 ? undefined : AbortSignal.any(signals);
 }

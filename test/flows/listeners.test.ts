@@ -26,7 +26,7 @@ const table: Asked[] = [
   { listener: 'main', method: 'GET', path: '/healthz', token: false, expect: 200, says: 'liveness, to everybody' },
   { listener: 'main', method: 'GET', path: '/readyz', token: false, expect: 200, says: 'readiness, to everybody' },
   { listener: 'main', method: 'GET', path: '/version', token: false, expect: 200, says: 'the version, to everybody' },
-  ...['/healthz', '/readyz', '/version', '/metrics'].flatMap((path): Asked[] => [
+  ...['/healthz', '/readyz', '/version', '/metrics', '/openapi.json'].flatMap((path): Asked[] => [
     { listener: 'main', method: 'HEAD', path, expect: 200, says: 'the same without its body' },
     { listener: 'main', method: 'POST', path, expect: 405, says: 'it is only looked at' },
   ]),

@@ -5,7 +5,7 @@ import { eventually } from '../../../test/kit/eventually.ts';
 import { countingBytes, fakeTable, sha256 } from '../../../test/kit/fake-operations.ts';
 import { bearer, fakeToken, readToken, withFakeSidecar } from '../../../test/kit/fake-sidecar.ts';
 import { rawSocket } from '../../../test/kit/raw-socket.ts';
-import type { WireError } from '../../contract/errors.ts';
+import { OutriggerError, type WireError } from '../../contract/errors.ts';
 import { operations } from '../../contract/operations.ts';
 import { openApi } from './openapi.ts';
 import { operationRoute } from './operation-route.ts';
@@ -118,6 +118,32 @@ describe('an operation', () => {
         }
       },
       { maxInputBytes: 1000 },
+    );
+  });
+
+  test('whose head can not be read, is too long or does not come is refused with an error as any other', async () => {
+    await withFakeSidecar(
+      async ({ port }) => {
+        for (const [sent, status, code, reason] of [
+          ['GET / HTTP/1.1\r\nhost: localhost\r\nbad header\r\n\r\n', '400 Bad Request', 'invalid_argument', 'BAD_INPUT'],
+          [
+            `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'x'.repeat(70_000)}\r\n\r\n`,
+            '431 Request Header Fields Too Large',
+            'resource_exhausted',
+            'INPUT_TOO_LARGE',
+          ],
+          ['GET / HTTP/1.1\r\nhost: localhost\r\n', '408 Request Timeout', 'deadline_exceeded', 'DEADLINE'],
+        ] as const) {
+          const raw = await rawSocket(port, sent);
+          await raw.closed;
+          const [head = '', body = ''] = raw.received.split('\r\n\r\n');
+          assert.ok(head.startsWith(`HTTP/1.1 ${status}\r\n`), raw.received);
+          const error = JSON.parse(body) as WireError;
+          assert.deepEqual([error.code, error.reason], [code, reason]);
+          assert.ok(head.includes(`\r\ncontent-length: ${body.length}`), head);
+        }
+      },
+      { listener: { headersTimeoutMs: 300 } },
     );
   });
 
@@ -234,6 +260,24 @@ describe('a stream', () => {
           { n: 2, cursor: '2' },
         ],
       });
+    });
+  });
+
+  test('comes in the form that is accepted: names in any case, and none with a weight of 0', async () => {
+    await withFakeSidecar(async ({ url }) => {
+      for (const [accept, type] of [
+        ['Text/Event-Stream', 'text/event-stream; charset=utf-8'],
+        ['Application/X-NDJSON; Q=0.5', 'application/x-ndjson; charset=utf-8'],
+        ['text/event-stream;q=0, application/json', 'application/json; charset=utf-8'],
+        ['text/event-stream ; q=0.000, application/x-ndjson', 'application/x-ndjson; charset=utf-8'],
+        ['application/x-ndjson;q=0', 'application/json; charset=utf-8'],
+        ['application/json, text/event-stream', 'text/event-stream; charset=utf-8'],
+        ['application/x-ndjson, text/event-stream;q=0.001', 'text/event-stream; charset=utf-8'],
+      ] as const) {
+        const answer = await post(url, 'items.count', { to: 2 }, { accept });
+        assert.deepEqual([accept, answer.headers.get('content-type')], [accept, type]);
+        await answer.text();
+      }
     });
   });
 
@@ -371,6 +415,27 @@ describe('bytes out', () => {
         ['ok', 'ok'],
       );
     });
+  });
+
+  test('of GET alone are asked for by Range, which HEAD passes over', async () => {
+    const asked: unknown[] = [];
+    await withFakeSidecar(
+      async ({ url }) => {
+        const headers = { ...bearer, range: 'bytes=0-0', 'if-none-match': '"x"' };
+        for (const method of ['GET', 'HEAD']) await (await fetch(`${url}/api/files/a`, { method, headers })).text();
+      },
+      {
+        table: { 'files.download': operations['files.download'] },
+        dispatch: () => (request) => {
+          asked.push(request.input);
+          throw new OutriggerError('FILE_NOT_FOUND', 'There is none.');
+        },
+      },
+    );
+    assert.deepEqual(asked, [
+      { path: 'a', range: 'bytes=0-0', ifNoneMatch: '"x"' },
+      { path: 'a', ifNoneMatch: '"x"' },
+    ]);
   });
 
   test('that break off look like it', async () => {

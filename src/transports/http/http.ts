@@ -5,6 +5,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { operationSchema } from '../../contract/json-schema.ts';
 import type { HttpHint, Operation, Table } from '../../contract/operation.ts';
 import { askBeforeLongBodies, type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
+import { answerGet } from '../../net/answer-get.ts';
 import { methods, refuseOtherMethods, refusedMethod } from '../../net/http-app.ts';
 import { acceptJson } from '../../net/json-body.ts';
 import { callerSignal, sendBody } from '../../net/response-flow.ts';
@@ -95,7 +96,7 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
         return named.get(name)?.get(request.method)?.(request, reply) ?? unknown(request, reply, name);
       },
     });
-    scope.get('/openapi.json', async (request, reply) => {
+    answerGet(scope, '/openapi.json', async (request, reply) => {
       await callerOf(request);
       reply.header('content-type', 'application/json; charset=utf-8').header('cache-control', 'no-store');
       return openApiText(table, { title: options.title, version: options.version, prefix });
@@ -145,7 +146,8 @@ class OperationCalls {
       if (this.#operation.body === undefined && typeof request.body === 'object') Object.assign(input, request.body);
       for (const [header, field] of headers) {
         const value = request.headers[header];
-        if (value !== undefined) input[field] = value;
+        // A range is for GET alone (RFC 9110 section 14.2).
+        if (value !== undefined && (header !== 'range' || request.method === 'GET')) input[field] = value;
       }
       return this.#call(request, reply, Object.assign(input, fields(request.url)), hint);
     };
@@ -317,10 +319,18 @@ async function* limited(body: Readable, maxBytes: number): AsyncGenerator<Uint8A
   }
 }
 
+/** What has it is not accepted (RFC 9110 section 12.4.2). */
+const zeroWeight = /;\s*q=0(?:\.0*)?\s*(?:;|$)/;
+
 function streamFormat(accept: string | undefined): StreamFormat | undefined {
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return undefined;
-  if (accept.includes('text/event-stream')) return 'sse';
-  return accept.includes('application/x-ndjson') ? 'ndjson' : undefined;
+  const accepted = accept
+    .toLowerCase()
+    .split(',')
+    .filter((range) => !zeroWeight.test(range))
+    .map((range) => range.split(';', 1)[0]?.trim());
+  if (accepted.includes('text/event-stream')) return 'sse';
+  return accepted.includes('application/x-ndjson') ? 'ndjson' : undefined;
 }
 
 /** Seconds in the header, 1 to 600; comments in NDJSON are unknown, so that has blank lines only for those who ask. */
