@@ -33,6 +33,7 @@ import { ProcessStore } from './processes/process-store.ts';
 import { RunStore } from './run/run-store.ts';
 import { readWorkspaceFile } from './run/workspace-file.ts';
 import { SearchStore } from './search/search-store.ts';
+import { copyText } from './shell/copy-text.ts';
 import { Follow } from './shell/follow.ts';
 import { Layout } from './shell/layout.ts';
 import { LinkStore } from './shell/link-store.ts';
@@ -151,6 +152,7 @@ export class Workbench {
         // Whoever answers one link answers the other.
         if (!this.link.live.value) this.link.tryNow();
       },
+      onKept: (path) => this.#kept(path),
     });
     this.presence = new PresenceStore(client, this.me, this.documents.clients);
     this.link = new LinkStore(client, this.documents.waiting, { now, address: new URL(ports.origin).host });
@@ -309,6 +311,7 @@ export class Workbench {
         void this.feed.load().catch(() => undefined);
         void this.tree.listAgain();
         this.paths.reload();
+        this.search.missed();
         this.git.refreshSoon();
       },
     });
@@ -474,12 +477,13 @@ export class Workbench {
       .unsent()
       .map(({ path, text: content }) => `===== ${path} =====\n${content}`)
       .join('\n\n');
-    try {
-      await navigator.clipboard.writeText(text);
-      this.toasts.say('Copied your edits', { text: 'The whole text of each document that holds edits not sent.' });
-    } catch (error) {
-      this.toasts.fail('Not copied: the browser refused it', error);
-    }
+    await copyText(this.toasts, text, 'Copied your edits', { text: 'The whole text of each document that holds edits not sent.' });
+  }
+
+  #kept(path: string): void {
+    const hint = 'You can read, not write: this browser has another link now. What you typed is kept in this page.';
+    const denied = { message: 'The sidecar takes no edits of this link.', reason: 'ACCESS_DENIED', code: 'permission_denied', hint };
+    this.toasts.fail(`Not sent: your edits in ${nameOf(path)}`, denied, [{ label: 'Copy my edits', run: () => void this.copyUnsent() }]);
   }
 
   async save(): Promise<void> {

@@ -50,6 +50,7 @@ export function BranchList() {
   const branch = choice?.kind === 'branch' ? choice.branch : undefined;
   const actions = branch === undefined || !canWrite ? [] : actionsOf(branch, status?.branch ?? null, { branches, close });
   const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.isComposing) return;
     const field = event.currentTarget as HTMLInputElement;
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     const action = actions.find(({ key }) => key === event.key);

@@ -1,10 +1,10 @@
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import { actorNamed } from '../actor.ts';
 import { errorFacts } from '../client-port.ts';
 import { Avatar } from '../shell/avatar.tsx';
+import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { count, longTime } from '../words.ts';
 import { Menu } from './menu.tsx';
@@ -21,23 +21,15 @@ export function CommitPane({ hash, subject }: { hash: string; subject: string })
   const { branches, readOnly } = workbench;
   const info = useSignal<CommitInfo | undefined>(undefined);
   const patch = useSignal<{ files: PatchFile[]; cut: boolean } | undefined>(undefined);
-  const problem = useSignal<string | undefined>(undefined);
-  useEffect(() => {
-    const canceled = new AbortController();
-    const { signal } = canceled;
-    const load = async (): Promise<void> => {
-      const [about, { files: changed, truncated }] = await Promise.all([
-        workbench.client.call('git.commitInfo', { revision: hash }, { signal }),
-        workbench.client.call('git.hunks', { commit: hash, maxLines: mostLines }, { signal }),
-      ]);
-      info.value = about;
-      patch.value = { files: changed.map(patchFileOf), cut: truncated };
-    };
-    load().catch((error: unknown) => {
-      if (!signal.aborted) problem.value = errorFacts(error).message;
-    });
-    return () => canceled.abort();
-  }, [hash]);
+  const load = async (signal: AbortSignal): Promise<void> => {
+    const [about, { files: changed, truncated }] = await Promise.all([
+      workbench.client.call('git.commitInfo', { revision: hash }, { signal }),
+      workbench.client.call('git.hunks', { commit: hash, maxLines: mostLines }, { signal }),
+    ]);
+    info.value = about;
+    patch.value = { files: changed.map(patchFileOf), cut: truncated };
+  };
+  const problem = useLoaded(load, {}, [hash]);
   const { commit, files = [] } = info.value ?? {};
   const added = files.reduce((sum, file) => sum + (file.added ?? 0), 0);
   const removed = files.reduce((sum, file) => sum + (file.removed ?? 0), 0);
@@ -79,7 +71,7 @@ export function CommitPane({ hash, subject }: { hash: string; subject: string })
             {commit.body.trim() !== '' && <p class="body">{commit.body.trim()}</p>}
           </div>
         )}
-        {problem.value !== undefined && <p class="hint">{problem.value}</p>}
+        {problem.value !== undefined && <p class="hint">{errorFacts(problem.value).message}</p>}
         {patch.value !== undefined && (
           <PatchList
             files={patch.value.files}

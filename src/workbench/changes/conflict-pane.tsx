@@ -1,8 +1,9 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import { errorFacts } from '../client-port.ts';
 import { nameOf, parentOf } from '../file-paths.ts';
 import { Icon } from '../shell/icon.tsx';
+import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
 import { asEdit, type Conflict, type ConflictChoice, type ConflictPart, conflictParts, resolvedLines } from './conflict-text.ts';
@@ -26,41 +27,19 @@ export function ConflictPane({ path }: { path: string }) {
   const workbench = useWorkbench();
   const { git, gitActions, readOnly, client } = workbench;
   const known = useSignal<Known | undefined>(undefined);
-  const problem = useSignal<string | undefined>(undefined);
   const box = useRef<HTMLDivElement>(null);
   const entry = git.sections.value.conflicts.find((one) => one.path === path);
 
   const load = async (signal?: AbortSignal): Promise<void> => {
     try {
       const { text, etag } = await client.call('files.read', { path }, signal === undefined ? {} : { signal });
-      known.value = { text, etag };
-      problem.value = undefined;
+      if (signal?.aborted !== true) known.value = { text, etag };
     } catch (error) {
-      if (signal?.aborted === true) return;
-      const { reason, message } = errorFacts(error);
-      known.value = undefined;
-      problem.value =
-        reason === 'FILE_NOT_FOUND'
-          ? 'The file is not here now.'
-          : reason === 'NOT_TEXT'
-            ? 'It is not text, so it can’t be merged line by line.'
-            : message;
+      if (signal?.aborted !== true) known.value = undefined;
+      throw error;
     }
   };
-  useEffect(() => {
-    const canceled = new AbortController();
-    void load(canceled.signal);
-    const stop = workbench.changes.subscribe({
-      change: (change) => {
-        if (change.path === path) void load(canceled.signal);
-      },
-      git: () => void load(canceled.signal),
-    });
-    return () => {
-      canceled.abort();
-      stop();
-    };
-  }, [path]);
+  const problem = useLoaded(load, { change: (change) => change.path === path, git: true }, [path]);
 
   const parts = known.value === undefined ? [] : conflictParts(known.value.text);
   const conflicts = parts.filter((part): part is Conflict => part.kind === 'conflict');
@@ -72,7 +51,7 @@ export function ConflictPane({ path }: { path: string }) {
       return answer.etag;
     } catch (error) {
       workbench.toasts.fail('Not taken: the file changed meanwhile. Look at it as it is now', error);
-      await load();
+      await load().catch(() => undefined);
       return undefined;
     }
   };
@@ -107,7 +86,7 @@ export function ConflictPane({ path }: { path: string }) {
         </button>
       </div>
       <div class="scroll conflict-view" ref={box}>
-        {problem.value !== undefined && <p class="hint">{problem.value}</p>}
+        {problem.value !== undefined && <p class="hint">{whyNot(problem.value)}</p>}
         {entry !== undefined && entry.conflict !== 'both-modified' && entry.conflict !== 'both-added' && !readOnly.value && (
           <OneSided entry={entry} />
         )}
@@ -292,4 +271,10 @@ function Place({ conflict, number, of, rebasing, take }: PlaceProps) {
       </div>
     </section>
   );
+}
+
+function whyNot(error: unknown): string {
+  const { reason, message } = errorFacts(error);
+  if (reason === 'FILE_NOT_FOUND') return 'The file is not here now.';
+  return reason === 'NOT_TEXT' ? 'It is not text, so it can’t be merged line by line.' : message;
 }

@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import type { Change } from '../../contract/events.ts';
 import { errorFacts } from '../client-port.ts';
 import { fileKind } from '../documents/file-kinds.ts';
 import { nameOf, parentOf } from '../file-paths.ts';
@@ -7,6 +8,7 @@ import { Icon } from '../shell/icon.tsx';
 import { isKey } from '../shell/keys.ts';
 import { Revision } from '../shell/revision.tsx';
 import type { DiffAgainst } from '../shell/tabs.ts';
+import { useLoaded } from '../use-loaded.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
 import type { SectionName } from './change-sections.ts';
@@ -30,7 +32,6 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
   const diff = useRef<DiffView | undefined>(undefined);
   const kept = useRef<{ top: number; focused: boolean }>({ top: 0, focused: false });
   const texts = useSignal<(DiffTexts & { revision: number }) | undefined>(undefined);
-  const problem = useSignal<string | undefined>(undefined);
   const wide = useSignal(true);
   const chosen = useSignal<'both' | 'one' | undefined>(undefined);
   const counts = useSignal<DiffView['counts'] | undefined>(undefined);
@@ -41,38 +42,13 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
   const unknown = sections.changes.filter((entry) => entry.path === path && entry.letter === 'U');
   const sideBySide = wide.value && chosen.value !== 'one';
 
-  useEffect(() => {
-    const canceled = new AbortController();
-    const { signal } = canceled;
-    const load = async (): Promise<void> => {
-      try {
-        const found = await loadTexts(workbench.client, { path, from, against, head, isStaged }, signal);
-        const revision = workbench.feed.changesOf(path).at(-1)?.revision ?? workbench.feed.revision.value;
-        if (signal.aborted) return;
-        if (!sameTexts(texts.value, found)) texts.value = { ...found, revision };
-        problem.value = undefined;
-      } catch (error) {
-        if (!signal.aborted) problem.value = errorFacts(error).message;
-      }
-    };
-    void load();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const soon = (): void => {
-      clearTimeout(timer);
-      timer = setTimeout(() => void load(), 200);
-    };
-    const stop = workbench.changes.subscribe({
-      change: (change) => {
-        if (change.path === path) soon();
-      },
-      git: soon,
-    });
-    return () => {
-      canceled.abort();
-      clearTimeout(timer);
-      stop();
-    };
-  }, [path, from, against, head, isStaged]);
+  const load = async (signal: AbortSignal): Promise<void> => {
+    const found = await loadTexts(workbench.client, { path, from, against, head, isStaged }, signal);
+    const revision = workbench.feed.changesOf(path).at(-1)?.revision ?? workbench.feed.revision.value;
+    if (!signal.aborted && !sameTexts(texts.value, found)) texts.value = { ...found, revision };
+  };
+  const hears = { change: (change: Change) => change.path === path, git: true, afterMs: 200 };
+  const problem = useLoaded(load, hears, [path, from, against, head, isStaged]);
 
   useEffect(() => {
     const { current } = host;
@@ -221,7 +197,7 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
           </div>
         </div>
       )}
-      {problem.value !== undefined && <p class="hint">{problem.value}</p>}
+      {problem.value !== undefined && <p class="hint">{errorFacts(problem.value).message}</p>}
       {shown?.binary === true && <p class="hint">It is not text, so there are no lines to compare.</p>}
       {same && problem.value === undefined && (
         <p class="hint" data-testid="same">

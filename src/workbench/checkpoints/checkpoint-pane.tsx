@@ -5,6 +5,7 @@ import type { Operations } from '../../contract/operations.ts';
 import { type PatchFile, patchFiles } from '../changes/patch-lines.ts';
 import { PatchList } from '../changes/patch-list.tsx';
 import { errorFacts } from '../client-port.ts';
+import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
 
@@ -16,7 +17,6 @@ export function CheckpointPane({ checkpoint, title }: { checkpoint: number; titl
   const workbench = useWorkbench();
   const { checkpoints, checkpointActions, readOnly } = workbench;
   const found = useSignal<{ files: Files; fileCount: number; patch: PatchFile[]; cut: boolean } | undefined>(undefined);
-  const problem = useSignal<string | undefined>(undefined);
   const row = checkpoints.rows.value.find((one) =>
     one.kind === 'made' ? one.id === checkpoint : one.after === checkpoint || one.before === checkpoint,
   );
@@ -25,36 +25,12 @@ export function CheckpointPane({ checkpoint, title }: { checkpoint: number; titl
   const against = chosen.value ?? (row?.kind === 'run' && row.after !== checkpoint ? 'now' : 'previous');
   const isRun = row?.kind === 'run' && row.after === checkpoint;
   useEffect(() => checkpoints.want(), [checkpoints]);
-  useEffect(() => {
-    const canceled = new AbortController();
-    const { signal } = canceled;
-    const load = (): void => {
-      workbench.client
-        .call('checkpoints.diff', { id: checkpoint, against }, { signal })
-        .then(({ files, fileCount, patch, truncated }) => {
-          const { files: shown, cut } = patchFiles(patch, mostLines);
-          found.value = { files, fileCount, patch: shown, cut: cut || truncated };
-          problem.value = undefined;
-        })
-        .catch((error: unknown) => {
-          if (!signal.aborted) problem.value = errorFacts(error).message;
-        });
-    };
-    load();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const stop = workbench.changes.subscribe({
-      change: () => {
-        if (against !== 'now') return;
-        clearTimeout(timer);
-        timer = setTimeout(load, 500);
-      },
-    });
-    return () => {
-      canceled.abort();
-      clearTimeout(timer);
-      stop();
-    };
-  }, [checkpoint, against]);
+  const load = async (signal: AbortSignal): Promise<void> => {
+    const { files, fileCount, patch, truncated } = await workbench.client.call('checkpoints.diff', { id: checkpoint, against }, { signal });
+    const { files: read, cut } = patchFiles(patch, mostLines);
+    if (!signal.aborted) found.value = { files, fileCount, patch: read, cut: cut || truncated };
+  };
+  const problem = useLoaded(load, { change: () => against === 'now', afterMs: 500 }, [checkpoint, against]);
   const { value: shown } = found;
   return (
     <div class="pane" data-testid="checkpoint-view">
@@ -79,7 +55,7 @@ export function CheckpointPane({ checkpoint, title }: { checkpoint: number; titl
         )}
       </div>
       <div class="scroll commit-view" tabIndex={0} data-focus role="region" aria-label={title}>
-        {problem.value !== undefined && <p class="hint">{problem.value}</p>}
+        {problem.value !== undefined && <p class="hint">{errorFacts(problem.value).message}</p>}
         {shown !== undefined && shown.fileCount === 0 && (
           <p class="hint">{against === 'now' ? 'Nothing has changed since.' : 'Nothing differs from the checkpoint before.'}</p>
         )}

@@ -304,7 +304,7 @@ function One({ deployment }: { deployment: Deployment }) {
     <div
       class="bot-pane"
       onKeyDown={(event) => {
-        if (event.key !== 'Escape' || event.defaultPrevented) return;
+        if (event.isComposing || event.key !== 'Escape' || event.defaultPrevented) return;
         event.preventDefault();
         back();
       }}

@@ -5,6 +5,7 @@ import type { Entry } from '../../contract/files.ts';
 import { actorsOf, sayActor } from '../actor.ts';
 import type { ErrorFacts } from '../client-port.ts';
 import { nameOf } from '../file-paths.ts';
+import { copyText } from '../shell/copy-text.ts';
 import { Icon } from '../shell/icon.tsx';
 import { Revision } from '../shell/revision.tsx';
 import { useWorkbench } from '../use-workbench.ts';
@@ -204,7 +205,7 @@ export function DeletedCard({ path, session }: { path: string; session: Document
               Bring it back
             </button>
           )}
-          <button type="button" class="btn" onClick={() => void navigator.clipboard.writeText(text)}>
+          <button type="button" class="btn" onClick={() => void copyText(workbench.toasts, text, 'Copied its text')}>
             <Icon name="copy" />
             Copy its text
           </button>

@@ -1,4 +1,5 @@
-import { WebsocketProvider } from 'y-websocket';
+import { messageAuth, WebsocketProvider } from 'y-websocket';
+import { readAuthMessage } from 'y-protocols/auth';
 import type { Awareness } from 'y-protocols/awareness';
 import type * as Y from 'yjs';
 import { encodePath } from '../file-paths.ts';
@@ -7,6 +8,8 @@ export interface DocumentLinkEvents {
   /** All that the sidecar has is here, and the other way round. */
   onSynced: () => void;
   onLost: () => void;
+  /** What was sent is not taken: the caller may only read. Said again of what is sent later. */
+  onDenied: () => void;
   /** The sidecar won't have it: a close code of 44xx. Not tried again. */
   onRefused: (code: number) => void;
 }
@@ -34,6 +37,7 @@ export function documentLinks(origin: string): OpenDocumentLink {
       if (synced) events.onSynced();
       else events.onLost();
     });
+    provider.messageHandlers[messageAuth] = (_encoder, decoder) => readAuthMessage(decoder, doc, () => events.onDenied());
     provider.on('connection-close', (event: CloseEvent | null) => {
       const code = event?.code ?? 0;
       if (code < 4400 || code > 4499) return;

@@ -3,6 +3,8 @@ import type { EditorView } from '@codemirror/view';
 import { Awareness } from 'y-protocols/awareness';
 import * as Y from 'yjs';
 import type { DocumentInfo } from '../../contract/documents.ts';
+import type { Output } from '../../contract/operation.ts';
+import type { Operations } from '../../contract/operations.ts';
 import { type ErrorFacts, errorFacts, type WorkbenchClient } from '../client-port.ts';
 import type { DocumentLink, OpenDocumentLink } from './document-link.ts';
 import { UnsavedEdits } from './save-state.ts';
@@ -30,12 +32,19 @@ export interface SessionDependencies {
   now: () => number;
   /** Edits that had waited have reached the sidecar. */
   onSent: (edits: number) => void;
+  /** Edits that are not sent stay here: the caller may only read now. */
+  onKept: (path: string) => void;
 }
+
+type Opened = Output<Operations['documents.open']>;
 
 const quietCheckMs = 3_500;
 const undoPauseMs = 400;
 /** A file that is written all the time is asked about no more often. */
 const retryMs = 500;
+const askAgainMs = 500;
+/** Why a file can't be opened that passes by itself. */
+const passing: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'TOO_MANY_DOCUMENTS', 'STARTING']);
 /** Why a file can't be opened that another content of it could mend. */
 const ofTheFile: ReadonlySet<string> = new Set(['DOCUMENT_TOO_LARGE', 'DOCUMENT_BINARY', 'NOT_TEXT', 'FILE_NOT_FOUND', 'NOT_A_FILE']);
 const closeNotFound = 4404;
@@ -80,13 +89,15 @@ export class DocumentSession {
   #wasSynced = false;
   #shown = false;
   #quiet: ReturnType<typeof setTimeout> | undefined;
-  #opening = new AbortController();
+  #asking = new AbortController();
+  /** The link of now takes no edits. */
+  #denied = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(path: string, dependencies: SessionDependencies) {
     this.path = signal(path);
     this.#deps = dependencies;
-    this.waiting = computed(() => (this.online.value ? 0 : this.edits.value));
+    this.waiting = computed(() => (this.#sending ? 0 : this.edits.value));
     this.doc.on('update', (_update: Uint8Array, origin: unknown) => {
       // What the link brings is not ours; everything else on this page is.
       if (origin !== null && typeof origin === 'object' && 'wsconnected' in origin) return;
@@ -113,25 +124,31 @@ export class DocumentSession {
 
   async #open(): Promise<void> {
     if (this.#link !== undefined) return;
-    this.#opening.abort();
-    this.#opening = new AbortController();
-    const { signal: canceled } = this.#opening;
+    try {
+      const info = await this.#ask();
+      if (info === undefined) return;
+      if (this.state.value.name === 'closed') this.state.value = { name: 'opening' };
+      this.#setReadOnly(info.readOnly);
+      this.heard(info);
+      this.#connect();
+    } catch (error) {
+      this.state.value = { name: 'closed', error: errorFacts(error) };
+    }
+  }
+
+  /** Whether the file can be opened, asked until it is known; undefined: nobody waits for it any more. Throws why not. */
+  async #ask(): Promise<Opened | undefined> {
+    this.#asking.abort();
+    this.#asking = new AbortController();
+    const { signal: canceled } = this.#asking;
     for (;;) {
       try {
         const info = await this.#deps.client.call('documents.open', { path: this.path.value }, { signal: canceled });
-        if (this.state.value.name === 'closed') this.state.value = { name: 'opening' };
-        this.readOnly.value = info.readOnly;
-        this.heard(info);
-        this.#connect();
-        return;
+        return canceled.aborted ? undefined : info;
       } catch (error) {
-        const facts = errorFacts(error);
-        if (canceled.aborted) return;
-        if (facts.reason !== 'CONNECTION_LOST' && facts.reason !== 'TOO_MANY_DOCUMENTS' && facts.reason !== 'STARTING') {
-          this.state.value = { name: 'closed', error: facts };
-          return;
-        }
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        if (canceled.aborted) return undefined;
+        if (!passing.has(errorFacts(error).reason)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, askAgainMs));
       }
     }
   }
@@ -139,7 +156,8 @@ export class DocumentSession {
   /** The sidecar's word on this document. */
   heard(info: DocumentInfo): void {
     this.info.value = info;
-    this.#unsaved.heard(info, this.#deps.now());
+    // What did not reach the sidecar is in none of its saves.
+    this.#unsaved.heard(info, this.#sending ? this.#deps.now() : Number.NEGATIVE_INFINITY);
     this.#count();
     if (info.state === 'deleted') this.deleted();
     else if (this.state.value.name === 'deleted' && this.#wasSynced) this.state.value = { name: 'open' };
@@ -187,7 +205,7 @@ export class DocumentSession {
   }
 
   close(): void {
-    this.#opening.abort();
+    this.#asking.abort();
     clearTimeout(this.#quiet);
     clearTimeout(this.#retry);
     this.view?.destroy();
@@ -205,20 +223,21 @@ export class DocumentSession {
     this.#link = this.#deps.openLink(path, this.doc, this.awareness, {
       onSynced: () => {
         if (this.#linkedPath !== path) return;
-        const waited = this.#wasSynced && !this.online.value ? this.#unsaved.synced() : 0;
+        if (this.#wasSynced) return void this.#syncedAgain();
         this.#wasSynced = true;
-        this.online.value = true;
-        this.#count();
-        if (this.state.value.name === 'opening') this.state.value = { name: 'open' };
-        this.announce();
-        if (waited > 0) this.#deps.onSent(waited);
+        this.#goOnline();
       },
       onLost: () => {
-        if (this.#linkedPath === path) this.online.value = false;
+        if (this.#linkedPath === path) this.#goOffline();
+      },
+      onDenied: () => {
+        if (this.#linkedPath !== path) return;
+        this.#denied = true;
+        this.#setReadOnly(true);
       },
       onRefused: (code) => {
         if (this.#linkedPath !== path) return;
-        this.online.value = false;
+        this.#goOffline();
         if (this.state.value.name === 'open' && code === closeNotFound) return this.deleted();
         // Why is the table's to say: it is asked once more over the other link.
         this.#link?.close();
@@ -229,12 +248,52 @@ export class DocumentSession {
     });
   }
 
+  /** The link is back, maybe as that of another caller: what waited counts as sent only if it may write. */
+  async #syncedAgain(): Promise<void> {
+    let info: Opened | undefined;
+    try {
+      info = await this.#ask();
+      if (info === undefined) return;
+    } catch {
+      // What is wrong with the document its own link tells.
+    }
+    this.#setReadOnly(this.#denied || (info?.readOnly ?? this.readOnly.value));
+    const waited = this.readOnly.value ? 0 : this.#unsaved.synced();
+    if (info !== undefined) this.heard(info);
+    this.#goOnline();
+    if (waited > 0) this.#deps.onSent(waited);
+  }
+
+  #goOnline(): void {
+    this.online.value = true;
+    this.#count();
+    if (this.state.value.name === 'opening') this.state.value = { name: 'open' };
+    this.announce();
+  }
+
+  #goOffline(): void {
+    this.#asking.abort();
+    this.#denied = false;
+    this.online.value = false;
+  }
+
+  #setReadOnly(readOnly: boolean): void {
+    const isNew = readOnly && !this.readOnly.value;
+    this.readOnly.value = readOnly;
+    if (isNew && this.edits.value > 0) this.#deps.onKept(this.path.value);
+  }
+
+  /** What is typed reaches the sidecar. */
+  get #sending(): boolean {
+    return this.online.value && !this.readOnly.value;
+  }
+
   #edited(): void {
     this.#unsaved.edited(this.#deps.now());
     this.#count();
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => {
-      if (!this.online.value) return;
+      if (!this.#sending) return;
       this.#unsaved.quiet(this.#deps.now());
       this.#count();
     }, quietCheckMs);

@@ -10,29 +10,42 @@ type LinkEvents = Parameters<Dependencies['openLink']>[3];
 function setup() {
   const links: LinkEvents[] = [];
   const closed: string[] = [];
+  const sent: number[] = [];
+  const kept: string[] = [];
+  const tried: string[] = [];
   let refused: string | undefined;
+  let readOnly = false;
+  let revision = 1;
+  let now = 0;
   let calls = 0;
   const store = new DocumentStore({
     client: {
       call: async () => {
         calls++;
         if (refused !== undefined) throw Object.assign(new Error('no'), { reason: refused });
-        return { path: 'a.txt', state: 'saved', revision: 1, people: [], readOnly: false };
+        return { path: 'a.txt', state: 'saved', revision, people: [], readOnly };
       },
     },
     openLink: (path: string, _doc: unknown, _awareness: unknown, events: LinkEvents) => {
       links.push(events);
-      return { tryNow: () => {}, close: () => closed.push(path) };
+      return { tryNow: () => tried.push(path), close: () => closed.push(path) };
     },
     user: { value: { name: 'Ada', color: '', colorLight: '', kind: 'person' } },
-    now: () => 0,
-    onSent: () => {},
+    now: () => now,
+    onSent: (edits: number) => sent.push(edits),
+    onKept: (path: string) => kept.push(path),
   } as unknown as Dependencies);
   return {
     store,
     link: () => links.at(-1) as LinkEvents,
     closed: () => closed,
     calls: () => calls,
+    sent,
+    kept,
+    tried,
+    mayOnlyRead: (only: boolean) => void (readOnly = only),
+    saved: (at: number) => void (revision = at),
+    wait: (ms: number) => void (now += ms),
     refuse: (reason: string | undefined) => void (refused = reason),
   };
 }
@@ -110,4 +123,80 @@ test('what could not be opened is tried again when the file is another, and show
   await new Promise((resolve) => setTimeout(resolve, 700));
   assert.equal(calls(), before);
   for (const path of ['a.txt', 'c.txt']) store.close(path);
+});
+
+test('a file that was removed and made again while the link was away is the same document as long as edits wait in it', async (t) => {
+  const { store, link, tried, sent } = setup();
+  const session = store.open('a.txt');
+  t.after(() => session.close());
+  await eventually(() => link() !== undefined);
+  link().onSynced();
+  link().onLost();
+  session.text.insert(0, 'typed offline');
+  store.apply(change({ what: 'removed' }));
+  store.apply(change({ what: 'created' }));
+  assert.deepEqual([store.get('a.txt') === session, session.doc.isDestroyed, tried], [true, false, ['a.txt']]);
+  link().onSynced();
+  await eventually(() => sent.length === 1);
+  assert.deepEqual([session.state.value.name, session.text.toString()], ['open', 'typed offline']);
+  // With nothing that waits, what is made anew is another document.
+  store.apply(change({ what: 'removed' }));
+  store.apply(change({ what: 'created' }));
+  assert.notEqual(store.get('a.txt'), session);
+  store.close('a.txt');
+});
+
+test('edits of a caller who may only read since the link came back are kept as not sent', async (t) => {
+  const { store, link, mayOnlyRead, saved, wait, sent, kept } = setup();
+  const session = store.open('a.txt');
+  t.after(() => session.close());
+  await eventually(() => link() !== undefined);
+  link().onSynced();
+  link().onLost();
+  session.text.insert(0, 'typed offline');
+  mayOnlyRead(true);
+  wait(1000);
+  // Others may go on writing.
+  saved(2);
+  link().onSynced();
+  await eventually(() => session.readOnly.value);
+  await eventually(() => session.online.value);
+  store.heard({ path: 'a.txt', state: 'saved', revision: 3 } as Parameters<typeof store.heard>[0]);
+  assert.deepEqual([session.settled, store.waiting.value.edits, sent, kept], [false, 1, [], ['a.txt']]);
+  assert.deepEqual(store.unsent(), [{ path: 'a.txt', text: 'typed offline' }]);
+  // Once the caller may write again they are sent.
+  link().onLost();
+  mayOnlyRead(false);
+  link().onSynced();
+  await eventually(() => session.settled);
+  assert.deepEqual([session.readOnly.value, sent, kept], [false, [1], ['a.txt']]);
+  store.close('a.txt');
+});
+
+test('an edit that the link itself denies is kept as not sent, whatever the table says', async (t) => {
+  const { store, link, sent, kept } = setup();
+  const session = store.open('a.txt');
+  t.after(() => session.close());
+  await eventually(() => link() !== undefined);
+  link().onSynced();
+  link().onLost();
+  link().onSynced();
+  session.text.insert(0, 'typed');
+  link().onDenied();
+  link().onDenied();
+  await eventually(() => session.online.value);
+  assert.deepEqual([session.readOnly.value, store.waiting.value.edits, sent, kept], [true, 1, [], ['a.txt']]);
+});
+
+test('what others save while the link is away says nothing of the edits that wait here', async (t) => {
+  const { store, link, wait } = setup();
+  const session = store.open('a.txt');
+  await eventually(() => link() !== undefined);
+  t.after(() => session.close());
+  link().onSynced();
+  link().onLost();
+  session.text.insert(0, 'typed offline');
+  wait(1000);
+  store.heard({ path: 'a.txt', state: 'saved', revision: 2 } as Parameters<typeof store.heard>[0]);
+  assert.equal(session.waiting.value, 1);
 });

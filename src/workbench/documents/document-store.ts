@@ -81,7 +81,7 @@ export class DocumentStore {
       for (const [path, session] of this.sessions.value) if (path === change.path || path.startsWith(`${change.path}/`)) session.deleted();
     } else if (change.what === 'created') {
       const session = this.sessions.value.get(change.path);
-      if (session?.state.value.name === 'closed' || session?.state.value.name === 'deleted') this.#reopen(session);
+      if (session?.state.value.name === 'closed' || session?.state.value.name === 'deleted') this.#made(session);
     } else this.sessions.value.get(change.path)?.retrySoon();
   }
 
@@ -96,8 +96,9 @@ export class DocumentStore {
       .map(([path, { text }]) => ({ path, text: text.toString() }));
   }
 
-  /** A file that is made anew is another document than the one that was deleted. */
-  #reopen(session: DocumentSession): void {
+  /** A file that is made anew is another document than the one that was deleted, but for the edits that still wait to be sent. */
+  #made(session: DocumentSession): void {
+    if (!session.settled) return session.tryNow();
     const path = session.path.value;
     this.#drop(session);
     this.open(path);

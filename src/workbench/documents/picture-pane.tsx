@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import { nameOf, parentOf } from '../file-paths.ts';
 import { Icon } from '../shell/icon.tsx';
+import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { byteSize } from '../words.ts';
 
@@ -13,25 +13,14 @@ export function PicturePane({ path }: { path: string }) {
   const pixels = useSignal('');
   const failed = useSignal(false);
   const version = useSignal(0);
-  useEffect(() => {
-    const look = (): void => {
-      workbench.client
-        .call('files.stat', { path })
-        .then(({ entry }) => {
-          size.value = entry === undefined ? '' : byteSize(entry.size);
-          failed.value = entry === undefined;
-        })
-        .catch(() => undefined);
-    };
-    look();
-    return workbench.changes.subscribe({
-      change: (change) => {
-        if (change.path !== path) return;
-        version.value = change.revision;
-        look();
-      },
-    });
-  }, [path]);
+  const look = async (signal: AbortSignal): Promise<void> => {
+    const { entry } = await workbench.client.call('files.stat', { path }, { signal });
+    if (signal.aborted) return;
+    size.value = entry === undefined ? '' : byteSize(entry.size);
+    failed.value = entry === undefined;
+    version.value += 1;
+  };
+  useLoaded(look, { change: (change) => change.path === path }, [path]);
   return (
     <div class="pane" data-testid="picture">
       <div class="dfh">
@@ -57,7 +46,7 @@ export function PicturePane({ path }: { path: string }) {
       ) : (
         <div class={`mid check${fit.value ? ' fit' : ''}`} tabIndex={0}>
           <img
-            src={`${workbench.fileUrl(path)}${version.value > 0 ? `?r=${version.value}` : ''}`}
+            src={`${workbench.fileUrl(path)}${version.value > 1 ? `?look=${version.value}` : ''}`}
             alt={nameOf(path)}
             onLoad={(event) => {
               const { naturalWidth, naturalHeight } = event.currentTarget;

@@ -50,4 +50,5 @@ test('the breadcrumb says where the edits are', () => {
   assert.equal(saveWords({ ...facts, online: false, offline: true, edits: 27 }), '27 edits kept here');
   assert.equal(saveWords({ ...facts, info: info('failed') }), 'Not saved');
   assert.equal(saveWords({ ...facts, readOnly: true }), 'Read only · r1284');
+  assert.equal(saveWords({ ...facts, readOnly: true, edits: 2 }), '2 edits not sent');
 });

@@ -61,6 +61,7 @@ export interface SaveFacts {
 
 /** What the breadcrumb says of a document. */
 export function saveWords({ online, edits, info, offline, readOnly }: SaveFacts): string {
+  if (readOnly && edits > 0) return `${plural(edits)} not sent`;
   if (readOnly) return info === undefined || info.revision === 0 ? 'Read only' : `Read only · r${info.revision}`;
   if (!online && edits > 0) return offline ? `${plural(edits)} kept here` : `${plural(edits)} ${edits === 1 ? 'waits' : 'wait'}`;
   if (info?.state === 'failed') return 'Not saved';

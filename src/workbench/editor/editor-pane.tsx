@@ -182,6 +182,7 @@ function Crumbs({ session }: { session: DocumentSession }) {
     readOnly: session.readOnly.value,
   });
   const [state, revision] = words.split(' · ');
+  const isBad = info?.state === 'failed' || info?.state === 'conflict' || (session.readOnly.value && !session.settled);
   return (
     <div class="crumb">
       <nav class="row grow" aria-label="Where you are">
@@ -218,7 +219,7 @@ function Crumbs({ session }: { session: DocumentSession }) {
       )}
       <span
         key={saved.value}
-        class={`xs saved${saved.value > 0 ? ' pulse' : ''}${info?.state === 'failed' || info?.state === 'conflict' ? ' bad' : ' faint'}`}
+        class={`xs saved${saved.value > 0 ? ' pulse' : ''}${isBad ? ' bad' : ' faint'}`}
         data-testid="saved"
         title={info?.problem}
       >

@@ -1,7 +1,8 @@
+import { computed } from '@preact/signals';
 import { defaultKeymap, indentWithTab } from '@codemirror/commands';
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit } from '@codemirror/language';
 import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
-import { Compartment, EditorState, Transaction } from '@codemirror/state';
+import { Compartment, EditorState, type Extension, Transaction } from '@codemirror/state';
 import {
   crosshairCursor,
   drawSelection,
@@ -9,6 +10,7 @@ import {
   EditorView,
   highlightActiveLine,
   highlightActiveLineGutter,
+  type KeyBinding,
   keymap,
   lineNumbers,
   rectangularSelection,
@@ -16,7 +18,7 @@ import {
 import { yCollab, yUndoManagerKeymap } from 'y-codemirror.next';
 import type { Actor } from '../actor.ts';
 import type { DocumentSession } from '../documents/document-session.ts';
-import { fileKind } from '../documents/file-kinds.ts';
+import { fileKind, type Grammar } from '../documents/file-kinds.ts';
 import { nameOf } from '../file-paths.ts';
 import { changeBars } from './change-bars.ts';
 import { editorTheme } from './editor-theme.ts';
@@ -52,15 +54,19 @@ export interface EditorOptions {
 
 // Ctrl G goes to a line here, by the page's own field; F3 finds on.
 const findKeys = searchKeymap.filter(({ key }) => key !== 'Mod-g' && key !== 'Mod-Alt-g');
+/** Yjs asks no editor whether the text may be changed. */
+const undoKeys = yUndoManagerKeymap.map(
+  (binding): KeyBinding => ({ ...binding, run: (view) => view.state.readOnly || binding.run?.(view) === true }),
+);
 const wrapping = new Compartment();
 const trailPauseMs = 120;
 
 /** The editor of a session. It goes on taking edits of others while it is not shown. */
 export function createEditor(session: DocumentSession, options: EditorOptions): EditorView {
   const language = new Compartment();
-  const path = session.path.value;
+  const access = new Compartment();
   const content = session.text.toString();
-  const indent = indentStyle(content.split('\n', 500), /\.(py|xml|html?)$/.test(path) ? 4 : 2);
+  const indent = indentStyle(content.split('\n', 500), /\.(py|xml|html?)$/.test(session.path.value) ? 4 : 2);
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const tell = (view: EditorView, trail: readonly string[]): void => {
@@ -104,16 +110,14 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
         search({ top: true }),
         indentUnit.of(indent.unit),
         EditorState.tabSize.of(indent.unit === '\t' ? 4 : indent.unit.length),
-        keymap.of([...yUndoManagerKeymap, ...findKeys, ...foldKeymap, ...defaultKeymap, indentWithTab]),
+        keymap.of([...undoKeys, ...findKeys, ...foldKeymap, ...defaultKeymap, indentWithTab]),
         yCollab(session.text, null, { undoManager: session.undo }),
         remoteCarets({ awareness: session.awareness, text: session.text, colorOf: options.colorOf, onCarets: options.onCarets }),
-        EditorState.readOnly.of(session.readOnly.value),
+        access.of([]),
         EditorView.editable.of(true),
         EditorView.contentAttributes.of({
-          'aria-label': nameOf(path),
           // It has the focus by itself; said, so that it is seen to scroll by keys.
           tabindex: '0',
-          'aria-readonly': String(session.readOnly.value),
           spellcheck: 'false',
           autocorrect: 'off',
           autocapitalize: 'off',
@@ -133,14 +137,22 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
     }),
   });
   tell(view, trail);
-  const { grammar } = fileKind(path);
-  if (grammar !== undefined) {
-    void loadGrammar(grammar).then((support) => {
-      view.dispatch({ effects: language.reconfigure(support) });
-      tellTrail(view);
-    });
-  }
+  const speak = async (grammar: Grammar | undefined): Promise<void> => {
+    const support = grammar === undefined ? [] : await loadGrammar(grammar);
+    if (fileKind(session.path.value).grammar !== grammar) return;
+    view.dispatch({ effects: language.reconfigure(support) });
+    tellTrail(view);
+  };
+  // The view ends with the session, and these with both.
+  computed(() => accessOf(session)).subscribe((now) => view.dispatch({ effects: access.reconfigure(now) }));
+  computed(() => fileKind(session.path.value).grammar).subscribe((grammar) => void speak(grammar));
   return view;
+}
+
+/** What the file is called, and whether it may be changed: both can become another while it is open. */
+function accessOf({ path, readOnly }: DocumentSession): Extension {
+  const attributes = { 'aria-label': nameOf(path.value), 'aria-readonly': String(readOnly.value) };
+  return [EditorState.readOnly.of(readOnly.value), EditorView.contentAttributes.of(attributes)];
 }
 
 export function setWrap(view: EditorView, wrap: boolean): void {

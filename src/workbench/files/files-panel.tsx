@@ -334,6 +334,8 @@ function NameField({ node }: { node: TreeNode }) {
         }}
         onKeyDown={(event) => {
           event.stopPropagation();
+          // It ends a word of an input method, and no name.
+          if (event.isComposing) return;
           if (event.key === 'Enter') {
             event.preventDefault();
             void finish();

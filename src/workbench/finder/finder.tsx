@@ -60,6 +60,8 @@ export function Finder({ initial }: { initial: string }) {
     choice.run(keep);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
+    // Of an input method's own list, and the end of its word.
+    if (event.isComposing) return;
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     if (step !== 0 && choices.length > 0) at.value = (chosen + step + choices.length) % choices.length;
     else if (event.key === 'Home' && event.ctrlKey) at.value = 0;

@@ -1,3 +1,4 @@
+import { copyText } from '../shell/copy-text.ts';
 import { Icon } from '../shell/icon.tsx';
 import { count } from '../words.ts';
 import { revokeAgent } from './fleet-actions.ts';
@@ -37,14 +38,7 @@ export function RevokeDialog({ agent, tasks }: { agent: string; tasks: number })
 /** A secret that could not be delivered: shown once, for a person to carry. */
 export function SecretDialog({ agent, token }: { agent: string; token: string }) {
   const fleet = useFleet();
-  const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(token);
-      fleet.toasts.say('Copied the secret');
-    } catch (error) {
-      fleet.toasts.fail('Not copied: the browser refused it', error);
-    }
-  };
+  const copy = (): Promise<void> => copyText(fleet.toasts, token, 'Copied the secret');
   return (
     <Modal label={`A new secret for ${agent}`}>
       <h1>A new secret for {agent}</h1>

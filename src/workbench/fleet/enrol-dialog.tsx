@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { HubAgentInfo } from '../../contract/hub-operations.ts';
 import { errorFacts } from '../client-port.ts';
+import { copyText } from '../shell/copy-text.ts';
 import { Icon } from '../shell/icon.tsx';
 import { isConnected } from './agent-words.ts';
 import { enrolCommand } from './enrol-command.ts';
@@ -131,14 +132,7 @@ function Made({ enrolment, again }: { enrolment: Enrolment; again: () => void })
     return agent === undefined ? !known.has(one.id) : one.id === agent && (one.since ?? 0) >= asked - 1000;
   });
   const left = expires - fleet.now.value;
-  const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(command);
-      fleet.toasts.say('Copied the command');
-    } catch (error) {
-      fleet.toasts.fail('Not copied: the browser refused it', error);
-    }
-  };
+  const copy = (): Promise<void> => copyText(fleet.toasts, command, 'Copied the command');
   return (
     <>
       <p class="dim">

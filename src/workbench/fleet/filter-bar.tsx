@@ -32,6 +32,7 @@ export function FilterBar({ title, id, label, placeholder, text, onText, shortcu
           data-filter
           onInput={(event) => onText(event.currentTarget.value)}
           onKeyDown={(event) => {
+            if (event.isComposing) return;
             if (event.key === 'Escape' && text !== '') {
               event.preventDefault();
               event.stopPropagation();

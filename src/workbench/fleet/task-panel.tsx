@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import type { HubTaskDetail, HubTaskInfo } from '../../contract/hub-operations.ts';
+import { copyText } from '../shell/copy-text.ts';
 import { Icon } from '../shell/icon.tsx';
 import { clockTime, longTime, shortAge } from '../words.ts';
 import { type Happening, happenings, leaseLength } from './attempts.ts';
@@ -214,13 +215,8 @@ function Timeline({ detail, task }: { detail: TaskDetail; task: HubTaskDetail })
   );
 }
 
-async function copyLink({ toasts }: ReturnType<typeof useFleet>): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(location.href);
-    toasts.say('Copied the link to this task');
-  } catch (error) {
-    toasts.fail('Not copied: the browser refused it', error);
-  }
+function copyLink({ toasts }: ReturnType<typeof useFleet>): Promise<void> {
+  return copyText(toasts, location.href, 'Copied the link to this task');
 }
 
 /** Gives the focus to the row of the task again when the panel goes, and to nothing else. */

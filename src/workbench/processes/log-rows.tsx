@@ -1,6 +1,7 @@
 import { type Signal, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import { copyText } from '../shell/copy-text.ts';
 import type { Toasts } from '../shell/toasts.ts';
 import { type Scroll, useScroll } from '../use-scroll.ts';
 import { virtualWindow } from '../virtual-window.ts';
@@ -98,10 +99,6 @@ function Row({ row }: { row: LogRow }) {
 export async function copyLines(toasts: Pick<Toasts, 'say' | 'fail'>, lines: readonly LogLine[], { box }: LogScroll): Promise<void> {
   const selection = getSelection();
   const selected = selection !== null && box.current?.contains(selection.anchorNode) === true ? selection.toString() : '';
-  try {
-    await navigator.clipboard.writeText(selected === '' ? lines.map(({ text }) => text).join('\n') : selected);
-    toasts.say(selected === '' ? `Copied ${count(lines.length, 'line')}` : 'Copied what is selected');
-  } catch (error) {
-    toasts.fail('Not copied: the browser refused it', error);
-  }
+  if (selected === '') await copyText(toasts, lines.map(({ text }) => text).join('\n'), `Copied ${count(lines.length, 'line')}`);
+  else await copyText(toasts, selected, 'Copied what is selected');
 }

@@ -267,7 +267,7 @@ function ProcessLogView({ process }: { process: ProcessInfo }) {
   const back = (): void => bottom.showTable();
   useWantedFocus(bottom.wantsFocus, () => box.current?.querySelector<HTMLElement>('.log')?.focus());
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key !== 'Escape' || event.defaultPrevented) return;
+    if (event.isComposing || event.key !== 'Escape' || event.defaultPrevented) return;
     event.preventDefault();
     back();
   };

@@ -1,5 +1,6 @@
 import type { LanguageInfo } from '../../contract/code.ts';
 import { nameOf } from '../file-paths.ts';
+import { copyText } from '../shell/copy-text.ts';
 import { Icon } from '../shell/icon.tsx';
 import { sayKey } from '../shell/keys.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
@@ -110,14 +111,7 @@ function LanguageNote({ language }: { language: LanguageInfo }) {
   if (language.rollout === 'canary' && language.missing.length === 0)
     return <p class="sm faint">{language.name} is on trial here: it may be switched off again.</p>;
   if (languageProblem(language) === undefined || language.rollout === 'off' || language.install === '') return null;
-  const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(language.install);
-      toasts.say('Copied the command');
-    } catch (error) {
-      toasts.fail('Not copied: the browser refused it', error);
-    }
-  };
+  const copy = (): Promise<void> => copyText(toasts, language.install, 'Copied the command');
   return (
     <div class="sm dim">
       <p>On the machine of the sidecar, as root (Debian):</p>

@@ -170,7 +170,7 @@ function FilesAlong({ path, form, set }: { path: string; form: RunForm; set: (ch
           value={text.value}
           onInput={(event) => (text.value = event.currentTarget.value)}
           onKeyDown={(event) => {
-            if (event.key !== 'Enter') return;
+            if (event.isComposing || event.key !== 'Enter') return;
             event.preventDefault();
             add();
           }}

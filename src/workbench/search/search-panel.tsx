@@ -77,7 +77,7 @@ function Question() {
             search.asked();
           }}
           onKeyDown={(event) => {
-            if (event.key !== 'ArrowDown') return;
+            if (event.isComposing || event.key !== 'ArrowDown') return;
             event.preventDefault();
             document.querySelector<HTMLElement>('.results')?.focus();
           }}
@@ -211,6 +211,7 @@ function Summary() {
   const { search } = useWorkbench();
   const { value: summary } = search.summary;
   const { size: changed } = search.changedSince.value;
+  const { value: mayBeOld } = search.mayBeOld;
   if (summary === undefined) return search.running.value ? <div class="sr-sum">Searching…</div> : null;
   const { matches, files, elapsedMs, revision, truncated, engine } = summary;
   return (
@@ -230,9 +231,9 @@ function Summary() {
       </div>
       {truncated && <p class="sr-note xs">The first {matches.toLocaleString('en')} are shown. A longer text finds fewer.</p>}
       {engine === 'plain' && <p class="sr-note xs">ripgrep is not on this machine: slower, and ignore files were not read.</p>}
-      {changed > 0 && (
+      {(changed > 0 || mayBeOld) && (
         <p class="sr-note xs row">
-          <span class="grow">{count(changed, 'file')} changed since.</span>
+          <span class="grow">{mayBeOld ? 'Files may have changed since.' : `${count(changed, 'file')} changed since.`}</span>
           <button type="button" class="btn sm quiet" onClick={() => void search.search()}>
             Search again
           </button>

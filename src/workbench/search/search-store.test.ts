@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import type { Change } from '../../contract/events.ts';
 import type { FoundFile } from '../../contract/search.ts';
 import type { WorkbenchClient } from '../client-port.ts';
 import { SearchStore } from './search-store.ts';
@@ -85,4 +86,25 @@ test('a file whose name goes over two lines is left out by its own name', async 
   store.leaveOut('a\n7');
   await store.replace();
   assert.deepEqual(asked[0]?.except, [{ path: 'a\n7', line: 2 }, { path: 'a\n7' }]);
+});
+
+test('what changes while a search runs has changed since it, unless the search saw it; and what nobody was told of may have', async () => {
+  const ended = Promise.withResolvers<{ revision: number }>();
+  const client = { stream: () => ({ [Symbol.asyncIterator]: () => Readable.from([])[Symbol.asyncIterator](), end: ended.promise }) };
+  const store = new SearchStore(client as unknown as WorkbenchClient);
+  const change = (path: string, revision: number): void => store.apply({ path, revision, kind: 'file', what: 'changed' } as Change);
+  change('before.txt', 1);
+  store.missed();
+  assert.equal(store.mayBeOld.value, false, 'nothing was looked for');
+  store.pattern.value = 'old';
+  const searched = store.search();
+  change('seen.txt', 2);
+  change('late.txt', 4);
+  ended.resolve({ revision: 3 });
+  await searched;
+  assert.deepEqual([[...store.changedSince.value], store.mayBeOld.value], [['late.txt'], false]);
+  store.missed();
+  assert.equal(store.mayBeOld.value, true);
+  await store.search();
+  assert.deepEqual([[...store.changedSince.value], store.mayBeOld.value], [['late.txt'], false]);
 });

@@ -56,12 +56,16 @@ export class SearchStore {
   readonly focused = signal(0);
   /** Files that changed since the search. */
   readonly changedSince: Signal<ReadonlySet<string>> = signal(new Set());
+  /** Files may have changed since the search that nobody was told of. */
+  readonly mayBeOld = signal(false);
   /** Of what was found, what is shown: all, or all that is to be replaced. */
   readonly shown: ReadonlySignal<readonly FoundFile[]>;
   readonly rows: ReadonlySignal<SearchRow[]>;
   /** What was found, in order of the paths. */
   readonly files: Signal<readonly FoundFile[]> = signal([]);
   readonly #client: WorkbenchClient;
+  /** Changes since the search, those during it included: paths and revisions. */
+  readonly #told = new Map<string, number>();
   /** The last search that came to its end: what it looked for, and what it found. */
   #answered: { sought: string; files: readonly FoundFile[] } | undefined;
   #canceled = new AbortController();
@@ -87,6 +91,7 @@ export class SearchStore {
     this.problem.value = undefined;
     if (this.pattern.value === '') return this.#forget();
     this.running.value = true;
+    this.mayBeOld.value = false;
     this.dimmed.value = this.files.value.length > 0;
     const sought = this.#sought();
     const found: FoundFile[] = [];
@@ -106,7 +111,8 @@ export class SearchStore {
       const { matches, files, elapsedMs, revision, truncated, engine } = await stream.end;
       if (canceled.signal.aborted) return;
       draw();
-      this.changedSince.value = new Set();
+      for (const [path, at] of this.#told) if (at <= revision) this.#told.delete(path);
+      this.changedSince.value = new Set(this.#told.keys());
       this.#keepLeftOut(sought);
       this.focused.value = 0;
       this.summary.value = { matches, files, elapsedMs, revision, truncated, engine };
@@ -202,10 +208,16 @@ export class SearchStore {
     this.focused.value = 0;
   }
 
-  apply(change: Change): void {
+  apply({ path, revision, kind }: Change): void {
     const { value: summary } = this.summary;
-    if (summary === undefined || change.revision <= summary.revision || change.kind === 'directory') return;
-    this.changedSince.value = new Set(this.changedSince.value).add(change.path);
+    if (kind === 'directory' || (!this.running.value && summary === undefined)) return;
+    this.#told.set(path, revision);
+    if (summary !== undefined && revision > summary.revision) this.changedSince.value = new Set(this.changedSince.value).add(path);
+  }
+
+  /** Changes were not told: what was found may be of before. */
+  missed(): void {
+    if (this.summary.value !== undefined || this.running.value) this.mayBeOld.value = true;
   }
 
   /** What would find more when nothing was found, by the names of the switches. */
@@ -251,7 +263,9 @@ export class SearchStore {
     this.summary.value = undefined;
     this.running.value = false;
     this.dimmed.value = false;
+    this.#told.clear();
     this.changedSince.value = new Set();
+    this.mayBeOld.value = false;
   }
 }
 

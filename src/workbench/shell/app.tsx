@@ -47,7 +47,13 @@ export function App() {
 
   const { value: state } = link.state;
   const { value: words } = link.words;
-  if (state.name === 'refused') return <TokenView reason={state.error.reason} />;
+  if (state.name === 'refused')
+    return (
+      <>
+        <TokenView reason={state.error.reason} />
+        <ToastStack toasts={workbench.toasts} />
+      </>
+    );
   const known = info.value !== undefined;
   return (
     <div class="wb" data-link={words.tone} data-known={known} data-testid="workbench">

@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { copyText } from './copy-text.ts';
 import { Icon } from './icon.tsx';
 import type { Toast, Toasts } from './toasts.ts';
 
@@ -56,7 +57,7 @@ function ToastCard({ toast, toasts }: { toast: Toast; toasts: Toasts }) {
                 <button type="button" class="btn sm quiet" aria-expanded={open.value} onClick={() => (open.value = !open.value)}>
                   Details
                 </button>
-                <button type="button" class="btn sm quiet" onClick={() => void navigator.clipboard.writeText(`${toast.title}\n${details}`)}>
+                <button type="button" class="btn sm quiet" onClick={() => void copyText(toasts, `${toast.title}\n${details}`)}>
                   Copy
                 </button>
               </>

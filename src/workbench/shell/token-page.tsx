@@ -9,12 +9,23 @@ interface TokenFormProps {
   /** Said above the button: what is wrong besides. */
   children?: ComponentChildren;
   button: string;
-  /** The reason for which a login was refused, of the error table. After one that holds the page is loaded anew. */
+  /** The reason for which a login was refused, of the error table. */
   onRefused: (reason: string) => void;
+  /** After a login that holds; without it the page is loaded anew. */
+  onTaken?: () => void;
 }
 
-/** Stands in place of everything while this browser has no token that holds. `form` is left out where giving one does not help. */
-export function TokenPage({ title, hint, form }: { title: string; hint: ComponentChildren; form: TokenFormProps | undefined }) {
+interface TokenPageProps {
+  title: string;
+  hint: ComponentChildren;
+  /** Left out where giving a token does not help. */
+  form: TokenFormProps | undefined;
+  /** What waits in this page for the link to be back, and a way to have it without. */
+  kept?: { words: string; copy: () => void } | undefined;
+}
+
+/** Stands in place of everything while this browser has no token that holds. */
+export function TokenPage({ title, hint, form, kept }: TokenPageProps) {
   const field = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => field.current?.focus(), []);
   return (
@@ -27,8 +38,9 @@ export function TokenPage({ title, hint, form }: { title: string; hint: Componen
           const token = tokenIn(field.current?.value ?? '');
           if (token === '') return;
           void logIn(token).then((refusal) => {
-            if (refusal === undefined) location.assign('/');
-            else form?.onRefused(refusal);
+            if (refusal !== undefined) form?.onRefused(refusal);
+            else if (form?.onTaken === undefined) location.assign('/');
+            else form.onTaken();
           });
         }}
       >
@@ -37,6 +49,7 @@ export function TokenPage({ title, hint, form }: { title: string; hint: Componen
         </span>
         <h1 id="token-title">{title}</h1>
         <p class="dim">{hint}</p>
+        {kept !== undefined && <p role="status">{kept.words}</p>}
         {form !== undefined && (
           <>
             <div class="token-field">
@@ -61,11 +74,21 @@ export function TokenPage({ title, hint, form }: { title: string; hint: Componen
               )}
             </div>
             {form.children}
+          </>
+        )}
+        <div class="row">
+          {form !== undefined && (
             <button type="submit" class="btn pri">
               {form.button}
             </button>
-          </>
-        )}
+          )}
+          {kept !== undefined && (
+            <button type="button" class="btn" onClick={kept.copy}>
+              <Icon name="copy" />
+              Copy my edits
+            </button>
+          )}
+        </div>
       </form>
     </main>
   );

@@ -1,4 +1,6 @@
 import { useSignal } from '@preact/signals';
+import { useWorkbench } from '../use-workbench.ts';
+import { count } from '../words.ts';
 import { TokenPage } from './token-page.tsx';
 
 const problems: Record<string, string> = {
@@ -9,6 +11,15 @@ const problems: Record<string, string> = {
 
 /** Shown instead of the workspace while this browser has no token that holds. `reason` is of the error table. */
 export function TokenView({ reason }: { reason: string }) {
+  const workbench = useWorkbench();
+  const { edits, documents } = workbench.documents.waiting.value;
+  const kept =
+    edits > 0
+      ? {
+          words: `${count(edits, 'edit')} in ${count(documents, 'document')} ${edits === 1 ? 'is' : 'are'} kept in this page, and sent once it has a token that may write.`,
+          copy: () => void workbench.copyUnsent(),
+        }
+      : undefined;
   // What a login said counts more than that the page has no cookie yet.
   const login = useSignal(new URLSearchParams(location.search).get('login'));
   const said = login.value ?? reason;
@@ -23,6 +34,7 @@ export function TokenView({ reason }: { reason: string }) {
           </>
         }
         form={undefined}
+        kept={kept}
       />
     );
   const problem = problems[said];
@@ -43,12 +55,15 @@ export function TokenView({ reason }: { reason: string }) {
         ),
         button: 'Open workspace',
         onRefused: (refusal) => (login.value = refusal),
+        // A page that is loaded anew has no edits left to send.
+        onTaken: () => (edits > 0 ? workbench.tryNow() : location.assign('/')),
         children: said === 'CONNECTION_LOST' && (
           <p class="sm bad" role="alert">
             The sidecar does not answer. Is <code>npm start</code> running?
           </p>
         ),
       }}
+      kept={kept}
     />
   );
 }

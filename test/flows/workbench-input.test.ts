@@ -1,0 +1,58 @@
+// The page in Chromium: keys of an input method, and what was opened while the link was away.
+import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { noBrowser, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
+
+test('the keys that end a word of an input method end no name, and open nothing', { skip: noBrowser }, () =>
+  withWorkbench({ 'a.txt': 'a\n', 'b.txt': 'b\n' }, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    const cdp = await ada.context().newCDPSession(ada);
+    const composeAndPress = async (text: string, key: string): Promise<void> => {
+      await cdp.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length });
+      for (const type of ['rawKeyDown', 'keyUp'] as const)
+        await cdp.send('Input.dispatchKeyEvent', { type, key, code: key, windowsVirtualKeyCode: 229 });
+      await cdp.send('Input.insertText', { text });
+    };
+    await ada.getByRole('treeitem', { name: /^a\.txt/ }).click();
+    await ada.keyboard.press('F2');
+    const field = ada.getByRole('textbox', { name: /New name/ });
+    await field.fill('');
+    for (const key of ['Escape', 'Enter']) await composeAndPress('に', key);
+    assert.equal(await field.inputValue(), 'にに');
+    assert.ok(existsSync(path.join(root, 'a.txt')));
+    await ada.keyboard.press('Enter');
+    await ada.getByRole('treeitem', { name: /^にに/ }).waitFor();
+
+    await ada.keyboard.press('Control+p');
+    const finder = ada.getByRole('combobox');
+    await finder.waitFor();
+    await composeAndPress('b', 'Enter');
+    assert.equal(await finder.inputValue(), 'b');
+    await ada.keyboard.press('Enter');
+    await ada.getByRole('tablist', { name: 'Open documents' }).getByRole('tab', { name: 'b.txt' }).waitFor();
+  }),
+);
+
+test('a comparison that is opened while the link is away is there when it is back', { skip: noBrowserOrGit }, () =>
+  withWorkbench(
+    { 'c.txt': 'c\n' },
+    async (workbench) => {
+      const { page, root } = workbench;
+      const ada = await page({ name: 'Ada' });
+      await openFile(ada, 'c.txt');
+      writeFileSync(path.join(root, 'c.txt'), 'CHANGED\n');
+      await ada.locator('.cm-line', { hasText: 'CHANGED' }).waitFor();
+      await workbench.kill();
+      await ada.locator('[data-link=live]').waitFor({ state: 'detached' });
+      await ada.keyboard.press('Alt+d');
+      const diff = ada.getByTestId('diff');
+      await diff.getByText('The sidecar does not answer.').waitFor();
+      await workbench.restart();
+      await diff.locator('.cm-line', { hasText: 'CHANGED' }).first().waitFor();
+      await diff.getByText('The sidecar does not answer.').waitFor({ state: 'detached' });
+    },
+    { git: true },
+  ),
+);
