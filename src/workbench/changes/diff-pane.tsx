@@ -4,6 +4,7 @@ import type { Change } from '../../contract/events.ts';
 import { errorFacts } from '../client-port.ts';
 import { fileKind } from '../documents/file-kinds.ts';
 import { nameOf, parentOf } from '../file-paths.ts';
+import { lateCode } from '../late-code.ts';
 import { Icon } from '../shell/icon.tsx';
 import { isKey } from '../shell/keys.ts';
 import { Revision } from '../shell/revision.tsx';
@@ -74,11 +75,14 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
     const { current } = host;
     if (shown === undefined || current === null || shown.binary) return;
     let gone = false;
-    void import('./diff-view.ts')
-      .then(({ createDiff }) =>
+    void lateCode(
+      () => import('./diff-view.ts'),
+      () => !gone,
+    )
+      .then((code) =>
         gone
           ? undefined
-          : createDiff(current, {
+          : code?.createDiff(current, {
               before: shown.before,
               after: shown.after,
               names: { before: `${nameOf(path)}, ${shown.names.before}`, after: `${nameOf(path)}, ${shown.names.after}` },

@@ -1,6 +1,7 @@
 import { type Extension, RangeSet, RangeSetBuilder, StateEffect, StateField, Text } from '@codemirror/state';
 import { type EditorView, gutter, GutterMarker, ViewPlugin, type ViewUpdate } from '@codemirror/view';
 import { withoutReturns } from './line-ends.ts';
+import { lateCode } from '../late-code.ts';
 
 class Bar extends GutterMarker {
   override readonly elementClass: string;
@@ -48,12 +49,15 @@ export const changeBars: Extension = [
     const compare = async (): Promise<void> => {
       const base = view.state.field(baseField);
       if (base === undefined) return view.dispatch({ effects: setBars.of(RangeSet.empty) });
-      const { Chunk } = await import('@codemirror/merge');
-      if (gone) return;
+      const code = await lateCode(
+        () => import('@codemirror/merge'),
+        () => !gone,
+      );
+      if (code === undefined || gone) return;
       const { doc } = view.state;
       const plain = withoutReturns(doc);
       const builder = new RangeSetBuilder<GutterMarker>();
-      for (const chunk of Chunk.build(base, plain, { scanLimit: 500, timeout: 100 })) {
+      for (const chunk of code.Chunk.build(base, plain, { scanLimit: 500, timeout: 100 })) {
         const kind = chunk.fromA === chunk.toA ? 'add' : chunk.fromB === chunk.toB ? 'del' : 'mod';
         const end = Math.min(kind === 'del' ? chunk.fromB : chunk.endB, plain.length);
         for (let at = Math.min(chunk.fromB, plain.length); at <= end; ) {

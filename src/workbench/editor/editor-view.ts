@@ -29,6 +29,7 @@ import { lineEnds } from './line-ends.ts';
 import { type RemoteCaret, remoteCarets } from './remote-carets.ts';
 import { scopeTrail } from './scope-trail.ts';
 import { searchMarks } from './search-marks.ts';
+import { lateCode } from '../late-code.ts';
 
 /** Where the caret is and what is around it, for the bars around the editor. */
 export interface EditorFacts {
@@ -138,8 +139,9 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
   });
   tell(view, trail);
   const speak = async (grammar: Grammar | undefined): Promise<void> => {
-    const support = grammar === undefined ? [] : await loadGrammar(grammar);
-    if (fileKind(session.path.value).grammar !== grammar) return;
+    const isWanted = (): boolean => fileKind(session.path.value).grammar === grammar && !session.doc.isDestroyed;
+    const support = grammar === undefined ? [] : await lateCode(() => loadGrammar(grammar), isWanted);
+    if (support === undefined || !isWanted()) return;
     view.dispatch({ effects: language.reconfigure(support) });
     tellTrail(view);
   };
