@@ -39,6 +39,17 @@ export const limitParts = [
         'test/flows/limits.test.ts',
         'requests of one address beyond the most of a minute are refused, and told to come back',
       ]),
+      constant(
+        'addresses of which their requests are counted',
+        'src/sidecar/request-counts.ts',
+        'MAX_ADDRESSES',
+        'count',
+        'those that came longest ago are counted anew',
+        [
+          'src/sidecar/request-counts.test.ts',
+          'of five thousand addresses it is known how often they asked, and of more those that came longest ago are counted anew',
+        ],
+      ),
       constant('tokens that are kept', 'src/sidecar/callers.ts', 'MAX_TOKENS', 'count', '`TOO_MANY`', [
         'src/sidecar/callers.test.ts',
         'tokens that ended make room for new ones after a day, revoked or expired',

@@ -96,7 +96,8 @@ export class AgentSession {
   draining = false;
   /** Tasks that it can have at a time, as it last said: those it held then, and its credit. */
   #capacity: number;
-  #busyUntil = 0;
+  /** It refused work a moment ago. */
+  #isBusy = false;
   #busyTimer: unknown;
   /** Tasks that it holds as far as this connection knows, with their fence. */
   readonly #held = new Map<string, number>();
@@ -116,7 +117,7 @@ export class AgentSession {
 
   /** Tasks that it could take now. */
   get credit(): number {
-    if (this.#closed || this.draining || this.#dependencies.now() < this.#busyUntil) return 0;
+    if (this.#closed || this.draining || this.#isBusy) return 0;
     return Math.max(0, (this.facts.features.has('leases') ? this.#capacity : 1) - this.#held.size);
   }
 
@@ -378,12 +379,15 @@ export class AgentSession {
 
   /** It has less room than was thought: until it says more, it gets nothing more; one that never says has to be tried again some time. */
   #refuses(): void {
-    const { timers, now, hasRoom } = this.#dependencies;
+    const { timers, hasRoom } = this.#dependencies;
     this.#capacity = this.#held.size;
     if (this.facts.features.has('leases')) return;
-    this.#busyUntil = now() + BUSY_MS;
+    this.#isBusy = true;
     timers.clear(this.#busyTimer);
-    this.#busyTimer = timers.set(hasRoom, BUSY_MS + 1);
+    this.#busyTimer = timers.set(() => {
+      this.#isBusy = false;
+      hasRoom();
+    }, BUSY_MS);
   }
 
   async #ping(frame: AgentFrames['ping']): Promise<void> {

@@ -91,8 +91,10 @@ class Scene {
 }
 
 /** `clock`: one of the test's own, else the real one. */
-async function scene(run: (scene: Scene) => Promise<void>, clock?: FakeClock): Promise<void> {
-  const made = new Scene(clock === undefined ? { timers: nodeTimers, now: Date.now } : { timers: clock.timers, now: () => clock.now });
+async function scene(run: (scene: Scene) => Promise<void>, clock?: FakeClock, setBy = (): number => 0): Promise<void> {
+  const made = new Scene(
+    clock === undefined ? { timers: nodeTimers, now: Date.now } : { timers: clock.timers, now: () => clock.now + setBy() },
+  );
   made.fleet.start();
   try {
     await run(made);
@@ -331,6 +333,31 @@ test('AgentCom’s sidecar that was busy is left in peace for half a minute, and
     await clock.advance(2);
     assert.deepEqual([offers(), hub.store.get('t')?.state], [2, 'offered']);
   }, clock);
+});
+
+test('it is left in peace no longer where the clock is set back meanwhile, and no shorter where it is set ahead', async () => {
+  for (const step of [-3_600_000, 3_600_000]) {
+    const clock = new FakeClock();
+    let setBy = 10_000_000;
+    await scene(
+      async (hub) => {
+        const agent = await hub.join('plain', { features: [], credit: undefined, held: undefined });
+        const offers = (): number => agent.frames.filter(({ type }) => type === 'task_assign').length;
+        await hub.create('t');
+        await clock.advance(0);
+        agent.say({ type: 'task_rejected', task_id: 't', reason: 'busy' });
+        await clock.advance(0);
+        setBy += step;
+        await hub.create('u');
+        await clock.advance(29_999);
+        assert.equal(offers(), 1);
+        await clock.advance(2);
+        assert.equal(offers(), 2);
+      },
+      clock,
+      () => setBy,
+    );
+  }
 });
 
 test('a task of AgentCom’s sidecar that falls silent for ten minutes is granted anew under the next fence', () => {

@@ -18,6 +18,7 @@ import type { Callers } from './callers.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
 import { registerPages } from './pages.ts';
+import { RequestCounts } from './request-counts.ts';
 import { UnavailableError } from './unavailable.ts';
 import { version } from './version.ts';
 
@@ -78,6 +79,7 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
     await limited.register(rateLimit, {
       max: config['limits.requestsPerMinute'],
       timeWindow: 60_000,
+      store: RequestCounts,
       errorResponseBuilder: () => new OutriggerError('TOO_MANY', 'Too many requests from this address.'),
     });
   };

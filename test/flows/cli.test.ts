@@ -359,7 +359,9 @@ test('where nobody listens that is said, over a socket and over HTTP; a connecti
 /** Other file systems know no time so late. */
 const memory = '/dev/shm';
 
-test('a file that was written beyond all dates is listed without one', { skip: !fs.existsSync(memory) && `there is no ${memory}` }, async (t) => {
+test('a file that was written beyond all dates is listed without one', {
+  skip: !fs.existsSync(memory) && `there is no ${memory}`,
+}, async (t) => {
   const workspace = fs.mkdtempSync(path.join(memory, 'outrigger-cli-'));
   try {
     for (const name of ['far', 'near']) fs.writeFileSync(path.join(workspace, name), name);

@@ -96,3 +96,27 @@ test('requests of one address beyond the most of a minute are refused, and told 
     },
     { config: { 'limits.requestsPerMinute': '3' } },
   ));
+
+test('a minute of requests lasts a minute, wherever the clock is set meanwhile', () =>
+  withSidecar(
+    async (running) => {
+      const refused = async (): Promise<void> => {
+        const response = await post(running, 'system.info', {});
+        const seconds = Number(response.headers.get('x-ratelimit-reset'));
+        assert.ok(seconds > 0 && seconds <= 60, `${seconds} s until the next`);
+        assert.deepEqual(await reasonOf(response), [429, 'TOO_MANY']);
+      };
+      for (let count = 0; count < 3; count++) assert.equal((await post(running, 'system.info', {})).status, 200);
+      await refused();
+      const { now } = Date;
+      try {
+        for (const offset of [-3_600_000, 3_600_000]) {
+          Date.now = () => now() + offset;
+          await refused();
+        }
+      } finally {
+        Date.now = now;
+      }
+    },
+    { config: { 'limits.requestsPerMinute': '3' } },
+  ));

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { CodeFile, CodeSession } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
+import { isoTime } from '../../core/iso-time.ts';
 import { sendBody } from '../../net/response-flow.ts';
 import { ask, askBytes, type Asking } from './ask.ts';
 import { liveSession } from './exec.ts';
@@ -124,7 +125,7 @@ function full(file: CodeFile, session: CodeSession): Record<string, unknown> {
     storage_session_id: session.id,
     content: null,
     size: file.size,
-    lastModified: new Date(file.modified).toISOString(),
+    lastModified: isoTime(file.modified),
     etag: `"${file.sha256}"`,
     metadata: { 'content-type': file.contentType, 'original-filename': file.name },
     contentType: file.contentType,

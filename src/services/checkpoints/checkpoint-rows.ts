@@ -83,9 +83,13 @@ interface StoredRun extends Omit<RunRow, 'cause' | 'facts'> {
 /** What is remembered of checkpoints and runs: the state database is the one truth, refs in git only keep the objects. */
 export class CheckpointRows {
   readonly #state: State;
+  readonly #monotonic: () => number;
+  /** When those of this life were added, by a clock that nobody sets. */
+  readonly #addedAt = new Map<number, number>();
 
-  constructor(dependencies: { state: State }) {
+  constructor(dependencies: { state: State; monotonic?: (() => number) | undefined }) {
     this.#state = dependencies.state;
+    this.#monotonic = dependencies.monotonic ?? (() => performance.now());
   }
 
   /** Writes rows, all or none. Throws DISK_FULL when the state can't be written. */
@@ -103,7 +107,10 @@ export class CheckpointRows {
     const { lastInsertRowid } = this.#state
       .statement('INSERT INTO checkpoints(tree, at, cursor, title, cause, point, run, files, omitted) VALUES(?,?,?,?,?,?,?,?,?)')
       .run(row.tree, row.at, row.cursor, row.title, JSON.stringify(row.cause), row.point, row.run, row.files, omitted);
-    return Number(lastInsertRowid);
+    const id = Number(lastInsertRowid);
+    this.#addedAt.delete(id);
+    this.#addedAt.set(id, this.#monotonic());
+    return id;
   }
 
   get(id: number): CheckpointRow | undefined {
@@ -171,19 +178,33 @@ export class CheckpointRows {
     return new Set(rows.map(({ tree }) => tree));
   }
 
-  /** Forgets what is older than `sinceMs` or beyond the newest `keep`; those of `held` runs and the very newest stay. */
-  prune(keep: number, sinceMs: number, held: readonly string[]): number {
+  /**
+   * Forgets what is older than `keepMs` or beyond the newest `keep`; those of `held` runs and the very newest stay. What was added in this life is older when
+   * the monotonic clock says so as well.
+   */
+  prune({ keep, keepMs, now }: { keep: number; keepMs: number; now: number }, held: readonly string[]): number {
     const { changes } = this.#state
       .statement(
-        `DELETE FROM checkpoints WHERE (at < ? OR id NOT IN (SELECT id FROM checkpoints ORDER BY id DESC LIMIT ?))
+        `DELETE FROM checkpoints WHERE ((at < ? AND id NOT IN (SELECT value FROM json_each(?))) OR id NOT IN (SELECT id FROM checkpoints ORDER BY id DESC LIMIT ?))
          AND id <> (SELECT max(id) FROM checkpoints) AND coalesce(run, '') NOT IN (SELECT value FROM json_each(?))`,
       )
-      .run(sinceMs, keep, JSON.stringify(held));
+      .run(now - keepMs, JSON.stringify(this.#young(keep, keepMs)), keep, JSON.stringify(held));
     if (Number(changes) > 0) this.#forgetRuns(held);
     return Number(changes);
   }
 
+  /** Of the newest `keep`. */
+  #young(keep: number, keepMs: number): number[] {
+    const since = this.#monotonic() - keepMs;
+    for (const [id, at] of this.#addedAt) {
+      if (at >= since && this.#addedAt.size <= keep) break;
+      this.#addedAt.delete(id);
+    }
+    return [...this.#addedAt.keys()];
+  }
+
   clear(): void {
+    this.#addedAt.clear();
     for (const table of ['checkpoints', 'checkpoint_runs', 'checkpoint_texts'] as const)
       this.#state.statement(`DELETE FROM ${table}`).run();
   }

@@ -12,14 +12,18 @@ import { OtherHands } from './other-hands.ts';
 import { Snapshots } from './snapshots.ts';
 
 /** As a sidecar has them that begins on this folder and state. */
-function bootOn({ workspace, state, root }: Harness, run?: Processes['run']): Checkpoints {
+function bootOn(
+  { workspace, state, root }: Harness,
+  run?: Processes['run'],
+  { now, monotonic }: { now: () => number; monotonic?: () => number } = { now: Date.now },
+): Checkpoints {
   const nothing = (): Promise<void> => Promise.resolve();
   const processes = run === undefined ? new Processes({ env: process.env }) : { run };
   const store = new GitStore({ processes, state }, { root, timeoutMs: 20_000 });
   const snapshots = new Snapshots({ workspace, state, store, flush: nothing, settled: nothing }, { maxFileBytes: 1024 * 1024 });
   const hands = new OtherHands({ read: () => undefined });
   return new Checkpoints(
-    { workspace, store, snapshots, hands, rows: new CheckpointRows({ state }), now: Date.now, log: () => {} },
+    { workspace, store, snapshots, hands, rows: new CheckpointRows({ state, monotonic }), now, log: () => {} },
     { keep: 10, keepDays: 10, maxTextBytes: 1024, writable: true },
   );
 }
@@ -198,5 +202,33 @@ test('a run that was cut short and whose checkpoint is lost keeps nobody from ma
     assert.equal(next.list({ limit: 10 }).checkpoints.filter(({ row }) => row.point === 'made').length, 2);
     await assert.rejects(next.revert({ run: 'cut', shared: 'ask', dryRun: false }, asking), { reason: 'CHECKPOINT_LOST' });
     await next.stop();
+  }),
+);
+
+test('a clock that is set ahead drops no checkpoint of this life before its time', { skip: requireTool('git') }, () =>
+  withWorkspace(async (harness) => {
+    const clock = { now: Date.now(), monotonic: 0 };
+    const pass = (days: number): void => {
+      clock.now += days * 86_400_000;
+      clock.monotonic += days * 86_400_000;
+    };
+    const clocks = { now: () => clock.now, monotonic: () => clock.monotonic };
+    const asking = { cause, signal: new AbortController().signal };
+    const create = (checkpoints: Checkpoints, title: string) => checkpoints.create({ title }, asking);
+    const titles = (checkpoints: Checkpoints): string[] => checkpoints.list({ limit: 10 }).checkpoints.map(({ row }) => row.title);
+    const checkpoints = bootOn(harness, undefined, clocks);
+    await create(checkpoints, 'first');
+    clock.now += 40 * 86_400_000;
+    await create(checkpoints, 'second');
+    pass(9);
+    await create(checkpoints, 'third');
+    assert.deepEqual(titles(checkpoints), ['third', 'second', 'first']);
+    pass(2);
+    await create(checkpoints, 'fourth');
+    assert.deepEqual(titles(checkpoints), ['fourth', 'third']);
+    const next = bootOn(harness, undefined, clocks);
+    clock.now += 40 * 86_400_000;
+    await create(next, 'fifth');
+    assert.deepEqual(titles(next), ['fifth'], 'of an earlier life the clock alone counts');
   }),
 );

@@ -307,8 +307,8 @@ export class Checkpoints implements RunHooks {
   async #prune(signal: AbortSignal): Promise<void> {
     const { rows, snapshots, hands, now } = this.#dependencies;
     const earlier = rows.trees();
-    const sinceMs = now() - this.#options.keepDays * DAY_MS;
-    const pruned = rows.together(() => rows.prune(this.#options.keep, sinceMs, hands.underWay));
+    const { keep, keepDays } = this.#options;
+    const pruned = rows.together(() => rows.prune({ keep, keepMs: keepDays * DAY_MS, now: now() }, hands.underWay));
     if (this.#isUnswept) return this.#sweep(signal);
     if (pruned === 0) return;
     const still = rows.trees();

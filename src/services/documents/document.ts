@@ -731,7 +731,7 @@ async function readDisk(
       const raw = decodeText(bytes);
       const isCut = raw !== undefined && known !== undefined && content !== known.content && lostItsEnd(raw, known.text);
       const waitMs = isCut ? CUT_SETTLE_MS : content === known?.content || content === settled ? 0 : SETTLE_MS;
-      if (now() - stat.mtimeMs < waitMs && waited < Math.max(waitMs, MAX_SETTLE_MS)) {
+      if (waitMs > 0 && now() - stat.mtimeMs < waitMs && waited < Math.max(waitMs, MAX_SETTLE_MS)) {
         await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
         continue;
       }

@@ -4,9 +4,11 @@ import path from 'node:path';
 import { test } from 'node:test';
 import * as Y from 'yjs';
 import { FakeChannel } from '../../../test/kit/byte-channel.ts';
+import { eventually } from '../../../test/kit/eventually.ts';
 import { cause, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import type { Caller } from '../../contract/access.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { hashBytes } from '../workspace/content.ts';
 import { type Asking, Documents } from './documents.ts';
 import { readMessage, step1Message, updateMessage } from './sync-protocol.ts';
 
@@ -124,3 +126,36 @@ for (const { what, readBefore } of [
         await documents.stop();
       }
     }));
+
+test('what the watch saw standing still is read once, also where the file says that it was written an hour from now', () =>
+  withWorkspace(async ({ workspace, state, put, at }) => {
+    const inAnHour = Date.now() / 1000 + 3600;
+    const outside = (text: string): void => {
+      put('a.txt', text);
+      fs.utimesSync(at('a.txt'), inAnHour, inAnHour);
+    };
+    outside('one\n');
+    let reads = 0;
+    const counting = new Proxy(workspace, {
+      get: (target, name) => {
+        if (name === 'read') reads++;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const documents = documentsOf({ workspace: counting, state });
+    await documents.start();
+    try {
+      const channel = new FakeChannel();
+      await documents.join('a.txt', channel, asking);
+      channel.say(step1Message(Y.encodeStateVector(new Y.Doc())));
+      outside('one\ntwo\n');
+      reads = 0;
+      const { size, mtimeMs, ino } = fs.statSync(at('a.txt'));
+      workspace.noticed([{ path: 'a.txt', kind: 'file', what: 'changed', size, mtimeMs, ino, hash: hashBytes('one\ntwo\n') }]);
+      await eventually(() => assert.equal(heardBy(channel).getText('content').toString(), 'one\ntwo\n'));
+      assert.equal(reads, 1);
+    } finally {
+      await documents.stop();
+    }
+  }));

@@ -18,7 +18,8 @@ interface Kit {
   state: State;
   /** Ids of the sessions that are remembered. */
   stored: () => string[];
-  clock: { now: number };
+  /** `setBy`: how far ahead the clock was set. */
+  clock: { now: number; setBy: number };
   /** Sessions as a start finds them. */
   start: (options?: Partial<SessionsOptions>) => Sessions;
 }
@@ -27,7 +28,7 @@ async function withSessions(run: (kit: Kit) => Promise<void> | void): Promise<vo
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-sessions-'));
   fs.mkdirSync(path.join(folder, 'root'));
   const state = new State({ root: path.join(folder, 'root'), folder: path.join(folder, 'state'), temporary: folder });
-  const clock = { now: 1_000_000 };
+  const clock = { now: 1_000_000, setBy: 0 };
   const onProblem = (error: unknown): never => assert.fail(String(error));
   const usual = { lifeMs: 1000, most: 3, maxFiles: 5, maxFileBytes: 1000, maxStateBytes: 1000, folder: path.join(folder, 'sessions') };
   const started: Sessions[] = [];
@@ -38,7 +39,8 @@ async function withSessions(run: (kit: Kit) => Promise<void> | void): Promise<vo
       stored: () => new SessionStore({ state, onProblem }).all().map(({ id }) => id),
       clock,
       start: (options) => {
-        const sessions = new Sessions({ store: new SessionStore({ state, onProblem }), now: () => clock.now }, { ...usual, ...options });
+        const clocks = { now: () => clock.now + clock.setBy, monotonic: () => clock.now };
+        const sessions = new Sessions({ store: new SessionStore({ state, onProblem }), ...clocks }, { ...usual, ...options });
         started.push(sessions);
         return sessions;
       },
@@ -91,6 +93,23 @@ test('a session ends after its time with its folder, but not while a run is in i
     letGo();
     sessions.sweep();
     assert.deepEqual(fs.readdirSync(folder), []);
+  }));
+
+test('a clock that is set ahead ends no session that was used in this life, and one of an earlier life as before', () =>
+  withSessions(({ start, clock }) => {
+    const first = start();
+    const [used, unused] = [first.open('used'), first.open('unused')];
+    clock.setBy = 3_600_000;
+    assert.deepEqual(new Set(first.all().map(({ id }) => id)), new Set([used.id, unused.id]));
+    clock.now += 900;
+    first.use(used.id);
+    clock.now += 200;
+    assert.deepEqual(
+      first.all().map(({ id }) => id),
+      [used.id],
+    );
+    clock.setBy *= 2;
+    assert.deepEqual(start().all(), []);
   }));
 
 test('what goes on in a session that was closed does not bring it back', () =>

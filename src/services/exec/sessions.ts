@@ -62,6 +62,7 @@ const V8_FIRST_BYTE = 0xff;
 export class Sessions {
   readonly #store: SessionStore;
   readonly #now: () => number;
+  readonly #monotonic: () => number;
   readonly #options: SessionsOptions;
   /** The one that was used last at the end. */
   readonly #sessions = new Map<string, SessionRecord>();
@@ -69,6 +70,8 @@ export class Sessions {
   readonly #inUse = new Map<string, number>();
   /** Files on their way into each: their names are given. */
   readonly #coming = new WeakMap<SessionRecord, { name: string; original: string }[]>();
+  /** When each was used last in this life, by a clock that nobody sets. */
+  readonly #monotonicUse = new WeakMap<SessionRecord, number>();
   /** When each was used last, as it was written down. */
   readonly #storedUse = new WeakMap<SessionRecord, number>();
   /** The database knows them. */
@@ -80,9 +83,10 @@ export class Sessions {
   #hasBegun = false;
   #isStopped = false;
 
-  constructor(dependencies: { store: SessionStore; now: () => number }, options: SessionsOptions) {
+  constructor(dependencies: { store: SessionStore; now: () => number; monotonic?: () => number }, options: SessionsOptions) {
     this.#store = dependencies.store;
     this.#now = dependencies.now;
+    this.#monotonic = dependencies.monotonic ?? (() => performance.now());
     this.#options = options;
   }
 
@@ -446,6 +450,7 @@ export class Sessions {
   #add(id: string, entity: string | null): SessionRecord {
     const now = this.#now();
     const session: SessionRecord = { id, entity, createdAt: now, usedAt: now, files: [], state: null };
+    this.#monotonicUse.set(session, this.#monotonic());
     this.#sessions.set(id, session);
     return session;
   }
@@ -513,8 +518,11 @@ export class Sessions {
     return new OutriggerError('NO_SESSION', `There is no session ${id} any more.`);
   }
 
-  #isOver({ id, usedAt }: SessionRecord): boolean {
-    return !this.#inUse.has(id) && usedAt + this.#options.lifeMs < this.#now();
+  /** By both clocks: one that was set ahead is not to end what was used a moment ago. */
+  #isOver(session: SessionRecord): boolean {
+    const { lifeMs } = this.#options;
+    const used = this.#monotonicUse.get(session) ?? Number.NEGATIVE_INFINITY;
+    return !this.#inUse.has(session.id) && session.usedAt + lifeMs < this.#now() && used + lifeMs < this.#monotonic();
   }
 
   #file({ files }: SessionRecord, id: string): SessionRecord['files'][number] {
@@ -582,6 +590,7 @@ export class Sessions {
   /** It was used now. */
   #touch(session: SessionRecord): void {
     session.usedAt = this.#now();
+    this.#monotonicUse.set(session, this.#monotonic());
     const stored = this.#storedUse.get(session);
     // Without a time, it will be.
     if (stored !== undefined && session.usedAt - stored >= USE_STEP_MS) this.#put(session);

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { answers, type TaskHarness, withTasks } from '../../../test/kit/task-harness.ts';
+import { nodeTimers } from '../../net/timers.ts';
 
 const ids = ({ tasks }: TaskHarness): string[] => tasks.held().map(({ task_id: id }) => id);
 
@@ -89,5 +91,25 @@ test('tasks that come together after a long absence of the hub are all begun', (
       assert.equal(harness.logged.includes('task.lease-over'), false);
     },
     { wake: answers({ status: 'success' }), concurrency: 2, monotonic: () => clock },
+  );
+});
+
+test('a lease that is longer than a timer can wait is not looked at again and again', () => {
+  let looks = 0;
+  const set = (run: () => void, ms: number): unknown => {
+    if (ms > 1_000_000_000) looks++;
+    return nodeTimers.set(run, ms);
+  };
+  return withTasks(
+    async ({ hub, tasks, frame }) => {
+      tasks.connected(hub.session);
+      tasks.setLease(30 * 86_400_000);
+      hub.assign('t');
+      await frame('wake_result');
+      looks = 0;
+      await sleep(50);
+      assert.equal(looks, 0);
+    },
+    { wake: 'touch "$OUTRIGGER_RESULTS/t.started"; exec sleep 300', timers: { ...nodeTimers, set }, cancelWithinMs: 500 },
   );
 });

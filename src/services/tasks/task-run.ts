@@ -499,12 +499,12 @@ export class TaskRun {
 
   /** Half of a file is waited for. */
   #lookAgain(key: string): void {
-    const { now, results } = this.#context;
+    const { now, monotonic, results } = this.#context;
     if (this.#unfinished?.key !== key) {
-      this.#unfinished = { key, since: now() };
+      this.#unfinished = { key, since: monotonic() };
       return;
     }
-    if (now() - this.#unfinished.since < BAD_RESULT_MS) return;
+    if (monotonic() - this.#unfinished.since < BAD_RESULT_MS) return;
     this.#unfinished = undefined;
     results.archive(this.id, this.record.generation, now());
     void this.step({ type: 'failed', reason: 'result_unreadable: the result file holds no JSON object', retryable: true });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { ManualTimers } from '../../../test/kit/peer-pair.ts';
 import { isAlive } from '../../../test/kit/process-harness.ts';
@@ -249,7 +250,33 @@ test('a result that is written in halves is waited for, and one that never becom
       }
       assert.equal(fs.readdirSync(path.join(results, 'late')).length, 1);
     },
-    { wake: 'touch "$OUTRIGGER_RESULTS/t.started"; echo "{" > "$OUTRIGGER_RESULT_FILE"', now: () => Date.now() + ahead },
+    { wake: 'touch "$OUTRIGGER_RESULTS/t.started"; echo "{" > "$OUTRIGGER_RESULT_FILE"', monotonic: () => performance.now() + ahead },
+  );
+});
+
+test('a clock that is set ahead makes no unreadable result of one that is being written', () => {
+  let ahead = 0;
+  return withTasks(
+    async ({ hub, tasks, frame, results }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('wake_result');
+      const file = path.join(results, 't.json');
+      await eventually(() => assert.ok(fs.existsSync(file)));
+      for (let looks = 0; looks < 4; looks++) {
+        ahead += 3_600_000;
+        // What comes into the folder has it look there.
+        fs.writeFileSync(path.join(results, `other-${looks}`), '');
+        await sleep(200);
+      }
+      fs.writeFileSync(file, JSON.stringify(done));
+      assert.deepEqual((await frame('task_complete'))['result'], done);
+    },
+    {
+      wake: `touch "$OUTRIGGER_RESULTS/t.started"; printf '{' > "$OUTRIGGER_RESULT_FILE"; exec sleep 300`,
+      now: () => Date.now() + ahead,
+      finishWithinMs: 100,
+    },
   );
 });
 

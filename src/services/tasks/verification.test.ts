@@ -85,6 +85,11 @@ test('a report says what each step came to, as AgentCom’s has it', async () =>
   assert.deepEqual([report.status, report.run_number, report.started_at, report.timeout_ms, report.task_id], ['error', 1, 5, 20_000, 't']);
 });
 
+test('a limit that is longer than a timer can wait ends no step', async () => {
+  const steps: VerificationStep[] = [{ type: 'command_succeeds', target: 'sleep 0.2', description: undefined }];
+  assert.equal((await check(steps, { timeoutMs: 2 ** 31 })).status, 'pass');
+});
+
 test('the limit holds: 500 ms end a step of six seconds with all that it started, and nothing passes', async () => {
   let pids: number[] = [];
   const from = performance.now();

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { TaskAssignment, VerificationReport, VerificationStep } from '../../contract/hub.ts';
 import { OutriggerError } from '../../contract/errors.ts';
+import { maxTimerMs } from '../../core/peer.ts';
 import { posixWords } from './posix-words.ts';
 import type { TaskProgram, TaskPrograms } from './task-program.ts';
 
@@ -163,7 +164,7 @@ async function runStep(
   signal.throwIfAborted();
   const program: TaskProgram = await programs.start({ argv, cwd: folder, env, mark, onOutput: (_stream, bytes) => add(bytes) });
   const stop = Promise.withResolvers<'late' | 'aborted'>();
-  const timer = setTimeout(() => stop.resolve('late'), leftMs);
+  const timer = setTimeout(() => stop.resolve('late'), Math.min(leftMs, maxTimerMs));
   const abort = (): void => stop.resolve('aborted');
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();

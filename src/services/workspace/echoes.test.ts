@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { OutriggerError } from '../../contract/errors.ts';
 import { hashBytes } from './content.ts';
 import type { Noticed } from './echoes.ts';
@@ -15,6 +17,9 @@ function report({ at }: Harness, name: string, what: Noticed['what'] = 'changed'
   const hash = kind === 'file' && stat !== undefined && what !== 'removed' ? hashBytes(fs.readFileSync(at(name))) : null;
   return { path: name, kind, what, size: stat?.size ?? 0, mtimeMs: stat?.mtimeMs ?? 0, ino: stat?.ino ?? 0, hash, ...more };
 }
+
+/** A file system tells no times apart that lie within some milliseconds. */
+const nextTick = (): Promise<void> => sleep(30);
 
 const removed = (name: string, kind: Noticed['kind'] = 'file'): Noticed => ({
   path: name,
@@ -213,6 +218,65 @@ test('what is in a folder that was made and moved at once is told where it is no
     assert.equal(changes.at(-1)?.after, hashBytes('made/sub/second'));
     assert.deepEqual(tell(...inside), [], 'it is told once');
   }));
+
+test('what comes into a folder that was just moved is told, however old it says to be: a file, and a folder with all in it', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, outside } = harness;
+    const old = (name: string): string => {
+      const place = path.join(outside, name);
+      fs.mkdirSync(path.dirname(place), { recursive: true });
+      fs.writeFileSync(place, name);
+      for (const one of [place, path.dirname(place)]) fs.utimesSync(one, 1e9, 1e9);
+      return place;
+    };
+    const tell = (...names: string[]) => workspace.noticed(names.map((name) => report(harness, name, 'created'))).map(({ path }) => path);
+    put('a/unread');
+    put('b/sub/unread');
+    old('folder/sub/one');
+    old('folder/two');
+    for (const name of ['one', 'two', 'three']) old(name);
+    await nextTick();
+    const into = (folder: string, name: string): void => fs.renameSync(path.join(outside, name), at(`${folder}/${name}`));
+    await workspace.move('a', 'c', { overwrite: false, parents: false, cause });
+    into('c', 'one');
+    into('c', 'folder');
+    assert.deepEqual(tell('c/one', 'c/folder', 'c/folder/sub', 'c/folder/sub/one', 'c/folder/two', 'c/unread'), [
+      'c/one',
+      'c/folder',
+      'c/folder/sub',
+      'c/folder/sub/one',
+      'c/folder/two',
+    ]);
+    // The watch tells of the move when all is there.
+    fs.renameSync(at('b'), at('d'));
+    await nextTick();
+    into('d', 'two');
+    await nextTick();
+    into('d', 'three');
+    workspace.noticed([report(harness, 'd', 'created', { from: 'b' })]);
+    assert.deepEqual(tell('d/two', 'd/three', 'd/sub', 'd/sub/unread'), ['d/two', 'd/three']);
+  }));
+
+test('what came along with its folder is told by the move alone, in a new folder too and whatever the clock says', () => {
+  let now = Date.now();
+  return withWorkspace(
+    async (harness) => {
+      const { workspace, put } = harness;
+      put('a/unread');
+      put('a/sub/unread');
+      await nextTick();
+      put('new/first');
+      workspace.noticed([report(harness, 'new', 'created')]);
+      await workspace.move('a', 'new/b', { overwrite: false, parents: false, cause });
+      now += 3_600_000;
+      assert.deepEqual(
+        workspace.noticed(['new/b', 'new/b/unread', 'new/b/sub', 'new/b/sub/unread'].map((name) => report(harness, name, 'created'))),
+        [],
+      );
+    },
+    { now: () => now },
+  );
+});
 
 test('a folder inside of one whose name was moved before, too, is one move', () =>
   withWorkspace(async (harness) => {

@@ -23,6 +23,16 @@ export interface Noticed {
   from?: string | undefined;
 }
 
+interface MovedTree {
+  from: string;
+  to: string;
+  /** By the monotonic clock. */
+  at: number;
+  /** The same by the clock of the file system: what came along was last touched before, what came there since was touched after. */
+  ctimeMs: number;
+  isNew: boolean;
+}
+
 /**
  * Tells what the watch saw that is news from what is the echo of our own writes: by content, with no timers and no lists of
  * paths to pass over. What is known by its content already was told when it was made.
@@ -30,16 +40,14 @@ export interface Noticed {
 export class Echoes {
   readonly #containment: Containment;
   readonly #journal: Journal;
-  readonly #now: () => number;
   readonly #forgetWrites: boolean;
-  #movedTrees: { from: string; to: string; at: number; isNew: boolean }[] = [];
-  /** Folders that came from outside a moment ago, and when: what is in them may not have been told yet. */
+  #movedTrees: MovedTree[] = [];
+  /** Folders that came from outside a moment ago, and when by the monotonic clock: what is in them may not have been told yet. */
   readonly #newFolders = new Map<string, number>();
 
-  constructor(dependencies: { containment: Containment; journal: Journal; now: () => number }, options: { forgetWrites?: boolean }) {
+  constructor(dependencies: { containment: Containment; journal: Journal }, options: { forgetWrites?: boolean }) {
     this.#containment = dependencies.containment;
     this.#journal = dependencies.journal;
-    this.#now = dependencies.now;
     this.#forgetWrites = options.forgetWrites === true;
   }
 
@@ -149,15 +157,20 @@ export class Echoes {
 
   /** A folder was moved, and that was told as one change. */
   rememberMove(from: string, to: string): void {
-    const now = this.#now();
+    const now = performance.now();
     this.#movedTrees = this.#movedTrees.filter((tree) => now - tree.at < MOVED_TREE_MS);
     const isNew = this.#isNew(from);
-    this.#movedTrees.push({ from, to, at: now, isNew });
+    this.#movedTrees.push({ from, to, at: now, ctimeMs: this.#ctimeOfMove(from, to), isNew });
     if (isNew) this.#rememberNew(to);
   }
 
+  /** What changes in one of the three folders after the move makes only its own time later. */
+  #ctimeOfMove(from: string, to: string): number {
+    return Math.min(...[to, parentPath(to), parentPath(from)].map((folder) => this.#lstat(folder)?.ctimeMs ?? Number.POSITIVE_INFINITY));
+  }
+
   #rememberNew(folder: string): void {
-    const now = this.#now();
+    const now = performance.now();
     for (const [path, at] of this.#newFolders) {
       if (now - at < MOVED_TREE_MS) break;
       this.#newFolders.delete(path);
@@ -166,10 +179,10 @@ export class Echoes {
     this.#newFolders.set(folder, now);
   }
 
-  /** Whether the folder, or one above it, came a moment ago. */
-  #isNew(folder: string): boolean {
-    for (let path = folder; path !== ''; path = parentPath(path))
-      if (this.#now() - (this.#newFolders.get(path) ?? Number.NEGATIVE_INFINITY) < MOVED_TREE_MS) return true;
+  /** Whether the folder, or one above it and below `top`, came a moment ago. */
+  #isNew(folder: string, top = ''): boolean {
+    for (let path = folder; path !== top; path = parentPath(path))
+      if (performance.now() - (this.#newFolders.get(path) ?? Number.NEGATIVE_INFINITY) < MOVED_TREE_MS) return true;
     return false;
   }
 
@@ -183,15 +196,21 @@ export class Echoes {
     if (told !== undefined && told !== REMOVED) return path;
     let place = path;
     for (const { from, to, at } of this.#movedTrees)
-      if (place.startsWith(`${from}/`) && this.#now() - at < MOVED_TREE_MS) place = to + place.slice(from.length);
+      if (place.startsWith(`${from}/`) && performance.now() - at < MOVED_TREE_MS) place = to + place.slice(from.length);
     return place;
   }
 
   /** It came along with its folder, which was told as one move; of a new folder nothing was told that is not known. */
   #movedHere(report: Noticed): boolean {
-    const moved = this.#movedTrees.some(
-      (tree) => !tree.isNew && report.path.startsWith(`${tree.to}/`) && report.mtimeMs < tree.at && this.#now() - tree.at < MOVED_TREE_MS,
+    const now = performance.now();
+    const trees = this.#movedTrees.filter(
+      ({ to, at, isNew }) =>
+        !isNew && report.path.startsWith(`${to}/`) && now - at < MOVED_TREE_MS && !this.#isNew(parentPath(report.path), to),
     );
+    if (trees.length === 0) return false;
+    // Not the mtime: what is moved, unpacked or copied into the folder brings an old one with it. What was touched in the very tick of the move is told.
+    const ctimeMs = this.#lstat(report.path)?.ctimeMs;
+    const moved = ctimeMs !== undefined && trees.some((tree) => ctimeMs < tree.ctimeMs);
     if (moved) this.#journal.learn(report.path, contentOfReport(report));
     return moved;
   }

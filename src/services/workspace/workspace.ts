@@ -125,7 +125,7 @@ export class Workspace extends Reader {
     this.#contents = contents;
     this.#temporaries = new Temporaries(dependencies.state.folder);
     this.#inPlaceFolder = path.join(dependencies.state.folder, 'in-place');
-    this.#echoes = new Echoes({ containment: this.containment, journal: this.journal, now: dependencies.now }, options);
+    this.#echoes = new Echoes({ containment: this.containment, journal: this.journal }, options);
     this.#onProblem = dependencies.onProblem;
     this.#batches = new Batches(
       {

@@ -43,3 +43,17 @@ test('each spelling of a path is one resource; what is absolute stays so', async
   for (const spelled of ['', '.', './'])
     await assert.rejects(resources.checked(`workspace:///${spelled}`, signal), { reason: 'FILE_NOT_FOUND' });
 });
+
+test('a file that was written at no time that can be told is listed without one, and all others with theirs', async () => {
+  const listing: Dispatch = async ({ emit }) => {
+    for (const modified of [0, 8.64e15 + 1000]) void emit?.({ path: `${modified}`, kind: 'file', size: 1, modified });
+    return { output: { truncated: false } };
+  };
+  const resources = new McpResources({ dispatch: listing, caller, transport: 'mcp' }, { maxResourceBytes: 100 });
+  const listed = (await resources.list(undefined, signal)).resources;
+  assert.deepEqual(
+    listed.map(({ annotations }) => annotations),
+    [{ lastModified: '1970-01-01T00:00:00.000Z' }, undefined],
+  );
+  assert.ok(!('annotations' in (listed[1] ?? {})));
+});

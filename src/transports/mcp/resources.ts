@@ -3,6 +3,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { Entry } from '../../contract/files.ts';
 import type { Table } from '../../contract/operation.ts';
 import { baseName, normalisePath } from '../../contract/paths.ts';
+import { isoTime } from '../../core/iso-time.ts';
 import { callOperation, type McpCallDependencies } from './mcp-call.ts';
 import { pathOf, resourceTemplate, uriOf } from './resource-uri.ts';
 
@@ -133,7 +134,9 @@ export class McpResources {
 }
 
 function describe({ path, size, modified }: Entry): Resource {
-  return { uri: uriOf(path), name: path, title: baseName(path), size, annotations: { lastModified: new Date(modified).toISOString() } };
+  const lastModified = isoTime(modified);
+  const resource = { uri: uriOf(path), name: path, title: baseName(path), size };
+  return lastModified === undefined ? resource : { ...resource, annotations: { lastModified } };
 }
 
 /** `<which of the caller's paths>:<entries that came before>`. */
