@@ -85,7 +85,8 @@ test('a module that fails is an answer with its output, and a name that is none 
     assert.match(String(missing.body['error']), /exit code 255/);
     for (const name of ['sale;id', '$(id)', '-d', 'Sale', '%0a', 'a%20b', '..', 'a%2Fb']) {
       const { status, body } = await post(`/deploy/${encodeURI(name).replaceAll('%25', '%')}`);
-      assert.ok(status === 400 || status === 404, `${name}: ${status}`);
+      // Two dots are the path of the page, which takes no POST.
+      assert.ok((name === '..' ? [405] : [400, 404]).includes(status), `${name}: ${status}`);
       assert.notEqual(body['success'], true);
     }
     const { deployments } = await client.call('deploy.list', {});

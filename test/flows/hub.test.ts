@@ -300,7 +300,7 @@ test('what an older connection says late counts for nothing, and a check of the 
     const [id] = await queue(running, {});
     const { fence } = await accepted(newer);
     older.send(identify(1, []));
-    await eventually(() => assert.equal(older.closed?.code, 4003));
+    await eventually(() => assert.equal(older.closed?.code, 1012));
     const check = await running.agent('one', { identify: false });
     check.send({ type: 'identify', agent_id: 'one', token, client_type: 'check', protocol_version: 1 });
     await check.next('identified');
