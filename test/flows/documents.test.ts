@@ -566,20 +566,6 @@ test('a socket that is cut, and one that says nothing, find everything when they
     write('a.txt', 'text\n'),
   ));
 
-test('an idle provider is kept for longer than its own 30 s of patience', () =>
-  withDocuments(
-    async (_running, open) => {
-      const idle = open('a.txt');
-      idle.provider.awareness.setLocalState(null);
-      await idle.synced();
-      await new Promise((resolve) => setTimeout(resolve, 35_000));
-      assert.deepEqual(idle.closes, []);
-      assert.equal(idle.provider.wsconnected, true);
-    },
-    {},
-    write('a.txt', 'text\n'),
-  ));
-
 test('who may only write can not change what git would run, by a call or in a document', () =>
   withDocuments(
     async ({ client, clientOf, token }, open) => {

@@ -174,7 +174,7 @@ test('whether a file changed since is known without waiting for what else is wri
       assert.deepEqual(told, ['these', 'all']);
     },
     {},
-    { 'watch.settleMs': '2000' },
+    { 'watch.settleMs': '1000' },
   ));
 
 test('more than 500,000 places, or more than a batch holds of what they become, are refused, and nothing is replaced', () =>

@@ -305,11 +305,8 @@ test('a task that is told twice, or granted anew, is done once', () =>
     { wake: `echo x >> runs; ${started}` },
   ));
 
-for (const [where, offset] of [
-  ['ahead of the hub’s', 3_600_000],
-  ['behind the hub’s', -3_600_000],
-] as const)
-  test(`a deadline is a time of the hub’s clock: with one that is an hour ${where} a task has as long, over a restart too`, () => {
+test('a deadline is a time of the hub’s clock: with one that is an hour ahead or behind a task has as long, over a restart too', async () => {
+  const withClock = (offset: number): Promise<void> => {
     const halfAnHour = 30 * 60_000;
     let passed = 0;
     const clocks = { now: () => Date.now() + offset + passed, monotonic: () => performance.now() + passed };
@@ -333,7 +330,9 @@ for (const [where, offset] of [
       },
       { wake: 'touch "$OUTRIGGER_TASK_ID"; sleep 30', concurrency: 2, ...clocks },
     );
-  });
+  };
+  await Promise.all([3_600_000, -3_600_000].map(withClock));
+});
 
 test('what a hub of older memory offers anew is refused where it is done, and told where it waits to be told', async () => {
   for (const [features, refused] of [

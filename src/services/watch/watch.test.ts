@@ -308,7 +308,7 @@ test('a file that is written in place for a while is reported in its final state
 });
 
 test('a barrier of some files waits for these alone, and for the folders that they are in', async () => {
-  await withWatch({ settleMs: 2000 }, async ({ reports, write, watch, at }) => {
+  await withWatch({ settleMs: 1000 }, async ({ reports, write, watch, at }) => {
     const replace = (name: string, content: string): void => {
       write(`${name}.tmp`, content);
       fs.renameSync(at(`${name}.tmp`), at(name));
