@@ -10,6 +10,9 @@ export interface CallOptions {
   timeoutMs?: number;
 }
 
+/** A signal of several holds none of them: the time that nobody holds would not end anything. */
+const boundsOf = new WeakMap<AbortSignal, CallBounds>();
+
 /** What ends a call early. Its time runs from here on, once, however many ways are tried. */
 export class CallBounds {
   readonly signal: AbortSignal | undefined;
@@ -29,7 +32,9 @@ export class CallBounds {
 
   /** Aborted with the first that ends the call. */
   joined(...others: AbortSignal[]): AbortSignal {
-    return AbortSignal.any([...others, this.signal, this.timeout].filter((signal) => signal !== undefined));
+    const joined = AbortSignal.any([...others, this.signal, this.timeout].filter((signal) => signal !== undefined));
+    boundsOf.set(joined, this);
+    return joined;
   }
 
   /** With what is left of the time. */

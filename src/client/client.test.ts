@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
@@ -824,6 +825,28 @@ for (const rests of [true, false]) {
     });
   });
 }
+
+test('what an upload is read from is left also while its next piece is waited for, and is what a body that is none fails with', async () => {
+  await withFakeSidecar(async ({ url }) => {
+    await withClient(url, async (client) => {
+      let canceled = 0;
+      const stream = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => undefined), cancel: () => void canceled++ });
+      const readable = new Readable({ read: () => undefined });
+      for (const source of [stream, readable])
+        assert.equal(await reason(client.upload('bytes.in', { path: 'a' }, source, { timeoutMs: 50 })), 'DEADLINE');
+      await eventually(() => assert.deepEqual([canceled, readable.destroyed], [1, true]));
+      const locked = new Blob(['x']).stream();
+      locked.getReader();
+      const thrower = {
+        [Symbol.asyncIterator]: (): never => {
+          throw new RangeError('mine');
+        },
+      };
+      await assert.rejects(client.upload('bytes.in', { path: 'a' }, locked), { name: 'TypeError' });
+      await assert.rejects(client.upload('bytes.in', { path: 'a' }, thrower), { name: 'RangeError', message: 'mine' });
+    });
+  });
+});
 
 test('in a worker of a browser too an upload that is over reads no further', async () => {
   await withFakeSidecar(async ({ url }) => {

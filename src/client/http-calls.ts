@@ -45,8 +45,12 @@ export class HttpCalls {
     const source = new Source(bounds.joined(this.closing));
     const init: RequestInit & { duplex?: 'half' } = { headers: { 'content-type': 'application/octet-stream' } };
     try {
-      init.body = await this.#guard(bounds, () => sendable(body, source));
-      if (init.body instanceof ReadableStream) init.duplex = 'half';
+      const sent = sendable(body, source);
+      // Browsers, and workers in them, send streams over HTTP/2 at most: there the bytes are gathered first.
+      const inBrowser = 'document' in globalThis || 'WorkerGlobalScope' in globalThis;
+      const isStream = sent instanceof ReadableStream;
+      init.body = isStream && inBrowser ? await this.#guard(bounds, () => new Response(sent).blob()) : sent;
+      if (isStream && !inBrowser) init.duplex = 'half';
       const response = await this.#request(`${name}?${query(input)}`, init, bounds);
       return await this.#guard(bounds, () => response.json());
     } catch (error) {
@@ -155,15 +159,12 @@ function errorIn(text: string): WireError | undefined {
   }
 }
 
-/** Browsers, and workers in them, send streams over HTTP/2 at most; where fetch takes none, the bytes are gathered first. */
-async function sendable(body: UploadBody, source: Source): Promise<BodyInit> {
+function sendable(body: UploadBody, source: Source): Exclude<BodyInit, FormData | URLSearchParams> {
   if (typeof body === 'string' || body instanceof Blob) return body;
   if (body instanceof ArrayBuffer) return body;
   // Fetch takes no shared memory; Node's sends other bytes instead.
   if (body instanceof Uint8Array) return body.buffer instanceof ArrayBuffer ? (body as Uint8Array<ArrayBuffer>) : new Uint8Array(body);
-  const stream = source.streamOf(Symbol.asyncIterator in body ? body : piecesOf(body));
-  const inBrowser = 'document' in globalThis || 'WorkerGlobalScope' in globalThis;
-  return inBrowser ? new Response(stream).blob() : stream;
+  return source.streamOf(body);
 }
 
 /** Where the bytes of an upload come from. Fetch says of what fails there only that it failed, and may read on when it was aborted. */
@@ -179,8 +180,8 @@ class Source {
     this.#over = over;
   }
 
-  streamOf(bytes: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
-    const iterator = bytes[Symbol.asyncIterator]();
+  streamOf(bytes: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+    const pieces = 'getReader' in bytes ? piecesOf(bytes) : itemsOf(bytes);
     let reading = true;
     const stop = (): void => {
       reading = false;
@@ -193,16 +194,16 @@ class Source {
           stop();
           controller.error(new Error('The upload is over.'));
           // Nobody waits for it any more.
-          void (async () => iterator.return?.())().catch(() => undefined);
+          void pieces.leave().catch(() => undefined);
         };
         if (this.#over.aborted) this.leave();
         else this.#over.addEventListener('abort', this.leave);
       },
       pull: async (controller) => {
         try {
-          const step = await iterator.next();
+          const step = await pieces.next();
           if (!reading) return;
-          if (step.done !== true) controller.enqueue(step.value);
+          if (step.done !== true) controller.enqueue(step.value as Uint8Array);
           else {
             stop();
             controller.close();
@@ -220,14 +221,28 @@ class Source {
   }
 }
 
-/** Some browsers' streams can't be iterated. */
-async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+interface Pieces {
+  next: () => Promise<{ done?: boolean | undefined; value?: Uint8Array | undefined }>;
+  /** Ends what it is read from, also while a piece is waited for, where that can be. */
+  leave: () => Promise<unknown>;
+}
+
+/** Not by its iterator, which some browsers' streams lack, and which leaves only when the next piece has come. */
+function piecesOf(stream: ReadableStream<Uint8Array>): Pieces {
   const reader = stream.getReader();
-  try {
-    for (let step = await reader.read(); !step.done; step = await reader.read()) yield step.value;
-  } finally {
-    await reader.cancel();
-  }
+  return { next: () => reader.read(), leave: () => reader.cancel() };
+}
+
+function itemsOf(bytes: AsyncIterable<Uint8Array>): Pieces {
+  const iterator = bytes[Symbol.asyncIterator]();
+  return {
+    next: () => iterator.next(),
+    leave: async () => {
+      // Streams of Node have it.
+      (bytes as { destroy?: () => void }).destroy?.();
+      await iterator.return?.();
+    },
+  };
 }
 
 function query(input: object): string {

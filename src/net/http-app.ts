@@ -53,7 +53,11 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
     routerOptions: { maxParamLength: 16_384 },
     // Routes have no JSON schemas, the contract checks: the compilers that fastify would load for them take a fifth of the start.
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
-    clientErrorHandler: (error, socket) => refuseHead(error.code, socket),
+    clientErrorHandler: (error, socket) => {
+      // In the middle of an answer it would be taken for a part of that.
+      if (listener.isAnswering(socket)) socket.destroy();
+      else refuseHead(error.code, socket);
+    },
     frameworkErrors: (error, request, reply) => {
       sendError(reply as unknown as FastifyReply, fromFastify(error), request.id);
     },

@@ -3,6 +3,7 @@ import http from 'node:http';
 import { test } from 'node:test';
 import { eventually } from '../../test/kit/eventually.ts';
 import { rawSocket } from '../../test/kit/raw-socket.ts';
+import { createHttpApp } from './http-app.ts';
 import { Listener, type ListenerOptions, urlHost } from './listener.ts';
 
 async function withListener(options: Partial<ListenerOptions>, run: (listener: Listener, port: number) => Promise<void>): Promise<void> {
@@ -105,6 +106,24 @@ test('connections beyond the most are turned away', async () => {
     for (const { socket } of kept) socket.destroy();
   });
 });
+
+test('what makes no sense is answered, but not in the middle of the answer to what came before', () =>
+  withListener({}, async (listener, port) => {
+    const app = createHttpApp(
+      { listener, policy: () => ({ boundHost: '127.0.0.1', allowedHosts: [], allowedOrigins: [] }), onError: assert.fail },
+      { maxInputBytes: 1000 },
+    );
+    app.get('/slow', (_request, reply) => void reply.hijack().raw.write('begun'));
+    await app.ready();
+    const alone = await rawSocket(port, 'no sense\r\n\r\n');
+    await alone.closed;
+    assert.match(alone.received, /^HTTP\/1\.1 400 /);
+    const behind = await rawSocket(port, 'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await eventually(() => behind.received.includes('begun'));
+    behind.socket.write('no sense\r\n\r\n');
+    await behind.closed;
+    assert.doesNotMatch(behind.received, /400/);
+  }));
 
 test('a request that names the whole address is one for its path, at the host that it names', () =>
   withListener({}, async (listener, port) => {

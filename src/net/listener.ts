@@ -80,7 +80,7 @@ export class Listener {
       socket.once('close', () => this.#sockets.delete(socket));
     });
     this.server.setTimeout(idleTimeoutMs, (socket) => {
-      if (!this.#isAnswering(socket)) socket.destroy();
+      if (!this.isAnswering(socket)) socket.destroy();
     });
     this.server.on('upgrade', (request, socket, head) => {
       this.#upgraded.add(socket);
@@ -94,6 +94,11 @@ export class Listener {
 
   get connections(): number {
     return this.#sockets.size;
+  }
+
+  /** Whether a request has come whole and is not answered yet: then the silence is ours. */
+  isAnswering(socket: Socket): boolean {
+    return this.#requestOf.get(socket)?.complete === true;
   }
 
   onRequest(listener: RequestListener): void {
@@ -149,11 +154,6 @@ export class Listener {
       this.server.once('listening', listening);
       this.server.listen({ port, host, backlog: BACKLOG });
     });
-  }
-
-  /** Whether a request has come whole and is not answered yet: then the silence is ours. */
-  #isAnswering(socket: Socket): boolean {
-    return this.#requestOf.get(socket)?.complete === true;
   }
 }
 

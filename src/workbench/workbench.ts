@@ -315,6 +315,9 @@ export class Workbench {
         this.git.refreshSoon();
       },
     });
+    effect(() => {
+      if (this.link.live.value) untracked(() => void this.tree.listFailed());
+    });
     this.presence.onDocument((info) => this.documents.heard(info));
     const blame = new LineBlame(this.client, () => this.now());
     effect(() => {

@@ -12,13 +12,14 @@ export function PicturePane({ path }: { path: string }) {
   const size = useSignal('');
   const pixels = useSignal('');
   const failed = useSignal(false);
-  const version = useSignal(0);
+  /** Another one for other content: a browser shows again what it has of an address. */
+  const version = useSignal<string | undefined>(undefined);
   const look = async (signal: AbortSignal): Promise<void> => {
-    const { entry } = await workbench.client.call('files.stat', { path }, { signal });
+    const { entry, etag } = await workbench.client.call('files.stat', { path }, { signal });
     if (signal.aborted) return;
     size.value = entry === undefined ? '' : byteSize(entry.size);
     failed.value = entry === undefined;
-    version.value += 1;
+    version.value = entry === undefined ? undefined : (etag ?? `${entry.modified} ${entry.size}`);
   };
   useLoaded(look, { change: (change) => change.path === path }, [path]);
   return (
@@ -46,7 +47,7 @@ export function PicturePane({ path }: { path: string }) {
       ) : (
         <div class={`mid check${fit.value ? ' fit' : ''}`} tabIndex={0}>
           <img
-            src={`${workbench.fileUrl(path)}${version.value > 1 ? `?look=${version.value}` : ''}`}
+            src={version.value === undefined ? undefined : `${workbench.fileUrl(path)}?v=${encodeURIComponent(version.value)}`}
             alt={nameOf(path)}
             onLoad={(event) => {
               const { naturalWidth, naturalHeight } = event.currentTarget;

@@ -1,3 +1,4 @@
+import type { Chunk } from '@codemirror/merge';
 import { type Extension, RangeSet, RangeSetBuilder, StateEffect, StateField, Text } from '@codemirror/state';
 import { type EditorView, gutter, GutterMarker, ViewPlugin, type ViewUpdate } from '@codemirror/view';
 import { withoutReturns } from './line-ends.ts';
@@ -46,14 +47,18 @@ export const changeBars: Extension = [
   ViewPlugin.define((view) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let gone = false;
+    let loading: Promise<{ Chunk: typeof Chunk } | undefined> | undefined;
+    let asked = 0;
     const compare = async (): Promise<void> => {
+      const mine = ++asked;
       const base = view.state.field(baseField);
       if (base === undefined) return view.dispatch({ effects: setBars.of(RangeSet.empty) });
-      const code = await lateCode(
+      loading ??= lateCode(
         () => import('@codemirror/merge'),
         () => !gone,
       );
-      if (code === undefined || gone) return;
+      const code = await loading;
+      if (code === undefined || gone || mine !== asked) return;
       const { doc } = view.state;
       const plain = withoutReturns(doc);
       const builder = new RangeSetBuilder<GutterMarker>();

@@ -58,20 +58,27 @@ test('and finds their files, and no others', async () => {
 });
 
 /** A sidecar whose answers come when the test says so. */
-function slowClient(): { client: WorkbenchClient; answer: (path: string, names: readonly string[]) => Promise<void>; asked: string[] } {
-  const waiting = new Map<string, (entries: { path: string; kind: string }[]) => void>();
+function slowClient(): {
+  client: WorkbenchClient;
+  answer: (path: string, names: readonly string[] | Error) => Promise<void>;
+  asked: string[];
+} {
+  const waiting = new Map<string, (entries: { path: string; kind: string }[] | Error) => void>();
   const asked: string[] = [];
   const stream = (_name: string, { path }: { path: string }): AsyncIterable<{ path: string; kind: string }> =>
     (async function* () {
       asked.push(path);
-      yield* await new Promise<{ path: string; kind: string }[]>((resolve) => waiting.set(path, resolve));
+      const answered = await new Promise<{ path: string; kind: string }[] | Error>((resolve) => waiting.set(path, resolve));
+      if (answered instanceof Error) throw answered;
+      yield* answered;
     })();
   return {
     client: { stream } as unknown as WorkbenchClient,
     asked,
     answer: async (path, names) => {
       const kindOf = (name: string): string => (name.endsWith('/') ? 'directory' : 'file');
-      const found = names.map((name) => ({ path: (path === '' ? '' : `${path}/`) + name.replace('/', ''), kind: kindOf(name) }));
+      const placeOf = (name: string): string => (path === '' ? '' : `${path}/`) + name.replace('/', '');
+      const found = names instanceof Error ? names : names.map((name) => ({ path: placeOf(name), kind: kindOf(name) }));
       while (!waiting.has(path)) await new Promise(setImmediate);
       waiting.get(path)?.(found);
       waiting.delete(path);
@@ -127,4 +134,46 @@ test('what is being listed when changes were not told is listed once more', asyn
   await Promise.all([expanded, again]);
   assert.deepEqual(rows(), ['many', 'many/new']);
   assert.deepEqual(asked.toSorted(), ['', '', 'many', 'many']);
+});
+
+test('what becomes of a file after it left a folder that is being listed is not undone by the list', async () => {
+  const { tree, rows, answer } = await treeWithFolder();
+  const expanded = tree.expand('many');
+  tree.apply(change('moved', 'left', { from: 'many/left' }));
+  tree.apply(change('removed', 'left'));
+  tree.apply(change('moved', 'many/b', { from: 'many/a' }));
+  tree.apply(change('created', 'many/a', { kind: 'directory' }));
+  await answer('many', ['a/', 'b']);
+  await expanded;
+  assert.deepEqual(rows(), ['many', 'many/a', 'many/b']);
+  assert.equal(tree.model.get('many/b')?.kind, 'file');
+});
+
+test('where a folder was moved while it was listed, and another made in its place, both are listed', async () => {
+  const { tree, rows, answer } = await treeWithFolder();
+  const expanded = tree.expand('many');
+  tree.apply(change('moved', 'many.old', { from: 'many', kind: 'directory' }));
+  tree.apply(change('created', 'many', { kind: 'directory' }));
+  await answer('many', ['new']);
+  await answer('many', ['new']);
+  await answer('many.old', ['a']);
+  await expanded;
+  await Promise.all(['many', 'many.old'].map((folder) => tree.expand(folder)));
+  assert.deepEqual(rows(), ['many', 'many/new', 'many.old', 'many.old/a']);
+});
+
+test('a folder that could not be listed is listed when the link is back, or at once where all is listed again', async () => {
+  const { tree, rows, answer } = await treeWithFolder();
+  const away = new OutriggerError('CONNECTION_LOST', 'away');
+  const expanded = tree.expand('many');
+  await answer('many', away);
+  await expanded;
+  assert.deepEqual(rows(), ['many']);
+  const back = tree.listFailed();
+  const again = tree.listAgain();
+  await answer('many', away);
+  await answer('many', ['new']);
+  await answer('', ['many/']);
+  await Promise.all([back, again]);
+  assert.deepEqual(rows(), ['many', 'many/new']);
 });

@@ -27,6 +27,7 @@ export class TreeStore {
   readonly #meanwhile = new Map<string, Change[]>();
   /** Folders being listed that are to be listed once more: what was told meanwhile is not all. */
   readonly #stale = new Set<string>();
+  readonly #failed = new Set<string>();
   readonly #client: WorkbenchClient;
   readonly #opened: () => void;
   #raising = false;
@@ -45,37 +46,51 @@ export class TreeStore {
     for (const folder of openFolders.toSorted()) await this.expand(folder);
   }
 
-  /** Lists a folder anew. What can't be listed is shown as empty, with the reason. */
+  /** Lists a folder anew. What can't be listed is shown as empty, with the reason, and listed when the link is back. */
   async list(folder: string): Promise<void> {
     if (this.listing.value.has(folder)) return;
     this.listing.value = new Set(this.listing.value).add(folder);
     const meanwhile: Change[] = [];
     this.#meanwhile.set(folder, meanwhile);
     let place = folder;
+    do {
+      this.#stale.delete(folder);
+      meanwhile.length = 0;
+      await this.#listOnce(folder, meanwhile);
+      place = meanwhile.reduce(placeAfter, place);
+    } while (this.#stale.has(folder) && place === folder);
+    this.#stale.delete(folder);
+    this.#meanwhile.delete(folder);
+    const listing = new Set(this.listing.value);
+    listing.delete(folder);
+    this.listing.value = listing;
+    this.changed();
+    if (place === folder) return;
+    // It was moved: what was listed may be of what took its place.
+    if (this.model.get(folder)?.kind === 'directory') await this.list(folder);
+    await this.list(place);
+  }
+
+  async #listOnce(folder: string, meanwhile: readonly Change[]): Promise<void> {
+    const isThere = (): boolean => meanwhile.reduce(placeAfter, folder) === folder;
     try {
-      do {
-        this.#stale.delete(folder);
-        const entries = await this.#entriesOf(folder);
-        this.model.setChildren(folder, entries);
-        place = meanwhile.reduce(placeAfter, place);
-        for (const change of meanwhile.splice(0)) this.#take(change);
-      } while (this.#stale.has(folder));
+      const entries = await this.#entriesOf(folder);
+      if (isThere()) this.model.setChildren(folder, afterChanges(entries, meanwhile, folder));
+      this.#failed.delete(folder);
       if (folder === '') this.problem.value = undefined;
     } catch (error) {
       const { reason, message } = errorFacts(error);
       if (folder === '' && !isCanceled(error)) this.problem.value = message;
-      place = meanwhile.reduce(placeAfter, place);
-      if (reason === 'FILE_NOT_FOUND' && place === folder) this.model.remove(folder);
-    } finally {
-      this.#meanwhile.delete(folder);
-      this.#stale.delete(folder);
-      const listing = new Set(this.listing.value);
-      listing.delete(folder);
-      this.listing.value = listing;
-      this.changed();
+      if (reason !== 'FILE_NOT_FOUND') this.#failed.add(folder);
+      else if (isThere()) this.model.remove(folder);
     }
-    // It was moved: under its old name nothing could be listed, or what took its place.
-    if (place !== folder) await this.list(place);
+  }
+
+  /** What could not be listed before: the link is back. */
+  async listFailed(): Promise<void> {
+    const folders = [...this.#failed];
+    this.#failed.clear();
+    for (const folder of folders) if (this.model.get(folder) !== undefined) await this.list(folder);
   }
 
   async #entriesOf(folder: string): Promise<TreeEntry[]> {
@@ -206,10 +221,6 @@ export class TreeStore {
   apply(change: Change): void {
     if (isHidden(change.path)) return;
     for (const [folder, told] of this.#meanwhile) if (concerns(change, folder)) told.push(change);
-    this.#take(change);
-  }
-
-  #take(change: Change): void {
     const { path, what, kind, from } = change;
     if (what === 'moved' && from !== undefined) {
       if (!this.model.rename(from, path)) this.model.insert({ path, kind });
@@ -266,6 +277,18 @@ export class TreeStore {
 /** Whether it is of an entry of the folder, or takes the folder elsewhere. */
 function concerns({ path, from }: Change, folder: string): boolean {
   return parentOf(path) === folder || (from !== undefined && (parentOf(from) === folder || isWithin(from, folder)));
+}
+
+/** The list of a folder, which may be of before or after each of the changes, as it is after them. */
+function afterChanges(entries: readonly TreeEntry[], changes: readonly Change[], folder: string): TreeEntry[] {
+  const found = new Map(entries.map((entry) => [entry.path, entry]));
+  for (const { what, path, from, kind } of changes) {
+    if (what === 'removed') found.delete(path);
+    if (from !== undefined) found.delete(from);
+    const known = found.get(path);
+    if (what !== 'removed' && parentOf(path) === folder && known?.kind !== kind) found.set(path, { path, kind });
+  }
+  return [...found.values()];
 }
 
 /** Where something is after a change. */
