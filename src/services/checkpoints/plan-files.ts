@@ -142,34 +142,27 @@ export async function blockedIn(plan: FilesPlan, isBlocked: (path: string) => bo
 
 /** The same files with those left alone that would be made at these paths, and those that have to stay where they are for that. */
 export function withoutBlocked(wanted: readonly Wanted[], blocked: ReadonlySet<string>): Wanted[] {
-  const made = new Map<string, Wanted[]>();
-  const madeBelow = new Map<string, Wanted[]>();
-  for (const one of wanted) {
-    const target = targetOf(one);
-    if (one.skip !== undefined || target === undefined) continue;
-    addTo(made, target, one);
-    for (const folder of foldersAbove([target])) addTo(madeBelow, folder, one);
-  }
+  const targets = wanted.flatMap((one) => {
+    const path = one.skip === undefined ? targetOf(one) : undefined;
+    return path === undefined ? [] : [{ one, path }];
+  });
+  const made = Map.groupBy(targets, ({ path }) => path);
+  const below = targets.flatMap(({ path }) => foldersAbove([path]).map((folder) => ({ folder, path })));
+  const madeBelow = Map.groupBy(below, ({ folder }) => folder);
   const left = new Set<Wanted>();
   const paths = [...blocked];
   for (let path = paths.pop(); path !== undefined; path = paths.pop()) {
-    for (const one of made.get(path) ?? []) {
+    for (const { one } of made.get(path) ?? []) {
       if (left.has(one)) continue;
       left.add(one);
       // A file that was to leave stays: it is in the way of others, and so are the folders that it is in.
       if (one.file.from === undefined) continue;
-      for (const { file, at } of madeBelow.get(one.at) ?? []) paths.push(file.from ?? at);
+      for (const target of madeBelow.get(one.at) ?? []) paths.push(target.path);
       for (const folder of foldersAbove([one.at])) paths.push(folder);
       paths.push(one.at);
     }
   }
   return wanted.map((one) => (left.has(one) ? { ...one, skip: 'what stands in its place is in no checkpoint' } : one));
-}
-
-function addTo<T>(lists: Map<string, T[]>, key: string, value: T): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
 }
 
 /** Where a file is made that is not there now. */

@@ -125,12 +125,18 @@ test('what could not be opened is tried again when the file is another, and show
   for (const path of ['a.txt', 'c.txt']) store.close(path);
 });
 
+/** With a document that is open and linked. */
+async function opened() {
+  const dependencies = setup();
+  const session = dependencies.store.open('a.txt');
+  await eventually(() => dependencies.link() !== undefined);
+  dependencies.link().onSynced();
+  return { ...dependencies, session };
+}
+
 test('a file that was removed and made again while the link was away is the same document as long as edits wait in it', async (t) => {
-  const { store, link, tried, sent } = setup();
-  const session = store.open('a.txt');
+  const { store, session, link, tried, sent } = await opened();
   t.after(() => session.close());
-  await eventually(() => link() !== undefined);
-  link().onSynced();
   link().onLost();
   session.text.insert(0, 'typed offline');
   store.apply(change({ what: 'removed' }));
@@ -147,11 +153,8 @@ test('a file that was removed and made again while the link was away is the same
 });
 
 test('edits of a caller who may only read since the link came back are kept as not sent', async (t) => {
-  const { store, link, mayOnlyRead, saved, wait, sent, kept } = setup();
-  const session = store.open('a.txt');
+  const { store, session, link, mayOnlyRead, saved, wait, sent, kept } = await opened();
   t.after(() => session.close());
-  await eventually(() => link() !== undefined);
-  link().onSynced();
   link().onLost();
   session.text.insert(0, 'typed offline');
   mayOnlyRead(true);
@@ -174,11 +177,8 @@ test('edits of a caller who may only read since the link came back are kept as n
 });
 
 test('an edit that the link itself denies is kept as not sent, whatever the table says', async (t) => {
-  const { store, link, sent, kept } = setup();
-  const session = store.open('a.txt');
+  const { store, session, link, sent, kept } = await opened();
   t.after(() => session.close());
-  await eventually(() => link() !== undefined);
-  link().onSynced();
   link().onLost();
   link().onSynced();
   session.text.insert(0, 'typed');
@@ -189,11 +189,8 @@ test('an edit that the link itself denies is kept as not sent, whatever the tabl
 });
 
 test('what others save while the link is away says nothing of the edits that wait here', async (t) => {
-  const { store, link, wait } = setup();
-  const session = store.open('a.txt');
-  await eventually(() => link() !== undefined);
+  const { store, session, link, wait } = await opened();
   t.after(() => session.close());
-  link().onSynced();
   link().onLost();
   session.text.insert(0, 'typed offline');
   wait(1000);

@@ -1,7 +1,7 @@
 import { type Signal, signal } from '@preact/signals';
 import type { Change } from '../../contract/events.ts';
 import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
-import { foldersAbove, isWithin, nameOf, parentOf } from '../file-paths.ts';
+import { foldersAbove, isWithin, movedPath, nameOf, parentOf } from '../file-paths.ts';
 import { type TreeEntry, TreeModel, type TreeNode } from './tree-model.ts';
 
 export type Editing = { what: 'new'; kind: 'file' | 'directory'; folder: string; row: TreeNode } | { what: 'rename'; row: TreeNode };
@@ -248,7 +248,7 @@ export class TreeStore {
   }
 
   #followMove(from: string, to: string): void {
-    const follow = (path: string): string => (path === from ? to : path.startsWith(`${from}/`) ? to + path.slice(from.length) : path);
+    const follow = (path: string): string => movedPath(path, from, to) ?? path;
     if (this.focused.value !== undefined) this.focused.value = follow(this.focused.value);
     this.selected.value = new Set([...this.selected.value].map(follow));
   }
@@ -293,7 +293,7 @@ function afterChanges(entries: readonly TreeEntry[], changes: readonly Change[],
 
 /** Where something is after a change. */
 function placeAfter(place: string, { what, from, path }: Change): string {
-  return what === 'moved' && from !== undefined && isWithin(from, place) ? path + place.slice(from.length) : place;
+  return (what === 'moved' && from !== undefined ? movedPath(place, from, path) : undefined) ?? place;
 }
 
 /** The entry of a folder that is, or holds, what lies below it. */
