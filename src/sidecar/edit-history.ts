@@ -7,13 +7,14 @@ import type { Journal } from '../services/workspace/journal.ts';
 const MAX_CHANGES = 10_000;
 
 /** Who edited what, as the journal of changes knows it: people in documents, and people and agents by calls. */
-export function editHistory(journal: Pick<Journal, 'since'>): EditHistory {
+export function editHistory(journal: Pick<Journal, 'since' | 'revision'>): EditHistory {
   return {
-    authorsSince: (times) => {
+    step: () => journal.revision,
+    authorsSince: (starts) => {
       const found = new Map<string, Editor[]>();
       for (const change of journal.since(undefined, MAX_CHANGES).changes) {
-        const since = times.get(change.path);
-        if (since === undefined || change.at <= since) continue;
+        const since = starts.get(change.path);
+        if (since === undefined || ('step' in since ? change.revision <= since.step : change.at <= since.time)) continue;
         const people = found.get(change.path) ?? [];
         found.set(change.path, [...people, ...authorsOf(change).filter(({ name }) => people.every((one) => one.name !== name))]);
       }

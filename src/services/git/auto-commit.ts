@@ -99,7 +99,7 @@ export class AutoCommit {
 
   #attempt(signal: AbortSignal): Promise<CommitAnswer | undefined> {
     return this.#git.writing(signal, async () => {
-      const savedAt = Date.now();
+      const step = this.#git.edits?.step();
       const found = await this.#git.find(signal);
       if (found.kind === 'no work tree' || (found.kind === 'none' && !this.#git.options.init)) {
         this.#state = { kind: 'paused', why: 'there is no repository' };
@@ -112,7 +112,7 @@ export class AutoCommit {
       if (why !== undefined) return undefined;
       const request = { message: autoMessage(status.entries), paths: undefined, all: true, author: undefined };
       try {
-        return await commitNow(this.#git, repository, status, request, savedAt, signal);
+        return await commitNow(this.#git, repository, status, request, step, signal);
       } catch (error) {
         // Nothing was staged before: what stands there now is ours, and would be taken for a person's the next time. The
         // call may be over already, so this one has no signal but its own limit.

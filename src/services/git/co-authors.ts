@@ -1,4 +1,4 @@
-import type { Editor, Person } from './edit-history.ts';
+import type { Editor, Person, Since } from './edit-history.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { writers } from './identity.ts';
 import { type CommitChoice, planCommit } from './plan-commit.ts';
@@ -42,34 +42,36 @@ export async function editorsOf(
   signal: AbortSignal | undefined,
 ): Promise<Editor[]> {
   if (git.edits === undefined || paths.length === 0) return [];
-  const times = await lastCommits(git, repository, paths.slice(0, MAX_PATHS), signal);
+  const since = await lastCommits(git, repository, paths.slice(0, MAX_PATHS), signal);
   const people = new Map<string, Editor>();
-  for (const found of git.edits.authorsSince(times).values())
+  for (const found of git.edits.authorsSince(since).values())
     for (const person of found) people.set(`${person.name}\n${person.email}`, person);
   return [...people.keys()].toSorted().map((key) => people.get(key) as Editor);
 }
 
-/** When each path was last committed, ms since 1970; 0 where that is not known. */
+/** Where each path was last committed; the beginning of time where that is not known. */
 async function lastCommits(
   git: Git,
   repository: Repository,
   paths: readonly string[],
   signal: AbortSignal | undefined,
-): Promise<Map<string, number>> {
-  const times = new Map(paths.map((path) => [path, 0]));
-  if ((await git.head(repository, signal)) === undefined) return times;
+): Promise<Map<string, Since>> {
+  const beginning: Since = { time: 0 };
+  const found = new Map<string, Since>(paths.map((path) => [path, beginning]));
+  if ((await git.head(repository, signal)) === undefined) return found;
   const options = ['--format=format:commit %H %ct', '--name-only', '-z', '--relative', '--no-renames', '--no-show-signature'];
   const args = ['log', `--max-count=${MAX_COMMITS}`, ...options, '--', ...paths];
   const { stdout } = await git.read('commit', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
-  let at = 0;
+  let at: Since = beginning;
   for (const word of stdout.toString().split('\0')) {
     // The first name stands on the line below the head of its commit.
     const [, hash = '', seconds, below] = /^commit ([0-9a-f]{40,64}) (\d+)(?:\n(.*))?$/s.exec(word) ?? [];
-    if (seconds !== undefined) at = git.readTimes.of(hash) ?? Number(seconds) * 1000;
+    const step = git.readSteps.of(hash);
+    if (seconds !== undefined) at = step === undefined ? { time: Number(seconds) * 1000 } : { step };
     const name = seconds === undefined ? word : (below ?? '');
-    if (times.get(name) === 0) times.set(name, at);
+    if (found.get(name) === beginning) found.set(name, at);
   }
-  return times;
+  return found;
 }
 
 /** The message with a trailer for each of `people` who is not one of the `writers`; each person once, in the order given. */

@@ -145,6 +145,13 @@ describe('commits', { skip: requireTool('git') }, () => {
       edit('a', 'Dee');
       await commit(git, { ...all, message: 'two' });
       assert.deepEqual(trailers(), ['Bo <bo@example.org>', 'Dee <dee@example.org>']);
+      // Whatever became of the clock meanwhile.
+      edit('a', 'Ann', 3_600_000);
+      await commit(git, { ...all, message: 'ahead' });
+      assert.deepEqual(trailers(), ['Ann <ann@example.org>']);
+      edit('a', 'Bo', -3_600_000);
+      await commit(git, { ...all, message: 'back' });
+      assert.deepEqual(trailers(), ['Bo <bo@example.org>']);
       edit('a', 'Uma User');
       await commit(git, { ...all, message: 'three' });
       assert.deepEqual(trailers(), [], 'who commits is the author already');
@@ -308,20 +315,24 @@ describe('commits', { skip: requireTool('git') }, () => {
 
 /** A history of edits that the test writes. */
 function editing({ make, put, run }: GitWorld) {
-  const edits: { at: number; path: string; who: string }[] = [];
+  const edits: { step: number; at: number; path: string; who: string }[] = [];
   const history: EditHistory = {
-    authorsSince: (times) =>
+    step: () => edits.length,
+    authorsSince: (starts) =>
       new Map(
-        [...times].map(([name, since]) => [
+        [...starts].map(([name, since]) => [
           name,
-          edits.filter(({ path: one, at }) => one === name && at > since).map(({ who }) => ({ ...person(who), kind: 'person' as const })),
+          edits
+            .filter(({ path: one, step, at }) => one === name && ('step' in since ? step > since.step : at > since.time))
+            .map(({ who }) => ({ ...person(who), kind: 'person' as const })),
         ]),
       ),
   };
   return {
-    edit: (name: string, who: string): void => {
+    /** `clockMs`: how far the clock is off by then. */
+    edit: (name: string, who: string, clockMs = 0): void => {
       put(name, `${who} ${edits.length}\n`);
-      edits.push({ at: Date.now(), path: name, who });
+      edits.push({ step: edits.length + 1, at: Date.now() + clockMs, path: name, who });
     },
     make: (options: Partial<GitOptions>) => make(options, { edits: history }),
     trailers: (): string[] => run('log', '-1', '--format=%(trailers:key=Co-authored-by,valueonly,unfold)').split('\n').filter(Boolean),

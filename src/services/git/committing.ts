@@ -40,8 +40,8 @@ interface Prepared {
   plan: CommitPlan;
   /** Where something else is staged, so that the files have to be named. */
   some: readonly StatusEntry[] | undefined;
-  /** When open documents had been saved, ms since 1970. */
-  savedAt: number;
+  /** The step of the history at which open documents had been saved. */
+  step: number | undefined;
 }
 
 const nothing: CommitAnswer = { committed: false, hash: null, files: 0, summary: 'Nothing changed since the last commit.' };
@@ -53,10 +53,10 @@ const nothing: CommitAnswer = { committed: false, hash: null, files: 0, summary:
 export async function commit(git: Git, request: CommitRequest, signal?: AbortSignal): Promise<CommitAnswer> {
   checkRequest(request);
   return git.writing(signal, async () => {
-    const savedAt = Date.now();
+    const step = git.edits?.step();
     const repository = await git.repositoryOrInit(signal);
     const status = await statusOf(git, repository, false, signal);
-    return commitNow(git, repository, status, request, savedAt, signal);
+    return commitNow(git, repository, status, request, step, signal);
   });
 }
 
@@ -66,7 +66,7 @@ export async function commitNow(
   repository: Repository,
   status: RepositoryStatus,
   request: CommitRequest,
-  savedAt: number,
+  step: number | undefined,
   signal: AbortSignal | undefined,
 ): Promise<CommitAnswer> {
   if (status.cut) throw new OutriggerError('GIT_FAILED', 'commit: too many files changed; commit them in parts, by path.');
@@ -82,7 +82,7 @@ export async function commitNow(
   const some = plan.othersStaged || outside !== undefined ? plan.chosen.filter((entry) => !isNoMore(entry)) : undefined;
   const staged = some?.length ?? (await stagedCount(git, repository, signal));
   if (staged === 0 && !isMerge && !rewords) return nothing;
-  return run(git, { repository, request, plan, some, savedAt }, staged, signal);
+  return run(git, { repository, request, plan, some, step }, staged, signal);
 }
 
 /** Files that still hold the marks of a conflict are not resolved, whoever says "all". */
@@ -175,7 +175,7 @@ async function run(git: Git, prepared: Prepared, files: number, signal: AbortSig
   if (result.exitCode === 1 && /^(nothing|no changes) (added )?to commit|^nothing added to commit/m.test(said)) return nothing;
   if (result.exitCode !== 0) throw gitError('commit', result.exitCode, `${result.stderr.toString()}\n${said}`);
   const hash = (await git.head(repository, signal)) ?? null;
-  if (hash !== null) git.readTimes.add(hash, prepared.savedAt);
+  if (hash !== null && prepared.step !== undefined) git.readSteps.add(hash, prepared.step);
   const summary = /^ \d+ files? changed.*$/m.exec(said)?.[0]?.trim();
   return { committed: true, hash, files, summary: summary ?? text.trim().split('\n')[0] ?? '' };
 }

@@ -4,7 +4,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { splitNul } from '../../core/split-nul.ts';
 import { explicitRepository } from '../processes/explicit-repository.ts';
 import type { Processes, RunResult } from '../processes/processes.ts';
-import { type EditHistory, ReadTimes } from './edit-history.ts';
+import { type EditHistory, ReadSteps } from './edit-history.ts';
 import { gitError, isBareRepository, isNoRepository } from './git-error.ts';
 import { plainGitFolder } from './plain-repository.ts';
 import { Turns } from './turns.ts';
@@ -84,7 +84,7 @@ export interface Running {
 export class Git {
   readonly options: GitOptions;
   readonly edits: EditHistory | undefined;
-  readonly readTimes: ReadTimes;
+  readonly readSteps: ReadSteps;
   readonly #dependencies: GitDependencies;
   readonly #readers: Turns;
   readonly #writers: Turns;
@@ -98,7 +98,7 @@ export class Git {
     this.edits = dependencies.edits;
     this.options = options;
     this.#access = access;
-    this.readTimes = like === undefined ? new ReadTimes() : like.readTimes;
+    this.readSteps = like === undefined ? new ReadSteps() : like.readSteps;
     this.#readers = like === undefined ? new Turns(MAX_READERS) : like.#readers;
     this.#writers = like === undefined ? new Turns(1) : like.#writers;
     this.#conversations = like === undefined ? new Turns(MAX_CONVERSATIONS) : like.#conversations;
