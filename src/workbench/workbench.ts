@@ -153,6 +153,7 @@ export class Workbench {
         if (!this.link.live.value) this.link.tryNow();
       },
       onKept: (path) => this.#kept(path),
+      onReplaced: (path, text) => this.#replaced(path, text),
     });
     this.presence = new PresenceStore(client, this.me, this.documents.clients);
     this.link = new LinkStore(client, this.documents.waiting, { now, address: new URL(ports.origin).host });
@@ -487,6 +488,16 @@ export class Workbench {
     const hint = 'You can read, not write: this browser has another link now. What you typed is kept in this page.';
     const denied = { message: 'The sidecar takes no edits of this link.', reason: 'ACCESS_DENIED', code: 'permission_denied', hint };
     this.toasts.fail(`Not sent: your edits in ${nameOf(path)}`, denied, [{ label: 'Copy my edits', run: () => void this.copyUnsent() }]);
+  }
+
+  #replaced(path: string, text: string): void {
+    const hint = 'Another file was moved over it. The text with your edits is kept until you close this message.';
+    const gone = { message: 'Another file has its place.', reason: 'FILE_CHANGED', code: 'aborted', hint };
+    const copy = async (): Promise<void> => {
+      // The message was all that held them.
+      if (!(await copyText(this.toasts, text, 'Copied your edits'))) this.#replaced(path, text);
+    };
+    this.toasts.fail(`Not sent: your edits in ${nameOf(path)}`, gone, [{ label: 'Copy my edits', run: () => void copy() }]);
   }
 
   async save(): Promise<void> {

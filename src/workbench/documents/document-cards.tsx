@@ -62,6 +62,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
     );
   }
 
+  const kept = session.waiting.value > 0 && <CopyText session={session} label="Copy my edits" said="Copied your edits" />;
   const facts = (
     <dl class="kv">
       <dt>Path</dt>
@@ -83,7 +84,18 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
   );
   if (reason === 'DOCUMENT_BINARY' || reason === 'NOT_TEXT') {
     return (
-      <Card icon="file" title="This file is binary" test="binary" facts={facts} buttons={<Download path={path} />}>
+      <Card
+        icon="file"
+        title="This file is binary"
+        test="binary"
+        facts={facts}
+        buttons={
+          <>
+            <Download path={path} />
+            {kept}
+          </>
+        }
+      >
         It holds NUL bytes or is not UTF-8, so it can be read and downloaded here but not edited as text.
       </Card>
     );
@@ -113,6 +125,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
               View first 1 MiB
             </button>
             <Download path={path} />
+            {kept}
           </>
         }
       >
@@ -141,6 +154,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
                 Make it
               </button>
             )}
+            {kept}
             <CloseTab path={path} />
           </>
         }
@@ -160,6 +174,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
           <button type="button" class="btn pri" data-focus onClick={() => void session.open()}>
             Try again
           </button>
+          {kept}
           <CloseTab path={path} />
         </>
       }
@@ -205,10 +220,7 @@ export function DeletedCard({ path, session }: { path: string; session: Document
               Bring it back
             </button>
           )}
-          <button type="button" class="btn" onClick={() => void copyText(workbench.toasts, text, 'Copied its text')}>
-            <Icon name="copy" />
-            Copy its text
-          </button>
+          <CopyText session={session} label="Copy its text" said="Copied its text" />
           <CloseTab path={path} />
         </>
       }
@@ -285,6 +297,16 @@ function Download({ path, small = false }: { path: string; small?: boolean }) {
       <Icon name="dl" />
       Download
     </a>
+  );
+}
+
+function CopyText({ session, label, said }: { session: DocumentSession; label: string; said: string }) {
+  const { toasts } = useWorkbench();
+  return (
+    <button type="button" class="btn" onClick={() => void copyText(toasts, session.text.toString(), said)}>
+      <Icon name="copy" />
+      {label}
+    </button>
   );
 }
 

@@ -12,6 +12,7 @@ function setup() {
   const closed: string[] = [];
   const sent: number[] = [];
   const kept: string[] = [];
+  const replaced: string[][] = [];
   const tried: string[] = [];
   let refused: string | undefined;
   let readOnly = false;
@@ -34,6 +35,7 @@ function setup() {
     now: () => now,
     onSent: (edits: number) => sent.push(edits),
     onKept: (path: string) => kept.push(path),
+    onReplaced: (path: string, text: string) => replaced.push([path, text]),
   } as unknown as Dependencies);
   return {
     store,
@@ -42,6 +44,7 @@ function setup() {
     calls: () => calls,
     sent,
     kept,
+    replaced,
     tried,
     mayOnlyRead: (only: boolean) => void (readOnly = only),
     saved: (at: number) => void (revision = at),
@@ -93,6 +96,20 @@ test('a document over which another is moved is closed: its place is the otherâ€
   assert.deepEqual([[...store.sessions.value.keys()], store.get('a.txt') === moved], [['a.txt'], true]);
   assert.equal(replaced.doc.isDestroyed, true);
   assert.ok(closed().includes('a.txt'));
+  store.close('a.txt');
+});
+
+test('edits that were not sent are given out when another document takes the place of theirs', async () => {
+  const { store, link, replaced } = setup();
+  const session = store.open('a.txt');
+  await eventually(() => session.readOnly.value === false);
+  link().onSynced();
+  link().onLost();
+  session.text.insert(0, 'typed');
+  const moved = store.open('b.txt');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  store.apply(change({ what: 'moved', from: 'b.txt', path: 'a.txt' }));
+  assert.deepEqual([replaced, store.get('a.txt') === moved], [[['a.txt', 'typed']], true]);
   store.close('a.txt');
 });
 

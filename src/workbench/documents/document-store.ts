@@ -4,17 +4,22 @@ import type { DocumentInfo } from '../../contract/documents.ts';
 import { movedPath } from '../file-paths.ts';
 import { DocumentSession, type SessionDependencies } from './document-session.ts';
 
+export interface DocumentStoreDependencies extends SessionDependencies {
+  /** Another document has the place of this one, and it held edits that were not sent. */
+  onReplaced: (path: string, text: string) => void;
+}
+
 /** The documents open in this page. One that is closed with edits not sent stays until they are. */
 export class DocumentStore {
   readonly sessions: Signal<ReadonlyMap<string, DocumentSession>> = signal(new Map());
   readonly waiting: ReadonlySignal<{ edits: number; documents: number }>;
   /** Our own Yjs client ids. */
   readonly clients: ReadonlySignal<ReadonlySet<number>>;
-  readonly #deps: SessionDependencies;
+  readonly #deps: DocumentStoreDependencies;
   /** Closed, and there until their edits are sent; called, they stay. */
   readonly #leaving = new Map<DocumentSession, () => void>();
 
-  constructor(dependencies: SessionDependencies) {
+  constructor(dependencies: DocumentStoreDependencies) {
     this.#deps = dependencies;
     this.waiting = computed(() => {
       const counts = [...this.sessions.value.values()].map(({ waiting }) => waiting.value).filter((edits) => edits > 0);
@@ -70,7 +75,7 @@ export class DocumentStore {
         const to = movedPath(path, change.from, change.path);
         if (to === undefined) continue;
         const replaced = this.sessions.value.get(to);
-        if (replaced !== undefined && replaced !== session) this.#drop(replaced);
+        if (replaced !== undefined && replaced !== session) this.#replace(replaced);
         const sessions = new Map(this.sessions.value);
         sessions.delete(path);
         this.sessions.value = sessions.set(to, session);
@@ -102,6 +107,11 @@ export class DocumentStore {
     const path = session.path.value;
     this.#drop(session);
     this.open(path);
+  }
+
+  #replace(session: DocumentSession): void {
+    if (!session.settled) this.#deps.onReplaced(session.path.value, session.text.toString());
+    this.#drop(session);
   }
 
   #drop(session: DocumentSession): void {

@@ -7,6 +7,7 @@ import { RunButton } from '../run/run-button.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { toggleHistory } from '../shell/right-actions.ts';
 import { Revision } from '../shell/revision.tsx';
+import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { showChangesFrom } from './change-bars.ts';
 import { createEditor, goToLine, setWrap } from './editor-view.ts';
@@ -126,19 +127,15 @@ function useBase(session: DocumentSession, open: boolean): void {
   const letter = workbench.git.letters.value.get(path);
   // A file that git has never seen is new from end to end: bars would say nothing.
   const tracked = workbench.git.status.value?.repository === true && letter !== 'U' && letter !== 'A';
-  useEffect(() => {
+  const load = async (signal: AbortSignal): Promise<void> => {
     const { view } = session;
     if (!open || view === undefined) return;
     if (!tracked || head === null || head === undefined) return showChangesFrom(view, undefined);
-    const canceled = new AbortController();
-    workbench.client
-      .call('git.show', { path, revision: 'HEAD' }, { signal: canceled.signal })
-      .then(({ exists, binary, text }) => {
-        if (!canceled.signal.aborted) showChangesFrom(view, exists && !binary ? text.replace(/\r\n?/g, '\n') : undefined);
-      })
-      .catch(() => undefined);
-    return () => canceled.abort();
-  }, [session, open, path, head, tracked]);
+    const { exists, binary, text } = await workbench.client.call('git.show', { path, revision: 'HEAD' }, { signal });
+    if (!signal.aborted) showChangesFrom(view, exists && !binary ? text.replace(/\r\n?/g, '\n') : undefined);
+  };
+  // Without an answer the bars stay as they are.
+  useLoaded(load, {}, [session, open, path, head, tracked]);
 }
 
 /** What the search panel shows is marked here, for as long as it is shown. */

@@ -38,7 +38,7 @@ export function RevokeDialog({ agent, tasks }: { agent: string; tasks: number })
 /** A secret that could not be delivered: shown once, for a person to carry. */
 export function SecretDialog({ agent, token }: { agent: string; token: string }) {
   const fleet = useFleet();
-  const copy = (): Promise<void> => copyText(fleet.toasts, token, 'Copied the secret');
+  const copy = (): Promise<boolean> => copyText(fleet.toasts, token, 'Copied the secret');
   return (
     <Modal label={`A new secret for ${agent}`}>
       <h1>A new secret for {agent}</h1>

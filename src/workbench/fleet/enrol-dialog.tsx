@@ -132,7 +132,7 @@ function Made({ enrolment, again }: { enrolment: Enrolment; again: () => void })
     return agent === undefined ? !known.has(one.id) : one.id === agent && (one.since ?? 0) >= asked - 1000;
   });
   const left = expires - fleet.now.value;
-  const copy = (): Promise<void> => copyText(fleet.toasts, command, 'Copied the command');
+  const copy = (): Promise<boolean> => copyText(fleet.toasts, command, 'Copied the command');
   return (
     <>
       <p class="dim">

@@ -215,7 +215,7 @@ function Timeline({ detail, task }: { detail: TaskDetail; task: HubTaskDetail })
   );
 }
 
-function copyLink({ toasts }: ReturnType<typeof useFleet>): Promise<void> {
+function copyLink({ toasts }: ReturnType<typeof useFleet>): Promise<boolean> {
   return copyText(toasts, location.href, 'Copied the link to this task');
 }
 

@@ -111,7 +111,7 @@ function LanguageNote({ language }: { language: LanguageInfo }) {
   if (language.rollout === 'canary' && language.missing.length === 0)
     return <p class="sm faint">{language.name} is on trial here: it may be switched off again.</p>;
   if (languageProblem(language) === undefined || language.rollout === 'off' || language.install === '') return null;
-  const copy = (): Promise<void> => copyText(toasts, language.install, 'Copied the command');
+  const copy = (): Promise<boolean> => copyText(toasts, language.install, 'Copied the command');
   return (
     <div class="sm dim">
       <p>On the machine of the sidecar, as root (Debian):</p>

@@ -1,17 +1,19 @@
 import type { Toasts } from './toasts.ts';
 
-/** Puts a text onto the clipboard and says so in words of `title`, or that it could not be. Never throws. */
+/** Puts a text onto the clipboard and says so in words of `title`, or that it could not be; gives whether it could. Never throws. */
 export async function copyText(
   toasts: Pick<Toasts, 'say' | 'fail'>,
   text: string,
   title = 'Copied',
   more: { text?: string } = {},
-): Promise<void> {
+): Promise<boolean> {
   try {
     await write(text);
     toasts.say(title, more);
+    return true;
   } catch (error) {
     toasts.fail('Not copied: the browser refused it', error);
+    return false;
   }
 }
 
