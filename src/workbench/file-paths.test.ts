@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compareNames, encodePath, foldersAbove, isWithin, movedPath, nameProblem, truncatePath } from './file-paths.ts';
+import { movedPath } from '../core/moved-path.ts';
+import { compareNames, encodePath, foldersAbove, isWithin, nameProblem, truncatePath } from './file-paths.ts';
 
 test('a long path is shortened in the middle, its top folder and its name last', () => {
   const path = 'library_loans/static/description/images/large/icon.png';

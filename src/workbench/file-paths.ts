@@ -17,12 +17,6 @@ export function isWithin(folder: string, path: string): boolean {
   return folder === '' || path === folder || path.startsWith(`${folder}/`);
 }
 
-/** `path` after `from` became `to`; undefined when it does not lie there. */
-export function movedPath(path: string, from: string, to: string): string | undefined {
-  if (path === from) return to;
-  return path.startsWith(`${from}/`) ? to + path.slice(from.length) : undefined;
-}
-
 /** Every folder above a path, nearest first, without the workspace itself. */
 export function foldersAbove(path: string): string[] {
   const folders: string[] = [];

@@ -1,5 +1,6 @@
 import type { Change } from '../../contract/events.ts';
 import { baseName } from '../../contract/paths.ts';
+import { movedPath } from '../../core/moved-path.ts';
 import type { Content } from './take-back.ts';
 
 /** Contents that are kept of one file, and of all files while runs are under way, bytes. */
@@ -152,12 +153,6 @@ export class OtherHands {
 /** Changes of the run itself, and those of programs that nobody knows, are taken for the run's. */
 export function isOfOthers({ cause }: Change, run: string): boolean {
   return cause.kind !== 'outside' && !(cause.kind === 'run' && cause.id === run);
-}
-
-/** Where a path is after a move; undefined where it is not touched by it. */
-export function movedPath(path: string, from: string, to: string): string | undefined {
-  if (path === from) return to;
-  return path.startsWith(`${from}/`) ? to + path.slice(from.length) : undefined;
 }
 
 /** Says of a path where what now is there was before others moved it. */

@@ -3,12 +3,15 @@ import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import { parentPath } from '../../contract/paths.ts';
 import type { EntryKind } from '../../contract/events.ts';
+import { movedPath } from '../../core/moved-path.ts';
 import type { Containment } from './containment.ts';
 import { hashOrNull, statIdentity } from './content.ts';
 import { type ChangeDraft, FOLDER, type Journal, REMOVED } from './journal.ts';
 
 /** How long the watch may take to tell of a move in its own way. */
 const MOVED_TREE_MS = 10_000;
+/** What was touched so long before its folder was moved was told by then. */
+const TOLD_MS = 2_000;
 
 /** What the watch saw at a path. */
 export interface Noticed {
@@ -31,6 +34,8 @@ interface MovedTree {
   /** The same by the clock of the file system: what came along was last touched before, what came there since was touched after. */
   ctimeMs: number;
   isNew: boolean;
+  /** The watch told it, which then tells of nothing in it that it told before. */
+  byWatch: boolean;
 }
 
 /**
@@ -67,8 +72,9 @@ export class Echoes {
     return drafts;
   }
 
-  #draftOf(report: Noticed, known: (path: string) => string | undefined): ChangeDraft | undefined {
-    if (report.what === 'removed') return this.#removalOf(report.path, report.kind, known);
+  #draftOf(noticed: Noticed, known: (path: string) => string | undefined): ChangeDraft | undefined {
+    if (noticed.what === 'removed') return this.#removalOf(noticed.path, noticed.kind, known);
+    const report = this.#whereNow(noticed);
     const before = known(report.path);
     const content = contentOfReport(report);
     const isEcho = this.#isEcho(report, before, content);
@@ -92,8 +98,8 @@ export class Echoes {
     if (from !== undefined) {
       draft.what = 'moved';
       draft.from = from;
-      draft.before = draft.after;
-      if (report.kind === 'directory') this.rememberMove(from, report.path);
+      draft.before = hashOrNull(known(from)) ?? draft.after;
+      if (report.kind === 'directory') this.#remember(from, report.path, true);
     } else if (before === undefined && report.what === 'created' && this.#movedHere(report)) {
       return undefined;
     } else if (before !== undefined) draft.what = before === REMOVED ? 'created' : 'changed';
@@ -126,13 +132,31 @@ export class Echoes {
     return true;
   }
 
+  /** As of where it is now, if its folder or itself, being one, was moved since, and that was told. */
+  #whereNow(report: Noticed): Noticed {
+    if (this.#lstat(report.path) !== undefined) return report;
+    let path = report.path;
+    for (const { from, to, at } of this.#movedTrees) if (performance.now() - at < MOVED_TREE_MS) path = movedPath(path, from, to) ?? path;
+    const stat = path === report.path ? undefined : this.#lstat(path);
+    return stat !== undefined && stat.ino === report.ino && isAsReported(report, stat) ? { ...report, path } : report;
+  }
+
   /** False when the path is not as the report says any more: a newer report follows. */
   #holds(report: Noticed): boolean {
     const stat = this.#lstat(report.path);
-    if (stat === undefined) return false;
-    return report.kind === 'directory'
-      ? stat.isDirectory()
-      : stat.ino === report.ino && stat.size === report.size && stat.mtimeMs === report.mtimeMs;
+    return stat === undefined ? this.#heldUntilNow(report) : isAsReported(report, stat);
+  }
+
+  /**
+   * Nothing stands there now. Where a folder moved on, or one above did, the move that is told next takes along what is known to be in it: that is told
+   * first. A file that moved on is told step by step.
+   */
+  #heldUntilNow({ path, kind, from }: Noticed): boolean {
+    // Of a workspace that is gone nothing is told: it may come back as it was.
+    if (this.#lstat('') === undefined) return false;
+    if (from !== undefined && (kind === 'directory' || this.#lstat(from) === undefined)) return true;
+    const parent = parentPath(path);
+    return parent !== '' && this.#lstat(parent) === undefined;
   }
 
   #lstat(wirePath: string): fs.Stats | undefined {
@@ -155,12 +179,16 @@ export class Echoes {
     }
   }
 
-  /** A folder was moved, and that was told as one change. */
+  /** We moved a folder, and that was told as one change. */
   rememberMove(from: string, to: string): void {
+    this.#remember(from, to, false);
+  }
+
+  #remember(from: string, to: string, byWatch: boolean): void {
     const now = performance.now();
     this.#movedTrees = this.#movedTrees.filter((tree) => now - tree.at < MOVED_TREE_MS);
     const isNew = this.#isNew(from);
-    this.#movedTrees.push({ from, to, at: now, ctimeMs: this.#ctimeOfMove(from, to), isNew });
+    this.#movedTrees.push({ from, to, at: now, ctimeMs: this.#ctimeOfMove(from, to), isNew, byWatch });
     if (isNew) this.#rememberNew(to);
   }
 
@@ -200,20 +228,26 @@ export class Echoes {
     return place;
   }
 
-  /** It came along with its folder, which was told as one move; of a new folder nothing was told that is not known. */
+  /** It came along with its folder, which we moved and told as one move; of a new folder nothing was told that is not known. */
   #movedHere(report: Noticed): boolean {
     const now = performance.now();
     const trees = this.#movedTrees.filter(
-      ({ to, at, isNew }) =>
-        !isNew && report.path.startsWith(`${to}/`) && now - at < MOVED_TREE_MS && !this.#isNew(parentPath(report.path), to),
+      ({ to, at, isNew, byWatch }) =>
+        !byWatch && !isNew && report.path.startsWith(`${to}/`) && now - at < MOVED_TREE_MS && !this.#isNew(parentPath(report.path), to),
     );
     if (trees.length === 0) return false;
-    // Not the mtime: what is moved, unpacked or copied into the folder brings an old one with it. What was touched in the very tick of the move is told.
+    // Not the mtime: what is moved, unpacked or copied into the folder brings an old one with it.
     const ctimeMs = this.#lstat(report.path)?.ctimeMs;
-    const moved = ctimeMs !== undefined && trees.some((tree) => ctimeMs < tree.ctimeMs);
+    const moved = ctimeMs !== undefined && trees.some((tree) => ctimeMs < tree.ctimeMs - TOLD_MS);
     if (moved) this.#journal.learn(report.path, contentOfReport(report));
     return moved;
   }
+}
+
+function isAsReported(report: Noticed, stat: fs.Stats): boolean {
+  return report.kind === 'directory'
+    ? stat.isDirectory()
+    : stat.ino === report.ino && stat.size === report.size && stat.mtimeMs === report.mtimeMs;
 }
 
 function contentOfReport(report: Noticed): string {

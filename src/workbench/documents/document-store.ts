@@ -1,7 +1,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { Change } from '../../contract/events.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
-import { movedPath } from '../file-paths.ts';
+import { movedPath } from '../../core/moved-path.ts';
 import { DocumentSession, type SessionDependencies } from './document-session.ts';
 
 export interface DocumentStoreDependencies extends SessionDependencies {

@@ -1,7 +1,8 @@
 import { type Signal, signal } from '@preact/signals';
 import type { Change } from '../../contract/events.ts';
 import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
-import { foldersAbove, isWithin, movedPath, nameOf, parentOf } from '../file-paths.ts';
+import { movedPath } from '../../core/moved-path.ts';
+import { foldersAbove, isWithin, nameOf, parentOf } from '../file-paths.ts';
 import { type TreeEntry, TreeModel, type TreeNode } from './tree-model.ts';
 
 export type Editing = { what: 'new'; kind: 'file' | 'directory'; folder: string; row: TreeNode } | { what: 'rename'; row: TreeNode };

@@ -1,7 +1,7 @@
 import { type Signal, signal } from '@preact/signals';
 import type { Change } from '../../contract/events.ts';
 import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
-import { movedPath } from '../file-paths.ts';
+import { movedPath } from '../../core/moved-path.ts';
 import { type Candidate, candidate } from './fuzzy.ts';
 
 const mostPaths = 300_000;

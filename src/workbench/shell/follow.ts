@@ -1,6 +1,6 @@
 import { effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
 import type { Actor } from '../actor.ts';
-import { movedPath } from '../file-paths.ts';
+import { movedPath } from '../../core/moved-path.ts';
 import type { Here } from './presence-store.ts';
 
 export interface FollowDependencies {

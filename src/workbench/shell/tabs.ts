@@ -1,5 +1,5 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import { movedPath } from '../file-paths.ts';
+import { movedPath } from '../../core/moved-path.ts';
 
 /** What a file is compared with: the working copy with the index, the index with HEAD, a commit with its parent, the working copy with a checkpoint. */
 export type DiffAgainst = 'index' | 'staged' | `commit:${string}` | `checkpoint:${number}`;
