@@ -5,6 +5,7 @@ import { isRunning } from './processes/process-words.ts';
 import { firstLine } from './tasks/task-text.ts';
 import type { Actor } from './actor.ts';
 import type { KeyName } from './shell/keys.ts';
+import { isDark } from './system-theme.ts';
 import type { Workbench } from './workbench.ts';
 
 export interface Command {
@@ -603,10 +604,7 @@ export function newEntry(workbench: Workbench, kind: 'file' | 'directory'): void
 }
 
 export function switchTheme(workbench: Workbench): void {
-  const dark =
-    workbench.layout.theme.value === 'dark' ||
-    (workbench.layout.theme.value === undefined && matchMedia('(prefers-color-scheme: dark)').matches);
-  workbench.layout.setTheme(dark ? 'light' : 'dark');
+  workbench.layout.setTheme(isDark(workbench.layout.theme.value) ? 'light' : 'dark');
 }
 
 /** Who is alone here is followed at once; of several one is chosen. */

@@ -1,6 +1,7 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
 import type { Output } from '../contract/operation.ts';
 import type { Operations } from '../contract/operations.ts';
+import { movedPath } from '../core/moved-path.ts';
 import { type Actor, actorNamed } from './actor.ts';
 import { CloneJob } from './changes/clone-job.ts';
 import { BranchActions } from './changes/branch-actions.ts';
@@ -302,6 +303,9 @@ export class Workbench {
         if (change.what === 'moved' && change.from !== undefined) {
           this.follow.moved(change.from, change.path);
           this.tabs.moved(change.from, change.path);
+          this.run.moved(change.from, change.path);
+          const { value: last } = this.lastPath;
+          if (last !== undefined) this.lastPath.value = movedPath(last, change.from, change.path) ?? last;
         }
         this.documents.apply(change);
         this.git.refreshSoon();

@@ -57,7 +57,7 @@ export function FleetApp() {
             class="ib"
             aria-label="Switch theme (Alt T)"
             title="Switch theme (Alt T)"
-            onClick={() => fleet.switchTheme(isDark(fleet))}
+            onClick={() => fleet.switchTheme()}
           >
             <Icon name="theme" />
           </button>
@@ -131,7 +131,7 @@ function handleKey(fleet: Fleet, event: KeyboardEvent): void {
   if (event.defaultPrevented || fleet.dialog.peek() !== undefined) return;
   const target = event.target instanceof Element ? event.target : undefined;
   const inText = target?.matches('input, textarea, select') === true;
-  if (event.altKey && event.code === 'KeyT') fleet.switchTheme(isDark(fleet));
+  if (event.altKey && event.code === 'KeyT') fleet.switchTheme();
   else if (event.key === '/' && !inText) {
     // Of the table that one is in; else that of the tasks.
     const part = target?.closest('[data-part]') ?? document.querySelector('[data-part="tasks"]');
@@ -143,8 +143,4 @@ function handleKey(fleet: Fleet, event: KeyboardEvent): void {
     fleet.show(undefined);
   } else return;
   event.preventDefault();
-}
-
-function isDark({ theme }: Fleet): boolean {
-  return theme.peek() === 'dark' || (theme.peek() === undefined && matchMedia('(prefers-color-scheme: dark)').matches);
 }

@@ -1,3 +1,4 @@
+import { isDark } from '../system-theme.ts';
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { HubAgentInfo, HubTaskInfo } from '../../contract/hub-operations.ts';
 import { type ConnectionState, errorFacts, isAbsent, type Keep } from '../client-port.ts';
@@ -154,8 +155,8 @@ export class Fleet {
     });
   }
 
-  switchTheme(isDark: boolean): void {
-    const theme: Theme = isDark ? 'light' : 'dark';
+  switchTheme(): void {
+    const theme: Theme = isDark(this.theme.value) ? 'light' : 'dark';
     this.theme.value = theme;
     this.#dependencies.keep.setItem(THEME, theme);
   }

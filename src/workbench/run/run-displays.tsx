@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { isDark } from '../system-theme.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
 import { framePage, frameHeightOf, pictureUrl, type RichValue } from './rich-value.ts';
@@ -32,11 +33,14 @@ function Shown({ value, name }: { value: RichValue; name: string }) {
       if (failed.value) return <p class="sm faint">The browser can't show this {value.mime}.</p>;
       return <img src={pictureUrl(value)} alt={name} onError={() => (failed.value = true)} />;
     case 'html': {
-      const { value: theme } = layout.theme;
-      const dark = theme === undefined ? matchMedia('(prefers-color-scheme: dark)').matches : theme === 'dark';
       return (
         // An empty sandbox: no scripts, no forms, no way out, an origin of its own.
-        <iframe sandbox="" srcdoc={framePage(value.text, dark)} title={name} style={{ height: `${frameHeightOf(value.text)}px` }} />
+        <iframe
+          sandbox=""
+          srcdoc={framePage(value.text, isDark(layout.theme.value))}
+          title={name}
+          style={{ height: `${frameHeightOf(value.text)}px` }}
+        />
       );
     }
     case 'json':

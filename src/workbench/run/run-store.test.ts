@@ -147,6 +147,17 @@ test('the session is kept until a new one is asked for; one that ran out is repl
   );
 });
 
+test('how a file is run goes with it when it is moved, itself or with its folder, and so do the files beside it', () => {
+  const { store } = make([]);
+  store.target.value = 'a/loan.py';
+  store.setForm('a/loan.py', { args: 'one', files: ['a/data.csv', 'other.csv'] });
+  store.moved('a', 'b');
+  store.moved('b/loan.py', 'b/lent.py');
+  assert.equal(store.target.value, 'b/lent.py');
+  const { args, files } = store.form('b/lent.py');
+  assert.deepEqual([args, files, store.form('a/loan.py').args], ['one', ['b/data.csv', 'other.csv'], '']);
+});
+
 test('a run that is stopped is canceled by its id and keeps what it wrote; one that waits is let go of', async () => {
   const canceled = Promise.withResolvers<void>();
   const endless: Answer = async function* () {

@@ -3,6 +3,7 @@ import type { LanguageInfo } from '../../contract/code.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import { type ErrorFacts, errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
+import { movedPath } from '../../core/moved-path.ts';
 import { nameOf } from '../file-paths.ts';
 import type { Layout } from '../shell/layout.ts';
 import { argumentsOf, firstForm, languageOf, limitsOf, type RunForm } from './run-form.ts';
@@ -94,6 +95,13 @@ export class RunStore {
 
   setForm(path: string, change: Partial<RunForm>): void {
     this.forms.value = new Map(this.forms.value).set(path, { ...this.form(path), ...change });
+  }
+
+  /** Forms follow their files. */
+  moved(from: string, to: string): void {
+    const now = (path: string): string => movedPath(path, from, to) ?? path;
+    if (this.target.value !== undefined) this.target.value = now(this.target.value);
+    this.forms.value = new Map([...this.forms.value].map(([path, form]) => [now(path), { ...form, files: form.files.map(now) }]));
   }
 
   /** The one that was chosen for the file, else the one of its name. */

@@ -150,12 +150,13 @@ function ReplacedNote() {
   const { search } = useWorkbench();
   const { value: replaced } = search.replaced;
   if (replaced === undefined) return null;
-  const { matches, files, revision, skipped, undo, undone } = replaced;
+  const { matches, files, revision, skipped, undo, undone, others } = replaced;
+  const places = matches === undefined ? '' : `${count(matches, 'place')} in `;
   return (
     <p class="sr-note xs row" role="status" data-testid="replaced">
       <Icon name={undone ? 'undo' : 'check'} small />
       <span class="grow">
-        {undone ? 'Taken back' : 'Replaced'} {count(matches, 'place')} in {count(files, 'file')} · <Revision number={revision} />
+        {undone ? 'Taken back' : 'Replaced'} {places + count(files, 'file')} · <Revision number={revision} />
         {skipped.length > 0 && (
           <span title={skipped.map(({ path, why }) => `${path}: ${why}`).join('\n')}>
             {`. ${count(skipped.length, 'file')} left alone: ${[...new Set(skipped.map(({ why }) => why))].join(' ')}`}
@@ -164,7 +165,7 @@ function ReplacedNote() {
       </span>
       {undo !== undefined && (
         <button type="button" class="btn sm quiet" disabled={search.atWork.value} onClick={() => void undo()}>
-          Undo
+          {others === undefined ? 'Undo' : `Undo in the other ${count(others, 'file')}`}
         </button>
       )}
     </p>

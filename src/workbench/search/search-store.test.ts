@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { OutriggerError } from '../../contract/errors.ts';
 import type { Change } from '../../contract/events.ts';
 import type { FoundFile } from '../../contract/search.ts';
 import type { WorkbenchClient } from '../client-port.ts';
@@ -86,6 +87,46 @@ test('a file whose name goes over two lines is left out by its own name', async 
   store.leaveOut('a\n7');
   await store.replace();
   assert.deepEqual(asked[0]?.except, [{ path: 'a\n7', line: 2 }, { path: 'a\n7' }]);
+});
+
+test('nothing is replaced between a change of the question and its answer', async () => {
+  const { store, asked } = fakeSearch([{ path: 'a.txt', lines: [line(1)] } as FoundFile]);
+  await store.search();
+  store.pattern.value = 'ol';
+  store.asked();
+  assert.equal(store.running.value, true);
+  await store.replace();
+  assert.deepEqual(asked, [], 'what is shown is of another question');
+  await store.search();
+  await store.replace();
+  assert.equal(asked.length, 1);
+});
+
+test('where some files were edited since, the others can still be taken back', async () => {
+  const change = (path: string) => ({ op: 'write', path, text: 'old' });
+  const batches: unknown[] = [];
+  const failures = [{ change: 1, path: 'b.txt', reason: 'ETAG_MISMATCH', message: 'b.txt is not as you last read it.' }];
+  const client = {
+    stream: () => ({ [Symbol.asyncIterator]: () => Readable.from([])[Symbol.asyncIterator](), end: Promise.resolve({ revision: 1 }) }),
+    call: async (name: string, input: { changes: unknown[] }) => {
+      if (name === 'search.replace')
+        return { matches: 5, files: [1, 2, 3], revision: 2, skipped: [], undo: ['a.txt', 'b.txt', 'c.txt'].map(change) };
+      batches.push(input.changes);
+      if (input.changes.length === 3) throw new OutriggerError('ETAG_MISMATCH', 'Change 1 of the batch: …', { details: { failures } });
+      return { revision: 3 };
+    },
+  };
+  const store = new SearchStore(client as unknown as WorkbenchClient);
+  store.pattern.value = 'new';
+  await store.search();
+  await store.replace();
+  await store.replaced.value?.undo?.();
+  assert.equal(store.problem.value, 'Not taken back: b.txt was edited since. Nothing was changed.');
+  assert.equal(store.replaced.value?.others, 2);
+  await store.replaced.value?.undo?.();
+  assert.deepEqual(batches[1], [change('a.txt'), change('c.txt')]);
+  const { undone, files, undo } = store.replaced.value ?? {};
+  assert.deepEqual([undone, files, undo, store.problem.value], [true, 2, undefined, undefined]);
 });
 
 test('what changes while a search runs has changed since it, unless the search saw it; and what nobody was told of may have', async () => {

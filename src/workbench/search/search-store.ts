@@ -17,7 +17,8 @@ export interface SearchSummary {
 
 /** What a replacement did. */
 export interface Replaced {
-  matches: number;
+  /** Places; undefined where only some files were taken back. */
+  matches: number | undefined;
   files: number;
   revision: number;
   /** Files that were left alone, and why. */
@@ -25,6 +26,8 @@ export interface Replaced {
   /** Takes it back; absent where that can't be done whole, or was done. */
   undo: (() => Promise<void>) | undefined;
   undone: boolean;
+  /** So many files can be taken back without those that were edited since; undefined: all. */
+  others: number | undefined;
 }
 
 const pauseMs = 80;
@@ -80,6 +83,8 @@ export class SearchStore {
   /** Something of the question changed. */
   asked(): void {
     clearTimeout(this.#timer);
+    // What is shown is of another question already.
+    this.running.value = this.pattern.value !== '';
     this.#timer = setTimeout(() => void this.search(), pauseMs);
   }
 
@@ -151,7 +156,7 @@ export class SearchStore {
   /** Replaces what is shown, in all files or in none; what changed since it was found is not touched. */
   async replace(): Promise<void> {
     const { value: summary } = this.summary;
-    if (summary === undefined || this.atWork.value) return;
+    if (summary === undefined || this.running.value || this.atWork.value) return;
     this.atWork.value = true;
     this.problem.value = undefined;
     try {
@@ -171,6 +176,7 @@ export class SearchStore {
         skipped: done.skipped,
         undo: undo === undefined ? undefined : () => this.#undo(undo),
         undone: false,
+        others: undefined,
       };
       this.putBack();
       await this.search();
@@ -188,10 +194,18 @@ export class SearchStore {
     this.problem.value = undefined;
     try {
       const { revision } = await this.#client.call('files.batch', { changes });
-      this.replaced.value = { ...done, revision, undo: undefined, undone: true };
+      const { matches, files, others } = done;
+      const what = others === undefined ? { matches, files } : { matches: undefined, files: others };
+      this.replaced.value = { ...done, ...what, revision, undo: undefined, undone: true };
       await this.search();
     } catch (error) {
-      this.#say(error);
+      const edited = editedSince(error);
+      if (edited === undefined) return this.#say(error);
+      const others = changes.filter((change) => !('path' in change && edited.has(change.path)));
+      const [first = '', ...more] = edited;
+      const names = more.length === 0 ? `${first} was` : `${first} and ${more.length} more were`;
+      this.problem.value = `Not taken back: ${names} edited since. Nothing was changed.`;
+      this.replaced.value = { ...done, undo: others.length === 0 ? undefined : () => this.#undo(others), others: others.length };
     } finally {
       this.atWork.value = false;
     }
@@ -267,6 +281,14 @@ export class SearchStore {
     this.changedSince.value = new Set();
     this.mayBeOld.value = false;
   }
+}
+
+/** The files that keep a batch from being made, where all that is wrong is that they were edited. */
+function editedSince(error: unknown): ReadonlySet<string> | undefined {
+  const { reason, details } = errorFacts(error);
+  const { failures = [] } = (details ?? {}) as { failures?: readonly { path: string; reason: string }[] };
+  if (reason !== 'ETAG_MISMATCH' || failures.length === 0) return undefined;
+  return failures.every((one) => one.reason === 'ETAG_MISMATCH') ? new Set(failures.map(({ path }) => path)) : undefined;
 }
 
 /** `models/, *.py` */

@@ -4,6 +4,7 @@ import { isTerminalKey } from '../bottom/terminal-keys.ts';
 import { endSentence, isRunning } from '../processes/process-words.ts';
 import { Icon } from '../shell/icon.tsx';
 import { isKey } from '../shell/keys.ts';
+import { systemDark } from '../system-theme.ts';
 import { useWantedFocus } from '../use-wanted-focus.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { TerminalScreen } from './terminal-screen.ts';
@@ -42,16 +43,10 @@ export function TerminalView({ id }: { id: string }) {
   useWantedFocus(bottom.wantsFocus, () => screen.value?.focus(), screen.value !== undefined);
   useEffect(() => screen.value?.setScreenReader(screenReader), [screenReader, screen.value]);
   useEffect(() => {
-    const recolor = (): void => screen.value?.recolor();
     // The page takes on the theme after its views have heard of it.
-    const frame = requestAnimationFrame(recolor);
-    const query = matchMedia('(prefers-color-scheme: dark)');
-    query.addEventListener('change', recolor);
-    return () => {
-      cancelAnimationFrame(frame);
-      query.removeEventListener('change', recolor);
-    };
-  }, [layout.theme.value, screen.value]);
+    const frame = requestAnimationFrame(() => screen.value?.recolor());
+    return () => cancelAnimationFrame(frame);
+  }, [layout.theme.value, systemDark.value, screen.value]);
 
   const phase = screen.value?.link.phase.value;
   const end = screen.value?.link.end.value;
