@@ -305,6 +305,30 @@ test('what was written just before its folder was moved is told, whoever moved i
     assert.deepEqual(tell(report(harness, 'd2/in/new', 'created')), ['created d2/in/new'], 'the watch says only where it is now');
   }));
 
+test('what we moved, or wrote into a folder, and then removed is told by us alone, however late the watch is heard', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, at } = harness;
+    await workspace.write('a/new', bytes('new'), { cause });
+    await workspace.write('file', bytes('file'), { cause });
+    const early = [report(harness, 'a', 'created'), report(harness, 'a/new', 'created')];
+    await workspace.move('file', 'moved', { overwrite: false, parents: false, cause });
+    await workspace.move('a', 'b', { overwrite: false, parents: false, cause });
+    const late = [report(harness, 'moved', 'created', { from: 'file' }), report(harness, 'b', 'created', { from: 'a' })];
+    for (const name of ['moved', 'b']) await workspace.remove(name, true, { cause });
+    assert.equal(fs.existsSync(at('b')), false);
+    assert.deepEqual(workspace.noticed([...early, ...late]), []);
+  }));
+
+test('a file that we moved, and another program then moved on, leaves the place where we put it', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, told } = harness;
+    put('a');
+    await workspace.move('a', 'b', { overwrite: false, parents: false, cause });
+    fs.renameSync(at('b'), at('c'));
+    workspace.noticed([report(harness, 'c', 'created', { from: 'a' })]);
+    assert.deepEqual(told(), ['moved a → b', 'moved b → c']);
+  }));
+
 test('a folder that another program moved, and we then moved on, is moved as a whole', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, at, changes } = harness;

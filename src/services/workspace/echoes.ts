@@ -78,11 +78,11 @@ export class Echoes {
     const before = known(report.path);
     const content = contentOfReport(report);
     const isEcho = this.#isEcho(report, before, content);
-    if (isEcho || !this.#holds(report)) {
+    if (isEcho || !this.#holds(report, known)) {
       // Whatever there is to tell of its new place, what was moved is no longer at its old one.
       const removal = report.from === undefined ? undefined : this.#removalOf(report.from, report.kind, known);
       // A folder in the place of another is not told with its files but by its move.
-      if (removal === undefined || !isEcho || report.kind !== 'directory' || !this.#holds(report)) return removal;
+      if (removal === undefined || !isEcho || report.kind !== 'directory' || !this.#holds(report, known)) return removal;
     }
     const draft: ChangeDraft = {
       path: report.path,
@@ -111,6 +111,9 @@ export class Echoes {
     if (reported === undefined) return undefined;
     const from = this.#placeNow(reported, known);
     if (known(from) !== REMOVED && (from === reported || this.#lstat(from) === undefined)) return from;
+    // The watch did not see it where we put it.
+    const put = kind === 'file' && known(reported) === REMOVED ? this.#journal.movedTo(reported) : undefined;
+    if (put !== undefined && this.#lstat(put) === undefined) return put;
     // A folder is not told with its files where it only moved, even where another that stood there since is gone by now.
     return kind === 'directory' && this.#lstat(reported) === undefined ? reported : undefined;
   }
@@ -142,21 +145,23 @@ export class Echoes {
   }
 
   /** False when the path is not as the report says any more: a newer report follows. */
-  #holds(report: Noticed): boolean {
+  #holds(report: Noticed, known: (path: string) => string | undefined): boolean {
     const stat = this.#lstat(report.path);
-    return stat === undefined ? this.#heldUntilNow(report) : isAsReported(report, stat);
+    return stat === undefined ? this.#heldUntilNow(report, known) : isAsReported(report, stat);
   }
 
   /**
    * Nothing stands there now. Where a folder moved on, or one above did, the move that is told next takes along what is known to be in it: that is told
-   * first. A file that moved on is told step by step.
+   * first. A file that moved on is told step by step. What was told to be gone is gone.
    */
-  #heldUntilNow({ path, kind, from }: Noticed): boolean {
+  #heldUntilNow({ path, kind, from }: Noticed, known: (path: string) => string | undefined): boolean {
     // Of a workspace that is gone nothing is told: it may come back as it was.
     if (this.#lstat('') === undefined) return false;
-    if (from !== undefined && (kind === 'directory' || this.#lstat(from) === undefined)) return true;
+    if (from !== undefined) return known(from) !== REMOVED && (kind === 'directory' || this.#lstat(from) === undefined);
     const parent = parentPath(path);
-    return parent !== '' && this.#lstat(parent) === undefined;
+    if (parent === '' || this.#lstat(parent) !== undefined) return false;
+    for (let folder = parent; folder !== ''; folder = parentPath(folder)) if (known(folder) === REMOVED) return false;
+    return true;
   }
 
   #lstat(wirePath: string): fs.Stats | undefined {
