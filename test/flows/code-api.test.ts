@@ -108,6 +108,15 @@ test('variables of Python live on in a session, and are what its state says', { 
   }),
 );
 
+test('a state that is sent without a body, with a type or without one, is an empty one', () =>
+  withSidecar(async ({ url, token, client }) => {
+    const { id } = await client.call('code.openSession', {});
+    for (const type of [{}, { 'content-type': 'application/octet-stream' }]) {
+      const answer = await fetch(`${url}/v1/state/${id}`, { method: 'POST', headers: { 'x-api-key': token, ...type } });
+      assert.deepEqual([answer.status, await answer.json()], [201, { message: 'state_uploaded', size: 0 }]);
+    }
+  }));
+
 test('a file is had by the ids of its own session alone, in downloads, in runs and when it is removed', () =>
   withSidecar(async (running) => {
     const ask = codeApi(running);
@@ -232,6 +241,73 @@ function entityForm(entity: string, ...files: [string, string][]): FormData {
   form.append('entity_id', entity);
   return form;
 }
+
+/** What the files of a session hold, by their names. */
+async function contentsOf(
+  { url, token }: RunningSidecar,
+  ask: ReturnType<typeof codeApi>,
+  session: string,
+): Promise<Record<string, string>> {
+  const { body } = await ask('GET', `/files/${session}?detail=simple`);
+  const contents: Record<string, string> = {};
+  for (const { id, name } of body as unknown as { id: string; name: string }[]) {
+    const response = await fetch(`${url}/v1/download/${session}/${id}`, { headers: { 'x-api-key': token } });
+    contents[name] = await response.text();
+  }
+  return contents;
+}
+
+test('a form that is refused, finds no room or breaks off leaves the files of its entity as they were, and those that came meanwhile', () =>
+  withSidecar(
+    async (running) => {
+      const { port, token, client } = running;
+      const ask = codeApi(running);
+      const { session_id: session } = await upload(ask, entityForm('agent', ['notes.txt', 'old']));
+      const fieldOf = (names: string, content: string): string => `Content-Disposition: form-data; ${names}\r\n\r\n${content}\r\n`;
+      const part = (name: string, content: string): string => fieldOf(`name="files"; filename="${name}"`, content);
+      const begun = ['', fieldOf('name="entity_id"', 'agent'), part('notes.txt', 'new'), part('data.csv', 'mine'), ''].join('--X\r\n');
+      const begin = (rest: string): ReturnType<typeof rawSocket> =>
+        rawSocket(
+          port,
+          `POST /v1/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nx-api-key: ${token}\r\nConnection: close\r\n` +
+            `content-type: multipart/form-data; boundary=X\r\ncontent-length: ${begun.length + rest.length}\r\n\r\n${begun}`,
+        );
+      const isRead = (): Promise<void> =>
+        eventually(async () => {
+          const { sessions } = await client.call('code.sessions', {});
+          assert.ok(sessions.some(({ files }) => files.some(({ name }) => name === 'data.csv')));
+        });
+      const isGone = (): Promise<void> => eventually(async () => assert.equal((await client.call('code.sessions', {})).sessions.length, 1));
+
+      const broken = await begin('the rest');
+      await isRead();
+      broken.socket.destroy();
+      await eventually(async () => assert.deepEqual(await contentsOf(running, ask, session), { 'notes.txt': 'old' }));
+      await isGone();
+
+      const rest = `${part('twice.txt', '1')}--X\r\n${part('twice.txt', '2')}--X--\r\n`;
+      const refused = await begin(rest);
+      await isRead();
+      await upload(ask, entityForm('agent', ['data.csv', 'theirs']));
+      refused.socket.write(rest);
+      await refused.closed;
+      assert.match(refused.received, /^HTTP\/1.1 422 /);
+      assert.deepEqual(await contentsOf(running, ask, session), { 'notes.txt': 'old', 'data.csv': 'theirs' });
+
+      const many = await ask('POST', '/upload', entityForm('agent', ['notes.txt', 'new'], ['third.txt', '3'], ['fourth.txt', '4']));
+      assert.equal(many.status, 413);
+      assert.deepEqual(await contentsOf(running, ask, session), { 'notes.txt': 'old', 'data.csv': 'theirs' });
+      const { body } = await ask(
+        'POST',
+        '/upload/batch',
+        entityForm('agent', ['notes.txt', 'new'], ['third.txt', '3'], ['fourth.txt', '4']),
+      );
+      assert.deepEqual([body['message'], body['succeeded'], body['failed']], ['partial_success', 2, 1]);
+      assert.deepEqual(await contentsOf(running, ask, session), { 'notes.txt': 'new', 'data.csv': 'theirs', 'third.txt': '3' });
+      await isGone();
+    },
+    { config: { 'code.sessionFiles': '3' } },
+  ));
 
 test('people who share an agent do not share its session', () =>
   withSidecar(async (running) => {

@@ -68,6 +68,16 @@ test('rooms with ?, # and % in their names are opened through /ws/doc with encod
     }
   }));
 
+test('a room of the stock provider is the file of its name, also with a % in it that the provider leaves alone', () =>
+  withDocuments(async ({ put }, open) => {
+    for (const name of ['100% sure.txt', '50%ü.txt', '%ff 😀.txt', '5%.txt']) {
+      put(name, name);
+      const client = open(name, { base: '/ws/doc' });
+      await client.synced();
+      assert.equal(client.text.toString(), name);
+    }
+  }));
+
 const formats: [name: string, raw: string][] = [
   ['LF', 'a\nb\n'],
   ['CRLF', 'a\r\nb\r\n'],

@@ -513,6 +513,30 @@ describe('JSON sockets of the Platxa sidecar', () => {
     });
   });
 
+  test('presence is the state that is named, or else the payload itself; who sends null leaves', async () => {
+    await withSidecar(async (running) => {
+      const [one, other] = [await JsonClient.open(running.url, running.token), await JsonClient.open(running.url, running.token)];
+      other.send({ type: 'sync', docName: 'a.txt', payload: {} });
+      await other.next(({ type }) => type === 'sync');
+      const ann = { id: 'u1', name: 'Ann', color: '#f00', colorLight: '#f003', cursor: { anchor: 1, head: 1 } };
+      for (const [payload, state] of [
+        [ann, ann],
+        [{ client: 7, ...ann }, ann],
+        [{ client: 7, state: { name: 'Ann' } }, { name: 'Ann' }],
+        [{ client: 7, state: null }, null],
+      ]) {
+        other.frames.length = 0;
+        one.send({ type: 'presence', docName: 'a.txt', payload });
+        const { payload: told } = await other.next(({ type }) => type === 'presence');
+        assert.deepEqual(
+          (told?.['states'] as { state: unknown }[]).map((each) => each.state),
+          [state],
+        );
+      }
+      for (const client of [one, other]) client.close();
+    });
+  });
+
   test('a client that comes back after the state was lost doubles nothing', async () => {
     for (const form of ['payload', 'seed'] as const) {
       const ydoc = new Y.Doc();
@@ -651,12 +675,22 @@ describe('JSON sockets of the Platxa sidecar', () => {
         client.send({ type: 'ack', messageId: 1 });
         const text = bind(client, 'a.txt', 'payload');
         await eventually(() => text.toString() === 'one');
-        // Well-formed as JSON, broken as an update of a document that is open: that document is left, the socket stays.
-        client.frames.length = 0;
-        client.send({ type: 'update', docName: 'a.txt', payload: { update: [1, 1, 9, 0, 4, 1] } });
-        await client.next(({ type, docName }) => type === 'error' && docName === 'a.txt');
-        client.send({ type: 'sync', docName: 'a.txt' });
-        await client.next(({ type }) => type === 'sync');
+        // Well-formed as JSON, broken as an update of a document that is open, in its structs or in what it deletes: the socket stays in it.
+        for (const update of [
+          [1, 2, 3],
+          [1, 1, 9, 0, 4, 1],
+          [0, 1, 9],
+        ]) {
+          client.frames.length = 0;
+          client.send({ type: 'update', docName: 'a.txt', payload: { update }, messageId: 'broken' });
+          client.send({ type: 'update', docName: 'a.txt', payload: {}, messageId: 'whole' });
+          await client.next(({ messageId }) => messageId === 'whole');
+          const told = client.frames.map(({ type, docName, messageId, payload }) => [type, docName, messageId, payload?.['reason']]);
+          assert.deepEqual(told, [
+            ['error', 'a.txt', 'broken', 'BAD_FRAME'],
+            ['ack', 'a.txt', 'whole', undefined],
+          ]);
+        }
         client.sendBytes(Uint8Array.of(0, 0, 0));
         await eventually(() => client.closed?.code === 4000);
 

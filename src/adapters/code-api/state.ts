@@ -39,14 +39,13 @@ export function routeState(scope: FastifyInstance, asking: (request: FastifyRequ
     };
   });
 
-  // The bytes themselves are the body, whatever type is named.
+  // The bytes themselves are the body, whatever type is named, or none.
   scope.register((inner, _options, done) => {
     inner.removeAllContentTypeParsers();
     inner.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload));
     inner.post('/state/:session', async (request, reply) => {
       const caller = await asking(request, reply);
-      const body = (request.body ?? []) as AsyncIterable<Uint8Array>;
-      const { bytes, sha256 } = await ask(caller, 'code.putState', { session: sessionIn(request) }, { body });
+      const { bytes, sha256 } = await ask(caller, 'code.putState', { session: sessionIn(request) }, { body: request.raw });
       return reply.code(201).header('etag', `"${sha256}"`).send({ message: 'state_uploaded', size: bytes });
     });
     done();

@@ -14,14 +14,6 @@ interface Stored {
   error: unknown;
 }
 
-/** The session that a form's files go to. */
-interface Target {
-  id: string;
-  entity: string | undefined;
-  /** Files that were there before. */
-  before: ReadonlySet<string>;
-}
-
 /** Files of a form into the session of its `entity_id`, or a new one: POST /upload, and /upload/batch, which takes what it can. */
 export function routeUpload(scope: FastifyInstance, asking: (request: FastifyRequest, reply: FastifyReply) => Promise<Asking>): void {
   scope.post('/upload', async (request, reply) => {
@@ -43,14 +35,20 @@ export function routeUpload(scope: FastifyInstance, asking: (request: FastifyReq
   });
 }
 
-/** With `allOrNone` the first file that can't be stored throws, and those before it are removed. */
+/**
+ * A form is stored in a session of its own, and goes into that of its entity when all of it was read: one that is refused or breaks off changes
+ * nothing there. With `allOrNone` the first file that can't be stored throws.
+ */
 async function store(request: FastifyRequest, asking: Asking, allOrNone: boolean): Promise<{ session: string; stored: Stored[] }> {
   const missing = (): BadRequest => BadRequest.form({ field: 'body -> files', message: 'Field required', code: 'missing' });
   if (!request.isMultipart()) throw missing();
   const fields: Record<string, string> = {};
   const stored: Stored[] = [];
   const names = new FormNames();
-  let target: Target | undefined;
+  // Once a form was read, or broke off, what is left to do with its files is done, also where the caller is gone.
+  const finishing = { ...asking, signal: new AbortController().signal };
+  let own: string | undefined;
+  let isKept = false;
   try {
     for await (const part of partsOf(request)) {
       if (part.type === 'field') {
@@ -58,32 +56,22 @@ async function store(request: FastifyRequest, asking: Asking, allOrNone: boolean
         continue;
       }
       try {
-        // The form may name its entity before the files or after them.
-        target ??= await openSession(asking, entityIn(fields, request));
-        if (fileFields.includes((part.fieldname ?? '').replace(/\[\]$/, '')))
-          stored.push(await storeOne(asking, target.id, part, names, allOrNone));
+        if (!fileFields.includes((part.fieldname ?? '').replace(/\[\]$/, ''))) continue;
+        own ??= (await ask(asking, 'code.openSession', {})).id;
+        stored.push(await storeOne(asking, own, part, names, allOrNone));
       } finally {
         // What is refused early is read to its end all the same, or the answer would not be.
         part.file.resume();
       }
     }
-    if (target === undefined || stored.length === 0) throw missing();
+    if (own === undefined) throw missing();
     const entity = entityIn(fields, request);
-    if (entity !== target.entity) {
-      const from = target;
-      target = await openSession(asking, entity);
-      await moveFiles(asking, from, target, stored);
-    }
-  } catch (error) {
-    await takeBack(asking, target, stored);
-    throw error;
+    if (entity !== undefined) return await moveFiles(finishing, own, entity, stored, allOrNone);
+    isKept = true;
+    return { session: own, stored };
+  } finally {
+    if (own !== undefined && !isKept) await quietly(ask(finishing, 'code.closeSession', { session: own }));
   }
-  return { session: target.id, stored };
-}
-
-async function openSession(asking: Asking, entity: string | undefined): Promise<Target> {
-  const { id, files } = await ask(asking, 'code.openSession', entity === undefined ? {} : { entity });
-  return { id, entity, before: new Set(files.map((file) => file.id)) };
 }
 
 /** Throws BadRequest for an entity that is none. Whose the files are may also be said by a header, as LibreChat does. */
@@ -108,43 +96,62 @@ async function storeOne(
   throws: boolean,
 ): Promise<Stored> {
   const name = part.filename;
-  try {
+  return await outcomeOf(name, throws, async () => {
     names.add(name);
-    const file = await ask(asking, 'code.putFile', { session, name }, { body: wholeFile(part.file) });
-    return { name, file, error: undefined };
+    return await ask(asking, 'code.putFile', { session, name }, { body: wholeFile(part.file) });
+  });
+}
+
+async function outcomeOf(name: string, throws: boolean, put: () => Promise<CodeFile>): Promise<Stored> {
+  try {
+    return { name, file: await put(), error: undefined };
   } catch (error) {
     if (throws || !(error instanceof OutriggerError)) throw error;
     return { name, file: undefined, error };
   }
 }
 
-/** From the new session of a form into the one that its last field named. */
-async function moveFiles(asking: Asking, from: Target, to: Target, stored: Stored[]): Promise<void> {
-  const found = stored.splice(0);
+/**
+ * From the session of a form into that of its entity. Files that take the place of others come last: where there is no room for a new one, nothing
+ * was replaced yet.
+ */
+async function moveFiles(
+  asking: Asking,
+  from: string,
+  entity: string,
+  form: readonly Stored[],
+  throws: boolean,
+): Promise<{ session: string; stored: Stored[] }> {
+  const { id: session, files: before } = await ask(asking, 'code.openSession', { entity });
+  const replaces = ({ file }: Stored): boolean => before.some(({ name }) => name === file?.name);
+  const moved = new Map<Stored, Stored>();
   try {
-    for (const one of found) {
-      if (one.file === undefined) {
-        stored.push(one);
-        continue;
-      }
-      const file = await copyFile(asking, { session: from.id, id: one.file.id }, { session: to.id, name: one.name });
-      stored.push({ ...one, file });
+    for (const one of [...form.filter((each) => !replaces(each)), ...form.filter(replaces)]) {
+      const { name, file } = one;
+      if (file === undefined) continue;
+      moved.set(one, await outcomeOf(name, throws, () => copyFile(asking, { session: from, id: file.id }, { session, name })));
     }
-  } finally {
-    await takeBack(asking, from, []);
+  } catch (error) {
+    await quietly(takeBack(asking, session, before, [...moved.values()]));
+    throw error;
+  }
+  return { session, stored: form.map((one) => moved.get(one) ?? one) };
+}
+
+/** Removes the new files that a form brought, where nobody has stored another one in their place meanwhile. */
+async function takeBack(asking: Asking, session: string, before: readonly CodeFile[], moved: readonly Stored[]): Promise<void> {
+  const { files } = await ask(asking, 'code.session', { session });
+  for (const now of files) {
+    const isOurs = moved.some(({ file }) => file?.id === now.id && file.modified === now.modified && file.sha256 === now.sha256);
+    if (isOurs && !before.some(({ id }) => id === now.id)) await ask(asking, 'code.removeFile', { session, id: now.id });
   }
 }
 
-/** Removes what a refused form brought: its new session, or its new files in the session of an entity. */
-async function takeBack(asking: Asking, target: Target | undefined, stored: Stored[]): Promise<void> {
-  if (target === undefined) return;
+/** What is to be removed may be gone already, and sessions end by themselves. */
+async function quietly(removal: Promise<unknown>): Promise<void> {
   try {
-    if (target.entity === undefined) await ask(asking, 'code.closeSession', { session: target.id });
-    else
-      for (const { file } of stored)
-        if (file !== undefined && !target.before.has(file.id)) await ask(asking, 'code.removeFile', { session: target.id, id: file.id });
+    await removal;
   } catch (error) {
-    // The caller went away, or they are gone already: sessions end by themselves.
     if (!(error instanceof OutriggerError)) throw error;
   }
 }

@@ -80,12 +80,13 @@ export class DocumentLink {
 
   /** Throws BAD_FRAME for what is no update. */
   update(update: Uint8Array, seed: boolean): void {
+    if (update.length > 0) throwIfBroken(update);
     const first = this.#form === 'none';
     this.#form = seed ? 'seed' : 'payload';
     // Before anything else is sent, so that the text of a client that knows a lost state is not there twice.
-    if (first) this.#ask(update.length === 0 ? noContent : vectorOf(update));
+    if (first) this.#ask(update.length === 0 ? noContent : Y.encodeStateVectorFromUpdate(update));
     if (update.length === 0) return;
-    const isAll = this.#allWanted && covers(vectorOf(update), this.#clientVector);
+    const isAll = this.#allWanted && covers(Y.encodeStateVectorFromUpdate(update), this.#clientVector);
     if (isAll) this.#allWanted = false;
     this.#receive?.(syncMessage(isAll ? 'state' : 'update', update));
   }
@@ -191,10 +192,10 @@ export class DocumentLink {
   }
 }
 
-/** What the sender of an update has at least. */
-function vectorOf(update: Uint8Array): Uint8Array {
+/** Read as a whole, deletions too: the document reads it only when the client was told that it is taken. Throws BAD_FRAME. */
+function throwIfBroken(update: Uint8Array): void {
   try {
-    return Y.encodeStateVectorFromUpdate(update);
+    Y.decodeUpdate(update);
   } catch (error) {
     throw new OutriggerError('BAD_FRAME', 'The update is no Yjs update.', { cause: error });
   }

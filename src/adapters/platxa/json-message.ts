@@ -29,7 +29,9 @@ export function parseJsonMessage(text: string): JsonMessage | undefined {
   if (type === 'update') return { type, docName, messageId, seed: false, update: bytesOf(payload['update'], 'payload.update', messageId) };
   if (type === 'yjs-update')
     return { type: 'update', docName, messageId, seed: true, update: bytesOf(message['update'], 'update', messageId) };
-  const { client, state = null } = payload;
+  // A client may also say its state as the payload itself, beside its number.
+  const { client, ...rest } = payload;
+  const { state = Object.keys(rest).length === 0 ? null : rest } = rest;
   if (client !== undefined && !(Number.isInteger(client) && (client as number) >= 0 && (client as number) <= MAX_CLIENT))
     throw bad('payload.client must be a Yjs client id.', messageId);
   if (state !== null && !isObject(state)) throw bad('payload.state must be an object, or null to leave.', messageId);

@@ -72,11 +72,13 @@ function closeCodeOf(error: OutriggerError): number {
   return closeCodes.tryLater;
 }
 
-/** The provider does not encode a room; the WebSocket's URL does so for some characters. */
+/** The provider does not encode a room; the WebSocket's URL does so for some characters, but not for `%`: one that begins none of them stays. */
 function decodeRoom(room: string): string {
-  try {
-    return decodeURIComponent(room);
-  } catch {
-    return room;
-  }
+  return room.replace(/%[0-7][0-9a-f]|%[c-f][0-9a-f](?:%[89ab][0-9a-f]){1,3}/gi, (encoded) => {
+    try {
+      return decodeURIComponent(encoded);
+    } catch {
+      return encoded;
+    }
+  });
 }
