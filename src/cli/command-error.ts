@@ -3,15 +3,8 @@ import { exitCodes } from './exit-codes.ts';
 
 /** An error of the table with a hint for whoever sits at the command line; the table's is for callers of operations. */
 export class CommandError extends OutriggerError {
-  readonly #hint: string;
-
   constructor(reason: ErrorReason, message: string, hint: string, cause?: unknown) {
-    super(reason, message, { cause });
-    this.#hint = hint;
-  }
-
-  override get hint(): string {
-    return this.#hint;
+    super(reason, message, { cause, hint });
   }
 }
 

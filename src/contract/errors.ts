@@ -325,7 +325,7 @@ export const errorTable = {
     code: 'failed_precondition',
     status: 409,
     retryable: false,
-    hint: 'The details hold the hunks that both changed: ask again with "shared": "keep" to leave them, or "remove" to take them out.',
+    hint: 'The details hold the hunks that both changed: ask again with "shared": "keep" to leave them, or "remove" to take them out, and "ifShared" with their digest.',
   },
   // the sidecar
   STORAGE_FAILED: {
@@ -375,12 +375,15 @@ export interface WireError {
 export class OutriggerError extends Error {
   readonly reason: ErrorReason;
   readonly details: unknown;
+  /** What the caller can do: that of the table, unless this very case has one of its own. */
+  readonly hint: string;
 
-  constructor(reason: ErrorReason, message: string, options: { details?: unknown; cause?: unknown } = {}) {
+  constructor(reason: ErrorReason, message: string, options: { details?: unknown; cause?: unknown; hint?: string | undefined } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'OutriggerError';
     this.reason = reason;
     this.details = options.details;
+    this.hint = options.hint ?? errorTable[reason].hint;
   }
 
   get code(): ErrorCode {
@@ -391,9 +394,6 @@ export class OutriggerError extends Error {
   }
   get retryable(): boolean {
     return errorTable[this.reason].retryable;
-  }
-  get hint(): string {
-    return errorTable[this.reason].hint;
   }
 }
 
@@ -407,7 +407,8 @@ export function toWireError(error: OutriggerError, requestId?: string): WireErro
 /** The error a client throws for what a peer answered; an unknown reason of a newer peer becomes INTERNAL with its own words. */
 export function fromWireError(wire: Partial<WireError> | undefined): OutriggerError {
   const reason = wire?.reason !== undefined && Object.hasOwn(errorTable, wire.reason) ? (wire.reason as ErrorReason) : 'INTERNAL';
-  return new OutriggerError(reason, wire?.message ?? 'The peer answered with an error it did not describe.', { details: wire?.details });
+  const { message = 'The peer answered with an error it did not describe.', details, hint } = wire ?? {};
+  return new OutriggerError(reason, message, { details, hint });
 }
 
 /** Errors as core's Peer wants them; `requestId` names a request in what is sent about it. */

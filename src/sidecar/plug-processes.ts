@@ -9,7 +9,7 @@ import type { Processes } from '../services/processes/processes.ts';
 import { ProcessStore } from '../services/processes/process-store.ts';
 import { type HostOnWorkspace, ProcessTable } from '../services/processes/process-table.ts';
 import type { RunHooks } from '../services/processes/run-hooks.ts';
-import type { State } from '../services/state/state.ts';
+import { type State, STATE_HINT } from '../services/state/state.ts';
 import type { Workspace } from '../services/workspace/workspace.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
@@ -51,7 +51,7 @@ export function plugProcesses(
     const unstored = table.unstored();
     if (unstored === 0) return { name: 'processes', ok: true, text: 'What programs write is kept.' };
     const text = `What ${unstored === 1 ? 'one program writes' : `${unstored} programs write`} can't be kept now.`;
-    return { name: 'processes', ok: false, text, hint: 'Free space where the state lives, or set the option state.' };
+    return { name: 'processes', ok: false, text, hint: STATE_HINT };
   });
   return table;
 }

@@ -13,7 +13,7 @@ import { processEnvironment, type Surroundings } from '../config/load.ts';
 import type { ComponentName, Config } from '../config/options.ts';
 import type { Deployments } from '../services/deploy/deployments.ts';
 import type { Documents } from '../services/documents/documents.ts';
-import { State } from '../services/state/state.ts';
+import { State, STATE_HINT } from '../services/state/state.ts';
 import { changeOperations } from '../services/workspace/change-operations.ts';
 import { fileOperations } from '../services/workspace/operations.ts';
 import { createIgnore } from '../services/workspace/ignore.ts';
@@ -144,8 +144,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       text: workspace.containment.exists() ? 'The folder is there.' : 'The folder is gone.',
     }));
     health.add(() => {
-      if (stateProblem !== undefined)
-        return { name: 'state', ok: false, text: stateProblem, hint: 'Free space where the state lives, or set the option state.' };
+      if (stateProblem !== undefined) return { name: 'state', ok: false, text: stateProblem, hint: STATE_HINT };
       return { name: 'state', ok: true, text: state.ephemeral ? 'state: ephemeral (no home that can be written)' : 'state: kept' };
     });
     if (!workspace.containment.byDescriptor) {

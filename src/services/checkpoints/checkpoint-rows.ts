@@ -1,6 +1,6 @@
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
-import type { State } from '../state/state.ts';
+import { type State, STATE_HINT } from '../state/state.ts';
 import type { Snapshot } from './snapshots.ts';
 import type { Clash } from './take-back.ts';
 
@@ -98,7 +98,10 @@ export class CheckpointRows {
       return this.#state.transaction(work);
     } catch (error) {
       if (error instanceof OutriggerError) throw error;
-      throw new OutriggerError('DISK_FULL', `The checkpoint can't be remembered: ${(error as Error).message}`, { cause: error });
+      throw new OutriggerError('DISK_FULL', `The checkpoint can't be remembered: ${(error as Error).message}`, {
+        cause: error,
+        hint: STATE_HINT,
+      });
     }
   }
 

@@ -10,7 +10,10 @@ export function storeError(exitCode: number | null, stderr: string): OutriggerEr
   const said = stderr.trim().slice(0, MAX_STDERR);
   const details = { exitCode, stderr: said };
   if (/No space left on device|Disk quota exceeded/i.test(said))
-    return new OutriggerError('DISK_FULL', 'The disk is full, so no checkpoint was made; those made before are as they were.', { details });
+    return new OutriggerError('DISK_FULL', 'The disk is full, so no checkpoint was made; those made before are as they were.', {
+      details,
+      hint: 'Free space where the state lives, or set the option `state`; and on the disk of the repository.',
+    });
   if (LOST.test(said))
     return new OutriggerError('CHECKPOINT_LOST', 'What the checkpoint holds is not in the repository any more.', { details });
   const first = said.split('\n').find((line) => /^(fatal|error):/.test(line)) ?? said.split('\n')[0] ?? '';

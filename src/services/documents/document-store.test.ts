@@ -7,7 +7,7 @@ import { withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { State } from '../state/state.ts';
 import { DocumentStore } from './document-store.ts';
-import { firstState } from './lineage.ts';
+import { firstState, hashText } from './lineage.ts';
 
 test('of 5,000 documents the history is kept; of more, the one used longest ago is forgotten, and its file stays', () =>
   withWorkspace(async ({ state, stateFolder, put, read }) => {
@@ -93,3 +93,37 @@ test('a log that can not be begun anew on a full disk keeps what only it has', (
     assert.equal(textIn(now), 'saved, and typed');
     await close(now);
   }));
+
+for (const noted of [true, false])
+  test(`what was stored under another name of the text is kept under this one${noted ? '' : ', also where it is not noted which that was'}`, () =>
+    withWorkspace(async ({ state, stateFolder }) => {
+      const open = (textName: string): DocumentStore =>
+        new DocumentStore({ state, now: Date.now }, { folder: path.join(stateFolder, 'documents'), textName });
+      const shown = (store: DocumentStore, textName: string): unknown => {
+        const { life, state: update, savedHash, savedText } = store.load('typed.txt') ?? assert.fail('the document is known');
+        const ydoc = new Y.Doc();
+        Y.applyUpdate(ydoc, update);
+        const mark = ydoc.getMap('outrigger').toJSON();
+        return [ydoc.getText(textName).toString(), savedHash, savedText, mark['saved'] === hashText(savedText), mark['life'] === life];
+      };
+      const kept = ['one, and typed', 'hash', 'one', true, true];
+      let store = open('content');
+      const ydoc = new Y.Doc();
+      Y.applyUpdate(ydoc, firstState('one', 'content'));
+      const id = store.create('typed.txt', 1, Y.encodeStateAsUpdate(ydoc), 'hash', undefined);
+      store.create('saved.txt', 2, firstState('saved', 'content'), 'hash', undefined);
+      const before = Y.encodeStateVector(ydoc);
+      ydoc.getText('content').insert(3, ', and typed');
+      // Of a client that was set up for another name.
+      ydoc.getText('monaco').insert(0, 'of another');
+      store.append(id, { type: 'update', update: Y.encodeStateAsUpdate(ydoc, before) });
+      for (const textName of noted ? ['monaco', 'prosemirror', 'content'] : ['prosemirror', 'content']) {
+        await store.close({ forgets: false });
+        if (!noted) state.statement("DELETE FROM facts WHERE name = 'documents.textName'").run();
+        store = open(textName);
+        assert.deepEqual(shown(store, textName), kept);
+        assert.deepEqual(store.unfinished(), ['typed.txt']);
+        assert.equal(store.load('saved.txt'), undefined);
+      }
+      await store.close({ forgets: false });
+    }));

@@ -1,11 +1,15 @@
 import * as Y from 'yjs';
+import { diffText } from '../../core/text-diff.ts';
 import type { State } from '../state/state.ts';
+import { applyTextEdits, beginLife, firstState, newOwnId, rootNames } from './lineage.ts';
 import { type LoggedRecord, type LogRecord, UpdateLog } from './update-log.ts';
 import { mergeMany } from './waiting.ts';
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 const SYNC_EVERY_MS = 50;
 const KEEP_DOCUMENTS = 5000;
+/** Name of the fact that says under which name the texts are stored. */
+const TEXT_NAME = 'documents.textName';
 
 /** What is stored of a document. */
 export interface StoredDocument {
@@ -52,6 +56,44 @@ export class DocumentStore {
       if (records === undefined) this.#left.set(logged.document, [logged]);
       else records.push(logged);
     }
+    this.#keepToTextName();
+  }
+
+  /** The name of the text is a label only: under another one each document begins anew with what it held. */
+  #keepToTextName(): void {
+    const before = this.#state.get(TEXT_NAME);
+    if (before === this.#textName) return;
+    this.#state.transaction(() => {
+      const rows = this.#state.statement('SELECT path FROM texts').all() as Pick<Row, 'path'>[];
+      for (const { path } of rows) this.#beginAnew(path, before ?? this.#textNameIn(path));
+      this.#state.set(TEXT_NAME, this.#textName);
+    });
+  }
+
+  #beginAnew(path: string, textName: string): void {
+    const stored = textName === this.#textName ? undefined : this.load(path, textName);
+    if (stored === undefined) return;
+    const { id, state, savedHash, savedText } = stored;
+    const text = textOf([state], textName);
+    this.forget(id);
+    // Where nothing is unsaved, the file has it all.
+    if (text === savedText) return;
+    const life = newOwnId();
+    const ydoc = docOf([firstState(savedText, this.#textName)]);
+    beginLife(ydoc, life);
+    applyTextEdits(ydoc, ydoc.getText(this.#textName), diffText(savedText, text), undefined);
+    this.create(path, life, Y.encodeStateAsUpdate(ydoc), savedHash, savedText);
+    ydoc.destroy();
+  }
+
+  /** Versions before this one did not note the name: where there is no text under that of now, it is what the document began with. */
+  #textNameIn(path: string): string {
+    const stored = this.load(path);
+    if (stored === undefined) return this.#textName;
+    const ydoc = docOf([stored.state]);
+    const names = rootNames(ydoc);
+    ydoc.destroy();
+    return names.includes(this.#textName) ? this.#textName : (names[0] ?? this.#textName);
   }
 
   /** Why records can't be stored now, or undefined. */
@@ -74,13 +116,14 @@ export class DocumentStore {
     return [...new Set([...paths, ...unsaved.map((row) => row.path)])];
   }
 
-  load(path: string): StoredDocument | undefined {
+  /** `textName`: the name under which its text was stored. */
+  load(path: string, textName = this.#textName): StoredDocument | undefined {
     const row = this.#state
       .statement('SELECT id, path, life, base, sequence, saved_hash, saved_text FROM texts WHERE path = ?')
       .get(path) as Row | undefined;
     if (row === undefined) return undefined;
     const records = (this.#left.get(row.id) ?? []).filter((logged) => logged.sequence > row.sequence).map((logged) => logged.record);
-    return replay(row, records, this.#textName);
+    return replay(row, records, textName);
   }
 
   /** The state of an open document as it is stored now, read back. */
@@ -244,11 +287,16 @@ function replay(row: Row, records: readonly LogRecord[], textName: string): Stor
   };
 }
 
-function textOf(updates: readonly Uint8Array[], textName: string): string {
+function docOf(updates: readonly Uint8Array[]): Y.Doc {
   const ydoc = new Y.Doc();
   ydoc.transact(() => {
     for (const update of updates) Y.applyUpdate(ydoc, update);
   });
+  return ydoc;
+}
+
+function textOf(updates: readonly Uint8Array[], textName: string): string {
+  const ydoc = docOf(updates);
   const text = ydoc.getText(textName).toString();
   ydoc.destroy();
   return text;

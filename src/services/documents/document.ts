@@ -5,6 +5,7 @@ import type { Cause, Change } from '../../contract/events.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
 import { diffText, rebaseEdits, type TextEdit } from '../../core/text-diff.ts';
 import { decodeText, etagOf, hashBytes } from '../workspace/content.ts';
+import { fileError } from '../workspace/file-errors.ts';
 import type { HeldText, LiveContent, LiveWritten } from '../workspace/live-text.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { DocumentStore } from './document-store.ts';
@@ -97,7 +98,7 @@ export class Document {
   #saves = 0;
   #deleted: boolean;
   #conflict: OutriggerError | undefined;
-  #failure: string | undefined;
+  #failure: OutriggerError | undefined;
   #saving = false;
   #retryMs = RETRY_FIRST_MS;
   readonly #actors = new Map<string, Actor>();
@@ -167,8 +168,9 @@ export class Document {
     };
     if (stored !== undefined && !(disk === undefined && isSaved(stored, options.textName))) {
       const ydoc = ownDoc(stored.state);
-      const agreed = disk !== undefined && (disk.content === stored.savedHash || options.trustState);
       const manner = fileTextOf(disk?.raw ?? stored.savedText);
+      const isAsSaved = disk?.content === stored.savedHash && manner.text === stored.savedText;
+      const agreed = disk !== undefined && (isAsSaved || options.trustState);
       const savedText = agreed ? manner.text : stored.savedText;
       const savedContent = disk === undefined || stored.savedHash === '' ? undefined : stored.savedHash;
       const document = new Document(
@@ -239,7 +241,7 @@ export class Document {
       eol: this.#manner.format.eol,
       bom: this.#manner.format.bom,
     };
-    const problem = this.#conflict?.message ?? this.#failure ?? this.#dependencies.store.problem;
+    const problem = this.#conflict?.message ?? this.#failure?.message ?? this.#dependencies.store.problem;
     if (problem !== undefined) info.problem = problem;
     return info;
   }
@@ -277,10 +279,11 @@ export class Document {
     }
     const version = this.#version;
     await this.save(cause);
-    if (this.#failure !== undefined)
-      throw new OutriggerError('DISK_FULL', `${this.#path} holds the edit, but can't be saved: ${this.#failure}`);
-    if (this.#conflict !== undefined)
-      throw new OutriggerError(this.#conflict.reason, `${this.#path} holds the edit, but can't be saved: ${this.#conflict.message}`);
+    const problem = this.#failure ?? this.#conflict;
+    if (problem !== undefined) {
+      const { reason, message, hint } = problem;
+      throw new OutriggerError(reason, `${this.#path} holds the edit, but can't be saved: ${message}`, { hint, cause: problem });
+    }
     if (wanted !== raw && this.#savedVersion < version && !this.#options.readOnly)
       throw new OutriggerError('BUSY_FILE', `${this.#path} holds the edit, but its file kept changing while it was saved.`);
     const saved = this.#savedContent ?? '';
@@ -467,7 +470,7 @@ export class Document {
       this.#failure = undefined;
       this.#retryMs = RETRY_FIRST_MS;
     } catch (error) {
-      this.#failure = error instanceof Error ? error.message : String(error);
+      this.#failure = fileError(error, this.#path);
       this.#dependencies.log('documents.save-failed', { path: this.#path, error });
       this.#retryTimer = setTimeout(() => void this.save(), this.#retryMs);
       this.#retryTimer.unref();

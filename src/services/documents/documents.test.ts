@@ -5,23 +5,32 @@ import { test } from 'node:test';
 import * as Y from 'yjs';
 import { FakeChannel } from '../../../test/kit/byte-channel.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
-import { cause, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { cause, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import type { Caller } from '../../contract/access.ts';
+import { OutriggerError } from '../../contract/errors.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { hashBytes } from '../workspace/content.ts';
+import { DocumentStore } from './document-store.ts';
 import { type Asking, Documents } from './documents.ts';
+import { firstState } from './lineage.ts';
 import { readMessage, step1Message, updateMessage } from './sync-protocol.ts';
 
 const MiB = 1024 * 1024;
 const ada: Caller = { id: 'ada', name: 'Ada', kind: 'person', access: 'write' };
 const asking: Asking = { caller: ada, visibleAt: () => true };
 
-/** Saves nothing by itself, and fails where it would log. */
-function documentsOf({ workspace, state }: Pick<Harness, 'workspace' | 'state'>): Documents {
+const failing = (event: string, facts: Record<string, unknown>): void => assert.fail(`${event} ${JSON.stringify(facts)}`);
+
+/** Saves nothing by itself, and fails where it would log unless told otherwise. */
+function documentsOf(
+  { workspace, state }: Pick<Harness, 'workspace' | 'state'>,
+  textName = 'content',
+  log: (event: string, facts: Record<string, unknown>) => void = failing,
+): Documents {
   return new Documents(
-    { workspace, state, now: Date.now, log: (event, facts) => assert.fail(`${event} ${JSON.stringify(facts)}`) },
+    { workspace, state, now: Date.now, log },
     {
-      textName: 'content',
+      textName,
       maxBytes: 32 * MiB,
       maxOpen: 10,
       saveIdleMs: 60_000,
@@ -159,3 +168,76 @@ test('what the watch saw standing still is read once, also where the file says t
       await documents.stop();
     }
   }));
+
+test('under another name of the text a file that was open before keeps what it holds, and what was not saved is saved', () =>
+  withWorkspace(async ({ workspace, state, stateFolder, put, read }) => {
+    put('saved.txt', 'saved\n');
+    put('typed.txt', 'one\n');
+    const store = new DocumentStore({ state, now: Date.now }, { folder: path.join(stateFolder, 'documents'), textName: 'content' });
+    store.create('saved.txt', 1, firstState('saved\n', 'content'), hashBytes('saved\n'), undefined);
+    store.create('typed.txt', 2, firstState('one\ntwo\n', 'content'), hashBytes('one\n'), 'one\n');
+    await store.close({ forgets: false });
+    const documents = documentsOf({ workspace, state }, 'monaco');
+    await documents.start();
+    try {
+      for (const [name, text] of [
+        ['saved.txt', 'saved\n'],
+        ['typed.txt', 'one\ntwo\n'],
+      ] as const) {
+        const channel = new FakeChannel();
+        await documents.join(name, channel, asking);
+        channel.say(step1Message(Y.encodeStateVector(new Y.Doc())));
+        await documents.flush('');
+        assert.deepEqual([heardBy(channel).getText('monaco').toString(), read(name)], [text, text]);
+      }
+    } finally {
+      await documents.stop();
+    }
+  }));
+
+test('a stored text that is not the one of which the hash is stored does not go over what the file holds', () =>
+  withWorkspace(async ({ workspace, state, stateFolder, put, read }) => {
+    put('a.txt', 'one\n');
+    const store = new DocumentStore({ state, now: Date.now }, { folder: path.join(stateFolder, 'documents'), textName: 'content' });
+    store.create('a.txt', 1, firstState('', 'content'), hashBytes('one\n'), undefined);
+    await store.close({ forgets: false });
+    const documents = documentsOf({ workspace, state });
+    await documents.start();
+    try {
+      await documents.look('a.txt', asking);
+      await documents.flush('');
+      assert.deepEqual([documents.read('a.txt'), read('a.txt')], [{ raw: 'one\n', unsaved: false }, 'one\n']);
+    } finally {
+      await documents.stop();
+    }
+  }));
+
+for (const reason of ['FILE_PERMISSION', 'DISK_FULL'] as const)
+  test(`an edit of an open document that can't be saved is answered with why: ${reason}`, () =>
+    withWorkspace(async ({ workspace, state, put }) => {
+      put('a.txt', 'one\n');
+      let isRefused = true;
+      const refusing = new Proxy(workspace, {
+        get: (target, name) => {
+          const value: unknown = Reflect.get(target, name);
+          if (name === 'write' && isRefused)
+            return () => Promise.reject(new OutriggerError(reason, 'a.txt is refused.', { hint: 'Ask Ada.' }));
+          return typeof value === 'function' ? value.bind(target) : value;
+        },
+      });
+      const log: string[] = [];
+      const documents = documentsOf({ workspace: refusing, state }, 'content', (event) => log.push(event));
+      await documents.start();
+      try {
+        await documents.join('a.txt', new FakeChannel(), asking);
+        const error = await fails(
+          reason,
+          () => documents.write('a.txt', () => 'two\n', cause),
+          /a\.txt holds the edit, but can't be saved: /,
+        );
+        assert.deepEqual([error.hint, log], ['Ask Ada.', ['documents.save-failed']]);
+        isRefused = false;
+      } finally {
+        await documents.stop();
+      }
+    }));

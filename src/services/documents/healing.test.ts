@@ -57,6 +57,17 @@ test('what two clients both have from an earlier life stands there once, however
   assert.deepEqual(wordsOf(server), ['W189w', 'W105w', 'W186w', 'W161w', 'W175w', 'W187w', 'W184w', 'W165w']);
 });
 
+test('who comes back from a life in which the text had another name takes nothing out of it', () => {
+  const lost = new Y.Doc();
+  Y.applyUpdate(lost, firstState('one two', 'another'));
+  beginLife(lost, newOwnId());
+  for (const text of ['one two', 'one two three']) {
+    const server = begin(text);
+    comeBack(join(lost), server, ['one two', text]);
+    assert.equal(textOf(server), text);
+  }
+});
+
 test('a state of which too much waits for what nobody knows is not taken', () => {
   const gaps = new Y.Doc();
   const states = Array.from({ length: 1001 }, () => {

@@ -1,6 +1,6 @@
 import * as Y from 'yjs';
 import { diffText, type TextEdit, toDelta } from '../../core/text-diff.ts';
-import { hashText, isOwnId, savedMark } from './lineage.ts';
+import { hashText, isOwnId, rootNames, savedMark } from './lineage.ts';
 import { healText } from './merge.ts';
 import { takeUpdate } from './waiting.ts';
 
@@ -24,6 +24,8 @@ export function heal({ ydoc, textName, state, bases, origin }: Healing): { stran
   takeUpdate(theirs, state);
   const text = ydoc.getText(textName);
   const serverText = text.toString();
+  // One that was loaded while the text had another name has nothing under this one, and took nothing out of it.
+  const hasText = rootNames(theirs).includes(textName);
   const clientText = theirs.getText(textName).toString();
   const clientBase = savedMark(theirs);
   const clientKnows = clocksOf(theirs);
@@ -44,6 +46,7 @@ export function heal({ ydoc, textName, state, bases, origin }: Healing): { stran
   const { clientID } = ydoc;
   ydoc.transact(() => {
     Y.applyUpdate(ydoc, state);
+    if (!hasText) return;
     // Those who come back hold cursors, undo and unsent edits in their copy: of two whole copies, ours goes.
     if (strangers)
       change(

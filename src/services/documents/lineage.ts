@@ -47,13 +47,13 @@ export function hashText(text: string): string {
 }
 
 /**
- * The state of a document that begins with `text`. Its ids are derived from the text: whoever loads the same text again gets
- * the same history, and another text never gets the same ids.
+ * The state of a document that begins with `text`. Its ids are derived from the text and its name: whoever loads the same text again gets
+ * the same history, and another text, or one under another name, never gets the same ids.
  */
 export function firstState(text: string, textName: string): Uint8Array {
   const ydoc = new Y.Doc();
   const textHash = hashText(text);
-  ydoc.clientID = OWN_IDS + Number.parseInt(textHash.slice(0, 10), 16);
+  ydoc.clientID = OWN_IDS + Number.parseInt(hashText(`${textName} ${textHash}`).slice(0, 10), 16);
   ydoc.transact(() => {
     if (text !== '') ydoc.getText(textName).insert(0, text);
     ydoc.getMap(MARKS).set(SAVED, textHash);
@@ -77,6 +77,11 @@ export function savedMark(ydoc: Y.Doc): string | undefined {
 export function setSavedMark(ydoc: Y.Doc, text: string, origin: unknown): void {
   const textHash = hashText(text);
   if (savedMark(ydoc) !== textHash) ydoc.transact(() => ydoc.getMap(MARKS).set(SAVED, textHash), origin);
+}
+
+/** Under which names anything stands or stood in the document beside the marks, as a rule what we put there first. */
+export function rootNames(ydoc: Y.Doc): string[] {
+  return [...ydoc.share.keys()].filter((name) => name !== MARKS);
 }
 
 /** Applies edits to the text in one step. */

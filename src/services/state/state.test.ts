@@ -7,7 +7,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
-import { stateHeldFrom, State, type StateOptions, workspaceId } from './state.ts';
+import { STATE_HINT, stateHeldFrom, State, type StateOptions, workspaceId } from './state.ts';
 
 async function withFolder(run: (open: (options?: Partial<StateOptions>) => State, folder: string) => void | Promise<void>): Promise<void> {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-state-')));
@@ -194,7 +194,7 @@ describe('a database', () => {
 });
 
 describe('on a full disk', () => {
-  const full = { reason: 'DISK_FULL', message: 'The disk of the state is full.' };
+  const full = { reason: 'DISK_FULL', message: 'The disk of the state is full.', hint: STATE_HINT };
 
   test('a statement and a transaction say so; what is there can be read, and other errors stay what they are', () =>
     withFolder((open) => {

@@ -16,6 +16,8 @@ const DATABASE = 'state.db';
 const SPOOLS = 'spools';
 /** Name of the fact that says of which workspace the state is. */
 const WORKSPACE = 'workspace';
+/** What helps where nothing more can be remembered. */
+export const STATE_HINT = 'Free space where the state lives, or set the option `state`.';
 /** A folder without a lock that stood still for so long is nobody's. */
 const LEFT_MS = 24 * 60 * 60 * 1000;
 const SQLITE_CORRUPT = 11;
@@ -272,7 +274,7 @@ function orDiskFull<T>(work: () => T): T {
 function diskFullOr(error: unknown): unknown {
   const { errcode, code } = error as { errcode?: number; code?: string };
   const isFull = errcode === SQLITE_FULL || errcode === SQLITE_IOERR_SHMSIZE || code === 'ENOSPC' || code === 'EDQUOT';
-  return isFull ? new OutriggerError('DISK_FULL', 'The disk of the state is full.', { cause: error }) : error;
+  return isFull ? new OutriggerError('DISK_FULL', 'The disk of the state is full.', { cause: error, hint: STATE_HINT }) : error;
 }
 
 /** Folders in which the state of a workspace lies when none is given, the likeliest first. */

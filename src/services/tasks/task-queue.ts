@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { VerificationReport } from '../../contract/hub.ts';
 import type { PeerTimers } from '../../core/peer.ts';
+import { STATE_HINT } from '../state/state.ts';
 import type { HeldRecord, Outcome, TaskEnd } from './task-machine.ts';
 
 const SCHEMA_VERSION = 1;
@@ -261,5 +262,6 @@ function storageError(error: unknown): OutriggerError {
   const { errcode = 0, message } = error as { errcode?: number; message: string };
   // The low byte: extended codes say more above it.
   const isFull = (errcode & 0xff) === SQLITE_FULL;
-  return new OutriggerError(isFull ? 'DISK_FULL' : 'INTERNAL', `The tasks could not be stored: ${message}`, { cause: error });
+  const hint = isFull ? STATE_HINT : undefined;
+  return new OutriggerError(isFull ? 'DISK_FULL' : 'INTERNAL', `The tasks could not be stored: ${message}`, { cause: error, hint });
 }

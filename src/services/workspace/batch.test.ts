@@ -334,7 +334,8 @@ test('a record that can not be stored is a reason to change nothing', () =>
   withBatches(async (batch, { put, state, tree, told }) => {
     put('a', 'old');
     state.database.exec('DROP TABLE batches');
-    await fails('DISK_FULL', () => batch([{ op: 'write', path: 'a', text: 'new' }]), /nothing was changed/);
+    const { hint } = await fails('DISK_FULL', () => batch([{ op: 'write', path: 'a', text: 'new' }]), /nothing was changed/);
+    assert.match(hint, /where the state lives/);
     assert.deepEqual([tree(), told()], [{ a: 'old' }, []]);
     state.database.exec('CREATE TABLE batches(id INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT');
   }));

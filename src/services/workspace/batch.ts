@@ -3,7 +3,7 @@ import { boundedSize } from '../../contract/bound.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { BatchChange, BatchResult } from '../../contract/files.ts';
 import { joinPath } from '../../contract/paths.ts';
-import type { State } from '../state/state.ts';
+import { type State, STATE_HINT } from '../state/state.ts';
 import { type Durability, keepOwner, prepareFile, syncFolder, TEMPORARY_NAME, temporaryName } from './atomic-write.ts';
 import {
   type BatchFailure,
@@ -420,6 +420,7 @@ class Batch {
     } catch (error) {
       throw new OutriggerError('DISK_FULL', `The state can't be written, so nothing was changed: ${(error as Error).message}`, {
         cause: error,
+        hint: STATE_HINT,
       });
     }
     for (const { path, kind, what } of plan.drafts)
