@@ -160,6 +160,11 @@ export const checkpoints = {
           .enum(['ask', 'keep', 'remove'])
           .default('ask')
           .describe('Hunks that both the run and others changed: ask fails with them, keep leaves them, remove takes them out.'),
+        ifShared: z
+          .string()
+          .max(100)
+          .optional()
+          .describe('The digest that HUNKS_SHARED came with: where what is shared is not what it was then, the call fails with it again.'),
         dryRun: z.boolean().default(false).describe('Say what would be done, shared hunks included, and change nothing.'),
       }),
     output: outcome,

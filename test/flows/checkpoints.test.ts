@@ -80,8 +80,21 @@ test('hunks that both changed are refused with what each has there, and nothing 
     assert.equal(file('a.txt'), lines('line 0', 'RUN and me', ...ten.slice(2)));
     assert.equal(file('b.txt'), 'b\n');
     await client.call('checkpoints.revert', { run: kept.undo ?? '' });
-    await client.call('checkpoints.revert', { run: '1', shared: 'remove' });
-    assert.equal(file('a.txt'), lines(...ten));
+    // Somebody edits another place of the run while the first one is asked about.
+    const { digest: ifShared } = error.details as { digest: string };
+    await client.call('files.edit', { path: 'a.txt', edits: [{ find: 'RUN TOO', replace: 'RUN TOO, and more' }] });
+    const remove = { run: '1', shared: 'remove' } as const;
+    const again = (await fails('HUNKS_SHARED', () => client.call('checkpoints.revert', { ...remove, ifShared }))).details as {
+      total: number;
+      files: number;
+      digest: string;
+    };
+    assert.deepEqual([again.total, again.files, again.digest === ifShared], [2, 1, false]);
+    assert.match(file('a.txt'), /and me\n[^]*, and more/);
+    // Where it stands does not matter.
+    await client.call('files.edit', { path: 'a.txt', edits: [{ find: 'line 0', replace: 'line 0\nline 0.5' }] });
+    await client.call('checkpoints.revert', { ...remove, ifShared: again.digest });
+    assert.equal(file('a.txt'), lines('line 0', 'line 0.5', ...ten.slice(1)));
   }),
 );
 

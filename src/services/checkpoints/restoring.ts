@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
 import { foldersAbove } from './small-tree.ts';
@@ -24,6 +24,8 @@ import { wantedOfRun } from './wanted.ts';
 /** Files that one restore or revert changes. */
 const MAX_FILES = 5000;
 const ATTEMPTS = 4;
+/** Shared hunks that an error holds. */
+const MAX_TOLD = 100;
 /** Changes since a snapshot that are looked through. */
 const PAGE = 1000;
 /** Reasons that mean: somebody was quicker. */
@@ -96,7 +98,10 @@ export class Restoring {
     return this.#change(`Restore of checkpoint ${row.id}`, plan, { shared: 'keep', dryRun, cause, signal });
   }
 
-  async revert(input: { run: string; shared: 'ask' | SharedChoice; dryRun: boolean }, { cause, signal }: Asking): Promise<Outcome> {
+  async revert(
+    input: { run: string; shared: 'ask' | SharedChoice; ifShared?: string | undefined; dryRun: boolean },
+    { cause, signal }: Asking,
+  ): Promise<Outcome> {
     const { rows, ends, snapshot } = this.#dependencies;
     let run = rows.run(input.run);
     if (run?.after === null) {
@@ -111,6 +116,7 @@ export class Restoring {
       return this.#nothing(`${run.title} was taken back already; checkpoints.revert with run ${run.reverted} brings it back.`);
     const outcome = await this.#change(`Revert of ${run.title}`, (now) => this.#wanted(run, before, after, now, signal), {
       shared: input.shared,
+      ifShared: input.ifShared,
       dryRun: input.dryRun,
       cause,
       signal,
@@ -159,7 +165,7 @@ export class Restoring {
   async #change(
     title: string,
     wantedAt: (now: Snapshot) => Promise<Wanted[]>,
-    { shared, dryRun, cause, signal }: { shared: 'ask' | SharedChoice; dryRun: boolean; cause: Cause; signal: AbortSignal },
+    { shared, ifShared, dryRun, cause, signal }: Asking & { shared: 'ask' | SharedChoice; ifShared?: string | undefined; dryRun: boolean },
   ): Promise<Outcome> {
     const { hands, snapshot } = this.#dependencies;
     const run = `revert-${randomBytes(4).toString('hex')}`;
@@ -172,7 +178,8 @@ export class Restoring {
         const plan = await this.#plan(await wantedAt(now), now, shared, signal);
         if (dryRun)
           return { ...this.#nothing('Nothing was changed: it was only asked what would be.'), files: plan.done, shared: plan.clashes };
-        asked = shared === 'ask' && plan.clashes.length > 0;
+        const isOther = ifShared !== undefined && ifShared !== digestOf(plan.clashes);
+        asked = plan.clashes.length > 0 && (shared === 'ask' || isOther);
         if (asked) throw sharedError(title, plan.clashes);
         if (plan.changes.length === 0) {
           const why = plan.done.length > 0 || plan.clashes.length > 0 ? 'Nothing that could be changed is left' : 'All is so already';
@@ -342,6 +349,12 @@ function sharedError(title: string, clashes: readonly PathClash[]): OutriggerErr
   return new OutriggerError(
     'HUNKS_SHARED',
     `${title}: ${clashes.length} ${clashes.length === 1 ? 'hunk was' : 'hunks were'} changed by others too, in ${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ' and more' : ''}. Nothing was changed.`,
-    { details: { shared: clashes.slice(0, 100) } },
+    { details: { shared: clashes.slice(0, MAX_TOLD), total: clashes.length, files: paths.length, digest: digestOf(clashes) } },
   );
+}
+
+/** Of all that is in them, but for where they stand: lines above may come and go. */
+function digestOf(clashes: readonly PathClash[]): string {
+  const facts = clashes.map(({ path, kind, run, now }) => JSON.stringify([path, kind, run, now])).toSorted();
+  return createHash('sha256').update(facts.join('\n')).digest('hex').slice(0, 32);
 }

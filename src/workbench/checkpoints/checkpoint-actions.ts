@@ -56,15 +56,14 @@ export class CheckpointActions {
   }
 
   /** Takes back what a run changed and nothing else. Hunks that others changed too are asked about first. */
-  async revert(run: string, title: string, shared: 'ask' | 'keep' | 'remove' = 'ask'): Promise<void> {
+  async revert(run: string, title: string, shared: 'ask' | 'keep' | 'remove' = 'ask', ifShared?: string): Promise<void> {
     const { client, checkpoints, toasts } = this.#deps;
     try {
-      const outcome = await client.call('checkpoints.revert', { run, shared });
+      const outcome = await client.call('checkpoints.revert', { run, shared, ifShared });
       this.#sayDone('Reverted', title, outcome);
     } catch (error) {
-      const { reason, details } = errorFacts(error);
-      const hunks = hunksIn(details);
-      if (reason === 'HUNKS_SHARED' && hunks.length > 0) await this.#askAbout({ run, title, hunks });
+      const found = sharedIn(error);
+      if (found !== undefined) await this.#askAbout({ run, title, ...found });
       else toasts.fail(`Not reverted: ${title}`, error);
     } finally {
       await checkpoints.refresh();
@@ -118,9 +117,8 @@ export class CheckpointActions {
       await client.call('checkpoints.revert', { run });
       toasts.say(`Brought back what ${title} did`);
     } catch (error) {
-      const { reason, details } = errorFacts(error);
-      const hunks = hunksIn(details);
-      if (reason === 'HUNKS_SHARED' && hunks.length > 0) await this.#askAbout({ run, title: `the revert of ${title}`, hunks });
+      const found = sharedIn(error);
+      if (found !== undefined) await this.#askAbout({ run, title: `the revert of ${title}`, ...found });
       else toasts.fail(`Not brought back: ${title}`, error);
     } finally {
       await checkpoints.refresh();
@@ -128,7 +126,9 @@ export class CheckpointActions {
   }
 }
 
-function hunksIn(details: unknown): ClashHunk[] {
-  const { shared } = (details ?? {}) as { shared?: unknown };
-  return Array.isArray(shared) ? (shared as ClashHunk[]) : [];
+function sharedIn(error: unknown): Omit<Clash, 'run' | 'title'> | undefined {
+  const { reason, details } = errorFacts(error);
+  if (reason !== 'HUNKS_SHARED' || details === undefined) return undefined;
+  const { shared, ...facts } = details as Omit<Clash, 'run' | 'title' | 'hunks'> & { shared: ClashHunk[] };
+  return { hunks: shared, ...facts };
 }

@@ -7,11 +7,10 @@ import type { Clash, ClashHunk } from './clash.ts';
 /** A revert met lines that others changed after the run: each place with both, and what may become of them. Nothing was changed yet. */
 export function ClashDialog({ clash }: { clash: Clash }) {
   const { checkpointActions, overlay } = useWorkbench();
-  const { run, title, hunks } = clash;
-  const files = new Set(hunks.map(({ path }) => path)).size;
+  const { run, title, hunks, total, files, digest } = clash;
   const go = (shared: 'keep' | 'remove') => (): void => {
     overlay.value = undefined;
-    void checkpointActions.revert(run, title, shared);
+    void checkpointActions.revert(run, title, shared, digest);
   };
   const label = `Not reverted: ${title}`;
   return (
@@ -23,8 +22,8 @@ export function ClashDialog({ clash }: { clash: Clash }) {
         </button>
       </div>
       <p class="hint">
-        Nothing was written. {count(hunks.length, 'place was', 'places were')} changed by the run and edited since, in{' '}
-        {count(files, 'file')}. Everything else can go back without a question.
+        Nothing was written. {count(total, 'place was', 'places were')} changed by the run and edited since, in {count(files, 'file')}.
+        {total > hunks.length && ` The first ${hunks.length} are shown.`} Everything else can go back without a question.
       </p>
       <div class="scroll clashes">
         {hunks.map((hunk, index) => (

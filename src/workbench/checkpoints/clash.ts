@@ -7,5 +7,10 @@ export type ClashHunk = Output<Operations['checkpoints.revert']>['shared'][numbe
 export interface Clash {
   run: string;
   title: string;
+  /** The first of them. */
   hunks: readonly ClashHunk[];
+  /** Of all. */
+  total: number;
+  files: number;
+  digest: string;
 }
