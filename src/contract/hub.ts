@@ -70,10 +70,13 @@ export const verificationReport = once(() =>
 );
 export type VerificationReport = z.infer<ReturnType<typeof verificationReport>>;
 
+/** The report that comes with an outcome. AgentCom takes any object: one that says no status says nothing. */
+const toldReport = once(() => optional(anyObject()).transform((report) => (typeof report?.['status'] === 'string' ? report : undefined)));
+
 export const verificationStep = once(() =>
   z.object({
     type: z.string(),
-    target: z.union([z.string(), z.array(z.string())]).optional(),
+    target: optional(z.union([z.string(), z.array(z.string())])),
     description: optional(z.string()),
   }),
 );
@@ -99,7 +102,8 @@ export const taskAssignment = once(() =>
     complexity: optional(anyObject()),
     routing_decision: optional(anyObject()),
     skip_verification: optional(z.boolean()),
-    verification_timeout_ms: optional(z.int().positive()),
+    /** 0 as if it were not there: AgentCom's sidecar has it so. */
+    verification_timeout_ms: optional(z.int().nonnegative()),
     max_verification_retries: optional(z.int().nonnegative()),
     lease_ms: optional(z.int().positive()),
     attempt: optional(z.int().positive()),
@@ -153,7 +157,7 @@ export const agentFrames = once(
         generation: generation(),
         result: optional(anyObject()),
         tokens_used: optional(z.number()),
-        verification_report: optional(z.looseObject({ status: z.string() })),
+        verification_report: toldReport(),
         verification_history: optional(z.array(z.unknown())),
       }),
       task_failed: z.object({
@@ -162,7 +166,7 @@ export const agentFrames = once(
         reason: optional(z.string()),
         error: optional(z.string()),
         retryable: optional(z.boolean()),
-        verification_report: optional(z.looseObject({ status: z.string() })),
+        verification_report: toldReport(),
       }),
       task_recovering: z.object({ task_id: id(), generation: optional(generation()), last_status: optional(z.string()) }),
       state_report: z.object({
@@ -241,7 +245,8 @@ export type Read<Frame> =
   | { frame: Frame }
   /** No frame of this table. */
   | { unknown: string }
-  | { problem: string; type: string | undefined; errors: { field: string; error: string; detail: string }[] };
+  /** `task`: what it is about, where that can be read. */
+  | { problem: string; type?: string; errors: { field: string; error: string; detail: string }[]; task?: HeldTask | undefined };
 
 /** Never throws. `text` is one frame, `parse` what throws at what is no JSON. */
 export function readAgentFrame(text: string, parse: Parse): Read<AgentFrame> {
@@ -260,11 +265,11 @@ function read(text: string, parse: Parse, table: Readonly<Record<string, z.ZodTy
   try {
     json = parse(text);
   } catch {
-    return { problem: 'invalid_json', type: undefined, errors: [] };
+    return { problem: 'invalid_json', errors: [] };
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return { problem: 'invalid_json', type: undefined, errors: [] };
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return { problem: 'invalid_json', errors: [] };
   const { type } = json as { type?: unknown };
-  if (typeof type !== 'string') return { problem: 'missing_type', type: undefined, errors: [] };
+  if (typeof type !== 'string') return { problem: 'missing_type', errors: [] };
   const schema = Object.hasOwn(table, type) ? table[type] : undefined;
   if (schema === undefined) return { unknown: type };
   const parsed = schema.safeParse(json);
@@ -274,5 +279,5 @@ function read(text: string, parse: Parse, table: Readonly<Record<string, z.ZodTy
     error: code === 'invalid_type' && message.includes('received undefined') ? 'required' : code,
     detail: message,
   }));
-  return { problem: 'validation_failed', type, errors };
+  return { problem: 'validation_failed', type, errors, task: heldTask().safeParse(json).data };
 }

@@ -3,8 +3,8 @@ const carriageReturn = 0x0d;
 
 export interface LineHandlers {
   line: (text: string) => void;
-  /** A line that can't be used: too long (reported once, then skipped to its end) or no UTF-8. */
-  bad: (problem: 'too-long' | 'not-utf8') => void;
+  /** A line that can't be used: too long (reported once, then skipped to its end) or no UTF-8. `bytes`: what came of it, where that is known. */
+  bad: (problem: 'too-long' | 'not-utf8', bytes?: Uint8Array) => void;
 }
 
 /**
@@ -66,7 +66,7 @@ export class LineSplitter {
       text = this.#decoder.decode(bytes.at(-1) === carriageReturn ? bytes.subarray(0, -1) : bytes);
     } catch {
       // The decoder is fatal on purpose: a line with bytes replaced is not what the peer sent.
-      this.#handlers.bad('not-utf8');
+      this.#handlers.bad('not-utf8', bytes);
       return;
     }
     if (text !== '') this.#handlers.line(text);

@@ -467,6 +467,22 @@ test('an offer that is not accepted in time goes to somebody else', () =>
     { acceptWithinMs: 200 },
   ));
 
+test('a report of AgentCom that says no status says nothing of the result, which counts', () =>
+  withHub(async (running) => {
+    const agent = await running.agent('one');
+    for (const report of [{}, { summary: { total: 0 } }, { status: null }]) {
+      await queue(running, {});
+      const { id, fence } = await accepted(agent);
+      agent.send({ type: 'task_complete', task_id: id, generation: fence, result: { output: 'x' }, verification_report: report });
+      assert.equal((await agent.next('task_ack'))['status'], 'complete');
+      assert.equal(await stateOf(running, id), 'succeeded');
+    }
+    await queue(running, {});
+    const { id, fence } = await accepted(agent);
+    agent.send({ type: 'task_failed', task_id: id, generation: fence, reason: 'no', verification_report: {} });
+    assert.equal((await agent.next('task_ack'))['status'], 'retried');
+  }));
+
 test('a result whose verification failed does not count, and attempts end in the dead letters', () =>
   withHub(async (running) => {
     const agent = await running.agent('one', { features: all });

@@ -193,6 +193,29 @@ test('junk, unknown and binary frames are survived; one over 4 MiB ends the conn
   await eventually(() => own.tasks.heard.some((frame) => (frame as { task_id?: string }).task_id === 'fits'));
 });
 
+test('an assignment with null or 0 where AgentCom has it is taken; one that can’t be read is told to have failed, unless the task is held', async () => {
+  const hub = await hubOf((_text, socket) => socket.send(identified));
+  const own = linked({ url: hub.url });
+  await eventually(() => isOnline(own));
+  own.tasks.holding = [{ task_id: 'held', generation: 1, state: 'working' }];
+  const [socket] = hub.sockets;
+  const assign = (more: object): void => socket?.send(JSON.stringify({ type: 'task_assign', generation: 2, description: 'd', ...more }));
+  assign({ task_id: 'held', description: 7 });
+  assign({ task_id: 'bad', description: 7 });
+  assign({ task_id: 'null', verification_steps: [{ type: 'git_clean', target: null }] });
+  assign({ task_id: 'zero', verification_timeout_ms: 0 });
+  await eventually(() =>
+    assert.deepEqual(
+      own.tasks.heard.flatMap((frame) => (frame as { task_id?: string }).task_id ?? []),
+      ['null', 'zero'],
+    ),
+  );
+  await eventually(() => assert.equal(hub.received[0]?.length, 2));
+  const { reason, ...failed } = JSON.parse(hub.received[0]?.[1] ?? '') as Record<string, unknown>;
+  assert.deepEqual(failed, { type: 'task_failed', task_id: 'bad', generation: 2, protocol_version: 1 });
+  assert.match(String(reason), /can't be read: description: .*string/);
+});
+
 test('a wrong token is refused once, and the hub is left alone', async () => {
   const hub = await hubOf((_text, socket) => socket.send('{"type":"error","error":"invalid_token"}'));
   const own = linked({ url: hub.url });

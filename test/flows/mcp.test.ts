@@ -10,7 +10,7 @@ import { OutriggerError, type WireError } from '../../src/contract/errors.ts';
 import { operations } from '../../src/contract/operations.ts';
 import { isTool, toolName } from '../../src/transports/mcp/tools.ts';
 import { eventually } from '../kit/eventually.ts';
-import { type McpFixtureOptions, mcpToken, withMcp, withMcpStdio } from '../kit/mcp-fixtures.ts';
+import { type McpFixture, type McpFixtureOptions, mcpToken, withMcp, withMcpStdio } from '../kit/mcp-fixtures.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
 
 const modern: ClientOptions = { versionNegotiation: { mode: { pin: '2026-07-28' } } };
@@ -223,6 +223,74 @@ test('annotations and schemas of tools say what the table says', async () => {
       const edit = tools.find(({ name }) => name === 'files_edit')?.inputSchema;
       assert.deepEqual(edit?.required?.toSorted(), ['edits', 'path']);
     });
+  });
+});
+
+test('an argument that no tool has is refused before anything is done, with the names that the tool has, nearest first', async () => {
+  await withSidecar(async ({ sidecar, put, file }) => {
+    put('a.txt', 'one');
+    await overHttp(sidecar, {}, async (client) => {
+      const edits = [{ find: 'one', replace: 'two' }];
+      const dry = await call(client, 'files_edit', { path: 'a.txt', edits, dryRun: true });
+      assert.match(dry.text, /^BAD_INPUT .*files_edit takes no "dryRun"; it takes /);
+      const stale = await call(client, 'files_write', { path: 'a.txt', text: 'two', if_match: '"stale"' });
+      assert.match(stale.text, /^BAD_INPUT .*files_write takes no "if_match"; it takes ifMatch, /);
+      const inside = await call(client, 'files_edit', { path: 'a.txt', edits: [{ ...edits[0], regex: true }] });
+      assert.match(inside.text, /^BAD_INPUT .*files_edit takes no "edits\.0\.regex"; it takes /);
+      assert.equal(await reason(client, 'search_files', { path: '', pattern: '*' }), 'BAD_INPUT');
+      assert.equal(file('a.txt'), 'one');
+      const { tools } = await client.listTools();
+      for (const { name, inputSchema } of tools) assert.equal(inputSchema['additionalProperties'], false, name);
+    });
+  });
+});
+
+test('over HTTP, what changed while no event stream was open is told once when one is', async () => {
+  await withSidecar(async ({ sidecar }) => {
+    const feed = { maxFollowed: 10, everyMs: 10, againAfterMs: 1000 };
+    const watch = async ({ url }: McpFixture): Promise<void> => {
+      const headers: Record<string, string> = { authorization: `Bearer ${mcpToken}`, accept: 'application/json, text/event-stream' };
+      const ask = async (id: number, method: string, params: object): Promise<Response> => {
+        const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
+        const answer = await fetch(url, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body });
+        await answer.text();
+        return answer;
+      };
+      const clientInfo = { name: 'raw', version: '1' };
+      const opened = await ask(1, 'initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo });
+      headers['mcp-session-id'] = opened.headers.get('mcp-session-id') ?? '';
+      const [a, b] = ['workspace:///a.txt', 'workspace:///b.txt'];
+      for (const uri of [a, b]) await ask(2, 'resources/subscribe', { uri });
+      const listen = async (): Promise<{ told: () => string[]; end: () => void }> => {
+        const stop = new AbortController();
+        const { body, status } = await fetch(url, { headers, signal: stop.signal });
+        assert.equal(status, 200);
+        let text = '';
+        (async () => {
+          for await (const chunk of body ?? []) text += Buffer.from(chunk as Uint8Array).toString();
+        })().catch(() => undefined);
+        return { told: () => [...text.matchAll(/"uri":"([^"]*)"/g)].map(([, uri]) => uri ?? ''), end: () => stop.abort() };
+      };
+      let content = 0;
+      const changed = async (name: string): Promise<void> => {
+        // Longer than a stream needs to end, and than news are held back: each would have been told by itself.
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        await ask(3, 'tools/call', { name: 'files_write', arguments: { path: name, text: String(++content) } });
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      };
+      await changed('a.txt');
+      const first = await listen();
+      await eventually(() => assert.deepEqual(first.told(), [a]));
+      first.end();
+      await changed('b.txt');
+      await changed('b.txt');
+      const second = await listen();
+      await eventually(() => assert.deepEqual(second.told(), [b]));
+      await changed('a.txt');
+      await eventually(() => assert.deepEqual(second.told(), [b, a]));
+      second.end();
+    };
+    await withMcp(sidecar, watch, { server: { feed } });
   });
 });
 

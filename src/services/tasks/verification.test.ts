@@ -177,7 +177,7 @@ test('tests are found by what the folder has: mix.exs, package.json, Makefile', 
 });
 
 test('a folder is clean for git when nothing is changed but what does not count', { skip: requireTool('git') }, async () => {
-  const clean: VerificationStep[] = [{ type: 'git_clean', description: undefined }];
+  const clean: VerificationStep[] = [{ type: 'git_clean', target: undefined, description: undefined }];
   assert.equal((await check(clean, { git: true })).status, 'pass');
   assert.equal((await check(clean, { git: true, files: { new: '' } })).status, 'fail');
   assert.equal((await check(clean, { git: true, files: { 'results/t.json': '' }, besides: ['results'] })).status, 'pass');

@@ -37,7 +37,8 @@ export interface VerificationRequest {
  */
 export async function verify(programs: TaskPrograms, request: VerificationRequest): Promise<VerificationReport> {
   const { task, run, signal, now } = request;
-  const timeoutMs = task.verification_timeout_ms ?? VERIFICATION_TIMEOUT_MS;
+  const { verification_timeout_ms: wantedMs = 0 } = task;
+  const timeoutMs = wantedMs > 0 ? wantedMs : VERIFICATION_TIMEOUT_MS;
   const steps = task.verification_steps ?? [];
   const startedAt = now();
   const began = performance.now();

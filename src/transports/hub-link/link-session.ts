@@ -8,6 +8,7 @@ import {
   type HubFrame,
   hubFeatures,
   MAX_HUB_FRAME_BYTES,
+  MAX_SHORT_REASON_LENGTH,
   readHubFrame,
 } from '../../contract/hub.ts';
 import type { PeerTimers } from '../../core/peer.ts';
@@ -176,10 +177,19 @@ export class LinkSession {
     }
     const read = readHubFrame(text, readJson);
     if ('frame' in read) this.#take(read.frame);
-    else if ('problem' in read)
+    else if ('problem' in read) {
       this.#odd('bad', `${read.type ?? ''}:${read.problem}`, { type: read.type, errors: read.errors.slice(0, 5) });
-    else if (this.#lane !== undefined && CALL_TYPES.has(read.unknown)) this.#receiveCall(this.#lane, text);
+      const { task, errors } = read;
+      if (read.type === 'task_assign' && task !== undefined) this.#guarded(() => this.#failUnread(task, errors));
+    } else if (this.#lane !== undefined && CALL_TYPES.has(read.unknown)) this.#receiveCall(this.#lane, text);
     else this.#odd('unknown', read.unknown, { type: read.unknown.slice(0, 64) });
+  }
+
+  /** The hub would wait for a task that nobody has begun. One that is held goes on. */
+  #failUnread({ task_id: id, generation }: HeldTask, errors: readonly { field: string; detail: string }[]): void {
+    if (this.#deps.tasks.held().some((held) => held.task_id === id)) return;
+    const reason = `The assignment can't be read: ${errors.map(({ field, detail }) => `${field}: ${detail}`).join('; ')}`;
+    this.#send({ type: 'task_failed', task_id: id, reason: reason.slice(0, MAX_SHORT_REASON_LENGTH), generation });
   }
 
   #receiveCall(lane: CallLane, text: string): void {

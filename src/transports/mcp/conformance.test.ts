@@ -196,7 +196,7 @@ function suiteServer(): McpPeer {
     messages: (prompts[params.name]?.content(params.arguments ?? {}) ?? []).map((content) => ({ role: 'user' as const, content })),
   }));
   server.setRequestHandler('completion/complete', () => ({ completion: { values: ['paris', 'park', 'party'], total: 3, hasMore: false } }));
-  return { server, follow: async () => {}, reader: { updated: () => {}, listChanged: () => {} }, release: () => {} };
+  return { server, follow: async () => {}, reader: { updated: () => {}, listChanged: () => {} }, resume: () => {}, release: () => {} };
 }
 
 interface Check {

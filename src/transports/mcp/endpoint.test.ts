@@ -528,6 +528,42 @@ describe('stdio', () => {
     });
   });
 
+  test('each message that can’t be read is answered, with its id where that can be read; null for params is as if it were not there', async () => {
+    const { dispatch, seen } = createFakes();
+    const [input, output] = [new PassThrough(), new PassThrough()];
+    const connection = serveMcpStdio({ dispatch, table: fakeTable, caller: other, input, output }, { version: '1.0.0' });
+    let text = '';
+    output.on('data', (chunk: Buffer) => void (text += chunk.toString()));
+    const say = async (line: string | Buffer, answers = 1): Promise<[unknown, number | undefined][]> => {
+      text = '';
+      input.write(Buffer.concat([Buffer.from(line), Buffer.from('\n')]));
+      await eventually(() => assert.equal(text.split('\n').length, answers + 1, text));
+      const lines = text.trimEnd().split('\n');
+      return lines.map((one) => JSON.parse(one) as { id: unknown; error?: { code: number } }).map(({ id, error }) => [id, error?.code]);
+    };
+    assert.deepEqual(await say(JSON.stringify(initialize)), [[1, undefined]]);
+    const ping = { jsonrpc: '2.0', id: 5, method: 'ping' };
+    assert.deepEqual(await say(JSON.stringify({ ...ping, params: null })), [[5, undefined]]);
+    assert.deepEqual(await say('{oops'), [[null, -32_700]]);
+    assert.deepEqual(await say(JSON.stringify({ ...ping, params: 7 })), [[5, -32_600]]);
+    assert.deepEqual(await say('{"jsonrpc":"2.0","id":{},"method":"ping"}'), [[null, -32_600]]);
+    assert.deepEqual(await say('[]'), [[null, -32_600]]);
+    const batch = [ping, { ...ping, id: 'six', params: 7 }, []];
+    // What needs no answer from the server inside is answered first.
+    assert.deepEqual(await say(JSON.stringify(batch), 3), [
+      ['six', -32_600],
+      [null, -32_600],
+      [5, undefined],
+    ]);
+    const call = JSON.stringify(toolCall('echo_unary', { text: 'caf\u00e9' }, 9));
+    assert.deepEqual(await say(Buffer.from(call, 'latin1')), [[9, -32_700]]);
+    // A bad answer to a request of ours is none of the client's requests.
+    input.write('{"jsonrpc":"2.0","id":1,"result":7}\n');
+    assert.deepEqual(await say(JSON.stringify(ping)), [[5, undefined]]);
+    assert.deepEqual(seen.log, []);
+    await connection.close();
+  });
+
   test('a message that is too long ends the connection', async () => {
     const { dispatch } = createFakes();
     const [input, output] = [new PassThrough(), new PassThrough()];

@@ -85,7 +85,13 @@ export class McpEndpoint {
     const session = this.#sessions.find(id, caller);
     if (session === undefined) return refuse(reply, 404, { code: -32_001, message: 'Session not found' });
     const response = await session.transport.handleRequest(web, body === undefined ? {} : { parsedBody: body });
-    return this.#send(reply, session, response);
+    if (web.method !== 'GET' || !response.ok) return this.#send(reply, session, response);
+    const leave = session.hear();
+    try {
+      return await this.#send(reply, session, response);
+    } finally {
+      leave();
+    }
   }
 
   async #send(reply: FastifyReply, session: McpSession, response: Response): Promise<string | undefined> {

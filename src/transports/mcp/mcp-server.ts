@@ -23,6 +23,8 @@ export interface McpPeer {
   follow(uris: readonly string[], signal: AbortSignal): Promise<void>;
   /** Where news go; a transport may put another in its place before the first request. */
   reader: FeedReader;
+  /** A reader that was away is back, and is told what waits for it. */
+  resume(): void;
   /** Ends the feed; the server is closed by whoever connected it. */
   release(): void;
 }
@@ -55,6 +57,7 @@ export function createMcpServer(dependencies: ToolDependencies, options: McpServ
     server,
     follow: (uris, signal) => failing(() => listens.add(uris, signal), uris[0]),
     reader: { updated: (uri) => server.sendResourceUpdated({ uri }), listChanged: () => server.sendResourceListChanged() },
+    resume: () => feed.resume(),
     release: () => feed.close(),
   };
   return peer;

@@ -17,6 +17,7 @@ interface Source {
   calls: unknown[];
   told: string[];
   stalled: boolean;
+  away: boolean;
   signal: AbortSignal | undefined;
 }
 
@@ -39,6 +40,7 @@ function source(maxFollowed = 10): Source {
     updated: (uri: string) => void made.told.push(uri),
     listChanged: () => void made.told.push('list'),
     congested: () => made.stalled,
+    away: () => made.away,
   };
   const made: Source = {
     feed: new ResourceFeed({ dispatch, caller, transport: 'mcp' }, () => reader, { maxFollowed, everyMs: 5, againAfterMs: 20 }),
@@ -47,6 +49,7 @@ function source(maxFollowed = 10): Source {
     calls: [],
     told: [],
     stalled: false,
+    away: false,
     signal: undefined,
   };
   return made;
@@ -102,6 +105,24 @@ describe('news', () => {
     send({ type: 'resync', cursor: 'e-9', reason: 'gone' });
     await eventually(() => assert.deepEqual(told, ['list', 'a']));
     feed.close();
+  });
+
+  test('wait for a reader that is away, each resource once, until it is said to be back', async () => {
+    const made = source();
+    made.feed.follow('a', 'a');
+    made.feed.follow('b', 'b');
+    await made.feed.start();
+    made.send(change('a'));
+    made.away = true;
+    for (let n = 0; n < 3; n++) made.send(change('b', 'removed'));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    made.feed.unfollow('a', 'a');
+    made.away = false;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.deepEqual(made.told, []);
+    made.feed.resume();
+    await eventually(() => assert.deepEqual(made.told, ['list', 'b']));
+    made.feed.close();
   });
 
   test('wait in one piece for a reader that takes nothing', async () => {

@@ -9,6 +9,8 @@ export interface FeedReader {
   listChanged(): Promise<void> | void;
   /** Whether what was sent before still waits to be taken; then the next news waits too, in one piece. */
   congested?(): boolean;
+  /** Whether there is nobody to tell; then the next news waits, each resource once, until `resume`. */
+  away?(): boolean;
 }
 
 export interface ResourceFeedOptions {
@@ -78,6 +80,11 @@ export class ResourceFeed {
     this.#changed.delete(path);
   }
 
+  /** The reader is back: it is told what waits for it. */
+  resume(): void {
+    this.#schedule();
+  }
+
   /** Ends the call behind it; nothing is told after that. May be called twice. */
   close(): void {
     clearTimeout(this.#timer);
@@ -132,7 +139,9 @@ export class ResourceFeed {
     if ((!this.#listChanged && this.#changed.size === 0) || this.#stop.signal.aborted) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      if (this.#reader().congested?.() === true) this.#schedule();
+      const reader = this.#reader();
+      if (reader.away?.() === true) return;
+      if (reader.congested?.() === true) this.#schedule();
       else this.#tell();
     }, this.#options.everyMs).unref();
   }

@@ -26,17 +26,25 @@ export class McpSession {
   inUse = 0;
   /** Answers whose reader takes nothing at the moment. */
   stalled = 0;
+  #listening = 0;
   lastUsedMs = 0;
 
   constructor(caller: Caller, peer: McpPeer) {
     this.caller = caller;
     this.#peer = peer;
     this.transport = new SessionTransport(() => this.id);
-    peer.reader = { ...peer.reader, congested: () => this.stalled > 0 };
+    peer.reader = { ...peer.reader, congested: () => this.stalled > 0, away: () => this.#listening === 0 };
   }
 
   connect(): Promise<void> {
     return this.#peer.server.connect(this.transport);
+  }
+
+  /** The client has opened the stream of news, until the returned function is called. What changed while there was none is told. */
+  hear(): () => void {
+    this.#listening++;
+    this.#peer.resume();
+    return () => void this.#listening--;
   }
 
   /** Ends its streams and aborts its calls. May be called twice. */

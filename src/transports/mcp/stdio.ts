@@ -1,11 +1,12 @@
 import type { Readable, Writable } from 'node:stream';
 import type { JSONRPCMessage, JSONRPCRequest, RequestId, Transport } from '@modelcontextprotocol/server';
-import { serveStdio, StdioServerTransport } from '@modelcontextprotocol/server/stdio';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Caller } from '../../contract/access.ts';
 import type { Dispatch } from '../../contract/dispatch.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Table } from '../../contract/operation.ts';
 import { canceledRequest } from './canceled-request.ts';
+import { LineTransport } from './line-transport.ts';
 import { listenedUris } from './listened-uris.ts';
 import { rpcError } from './mcp-call.ts';
 import { createMcpServer, type McpPeer, type McpServerOptions } from './mcp-server.ts';
@@ -53,7 +54,7 @@ export function serveMcpStdio(dependencies: McpStdioDependencies, options: McpSt
   let peer = open();
   let taken = false;
   const transport = new ListeningTransport(
-    new StdioServerTransport(input, output, { maxBufferSize: options.maxMessageBytes ?? defaultMaxMessageBytes }),
+    new LineTransport(input, output, options.maxMessageBytes ?? defaultMaxMessageBytes),
     (uris, signal) => peer.follow(uris, signal),
   );
   const handle = serveStdio(
@@ -87,7 +88,7 @@ interface Listen {
  * the server, and passes on what the server tells.
  */
 class ListeningTransport implements Transport {
-  readonly #inner: StdioServerTransport;
+  readonly #inner: LineTransport;
   readonly #follow: (uris: readonly string[], signal: AbortSignal) => Promise<void>;
   /** From their coming until they are canceled, refused or ended. */
   readonly #listens = new Map<RequestId, Listen>();
@@ -97,7 +98,7 @@ class ListeningTransport implements Transport {
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
 
-  constructor(inner: StdioServerTransport, follow: (uris: readonly string[], signal: AbortSignal) => Promise<void>) {
+  constructor(inner: LineTransport, follow: (uris: readonly string[], signal: AbortSignal) => Promise<void>) {
     this.#inner = inner;
     this.#follow = follow;
     this.closed = new Promise((resolve) => {

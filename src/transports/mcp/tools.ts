@@ -8,9 +8,10 @@ import {
 } from '@modelcontextprotocol/server';
 import { allowsLevel, type Caller } from '../../contract/access.ts';
 import { OutriggerError, toWireError } from '../../contract/errors.ts';
-import { operationSchema } from '../../contract/json-schema.ts';
+import { type JsonSchema, operationSchema } from '../../contract/json-schema.ts';
 import type { Operation, Table } from '../../contract/operation.ts';
 import { type Cut, cutsText, fitted } from './bounded.ts';
+import { exactSchema, refuseUnknown } from './exact-input.ts';
 import { GatheredItems } from './gathered-items.ts';
 import { callOperation, type McpCallDependencies, requestSignal } from './mcp-call.ts';
 
@@ -67,6 +68,7 @@ export class McpTools {
     const gathered = found.operation.item === undefined ? undefined : new GatheredItems(maxResultBytes * 0.8);
     const progress = progressOf(context);
     try {
+      refuseUnknown(name, input, found.tool.inputSchema as JsonSchema);
       const { output } = await callOperation(this.#deps, {
         name: found.name,
         input: input ?? {},
@@ -124,7 +126,7 @@ function describeTool(name: string, operation: Operation): Tool {
     name: toolName(name),
     title: name,
     description: operation.summary,
-    inputSchema: { ...operationSchema(operation, 'input'), type: 'object' } as Tool['inputSchema'],
+    inputSchema: exactSchema({ ...operationSchema(operation, 'input'), type: 'object' }) as Tool['inputSchema'],
     annotations: {
       title: name,
       readOnlyHint: reads,

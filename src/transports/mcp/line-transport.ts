@@ -1,0 +1,109 @@
+import type { Readable, Writable } from 'node:stream';
+import { isSpecType, type JSONRPCMessage, ProtocolErrorCode, type Transport } from '@modelcontextprotocol/server';
+import { readJson } from '../../core/json-text.ts';
+import { LineSplitter } from '../../core/ndjson.ts';
+
+/**
+ * Messages over a pair of streams, one a line. The SDK has such a transport too; that one leaves a request which it can't read without an answer,
+ * and puts something else in the place of bytes that are no UTF-8.
+ */
+export class LineTransport implements Transport {
+  readonly #input: Readable;
+  readonly #output: Writable;
+  readonly #lines: LineSplitter;
+  #closed = false;
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+
+  constructor(input: Readable, output: Writable, maxMessageBytes: number) {
+    this.#input = input;
+    this.#output = output;
+    this.#lines = new LineSplitter(maxMessageBytes, {
+      line: (text) => this.#read(text),
+      bad: (problem, bytes) => {
+        if (problem === 'too-long') this.#end(new Error(`A message exceeded maximum size of ${maxMessageBytes} bytes.`));
+        else this.#refuse(ProtocolErrorCode.ParseError, 'Parse error: not UTF-8', parsed(new TextDecoder().decode(bytes)));
+      },
+    });
+  }
+
+  start(): Promise<void> {
+    const [input, output] = [this.#input, this.#output];
+    input.on('data', this.#push).on('error', this.#report).on('end', this.#ended).on('close', this.#ended);
+    // It may fail after the end as well, with nobody left to tell.
+    output.on('error', (error) => this.#end(error));
+    if (input.readableEnded || input.destroyed) setImmediate(this.#ended);
+    return Promise.resolve();
+  }
+
+  /** Resolves when the reader has taken it. */
+  send(message: object): Promise<void> {
+    if (this.#closed) return Promise.reject(new Error('The connection is closed.'));
+    return new Promise((resolve, reject) => {
+      this.#output.write(`${JSON.stringify(message)}\n`, (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    this.#end();
+    return Promise.resolve();
+  }
+
+  readonly #push = (chunk: Uint8Array): void => this.#lines.push(chunk);
+
+  readonly #report = (error: Error): void => this.onerror?.(error);
+
+  readonly #ended = (): void => this.#end();
+
+  #end(error?: Error): void {
+    if (this.#closed) return;
+    if (error !== undefined) this.onerror?.(error);
+    this.#closed = true;
+    this.#input.off('data', this.#push).off('error', this.#report).off('end', this.#ended).off('close', this.#ended);
+    // A process ends when nothing is read any more.
+    if (this.#input.listenerCount('data') === 0) this.#input.pause();
+    this.onclose?.();
+  }
+
+  #read(text: string): void {
+    const message = parsed(text);
+    if (message === undefined) this.#refuse(ProtocolErrorCode.ParseError, 'Parse error: Invalid JSON', undefined);
+    else if (Array.isArray(message) && message.length > 0) for (const each of message) this.#take(each);
+    else this.#take(message);
+  }
+
+  #take(given: unknown): void {
+    if (this.#closed) return;
+    // Programs write it for what they leave out.
+    const message = typeof given === 'object' && given !== null && 'params' in given && given.params === null ? omitParams(given) : given;
+    if (isSpecType.JSONRPCMessage(message)) this.onmessage?.(message);
+    else this.#refuse(ProtocolErrorCode.InvalidRequest, 'Invalid Request', message);
+  }
+
+  /** Answers what is no message, with the id where it has one; to an answer nothing is answered. */
+  #refuse(code: number, text: string, message: unknown): void {
+    if (this.#closed) return;
+    this.onerror?.(new Error(`${text}.`));
+    const { id, result, error } = (message ?? {}) as Record<string, unknown>;
+    if (result !== undefined || error !== undefined) return;
+    const known = typeof id === 'string' || typeof id === 'number' ? id : null;
+    this.send({ jsonrpc: '2.0', id: known, error: { code, message: text } }).catch(() => undefined);
+  }
+}
+
+function omitParams({ params: _, ...message }: { params: unknown }): object {
+  return message;
+}
+
+/** Undefined for what is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return readJson(text);
+  } catch {
+    return undefined;
+  }
+}
