@@ -1,9 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { State } from '../state/state.ts';
-import { type BatchStep, doStep, isDone, removeTemporary, undoStep } from './batch-steps.ts';
+import { type BatchStep, doStep, isDone, undoStep } from './batch-steps.ts';
 import type { Containment } from './containment.ts';
 import type { ChangeDraft, Journal } from './journal.ts';
+import { removeTemporary } from './temporaries.ts';
 
 /** What is known of a batch under way, in the database. Once it is stored the batch is to be: `forward`, until something says `back`. */
 export interface BatchRecord {

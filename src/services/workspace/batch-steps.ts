@@ -1,8 +1,8 @@
 import fs from 'node:fs';
-import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
+import { baseName } from '../../contract/paths.ts';
 import { TEMPORARY_NAME } from './atomic-write.ts';
-import type { Containment, Place } from './containment.ts';
+import { type Containment, exactPlace, type Place } from './containment.ts';
 import { errnoOf, fileError } from './file-errors.ts';
 
 /**
@@ -31,15 +31,15 @@ export function isDone(containment: Containment, step: BatchStep): boolean {
 /** Throws, in our words, what keeps it from being done. */
 export function doStep(containment: Containment, step: BatchStep): void {
   try {
-    using target = placeOf(containment, step.at);
-    using source = placeOf(containment, step.from);
+    using target = exactPlace(containment, step.at);
+    using source = exactPlace(containment, step.from);
     if (!isMarked(lstat(source), step.mark)) throw changed(step.from);
     const existing = lstat(target);
     const replaced = step.do === 'put' ? step.replaced : undefined;
     if (replaced === undefined) {
       if (existing !== undefined) throw new OutriggerError('FILE_EXISTS', `${step.at} exists already.`);
     } else {
-      using aside = placeOf(containment, replaced.aside);
+      using aside = exactPlace(containment, replaced.aside);
       // Killed in the middle of this step, it is kept already, and may be gone from its place.
       const kept = isMarked(lstat(aside), replaced.mark);
       if (existing === undefined ? !kept : !isMarked(existing, replaced.mark)) throw changed(step.at);
@@ -47,8 +47,7 @@ export function doStep(containment: Containment, step: BatchStep): void {
     }
     fs.renameSync(source.at, target.at);
   } catch (error) {
-    if (errnoOf(error) === 'EXDEV')
-      throw new OutriggerError('BAD_INPUT', `${step.at} lies on another file system than ${step.from}: files.move copies.`);
+    if (errnoOf(error) === 'EXDEV') throw new OutriggerError('BAD_INPUT', whyNoRename(step));
     throw fileError(error, step.at);
   }
 }
@@ -58,7 +57,7 @@ export function undoStep(containment: Containment, step: BatchStep): void {
   const found = look(containment, step.at);
   if (step.do === 'mkdir') {
     if (!isMarked(found, step.mark)) return;
-    using folder = placeOf(containment, step.at);
+    using folder = exactPlace(containment, step.at);
     try {
       fs.rmdirSync(folder.at);
     } catch (error) {
@@ -69,52 +68,25 @@ export function undoStep(containment: Containment, step: BatchStep): void {
   }
   if (step.do === 'move') {
     if (!isMarked(found, step.mark) || look(containment, step.from) !== undefined) return;
-    using target = placeOf(containment, step.at);
-    using source = placeOf(containment, step.from);
+    using target = exactPlace(containment, step.at);
+    using source = exactPlace(containment, step.from);
     fs.renameSync(target.at, source.at);
     return;
   }
   const kept = step.replaced === undefined ? undefined : look(containment, step.replaced.aside);
   if (step.replaced !== undefined && kept !== undefined) {
-    using aside = placeOf(containment, step.replaced.aside);
+    using aside = exactPlace(containment, step.replaced.aside);
     // Where it was only linked, both names are one file, and a rename would leave both.
     if (found !== undefined && !isMarked(found, step.mark)) fs.unlinkSync(aside.at);
     else {
-      using target = placeOf(containment, step.at);
+      using target = exactPlace(containment, step.at);
       fs.renameSync(aside.at, target.at);
     }
     return;
   }
   if (!isMarked(found, step.mark)) return;
-  using target = placeOf(containment, step.at);
+  using target = exactPlace(containment, step.at);
   fs.unlinkSync(target.at);
-}
-
-/** Removes a temporary file or folder of ours, with all in it; what is gone already is fine. */
-export function removeTemporary(containment: Containment, path: string): void {
-  try {
-    using place = placeOf(containment, path);
-    if (TEMPORARY_NAME.test(place.name)) removeAll(place.at);
-  } catch (error) {
-    const known = fileError(error, path);
-    if (known.reason !== 'FILE_NOT_FOUND' && known.reason !== 'NOT_A_DIRECTORY') throw known;
-  }
-}
-
-function removeAll(at: string): void {
-  try {
-    fs.rmSync(at, { recursive: true, force: true });
-  } catch (error) {
-    if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
-    makeWritable(at);
-    fs.rmSync(at, { recursive: true, force: true });
-  }
-}
-
-/** A folder that its owner may not write to keeps what is in it. */
-function makeWritable(folder: string): void {
-  fs.chmodSync(folder, 0o700);
-  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) makeWritable(path.join(folder, entry.name));
 }
 
 /** By a second name, so that there is no moment without the file; on disks without links it has to be moved. */
@@ -127,17 +99,9 @@ function keepAside(target: Place, aside: Place): void {
   }
 }
 
-/** Throws when a folder on the way is a link by now. */
-function placeOf(containment: Containment, path: string): Place {
-  const place = containment.place(path, false);
-  if (place.path === path) return place;
-  place.close();
-  throw changed(path);
-}
-
 function look(containment: Containment, path: string): fs.Stats | undefined {
   try {
-    using place = placeOf(containment, path);
+    using place = exactPlace(containment, path);
     return lstat(place);
   } catch {
     // A folder on the way is gone or a link: what the step is about is not there.
@@ -152,6 +116,12 @@ function lstat(place: Place): fs.Stats | undefined {
 function isMarked(found: fs.Stats | undefined, mark: Mark): boolean {
   if (found === undefined || found.ino !== mark.ino || found.isDirectory() !== (mark.size === undefined)) return false;
   return mark.size === undefined || (found.size === mark.size && found.mtimeMs === mark.mtimeMs);
+}
+
+/** Where the devices are the same, it is a folder in a lower layer of overlayfs, which can't be renamed at all. */
+function whyNoRename({ from, at }: BatchStep): string {
+  const what = TEMPORARY_NAME.test(baseName(at)) ? 'files.remove removes it' : 'files.move copies it';
+  return `${from} is on a file system, or in a layer of one, where a batch can't rename it: ${what}.`;
 }
 
 function changed(path: string): OutriggerError {

@@ -16,15 +16,14 @@ import {
   type ReadyContent,
 } from './batch-plan.ts';
 import { BatchLog, type BatchPorts, type BatchRecord, clean, goBack, goForward, recoverBatch, tell } from './batch-record.ts';
-import { removeTemporary } from './batch-steps.ts';
 import type { FileContent } from './batch-tree.ts';
-import { type Containment, openRegularFile, type Place } from './containment.ts';
+import { type Containment, exactPlace, openRegularFile, type Place } from './containment.ts';
 import { type FileFacts, hashBytes, readWhole, sameFacts, statIdentity } from './content.ts';
 import { type EditSteps, EditWork, TURN_MS } from './edit-work.ts';
 import { fileError } from './file-errors.ts';
 import type { Journal } from './journal.ts';
 import type { HeldTexts, LiveText } from './live-text.ts';
-import type { Temporaries } from './temporaries.ts';
+import { removeTemporary, type Temporaries } from './temporaries.ts';
 
 /** Looks at the folder before a batch gives up: between them something else kept changing it. */
 const MAX_LOOKS = 30;
@@ -474,8 +473,7 @@ class Batch {
 
 function look(containment: Containment, path: string): ReturnType<PlanSource['look']> {
   try {
-    using place = containment.place(path, false);
-    if (place.path !== path) throw new OutriggerError('BUSY_FILE', `A folder on the way to ${path} became a link meanwhile.`);
+    using place = exactPlace(containment, path);
     const stat = fs.lstatSync(place.at, { throwIfNoEntry: false });
     if (stat === undefined) return undefined;
     return { kind: stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : stat.isSymbolicLink() ? 'symlink' : 'other', stat };

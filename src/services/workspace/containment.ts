@@ -302,6 +302,14 @@ function descriptorsHavePaths(root: string): boolean {
   }
 }
 
+/** The place of a path without links. Throws BUSY_FILE when a folder on the way is a link by now, else as `place` does. */
+export function exactPlace(containment: Containment, realPath: string): Place {
+  const place = containment.place(realPath, false);
+  if (place.path === realPath) return place;
+  place.close();
+  throw new OutriggerError('BUSY_FILE', `A folder on the way to ${realPath} became a link meanwhile.`);
+}
+
 /**
  * Opens a regular file for reading without following a link at its end and without blocking on a FIFO. The caller closes
  * the descriptor. Throws NOT_A_FILE, FILE_NOT_FOUND, FILE_PERMISSION.

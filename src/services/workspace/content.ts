@@ -8,7 +8,7 @@ export const HASH_MAX_BYTES = 64 * 1024 * 1024;
 export const SMALL_BYTES = 256 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 /** Two writes within this time may carry the same time stamp on older kernels. */
-const TIMESTAMP_STEP_MS = 10;
+export const TIMESTAMP_STEP_MS = 10;
 
 export interface FileFacts {
   dev: number;

@@ -1,7 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { TEMPORARY_NAME } from './atomic-write.ts';
-import type { Containment } from './containment.ts';
+import { type Containment, exactPlace } from './containment.ts';
+import { errnoOf, fileError } from './file-errors.ts';
 
 const LOG_MAX_BYTES = 64 * 1024;
 
@@ -42,8 +43,7 @@ export class Temporaries {
     if (!fs.existsSync(this.#file)) return;
     for (const line of fs.readFileSync(this.#file, 'utf8').split('\n')) {
       try {
-        using place = containment.place(JSON.parse(line) as string, false);
-        if (TEMPORARY_NAME.test(place.name)) fs.unlinkSync(place.at);
+        removeTemporary(containment, JSON.parse(line) as string);
       } catch {
         // Renamed into place long ago, or a line that was cut short.
       }
@@ -57,4 +57,31 @@ export class Temporaries {
     this.#descriptor = undefined;
     if (this.#inFlight === 0) fs.rmSync(this.#file, { force: true });
   }
+}
+
+/** Removes a temporary file or folder of ours, with all in it; what is gone already is fine. */
+export function removeTemporary(containment: Containment, path: string): void {
+  try {
+    using place = exactPlace(containment, path);
+    if (TEMPORARY_NAME.test(place.name)) removeAll(place.at);
+  } catch (error) {
+    const known = fileError(error, path);
+    if (known.reason !== 'FILE_NOT_FOUND' && known.reason !== 'NOT_A_DIRECTORY') throw known;
+  }
+}
+
+function removeAll(at: string): void {
+  try {
+    fs.rmSync(at, { recursive: true, force: true });
+  } catch (error) {
+    if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
+    makeWritable(at);
+    fs.rmSync(at, { recursive: true, force: true });
+  }
+}
+
+/** A folder that its owner may not write to keeps what is in it. */
+function makeWritable(folder: string): void {
+  fs.chmodSync(folder, 0o700);
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) makeWritable(path.join(folder, entry.name));
 }

@@ -15,6 +15,7 @@ import { finishInPlace, writeInPlace } from './in-place.ts';
 import { type ChangeDraft, Journal } from './journal.ts';
 import { KnownContents } from './known-contents.ts';
 import type { LiveText } from './live-text.ts';
+import { type LeftBehind, MoveByCopy } from './move-by-copy.ts';
 import { namesGit, Reader } from './reader.ts';
 import {
   existingAt,
@@ -113,6 +114,7 @@ export class Workspace extends Reader {
   readonly #echoes: Echoes;
   readonly #batches: Batches;
   readonly #onProblem: WorkspaceDependencies['onProblem'];
+  readonly #now: () => number;
   readonly #turns = new Map<string, Promise<void>>();
 
   constructor(dependencies: WorkspaceDependencies, options: WorkspaceOptions) {
@@ -127,6 +129,7 @@ export class Workspace extends Reader {
     this.#inPlaceFolder = path.join(dependencies.state.folder, 'in-place');
     this.#echoes = new Echoes({ containment: this.containment, journal: this.journal }, options);
     this.#onProblem = dependencies.onProblem;
+    this.#now = dependencies.now;
     this.#batches = new Batches(
       {
         containment: this.containment,
@@ -235,8 +238,8 @@ export class Workspace extends Reader {
   }
 
   /**
-   * Renames within the folder; open documents are saved first and follow. To another file system it is a copy and a removal. An abort ends it only before
-   * anything is changed.
+   * Renames within the folder; open documents are saved first and follow. To another file system it is a copy, and the removal of what was copied. An abort
+   * ends it only before anything is changed. Throws BUSY_FILE when all is at `to`, but what was changed meanwhile stays where it was.
    */
   async move(from: string, to: string, { signal, ...options }: CopyOptions): Promise<number> {
     if (to === from) return this.journal.revision;
@@ -244,58 +247,112 @@ export class Workspace extends Reader {
     return this.#guard(from, async () => {
       await this.liveText?.flush(from);
       signal?.throwIfAborted();
-      using source = this.containment.place(from, false);
-      options.confirm?.(source.path);
-      const stat = lstatOrThrow(source, from);
-      using target = this.#placeForWrite(to, { parents: options.parents, cause: options.cause, follow: false });
-      options.confirm?.(target.path);
-      // By a link on the way, both may be one.
-      if (target.path === source.path) return this.journal.revision;
-      if (target.path.startsWith(`${source.path}/`)) throw new OutriggerError('BAD_PATH', `${from} can't be moved into itself.`);
-      const replaced = existingAt(target, source, stat);
-      if (replaced !== undefined) {
-        if (!options.overwrite) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
-        if (replaced.isDirectory() && !stat.isDirectory())
-          throw new OutriggerError('NOT_A_FILE', `${to} is a folder: a file can't take its place.`);
-        if (!replaced.isDirectory() && stat.isDirectory())
-          throw new OutriggerError('NOT_A_DIRECTORY', `${to} is no folder: a folder can't take its place.`);
-      }
-      source.recheck();
-      target.recheck();
       try {
-        // Of two names of one file, rename would leave both.
-        if (replaced !== undefined && isSameFile(replaced, stat)) fs.unlinkSync(source.at);
-        else fs.renameSync(source.at, target.at);
+        this.#moveNow(from, to, options);
       } catch (error) {
-        if (errnoOf(error) !== 'EXDEV') throw fileError(error, errnoOf(error) === 'ENOENT' ? from : to);
-        if (replaced?.isDirectory() === true) fs.rmdirSync(target.at);
-        await this.copy(from, to, { ...options, overwrite: true });
-        await this.remove(from, true, { cause: options.cause });
-        return this.journal.revision;
+        if (errnoOf(error) !== 'EXDEV') throw error;
+        await this.#moveByCopy(from, to, { signal, ...options });
       }
-      const content = this.#contents.before(source.path, stat);
-      this.#contents.forget(source.path);
-      const drafts: ChangeDraft[] = [];
-      if (replaced !== undefined) {
-        const before = this.#contents.before(target.path, replaced);
-        drafts.push({ path: to, kind: kindOf(replaced), what: 'removed', before, after: null, cause: options.cause });
-      }
-      const draft: ChangeDraft = {
-        path: to,
-        kind: kindOf(stat),
-        what: 'moved',
-        from,
-        before: content,
-        after: content,
-        cause: options.cause,
-      };
-      if (stat.isFile()) draft.size = stat.size;
-      if (stat.isDirectory()) this.#echoes.rememberMove(from, to);
-      else draft.content = content ?? statIdentity(stat);
-      drafts.push(draft);
-      this.journal.record(drafts);
       return this.journal.revision;
     });
+  }
+
+  async #moveByCopy(from: string, to: string, { signal, ...options }: CopyOptions): Promise<void> {
+    const held = await this.liveText?.hold([from, to]);
+    try {
+      for (const document of held?.all ?? []) await document.save();
+      const [source, target] = [this.#placeOf(from), this.#placeOf(to)];
+      const host = { containment: this.containment, temporaries: this.#temporaries, durability: this.options.durability, now: this.#now };
+      const copy = await MoveByCopy.make(host, source, target, signal);
+      try {
+        this.#moveNow(from, to, options, copy);
+        if (this.options.durability === 'full') await this.#syncParent(target);
+        const left = await copy.removeSource(target, (path, content) => this.journal.learn(path, content));
+        if (left.length > 0) this.#tellLeft(from, to, left, options.cause);
+      } finally {
+        copy.discard();
+      }
+    } finally {
+      held?.release();
+    }
+  }
+
+  /** `copy`: what takes the place of `from` where that can't be renamed, which throws EXDEV. */
+  #moveNow(from: string, to: string, options: Omit<CopyOptions, 'signal'>, copy?: MoveByCopy): void {
+    using source = this.containment.place(from, false);
+    options.confirm?.(source.path);
+    const stat = lstatOrThrow(source, from);
+    using target = this.#placeForWrite(to, { parents: options.parents, cause: options.cause, follow: false });
+    options.confirm?.(target.path);
+    // By a link on the way, both may be one.
+    if (target.path === source.path) return;
+    if (target.path.startsWith(`${source.path}/`)) throw new OutriggerError('BAD_PATH', `${from} can't be moved into itself.`);
+    const replaced = existingAt(target, source, stat);
+    if (replaced !== undefined) {
+      if (!options.overwrite) throw new OutriggerError('FILE_EXISTS', `${to} exists already.`);
+      if (replaced.isDirectory() && !stat.isDirectory())
+        throw new OutriggerError('NOT_A_FILE', `${to} is a folder: a file can't take its place.`);
+      if (!replaced.isDirectory() && stat.isDirectory())
+        throw new OutriggerError('NOT_A_DIRECTORY', `${to} is no folder: a folder can't take its place.`);
+      // Else it would be told after all was copied.
+      if (replaced.isDirectory() && readNames(target.at, to).length > 0)
+        throw new OutriggerError('NOT_EMPTY', `${to} is a folder that is not empty.`);
+    }
+    source.recheck();
+    target.recheck();
+    let moved = { stat, content: this.#contents.before(source.path, stat) ?? undefined };
+    try {
+      if (copy !== undefined) {
+        if (copy.from !== source.path) throw new OutriggerError('BUSY_FILE', `${from} was put elsewhere by a link while it was moved.`);
+        moved = copy.top;
+        copy.install(target);
+      }
+      // Of two names of one file, rename would leave both.
+      else if (replaced !== undefined && isSameFile(replaced, stat)) fs.unlinkSync(source.at);
+      else fs.renameSync(source.at, target.at);
+    } catch (error) {
+      if (errnoOf(error) === 'EXDEV') throw error;
+      throw fileError(error, errnoOf(error) === 'ENOENT' || replaced === undefined ? from : to);
+    }
+    this.#contents.forget(source.path);
+    const drafts: ChangeDraft[] = [];
+    if (replaced !== undefined) {
+      const before = this.#contents.before(target.path, replaced);
+      drafts.push({ path: to, kind: kindOf(replaced), what: 'removed', before, after: null, cause: options.cause });
+    }
+    const known = hashOrNull(moved.content);
+    const draft: ChangeDraft = { path: to, kind: kindOf(stat), what: 'moved', from, before: known, after: known, cause: options.cause };
+    if (stat.isFile()) draft.size = moved.stat.size;
+    if (stat.isDirectory()) this.#echoes.rememberMove(from, to);
+    else draft.content = moved.content ?? statIdentity(moved.stat);
+    if (copy?.note !== undefined) draft.note = copy.note;
+    drafts.push(draft);
+    this.journal.record(drafts);
+  }
+
+  /** Where a path lies, a link at its end not followed. */
+  #placeOf(wirePath: string): string {
+    using place = this.containment.place(wirePath, false);
+    return place.path;
+  }
+
+  async #syncParent(path: string): Promise<void> {
+    using folder = this.containment.directory(parentPath(path));
+    await syncFolder(folder.at);
+  }
+
+  #tellLeft(from: string, to: string, left: readonly LeftBehind[], cause: Cause): never {
+    this.journal.record(
+      left.map(({ path, stat }) => {
+        const content = stat.isDirectory() ? {} : { content: statIdentity(stat) };
+        return { path, kind: kindOf(stat), what: 'created', before: null, after: null, cause, ...content };
+      }),
+    );
+    const paths = left.map(({ path }) => path);
+    throw new OutriggerError(
+      'BUSY_FILE',
+      `${from} is at ${to} now, but ${paths.length} entries stay where they were, as they were changed meanwhile or may not be removed: ${paths.slice(0, 3).join(', ')}.`,
+    );
   }
 
   /** Makes many changes, all or none. Throws what stands in the way of the first that can't be made, and nothing is changed then. */
