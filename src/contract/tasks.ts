@@ -95,6 +95,12 @@ export const tasks = {
           type: z.literal('hub'),
           agent: z.string().describe('The id under which the hub knows this sidecar.'),
           connected: z.boolean(),
+          refused: z
+            .string()
+            .nullable()
+            .describe(
+              'Why the hub refuses this sidecar; it is not asked again before the sidecar is started anew. Null: it does not refuse it.',
+            ),
           waiting: z.int().nonnegative().describe('Results that the hub has not acknowledged yet.'),
         }),
         z.object({ type: z.literal('task'), task: heldTaskInfo() }),

@@ -89,6 +89,9 @@ export function plugLink(dependencies: LinkDependencies, config: Config & { 'lin
     },
     link,
   );
+  connection.onStatus((status) => {
+    if (status.state === 'refused') tasks.refused(status.reason);
+  });
   health.add(() => {
     const status = connection.status();
     const odd = Object.values(status.odd).reduce((sum, count) => sum + count, 0);

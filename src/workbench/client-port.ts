@@ -12,7 +12,7 @@ export interface WorkbenchClient extends Pick<Client<Operations>, 'call' | 'stre
   };
 }
 
-/** The part of the browser's localStorage that is used. */
+/** The part of the browser's localStorage and sessionStorage that is used. */
 export interface Keep {
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;

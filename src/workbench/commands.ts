@@ -5,7 +5,6 @@ import { isRunning } from './processes/process-words.ts';
 import { firstLine } from './tasks/task-text.ts';
 import type { Actor } from './actor.ts';
 import type { KeyName } from './shell/keys.ts';
-import { isDark } from './system-theme.ts';
 import type { Workbench } from './workbench.ts';
 
 export interface Command {
@@ -287,7 +286,7 @@ export const commands: readonly Command[] = [
     group: 'Panels',
     run: (workbench) => toggleHistory(workbench),
   },
-  { id: 'panel.theme', title: 'Switch theme', icon: 'theme', keys: ['Alt T'], group: 'Panels', run: (workbench) => switchTheme(workbench) },
+  { id: 'panel.theme', title: 'Switch theme', icon: 'theme', keys: ['Alt T'], group: 'Panels', run: ({ layout }) => layout.theme.switch() },
   {
     id: 'link.try',
     title: 'Connect now',
@@ -601,10 +600,6 @@ function exchange(workbench: Workbench, action: 'fetch' | 'pull' | 'push'): void
 export function newEntry(workbench: Workbench, kind: 'file' | 'directory'): void {
   workbench.layout.show('files');
   void workbench.tree.beginNew(workbench.tree.folderOfFocus, kind);
-}
-
-export function switchTheme(workbench: Workbench): void {
-  workbench.layout.setTheme(isDark(workbench.layout.theme.value) ? 'light' : 'dark');
 }
 
 /** Who is alone here is followed at once; of several one is chosen. */

@@ -13,6 +13,7 @@ const workbench = new Workbench({
   client: createClient<Operations>({ url: origin }),
   openLink: documentLinks(origin.replace(/^http/, 'ws')),
   keep: memoryKeep(() => localStorage),
+  tabKeep: memoryKeep(() => sessionStorage),
   origin,
   now: Date.now,
   resolveColor: (color) => resolveColor(`var(--presence-${color})`),
@@ -30,6 +31,7 @@ function resolveColor(value: string): string {
 }
 
 workbench.watchWidth((query) => matchMedia(query));
+addEventListener('storage', (event) => workbench.layout.theme.stored(event));
 // The browser asks before it throws away what could not be sent.
 addEventListener('beforeunload', (event) => {
   if (workbench.documents.waiting.value.edits > 0) event.preventDefault();

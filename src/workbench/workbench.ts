@@ -51,6 +51,8 @@ export interface WorkbenchPorts {
   client: WorkbenchClient;
   openLink: OpenDocumentLink;
   keep: Keep;
+  /** Of this tab of the browser alone. */
+  tabKeep: Keep;
   /** Where the page comes from, e.g. `http://localhost:3000`. */
   origin: string;
   now: () => number;
@@ -133,10 +135,10 @@ export class Workbench {
   #started = false;
 
   constructor(ports: WorkbenchPorts) {
-    const { client, keep, now } = ports;
+    const { client, keep, tabKeep, now } = ports;
     this.#ports = ports;
     this.client = client;
-    this.layout = new Layout(keep);
+    this.layout = new Layout(keep, tabKeep);
     this.me = signal(actorNamed('you', 'person'));
     const user = computed((): PresenceUser => {
       const color = this.presence.colors.of(this.me.value.key);
@@ -175,7 +177,7 @@ export class Workbench {
     this.remotes = new RemoteJobs(asking);
     this.clone = new CloneJob(asking);
     this.checkpointActions = new CheckpointActions(asking);
-    this.tree = new TreeStore(client, () => this.layout.remember('folders', JSON.stringify(this.tree.openFolders.slice(0, 200))));
+    this.tree = new TreeStore(client, () => this.layout.rememberOpen('folders', JSON.stringify(this.tree.openFolders.slice(0, 200))));
     this.files = new FileActions(client, this.tree, this.toasts);
     this.paths = new PathIndex(client, () => this.info.value?.caller.paths ?? ['']);
     this.search = new SearchStore(client);
@@ -356,17 +358,17 @@ export class Workbench {
       const { value: active } = this.tabs.activeId;
       if (!this.#started) return;
       const tabs = open.filter((tab) => tab.kind !== 'commit').slice(-20);
-      untracked(() => this.layout.remember('tabs', JSON.stringify({ tabs, active })));
+      untracked(() => this.layout.rememberOpen('tabs', JSON.stringify({ tabs, active })));
     });
   }
 
   #recallFolders(): string[] {
-    const folders = parse(this.layout.recall('folders'));
+    const folders = parse(this.layout.recallOpen('folders'));
     return Array.isArray(folders) ? folders.filter((folder): folder is string => typeof folder === 'string') : [];
   }
 
   #recallTabs(): void {
-    const kept = parse(this.layout.recall('tabs')) as { tabs?: Tab[]; active?: string } | undefined;
+    const kept = parse(this.layout.recallOpen('tabs')) as { tabs?: Tab[]; active?: string } | undefined;
     if (!Array.isArray(kept?.tabs) || this.tabs.open.value.length > 0) return;
     for (const tab of kept.tabs) {
       if (tab.kind === 'document') this.openFile(tab.path, { focus: false });

@@ -57,7 +57,7 @@ test('the key sheet lists every command that has a key, and each key does what i
       await keyboard.press('Alt+t');
       await ada.locator('html[data-theme=light]').waitFor();
       await keyboard.press('Alt+t');
-      await ada.locator('html[data-theme=dark]').waitFor();
+      await ada.locator('html:not([data-theme])').waitFor();
 
       await keyboard.press('F1');
       await field.waitFor();
@@ -252,6 +252,49 @@ test('a person is followed from file to file and line to line, until one types, 
     await ada.keyboard.press('Control+PageDown');
     await selected(ada, 'README.md').waitFor();
     await following.waitFor({ state: 'detached' });
+  });
+});
+
+test('a theme that is chosen reaches the other tabs of the browser; chosen back, it follows the system again', {
+  skip: noBrowser,
+}, async () => {
+  await withWorkbench(files, async ({ page, url }) => {
+    const ada = await page({ name: 'Ada', theme: 'light' });
+    const other = await ada.context().newPage();
+    await other.goto(url);
+    await other.locator('[data-known=true]').waitFor();
+    await other.keyboard.press('Alt+t');
+    for (const one of [ada, other]) await one.locator('html[data-theme=dark]').waitFor();
+    await ada.keyboard.press('Alt+t');
+    const background = (one: Page) => one.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    for (const one of [ada, other]) {
+      await one.locator('html:not([data-theme])').waitFor();
+      const light = await background(one);
+      await one.emulateMedia({ colorScheme: 'dark' });
+      await eventually(async () => assert.notEqual(await background(one), light));
+    }
+  });
+});
+
+test('two tabs of a browser have each their own documents after a reload, and a third begins with the last ones', {
+  skip: noBrowser,
+}, async () => {
+  await withWorkbench(files, async ({ page, url }) => {
+    const ada = await page({ name: 'Ada' });
+    const open = async (): Promise<Page> => {
+      const one = await ada.context().newPage();
+      await one.goto(url);
+      await one.locator('[data-known=true]').waitFor();
+      return one;
+    };
+    const other = await open();
+    await openFile(ada, 'README.md');
+    await openFile(other, 'loan.py');
+    const names = (one: Page) => one.getByRole('tablist', { name: 'Open documents' }).getByRole('tab').allInnerTexts();
+    for (const one of [ada, other]) await one.reload();
+    await selected(ada, 'README.md').waitFor();
+    for (const one of [other, await open()]) await selected(one, 'loan.py').waitFor();
+    assert.equal((await names(ada)).length, 1);
   });
 });
 

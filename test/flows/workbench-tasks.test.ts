@@ -282,6 +282,25 @@ test(
     }),
 );
 
+test('a hub that refuses this sidecar is said to, with why and what is to be done', { skip: noBrowser }, () =>
+  withLinked(
+    async ({ page }) => {
+      for (const [theme, size] of [
+        ['light', [1280, 800]],
+        ['dark', [390, 844]],
+      ] as const) {
+        const ada = await page({ name: 'Ada', theme, size: [...size] });
+        await ada.keyboard.press('Control+Shift+k');
+        await shows(ada.getByTestId('tasks-hub'), 'The hub refuses fixer-01');
+        await shows(ada.getByTestId('hub-away'), /^The hub refuses fixer-01 \(invalid_token\) and is not asked again: put a token/);
+        assert.deepEqual(await accessibilityProblems(ada), []);
+        await picture(ada, `tasks-refused-${theme}`);
+      }
+    },
+    { config: { token: 'ogr_fixer-01_wrong' } },
+  ),
+);
+
 test('who may only read sees tasks and can end none; on a phone they have a place of their own', { skip: noBrowser }, () =>
   withLinked(async (linked) => {
     const { page, queue } = linked;

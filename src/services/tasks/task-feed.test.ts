@@ -43,7 +43,7 @@ test('a watch tells what there is, each step of a task with its progress, and wh
       tasks.connected(hub.session);
       const { told, of, end } = watching(tasks);
       await eventually(() => assert.equal(told.at(-1)?.type, 'ready'));
-      assert.deepEqual(told, [{ type: 'hub', agent: 'probe', connected: true, waiting: 0 }, { type: 'ready' }]);
+      assert.deepEqual(told, [{ type: 'hub', agent: 'probe', connected: true, refused: null, waiting: 0 }, { type: 'ready' }]);
       hub.assign('t');
       await frame('wake_result');
       await eventually(() => assert.equal(of('task').at(-1)?.task.state, 'waking_confirmation'));
@@ -79,6 +79,17 @@ test('a watch tells what there is, each step of a task with its progress, and wh
     },
     { wake: 'exit 0', confirmationTimeoutMs: 10_000 },
   ));
+
+test('a watch tells why the hub refuses this agent for good', () =>
+  withTasks(async ({ tasks, hub }) => {
+    tasks.connected(hub.session);
+    const { of, end } = watching(tasks);
+    await eventually(() => assert.equal(of('hub').at(-1)?.refused, null));
+    tasks.disconnected();
+    tasks.refused('invalid_token');
+    await eventually(() => assert.deepEqual([of('hub').at(-1)?.connected, of('hub').at(-1)?.refused], [false, 'invalid_token']));
+    end();
+  }));
 
 test('that a task waits for the word of the hub after a restart is told, and that it goes on', () =>
   withTasks(

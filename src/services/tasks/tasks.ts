@@ -93,6 +93,7 @@ export class Tasks {
   readonly #onNews = new Set<() => void>();
   readonly #onOutput = new Set<() => void>();
   #session: TasksSession | undefined;
+  #refusal: string | null = null;
   #lookTimer: unknown;
   #endWatch: (() => void) | undefined;
   #storing = true;
@@ -241,6 +242,12 @@ export class Tasks {
     this.#tellNews();
   }
 
+  /** The hub refuses this agent for good. Nothing more is heard of it. */
+  refused(reason: string): void {
+    this.#refusal = reason;
+    this.#tellNews();
+  }
+
   /** The hub has given these to somebody else: their programs are ended, and what comes of them is kept for an operator alone. */
   lost(held: readonly HeldTask[]): void {
     const { log } = this.#dependencies;
@@ -273,9 +280,9 @@ export class Tasks {
     return { held: this.#active(), waiting: this.#queue.waiting, history };
   }
 
-  /** Whose tasks these are, and whether the hub is there. */
-  get hub(): { agent: string; connected: boolean } {
-    return { agent: this.#options.agentId, connected: this.#session !== undefined };
+  /** Whose tasks these are, whether the hub is there, and why it refuses this agent where it does. */
+  get hub(): { agent: string; connected: boolean; refused: string | null } {
+    return { agent: this.#options.agentId, connected: this.#session !== undefined, refused: this.#refusal };
   }
 
   /** What its agent said last of how far it is. */

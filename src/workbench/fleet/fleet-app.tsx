@@ -2,6 +2,7 @@ import { useEffect } from 'preact/hooks';
 import { Icon } from '../shell/icon.tsx';
 import { ToastStack } from '../shell/toast-stack.tsx';
 import { count } from '../words.ts';
+import { useTheme } from '../use-theme.ts';
 import { AddTaskDialog } from './add-task-dialog.tsx';
 import { RevokeDialog, SecretDialog } from './agent-dialogs.tsx';
 import { AgentsPart } from './agents-part.tsx';
@@ -22,9 +23,7 @@ export function FleetApp() {
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
   }, [fleet]);
-  useEffect(() => {
-    if (theme.value !== undefined) document.documentElement.dataset['theme'] = theme.value;
-  }, [theme.value]);
+  useTheme(theme);
   useBackToRow(detail.value?.id);
   if (link.value.name === 'refused') return <HubTokenView />;
   const { tone, chip, notice } = linkWords.value;
@@ -52,13 +51,7 @@ export function FleetApp() {
             <span class="hide-m">Enrol an agent</span>
             <span class="only-m">Enrol</span>
           </button>
-          <button
-            type="button"
-            class="ib"
-            aria-label="Switch theme (Alt T)"
-            title="Switch theme (Alt T)"
-            onClick={() => fleet.switchTheme()}
-          >
+          <button type="button" class="ib" aria-label="Switch theme (Alt T)" title="Switch theme (Alt T)" onClick={() => theme.switch()}>
             <Icon name="theme" />
           </button>
         </div>
@@ -131,7 +124,7 @@ function handleKey(fleet: Fleet, event: KeyboardEvent): void {
   if (event.defaultPrevented || fleet.dialog.peek() !== undefined) return;
   const target = event.target instanceof Element ? event.target : undefined;
   const inText = target?.matches('input, textarea, select') === true;
-  if (event.altKey && event.code === 'KeyT') fleet.switchTheme();
+  if (event.altKey && event.code === 'KeyT') fleet.theme.switch();
   else if (event.key === '/' && !inText) {
     // Of the table that one is in; else that of the tasks.
     const part = target?.closest('[data-part]') ?? document.querySelector('[data-part="tasks"]');

@@ -1,9 +1,8 @@
-import { isDark } from '../system-theme.ts';
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { HubAgentInfo, HubTaskInfo } from '../../contract/hub-operations.ts';
 import { type ConnectionState, errorFacts, isAbsent, type Keep } from '../client-port.ts';
-import type { Theme } from '../shell/layout.ts';
 import { Toasts } from '../shell/toasts.ts';
+import { ThemeChoice } from '../theme-choice.ts';
 import { agentFilter, taskFilter } from './fleet-filter.ts';
 import { type FleetAddress, readAddress, writeAddress } from './fleet-address.ts';
 import type { HubClient } from './hub-client.ts';
@@ -21,7 +20,6 @@ const LOOK_MS = 10_000;
 /** After the news ended they are asked for again, ms. */
 const AGAIN_MS = 5000;
 const SECOND_MS = 1000;
-const THEME = 'outrigger.theme';
 /** fixer-2 before fixer-10. */
 const byNumbers = new Intl.Collator('en', { numeric: true });
 
@@ -62,7 +60,7 @@ export class Fleet {
   readonly taskText: Signal<string>;
   readonly detail: Signal<TaskDetail | undefined> = signal(undefined);
   readonly dialog: Signal<FleetDialog | undefined> = signal(undefined);
-  readonly theme: Signal<Theme | undefined>;
+  readonly theme: ThemeChoice;
   /** By name; those that match the filter. */
   readonly shownAgents: ReadonlySignal<readonly HubAgentInfo[]>;
   /** The newest first; those that match the filter. */
@@ -88,8 +86,7 @@ export class Fleet {
       const here = this.now.value - this.#ahead;
       return hubLinkWords(this.link.value, this.#since.value, here, this.#wasLive.value, new URL(origin).host);
     });
-    const kept = keep.getItem(THEME);
-    this.theme = signal(kept === 'light' || kept === 'dark' ? kept : undefined);
+    this.theme = new ThemeChoice(keep);
     const { agents, tasks } = readAddress(dependencies.address.read());
     this.agentText = signal(agents);
     this.taskText = signal(tasks);
@@ -153,12 +150,6 @@ export class Fleet {
       this.taskText.value = tasks;
       if (task !== this.detail.peek()?.id) this.#open(task);
     });
-  }
-
-  switchTheme(): void {
-    const theme: Theme = isDark(this.theme.value) ? 'light' : 'dark';
-    this.theme.value = theme;
-    this.#dependencies.keep.setItem(THEME, theme);
   }
 
   #open(task: string | undefined): void {

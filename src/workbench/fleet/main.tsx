@@ -37,6 +37,7 @@ document.addEventListener('visibilitychange', () => {
   if (document.hidden) hiddenAt = Date.now();
   else if (Date.now() - hiddenAt > HIDDEN_MS) fleet.refresh();
 });
+addEventListener('storage', (event) => fleet.theme.stored(event));
 addEventListener('popstate', () => fleet.addressChanged());
 fleet.start();
 render(

@@ -1,5 +1,4 @@
 import { useSignal } from '@preact/signals';
-import { isDark } from '../system-theme.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
 import { framePage, frameHeightOf, pictureUrl, type RichValue } from './rich-value.ts';
@@ -37,7 +36,7 @@ function Shown({ value, name }: { value: RichValue; name: string }) {
         // An empty sandbox: no scripts, no forms, no way out, an origin of its own.
         <iframe
           sandbox=""
-          srcdoc={framePage(value.text, isDark(layout.theme.value))}
+          srcdoc={framePage(value.text, layout.theme.isDark.value)}
           title={name}
           style={{ height: `${frameHeightOf(value.text)}px` }}
         />

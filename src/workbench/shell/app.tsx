@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import { Finder } from '../finder/finder.tsx';
 import { lazyView } from '../lazy-view.tsx';
+import { useTheme } from '../use-theme.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { Centre } from './centre.tsx';
 import { handleChord, handleKey } from './key-handler.ts';
@@ -35,11 +36,7 @@ export function App() {
       removeEventListener('keydown', onKey);
     };
   }, [workbench]);
-  useEffect(() => {
-    const { value: theme } = layout.theme;
-    if (theme === undefined) delete document.documentElement.dataset['theme'];
-    else document.documentElement.dataset['theme'] = theme;
-  }, [layout.theme.value]);
+  useTheme(layout.theme);
   const name = info.value?.workspace.name;
   useEffect(() => {
     document.title = name === undefined ? 'Outrigger' : `${name} · Outrigger`;

@@ -1,5 +1,6 @@
 import { type Signal, signal } from '@preact/signals';
 import type { Keep } from '../client-port.ts';
+import { ThemeChoice } from '../theme-choice.ts';
 
 export type View = 'files' | 'search' | 'changes' | 'tasks' | 'activity';
 /** What a phone shows: one of the views, the document, the bottom panel, or the right one. */
@@ -7,10 +8,11 @@ export type Pane = 'side' | 'main' | 'bottom' | 'right';
 
 export const sideWidth = { initial: 264, least: 200, most: 480 } as const;
 export const rightWidth = { initial: 344, least: 300, most: 560 } as const;
-const themes = ['light', 'dark'] as const;
-export type Theme = (typeof themes)[number];
 
-/** What is shown where. Widths and choices are kept per workspace in this browser; the theme for all of them. */
+/**
+ * What is shown where. Widths and choices are kept per workspace in this browser, what is open for each of its tabs, and the theme for all
+ * workspaces.
+ */
 export class Layout {
   readonly view: Signal<View>;
   readonly sideOpen: Signal<boolean>;
@@ -20,17 +22,19 @@ export class Layout {
   /** Who shows what was asked for there takes the focus, once. */
   readonly rightWantsFocus = signal(false);
   readonly pane: Signal<Pane> = signal('main');
-  readonly theme: Signal<Theme | undefined>;
+  readonly theme: ThemeChoice;
   readonly #keep: Keep;
+  readonly #tabKeep: Keep;
   #prefix = 'outrigger.';
 
-  constructor(keep: Keep) {
+  /** `tabKeep`: of this tab of the browser alone. */
+  constructor(keep: Keep, tabKeep = keep) {
     this.#keep = keep;
+    this.#tabKeep = tabKeep;
     this.view = signal('files');
     this.sideOpen = signal(true);
     this.side = signal<number>(sideWidth.initial);
-    const theme = keep.getItem('outrigger.theme');
-    this.theme = signal(themes.find((known) => known === theme));
+    this.theme = new ThemeChoice(keep);
   }
 
   /** Called once the workspace is known. */
@@ -82,11 +86,6 @@ export class Layout {
     this.remember('right', String(this.right.value));
   }
 
-  setTheme(theme: Theme): void {
-    this.theme.value = theme;
-    this.#keep.setItem('outrigger.theme', theme);
-  }
-
   recall(name: string): string | null {
     return this.#keep.getItem(this.#prefix + name);
   }
@@ -94,5 +93,15 @@ export class Layout {
   remember(name: string, value: string | undefined): void {
     if (value === undefined) this.#keep.removeItem(this.#prefix + name);
     else this.#keep.setItem(this.#prefix + name, value);
+  }
+
+  /** As this tab of the browser had it; a new one begins with what any had last. */
+  recallOpen(name: string): string | null {
+    return this.#tabKeep.getItem(this.#prefix + name) ?? this.recall(name);
+  }
+
+  rememberOpen(name: string, value: string): void {
+    this.#tabKeep.setItem(this.#prefix + name, value);
+    this.remember(name, value);
   }
 }

@@ -1,6 +1,5 @@
 import { sayActor } from '../actor.ts';
 import { toggleBottom } from '../bottom/terminal-actions.ts';
-import { switchTheme } from '../commands.ts';
 import { count } from '../words.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { Avatar } from './avatar.tsx';
@@ -59,7 +58,7 @@ export function TopBar() {
           class="ib"
           aria-label={`Switch theme (${sayKey('Alt T', apple)})`}
           title="Switch theme"
-          onClick={() => switchTheme(workbench)}
+          onClick={() => workbench.layout.theme.switch()}
         >
           <Icon name="theme" />
         </button>

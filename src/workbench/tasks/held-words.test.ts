@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HeldTaskInfo, PastTask } from '../../contract/tasks.ts';
-import { heldNote, heldSentence, heldSign, hubWords, pastNote, pastSentence, pastSign, progressWords } from './held-words.ts';
+import { awayWords, heldNote, heldSentence, heldSign, hubWords, pastNote, pastSentence, pastSign, progressWords } from './held-words.ts';
+import type { HubFacts } from './task-store.ts';
 
 const now = new Date(2026, 10, 20, 10, 38).getTime();
 const minuteMs = 60_000;
+const away: HubFacts = { agent: 'fixer-01', connected: false, refused: null, waiting: 0 };
 
 function heldOf(more: Partial<HeldTaskInfo>): HeldTaskInfo {
   return {
@@ -68,7 +70,22 @@ test('what became of a task is told, and whether the hub knows', () => {
 });
 
 test('the foot says whose tasks they are, whether the hub is there, and what waits for it', () => {
-  assert.equal(hubWords({ agent: 'fixer-01', connected: true, waiting: 0 }), 'From the hub, as fixer-01');
-  assert.equal(hubWords({ agent: 'fixer-01', connected: false, waiting: 1 }), 'The hub is away from fixer-01 · 1 result waits');
-  assert.equal(hubWords({ agent: 'fixer-01', connected: true, waiting: 1200 }), 'From the hub, as fixer-01 · 1,200 results wait');
+  const says = (more: Partial<HubFacts>): string => hubWords({ ...away, ...more });
+  assert.equal(says({ connected: true }), 'From the hub, as fixer-01');
+  assert.equal(says({ waiting: 1 }), 'The hub is away from fixer-01 · 1 result waits');
+  assert.equal(says({ refused: 'invalid_token' }), 'The hub refuses fixer-01');
+  assert.equal(says({ connected: true, waiting: 1200 }), 'From the hub, as fixer-01 · 1,200 results wait');
+});
+
+test('of a hub that is not there is said what goes on, and when; of one that refuses, why and what is to be done', () => {
+  assert.equal(awayWords(away, false), 'The hub is not reached. Programs go on as long as their lease lasts.');
+  assert.equal(
+    awayWords({ ...away, waiting: 1 }, true),
+    'The hub is not reached. What waits for its word goes on when it is back. 1 result waits on the disk, and is told when it is back.',
+  );
+  assert.equal(
+    awayWords({ ...away, refused: 'invalid_token', waiting: 2 }, true),
+    'The hub refuses fixer-01 (invalid_token) and is not asked again: put a token that holds into the config of the link, and start the' +
+      ' sidecar again. What waits for its word goes on after that. 2 results wait on the disk, and are told after that.',
+  );
 });

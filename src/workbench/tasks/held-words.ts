@@ -1,5 +1,6 @@
 import type { HeldTaskInfo, PastTask } from '../../contract/tasks.ts';
 import { count, shortAge } from '../words.ts';
+import type { HubFacts } from './task-store.ts';
 import { firstLine, type TaskSign } from './task-text.ts';
 
 /** How a task stands on this machine, in a word. */
@@ -77,7 +78,25 @@ export function verifiedWords({ passed, total }: NonNullable<PastTask['verificat
 }
 
 /** How the hub is, for the foot of the list. */
-export function hubWords({ agent, connected, waiting }: { agent: string; connected: boolean; waiting: number }): string {
-  const results = waiting === 0 ? '' : ` · ${count(waiting, 'result')} wait${waiting === 1 ? 's' : ''}`;
-  return `${connected ? `From the hub, as ${agent}` : `The hub is away from ${agent}`}${results}`;
+export function hubWords({ agent, connected, refused, waiting }: HubFacts): string {
+  const how = connected ? `From the hub, as ${agent}` : refused === null ? `The hub is away from ${agent}` : `The hub refuses ${agent}`;
+  return waiting === 0 ? how : `${how} · ${count(waiting, 'result')} wait${waiting === 1 ? 's' : ''}`;
+}
+
+/** What it means that the hub is not there, and what is to be done where it does not come back by itself. */
+export function awayWords({ agent, refused, waiting }: HubFacts, isRecovering: boolean): string {
+  const [how, then] =
+    refused === null
+      ? ['The hub is not reached.', 'when it is back']
+      : [
+          `The hub refuses ${agent} (${refused}) and is not asked again: ` +
+            'put a token that holds into the config of the link, and start the sidecar again.',
+          'after that',
+        ];
+  const held = isRecovering ? `What waits for its word goes on ${then}.` : 'Programs go on as long as their lease lasts.';
+  const results =
+    waiting === 1
+      ? `1 result waits on the disk, and is told ${then}.`
+      : `${count(waiting, 'result')} wait on the disk, and are told ${then}.`;
+  return [how, held, ...(waiting === 0 ? [] : [results])].join(' ');
 }

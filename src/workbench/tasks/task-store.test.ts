@@ -17,7 +17,7 @@ const past = (id: string, more: Partial<PastTask> = {}): News => ({
   type: 'past',
   past: { id, generation: 1, end: 'done', at: 1, description: id, waits: false, ...more },
 });
-const hub: News = { type: 'hub', agent: 'fixer-01', connected: true, waiting: 0 };
+const hub: News = { type: 'hub', agent: 'fixer-01', connected: true, refused: null, waiting: 0 };
 
 /** A sidecar that answers as it is told: each stream begins with the next of `feeds`, or fails as that says. */
 function fakeClient(feeds: (News[] | { reason: string })[]): { client: WorkbenchClient; asked: string[]; resume: () => void } {

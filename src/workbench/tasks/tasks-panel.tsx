@@ -5,8 +5,8 @@ import { useClock } from '../use-clock.ts';
 import { useRowFocus } from '../use-row-focus.ts';
 import { useWantedFocus } from '../use-wanted-focus.ts';
 import { useWorkbench } from '../use-workbench.ts';
-import { count, longTime } from '../words.ts';
-import { heldNote, heldSentence, heldSign, hubWords, pastNote, pastSentence, pastSign } from './held-words.ts';
+import { longTime } from '../words.ts';
+import { awayWords, heldNote, heldSentence, heldSign, hubWords, pastNote, pastSentence, pastSign } from './held-words.ts';
 import { firstLine, type TaskSign } from './task-text.ts';
 import './tasks.css';
 
@@ -30,7 +30,14 @@ export function TasksPanel() {
         <h2>Tasks</h2>
       </div>
       <div class="scroll" {...list}>
-        {hub?.connected === false && <Away waiting={hub.waiting} isRecovering={held.some(({ recovering }) => recovering)} />}
+        {hub?.connected === false && (
+          <p class="hint task-away" data-testid="hub-away">
+            {awayWords(
+              hub,
+              held.some(({ recovering }) => recovering),
+            )}
+          </p>
+        )}
         {held.length + past.length === 0 ? (
           <p class="hint" data-testid="no-tasks" tabIndex={-1} data-focus>
             {tasks.present.value === false
@@ -69,17 +76,6 @@ export function TasksPanel() {
         </div>
       )}
     </div>
-  );
-}
-
-function Away({ waiting, isRecovering }: { waiting: number; isRecovering: boolean }) {
-  return (
-    <p class="hint task-away" data-testid="hub-away">
-      The hub is not reached.{' '}
-      {isRecovering ? 'What waits for its word goes on when it is back.' : 'Programs go on as long as their lease lasts.'}
-      {waiting > 0 &&
-        ` ${count(waiting, 'result')} wait${waiting === 1 ? 's' : ''} on the disk, and ${waiting === 1 ? 'is' : 'are'} told when it is back.`}
-    </p>
   );
 }
 

@@ -4,7 +4,6 @@ import { isTerminalKey } from '../bottom/terminal-keys.ts';
 import { endSentence, isRunning } from '../processes/process-words.ts';
 import { Icon } from '../shell/icon.tsx';
 import { isKey } from '../shell/keys.ts';
-import { systemDark } from '../system-theme.ts';
 import { useWantedFocus } from '../use-wanted-focus.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { TerminalScreen } from './terminal-screen.ts';
@@ -46,7 +45,7 @@ export function TerminalView({ id }: { id: string }) {
     // The page takes on the theme after its views have heard of it.
     const frame = requestAnimationFrame(() => screen.value?.recolor());
     return () => cancelAnimationFrame(frame);
-  }, [layout.theme.value, systemDark.value, screen.value]);
+  }, [layout.theme.isDark.value, screen.value]);
 
   const phase = screen.value?.link.phase.value;
   const end = screen.value?.link.end.value;
