@@ -12,6 +12,7 @@ import { LadderSandbox, rungNames } from '../services/exec/isolation/ladder.ts';
 import type { Sandbox } from '../services/exec/isolation/sandbox.ts';
 import { LiveInterpreters } from '../services/exec/interpreters/live.ts';
 import { WarmPool } from '../services/exec/interpreters/warm-pool.ts';
+import { newId } from '../services/exec/ids.ts';
 import { languages } from '../services/exec/languages.ts';
 import { defaultLimits } from '../services/exec/limits.ts';
 import { codeOperations } from '../services/exec/operations.ts';
@@ -31,6 +32,8 @@ import { namedSettings } from './named-settings.ts';
 
 /** Sessions whose time is over are looked for. */
 const SWEEP_EVERY_MS = 60_000;
+/** Name of the fact that says what our folder in `code.folder` is called. */
+const FOLDER_NAME = 'code.folder';
 
 export interface PluggedCode {
   stop(): Promise<void>;
@@ -52,7 +55,8 @@ export function plugCode(
   { readOnly }: { readOnly: boolean },
 ): PluggedCode {
   const { state, now, log, implementations } = dependencies;
-  const folder = config['code.folder'] ?? defaultFolder(state, dependencies.temporary);
+  const shared = state.writable ? config['code.folder'] : undefined;
+  const folder = shared === undefined ? defaultFolder(state, dependencies.temporary) : path.join(shared, nameOf(state));
   const rollout: Readonly<Record<string, Rollout | undefined>> = namedSettings(config, 'code.rollout', codeRollout);
   const unknown = Object.keys(rollout).filter((code) => !languages.some((language) => language.code === code));
   if (unknown.length > 0) throw new OutriggerError('BAD_INPUT', `The option code.rollout names no languages: ${unknown.join(', ')}.`);
@@ -178,6 +182,17 @@ function isolationText(isolation: IsolationInfo | undefined): string {
   if (isolation === undefined) return 'No code was run yet, so nobody tried what holds it.';
   const { name, rung, holds, open } = isolation;
   return `Code runs at rung ${rung} (${name}), which holds ${holds.join(', ') || 'nothing'}${open.length === 0 ? '' : `; open: ${open.join(', ')}`}.`;
+}
+
+/**
+ * What the folder of this state is called in one that other workspaces may have as well: in ours, what nobody knows is removed. By chance, as elsewhere, in
+ * another container, both may have the same paths. Throws DISK_FULL.
+ */
+function nameOf(state: State): string {
+  const known = state.get(FOLDER_NAME);
+  const name = known ?? newId();
+  if (known === undefined) state.set(FOLDER_NAME, name);
+  return name;
 }
 
 /** Programs of runs that root starts are other users, who can't get into a folder of root's. Which sessions lie there, one state alone knows. */

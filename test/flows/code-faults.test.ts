@@ -8,6 +8,7 @@ import { type Client, createClient } from '../../src/client/client.ts';
 import type { CodeOutcome } from '../../src/contract/code.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import { markedWith } from '../../src/services/processes/process-facts.ts';
+import { ownCodeFolder } from '../kit/code-folder.ts';
 import { eventually } from '../kit/eventually.ts';
 import { forgetPeak, memoryOf, noProc } from '../kit/process-memory.ts';
 import { requireTool } from '../kit/require-tools.ts';
@@ -116,15 +117,15 @@ test(
       await eventually(() =>
         assert.deepEqual(
           fs
-            .readdirSync(path.join(code, 'running'))
-            .filter((name) => name.startsWith('run-') && !isInUse(path.join(code, 'running', name))),
+            .readdirSync(path.join(ownCodeFolder(code), 'running'))
+            .filter((name) => name.startsWith('run-') && !isInUse(path.join(ownCodeFolder(code), 'running', name))),
           [],
         ),
       );
       const known = (await second.client.call('code.sessions', {})).sessions.map(({ id }) => id);
       for (const id of known)
         assert.deepEqual(
-          fs.readdirSync(path.join(code, 'sessions', id, 'data')).filter((name) => name.startsWith('.')),
+          fs.readdirSync(path.join(ownCodeFolder(code), 'sessions', id, 'data')).filter((name) => name.startsWith('.')),
           [],
         );
       assert.equal(await second.sidecar.stop(), 0);
@@ -178,14 +179,37 @@ test('a stop ends runs, interpreters that wait and those that live on, and leave
       assert.ok(performance.now() - begun < 5000, `${performance.now() - begun} ms`);
       await Promise.all(runs);
       assert.deepEqual(marked(mark), []);
-      assert.deepEqual(fs.readdirSync(path.join(code, 'running')), []);
-      const left = fs.readdirSync(path.join(code, 'sessions'));
+      assert.deepEqual(fs.readdirSync(path.join(ownCodeFolder(code), 'running')), []);
+      const left = fs.readdirSync(path.join(ownCodeFolder(code), 'sessions'));
       assert.equal(left.length, 3, 'folders of interpreters that waited are left');
-      for (const session of left) assert.deepEqual(fs.readdirSync(path.join(code, 'sessions', session, 'data')), []);
+      for (const session of left) assert.deepEqual(fs.readdirSync(path.join(ownCodeFolder(code), 'sessions', session, 'data')), []);
     },
     { stopGraceMs: '300' },
   ),
 );
+
+test('two workspaces with one folder for code runs leave each other’s sessions alone, also where it is away at a start', () =>
+  withScratchFolder('code-shared', async (folder) => {
+    const code = path.join(folder, 'code');
+    const withWorkspace = async (name: string, run: (client: Client<Operations>) => Promise<void>): Promise<void> => {
+      const config = { components: 'files,code', state: path.join(folder, `state-${name}`), 'code.folder': code };
+      await withSidecar(({ client }) => run(client), { workspace: path.join(folder, name), config });
+    };
+    const open = async (client: Client<Operations>): Promise<string> => (await client.call('code.openSession', { entity: 'one' })).id;
+    const ids: Record<string, string> = {};
+    for (const name of ['here', 'there']) await withWorkspace(name, async (client) => void (ids[name] = await open(client)));
+    const areBack = async (): Promise<void> => {
+      for (const name of ['here', 'there']) await withWorkspace(name, async (client) => assert.equal(await open(client), ids[name]));
+    };
+    await areBack();
+    fs.renameSync(code, `${code}-away`);
+    await withWorkspace('here', async (client) => {
+      await assert.rejects(client.call('code.session', { session: ids.here ?? '' }), { reason: 'NO_SESSION', hint: /option code\.folder/ });
+    });
+    fs.rmSync(code, { recursive: true, force: true });
+    fs.renameSync(`${code}-away`, code);
+    await areBack();
+  }));
 
 test('on a full disk each step says so, and leaves no half file', needsC, (context) =>
   withSmallDisk(context, 6 * 1024, async (at) => {
@@ -207,7 +231,7 @@ test('on a full disk each step says so, and leaves no half file', needsC, (conte
     await withSidecar(
       async ({ client, url, token }) => {
         const { id: session } = await client.call('code.openSession', {});
-        const data = path.join(at, 'code', 'sessions', session, 'data');
+        const data = path.join(ownCodeFolder(path.join(at, 'code')), 'sessions', session, 'data');
         const put = (name: string, size: number): Promise<Response> =>
           fetch(`${url}/api/code.putFile?${new URLSearchParams({ session, name })}`, {
             method: 'POST',
@@ -324,7 +348,7 @@ test('fifty runs at once, of which four may run, all end right, and leave no pro
       assert.equal(new Set(all.map(({ end }) => end.session)).size, 50);
       assert.ok(all.some(({ end }) => end.queuedMs > 0));
       assert.equal(await sidecar.stop(), 0);
-      assert.equal(fs.readdirSync(path.join(code, 'sessions')).length, 50);
+      assert.equal(fs.readdirSync(path.join(ownCodeFolder(code), 'sessions')).length, 50);
     },
     { 'code.atOnce': '4' },
   ),
@@ -337,7 +361,7 @@ test(
     withProcess(
       async ({ next, code }) => {
         const { client, sidecar } = await next();
-        const folders = (): string[] => (fs.existsSync(path.join(code, 'sessions')) ? fs.readdirSync(path.join(code, 'sessions')) : []);
+        const folders = (): string[] => (fs.existsSync(code) ? fs.readdirSync(path.join(ownCodeFolder(code), 'sessions')) : []);
         await runOn(client, { language: 'bash', code: 'echo x > file' });
         const long = runOn(client, { language: 'bash', code: 'sleep 2.5; echo y > late; ls' });
         await eventually(() => assert.equal(folders().length, 2));

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { CodeItem, CodeOutcome } from '../../src/contract/code.ts';
 import { markedWith } from '../../src/services/processes/process-facts.ts';
+import { ownCodeFolder } from '../kit/code-folder.ts';
 import { eventually } from '../kit/eventually.ts';
 import { requireTool } from '../kit/require-tools.ts';
 import { type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
@@ -1041,7 +1042,8 @@ test('Go has its packages from its second run on, and what a user compiles is no
           const { end } = await run('go', code(++count));
           assert.deepEqual([end.reason, end.used.compileCache, end.used.compilerSeed], ['exit', 'miss', true]);
         }, 60_000);
-        const kept = (): string[] => fs.readdirSync(path.join(folder, 'seeds'), { recursive: true, encoding: 'utf8' }).sort();
+        const kept = (): string[] =>
+          fs.readdirSync(path.join(ownCodeFolder(folder), 'seeds'), { recursive: true, encoding: 'utf8' }).sort();
         const before = kept();
         assert.ok(before.length > 256, 'a build cache has a folder for each first byte of a hash');
         assert.equal((await run('go', code(++count))).end.used.compilerSeed, true);

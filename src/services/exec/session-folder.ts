@@ -19,14 +19,14 @@ export function ownName(): string {
  * folder in its place: its name below the temporary folder is no secret, and another user may have been there first.
  */
 export function makePassage(folder: string): void {
-  fs.mkdirSync(folder, { recursive: true, mode: 0o711 });
+  const first = fs.mkdirSync(folder, { recursive: true, mode: 0o711 }) ?? folder;
   for (let at = folder; at !== path.dirname(at) && process.getuid !== undefined; at = path.dirname(at)) {
     const anyoneMakes = (fs.statSync(path.dirname(at)).mode & OTHERS_MAY_WRITE) !== 0;
     if (anyoneMakes && fs.lstatSync(at).uid !== process.getuid())
       throw new OutriggerError('FILE_PERMISSION', `The folder ${at} is another user’s: the option code.folder names another place.`);
   }
-  // What came with the parents' umask, or of an earlier life.
-  fs.chmodSync(folder, 0o711);
+  // What the umask took of those that were made, or what was of an earlier life.
+  for (let at = folder; at.length >= first.length; at = path.dirname(at)) fs.chmodSync(at, 0o711);
 }
 
 /** As `makePassage`, in one that was made so, where nobody else makes folders; it comes back where somebody cleared it away. */

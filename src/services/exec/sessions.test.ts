@@ -15,6 +15,8 @@ import { Sessions, type SessionsOptions } from './sessions.ts';
 
 interface Kit {
   folder: string;
+  /** The folder above that of this state, which may be away. */
+  volume: string;
   state: State;
   /** Ids of the sessions that are remembered. */
   stored: () => string[];
@@ -30,11 +32,19 @@ async function withSessions(run: (kit: Kit) => Promise<void> | void): Promise<vo
   const state = new State({ root: path.join(folder, 'root'), folder: path.join(folder, 'state'), temporary: folder });
   const clock = { now: 1_000_000, setBy: 0 };
   const onProblem = (error: unknown): never => assert.fail(String(error));
-  const usual = { lifeMs: 1000, most: 3, maxFiles: 5, maxFileBytes: 1000, maxStateBytes: 1000, folder: path.join(folder, 'sessions') };
+  const usual = {
+    lifeMs: 1000,
+    most: 3,
+    maxFiles: 5,
+    maxFileBytes: 1000,
+    maxStateBytes: 1000,
+    folder: path.join(folder, 'code', 'own', 'sessions'),
+  };
   const started: Sessions[] = [];
   try {
     await run({
       folder: usual.folder,
+      volume: path.join(folder, 'code'),
       state,
       stored: () => new SessionStore({ state, onProblem }).all().map(({ id }) => id),
       clock,
@@ -78,7 +88,33 @@ test('the next start keeps sessions with their files, and takes away what runs l
     assert.ok(!fs.existsSync(unknown.folder));
     assert.deepEqual(second.readState(again as SessionRecord).language, 'py');
     fs.rmSync(path.join(folder, session.id), { recursive: true });
-    assert.deepEqual([start().all(), stored()], [[], []]);
+    assert.deepEqual([start().all(), stored()], [[], [session.id]]);
+  }));
+
+test('a session whose folder is away at a start goes on when it is back, and ends in its time', () =>
+  withSessions(async ({ folder, volume, start, stored, clock }) => {
+    const session = start().open('entity');
+    await start().putFile(session, 'kept.txt', Buffer.from('kept'));
+    fs.renameSync(volume, `${volume}-away`);
+    const sessions = start();
+    assert.throws(() => sessions.use(session.id), { reason: 'NO_SESSION', hint: /option code\.folder/ });
+    assert.deepEqual(sessions.all(), []);
+    const meanwhile = sessions.open('other').id;
+    sessions.sweep();
+    // What runs on makes its folder again below the volume.
+    fs.renameSync(volume, `${volume}-below`);
+    fs.renameSync(`${volume}-away`, volume);
+    assert.equal(sessions.open('entity').id, session.id);
+    assert.deepEqual(fs.readdirSync(sessions.folder(session.id)), ['kept.txt']);
+    const next = start();
+    assert.deepEqual(
+      next.all().map(({ id }) => id),
+      [session.id],
+    );
+    assert.deepEqual(stored().sort(), [meanwhile, session.id].sort());
+    clock.now += 1001;
+    next.sweep();
+    assert.deepEqual([stored(), fs.readdirSync(folder)], [[], []]);
   }));
 
 test('a session ends after its time with its folder, but not while a run is in it', () =>
@@ -530,6 +566,19 @@ test('one that makes room is unknown at once, and its folder and record go befor
   }));
 
 const noRoot = { skip: process.getuid?.() === 0 ? false : 'needs root, to give a folder to another user' };
+test('all folders that are made on the way to those of runs let others pass, whatever the umask takes', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-passage-'));
+  const before = process.umask(0o077);
+  try {
+    makePassage(path.join(folder, 'a', 'b'));
+    const modes = ['', 'a', 'a/b'].map((name) => fs.statSync(path.join(folder, name)).mode & 0o777);
+    assert.deepEqual(modes, [0o700, 0o711, 0o711]);
+  } finally {
+    process.umask(before);
+    fs.rmSync(folder, { recursive: true });
+  }
+});
+
 test('a folder that another user made first, where everybody can, is not used', noRoot, () => {
   const open = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-open-'));
   try {

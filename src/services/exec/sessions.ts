@@ -66,6 +66,8 @@ export class Sessions {
   readonly #options: SessionsOptions;
   /** The one that was used last at the end. */
   readonly #sessions = new Map<string, SessionRecord>();
+  /** Those whose folders were not there at the start: what they lie on may be mounted later. */
+  readonly #away = new Map<string, SessionRecord>();
   /** Sessions that a run is in. */
   readonly #inUse = new Map<string, number>();
   /** Files on their way into each: their names are given. */
@@ -93,6 +95,7 @@ export class Sessions {
   /** The one of the entity, or a new one. Throws TOO_MANY_SESSIONS, DISK_FULL. */
   open(entity?: string): SessionRecord {
     this.#begin();
+    this.#comeBack();
     const there = entity === undefined ? undefined : [...this.#sessions.values()].find((session) => session.entity === entity);
     if (there !== undefined && !this.#isOver(there)) return this.use(there.id);
     if (there !== undefined) this.remove(there.id);
@@ -142,7 +145,12 @@ export class Sessions {
   /** Throws NO_SESSION. */
   use(id: string): SessionRecord {
     this.#begin();
+    if (this.#away.has(id)) this.#comeBack();
     const session = this.#sessions.get(id);
+    if (this.#away.has(id))
+      throw new OutriggerError('NO_SESSION', `The files of the session ${id} are not there.`, {
+        hint: `They were in ${this.#options.folder}: if that is on a volume (option code.folder), mount it again.`,
+      });
     if (session === undefined || this.#isOver(session)) throw new OutriggerError('NO_SESSION', `There is no session ${id}.`);
     this.#touch(session);
     // Behind all others: in the order of their last use.
@@ -153,6 +161,7 @@ export class Sessions {
 
   all(): SessionRecord[] {
     this.#begin();
+    this.#comeBack();
     this.sweep();
     return [...this.#sessions.values()].sort((one, other) => other.usedAt - one.usedAt);
   }
@@ -405,6 +414,7 @@ export class Sessions {
 
   remove(id: string): void {
     this.#sessions.delete(id);
+    this.#away.delete(id);
     this.#store.remove(id);
     removeFolder(path.join(this.#options.folder, id));
   }
@@ -413,7 +423,7 @@ export class Sessions {
   sweep(): void {
     if (!this.#hasBegun && !fs.existsSync(this.#options.folder)) return;
     this.#begin();
-    for (const session of [...this.#sessions.values()]) if (this.#isOver(session)) this.remove(session.id);
+    for (const session of [...this.#sessions.values(), ...this.#away.values()]) if (this.#isOver(session)) this.remove(session.id);
   }
 
   /** Does what was put off until whoever waits has their answer. */
@@ -596,7 +606,7 @@ export class Sessions {
     if (stored !== undefined && session.usedAt - stored >= USE_STEP_MS) this.#put(session);
   }
 
-  /** At the first use: folders of sessions that nobody knows any more are removed, and sessions without a folder forgotten. */
+  /** At the first use: folders of sessions that nobody knows any more are removed. */
   #begin(): void {
     if (this.#hasBegun) return;
     makePassage(this.#options.folder);
@@ -609,19 +619,19 @@ export class Sessions {
     const stored = this.#store.all();
     this.#hasBegun = true;
     for (const session of stored.sort((one, other) => one.usedAt - other.usedAt)) {
-      if (folders.has(session.id)) {
-        this.#sessions.set(session.id, session);
-        this.#storedUse.set(session, session.usedAt);
-        this.#written.add(session);
-        this.#tidy(session);
-      } else this.#store.remove(session.id);
+      if (folders.has(session.id)) this.#takeUp(session);
+      else if (this.#isOver(session)) this.#store.remove(session.id);
+      else this.#away.set(session.id, session);
     }
     for (const name of folders)
       if (/^[A-Za-z0-9]{21}$/.test(name) && !this.#sessions.has(name)) removeFolder(path.join(this.#options.folder, name));
   }
 
-  /** Takes away what runs left behind that this program did not live to end. */
-  #tidy(session: SessionRecord): void {
+  /** A session of an earlier life, without what runs left behind that that did not live to end. */
+  #takeUp(session: SessionRecord): void {
+    this.#sessions.set(session.id, session);
+    this.#storedUse.set(session, session.usedAt);
+    this.#written.add(session);
     if (session.lent !== undefined) this.takeBack(session);
     for (const folder of [path.join(this.#options.folder, session.id), this.folder(session.id)])
       try {
@@ -629,6 +639,14 @@ export class Sessions {
       } catch {
         // It can't be looked into: collecting files says more.
       }
+  }
+
+  #comeBack(): void {
+    for (const [id, session] of this.#away) {
+      if (!fs.existsSync(path.join(this.#options.folder, id))) continue;
+      this.#away.delete(id);
+      this.#takeUp(session);
+    }
   }
 }
 
