@@ -319,6 +319,40 @@ test('what we moved, or wrote into a folder, and then removed is told by us alon
     assert.deepEqual(workspace.noticed([...early, ...late]), []);
   }));
 
+test('what we moved out of a folder before we moved the folder is told by us alone', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put } = harness;
+    for (const name of ['a/moved', 'a/removed', 'a/stays']) put(name);
+    await workspace.move('a/moved', 'moved', { overwrite: false, parents: false, cause });
+    await workspace.remove('a/removed', false, { cause });
+    await workspace.move('a', 'b', { overwrite: false, parents: false, cause });
+    const late = ['a/moved', 'a/removed', 'a/stays', 'b/moved', 'b/removed'];
+    assert.deepEqual(workspace.noticed(late.map((name) => removed(name))), []);
+  }));
+
+test('what we took out of a folder whose move by another program was not told yet does not stay for who follows', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, changes } = harness;
+    for (const name of ['a/s/moved', 'a/s/removed', 'a/t/deep', 'a/stays']) put(name);
+    fs.renameSync(at('a'), at('b'));
+    await workspace.move('b/s/moved', 'moved', { overwrite: false, parents: false, cause });
+    await workspace.move('b/t', 't', { overwrite: false, parents: false, cause });
+    await workspace.remove('b/s/removed', false, { cause });
+    await workspace.move('b/stays', 'c', { overwrite: false, parents: false, cause });
+    await workspace.move('c', 'b/stays', { overwrite: false, parents: false, cause });
+    changes.length = 0;
+    workspace.noticed([report(harness, 'b', 'created', { from: 'a' })]);
+    assert.deepEqual(
+      changes.map(({ what, kind, from = '', path: where }) => [what, kind, from, where]),
+      [
+        ['moved', 'directory', 'a', 'b'],
+        ['removed', 'file', '', 'b/s/moved'],
+        ['removed', 'file', '', 'b/s/removed'],
+        ['removed', 'directory', '', 'b/t'],
+      ],
+    );
+  }));
+
 test('a file that we moved, and another program then moved on, leaves the place where we put it', () =>
   withWorkspace(async (harness) => {
     const { workspace, put, at, told } = harness;

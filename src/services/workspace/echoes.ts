@@ -68,8 +68,16 @@ export class Echoes {
       fresh.set(draft.path, draft.what === 'removed' ? REMOVED : contentOfReport(report));
       if (draft.kind === 'directory' && draft.what === 'created') this.#rememberNew(draft.path);
       drafts.push(draft);
+      if (draft.kind === 'directory' && draft.what === 'moved') drafts.push(...this.#takenOut(draft.path, fresh));
     }
     return drafts;
+  }
+
+  /** We took it out of a folder of which nobody knew yet that it was moved there: the move brings it back for who follows. */
+  #takenOut(folder: string, fresh: Map<string, string>): ChangeDraft[] {
+    const gone = this.#journal.leftSince(folder).filter(({ path }) => this.#lstat(path) === undefined);
+    for (const { path } of gone) fresh.set(path, REMOVED);
+    return gone.map(({ path, kind }) => ({ path, kind, what: 'removed', before: null, after: null, cause: { kind: 'outside' } }));
   }
 
   #draftOf(noticed: Noticed, known: (path: string) => string | undefined): ChangeDraft | undefined {

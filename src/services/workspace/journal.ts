@@ -33,6 +33,10 @@ const FIRST_LEFT = {
 const ARRIVED = `SELECT 1 FROM changes WHERE revision > ? AND revision < ? AND (
   (path = ? AND what <> 'removed') OR (what = 'moved' AND kind = 'directory' AND substr(?, 1, length(path) + 1) = path || '/')
 ) LIMIT 1`;
+/** Below a folder, but not below one that left it as a whole. */
+const LEFT_SINCE = `SELECT known.path, changes.kind FROM known JOIN changes USING (revision)
+  WHERE known.path > ? AND known.path < ? AND known.hash = ? AND known.revision > coalesce((SELECT revision FROM known WHERE path = ?), -1)
+  AND ((changes.path = known.path AND changes.what = 'removed') OR changes.origin = known.path) ORDER BY known.path`;
 
 /** For content of which nothing is known but that it is there. */
 const UNHASHED = '?';
@@ -163,6 +167,12 @@ export class Journal {
       left = next;
     }
     return undefined;
+  }
+
+  /** What was told to have left a folder after the folder itself, or what had its name before, was told last. */
+  leftSince(folder: string): { path: string; kind: EntryKind }[] {
+    const rows = this.#state.statement(LEFT_SINCE).all(`${folder}/`, `${folder}0`, REMOVED, folder);
+    return rows as unknown as { path: string; kind: EntryKind }[];
   }
 
   /** How what stood last at a path left it. */
@@ -334,25 +344,27 @@ export class Journal {
         change.at,
         change.note ?? null,
       );
-    if (change.from !== undefined) this.#moveKnown(change.from, change.path, change.kind);
+    if (change.from !== undefined) this.#moveKnown(change.from, change);
     this.#upsertKnown(change.path, content, change.revision);
     this.#rememberKnown(change.path, content);
   }
 
-  #moveKnown(from: string, to: string, kind: EntryKind): void {
-    this.#upsertKnown(from, REMOVED);
+  #moveKnown(from: string, { path: to, kind, revision }: Change): void {
+    const row = this.#state.statement('SELECT revision FROM known WHERE path = ?').get(from) as { revision: number } | undefined;
+    this.#upsertKnown(from, REMOVED, revision);
     this.#rememberKnown(from, REMOVED);
     if (kind !== 'directory') return;
     // What is known below the new name is of what stood there before.
     this.#state.statement('DELETE FROM known WHERE path > ? AND path < ?').run(`${to}/`, `${to}0`);
     // '0' is the character after '/': the range holds exactly the paths below the folder.
     const below = [`${from}/`, `${from}0`] as const;
+    // What left this folder is missing at the new place, too; what went with another one of its name was not in it.
     this.#state
       .statement(
-        `INSERT INTO known(path, hash, revision) SELECT ? || substr(path, length(?) + 1), hash, ? FROM known WHERE path > ? AND path < ? AND hash <> ? ${REPLACES}`,
+        `INSERT INTO known(path, hash, revision) SELECT ? || substr(path, length(?) + 1), hash, ? FROM known WHERE path > ? AND path < ? AND (hash <> ? OR revision > ?) ${REPLACES}`,
       )
-      .run(to, from, this.#revision, ...below, REMOVED);
-    this.#state.statement('UPDATE known SET hash = ?, revision = ? WHERE path > ? AND path < ?').run(REMOVED, this.#revision, ...below);
+      .run(to, from, revision, ...below, REMOVED, row?.revision ?? -1);
+    this.#state.statement('UPDATE known SET hash = ?, revision = ? WHERE path > ? AND path < ?').run(REMOVED, revision, ...below);
     this.#known.clear();
   }
 
