@@ -103,7 +103,7 @@ export const errorTable = {
     code: 'permission_denied',
     status: 403,
     retryable: false,
-    hint: 'Another sidecar holds this folder, or this one was started read-only.',
+    hint: 'Another sidecar holds this folder, this one was started read-only, or its state was removed; system.info says which.',
   },
   // files
   FILE_NOT_FOUND: { code: 'not_found', status: 404, retryable: false, hint: 'files.list shows what is there.' },

@@ -308,6 +308,8 @@ export const files = {
       'NAME_TOO_LONG',
       'FILE_PERMISSION',
       'READ_ONLY',
+      'DISK_FULL',
+      'BUSY_FILE',
       'BAD_PATH',
     ],
     destructive: true,

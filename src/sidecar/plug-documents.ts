@@ -34,7 +34,7 @@ export function plugDocuments(
     },
   );
   workspace.liveText = documents;
-  Object.assign(implementations, documentOperations(documents, { readOnly }));
+  Object.assign(implementations, documentOperations(documents));
   health.add(() => {
     const troubled = documents.troubled;
     if (documents.problem === undefined && troubled.length === 0)
@@ -44,7 +44,7 @@ export function plugDocuments(
       ok: false,
       // Of which files documents.list says, to those who may see them.
       text: documents.problem ?? `${troubled.length} can't be saved.`,
-      hint: 'Edits are kept; they are saved when it works again.',
+      hint: documents.isReadOnly ? 'What was edited before is saved to its file.' : 'Edits are kept; they are saved when it works again.',
     };
   });
   return documents;

@@ -16,16 +16,18 @@ export interface SystemDependencies {
   workspace: Workspace;
   state: State;
   connections: () => number;
-  readOnly: string | undefined;
+  /** Why nobody can write here. */
+  readOnly: () => string | undefined;
   doctor: Implementations<typeof system>['system.doctor'];
 }
 
 /** What the sidecar says of itself. */
 export function plugSystem(dependencies: SystemDependencies, config: Config): void {
-  const { implementations, health, callers, workspace, state, connections, readOnly } = dependencies;
+  const { implementations, health, callers, workspace, state, connections } = dependencies;
   const operations: Implementations<typeof system> = {
     'system.info': (_input, { caller }) => {
       const { id, name, kind, access, paths } = caller;
+      const readOnly = dependencies.readOnly();
       return {
         name: 'outrigger',
         version,

@@ -115,6 +115,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       stateHome: dependencies.surroundings.stateHome,
       temporary: dependencies.surroundings.temporary,
       passive: dependencies.passive === true,
+      onLost: (why) => log('error', 'state.lost', { reason: why, folder: state.folder }),
     });
     onRelease('state', () => state.close());
     let stateProblem: string | undefined;
@@ -129,13 +130,15 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       },
     );
     onRelease('workspace', () => workspace.close());
-    const readOnly = config.readOnly
+    const readOnlyFromStart = config.readOnly
       ? 'it was started read-only.'
       : state.writable
         ? undefined
         : `another sidecar (${state.holder}) holds the folder.`;
-    if (readOnly === undefined) workspace.recover();
-    else if (!state.writable && dependencies.passive !== true) log('warn', 'workspace.read-only', { reason: readOnly });
+    // Without its state another sidecar may have the folder: no call changes it any more, and what is under way goes on.
+    const readOnly = (): string | undefined => readOnlyFromStart ?? state.lost;
+    if (readOnlyFromStart === undefined) workspace.recover();
+    else if (!state.writable && dependencies.passive !== true) log('warn', 'workspace.read-only', { reason: readOnlyFromStart });
     const callers = new Callers({ state, now }, { token: config.token, owner: config.owner });
     onRelease('callers', () => callers.close());
     health.add(() => ({
@@ -144,6 +147,11 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       text: workspace.containment.exists() ? 'The folder is there.' : 'The folder is gone.',
     }));
     health.add(() => {
+      state.look();
+      if (state.lost !== undefined) {
+        const hint = `Start the sidecar again. The state was in ${state.folder}.`;
+        return { name: 'state', ok: false, text: `Nothing is remembered any more: ${state.lost}`, hint };
+      }
       if (stateProblem !== undefined) return { name: 'state', ok: false, text: stateProblem, hint: STATE_HINT };
       return { name: 'state', ok: true, text: state.ephemeral ? 'state: ephemeral (no home that can be written)' : 'state: kept' };
     });
@@ -154,7 +162,10 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
         text: 'Paths are checked by name: there is no /proc here to check opened folders by.',
       }));
     }
-    if (readOnly !== undefined) health.add(() => ({ name: 'writing', ok: true, text: `Nobody can write here: ${readOnly}` }));
+    health.add(() => {
+      const why = readOnly();
+      return why === undefined ? undefined : { name: 'writing', ok: true, text: `Nobody can write here: ${why}` };
+    });
 
     const mark = new ProcessStore({ state, onProblem: (error) => log('warn', 'process.not-stored', { error }) }).prefix();
     const processes = new Processes({ env: processEnvironment(), groups: new RunGroups({ state, mark }) });
@@ -177,7 +188,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     if (has('documents')) {
       const { plugDocuments } = await import('./plug-documents.ts');
       documents = plugDocuments({ workspace, state, now, log, health, implementations }, config, {
-        readOnly: readOnly !== undefined,
+        readOnly: readOnlyFromStart !== undefined,
         trustState: dependencies.faults?.trustState === true,
       });
       onRelease('documents', () => documents?.stop());
@@ -193,7 +204,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     if (has('git')) {
       const { plugGit } = await import('./plug-git.ts');
       const git = plugGit({ workspace, state, processes, documents, log, health, implementations }, config, {
-        readOnly: readOnly !== undefined,
+        readOnly: readOnlyFromStart !== undefined,
         secrets: () => secretPlaces.places,
       });
       onRelease('git', () => git.stop());
@@ -202,7 +213,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     if (has('checkpoints')) {
       const { plugCheckpoints } = await import('./plug-checkpoints.ts');
       checkpoints = plugCheckpoints({ workspace, state, processes, documents, watching, now, log, health, implementations }, config, {
-        readOnly: readOnly !== undefined,
+        readOnly: readOnlyFromStart !== undefined,
         secrets: () => secretPlaces.places,
       });
       onRelease('checkpoints', () => checkpoints?.stop());
@@ -213,7 +224,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       const { plugProcesses } = await import('./plug-processes.ts');
       runs = plugProcesses({ workspace, state, processes, hooks: checkpoints?.hooks, now, log, health, implementations }, config);
       onRelease('runs', () => runs?.stop());
-      if (readOnly === undefined) await runs.recover();
+      if (readOnlyFromStart === undefined) await runs.recover();
       if (has('terminals')) {
         const { plugTerminals } = await import('./plug-terminals.ts');
         onRelease('terminals', plugTerminals({ runs, processes, implementations }, config));
@@ -230,14 +241,14 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
         { state, processes, temporary: dependencies.surroundings.temporary, now, log, health, implementations },
         config,
         {
-          readOnly: readOnly !== undefined,
+          readOnly: readOnlyFromStart !== undefined,
         },
       );
       onRelease('code', () => code.stop());
     }
 
     let link: PluggedLink | undefined;
-    if (config['link.config'] !== undefined && readOnly === undefined) {
+    if (config['link.config'] !== undefined && readOnlyFromStart === undefined) {
       const { plugLink } = await import('./plug-link.ts');
       link = plugLink(
         { state, processes, hooks: checkpoints?.hooks, callers, dispatch: () => dispatch, now, log, health, implementations },
@@ -273,7 +284,10 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
         refuse: () => (stopping ? new OutriggerError('STOPPING', 'The sidecar is stopping.') : undefined),
       },
       {
-        ceiling: () => (readOnly === undefined ? { access: 'admin', why: '' } : { access: 'read', why: readOnly }),
+        ceiling: () => {
+          const why = readOnly();
+          return why === undefined ? { access: 'admin', why: '' } : { access: 'read', why };
+        },
         maxOutputBytes: config['limits.outputBytes'],
         maxCallsPerCaller: config['limits.callsPerCaller'],
       },
@@ -281,6 +295,8 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     // A feed has no end that could be waited for: it is told why it ends.
     const feeds = new AbortController();
     const dispatch: Dispatch = (request) => {
+      // What would be gone with the state is not acknowledged; to read needs no look.
+      if (table[request.name]?.access !== 'read') state.look();
       // A request alone may be a probe or a script; who keeps a connection is at work here, and will search.
       if (request.transport !== 'http') search?.wake();
       if (table[request.name]?.endless === true) return answer({ ...request, signal: AbortSignal.any([request.signal, feeds.signal]) });
@@ -289,7 +305,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     };
 
     const offers = (name: string): boolean =>
-      Object.hasOwn(implementations, name) && (readOnly === undefined || table[name]?.access === 'read');
+      Object.hasOwn(implementations, name) && (readOnly() === undefined || table[name]?.access === 'read');
 
     // ── what the sidecar says of itself, and then the doors
     let doors: Doors | undefined;
@@ -309,7 +325,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
           callers,
           health,
           log,
-          readOnly,
+          readOnly: readOnly(),
           workbench: has('workbench') ? dependencies.workbench : undefined,
           anyPort: dependencies.anyPort === true,
           metrics: (connections) =>
@@ -374,7 +390,9 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       token: callers.mainToken,
       tokenWasGiven: callers.tokenWasGiven,
       workspaceId: state.id,
-      readOnly,
+      get readOnly() {
+        return readOnly();
+      },
       stateFolder: state.folder,
       dispatch,
       table,

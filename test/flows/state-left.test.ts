@@ -5,9 +5,13 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { createClient } from '../../src/client/client.ts';
 import type { Operations } from '../../src/contract/operations.ts';
+import { eventually } from '../kit/eventually.ts';
 import { runProgram } from '../kit/running-program.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
+import { withSidecar } from '../kit/sidecar.ts';
 import { processToken, spawnSidecar } from '../kit/sidecar-process.ts';
+import { unmounted, withSmallDisk } from '../kit/small-disk.ts';
+import { openYjsClient } from '../kit/yjs-client.ts';
 
 const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
 
@@ -85,3 +89,80 @@ test('a state of another workspace that is still there is refused with 78, and s
       second.child.kill('SIGKILL');
     }
   }));
+
+const unsaved = { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' };
+
+test('a sidecar whose state is removed says so and takes nothing more; what was typed before is merged into its file', () =>
+  withSidecar(
+    async ({ url, token, client, sidecar, stateFolder, file, put }) => {
+      put('a.txt', 'one\ntwo\n');
+      const person = openYjsClient(url, { token, room: 'a.txt' });
+      const held = async (): Promise<string | undefined> => (await client.call('files.read', { path: 'a.txt' })).text;
+      try {
+        await person.synced();
+        person.text.insert(0, 'typed ');
+        await eventually(async () => assert.equal(await held(), 'typed one\ntwo\n'));
+        fs.rmSync(stateFolder, { recursive: true });
+        await assert.rejects(client.call('tokens.create', { name: 'late', kind: 'service', access: 'read' }), {
+          reason: 'READ_ONLY',
+          message: /its state was removed or replaced while it ran/,
+        });
+        await assert.rejects(client.call('files.write', { path: 'b.txt', text: 'late' }), { reason: 'READ_ONLY' });
+        const { status, checks } = await client.call('system.health', {});
+        const state = checks.find(({ name }) => name === 'state');
+        assert.deepEqual(
+          [status, state?.ok, state?.hint],
+          ['degraded', false, `Start the sidecar again. The state was in ${stateFolder}.`],
+        );
+        assert.match((await client.call('system.info', {})).readOnly ?? '', /its state was removed/);
+        const { readOnly, problem } = await client.call('documents.open', { path: 'a.txt' });
+        assert.deepEqual([readOnly, /its state was removed/.test(problem ?? '')], [true, true]);
+        person.text.insert(0, 'late ');
+        put('a.txt', 'one\ntwo\nthree\n');
+        await eventually(async () => assert.equal(await held(), 'typed one\ntwo\nthree\n'));
+      } finally {
+        person.destroy();
+      }
+      await sidecar.stop();
+      assert.equal(file('a.txt'), 'typed one\ntwo\nthree\n');
+      assert.ok(!fs.existsSync(stateFolder), 'nothing was put there again');
+    },
+    { config: unsaved, mayLogErrors: true },
+  ));
+
+test('unsaved text of a volume waits for it: a start while it is away is refused with 69, and writes nothing there', (context) =>
+  withSmallDisk(context, 1024, (root) =>
+    withScratchFolder('volume', async (folder) => {
+      const state = path.join(folder, 'state');
+      const file = path.join(root, 'a.txt');
+      fs.writeFileSync(file, 'one\n');
+      const killed = await spawnSidecar({ root, state, port: 0, flags: unsaved });
+      const person = openYjsClient(killed.url, { token: processToken, room: 'a.txt' });
+      const client = createClient<Operations>({ url: killed.url, token: processToken });
+      try {
+        await person.synced();
+        person.text.insert(0, 'typed ');
+        await eventually(async () => assert.equal((await client.call('files.read', { path: 'a.txt' })).text, 'typed one\n'));
+      } finally {
+        client.close();
+        person.destroy();
+        await killed.kill();
+      }
+      {
+        using disk = unmounted(root);
+        const env = { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder };
+        const refused = runProgram(process.execPath, [main, 'serve', root, '--port', '0', '--state', state], { env, cwd: folder });
+        try {
+          await refused.until(/The volume .* is not mounted\./);
+          assert.equal(await refused.ended, 69, refused.output());
+          assert.deepEqual(fs.readdirSync(root), []);
+        } finally {
+          refused.child.kill('SIGKILL');
+        }
+        disk.mountAgain();
+      }
+      const again = await spawnSidecar({ root, state, port: 0 });
+      assert.equal(await again.stop(), 0);
+      assert.equal(fs.readFileSync(file, 'utf8'), 'typed one\n');
+    }),
+  ));

@@ -98,7 +98,7 @@ export class DocumentStore {
 
   /** Why records can't be stored now, or undefined. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#state.lost === undefined ? this.#problem : `Edits are not stored any more: ${this.#state.lost}`;
   }
 
   /** Paths of documents that a crash left with records in the log only, or whose text is not in their file. */
@@ -151,13 +151,16 @@ export class DocumentStore {
     return Number(lastInsertRowid);
   }
 
-  /** Queues records for `commit`. */
+  /** Queues records for `commit`. What nobody would find again is let go. */
   add(id: number, ...records: LogRecord[]): void {
+    if (this.#state.lost !== undefined) return;
     for (const record of records) this.#log.add(id, record);
   }
 
   /** Stores what was added before anybody hears of it. A full disk is no reason to stop editing: it is tried again with the next. */
   commit(): void {
+    this.#state.look();
+    if (this.#state.lost !== undefined) return;
     try {
       this.#log.write();
       this.#problem = undefined;

@@ -121,11 +121,12 @@ export class Documents implements LiveText {
     const document = await this.#get(wirePath, this.#mayWrite(wirePath, caller));
     throwOutOfScope(wirePath, document, asking);
     // What was found may lie elsewhere than what was asked for.
-    const readOnly = !this.#mayWrite(document.path, caller);
+    const mayWrite = this.#mayWrite(document.path, caller);
+    const isReadOnly = (): boolean => !mayWrite || this.#dependencies.state.lost !== undefined;
     this.#cancelUnload(document);
-    const mayFollow = (to: string): boolean => this.#maySee(to, asking) && (readOnly || this.#mayWrite(to, caller));
+    const mayFollow = (to: string): boolean => this.#maySee(to, asking) && (isReadOnly() || this.#mayWrite(to, caller));
     const name = actorName({ kind: caller.kind, name: caller.name });
-    document.room.join({ channel, readOnly, shared: caller.shared === true, name, mayFollow });
+    document.room.join({ channel, isReadOnly, shared: caller.shared === true, name, mayFollow });
     if (caller.ended?.aborted === true) throw caller.ended.reason;
     const ended = (): void => channel.close(closeCodes.tokenEnded, 'The token does not hold any more.');
     caller.ended?.addEventListener('abort', ended, { once: true });
@@ -142,9 +143,14 @@ export class Documents implements LiveText {
     return document.info();
   }
 
+  /** Nobody may edit here. What was edited before is still saved where the state was lost since. */
+  get isReadOnly(): boolean {
+    return this.#options.readOnly || this.#dependencies.state.lost !== undefined;
+  }
+
   /** To write where git takes programs from needs more. */
   #mayWrite(wirePath: string, caller: Caller): boolean {
-    if (this.#options.readOnly) return false;
+    if (this.isReadOnly) return false;
     return allowsLevel(caller.access, this.#dependencies.workspace.liesInGit(wirePath) ? 'execute' : 'write');
   }
 
@@ -431,6 +437,8 @@ export class Documents implements LiveText {
   }
 
   #compact(): void {
+    // By their names the logs are another's then.
+    if (this.#dependencies.state.lost !== undefined) return;
     try {
       this.#store.compact(() => {
         for (const document of this.#open.values()) document.checkpoint();

@@ -5,7 +5,7 @@ import type { Documents, DocumentNews } from './documents.ts';
 
 const MAX_WAITING_NEWS = 1000;
 
-export function documentOperations(documents: Documents, options: { readOnly: boolean }): Implementations<typeof table> {
+export function documentOperations(documents: Documents): Implementations<typeof table> {
   return {
     'documents.list': (_input, call) => ({ documents: documents.list().filter((info) => documents.isToldTo(info.path, call)) }),
 
@@ -49,7 +49,7 @@ export function documentOperations(documents: Documents, options: { readOnly: bo
       const info = call.channel === undefined ? await documents.look(path, call) : await documents.join(path, call.channel, call);
       return {
         ...info,
-        readOnly: options.readOnly || !allowsLevel(call.caller.access, 'write'),
+        readOnly: documents.isReadOnly || !allowsLevel(call.caller.access, 'write'),
         socket: `/ws/doc/${path.split('/').map(encodeURIComponent).join('/')}`,
       };
     },

@@ -23,7 +23,7 @@ function oneMember(): { room: Room; text: Y.Text; channel: FakeChannel } {
     now: () => 0,
   });
   const channel = new FakeChannel();
-  room.join({ channel, name: 'person Ada', shared: false, readOnly: false, mayFollow: () => true });
+  room.join({ channel, name: 'person Ada', shared: false, isReadOnly: () => false, mayFollow: () => true });
   channel.say(step1Message(Y.encodeStateVector(new Y.Doc())));
   channel.sent.length = 0;
   return { room, text: ydoc.getText('content'), channel };
@@ -77,7 +77,7 @@ function loggedRoom(first = new Y.Doc()) {
   );
   const join = (readOnly = false): FakeChannel => {
     const channel = new FakeChannel();
-    room.join({ channel, name: 'person Ada', shared: false, readOnly, mayFollow: () => true });
+    room.join({ channel, name: 'person Ada', shared: false, isReadOnly: () => readOnly, mayFollow: () => true });
     channel.sent.length = 0;
     return channel;
   };

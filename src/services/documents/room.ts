@@ -40,7 +40,8 @@ export interface Member {
   readonly name: string;
   /** Many people share the token: what a member calls itself in its presence says more than the name of the token. */
   readonly shared: boolean;
-  readonly readOnly: boolean;
+  /** May change while it is there. */
+  isReadOnly(): boolean;
   /** Whether it may stay when the document is moved to `path`. */
   mayFollow(path: string): boolean;
 }
@@ -259,7 +260,7 @@ export class Room implements Pulsed {
   #answerWhatIsKnown(seat: Seat, theirs: ReadonlyMap<number, number>, encoded: Uint8Array): void {
     if (!seat.foreign && knowsLostState(theirs, this.#ydoc, this.#life)) {
       // Both histories at once would show the text twice.
-      if (seat.readOnly) {
+      if (seat.isReadOnly()) {
         seat.channel.close(closeCodes.outdated, 'The document began anew: load it again.');
         this.#leave(seat);
         return;
@@ -281,7 +282,7 @@ export class Room implements Pulsed {
       return;
     }
     if (isEmptyUpdate(update)) return;
-    if (seat.readOnly) {
+    if (seat.isReadOnly()) {
       this.#passOver(seat, update, isAnswer);
       return;
     }

@@ -14,7 +14,7 @@ export class MountPoint {
   constructor(root: string) {
     this.#root = root;
     const below = fs.statSync(path.dirname(root)).dev;
-    if (fs.statSync(root).dev !== below && isMounted(root)) this.#below = below;
+    if (fs.statSync(root).dev !== below && isMountPoint(root)) this.#below = below;
   }
 
   /** Costs nothing where nothing was mounted. */
@@ -23,16 +23,17 @@ export class MountPoint {
   }
 }
 
-/** Another device alone says little: each subvolume of btrfs has its own. */
-function isMounted(root: string): boolean {
+/** Whether something is mounted at a folder itself, be it of the same device. `folder` is absolute, without links, and there. */
+export function isMountPoint(folder: string): boolean {
   let mounts: string;
   try {
+    // Another device alone says little: each subvolume of btrfs has its own.
     mounts = fs.readFileSync('/proc/self/mountinfo', 'utf8');
   } catch {
-    return process.platform !== 'linux';
+    return process.platform !== 'linux' && fs.statSync(folder).dev !== fs.statSync(path.dirname(folder)).dev;
   }
   // proc_pid_mountinfo(5): the fifth field, in which white space and the backslash are octal.
   const unescape = (field: string): string =>
     field.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-  return mounts.split('\n').some((line) => unescape(line.split(' ')[4] ?? '') === root);
+  return mounts.split('\n').some((line) => unescape(line.split(' ')[4] ?? '') === folder);
 }

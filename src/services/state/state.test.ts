@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
-import { withSmallDisk } from '../../../test/kit/small-disk.ts';
+import { unmounted, withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { STATE_HINT, stateHeldFrom, State, type StateOptions, workspaceId } from './state.ts';
 
 async function withFolder(run: (open: (options?: Partial<StateOptions>) => State, folder: string) => void | Promise<void>): Promise<void> {
@@ -307,6 +307,71 @@ describe('a state that was asked for, of another workspace', () => {
       open({ root: other }).close();
       assert.throws(() => open(), { message: /is of the workspace .*other, which/ });
     }));
+});
+
+describe('a state that goes while it is held', () => {
+  const why = 'its state was removed or replaced while it ran.';
+
+  test('says so, and takes and removes nothing more by name: who comes next has the folder for itself', () =>
+    withFolder((open, folder) => {
+      const options = { folder: undefined, stateHome: path.join(folder, 'home') };
+      const first = open(options);
+      first.look();
+      assert.equal(first.lost, undefined);
+      fs.rmSync(first.folder, { recursive: true });
+      const second = open(options);
+      second.writeFile('token', 'of the second');
+      first.look();
+      assert.deepEqual([first.lost, second.lost], [why, undefined]);
+      assert.throws(() => first.writeFile('token', 'of the first'), { reason: 'READ_ONLY' });
+      first.removeFile('token');
+      first.close();
+      assert.equal(fs.readFileSync(path.join(second.folder, 'token'), 'utf8'), 'of the second');
+      second.look();
+      assert.deepEqual([second.writable, second.lost, open(options).writable], [true, undefined, false]);
+    }));
+
+  for (const [what, file] of [
+    ['database', 'state/state.db'],
+    ['lock', 'state/lock.db'],
+    ['lock of the usual place', 'home/outrigger/ID/lock.db'],
+  ] as const)
+    test(`is noticed within seconds by its ${what}, told of once, and stays lost`, (t) =>
+      withFolder((open, folder) => {
+        t.mock.timers.enable({ apis: ['setInterval'] });
+        const told: string[] = [];
+        const state = open({ stateHome: path.join(folder, 'home'), onLost: (said) => told.push(said) });
+        const at = path.join(folder, file.replace('ID', state.id));
+        fs.renameSync(at, `${at}-aside`);
+        t.mock.timers.tick(5000);
+        fs.renameSync(`${at}-aside`, at);
+        t.mock.timers.tick(5000);
+        assert.deepEqual([state.lost, told], [why, [why]]);
+      }));
+});
+
+describe('a workspace that was a volume', () => {
+  test('is refused while the volume is away, whatever lies below it, and is as it was when it is back', (context) =>
+    withSmallDisk(context, 1024, (root) =>
+      withFolder((open) => {
+        const first = open({ root });
+        first.set('kept', 'yes');
+        first.close();
+        {
+          using disk = unmounted(root);
+          const gone = { reason: 'WORKSPACE_GONE', message: /^The volume .* is not mounted/, hint: /Mount it.* option `state`/ };
+          for (let n = 0; n < 2; n++) assert.throws(() => open({ root }), gone);
+          fs.writeFileSync(path.join(root, 'file'), '');
+          assert.throws(() => open({ root }), gone);
+          fs.rmSync(path.join(root, 'file'));
+          open({ root, folder: `${root}-state` }).close();
+          fs.rmSync(`${root}-state`, { recursive: true });
+          disk.mountAgain();
+        }
+        const again = open({ root });
+        assert.deepEqual([again.writable, again.get('kept')], [true, 'yes']);
+      }),
+    ));
 });
 
 describe('the folder of a part', () => {

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementResultingChanges, type StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../../contract/errors.ts';
+import { isMountPoint } from './mount-point.ts';
 import { fileIdentity } from './file-identity.ts';
 import { FolderLock, stateOfHolder } from './lock.ts';
 import { Spool, type SpoolLimits } from './spool.ts';
@@ -20,6 +21,9 @@ const WORKSPACE = 'workspace';
 export const STATE_HINT = 'Free space where the state lives, or set the option `state`.';
 /** A folder without a lock that stood still for so long is nobody's. */
 const LEFT_MS = 24 * 60 * 60 * 1000;
+/** Between two looks at whether the state is still met. */
+const LOOK_MS = 2000;
+const LOST = 'its state was removed or replaced while it ran.';
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
 const SQLITE_FULL = 13;
@@ -37,6 +41,8 @@ export interface StateOptions {
   temporary: string;
   /** True: the folder is not held, and what is remembered is forgotten at the end. */
   passive?: boolean;
+  /** Told once, when the state is `lost`. */
+  onLost?: (why: string) => void;
 }
 
 /** Of which workspace a state is. */
@@ -44,6 +50,8 @@ interface WorkspaceFact {
   /** By its real path. */
   root: string;
   identity: string | undefined;
+  /** Whether a volume was mounted there. */
+  mounted: boolean;
   /** Of the state's own database. */
   database: string | undefined;
 }
@@ -69,9 +77,13 @@ export class State {
   readonly #statements = new Map<string, StatementSync>();
   readonly #durable = new Set<DatabaseSync>();
   readonly #ownFolders = new Map<string, FolderLock>();
+  readonly #openedDatabase: string | undefined;
+  readonly #onLost: ((why: string) => void) | undefined;
+  readonly #ticker: NodeJS.Timeout | undefined;
+  #lost: string | undefined;
   #closed = false;
 
-  /** Throws FILE_PERMISSION, STATE_TAKEN (another workspace has the folder), STATE_TOO_NEW, DISK_FULL. */
+  /** Throws FILE_PERMISSION, STATE_TAKEN (another workspace has the folder), WORKSPACE_GONE (its volume is away), STATE_TOO_NEW, DISK_FULL. */
   constructor(options: StateOptions) {
     this.id = workspaceId(options.root);
     const { folder, ephemeral } = chooseFolder(this.id, options);
@@ -94,14 +106,18 @@ export class State {
       this.close();
       throw error;
     }
+    this.#openedDatabase = this.databaseIdentity;
+    this.#onLost = options.onLost;
+    this.#ticker = setInterval(() => this.look(), LOOK_MS).unref();
   }
 
   /** Services that run again and checkpoints of one workspace must not come to another. A copy of the state is of who comes first. */
   #keepToOneWorkspace(root: string): void {
-    const now = { root, identity: fileIdentity(root), database: this.databaseIdentity };
+    const now = { root, identity: fileIdentity(root), mounted: isMountPoint(root), database: this.databaseIdentity };
     const noted = this.get(WORKSPACE);
     if (noted === JSON.stringify(now)) return;
     const before = JSON.parse(noted ?? '{}') as Partial<WorkspaceFact>;
+    refuseUnmounted(this.folder, before, now);
     if (before.database === now.database) refuseOther(this.folder, before, root);
     this.set(WORKSPACE, JSON.stringify(now));
   }
@@ -109,6 +125,23 @@ export class State {
   /** Which file the database is: another one where it was replaced, by an older copy too. Undefined for one in memory. */
   get databaseIdentity(): string | undefined {
     return this.writable ? fileIdentity(path.join(this.folder, DATABASE)) : undefined;
+  }
+
+  /**
+   * In words, once nobody who comes now would meet what is remembered here: its folder was removed or replaced. It stays lost, whatever comes
+   * there.
+   */
+  get lost(): string | undefined {
+    return this.#lost;
+  }
+
+  /** Looks whether the state is lost; done by itself every two seconds. */
+  look(): void {
+    if (!this.writable || this.#lost !== undefined || this.#closed) return;
+    const isMet = this.#lock?.isMet === true && this.#claim?.lock.isMet !== false && this.databaseIdentity === this.#openedDatabase;
+    if (isMet) return;
+    this.#lost = LOST;
+    this.#onLost?.(LOST);
   }
 
   /** A value by name; small facts only. */
@@ -147,8 +180,13 @@ export class State {
     }
   }
 
-  /** A small file of its own beside the database, replaced whole, readable by this user alone. Throws DISK_FULL; the old one stays then. */
+  /**
+   * A small file of its own beside the database, replaced whole, readable by this user alone. Throws DISK_FULL, and READ_ONLY where the state is
+   * lost; the old one stays then.
+   */
   writeFile(name: string, content: string): void {
+    this.look();
+    if (this.#lost !== undefined) throw new OutriggerError('READ_ONLY', `${name} can't be kept: ${this.#lost}`);
     const file = path.join(this.folder, name);
     try {
       makeFolder(path.dirname(file));
@@ -164,8 +202,10 @@ export class State {
     return fs.existsSync(path.join(this.folder, name));
   }
 
+  /** In a state that was lost it may be another's. */
   removeFile(name: string): void {
-    fs.rmSync(path.join(this.folder, name), { force: true });
+    this.look();
+    if (this.#lost === undefined) fs.rmSync(path.join(this.folder, name), { force: true });
   }
 
   /**
@@ -215,6 +255,7 @@ export class State {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearInterval(this.#ticker);
     for (const database of this.#durable) if (database.isOpen) database.close();
     this.database.close();
     this.#letGo();
@@ -335,6 +376,18 @@ function refuseOther(folder: string, { root: other, identity }: Partial<Workspac
   const why = `it is of the workspace ${other}, which is still there. ${root} needs another one.`;
   throw new OutriggerError('STATE_TAKEN', `The state folder ${folder} (option state) can't be used: ${why}`, {
     details: { option: 'state' },
+  });
+}
+
+/**
+ * Throws WORKSPACE_GONE where an empty or another folder stands in the place of the volume that the state is of: what is unsaved would be
+ * written below it. Its number alone says nothing, as a volume may have another at each mount.
+ */
+function refuseUnmounted(folder: string, before: Partial<WorkspaceFact>, { root, identity, mounted }: WorkspaceFact): void {
+  if (before.mounted !== true || mounted || before.root !== root) return;
+  if (before.identity === identity && fs.readdirSync(root).length > 0) return;
+  throw new OutriggerError('WORKSPACE_GONE', `The volume ${root} is not mounted. The state in ${folder} is of what it held.`, {
+    hint: 'Mount it. Where a plain folder is to be served from now on, set the option `state` to a new folder.',
   });
 }
 

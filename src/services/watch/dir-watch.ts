@@ -12,7 +12,7 @@
 
 import { lstatSync, readdirSync, readFileSync, type Stats, watch } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { MountPoint } from '../workspace/mount-point.ts';
+import { MountPoint } from '../state/mount-point.ts';
 import { Directory } from './directory.ts';
 import { lacksDescriptors } from './file-system.ts';
 import { type Ignore, isOwnTemporary } from './ignore.ts';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import { parentPath } from '../../contract/paths.ts';
 import { errnoOf, fileError } from './file-errors.ts';
-import { MountPoint } from './mount-point.ts';
+import { MountPoint } from '../state/mount-point.ts';
 
 // fs.constants has no O_PATH; the number is the same on x64 and arm64 (asm-generic/fcntl.h). Tried once at start.
 const O_PATH = 0o10000000;
