@@ -67,6 +67,12 @@ export function sourcePlugin({ manifest, workers, workerFolder }) {
         const early = /^import (?:\{|\*).* from 'node:(http2|https|tls|zlib)';$/m.exec(source);
         if (early)
           throw new Error(`${relative(root, path)} takes names from node:${early[1]}, of which the bundle has the default export alone`);
+        const named = [...source.matchAll(/const \{ (?!default: )[^}]*\} = await import\('([^.'][^']*)'\)/g)].map(([, name]) => name);
+        const unnamed = named.find((name) => !Object.hasOwn(manifest.optionalDependencies ?? {}, name));
+        if (unnamed !== undefined)
+          throw new Error(
+            `${relative(root, path)} takes names from ${unnamed} when it is first used, of which the bundle has the default export alone`,
+          );
         const contents = (isProgram ? source.replace(lateNamespace, "import $1 from '$2';") : source).replace(
           /new URL\(\s*(['"])(\.[^'"]*\.ts)\1\s*,\s*import\.meta\.url\s*\)/g,
           (_, _quote, file) => {

@@ -54,7 +54,7 @@ export function registerPage(app: FastifyInstance, dependencies: PageDependencie
     url: '/assets/:name',
     handler: async (request, reply) => {
       // Loaded with the first of them: its table of media types is as much to read as the rest of a start together.
-      const { send } = await import('@fastify/send');
+      const { default: send } = await import('@fastify/send');
       const sent = await send(request.raw, encodeURI(request.params.name), {
         root: path.join(folder, 'assets'),
         immutable: true,

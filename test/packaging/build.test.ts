@@ -115,6 +115,17 @@ test('a source file that takes names from a part of Node that is loaded late fai
   assert.match(built.stderr, /src\/cli\/early\.ts takes names from node:zlib/);
 });
 
+test('a source file that takes names from a package when it is first used fails the build', () => {
+  const file = join(folder, 'src', 'cli', 'later.ts');
+  const command = join(folder, 'src', 'cli', 'main.ts');
+  writeFileSync(file, `const { send } = await import('@fastify/send');\nconsole.log(send);\n`);
+  writeFileSync(command, `import './later.ts';\n${files['src/cli/main.ts']}`);
+  const built = node('scripts/build.mjs', 'bundle');
+  writeFileSync(command, files['src/cli/main.ts']);
+  assert.notEqual(built.status, 0);
+  assert.match(built.stderr, /src\/cli\/later\.ts takes names from @fastify\/send/);
+});
+
 test('the workbench is built with hashed assets, lazy parts and the hash of its theme script', () => {
   const built = node('scripts/build.mjs', 'workbench');
   assert.equal(built.status, 0, built.stderr);

@@ -173,13 +173,17 @@ test('the package holds the code that it runs as a checkout does, says how else,
   renameSync(`${native}-away`, native);
 });
 
-test('the command of the package serves, and its sample project starts', async () => {
+test('the command of the package serves, its page too, and its sample project starts', async () => {
   const command = join(user, 'node_modules', 'outrigger', 'scripts', 'outrigger.mjs');
   assert.equal(spawnSync(process.execPath, [command, '--version'], { encoding: 'utf8', env: environment() }).stdout, `${version}\n`);
   const code = await withProgram(process.execPath, [command, 'start', '--port', '0'], environment(), user, async (program) => {
     const [, url = ''] = await program.until(/"url":"(http:[^"]+)"/);
     const { count } = (await call(url, 'files.list', {})) as { count: number };
     assert.ok(count > 0);
+    const page = await (await fetch(url)).text();
+    const assets = [...page.matchAll(/="\.\/(assets\/[^"]+)"/g)].map(([, asset = '']) => asset);
+    assert.ok(assets.length > 1, page);
+    for (const asset of assets) assert.equal((await fetch(new URL(asset, url))).status, 200, asset);
     assert.equal(await program.stop(), 0);
   });
   assert.equal(code, 0);
