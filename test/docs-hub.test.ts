@@ -14,9 +14,9 @@ import { eventually } from './kit/eventually.ts';
 import { requireTool } from './kit/require-tools.ts';
 import { runProgram } from './kit/running-program.ts';
 import { taskRequest } from './kit/task-request.ts';
+import { main } from './kit/command.ts';
 
 const skip = process.platform === 'win32' && 'the pages write commands for a POSIX shell';
-const main = path.join(repository, 'src/cli/main.ts');
 const written = '127.0.0.1:4000';
 const unitChecker = 'systemd-analyze';
 

@@ -33,6 +33,7 @@ import {
 } from './kit/doc-pages.ts';
 import { eventually } from './kit/eventually.ts';
 import { type RunningSidecar, withSidecar } from './kit/sidecar.ts';
+import { main } from './kit/command.ts';
 
 const run = promisify(execFile);
 const protocol = 'docs/protocol.md';
@@ -122,7 +123,7 @@ test('every command of README and CONTRIBUTING is one of package.json or of the 
   const { scripts } = JSON.parse(readFileSync(path.join(repository, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
   const help = async (...args: string[]): Promise<string> =>
     (
-      await run(process.execPath, [path.join(repository, 'src/cli/main.ts'), ...args, '--help'], {
+      await run(process.execPath, [main, ...args, '--help'], {
         env: { ...process.env, COLUMNS: '200' },
       })
     ).stdout;

@@ -11,8 +11,8 @@ import { flagName, optionKeys, optionRow } from '../../src/config/options.ts';
 import { operations } from '../../src/contract/operations.ts';
 import { eventually } from '../kit/eventually.ts';
 import { withSidecar } from '../kit/sidecar.ts';
+import { main } from '../kit/command.ts';
 
-const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const base = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-cli-'));
 const root = path.join(base, 'work');
 const env = { PATH: process.env['PATH'] ?? '', HOME: path.join(base, 'home'), TMPDIR: base };

@@ -9,9 +9,9 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { eventually } from '../kit/eventually.ts';
 import { requireTool } from '../kit/require-tools.ts';
+import { main } from '../kit/command.ts';
 
 const root = path.join(import.meta.dirname, '../..');
-const main = path.join(root, 'src/cli/main.ts');
 
 describe('npm run hub', { skip: requireTool('git') }, () => {
   const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-demo-test-'));

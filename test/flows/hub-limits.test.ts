@@ -15,6 +15,7 @@ import { ResultsFolder } from '../../src/services/tasks/results-folder.ts';
 import { eventually } from '../kit/eventually.ts';
 import { withHub } from '../kit/hub.ts';
 import { runProgram } from '../kit/running-program.ts';
+import { main } from '../kit/command.ts';
 
 const features = ['leases', 'held', 'refusals', 'long-reasons', 'logs', 'calls'];
 const MIB = 1024 * 1024;
@@ -208,7 +209,6 @@ describe('a hub', { concurrency: true }, () => {
 test('days that make no sense are refused before a hub starts', async () => {
   const at = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-days-'));
   try {
-    const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
     for (const [flag, text] of [
       ['--keep-days', '-1'],
       ['--keep-days', '1.5'],

@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import { LinkConfigError, loadLinkConfig } from '../../src/config/link-config.ts';
 import { linkFiles } from '../../src/cli/templates/link-files.ts';
 import { requireTool } from '../kit/require-tools.ts';
+import { main } from '../kit/command.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 const base = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-link-init-'));
@@ -23,8 +24,7 @@ function ran(program: string, args: readonly string[], env: NodeJS.ProcessEnv = 
   return { code: status, said: stdout + stderr };
 }
 
-const cli = (...args: string[]): { code: number | null; said: string } =>
-  ran(process.execPath, [path.join(root, 'src/cli/main.ts'), ...args]);
+const cli = (...args: string[]): { code: number | null; said: string } => ran(process.execPath, [main, ...args]);
 
 before(() => {
   const { code, said } = cli('init', 'link', name);

@@ -10,8 +10,8 @@ import { runProgram, type RunningProgram } from '../kit/running-program.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
 import { processToken } from '../kit/sidecar-process.ts';
 import { openYjsClient } from '../kit/yjs-client.ts';
+import { main } from '../kit/command.ts';
 
-const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
 /** Loaded before the program. The event comes when a line on stdout or stderr says that it is time. */
 const preload = `
 Object.defineProperty(process, 'platform', { value: 'win32' });

@@ -11,8 +11,8 @@ import { after, afterEach, describe, test } from 'node:test';
 import { loadLinkConfig } from '../../src/config/link-config.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type CaptureHub, captureHub } from '../kit/link-harness.ts';
+import { main } from '../kit/command.ts';
 
-const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const base = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-link-'));
 const env = { PATH: process.env['PATH'] ?? '', HOME: path.join(base, 'home'), TMPDIR: base };
 fs.mkdirSync(env.HOME);

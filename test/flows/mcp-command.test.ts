@@ -8,8 +8,7 @@ import { test } from 'node:test';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { eventually } from '../kit/eventually.ts';
-
-const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
+import { main } from '../kit/command.ts';
 
 test('outrigger mcp is started by the official client, reads, searches and writes as far as it may, and ends with its client', async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-mcp-'));

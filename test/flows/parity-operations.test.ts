@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { createClient } from '../../src/client/client.ts';
@@ -16,6 +15,7 @@ import { lineSocket, serveStdio } from '../../src/transports/stdio/stdio.ts';
 import { linkToHub } from '../kit/linked-hub.ts';
 import { gathered } from '../kit/parity.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+import { main } from '../kit/command.ts';
 
 /** A way in: what it answers to one call, items and bytes gathered, or the error. */
 interface Way {
@@ -23,7 +23,6 @@ interface Way {
   ask(operation: string, input: object): Promise<unknown>;
 }
 
-const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const caller: Caller = { id: 'main', name: 'owner', kind: 'person', access: 'admin', shared: true };
 const refuse = (): Promise<never> => Promise.reject(new OutriggerError('NO_OPERATION', 'Nothing is offered here.'));
 

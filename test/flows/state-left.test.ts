@@ -12,8 +12,7 @@ import { withSidecar } from '../kit/sidecar.ts';
 import { processToken, spawnSidecar } from '../kit/sidecar-process.ts';
 import { unmounted, withSmallDisk } from '../kit/small-disk.ts';
 import { openYjsClient } from '../kit/yjs-client.ts';
-
-const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
+import { main } from '../kit/command.ts';
 
 test('read-only sidecars that were killed leave no documents in the state beyond the next start', () =>
   withScratchFolder('left', async (folder, root) => {

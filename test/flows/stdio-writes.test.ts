@@ -7,8 +7,8 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { requireTool } from '../kit/require-tools.ts';
+import { main } from '../kit/command.ts';
 
-const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const questions = [
   { method: 'ping' },
   { method: 'readFile', params: { path: 'src/a.ts' } },

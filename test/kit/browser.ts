@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { requireTool } from './require-tools.ts';
+import { main } from './command.ts';
 
 const repository = path.join(import.meta.dirname, '..', '..');
 // Plain JavaScript, shared with what runs before anything is installed.
@@ -131,7 +132,7 @@ class Served implements ServedFolder {
   }
 
   async start(port: number): Promise<void> {
-    const command = ['src/cli/main.ts', 'serve', this.root, '--port', String(port), '--state', this.#state, '--log-level', 'warn'];
+    const command = [main, 'serve', this.root, '--port', String(port), '--state', this.#state, '--log-level', 'warn'];
     const child = spawn(process.execPath, command, {
       cwd: repository,
       env: { ...process.env, ...this.#env, OUTRIGGER_TOKEN: pageToken },
@@ -175,7 +176,7 @@ class Served implements ServedFolder {
   scopedToken(access: 'read' | 'write'): string {
     const answer = execFileSync(
       process.execPath,
-      ['src/cli/main.ts', 'call', 'tokens.create', JSON.stringify({ name: `a ${access}er`, access }), '--url', this.url, '--json'],
+      [main, 'call', 'tokens.create', JSON.stringify({ name: `a ${access}er`, access }), '--url', this.url, '--json'],
       { cwd: repository, env: { ...process.env, OUTRIGGER_TOKEN: pageToken }, encoding: 'utf8' },
     );
     return (JSON.parse(answer) as { secret: string }).secret;

@@ -11,13 +11,13 @@ import { SqliteTaskStore } from '../../src/hub/sqlite-task-store.ts';
 import type { TaskRecord } from '../../src/hub/task-store.ts';
 import { markedWith } from '../../src/services/processes/process-facts.ts';
 import { type Proxy, tcpProxy } from './link-harness.ts';
+import { main } from './command.ts';
 
 /*
  * A hub and some links, real processes with real wake programs, that are killed, stopped and cut off while tasks go through them. What each program
  * did stands in a journal on the disk. After each round all is healed, all tasks must come to their end, and nothing may be lost or count twice.
  */
 
-const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
 const token = 'token-of-the-hub-that-crashes-01';
 const LEASE_MS = 3000;
 const HEAL_MS = 90_000;
