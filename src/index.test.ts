@@ -195,6 +195,55 @@ test('a listener of the host that throws fails no write, and keeps nobody else f
     assert.equal(lines.filter((line) => line.includes('"event":"host.listener-failed"')).length, 3);
   }));
 
+test('what a host does to what it was given changes nothing for others', () =>
+  withFiles(async (sidecar) => {
+    const heard: string[] = [];
+    sidecar.onChange((change) => (change.path = `/absolute/${change.path}`));
+    sidecar.onChange(({ path }) => heard.push(path));
+    const { cursor } = await sidecar.call('changes.since', {});
+    await sidecar.call('files.write', { path: 'a', text: 'a' });
+    const told = async (): Promise<string[]> => {
+      const { changes } = await sidecar.call('changes.since', { cursor });
+      const paths = changes.map(({ path }) => path);
+      for (const change of changes) change.path = 'another';
+      return paths;
+    };
+    assert.deepEqual([heard, await told(), await told()], [['a'], ['a'], ['a']]);
+  }));
+
+test('a log of the host that throws fails no call and no stop, and how many lines it lost is told when it takes them again', async () => {
+  const { workspace, state } = folders();
+  const lines: string[] = [];
+  let isGone = false;
+  const log = (line: string): void => {
+    if (isGone) throw new TypeError('Object has been destroyed');
+    lines.push(line);
+  };
+  const start = (): ReturnType<typeof createSidecar> =>
+    createSidecar({ workspace, state, port: 0, env: {}, components: ['files'], 'log.level': 'debug', log });
+  const first = await start();
+  isGone = true;
+  await first.call('files.write', { path: 'a', text: 'a' });
+  assert.equal((await fetch(`${first.url}/api/files/a`, { headers: { authorization: `Bearer ${first.token}` } })).status, 200);
+  isGone = false;
+  await first.call('files.read', { path: 'a' });
+  await eventually(() => assert.ok(lines.some((line) => line.includes('log.left_out'))));
+  isGone = true;
+  await first.stop();
+  isGone = false;
+  const second = await start();
+  assert.equal((await second.call('files.write', { path: 'b', text: 'b' })).path, 'b');
+  await second.stop();
+});
+
+test('the token of a sidecar is the one that holds, also when it was given out anew', () =>
+  withFiles(async (sidecar) => {
+    const before = sidecar.token;
+    const { secret } = await sidecar.call('tokens.rotate', {});
+    assert.notEqual(secret, before);
+    assert.equal(sidecar.token, secret);
+  }));
+
 test('bytes that a call in the same process does not read are let go of', () =>
   withFiles(async (sidecar, workspace) => {
     writeFileSync(join(workspace, 'big'), Buffer.alloc(4 * 1024 * 1024));

@@ -23,7 +23,7 @@ export interface CreateSidecarInput<T extends Table = Table> extends SidecarOpti
   components?: readonly ComponentName[];
   /** Operations of the host's own, beside ours: they appear wherever ours do (HTTP, RPC, /openapi.json, clients). */
   operations?: HostOperations<T>;
-  /** Gets each line of the log (JSON, with its line break). Without it nothing is logged. */
+  /** Gets each line of the log (JSON, with its line break). Where it throws, the line is left out. Without it nothing is logged. */
   log?: (line: string) => void;
   /**
    * Where options are looked for that are not given here: the environment of this process. `{}` looks nowhere, nor at the
@@ -36,7 +36,7 @@ export interface CreateSidecarInput<T extends Table = Table> extends SidecarOpti
 export interface Sidecar<T extends Table = Operations> extends InProcess<T> {
   /** Of the main port, e.g. `http://127.0.0.1:3000`. For a client: `createClient({ url, token })` of `outrigger/client`. */
   readonly url: string;
-  /** Gives full access; given by options, or made and kept with the state. */
+  /** Gives full access; given by options, or made and kept with the state. Another one after `tokens.rotate`. */
   readonly token: string;
   /** Of the second port, when `wsPort` is set. */
   readonly socketUrl: string | undefined;
@@ -60,7 +60,7 @@ export async function createSidecar<T extends Table = Record<never, Operation>>(
 ): Promise<Sidecar<Operations & T>> {
   const loaded = readOptions(input);
   const { config, sources, surroundings } = loaded;
-  const log = createLog(config, input.log ?? (() => undefined));
+  const log = createLog(config, guarded(input.log));
   const { sidecar, inProcess } = await startWithOperations(
     {
       config,
@@ -71,11 +71,13 @@ export async function createSidecar<T extends Table = Record<never, Operation>>(
     },
     input.operations === undefined ? [] : [input.operations as GivenOperations],
   );
-  const { url, token, socketUrl, ready, dispatch } = sidecar;
+  const { url, socketUrl, ready, dispatch } = sidecar;
   return {
     ...(inProcess as InProcess<Operations & T>),
     url,
-    token,
+    get token() {
+      return sidecar.token;
+    },
     socketUrl,
     ready,
     dispatch,
@@ -83,13 +85,25 @@ export async function createSidecar<T extends Table = Record<never, Operation>>(
       sidecar.onChanges((changes) => {
         for (const change of changes)
           try {
-            listener(change);
+            listener(structuredClone(change));
           } catch (error) {
             // What was written is written, and others hear of it.
             log('error', 'host.listener-failed', { error });
           }
       }),
     stop: () => sidecar.stop(),
+  };
+}
+
+/** A line at which the host's function throws is one that it left out: it may be a window that was closed. */
+function guarded(log: CreateSidecarInput['log'] = () => undefined): (line: string) => boolean {
+  return (line) => {
+    try {
+      log(line);
+      return true;
+    } catch {
+      return false;
+    }
   };
 }
 

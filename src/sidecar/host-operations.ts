@@ -40,7 +40,8 @@ export function inProcessOf(root: string): { inProcess: InProcess; started: (dis
     const { output, items, bytes } = await dispatch(request);
     // Nobody reads them: the call is over when they are let go of.
     await bytes?.[Symbol.asyncIterator]().return?.();
-    return items === undefined ? output : { ...(output as object), items };
+    // A copy: what a host does to it is no business of those who are told the same.
+    return structuredClone(items === undefined ? output : { ...(output as object), items });
   };
   return { inProcess: { root, call } as InProcess, started: resolve };
 }

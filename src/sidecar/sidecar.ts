@@ -387,7 +387,9 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
 
     return {
       url: doors?.url ?? '',
-      token: callers.mainToken,
+      get token() {
+        return callers.mainToken;
+      },
       tokenWasGiven: callers.tokenWasGiven,
       workspaceId: state.id,
       get readOnly() {
