@@ -16,7 +16,7 @@ export class SecretPlaces {
   readonly #places = new Set<string>();
   #lookedAt = Number.NEGATIVE_INFINITY;
 
-  /** `files`: as they were named; those outside of the workspace count for nothing. `now`: ms, of a clock that is not set back. */
+  /** `files`: as they were named, or folders of which all is secret; those outside of the workspace count for nothing. `now`: ms, of a clock that is not set back. */
   constructor(root: string, files: readonly (string | undefined)[], now: () => number) {
     this.#root = root;
     this.#files = [...new Set(files.flatMap((file) => (file === undefined ? [] : path.resolve(file))))];

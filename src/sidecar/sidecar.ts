@@ -194,7 +194,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       onRelease('documents', () => documents?.stop());
     }
     // Of a link, its file of the secret is known when it is plugged in.
-    let secretPlaces = new SecretPlaces(workspace.root, [config.tokenFile, config['link.config']], () => performance.now());
+    let secretPlaces = new SecretPlaces(workspace.root, [config.tokenFile, state.folder, config['link.config']], () => performance.now());
     let search: PluggedSearch | undefined;
     if (has('search')) {
       const { plugSearch } = await import('./plug-search.ts');
@@ -259,7 +259,8 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
 
     // ── the one way in
     const agents = Object.values(namedSettings(config, 'processes.agents', execAgents));
-    const secretFiles = [config.tokenFile, ...(link?.secretFiles ?? []), ...agents.map(({ tokenFile }) => tokenFile)];
+    // That of the state lies in the workspace where there is no other place, as in one that is all of the machine.
+    const secretFiles = [config.tokenFile, state.folder, ...(link?.secretFiles ?? []), ...agents.map(({ tokenFile }) => tokenFile)];
     const secrets = new SecretPlaces(workspace.root, secretFiles, () => performance.now());
     workspace.journal.onChanges((changes) => secrets.noticed(changes));
     secretPlaces = secrets;

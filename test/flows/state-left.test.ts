@@ -89,6 +89,30 @@ test('a state of another workspace that is still there is refused with 78, and s
     }
   }));
 
+test('a state that finds no place but in the workspace is for admins alone', () =>
+  withScratchFolder('state-inside', async (root) => {
+    const temporary = path.join(root, 'tmp');
+    fs.mkdirSync(temporary);
+    const env = { PATH: process.env['PATH'], HOME: root, TMPDIR: temporary, OUTRIGGER_TOKEN: processToken };
+    const program = runProgram(process.execPath, [main, 'serve', root, '--port', '0'], { env, cwd: root });
+    try {
+      const [, url = ''] = await program.until(/"url":"(http:[^"]+)"/);
+      const admin = createClient<Operations>({ url, token: processToken });
+      const { secret } = await admin.call('tokens.create', { name: 'reader', access: 'read' });
+      const reader = createClient<Operations>({ url, token: secret });
+      const place = path.relative(root, path.join(temporary, fs.readdirSync(temporary).find((name) => /^outrigger-\d+$/.test(name)) ?? ''));
+      const [id = ''] = fs.readdirSync(path.join(root, place));
+      const stored = `${place}/${id}/state.db`;
+      assert.equal((await admin.call('files.stat', { path: stored })).exists, true);
+      for (const name of [stored, `${place}/${id}/token`])
+        await assert.rejects(reader.call('files.read', { path: name }), { reason: 'ACCESS_DENIED' });
+      for (const client of [admin, reader]) client.close();
+    } finally {
+      program.child.kill('SIGKILL');
+      await program.ended;
+    }
+  }));
+
 const unsaved = { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' };
 
 test('a sidecar whose state is removed says so and takes nothing more; what was typed before is merged into its file', () =>

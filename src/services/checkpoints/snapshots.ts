@@ -339,7 +339,10 @@ export class Snapshots {
   }
 
   #isSecret(path: string): boolean {
-    return this.#dependencies.secrets?.().has(path) === true;
+    const secrets = this.#dependencies.secrets?.();
+    if (secrets === undefined || secrets.size === 0) return false;
+    for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) if (secrets.has(path.slice(0, end))) return true;
+    return false;
   }
 }
 
