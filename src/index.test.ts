@@ -236,6 +236,17 @@ test('a log of the host that throws fails no call and no stop, and how many line
   await second.stop();
 });
 
+test('where the system does not say how much memory is held, the health is told all the same', (context) =>
+  withFiles(async (sidecar) => {
+    assert.ok((await sidecar.call('system.health', {})).memoryBytes > 0);
+    context.mock.method(process.memoryUsage, 'rss', () => {
+      throw Object.assign(new Error('ENOENT: no such file or directory, uv_resident_set_memory'), { code: 'ENOENT' });
+    });
+    assert.equal((await sidecar.call('system.health', {})).memoryBytes, 0);
+    const metrics = await fetch(`${sidecar.url}/metrics`, { headers: { authorization: `Bearer ${sidecar.token}` } });
+    assert.equal(metrics.status, 200);
+  }));
+
 test('the token of a sidecar is the one that holds, also when it was given out anew', () =>
   withFiles(async (sidecar) => {
     const before = sidecar.token;

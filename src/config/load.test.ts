@@ -48,6 +48,23 @@ test('a flag wins over the environment, that over a file, that over the default;
   });
 });
 
+test('a home that is no folder, or that this user may not enter, has no config file; one that was named has to be there', (context) => {
+  assert.deepEqual(problemsOf({ env: { HOME: '/dev/null' } }), []);
+  assert.match(problemsOf({ env: {}, file: '/dev/null/config.json' })[0] ?? '', /can't be read: ENOTDIR/);
+  const refuse = (file: fs.PathLike): never => {
+    throw Object.assign(new Error(`EACCES: permission denied, open '${String(file)}'`), { code: 'EACCES' });
+  };
+  withFile('{}', (file) => {
+    const home = path.dirname(file);
+    fs.mkdirSync(path.join(home, 'outrigger'));
+    context.mock.method(fs, 'readFileSync', refuse);
+    assert.match(problemsOf({ env: { XDG_CONFIG_HOME: home } })[0] ?? '', /can't be read: EACCES/);
+    context.mock.method(fs, 'accessSync', refuse);
+    assert.deepEqual(problemsOf({ env: { XDG_CONFIG_HOME: home } }), []);
+    context.mock.restoreAll();
+  });
+});
+
 test('the names of the seeds are aliases; our own name wins', () => {
   const { config } = loadConfig({ env: { WORKSPACE_PATH: '/seed', API_PORT: '3100', WS_PORT: '3101', OUTRIGGER_PORT: '3200' } });
   assert.deepEqual([config.root, config.port, config.wsPort], ['/seed', 3200, 3101]);

@@ -135,8 +135,7 @@ function readFile(file: string, mustExist: boolean, problems: string[]): Record<
   try {
     text = fs.readFileSync(file, 'utf8');
   } catch (error) {
-    if (mustExist || (error as NodeJS.ErrnoException).code !== 'ENOENT')
-      problems.push(`${file} can't be read: ${(error as Error).message}`);
+    if (mustExist || !isAway(file, error)) problems.push(`${file} can't be read: ${(error as Error).message}`);
     return {};
   }
   try {
@@ -147,6 +146,18 @@ function readFile(file: string, mustExist: boolean, problems: string[]): Record<
     problems.push(`${file} is not JSON: ${(error as Error).message}`);
   }
   return {};
+}
+
+/** In a home that is none, as of system users, or that is another user's, there is no file of ours. */
+function isAway(file: string, error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'EACCES') return code === 'ENOENT' || code === 'ENOTDIR';
+  try {
+    fs.accessSync(path.dirname(file), fs.constants.X_OK);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** `{"documents": {"maxBytes": 1}}` and `{"documents.maxBytes": 1}` say the same. */

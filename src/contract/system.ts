@@ -65,7 +65,7 @@ export const system = {
         status: z.enum(['starting', 'ok', 'degraded', 'stopping']),
         checks: z.array(check()),
         uptimeMs: z.int(),
-        memoryBytes: z.int(),
+        memoryBytes: z.int().describe('Resident; 0 where the system does not say it, as without /proc.'),
         connections: z.int(),
       }),
     errors: [],

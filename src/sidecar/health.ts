@@ -1,5 +1,6 @@
 import type { Implementations } from '../contract/operation.ts';
 import type { system } from '../contract/system.ts';
+import { residentBytes } from '../services/processes/resident-bytes.ts';
 
 export interface Check {
   name: string;
@@ -52,7 +53,7 @@ export class Health {
         status,
         checks,
         uptimeMs: this.uptimeMs,
-        memoryBytes: process.memoryUsage.rss(),
+        memoryBytes: residentBytes() ?? 0,
         connections: connections(),
       };
     };

@@ -1,3 +1,5 @@
+import { residentBytes } from '../services/processes/resident-bytes.ts';
+
 /** Counters of this process in Prometheus' text format. */
 export class Metrics {
   readonly #calls = new Map<string, { count: number; seconds: number }>();
@@ -31,7 +33,8 @@ export class Metrics {
       calls.map(([labels, row]) => [labels, Number(row.seconds.toFixed(6))]),
     );
     for (const [name, value] of Object.entries(gauges)) metric(name, 'gauge', `Current ${name}.`, [['', value]]);
-    metric('memory_bytes', 'gauge', 'Resident memory.', [['', process.memoryUsage.rss()]]);
+    const memory = residentBytes();
+    if (memory !== undefined) metric('memory_bytes', 'gauge', 'Resident memory.', [['', memory]]);
     const cpu = process.cpuUsage();
     metric('cpu_seconds_total', 'counter', 'CPU time of this process.', [['', (cpu.user + cpu.system) / 1e6]]);
     return `${lines.join('\n')}\n`;

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { residentBytes } from '../processes/resident-bytes.ts';
 
 const LOOK_MS = 1000;
 /** After the start one idle look is enough; later on, compiled code goes with the memory, and whoever comes back would wait for it. */
@@ -63,15 +64,6 @@ export function giveBackWhenIdle({
   }, lookMs);
   timer.unref();
   return () => clearInterval(timer);
-}
-
-/** Undefined while the process has no descriptor left to find out by: thrown from a timer, that would end it. */
-function residentBytes(): number | undefined {
-  try {
-    return process.memoryUsage.rss();
-  } catch {
-    return undefined;
-  }
 }
 
 /** The one way to V8's thorough collection is a flag that shows it, as `gc`, to contexts made from then on. */

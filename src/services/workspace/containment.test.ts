@@ -291,6 +291,17 @@ for (const byDescriptor of [true, false]) {
   });
 }
 
+test('a folder that this user may not read is not served', (context) =>
+  withWorkspace(({ root }) => {
+    context.mock.method(fs, 'accessSync', () => {
+      throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
+    });
+    assert.throws(() => new Containment(root), {
+      reason: 'FILE_PERMISSION',
+      message: `The folder ${root} is refused by the operating system.`,
+    });
+  }));
+
 test('a volume that is unmounted is gone: nothing is written beneath it, and its files are there when it is back', (context) =>
   withSmallDisk(context, 1024, async (at) => {
     fs.writeFileSync(path.join(at, 'file'), 'kept');

@@ -38,7 +38,7 @@ export class Containment {
   readonly byDescriptor: boolean;
   readonly #mount: MountPoint;
 
-  /** `root` is absolute and exists. `byDescriptor: false` takes the way of systems without /proc. Throws WORKSPACE_GONE or NOT_A_DIRECTORY. */
+  /** `root` is absolute and exists. `byDescriptor: false` takes the way of systems without /proc. Throws WORKSPACE_GONE, NOT_A_DIRECTORY, FILE_PERMISSION. */
   constructor(root: string, options: { byDescriptor?: boolean } = {}) {
     try {
       this.root = fs.realpathSync(root);
@@ -46,6 +46,11 @@ export class Containment {
       throw new OutriggerError('WORKSPACE_GONE', `The folder ${root} is not there.`, { cause: error });
     }
     if (!fs.statSync(this.root).isDirectory()) throw new OutriggerError('NOT_A_DIRECTORY', `${root} is not a folder.`);
+    try {
+      fs.accessSync(this.root, fs.constants.R_OK | fs.constants.X_OK);
+    } catch (error) {
+      throw fileError(error, `The folder ${root}`);
+    }
     this.#mount = new MountPoint(this.root);
     this.byDescriptor = options.byDescriptor !== false && process.platform === 'linux' && descriptorsHavePaths(this.root);
   }
