@@ -17,23 +17,23 @@ export interface ClientOptions {
   /** `http://host:port`, with a path before `/api` where a proxy adds one. */
   url: string;
   /** Left out in the page, whose cookie speaks for it. */
-  token?: string;
-  fetch?: typeof globalThis.fetch;
+  token?: string | undefined;
+  fetch?: typeof globalThis.fetch | undefined;
   /** `undefined` on purpose: none, so that all goes over HTTP. */
   webSocket?: (new (url: string, protocols?: string[]) => ClientWebSocket) | undefined;
   /** Without a connection for so long, the state says offline. */
-  offlineAfterMs?: number;
+  offlineAfterMs?: number | undefined;
   /** A socket that is not open by then is an attempt that failed. */
-  connectTimeoutMs?: number;
+  connectTimeoutMs?: number | undefined;
   /** How often a silent connection is tried, and how long an answer may take. */
-  pingMs?: number;
-  pongMs?: number;
+  pingMs?: number | undefined;
+  pongMs?: number | undefined;
   /** Between attempts to connect: full jitter below a bound that doubles from base to max. */
-  backoff?: { baseMs: number; maxMs: number };
-  timers?: PeerTimers;
+  backoff?: { baseMs: number; maxMs: number } | undefined;
+  timers?: PeerTimers | undefined;
   /** Milliseconds since 1970. */
-  now?: () => number;
-  random?: () => number;
+  now?: (() => number) | undefined;
+  random?: (() => number) | undefined;
 }
 
 /** The timers that browsers and Node have in common. */

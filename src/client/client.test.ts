@@ -7,7 +7,7 @@ import { WebSocket as NodeWebSocket } from 'ws';
 import { eventually } from '../../test/kit/eventually.ts';
 import { countingBytes, type FakeTable, fakeTable, sha256 } from '../../test/kit/fake-operations.ts';
 import { type FakeSidecar, fakeToken, withFakeSidecar } from '../../test/kit/fake-sidecar.ts';
-import type { DispatchRequest } from '../contract/dispatch.ts';
+import type { Dispatch, DispatchRequest } from '../contract/dispatch.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import type { FeedItem } from '../contract/events.ts';
 import { operations } from '../contract/operations.ts';
@@ -142,6 +142,34 @@ test('falls back to HTTP when the WebSocket does not come about, and for inputs 
       ['http', 'ws', 'http'],
     );
   });
+});
+
+test('streams go over HTTP too where that answers and no WebSocket comes about, as behind a proxy that passes none', async () => {
+  class NoWebSocket extends WebSocket {
+    constructor(url: string) {
+      super(url.replace('/rpc', '/blocked'));
+    }
+  }
+  const dispatch = (fakes: Dispatch) => (request: DispatchRequest) =>
+    request.name === 'system.info' ? Promise.resolve({ output: {} }) : fakes(request);
+  await withFakeSidecar(
+    async ({ url }) => {
+      for (const options of [{}, { onResume: () => ({ to: 3 }) }])
+        await withClient(
+          url,
+          async (client) => {
+            for (let time = 0; time < 2; time++) {
+              const stream = client.stream('items.count', { to: 3 }, { signal: AbortSignal.timeout(5000), ...options });
+              const all: number[] = [];
+              for await (const { n } of stream) all.push(n);
+              assert.deepEqual([all, await stream.end], [[1, 2, 3], { total: 3 }]);
+            }
+          },
+          { webSocket: NoWebSocket as never },
+        );
+    },
+    { table: { ...fakeTable, 'system.info': operations['system.info'] }, dispatch },
+  );
 });
 
 test('a token that a protocol can not hold goes into the address', async () => {

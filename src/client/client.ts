@@ -92,7 +92,7 @@ export function createClient<T extends Table = Operations>(options: ClientOption
   );
 
   /** The live peer, waiting for the first attempt only; undefined: there is none now. */
-  const livePeer = async (bounds: CallBounds): Promise<Peer<WireError> | undefined> => {
+  const livePeerOf = async (bounds: CallBounds): Promise<Peer<WireError> | undefined> => {
     const { name } = connection.state;
     if (WebSocketClass === undefined || name === 'reconnecting' || name === 'offline') return undefined;
     if (name === 'live') return connection.peer;
@@ -108,7 +108,7 @@ export function createClient<T extends Table = Operations>(options: ClientOption
 
   const call = async (name: string, input: unknown, callOptions: CallOptions = {}): Promise<unknown> => {
     const bounds = new CallBounds(callOptions);
-    const peer = await livePeer(bounds);
+    const peer = await livePeerOf(bounds);
     if (peer === undefined) return http.call(name, input, bounds);
     try {
       return await peer.call(name, input, bounds.rest).result;
@@ -125,8 +125,8 @@ export function createClient<T extends Table = Operations>(options: ClientOption
     const { signal, onResume } = streamOptions;
     const items = leavable(signal, (leaving) => {
       const joined = onResume === undefined ? { signal: leaving } : { signal: leaving, onResume };
-      if (WebSocketClass !== undefined) return follow(connection, name, input, joined);
-      return followOverHttp({ http, timers, backoff: { ...backoff, random } }, name, input, joined);
+      const overHttp: Follow = (asked) => followOverHttp({ http, timers, backoff: { ...backoff, random } }, name, asked, joined);
+      return WebSocketClass === undefined ? overHttp(input) : follow({ connection, overHttp }, name, input, joined);
     });
     return {
       end: end.promise,
@@ -249,9 +249,11 @@ async function rest(ms: number, signal: AbortSignal, timers: PeerTimers): Promis
   });
 }
 
-/** One stream over as many connections as it takes. */
+type Follow = (asked: unknown) => AsyncGenerator<unknown, unknown>;
+
+/** One stream over as many connections as it takes; what is left of it goes over HTTP where no WebSocket is passed on. */
 async function* follow(
-  connection: Connection,
+  { connection, overHttp }: { connection: Connection; overHttp: Follow },
   name: string,
   input: unknown,
   options: StreamOptions<unknown, unknown>,
@@ -260,7 +262,8 @@ async function* follow(
   let asked = input;
   let last: unknown;
   for (;;) {
-    const peer = await connection.whenLive({ patient: onResume !== undefined, signal });
+    const peer = await livePeer(connection, { patient: onResume !== undefined, signal });
+    if (peer === undefined) return yield* overHttp(asked);
     const call: PeerCall = peer.call(name, asked, signal === undefined ? { stream: true } : { stream: true, signal });
     void passOver(call.bytes);
     try {
@@ -277,6 +280,17 @@ async function* follow(
       if ((error as OutriggerError).reason === 'STOPPING') await connection.left(peer, stoppingPollMs, signal);
       asked = next;
     }
+  }
+}
+
+/** Undefined where only HTTP is passed on. */
+async function livePeer(connection: Connection, options: Parameters<Connection['whenLive']>[0]): Promise<Peer<WireError> | undefined> {
+  if (connection.peer === undefined && connection.isPassedOver) return undefined;
+  try {
+    return await connection.whenLive(options);
+  } catch (error) {
+    if (error instanceof OutriggerError && error.reason === 'CONNECTION_LOST' && connection.isPassedOver) return undefined;
+    throw error;
   }
 }
 

@@ -62,6 +62,7 @@ export class Connection {
   #retry: unknown;
   #ping: unknown;
   #heard = true;
+  #isPassedOver = false;
 
   constructor(dependencies: ConnectionDependencies, options: ConnectionOptions) {
     this.#deps = dependencies;
@@ -82,9 +83,14 @@ export class Connection {
     return this.#state.name === 'live' ? this.#peer : undefined;
   }
 
+  /** HTTP answered where the last attempt failed: something between passes no WebSocket. */
+  get isPassedOver(): boolean {
+    return this.#isPassedOver;
+  }
+
   /**
-   * The peer once there is one. Rejects when the attempt under way, or the next one, fails; with `patient`, only when refused,
-   * closed or aborted.
+   * The peer once there is one. Rejects when the attempt under way, or the next one, fails; with `patient`, only when passed
+   * over, refused, closed or aborted.
    */
   async whenLive(options: { patient: boolean; signal?: AbortSignal | undefined }): Promise<ClientPeer> {
     for (;;) {
@@ -101,7 +107,7 @@ export class Connection {
       try {
         return await this.#wait(options.signal);
       } catch (error) {
-        if (!options.patient || !(error instanceof OutriggerError) || error.reason !== 'CONNECTION_LOST') throw error;
+        if (!options.patient || this.#isPassedOver || !(error instanceof OutriggerError) || error.reason !== 'CONNECTION_LOST') throw error;
       }
     }
   }
@@ -240,6 +246,7 @@ export class Connection {
       if (typeof data === 'string') peer.receive(data);
     };
     this.#peer = peer;
+    this.#isPassedOver = false;
     this.#backoff.reset();
     this.#setState({ name: 'live' });
     const waiting = this.#waiting;
@@ -272,6 +279,7 @@ export class Connection {
   async #failed(): Promise<void> {
     const obstacle = await this.#deps.obstacle();
     if (this.#state.name === 'closed' || this.#socket !== undefined) return;
+    this.#isPassedOver = obstacle === undefined;
     if (obstacle?.code === 'unauthenticated' || obstacle?.code === 'permission_denied') this.#refused(obstacle);
     else this.#later(obstacle);
   }
