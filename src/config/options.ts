@@ -210,7 +210,14 @@ export const options = {
   },
 
   'git.init': { type: 'switch', default: false, text: 'Make a repository where there is none when something is to be committed.' },
-  'git.timeoutMs': { type: 'integer', default: 30_000, min: 100, max: 3_600_000, unit: 'ms', text: 'Longest a git command may take.' },
+  'git.timeoutMs': {
+    type: 'integer',
+    default: 30_000,
+    min: 100,
+    max: 3_600_000,
+    unit: 'ms',
+    text: 'Longest a git command may take that neither changes the work tree nor talks to another machine.',
+  },
   'git.name': {
     type: 'text',
     default: 'Outrigger',
@@ -223,7 +230,7 @@ export const options = {
     min: 100,
     max: 86_400_000,
     unit: 'ms',
-    text: 'Longest a clone, fetch, pull or push may take.',
+    text: 'Longest a clone, fetch, pull or push may take, and a command that changes the work tree, which its call does not end.',
   },
   'git.fileRemotes': {
     type: 'switch',

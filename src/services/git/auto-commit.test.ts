@@ -6,6 +6,8 @@ import { eventually } from '../../../test/kit/eventually.ts';
 import { type GitWorld, isAlive, withRepository } from '../../../test/kit/git-world.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
 import { AutoCommit, autoMessage } from './auto-commit.ts';
+import { checkout } from './branches.ts';
+import type { GitOptions } from './git.ts';
 import { parseStatus, type StatusEntry } from './parse-status.ts';
 
 interface Auto extends GitWorld {
@@ -17,8 +19,9 @@ interface Auto extends GitWorld {
   commits(): string[];
 }
 
-async function withAuto(run: (world: Auto) => Promise<void>, afterMs = 40): Promise<void> {
-  await withRepository(async (world) => {
+async function withAuto(run: (world: Auto) => Promise<void>, afterMs = 40, options: Partial<GitOptions> = {}): Promise<void> {
+  await withRepository(async (made) => {
+    const world = { ...made, git: made.make(options) };
     let listener: (() => void) | undefined;
     const said: string[] = [];
     const auto = new AutoCommit(
@@ -127,6 +130,35 @@ describe('auto-commit', { skip: requireTool('git') }, () => {
       await eventually(() => assert.deepEqual(auto.state, { kind: 'paused', why: 'a merge is under way' }));
       assert.deepEqual([commits(), said], [['main', 'base'], []]);
     });
+  });
+
+  test('never commits what a git command left that was ended in the middle, and goes on when that is put right', async () => {
+    await withAuto(
+      async ({ git, put, change, save, run, auto, commits, said }) => {
+        run('config', 'filter.slow.smudge', 'sleep 60');
+        put('.gitattributes', 'slow filter=slow\n');
+        put('a', 'main\n');
+        save('main');
+        run('checkout', '-qb', 'side');
+        put('a', 'side\n');
+        put('slow');
+        save('side');
+        run('checkout', '-q', 'main');
+        await assert.rejects(checkout(git, { to: 'side', create: false, changes: 'keep' }));
+        put('more');
+        change();
+        await eventually(() => assert.match(JSON.stringify(auto.state), /paused.*was ended in the middle/));
+        assert.deepEqual([commits(), said], [['main'], []]);
+        run('add', '--all');
+        run('commit', '-qm', 'mine');
+        put('more', 'two\n');
+        change();
+        await eventually(() => said.length === 1);
+        assert.deepEqual([commits(), auto.state], [['Save more', 'mine', 'main'], { kind: 'waiting' }]);
+      },
+      40,
+      { networkTimeoutMs: 1000 },
+    );
   });
 
   test('a folder that became a link does not keep everything from being committed', async () => {

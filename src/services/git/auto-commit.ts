@@ -107,7 +107,7 @@ export class AutoCommit {
       }
       const repository = await this.#git.repositoryOrInit(signal);
       const status = await statusOf(this.#git, repository, false, signal);
-      const why = whyNot(status.underWay?.doing, status.entries);
+      const why = whyNot(status.underWay?.doing, status.entries, this.#git.isTorn(status));
       this.#state = why === undefined ? { kind: 'waiting' } : { kind: 'paused', why };
       if (why !== undefined) return undefined;
       const request = { message: autoMessage(status.entries), paths: undefined, all: true, author: undefined };
@@ -124,8 +124,9 @@ export class AutoCommit {
 }
 
 /** Why nothing is committed unasked now; undefined where it may be. */
-function whyNot(doing: string | undefined, entries: readonly StatusEntry[]): string | undefined {
+function whyNot(doing: string | undefined, entries: readonly StatusEntry[], isTorn: boolean): string | undefined {
   if (doing !== undefined) return `a ${doing} is under way`;
+  if (isTorn) return 'a git command was ended in the middle: commit or take back what it left';
   const staged = entries.filter((entry) => entry.staged !== null);
   if (staged.length === 0) return undefined;
   return `${staged.length === 1 ? `${staged[0]?.path.shown} is` : `${staged.length} files are`} staged: commit or unstage`;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
@@ -5,7 +6,7 @@ import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { wouldOverwrite } from './git-error.ts';
 import { checkName, checkRevision } from './revision.ts';
 import { SecretGuard } from './secrets.ts';
-import { pushStash } from './stash.ts';
+import { keptAside, pushStash, untrackedInTheWay } from './stash.ts';
 
 type BranchesAnswer = Output<(typeof table)['git.branches']>;
 type TagsAnswer = Output<(typeof table)['git.tags']>;
@@ -114,6 +115,11 @@ export async function refHash(
   return stdout.toString().trim().split('\n').at(-1) ?? '';
 }
 
+interface Where {
+  branch: string | null;
+  head: string | null;
+}
+
 export interface CheckoutRequest {
   to: string;
   create: boolean;
@@ -121,12 +127,15 @@ export interface CheckoutRequest {
   changes: 'keep' | 'stash' | 'discard';
 }
 
-/** Throws GIT_WOULD_OVERWRITE with the files in the details where changes would be lost; nothing changed then. */
+/**
+ * Throws GIT_WOULD_OVERWRITE with the files in the details where changes would be lost; nothing changed then. Once files are put aside or
+ * changed it goes on to its end, aborted or not.
+ */
 export async function checkout(
   git: Git,
   { to, create, from, changes }: CheckoutRequest,
   signal?: AbortSignal,
-): Promise<{ branch: string | null; head: string | null; stashed: boolean }> {
+): Promise<Where & { stashed: boolean }> {
   if (create) checkName('branch', to);
   checkRevision(to);
   checkRevision(from);
@@ -134,28 +143,62 @@ export async function checkout(
   return git.writing(signal, async () => {
     const repository = await git.wholeRepository('checkout', signal);
     await new SecretGuard(git, repository, 'checkout', signal).checkout(create ? (from ?? 'HEAD') : to, changes);
+    const before = await whereHeadIs(git, repository, signal);
     const stashed =
       changes === 'stash' && (await pushStash(git, repository, { message: `Before ${to}`, untracked: true, keepIndex: false }, signal));
     const target = create ? ['-b', to, ...(from === undefined ? [] : [from])] : [to];
     const args = ['checkout', '--quiet', '--no-recurse-submodules', ...(changes === 'discard' ? ['--force'] : []), ...target, '--'];
-    try {
-      const result = await git.write('checkout', args, { signal }, [0, 1, 128]);
-      if (result.exitCode !== 0) throw wouldOverwrite('checkout', result);
-    } catch (error) {
-      if (stashed) await bringBack(git, error);
-      throw error;
-    }
-    return { branch: (await currentBranch(git, repository, signal)) ?? null, head: (await git.head(repository, signal)) ?? null, stashed };
+    // Changes that were kept would be lost where git had not looked at all of them when it was ended.
+    let isWhole = true;
+    const undoNow = async (): Promise<boolean> => (isWhole = await undoCheckout(git, repository, before, create ? (from ?? 'HEAD') : to));
+    const undo = changes === 'keep' ? undefined : undoNow;
+    const error = await git.change('checkout', repository, args, { undo }).then(
+      (result) => (result.exitCode === 0 ? undefined : wouldOverwrite('checkout', result)),
+      (reason: unknown) => reason as OutriggerError,
+    );
+    const after = await whereHeadIs(git, repository, undefined);
+    // A hook runs when all is done, and git ends as the hook did.
+    if (error === undefined || !isDeepStrictEqual(after, before)) return { ...after, stashed };
+    // Among files of two commits nothing is brought back.
+    if (stashed && !isWhole) throw keptAside(error);
+    if (stashed) await bringBack(git, repository, error);
+    throw error;
   });
 }
 
-/** Whoever reads that a checkout failed looks for the changes where they were. The call may be over, so this has no signal but its own limit. */
-async function bringBack(git: Git, error: unknown): Promise<void> {
-  const { exitCode } = await git.write('checkout', ['stash', 'pop', '--quiet', '--index'], { signal: undefined }, [0, 1, 128]);
-  if (exitCode === 0) return;
-  throw new OutriggerError('GIT_FAILED', `${(error as Error).message} What was changed is put aside: it is the newest stash.`, {
-    cause: error,
-  });
+async function whereHeadIs(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<Where> {
+  return { branch: (await currentBranch(git, repository, signal)) ?? null, head: (await git.head(repository, signal)) ?? null };
+}
+
+/** Git had not written the index yet: it takes that of the target first, so as to know which files came from there. */
+async function undoCheckout(git: Git, repository: Repository, before: Where, to: string): Promise<boolean> {
+  try {
+    if (!isDeepStrictEqual(await whereHeadIs(git, repository, undefined), before)) return false;
+    const { records } = await forEachRef(
+      git,
+      repository,
+      ['refname'],
+      'refname',
+      1,
+      [`refs/heads/${to}`, `refs/remotes/*/${to}`],
+      undefined,
+    );
+    const target = await refHash(git, repository, records[0]?.[0] ?? to, to, undefined);
+    const forth = await git.change('checkout', repository, ['read-tree', '-m', '-i', 'HEAD', target]);
+    return (
+      forth.exitCode === 0 && (await git.change('checkout', repository, ['read-tree', '--reset', '-u', target, 'HEAD'])).exitCode === 0
+    );
+  } catch {
+    // The first error is the one to tell.
+    return false;
+  }
+}
+
+/** Whoever reads that a checkout failed looks for the changes where they were. */
+async function bringBack(git: Git, repository: Repository, error: OutriggerError): Promise<void> {
+  if ((await untrackedInTheWay(git, repository, 'stash@{0}', undefined)).length > 0) throw keptAside(error);
+  const { exitCode } = await git.change('checkout', repository, ['stash', 'pop', '--quiet', '--index']);
+  if (exitCode !== 0) throw keptAside(error);
 }
 
 const tagFields = ['refname', 'objectname', '*objectname', 'creatordate:unix', 'contents:subject', 'objecttype'];

@@ -34,6 +34,20 @@ export function gitError(action: string, exitCode: number | null, stderr: string
   );
 }
 
+/** The same for a command that changes something, some of which say why on stdout. */
+export function changeError(action: string, result: { exitCode: number | null; stdout: Uint8Array; stderr: Uint8Array }): OutriggerError {
+  return gitError(action, result.exitCode, saidBy(result));
+}
+
+function saidBy({ stdout, stderr }: { stdout: Uint8Array; stderr: Uint8Array }): string {
+  return `${Buffer.from(stderr).toString()}\n${Buffer.from(stdout).toString()}`;
+}
+
+/** The same with a sentence more. */
+export function withMore(error: OutriggerError, sentence: string, reason = error.reason): OutriggerError {
+  return new OutriggerError(reason, `${error.message.replace(/\.?$/, '.')} ${sentence}`, { cause: error, details: error.details });
+}
+
 /** None at all, here or above; a link to one that is gone is another matter. */
 export function isNoRepository(stderr: string): boolean {
   return stderr.includes('not a git repository (or any');
@@ -61,7 +75,7 @@ export function wouldOverwrite(
   action: string,
   result: { exitCode: number | null; stdout: Uint8Array; stderr: Uint8Array },
 ): OutriggerError {
-  const said = `${Buffer.from(result.stderr).toString()}\n${Buffer.from(result.stdout).toString()}`;
+  const said = saidBy(result);
   const files = overwrittenFiles(said);
   const error = gitError(action, result.exitCode, said);
   if (/not possible to fast-forward/i.test(said))
@@ -69,7 +83,11 @@ export function wouldOverwrite(
   const isRefused =
     files.length > 0 ||
     /(would be overwritten|have unstaged changes|contains uncommitted changes|needs merge|Dirty index|not uptodate)/.test(said);
-  if (!isRefused || error.reason !== 'GIT_FAILED') return error;
+  return isRefused && error.reason === 'GIT_FAILED' ? overwriting(action, files) : error;
+}
+
+/** Files, none where it is not known which, whose changes a command would overwrite. */
+export function overwriting(action: string, files: readonly string[]): OutriggerError {
   const what =
     files.length === 0
       ? 'changes that are not committed'

@@ -5,7 +5,7 @@ import { splitNul } from '../../core/split-nul.ts';
 import { explicitRepository } from '../processes/explicit-repository.ts';
 import type { Processes, RunResult } from '../processes/processes.ts';
 import { type EditHistory, ReadSteps } from './edit-history.ts';
-import { gitError, isBareRepository, isNoRepository } from './git-error.ts';
+import { changeError, gitError, isBareRepository, isNoRepository, withMore } from './git-error.ts';
 import { plainGitFolder } from './plain-repository.ts';
 import { Turns } from './turns.ts';
 
@@ -29,9 +29,9 @@ export interface GitDependencies {
 export interface GitOptions {
   /** The workspace: a repository, or a folder inside one. */
   root: string;
-  /** Longest a git command may take. */
+  /** Longest a git command may take that does neither of the next. */
   timeoutMs: number;
-  /** Longest one may take that talks to another machine. */
+  /** Longest one may take that talks to another machine, or changes the work tree. */
   networkTimeoutMs: number;
   /** Make a repository where there is none when something is to be committed. */
   init: boolean;
@@ -73,6 +73,11 @@ export interface Running {
   onStderr?: (chunk: Buffer) => void;
 }
 
+export interface Changing extends Pick<Running, 'stdin' | 'env' | 'settings'> {
+  /** Takes back what a command did that was ended in the middle; false where it can't. */
+  undo?: (() => Promise<boolean>) | undefined;
+}
+
 /**
  * The repository of the workspace, by the git program: finds it and runs commands in it. What can be asked of it are functions
  * in the files beside this one.
@@ -89,6 +94,8 @@ export class Git {
   readonly #readers: Turns;
   readonly #writers: Turns;
   readonly #conversations: Turns;
+  /** HEAD when a command was ended that was changing the work tree. */
+  readonly #torn: { head?: string | null };
   readonly #access: AccessLevel;
   readonly #limited = new Map<AccessLevel, Git>();
 
@@ -102,6 +109,7 @@ export class Git {
     this.#readers = like === undefined ? new Turns(MAX_READERS) : like.#readers;
     this.#writers = like === undefined ? new Turns(1) : like.#writers;
     this.#conversations = like === undefined ? new Turns(MAX_CONVERSATIONS) : like.#conversations;
+    this.#torn = like === undefined ? {} : like.#torn;
   }
 
   /** The same repository, in turn with this one, for callers of a level: without `execute` no hook runs, and admins alone change secrets of the sidecar. */
@@ -232,9 +240,33 @@ export class Git {
   /** A command that is the user's own act: filters run, and hooks unless `withoutHooks`. Throws unless it ends with one of `exits`. */
   async write(action: string, args: readonly string[], running: Running, exits: readonly number[] = [0]): Promise<RunResult> {
     const result = await this.run(action, [...writeConfig, ...args], running);
-    if (result.exitCode === null || !exits.includes(result.exitCode))
-      throw gitError(action, result.exitCode, `${result.stderr.toString()}\n${result.stdout.toString()}`);
+    if (result.exitCode === null || !exits.includes(result.exitCode)) throw changeError(action, result);
     return result;
+  }
+
+  /**
+   * The same for one that changes the work tree; any exit code is a result. Ended with the call it would leave files of two commits, so that
+   * it runs to its end, and its limit is the longer one: filters may fetch what they write. Throws what ended it before.
+   */
+  async change(action: string, repository: Repository, args: readonly string[], { undo, ...running }: Changing = {}): Promise<RunResult> {
+    const timeoutMs = this.options.networkTimeoutMs;
+    const result = await this.run(action, [...writeConfig, ...args], { ...running, signal: undefined, timeoutMs }).catch(
+      (error: unknown) => {
+        if (error instanceof OutriggerError && error.reason === 'PROCESS_TIMEOUT') return error;
+        throw error;
+      },
+    );
+    if (!(result instanceof OutriggerError) && result.exitCode !== null) return result;
+    const error = result instanceof OutriggerError ? result : changeError(action, result);
+    if (await undo?.()) throw error;
+    this.#torn.head = (await this.head(repository, undefined)) ?? null;
+    throw withMore(error, 'What it had done by then is still there: see git.status and git.stashes.');
+  }
+
+  /** What is not committed is what a command left that was ended in the middle, until the status is clean once or HEAD is another commit. */
+  isTorn({ head, entries }: { head: string | null; entries: readonly unknown[] }): boolean {
+    if (this.#torn.head !== head || entries.length === 0) delete this.#torn.head;
+    return this.#torn.head !== undefined;
   }
 
   /** Any exit code is a result. Aborted or out of time, the whole group of processes is ended. */

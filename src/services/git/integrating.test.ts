@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
+import { eventually } from '../../../test/kit/eventually.ts';
 import { fails, type GitWorld, names, withRepository } from '../../../test/kit/git-world.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
-import type { OutriggerError } from '../../contract/errors.ts';
+import { OutriggerError } from '../../contract/errors.ts';
 import { branch, branches, checkout, tags } from './branches.ts';
 import { cherryPick, giveUp, goOn, merge, rebase, reset, revert } from './integrating.ts';
 import { stash, stashes } from './stash.ts';
@@ -28,6 +29,18 @@ function diverge({ put, save, run }: GitWorld): { base: string; side: string; ma
   put('a', 'main\n');
   put('of-main');
   return { base, side, main: save('main') };
+}
+
+/** Whoever writes a file of `slow/` says so, and waits until it may go on. */
+function slowly({ run, put, folder }: GitWorld): { begun: () => boolean; goOn: () => void } {
+  const [begun, free] = [path.join(folder, 'begun'), path.join(folder, 'free')];
+  run('config', 'filter.slow.smudge', `touch '${begun}'; while [ ! -e '${free}' ]; do sleep 0.02; done; cat`);
+  put('.gitattributes', 'slow/** filter=slow\n');
+  return { begun: () => fs.existsSync(begun), goOn: () => fs.writeFileSync(free, '') };
+}
+
+function hook({ root }: GitWorld, name: string, text: string): void {
+  fs.writeFileSync(path.join(root, '.git/hooks', name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
 }
 
 function losing(...files: string[]): (error: unknown) => boolean {
@@ -143,6 +156,7 @@ describe('branches', { skip: requireTool('git') }, () => {
     await withRepository(async (world) => {
       const { make, processes, put, file, git } = world;
       diverge(world);
+      put('a', 'typed\n');
       put('fresh', 'mine\n');
       const disturbed = make(
         {},
@@ -158,8 +172,46 @@ describe('branches', { skip: requireTool('git') }, () => {
       );
       const failing = checkout(disturbed, { ...to, to: 'nope', changes: 'stash' });
       await assert.rejects(failing, fails('GIT_FAILED', /nope.*newest stash/s));
-      assert.equal(file('fresh'), 'of another program\n');
+      assert.deepEqual([file('a'), file('fresh')], ['main\n', 'of another program\n'], 'nothing is brought in part');
       assert.equal((await stashes(git, 10)).stashes.length, 1);
+    });
+  });
+
+  test('a checkout that a hook complains of is done, whatever the hook ends with', async () => {
+    await withRepository(async (world) => {
+      const { git, put, run } = world;
+      const { side } = diverge(world);
+      put('a', 'typed\n');
+      hook(world, 'post-checkout', 'echo "git-lfs was not found" >&2; exit 2');
+      assert.deepEqual(await checkout(git, { ...to, to: 'side', changes: 'stash' }), { branch: 'side', head: side, stashed: true });
+      assert.deepEqual([await names(git), (await status(git, false))?.stashes], [[], 1]);
+      assert.deepEqual(await checkout(git, { ...to, to: 'next', create: true }), { branch: 'next', head: side, stashed: false });
+      assert.equal(run('branch', '--show-current'), 'next');
+    });
+  });
+
+  test('a checkout that takes too long is undone, and changes that were put aside for it are back', async () => {
+    await withRepository(async (world) => {
+      const { make, put, run, save, file } = world;
+      slowly(world);
+      put('a', 'base\n');
+      save('base');
+      run('checkout', '-qb', 'side');
+      for (const name of ['a', 'added', 'slow/a']) put(name, 'side\n');
+      save('side');
+      // As the slow files are not there yet, git writes none of them.
+      run('checkout', '-q', 'main');
+      put('a', 'typed\n');
+      put('fresh');
+      const git = make({ networkTimeoutMs: 1000 });
+      await assert.rejects(checkout(git, { ...to, to: 'side', changes: 'stash' }), fails('PROCESS_TIMEOUT', /was ended\.$/));
+      assert.deepEqual(
+        [run('branch', '--show-current'), file('a'), await names(git)],
+        ['main', 'typed\n', ['- modified a', '- untracked fresh']],
+      );
+      assert.equal((await status(git, false))?.stashes, 0);
+      run('checkout', '-q', 'a');
+      await assert.rejects(checkout(git, { ...to, to: 'side' }), fails('PROCESS_TIMEOUT', /still there: see git\.status/));
     });
   });
 
@@ -382,6 +434,71 @@ describe('joining commits', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('what changes files goes on to its end, though the call that began it is canceled', async () => {
+    const outcomes: Record<string, (git: GitWorld['git'], signal: AbortSignal) => Promise<unknown>> = {
+      checkout: (git, signal) => checkout(git, { ...to, to: 'side' }, signal),
+      merge: (git, signal) => merge(git, { ...allow, from: 'side' }, signal),
+      rebase: (git, signal) => rebase(git, 'side', signal),
+      pick: (git, signal) => cherryPick(git, 'side', signal),
+      reset: (git, signal) => reset(git, { to: 'side', mode: 'hard' }, signal),
+      stash: (git, signal) => stash(git, { ...bring, action: 'pop' }, signal),
+    };
+    for (const [name, act] of Object.entries(outcomes))
+      await withRepository(async (world) => {
+        const { git, put, save, run, file } = world;
+        const slow = slowly(world);
+        save('base');
+        run('checkout', '-qb', 'side');
+        for (const one of ['a', 'slow/a', 'slow/b', 'z']) put(one);
+        save('side');
+        run('checkout', '-q', 'main');
+        if (name === 'stash') {
+          for (const one of ['slow/a', 'z']) put(one);
+          run('add', '--all');
+          run('stash', '--quiet');
+        }
+        const canceled = new AbortController();
+        const done = act(git, canceled.signal);
+        await eventually(slow.begun);
+        canceled.abort(new OutriggerError('CANCELED', 'enough'));
+        slow.goOn();
+        await done;
+        assert.deepEqual([file('slow/a'), file('z')], ['slow/a\n', 'z\n'], name);
+        const left = name === 'stash' ? ['added - slow/a', 'added - z'] : [];
+        assert.deepEqual(await names(git), left, name);
+        await assert.rejects(act(git, canceled.signal), fails('CANCELED'), name);
+      });
+  });
+
+  test('what a hook says is not taken for what git says, and what stays under way is named with how to end it', async () => {
+    await withRepository(async (world) => {
+      const { git, put, run, save } = world;
+      put('a');
+      save('base');
+      run('checkout', '-qb', 'side');
+      put('b');
+      const side = save('side');
+      run('checkout', '-q', 'main');
+      put('c');
+      save('main');
+      const says = 'echo "nothing to commit until a is formatted" >&2; exit 1';
+      for (const [action, name, act] of [
+        ['cherry-pick', 'prepare-commit-msg', () => cherryPick(git, side)],
+        ['merge', 'pre-merge-commit', () => merge(git, { ...allow, from: 'side' })],
+      ] as const) {
+        hook(world, name, says);
+        await assert.rejects(act(), fails('GIT_FAILED', new RegExp(`The ${action} is still under way: .*git\\.abort`)));
+        assert.equal((await giveUp(git)).aborted, action);
+        hook(world, name, '');
+      }
+      hook(world, 'prepare-commit-msg', says);
+      await assert.rejects(revert(git, 'HEAD'), fails('GIT_FAILED', /hook failed/));
+      run('reset', '-q', '--hard');
+      hook(world, 'pre-rebase', says);
+      await assert.rejects(rebase(git, 'side'), fails('GIT_FAILED', /pre-rebase/));
+    });
+  });
+
   test('reset moves the branch and keeps, unstages or throws away', async () => {
     await withRepository(async ({ git, put, save, file }) => {
       put('a', 'one\n');
@@ -440,6 +557,27 @@ describe('joining commits', { skip: requireTool('git') }, () => {
         stashes: 1,
         conflicts: [{ path: 'a', kind: 'both-modified' }],
       });
+    });
+  });
+
+  test('a stash one of whose new files is in the way is refused whole, with the files', async () => {
+    await withRepository(async ({ git, put, save, file, root, run }) => {
+      put('a', 'one\n');
+      put('folder');
+      save('base');
+      put('a', 'two\n');
+      put('fresh', 'stashed\n');
+      put('new/b');
+      run('rm', '-q', 'folder');
+      put('folder/inside');
+      await stash(git, push);
+      put('fresh', 'mine\n');
+      put('new', 'a file now\n');
+      for (const action of ['apply', 'pop'] as const) await assert.rejects(stash(git, { ...bring, action }), losing('fresh', 'new'));
+      assert.deepEqual([file('a'), file('fresh'), await names(git)], ['one\n', 'mine\n', ['- untracked fresh', '- untracked new']]);
+      for (const name of ['fresh', 'new']) fs.rmSync(path.join(root, name));
+      assert.deepEqual(await stash(git, { ...bring, action: 'pop' }), { outcome: 'done', stashes: 0, conflicts: [] });
+      assert.deepEqual([file('fresh'), file('folder/inside'), run('stash', 'list')], ['stashed\n', 'folder/inside\n', '']);
     });
   });
 

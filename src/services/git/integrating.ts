@@ -1,10 +1,9 @@
 import { OutriggerError } from '../../contract/errors.ts';
 import type { GitConflict, git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
-import type { RunResult } from '../processes/processes.ts';
 import { messageArgument, refuseMarkers, takeIntoIndex } from './committing.ts';
 import type { Git, Repository } from './git.ts';
-import { inConflict, wouldOverwrite } from './git-error.ts';
+import { changeError, inConflict, withMore, wouldOverwrite } from './git-error.ts';
 import { identity } from './identity.ts';
 import { planCommit } from './plan-commit.ts';
 import { checkRevision } from './revision.ts';
@@ -115,8 +114,9 @@ export function giveUp(
     const guard = new SecretGuard(git, repository, 'abort', signal);
     const tip = guard.idle || doing !== 'rebase' ? undefined : rebaseUnderWay(repository.gitFolder).tip;
     await guard.overwriting(tip ?? 'HEAD');
-    await git.write('abort', [doing, '--abort'], { signal });
-    return { aborted: doing, head: (await git.head(repository, signal)) ?? null };
+    const result = await git.change('abort', repository, [doing, '--abort']);
+    if (result.exitCode !== 0) throw changeError('abort', result);
+    return { aborted: doing, head: (await git.head(repository, undefined)) ?? null };
   });
 }
 
@@ -133,7 +133,8 @@ export async function reset(
     // Also where files stay: what HEAD holds in a secret's place would come there with a later step.
     if (!guard.idle) await guard.step(await git.treeish(repository, 'HEAD', signal), target);
     if (mode === 'hard') await guard.overwriting(target);
-    await git.write('reset', ['reset', '--quiet', `--${mode}`, '--no-recurse-submodules', target, '--'], { signal });
+    const result = await git.change('reset', repository, ['reset', '--quiet', `--${mode}`, '--no-recurse-submodules', target, '--']);
+    if (result.exitCode !== 0) throw changeError('reset', result);
     return { head: target };
   });
 }
@@ -148,7 +149,7 @@ export async function conflictsOf(git: Git, repository: Repository, signal: Abor
 
 const MAX_CONFLICTS = 1000;
 
-/** Runs what may stop in conflicts. One that fails otherwise leaves nothing of it under way. */
+/** Runs what may stop in conflicts, to its end, aborted or not. */
 async function join(
   git: Git,
   repository: Repository,
@@ -159,31 +160,32 @@ async function join(
 ): Promise<Outcome> {
   const before = await git.head(repository, signal);
   const wasDoing = doingIn(repository.gitFolder);
-  const result = await git.run(action, [...joinConfig, ...args], {
-    signal,
+  const result = await git.change(action, repository, args, {
     env: await identity(git, undefined, signal),
     settings: new SecretGuard(git, repository, action, signal).settings,
     ...(message === undefined ? {} : { stdin: message }),
   });
-  const head = (await git.head(repository, signal)) ?? null;
+  const head = (await git.head(repository, undefined)) ?? null;
   if (result.exitCode === 0) return { outcome: head === before && wasDoing === undefined ? 'nothing' : 'done', head, conflicts: [] };
-  const conflicts = await conflictsOf(git, repository, signal);
-  if (conflicts.length > 0 && isIntegrating(doingIn(repository.gitFolder))) return { outcome: 'conflicts', head, conflicts };
+  const conflicts = await conflictsOf(git, repository, undefined);
+  const doing = doingIn(repository.gitFolder);
+  if (conflicts.length > 0 && isIntegrating(doing)) return { outcome: 'conflicts', head, conflicts };
   // They were there before, and git did not begin.
   if (conflicts.length > 0) throw inConflict(action, conflicts);
-  if (/nothing to commit|is now empty|nothing added to commit/.test(said(result))) {
-    if (action !== 'rebase' && doingIn(repository.gitFolder) === action)
-      await git.write(action, [action, '--skip'], { signal }, [0, 1, 128]);
+  // A rebase goes on past such a commit by itself, unless it was told to commit.
+  const mayBeNothing = doing === 'cherry-pick' || doing === 'revert' || (doing === 'rebase' && args[0] === 'commit');
+  if (mayBeNothing && !(await hasStaged(git, repository))) {
+    if (doing !== 'rebase') await git.change(action, repository, [doing, '--skip']);
     return { outcome: 'nothing', head, conflicts: [] };
   }
-  throw wouldOverwrite(action, result);
+  const error = wouldOverwrite(action, result);
+  if (!isIntegrating(doing)) throw error;
+  throw withMore(error, `The ${doing} is still under way: git.continue or git.abort ends it.`);
 }
 
-/** As for other commands that write; the merge of a larger history shows no progress. */
-const joinConfig = ['-c', 'gc.auto=0', '-c', 'maintenance.auto=false', '-c', 'advice.detachedHead=false'];
-
-function said(result: RunResult): string {
-  return `${result.stdout.toString()}\n${result.stderr.toString()}`;
+async function hasStaged(git: Git, repository: Repository): Promise<boolean> {
+  const args = ['diff', '--cached', '--quiet', '--no-ext-diff', '--ignore-submodules=dirty', '--'];
+  return (await git.read('commit', repository, args, { signal: undefined }, [0, 1])).exitCode === 1;
 }
 
 /** A bisect goes on beside whatever is joined. */

@@ -3,8 +3,9 @@ import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
+import { splitNul } from '../../core/split-nul.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
-import { inConflict, wouldOverwrite } from './git-error.ts';
+import { changeError, inConflict, overwriting, withMore, wouldOverwrite } from './git-error.ts';
 import { nulEnded } from './git-path.ts';
 import { identity } from './identity.ts';
 import { conflictsOf } from './integrating.ts';
@@ -29,7 +30,10 @@ export function stashes(git: Git, limit: number, signal?: AbortSignal): Promise<
   });
 }
 
-/** Numbers of stashes shift with each that comes or goes, so that one is named by its hash. */
+/**
+ * Numbers of stashes shift with each that comes or goes, so that one is named by its hash. Throws GIT_WOULD_OVERWRITE where files are in the
+ * way; nothing changed then. Once git changes files it goes on to its end, aborted or not.
+ */
 export async function stash(git: Git, request: StashRequest, signal?: AbortSignal): Promise<StashAnswer> {
   const { action, hash } = request;
   if (action === 'push' && hash !== undefined) throw new OutriggerError('BAD_INPUT', '`hash` names a stash that is there: not with push.');
@@ -37,8 +41,8 @@ export async function stash(git: Git, request: StashRequest, signal?: AbortSigna
     const repository = await git.wholeRepository('stash', signal);
     const answer = async (outcome: StashAnswer['outcome']): Promise<StashAnswer> => ({
       outcome,
-      stashes: (await stashList(git, repository, MAX_STASHES, signal)).found.length,
-      conflicts: outcome === 'conflicts' ? await conflictsOf(git, repository, signal) : [],
+      stashes: (await stashList(git, repository, MAX_STASHES, undefined)).found.length,
+      conflicts: outcome === 'conflicts' ? await conflictsOf(git, repository, undefined) : [],
     });
     if (action === 'push') return answer((await pushStash(git, repository, request, signal)) ? 'done' : 'nothing');
     const name = await stashName(git, repository, hash, signal);
@@ -48,14 +52,56 @@ export async function stash(git: Git, request: StashRequest, signal?: AbortSigna
       if (before.length > 0) throw inConflict('stash', before);
     }
     const guard = new SecretGuard(git, repository, 'stash', signal);
-    if (action !== 'drop') await guard.unstashing(name);
+    if (action !== 'drop') {
+      await guard.unstashing(name);
+      const inTheWay = await untrackedInTheWay(git, repository, name, signal);
+      if (inTheWay.length > 0) throw overwriting('stash', inTheWay);
+    }
     const index = action === 'drop' ? [] : await indexOption(git, repository, name, signal);
-    const result = await git.write('stash', ['stash', action, '--quiet', ...index, name], { signal, settings: guard.settings }, [0, 1]);
+    const result = await git.change('stash', repository, ['stash', action, '--quiet', ...index, name], { settings: guard.settings });
     if (result.exitCode === 0) return answer('done');
     const conflicted = await answer('conflicts');
     if (conflicted.conflicts.length > 0) return conflicted;
     throw wouldOverwrite('stash', result);
   });
+}
+
+/**
+ * Files and folders where untracked files of a stash would come: git finds them only when it has brought the others. Those that the
+ * stash itself takes away are not.
+ */
+export async function untrackedInTheWay(
+  git: Git,
+  repository: Repository,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const list = async (args: readonly string[]): Promise<string[]> => {
+    const { stdout } = await git.read('stash', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES }, [0, 128]);
+    return splitNul(stdout).map((bytes) => Buffer.from(bytes).toString());
+  };
+  // A stash without untracked files has no third parent.
+  const untracked = await list(['ls-tree', '-r', '-z', '--full-tree', '--name-only', `${name}^3`]);
+  const found = new Set(untracked.flatMap((file) => inTheWay(git.options.root, file) ?? []));
+  if (found.size > 0)
+    for (const gone of await list(['diff-tree', '-r', '-z', '--name-only', '--diff-filter=D', `${name}^1`, name])) found.delete(gone);
+  return [...found];
+}
+
+/** What stands where the file would come, or where a folder on the way to it would. */
+function inTheWay(root: string, file: string): string | undefined {
+  const names = file.split('/');
+  return names
+    .map((_, at) => names.slice(0, at + 1).join('/'))
+    .find((name) => {
+      const found = fs.lstatSync(path.join(root, name), { throwIfNoEntry: false });
+      return found !== undefined && (name === file || !found.isDirectory());
+    });
+}
+
+/** For what failed while changes are put aside: with where they are. */
+export function keptAside(error: OutriggerError): OutriggerError {
+  return withMore(error, 'What was changed is put aside: it is the newest stash.', 'GIT_FAILED');
 }
 
 /** So many are counted. */
@@ -80,9 +126,12 @@ export async function pushStash(
   // Files become what HEAD holds: of those that are left out too where it does and the index does not.
   if (!guard.idle && left.length < git.secrets.length) await guard.overwriting('HEAD');
   const without = left.length === 0 ? [] : ['--', '.', ...left.map((path) => `:(exclude,literal)${path}`)];
-  const running = { signal, env: await identity(git, undefined, signal) };
-  await git.write('stash', ['--no-literal-pathspecs', ...args, ...said, ...without], running);
-  return (await stashList(git, repository, 1, signal)).found[0]?.hash !== before;
+  const env = await identity(git, undefined, signal);
+  const result = await git.change('stash', repository, ['--no-literal-pathspecs', ...args, ...said, ...without], { env });
+  const isPutAside = (await stashList(git, repository, 1, undefined)).found[0]?.hash !== before;
+  if (result.exitCode === 0) return isPutAside;
+  const error = changeError('stash', result);
+  throw isPutAside ? keptAside(error) : error;
 }
 
 /** What lies beyond a link is not put aside either, and git fails where it is named. */
