@@ -1,6 +1,6 @@
 import { type Base64, portableBase64 } from './base64.ts';
 import { JsonTooDeep, readJson } from './json-text.ts';
-import { FrameError, frameCredit, frameId, frameItems, type PeerCodec, type PeerFrame, requestFrame } from './peer-frame.ts';
+import { FrameError, frameCredit, frameId, frameItems, isFrameId, type PeerCodec, type PeerFrame, requestFrame } from './peer-frame.ts';
 
 /**
  * The wire of stdio and of WebSocket RPC: `{id,method,params}` → `{id,ok,result}` or `{id,ok,error}`, and the extensions for
@@ -10,12 +10,22 @@ export function createJsonCodec<WireError>(base64: Base64 = portableBase64): Pee
   return {
     encode: (frame) => JSON.stringify(toJson(frame, base64)),
     encodeItems: (id, items) => `{"id":${JSON.stringify(id)},"items":[${items.join(',')}]}`,
-    decode: (text) => fromJson<WireError>(parseObject(text), base64),
+    decode: (text) => decodeFrame(text, (json) => fromJson<WireError>(json, base64)),
   };
 }
 
+/** What `read` makes of the object that `text` is. Throws FrameError, with the id of the frame where it has one. */
+export function decodeFrame<Frame>(text: string, read: (json: Record<string, unknown>) => Frame): Frame {
+  const json = parseObject(text);
+  try {
+    return read(json);
+  } catch (error) {
+    throw error instanceof FrameError && isFrameId(json['id']) ? new FrameError(error.message, json['id']) : error;
+  }
+}
+
 /** Throws FrameError unless `text` is one JSON object. */
-export function parseObject(text: string): Record<string, unknown> {
+function parseObject(text: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = readJson(text);

@@ -33,7 +33,7 @@ export interface PeerCodec<WireError> {
 
 /** A message that can't be understood. */
 export class FrameError extends Error {
-  /** Of the request that it was meant to be, so that its caller is not left waiting. */
+  /** Of the call that it belongs to, so that this ends: its caller is not left waiting, and no body is taken for whole that lacks a piece. */
   readonly id: string | null;
 
   constructor(message: string, id: string | null = null) {
@@ -56,20 +56,22 @@ export function requestFrame<WireError>(fields: {
   keepaliveMs: unknown;
 }): PeerFrame<WireError> {
   const id = frameId(fields.id);
-  if (typeof fields.method !== 'string') throw new FrameError('"method" must be a string.', id);
+  if (typeof fields.method !== 'string') throw new FrameError('"method" must be a string.');
   const frame: PeerFrame<WireError> & { kind: 'request' } = { kind: 'request', id, method: fields.method, params: fields.params };
-  if (optional(fields.stream, 'boolean', 'stream', id)) frame.stream = fields.stream as boolean;
-  if (optional(fields.body, 'boolean', 'body', id)) frame.body = fields.body as boolean;
-  if (optional(fields.deadlineMs, 'number', 'deadlineMs', id)) frame.deadlineMs = positive(fields.deadlineMs as number, 'deadlineMs', id);
-  if (optional(fields.keepaliveMs, 'number', 'keepaliveMs', id))
-    frame.keepaliveMs = positive(fields.keepaliveMs as number, 'keepaliveMs', id);
+  if (optional(fields.stream, 'boolean', 'stream')) frame.stream = fields.stream as boolean;
+  if (optional(fields.body, 'boolean', 'body')) frame.body = fields.body as boolean;
+  if (optional(fields.deadlineMs, 'number', 'deadlineMs')) frame.deadlineMs = positive(fields.deadlineMs as number, 'deadlineMs');
+  if (optional(fields.keepaliveMs, 'number', 'keepaliveMs')) frame.keepaliveMs = positive(fields.keepaliveMs as number, 'keepaliveMs');
   return frame;
 }
 
 export function frameId(id: unknown): string {
-  if (typeof id !== 'string' || id === '' || id.length > maxIdLength)
-    throw new FrameError(`"id" must be a string of 1 to ${maxIdLength} characters.`);
+  if (!isFrameId(id)) throw new FrameError(`"id" must be a string of 1 to ${maxIdLength} characters.`);
   return id;
+}
+
+export function isFrameId(id: unknown): id is string {
+  return typeof id === 'string' && id !== '' && id.length <= maxIdLength;
 }
 
 export function frameCredit(credit: unknown): number {
@@ -82,13 +84,13 @@ export function frameItems(items: unknown): readonly unknown[] {
   return items;
 }
 
-function optional(value: unknown, type: 'boolean' | 'number', name: string, id: string): boolean {
+function optional(value: unknown, type: 'boolean' | 'number', name: string): boolean {
   if (value === undefined || value === null) return false;
-  if (typeof value !== type) throw new FrameError(`"${name}" must be a ${type}.`, id);
+  if (typeof value !== type) throw new FrameError(`"${name}" must be a ${type}.`);
   return true;
 }
 
-function positive(value: number, name: string, id: string): number {
-  if (!(value > 0)) throw new FrameError(`"${name}" must be more than 0.`, id);
+function positive(value: number, name: string): number {
+  if (!(value > 0)) throw new FrameError(`"${name}" must be more than 0.`);
   return value;
 }

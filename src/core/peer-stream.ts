@@ -123,6 +123,11 @@ export class StreamReceiver<T> {
     this.#grant = grant;
   }
 
+  /** More may come. */
+  get open(): boolean {
+    return !this.#over;
+  }
+
   /** False when the sender sent more than it had credit for. */
   push(frame: T): boolean {
     return this.#queue.push(frame);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ManualTimers, peerPair, reasonOf, rejection } from '../../test/kit/peer-pair.ts';
-import { anyFrames, mixedCalls } from '../../test/kit/peer-properties.ts';
+import { anyFrames, lostPieces, mixedCalls } from '../../test/kit/peer-properties.ts';
 import { testSeed } from '../../test/kit/seed.ts';
 import { OutriggerError, type WireError } from '../contract/errors.ts';
 import type { Codec, Frame } from '../contract/wire.ts';
@@ -21,6 +21,16 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   for await (const item of items) all.push(item);
   return all;
 }
+
+const takeAll = async (request: PeerRequest): Promise<unknown> => {
+  for await (const chunk of request.body ?? []) void chunk;
+  return 'whole';
+};
+/** The ends of calls that were sent. */
+const ends = (sent: readonly Record<string, unknown>[]): string[] =>
+  sent
+    .filter((frame) => 'ok' in frame)
+    .map((frame) => `${String(frame['id'])} ${(frame['error'] as WireError | undefined)?.reason ?? 'ok'}`);
 
 describe('a call', () => {
   test('is answered in either direction over one connection', async () => {
@@ -376,6 +386,56 @@ describe('a stream', () => {
   });
 });
 
+describe('a body', () => {
+  const request = '{"id":"u","method":"take","body":true}';
+
+  test('of which a piece can not be read ends its call with that, and no other', async () => {
+    const tooMuch = Buffer.alloc(maxBytesLength + 1).toString('base64');
+    for (const piece of [
+      `{"id":"u","bytes":"${tooMuch}"}`,
+      '{"id":"u","bytes":"A*"}',
+      '{"id":"u","bytes":null}',
+      '{"id":"u","credit":0}',
+    ]) {
+      const { right, quiet } = peerPair({ right: takeAll });
+      right.peer.receive('{"id":"v","method":"take","body":true}');
+      for (const text of [request, '{"id":"u","bytes":"QUFB"}', piece, '{"id":"u","end":true}', '{"id":"v","end":true}'])
+        right.peer.receive(text);
+      await quiet();
+      assert.deepEqual(ends(right.sent), ['u BAD_FRAME', 'v ok'], piece.slice(0, 60));
+    }
+  });
+
+  test('ends when a message came that may have been a piece of it, and may not when its end came before', async () => {
+    for (const junk of ['no JSON', '{"bytes":"QUFB"}', 'y'.repeat(1001), `{"id":"u","bytes":"${'A'.repeat(1000)}"}`]) {
+      const { right, quiet } = peerPair({ right: takeAll, limits: { maxFrameLength: 1000 } });
+      right.peer.receive('{"id":"v","method":"take","body":true}');
+      for (const text of ['{"id":"v","end":true}', request, junk, '{"id":"u","end":true}']) right.peer.receive(text);
+      await quiet();
+      assert.deepEqual(
+        ends(right.sent)
+          .filter((end) => !end.startsWith('null'))
+          .toSorted(),
+        ['u BAD_FRAME', 'v ok'],
+        junk.slice(0, 40),
+      );
+    }
+  });
+
+  test('of an answer ends its call in the same way, and the other side hears of it', async () => {
+    for (const junk of ['{"id":"l1","bytes":7}', '{"id":"l1","items":7}', 'no JSON']) {
+      const { left, right, quiet } = peerPair({ right: () => never });
+      const call = left.peer.call('give', {}, { stream: true });
+      await quiet();
+      left.peer.receive(junk);
+      left.peer.receive('{"id":"l1","ok":true,"result":{}}');
+      assert.equal(await rejection(call.result), 'BAD_FRAME', junk);
+      await quiet();
+      assert.deepEqual(ends(right.sent), ['l1 CANCELED'], junk);
+    }
+  });
+});
+
 describe('the connection', () => {
   test('closed: calls fail, handlers are aborted, nothing is sent any more', async () => {
     const timers = new ManualTimers();
@@ -456,6 +516,8 @@ test('any mix of calls in both directions: one end each, items in order and whol
   mixedCalls(seed, 12));
 
 test('whatever arrives, the peer stands, answers good requests, and holds nothing', () => anyFrames(seed, 150));
+
+test('a body that lost a piece never ends well, wherever that stood', () => lostPieces(seed, 150));
 
 test('a frame survives the JSON codec', () => {
   const id = fc.string({ minLength: 1, maxLength: 20 });

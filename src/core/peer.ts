@@ -140,6 +140,8 @@ interface Incoming {
 
 interface Outgoing {
   readonly id: string;
+  /** Its answer comes in pieces. */
+  readonly stream: boolean;
   readonly items: StreamReceiver<readonly unknown[]>;
   readonly bytes: StreamReceiver<Uint8Array>;
   readonly body: StreamSender | undefined;
@@ -209,16 +211,23 @@ export class Peer<WireError> {
   #tooLong(text: string): void {
     const message = `The message is longer than ${this.#limits.maxFrameLength} characters.`;
     const id = idAtBegin.exec(text)?.[1];
-    if (id === undefined || this.#incoming.has(id) || this.#outgoing.has(id)) this.bad(message);
+    if (id === undefined || this.#incoming.has(id) || this.#outgoing.has(id)) this.bad(message, id);
     else this.#sendError(id, this.#deps.errors.make('INPUT_TOO_LARGE', message));
   }
 
-  /** Counts a message that can't be understood and answers BAD_FRAME; too many close the connection. */
+  /**
+   * Counts a message that can't be understood and answers BAD_FRAME; too many close the connection. The call that it belongs to ends with that. Where
+   * `id` is null it may have been a piece of any stream that comes in, so all their calls end.
+   */
   bad(message: string, id: string | null = null): void {
     if (this.#closed !== undefined) return;
     const error = this.#deps.errors.make('BAD_FRAME', message);
     this.counts.bad++;
-    this.#sendError(id, error);
+    const isOfNone = id === null || !(this.#incoming.has(id) || this.#outgoing.has(id));
+    if (isOfNone) this.#sendError(id, error);
+    for (const request of [...this.#incoming.values()])
+      if (id === null ? request.body?.open === true : request.id === id) this.#fail(request, error);
+    for (const call of [...this.#outgoing.values()]) if (id === null ? call.stream : call.id === id) this.#abandon(call, error);
     if (this.counts.bad > this.#limits.maxBadFrames)
       this.#giveUp(this.#deps.errors.make('BAD_FRAME', `More than ${this.#limits.maxBadFrames} bad messages.`));
   }
@@ -242,15 +251,15 @@ export class Peer<WireError> {
     const grant = (credit: number): void => this.#send(codec.encode({ kind: 'credit', id, credit }));
     const cancel = (error: Error): void => {
       if (settled) return;
-      this.#send(codec.encode({ kind: 'cancel', id }));
       call.items.clear();
       call.bytes.clear();
-      call.settle({ error });
+      this.#abandon(call, error);
     };
     const canceled = (cause?: unknown): void => cancel(errors.make('CANCELED', 'The call was canceled.', { cause }));
     const onAbort = (): void => canceled(options.signal?.reason);
     const call: Outgoing = {
       id,
+      stream: options.stream === true,
       items: new StreamReceiver(grant),
       bytes: new StreamReceiver(grant),
       body: options.body === undefined ? undefined : this.#sender(id),
@@ -373,7 +382,7 @@ export class Peer<WireError> {
 
   #takeBytes(id: string, bytes: Uint8Array): void {
     if (bytes.length > maxBytesLength) {
-      this.bad(`"bytes" may hold ${maxBytesLength} bytes a message.`);
+      this.bad(`"bytes" may hold ${maxBytesLength} bytes a message.`, id);
       return;
     }
     const call = this.#outgoing.get(id);
@@ -389,8 +398,13 @@ export class Peer<WireError> {
 
   /** The other side ignores credit: its answer can't be held. */
   #overrun(call: Outgoing): void {
+    this.#abandon(call, this.#deps.errors.make('BAD_FRAME', 'The peer sent more than it was given credit for.'));
+  }
+
+  /** Ends a call of this side that the other one still answers. */
+  #abandon(call: Outgoing, error: Error): void {
     this.#send(this.#deps.codec.encode({ kind: 'cancel', id: call.id }));
-    call.settle({ error: this.#deps.errors.make('BAD_FRAME', 'The peer sent more than it was given credit for.') });
+    call.settle({ error });
   }
 
   #request(frame: PeerFrame<WireError> & { kind: 'request' }): void {

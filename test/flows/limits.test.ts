@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { eventually } from '../kit/eventually.ts';
@@ -32,6 +33,38 @@ test('what is too long is refused by name: an input, an answer, an upload', () =
       assert.deepEqual(fs.readdirSync(root).sort(), ['folder', 'long']);
     },
     { config: { 'limits.inputBytes': '2048', 'limits.outputBytes': '2048', 'limits.uploadBytes': '2048' } },
+  ));
+
+test('after an upload that was refused in its middle the same connection takes the next request', () =>
+  withSidecar(
+    async ({ url, token }) => {
+      const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+      const ask = (
+        method: string,
+        at: string,
+        body: Buffer | undefined,
+        headers: Record<string, string | number>,
+      ): Promise<number | undefined> =>
+        new Promise((resolve, reject) => {
+          const request = http.request(url + at, { method, agent, headers: { authorization: `Bearer ${token}`, ...headers } }, (answer) => {
+            answer.resume().once('end', () => resolve(answer.statusCode));
+          });
+          request.once('error', reject).setTimeout(5000, () => request.destroy(new Error('no answer in 5 s')));
+          request.end(body);
+        });
+      try {
+        const body = Buffer.alloc(600_000);
+        for (const headers of [{ 'content-length': body.length }, { 'transfer-encoding': 'chunked' }] as Record<string, string | number>[])
+          for (const [method, at] of [
+            ['PUT', '/api/files/up'],
+            ['POST', '/api/files.upload?path=up'],
+          ] as const)
+            assert.deepEqual([await ask(method, at, body, headers), await ask('GET', '/version', undefined, {})], [413, 200]);
+      } finally {
+        agent.destroy();
+      }
+    },
+    { config: { 'limits.uploadBytes': '2048' } },
   ));
 
 test('a caller with too many calls in flight is told so, and is served again when one ends', () =>

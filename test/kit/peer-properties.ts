@@ -107,6 +107,42 @@ export async function mixedCalls(seed: number, numRuns: number): Promise<void> {
   );
 }
 
+/** Pieces of bodies, one of which can't be read: that call has one end, which is BAD_FRAME, and calls of others end well unless it named none. */
+export async function lostPieces(seed: number, numRuns: number): Promise<void> {
+  const all = ['1', '2', '3'];
+  const ids = fc.constantFrom(...all);
+  const good = ids.map((id) => `{"id":"${id}","bytes":"QUFB"}`);
+  const bad = fc.oneof(
+    ids.map((id) => ({ lost: [id], text: `{"id":"${id}","bytes":null}` })),
+    ids.map((id) => ({ lost: [id], text: `{"id":"${id}","bytes":"${'A'.repeat(5000)}"}` })),
+    fc.constantFrom('no JSON', '{"bytes":"QUFB"}', 'y'.repeat(5000)).map((text) => ({ lost: all, text })),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(good, { maxLength: 15 }), bad, fc.nat(15), fc.boolean(), async (pieces, { lost, text }, at, slow) => {
+      const { right, quiet } = peerPair({
+        right: async (request) => {
+          for await (const chunk of request.body ?? []) void chunk;
+          return 'whole';
+        },
+        limits: { maxFrameLength: 1000 },
+      });
+      const texts = all.map((id) => `{"id":"${id}","method":"take","body":true}`);
+      texts.push(...pieces.toSpliced(at, 0, text), ...all.map((id) => `{"id":"${id}","end":true}`));
+      for (const one of texts) {
+        right.peer.receive(one);
+        if (slow) await quiet();
+      }
+      await quiet();
+      for (const id of all) {
+        const ends = right.sent.filter((frame) => frame['id'] === id && 'ok' in frame);
+        const reasons = ends.map((frame) => (frame['error'] as WireError | undefined)?.reason);
+        assert.deepEqual(reasons, [lost.includes(id) ? 'BAD_FRAME' : undefined], id);
+      }
+    }),
+    { seed, numRuns },
+  );
+}
+
 /** Whatever arrives, the peer stands, answers good requests, and holds nothing. */
 export async function anyFrames(seed: number, numRuns: number): Promise<void> {
   const field = fc.constantFrom(

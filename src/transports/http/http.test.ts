@@ -503,8 +503,7 @@ describe('bytes in', () => {
         const answer = await fetch(`${url}${path}`, { method, headers: { ...bearer, 'if-match': '"v1"' }, body: bytes.slice() });
         assert.equal(answer.status, 201);
         assert.equal(answer.headers.get('etag'), sha256(bytes));
-        const tag = method === 'PUT' ? { tag: '"v1"' } : {};
-        assert.deepEqual(await answer.json(), { path: 'big.bin', ...tag, length: bytes.length, hash: sha256(bytes), created: true });
+        assert.deepEqual(await answer.json(), { path: 'big.bin', tag: '"v1"', length: bytes.length, hash: sha256(bytes), created: true });
       }
       const empty = await fetch(`${url}/api/bytes/empty`, { method: 'PUT', headers: bearer });
       assert.equal(((await empty.json()) as { length: number }).length, 0);
@@ -586,6 +585,67 @@ describe('bytes in', () => {
         ['bytes.in'],
       );
     });
+  });
+});
+
+describe('a condition of HTTP', () => {
+  const {
+    'files.write': write,
+    'files.upload': upload,
+    'files.remove': remove,
+    'files.mkdir': mkdir,
+    'files.download': download,
+  } = operations;
+  const table = { 'files.write': write, 'files.upload': upload, 'files.remove': remove, 'files.mkdir': mkdir, 'files.download': download };
+  const ask = async (method: string, path: string, headers: Record<string, string>, body?: string): Promise<unknown> => {
+    let asked: unknown;
+    let answered: unknown;
+    await withFakeSidecar(
+      async ({ url }) => {
+        const type = body?.startsWith('{') === true ? json : bearer;
+        answered = await reason(
+          fetch(`${url}/api/${path}`, { method, headers: { ...type, ...headers }, ...(body === undefined ? {} : { body }) }),
+        );
+      },
+      {
+        table,
+        dispatch: () => (request) => {
+          asked = request.input;
+          throw new OutriggerError('ETAG_MISMATCH', 'It is another.');
+        },
+      },
+    );
+    return asked ?? answered;
+  };
+  const refused = [400, 'BAD_INPUT'];
+  const old = 'Thu, 01 Jan 2015 00:00:00 GMT';
+
+  test('holds for an operation that knows it, whichever way that is asked', async () => {
+    const conditions = { 'if-match': '"x"', 'if-none-match': '"y"' };
+    const fields = { path: 'a', ifMatch: '"x"', ifNoneMatch: '"y"' };
+    assert.deepEqual(await ask('POST', 'files.write', conditions, '{"path":"a","text":"t"}'), { ...fields, text: 't' });
+    assert.deepEqual(await ask('POST', 'files.upload?path=a', conditions, 't'), fields);
+    assert.deepEqual(await ask('POST', 'files.upload', conditions, '{"path":"a"}'), fields);
+    assert.deepEqual(await ask('PUT', 'files/a', conditions, 't'), fields);
+    assert.deepEqual(await ask('GET', 'files.download?path=a', { ...conditions, range: 'bytes=0-0' }), { ...fields, range: 'bytes=0-0' });
+    assert.deepEqual(await ask('POST', 'files.remove', { 'if-match': '"x"' }, '{"path":"a"}'), { path: 'a', ifMatch: '"x"' });
+  });
+
+  test('that is another in the input is refused', async () => {
+    assert.deepEqual(await ask('POST', 'files.remove', { 'if-match': '"x"' }, '{"path":"a","ifMatch":"\\"y\\""}'), refused);
+    assert.deepEqual(await ask('PUT', 'files/a?ifMatch=*', { 'if-match': '"x"' }), refused);
+    assert.deepEqual(await ask('PUT', 'files/a?ifMatch=*', { 'if-match': '*' }), { path: 'a', ifMatch: '*' });
+  });
+
+  test('that can not be checked keeps what changes something from being done, and nothing else', async () => {
+    for (const header of ['if-match', 'if-none-match'])
+      assert.deepEqual(await ask('POST', 'files.mkdir', { [header]: '*' }, '{"path":"a"}'), refused);
+    assert.deepEqual(await ask('DELETE', 'files/a', { 'if-none-match': '"x"' }), refused);
+    for (const method of ['PUT', 'DELETE']) assert.deepEqual(await ask(method, 'files/a', { 'if-unmodified-since': old }), refused);
+    assert.deepEqual(await ask('GET', 'files/a', { 'if-unmodified-since': old }), { path: 'a' });
+    // An If-Match says it better, and counts alone (RFC 9110 section 13.1.4).
+    const both = { 'if-unmodified-since': old, 'if-match': '"x"' };
+    assert.deepEqual(await ask('DELETE', 'files/a', both), { path: 'a', ifMatch: '"x"' });
   });
 });
 

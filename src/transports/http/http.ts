@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatch, DispatchReply, DispatchRequest } from '../../contract/dispatch.ts';
 import { OutriggerError } from '../../contract/errors.ts';
-import { operationSchema } from '../../contract/json-schema.ts';
+import { type JsonSchema, operationSchema } from '../../contract/json-schema.ts';
 import type { HttpHint, Operation, Table } from '../../contract/operation.ts';
 import { askBeforeLongBodies, type AuthenticateDependencies, type AuthenticateOptions, requestCaller } from '../../net/authenticate.ts';
 import { answerGet } from '../../net/answer-get.ts';
@@ -30,8 +30,16 @@ export interface HttpOptions extends AuthenticateOptions {
 }
 
 const defaultKeepaliveMs = 15_000;
+/** Headers that say under which condition something may be changed (RFC 9110 section 13.1) → input field. */
+const conditions: Readonly<Record<string, string>> = {
+  'if-match': 'ifMatch',
+  'if-none-match': 'ifNoneMatch',
+  'if-unmodified-since': 'ifUnmodifiedSince',
+};
 /** An answer of so many known bytes is read whole and sent at once. */
 const wholeBytes = 64 * 1024;
+/** How long the rest of a body that nobody wants may come; nginx gives as long (lingering_time). */
+const restMs = 30_000;
 
 /** Answers the body, or undefined where it has taken the response over. (The reply itself is a promise: returning it costs listeners.) */
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<string | Buffer | undefined>;
@@ -118,7 +126,9 @@ class OperationCalls {
   readonly #operation: Operation;
   readonly #deps: HttpDependencies;
   readonly #options: HttpOptions;
-  #resumable: boolean | undefined;
+  /** Header → input field, of headers that any way in may have. */
+  readonly #headers: [header: string, field: string][];
+  #schema: JsonSchema | undefined;
   #query: QueryReader | undefined;
 
   constructor(name: string, operation: Operation, dependencies: HttpDependencies, options: HttpOptions) {
@@ -126,6 +136,7 @@ class OperationCalls {
     this.#operation = operation;
     this.#deps = dependencies;
     this.#options = options;
+    this.#headers = Object.entries({ ...conditions, ...operation.http?.request });
   }
 
   readonly fromBody: Handler = (request, reply) => this.#call(request, reply, request.body, undefined);
@@ -140,29 +151,47 @@ class OperationCalls {
   };
 
   fromRoute(hint: HttpHint, fields: (url: string) => Record<string, string>): Handler {
-    const headers = Object.entries(hint.request ?? {});
     return async (request, reply) => {
       const input = this.#queryInput(request);
       if (this.#operation.body === undefined && typeof request.body === 'object') Object.assign(input, request.body);
-      for (const [header, field] of headers) {
-        const value = request.headers[header];
-        // A range is for GET alone (RFC 9110 section 14.2).
-        if (value !== undefined && (header !== 'range' || request.method === 'GET')) input[field] = value;
-      }
       return this.#call(request, reply, Object.assign(input, fields(request.url)), hint);
     };
   }
 
   // Worked out at first use: all schemas together would take a good part of the start.
-  #isResumable(): boolean {
-    this.#resumable ??=
-      this.#operation.item !== undefined && operationSchema(this.#operation, 'input')?.properties?.['cursor'] !== undefined;
-    return this.#resumable;
+  #inputSchema(): JsonSchema {
+    this.#schema ??= operationSchema(this.#operation, 'input') ?? {};
+    return this.#schema;
+  }
+
+  #hasField(field: string): boolean {
+    return this.#inputSchema().properties?.[field] !== undefined;
   }
 
   #queryInput(request: FastifyRequest): Record<string, unknown> {
-    this.#query ??= queryReader(operationSchema(this.#operation, 'input') ?? {});
+    this.#query ??= queryReader(this.#inputSchema());
     return this.#query(request.query as Record<string, string | string[]>);
+  }
+
+  /** The input with what its headers say. Throws BAD_INPUT where they say something else than it, or a condition that can't be checked. */
+  #withHeaders(request: FastifyRequest, given: unknown): unknown {
+    const { headers, method } = request;
+    const input: Record<string, unknown> = {};
+    for (const [header, field] of this.#headers) {
+      const value = headers[header];
+      // A range is for GET alone, and with If-Match no date counts (RFC 9110 sections 14.2 and 13.1.4).
+      if (value === undefined || (header === 'range' && method !== 'GET')) continue;
+      if (header === 'if-unmodified-since' && headers['if-match'] !== undefined) continue;
+      if (this.#hasField(field)) input[field] = value;
+      else if (this.#operation.access !== 'read')
+        throw new OutriggerError('BAD_INPUT', `${this.#name} can't check the condition of the header ${header}, so nothing was done.`);
+    }
+    // What is no object is refused as such.
+    if (Object.keys(input).length === 0 || typeof (given ?? {}) !== 'object' || Array.isArray(given)) return given;
+    const whole = { ...input, ...(given as Record<string, unknown> | null | undefined) };
+    for (const field in input)
+      if (whole[field] !== input[field]) throw new OutriggerError('BAD_INPUT', `A header says something else for ${field} than the input.`);
+    return whole;
   }
 
   /** No more is read than an input may have. */
@@ -186,9 +215,10 @@ class OperationCalls {
     const identified = requestCaller(request, this.#deps, this.#options);
     const caller = identified instanceof Promise ? await identified : identified;
     reply.header('cache-control', 'no-store');
-    let input = given;
+    let input = this.#withHeaders(request, given);
     const lastId = request.headers['last-event-id'];
-    if (typeof lastId === 'string' && lastId !== '' && this.#isResumable()) input = { ...(given as object), cursor: lastId };
+    if (typeof lastId === 'string' && lastId !== '' && this.#operation.item !== undefined && this.#hasField('cursor'))
+      input = { ...(input as object), cursor: lastId };
     const asked: DispatchRequest = {
       name: this.#name,
       input,
@@ -311,12 +341,22 @@ async function gather(iterator: AsyncIterator<Uint8Array>, length: number): Prom
 
 async function* limited(body: Readable, maxBytes: number): AsyncGenerator<Uint8Array, void> {
   let count = 0;
-  // Who stops reading early still wants to answer: the connection must outlive the body.
-  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
-    count += chunk.length;
-    if (count > maxBytes) throw new OutriggerError('INPUT_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`);
-    yield chunk;
+  try {
+    // Who stops reading early still wants to answer: the connection must outlive the body.
+    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+      count += chunk.length;
+      if (count > maxBytes) throw new OutriggerError('INPUT_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`);
+      yield chunk;
+    }
+  } finally {
+    if (!body.readableEnded && !body.destroyed) passOver(body);
   }
+}
+
+/** The next request on the connection comes after what is left of the body, which is read and let go for a while. */
+function passOver(body: Readable): void {
+  const timer = setTimeout(() => body.destroy(), restMs).unref();
+  body.once('close', () => clearTimeout(timer)).resume();
 }
 
 /** What has it is not accepted (RFC 9110 section 12.4.2). */

@@ -15,11 +15,20 @@ type Json = Record<string, unknown>;
 /** Reasons that any call can meet. */
 const commonReasons: readonly ErrorReason[] = [
   'BAD_INPUT',
+  'BAD_PATH',
   'NO_TOKEN',
   'BAD_TOKEN',
+  'TOKEN_EXPIRED',
+  'TOKEN_REVOKED',
   'ACCESS_DENIED',
+  'READ_ONLY',
   'OUT_OF_SCOPE',
+  'BAD_HOST',
+  'BAD_ORIGIN',
+  'INPUT_TOO_LARGE',
+  'OUTPUT_TOO_LARGE',
   'TOO_MANY',
+  'PART_OFF',
   'INTERNAL',
   'STOPPING',
 ];
@@ -100,13 +109,25 @@ function describe(name: string, operation: Operation, schemas: Json): { input: J
       summary: operation.summary,
       tags: [name.split('.')[0]],
       'x-access': operation.access,
-      responses: { 200: { description: 'The answer.', content: answerContent(operation, output, item) }, ...errorResponses(operation) },
+      responses: { ...answerResponses(operation, answerContent(operation, output, item)), ...errorResponses(operation) },
     },
   };
 }
 
+/** An answer has the status that the hint gives to a flag of the output, else 200. */
+function answerResponses(operation: Operation, content: Json): Json {
+  const responses: Json = { 200: { description: 'The answer.', content } };
+  // A 304 has no body, whatever is asked.
+  for (const [flag, status] of Object.entries(operation.http?.status ?? {}))
+    responses[status] = { description: `The answer, where \`${flag}\` is true.`, content: status === 304 ? {} : content };
+  return responses;
+}
+
 function answerContent(operation: Operation, output: Json, item: Json | undefined): Json {
-  if (operation.bytes === true) return { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } };
+  if (operation.bytes === true) {
+    const type = Object.values(operation.http?.response ?? {}).includes('content-type') ? '*/*' : 'application/octet-stream';
+    return { [type]: { schema: { type: 'string', format: 'binary' } } };
+  }
   if (item === undefined) return { 'application/json': { schema: output } };
   const error = { $ref: '#/components/schemas/Error' };
   const content: Json = {
@@ -119,9 +140,14 @@ function answerContent(operation: Operation, output: Json, item: Json | undefine
     'application/x-ndjson': { schema: { oneOf: [only('item', item), only('end', output), only('error', error)] } },
   };
   // An endless stream has no whole answer.
-  if (operation.endless !== true)
-    content['application/json'] = { schema: { allOf: [output, only('items', { type: 'array', items: item })] } };
+  if (operation.endless !== true) content['application/json'] = { schema: withItems(output, item) };
   return content;
+}
+
+/** One object, not `allOf` of two: the output allows no properties beside its own. */
+function withItems(output: Json, item: Json): Json {
+  const { required = [], properties = {} } = output as { required?: string[]; properties?: Json };
+  return { ...output, required: [...required, 'items'], properties: { ...properties, items: { type: 'array', items: item } } };
 }
 
 function event(name: string, data: Json): Json {
@@ -134,7 +160,8 @@ function only(name: string, schema: Json): Json {
 
 function errorResponses(operation: Operation): Json {
   const byStatus = new Map<number, ErrorReason[]>();
-  for (const reason of new Set([...commonReasons, ...operation.errors])) {
+  const ownReasons: readonly ErrorReason[] = operation.endless === true ? ['STREAM_ONLY', ...operation.errors] : operation.errors;
+  for (const reason of new Set([...commonReasons, ...ownReasons])) {
     const { status } = errorTable[reason];
     byStatus.set(status, [...(byStatus.get(status) ?? []), reason]);
   }
@@ -176,8 +203,13 @@ function queryParameters(input: Json): Json[] {
     name,
     in: 'query',
     required: required.has(name),
-    schema,
+    ...(isReadAsJson(schema as JsonSchema) ? { content: { 'application/json': { schema } } } : { schema }),
   }));
+}
+
+/** In a query, an object and what may be anything; `schema` alone would make parameters of an object's properties. */
+function isReadAsJson({ type, anyOf, oneOf, ...other }: JsonSchema): boolean {
+  return type === 'object' || (type ?? anyOf ?? oneOf ?? other['enum'] ?? other['const']) === undefined;
 }
 
 function property(input: Json, name: string): unknown {

@@ -1,8 +1,8 @@
 import type { WireError } from '../../contract/errors.ts';
 import type { Codec, Frame } from '../../contract/wire.ts';
 import type { Base64 } from '../../core/base64.ts';
-import { decodeBytes, errorOf, parseObject } from '../../core/json-codec.ts';
-import { frameCredit, frameId, frameItems, requestFrame } from '../../core/peer-frame.ts';
+import { decodeBytes, decodeFrame, errorOf } from '../../core/json-codec.ts';
+import { FrameError, frameCredit, frameId, frameItems, requestFrame } from '../../core/peer-frame.ts';
 
 const protocolVersion = 1;
 const head = { protocol_version: protocolVersion };
@@ -16,7 +16,7 @@ export function createCallCodec(base64: Base64): Codec {
     encode: (frame) => JSON.stringify(toJson(frame, base64)),
     encodeItems: (id, items) =>
       `{"type":"chunk","protocol_version":${protocolVersion},"id":${JSON.stringify(id)},"items":[${items.join(',')}]}`,
-    decode: (text) => fromJson(parseObject(text), base64),
+    decode: (text) => decodeFrame(text, (json) => fromJson(json, base64)),
   };
 }
 
@@ -58,9 +58,9 @@ function fromJson(json: Record<string, unknown>, base64: Base64): Frame | undefi
       return { kind: 'error', id: id === null ? null : frameId(id), error: errorOf(json['error']) as WireError };
     case 'chunk':
       if (json['items'] !== undefined) return { kind: 'items', id: frameId(id), items: frameItems(json['items']) };
-      return json['bytes'] === undefined
-        ? { kind: 'end', id: frameId(id) }
-        : { kind: 'bytes', id: frameId(id), bytes: decodeBytes(json['bytes'], base64) };
+      if (json['bytes'] !== undefined) return { kind: 'bytes', id: frameId(id), bytes: decodeBytes(json['bytes'], base64) };
+      if (json['end'] === true) return { kind: 'end', id: frameId(id) };
+      throw new FrameError('A chunk has "items", "bytes" or "end".');
     case 'cancel':
       return { kind: 'cancel', id: frameId(id) };
     case 'keepalive':

@@ -139,6 +139,36 @@ test('binary messages are no calls', async () => {
   });
 });
 
+test('an upload of which a piece can not be read fails, whatever the piece was', async () => {
+  const line = Buffer.alloc(60).toString('base64');
+  for (const piece of [
+    Buffer.from('{"id":"u","bytes":"QUFB"}'),
+    'y'.repeat(1500),
+    { id: 'u', bytes: 'A'.repeat(1500) },
+    { id: 'u', bytes: null },
+    { id: 'u', bytes: `${line}\r\n${line}` },
+  ]) {
+    await withFakeSidecar(
+      async ({ port, seen }) => {
+        const { ws, got, ask } = await dial(port);
+        ask({ id: 'u', method: 'bytes.in', params: { path: 'a' }, body: true });
+        ask({ id: 'u', bytes: 'QUFB' });
+        if (Buffer.isBuffer(piece)) ws.send(piece);
+        else ask(piece);
+        ask({ id: 'u', bytes: 'QkJC' });
+        ask({ id: 'u', end: true });
+        await eventually(() => seen.aborted.length === 1 && got.some(({ id }) => id === 'u'));
+        assert.deepEqual(
+          got.filter(({ id }) => id === 'u').map(({ error }) => error?.reason),
+          ['BAD_FRAME'],
+        );
+        ws.close();
+      },
+      { limits: { maxFrameLength: 1000 } },
+    );
+  }
+});
+
 test('a caller that goes ends what it asked for', async () => {
   await withFakeSidecar(async ({ port, seen }) => {
     const { ws, ask } = await dial(port);
