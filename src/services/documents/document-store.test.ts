@@ -94,6 +94,34 @@ test('a log that can not be begun anew on a full disk keeps what only it has', (
     await close(now);
   }));
 
+test('what a full disk does not let be stored of moves holds all the same, is stored later, and no record after them is before', () =>
+  withWorkspace(async ({ state, stateFolder }) => {
+    const open = (): DocumentStore =>
+      new DocumentStore({ state, now: Date.now }, { folder: path.join(stateFolder, 'documents'), textName: 'content' });
+    const query = (only: 'ON' | 'OFF'): void => state.database.exec(`PRAGMA query_only = ${only}`);
+    const ids = (store: DocumentStore): (number | undefined)[] => ['a', 'b', 'c', 'e/d'].map((name) => store.load(name)?.id);
+    const store = open();
+    const create = (name: string): number => store.create(name, 1, firstState(name, 'content'), 'hash', undefined);
+    const [a, b, c, d] = [create('a'), create('b'), create('c'), create('f/d')];
+    query('ON');
+    store.rename(a, 'kept');
+    store.rename(b, 'a');
+    store.renameBelow('kept', 'b', () => false);
+    store.renameBelow('f', 'e', () => false);
+    store.forget(c);
+    store.append(a, { type: 'update', update: firstState('typed', 'content') });
+    assert.deepEqual(ids(store), [b, a, undefined, d]);
+    assert.match(store.problem ?? '', /can't be stored/);
+    assert.deepEqual(open().unfinished(), [], 'what a crash leaves is not typed where the file was');
+    query('OFF');
+    store.commit();
+    assert.equal(store.problem, undefined);
+    const next = open();
+    assert.deepEqual(ids(next), [b, a, undefined, d]);
+    assert.deepEqual(next.unfinished(), ['b']);
+    for (const one of [store, next]) await one.close({ forgets: false });
+  }));
+
 for (const noted of [true, false])
   test(`what was stored under another name of the text is kept under this one${noted ? '' : ', also where it is not noted which that was'}`, () =>
     withWorkspace(async ({ state, stateFolder }) => {

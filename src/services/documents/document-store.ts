@@ -43,6 +43,8 @@ export class DocumentStore {
   readonly #now: () => number;
   /** Records of before the start, until their document is checkpointed. */
   readonly #left = new Map<number, LoggedRecord[]>();
+  /** By its row, where a document was moved to that could not be stored yet; undefined where it was forgotten. */
+  readonly #places = new Map<number, string | undefined>();
   #problem: string | undefined;
 
   constructor(dependencies: { state: State; now: () => number }, options: { folder: string; textName: string }) {
@@ -75,7 +77,7 @@ export class DocumentStore {
     if (stored === undefined) return;
     const { id, state, savedHash, savedText } = stored;
     const text = textOf([state], textName);
-    this.forget(id);
+    this.#remove(id);
     // Where nothing is unsaved, the file has it all.
     if (text === savedText) return;
     const life = newOwnId();
@@ -118,20 +120,23 @@ export class DocumentStore {
 
   /** `textName`: the name under which its text was stored. */
   load(path: string, textName = this.#textName): StoredDocument | undefined {
-    const row = this.#state
-      .statement('SELECT id, path, life, base, sequence, saved_hash, saved_text FROM texts WHERE path = ?')
-      .get(path) as Row | undefined;
+    const id = this.#idAt(path);
+    const row = id === undefined ? undefined : this.#row(id);
     if (row === undefined) return undefined;
     const records = (this.#left.get(row.id) ?? []).filter((logged) => logged.sequence > row.sequence).map((logged) => logged.record);
-    return replay(row, records, textName);
+    return replay({ ...row, path }, records, textName);
+  }
+
+  #row(id: number): Row | undefined {
+    return this.#state
+      .statement('SELECT id, path, life, base, sequence, saved_hash, saved_text FROM texts WHERE id = ?')
+      .get(id) as unknown as Row | undefined;
   }
 
   /** The state of an open document as it is stored now, read back. */
   reload(id: number): Uint8Array {
     this.commit();
-    const row = this.#state
-      .statement('SELECT id, path, life, base, sequence, saved_hash, saved_text FROM texts WHERE id = ?')
-      .get(id) as unknown as Row;
+    const row = this.#row(id) as Row;
     // On a full disk some are not in the log yet.
     const logged = [...this.#log.readAll(), ...this.#log.queued()];
     const records = logged.filter(({ document, sequence }) => document === id && sequence > row.sequence);
@@ -144,6 +149,7 @@ export class DocumentStore {
 
   /** Makes the row of a new document; its number names it in the log. */
   create(path: string, life: number, state: Uint8Array, savedHash: string, savedText: string | undefined): number {
+    this.#storePlaces();
     this.#state.statement('DELETE FROM texts WHERE path = ?').run(path);
     const { lastInsertRowid } = this.#state
       .statement('INSERT INTO texts(path, life, base, sequence, saved_hash, saved_text, used) VALUES(?,?,?,?,?,?,?)')
@@ -162,6 +168,8 @@ export class DocumentStore {
     this.#state.look();
     if (this.#state.lost !== undefined) return;
     try {
+      // Where records are found after a crash, their text is put into the file that their row names: that must not be the old place.
+      this.#storePlaces();
       this.#log.write();
       this.#problem = undefined;
     } catch (error) {
@@ -182,26 +190,66 @@ export class DocumentStore {
     this.#left.delete(id);
   }
 
+  /** Holds at once, also where it can't be stored now: then it is stored before all that comes later. So do `renameBelow` and `forget`. */
   rename(id: number, path: string): void {
-    this.#state.transaction(() => {
-      this.#state.statement('DELETE FROM texts WHERE path = ? AND id <> ?').run(path, id);
-      this.#state.statement('UPDATE texts SET path = ? WHERE id = ?').run(path, id);
-    });
+    this.#place(id, path);
+    this.commit();
   }
 
   /** Rows of documents that are not open follow their file; where one `isOpen` at the new place, that stays. */
   renameBelow(from: string, to: string, isOpen: (path: string) => boolean): void {
-    const rows = this.#state
-      .statement('SELECT id, path FROM texts WHERE path = ? OR (path > ? AND path < ?)')
-      .all(from, `${from}/`, `${from}0`) as { id: number; path: string }[];
-    for (const row of rows) {
-      const target = to + row.path.slice(from.length);
-      if (isOpen(target)) this.forget(row.id);
-      else this.rename(row.id, target);
+    for (const [id, path] of this.#atOrBelow(from)) {
+      const target = to + path.slice(from.length);
+      if (isOpen(target)) this.#drop(id);
+      else this.#place(id, target);
     }
+    this.commit();
   }
 
   forget(id: number): void {
+    this.#drop(id);
+    this.commit();
+  }
+
+  #place(id: number, path: string): void {
+    const replaced = this.#idAt(path);
+    if (replaced !== undefined && replaced !== id) this.#drop(replaced);
+    this.#places.set(id, path);
+  }
+
+  #drop(id: number): void {
+    this.#places.set(id, undefined);
+    this.#left.delete(id);
+  }
+
+  #idAt(path: string): number | undefined {
+    for (const [id, place] of this.#places) if (place === path) return id;
+    const row = this.#state.statement('SELECT id FROM texts WHERE path = ?').get(path) as Pick<Row, 'id'> | undefined;
+    return row === undefined || this.#places.has(row.id) ? undefined : row.id;
+  }
+
+  #atOrBelow(folder: string): [id: number, path: string][] {
+    const rows = this.#state
+      .statement('SELECT id, path FROM texts WHERE path = ? OR (path > ? AND path < ?)')
+      .all(folder, `${folder}/`, `${folder}0`) as Pick<Row, 'id' | 'path'>[];
+    const places = new Map([...rows.map(({ id, path }) => [id, path] as const), ...this.#places]);
+    return [...places].filter((place): place is [number, string] => place[1] === folder || place[1]?.startsWith(`${folder}/`) === true);
+  }
+
+  #storePlaces(): void {
+    if (this.#places.size === 0) return;
+    this.#state.transaction(() => {
+      // Two may have changed places: all leave the old ones first, for a path that no file has.
+      for (const id of this.#places.keys()) this.#state.statement("UPDATE texts SET path = '/' || id WHERE id = ?").run(id);
+      for (const [id, path] of this.#places) {
+        if (path === undefined) this.#remove(id);
+        else this.#state.statement('UPDATE texts SET path = ? WHERE id = ?').run(path, id);
+      }
+    });
+    this.#places.clear();
+  }
+
+  #remove(id: number): void {
     this.#state.statement('DELETE FROM texts WHERE id = ?').run(id);
     this.#left.delete(id);
   }
@@ -212,6 +260,7 @@ export class DocumentStore {
 
   /** Begins a new log; `checkpointAll` must write every document that has records in the old one. */
   compact(checkpointAll: () => void): void {
+    this.#storePlaces();
     const drop = this.#log.rotate();
     const left = new Map(this.#left);
     try {
@@ -232,9 +281,7 @@ export class DocumentStore {
 
   /** Writes what the log has of a document that could not be opened since the start into its row. */
   #settle(id: number): void {
-    const row = this.#state
-      .statement('SELECT id, path, life, base, sequence, saved_hash, saved_text FROM texts WHERE id = ?')
-      .get(id) as unknown as Row | undefined;
+    const row = this.#row(id);
     const records = (this.#left.get(id) ?? []).filter((logged) => logged.sequence > (row?.sequence ?? 0)).map((logged) => logged.record);
     if (row === undefined || records.length === 0) {
       this.#left.delete(id);

@@ -1,9 +1,12 @@
 import fs from 'node:fs';
+import { join } from 'node:path';
 import * as Y from 'yjs';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
+import { parentPath } from '../../contract/paths.ts';
 import { diffText, rebaseEdits, type TextEdit } from '../../core/text-diff.ts';
+import { MountPoint } from '../state/mount-point.ts';
 import { decodeText, etagOf, hashBytes } from '../workspace/content.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import type { HeldText, LiveContent, LiveWritten } from '../workspace/live-text.ts';
@@ -79,6 +82,8 @@ export class Document {
   #path: string;
   /** Where the path leads when links are followed. */
   #target: string;
+  /** The folders above the file, as they were when it was there last: without the volume of one, what is unsaved waits. */
+  #folders: readonly MountPoint[];
   #ydoc: Y.Doc;
   #text: Y.Text;
   /** The text that the file holds, as far as we know: the base of merges. */
@@ -125,6 +130,7 @@ export class Document {
     this.#dependencies = dependencies;
     this.#options = options;
     this.#savedRevision = dependencies.workspace.journal.revision;
+    this.#folders = this.#foldersNow();
     this.#text = this.#observe(opened.ydoc);
     this.room = new Room(opened.ydoc, opened.life, dependencies.pulse, {
       applied: (updates, names) => this.#applied(updates, names),
@@ -343,10 +349,11 @@ export class Document {
   }
 
   moved(path: string): void {
-    this.#dependencies.store.rename(this.#id, path);
     this.#path = path;
     this.#target = targetOf(this.#dependencies.workspace, path);
+    this.#folders = this.#foldersNow();
     this.room.moved(path);
+    this.#dependencies.store.rename(this.#id, path);
     this.#dependencies.changed(this);
     // Where the move came between the look at the file and the room, what was seen is of the old place.
     void this.#exclusive(() => this.#reconcile(this.#savedContent));
@@ -485,6 +492,9 @@ export class Document {
   /** False when the file had changed: it was merged in, and saving is to be tried again. `where`: the path, or where that led. */
   async #saveOnce(cause: Cause | undefined, where = this.#path): Promise<boolean> {
     const { store, workspace } = this.#dependencies;
+    // What is written below the place of its volume is hidden as soon as that is back.
+    if (this.#folders.some((folder) => folder.isUnmounted))
+      throw new OutriggerError('WORKSPACE_GONE', `The volume that held ${this.#path} is not mounted.`);
     this.room.flush();
     // A lone surrogate can't stand in a file.
     const text = this.#textNow();
@@ -508,7 +518,7 @@ export class Document {
       this.#savedContent = written.content;
       this.#savedRevision = written.revision;
       this.#savedVersion = version;
-      this.#deleted = false;
+      this.#found();
       this.#savedText = text;
       // Mixed line ends: the next save goes out from the characters that are there now.
       if (this.#manner.raw !== undefined) this.#manner = fileTextOf(raw);
@@ -528,6 +538,24 @@ export class Document {
       await this.#reconcile();
       return false;
     }
+  }
+
+  /** The file is there. */
+  #found(): void {
+    this.#deleted = false;
+    this.#folders = this.#foldersNow();
+  }
+
+  #foldersNow(): MountPoint[] {
+    const folders: MountPoint[] = [];
+    for (let folder = parentPath(this.#target); folder !== ''; folder = parentPath(folder)) {
+      try {
+        folders.push(new MountPoint(join(this.#dependencies.workspace.root, folder)));
+      } catch {
+        // Not there yet, or not any more: nothing is mounted at it.
+      }
+    }
+    return folders;
   }
 
   #cause(cause: Cause | undefined, actors: Actor[]): Cause {
@@ -586,7 +614,7 @@ export class Document {
       this.#savedContent = undefined;
     } else if (disk.content !== this.#savedContent) this.#takeDisk(disk);
     else {
-      this.#deleted = false;
+      this.#found();
       if (this.dirty) this.#scheduleSave();
     }
     this.#dependencies.changed(this);
@@ -622,7 +650,7 @@ export class Document {
     this.#savedText = next.text;
     this.#savedContent = disk.content;
     this.#savedRevision = this.#dependencies.workspace.journal.revision;
-    this.#deleted = false;
+    this.#found();
     if (this.#textNow() === next.text) {
       this.#savedVersion = this.#version;
       this.#clearTimers();

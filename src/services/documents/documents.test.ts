@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import * as Y from 'yjs';
 import { FakeChannel } from '../../../test/kit/byte-channel.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { unmounted, withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { cause, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import type { Caller } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
@@ -211,6 +213,87 @@ test('a stored text that is not the one of which the hash is stored does not go 
       await documents.stop();
     }
   }));
+
+test('while the state can not be written, a document goes along with its file, open or remembered, and all others hear of the move', () =>
+  withWorkspace(async ({ workspace, state, put, at, told }) => {
+    for (const name of ['open.txt', 'remembered.txt']) put(name, `${name}\n`);
+    let documents = documentsOf({ workspace, state });
+    await documents.start();
+    await documents.look('remembered.txt', asking);
+    await documents.stop();
+    documents = documentsOf({ workspace, state });
+    await documents.start();
+    const heard: string[] = [];
+    workspace.journal.onChanges((changes) => heard.push(...changes.map((change) => change.path)));
+    try {
+      await documents.join('open.txt', new FakeChannel(), asking);
+      state.database.exec('PRAGMA query_only = ON');
+      for (const name of ['open', 'remembered'])
+        await workspace.move(`${name}.txt`, `${name}.md`, { overwrite: false, parents: false, cause });
+      await documents.write('open.md', (raw) => `${raw}typed\n`, cause);
+      assert.deepEqual(heard, ['open.md', 'remembered.md', 'open.md']);
+      assert.deepEqual(told(), ['moved open.txt → open.md', 'moved remembered.txt → remembered.md', 'changed open.md']);
+      assert.deepEqual(fs.readdirSync(at('')).toSorted(), ['open.md', 'remembered.md']);
+      state.database.exec('PRAGMA query_only = OFF');
+      assert.equal((await documents.look('remembered.md', asking)).state, 'saved');
+    } finally {
+      await documents.stop();
+    }
+    const paths = state
+      .statement('SELECT path FROM texts ORDER BY path')
+      .all()
+      .map((row) => row['path']);
+    assert.deepEqual(paths, ['open.md', 'remembered.md']);
+  }));
+
+test('what is typed while the volume of a file is away, its folder too, waits for it; a file whose folder was removed is made again', (context) =>
+  withSmallDisk(context, 512, (disk) =>
+    withWorkspace(async ({ workspace, state, put, read, at }) => {
+      fs.mkdirSync(at('m'));
+      execFileSync('mount', ['--bind', disk, at('m')]);
+      const log: string[] = [];
+      const documents = documentsOf({ workspace, state }, 'content', (event) => log.push(event));
+      try {
+        put('m/deep/a.txt', 'one');
+        await documents.start();
+        const channel = new FakeChannel();
+        await documents.join('m/deep/a.txt', channel, asking);
+        channel.say(step1Message(Y.encodeStateVector(new Y.Doc())));
+        const ydoc = heardBy(channel);
+        ydoc.on('update', (update: Uint8Array) => channel.say(updateMessage(update)));
+        const type = (text: string): Promise<void> => {
+          ydoc.getText('content').insert(ydoc.getText('content').length, text);
+          channel.say(step1Message(Y.encodeStateVector(ydoc)));
+          return documents.flush('');
+        };
+        const shown = (): [string | undefined, boolean] => {
+          const [info] = documents.troubled;
+          return [info?.problem, fs.existsSync(at('m/deep'))];
+        };
+        const away = ['The volume that held m/deep/a.txt is not mounted.', false];
+        fs.rmSync(at('m/deep'), { recursive: true });
+        await type(', two');
+        assert.equal(read('m/deep/a.txt'), 'one, two');
+        {
+          using volume = unmounted(at('m'));
+          await type(', three');
+          assert.deepEqual(shown(), away);
+          fs.rmdirSync(at('m'));
+          await type(', four');
+          assert.deepEqual(shown(), away);
+          fs.mkdirSync(at('m'));
+          volume.mountAgain();
+        }
+        await type(', five');
+        assert.deepEqual(shown(), [undefined, true]);
+        assert.equal(read('m/deep/a.txt'), 'one, two, three, four, five');
+        assert.deepEqual(log, ['documents.save-failed', 'documents.save-failed']);
+      } finally {
+        await documents.stop();
+        execFileSync('umount', ['-l', at('m')]);
+      }
+    }),
+  ));
 
 for (const reason of ['FILE_PERMISSION', 'DISK_FULL'] as const)
   test(`an edit of an open document that can't be saved is answered with why: ${reason}`, () =>

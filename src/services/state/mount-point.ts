@@ -17,9 +17,11 @@ export class MountPoint {
     if (fs.statSync(root).dev !== below && isMountPoint(root)) this.#below = below;
   }
 
-  /** Costs nothing where nothing was mounted. */
+  /** Also where the folder went with its volume. Costs nothing where nothing was mounted. */
   get isUnmounted(): boolean {
-    return this.#below !== undefined && fs.statSync(this.#root, { throwIfNoEntry: false })?.dev === this.#below;
+    if (this.#below === undefined) return false;
+    const stat = fs.statSync(this.#root, { throwIfNoEntry: false });
+    return stat === undefined || stat.dev === this.#below;
   }
 }
 

@@ -202,14 +202,27 @@ describe('a change', () => {
     withFolder((open) => {
       const { journal, state } = open();
       let stored = 0;
-      journal.onChanges(([change]) => {
+      journal.onChanges(() => {
         stored = (state.statement('SELECT max(revision) AS last FROM changes').get() as { last: number }).last;
-        assert.equal(change?.revision, stored);
       });
-      journal.record([draft('a')]);
+      const [change] = journal.record([draft('a')]);
       assert.equal(stored, 1);
+      assert.equal(change?.revision, stored);
     }));
 });
+
+test('a listener that fails keeps no other from a change, nor who made it from the answer; it is said that it failed', () =>
+  withFolder((open) => {
+    const { journal, problems } = open();
+    const heard: (string | undefined)[] = [];
+    journal.onChanges(() => {
+      throw new Error('broken');
+    });
+    journal.onChanges(([change]) => heard.push(change?.path));
+    assert.equal(journal.record([draft('a')]).length, 1);
+    assert.deepEqual(heard, ['a']);
+    assert.match(problems.join('|'), /^[^|]+: broken$/);
+  }));
 
 test('what is known of a folder goes with it when it moves, and only that', () =>
   withFolder((open) => {

@@ -63,6 +63,8 @@ export interface SinceAnswer {
   resync?: string;
 }
 
+type Listener = (changes: readonly Change[]) => void;
+
 interface ChangeRow {
   revision: number;
   path: string;
@@ -95,7 +97,7 @@ export class Journal {
   /** The next start is told that the database is whole. */
   #marked = false;
   readonly #recent = new RingBuffer<Change>(RECENT);
-  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
+  readonly #listeners = new Set<Listener>();
   readonly #known = new Map<string, string>();
   readonly #state: State;
   readonly #keep: number;
@@ -248,12 +250,21 @@ export class Journal {
     this.#revision += numbered.length;
     if (this.#memoryOnly) this.#oldest = Math.max(this.#oldest, this.#recent.at(0)?.revision ?? 0);
     this.#prune(numbered.length);
-    for (const listener of this.#listeners) listener(numbered);
+    for (const listener of this.#listeners) this.#tell(listener, numbered);
     return numbered;
   }
 
-  /** Called in the same turn as the change; must not throw. Returns the way to stop. */
-  onChanges(listener: (changes: readonly Change[]) => void): () => void {
+  /** The change was made, whatever becomes of one who hears of it. */
+  #tell(listener: Listener, changes: readonly Change[]): void {
+    try {
+      listener(changes);
+    } catch (error) {
+      this.#onProblem(`Not all parts took in the last change: ${(error as Error).message}`);
+    }
+  }
+
+  /** Called in the same turn as the change; what it throws is told as a problem. Returns the way to stop. */
+  onChanges(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
