@@ -8,7 +8,7 @@ import type { PeerCall, PeerCallOptions } from '../core/peer.ts';
 import type { Authenticate } from '../net/authenticate.ts';
 import { answerGet } from '../net/answer-get.ts';
 import { createHttpApp } from '../net/http-app.ts';
-import { Listener } from '../net/listener.ts';
+import { Listener, notListening } from '../net/listener.ts';
 import type { OriginPolicy } from '../net/origin.ts';
 import { nodeTimers } from '../net/timers.ts';
 import { type Upgrade, UpgradeRouter } from '../net/upgrade.ts';
@@ -238,7 +238,7 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
   if (!listening.ok) {
     await Promise.all([sockets.close(closeCodes.goingAway, 'not started', 0), store.close()]);
     registry.close();
-    throw new OutriggerError('TOO_MANY', `${options.host}:${listening.port} can't be listened on (${listening.reason}).`);
+    throw new OutriggerError('TOO_MANY', notListening(options.host, listening, '--port'));
   }
   url = listening.url;
   fleet.start();

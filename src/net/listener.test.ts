@@ -171,6 +171,15 @@ test('an upgrade that is none to a WebSocket is passed over and answered as HTTP
   });
 });
 
+test('an address is taken with the brackets that it has in URLs', async () => {
+  const listener = new Listener({ host: '[::1]', port: 0 });
+  const listening = await listener.bind();
+  // Not every machine has it.
+  if (listening.ok) assert.equal(listening.url, `http://[::1]:${listening.port}`);
+  else assert.equal(listening.reason, 'EADDRNOTAVAIL');
+  await listener.close();
+});
+
 test('the URL of a wildcard address is one that can be opened', () => {
   assert.deepEqual(['0.0.0.0', '::', 'fd00::1', 'box'].map(urlHost), ['127.0.0.1', '[::1]', '[fd00::1]', 'box']);
 });

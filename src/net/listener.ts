@@ -152,9 +152,18 @@ export class Listener {
       };
       this.server.once('error', failed);
       this.server.once('listening', listening);
-      this.server.listen({ port, host, backlog: BACKLOG });
+      // As it stands in URLs.
+      this.server.listen({ port, host: host.replace(/^\[(.*)\]$/, '$1'), backlog: BACKLOG });
     });
   }
+}
+
+/** Why nothing can be listened on, and what to do. `option`: what names the port. */
+export function notListening(host: string, { port, reason }: { port: number; reason: string }, option: string): string {
+  const said = `${host}:${port} can't be listened on (${reason}).`;
+  if (reason === 'EADDRINUSE') return `${said} Give another port with ${option}, or 0 for any.`;
+  if (reason === 'EACCES') return `${said} This user may not have that port: give one from 1024 on with ${option}.`;
+  return `${said} ${host} is no address of this machine: 127.0.0.1 is for this machine alone, 0.0.0.0 and :: are for all.`;
 }
 
 /** The host of a URL that reaches a server bound to `host`: a wildcard is reached by loopback. */

@@ -7,7 +7,7 @@ import type { CodeApi } from '../adapters/code-api/code-api.ts';
 import type { Config } from '../config/options.ts';
 import type { Authenticate } from '../net/authenticate.ts';
 import { createHttpApp } from '../net/http-app.ts';
-import { Listener, urlHost } from '../net/listener.ts';
+import { Listener, notListening, urlHost } from '../net/listener.ts';
 import type { OriginPolicy } from '../net/origin.ts';
 import { UpgradeRouter } from '../net/upgrade.ts';
 import { WebSockets } from '../net/websocket.ts';
@@ -139,10 +139,7 @@ export async function openDoors(dependencies: DoorsDependencies, config: Config)
 
   // ── open the doors
   const listening = await listener.bind();
-  if (!listening.ok)
-    throw new UnavailableError(
-      `${config.host}:${listening.port} can't be listened on (${listening.reason}). Give another port with --port, or 0 for any.`,
-    );
+  if (!listening.ok) throw new UnavailableError(notListening(config.host, listening, '--port'));
   onRelease('listener', () => listener.close(200));
   onRelease('mcp', () => mcp.close());
   let socketUrl: string | undefined;
@@ -189,6 +186,6 @@ async function listenForSockets(config: Config, router: UpgradeRouter | undefine
   });
   if (router !== undefined) listener.onUpgrade(router.handle);
   const listening = await listener.bind();
-  if (!listening.ok) throw new UnavailableError(`${config.host}:${listening.port} (wsPort) can't be listened on (${listening.reason}).`);
+  if (!listening.ok) throw new UnavailableError(notListening(config.host, listening, '--ws-port'));
   return { listener, url: `ws://${urlHost(config.host)}:${listening.port}` };
 }

@@ -3,7 +3,7 @@ import type { Config } from '../config/options.ts';
 import type { Dispatch } from '../contract/dispatch.ts';
 import type { Authenticate } from '../net/authenticate.ts';
 import { createHttpApp } from '../net/http-app.ts';
-import { Listener } from '../net/listener.ts';
+import { Listener, notListening } from '../net/listener.ts';
 import type { OriginPolicy } from '../net/origin.ts';
 import { UnavailableError } from './unavailable.ts';
 
@@ -38,7 +38,6 @@ export async function openRunner(
   );
   await app.ready();
   const listening = await listener.bind();
-  if (!listening.ok)
-    throw new UnavailableError(`${config.host}:${listening.port} (runnerPort) can't be listened on (${listening.reason}).`);
+  if (!listening.ok) throw new UnavailableError(notListening(config.host, listening, '--runner-port'));
   return { listener, url: listening.url };
 }

@@ -509,8 +509,14 @@ test('a port that is taken exits 69 when it was asked for, and is passed over wh
   const { port } = taken.address() as net.AddressInfo;
   const ended = await run(['serve', '.', '--port', String(port)]);
   assert.equal(ended.code, 69);
-  assert.match(ended.err, new RegExp(`${port} can't be listened on \\(EADDRINUSE\\)`));
+  assert.match(ended.err, new RegExp(`${port} can't be listened on \\(EADDRINUSE\\)\\. Give another port with --port`));
   taken.close();
+});
+
+test('an address that is none of this machine exits 69 and says so', async () => {
+  const ended = await run(['serve', '.', '--port', '0', '--host', '192.0.2.1']);
+  assert.equal(ended.code, 69);
+  assert.match(ended.err, /192\.0\.2\.1 is no address of this machine: 127\.0\.0\.1 is for this machine alone/);
 });
 
 test('config tells every value and where it came from; secrets are not shown', async () => {
