@@ -10,8 +10,13 @@ export function folderProblem(folder: string): string | undefined {
   return stat === 'unknown' || stat.isDirectory() ? undefined : `${at} is a file, not a folder.`;
 }
 
-/** Throws UnavailableError, which says what is wrong. */
+/** Throws UnavailableError, which says what is wrong. Threads and programs of a sidecar start in the current folder, wherever that is. */
 export function requireFolder(folder: string): void {
+  try {
+    process.cwd();
+  } catch (error) {
+    throw new UnavailableError('The folder that this was started in is not there any more. Change to another one first.', { cause: error });
+  }
   const problem = folderProblem(folder);
   if (problem !== undefined) throw new UnavailableError(problem);
 }

@@ -513,6 +513,19 @@ test('a port that is taken exits 69 when it was asked for, and is passed over wh
   taken.close();
 });
 
+test('a current folder that was removed is told of', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-gone-'));
+  const script = `rmdir "$PWD" && exec "$0" "$@"`;
+  const ended = spawn('sh', ['-c', script, process.execPath, main, 'serve', os.tmpdir(), '--port', '0'], { cwd: folder });
+  let said = '';
+  ended.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  const [code] = (await once(ended, 'close')) as [number];
+  assert.deepEqual(
+    [code, said],
+    [69, 'outrigger: The folder that this was started in is not there any more. Change to another one first.\n'],
+  );
+});
+
 test('an address that is none of this machine exits 69 and says so', async () => {
   const ended = await run(['serve', '.', '--port', '0', '--host', '192.0.2.1']);
   assert.equal(ended.code, 69);
