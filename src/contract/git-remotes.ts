@@ -125,7 +125,9 @@ export const gitRemotes = {
       z.object({
         remote: name().optional(),
         branch: name().optional().describe('The local branch; the current one when left out.'),
-        to: name().optional().describe('Its name there; that of the upstream, else the same, when left out.'),
+        to: name()
+          .optional()
+          .describe('Its name there. Left out, it is the same, and becomes the upstream where the branch followed another one.'),
         tags: z.boolean().default(false).describe('Annotated tags of the commits go along.'),
         force: z.enum(['no', 'lease']).default('no').describe('lease: overwrite, if the remote is as it was last fetched.'),
         credentials: credentials(),

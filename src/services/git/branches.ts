@@ -94,25 +94,11 @@ export async function branch(git: Git, request: BranchRequest, signal?: AbortSig
   return git.writing(signal, async () => {
     const repository = await git.repository(signal);
     if (action === 'create') await git.write('branch', ['branch', '--no-track', '--', name, from ?? 'HEAD'], { signal });
-    const hash = await refHash(git, repository, `refs/heads/${name}`, `the branch ${name}`, signal);
+    const hash = await git.commitOf(repository, `refs/heads/${name}`, `the branch ${name}`, signal);
     if (action === 'rename') await git.write('branch', ['branch', '--move', '--', name, to ?? ''], { signal });
     if (action === 'delete') await git.write('branch', ['branch', force ? '-D' : '-d', '--', name], { signal });
     return { name: to ?? name, hash };
   });
-}
-
-export async function refHash(
-  git: Git,
-  repository: Repository,
-  ref: string,
-  what: string,
-  signal: AbortSignal | undefined,
-): Promise<string> {
-  const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`];
-  // Git's own words, quiet or not, would name the ref with all its folders.
-  const { exitCode, stdout } = await git.read('branch', repository, args, { signal }, [0, 1, 128]);
-  if (exitCode !== 0) throw new OutriggerError('GIT_FAILED', `There is no commit for ${what}.`);
-  return stdout.toString().trim().split('\n').at(-1) ?? '';
 }
 
 interface Where {
@@ -146,7 +132,7 @@ export async function checkout(
     const before = await whereHeadIs(git, repository, signal);
     const stashed =
       changes === 'stash' && (await pushStash(git, repository, { message: `Before ${to}`, untracked: true, keepIndex: false }, signal));
-    const target = create ? ['-b', to, ...(from === undefined ? [] : [from])] : [to];
+    const target = create ? ['-b', to, '--no-track', ...(from === undefined ? [] : [from])] : [to];
     const args = ['checkout', '--quiet', '--no-recurse-submodules', ...(changes === 'discard' ? ['--force'] : []), ...target, '--'];
     // Changes that were kept would be lost where git had not looked at all of them when it was ended.
     let isWhole = true;
@@ -183,7 +169,7 @@ async function undoCheckout(git: Git, repository: Repository, before: Where, to:
       [`refs/heads/${to}`, `refs/remotes/*/${to}`],
       undefined,
     );
-    const target = await refHash(git, repository, records[0]?.[0] ?? to, to, undefined);
+    const target = await git.commitOf(repository, records[0]?.[0] ?? to, to, undefined);
     const forth = await git.change('checkout', repository, ['read-tree', '-m', '-i', 'HEAD', target]);
     return (
       forth.exitCode === 0 && (await git.change('checkout', repository, ['read-tree', '--reset', '-u', target, 'HEAD'])).exitCode === 0

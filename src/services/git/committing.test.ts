@@ -12,7 +12,7 @@ import type { EditHistory, Person } from './edit-history.ts';
 import type { GitOptions } from './git.ts';
 import { init } from './init.ts';
 import type { CommitChoice } from './plan-commit.ts';
-import { stage } from './staging.ts';
+import { stage, unstage } from './staging.ts';
 import { status } from './status.ts';
 
 const all: Omit<CommitRequest, 'message'> = { paths: undefined, all: true, author: undefined };
@@ -107,6 +107,43 @@ describe('commits', { skip: requireTool('git') }, () => {
           staged.map((file) => `modified - ${file}`),
           name,
         );
+      });
+  });
+
+  test('a copy is a file of its own, whatever git is told to look for', async () => {
+    await withRepository(async ({ git, put, save, run }) => {
+      const text = Array.from({ length: 30 }, (_, index) => `${index}\n`).join('');
+      put('a', text);
+      save('base');
+      for (const key of ['status.renames', 'diff.renames']) {
+        run('config', key, 'copies');
+        put('a', `${text}${key}\n`);
+        put('b', text);
+        run('add', '--all');
+        assert.deepEqual(await names(git), ['modified - a', 'added - b'], key);
+        assert.deepEqual(await unstage(git, [{ path: 'b' }]), { files: 1 });
+        assert.equal(run('diff', '--cached', '--name-only'), 'a', key);
+        run('add', '--all');
+        await commit(git, { ...all, all: false, paths: ['a'], message: 'a alone' });
+        assert.equal(run('show', '--name-only', '--format=', 'HEAD'), 'a', key);
+        run('rm', '-q', '--cached', 'b');
+        run('config', '--unset', key);
+      }
+    });
+  });
+
+  test('a file that became a folder is committed by path, and what is staged beside it stays so', async () => {
+    for (const content of ['new\n', 'thing\n'])
+      await withRepository(async ({ git, root, put, save, run }) => {
+        for (const file of ['thing', 'kept']) put(file);
+        save('base');
+        put('kept', 'changed\n');
+        run('add', 'kept');
+        fs.rmSync(path.join(root, 'thing'));
+        put('thing/inside', content);
+        await commit(git, { ...all, all: false, paths: ['thing'], message: 'moved' });
+        assert.equal(run('ls-tree', '-r', '--name-only', 'HEAD'), 'kept\nthing/inside', content);
+        assert.deepEqual(await names(git), ['modified - kept'], content);
       });
   });
 

@@ -103,7 +103,7 @@ export async function refuseMarkers(
     );
   if (names.length > MAX_CONFLICTS || plan.unmerged.some(({ path: { raw } }) => raw)) throw conflict(names);
   const options = ['-z', '--files-with-matches', '--no-color', '--no-textconv', '--extended-regexp'];
-  const marks = ['grep', ...options, '-e', '^(<{7}|>{7})( |$)', '--', ...names];
+  const marks = ['grep', ...options, '-e', '^(<{7,}|>{7,})( |$)', '--', ...names];
   const { stdout } = await git.read(action, repository, marks, { signal, maxOutputBytes: MAX_LIST_BYTES }, [0, 1]);
   const marked = splitNul(stdout).map((name) => Buffer.from(name).toString());
   if (marked.length > 0) throw conflict(marked);

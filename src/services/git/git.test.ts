@@ -10,10 +10,13 @@ import { git as contract } from '../../contract/git.ts';
 import type { Call } from '../../contract/operation.ts';
 import { Processes } from '../processes/processes.ts';
 import { tags } from './branches.ts';
+import { commitInfo } from './commit-info.ts';
 import { type CommitRequest, commit } from './committing.ts';
 import { hunks } from './hunks.ts';
+import { cherryPick, reset, revert } from './integrating.ts';
 import { gitOperations } from './operations.ts';
 import { diff, log, show } from './reading.ts';
+import { restore } from './staging.ts';
 import { stashes } from './stash.ts';
 import { status } from './status.ts';
 
@@ -300,6 +303,24 @@ describe('git', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('marks of a conflict are seen where .gitattributes makes them longer', async () => {
+    await withRepository(async ({ git, put, save, run }) => {
+      put('.gitattributes', '* conflict-marker-size=20\n');
+      put('a', 'base\n');
+      save('base');
+      run('checkout', '-qb', 'side');
+      put('a', 'side\n');
+      save('side');
+      run('checkout', '-q', 'main');
+      put('a', 'main\n');
+      save('main');
+      assert.throws(() => run('merge', 'side'));
+      await assert.rejects(commit(git, { ...all, message: 'no' }), fails('GIT_FAILED', /^commit: a still in conflict/));
+      put('a', 'both\n');
+      assert.equal((await commit(git, { ...all, message: 'merged' })).committed, true);
+    });
+  });
+
   test('a lock that lies there is an error with a hint, and stays', async () => {
     await withRepository(async ({ git, put, root }) => {
       put('a');
@@ -423,6 +444,25 @@ describe('git', { skip: requireTool('git') }, () => {
       // The same traps do spring for who does not take care.
       assert.throws(() => run('diff'));
       assert.ok(fs.existsSync(sprung));
+    });
+  });
+
+  test('a revision that there is not is named as it was given, whatever was to be done with it', async () => {
+    await withRepository(async ({ git, put, save }) => {
+      put('a');
+      save('base');
+      for (const ask of [
+        () => cherryPick(git, 'nope'),
+        () => revert(git, 'nope'),
+        () => reset(git, { to: 'nope', mode: 'mixed' }),
+        () => hunks(git, { commit: 'nope', staged: false, maxLines: 10 }),
+        () => diff(git, { ...diffOf, from: 'nope' }),
+        () => diff(git, { ...diffOf, from: 'HEAD', to: 'nope' }),
+        () => show(git, { path: 'a', revision: 'nope' }),
+        () => commitInfo(git, 'nope'),
+        () => restore(git, { files: [{ path: 'a' }], from: 'nope' }),
+      ])
+        await assert.rejects(ask(), fails('GIT_FAILED', /^There is no commit for nope\.$/), String(ask));
     });
   });
 

@@ -214,8 +214,18 @@ export class Git {
    */
   async treeish(repository: Repository, revision: string, signal: AbortSignal | undefined): Promise<string> {
     if (emptyTrees.includes(revision)) return revision;
-    if (revision !== 'HEAD' || (await this.head(repository, signal)) !== undefined) return `${revision}^{commit}`;
-    return this.emptyTree(repository, signal);
+    if (revision !== 'HEAD') return this.commitOf(repository, revision, revision, signal);
+    return (await this.head(repository, signal)) ?? this.emptyTree(repository, signal);
+  }
+
+  /** The commit of a ref or another revision, which an error calls `what`. Throws GIT_FAILED where there is none. */
+  async commitOf(repository: Repository, revision: string, what: string, signal: AbortSignal | undefined): Promise<string> {
+    const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`];
+    const { exitCode, stdout, stderr } = await this.read('log', repository, args, { signal }, [0, 1, 128]);
+    if (exitCode === 0) return stdout.toString().trim().split('\n').at(-1) ?? '';
+    const error = gitError('log', exitCode, stderr.toString());
+    // Git's own words, quiet or not, would name a ref with all its folders.
+    throw error.reason === 'GIT_FAILED' ? new OutriggerError('GIT_FAILED', `There is no commit for ${what}.`) : error;
   }
 
   async emptyTree(repository: Repository, signal: AbortSignal | undefined): Promise<string> {

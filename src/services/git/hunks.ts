@@ -53,7 +53,7 @@ export async function parentAndCommit(
   revision: string,
   signal: AbortSignal | undefined,
 ): Promise<{ from: string; to: string }> {
-  const args = ['rev-list', '--parents', '--max-count=1', '--end-of-options', `${revision}^{commit}`];
+  const args = ['rev-list', '--parents', '--max-count=1', await git.commitOf(repository, revision, revision, signal)];
   const { stdout } = await git.read('commit', repository, args, { signal });
   const [to = '', from] = stdout.toString().trim().split(' ');
   return { from: from ?? (await git.emptyTree(repository, signal)), to };

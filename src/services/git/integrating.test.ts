@@ -226,6 +226,17 @@ describe('branches', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a branch that is made from one of a remote does not follow that one', async () => {
+    await withRepository(async (world) => {
+      const { make, runIn, folder, root } = world;
+      diverge(world);
+      const copy = path.join(folder, 'copy');
+      runIn(folder, 'clone', '-q', root, copy);
+      assert.equal((await checkout(make({ root: copy }), { ...to, to: 'feature', create: true, from: 'origin/side' })).branch, 'feature');
+      assert.equal(runIn(copy, 'for-each-ref', '--format=%(upstream)', 'refs/heads/feature'), '');
+    });
+  });
+
   test('tags are made, annotated or not, listed and deleted', async () => {
     await withRepository(async (world) => {
       const { git, run, put, save } = world;

@@ -47,7 +47,7 @@ export async function rebase(git: Git, onto: string, signal?: AbortSignal): Prom
 
 export async function rebaseNow(git: Git, repository: Repository, onto: string, signal: AbortSignal | undefined): Promise<Outcome> {
   const guard = new SecretGuard(git, repository, 'rebase', signal);
-  if (!guard.idle) await guard.replaying(await oneCommit(git, repository, onto, signal));
+  if (!guard.idle) await guard.replaying(await git.commitOf(repository, onto, onto, signal));
   return join(git, repository, 'rebase', ['rebase', '--no-autostash', '--no-stat', '--end-of-options', onto], undefined, signal);
 }
 
@@ -55,7 +55,7 @@ export async function cherryPick(git: Git, commit: string, signal?: AbortSignal)
   checkRevision(commit);
   return git.writing(signal, async () => {
     const repository = await readyFor(git, 'cherry-pick', signal);
-    const picked = await oneCommit(git, repository, commit, signal);
+    const picked = await git.commitOf(repository, commit, commit, signal);
     await new SecretGuard(git, repository, 'cherry-pick', signal).applying(picked);
     return join(git, repository, 'cherry-pick', ['cherry-pick', '--end-of-options', picked], undefined, signal);
   });
@@ -65,7 +65,7 @@ export async function revert(git: Git, commit: string, signal?: AbortSignal): Pr
   checkRevision(commit);
   return git.writing(signal, async () => {
     const repository = await readyFor(git, 'revert', signal);
-    const reverted = await oneCommit(git, repository, commit, signal);
+    const reverted = await git.commitOf(repository, commit, commit, signal);
     await new SecretGuard(git, repository, 'revert', signal).applying(reverted);
     return join(git, repository, 'revert', ['revert', '--no-edit', '--end-of-options', reverted], undefined, signal);
   });
@@ -128,7 +128,7 @@ export async function reset(
   checkRevision(to);
   return git.writing(signal, async () => {
     const repository = await git.wholeRepository('reset', signal);
-    const target = await oneCommit(git, repository, to, signal);
+    const target = await git.commitOf(repository, to, to, signal);
     const guard = new SecretGuard(git, repository, 'reset', signal);
     // Also where files stay: what HEAD holds in a secret's place would come there with a later step.
     if (!guard.idle) await guard.step(await git.treeish(repository, 'HEAD', signal), target);
@@ -208,9 +208,4 @@ async function resolve(git: Git, repository: Repository, signal: AbortSignal | u
   );
   await refuseMarkers(git, repository, 'continue', { unmerged }, signal);
   await takeIntoIndex(git, 'continue', chosen, signal);
-}
-
-async function oneCommit(git: Git, repository: Repository, revision: string, signal: AbortSignal | undefined): Promise<string> {
-  const args = ['rev-parse', '--verify', '--end-of-options', `${revision}^{commit}`];
-  return (await git.read('commit', repository, args, { signal })).stdout.toString().trim().split('\n').at(-1) ?? '';
 }

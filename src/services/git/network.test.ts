@@ -441,6 +441,28 @@ describe('network', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a branch that follows one of another name is pushed under its own, and to that one only by its name', async () => {
+    await withRepository(async ({ make, put, save, run, runIn, folder }) => {
+      const git = make({ fileRemotes: true });
+      const bare = path.join(folder, 'bare.git');
+      runIn(folder, 'init', '-q', '--bare', bare);
+      run('remote', 'add', 'origin', `file://${bare}`);
+      put('a');
+      const base = save('base');
+      await push(git, simple, silent);
+      run('checkout', '-q', '-b', 'feature', '--track', 'origin/main');
+      put('b');
+      const own = save('own');
+      assert.deepEqual(await push(git, simple, silent), { remote: 'origin', branch: 'feature', outcome: 'done', upstreamSet: true });
+      assert.deepEqual([runIn(bare, 'rev-parse', 'main'), runIn(bare, 'rev-parse', 'feature')], [base, own]);
+      assert.equal(run('rev-parse', '--abbrev-ref', '@{upstream}'), 'origin/feature');
+      const named = await push(git, { ...simple, to: 'main' }, silent);
+      assert.deepEqual(named, { remote: 'origin', branch: 'main', outcome: 'done', upstreamSet: false });
+      assert.equal(runIn(bare, 'rev-parse', 'main'), own);
+      assert.equal(run('rev-parse', '--abbrev-ref', '@{upstream}'), 'origin/feature');
+    });
+  });
+
   test('pull from a remote that is named takes what that one has, whatever the branch follows', async () => {
     await withRepository(async ({ make, put, save, run, runIn, folder, root }) => {
       const git = make({ fileRemotes: true });

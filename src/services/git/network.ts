@@ -5,7 +5,7 @@ import type { git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
 import type { RunResult } from '../processes/processes.ts';
 import { errnoOf, fileError } from '../workspace/file-errors.ts';
-import { currentBranch, forEachRef, refHash } from './branches.ts';
+import { currentBranch, forEachRef } from './branches.ts';
 import { type Credentials, withCredentials } from './credentials.ts';
 import type { Git, Repository } from './git.ts';
 import { networkError } from './git-error.ts';
@@ -177,7 +177,7 @@ export async function pull(
   return git.writing(signal, async () => {
     const repository = await readyFor(git, 'pull', signal);
     const from = branch === undefined ? await upstreamOf(git, repository, { remote, given }, signal) : `refs/remotes/${remote}/${branch}`;
-    await refHash(git, repository, from, from.replace('refs/remotes/', ''), signal);
+    await git.commitOf(repository, from, from.replace('refs/remotes/', ''), signal);
     const outcome =
       strategy === 'rebase'
         ? await rebaseNow(git, repository, from, signal)
@@ -223,14 +223,16 @@ export async function push(git: Git, request: PushRequest, talk: Talk, signal?: 
     const repository = await git.repository(signal);
     const branch = request.branch ?? (await currentBranch(git, repository, signal));
     if (branch === undefined) throw new OutriggerError('GIT_FAILED', 'push: HEAD is detached: name the branch.');
-    await refHash(git, repository, `refs/heads/${branch}`, `the branch ${branch}`, signal);
+    await git.commitOf(repository, `refs/heads/${branch}`, `the branch ${branch}`, signal);
     const remote = await remoteOf(git, repository, request.remote, 'push', signal);
     const [upstream = '', ofRemote = ''] = await pushTarget(git, repository, branch, signal);
-    const follows = upstream !== '' && ofRemote === remote.name;
-    const to = request.to ?? (follows ? upstream.replace('refs/heads/', '') : branch);
+    const to = request.to ?? branch;
+    // One that was made from another branch may follow that: only who names it sends commits there.
+    const followsAnother = ofRemote === remote.name && upstream !== `refs/heads/${branch}`;
+    const upstreamSet = upstream === '' || (followsAnother && request.to === undefined);
     const args = [
       ...['push', '--progress', '--porcelain', '--no-recurse-submodules', '--no-signed'],
-      ...(upstream === '' ? ['--set-upstream'] : []),
+      ...(upstreamSet ? ['--set-upstream'] : []),
       ...(request.tags ? ['--follow-tags'] : ['--no-follow-tags']),
       ...(request.force === 'lease' ? [`--force-with-lease=refs/heads/${to}`] : []),
       ...['--', remote.name, `refs/heads/${branch}:refs/heads/${to}`],
@@ -238,7 +240,7 @@ export async function push(git: Git, request: PushRequest, talk: Talk, signal?: 
     const { stdout } = await converse(git, 'push', args, remote, talk, signal);
     // A line for each ref, with a mark of what became of it: tags that went along are among them.
     const outcome = /^[^=!]\trefs\//m.test(stdout.toString()) ? 'done' : 'nothing';
-    return { remote: remote.name, branch: to, outcome, upstreamSet: upstream === '' };
+    return { remote: remote.name, branch: to, outcome, upstreamSet };
   });
 }
 

@@ -44,7 +44,7 @@ test('files in conflict are told apart', () => {
   assert.equal(plan.add.length, 2);
 });
 
-test('a commit of some files alone names those that git knows by then, and none below another', () => {
+test('a commit of some files alone names those that git knows by then, and none below or above another', () => {
   const table: [StatusEntry[], string[]][] = [
     [
       [entry('new', null, 'untracked'), entry('a', 'modified', null), entry('b', null, 'deleted')],
@@ -62,9 +62,10 @@ test('a commit of some files alone names those that git knows by then, and none 
       ['docs/a', 'doc', 'docs-new'],
     ],
     [
-      [entry('docs', null, 'deleted'), entry('docs/a', null, 'untracked')],
-      ['docs', 'docs/a'],
+      [entry('docs', null, 'deleted'), entry('docs-new', null, 'deleted'), entry('docs/deep/a', null, 'untracked')],
+      ['docs-new', 'docs/deep/a'],
     ],
+    [[entry('docs/a', 'renamed', null, 'docs')], ['docs/a']],
   ];
   for (const [chosen, expected] of table) assert.deepEqual(commitNames(chosen).map(String), expected);
 });

@@ -49,17 +49,24 @@ export function indexNames(entries: readonly StatusEntry[]): { present: Uint8Arr
 
 /**
  * The names for a commit of these files alone, once the index has them as they stand in the folder. Of a file that was moved and is
- * gone again git knows only the old one; below a link that replaced a folder it would take what the link leads to.
+ * gone again git knows only the old one; below a link that replaced a folder it would take what the link leads to, and a folder that
+ * replaced a file it would take for another repository.
  */
 export function commitNames(entries: readonly StatusEntry[]): Uint8Array[] {
   const text = (name: Uint8Array): string => Buffer.from(name).toString('latin1');
   const present = entries.filter(({ staged, unstaged }) => staged !== 'deleted' && unstaged !== 'deleted');
-  const takes = pathMatcher(present.map(({ path }) => text(path.bytes)));
+  const files = present.map(({ path }) => text(path.bytes));
+  const takes = pathMatcher(files);
+  const folders = new Set(files.flatMap(foldersOf));
   const names = entries.flatMap(({ path, from, unstaged }) => {
     if (from === undefined) return [path.bytes];
     return unstaged === 'deleted' ? [from.bytes] : [path.bytes, from.bytes];
   });
-  return names.filter((name) => !takes(text(name).replace(/\/?[^/]*$/, '')));
+  return names.filter((name) => !takes(text(name).replace(/\/?[^/]*$/, '')) && !folders.has(text(name)));
+}
+
+function foldersOf(path: string): string[] {
+  return [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index));
 }
 
 /** Whether a path is one of `paths` or lies below one. */

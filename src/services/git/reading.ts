@@ -132,9 +132,9 @@ async function treeEntry(
   file: string,
   signal: AbortSignal | undefined,
 ): Promise<TreeEntry | undefined> {
-  if (revision === 'HEAD' && (await git.head(repository, signal)) === undefined) return undefined;
   // What follows `--end-of-options` is all names, so there is no `--`: it would be one.
-  const args = ['ls-tree', '-z', '--full-tree', '--end-of-options', `${revision}^{commit}`, repository.prefix.toString() + file];
+  const tree = await git.treeish(repository, revision, signal);
+  const args = ['ls-tree', '-z', '--full-tree', '--end-of-options', tree, repository.prefix.toString() + file];
   return parseTree((await git.read('show', repository, args, { signal })).stdout);
 }
 

@@ -38,7 +38,8 @@ export async function statusOf(
     repository,
     [
       ...['status', '--porcelain=v2', '--branch', '--show-stash', '-z', '--untracked-files=all'],
-      ...['--ignore-submodules=dirty', '--find-renames', `--ignored=${ignored ? 'matching' : 'no'}`],
+      // Else the user's config says whether copies are told as well, and what they were copied from would be taken for a part of them.
+      ...['--ignore-submodules=dirty', '--renames', `--ignored=${ignored ? 'matching' : 'no'}`],
     ],
     { signal, maxOutputBytes: MAX_LIST_BYTES, about: repository.prefix.length === 0 ? [] : ['.'] },
   );

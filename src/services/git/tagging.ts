@@ -1,4 +1,3 @@
-import { refHash } from './branches.ts';
 import type { Git } from './git.ts';
 import { identity } from './identity.ts';
 import { checkName, checkRevision } from './revision.ts';
@@ -21,11 +20,11 @@ export async function tag(
   return git.writing(signal, async () => {
     const repository = await git.repository(signal);
     if (action === 'delete') {
-      const hash = await refHash(git, repository, `refs/tags/${name}`, `the tag ${name}`, signal);
+      const hash = await git.commitOf(repository, `refs/tags/${name}`, `the tag ${name}`, signal);
       await git.write('tag', ['tag', '--delete', '--', name], { signal });
       return { name, hash };
     }
-    const hash = await refHash(git, repository, at, at, signal);
+    const hash = await git.commitOf(repository, at, at, signal);
     const how = message === undefined ? ['--no-sign'] : ['--annotate', '--cleanup=whitespace', '--file=-'];
     const env = message === undefined ? {} : await identity(git, undefined, signal);
     await git.write('tag', ['tag', ...how, '--', name, hash], { signal, env, stdin: message ?? '' });

@@ -5,7 +5,9 @@ import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { fails } from '../../../test/kit/process-harness.ts';
+import { withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { OutriggerError } from '../../contract/errors.ts';
+import type { HostRequest } from './host.ts';
 import { LocalHost } from './local-host.ts';
 import { withEnvironment } from './process-facts.ts';
 import { Processes } from './processes.ts';
@@ -15,6 +17,33 @@ const terminal = { columns: 80, rows: 24 };
 const host = new LocalHost({ find: (program, from) => new Processes({ env: process.env }).find(program, from), env: {} });
 const variables = (count: number): Record<string, string> =>
   Object.fromEntries(Array.from({ length: count }, (_, at) => [`LONG_NAME_OF_A_VARIABLE_${at}`, `its value is long, too: ${at}`]));
+
+test('a file that can not be run is told from one that is not there, and why', { skip: process.platform === 'win32' }, () =>
+  withWorkspace(async ({ root, at }) => {
+    const files: Record<string, [text: string, mode: number]> = {
+      plain: ['#!/bin/sh\n', 0o644],
+      orphan: ['#! /no/such/program -e\n', 0o755],
+      windows: ['#!/bin/sh\r\necho\r\n', 0o755],
+    };
+    for (const [name, [text, mode]] of Object.entries(files)) fs.writeFileSync(at(name), text, { mode });
+    fs.mkdirSync(at('folder'));
+    const start = (program: string, more: Partial<HostRequest> = {}) => host.start({ argv: [program], cwd: root, env: {}, ...more });
+    for (const more of [{}, { terminal }]) {
+      await assert.rejects(start('./plain', more), { reason: 'FILE_PERMISSION', message: /chmod \+x/ });
+      await assert.rejects(start('./folder', more), { reason: 'FILE_PERMISSION', message: './folder is a folder.' });
+      await assert.rejects(start('./nothing', more), { reason: 'TOOL_MISSING', message: /not on this machine/ });
+      await assert.rejects(start('./plain/below', more), { reason: 'TOOL_MISSING', message: /not on this machine/ });
+    }
+    await assert.rejects(start('./orphan'), {
+      reason: 'TOOL_MISSING',
+      message: /its first line names "\/no\/such\/program", which is not on this machine\.$/,
+    });
+    await assert.rejects(start('windows', { env: { PATH: root } }), {
+      reason: 'TOOL_MISSING',
+      message: /names "\/bin\/sh\\r".*: the line ends with a carriage return/,
+    });
+  }),
+);
 
 describe('a program in a terminal', () => {
   test('takes 300 arguments and variables together; one more is refused, and it is not started', async () => {

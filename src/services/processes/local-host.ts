@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { constants } from 'node:os';
+import path from 'node:path';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as nodePty from '@lydell/node-pty';
@@ -21,6 +22,8 @@ const FIRST_WRITE_RETRY_MS = 2;
 const LAST_WRITE_RETRY_MS = 50;
 /** Arguments and variables: for each, node-pty takes up to three of the 1,022 places beyond which its answer lies in memory that is free again. */
 const MAX_IN_TERMINAL = 300;
+/** Of a script's first line the system reads as much. */
+const MAX_FIRST_LINE_BYTES = 256;
 
 /** Runs programs on this machine, each in a process group of its own. */
 export class LocalHost implements ProcessHost {
@@ -37,10 +40,9 @@ export class LocalHost implements ProcessHost {
     const [program, ...args] = request.argv;
     const env = { ...this.#dependencies.env, ...request.env };
     const file = this.#dependencies.find(program, { from: request.cwd, searchPath: env['PATH'] });
-    if (file === undefined)
-      throw new OutriggerError('TOOL_MISSING', `The program ${program} is not on this machine.`, { details: { tool: program } });
+    if (file === undefined) throw notFound(request);
     if (request.terminal !== undefined) return this.#startInTerminal({ ...request, env, terminal: request.terminal }, file, args);
-    const child = await started(request, () =>
+    const child = await started(request, file, () =>
       spawn(file, args, {
         cwd: request.cwd,
         env,
@@ -78,7 +80,7 @@ export class LocalHost implements ProcessHost {
       });
       return new TerminalProcess(pty);
     } catch (error) {
-      throw startProblem(request, error);
+      throw startProblem(request, file, error);
     }
   }
 }
@@ -185,7 +187,7 @@ class TerminalProcess implements HostedProcess {
 }
 
 /** Resolves when the program runs. Throws TOOL_MISSING, FILE_PERMISSION, FILE_NOT_FOUND, BAD_INPUT, TOO_MANY_PROCESSES. */
-async function started<C extends ChildProcess>(request: HostRequest, spawnIt: () => C): Promise<C> {
+async function started<C extends ChildProcess>(request: HostRequest, file: string, spawnIt: () => C): Promise<C> {
   try {
     const child = spawnIt();
     await new Promise<void>((resolve, reject) => {
@@ -194,22 +196,61 @@ async function started<C extends ChildProcess>(request: HostRequest, spawnIt: ()
     });
     return child;
   } catch (error) {
-    throw startProblem(request, error);
+    throw startProblem(request, file, error);
   }
 }
 
+/** Why there is nothing to start. */
+function notFound({ argv: [program], cwd }: HostRequest): OutriggerError {
+  const file = program.includes('/') ? statOf(path.resolve(cwd, program)) : undefined;
+  if (file === undefined)
+    return new OutriggerError('TOOL_MISSING', `The program ${program} is not on this machine.`, { details: { tool: program } });
+  const why = file.isDirectory() ? 'is a folder' : 'may not be run: chmod +x makes a program of it';
+  return new OutriggerError('FILE_PERMISSION', `${program} ${why}.`);
+}
+
 /** What the system said of a start, in our words. */
-function startProblem({ argv: [program], cwd }: HostRequest, error: unknown): OutriggerError {
+function startProblem({ argv: [program], cwd }: HostRequest, file: string, error: unknown): OutriggerError {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const cause = { cause: error };
   if (code === 'ENOENT' && !fs.existsSync(cwd))
     return new OutriggerError('FILE_NOT_FOUND', `The folder ${cwd} is not there any more.`, cause);
+  const interpreter = code === 'ENOENT' ? interpreterOf(file) : undefined;
+  if (interpreter !== undefined) {
+    const ending = interpreter.endsWith('\r') ? ': the line ends with a carriage return, as on Windows' : '';
+    const why = `its first line names ${JSON.stringify(interpreter)}, which is not on this machine${ending}.`;
+    return new OutriggerError('TOOL_MISSING', `${program} can't be started: ${why}`, { ...cause, details: { tool: interpreter } });
+  }
   if (code === 'E2BIG' || code.startsWith('ERR_INVALID_ARG'))
     return new OutriggerError('BAD_INPUT', `The arguments and variables of ${program} are more than the system takes.`, cause);
   if (['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'].includes(code))
     return new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: ${code}.`, cause);
   const reason = code === 'EACCES' || code === 'EPERM' ? 'FILE_PERMISSION' : 'TOOL_MISSING';
   return new OutriggerError(reason, `${program} can't be started: ${message}`, cause);
+}
+
+function statOf(file: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(file);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The program that the first line of a script names, as the system reads it: a carriage return is part of the name. */
+function interpreterOf(file: string): string | undefined {
+  const bytes = Buffer.alloc(MAX_FIRST_LINE_BYTES);
+  try {
+    const descriptor = fs.openSync(file, 'r');
+    try {
+      fs.readSync(descriptor, bytes);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  } catch {
+    return undefined;
+  }
+  return /^#![ \t]*([^ \t\n\0]+)/.exec(bytes.toString())?.[1];
 }
 
 /** `hasEnded`: its leader has, and was waited for. */

@@ -316,7 +316,7 @@ test('what can not be started is an error and no process; a folder outside is re
     fs.symlinkSync(outside, at('link'));
     await fails('PATH_ESCAPES', ask('processes.start', { argv: ['true'], path: 'link' }));
     fs.writeFileSync(at('plain'), 'text', { mode: 0o644 });
-    await fails('TOOL_MISSING', ask('processes.start', { argv: ['./plain'] }));
+    await fails('FILE_PERMISSION', ask('processes.start', { argv: ['./plain'] }));
     await fails('BAD_INPUT', ask('processes.start', { argv: ['true'], host: 'elsewhere' }));
     await fails('NO_PROCESS', ask('processes.get', { id: 'p-0' }));
     assert.deepEqual(table.list(), []);
