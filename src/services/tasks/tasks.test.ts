@@ -96,14 +96,18 @@ test('the log warns, and says why, where a wake command fails and where a task d
   ));
 
 test('a wake command that does not exist, or is no program, is told in words', async () => {
-  for (const wake of [['/nowhere/agent'], ['no-such-agent'], ['/etc/passwd']] as const)
+  for (const [wake, why] of [
+    ['/nowhere/agent', /wake_failed: .*\/nowhere\/agent is not on this machine/],
+    ['no-such-agent', /wake_failed: .*no-such-agent is not on this machine/],
+    ['/etc/passwd', /wake_failed: .*\/etc\/passwd may not be run: chmod \+x/],
+  ] as const)
     await withTasks(
       async ({ hub, tasks, frame }) => {
         tasks.connected(hub.session);
         hub.assign('t');
-        assert.match(String((await frame('task_failed'))['reason']), /wake_failed: .*(not on this machine|can't be started)/);
+        assert.match(String((await frame('task_failed'))['reason']), why);
       },
-      { wake, retriesMs: [] },
+      { wake: [wake], retriesMs: [] },
     );
 });
 
