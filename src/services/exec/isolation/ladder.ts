@@ -175,8 +175,8 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     const startedAt = now();
     try {
       const scratch = path.join(this.#options.scratch, `run-${this.#name}-${++this.#count}`);
-      const settings = rung === HIGHEST ? this.#settings.folder(request.network) : undefined;
-      const seen = [folder, ...request.readable, launcher ?? '', settings ?? this.#options.scratch];
+      const settings = rung === HIGHEST ? this.#settings.bound(request.network) : undefined;
+      const seen = [folder, ...request.readable, launcher ?? '', settings?.folder ?? this.#options.scratch];
       const place: Place = {
         uid: slot?.uid,
         sharesUser: slot === undefined && process.getuid?.() !== 0,

@@ -1,7 +1,7 @@
 import { REPORT_DESCRIPTOR } from '../../processes/caged-child.ts';
 import { baseEnvironment, languages } from '../languages.ts';
 import type { SandboxRequest } from './sandbox.ts';
-import { networkSettings, systemSettings } from './settings.ts';
+import { type BoundSettings, networkSettings, systemSettings } from './settings.ts';
 
 /** Where the program sees its folder at the highest rung. */
 export const SEEN_AT = '/mnt/data';
@@ -51,8 +51,8 @@ export interface Place {
   joins: readonly string[];
   /** A folder that is not there yet: temporary files, gone with the run. */
   scratch: string;
-  /** At the highest rung: a folder with all that it reads of /etc; undefined: each is bound by itself. */
-  settings: string | undefined;
+  /** At the highest rung: all that it reads of /etc; undefined: each is bound by itself. */
+  settings: BoundSettings | undefined;
   /** At the highest rung: somebody else can't get at the folders by himself, so that they are bound where he can. */
   isStaged: boolean;
 }
@@ -90,7 +90,7 @@ export function namespacesArgv(request: SandboxRequest, surroundings: Surroundin
   const { launcher, bwrap, without, links } = surroundings;
   const { limits: most, folder } = request;
   const { settings, isStaged } = place;
-  const staged = [folder, launcher, ...(settings === undefined ? [] : [settings]), ...request.readable];
+  const staged = [folder, launcher, ...(settings === undefined ? [] : [settings.folder]), ...request.readable];
   const from = (path: string): string => (isStaged ? `${STAGE}/${staged.indexOf(path)}` : path);
   const memoryFolder = (path: string): string[] => [...(without.has('tmpfs') ? [] : ['--size', String(most.diskBytes)]), '--tmpfs', path];
   const outer = [
@@ -100,7 +100,7 @@ export function namespacesArgv(request: SandboxRequest, surroundings: Surroundin
     ...(isStaged ? staged.flatMap((path) => ['--stage', path]) : []),
     '--',
   ];
-  const each = [...systemSettings, ...(request.network ? networkSettings : [])].flatMap((path) => ['--ro-bind-try', path, path]);
+  const etc = settings?.whole ?? [...systemSettings, ...(request.network ? networkSettings : [])];
   const bubble = [
     ...[bwrap ?? 'bwrap', '--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
     // Network namespaces are slow to make and to remove: where sockets can be refused without, they are.
@@ -108,7 +108,8 @@ export function namespacesArgv(request: SandboxRequest, surroundings: Surroundin
     ...['--hostname', 'run', '--die-with-parent', '--new-session', '--as-pid-1', '--cap-drop', 'ALL'],
     // bubblewrap reads all mounts again for each that it makes: the fewer, the faster.
     ...systemFolders.flatMap((path) => (links.has(path) ? ['--symlink', links.get(path) ?? '', path] : ['--ro-bind-try', path, path])),
-    ...(settings === undefined ? each : ['--ro-bind', from(settings), '/etc']),
+    ...(settings === undefined ? [] : ['--ro-bind', from(settings.folder), '/etc']),
+    ...etc.flatMap((path) => ['--ro-bind-try', path, path]),
     ...['--proc', '/proc', '--dev', '/dev'],
     ...['/tmp', '/dev/shm', '/var/tmp', '/run'].flatMap(memoryFolder),
     ...['--bind', from(folder), SEEN_AT, '--ro-bind', from(launcher), INNER_LAUNCHER],
@@ -131,7 +132,7 @@ export function ownNamespacesArgv(request: SandboxRequest, surroundings: Surroun
   const { limits: most, folder, network } = request;
   const { settings } = place;
   const memoryFolder = (path: string): string[] => ['--mount-memory', without.has('tmpfs') ? '' : String(most.diskBytes), path];
-  const each = [...systemSettings, ...(network ? networkSettings : [])].flatMap((path) => ['--mount-try', path, path]);
+  const etc = settings?.whole ?? [...systemSettings, ...(network ? networkSettings : [])];
   return [
     ...[
       '--cage',
@@ -148,7 +149,8 @@ export function ownNamespacesArgv(request: SandboxRequest, surroundings: Surroun
     ...(place.uid === undefined ? [] : ['--uid', String(place.uid), '--gid', String(place.uid)]),
     ...(needsNetworkOfItsOwn(request, surroundings) ? ['--new-network'] : []),
     ...systemFolders.flatMap((path) => (links.has(path) ? ['--mount-link', links.get(path) ?? '', path] : ['--mount-try', path, path])),
-    ...(settings === undefined ? each : ['--mount-ro', settings, '/etc']),
+    ...(settings === undefined ? [] : ['--mount-ro', settings.folder, '/etc']),
+    ...etc.flatMap((path) => ['--mount-try', path, path]),
     ...['/tmp', '/dev/shm', '/var/tmp', '/run'].flatMap(memoryFolder),
     ...['--mount-rw', folder, SEEN_AT, ...request.readable.flatMap((path) => ['--mount-ro', path, path])],
     '--',
