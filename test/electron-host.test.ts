@@ -7,19 +7,20 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { createApp, folderArgument } from '../examples/electron-host/src/app.ts';
 import { createBridge } from '../examples/electron-host/src/bridge.ts';
 import { pageHandler, pageUrl } from '../examples/electron-host/src/serve-page.ts';
 import type { Answer, Snapshot, WorkspaceApi } from '../examples/electron-host/src/workspace-api.ts';
-import { accessibilityProblems, noBrowser } from './kit/browser.ts';
+import { accessibilityProblems, launchBrowser, noBrowser } from './kit/browser.ts';
+import { main } from './kit/command.ts';
 import { ElectronStandIn, type StandInWindow } from './kit/electron-stand-in.ts';
 import { eventually } from './kit/eventually.ts';
 
 const example = path.join(import.meta.dirname, '..', 'examples', 'electron-host');
 const binary = {
   command: process.execPath,
-  args: [path.join(import.meta.dirname, '..', 'src', 'cli', 'main.ts')],
+  args: [main],
   env: {},
   source: 'test',
 };
@@ -398,8 +399,7 @@ describe('the page', { skip: noBrowser }, () => {
       write: false,
     });
     preload = bundled.outputFiles[0]?.text ?? '';
-    const executablePath = execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim();
-    browser = await chromium.launch({ executablePath, args: ['--headless', '--no-sandbox', '--disable-gpu'] });
+    browser = await launchBrowser();
   });
   after(() => browser?.close());
 

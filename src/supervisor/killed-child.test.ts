@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { main } from '../../test/kit/command.ts';
 import { eventually } from '../../test/kit/eventually.ts';
 import { Random } from '../../test/kit/random.ts';
 import { testSeed } from '../../test/kit/seed.ts';
@@ -14,7 +15,6 @@ import { Supervisor, type SupervisorOptions } from './sidecar-supervisor.ts';
 
 const PATIENCE_MS = 15_000;
 const fake = path.join(import.meta.dirname, '..', '..', 'test', 'kit', 'fake-child.mjs');
-const main = path.join(import.meta.dirname, '..', 'cli', 'main.ts');
 
 interface Host {
   supervisor: Supervisor;

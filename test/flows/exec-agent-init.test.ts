@@ -7,13 +7,12 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createClient } from '../../src/client/client.ts';
 import type { Operations } from '../../src/contract/operations.ts';
+import { main } from '../kit/command.ts';
 import { eventually } from '../kit/eventually.ts';
 import { buildAgent } from '../kit/exec-agent.ts';
 import { requireTool } from '../kit/require-tools.ts';
 import { runProgram } from '../kit/running-program.ts';
 import { processToken } from '../kit/sidecar-process.ts';
-
-const main = path.join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
 /** Zombies among processes of another process namespace, seen from here. */
 function zombiesBelow(pid: number): string[] {

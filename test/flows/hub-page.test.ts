@@ -7,12 +7,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
+import { main } from '../kit/command.ts';
 import { accessibilityProblems, noBrowser, type PageOptions, withPages } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type FakeAgent, type RunningHub, withHub } from '../kit/hub.ts';
 
 const all = ['leases', 'held', 'refusals', 'long-reasons', 'logs', 'calls'];
-const program = path.join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 const MOST_NODES = 2000;
 const MANY_MS = 60_000;
 
@@ -95,7 +95,7 @@ test('an agent is enrolled by one command on its machine, and the page sees it c
     const machine = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-far-'));
     const folder = path.join(machine, 'work');
     fs.mkdirSync(folder);
-    fs.writeFileSync(path.join(machine, 'outrigger'), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, { mode: 0o755 });
+    fs.writeFileSync(path.join(machine, 'outrigger'), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`, { mode: 0o755 });
     const env = { ...process.env, PATH: `${machine}:${process.env['PATH']}`, XDG_STATE_HOME: path.join(machine, 'state') };
     // A group of its own: the shell and the link end together.
     const link = spawn('/bin/sh', ['-c', command], { cwd: folder, env, detached: true, stdio: 'ignore' });

@@ -8,6 +8,7 @@ import { WebSocket } from 'ws';
 import { createClient } from '../../src/client/client.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import { markedWith } from '../../src/services/processes/process-facts.ts';
+import { main } from '../kit/command.ts';
 import { eventually } from '../kit/eventually.ts';
 import { isAlive } from '../kit/process-harness.ts';
 import { forgetPeak, memoryOf, noProc } from '../kit/process-memory.ts';
@@ -19,7 +20,6 @@ import { processToken, spawnSidecar } from '../kit/sidecar-process.ts';
 import { withSmallDisk } from '../kit/small-disk.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
 
-const main = path.join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 const needsGit = { skip: requireTool('git') };
 /** What the sidecar gives calls under way, and so the most that its stop may take. */
 const GRACE_MS = 10_000;

@@ -11,13 +11,13 @@ import type { OutriggerError } from '../../src/contract/errors.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import type { FoundFile, FoundLine } from '../../src/contract/search.ts';
 import { Supervisor } from '../../src/supervisor/sidecar-supervisor.ts';
+import { main } from '../kit/command.ts';
 import { eventually } from '../kit/eventually.ts';
 import { childrenOf, forgetPeak, memoryOf, noProc } from '../kit/process-memory.ts';
 import { rgLines } from '../kit/rg-lines.ts';
 import { processToken, type SidecarProcess, spawnSidecar } from '../kit/sidecar-process.ts';
 
 const MB = 1024 * 1024;
-const main = path.join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 const mostMb = 200;
 // Without ripgrep a file is read whole, by a thread: its bytes, and its text.
 const mostPlainMb = 450;

@@ -14,6 +14,7 @@ import type { SidecarBinary } from '../../src/supervisor/resolve-binary.ts';
 import { SidecarBackend } from '../../src/supervisor/sidecar-backend.ts';
 import { Supervisor } from '../../src/supervisor/sidecar-supervisor.ts';
 import type { WatchEvent } from '../../src/supervisor/workspace-backend.ts';
+import { main } from '../kit/command.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
 
@@ -206,7 +207,7 @@ async function withFolder(run: (folder: Folder) => Promise<void>): Promise<void>
   fs.mkdirSync(root);
   try {
     const env = { XDG_STATE_HOME: state, XDG_CONFIG_HOME: path.join(folder, 'config') };
-    await run({ root, state, binary: { command: process.execPath, args: [path.join(source, 'cli', 'main.ts')], env, source: 'test' } });
+    await run({ root, state, binary: { command: process.execPath, args: [main], env, source: 'test' } });
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }

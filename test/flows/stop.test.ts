@@ -8,13 +8,13 @@ import { describe, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { createClient } from '../../src/client/client.ts';
 import type { Operations } from '../../src/contract/operations.ts';
+import { main } from '../kit/command.ts';
 import { eventually } from '../kit/eventually.ts';
 import { rawSocket } from '../kit/raw-socket.ts';
 import { processToken, type SidecarProcess, spawnSidecar } from '../kit/sidecar-process.ts';
 import { openYjsClient } from '../kit/yjs-client.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
 
-const main = path.join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 /** Far below the grace that the sidecar gives calls, where nothing needs it. */
 const SOON_MS = 5000;
 

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { requireTool } from './require-tools.ts';
+import { requireTool, toolPath } from './require-tools.ts';
 import { main } from './command.ts';
 
 const repository = path.join(import.meta.dirname, '..', '..');
@@ -79,9 +79,8 @@ export async function withWorkbench(
   const problems: string[] = [];
   try {
     await served.start(0);
-    const executablePath = executable();
-    browser = await chromium.launch({ executablePath, args: launchArguments });
-    const opened = browser;
+    const opened = await launchBrowser();
+    browser = opened;
     await run(Object.assign(served, { browser, page: (options: PageOptions = {}) => openPage(opened, served.url, options, problems) }));
     if (problems.length > 0) throw new Error(`The page reported:\n${problems.join('\n')}`);
   } finally {
@@ -97,11 +96,16 @@ async function buildPages(): Promise<void> {
     execFileSync(process.execPath, ['scripts/build.mjs', 'workbench', '--quiet'], { cwd: repository, stdio: 'ignore' });
 }
 
+/** For its own tests to close. */
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: toolPath('chromium') ?? 'chromium', args: launchArguments });
+}
+
 /** A real browser for pages that something else serves; what goes wrong in one fails the test at the end. */
 export async function withPages(run: (open: (url: string, options: PageOptions) => Promise<Page>) => Promise<void>): Promise<void> {
   await buildPages();
   const problems: string[] = [];
-  const browser = await chromium.launch({ executablePath: executable(), args: launchArguments });
+  const browser = await launchBrowser();
   try {
     await run((url, options) => openPage(browser, url, options, problems));
     if (problems.length > 0) throw new Error(`The page reported:\n${problems.join('\n')}`);
@@ -189,6 +193,8 @@ async function openPage(browser: Browser, url: string, options: PageOptions, pro
   // A frame with a sandbox has no storage, and no name.
   const setName = (given: string): void => void (globalThis.origin !== 'null' && localStorage.setItem('outrigger.name', given));
   if (name !== undefined) await context.addInitScript(setName, name);
+  // A window gives it to the page that somebody looks at.
+  await context.grantPermissions(['clipboard-write'], { origin: url });
   const page = await context.newPage();
   page.on('pageerror', (error) => problems.push(error.stack ?? error.message));
   page.on('console', (message) => {
@@ -235,9 +241,4 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
       nodes.slice(0, 3).map(({ html, failureSummary }) => `${id}: ${help}\n  ${html.slice(0, 300)}\n  ${failureSummary ?? ''}`),
     );
   });
-}
-
-function executable(): string {
-  const found = (process.env['PATH'] ?? '').split(path.delimiter).map((folder) => path.join(folder, 'chromium'));
-  return found.find((file) => existsSync(file)) ?? 'chromium';
 }
