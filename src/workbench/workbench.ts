@@ -1,4 +1,4 @@
-import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
+import { batch, computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
 import type { Output } from '../contract/operation.ts';
 import type { Operations } from '../contract/operations.ts';
 import { movedPath } from '../core/moved-path.ts';
@@ -262,7 +262,8 @@ export class Workbench {
       this.processes.start();
       await this.tree.start(this.#recallFolders(), info.caller.paths);
       void this.git.refresh();
-      this.#recallTabs();
+      // As one change, so that what is kept is never a part of it.
+      batch(() => this.#recallTabs());
       setTimeout(() => void this.paths.load(true), 1_000);
     } catch (error) {
       this.#started = false;
@@ -371,7 +372,7 @@ export class Workbench {
     const kept = parse(this.layout.recallOpen('tabs')) as { tabs?: Tab[]; active?: string } | undefined;
     if (!Array.isArray(kept?.tabs) || this.tabs.open.value.length > 0) return;
     for (const tab of kept.tabs) {
-      if (tab.kind === 'document') this.openFile(tab.path, { focus: false });
+      if (tab.kind === 'document') this.openFile(tab.path, { focus: false, preview: tab.preview });
       else if (tab.kind === 'diff') this.tabs.show(diffTab(tab.path, tab.from, tab.against));
       else if (tab.kind === 'task') this.tabs.show(taskTab(tab.task, tab.title));
       else if (tab.kind === 'activity') this.tabs.show(activityTab);

@@ -57,6 +57,30 @@ test('and finds their files, and no others', async () => {
   assert.deepEqual([...index.files.keys()].sort(), ['README.md', 'docs/guide/deep/two.md', 'docs/guide/one.md']);
 });
 
+test('the folders that were open are listed level by level, and are known as the open ones all the while', async () => {
+  const slow = slowClient();
+  const told: string[][] = [];
+  const tree = new TreeStore(slow.client, () => told.push(tree.openFolders));
+  const started = tree.start(['', 'b', 'a/deep', 'a', 'gone', 'a/deep/est', 'b/one']);
+  await slow.answer('', ['a/', 'b/', 'c/']);
+  // Both are asked for: neither waits for the other.
+  await slow.answer('b', ['one/', 'two']);
+  await slow.answer('a', ['deep/', 'file']);
+  await slow.answer('b/one', []);
+  await slow.answer('a/deep', ['est/', 'file']);
+  await slow.answer('a/deep/est', ['file']);
+  await started;
+  assert.deepEqual(
+    told,
+    [['a', 'a/deep', 'a/deep/est', 'b', 'b/one']],
+    'a part of them is never told: the page may be loaded again before the rest is listed',
+  );
+  const expanded = tree.expand('c');
+  await slow.answer('c', []);
+  await expanded;
+  assert.deepEqual(told.at(-1), ['a', 'a/deep', 'a/deep/est', 'b', 'b/one', 'c']);
+});
+
 /** A sidecar whose answers come when the test says so. */
 function slowClient(): {
   client: WorkbenchClient;

@@ -8,6 +8,8 @@ import { type TreeEntry, TreeModel, type TreeNode } from './tree-model.ts';
 export type Editing = { what: 'new'; kind: 'file' | 'directory'; folder: string; row: TreeNode } | { what: 'rename'; row: TreeNode };
 
 const mostEntries = 200_000;
+/** Of the folders that were open, when the page is loaded. */
+const listedAtOnce = 16;
 
 /** The tree that is shown: the model, what is selected and edited, and the folders as they are listed. */
 export class TreeStore {
@@ -34,6 +36,7 @@ export class TreeStore {
   #raising = false;
   /** What the caller is limited to. */
   #paths: readonly string[] | undefined;
+  #isStarting = false;
 
   constructor(client: WorkbenchClient, onOpenedFolders: () => void) {
     this.#client = client;
@@ -43,8 +46,21 @@ export class TreeStore {
   /** Lists the workspace, or what lies at the paths that the caller is limited to, then the folders that were open when it was left. */
   async start(openFolders: readonly string[], paths?: readonly string[]): Promise<void> {
     this.#paths = paths;
+    this.#isStarting = true;
     await this.list('');
-    for (const folder of openFolders.toSorted()) await this.expand(folder);
+    const waiting = new Set(openFolders.filter((folder) => folder !== ''));
+    while (waiting.size > 0) {
+      const listable = [...waiting].filter((folder) => !waiting.has(parentOf(folder))).slice(0, listedAtOnce);
+      await Promise.all(listable.map((folder) => this.expand(folder)));
+      for (const folder of listable) waiting.delete(folder);
+    }
+    this.#isStarting = false;
+    this.#tell();
+  }
+
+  /** While it starts, those that were open are still the open ones: not all are listed yet. */
+  #tell(): void {
+    if (!this.#isStarting) this.#opened();
   }
 
   /** Lists a folder anew. What can't be listed is shown as empty, with the reason, and listed when the link is back. */
@@ -136,7 +152,7 @@ export class TreeStore {
     const [only, more] = node.children ?? [];
     if (only?.kind === 'directory' && more === undefined && !only.expanded) return this.expand(only.path);
     this.changed();
-    this.#opened();
+    this.#tell();
   }
 
   collapse(path: string): void {
@@ -145,7 +161,7 @@ export class TreeStore {
     this.model.collapse(node);
     if (this.focused.value?.startsWith(`${path}/`) === true) this.select(path);
     this.changed();
-    this.#opened();
+    this.#tell();
   }
 
   collapseAll(): void {
@@ -153,7 +169,7 @@ export class TreeStore {
     const top = this.focused.value?.split('/')[0];
     if (top !== undefined) this.select(top);
     this.changed();
-    this.#opened();
+    this.#tell();
   }
 
   get openFolders(): string[] {

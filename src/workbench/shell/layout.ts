@@ -100,7 +100,9 @@ export class Layout {
     return this.#tabKeep.getItem(this.#prefix + name) ?? this.recall(name);
   }
 
+  /** What this tab showed already is no news to a new one: a reload only restores it. */
   rememberOpen(name: string, value: string): void {
+    if (this.#tabKeep.getItem(this.#prefix + name) === value) return;
     this.#tabKeep.setItem(this.#prefix + name, value);
     this.remember(name, value);
   }
