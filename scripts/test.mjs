@@ -3,7 +3,7 @@
 // The last line is always `N passed, N failed` (and `, N skipped`): that is what CI reads.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, getPriority, setPriority } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,6 +16,8 @@ const unknown = flags.filter((flag) => flag !== '--deep' && !/^--(name|timeout)=
 const concurrency = deep ? 1 : Math.min(2, availableParallelism());
 const fileTimeoutMs = Number(valueOf('--timeout') ?? (deep ? 45 * 60 : 300)) * 1000;
 const leftoverGraceMs = 500;
+const buildEnding = '.build.test.ts';
+const buildPriority = 10; // of nice: a ninth of the processor time that the others get where they want it
 const maxOutputBytes = 200_000;
 // Programs that a sidecar of a test starts get such names of the environment, and few others: by its value they are found wherever they went.
 const fileMark = 'XDG_OUTRIGGER_TEST';
@@ -37,10 +39,11 @@ if (unknown.length > 0) {
 const startedAt = performance.now();
 const command = deep || filters.length === 0 ? builtCommand() : undefined;
 const files = testFiles();
-// These do nothing but wait: beside them the others go on.
+// Beside the others, which wait for a quarter of their time, go on those that do nothing but wait, and builds, which nobody waits for.
 const idle = deep ? [] : files.filter((file) => file.endsWith('.idle.test.ts'));
-const queue = files.filter((file) => !idle.includes(file));
-await Promise.all([...Array.from({ length: concurrency }, () => worker(queue)), worker(idle)]);
+const builds = deep ? [] : files.filter((file) => file.endsWith(buildEnding));
+const queue = files.filter((file) => !idle.includes(file) && !builds.includes(file));
+await Promise.all([...Array.from({ length: concurrency }, () => worker(queue)), worker(idle), worker(builds)]);
 report();
 
 function valueOf(name) {
@@ -93,6 +96,7 @@ function runFile(file) {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
   });
   running.set(child.pid, undefined);
+  if (file.endsWith(buildEnding)) yieldTo(child.pid);
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => {
       if (result.output.length < maxOutputBytes) result.output += text;
@@ -126,6 +130,15 @@ function runFile(file) {
       void finish(1, null);
     });
   });
+}
+
+// Before it has started programs of its own, which take it over.
+function yieldTo(pid) {
+  try {
+    setPriority(pid, Math.max(buildPriority, getPriority()));
+  } catch {
+    // It could not be started, or ended already.
+  }
 }
 
 function testEnvironment() {

@@ -1,4 +1,4 @@
-// `outrigger init` from the checkout; test/packaging/pack.test.ts type-checks and runs what it writes.
+// `outrigger init` from the checkout; test/packaging/pack.build.test.ts type-checks and runs what it writes.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

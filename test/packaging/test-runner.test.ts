@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -58,6 +58,23 @@ test('passing files end with the counts alone on the last line', async (t) => {
     'examples/c.test.ts': passing,
   }).ended;
   assert.deepEqual({ code, last }, { code: 0, last: '4 passed, 0 failed' });
+});
+
+test('builds run beside the others, and yield to them', async (t) => {
+  const isBefore = (mine: string, other: string): string => `
+    import { existsSync, writeFileSync } from 'node:fs';
+    import { getPriority } from 'node:os';
+    test('runs beside', async () => {
+      writeFileSync('${mine}', String(getPriority()));
+      while (!existsSync('${other}')) await new Promise((resolve) => setTimeout(resolve, 10));
+    });`;
+  const others = { 'src/a.test.ts': isBefore('a', 'done'), 'src/b.test.ts': isBefore('b', 'done') };
+  const started = start(t, { ...others, 'src/c.build.test.ts': isBefore('c', 'a'), 'src/d.build.test.ts': isBefore('done', 'b') });
+  const { code, last } = await started.ended;
+  assert.deepEqual({ code, last }, { code: 0, last: '4 passed, 0 failed' });
+  const priorities = ['a', 'b', 'c', 'done'].map((name) => numberIn(join(started.folder, name)));
+  const own = getPriority();
+  assert.deepEqual(priorities, [own, own, Math.max(own, 10), Math.max(own, 10)]);
 });
 
 test('a failed test fails the run and is shown with its error and its output', async (t) => {
