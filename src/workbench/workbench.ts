@@ -260,10 +260,11 @@ export class Workbench {
       this.changes.start(cursor);
       this.presence.start();
       this.processes.start();
-      await this.tree.start(this.#recallFolders(), info.caller.paths);
-      void this.git.refresh();
       // As one change, so that what is kept is never a part of it.
       batch(() => this.#recallTabs());
+      await this.tree.start(this.#recallFolders(), info.caller.paths);
+      this.#followInTree();
+      void this.git.refresh();
       setTimeout(() => void this.paths.load(true), 1_000);
     } catch (error) {
       this.#started = false;
@@ -349,9 +350,7 @@ export class Workbench {
         this.documents.show(path);
         if (tab !== undefined && 'path' in tab) this.lastPath.value = tab.path;
         if (path !== undefined) this.run.target.value = path;
-        // The tree follows, unless someone is moving in it.
-        const inTree = globalThis.document?.activeElement?.closest('.tree') !== null && globalThis.document?.activeElement !== null;
-        if (path !== undefined && this.#started && !inTree && this.tree.focused.value !== path) void this.tree.reveal(path);
+        this.#followInTree();
       });
     });
     effect(() => {
@@ -361,6 +360,14 @@ export class Workbench {
       const tabs = open.filter((tab) => tab.kind !== 'commit').slice(-20);
       untracked(() => this.layout.rememberOpen('tabs', JSON.stringify({ tabs, active })));
     });
+  }
+
+  /** To the document that is shown, unless someone is moving in the tree. */
+  #followInTree(): void {
+    const { value: tab } = this.tabs.active;
+    const path = tab?.kind === 'document' ? tab.path : undefined;
+    const inTree = globalThis.document?.activeElement?.closest('.tree') !== null && globalThis.document?.activeElement !== null;
+    if (path !== undefined && this.#started && !inTree && this.tree.focused.value !== path) void this.tree.reveal(path);
   }
 
   #recallFolders(): string[] {

@@ -304,6 +304,38 @@ test('two tabs of a browser have each their own documents after a reload, and a 
   });
 });
 
+test('what was open is there again before the folders are listed, and is not lost to what is opened meanwhile', {
+  skip: noBrowser,
+}, async () => {
+  await withWorkbench(files, async ({ page }) => {
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'README.md');
+    await tab(ada, 'README.md').dblclick();
+    await openFile(ada, 'loan.py');
+    let go: (() => void)[] | undefined = [];
+    await ada.routeWebSocket(/\/rpc/, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((message) => {
+        const isFolder = /"files\.list"/.test(String(message)) && String(message).includes('"models"');
+        if (isFolder && go !== undefined) go.push(() => server.send(message));
+        else server.send(message);
+      });
+    });
+    await ada.reload();
+    await selected(ada, 'loan.py').waitFor();
+    await ada.locator('.cm-content').filter({ hasText: 'line_1 = 1' }).waitFor();
+    await eventually(() => assert.equal(go?.length, 1));
+    await tab(ada, 'README.md').click();
+    await selected(ada, 'README.md').waitFor();
+    for (const release of go) release();
+    go = undefined;
+    // The tree follows to where one is.
+    await ada.getByRole('treeitem', { name: 'loan.py' }).waitFor();
+    await ada.locator('[role=treeitem][aria-selected=true]').filter({ hasText: 'README.md' }).waitFor();
+    assert.equal(await selected(ada, 'README.md').count(), 1);
+  });
+});
+
 test('an empty folder says what can be done: a file, what is dropped there, a clone; and less to who may less', {
   skip: noBrowserOrGit,
 }, async () => {
