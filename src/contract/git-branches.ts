@@ -109,24 +109,26 @@ export const gitBranches = {
   }),
   'git.continue': operation({
     summary:
-      'Go on with the merge, rebase, cherry-pick or revert that stopped, when its conflicts are resolved: changed files count as resolved.',
+      'Go on with the merge, rebase, git am, cherry-pick or revert that stopped, when its conflicts are resolved: changed files count as resolved.',
     access: 'write',
     scope: 'workspace',
     input: () =>
       z.object({
-        message: message().optional().describe('Of the commit; what git prepared when left out.'),
-        skip: z.boolean().default(false).describe('Leave this commit of a rebase, cherry-pick or revert out.'),
+        message: message()
+          .optional()
+          .describe('Of the commit; what git prepared when left out. Not for git am: a patch has that of its mail.'),
+        skip: z.boolean().default(false).describe('Leave this commit of a rebase, git am, cherry-pick or revert out.'),
       }),
     output: gitOutcome,
     errors: gitTreeErrors,
   }),
   'git.abort': operation({
-    summary: 'Give up the merge, rebase, cherry-pick or revert that stopped: all is as before it, and what was resolved is lost.',
+    summary: 'Give up the merge, rebase, git am, cherry-pick or revert that stopped: all is as before it, and what was resolved is lost.',
     access: 'write',
     scope: 'workspace',
     destructive: true,
     input: () => z.object({}),
-    output: () => z.object({ aborted: z.enum(['merge', 'rebase', 'cherry-pick', 'revert']), head: z.string().nullable() }),
+    output: () => z.object({ aborted: z.enum(['merge', 'rebase', 'am', 'cherry-pick', 'revert']), head: z.string().nullable() }),
     errors: gitTreeErrors,
   }),
   'git.tags': operation({

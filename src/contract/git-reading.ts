@@ -57,7 +57,7 @@ export const gitReading = {
         upstream: z.string().optional(),
         ahead: z.int().optional(),
         behind: z.int().optional(),
-        doing: z.enum(['merge', 'rebase', 'cherry-pick', 'revert', 'bisect']).optional(),
+        doing: z.enum(['merge', 'rebase', 'am', 'cherry-pick', 'revert', 'bisect']).optional(),
         underWay: z
           .object({
             heads: z.array(z.string()).describe('The commits that are brought in; in a rebase, the one where it stopped.'),

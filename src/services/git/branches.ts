@@ -12,7 +12,7 @@ type BranchesAnswer = Output<(typeof table)['git.branches']>;
 type TagsAnswer = Output<(typeof table)['git.tags']>;
 
 const branchFields = [
-  ...['refname', 'objectname', 'upstream:short', 'upstream:track,nobracket', 'committerdate:unix', 'authorname'],
+  ...['refname', 'objectname', 'upstream', 'upstream:track,nobracket', 'committerdate:unix', 'authorname'],
   ...['contents:subject', 'HEAD', 'symref'],
 ];
 
@@ -38,11 +38,11 @@ function branchOf(fields: readonly string[]): BranchesAnswer['branches'][number]
   const behind = /behind (\d+)/.exec(track)?.[1];
   const gone = track === 'gone';
   return {
-    name: ref.replace(/^refs\/(heads|remotes)\//, ''),
+    name: shortName(ref),
     remote,
     current: head === '*',
     hash,
-    ...(upstream === '' ? {} : { upstream }),
+    ...(upstream === '' ? {} : { upstream: shortName(upstream) }),
     ...(gone ? { gone } : {}),
     ...(upstream === '' || gone ? {} : { ahead: Number(ahead ?? 0), behind: Number(behind ?? 0) }),
     at: Number(at) * 1000,
@@ -51,10 +51,15 @@ function branchOf(fields: readonly string[]): BranchesAnswer['branches'][number]
   };
 }
 
+/** As it is listed: git's own short names say more where a tag has the same. */
+function shortName(ref: string): string {
+  return ref.replace(/^refs\/(heads|remotes)\//, '');
+}
+
 /** Undefined on a detached HEAD; before the first commit, the branch that will be. */
 export async function currentBranch(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<string | undefined> {
-  const { exitCode, stdout } = await git.read('branches', repository, ['symbolic-ref', '--quiet', '--short', 'HEAD'], { signal }, [0, 1]);
-  return exitCode === 0 ? stdout.toString().replace(/\n$/, '') : undefined;
+  const { exitCode, stdout } = await git.read('branches', repository, ['symbolic-ref', '--quiet', 'HEAD'], { signal }, [0, 1]);
+  return exitCode === 0 ? shortName(stdout.toString().replace(/\n$/, '')) : undefined;
 }
 
 /** Fields hold no NUL and end with one; each record ends with a line feed more. `cut`: there are more than are read. */

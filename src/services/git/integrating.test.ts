@@ -84,6 +84,25 @@ describe('branches', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('have their own names where tags have the same', async () => {
+    await withRepository(async (world) => {
+      const { git, run, put, save, folder } = world;
+      put('a');
+      const head = save('one');
+      run('branch', 'other');
+      run('clone', '-q', '--bare', '.', path.join(folder, 'copy.git'));
+      run('remote', 'add', 'origin', path.join(folder, 'copy.git'));
+      run('fetch', '-q', 'origin');
+      run('branch', '-q', '--set-upstream-to=origin/main', 'main');
+      for (const name of ['main', 'other', 'origin/main']) run('tag', name);
+      const { current, branches: found } = await branches(git, { remote: false, limit: 10 });
+      assert.equal(current, 'main');
+      assert.deepEqual(found.find(({ name }) => name === 'main')?.upstream, 'origin/main');
+      assert.deepEqual(await checkout(git, { ...to, to: 'other' }), { branch: 'other', head, stashed: false });
+      assert.equal((await status(git, false))?.branch, 'other');
+    });
+  });
+
   test('are created, renamed and deleted; one whose commits are nowhere else only by force', async () => {
     await withRepository(async (world) => {
       const { git, run } = world;
@@ -507,6 +526,103 @@ describe('joining commits', { skip: requireTool('git') }, () => {
       run('reset', '-q', '--hard');
       hook(world, 'pre-rebase', says);
       await assert.rejects(rebase(git, 'side'), fails('GIT_FAILED', /pre-rebase/));
+    });
+  });
+
+  test('of commits that are picked together, those after the one that stopped come too, with a message of our own or none, or when it is nothing here', async () => {
+    for (const how of ['message', 'plain', 'committed', 'skip', 'nothing', 'conflict', 'abort'] as const) {
+      await withRepository(async (world) => {
+        const { git, put, run, save, file, root } = world;
+        put('a', 'base\n');
+        save('base');
+        run('checkout', '-qb', 'side');
+        put('a', 'side\n');
+        save('first');
+        if (how === 'nothing' || how === 'skip') {
+          put('a', 'main\n');
+          save('what is there already');
+        }
+        put(how === 'conflict' ? 'b' : 'c', 'second\n');
+        save('second');
+        put('d');
+        save('third');
+        run('checkout', '-q', 'main');
+        put('a', 'main\n');
+        if (how === 'conflict') put('b', 'main\n');
+        const main = save('main');
+        assert.throws(() => run('cherry-pick', 'main..side'));
+        assert.equal((await status(git, false))?.underWay?.doing, 'cherry-pick', how);
+
+        const subjects = (): string[] => run('log', '--format=%s', `${main}..`).trim().split('\n').filter(Boolean).toReversed();
+        if (how === 'abort') {
+          put('a', 'both\n');
+          run('commit', '-qam', 'by hand');
+          const own = run('rev-parse', 'HEAD').trim();
+          assert.deepEqual(await giveUp(git), { aborted: 'cherry-pick', head: own }, 'git leaves what was committed since');
+          assert.deepEqual([(await status(git, false))?.underWay, file('a')], [undefined, 'both\n']);
+          return;
+        }
+        put('a', how === 'nothing' || how === 'skip' ? 'main\n' : 'both\n');
+        if (how === 'committed') {
+          run('commit', '-qam', 'by hand');
+          assert.deepEqual((await status(git, false))?.underWay, { doing: 'cherry-pick', heads: [] }, 'the others are still to come');
+          await assert.rejects(cherryPick(git, 'side'), /a cherry-pick is under way/);
+        }
+        const message = how === 'message' || how === 'conflict' ? 'in my words' : undefined;
+        const { outcome, head, conflicts } = await goOn(git, { message, skip: how === 'skip' });
+        assert.equal(head, run('rev-parse', 'HEAD').trim());
+        if (how === 'conflict') {
+          assert.deepEqual([outcome, conflicts.map((one) => one.path), subjects()], ['conflicts', ['b'], ['in my words']]);
+          put('b', 'both\n');
+          assert.equal((await goOn(git, { skip: false })).outcome, 'done');
+          assert.deepEqual(subjects(), ['in my words', 'second', 'third']);
+        } else {
+          const first = { message: ['in my words'], plain: ['first'], committed: ['by hand'], skip: [], nothing: [] }[how];
+          assert.deepEqual([outcome, subjects()], ['done', [...first, 'second', 'third']], how);
+        }
+        assert.deepEqual([(await status(git, false))?.underWay, fs.existsSync(path.join(root, '.git/sequencer'))], [undefined, false], how);
+      });
+    }
+  });
+
+  test('patches that git applies from mails go on, are skipped or given up', async () => {
+    await withRepository(async (world) => {
+      const { git, put, run, save, folder, file } = world;
+      put('a', 'base\n');
+      const base = save('base');
+      put('a', 'of the first\n');
+      run('commit', '-qam', 'first', '--author=Nils <nils@example.com>');
+      put('b');
+      save('second');
+      const mails = path.join(folder, 'mails');
+      fs.writeFileSync(mails, run('format-patch', '--stdout', `${base}..`));
+      run('reset', '-q', '--hard', base);
+      put('a', 'main\n');
+      const main = save('main');
+      const apply = (...how: string[]): void => assert.throws(() => run('am', '-q', ...how, mails));
+      const doing = async () => (await status(git, false))?.underWay;
+
+      apply('-3');
+      assert.deepEqual(await doing(), { doing: 'am', heads: [], message: 'first', step: 1, steps: 2 });
+      await assert.rejects(merge(git, { from: base, ...allow }), /merge: a git am is under way: git.continue or git.abort ends it/);
+      await assert.rejects(goOn(git, { message: 'mine', skip: false }), fails('BAD_INPUT'));
+      put('a', 'both\n');
+      assert.equal((await goOn(git, { skip: false })).outcome, 'done');
+      assert.deepEqual(run('log', '-2', '--format=%s %an').trim().split('\n'), ['second Uma User', 'first Nils']);
+      assert.deepEqual([await doing(), file('a')], [undefined, 'both\n']);
+
+      run('reset', '-q', '--hard', main);
+      // Nothing of the patch is in the folder: what was not applied is not passed over in silence.
+      apply();
+      await assert.rejects(goOn(git, { skip: false }), fails('GIT_FAILED'));
+      assert.equal((await doing())?.step, 1);
+      assert.equal((await goOn(git, { skip: true })).outcome, 'done');
+      assert.equal(run('log', '-2', '--format=%s'), 'second\nmain');
+
+      run('reset', '-q', '--hard', main);
+      apply('-3');
+      assert.deepEqual(await giveUp(git), { aborted: 'am', head: main });
+      assert.deepEqual([await doing(), file('a')], [undefined, 'main\n']);
     });
   });
 

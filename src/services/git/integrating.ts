@@ -9,7 +9,7 @@ import { planCommit } from './plan-commit.ts';
 import { checkRevision } from './revision.ts';
 import { SecretGuard } from './secrets.ts';
 import { statusOf } from './status.ts';
-import { type Doing, doingIn, mergeMessage, rebaseUnderWay } from './under-way.ts';
+import { type Doing, doingIn, mergeMessage, rebaseUnderWay, sequenceIn, tipBefore, underWay } from './under-way.ts';
 
 export type Outcome = Output<(typeof table)['git.merge']>;
 
@@ -76,7 +76,7 @@ export async function readyFor(git: Git, action: string, signal: AbortSignal | u
   const repository = await git.wholeRepository(action, signal);
   const doing = doingIn(repository.gitFolder);
   if (!isIntegrating(doing)) return repository;
-  throw new OutriggerError('GIT_FAILED', `${action}: a ${doing} is under way: git.continue or git.abort ends it.`);
+  throw new OutriggerError('GIT_FAILED', `${action}: a ${nameOf(doing)} is under way: git.continue or git.abort ends it.`);
 }
 
 /** Goes on with what stopped; files in conflict without marks in them count as resolved. */
@@ -89,7 +89,12 @@ export function goOn(git: Git, { message, skip }: { message?: string | undefined
     if (skip) await guard.overwriting('HEAD');
     const { onto, tip } = guard.idle || doing !== 'rebase' ? {} : rebaseUnderWay(repository.gitFolder);
     if (onto !== undefined && tip !== undefined) await guard.replaying(onto, tip);
+    if (!guard.idle) for (const { commit } of sequenceIn(repository.gitFolder)) await guard.applying(commit);
+    // Mails are no commits that could be looked at.
+    if (!guard.idle && doing === 'am') throw new OutriggerError('ACCESS_DENIED', 'Patches are not applied here where files are secrets.');
     if (skip && doing === 'merge') throw new OutriggerError('BAD_INPUT', 'A merge is one step: it can be given up, not skipped.');
+    if (message !== undefined && doing === 'am')
+      throw new OutriggerError('BAD_INPUT', 'A patch has its message from its mail: leave `message` out.');
     if (skip) return join(git, repository, doing, [doing, '--skip'], undefined, signal);
     await resolve(git, repository, signal);
     // `--continue` opens an editor, which leaves the message as git prepared it; one that was given goes into the commit here.
@@ -97,23 +102,19 @@ export function goOn(git: Git, { message, skip }: { message?: string | undefined
       const text = message ?? mergeMessage(repository.gitFolder);
       const said = text === undefined ? ['--no-edit'] : ['--cleanup=whitespace', '--file=-'];
       const made = await join(git, repository, doing, ['commit', ...said], text, signal);
-      if (doing !== 'rebase' || made.outcome === 'conflicts') return made;
+      if (made.outcome === 'conflicts' || doingIn(repository.gitFolder) !== doing) return made;
     }
     return join(git, repository, doing, [doing, '--continue'], undefined, signal);
   });
 }
 
 /** Gives up what stopped. */
-export function giveUp(
-  git: Git,
-  signal?: AbortSignal,
-): Promise<{ aborted: 'merge' | 'rebase' | 'cherry-pick' | 'revert'; head: string | null }> {
+export function giveUp(git: Git, signal?: AbortSignal): Promise<{ aborted: Exclude<Doing, 'bisect'>; head: string | null }> {
   return git.writing(signal, async () => {
     const repository = await git.wholeRepository('abort', signal);
     const doing = stopped(repository, 'abort');
     const guard = new SecretGuard(git, repository, 'abort', signal);
-    const tip = guard.idle || doing !== 'rebase' ? undefined : rebaseUnderWay(repository.gitFolder).tip;
-    await guard.overwriting(tip ?? 'HEAD');
+    await guard.overwriting(tipBefore(repository.gitFolder, doing) ?? 'HEAD');
     const result = await git.change('abort', repository, [doing, '--abort']);
     if (result.exitCode !== 0) throw changeError('abort', result);
     return { aborted: doing, head: (await git.head(repository, undefined)) ?? null };
@@ -160,6 +161,7 @@ async function join(
 ): Promise<Outcome> {
   const before = await git.head(repository, signal);
   const wasDoing = doingIn(repository.gitFolder);
+  const wasAt = headsOf(repository);
   const result = await git.change(action, repository, args, {
     env: await identity(git, undefined, signal),
     settings: new SecretGuard(git, repository, action, signal).settings,
@@ -175,12 +177,25 @@ async function join(
   // A rebase goes on past such a commit by itself, unless it was told to commit.
   const mayBeNothing = doing === 'cherry-pick' || doing === 'revert' || (doing === 'rebase' && args[0] === 'commit');
   if (mayBeNothing && !(await hasStaged(git, repository))) {
-    if (doing !== 'rebase') await git.change(action, repository, [doing, '--skip']);
-    return { outcome: 'nothing', head, conflicts: [] };
+    if (doing === 'rebase') return { outcome: 'nothing', head, conflicts: [] };
+    const stoppedAt = headsOf(repository);
+    if (args[1] !== '--skip' || wasAt !== stoppedAt) {
+      // Of several, the others come all the same.
+      const others = await join(git, repository, action, [doing, '--skip'], undefined, signal);
+      return others.outcome === 'done' && others.head === head ? { ...others, outcome: 'nothing' } : others;
+    }
   }
   const error = wouldOverwrite(action, result);
   if (!isIntegrating(doing)) throw error;
-  throw withMore(error, `The ${doing} is still under way: git.continue or git.abort ends it.`);
+  throw withMore(error, `The ${nameOf(doing)} is still under way: git.continue or git.abort ends it.`);
+}
+
+function headsOf({ gitFolder }: Repository): string | undefined {
+  return underWay(gitFolder)?.heads.join(' ');
+}
+
+function nameOf(doing: Doing): string {
+  return doing === 'am' ? 'git am' : doing;
 }
 
 async function hasStaged(git: Git, repository: Repository): Promise<boolean> {
@@ -196,7 +211,7 @@ function isIntegrating(doing: Doing | undefined): doing is Exclude<Doing, 'bisec
 function stopped(repository: Repository, action: string): Exclude<Doing, 'bisect'> {
   const doing = doingIn(repository.gitFolder);
   if (isIntegrating(doing)) return doing;
-  throw new OutriggerError('GIT_FAILED', `${action}: no merge, rebase, cherry-pick or revert is under way.`);
+  throw new OutriggerError('GIT_FAILED', `${action}: no merge, rebase, git am, cherry-pick or revert is under way.`);
 }
 
 async function resolve(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<void> {

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-export type Doing = 'merge' | 'rebase' | 'cherry-pick' | 'revert' | 'bisect';
+export type Doing = 'merge' | 'rebase' | 'am' | 'cherry-pick' | 'revert' | 'bisect';
 
 /** What git is in the middle of, by the files that it keeps meanwhile. */
 export interface UnderWay {
@@ -24,11 +24,22 @@ const MAX_FILE_BYTES = 65_536;
 /** A rebase that stopped has the marks of other things as well, so it is looked for first. */
 export function doingIn(gitFolder: string): Doing | undefined {
   const has = (name: string): boolean => fs.existsSync(path.join(gitFolder, name));
+  if (has('rebase-apply/applying')) return 'am';
   if (has('rebase-merge') || has('rebase-apply')) return 'rebase';
   if (has('MERGE_HEAD')) return 'merge';
   if (has('CHERRY_PICK_HEAD')) return 'cherry-pick';
   if (has('REVERT_HEAD')) return 'revert';
+  const [next] = sequenceIn(gitFolder);
+  if (next !== undefined) return next.does;
   return has('BISECT_LOG') ? 'bisect' : undefined;
+}
+
+/** Of commits that are picked or reverted together, those that are left, the one that stopped among them until it is committed. */
+export function sequenceIn(gitFolder: string): { does: 'cherry-pick' | 'revert'; commit: string }[] {
+  return lines(smallFile(path.join(gitFolder, 'sequencer', 'todo'))?.toString()).flatMap((line) => {
+    const [, word, commit = ''] = /^(p|pick|revert) ([\da-f]+)/.exec(line) ?? [];
+    return word === undefined ? [] : [{ does: word === 'revert' ? 'revert' : 'cherry-pick', commit }];
+  });
 }
 
 export function underWay(gitFolder: string): UnderWay | undefined {
@@ -41,6 +52,10 @@ export function underWay(gitFolder: string): UnderWay | undefined {
     .join('\n')
     .trim();
   const shared = message === undefined || message === '' ? {} : { message };
+  if (doing === 'am') {
+    const subject = said('rebase-apply/final-commit')?.trim() ?? '';
+    return { doing, heads: [], ...(subject === '' ? {} : { message: subject }), ...stepIn(said, 'rebase-apply/next', 'rebase-apply/last') };
+  }
   if (doing === 'rebase') return { doing, ...rebaseIn(said), ...shared };
   const head = { merge: 'MERGE_HEAD', 'cherry-pick': 'CHERRY_PICK_HEAD', revert: 'REVERT_HEAD', bisect: 'BISECT_EXPECTED_REV' }[doing];
   return { doing, heads: lines(said(head)), ...shared };
@@ -67,30 +82,41 @@ export function lockAgeMs(gitFolder: string, now: number): number | undefined {
 
 /** On what the commits of a rebase are put, and the last of them as it was. */
 export function rebaseUnderWay(gitFolder: string): { onto: string | undefined; tip: string | undefined } {
-  const folder = path.join(gitFolder, fs.existsSync(path.join(gitFolder, 'rebase-merge')) ? 'rebase-merge' : 'rebase-apply');
-  const said = (name: string): string | undefined => smallFile(path.join(folder, name))?.toString().trim();
-  return { onto: said('onto'), tip: said('orig-head') };
+  const folder = fs.existsSync(path.join(gitFolder, 'rebase-merge')) ? 'rebase-merge' : 'rebase-apply';
+  return { onto: firstLine(path.join(gitFolder, folder, 'onto')), tip: firstLine(path.join(gitFolder, folder, 'orig-head')) };
+}
+
+/** Where HEAD is again after what is under way was given up; undefined where it stays. */
+export function tipBefore(gitFolder: string, doing: Doing): string | undefined {
+  if (doing === 'rebase') return rebaseUnderWay(gitFolder).tip;
+  if (doing === 'am') return firstLine(path.join(gitFolder, 'ORIG_HEAD'));
+  return doing === 'cherry-pick' || doing === 'revert' ? firstLine(path.join(gitFolder, 'sequencer', 'head')) : undefined;
+}
+
+function firstLine(file: string): string | undefined {
+  return lines(smallFile(file)?.toString())[0];
 }
 
 function rebaseIn(said: (name: string) => string | undefined): Omit<UnderWay, 'doing'> {
   const folder = said('rebase-merge/onto') === undefined ? 'rebase-apply' : 'rebase-merge';
   const [stepName, stepsName, headName] =
     folder === 'rebase-merge' ? ['msgnum', 'end', 'stopped-sha'] : ['next', 'last', 'original-commit'];
-  const number = (name: string): number | undefined => {
-    const value = Number(said(`${folder}/${name}`)?.trim() ?? Number.NaN);
-    return Number.isSafeInteger(value) ? value : undefined;
-  };
   const onto = said(`${folder}/onto`)?.trim();
   const branch = /^refs\/heads\/(.+)$/.exec(said(`${folder}/head-name`)?.trim() ?? '')?.[1];
-  const step = number(stepName);
-  const steps = number(stepsName);
   return {
     heads: lines(said(`${folder}/${headName}`) ?? said('REBASE_HEAD')),
     ...(branch === undefined ? {} : { branch }),
     ...(onto === undefined ? {} : { onto }),
-    ...(step === undefined ? {} : { step }),
-    ...(steps === undefined ? {} : { steps }),
+    ...stepIn(said, `${folder}/${stepName}`, `${folder}/${stepsName}`),
   };
+}
+
+function stepIn(said: (name: string) => string | undefined, stepName: string, stepsName: string): Pick<UnderWay, 'step' | 'steps'> {
+  const [step, steps] = [stepName, stepsName].map((name) => Number(said(name)?.trim() ?? Number.NaN));
+  return { ...(Number.isSafeInteger(step) ? { step } : {}), ...(Number.isSafeInteger(steps) ? { steps } : {}) } as Pick<
+    UnderWay,
+    'step' | 'steps'
+  >;
 }
 
 function lines(text: string | undefined): string[] {

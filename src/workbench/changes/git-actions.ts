@@ -5,7 +5,7 @@ import type { Toasts } from '../shell/toasts.ts';
 import { count, list } from '../words.ts';
 import { type ChangeEntry, namedPaths } from './change-sections.ts';
 import type { GitDialog } from './git-dialog.ts';
-import type { GitStore } from './git-store.ts';
+import { doingName, type GitStore } from './git-store.ts';
 
 export interface GitActionsDependencies {
   client: WorkbenchClient;
@@ -211,7 +211,7 @@ export class GitActions {
 
   async goOn(skip = false): Promise<void> {
     const { client, toasts, git } = this.#deps;
-    const doing = git.status.value?.doing ?? 'merge';
+    const doing = doingName(git.status.value?.doing ?? 'merge');
     await this.#do(`The ${doing} did not go on`, async () => {
       const { outcome, conflicts } = await client.call('git.continue', { skip });
       if (outcome === 'conflicts')
@@ -223,7 +223,7 @@ export class GitActions {
   /** What was resolved is lost, so it asks. */
   abort(): void {
     const { client, toasts, git, ask } = this.#deps;
-    const doing = git.status.value?.doing ?? 'merge';
+    const doing = doingName(git.status.value?.doing ?? 'merge');
     ask({
       kind: 'question',
       title: `Give up the ${doing}?`,

@@ -7,6 +7,11 @@ import { type ChangeSections, changeSections } from './change-sections.ts';
 import { type Letter, letterOf } from './letters.ts';
 
 export type GitStatus = Output<Operations['git.status']>;
+
+/** `git am` has no other name. */
+export function doingName(doing: NonNullable<GitStatus['doing']>): string {
+  return doing === 'am' ? 'git am' : doing;
+}
 export type Commit = Output<Operations['git.log']>['commits'][number];
 type ChangedFile = Output<Operations['git.hunks']>['files'][number];
 export type LineCounts = Pick<ChangedFile, 'added' | 'removed'>;

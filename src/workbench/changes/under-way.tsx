@@ -3,7 +3,7 @@ import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
 import type { GitStatus } from './git-store.ts';
 
-/** A merge, rebase, cherry-pick or revert that stopped: what, how far, and the ways out of it. */
+/** A merge, rebase, git am, cherry-pick or revert that stopped: what, how far, and the ways out of it. */
 export function UnderWay() {
   const workbench = useWorkbench();
   const { git, gitActions, readOnly } = workbench;
@@ -25,7 +25,9 @@ export function UnderWay() {
           ? `${count(left, 'file is', 'files are')} in conflict. Choose what stays, then go on.`
           : status.doing === 'bisect'
             ? 'Mark commits with git bisect until it is found.'
-            : 'Nothing is in conflict any more.'}
+            : status.doing === 'am'
+              ? 'Stage what the patch was to change, then go on.'
+              : 'Nothing is in conflict any more.'}
       </p>
       {!readOnly.value && status.doing !== 'bisect' && (
         <div class="row">
@@ -39,7 +41,7 @@ export function UnderWay() {
           </button>
           {status.doing !== 'merge' && (
             <button type="button" class="btn sm" disabled={gitActions.busy.value} onClick={() => void gitActions.goOn(true)}>
-              Skip this commit
+              {status.doing === 'am' ? 'Skip this patch' : 'Skip this commit'}
             </button>
           )}
           <button type="button" class="btn sm quiet" disabled={gitActions.busy.value} onClick={() => gitActions.abort()}>
@@ -60,6 +62,7 @@ function sayDoing({ doing, underWay, branch }: GitStatus): string {
   const commit = heads[0]?.slice(0, 7) ?? 'a commit';
   if (doing === 'merge') return `Merging ${other} into ${here}`;
   if (doing === 'rebase') return `Rebasing ${rebased ?? 'HEAD'} onto ${onto?.slice(0, 7) ?? 'another commit'}`;
+  if (doing === 'am') return `Applying patches to ${here}`;
   if (doing === 'cherry-pick') return `Picking ${commit} into ${here}`;
   return doing === 'revert' ? `Taking ${commit} back in ${here}` : 'Looking for a commit by bisection';
 }

@@ -3,6 +3,7 @@ import { toggleBottom } from '../bottom/terminal-actions.ts';
 import { count } from '../words.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { Avatar } from './avatar.tsx';
+import { doingName } from '../changes/git-store.ts';
 import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
 
@@ -89,7 +90,7 @@ function Branch() {
       onClick={() => (workbench.overlay.value = { name: 'git', dialog: { kind: 'branches' } })}
     >
       {remotes.job.value === undefined ? <Icon name="branch" /> : <i class="spin" />}
-      <span class="ell">{name}</span> {doing !== undefined && <span class="chip warn">{doing}</span>}{' '}
+      <span class="ell">{name}</span> {doing !== undefined && <span class="chip warn">{doingName(doing)}</span>}{' '}
       {apart !== '' && <span class="num xs">{apart}</span>} <span class="unseen">Branches</span>
     </button>
   );
