@@ -34,7 +34,7 @@ export async function commitInfo(
       git.read('commit', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
     const [log, who, changed] = await Promise.all([
       read(['log', ...logOptions, '--max-count=1', to, '--']),
-      read(['log', '--max-count=1', '--format=%cn%x00%ce%x00%ct', '--encoding=UTF-8', '--no-show-signature', to, '--']),
+      read(['log', '--max-count=1', '--format=%cn%x00%ce%x00%ct', '--no-show-signature', to, '--']),
       read([
         'diff-tree',
         '-r',

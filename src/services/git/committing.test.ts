@@ -12,7 +12,9 @@ import type { EditHistory, Person } from './edit-history.ts';
 import type { GitOptions } from './git.ts';
 import { init } from './init.ts';
 import type { CommitChoice } from './plan-commit.ts';
+import { log } from './reading.ts';
 import { stage, unstage } from './staging.ts';
+import { stash, stashes } from './stash.ts';
 import { status } from './status.ts';
 
 const all: Omit<CommitRequest, 'message'> = { paths: undefined, all: true, author: undefined };
@@ -334,6 +336,35 @@ describe('commits', { skip: requireTool('git') }, () => {
       await assert.rejects(blame(git, { path: 'missing' }), fails('FILE_NOT_FOUND'));
       await assert.rejects(blame(git, { path: 'b', revision: '--contents=/etc/passwd' }), fails('BAD_INPUT'));
       await assert.rejects(blame(git, { path: 'b', start: 3, end: 2 }), fails('BAD_INPUT'));
+    });
+  });
+
+  test('words are what they are, in whatever encoding the repository has its messages', async () => {
+    await withRepository(async ({ git, put, run, folder }) => {
+      const message = path.join(folder, 'message');
+      run('config', 'i18n.commitEncoding', 'ISO-8859-1');
+      run('config', 'i18n.logOutputEncoding', 'ISO-8859-1');
+      put('a', 'one\n');
+      run('add', 'a');
+      fs.writeFileSync(message, Buffer.from('café\n', 'latin1'));
+      run('commit', '-qF', message);
+      put('a', 'one\ntwo\n');
+      await commit(git, { ...all, message: 'Größe – naïve', author: { name: 'Zoë', email: 'zoe@example.org' } });
+      const { commits } = await log(git, { count: 5, skip: 0 });
+      const said = commits.map(({ subject, author }) => `${author.name}: ${subject}`);
+      assert.deepEqual(said, ['Zoë: Größe – naïve', 'Uma User: café']);
+      const blamed = Object.values((await blame(git, { path: 'a', revision: 'HEAD' })).commits).map(({ subject }) => subject);
+      assert.deepEqual(blamed.toSorted(), ['Größe – naïve', 'café']);
+      put('a', 'three\n');
+      await stash(git, { action: 'push', message: 'für später', untracked: true, keepIndex: false });
+      assert.equal((await stashes(git, 5)).stashes[0]?.subject, 'On main: für später');
+      await stash(git, { action: 'pop', untracked: true, keepIndex: false });
+      // What another encoding can't say is said all the same, and read so by every git.
+      assert.equal(run('-c', 'i18n.logOutputEncoding=UTF-8', 'log', '-1', '--format=%s'), 'Größe – naïve');
+      await commit(git, { ...all, message: undefined, amend: true });
+      run('reset', '-q', '--soft', 'HEAD~1');
+      await commit(git, { ...all, message: undefined, amend: true });
+      assert.equal((await log(git, { count: 1, skip: 0 })).commits[0]?.subject, 'café');
     });
   });
 

@@ -198,7 +198,7 @@ async function messageOf(git: Git, { repository, request, plan }: Prepared, sign
 }
 
 async function lastMessage(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<string> {
-  const args = ['log', '--max-count=1', '--format=%B', '--encoding=UTF-8', '--no-show-signature'];
+  const args = ['log', '--max-count=1', '--format=%B', '--no-show-signature'];
   return (await git.read('commit', repository, args, { signal })).stdout.toString();
 }
 

@@ -350,7 +350,12 @@ export class Git {
 
 /** The folder with nothing in it, by the hashes that git has: sha1 and sha256. */
 const emptyTrees = ['4b825dc642cb6eb9a060e54bf8d69288fbee4904', '6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321'];
-const commonConfig = [...explicitRepository, '-c', 'core.quotepath=off', '-c', 'core.fsmonitor=false', '-c', 'color.ui=false'];
+/** Messages come and go as UTF-8, whatever the repository says: one that is recorded in another encoding is told in ours. */
+const utf8Messages = ['-c', 'i18n.commitEncoding=UTF-8', '-c', 'i18n.logOutputEncoding=UTF-8'];
+const commonConfig = [
+  ...[...explicitRepository, ...utf8Messages],
+  ...['-c', 'core.quotepath=off', '-c', 'core.fsmonitor=false', '-c', 'color.ui=false'],
+];
 const commonEnv = {
   // Nobody sits before a terminal of ours: a question of git's or of ssh's ends the command at once.
   GIT_TERMINAL_PROMPT: '0',

@@ -86,7 +86,7 @@ export async function log(
 }
 
 export const logOptions = [
-  ...['-z', logFormat, '--encoding=UTF-8', '--no-color', '--no-show-signature', '--decorate=short', '--no-patch'],
+  ...['-z', logFormat, '--no-color', '--no-show-signature', '--decorate=short', '--no-patch'],
   ...['--no-ext-diff', '--no-textconv'],
 ];
 
