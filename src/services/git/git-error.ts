@@ -26,6 +26,10 @@ export function gitError(action: string, exitCode: number | null, stderr: string
       },
     );
   }
+  if (/could not fetch [\da-f]+ from promisor remote/.test(stderr)) {
+    const sentence = 'this clone is partial, and lacks what is asked for: `git fetch --refetch --no-filter` brings all of it.';
+    return new OutriggerError('GIT_FAILED', `${action}: ${sentence}`, { details: { exitCode, stderr: said } });
+  }
   const first = said.split('\n').find((line) => /^(fatal|error):/.test(line)) ?? said.split('\n')[0] ?? '';
   return new OutriggerError(
     'GIT_FAILED',

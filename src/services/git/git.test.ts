@@ -268,6 +268,25 @@ describe('git', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a partial clone shows what is there; of what is not, it is said that it was left out, and how it comes', async () => {
+    await withRepository(async ({ git, run, runIn, put, save, folder, root }) => {
+      put('a', 'one\n');
+      const first = save('one');
+      put('a', 'two\n');
+      save('two');
+      run('config', 'uploadpack.allowFilter', 'true');
+      const whole = path.join(folder, 'whole');
+      fs.renameSync(root, whole);
+      runIn(folder, '-c', 'protocol.file.allow=always', 'clone', '-q', '--filter=blob:none', `file://${whole}`, root);
+      assert.deepEqual(await names(git), []);
+      assert.equal((await log(git, { path: 'a', count: 5, skip: 0 })).commits.length, 2);
+      const lacking = fails('GIT_FAILED', /^show: this clone is partial.* `git fetch --refetch --no-filter` brings all of it\.$/);
+      await assert.rejects(show(git, { path: 'a', revision: first }), lacking);
+      runIn(root, 'fetch', '-q', '--refetch', '--no-filter');
+      assert.equal((await show(git, { path: 'a', revision: first })).text, 'one\n');
+    });
+  });
+
   test('a conflict is told, not committed with its marks, and committed when they are gone', async () => {
     await withRepository(async ({ git, put, run }) => {
       put('a', 'base\n');
