@@ -214,7 +214,7 @@ const sourceFile = once(() =>
   z.object({
     name: fileName(),
     text: z.string().max(MAX_SOURCE_LENGTH).optional(),
-    base64: z.string().max(MAX_SOURCE_LENGTH).optional(),
+    base64: z.base64().max(MAX_SOURCE_LENGTH).optional().describe('Of bytes; exactly one of text and base64 is given.'),
   }),
 );
 

@@ -69,6 +69,18 @@ test('files come with a call, stay in the session, and those that a run wrote co
     assert.deepEqual(named(first.end.files), ['deep/ä.txt', 'out.csv']);
     const { session } = first.end;
     for (const { id } of first.end.files) assert.match(id, /^[A-Za-z0-9][\w-]{19}[A-Za-z0-9]$/);
+    for (const content of [
+      { base64: '!!!' },
+      { base64: 'data:text/plain;base64,aGk=' },
+      { base64: 'aGVs bG8=' },
+      {},
+      { text: '', base64: '' },
+    ])
+      await assert.rejects(
+        run('py', 'print(1)', { files: [{ name: 'bad', ...content }] }),
+        { reason: 'BAD_INPUT' },
+        JSON.stringify(content),
+      );
     const csv = first.end.files.find(({ name }) => name === 'out.csv');
     assert.equal(await bytesOf(running, session, csv?.id ?? ''), 'a,b');
     // The same session: what was there is not given again, what changed is, under its id.

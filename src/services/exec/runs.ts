@@ -556,9 +556,9 @@ export class Runs {
   #contentOf(file: GivenFile): Uint8Array | AsyncIterable<Uint8Array> {
     const { sessions } = this.#dependencies;
     if ('id' in file) return sessions.read(sessions.use(file.session), file.id);
-    if (file.text !== undefined && file.base64 !== undefined)
-      throw new OutriggerError('BAD_INPUT', 'Only one of text and base64 may be given for a file.');
-    return Buffer.from(file.text ?? file.base64 ?? '', file.base64 === undefined ? 'utf8' : 'base64');
+    if ((file.text === undefined) === (file.base64 === undefined))
+      throw new OutriggerError('BAD_INPUT', `${file.name}: exactly one of text and base64 is to be given.`);
+    return file.base64 === undefined ? Buffer.from(file.text ?? '') : Buffer.from(file.base64, 'base64');
   }
 }
 
