@@ -8,6 +8,8 @@ const ANNOUNCEMENT = 'listening.json';
 /** The folder of a hub: its databases, and two small files for the command line of the same user. All of it is this user's alone. */
 export class HubFolder {
   readonly #folder: string;
+  /** By database, the number of its file. It is nobody else's while we have it open. */
+  readonly #opened = new Map<string, bigint | undefined>();
 
   /** Makes it where it is not there. Throws the system's error. */
   constructor(folder: string) {
@@ -19,7 +21,13 @@ export class HubFolder {
   database(name: string): string {
     const file = this.#file(name);
     fs.closeSync(fs.openSync(file, 'a', 0o600));
+    this.#opened.set(file, fileNumber(file));
     return file;
+  }
+
+  /** False once a database was removed or replaced: what is written is met by nobody who comes later. */
+  get isMet(): boolean {
+    return [...this.#opened].every(([file, number]) => fileNumber(file) === number);
   }
 
   /** The owner's token that is kept here, made at first. */
@@ -58,6 +66,15 @@ export function readHub(folder: string): { url: string | undefined; token: strin
     // Cut, as after a power cut: the next hub writes it anew.
   }
   return { url: typeof url === 'string' ? url : undefined, token: readLine(path.join(folder, TOKEN)) };
+}
+
+/** Undefined where there is none that can be looked at. */
+function fileNumber(file: string): bigint | undefined {
+  try {
+    return fs.statSync(file, { bigint: true }).ino;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Undefined where there is none that can be read. */

@@ -30,6 +30,11 @@ import type { TaskStore } from './task-store.ts';
 const MAX_CALLS = 10_000;
 const STOP_WITHIN_MS = 2000;
 const DAY_MS = 86_400_000;
+/** Between two looks at whether the databases are still met. */
+const LOOK_MS = 2000;
+const LOST =
+  'the folder of the hub was removed or replaced while it ran, so nothing new would be kept: read what you need, and start it anew.';
+const LOST_RETRY_MS = 60_000;
 const PAGE_COOKIE = 'outrigger_hub';
 
 export type HubLog = (level: 'debug' | 'info' | 'warn' | 'error', event: string, facts?: Readonly<Record<string, unknown>>) => void;
@@ -150,6 +155,7 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
   );
 
   let stopping = false;
+  let lost = false;
   const dispatch = createDispatch<HubOperations>(
     hubOperations,
     implementHub({ store, registry, fleet, logs, now, version }),
@@ -158,7 +164,11 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
       log: ({ error, ...facts }) => log(error === undefined ? 'debug' : 'error', 'operation', { ...facts, error }),
       refuse: () => (stopping ? new OutriggerError('STOPPING', 'The hub is stopping.') : undefined),
     },
-    { ceiling: () => ({ access: 'admin', why: '' }), maxOutputBytes: options.maxOutputBytes, maxCallsPerCaller: MAX_CALLS },
+    {
+      ceiling: () => (lost ? { access: 'read', why: LOST } : { access: 'admin', why: '' }),
+      maxOutputBytes: options.maxOutputBytes,
+      maxCallsPerCaller: MAX_CALLS,
+    },
   );
   const owner: Caller = { id: 'owner', name: 'owner', kind: 'person', access: 'admin', shared: true };
   const cookieFor = (given: string): string => hashSecret(`page ${given}`);
@@ -203,6 +213,7 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
   const admission = new Admission({ perS: options.connectsPerS, burst: options.connectsPerS }, performance.now());
   const agents = (upgrade: Upgrade): void => {
     const waitMs = admission.ask(performance.now());
+    if (lost) return refuse(upgrade, LOST_RETRY_MS);
     if (waitMs > 0 || stopping) return refuse(upgrade, stopping ? 1000 : waitMs);
     const address = upgrade.request.socket.remoteAddress ?? null;
     greetAgent(sockets.acceptText(upgrade, { maxPayload: MAX_HUB_FRAME_BYTES }), address, { fleet, timers: nodeTimers, log });
@@ -211,7 +222,12 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
   const rpc = createWebSocketRpc({ dispatch, sockets, authenticate }, named);
   router.exact('/rpc', rpc.upgrade);
   let url = '';
-  answerGet(app, '/healthz', (_request, reply) => reply.header('cache-control', 'no-store').send({ status: stopping ? 'stopping' : 'ok' }));
+  answerGet(app, '/healthz', (_request, reply) =>
+    reply
+      .header('cache-control', 'no-store')
+      .status(lost ? 503 : 200)
+      .send({ status: lost ? 'lost' : stopping ? 'stopping' : 'ok' }),
+  );
   const counts = (): Record<string, number> => ({ ...store.counts() });
   const metrics = (): string =>
     [
@@ -227,7 +243,10 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
     dispatch,
     authenticate,
     ...named,
-    enrol: (given, agent) => registry.enrolled(given, agent),
+    enrol: (given, agent) => {
+      if (lost) throw new OutriggerError('READ_ONLY', `No agent is enrolled: ${LOST}`);
+      return registry.enrolled(given, agent);
+    },
     cookieFor,
     metrics,
     url: () => url,
@@ -243,13 +262,23 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
   url = listening.url;
   fleet.start();
   folder.announce(url);
+  // Agents keep the results that nobody took; what is in the databases can still be read.
+  const look = (): void => {
+    if (lost || folder.isMet) return;
+    lost = true;
+    log('error', 'hub.lost', { folder: options.folder, reason: LOST });
+    fleet.stop(LOST_RETRY_MS);
+  };
+  const looking = setInterval(look, LOOK_MS).unref();
   log('info', 'hub.listening', { url });
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     stopping = true;
-    folder.leave();
-    fleet.stop(1000);
+    clearInterval(looking);
+    // In another's folder stands where another listens.
+    if (folder.isMet) folder.leave();
+    if (!lost) fleet.stop(1000);
     bus.close();
     rpc.close();
     await sockets.close(hubCloseCodes.restart, 'the hub is stopping', 500);

@@ -33,6 +33,39 @@ const cut = ({ connection }: RunningHub['client']): Promise<void> =>
     assert.equal(state.name === 'refused' ? state.error.reason : state.name, 'TOKEN_REVOKED');
   }, 5000);
 
+test('where its folder was removed or replaced while it runs, nothing is acknowledged any more; what is known can be read', async () => {
+  for (const how of ['removed', 'replaced'] as const)
+    await withHub(async (running) => {
+      const { client, folder, url, logged } = running;
+      const agent = await running.agent('a1', { features: all });
+      const [id] = await queue(running, { description: 'begun before' });
+      const { fence } = await accepted(agent);
+      const health = async (): Promise<unknown[]> => {
+        const answer = await fetch(`${url}/healthz`);
+        return [answer.status, await answer.json()];
+      };
+      assert.deepEqual(await health(), [200, { status: 'ok' }]);
+      fs.renameSync(folder, `${folder}-gone`);
+      try {
+        if (how === 'replaced') fs.cpSync(`${folder}-gone`, folder, { recursive: true });
+        const { retry_after_ms } = await agent.next('goaway', 10_000);
+        assert.equal(retry_after_ms, 60_000);
+        agent.send({ type: 'task_complete', task_id: id, generation: fence, result: { status: 'success' }, protocol_version: 1 });
+        await assert.rejects(queue(running, {}), { reason: 'READ_ONLY' });
+        await assert.rejects(client.call('agents.register', { agent: 'a2' }), { reason: 'READ_ONLY' });
+        assert.deepEqual(await health(), [503, { status: 'lost' }]);
+        assert.equal(await stateOf(running, id), 'running');
+        assert.equal(logged.filter(({ event }) => event === 'hub.lost').length, 1);
+        const secret = await running.secretOf('a1');
+        await assert.rejects(running.agent('a1', { features: all, token: secret }), 'no agent comes in');
+        await running.hub.stop();
+        assert.equal(fs.existsSync(path.join(folder, 'listening.json')), how === 'replaced', 'what is in the other folder stays');
+      } finally {
+        fs.rmSync(`${folder}-gone`, { recursive: true, force: true });
+      }
+    });
+});
+
 test("AgentCom's sidecar does a task, its frames as they were recorded but for ids and its token", () =>
   withHub(async (running) => {
     const probe = await running.agent('probe', { identify: false });
