@@ -120,12 +120,24 @@ export interface Hub {
   stop(): Promise<void>;
 }
 
-/** Opens the store and the doors of a hub. Throws OutriggerError, and TOO_MANY where the port is taken. */
+/** Opens the store and the doors of a hub. Throws OutriggerError, TOO_MANY where the port is taken, and what `routes` throws; nothing stays open then. */
 export async function startHub(dependencies: HubDependencies, options: HubOptions): Promise<Hub> {
+  const opened: (() => void | Promise<void>)[] = [];
+  try {
+    return await open(dependencies, options, opened);
+  } catch (error) {
+    for (const close of opened.toReversed()) await close();
+    throw error;
+  }
+}
+
+/** `opened`: how to close what was opened so far. */
+async function open(dependencies: HubDependencies, options: HubOptions, opened: (() => void | Promise<void>)[]): Promise<Hub> {
   const { log, version } = dependencies;
   const now = dependencies.now ?? Date.now;
   const folder = new HubFolder(options.folder);
   const registry = new AgentRegistry({ file: folder.database('agents.db'), now });
+  opened.push(() => registry.close());
   const store =
     dependencies.store ??
     new SqliteTaskStore({
@@ -136,6 +148,7 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
       keep: { doneMs: options.keepDays * DAY_MS, failedMs: options.keepFailedDays * DAY_MS },
       followed: (task) => fleet.changed(task),
     });
+  opened.push(() => store.close());
   const token = options.token ?? folder.token();
   const bus = dependencies.bus ?? new InProcessBus(nodeTimers);
   const logs = new TaskLogs(bus);
@@ -201,6 +214,7 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
     staleMs: options.heartbeatMs * 2 + options.pongTimeoutMs,
     maxConnections: options.maxAgents,
   });
+  opened.push(() => sockets.close(closeCodes.goingAway, 'not started', 0));
   const listener = new Listener({ host: options.host, port: options.port, maxConnections: options.maxAgents + 1000 });
   const app = createHttpApp({ listener, policy, onError }, { maxInputBytes: options.maxInputBytes });
   const named = { cookieName: PAGE_COOKIE };
@@ -254,11 +268,7 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
   await app.ready();
   listener.onUpgrade(router.handle);
   const listening = await listener.bind();
-  if (!listening.ok) {
-    await Promise.all([sockets.close(closeCodes.goingAway, 'not started', 0), store.close()]);
-    registry.close();
-    throw new OutriggerError('TOO_MANY', notListening(options.host, listening, '--port'));
-  }
+  if (!listening.ok) throw new OutriggerError('TOO_MANY', notListening(options.host, listening, '--port'));
   url = listening.url;
   fleet.start();
   folder.announce(url);

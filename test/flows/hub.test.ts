@@ -5,8 +5,10 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { createClient } from '../../src/client/client.ts';
 import type { HubOperations } from '../../src/contract/hub-operations.ts';
+import { hubDefaults, startHub } from '../../src/hub/hub.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type FakeAgent, type Frame, type RunningHub, withHub } from '../kit/hub.ts';
+import { withScratchFolder } from '../kit/scratch-folder.ts';
 
 const all = ['leases', 'held', 'refusals', 'long-reasons', 'logs', 'calls'];
 
@@ -32,6 +34,24 @@ const cut = ({ connection }: RunningHub['client']): Promise<void> =>
     const { state } = connection;
     assert.equal(state.name === 'refused' ? state.error.reason : state.name, 'TOKEN_REVOKED');
   }, 5000);
+
+test('a start that fails leaves nothing open: the next one in the same process has the folder', () =>
+  withScratchFolder('hub', async (folder) => {
+    const log = (): void => {};
+    const options = { ...hubDefaults, port: 0, folder };
+    const hub = await startHub({ version: '0', log }, { ...options, folder: path.join(folder, 'other') });
+    const routes = (): never => {
+      throw new Error('routes of mine');
+    };
+    await assert.rejects(startHub({ version: '0', log, routes }, options), /routes of mine/);
+    await (await startHub({ version: '0', log }, options)).stop();
+    fs.writeFileSync(path.join(folder, 'tasks.db'), 'no database');
+    await assert.rejects(startHub({ version: '0', log }, options), { reason: 'STORAGE_FAILED' });
+    for (const name of ['tasks.db', 'tasks.db-wal', 'tasks.db-shm']) fs.rmSync(path.join(folder, name), { force: true });
+    await assert.rejects(startHub({ version: '0', log }, { ...options, port: Number(new URL(hub.url).port) }), { reason: 'TOO_MANY' });
+    await (await startHub({ version: '0', log }, options)).stop();
+    await hub.stop();
+  }));
 
 test('where its folder was removed or replaced while it runs, nothing is acknowledged any more; what is known can be read', async () => {
   for (const how of ['removed', 'replaced'] as const)
