@@ -1,3 +1,4 @@
+import { failureText } from '../failure-text.ts';
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Deployment, DeployParameter } from '../../contract/deploy.ts';
@@ -31,8 +32,7 @@ export function DeployView() {
   const focus = (): void => (box.current?.querySelector<HTMLElement>('[data-focus]') ?? box.current)?.focus();
   useWantedFocus(bottom.wantsFocus, focus, profiles !== undefined);
   const { value: problem } = deploys.problem;
-  if (profiles === undefined)
-    return <p class="hint">{problem === undefined ? 'Asking what can be deployed…' : (problem.hint ?? problem.message)}</p>;
+  if (profiles === undefined) return <p class="hint">{problem === undefined ? 'Asking what can be deployed…' : failureText(problem)}</p>;
   if (profiles.length === 0 && deploys.history.value.length === 0) return <NothingToDeploy />;
   const chosen = deploys.chosen.value === undefined ? undefined : deploys.get(deploys.chosen.value);
   return (

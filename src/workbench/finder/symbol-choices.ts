@@ -1,6 +1,7 @@
+import { failureText } from '../failure-text.ts';
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { SymbolKind } from '../../contract/search.ts';
-import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
+import { isCanceled, type WorkbenchClient } from '../client-port.ts';
 
 export interface FoundSymbol {
   name: string;
@@ -69,9 +70,8 @@ export class SymbolChoices {
         if (!canceled.signal.aborted) this.#found.value = found;
       } catch (error) {
         if (canceled.signal.aborted || isCanceled(error)) return;
-        const { hint, message } = errorFacts(error);
         this.#found.value = [];
-        this.problem.value = hint ?? message;
+        this.problem.value = failureText(error);
       } finally {
         if (this.#canceled === canceled) this.loading.value = false;
       }

@@ -1,3 +1,4 @@
+import { failureText } from '../failure-text.ts';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { Icon } from '../shell/icon.tsx';
 import { useWorkbench } from '../use-workbench.ts';
@@ -94,7 +95,7 @@ export function LogView({ id, children }: LogViewProps) {
 
 function emptyWords(log: ProcessLog): string {
   const { value: problem } = log.problem;
-  return problem === undefined ? 'It wrote nothing.' : `The log could not be read. ${problem.hint ?? problem.message}`;
+  return problem === undefined ? 'It wrote nothing.' : `The log could not be read. ${failureText(problem)}`;
 }
 
 function offsets({ positions: { stdout, stderr }, problem }: ProcessLog): string {

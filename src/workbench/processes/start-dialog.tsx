@@ -1,3 +1,4 @@
+import { failureText } from '../failure-text.ts';
 import { useSignal } from '@preact/signals';
 import { type ErrorFacts, errorFacts } from '../client-port.ts';
 import { Dialog } from '../shell/dialog.tsx';
@@ -161,7 +162,7 @@ export function StartDialog() {
         </div>
         {failure.value !== undefined && (
           <p class="bad" role="alert">
-            Not started. {failure.value.hint ?? failure.value.message}
+            Not started. {failureText(failure.value)}
           </p>
         )}
         <div class="row end">

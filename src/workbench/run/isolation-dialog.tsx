@@ -1,3 +1,4 @@
+import { failureText } from '../failure-text.ts';
 import { useEffect } from 'preact/hooks';
 import { Dialog } from '../shell/dialog.tsx';
 import { Icon } from '../shell/icon.tsx';
@@ -20,9 +21,7 @@ export function IsolationDialog() {
       </div>
       <div class="scroll iso-body" tabIndex={0}>
         {answer === undefined ? (
-          <p class="hint">
-            {run.problem.value === undefined ? 'Asking what holds…' : (run.problem.value.hint ?? run.problem.value.message)}
-          </p>
+          <p class="hint">{run.problem.value === undefined ? 'Asking what holds…' : failureText(run.problem.value)}</p>
         ) : (
           <>
             <p>

@@ -1,3 +1,4 @@
+import { failureText } from '../failure-text.ts';
 import { nameOf } from '../file-paths.ts';
 import type { Workbench } from '../workbench.ts';
 import { argumentsOf, languageProblem, limitNames, limitProblem } from './run-form.ts';
@@ -10,7 +11,7 @@ export function runProblem({ run, readOnly, canExecute, link, documents }: Workb
   if (access !== undefined) return access;
   if (!link.live.value) return 'The link is away: runs need the sidecar.';
   const { value: problem } = run.problem;
-  if (run.languages.value === undefined) return problem === undefined ? 'Asking what can be run here…' : (problem.hint ?? problem.message);
+  if (run.languages.value === undefined) return problem === undefined ? 'Asking what can be run here…' : failureText(problem);
   const state = documents.get(path)?.state.value.name;
   if (state === undefined || state === 'closed') return `${nameOf(path)} is not open as text.`;
   if (state === 'opening') return `${nameOf(path)} is being opened…`;

@@ -1,3 +1,4 @@
+import { failureText } from '../failure-text.ts';
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { Change } from '../../contract/events.ts';
 import type { Asked } from '../../contract/operation.ts';
@@ -240,8 +241,7 @@ export class SearchStore {
   }
 
   #say(error: unknown): void {
-    const { message, reason, hint } = errorFacts(error);
-    this.problem.value = reason === 'BAD_PATTERN' || reason === 'ETAG_MISMATCH' ? message : (hint ?? message);
+    this.problem.value = failureText(error);
   }
 
   /** What was left out of this search stays so; another one has its own. */

@@ -1,3 +1,4 @@
+import { failureText } from '../failure-text.ts';
 import { type Signal, signal } from '@preact/signals';
 import { type ErrorFacts, errorFacts, isCanceled } from '../client-port.ts';
 
@@ -33,7 +34,7 @@ export class Toasts {
   fail(title: string, error: unknown, actions: readonly ToastAction[] = []): number {
     if (isCanceled(error)) return 0;
     const facts = errorFacts(error);
-    return this.#add({ tone: 'bad', title, text: facts.hint ?? facts.message, actions, error: facts });
+    return this.#add({ tone: 'bad', title, text: failureText(facts), actions, error: facts });
   }
 
   /** Whether it is shown still. */

@@ -1,3 +1,4 @@
+import { failureText } from '../failure-text.ts';
 import { useEffect, useMemo } from 'preact/hooks';
 import type { VerificationStep } from '../../contract/hub.ts';
 import type { HeldTaskInfo, PastTask } from '../../contract/tasks.ts';
@@ -49,7 +50,7 @@ export function TaskPane({ id }: { id: string }) {
       <div class="scroll task-view" tabIndex={0} data-focus role="region" aria-label={`Task: ${title === '' ? id : title}`}>
         {problem !== undefined && (
           <p class="blk bad" role="alert">
-            This task could not be read. {problem.hint ?? problem.message}
+            This task could not be read. {failureText(problem)}
           </p>
         )}
         {held === undefined && past === undefined && (

@@ -1,3 +1,4 @@
+import { failureText } from '../failure-text.ts';
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { isTerminalKey } from '../bottom/terminal-keys.ts';
@@ -73,7 +74,9 @@ export function TerminalView({ id }: { id: string }) {
       {phase === 'ended' && (
         <div class="term-note" role="status" data-testid="terminal-end">
           <Icon name="info" />
-          <span class="grow">{end === undefined ? (problem?.hint ?? problem?.message ?? 'This terminal is gone.') : endSentence(end)}</span>
+          <span class="grow">
+            {end === undefined ? (problem === undefined ? 'This terminal is gone.' : failureText(problem)) : endSentence(end)}
+          </span>
           {problem !== undefined && (
             <button type="button" class="btn sm" onClick={() => screen.value?.link.start()}>
               Try again
