@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { Change } from '../contract/events.ts';
 import type { Config } from '../config/options.ts';
 import type { State } from '../services/state/state.ts';
 import { Watch, type WatchReport } from '../services/watch/watch.ts';
@@ -7,6 +8,9 @@ import type { Workspace } from '../services/workspace/workspace.ts';
 import type { GitPulse } from './git-pulse.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
+
+/** Where files come and go on and on, a barrier has to end. */
+const MAX_BARRIERS = 4;
 
 export interface Watching {
   /** Resolves when the whole folder is known. */
@@ -39,7 +43,19 @@ export function startWatch(
       snapshotPath: state.writable ? path.join(state.folder, 'watch-snapshot') : null,
     },
   );
-  watch.onReports((reports) => workspace.noticed(reports.map(toNoticed)));
+  workspace.journal.onChanges((changes) => {
+    // What came from outside the watch has told itself.
+    const ours = changes.filter(({ cause }) => cause.kind !== 'outside');
+    if (ours.length > 0) watch.ownChanges(pathsPut(ours), pathsMoved(ours));
+  });
+  let rechecks = 0;
+  watch.onReports((reports) => {
+    workspace.noticed(reports.map(toNoticed));
+    const doubtful = workspace.takeDoubtful();
+    if (doubtful.length === 0) return;
+    rechecks++;
+    watch.recheck(doubtful);
+  });
   watch.onGitChanged(() => pulse.beat());
   watch.onRootGone((gone) => log('warn', gone ? 'workspace.gone' : 'workspace.back', {}));
   health.add(() => {
@@ -59,7 +75,21 @@ export function startWatch(
   const started = watch.start().then(() => {});
   // Who waits for it hears of it; where nobody does any more, it was stopped.
   started.catch(() => {});
-  return { started, barrier: (paths) => watch.barrier(paths), stop: () => watch.stop() };
+  const barrier = async (paths?: readonly string[]): Promise<void> => {
+    for (let round = 0, before = -1; round < MAX_BARRIERS && before !== rechecks; round++) {
+      before = rechecks;
+      await watch.barrier(paths);
+    }
+  };
+  return { started, barrier, stop: () => watch.stop() };
+}
+
+function pathsPut(changes: readonly Change[]): string[] {
+  return changes.filter(({ what }) => what !== 'removed').map(({ path: where }) => where);
+}
+
+function pathsMoved(changes: readonly Change[]): string[] {
+  return changes.flatMap(({ what, path: where, from }) => (what === 'removed' ? [where] : from === undefined ? [] : [from, where]));
 }
 
 function toNoticed(report: WatchReport): Noticed {

@@ -71,6 +71,8 @@ type Step = 'turn' | undefined;
 const maxNamesByLookup = 64;
 const sliceMs = 10;
 const namesPerCheck = 16;
+/** Of one drain, for the other halves of renames: where files go on and on, it has to end. */
+const maxReadsMore = 3;
 const quietMs = 3;
 const heartbeatMs = 50;
 const stallMs = 200;
@@ -109,8 +111,8 @@ export class DirWatch {
   #drainWaiters: { after: number; resolve: () => void }[] = [];
   #timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
   #lastDrainEnd = 0;
-  /** A file came to where it is in this drain, as far as can be seen from another place, and where that was may not be hinted yet. */
-  #foundAhead = false;
+  /** A file came or went in what was read last, and the other half, if it was renamed, may not be hinted yet. */
+  #halfSeen = false;
   #batch = 0;
   #batchMark: NodeJS.Immediate | null = null;
   #heartbeat: NodeJS.Timeout | null = null;
@@ -412,10 +414,9 @@ export class DirWatch {
   }
 
   *#drain(): Generator<Step> {
-    this.#foundAhead = false;
     yield* this.#readDirty();
-    if (this.#foundAhead) {
-      // The hint of where it was is told with it, or nobody could say that the two are one file.
+    for (let more = 0; this.#halfSeen && more < maxReadsMore; more++) {
+      // The hint of the other half is told with it, or nobody could say that the two are one file.
       yield 'turn';
       yield* this.#readDirty();
     }
@@ -429,6 +430,7 @@ export class DirWatch {
   *#readDirty(): Generator<Step> {
     const queue = [...this.#dirty].map((directory) => ({ directory, depth: directory.depth })).sort((a, b) => a.depth - b.depth);
     this.#dirty.clear();
+    this.#halfSeen = false;
     for (const { directory } of queue) {
       this.#stack.push(directory);
       for (let next = this.#stack.pop(); next; next = this.#stack.pop()) {
@@ -617,7 +619,7 @@ export class DirWatch {
     const isNew = replaces || typeof old !== 'string';
     const settled = !stats.isFile() || (isNew && isAtRest(stats, hint, replaces));
     // Found by reading a directory, before anything was hinted; one that was only made has its ctime of its last write.
-    if (isNew && hint === unhinted && this.#armed && stats.ctimeMs > stats.mtimeMs) this.#foundAhead = true;
+    if (isNew && hint === unhinted && this.#armed && stats.ctimeMs > stats.mtimeMs) this.#halfSeen = true;
     this.#emitEntry(typeof old === 'string' ? 'changed' : 'added', path, packed, settled);
   }
 
@@ -679,6 +681,7 @@ export class DirWatch {
     }
     directory.entries.delete(name);
     this.#files--;
+    if (this.#armed) this.#halfSeen = true;
     this.#emitEntry('removed', directory.pathOf(name), old, true);
   }
 

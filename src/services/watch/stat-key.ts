@@ -14,6 +14,11 @@ export interface StatKey {
 
 const kindOfLetter: Record<string, EntryKind> = { f: 'file', l: 'symlink', o: 'other' };
 
+export function kindOfStats(stats: Stats): EntryKind {
+  if (stats.isDirectory()) return 'directory';
+  return stats.isFile() ? 'file' : stats.isSymbolicLink() ? 'symlink' : 'other';
+}
+
 export function packStats(stats: Stats): string {
   const letter = stats.isFile() ? 'f' : stats.isSymbolicLink() ? 'l' : 'o';
   const packed = `${letter}${stats.ino}:${stats.size}:${stats.mtimeMs}`;

@@ -1,6 +1,7 @@
 // What the main thread and the watch's worker say to each other.
 
-import type { EntryKind } from './stat-key.ts';
+import type { MessagePort } from 'node:worker_threads';
+import type { EntryKind, StatKey } from './stat-key.ts';
 
 /** What is at a path now; paths are workspace-relative with '/'. */
 export interface WatchReport {
@@ -35,6 +36,27 @@ export interface WatchSettings {
   engine: 'auto' | 'poll' | 'parcel';
   snapshotPath: string | null;
   snapshotEveryMs: number;
+}
+
+/** What the worker is started with. */
+export interface WorkerData {
+  settings: WatchSettings;
+  /** Brings OwnChanges; apart from the other messages, so that the worker can read it between two lines. */
+  ownChanges: MessagePort;
+}
+
+/** What we did ourselves, and whoever follows knows of. */
+export interface OwnChanges {
+  writes: OwnWrite[];
+  /** What stood there we took away, or what stands there we moved: to the table it may look as it did before. */
+  moved: string[];
+}
+
+/** What we put at a path ourselves, as it was then. */
+export interface OwnWrite {
+  path: string;
+  kind: EntryKind;
+  key: StatKey;
 }
 
 export interface Degraded {

@@ -4,7 +4,7 @@
 import { lstatSync, realpathSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { parentPath } from '../../contract/paths.ts';
 import { coarseClockMs, DirWatch, type Fact } from './dir-watch.ts';
 import { type HashResult, hashFile } from './file-hash.ts';
@@ -12,11 +12,24 @@ import { remoteFileSystem } from './file-system.ts';
 import { giveBackWhenIdle } from './give-back.ts';
 import { GitWatch } from './git-watch.ts';
 import { compileIgnore, type Ignore } from './ignore.ts';
+import { OwnWrites } from './own-writes.ts';
 import { ReportQueue } from './report-queue.ts';
 import { type Pending, Settle } from './settle.ts';
 import { readSnapshot, type Snapshot, writeSnapshot } from './snapshot.ts';
 import { type StatKey, sameKey, unpackStats } from './stat-key.ts';
-import type { Baseline, Degraded, Engine, FromWorker, ToWorker, WatchReport, WatchSettings, WorkerState } from './watch-protocol.ts';
+import type {
+  Baseline,
+  Degraded,
+  Engine,
+  FromWorker,
+  OwnChanges,
+  OwnWrite,
+  ToWorker,
+  WatchReport,
+  WatchSettings,
+  WorkerData,
+  WorkerState,
+} from './watch-protocol.ts';
 
 const reportsPerBatch = 2000;
 const sliceMs = 10;
@@ -50,6 +63,9 @@ class WatchWorker {
   readonly #git: GitWatch;
   readonly #settle: Settle;
   readonly #queue = new ReportQueue();
+  readonly #ownChanges: MessagePort;
+  readonly #ownWrites = new OwnWrites();
+  readonly #ownMoves = new Set<string>();
   #engine: Engine = 'inotify';
   #degraded: Degraded | null = null;
   #facts: Fact[] = [];
@@ -80,8 +96,11 @@ class WatchWorker {
   #lastFlags = '';
   #stopped = false;
 
-  constructor(port: MessagePort, settings: WatchSettings) {
+  constructor(port: MessagePort, { settings, ownChanges }: WorkerData) {
     this.#port = port;
+    this.#ownChanges = ownChanges;
+    // Those of files that are not watched no drain takes.
+    ownChanges.on('message', (changes: OwnChanges) => this.#takeOwn(changes));
     this.#settings = settings;
     this.#root = realpathSync(settings.root);
     this.#ignore = compileIgnore(settings.ignore);
@@ -100,7 +119,7 @@ class WatchWorker {
       mayMove: () => this.#queue.borders < maxBorders,
       onFact: (fact) => this.#fact(fact),
       onDrained: () => {
-        this.#takeFacts();
+        this.#takeFacts(true);
         this.#pump();
       },
       onIgnored: (name) => {
@@ -193,6 +212,7 @@ class WatchWorker {
     await this.#snapshotWriting;
     await this.#writeSnapshot();
     this.#post({ type: 'stopped' });
+    this.#ownChanges.close();
     this.#port.close();
   }
 
@@ -279,11 +299,14 @@ class WatchWorker {
   }
 
   /** The facts of one drain: a file that vanished here and one that appeared there, and are the same file, are a rename. */
-  #takeFacts(): void {
-    if (this.#facts.length === 0) return;
+  #takeFacts(isDrained = false): void {
+    const left = isDrained || this.#facts.length > 0 ? this.#ownWritesLeft() : [];
+    if (isDrained) this.#lookAtOwn();
+    if (this.#facts.length === 0 && left.length === 0) return;
     const facts = this.#facts;
     this.#facts = [];
-    const froms = this.#pairRenames(facts);
+    const gone = leaversOf(facts, left);
+    const froms = this.#pairRenames(facts, gone);
     const arrived = new Set(froms.values());
     for (const fact of facts) {
       if (fact.what === 'removed') {
@@ -315,29 +338,57 @@ class WatchWorker {
         this.#notice(fact, { settled: true, from: gone.path });
       }
     }
+    this.#ownWrites.forget(left);
   }
 
-  #pairRenames(facts: Fact[]): Map<Fact, Fact> {
-    const gone = new Map<number, Fact | null>();
-    const froms = new Map<Fact, Fact>();
-    for (const fact of facts) {
-      if (fact.what !== 'removed' || fact.kind !== 'file' || this.#watch.lookup(fact.path)) continue;
-      // Twice: which of them moved can't be said.
-      gone.set(fact.key.ino, gone.has(fact.key.ino) ? null : fact);
+  #ownWritesLeft(): OwnWrite[] {
+    for (let next = receiveMessageOnPort(this.#ownChanges); next; next = receiveMessageOnPort(this.#ownChanges))
+      this.#takeOwn(next.message as OwnChanges);
+    return this.#ownWrites.left((path) => this.#watch.lookup(path) !== null || this.#isThere(path));
+  }
+
+  #takeOwn({ writes, moved }: OwnChanges): void {
+    const watched = writes.filter(({ path }) => !withFoldersAbove(path).some((at) => this.#ignore(at, at !== path)));
+    this.#ownWrites.add(watched, performance.now());
+    for (const { path } of watched) this.#settle.known(path);
+    for (const path of moved) this.#ownMoves.add(path);
+  }
+
+  /**
+   * Where a program put another file in the place of ours, or one back that we took away, the table may see what it saw before: to whoever follows it is news.
+   */
+  #lookAtOwn(): void {
+    this.#ownWrites.compare(({ path, kind, key }) => {
+      const known = this.#watch.lookup(path);
+      if (kind !== 'file' || known?.kind !== 'file' || sameKey(known.key, key)) return known !== null;
+      return this.#tellAgain(path, key);
+    });
+    for (const path of this.#ownMoves) {
+      if (this.#watch.lookup(path)?.kind !== 'file' || this.#tellAgain(path)) this.#ownMoves.delete(path);
     }
-    if (gone.size === 0) return froms;
-    const taken = new Map<Fact, Fact | null>();
-    for (const fact of facts) {
+  }
+
+  /** Unless it is `ours`. False: the table has to look there first. */
+  #tellAgain(path: string, ours?: StatKey): boolean {
+    if (!this.#watch.look(path)) return false;
+    const now = this.#watch.lookup(path);
+    if (now?.kind === 'file' && (ours === undefined || !sameKey(now.key, ours)))
+      this.#facts.push({ path, kind: 'file', what: 'changed', key: now.key, settled: true });
+    return true;
+  }
+
+  #pairRenames(facts: readonly Fact[], gone: ReadonlyMap<number, Leaver | null>): Map<Fact, Fact> {
+    const froms = new Map<Fact, Fact>();
+    const taken = new Map<Leaver, Fact | null>();
+    for (const fact of gone.size === 0 ? [] : facts) {
       if ((fact.what !== 'added' && fact.what !== 'changed') || fact.kind !== 'file') continue;
       const old = gone.get(fact.key.ino);
-      // What was never told may have grown since it was seen.
-      if (old && (this.#isSameFile(old.key, fact) || this.#settle.isUntold(old.path))) taken.set(old, taken.has(old) ? null : fact);
-    }
-    for (const [old, fact] of taken) {
-      if (!fact) continue;
       const now = this.#watch.lookup(fact.path);
-      if (now && now.key.ino === old.key.ino && now.kind === 'file') froms.set(fact, old);
+      if (!old || this.#watch.lookup(old.fact.path) || now?.kind !== 'file' || now.key.ino !== fact.key.ino) continue;
+      // What was never told may have grown since it was seen.
+      if (this.#isSameFile(old.key, fact) || this.#settle.isUntold(old.fact.path)) taken.set(old, taken.has(old) ? null : fact);
     }
+    for (const [old, fact] of taken) if (fact) froms.set(fact, old.fact);
     return froms;
   }
 
@@ -346,13 +397,24 @@ class WatchWorker {
    * written besides, if it is a file that stood there at the last write that is known of the old one.
    */
   #isSameFile(old: StatKey, { path, key }: Fact): boolean {
-    if (old.size !== key.size) return false;
-    if (old.mtimeMs === key.mtimeMs) return true;
+    const isOfOneSize = old.size === key.size;
+    if (isOfOneSize && old.mtimeMs === key.mtimeMs) return true;
+    // The old one's time was set to one that is still to come.
+    if (!isOfOneSize && old.mtimeMs > key.mtimeMs) return false;
     try {
       const { ino, birthtimeMs } = lstatSync(join(this.#root, path));
       return ino === key.ino && birthtimeMs > 0 && birthtimeMs <= old.mtimeMs;
     } catch {
       // Gone again, or it can't be looked at any more.
+      return false;
+    }
+  }
+
+  #isThere(path: string): boolean {
+    try {
+      return lstatSync(join(this.#root, path), { throwIfNoEntry: false }) !== undefined;
+    } catch {
+      // Behind a name that can't be looked at: for us it is not there.
       return false;
     }
   }
@@ -375,7 +437,7 @@ class WatchWorker {
         what: fact.what === 'removed' ? 'removed' : 'present',
         key,
         offline: how.offline ?? false,
-        untold: fact.what === 'added',
+        untold: fact.what === 'added' && !this.#ownWrites.has(path),
         settled: how.settled ?? fact.settled,
         ...(how.from === undefined ? {} : { from: how.from }),
       },
@@ -418,10 +480,14 @@ class WatchWorker {
     await this.#watch.flush();
     this.#takeFacts();
     for (const path of paths) {
-      if (this.#settle.has(path)) continue;
+      if (this.#settle.has(path)) {
+        // Should it vanish before it is told, that is what is told.
+        this.#settle.known(path);
+        continue;
+      }
       const known = this.#watch.lookup(path);
       if (known) this.#notice({ path, kind: known.kind, what: 'changed', key: known.key, settled: true }, {});
-      else if (!this.#ignore(path, false) && !lstatSync(join(this.#root, path), { throwIfNoEntry: false })) {
+      else if (!this.#ignore(path, false) && !this.#isThere(path)) {
         this.#notice({ path, kind: 'file', what: 'removed', key: noKey, settled: true }, {});
       }
     }
@@ -632,7 +698,7 @@ class WatchWorker {
 
   /** Of all that waits, or of these files and the folders that they are in. */
   #raiseBarrier(id: number, wanted?: readonly string[]): void {
-    this.#takeFacts();
+    this.#takeFacts(true);
     const young = new Set(this.#youngAfterReading());
     const waits = (path: string): boolean => this.#settle.has(path) || young.has(path);
     const paths = new Set(wanted === undefined ? [...this.#settle.paths(), ...young] : wanted.flatMap(withFoldersAbove).filter(waits));
@@ -768,6 +834,36 @@ class WatchWorker {
   }
 }
 
+/** A file that left its place, and the newest that is known of it there. */
+interface Leaver {
+  fact: Fact;
+  key: StatKey;
+}
+
+/**
+ * By inode number, the files that left their places; null where two had one: which of them went elsewhere can't be said. What is in `left` and was not known
+ * here is added to the facts.
+ */
+function leaversOf(facts: Fact[], left: readonly OwnWrite[]): Map<number, Leaver | null> {
+  const gone = new Map<number, Leaver | null>();
+  const removed = new Map<string, Fact>();
+  for (const fact of facts) {
+    if (fact.what !== 'removed') continue;
+    removed.set(fact.path, fact);
+    if (fact.kind === 'file') gone.set(fact.key.ino, gone.has(fact.key.ino) ? null : { fact, key: fact.key });
+  }
+  const unseen: Fact[] = [];
+  for (const { path, kind, key } of left) {
+    const fact = removed.get(path) ?? { path, kind, what: 'removed', key, settled: true };
+    if (!removed.has(path)) unseen.push(fact);
+    // Where the same file was known at another place, we have moved it since.
+    if (kind === 'file' && fact.kind === 'file') gone.set(key.ino, { fact, key });
+  }
+  // Before the folders that the table did know.
+  facts.unshift(...unseen);
+  return gone;
+}
+
 function withFoldersAbove(path: string): string[] {
   const paths: string[] = [];
   for (let at = path; at !== ''; at = parentPath(at)) paths.push(at);
@@ -783,7 +879,7 @@ if (parentPort) {
   const port = parentPort;
   // The worker lives exactly as long as its port is open.
   try {
-    const worker = new WatchWorker(port, workerData as WatchSettings);
+    const worker = new WatchWorker(port, workerData as WorkerData);
     port.on('message', (message: ToWorker) => void worker.receive(message));
     await worker.start();
     giveBackWhenIdle();

@@ -103,6 +103,22 @@ test('a file that is written and renamed at once is one report with its old name
   });
 });
 
+test('a file that is written to another length and renamed at once is one report with its old name', async () => {
+  await withWatch({}, async ({ reports, write, at, watch, exact }) => {
+    write('old.txt', 'first');
+    await watch.barrier();
+    reports.length = 0;
+    watch.stallForTest(100);
+    write('old.txt', 'first, and much more of it');
+    fs.renameSync(at('old.txt'), at('new.txt'));
+    await exact();
+    assert.deepEqual(
+      reports.map((report) => [report.what, report.path, report.from, report.hash]),
+      [['present', 'new.txt', 'old.txt', sha256('first, and much more of it')]],
+    );
+  });
+});
+
 test('a new file that was given the inode of one that was removed is no rename of it, also where both are of one size', async () => {
   await withWatch({}, async ({ reports, write, at, watch, exact }) => {
     for (let round = 0; round < 5; round++) {

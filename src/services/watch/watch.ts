@@ -1,10 +1,26 @@
 // What changes in the folder, by whoever's hand. Events of the engine are hints; what is reported was read from the folder, by a worker thread that keeps a
 // table of it. Every final state is reported once it has settled; a state that lasted shorter than that may be passed over.
 
-import { Worker } from 'node:worker_threads';
+import { lstatSync } from 'node:fs';
+import path from 'node:path';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { OutriggerError } from '../../contract/errors.ts';
 import { defaultIgnore } from './ignore.ts';
-import type { Baseline, Degraded, Engine, FromWorker, ToWorker, WatchReport, WatchSettings, WorkerState } from './watch-protocol.ts';
+import { maxKept } from './own-writes.ts';
+import { keyOfStats, kindOfStats } from './stat-key.ts';
+import type {
+  Baseline,
+  Degraded,
+  Engine,
+  FromWorker,
+  OwnChanges,
+  OwnWrite,
+  ToWorker,
+  WatchReport,
+  WatchSettings,
+  WorkerData,
+  WorkerState,
+} from './watch-protocol.ts';
 
 export type { WatchReport } from './watch-protocol.ts';
 
@@ -85,6 +101,8 @@ export class Watch {
   #worker: Worker | null = null;
   #started: PromiseWithResolvers<WatchStarted> | null = null;
   #stopping: Promise<void> | null = null;
+  /** Nothing comes back by it. It closes with the worker. */
+  #ownChanges: MessagePort | null = null;
   #state: WorkerState | null = null;
   /** When the worker had read the folder (performance.now()); null while there is none that has. */
   #readyAt: number | null = null;
@@ -146,6 +164,20 @@ export class Watch {
     const post = (): void => this.#post({ type: 'recheck', paths });
     if (this.#phase === 'starting') void this.#started?.promise.then(post, () => {});
     else post();
+  }
+
+  /**
+   * We put files or folders at the one paths just now, and moved or removed those at the others, and whoever follows knows that. Should a program rename or remove
+   * one, or put another or the same back, before the watch has looked there, that is still told. Of many, the last are kept in mind.
+   */
+  ownChanges(put: readonly string[], moved: readonly string[]): void {
+    if (this.#readyAt === null) return;
+    const writes: OwnWrite[] = [];
+    for (const at of put.slice(-maxKept)) {
+      const write = this.#ownWrite(at);
+      if (write !== undefined) writes.push(write);
+    }
+    if (writes.length > 0 || moved.length > 0) this.#ownChanges?.postMessage({ writes, moved: moved.slice(-maxKept) } satisfies OwnChanges);
   }
 
   /**
@@ -220,8 +252,10 @@ export class Watch {
   }
 
   #spawn(): void {
+    const { port1, port2 } = new MessageChannel();
     const worker = new Worker(new URL('./watch-worker.ts', import.meta.url), {
-      workerData: this.#settings,
+      workerData: { settings: this.#settings, ownChanges: port2 } satisfies WorkerData,
+      transferList: [port2],
       name: 'watch',
       // The flags of this process (--test, -e, --inspect) are not meant for a worker.
       execArgv: [],
@@ -229,6 +263,8 @@ export class Watch {
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
     });
     this.#worker = worker;
+    this.#ownChanges = port1;
+    port1.unref();
     worker.on('message', (message: FromWorker) => this.#receive(worker, message));
     worker.on('error', (error) => this.#log.error('watch.crashed', { error }));
     worker.once('exit', () => this.#exited(worker));
@@ -356,6 +392,16 @@ export class Watch {
   #holdOrRelease(): void {
     if (this.#requests.size > 0 || this.#phase === 'starting' || this.#phase === 'stopping') this.#worker?.ref();
     else this.#worker?.unref();
+  }
+
+  /** Undefined: it can't be looked at, or is gone already. */
+  #ownWrite(at: string): OwnWrite | undefined {
+    try {
+      const stats = lstatSync(path.join(this.#settings.root, at));
+      return { path: at, kind: kindOfStats(stats), key: keyOfStats(stats) };
+    } catch {
+      return undefined;
+    }
   }
 
   #post(message: ToWorker): void {

@@ -49,6 +49,7 @@ export class Echoes {
   #movedTrees: MovedTree[] = [];
   /** Folders that came from outside a moment ago, and when by the monotonic clock: what is in them may not have been told yet. */
   readonly #newFolders = new Map<string, number>();
+  readonly #doubtful = new Set<string>();
 
   constructor(dependencies: { containment: Containment; journal: Journal }, options: { forgetWrites?: boolean }) {
     this.#containment = dependencies.containment;
@@ -71,6 +72,13 @@ export class Echoes {
       if (draft.kind === 'directory' && draft.what === 'moved') drafts.push(...this.#takenOut(draft.path, fresh));
     }
     return drafts;
+  }
+
+  /** What was reported to be gone while something stood there again: whether that is still so, a further look has to say. Each is given once. */
+  takeDoubtful(): string[] {
+    const paths = [...this.#doubtful];
+    this.#doubtful.clear();
+    return paths;
   }
 
   /** We took it out of a folder of which nobody knew yet that it was moved there: the move brings it back for who follows. */
@@ -130,7 +138,11 @@ export class Echoes {
   #removalOf(reported: string, kind: EntryKind, known: (path: string) => string | undefined): ChangeDraft | undefined {
     const path = this.#placeNow(reported, known);
     const gone = known(path);
-    if (gone === REMOVED || this.#lstat(path) !== undefined || this.#lstat(reported) !== undefined) return undefined;
+    if (gone === REMOVED) return undefined;
+    if (this.#lstat(path) !== undefined || this.#lstat(reported) !== undefined) {
+      this.#doubtful.add(reported);
+      return undefined;
+    }
     return { path, kind, what: 'removed', before: hashOrNull(gone), after: null, cause: { kind: 'outside' } };
   }
 

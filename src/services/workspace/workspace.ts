@@ -435,6 +435,11 @@ export class Workspace extends Reader {
     return changes;
   }
 
+  /** Paths of which the last reports do not say what stands there now: a further look has to. */
+  takeDoubtful(): string[] {
+    return this.#echoes.takeDoubtful();
+  }
+
   // ── parts of writing ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #prepare(place: Place, content: Content, mode: number, durability: Durability, signal: AbortSignal | undefined): Promise<Prepared> {

@@ -1,0 +1,52 @@
+// What we put in place ourselves a moment ago. Who follows knows of it before the watch does: should a program rename or remove it before the watch has looked
+// at it, the table knows nothing of it, or only what it took the place of, and could not say that it is gone nor which file it was.
+
+import type { OwnWrite } from './watch-protocol.ts';
+
+/** Far longer than the watch needs to look at what it was told of. */
+const keptMs = 10_000;
+export const maxKept = 256;
+
+export class OwnWrites {
+  readonly #recent = new Map<string, { write: OwnWrite; at: number }>();
+  /** Those that the table was not compared with yet. */
+  readonly #unseen = new Map<string, OwnWrite>();
+
+  add(writes: readonly OwnWrite[], now: number): void {
+    for (const write of writes) {
+      this.#recent.delete(write.path);
+      this.#recent.set(write.path, { write, at: now });
+      this.#unseen.set(write.path, write);
+    }
+    for (const [path, { at }] of this.#recent) {
+      if (this.#recent.size <= maxKept && now - at <= keptMs) break;
+      this.#delete(path);
+    }
+  }
+
+  /** Those that `compare` was not true for yet. */
+  compare(compare: (write: OwnWrite) => boolean): void {
+    for (const [path, write] of this.#unseen) if (compare(write)) this.#unseen.delete(path);
+  }
+
+  has(path: string): boolean {
+    return this.#recent.has(path);
+  }
+
+  /** Those that left their place, the latest first: what is in a folder comes before the folder. `isThere`: whether anything stands at the path. */
+  left(isThere: (path: string) => boolean): OwnWrite[] {
+    return [...this.#recent.values()]
+      .map(({ write }) => write)
+      .filter(({ path }) => !isThere(path))
+      .reverse();
+  }
+
+  forget(writes: readonly OwnWrite[]): void {
+    for (const { path } of writes) this.#delete(path);
+  }
+
+  #delete(path: string): void {
+    this.#recent.delete(path);
+    this.#unseen.delete(path);
+  }
+}

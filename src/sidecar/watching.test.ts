@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { Change } from '../contract/events.ts';
+import { loadConfig } from '../config/load.ts';
+import { testSeed } from '../../test/kit/seed.ts';
+import { assertSame, Storm, scan } from '../../test/kit/watch-harness.ts';
+import { cause, type Harness, withWorkspace } from '../../test/kit/workspace-harness.ts';
+import { GitPulse } from './git-pulse.ts';
+import { Health } from './health.ts';
+import { startWatch, type Watching } from './watching.ts';
+
+const ROUNDS = 20;
+
+async function withWatchedWorkspace(run: (harness: Harness, watching: Watching) => Promise<void>): Promise<void> {
+  await withWorkspace(async (harness) => {
+    const { workspace, state } = harness;
+    const watching = startWatch(
+      { workspace, state, pulse: new GitPulse(), log: () => {}, health: new Health(Date.now) },
+      loadConfig({ env: {} }).config,
+    );
+    try {
+      await watching.started;
+      await run(harness, watching);
+    } finally {
+      await watching.stop();
+    }
+  });
+}
+
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+
+test('a file that a program renames as soon as it is written here is told as moved', async () => {
+  await withWatchedWorkspace(async ({ workspace, told, put, at }, watching) => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const [old, now] = [`old-${round}`, `now-${round}`];
+      put(old, 'first');
+      await watching.barrier();
+      await workspace.write(old, bytes(`second of ${round}`), { cause });
+      fs.renameSync(at(old), at(now));
+      await watching.barrier();
+      assert.deepEqual(told().slice(-3), [`created ${old}`, `changed ${old}`, `moved ${old} → ${now}`]);
+    }
+  });
+});
+
+test('a file that a program renames as soon as it is made here is told as moved', async () => {
+  await withWatchedWorkspace(async ({ workspace, told, at }, watching) => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const [old, now] = [`old-${round}`, `now-${round}`];
+      await workspace.write(old, bytes(`made in ${round}`), { cause });
+      fs.renameSync(at(old), at(now));
+      await watching.barrier();
+      assert.deepEqual(told().slice(-2), [`created ${old}`, `moved ${old} → ${now}`]);
+    }
+  });
+});
+
+test('a file that a program removes as soon as it is made here is told as removed', async () => {
+  await withWatchedWorkspace(async ({ workspace, told, at }, watching) => {
+    for (let round = 0; round < ROUNDS; round++) {
+      await workspace.write(`made-${round}`, bytes('made'), { cause });
+      fs.rmSync(at(`made-${round}`));
+      await watching.barrier();
+      assert.deepEqual(told().slice(-2), [`created made-${round}`, `removed made-${round}`]);
+    }
+  });
+});
+
+test('a file that a program renames or removes as soon as it was moved here is told with its last place', async () => {
+  await withWatchedWorkspace(async ({ workspace, told, put, at }, watching) => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const [old, put1, now] = [`old-${round}`, `put-${round}`, `now-${round}`];
+      put(old, 'text');
+      await watching.barrier();
+      await workspace.move(old, put1, { overwrite: false, parents: true, cause });
+      if (round % 2 === 0) fs.renameSync(at(put1), at(now));
+      else fs.rmSync(at(put1));
+      await watching.barrier();
+      assert.deepEqual(told().slice(-2), [`moved ${old} → ${put1}`, round % 2 === 0 ? `moved ${put1} → ${now}` : `removed ${put1}`]);
+    }
+  });
+});
+
+test('a folder that a program removes or renames as soon as it is made here is told to be gone, with what was in it', async () => {
+  await withWatchedWorkspace(async ({ workspace, told, at }, watching) => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const [folder, other] = [`folder-${round}`, `other-${round}`];
+      workspace.mkdir(`${folder}/inner`, true, cause);
+      await workspace.write(`${folder}/inner/file`, bytes(`of ${round}`), { cause });
+      const before = told().length;
+      if (round % 2 === 0) fs.rmSync(at(folder), { recursive: true });
+      else fs.renameSync(at(folder), at(other));
+      await watching.barrier();
+      const after = told().slice(before);
+      if (round % 2 === 0) assert.deepEqual(after, [`removed ${folder}/inner/file`, `removed ${folder}/inner`, `removed ${folder}`]);
+      else assert.deepEqual(left(told(), folder), [], after.join());
+    }
+  });
+});
+
+/** Of all that was told, what still stands at the path or below it. */
+function left(told: readonly string[], folder: string): string[] {
+  const there = new Set<string>();
+  for (const line of told) {
+    const [, what, from, to] = /^(\w+) (\S+)(?: → (\S+))?$/.exec(line) as unknown as [string, string, string, string | undefined];
+    if (what === 'removed') there.delete(from);
+    else if (what === 'moved') {
+      for (const path of [...there]) {
+        if (path !== from && !path.startsWith(`${from}/`)) continue;
+        there.delete(path);
+        there.add(to + path.slice(from.length));
+      }
+      there.add(to as string);
+    } else there.add(from);
+  }
+  return [...there].filter((path) => path === folder || path.startsWith(`${folder}/`));
+}
+
+test('what people and programs do to the same files at once is told so that it adds up to the folder', async () => {
+  const seed = testSeed();
+  await withWatchedWorkspace(async ({ workspace, changes, root }, watching) => {
+    const storm = new Storm(root, seed);
+    const names = ['a', 'b', 'c'];
+    const some = (): string => names[storm.below(names.length)] as string;
+    const ours = [
+      () => workspace.write(some(), bytes(`ours ${storm.random()}`), { cause }),
+      () => workspace.write(some(), bytes(`ours ${storm.random()}`), { cause }),
+      () => workspace.move(some(), some(), { overwrite: storm.random() < 0.5, parents: true, cause }),
+      () => workspace.remove(some(), false, { cause }),
+    ];
+    const theirs = [
+      () => fs.renameSync(path.join(root, some()), path.join(root, some())),
+      () => fs.rmSync(path.join(root, some())),
+      () => fs.writeFileSync(path.join(root, some()), `theirs ${storm.random()}`),
+      () => fs.appendFileSync(path.join(root, some()), 'more'),
+    ];
+    for (let burst = 0; burst < 60; burst++) {
+      for (let step = 0; step < 1 + storm.below(12); step++) {
+        const hand = storm.random() < 0.5 ? ours : theirs;
+        // What the folder does not allow now is no step.
+        await (async () => hand[storm.below(hand.length)]?.())().catch(() => {});
+        if (storm.random() < 0.1) await new Promise((resolve) => setTimeout(resolve, storm.below(8)));
+      }
+      await watching.barrier();
+      assertSame(toldState(changes, scan(root)), scan(root), `SEED=${seed} burst ${burst}`);
+    }
+  });
+});
+
+/** What the changes add up to. Content of which a change says that it is not known is taken to be what stands there. */
+function toldState(changes: readonly Change[], real: ReadonlyMap<string, string>): Map<string, string> {
+  const there = new Map<string, string>();
+  for (const { what, path: at, from, after } of changes) {
+    if (from !== undefined) there.delete(from);
+    if (what === 'removed') there.delete(at);
+    else there.set(at, after === null ? 'unknown' : `file ${after}`);
+  }
+  for (const [name, entry] of there) if (entry === 'unknown') there.set(name, real.get(name) ?? entry);
+  return there;
+}
