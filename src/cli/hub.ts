@@ -26,6 +26,8 @@ const signals: readonly NodeJS.Signals[] = [
 const TOKEN_VARIABLE = 'OUTRIGGER_HUB_TOKEN';
 const MIN_TOKEN_LENGTH = 16;
 const WAIT_LOOK_MS = 200;
+/** Who waits for a task gives a hub so long to come back. */
+const AWAY_MS = 10 * 60_000;
 /**
  * What a fleet that came back took is given back once it is in. Heartbeats of 9,000 are 2 % of the time, and are no work; collecting stops everything
  * for 20 ms a thousand agents, which agents that speak every 30 s do not notice.
@@ -216,17 +218,33 @@ export async function addTask(
     const id = tasks[0]?.id ?? '';
     terminal.out(`${id}\n`);
     if (flags.wait !== true) return;
-    for (;;) {
-      const { state, result, reason } = await client.call('tasks.get', { id });
-      if (['succeeded', 'failed', 'cancelled', 'dead'].includes(state)) {
-        terminal.out(`${state}${reason === null ? '' : `: ${reason}`}\n`);
-        if (result !== null) terminal.out(`${JSON.stringify(result, null, 2)}\n`);
-        if (state !== 'succeeded') process.exitCode = exitCodes.failure;
-        return;
-      }
-      await new Promise((resolve) => setTimeout(resolve, WAIT_LOOK_MS));
-    }
+    const { state, result, reason } = await untilOver(client, id, terminal);
+    terminal.out(`${state}${reason === null ? '' : `: ${reason}`}\n`);
+    if (result !== null) terminal.out(`${JSON.stringify(result, null, 2)}\n`);
+    if (state !== 'succeeded') process.exitCode = exitCodes.failure;
   });
+}
+
+/** The task is kept by the hub, which may be started anew meanwhile. Throws what the call throws when it has been away for too long. */
+async function untilOver(
+  client: Client<HubOperations>,
+  id: string,
+  terminal: Terminal,
+): Promise<{ state: string; result: unknown; reason: string | null }> {
+  let awaySince: number | undefined;
+  for (;;) {
+    try {
+      const task = await client.call('tasks.get', { id });
+      awaySince = undefined;
+      if (['succeeded', 'failed', 'cancelled', 'dead'].includes(task.state)) return task;
+    } catch (error) {
+      if (!(error instanceof OutriggerError) || !['CONNECTION_LOST', 'STOPPING', 'STARTING'].includes(error.reason)) throw error;
+      if (awaySince === undefined) terminal.err('The hub does not answer; it is asked again until it does.\n');
+      awaySince ??= performance.now();
+      if (performance.now() - awaySince > AWAY_MS) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, WAIT_LOOK_MS));
+  }
 }
 
 /** Shows who is there and what is to be done. */

@@ -3,7 +3,7 @@ import { errorFacts } from './client-port.ts';
 /** Failures whose hint is for people as well; that of the others speaks to programs, in operations and fields. */
 const withHint: ReadonlySet<string> = new Set([
   ...['FILE_PERMISSION', 'DISK_FULL', 'TOO_MANY_FILES', 'WORKSPACE_GONE', 'STORAGE_FAILED'],
-  ...['TOOL_MISSING', 'HOST_UNAVAILABLE', 'NO_LANGUAGE', 'CHECKPOINT_LOST', 'INTERNAL'],
+  ...['TOOL_MISSING', 'HOST_UNAVAILABLE', 'NO_LANGUAGE', 'CHECKPOINT_LOST', 'DOCUMENT_OUTDATED', 'INTERNAL'],
 ]);
 
 /** What a person is told of a failure: what happened, and what can be done about it where that is theirs to do. */

@@ -1,11 +1,14 @@
 // The hub against agents by hand: who gets in, how tasks go out and results come back, and what bad agents and bad frames do.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { createClient } from '../../src/client/client.ts';
 import type { HubOperations } from '../../src/contract/hub-operations.ts';
 import { hubDefaults, startHub } from '../../src/hub/hub.ts';
+import { main } from '../kit/command.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type FakeAgent, type Frame, type RunningHub, withHub } from '../kit/hub.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
@@ -804,4 +807,28 @@ test("AgentCom's HTTP paths answer as it does", () =>
     const secret = await running.secretOf('one');
     assert.equal((await ask('POST', '/api/tasks', { description: 'by an agent' }, secret))[0], 201);
     assert.equal((await ask('POST', '/api/agents.revoke', { agent: 'one' }, secret))[0], 403);
+  }));
+
+test('who waits for a task by the command line waits on while the hub is started anew', () =>
+  withHub(async (running) => {
+    const waiting = spawn(process.execPath, [main, 'hub', 'add', 'it takes a while', '--wait', '--url', running.url], {
+      env: { ...process.env, OUTRIGGER_HUB_TOKEN: running.hub.token },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    try {
+      const said = { out: '', err: '' };
+      waiting.stdout.setEncoding('utf8').on('data', (text: string) => (said.out += text));
+      waiting.stderr.setEncoding('utf8').on('data', (text: string) => (said.err += text));
+      await eventually(() => assert.match(said.out, /^task-\S+\n$/), 20_000);
+      await running.hub.stop();
+      await eventually(() => assert.match(said.err, /does not answer; it is asked again/), 20_000);
+      await running.restart();
+      const over = once(waiting, 'close');
+      await running.client.call('tasks.cancel', { id: said.out.trim() });
+      assert.deepEqual(await over, [1, null]);
+      assert.match(said.out, /^task-\S+\ncancelled/);
+      assert.equal(said.err.match(/does not answer/g)?.length, 1);
+    } finally {
+      waiting.kill('SIGKILL');
+    }
   }));

@@ -260,6 +260,11 @@ describe('git', { skip: requireTool('git') }, () => {
         [['lib', true, 'modified']],
       );
       await assert.rejects(show(git, { path: 'lib', revision: 'HEAD' }), fails('BAD_INPUT', /submodule/));
+      put('a', 'not committed');
+      const both = [{ path: 'a' }, { path: 'lib' }];
+      await assert.rejects(restore(git, { files: both }), fails('BAD_INPUT', /lib is a submodule/));
+      assert.equal(fs.readFileSync(path.join(root, 'a'), 'utf8'), 'not committed');
+      assert.deepEqual(await restore(git, { files: [{ path: 'a' }] }), { files: 1 });
       assert.equal((await commit(git, { ...all, message: 'newer' })).files, 1);
       assert.deepEqual(
         (await log(make({ root: lib }), { count: 1, skip: 0 })).commits.map(({ subject }) => subject),

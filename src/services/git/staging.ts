@@ -11,6 +11,9 @@ import { checkRevision } from './revision.ts';
 import { statusOf } from './status.ts';
 import { untrackedFiles } from './untracked.ts';
 
+/** How git writes that an entry is a commit of another repository. */
+const SUBMODULE_MODE = '160000';
+
 /** Files of which only some hunks are named, in one call. */
 const MAX_HUNK_FILES = 200;
 
@@ -234,10 +237,22 @@ async function countDifferent(
   const revision = from === undefined ? [] : [await git.treeish(repository, from, signal)];
   // Else git looks into repositories inside, with the filters that those name.
   const safely = ['--no-ext-diff', '--no-textconv', '--ignore-submodules=dirty'];
-  const args = ['diff', '--name-only', '-z', '--no-renames', '--relative', ...safely, '--end-of-options', ...revision, '--'];
+  const args = ['diff', '--raw', '-z', '--no-renames', '--relative', ...safely, '--end-of-options', ...revision, '--'];
   const { stdout } = await git.read('restore', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
   const takes = pathMatcher(paths);
-  return splitNul(stdout).filter((name) => takes(Buffer.from(name).toString())).length;
+  const parts = splitNul(stdout).map((part) => Buffer.from(part).toString());
+  let count = 0;
+  for (let at = 0; at + 1 < parts.length; at += 2) {
+    const [facts, name] = [parts[at] as string, parts[at + 1] as string];
+    if (!takes(name)) continue;
+    if (!facts.startsWith(`:${SUBMODULE_MODE} ${SUBMODULE_MODE} `)) count++;
+    else if (paths.includes(name))
+      throw new OutriggerError(
+        'BAD_INPUT',
+        `${name} is a submodule: which of its commits it stands at is changed in it, or by git submodule update. Nothing was done.`,
+      );
+  }
+  return count;
 }
 
 function stale(path: string, missing: number): OutriggerError {

@@ -4,6 +4,7 @@ import type { ComponentChildren } from 'preact';
 import type { Entry } from '../../contract/files.ts';
 import { actorsOf, sayActor } from '../actor.ts';
 import type { ErrorFacts } from '../client-port.ts';
+import { failureText } from '../failure-text.ts';
 import { nameOf } from '../file-paths.ts';
 import { copyText } from '../shell/copy-text.ts';
 import { Icon } from '../shell/icon.tsx';
@@ -179,7 +180,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
         </>
       }
     >
-      {error.message} {error.hint}
+      {failureText(error)}
     </Card>
   );
 }
