@@ -47,7 +47,10 @@ async function withAuto(run: (world: Auto) => Promise<void>, afterMs = 40, optio
 }
 
 function entries(...paths: string[]): StatusEntry[] {
-  return parseStatus(Buffer.from(paths.map((name) => `? ${name}\0`).join('')), new Uint8Array()).entries;
+  const parsing = parseStatus(Buffer.from(paths.map((name) => `? ${name}\0`).join('')), new Uint8Array());
+  let step = parsing.next();
+  while (step.done !== true) step = parsing.next();
+  return step.value.entries;
 }
 
 test('the message names the files', () => {

@@ -18,7 +18,7 @@ export function gitPath(bytes: Uint8Array, prefix: Uint8Array): GitPath | undefi
   if (bytes.length <= prefix.length) return undefined;
   for (let at = 0; at < prefix.length; at++) if (bytes[at] !== prefix[at]) return undefined;
   const folder = bytes.at(-1) === SLASH;
-  const own = bytes.subarray(prefix.length, folder ? -1 : undefined);
+  const own = folder || prefix.length > 0 ? bytes.subarray(prefix.length, folder ? -1 : undefined) : bytes;
   const text = utf8(own);
   return { shown: text ?? escaped(own), raw: text === undefined, bytes: own, folder };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseStatus } from './parse-status.ts';
+import { type ParsedStatus, parseStatus } from './parse-status.ts';
 
 const oid = '0'.repeat(40);
 const none = new Uint8Array();
@@ -9,9 +9,16 @@ function bytes(...records: (string | Buffer)[]): Buffer {
   return Buffer.concat(records.flatMap((record) => [Buffer.isBuffer(record) ? record : Buffer.from(record), Buffer.of(0)]));
 }
 
+function parsed(output: Uint8Array, prefix: Uint8Array): ParsedStatus {
+  const parsing = parseStatus(output, prefix);
+  let step = parsing.next();
+  while (step.done !== true) step = parsing.next();
+  return step.value;
+}
+
 /** `staged unstaged path [< from]`, short enough for a table. */
 function lines(output: Buffer, prefix: Uint8Array = none): string[] {
-  return parseStatus(output, prefix).entries.map(({ staged, unstaged, path, from, submodule }) =>
+  return parsed(output, prefix).entries.map(({ staged, unstaged, path, from, submodule }) =>
     [
       staged ?? '-',
       unstaged ?? '-',
@@ -66,7 +73,7 @@ test('paths are told relative to the workspace, and those outside of it are not 
 
 test('the branch is read from the headers', () => {
   const head = (...headers: string[]): object => {
-    const { entries: _, stashes: __, ...facts } = parseStatus(bytes(...headers.map((header) => `# branch.${header}`)), none);
+    const { entries: _, stashes: __, ...facts } = parsed(bytes(...headers.map((header) => `# branch.${header}`)), none);
     return facts;
   };
   assert.deepEqual(head(`oid ${oid}`, 'head main', 'upstream origin/main', 'ab +2 -1'), {

@@ -1,5 +1,5 @@
 import type { GitChange, GitConflict } from '../../contract/git.ts';
-import { splitNul } from '../../core/split-nul.ts';
+import { nulReader } from '../../core/split-nul.ts';
 import { type GitPath, gitPath } from './git-path.ts';
 
 type State = NonNullable<GitChange['staged']>;
@@ -46,24 +46,28 @@ const conflicts: Readonly<Record<string, Conflict>> = {
 /** Fields before the path, by the letter that a record begins with. */
 const fieldsBefore: Readonly<Record<string, number>> = { '1': 8, '2': 9, u: 10, '?': 1, '!': 1 };
 
+/** Records between two pauses. */
+const recordsPerStep = 4000;
+
 /**
  * `git status --porcelain=v2 --branch -z`, as git-status(1) describes it. Paths outside of `prefix` are left out; a record that
- * was cut off at the end is, too.
+ * was cut off at the end is, too. It pauses after each some thousand records, for what else there is to do.
  */
-export function parseStatus(output: Uint8Array, prefix: Uint8Array): ParsedStatus {
+export function* parseStatus(output: Uint8Array, prefix: Uint8Array): Generator<undefined, ParsedStatus> {
   const parsed: ParsedStatus = { branch: null, head: null, stashes: 0, entries: [] };
-  const records = splitNul(output);
-  for (let at = 0; at < records.length; at++) {
-    const record = records[at] as Uint8Array;
+  const next = nulReader(output);
+  let count = 0;
+  for (let record = next(); record !== undefined; record = next()) {
     const kind = String.fromCharCode(record[0] ?? 0);
     if (kind === '#') parseHeader(Buffer.from(record).toString(), parsed);
-    const count = fieldsBefore[kind];
-    if (count === undefined) continue;
-    const { fields, rest } = splitFields(record, count);
-    const original = kind === '2' ? records[++at] : undefined;
+    const before = fieldsBefore[kind];
+    if (before === undefined) continue;
+    const { fields, rest } = splitFields(record, before);
+    const original = kind === '2' ? next() : undefined;
     if (kind === '2' && original === undefined) break;
     const entry = parseEntry(kind, fields, gitPath(rest, prefix), original === undefined ? undefined : gitPath(original, prefix));
     if (entry !== undefined) parsed.entries.push(entry);
+    if (++count % recordsPerStep === 0) yield undefined;
   }
   return parsed;
 }
@@ -97,8 +101,12 @@ function parseEntry(
   return entry;
 }
 
+const noFields: string[] = [];
+
 /** The first `count` fields, each ended by one space; the rest is a path and may hold anything. */
 function splitFields(record: Uint8Array, count: number): { fields: string[]; rest: Uint8Array } {
+  // Nothing but the letter.
+  if (count === 1) return { fields: noFields, rest: record.subarray(2) };
   const fields: string[] = [];
   let start = 0;
   while (fields.length < count) {

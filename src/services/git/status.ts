@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { OutriggerError } from '../../contract/errors.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
 import { type ParsedStatus, parseStatus } from './parse-status.ts';
@@ -43,7 +44,13 @@ export async function statusOf(
     ],
     { signal, maxOutputBytes: MAX_LIST_BYTES, about: repository.prefix.length === 0 ? [] : ['.'] },
   );
-  const parsed = parseStatus(stdout, repository.prefix);
+  const parsing = parseStatus(stdout, repository.prefix);
+  let step = parsing.next();
+  for (; step.done !== true; step = parsing.next()) {
+    await nextTurn();
+    signal?.throwIfAborted();
+  }
+  const parsed = step.value;
   return {
     ...parsed,
     entries: parsed.entries.filter((entry) => !isOwnTemporary(entry.path.shown)),

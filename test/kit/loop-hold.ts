@@ -1,0 +1,32 @@
+/** Between two looks, ms. */
+const LOOK_MS = 10;
+/** What stands still without work of its own counts for a part: on a busy machine others have the processor meanwhile. */
+const STILL_SHARE = 10;
+
+/**
+ * How long the event loop of this thread was held at once, at most, until `stop` is called, ms: by the thread's own processor time, or by a tenth of the time
+ * that passed where that is more.
+ */
+export function watchLoop(): { stop: () => number } {
+  let most = 0;
+  let last = { cpuMs: threadMs(), at: performance.now() };
+  const look = (): void => {
+    const now = { cpuMs: threadMs(), at: performance.now() };
+    most = Math.max(most, now.cpuMs - last.cpuMs, (now.at - last.at) / STILL_SHARE);
+    last = now;
+  };
+  const timer = setInterval(look, LOOK_MS);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      look();
+      return most;
+    },
+  };
+}
+
+/** Processor time of this thread so far, ms. */
+export function threadMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
