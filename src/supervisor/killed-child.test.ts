@@ -161,6 +161,8 @@ test('killed at any moment, under any calls: every promise ends, and the child a
         waiting.push([says, promise]);
       };
       wait('start', supervisor.start('/tmp'));
+      // In some rounds it is there before it is killed, however slowly it starts.
+      if (round % 3 === 2) await supervisor.start('/tmp').catch(() => undefined);
       const killer = setTimeout(() => killNow(pids.at(-1)), below(round % 2 === 0 ? 60 : 150));
       for (let call = 0; call < 25; call++) {
         wait('echo', supervisor.request('echo', call));

@@ -542,8 +542,9 @@ test('the list stays small, however long the command lines are', () =>
   }));
 
 test('input that nobody reads stays small, also when those who gave it leave', () =>
-  withTable(async ({ ask, stream, table }) => {
-    const { process: started } = await ask('processes.start', { argv: sh('sleep 1; wc -c'), keepStdinOpen: true });
+  withTable(async ({ ask, stream, table, put }) => {
+    const argv = sh('until [ -e read-now ]; do sleep 0.05; done; wc -c');
+    const { process: started } = await ask('processes.start', { argv, keepStdinOpen: true });
     const gave = await Promise.all(
       Array.from({ length: 60 }, async () => {
         const leaving = new AbortController();
@@ -556,6 +557,7 @@ test('input that nobody reads stays small, also when those who gave it leave', (
       }),
     );
     assert.ok(gave.every((one) => one === 0));
+    put('read-now');
     await ask('processes.input', { id: started.id, text: 'end', end: true });
     await table.process(started.id).ended;
     const count = Number(textOf((await stream('processes.output', { id: started.id })).items));

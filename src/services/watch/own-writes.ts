@@ -8,25 +8,26 @@ const keptMs = 10_000;
 export const maxKept = 256;
 
 export class OwnWrites {
-  readonly #recent = new Map<string, { write: OwnWrite; at: number }>();
-  /** Those that the table was not compared with yet. */
-  readonly #unseen = new Map<string, OwnWrite>();
+  /** `isSeen`: the table knew it at the last comparison. */
+  readonly #recent = new Map<string, { write: OwnWrite; at: number; isSeen: boolean }>();
 
   add(writes: readonly OwnWrite[], now: number): void {
     for (const write of writes) {
       this.#recent.delete(write.path);
-      this.#recent.set(write.path, { write, at: now });
-      this.#unseen.set(write.path, write);
+      this.#recent.set(write.path, { write, at: now, isSeen: false });
     }
     for (const [path, { at }] of this.#recent) {
       if (this.#recent.size <= maxKept && now - at <= keptMs) break;
-      this.#delete(path);
+      this.#recent.delete(path);
     }
   }
 
-  /** Those that `compare` was not true for yet. */
-  compare(compare: (write: OwnWrite) => boolean): void {
-    for (const [path, write] of this.#unseen) if (compare(write)) this.#unseen.delete(path);
+  /** What the table knew at the last comparison it tells by itself from now on. */
+  compare(isKnown: (write: OwnWrite) => boolean): void {
+    for (const [path, one] of this.#recent) {
+      if (one.isSeen) this.#recent.delete(path);
+      else one.isSeen = isKnown(one.write);
+    }
   }
 
   has(path: string): boolean {
@@ -42,11 +43,6 @@ export class OwnWrites {
   }
 
   forget(writes: readonly OwnWrite[]): void {
-    for (const { path } of writes) this.#delete(path);
-  }
-
-  #delete(path: string): void {
-    this.#recent.delete(path);
-    this.#unseen.delete(path);
+    for (const { path } of writes) this.#recent.delete(path);
   }
 }

@@ -372,8 +372,10 @@ class WatchWorker {
   #tellAgain(path: string, ours?: StatKey): boolean {
     if (!this.#watch.look(path)) return false;
     const now = this.#watch.lookup(path);
-    if (now?.kind === 'file' && (ours === undefined || !sameKey(now.key, ours)))
-      this.#facts.push({ path, kind: 'file', what: 'changed', key: now.key, settled: true });
+    if (now?.kind !== 'file' || (ours !== undefined && sameKey(now.key, ours))) return true;
+    // Twice, it could not be said where it came from.
+    const isTold = this.#facts.some((fact) => fact.path === path && (fact.what === 'added' || fact.what === 'changed'));
+    if (!isTold) this.#facts.push({ path, kind: 'file', what: 'changed', key: now.key, settled: true });
     return true;
   }
 
