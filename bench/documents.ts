@@ -20,6 +20,8 @@ const { values } = parseArgs({
     'warm-ms': { type: 'string', default: '2000' },
     joins: { type: 'string', default: '20' },
     edits: { type: 'string', default: '100000' },
+    // Of each of those who write in the 200 documents, a second.
+    'many-updates': { type: 'string', default: '2' },
     'node-args': { type: 'string', default: '' },
     'our-args': { type: 'string', default: '' },
     // For profiles: nobody else is started.
@@ -51,11 +53,11 @@ const workloads = {
     goal: 1.3,
   },
   many: {
-    what: '200 documents × 5 clients × 2 updates/s',
+    what: `200 documents × 5 clients × ${values['many-updates']} updates/s`,
     documents: 200,
     clients: 5,
     writersPerDocument: 5,
-    updatesPerSecond: 2,
+    updatesPerSecond: Number(values['many-updates']),
     goal: 1.7,
   },
 };
