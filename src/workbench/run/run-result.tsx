@@ -1,6 +1,5 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { failureText } from '../failure-text.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { count, spentTime } from '../words.ts';
 import { IsolationBadge } from './isolation-badge.tsx';
@@ -95,7 +94,13 @@ function Problem({ record }: { record: RunRecord }) {
   const lost = problem.reason === 'CONNECTION_LOST';
   return (
     <p class="run-problem sm" role="alert">
-      {lost ? 'A run ends with its link: what it wrote until then is below. Run it again when the link is back.' : failureText(problem)}
+      {lost ? (
+        'A run ends with its link: what it wrote until then is below. Run it again when the link is back.'
+      ) : (
+        <>
+          {problem.message} {problem.hint !== undefined && <span class="dim">{problem.hint}</span>}
+        </>
+      )}
     </p>
   );
 }
