@@ -35,6 +35,19 @@ test('the keys that end a word of an input method end no name, and open nothing'
   }),
 );
 
+test('Enter that comes before the list of files opens what was typed, when it is there', { skip: noBrowser }, () =>
+  withWorkbench(
+    Object.fromEntries(Array.from({ length: 3000 }, (_, index) => [`folder ${index % 50}/file ${index}.txt`, `${index}\n`])),
+    async ({ page }) => {
+      const ada = await page({ name: 'Ada' });
+      await ada.keyboard.press('Control+p');
+      await ada.keyboard.type('file 2999');
+      await ada.keyboard.press('Enter');
+      await ada.getByRole('tab', { name: 'file 2999.txt' }).waitFor();
+    },
+  ),
+);
+
 test('a comparison that is opened while the link is away is there when it is back', { skip: noBrowserOrGit }, () =>
   withWorkbench(
     { 'c.txt': 'c\n' },

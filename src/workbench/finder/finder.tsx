@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { letterNames } from '../changes/letters.ts';
 import { commands, searchText, stopCommands, taskCommands } from '../commands.ts';
 import { fileKind } from '../documents/file-kinds.ts';
@@ -29,7 +29,10 @@ export function Finder({ initial }: { initial: string }) {
   const text = useSignal(initial);
   const at = useSignal(0);
   const list = useRef<HTMLDivElement>(null);
-  useEffect(() => void paths.load(), [paths]);
+  /** Enter was pressed before there was anything to choose. */
+  const awaited = useRef<{ keep: boolean } | undefined>(undefined);
+  // Before the first key.
+  useLayoutEffect(() => void paths.load(), [paths]);
   const query = parseQuery(text.value);
   const symbols = useMemo(() => new SymbolChoices(workbench.client), [workbench]);
   useEffect(() => () => symbols.stop(), [symbols]);
@@ -59,6 +62,13 @@ export function Finder({ initial }: { initial: string }) {
     workbench.overlay.value = undefined;
     choice.run(keep);
   };
+  const isComing = query.kind === 'file' ? loading && choices.length === 0 : query.kind === 'symbol' && symbols.loading.value;
+  useEffect(() => {
+    if (awaited.current === undefined || isComing) return;
+    const { keep } = awaited.current;
+    awaited.current = undefined;
+    pick(choices[0], keep);
+  }, [isComing, choices]);
   const onKeyDown = (event: KeyboardEvent): void => {
     // Of an input method's own list, and the end of its word.
     if (event.isComposing) return;
@@ -66,8 +76,12 @@ export function Finder({ initial }: { initial: string }) {
     if (step !== 0 && choices.length > 0) at.value = (chosen + step + choices.length) % choices.length;
     else if (event.key === 'Home' && event.ctrlKey) at.value = 0;
     else if (event.key === 'End' && event.ctrlKey) at.value = choices.length - 1;
-    else if (event.key === 'Enter') pick(choices[chosen], event.ctrlKey || event.metaKey);
-    else return;
+    else if (event.key === 'Enter') {
+      const keep = event.ctrlKey || event.metaKey;
+      if (isComing && at.value === 0) awaited.current = { keep };
+      else pick(choices[chosen], keep);
+    } else return;
+    if (step !== 0) awaited.current = undefined;
     event.preventDefault();
   };
   const commanding = query.kind === 'command';
@@ -90,6 +104,7 @@ export function Finder({ initial }: { initial: string }) {
           onInput={(event) => {
             text.value = event.currentTarget.value;
             at.value = 0;
+            awaited.current = undefined;
           }}
           onKeyDown={onKeyDown}
         />

@@ -15,6 +15,8 @@ test('the same words twice are shown once, but not where something can be done w
   const second = toasts.say('Moved index.ts', undo);
   assert.deepEqual([toasts.has(first), toasts.has(second)], [true, true]);
   t.mock.timers.tick(6000);
+  assert.deepEqual(titles(toasts), ['Moved index.ts', 'Moved index.ts'], 'there is time to undo it');
+  t.mock.timers.tick(14_000);
   assert.deepEqual([titles(toasts), toasts.has(first)], [[], false]);
 });
 

@@ -18,9 +18,11 @@ export interface Toast {
 }
 
 const showMs = 6_000;
+/** Of one that is the way to undo something: what people who read slowly need (WCAG 2.2.1). */
+const showActionsMs = 20_000;
 const most = 3;
 
-/** Short messages, at most three; they leave after six seconds unless looked at, failures stay. */
+/** Short messages, at most three; they leave after six seconds, with something to do after twenty, unless looked at; failures stay. */
 export class Toasts {
   readonly shown: Signal<readonly Toast[]> = signal([]);
   readonly #timers = new Map<number, ReturnType<typeof setTimeout>>();
@@ -55,7 +57,7 @@ export class Toasts {
   }
 
   release(): void {
-    for (const { id, tone } of this.shown.value) if (tone === 'info' && !this.#timers.has(id)) this.#leaveLater(id);
+    for (const toast of this.shown.value) if (toast.tone === 'info' && !this.#timers.has(toast.id)) this.#leaveLater(toast);
   }
 
   #add(toast: Omit<Toast, 'id'>): number {
@@ -66,14 +68,14 @@ export class Toasts {
     while (this.shown.value.length >= most)
       this.dismiss((this.shown.value.find(({ actions }) => actions.length === 0) ?? (this.shown.value[0] as Toast)).id);
     this.shown.value = [...this.shown.value, { ...toast, id }];
-    if (toast.tone === 'info') this.#leaveLater(id);
+    if (toast.tone === 'info') this.#leaveLater({ ...toast, id });
     return id;
   }
 
-  #leaveLater(id: number): void {
+  #leaveLater({ id, actions }: Toast): void {
     this.#timers.set(
       id,
-      setTimeout(() => this.dismiss(id), showMs),
+      setTimeout(() => this.dismiss(id), actions.length === 0 ? showMs : showActionsMs),
     );
   }
 }
