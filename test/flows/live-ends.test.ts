@@ -296,7 +296,7 @@ def now(): return count`;
         const [busyMs, busyMiB] = taken(await run('py', `big = b"x" * ${100 * MEBIBYTE}\n${burn(300)}\ndel big`, { session }));
         assert.ok(busyMs >= 290 && busyMs < 900 && busyMiB > 100 && busyMiB < 200, `${busyMs} ms, ${busyMiB} MiB`);
         const [quietMs, quietMiB] = taken(await run('py', 'x += 1', { session }));
-        assert.ok(quietMs >= 0 && quietMs < 60 && quietMiB > 3 && quietMiB < 90, `${quietMs} ms, ${quietMiB} MiB`);
+        assert.ok(quietMs >= 0 && quietMs < 150 && quietMiB > 3 && quietMiB < 90, `${quietMs} ms, ${quietMiB} MiB`);
         const child = `subprocess.run([sys.executable, "-c", ${JSON.stringify(`import time\n${burn(300)}`)}])`;
         const [childMs] = taken(await run('py', child, { session }));
         assert.ok(childMs >= 250 && childMs < 900, `${childMs} ms`);
@@ -304,7 +304,7 @@ def now(): return count`;
         const [strayMs] = taken(await run('py', stray, { session }));
         assert.ok(strayMs >= 30 && strayMs < 900, `${strayMs} ms`);
         const [lastMs] = taken(await run('py', 'x += 1', { session }));
-        assert.ok(lastMs < 60, `${lastMs} ms`);
+        assert.ok(lastMs < 150, `${lastMs} ms`);
         const js = await run(
           'js',
           'let c; do { for (let n = 0; n < 1e5; n++); c = process.cpuUsage(); } while (c.user + c.system < 300_000);',

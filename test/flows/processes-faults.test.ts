@@ -256,7 +256,7 @@ test('endless output with nobody there, and with clients that stop reading, cost
       const took = performance.now() - begun;
       for (const { socket } of stalled) socket.destroy();
       await client.call('processes.stop', { id: endless.id, graceMs: 0 });
-      assert.ok(took < 1000, `a list took ${took} ms`);
+      assert.ok(took < 3000, `a list took ${took} ms`);
       assert.ok(peakMb - before.residentMb < 120, `${Math.round(before.residentMb)} MB became ${Math.round(peakMb)} MB`);
     } finally {
       client.close();

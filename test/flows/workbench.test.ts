@@ -158,7 +158,7 @@ test('files are made, renamed and deleted in the tree, deletes are undone, and e
       .first()
       .waitFor({ timeout: 5000 });
     const tookMs = performance.now() - started;
-    assert.ok(tookMs < 1500, `took ${Math.round(tookMs)} ms`);
+    assert.ok(tookMs < 4000, `took ${Math.round(tookMs)} ms`);
     await ben.locator('.wake i.outside').first().waitFor({ state: 'attached' });
   });
 });

@@ -380,7 +380,7 @@ test('a storm of sizes ends with the last one, for the program and for all who l
     const begun = performance.now();
     for (let index = 0; index < 1000; index++) await terminals.resize(bash, { columns: 20 + (index % 300), rows: 5 + (index % 50) });
     await terminals.resize(bash, { columns: 77, rows: 7 });
-    assert.ok(performance.now() - begun < 2000, `${performance.now() - begun} ms`);
+    assert.ok(performance.now() - begun < 8000, `${performance.now() - begun} ms`);
     await eventually(async () => assert.ok((await seen.lines()).includes('at 7 77'), (await seen.lines()).join('\n')), 15_000);
     const sizes = seen.items.filter(({ type }) => type === 'size');
     assert.deepEqual(sizes.at(-1), { type: 'size', columns: 77, rows: 7 });

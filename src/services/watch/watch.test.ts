@@ -260,7 +260,7 @@ test('a folder that is removed and made again, again and again, is watched all t
 });
 
 test("an editor's atomic save is one report, at once", async () => {
-  await withWatch({ settleMs: 1000 }, async ({ reports, write, at, watch }) => {
+  await withWatch({ settleMs: 5000 }, async ({ reports, write, at, watch }) => {
     write('doc.txt', 'first');
     await watch.barrier();
     reports.length = 0;
@@ -272,7 +272,7 @@ test("an editor's atomic save is one report, at once", async () => {
       fs.closeSync(file);
       fs.renameSync(at(temporary), at('doc.txt'));
       await eventually(() => reports.some((report) => report.hash === sha256(`saved by ${temporary}`)), 'the report');
-      assert.ok(performance.now() - started < 500, `it took ${performance.now() - started} ms: it waited to settle`);
+      assert.ok(performance.now() - started < 2500, `it took ${performance.now() - started} ms: it waited to settle`);
     }
     await watch.barrier();
     assert.deepEqual(
@@ -880,7 +880,7 @@ test('a watch that keeps ending refuses who waits and says so, is tried again af
     ]);
     const begun = performance.now();
     await watch.stop();
-    assert.ok(performance.now() - begun < 500, 'a stop does not wait for the next start');
+    assert.ok(performance.now() - begun < 1500, 'a stop does not wait for the next start');
     await assert.rejects(watch.barrier(), /not running/);
   });
 });

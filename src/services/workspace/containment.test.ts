@@ -7,6 +7,7 @@ import { describe, test } from 'node:test';
 import { Containment } from './containment.ts';
 import { unmounted, withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { cause, fails, type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { threadMs } from '../../../test/kit/loop-hold.ts';
 
 const limit = 1e6;
 
@@ -252,7 +253,7 @@ for (const byDescriptor of [true, false]) {
           ['out-dangling', `${outside}/${names(100)}x`],
         ] as const)
           fs.symlinkSync(target, at(name));
-        const started = performance.now();
+        const started = threadMs();
         const deep = `${names(1900)}f`;
         for (const [asked, place] of [
           [deep, deep],
@@ -264,7 +265,7 @@ for (const byDescriptor of [true, false]) {
           assert.equal(workspace.realPath(asked), place);
         for (const asked of [`out/${deep}`, `out-dangling/${deep}`]) await fails('PATH_ESCAPES', () => workspace.realPath(asked));
         await fails('FILE_NOT_FOUND', () => workspace.read(deep, limit));
-        const took = performance.now() - started;
+        const took = threadMs() - started;
         assert.ok(took < 2000, `${Math.round(took)} ms`);
       }));
 

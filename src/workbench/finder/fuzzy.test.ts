@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { candidate, fuzzyMatch, rank } from './fuzzy.ts';
+import { threadMs } from '../../../test/kit/loop-hold.ts';
 
 const best = (query: string, paths: string[]) => rank(query, paths.map(candidate), 10).map(({ candidate: { text } }) => text);
 
@@ -50,9 +51,9 @@ test('100,000 paths are ranked within a few frames', () => {
   const paths = Array.from({ length: 100_000 }, (_, index) =>
     candidate(`packages/area-${index % 97}/src/some-module-${index}/component.test.ts`),
   );
-  const started = performance.now();
+  const started = threadMs();
   const found = rank('smm99', paths, 50);
-  const tookMs = performance.now() - started;
+  const tookMs = threadMs() - started;
   assert.ok(found.length > 0);
   assert.ok(tookMs < 400, `took ${Math.round(tookMs)} ms`);
 });
