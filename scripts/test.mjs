@@ -14,9 +14,9 @@ const deep = flags.includes('--deep');
 const namePattern = valueOf('--name');
 const unknown = flags.filter((flag) => flag !== '--deep' && !/^--(name|timeout)=./.test(flag));
 const concurrency = deep ? 1 : Math.min(2, availableParallelism());
-const fileTimeoutS = Number(valueOf('--timeout') ?? (deep ? 45 * 60 : 300));
+const fileTimeoutS = Number(valueOf('--timeout') ?? (deep ? 45 * 60 : 600));
 // On a busy machine they wait longer than they work.
-const buildsTakeTimes = 4;
+const buildsTakeTimes = 2;
 const leftoverGraceMs = 500;
 const buildEnding = '.build.test.ts';
 const buildPriority = 10; // of nice: a ninth of the processor time that the others get where they want it

@@ -100,6 +100,23 @@ test('a folder that a program removes or renames as soon as it is made here is t
   });
 });
 
+test('a folder that a program makes again as soon as it was removed or moved here is told, with what is in it', async () => {
+  await withWatchedWorkspace(async ({ workspace, told, changes, root, at }, watching) => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const folder = `folder-${round}`;
+      workspace.mkdir(`${folder}/inner`, true, cause);
+      await workspace.write(`${folder}/inner/file`, bytes(`of ${round}`), { cause });
+      await watching.barrier();
+      if (round % 2 === 0) await workspace.remove(folder, true, { cause });
+      else await workspace.move(folder, `other-${round}`, { overwrite: false, parents: true, cause });
+      fs.mkdirSync(at(`${folder}/inner`), { recursive: true });
+      fs.writeFileSync(at(`${folder}/inner/file`), `of ${round}`);
+      await watching.barrier();
+      assertSame(toldState(changes, scan(root)), scan(root), told().slice(-6).join());
+    }
+  });
+});
+
 /** Of all that was told, what still stands at the path or below it. */
 function left(told: readonly string[], folder: string): string[] {
   const there = new Set<string>();
@@ -118,44 +135,57 @@ function left(told: readonly string[], folder: string): string[] {
   return [...there].filter((path) => path === folder || path.startsWith(`${folder}/`));
 }
 
-test('what people and programs do to the same files at once is told so that it adds up to the folder', async () => {
-  const seed = testSeed();
-  await withWatchedWorkspace(async ({ workspace, changes, root }, watching) => {
-    const storm = new Storm(root, seed);
-    const names = ['a', 'b', 'c'];
-    const some = (): string => names[storm.below(names.length)] as string;
-    const ours = [
-      () => workspace.write(some(), bytes(`ours ${storm.random()}`), { cause }),
-      () => workspace.write(some(), bytes(`ours ${storm.random()}`), { cause }),
-      () => workspace.move(some(), some(), { overwrite: storm.random() < 0.5, parents: true, cause }),
-      () => workspace.remove(some(), false, { cause }),
-    ];
-    const theirs = [
-      () => fs.renameSync(path.join(root, some()), path.join(root, some())),
-      () => fs.rmSync(path.join(root, some())),
-      () => fs.writeFileSync(path.join(root, some()), `theirs ${storm.random()}`),
-      () => fs.appendFileSync(path.join(root, some()), 'more'),
-    ];
-    for (let burst = 0; burst < 60; burst++) {
-      for (let step = 0; step < 1 + storm.below(12); step++) {
-        const hand = storm.random() < 0.5 ? ours : theirs;
-        // What the folder does not allow now is no step.
-        await (async () => hand[storm.below(hand.length)]?.())().catch(() => {});
-        if (storm.random() < 0.1) await new Promise((resolve) => setTimeout(resolve, storm.below(8)));
+for (const [what, names] of [
+  ['files', ['a', 'b', 'c']],
+  ['folders', ['a', 'b', 'a/a', 'a/b', 'b/a', 'a/a/a', 'b/a/b']],
+] as const) {
+  test(`what people and programs do to the same ${what} at once is told so that it adds up to the folder`, async () => {
+    const seed = testSeed();
+    await withWatchedWorkspace(async ({ workspace, changes, root }, watching) => {
+      const storm = new Storm(root, seed);
+      const some = (): string => names[storm.below(names.length)] as string;
+      const recursive = what === 'folders';
+      const ours = [
+        () => workspace.write(some(), bytes(`ours ${storm.random()}`), { cause }),
+        () => workspace.write(some(), bytes(`ours ${storm.random()}`), { cause, parents: recursive }),
+        () => workspace.move(some(), some(), { overwrite: storm.random() < 0.5, parents: true, cause }),
+        () => workspace.remove(some(), recursive, { cause }),
+        ...(recursive ? [() => workspace.mkdir(some(), true, cause)] : []),
+      ];
+      const theirs = [
+        () => fs.renameSync(path.join(root, some()), path.join(root, some())),
+        () => fs.rmSync(path.join(root, some()), { recursive }),
+        () => fs.writeFileSync(path.join(root, some()), `theirs ${storm.random()}`),
+        () => fs.appendFileSync(path.join(root, some()), 'more'),
+        ...(recursive ? [() => fs.mkdirSync(path.join(root, some()), { recursive })] : []),
+      ];
+      for (let burst = 0; burst < 60; burst++) {
+        for (let step = 0; step < 1 + storm.below(12); step++) {
+          const hand = storm.random() < 0.5 ? ours : theirs;
+          // What the folder does not allow now is no step.
+          await (async () => hand[storm.below(hand.length)]?.())().catch(() => {});
+          if (storm.random() < 0.1) await new Promise((resolve) => setTimeout(resolve, storm.below(8)));
+        }
+        await watching.barrier();
+        assertSame(toldState(changes, scan(root)), scan(root), `SEED=${seed} burst ${burst}`);
       }
-      await watching.barrier();
-      assertSame(toldState(changes, scan(root)), scan(root), `SEED=${seed} burst ${burst}`);
-    }
+    });
   });
-});
+}
 
 /** What the changes add up to. Content of which a change says that it is not known is taken to be what stands there. */
 function toldState(changes: readonly Change[], real: ReadonlyMap<string, string>): Map<string, string> {
   const there = new Map<string, string>();
-  for (const { what, path: at, from, after } of changes) {
-    if (from !== undefined) there.delete(from);
-    if (what === 'removed') there.delete(at);
-    else there.set(at, after === null ? 'unknown' : `file ${after}`);
+  for (const { what, kind, path: at, from, after } of changes) {
+    if (what === 'moved' && from !== undefined) {
+      const along = [...there].filter(([name]) => name.startsWith(`${from}/`));
+      for (const [name] of [...there]) if (name === at || name.startsWith(`${at}/`) || name.startsWith(`${from}/`)) there.delete(name);
+      for (const [name, entry] of along) there.set(at + name.slice(from.length), entry);
+      there.delete(from);
+    }
+    if (what === 'removed') {
+      for (const name of [...there.keys()]) if (name === at || name.startsWith(`${at}/`)) there.delete(name);
+    } else there.set(at, kind === 'directory' ? 'directory' : after === null ? 'unknown' : `file ${after}`);
   }
   for (const [name, entry] of there) if (entry === 'unknown') there.set(name, real.get(name) ?? entry);
   return there;

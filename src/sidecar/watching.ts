@@ -9,6 +9,8 @@ import type { GitPulse } from './git-pulse.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
 
+/** A comparison takes some milliseconds: not after each of many reports. */
+const COMPARE_MS = 250;
 /** Where files come and go on and on, a barrier has to end. */
 const MAX_BARRIERS = 4;
 
@@ -49,12 +51,21 @@ export function startWatch(
     if (ours.length > 0) watch.ownChanges(pathsPut(ours), pathsMoved(ours));
   });
   let rechecks = 0;
+  const recheck = (paths: readonly string[]): void => {
+    if (paths.length === 0) return;
+    rechecks++;
+    watch.recheck([...paths]);
+  };
+  let comparing: NodeJS.Timeout | undefined;
+  const compare = (): void => {
+    clearTimeout(comparing);
+    comparing = undefined;
+    recheck(workspace.takeDifferences());
+  };
   watch.onReports((reports) => {
     workspace.noticed(reports.map(toNoticed));
-    const doubtful = workspace.takeDoubtful();
-    if (doubtful.length === 0) return;
-    rechecks++;
-    watch.recheck(doubtful);
+    recheck(workspace.takeDoubtful());
+    comparing ??= setTimeout(compare, COMPARE_MS).unref();
   });
   watch.onGitChanged(() => pulse.beat());
   watch.onRootGone((gone) => log('warn', gone ? 'workspace.gone' : 'workspace.back', {}));
@@ -79,9 +90,14 @@ export function startWatch(
     for (let round = 0, before = -1; round < MAX_BARRIERS && before !== rechecks; round++) {
       before = rechecks;
       await watch.barrier(paths);
+      compare();
     }
   };
-  return { started, barrier, stop: () => watch.stop() };
+  const stop = async (): Promise<void> => {
+    await watch.stop();
+    clearTimeout(comparing);
+  };
+  return { started, barrier, stop };
 }
 
 function pathsPut(changes: readonly Change[]): string[] {

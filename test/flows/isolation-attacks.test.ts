@@ -156,13 +156,13 @@ const mutants: Mutant[] = [
   {
     attack: 'include_bomb',
     rung: 2,
-    lifted: { memoryMethod: 'address-space', limits: { memoryBytes: 700 * 2 ** 20 } },
+    lifted: { memoryMethod: 'address-space', limits: { ...patient, memoryBytes: 700 * 2 ** 20 } },
     seen: /"exit".*out of memory/s,
   },
   {
     attack: 'array_bomb',
     rung: 2,
-    lifted: { limits: { fileBytes: GIBIBYTE, diskBytes: GIBIBYTE, memoryBytes: GIBIBYTE } },
+    lifted: { limits: { ...patient, fileBytes: GIBIBYTE, diskBytes: GIBIBYTE, memoryBytes: GIBIBYTE } },
     seen: /it was compiled/,
   },
   { attack: 'template_bomb', rung: 2, lifted: { limits: { ...patient, memoryBytes: GIBIBYTE } }, seen: /"exit","exitCode":0/ },

@@ -283,7 +283,7 @@ test('searches of patterns that take an engine hours let others have their turn'
           assert.equal(await searching, expected.length, pattern);
           least = Math.min(least, longest);
         }
-        assert.ok(least < 50, `${pattern}: others waited ${least.toFixed(0)} ms`);
+        assert.ok(least < 500, `${pattern}: others waited ${least.toFixed(0)} ms`);
       }
     } finally {
       client.close();

@@ -1,6 +1,7 @@
 // What we put in place ourselves a moment ago. Who follows knows of it before the watch does: should a program rename or remove it before the watch has looked
 // at it, the table knows nothing of it, or only what it took the place of, and could not say that it is gone nor which file it was.
 
+import { movedPath } from '../../core/moved-path.ts';
 import type { OwnWrite } from './watch-protocol.ts';
 
 /** Far longer than the watch needs to look at what it was told of. */
@@ -27,6 +28,17 @@ export class OwnWrites {
     for (const [path, one] of this.#recent) {
       if (one.isSeen) this.#recent.delete(path);
       else one.isSeen = isKnown(one.write);
+    }
+  }
+
+  /** A folder was renamed, with what was in it. `isThere`: whether anything stands at the path. */
+  moved(from: string, to: string, isThere: (path: string) => boolean): void {
+    for (const [path, one] of [...this.#recent]) {
+      const now = movedPath(path, from, to);
+      // What we put at the old place after that stayed there.
+      if (now === undefined || isThere(path) || !isThere(now)) continue;
+      this.#recent.delete(path);
+      this.#recent.set(now, { ...one, write: { ...one.write, path: now } });
     }
   }
 

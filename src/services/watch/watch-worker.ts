@@ -294,6 +294,8 @@ class WatchWorker {
       this.#facts.push(fact);
       return;
     }
+    this.#receiveOwn();
+    this.#ownWrites.moved(fact.from, fact.path, (path) => this.#isThere(path));
     this.#takeFacts();
     this.#moveDirectory(fact, fact.from);
   }
@@ -341,9 +343,13 @@ class WatchWorker {
     this.#ownWrites.forget(left);
   }
 
-  #ownWritesLeft(): OwnWrite[] {
+  #receiveOwn(): void {
     for (let next = receiveMessageOnPort(this.#ownChanges); next; next = receiveMessageOnPort(this.#ownChanges))
       this.#takeOwn(next.message as OwnChanges);
+  }
+
+  #ownWritesLeft(): OwnWrite[] {
+    this.#receiveOwn();
     return this.#ownWrites.left((path) => this.#watch.lookup(path) !== null || this.#isThere(path));
   }
 
@@ -364,7 +370,9 @@ class WatchWorker {
       return this.#tellAgain(path, key);
     });
     for (const path of this.#ownMoves) {
-      if (this.#watch.lookup(path)?.kind !== 'file' || this.#tellAgain(path)) this.#ownMoves.delete(path);
+      const kind = this.#watch.lookup(path)?.kind;
+      const isSaid = kind === 'file' ? this.#tellAgain(path) : kind !== 'directory' || this.#tellFolderAgain(path);
+      if (isSaid) this.#ownMoves.delete(path);
     }
   }
 
@@ -372,11 +380,21 @@ class WatchWorker {
   #tellAgain(path: string, ours?: StatKey): boolean {
     if (!this.#watch.look(path)) return false;
     const now = this.#watch.lookup(path);
-    if (now?.kind !== 'file' || (ours !== undefined && sameKey(now.key, ours))) return true;
-    // Twice, it could not be said where it came from.
-    const isTold = this.#facts.some((fact) => fact.path === path && (fact.what === 'added' || fact.what === 'changed'));
-    if (!isTold) this.#facts.push({ path, kind: 'file', what: 'changed', key: now.key, settled: true });
+    if (now?.kind === 'file' && (ours === undefined || !sameKey(now.key, ours))) this.#factOfNow(path, 'file', now.key);
     return true;
+  }
+
+  /** False: it is gone, as we left it, and the table has to see that first. */
+  #tellFolderAgain(path: string): boolean {
+    if (!this.#isThere(path)) return false;
+    this.#factOfNow(path, 'directory', noKey);
+    return true;
+  }
+
+  /** Twice, it could not be said where it came from. */
+  #factOfNow(path: string, kind: 'file' | 'directory', key: StatKey): void {
+    const isTold = this.#facts.some((fact) => fact.path === path && (fact.what === 'added' || fact.what === 'changed'));
+    if (!isTold) this.#facts.push({ path, kind, what: 'changed', key, settled: true });
   }
 
   #pairRenames(facts: readonly Fact[], gone: ReadonlyMap<number, Leaver | null>): Map<Fact, Fact> {

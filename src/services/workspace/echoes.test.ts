@@ -485,6 +485,63 @@ test('what went out of a folder just before that was moved is told where the fol
     );
   }));
 
+test('a file in the place of a folder of which nobody told yet that it is gone tells that first, whoever put it there', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, at, told, put, changes } = harness;
+    for (const name of ['ours', 'theirs']) {
+      await workspace.write(`${name}/in/file`, bytes('x'), { cause, parents: true });
+      fs.rmSync(at(name), { recursive: true });
+    }
+    changes.length = 0;
+    await workspace.write('ours', bytes('now a file'), { cause });
+    put('theirs', 'now a file');
+    workspace.noticed([report(harness, 'theirs')]);
+    const gone = (name: string): string[] => [`removed ${name}/in/file`, `removed ${name}/in`, `removed ${name}`];
+    assert.deepEqual(told(), [...gone('ours'), 'created ours', ...gone('theirs'), 'changed theirs']);
+    assert.deepEqual([...new Set(changes.filter(({ what }) => what === 'removed').map((change) => change.cause.kind))], ['outside']);
+    changes.length = 0;
+    workspace.noticed([removed('ours/in/file'), removed('ours/in', 'directory')]);
+    assert.deepEqual(told(), [], 'the watch tells it no second time');
+  }));
+
+test('what another moved out of a folder before we removed that, or put a file where it was, is told where it came', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, at, told, changes } = harness;
+    for (const name of ['removed', 'replaced']) {
+      await workspace.write(`${name}/in/file`, bytes(name), { cause, parents: true });
+      fs.renameSync(at(`${name}/in`), at(`from ${name}`));
+    }
+    await workspace.remove('removed', true, { cause });
+    await workspace.write('replaced/in', bytes('a file'), { cause });
+    for (const name of ['removed', 'replaced']) {
+      changes.length = 0;
+      workspace.noticed([report(harness, `from ${name}`, 'created', { from: `${name}/in` })]);
+      assert.deepEqual(told(), [name === 'removed' ? 'moved removed/in → from removed' : 'created from replaced']);
+      // Its file nobody has any more: the watch is asked for it.
+      assert.ok(workspace.takeDifferences().includes(`from ${name}/file`));
+    }
+    assert.equal(workspace.journal.known('replaced/in'), hashBytes('a file'));
+  }));
+
+test('a folder that is moved over another one is one move, also where a third stands at its place by now', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, at, told, changes } = harness;
+    workspace.mkdir('to', false, cause);
+    await workspace.write('from/file', bytes('x'), { cause, parents: true });
+    changes.length = 0;
+    fs.renameSync(at('from'), at('to'));
+    fs.mkdirSync(at('from'));
+    workspace.noticed([removed('to', 'directory'), report(harness, 'to', 'created', { from: 'from' }), report(harness, 'from', 'created')]);
+    assert.deepEqual(told(), ['moved from → to', 'created from']);
+    assert.equal(workspace.journal.known('to/file'), hashBytes('x'));
+    // Done by us it is the echo of that.
+    await workspace.move('to', 'there', { overwrite: false, parents: true, cause });
+    workspace.mkdir('to', false, cause);
+    changes.length = 0;
+    workspace.noticed([report(harness, 'there', 'created', { from: 'to' }), report(harness, 'to', 'created')]);
+    assert.deepEqual(told(), []);
+  }));
+
 test('a large file from outside, known by its facts alone, is told once each time it changes', () =>
   withWorkspace((harness) => {
     const { workspace, put } = harness;

@@ -7,6 +7,7 @@ import { movedPath } from '../../core/moved-path.ts';
 import type { Containment } from './containment.ts';
 import { hashOrNull, statIdentity } from './content.ts';
 import { type ChangeDraft, FOLDER, type Journal, REMOVED } from './journal.ts';
+import { Meetings } from './meetings.ts';
 
 /** How long the watch may take to tell of a move in its own way. */
 const MOVED_TREE_MS = 10_000;
@@ -50,11 +51,21 @@ export class Echoes {
   /** Folders that came from outside a moment ago, and when by the monotonic clock: what is in them may not have been told yet. */
   readonly #newFolders = new Map<string, number>();
   readonly #doubtful = new Set<string>();
+  readonly #meetings: Meetings;
 
-  constructor(dependencies: { containment: Containment; journal: Journal }, options: { forgetWrites?: boolean }) {
+  constructor(
+    dependencies: { containment: Containment; journal: Journal },
+    options: { forgetWrites?: boolean; ignored: (path: string) => boolean },
+  ) {
     this.#containment = dependencies.containment;
     this.#journal = dependencies.journal;
     this.#forgetWrites = options.forgetWrites === true;
+    const { ignored } = options;
+    this.#meetings = new Meetings({
+      journal: this.#journal,
+      disk: { lstat: (at) => this.#lstat(at), names: (folder) => this.#names(folder), ignored },
+    });
+    this.#journal.onChanges((changes) => this.#meetings.ours(changes));
   }
 
   /** What the reports tell that was not told yet, in order: changes that came from outside. */
@@ -62,8 +73,10 @@ export class Echoes {
     const drafts: ChangeDraft[] = [];
     // A path may stand in one batch twice; the second is compared with the first.
     const fresh = new Map<string, string>();
+    const known = (path: string): string | undefined => fresh.get(path) ?? this.#journal.known(path);
     for (const report of reports) {
-      const draft = this.#draftOf(report, (path) => fresh.get(path) ?? this.#journal.known(path));
+      for (const path of unknownOf(report, known)) this.#meetings.theirs(path);
+      const draft = this.#draftOf(report, known);
       if (draft === undefined) continue;
       if (draft.from !== undefined) fresh.set(draft.from, REMOVED);
       fresh.set(draft.path, draft.what === 'removed' ? REMOVED : contentOfReport(report));
@@ -81,6 +94,11 @@ export class Echoes {
     return paths;
   }
 
+  /** What is not as it was told, of some hundred entries at most where calls and others made, moved or removed the same folders. Each is given once. */
+  takeDifferences(): string[] {
+    return this.#meetings.differences();
+  }
+
   /** We took it out of a folder of which nobody knew yet that it was moved there: the move brings it back for who follows. */
   #takenOut(folder: string, fresh: Map<string, string>): ChangeDraft[] {
     const gone = this.#journal.leftSince(folder).filter(({ path }) => this.#lstat(path) === undefined);
@@ -90,15 +108,13 @@ export class Echoes {
 
   #draftOf(noticed: Noticed, known: (path: string) => string | undefined): ChangeDraft | undefined {
     if (noticed.what === 'removed') return this.#removalOf(noticed.path, noticed.kind, known);
-    const report = this.#whereNow(noticed);
+    const report = this.#whereNow(this.#withTrueOrigin(noticed, known));
     const before = known(report.path);
     const content = contentOfReport(report);
     const isEcho = this.#isEcho(report, before, content);
-    if (isEcho || !this.#holds(report, known)) {
+    if ((isEcho && !this.#isFolderMove(report, known)) || !this.#holds(report, known)) {
       // Whatever there is to tell of its new place, what was moved is no longer at its old one.
-      const removal = report.from === undefined ? undefined : this.#removalOf(report.from, report.kind, known);
-      // A folder in the place of another is not told with its files but by its move.
-      if (removal === undefined || !isEcho || report.kind !== 'directory' || !this.#holds(report, known)) return removal;
+      return report.from === undefined ? undefined : this.#removalOf(report.from, report.kind, known);
     }
     const draft: ChangeDraft = {
       path: report.path,
@@ -115,11 +131,31 @@ export class Echoes {
       draft.what = 'moved';
       draft.from = from;
       draft.before = hashOrNull(known(from)) ?? draft.after;
-      if (report.kind === 'directory') this.#remember(from, report.path, true);
+      if (report.kind === 'directory') {
+        // Who was told that it is gone has none of what it brings along.
+        if (known(from) === REMOVED) this.#meetings.arrived(report.path);
+        this.#remember(from, report.path, true);
+      }
     } else if (before === undefined && report.what === 'created' && this.#movedHere(report)) {
       return undefined;
     } else if (before !== undefined) draft.what = before === REMOVED ? 'created' : 'changed';
     return draft;
+  }
+
+  /** Where we have put a file in the place of a folder since, or a folder in that of a file, it is not what is told to stand there that moved on. */
+  #withTrueOrigin(noticed: Noticed, known: (path: string) => string | undefined): Noticed {
+    const told = noticed.from === undefined ? undefined : known(this.#placeNow(noticed.from, known));
+    if (told === undefined || told === REMOVED || (told === FOLDER) === (noticed.kind === 'directory')) return noticed;
+    if (noticed.kind === 'directory') this.#meetings.arrived(noticed.path);
+    return { ...noticed, from: undefined };
+  }
+
+  /** A folder in the place of another is not told with its files but by its move. False where we moved it, and that was told. */
+  #isFolderMove({ path, kind, from, ino }: Noticed, known: (path: string) => string | undefined): boolean {
+    if (kind !== 'directory' || from === undefined || known(this.#placeNow(from, known)) === REMOVED) return false;
+    if (this.#movedTrees.some((tree) => !tree.byWatch && tree.from === from && tree.to === path)) return false;
+    // Another one may stand there by now.
+    return this.#lstat(from)?.ino !== ino;
   }
 
   /** The place that it left, as it is told; undefined where it is told as new. */
@@ -143,7 +179,8 @@ export class Echoes {
       this.#doubtful.add(reported);
       return undefined;
     }
-    return { path, kind, what: 'removed', before: hashOrNull(gone), after: null, cause: { kind: 'outside' } };
+    const kindThere = gone === FOLDER ? 'directory' : kind;
+    return { path, kind: kindThere, what: 'removed', before: hashOrNull(gone), after: null, cause: { kind: 'outside' } };
   }
 
   #isEcho(report: Noticed, before: string | undefined, content: string): boolean {
@@ -192,6 +229,15 @@ export class Echoes {
       if (error instanceof OutriggerError && error.reason === 'TOO_MANY_FILES') return this.#lstatByPath(wirePath);
       // A folder on the way is gone, or leads elsewhere now: its own report follows.
       return undefined;
+    }
+  }
+
+  #names(wirePath: string): readonly string[] {
+    try {
+      using folder = this.#containment.directory(wirePath);
+      return fs.readdirSync(folder.at);
+    } catch {
+      return [];
     }
   }
 
@@ -273,6 +319,13 @@ function isAsReported(report: Noticed, stat: fs.Stats): boolean {
   return report.kind === 'directory'
     ? stat.isDirectory()
     : stat.ino === report.ino && stat.size === report.size && stat.mtimeMs === report.mtimeMs;
+}
+
+/** Of the places that a report names, those that are told to be otherwise. */
+function unknownOf(report: Noticed, known: (path: string) => string | undefined): string[] {
+  const { path, from } = report;
+  const isKnown = known(path) === (report.what === 'removed' ? REMOVED : contentOfReport(report));
+  return [...(isKnown ? [] : [path]), ...(from === undefined || known(from) === REMOVED ? [] : [from])];
 }
 
 function contentOfReport(report: Noticed): string {

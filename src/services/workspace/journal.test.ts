@@ -224,6 +224,30 @@ test('a listener that fails keeps no other from a change, nor who made it from t
     assert.match(problems.join('|'), /^[^|]+: broken$/);
   }));
 
+test('what is known to be in a folder is gone with it, and the folder with what is put in its place', () =>
+  withFolder((open) => {
+    const { journal } = open();
+    const folder = { kind: 'directory', after: null } as const;
+    journal.record([draft('a', folder), draft('a/b', folder), draft('a/b/c'), draft('a!'), draft('ab')]);
+    journal.record([draft('a/b', { ...folder, what: 'removed' })]);
+    const known = (...names: string[]): (string | undefined)[] => names.map((name) => journal.known(name));
+    const content = 'a'.repeat(64);
+    assert.deepEqual(known('a', 'a/b', 'a/b/c', 'a!', 'ab'), ['/', '-', '-', content, content]);
+    journal.record([draft('a/d', folder), draft('a/d/e')]);
+    const told = journal.record([draft('a')]).map(({ what, kind, path: at }) => `${what} ${kind} ${at}`);
+    assert.deepEqual(told, ['removed file a/d/e', 'removed directory a/d', 'removed directory a', 'created file a']);
+    assert.deepEqual(known('a', 'a/d', 'a/d/e'), [content, '-', '-']);
+    // Where the same step says so itself, it is not said twice.
+    journal.record([draft('ab', { what: 'removed', after: null })]);
+    journal.record([draft('ab', folder), draft('ab/c')]);
+    const said = journal.record([
+      draft('ab/c', { what: 'removed', after: null }),
+      draft('ab', { ...folder, what: 'removed' }),
+      draft('ab'),
+    ]);
+    assert.equal(said.length, 3);
+  }));
+
 test('what is known of a folder goes with it when it moves, and only that', () =>
   withFolder((open) => {
     const { journal } = open();

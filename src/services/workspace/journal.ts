@@ -4,6 +4,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change, EntryKind } from '../../contract/events.ts';
 import { RingBuffer } from '../../core/ring-buffer.ts';
 import type { State } from '../state/state.ts';
+import { hashOrNull } from './content.ts';
 
 const RECENT = 2048;
 const REPLACES = 'ON CONFLICT(path) DO UPDATE SET hash = excluded.hash, revision = excluded.revision';
@@ -171,6 +172,14 @@ export class Journal {
     return undefined;
   }
 
+  /** What is known below a folder, what was removed included; of more than `limit`, so many and one. */
+  knownBelow(folder: string, limit?: number): { path: string; content: string }[] {
+    const rows = this.#state
+      .statement('SELECT path, hash AS content FROM known WHERE path > ? AND path < ? LIMIT ?')
+      .all(`${folder}/`, `${folder}0`, limit === undefined ? -1 : limit + 1);
+    return rows as unknown as { path: string; content: string }[];
+  }
+
   /** What was told to have left a folder after the folder itself, or what had its name before, was told last. */
   leftSince(folder: string): { path: string; kind: EntryKind }[] {
     const rows = this.#state.statement(LEFT_SINCE).all(`${folder}/`, `${folder}0`, REMOVED, folder);
@@ -212,12 +221,16 @@ export class Journal {
     this.#store(() => this.#upsertKnown(path, hash));
   }
 
-  /** Numbers, stores and announces changes, in order, as one step. `also` is stored in the same transaction. */
-  record(drafts: readonly ChangeDraft[], also?: () => void): Change[] {
-    if (drafts.length === 0) {
+  /**
+   * Numbers, stores and announces changes, in order, as one step. `also` is stored in the same transaction. Of what takes the place of something that was
+   * not told to be gone, that is told first.
+   */
+  record(asked: readonly ChangeDraft[], also?: () => void): Change[] {
+    if (asked.length === 0) {
       if (also !== undefined) this.#store(also);
       return [];
     }
+    const drafts = this.#withGone(asked);
     const at = this.#now();
     const numbered = drafts.map((draft, index): Change => {
       const revision = this.#revision + index + 1;
@@ -252,6 +265,22 @@ export class Journal {
     this.#prune(numbered.length);
     for (const listener of this.#listeners) this.#tell(listener, numbered);
     return numbered;
+  }
+
+  #withGone(asked: readonly ChangeDraft[]): ChangeDraft[] {
+    const left = new Set<string>();
+    return asked.flatMap((draft) => {
+      const { path, kind, what, from } = draft;
+      if (from !== undefined) left.add(from);
+      if (what === 'removed') left.add(path);
+      const isPut = kind === 'directory' ? what === 'created' || what === 'moved' : what !== 'removed';
+      if (!isPut || left.has(path) || this.known(path) !== FOLDER) return [draft];
+      const gone = this.knownBelow(path).filter(({ path: at, content }) => content !== REMOVED && !left.has(at));
+      gone.sort((one, other) => (one.path < other.path ? 1 : -1));
+      // A folder that takes the place of one is there as that was.
+      if (kind !== 'directory') gone.push({ path, content: FOLDER });
+      return [...gone.map(removal), draft];
+    });
   }
 
   /** The change was made, whatever becomes of one who hears of it. */
@@ -356,6 +385,7 @@ export class Journal {
         change.note ?? null,
       );
     if (change.from !== undefined) this.#moveKnown(change.from, change);
+    if (change.what === 'removed' && change.kind === 'directory') this.#removeBelow(change.path, change.revision);
     this.#upsertKnown(change.path, content, change.revision);
     this.#rememberKnown(change.path, content);
   }
@@ -377,6 +407,14 @@ export class Journal {
       .run(to, from, revision, ...below, REMOVED, row?.revision ?? -1);
     this.#state.statement('UPDATE known SET hash = ?, revision = ? WHERE path > ? AND path < ?').run(REMOVED, revision, ...below);
     this.#known.clear();
+  }
+
+  /** What was in a folder went with it, be it told or not: others moved some of it elsewhere, which is told next. */
+  #removeBelow(folder: string, revision: number): void {
+    const { changes } = this.#state
+      .statement('UPDATE known SET hash = ?, revision = ? WHERE path > ? AND path < ? AND hash <> ?')
+      .run(REMOVED, revision, `${folder}/`, `${folder}0`, REMOVED);
+    if (changes !== 0) this.#known.clear();
   }
 
   #upsertKnown(path: string, hash: string, revision = this.#revision): void {
@@ -464,6 +502,11 @@ export class Journal {
       this.#rememberKnown(change.path, drafts[index]?.content ?? contentOf(change));
     }
   }
+}
+
+function removal({ path, content }: { path: string; content: string }): ChangeDraft {
+  const kind = content === FOLDER ? 'directory' : 'file';
+  return { path, kind, what: 'removed', before: hashOrNull(content), after: null, cause: { kind: 'outside' } };
 }
 
 function contentOf(change: Change): string {

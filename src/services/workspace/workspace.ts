@@ -440,6 +440,11 @@ export class Workspace extends Reader {
     return this.#echoes.takeDoubtful();
   }
 
+  /** Paths that are not as they were told, where calls and programs were at the same folders: a further look has to tell them. */
+  takeDifferences(): string[] {
+    return this.#echoes.takeDifferences();
+  }
+
   // ── parts of writing ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #prepare(place: Place, content: Content, mode: number, durability: Durability, signal: AbortSignal | undefined): Promise<Prepared> {

@@ -200,7 +200,7 @@ export class AttackRange {
     await program.gone;
     // Where the one outside had to be killed, the one within follows.
     const isAlone = (): void => assert.ok(!this.#running(folder).some(({ supervises }) => supervises), 'the supervisor is gone, too');
-    await eventually(isAlone, 200);
+    await eventually(isAlone, 2000);
     const left = Math.max(early.length, this.#running(folder).length);
     const breaches = text.stdout.split('\n').filter((line) => line.startsWith('BREACH'));
     return { end, ...text, breaches, ms, left, folder };
