@@ -75,7 +75,7 @@ export class Echoes {
     const fresh = new Map<string, string>();
     const known = (path: string): string | undefined => fresh.get(path) ?? this.#journal.known(path);
     for (const report of reports) {
-      for (const path of unknownOf(report, known)) this.#meetings.theirs(path);
+      if (isUntold(report, known)) this.#meetings.theirs(...[report.path, report.from ?? []].flat());
       const draft = this.#draftOf(report, known);
       if (draft === undefined) continue;
       if (draft.from !== undefined) fresh.set(draft.from, REMOVED);
@@ -321,11 +321,11 @@ function isAsReported(report: Noticed, stat: fs.Stats): boolean {
     : stat.ino === report.ino && stat.size === report.size && stat.mtimeMs === report.mtimeMs;
 }
 
-/** Of the places that a report names, those that are told to be otherwise. */
-function unknownOf(report: Noticed, known: (path: string) => string | undefined): string[] {
+/** Whether what a report says is told to be otherwise. */
+function isUntold(report: Noticed, known: (path: string) => string | undefined): boolean {
   const { path, from } = report;
-  const isKnown = known(path) === (report.what === 'removed' ? REMOVED : contentOfReport(report));
-  return [...(isKnown ? [] : [path]), ...(from === undefined || known(from) === REMOVED ? [] : [from])];
+  if (known(path) !== (report.what === 'removed' ? REMOVED : contentOfReport(report))) return true;
+  return from !== undefined && known(from) !== REMOVED;
 }
 
 function contentOfReport(report: Noticed): string {

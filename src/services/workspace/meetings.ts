@@ -45,11 +45,13 @@ export class Meetings {
     if (this.#ours.length > MOST_PLACES) this.#ours = this.#ours.slice(-MOST_PLACES);
   }
 
-  /** Something other than the echo of a call was seen at the path. */
-  theirs(path: string): void {
+  /** Something other than the echo of a call was seen at the path, or went from the one to the other. */
+  theirs(...paths: readonly string[]): void {
     const since = performance.now() - MET_MS;
-    for (const { at, places } of this.#ours)
-      if (at >= since && places.some((place) => overlap(place, path))) for (const met of places) this.#met.add(met);
+    for (const { at, places } of this.#ours) {
+      if (at < since || !places.some((place) => paths.some((path) => overlap(place, path)))) continue;
+      for (const met of [...places, ...paths]) this.#met.add(met);
+    }
   }
 
   /** A folder came from where it was told to be gone: nothing in it is told. */
