@@ -5,6 +5,7 @@ import { lstatSync, realpathSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { EntryKind } from '../../contract/events.ts';
 import { parentPath } from '../../contract/paths.ts';
 import { coarseClockMs, DirWatch, type Fact } from './dir-watch.ts';
 import { type HashResult, hashFile } from './file-hash.ts';
@@ -12,7 +13,7 @@ import { remoteFileSystem } from './file-system.ts';
 import { giveBackWhenIdle } from './give-back.ts';
 import { GitWatch } from './git-watch.ts';
 import { compileIgnore, type Ignore } from './ignore.ts';
-import { OwnWrites } from './own-writes.ts';
+import { maxKept, OwnWrites } from './own-writes.ts';
 import { ReportQueue } from './report-queue.ts';
 import { type Pending, Settle } from './settle.ts';
 import { readSnapshot, type Snapshot, writeSnapshot } from './snapshot.ts';
@@ -384,15 +385,25 @@ class WatchWorker {
     return true;
   }
 
-  /** False: it is gone, as we left it, and the table has to see that first. */
+  /** With what is in it: to the table it may be what it was. False: it is gone, as we left it, and the table has to see that first. */
   #tellFolderAgain(path: string): boolean {
     if (!this.#isThere(path)) return false;
     this.#factOfNow(path, 'directory', noKey);
+    const folders = [path];
+    for (let folder = folders.pop(), count = 0; folder !== undefined; folder = folders.pop()) {
+      for (const name of this.#watch.entriesOf(folder)?.keys() ?? []) {
+        if (++count > maxKept) return true;
+        const below = `${folder}/${name}`;
+        const known = this.#watch.lookup(below);
+        if (known?.kind === 'directory') folders.push(below);
+        if (known !== null) this.#factOfNow(below, known.kind, known.key);
+      }
+    }
     return true;
   }
 
   /** Twice, it could not be said where it came from. */
-  #factOfNow(path: string, kind: 'file' | 'directory', key: StatKey): void {
+  #factOfNow(path: string, kind: EntryKind, key: StatKey): void {
     const isTold = this.#facts.some((fact) => fact.path === path && (fact.what === 'added' || fact.what === 'changed'));
     if (!isTold) this.#facts.push({ path, kind, what: 'changed', key, settled: true });
   }

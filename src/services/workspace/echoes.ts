@@ -152,7 +152,8 @@ export class Echoes {
 
   /** A folder in the place of another is not told with its files but by its move. False where we moved it, and that was told. */
   #isFolderMove({ path, kind, from, ino }: Noticed, known: (path: string) => string | undefined): boolean {
-    if (kind !== 'directory' || from === undefined || known(this.#placeNow(from, known)) === REMOVED) return false;
+    const place = from === undefined ? path : this.#placeNow(from, known);
+    if (kind !== 'directory' || from === undefined || place === path || known(place) === REMOVED) return false;
     if (this.#movedTrees.some((tree) => !tree.byWatch && tree.from === from && tree.to === path)) return false;
     // Another one may stand there by now.
     return this.#lstat(from)?.ino !== ino;

@@ -237,6 +237,9 @@ test('what is known to be in a folder is gone with it, and the folder with what 
     const told = journal.record([draft('a')]).map(({ what, kind, path: at }) => `${what} ${kind} ${at}`);
     assert.deepEqual(told, ['removed file a/d/e', 'removed directory a/d', 'removed directory a', 'created file a']);
     assert.deepEqual(known('a', 'a/d', 'a/d/e'), [content, '-', '-']);
+    journal.record([draft('f', folder), draft('f/g')]);
+    const moved = journal.record([draft('h', { what: 'moved', from: 'f' })]).map(({ what, kind, path: at }) => `${what} ${kind} ${at}`);
+    assert.deepEqual(moved, ['removed file f/g', 'removed directory f', 'created file f', 'moved file h']);
     // Where the same step says so itself, it is not said twice.
     journal.record([draft('ab', { what: 'removed', after: null })]);
     journal.record([draft('ab', folder), draft('ab/c')]);

@@ -271,16 +271,30 @@ export class Journal {
     const left = new Set<string>();
     return asked.flatMap((draft) => {
       const { path, kind, what, from } = draft;
+      const origin = from === undefined || left.has(from) ? [] : this.#ofOtherKind(from, kind);
       if (from !== undefined) left.add(from);
       if (what === 'removed') left.add(path);
       const isPut = kind === 'directory' ? what === 'created' || what === 'moved' : what !== 'removed';
-      if (!isPut || left.has(path) || this.known(path) !== FOLDER) return [draft];
-      const gone = this.knownBelow(path).filter(({ path: at, content }) => content !== REMOVED && !left.has(at));
-      gone.sort((one, other) => (one.path < other.path ? 1 : -1));
+      if (!isPut || left.has(path) || this.known(path) !== FOLDER) return [...origin, draft];
+      const gone = this.#thereBelow(path).filter((one) => !left.has(one.path));
       // A folder that takes the place of one is there as that was.
       if (kind !== 'directory') gone.push({ path, content: FOLDER });
-      return [...gone.map(removal), draft];
+      return [...gone.map(removal), ...origin, draft];
     });
+  }
+
+  /** Others put a folder in the place of a file, or a file in that of a folder, before it was moved on. */
+  #ofOtherKind(from: string, kind: EntryKind): ChangeDraft[] {
+    const content = this.known(from);
+    if (content === undefined || content === REMOVED || (content === FOLDER) === (kind === 'directory')) return [];
+    const put = { path: from, kind, what: 'created', before: null, after: null, cause: { kind: 'outside' } } as const;
+    return [...[...this.#thereBelow(from), { path: from, content }].map(removal), put];
+  }
+
+  /** What is in a folder comes before it. */
+  #thereBelow(folder: string): { path: string; content: string }[] {
+    const there = this.knownBelow(folder).filter(({ content }) => content !== REMOVED);
+    return there.sort((one, other) => (one.path < other.path ? 1 : -1));
   }
 
   /** The change was made, whatever becomes of one who hears of it. */
