@@ -75,7 +75,7 @@ export class Echoes {
     const fresh = new Map<string, string>();
     const known = (path: string): string | undefined => fresh.get(path) ?? this.#journal.known(path);
     for (const report of reports) {
-      if (isUntold(report, known)) this.#meetings.theirs(...[report.path, report.from ?? []].flat());
+      if (isUntold(report, known)) this.#meetings.theirs(report);
       const draft = this.#draftOf(report, known);
       if (draft === undefined) continue;
       if (draft.from !== undefined) fresh.set(draft.from, REMOVED);

@@ -51,6 +51,8 @@ function made(path: string, from?: string): Change[] {
   ];
 }
 
+const seen = (path: string, kind: 'file' | 'directory' = 'file') => ({ path, kind, what: 'created', from: undefined }) as const;
+
 test('where a call and another hand met, what is not as it was told is named, what is in a folder before it', () => {
   const told = { dir: FOLDER, 'dir/gone': 'hash', 'dir/sub': REMOVED, 'dir/sub/file': REMOVED, 'dir/same': 'hash', 'dir/kind': FOLDER };
   const there = {
@@ -66,9 +68,9 @@ test('where a call and another hand met, what is not as it was told is named, wh
   const meetings = meetingsOf(told, there, ['dir/out of sight']);
   meetings.ours(made('dir'));
   assert.deepEqual(meetings.differences(), [], 'nobody else was there');
-  meetings.theirs('elsewhere');
+  meetings.theirs(seen('elsewhere'));
   assert.deepEqual(meetings.differences(), []);
-  meetings.theirs('dir/sub/file');
+  meetings.theirs(seen('dir/sub/file'));
   assert.deepEqual(meetings.differences(), ['dir/sub/file', 'dir/sub', 'dir/kind', 'dir/gone', 'dir/fresh']);
   assert.deepEqual(meetings.differences(), [], 'each is named once');
 });
@@ -76,7 +78,7 @@ test('where a call and another hand met, what is not as it was told is named, wh
 test('a file that was written a moment ago is looked at again, whatever was told of it', () => {
   const meetings = meetingsOf({ to: FOLDER, 'to/file': 'hash' }, { to: { folder: true }, 'to/file': { changedMs: Date.now() } });
   meetings.ours(made('to', 'from'));
-  meetings.theirs('from/file');
+  meetings.theirs(seen('from/file'));
   assert.deepEqual(meetings.differences(), ['to/file']);
 });
 
@@ -86,16 +88,24 @@ test('of a folder that came from where it was told to be gone, all is named', ()
   assert.deepEqual(meetings.differences(), ['back/old/file', 'back/old']);
 });
 
-test('a place that holds too much is left to the watch', () => {
-  const there: Record<string, Stands> = { dir: { folder: true } };
-  for (let index = 0; index < MOST_COMPARED; index++) there[`dir/${index}`] = { bornMs: Date.now() };
-  const met = (told: Record<string, string>): string[] => {
-    const meetings = meetingsOf(told, there);
-    meetings.ours(made('dir'));
-    meetings.theirs('dir');
+test('a place that holds too much is left to the watch, but not one in it', () => {
+  const there: Record<string, Stands> = { dir: { folder: true }, 'dir/in': { folder: true }, 'dir/in/fresh': { bornMs: Date.now() } };
+  const most = MOST_COMPARED - 4;
+  for (let index = 0; index < most; index++) there[`dir/${index}`] = { bornMs: Date.now() };
+  const met = (): string[] => {
+    const meetings = meetingsOf({ dir: FOLDER, 'dir/in': FOLDER }, there);
+    meetings.ours([...made('dir'), ...made('dir/in')]);
+    meetings.theirs(seen('dir/in/fresh'));
     return meetings.differences();
   };
-  assert.equal(met({ dir: FOLDER }).length, MOST_COMPARED);
+  assert.equal(met().length, most + 1);
   there['dir/one more'] = { bornMs: Date.now() };
-  assert.deepEqual(met({ dir: FOLDER }), []);
+  assert.deepEqual(met(), ['dir/in/fresh']);
+});
+
+test('where a folder went that both were at is compared, too', () => {
+  const meetings = meetingsOf({ to: FOLDER, 'to/told': 'hash' }, { to: { folder: true } });
+  meetings.ours(made('from'));
+  meetings.theirs({ path: 'to', kind: 'directory', what: 'created', from: 'from' });
+  assert.deepEqual(meetings.differences(), ['to/told']);
 });

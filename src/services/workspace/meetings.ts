@@ -2,21 +2,29 @@
 // milliseconds it can't always be found out afterwards. So what was told of such a place is compared with what is there.
 
 import type fs from 'node:fs';
-import type { Change } from '../../contract/events.ts';
-import { joinPath } from '../../contract/paths.ts';
+import type { Change, EntryKind } from '../../contract/events.ts';
+import { joinPath, parentPath } from '../../contract/paths.ts';
 import { FOLDER, type Journal, REMOVED } from './journal.ts';
 
 /** How long the watch may take to tell what another did where we were. */
 const MET_MS = 10_000;
 const MOST_PLACES = 256;
-/** Entries of one place: those of a larger one are told by the watch alone. */
+/** Entries at once, some 20 µs each: those of a larger place are told by the watch alone. */
 export const MOST_COMPARED = 500;
 
-export interface Disk {
+interface Disk {
   lstat(path: string): fs.Stats | undefined;
   /** Of a folder; none where it is gone. */
   names(path: string): readonly string[];
   ignored(path: string): boolean;
+}
+
+/** What the watch saw, as far as it counts here. */
+interface Seen {
+  path: string;
+  kind: EntryKind;
+  what: 'created' | 'changed' | 'removed';
+  from?: string | undefined;
 }
 
 export class Meetings {
@@ -24,6 +32,7 @@ export class Meetings {
   readonly #disk: Disk;
   /** Where we made, moved or removed a folder, both places of a move, and when by the monotonic clock; the oldest first. */
   #ours: { at: number; places: readonly string[] }[] = [];
+  #places = new Set<string>();
   readonly #met = new Set<string>();
   readonly #arrived = new Set<string>();
 
@@ -36,22 +45,34 @@ export class Meetings {
   ours(changes: readonly Change[]): void {
     const now = performance.now();
     const ours = changes.filter(({ cause }) => cause.kind !== 'outside');
+    const folders = ours.filter(({ kind }) => kind === 'directory');
+    if (folders.length === 0) return;
     const isMeeting = ours.length < changes.length;
-    for (const { kind, what, path, from } of ours) {
-      if (kind !== 'directory') continue;
+    for (const { what, path, from } of folders) {
       this.#ours.push({ at: now, places: from === undefined ? [path] : [from, path] });
       if (isMeeting && what === 'moved') this.arrived(path);
     }
-    if (this.#ours.length > MOST_PLACES) this.#ours = this.#ours.slice(-MOST_PLACES);
+    this.#ours = this.#ours.filter(({ at }) => now - at < MET_MS).slice(-MOST_PLACES);
+    this.#places = new Set(this.#ours.flatMap(({ places }) => places));
   }
 
-  /** Something other than the echo of a call was seen at the path, or went from the one to the other. */
-  theirs(...paths: readonly string[]): void {
+  /** The report is no echo of a call. */
+  theirs({ path, kind, what, from }: Seen): void {
+    if (this.#places.size === 0) return;
+    // Of thousands of files in one folder the first says all.
+    if (kind === 'file' && what !== 'removed' && from === undefined && !this.#isBelowNew(path)) return;
+    const paths = from === undefined ? [path] : [path, from];
     const since = performance.now() - MET_MS;
     for (const { at, places } of this.#ours) {
-      if (at < since || !places.some((place) => paths.some((path) => overlap(place, path)))) continue;
-      for (const met of [...places, ...paths]) this.#met.add(met);
+      if (at < since || !places.some((place) => paths.some((one) => overlap(place, one)))) continue;
+      for (const met of from === undefined ? places : [...places, ...paths]) this.#met.add(met);
     }
+  }
+
+  /** Whether it lies where we were, and that is not among those that both were at. */
+  #isBelowNew(path: string): boolean {
+    for (let at = path; at !== ''; at = parentPath(at)) if (this.#places.has(at) && !this.#met.has(at)) return true;
+    return false;
   }
 
   /** A folder came from where it was told to be gone: nothing in it is told. */
@@ -63,31 +84,43 @@ export class Meetings {
   /** Where what was told is not what is there, in the places where both met since the last call; what is in a folder comes before it. */
   differences(): string[] {
     const found = new Set<string>();
-    for (const place of this.#met) for (const path of this.#differencesAt(place)) found.add(path);
+    const compared: string[] = [];
+    let left = MOST_COMPARED;
+    // Where a place is too large, one in it may not be.
+    for (const place of [...this.#met].sort()) {
+      if (compared.some((one) => place.startsWith(`${one}/`))) continue;
+      const at = this.#compare(place, left);
+      if (at === undefined) continue;
+      compared.push(place);
+      left -= at.count;
+      for (const path of at.differ) found.add(path);
+    }
     this.#met.clear();
     this.#arrived.clear();
     return [...found].sort().reverse();
   }
 
-  #differencesAt(place: string): string[] {
-    const told = [...this.#journal.knownBelow(place, MOST_COMPARED), { path: place, content: this.#journal.known(place) }];
-    if (told.length > MOST_COMPARED) return [];
-    const found = told.filter(({ path, content }) => this.#differs(path, content)).map(({ path }) => path);
-    let count = 0;
-    const stack = [place];
-    for (let folder = stack.pop(); folder !== undefined; folder = stack.pop()) {
-      for (const name of this.#disk.names(folder)) {
-        const path = joinPath(folder, name);
-        if (++count > MOST_COMPARED) return [];
+  /** Undefined: there is more than `most`. */
+  #compare(place: string, most: number): { differ: string[]; count: number } | undefined {
+    const told = [...this.#journal.knownBelow(place, most), { path: place, content: this.#journal.known(place) }];
+    if (told.length > most) return undefined;
+    const differ = told.filter(({ path, content }) => this.#differs(path, content)).map(({ path }) => path);
+    let count = told.length;
+    const stack = [{ folder: place, isNew: this.#arrived.has(place) }];
+    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+      for (const name of this.#disk.names(next.folder)) {
+        const path = joinPath(next.folder, name);
+        if (++count > most) return undefined;
         if (this.#disk.ignored(path)) continue;
         const stat = this.#disk.lstat(path);
-        if (stat?.isDirectory()) stack.push(path);
+        const isNew = next.isNew || this.#arrived.has(path);
+        if (stat?.isDirectory()) stack.push({ folder: path, isNew });
         if (stat === undefined || this.#journal.known(path) !== undefined) continue;
         // What nothing was told of stood there before all, or came a moment ago.
-        if (this.#arrived.has(place) || isRecent(stat.birthtimeMs)) found.push(path);
+        if (isNew || isRecent(stat.birthtimeMs)) differ.push(path);
       }
     }
-    return found;
+    return { differ, count };
   }
 
   #differs(path: string, content: string | undefined): boolean {
