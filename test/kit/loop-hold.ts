@@ -25,6 +25,21 @@ export function watchLoop(): { stop: () => number } {
   };
 }
 
+/** The same, until `work` is done and what follows it at once. */
+export async function longestTurn(work: () => Promise<unknown>): Promise<number> {
+  const loop = watchLoop();
+  try {
+    await work();
+    await new Promise((resolve) => setTimeout(resolve, 2 * LOOK_MS));
+  } catch (error) {
+    loop.stop();
+    throw error;
+  }
+  const longest = loop.stop();
+  console.log(`longest turn: ${Math.round(longest)} ms`);
+  return longest;
+}
+
 /** Processor time of this thread so far, ms. */
 export function threadMs(): number {
   const { user, system } = process.threadCpuUsage();

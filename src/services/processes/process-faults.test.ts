@@ -17,6 +17,7 @@ import type { HostedProcess, HostExit, HostRequest, ProcessHost } from './host.t
 import { LocalHost } from './local-host.ts';
 import { withEnvironment } from './process-facts.ts';
 import { Processes } from './processes.ts';
+import { watchLoop } from '../../../test/kit/loop-hold.ts';
 
 const hangs = new Promise<never>(() => {});
 
@@ -671,15 +672,10 @@ test('children that fork on and on, each out of its group, are ended all, and th
       argv: ['sh', '-c', 'for i in $(seq 30); do setsid sh -c "$1" "$1" 0 & done; sleep 300', 'sh', relay],
     });
     await eventually(() => fs.statSync(at('steps')).size > 300);
-    let longest = 0;
-    let last = performance.now();
-    const beat = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
-    }, 5);
+    const loop = watchLoop();
     const begun = performance.now();
     await soon('the end of all', ask('processes.stop', { id: process.id, graceMs: 0 }), 10_000);
-    clearInterval(beat);
+    const longest = loop.stop();
     const steps = fs.statSync(at('steps')).size;
     assert.deepEqual(withEnvironment(`OUTRIGGER_PROCESS=${process.id}`), []);
     assert.ok(performance.now() - begun < 5000);

@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { longestTurn } from '../../../test/kit/loop-hold.ts';
 import { cause, openWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { Processes } from '../processes/processes.ts';
 import { Ripgrep } from './ripgrep.ts';
@@ -49,23 +48,6 @@ for file in all/*; do [ ! -e "$file" ] || printf './%s\\0' "$file"; done\n`,
 }
 
 const { signal } = new AbortController();
-
-/** Milliseconds for which nobody else had a turn. */
-async function longestTurn(work: () => Promise<void>): Promise<number> {
-  let last = performance.now();
-  let longest = 0;
-  const tick = setInterval(() => {
-    longest = Math.max(longest, performance.now() - last);
-    last = performance.now();
-  }, 1);
-  try {
-    await work();
-    await delay(20);
-  } finally {
-    clearInterval(tick);
-  }
-  return longest;
-}
 
 for (const [who, visible] of [
   ['who sees all', undefined],

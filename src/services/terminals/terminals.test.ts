@@ -16,6 +16,7 @@ import { Processes } from '../processes/processes.ts';
 import { guardEraseAbove } from '../../core/erase-above.ts';
 import { terminalOperations } from './operations.ts';
 import { type OpenRequest, Terminals } from './terminals.ts';
+import { watchLoop } from '../../../test/kit/loop-hold.ts';
 
 interface Setup extends Harness {
   terminals: Terminals;
@@ -240,7 +241,7 @@ test('a size is changed for all, and the program hears of it', () =>
 test('a viewer who is slow gets the screen instead of everything that led to it, and ends with the same', () =>
   withTerminals(async ({ open, view, processes }) => {
     const id = await open(`yes 0123456789012345678901234567890 | head -n 400000; echo; echo the end`);
-    const slow = view(id, { slow: 40 });
+    const slow = view(id, { slow: 150 });
     const quick = view(id);
     await quick.done;
     await slow.done;
@@ -339,18 +340,13 @@ test('fifty look at endless output at their own pace, and nobody waits for them'
   withTerminals(async ({ terminals, open, view }) => {
     const id = await open('while true; do seq 1000; done');
     const views = Array.from({ length: 50 }, (_, index) => view(id, { name: `viewer ${index}`, slow: index % 2 === 0 ? 0 : 50 }));
-    let longest = 0;
-    let last = performance.now();
-    const beat = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
-    }, 5);
+    const loop = watchLoop();
     await eventually(() => views.every(({ items }) => items.some(({ type }) => type === 'screen')));
     const before = process.memoryUsage().rss;
     const until = performance.now() + 1500;
     await eventually(() => performance.now() > until);
     const grown = (process.memoryUsage().rss - before) / 1024 ** 2;
-    clearInterval(beat);
+    const longest = loop.stop();
     for (const one of views) one.leave();
     await Promise.all(views.map(({ done }) => done));
     const [listed] = await terminals.list();

@@ -1,11 +1,10 @@
 // The watch's thread. The table of the folder lives here, with settling and hashing, so that a busy main thread loses nothing: what it does not take waits in
 // a queue that holds one report a path. Everything comes in as workerData and messages.
 
-import { lstatSync, realpathSync } from 'node:fs';
+import { lstatSync, realpathSync, type Stats } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { EntryKind } from '../../contract/events.ts';
 import { parentPath } from '../../contract/paths.ts';
 import { coarseClockMs, DirWatch, type Fact } from './dir-watch.ts';
 import { type HashResult, hashFile } from './file-hash.ts';
@@ -14,10 +13,11 @@ import { giveBackWhenIdle } from './give-back.ts';
 import { GitWatch } from './git-watch.ts';
 import { compileIgnore, type Ignore } from './ignore.ts';
 import { maxKept, OwnWrites } from './own-writes.ts';
+import { leaversOf, pairRenames, type Table } from './rename-pairs.ts';
 import { ReportQueue } from './report-queue.ts';
 import { type Pending, Settle } from './settle.ts';
 import { readSnapshot, type Snapshot, writeSnapshot } from './snapshot.ts';
-import { type StatKey, sameKey, unpackStats } from './stat-key.ts';
+import { type EntryKind, type StatKey, sameKey, unpackStats } from './stat-key.ts';
 import type {
   Baseline,
   Degraded,
@@ -67,6 +67,11 @@ class WatchWorker {
   readonly #ownChanges: MessagePort;
   readonly #ownWrites = new OwnWrites();
   readonly #ownMoves = new Set<string>();
+  readonly #table: Table = {
+    lookup: (path) => this.#watch.lookup(path),
+    lstat: (path) => this.#lstat(path),
+    isUntold: (path) => this.#settle.isUntold(path),
+  };
   #engine: Engine = 'inotify';
   #degraded: Degraded | null = null;
   #facts: Fact[] = [];
@@ -309,7 +314,7 @@ class WatchWorker {
     const facts = this.#facts;
     this.#facts = [];
     const gone = leaversOf(facts, left);
-    const froms = this.#pairRenames(facts, gone);
+    const froms = pairRenames(facts, gone, this.#table);
     const arrived = new Set(froms.values());
     for (const fact of facts) {
       if (fact.what === 'removed') {
@@ -408,45 +413,16 @@ class WatchWorker {
     if (!isTold) this.#facts.push({ path, kind, what: 'changed', key, settled: true });
   }
 
-  #pairRenames(facts: readonly Fact[], gone: ReadonlyMap<number, Leaver | null>): Map<Fact, Fact> {
-    const froms = new Map<Fact, Fact>();
-    const taken = new Map<Leaver, Fact | null>();
-    for (const fact of gone.size === 0 ? [] : facts) {
-      if ((fact.what !== 'added' && fact.what !== 'changed') || fact.kind !== 'file') continue;
-      const old = gone.get(fact.key.ino);
-      const now = this.#watch.lookup(fact.path);
-      if (!old || this.#watch.lookup(old.fact.path) || now?.kind !== 'file' || now.key.ino !== fact.key.ino) continue;
-      // What was never told may have grown since it was seen.
-      if (this.#isSameFile(old.key, fact) || this.#settle.isUntold(old.fact.path)) taken.set(old, taken.has(old) ? null : fact);
-    }
-    for (const [old, fact] of taken) if (fact) froms.set(fact, old.fact);
-    return froms;
-  }
-
-  /**
-   * Of two with one inode number, which file systems give to the next file at once. A rename keeps the time of the last write; where that is another, it was
-   * written besides, if it is a file that stood there at the last write that is known of the old one.
-   */
-  #isSameFile(old: StatKey, { path, key }: Fact): boolean {
-    const isOfOneSize = old.size === key.size;
-    if (isOfOneSize && old.mtimeMs === key.mtimeMs) return true;
-    // The old one's time was set to one that is still to come.
-    if (!isOfOneSize && old.mtimeMs > key.mtimeMs) return false;
-    try {
-      const { ino, birthtimeMs } = lstatSync(join(this.#root, path));
-      return ino === key.ino && birthtimeMs > 0 && birthtimeMs <= old.mtimeMs;
-    } catch {
-      // Gone again, or it can't be looked at any more.
-      return false;
-    }
-  }
-
   #isThere(path: string): boolean {
+    return this.#lstat(path) !== undefined;
+  }
+
+  /** Undefined also behind a name that can't be looked at: for us it is not there. */
+  #lstat(path: string): Stats | undefined {
     try {
-      return lstatSync(join(this.#root, path), { throwIfNoEntry: false }) !== undefined;
+      return lstatSync(join(this.#root, path), { throwIfNoEntry: false });
     } catch {
-      // Behind a name that can't be looked at: for us it is not there.
-      return false;
+      return undefined;
     }
   }
 
@@ -863,36 +839,6 @@ class WatchWorker {
     await nextTurn();
     await nextTurn();
   }
-}
-
-/** A file that left its place, and the newest that is known of it there. */
-interface Leaver {
-  fact: Fact;
-  key: StatKey;
-}
-
-/**
- * By inode number, the files that left their places; null where two had one: which of them went elsewhere can't be said. What is in `left` and was not known
- * here is added to the facts.
- */
-function leaversOf(facts: Fact[], left: readonly OwnWrite[]): Map<number, Leaver | null> {
-  const gone = new Map<number, Leaver | null>();
-  const removed = new Map<string, Fact>();
-  for (const fact of facts) {
-    if (fact.what !== 'removed') continue;
-    removed.set(fact.path, fact);
-    if (fact.kind === 'file') gone.set(fact.key.ino, gone.has(fact.key.ino) ? null : { fact, key: fact.key });
-  }
-  const unseen: Fact[] = [];
-  for (const { path, kind, key } of left) {
-    const fact = removed.get(path) ?? { path, kind, what: 'removed', key, settled: true };
-    if (!removed.has(path)) unseen.push(fact);
-    // Where the same file was known at another place, we have moved it since.
-    if (kind === 'file' && fact.kind === 'file') gone.set(key.ino, { fact, key });
-  }
-  // Before the folders that the table did know.
-  facts.unshift(...unseen);
-  return gone;
 }
 
 function withFoldersAbove(path: string): string[] {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { files as table } from '../../contract/files.ts';
 import type { Asked } from '../../contract/operation.ts';
+import { longestTurn } from '../../../test/kit/loop-hold.ts';
 import { type Harness, call, fails, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { BatchFailure } from './batch-plan.ts';
@@ -25,25 +26,6 @@ function withEdits(run: (edit: Edit, harness: Harness, batch: Batch) => Promise<
       async (changes) => operations['files.batch'](table['files.batch'].input.parse({ changes }), call()),
     );
   });
-}
-
-/** The longest turn of the event loop until it is done, ms. */
-async function longestTurn(run: () => Promise<unknown>): Promise<number> {
-  let longest = 0;
-  let last = performance.now();
-  const look = (): void => {
-    longest = Math.max(longest, performance.now() - last);
-    last = performance.now();
-  };
-  const timer = setInterval(look, 1);
-  try {
-    await run();
-    look();
-  } finally {
-    clearInterval(timer);
-  }
-  console.log(`longest turn: ${Math.round(longest)} ms`);
-  return longest;
 }
 
 const lineOf = (n: number): string => `const value${n} = compute(${n}, "some text here ${n * 7}");\n`;
