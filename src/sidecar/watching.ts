@@ -93,7 +93,9 @@ export function startWatch(
       compare();
     }
   };
+  workspace.settled = barrier;
   const stop = async (): Promise<void> => {
+    workspace.settled = undefined;
     await watch.stop();
     clearTimeout(comparing);
   };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
 import type { OutriggerError } from '../../src/contract/errors.ts';
@@ -327,6 +328,33 @@ test('a rename keeps the document; its people go on, and what comes under the ol
     },
     {},
     write('a.txt', 'text\n'),
+  ));
+
+test('what is saved while another program renames the file or a folder above it is saved where it is then, and nothing is made at the old place', () =>
+  withDocuments(
+    async ({ root, file }, open) => {
+      const person = open('0/a.txt');
+      await person.synced();
+      for (let round = 0; round < 20; round++) {
+        const now = `${round + 1}`;
+        person.text.insert(0, `${round} `);
+        // Until about the save.
+        await sleep(5 + 2 * round);
+        if (round % 2 === 0) fs.renameSync(path.join(root, `${round}`), path.join(root, now));
+        else {
+          fs.mkdirSync(path.join(root, now));
+          fs.renameSync(path.join(root, `${round}/a.txt`), path.join(root, `${now}/a.txt`));
+          fs.rmdirSync(path.join(root, `${round}`));
+        }
+        await eventually(() => assert.equal(file(`${now}/a.txt`), person.text.toString()));
+        assert.deepEqual(fs.readdirSync(root), [now]);
+      }
+    },
+    { 'documents.saveIdleMs': '20' },
+    (root) => {
+      fs.mkdirSync(path.join(root, '0'));
+      fs.writeFileSync(path.join(root, '0/a.txt'), 'text\n');
+    },
   ));
 
 test('a rename by another program, of the file or of a folder above it, is followed too', () =>

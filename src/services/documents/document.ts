@@ -510,7 +510,8 @@ export class Document {
     try {
       const written = await workspace.write(where, bytes, {
         cause: this.#cause(cause, actors),
-        parents: true,
+        // The folder of a file that is to be there may have been renamed: it is not made anew before that is known.
+        parents: saved === undefined,
         leadsTo: this.#target,
         ...(saved === undefined ? { ifNoneMatch: '*' } : { ifMatch: etagOf(saved) }),
       });
@@ -534,7 +535,12 @@ export class Document {
         this.#conflict = error;
         return true;
       }
-      if (error.reason !== 'ACCESS_DENIED' && error.reason !== 'ETAG_MISMATCH') throw error;
+      const isGone =
+        saved !== undefined && (error.reason === 'FILE_NOT_FOUND' || error.reason === 'ETAG_MISMATCH') && !workspace.entry(path);
+      if (error.reason !== 'ACCESS_DENIED' && error.reason !== 'ETAG_MISMATCH' && !isGone) throw error;
+      // Where a program put it the watch says, and it is saved there; it is made anew only where it was removed.
+      if (isGone) await workspace.settled?.([path]).catch(() => {});
+      if (path !== this.#path) return false;
       await this.#reconcile();
       return false;
     }

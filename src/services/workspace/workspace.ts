@@ -106,6 +106,8 @@ export class Workspace extends Reader {
   readonly options: WorkspaceOptions;
   /** Plugged in by the sidecar when documents are on. */
   liveText: LiveText | undefined;
+  /** Plugged in while the folder is watched: resolves when all that happened to these paths until now is told. Rejects when the watch ends. */
+  settled: ((paths: readonly string[]) => Promise<void>) | undefined;
   /** Told of each file that is about to be changed or removed by a call, in the turn in which it will be. */
   witness: ((path: string) => void) | undefined;
   readonly #inPlaceFolder: string;
