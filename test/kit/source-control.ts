@@ -39,7 +39,16 @@ export const change = (page: Page, section: 'staged' | 'changes' | 'conflicts', 
 export const row = (page: Page, section: 'staged' | 'changes' | 'conflicts', name: string): Locator =>
   change(page, section, name).locator('[data-row]');
 export const toast = (page: Page, text: string): Locator => page.getByTestId('toast').filter({ hasText: text });
-export const text = (page: Page): Promise<string> => page.locator('.cm-content').filter({ visible: true }).innerText();
+/** Of the document alone: who wrote a line stands beside it where the caret rests. */
+export const text = (page: Page): Promise<string> =>
+  page
+    .locator('.cm-content')
+    .filter({ visible: true })
+    .evaluate((content) => {
+      const copy = content.cloneNode(true) as HTMLElement;
+      for (const note of copy.querySelectorAll('.cm-blame')) note.remove();
+      return [...copy.querySelectorAll('.cm-line')].map((line) => line.textContent).join('\n');
+    });
 
 /** Somebody else, over the API. */
 export function clientOf({ url }: Workbenches, token = pageToken) {
