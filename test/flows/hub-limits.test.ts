@@ -23,19 +23,20 @@ const MIB = 1024 * 1024;
 describe('a hub', { concurrency: true }, () => {
   test('an agent that reads nothing is given up, and others get its work', () =>
     withHub(
-      async ({ client, agent }) => {
+      async ({ client, agent, logged }) => {
         const deaf = await agent('deaf', { features, credit: 1000 });
         deaf.socket.pause();
         const description = 'x'.repeat(100_000);
         for (let count = 0; count < 4; count++)
           await client.call('tasks.create', { tasks: Array.from({ length: 100 }, () => ({ description })) as never });
-        const creditOfDeaf = async (): Promise<number | undefined> =>
-          (await client.call('agents.list', {})).agents.find(({ id }) => id === 'deaf')?.credit;
-        await eventually(async () => assert.equal(await creditOfDeaf(), 0), 20_000);
+        await eventually(() => logged.some(({ event, facts }) => event === 'hub.agent-offline' && facts['agentId'] === 'deaf'));
+        // Who reads on within five seconds still learns why.
+        deaf.socket.resume();
+        await eventually(() => assert.equal(deaf.closed?.code, 4004));
+        const facts = (await client.call('agents.list', {})).agents.find(({ id }) => id === 'deaf');
+        assert.deepEqual([facts?.state, facts?.credit], ['offline', 0]);
         const other = await agent('other', { features, credit: 1 });
         await other.next('task_assign', 10_000);
-        deaf.socket.resume();
-        await eventually(() => assert.equal(deaf.closed?.code, 4004), 20_000);
       },
       { acceptWithinMs: 500 },
     ));
