@@ -399,6 +399,8 @@ export class Workbench {
     this.tabs.show(documentTab(path, options.preview ?? false));
     this.layout.pane.value = 'main';
     if (options.focus !== false && options.preview !== true) this.focusMain();
+    // What was asked for before is no longer what somebody waits for.
+    else this.#focusFrom = undefined;
   }
 
   /** `against`: what it is compared with; HEAD when left out. */

@@ -124,8 +124,6 @@ test('files are made, renamed and deleted in the tree, deletes are undone, and e
 
     await row(ada, 'fine.py').click();
     await ada.getByRole('tab', { name: 'fine.py' }).waitFor();
-    // A file that is opened takes the keys as soon as it is drawn.
-    await ada.locator('.cm-focused').waitFor();
     await tree.focus();
     // No key of a quick typist may go astray between the command and its field.
     const held = await ada.evaluate(async () => {
