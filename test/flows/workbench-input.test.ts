@@ -1,8 +1,9 @@
-// The page in Chromium: keys of an input method, and what was opened while the link was away.
+// The page in Chromium: keys of an input method, keys that come early, and what was opened while the link was away.
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { eventually } from '../kit/eventually.ts';
 import { noBrowser, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
 
 test('the keys that end a word of an input method end no name, and open nothing', { skip: noBrowser }, () =>
@@ -46,6 +47,29 @@ test('Enter that comes before the list of files opens what was typed, when it is
       await ada.getByRole('tab', { name: 'file 2999.txt' }).waitFor();
     },
   ),
+);
+
+test('an editor that is drawn late takes no keys from the tree where somebody clicked on there', { skip: noBrowser }, () =>
+  withWorkbench({ 'a.txt': 'a\n' }, async ({ page }) => {
+    const ada = await page({ name: 'Ada' });
+    let held: (() => void)[] | undefined = [];
+    await ada.routeWebSocket(/\/ws\/doc\//, (socket) => {
+      socket.connectToServer().onMessage((message) => {
+        if (held === undefined) socket.send(message);
+        else held.push(() => socket.send(message));
+      });
+    });
+    const file = ada.getByRole('treeitem', { name: /^a\.txt/ });
+    await file.click();
+    await ada.keyboard.press('Enter');
+    await eventually(() => assert.ok(held !== undefined && held.length > 0));
+    await file.click();
+    for (const release of held) release();
+    held = undefined;
+    await ada.locator('.cm-line', { hasText: 'a' }).waitFor();
+    await ada.keyboard.press('F2');
+    await ada.getByRole('textbox', { name: 'New name of a.txt' }).waitFor();
+  }),
 );
 
 test('a comparison that is opened while the link is away is there when it is back', { skip: noBrowserOrGit }, () =>
