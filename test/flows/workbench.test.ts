@@ -101,6 +101,20 @@ test('where another editor types line ends of its own, carets stay, and what is 
   });
 });
 
+test('the numbers of lines look the same whether or not a long line is scrolled to its end', { skip: noBrowser }, async () => {
+  await withWorkbench({ 'wide.txt': `${'wide '.repeat(100)}\n`.repeat(20) }, async ({ page }) => {
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'wide.txt');
+    await ada.locator('.cm-focused').waitFor();
+    const scroller = ada.locator('.cm-scroller');
+    const numbers = (): Promise<Buffer> => ada.locator('.cm-lineNumbers').screenshot();
+    const before = await numbers();
+    await ada.keyboard.press('End');
+    await eventually(async () => assert.ok((await scroller.evaluate((box) => box.scrollLeft)) > 100));
+    assert.ok((await numbers()).equals(before), 'nothing shows through');
+  });
+});
+
 test('files are made, renamed and deleted in the tree, deletes are undone, and each shows in Activity within a second', {
   skip: noBrowser,
 }, async () => {
