@@ -960,7 +960,7 @@ export const limitParts = [
       ),
       constant('what an agent has not read', 'src/hub/agent-session.ts', 'MAX_UNREAD_BYTES', 'bytes', 'close 4004', [
         'test/flows/hub-limits.test.ts',
-        'an agent that reads nothing is given up, and others get its work',
+        'an agent for which more than 8 MiB wait is closed, and learns why if it reads on within five seconds',
       ]),
       value('capabilities of an agent', 1000, 'count', '`validation_failed`', [
         'test/flows/hub-limits.test.ts',
