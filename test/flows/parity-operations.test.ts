@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { createClient } from '../../src/client/client.ts';
@@ -12,10 +10,10 @@ import type { Peer } from '../../src/core/peer.ts';
 import { nodeBase64 } from '../../src/net/base64.ts';
 import { serveRpc } from '../../src/transports/rpc/rpc.ts';
 import { lineSocket, serveStdio } from '../../src/transports/stdio/stdio.ts';
+import { type CommandLoop, startCommandLoop } from '../kit/command-runner.ts';
 import { linkToHub } from '../kit/linked-hub.ts';
 import { gathered } from '../kit/parity.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
-import { main } from '../kit/command.ts';
 
 /** A way in: what it answers to one call, items and bytes gathered, or the error. */
 interface Way {
@@ -287,13 +285,14 @@ async function withWays(running: RunningSidecar, run: (ways: Way[]) => Promise<v
   });
 
   const linked = await linkToHub(sidecar.dispatch);
+  const commands = startCommandLoop({ cwd: root, env: { PATH: process.env['PATH'], HOME: root, OUTRIGGER_TOKEN: token } });
   try {
     await run([
       { name: 'HTTP', ask: (name, input) => askClient(http, name as OperationName, input) },
       { name: 'RPC', ask: (name, input) => askClient(rpc, name as OperationName, input) },
       { name: 'stdio', ask: (name, input) => askPeer(host, name as OperationName, input) },
       { name: 'the hub link', ask: (name, input) => askPeer(linked.peer, name as OperationName, input) },
-      { name: 'the command line', ask: (name, input) => askCommand(name as OperationName, input, { root, token, url }) },
+      { name: 'the command line', ask: (name, input) => askCommand(name as OperationName, input, { commands, url }) },
     ]);
   } finally {
     http.close();
@@ -301,6 +300,7 @@ async function withWays(running: RunningSidecar, run: (ways: Way[]) => Promise<v
     child.close();
     hostSocket.close(0, 'over');
     await linked.close();
+    await commands.close();
   }
 }
 
@@ -342,27 +342,16 @@ async function askPeer(peer: Pick<Peer<WireError>, 'call'>, name: OperationName,
 }
 
 interface CommandTarget {
-  root: string;
-  token: string;
+  commands: CommandLoop;
   url: string;
 }
 
 /** `outrigger call`, whose errors are a line for people: the reason is found by its message. */
-async function askCommand(name: OperationName, input: object, { root, token, url }: CommandTarget): Promise<unknown> {
-  const child = spawn(process.execPath, [main, 'call', name, JSON.stringify(input), '--json', '--url', url], {
-    cwd: root,
-    env: { PATH: process.env['PATH'], HOME: root, OUTRIGGER_TOKEN: token },
-  });
-  const out: Buffer[] = [];
-  let err = '';
-  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
-  child.stdin.end(Uint8Array.of(1, 2, 3));
-  const [code] = (await once(child, 'close')) as [number | null];
+async function askCommand(name: OperationName, input: object, { commands, url }: CommandTarget): Promise<unknown> {
+  const { code, out, err } = await commands.run(['call', name, JSON.stringify(input), '--json', '--url', url], Uint8Array.of(1, 2, 3));
   if (code !== 0) throw fromWireError(JSON.parse(err.split('\n')[0] ?? '') as WireError);
-  const whole = Buffer.concat(out);
-  if ('bytes' in operations[name]) return { bytes: [...whole] };
-  const lines = whole.toString().trim().split('\n');
+  if ('bytes' in operations[name]) return { bytes: [...out] };
+  const lines = out.toString().trim().split('\n');
   if (!('item' in operations[name])) return JSON.parse(lines[0] ?? '') as unknown;
   const values = lines.map((line) => JSON.parse(line) as { item?: unknown; end?: object });
   return { ...values.at(-1)?.end, items: values.slice(0, -1).map(({ item }) => item) };
