@@ -4,6 +4,7 @@ import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { after } from 'node:test';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { requireTool, toolPath } from './require-tools.ts';
 import { main } from './command.ts';
@@ -50,7 +51,6 @@ export interface PageOptions {
 }
 
 export interface Workbenches extends ServedFolder {
-  readonly browser: Browser;
   /** Opens the workbench as another person: a browser context of its own. What goes wrong in it fails the test at the end. */
   page(options?: PageOptions): Promise<Page>;
 }
@@ -75,16 +75,13 @@ export async function withWorkbench(
     git(root, 'commit', '-q', '-m', 'The first loans');
   }
   const served = new Served(root, path.join(scratch, 'state'), options.env ?? {});
-  let browser: Browser | undefined;
-  const problems: string[] = [];
+  const people = new People();
   try {
     await served.start(0);
-    const opened = await launchBrowser();
-    browser = opened;
-    await run(Object.assign(served, { browser, page: (options: PageOptions = {}) => openPage(opened, served.url, options, problems) }));
-    if (problems.length > 0) throw new Error(`The page reported:\n${problems.join('\n')}`);
+    await run(Object.assign(served, { page: (options: PageOptions = {}) => people.open(served.url, options) }));
+    people.assertNoProblems();
   } finally {
-    await browser?.close();
+    await people.leave();
     await served.stop();
     rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -104,13 +101,12 @@ export function launchBrowser(): Promise<Browser> {
 /** A real browser for pages that something else serves; what goes wrong in one fails the test at the end. */
 export async function withPages(run: (open: (url: string, options: PageOptions) => Promise<Page>) => Promise<void>): Promise<void> {
   await buildPages();
-  const problems: string[] = [];
-  const browser = await launchBrowser();
+  const people = new People();
   try {
-    await run((url, options) => openPage(browser, url, options, problems));
-    if (problems.length > 0) throw new Error(`The page reported:\n${problems.join('\n')}`);
+    await run((url, options) => people.open(url, options));
+    people.assertNoProblems();
   } finally {
-    await browser.close();
+    await people.leave();
   }
 }
 
@@ -187,9 +183,35 @@ class Served implements ServedFolder {
   }
 }
 
-async function openPage(browser: Browser, url: string, options: PageOptions, problems: string[]): Promise<Page> {
-  const { name, theme = 'dark', size: [width, height] = [1440, 900], token = pageToken } = options;
-  const context: BrowserContext = await browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: 'reduce' });
+/** One for all tests of a file: what people do in it, each has in a context of its own. */
+let shared: Promise<Browser> | undefined;
+after(async () => (await shared)?.close());
+
+/** Those of one test. */
+class People {
+  readonly #contexts: BrowserContext[] = [];
+  readonly #problems: string[] = [];
+
+  async open(url: string, options: PageOptions): Promise<Page> {
+    const browser = await (shared ??= launchBrowser());
+    const { theme = 'dark', size: [width, height] = [1440, 900] } = options;
+    const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: 'reduce' });
+    this.#contexts.push(context);
+    return openPage(context, url, options, this.#problems);
+  }
+
+  /** Throws when something went wrong in a page, or left its origin. */
+  assertNoProblems(): void {
+    if (this.#problems.length > 0) throw new Error(`The page reported:\n${this.#problems.join('\n')}`);
+  }
+
+  async leave(): Promise<void> {
+    for (const context of this.#contexts) await context.close();
+  }
+}
+
+async function openPage(context: BrowserContext, url: string, options: PageOptions, problems: string[]): Promise<Page> {
+  const { name, token = pageToken } = options;
   // A frame with a sandbox has no storage, and no name.
   const setName = (given: string): void => void (globalThis.origin !== 'null' && localStorage.setItem('outrigger.name', given));
   if (name !== undefined) await context.addInitScript(setName, name);
