@@ -1,31 +1,27 @@
-// Images without a daemon and without a registry: buildah with its storage in a folder of ours, on a base made by debootstrap.
+// Images without a daemon and without a registry: buildah with its storage in a folder of ours, on a base made by mmdebstrap, which takes a third of debootstrap's time.
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requireTool } from './require-tools.ts';
 
 const suite = 'bookworm';
+/** OVERLAYFS_SUPER_MAGIC of linux/magic.h. */
+const overlayMagic = 0x794c7630;
 // Raised when what goes into the base changes, so that one in the cache is not used any more.
-const baseVersion = 1;
-const unneeded = [
-  './proc/*',
-  './sys/*',
-  './dev/*',
-  './var/cache/apt/*',
-  './var/lib/apt/lists/*',
-  './usr/share/doc/*',
-  './usr/share/man/*',
-  './usr/share/locale/*',
-];
+const baseVersion = 2;
+/** Of packages; what apt leaves is removed by mmdebstrap itself. */
+const unneeded = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*'];
 /** Kept between runs; a base takes most of a minute. */
 const cache = process.env['IMAGE_CACHE'] ?? join(tmpdir(), 'outrigger-image-cache');
-const storage = ['--root', join(cache, 'storage'), '--runroot', join(cache, 'run'), '--storage-driver', 'vfs'];
+// vfs works everywhere, and copies everything for each layer.
+const driver = canOverlay() ? 'overlay' : 'vfs';
+const storage = ['--root', join(cache, driver), '--runroot', join(cache, `run-${driver}`), '--storage-driver', driver];
 
 /** Why images can't be built here, for a test's `skip`; with REQUIRE_TOOLS=1 that throws. */
 export function cannotBuildImages(): string | false {
   if (process.platform !== 'linux') return 'images are built on Linux';
-  const missing = requireTool('buildah', 'debootstrap');
+  const missing = requireTool('buildah', 'mmdebstrap');
   if (missing !== false) return missing;
   const reason =
     process.getuid?.() !== 0
@@ -49,18 +45,33 @@ export async function baseImage(): Promise<string> {
   mkdirSync(cache, { recursive: true });
   const folder = mkdtempSync(join(cache, 'base-'));
   try {
-    const system = join(folder, 'system');
+    const without = unneeded.map((path) => `--dpkgopt=path-exclude=${path}`);
+    const system = [
+      'mmdebstrap',
+      '--variant=minbase',
+      '--include=git',
+      ...without,
+      suite,
+      join(folder, 'system.tar'),
+      debianMirror() ?? '',
+    ];
     // What it mounts lies in a namespace of its own, and is gone when it ends, however that comes about.
-    const debootstrap = ['debootstrap', '--variant=minbase', '--include=git', suite, system, debianMirror() ?? ''];
-    await run('unshare', ['--mount', '--propagation', 'private', ...debootstrap]);
-    await run('tar', ['-C', system, ...unneeded.map((path) => `--exclude=${path}`), '-cf', join(folder, 'system.tar'), '.']);
-    rmSync(system, { recursive: true });
+    await run('unshare', ['--mount', '--propagation', 'private', ...system]);
     copyFileSync(process.execPath, join(folder, 'node'));
     writeFileSync(join(folder, 'Containerfile'), 'FROM scratch\nADD system.tar /\nCOPY node /usr/local/bin/node\n');
     await buildah('bud', '--isolation', 'chroot', '--quiet', '--tag', name, folder);
     return name;
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Not everywhere where the kernel knows it: nothing lies over a folder that is one itself, as that of a container often is. */
+function canOverlay(): boolean {
+  try {
+    return readFileSync('/proc/filesystems', 'utf8').includes('\toverlay\n') && statfsSync(tmpdir()).type !== overlayMagic;
+  } catch {
+    return false;
   }
 }
 
