@@ -30,9 +30,15 @@ test('who sees some files is told of their symbols alone, also while others ask 
     try {
       const names = [...Object.keys(files), 'mine.ts'];
       const mine = { signal, visible: (file: string) => file === 'mine.ts' };
-      const [all, some] = await Promise.all([symbols.find('', names, 1000, { signal }), symbols.find('', names, 1000, mine)]);
-      assert.deepEqual([all.total, all.complete], [101, true]);
-      assert.deepEqual([some.symbols.map(({ name }) => name), some.total, some.complete], [['mine'], 1, true]);
+      const told: string[] = [];
+      // On a busy machine they answer before all is read, and say so.
+      await eventually(async () => {
+        const [all, some] = await Promise.all([symbols.find('', names, 1000, { signal }), symbols.find('', names, 1000, mine)]);
+        told.push(...some.symbols.map(({ name }) => name));
+        assert.deepEqual([all.total, all.complete], [101, true]);
+        assert.deepEqual([some.total, some.complete], [1, true]);
+      });
+      assert.deepEqual([...new Set(told)], ['mine']);
       assert.deepEqual((await symbols.find('secret', names, 1000, mine)).symbols, []);
     } finally {
       await symbols.stop();
@@ -71,8 +77,13 @@ test('when as many symbols are kept as may be, further files have none, and the 
     const find = async (maxSymbols: number): Promise<[number, boolean]> => {
       const symbols = new Symbols({ processes }, { root, maxSymbols });
       try {
-        const { total, complete } = await symbols.find('', Object.keys(files), 10, { signal });
-        return [total, complete];
+        let found: [number, boolean] = [0, false];
+        await eventually(async () => {
+          const { total, complete } = await symbols.find('', Object.keys(files), 10, { signal });
+          found = [total, complete];
+          assert.ok(total >= maxSymbols, `${total}`);
+        });
+        return found;
       } finally {
         await symbols.stop();
       }
@@ -80,7 +91,7 @@ test('when as many symbols are kept as may be, further files have none, and the 
     assert.deepEqual(await find(200), [200, true]);
     const [total, complete] = await find(100);
     // Files are read a few dozen at a time.
-    assert.ok(total >= 100 && total < 200, `${total}`);
+    assert.ok(total < 200, `${total}`);
     assert.equal(complete, false);
   });
 });
