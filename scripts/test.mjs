@@ -19,6 +19,8 @@ const fileTimeoutS = Number(valueOf('--timeout') ?? (deep ? 45 * 60 : 600));
 const buildsTakeTimes = 2;
 const leftoverGraceMs = 500;
 const buildEnding = '.build.test.ts';
+// At the end of a test's name: what takes long, and seldom breaks unless a test beside it does, is for `--deep`.
+const longForm = '(long form)';
 const buildPriority = 10; // of nice: a ninth of the processor time that the others get where they want it
 const maxOutputBytes = 200_000;
 // Programs that a sidecar of a test starts get such names of the environment, and few others: by its value they are found wherever they went.
@@ -61,18 +63,27 @@ function builtCommand() {
   return join(root, 'dist', 'outrigger.mjs');
 }
 
+// A deep run takes whole files: their tests may stand on one another.
 function testFiles() {
-  const ending = deep ? '.deep.ts' : '.test.ts';
+  const isMeant = deep ? (file) => file.endsWith('.deep.ts') || (isTest(file) && hasLongForms(file)) : isTest;
   const skipped = new Set(['node_modules', 'fixtures', 'dist']);
   const walk = (folder) =>
     readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) return skipped.has(entry.name) || entry.name.startsWith('.') ? [] : walk(path);
-      return entry.name.endsWith(ending) ? [path.split(sep).join('/')] : [];
+      return isMeant(path) ? [path.split(sep).join('/')] : [];
     });
   const places = ['src', 'test', 'examples'].filter((place) => existsSync(join(root, place)));
   const found = places.flatMap(walk).sort();
   return filters.length === 0 ? found : found.filter((file) => filters.some((part) => file.includes(part)));
+}
+
+function isTest(file) {
+  return file.endsWith('.test.ts');
+}
+
+function hasLongForms(file) {
+  return readFileSync(join(root, file), 'utf8').includes(longForm);
 }
 
 async function worker(waiting) {
@@ -91,6 +102,7 @@ function runFile(file) {
   const mark = `${process.pid}-${Date.now()}-${++started}`;
   const args = [`--test-reporter=${reporter}`, '--test-reporter-destination=stdout'];
   if (namePattern !== undefined) args.push(`--test-name-pattern=${namePattern}`);
+  else if (!deep) args.push(`--test-skip-pattern=${longForm.replace(/[()]/g, String.raw`\$&`)}$`);
   const child = spawn(process.execPath, [...args, join(root, file)], {
     cwd: root,
     env: { ...testEnvironment(), [fileMark]: mark },
@@ -332,6 +344,8 @@ function report() {
     for (const [reason, of] of byReason)
       console.log(`  ${String(of.length).padStart(4)}  ${reason}  (${[...new Set(of.map(({ file }) => file))].join(', ')})`);
   }
+  const long = deep || namePattern !== undefined ? [] : files.filter(hasLongForms);
+  if (long.length > 0) console.log(`\nLong forms in ${long.length} files were left to \`npm run test:deep\`.`);
   if (failed > 0) {
     console.log('\nFailed');
     for (const { file, failures } of results) for (const { path } of failures) console.log(`  ${file}: ${path}`);

@@ -111,6 +111,22 @@ test('parts of file names choose files, and deep files run only when asked', asy
   assert.equal((await start(t, files, ['--deep']).ended).last, '3 passed, 0 failed');
 });
 
+test('long forms run when asked, with the tests that they stand among, and when they are named', async (t) => {
+  const ending = ['(long', 'form)'].join(' '); // This file has none itself.
+  const long = `test('goes on ${ending}', () => {});\n`;
+  const files = { 'src/core/a.test.ts': passing + long, 'src/net/b.test.ts': passing, 'src/net/c.deep.ts': passing };
+  const short = await start(t, files).ended;
+  assert.deepEqual([short.code, short.last], [0, '2 passed, 0 failed']);
+  assert.match(short.output, /^Long forms in 1 files were left to `npm run test:deep`\.$/m);
+  const deep = await start(t, files, ['--deep']).ended;
+  assert.equal(deep.last, '3 passed, 0 failed');
+  assert.doesNotMatch(deep.output, /left to/);
+  assert.equal((await start(t, files, ['--name=goes on']).ended).last, '1 passed, 0 failed');
+  const failing = { 'src/a.test.ts': `${passing}test('fails ${ending}', () => assert.fail());` };
+  assert.equal((await start(t, failing).ended).last, '1 passed, 0 failed');
+  assert.equal((await start(t, failing, ['--deep']).ended).last, '1 passed, 1 failed');
+});
+
 test('skipped tests are counted with their reason, and a missing tool fails where tools are required', async (t) => {
   const text = `import { requireTool } from '../test/kit/require-tools.ts';\ntest('compiles', { skip: requireTool('git') }, () => {});\n`;
   const files = { 'src/a.test.ts': text + passing };
@@ -125,10 +141,10 @@ test('skipped tests are counted with their reason, and a missing tool fails wher
 test('a file that hangs is ended with its children, named, and fails the run', async (t) => {
   const text = `import { writeFileSync } from 'node:fs';
     test('waits', async () => { writeFileSync('child', String(spawn('sleep', ['300']).pid)); await new Promise((resolve) => setTimeout(resolve, 300_000)); });`;
-  const { folder, ended } = start(t, { 'src/a.test.ts': text }, ['--timeout=1']);
+  const { folder, ended } = start(t, { 'src/a.test.ts': text }, ['--timeout=3']);
   const { code, output, last } = await ended;
   assert.deepEqual({ code, last }, { code: 1, last: '0 passed, 1 failed' });
-  assert.match(output, /still ran after 1 s, in: waits/);
+  assert.match(output, /still ran after 3 s, in: waits/);
   await eventually('the child ends', () => !isAlive(numberIn(join(folder, 'child'))));
 });
 
