@@ -245,7 +245,7 @@ describe('the main process', () => {
     });
   });
 
-  test('another folder by the dialog takes the place of the first, whose child ends; a canceled dialog changes nothing', async () => {
+  test('another folder by the dialog takes the place of the first, whose child ends; a canceled dialog changes nothing (long form)', async () => {
     await withApp(async ({ electron, workspace, window, pid }) => {
       const first = await pid();
       assert.equal(value(await workspace.openFolder()).folder?.name, 'lending-library');

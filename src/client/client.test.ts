@@ -487,7 +487,7 @@ test('a connection whose ping is refused lives: it is busy', async () => {
   );
 });
 
-test('a connection that is given up for what is queued is replaced, and a feed goes on over the next', async () => {
+test('a connection that is given up for what is queued is replaced, and a feed goes on over the next (long form)', async () => {
   await withFakeSidecar(async ({ url }) => {
     await withClient(url, async (client, states) => {
       const feed = client.stream('items.endless', {}, { onResume: (last) => ({ cursor: last?.cursor ?? '0' }) });
@@ -845,7 +845,7 @@ async function readsNoFurther(url: string, rests: boolean, [expected, upload]: U
 }
 
 for (const rests of [true, false]) {
-  test(`the source of an upload that is over is read no further, and left; it ${rests ? 'rests' : 'never rests'}`, async () => {
+  test(`the source of an upload that is over is read no further, and left; it ${rests ? 'rests' : 'never rests (long form)'}`, async () => {
     await withFakeSidecar(async ({ url }) => {
       for (const end of endsOfUploads) await readsNoFurther(url, rests, end);
       const refused: UploadEnd[1] = (client, source) => client.upload('bytes.in', { path: 'a', refuse: true }, source);

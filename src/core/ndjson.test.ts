@@ -14,7 +14,7 @@ function split(chunks: Uint8Array[], maxLineBytes: number): string[] {
   return seen;
 }
 
-test('lines come out whole however the bytes are cut, characters too', () => {
+test('lines come out whole however the bytes are cut, characters too (long form)', () => {
   const line = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter((text) => !/[\r\n]/.test(text) && text.isWellFormed());
   fc.assert(
     fc.property(fc.array(line, { maxLength: 10 }), fc.array(fc.nat(200), { maxLength: 20 }), (lines, cuts) => {

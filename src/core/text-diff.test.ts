@@ -340,7 +340,7 @@ test('lines of one side keep their last word whole where the other side replaced
   assert.equal(merge3(base, base, theirs), theirs);
 });
 
-test('a megabyte takes no cliff, whatever it holds', () => {
+test('a megabyte takes no cliff, whatever it holds (long form)', () => {
   const random = randomFrom(42);
   const words = 'const let return function import from await async class this value index file update'.split(' ');
   const makeLine = (tag: string | number): string =>

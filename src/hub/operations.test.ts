@@ -103,7 +103,7 @@ test('a list of tasks with large results parses nothing of these results, howeve
     assert.equal((await operations['tasks.list']({ limit: 1 }, call())).tasks[0]?.id, 'deep');
   }));
 
-test('a list that is longer than an answer may be ends before, says that there is more, and goes on where it ended', () =>
+test('a list that is longer than an answer may be ends before, says that there is more, and goes on where it ended (long form)', () =>
   scene(async ({ operations, store }) => {
     const description = 'x'.repeat(4 * MEGABYTE);
     const ids = Array.from({ length: 20 }, (_, n) => `t${n}`);
@@ -122,7 +122,7 @@ test('a list that is longer than an answer may be ends before, says that there i
     assert.deepEqual(listed.flat(), ids.reverse());
   }));
 
-test('an audit that is longer than an answer may be ends before, and goes on at `next`', () =>
+test('an audit that is longer than an answer may be ends before, and goes on at `next` (long form)', () =>
   scene(async ({ operations, store, done }) => {
     for (let count = 0; count < 20; count++) await done(`t${count}`, { text: 'x'.repeat(4 * MEGABYTE) });
     const sequences: number[] = [];

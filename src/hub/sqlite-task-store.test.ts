@@ -199,7 +199,7 @@ describe('SQLite as a task store', () => {
     });
   });
 
-  test('many ready tasks and agents: claiming asks lanes, not tasks', async (context) => {
+  test('many ready tasks and agents: claiming asks lanes, not tasks (long form)', async (context) => {
     const clock = { now: START };
     const store = openStore(':memory:', clock);
     const tasks = 100_000;
@@ -256,7 +256,7 @@ describe('SQLite as a task store', () => {
     await store.close();
   });
 
-  test('a file of the first version has its tasks, forgets what is over, and gives its space back', async () => {
+  test('a file of the first version has its tasks, forgets what is over, and gives its space back (long form)', async () => {
     const bed = fileBed();
     try {
       await bed.store.close();

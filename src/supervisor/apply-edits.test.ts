@@ -338,7 +338,7 @@ test('kill -9 at any step leaves all or nothing, once the next call has looked',
   });
 });
 
-test('kill -9 during the recovery from a kill changes nothing about that', async () => {
+test('kill -9 during the recovery from a kill changes nothing about that (long form)', async () => {
   await withPlace(async (place) => {
     const steps = await stepsOf(place);
     for (const [first, expected] of [

@@ -45,7 +45,7 @@ async function withBoot<T>(folder: string, work: (sidecar: Sidecar, client: Clie
   }
 }
 
-test('checkpoints outlive a restart, and a run that was cut short is taken back, what others wrote meanwhile told apart by the journal', {
+test('checkpoints outlive a restart, and a run that was cut short is taken back, what others wrote meanwhile told apart by the journal (long form)', {
   skip,
 }, async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-checkpoint-restart-'));
@@ -119,7 +119,9 @@ test('a run that was cut short ends with the next start: what comes then, before
 });
 
 for (const where of ['in its repository', 'beside its state'])
-  test(`a folder that was moved with its state keeps its checkpoints ${where}, and a copy has its own`, { skip }, async () => {
+  test(`a folder that was moved with its state keeps its checkpoints ${where}, and a copy has its own${where === 'beside its state' ? '' : ' (long form)'}`, {
+    skip,
+  }, async () => {
     const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-checkpoint-moved-'));
     const at = (name: string): string => path.join(scratch, name);
     const inRepository = where === 'in its repository';
@@ -159,7 +161,9 @@ for (const where of ['in its repository', 'beside its state'])
     }
   });
 
-test('a copy in the same repository begins anew, and the checkpoints of the folder that it was copied from stay', { skip }, async () => {
+test('a copy in the same repository begins anew, and the checkpoints of the folder that it was copied from stay (long form)', {
+  skip,
+}, async () => {
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-checkpoint-copy-'));
   const at = (name: string): string => path.join(scratch, name);
   const create = (name: string, title: string): Promise<void> =>
@@ -196,28 +200,31 @@ test('a copy in the same repository begins anew, and the checkpoints of the fold
   }
 });
 
-test('where git can’t drop what no checkpoint names, checkpoints are made all the same, and it is dropped when it can', { skip }, () =>
-  withCheckpoints({ files: plain, config: { 'checkpoints.keep': '2' }, mayLogErrors: true }, async ({ client, root, put, git, file }) => {
-    const refs = (): number => git('for-each-ref', '--format=%(refname)', 'refs/outrigger').split('\n').filter(Boolean).length;
-    const lock = path.join(root, '.git/packed-refs.lock');
-    fs.writeFileSync(lock, '');
-    for (const text of ['1', '2', '3', '4']) {
-      put('a.txt', text);
-      await client.call('checkpoints.create', { title: text });
-    }
-    const { checkpoints } = await client.call('checkpoints.list', {});
-    assert.deepEqual(
-      checkpoints.map(({ title }) => title),
-      ['4', '3'],
-    );
-    assert.ok(refs() > 2);
-    await client.call('checkpoints.restore', { id: checkpoints[1]?.id ?? 0 });
-    assert.equal(file('a.txt'), '3');
-    fs.rmSync(lock);
-    put('a.txt', '5');
-    await client.call('checkpoints.create', { title: '5' });
-    assert.equal(refs(), 2);
-  }),
+test(
+  'where git can’t drop what no checkpoint names, checkpoints are made all the same, and it is dropped when it can (long form)',
+  { skip },
+  () =>
+    withCheckpoints({ files: plain, config: { 'checkpoints.keep': '2' }, mayLogErrors: true }, async ({ client, root, put, git, file }) => {
+      const refs = (): number => git('for-each-ref', '--format=%(refname)', 'refs/outrigger').split('\n').filter(Boolean).length;
+      const lock = path.join(root, '.git/packed-refs.lock');
+      fs.writeFileSync(lock, '');
+      for (const text of ['1', '2', '3', '4']) {
+        put('a.txt', text);
+        await client.call('checkpoints.create', { title: text });
+      }
+      const { checkpoints } = await client.call('checkpoints.list', {});
+      assert.deepEqual(
+        checkpoints.map(({ title }) => title),
+        ['4', '3'],
+      );
+      assert.ok(refs() > 2);
+      await client.call('checkpoints.restore', { id: checkpoints[1]?.id ?? 0 });
+      assert.equal(file('a.txt'), '3');
+      fs.rmSync(lock);
+      put('a.txt', '5');
+      await client.call('checkpoints.create', { title: '5' });
+      assert.equal(refs(), 2);
+    }),
 );
 
 test('when the repository is made anew, the checkpoints that went with it are forgotten and new ones are made', { skip }, () =>
@@ -238,7 +245,7 @@ for (const [was, is] of [
   ['sha1', 'sha256'],
   ['sha256', 'sha1'],
 ] as const)
-  test(`when a repository of ${was} is made anew with ${is}, or removed, checkpoints begin again`, { skip }, () =>
+  test(`when a repository of ${was} is made anew with ${is}, or removed, checkpoints begin again (long form)`, { skip }, () =>
     withCheckpoints({ repository: 'none' }, async ({ client, git, remove, put, file }) => {
       const anew = (format: string): void => {
         remove('.git');
@@ -302,7 +309,7 @@ test('without git it is said what is missing, and runs start all the same', { sk
 });
 
 test(
-  'a repository of another user is left alone: checkpoints are kept beside the state',
+  'a repository of another user is left alone: checkpoints are kept beside the state (long form)',
   {
     skip: skip || (process.getuid?.() !== 0 && 'only root can give a folder to another user'),
   },

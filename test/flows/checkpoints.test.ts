@@ -183,7 +183,7 @@ test('a folder that moved after a small change in it comes back with the file th
 );
 
 test(
-  'a folder that a program moved away is in the next checkpoint with its files, also where another of its name was moved at once',
+  'a folder that a program moved away is in the next checkpoint with its files, also where another of its name was moved at once (long form)',
   { skip },
   () =>
     withCheckpoints({}, async ({ client, put, root, remove }) => {
@@ -331,7 +331,7 @@ test('checkpoints work in a folder without a repository, in one beside the state
   }),
 );
 
-test('checkpoints work on a detached HEAD, in a worktree, and beside a submodule, which is left alone', { skip }, () => {
+test('checkpoints work on a detached HEAD, in a worktree, and beside a submodule, which is left alone (long form)', { skip }, () => {
   const main = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-main-'));
   return withCheckpoints(
     {
@@ -515,7 +515,7 @@ test('a name that is no UTF-8 is kept in a checkpoint, and what happens to it is
   ),
 );
 
-test('names that could be read as quoted, as the end of a line or as a pattern stand for themselves', { skip }, () => {
+test('names that could be read as quoted, as the end of a line or as a pattern stand for themselves (long form)', { skip }, () => {
   const names = ['"x"', 'x\r', 'folder\r/x', ':!x'];
   return withCheckpoints(
     { files: { x: 'other\n', 'folder/x': 'other\n', '.gitignore': 'ignored\n' } },
@@ -540,7 +540,7 @@ test('names that could be read as quoted, as the end of a line or as a pattern s
   );
 });
 
-test('a thousand files that a run changed go back as one batch', { skip }, () => {
+test('a thousand files that a run changed go back as one batch (long form)', { skip }, () => {
   const files = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`d${index % 20}/f${index}.txt`, `${index}\nend\n`]));
   return withCheckpoints({ files }, async ({ client, run, put, file, has }) => {
     await run('1', () => {
@@ -563,7 +563,7 @@ const linksIn = (root: string, folder: string, of: string, count: number): void 
   for (let index = 0; index < count; index++) fs.linkSync(path.join(root, of), path.join(root, folder, `${index}.txt`));
 };
 
-test('five thousand files are restored at once, and of more nothing', { skip }, () =>
+test('five thousand files are restored at once, and of more nothing (long form)', { skip }, () =>
   withCheckpoints({ files: { 'a.txt': 'a\n' } }, async ({ client, root, file, put }) => {
     const { id } = await client.call('checkpoints.create', { title: 'one' });
     linksIn(root, 'many', 'a.txt', 5000);
@@ -574,7 +574,7 @@ test('five thousand files are restored at once, and of more nothing', { skip }, 
   }),
 );
 
-test('of ten thousand files that are too large a checkpoint says the names, and of more there is none', { skip }, () =>
+test('of ten thousand files that are too large a checkpoint says the names, and of more there is none (long form)', { skip }, () =>
   withCheckpoints(
     { files: { 'big.bin': 'x'.repeat(2000) }, config: { 'checkpoints.maxFileBytes': '1024' } },
     async ({ client, root, remove }) => {
@@ -587,7 +587,7 @@ test('of ten thousand files that are too large a checkpoint says the names, and 
   ),
 );
 
-test('the oldest checkpoints are dropped by count and by age, with the refs that kept their objects', { skip }, async (t) => {
+test('the oldest checkpoints are dropped by count and by age, with the refs that kept their objects (long form)', { skip }, async (t) => {
   let now = Date.now();
   await withCheckpoints(
     { files: { 'a.txt': 'a\n' }, config: { 'checkpoints.keep': '3', 'checkpoints.keepDays': '10' }, dependencies: { now: () => now } },
@@ -646,7 +646,7 @@ test('a checkpoint after all refs were removed is kept, though nothing changed',
 );
 
 test(
-  'when the repository is removed, checkpoints begin again beside the state, and in the middle of a run there is none of it',
+  'when the repository is removed, checkpoints begin again beside the state, and in the middle of a run there is none of it (long form)',
   { skip },
   () =>
     withCheckpoints({ files: plain }, async (runs) => {

@@ -110,7 +110,7 @@ test('watch prints a change as it happens, and Ctrl-C ends it with 0', async () 
   assert.deepEqual(await exited, [0, null]);
 });
 
-test('watch ends on Ctrl-C also when the sidecar does not answer, before it has spoken and after', {
+test('watch ends on Ctrl-C also when the sidecar does not answer, before it has spoken and after (long form)', {
   skip: process.platform === 'win32',
 }, async () => {
   const folder = path.join(base, 'frozen');
@@ -166,7 +166,7 @@ test('a disk that is full behind stdout is one line', { skip: fs.existsSync('/de
   }
 });
 
-test('what nobody reads waits in the sidecar, not in the memory of the command', {
+test('what nobody reads waits in the sidecar, not in the memory of the command (long form)', {
   skip: process.platform === 'linux' ? false : 'looks at /proc',
 }, async () => {
   const { out } = await run([
@@ -189,7 +189,7 @@ test('what nobody reads waits in the sidecar, not in the memory of the command',
   }
 });
 
-test('watch says that the sidecar is lost, and that it is back, and tells what changed meanwhile', async () => {
+test('watch says that the sidecar is lost, and that it is back, and tells what changed meanwhile (long form)', async () => {
   const folder = path.join(base, 'restarted');
   fs.mkdirSync(folder);
   let port = '0';
@@ -359,7 +359,7 @@ test('where nobody listens that is said, over a socket and over HTTP; a connecti
 /** Other file systems know no time so late. */
 const memory = '/dev/shm';
 
-test('a file that was written beyond all dates is listed without one', {
+test('a file that was written beyond all dates is listed without one (long form)', {
   skip: !fs.existsSync(memory) && `there is no ${memory}`,
 }, async (t) => {
   const workspace = fs.mkdtempSync(path.join(memory, 'outrigger-cli-'));
@@ -396,7 +396,7 @@ test('commands find the sidecar from a folder below, and say what to do where th
   assert.match((await run(['ls', '--help'])).out, /upwards\. Paths are relative to that folder/);
 });
 
-test('a token of the environment or of a file that does not hold is named, and so is where a token is set', async () => {
+test('a token of the environment or of a file that does not hold is named, and so is where a token is set (long form)', async () => {
   const wrong = 'a-token-that-is-not-the-one';
   const file = path.join(base, 'wrong-token');
   fs.writeFileSync(file, wrong);

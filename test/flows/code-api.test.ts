@@ -204,7 +204,7 @@ test('names of which nothing is left are refused, and nothing of their form stay
     assert.deepEqual(names, ['b_c_.txt', '_.hidden', `${'a'.repeat(251)}.txt`]);
   }));
 
-test('files of other names that are made the same are two, in one form and for runs that name them', () =>
+test('files of other names that are made the same are two, in one form and for runs that name them (long form)', () =>
   withSidecar(async (running) => {
     const ask = codeApi(running);
     const form = formOf(['报告.csv', 'report'], ['数据.csv', 'data'], ['a/b.txt', 'a'], ['c/b.txt', 'c']);
@@ -387,7 +387,7 @@ describe('programs that call tools', { skip: requireTool('python3') }, () => {
   const tools = [{ name: 'tool' }];
   const begin = (code: string, more: object = {}): object => ({ code, tools, ...more });
 
-  test('are ended after 20 rounds', () =>
+  test('are ended after 20 rounds (long form)', () =>
     withSidecar(async (running) => {
       const ask = codeApi(running);
       let { body } = await ask('POST', '/exec/programmatic', begin('n = 0\nwhile True:\n    n = await tool(n=n)'));
@@ -440,7 +440,7 @@ describe('programs that call tools', { skip: requireTool('python3') }, () => {
       assert.deepEqual([refused['status'], refused['error']], ['error', 'Sandbox requested an unregistered tool: rm']);
     }));
 
-  test('wait for no more than a few at a time, and end with the sidecar', async () => {
+  test('wait for no more than a few at a time, and end with the sidecar (long form)', async () => {
     await withSidecar(async (running) => {
       const ask = codeApi(running);
       const begun = await Promise.all([1, 2, 3, 4].map(() => ask('POST', '/exec/programmatic', begin('await tool()'))));

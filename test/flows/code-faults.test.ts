@@ -132,7 +132,7 @@ test(
     }),
 );
 
-test('of one folder with two states, each used in its turn, neither takes the sessions of the other', needsPython, () =>
+test('of one folder with two states, each used in its turn, neither takes the sessions of the other (long form)', needsPython, () =>
   withScratchFolder('code-states', async (folder, workspace) => {
     const withState = (state: string, run: (client: Client<Operations>) => Promise<void>): Promise<void> =>
       withSidecar(({ client }) => run(client), { workspace, config: { state: path.join(folder, state), components: 'files,code' } });
@@ -188,7 +188,7 @@ test('a stop ends runs, interpreters that wait and those that live on, and leave
   ),
 );
 
-test('two workspaces with one folder for code runs leave each other’s sessions alone, also where it is away at a start', () =>
+test('two workspaces with one folder for code runs leave each other’s sessions alone, also where it is away at a start (long form)', () =>
   withScratchFolder('code-shared', async (folder) => {
     const code = path.join(folder, 'code');
     const withWorkspace = async (name: string, run: (client: Client<Operations>) => Promise<void>): Promise<void> => {
@@ -290,46 +290,49 @@ test('on a full disk each step says so, and leaves no half file', needsC, (conte
   }),
 );
 
-test('a caller that reads slowly holds its program back, and costs the sidecar little', { skip: needsPython.skip || noProc }, () =>
-  withProcess(async ({ next }) => {
-    const { sidecar, client } = await next();
-    await runOn(client, { language: 'py', code: 'print(1)' });
-    const pid = sidecar.child.pid as number;
-    const before = memoryOf(pid).residentMb;
-    forgetPeak(pid);
-    const gone = new AbortController();
-    const response = await fetch(`${sidecar.url}/api/code.run`, {
-      method: 'POST',
-      signal: gone.signal,
-      headers: { authorization: `Bearer ${processToken}`, 'content-type': 'application/json', accept: 'application/x-ndjson' },
-      body: JSON.stringify({
-        language: 'py',
-        code: 'import os\nfor n in range(300):\n  os.write(1, b"x" * 1_000_000)\n  open("written", "w").write(str(n))\nprint("end")',
-        limits: { outputBytes: 16 * 1024 * 1024, wallMs: 20_000 },
-      }),
-    });
-    const reader = response.body?.getReader();
-    const first = new TextDecoder().decode((await reader?.read())?.value);
-    const session = /"session":"(\w+)"/.exec(first)?.[1] ?? '';
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    // It got no further than what lies in the pipes between.
-    assert.equal((await client.call('code.sessions', {})).sessions.find(({ id }) => id === session)?.id, session);
-    assert.ok(memoryOf(pid).peakMb < before + 40, `${before} MB became ${memoryOf(pid).peakMb} MB`);
-    // It is there again for those who read, up to the limit.
-    let length = 0;
-    let end = '';
-    for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
-      length += part.value.length;
-      end = (end + new TextDecoder().decode(part.value)).slice(-5000);
-    }
-    assert.ok(length > 16 * 1024 * 1024, `${length} bytes came`);
-    assert.match(end, /"reason":"output"/);
-    assert.ok(memoryOf(pid).peakMb < before + 80, `${before} MB became ${memoryOf(pid).peakMb} MB`);
-    gone.abort();
-  }),
+test(
+  'a caller that reads slowly holds its program back, and costs the sidecar little (long form)',
+  { skip: needsPython.skip || noProc },
+  () =>
+    withProcess(async ({ next }) => {
+      const { sidecar, client } = await next();
+      await runOn(client, { language: 'py', code: 'print(1)' });
+      const pid = sidecar.child.pid as number;
+      const before = memoryOf(pid).residentMb;
+      forgetPeak(pid);
+      const gone = new AbortController();
+      const response = await fetch(`${sidecar.url}/api/code.run`, {
+        method: 'POST',
+        signal: gone.signal,
+        headers: { authorization: `Bearer ${processToken}`, 'content-type': 'application/json', accept: 'application/x-ndjson' },
+        body: JSON.stringify({
+          language: 'py',
+          code: 'import os\nfor n in range(300):\n  os.write(1, b"x" * 1_000_000)\n  open("written", "w").write(str(n))\nprint("end")',
+          limits: { outputBytes: 16 * 1024 * 1024, wallMs: 20_000 },
+        }),
+      });
+      const reader = response.body?.getReader();
+      const first = new TextDecoder().decode((await reader?.read())?.value);
+      const session = /"session":"(\w+)"/.exec(first)?.[1] ?? '';
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      // It got no further than what lies in the pipes between.
+      assert.equal((await client.call('code.sessions', {})).sessions.find(({ id }) => id === session)?.id, session);
+      assert.ok(memoryOf(pid).peakMb < before + 40, `${before} MB became ${memoryOf(pid).peakMb} MB`);
+      // It is there again for those who read, up to the limit.
+      let length = 0;
+      let end = '';
+      for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
+        length += part.value.length;
+        end = (end + new TextDecoder().decode(part.value)).slice(-5000);
+      }
+      assert.ok(length > 16 * 1024 * 1024, `${length} bytes came`);
+      assert.match(end, /"reason":"output"/);
+      assert.ok(memoryOf(pid).peakMb < before + 80, `${before} MB became ${memoryOf(pid).peakMb} MB`);
+      gone.abort();
+    }),
 );
 
-test('fifty runs at once, of which four may run, all end right, and leave no process and no stray folder', needsPython, () =>
+test('fifty runs at once, of which four may run, all end right, and leave no process and no stray folder (long form)', needsPython, () =>
   withProcess(
     async ({ next, code }) => {
       const { client, sidecar } = await next();
@@ -355,7 +358,7 @@ test('fifty runs at once, of which four may run, all end right, and leave no pro
 );
 
 test(
-  'sessions end after their life time with their folders, though nobody asks, and never with a run or an interpreter at work in them',
+  'sessions end after their life time with their folders, though nobody asks, and never with a run or an interpreter at work in them (long form)',
   needsPython,
   () =>
     withProcess(

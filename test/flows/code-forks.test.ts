@@ -88,7 +88,7 @@ print(size > 5000000, sorted(found))
       assert.deepEqual([looking.err, looking.out, looking.end.used.interpreter], ['', 'True [3]\n', 'warm']);
     }));
 
-  test('has the descriptors, paths, modules, variables and rights of one that was started by itself', async () => {
+  test('has the descriptors, paths, modules, variables and rights of one that was started by itself (long form)', async () => {
     const code = `
 import os, resource, signal, site, stat, sys, threading
 descriptors = {name: stat.S_IFMT(os.fstat(int(name)).st_mode) for name in '012'}
@@ -126,7 +126,7 @@ print(sys.path, sys.argv, sys.flags, descriptors, rights, limits, same_user, os.
       assert.deepEqual([real.out, real.end.used.interpreter], ['7 4\n', 'warm'], real.err);
     }));
 
-  test('ends when it ends, not when a child of its own does that went on as a fork', () =>
+  test('ends when it ends, not when a child of its own does that went on as a fork (long form)', () =>
     withCode(async (run) => {
       const forks = await run(
         "import os, time\nif os.fork() == 0: print('child', flush=True)\nelse:\n    time.sleep(0.5)\n    print('parent')\n    os.wait()",
@@ -143,7 +143,7 @@ print(sys.path, sys.argv, sys.flags, descriptors, rights, limits, same_user, os.
       assert.deepEqual([closed.out, closed.end.exitCode, closed.end.files[0]?.size], ['3\n', 0, 0], closed.err);
     }));
 
-  test('is counted, and limited, as one that was started by itself', () =>
+  test('is counted, and limited, as one that was started by itself (long form)', () =>
     withCode(async (run) => {
       const busy = await run(
         'import time\nuntil = time.process_time() + 0.2\nwhile time.process_time() < until: pass\nheld = bytearray(60_000_000)',
@@ -161,7 +161,7 @@ print(sys.path, sys.argv, sys.flags, descriptors, rights, limits, same_user, os.
       assert.ok(many.end.reason === 'processes' || many.err.includes('BlockingIOError'), JSON.stringify(many.end));
     }));
 
-  test('ends with the process that it came from, and the next one comes from another', () =>
+  test('ends with the process that it came from, and the next one comes from another (long form)', () =>
     withCode(async (run) => {
       assert.equal((await run('print(1)')).end.used.interpreter, 'warm');
       const running = run('import time\nprint("up", flush=True)\ntime.sleep(60)', { limits: { wallMs: 50_000 } });

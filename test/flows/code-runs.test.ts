@@ -252,7 +252,7 @@ test('more output than its limit ends a run; what came before is there, and the 
 );
 
 for (const rung of ['landlock', 'seccomp', 'none'])
-  test(`a package that lies above the folders of runs is none of theirs (${rung})`, async () => {
+  test(`a package that lies above the folders of runs is none of theirs (${rung})${rung === 'landlock' ? '' : ' (long form)'}`, async () => {
     const above = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'outrigger-above-'));
     try {
       fs.chmodSync(above, 0o711);
@@ -436,7 +436,7 @@ test('what is not isolated is refused where isolation is required, and what is s
   ),
 );
 
-test('one session has one run at a time, also when it is as new as the first of them', needsPython, () =>
+test('one session has one run at a time, also when it is as new as the first of them (long form)', needsPython, () =>
   withCode(async (running) => {
     const stream = running.client.stream('code.run', {
       language: 'py',
@@ -454,31 +454,34 @@ test('one session has one run at a time, also when it is as new as the first of 
   }),
 );
 
-test('a session is free when its run is over, and not when its program is and somebody has yet to read what it wrote', needsPython, () =>
-  withCode(
-    async ({ client, run }) => {
-      const { id: session } = await client.call('code.openSession', {});
-      const code = 'import time\nfor _ in range(60):\n  print("a" * 200, flush=True)\n  time.sleep(0.01)\nopen("a.txt", "w").close()\n';
-      const first = client.stream('code.run', { language: 'py', code, session });
-      const items = first[Symbol.asyncIterator]();
-      await items.next();
-      const second = run('py', 'import os\nprint(os.path.exists(__file__), sorted(os.listdir(".")))\nopen("b.txt", "w").close()\n', {
-        session,
-      });
-      // The slot of the first is free as soon as its program is over: it is the only one.
-      assert.equal((await run('py', 'print(1)')).out, '1\n');
-      while ((await items.next()).done !== true);
-      assert.deepEqual(named((await first.end).files), ['a.txt']);
-      const { out, end, items: told } = await second;
-      assert.equal(told[0]?.type, 'queued');
-      assert.deepEqual([out, named(end.files)], ["True ['a.txt', 'code.py']\n", ['b.txt']]);
-      assert.deepEqual(named((await client.call('code.session', { session })).files).sort(), ['a.txt', 'b.txt']);
-    },
-    { 'code.atOnce': '1' },
-  ),
+test(
+  'a session is free when its run is over, and not when its program is and somebody has yet to read what it wrote (long form)',
+  needsPython,
+  () =>
+    withCode(
+      async ({ client, run }) => {
+        const { id: session } = await client.call('code.openSession', {});
+        const code = 'import time\nfor _ in range(60):\n  print("a" * 200, flush=True)\n  time.sleep(0.01)\nopen("a.txt", "w").close()\n';
+        const first = client.stream('code.run', { language: 'py', code, session });
+        const items = first[Symbol.asyncIterator]();
+        await items.next();
+        const second = run('py', 'import os\nprint(os.path.exists(__file__), sorted(os.listdir(".")))\nopen("b.txt", "w").close()\n', {
+          session,
+        });
+        // The slot of the first is free as soon as its program is over: it is the only one.
+        assert.equal((await run('py', 'print(1)')).out, '1\n');
+        while ((await items.next()).done !== true);
+        assert.deepEqual(named((await first.end).files), ['a.txt']);
+        const { out, end, items: told } = await second;
+        assert.equal(told[0]?.type, 'queued');
+        assert.deepEqual([out, named(end.files)], ["True ['a.txt', 'code.py']\n", ['b.txt']]);
+        assert.deepEqual(named((await client.call('code.session', { session })).files).sort(), ['a.txt', 'b.txt']);
+      },
+      { 'code.atOnce': '1' },
+    ),
 );
 
-test('a session that is closed, or whose variables are, ends what runs in it', needsPython, () =>
+test('a session that is closed, or whose variables are, ends what runs in it (long form)', needsPython, () =>
   withCode(async ({ client, run }) => {
     const { id: session } = await client.call('code.openSession', {});
     const first = run('py', 'import time\ntime.sleep(20)', { session });
@@ -536,7 +539,7 @@ test('input that comes before its program is compiled waits for it; a run that r
   }),
 );
 
-test('a compiled program is compiled again when anything changed that its compiler can read', needsC, () =>
+test('a compiled program is compiled again when anything changed that its compiler can read (long form)', needsC, () =>
   withCode(async ({ client, run }) => {
     const code = '#include "a.h"\n#include <stdio.h>\nint main(){puts(WORD);}';
     const { id: session } = await client.call('code.openSession', {});
@@ -572,7 +575,7 @@ test('a program that puts things in the place of its source spoils nothing', nee
   }),
 );
 
-test('TypeScript that breaks its transform is told so by Node, and others are not slower for it', () =>
+test('TypeScript that breaks its transform is told so by Node, and others are not slower for it (long form)', () =>
   withCode(async ({ run }) => {
     const broken = await run('ts', '('.repeat(50_000));
     assert.notEqual(broken.end.exitCode, 0);
@@ -635,7 +638,7 @@ test('what is shown stands where it was shown, and is no output', needsPython, (
   }),
 );
 
-test('variables are kept again and again: functions, what is made of others, let and const', needsPython, () =>
+test('variables are kept again and again: functions, what is made of others, let and const (long form)', needsPython, () =>
   withCode(
     async ({ run, client }) => {
       const first = await run(
@@ -697,7 +700,7 @@ test('variables outlive their interpreter whether they are few or many, in both 
   ),
 );
 
-test('a session has its own modules, whatever its interpreter has of the same names', needsPython, () =>
+test('a session has its own modules, whatever its interpreter has of the same names (long form)', needsPython, () =>
   withCode(
     async ({ run }) => {
       const names = ['json', 're', 'ast', 'base64', 'pickle', 'collections', 'functools', 'types', 'operator', 'traceback'];
@@ -803,7 +806,7 @@ print('said')`;
     ),
 );
 
-test('an answer that is too large to be given leaves the session as it is after any other run', needsPython, () =>
+test('an answer that is too large to be given leaves the session as it is after any other run (long form)', needsPython, () =>
   withCode(
     async ({ run, client }) => {
       const slow = `import time
@@ -826,34 +829,37 @@ print('y' * 200_000)`;
   ),
 );
 
-test('code that closes its outputs, or puts others in their place, is done all the same, and what it leaves is kept', needsPython, () =>
-  withCode(
-    async ({ run }) => {
-      const closings = [
-        'sys.stdout.close()',
-        'os.close(1)',
-        'sys.stdout = None',
-        'os.dup2(os.open("/dev/null", os.O_WRONLY), 1)',
-        'sys.stderr.close()\nos.close(2) if False else None',
-        'class Closing:\n  def __reduce__(self):\n    os.closerange(0, 3)\n    return (int, (7,))\nclosing = Closing()',
-      ];
-      for (const closing of closings) {
-        const first = await run('py', `import os, sys\nprint('before', flush=True)\nx = 5\n${closing}`, { keepState: true });
-        assert.deepEqual([first.out, first.end.exitCode, first.end.notes], ['before\n', 0, []], `${closing}: ${first.err}`);
-        const { session } = first.end;
-        const second = await run('py', 'x += 1', { keepState: true, session });
-        assert.deepEqual(
-          [second.end.exitCode, second.end.used.interpreter, second.end.notes],
-          [0, 'live', []],
-          `${closing}: ${second.err}`,
-        );
-        await run('js', '1', { keepState: true });
-        const third = await run('py', 'print(x)', { keepState: true, session });
-        assert.deepEqual([third.out, third.end.used.restored], ['6\n', true], closing);
-      }
-    },
-    { 'code.live': '1' },
-  ),
+test(
+  'code that closes its outputs, or puts others in their place, is done all the same, and what it leaves is kept (long form)',
+  needsPython,
+  () =>
+    withCode(
+      async ({ run }) => {
+        const closings = [
+          'sys.stdout.close()',
+          'os.close(1)',
+          'sys.stdout = None',
+          'os.dup2(os.open("/dev/null", os.O_WRONLY), 1)',
+          'sys.stderr.close()\nos.close(2) if False else None',
+          'class Closing:\n  def __reduce__(self):\n    os.closerange(0, 3)\n    return (int, (7,))\nclosing = Closing()',
+        ];
+        for (const closing of closings) {
+          const first = await run('py', `import os, sys\nprint('before', flush=True)\nx = 5\n${closing}`, { keepState: true });
+          assert.deepEqual([first.out, first.end.exitCode, first.end.notes], ['before\n', 0, []], `${closing}: ${first.err}`);
+          const { session } = first.end;
+          const second = await run('py', 'x += 1', { keepState: true, session });
+          assert.deepEqual(
+            [second.end.exitCode, second.end.used.interpreter, second.end.notes],
+            [0, 'live', []],
+            `${closing}: ${second.err}`,
+          );
+          await run('js', '1', { keepState: true });
+          const third = await run('py', 'print(x)', { keepState: true, session });
+          assert.deepEqual([third.out, third.end.used.restored], ['6\n', true], closing);
+        }
+      },
+      { 'code.live': '1' },
+    ),
 );
 
 test('an input is that of its order, also where there was none before, or the code wrote to it', needsPython, () =>
@@ -877,26 +883,29 @@ test('an input is that of its order, also where there was none before, or the co
   }),
 );
 
-test('who does not read what his program wrote keeps nobody from running, and the health says what holds code back', needsPython, () =>
-  withCode(
-    async ({ run, url, token }) => {
-      // More than all buffers on the way to somebody who does not read.
-      const flood = await fetch(`${url}/api/code.run`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${token}`, accept: 'application/x-ndjson', 'content-type': 'application/json' },
-        body: JSON.stringify({ language: 'py', code: "print('x' * 60_000_000)", limits: { wallMs: 3000, outputBytes: 100_000_000 } }),
-      });
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      const begun = performance.now();
-      assert.equal((await run('py', 'print(1)')).out, '1\n');
-      assert.ok(performance.now() - begun < 8000, 'as soon as the first program is over, and long before anybody reads what it wrote');
-      await flood.body?.cancel();
-      const ready = await fetch(`${url}/readyz`, { headers: { authorization: `Bearer ${token}` } });
-      const { checks } = (await ready.json()) as { checks: { name: string; text: string }[] };
-      assert.match(checks.find(({ name }) => name === 'isolation')?.text ?? '', /^Code runs at rung \d/);
-    },
-    { 'code.atOnce': '1', 'code.maxOutputBytes': '100000000' },
-  ),
+test(
+  'who does not read what his program wrote keeps nobody from running, and the health says what holds code back (long form)',
+  needsPython,
+  () =>
+    withCode(
+      async ({ run, url, token }) => {
+        // More than all buffers on the way to somebody who does not read.
+        const flood = await fetch(`${url}/api/code.run`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${token}`, accept: 'application/x-ndjson', 'content-type': 'application/json' },
+          body: JSON.stringify({ language: 'py', code: "print('x' * 60_000_000)", limits: { wallMs: 3000, outputBytes: 100_000_000 } }),
+        });
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        const begun = performance.now();
+        assert.equal((await run('py', 'print(1)')).out, '1\n');
+        assert.ok(performance.now() - begun < 8000, 'as soon as the first program is over, and long before anybody reads what it wrote');
+        await flood.body?.cancel();
+        const ready = await fetch(`${url}/readyz`, { headers: { authorization: `Bearer ${token}` } });
+        const { checks } = (await ready.json()) as { checks: { name: string; text: string }[] };
+        assert.match(checks.find(({ name }) => name === 'isolation')?.text ?? '', /^Code runs at rung \d/);
+      },
+      { 'code.atOnce': '1', 'code.maxOutputBytes': '100000000' },
+    ),
 );
 
 const endings: readonly { language: string; code: string; files?: object[] }[] = [
@@ -944,7 +953,7 @@ console.log(Object.keys(require.cache).length, process.argv.length);
   { language: 'js', code: "console.log('out');\nPromise.reject(new Error('rejected'));\n" },
 ];
 
-test('an interpreter that waited ends its program as one that was started for it does', needsPython, async () => {
+test('an interpreter that waited ends its program as one that was started for it does (long form)', needsPython, async () => {
   const facts = async (run: Run, { language, code, files }: (typeof endings)[number]): Promise<[string, object]> => {
     const seen = await run(language, code, { files: files ?? [] });
     const { reason, exitCode, used } = seen.end;
@@ -997,30 +1006,38 @@ test('what an interpreter that waited becomes has its own modules, and its argum
   }),
 );
 
-test('other limits, or a network, start the interpreter of a session anew, and two that work do not end each other', needsPython, () =>
-  withCode(
-    async ({ run }) => {
-      const first = await run('py', 'x = 1', { keepState: true });
-      const { session } = first.end;
-      const other = await run('py', 'print(x)', { keepState: true, session, limits: { processes: 40, cpuMs: 1000 }, keepStdinOpen: true });
-      assert.deepEqual([other.out, other.end.used.interpreter, other.end.used.restored], ['1\n', 'cold', true]);
-      assert.deepEqual([other.end.notes.length, /anew/.test(other.end.notes.join())], [2, true]);
-      // The time is of each run.
-      const same = await run('py', 'print(x)', { keepState: true, session, limits: { processes: 40, wallMs: 5000 } });
-      assert.equal(same.end.used.interpreter, 'live');
-      const both = await Promise.all(
-        [1, 2, 3].map((n) => run('py', `import time\nprint(${n}, flush=True)\ntime.sleep(0.4)\ny = ${n}\nprint(y)`, { keepState: true })),
-      );
-      assert.deepEqual(
-        both.map(({ end, out }) => [end.reason, out]),
-        [1, 2, 3].map((n) => ['exit', `${n}\n${n}\n`]),
-      );
-    },
-    { 'code.live': '1' },
-  ),
+test(
+  'other limits, or a network, start the interpreter of a session anew, and two that work do not end each other (long form)',
+  needsPython,
+  () =>
+    withCode(
+      async ({ run }) => {
+        const first = await run('py', 'x = 1', { keepState: true });
+        const { session } = first.end;
+        const other = await run('py', 'print(x)', {
+          keepState: true,
+          session,
+          limits: { processes: 40, cpuMs: 1000 },
+          keepStdinOpen: true,
+        });
+        assert.deepEqual([other.out, other.end.used.interpreter, other.end.used.restored], ['1\n', 'cold', true]);
+        assert.deepEqual([other.end.notes.length, /anew/.test(other.end.notes.join())], [2, true]);
+        // The time is of each run.
+        const same = await run('py', 'print(x)', { keepState: true, session, limits: { processes: 40, wallMs: 5000 } });
+        assert.equal(same.end.used.interpreter, 'live');
+        const both = await Promise.all(
+          [1, 2, 3].map((n) => run('py', `import time\nprint(${n}, flush=True)\ntime.sleep(0.4)\ny = ${n}\nprint(y)`, { keepState: true })),
+        );
+        assert.deepEqual(
+          both.map(({ end, out }) => [end.reason, out]),
+          [1, 2, 3].map((n) => ['exit', `${n}\n${n}\n`]),
+        );
+      },
+      { 'code.live': '1' },
+    ),
 );
 
-test('a class of Java that is not public is started all the same', { skip: requireTool('javac') }, () =>
+test('a class of Java that is not public is started all the same (long form)', { skip: requireTool('javac') }, () =>
   withCode(async ({ run }) => {
     const hello = 'public static void main(String[] a) { System.out.println(Other.word()); }';
     const { out, err, end } = await run('java', `class Other { static String word() { return "hello"; } }\nclass Zed { ${hello} }\n`);
@@ -1028,21 +1045,26 @@ test('a class of Java that is not public is started all the same', { skip: requi
   }),
 );
 
-test('the compiler of Java has its classes in a file from its second run on, and a run says so', { skip: requireTool('javac') }, () =>
-  withCode(async ({ run }) => {
-    const code = (number: number): string =>
-      `public class Code {\n  public static void main(String[] args) {\n    System.out.println(${number});\n  }\n}\n`;
-    assert.equal((await run('java', code(1))).end.used.compilerSeed, false);
-    let number = 1;
-    await eventually(async () => {
-      const { end, out } = await run('java', code(++number));
-      assert.equal(out, `${number}\n`);
-      assert.deepEqual([end.used.compileCache, end.used.compilerSeed], ['miss', true]);
-    }, 30_000);
-  }),
+test(
+  'the compiler of Java has its classes in a file from its second run on, and a run says so (long form)',
+  { skip: requireTool('javac') },
+  () =>
+    withCode(async ({ run }) => {
+      const code = (number: number): string =>
+        `public class Code {\n  public static void main(String[] args) {\n    System.out.println(${number});\n  }\n}\n`;
+      assert.equal((await run('java', code(1))).end.used.compilerSeed, false);
+      let number = 1;
+      await eventually(async () => {
+        const { end, out } = await run('java', code(++number));
+        assert.equal(out, `${number}\n`);
+        assert.deepEqual([end.used.compileCache, end.used.compilerSeed], ['miss', true]);
+      }, 30_000);
+    }),
 );
 
-test('Go has its packages from its second run on, and what a user compiles is not added to them', { skip: requireTool('go') }, async () => {
+test('Go has its packages from its second run on, and what a user compiles is not added to them (long form)', {
+  skip: requireTool('go'),
+}, async () => {
   const folder = path.join(os.tmpdir(), `outrigger-code-seeds-${process.pid}`);
   try {
     await withCode(

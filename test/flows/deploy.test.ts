@@ -97,7 +97,7 @@ test('a module that fails is an answer with its output, and a name that is none 
   }),
 );
 
-test('one at a time; what takes too long is ended, also when it does not listen', needsGit, () =>
+test('one at a time; what takes too long is ended, also when it does not listen (long form)', needsGit, () =>
   withOdoo(
     async ({ post, client }) => {
       const slow = post('/deploy/lazy');
@@ -187,7 +187,7 @@ test('profiles of one’s own have typed parameters, and what is no profile stop
     );
 });
 
-test('a rollback that can’t make the folder what it was fails, says why, and changes nothing', needsGit, async () => {
+test('a rollback that can’t make the folder what it was fails, says why, and changes nothing (long form)', needsGit, async () => {
   const argv = ['sh', '-c', 'cat current/app >> ../deployed.txt; ! grep -q bad current/app'];
   const profiles = { site: { argv, before: 'checkpoint', rollback: true } };
   await withSidecar(
@@ -228,7 +228,7 @@ test('a rollback that can’t make the folder what it was fails, says why, and c
   );
 });
 
-test('what is remembered of deployments outlives the sidecar', needsGit, () =>
+test('what is remembered of deployments outlives the sidecar (long form)', needsGit, () =>
   withOdoo(async ({ client, post, stateFolder }) => {
     await post('/deploy/sale');
     const [deployment] = (await client.call('deploy.list', {})).deployments;

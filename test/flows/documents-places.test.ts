@@ -184,7 +184,7 @@ test('a document that is moved out of the paths of a token ends for who has it, 
     assert.deepEqual(owner.closes, []);
   }));
 
-test('a link that takes the place of an open file leads nobody to write where git takes programs from', () =>
+test('a link that takes the place of an open file leads nobody to write where git takes programs from (long form)', () =>
   withPeople(async ({ put, file, root, client, clientOf, join }) => {
     put('.git/hooks/pre-commit', '#!/bin/sh\n');
     fs.symlinkSync('.git/hooks/pre-commit', path.join(root, 'link'));
@@ -295,7 +295,7 @@ test('who may only read and knows a state that was lost is told to load the docu
     assert.equal(reader.text.toString(), 'one\ntwo\n');
   }));
 
-test('a document that is put away while a change of its file is looked at loses nothing of that change', () =>
+test('a document that is put away while a change of its file is looked at loses nothing of that change (long form)', () =>
   withProcess(async ({ root, start }) => {
     fs.writeFileSync(path.join(root, 'a.txt'), 'one\ntwo\nthree\n');
     fs.writeFileSync(path.join(root, 'b.txt'), 'b\n');
@@ -331,7 +331,7 @@ test('what is typed into a file after another was moved there outlives kill -9',
     await eventually(() => assert.equal(fs.readFileSync(path.join(root, 'a.txt'), 'utf8'), 'typed two\n'));
   }));
 
-test('the log is emptied at a stop, whatever became of a file; what it held is there when the file is text again', () =>
+test('the log is emptied at a stop, whatever became of a file; what it held is there when the file is text again (long form)', () =>
   withProcess(async ({ root, state, start }) => {
     const file = path.join(root, 'a.txt');
     fs.writeFileSync(file, 'one\n');

@@ -164,7 +164,7 @@ test('an outside edit while people type is merged with what they typed', () =>
     write('f.txt', 'one\ntwo\nthree\n'),
   ));
 
-test('a program that empties a file and writes it a moment later brings nothing back that was removed meanwhile, and moves nothing', () =>
+test('a program that empties a file and writes it a moment later brings nothing back that was removed meanwhile, and moves nothing (long form)', () =>
   withDocuments(
     async ({ root, put }, open) => {
       const person = open('f.txt');
@@ -394,7 +394,7 @@ test('who was away during a rename comes back under the old name to the same doc
     write('a.txt', 'text\n'),
   ));
 
-test('a file that moves while its document is being opened is opened where it went, with all that was typed', () =>
+test('a file that moves while its document is being opened is opened where it went, with all that was typed (long form)', () =>
   withDocuments(
     async ({ client, file, put, root }, open) => {
       for (const waitMs of [0, 10, 20, 25, 30, 35, 40, 50]) {
@@ -518,7 +518,7 @@ test('presence that is too long, or of too many clients behind one socket, ends 
     write('a.txt', 'text\n'),
   ));
 
-test('a document of 100,000 clients is joined by who has it all, and edited', () =>
+test('a document of 100,000 clients is joined by who has it all, and edited (long form)', () =>
   withDocuments(
     async ({ file, client: caller }, open) => {
       const one = open('a.txt');

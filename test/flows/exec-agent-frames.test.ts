@@ -132,7 +132,7 @@ describe('without the token', { skip }, () => {
     });
   });
 
-  test('who is slow or silent is cut off, and holds up those who come meanwhile for a moment alone', async () => {
+  test('who is slow or silent is cut off, and holds up those who come meanwhile for a moment alone (long form)', async () => {
     await withServing(plain, async ({ socket, token, tokenFile, child }) => {
       const hello = helloFrame(token);
       const slow = Array.from({ length: 12 }, (_, at) => new RawAgent(socket, hello.subarray(0, at * 4)));

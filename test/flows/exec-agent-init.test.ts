@@ -56,7 +56,7 @@ describe('the exec agent as an init', { skip: requireTool('cc', 'bwrap') }, () =
   for (const [says, init, mustReap] of [
     ['takes what programs of the sidecar leave behind, passes SIGTERM on, and ends with its exit code', [agent, '--'], true],
     // Or the test above would prove nothing.
-    ['is needed for that: Node as process 1 leaves zombies', [], false],
+    ['is needed for that: Node as process 1 leaves zombies (long form)', [], false],
   ] as const) {
     test(says, async () => {
       const root = fs.mkdtempSync(path.join(folder, 'root-'));

@@ -54,7 +54,7 @@ describe('npm run hub', { skip: requireTool('git') }, () => {
     assert.equal(stdout.match(/ succeeded /g)?.length, 4);
   });
 
-  test('a task is added from the command line, and waited for', async () => {
+  test('a task is added from the command line, and waited for (long form)', async () => {
     const { stdout } = await outrigger('hub', 'add', 'Pages by hand', '--needs', 'docs', '--wait', '--url', url);
     assert.match(stdout, /^task-\S+\nsucceeded\n/);
   });

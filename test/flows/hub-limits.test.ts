@@ -53,7 +53,7 @@ describe('a hub', { concurrency: true }, () => {
       await other.next('task_assign', 10_000);
     }));
 
-  test('a connection that does not say who it is is closed after ten seconds', () =>
+  test('a connection that does not say who it is is closed after ten seconds (long form)', () =>
     withHub(async ({ agent }) => {
       const nobody = await agent('nobody', { identify: false });
       const begun = performance.now();
@@ -239,7 +239,7 @@ test('days that make no sense are refused before a hub starts', async () => {
   }
 });
 
-test('of tasks that are more than one answer can have AgentCom’s list has the newest', () =>
+test('of tasks that are more than one answer can have AgentCom’s list has the newest (long form)', () =>
   withHub(async ({ hub, url, client }) => {
     const description = 'x'.repeat(99_000);
     for (let count = 0; count < 8; count++)

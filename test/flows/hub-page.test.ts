@@ -275,7 +275,7 @@ test('an agent gets a new secret, and loses all of them', { skip: noBrowser }, (
 );
 
 test(
-  'a hub that goes is said to be gone, and one that comes back is followed again, with what happened meanwhile',
+  'a hub that goes is said to be gone, and one that comes back is followed again, with what happened meanwhile (long form)',
   { skip: noBrowser },
   () =>
     withFleetPage(async (running, open) => {
@@ -307,7 +307,7 @@ test(
     }),
 );
 
-test('a thousand agents and ten thousand tasks are a few rows to the browser', { skip: noBrowser }, () =>
+test('a thousand agents and ten thousand tasks are a few rows to the browser (long form)', { skip: noBrowser }, () =>
   withFleetPage(async (running, open) => {
     const { client } = running;
     for (let from = 0; from < 1000; from += 100) {

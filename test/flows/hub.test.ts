@@ -56,7 +56,7 @@ test('a start that fails leaves nothing open: the next one in the same process h
     await hub.stop();
   }));
 
-test('where its folder was removed or replaced while it runs, nothing is acknowledged any more; what is known can be read', async () => {
+test('where its folder was removed or replaced while it runs, nothing is acknowledged any more; what is known can be read (long form)', async () => {
   for (const how of ['removed', 'replaced'] as const)
     await withHub(async (running) => {
       const { client, folder, url, logged } = running;

@@ -124,7 +124,7 @@ time.sleep(30)`;
     return count() - before;
   };
 
-  test('is looked at from then on, and not before', async () => {
+  test('is looked at from then on, and not before (long form)', async () => {
     const [waiting, other] = [start('--waits'), start()];
     try {
       const [few, many] = await Promise.all([looks(waiting), looks(other)]);

@@ -78,7 +78,7 @@ for (const rung of [3, 2] as const) {
       assert.ok(end.wallMs < 1500, `${end.wallMs} ms`);
     });
 
-    test('who closes its input lets go of those who write to it', async () => {
+    test('who closes its input lets go of those who write to it (long form)', async () => {
       const { program } = await started('exec 0<&-; sleep 3');
       const from = performance.now();
       for (let piece = 0; piece < 8; piece++) await program.write(Buffer.alloc(MEBIBYTE, 'x'));

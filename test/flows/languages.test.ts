@@ -135,7 +135,7 @@ describe('each language', () => {
 describe('each language where containers give no namespaces, and nothing is compiled ahead', () => {
   for (const language of languages) {
     const needed = programsOf(language).filter((program): program is Tool => !['node', 'bash'].includes(program));
-    test(language.name, { skip: requireTool(...needed) }, () =>
+    test(`${language.name} (long form)`, { skip: requireTool(...needed) }, () =>
       withSidecar(
         async ({ url, token }) => {
           const client = createClient<Operations>({ url, token });
@@ -154,7 +154,7 @@ describe('each language where containers give no namespaces, and nothing is comp
   }
 });
 
-test('Java in a package runs', { skip: requireTool('javac') }, () =>
+test('Java in a package runs (long form)', { skip: requireTool('javac') }, () =>
   withSidecar(
     async ({ url, token }) => {
       const client = createClient<Operations>({ url, token });
@@ -173,7 +173,7 @@ test('Java in a package runs', { skip: requireTool('javac') }, () =>
   ),
 );
 
-test('an error of TypeScript names its own file and line, also where its syntax is more than types', () =>
+test('an error of TypeScript names its own file and line, also where its syntax is more than types (long form)', () =>
   withSidecar(
     async ({ url, token }) => {
       const client = createClient<Operations>({ url, token });

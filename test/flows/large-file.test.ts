@@ -41,7 +41,7 @@ describe('a file of a gigabyte', { skip: noProc }, () => {
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  test('is downloaded whole while others are answered, with little memory', async () => {
+  test('is downloaded whole while others are answered, with little memory (long form)', async () => {
     let longest = 0;
     let isOver = false;
     const others = (async () => {

@@ -18,7 +18,7 @@ function post({ url, token }: RunningSidecar, name: string, input: unknown): Pro
   });
 }
 
-test('what is too long is refused by name: an input, an answer, an upload', () =>
+test('what is too long is refused by name: an input, an answer, an upload (long form)', () =>
   withSidecar(
     async (running) => {
       const { url, token, put, root } = running;

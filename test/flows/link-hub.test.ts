@@ -113,7 +113,7 @@ test('a hub that restarts is found again', () =>
     }),
   ));
 
-test('a new secret is stored, used with the next identify, and the old one holds no more after that', () =>
+test('a new secret is stored, used with the next identify, and the old one holds no more after that (long form)', () =>
   withHub((running) =>
     withLink(running, {}, async ({ link, stored }) => {
       const { token, delivered } = await running.client.call('agents.rotate', { agent: 'probe' });

@@ -56,7 +56,7 @@ async function stopTwice(program: RunningProgram): Promise<void> {
 }
 
 test(
-  'a second signal while a link stops disturbs nothing: what was typed is saved, and no program is left',
+  'a second signal while a link stops disturbs nothing: what was typed is saved, and no program is left (long form)',
   {
     skip: process.platform === 'win32',
   },
@@ -119,7 +119,7 @@ test('a second signal while a hub stops disturbs nothing', { skip: process.platf
   }),
 );
 
-test('two links can’t have one folder of results: the second is refused with 78, and has it when the first is gone', () =>
+test('two links can’t have one folder of results: the second is refused with 78, and has it when the first is gone (long form)', () =>
   withScratchFolder('results', async (folder) => {
     const env = { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder };
     const link = (name: string): RunningProgram => runProgram(process.execPath, [main, 'link', `${name}.json`], { env, cwd: folder });

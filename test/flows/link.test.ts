@@ -292,7 +292,7 @@ test('restart_sidecar ends it with 0, so that whatever keeps it starts it again'
   assert.deepEqual(hub.closes, [{ code: 1000, reason: 'shutdown' }]);
 });
 
-test('where a link crashes, the token of its task programs holds until the next start, and one that stops leaves none', async () => {
+test('where a link crashes, the token of its task programs holds until the next start, and one that stops leaves none (long form)', async () => {
   const hub = await hubOf(takes);
   const file = configured({ hub_url: hub.url });
   const states = path.join(env.HOME, '.local/state/outrigger');
@@ -324,7 +324,7 @@ test('where a link crashes, the token of its task programs holds until the next 
   assert.deepEqual(tokens(), []);
 });
 
-test('a second link in one folder exits 69 and leaves the first one alone', async () => {
+test('a second link in one folder exits 69 and leaves the first one alone (long form)', async () => {
   const hub = await hubOf(takes);
   const file = configured({ hub_url: hub.url });
   const first = run('link', file);

@@ -247,7 +247,7 @@ for (const rung of rungs)
       );
 
       await context.test(
-        'threads that go on after the answer take no time, start nothing that stays, and go on with the next run',
+        'threads that go on after the answer take no time, start nothing that stays, and go on with the next run (long form)',
         async () => {
           const forks = `import os, threading, time
 count = 0
@@ -323,7 +323,7 @@ def now(): return count`;
       });
 
       await context.test(
-        'the limit of processor time holds for each run by itself, and another one needs no other interpreter',
+        'the limit of processor time holds for each run by itself, and another one needs no other interpreter (long form)',
         async () => {
           const { session } = (await run('py', 'import time\nx = 1')).end;
           const burn = (ms: number): string => `t = time.process_time()\nwhile time.process_time() - t < ${ms / 1000}: pass\nx += 1`;
@@ -386,7 +386,9 @@ print(refused > 0)`;
     }),
   );
 
-test('one whose parent ends while it is looked for is found, and ended', { skip: skip || (isRoot ? false : 'needs root') }, async () => {
+test('one whose parent ends while it is looked for is found, and ended (long form)', {
+  skip: skip || (isRoot ? false : 'needs root'),
+}, async () => {
   const base = rangeFolder();
   const range = new AttackRange(base, 2, [], 'server', await mutantLauncher(base, 'looksSlowly'));
   try {
@@ -432,7 +434,7 @@ sys.stdin.read()`,
 
 test('nothing is left of any of them', { skip }, () => eventually(() => assert.deepEqual([...below().values()], []), 3000));
 
-test('for a user without any privilege all of that is so as well', {
+test('for a user without any privilege all of that is so as well (long form)', {
   skip: skip || (isRoot ? false : 'needs root'),
 }, async () => {
   const env = { ...process.env, HOME: '/nonexistent' };

@@ -50,7 +50,7 @@ thread = threading.Thread(target=tick, daemon=True)
 thread.start()
 `;
 
-test('what a driver tells is whole, whatever threads and children of the code write beside it', needsPython, () =>
+test('what a driver tells is whole, whatever threads and children of the code write beside it (long form)', needsPython, () =>
   withLive(async ({ run, evict }) => {
     for (const size of [30_000, 300_000, 3_000_000]) {
       const begun = performance.now();
@@ -209,12 +209,15 @@ test('each code of a session has lines of its own: in tracebacks, in warnings, a
   }),
 );
 
-test('while an error is printed, other threads find the modules of the session, and what it says of itself does as well', needsPython, () =>
-  withLive(async ({ run }) => {
-    const files = [{ name: 'words.py', text: 'said = "in its words"\n' }];
-    const { session } = (await run("for n in range(300): open(f'own_{n}.py', 'w').write('value = 1')", { files })).end;
-    const failed = await run(
-      `import threading, importlib
+test(
+  'while an error is printed, other threads find the modules of the session, and what it says of itself does as well (long form)',
+  needsPython,
+  () =>
+    withLive(async ({ run }) => {
+      const files = [{ name: 'words.py', text: 'said = "in its words"\n' }];
+      const { session } = (await run("for n in range(300): open(f'own_{n}.py', 'w').write('value = 1')", { files })).end;
+      const failed = await run(
+        `import threading, importlib
 failed, found = [], set()
 class Told(Exception):
   def __str__(self):
@@ -227,10 +230,10 @@ def work():
 thread = threading.Thread(target=work)
 thread.start()
 raise Told`,
-      { session },
-    );
-    assert.match(failed.err, /^Traceback .*\n {2}File "<cell 2>", line 13, in <module>\n {4}raise Told\nTold: in its words\n$/);
-    const lazy = `thread.join()
+        { session },
+      );
+      assert.match(failed.err, /^Traceback .*\n {2}File "<cell 2>", line 13, in <module>\n {4}raise Told\nTold: in its words\n$/);
+      const lazy = `thread.join()
 import time
 def lazy():
   while on:
@@ -242,11 +245,11 @@ on = True
 thread = threading.Thread(target=lazy)
 thread.start()
 time.sleep(0.05)`;
-    assert.equal((await run(lazy, { session })).end.exitCode, 0);
-    for (let n = 0; n < 5; n++) assert.match((await run('int("x")', { session })).err, /\n {4}int\("x"\)\n/);
-    const { out, err } = await run('on = False\nthread.join()\nprint(len(failed), failed[:1], len(found))', { session });
-    assert.equal(out, '0 [] 1\n', err);
-  }),
+      assert.equal((await run(lazy, { session })).end.exitCode, 0);
+      for (let n = 0; n < 5; n++) assert.match((await run('int("x")', { session })).err, /\n {4}int\("x"\)\n/);
+      const { out, err } = await run('on = False\nthread.join()\nprint(len(failed), failed[:1], len(found))', { session });
+      assert.equal(out, '0 [] 1\n', err);
+    }),
 );
 
 test('errors are printed with their lines beside modules of the session with the names of those that print them', needsPython, () =>
@@ -285,7 +288,7 @@ del pool`;
   }),
 );
 
-test('variables that are too large to be kept are found out before there is no memory for it', needsPython, () =>
+test('variables that are too large to be kept are found out before there is no memory for it (long form)', needsPython, () =>
   withLive(async ({ run }) => {
     for (const code of ["x = b'a' * 300_000_000", 'x = [float(n) for n in range(7_000_000)]']) {
       const first = await run(code);
@@ -296,7 +299,7 @@ test('variables that are too large to be kept are found out before there is no m
   }),
 );
 
-test('variables that have something in common have it again, whatever they are named', needsPython, () =>
+test('variables that have something in common have it again, whatever they are named (long form)', needsPython, () =>
   withLive(async ({ run, evict }) => {
     const first = await run(`import threading
 a = [1]

@@ -54,7 +54,7 @@ async function afterAnother(run: Run, language: 'py' | 'js', codes: readonly str
   return { before, seen: await run(language, codes.at(-1) ?? '', more) };
 }
 
-test('where taking up variables ends the interpreter, the code is run all the same, without them', needsPython, () =>
+test('where taking up variables ends the interpreter, the code is run all the same, without them (long form)', needsPython, () =>
   withLive(
     async ({ run }) => {
       const module = (does: string): { files: object[] } => ({
@@ -79,7 +79,7 @@ test('where taking up variables ends the interpreter, the code is run all the sa
   ),
 );
 
-test('a run that is canceled while variables are taken up ends at once, and they stay as they are', needsPython, () =>
+test('a run that is canceled while variables are taken up ends at once, and they stay as they are (long form)', needsPython, () =>
   withLive(
     async ({ run, client }) => {
       const text = `import os, time\nif os.path.exists('ready'): time.sleep(60)\nopen('ready', 'w').close()\n`;
@@ -105,33 +105,36 @@ test('a run that is canceled while variables are taken up ends at once, and they
   ),
 );
 
-test('variables of Python take no more room than each by itself, and what they share is kept, and written, once', needsPython, () =>
-  withLive(
-    async ({ run }) => {
-      const many = await run('py', "import pickle\nwords = [f'word {n}' for n in range(300_000)]\nprint(len(pickle.dumps(words)))");
-      assert.deepEqual(many.end.notes, []);
-      const room = Number(many.out);
-      assert.ok((many.end.state?.bytes ?? 0) < room + 1000, `${many.end.state?.bytes} bytes, where ${room} are enough`);
-      const codes = [
-        "text = 'x' * 20_000_000\nparts, by, again = [text], {'a': text}, text",
-        'print(parts[0] is by["a"] is text is again)',
-      ];
-      const { before, seen } = await afterAnother(run, 'py', codes);
-      assert.deepEqual([before, seen.out, seen.end.notes], [[], 'True\n', []], seen.err);
-      assert.ok((seen.end.state?.bytes ?? Infinity) < 20_100_000, `${seen.end.state?.bytes} bytes`);
-      // What can't be kept makes no difference to the others from the second time on.
-      const counted = await run(
-        'py',
-        'import threading\nfirst = threading.Lock()\nclass Counts:\n  n = 0\n  def __getstate__(self):\n    Counts.n += 1\n    return {}\none, last = Counts(), [threading.Lock()]',
-      );
-      assert.deepEqual(counted.end.notes, [lostOf('first', 'last')], counted.err);
-      const { session } = counted.end;
-      await run('py', 'before = Counts.n', { session });
-      const next = await run('py', 'print(Counts.n - before)', { session });
-      assert.deepEqual([next.out, next.end.notes], ['1\n', [lostOf('first', 'last')]], next.err);
-    },
-    { 'code.live': '1' },
-  ),
+test(
+  'variables of Python take no more room than each by itself, and what they share is kept, and written, once (long form)',
+  needsPython,
+  () =>
+    withLive(
+      async ({ run }) => {
+        const many = await run('py', "import pickle\nwords = [f'word {n}' for n in range(300_000)]\nprint(len(pickle.dumps(words)))");
+        assert.deepEqual(many.end.notes, []);
+        const room = Number(many.out);
+        assert.ok((many.end.state?.bytes ?? 0) < room + 1000, `${many.end.state?.bytes} bytes, where ${room} are enough`);
+        const codes = [
+          "text = 'x' * 20_000_000\nparts, by, again = [text], {'a': text}, text",
+          'print(parts[0] is by["a"] is text is again)',
+        ];
+        const { before, seen } = await afterAnother(run, 'py', codes);
+        assert.deepEqual([before, seen.out, seen.end.notes], [[], 'True\n', []], seen.err);
+        assert.ok((seen.end.state?.bytes ?? Infinity) < 20_100_000, `${seen.end.state?.bytes} bytes`);
+        // What can't be kept makes no difference to the others from the second time on.
+        const counted = await run(
+          'py',
+          'import threading\nfirst = threading.Lock()\nclass Counts:\n  n = 0\n  def __getstate__(self):\n    Counts.n += 1\n    return {}\none, last = Counts(), [threading.Lock()]',
+        );
+        assert.deepEqual(counted.end.notes, [lostOf('first', 'last')], counted.err);
+        const { session } = counted.end;
+        await run('py', 'before = Counts.n', { session });
+        const next = await run('py', 'print(Counts.n - before)', { session });
+        assert.deepEqual([next.out, next.end.notes], ['1\n', [lostOf('first', 'last')]], next.err);
+      },
+      { 'code.live': '1' },
+    ),
 );
 
 const defined: readonly { says: string; codes: string[]; prints: string; before?: string[]; after?: string[] }[] = [
@@ -257,7 +260,7 @@ undefined undefined undefined undefined\n`,
   ),
 );
 
-test('what JavaScript code left to be done when it ended itself, or failed, is not done in the next run', needsPython, () =>
+test('what JavaScript code left to be done when it ended itself, or failed, is not done in the next run (long form)', needsPython, () =>
   withLive(async ({ run }) => {
     for (const [code, exitCode] of [
       ['var x = 7; let n = 0; setInterval(() => console.log("tick", n++), 20); setTimeout(() => process.exit(3), 100)', 3],
@@ -287,7 +290,7 @@ test('what JavaScript code left to be done when it ended itself, or failed, is n
   }),
 );
 
-test('who does not read what code wrote whose variables live on keeps nobody from running', needsPython, () =>
+test('who does not read what code wrote whose variables live on keeps nobody from running (long form)', needsPython, () =>
   withLive(
     async ({ run, url, token }) => {
       for (const code of ["print('x' * 60_000_000)", "print('x' * 5_000_000)"]) {
@@ -308,7 +311,7 @@ test('who does not read what code wrote whose variables live on keeps nobody fro
   ),
 );
 
-test('a mark of the byte order that code writes is its output, and one that code begins with is none of it', needsPython, () =>
+test('a mark of the byte order that code writes is its output, and one that code begins with is none of it (long form)', needsPython, () =>
   withLive(async ({ run }) => {
     for (const keepState of [true, false]) {
       const { out, end } = await run('py', 'import sys; n = sys.stdout.buffer.write("\\ufeffid;name\\n".encode())', { keepState });
@@ -380,7 +383,7 @@ test('JavaScript code whose variables live on may be corrected, wait and import,
   }),
 );
 
-test('an error of JavaScript code whose variables live on is printed with all that it has, as Node does', needsPython, () =>
+test('an error of JavaScript code whose variables live on is printed with all that it has, as Node does (long form)', needsPython, () =>
   withLive(async ({ run }) => {
     for (const code of [
       `throw new Error('outer', { cause: new TypeError('inner') })`,
@@ -399,7 +402,7 @@ test('an error of JavaScript code whose variables live on is printed with all th
   }),
 );
 
-test('a variable of JavaScript code with the name of something of Node is the code’s, and is kept or named', needsPython, () =>
+test('a variable of JavaScript code with the name of something of Node is the code’s, and is kept or named (long form)', needsPython, () =>
   withLive(
     async ({ run }) => {
       const { before, seen } = await afterAnother(run, 'js', [
@@ -431,7 +434,7 @@ await new Promise((done) => fs.createReadStream('missing.csv').on('end', done));
   }),
 );
 
-test('all that JavaScript code writes before it fails or ends itself is told, and the interpreter lives on', needsPython, () =>
+test('all that JavaScript code writes before it fails or ends itself is told, and the interpreter lives on (long form)', needsPython, () =>
   withLive(async ({ run }) => {
     let more: Record<string, unknown> = {};
     for (const [last, exitCode] of [
@@ -476,7 +479,7 @@ test('a variable of JavaScript code is taken up also where Node has only a way t
 );
 
 test(
-  'variables of JavaScript that are many are written down in the memory that there is, and those that are too large are not tried',
+  'variables of JavaScript that are many are written down in the memory that there is, and those that are too large are not tried (long form)',
   needsPython,
   () =>
     withLive(async ({ run }) => {

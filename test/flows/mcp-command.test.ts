@@ -50,7 +50,7 @@ test('outrigger mcp is started by the official client, reads, searches and write
   }
 });
 
-test('who comes to a folder that another sidecar serves is told why it only reads', async () => {
+test('who comes to a folder that another sidecar serves is told why it only reads (long form)', async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-mcp-second-'));
   fs.mkdirSync(path.join(folder, 'work'));
   const open = async (): Promise<Client> => {
@@ -151,7 +151,7 @@ for (const gone of ['stdout', 'all three'] as const) {
 }
 
 for (const how of ['end', 'SIGTERM'] as const) {
-  test(`it ends by ${how} though its host has left answers unread`, async () => {
+  test(`it ends by ${how} though its host has left answers unread (long form)`, async () => {
     await withHost(async ({ child, exit, send, log, root }) => {
       fs.writeFileSync(path.join(root, 'a.txt'), 'x'.repeat(900_000));
       child.stdout.removeAllListeners('data').pause();
@@ -165,7 +165,7 @@ for (const how of ['end', 'SIGTERM'] as const) {
   });
 }
 
-test('a message as long as the body of a call may be is taken; a longer one ends it, and the log says why', async () => {
+test('a message as long as the body of a call may be is taken; a longer one ends it, and the log says why (long form)', async () => {
   await withHost(async ({ exit, send, answer, log, root }) => {
     send(toolCall(2, 'files_write', { path: 'big.csv', text: 'x'.repeat(2_000_000) }));
     assert.doesNotMatch(await answer(2), /"isError":true/);

@@ -194,7 +194,7 @@ test('a folder in a lower layer is moved, within the workspace too; in a batch i
     }),
   ));
 
-test('an open document goes along to another file system, with what was typed meanwhile, and the watch tells nothing of it again', (context) =>
+test('an open document goes along to another file system, with what was typed meanwhile, and the watch tells nothing of it again (long form)', (context) =>
   withSmallDisk(context, 2048, (disk) =>
     withSidecar(async ({ client, root, url, token }) => {
       fs.mkdirSync(path.join(root, 'mounted'));

@@ -86,7 +86,7 @@ test('a module that needs more than reading is refused when it is called over st
   }
 });
 
-test('a module that is not there, throws, exports nothing of use or takes a name of ours is named before anything is served', async () => {
+test('a module that is not there, throws, exports nothing of use or takes a name of ours is named before anything is served (long form)', async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-module-'));
   const broken: Record<string, [content: string, said: RegExp]> = {
     'throws.mjs': ["throw new Error('out of order');", /throws\.mjs can't be loaded: out of order/],

@@ -213,7 +213,7 @@ test('variables are seen by the program alone: not in lists, errors, logs, or fi
     await client.call('processes.stop', { id: kept.id });
   }));
 
-test('sixty-four run at a time, the next one is refused over HTTP and RPC, and there is room again when one ends', () =>
+test('sixty-four run at a time, the next one is refused over HTTP and RPC, and there is room again when one ends (long form)', () =>
   withSidecar(async (running) => {
     const { client, token } = running;
     const started = await Promise.all(Array.from({ length: 70 }, () => overHttp(running, 'processes.start', { argv: ['sleep', '300'] })));
@@ -226,7 +226,7 @@ test('sixty-four run at a time, the next one is refused over HTTP and RPC, and t
     await client.call('terminals.open', {});
   }));
 
-test('endless output with nobody there, and with clients that stop reading, costs bounded memory', { skip: noProc }, () =>
+test('endless output with nobody there, and with clients that stop reading, costs bounded memory (long form)', { skip: noProc }, () =>
   withScratchFolder('faults', async (folder, root) => {
     const sidecar = await spawnSidecar({ root, state: path.join(folder, 'state'), port: 0 });
     const client = createClient<Operations>({ url: sidecar.url, token: processToken });
@@ -302,7 +302,7 @@ test('SIGTERM with twenty programs and three terminals ends with 0 within the gr
     assert.deepEqual(left(ids), []);
   }));
 
-test('a second sidecar on the folder, and one that only reads, end nothing of the first', () =>
+test('a second sidecar on the folder, and one that only reads, end nothing of the first (long form)', () =>
   withSidecar(async (running) => {
     const { client, root, stateFolder } = running;
     const { process: first } = await client.call('processes.start', { argv: ['sleep', '300'] });
@@ -415,7 +415,7 @@ test(
 const site = { site: { argv: ['touch', 'deployed'], before: 'commit' } };
 
 test(
-  'a sidecar that stops while a deployment commits ends in time, deploys nothing, and the next one knows',
+  'a sidecar that stops while a deployment commits ends in time, deploys nothing, and the next one knows (long form)',
   { ...needsGit, timeout: 60_000 },
   () =>
     withScratchFolder('faults', async (folder, root) => {
@@ -454,7 +454,7 @@ test(
     }),
 );
 
-test('who stops reading the log of Odoo keeps no deployment waiting, and costs bounded memory', { skip: noProc }, () =>
+test('who stops reading the log of Odoo keeps no deployment waiting, and costs bounded memory (long form)', { skip: noProc }, () =>
   withScratchFolder('faults', async (folder, root) => {
     const command = path.join(folder, 'odoo');
     fs.writeFileSync(

@@ -162,7 +162,7 @@ test('a copy over a folder writes through no link there into what git runs', () 
     );
   }));
 
-test('a batch that waited for another changes nothing where a folder became a link to elsewhere', () =>
+test('a batch that waited for another changes nothing where a folder became a link to elsewhere (long form)', () =>
   withLimited(async ({ limited, put, file }) => {
     put('pub/d/key', 'mine\n');
     const many = Array.from({ length: 1000 }, (_, n) => ({ op: 'write' as const, path: `pub/big/f${n}`, text: 'x'.repeat(8000) }));

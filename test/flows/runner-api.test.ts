@@ -59,7 +59,7 @@ describe('what goes wrong in the original', () => {
       assert.ok(performance.now() - begun < 3000, `${Math.round(performance.now() - begun)} ms`);
     }, open));
 
-  test('a compiled program is ended at its limit', { skip: requireTool('gcc') }, () =>
+  test('a compiled program is ended at its limit (long form)', { skip: requireTool('gcc') }, () =>
     withSidecar(
       async (running) => {
         const begun = performance.now();

@@ -51,7 +51,7 @@ async function found({ client }: RunningSidecar, walk: Walk): Promise<{ texts: s
 }
 
 for (const [engine, config] of engines)
-  test(`no glob leads into a git folder, and a path does, with ${engine}`, { skip }, () =>
+  test(`no glob leads into a git folder, and a path does, with ${engine}${engine === 'the index' ? '' : ' (long form)'}`, { skip }, () =>
     withRepositories(async (running) => {
       const everywhere = ['a.txt', 'nested/a.txt', 'worktree/b.txt'];
       for (const walk of [

@@ -183,7 +183,7 @@ for (const [engine, config] of engines) {
     }, config));
 }
 
-test('what a folder held before it became a link, where nobody watches, is not taken for what the link leads to', () =>
+test('what a folder held before it became a link, where nobody watches, is not taken for what the link leads to (long form)', () =>
   withLinks(
     async (running) => {
       const docs = await callerOf(running, 'read', ['docs']);

@@ -86,7 +86,9 @@ function isCutAround(line: FoundLine | undefined, text: string, at: number): voi
   assert.equal((line.cutAt ?? 0) + start, at);
 }
 
-test('a line of 100 MB is searched, shown around its match, and not held in memory; its outline is refused', { skip: noProc }, async () => {
+test('a line of 100 MB is searched, shown around its match, and not held in memory; its outline is refused (long form)', {
+  skip: noProc,
+}, async () => {
   const root = freshRoot('huge', { 'huge.ts': hugeLine(), 'small.ts': 'needle small\n' });
   for (const [says, most, flags] of [
     ['by a walk', mostMb, byWalk],
@@ -167,7 +169,7 @@ function searchOverHttp(url: string, maxResults: number): Promise<NdjsonSearch> 
   });
 }
 
-test('a million results reach a slow reader, and the sidecar holds few of them', { skip: noProc }, async () => {
+test('a million results reach a slow reader, and the sidecar holds few of them (long form)', { skip: noProc }, async () => {
   const root = freshRoot('many', manyLines());
   for (const [says, wanted, flags] of [
     ['with the index', results, {}],
@@ -243,7 +245,7 @@ test('a reader that stops holds ripgrep back, and nothing grows; when it leaves,
 });
 
 /** Lines in which an engine that goes back may spend hours, and plain ones; each search is also answered. */
-test('searches of patterns that take an engine hours let others have their turn', { skip: noProc }, async () => {
+test('searches of patterns that take an engine hours let others have their turn (long form)', { skip: noProc }, async () => {
   const patterns = [
     'needle\\w+!',
     'needle[a-z ]*needle[a-z ]*needle[a-z ]*\\?',

@@ -124,7 +124,7 @@ test('what changed since it was looked at is not touched, nor is anything else t
     assert.match(file('a.ts'), /^lend/);
   }));
 
-test('a file too large to be changed, or with a line too long to be told, is left alone and named', () =>
+test('a file too large to be changed, or with a line too long to be told, is left alone and named (long form)', () =>
   withTree(
     async ({ client, file }) => {
       const done = await client.call('search.replace', { pattern: 'loan', replace: 'lend', include: ['*.ts', '*.big'] });
@@ -141,7 +141,7 @@ test('a file too large to be changed, or with a line too long to be told, is lef
     { 'size.big': `loan\n${'x\n'.repeat(9_000_000)}`, 'line.big': `loan ${'y'.repeat(6_000_000)}\n` },
   ));
 
-test('what another program wrote in place a moment before is a change since it was looked at', () =>
+test('what another program wrote in place a moment before is a change since it was looked at (long form)', () =>
   withTree(
     async ({ client, root, file, put }) => {
       const written = 'another program: loan loan\n';
@@ -159,7 +159,7 @@ test('what another program wrote in place a moment before is a change since it w
     { 'watch.settleMs': '300' },
   ));
 
-test('whether a file changed since is known without waiting for what else is written in the folder', () =>
+test('whether a file changed since is known without waiting for what else is written in the folder (long form)', () =>
   withTree(
     async ({ client, root }) => {
       const { revision } = await client.call('search.text', { pattern: 'loan' });
@@ -177,7 +177,7 @@ test('whether a file changed since is known without waiting for what else is wri
     { 'watch.settleMs': '1000' },
   ));
 
-test('more than 500,000 places, or more than a batch holds of what they become, are refused, and nothing is replaced', () =>
+test('more than 500,000 places, or more than a batch holds of what they become, are refused, and nothing is replaced (long form)', () =>
   withTree(
     async ({ client, file }) => {
       for (const dryRun of [true, false])
@@ -201,7 +201,7 @@ test('more than 500,000 places, or more than a batch holds of what they become, 
     },
   ));
 
-test('a file too large to be changed is left alone before its places are counted', () =>
+test('a file too large to be changed is left alone before its places are counted (long form)', () =>
   withTree(
     async ({ client }) => {
       // In a smaller one so many places are refused.
@@ -212,7 +212,7 @@ test('a file too large to be changed is left alone before its places are counted
     { 'size.csv': `${'a'.repeat(999)}\n`.repeat(501) + 'y\n'.repeat(8_500_000) },
   ));
 
-test('what it would take to undo is refused where it is more than a batch holds', () => {
+test('what it would take to undo is refused where it is more than a batch holds (long form)', () => {
   const lines = `${'q'.repeat(100_000)}\n`.repeat(150);
   return withTree(
     async ({ client, file }) => {
@@ -262,7 +262,7 @@ test('unsaved typing in an open document is replaced in too, and stays', () =>
     assert.equal(file('a.ts'), 'lend(10);\nloan(2); loan(3);\n');
   }));
 
-test('a malformed pattern, too many files and who may only read are refused', () =>
+test('a malformed pattern, too many files and who may only read are refused (long form)', () =>
   withTree(
     async ({ client, clientOf, file }) => {
       await assert.rejects(client.call('search.replace', { pattern: 'a(', regex: true, replace: '' }), reasonOf('BAD_PATTERN'));

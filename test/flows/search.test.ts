@@ -136,7 +136,7 @@ test('each answer says up to which revision it holds, and index.wait waits for o
     );
   }));
 
-test('a ripgrep that can not be run is none, and who waits for the index is not kept', () => {
+test('a ripgrep that can not be run is none, and who waits for the index is not kept (long form)', () => {
   const broken = path.join(os.tmpdir(), `outrigger-no-ripgrep-${process.pid}`);
   fs.writeFileSync(broken, '#!/bin/sh\nsleep 0.3\nexit 1\n', { mode: 0o755 });
   return withTree(
@@ -148,7 +148,7 @@ test('a ripgrep that can not be run is none, and who waits for the index is not 
   ).finally(() => fs.rmSync(broken));
 });
 
-test('a stop in the middle of changes ends', () =>
+test('a stop in the middle of changes ends (long form)', () =>
   withTree(async ({ sidecar, put }) => {
     for (let file = 0; file < 300; file++) put(`late/f${file}.txt`);
     const stopped = sidecar.stop();
@@ -371,7 +371,7 @@ for (const [says, config] of [
       }
     }, config));
 
-test('without ripgrep a search answers all the same, and says that it is plain', () =>
+test('without ripgrep a search answers all the same, and says that it is plain (long form)', () =>
   withTree(
     async (running) => {
       assert.deepEqual(await where(running, 'needle in a log'), []);
@@ -491,7 +491,7 @@ function theirs(root: string, query: Query): string[] {
   return lines.sort();
 }
 
-test('in a file of many megabytes lines are found by reading the parts that may hold them', () =>
+test('in a file of many megabytes lines are found by reading the parts that may hold them (long form)', () =>
   withSidecar(
     async (running) => {
       await running.client.call('index.wait', {});

@@ -199,7 +199,7 @@ async function callersOf({ client, clientOf }: RunningSidecar) {
 
 for (const state of ['untracked', 'ignored', 'tracked'] as const)
   test(
-    `no operation of git and checkpoints shows, changes or takes away a secret of the sidecar that is ${state}, below admin`,
+    `no operation of git and checkpoints shows, changes or takes away a secret of the sidecar that is ${state}, below admin${state === 'tracked' ? '' : ' (long form)'}`,
     { skip },
     () =>
       withScratchFolder('secrets-git', (folder, root) => {
@@ -261,7 +261,7 @@ for (const state of ['untracked', 'ignored', 'tracked'] as const)
 
 const config = (root: string) => ({ tokenFile: path.join(root, SECRET) });
 
-test('a name that git takes for another commit than it seems to be brings nothing to the place of a secret', { skip }, () =>
+test('a name that git takes for another commit than it seems to be brings nothing to the place of a secret (long form)', { skip }, () =>
   withScratchFolder('secrets-git', (folder, root) => {
     const world = prepare(root, 'ignored');
     const { git } = world;
@@ -362,93 +362,100 @@ test('a secret that somebody staged is not committed, by a call or by git.autoCo
   }),
 );
 
-test('a checkpoint of before the sidecar had its secret there neither shows nor brings back what stood in its place', { skip }, () =>
-  withScratchFolder('secrets-git', async (folder, root) => {
-    const world = prepare(root, 'untracked');
-    const state = path.join(folder, 'kept');
-    await withSidecar(
-      async ({ client }) => {
-        await client.call('checkpoints.create', { title: 'with it' });
-        world.put('a.txt', 'a, changed\n');
-        await client.call('checkpoints.create', { title: 'with it too' });
-      },
-      { workspace: root, config: { state } },
-    );
-    await withSidecar(
-      async (running) => {
-        const { write } = await callersOf(running);
-        world.put('a.txt', 'changed again\n');
-        await eventually(async () => (await write.call('checkpoints.diff', { id: 1, against: 'now' })).fileCount === 1);
-        await write.call('checkpoints.restore', { id: 1 });
-        assert.equal(running.file('a.txt'), 'a\n');
-        fs.writeFileSync(path.join(root, SECRET), `${TOKEN} anew\n`);
-        const id = (await write.call('checkpoints.create', { title: 'after' })).id;
-        assert.equal((await write.call('checkpoints.diff', { id, against: 1 })).patch.includes(TOKEN), false);
-        await write.call('checkpoints.restore', { id: 1 });
-        assert.equal(running.file(SECRET), `${TOKEN} anew\n`);
-      },
-      { workspace: root, config: { ...config(root), state } },
-    );
-  }),
+test(
+  'a checkpoint of before the sidecar had its secret there neither shows nor brings back what stood in its place (long form)',
+  { skip },
+  () =>
+    withScratchFolder('secrets-git', async (folder, root) => {
+      const world = prepare(root, 'untracked');
+      const state = path.join(folder, 'kept');
+      await withSidecar(
+        async ({ client }) => {
+          await client.call('checkpoints.create', { title: 'with it' });
+          world.put('a.txt', 'a, changed\n');
+          await client.call('checkpoints.create', { title: 'with it too' });
+        },
+        { workspace: root, config: { state } },
+      );
+      await withSidecar(
+        async (running) => {
+          const { write } = await callersOf(running);
+          world.put('a.txt', 'changed again\n');
+          await eventually(async () => (await write.call('checkpoints.diff', { id: 1, against: 'now' })).fileCount === 1);
+          await write.call('checkpoints.restore', { id: 1 });
+          assert.equal(running.file('a.txt'), 'a\n');
+          fs.writeFileSync(path.join(root, SECRET), `${TOKEN} anew\n`);
+          const id = (await write.call('checkpoints.create', { title: 'after' })).id;
+          assert.equal((await write.call('checkpoints.diff', { id, against: 1 })).patch.includes(TOKEN), false);
+          await write.call('checkpoints.restore', { id: 1 });
+          assert.equal(running.file(SECRET), `${TOKEN} anew\n`);
+        },
+        { workspace: root, config: { ...config(root), state } },
+      );
+    }),
 );
 
 for (const state of ['untracked', 'ignored'] as const)
-  test(`a branch of which a commit holds another file in the place brings it there by no second step, the secret ${state}`, { skip }, () =>
-    withScratchFolder('secrets-git', (_folder, root) => {
-      const world = prepare(root, state);
-      const { git } = world;
-      git('checkout', '-qf', '-b', 'child', 'theirs');
-      world.put('child.txt', 'child\n');
-      git('add', 'child.txt');
-      git('commit', '-qm', 'child');
-      git('checkout', '-qf', 'main');
-      world.put(SECRET, `${TOKEN}\n`);
-      const steps: Step[] = [
-        ['git.stash', { action: 'push' }],
-        ['git.stash', { action: 'push', keepIndex: true }],
-        ['git.checkout', { to: 'harmless', changes: 'discard' }],
-        ...['keep', 'stash', 'discard'].flatMap((changes): Step[] => ['child', 'theirs'].map((to) => ['git.checkout', { to, changes }])),
-        ['git.checkout', { to: 'another', create: true, changes: 'discard' }],
-        ['git.reset', { to: 'HEAD', mode: 'hard' }],
-        ['git.merge', { from: 'child' }],
-        ['git.merge', { from: 'harmless' }],
-        ['git.rebase', { onto: 'child' }],
-        ['git.cherryPick', { commit: 'child' }],
-        ['git.commit', { message: 'm', all: true }],
-        ['git.commit', { message: 'm', paths: ['conf'], all: false, amend: true }],
-        ['git.unstage', { files: [] }],
-        ['git.abort', {}],
-        ['checkpoints.restore', { id: 1 }],
-      ];
-      return withSidecar(
-        async (running) => {
-          const { write } = await callersOf(running);
-          putBack(world);
-          await running.client.call('checkpoints.create', { title: 'start' });
-          for (const mode of ['soft', 'mixed']) {
-            for (const to of ['theirs', 'link']) await fails('ACCESS_DENIED', () => write.call('git.reset', { to, mode: mode as 'soft' }));
-            for (const step of steps) {
-              putBack(world);
-              if (git('branch', '--list', 'another') !== '') git('branch', '-qD', 'another');
-              // An admin did it.
-              git('reset', '-q', `--${mode}`, 'theirs');
-              const { reason } = await answerTo(write, step);
-              const what = `${mode}, ${JSON.stringify(step)}: ${reason}`;
-              assert.equal(fs.lstatSync(path.join(root, 'conf')).isDirectory(), true, what);
-              assert.equal(fs.readFileSync(path.join(root, SECRET), 'utf8'), `${TOKEN}\n`, what);
-              await answerTo(write, ['git.stash', { action: 'pop' }]);
-              assert.equal(fs.readFileSync(path.join(root, SECRET), 'utf8'), `${TOKEN}\n`, `${what}, popped`);
-              // What putBack does with all its force is not what is looked at here.
-              fs.rmSync(path.join(root, SECRET));
-              git('symbolic-ref', 'HEAD', 'refs/heads/main');
-              git('reset', '-q', '--hard', world.start);
-              world.put(SECRET, `${TOKEN}\n`);
+  test(
+    `a branch of which a commit holds another file in the place brings it there by no second step, the secret ${state}${state === 'untracked' ? '' : ' (long form)'}`,
+    { skip },
+    () =>
+      withScratchFolder('secrets-git', (_folder, root) => {
+        const world = prepare(root, state);
+        const { git } = world;
+        git('checkout', '-qf', '-b', 'child', 'theirs');
+        world.put('child.txt', 'child\n');
+        git('add', 'child.txt');
+        git('commit', '-qm', 'child');
+        git('checkout', '-qf', 'main');
+        world.put(SECRET, `${TOKEN}\n`);
+        const steps: Step[] = [
+          ['git.stash', { action: 'push' }],
+          ['git.stash', { action: 'push', keepIndex: true }],
+          ['git.checkout', { to: 'harmless', changes: 'discard' }],
+          ...['keep', 'stash', 'discard'].flatMap((changes): Step[] => ['child', 'theirs'].map((to) => ['git.checkout', { to, changes }])),
+          ['git.checkout', { to: 'another', create: true, changes: 'discard' }],
+          ['git.reset', { to: 'HEAD', mode: 'hard' }],
+          ['git.merge', { from: 'child' }],
+          ['git.merge', { from: 'harmless' }],
+          ['git.rebase', { onto: 'child' }],
+          ['git.cherryPick', { commit: 'child' }],
+          ['git.commit', { message: 'm', all: true }],
+          ['git.commit', { message: 'm', paths: ['conf'], all: false, amend: true }],
+          ['git.unstage', { files: [] }],
+          ['git.abort', {}],
+          ['checkpoints.restore', { id: 1 }],
+        ];
+        return withSidecar(
+          async (running) => {
+            const { write } = await callersOf(running);
+            putBack(world);
+            await running.client.call('checkpoints.create', { title: 'start' });
+            for (const mode of ['soft', 'mixed']) {
+              for (const to of ['theirs', 'link'])
+                await fails('ACCESS_DENIED', () => write.call('git.reset', { to, mode: mode as 'soft' }));
+              for (const step of steps) {
+                putBack(world);
+                if (git('branch', '--list', 'another') !== '') git('branch', '-qD', 'another');
+                // An admin did it.
+                git('reset', '-q', `--${mode}`, 'theirs');
+                const { reason } = await answerTo(write, step);
+                const what = `${mode}, ${JSON.stringify(step)}: ${reason}`;
+                assert.equal(fs.lstatSync(path.join(root, 'conf')).isDirectory(), true, what);
+                assert.equal(fs.readFileSync(path.join(root, SECRET), 'utf8'), `${TOKEN}\n`, what);
+                await answerTo(write, ['git.stash', { action: 'pop' }]);
+                assert.equal(fs.readFileSync(path.join(root, SECRET), 'utf8'), `${TOKEN}\n`, `${what}, popped`);
+                // What putBack does with all its force is not what is looked at here.
+                fs.rmSync(path.join(root, SECRET));
+                git('symbolic-ref', 'HEAD', 'refs/heads/main');
+                git('reset', '-q', '--hard', world.start);
+                world.put(SECRET, `${TOKEN}\n`);
+              }
             }
-          }
-        },
-        { workspace: root, config: config(root) },
-      );
-    }),
+          },
+          { workspace: root, config: config(root) },
+        );
+      }),
   );
 
 test('a secret that is tracked under another name on the other side takes no change of it along', { skip }, () =>
@@ -488,7 +495,7 @@ test('a secret that is tracked under another name on the other side takes no cha
 );
 
 for (const place of ['beyond a link', 'in a submodule'] as const)
-  test(`changes are put aside where the secret lies ${place}, which git does not look into`, { skip }, () =>
+  test(`changes are put aside where the secret lies ${place}, which git does not look into (long form)`, { skip }, () =>
     withScratchFolder('secrets-git', async (folder, root) => {
       const git = (cwd: string, ...args: string[]): string =>
         execFileSync('git', ['-c', 'protocol.file.allow=always', '-c', 'user.name=Pia', '-c', 'user.email=pia@example.com', ...args], {
@@ -539,7 +546,7 @@ for (const [what, make] of [
   ['an empty folder', (at: string) => fs.mkdirSync(at)],
   ['a file', (at: string) => fs.writeFileSync(at, 'gitdir: nowhere\n')],
 ] as const)
-  test(`a secret is not put aside because ${what} called .git lies beside it, which makes no repository`, { skip }, () =>
+  test(`a secret is not put aside because ${what} called .git lies beside it, which makes no repository (long form)`, { skip }, () =>
     withScratchFolder('secrets-git', async (_folder, root) => {
       const { git, put, stash: before } = prepare(root, 'untracked');
       git('checkout', '-qf', 'main');

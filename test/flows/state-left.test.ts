@@ -14,7 +14,7 @@ import { unmounted, withSmallDisk } from '../kit/small-disk.ts';
 import { openYjsClient } from '../kit/yjs-client.ts';
 import { main } from '../kit/command.ts';
 
-test('read-only sidecars that were killed leave no documents in the state beyond the next start', () =>
+test('read-only sidecars that were killed leave no documents in the state beyond the next start (long form)', () =>
   withScratchFolder('left', async (folder, root) => {
     const state = path.join(folder, 'state');
     const logs = (): string[] => fs.readdirSync(state).filter((name) => name.startsWith('documents'));
@@ -43,7 +43,7 @@ test('read-only sidecars that were killed leave no documents in the state beyond
     }
   }));
 
-test('of several sidecars one keeps the index, and those of others that were killed are gone with the next', () =>
+test('of several sidecars one keeps the index, and those of others that were killed are gone with the next (long form)', () =>
   withScratchFolder('left', async (folder, root) => {
     const state = path.join(folder, 'state');
     fs.writeFileSync(path.join(root, 'a.txt'), 'found\n');
@@ -70,7 +70,7 @@ test('of several sidecars one keeps the index, and those of others that were kil
     }
   }));
 
-test('a state of another workspace that is still there is refused with 78, and says whose it is', () =>
+test('a state of another workspace that is still there is refused with 78, and says whose it is (long form)', () =>
   withScratchFolder('others', async (folder, root) => {
     const state = path.join(folder, 'state');
     const first = await spawnSidecar({ root, state, port: 0 });
@@ -153,7 +153,7 @@ test('a sidecar whose state is removed says so and takes nothing more; what was 
     { config: unsaved, mayLogErrors: true },
   ));
 
-test('unsaved text of a volume waits for it: a start while it is away is refused with 69, and writes nothing there', (context) =>
+test('unsaved text of a volume waits for it: a start while it is away is refused with 69, and writes nothing there (long form)', (context) =>
   withSmallDisk(context, 1024, (root) =>
     withScratchFolder('volume', async (folder) => {
       const state = path.join(folder, 'state');

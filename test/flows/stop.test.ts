@@ -74,7 +74,7 @@ describe('SIGTERM ends the sidecar with 0', () => {
       }
     }));
 
-  test('when whoever read the log is gone, with what was typed saved', () =>
+  test('when whoever read the log is gone, with what was typed saved (long form)', () =>
     withScratchFolder('stop', async (folder, root) => {
       fs.writeFileSync(path.join(root, 'a.txt'), 'text');
       const { child, log } = await startProgram(folder, root, 'sidecar.ready');
@@ -98,7 +98,7 @@ describe('SIGTERM ends the sidecar with 0', () => {
       }
     }));
 
-  test('when nobody reads the log any more', () =>
+  test('when nobody reads the log any more (long form)', () =>
     withScratchFolder('stop', async (folder, root) => {
       fs.writeFileSync(path.join(root, 'a.txt'), 'text');
       const { child, log } = await startProgram(folder, root, 'sidecar.ready');
@@ -221,7 +221,7 @@ describe('SIGTERM ends the sidecar with 0', () => {
       { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '600000' },
     ));
 
-  test('with a feed whose reader takes nothing, and one that is told why it ends', () =>
+  test('with a feed whose reader takes nothing, and one that is told why it ends (long form)', () =>
     withProcess(async (sidecar) => {
       const port = Number(new URL(sidecar.url).port);
       const ask = `POST /api/changes.watch HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${processToken}\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`;

@@ -54,7 +54,7 @@ for (const [kind, stride] of [
   ['ours', 1],
   ['agentcom', 3],
 ] as const)
-  test(`killed after any step, a task ends in one result, with no process left (${kind})`, async () => {
+  test(`killed after any step, a task ends in one result, with no process left (${kind})${kind === 'ours' ? '' : ' (long form)'}`, async () => {
     let step = 1;
     let more = true;
     const worker = async (): Promise<void> => {

@@ -38,7 +38,7 @@ function temporaries(folder: string): number {
 }
 
 describe('an upload whose body still comes', () => {
-  test('ends at once with its token, and nothing of it is kept', { timeout: 60_000 }, (t) =>
+  test('ends at once with its token, and nothing of it is kept (long form)', { timeout: 60_000 }, (t) =>
     withScratchFolder('token-ends', (folder) =>
       withSidecar(
         async (running) => {

@@ -106,7 +106,7 @@ test('commits, checkpoints, runs and deploys stand in one stream with the change
   );
 });
 
-test('activity is filtered by kind, who and where; what is new waits while one reads, and a lost link tells nothing twice', {
+test('activity is filtered by kind, who and where; what is new waits while one reads, and a lost link tells nothing twice (long form)', {
   skip: noBrowserOrGit,
 }, async () => {
   await withWorkbench(

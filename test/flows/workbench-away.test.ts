@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { accessibilityProblems, noBrowser, openFile, pageToken, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 
-test('edits that the link of this browser may not send are kept, can be copied, and are sent with a token that may', {
+test('edits that the link of this browser may not send are kept, can be copied, and are sent with a token that may (long form)', {
   skip: noBrowser,
 }, async () => {
   await withWorkbench({ 'a.txt': 'alpha\n' }, async (workbenches) => {

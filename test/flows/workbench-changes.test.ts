@@ -71,7 +71,9 @@ test('of two changes in a file one is staged and committed, and the other remain
   );
 });
 
-test('files are staged and unstaged by keys, discarded and brought back, one, by folder, and all', { skip: noBrowserOrGit }, async () => {
+test('files are staged and unstaged by keys, discarded and brought back, one, by folder, and all (long form)', {
+  skip: noBrowserOrGit,
+}, async () => {
   await withWorkbench(
     loanFiles,
     async ({ page, root }) => {
@@ -196,7 +198,7 @@ test('a branch is made and switched with typing that is not saved; what would be
   );
 });
 
-test('a merge that stops is said, its conflicts are settled by buttons, and it goes on; another is given up', {
+test('a merge that stops is said, its conflicts are settled by buttons, and it goes on; another is given up (long form)', {
   skip: noBrowserOrGit,
 }, async () => {
   await withWorkbench(

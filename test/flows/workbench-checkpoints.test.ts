@@ -111,7 +111,7 @@ test('what a run of an agent did is taken back, and what was typed meanwhile sta
   );
 });
 
-test('who wrote a line is said where the caret rests, its commits are listed, and nothing of the text moves', {
+test('who wrote a line is said where the caret rests, its commits are listed, and nothing of the text moves (long form)', {
   skip: noBrowserOrGit,
 }, async () => {
   await withWorkbench(
@@ -146,7 +146,7 @@ test('who wrote a line is said where the caret rests, its commits are listed, an
   );
 });
 
-test('co-authors are the others who edited what is committed, and can be left out', { skip: noBrowserOrGit }, async () => {
+test('co-authors are the others who edited what is committed, and can be left out (long form)', { skip: noBrowserOrGit }, async () => {
   await withWorkbench(
     loanFiles,
     async (workbenches) => {
@@ -193,7 +193,7 @@ test('co-authors are the others who edited what is committed, and can be left ou
   );
 });
 
-test('a folder without a repository says so and gets one; checkpoints are kept and restored without', {
+test('a folder without a repository says so and gets one; checkpoints are kept and restored without (long form)', {
   skip: noBrowserOrGit,
 }, async () => {
   await withWorkbench({ 'a.txt': 'a\n' }, async (workbenches) => {

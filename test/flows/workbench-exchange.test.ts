@@ -120,7 +120,7 @@ test('what others pushed is fetched and pulled, and a push that they came before
 );
 
 test(
-  'a transfer that hangs is stopped by its button, the focus stays in the panel, and the next one works',
+  'a transfer that hangs is stopped by its button, the focus stays in the panel, and the next one works (long form)',
   {
     skip: noBrowserOrGit,
   },

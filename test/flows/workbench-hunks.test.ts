@@ -55,7 +55,7 @@ test('single changes are discarded and brought back, staged and unstaged, by key
 );
 
 test(
-  'a new file has its lines counted and is staged by its change; a renamed one gives a change back and keeps its name',
+  'a new file has its lines counted and is staged by its change; a renamed one gives a change back and keeps its name (long form)',
   {
     skip: noBrowserOrGit,
   },
@@ -99,7 +99,7 @@ test(
 );
 
 test(
-  'what changed since a checkpoint is compared file by file; lines of a run are removed with what was made of them',
+  'what changed since a checkpoint is compared file by file; lines of a run are removed with what was made of them (long form)',
   {
     skip: noBrowserOrGit,
   },

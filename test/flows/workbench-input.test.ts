@@ -36,7 +36,7 @@ test('the keys that end a word of an input method end no name, and open nothing'
   }),
 );
 
-test('Enter that comes before the list of files opens what was typed, when it is there', { skip: noBrowser }, () =>
+test('Enter that comes before the list of files opens what was typed, when it is there (long form)', { skip: noBrowser }, () =>
   withWorkbench(
     Object.fromEntries(Array.from({ length: 3000 }, (_, index) => [`folder ${index % 50}/file ${index}.txt`, `${index}\n`])),
     async ({ page }) => {
@@ -49,7 +49,7 @@ test('Enter that comes before the list of files opens what was typed, when it is
   ),
 );
 
-test('an editor that is drawn late takes no keys from the tree where somebody clicked on there', { skip: noBrowser }, () =>
+test('an editor that is drawn late takes no keys from the tree where somebody clicked on there (long form)', { skip: noBrowser }, () =>
   withWorkbench({ 'a.txt': 'a\n' }, async ({ page }) => {
     const ada = await page({ name: 'Ada' });
     let held: (() => void)[] | undefined = [];
@@ -72,7 +72,7 @@ test('an editor that is drawn late takes no keys from the tree where somebody cl
   }),
 );
 
-test('a comparison that is opened while the link is away is there when it is back', { skip: noBrowserOrGit }, () =>
+test('a comparison that is opened while the link is away is there when it is back (long form)', { skip: noBrowserOrGit }, () =>
   withWorkbench(
     { 'c.txt': 'c\n' },
     async (workbench) => {

@@ -207,7 +207,7 @@ test('the history of a document tells its revisions, checkpoints and commits; on
   );
 });
 
-test('a person is followed from file to file and line to line, until one types, leaves or goes elsewhere', {
+test('a person is followed from file to file and line to line, until one types, leaves or goes elsewhere (long form)', {
   skip: noBrowser,
 }, async () => {
   await withWorkbench(files, async ({ page, root }) => {
@@ -336,7 +336,7 @@ test('what was open is there again before the folders are listed, and is not los
   });
 });
 
-test('an empty folder says what can be done: a file, what is dropped there, a clone; and less to who may less', {
+test('an empty folder says what can be done: a file, what is dropped there, a clone; and less to who may less (long form)', {
   skip: noBrowserOrGit,
 }, async () => {
   await withWorkbench({}, async ({ page, root, scopedToken, ...rest }) => {

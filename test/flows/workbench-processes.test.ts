@@ -105,7 +105,9 @@ test('a terminal is opened and typed into; a reload and a second person see the 
   });
 });
 
-test('a program that erases up to the last corner of the screen is shown, and what it writes then', { skip: noBrowser }, async () => {
+test('a program that erases up to the last corner of the screen is shown, and what it writes then (long form)', {
+  skip: noBrowser,
+}, async () => {
   await withWorkbench(files, async (served) => {
     const ada = await served.page({ name: 'Ada' });
     await openTerminal(ada);

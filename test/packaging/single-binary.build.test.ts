@@ -135,7 +135,9 @@ describe('the single executable', { skip }, () => {
     }
   });
 
-  test('runs JavaScript by the Node of the system, or says that there is none', { skip: process.platform !== 'linux' }, async () => {
+  test('runs JavaScript by the Node of the system, or says that there is none (long form)', {
+    skip: process.platform !== 'linux',
+  }, async () => {
     const { folder, env } = surroundings('code');
     const program = runProgram(binary, ['serve', folder, '--port', '0'], { cwd: folder, env: { ...env, OUTRIGGER_TOKEN: token } });
     try {
@@ -161,7 +163,7 @@ describe('the single executable', { skip }, () => {
       if (fs.existsSync(path.join(root, 'node_modules', name))) assert.match(doctor.output(), new RegExp(`${name} +\\d[^\\n]*bundled`));
   });
 
-  test('notices files that were changed since they were unpacked, runs none of them and mends them', async () => {
+  test('notices files that were changed since they were unpacked, runs none of them and mends them (long form)', async () => {
     const { folder, env, unpacked } = surroundings('damaged');
     const versionSaid = async (): Promise<string> => {
       const program = runProgram(binary, ['--version'], { cwd: folder, env });
@@ -199,7 +201,7 @@ describe('the single executable', { skip }, () => {
 
 // Electron's program is a Node with more in it: here a Node that ends at once, in each of its processes, where the environment does not
 // say that it is wanted as Node. ELECTRON_RUN_AS_NODE is what real Electron asks for, and opens a window without.
-test('a bundle in the resources is run by the Node of Electron, down to the process that its guard starts', async () => {
+test('a bundle in the resources is run by the Node of Electron, down to the process that its guard starts (long form)', async () => {
   const { folder, env } = surroundings('electron');
   const electron = path.join(scratch, 'electron', path.basename(process.execPath));
   fs.copyFileSync(process.execPath, electron, fs.constants.COPYFILE_FICLONE);

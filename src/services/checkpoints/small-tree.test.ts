@@ -14,7 +14,7 @@ test('the folders above files are named once, with the top', () => {
   assert.deepEqual(foldersAbove([]), ['']);
 });
 
-test('random changes make the trees that git makes', { skip: requireTool('git') }, () => {
+test('random changes make the trees that git makes (long form)', { skip: requireTool('git') }, () => {
   const seed = testSeed();
   const random = new Random(seed);
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-trees-'));

@@ -214,7 +214,7 @@ test('files that a run moved are found by their content, and of several alike by
   assert.deepEqual(byOthers, [{ path: 'new', found: file('1'), left: file('2') }]);
 });
 
-test('files of one content that a run moved are paired in the time of their number, and what folders others moved is followed as quickly', () => {
+test('files of one content that a run moved are paired in the time of their number, and what folders others moved is followed as quickly (long form)', () => {
   const empty = { mode: '100644', object: 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391' };
   const moved = (count: number, oldName: (index: number) => string, newName: (index: number) => string) =>
     Array.from({ length: count }, (_, index) => [

@@ -138,7 +138,7 @@ test('a sidecar that stops in the middle of a step starts no program and goes ba
 });
 let commit: (() => Promise<string>) | undefined;
 
-test('a step that never ends does not keep the sidecar from stopping', () =>
+test('a step that never ends does not keep the sidecar from stopping (long form)', () =>
   withDeployments(
     async ({ run, deployments }) => {
       run();

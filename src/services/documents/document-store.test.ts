@@ -31,7 +31,7 @@ test('of 5,000 documents the history is kept; of more, the one used longest ago 
     await store.close({ forgets: false });
   }));
 
-test('a document that was typed in tens of thousands of times since it was written whole is read back quickly', () =>
+test('a document that was typed in tens of thousands of times since it was written whole is read back quickly (long form)', () =>
   withWorkspace(async ({ state, stateFolder }) => {
     const store = new DocumentStore({ state, now: Date.now }, { folder: path.join(stateFolder, 'documents'), textName: 'content' });
     const ydoc = new Y.Doc();

@@ -68,7 +68,7 @@ test('who comes back from a life in which the text had another name takes nothin
   }
 });
 
-test('a state of which too much waits for what nobody knows is not taken', () => {
+test('a state of which too much waits for what nobody knows is not taken (long form)', () => {
   const gaps = new Y.Doc();
   const states = Array.from({ length: 1001 }, () => {
     const client = new Y.Doc();

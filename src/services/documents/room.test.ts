@@ -179,7 +179,11 @@ const tooMuch: [title: string, most: () => Uint8Array, more: () => Uint8Array][]
     () => updateOf(range(1000, (client) => ({ client: client + 1, clock: 1, count: 1 }))),
     () => updateOf([{ client: 2000, clock: 1, count: 1 }]),
   ],
-  ['16 MiB may wait for what nobody knows; who sends more that wait is refused, and the others go on', () => pasted(15), () => pasted(2)],
+  [
+    '16 MiB may wait for what nobody knows; who sends more that wait is refused, and the others go on (long form)',
+    () => pasted(15),
+    () => pasted(2),
+  ],
 ];
 
 /** Text in the middle of what is not known. */
@@ -212,7 +216,7 @@ for (const [title, most, more] of tooMuch) {
   });
 }
 
-test('an update of many clients is looked at before Yjs takes it: what waits in it ends the socket, and where nothing does it is taken', () => {
+test('an update of many clients is looked at before Yjs takes it: what waits in it ends the socket, and where nothing does it is taken (long form)', () => {
   const { room, join, store } = loggedRoom();
   const clients = 60_000;
   const quickly = (update: Uint8Array): FakeChannel => {

@@ -179,7 +179,7 @@ test('Java without a public class gets the file of the class that has its main m
     assert.equal(fileNameFor(java, source), `${name}.java`, source);
 });
 
-test('the name of a file of Java is found in one pass, whatever it holds', () => {
+test('the name of a file of Java is found in one pass, whatever it holds (long form)', () => {
   const java = languageNamed('java');
   assert.ok(java !== undefined);
   for (const part of ['/*', '"', '"""', "'", '\\', '{', '(', '}', 'class ', '\n', 'static void main(']) {

@@ -556,7 +556,7 @@ describe('git', { skip: requireTool('git') }, () => {
     });
   });
 
-  test('of a list of git that is longer than 64 MiB what follows is left out, no name is cut, and it is said', async () => {
+  test('of a list of git that is longer than 64 MiB what follows is left out, no name is cut, and it is said (long form)', async () => {
     await withRepository(async ({ folder, make }) => {
       const most = 64 * 1024 * 1024;
       const long = 'x'.repeat(4000);
@@ -668,7 +668,7 @@ describe('git', { skip: requireTool('git') }, () => {
     });
   });
 
-  test('thousands of changes are read and committed in one go', async () => {
+  test('thousands of changes are read and committed in one go (long form)', async () => {
     await withRepository(async ({ git, run, root }) => {
       for (let folder = 0; folder < 20; folder++) {
         fs.mkdirSync(path.join(root, `d${folder}`));

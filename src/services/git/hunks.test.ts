@@ -392,7 +392,7 @@ describe('hunks', { skip: requireTool('git') }, () => {
     );
   });
 
-  test('lines are counted without being sent, and what is too large or too many is said to be cut', async () => {
+  test('lines are counted without being sent, and what is too large or too many is said to be cut (long form)', async () => {
     await withRepository(async ({ git, make, put, save, run }) => {
       put('a', thirty());
       put('b', thirty());

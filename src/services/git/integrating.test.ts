@@ -209,7 +209,7 @@ describe('branches', { skip: requireTool('git') }, () => {
     });
   });
 
-  test('a checkout that takes too long is undone, and changes that were put aside for it are back', async () => {
+  test('a checkout that takes too long is undone, and changes that were put aside for it are back (long form)', async () => {
     await withRepository(async (world) => {
       const { make, put, run, save, file } = world;
       slowly(world);
@@ -354,7 +354,7 @@ describe('joining commits', { skip: requireTool('git') }, () => {
     });
   });
 
-  test('a merge that goes on keeps its message, without the list of conflicts that git wrote below it', async () => {
+  test('a merge that goes on keeps its message, without the list of conflicts that git wrote below it (long form)', async () => {
     const table: readonly [string, string | undefined, string[], string][] = [
       ['of git', undefined, [], "Merge branch 'side'"],
       ['given', '#12: join both\n\n# Notes\nConflicts:\n# none', [], '#12: join both\n\n# Notes\nConflicts:\n# none'],
@@ -529,7 +529,7 @@ describe('joining commits', { skip: requireTool('git') }, () => {
     });
   });
 
-  test('of commits that are picked together, those after the one that stopped come too, with a message of our own or none, or when it is nothing here', async () => {
+  test('of commits that are picked together, those after the one that stopped come too, with a message of our own or none, or when it is nothing here (long form)', async () => {
     for (const how of ['message', 'plain', 'committed', 'skip', 'nothing', 'conflict', 'abort'] as const) {
       await withRepository(async (world) => {
         const { git, put, run, save, file, root } = world;

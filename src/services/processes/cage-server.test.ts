@@ -78,7 +78,7 @@ describe('a server of cages', { skip }, () => {
       }
     }));
 
-  test('waits for the streams of programs that are over as long as any come, also where every turn takes long', () =>
+  test('waits for the streams of programs that are over as long as any come, also where every turn takes long (long form)', () =>
     withServer(async (server) => {
       let isBusy = true;
       const slow = (): void => {

@@ -325,7 +325,7 @@ test('a start that several asked for by its tag goes on while the token of one o
   );
 });
 
-test('the table stops although programs can not be ended', async () => {
+test('the table stops although programs can not be ended (long form)', async () => {
   const host: ProcessHost = {
     name: 'deaf',
     start: async () => ({

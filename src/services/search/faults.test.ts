@@ -90,7 +90,7 @@ test('an expression that V8 never gets done with keeps nobody waiting, and its t
     { config: withoutRipgrep },
   ));
 
-test('what V8 can not do ripgrep does, and the event loop goes on', () =>
+test('what V8 can not do ripgrep does, and the event loop goes on (long form)', () =>
   withSidecar(async (running) => {
     await running.client.call('files.write', { path: 'slow.txt', text: `${'a'.repeat(100_000)}!\n` });
     const loop = watchLoop();
@@ -101,7 +101,7 @@ test('what V8 can not do ripgrep does, and the event loop goes on', () =>
     assert.ok(heldMs < 500, `${heldMs} ms`);
   }));
 
-test('a pattern that is none is refused with the place where it stops to be one, with ripgrep and without', async () => {
+test('a pattern that is none is refused with the place where it stops to be one, with ripgrep and without (long form)', async () => {
   const places: [string, { rg: number; v8: number }][] = [
     ['ab[z-a]c', { rg: 4, v8: 6 }],
     ['abc)', { rg: 4, v8: 4 }],
@@ -154,7 +154,7 @@ async function equalsRipgrep(running: RunningSidecar, why: string): Promise<void
     assert.deepEqual(await find(running, query), rgLines(running.root, query), `${why}: ${JSON.stringify(query)}`);
 }
 
-test('threads that are killed while they index are replaced, and nothing is missed', async () => {
+test('threads that are killed while they index are replaced, and nothing is missed (long form)', async () => {
   for (const deaths of [1, 3]) {
     const threads = watchThreads('search-index');
     let killed = 0;
@@ -178,7 +178,7 @@ test('threads that are killed while they index are replaced, and nothing is miss
   }
 });
 
-test('threads that are killed while changes are taken in and searches run are replaced, and nothing is missed', async () => {
+test('threads that are killed while changes are taken in and searches run are replaced, and nothing is missed (long form)', async () => {
   const threads = watchThreads('search-index');
   const killer = setInterval(() => {
     for (const worker of threads.running) void worker.terminate();
@@ -263,7 +263,7 @@ async function findsAsRipgrep({ find: query }: SearchHarness, expected: readonly
   assert.ok(engines.includes('index'), `${why}: ${engines.join(' ')}`);
 }
 
-test('an index with any bytes turned over, cut off, or of another version is made anew, and finds the same', () =>
+test('an index with any bytes turned over, cut off, or of another version is made anew, and finds the same (long form)', () =>
   withFolder(async (folder, expected) => {
     const seed = testSeed();
     const random = new Random(seed);
@@ -296,7 +296,7 @@ test('an index with any bytes turned over, cut off, or of another version is mad
     }
   }));
 
-test('where the disk is full while it indexes, searches are right all the same, and the index is made when there is room', (context) =>
+test('where the disk is full while it indexes, searches are right all the same, and the index is made when there is room (long form)', (context) =>
   withSmallDisk(context, 32, (disk) =>
     withFolder(async (folder, expected) => {
       const index = path.join(folder, 'index');
@@ -315,7 +315,7 @@ test('where the disk is full while it indexes, searches are right all the same, 
     }),
   ));
 
-test('a folder that is removed while it is searched or indexed ends calls with a clear error, and is searched again when it is back', async () => {
+test('a folder that is removed while it is searched or indexed ends calls with a clear error, and is searched again when it is back (long form)', async () => {
   for (const when of ['searching', 'indexing'] as const) {
     await withSidecar(
       async (running) => {

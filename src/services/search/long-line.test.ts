@@ -52,7 +52,7 @@ async function find(
 
 const matched = ({ text, ranges = [] }: FoundLine): string[] => ranges.map(([start, end]) => text.slice(start, end));
 
-test('of a line of megabytes the part around the first match is shown, with all matches in it and where it stands', async () => {
+test('of a line of megabytes the part around the first match is shown, with all matches in it and where it stands (long form)', async () => {
   for (const [name, letters, mark] of [
     ['ASCII', 'abc def ', ''],
     ['umlauts', 'äöü ß ', ''],
@@ -91,7 +91,7 @@ test('a match at the beginning or the end of a long line, over its end, or of al
   assert.ok(over.line.text.endsWith('needle\nsecond line'));
 });
 
-test('a line that matches 300,000 times shows as many matches as fit, at once', async () => {
+test('a line that matches 300,000 times shows as many matches as fit, at once (long form)', async () => {
   const started = performance.now();
   for (const letter of ['a', 'ä']) {
     const { line } = await find(`${letter.repeat(300_000)}\n`, letter, { maxLineLength: 5000 });

@@ -64,7 +64,7 @@ test('a thread tells what is in all files, search after search, and leaves to ri
   }
 });
 
-test('whoever wants no more, or takes it back, is let go at once, and the thread is there for the next', async (t) => {
+test('whoever wants no more, or takes it back, is let go at once, and the thread is there for the next (long form)', async (t) => {
   const { root, candidates } = folderOf(t, { files: 300, lines: 250 });
   const thread = threadFor(t, root);
   let told = 0;
@@ -88,7 +88,7 @@ test('whoever wants no more, or takes it back, is let go at once, and the thread
   assert.equal(counts.size, 300);
 });
 
-test('what a thread that died did not get to is left to ripgrep, nothing is told twice, and the next search has another', async (t) => {
+test('what a thread that died did not get to is left to ripgrep, nothing is told twice, and the next search has another (long form)', async (t) => {
   const { root, candidates } = folderOf(t, { files: 1500, lines: 3 });
   const thread = threadFor(t, root);
   const { counts, found } = counter();
@@ -113,7 +113,7 @@ test('what a thread that died did not get to is left to ripgrep, nothing is told
   assert.equal(again.counts.size, 1500);
 });
 
-test('a thread waits for who does not listen', async (t) => {
+test('a thread waits for who does not listen (long form)', async (t) => {
   const { root, candidates } = folderOf(t, { files: 400, lines: 400 });
   const worker = new Worker(new URL('./scan-worker.ts', import.meta.url), { workerData: { root }, execArgv: [] });
   t.after(() => worker.terminate());

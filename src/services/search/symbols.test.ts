@@ -102,7 +102,7 @@ function nested(depth: number): string {
 
 const tooDeep = (error: OutriggerError): boolean => error.reason === 'OUTPUT_TOO_LARGE' && error.message.includes('deep.ts');
 
-test('a file that is nested too deeply for the parser has no symbols and no outline, and all others have theirs', () => {
+test('a file that is nested too deeply for the parser has no symbols and no outline, and all others have theirs (long form)', () => {
   const many = Object.fromEntries(Array.from({ length: 40 }, (_, number) => [`${number}.ts`, `const one${number} = 1;\n`]));
   return withFiles({ ...many, 'deep.ts': nested(500_000), 'deeper.ts': nested(1_000_000), 'z.ts': 'const last = 1;\n' }, async (root) => {
     const symbols = new Symbols({ processes }, { root });
@@ -154,7 +154,7 @@ test('what the parser died of is passed over by its content; an idle parser is e
   }),
 );
 
-test('a parser that gets nowhere is ended, and what it was at has no outline', async () => {
+test('a parser that gets nowhere is ended, and what it was at has no outline (long form)', async () => {
   const symbols = new Symbols({ processes }, { root: os.tmpdir(), timeoutMs: 300 });
   try {
     const large = Array.from({ length: 300_000 }, (_, number) => `function f${number}() {}\n`).join('');
@@ -195,7 +195,7 @@ const kinds: Record<string, (count: number) => string> = {
   patterns: (count) => `const ${'['.repeat(count)}a${']'.repeat(count)} = 1`,
 };
 
-test('nothing that is nested 300,000 deep ends this process, or keeps from what comes after it', async () => {
+test('nothing that is nested 300,000 deep ends this process, or keeps from what comes after it (long form)', async () => {
   const symbols = new Symbols({ processes }, { root: os.tmpdir() });
   try {
     for (const [kind, text] of Object.entries(kinds)) {

@@ -100,7 +100,7 @@ test('random streams, read in random steps, are what was appended', () => {
   }
 });
 
-test('what a disk that is full for a while does not take is counted, and the rest keeps its offset', () => {
+test('what a disk that is full for a while does not take is counted, and the rest keeps its offset (long form)', () => {
   const seed = testSeed();
   const random = new Random(seed);
   for (let round = 0; round < 300; round++) {

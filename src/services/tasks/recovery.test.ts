@@ -130,7 +130,7 @@ test('a restart in each state ends in one result', async (context) => {
     );
 });
 
-test('that its agent had begun before a restart is no word of the program that is started after it, however long that takes to start', () =>
+test('that its agent had begun before a restart is no word of the program that is started after it, however long that takes to start (long form)', () =>
   withTasks(
     async (first) => {
       first.tasks.connected(first.hub.session);
@@ -228,7 +228,7 @@ test('the hub hears that a task is over when its programs are gone, and not befo
     );
 });
 
-test('what the hub has given to somebody else is ended here, whether it runs or waits to be told', () =>
+test('what the hub has given to somebody else is ended here, whether it runs or waits to be told (long form)', () =>
   withTasks(
     async (harness) => {
       const { hub, tasks, results } = harness;
@@ -305,7 +305,7 @@ test('a task that is told twice, or granted anew, is done once', () =>
     { wake: `echo x >> runs; ${started}` },
   ));
 
-test('a deadline is a time of the hub’s clock: with one that is an hour ahead or behind a task has as long, over a restart too', async () => {
+test('a deadline is a time of the hub’s clock: with one that is an hour ahead or behind a task has as long, over a restart too (long form)', async () => {
   const withClock = (offset: number): Promise<void> => {
     const halfAnHour = 30 * 60_000;
     let passed = 0;
@@ -442,7 +442,7 @@ test('a result that a hub did not hear, as it had heard too much, is told again 
     { features: [] },
   ));
 
-test('a hundred thousand results that were spooled are told, each once', () =>
+test('a hundred thousand results that were spooled are told, each once (long form)', () =>
   withTasks(async (first) => {
     const { tasks, hub } = await spooled(first, 100_000);
     assert.equal(tasks.list().waiting, 100_000);

@@ -146,7 +146,7 @@ test('git that takes longer than thirty seconds to make a branch is ended, and t
   ),
 );
 
-test('a push that takes longer than two minutes is ended, and the result says that it was not pushed', { skip }, () =>
+test('a push that takes longer than two minutes is ended, and the result says that it was not pushed (long form)', { skip }, () =>
   withTasks(
     async (harness) => {
       const { root, at, hub, tasks } = harness;

@@ -161,7 +161,7 @@ test('who follows a log has the end of it when the sidecar stops, and does not h
     { wake: 'echo begun; exec sleep 100' },
   ));
 
-test('progress is refused once a task is over, also while its programs are being ended', () =>
+test('progress is refused once a task is over, also while its programs are being ended (long form)', () =>
   withTasks(
     async ({ tasks, hub, frame }) => {
       tasks.connected(hub.session);

@@ -90,7 +90,7 @@ test('a limit that is longer than a timer can wait ends no step', async () => {
   assert.equal((await check(steps, { timeoutMs: 2 ** 31 })).status, 'pass');
 });
 
-test('the limit holds: 500 ms end a step of six seconds with all that it started, and nothing passes', async () => {
+test('the limit holds: 500 ms end a step of six seconds with all that it started, and nothing passes (long form)', async () => {
   let pids: number[] = [];
   const from = performance.now();
   let beats = 0;

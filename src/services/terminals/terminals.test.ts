@@ -336,7 +336,7 @@ test('marks over one character without an end do not fill the memory', () =>
     assert.ok(text.length < 200_000);
   }));
 
-test('fifty look at endless output at their own pace, and nobody waits for them', () =>
+test('fifty look at endless output at their own pace, and nobody waits for them (long form)', () =>
   withTerminals(async ({ terminals, open, view }) => {
     const id = await open('while true; do seq 1000; done');
     const views = Array.from({ length: 50 }, (_, index) => view(id, { name: `viewer ${index}`, slow: index % 2 === 0 ? 0 : 50 }));
@@ -386,7 +386,7 @@ test('a storm of sizes ends with the last one, for the program and for all who l
     assert.ok(screen?.type === 'screen' && screen.columns === 77 && screen.rows === 7);
   }));
 
-test('what is typed to a program that does not read waits, and who typed it can leave', () =>
+test('what is typed to a program that does not read waits, and who typed it can leave (long form)', () =>
   withTerminals(async ({ terminals, open }) => {
     const id = await open('stty raw -echo; sleep 300');
     const leaving = new AbortController();

@@ -53,7 +53,7 @@ test('where little more is held than after the last time, nothing is stopped for
 });
 
 for (const keepsCode of [false, true]) {
-  test(`what a burst of work took from the system goes back to it${keepsCode ? ', and compiled code stays' : ''}`, async () => {
+  test(`what a burst of work took from the system goes back to it${keepsCode ? ', and compiled code stays (long form)' : ''}`, async () => {
     const holdsBytes = (): number => getHeapStatistics().total_heap_size;
     for (let round = 0; round < 400; round++) Array.from({ length: 10_000 }, (_, index) => ({ index }));
     const before = holdsBytes();

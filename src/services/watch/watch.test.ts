@@ -119,7 +119,7 @@ test('a file that is written to another length and renamed at once is one report
   });
 });
 
-test('a new file that was given the inode of one that was removed is no rename of it, also where both are of one size', async () => {
+test('a new file that was given the inode of one that was removed is no rename of it, also where both are of one size (long form)', async () => {
   await withWatch({}, async ({ reports, write, at, watch, exact }) => {
     for (let round = 0; round < 5; round++) {
       const [gone, other] = [`gone-${round}.txt`, `other-${round}.txt`];
@@ -323,7 +323,7 @@ test('a file that is written in place for a while is reported in its final state
   });
 });
 
-test('a barrier of some files waits for these alone, and for the folders that they are in', async () => {
+test('a barrier of some files waits for these alone, and for the folders that they are in (long form)', async () => {
   await withWatch({ settleMs: 1000 }, async ({ reports, write, watch, at }) => {
     const replace = (name: string, content: string): void => {
       write(`${name}.tmp`, content);
@@ -352,7 +352,7 @@ test('a barrier of some files waits for these alone, and for the folders that th
   });
 });
 
-test('a barrier ends even while a file never stands still', async () => {
+test('a barrier ends even while a file never stands still (long form)', async () => {
   await withWatch({ settleMs: 400 }, async ({ reports, write, at, watch }) => {
     write('quiet', 'quiet');
     const busy = setInterval(() => fs.appendFileSync(at('busy'), 'x'), 20);
@@ -368,7 +368,7 @@ test('a barrier ends even while a file never stands still', async () => {
   });
 });
 
-test("changes wait while git's index is locked, two seconds at most, and health says so", async () => {
+test("changes wait while git's index is locked, two seconds at most, and health says so (long form)", async () => {
   await withWatch(
     {},
     async ({ reports, write, at, watch, exact }) => {
@@ -461,7 +461,7 @@ test('a change of mode alone is no report, and a recheck reports all the same', 
   );
 });
 
-test('what changes as soon as the watch is ready is told, and nothing else, though the files were only listed by then', async () => {
+test('what changes as soon as the watch is ready is told, and nothing else, though the files were only listed by then (long form)', async () => {
   const names = Array.from({ length: 4000 }, (_, file) => `d${file % 40}/f${file}`);
   const [written, replaced, removed, moved] = [names[1], names[998], names[2000], names[3001]] as [string, string, string, string];
   await withWatch(
@@ -595,7 +595,7 @@ test('forty thousand creates while the watch is stalled overflow its queue, and 
   });
 });
 
-test('a main thread that is blocked for two seconds loses nothing', async () => {
+test('a main thread that is blocked for two seconds loses nothing (long form)', async () => {
   await withWatch({}, async ({ root, exact, at }) => {
     const script = `
       const fs = require('node:fs'), root = process.argv[1], end = Date.now() + 1500;
@@ -829,7 +829,7 @@ async function withCrashes(
   });
 }
 
-test('a barrier that is asked for after a crash waits for the worker that follows, and for what changed between them', async () => {
+test('a barrier that is asked for after a crash waits for the worker that follows, and for what changed between them (long form)', async () => {
   await withCrashes(
     async ({ watch, reports, root, said, crash }) => {
       for (let round = 0; round < 3; round++) {
@@ -850,7 +850,7 @@ test('a barrier that is asked for after a crash waits for the worker that follow
   );
 });
 
-test('a watch that keeps ending refuses who waits and says so, is tried again after waits that grow, and tells what changed meanwhile', async () => {
+test('a watch that keeps ending refuses who waits and says so, is tried again after waits that grow, and tells what changed meanwhile (long form)', async () => {
   await withCrashes(async ({ watch, reports, root, said, crash }) => {
     const startedTimes = (times: number): Promise<void> => eventually(() => said('watch.started').length === times, `start ${times}`);
     for (let start = 2; start <= 4; start++) {

@@ -20,7 +20,7 @@ test('kill -9 at each point of a batch leaves nothing of it before the record is
       assert.equal(endOf({ kill })?.outcome, point === 'prepare' || point === 'record' ? 'nothing' : 'all', `killed at ${kill}, ${point}`);
 });
 
-test('kill -9 during the recovery from a kill changes nothing about that', () => {
+test('kill -9 during the recovery from a kill changes nothing about that (long form)', () => {
   const kill = pointsOf({}).indexOf('step move');
   for (let again = 0; ; again++) {
     const end = endOf({ kill }, { recover: true, kill: again });
@@ -32,7 +32,7 @@ test('kill -9 during the recovery from a kill changes nothing about that', () =>
   }
 });
 
-test('kill -9 while a batch that failed is undone leaves nothing of it', () => {
+test('kill -9 while a batch that failed is undone leaves nothing of it (long form)', () => {
   const fail = pointsOf({}).lastIndexOf('step move');
   const points = pointsOf({ fail }).slice(fail + 1);
   assert.deepEqual([...new Set(points)], ['go back', 'undo move', 'undo put', 'undo mkdir', 'remove what was prepared']);
@@ -47,7 +47,7 @@ test('without the record, kill -9 in the middle leaves a torn folder: the tests 
   assert.match(endOf({ kill, forget: true })?.outcome ?? '', /^torn/);
 });
 
-test('kill -9 at any time leaves files of one batch alone, time after time', async () => {
+test('kill -9 at any time leaves files of one batch alone, time after time (long form)', async () => {
   let random = testSeed();
   const made = await killedAtRandom(8, () => {
     random = (Math.imul(random, 1_103_515_245) + 12_345) >>> 0;

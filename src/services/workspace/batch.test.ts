@@ -448,7 +448,7 @@ test('a dry run answers what would come of it and changes nothing', () =>
     assert.equal(workspace.journal.revision, real.revision);
   }));
 
-test('a thousand changes are made in one go; one more, or too many bytes, or too long an answer, is refused before', () =>
+test('a thousand changes are made in one go; one more, or too many bytes, or too long an answer, is refused before (long form)', () =>
   withBatches(async (batch, { put, tree, told }) => {
     const names = Array.from({ length: 1000 }, (_, n) => `d${n % 10}/f${n}`);
     for (const name of names) put(name, 'word one\n');
@@ -480,7 +480,7 @@ test('a thousand changes are made in one go; one more, or too many bytes, or too
     );
   }));
 
-test('a folder of 5,000 entries is removed in a batch; one entry more, and nothing of the batch is done', () =>
+test('a folder of 5,000 entries is removed in a batch; one entry more, and nothing of the batch is done (long form)', () =>
   withBatches(async (batch, { at, put, told }) => {
     put('full/0');
     for (let n = 1; n < 5000; n++) fs.linkSync(at('full/0'), at(`full/${n}`));

@@ -241,7 +241,7 @@ for (const byDescriptor of [true, false]) {
         assert.deepEqual(told(), ['created a', 'created a/b']);
       }));
 
-    test('a way of 2,000 folders that are not there is named in a moment, wherever it ends', () =>
+    test('a way of 2,000 folders that are not there is named in a moment, wherever it ends (long form)', () =>
       withFolder(async ({ workspace, at, put, outside }) => {
         const names = (count: number): string => 'd/'.repeat(count);
         put('a/b/file');

@@ -44,7 +44,7 @@ function openDocument(workspace: Harness['workspace'], write: LiveText['write'])
 const written: LiveWritten = { etag: '"e"', size: 1, revision: 1, changed: true };
 
 describe('edits that look at much text', () => {
-  test('of a file leave their turns to others, and end when the call is', () =>
+  test('of a file leave their turns to others, and end when the call is (long form)', () =>
     withEdits(async (edit, { put, read }) => {
       const text = lines(30_000);
       put('f', text);
@@ -72,7 +72,7 @@ describe('edits that look at much text', () => {
       assert.equal(read('f'), `${'a'.repeat(2 * MB - half.length)}x`);
     }));
 
-  test('of an open document are worked out before its turn, and again on what was typed meanwhile', () =>
+  test('of an open document are worked out before its turn, and again on what was typed meanwhile (long form)', () =>
     withEdits(async (edit, { workspace }) => {
       let text = lines(30_000);
       let writes = 0;
@@ -88,7 +88,7 @@ describe('edits that look at much text', () => {
       assert.ok(longest < 500, `${longest} ms`);
     }));
 
-  test('of a document in which somebody types all the time are given up; edits of a short one are not', () =>
+  test('of a document in which somebody types all the time are given up; edits of a short one are not (long form)', () =>
     withEdits(async (edit, { workspace }) => {
       let text = lines(30_000);
       let writes = 0;
@@ -105,7 +105,7 @@ describe('edits that look at much text', () => {
       assert.deepEqual([writes, text], [5, 'typed 5 two']);
     }));
 
-  test('of one batch, however many of one file, leave their turns to others', () =>
+  test('of one batch, however many of one file, leave their turns to others (long form)', () =>
     withEdits(async (_edit, { put, read }, batch) => {
       const run = 'a'.repeat(20_000);
       // More than the looks that a batch takes where files keep changing.
@@ -134,7 +134,7 @@ describe('edits that look at much text', () => {
     }));
 });
 
-test('edits that would add more than a whole text may hold are refused, and nothing is written', () =>
+test('edits that would add more than a whole text may hold are refused, and nothing is written (long form)', () =>
   withEdits(async (edit, { put, read, told }, batch) => {
     const doubling = Array.from({ length: 60 }, () => ({ find: 'a', replace: 'aa', all: true }));
     const many = [

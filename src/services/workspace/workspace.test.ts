@@ -520,7 +520,7 @@ describe('a copy', () => {
 });
 
 describe('a removal', () => {
-  test('of five thousand files gives way to others, stops when aborted, and tells exactly what is gone', () =>
+  test('of five thousand files gives way to others, stops when aborted, and tells exactly what is gone (long form)', () =>
     withWorkspace(async ({ workspace, put, at, changes, told }) => {
       for (let n = 0; n < 5000; n++) put(`a/${n % 50}/${n}`, '');
       const controller = new AbortController();

@@ -27,7 +27,7 @@ function ladderIn(scratch: string, launcher = path.join(folder, 'launcher')): La
 const found = ({ isolation }: Climbed): unknown => [isolation.rung, isolation.open.filter((protection) => protection !== 'time')];
 
 describe('the ladder', { skip }, () => {
-  test('a disk that is full for a moment is no evidence: the next climb is as high as ever', (context) =>
+  test('a disk that is full for a moment is no evidence: the next climb is as high as ever (long form)', (context) =>
     withSmallDisk(context, 40_000, async (scratch) => {
       fs.chmodSync(scratch, 0o711);
       const [never, once] = [ladderIn(scratch), ladderIn(scratch)];
@@ -54,7 +54,7 @@ describe('the ladder', { skip }, () => {
       }
     }));
 
-  test('neither are descriptors that are short for a moment', () =>
+  test('neither are descriptors that are short for a moment (long form)', () =>
     withScratchFolder('ladder', async (scratch) => {
       fs.chmodSync(scratch, 0o711);
       const program = `

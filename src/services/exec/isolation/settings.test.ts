@@ -31,7 +31,7 @@ test('the copy has what everybody may read of the settings, and nothing else', {
 const large = '/etc/alternatives';
 const isLarge = skip === false && fs.existsSync(large) && fs.readdirSync(large).length >= 64;
 
-test('a large folder is bound whole only where everybody may read all of it', {
+test('a large folder is bound whole only where everybody may read all of it (long form)', {
   skip: isLarge ? false : `needs a large ${large}`,
 }, async (t) => {
   const { readdirSync, statSync } = fs;
@@ -54,7 +54,7 @@ test('a large folder is bound whole only where everybody may read all of it', {
   await settings.close();
 });
 
-test('a copy is looked after once in a second, and made anew where something changed', { skip }, async (t) => {
+test('a copy is looked after once in a second, and made anew where something changed (long form)', { skip }, async (t) => {
   let now = 0;
   const settings = new Settings(scratch, () => now);
   await settings.make(false);

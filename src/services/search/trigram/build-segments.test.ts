@@ -61,7 +61,7 @@ test('every file is told once, by several threads', async () => {
   assert.ok(segments.length >= 1 && segments.length <= 2);
 });
 
-test('a thread that dies is replaced by another, which takes its files', async () => {
+test('a thread that dies is replaced by another, which takes its files (long form)', async () => {
   const { indexed, missing, unreadable, deaths } = await build(2000, 2, (thread, count) => {
     if (count === 1) thread.once('message', () => void thread.terminate());
   });
@@ -71,7 +71,7 @@ test('a thread that dies is replaced by another, which takes its files', async (
   assert.deepEqual([...new Set(unreadable)], [2001]);
 });
 
-test('files whose threads die twice are left unread, and the build ends', async () => {
+test('files whose threads die twice are left unread, and the build ends (long form)', async () => {
   const { indexed, missing, unreadable, deaths } = await build(1000, 1, (thread) => void thread.terminate());
   assert.ok(deaths >= 2);
   assert.deepEqual(indexed, []);
@@ -79,7 +79,7 @@ test('files whose threads die twice are left unread, and the build ends', async 
   assert.deepEqual(ascending(unreadable), upTo(1002));
 });
 
-test('an aborted build rejects with the reason, and its threads end', async () => {
+test('an aborted build rejects with the reason, and its threads end (long form)', async () => {
   const abort = new AbortController();
   const threads: Promise<unknown>[] = [];
   const built = build(

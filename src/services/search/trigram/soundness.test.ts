@@ -307,7 +307,7 @@ test('no file is left out in which V8 finds a random pattern that it can read', 
 });
 
 for (const partBytes of [undefined, 16]) {
-  const title = `the index on disk leaves no file out either, with files that changed and went away${partBytes === undefined ? '' : ', nor where each line is a part'}`;
+  const title = `the index on disk leaves no file out either, with files that changed and went away${partBytes === undefined ? '' : ', nor where each line is a part (long form)'}`;
   test(title, { skip: ripgrep === null }, () => checkOnDisk(partBytes));
 }
 

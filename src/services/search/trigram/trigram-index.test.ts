@@ -168,7 +168,7 @@ test('a restart reads only files that differ by size or time', async () => {
   assert.deepEqual(scratch.events, []);
 });
 
-test('a file that was written just before it was read is read again at the next start', async () => {
+test('a file that was written just before it was read is read again at the next start (long form)', async () => {
   await using scratch = new Scratch();
   scratch.writeMany();
   const soon = Date.now() / 1000 + 3600;
@@ -310,7 +310,7 @@ test('a segment that is damaged, cut off or of another version is not used, and 
   }
 });
 
-test('a segment that is damaged while it is in use makes its files candidates, until they are indexed anew', async () => {
+test('a segment that is damaged while it is in use makes its files candidates, until they are indexed anew (long form)', async () => {
   await using scratch = new Scratch();
   scratch.writeMany();
   const index = scratch.index({ threads: 1 });
@@ -326,7 +326,7 @@ test('a segment that is damaged while it is in use makes its files candidates, u
   assert.deepEqual(unindexed(index), []);
 });
 
-test('where segments can not be written, files are candidates, memory has a bound, and a later flush makes it good', async () => {
+test('where segments can not be written, files are candidates, memory has a bound, and a later flush makes it good (long form)', async () => {
   await using scratch = new Scratch();
   scratch.writeMany();
   const index = scratch.index();
@@ -378,7 +378,7 @@ test('a plan that narrows nothing, a limit that is passed, and an index that is 
   assert.equal(index.candidates(plan), 'all');
 });
 
-test('a query that takes too long narrows nothing', async () => {
+test('a query that takes too long narrows nothing (long form)', async () => {
   await using scratch = new Scratch();
   scratch.writeMany();
   let nowMs = 0;
@@ -391,7 +391,7 @@ test('a query that takes too long narrows nothing', async () => {
   assert.equal(index.candidates(plan), 'all');
 });
 
-test('a start that is aborted rejects with its reason, and leaves no thread and nothing half written', async () => {
+test('a start that is aborted rejects with its reason, and leaves no thread and nothing half written (long form)', async () => {
   await using scratch = new Scratch();
   scratch.writeMany(3000);
   const index = scratch.index();
