@@ -1,13 +1,17 @@
 // Starts cages without starting a program for each: a server that forks. Whoever started it writes orders to descriptor 3 and hears there how
 // each one ended; the streams of a cage come to the socket that the server was told of, each with its number. The same serves within an
-// interpreter that loaded us as a library, where the program of a cage is that interpreter, as it was when it was forked.
+// interpreter that loaded us as a library, where the program of a cage is that interpreter, as it was when it was forked. It starts plain
+// programs as well, for who has much memory: to fork, Linux copies the tables of all of it.
 //
 // An order: its length (32 bits, least significant byte first, of what follows), its kind, then
 //   'P'  the path of the socket, which may be gone when the answer "ready" has come
 //   'S'  16 characters, then strings that end with NUL: which streams there are of "0123", the working folder, how many arguments follow,
 //        these (as of --cage), and the environment
-//   'K'  the 16 characters of a cage that is to be killed
-// An answer: "exit", the 16 characters and the status of waitpid(2), in a line; errno below zero where nothing was forked.
+//   'R'  the same for a program that is no cage, in a session of its own, with its path before how many arguments follow
+//   'K'  the 16 characters of what is to be killed, with its group
+//   'G'  the same 16, and the number of a signal, in two digits
+// An answer, in a line: "began", the 16 characters and the id of the process, for a program; "exit", the 16 characters and the status of
+// waitpid(2), errno below zero where nothing was started.
 #include <sys/mman.h>
 #include <sys/un.h>
 
@@ -84,10 +88,70 @@ static int run_order(char *text, size_t size, int takes_environment) {
   return cage_main(argv + 1);
 }
 
-static void answer_order(const char *token, int status) {
+static void answer_order(const char *word, const char *token, int number) {
   char line[64];
-  int length = snprintf(line, sizeof line, "exit %.16s %d\n", token, status);
+  int length = snprintf(line, sizeof line, "%s %.16s %d\n", word, token, number);
   (void)!send(ORDERS, line, (size_t)length, MSG_NOSIGNAL);
+}
+
+struct program {
+  char **argv, **environment;
+  const char *file, *cwd;
+  int streams[3];
+};
+
+// In memory that the server has as well, and waits for: nothing here may leave a trace but errno.
+static void exec_program(const struct program *program, const sigset_t *mask) {
+  sigprocmask(SIG_SETMASK, mask, NULL);
+  setsid();
+  for (int stream = 0; stream < 3; stream++)
+    if (dup2(program->streams[stream], stream) < 0) return;
+  if (chdir(program->cwd) != 0) return;
+  execvpe(program->file, program->argv, program->environment);
+}
+
+// Answers the id of the process, errno below zero where there is none. `text` ends with NUL and stays as long as this runs.
+static pid_t start_program(char *text, size_t size, const sigset_t *mask) {
+  char **strings = calloc(MOST_STRINGS + 2, sizeof *strings);
+  char *end = text + size;
+  int count = 0;
+  unsigned long long arguments;
+  struct program program = {.streams = {-1, -1, -1}};
+  volatile int problem = 0;
+  pid_t pid = -1;
+  if (strings == NULL) return -ENOMEM;
+  for (char *at = text + TOKEN; at < end && count < MOST_STRINGS; at += strlen(at) + 1) strings[count++] = at;
+  // The streams, the folder, the path, and how many follow; the first of these is its name.
+  if (count < 5 || take_number(&arguments, strings[3]) != 0 || arguments == 0 || arguments > (unsigned long long)count - 4) problem = EINVAL;
+  else {
+    program.cwd = strings[1];
+    program.file = strings[2];
+    program.environment = strings + 4 + arguments;
+    program.argv = calloc((size_t)arguments + 1, sizeof *program.argv);
+    if (program.argv == NULL) problem = ENOMEM;
+    else memcpy(program.argv, strings + 4, (size_t)arguments * sizeof *program.argv);
+  }
+  for (int stream = 0; stream < 3 && problem == 0; stream++) {
+    int fd = open_stream(text, (char)('0' + stream));
+    // Beyond the three, so that none is written over before it is moved.
+    program.streams[stream] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, ORDERS + 1);
+    if (program.streams[stream] < 0) problem = errno;
+    if (fd >= 0) close(fd);
+  }
+  if (problem == 0) {
+    pid = vfork();
+    if (pid == 0) {
+      exec_program(&program, mask);
+      problem = errno;
+      _exit(EXIT_NOT_EXECUTABLE);
+    }
+    if (pid < 0) problem = errno;
+  }
+  for (int stream = 0; stream < 3; stream++)
+    if (program.streams[stream] >= 0) close(program.streams[stream]);
+  free(program.argv);
+  free(strings);
+  return problem == 0 ? pid : -problem;
 }
 
 static void reap_served(void) {
@@ -95,18 +159,24 @@ static void reap_served(void) {
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
     for (int at = 0; at < served_count; at++) {
       if (served[at].pid != pid) continue;
-      answer_order(served[at].token, status);
+      answer_order("exit", served[at].token, status);
       served[at] = served[--served_count];
       break;
     }
 }
 
-static void kill_served(const char *token) {
+// As long as it is not waited for, nobody else has its number.
+static void signal_served(const char *token, int signal) {
   for (int at = 0; at < served_count; at++) {
     if (memcmp(served[at].token, token, TOKEN) != 0) continue;
     // Before it made a group of its own, there is none.
-    if (kill(-served[at].pid, SIGKILL) != 0) kill(served[at].pid, SIGKILL);
+    if (kill(-served[at].pid, signal) != 0) kill(served[at].pid, signal);
   }
+}
+
+static void keep_served(const char *token, pid_t pid) {
+  served[served_count].pid = pid;
+  memcpy(served[served_count++].token, token, TOKEN);
 }
 
 // `order` ends with NUL where it is one to start. Answers -1 in the server, and what came of it in a child.
@@ -115,7 +185,13 @@ static int obey(const char *order, size_t size, const sigset_t *mask, int takes_
     if (streams_at >= 0) close(streams_at);
     streams_at = open(order + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (streams_at >= 0) (void)!send(ORDERS, "ready\n", 6, MSG_NOSIGNAL);
-  } else if (size == 1 + TOKEN && order[0] == 'K') kill_served(order + 1);
+  } else if (size == 1 + TOKEN && order[0] == 'K') signal_served(order + 1, SIGKILL);
+  else if (size == 1 + TOKEN + 2 && order[0] == 'G') signal_served(order + 1, (order[1 + TOKEN] - '0') * 10 + order[2 + TOKEN] - '0');
+  else if (size > 1 + TOKEN && order[0] == 'R' && order[size - 1] == 0) {
+    pid_t pid = served_count == MOST_SERVED ? -EAGAIN : start_program((char *)order + 1, size - 1, mask);
+    if (pid > 0) keep_served(order + 1, pid);
+    answer_order(pid > 0 ? "began" : "exit", order + 1, pid);
+  }
   else if (size > 1 + TOKEN && order[0] == 'S' && order[size - 1] == 0) {
     // This one alone is for the child to know.
     char *own = malloc(size);
@@ -129,9 +205,8 @@ static int obey(const char *order, size_t size, const sigset_t *mask, int takes_
     }
     if (own != NULL) explicit_bzero(own, size);
     free(own);
-    if (pid < 0) return answer_order(order + 1, -errno), -1;
-    served[served_count].pid = pid;
-    memcpy(served[served_count++].token, order + 1, TOKEN);
+    if (pid < 0) return answer_order("exit", order + 1, -errno), -1;
+    keep_served(order + 1, pid);
   }
   return -1;
 }
@@ -154,6 +229,8 @@ static int serve(int takes_environment) {
   // Who is left over of a cage comes here, and is reaped.
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   started_by = getpid();
+  // Its own alone: a program that was started has what it was given.
+  fcntl(ORDERS, F_SETFD, FD_CLOEXEC);
   // Whatever those had open who started us.
   syscall(SYS_CLOSE_RANGE, ORDERS + 1u, ~0u, 0u);
   sigemptyset(&watched);

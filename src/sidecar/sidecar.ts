@@ -18,6 +18,7 @@ import { changeOperations } from '../services/workspace/change-operations.ts';
 import { fileOperations } from '../services/workspace/operations.ts';
 import { createIgnore } from '../services/workspace/ignore.ts';
 import { Workspace } from '../services/workspace/workspace.ts';
+import { nativeProgram } from '../services/processes/native-program.ts';
 import { ProcessStore } from '../services/processes/process-store.ts';
 import { Processes } from '../services/processes/processes.ts';
 import { RunGroups } from '../services/processes/run-groups.ts';
@@ -168,7 +169,11 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     });
 
     const mark = new ProcessStore({ state, onProblem: (error) => log('warn', 'process.not-stored', { error }) }).prefix();
-    const processes = new Processes({ env: processEnvironment(), groups: new RunGroups({ state, mark }) });
+    const processes = new Processes({
+      env: processEnvironment(),
+      groups: new RunGroups({ state, mark }),
+      launcher: nativeProgram('outrigger-launcher'),
+    });
     onRelease('processes', () => processes.stop());
     await processes.recover();
 

@@ -23,7 +23,7 @@ async function clientOf(
 
 for (const version of Object.keys(librechatVersions) as LibrechatVersion[]) {
   describe(`the npm client @librechat/agents ${version}, unchanged`, { skip: requireTool('python3') }, () => {
-    test('runs code, hands files on to the next run, lists them, and lets programs call tools (long form)', async (context) => {
+    test('runs code, hands files on to the next run, lists them, and lets programs call tools', async (context) => {
       await withSidecar(async (running) => {
         const client = await clientOf(version, running, (why) => context.skip(why));
         if (client === undefined) return;

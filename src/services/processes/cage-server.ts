@@ -4,10 +4,11 @@ import fs from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import path from 'node:path';
-import { getSystemErrorName } from 'node:util';
+import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
 import { type CagedChild, type CagedChildRequest, REPORT_DESCRIPTOR, SupervisorWire, writeTo } from './caged-child.ts';
 import type { HostExit, ProgramOutput } from './host.ts';
 import { readPipe } from './pipe-output.ts';
+import { type ProgramRequest, type StartedProgram, signalGroup } from './started-program.ts';
 
 /** As native/serve.h has them. */
 const TOKEN_LENGTH = 16;
@@ -40,11 +41,13 @@ interface Ordered {
   refused: (error: Error) => void;
   exited: (exit: HostExit) => void;
   hasEnded: boolean;
+  /** Of a program that is no cage: 0 until it runs. */
+  pid?: number;
 }
 
 /**
  * Starts cages by forking, where the start of a program would take longer than many a program runs: `native/serve.h`, in the launcher, or in
- * an interpreter that is forked as it is. It ends with the process that started it, and all of its cages with it.
+ * an interpreter that is forked as it is. The launcher starts plain programs, too. It ends with the process that started it, and all of its cages with it.
  */
 export class CageServer {
   readonly #child: ChildProcess;
@@ -156,43 +159,14 @@ export class CageServer {
     keepStdinOpen,
   }: Omit<CagedChildRequest, 'reports' | 'argv'> & { argv: readonly string[] }): Promise<CagedChild> {
     const streams = `${keepStdinOpen ? STDIN : ''}123`;
-    const strings = [streams, cwd, String(argv.length), ...argv, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
-    const bytes = bytesOf(strings);
-    if (this.#isOver) throw gone();
-    const token = randomBytes(TOKEN_LENGTH / 2).toString('hex');
-    const complete = Promise.withResolvers<void>();
-    const exit = Promise.withResolvers<HostExit>();
-    const ordered: Ordered = {
-      streams: new Map(),
-      wanted: streams.length,
-      isComplete: complete.resolve,
-      refused: complete.reject,
-      exited: exit.resolve,
-      hasEnded: false,
-    };
-    this.#ordered.set(token, ordered);
-    // As long as somebody waits for a cage, the process does not end.
-    this.#orders.ref();
-    const late = setTimeout(() => complete.reject(tooLate()), STREAMS_WITHIN_MS).unref();
-    try {
-      this.#order('S', [Buffer.from(token), bytes]);
-      await complete.promise;
-      this.#hasServed = true;
-    } catch (error) {
-      this.#kill(token);
-      this.#forget(token);
-      for (const { socket } of ordered.streams.values()) socket.destroy();
-      throw error;
-    } finally {
-      clearTimeout(late);
-    }
+    const { token, ordered, exit } = await this.#place('S', [streams, cwd, String(argv.length), ...argv, ...variables(env)]);
     const stdin = ordered.streams.get(STDIN)?.socket;
     const { output, socket } = ordered.streams.get(REPORT_DESCRIPTOR) as Stream;
     const supervisor = new SupervisorWire(output, socket);
     return {
       stdout: (ordered.streams.get(STDOUT) as Stream).output,
       stderr: (ordered.streams.get(STDERR) as Stream).output,
-      exit: exit.promise,
+      exit,
       report: supervisor.report,
       write: (bytes) => writeTo(stdin, bytes),
       endInput: () => void stdin?.end(),
@@ -200,6 +174,29 @@ export class CageServer {
       limitCpu: (ms) => supervisor.order(`${ms}c`),
       settle: () => supervisor.ask('r'),
       kill: () => this.#kill(token),
+    };
+  }
+
+  /** A program that is no cage. Resolves when it runs. Throws the system's error. */
+  async run({ file, argv, cwd, env }: ProgramRequest): Promise<StartedProgram> {
+    const strings = ['012', cwd, file, String(argv.length), ...argv, ...variables(env)];
+    const { token, ordered, exit } = await this.#place('R', strings);
+    const [stdin, stdout, stderr] = [STDIN, STDOUT, STDERR].map((number) => ordered.streams.get(number)) as [Stream, Stream, Stream];
+    const pid = ordered.pid as number;
+    return {
+      pid,
+      stdin: stdin.socket,
+      stdout: stdout.output,
+      stderr: stderr.output,
+      exit,
+      get hasEnded() {
+        return ordered.hasEnded;
+      },
+      signal: (name) => {
+        // What waits for it sends the signal, so that its number is nobody else's meanwhile.
+        if (!ordered.hasEnded && !this.#isOver) this.#order('G', [Buffer.from(token + String(constants.signals[name]).padStart(2, '0'))]);
+        else signalGroup(pid, name, true, () => {});
+      },
     };
   }
 
@@ -221,6 +218,41 @@ export class CageServer {
     await this.#ready.promise.finally(() => clearTimeout(late));
   }
 
+  /** Orders one, and waits for all of its streams. */
+  async #place(kind: 'S' | 'R', strings: readonly string[]): Promise<{ token: string; ordered: Ordered; exit: Promise<HostExit> }> {
+    const bytes = bytesOf(strings);
+    if (this.#isOver) throw gone();
+    const token = randomBytes(TOKEN_LENGTH / 2).toString('hex');
+    const complete = Promise.withResolvers<void>();
+    const exit = Promise.withResolvers<HostExit>();
+    const ordered: Ordered = {
+      streams: new Map(),
+      wanted: strings[0]?.length ?? 0,
+      isComplete: complete.resolve,
+      refused: complete.reject,
+      exited: exit.resolve,
+      hasEnded: false,
+      ...(kind === 'R' ? { pid: 0 } : {}),
+    };
+    this.#ordered.set(token, ordered);
+    // As long as somebody waits for it, the process does not end.
+    this.#orders.ref();
+    const late = setTimeout(() => complete.reject(tooLate()), STREAMS_WITHIN_MS).unref();
+    try {
+      this.#order(kind, [Buffer.from(token), bytes]);
+      await complete.promise;
+      this.#hasServed = true;
+    } catch (error) {
+      this.#kill(token);
+      this.#forget(token);
+      for (const { socket } of ordered.streams.values()) socket.destroy();
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
+    return { token, ordered, exit: exit.promise };
+  }
+
   #kill(token: string): void {
     if (this.#ordered.has(token) && !this.#isOver) this.#order('K', [Buffer.from(token)]);
   }
@@ -235,12 +267,14 @@ export class CageServer {
   #receive(accepted: Socket): void {
     this.#connections++;
     let hello = '';
-    const take = (bytes: Buffer): Buffer => {
+    const take = (bytes: Buffer): Buffer | undefined => {
       const missing = TOKEN_LENGTH + 1 - hello.length;
       if (missing <= 0) return bytes;
       hello += bytes.toString('latin1', 0, missing);
       if (hello.length > TOKEN_LENGTH) this.#attach(hello, stream);
-      return bytes.subarray(missing);
+      const more = bytes.subarray(missing);
+      // Who has all streams hears how each of them ends. By the input nothing comes but its end, to which nobody listens.
+      return more.length > 0 || hello.length <= TOKEN_LENGTH || Number(hello.at(-1)) === STDIN ? more : undefined;
     };
     const stream = readPipe(accepted, { writable: true, take });
     if (stream === undefined) {
@@ -257,19 +291,29 @@ export class CageServer {
     // Nobody else knows the name of a cage that is about to be.
     if (stream === undefined || ordered === undefined || ordered.streams.has(number)) return void stream?.socket.destroy();
     ordered.streams.set(number, stream);
-    if (ordered.streams.size < ordered.wanted) return;
+    this.#look(token, ordered);
+  }
+
+  /** All of it is there, or some is yet to come. */
+  #look(token: string, ordered: Ordered): void {
+    if (ordered.streams.size < ordered.wanted || ordered.pid === 0) return;
     ordered.isComplete();
     if (ordered.hasEnded) this.#forget(token);
   }
 
   #hear(line: string): void {
     if (line === 'ready') return this.#ready.resolve();
-    const [, token = '', status = ''] = line.split(' ');
+    const [word, token = '', status = ''] = line.split(' ');
     const ordered = this.#ordered.get(token);
     if (ordered === undefined) return;
+    if (word === 'began') {
+      ordered.pid = Number(status);
+      this.#look(token, ordered);
+      return;
+    }
     ordered.hasEnded = true;
     ordered.exited(exitOf(Number(status)));
-    if (Number(status) < 0) ordered.refused(Object.assign(new Error(line), { code: getSystemErrorName(Number(status)) }));
+    if (Number(status) < 0) ordered.refused(systemError(Number(status)));
     if (ordered.streams.size === ordered.wanted || Number(status) < 0) this.#forget(token);
     else this.#awaitStreams(token, ordered);
   }
@@ -302,8 +346,12 @@ export class CageServer {
     this.#isOver = true;
     this.#listener.close();
     this.#ready.reject(gone());
-    for (const { refused, exited, streams } of this.#ordered.values()) {
+    for (const ordered of this.#ordered.values()) {
+      const { refused, exited, streams, pid = 0 } = ordered;
       refused(gone());
+      // Of its end nobody would hear.
+      if (pid > 0) signalGroup(pid, 'SIGKILL', false, () => {});
+      ordered.hasEnded = true;
       exited({ exitCode: null, exitSignal: 'SIGKILL' });
       // They end with the server, and say so; who does not hears that nobody is there any more.
       setTimeout(() => {
@@ -313,6 +361,10 @@ export class CageServer {
     this.#ordered.clear();
     this.#rest();
   }
+}
+
+function variables(env: Readonly<Record<string, string>>): string[] {
+  return Object.entries(env).map(([name, value]) => `${name}=${value}`);
 }
 
 /** Each with its end. Throws what execve(2) would say. */
@@ -335,6 +387,11 @@ function exitOf(status: number): HostExit {
   if (status >= 0 && signal === 0) return { exitCode: status >> 8, exitSignal: null };
   const [name = 'SIGKILL'] = Object.entries(constants.signals).find(([, number]) => number === signal) ?? [];
   return { exitCode: null, exitSignal: name as NodeJS.Signals };
+}
+
+function systemError(errno: number): Error {
+  const code = getSystemErrorName(errno);
+  return Object.assign(new Error(`${code}: ${getSystemErrorMessage(errno)}`), { code });
 }
 
 function tooLate(): Error {

@@ -1,13 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
-import { PassThrough, type Readable, type Writable } from 'node:stream';
+import { PassThrough, type Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as nodePty from '@lydell/node-pty';
 import { OutriggerError } from '../../contract/errors.ts';
+import { writeTo } from './caged-child.ts';
 import type { HostedProcess, HostExit, HostRequest, ProcessHost, ProgramOutput, TerminalSize } from './host.ts';
-import { pipeOutput } from './pipe-output.ts';
+import { ProgramStarter } from './program-starter.ts';
+import { type StartedProgram, signalGroup } from './started-program.ts';
 import { loadTerminals, type SpawnInTerminal } from './terminal-spawn.ts';
 
 export interface LocalHostDependencies {
@@ -15,6 +16,8 @@ export interface LocalHostDependencies {
   find(program: string, options: { from: string; searchPath: string | undefined }): string | undefined;
   /** What programs here inherit. */
   env: Readonly<Record<string, string>>;
+  /** Without it, programs are started from this process. */
+  starter?: ProgramStarter;
 }
 
 /** A program in a terminal that does not read is asked again after so long, and then less often. */
@@ -29,10 +32,12 @@ const MAX_FIRST_LINE_BYTES = 256;
 export class LocalHost implements ProcessHost {
   readonly name = 'local';
   readonly #dependencies: LocalHostDependencies;
+  readonly #starter: ProgramStarter;
   #spawnInTerminal: Promise<SpawnInTerminal> | undefined;
 
   constructor(dependencies: LocalHostDependencies) {
     this.#dependencies = dependencies;
+    this.#starter = dependencies.starter ?? new ProgramStarter();
   }
 
   async start(request: HostRequest, signal?: AbortSignal): Promise<HostedProcess> {
@@ -42,17 +47,11 @@ export class LocalHost implements ProcessHost {
     const file = this.#dependencies.find(program, { from: request.cwd, searchPath: env['PATH'] });
     if (file === undefined) throw notFound(request);
     if (request.terminal !== undefined) return this.#startInTerminal({ ...request, env, terminal: request.terminal }, file, args);
-    const child = await started(request, file, () =>
-      spawn(file, args, {
-        cwd: request.cwd,
-        env,
-        argv0: program,
-        stdio: ['pipe', 'pipe', 'pipe'],
-        detached: process.platform !== 'win32',
-        windowsHide: true,
-      }),
-    );
-    return new PipedProcess(child);
+    try {
+      return new PipedProcess(await this.#starter.start({ file, argv: request.argv, cwd: request.cwd, env }));
+    } catch (error) {
+      throw startProblem(request, file, error);
+    }
   }
 
   async close(): Promise<void> {}
@@ -90,33 +89,26 @@ class PipedProcess implements HostedProcess {
   readonly stdout: ProgramOutput;
   readonly stderr: ProgramOutput;
   readonly exit: Promise<HostExit>;
-  readonly #child: ChildProcess;
+  readonly #program: StartedProgram;
 
-  constructor(child: ChildProcess) {
-    this.#child = child;
-    this.pid = child.pid as number;
-    this.stdout = pipeOutput(child.stdout as Readable);
-    this.stderr = pipeOutput(child.stderr as Readable);
-    // A program that ends without reading its input is no error of ours.
-    child.stdin?.on('error', () => {});
-    this.exit = new Promise((resolve) => {
-      child.once('exit', (exitCode, exitSignal) => resolve({ exitCode, exitSignal }));
-    });
+  constructor(program: StartedProgram) {
+    this.#program = program;
+    this.pid = program.pid;
+    this.stdout = program.stdout;
+    this.stderr = program.stderr;
+    this.exit = program.exit;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    const { stdin } = this.#child;
-    if (stdin === null || !stdin.writable) return;
-    if (!stdin.write(bytes)) await drained(stdin);
+  write(bytes: Uint8Array): Promise<void> {
+    return writeTo(this.#program.stdin, bytes);
   }
 
   endInput(): void {
-    this.#child.stdin?.end();
+    this.#program.stdin.end();
   }
 
   signal(name: NodeJS.Signals): void {
-    const hasEnded = this.#child.exitCode !== null || this.#child.signalCode !== null;
-    signalGroup(this.pid, name, hasEnded, () => this.#child.kill(name));
+    this.#program.signal(name);
   }
 
   resize(): void {}
@@ -186,20 +178,6 @@ class TerminalProcess implements HostedProcess {
   }
 }
 
-/** Resolves when the program runs. Throws TOOL_MISSING, FILE_PERMISSION, FILE_NOT_FOUND, BAD_INPUT, TOO_MANY_PROCESSES. */
-async function started<C extends ChildProcess>(request: HostRequest, file: string, spawnIt: () => C): Promise<C> {
-  try {
-    const child = spawnIt();
-    await new Promise<void>((resolve, reject) => {
-      child.once('spawn', resolve);
-      child.once('error', reject);
-    });
-    return child;
-  } catch (error) {
-    throw startProblem(request, file, error);
-  }
-}
-
 /** Why there is nothing to start. */
 function notFound({ argv: [program], cwd }: HostRequest): OutriggerError {
   const file = program.includes('/') ? statOf(path.resolve(cwd, program)) : undefined;
@@ -253,30 +231,8 @@ function interpreterOf(file: string): string | undefined {
   return /^#![ \t]*([^ \t\n\0]+)/.exec(bytes.toString())?.[1];
 }
 
-/** `hasEnded`: its leader has, and was waited for. */
-export function signalGroup(pid: number, name: NodeJS.Signals, hasEnded: boolean, alone: () => void): void {
-  try {
-    if (process.platform === 'win32') alone();
-    // A number is free only when its group is gone: somebody who has it now is another.
-    else if (!hasEnded || !fs.existsSync(`/proc/${pid}`)) process.kill(-pid, name);
-  } catch {
-    // ESRCH: all of the group is gone.
-  }
-}
-
 function signalName(number: number): string {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `SIG${number}`;
-}
-
-/** Resolves when a stream takes more, and when it is gone. */
-function drained(stream: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      stream.off('drain', done).off('close', done);
-      resolve();
-    };
-    stream.once('drain', done).once('close', done);
-  });
 }
 
 /** Bytes that were taken at once, 0 where there is no room; undefined where nobody is at the other end. */

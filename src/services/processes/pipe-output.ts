@@ -15,10 +15,13 @@ export function pipeOutput(stream: Readable): ProgramOutput {
   return readPipe(stream, { writable: false })?.output ?? stream;
 }
 
-/** As pipeOutput, and both ways. `take`: gets all bytes first, and gives those that are the program's. Undefined where Node does not let go of the pipe. */
+/**
+ * As pipeOutput, and both ways. `take`: gets all bytes first, and gives those that are the program's; with `undefined`, nothing more is read before
+ * somebody listens, not even the end. Undefined where Node does not let go of the pipe.
+ */
 export function readPipe(
   stream: Readable,
-  { writable, take = (bytes) => bytes }: { writable: boolean; take?: (bytes: Buffer) => Buffer },
+  { writable, take = (bytes) => bytes }: { writable: boolean; take?: (bytes: Buffer) => Buffer | undefined },
 ): { output: ProgramOutput; socket: Socket } | undefined {
   const holder = stream as unknown as { _handle: unknown };
   const { _handle: handle } = holder;
@@ -29,19 +32,25 @@ export function readPipe(
   let paused = false;
   // Until somebody listens, nothing more is read.
   let early: Buffer | undefined;
+  let waits = false;
   const callback = (length: number, bytes: Uint8Array): boolean => {
     const taken = take(bytes.subarray(0, length) as Buffer);
+    if (taken === undefined) {
+      waits = output.listenerCount('data') === 0;
+      return !waits;
+    }
     if (taken.length === 0) return true;
     if (output.listenerCount('data') > 0) output.emit('data', taken);
     else early = Buffer.from(taken);
     return !paused && early === undefined;
   };
   output.on('newListener', (event) => {
-    if (event !== 'data' || early === undefined) return;
+    if (event !== 'data' || (early === undefined && !waits)) return;
     process.nextTick(() => {
       const bytes = early;
       early = undefined;
-      output.emit('data', bytes);
+      waits = false;
+      if (bytes !== undefined) output.emit('data', bytes);
       if (!paused) socket.resume();
     });
   });
@@ -59,7 +68,7 @@ export function readPipe(
     },
     resume: () => {
       paused = false;
-      if (early === undefined) socket.resume();
+      if (early === undefined && !waits) socket.resume();
     },
     destroy: () => socket.destroy(),
   });

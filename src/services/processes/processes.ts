@@ -1,12 +1,13 @@
-import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { OutriggerError } from '../../contract/errors.ts';
-import { signalGroup } from './local-host.ts';
+import type { ProgramOutput } from './host.ts';
+import { ProgramStarter } from './program-starter.ts';
 import type { RunGroups } from './run-groups.ts';
 import { shortageOf } from './shortage.ts';
+import type { ProgramRequest, StartedProgram } from './started-program.ts';
 
 const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 const MAX_STDERR_BYTES = 1024 * 1024;
@@ -55,22 +56,28 @@ export interface ProcessesOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Where the children are remembered for the next sidecar; without it, nobody ends what a kill -9 leaves. */
   groups?: RunGroups;
+  /** Absolute path of the launcher, which starts them without copying the tables of our memory. */
+  launcher?: string | undefined;
 }
 
 /** Never handed on: they steer this program, or hold secrets. */
 const inheritedNames =
   /^(PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|SHELL|TERM|SSH_AUTH_SOCK|XDG_[A-Z_]+|GIT_(AUTHOR|COMMITTER)_[A-Z]+|GIT_SSH_COMMAND|SystemRoot|PATHEXT|APPDATA|USERPROFILE)$/;
 
-/** The children: the only place that spawns. Each runs in a process group of its own, which is ended whole. */
+/** The children. Each runs in a process group of its own, which is ended whole. */
 export class Processes {
   /** What children inherit. */
   readonly env: Readonly<Record<string, string>>;
-  readonly #running = new Set<ChildProcess>();
+  readonly starter: ProgramStarter;
+  readonly #running = new Set<StartedProgram>();
+  /** Of those that are being started. */
+  readonly #starting = new Set<Promise<unknown>>();
   readonly #groups: RunGroups | undefined;
   #stopping = false;
 
   constructor(options: ProcessesOptions) {
     this.#groups = options.groups;
+    this.starter = new ProgramStarter({ launcher: options.launcher });
     this.env = Object.fromEntries(
       Object.entries(options.env).filter((entry): entry is [string, string] => entry[1] !== undefined && inheritedNames.test(entry[0])),
     );
@@ -110,86 +117,90 @@ export class Processes {
    * `signal` when it is aborted; the whole group is dead then. Others that a program leaves on its output are heard until they are quiet.
    */
   async run(request: RunRequest): Promise<RunResult> {
-    const child = this.#spawn(request);
+    const program = await this.#start(this.#checked(request), request);
     const maxBytes = request.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
     const stdout = new BoundedOutput(maxBytes);
-    const stderr = new BoundedOutput(Math.min(maxBytes, MAX_STDERR_BYTES));
-    child.stdout.on('data', (chunk: Buffer) => stdout.add(chunk));
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr.add(chunk);
-      request.onStderr?.(chunk);
-    });
-    child.once('exit', () => dropQuietOutput(child));
-    const { ended, done } = this.#guard(child, request);
-    try {
-      const [exitCode, exitSignal] = await closed(child, () => ended() !== undefined);
-      const reason = ended();
-      if (reason !== undefined) throw reason;
-      return { exitCode, exitSignal, stdout: stdout.bytes(), stderr: stderr.bytes(), omittedBytes: stdout.omitted };
-    } finally {
-      done();
-    }
+    program.stdout.on('data', (bytes) => stdout.add(bytes));
+    void program.exit.then(() => dropQuietOutput(program));
+    const { exitCode, exitSignal, stderr } = await this.#over(program, request, Math.min(maxBytes, MAX_STDERR_BYTES)).result;
+    return { exitCode, exitSignal, stdout: stdout.bytes(), stderr, omittedBytes: stdout.omitted };
   }
 
   /**
-   * Starts a program whose output is read as it comes: what is not read holds the program back. Throws TOOL_MISSING, TOO_MANY_PROCESSES and
-   * STOPPING; `result` rejects as `run` does. Leaving the loop over `stdout` early ends the program.
+   * Starts a program whose output is read as it comes: what is not read holds the program back. Throws TOOL_MISSING and STOPPING; `result`
+   * rejects as `run` does. Leaving the loop over `stdout` early ends the program.
    */
   open(request: Omit<RunRequest, 'maxOutputBytes'>): OpenProcess {
-    const child = this.#spawn(request);
-    const stderr = new BoundedOutput(MAX_STDERR_BYTES);
-    child.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
-    const { ended, done, end } = this.#guard(child, request);
+    const checked = this.#checked(request);
+    const stdout = new OpenOutput();
+    const canceled = new OutriggerError('CANCELED', 'The program is not needed any more.');
+    let unwanted: OutriggerError | undefined;
+    let end = (reason: OutriggerError): void => {
+      unwanted = reason;
+    };
     const result = (async () => {
       try {
-        const [exitCode, exitSignal] = await closed(child, () => ended() !== undefined);
-        const reason = ended();
-        if (reason !== undefined) throw reason;
-        return { exitCode, exitSignal, stderr: stderr.bytes() };
+        const program = await this.#start(checked, request);
+        stdout.follow(program.stdout);
+        const over = this.#over(program, request, MAX_STDERR_BYTES);
+        end = over.end;
+        if (unwanted !== undefined) end(unwanted);
+        return await over.result;
       } finally {
-        done();
+        // Where it was not started, there is nothing to read.
+        stdout.finish();
       }
     })();
     result.catch(() => {});
-    return { stdout: child.stdout, result, end: () => end(new OutriggerError('CANCELED', 'The program is not needed any more.')) };
+    return { stdout, result, end: () => end(canceled) };
   }
 
-  #spawn(request: RunRequest): ChildProcessWithoutNullStreams {
-    const [program, ...args] = request.argv;
-    if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
+  /** What can be said of a request before anything is started. */
+  #checked(request: Omit<RunRequest, 'maxOutputBytes'>): ProgramRequest {
+    const { argv, cwd } = request;
+    if (this.#stopping) throw stopping();
     request.signal?.throwIfAborted();
-    const file = this.find(program);
+    const file = this.find(argv[0]);
     if (file === undefined)
-      throw new OutriggerError('TOOL_MISSING', `The program ${program} is not on this machine.`, { details: { tool: program } });
-    const child = spawn(file, args, {
-      cwd: request.cwd,
-      env: { ...this.env, ...request.env, ...this.#groups?.env },
-      stdio: ['pipe', 'pipe', 'pipe'],
-      detached: process.platform !== 'win32',
-      windowsHide: true,
-    });
-    // Before anything else is done with it: an error that nobody hears ends this process.
-    child.on('error', () => {});
-    // Without descriptors for them it has no streams, whatever the types say; the error with the system's word comes later.
-    if ((child.stdin as Writable | undefined) === undefined)
-      throw new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: no descriptors are left.`);
-    this.#running.add(child);
-    this.#remember();
-    // A child that ends without reading its input is no error of ours.
-    child.stdin.on('error', () => {});
-    child.stdin.end(request.stdin ?? '');
-    return child;
+      throw new OutriggerError('TOOL_MISSING', `The program ${argv[0]} is not on this machine.`, { details: { tool: argv[0] } });
+    return { file, argv: [file, ...argv.slice(1)], cwd, env: { ...this.env, ...request.env, ...this.#groups?.env } };
   }
 
-  /** Ends the child at its time limit or when the call is aborted; `ended` says why, `done` lets go of it. */
-  #guard(
-    child: ChildProcess,
-    request: Pick<RunRequest, 'argv' | 'timeoutMs' | 'signal'>,
-  ): { ended: () => OutriggerError | undefined; end: (reason: OutriggerError) => void; done: () => void } {
+  async #start(checked: ProgramRequest, { stdin }: Pick<RunRequest, 'stdin'>): Promise<StartedProgram> {
+    const starting = this.starter.start(checked);
+    const settled = starting.catch(() => {});
+    this.#starting.add(settled);
+    try {
+      const program = await starting;
+      this.#running.add(program);
+      this.#remember();
+      program.stdin.end(stdin ?? '');
+      return program;
+    } catch (error) {
+      const { message } = error as Error;
+      throw (
+        shortageOf('the program', error) ?? new OutriggerError('TOOL_MISSING', `The program can't be started: ${message}`, { cause: error })
+      );
+    } finally {
+      this.#starting.delete(settled);
+    }
+  }
+
+  /** Ends it at its time limit or when the call is aborted. `result`: when it has ended and its output was read. */
+  #over(
+    program: StartedProgram,
+    request: Pick<RunRequest, 'argv' | 'timeoutMs' | 'signal' | 'onStderr'>,
+    maxStderrBytes: number,
+  ): { result: Promise<Pick<RunResult, 'exitCode' | 'exitSignal' | 'stderr'>>; end: (reason: OutriggerError) => void } {
+    const stderr = new BoundedOutput(maxStderrBytes);
+    program.stderr.on('data', (bytes) => {
+      stderr.add(bytes);
+      request.onStderr?.(bytes);
+    });
     let ended: OutriggerError | undefined;
     const end = (reason: OutriggerError): void => {
       ended ??= reason;
-      endGroup(child);
+      endGroup(program);
     };
     const timer = setTimeout(
       () => end(new OutriggerError('PROCESS_TIMEOUT', `${request.argv[0]} took longer than ${request.timeoutMs} ms and was ended.`)),
@@ -200,100 +211,89 @@ export class Processes {
         request.signal?.reason instanceof OutriggerError ? request.signal.reason : new OutriggerError('CANCELED', 'The call was canceled.'),
       );
     request.signal?.addEventListener('abort', aborted, { once: true });
-    return {
-      ended: () => ended,
-      end,
-      done: () => {
+    const closed = allClosed([program.stdout, program.stderr]);
+    const result = (async () => {
+      try {
+        // While it was being started.
+        if (request.signal?.aborted === true) aborted();
+        if (this.#stopping) end(stopping());
+        const { exitCode, exitSignal } = await program.exit;
+        // Who is left in an ended group and holds its output keeps nobody waiting.
+        if (ended === undefined) await closed;
+        if (ended !== undefined) throw ended;
+        return { exitCode, exitSignal: exitSignal as NodeJS.Signals | null, stderr: stderr.bytes() };
+      } finally {
         clearTimeout(timer);
         request.signal?.removeEventListener('abort', aborted);
-        this.#running.delete(child);
+        this.#running.delete(program);
         this.#remember();
-      },
-    };
+      }
+    })();
+    return { result, end };
   }
 
   #remember(): void {
-    this.#groups?.put([...this.#running].flatMap(({ pid }) => pid ?? []));
+    this.#groups?.put([...this.#running].map(({ pid }) => pid));
   }
 
   /** Ends all children. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    await Promise.all(this.#starting);
     const running = [...this.#running];
-    for (const child of running) endGroup(child);
-    await Promise.all(running.map((child) => exited(child)));
+    for (const program of running) endGroup(program);
+    await Promise.all(running.map(({ exit }) => exit));
+    this.starter.close();
   }
 }
 
-function exited(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    if (hasEnded(child)) resolve();
-    else child.once('exit', () => resolve());
-  });
+function stopping(): OutriggerError {
+  return new OutriggerError('STOPPING', 'The sidecar is stopping.');
 }
 
-function hasEnded(child: ChildProcess): boolean {
-  return child.exitCode !== null || child.signalCode !== null;
+async function allClosed(outputs: readonly ProgramOutput[]): Promise<void> {
+  await Promise.all(outputs.map((output) => new Promise<void>((resolve) => output.once('close', resolve))));
 }
 
-/** Resolves when the child ended and its output was read; a grandchild that holds the pipes open does not keep an ended group waiting. */
-function closed(child: ChildProcess, wasEnded: () => boolean): Promise<[number | null, NodeJS.Signals | null]> {
-  return new Promise((resolve, reject) => {
-    child.once('error', (error) =>
-      reject(
-        shortageOf('the program', error) ??
-          new OutriggerError('TOOL_MISSING', `The program can't be started: ${error.message}`, { cause: error }),
-      ),
-    );
-    child.once('close', (code, signal) => resolve([code, signal]));
-    child.once('exit', (code, signal) => {
-      if (wasEnded()) resolve([code, signal]);
-    });
-  });
-}
-
-function endGroup(child: ChildProcess): void {
-  if (hasEnded(child)) {
-    killGroup(child, 'SIGKILL');
-    dropOutput(child);
+function endGroup(program: StartedProgram): void {
+  if (program.hasEnded) {
+    program.signal('SIGKILL');
+    dropOutput(program);
     return;
   }
-  killGroup(child, 'SIGTERM');
-  const timer = setTimeout(() => killGroup(child, 'SIGKILL'), KILL_AFTER_MS);
+  program.signal('SIGTERM');
+  const timer = setTimeout(() => program.signal('SIGKILL'), KILL_AFTER_MS);
   // The leader may go on SIGTERM while others of its group ignore it.
-  child.once('exit', () => {
+  void program.exit.then(() => {
     clearTimeout(timer);
-    killGroup(child, 'SIGKILL');
-    dropOutput(child);
+    program.signal('SIGKILL');
+    dropOutput(program);
   });
 }
 
-function dropOutput(child: ChildProcess): void {
-  child.stdout?.destroy();
-  child.stderr?.destroy();
+function dropOutput({ stdout, stderr }: StartedProgram): void {
+  stdout.destroy();
+  stderr.destroy();
 }
 
-/** For a child that has ended and whose output is read as it comes. */
-function dropQuietOutput(child: ChildProcessWithoutNullStreams): void {
+/** For a program that has ended and whose output is read as it comes. */
+function dropQuietOutput(program: StartedProgram): void {
+  const { stdout, stderr } = program;
   let isQuiet = true;
   const timer = setTimeout(() => {
     isQuiet = true;
     // After one more look at the pipes: when this program was busy, nobody has read them.
     setImmediate(() => {
-      if (isQuiet) dropOutput(child);
+      if (isQuiet) dropOutput(program);
     });
   }, QUIET_MS);
   const heard = (): void => {
     isQuiet = false;
     timer.refresh();
   };
-  child.stdout.on('data', heard);
-  child.stderr.on('data', heard);
-  child.once('close', () => clearTimeout(timer));
-}
-
-function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid !== undefined) signalGroup(child.pid, signal, hasEnded(child), () => child.kill(signal));
+  stdout.on('data', heard);
+  stderr.on('data', heard);
+  void allClosed([stdout, stderr]).then(() => clearTimeout(timer));
 }
 
 /** To a group of an earlier sidecar. */
@@ -304,6 +304,41 @@ function signalLeft(group: number, signal: NodeJS.Signals): void {
     process.kill(-group, 'SIGCONT');
   } catch {
     // All of it is gone.
+  }
+}
+
+/** Output of a program that may not be there yet, for a loop. */
+class OpenOutput extends Readable {
+  #source: ProgramOutput | undefined;
+  #isWhole = false;
+
+  follow(source: ProgramOutput): void {
+    this.#source = source;
+    source.on('data', (bytes) => {
+      if (!this.push(Buffer.from(bytes))) source.pause();
+    });
+    source.once('end', () => {
+      this.#isWhole = true;
+      this.push(null);
+    });
+    source.once('close', () => {
+      if (!this.#isWhole) this.destroy();
+    });
+    if (this.destroyed) source.destroy();
+  }
+
+  /** There is nothing more to come. */
+  finish(): void {
+    if (this.#source === undefined) this.push(null);
+  }
+
+  override _read(): void {
+    this.#source?.resume();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#source?.destroy();
+    done(error);
   }
 }
 
@@ -320,7 +355,7 @@ class BoundedOutput {
   add(chunk: Buffer): void {
     const room = this.#maxBytes - this.#size;
     const kept = chunk.length > room ? chunk.subarray(0, room) : chunk;
-    if (kept.length > 0) this.#chunks.push(kept);
+    if (kept.length > 0) this.#chunks.push(Buffer.from(kept));
     this.#size += kept.length;
     this.omitted += chunk.length - kept.length;
   }

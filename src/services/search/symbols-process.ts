@@ -44,6 +44,7 @@ export class SymbolsProcess {
   constructor({ processes }: { processes: Processes }, { root, timeoutMs = TIMEOUT_MS, idleMs = IDLE_MS }: SymbolsProcessOptions) {
     this.#host = new LocalHost({
       env: processes.env,
+      starter: processes.starter,
       find: (program, options) => (path.isAbsolute(program) ? program : processes.find(program, options)),
     });
     this.#root = root;

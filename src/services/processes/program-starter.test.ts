@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, describe, test } from 'node:test';
+import { eventually } from '../../../test/kit/eventually.ts';
+import { requireTool } from '../../../test/kit/require-tools.ts';
+import { ProgramStarter } from './program-starter.ts';
+import type { ProgramRequest, StartedProgram } from './started-program.ts';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-starter-'));
+const launcher = path.join(folder, 'launcher');
+after(() => fs.rmSync(folder, { recursive: true, force: true }));
+const skip = process.platform === 'linux' ? requireTool('cc') || build() : 'the launcher is for Linux';
+
+function build(): string | false {
+  const source = path.join(import.meta.dirname, '../../../native/launcher.c');
+  return spawnSync('cc', ['-O2', source, '-o', launcher]).status === 0 ? false : 'needs a C compiler: apt-get install gcc libc6-dev';
+}
+
+const shell = (script: string, more: Partial<ProgramRequest> = {}): ProgramRequest => ({
+  file: '/bin/sh',
+  argv: ['sh', '-c', script],
+  cwd: '/',
+  env: { PATH: '/usr/bin:/bin' },
+  ...more,
+});
+
+async function outcomeOf(program: StartedProgram): Promise<{ stdout: string; stderr: string; exit: unknown }> {
+  const texts = ['', ''];
+  const ends = [program.stdout, program.stderr].map((output, at) => {
+    output.on('data', (bytes) => {
+      texts[at] += bytes.toString('latin1');
+    });
+    return new Promise<void>((resolve) => output.once('close', resolve));
+  });
+  const [exit] = await Promise.all([program.exit, ...ends]);
+  return { stdout: texts[0] as string, stderr: texts[1] as string, exit };
+}
+
+/** The process that starts programs for `starter`, once it does; 0 while programs are started from this one. */
+async function serverOf(starter: ProgramStarter): Promise<number> {
+  const program = await starter.start(shell('echo $PPID'));
+  program.stdin.end();
+  const { stdout } = await outcomeOf(program);
+  return Number(stdout) === process.pid ? 0 : Number(stdout);
+}
+
+const ways: [name: string, make: () => Promise<ProgramStarter>][] = [
+  ['from this process', async () => new ProgramStarter()],
+  [
+    'by a small one',
+    async () => {
+      const starter = new ProgramStarter({ launcher });
+      await eventually(async () => (await serverOf(starter)) !== 0);
+      return starter;
+    },
+  ],
+];
+
+for (const [name, make] of ways)
+  describe(`a program that is started ${name}`, { skip }, () => {
+    const withStarter = async (work: (starter: ProgramStarter) => Promise<void>): Promise<void> => {
+      const starter = await make();
+      try {
+        await work(starter);
+      } finally {
+        starter.close();
+      }
+    };
+
+    test('has its name, arguments, folder, environment and streams, and nothing else of ours', () =>
+      withStarter(async (starter) => {
+        const script = 'printf "%s|" "$0" "$@"; pwd; env | sort; ls /proc/self/fd | tr "\\n" " "; cat; echo problem >&2; exit 7';
+        const program = await starter.start({
+          file: '/bin/sh',
+          argv: ['another name', '-c', script, 'zero', '', 'two words', 'ö\n💡'],
+          cwd: '/usr',
+          env: { PATH: '/usr/bin:/bin', EMPTY: '', ODD: 'a=b c' },
+        });
+        program.stdin.end('what it reads');
+        const { stdout, stderr, exit } = await outcomeOf(program);
+        const text = Buffer.from(stdout, 'latin1').toString();
+        assert.match(text, /^zero\|\|two words\|ö\n💡\|\/usr\n/);
+        const variables = text.split('\n').filter((line) => /^[\w.]+=/.test(line) && !/^(PWD|OLDPWD|SHLVL|_)=/.test(line));
+        assert.deepEqual(variables.sort(), ['EMPTY=', 'ODD=a=b c', 'PATH=/usr/bin:/bin']);
+        // One is the folder that is listed. What this process was given by others, Node hands on.
+        const others = spawnSync('/bin/ls', ['/proc/self/fd']).stdout.toString().split('\n');
+        const [, open = ''] = /\n([\d ]+) what it reads$/.exec(text) ?? [];
+        assert.deepEqual(open.split(' ').slice(0, 3), ['0', '1', '2']);
+        assert.deepEqual(
+          open.split(' ').filter((descriptor) => !others.includes(descriptor)),
+          [],
+        );
+        assert.deepEqual([stderr, exit], ['problem\n', { exitCode: 7, exitSignal: null }]);
+        const named = await starter.start({
+          ...shell('tr "\\0" " " < /proc/$$/cmdline'),
+          argv: ['its-name', '-c', 'cat /proc/$$/cmdline'],
+        });
+        named.stdin.end();
+        assert.ok((await outcomeOf(named)).stdout.startsWith('its-name\0'));
+      }));
+
+    test('leads a group and a session, blocks and ignores no signal, and is told of by its own number', () =>
+      withStarter(async (starter) => {
+        const program = await starter.start(shell('cat /proc/$$/stat; read line'));
+        let text = '';
+        program.stdout.on('data', (bytes) => {
+          text += bytes.toString();
+        });
+        await eventually(() => text.includes('\n'));
+        const [pid, , , , group, session] = text
+          .replace(/\(.*\)/, 'name')
+          .split(' ')
+          .map(Number);
+        assert.deepEqual([pid, group, session], [program.pid, program.pid, program.pid]);
+        assert.equal(program.hasEnded, false);
+        program.stdin.end();
+        assert.deepEqual([(await program.exit).exitCode, program.hasEnded], [1, true]);
+        const status = await starter.start({ file: '/bin/grep', argv: ['grep', '^Sig', '/proc/self/status'], cwd: '/', env: {} });
+        const { stdout } = await outcomeOf(status);
+        assert.match(stdout, /SigBlk:\s0+\nSigIgn:\s0+\n/);
+      }));
+
+    test('takes and gives megabytes whole, and is held back by who does not read', () =>
+      withStarter(async (starter) => {
+        const sent = Buffer.alloc(3_000_000, 'a line of some length\n');
+        const program = await starter.start({ file: '/bin/cat', argv: ['cat'], cwd: '/', env: {} });
+        program.stdin.end(sent);
+        const came = createHash('sha256');
+        let bytes = 0;
+        program.stdout.on('data', (chunk) => {
+          bytes += chunk.length;
+          came.update(chunk);
+          program.stdout.pause();
+          setTimeout(() => program.stdout.resume(), 1);
+        });
+        await Promise.all([program.exit, new Promise<void>((resolve) => program.stdout.once('close', resolve))]);
+        assert.deepEqual([bytes, came.digest('hex')], [sent.length, createHash('sha256').update(sent).digest('hex')]);
+      }));
+
+    test('loses nothing when it is over before anybody listens, also many at once', () =>
+      withStarter(async (starter) => {
+        const texts = await Promise.all(
+          Array.from({ length: 60 }, async (_, number) => {
+            const { stdout, exit } = await starter.start(shell(`head -c 30000 /dev/zero; echo ${number}`));
+            await exit;
+            await new Promise((resolve) => setTimeout(resolve, number % 7));
+            let text = '';
+            stdout.on('data', (bytes) => {
+              text += bytes.toString();
+            });
+            await new Promise<void>((resolve) => stdout.once('close', resolve));
+            return text.slice(30_000);
+          }),
+        );
+        assert.deepEqual(
+          texts,
+          Array.from({ length: 60 }, (_, number) => `${number}\n`),
+        );
+      }));
+
+    test('hears signals with all of its group, and none when it is over', () =>
+      withStarter(async (starter) => {
+        const program = await starter.start(shell('trap "echo heard; exit 5" USR1; (trap "" USR1; sleep 300) & echo ready; wait'));
+        let text = '';
+        program.stdout.on('data', (bytes) => {
+          text += bytes.toString();
+        });
+        await eventually(() => text.includes('ready'));
+        program.signal('SIGUSR1');
+        assert.deepEqual(await program.exit, { exitCode: 5, exitSignal: null });
+        // The one it started holds its output until it is ended, too.
+        program.signal('SIGKILL');
+        await new Promise<void>((resolve) => program.stdout.once('close', resolve));
+        const killed = await starter.start(shell('sleep 300'));
+        killed.signal('SIGKILL');
+        assert.deepEqual(await killed.exit, { exitCode: null, exitSignal: 'SIGKILL' });
+        for (const one of [program, killed]) one.signal('SIGTERM');
+      }));
+
+    test('is refused with the word of the system', () =>
+      withStarter(async (starter) => {
+        const script = path.join(folder, 'no-first-line');
+        fs.writeFileSync(script, 'echo run by a shell\n', { mode: 0o755 });
+        const refused: [Partial<ProgramRequest>, string][] = [
+          [{ file: '/no/such' }, 'ENOENT'],
+          [{ cwd: '/no/such' }, 'ENOENT'],
+          [{ file: '/etc/passwd' }, 'EACCES'],
+          [{ file: '/etc' }, 'EACCES'],
+          [{ argv: ['sh', 'x'.repeat(200_000)] }, 'E2BIG'],
+          [{ argv: ['sh', 'a\0b'] }, 'ERR_INVALID_ARG_VALUE'],
+          [{ env: { NAME: 'a\0b' } }, 'ERR_INVALID_ARG_VALUE'],
+        ];
+        for (const [more, code] of refused)
+          await assert.rejects(starter.start(shell('exit 0', more)), { code }, JSON.stringify(more).slice(0, 80));
+        const program = await starter.start({ file: script, argv: [script], cwd: '/', env: {} });
+        assert.equal((await outcomeOf(program)).stdout, 'run by a shell\n');
+      }));
+  });
+
+describe('what starts programs', { skip }, () => {
+  test('is there after the first program, and ends with its starter', async () => {
+    const starter = new ProgramStarter({ launcher });
+    assert.equal(await serverOf(starter), 0);
+    let server = 0;
+    await eventually(async () => {
+      server = await serverOf(starter);
+      return server !== 0;
+    });
+    starter.close();
+    await eventually(() => !fs.existsSync(`/proc/${server}`));
+    assert.equal(await serverOf(starter), 0);
+  });
+
+  test('is replaced when somebody ends it; what it had started is ended and says so', async () => {
+    const starter = new ProgramStarter({ launcher });
+    let first = 0;
+    await eventually(async () => {
+      first = await serverOf(starter);
+      return first !== 0;
+    });
+    const program = await starter.start(shell('sleep 300'));
+    const outcome = outcomeOf(program);
+    process.kill(first, 'SIGKILL');
+    assert.deepEqual(await outcome, { stdout: '', stderr: '', exit: { exitCode: null, exitSignal: 'SIGKILL' } });
+    assert.ok(program.hasEnded);
+    await eventually(() => !fs.existsSync(`/proc/${program.pid}`));
+    await eventually(async () => ![0, first].includes(await serverOf(starter)));
+    starter.close();
+  });
+
+  test('that is ended while it starts a program is no reason to start it twice', async () => {
+    const starter = new ProgramStarter({ launcher });
+    let server = 0;
+    await eventually(async () => {
+      server = await serverOf(starter);
+      return server !== 0;
+    });
+    process.kill(server, 'SIGSTOP');
+    const starting = starter.start(shell('exit 0'));
+    process.kill(server, 'SIGKILL');
+    await assert.rejects(starting, { code: 'EAGAIN' });
+    starter.close();
+  });
+
+  test('is not needed: where it can not be, programs are started from here', async () => {
+    for (const program of ['/no/such', '/bin/true']) {
+      const starter = new ProgramStarter({ launcher: program });
+      for (let count = 0; count < 3; count++) assert.equal(await serverOf(starter), 0);
+      starter.close();
+    }
+  });
+});

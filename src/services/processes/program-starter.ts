@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import os from 'node:os';
+import path from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { CageServer } from './cage-server.ts';
+import type { HostExit } from './host.ts';
+import { pipeOutput } from './pipe-output.ts';
+import { type ProgramRequest, type StartedProgram, signalGroup } from './started-program.ts';
+
+/**
+ * Starts programs. To fork, Linux copies the tables of all memory that a process has, and the event loop waits for it: 3 ms in an idle sidecar, 17 ms
+ * in one of 400 MB. So where the launcher is there, a small process starts them (`native/serve.h`), from the second on.
+ */
+export class ProgramStarter {
+  readonly #launcher: string | undefined;
+  #server: CageServer | undefined;
+  #isStarting = false;
+  #isClosed = false;
+
+  /** Without a launcher, all are started from this process. */
+  constructor({ launcher }: { launcher?: string | undefined } = {}) {
+    this.#launcher = process.platform === 'linux' ? launcher : undefined;
+  }
+
+  /** Resolves when it runs. Throws the system's error: ENOENT for a folder that is not there, too. */
+  async start(request: ProgramRequest): Promise<StartedProgram> {
+    const server = this.#ready();
+    if (server === undefined) return spawned(request);
+    try {
+      return await server.run(request);
+    } catch (error) {
+      // Whether it was started nobody knows, so it is not started once more.
+      if (server.isOver) throw Object.assign(new Error('What starts programs was ended just now.', { cause: error }), { code: 'EAGAIN' });
+      throw error;
+    }
+  }
+
+  /** Ends the server, and what it started. */
+  close(): void {
+    this.#isClosed = true;
+    this.#server?.close();
+  }
+
+  /** The server, where there is one by now. */
+  #ready(): CageServer | undefined {
+    if (this.#server?.isOver === false) return this.#server;
+    // One that never did what it is for would not the next time.
+    const isOfNoUse = this.#server?.hasServed === false;
+    if (this.#launcher !== undefined && !this.#isClosed && !this.#isStarting && !isOfNoUse) void this.#begin(this.#launcher);
+    return undefined;
+  }
+
+  async #begin(launcher: string): Promise<void> {
+    this.#isStarting = true;
+    try {
+      this.#server = await CageServer.start({ argv: [launcher, '--serve'], env: {}, folder: path.resolve(os.tmpdir()) });
+      if (this.#isClosed) this.#server.close();
+      this.#isStarting = false;
+    } catch {
+      // No temporary folder, or no room: it is not tried again, and nobody lacks anything but time.
+    }
+  }
+}
+
+async function spawned({ file, argv, cwd, env }: ProgramRequest): Promise<StartedProgram> {
+  const [argv0, ...args] = argv;
+  const child = spawn(file, args, {
+    cwd,
+    env: { ...env },
+    argv0,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    detached: process.platform !== 'win32',
+    windowsHide: true,
+  });
+  // Before it is known whether it runs: a short one has ended by then.
+  const exit = new Promise<HostExit>((resolve) => {
+    child.once('exit', (exitCode, exitSignal) => resolve({ exitCode, exitSignal }));
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', reject);
+  });
+  // A signal that came too late is no error of ours.
+  child.on('error', () => {});
+  const stdin = child.stdin as Writable;
+  stdin.on('error', () => {});
+  const pid = child.pid as number;
+  const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  return {
+    pid,
+    stdin,
+    stdout: pipeOutput(child.stdout as Readable),
+    stderr: pipeOutput(child.stderr as Readable),
+    exit,
+    get hasEnded() {
+      return hasEnded();
+    },
+    signal: (name) => signalGroup(pid, name, hasEnded(), () => child.kill(name)),
+  };
+}
