@@ -52,6 +52,7 @@ export async function openSearch(
 
 /** Of several sidecars of one folder one keeps the index; the others have their own for as long as they run. */
 function indexPlace(state: State): IndexPlace {
+  state.throwIfLost('The index');
   const lock = FolderLock.acquire(path.join(state.folder, 'search.lock'));
   return { folder: state.partFolder('search', lock.held), kept: lock.held, release: () => lock.release() };
 }

@@ -113,6 +113,10 @@ test('a state that finds no place but in the workspace is for admins alone', () 
     }
   }));
 
+/** What was put there again. */
+const leftIn = (folder: string): string[] =>
+  fs.existsSync(folder) ? ['.', ...fs.readdirSync(folder, { recursive: true }).map(String)] : [];
+
 const unsaved = { 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' };
 
 test('a sidecar whose state is removed says so and takes nothing more; what was typed before is merged into its file', () =>
@@ -148,9 +152,23 @@ test('a sidecar whose state is removed says so and takes nothing more; what was 
       }
       await sidecar.stop();
       assert.equal(file('a.txt'), 'typed one\ntwo\nthree\n');
-      assert.ok(!fs.existsSync(stateFolder), 'nothing was put there again');
+      assert.deepEqual(leftIn(stateFolder), []);
     },
     { config: unsaved, mayLogErrors: true },
+  ));
+
+test('a state that was removed before anybody searched is not made again for an index, and what is searched is found', () =>
+  withSidecar(
+    async ({ client, stateFolder, put }) => {
+      put('a.txt', 'a rare word\n');
+      fs.rmSync(stateFolder, { recursive: true, maxRetries: 50, retryDelay: 10 });
+      const found = client.stream('search.text', { pattern: 'rare' });
+      const paths: string[] = [];
+      for await (const file of found) paths.push(file.path);
+      assert.deepEqual(paths, ['a.txt']);
+      assert.deepEqual(leftIn(stateFolder), []);
+    },
+    { mayLogErrors: true },
   ));
 
 test('unsaved text of a volume waits for it: a start while it is away is refused with 69, and writes nothing there (long form)', (context) =>

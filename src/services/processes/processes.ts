@@ -117,12 +117,13 @@ export class Processes {
    * `signal` when it is aborted; the whole group is dead then. Others that a program leaves on its output are heard until they are quiet.
    */
   async run(request: RunRequest): Promise<RunResult> {
-    const program = await this.#start(this.#checked(request), request);
     const maxBytes = request.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
     const stdout = new BoundedOutput(maxBytes);
-    program.stdout.on('data', (bytes) => stdout.add(bytes));
-    void program.exit.then(() => dropQuietOutput(program));
-    const { exitCode, exitSignal, stderr } = await this.#over(program, request, Math.min(maxBytes, MAX_STDERR_BYTES)).result;
+    const begun = (program: StartedProgram): void => {
+      program.stdout.on('data', (bytes) => stdout.add(bytes));
+      void program.exit.then(() => dropQuietOutput(program));
+    };
+    const { exitCode, exitSignal, stderr } = await this.#begin(request, begun, Math.min(maxBytes, MAX_STDERR_BYTES)).result;
     return { exitCode, exitSignal, stdout: stdout.bytes(), stderr, omittedBytes: stdout.omitted };
   }
 
@@ -131,32 +132,15 @@ export class Processes {
    * rejects as `run` does. Leaving the loop over `stdout` early ends the program.
    */
   open(request: Omit<RunRequest, 'maxOutputBytes'>): OpenProcess {
-    const checked = this.#checked(request);
     const stdout = new OpenOutput();
-    const canceled = new OutriggerError('CANCELED', 'The program is not needed any more.');
-    let unwanted: OutriggerError | undefined;
-    let end = (reason: OutriggerError): void => {
-      unwanted = reason;
-    };
-    const result = (async () => {
-      try {
-        const program = await this.#start(checked, request);
-        stdout.follow(program.stdout);
-        const over = this.#over(program, request, MAX_STDERR_BYTES);
-        end = over.end;
-        if (unwanted !== undefined) end(unwanted);
-        return await over.result;
-      } finally {
-        // Where it was not started, there is nothing to read.
-        stdout.finish();
-      }
-    })();
-    result.catch(() => {});
-    return { stdout, result, end: () => end(canceled) };
+    const { result, end } = this.#begin(request, (program) => stdout.follow(program.stdout), MAX_STDERR_BYTES);
+    // Where it was not started, there is nothing to read.
+    result.catch(() => {}).finally(() => stdout.finish());
+    return { stdout, result, end: () => end(new OutriggerError('CANCELED', 'The program is not needed any more.')) };
   }
 
   /** What can be said of a request before anything is started. */
-  #checked(request: Omit<RunRequest, 'maxOutputBytes'>): ProgramRequest {
+  #checked(request: RunRequest): ProgramRequest {
     const { argv, cwd } = request;
     if (this.#stopping) throw stopping();
     request.signal?.throwIfAborted();
@@ -186,21 +170,21 @@ export class Processes {
     }
   }
 
-  /** Ends it at its time limit or when the call is aborted. `result`: when it has ended and its output was read. */
-  #over(
-    program: StartedProgram,
-    request: Pick<RunRequest, 'argv' | 'timeoutMs' | 'signal' | 'onStderr'>,
+  /**
+   * Throws what `open` does. Ends the program at its time limit, when the call is aborted, and by `end`. `result`: when it has ended and its output was
+   * read. `begun` is called in the turn in which it runs, before anything of it is told.
+   */
+  #begin(
+    request: RunRequest,
+    begun: (program: StartedProgram) => void,
     maxStderrBytes: number,
   ): { result: Promise<Pick<RunResult, 'exitCode' | 'exitSignal' | 'stderr'>>; end: (reason: OutriggerError) => void } {
-    const stderr = new BoundedOutput(maxStderrBytes);
-    program.stderr.on('data', (bytes) => {
-      stderr.add(bytes);
-      request.onStderr?.(bytes);
-    });
+    const checked = this.#checked(request);
+    let program: StartedProgram | undefined;
     let ended: OutriggerError | undefined;
     const end = (reason: OutriggerError): void => {
       ended ??= reason;
-      endGroup(program);
+      if (program !== undefined) endGroup(program);
     };
     const timer = setTimeout(
       () => end(new OutriggerError('PROCESS_TIMEOUT', `${request.argv[0]} took longer than ${request.timeoutMs} ms and was ended.`)),
@@ -211,12 +195,19 @@ export class Processes {
         request.signal?.reason instanceof OutriggerError ? request.signal.reason : new OutriggerError('CANCELED', 'The call was canceled.'),
       );
     request.signal?.addEventListener('abort', aborted, { once: true });
-    const closed = allClosed([program.stdout, program.stderr]);
     const result = (async () => {
       try {
+        program = await this.#start(checked, request);
+        const stderr = new BoundedOutput(maxStderrBytes);
+        program.stderr.on('data', (bytes) => {
+          stderr.add(bytes);
+          request.onStderr?.(bytes);
+        });
+        const closed = allClosed([program.stdout, program.stderr]);
+        begun(program);
         // While it was being started.
-        if (request.signal?.aborted === true) aborted();
         if (this.#stopping) end(stopping());
+        else if (ended !== undefined) end(ended);
         const { exitCode, exitSignal } = await program.exit;
         // Who is left in an ended group and holds its output keeps nobody waiting.
         if (ended === undefined) await closed;
@@ -225,10 +216,11 @@ export class Processes {
       } finally {
         clearTimeout(timer);
         request.signal?.removeEventListener('abort', aborted);
-        this.#running.delete(program);
+        if (program !== undefined) this.#running.delete(program);
         this.#remember();
       }
     })();
+    result.catch(() => {});
     return { result, end };
   }
 

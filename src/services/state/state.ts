@@ -144,6 +144,12 @@ export class State {
     this.#onLost?.(LOST);
   }
 
+  /** Throws READ_ONLY where the state is lost: nothing may be made in a folder that is not there any more, or that is another's. */
+  throwIfLost(name: string): void {
+    this.look();
+    if (this.#lost !== undefined) throw new OutriggerError('READ_ONLY', `${name} can't be kept: ${this.#lost}`);
+  }
+
   /** A value by name; small facts only. */
   get(name: string): string | undefined {
     const row = this.statement('SELECT value FROM facts WHERE name = ?').get(name) as { value: string } | undefined;
@@ -185,8 +191,7 @@ export class State {
    * lost; the old one stays then.
    */
   writeFile(name: string, content: string): void {
-    this.look();
-    if (this.#lost !== undefined) throw new OutriggerError('READ_ONLY', `${name} can't be kept: ${this.#lost}`);
+    this.throwIfLost(name);
     const file = path.join(this.folder, name);
     try {
       makeFolder(path.dirname(file));
@@ -224,6 +229,7 @@ export class State {
    * state is closed; those of sidecars that were killed go now. Throws DISK_FULL.
    */
   partFolder(name: string, keeps = this.writable): string {
+    this.throwIfLost(name);
     removeLeftFolders(this.folder, name);
     if (keeps) {
       const kept = path.join(this.folder, name);

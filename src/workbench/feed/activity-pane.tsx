@@ -61,7 +61,15 @@ export function ActivityPane() {
           {waiting.toLocaleString('en')} new
         </button>
       )}
-      <div class="scroll" ref={scroll.box} tabIndex={0} data-focus aria-label="Activity" role="feed" aria-busy="false">
+      {/* A feed has to hold an article. */}
+      <div
+        class="scroll"
+        ref={scroll.box}
+        tabIndex={0}
+        data-focus
+        aria-label="Activity"
+        {...(lines.length === 0 ? { role: 'region' } : { role: 'feed', 'aria-busy': 'false' })}
+      >
         {lines.length === 0 ? (
           <p class="hint">{emptyWords(feed.range.value.count + activity.deeds.value.length > 0)}</p>
         ) : (
