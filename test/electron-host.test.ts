@@ -276,7 +276,7 @@ describe('the main process', () => {
     );
   });
 
-  test('a change of the folder is told, many at once as few', async () => {
+  test('a change of the folder is told, many at once as few (long form)', async () => {
     await withApp(async ({ workspace, pid }) => {
       await pid();
       const heard: number[] = [];
@@ -489,7 +489,7 @@ describe('the page', { skip: noBrowser }, () => {
       );
     });
 
-  test('shows that the child restarts, asks again what failed, and says why a folder is read without it', async () => {
+  test('shows that the child restarts, asks again what failed, and says why a folder is read without it (long form)', async () => {
     await withPage(async ({ page, pid }) => {
       await page.locator('[data-state=running]').waitFor();
       await page.keyboard.type('memb');
@@ -516,7 +516,7 @@ describe('the page', { skip: noBrowser }, () => {
     );
   });
 
-  test('shows changes of the folder and of the opened file, and takes no file for a page', async () => {
+  test('shows changes of the folder and of the opened file, and takes no file for a page (long form)', async () => {
     await withPage(async ({ page, workspace }) => {
       await page.locator('[data-state=running]').waitFor();
       await page.getByText('4 files').waitFor();
@@ -534,7 +534,7 @@ describe('the page', { skip: noBrowser }, () => {
     });
   });
 
-  test('what comes late for words that stand there no more is not shown', async () => {
+  test('what comes late for words that stand there no more is not shown (long form)', async () => {
     await withPage(async ({ page }) => {
       await page.locator('[data-state=running]').waitFor();
       await page.evaluate(() => {
@@ -557,7 +557,7 @@ describe('the page', { skip: noBrowser }, () => {
     });
   });
 
-  test('without a folder it offers to open one', async () => {
+  test('without a folder it offers to open one (long form)', async () => {
     await withPage(
       async ({ page, electron }) => {
         await page.getByRole('heading', { name: 'Open a folder' }).waitFor();

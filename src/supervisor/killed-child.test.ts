@@ -198,7 +198,7 @@ test('killed at any moment, under any calls: every promise ends, and the child a
   });
 });
 
-test('a real sidecar killed in the middle of a search: the stream fails, the next one finds, and no ripgrep is left', {
+test('a real sidecar killed in the middle of a search: the stream fails, the next one finds, and no ripgrep is left (long form)', {
   skip: fs.existsSync('/proc/self/cwd') ? false : 'needs /proc',
 }, async () => {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-killed-')));

@@ -423,7 +423,7 @@ test('a token of the environment or of a file that does not hold is named, and s
   assert.match(await said(['hub', 'show', '--token', wrong], {}), /: set OUTRIGGER_HUB_TOKEN$/m);
 });
 
-test('a sidecar whose token configuration set is found with that token, and without it the token is asked for', async () => {
+test('a sidecar whose token configuration set is found with that token, and without it the token is asked for (long form)', async () => {
   const folder = path.join(base, 'given');
   fs.mkdirSync(folder);
   const given = { OUTRIGGER_TOKEN: 'the-token-that-was-given' };
@@ -554,7 +554,7 @@ test('doctor names what is found and what runs', async () => {
   assert.equal(answer.sidecar.status, 'ok');
 });
 
-test('token prints the main token, and makes, lists and ends scoped ones', async () => {
+test('token prints the main token, and makes, lists and ends scoped ones (long form)', async () => {
   const mainToken = (await run(['token'])).out.trim();
   assert.ok(banner.includes(mainToken));
   const made = (await run(['token', '--create', 'reader', '--access', 'read'])).out.trim();

@@ -319,7 +319,7 @@ test('people who share an agent do not share its session', () =>
     assert.deepEqual([await session({}), await session({ user_id: 'ann' })], [none, ann]);
   }));
 
-test('NUL, bytes that are no UTF-8, 10 MB of code, and far too much of it', { skip: requireTool('python3') }, () =>
+test('NUL, bytes that are no UTF-8, 10 MB of code, and far too much of it (long form)', { skip: requireTool('python3') }, () =>
   withSidecar(async (running) => {
     const ask = codeApi(running);
     const nul = await ask('POST', '/exec', { code: 'print(1)\0', lang: 'py' });
@@ -419,7 +419,7 @@ describe('programs that call tools', { skip: requireTool('python3') }, () => {
       assert.equal((await ask('POST', '/exec/programmatic', next)).status, 404);
     }));
 
-  test('hold large results, keep their own input and output to themselves, and may not forge calls', () =>
+  test('hold large results, keep their own input and output to themselves, and may not forge calls (long form)', () =>
     withSidecar(async (running) => {
       const ask = codeApi(running);
       const code =

@@ -671,33 +671,36 @@ test('variables are kept again and again: functions, what is made of others, let
   ),
 );
 
-test('variables outlive their interpreter whether they are few or many, in both languages, and what is lost is named', needsPython, () =>
-  withCode(
-    async ({ run, client }) => {
-      const evict = (language: string): Promise<Seen> => run(language === 'py' ? 'js' : 'py', '1', { keepState: true });
-      // By itself, asked for, and in a file.
-      for (const size of [10, 20_000, 80_000]) {
-        const py = await run('py', `import threading\nx = "ä" * ${size}\nschlüssel = threading.Lock()`, { keepState: true });
-        assert.deepEqual(py.end.notes, ['Not kept beyond the life of the interpreter: schlüssel.']);
-        const { session } = py.end;
-        // A second run changes them, and a third one does not.
-        await run('py', 'x += "é"; del schlüssel', { keepState: true, session });
-        const same = await run('py', 'print(len(x))', { keepState: true, session });
-        assert.deepEqual([same.out, same.end.used.interpreter, same.end.notes], [`${size + 1}\n`, 'live', []]);
-        await evict('py');
-        const again = await run('py', 'print(x == "ä" * (len(x) - 1) + "é", len(x), threading.__name__)', { keepState: true, session });
-        assert.deepEqual([again.out, again.end.used.restored], [`True ${size + 1} threading\n`, true], again.err);
-        const js = await run('js', `let y = 'ä'.repeat(${size}); function größe() {}`, { keepState: true });
-        assert.deepEqual(js.end.notes, ['Not kept beyond the life of the interpreter: größe.']);
-        await evict('js');
-        const back = await run('js', 'console.log(y.length, y[0])', { keepState: true, session: js.end.session });
-        assert.deepEqual([back.out, back.end.used.restored], [`${size} ä\n`, true], back.err);
-        const info = await client.call('code.session', { session });
-        assert.equal(info.state?.sha256, again.end.state?.sha256);
-      }
-    },
-    { 'code.live': '1' },
-  ),
+test(
+  'variables outlive their interpreter whether they are few or many, in both languages, and what is lost is named (long form)',
+  needsPython,
+  () =>
+    withCode(
+      async ({ run, client }) => {
+        const evict = (language: string): Promise<Seen> => run(language === 'py' ? 'js' : 'py', '1', { keepState: true });
+        // By itself, asked for, and in a file.
+        for (const size of [10, 20_000, 80_000]) {
+          const py = await run('py', `import threading\nx = "ä" * ${size}\nschlüssel = threading.Lock()`, { keepState: true });
+          assert.deepEqual(py.end.notes, ['Not kept beyond the life of the interpreter: schlüssel.']);
+          const { session } = py.end;
+          // A second run changes them, and a third one does not.
+          await run('py', 'x += "é"; del schlüssel', { keepState: true, session });
+          const same = await run('py', 'print(len(x))', { keepState: true, session });
+          assert.deepEqual([same.out, same.end.used.interpreter, same.end.notes], [`${size + 1}\n`, 'live', []]);
+          await evict('py');
+          const again = await run('py', 'print(x == "ä" * (len(x) - 1) + "é", len(x), threading.__name__)', { keepState: true, session });
+          assert.deepEqual([again.out, again.end.used.restored], [`True ${size + 1} threading\n`, true], again.err);
+          const js = await run('js', `let y = 'ä'.repeat(${size}); function größe() {}`, { keepState: true });
+          assert.deepEqual(js.end.notes, ['Not kept beyond the life of the interpreter: größe.']);
+          await evict('js');
+          const back = await run('js', 'console.log(y.length, y[0])', { keepState: true, session: js.end.session });
+          assert.deepEqual([back.out, back.end.used.restored], [`${size} ä\n`, true], back.err);
+          const info = await client.call('code.session', { session });
+          assert.equal(info.state?.sha256, again.end.state?.sha256);
+        }
+      },
+      { 'code.live': '1' },
+    ),
 );
 
 test('a session has its own modules, whatever its interpreter has of the same names (long form)', needsPython, () =>

@@ -147,7 +147,7 @@ test('the deployment goes on when the caller is gone, and another one sees its e
   }),
 );
 
-test('profiles of one’s own have typed parameters, and what is no profile stops the start', async () => {
+test('profiles of one’s own have typed parameters, and what is no profile stops the start (long form)', async () => {
   const profiles = {
     greet: {
       summary: 'Says hello',

@@ -49,7 +49,7 @@ async function leave(person: YjsClient, { client }: RunningSidecar): Promise<voi
   await later(250);
 }
 
-test('a file that is renamed to its backup and made anew, as editors save, keeps its document; under any other name that goes along', () =>
+test('a file that is renamed to its backup and made anew, as editors save, keeps its document; under any other name that goes along (long form)', () =>
   withPeople(async ({ client, root, file, join }) => {
     const at = (name: string): string => path.join(root, name);
     const where = async (): Promise<string[]> => (await client.call('documents.list', {})).documents.map((info) => info.path).toSorted();

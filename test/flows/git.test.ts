@@ -80,7 +80,7 @@ describe('git in a workspace', { skip: requireTool('git') }, () => {
       { prepare: withFile },
     ));
 
-  test('with git.coAuthors a commit names who edited its files, by calls and in documents', () =>
+  test('with git.coAuthors a commit names who edited its files, by calls and in documents (long form)', () =>
     withSidecar(
       async (running) => {
         const { url, client, clientOf, root } = running;

@@ -59,7 +59,7 @@ describe('npm run hub', { skip: requireTool('git') }, () => {
     assert.match(stdout, /^task-\S+\nsucceeded\n/);
   });
 
-  test('operations of an agent are called over the hub, as far as its owner allows', async () => {
+  test('operations of an agent are called over the hub, as far as its owner allows (long form)', async () => {
     const via = ['--via', url, '--agent', 'demo-1'];
     const { stdout } = await outrigger('call', 'files.stat', '{"path":"README.md"}', '--json', ...via);
     assert.equal((JSON.parse(stdout) as { end: { entry: { kind: string } } }).end.entry.kind, 'file');

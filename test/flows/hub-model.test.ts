@@ -44,7 +44,7 @@ describe('the same histories fail', () => {
   }
 });
 
-test('the same histories hold on SQLite, where a crash leaves what is on the disk', async (context) => {
+test('the same histories hold on SQLite, where a crash leaves what is on the disk (long form)', async (context) => {
   const counts = modelCounts();
   const property = fc.asyncProperty(histories(120), fc.nat(), async (history, chance) => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-model-'));

@@ -190,7 +190,7 @@ test('what agents do is seen as they do it: progress, log, results, failures, an
   }),
 );
 
-test('by keys alone: a task is added, found, opened, cancelled and queued again', { skip: noBrowser }, () =>
+test('by keys alone: a task is added, found, opened, cancelled and queued again (long form)', { skip: noBrowser }, () =>
   withFleetPage(async (running, open) => {
     const page = await open();
     const fixer = await running.agent('fixer-01', { features: all, capabilities: ['python'], credit: 1 });

@@ -69,7 +69,7 @@ describe('a file of a gigabyte', { skip: noProc }, () => {
     assert.ok(longest < 500, `another call took ${Math.round(longest)} ms`);
   });
 
-  test('gives a part of it, by bytes and by lines', async () => {
+  test('gives a part of it, by bytes and by lines (long form)', async () => {
     const part = await fetch(url('big.log'), { headers: { authorization, range: `bytes=-${end.length}` } });
     assert.deepEqual([part.status, await part.text()], [206, end]);
     const beyond = await fetch(url('big.log'), { headers: { authorization, range: `bytes=${SIZE}-` } });

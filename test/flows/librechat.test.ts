@@ -23,7 +23,9 @@ async function clientOf(
 
 for (const version of Object.keys(librechatVersions) as LibrechatVersion[]) {
   describe(`the npm client @librechat/agents ${version}, unchanged`, { skip: requireTool('python3') }, () => {
-    test('runs code, hands files on to the next run, lists them, and lets programs call tools', async (context) => {
+    // The newest is what people have.
+    const form = version === Object.keys(librechatVersions).at(-1) ? '' : ' (long form)';
+    test(`runs code, hands files on to the next run, lists them, and lets programs call tools${form}`, async (context) => {
       await withSidecar(async (running) => {
         const client = await clientOf(version, running, (why) => context.skip(why));
         if (client === undefined) return;

@@ -417,7 +417,7 @@ test('a variable of JavaScript code with the name of something of Node is the co
   ),
 );
 
-test('JavaScript code that waits for what never comes leaves nothing behind that ends the interpreter later', needsPython, () =>
+test('JavaScript code that waits for what never comes leaves nothing behind that ends the interpreter later (long form)', needsPython, () =>
   withLive(async ({ run }) => {
     const never = `const fs = require('node:fs'); function helper() { return 7 }
 await new Promise((done) => fs.createReadStream('missing.csv').on('end', done));`;

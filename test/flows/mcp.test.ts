@@ -317,7 +317,7 @@ test('answers are bounded: beginning and end stay, and what is left out is count
   });
 });
 
-test('a resource that is too long is refused whole, and a long list comes in pages', async () => {
+test('a resource that is too long is refused whole, and a long list comes in pages (long form)', async () => {
   await withSidecar(async ({ sidecar, put }) => {
     put('long.txt', 'x'.repeat(1024 * 1024 + 1));
     put('long.bin', Buffer.alloc(1024 * 1024 + 1));

@@ -126,7 +126,7 @@ test('a document that opens while its folder becomes a link to elsewhere holds n
     assert.equal(file('open/key'), THEIRS);
   }));
 
-test('a copy reads nothing and writes nothing where a folder on its way became a link to elsewhere, and through none that is there', () =>
+test('a copy reads nothing and writes nothing where a folder on its way became a link to elsewhere, and through none that is there (long form)', () =>
   withLimited(async ({ limited, root, put, file }) => {
     for (let n = 0; n < 300; n++) put(`pub/src/a/f${n}`, 'x'.repeat(1000));
     put('pub/src/z/mine', 'mine\n');

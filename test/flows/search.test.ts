@@ -92,7 +92,7 @@ test('search.text finds what ripgrep finds: the same lines, the same places in t
     assert.ok(engines.filter((engine) => engine === 'index').length > queries.length, engines.join(' '));
   }));
 
-test('without an index ripgrep reads all, and finds the same', () =>
+test('without an index ripgrep reads all, and finds the same (long form)', () =>
   withTree(
     async (running) => {
       for (const query of queries) {

@@ -130,7 +130,7 @@ test('files are staged and unstaged by keys, discarded and brought back, one, by
   );
 });
 
-test('a branch is made and switched with typing that is not saved; what would be lost is said and put aside', {
+test('a branch is made and switched with typing that is not saved; what would be lost is said and put aside (long form)', {
   skip: noBrowserOrGit,
 }, async () => {
   await withWorkbench(

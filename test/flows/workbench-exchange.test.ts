@@ -147,7 +147,7 @@ test(
     }),
 );
 
-test('on a machine without git the page says what is missing and how to get it, and all else works', { skip: noBrowser }, () =>
+test('on a machine without git the page says what is missing and how to get it, and all else works (long form)', { skip: noBrowser }, () =>
   withWorkbench(
     { 'a.txt': 'a\n' },
     async ({ page }) => {

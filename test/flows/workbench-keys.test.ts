@@ -255,7 +255,7 @@ test('a person is followed from file to file and line to line, until one types, 
   });
 });
 
-test('a theme that is chosen reaches the other tabs of the browser; chosen back, it follows the system again', {
+test('a theme that is chosen reaches the other tabs of the browser; chosen back, it follows the system again (long form)', {
   skip: noBrowser,
 }, async () => {
   await withWorkbench(files, async ({ page, url }) => {
@@ -276,7 +276,7 @@ test('a theme that is chosen reaches the other tabs of the browser; chosen back,
   });
 });
 
-test('two tabs of a browser have each their own documents after a reload, and a third begins with the last ones', {
+test('two tabs of a browser have each their own documents after a reload, and a third begins with the last ones (long form)', {
   skip: noBrowser,
 }, async () => {
   await withWorkbench(files, async ({ page, url }) => {
@@ -304,7 +304,7 @@ test('two tabs of a browser have each their own documents after a reload, and a 
   });
 });
 
-test('what was open is there again before the folders are listed, and is not lost to what is opened meanwhile', {
+test('what was open is there again before the folders are listed, and is not lost to what is opened meanwhile (long form)', {
   skip: noBrowser,
 }, async () => {
   await withWorkbench(files, async ({ page }) => {
@@ -378,7 +378,7 @@ test('an empty folder says what can be done: a file, what is dropped there, a cl
   });
 });
 
-test('an empty folder is filled by a clone, which asks who one is where the other side does, and can be stopped', {
+test('an empty folder is filled by a clone, which asks who one is where the other side does, and can be stopped (long form)', {
   skip: noBrowserOrGit,
 }, async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'outrigger-clone-'));

@@ -121,7 +121,7 @@ test('a program that erases up to the last corner of the screen is shown, and wh
   });
 });
 
-test('a terminal whose sidecar is killed says so, and shows its last screen when it is back', { skip: noBrowser }, async () => {
+test('a terminal whose sidecar is killed says so, and shows its last screen when it is back (long form)', { skip: noBrowser }, async () => {
   await withWorkbench(files, async (served) => {
     const ada = await served.page({ name: 'Ada' });
     await openTerminal(ada);
@@ -218,7 +218,9 @@ test('a process is started, its log is followed, and it is stopped, started agai
   });
 });
 
-test('a process that writes without end freezes nothing: what is typed meanwhile shows within a second', { skip: noBrowser }, async () => {
+test('a process that writes without end freezes nothing: what is typed meanwhile shows within a second (long form)', {
+  skip: noBrowser,
+}, async () => {
   await withWorkbench(files, async ({ page }) => {
     const ada = await page({ name: 'Ada' });
     await ada.keyboard.press('Control+p');
@@ -250,7 +252,9 @@ test('a process that writes without end freezes nothing: what is typed meanwhile
   });
 });
 
-test('a module is deployed, a failure says why, and the one that went well is gone back to', { skip: noBrowserOrGit }, async () => {
+test('a module is deployed, a failure says why, and the one that went well is gone back to (long form)', {
+  skip: noBrowserOrGit,
+}, async () => {
   await withWorkbench(
     files,
     async ({ page, root }) => {
@@ -295,7 +299,9 @@ test('a module is deployed, a failure says why, and the one that went well is go
   );
 });
 
-test('on a phone the panel is a pane of its own; on a desk its height is dragged, kept, and set back', { skip: noBrowser }, async () => {
+test('on a phone the panel is a pane of its own; on a desk its height is dragged, kept, and set back (long form)', {
+  skip: noBrowser,
+}, async () => {
   await withWorkbench(files, async ({ page }) => {
     const phone = await page({ name: 'Ada', size: [390, 844] });
     await phone.getByRole('button', { name: 'Terminals and processes' }).click();

@@ -113,7 +113,9 @@ test('the text in the editor runs as it stands there, by keys alone: output, exi
   });
 });
 
-test('what is selected runs as a program of its own; files of the workspace come along', { skip: noBrowserOrPython }, async () => {
+test('what is selected runs as a program of its own; files of the workspace come along (long form)', {
+  skip: noBrowserOrPython,
+}, async () => {
   await withWorkbench(files, async ({ page }) => {
     const ada = await page({ name: 'Ada' });
     await open(ada, 'loan.py');
@@ -138,7 +140,7 @@ test('what is selected runs as a program of its own; files of the workspace come
   });
 });
 
-test('a run is stopped, one that is endless ends at its limit, and a lost link says that the run ended with it', {
+test('a run is stopped, one that is endless ends at its limit, and a lost link says that the run ended with it (long form)', {
   skip: noBrowserOrPython,
 }, async () => {
   await withWorkbench(files, async (served) => {
@@ -179,7 +181,7 @@ test('a run is stopped, one that is endless ends at its limit, and a lost link s
   });
 });
 
-test('compiling is told apart from running, and what did not compile says so', { skip: noBrowserOrCompiler }, async () => {
+test('compiling is told apart from running, and what did not compile says so (long form)', { skip: noBrowserOrCompiler }, async () => {
   await withWorkbench(files, async ({ page }) => {
     const ada = await page({ name: 'Ada', theme: 'light' });
     await open(ada, 'far.c');
@@ -199,7 +201,7 @@ test('compiling is told apart from running, and what did not compile says so', {
   });
 });
 
-test('who may not execute reads why; a language that is off or missing says what would help', { skip: noBrowser }, async () => {
+test('who may not execute reads why; a language that is off or missing says what would help (long form)', { skip: noBrowser }, async () => {
   await withWorkbench(files, async (served) => {
     for (const [access, words] of [
       ['read', 'You can read, not run'],
@@ -318,7 +320,9 @@ test('figures, tables, files, notes and the isolation of a run are shown; a plac
   });
 });
 
-test('on a phone the run is a pane of its own, reached from the breadcrumb, with how it is run folded', { skip: noBrowser }, async () => {
+test('on a phone the run is a pane of its own, reached from the breadcrumb, with how it is run folded (long form)', {
+  skip: noBrowser,
+}, async () => {
   await withWorkbench(files, async ({ page }) => {
     const phone = await page({ name: 'Ada', size: [390, 844] });
     await scriptCode(phone, () => ({

@@ -225,33 +225,36 @@ test('by keys alone: a task is found, opened and cancelled, which asks first; th
   }),
 );
 
-test('the keys for the tasks work while those are still asked for, and the list comes to where they led', { skip: noBrowser }, () =>
-  withLinked(async ({ page, queue }) => {
-    const id = await queue('Sweep the yard');
-    const ada = await page({ name: 'Ada' });
-    const held: (() => void)[] = [];
-    await ada.routeWebSocket(/\/rpc/, (socket) => {
-      const server = socket.connectToServer();
-      socket.onMessage((message) => {
-        if (String(message).includes('"tasks.watch"')) held.push(() => server.send(message));
-        else server.send(message);
+test(
+  'the keys for the tasks work while those are still asked for, and the list comes to where they led (long form)',
+  { skip: noBrowser },
+  () =>
+    withLinked(async ({ page, queue }) => {
+      const id = await queue('Sweep the yard');
+      const ada = await page({ name: 'Ada' });
+      const held: (() => void)[] = [];
+      await ada.routeWebSocket(/\/rpc/, (socket) => {
+        const server = socket.connectToServer();
+        socket.onMessage((message) => {
+          if (String(message).includes('"tasks.watch"')) held.push(() => server.send(message));
+          else server.send(message);
+        });
       });
-    });
-    await ada.reload();
-    await ada.locator('[data-known=true]').waitFor();
-    await eventually(() => assert.equal(held.length, 1));
-    await ada.keyboard.press('Control+Shift+k');
-    await shows(ada.getByTestId('no-tasks'), 'Asking for tasks…');
-    for (const release of held) release();
-    await shows(row(ada, 'Sweep the yard'), 'Working');
-    await ada.keyboard.press('Enter');
-    await shows(view(ada).getByTestId('task-state'), 'Working');
-    assert.equal(await row(ada, 'Sweep the yard').getAttribute('data-task'), id);
-  }),
+      await ada.reload();
+      await ada.locator('[data-known=true]').waitFor();
+      await eventually(() => assert.equal(held.length, 1));
+      await ada.keyboard.press('Control+Shift+k');
+      await shows(ada.getByTestId('no-tasks'), 'Asking for tasks…');
+      for (const release of held) release();
+      await shows(row(ada, 'Sweep the yard'), 'Working');
+      await ada.keyboard.press('Enter');
+      await shows(view(ada).getByTestId('task-state'), 'Working');
+      assert.equal(await row(ada, 'Sweep the yard').getAttribute('data-task'), id);
+    }),
 );
 
 test(
-  'a hub that is away is said to be, with what waits for it; after a restart a task waits for the word of the hub, and goes on',
+  'a hub that is away is said to be, with what waits for it; after a restart a task waits for the word of the hub, and goes on (long form)',
   {
     skip: noBrowser,
   },
@@ -282,7 +285,7 @@ test(
     }),
 );
 
-test('a hub that refuses this sidecar is said to, with why and what is to be done', { skip: noBrowser }, () =>
+test('a hub that refuses this sidecar is said to, with why and what is to be done (long form)', { skip: noBrowser }, () =>
   withLinked(
     async ({ page }) => {
       for (const [theme, size] of [
@@ -301,7 +304,7 @@ test('a hub that refuses this sidecar is said to, with why and what is to be don
   ),
 );
 
-test('who may only read sees tasks and can end none; on a phone they have a place of their own', { skip: noBrowser }, () =>
+test('who may only read sees tasks and can end none; on a phone they have a place of their own (long form)', { skip: noBrowser }, () =>
   withLinked(async (linked) => {
     const { page, queue } = linked;
     await queue('Sort the books of the whole library by author, title and year, in all of its languages');

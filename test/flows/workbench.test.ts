@@ -56,7 +56,7 @@ test('two pages edit one file, see each other by name, and take in what another 
   });
 });
 
-test('where another editor types line ends of its own, carets stay, and what is typed and pasted lands where it is seen', {
+test('where another editor types line ends of its own, carets stay, and what is typed and pasted lands where it is seen (long form)', {
   skip: noBrowser,
 }, async (t) => {
   await withWorkbench({ 'a.txt': 'alpha\nbeta\n' }, async ({ page, root, url }) => {
@@ -210,7 +210,7 @@ test('text is searched while it is typed; hits open at their place; what changed
   });
 });
 
-test('a text is replaced in all files after it was looked at, some left out, and taken back', { skip: noBrowser }, async () => {
+test('a text is replaced in all files after it was looked at, some left out, and taken back (long form)', { skip: noBrowser }, async () => {
   const more = { 'a.md': 'one day\nanother day\n', 'b.md': 'a day off\n', 'c.md': 'day by day\n' };
   await withWorkbench({ ...files, ...more }, async ({ page, root }) => {
     const read = (name: string): string => readFileSync(path.join(root, name), 'utf8');
@@ -402,7 +402,7 @@ test('what changed is listed with its lines, compared with HEAD as it is typed, 
   );
 });
 
-test('a page without a token asks for one, and says when the one it has holds no more', { skip: noBrowser }, async () => {
+test('a page without a token asks for one, and says when the one it has holds no more (long form)', { skip: noBrowser }, async () => {
   await withWorkbench(files, async ({ page, url }) => {
     const nobody = await page({ at: `${url}/` });
     await nobody.getByRole('heading', { name: 'This workspace needs a token' }).waitFor();
@@ -437,7 +437,7 @@ test('who may only read sees no control that writes', { skip: noBrowser }, async
   });
 });
 
-test('a file that is deleted, too large, or gone past says so, and what can be done', { skip: noBrowser }, async () => {
+test('a file that is deleted, too large, or gone past says so, and what can be done (long form)', { skip: noBrowser }, async () => {
   await withWorkbench({ ...files, 'large.csv': 'a,b\n'.repeat(1_200_000) }, async ({ page, root }) => {
     const ada = await page({ name: 'Ada' });
     await openFile(ada, 'loan.py:482');

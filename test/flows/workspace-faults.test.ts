@@ -248,7 +248,7 @@ describe('an upload', () => {
     }
   }
 
-  test('of hundreds of megabytes, and the download of the same, take little memory', () =>
+  test('of hundreds of megabytes, and the download of the same, take little memory (long form)', () =>
     withProcess(async (url) => {
       const client = createClient<Operations>({ url, token: processToken, webSocket: undefined });
       const memory = async (): Promise<number> => (await client.call('system.health', {})).memoryBytes;

@@ -98,7 +98,7 @@ test('what the project writes down for itself holds: options, ignored files, a n
   for (const [, file = ''] of read('Dockerfile').matchAll(/^COPY (\S+)/gm)) assert.ok(existsSync(join(folder, file)), file);
 });
 
-test('a project of a checkout takes outrigger from there, type-checks and runs', async () => {
+test('a project of a checkout takes outrigger from there, type-checks and runs (long form)', async () => {
   const { stderr } = init('ours');
   assert.ok(stderr.includes(`Its package.json takes outrigger from ${root}, which is what runs here.`), stderr);
   const folder = join(scratch, 'ours');

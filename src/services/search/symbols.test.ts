@@ -127,31 +127,34 @@ test('a file that is nested too deeply for the parser has no symbols and no outl
 
 const children = (): number[] => childrenOf(process.pid).map(({ pid }) => pid);
 
-test('what the parser died of is passed over by its content; an idle parser is ended, and so is one at the stop', { skip: noProc }, () =>
-  withFiles({ 'deep.ts': nested(1_000_000), 'a.ts': 'const one = 1;\n' }, async (root) => {
-    const others = children();
-    const parser = (): number[] => children().filter((pid) => !others.includes(pid));
-    const symbols = new Symbols({ processes }, { root, idleMs: 500 });
-    try {
-      const all = async (): Promise<number> => (await symbols.find('', fs.readdirSync(root), 10, { signal })).total;
-      assert.equal(await all(), 1);
-      await symbols.outline('a.ts', '');
-      const before = parser();
-      assert.equal(before.length, 1);
-      fs.renameSync(path.join(root, 'deep.ts'), path.join(root, 'elsewhere.ts'));
-      symbols.forget(['deep.ts', 'a.ts']);
-      assert.equal(await all(), 1);
-      await assert.rejects(symbols.outline('deep.ts', nested(1_000_000)), tooDeep);
-      assert.deepEqual(parser(), before, 'it did not die again');
-      await eventually(() => assert.deepEqual(parser(), []));
-      assert.equal((await symbols.outline('a.ts', 'const again = 1;\n')).symbols.length, 1);
-      assert.equal(parser().length, 1);
-    } finally {
-      await symbols.stop();
-    }
-    assert.deepEqual(parser(), []);
-    await assert.rejects(symbols.outline('a.ts', ''), (error: OutriggerError) => error.reason === 'STOPPING');
-  }),
+test(
+  'what the parser died of is passed over by its content; an idle parser is ended, and so is one at the stop (long form)',
+  { skip: noProc },
+  () =>
+    withFiles({ 'deep.ts': nested(1_000_000), 'a.ts': 'const one = 1;\n' }, async (root) => {
+      const others = children();
+      const parser = (): number[] => children().filter((pid) => !others.includes(pid));
+      const symbols = new Symbols({ processes }, { root, idleMs: 500 });
+      try {
+        const all = async (): Promise<number> => (await symbols.find('', fs.readdirSync(root), 10, { signal })).total;
+        assert.equal(await all(), 1);
+        await symbols.outline('a.ts', '');
+        const before = parser();
+        assert.equal(before.length, 1);
+        fs.renameSync(path.join(root, 'deep.ts'), path.join(root, 'elsewhere.ts'));
+        symbols.forget(['deep.ts', 'a.ts']);
+        assert.equal(await all(), 1);
+        await assert.rejects(symbols.outline('deep.ts', nested(1_000_000)), tooDeep);
+        assert.deepEqual(parser(), before, 'it did not die again');
+        await eventually(() => assert.deepEqual(parser(), []));
+        assert.equal((await symbols.outline('a.ts', 'const again = 1;\n')).symbols.length, 1);
+        assert.equal(parser().length, 1);
+      } finally {
+        await symbols.stop();
+      }
+      assert.deepEqual(parser(), []);
+      await assert.rejects(symbols.outline('a.ts', ''), (error: OutriggerError) => error.reason === 'STOPPING');
+    }),
 );
 
 test('a parser that gets nowhere is ended, and what it was at has no outline (long form)', async () => {

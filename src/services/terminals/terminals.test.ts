@@ -177,7 +177,7 @@ test('who comes later sees the true screen: colours, the other buffer, the title
     assert.equal(await second.buffer(), 'normal');
   }));
 
-test('who comes between two pieces of output sees what those see who looked from the start', () =>
+test('who comes between two pieces of output sees what those see who looked from the start (long form)', () =>
   withTerminals(async ({ terminals, open, view, at, processes }) => {
     const cases: [what: string, before: string, after: string][] = [
       ['a colour that is cut', 'one \x1b[3', '1mred\x1b[0m two'],
@@ -238,7 +238,7 @@ test('a size is changed for all, and the program hears of it', () =>
     }
   }));
 
-test('a viewer who is slow gets the screen instead of everything that led to it, and ends with the same', () =>
+test('a viewer who is slow gets the screen instead of everything that led to it, and ends with the same (long form)', () =>
   withTerminals(async ({ open, view, processes }) => {
     const id = await open(`yes 0123456789012345678901234567890 | head -n 400000; echo; echo the end`);
     const slow = view(id, { slow: 150 });

@@ -542,7 +542,7 @@ test('what was not told before the stop is told after the next start', async () 
   });
 });
 
-test('a damaged snapshot is no snapshot, and is said to be damaged', async () => {
+test('a damaged snapshot is no snapshot, and is said to be damaged (long form)', async () => {
   await withFolder(async (root, beside) => {
     const snapshotPath = path.join(beside, 'snapshot');
     fs.writeFileSync(path.join(root, 'f'), 'f');

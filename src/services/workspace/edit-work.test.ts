@@ -123,7 +123,7 @@ describe('edits that look at much text', () => {
       assert.ok(longest < 1000, `${longest} ms`);
     }));
 
-  test('that change nothing count all the same in a batch', () =>
+  test('that change nothing count all the same in a batch (long form)', () =>
     withEdits(async (_edit, { put }, batch) => {
       put('f', `${'a'.repeat(MB - 1)}b`);
       const changes = Array.from({ length: 65 }, () => ({ op: 'edit' as const, path: 'f', edits: [{ find: 'b', replace: 'b' }] }));

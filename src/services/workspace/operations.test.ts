@@ -107,7 +107,7 @@ describe('files.read', () => {
       assert.deepEqual([second['text'], second['bom']], ['\uFEFFb\n', undefined]);
     }));
 
-  test('refuses what is no text, and what is too much, also of a huge file, in little memory', () =>
+  test('refuses what is no text, and what is too much, also of a huge file, in little memory (long form)', () =>
     withOperations(async (run, { put, at }) => {
       for (const bytes of [Buffer.from([0x61, 0]), Buffer.from([0xff]), Buffer.from([0xc3]), Buffer.from([0xed, 0xa0, 0x80])]) {
         put('f', bytes);

@@ -55,7 +55,7 @@ test('what was left out is said in one sentence', () => {
   );
 });
 
-test('any value comes out bounded and of the same kind, with a cut for whatever is missing', () => {
+test('any value comes out bounded and of the same kind, with a cut for whatever is missing (long form)', () => {
   let state = testSeed();
   const random = (below: number): number => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;

@@ -184,7 +184,7 @@ test('a caller that goes ends what it asked for', async () => {
   });
 });
 
-test('a caller that does not read is not read from either, and costs no memory', async () => {
+test('a caller that does not read is not read from either, and costs no memory (long form)', async () => {
   await withFakeSidecar(
     async ({ port, seen }) => {
       const { ws, ask } = await dial(port);

@@ -141,7 +141,7 @@ test('binary, large and unreadable files are always candidates, apart from the o
   assert.deepEqual(unindexed(index), ['link', 'text']);
 });
 
-test('a restart reads only files that differ by size or time', async () => {
+test('a restart reads only files that differ by size or time (long form)', async () => {
   await using scratch = new Scratch();
   scratch.writeMany();
   scratch.write('keep.txt', 'first needle');
@@ -221,7 +221,7 @@ test('a file whose name can not be read back stays a candidate, one by one and a
   assert.deepEqual(unindexed(index), [odd]);
 });
 
-test('thousands of changes at once go into segments, and those they replace are deleted', async () => {
+test('thousands of changes at once go into segments, and those they replace are deleted (long form)', async () => {
   await using scratch = new Scratch();
   scratch.writeMany(1500);
   const index = scratch.index();
@@ -245,7 +245,7 @@ test('thousands of changes at once go into segments, and those they replace are 
   );
 });
 
-test('a flush moves what changed onto disk and joins small segments', async () => {
+test('a flush moves what changed onto disk and joins small segments (long form)', async () => {
   await using scratch = new Scratch();
   scratch.writeMany();
   const index = scratch.index({ threads: 1 });
@@ -270,7 +270,7 @@ test('a flush moves what changed onto disk and joins small segments', async () =
   assert.equal(find(next, 'round3').length, 100);
 });
 
-test('a file that changes during a flush is answered for by its newest content', async () => {
+test('a file that changes during a flush is answered for by its newest content (long form)', async () => {
   await using scratch = new Scratch();
   scratch.writeMany();
   const index = scratch.index();
@@ -538,7 +538,7 @@ test('words of a search over several lines may stand in different parts of a fil
   assert.deepEqual(oneLine === 'all' ? oneLine : oneLine.files, [], 'the parts alone would leave it out');
 });
 
-test('a large file is whole where it has a byte order mark, and of nobody knows what where it is binary at its end', async () => {
+test('a large file is whole where it has a byte order mark, and of nobody knows what where it is binary at its end (long form)', async () => {
   await using scratch = new Scratch();
   scratch.writeMany();
   scratch.write('marked.txt', `\ufeff${linesWith({ 1500: 'markedneedle' })}`);
