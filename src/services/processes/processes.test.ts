@@ -45,6 +45,19 @@ test('output that came while nothing was read is not lost', async () => {
   assert.equal((await running).stdout.toString(), 'late\n');
 });
 
+test('a program that is over, whatever came of it, leaves no timer and nothing that is listened to', async () => {
+  const resources = (): string[] => process.getActiveResourcesInfo().filter((name) => !/^(Immediate|TickObject|FSReq)/.test(name));
+  const before = resources();
+  for (let count = 0; count < 10; count++) {
+    await processes.run(request(['echo', 'x'], { stdin: 'y'.repeat(100_000) }));
+    await assert.rejects(processes.run(request(['true'], { cwd: '/no/such' })), { reason: 'TOOL_MISSING' });
+    const opened = processes.open(request(['yes']));
+    for await (const _ of opened.stdout) break;
+    await opened.result;
+  }
+  await eventually(() => assert.deepEqual(resources(), before), 300);
+});
+
 test('the limit and a cancellation hold also when the program has ended and others write on', async () => {
   const writing = sh('setsid sh -c "while sleep 0.1; do echo x || exit; done" & exit 0');
   await soon(() => fails('PROCESS_TIMEOUT', processes.run(request(writing, { timeoutMs: 700 }))));

@@ -119,9 +119,9 @@ export class Processes {
   async run(request: RunRequest): Promise<RunResult> {
     const maxBytes = request.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
     const stdout = new BoundedOutput(maxBytes);
-    const begun = (program: StartedProgram): void => {
+    const begun = (program: StartedProgram, closed: Promise<void>): void => {
       program.stdout.on('data', (bytes) => stdout.add(bytes));
-      void program.exit.then(() => dropQuietOutput(program));
+      void program.exit.then(() => dropQuietOutput(program, closed));
     };
     const { exitCode, exitSignal, stderr } = await this.#begin(request, begun, Math.min(maxBytes, MAX_STDERR_BYTES)).result;
     return { exitCode, exitSignal, stdout: stdout.bytes(), stderr, omittedBytes: stdout.omitted };
@@ -172,11 +172,11 @@ export class Processes {
 
   /**
    * Throws what `open` does. Ends the program at its time limit, when the call is aborted, and by `end`. `result`: when it has ended and its output was
-   * read. `begun` is called in the turn in which it runs, before anything of it is told.
+   * read. `begun` is called in the turn in which it runs, before anything of it is told; `closed` resolves when all output came, or is not wanted.
    */
   #begin(
     request: RunRequest,
-    begun: (program: StartedProgram) => void,
+    begun: (program: StartedProgram, closed: Promise<void>) => void,
     maxStderrBytes: number,
   ): { result: Promise<Pick<RunResult, 'exitCode' | 'exitSignal' | 'stderr'>>; end: (reason: OutriggerError) => void } {
     const checked = this.#checked(request);
@@ -204,7 +204,7 @@ export class Processes {
           request.onStderr?.(bytes);
         });
         const closed = allClosed([program.stdout, program.stderr]);
-        begun(program);
+        begun(program, closed);
         // While it was being started.
         if (this.#stopping) end(stopping());
         else if (ended !== undefined) end(ended);
@@ -269,7 +269,7 @@ function dropOutput({ stdout, stderr }: StartedProgram): void {
 }
 
 /** For a program that has ended and whose output is read as it comes. */
-function dropQuietOutput(program: StartedProgram): void {
+function dropQuietOutput(program: StartedProgram, closed: Promise<void>): void {
   const { stdout, stderr } = program;
   let isQuiet = true;
   const timer = setTimeout(() => {
@@ -285,7 +285,7 @@ function dropQuietOutput(program: StartedProgram): void {
   };
   stdout.on('data', heard);
   stderr.on('data', heard);
-  void allClosed([stdout, stderr]).then(() => clearTimeout(timer));
+  void closed.then(() => clearTimeout(timer));
 }
 
 /** To a group of an earlier sidecar. */
