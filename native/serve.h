@@ -7,8 +7,10 @@
 //   'P'  the path of the socket, which may be gone when the answer "ready" has come
 //   'S'  16 characters, then strings that end with NUL: which streams there are of "0123", the working folder, how many arguments follow,
 //        these (as of --cage), and the environment
-//   'R'  the same for a program that is no cage, in a session of its own, with its path before how many arguments follow
-//   'K'  the 16 characters of what is to be killed, with its group
+//   'C'  16 characters: a stream that is made ahead, under this name
+//   'R'  the same as 'S' for a program that is no cage, in a session of its own: first the names of its three streams, which were made ahead, and
+//        its path before how many arguments follow
+//   'K'  the 16 characters of what is to be killed, with its group, or of a stream that is not wanted
 //   'G'  the same 16, and the number of a signal, in two digits
 // An answer, in a line: "began", the 16 characters and the id of the process, for a program; "exit", the 16 characters and the status of
 // waitpid(2), errno below zero where nothing was started.
@@ -20,6 +22,7 @@
 #define TOKEN 16
 #define MOST_STRINGS 65536
 #define MOST_SERVED 4096
+#define MOST_AHEAD 64
 
 struct served {
   pid_t pid;
@@ -31,6 +34,14 @@ static int streams_at = -1;
 static struct served *served;
 static char *orders;
 static int served_count;
+
+struct ahead {
+  int fd;
+  char token[TOKEN];
+};
+
+static struct ahead streams_ahead[MOST_AHEAD];
+static int ahead_count;
 
 // Connects and says which stream of which cage this is.
 static int open_stream(const char *token, char stream) {
@@ -94,6 +105,25 @@ static void answer_order(const char *word, const char *token, int number) {
   (void)!send(ORDERS, line, (size_t)length, MSG_NOSIGNAL);
 }
 
+static void make_ahead(const char *token) {
+  if (ahead_count == MOST_AHEAD) return;
+  int fd = open_stream(token, '0');
+  if (fd < 0) return;
+  streams_ahead[ahead_count].fd = fd;
+  memcpy(streams_ahead[ahead_count++].token, token, TOKEN);
+}
+
+// -1 where there is none.
+static int take_ahead(const char *token) {
+  for (int at = 0; at < ahead_count; at++) {
+    if (memcmp(streams_ahead[at].token, token, TOKEN) != 0) continue;
+    int fd = streams_ahead[at].fd;
+    streams_ahead[at] = streams_ahead[--ahead_count];
+    return fd;
+  }
+  return -1;
+}
+
 struct program {
   char **argv, **environment;
   const char *file, *cwd;
@@ -131,13 +161,11 @@ static pid_t start_program(char *text, size_t size, const sigset_t *mask) {
     if (program.argv == NULL) problem = ENOMEM;
     else memcpy(program.argv, strings + 4, (size_t)arguments * sizeof *program.argv);
   }
-  for (int stream = 0; stream < 3 && problem == 0; stream++) {
-    int fd = open_stream(text, (char)('0' + stream));
-    // Beyond the three, so that none is written over before it is moved.
-    program.streams[stream] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, ORDERS + 1);
-    if (program.streams[stream] < 0) problem = errno;
-    if (fd >= 0) close(fd);
-  }
+  // None of them is one of the first three, which are ours.
+  for (int stream = 0; count > 0 && strlen(strings[0]) == 3 * TOKEN && stream < 3; stream++)
+    program.streams[stream] = take_ahead(strings[0] + stream * TOKEN);
+  for (int stream = 0; stream < 3; stream++)
+    if (program.streams[stream] < 0) problem = EINVAL;
   if (problem == 0) {
     pid = vfork();
     if (pid == 0) {
@@ -185,7 +213,12 @@ static int obey(const char *order, size_t size, const sigset_t *mask, int takes_
     if (streams_at >= 0) close(streams_at);
     streams_at = open(order + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (streams_at >= 0) (void)!send(ORDERS, "ready\n", 6, MSG_NOSIGNAL);
-  } else if (size == 1 + TOKEN && order[0] == 'K') signal_served(order + 1, SIGKILL);
+  } else if (size == 1 + TOKEN && order[0] == 'C') make_ahead(order + 1);
+  else if (size == 1 + TOKEN && order[0] == 'K') {
+    int unwanted = take_ahead(order + 1);
+    if (unwanted >= 0) close(unwanted);
+    signal_served(order + 1, SIGKILL);
+  }
   else if (size == 1 + TOKEN + 2 && order[0] == 'G') signal_served(order + 1, (order[1 + TOKEN] - '0') * 10 + order[2 + TOKEN] - '0');
   else if (size > 1 + TOKEN && order[0] == 'R' && order[size - 1] == 0) {
     pid_t pid = served_count == MOST_SERVED ? -EAGAIN : start_program((char *)order + 1, size - 1, mask);

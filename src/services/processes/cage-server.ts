@@ -25,6 +25,10 @@ const REPORT_WITHIN_MS = 1000;
 /** One that has ended already made its streams before. */
 const STREAMS_AFTER_END_MS = 250;
 const MOST_SAID_LENGTH = 2000;
+/** Of eight programs. native/serve.h has room for 64. */
+const STREAMS_AHEAD = 24;
+/** Between signalling a program by its server and by ourselves, where it is not told meanwhile that it ended. */
+const KILL_OURSELVES_AFTER_MS = 1000;
 const [STDIN, STDOUT, STDERR] = [0, 1, 2];
 
 interface Stream {
@@ -55,6 +59,10 @@ export class CageServer {
   readonly #listener: Server;
   readonly #ready = Promise.withResolvers<void>();
   readonly #ordered = new Map<string, Ordered>();
+  /** Streams of programs that are yet to come. */
+  #ahead: { token: string; stream: Stream }[] = [];
+  /** Those that were ordered, each with when it was. */
+  readonly #awaited = new Map<string, number>();
   #said = '';
   #idlers: (() => void)[] = [];
   #isOver = false;
@@ -161,6 +169,8 @@ export class CageServer {
     const streams = `${keepStdinOpen ? STDIN : ''}123`;
     const { token, ordered, exit } = await this.#place('S', [streams, cwd, String(argv.length), ...argv, ...variables(env)]);
     const stdin = ordered.streams.get(STDIN)?.socket;
+    // What comes by the input is nobody's; so its end is seen.
+    ordered.streams.get(STDIN)?.output.on('data', () => {});
     const { output, socket } = ordered.streams.get(REPORT_DESCRIPTOR) as Stream;
     const supervisor = new SupervisorWire(output, socket);
     return {
@@ -177,11 +187,42 @@ export class CageServer {
     };
   }
 
-  /** A program that is no cage. Resolves when it runs. Throws the system's error. */
+  /**
+   * Whether `run` may be called: its streams are made ahead, as Node takes one connection a turn, and takes and drops one where it has no descriptors
+   * left. A program runs when we have its streams, or not at all.
+   */
+  get hasStreams(): boolean {
+    return this.#ahead.length >= 3;
+  }
+
+  /** Orders streams for programs. */
+  makeStreams(): void {
+    const now = performance.now();
+    for (const [token, at] of this.#awaited) {
+      if (now - at < STREAMS_WITHIN_MS) continue;
+      this.#awaited.delete(token);
+      this.#order('K', [Buffer.from(token)]);
+    }
+    while (!this.#isOver && this.#ahead.length + this.#awaited.size < STREAMS_AHEAD) {
+      const token = newToken();
+      this.#awaited.set(token, now);
+      this.#order('C', [Buffer.from(token)]);
+    }
+  }
+
+  /** A program that is no cage, while it `hasStreams`. Resolves when it runs. Throws the system's error. */
   async run({ file, argv, cwd, env }: ProgramRequest): Promise<StartedProgram> {
-    const strings = ['012', cwd, file, String(argv.length), ...argv, ...variables(env)];
-    const { token, ordered, exit } = await this.#place('R', strings);
-    const [stdin, stdout, stderr] = [STDIN, STDOUT, STDERR].map((number) => ordered.streams.get(number)) as [Stream, Stream, Stream];
+    const more = [cwd, file, String(argv.length), ...argv, ...variables(env)];
+    bytesOf(more);
+    const taken = this.#ahead.splice(0, 3);
+    const [stdin, stdout, stderr] = taken.map(({ stream }) => stream) as [Stream, Stream, Stream];
+    for (const { socket } of [stdin, stdout, stderr]) socket.ref();
+    // What comes by the input is nobody's; so its end is seen.
+    stdin.output.on('data', () => {});
+    const placed = this.#place('R', [taken.map(({ token }) => token).join(''), ...more], [stdin, stdout, stderr]);
+    this.makeStreams();
+    const { token, ordered, exit } = await placed;
+    void exit.then(() => stdin.socket.destroy());
     const pid = ordered.pid as number;
     return {
       pid,
@@ -194,8 +235,16 @@ export class CageServer {
       },
       signal: (name) => {
         // What waits for it sends the signal, so that its number is nobody else's meanwhile.
-        if (!ordered.hasEnded && !this.#isOver) this.#order('G', [Buffer.from(token + String(constants.signals[name]).padStart(2, '0'))]);
-        else signalGroup(pid, name, true, () => {});
+        if (ordered.hasEnded || this.#isOver) return signalGroup(pid, name, true, () => {});
+        this.#order('G', [Buffer.from(token + String(constants.signals[name]).padStart(2, '0'))]);
+        if (name !== 'SIGKILL') return;
+        // The server may hang in a file system.
+        const late = setTimeout(() => {
+          signalGroup(pid, name, ordered.hasEnded, () => {});
+          ordered.hasEnded = true;
+          ordered.exited({ exitCode: null, exitSignal: name });
+        }, KILL_OURSELVES_AFTER_MS);
+        void exit.then(() => clearTimeout(late));
       },
     };
   }
@@ -219,15 +268,19 @@ export class CageServer {
   }
 
   /** Orders one, and waits for all of its streams. */
-  async #place(kind: 'S' | 'R', strings: readonly string[]): Promise<{ token: string; ordered: Ordered; exit: Promise<HostExit> }> {
+  async #place(
+    kind: 'S' | 'R',
+    strings: readonly string[],
+    streams: readonly Stream[] = [],
+  ): Promise<{ token: string; ordered: Ordered; exit: Promise<HostExit> }> {
     const bytes = bytesOf(strings);
     if (this.#isOver) throw gone();
-    const token = randomBytes(TOKEN_LENGTH / 2).toString('hex');
+    const token = newToken();
     const complete = Promise.withResolvers<void>();
     const exit = Promise.withResolvers<HostExit>();
     const ordered: Ordered = {
-      streams: new Map(),
-      wanted: strings[0]?.length ?? 0,
+      streams: new Map(streams.entries()),
+      wanted: streams.length > 0 ? streams.length : (strings[0]?.length ?? 0),
       isComplete: complete.resolve,
       refused: complete.reject,
       exited: exit.resolve,
@@ -273,8 +326,8 @@ export class CageServer {
       hello += bytes.toString('latin1', 0, missing);
       if (hello.length > TOKEN_LENGTH) this.#attach(hello, stream);
       const more = bytes.subarray(missing);
-      // Who has all streams hears how each of them ends. By the input nothing comes but its end, to which nobody listens.
-      return more.length > 0 || hello.length <= TOKEN_LENGTH || Number(hello.at(-1)) === STDIN ? more : undefined;
+      // Who has all streams hears how each of them ends.
+      return more.length > 0 || hello.length <= TOKEN_LENGTH ? more : undefined;
     };
     const stream = readPipe(accepted, { writable: true, take });
     if (stream === undefined) {
@@ -286,6 +339,11 @@ export class CageServer {
 
   #attach(hello: string, stream: Stream | undefined): void {
     const token = hello.slice(0, TOKEN_LENGTH);
+    if (stream !== undefined && this.#awaited.delete(token)) {
+      stream.socket.unref();
+      this.#ahead.push({ token, stream });
+      return;
+    }
     const ordered = this.#ordered.get(token);
     const number = Number(hello.slice(TOKEN_LENGTH));
     // Nobody else knows the name of a cage that is about to be.
@@ -359,8 +417,13 @@ export class CageServer {
       }, REPORT_WITHIN_MS).unref();
     }
     this.#ordered.clear();
+    for (const { stream } of this.#ahead.splice(0)) stream.socket.destroy();
     this.#rest();
   }
+}
+
+function newToken(): string {
+  return randomBytes(TOKEN_LENGTH / 2).toString('hex');
 }
 
 function variables(env: Readonly<Record<string, string>>): string[] {

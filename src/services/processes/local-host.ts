@@ -201,7 +201,7 @@ function startProblem({ argv: [program], cwd }: HostRequest, file: string, error
   }
   if (code === 'E2BIG' || code.startsWith('ERR_INVALID_ARG'))
     return new OutriggerError('BAD_INPUT', `The arguments and variables of ${program} are more than the system takes.`, cause);
-  if (['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'].includes(code))
+  if (['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE', 'ETIMEDOUT'].includes(code))
     return new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: ${code}.`, cause);
   const reason = code === 'EACCES' || code === 'EPERM' ? 'FILE_PERMISSION' : 'TOOL_MISSING';
   return new OutriggerError(reason, `${program} can't be started: ${message}`, cause);

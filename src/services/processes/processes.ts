@@ -17,6 +17,8 @@ const KILL_AFTER_MS = 500;
 const BETWEEN_LOOKS_MS = 20;
 /** When a program ended and others hold its output open: so long after the last they wrote, no more is waited for. */
 const QUIET_MS = 500;
+/** At a stop, for programs that were ended: what starts programs may hang, and says nothing of their end then. */
+const STOP_WITHIN_MS = 3000;
 
 export interface RunRequest {
   /** The program and its arguments, as they are: no shell reads them. */
@@ -182,9 +184,11 @@ export class Processes {
     const checked = this.#checked(request);
     let program: StartedProgram | undefined;
     let ended: OutriggerError | undefined;
+    const givenUp = Promise.withResolvers<undefined>();
     const end = (reason: OutriggerError): void => {
       ended ??= reason;
       if (program !== undefined) endGroup(program);
+      givenUp.resolve(undefined);
     };
     const timer = setTimeout(
       () => end(new OutriggerError('PROCESS_TIMEOUT', `${request.argv[0]} took longer than ${request.timeoutMs} ms and was ended.`)),
@@ -197,7 +201,16 @@ export class Processes {
     request.signal?.addEventListener('abort', aborted, { once: true });
     const result = (async () => {
       try {
-        program = await this.#start(checked, request);
+        const starting = this.#start(checked, request);
+        program = await Promise.race([starting, givenUp.promise]);
+        if (program === undefined) {
+          // One that comes late is not heard.
+          void starting.then(
+            (late) => this.#discard(late),
+            () => {},
+          );
+          throw ended ?? stopping();
+        }
         const stderr = new BoundedOutput(maxStderrBytes);
         program.stderr.on('data', (bytes) => {
           stderr.add(bytes);
@@ -224,6 +237,16 @@ export class Processes {
     return { result, end };
   }
 
+  /** Ends one that came too late. */
+  #discard(program: StartedProgram): void {
+    for (const output of [program.stdout, program.stderr]) output.on('data', () => {});
+    endGroup(program);
+    void program.exit.then(() => {
+      this.#running.delete(program);
+      this.#remember();
+    });
+  }
+
   #remember(): void {
     this.#groups?.put([...this.#running].map(({ pid }) => pid));
   }
@@ -231,10 +254,12 @@ export class Processes {
   /** Ends all children. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    const late = setTimeout(() => this.starter.close(), STOP_WITHIN_MS);
     await Promise.all(this.#starting);
     const running = [...this.#running];
     for (const program of running) endGroup(program);
     await Promise.all(running.map(({ exit }) => exit));
+    clearTimeout(late);
     this.starter.close();
   }
 }

@@ -7,6 +7,8 @@ import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';
+import type { OutriggerError } from '../../contract/errors.ts';
+import { Processes, type RunRequest } from './processes.ts';
 import { ProgramStarter } from './program-starter.ts';
 import type { ProgramRequest, StartedProgram } from './started-program.ts';
 
@@ -181,6 +183,38 @@ for (const [name, make] of ways)
         for (const one of [program, killed]) one.signal('SIGTERM');
       }));
 
+    test('leaves no descriptor, whatever it wrote to its input and whoever goes on to hold that', () =>
+      withStarter(async (starter) => {
+        const descriptors = (): number => fs.readdirSync('/proc/self/fd').length;
+        const run = async (script: string): Promise<void> => {
+          const program = await starter.start(shell(script));
+          program.stdin.write(Buffer.alloc(1_000_000));
+          await outcomeOf(program);
+        };
+        for (let count = 0; count < 5; count++) await run('true');
+        const before = descriptors();
+        for (let count = 0; count < 10; count++) {
+          await run('echo back >&0');
+          await run('exec 3<&0; (sleep 3 <&3 >/dev/null 2>&1) & exit 0');
+        }
+        await eventually(() => descriptors() <= before, 2000);
+      }));
+
+    test('starts among a hundred, however busy this process is', () =>
+      withStarter(async (starter) => {
+        const busy = setInterval(() => {
+          for (const until = performance.now() + 25; performance.now() < until; );
+        }, 1);
+        const texts = await Promise.all(
+          Array.from({ length: 100 }, async (_, number) => (await outcomeOf(await starter.start(shell(`echo ${number}`)))).stdout),
+        );
+        clearInterval(busy);
+        assert.deepEqual(
+          texts,
+          Array.from({ length: 100 }, (_, number) => `${number}\n`),
+        );
+      }));
+
     test('is refused with the word of the system', () =>
       withStarter(async (starter) => {
         const script = path.join(folder, 'no-first-line');
@@ -230,6 +264,34 @@ describe('what starts programs', { skip }, () => {
     await eventually(() => !fs.existsSync(`/proc/${program.pid}`));
     await eventually(async () => ![0, first].includes(await serverOf(starter)));
     starter.close();
+  });
+
+  test('that hangs keeps no limit, no cancellation and no stop from being kept', async () => {
+    const processes = new Processes({ env: process.env, launcher });
+    let server = 0;
+    await eventually(async () => {
+      server = await serverOf(processes.starter);
+      return server !== 0;
+    });
+    const request = (timeoutMs: number): RunRequest => ({ argv: ['sleep', '300'], cwd: '/', timeoutMs });
+    const limited = processes.run(request(900));
+    const another = processes.run(request(60_000));
+    const endings = [limited, another].map((running) => running.catch((error: OutriggerError) => error.reason));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    process.kill(server, 'SIGSTOP');
+    try {
+      assert.equal(await endings[0], 'PROCESS_TIMEOUT');
+      const abort = new AbortController();
+      const begin = performance.now();
+      const canceled = processes.run({ ...request(60_000), signal: abort.signal });
+      setTimeout(() => abort.abort(), 100);
+      await assert.rejects(canceled, { reason: 'CANCELED' });
+      assert.ok(performance.now() - begin < 3000);
+      await processes.stop();
+      assert.equal(typeof (await endings[1]), 'object');
+    } finally {
+      process.kill(server, 'SIGCONT');
+    }
   });
 
   test('that is ended while it starts a program is no reason to start it twice', async () => {

@@ -25,7 +25,10 @@ export class ProgramStarter {
   /** Resolves when it runs. Throws the system's error: ENOENT for a folder that is not there, too. */
   async start(request: ProgramRequest): Promise<StartedProgram> {
     const server = this.#ready();
-    if (server === undefined) return spawned(request);
+    if (server?.hasStreams !== true) {
+      server?.makeStreams();
+      return spawned(request);
+    }
     try {
       return await server.run(request);
     } catch (error) {
@@ -55,6 +58,7 @@ export class ProgramStarter {
     try {
       this.#server = await CageServer.start({ argv: [launcher, '--serve'], env: {}, folder: path.resolve(os.tmpdir()) });
       if (this.#isClosed) this.#server.close();
+      else this.#server.makeStreams();
       this.#isStarting = false;
     } catch {
       // No temporary folder, or no room: it is not tried again, and nobody lacks anything but time.
