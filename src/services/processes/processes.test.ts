@@ -55,7 +55,9 @@ test('a program that is over, whatever came of it, leaves no timer and nothing t
     for await (const _ of opened.stdout) break;
     await opened.result;
   }
-  await eventually(() => assert.deepEqual(resources(), before), 300);
+  const timers = (): number => resources().filter((name) => name === 'Timeout').length;
+  assert.equal(timers(), before.filter((name) => name === 'Timeout').length);
+  await eventually(() => assert.deepEqual(resources(), before));
 });
 
 test('the limit and a cancellation hold also when the program has ended and others write on', async () => {
