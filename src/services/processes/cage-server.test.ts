@@ -1,24 +1,18 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
+import { buildLauncher } from '../../../test/kit/built-launcher.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
-import { requireTool } from '../../../test/kit/require-tools.ts';
 import { CageServer } from './cage-server.ts';
 import type { CagedChild } from './caged-child.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-cage-server-'));
 const launcher = path.join(folder, 'launcher');
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
-const skip = process.platform === 'linux' ? requireTool('cc') || build() : 'cages are for Linux';
-
-function build(): string | false {
-  const source = path.join(import.meta.dirname, '../../../native/launcher.c');
-  return spawnSync('cc', ['-O2', source, '-o', launcher]).status === 0 ? false : 'needs a C compiler: apt-get install gcc libc6-dev';
-}
+const skip = buildLauncher(launcher);
 
 const start = (): Promise<CageServer> => CageServer.start({ argv: [launcher, '--serve'], env: {}, folder });
 const cage = (...argv: string[]): { argv: string[]; env: Record<string, string>; cwd: string; keepStdinOpen: boolean } => ({

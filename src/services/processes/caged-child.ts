@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { HostExit, ProgramOutput } from './host.ts';
 import { pipeOutput } from './pipe-output.ts';
+import { spawnGroup } from './spawn-group.ts';
 
 /** The supervisor in the cage says one line. */
 const MAX_REPORT_LENGTH = 8192;
@@ -51,24 +52,11 @@ export interface CagedChild {
 /** Resolves when it runs. Throws the system's error. */
 export async function startCaged(request: CagedChildRequest): Promise<CagedChild> {
   const [program, ...args] = request.argv;
-  const child = spawn(program, args, {
+  const { child, exit } = await spawnGroup(program, args, {
     cwd: request.cwd,
     env: { ...request.env },
     stdio: [request.keepStdinOpen ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(request.reports ? ['pipe' as const] : [])],
-    detached: process.platform !== 'win32',
-    windowsHide: true,
   });
-  // Before it is known whether it runs: a short one has ended by then.
-  const exit = new Promise<HostExit>((resolve) => {
-    child.once('exit', (exitCode, exitSignal) => resolve({ exitCode, exitSignal }));
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', reject);
-  });
-  // A signal that came too late is no error of ours.
-  child.on('error', () => {});
-  child.stdin?.on('error', () => {});
   const wire = child.stdio[REPORT_DESCRIPTOR] as Duplex | undefined;
   wire?.on('error', () => {});
   const supervisor = wire === undefined ? undefined : new SupervisorWire(wire, wire);

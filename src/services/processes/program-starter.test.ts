@@ -5,8 +5,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
+import { buildLauncher } from '../../../test/kit/built-launcher.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
-import { requireTool } from '../../../test/kit/require-tools.ts';
 import type { OutriggerError } from '../../contract/errors.ts';
 import { Processes, type RunRequest } from './processes.ts';
 import { ProgramStarter } from './program-starter.ts';
@@ -15,12 +15,7 @@ import type { ProgramRequest, StartedProgram } from './started-program.ts';
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-starter-'));
 const launcher = path.join(folder, 'launcher');
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
-const skip = process.platform === 'linux' ? requireTool('cc') || build() : 'the launcher is for Linux';
-
-function build(): string | false {
-  const source = path.join(import.meta.dirname, '../../../native/launcher.c');
-  return spawnSync('cc', ['-O2', source, '-o', launcher]).status === 0 ? false : 'needs a C compiler: apt-get install gcc libc6-dev';
-}
+const skip = buildLauncher(launcher);
 
 const shell = (script: string, more: Partial<ProgramRequest> = {}): ProgramRequest => ({
   file: '/bin/sh',

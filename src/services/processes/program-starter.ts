@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { CageServer } from './cage-server.ts';
-import type { HostExit } from './host.ts';
 import { pipeOutput } from './pipe-output.ts';
+import { spawnGroup } from './spawn-group.ts';
 import { type ProgramRequest, type StartedProgram, signalGroup } from './started-program.ts';
 
 /**
@@ -68,31 +67,12 @@ export class ProgramStarter {
 
 async function spawned({ file, argv, cwd, env }: ProgramRequest): Promise<StartedProgram> {
   const [argv0, ...args] = argv;
-  const child = spawn(file, args, {
-    cwd,
-    env: { ...env },
-    argv0,
-    stdio: ['pipe', 'pipe', 'pipe'],
-    detached: process.platform !== 'win32',
-    windowsHide: true,
-  });
-  // Before it is known whether it runs: a short one has ended by then.
-  const exit = new Promise<HostExit>((resolve) => {
-    child.once('exit', (exitCode, exitSignal) => resolve({ exitCode, exitSignal }));
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', reject);
-  });
-  // A signal that came too late is no error of ours.
-  child.on('error', () => {});
-  const stdin = child.stdin as Writable;
-  stdin.on('error', () => {});
+  const { child, exit } = await spawnGroup(file, args, { cwd, env: { ...env }, argv0, stdio: ['pipe', 'pipe', 'pipe'] });
   const pid = child.pid as number;
   const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
   return {
     pid,
-    stdin,
+    stdin: child.stdin as Writable,
     stdout: pipeOutput(child.stdout as Readable),
     stderr: pipeOutput(child.stderr as Readable),
     exit,
