@@ -290,6 +290,39 @@ describe('what starts programs', { skip }, () => {
     }
   });
 
+  test('runs a program with all of its input or not at all, where this process has no descriptors left', () => {
+    const program = `
+      import fs from 'node:fs';
+      import { Processes } from ${JSON.stringify(path.join(import.meta.dirname, 'processes.ts'))};
+      const processes = new Processes({ env: process.env, launcher: ${JSON.stringify(launcher)} });
+      const parent = async () => Number((await processes.run({ argv: ['sh', '-c', 'echo $PPID'], cwd: '/', timeoutMs: 5000 })).stdout);
+      while ((await parent()) === process.pid) await new Promise((resolve) => setTimeout(resolve, 20));
+      const outcomes = new Set();
+      const taken = [];
+      for (;;) try { taken.push(fs.openSync('/dev/null')); } catch { break; }
+      const run = async (number) => {
+        const file = ${JSON.stringify(folder)} + '/input-' + number;
+        const argv = ['sh', '-c', 'echo began > "$0"; cat >> "$0"', file];
+        const outcome = await processes.run({ argv, cwd: '/', stdin: 'INPUT', timeoutMs: 5000 }).then(() => 'ran', ({ reason }) => reason);
+        outcomes.add(outcome + ': ' + (fs.statSync(file, { throwIfNoEntry: false })?.size ?? 'nothing'));
+      };
+      // Eight have their streams ahead; what those leave, the next ones may have.
+      for (let number = 0; number < 60; number += 20) {
+        await Promise.all(Array.from({ length: 20 }, (_, more) => run(number + more)));
+        for (const descriptor of taken.splice(-7)) fs.closeSync(descriptor);
+      }
+      for (const descriptor of taken) fs.closeSync(descriptor);
+      await processes.stop();
+      console.log(JSON.stringify([...outcomes].sort()));`;
+    const { stdout, stderr, status } = spawnSync(
+      'sh',
+      ['-c', 'ulimit -n 200; exec "$@"', 'sh', process.execPath, '--input-type=module', '-e', program],
+      { encoding: 'utf8', timeout: 60_000 },
+    );
+    const whole = 'began\nINPUT'.length;
+    assert.deepEqual([stdout, status], [`["TOO_MANY_PROCESSES: nothing","ran: ${whole}"]\n`, 0], stderr);
+  });
+
   test('that is ended while it starts a program is no reason to start it twice', async () => {
     const starter = new ProgramStarter({ launcher });
     let server = 0;
