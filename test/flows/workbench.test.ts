@@ -355,6 +355,9 @@ test('the page has no accessibility problem in its main views, light and dark, w
       await ada.keyboard.press('Control+Shift+y');
       await ada.getByRole('feed').waitFor();
       await check('activity');
+      await ada.getByRole('textbox', { name: 'Where' }).fill('nowhere');
+      await ada.getByText('Nothing here by these filters.').waitFor();
+      await check('activity without an entry');
       await ben.getByRole('button', { name: 'Files', exact: true }).click();
       await row(ben, 'models').waitFor();
       await check('files on a phone', ben);
