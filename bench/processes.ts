@@ -1,4 +1,5 @@
-// Programs that are started: the first byte at a client beside a bare spawn, a flood of output beside a bare pipe, and the echo of a terminal.
+// Programs that are started: the first byte at a client beside a bare spawn, a flood of output beside a bare pipe, the echo of a terminal, and for
+// how long a start holds the event loop.
 // `node bench/processes.ts [--rounds 60] [--megabytes 1000] [--floods 5]`
 
 import { spawn } from 'node:child_process';
@@ -8,6 +9,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Client, createClient } from '../src/client/client.ts';
 import type { Operations } from '../src/contract/operations.ts';
+import { nativeProgram } from '../src/services/processes/native-program.ts';
+import { ProgramStarter } from '../src/services/processes/program-starter.ts';
 import { benchToken, ourProgram, startOurs } from './contenders.ts';
 import { median, quantile, type Row, report } from './measure.ts';
 
@@ -40,6 +43,8 @@ try {
 } finally {
   fs.rmSync(folder, { recursive: true, force: true });
 }
+// At last: what this process has grown to makes each spawn of it dearer, that of the peer too.
+rows.push(...(await measureHold()));
 report(rows);
 
 async function measureStarts(client: Client<Operations>): Promise<Row> {
@@ -66,6 +71,52 @@ async function measureStarts(client: Client<Operations>): Promise<Row> {
     goal: `≤ bare + ${firstByteGoalMs}`,
     ok: ours <= bare + firstByteGoalMs,
   };
+}
+
+/** For how long nothing else is done in a process that starts a program, by how much memory it has: by its launcher, and by Node's spawn. */
+async function measureHold(): Promise<Row[]> {
+  const ballast: Buffer[] = [];
+  const found: Row[] = [];
+  for (const megabytes of [0, 50, 100, 300]) {
+    while (ballast.length < megabytes) ballast.push(Buffer.alloc(1 << 20, 1));
+    const bySpawn = await heldMs(new ProgramStarter());
+    const ours = await heldMs(new ProgramStarter({ launcher: nativeProgram('outrigger-launcher') }));
+    const resident = Math.round(process.memoryUsage().rss / 1e6);
+    found.push({
+      what: `a start holds the event loop, ${resident} MB`,
+      unit: 'ms',
+      ours,
+      peer: { name: 'spawn', value: bySpawn },
+      ratio: bySpawn / ours,
+      goal: '–',
+      ok: true,
+    });
+  }
+  return found;
+}
+
+/** The median of the longest turns, from each start to its end. */
+async function heldMs(starter: ProgramStarter): Promise<number> {
+  const longest: number[] = [];
+  for (let round = -5; round < rounds; round++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    let [worst, last, goesOn] = [0, performance.now(), true];
+    const turn = (): void => {
+      const now = performance.now();
+      worst = Math.max(worst, now - last);
+      last = now;
+      if (goesOn) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const { stdin, stdout, stderr, exit } = await starter.start({ file: '/bin/true', argv: ['true'], cwd: '/', env: {} });
+    for (const output of [stdout, stderr]) output.on('data', () => {});
+    stdin.end();
+    await exit;
+    goesOn = false;
+    if (round >= 0) longest.push(worst);
+  }
+  starter.close();
+  return median(longest);
 }
 
 function firstByteOfSpawn(): Promise<number> {

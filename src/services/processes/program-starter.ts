@@ -7,7 +7,7 @@ import { spawnGroup } from './spawn-group.ts';
 import { type ProgramRequest, type StartedProgram, signalGroup } from './started-program.ts';
 
 /**
- * Starts programs. To fork, Linux copies the tables of all memory that a process has, and the event loop waits for it: 3 ms in an idle sidecar, 17 ms
+ * Starts programs. To fork, Linux copies the tables of all memory that a process has, and the event loop waits for it: 3 ms in an idle sidecar, 15 ms
  * in one of 400 MB. So where the launcher is there, a small process starts them (`native/serve.h`), from the second on.
  */
 export class ProgramStarter {
