@@ -179,7 +179,7 @@ static int usage(void) {
 #include "serve.h"
 
 #ifdef LIBRARY
-// The server of cages, in the interpreter that loaded it. Comes back in the programs of cages alone, each of which is that interpreter.
+// The fork server, in the interpreter that loaded it. Comes back in the programs of cages alone, each of which is that interpreter.
 void outrigger_serve(void) {
   int result = serve(0);
   if (result != STAYS) _exit(result);

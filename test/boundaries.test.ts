@@ -25,12 +25,12 @@ const exceptions: Exception[] = [
   },
   {
     rule: 'listen',
-    where: 'services/processes/cage-server.ts',
+    where: 'services/processes/fork-server.ts',
     reason: 'streams of cages come to a unix socket whose name is gone before the first of them: nobody else can find it',
   },
   {
     rule: 'write',
-    where: 'services/processes/cage-server.ts',
+    where: 'services/processes/fork-server.ts',
     reason: 'it takes the name of that socket away',
   },
   {

@@ -1,7 +1,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { CageServer } from './cage-server.ts';
+import { ForkServer } from './fork-server.ts';
 import { pipeOutput } from './pipe-output.ts';
 import { spawnGroup } from './spawn-group.ts';
 import { type ProgramRequest, type StartedProgram, signalGroup } from './started-program.ts';
@@ -12,7 +12,7 @@ import { type ProgramRequest, type StartedProgram, signalGroup } from './started
  */
 export class ProgramStarter {
   readonly #launcher: string | undefined;
-  #server: CageServer | undefined;
+  #server: ForkServer | undefined;
   #isStarting = false;
   #isClosed = false;
 
@@ -44,7 +44,7 @@ export class ProgramStarter {
   }
 
   /** The server, where there is one by now. */
-  #ready(): CageServer | undefined {
+  #ready(): ForkServer | undefined {
     if (this.#server?.isOver === false) return this.#server;
     // One that never did what it is for would not the next time.
     const isOfNoUse = this.#server?.hasServed === false;
@@ -55,7 +55,7 @@ export class ProgramStarter {
   async #begin(launcher: string): Promise<void> {
     this.#isStarting = true;
     try {
-      this.#server = await CageServer.start({ argv: [launcher, '--serve'], env: {}, folder: path.resolve(os.tmpdir()) });
+      this.#server = await ForkServer.start({ argv: [launcher, '--serve'], env: {}, folder: path.resolve(os.tmpdir()) });
       if (this.#isClosed) this.#server.close();
       else this.#server.makeStreams();
       this.#isStarting = false;

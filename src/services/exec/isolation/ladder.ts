@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../../contract/errors.ts';
-import type { CageServer } from '../../processes/cage-server.ts';
+import type { ForkServer } from '../../processes/fork-server.ts';
 import { type CagedChild, startCaged } from '../../processes/caged-child.ts';
 import { shortageOf } from '../../processes/shortage.ts';
-import { CageServers } from './cage-servers.ts';
+import { ForkServers } from './fork-servers.ts';
 import { CagedRun } from './caged-run.ts';
 import { Cgroups } from './cgroup.ts';
 import { type Machine, rungNames } from './evidence.ts';
@@ -73,7 +73,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
   readonly #slots: Slots | undefined;
   readonly #running = new Set<CagedRun>();
   readonly #settings: Settings;
-  readonly #servers: CageServers;
+  readonly #servers: ForkServers;
   readonly #passages: Passages;
   /** Nobody else makes folders of these names. */
   readonly #name = randomBytes(9).toString('hex');
@@ -93,7 +93,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     this.#options = options;
     this.#without = new Set(options.without);
     this.#settings = new Settings(options.scratch, dependencies.now);
-    this.#servers = new CageServers(dependencies);
+    this.#servers = new ForkServers(dependencies);
     this.#passages = new Passages(dependencies.now);
     const isRoot = process.getuid?.() === 0 && !this.#without.has('user');
     this.#slots = isRoot ? new Slots(options.slotsFrom ?? DEFAULT_SLOTS_FROM, options.slots ?? DEFAULT_SLOTS) : undefined;
@@ -152,7 +152,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
   }
 
   /** `interpreter`: that of which the program is a fork. */
-  async #startOn(rung: number, request: SandboxRequest, interpreter: CageServer | undefined): Promise<SandboxedProgram> {
+  async #startOn(rung: number, request: SandboxRequest, interpreter: ForkServer | undefined): Promise<SandboxedProgram> {
     request.signal.throwIfAborted();
     this.#throwIfStopping();
     const { folder } = request;
@@ -219,7 +219,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     launcher: string,
     place: Place,
     env: Record<string, string>,
-    interpreter: CageServer | undefined,
+    interpreter: ForkServer | undefined,
   ): Promise<CagedChild> {
     const surroundings: Surroundings = {
       launcher,

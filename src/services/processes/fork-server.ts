@@ -1,22 +1,25 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import path from 'node:path';
-import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
 import { type CagedChild, type CagedChildRequest, REPORT_DESCRIPTOR, SupervisorWire, writeTo } from './caged-child.ts';
-import type { HostExit, ProgramOutput } from './host.ts';
+import {
+  exitOf,
+  newToken,
+  type OrderKind,
+  orderFrame,
+  serverWord,
+  stringBytes,
+  systemError,
+  TOKEN_LENGTH,
+  variables,
+} from './fork-wire.ts';
+import type { HostExit } from './host.ts';
 import { readPipe } from './pipe-output.ts';
 import { type ProgramRequest, type StartedProgram, signalGroup } from './started-program.ts';
+import { type Stream, StreamsAhead } from './streams-ahead.ts';
 
-/** As native/serve.h has them. */
-const TOKEN_LENGTH = 16;
-const MOST_ORDER_BYTES = 4 * 1024 * 1024;
-/** The kernel's limits of execve(2) for one string and for all of them, with a pointer to each. */
-const MOST_STRING_BYTES = 128 * 1024;
-const MOST_STRINGS_BYTES = 2 * 1024 * 1024;
-const MOST_STRINGS = 65_000;
 /** A path of a unix socket, with its end. */
 const MOST_PATH_BYTES = 108;
 const STREAMS_WITHIN_MS = 5000;
@@ -25,16 +28,9 @@ const REPORT_WITHIN_MS = 1000;
 /** One that has ended already made its streams before. */
 const STREAMS_AFTER_END_MS = 250;
 const MOST_SAID_LENGTH = 2000;
-/** Of eight programs. native/serve.h has room for 64. */
-const STREAMS_AHEAD = 24;
 /** Between signalling a program by its server and by ourselves, where it is not told meanwhile that it ended. */
 const KILL_OURSELVES_AFTER_MS = 1000;
 const [STDIN, STDOUT, STDERR] = [0, 1, 2];
-
-interface Stream {
-  output: ProgramOutput;
-  socket: Socket;
-}
 
 /** One that was ordered, until it ended. */
 interface Ordered {
@@ -50,19 +46,17 @@ interface Ordered {
 }
 
 /**
- * Starts cages by forking, where the start of a program would take longer than many a program runs: `native/serve.h`, in the launcher, or in
- * an interpreter that is forked as it is. The launcher starts plain programs, too. It ends with the process that started it, and all of its cages with it.
+ * A small process that forks, so that we need not: `native/serve.h`, in the launcher, or in an interpreter that is forked as it is. It starts cages, where
+ * the start of a program would take longer than many a program runs; the launcher starts plain programs, too. It ends with the process that started it,
+ * and all that it started with it.
  */
-export class CageServer {
+export class ForkServer {
   readonly #child: ChildProcess;
   readonly #orders: Socket;
   readonly #listener: Server;
   readonly #ready = Promise.withResolvers<void>();
   readonly #ordered = new Map<string, Ordered>();
-  /** Streams of programs that are yet to come. */
-  #ahead: { token: string; stream: Stream }[] = [];
-  /** Those that were ordered, each with when it was. */
-  readonly #awaited = new Map<string, number>();
+  readonly #ahead = new StreamsAhead((kind, token) => this.#order(kind, token));
   #said = '';
   #idlers: (() => void)[] = [];
   #isOver = false;
@@ -78,8 +72,8 @@ export class CageServer {
     argv: readonly [string, ...string[]];
     env: Readonly<Record<string, string>>;
     folder: string;
-  }): Promise<CageServer> {
-    const socketPath = path.join(folder, `outrigger-cages-${randomBytes(6).toString('hex')}`);
+  }): Promise<ForkServer> {
+    const socketPath = path.join(folder, `outrigger-fork-${newToken()}`);
     if (Buffer.byteLength(socketPath) >= MOST_PATH_BYTES)
       throw Object.assign(new Error(`${socketPath} is too long.`), { code: 'ENAMETOOLONG' });
     // What comes is read when it is known whose it is.
@@ -89,7 +83,7 @@ export class CageServer {
       listener.listen(socketPath, resolve);
     });
     listener.on('error', () => {});
-    let server: CageServer | undefined;
+    let server: ForkServer | undefined;
     try {
       const [program, ...args] = argv;
       // Pipes, as its programs will have them: an interpreter looks once what kind its streams are of.
@@ -98,7 +92,7 @@ export class CageServer {
         child.once('spawn', resolve);
         child.once('error', reject);
       });
-      server = new CageServer(child, listener);
+      server = new ForkServer(child, listener);
       await server.#meet(socketPath);
       return server;
     } catch (error) {
@@ -197,26 +191,15 @@ export class CageServer {
 
   /** Orders streams for programs. */
   makeStreams(): void {
-    const now = performance.now();
-    for (const [token, at] of this.#awaited) {
-      if (now - at < STREAMS_WITHIN_MS) continue;
-      this.#awaited.delete(token);
-      this.#order('K', [Buffer.from(token)]);
-    }
-    while (!this.#isOver && this.#ahead.length + this.#awaited.size < STREAMS_AHEAD) {
-      const token = newToken();
-      this.#awaited.set(token, now);
-      this.#order('C', [Buffer.from(token)]);
-    }
+    if (!this.#isOver) this.#ahead.make();
   }
 
   /** A program that is no cage, while it `hasStreams`. Resolves when it runs. Throws the system's error. */
   async run({ file, argv, cwd, env }: ProgramRequest): Promise<StartedProgram> {
     const more = [cwd, file, String(argv.length), ...argv, ...variables(env)];
-    bytesOf(more);
-    const taken = this.#ahead.splice(0, 3);
+    stringBytes(more);
+    const taken = this.#ahead.take(3);
     const [stdin, stdout, stderr] = taken.map(({ stream }) => stream) as [Stream, Stream, Stream];
-    for (const { socket } of [stdin, stdout, stderr]) socket.ref();
     // What comes by the input is nobody's; so its end is seen.
     stdin.output.on('data', () => {});
     const placed = this.#place('R', [taken.map(({ token }) => token).join(''), ...more], [stdin, stdout, stderr]);
@@ -236,7 +219,7 @@ export class CageServer {
       signal: (name) => {
         // What waits for it sends the signal, so that its number is nobody else's meanwhile.
         if (ordered.hasEnded || this.#isOver) return signalGroup(pid, name, true, () => {});
-        this.#order('G', [Buffer.from(token + String(constants.signals[name]).padStart(2, '0'))]);
+        this.#order('G', token, String(constants.signals[name]).padStart(2, '0'));
         if (name !== 'SIGKILL') return;
         // The server may hang in a file system.
         const late = setTimeout(() => {
@@ -262,7 +245,7 @@ export class CageServer {
   }
 
   async #meet(socketPath: string): Promise<void> {
-    this.#order('P', [Buffer.from(`${socketPath}\0`)]);
+    this.#order('P', `${socketPath}\0`);
     const late = setTimeout(() => this.#ready.reject(tooLate()), READY_WITHIN_MS);
     await this.#ready.promise.finally(() => clearTimeout(late));
   }
@@ -273,7 +256,7 @@ export class CageServer {
     strings: readonly string[],
     streams: readonly Stream[] = [],
   ): Promise<{ token: string; ordered: Ordered; exit: Promise<HostExit> }> {
-    const bytes = bytesOf(strings);
+    const bytes = stringBytes(strings);
     if (this.#isOver) throw gone();
     const token = newToken();
     const complete = Promise.withResolvers<void>();
@@ -292,7 +275,7 @@ export class CageServer {
     this.#orders.ref();
     const late = setTimeout(() => complete.reject(tooLate()), STREAMS_WITHIN_MS).unref();
     try {
-      this.#order(kind, [Buffer.from(token), bytes]);
+      this.#order(kind, token, bytes);
       await complete.promise;
       this.#hasServed = true;
     } catch (error) {
@@ -307,14 +290,11 @@ export class CageServer {
   }
 
   #kill(token: string): void {
-    if (this.#ordered.has(token) && !this.#isOver) this.#order('K', [Buffer.from(token)]);
+    if (this.#ordered.has(token) && !this.#isOver) this.#order('K', token);
   }
 
-  #order(kind: string, parts: readonly Buffer[]): void {
-    const head = Buffer.alloc(5);
-    head.writeUInt32LE(parts.reduce((sum, { length }) => sum + length, 1));
-    head.write(kind, 4, 'latin1');
-    this.#orders.write(Buffer.concat([head, ...parts]));
+  #order(kind: OrderKind, ...parts: readonly (string | Buffer)[]): void {
+    this.#orders.write(orderFrame(kind, ...parts));
   }
 
   #receive(accepted: Socket): void {
@@ -339,11 +319,7 @@ export class CageServer {
 
   #attach(hello: string, stream: Stream | undefined): void {
     const token = hello.slice(0, TOKEN_LENGTH);
-    if (stream !== undefined && this.#awaited.delete(token)) {
-      stream.socket.unref();
-      this.#ahead.push({ token, stream });
-      return;
-    }
+    if (stream !== undefined && this.#ahead.receive(token, stream)) return;
     const ordered = this.#ordered.get(token);
     const number = Number(hello.slice(TOKEN_LENGTH));
     // Nobody else knows the name of a cage that is about to be.
@@ -360,19 +336,21 @@ export class CageServer {
   }
 
   #hear(line: string): void {
-    if (line === 'ready') return this.#ready.resolve();
-    const [word, token = '', status = ''] = line.split(' ');
+    const said = serverWord(line);
+    if (said.word === 'ready') return this.#ready.resolve();
+    const { token } = said;
     const ordered = this.#ordered.get(token);
     if (ordered === undefined) return;
-    if (word === 'began') {
-      ordered.pid = Number(status);
+    if (said.word === 'began') {
+      ordered.pid = said.pid;
       this.#look(token, ordered);
       return;
     }
+    const { status } = said;
     ordered.hasEnded = true;
-    ordered.exited(exitOf(Number(status)));
-    if (Number(status) < 0) ordered.refused(systemError(Number(status)));
-    if (ordered.streams.size === ordered.wanted || Number(status) < 0) this.#forget(token);
+    ordered.exited(exitOf(status));
+    if (status < 0) ordered.refused(systemError(status));
+    if (ordered.streams.size === ordered.wanted || status < 0) this.#forget(token);
     else this.#awaitStreams(token, ordered);
   }
 
@@ -417,50 +395,15 @@ export class CageServer {
       }, REPORT_WITHIN_MS).unref();
     }
     this.#ordered.clear();
-    for (const { stream } of this.#ahead.splice(0)) stream.socket.destroy();
+    this.#ahead.destroy();
     this.#rest();
   }
 }
 
-function newToken(): string {
-  return randomBytes(TOKEN_LENGTH / 2).toString('hex');
-}
-
-function variables(env: Readonly<Record<string, string>>): string[] {
-  return Object.entries(env).map(([name, value]) => `${name}=${value}`);
-}
-
-/** Each with its end. Throws what execve(2) would say. */
-function bytesOf(strings: readonly string[]): Buffer {
-  if (strings.some((text) => text.includes('\0')))
-    throw Object.assign(new Error('There is a NUL in an argument or a variable.'), { code: 'ERR_INVALID_ARG_VALUE' });
-  const bytes = Buffer.from(`${strings.join('\0')}\0`);
-  if (
-    strings.length > MOST_STRINGS ||
-    bytes.length + strings.length * 8 > Math.min(MOST_STRINGS_BYTES, MOST_ORDER_BYTES) ||
-    (bytes.length > MOST_STRING_BYTES && strings.some((text) => Buffer.byteLength(text) >= MOST_STRING_BYTES))
-  )
-    throw Object.assign(new Error('The arguments and variables are too long.'), { code: 'E2BIG' });
-  return bytes;
-}
-
-/** Of what waitpid(2) says. */
-function exitOf(status: number): HostExit {
-  const signal = status & 0x7f;
-  if (status >= 0 && signal === 0) return { exitCode: status >> 8, exitSignal: null };
-  const [name = 'SIGKILL'] = Object.entries(constants.signals).find(([, number]) => number === signal) ?? [];
-  return { exitCode: null, exitSignal: name as NodeJS.Signals };
-}
-
-function systemError(errno: number): Error {
-  const code = getSystemErrorName(errno);
-  return Object.assign(new Error(`${code}: ${getSystemErrorMessage(errno)}`), { code });
-}
-
 function tooLate(): Error {
-  return Object.assign(new Error('What starts cages did not answer in time.'), { code: 'ETIMEDOUT' });
+  return Object.assign(new Error('What starts programs did not answer in time.'), { code: 'ETIMEDOUT' });
 }
 
 function gone(): Error {
-  return Object.assign(new Error('What starts cages is gone.'), { code: 'ESRCH' });
+  return Object.assign(new Error('What starts programs is gone.'), { code: 'ESRCH' });
 }

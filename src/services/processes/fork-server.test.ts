@@ -6,15 +6,15 @@ import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { buildLauncher } from '../../../test/kit/built-launcher.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
-import { CageServer } from './cage-server.ts';
+import { ForkServer } from './fork-server.ts';
 import type { CagedChild } from './caged-child.ts';
 
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-cage-server-'));
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-fork-server-'));
 const launcher = path.join(folder, 'launcher');
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
 const skip = buildLauncher(launcher);
 
-const start = (): Promise<CageServer> => CageServer.start({ argv: [launcher, '--serve'], env: {}, folder });
+const start = (): Promise<ForkServer> => ForkServer.start({ argv: [launcher, '--serve'], env: {}, folder });
 const cage = (...argv: string[]): { argv: string[]; env: Record<string, string>; cwd: string; keepStdinOpen: boolean } => ({
   argv: ['--cage', '--report', '3', '--', ...argv],
   env: { PATH: '/usr/bin:/bin' },
@@ -31,7 +31,7 @@ async function textOf({ stdout, exit }: CagedChild): Promise<string> {
   return text;
 }
 
-async function withServer(work: (server: CageServer) => Promise<void>): Promise<void> {
+async function withServer(work: (server: ForkServer) => Promise<void>): Promise<void> {
   const server = await start();
   try {
     await work(server);
@@ -43,7 +43,7 @@ async function withServer(work: (server: CageServer) => Promise<void>): Promise<
 /** Processes that it started and that are still there. */
 const childrenOf = (pid: number): string => fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
 
-describe('a server of cages', { skip }, () => {
+describe('a fork server', { skip }, () => {
   test('gives each cage its own streams, also a hundred at once, and leaves no file', () =>
     withServer(async (server) => {
       const texts = await Promise.all(
@@ -185,9 +185,9 @@ describe('a server of cages', { skip }, () => {
     }));
 
   test('is not started where nobody answers, and one that can not serve is no server', async () => {
-    await assert.rejects(CageServer.start({ argv: ['/bin/true'], env: {}, folder }), { code: 'ESRCH' });
-    await assert.rejects(CageServer.start({ argv: ['/no/such'], env: {}, folder }), { code: 'ENOENT' });
-    await assert.rejects(CageServer.start({ argv: [launcher, '--serve'], env: {}, folder: path.join(folder, 'x'.repeat(100)) }), {
+    await assert.rejects(ForkServer.start({ argv: ['/bin/true'], env: {}, folder }), { code: 'ESRCH' });
+    await assert.rejects(ForkServer.start({ argv: ['/no/such'], env: {}, folder }), { code: 'ENOENT' });
+    await assert.rejects(ForkServer.start({ argv: [launcher, '--serve'], env: {}, folder: path.join(folder, 'x'.repeat(100)) }), {
       code: 'ENAMETOOLONG',
     });
     assert.deepEqual(fs.readdirSync(folder), ['launcher']);
@@ -197,13 +197,13 @@ describe('a server of cages', { skip }, () => {
     const starting = start();
     let found: string | undefined;
     const looking = setInterval(() => {
-      found ??= fs.readdirSync(folder).find((name) => name.startsWith('outrigger-cages-'));
+      found ??= fs.readdirSync(folder).find((name) => name.startsWith('outrigger-fork-'));
     }, 0);
     // Seen or not, it is gone when there is a server.
     const server = await starting;
     clearInterval(looking);
     try {
-      const stranger = connect(path.join(folder, found ?? 'outrigger-cages-none'));
+      const stranger = connect(path.join(folder, found ?? 'outrigger-fork-none'));
       await new Promise<void>((resolve) =>
         stranger.once('error', () => resolve()).once('connect', () => stranger.end('0'.repeat(17)).once('close', () => resolve())),
       );

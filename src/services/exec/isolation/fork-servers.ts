@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { CageServer } from '../../processes/cage-server.ts';
+import { ForkServer } from '../../processes/fork-server.ts';
 import { shortageOf } from '../../processes/shortage.ts';
 import type { Interpreter } from './sandbox.ts';
 
@@ -14,7 +14,7 @@ const RETRY_MS = 60_000;
 /** No folder of anybody: nothing is loaded from there. */
 const NO_HOME = '/nonexistent';
 
-export interface CageServersDependencies {
+export interface ForkServersDependencies {
   /** Absolute; the library lies beside it. Undefined: there are no cages. */
   launcher: string | undefined;
   /** Milliseconds. */
@@ -23,22 +23,22 @@ export interface CageServersDependencies {
 }
 
 interface Served {
-  server: Promise<CageServer | undefined>;
+  server: Promise<ForkServer | undefined>;
   mark: string;
   forks: number;
   failedAt: number;
 }
 
 /** What starts cages by forking: the launcher for programs of any kind, and interpreters for forks of their own. Each is started when it is first needed. */
-export class CageServers {
-  readonly #dependencies: CageServersDependencies;
+export class ForkServers {
+  readonly #dependencies: ForkServersDependencies;
   readonly #served = new Map<string, Served>();
   readonly #keys = new WeakMap<Interpreter, string>();
   /** Of which forks may still run. */
-  readonly #retired = new Set<CageServer>();
+  readonly #retired = new Set<ForkServer>();
   #isClosed = false;
 
-  constructor(dependencies: CageServersDependencies) {
+  constructor(dependencies: ForkServersDependencies) {
     this.#dependencies = dependencies;
   }
 
@@ -46,7 +46,7 @@ export class CageServers {
    * Without an interpreter, the launcher itself. Undefined where there can't be one now; for the launcher, throws TOO_MANY_PROCESSES or DISK_FULL where
    * that is for want of something that may be there in a moment.
    */
-  async of(interpreter: Interpreter | undefined): Promise<CageServer | undefined> {
+  async of(interpreter: Interpreter | undefined): Promise<ForkServer | undefined> {
     if (this.#isClosed) return undefined;
     const key = this.#keyOf(interpreter);
     const mark = interpreter?.mark ?? '';
@@ -103,19 +103,19 @@ export class CageServers {
     one.close();
   }
 
-  async #start(interpreter: Interpreter | undefined): Promise<CageServer | undefined> {
+  async #start(interpreter: Interpreter | undefined): Promise<ForkServer | undefined> {
     const { launcher } = this.#dependencies;
     if (launcher === undefined || process.platform !== 'linux') return undefined;
     const library = path.join(path.dirname(launcher), LIBRARY);
     // A server works in another folder.
     const folder = path.resolve(os.tmpdir());
     try {
-      if (interpreter === undefined) return await CageServer.start({ argv: [launcher, '--serve'], env: {}, folder });
+      if (interpreter === undefined) return await ForkServer.start({ argv: [launcher, '--serve'], env: {}, folder });
       if (!fs.existsSync(library)) return undefined;
       const { argv, env, later } = interpreter;
       const home = env['HOME'] === undefined ? {} : { HOME: env['HOME'] };
       const variables = Object.entries({ ...later, ...home }).map(([name, value]) => `${name}=${value}`);
-      return await CageServer.start({ argv: [...argv, library, ...variables], env: { ...env, HOME: NO_HOME }, folder });
+      return await ForkServer.start({ argv: [...argv, library, ...variables], env: { ...env, HOME: NO_HOME }, folder });
     } catch (error) {
       this.#dependencies.log('warn', 'code.server.failed', { why: (error as Error).message });
       // Without a server of its own, an interpreter is started in each cage; without this one, the cage may be a lesser one.

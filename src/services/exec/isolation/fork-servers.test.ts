@@ -5,14 +5,14 @@ import { test } from 'node:test';
 import { buildLauncher } from '../../../../test/kit/attacks/attack-range.ts';
 import { requireTool } from '../../../../test/kit/require-tools.ts';
 import { withScratchFolder } from '../../../../test/kit/scratch-folder.ts';
-import { CageServers } from './cage-servers.ts';
+import { ForkServers } from './fork-servers.ts';
 
 const skip = process.platform === 'linux' ? requireTool('cc') : 'cages are for Linux';
 
 test('cages are started where the temporary folder is named from the folder of this process', { skip }, () =>
-  withScratchFolder('cage-servers', async (folder) => {
+  withScratchFolder('fork-servers', async (folder) => {
     assert.equal(buildLauncher(folder), false);
-    const servers = new CageServers({ launcher: path.join(folder, 'launcher'), now: () => performance.now(), log: () => {} });
+    const servers = new ForkServers({ launcher: path.join(folder, 'launcher'), now: () => performance.now(), log: () => {} });
     const before = process.env['TMPDIR'];
     const from = process.cwd();
     fs.mkdirSync(path.join(folder, 'below'));
