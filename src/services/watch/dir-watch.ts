@@ -14,8 +14,11 @@ import { lstatSync, readdirSync, readFileSync, type Stats, watch } from 'node:fs
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MountPoint } from '../state/mount-point.ts';
 import { Directory } from './directory.ts';
+import { DirTable } from './dir-table.ts';
+import { Drains, type Step } from './drains.ts';
 import { lacksDescriptors } from './file-system.ts';
 import { type Ignore, isOwnTemporary } from './ignore.ts';
+import type { SnapshotDirectory } from './snapshot.ts';
 import { directoryId, type EntryKind, isKindOnly, packKind, packStats, type StatKey, unpackStats } from './stat-key.ts';
 
 /** What was found, in the order in which it must be told. Paths are workspace-relative with '/'. */
@@ -65,15 +68,11 @@ export interface DirWatchStats {
   errors: number;
 }
 
-/** Of a drain. 'turn': what comes next needs what the loop has to tell until then. */
-type Step = 'turn' | undefined;
-
 const maxNamesByLookup = 64;
 const sliceMs = 10;
 const namesPerCheck = 16;
 /** Of one drain, for the other halves of renames: where files go on and on, it has to end. */
 const maxReadsMore = 3;
-const quietMs = 3;
 const heartbeatMs = 50;
 const stallMs = 200;
 const rootRetryMs = 200;
@@ -88,8 +87,9 @@ const replacementChar = '\ufffd';
 
 export class DirWatch {
   readonly #options: DirWatchOptions;
-  readonly #root: Directory;
-  readonly #byId = new Map<string, Directory>();
+  readonly #table = new DirTable();
+  readonly #root = this.#table.root;
+  readonly #drains: Drains;
   readonly #dirty = new Set<Directory>();
   /** Directories to be read whole, deepest last. */
   readonly #stack: Directory[] = [];
@@ -106,29 +106,26 @@ export class DirWatch {
   #rootGone = false;
   /** Undefined before the start. */
   #mount: MountPoint | undefined;
-  #draining = false;
-  #drains = 0;
-  #drainWaiters: { after: number; resolve: () => void }[] = [];
-  #timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
-  #lastDrainEnd = 0;
   /** A file came or went in what was read last, and the other half, if it was renamed, may not be hinted yet. */
   #halfSeen = false;
   #batch = 0;
   #batchMark: NodeJS.Immediate | null = null;
   #heartbeat: NodeJS.Timeout | null = null;
   #rootTimer: NodeJS.Timeout | null = null;
-  #directories = 0;
-  #files = 0;
   #counts = { hints: 0, rescans: 0, overflows: 0, stalls: 0, invalidNames: 0, errors: 0 };
 
   constructor(options: DirWatchOptions) {
     this.#options = options;
     this.#armed = options.arm ?? true;
-    this.#root = new Directory('', null, '');
+    this.#drains = new Drains({
+      drain: () => this.#drain(),
+      isDirty: () => this.#dirty.size > 0,
+      onDrained: () => options.onDrained?.(),
+    });
   }
 
   get stats(): DirWatchStats {
-    return { directories: this.#directories, files: this.#files, ...this.#counts };
+    return { directories: this.#table.directoryCount, files: this.#table.fileCount, ...this.#counts };
   }
 
   get rootGone(): boolean {
@@ -144,8 +141,8 @@ export class DirWatch {
     const id = this.#idAt('');
     if (id === null) throw new Error(`${this.#options.root} is not a directory`);
     this.#mount = new MountPoint(this.#options.root);
-    this.#setId(this.#root, id);
-    this.#directories = 1;
+    this.#table.setId(this.#root, id);
+    this.#table.directoryCount = 1;
     if (this.#armed) this.#startHeartbeat();
     this.#root.rearm = true;
     this.#root.whole = true;
@@ -165,7 +162,7 @@ export class DirWatch {
       for (const [name, packed] of entries) {
         if (packed === null || !isKindOnly(packed)) continue;
         const below = path === '' ? name : `${path}/${name}`;
-        const directory = this.#directoryAt(path);
+        const directory = this.#table.directoryAt(path);
         if (directory?.entries.get(name) !== packed) continue;
         const stats = this.#lstat(below);
         if (!stats || stats.isDirectory()) this.hintPath(below);
@@ -184,9 +181,8 @@ export class DirWatch {
     if (this.#heartbeat) clearInterval(this.#heartbeat);
     if (this.#rootTimer) clearInterval(this.#rootTimer);
     if (this.#batchMark) clearImmediate(this.#batchMark);
-    this.#cancelTimer();
+    this.#drains.close();
     this.#closeWatches();
-    for (const waiter of this.#drainWaiters.splice(0)) waiter.resolve();
   }
 
   /** Stops watching for good; what is known stays, and sweep() goes on working. */
@@ -199,13 +195,7 @@ export class DirWatch {
 
   /** Resolves when all hints that were read so far have become facts. Never waits for later ones. */
   flush(): Promise<void> {
-    if (this.#closed || (!this.#draining && this.#dirty.size === 0)) return Promise.resolve();
-    // A drain that runs now may have passed what is dirty now: the next one has not.
-    const after = this.#drains + (this.#draining ? 2 : 1);
-    return new Promise((resolve) => {
-      this.#drainWaiters.push({ after, resolve });
-      this.#schedule(true);
-    });
+    return this.#drains.flush();
   }
 
   /** Compares the whole folder with the table; what differs becomes facts. */
@@ -216,7 +206,7 @@ export class DirWatch {
 
   /** Looks at one name as if it had been hinted, at once if it is a plain file that the table knows. True: looked at. */
   look(path: string): boolean {
-    const found = this.#find(path);
+    const found = this.#table.find(path);
     if (!found) {
       this.#hintNearest(path);
       return false;
@@ -235,17 +225,13 @@ export class DirWatch {
 
   /** What the table holds; null: nothing, or a path that is ignored. */
   lookup(path: string): { kind: EntryKind; key: StatKey } | null {
-    if (path === '') return null;
-    const found = this.#find(path);
-    const entry = found?.directory.entries.get(found.name);
-    if (entry === undefined) return null;
-    return typeof entry === 'string' ? unpackStats(entry) : { kind: 'directory', key: entry.key };
+    return this.#table.lookup(path);
   }
 
   /** An event from an engine that watches whole trees. */
   hintPath(path: string): void {
     this.#counts.hints++;
-    const found = this.#find(path);
+    const found = this.#table.find(path);
     if (!found) {
       this.#hintNearest(path);
     } else {
@@ -267,28 +253,17 @@ export class DirWatch {
   }
 
   /** Every directory with its entries: name → packed key, or null for a directory. Parents come before what is in them. */
-  *directories(): Generator<{ path: string; entries: [name: string, packed: string | null][] }> {
-    const stack: Directory[] = [this.#root];
-    for (let directory = stack.pop(); directory; directory = stack.pop()) {
-      if (directory.dropped) continue;
-      const entries: [string, string | null][] = [];
-      for (const [name, entry] of directory.entries) {
-        entries.push([name, typeof entry === 'string' ? entry : null]);
-        if (typeof entry !== 'string') stack.push(entry);
-      }
-      yield { path: directory.path, entries };
-    }
+  directories(): Generator<SnapshotDirectory> {
+    return this.#table.directories();
   }
 
   /** The entries of one directory as directories() gives them; null when it is not in the table. */
   entriesOf(path: string): ReadonlyMap<string, unknown> | null {
-    return this.#directoryAt(path)?.entries ?? null;
+    return this.#table.directoryAt(path)?.entries ?? null;
   }
 
   packedAt(path: string): string | null | undefined {
-    const found = this.#find(path);
-    const entry = found?.directory.entries.get(found.name);
-    return entry instanceof Directory ? null : entry;
+    return this.#table.packedAt(path);
   }
 
   // Hints
@@ -335,15 +310,8 @@ export class DirWatch {
 
   /** The deepest directory of the path that the table knows is asked for the next name of the path. */
   #hintNearest(path: string): void {
-    let directory = this.#root;
-    for (const name of path.split('/')) {
-      const entry = directory.entries.get(name);
-      if (!(entry instanceof Directory)) {
-        this.#mark(directory, name, unhinted);
-        break;
-      }
-      directory = entry;
-    }
+    const nearest = this.#table.nearest(path);
+    if (nearest) this.#mark(nearest.directory, nearest.name, unhinted);
     this.#schedule(false);
   }
 
@@ -365,52 +333,7 @@ export class DirWatch {
   // Draining
 
   #schedule(now: boolean): void {
-    if (this.#draining || this.#closed) return;
-    if (this.#timer && !now) return;
-    this.#cancelTimer();
-    const start = (): void => {
-      this.#timer = null;
-      this.#draining = true;
-      this.#slice(this.#drain());
-    };
-    // The first hint after a rest is answered in the same turn of the loop; more of them are taken together.
-    const rested = performance.now() - this.#lastDrainEnd > 10 * quietMs;
-    this.#timer = now || rested ? setImmediate(start) : setTimeout(start, quietMs);
-  }
-
-  #cancelTimer(): void {
-    clearTimeout(this.#timer as NodeJS.Timeout);
-    clearImmediate(this.#timer as NodeJS.Immediate);
-    this.#timer = null;
-  }
-
-  #slice(steps: Generator<Step>): void {
-    if (this.#closed) return;
-    const until = performance.now() + sliceMs;
-    let step: Step;
-    do {
-      const { done, value } = steps.next();
-      if (done === true) {
-        this.#drained();
-        return;
-      }
-      step = value;
-    } while (step !== 'turn' && performance.now() < until);
-    void nextTurn().then(() => this.#slice(steps));
-  }
-
-  #drained(): void {
-    this.#draining = false;
-    this.#drains++;
-    this.#lastDrainEnd = performance.now();
-    this.#options.onDrained?.();
-    const waiting = this.#drainWaiters;
-    this.#drainWaiters = [];
-    for (const waiter of waiting) {
-      if (waiter.after <= this.#drains || (this.#dirty.size === 0 && !this.#draining)) waiter.resolve();
-      else this.#drainWaiters.push(waiter);
-    }
-    if (this.#dirty.size > 0) this.#schedule(this.#drainWaiters.length > 0);
+    this.#drains.schedule(now);
   }
 
   *#drain(): Generator<Step> {
@@ -446,7 +369,7 @@ export class DirWatch {
     if (directory.dropped || directory.isDetached) return false;
     if (directory === this.#root && this.#rootGone) return false;
     const id = this.#idAt(path);
-    if (directory.id === '' && id !== null && !this.#byId.has(id)) this.#setId(directory, id);
+    if (directory.id === '' && id !== null && this.#table.withId(id) === undefined) this.#table.setId(directory, id);
     if (id !== directory.id) {
       if (directory !== this.#root) {
         // One that was listed and is gone, or is known elsewhere: it moved meanwhile, and its name is looked at anew.
@@ -458,7 +381,7 @@ export class DirWatch {
         this.#loseRoot();
         return false;
       }
-      this.#setId(directory, id);
+      this.#table.setId(directory, id);
       directory.rearm = true;
       directory.whole = true;
       directory.deep = 2;
@@ -542,7 +465,7 @@ export class DirWatch {
         kinds += kind;
       }
     }
-    this.#files += names.length;
+    this.#table.fileCount += names.length;
     directory.list({ names: names.join('/'), kinds, directories });
     return others;
   }
@@ -550,7 +473,7 @@ export class DirWatch {
   /** A directory that was listed; which one it is turns out when it is visited. */
   #enter(parent: Directory, name: string): Directory {
     const added = new Directory(name, parent, '');
-    this.#directories++;
+    this.#table.directoryCount++;
     added.rearm = true;
     added.whole = true;
     this.#stack.push(added);
@@ -558,7 +481,7 @@ export class DirWatch {
   }
 
   #forget({ parent, name }: Directory): void {
-    if (parent?.entries.delete(name) === true) this.#directories--;
+    if (parent?.entries.delete(name) === true) this.#table.directoryCount--;
   }
 
   *#lookUp(directory: Directory): Generator<Step> {
@@ -614,7 +537,7 @@ export class DirWatch {
       if (touched) this.#emitEntry('changed', path, packed, false);
       return;
     }
-    if (typeof old !== 'string') this.#files++;
+    if (typeof old !== 'string') this.#table.fileCount++;
     const replaces = typeof old === 'string' && !packed.startsWith(old.slice(0, old.indexOf(':') + 1));
     const isNew = replaces || typeof old !== 'string';
     const settled = !stats.isFile() || (isNew && isAtRest(stats, hint, replaces));
@@ -634,7 +557,7 @@ export class DirWatch {
     const id = directoryId(stats);
     if (old instanceof Directory) {
       const same = old.id === id;
-      const other = same ? undefined : this.#byId.get(id);
+      const other = same ? undefined : this.#table.withId(id);
       if (other && !other.isInside(old) && this.#canMove(other, directory)) {
         // Another directory was put here: what stood here is gone before it arrives.
         this.#detach(old);
@@ -642,7 +565,7 @@ export class DirWatch {
         this.#move(other, directory, name);
         return;
       }
-      if (!same) this.#setId(old, id);
+      if (!same) this.#table.setId(old, id);
       if (!same || old.broken || deep > 0 || (this.#armed && !old.watcher && !old.unwatchable)) {
         if (!same || old.broken || deep === 2 || !old.watcher) old.rearm = true;
         old.broken = false;
@@ -654,18 +577,18 @@ export class DirWatch {
     }
     if (typeof old === 'string') {
       directory.entries.delete(name);
-      this.#files--;
+      this.#table.fileCount--;
       this.#emitEntry('removed', path, old, true);
     }
-    const other = this.#byId.get(id);
+    const other = this.#table.withId(id);
     if (other && this.#canMove(other, directory)) {
       this.#move(other, directory, name);
       return;
     }
     const added = new Directory(name, directory, '');
-    this.#setId(added, id);
+    this.#table.setId(added, id);
     directory.entries.set(name, added);
-    this.#directories++;
+    this.#table.directoryCount++;
     added.rearm = true;
     added.whole = true;
     this.#emit({ path, kind: 'directory', what: 'added', key: added.key, settled: true });
@@ -680,7 +603,7 @@ export class DirWatch {
       return;
     }
     directory.entries.delete(name);
-    this.#files--;
+    this.#table.fileCount--;
     if (this.#armed) this.#halfSeen = true;
     this.#emitEntry('removed', directory.pathOf(name), old, true);
   }
@@ -700,7 +623,7 @@ export class DirWatch {
   #canMove(directory: Directory, into: Directory): boolean {
     if (into.isInside(directory) || this.#options.mayMove?.() === false) return false;
     const path = directory.path;
-    if (directory.isDetached) return this.#find(path)?.directory.entries.get(nameOf(path)) === undefined;
+    if (directory.isDetached) return this.#table.entryAt(path) === undefined;
     if (directory === this.#root || this.#idAt(directory.path) !== null) return false;
     this.#detach(directory);
     return true;
@@ -739,9 +662,9 @@ export class DirWatch {
     directory.dropped = true;
     directory.watcher?.close();
     directory.watcher = null;
-    this.#directories--;
+    this.#table.directoryCount--;
     this.#counts.invalidNames -= directory.invalidNames;
-    if (this.#byId.get(directory.id) === directory) this.#byId.delete(directory.id);
+    this.#table.forgetId(directory);
     this.#dirty.delete(directory);
     let count = 0;
     for (const [name, entry] of directory.entries) {
@@ -749,7 +672,7 @@ export class DirWatch {
       if (entry instanceof Directory) {
         yield* this.#remove(entry, below);
       } else {
-        this.#files--;
+        this.#table.fileCount--;
         this.#emitEntry(this.packedAt(below) === undefined ? 'removed' : 'known', below, entry, true);
       }
       if (++count % namesPerCheck === 0) yield undefined;
@@ -813,12 +736,6 @@ export class DirWatch {
     }
   }
 
-  #setId(directory: Directory, id: string): void {
-    if (this.#byId.get(directory.id) === directory) this.#byId.delete(directory.id);
-    directory.id = id;
-    this.#byId.set(id, directory);
-  }
-
   #idAt(path: string): string | null {
     if (path === '' && this.#mount?.isUnmounted) return null;
     const stats = this.#lstat(path);
@@ -839,23 +756,6 @@ export class DirWatch {
     return path === '' ? this.#options.root : `${this.#options.root}/${path}`;
   }
 
-  #directoryAt(path: string): Directory | null {
-    let directory: Directory = this.#root;
-    if (path === '') return directory;
-    for (const name of path.split('/')) {
-      const entry = directory.entries.get(name);
-      if (!(entry instanceof Directory)) return null;
-      directory = entry;
-    }
-    return directory;
-  }
-
-  #find(path: string): { directory: Directory; name: string } | null {
-    const slash = path.lastIndexOf('/');
-    const directory = this.#directoryAt(slash < 0 ? '' : path.slice(0, slash));
-    return directory && { directory, name: path.slice(slash + 1) };
-  }
-
   #emitEntry(what: Fact['what'], path: string, packed: string, settled: boolean): void {
     if (this.#silent) return;
     this.#emit({ path, what, ...unpackStats(packed), settled });
@@ -873,10 +773,6 @@ export class DirWatch {
 function isAtRest(stats: Stats, hint: number, replaces: boolean): boolean {
   if (hint === hintedChange) return false;
   return stats.ctimeMs > stats.mtimeMs || (replaces && (hint & hintedChange) === 0 && stats.size > 0);
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 function codeOf(error: unknown): string | undefined {

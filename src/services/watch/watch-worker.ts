@@ -6,18 +6,22 @@ import { join, relative, sep } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { parentPath } from '../../contract/paths.ts';
+import { Barriers } from './barriers.ts';
 import { coarseClockMs, DirWatch, type Fact } from './dir-watch.ts';
 import { type HashResult, hashFile } from './file-hash.ts';
 import { remoteFileSystem } from './file-system.ts';
 import { giveBackWhenIdle } from './give-back.ts';
 import { GitWatch } from './git-watch.ts';
+import { Hashing } from './hashing.ts';
 import { compileIgnore, type Ignore } from './ignore.ts';
+import { offlineChanges } from './offline-changes.ts';
 import { maxKept, OwnWrites } from './own-writes.ts';
 import { leaversOf, pairRenames, type Table } from './rename-pairs.ts';
-import { ReportQueue } from './report-queue.ts';
+import { ReportSender } from './report-sender.ts';
 import { type Pending, Settle } from './settle.ts';
-import { readSnapshot, type Snapshot, writeSnapshot } from './snapshot.ts';
-import { type EntryKind, type StatKey, sameKey, unpackStats } from './stat-key.ts';
+import { readSnapshot, type Snapshot } from './snapshot.ts';
+import { SnapshotKeeper } from './snapshot-keeper.ts';
+import { type EntryKind, type StatKey, sameKey } from './stat-key.ts';
 import type {
   Baseline,
   Degraded,
@@ -32,11 +36,8 @@ import type {
   WorkerState,
 } from './watch-protocol.ts';
 
-const reportsPerBatch = 2000;
 const sliceMs = 10;
-const largeFilesAtOnce = 2;
 const lockPollMs = 20;
-const barrierPatienceMs = 2000;
 /** Files that a barrier reads again itself, and the size up to which it does. */
 const youngReadAtOnce = 100;
 const youngReadBytes = 64 * 1024;
@@ -49,12 +50,6 @@ const maxBorders = 256;
 
 const noKey: StatKey = { size: 0, mtimeMs: 0, ino: 0 };
 
-interface Barrier {
-  id: number;
-  paths: Set<string>;
-  forceAt: number;
-}
-
 class WatchWorker {
   readonly #port: MessagePort;
   readonly #settings: WatchSettings;
@@ -63,7 +58,7 @@ class WatchWorker {
   readonly #watch: DirWatch;
   readonly #git: GitWatch;
   readonly #settle: Settle;
-  readonly #queue = new ReportQueue();
+  readonly #sender = new ReportSender((reports, barriers) => this.#post({ type: 'reports', reports, barriers, state: this.#state() }));
   readonly #ownChanges: MessagePort;
   readonly #ownWrites = new OwnWrites();
   readonly #ownMoves = new Set<string>();
@@ -77,27 +72,15 @@ class WatchWorker {
   #facts: Fact[] = [];
   /** Old place → new place of files whose rename waits to be told. */
   readonly #leaving = new Map<string, string>();
-  readonly #toHash: Pending[] = [];
-  readonly #largeFiles: (() => Promise<void>)[] = [];
-  #largeRunning = 0;
-  #hashing = false;
+  readonly #hashing: Hashing;
   /** Told while its timestamp was so young that a later write may bear the same: read once more. */
   readonly #young = new Map<string, { key: StatKey; hash: string | null; dueAt: number }>();
-  #barriers: Barrier[] = [];
-  #acknowledged = true;
-  #unacknowledged: WatchReport[] = [];
-  #sendMark: NodeJS.Immediate | null = null;
+  readonly #barriers = new Barriers();
   #timer: NodeJS.Timeout | null = null;
   #sweepTimer: NodeJS.Timeout | null = null;
-  #snapshotTimer: NodeJS.Timeout | null = null;
-  #snapshotWriting: Promise<void> | null = null;
-  #changedSinceSnapshot = false;
-  /** The folder was read and compared with the last snapshot: before that, a new one would hide what changed meanwhile. */
-  #complete = false;
+  readonly #snapshots: SnapshotKeeper;
   /** Every file was looked at and compared with the snapshot: what is told from then on is told for a reason. */
   #completed: Promise<void> = Promise.resolve();
-  #moves = 0;
-  readonly #untoldMeanwhile = new Set<string>();
   #unsubscribe: (() => Promise<void>) | null = null;
   #lastFlags = '';
   #stopped = false;
@@ -111,6 +94,20 @@ class WatchWorker {
     this.#root = realpathSync(settings.root);
     this.#ignore = compileIgnore(settings.ignore);
     this.#settle = new Settle({ settleMs: settings.settleMs });
+    this.#hashing = new Hashing({
+      root: this.#root,
+      maxBytes: settings.hashMaxBytes,
+      isDue: (pending) => this.#settle.isCurrent(pending) && (pending.settled || pending.forced || this.#lookAgain(pending)),
+      onHashed: (pending, result, startedAt) => this.#hashed(pending, result, startedAt),
+      onMore: () => this.#pump(),
+    });
+    this.#snapshots = new SnapshotKeeper({
+      path: settings.snapshotPath,
+      everyMs: settings.snapshotEveryMs,
+      directories: () => this.#watch.directories(),
+      untold: () => this.#untold(),
+      isBlind: () => this.#watch.rootGone,
+    });
     this.#chooseEngine();
     this.#git = new GitWatch({
       root: this.#root,
@@ -122,7 +119,7 @@ class WatchWorker {
       root: this.#root,
       ignore: this.#ignore,
       arm: this.#engine === 'inotify',
-      mayMove: () => this.#queue.borders < maxBorders,
+      mayMove: () => this.#sender.borders < maxBorders,
       onFact: (fact) => this.#fact(fact),
       onDrained: () => {
         this.#takeFacts(true);
@@ -153,14 +150,9 @@ class WatchWorker {
     this.#completed = this.#lookAtAll(typeof snapshot === 'string' ? null : snapshot);
     await this.#completed;
     if (this.#stopped) return;
-    this.#complete = true;
-    this.#changedSinceSnapshot = true;
     if (this.#engine === 'polling') this.#scheduleSweep(this.#settings.pollMs, 0);
     else this.#scheduleSweep(this.#settings.sweepMs, 0);
-    if (snapshotPath !== null) {
-      this.#snapshotTimer = setInterval(() => void this.#writeSnapshot(), this.#settings.snapshotEveryMs);
-      void this.#writeSnapshot();
-    }
+    this.#snapshots.begin();
     this.#pump();
   }
 
@@ -172,11 +164,8 @@ class WatchWorker {
   async receive(message: ToWorker): Promise<void> {
     switch (message.type) {
       case 'acknowledge':
-        this.#acknowledged = true;
         // What was untold until now is told: the snapshot can say so.
-        if (this.#unacknowledged.length > 0) this.#changedSinceSnapshot = true;
-        this.#unacknowledged = [];
-        this.#send();
+        if (this.#sender.acknowledge()) this.#snapshots.changed();
         return;
       case 'barrier':
         await this.#completed;
@@ -211,12 +200,12 @@ class WatchWorker {
     this.#stopped = true;
     this.#watch.close();
     this.#git.close();
-    for (const timer of [this.#timer, this.#sweepTimer, this.#snapshotTimer]) if (timer) clearTimeout(timer);
-    if (this.#sendMark) clearImmediate(this.#sendMark);
+    this.#hashing.stop();
+    this.#sender.stop();
+    for (const timer of [this.#timer, this.#sweepTimer]) if (timer) clearTimeout(timer);
     await this.#unsubscribe?.();
     this.#takeFacts();
-    await this.#snapshotWriting;
-    await this.#writeSnapshot();
+    await this.#snapshots.end();
     this.#post({ type: 'stopped' });
     this.#ownChanges.close();
     this.#port.close();
@@ -295,7 +284,7 @@ class WatchWorker {
   // From facts to what waits
 
   #fact(fact: Fact): void {
-    this.#changedSinceSnapshot = true;
+    this.#snapshots.changed();
     if (fact.from === undefined) {
       this.#facts.push(fact);
       return;
@@ -335,8 +324,7 @@ class WatchWorker {
         this.#notice(fact, {});
         continue;
       }
-      // Who waits for the old name waits for the new one.
-      for (const barrier of this.#barriers) if (barrier.paths.has(gone.path)) barrier.paths.add(fact.path);
+      this.#barriers.renamed(gone.path, fact.path);
       if (this.#settle.isUntold(gone.path)) {
         // Nobody knows the old name, such as an editor's temporary file: it is simply here.
         this.#notice(gone, {});
@@ -462,7 +450,7 @@ class WatchWorker {
   }
 
   #moveDirectory(fact: Fact, from: string): void {
-    this.#moves++;
+    this.#snapshots.directoryMoved();
     for (const path of [...this.#leaving.values()]) this.#tellDeparture(path);
     // That it is at its new place is told by the rename itself; pending as untold, its removal would be kept back.
     this.#settle.drop(from);
@@ -473,10 +461,8 @@ class WatchWorker {
       this.#young.delete(path);
       this.#young.set(fact.path + path.slice(from.length), young);
     }
-    for (const barrier of this.#barriers) {
-      for (const path of [...barrier.paths]) if (path.startsWith(`${from}/`)) barrier.paths.add(fact.path + path.slice(from.length));
-      for (const [old, path] of renamed) if (barrier.paths.has(old)) barrier.paths.add(path);
-    }
+    this.#barriers.folderRenamed(from, fact.path);
+    for (const [old, path] of renamed) this.#barriers.renamed(old, path);
     this.#enqueue({ path: fact.path, kind: 'directory', what: 'present', ...fact.key, hash: null, offline: false, isNew: true, from });
   }
 
@@ -509,54 +495,10 @@ class WatchWorker {
       await nextTurn();
       until = performance.now() + sliceMs;
     };
-    const known = new Set<string>();
-    const removed: Fact[] = [];
-    const offline = (path: string, packed: string | null, what: Fact['what']): Fact => ({
-      path,
-      what,
-      settled: true,
-      ...(packed === null ? { kind: 'directory', key: noKey } : unpackStats(packed)),
-    });
-    for (const { path, entries } of snapshot.directories()) {
-      known.add(path);
-      const names = new Set<string>();
-      for (const [name, packed] of entries) {
-        const below = path === '' ? name : `${path}/${name}`;
-        names.add(name);
-        const current = this.#watch.packedAt(below);
-        if (current === undefined) {
-          if (!this.#ignore(below, packed === null)) removed.push(offline(below, packed, 'removed'));
-        } else if (current !== packed || snapshot.untold.has(below)) {
-          this.#noticeOffline(offline(below, current, 'changed'));
-        }
-        snapshot.untold.delete(below);
-      }
-      for (const name of this.#watch.entriesOf(path)?.keys() ?? []) {
-        if (names.has(name)) continue;
-        const below = path === '' ? name : `${path}/${name}`;
-        const current = this.#watch.packedAt(below);
-        if (current !== undefined) this.#noticeOffline(offline(below, current, snapshot.untold.has(below) ? 'changed' : 'added'));
-        snapshot.untold.delete(below);
-      }
-      await breathe();
+    for (const fact of offlineChanges(snapshot, this.#watch, this.#ignore)) {
+      if (fact === undefined) await breathe();
+      else if (!this.#settle.has(fact.path)) this.#notice(fact, { offline: true });
     }
-    for (const { path, entries } of this.#watch.directories()) {
-      if (known.has(path)) continue;
-      for (const [name, current] of entries) {
-        const below = `${path}/${name}`;
-        this.#noticeOffline(offline(below, current, snapshot.untold.has(below) ? 'changed' : 'added'));
-      }
-      await breathe();
-    }
-    // Deepest first, as a removal is told at any other time.
-    for (const fact of removed.reverse()) if (this.#watch.packedAt(fact.path) === undefined) this.#noticeOffline(fact);
-    for (const path of snapshot.untold) {
-      if (!known.has(path) && this.#watch.packedAt(path) === undefined) this.#noticeOffline(offline(path, `f0:0:0`, 'removed'));
-    }
-  }
-
-  #noticeOffline(fact: Fact): void {
-    if (!this.#settle.has(fact.path)) this.#notice(fact, { offline: true });
   }
 
   // From what waits to reports
@@ -568,19 +510,15 @@ class WatchWorker {
     this.#settle.locked(waiting && this.#git.locked, now);
     for (const pending of this.#settle.take(now)) {
       if (pending.kind === 'file' && pending.what === 'present') {
-        this.#toHash.push(pending);
+        this.#hashing.add(pending);
       } else {
         this.#enqueue(reportOf(pending, null));
         this.#settle.told(pending);
       }
     }
     for (const [path, young] of this.#young) if (young.dueAt <= now) this.#readAgain(path, young);
-    for (const barrier of this.#barriers) {
-      if (barrier.forceAt > now || this.#settle.held) continue;
-      this.#settle.force(barrier.paths, now);
-      barrier.forceAt = now + barrierPatienceMs;
-    }
-    this.#hash();
+    if (!this.#settle.held) for (const paths of this.#barriers.impatient(now)) this.#settle.force(paths, now);
+    this.#hashing.run();
     this.#passBarriers();
     this.#schedulePump();
     this.#postState();
@@ -597,56 +535,8 @@ class WatchWorker {
       // In order of time.
       break;
     }
-    for (const barrier of this.#barriers) next = Math.min(next, barrier.forceAt);
+    next = Math.min(next, this.#barriers.nextAt);
     if (next !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#pump(), Math.max(next - now, 1));
-  }
-
-  #hash(): void {
-    if (this.#hashing || this.#stopped) return;
-    const until = performance.now() + sliceMs;
-    let done = 0;
-    for (const pending of this.#toHash) {
-      done++;
-      this.#hashOne(pending);
-      if (performance.now() >= until) break;
-    }
-    this.#toHash.splice(0, done);
-    if (this.#toHash.length === 0) return;
-    this.#hashing = true;
-    setImmediate(() => {
-      this.#hashing = false;
-      this.#pump();
-    });
-  }
-
-  #hashOne(pending: Pending): void {
-    if (!this.#settle.isCurrent(pending)) return;
-    if (!pending.settled && !pending.forced && !this.#lookAgain(pending)) return;
-    const startedAt = Date.now();
-    const result = hashFile({
-      path: join(this.#root, pending.path),
-      key: pending.forced ? null : pending.key,
-      maxBytes: this.#settings.hashMaxBytes,
-    });
-    if (result instanceof Promise) {
-      this.#largeFiles.push(async () => this.#hashed(pending, await result, startedAt));
-      this.#runLarge();
-    } else {
-      this.#hashed(pending, result, startedAt);
-    }
-  }
-
-  #runLarge(): void {
-    while (this.#largeRunning < largeFilesAtOnce) {
-      const job = this.#largeFiles.shift();
-      if (!job) return;
-      this.#largeRunning++;
-      void job().finally(() => {
-        this.#largeRunning--;
-        this.#runLarge();
-        this.#pump();
-      });
-    }
   }
 
   /** False: it is not what it was when it was noticed, and waits again. */
@@ -697,10 +587,9 @@ class WatchWorker {
   // Out
 
   #enqueue(report: WatchReport): void {
-    this.#queue.add(report);
-    if (this.#snapshotWriting) for (const path of [report.path, report.from]) if (path !== undefined) this.#untoldMeanwhile.add(path);
-    for (const barrier of this.#barriers) barrier.paths.delete(report.path);
-    this.#wakeSender();
+    for (const path of [report.path, report.from]) if (path !== undefined) this.#snapshots.untold(path);
+    this.#barriers.told(report.path);
+    this.#sender.add(report);
   }
 
   /** Of all that waits, or of these files and the folders that they are in. */
@@ -709,7 +598,7 @@ class WatchWorker {
     const young = new Set(this.#youngAfterReading());
     const waits = (path: string): boolean => this.#settle.has(path) || young.has(path);
     const paths = new Set(wanted === undefined ? [...this.#settle.paths(), ...young] : wanted.flatMap(withFoldersAbove).filter(waits));
-    this.#barriers.push({ id, paths, forceAt: performance.now() + barrierPatienceMs });
+    this.#barriers.raise(id, paths, performance.now());
     this.#pump();
   }
 
@@ -731,32 +620,8 @@ class WatchWorker {
   }
 
   #passBarriers(): void {
-    const raised: Barrier[] = [];
-    for (const barrier of this.#barriers) {
-      for (const path of barrier.paths) {
-        if (this.#settle.has(path) || this.#young.has(path)) break;
-        barrier.paths.delete(path);
-      }
-      if (barrier.paths.size > 0) raised.push(barrier);
-      else this.#queue.addBarrier(barrier.id);
-    }
-    if (raised.length < this.#barriers.length) this.#wakeSender();
-    this.#barriers = raised;
-  }
-
-  #wakeSender(): void {
-    this.#sendMark ??= setImmediate(() => {
-      this.#sendMark = null;
-      this.#send();
-    });
-  }
-
-  #send(): void {
-    if (!this.#acknowledged || this.#queue.size === 0 || this.#stopped) return;
-    const { reports, barriers } = this.#queue.take(reportsPerBatch);
-    this.#acknowledged = false;
-    this.#unacknowledged = reports;
-    this.#post({ type: 'reports', reports, barriers, state: this.#state() });
+    const waits = (path: string): boolean => this.#settle.has(path) || this.#young.has(path);
+    for (const id of this.#barriers.passed(waits)) this.#sender.addBarrier(id);
   }
 
   #post(message: FromWorker): void {
@@ -797,41 +662,12 @@ class WatchWorker {
     };
   }
 
-  async #writeSnapshot(): Promise<void> {
-    const path = this.#settings.snapshotPath;
-    if (path === null || !this.#complete || this.#snapshotWriting || !this.#changedSinceSnapshot || this.#watch.rootGone) return;
-    this.#changedSinceSnapshot = false;
-    this.#untoldMeanwhile.clear();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#snapshotWriting = promise;
-    for (const untold of this.#untold()) this.#untoldMeanwhile.add(untold);
-    const moves = this.#moves;
-    try {
-      const untold = (): Set<string> => {
-        for (const path of this.#untold()) this.#untoldMeanwhile.add(path);
-        return this.#untoldMeanwhile;
-      };
-      const written = await writeSnapshot(path, this.#watch.directories(), untold, () => this.#moves !== moves);
-      if (!written) this.#changedSinceSnapshot = true;
-    } catch {
-      // A full or missing state folder must not end the watch; the next time tries again.
-      this.#changedSinceSnapshot = true;
-    } finally {
-      this.#snapshotWriting = null;
-      resolve();
-    }
-  }
-
   *#untold(): Generator<string> {
     yield* this.#settle.paths();
     yield* this.#young.keys();
     yield* this.#leaving.keys();
-    yield* this.#queue.paths();
+    yield* this.#sender.paths();
     for (const fact of this.#facts) yield fact.path;
-    for (const report of this.#unacknowledged) {
-      yield report.path;
-      if (report.from !== undefined) yield report.from;
-    }
   }
 
   /** Everything the kernel had queued when the caller spoke has been read: a whole poll of the loop lies between. */
