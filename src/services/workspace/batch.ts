@@ -22,6 +22,7 @@ import { type FileFacts, hashBytes, readWhole, sameFacts, statIdentity } from '.
 import { type EditSteps, EditWork, TURN_MS } from './edit-work.ts';
 import { fileError } from './file-errors.ts';
 import type { Journal } from './journal.ts';
+import type { KnownContents } from './known-contents.ts';
 import type { HeldTexts, LiveText } from './live-text.ts';
 import { removeTemporary, type Temporaries } from './temporaries.ts';
 
@@ -52,16 +53,13 @@ export interface BatchOutcome {
 export interface BatchHost {
   containment: Containment;
   journal: Journal;
+  contents: KnownContents;
   state: State;
   temporaries: Temporaries;
   durability: Durability;
   liveText(): LiveText | undefined;
   /** Told of each file that is about to be changed or removed. */
   witness(path: string): void;
-  /** Content of an open file, its hash or what stands for it. */
-  contentOf(path: string, descriptor: number, stat: fs.Stats, signal: AbortSignal): Promise<string>;
-  /** Content last known at a path, without reading. */
-  known(path: string): string | undefined;
   /** A folder was moved, and that is told as one change. */
   rememberMove(from: string, to: string): void;
 }
@@ -260,7 +258,7 @@ class Batch {
         }
       },
       permit: this.#request.permit,
-      known: (path) => this.#host.known(path) ?? journal.known(path),
+      known: (path) => this.#host.contents.last(path) ?? journal.known(path),
     };
   }
 
@@ -299,7 +297,7 @@ class Batch {
           throw new OutriggerError('INPUT_TOO_LARGE', `A batch reads ${MAX_BATCH_BYTES} bytes of files at most.`);
         bytes = readWhole(descriptor, stat.size);
       }
-      const id = bytes === undefined ? await this.#host.contentOf(path, descriptor, stat, signal) : hashBytes(bytes);
+      const id = bytes === undefined ? await this.#host.contents.of(path, descriptor, stat, signal) : hashBytes(bytes);
       const start = Buffer.alloc(3);
       const bom = fs.readSync(descriptor, start, 0, 3, 0) === 3 && start.equals(Buffer.from([0xef, 0xbb, 0xbf]));
       this.#read.set(path, { facts: stat, content: { id, size: stat.size, bom, bytes } });

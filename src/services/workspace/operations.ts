@@ -10,7 +10,8 @@ import { EditWork, slices } from './edit-work.ts';
 import type { LiveWritten } from './live-text.ts';
 import { download, rangeOf, readLive, readSomeLines } from './read-answers.ts';
 import { beginsWithBom, keepBom, storable, withBom } from './stored-text.ts';
-import type { Confirm, Workspace, Written } from './workspace.ts';
+import type { Workspace } from './workspace.ts';
+import type { Confirm, Written } from './write-request.ts';
 
 const SLICE_MS = 8;
 

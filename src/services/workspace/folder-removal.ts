@@ -1,0 +1,95 @@
+import fs from 'node:fs';
+import { OutriggerError } from '../../contract/errors.ts';
+import type { Cause } from '../../contract/events.ts';
+import { joinPath } from '../../contract/paths.ts';
+import type { Containment } from './containment.ts';
+import { errnoOf } from './file-errors.ts';
+import type { ChangeDraft, Journal } from './journal.ts';
+import type { KnownContents } from './known-contents.ts';
+import { kindOf, oddNames, readNames, seemsOdd } from './stats.ts';
+
+const SLICE_MS = 8;
+
+export interface RemovalHost {
+  containment: Containment;
+  journal: Journal;
+  contents: KnownContents;
+  /** Told of each file that is about to be removed. */
+  witness(path: string): void;
+}
+
+/** Gives how many entries were removed. What was removed before an abort or error stays removed, and was announced. Throws NOT_EMPTY unless `recursive`. */
+export async function removeFolder(
+  { containment, journal, contents, witness }: RemovalHost,
+  wirePath: string,
+  { recursive, cause, signal }: { recursive: boolean; cause: Cause; signal: AbortSignal | undefined },
+): Promise<number> {
+  let removed = 0;
+  let drafts: ChangeDraft[] = [];
+  const tell = (): void => {
+    removed += drafts.length;
+    journal.record(drafts);
+    drafts = [];
+  };
+  let sliceEnd = performance.now() + SLICE_MS;
+  const top = containment.place(wirePath, false);
+  top.close();
+  // Depth first; a folder is taken up again when all in it is gone.
+  const pending: { path: string; emptied: boolean }[] = [{ path: wirePath, emptied: !recursive }];
+  try {
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      if (next.emptied) {
+        using place = containment.place(next.path, false);
+        ignoreMissing(() => fs.rmdirSync(place.at));
+        drafts.push({ path: next.path, kind: 'directory', what: 'removed', before: null, after: null, cause });
+        continue;
+      }
+      pending.push({ path: next.path, emptied: true });
+      using folder = containment.directory(next.path);
+      // Swapped for a link meanwhile: what that leads to was not asked to be removed.
+      if (folder.path !== top.path + next.path.slice(wirePath.length))
+        throw new OutriggerError('BUSY_FILE', `${next.path} was replaced by a link while it was removed.`);
+      let hasOdd = false;
+      for (const name of readNames(folder.at, next.path)) {
+        const at = `${folder.at}/${name}`;
+        const stat = fs.lstatSync(at, { throwIfNoEntry: false });
+        if (stat === undefined) hasOdd ||= seemsOdd(name);
+        if (stat === undefined) continue;
+        const path = joinPath(next.path, name);
+        if (stat.isDirectory()) {
+          pending.push({ path, emptied: false });
+          continue;
+        }
+        const before = contents.before(path, stat);
+        witness(path);
+        ignoreMissing(() => fs.unlinkSync(at));
+        contents.forget(path);
+        drafts.push({ path, kind: kindOf(stat), what: 'removed', before, after: null, cause });
+        if (performance.now() <= sliceEnd) continue;
+        tell();
+        signal?.throwIfAborted();
+        await new Promise((resolve) => setImmediate(resolve));
+        sliceEnd = performance.now() + SLICE_MS;
+      }
+      if (hasOdd) await removeOdd(folder.at);
+    }
+  } finally {
+    tell();
+  }
+  return removed;
+}
+
+/** What has a name that is not UTF-8, which nobody was told of. */
+async function removeOdd(folder: string): Promise<void> {
+  for (const name of oddNames(folder))
+    await fs.promises.rm(Buffer.concat([Buffer.from(`${folder}/`), name]), { recursive: true, force: true });
+}
+
+/** For what is to be gone, and may be gone already. */
+function ignoreMissing(remove: () => void): void {
+  try {
+    remove();
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+}

@@ -1,0 +1,39 @@
+import type { Cause } from '../../contract/events.ts';
+import type { Durability } from './atomic-write.ts';
+
+export interface WriteConditions {
+  ifMatch?: string | undefined;
+  ifNoneMatch?: string | undefined;
+}
+
+export interface WriteRequest extends WriteConditions {
+  cause: Cause;
+  durability?: Durability | undefined;
+  parents?: boolean | undefined;
+  mode?: number | undefined;
+  /** Where the path must lead, relative to the root: ACCESS_DENIED where a link leads elsewhere by now. */
+  leadsTo?: string | undefined;
+  confirm?: Confirm | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Throws where the caller may not touch what the paths lead to by now; `place` is where one does. Called in the turn in which it was opened. */
+export type Confirm = (place: string) => void;
+
+export interface CopyOptions {
+  overwrite: boolean;
+  parents: boolean;
+  cause: Cause;
+  /** Of each place that is written, or that something is moved from. */
+  confirm?: Confirm | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Written {
+  path: string;
+  content: string;
+  size: number;
+  revision: number;
+  changed: boolean;
+  created: boolean;
+}
