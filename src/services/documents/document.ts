@@ -7,29 +7,23 @@ import type { DocumentInfo } from '../../contract/documents.ts';
 import { parentPath } from '../../contract/paths.ts';
 import { diffText, rebaseEdits, type TextEdit } from '../../core/text-diff.ts';
 import { MountPoint } from '../state/mount-point.ts';
-import { decodeText, etagOf, hashBytes } from '../workspace/content.ts';
+import { etagOf, hashBytes } from '../workspace/content.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import type { HeldText, LiveContent, LiveWritten } from '../workspace/live-text.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { Actors, causeOf, parseActor } from './actors.ts';
+import { type DiskText, readDisk, targetOf } from './disk-text.ts';
 import type { DocumentStore } from './document-store.ts';
 import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
 import { heal } from './healing.ts';
-import { applyTextEdits, beginLife, firstState, hashText, newOwnId, setSavedMark } from './lineage.ts';
+import { applyTextEdits, beginLife, firstState, hashText, isSaved, newOwnId, ownDoc, setSavedMark } from './lineage.ts';
 import { unionTexts } from './merge.ts';
 import type { Pulse } from './pulse.ts';
 import { Room } from './room.ts';
 import type { SavePace } from './save-pace.ts';
+import { SaveTimer } from './save-timer.ts';
 
 const SAVE_ATTEMPTS = 6;
-const RETRY_FIRST_MS = 1000;
-const RETRY_LAST_MS = 30_000;
-/** A file written less than this ago may be half of what it will be. */
-const SETTLE_MS = 50;
-const MAX_SETTLE_MS = 500;
-/** One that only lost its end is most likely being written anew, by a program that has to wait between emptying and writing it. */
-const CUT_SETTLE_MS = 1000;
-/** Names kept of those who edited since the last save. */
-const MAX_NAMES = 50;
 const MISSED_AT_ONCE = 1000;
 
 /** Origins of the document's own transactions. */
@@ -71,8 +65,6 @@ export interface HeldDocument extends HeldText {
   release(): void;
 }
 
-type Actor = NonNullable<Cause['who']>[number];
-
 /** One text file open for editing: the Yjs document, its room, and how it is kept equal to the file. */
 export class Document {
   readonly room: Room;
@@ -105,16 +97,10 @@ export class Document {
   #conflict: OutriggerError | undefined;
   #failure: OutriggerError | undefined;
   #saving = false;
-  #retryMs = RETRY_FIRST_MS;
-  readonly #actors = new Map<string, Actor>();
+  readonly #actors = new Actors();
   #work: Promise<unknown> = Promise.resolve();
   #waiting = 0;
-  /** Until the save is due; then it waits for its turn. */
-  #saveTimer: NodeJS.Timeout | undefined;
-  #saveAsked = false;
-  #retryTimer: NodeJS.Timeout | undefined;
-  #firstUnsavedMs = 0;
-  #lastEditMs = 0;
+  readonly #saveTimer: SaveTimer;
   #closed = false;
   #raw: { version: number; raw: string } | undefined;
 
@@ -129,6 +115,7 @@ export class Document {
     this.#deleted = opened.savedContent === undefined;
     this.#dependencies = dependencies;
     this.#options = options;
+    this.#saveTimer = new SaveTimer({ pace: dependencies.pace, now: monotonic, save: () => void this.save() }, options);
     this.#savedRevision = dependencies.workspace.journal.revision;
     this.#folders = this.#foldersNow();
     this.#text = this.#observe(opened.ydoc);
@@ -278,7 +265,7 @@ export class Document {
     if (wanted !== raw) {
       // Line ends and byte order mark are the writer's to change, too.
       this.#manner = next;
-      for (const actor of cause.who ?? []) this.#addActor(actor);
+      for (const actor of cause.who ?? []) this.#actors.add(actor);
       applyTextEdits(this.#ydoc, this.#text, edits, FROM_CALL);
       if (edits.length === 0) this.#touch();
       this.room.flush();
@@ -373,7 +360,7 @@ export class Document {
   close(code: number, reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#clearTimers();
+    this.#saveTimer.clear();
     this.room.close(code, reason);
     this.#ydoc.destroy();
   }
@@ -405,12 +392,8 @@ export class Document {
     this.#scheduleSave();
   }
 
-  #addActor(actor: Actor): void {
-    if (this.#actors.size < MAX_NAMES) this.#actors.set(`${actor.kind} ${actor.name}`, actor);
-  }
-
   #applied(updates: readonly Uint8Array[], names: ReadonlySet<string>): void {
-    for (const name of names) this.#addActor(parseActor(name));
+    for (const name of names) this.#actors.add(parseActor(name));
     this.#dependencies.store.add(this.#id, ...updates.map((update) => ({ type: 'update' as const, update })));
   }
 
@@ -434,39 +417,12 @@ export class Document {
 
   #scheduleSave(): void {
     if (this.#options.readOnly || this.#closed) return;
-    const now = monotonic();
-    this.#lastEditMs = now;
-    if (this.#saveTimer === undefined && !this.#saveAsked) {
-      this.#firstUnsavedMs = now;
-      this.#awaitSave(now);
-    }
+    this.#saveTimer.edited();
     this.#dependencies.changed(this);
   }
 
-  /** One timer for all that is typed in a row: it looks again when it ends. */
-  #awaitSave(now: number): void {
-    const { saveIdleMs, saveMaxMs } = this.#options;
-    const waitMs = Math.min(this.#lastEditMs + saveIdleMs, this.#firstUnsavedMs + saveMaxMs) - now;
-    if (waitMs > 0) {
-      this.#saveTimer = setTimeout(() => this.#awaitSave(monotonic()), waitMs);
-      return;
-    }
-    this.#saveTimer = undefined;
-    this.#saveAsked = true;
-    this.#dependencies.pace.ask(() => {
-      this.#saveAsked = false;
-      void this.save();
-    });
-  }
-
-  #clearTimers(): void {
-    clearTimeout(this.#saveTimer);
-    clearTimeout(this.#retryTimer);
-    this.#saveTimer = undefined;
-  }
-
   async #save(cause: Cause | undefined): Promise<void> {
-    this.#clearTimers();
+    this.#saveTimer.clear();
     if (!this.dirty || this.#options.readOnly || this.#closed) return;
     this.#saving = true;
     this.#dependencies.changed(this);
@@ -475,13 +431,11 @@ export class Document {
         if (await this.#saveOnce(cause)) break;
       }
       this.#failure = undefined;
-      this.#retryMs = RETRY_FIRST_MS;
+      this.#saveTimer.succeeded();
     } catch (error) {
       this.#failure = fileError(error, this.#path);
       this.#dependencies.log('documents.save-failed', { path: this.#path, error });
-      this.#retryTimer = setTimeout(() => void this.save(), this.#retryMs);
-      this.#retryTimer.unref();
-      this.#retryMs = Math.min(this.#retryMs * 2, RETRY_LAST_MS);
+      this.#saveTimer.failed();
     } finally {
       this.#saving = false;
       this.#savingContent = undefined;
@@ -506,16 +460,16 @@ export class Document {
     store.append(this.#id, { type: 'snapshot', save });
     this.#savingContent = hashBytes(bytes);
     const saved = this.#savedContent;
-    const actors = [...this.#actors.values()];
+    const actors = this.#actors.all();
     try {
       const written = await workspace.write(where, bytes, {
-        cause: this.#cause(cause, actors),
+        cause: causeOf(cause, actors),
         // The folder of a file that is to be there may have been renamed: it is not made anew before that is known.
         parents: saved === undefined,
         leadsTo: this.#target,
         ...(saved === undefined ? { ifNoneMatch: '*' } : { ifMatch: etagOf(saved) }),
       });
-      for (const actor of actors) this.#actors.delete(`${actor.kind} ${actor.name}`);
+      this.#actors.forget(actors);
       this.#savedContent = written.content;
       this.#savedRevision = written.revision;
       this.#savedVersion = version;
@@ -562,16 +516,6 @@ export class Document {
       }
     }
     return folders;
-  }
-
-  #cause(cause: Cause | undefined, actors: Actor[]): Cause {
-    const others = actors.filter((actor) => !cause?.who?.some((who) => who.name === actor.name && who.kind === actor.kind));
-    if (cause !== undefined && others.length === 0) return cause;
-    const who = [...(cause?.who ?? []), ...others];
-    const whole: Cause = { kind: 'document' };
-    if (who.length > 0) whole.who = who;
-    if (cause?.id !== undefined) whole.id = cause.id;
-    return whole;
   }
 
   #lookInTurn(): Promise<void> {
@@ -659,7 +603,7 @@ export class Document {
     this.#found();
     if (this.#textNow() === next.text) {
       this.#savedVersion = this.#version;
-      this.#clearTimers();
+      this.#saveTimer.clear();
       const save = ++this.#saves;
       store.append(this.#id, { type: 'snapshot', save }, { type: 'saved', save, hash: disk.content });
     } else {
@@ -675,22 +619,9 @@ export class Document {
     const bases = new Map([...this.#bases, [hashText(this.#savedText), this.#savedText]]);
     const { strangers } = heal({ ydoc: this.#ydoc, textName: this.#options.textName, state, bases, origin: FROM_HEALING });
     setSavedMark(this.#ydoc, this.#savedText, MARK);
-    this.#addActor(parseActor(name));
+    this.#actors.add(parseActor(name));
     this.#dependencies.log('documents.healed', { path: this.#path, strangers });
   }
-}
-
-/** A document in which what we write stands under an id of our own. */
-function ownDoc(state: Uint8Array): Y.Doc {
-  const ydoc = new Y.Doc();
-  ydoc.clientID = newOwnId();
-  // A transaction tells of six things that nobody here listens to; to find that out, lib0 makes a map and an array each time.
-  const emit = ydoc.emit.bind(ydoc);
-  ydoc.emit = (name, args) => {
-    if (ydoc._observers.has(name)) emit(name, args);
-  };
-  Y.applyUpdate(ydoc, state);
-  return ydoc;
 }
 
 interface Opened {
@@ -702,25 +633,6 @@ interface Opened {
   savedContent: string | undefined;
   /** Where it was read, links followed, or will be. */
   target: string;
-}
-
-/** A member is named `kind name` in its room. */
-export function actorName(actor: Actor): string {
-  return `${actor.kind} ${actor.name}`;
-}
-
-function parseActor(name: string): Actor {
-  const cut = name.indexOf(' ');
-  return { kind: name.slice(0, cut) as Actor['kind'], name: name.slice(cut + 1) };
-}
-
-/** Where a path leads when links are followed; itself where that can't be told. */
-function targetOf(workspace: Workspace, path: string): string {
-  try {
-    return workspace.realPath(path);
-  } catch {
-    return path;
-  }
 }
 
 /** Undefined where the journal does not reach back so far. */
@@ -742,59 +654,4 @@ function monotonic(): number {
 
 function isAtOrBelow(path: string, folder: string): boolean {
   return path === folder || path.startsWith(`${folder}/`);
-}
-
-interface DiskText {
-  raw: string;
-  content: string;
-  /** Where it lies, links followed. */
-  place: string;
-}
-
-/**
- * The file's text, once it stands still: a program that writes in place shows half of it for a moment. Contents that are `known`
- * or that the watch saw standing still (`settled`) are taken at once. Undefined: there is no file.
- */
-async function readDisk(
-  { workspace, now }: Pick<DocumentDependencies, 'workspace' | 'now'>,
-  path: string,
-  maxBytes: number,
-  known: { content: string | undefined; text: string } | undefined,
-  settled?: string,
-): Promise<DiskText | undefined> {
-  try {
-    for (let waited = 0; ; waited += SETTLE_MS) {
-      const { bytes, content, stat, place } = await workspace.read(path, maxBytes);
-      const raw = decodeText(bytes);
-      const isCut = raw !== undefined && known !== undefined && content !== known.content && lostItsEnd(raw, known.text);
-      const waitMs = isCut ? CUT_SETTLE_MS : content === known?.content || content === settled ? 0 : SETTLE_MS;
-      if (waitMs > 0 && now() - stat.mtimeMs < waitMs && waited < Math.max(waitMs, MAX_SETTLE_MS)) {
-        await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-        continue;
-      }
-      if (raw === undefined) throw new OutriggerError('DOCUMENT_BINARY', `${path} is not text.`);
-      return { raw, content, place };
-    }
-  } catch (error) {
-    if (!(error instanceof OutriggerError)) throw error;
-    if (error.reason === 'FILE_NOT_FOUND') return undefined;
-    if (error.reason === 'OUTPUT_TOO_LARGE')
-      throw new OutriggerError('DOCUMENT_TOO_LARGE', `${path} is larger than ${maxBytes} bytes, the limit of shared editing.`, {
-        cause: error,
-      });
-    throw error;
-  }
-}
-
-function lostItsEnd(raw: string, before: string): boolean {
-  const { text } = fileTextOf(raw);
-  return text.length < before.length && before.startsWith(text);
-}
-
-function isSaved(stored: { state: Uint8Array; savedText: string }, textName: string): boolean {
-  const ydoc = new Y.Doc();
-  Y.applyUpdate(ydoc, stored.state);
-  const saved = ydoc.getText(textName).toString() === stored.savedText;
-  ydoc.destroy();
-  return saved;
 }
