@@ -95,6 +95,24 @@ globals().update({f'gone_{n}': failing.Gone(n) for n in range(40)})`;
   assert.ok(Number(told.out) < 8, `${told.out.trim()} times`);
 });
 
+test('what is made of a class or function that is not kept is not kept either, and is said to be so', needsPython, () => {
+  const code = `import collections, enum, functools
+Point = collections.namedtuple('Point', 'a b')
+Kind = enum.Enum('Kind', 'ONE TWO')
+class Kept:
+  class Inner: pass
+  def of(self): return 1
+def double(n): return 2 * n
+Alias = Kept
+point, points, kind, plain = Point(1, 2), {'first': [Point(3, 4)]}, Kind.ONE, [5]
+kept, inner, of, twice = [Kept()], Kept.Inner(), Kept().of, functools.partial(double, 4)
+`;
+  const { state, lost, err } = driven([code]);
+  assert.deepEqual([err, lost], ['', ['Point', 'Kind', 'Alias', 'point', 'points', 'kind']]);
+  const again = driven(['print(plain, type(kept[0]) is Kept, type(inner) is Kept.Inner, of(), twice())'], { state });
+  assert.deepEqual([again.err, again.lost, again.out], ['', [], '[5] True True 1 8\n']);
+});
+
 const earlier: Record<string, string> = {
   'each by itself': 'values = {name: pickle.dumps(value) for name, value in values}\nmore = {}',
   'with numbered places': `file = io.BytesIO()

@@ -166,19 +166,33 @@ class _Sink:
             self.parts = []
         return part
 
-def _can_be_kept(value, most):
+def _is_code(value):
+    return isinstance(value, (type(_is_code), type)) and getattr(value, '__module__', None) == '__main__'
+
+class _Pickler(_pickle.Pickler):
+    # Refuses what is made of code that is there now, and will not be.
+    def __init__(self, sink, sources):
+        super().__init__(sink, 4)
+        self.sources = sources
+
+    def reducer_override(self, value):
+        if _is_code(value) and value.__qualname__.partition('.')[0] not in self.sources:
+            raise TypeError
+        return NotImplemented
+
+def _can_be_kept(value, most, pickler):
     try:
-        _pickle.Pickler(_Sink(most), 4).dump(value)
+        pickler(_Sink(most)).dump(value)
         return True
     except (_Full, MemoryError):
         raise
     except Exception:
         return False
 
-def _dumped(values, most, hold):
+def _dumped(values, most, hold, pickler):
     # One finds again what another has. Gives where they are, and those that are left from one on that can't be kept.
     sink = _Sink(most, hold)
-    pickler = _pickle.Pickler(sink, 4)
+    pickler = pickler(sink)
     for count, (name, value) in enumerate(values.items()):
         boxed = [value]
         try:
@@ -195,13 +209,13 @@ def _dumped(values, most, hold):
             sink.made[name] = (found[3] if len(found) == 5 else int.from_bytes(found[-5:-1], 'little'), part)
     return sink, []
 
-def _dump_together(values, most, hold):
+def _dump_together(values, most, hold, pickler):
     # Where one can't be kept, the others are tried without it, and without those after it that can't either.
     left, lost = dict(values), []
     while True:
-        sink, rest = _dumped(left, most, hold)
+        sink, rest = _dumped(left, most, hold, pickler)
         for name in rest:
-            if name == rest[0] or not _can_be_kept(left[name], most):
+            if name == rest[0] or not _can_be_kept(left[name], most, pickler):
                 lost.append(name)
                 del left[name]
         if sink is not None and sink.made is not None:
@@ -231,15 +245,17 @@ def _snapshot(names, sources, own, last, most):
             continue
         if isinstance(value, type(sys)):
             modules[name] = value.__name__
-        elif isinstance(value, (type(_snapshot), type)) and getattr(value, '__module__', None) == '__main__':
-            if name not in sources:
-                lost.append(name)
-        elif name not in last.missed or _can_be_kept(value, most):
+        elif not _is_code(value):
             values[name] = value
-        else:
+        elif name not in sources:
             lost.append(name)
+    # It looks at each value: where all code is kept there is no need.
+    pickler = (lambda sink: _Pickler(sink, sources)) if lost else (lambda sink: _pickle.Pickler(sink, 4))
+    for name in [name for name in values if name in last.missed and not _can_be_kept(values[name], most, pickler)]:
+        lost.append(name)
+        del values[name]
     hold, last.size = last.size + _HELD, 0
-    sink, missed = _dump_together(values, most, hold)
+    sink, missed = _dump_together(values, most, hold, pickler)
     last.missed, last.size = {*lost, *missed}, most - sink.room
     lost = [name for name in found if name in last.missed]
     texts = {name: text for name, (_, text, _) in sources.items()}
