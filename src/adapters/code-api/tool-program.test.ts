@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
+import { requireTool } from '../../../test/kit/require-tools.ts';
+import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { functionName, resultLine, ToolCallReader, toolProgram } from './tool-program.ts';
 
 const call = (name: string, input: object = {}): object => ({ name, input });
@@ -40,3 +45,21 @@ test('results are one line of ASCII in the order of the calls; what is missing i
   assert.match(line, /^[\x20-\x7e]*\n$/);
   assert.deepEqual(JSON.parse(line), [{ result: '☀\n' }, { error: 'no\nmore' }, { error: 'The host gave no result for c.' }]);
 });
+
+test('an error of syntax shows the line of the code that it is in', { skip: requireTool('python3') }, () =>
+  withScratchFolder('tool-program', (folder) => {
+    for (const [code, line] of [
+      ['print(1', 'print(1'],
+      ['first = 1\n\nif first:\n  second = = "ä"\n', 'second = = "ä"'],
+      ['def f():\n\treturn 1\n  x\n', 'x'],
+      ["eval('1 +')", '1 +'],
+      ['text = "\u2028"\n\f\nx = 1 +\n', 'x = 1 +'],
+    ] as const) {
+      fs.writeFileSync(path.join(folder, 'code.py'), toolProgram(code, []).source);
+      const { status, stderr } = spawnSync('python3', ['code.py'], { cwd: folder, encoding: 'utf8' });
+      const at = `line ${code.split('\n').findIndex((one) => one.includes(line)) + 1}\n`;
+      assert.ok(status === 1 && stderr.includes(at) && stderr.includes(`\n    ${line}\n`), stderr);
+      assert.doesNotMatch(stderr, /_outrigger|import ast/);
+    }
+  }),
+);

@@ -176,7 +176,8 @@ const harness = `def _outrigger_main(packed):
     for function, name in config["tools"].items():
         scope[function] = define(function, name)
     source, file = config["code"], "code.py"
-    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    lines = io.StringIO(source, None).readlines()
+    linecache.cache[file] = (len(source), None, lines, file)
     try:
         code = compile(source, file, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
         if code.co_flags & inspect.CO_COROUTINE:
@@ -189,6 +190,10 @@ const harness = `def _outrigger_main(packed):
         frames = error.__traceback__
         while frames is not None and frames.tb_frame.f_code.co_filename != file:
             frames = frames.tb_next
+        # Python looks for its line in the file of that name, which is this one.
+        if isinstance(error, SyntaxError) and error.filename == file:
+            number = error.lineno or 0
+            error.text = "".join(lines[number - 1:number]) or None
         sys.stdout.flush()
         traceback.print_exception(type(error), error, frames)
         sys.exit(1)
