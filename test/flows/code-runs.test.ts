@@ -436,6 +436,22 @@ test('what is not isolated is refused where isolation is required, and what is s
   ),
 );
 
+test('a run that gets the network says that it is not held back, and is refused where it is to be', needsPython, () =>
+  withCode(async ({ run, client }) => {
+    const { isolation } = await client.call('code.isolation', {});
+    const others = isolation.holds.filter((protection) => protection !== 'network');
+    const open = [...isolation.open.filter((protection) => protection !== 'network'), 'network'];
+    const { items, end } = await run('py', 'print(1)', { network: true, require: others });
+    assert.deepEqual([end.isolation.rung, end.isolation.holds, end.isolation.open], [isolation.rung, others, open]);
+    assert.deepEqual(
+      items.find(({ type }) => type === 'started'),
+      { ...items.find(({ type }) => type === 'started'), isolation: end.isolation },
+    );
+    await assert.rejects(run('py', '1', { network: true, require: ['network'] }), { reason: 'NOT_ISOLATED', message: /network/ });
+    assert.deepEqual((await run('py', 'print(1)')).end.isolation, isolation);
+  }),
+);
+
 test('one session has one run at a time, also when it is as new as the first of them (long form)', needsPython, () =>
   withCode(async (running) => {
     const stream = running.client.stream('code.run', {

@@ -150,10 +150,10 @@ export class Runs {
     const { sandbox, sessions, queue } = this.#dependencies;
     const language = this.#language(request.language, call.isOwner);
     if (this.#stopping) throw new OutriggerError('STOPPING', 'The sidecar is stopping.');
-    const { isolation } = await sandbox.open();
+    const isolation = isolationOf((await sandbox.open()).isolation, request);
     const open = request.require.filter((protection) => !isolation.holds.includes(protection));
     if (open.length > 0)
-      throw new OutriggerError('NOT_ISOLATED', `Not held back on this machine: ${open.join(', ')}.`, { details: { open, isolation } });
+      throw new OutriggerError('NOT_ISOLATED', `Not held back for this run: ${open.join(', ')}.`, { details: { open, isolation } });
     const { limits, notes } = effectiveLimits(request.limits, language, this.#options.mostLimits);
     const id = newId();
     const reader = Promise.withResolvers<SandboxedProgram | undefined>();
@@ -560,6 +560,13 @@ export class Runs {
       throw new OutriggerError('BAD_INPUT', `${file.name}: exactly one of text and base64 is to be given.`);
     return file.base64 === undefined ? Buffer.from(file.text ?? '') : Buffer.from(file.base64, 'base64');
   }
+}
+
+/** What holds for a run: the network that it asks for is open. */
+function isolationOf(isolation: IsolationInfo, { network }: RunRequest): IsolationInfo {
+  if (!network) return isolation;
+  const others = (protections: readonly Protection[]): Protection[] => protections.filter((protection) => protection !== 'network');
+  return { ...isolation, holds: others(isolation.holds), open: [...others(isolation.open), 'network'] };
 }
 
 /** A file that is named by its id is the same one each time. */
