@@ -452,6 +452,42 @@ test('a run that gets the network says that it is not held back, and is refused 
   }),
 );
 
+test('a file that comes while an interpreter lives, or a program runs, is theirs to write', needsPython, () =>
+  withCode(async ({ run, client }) => {
+    const body = async function* (): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('given');
+    };
+    const first = await run('py', 'open("own.txt", "w").close()', { keepState: true });
+    const { session } = first.end;
+    for (const name of ['put.txt', 'own.txt']) await client.upload('code.putFile', { session, name }, body());
+    const files = [{ name: 'come.txt', text: 'given' }];
+    const writes = `import os
+for name in ['put.txt', 'own.txt', 'come.txt']:
+  with open(name, 'a') as file: file.write(' more')
+  os.chmod(name, 0o750)
+`;
+    const second = await run('py', writes, { keepState: true, session, files });
+    assert.deepEqual([second.err, second.end.used.interpreter, named(second.end.files)], ['', 'live', ['come.txt', 'own.txt', 'put.txt']]);
+    const readsThen = `${writes}print(*[open(name).read() for name in ['put.txt', 'own.txt', 'come.txt']], sep=', ')`;
+    const after = await run('py', readsThen, { session });
+    assert.deepEqual([after.err, after.out], ['', 'given more more, given more more, given more more\n']);
+
+    const waits = 'print("ready", flush=True)\ninput()\nopen("late.txt", "a").write(" more")\nprint(open("late.txt").read())';
+    const stream = client.stream('code.run', { language: 'py', code: waits, session, keepStdinOpen: true });
+    let out = '';
+    let id = '';
+    for await (const item of stream) {
+      if (item.type === 'started') id = item.run;
+      if (item.type !== 'output') continue;
+      out += item.text;
+      if (out !== 'ready\n') continue;
+      await client.upload('code.putFile', { session, name: 'late.txt' }, body());
+      await client.call('code.input', { run: id, text: '\n', end: true });
+    }
+    assert.equal(out, 'ready\ngiven more\n');
+  }),
+);
+
 test('one session has one run at a time, also when it is as new as the first of them (long form)', needsPython, () =>
   withCode(async (running) => {
     const stream = running.client.stream('code.run', {

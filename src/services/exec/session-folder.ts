@@ -86,7 +86,7 @@ export function markUsed(thing: string): void {
 
 /**
  * Stores a file in a folder that a program may have filled with anything: it appears whole, in the place of whatever has its name, and no
- * link is followed. Throws INPUT_TOO_LARGE, DISK_FULL, FILE_EXISTS for a folder of that name.
+ * link is followed. It is of the folder's user: who runs in it may write it as what was there when they began. Throws INPUT_TOO_LARGE, DISK_FULL, FILE_EXISTS for a folder of that name.
  */
 export async function storeFile(
   folder: string,
@@ -109,6 +109,8 @@ export async function storeFile(
         hash.update(chunk);
         for (let done = 0; done < chunk.length; ) done += fs.writeSync(descriptor, chunk, done);
       }
+      const { uid, gid } = fs.statSync(place.at);
+      if (uid !== process.getuid?.()) fs.fchownSync(descriptor, uid, gid);
     } finally {
       fs.closeSync(descriptor);
     }
