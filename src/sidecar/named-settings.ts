@@ -1,11 +1,11 @@
+import { ConfigError } from '../config/load.ts';
 import type { Config } from '../config/options.ts';
-import { OutriggerError } from '../contract/errors.ts';
 
 type Parsed<T> =
   | { success: true; data: T }
   | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
 
-/** An option that holds settings by name, checked. Of one that is empty, as it is by default, no schema is made. Throws BAD_INPUT. */
+/** An option that holds settings by name, checked. Of one that is empty, as it is by default, no schema is made. Throws ConfigError. */
 export function namedSettings<T>(
   config: Config,
   option: 'processes.agents' | 'deploy.profiles' | 'code.rollout',
@@ -16,5 +16,5 @@ export function namedSettings<T>(
   const parsed = schema().safeParse(given);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new OutriggerError('BAD_INPUT', `The option ${option}: ${issue?.path.join('.')}: ${issue?.message}`);
+  throw new ConfigError([`${option}: ${issue?.path.join('.')}: ${issue?.message}`]);
 }

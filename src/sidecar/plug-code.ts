@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { ConfigError } from '../config/load.ts';
 import type { Config } from '../config/options.ts';
 import { codeRollout, type IsolationInfo } from '../contract/code.ts';
-import { OutriggerError } from '../contract/errors.ts';
 import { CompilerSeeds } from '../services/exec/compiler-seeds.ts';
 import { CompileCache } from '../services/exec/compile-cache.ts';
 import { LadderSandbox, rungNames } from '../services/exec/isolation/ladder.ts';
@@ -13,7 +13,7 @@ import type { Sandbox } from '../services/exec/isolation/sandbox.ts';
 import { LiveInterpreters } from '../services/exec/interpreters/live.ts';
 import { WarmPool } from '../services/exec/interpreters/warm-pool.ts';
 import { newId } from '../services/exec/ids.ts';
-import { languages } from '../services/exec/languages.ts';
+import { languageNamed, languages } from '../services/exec/languages.ts';
 import { defaultLimits } from '../services/exec/limits.ts';
 import { codeOperations } from '../services/exec/operations.ts';
 import { RunQueue } from '../services/exec/queue.ts';
@@ -39,7 +39,7 @@ export interface PluggedCode {
   stop(): Promise<void>;
 }
 
-/** Makes code runs operations away. Throws BAD_INPUT for options that can't be. */
+/** Makes code runs operations away. Throws ConfigError for options that can't be. */
 export function plugCode(
   dependencies: {
     state: State;
@@ -59,7 +59,11 @@ export function plugCode(
   const folder = shared === undefined ? defaultFolder(state, dependencies.temporary) : path.join(shared, nameOf(state));
   const rollout: Readonly<Record<string, Rollout | undefined>> = namedSettings(config, 'code.rollout', codeRollout);
   const unknown = Object.keys(rollout).filter((code) => !languages.some((language) => language.code === code));
-  if (unknown.length > 0) throw new OutriggerError('BAD_INPUT', `The option code.rollout names no languages: ${unknown.join(', ')}.`);
+  const known = (): string => languages.map(({ code }) => code).join(', ');
+  if (unknown.length > 0) throw new ConfigError([`code.rollout names no languages: ${unknown.join(', ')}; there are ${known()}.`]);
+  const { runnerLanguage } = config;
+  if (runnerLanguage !== undefined && languageNamed(runnerLanguage) === undefined)
+    throw new ConfigError([`runnerLanguage: "${runnerLanguage}" is no language; there are ${known()}.`]);
   let held: IsolationInfo | undefined;
   const sandbox = sandboxIn(folder, dependencies, config, readOnly, (isolation) => {
     held = isolation;

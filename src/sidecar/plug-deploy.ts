@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ConfigError } from '../config/load.ts';
 import type { Config } from '../config/options.ts';
 import { type DeployParameter, type DeployProfile, deployProfiles } from '../contract/deploy.ts';
 import { OutriggerError } from '../contract/errors.ts';
@@ -29,7 +30,7 @@ export interface DeployDependencies {
   implementations: Record<string, unknown>;
 }
 
-/** Makes deployments operations away. Throws BAD_INPUT for a profile that can't be. */
+/** Makes deployments operations away. Throws ConfigError for a profile that can't be. */
 export function plugDeploy({ workspace, state, runs, now, log, implementations }: DeployDependencies, config: Config): Deployments {
   const store = new DeployStore(
     { state, onProblem: (error) => log('warn', 'deploy.not-stored', { error }) },
@@ -64,7 +65,7 @@ function odooProfiles(config: Config): [string, DeployProfile][] {
 function ownProfiles(config: Config): [string, DeployProfile][] {
   return Object.entries(namedSettings(config, 'deploy.profiles', deployProfiles)).map(([name, profile]) => {
     const problem = profileProblem(profile);
-    if (problem !== undefined) throw new OutriggerError('BAD_INPUT', `The option deploy.profiles: ${name}: ${problem}`);
+    if (problem !== undefined) throw new ConfigError([`deploy.profiles: ${name}: ${problem}`]);
     return [name, profile];
   });
 }

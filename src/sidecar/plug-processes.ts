@@ -1,6 +1,6 @@
+import { ConfigError } from '../config/load.ts';
 import type { Config } from '../config/options.ts';
 import { execAgents } from '../contract/processes.ts';
-import { OutriggerError } from '../contract/errors.ts';
 import { dialUnix } from '../net/dial-unix.ts';
 import { AgentHost } from '../services/processes/agent-host.ts';
 import { LocalHost } from '../services/processes/local-host.ts';
@@ -58,7 +58,7 @@ export function plugProcesses(
 
 function agentsOf(config: Config): [string, HostOnWorkspace][] {
   return Object.entries(namedSettings(config, 'processes.agents', execAgents)).map(([name, { socket, tokenFile, root }]) => {
-    if (name === 'local') throw new OutriggerError('BAD_INPUT', 'The option processes.agents: `local` is this machine.');
+    if (name === 'local') throw new ConfigError(['processes.agents: `local` is this machine.']);
     const host = new AgentHost({ dial: dialUnix, random: Math.random }, { name, socket, tokenFile, patienceMs: AGENT_PATIENCE_MS });
     return [name, { host, root }];
   });

@@ -256,6 +256,31 @@ const failures: [says: string, args: string[], code: number, text: RegExp][] = [
     /^outrigger: There is no folder \/no\/such\/folder\. Check the path\.\n$/,
   ],
   ['a folder with no sidecar', ['ls', '--dir', '/'], 69, /No sidecar runs/],
+  [
+    'a language that is none in code.rollout',
+    ['serve', '.', '--port', '0', '--code-rollout', '{"cobol":"off"}'],
+    78,
+    /code\.rollout.*cobol.*\n.*config/,
+  ],
+  ['a setting of it that is none', ['serve', '.', '--port', '0', '--code-rollout', '{"py":"of"}'], 78, /code\.rollout: py: .*\n.*config/],
+  [
+    'a profile of deploy.profiles that is none',
+    ['serve', '.', '--port', '0', '--deploy-profiles', '{"a":{}}'],
+    78,
+    /deploy\.profiles: a.*\n.*config/,
+  ],
+  [
+    'an agent with the name of this machine',
+    ['serve', '.', '--port', '0', '--processes-agents', '{"local":{"socket":"/x","tokenFile":"/y"}}'],
+    78,
+    /processes\.agents: .*\n.*config/,
+  ],
+  [
+    'a language of the runner that is none',
+    ['serve', '.', '--port', '0', '--runner-port', '0', '--runner-language', 'cobol'],
+    78,
+    /runnerLanguage: "cobol".*\n.*config/,
+  ],
   ['a state folder that can not be used', ['serve', '.', '--state', '/proc/nothing', '--port', '0'], 78, /state/],
 ];
 for (const [says, args, code, text] of failures) {
