@@ -242,7 +242,7 @@ export const code = {
         rungs: z.array(z.object({ rung: z.int(), name: rungName(), works: z.boolean(), why: z.string() })),
         paths: z.object({ workdir: z.string().describe('Where a run sees the files of its session.') }),
       }),
-    errors: ['TOO_MANY_PROCESSES', 'DISK_FULL'],
+    errors: ['TOO_MANY_PROCESSES', 'DISK_FULL', 'FILE_PERMISSION'],
   }),
   'code.run': operation({
     summary: 'Run code and follow it to its end. A program that fails is an answer, with its reason. It ends when the caller goes.',
@@ -280,6 +280,7 @@ export const code = {
       'NOT_ISOLATED',
       'TOO_MANY_RUNS',
       'DISK_FULL',
+      'FILE_PERMISSION',
       'FILE_EXISTS',
       'INPUT_TOO_LARGE',
       'TOO_MANY_SESSIONS',
@@ -309,7 +310,7 @@ export const code = {
     scope: 'workspace',
     input: () => z.object({ entity: entity().optional() }),
     output: codeSession,
-    errors: ['TOO_MANY_SESSIONS', 'DISK_FULL'],
+    errors: ['TOO_MANY_SESSIONS', 'DISK_FULL', 'FILE_PERMISSION'],
   }),
   'code.session': operation({
     summary: 'A session with its files.',

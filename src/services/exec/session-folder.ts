@@ -15,11 +15,11 @@ export function ownName(): string {
 }
 
 /**
- * A folder that others may pass through, and not look into. Throws as fs does, and FILE_PERMISSION where somebody else could put another
- * folder in its place: its name below the temporary folder is no secret, and another user may have been there first.
+ * A folder that others may pass through, and not look into. Throws DISK_FULL, and FILE_PERMISSION where it can't be made, or somebody else could
+ * put another folder in its place: its name below the temporary folder is no secret, and another user may have been there first.
  */
 export function makePassage(folder: string): void {
-  const first = fs.mkdirSync(folder, { recursive: true, mode: 0o711 }) ?? folder;
+  const first = makeWithParents(folder);
   for (let at = folder; at !== path.dirname(at) && process.getuid !== undefined; at = path.dirname(at)) {
     const anyoneMakes = (fs.statSync(path.dirname(at)).mode & OTHERS_MAY_WRITE) !== 0;
     if (anyoneMakes && fs.lstatSync(at).uid !== process.getuid())
@@ -27,6 +27,24 @@ export function makePassage(folder: string): void {
   }
   // What the umask took of those that were made, or what was of an earlier life.
   for (let at = folder; at.length >= first.length; at = path.dirname(at)) fs.chmodSync(at, 0o711);
+}
+
+/** Answers the first that was not there; the folder itself where all were. */
+function makeWithParents(folder: string): string {
+  try {
+    return fs.mkdirSync(folder, { recursive: true, mode: 0o711 }) ?? folder;
+  } catch (error) {
+    const known = fileError(error, `The folder ${folder}`);
+    if (known.reason === 'DISK_FULL') throw known;
+    const why = (error as NodeJS.ErrnoException).code;
+    throw new OutriggerError(
+      'FILE_PERMISSION',
+      `The folder ${folder} can’t be made (${why}): the option code.folder names another place.`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 /** As `makePassage`, in one that was made so, where nobody else makes folders; it comes back where somebody cleared it away. */

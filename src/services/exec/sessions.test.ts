@@ -579,6 +579,18 @@ test('all folders that are made on the way to those of runs let others pass, wha
   }
 });
 
+test('where the folder of runs can not be made it is said which option names it', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-passage-'));
+  try {
+    fs.writeFileSync(path.join(folder, 'file'), '');
+    fs.symlinkSync('nothing/here', path.join(folder, 'link'));
+    for (const name of ['file', 'file/deeper', 'link', 'link/deeper'])
+      assert.throws(() => makePassage(path.join(folder, name)), { reason: 'FILE_PERMISSION', message: /code\.folder/ }, name);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});
+
 test('a folder that another user made first, where everybody can, is not used', noRoot, () => {
   const open = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-open-'));
   try {
