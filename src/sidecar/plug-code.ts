@@ -56,7 +56,8 @@ export function plugCode(
 ): PluggedCode {
   const { state, now, log, implementations } = dependencies;
   const shared = state.writable ? config['code.folder'] : undefined;
-  const folder = shared === undefined ? defaultFolder(state, dependencies.temporary) : path.join(shared, nameOf(state));
+  // Programs of runs have another folder than this process.
+  const folder = path.resolve(shared === undefined ? defaultFolder(state, dependencies.temporary) : path.join(shared, nameOf(state)));
   const rollout: Readonly<Record<string, Rollout | undefined>> = namedSettings(config, 'code.rollout', codeRollout);
   const unknown = Object.keys(rollout).filter((code) => !languages.some((language) => language.code === code));
   const known = (): string => languages.map(({ code }) => code).join(', ');

@@ -9,6 +9,7 @@ import { markedWith } from '../../src/services/processes/process-facts.ts';
 import { ownCodeFolder } from '../kit/code-folder.ts';
 import { eventually } from '../kit/eventually.ts';
 import { requireTool } from '../kit/require-tools.ts';
+import { withScratchFolder } from '../kit/scratch-folder.ts';
 import { type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
 
 const needsPython = { skip: requireTool('python3') };
@@ -434,6 +435,22 @@ test('what is not isolated is refused where isolation is required, and what is s
     },
     { 'code.isolation': 'none' },
   ),
+);
+
+test('a folder of runs that is named from where the sidecar was started keeps them apart as any other', needsPython, () =>
+  withScratchFolder('relative', async (folder) => {
+    let usual: unknown;
+    await withCode(async ({ client }) => {
+      usual = await client.call('code.isolation', {}).then(({ isolation }) => isolation);
+    });
+    await withCode(
+      async ({ run }) => {
+        const { out, err, end } = await run('py', 'import os\nprint(6 * 7)\nopen("made.txt", "w").close()');
+        assert.deepEqual([out, named(end.files), end.isolation], ['42\n', ['made.txt'], usual], err);
+      },
+      { 'code.folder': path.relative(process.cwd(), folder) },
+    );
+  }),
 );
 
 test('a run that gets the network says that it is not held back, and is refused where it is to be', needsPython, () =>
