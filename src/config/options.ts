@@ -338,7 +338,7 @@ export const options = {
   'code.folder': {
     type: 'text',
     default: undefined,
-    text: 'Folder for the files of code runs, in which each workspace makes one of its own; by default below the state, and for root below the temporary folder, where other users can get to it.',
+    text: 'Folder for the files of code runs, in which each workspace makes one of its own, and never inside one; by default below the state, and for root below the temporary folder, where other users can get to it.',
   },
   'code.isolation': {
     type: 'choice',

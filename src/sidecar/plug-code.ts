@@ -25,7 +25,7 @@ import { Toolchains } from '../services/exec/toolchains.ts';
 import { TypeScriptTransform } from '../services/exec/transform.ts';
 import { howToBuild, nativeProgram } from '../services/processes/native-program.ts';
 import type { Processes } from '../services/processes/processes.ts';
-import type { State } from '../services/state/state.ts';
+import { isInside, type State } from '../services/state/state.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
 import { namedSettings } from './named-settings.ts';
@@ -56,6 +56,8 @@ export function plugCode(
 ): PluggedCode {
   const { state, now, log, implementations } = dependencies;
   const shared = state.writable ? config['code.folder'] : undefined;
+  if (shared !== undefined && isInside(shared, config.root))
+    throw new ConfigError([`code.folder: ${shared} lies in the workspace, where all that runs write would be told as its changes.`]);
   // Programs of runs have another folder than this process.
   const folder = path.resolve(shared === undefined ? defaultFolder(state, dependencies.temporary) : path.join(shared, nameOf(state)));
   const rollout: Readonly<Record<string, Rollout | undefined>> = namedSettings(config, 'code.rollout', codeRollout);

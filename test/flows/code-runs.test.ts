@@ -453,6 +453,18 @@ test('a folder of runs that is named from where the sidecar was started keeps th
   }),
 );
 
+test('a folder of runs in the workspace is refused at the start, also behind a link', () =>
+  withScratchFolder('inside', async (folder, workspace) => {
+    fs.symlinkSync(workspace, path.join(folder, 'link'));
+    for (const inside of [workspace, path.join(workspace, 'deep', 'code'), path.join(folder, 'link', 'code')])
+      await assert.rejects(
+        withSidecar(async () => {}, { workspace, config: { components: ['files', 'code'], 'code.folder': inside } }),
+        { name: 'ConfigError', message: /code\.folder: .* lies in the workspace/ },
+        inside,
+      );
+    assert.deepEqual(fs.readdirSync(workspace), []);
+  }));
+
 test('a run that gets the network says that it is not held back, and is refused where it is to be', needsPython, () =>
   withCode(async ({ run, client }) => {
     const { isolation } = await client.call('code.isolation', {});

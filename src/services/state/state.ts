@@ -437,7 +437,8 @@ export function sharedFallback(temporary: string): string {
   return path.join(temporary, `outrigger-${user}`);
 }
 
-function isInside(folder: string, root: string): boolean {
+/** Whether a folder, which need not be there yet, lies in the workspace. */
+export function isInside(folder: string, root: string): boolean {
   const relative = path.relative(fs.realpathSync(root), realPathSoFar(folder));
   return relative !== '..' && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative);
 }
