@@ -473,7 +473,8 @@ export class Workbench {
     requestAnimationFrame(() => {
       const { view } = this.activeSession() ?? {};
       if (view?.dom.isConnected === true) return view.focus();
-      const place = document.querySelector<HTMLElement>('#main [data-focus]');
+      // Not in the bottom panel, which stands there too: a terminal takes what is typed for a file.
+      const place = document.querySelector<HTMLElement>('#main > :not(.bot) [data-focus]');
       if (place !== null) return place.focus();
       this.#focusFrom = document.activeElement;
     });

@@ -1,6 +1,6 @@
 // The page in Chromium: keys of an input method, keys that come early, and what was opened while the link was away.
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../kit/eventually.ts';
@@ -69,6 +69,21 @@ test('an editor that is drawn late takes no keys from the tree where somebody cl
     await ada.locator('.cm-line', { hasText: 'a' }).waitFor();
     await ada.keyboard.press('F2');
     await ada.getByRole('textbox', { name: 'New name of a.txt' }).waitFor();
+  }),
+);
+
+test('a file that is opened by keys takes what is typed next, not a terminal below it', { skip: noBrowser }, () =>
+  withWorkbench({ 'a.txt': 'a\n', 'b.txt': 'b\n' }, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'a.txt');
+    await ada.keyboard.press('Control+`');
+    await ada.locator('.xterm-helper-textarea:focus').waitFor({ state: 'attached' });
+    await ada.keyboard.press('Control+`');
+    await ada.locator('.cm-focused').waitFor();
+    await openFile(ada, 'b.txt');
+    await ada.locator('.cm-focused').waitFor();
+    await ada.keyboard.type('typed ');
+    await eventually(() => assert.equal(readFileSync(path.join(root, 'b.txt'), 'utf8'), 'typed b\n'));
   }),
 );
 
