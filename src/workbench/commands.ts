@@ -123,7 +123,10 @@ export const commands: readonly Command[] = [
     icon: 'activity',
     keys: ['Ctrl Shift Y'],
     group: 'Go',
-    run: (workbench) => workbench.openActivity(),
+    run: (workbench) => {
+      workbench.openActivity();
+      workbench.focusMain();
+    },
   },
   {
     id: 'go.people',

@@ -3,8 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import type { Locator } from 'playwright-core';
 import { eventually } from '../kit/eventually.ts';
 import { noBrowser, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
+
+/** Or something in it. */
+const hasFocus = (element: Element): boolean => element.contains(document.activeElement);
 
 test('the keys that end a word of an input method end no name, and open nothing', { skip: noBrowser }, () =>
   withWorkbench({ 'a.txt': 'a\n', 'b.txt': 'b\n' }, async ({ page, root }) => {
@@ -85,6 +89,39 @@ test('a file that is opened by keys takes what is typed next, not a terminal bel
     await ada.keyboard.type('typed ');
     await eventually(() => assert.equal(readFileSync(path.join(root, 'b.txt'), 'utf8'), 'typed b\n'));
   }),
+);
+
+test('what takes the place of what had the focus has it: a card of a file, a comparison, Activity', { skip: noBrowserOrGit }, () =>
+  withWorkbench(
+    { 'a.txt': 'a\n', 'b.dat': 'b\0' },
+    async ({ page }) => {
+      const ada = await page({ name: 'Ada' });
+      const focused = (locator: Locator): Promise<void> => eventually(async () => assert.ok(await locator.evaluate(hasFocus)));
+      await openFile(ada, 'a.txt');
+      await ada.keyboard.type('A');
+      await ada.getByTestId('saved').getByRole('button', { name: /^r/ }).press('Enter');
+      const activity = ada.getByRole('feed', { name: 'Activity' });
+      await focused(activity);
+      await ada.getByRole('button', { name: /^Compare/ }).press('Enter');
+      await focused(ada.getByTestId('diff'));
+
+      await ada.keyboard.press('Control+p');
+      await ada.keyboard.type('b.dat');
+      await ada.getByRole('option', { name: 'b.dat' }).waitFor();
+      await ada.keyboard.press('Enter');
+      await focused(ada.getByTestId('binary'));
+      await ada.keyboard.press('Tab');
+      await focused(ada.getByTestId('binary').getByRole('link', { name: 'Download' }));
+
+      await ada.keyboard.press('Control+Shift+y');
+      await focused(activity);
+      await ada.keyboard.press('Control+Shift+e');
+      await focused(ada.getByRole('tree'));
+      await ada.keyboard.press('Control+Shift+y');
+      await focused(activity);
+    },
+    { git: true },
+  ),
 );
 
 test('a comparison that is opened while the link is away is there when it is back (long form)', { skip: noBrowserOrGit }, () =>

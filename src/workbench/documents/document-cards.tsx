@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { ComponentChildren } from 'preact';
 import type { Entry } from '../../contract/files.ts';
 import { actorsOf, sayActor } from '../actor.ts';
@@ -276,9 +276,15 @@ function Card({
   facts: ComponentChildren;
   buttons: ComponentChildren;
 }) {
+  const workbench = useWorkbench();
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // Not a button of it: whoever was typing here meets none.
+    if (workbench.takesFocus()) box.current?.focus();
+  }, []);
   return (
     <div class="mid">
-      <div class="card" data-testid={test}>
+      <div class="card" data-testid={test} tabIndex={-1} role="region" aria-label={title} ref={box}>
         <div class="ico">
           <Icon name={icon} />
         </div>

@@ -25,8 +25,13 @@ export function Centre() {
   const workbench = useWorkbench();
   const { tabs, tree } = workbench;
   const { value: tab } = tabs.active;
+  const wasUsed = useRef(false);
+  useEffect(() => {
+    // What had it was in what was shown before. A page that was only loaded has it nowhere.
+    if (wasUsed.current && document.activeElement === document.body) workbench.focusMain();
+  }, [tab?.id]);
   return (
-    <main class="centre" id="main" aria-label="Documents">
+    <main class="centre" id="main" aria-label="Documents" onFocusIn={() => (wasUsed.current = true)}>
       <TabBar />
       {tab === undefined ? (
         // Neither before it is known which.
