@@ -325,7 +325,11 @@ export class Workbench {
       },
     });
     effect(() => {
-      if (this.link.live.value) untracked(() => void this.tree.listFailed());
+      if (!this.link.live.value) return;
+      untracked(() => {
+        void this.tree.listFailed();
+        void this.search.linkIsBack();
+      });
     });
     this.presence.onDocument((info) => this.documents.heard(info));
     const blame = new LineBlame(this.client, () => this.now());

@@ -149,3 +149,30 @@ test('what changes while a search runs has changed since it, unless the search s
   await store.search();
   assert.deepEqual([[...store.changedSince.value], store.mayBeOld.value], [['late.txt'], false]);
 });
+
+test('a search that the link was lost under says so without doubt, and is made again when the link is back', async () => {
+  let isAway = true;
+  const stream = (): unknown => {
+    const failure = new OutriggerError('CONNECTION_LOST', 'The connection is lost.');
+    const end = isAway ? Promise.reject(failure) : Promise.resolve({ matches: 1, files: 1, revision: 1 });
+    end.catch(() => undefined);
+    return {
+      async *[Symbol.asyncIterator]() {
+        if (isAway) throw failure;
+        yield { path: 'a.txt', lines: [line(1)] };
+      },
+      end,
+    };
+  };
+  const store = new SearchStore({ stream } as unknown as WorkbenchClient);
+  store.pattern.value = 'old';
+  await store.search();
+  assert.equal(store.problem.value, 'The link is away. This is searched when it is back.');
+  isAway = false;
+  await store.linkIsBack();
+  assert.deepEqual([store.problem.value, shown(store)], [undefined, ['a.txt:1']]);
+  // What was answered is not asked again.
+  isAway = true;
+  await store.linkIsBack();
+  assert.deepEqual([store.problem.value, shown(store)], [undefined, ['a.txt:1']]);
+});

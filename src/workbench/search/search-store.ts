@@ -72,6 +72,8 @@ export class SearchStore {
   readonly #told = new Map<string, number>();
   /** The last search that came to its end: what it looked for, and what it found. */
   #answered: { sought: string; files: readonly FoundFile[] } | undefined;
+  /** The link was lost before what was asked last was answered. */
+  #isLost = false;
   #canceled = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -95,6 +97,7 @@ export class SearchStore {
     const canceled = new AbortController();
     this.#canceled = canceled;
     this.problem.value = undefined;
+    this.#isLost = false;
     if (this.pattern.value === '') return this.#forget();
     this.running.value = true;
     this.mayBeOld.value = false;
@@ -125,13 +128,20 @@ export class SearchStore {
     } catch (error) {
       if (canceled.signal.aborted || isCanceled(error)) return;
       this.#forget();
-      this.#say(error);
+      this.#isLost = errorFacts(error).reason === 'CONNECTION_LOST';
+      if (this.#isLost) this.problem.value = 'The link is away. This is searched when it is back.';
+      else this.#say(error);
     } finally {
       if (this.#canceled === canceled) {
         this.running.value = false;
         this.dimmed.value = false;
       }
     }
+  }
+
+  /** What was not answered is asked again. */
+  async linkIsBack(): Promise<void> {
+    if (this.#isLost) await this.search();
   }
 
   setReplacing(on: boolean): void {
