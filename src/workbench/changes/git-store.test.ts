@@ -22,8 +22,10 @@ test('where HEAD has moved, what it is now is shown with its commits, and not be
   store.wantDetails();
   // The first time nothing else is there: how the folder is does not wait for its history.
   await eventually(() => assert.deepEqual(shown(), ['a', undefined]));
+  assert.equal(store.logKnown.value, false, 'nobody says that there are no commits');
   await answer('a');
   await eventually(() => assert.deepEqual(shown(), ['a', 'a']));
+  assert.equal(store.logKnown.value, true);
   head = 'b';
   const refreshed = store.refresh();
   await eventually(() => assert.equal(asked.length, 1));
@@ -31,4 +33,9 @@ test('where HEAD has moved, what it is now is shown with its commits, and not be
   await answer('b');
   await refreshed;
   assert.deepEqual(shown(), ['b', 'b']);
+  const listed = store.showLogOf('a.txt');
+  assert.equal(store.logKnown.value, false);
+  await answer('c');
+  await listed;
+  assert.equal(store.logKnown.value, true);
 });

@@ -30,6 +30,8 @@ const noGit =
 export class GitStore {
   readonly status: Signal<GitStatus | undefined> = signal(undefined);
   readonly log: Signal<readonly Commit[]> = signal([]);
+  /** `log` is an answer: before there is one, no commits does not mean that there are none. */
+  readonly logKnown = signal(false);
   /** There are older commits than `log` holds, and room for them. */
   readonly moreLog = signal(false);
   /** The file whose commits `log` holds; undefined: those of the branch. */
@@ -89,6 +91,7 @@ export class GitStore {
     this.logPath.value = path;
     this.#commits = firstCommits;
     this.log.value = [];
+    this.logKnown.value = false;
     this.wantDetails();
     await this.refresh();
   }
@@ -151,6 +154,7 @@ export class GitStore {
     this.stashes.value = aside.stashes;
     if (path !== this.logPath.value) return void (this.#again = true);
     this.log.value = found.commits;
+    this.logKnown.value = true;
     this.moreLog.value = found.more && this.#commits < mostCommits;
   }
 }

@@ -30,7 +30,9 @@ export function HistorySection() {
         )
       }
     >
-      {commits.length === 0 && <p class="hint">{path === undefined ? 'No commits yet.' : 'No commit has this file.'}</p>}
+      {commits.length === 0 && (
+        <p class="hint">{!git.logKnown.value ? 'Asking git…' : path === undefined ? 'No commits yet.' : 'No commit has this file.'}</p>
+      )}
       <ul class="list" aria-label="Commits">
         {commits.map(({ hash, author, subject, at, refs }) => (
           <li key={hash} class={`tr${tabs.activeId.value === `commit:${hash}` ? ' on' : ''}`} data-testid="commit">
