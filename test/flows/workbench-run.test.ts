@@ -215,6 +215,9 @@ test('who may not execute reads why; a language that is off or missing says what
       await other.locator('.run button[type=submit]').press('Enter');
       await other.keyboard.press('Control+Enter');
       await other.getByText('Nothing has run yet.').waitFor();
+      // Nor is it a line that is written.
+      await other.locator('.cm-content').press('Control+Enter');
+      assert.equal(await other.locator('.cm-line').count(), files['loan.py'].split('\n').length);
       assert.equal(await other.getByRole('button', { name: 'Run this file' }).count(), 0);
       assert.deepEqual(await accessibilityProblems(other), []);
       await other.context().close();

@@ -59,6 +59,8 @@ const findKeys = searchKeymap.filter(({ key }) => key !== 'Mod-g' && key !== 'Mo
 const undoKeys = yUndoManagerKeymap.map(
   (binding): KeyBinding => ({ ...binding, run: (view) => view.state.readOnly || binding.run?.(view) === true }),
 );
+/** The key that runs: where nothing can be run it does nothing, and writes no line. */
+const runKeys: readonly KeyBinding[] = [{ key: 'Mod-Enter', run: () => true }];
 const wrapping = new Compartment();
 const trailPauseMs = 120;
 
@@ -111,7 +113,7 @@ export function createEditor(session: DocumentSession, options: EditorOptions): 
         search({ top: true }),
         indentUnit.of(indent.unit),
         EditorState.tabSize.of(indent.unit === '\t' ? 4 : indent.unit.length),
-        keymap.of([...undoKeys, ...findKeys, ...foldKeymap, ...defaultKeymap, indentWithTab]),
+        keymap.of([...undoKeys, ...findKeys, ...foldKeymap, ...runKeys, ...defaultKeymap, indentWithTab]),
         yCollab(session.text, null, { undoManager: session.undo }),
         remoteCarets({ awareness: session.awareness, text: session.text, colorOf: options.colorOf, onCarets: options.onCarets }),
         access.of([]),
