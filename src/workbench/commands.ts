@@ -94,8 +94,9 @@ export const commands: readonly Command[] = [
     icon: 'search',
     keys: ['Ctrl Shift H'],
     group: 'Go',
+    when: ({ readOnly }) => !readOnly.value,
     run: (workbench) => {
-      if (!workbench.readOnly.value) workbench.search.setReplacing(true);
+      workbench.search.setReplacing(true);
       searchFor(workbench);
     },
   },

@@ -432,6 +432,10 @@ test('who may only read sees no control that writes', { skip: noBrowser }, async
     await reader.keyboard.type('nothing');
     await reader.getByTestId('saved').filter({ hasText: 'Read only' }).waitFor();
     assert.doesNotMatch(await text(reader), /nothing/);
+    await reader.keyboard.press('Control+Shift+p');
+    await reader.getByRole('option', { name: /^Search all text/ }).waitFor();
+    assert.equal(await reader.getByRole('option', { name: /^Replace in files/ }).count(), 0);
+    await reader.keyboard.press('Escape');
     await reader.getByRole('tree').focus();
     await reader.keyboard.press('Delete');
     await reader.keyboard.press('F2');
