@@ -13,6 +13,8 @@ test('a person is told what happened, and what to do about it, never of operatio
   assert.equal(told('ETAG_MISMATCH', 'a is not as you last read it.'), 'a is not as you last read it.');
   assert.match(told('DISK_FULL', 'The disk has no room for a: ENOSPC.'), /^The disk has no room for a: ENOSPC\. Free space on the disk/);
   assert.match(told('CONNECTION_LOST', 'The connection ended before the answer.'), /may or may not have run/);
+  assert.equal(told('PART_OFF', 'git.status belongs to a part that is switched off here.'), 'This part is switched off here.');
+  assert.equal(told('PART_OFF', 'Checkpoints are switched off here.'), 'Checkpoints are switched off here.');
   assert.equal(failureText(new Error('odd')), 'odd');
   assert.equal(failureText('odd'), 'odd');
   for (const reason of Object.keys(errorTable) as (keyof typeof errorTable)[])

@@ -8,7 +8,9 @@ const withHint: ReadonlySet<string> = new Set([
 
 /** What a person is told of a failure: what happened, and what can be done about it where that is theirs to do. */
 export function failureText(error: unknown): string {
-  const { message, hint, reason } = errorFacts(error);
+  const { message: said, hint, reason } = errorFacts(error);
+  // It names the operation that was called, of which nobody here knows.
+  const message = reason === 'PART_OFF' ? said.replace(/^[a-z]+\.\w+ belongs to a part that/, 'This part') : said;
   if (hint === undefined) return message;
   // It says the same, and what became of the call.
   if (reason === 'CONNECTION_LOST') return hint;

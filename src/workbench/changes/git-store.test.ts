@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { OutriggerError } from '../../contract/errors.ts';
 import type { WorkbenchClient } from '../client-port.ts';
 import { GitStore } from './git-store.ts';
+
+test('where git is a part that is switched off, that is said without the name of an operation', async () => {
+  const call = (): Promise<never> =>
+    Promise.reject(new OutriggerError('PART_OFF', 'git.status belongs to a part that is switched off here.'));
+  const store = new GitStore({ call } as unknown as WorkbenchClient);
+  await store.refresh();
+  assert.deepEqual([store.problem.value, store.missing.value], ['This part is switched off here.', false]);
+});
 
 test('where HEAD has moved, what it is now is shown with its commits, and not beside those of before', async () => {
   let head = 'a';

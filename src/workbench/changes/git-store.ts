@@ -2,6 +2,7 @@ import { computed, type ReadonlySignal, type Signal, signal } from '@preact/sign
 import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import { errorFacts, type WorkbenchClient } from '../client-port.ts';
+import { failureText } from '../failure-text.ts';
 import { foldersAbove } from '../file-paths.ts';
 import { type ChangeSections, changeSections } from './change-sections.ts';
 import { type Letter, letterOf } from './letters.ts';
@@ -128,10 +129,10 @@ export class GitStore {
         if (wantsDetails && !isOther) await this.#loadDetails(status);
       } while (this.#again);
     } catch (error) {
-      const { reason, message } = errorFacts(error);
+      const { reason } = errorFacts(error);
       if (reason === 'CONNECTION_LOST') return;
       this.missing.value = reason === 'TOOL_MISSING';
-      this.problem.value = this.missing.value ? noGit : message;
+      this.problem.value = this.missing.value ? noGit : failureText(error);
     } finally {
       this.#asking = false;
     }
