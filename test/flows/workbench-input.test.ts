@@ -67,6 +67,7 @@ test('an editor that is drawn late takes no keys from the tree where somebody cl
     await file.click();
     await ada.keyboard.press('Enter');
     await eventually(() => assert.ok(held !== undefined && held.length > 0));
+    assert.equal(await ada.getByTestId('saved').innerText(), '', 'what is not here yet is not said to be saved');
     await file.click();
     for (const release of held) release();
     held = undefined;

@@ -178,7 +178,8 @@ function Crumbs({ session }: { session: DocumentSession }) {
     offline: link.words.value.tone === 'offline',
     readOnly: session.readOnly.value,
   });
-  const [state, revision] = words.split(' · ');
+  // Before it is here nobody knows.
+  const [state, revision] = session.state.value.name === 'opening' && session.edits.value === 0 ? [] : words.split(' · ');
   const isBad = info?.state === 'failed' || info?.state === 'conflict' || (session.readOnly.value && !session.settled);
   return (
     <div class="crumb">
