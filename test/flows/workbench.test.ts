@@ -56,6 +56,24 @@ test('two pages edit one file, see each other by name, and take in what another 
   });
 });
 
+test('of more people than there is room for all are counted, on a phone as well', { skip: noBrowser }, async (t) => {
+  await withWorkbench({ 'a.txt': 'a\n' }, async ({ page, url }) => {
+    for (const name of ['Ben', 'Cyd', 'Dan', 'Eve', 'Fay', 'Gus']) {
+      const other = openYjsClient(url, { token: pageToken, room: 'a.txt', name });
+      t.after(() => other.destroy());
+      await other.synced();
+    }
+    const ada = await page({ name: 'Ada' });
+    const seen = async (): Promise<[number, string]> => {
+      const people = ada.getByTestId('people');
+      return [await people.locator('.face').filter({ visible: true }).count(), await people.locator('.num').innerText()];
+    };
+    await eventually(async () => assert.deepEqual(await seen(), [6, '+1']));
+    await ada.setViewportSize({ width: 390, height: 844 });
+    await eventually(async () => assert.deepEqual(await seen(), [3, '+4']));
+  });
+});
+
 test('where another editor types line ends of its own, carets stay, and what is typed and pasted lands where it is seen (long form)', {
   skip: noBrowser,
 }, async (t) => {

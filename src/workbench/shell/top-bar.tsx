@@ -8,6 +8,7 @@ import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
 
 const mostFaces = 6;
+const mostFacesOnPhone = 3;
 
 export function TopBar() {
   const workbench = useWorkbench();
@@ -98,10 +99,10 @@ function Branch() {
 
 function Faces() {
   const workbench = useWorkbench();
-  const { presence, me } = workbench;
+  const { presence, me, phone } = workbench;
   const { value: others } = presence.others;
   const everyone = [{ actor: me.value }, ...others.filter(({ actor }) => actor.key !== me.value.key)];
-  const faces = everyone.slice(0, mostFaces);
+  const faces = everyone.slice(0, phone.value ? mostFacesOnPhone : mostFaces);
   const rest = everyone.length - faces.length;
   const firstAgent = faces.findIndex(({ actor }) => actor.kind === 'agent');
   const names = everyone.map(({ actor }, index) => (index === 0 ? `you (${actor.name})` : sayActor(actor))).join(', ');
