@@ -17,7 +17,7 @@ const theme = EditorView.theme({
   '.cm-content': { padding: '4px 0 24px', caretColor: 'var(--fg)' },
   '.cm-line': { padding: '0 24px 0 6px' },
   '.cm-gutters': { backgroundColor: 'var(--surface)', color: 'var(--ed-gutter)', border: 'none', fontSize: 'var(--text-sm)' },
-  '.cm-lineNumbers .cm-gutterElement': { padding: '0', minWidth: '36px', textAlign: 'right' },
+  '.cm-lineNumbers .cm-gutterElement': { padding: '0 0 0 var(--s-3)', minWidth: '36px', textAlign: 'right' },
   '.cm-gutter.cm-bars': { width: '12px' },
   '.cm-bars .cm-gutterElement': { padding: '0' },
   '.cm-foldGutter .cm-gutterElement': { width: '14px', padding: '0', color: 'var(--fg-3)' },
