@@ -94,7 +94,7 @@ function TaskCells({ task, tabIndex }: { task: HubTaskInfo; tabIndex: 0 | -1 }) 
       </td>
       <td class="ell">
         <span class="row">
-          <button type="button" class="cmd ell" data-stop tabIndex={tabIndex} title={description.slice(0, TITLE_LENGTH)}>
+          <button type="button" class="cmd ell" dir="auto" data-stop tabIndex={tabIndex} title={description.slice(0, TITLE_LENGTH)}>
             {firstLine(description)}
           </button>
           {(priority === 'urgent' || priority === 'high') && <span class={`chip${priority === 'urgent' ? ' warn' : ''}`}>{priority}</span>}
