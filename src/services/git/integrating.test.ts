@@ -376,6 +376,34 @@ describe('joining commits', { skip: requireTool('git') }, () => {
       });
   });
 
+  test('a pick, a revert and a rebase that go on keep the lines of a message that begin with #, and who wrote it', async () => {
+    const said = '#12: of side\n\nWhy\n# Notes\nmore';
+    for (const [doing, begin, expected] of [
+      ['cherry-pick', (git) => cherryPick(git, 'side'), said],
+      ['revert', (git) => revert(git, 'side'), 'Revert "#12: of side"'],
+      ['rebase', (git) => rebase(git, 'main'), said],
+      ['rebase with a message', (git) => rebase(git, 'main'), said],
+    ] as [string, (git: GitWorld['git']) => Promise<unknown>, string][])
+      await withRepository(async (world) => {
+        const { git, put, run } = world;
+        diverge(world);
+        run('checkout', '-q', 'side');
+        const wrote = ['--author=Ada <ada@example.org>', '--date=2020-02-02T20:20:20+0200'];
+        run('commit', '-q', '--amend', '--cleanup=whitespace', ...wrote, '-m', said);
+        if (!doing.startsWith('rebase')) run('checkout', '-q', 'main');
+        await begin(git);
+        assert.ok((await status(git, false))?.underWay?.message?.startsWith(expected), doing);
+        put('a', 'both\n');
+        const given = doing === 'rebase with a message' ? { message: said } : {};
+        assert.equal((await goOn(git, { skip: false, ...given })).outcome, 'done', doing);
+        const [message = '', author] = run('log', '-1', '--format=%B%x00%an <%ae> %aI').trim().split('\0');
+        assert.ok(message.startsWith(expected), `${doing}: ${message}`);
+        assert.doesNotMatch(message, /Conflicts/, doing);
+        if (doing !== 'revert') assert.equal(author, 'Ada <ada@example.org> 2020-02-02T20:20:20+02:00', doing);
+        assert.equal((await status(git, false))?.underWay, undefined, doing);
+      });
+  });
+
   test('each kind of conflict has its name', async () => {
     await withRepository(async ({ git, put, save, run, root }) => {
       const gone = (name: string): void => fs.rmSync(path.join(root, name));

@@ -9,7 +9,7 @@ import { planCommit } from './plan-commit.ts';
 import { checkRevision } from './revision.ts';
 import { SecretGuard } from './secrets.ts';
 import { statusOf } from './status.ts';
-import { type Doing, doingIn, mergeMessage, rebaseUnderWay, sequenceIn, tipBefore, underWay } from './under-way.ts';
+import { type Doing, doingIn, preparedMessage, rebaseUnderWay, sequenceIn, tipBefore, underWay } from './under-way.ts';
 
 export type Outcome = Output<(typeof table)['git.merge']>;
 
@@ -97,11 +97,14 @@ export function goOn(git: Git, { message, skip }: { message?: string | undefined
       throw new OutriggerError('BAD_INPUT', 'A patch has its message from its mail: leave `message` out.');
     if (skip) return join(git, repository, doing, [doing, '--skip'], undefined, signal);
     await resolve(git, repository, signal);
-    // `--continue` opens an editor, which leaves the message as git prepared it; one that was given goes into the commit here.
-    if (message !== undefined || doing === 'merge') {
-      const text = message ?? mergeMessage(repository.gitFolder);
+    // `--continue` opens an editor, after which lines that begin with # are taken for comments: a message goes into the commit here.
+    const prepared = doing === 'am' ? undefined : preparedMessage(repository.gitFolder);
+    const text = message ?? prepared;
+    if (text !== undefined || doing === 'merge') {
       const said = text === undefined ? ['--no-edit'] : ['--cleanup=whitespace', '--file=-'];
-      const made = await join(git, repository, doing, ['commit', ...said], text, signal);
+      // Of a rebase alone git does not know here whose commit it is.
+      const author = doing === 'rebase' && prepared !== undefined ? await authorOfStopped(git, repository, signal) : {};
+      const made = await join(git, repository, doing, ['commit', ...said], text, signal, author);
       if (made.outcome === 'conflicts' || doingIn(repository.gitFolder) !== doing) return made;
     }
     return join(git, repository, doing, [doing, '--continue'], undefined, signal);
@@ -158,12 +161,13 @@ async function join(
   args: readonly string[],
   message: string | Uint8Array | undefined,
   signal: AbortSignal | undefined,
+  author: Record<string, string> = {},
 ): Promise<Outcome> {
   const before = await git.head(repository, signal);
   const wasDoing = doingIn(repository.gitFolder);
   const wasAt = headsOf(repository);
   const result = await git.change(action, repository, args, {
-    env: await identity(git, undefined, signal),
+    env: { ...(await identity(git, undefined, signal)), ...author },
     settings: new SecretGuard(git, repository, action, signal).settings,
     ...(message === undefined ? {} : { stdin: message }),
   });
@@ -188,6 +192,16 @@ async function join(
   const error = wouldOverwrite(action, result);
   if (!isIntegrating(doing)) throw error;
   throw withMore(error, `The ${nameOf(doing)} is still under way: git.continue or git.abort ends it.`);
+}
+
+/** Environment that names who wrote the commit at which a rebase stopped, and when. */
+async function authorOfStopped(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<Record<string, string>> {
+  const [stoppedAt] = underWay(repository.gitFolder)?.heads ?? [];
+  if (stoppedAt === undefined) return {};
+  const args = ['show', '--no-patch', '--no-notes', '--date=raw', '--format=%an%x00%ae%x00%ad', stoppedAt, '--'];
+  const { stdout } = await git.read('continue', repository, args, { signal });
+  const [name = '', email = '', at = ''] = stdout.toString().trim().split('\0');
+  return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_AUTHOR_DATE: `@${at}` };
 }
 
 function headsOf({ gitFolder }: Repository): string | undefined {

@@ -46,12 +46,10 @@ export function underWay(gitFolder: string): UnderWay | undefined {
   const doing = doingIn(gitFolder);
   if (doing === undefined) return undefined;
   const said = (name: string): string | undefined => smallFile(path.join(gitFolder, name))?.toString();
-  const message = said('MERGE_MSG')
-    ?.split('\n')
-    .filter((line) => !line.startsWith('#'))
-    .join('\n')
-    .trim();
-  const shared = message === undefined || message === '' ? {} : { message };
+  const prepared = preparedMessage(gitFolder);
+  const uncommented = (text: string): string => text.replace(/^#.*\n?/gm, '');
+  const message = (prepared === undefined ? uncommented(said('MERGE_MSG') ?? '') : Buffer.from(prepared).toString()).trim();
+  const shared = message === '' ? {} : { message };
   if (doing === 'am') {
     const subject = said('rebase-apply/final-commit')?.trim() ?? '';
     return { doing, heads: [], ...(subject === '' ? {} : { message: subject }), ...stepIn(said, 'rebase-apply/next', 'rebase-apply/last') };
@@ -61,11 +59,13 @@ export function underWay(gitFolder: string): UnderWay | undefined {
   return { doing, heads: lines(said(head)), ...shared };
 }
 
-/** At the end of a message: that of `git merge`, with the mark of comments that the user chose, below a line to cut at or without one. */
+/** At the end of a message that git prepared, with the mark of comments that the user chose, below a line to cut at or without one. */
 const conflictList = /\n([^\s\w]+) (?:-+ >8 -+|Conflicts:)\n(?:\1[^\n]*\n)*$/;
 
-/** What the commit of a merge that stopped would say, without the list of conflicts; undefined where git wrote none below it. In its own bytes. */
-export function mergeMessage(gitFolder: string): Uint8Array | undefined {
+/** What the commit of what stopped would say, without the list of conflicts; undefined where git wrote none below it. In its own bytes. */
+export function preparedMessage(gitFolder: string): Uint8Array | undefined {
+  // Those of the commits that become one are joined by comments.
+  if (fs.existsSync(path.join(gitFolder, 'rebase-merge', 'current-fixups'))) return undefined;
   const text = smallFile(path.join(gitFolder, 'MERGE_MSG'))?.toString('latin1');
   return text === undefined || !conflictList.test(text) ? undefined : Buffer.from(text.replace(conflictList, '\n'), 'latin1');
 }
