@@ -92,3 +92,27 @@ test('our own changes are told once, by the call, with who made them; those of o
       ['outside changed ours/b'],
     );
   }));
+
+test('a folder that was there before the start and is moved by a call is one change, with all that is in it', () =>
+  withSidecar(
+    async ({ client, put, root }) => {
+      // What was written just before its folder was moved is told in any case.
+      await eventually(() => assert.ok(Date.now() - fs.statSync(`${root}/there/deep`).ctimeMs > 2_200));
+      await client.call('files.move', { from: 'there', to: 'moved' });
+      for (const end of ['end', 'end2']) {
+        put(end);
+        await eventually(async () => assert.match(JSON.stringify((await client.call('changes.since', {})).changes), RegExp(`"${end}"`)));
+      }
+      const { changes } = await client.call('changes.since', {});
+      assert.deepEqual(
+        changes.map(({ what, path: where }) => `${what} ${where}`),
+        ['moved moved', 'created end', 'created end2'],
+      );
+    },
+    {
+      prepare: (root) => {
+        fs.mkdirSync(path.join(root, 'there/deep'), { recursive: true });
+        for (const name of ['there/a', 'there/b', 'there/deep/c']) fs.writeFileSync(path.join(root, name), name);
+      },
+    },
+  ));

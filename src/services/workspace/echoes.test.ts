@@ -263,10 +263,11 @@ test('what came along with its folder is told by the move alone, in a new folder
       workspace.noticed([report(harness, 'new', 'created')]);
       await workspace.move('a', 'new/b', { overwrite: false, parents: false, cause });
       now += 3_600_000;
-      assert.deepEqual(
-        workspace.noticed(['new/b', 'new/b/unread', 'new/b/sub', 'new/b/sub/unread'].map((name) => report(harness, name, 'created'))),
-        [],
-      );
+      const told = ['new/b', 'new/b/unread', 'new/b/sub', 'new/b/sub/unread'];
+      for (const what of ['changed', 'created'] as const)
+        assert.deepEqual(workspace.noticed(told.map((name) => report(harness, name, what))), [], what);
+      put('new/b/unread', 'changed');
+      assert.equal(workspace.noticed([report(harness, 'new/b/unread')]).length, 1);
     },
     { now: () => now },
   );

@@ -136,7 +136,7 @@ export class Echoes {
         if (known(from) === REMOVED) this.#meetings.arrived(report.path);
         this.#remember(from, report.path, true);
       }
-    } else if (before === undefined && report.what === 'created' && this.#movedHere(report)) {
+    } else if (before === undefined && this.#movedHere(report)) {
       return undefined;
     } else if (before !== undefined) draft.what = before === REMOVED ? 'created' : 'changed';
     return draft;
