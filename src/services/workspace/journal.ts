@@ -278,8 +278,9 @@ export class Journal {
       if (!isPut || left.has(path) || this.known(path) !== FOLDER) return [...origin, draft];
       const gone = this.#thereBelow(path).filter((one) => !left.has(one.path));
       // A folder that takes the place of one is there as that was.
-      if (kind !== 'directory') gone.push({ path, content: FOLDER });
-      return [...gone.map(removal), ...origin, draft];
+      if (kind === 'directory') return [...gone.map(removal), ...origin, draft];
+      gone.push({ path, content: FOLDER });
+      return [...gone.map(removal), ...origin, what === 'changed' ? { ...draft, what: 'created' } : draft];
     });
   }
 
