@@ -76,9 +76,10 @@ describe('the folder of the state', () => {
       for (const [name, message] of cases) {
         assert.throws(
           () => open({ folder: path.resolve(folder, name) }),
-          (error: Error & { details?: unknown }) => {
+          (error: Error & { details?: unknown; hint?: string }) => {
             assert.match(error.message, message);
             assert.deepEqual(error.details, { option: 'state' });
+            assert.match(error.hint ?? '', /outside of the workspace/);
             return true;
           },
         );

@@ -414,6 +414,7 @@ function chooseFolder(id: string, options: StateOptions): { folder: string; ephe
     if (problem !== undefined) {
       throw new OutriggerError('FILE_PERMISSION', `The state folder ${options.folder} (option state) can't be used: ${problem}`, {
         details: { option: 'state' },
+        hint: 'Name a folder outside of the workspace, of the user that the sidecar runs as.',
       });
     }
     return { folder: options.folder, ephemeral: false };
