@@ -65,3 +65,11 @@ test('a log that can not be followed is closed with what went wrong', async () =
   await new Promise(setImmediate);
   assert.deepEqual(codes, [4000]);
 });
+
+test('a log that is followed while the sidecar stops is closed with 1001', async () => {
+  const caller: Caller = { id: 'bot', name: 'Bot', kind: 'agent', access: 'read', ended: new AbortController().signal };
+  const { socket, codes } = logSocket();
+  serveOdooLog(socket, { dispatch: () => Promise.reject(new OutriggerError('STOPPING', 'The sidecar is stopping.')), caller }, 'request');
+  await new Promise(setImmediate);
+  assert.deepEqual(codes, [1001]);
+});

@@ -4,6 +4,7 @@ import type { Dispatch } from '../../contract/dispatch.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Item, Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
+import { closeCodes } from '../../contract/wire.ts';
 import { refuseOtherMethods } from '../../net/http-app.ts';
 import { callerSignal } from '../../net/response-flow.ts';
 import type { TextSocket } from '../../net/text-socket.ts';
@@ -102,7 +103,9 @@ export function serveOdooLog(socket: TextSocket, { dispatch, caller }: { dispatc
   if (caller.ended?.aborted === true) return unauthorised();
   dispatch({ name: 'deploy.follow', input: { profiles }, caller, transport: 'platxa', requestId, signal: ended.signal, emit }).catch(
     (error: unknown) => {
-      if (!ended.signal.aborted) socket.close(4000, error instanceof OutriggerError ? error.message : 'It failed inside.');
+      if (ended.signal.aborted) return;
+      const known = error instanceof OutriggerError ? error : new OutriggerError('INTERNAL', 'It failed inside.');
+      socket.close(known.reason === 'STOPPING' ? closeCodes.goingAway : platxaCloseCodes.badRequest, known.message);
     },
   );
 }
