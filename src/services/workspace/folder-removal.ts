@@ -71,7 +71,10 @@ export async function removeFolder(
         await new Promise((resolve) => setImmediate(resolve));
         sliceEnd = performance.now() + SLICE_MS;
       }
-      if (hasOdd) await removeOdd(folder.at);
+      if (!hasOdd) continue;
+      // Meanwhile the watch may see what is gone.
+      tell();
+      await removeOdd(folder.at);
     }
   } finally {
     tell();

@@ -556,6 +556,19 @@ describe('a removal', () => {
     }),
   );
 
+  test('tells what went before what has a name that is not UTF-8 goes, so that the watch tells it no second time', onLinux, () =>
+    withWorkspace(async ({ workspace, put, at, told }) => {
+      put('a/b', 'text');
+      for (let n = 0; n < 50; n++) fs.writeFileSync(oddName(at(`a/f${n}`)), '');
+      const removing = workspace.remove('a', true, { cause });
+      while (fs.existsSync(at('a/b'))) await new Promise(setImmediate);
+      assert.ok(fs.existsSync(at('a')), 'the others are still there');
+      workspace.noticed([{ path: 'a/b', kind: 'file', what: 'removed', size: 0, mtimeMs: 0, ino: 0, hash: null }]);
+      assert.equal(await removing, 2);
+      assert.deepEqual(told(), ['removed a/b', 'removed a']);
+    }),
+  );
+
   test('needs to be asked for what is in a folder, and meets its condition', () =>
     withWorkspace(async ({ workspace, put, at, read }) => {
       put('a/b', 'text');
