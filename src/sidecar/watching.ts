@@ -48,7 +48,9 @@ export function startWatch(
   workspace.journal.onChanges((changes) => {
     // What came from outside the watch has told itself.
     const ours = changes.filter(({ cause }) => cause.kind !== 'outside');
-    if (ours.length > 0) watch.ownChanges(pathsPut(ours), pathsMoved(ours));
+    // What is about to be removed is no other's that came there.
+    const moved = pathsMoved(ours).filter((at) => !workspace.isLeaving(at));
+    if (ours.length > 0) watch.ownChanges(pathsPut(ours), moved);
   });
   let rechecks = 0;
   const recheck = (paths: readonly string[]): void => {

@@ -62,6 +62,31 @@ test('a folder that goes to another file system is told as one move, and keeps t
     assert.equal(fs.statSync(at('mounted/deep/b/twin')).ino, fs.statSync(at('mounted/deep/b/big')).ino);
   }));
 
+test('of a large folder that goes to another file system the watch tells nothing more, however long its files take to go', (context) =>
+  withSmallDisk(context, 2048, (disk) =>
+    withSidecar(async ({ client, put, root }) => {
+      fs.mkdirSync(`${root}/mounted`);
+      execFileSync('mount', ['--bind', disk, `${root}/mounted`], { stdio: 'ignore' });
+      try {
+        for (let n = 0; n < 2000; n++) put(`a/${n}`, '');
+        const changes = async (cursor?: string) => client.call('changes.since', cursor === undefined ? {} : { cursor });
+        await eventually(async () => assert.ok((await client.call('changes.since', {})).cursor.endsWith('-2002')));
+        const { cursor } = await changes();
+        await client.call('files.move', { from: 'a', to: 'mounted/a' });
+        for (const end of ['end', 'end2']) {
+          put(end);
+          await eventually(async () => assert.match(JSON.stringify((await changes(cursor)).changes.slice(-3)), RegExp(`"${end}"`)));
+        }
+        assert.deepEqual(
+          (await changes(cursor)).changes.map(({ what, path: where }) => `${what} ${where}`),
+          ['moved mounted/a', 'created end', 'created end2'],
+        );
+      } finally {
+        execFileSync('umount', ['-l', `${root}/mounted`]);
+      }
+    }),
+  ));
+
 test('a file goes to another file system and takes the place of another', (context) =>
   withMounted(context, async ({ workspace, put, told, read, changes }) => {
     put('a', 'new');

@@ -32,6 +32,8 @@ export interface MovingHost {
 /** Moves within the folder. */
 export class Moving {
   readonly #host: MovingHost;
+  /** What was copied to another file system, and is told to be there, while its source is removed. */
+  readonly #leaving = new Set<string>();
 
   constructor(host: MovingHost) {
     this.#host = host;
@@ -50,18 +52,25 @@ export class Moving {
     }
   }
 
+  /** Whether a path was told to be moved, and what stands there is about to be removed. */
+  isLeaving(wirePath: string): boolean {
+    return this.#leaving.has(wirePath);
+  }
+
   async #moveByCopy(from: string, to: string, { signal, ...options }: CopyOptions): Promise<void> {
     const held = await this.#host.liveText()?.hold([from, to]);
     try {
       for (const document of held?.all ?? []) await document.save();
       const [source, target] = [this.#placeOf(from), this.#placeOf(to)];
       const copy = await MoveByCopy.make(this.#host, source, target, signal);
+      this.#leaving.add(from);
       try {
         this.#moveNow(from, to, options, copy);
         if (this.#host.durability === 'full') await this.#syncParent(target);
         const left = await copy.removeSource(target, (path, content) => this.#host.journal.learn(path, content));
         if (left.length > 0) this.#tellLeft(from, to, left, options.cause);
       } finally {
+        this.#leaving.delete(from);
         copy.discard();
       }
     } finally {

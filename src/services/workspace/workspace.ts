@@ -228,6 +228,11 @@ export class Workspace extends Reader {
     return changes;
   }
 
+  /** Whether a path was told to be moved, and what stands there is about to be removed. */
+  isLeaving(wirePath: string): boolean {
+    return this.#moving.isLeaving(wirePath);
+  }
+
   /** Paths of which the last reports do not say what stands there now: a further look has to. */
   takeDoubtful(): string[] {
     return this.#echoes.takeDoubtful();
