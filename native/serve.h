@@ -7,12 +7,14 @@
 //   'P'  the path of the socket, which may be gone when the answer "ready" has come
 //   'S'  16 characters, then strings that end with NUL: which streams there are of "0123", the working folder, how many arguments follow,
 //        these (as of --cage), and the environment
-//   'C'  16 characters: a stream that is made ahead, under this name
-//   'R'  the same as 'S' for a program that is no cage, in a session of its own: first the names of its three streams, which were made ahead, and
-//        its path before how many arguments follow
-//   'K'  the 16 characters of what is to be killed, with its group, or of a stream that is not wanted
+//   'C'  16 characters: three pipes are made for a program that will have this name. The answer names their other ends, which are opened by
+//        /proc: sockets could not be opened as /dev/stdout
+//   'O'  16 characters: these ends were opened
+//   'R'  the same as 'S' for a program that is no cage, in a session of its own, whose pipes were made: instead of which streams there are, its
+//        working folder and its path
+//   'K'  the 16 characters of what is to be killed, with its group, or of pipes that are not wanted
 //   'G'  the same 16, and the number of a signal, in two digits
-// An answer, in a line: "began", the 16 characters and the id of the process, for a program; "exit", the 16 characters and the status of
+// An answer, in a line: "made", the 16 characters and three descriptors of this process; "began", the 16 characters and the id of the process, for a program; "exit", the 16 characters and the status of
 // waitpid(2), errno below zero where nothing was started.
 #include <sys/mman.h>
 #include <sys/un.h>
@@ -35,12 +37,13 @@ static struct served *served;
 static char *orders;
 static int served_count;
 
+// Three pipes: the ends of a program, and ours until they were opened.
 struct ahead {
-  int fd;
+  int theirs[3], ours[3];
   char token[TOKEN];
 };
 
-static struct ahead streams_ahead[MOST_AHEAD];
+static struct ahead pipes_ahead[MOST_AHEAD];
 static int ahead_count;
 
 // Connects and says which stream of which cage this is.
@@ -105,23 +108,57 @@ static void answer_order(const char *word, const char *token, int number) {
   (void)!send(ORDERS, line, (size_t)length, MSG_NOSIGNAL);
 }
 
-static void make_ahead(const char *token) {
-  if (ahead_count == MOST_AHEAD) return;
-  int fd = open_stream(token, '0');
-  if (fd < 0) return;
-  streams_ahead[ahead_count].fd = fd;
-  memcpy(streams_ahead[ahead_count++].token, token, TOKEN);
+static void close_three(int ends[3]) {
+  for (int stream = 0; stream < 3; stream++) {
+    if (ends[stream] >= 0) close(ends[stream]);
+    ends[stream] = -1;
+  }
 }
 
-// -1 where there is none.
-static int take_ahead(const char *token) {
-  for (int at = 0; at < ahead_count; at++) {
-    if (memcmp(streams_ahead[at].token, token, TOKEN) != 0) continue;
-    int fd = streams_ahead[at].fd;
-    streams_ahead[at] = streams_ahead[--ahead_count];
-    return fd;
+static void make_ahead(const char *token) {
+  struct ahead made = {.theirs = {-1, -1, -1}, .ours = {-1, -1, -1}};
+  int problem = ahead_count == MOST_AHEAD ? EAGAIN : 0;
+  // Who is to open them by /proc may.
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  for (int stream = 0; problem == 0 && stream < 3; stream++) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) problem = errno;
+    else {
+      made.theirs[stream] = ends[stream == 0 ? 0 : 1];
+      made.ours[stream] = ends[stream == 0 ? 1 : 0];
+    }
   }
-  return -1;
+  if (problem != 0) {
+    close_three(made.theirs);
+    close_three(made.ours);
+    answer_order("exit", token, -problem);
+    return;
+  }
+  memcpy(made.token, token, TOKEN);
+  pipes_ahead[ahead_count++] = made;
+  char line[96];
+  int length = snprintf(line, sizeof line, "made %.16s %d %d %d\n", token, made.ours[0], made.ours[1], made.ours[2]);
+  (void)!send(ORDERS, line, (size_t)length, MSG_NOSIGNAL);
+}
+
+static struct ahead *ahead_named(const char *token) {
+  for (int at = 0; at < ahead_count; at++)
+    if (memcmp(pipes_ahead[at].token, token, TOKEN) == 0) return &pipes_ahead[at];
+  return NULL;
+}
+
+static void opened_ahead(const char *token) {
+  struct ahead *made = ahead_named(token);
+  if (made != NULL) close_three(made->ours);
+}
+
+// The ends of a program; all -1 where there are none.
+static void take_ahead(const char *token, int streams[3]) {
+  struct ahead *made = ahead_named(token);
+  for (int stream = 0; stream < 3; stream++) streams[stream] = made == NULL ? -1 : made->theirs[stream];
+  if (made == NULL) return;
+  close_three(made->ours);
+  *made = pipes_ahead[--ahead_count];
 }
 
 struct program {
@@ -151,21 +188,19 @@ static pid_t start_program(char *text, size_t size, const sigset_t *mask) {
   pid_t pid = -1;
   if (strings == NULL) return -ENOMEM;
   for (char *at = text + TOKEN; at < end && count < MOST_STRINGS; at += strlen(at) + 1) strings[count++] = at;
-  // The streams, the folder, the path, and how many follow; the first of these is its name.
-  if (count < 5 || take_number(&arguments, strings[3]) != 0 || arguments == 0 || arguments > (unsigned long long)count - 4) problem = EINVAL;
+  // The folder, the path, and how many follow; the first of these is its name.
+  if (count < 4 || take_number(&arguments, strings[2]) != 0 || arguments == 0 || arguments > (unsigned long long)count - 3) problem = EINVAL;
   else {
-    program.cwd = strings[1];
-    program.file = strings[2];
-    program.environment = strings + 4 + arguments;
+    program.cwd = strings[0];
+    program.file = strings[1];
+    program.environment = strings + 3 + arguments;
     program.argv = calloc((size_t)arguments + 1, sizeof *program.argv);
     if (program.argv == NULL) problem = ENOMEM;
-    else memcpy(program.argv, strings + 4, (size_t)arguments * sizeof *program.argv);
+    else memcpy(program.argv, strings + 3, (size_t)arguments * sizeof *program.argv);
   }
   // None of them is one of the first three, which are ours.
-  for (int stream = 0; count > 0 && strlen(strings[0]) == 3 * TOKEN && stream < 3; stream++)
-    program.streams[stream] = take_ahead(strings[0] + stream * TOKEN);
-  for (int stream = 0; stream < 3; stream++)
-    if (program.streams[stream] < 0) problem = EINVAL;
+  take_ahead(text, program.streams);
+  if (program.streams[0] < 0) problem = EINVAL;
   if (problem == 0) {
     pid = vfork();
     if (pid == 0) {
@@ -175,8 +210,7 @@ static pid_t start_program(char *text, size_t size, const sigset_t *mask) {
     }
     if (pid < 0) problem = errno;
   }
-  for (int stream = 0; stream < 3; stream++)
-    if (program.streams[stream] >= 0) close(program.streams[stream]);
+  close_three(program.streams);
   free(program.argv);
   free(strings);
   return problem == 0 ? pid : -problem;
@@ -214,9 +248,11 @@ static int obey(const char *order, size_t size, const sigset_t *mask, int takes_
     streams_at = open(order + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (streams_at >= 0) (void)!send(ORDERS, "ready\n", 6, MSG_NOSIGNAL);
   } else if (size == 1 + TOKEN && order[0] == 'C') make_ahead(order + 1);
+  else if (size == 1 + TOKEN && order[0] == 'O') opened_ahead(order + 1);
   else if (size == 1 + TOKEN && order[0] == 'K') {
-    int unwanted = take_ahead(order + 1);
-    if (unwanted >= 0) close(unwanted);
+    int unwanted[3];
+    take_ahead(order + 1, unwanted);
+    close_three(unwanted);
     signal_served(order + 1, SIGKILL);
   }
   else if (size == 1 + TOKEN + 2 && order[0] == 'G') signal_served(order + 1, (order[1 + TOKEN] - '0') * 10 + order[2 + TOKEN] - '0');

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { constants } from 'node:os';
 import path from 'node:path';
 import { type CagedChild, type CagedChildRequest, REPORT_DESCRIPTOR, SupervisorWire, writeTo } from './caged-child.ts';
 import {
@@ -15,10 +14,9 @@ import {
   TOKEN_LENGTH,
   variables,
 } from './fork-wire.ts';
-import type { HostExit } from './host.ts';
+import { ForkedPrograms } from './forked-programs.ts';
+import type { HostExit, ProgramOutput } from './host.ts';
 import { readPipe } from './pipe-output.ts';
-import { type ProgramRequest, type StartedProgram, signalGroup } from './started-program.ts';
-import { type Stream, StreamsAhead } from './streams-ahead.ts';
 
 /** A path of a unix socket, with its end. */
 const MOST_PATH_BYTES = 108;
@@ -28,11 +26,14 @@ const REPORT_WITHIN_MS = 1000;
 /** One that has ended already made its streams before. */
 const STREAMS_AFTER_END_MS = 250;
 const MOST_SAID_LENGTH = 2000;
-/** Between signalling a program by its server and by ourselves, where it is not told meanwhile that it ended. */
-const KILL_OURSELVES_AFTER_MS = 1000;
 const [STDIN, STDOUT, STDERR] = [0, 1, 2];
 
-/** One that was ordered, until it ended. */
+interface Stream {
+  output: ProgramOutput;
+  socket: Socket;
+}
+
+/** A cage that was ordered, until it ended. */
 interface Ordered {
   streams: Map<number, Stream>;
   wanted: number;
@@ -41,8 +42,6 @@ interface Ordered {
   refused: (error: Error) => void;
   exited: (exit: HostExit) => void;
   hasEnded: boolean;
-  /** Of a program that is no cage: 0 until it runs. */
-  pid?: number;
 }
 
 /**
@@ -56,7 +55,8 @@ export class ForkServer {
   readonly #listener: Server;
   readonly #ready = Promise.withResolvers<void>();
   readonly #ordered = new Map<string, Ordered>();
-  readonly #ahead = new StreamsAhead((kind, token) => this.#order(kind, token));
+  /** Those that are no cages. */
+  readonly programs: ForkedPrograms;
   #said = '';
   #idlers: (() => void)[] = [];
   #isOver = false;
@@ -109,6 +109,8 @@ export class ForkServer {
     this.#child = child;
     this.#listener = listener;
     this.#orders = child.stdio[REPORT_DESCRIPTOR] as Socket;
+    const order = (kind: OrderKind, ...parts: readonly (string | Buffer)[]): void => this.#order(kind, ...parts);
+    this.programs = new ForkedPrograms({ order, isOver: () => this.#isOver, changed: () => this.#changed() }, this.pid);
     listener.on('connection', (socket) => this.#receive(socket));
     listener.unref();
     child.unref();
@@ -161,7 +163,7 @@ export class ForkServer {
     keepStdinOpen,
   }: Omit<CagedChildRequest, 'reports' | 'argv'> & { argv: readonly string[] }): Promise<CagedChild> {
     const streams = `${keepStdinOpen ? STDIN : ''}123`;
-    const { token, ordered, exit } = await this.#place('S', [streams, cwd, String(argv.length), ...argv, ...variables(env)]);
+    const { token, ordered, exit } = await this.#place([streams, cwd, String(argv.length), ...argv, ...variables(env)]);
     const stdin = ordered.streams.get(STDIN)?.socket;
     // What comes by the input is nobody's; so its end is seen.
     ordered.streams.get(STDIN)?.output.on('data', () => {});
@@ -181,60 +183,9 @@ export class ForkServer {
     };
   }
 
-  /**
-   * Whether `run` may be called: its streams are made ahead, as Node takes one connection a turn, and takes and drops one where it has no descriptors
-   * left. A program runs when we have its streams, or not at all.
-   */
-  get hasStreams(): boolean {
-    return this.#ahead.length >= 3;
-  }
-
-  /** Orders streams for programs. */
-  makeStreams(): void {
-    if (!this.#isOver) this.#ahead.make();
-  }
-
-  /** A program that is no cage, while it `hasStreams`. Resolves when it runs. Throws the system's error. */
-  async run({ file, argv, cwd, env }: ProgramRequest): Promise<StartedProgram> {
-    const more = [cwd, file, String(argv.length), ...argv, ...variables(env)];
-    stringBytes(more);
-    const taken = this.#ahead.take(3);
-    const [stdin, stdout, stderr] = taken.map(({ stream }) => stream) as [Stream, Stream, Stream];
-    // What comes by the input is nobody's; so its end is seen.
-    stdin.output.on('data', () => {});
-    const placed = this.#place('R', [taken.map(({ token }) => token).join(''), ...more], [stdin, stdout, stderr]);
-    this.makeStreams();
-    const { token, ordered, exit } = await placed;
-    void exit.then(() => stdin.socket.destroy());
-    const pid = ordered.pid as number;
-    return {
-      pid,
-      stdin: stdin.socket,
-      stdout: stdout.output,
-      stderr: stderr.output,
-      exit,
-      get hasEnded() {
-        return ordered.hasEnded;
-      },
-      signal: (name) => {
-        // What waits for it sends the signal, so that its number is nobody else's meanwhile.
-        if (ordered.hasEnded || this.#isOver) return signalGroup(pid, name, true, () => {});
-        this.#order('G', token, String(constants.signals[name]).padStart(2, '0'));
-        if (name !== 'SIGKILL') return;
-        // The server may hang in a file system.
-        const late = setTimeout(() => {
-          signalGroup(pid, name, ordered.hasEnded, () => {});
-          ordered.hasEnded = true;
-          ordered.exited({ exitCode: null, exitSignal: name });
-        }, KILL_OURSELVES_AFTER_MS);
-        void exit.then(() => clearTimeout(late));
-      },
-    };
-  }
-
   /** Resolves when nothing runs that it started. */
   async idle(): Promise<void> {
-    if (this.#ordered.size === 0 || this.#isOver) return;
+    if (this.#isIdle || this.#isOver) return;
     await new Promise<void>((resolve) => this.#idlers.push(resolve));
   }
 
@@ -250,32 +201,26 @@ export class ForkServer {
     await this.#ready.promise.finally(() => clearTimeout(late));
   }
 
-  /** Orders one, and waits for all of its streams. */
-  async #place(
-    kind: 'S' | 'R',
-    strings: readonly string[],
-    streams: readonly Stream[] = [],
-  ): Promise<{ token: string; ordered: Ordered; exit: Promise<HostExit> }> {
+  /** Orders a cage, and waits for all of its streams. */
+  async #place(strings: readonly string[]): Promise<{ token: string; ordered: Ordered; exit: Promise<HostExit> }> {
     const bytes = stringBytes(strings);
     if (this.#isOver) throw gone();
     const token = newToken();
     const complete = Promise.withResolvers<void>();
     const exit = Promise.withResolvers<HostExit>();
     const ordered: Ordered = {
-      streams: new Map(streams.entries()),
-      wanted: streams.length > 0 ? streams.length : (strings[0]?.length ?? 0),
+      streams: new Map(),
+      wanted: strings[0]?.length ?? 0,
       isComplete: complete.resolve,
       refused: complete.reject,
       exited: exit.resolve,
       hasEnded: false,
-      ...(kind === 'R' ? { pid: 0 } : {}),
     };
     this.#ordered.set(token, ordered);
-    // As long as somebody waits for it, the process does not end.
-    this.#orders.ref();
+    this.#changed();
     const late = setTimeout(() => complete.reject(tooLate()), STREAMS_WITHIN_MS).unref();
     try {
-      this.#order(kind, token, bytes);
+      this.#order('S', token, bytes);
       await complete.promise;
       this.#hasServed = true;
     } catch (error) {
@@ -319,7 +264,6 @@ export class ForkServer {
 
   #attach(hello: string, stream: Stream | undefined): void {
     const token = hello.slice(0, TOKEN_LENGTH);
-    if (stream !== undefined && this.#ahead.receive(token, stream)) return;
     const ordered = this.#ordered.get(token);
     const number = Number(hello.slice(TOKEN_LENGTH));
     // Nobody else knows the name of a cage that is about to be.
@@ -330,7 +274,7 @@ export class ForkServer {
 
   /** All of it is there, or some is yet to come. */
   #look(token: string, ordered: Ordered): void {
-    if (ordered.streams.size < ordered.wanted || ordered.pid === 0) return;
+    if (ordered.streams.size < ordered.wanted) return;
     ordered.isComplete();
     if (ordered.hasEnded) this.#forget(token);
   }
@@ -338,15 +282,11 @@ export class ForkServer {
   #hear(line: string): void {
     const said = serverWord(line);
     if (said.word === 'ready') return this.#ready.resolve();
-    const { token } = said;
+    this.#hasServed ||= said.word === 'began';
+    if (this.programs.hear(said) || said.word !== 'ended') return;
+    const { token, status } = said;
     const ordered = this.#ordered.get(token);
     if (ordered === undefined) return;
-    if (said.word === 'began') {
-      ordered.pid = said.pid;
-      this.#look(token, ordered);
-      return;
-    }
-    const { status } = said;
     ordered.hasEnded = true;
     ordered.exited(exitOf(status));
     if (status < 0) ordered.refused(systemError(status));
@@ -369,7 +309,17 @@ export class ForkServer {
   }
 
   #forget(token: string): void {
-    if (this.#ordered.delete(token) && this.#ordered.size === 0) this.#rest();
+    if (this.#ordered.delete(token)) this.#changed();
+  }
+
+  get #isIdle(): boolean {
+    return this.#ordered.size + this.programs.size === 0;
+  }
+
+  /** As long as somebody waits for one, the process does not end. */
+  #changed(): void {
+    if (this.#isIdle) this.#rest();
+    else this.#orders.ref();
   }
 
   #rest(): void {
@@ -383,10 +333,8 @@ export class ForkServer {
     this.#listener.close();
     this.#ready.reject(gone());
     for (const ordered of this.#ordered.values()) {
-      const { refused, exited, streams, pid = 0 } = ordered;
+      const { refused, exited, streams } = ordered;
       refused(gone());
-      // Of its end nobody would hear.
-      if (pid > 0) signalGroup(pid, 'SIGKILL', false, () => {});
       ordered.hasEnded = true;
       exited({ exitCode: null, exitSignal: 'SIGKILL' });
       // They end with the server, and say so; who does not hears that nobody is there any more.
@@ -395,7 +343,7 @@ export class ForkServer {
       }, REPORT_WITHIN_MS).unref();
     }
     this.#ordered.clear();
-    this.#ahead.destroy();
+    this.programs.leave(gone());
     this.#rest();
   }
 }

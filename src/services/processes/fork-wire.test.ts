@@ -11,6 +11,7 @@ describe('the wire of a fork server', () => {
 
   test('reads what the server says', () => {
     assert.deepEqual(serverWord('ready'), { word: 'ready' });
+    assert.deepEqual(serverWord('made 00ff 9 10 12'), { word: 'made', token: '00ff', ends: [9, 10, 12] });
     assert.deepEqual(serverWord('began 00ff 17'), { word: 'began', token: '00ff', pid: 17 });
     assert.deepEqual(serverWord('exit 00ff -2'), { word: 'ended', token: '00ff', status: -2 });
   });

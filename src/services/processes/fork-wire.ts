@@ -11,17 +11,22 @@ const MOST_STRING_BYTES = 128 * 1024;
 const MOST_STRINGS_BYTES = 2 * 1024 * 1024;
 const MOST_STRINGS = 65_000;
 
-/** `P` the path of the socket that streams come to, `C` a stream ahead, `S` a cage, `R` a program, `G` a signal for one, `K` the end of anything. */
-export type OrderKind = 'P' | 'C' | 'S' | 'R' | 'G' | 'K';
+/**
+ * `P` the path of the socket that streams of cages come to, `S` a cage; `C` pipes for a program, `O` that they were opened, `R` the program, `G` a
+ * signal for it; `K` the end of anything.
+ */
+export type OrderKind = 'P' | 'S' | 'C' | 'O' | 'R' | 'G' | 'K';
 
-/** What the server says: that it is there, that a program runs, that something ended. */
+/** What the server says: that it is there, that pipes are, that a program runs, that something ended. */
 export type ServerWord =
   | { word: 'ready' }
+  /** `ends`: descriptors of the server, for standard input, output and error. */
+  | { word: 'made'; token: string; ends: readonly [number, number, number] }
   | { word: 'began'; token: string; pid: number }
   /** `status`: of waitpid(2), or the negative number of what kept it from its start. */
   | { word: 'ended'; token: string; status: number };
 
-/** Of a cage, a program, or a stream that is made ahead. */
+/** Of a cage, or of a program and its pipes. */
 export function newToken(): string {
   return randomBytes(TOKEN_LENGTH / 2).toString('hex');
 }
@@ -35,8 +40,9 @@ export function orderFrame(kind: OrderKind, ...parts: readonly (string | Buffer)
 }
 
 export function serverWord(line: string): ServerWord {
-  const [word, token = '', number = ''] = line.split(' ');
+  const [word, token = '', number = '', ...more] = line.split(' ');
   if (word === 'ready') return { word };
+  if (word === 'made') return { word, token, ends: [Number(number), Number(more[0]), Number(more[1])] };
   if (word === 'began') return { word, token, pid: Number(number) };
   return { word: 'ended', token, status: Number(number) };
 }

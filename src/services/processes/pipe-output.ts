@@ -17,11 +17,15 @@ export function pipeOutput(stream: Readable): ProgramOutput {
 
 /**
  * As pipeOutput, and both ways. `take`: gets all bytes first, and gives those that are the program's; with `undefined`, nothing more is read before
- * somebody listens, not even the end. Undefined where Node does not let go of the pipe.
+ * somebody listens, not even the end. `onDemand`: nothing at all is. Undefined where Node does not let go of the pipe.
  */
 export function readPipe(
   stream: Readable,
-  { writable, take = (bytes) => bytes }: { writable: boolean; take?: (bytes: Buffer) => Buffer | undefined },
+  {
+    writable,
+    take = (bytes) => bytes,
+    onDemand = false,
+  }: { writable: boolean; take?: (bytes: Buffer) => Buffer | undefined; onDemand?: boolean },
 ): { output: ProgramOutput; socket: Socket } | undefined {
   const holder = stream as unknown as { _handle: unknown };
   const { _handle: handle } = holder;
@@ -32,7 +36,7 @@ export function readPipe(
   let paused = false;
   // Until somebody listens, nothing more is read.
   let early: Buffer | undefined;
-  let waits = false;
+  let waits = onDemand;
   const callback = (length: number, bytes: Uint8Array): boolean => {
     const taken = take(bytes.subarray(0, length) as Buffer);
     if (taken === undefined) {
@@ -55,12 +59,12 @@ export function readPipe(
     });
   });
   // `handle` is how Node itself makes the sockets of children.
-  const socket = new Socket({ handle, readable: true, writable, onread: { buffer, callback } } as object);
+  const socket = new Socket({ handle, readable: true, writable, manualStart: onDemand, onread: { buffer, callback } } as object);
   socket
     .on('end', () => output.emit('end'))
     .on('error', (error) => output.listenerCount('error') > 0 && output.emit('error', error))
     .on('close', () => output.emit('close'));
-  socket.resume();
+  if (!onDemand) socket.resume();
   const pipe = Object.assign(output, {
     pause: () => {
       paused = true;

@@ -51,7 +51,7 @@ const ways: [name: string, make: () => Promise<ProgramStarter>][] = [
     'by a small one',
     async () => {
       const starter = new ProgramStarter({ launcher });
-      await eventually(async () => (await serverOf(starter)) !== 0);
+      assert.notEqual(await serverOf(starter), 0);
       return starter;
     },
   ],
@@ -189,7 +189,7 @@ for (const [name, make] of ways)
         for (let count = 0; count < 5; count++) await run('true');
         const before = descriptors();
         for (let count = 0; count < 10; count++) {
-          await run('echo back >&0');
+          await run('exec 0<&-; echo done');
           await run('exec 3<&0; (sleep 3 <&3 >/dev/null 2>&1) & exit 0');
         }
         // Streams for programs that are yet to come are made meanwhile; of each of those twenty one would be left.
@@ -232,17 +232,29 @@ for (const [name, make] of ways)
   });
 
 describe('what starts programs', { skip }, () => {
-  test('is there after the first program, and ends with its starter', async () => {
+  test('is there for the first program, and ends with its starter', async () => {
     const starter = new ProgramStarter({ launcher });
-    assert.equal(await serverOf(starter), 0);
-    let server = 0;
-    await eventually(async () => {
-      server = await serverOf(starter);
-      return server !== 0;
-    });
+    const server = await serverOf(starter);
+    assert.notEqual(server, 0);
+    assert.equal(await serverOf(starter), server);
     starter.close();
     await eventually(() => !fs.existsSync(`/proc/${server}`));
     assert.equal(await serverOf(starter), 0);
+  });
+
+  test('gives programs pipes: their streams can be opened by their names, again and again, by whatever they start', async () => {
+    const starter = new ProgramStarter({ launcher });
+    const script = `
+      read -r line < /dev/stdin; echo "read $line" > /dev/stdout; echo problem > /dev/stderr; cat /dev/stdin | tee /proc/self/fd/2
+      sh -c 'echo of a child >> /dev/fd/1'; python3 -c 'open("/dev/stdout", "w").write("of python"); open("/dev/stderr", "a").write("!")'`;
+    const program = await starter.start(shell(script));
+    program.stdin.end('one\ntwo\n');
+    assert.deepEqual(await outcomeOf(program), {
+      stdout: 'read one\ntwo\nof a child\nof python',
+      stderr: 'problem\ntwo\n!',
+      exit: { exitCode: 0, exitSignal: null },
+    });
+    starter.close();
   });
 
   test('is replaced when somebody ends it; what it had started is ended and says so', async () => {

@@ -6,14 +6,20 @@ import { pipeOutput } from './pipe-output.ts';
 import { spawnGroup } from './spawn-group.ts';
 import { type ProgramRequest, type StartedProgram, signalGroup } from './started-program.ts';
 
+/** A server that is not there by then is not waited for. */
+const SERVER_WITHIN_MS = 2000;
+/** Why there are no pipes now, and may be some later. */
+const SHORTAGES = ['EMFILE', 'ENFILE', 'EAGAIN', 'ETIMEDOUT'];
+
 /**
  * Starts programs. To fork, Linux copies the tables of all memory that a process has, and the event loop waits for it: 3 ms in an idle sidecar, 15 ms
- * in one of 400 MB. So where the launcher is there, a small process starts them (`native/serve.h`), from the second on.
+ * in one of 400 MB; and Node gives programs sockets, which nobody can open as /dev/stdout. So where the launcher is there, a small process starts them
+ * (`native/serve.h`), with pipes.
  */
 export class ProgramStarter {
   readonly #launcher: string | undefined;
   #server: ForkServer | undefined;
-  #isStarting = false;
+  #starting: Promise<void> | undefined;
   #isClosed = false;
 
   /** Without a launcher, all are started from this process. */
@@ -23,13 +29,15 @@ export class ProgramStarter {
 
   /** Resolves when it runs. Throws the system's error: ENOENT for a folder that is not there, too. */
   async start(request: ProgramRequest): Promise<StartedProgram> {
-    const server = this.#ready();
-    if (server?.hasStreams !== true) {
-      server?.makeStreams();
-      return spawned(request);
-    }
+    const server = await this.#ready();
+    const pipes = await server?.programs.pipes().catch((error: NodeJS.ErrnoException) => {
+      // It can't do what it is for.
+      if (!SHORTAGES.includes(error.code ?? '')) server.close();
+      return undefined;
+    });
+    if (server === undefined || pipes === undefined) return spawned(request);
     try {
-      return await server.run(request);
+      return await server.programs.run(request, pipes);
     } catch (error) {
       // Whether it was started nobody knows, so it is not started once more.
       if (server.isOver) throw Object.assign(new Error('What starts programs was ended just now.', { cause: error }), { code: 'EAGAIN' });
@@ -43,22 +51,29 @@ export class ProgramStarter {
     this.#server?.close();
   }
 
-  /** The server, where there is one by now. */
-  #ready(): ForkServer | undefined {
-    if (this.#server?.isOver === false) return this.#server;
+  /** The server; undefined where there can't be one, or is none yet. */
+  async #ready(): Promise<ForkServer | undefined> {
+    const there = this.#serverNow();
+    if (there !== undefined) return there;
     // One that never did what it is for would not the next time.
-    const isOfNoUse = this.#server?.hasServed === false;
-    if (this.#launcher !== undefined && !this.#isClosed && !this.#isStarting && !isOfNoUse) void this.#begin(this.#launcher);
-    return undefined;
+    if (this.#launcher === undefined || this.#isClosed || this.#server?.hasServed === false) return undefined;
+    this.#starting ??= this.#begin(this.#launcher);
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, SERVER_WITHIN_MS);
+    await Promise.race([this.#starting, late.promise]).finally(() => clearTimeout(timer));
+    return this.#serverNow();
+  }
+
+  #serverNow(): ForkServer | undefined {
+    return this.#server?.isOver === false ? this.#server : undefined;
   }
 
   async #begin(launcher: string): Promise<void> {
-    this.#isStarting = true;
     try {
       this.#server = await ForkServer.start({ argv: [launcher, '--serve'], env: {}, folder: path.resolve(os.tmpdir()) });
       if (this.#isClosed) this.#server.close();
-      else this.#server.makeStreams();
-      this.#isStarting = false;
+      else this.#server.programs.prepare();
+      this.#starting = undefined;
     } catch {
       // No temporary folder, or no room: it is not tried again, and nobody lacks anything but time.
     }
