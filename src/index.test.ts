@@ -164,8 +164,11 @@ test('changes are told with who made them, until the listener is taken off; afte
   }
   await sidecar.stop();
   await assert.rejects(fetch(`${sidecar.url}/healthz`));
-  const events = lines.map((line) => (JSON.parse(line) as { event: string }).event);
-  assert.equal(events.at(-1), 'sidecar.stopped');
+  const events = lines.map((line) => JSON.parse(line) as { event: string; duration_ms: number; uptimeMs: number });
+  const stopped = events.at(-1);
+  assert.equal(stopped?.event, 'sidecar.stopped');
+  const sinceReady = (stopped?.uptimeMs ?? 0) - (stopped?.duration_ms ?? Number.NaN);
+  assert.ok(sinceReady > 0, 'how long the stop took, beside how long it ran');
   assert.ok(!lines.join('').includes('token-given-by-the-host'));
 });
 

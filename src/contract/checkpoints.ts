@@ -140,7 +140,7 @@ export const checkpoints = {
     scope: 'workspace',
     paths: ['paths'],
     input: () =>
-      z.object({
+      z.strictObject({
         id: id(),
         paths: z.array(entryPath()).min(1).max(10_000).optional().describe('Only these files, and what is in these folders.'),
         dryRun: z.boolean().default(false),

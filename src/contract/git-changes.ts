@@ -17,7 +17,7 @@ export const gitChanges = {
     summary: 'Put changes of the work tree into the index: whole files, or hunks of them. Open documents are saved first.',
     access: 'write',
     scope: { fields: ['files.*.path'] },
-    input: () => z.object({ files: gitFiles().default([]).describe('All that changed when empty.') }),
+    input: () => z.strictObject({ files: gitFiles().default([]).describe('All that changed when empty.') }),
     output: () => z.object({ files: z.int().describe('Files whose changes were staged.') }),
     errors: [...gitWriteErrors, 'GIT_STALE_HUNK'],
   }),
@@ -25,7 +25,7 @@ export const gitChanges = {
     summary: 'Take changes out of the index again: whole files, or hunks of them. Files stay as they are.',
     access: 'write',
     scope: { fields: ['files.*.path'] },
-    input: () => z.object({ files: gitFiles().default([]).describe('All that is staged when empty.') }),
+    input: () => z.strictObject({ files: gitFiles().default([]).describe('All that is staged when empty.') }),
     output: () => z.object({ files: z.int() }),
     errors: [...gitWriteErrors, 'GIT_STALE_HUNK'],
   }),
@@ -50,7 +50,7 @@ export const gitChanges = {
     scope: 'workspace',
     paths: ['paths'],
     input: () =>
-      z.object({
+      z.strictObject({
         message: message().optional().describe('Must be given, but with `amend`, where the old one stays without it.'),
         paths: z.array(entryPath()).max(10_000).optional().describe('Only these; with `all` false and no paths: what is staged.'),
         all: z.boolean().default(true).describe('Stage everything that changed first.'),

@@ -140,7 +140,7 @@ export const search = {
     access: 'write',
     scope: 'workspace',
     input: () =>
-      z.object({
+      z.strictObject({
         ...question(),
         replace: replacement(),
         ...walk(),

@@ -374,6 +374,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
 
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
+      const begun = performance.now();
       health.phase = 'stopping';
       log('info', 'sidecar.stopping', {});
       // New work is refused; what is under way may end, then it is ended.
@@ -388,7 +389,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       doors?.closeSockets();
       await releaseAll(releases, log);
       calls.flush();
-      log('info', 'sidecar.stopped', { durationMs: health.uptimeMs });
+      log('info', 'sidecar.stopped', { durationMs: Math.round(performance.now() - begun), uptimeMs: health.uptimeMs });
     };
 
     return {
