@@ -10,7 +10,7 @@ const commands: Record<string, [string, string]> = {
   py: ['code.py', 'python3 code.py'],
   js: ['code.js', 'node code.js'],
   c: ['code.c', 'gcc code.c -o program -lm && ./program'],
-  cpp: ['code.cpp', 'g++ -std=c++17 code.cpp -o program && ./program'],
+  cpp: ['code.cpp', 'g++ -std=c++20 code.cpp -o program && ./program'],
 };
 
 createServer((request, response) => {

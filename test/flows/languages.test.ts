@@ -130,6 +130,19 @@ describe('each language', () => {
       });
     });
   }
+
+  const ofToday = {
+    rs: 'async fn f() -> u8 { 6 }\n\nfn main() {\n    let n: u8 = 6_i32.try_into().unwrap();\n    drop(f());\n    println!("{n}");\n}\n',
+    cpp: '#include <iostream>\n#include <span>\n\nauto twice(std::integral auto n) { return 2 * n; }\n\nint main() {\n  int all[] = {3};\n  std::cout << twice(std::span(all)[0]) << std::endl;\n}\n',
+  };
+  for (const [code, about] of [
+    ['rs', 'Rust is that of 2021: async, and what its prelude has'],
+    ['cpp', 'C++ is that of 2020: concepts and spans'],
+  ] as const)
+    test(about, { skip: requireTool(code === 'rs' ? 'rustc' : 'g++') }, async () => {
+      const { out, compiler } = await run({ language: code, code: ofToday[code] });
+      assert.equal(out, '6\n', compiler);
+    });
 });
 
 describe('each language where containers give no namespaces, and nothing is compiled ahead', () => {
