@@ -22,7 +22,7 @@ struct cage {
   // Does nothing before something comes by its input: until then nobody looks how much it takes.
   int waits;
   // 0: no such limit. Bytes, milliseconds, seconds for cpu.
-  unsigned long long as, fsize, nofile, nproc, cpu, wall, cpu_all, memory, disk, files, tasks;
+  unsigned long long as, fsize, nofile, nproc, cpu, wall, cpu_all, memory, disk, hold, files, tasks;
   long uid, gid;
 };
 
@@ -111,7 +111,7 @@ static int cage_main(char **argv) {
         {"--as", NULL, NULL, &cage.as},             {"--fsize", NULL, NULL, &cage.fsize},   {"--nofile", NULL, NULL, &cage.nofile},
         {"--nproc", NULL, NULL, &cage.nproc},       {"--cpu", NULL, NULL, &cage.cpu},       {"--wall", NULL, NULL, &cage.wall},
         {"--cpu-all", NULL, NULL, &cage.cpu_all},   {"--memory", NULL, NULL, &cage.memory}, {"--disk", NULL, NULL, &cage.disk},
-        {"--files", NULL, NULL, &cage.files},       {"--tasks", NULL, NULL, &cage.tasks},
+        {"--hold", NULL, NULL, &cage.hold},         {"--files", NULL, NULL, &cage.files},   {"--tasks", NULL, NULL, &cage.tasks},
       };
       size_t at = 0;
       while (at < sizeof known / sizeof *known && strcmp(known[at].name, name) != 0) at++;

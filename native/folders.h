@@ -3,8 +3,9 @@
 
 #define DEEPEST 100
 
+// `held`: bytes of the first folder alone.
 struct size {
-  unsigned long long bytes, files;
+  unsigned long long bytes, files, held;
 };
 
 // Takes the descriptor. What is deeper than programs make folders counts as too many files. Ends early when it is clear that it is too much.
@@ -30,10 +31,11 @@ static void measure(int fd, int depth, struct size *size, const struct size *mos
 
 // `most`: what is above it is not looked at any closer.
 static struct size measure_all(const struct paths *paths, struct size most) {
-  struct size size = {0, 0};
+  struct size size = {0, 0, 0};
   for (int at = 0; at < paths->count; at++) {
     int fd = open(paths->at[at], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) measure(fd, 0, &size, &most);
+    if (at == 0) size.held = size.bytes;
   }
   return size;
 }

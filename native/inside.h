@@ -23,10 +23,10 @@ static int set_limit(int which, unsigned long long value, const char *name) {
   return setrlimit(which, &limit) == 0 ? 0 : complain("limit", name);
 }
 
-static int set_limits(const struct cage *cage, unsigned long long nproc) {
+static int set_limits(const struct cage *cage, unsigned long long nproc, unsigned long long fsize) {
   if (set_limit(RLIMIT_CORE, 0, "core") != 0) return -1;
   if (cage->as && set_limit(RLIMIT_AS, cage->as, "as") != 0) return -1;
-  if (cage->fsize && set_limit(RLIMIT_FSIZE, cage->fsize, "fsize") != 0) return -1;
+  if (fsize != RLIM_INFINITY && set_limit(RLIMIT_FSIZE, fsize, "fsize") != 0) return -1;
   if (cage->nofile && set_limit(RLIMIT_NOFILE, cage->nofile, "nofile") != 0) return -1;
   if (cage->cpu && set_limit(RLIMIT_CPU, cage->cpu, "cpu") != 0) return -1;
   return nproc && set_limit(RLIMIT_NPROC, nproc, "nproc") != 0 ? -1 : 0;
@@ -184,7 +184,8 @@ static int has_supervisor(const struct cage *cage, pid_t supervisor) {
 
 // In the child; returns when something failed, and said so, or when the supervisor of the cage within is done; STAYS in a program that is
 // nothing but who forked us.
-static int enter(const struct cage *cage, const struct parent *parent, unsigned long long nproc, const int *streams, int words, int has_joined, char **argv) {
+static int enter(const struct cage *cage, const struct parent *parent, unsigned long long nproc, unsigned long long fsize, const int *streams, int words,
+                 int has_joined, char **argv) {
   setsid();
   for (int stream = 0; stream < STREAMS; stream++)
     if (streams[stream] >= 0) dup2(streams[stream], stream);
@@ -205,7 +206,7 @@ static int enter(const struct cage *cage, const struct parent *parent, unsigned 
   // After the change of user, which takes it away. Should the supervisor be killed, its program is.
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (!has_supervisor(cage, parent->pid)) return errno = ECHILD, complain("lost its supervisor", ""), EXIT_OWN_FAILURE;
-  if (set_limits(cage, nproc) != 0) return EXIT_OWN_FAILURE;
+  if (set_limits(cage, nproc, fsize) != 0) return EXIT_OWN_FAILURE;
   int caged = cage->filter || cage->confine || cage->scope || cage->namespaces;
   if (caged && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return complain("no_new_privs", ""), EXIT_OWN_FAILURE;
   if (cage_landlock(cage) != 0) return EXIT_OWN_FAILURE;

@@ -15,8 +15,8 @@
 // Before a program whose order is done is made to stand still: orders often come one upon the other.
 #define STILL_AFTER_MS 20
 
-enum { ENDED_BY_ITSELF, ENDED_ASKED, ENDED_WALL, ENDED_CPU, ENDED_MEMORY, ENDED_DISK, ENDED_FILES, ENDED_TASKS };
-static const char *const end_names[] = {"", "asked", "wall", "cpu", "memory", "disk", "files", "tasks"};
+enum { ENDED_BY_ITSELF, ENDED_ASKED, ENDED_WALL, ENDED_CPU, ENDED_MEMORY, ENDED_DISK, ENDED_HOLD, ENDED_FILES, ENDED_TASKS };
+static const char *const end_names[] = {"", "asked", "wall", "cpu", "memory", "disk", "hold", "files", "tasks"};
 
 // Asks for little time at once, and so for its turn soon, also where the program has the only processor: since Linux 6.12, for whoever wants it.
 // Who forks after it hands that on: it is for a supervisor that has its program.
@@ -152,10 +152,21 @@ static void hear_word(struct supervision *work) {
 
 static void look_at_disk(struct supervision *work) {
   const struct cage *cage = work->cage;
-  const struct size most = {work->before.bytes + (cage->disk ? cage->disk : 1ull << 60), work->before.files + (cage->files ? cage->files : 1ull << 60)};
+  const struct size most = {
+    .bytes = work->before.bytes + (cage->disk ? cage->disk : 1ull << 60),
+    .files = work->before.files + (cage->files ? cage->files : 1ull << 60),
+  };
   struct size size = measure_all(&cage->watched, most);
   work->written.bytes = above(size.bytes, work->before.bytes);
   work->written.files = above(size.files, work->before.files);
+  work->written.held = above(size.held, work->before.held);
+}
+
+static int watches_disk(const struct cage *cage) { return cage->disk || cage->hold || cage->files; }
+
+// There may have been more than it may hold: then nothing is added.
+static unsigned long long left_to_hold(const struct supervision *work) {
+  return work->cage->hold ? above(work->cage->hold, work->before.held) : 1ull << 60;
 }
 
 // By the clock: who keeps us busy with output or with orphans is looked at all the same.
@@ -175,11 +186,12 @@ static void look_when_due(struct supervision *work) {
   else if (cage->tasks && look.tasks > cage->tasks) work->ended = ENDED_TASKS;
   now = now_ms();
   work->next_look = now + TICK_MS;
-  if ((!cage->disk && !cage->files) || now < work->next_disk || work->ended != ENDED_BY_ITSELF) return;
+  if (!watches_disk(cage) || now < work->next_disk || work->ended != ENDED_BY_ITSELF) return;
   look_at_disk(work);
   work->next_disk = now + (now_ms() - now) * DISK_SHARE;
   work->next_look = now_ms() + TICK_MS;
   if (cage->disk && work->written.bytes > cage->disk) work->ended = ENDED_DISK;
+  else if (work->written.held > left_to_hold(work)) work->ended = ENDED_HOLD;
   else if (cage->files && work->written.files > cage->files) work->ended = ENDED_FILES;
 }
 
@@ -223,10 +235,10 @@ static void report(const struct supervision *work, int strays, unsigned long lon
   else snprintf(signal, sizeof signal, "%d", WTERMSIG(work->status));
   int size = snprintf(text, sizeof text,
                       "{\"exit\":%s,\"signal\":%s,\"ended\":\"%s\",\"cpu_ms\":%llu,\"max_rss_kib\":%ld,\"most_kib\":%llu,\"most_tasks\":%llu,"
-                      "\"written_kib\":%llu,\"written_files\":%llu,\"strays\":%d,\"wall_ms\":%llu,\"stdout_bytes\":%lld,\"stderr_bytes\":%lld,"
+                      "\"written_kib\":%llu,\"written_files\":%llu,\"hold_left\":%lld,\"strays\":%d,\"wall_ms\":%llu,\"stdout_bytes\":%lld,\"stderr_bytes\":%lld,"
                       "\"problem\":\"%s\"}\n",
                       exit, signal, end_names[work->ended], cpu_ms, resident, work->most.resident / 1024, work->most.tasks,
-                      work->written.bytes / 1024, work->written.files, strays, wall, pass_all(&work->relays[1]), pass_all(&work->relays[2]), clean);
+                      work->written.bytes / 1024, work->written.files, (long long)(left_to_hold(work) - work->written.held), strays, wall, pass_all(&work->relays[1]), pass_all(&work->relays[2]), clean);
   // Whoever asked may be gone.
   if (work->cage->control >= 0) (void)!send(work->cage->control, text, (size_t)size, MSG_NOSIGNAL);
 }
@@ -323,7 +335,10 @@ static int supervise(const struct cage *cage, char **argv) {
   if (hand_to_program(cage, &owned) != 0) return EXIT_OWN_FAILURE;
   static struct relay relays[STREAMS];
   struct supervision work = {.cage = cage, .relays = relays, .signalled = signalled, .words = -1, .word = -1, .cpu_all = cage->cpu_all};
-  if (cage->disk || cage->files) work.before = measure_all(&cage->watched, (struct size){~0ull, ~0ull});
+  if (watches_disk(cage)) work.before = measure_all(&cage->watched, (struct size){~0ull, ~0ull, ~0ull});
+  // No file gets larger than what there is room for, also where it is written before anybody looks.
+  unsigned long long fsize = cage->fsize ? cage->fsize : RLIM_INFINITY;
+  if (left_to_hold(&work) < fsize) fsize = left_to_hold(&work);
   unsigned long long nproc = cage->nproc;
   // Two more: the supervisor, and the one that is forked first.
   if (nproc && cage->nproc_of_user) nproc += tasks_of_user(cage->uid >= 0 ? (uid_t)cage->uid : geteuid());
@@ -343,7 +358,7 @@ static int supervise(const struct cage *cage, char **argv) {
   if (work.program == 0) {
     complaints = said[1];
     close(said[0]);
-    int result = enter(cage, &us, nproc, streams, words[1], has_joined, argv);
+    int result = enter(cage, &us, nproc, fsize, streams, words[1], has_joined, argv);
     if (result == STAYS) return STAYS;
     _exit(result);
   }
@@ -361,13 +376,13 @@ static int supervise(const struct cage *cage, char **argv) {
   work.words = words[0];
   work.start = work.next_disk = now_ms();
   work.next_look = work.start + TICK_MS;
-  work.is_watched = cage->memory || cage->cpu_all || cage->disk || cage->files || cage->tasks;
+  work.is_watched = cage->memory || cage->cpu_all || watches_disk(cage) || cage->tasks;
   work.waits = cage->waits && relays[0].from >= 0;
   watch_program(&work);
   unsigned long long wall = now_ms() - work.start;
   struct taken taken = {0, 0};
   int strays = end_all(&work, &taken);
-  if (cage->disk || cage->files) look_at_disk(&work);
+  if (watches_disk(cage)) look_at_disk(&work);
   take_back(cage, &owned);
   report(&work, strays, wall, &taken, problem);
   if (work.word >= 0) end_tree(work.program, &(int){0}, &work.has_ended);

@@ -705,6 +705,10 @@ export const limitParts = [
         'test/flows/code-runs.test.ts',
         'code with NUL, of ten megabytes, with names of which nothing is left, and too many files',
       ]),
+      option('code.sessionBytes', '`SESSION_FULL`; a run that adds more is ended', [
+        'test/flows/code-faults.test.ts',
+        'a session holds so much and no more, of runs and of uploads, until something is removed',
+      ]),
       option('code.producedFiles', 'they stay in the folder and are counted', [
         'test/flows/code-runs.test.ts',
         'code with NUL, of ten megabytes, with names of which nothing is left, and too many files',

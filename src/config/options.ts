@@ -394,6 +394,14 @@ export const options = {
     text: 'Largest file that a session takes or gives back.',
   },
   'code.sessionFiles': { type: 'integer', default: 50, min: 1, max: 10_000, unit: 'count', text: 'Files in one session.' },
+  'code.sessionBytes': {
+    type: 'integer',
+    default: 1024 * MB,
+    min: 1024 * 1024,
+    max: 1024 * 1024 * MB,
+    unit: 'bytes',
+    text: 'Most that the files of one session may take on the disk, beside its kept variables: at that, nothing more is written or taken.',
+  },
   'code.producedFiles': { type: 'integer', default: 10, min: 0, max: 10_000, unit: 'count', text: 'Files that one run may give back.' },
   'code.sessions': { type: 'integer', default: 1000, min: 1, max: 100_000, unit: 'count', text: 'Sessions that are kept.' },
   'code.sessionMs': {

@@ -285,6 +285,7 @@ export const code = {
       'INPUT_TOO_LARGE',
       'TOO_MANY_SESSIONS',
       'TOO_MANY_SESSION_FILES',
+      'SESSION_FULL',
       ...sessionErrors,
     ],
   }),
@@ -344,7 +345,7 @@ export const code = {
     input: () => z.object({ ...inSession(), name: fileName() }),
     output: codeFile,
     body: 'bytes',
-    errors: ['NO_SESSION', 'INPUT_TOO_LARGE', 'TOO_MANY_SESSION_FILES', 'FILE_EXISTS', 'DISK_FULL'],
+    errors: ['NO_SESSION', 'INPUT_TOO_LARGE', 'TOO_MANY_SESSION_FILES', 'SESSION_FULL', 'FILE_EXISTS', 'DISK_FULL'],
   }),
   'code.getFile': operation({
     summary: 'The bytes of a file of a session.',

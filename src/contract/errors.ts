@@ -307,6 +307,12 @@ export const errorTable = {
     retryable: false,
     hint: 'Remove some: code.removeFile; the option code.sessionFiles says how many there may be.',
   },
+  SESSION_FULL: {
+    code: 'resource_exhausted',
+    status: 413,
+    retryable: false,
+    hint: 'Remove files of the session: code.removeFile, or a run; the option code.sessionBytes says how much it may hold.',
+  },
   // checkpoints
   NO_CHECKPOINT: {
     code: 'not_found',

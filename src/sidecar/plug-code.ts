@@ -81,6 +81,7 @@ export function plugCode(
       lifeMs: config['code.sessionMs'],
       most: config['code.sessions'],
       maxFiles: config['code.sessionFiles'],
+      maxBytes: config['code.sessionBytes'],
       maxFileBytes: config['code.fileBytes'],
       maxStateBytes: config['code.stateBytes'],
     },
@@ -117,6 +118,7 @@ export function plugCode(
       },
       rollout: ({ code }) => rollout[code] ?? 'enabled',
       maxProduced: config['code.producedFiles'],
+      maxSessionBytes: config['code.sessionBytes'],
     },
   );
   Object.assign(implementations, codeOperations({ runs, sessions, sandbox, toolchains }));
@@ -159,6 +161,7 @@ function sandboxIn(
     {
       scratch,
       above: packageAbove(path.join(folder, 'sessions')),
+      sessionBytes: config['code.sessionBytes'],
       highest: rungNames.indexOf(config['code.isolation'] as (typeof rungNames)[number]) as 0 | 1 | 2 | 3,
     },
   );

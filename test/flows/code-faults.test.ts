@@ -386,6 +386,49 @@ test(
     ),
 );
 
+test('a session holds so much and no more, of runs and of uploads, until something is removed', needsPython, () =>
+  withSidecar(
+    async ({ client, url, token }) => {
+      const most = 4 * 1024 * 1024;
+      const met = { name: 'sessionBytes', value: most };
+      const put = (session: string, name: string, bytes: number): Promise<unknown> =>
+        client.upload('code.putFile', { session, name }, Buffer.alloc(bytes, 'x'));
+      const writes = (count: number): string =>
+        `import os\nfor n in range(${count}): open(os.urandom(4).hex(), "wb").write(bytes(1 << 20))\nprint("all")`;
+      const first = await runOn(client, { language: 'py', code: writes(3), entity: 'full' });
+      assert.deepEqual([first.out, first.end.program?.limit, first.end.notes], ['all\n', null, []]);
+      const { session } = first.end;
+      await put(session, 'fits', 500_000);
+      await assert.rejects(put(session, 'more', 1_000_000), { reason: 'SESSION_FULL', message: /more.*4194304/ });
+      // The same name again counts once.
+      await put(session, 'fits', 500_001);
+      for (const keepState of [false, true]) {
+        const { end } = await runOn(client, { language: 'py', code: writes(30), session, keepState });
+        assert.deepEqual([end.exitCode === 0, end.program?.limit], [false, met], JSON.stringify(end));
+        assert.match(end.notes.join(' '), /The session holds 4194304 bytes/);
+        // As much as is written between two looks at most.
+        const looks = await runOn(client, { language: 'py', code: writes(1), session });
+        assert.deepEqual([looks.out, looks.end.program?.limit], ['', met]);
+      }
+      await assert.rejects(runOn(client, { language: 'py', code: '1', session, files: [{ name: 'x', text: 'x' }] }), {
+        reason: 'SESSION_FULL',
+      });
+      const form = new FormData();
+      form.append('file', new Blob(['x']), 'small.txt');
+      form.append('entity_id', 'full');
+      const refused = await fetch(`${url}/v1/upload`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: form });
+      assert.deepEqual([refused.status, ((await refused.json()) as { error_type: string }).error_type], [413, 'resource_exhausted']);
+      const removed = await runOn(client, { language: 'bash', code: 'rm -r *; echo $?', session });
+      assert.equal(removed.out, '0\n');
+      const after = await runOn(client, { language: 'py', code: writes(2), session });
+      assert.deepEqual([after.out, after.end.program?.limit, after.end.notes], ['all\n', null, []]);
+      for (const { id } of after.end.files) await client.call('code.removeFile', { session, id });
+      await put(session, 'again', 3_900_000);
+    },
+    { config: { components: ['files', 'code'], 'code.sessionBytes': String(4 * 1024 * 1024) } },
+  ),
+);
+
 test('what a session may hold is bounded: files, their size, what one run gives back, and sessions', needsPython, () =>
   withSidecar(
     async ({ client }) => {

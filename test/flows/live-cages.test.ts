@@ -114,7 +114,7 @@ for (const { says, rung, starts, without } of cages) {
         }
         assert.equal(await order(burn, { cpuMs: 100 }), '');
         const { reason, limit, cpuMs = 0 } = await program.end;
-        assert.deepEqual([reason, limit], ['cpu', 'cpuMs']);
+        assert.deepEqual([reason, limit?.name], ['cpu', 'cpuMs']);
         assert.ok(cpuMs !== null && cpuMs > 80 && cpuMs < 500, `${cpuMs} ms`);
         assert.equal(await program.settle?.(), undefined);
       }));

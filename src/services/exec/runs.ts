@@ -94,6 +94,8 @@ export interface RunsOptions {
   rollout: (language: Language) => Rollout;
   /** Files that one run may give back. */
   maxProduced: number;
+  /** That the files of a session may take. */
+  maxSessionBytes: number;
 }
 
 interface Running {
@@ -144,7 +146,7 @@ export class Runs {
 
   /**
    * Throws UNKNOWN_LANGUAGE, LANGUAGE_OFF, TOOL_MISSING, NOT_ISOLATED, TOO_MANY_RUNS, NO_SESSION, FILE_NOT_FOUND, FILE_EXISTS, INPUT_TOO_LARGE,
-   * STOPPING and the signal's reason; whatever becomes of the program is an answer.
+   * SESSION_FULL, STOPPING and the signal's reason; whatever becomes of the program is an answer.
    */
   async run(request: RunRequest, call: RunCall): Promise<CodeOutcome> {
     const { sandbox, sessions, queue } = this.#dependencies;
@@ -205,9 +207,15 @@ export class Runs {
         turn,
       };
       const { compile, program, used } = await this.#runIn(setting, request, notes);
+      const { maxProduced, maxSessionBytes } = this.#options;
       const last = program ?? compile;
-      const { files, omitted, sizes } = await sessions.collect(session, this.#options.maxProduced);
+      const { files, omitted, sizes } = await sessions.collect(session, maxProduced);
+      const isFull = sessions.isFull(session);
       // Most programs hear of it as an error of a write, and end as they like.
+      if (last !== null && last.limit === null && isFull && last.exitCode !== 0)
+        last.limit = { name: 'sessionBytes', value: maxSessionBytes };
+      if (isFull || last?.limit?.name === 'sessionBytes')
+        notes.push(`The session holds ${maxSessionBytes} bytes, the most that it may: until some are removed, nothing more is written.`);
       if (last !== null && last.limit === null && limits.fileBytes > 0 && sizes.has(limits.fileBytes))
         last.limit = { name: 'fileBytes', value: limits.fileBytes };
       call.signal.throwIfAborted();

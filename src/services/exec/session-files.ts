@@ -22,6 +22,8 @@ export interface FoundFile {
   name: string;
   size: number;
   modified: number;
+  /** That it takes on the disk. */
+  diskBytes: number;
   /** Changes with every change of the content that leaves the size and the time alone, too. */
   mark: string;
 }
@@ -30,9 +32,10 @@ export interface FoundFile {
  * Regular files of a folder that a program may have filled with anything: links are not followed, what has other names as well, and
  * what is no file, is left out and counted. Names that are no UTF-8 are left out.
  */
-export function findFiles(folder: string, most: number): { files: FoundFile[]; omitted: number } {
+export function findFiles(folder: string, most: number): { files: FoundFile[]; omitted: number; diskBytes: number } {
   const files: FoundFile[] = [];
   let omitted = 0;
+  let diskBytes = 0;
   let looked = 0;
   let containment: Containment | undefined;
   const walk = (relative: string, at: string, depth: number, size?: number): void => {
@@ -44,6 +47,7 @@ export function findFiles(folder: string, most: number): { files: FoundFile[]; o
       const name = bytes.toString();
       if (OWN_NAME.test(name)) continue;
       const stat = Buffer.from(name).equals(bytes) ? fs.lstatSync(path.join(at, name), { throwIfNoEntry: false }) : undefined;
+      diskBytes += stat === undefined ? 0 : takenBy(stat);
       if (stat?.isDirectory() === true && depth < MAX_DEPTH) {
         try {
           const inner = joinPath(relative, name);
@@ -65,7 +69,7 @@ export function findFiles(folder: string, most: number): { files: FoundFile[]; o
   } catch {
     omitted++;
   }
-  return { files: files.sort((one, other) => (one.name < other.name ? -1 : 1)), omitted };
+  return { files: files.sort((one, other) => (one.name < other.name ? -1 : 1)), omitted, diskBytes };
 }
 
 /** Of a small folder, which its size by stat(2) says, all names are read at once: that is quicker by far. Throws as fs does. */
@@ -86,8 +90,15 @@ export function findFile(folder: string, name: string): FoundFile | undefined {
   }
 }
 
-function factsOf(name: string, { ino, size, mtimeMs, ctimeMs }: fs.Stats): FoundFile {
-  return { name, size, modified: Math.round(mtimeMs), mark: `${ino}:${size}:${mtimeMs}:${ctimeMs}` };
+function factsOf(name: string, stat: fs.Stats): FoundFile {
+  const { ino, size, mtimeMs, ctimeMs } = stat;
+  return { name, size, modified: Math.round(mtimeMs), diskBytes: takenBy(stat), mark: `${ino}:${size}:${mtimeMs}:${ctimeMs}` };
+}
+
+/** As native/folders.h counts it. */
+function takenBy({ blocks, size }: fs.Stats): number {
+  // Windows does not tell.
+  return blocks === undefined ? size : blocks * 512;
 }
 
 /** As `mark`, but the same where only the owner or the mode became another. */

@@ -7,7 +7,18 @@ export interface SessionRecord {
   createdAt: number;
   usedAt: number;
   /** `original`: what it was called where it comes from, where that is not its name. */
-  files: { id: string; name: string; original?: string; size: number; modified: number; mark: string; sha256: string }[];
+  files: {
+    id: string;
+    name: string;
+    original?: string;
+    size: number;
+    diskBytes?: number;
+    modified: number;
+    mark: string;
+    sha256: string;
+  }[];
+  /** That its folder takes on the disk, as the last run and what came and went after it left it. */
+  diskBytes?: number;
   /** What is in its folder and is no file of it, as the last run left it: of those that were looked at name and mark, of the others how many. */
   passedOver?: { files: [name: string, mark: string][]; others: number };
   /** `inFile: false`: its bytes are few, and lie in the database. */

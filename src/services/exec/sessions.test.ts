@@ -36,6 +36,7 @@ async function withSessions(run: (kit: Kit) => Promise<void> | void): Promise<vo
     lifeMs: 1000,
     most: 3,
     maxFiles: 5,
+    maxBytes: 1_000_000,
     maxFileBytes: 1000,
     maxStateBytes: 1000,
     folder: path.join(folder, 'code', 'own', 'sessions'),

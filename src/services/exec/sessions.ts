@@ -34,6 +34,8 @@ export interface SessionsOptions {
   most: number;
   /** Of one session. */
   maxFiles: number;
+  /** That its files take on the disk. */
+  maxBytes: number;
   /** Of one file. */
   maxFileBytes: number;
   maxStateBytes: number;
@@ -71,7 +73,7 @@ export class Sessions {
   /** Sessions that a run is in. */
   readonly #inUse = new Map<string, number>();
   /** Files on their way into each: their names are given. */
-  readonly #coming = new WeakMap<SessionRecord, { name: string; original: string }[]>();
+  readonly #coming = new WeakMap<SessionRecord, { name: string; original: string; bytes: number }[]>();
   /** When each was used last in this life, by a clock that nobody sets. */
   readonly #monotonicUse = new WeakMap<SessionRecord, number>();
   /** When each was used last, as it was written down. */
@@ -213,7 +215,7 @@ export class Sessions {
 
   /**
    * The same name again takes its own place; a file of another one never does, and gets a number. Throws INPUT_TOO_LARGE, TOO_MANY_SESSION_FILES,
-   * DISK_FULL, FILE_EXISTS for a folder, BAD_INPUT for a name of which nothing is left.
+   * SESSION_FULL, DISK_FULL, FILE_EXISTS for a folder, BAD_INPUT for a name of which nothing is left.
    */
   async putFile(session: SessionRecord, name: string, content: Uint8Array | AsyncIterable<Uint8Array>): Promise<CodeFile> {
     return this.putNamed(session, namingOf(name), content);
@@ -228,12 +230,12 @@ export class Sessions {
   ): Promise<CodeFile> {
     const letGo = this.hold(session.id);
     const name = this.nameFor(session, naming, filled);
-    const coming = { name, original: naming.original };
+    const coming = { name, original: naming.original, bytes: 0 };
     this.#coming.set(session, [...(this.#coming.get(session) ?? []), coming]);
     try {
       const folder = this.folder(session.id);
       this.#throwIfFull(session, name);
-      const { sha256 } = await storeFile(folder, name, content, this.#options.maxFileBytes);
+      const { sha256 } = await storeFile(folder, name, this.#counted(session, coming, content), this.#options.maxFileBytes);
       const found = findFile(folder, name);
       if (found === undefined) throw new OutriggerError('FILE_NOT_FOUND', `${name} went away at once.`);
       try {
@@ -243,6 +245,7 @@ export class Sessions {
         removeFile(folder, name);
         throw error;
       }
+      session.diskBytes = this.#held(session) - this.#takenBy(session, name) + found.diskBytes;
       const file = fileInfo(this.#register(session, found, sha256, naming.original));
       this.#put(session);
       return file;
@@ -280,6 +283,7 @@ export class Sessions {
   removeFile(session: SessionRecord, id: string): void {
     const { name } = this.file(session, id);
     removeFile(this.folder(session.id), name);
+    session.diskBytes = Math.max(0, this.#held(session) - this.#takenBy(session, name));
     session.files = session.files.filter((file) => file.id !== id);
     this.#put(session);
   }
@@ -290,7 +294,7 @@ export class Sessions {
    */
   async collect(session: SessionRecord, most: number): Promise<{ files: CodeFile[]; omitted: number; sizes: Set<number> }> {
     const folder = this.folder(session.id);
-    const { files: found, omitted } = findFiles(folder, this.#options.maxFiles * 4);
+    const { files: found, omitted, diskBytes } = findFiles(folder, this.#options.maxFiles * 4);
     const known = new Map(session.files.map((file) => [file.name, file]));
     const there = new Set(found.map(({ name }) => name));
     for (const name of known.keys()) {
@@ -302,7 +306,8 @@ export class Sessions {
     }
     const isGone = session.files.some(({ name }) => !there.has(name));
     if (isGone) session.files = session.files.filter(({ name }) => there.has(name));
-    let isChanged = isGone;
+    let isChanged = isGone || diskBytes !== this.#held(session);
+    session.diskBytes = diskBytes;
     const made: CodeFile[] = [];
     const sizes = new Set<number>();
     const earlier = new Map(session.passedOver?.files);
@@ -349,6 +354,11 @@ export class Sessions {
     this.#touch(session);
     if (isChanged) this.#put(session);
     return { files: made, omitted: left, sizes };
+  }
+
+  /** It holds the most that it may: nothing can be added. */
+  isFull(session: SessionRecord): boolean {
+    return this.#held(session) >= this.#options.maxBytes;
   }
 
   /** Throws NO_STATE. */
@@ -544,12 +554,12 @@ export class Sessions {
   /** What changed in place keeps its original. */
   #register(
     session: SessionRecord,
-    { name, size, modified, mark }: FoundFile,
+    { name, size, diskBytes, modified, mark }: FoundFile,
     sha256: string,
     original = name,
   ): SessionRecord['files'][number] {
     const before = session.files.find((file) => file.name === name);
-    const file = { id: before?.id ?? newId(), name, ...(original === name ? {} : { original }), size, modified, mark, sha256 };
+    const file = { id: before?.id ?? newId(), name, ...(original === name ? {} : { original }), size, diskBytes, modified, mark, sha256 };
     if (before === undefined) session.files.push(file);
     else Object.assign(before, file);
     return file;
@@ -558,6 +568,33 @@ export class Sessions {
   #throwIfFull({ files }: SessionRecord, name: string): void {
     if (files.length >= this.#options.maxFiles && !files.some((file) => file.name === name))
       throw new OutriggerError('TOO_MANY_SESSION_FILES', `The session holds ${files.length} files already.`);
+  }
+
+  /** Bytes on their way into a session, as long as it has room for them, and for all that come beside them. Throws SESSION_FULL. */
+  async *#counted(
+    session: SessionRecord,
+    coming: { name: string; bytes: number },
+    content: Uint8Array | AsyncIterable<Uint8Array>,
+  ): AsyncGenerator<Uint8Array> {
+    const { maxBytes } = this.#options;
+    for await (const chunk of content instanceof Uint8Array ? [content] : content) {
+      coming.bytes += chunk.length;
+      const all = this.#coming.get(session) ?? [];
+      const held = all.reduce((sum, { bytes }) => sum + bytes, this.#held(session) - this.#takenBy(session, coming.name));
+      if (held > maxBytes)
+        throw new OutriggerError('SESSION_FULL', `The session has no room for ${coming.name}: it may hold ${maxBytes} bytes.`);
+      yield chunk;
+    }
+  }
+
+  /** Bytes that its files take on the disk. */
+  #held({ diskBytes, files }: SessionRecord): number {
+    return diskBytes ?? files.reduce((sum, file) => sum + (file.diskBytes ?? file.size), 0);
+  }
+
+  #takenBy({ files }: SessionRecord, name: string): number {
+    const file = files.find((one) => one.name === name);
+    return file?.diskBytes ?? file?.size ?? 0;
   }
 
   /**

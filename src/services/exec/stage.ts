@@ -56,6 +56,7 @@ export async function runStage(request: StageRequest): Promise<{ stage: CodeStag
   return { stage: stageOf(end, feed.bytes, limits), said };
 }
 
+/** `limits`: those of the order, where its program was started under others. */
 export function stageOf(end: SandboxEnd, outputBytes: CodeStage['outputBytes'], limits: EffectiveLimits): CodeStage {
   const { reason, exitCode, signal, limit, wallMs, cpuMs, memoryBytes, omitted, problem } = end;
   return {
@@ -67,7 +68,7 @@ export function stageOf(end: SandboxEnd, outputBytes: CodeStage['outputBytes'], 
     memoryBytes: memoryBytes === null ? null : Math.round(memoryBytes),
     outputBytes: { ...outputBytes },
     omittedBytes: { ...omitted },
-    limit: limit === null ? null : { name: limit, value: limits[limit] },
+    limit: limit === null ? null : { ...limit, ...(limit.name in limits && { value: limits[limit.name as keyof EffectiveLimits] }) },
     problem,
   };
 }

@@ -69,7 +69,7 @@ function plainEnd(reason: CodeOutcome['reason'], exitCode: number | null, limits
   return { tone: 'failed', text: reason === 'failed' ? 'Not started' : 'Ended at a limit' };
 }
 
-const limitWords: Record<keyof EffectiveLimits, string> = {
+const limitWords: Record<keyof EffectiveLimits | 'sessionBytes', string> = {
   wallMs: 'Time limit',
   cpuMs: 'CPU limit',
   memoryBytes: 'Memory limit',
@@ -77,6 +77,7 @@ const limitWords: Record<keyof EffectiveLimits, string> = {
   outputBytes: 'Output limit',
   fileBytes: 'File size limit',
   diskBytes: 'Disk limit',
+  sessionBytes: 'Session limit',
 };
 
 /** `Time limit 10 s`, `Memory limit 512 MiB`, `Process limit 64` */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { CodeEndReason, EffectiveLimits } from '../../../src/contract/code.ts';
-import type { SandboxRequest } from '../../../src/services/exec/isolation/sandbox.ts';
+import type { SandboxEnd, SandboxRequest } from '../../../src/services/exec/isolation/sandbox.ts';
 import { type AttackRange, attackLimits, foldersOfAll, type Outcome } from './attack-range.ts';
 
 export interface Attack {
@@ -15,7 +15,7 @@ export interface Attack {
   orReason?: CodeEndReason;
   /** Or the program was told of the limit, and ended with this. */
   orExitCode?: number;
-  limit?: keyof EffectiveLimits;
+  limit?: NonNullable<SandboxEnd['limit']>['name'];
   limits?: Partial<EffectiveLimits>;
   /** What else is to be seen. */
   check?: (outcome: Outcome, range: AttackRange) => void;
@@ -271,7 +271,7 @@ export async function mustBeContained(
   assert.equal(left, 0, `${left} still run after ${attack.name}`);
   if (attack.orExitCode === undefined || end.exitCode !== attack.orExitCode) {
     assert.ok([attack.reason, attack.orReason].includes(end.reason), seen);
-    assert.equal(end.limit, attack.limit ?? null, seen);
+    assert.equal(end.limit?.name ?? null, attack.limit ?? null, seen);
     assert.ok(end.reason !== 'exit' || end.exitCode === 0, `it came to nothing: ${seen}`);
   }
   attack.check?.(outcome, range);

@@ -356,7 +356,8 @@ class OutputBound {
   applied(end: SandboxEnd): SandboxEnd {
     if (!this.isMet) return end;
     const omitted = (stream: 'stdout' | 'stderr'): number => end.omitted[stream] + Math.max(0, this.#came[stream] - this.#most);
-    return { ...end, reason: 'output', limit: 'outputBytes', omitted: { stdout: omitted('stdout'), stderr: omitted('stderr') } };
+    const limit = { name: 'outputBytes', value: this.#most } as const;
+    return { ...end, reason: 'output', limit, omitted: { stdout: omitted('stdout'), stderr: omitted('stderr') } };
   }
 }
 

@@ -4,7 +4,7 @@ import type { HostExit } from '../../processes/host.ts';
 import { afterwards } from '../afterwards.ts';
 import type { Cgroup } from './cgroup.ts';
 import { type CageReport, type Ending, endOf, reportOf, restOf, useOf } from './ending.ts';
-import type { SandboxEnd, SandboxedProgram, SandboxRequest, SandboxUse } from './sandbox.ts';
+import type { RunBounds, SandboxEnd, SandboxedProgram, SandboxRequest, SandboxUse } from './sandbox.ts';
 
 /** The supervisor keeps the time itself; should it not, it is ended so long after. */
 const WALL_SPARE_MS = 500;
@@ -21,6 +21,7 @@ const MEMORY_LOOK_MS = 50;
 export interface CagedRunOptions {
   child: CagedChild;
   request: SandboxRequest;
+  bounds: RunBounds;
   /** There is a launcher that ends the tree and reports; without it, the process group is all there is. */
   supervised: boolean;
   /** Killing the first process takes the whole tree with it. */
@@ -160,7 +161,7 @@ export class CagedRun implements SandboxedProgram {
   }
 
   async #ended(drained: Promise<void>[]): Promise<SandboxEnd> {
-    const { child, request, supervised, cgroup, now } = this.#options;
+    const { child, request, bounds, supervised, cgroup, now } = this.#options;
     const said = await (supervised ? Promise.race([child.report, child.exit]) : child.exit);
     const wallMs = now() - this.#begunAt;
     // From here on there is nothing but output to be read, at its reader's pace.
@@ -185,6 +186,7 @@ export class CagedRun implements SandboxedProgram {
       asked: this.#asked,
       cgroup: cgroup?.use(),
       limits: request.limits,
+      bounds,
       wallMs,
       omitted: this.#omitted,
       said: this.#said,

@@ -22,6 +22,7 @@ const quiet: CageReport = {
   most_tasks: 1,
   written_kib: 0,
   written_files: 0,
+  hold_left: 10_000,
   strays: 0,
   wall_ms: 10,
   stdout_bytes: 0,
@@ -35,6 +36,7 @@ const plain: Ending = {
   asked: undefined,
   cgroup: undefined,
   limits,
+  bounds: { sessionBytes: 50_000 },
   wallMs: 12,
   omitted: { stdout: 0, stderr: 0 },
   said: '',
@@ -50,6 +52,21 @@ describe('an end is named by what was seen:', () => {
     { says: 'a file that is too big', given: {}, report: { exit: null, signal: 25 }, reason: 'disk', limit: 'fileBytes' },
     { says: 'too many files', given: {}, report: { ...killed, ended: 'files' }, reason: 'disk', limit: 'diskBytes' },
     { says: 'too much written by one that has ended', given: {}, report: { written_kib: 20 }, reason: 'disk', limit: 'diskBytes' },
+    {
+      says: 'the watcher of what a session holds',
+      given: {},
+      report: { ...killed, ended: 'hold' },
+      reason: 'disk',
+      limit: 'sessionBytes',
+    },
+    { says: 'too much in a session of one that has ended', given: {}, report: { hold_left: -1 }, reason: 'disk', limit: 'sessionBytes' },
+    {
+      says: 'a failure in a session that is full',
+      given: {},
+      report: { exit: 1, hold_left: 0 },
+      reason: 'exit',
+      limit: 'sessionBytes',
+    },
     { says: 'the watcher of memory', given: {}, report: { ...killed, ended: 'memory' }, reason: 'memory', limit: 'memoryBytes' },
     {
       says: 'the kernel out of memory',
@@ -92,7 +109,7 @@ describe('an end is named by what was seen:', () => {
   for (const { says, given, report, reason, limit } of cases) {
     test(says, () => {
       const end = endOf({ ...plain, report: { ...quiet, ...report }, ...given });
-      assert.deepEqual({ reason: end.reason, limit: end.limit }, { reason, limit });
+      assert.deepEqual({ reason: end.reason, limit: end.limit?.name ?? null }, { reason, limit });
       if (reason === 'timeout' || reason === 'cpu') assert.deepEqual([end.exitCode, end.signal], [124, null]);
     });
   }

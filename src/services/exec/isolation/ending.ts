@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import type { CodeEndReason, EffectiveLimits } from '../../../contract/code.ts';
 import type { HostExit } from '../../processes/host.ts';
 import type { CgroupUse } from './cgroup.ts';
-import type { SandboxEnd, SandboxUse } from './sandbox.ts';
+import type { RunBounds, SandboxEnd, SandboxUse } from './sandbox.ts';
 
 /** As timeout(1) has it. */
 const TIMEOUT_EXIT_CODE = 124;
@@ -14,13 +14,15 @@ const MAX_PROBLEM_LENGTH = 500;
 export interface CageReport {
   exit: number | null;
   signal: number | null;
-  ended: '' | 'asked' | 'wall' | 'cpu' | 'memory' | 'disk' | 'files' | 'tasks';
+  ended: '' | 'asked' | 'wall' | 'cpu' | 'memory' | 'disk' | 'hold' | 'files' | 'tasks';
   cpu_ms: number;
   max_rss_kib: number;
   most_kib: number;
   most_tasks: number;
   written_kib: number;
   written_files: number;
+  /** Bytes that its folder had room for; below 0: it has more than it may hold. */
+  hold_left: number;
   strays: number;
   wall_ms: number;
   /** All that the program wrote, most of which is on its way; -1 where that is not known. */
@@ -49,6 +51,7 @@ export interface Ending {
   asked: 'output' | 'canceled' | 'timeout' | 'memory' | undefined;
   cgroup: CgroupUse | undefined;
   limits: EffectiveLimits;
+  bounds: RunBounds;
   wallMs: number;
   omitted: { stdout: number; stderr: number };
   /** Of the supervisor's own stderr, where nothing else came. */
@@ -79,13 +82,14 @@ export function useOf(rest: CageRest, cgroup: CgroupUse | undefined, limits: Eff
 export function endOf(ending: Ending): SandboxEnd {
   const { report, cgroup, wallMs, omitted } = ending;
   const [reason, limit] = reasonOf(ending);
+  const most = { ...ending.limits, ...ending.bounds };
   const timedOut = reason === 'timeout' || reason === 'cpu';
   const signal = report === undefined ? ending.exit.exitSignal : signalName(report.signal);
   return {
     reason,
     exitCode: timedOut ? TIMEOUT_EXIT_CODE : reason === 'failed' ? null : report === undefined ? ending.exit.exitCode : report.exit,
     signal: timedOut || reason === 'failed' ? null : signal,
-    limit,
+    limit: limit === null ? null : { name: limit, value: most[limit] },
     wallMs,
     cpuMs: report?.cpu_ms ?? null,
     memoryBytes: report === undefined ? null : Math.max(cgroup?.memoryBytes ?? 0, report.most_kib * 1024, report.max_rss_kib * 1024),
@@ -94,7 +98,7 @@ export function endOf(ending: Ending): SandboxEnd {
   };
 }
 
-function reasonOf(ending: Ending): [CodeEndReason, keyof EffectiveLimits | null] {
+function reasonOf(ending: Ending): [CodeEndReason, keyof EffectiveLimits | keyof RunBounds | null] {
   const { report, asked, cgroup, limits, exit } = ending;
   if (report !== undefined && report.problem !== '') return ['failed', null];
   if (asked === 'output') return ['output', 'outputBytes'];
@@ -122,6 +126,8 @@ function reasonOf(ending: Ending): [CodeEndReason, keyof EffectiveLimits | null]
     case 'disk':
     case 'files':
       return ['disk', 'diskBytes'];
+    case 'hold':
+      return ['disk', 'sessionBytes'];
     case 'tasks':
       return ['processes', 'processes'];
     case 'asked':
@@ -133,7 +139,7 @@ function reasonOf(ending: Ending): [CodeEndReason, keyof EffectiveLimits | null]
   const signal = signalName(report.signal);
   const failed = report.exit !== 0;
   if (signal === 'SIGXCPU') return ['cpu', 'cpuMs'];
-  if (signal === 'SIGXFSZ') return ['disk', 'fileBytes'];
+  if (signal === 'SIGXFSZ') return ['disk', report.hold_left > 0 ? 'fileBytes' : 'sessionBytes'];
   if (failed && (outOfMemory || report.max_rss_kib * 1024 >= limits.memoryBytes)) return ['memory', 'memoryBytes'];
   // It went on after a fork was refused, or after it lost a child: that is its own affair, and worth a word.
   const met = isRefused(report, cgroup, limits)
@@ -142,8 +148,10 @@ function reasonOf(ending: Ending): [CodeEndReason, keyof EffectiveLimits | null]
       ? 'memoryBytes'
       : report.written_kib * 1024 > limits.diskBytes
         ? 'diskBytes'
-        : null;
-  if (met === 'diskBytes') return ['disk', met];
+        : report.hold_left < 0 || (failed && report.hold_left === 0)
+          ? 'sessionBytes'
+          : null;
+  if (met === 'diskBytes' || (met === 'sessionBytes' && report.hold_left < 0)) return ['disk', met];
   return [signal === null ? 'exit' : 'signal', met];
 }
 

@@ -23,8 +23,8 @@ test('memory is held where the kernel ended all that held too much, and whoever 
     const machine = { abi: 6, cgroups: 1 as const };
     return evidenceOf(3, seen, defaultLimits, machine as never, 150).find(({ protection }) => protection === 'memory')?.held;
   };
-  assert.equal(held({ ...quiet, limit: 'memoryBytes' }), true);
-  assert.equal(held({ ...quiet, reason: 'memory', limit: 'memoryBytes' }), true);
+  assert.equal(held({ ...quiet, limit: { name: 'memoryBytes', value: 1 } }), true);
+  assert.equal(held({ ...quiet, reason: 'memory', limit: { name: 'memoryBytes', value: 1 } }), true);
   assert.equal(held(quiet), false);
 });
 

@@ -101,7 +101,7 @@ export function evidenceOf(rung: number, seen: Seen, limits: EffectiveLimits, ma
   const kernel = [...tried.keys()].filter((name) => !outside.includes(name));
   // Where the kernel ended all that held too much before we looked, the one that had started them ends by itself.
   const ended = (ran: Ran, reason: string, limit?: keyof EffectiveLimits): Pick<IsolationEvidence, 'held' | 'tried'> => ({
-    held: ran.end?.reason === reason || (limit !== undefined && ran.end?.limit === limit),
+    held: ran.end?.reason === reason || (limit !== undefined && ran.end?.limit?.name === limit),
     tried: `went to twice the limit, and its end was: ${endWords(ran.end)}`,
   });
   const network = rung === NAMESPACES ? (machine.abi >= SCOPE_ABI ? 'seccomp and landlock' : 'a network namespace') : 'seccomp';

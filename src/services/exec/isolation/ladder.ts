@@ -23,7 +23,7 @@ import {
   systemFolders,
 } from './plan.ts';
 import { type Climbed, climb, landlockAbi, type RungSandbox } from './probe.ts';
-import type { Interpreter, Sandbox, SandboxedProgram, SandboxRequest } from './sandbox.ts';
+import type { Interpreter, RunBounds, Sandbox, SandboxedProgram, SandboxRequest } from './sandbox.ts';
 import { Settings } from './settings.ts';
 import { Slots } from './slots.ts';
 
@@ -34,6 +34,7 @@ const HIGHEST = rungNames.length - 1;
 const DEFAULT_SLOTS_FROM = 61_000;
 const DEFAULT_SLOTS = 1000;
 const DEFAULT_NEW_FILES = 10_000;
+const DEFAULT_SESSION_BYTES = 1024 * 1024 * 1024;
 
 export interface LadderDependencies {
   /** The built launcher, absolute; undefined: there is none, and only plain processes are left. */
@@ -59,6 +60,8 @@ export interface LadderOptions {
   slots?: number;
   /** Files and folders that a run may make; 10,000 where it is left out. */
   newFiles?: number;
+  /** Of all that the folder of a run may hold; 1 GiB where it is left out. */
+  sessionBytes?: number;
   /** How cages are started, where both can be: by a server that forks; or each by a program of its own, and namespaces by bubblewrap. */
   starts?: 'server' | 'program';
   /** For tests: parts that are left out, to see what gets through then. */
@@ -192,6 +195,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
       const run: CagedRun = new CagedRun({
         child,
         request,
+        bounds: this.#bounds,
         supervised,
         killsAll: rung === HIGHEST,
         cgroup,
@@ -226,6 +230,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
       bwrap: this.#bwrap,
       abi: this.#abi,
       newFiles: this.#options.newFiles ?? DEFAULT_NEW_FILES,
+      bounds: this.#bounds,
       links: this.#links,
       above: this.#options.above,
       without: this.#without,
@@ -294,6 +299,10 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     const { rung, name, open } = climbed.isolation;
     log('info', 'code.isolation', { rung, name, open: open.join(' ') });
     return climbed;
+  }
+
+  get #bounds(): RunBounds {
+    return { sessionBytes: this.#options.sessionBytes ?? DEFAULT_SESSION_BYTES };
   }
 
   #seenAt(rung: number, folder: string): string {

@@ -1,6 +1,6 @@
 import { REPORT_DESCRIPTOR } from '../../processes/caged-child.ts';
 import { baseEnvironment, languages } from '../languages.ts';
-import type { SandboxRequest } from './sandbox.ts';
+import type { RunBounds, SandboxRequest } from './sandbox.ts';
 import { type BoundSettings, networkSettings, systemSettings } from './settings.ts';
 
 /** Where the program sees its folder at the highest rung. */
@@ -35,6 +35,7 @@ export interface Surroundings {
   abi: number;
   /** Files and folders that a run may make. */
   newFiles: number;
+  bounds: RunBounds;
   /** System folders that are links into another one, as /bin is on Debian: by path, what the link says. */
   links: ReadonlyMap<string, string>;
   /** A file above the folders of runs, which need not be there, that may be read where they are seen at their own places. */
@@ -211,7 +212,7 @@ function networkDenial({ network }: SandboxRequest, without: ReadonlySet<Part>):
 
 function limits(
   { limits: most, memoryMethod, waits, lifeCpuMs }: SandboxRequest,
-  { without, newFiles }: Surroundings,
+  { without, newFiles, bounds }: Surroundings,
   counting: string[],
 ): string[] {
   const seconds = Math.ceil((lifeCpuMs ?? most.cpuMs) / 1000) + CPU_SPARE_S;
@@ -222,7 +223,7 @@ function limits(
   ];
   const watched = [
     ...['--memory', String(most.memoryBytes), '--cpu-all', String(most.cpuMs), '--tasks', String(most.processes)],
-    ...['--disk', String(most.diskBytes), '--files', String(newFiles)],
+    ...['--disk', String(most.diskBytes), '--hold', String(bounds.sessionBytes), '--files', String(newFiles)],
   ];
   return [
     ...(without.has('rlimits') ? [] : kernel),

@@ -41,12 +41,18 @@ export interface Interpreter {
   mark: string;
 }
 
+/** What holds for every run alike, beside its limits. */
+export interface RunBounds {
+  /** All that its folder may hold, also what was there before it. */
+  sessionBytes: number;
+}
+
 export interface SandboxEnd {
   reason: CodeEndReason;
   exitCode: number | null;
   signal: string | null;
-  /** The limit that it met, as it is called in EffectiveLimits. */
-  limit: keyof EffectiveLimits | null;
+  /** The limit that it met, as it is called in EffectiveLimits and RunBounds. */
+  limit: { name: keyof EffectiveLimits | keyof RunBounds; value: number } | null;
   wallMs: number;
   /** Of the whole tree, since the order before was done; null where nobody counted. */
   cpuMs: number | null;
