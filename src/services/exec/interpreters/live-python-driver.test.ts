@@ -42,6 +42,47 @@ function driven(codes: readonly string[], { state, files = {} }: { state?: Buffe
   }
 }
 
+test('code awaits at its top, all of it in one task, and what it leaves to be done goes on when code awaits again', needsPython, () => {
+  const { out, err, state, lost } = driven([
+    `import asyncio, contextvars
+said = []
+place = contextvars.ContextVar('place', default='none')
+async def later(word):
+  await asyncio.sleep(0.01)
+  said.append(word)
+  return word
+place.set('set')
+print(await later('first'), await asyncio.gather(later('a'), later('b')))
+def between(): return place.get()
+print([n async for n in (later(n) for n in ())] if False else between())
+left = asyncio.create_task(later('left'))`,
+    'print(said, left.done())',
+    'await left',
+    'asyncio.run(later("run"))',
+    'try:\n  await later(1) / 0\nexcept ArithmeticError: said.append("caught")\nasync with asyncio.timeout(9):\n  said.append(await later("with"))',
+    'print(said[3:])',
+  ]);
+  assert.equal(err, '');
+  assert.equal(out, "first ['a', 'b']\nset\n['first', 'a', 'b'] False\n['left', 'run', 1, 'caught', 'with', 'with']\n");
+  assert.ok(lost.includes('left'));
+  const again = driven(['await later("again")\nprint(said[-1])'], { state });
+  assert.deepEqual([again.out, again.err], ['again\n', '']);
+});
+
+test('an error of code that awaits has no lines but its own, and the next code is none the wiser', needsPython, () => {
+  const { out, err } = driven([
+    'import asyncio\nasync def fails():\n  await asyncio.sleep(0)\n  raise StopIteration("no")\ndef f(): pass\nawait fails()',
+    'await asyncio.sleep(0)\nnext(iter(()))',
+    'import sys\nawait asyncio.sleep(0)\nsys.exit(3)',
+    'loop = asyncio.get_event_loop()\nloop.close()',
+    'await asyncio.sleep(0, "on")\nprint("goes on")',
+  ]);
+  assert.equal(out, 'goes on\n');
+  assert.match(err, /line 6, in <module>\n {4}await fails\(\)\n/);
+  assert.match(err, /StopIteration\n$/);
+  assert.doesNotMatch(err, /asyncio[/\\]|<string>|perform/);
+});
+
 const failing = `class Gone:
   def __init__(self, of): self.of = of
 class Picky(Gone):

@@ -165,6 +165,8 @@ import _ast
 _defining = (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.ClassDef)
 # from __future__ import annotations
 _FUTURE = 1 << 24
+# What awaits at its top makes a coroutine.
+_COROUTINE = 1 << 7
 # What a pipe takes as a whole: PIPE_BUF.
 _AT_ONCE = 4096
 
@@ -185,6 +187,7 @@ class _Live:
         self.sources = {}
         self.last = _Last()
         self.held = None
+        self.loop = None
         self.numbers = itertools.count()
         self.cells = itertools.count(1)
         self.lines = _Lines()
@@ -320,26 +323,52 @@ class _Live:
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], _ast.Expr) else None
         parts = list(self.compiled(tree.body, file))
         lines = code.encode('utf-8', 'surrogatepass').splitlines(True) if len(parts) > 1 else []
-        for compiled, node, flags in parts:
-            exec(compiled, names)
-            if isinstance(node, _defining):
-                self.note(node, lines, flags)
         if last is not None:
-            value = eval(compile(_ast.Expression(last.value), file, 'eval'), names)
-            if value is not None:
-                self.display(value)
+            parts.append((compile(_ast.Expression(last.value), file, 'eval', _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), None, 0))
+        value = None
+        if any(compiled.co_flags & _COROUTINE for compiled, *_ in parts):
+            value = self.wait(parts, lines)
+        else:
+            for compiled, node, flags in parts:
+                value = eval(compiled, names)
+                self.note(node, lines, flags)
+        if value is not None:
+            self.display(value)
+
+    def wait(self, parts, lines):
+        # All of it in one task. The loop lives on: what is left to be done in it goes on when code awaits again.
+        import asyncio
+        if self.loop is None or self.loop.is_closed():
+            self.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        value, failed = None, []
+        async def perform():
+            nonlocal value
+            try:
+                for compiled, node, flags in parts:
+                    value = eval(compiled, self.names)
+                    if compiled.co_flags & _COROUTINE:
+                        value = await value
+                    self.note(node, lines, flags)
+            except BaseException as error:
+                # Nothing of the loop is in its traceback.
+                failed.append(error)
+        self.loop.run_until_complete(perform())
+        if failed:
+            raise failed.pop()
+        return value
 
     def compiled(self, body, file):
         # In parts, so that it is seen what each definition made, whatever becomes of its name.
         flags = 0
         for part in _parts(body):
-            compiled = compile(_ast.Module(part, []), file, 'exec', flags)
+            compiled = compile(_ast.Module(part, []), file, 'exec', flags | _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
             flags |= compiled.co_flags & _FUTURE
             yield compiled, part[-1] if part else None, flags
 
     def note(self, node, lines, flags):
         # What the code defined is kept as it was written.
-        if node.name in self.names:
+        if isinstance(node, _defining) and node.name in self.names:
             self.sources[node.name] = (self.names[node.name], _segment(lines, node), flags)
 
 _session = _Live(_order()['live'])
