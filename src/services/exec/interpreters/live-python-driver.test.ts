@@ -18,15 +18,20 @@ interface Told {
   lost: string[];
   /** As it was kept last. */
   state: Buffer;
+  /** Of each code, whether it left the variables as they were told before. */
+  same: boolean[];
 }
 
 /** What the driver says to codes, after it took up a state where one is given. */
-function driven(codes: readonly string[], { state, files = {} }: { state?: Buffer; files?: Record<string, string> } = {}): Told {
+function driven(
+  codes: readonly string[],
+  { state, files = {}, known = false }: { state?: Buffer; files?: Record<string, string>; known?: boolean } = {},
+): Told {
   const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'outrigger-driver-'));
   try {
     for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), text);
     const restoring = state === undefined ? [] : [framed({ restore: state.length }), state];
-    const orders = codes.map((code) => framed({ code, file: 'code.py', args: [], stdin: '', env: {}, keep }));
+    const orders = codes.map((code) => framed({ code, file: 'code.py', args: [], stdin: '', env: {}, keep: { ...keep, known } }));
     const input = Buffer.concat([framed({ live: 'token' }), ...restoring, ...orders]);
     const { stdout, stderr } = spawnSync('python3', ['-c', livePythonDriver], { cwd: folder, input, encoding: 'utf8' });
     const [out, err] = [stdout, stderr].map((text) => new Marks('token').take(text)) as [(string | Facts)[], (string | Facts)[]];
@@ -36,11 +41,22 @@ function driven(codes: readonly string[], { state, files = {} }: { state?: Buffe
       err: err.filter((part) => typeof part === 'string').join(''),
       lost: marks.flatMap(({ lost = [] }) => lost),
       state: Buffer.from(marks.findLast(({ state }) => state !== undefined)?.state ?? '', 'base64'),
+      same: marks.filter(({ same, state }) => same === true || state !== undefined).map(({ same }) => same === true),
     };
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
+
+test('large variables are told again when anything changed, and else that they are the same', needsPython, () => {
+  const codes = ['big, n = "y" * 100_000, [1]', '1', 'n.append(2)', 'gone = (k for k in n)', 'import math', 'big = "y" * 100_000', '1'];
+  const { same, state, lost } = driven(codes, { known: true });
+  assert.deepEqual(same, [false, true, false, true, false, true, true]);
+  assert.deepEqual(lost, ['gone', 'gone', 'gone', 'gone']);
+  assert.equal(driven(['print(len(big), n, math.floor(1.5))'], { state }).out, '100000 [1, 2] 1\n');
+  // Whoever has nothing of it yet gets all of it.
+  assert.deepEqual(driven(codes.slice(0, 2)).same, [false, false]);
+});
 
 test('code awaits at its top, all of it in one task, and what it leaves to be done goes on when code awaits again', needsPython, () => {
   const { out, err, state, lost } = driven([

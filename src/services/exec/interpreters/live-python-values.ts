@@ -234,6 +234,10 @@ class _Last:
 # Of what may come to be too large no more is held while that is found out: the code may have left no memory for it.
 _HELD = 16000000
 
+def _digest(state):
+    # Of few bytes it is not worth it.
+    return _blake2b(state, digest_size=32).digest() if _blake2b is not None and len(state) > 16000 else None
+
 def _snapshot(names, sources, own, last, most):
     modules, values, lost = {}, {}, []
     # Of a name that was bound anew, the source is that of something else.
@@ -264,5 +268,5 @@ def _snapshot(names, sources, own, last, most):
     if len(kept) > most:
         raise _Full
     sink.made.clear()
-    return b'{"done": 0, "state": "%s", "lost": %s}' % (_base64(kept, newline=False), _bytes(_json(lost)))
+    return kept, lost
 `;

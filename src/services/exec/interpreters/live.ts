@@ -47,6 +47,8 @@ interface Live {
   program: SandboxedProgram;
   token: string;
   canceling: AbortController;
+  /** The hash of its variables, where they were written down as it told them last. */
+  kept: string | undefined;
   /** To the order that it has. */
   replies: Replies | undefined;
   /** Of that order. */
@@ -112,7 +114,7 @@ export class LiveInterpreters {
     live.isBusy = true;
     try {
       const replies = repliesOf(live);
-      let stage = await this.#ask(live, order, replies).catch(async (error: unknown) => {
+      let stage = await this.#ask(live, session, order, replies).catch(async (error: unknown) => {
         // Whoever gets none of it: what the driver has to say is heard before the next order.
         const { ends } = await this.#conclude(live, session, replies);
         if (ends) await this.close(session.id);
@@ -172,6 +174,7 @@ export class LiveInterpreters {
       program,
       token,
       canceling,
+      kept: undefined,
       replies: undefined,
       onDone: undefined,
       isOver: false,
@@ -201,7 +204,7 @@ export class LiveInterpreters {
     for (const [session] of idle.slice(0, Math.max(0, this.#live.size - this.#options.most))) void this.close(session);
   }
 
-  async #ask(live: Live, order: LiveOrder, replies: Replies): Promise<CodeStage> {
+  async #ask(live: Live, session: SessionRecord, order: LiveOrder, replies: Replies): Promise<CodeStage> {
     const { limits, signal, emit, code, file, args, stdin, env } = order;
     const begun = performance.now();
     const bound = new OutputBound(limits.outputBytes, () => live.canceling.abort(new Error('output')));
@@ -219,7 +222,8 @@ export class LiveInterpreters {
     live.onDone = order.onDone;
     const room = { wallMs: limits.wallMs, cpuMs: limits.cpuMs, outputBytes: Math.ceil(limits.outputBytes * IN_PIECES) + MARKS_BYTES };
     live.program.begin?.(room, (stream, bytes) => feed.push(stream, bytes));
-    const keep = { most: this.#options.maxStateBytes, unasked: UNASKED_BYTES };
+    const known = live.kept !== undefined && live.kept === session.state?.sha256;
+    const keep = { most: this.#options.maxStateBytes, unasked: UNASKED_BYTES, known };
     void live.program.write(framed({ code, file, args, stdin, env, keep }));
     try {
       const done = await replies.done;
@@ -266,21 +270,25 @@ export class LiveInterpreters {
     if (kept?.done === IS_LARGE) kept = await this.#quietly(live, repliesOf(live), 'done', framed({ give: true }));
     // Others do that while we write.
     const settling = live.program.settle?.();
-    const said = await this.#save(session, live.language, kept);
+    const said = await this.#save(session, live, kept);
     const use = await settling;
     if ((use?.ended ?? 0) > 0) said.push('Programs that the code had started were ended with the run.');
     return { use, said, ends: kept?.ends === true };
   }
 
-  async #save(session: SessionRecord, language: Language, done: Facts | undefined): Promise<string[]> {
+  async #save(session: SessionRecord, live: Live, done: Facts | undefined): Promise<string[]> {
+    const lost = (done?.lost ?? []).length === 0 ? [] : [`Not kept beyond the life of the interpreter: ${listed(done?.lost ?? [])}.`];
+    if (done?.same === true && live.kept !== undefined) return lost;
+    live.kept = undefined;
     if (done?.tooLarge === true) return ['The variables are too large to be kept beyond the life of the interpreter.'];
     if (done?.state === undefined) return ['The variables could not be written down.'];
     try {
-      await this.#dependencies.sessions.putState(session, Buffer.from(done.state, 'base64'), language.code);
+      const { sha256 } = await this.#dependencies.sessions.putState(session, Buffer.from(done.state, 'base64'), live.language.code);
+      live.kept = sha256;
     } catch (error) {
       return [`The variables could not be written down: ${(error as Error).message}`];
     }
-    return (done.lost ?? []).length === 0 ? [] : [`Not kept beyond the life of the interpreter: ${listed(done.lost ?? [])}.`];
+    return lost;
   }
 
   /** What is between us and the driver, of which the caller sees nothing. */

@@ -6,6 +6,8 @@ export interface Facts {
   state?: string;
   lost?: string[];
   tooLarge?: boolean;
+  /** The state is the one that was told before. */
+  same?: boolean;
   /** It can't go on: its code left something to be done that would be done in its next run. */
   ends?: boolean;
   display?: Record<string, string>;
@@ -107,12 +109,13 @@ function pieceOf(told: Readonly<Record<string, unknown>> | undefined): Piece | u
   return { part: told.part, by: typeof told.by === 'string' ? told.by : '', isLast: told.last === true };
 }
 
-function factsOf({ done, state, lost, tooLarge, ends, display }: Readonly<Record<string, unknown>>): Facts {
+function factsOf({ done, state, lost, tooLarge, same, ends, display }: Readonly<Record<string, unknown>>): Facts {
   return {
     ...(Number.isInteger(done) ? { done: done as number } : {}),
     ...(typeof state === 'string' ? { state } : {}),
     ...(Array.isArray(lost) ? { lost: lost.map(String) } : {}),
     ...(tooLarge === true ? { tooLarge } : {}),
+    ...(same === true ? { same } : {}),
     ...(ends === true ? { ends } : {}),
     ...(isBundle(display) ? { display } : {}),
   };
