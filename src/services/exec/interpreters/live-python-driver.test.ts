@@ -58,6 +58,19 @@ test('large variables are told again when anything changed, and else that they a
   assert.deepEqual(driven(codes.slice(0, 2)).same, [false, false]);
 });
 
+test('code that closed its output leaves the next one an output, whatever it closed it by', needsPython, () => {
+  const { out, err } = driven([
+    'import os\nos.close(1); os.close(2)',
+    'print("one")\n1 / 0',
+    'import sys\nsys.stdout.close(); sys.stderr.close()',
+    'print("twö")\nprint("\\udc80", file=sys.stderr)\n1 / 0',
+    'os.system("echo three")',
+  ]);
+  assert.equal(out, 'one\ntwö\nthree\n');
+  assert.equal(err.match(/ZeroDivisionError: division by zero\n/g)?.length, 2, err);
+  assert.match(err, /^\\udc80$/m);
+});
+
 test('code awaits at its top, all of it in one task, and what it leaves to be done goes on when code awaits again', needsPython, () => {
   const { out, err, state, lost } = driven([
     `import asyncio, contextvars

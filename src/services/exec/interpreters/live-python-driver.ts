@@ -289,6 +289,7 @@ class _Live:
         undo = self.lend(order['env']) if order['env'] else None
         code = 0
         try:
+            self.reopen()
             _give(order['stdin'])
             self.execute(order['code'], '<cell %d>' % next(self.cells))
         except SystemExit as error:
@@ -303,6 +304,20 @@ class _Live:
             self.flush()
             os._exit(code)
         return code
+
+    def reopen(self):
+        # What the code before has closed.
+        for number, name in (1, 'stdout'), (2, 'stderr'):
+            try:
+                os.fstat(number)
+            except OSError:
+                os.dup2(self.ways[number], number)
+            stream = getattr(sys, name, None)
+            if stream is not None and stream is getattr(sys, '__%s__' % name, None) and stream.closed:
+                raw = open(number, 'wb', 0, closefd=False)
+                stream = io.TextIOWrapper(raw, stream.encoding, stream.errors, write_through=True)
+                setattr(sys, name, stream)
+                setattr(sys, '__%s__' % name, stream)
 
     def lend(self, env):
         before = dict(os.environ)
