@@ -212,6 +212,11 @@ x += 1`,
     code: 'require("child_process").spawn("sleep", ["30"], { detached: true, stdio: "ignore" }).unref(); x += 1; undefined',
   },
   {
+    says: 'programs that nobody listens to',
+    language: 'js',
+    code: `for (const stdio of ["pipe", "ignore", "inherit"]) require("child_process").spawn("sleep", ["30"], { stdio }).on("error", () => {}); x += 1; undefined`,
+  },
+  {
     says: 'a shell that leaves one behind, deaf to signals',
     language: 'js',
     code: `require("child_process").execSync("trap '' HUP INT TERM; setsid sh -c 'trap \\"\\" HUP INT TERM; while :; do sleep 1; done' <&- >&- 2>&- &"); x += 1; undefined`,
@@ -243,6 +248,23 @@ for (const rung of rungs)
             gone.end.notes.filter((note) => note === ENDED),
             [],
           );
+        },
+      );
+
+      await context.test(
+        'code in JavaScript waits for programs that it listens to, and for those that end by themselves meanwhile',
+        async () => {
+          const { out, end, err } = await run(
+            'js',
+            `const { exec, spawn } = require("child_process");
+exec("sleep 0.2; echo exec", (_, said) => console.log(said.trim()));
+spawn("sh", ["-c", "sleep 0.1; echo piped"]).stdout.pipe(process.stdout);
+(async () => { for await (const part of spawn("sh", ["-c", "sleep 0.4; echo read"]).stdout) console.log(String(part).trim()); })();
+const late = spawn("sh", ["-c", "sleep 0.8"]);
+setTimeout(() => late.on("exit", (code) => console.log("late", code)), 300);
+undefined`,
+          );
+          assert.deepEqual([out, end.exitCode, end.notes.includes(ENDED)], ['piped\nexec\nread\nlate 0\n', 0, false], err);
         },
       );
 

@@ -28,12 +28,15 @@ process.execArgv = [];
 delete process._eval;
 
 const { fstatSync, writeSync } = fs;
+const { setInterval } = globalThis;
 let word;
 try {
   const stat = fstatSync(3);
   if (stat.isFIFO()) word = stat;
 } catch {}
 
+// So often it is seen whether there is anything but programs to wait for.
+const LOOK_MS = 20;
 let orders = 0;
 function read(size) {
   const bytes = Buffer.alloc(size);
@@ -137,6 +140,18 @@ function live(token) {
   let undo = () => {};
   let held;
   const own = process.getActiveResourcesInfo().length;
+  // Programs that the code started and hears nothing of keep it from nothing, once there is nothing else to wait for. It may listen to them later.
+  const isHeard = (one, names) => names.some((name) => one.listenerCount(name) > 0);
+  const letGo = () => {
+    const unheard = process._getActiveHandles().flatMap((one) => {
+      if (typeof one.spawnfile !== 'string' || isHeard(one, ['exit', 'close', 'message', 'disconnect'])) return [];
+      const streams = one.stdio?.filter((stream) => stream !== null) ?? [];
+      return streams.some((stream) => isHeard(stream, ['data', 'readable'])) ? [] : [one, ...streams];
+    });
+    for (const one of unheard) one.unref?.();
+    if (process.getActiveResourcesInfo().length > own) for (const one of unheard) one.ref?.();
+  };
+  setInterval(() => job !== undefined && letGo(), LOOK_MS).unref();
   const finish = (code, isCut) => {
     if (job === undefined) return;
     const { keep: how } = job;
