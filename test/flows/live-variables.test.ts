@@ -170,7 +170,6 @@ p = P(1, 2)`,
       'print(f.n)',
     ],
     prints: '3\n',
-    before: [lostOf('late')],
   },
   {
     says: 'a name that another run bound anew is not what it was before',

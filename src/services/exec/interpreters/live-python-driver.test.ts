@@ -150,6 +150,23 @@ test('values are made again beside those that can not be: with all that they sha
   assert.deepEqual(picky.lost, ['picky'], picky.err);
 });
 
+test('another name of a class or function is kept as that, as long as the one that it was defined by is', needsPython, () => {
+  const code = `class First:
+  n = 1
+Second = First
+class Third(Second): pass
+def f(): return 1
+g = h = f
+def f(): return 2
+again = f
+`;
+  const { state, lost, err } = driven([code]);
+  assert.deepEqual([err, lost], ['', ['g', 'h']]);
+  const says = 'print(Second is First, Third.__mro__[1] is First, again is f, f())';
+  const next = driven([says, 'First.n = 2\ndel First'], { state });
+  assert.deepEqual([next.err, next.out, next.lost], ['', 'True True True 2\n', ['Second']]);
+});
+
 test('many values that can not be made again are found out at once', needsPython, () => {
   const code = `import failing
 class Counts:
@@ -178,9 +195,9 @@ point, points, kind, plain = Point(1, 2), {'first': [Point(3, 4)]}, Kind.ONE, [5
 kept, inner, of, twice = [Kept()], Kept.Inner(), Kept().of, functools.partial(double, 4)
 `;
   const { state, lost, err } = driven([code]);
-  assert.deepEqual([err, lost], ['', ['Point', 'Kind', 'Alias', 'point', 'points', 'kind']]);
-  const again = driven(['print(plain, type(kept[0]) is Kept, type(inner) is Kept.Inner, of(), twice())'], { state });
-  assert.deepEqual([again.err, again.lost, again.out], ['', [], '[5] True True 1 8\n']);
+  assert.deepEqual([err, lost], ['', ['Point', 'Kind', 'point', 'points', 'kind']]);
+  const again = driven(['print(plain, type(kept[0]) is Kept, type(inner) is Kept.Inner, of(), twice(), Alias is Kept)'], { state });
+  assert.deepEqual([again.err, again.lost, again.out], ['', [], '[5] True True 1 8 True\n']);
 });
 
 const earlier: Record<string, string> = {

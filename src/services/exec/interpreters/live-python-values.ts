@@ -123,9 +123,9 @@ def _restore(names, sources, state):
         except BaseException:
             lost.append(name)
     # What is made of something else may come before it.
-    rest, made = dict(kept['sources']), {}
+    rest, made, others = dict(kept['sources']), {}, dict(kept.get('others', {}))
     while True:
-        before = (len(rest), len(made))
+        before = (len(rest), len(made), len(others))
         for name, one in list(rest.items()):
             try:
                 if name not in names:
@@ -133,12 +133,16 @@ def _restore(names, sources, state):
                 del rest[name]
             except BaseException:
                 pass
+        for name, first in list(others.items()):
+            if first in names and first not in rest:
+                names[name] = names[first]
+                del others[name]
         if len(made) < len(values):
             made = load(values)
             names.update(made)
-        if (len(rest), len(made)) == before:
+        if (len(rest), len(made), len(others)) == before:
             break
-    lost += [name for name in [*rest, *values] if name in rest or name not in made]
+    lost += [name for name in [*rest, *others, *values] if name in rest or name not in made]
     for name in set(kept['sources']) - set(lost):
         sources[name] = (names.get(name), kept['sources'][name], flags.get(name, 0))
     return list(dict.fromkeys(lost))
@@ -239,11 +243,12 @@ def _digest(state):
     return _blake2b(state, digest_size=32).digest() if _blake2b is not None and len(state) > 16000 else None
 
 def _snapshot(names, sources, own, last, most):
-    modules, values, lost = {}, {}, []
+    modules, values, others, lost = {}, {}, {}, []
     # Of a name that was bound anew, the source is that of something else.
     for name in [name for name, one in sources.items() if names.get(name, sources) is not one[0]]:
         del sources[name]
     found = dict(names)
+    defined = {id(one[0]): name for name, one in sources.items()}
     for name, value in found.items():
         if name in own:
             continue
@@ -251,6 +256,8 @@ def _snapshot(names, sources, own, last, most):
             modules[name] = value.__name__
         elif not _is_code(value):
             values[name] = value
+        elif name not in sources and id(value) in defined:
+            others[name] = defined[id(value)]
         elif name not in sources:
             lost.append(name)
     # It looks at each value: where all code is kept there is no need.
@@ -264,7 +271,7 @@ def _snapshot(names, sources, own, last, most):
     lost = [name for name in found if name in last.missed]
     texts = {name: text for name, (_, text, _) in sources.items()}
     flags = {name: one for name, (_, _, one) in sources.items() if one}
-    kept = _pickle.dumps({'modules': modules, 'sources': texts, 'flags': flags, 'shared': sink.made})
+    kept = _pickle.dumps({'modules': modules, 'sources': texts, 'flags': flags, 'others': others, 'shared': sink.made})
     if len(kept) > most:
         raise _Full
     sink.made.clear()
