@@ -3,19 +3,19 @@
 
 #define DEEPEST 100
 
-// `held`: bytes of the first folder alone.
+// `held`: bytes of the first folder alone. `deep`: folders that were not looked into, as they lie deeper than that.
 struct size {
-  unsigned long long bytes, files, held;
+  unsigned long long bytes, files, held, deep;
 };
 
-// Takes the descriptor. What is deeper than programs make folders counts as too many files. Ends early when it is clear that it is too much.
+// Takes the descriptor. Ends early when it is clear that it is too much.
 static void measure(int fd, int depth, struct size *size, const struct size *most) {
   DIR *folder = fdopendir(fd);
   if (folder == NULL) {
     close(fd);
     return;
   }
-  if (depth > DEEPEST) size->files += 1ull << 40;
+  if (depth > DEEPEST) size->deep++;
   for (struct dirent *entry; depth <= DEEPEST && size->files <= most->files && size->bytes <= most->bytes && (entry = readdir(folder)) != NULL;) {
     struct stat stat;
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
@@ -31,7 +31,7 @@ static void measure(int fd, int depth, struct size *size, const struct size *mos
 
 // `most`: what is above it is not looked at any closer.
 static struct size measure_all(const struct paths *paths, struct size most) {
-  struct size size = {0, 0, 0};
+  struct size size = {0, 0, 0, 0};
   for (int at = 0; at < paths->count; at++) {
     int fd = open(paths->at[at], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) measure(fd, 0, &size, &most);

@@ -15,8 +15,8 @@
 // Before a program whose order is done is made to stand still: orders often come one upon the other.
 #define STILL_AFTER_MS 20
 
-enum { ENDED_BY_ITSELF, ENDED_ASKED, ENDED_WALL, ENDED_CPU, ENDED_MEMORY, ENDED_DISK, ENDED_HOLD, ENDED_FILES, ENDED_TASKS };
-static const char *const end_names[] = {"", "asked", "wall", "cpu", "memory", "disk", "hold", "files", "tasks"};
+enum { ENDED_BY_ITSELF, ENDED_ASKED, ENDED_WALL, ENDED_CPU, ENDED_MEMORY, ENDED_DISK, ENDED_HOLD, ENDED_FILES, ENDED_DEPTH, ENDED_TASKS };
+static const char *const end_names[] = {"", "asked", "wall", "cpu", "memory", "disk", "hold", "files", "depth", "tasks"};
 
 // Asks for little time at once, and so for its turn soon, also where the program has the only processor: since Linux 6.12, for whoever wants it.
 // Who forks after it hands that on: it is for a supervisor that has its program.
@@ -160,6 +160,7 @@ static void look_at_disk(struct supervision *work) {
   work->written.bytes = above(size.bytes, work->before.bytes);
   work->written.files = above(size.files, work->before.files);
   work->written.held = above(size.held, work->before.held);
+  work->written.deep = above(size.deep, work->before.deep);
 }
 
 static int watches_disk(const struct cage *cage) { return cage->disk || cage->hold || cage->files; }
@@ -193,6 +194,7 @@ static void look_when_due(struct supervision *work) {
   if (cage->disk && work->written.bytes > cage->disk) work->ended = ENDED_DISK;
   else if (work->written.held > left_to_hold(work)) work->ended = ENDED_HOLD;
   else if (cage->files && work->written.files > cage->files) work->ended = ENDED_FILES;
+  else if (cage->files && work->written.deep > 0) work->ended = ENDED_DEPTH;
 }
 
 // Until the program is over, or somebody wants it to be, or it took too much.
@@ -335,7 +337,7 @@ static int supervise(const struct cage *cage, char **argv) {
   if (hand_to_program(cage, &owned) != 0) return EXIT_OWN_FAILURE;
   static struct relay relays[STREAMS];
   struct supervision work = {.cage = cage, .relays = relays, .signalled = signalled, .words = -1, .word = -1, .cpu_all = cage->cpu_all};
-  if (watches_disk(cage)) work.before = measure_all(&cage->watched, (struct size){~0ull, ~0ull, ~0ull});
+  if (watches_disk(cage)) work.before = measure_all(&cage->watched, (struct size){~0ull, ~0ull, ~0ull, ~0ull});
   // No file gets larger than what there is room for, also where it is written before anybody looks.
   unsigned long long fsize = cage->fsize ? cage->fsize : RLIM_INFINITY;
   if (left_to_hold(&work) < fsize) fsize = left_to_hold(&work);

@@ -709,6 +709,21 @@ export const limitParts = [
         'test/flows/code-faults.test.ts',
         'a session holds so much and no more, of runs and of uploads, until something is removed',
       ]),
+      constant(
+        'files and folders that one run makes',
+        'src/services/exec/isolation/ladder.ts',
+        'DEFAULT_NEW_FILES',
+        'count',
+        'the run is ended',
+        [
+          'test/flows/code-faults.test.ts',
+          'too many files and folders too deep in one another end a run, and its answer says which it was',
+        ],
+      ),
+      constant('levels of folders in that of a run', 'native/folders.h', 'DEEPEST', 'count', 'the run is ended', [
+        'test/flows/code-faults.test.ts',
+        'too many files and folders too deep in one another end a run, and its answer says which it was',
+      ]),
       option('code.producedFiles', 'they stay in the folder and are counted', [
         'test/flows/code-runs.test.ts',
         'code with NUL, of ten megabytes, with names of which nothing is left, and too many files',

@@ -429,6 +429,25 @@ test('a session holds so much and no more, of runs and of uploads, until somethi
   ),
 );
 
+test('too many files and folders too deep in one another end a run, and its answer says which it was', () =>
+  withSidecar(
+    async ({ client, url, token }) => {
+      const flood = 'for i in $(seq 20); do mkdir $i; for n in $(seq 1000); do : > $i/$n; done; done; while :; do :; done';
+      const deep = 'for i in $(seq 120); do mkdir d; cd d; done; while :; do :; done';
+      for (const [code, name, value, says] of [
+        [flood, 'newFiles', 10_000, 'it made too many files, the limit is 10000'],
+        [deep, 'folderDepth', 100, 'it made folders too deep in one another, the limit is 100'],
+      ] as const) {
+        const { end } = await runOn(client, { language: 'bash', code });
+        assert.deepEqual([end.reason, end.program?.limit], ['disk', { name, value }]);
+        const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+        const answer = await fetch(`${url}/v1/exec`, { method: 'POST', headers, body: JSON.stringify({ lang: 'bash', code }) });
+        assert.match(((await answer.json()) as { stderr: string }).stderr, new RegExp(says));
+      }
+    },
+    { config: { components: ['files', 'code'] } },
+  ));
+
 test('what a session may hold is bounded: files, their size, what one run gives back, and sessions', needsPython, () =>
   withSidecar(
     async ({ client }) => {

@@ -37,12 +37,18 @@ export function endWords(outcome: CodeOutcome): string | undefined {
     memory: () => `Execution ended: out of memory, the limit is ${limit(outcome.limits.memoryBytes)} bytes`,
     processes: () => `Execution ended: too many processes, the limit is ${limit(outcome.limits.processes)}`,
     output: () => `Execution ended: too much output, the limit is ${limit(outcome.limits.outputBytes)} bytes`,
-    disk: () => `Execution ended: it wrote too much to disk, the limit is ${limit(outcome.limits.diskBytes)} bytes`,
+    disk: () => `Execution ended: it ${diskWords(stage?.limit?.name, limit(outcome.limits.diskBytes))}`,
     signal: () => `Execution ended by signal ${stage?.signal ?? 'unknown'}`,
     canceled: () => 'Execution was canceled',
     failed: () => stage?.problem ?? 'The program could not be started',
   };
   return words[outcome.reason]();
+}
+
+function diskWords(limit: string | undefined, most: number): string {
+  if (limit === 'newFiles') return `made too many files, the limit is ${most}`;
+  if (limit === 'folderDepth') return `made folders too deep in one another, the limit is ${most}`;
+  return `wrote too much to disk, the limit is ${most} bytes`;
 }
 
 /** What was not done as asked, a line each. */

@@ -69,7 +69,7 @@ function plainEnd(reason: CodeOutcome['reason'], exitCode: number | null, limits
   return { tone: 'failed', text: reason === 'failed' ? 'Not started' : 'Ended at a limit' };
 }
 
-const limitWords: Record<keyof EffectiveLimits | 'sessionBytes', string> = {
+const limitWords: Record<keyof EffectiveLimits | 'sessionBytes' | 'newFiles' | 'folderDepth', string> = {
   wallMs: 'Time limit',
   cpuMs: 'CPU limit',
   memoryBytes: 'Memory limit',
@@ -78,6 +78,8 @@ const limitWords: Record<keyof EffectiveLimits | 'sessionBytes', string> = {
   fileBytes: 'File size limit',
   diskBytes: 'Disk limit',
   sessionBytes: 'Session limit',
+  newFiles: 'Limit of new files',
+  folderDepth: 'Limit of folders in one another',
 };
 
 /** `Time limit 10 s`, `Memory limit 512 MiB`, `Process limit 64` */

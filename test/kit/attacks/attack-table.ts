@@ -130,7 +130,7 @@ export const attacks: readonly Attack[] = [
     name: 'inode_flood',
     says: 'a flood of empty files is ended',
     reason: 'disk',
-    limit: 'diskBytes',
+    limit: 'newFiles',
     limits: { wallMs: 10_000, cpuMs: 10_000 },
   },
   { name: 'network', says: 'no port, no abstract socket and no socket of another program can be reached', reason: 'exit' },

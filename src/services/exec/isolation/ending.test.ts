@@ -36,7 +36,7 @@ const plain: Ending = {
   asked: undefined,
   cgroup: undefined,
   limits,
-  bounds: { sessionBytes: 50_000 },
+  bounds: { sessionBytes: 50_000, newFiles: 500, folderDepth: 100 },
   wallMs: 12,
   omitted: { stdout: 0, stderr: 0 },
   said: '',
@@ -50,7 +50,8 @@ describe('an end is named by what was seen:', () => {
     { says: 'the supervisor at the limit of time', given: {}, report: { ...killed, ended: 'wall' }, reason: 'timeout', limit: 'wallMs' },
     { says: 'the kernel at the limit of the processor', given: {}, report: { exit: null, signal: 24 }, reason: 'cpu', limit: 'cpuMs' },
     { says: 'a file that is too big', given: {}, report: { exit: null, signal: 25 }, reason: 'disk', limit: 'fileBytes' },
-    { says: 'too many files', given: {}, report: { ...killed, ended: 'files' }, reason: 'disk', limit: 'diskBytes' },
+    { says: 'too many files', given: {}, report: { ...killed, ended: 'files' }, reason: 'disk', limit: 'newFiles' },
+    { says: 'folders that lie too deep', given: {}, report: { ...killed, ended: 'depth' }, reason: 'disk', limit: 'folderDepth' },
     { says: 'too much written by one that has ended', given: {}, report: { written_kib: 20 }, reason: 'disk', limit: 'diskBytes' },
     {
       says: 'the watcher of what a session holds',

@@ -14,7 +14,7 @@ const MAX_PROBLEM_LENGTH = 500;
 export interface CageReport {
   exit: number | null;
   signal: number | null;
-  ended: '' | 'asked' | 'wall' | 'cpu' | 'memory' | 'disk' | 'hold' | 'files' | 'tasks';
+  ended: '' | 'asked' | 'wall' | 'cpu' | 'memory' | 'disk' | 'hold' | 'files' | 'depth' | 'tasks';
   cpu_ms: number;
   max_rss_kib: number;
   most_kib: number;
@@ -124,8 +124,11 @@ function reasonOf(ending: Ending): [CodeEndReason, keyof EffectiveLimits | keyof
     case 'memory':
       return ['memory', 'memoryBytes'];
     case 'disk':
-    case 'files':
       return ['disk', 'diskBytes'];
+    case 'files':
+      return ['disk', 'newFiles'];
+    case 'depth':
+      return ['disk', 'folderDepth'];
     case 'hold':
       return ['disk', 'sessionBytes'];
     case 'tasks':

@@ -34,6 +34,8 @@ const HIGHEST = rungNames.length - 1;
 const DEFAULT_SLOTS_FROM = 61_000;
 const DEFAULT_SLOTS = 1000;
 const DEFAULT_NEW_FILES = 10_000;
+/** DEEPEST of native/folders.h. */
+const FOLDER_DEPTH = 100;
 const DEFAULT_SESSION_BYTES = 1024 * 1024 * 1024;
 
 export interface LadderDependencies {
@@ -229,7 +231,6 @@ export class LadderSandbox implements Sandbox, RungSandbox {
       launcher,
       bwrap: this.#bwrap,
       abi: this.#abi,
-      newFiles: this.#options.newFiles ?? DEFAULT_NEW_FILES,
       bounds: this.#bounds,
       links: this.#links,
       above: this.#options.above,
@@ -302,7 +303,8 @@ export class LadderSandbox implements Sandbox, RungSandbox {
   }
 
   get #bounds(): RunBounds {
-    return { sessionBytes: this.#options.sessionBytes ?? DEFAULT_SESSION_BYTES };
+    const { sessionBytes = DEFAULT_SESSION_BYTES, newFiles = DEFAULT_NEW_FILES } = this.#options;
+    return { sessionBytes, newFiles, folderDepth: FOLDER_DEPTH };
   }
 
   #seenAt(rung: number, folder: string): string {

@@ -33,8 +33,6 @@ export interface Surroundings {
   bwrap: string | undefined;
   /** Of landlock; 0: there is none. */
   abi: number;
-  /** Files and folders that a run may make. */
-  newFiles: number;
   bounds: RunBounds;
   /** System folders that are links into another one, as /bin is on Debian: by path, what the link says. */
   links: ReadonlyMap<string, string>;
@@ -212,7 +210,7 @@ function networkDenial({ network }: SandboxRequest, without: ReadonlySet<Part>):
 
 function limits(
   { limits: most, memoryMethod, waits, lifeCpuMs }: SandboxRequest,
-  { without, newFiles, bounds }: Surroundings,
+  { without, bounds }: Surroundings,
   counting: string[],
 ): string[] {
   const seconds = Math.ceil((lifeCpuMs ?? most.cpuMs) / 1000) + CPU_SPARE_S;
@@ -223,7 +221,7 @@ function limits(
   ];
   const watched = [
     ...['--memory', String(most.memoryBytes), '--cpu-all', String(most.cpuMs), '--tasks', String(most.processes)],
-    ...['--disk', String(most.diskBytes), '--hold', String(bounds.sessionBytes), '--files', String(newFiles)],
+    ...['--disk', String(most.diskBytes), '--hold', String(bounds.sessionBytes), '--files', String(bounds.newFiles)],
   ];
   return [
     ...(without.has('rlimits') ? [] : kernel),

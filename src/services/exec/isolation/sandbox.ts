@@ -45,6 +45,10 @@ export interface Interpreter {
 export interface RunBounds {
   /** All that its folder may hold, also what was there before it. */
   sessionBytes: number;
+  /** Files and folders that it may make. */
+  newFiles: number;
+  /** Levels of folders in its own. */
+  folderDepth: number;
 }
 
 export interface SandboxEnd {
