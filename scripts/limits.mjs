@@ -595,6 +595,17 @@ export const limitParts = [
         'its middle is left out, counted and said',
         ['test/flows/mcp.test.ts', 'answers are bounded: beginning and end stay, and what is left out is counted and said'],
       ),
+      constant(
+        'images in an answer of a tool, as base64',
+        'src/transports/mcp/mcp-server.ts',
+        'defaultMaxImageBytes',
+        'bytes',
+        'it is left out, and said',
+        [
+          'src/transports/mcp/item-images.test.ts',
+          'images become content of their own up to so many bytes; what is no image, or can not be shown, stays as it is',
+        ],
+      ),
       constant('content of a resource', 'src/transports/mcp/mcp-server.ts', 'defaultMaxResourceBytes', 'bytes', '`OUTPUT_TOO_LARGE`', [
         'test/flows/mcp.test.ts',
         'a resource that is too long is refused whole, and a long list comes in pages',

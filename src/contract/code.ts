@@ -271,6 +271,7 @@ export const code = {
         keepState: z.boolean().default(false).describe('Variables live on in the session, where the language can do that.'),
       }),
     item,
+    byType: 'data',
     output: outcome,
     errors: [
       'TOO_MANY_PROCESSES',

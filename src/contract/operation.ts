@@ -46,6 +46,8 @@ export interface Operation<
   output: O;
   /** Present when items are streamed before the answer. */
   item?: S;
+  /** The field of its items that holds values by their mime types, those of images as base64: for who shows them. */
+  byType?: string;
   /** The stream ends only when the caller goes: it can't be gathered into one answer. */
   endless?: boolean;
   /** The caller sends a stream of bytes (`call.body`). */

@@ -11,6 +11,7 @@ import { operations } from '../../src/contract/operations.ts';
 import { isTool, toolName } from '../../src/transports/mcp/tools.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type McpFixture, type McpFixtureOptions, mcpToken, withMcp, withMcpStdio } from '../kit/mcp-fixtures.ts';
+import { requireTool } from '../kit/require-tools.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
 
 const modern: ClientOptions = { versionNegotiation: { mode: { pin: '2026-07-28' } } };
@@ -315,6 +316,37 @@ test('answers are bounded: beginning and end stay, and what is left out is count
       assert.deepEqual([short.value['text'], short.notes], ['begin\n', []]);
     });
   });
+});
+
+test('images that code shows come whole, as content of their own', { skip: requireTool('python3') }, async () => {
+  await withSidecar(
+    async ({ sidecar }) => {
+      await overHttp(sidecar, {}, async (client) => {
+        const code = `class Figure:
+  def __init__(self, byte): self.bytes = b"\\x89PNG" + byte * 90_000
+  def _repr_png_(self): return self.bytes
+display(Figure(b"a"))
+Figure(b"b")`;
+        const { content, structuredContent } = await client.callTool({
+          name: 'code_run',
+          arguments: { language: 'py', code, keepState: true },
+        });
+        const images = content.flatMap((part) => (part.type === 'image' ? [part] : []));
+        assert.deepEqual(
+          images.map(({ mimeType, data }) => [mimeType, Buffer.from(data, 'base64').length, Buffer.from(data, 'base64').at(-1)]),
+          [
+            ['image/png', 90_004, 97],
+            ['image/png', 90_004, 98],
+          ],
+        );
+        const { items } = structuredContent as { items: { type: string; data: Record<string, string> }[] };
+        const shown = items.filter(({ type }) => type === 'display').map(({ data }) => data['image/png']);
+        assert.deepEqual(shown, ['image 1 of this answer', 'image 2 of this answer']);
+        assert.equal(content.length, 3);
+      });
+    },
+    { config: { components: ['files', 'code'] } },
+  );
 });
 
 test('a resource that is too long is refused whole, and a long list comes in pages (long form)', async () => {

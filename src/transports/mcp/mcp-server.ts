@@ -30,6 +30,7 @@ export interface McpPeer {
 }
 
 const defaultMaxResultBytes = 64 * 1024;
+const defaultMaxImageBytes = 1024 * 1024;
 const defaultMaxResourceBytes = 1024 * 1024;
 const instructions =
   'Tools are the operations of one workspace folder. Paths are relative to it, with / between names, and hold no "..". ' +
@@ -39,7 +40,8 @@ const instructions =
 /** A server of the official SDK whose tools are the operations of the table and whose resources are the files of the workspace. */
 export function createMcpServer(dependencies: ToolDependencies, options: McpServerOptions): McpPeer {
   const { version, maxResultBytes = defaultMaxResultBytes, maxResourceBytes = defaultMaxResourceBytes } = options;
-  const tools = new McpTools(dependencies, { maxResultBytes });
+  const { maxImageBytes = defaultMaxImageBytes } = options;
+  const tools = new McpTools(dependencies, { maxResultBytes, maxImageBytes });
   const withResources = hasResources(dependencies.table);
   const said = options.readOnly === undefined ? instructions : `${instructions} Nothing can be written or run here: ${options.readOnly}`;
   const server = new Server(

@@ -13,6 +13,7 @@ import type { Operation, Table } from '../../contract/operation.ts';
 import { type Cut, cutsText, fitted } from './bounded.ts';
 import { exactSchema, refuseUnknown } from './exact-input.ts';
 import { GatheredItems } from './gathered-items.ts';
+import { ItemImages } from './item-images.ts';
 import { callOperation, type McpCallDependencies, requestSignal } from './mcp-call.ts';
 
 export interface ToolDependencies extends McpCallDependencies {
@@ -24,6 +25,8 @@ export interface ToolDependencies extends McpCallDependencies {
 export interface ToolOptions {
   /** Longest answer, bytes of JSON; what is longer is cut in the middle. */
   maxResultBytes: number;
+  /** Of the images beside it, bytes of base64; those for which there is no room are left out. */
+  maxImageBytes: number;
 }
 
 interface OperationTool {
@@ -63,9 +66,11 @@ export class McpTools {
     const found = operationTools(this.#deps.table).get(name);
     if (found === undefined)
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool ${JSON.stringify(name.slice(0, 100))}.`);
-    const { maxResultBytes } = this.#options;
+    const { maxResultBytes, maxImageBytes } = this.#options;
+    const { item: streams, byType } = found.operation;
     // Sizes of items are rough, and the answer itself needs some room.
-    const gathered = found.operation.item === undefined ? undefined : new GatheredItems(maxResultBytes * 0.8);
+    const gathered = streams === undefined ? undefined : new GatheredItems(maxResultBytes * 0.8);
+    const images = new ItemImages(maxImageBytes);
     const progress = progressOf(context);
     try {
       refuseUnknown(name, input, found.tool.inputSchema as JsonSchema);
@@ -77,12 +82,12 @@ export class McpTools {
           ? {}
           : {
               emit: (item) => {
-                gathered.add(item);
+                gathered.add(byType === undefined ? item : images.take(item, byType));
                 return progress?.(gathered.count);
               },
             }),
       });
-      return gathered === undefined ? toolResult(output, maxResultBytes) : streamResult(output, gathered, maxResultBytes);
+      return gathered === undefined ? toolResult(output, maxResultBytes) : streamResult(output, gathered, images, maxResultBytes);
     } catch (error) {
       if (!(error instanceof OutriggerError)) throw error;
       return errorResult(error, operationTools(this.#deps.table), maxResultBytes);
@@ -143,9 +148,10 @@ function mayUse(caller: Caller, operation: Operation): boolean {
   return allowsLevel(caller.access, operation.access) && !(caller.paths !== undefined && operation.scope === 'workspace');
 }
 
-function streamResult(output: unknown, gathered: GatheredItems, maxBytes: number): CallToolResult {
+function streamResult(output: unknown, gathered: GatheredItems, images: ItemImages, maxBytes: number): CallToolResult {
   const cuts: Cut[] = gathered.omitted > 0 ? [{ at: 'items', omitted: gathered.omitted, unit: 'items' }] : [];
-  return toolResult({ ...(output as object), items: gathered.items }, maxBytes, cuts);
+  const { content, ...rest } = toolResult({ ...(output as object), items: gathered.items }, maxBytes, cuts);
+  return { ...rest, content: [...content, ...images.content] };
 }
 
 function toolResult(output: unknown, maxBytes: number, before: readonly Cut[] = []): CallToolResult {
