@@ -228,7 +228,7 @@ print(sys.path, sys.argv, sys.flags, descriptors, rights, limits, same_user, os.
       assert.deepEqual(
         open
           .filter((what) => what !== 'socket')
-          .map((what) => what?.replace(/^\/.*cages-.*$/, 'cages'))
+          .map((what) => what?.replace(/^\/.*outrigger-fork-.*$/, 'cages'))
           .toSorted((one, other) => String(one).localeCompare(String(other))),
         ['anon_inode', 'cages'],
       );

@@ -235,9 +235,9 @@ test('health tells the language, ready whether it can be run, both without a tok
     { config: { runnerPort: '0', runnerLanguage: 'bash' } },
   ));
 
-test('a listener of a language that is none is never ready', () =>
+test('a listener of a language that is switched off is never ready', () =>
   withSidecar(async (running) => assert.equal((await runner(running)('GET', '/ready')).status, 503), {
-    config: { runnerPort: '0', runnerLanguage: 'cobol' },
+    config: { runnerPort: '0', runnerLanguage: 'bash', 'code.rollout': JSON.stringify({ bash: 'off' }) },
   }));
 
 test('without anonymous.runner a token is needed, and a wrong one is refused in any case', async () => {
