@@ -54,6 +54,33 @@ test('single changes are discarded and brought back, staged and unstaged, by key
   ),
 );
 
+test('of thousands of changes in one file each is counted, gone to and staged by itself', { skip: noBrowserOrGit }, async () => {
+  const old = Array.from({ length: 20_000 }, (_, index) => `line ${index} of the loans`);
+  await withWorkbench(
+    { 'loans.txt': lines(...old) },
+    async ({ page, root }) => {
+      writeFileSync(path.join(root, 'loans.txt'), lines(...old.map((line, index) => (index % 8 === 4 ? `${line}, returned` : line))));
+      const ada = await page({ name: 'Ada' });
+      await sourceControl(ada);
+      await change(ada, 'changes', 'loans.txt').filter({ hasText: '+2500 −2500' }).waitFor();
+      await row(ada, 'changes', 'loans.txt').click();
+      await intoDiff(ada, 'returned');
+      await ada.getByTestId('viewed').filter({ hasText: 'of 2,500 changes viewed' }).waitFor();
+      await ada.getByTestId('diff').getByText('+2500 −2500').waitFor();
+      await picture(ada, 'diff-thousands');
+
+      // From the first to the last.
+      await ada.keyboard.press('Shift+F7');
+      await ada.getByTestId('diff').locator('.cm-changedLine', { hasText: 'line 19996 of the loans, returned' }).waitFor();
+      await ada.keyboard.press('+');
+      await change(ada, 'staged', 'loans.txt').filter({ hasText: '+1 −1' }).waitFor();
+      assert.match(git(root, 'diff', '--cached', '-U0'), /^\+line 19996 of the loans, returned$/m);
+      await ada.getByTestId('viewed').filter({ hasText: 'of 2,499 changes viewed' }).waitFor();
+    },
+    { git: true },
+  );
+});
+
 test(
   'a new file has its lines counted and is staged by its change; a renamed one gives a change back and keeps its name (long form)',
   {

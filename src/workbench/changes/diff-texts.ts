@@ -35,6 +35,8 @@ export interface DiffWish {
 type Side = Pick<Output<Operations['git.show']>, 'exists' | 'text' | 'binary'>;
 
 const gone: Side = { exists: false, text: '', binary: false };
+/** As many as are given at once: of one file, all that can be. */
+const mostHunkLines = 100_000;
 /** Around each change, as much as there is of most files. */
 const allContext = 1_000;
 
@@ -139,7 +141,7 @@ async function hunksOf(client: WorkbenchClient, { path, from, against }: DiffWis
   // Of one that moved in the work tree, git's parts are those of a new file.
   if (from !== undefined && !staged) return [];
   const which = staged ? { staged, ...(from === undefined ? {} : { was: from }) } : { untracked: true };
-  const { files } = await client.call('git.hunks', { path, ...which }, { signal });
+  const { files } = await client.call('git.hunks', { path, ...which, maxLines: mostHunkLines }, { signal });
   return files.find((file) => file.path === path)?.hunks ?? [];
 }
 

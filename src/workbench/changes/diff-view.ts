@@ -1,5 +1,5 @@
 import { getChunks, goToNextChunk, goToPreviousChunk, MergeView, unifiedMergeView } from '@codemirror/merge';
-import { EditorState, type Extension, RangeSet } from '@codemirror/state';
+import { EditorState, type Extension, RangeSet, type Text } from '@codemirror/state';
 import { EditorView, gutter, GutterMarker, highlightSpecialChars, keymap, lineNumbers } from '@codemirror/view';
 import { defaultKeymap } from '@codemirror/commands';
 import { search, searchKeymap } from '@codemirror/search';
@@ -7,11 +7,10 @@ import type { Grammar } from '../documents/file-kinds.ts';
 import { editorTheme } from '../editor/editor-theme.ts';
 import { loadGrammar } from '../editor/grammars.ts';
 import type { HunkLines } from './hunk-lines.ts';
+import { countLines, type LineCount, textChanges } from './text-changes.ts';
 
-export interface DiffCounts {
+export interface DiffCounts extends LineCount {
   changes: number;
-  added: number;
-  removed: number;
 }
 
 /** Where one is among the changes. */
@@ -52,7 +51,6 @@ export interface DiffOptions {
 }
 
 const collapseUnchanged = { margin: 3, minSize: 6 };
-const config = { scanLimit: 2_000, timeout: 300 };
 
 /** Two texts side by side, or one below the other, with what they share folded away. */
 export async function createDiff(host: HTMLElement, options: DiffOptions): Promise<DiffView> {
@@ -69,6 +67,9 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
     editorTheme,
   ];
   const { before, after, names } = options;
+  const changes = textChanges(before, after);
+  // What is given is written to.
+  const diffConfig = { override: () => [...changes] };
   // Not before both sides are there.
   let tell = (): void => undefined;
   const newer = [hunkGutter(options), placeListener(() => tell())];
@@ -79,7 +80,7 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
         parent: host,
         gutter: true,
         collapseUnchanged,
-        diffConfig: config,
+        diffConfig,
       })
     : undefined;
   const view =
@@ -95,7 +96,7 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
           mergeControls: false,
           gutter: true,
           collapseUnchanged,
-          diffConfig: config,
+          diffConfig,
           syntaxHighlightDeletions: true,
         }),
       ],
@@ -121,7 +122,7 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
   // Once it is laid out.
   onScroll();
   return {
-    counts: countLines(view.state, before),
+    counts: { changes: chunksOf(view).length, ...countLines(changes, EditorState.create({ doc: before }).doc, view.state.doc) },
     next: () => goToNextChunk(view),
     previous: () => goToPreviousChunk(view),
     focus: () => view.focus(),
@@ -141,12 +142,11 @@ function chunksOf(view: EditorView): readonly { fromB: number; endB: number }[] 
 function look(view: EditorView, scroller: HTMLElement, viewed: Set<number>): void {
   const box = scroller.getBoundingClientRect();
   if (box.height === 0) return;
+  const first = view.lineBlockAtHeight(box.top - view.documentTop).from;
+  const last = view.lineBlockAtHeight(box.bottom - view.documentTop).to;
   for (const [index, { fromB, endB }] of chunksOf(view).entries()) {
-    if (viewed.has(index)) continue;
-    const { length } = view.state.doc;
-    const top = view.documentTop + view.lineBlockAt(Math.min(fromB, length)).top;
-    const bottom = view.documentTop + view.lineBlockAt(Math.min(Math.max(fromB, endB), length)).bottom;
-    if (bottom > box.top && top < box.bottom) viewed.add(index);
+    if (fromB > last) break;
+    if (Math.max(fromB, endB) >= first) viewed.add(index);
   }
 }
 
@@ -187,27 +187,14 @@ class HunkMarker extends GutterMarker {
 
 function hunkGutter({ hunks, actions }: DiffOptions): Extension {
   if (hunks.length === 0 || actions.length === 0) return [];
-  return gutter({
-    class: 'cm-hunks',
-    markers: (view) => {
-      const { doc } = view.state;
-      const markers = hunks.map(({ id, first }) => {
-        const { from } = doc.line(Math.min(Math.max(first, 1), doc.lines));
-        return new HunkMarker(id, actions).range(from);
-      });
-      return RangeSet.of(markers, true);
-    },
-  });
-}
-
-function countLines(state: EditorState, before: string): DiffCounts {
-  const chunks = getChunks(state)?.chunks ?? [];
-  const old = EditorState.create({ doc: before }).doc;
-  let added = 0;
-  let removed = 0;
-  for (const { fromA, toA, endA, fromB, toB, endB } of chunks) {
-    if (toB > fromB) added += state.doc.lineAt(Math.min(endB, state.doc.length)).number - state.doc.lineAt(fromB).number + 1;
-    if (toA > fromA) removed += old.lineAt(Math.min(endA, old.length)).number - old.lineAt(fromA).number + 1;
-  }
-  return { changes: chunks.length, added, removed };
+  const markersIn = (doc: Text): RangeSet<GutterMarker> => {
+    const markers = hunks.map(({ id, first }) => {
+      const { from } = doc.line(Math.min(Math.max(first, 1), doc.lines));
+      return new HunkMarker(id, actions).range(from);
+    });
+    return RangeSet.of(markers, true);
+  };
+  // Nothing is written here: made once, however many there are.
+  let markers: RangeSet<GutterMarker> | undefined;
+  return gutter({ class: 'cm-hunks', markers: (view) => (markers ??= markersIn(view.state.doc)) });
 }

@@ -1,8 +1,8 @@
-import type { Chunk } from '@codemirror/merge';
 import { type Extension, RangeSet, RangeSetBuilder, StateEffect, StateField, Text } from '@codemirror/state';
 import { type EditorView, gutter, GutterMarker, ViewPlugin, type ViewUpdate } from '@codemirror/view';
-import { withoutReturns } from './line-ends.ts';
+import type { changedChunks } from '../changes/text-changes.ts';
 import { lateCode } from '../late-code.ts';
+import { withoutReturns } from './line-ends.ts';
 
 class Bar extends GutterMarker {
   override readonly elementClass: string;
@@ -47,14 +47,14 @@ export const changeBars: Extension = [
   ViewPlugin.define((view) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let gone = false;
-    let loading: Promise<{ Chunk: typeof Chunk } | undefined> | undefined;
+    let loading: Promise<{ changedChunks: typeof changedChunks } | undefined> | undefined;
     let asked = 0;
     const compare = async (): Promise<void> => {
       const mine = ++asked;
       const base = view.state.field(baseField);
       if (base === undefined) return view.dispatch({ effects: setBars.of(RangeSet.empty) });
       loading ??= lateCode(
-        () => import('@codemirror/merge'),
+        () => import('../changes/text-changes.ts'),
         () => !gone,
       );
       const code = await loading;
@@ -62,7 +62,7 @@ export const changeBars: Extension = [
       const { doc } = view.state;
       const plain = withoutReturns(doc);
       const builder = new RangeSetBuilder<GutterMarker>();
-      for (const chunk of code.Chunk.build(base, plain, { scanLimit: 500, timeout: 100 })) {
+      for (const chunk of code.changedChunks(base, plain)) {
         const kind = chunk.fromA === chunk.toA ? 'add' : chunk.fromB === chunk.toB ? 'del' : 'mod';
         const end = Math.min(kind === 'del' ? chunk.fromB : chunk.endB, plain.length);
         for (let at = Math.min(chunk.fromB, plain.length); at <= end; ) {

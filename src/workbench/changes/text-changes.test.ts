@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Text } from '@codemirror/state';
+import { changedChunks, countLines, textChanges } from './text-changes.ts';
+
+const text = (lines: readonly string[]): Text => Text.of([...lines, '']);
+
+function counted(before: readonly string[], after: readonly string[]): { changes: number; added: number; removed: number } {
+  const [old, now] = [text(before), text(after)];
+  const { length } = changedChunks(old, now);
+  return { changes: length, ...countLines(textChanges(old.toString(), now.toString()), old, now) };
+}
+
+test('of 20,000 lines with every third changed each change is one', () => {
+  const before = Array.from({ length: 20_000 }, (_, index) => `line ${index} of the file`);
+  const after = before.map((line, index) => (index % 3 === 0 ? `${line}, changed` : line));
+  assert.deepEqual(counted(before, after), { changes: 6_667, added: 6_667, removed: 6_667 });
+});
+
+test('lines are counted as git counts them', () => {
+  assert.deepEqual(counted(['a', 'b', 'c'], ['a', 'c']), { changes: 1, added: 0, removed: 1 });
+  assert.deepEqual(counted(['a', 'c'], ['a', 'b', 'c']), { changes: 1, added: 1, removed: 0 });
+  assert.deepEqual(counted(['a', 'cc'], ['a', '', 'cc', 'd']), { changes: 2, added: 2, removed: 0 });
+  assert.deepEqual(counted([], ['a', 'b']), { changes: 1, added: 2, removed: 0 });
+  // Two words in one line.
+  assert.deepEqual(counted(['the loan of one book', 'b'], ['a loan of two books', 'b']), { changes: 1, added: 1, removed: 1 });
+  // A line that is cut in two.
+  assert.deepEqual(counted(['the loan of one book', 'b'], ['the loan', 'of one book', 'b']), { changes: 1, added: 2, removed: 1 });
+});
+
+test('the empty line between two changed ones is not counted', () => {
+  assert.deepEqual(counted(['one loan', '', 'one book'], ['two loans', '', 'two books']), { changes: 1, added: 2, removed: 2 });
+});
