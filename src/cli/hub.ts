@@ -174,12 +174,12 @@ export async function withHubClient<T>(flags: HubCallFlags, work: (client: Clien
   const token = env[TOKEN_VARIABLE] ?? known.token;
   if (url === undefined) throw new UnavailableError('No hub of yours runs here. Start one (outrigger hub), or name one with --url.');
   if (token === undefined) throw new UnavailableError(`The token of the hub is not known: set ${TOKEN_VARIABLE}.`);
-  const client = createClient<HubOperations>({ url: url.replace(/^ws/, 'http').replace(/\/ws$/, ''), token });
+  const client = createClient<HubOperations>({ url: url.replace(/^ws/, 'http').replace(/\/ws$/, ''), token, server: 'hub' });
   try {
     return await work(client);
   } catch (error) {
-    // The client speaks of sidecars.
-    if (!(error instanceof OutriggerError) || error.reason !== 'CONNECTION_LOST' || !/^The sidecar /.test(error.message)) throw error;
+    // One that it was told by the hub, of somebody else, stays as it is.
+    if (!(error instanceof OutriggerError) || error.reason !== 'CONNECTION_LOST' || !/^The hub /.test(error.message)) throw error;
     throw new UnavailableError(`The hub at ${url} does not answer: is the hub running?`);
   } finally {
     client.close();

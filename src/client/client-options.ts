@@ -18,6 +18,8 @@ export interface ClientOptions {
   url: string;
   /** Left out in the page, whose cookie speaks for it. */
   token?: string | undefined;
+  /** What answers there, as failures call it; a sidecar when left out. */
+  server?: 'sidecar' | 'hub' | undefined;
   fetch?: typeof globalThis.fetch | undefined;
   /** `undefined` on purpose: none, so that all goes over HTTP. */
   webSocket?: (new (url: string, protocols?: string[]) => ClientWebSocket) | undefined;

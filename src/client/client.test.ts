@@ -296,6 +296,23 @@ test('a connection that does not come about in time is an attempt that failed, a
   }
 });
 
+test('what does not answer is called what it is', async () => {
+  const said = async (server?: 'hub'): Promise<string> => {
+    let message = '';
+    await withClient(
+      'http://127.0.0.1:1',
+      async (client) => {
+        const error: unknown = await client.call('slow.wait', {}).catch((failure: unknown) => failure);
+        message = (error as Error).message;
+      },
+      { server },
+    );
+    return message;
+  };
+  assert.equal(await said(), 'The sidecar does not answer.');
+  assert.equal(await said('hub'), 'The hub does not answer.');
+});
+
 test('bytes go up and down raw', async () => {
   await withFakeSidecar(async ({ url, seen }) => {
     await withClient(url, async (client) => {
@@ -533,7 +550,14 @@ test('of two attempts that fail at once one is tried again', async () => {
       now: () => 0,
       random: () => 0.5,
     },
-    { offlineAfterMs: 60_000, connectTimeoutMs: 10_000, pingMs: 25_000, pongMs: 10_000, backoff: { baseMs: 100, maxMs: 1000 } },
+    {
+      server: 'sidecar',
+      offlineAfterMs: 60_000,
+      connectTimeoutMs: 10_000,
+      pingMs: 25_000,
+      pongMs: 10_000,
+      backoff: { baseMs: 100, maxMs: 1000 },
+    },
   );
   const live = reason(connection.whenLive({ patient: true }));
   sockets[0]?.onclose?.({ code: 1006, reason: '' } as never);

@@ -61,9 +61,9 @@ const protocolPattern = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{16,}$/;
 /** A client of a sidecar, for browsers and Node. Opens nothing until it is used; `close` lets go of all. */
 export function createClient<T extends Table = Operations>(options: ClientOptions): Client<T> {
   const url = options.url.replace(/\/+$/, '');
-  const { token, connectTimeoutMs = 10_000 } = options;
+  const { token, server = 'sidecar', connectTimeoutMs = 10_000 } = options;
   const WebSocketClass = 'webSocket' in options ? options.webSocket : (globalThis.WebSocket as unknown as typeof options.webSocket);
-  const http = new HttpCalls({ url, token, fetch: options.fetch ?? globalThis.fetch.bind(globalThis) });
+  const http = new HttpCalls({ url, token, server, fetch: options.fetch ?? globalThis.fetch.bind(globalThis) });
   const socketUrl = `${url.replace(/^http/, 'ws')}/rpc`;
   const timers = options.timers ?? commonTimers;
   const random = options.random ?? Math.random;
@@ -83,6 +83,7 @@ export function createClient<T extends Table = Operations>(options: ClientOption
       random,
     },
     {
+      server,
       offlineAfterMs: options.offlineAfterMs ?? 60_000,
       connectTimeoutMs,
       pingMs: options.pingMs ?? 25_000,

@@ -32,6 +32,8 @@ export interface ConnectionDependencies {
 }
 
 export interface ConnectionOptions {
+  /** As failures call it. */
+  server: string;
   offlineAfterMs: number;
   connectTimeoutMs: number;
   pingMs: number;
@@ -298,7 +300,7 @@ export class Connection {
     // Of two attempts that failed, the later one counts.
     timers.clear(this.#retry);
     this.#retry = timers.set(() => this.#connect({ name: name(), since, retryAt: undefined }), delay);
-    this.#failWaiting(new OutriggerError('CONNECTION_LOST', 'The sidecar does not answer.', { cause }));
+    this.#failWaiting(new OutriggerError('CONNECTION_LOST', `The ${this.#options.server} does not answer.`, { cause }));
   }
 
   #failWaiting(error: OutriggerError): void {

@@ -4,6 +4,8 @@ import type { CallBounds } from './call-bounds.ts';
 export interface HttpCallsOptions {
   url: string;
   token?: string | undefined;
+  /** As failures call it. */
+  server: string;
   fetch: typeof globalThis.fetch;
 }
 
@@ -86,7 +88,7 @@ export class HttpCalls {
         yield message.item;
       }
     }
-    throw lost(undefined);
+    throw this.#lost(undefined);
   }
 
   async #request(path: string, init: RequestInit, bounds: CallBounds): Promise<Response> {
@@ -125,8 +127,12 @@ export class HttpCalls {
       if (this.closing.aborted) throw this.closing.reason;
       if (bounds.signal?.aborted === true) throw new OutriggerError('CANCELED', 'The call was canceled.', { cause: error });
       if (bounds.timeout?.aborted === true) throw new OutriggerError('DEADLINE', 'The call ran out of time.', { cause: error });
-      throw lost(error);
+      throw this.#lost(error);
     }
+  }
+
+  #lost(cause: unknown): OutriggerError {
+    return new OutriggerError('CONNECTION_LOST', `The ${this.#options.server} does not answer.`, { cause });
   }
 }
 
@@ -143,10 +149,6 @@ function factsOf(response: Response): unknown {
   const output = outputBeside(response);
   if (output !== undefined) response.body?.cancel().catch(() => undefined);
   return output;
-}
-
-function lost(cause: unknown): OutriggerError {
-  return new OutriggerError('CONNECTION_LOST', 'The sidecar does not answer.', { cause });
 }
 
 function errorIn(text: string): WireError | undefined {

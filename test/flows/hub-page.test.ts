@@ -307,6 +307,25 @@ test(
     }),
 );
 
+test('a form says that the hub does not answer, until it does again', { skip: noBrowser }, () =>
+  withFleetPage(async (running, open) => {
+    const page = await open();
+    await page.getByText('No agents yet.').first().waitFor();
+    const { port } = new URL(running.url);
+    await running.hub.stop();
+    await shows(page.getByTestId('link'), 'Reconnecting');
+    await page.getByRole('button', { name: 'Add a task' }).first().click();
+    await page.keyboard.type('Water the plants');
+    await page.keyboard.press('Control+Enter');
+    await shows(page.getByRole('alert'), 'Not added. The hub does not answer.');
+    await running.restart({ port: Number(port) });
+    await shows(page.getByTestId('link'), 'Live');
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    await page.keyboard.press('Control+Enter');
+    await shows(panel(page), 'Water the plants');
+  }),
+);
+
 test('a thousand agents and ten thousand tasks are a few rows to the browser (long form)', { skip: noBrowser }, () =>
   withFleetPage(async (running, open) => {
     const { client } = running;

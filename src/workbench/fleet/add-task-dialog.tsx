@@ -1,13 +1,13 @@
 import { useSignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import type { HubTaskInfo } from '../../contract/hub-operations.ts';
-import { errorFacts } from '../client-port.ts';
 import { Icon } from '../shell/icon.tsx';
 import { count } from '../words.ts';
 import { isConnected } from './agent-words.ts';
 import { addTask } from './fleet-actions.ts';
 import { Modal } from './modal.tsx';
 import { useFleet } from './use-fleet.ts';
+import { useProblem } from './use-problem.ts';
 
 const priorities: readonly HubTaskInfo['priority'][] = ['urgent', 'high', 'normal', 'low'];
 
@@ -18,7 +18,7 @@ export function AddTaskDialog() {
   const needs = useSignal('');
   const priority = useSignal<HubTaskInfo['priority']>('normal');
   const agent = useSignal('');
-  const problem = useSignal('');
+  const { problem, failed } = useProblem();
   const busy = useSignal(false);
   // Sent twice, as after a lost link, it is one task.
   const key = useMemo(() => `page-${[...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('')}`, []);
@@ -43,7 +43,7 @@ export function AddTaskDialog() {
       });
       fleet.dialog.value = undefined;
     } catch (error) {
-      problem.value = `Not added. ${errorFacts(error).message}`;
+      failed('Not added.', error);
     } finally {
       busy.value = false;
     }

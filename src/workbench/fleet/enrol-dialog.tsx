@@ -1,6 +1,5 @@
 import { useSignal } from '@preact/signals';
 import type { HubAgentInfo } from '../../contract/hub-operations.ts';
-import { errorFacts } from '../client-port.ts';
 import { copyText } from '../shell/copy-text.ts';
 import { Icon } from '../shell/icon.tsx';
 import { isConnected } from './agent-words.ts';
@@ -8,6 +7,7 @@ import { enrolCommand } from './enrol-command.ts';
 import { Modal } from './modal.tsx';
 import { minutes } from './task-words.ts';
 import { useFleet } from './use-fleet.ts';
+import { useProblem } from './use-problem.ts';
 
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const MINUTE_S = 60;
@@ -32,7 +32,7 @@ export function EnrolDialog() {
   const fleet = useFleet();
   const agent = useSignal('');
   const seconds = useSignal(spans[0]?.seconds ?? MINUTE_S);
-  const problem = useSignal('');
+  const { problem, failed } = useProblem();
   const made = useSignal<Enrolment | undefined>(undefined);
   const make = async (): Promise<void> => {
     const id = agent.value.trim();
@@ -51,7 +51,7 @@ export function EnrolDialog() {
       const { token, expires } = await fleet.client.call('agents.enrol', input);
       made.value = { agent: id === '' ? undefined : id, token, expires, asked: fleet.now.value, known: new Set(known.keys()) };
     } catch (error) {
-      problem.value = `No token was made. ${errorFacts(error).message}`;
+      failed('No token was made.', error);
     }
   };
   return (

@@ -11,7 +11,7 @@ const { origin } = location;
 const CLOCKS_AGREE_MS = 2000;
 
 const fleet = new Fleet({
-  client: createClient<HubOperations>({ url: origin }),
+  client: createClient<HubOperations>({ url: origin, server: 'hub' }),
   keep: memoryKeep(() => localStorage),
   now: Date.now,
   clockAhead: async () => {
