@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
-import { accessibilityProblems, git, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
+import { accessibilityProblems, git, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { clientOf, lines, loanFiles, picture, toast } from '../kit/source-control.ts';
 import { standInOdoo } from '../kit/stand-in-odoo.ts';
@@ -193,6 +193,41 @@ test('activity is filtered by kind, who and where; what is new waits while one r
         agent.close();
         owner.close();
       }
+    },
+    { git: true },
+  );
+});
+
+test('while what was done is still asked for nothing is said to be all of it', { skip: noBrowserOrGit }, async () => {
+  await withWorkbench(
+    loanFiles,
+    async ({ page }) => {
+      const ada = await page({ name: 'Ada' });
+      const held: (() => void)[] = [];
+      await ada.routeWebSocket(/\/rpc/, (socket) => {
+        const sidecar = socket.connectToServer();
+        socket.onMessage((message) => {
+          if (String(message).includes('git.log')) held.push(() => sidecar.send(message));
+          else sidecar.send(message);
+        });
+      });
+      await ada.reload();
+      await ada.locator('[data-known=true]').waitFor();
+      await ada.keyboard.press('Control+Shift+y');
+      await ada.getByText('Asking what was done here…').waitFor();
+      await ada.getByText('Asking who did something…').waitFor();
+      await eventually(() => assert.equal(held.length, 1));
+      held.shift()?.();
+      await entry(ada, 'commits', 'The first loans').waitFor();
+      await ada.getByText('Asking').first().waitFor({ state: 'detached' });
+
+      await openFile(ada, 'a.txt');
+      await ada.keyboard.press('Alt+h');
+      await ada.getByText('Asking what was done with it…').waitFor();
+      await eventually(() => assert.ok(held.length > 0));
+      for (const send of held.splice(0)) send();
+      await ada.getByTestId('history-step').filter({ hasText: 'The first loans' }).waitFor();
+      assert.equal(await ada.getByText('Asking').count(), 0);
     },
     { git: true },
   );

@@ -58,7 +58,9 @@ export function ActivityFilters() {
               <span class="xs faint num">{revisions.toLocaleString('en')}</span>
             </label>
           ))}
-          {activity.actors.value.length === 0 && <p class="hint">Nobody has done anything yet.</p>}
+          {activity.actors.value.length === 0 && (
+            <p class="hint">{activity.known.value ? 'Nobody has done anything yet.' : 'Asking who did something…'}</p>
+          )}
         </fieldset>
         <Kinds />
         <label class="sec" for="activity-where">

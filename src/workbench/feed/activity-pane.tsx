@@ -68,10 +68,12 @@ export function ActivityPane() {
         tabIndex={0}
         data-focus
         aria-label="Activity"
-        {...(lines.length === 0 ? { role: 'region' } : { role: 'feed', 'aria-busy': 'false' })}
+        {...(lines.length === 0
+          ? { role: 'region', 'aria-busy': activity.known.value ? 'false' : 'true' }
+          : { role: 'feed', 'aria-busy': 'false' })}
       >
         {lines.length === 0 ? (
-          <p class="hint">{emptyWords(feed.range.value.count + activity.deeds.value.length > 0)}</p>
+          <p class="hint">{emptyWords(activity.known.value, feed.range.value.count + activity.deeds.value.length > 0)}</p>
         ) : (
           <div class="feed" role="none" style={{ height: `${height}px` }}>
             {lines.slice(start, end).map((line, index) =>
@@ -108,7 +110,8 @@ export function ActivityPane() {
   );
 }
 
-function emptyWords(isFiltered: boolean): string {
+function emptyWords(isKnown: boolean, isFiltered: boolean): string {
+  if (!isKnown) return 'Asking what was done here…';
   return isFiltered
     ? 'Nothing here by these filters.'
     : 'Nothing has happened here yet. Whoever writes a file, commits or runs a program shows up here within a second.';

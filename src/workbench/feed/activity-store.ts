@@ -35,6 +35,8 @@ export class ActivityStore {
   readonly items: ReadonlySignal<readonly ActivityItem[]>;
   /** All of them aside of the filters. */
   readonly deeds: ReadonlySignal<readonly Deed[]>;
+  /** All of it has come, or never does: before, that there is nothing does not mean that nothing was done. */
+  readonly known: ReadonlySignal<boolean>;
   readonly actors: ReadonlySignal<readonly ActorCount[]>;
   /** What runs, restores and reverts are called, by their ids. */
   readonly runNames: ReadonlySignal<ReadonlyMap<string, string>>;
@@ -42,13 +44,14 @@ export class ActivityStore {
   readonly files: Signal<ReadonlyMap<string, CommitFiles>> = signal(new Map());
   readonly #deps: ActivityDependencies;
   readonly #commits: Signal<readonly Commit[]> = signal([]);
+  readonly #commitsKnown = signal(false);
   readonly #wanted = signal(false);
   readonly #asked = new Set<string>();
   #asking: Promise<void> = Promise.resolve();
 
   constructor(dependencies: ActivityDependencies) {
     this.#deps = dependencies;
-    const { feed, checkpoints, processes, deploys, seenAs } = dependencies;
+    const { feed, git, checkpoints, processes, deploys, seenAs } = dependencies;
     this.deeds = computed(() =>
       deedsOf(
         {
@@ -60,6 +63,11 @@ export class ActivityStore {
         seenAs,
       ),
     );
+    this.known = computed(() => {
+      const isGitKnown = git.problem.value !== undefined || (git.status.value !== undefined && this.#commitsKnown.value);
+      const areDeploysKnown = deploys.profiles.value !== undefined || deploys.problem.value !== undefined;
+      return feed.known.value && isGitKnown && areDeploysKnown && checkpoints.known.value && processes.all.value !== undefined;
+    });
     this.runNames = computed(
       () =>
         new Map([
@@ -132,19 +140,26 @@ export class ActivityStore {
 
   /** Never throws: without commits there are other things to tell. */
   async #loadCommits(head: string | undefined): Promise<void> {
-    if (head === undefined) return void (this.#commits.value = []);
+    if (head === undefined) return void this.#showCommits([]);
     try {
       const { commits } = await this.#deps.client.call('git.log', { from: head, count: mostCommits });
       if (this.#deps.git.status.value?.head !== head) return;
       const kept = new Set(commits.map(({ hash }) => hash));
       for (const hash of this.#asked) if (!kept.has(hash)) this.#asked.delete(hash);
       batch(() => {
-        this.#commits.value = commits;
+        this.#showCommits(commits);
         this.files.value = new Map([...this.files.value].filter(([hash]) => kept.has(hash)));
       });
     } catch (error) {
-      if (errorFacts(error).reason !== 'CONNECTION_LOST') this.#commits.value = [];
+      if (errorFacts(error).reason !== 'CONNECTION_LOST') this.#showCommits([]);
     }
+  }
+
+  #showCommits(commits: readonly Commit[]): void {
+    batch(() => {
+      this.#commits.value = commits;
+      this.#commitsKnown.value = this.#deps.git.status.value !== undefined;
+    });
   }
 
   async #loadFiles(hash: string): Promise<void> {

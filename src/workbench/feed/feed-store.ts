@@ -17,6 +17,8 @@ export interface ActorCount {
 export class FeedStore {
   readonly filter: Signal<FeedFilter>;
   readonly rows: Signal<readonly FeedRow[]> = signal([]);
+  /** They were asked for, and came. */
+  readonly known = signal(false);
   /** The newest revision known. */
   readonly revision = signal(0);
   /** The revision that was asked for: its row is shown and marked. A new object each time. */
@@ -48,6 +50,7 @@ export class FeedStore {
   async load(): Promise<string> {
     const { changes, cursor } = await this.#client.call('changes.since', { limit: firstPage });
     this.#changes = changes;
+    this.known.value = true;
     this.#rebuild();
     const last = Number(cursor.slice(cursor.lastIndexOf('-') + 1));
     this.revision.value = Number.isFinite(last) ? Math.max(last, changes.at(-1)?.revision ?? 0) : (changes.at(-1)?.revision ?? 0);

@@ -3,12 +3,14 @@ import { useEffect, useRef } from 'preact/hooks';
 import { actorNamed, sayActor } from '../actor.ts';
 import { revisionRange } from '../feed/feed-rows.ts';
 import { WakeOf } from '../feed/wake.tsx';
+import { errorFacts } from '../client-port.ts';
 import { nameOf } from '../file-paths.ts';
 import { Avatar } from '../shell/avatar.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { sayKey } from '../shell/keys.ts';
 import { hideRight } from '../shell/right-actions.ts';
 import { useClock } from '../use-clock.ts';
+import { useLoaded } from '../use-loaded.ts';
 import { useRowFocus } from '../use-row-focus.ts';
 import { useWantedFocus } from '../use-wanted-focus.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
@@ -30,7 +32,7 @@ export function HistoryPanel() {
   // What is known grows: this is read so that the list does.
   const known = feed.range.value.last;
   const changes = path === undefined ? [] : feed.changesOf(path);
-  const all = path === undefined ? [] : historySteps({ changes, checkpoints: checkpoints.rows.value, commits });
+  const all = path === undefined ? [] : historySteps({ changes, checkpoints: checkpoints.rows.value, commits: commits ?? [] });
   const steps = all.slice(0, mostSteps);
   const rows = useRowFocus([known, checkpoints.rows.value, commits]);
   const now = useClock(() => workbench.now());
@@ -60,7 +62,11 @@ export function HistoryPanel() {
             <WakeOf changes={changes} />
           </div>
           {steps.length === 0 && (
-            <p class="hint">Nothing was done with it since this workspace is watched, and no checkpoint or commit has it.</p>
+            <p class="hint">
+              {checkpoints.known.value && commits !== undefined
+                ? 'Nothing was done with it since this workspace is watched, and no checkpoint or commit has it.'
+                : 'Asking what was done with it…'}
+            </p>
           )}
           <ul class="list" aria-label={`History of ${nameOf(path)}`}>
             {steps.map((step, index) => (
@@ -74,24 +80,20 @@ export function HistoryPanel() {
   );
 }
 
-/** Commits that changed the document; none where there is no repository. */
-function useCommits(path: string | undefined): readonly Commit[] {
+/** Commits that changed the document; none where there is no repository, undefined until that is known. */
+function useCommits(path: string | undefined): readonly Commit[] | undefined {
   const { client, git } = useWorkbench();
   const found = useSignal<{ path: string; commits: readonly Commit[] } | undefined>(undefined);
   const head = git.status.value?.repository === true ? git.status.value.head : null;
-  useEffect(() => {
-    if (path === undefined || head === null) {
-      found.value = undefined;
-      return;
-    }
-    const canceled = new AbortController();
-    client
-      .call('git.log', { path, count: mostCommits }, { signal: canceled.signal })
-      .then(({ commits }) => (found.value = { path, commits }))
-      .catch(() => undefined);
-    return () => canceled.abort();
-  }, [path, head]);
-  return found.value?.path === path ? (found.value?.commits ?? []) : [];
+  const load = async (signal: AbortSignal): Promise<void> => {
+    if (path === undefined || head === null) return;
+    const { commits } = await client.call('git.log', { path, count: mostCommits }, { signal });
+    if (!signal.aborted) found.value = { path, commits };
+  };
+  const problem = useLoaded(load, {}, [path, head]);
+  if (head === null) return git.status.value === undefined && git.problem.value === undefined ? undefined : [];
+  if (found.value?.path === path) return found.value?.commits;
+  return problem.value === undefined || errorFacts(problem.value).reason === 'CONNECTION_LOST' ? undefined : [];
 }
 
 interface StepProps {
