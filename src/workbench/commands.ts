@@ -4,6 +4,7 @@ import { toggleHistory, toggleRight } from './shell/right-actions.ts';
 import { isRunning } from './processes/process-words.ts';
 import { firstLine } from './tasks/task-text.ts';
 import type { Actor } from './actor.ts';
+import { bottomParts, type Part } from './parts.ts';
 import type { KeyName } from './shell/keys.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -15,6 +16,8 @@ export interface Command {
   /** Heading in the key sheet. */
   group: 'Go' | 'Files' | 'Editor' | 'Panels' | 'Programs' | 'Source control';
   run: (workbench: Workbench) => void;
+  /** It is for these parts of the sidecar: absent where none of them runs. */
+  parts?: readonly Part[];
   /** Absent from lists while it can't be done. */
   when?: (workbench: Workbench) => boolean;
 }
@@ -61,6 +64,7 @@ export const commands: readonly Command[] = [
     icon: 'jump',
     keys: ['Ctrl Shift O'],
     group: 'Go',
+    parts: ['search'],
     when: inDocument,
     run: (workbench) => (workbench.overlay.value = { name: 'find', text: '@' }),
   },
@@ -70,6 +74,7 @@ export const commands: readonly Command[] = [
     icon: 'jump',
     keys: ['Alt S'],
     group: 'Go',
+    parts: ['search'],
     run: (workbench) => (workbench.overlay.value = { name: 'find', text: '@@' }),
   },
   {
@@ -86,6 +91,7 @@ export const commands: readonly Command[] = [
     icon: 'search',
     keys: ['Ctrl Shift F'],
     group: 'Go',
+    parts: ['search'],
     run: (workbench) => searchFor(workbench),
   },
   {
@@ -94,6 +100,7 @@ export const commands: readonly Command[] = [
     icon: 'search',
     keys: ['Ctrl Shift H'],
     group: 'Go',
+    parts: ['search'],
     when: ({ readOnly }) => !readOnly.value,
     run: (workbench) => {
       workbench.search.setReplacing(true);
@@ -106,6 +113,7 @@ export const commands: readonly Command[] = [
     icon: 'branch',
     keys: ['Ctrl Shift G'],
     group: 'Go',
+    parts: ['git', 'checkpoints'],
     run: (workbench) => showView(workbench, 'changes'),
   },
   {
@@ -211,6 +219,7 @@ export const commands: readonly Command[] = [
     icon: 'diff',
     keys: ['Alt D'],
     group: 'Editor',
+    parts: ['git'],
     when: (workbench) => inDocument(workbench) && workbench.git.status.value?.repository === true,
     run: (workbench) => {
       const { value: tab } = workbench.tabs.active;
@@ -272,6 +281,7 @@ export const commands: readonly Command[] = [
     icon: 'bottom',
     keys: ['Ctrl J'],
     group: 'Panels',
+    parts: bottomParts,
     run: (workbench) => toggleBottom(workbench),
   },
   {
@@ -306,6 +316,7 @@ export const commands: readonly Command[] = [
     icon: 'run',
     keys: ['Ctrl Enter'],
     group: 'Programs',
+    parts: ['code'],
     when: (workbench) => runnable(workbench) && inDocument(workbench) && !isInSide(),
     run: (workbench) => void runFile(workbench),
   },
@@ -315,6 +326,7 @@ export const commands: readonly Command[] = [
     icon: 'run',
     keys: ['Ctrl Shift Enter'],
     group: 'Programs',
+    parts: ['code'],
     when: (workbench) => runnable(workbench) && inEditor(workbench) && (workbench.facts.value?.selected ?? 0) > 0 && !isInSide(),
     run: (workbench) => void runSelection(workbench),
   },
@@ -324,6 +336,7 @@ export const commands: readonly Command[] = [
     icon: 'stop',
     keys: ['Shift F5'],
     group: 'Programs',
+    parts: ['code'],
     when: ({ run }) => run.busy.value,
     run: (workbench) => stopRun(workbench),
   },
@@ -333,6 +346,7 @@ export const commands: readonly Command[] = [
     icon: 'run',
     keys: ['Ctrl Shift R'],
     group: 'Programs',
+    parts: ['code'],
     run: (workbench) => showRun(workbench),
   },
   {
@@ -341,6 +355,7 @@ export const commands: readonly Command[] = [
     icon: 'shield',
     keys: [],
     group: 'Programs',
+    parts: ['code'],
     run: (workbench) => (workbench.overlay.value = { name: 'isolation' }),
   },
   {
@@ -349,6 +364,7 @@ export const commands: readonly Command[] = [
     icon: 'term',
     keys: ['Ctrl `'],
     group: 'Programs',
+    parts: ['terminals'],
     run: (workbench) => void toggleTerminal(workbench),
   },
   {
@@ -357,6 +373,7 @@ export const commands: readonly Command[] = [
     icon: 'term',
     keys: [],
     group: 'Programs',
+    parts: ['terminals'],
     when: runnable,
     run: (workbench) => void newTerminal(workbench),
   },
@@ -366,6 +383,7 @@ export const commands: readonly Command[] = [
     icon: 'term',
     keys: [],
     group: 'Programs',
+    parts: ['terminals'],
     run: ({ bottom, toasts }) => {
       bottom.setScreenReader(!bottom.screenReader.value);
       toasts.say(bottom.screenReader.value ? 'Terminals are read out' : 'Terminals are not read out');
@@ -377,6 +395,7 @@ export const commands: readonly Command[] = [
     icon: 'run',
     keys: [],
     group: 'Programs',
+    parts: ['processes'],
     run: ({ bottom }) => bottom.showTable(),
   },
   {
@@ -385,6 +404,7 @@ export const commands: readonly Command[] = [
     icon: 'run',
     keys: [],
     group: 'Programs',
+    parts: ['processes'],
     when: runnable,
     run: (workbench) => (workbench.overlay.value = { name: 'start' }),
   },
@@ -394,6 +414,7 @@ export const commands: readonly Command[] = [
     icon: 'up',
     keys: [],
     group: 'Programs',
+    parts: ['deploy'],
     run: ({ bottom, deploys }) => {
       deploys.chosen.value = undefined;
       bottom.show('deploy');
@@ -405,6 +426,7 @@ export const commands: readonly Command[] = [
     icon: 'branch',
     keys: ['Alt B'],
     group: 'Source control',
+    parts: ['git'],
     when: inRepository,
     run: (workbench) => (workbench.overlay.value = { name: 'git', dialog: { kind: 'branches' } }),
   },
@@ -414,6 +436,7 @@ export const commands: readonly Command[] = [
     icon: 'branch',
     keys: [],
     group: 'Source control',
+    parts: ['git'],
     when: (workbench) => workbench.canExecute.value && workbench.tree.empty.value === true && !workbench.git.missing.value,
     run: (workbench) => workbench.clone.ask(),
   },
@@ -512,6 +535,7 @@ export const commands: readonly Command[] = [
     icon: 'clock',
     keys: [],
     group: 'Source control',
+    parts: ['checkpoints'],
     when: writable,
     run: (workbench) => workbench.checkpointActions.askToKeep(),
   },
@@ -521,9 +545,19 @@ export const commands: readonly Command[] = [
     icon: 'refresh',
     keys: [],
     group: 'Source control',
+    parts: ['git'],
     run: (workbench) => void workbench.git.refresh(),
   },
 ];
+
+/** There is something here that it is for. */
+export function isOffered({ parts }: Command, workbench: Workbench): boolean {
+  return parts === undefined || workbench.has(...parts);
+}
+
+export function canDo(command: Command, workbench: Workbench): boolean {
+  return isOffered(command, workbench) && command.when?.(workbench) !== false;
+}
 
 /** The panel at the side has its own use for Ctrl Enter: it commits. */
 function isInSide(): boolean {

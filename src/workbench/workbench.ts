@@ -8,7 +8,7 @@ import { BranchActions } from './changes/branch-actions.ts';
 import { Draft } from './changes/draft.ts';
 import { GitActions } from './changes/git-actions.ts';
 import type { GitDialog } from './changes/git-dialog.ts';
-import { BottomStore } from './bottom/bottom-store.ts';
+import { BottomStore, fixedTabs } from './bottom/bottom-store.ts';
 import { GitStore } from './changes/git-store.ts';
 import { LineBlame } from './changes/line-blame.ts';
 import { RemoteJobs } from './changes/remote-jobs.ts';
@@ -29,6 +29,7 @@ import { encodePath, nameOf } from './file-paths.ts';
 import { FileActions } from './files/file-actions.ts';
 import { TreeStore } from './files/tree-store.ts';
 import { PathIndex } from './finder/path-index.ts';
+import { isPartOn, type Part } from './parts.ts';
 import { ProcessActions } from './processes/process-actions.ts';
 import { ProcessStore } from './processes/process-store.ts';
 import { RunStore } from './run/run-store.ts';
@@ -239,6 +240,11 @@ export class Workbench {
     this.client.call('system.info', {}).catch(() => undefined);
   }
 
+  /** Whether any of these parts of the sidecar runs; yes while that is not known. */
+  has(...parts: Part[]): boolean {
+    return parts.some((part) => isPartOn(part, this.info.value?.components));
+  }
+
   now(): number {
     return this.#ports.now();
   }
@@ -274,7 +280,7 @@ export class Workbench {
 
   #become(info: SystemInfo): void {
     this.layout.forWorkspace(info.workspace.id);
-    this.bottom.recall();
+    this.bottom.recall(fixedTabs.filter((tab) => this.has(tab === 'run' ? 'code' : tab)));
     this.run.recall();
     this.draft.recall();
     const name = this.#ports.keep.getItem('outrigger.name') ?? info.caller.name;

@@ -462,6 +462,40 @@ test('who may only read sees no control that writes', { skip: noBrowser }, async
   });
 });
 
+test('a part that is switched off has no place on the page: none on the rail, among the commands and keys, under the documents', {
+  skip: noBrowser,
+}, async () => {
+  await withWorkbench(
+    files,
+    async ({ page }) => {
+      const ada = await page({ name: 'Ada' });
+      const rail = ada.getByRole('tablist', { name: 'Views' }).getByRole('tab');
+      assert.deepEqual(await rail.evaluateAll((tabs) => tabs.map((tab) => tab.getAttribute('aria-label'))), ['Files', 'Activity']);
+      await ada.keyboard.press('?');
+      const keys = ada.getByRole('dialog', { name: 'Keys' });
+      await keys.getByText('Show files').waitFor();
+      for (const one of ['Search all text', 'Show source control', 'Stage, unstage', 'Terminal; again'])
+        assert.equal(await keys.getByText(one).count(), 0, one);
+      await ada.keyboard.press('Escape');
+      await ada.keyboard.press('Control+Shift+p');
+      await ada.getByRole('option', { name: 'Show files' }).waitFor();
+      for (const one of ['Search all text', 'Show source control', 'Ask git again', 'New terminal', 'Deploy', 'Keep a checkpoint'])
+        assert.equal(await ada.getByRole('option', { name: one }).count(), 0, one);
+      await ada.keyboard.press('Escape');
+      // Of the panel under the documents there is what runs code.
+      await openFile(ada, 'loan.py');
+      await ada.keyboard.press('Control+j');
+      await ada.getByRole('button', { name: 'Run', exact: true }).waitFor();
+      assert.deepEqual(await ada.getByRole('tablist', { name: 'Bottom panel' }).getByRole('tab').allInnerTexts(), ['Run']);
+      assert.equal(await ada.getByRole('button', { name: 'New terminal' }).count(), 0);
+      assert.deepEqual(await accessibilityProblems(ada), []);
+      const phone = await page({ size: [390, 844] });
+      assert.deepEqual(await phone.locator('.mnav button').allInnerTexts(), ['Files', 'Edit', 'Activity']);
+    },
+    { env: { OUTRIGGER_COMPONENTS: 'files,documents,code,workbench' } },
+  );
+});
+
 test('a file that is deleted, too large, or gone past says so, and what can be done (long form)', { skip: noBrowser }, async () => {
   await withWorkbench({ ...files, 'large.csv': 'a,b\n'.repeat(1_200_000) }, async ({ page, root }) => {
     const ada = await page({ name: 'Ada' });

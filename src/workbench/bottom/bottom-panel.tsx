@@ -8,7 +8,7 @@ import { sharing } from '../terminals/terminal-words.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
 import { closeTerminal, hideBottom, newTerminal } from './terminal-actions.ts';
-import { bottomHeight, type BottomTab, terminalOf, terminalTab } from './bottom-store.ts';
+import { bottomHeight, type BottomTab, type FixedTab, terminalOf, terminalTab } from './bottom-store.ts';
 
 const step = 16;
 /** Who looks at terminals that are not shown here is asked for so often. */
@@ -72,9 +72,10 @@ function Bar() {
   const bar = useRef<HTMLDivElement>(null);
   const { value: tab } = bottom.tab;
   const running = processes.running.value;
+  const offers = (name: FixedTab): boolean => bottom.fixed.value.includes(name);
   // In the order in which they were opened: news do not move them.
   const open = processes.terminals.value.toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const tabs: BottomTab[] = [...open.map(({ id }) => terminalTab(id)), 'run', 'processes', 'deploy'];
+  const tabs: BottomTab[] = [...open.map(({ id }) => terminalTab(id)), ...bottom.fixed.value];
   useEffect(() => {
     bar.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [tab, tabs.length]);
@@ -102,25 +103,29 @@ function Bar() {
         {open.map((process) => (
           <TerminalTab key={process.id} id={process.id} title={process.title} over={!isRunning(process)} />
         ))}
-        <TabButton tab="run">
-          Run
-          {run.busy.value && (
-            <span class="stt running" title="A run is under way">
-              <i />
-            </span>
-          )}
-        </TabButton>
-        <TabButton tab="processes">
-          Processes
-          {running > 0 && (
-            <span class="count" title={`${running} running`}>
-              {running}
-            </span>
-          )}
-        </TabButton>
-        <TabButton tab="deploy">Deploy</TabButton>
+        {offers('run') && (
+          <TabButton tab="run">
+            Run
+            {run.busy.value && (
+              <span class="stt running" title="A run is under way">
+                <i />
+              </span>
+            )}
+          </TabButton>
+        )}
+        {offers('processes') && (
+          <TabButton tab="processes">
+            Processes
+            {running > 0 && (
+              <span class="count" title={`${running} running`}>
+                {running}
+              </span>
+            )}
+          </TabButton>
+        )}
+        {offers('deploy') && <TabButton tab="deploy">Deploy</TabButton>}
       </div>
-      {canExecute.value && (
+      {canExecute.value && workbench.has('terminals') && (
         <button type="button" class="ib" aria-label="New terminal" title="New terminal" onClick={() => void newTerminal(workbench)}>
           <Icon name="plus" />
         </button>

@@ -1,7 +1,10 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { Layout } from '../shell/layout.ts';
 
-export type BottomTab = 'run' | 'processes' | 'deploy' | `terminal:${string}`;
+/** Those that are always there, where their parts of the sidecar run. */
+export const fixedTabs = ['run', 'processes', 'deploy'] as const;
+export type FixedTab = (typeof fixedTabs)[number];
+export type BottomTab = FixedTab | `terminal:${string}`;
 
 export const bottomHeight = { initial: 212, least: 96, mostShare: 0.6 } as const;
 
@@ -19,6 +22,7 @@ export class BottomStore {
   readonly open = signal(false);
   readonly height: Signal<number> = signal(bottomHeight.initial);
   readonly tab: Signal<BottomTab> = signal('processes');
+  readonly fixed: Signal<readonly FixedTab[]> = signal(fixedTabs);
   /** The process whose log takes the place of the table. */
   readonly log: Signal<string | undefined> = signal(undefined);
   /** Whose log was shown last: the focus goes back to its row. */
@@ -38,15 +42,18 @@ export class BottomStore {
     this.shown = computed(() => (phone.value ? layout.pane.value === 'bottom' : this.open.value));
   }
 
-  /** Called once the workspace is known. */
-  recall(): void {
+  /** Called once the workspace is known, with the tabs that there is a part for. */
+  recall(fixed: readonly FixedTab[] = fixedTabs): void {
     const height = Number(this.#layout.recall('bottom'));
     if (height >= bottomHeight.least) this.height.value = height;
-    this.open.value = this.#layout.recall('bottom-open') === 'yes';
+    this.fixed.value = fixed;
+    const [first] = fixed;
+    this.open.value = first !== undefined && this.#layout.recall('bottom-open') === 'yes';
     this.screenReader.value = this.#layout.recall('screen-reader') === 'yes';
     const tab = this.#layout.recall('bottom-tab');
-    if (tab === 'run' || tab === 'processes' || tab === 'deploy' || tab?.startsWith('terminal:') === true)
-      this.tab.value = tab as BottomTab;
+    if (tab?.startsWith('terminal:') === true || fixedTabs.includes(tab as FixedTab)) this.tab.value = tab as BottomTab;
+    if (first !== undefined && !fixed.includes(this.tab.value as FixedTab) && terminalOf(this.tab.value) === undefined)
+      this.tab.value = first;
   }
 
   show(tab: BottomTab = this.tab.value, focus = true): void {

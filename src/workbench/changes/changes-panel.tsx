@@ -22,6 +22,7 @@ export function ChangesPanel() {
   const { value: status } = git.status;
   const list = useRowFocus([git.sections.value, git.log.value, checkpoints.rows.value]);
   const isRepository = status?.repository === true;
+  const hasGit = workbench.has('git');
   return (
     <div class="pane" role="tabpanel" aria-labelledby="rail-changes">
       <div class="sp-h">
@@ -29,17 +30,17 @@ export function ChangesPanel() {
         <button
           type="button"
           class="ib"
-          aria-label="Ask git again"
-          title="Ask git again"
+          aria-label={hasGit ? 'Ask git again' : 'Ask again'}
+          title={hasGit ? 'Ask git again' : 'Ask again'}
           data-focus={workbench.readOnly.value || status === undefined ? true : undefined}
-          onClick={() => void git.refresh()}
+          onClick={() => void (hasGit ? git : checkpoints).refresh()}
         >
           <Icon name="refresh" />
         </button>
         {isRepository && <Menu label="More of source control" icon="more" items={menuItems(workbench)} />}
       </div>
       <div class="scroll scm" {...list}>
-        {git.problem.value !== undefined ? (
+        {!hasGit ? null : git.problem.value !== undefined ? (
           <p class="hint" data-testid="no-git">
             {git.problem.value}
           </p>

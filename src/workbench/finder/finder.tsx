@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { letterNames } from '../changes/letters.ts';
-import { commands, searchText, stopCommands, taskCommands } from '../commands.ts';
+import { canDo, commands, searchText, stopCommands, taskCommands } from '../commands.ts';
 import { fileKind } from '../documents/file-kinds.ts';
 import { nameOf, parentOf, truncatePath } from '../file-paths.ts';
 import { Dots } from '../shell/avatar.tsx';
@@ -152,15 +152,19 @@ export function Finder({ initial }: { initial: string }) {
             <span class="hide-m">
               <span class="kbd">:</span> line
             </span>
-            <span class="hide-m">
-              <span class="kbd">@</span> symbol here
-            </span>
-            <span class="hide-m">
-              <span class="kbd">@@</span> anywhere
-            </span>
-            <span class="hide-m">
-              <span class="kbd">#</span> text
-            </span>
+            {workbench.has('search') && (
+              <>
+                <span class="hide-m">
+                  <span class="kbd">@</span> symbol here
+                </span>
+                <span class="hide-m">
+                  <span class="kbd">@@</span> anywhere
+                </span>
+                <span class="hide-m">
+                  <span class="kbd">#</span> text
+                </span>
+              </>
+            )}
             <span class="hide-m">
               <span class="kbd">&gt;</span> command
             </span>
@@ -214,7 +218,7 @@ function choicesFor(workbench: ReturnType<typeof useWorkbench>, text: string): C
   const query = parseQuery(text);
   if (query.kind === 'command') return commandChoices(workbench, query.text);
   if (query.kind === 'line') return lineChoices(workbench, query.line, query.column);
-  if (query.kind === 'text') return textChoices(workbench, query.text);
+  if (query.kind === 'text') return workbench.has('search') ? textChoices(workbench, query.text) : [];
   return query.kind === 'file' ? fileChoices(workbench, query.text, query.line, query.column) : [];
 }
 
@@ -235,7 +239,7 @@ function textChoices(workbench: ReturnType<typeof useWorkbench>, text: string): 
 
 function commandChoices(workbench: ReturnType<typeof useWorkbench>, text: string): Choice[] {
   const possible = [...commands, ...stopCommands(workbench), ...taskCommands(workbench)]
-    .filter(({ when }) => when === undefined || when(workbench))
+    .filter((command) => canDo(command, workbench))
     .map((command) => ({ ...candidate(command.title), nameStart: 0, command }));
   return rank(text, possible, most).map(({ candidate: { command }, match }) => ({
     key: command.id,

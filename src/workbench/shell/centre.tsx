@@ -7,6 +7,7 @@ import { fileKind, isPicture } from '../documents/file-kinds.ts';
 import { ActivityPane } from '../feed/activity-pane.tsx';
 import { nameOf } from '../file-paths.ts';
 import { lazyView } from '../lazy-view.tsx';
+import { bottomParts } from '../parts.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { RunButton } from '../run/run-button.tsx';
 import { Dots } from './avatar.tsx';
@@ -150,16 +151,18 @@ function TabBar() {
         >
           <Icon name="clock" />
         </button>
-        <button
-          type="button"
-          class="ib"
-          aria-label={`Terminals and processes (${sayKey('Ctrl J', apple)})`}
-          title={`Terminals and processes (${sayKey('Ctrl J', apple)})`}
-          aria-expanded={workbench.bottom.shown.value}
-          onClick={() => toggleBottom(workbench)}
-        >
-          <Icon name="bottom" />
-        </button>
+        {workbench.has(...bottomParts) && (
+          <button
+            type="button"
+            class="ib"
+            aria-label={`Terminals and processes (${sayKey('Ctrl J', apple)})`}
+            title={`Terminals and processes (${sayKey('Ctrl J', apple)})`}
+            aria-expanded={workbench.bottom.shown.value}
+            onClick={() => toggleBottom(workbench)}
+          >
+            <Icon name="bottom" />
+          </button>
+        )}
       </div>
     </div>
   );

@@ -1,5 +1,5 @@
 import { isInTerminal, isTerminalKey } from '../bottom/terminal-keys.ts';
-import { commands } from '../commands.ts';
+import { canDo, commands } from '../commands.ts';
 import { apple } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
 import { isKey } from './keys.ts';
@@ -43,7 +43,7 @@ export function handleKey(workbench: Workbench, event: KeyboardEvent): void {
 }
 
 function runCommand(workbench: Workbench, event: KeyboardEvent): void {
-  const command = commands.find(({ keys, when }) => keys.some((key) => isKey(key, event, apple)) && when?.(workbench) !== false);
+  const command = commands.find((one) => one.keys.some((key) => isKey(key, event, apple)) && canDo(one, workbench));
   // What can't be done here is left to the browser: its own is better than nothing.
   if (command === undefined) return;
   event.preventDefault();

@@ -1,10 +1,11 @@
-import { commands } from '../commands.ts';
+import { commands, isOffered } from '../commands.ts';
+import type { Part } from '../parts.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
 
-const more: readonly { group: string; rows: readonly [string, readonly string[]][] }[] = [
+const more: readonly { group: string; parts?: readonly Part[]; rows: readonly [string, readonly string[]][] }[] = [
   {
     group: 'In lists and the tree',
     rows: [
@@ -19,6 +20,7 @@ const more: readonly { group: string; rows: readonly [string, readonly string[]]
   },
   {
     group: 'In source control',
+    parts: ['git'],
     rows: [
       ['Stage, unstage', ['+', '-']],
       ['Discard, with a way back', ['Del']],
@@ -44,7 +46,7 @@ export function KeySheet() {
   const groups = [...new Set(commands.map(({ group }) => group))].map((group) => ({
     group,
     rows: commands
-      .filter((command) => command.group === group && command.keys.length > 0)
+      .filter((command) => command.group === group && command.keys.length > 0 && isOffered(command, workbench))
       .map(({ title, keys }) => [title.replace('…', ''), keys] as const),
   }));
   return (
@@ -56,7 +58,7 @@ export function KeySheet() {
         </button>
       </div>
       <div class="key-groups scroll" tabIndex={0}>
-        {[...groups, ...more]
+        {[...groups, ...more.filter(({ parts }) => parts === undefined || workbench.has(...parts))]
           .filter(({ rows }) => rows.length > 0)
           .map(({ group, rows }) => (
             <section key={group}>

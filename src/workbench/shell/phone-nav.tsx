@@ -6,13 +6,15 @@ import type { View } from './layout.ts';
 /** A phone shows one pane at a time. */
 export function PhoneNav() {
   const workbench = useWorkbench();
-  const { layout, tabs, git, tasks } = workbench;
+  const { layout, tabs, git, tasks, info } = workbench;
   const { value: pane } = layout.pane;
   const { value: view } = layout.view;
   const activity = tabs.active.value?.kind === 'activity';
   const side = (name: View): boolean => pane === 'side' && view === name;
   const changed = git.letters.value.size;
   const held = tasks.held.value.length;
+  // Which there are is known with the workspace; until then their place is kept.
+  if (info.value === undefined) return <div class="mnav" />;
   return (
     <nav class="mnav" aria-label="Panes">
       <button type="button" aria-current={side('files') ? 'page' : undefined} onClick={() => layout.show('files')}>
@@ -31,15 +33,19 @@ export function PhoneNav() {
         <Icon name="edit" />
         Edit
       </button>
-      <button type="button" aria-current={side('search') ? 'page' : undefined} onClick={() => layout.show('search')}>
-        <Icon name="search" />
-        Search
-      </button>
-      <button type="button" aria-current={side('changes') ? 'page' : undefined} onClick={() => layout.show('changes')}>
-        <Icon name="branch" />
-        Changes
-        {changed > 0 && <span class="bdg num">{changed > 99 ? '99+' : changed}</span>}
-      </button>
+      {workbench.has('search') && (
+        <button type="button" aria-current={side('search') ? 'page' : undefined} onClick={() => layout.show('search')}>
+          <Icon name="search" />
+          Search
+        </button>
+      )}
+      {workbench.has('git', 'checkpoints') && (
+        <button type="button" aria-current={side('changes') ? 'page' : undefined} onClick={() => layout.show('changes')}>
+          <Icon name="branch" />
+          Changes
+          {changed > 0 && <span class="bdg num">{changed > 99 ? '99+' : changed}</span>}
+        </button>
+      )}
       {tasks.present.value === true && (
         <button type="button" aria-current={side('tasks') ? 'page' : undefined} onClick={() => showTasks(workbench)}>
           <Icon name="tasks" />

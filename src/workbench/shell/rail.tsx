@@ -1,13 +1,14 @@
 import { showTasks, showView } from '../commands.ts';
+import type { Part } from '../parts.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { Icon } from './icon.tsx';
 import { sayKey } from './keys.ts';
 import type { View } from './layout.ts';
 
-const views: readonly { view: View; title: string; icon: string; key: string }[] = [
+const views: readonly { view: View; title: string; icon: string; key: string; parts?: readonly Part[] }[] = [
   { view: 'files', title: 'Files', icon: 'files', key: 'Ctrl Shift E' },
-  { view: 'search', title: 'Search', icon: 'search', key: 'Ctrl Shift F' },
-  { view: 'changes', title: 'Source control', icon: 'branch', key: 'Ctrl Shift G' },
+  { view: 'search', title: 'Search', icon: 'search', key: 'Ctrl Shift F', parts: ['search'] },
+  { view: 'changes', title: 'Source control', icon: 'branch', key: 'Ctrl Shift G', parts: ['git', 'checkpoints'] },
   { view: 'tasks', title: 'Tasks', icon: 'tasks', key: 'Ctrl Shift K' },
   { view: 'activity', title: 'Activity', icon: 'activity', key: 'Ctrl Shift Y' },
 ];
@@ -35,7 +36,8 @@ export function Rail() {
   return (
     <nav class="rail" aria-label="Views">
       <div role="tablist" aria-orientation="vertical" aria-label="Views" onKeyDown={onKeyDown}>
-        {views.map(({ view, title, icon, key }) => {
+        {views.map(({ view, title, icon, key, parts }) => {
+          if (parts !== undefined && !workbench.has(...parts)) return null;
           if (view === 'tasks' && tasks.present.value !== true && layout.view.value !== 'tasks') return null;
           const selected = layout.view.value === view && layout.sideOpen.value;
           const { number = 0, words = '' } = badges[view] ?? {};

@@ -1,5 +1,6 @@
 import { sayActor } from '../actor.ts';
 import { toggleBottom } from '../bottom/terminal-actions.ts';
+import { bottomParts } from '../parts.ts';
 import { count } from '../words.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { Avatar } from './avatar.tsx';
@@ -27,7 +28,7 @@ export function TopBar() {
       <div class="go">
         <button type="button" class="grow row" onClick={() => (workbench.overlay.value = { name: 'find', text: '' })}>
           <Icon name="search" />
-          <span class="grow ell">Go to file, symbol, text</span>
+          <span class="grow ell">{workbench.has('search') ? 'Go to file, symbol, text' : 'Go to file'}</span>
           <span class="kbd">{sayKey('Ctrl P', apple)}</span>
         </button>
         <button type="button" class="row" title="All commands" onClick={() => (workbench.overlay.value = { name: 'find', text: '>' })}>
@@ -44,7 +45,7 @@ export function TopBar() {
           </span>
         )}
         <LinkChip />
-        {workbench.phone.value && info.value !== undefined && (
+        {workbench.phone.value && info.value !== undefined && workbench.has(...bottomParts) && (
           <button
             type="button"
             class="ib"

@@ -77,7 +77,7 @@ export function EmptyWorkspace() {
   const { clone, readOnly } = workbench;
   const root = workbench.info.value?.workspace.root;
   const drop = useFileDrop();
-  const canClone = workbench.canExecute.value && !workbench.git.missing.value;
+  const canClone = workbench.canExecute.value && workbench.has('git') && !workbench.git.missing.value;
   return (
     <div class={drop.over ? 'mid dropping' : 'mid'} {...drop.on}>
       <div class="card" data-testid="empty">
