@@ -195,6 +195,17 @@ test('files are made, renamed and deleted in the tree, deletes are undone, and e
   });
 });
 
+test('the name of what lies twelve folders deep can be read', { skip: noBrowser }, async () => {
+  const deep = Array.from({ length: 12 }, (_, index) => `level${index}`).join('/');
+  await withWorkbench({ [`${deep}/loan.py`]: 'due = 14\n' }, async ({ page }) => {
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'loan.py');
+    const name = row(ada, 'loan.py').locator('.nm');
+    await name.waitFor();
+    assert.equal(await name.evaluate((one) => one.scrollWidth <= one.clientWidth), true);
+  });
+});
+
 test('text is searched while it is typed; hits open at their place; what changed since is said', { skip: noBrowser }, async () => {
   await withWorkbench(files, async ({ page, root }) => {
     const ada = await page({ name: 'Ada' });
