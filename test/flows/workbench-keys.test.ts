@@ -163,6 +163,10 @@ test('the history of a document tells its revisions, checkpoints and commits; on
       await ada.getByRole('heading', { name: 'History of README.md' }).waitFor();
       await step('As it was good').waitFor();
       await step('The first loans').waitFor();
+      // The ring of the one that has the focus stands beside its age.
+      const row = await step('The first loans').getByRole('button').first().boundingBox();
+      const age = await step('The first loans').getByRole('button').first().locator('span').last().boundingBox();
+      assert.ok(row !== null && age !== null && row.x + row.width - (age.x + age.width) >= 2);
       await eventually(async () => assert.equal(await region(ada), '.right'));
       // From there back to the text; by the keys of the panel it closes.
       await keyboard.press('Escape');
