@@ -81,6 +81,37 @@ test('of thousands of changes in one file each is counted, gone to and staged by
   );
 });
 
+test('in a narrow window the head of a comparison holds its name and all that can be done', { skip: noBrowserOrGit }, async () => {
+  await withWorkbench(
+    loanFiles,
+    async ({ page, root }) => {
+      writeFileSync(path.join(root, 'models/loan.py'), lines('class Loan:', '    days = 21'));
+      // Twice as large as on a screen of 1442 points, and as on a phone.
+      for (const width of [721, 390]) {
+        const ada = await page({ name: 'Ada', size: [width, 450] });
+        await sourceControl(ada);
+        await row(ada, 'changes', 'models/loan.py').click();
+        await intoDiff(ada, '21');
+        await ada.getByRole('heading', { name: 'loan.py' }).waitFor();
+        const head = ada.locator('.dfh');
+        assert.equal(await head.evaluate((one) => one.scrollWidth <= one.clientWidth), true, `${width} px`);
+        const box = await head.boundingBox();
+        for (const button of await head.getByRole('button').all()) {
+          const { y = 0, height = 0 } = (await button.boundingBox()) ?? {};
+          assert.ok(
+            box !== null && y >= box.y && y + height <= box.y + box.height,
+            `${width} px: ${await button.getAttribute('aria-label')}`,
+          );
+        }
+        const name = await ada.getByRole('heading', { name: 'loan.py' }).boundingBox();
+        assert.ok(name !== null && name.width > 48, `${width} px`);
+        await picture(ada, `diff-narrow-${width}`);
+      }
+    },
+    { git: true },
+  );
+});
+
 test(
   'a new file has its lines counted and is staged by its change; a renamed one gives a change back and keeps its name (long form)',
   {
