@@ -161,7 +161,7 @@ for (const [name, make] of ways)
 
     test('hears signals with all of its group, and none when it is over', () =>
       withStarter(async (starter) => {
-        const program = await starter.start(shell('trap "echo heard; exit 5" USR1; (trap "" USR1; sleep 300) & echo ready; wait'));
+        const program = await starter.start(shell('trap "echo heard; exit 5" USR1; (trap "" USR1; echo ready; sleep 300) & wait'));
         let text = '';
         program.stdout.on('data', (bytes) => {
           text += bytes.toString();
@@ -170,8 +170,9 @@ for (const [name, make] of ways)
         program.signal('SIGUSR1');
         assert.deepEqual(await program.exit, { exitCode: 5, exitSignal: null });
         // The one it started holds its output until it is ended, too.
+        const closed = new Promise<void>((resolve) => program.stdout.once('close', resolve));
         program.signal('SIGKILL');
-        await new Promise<void>((resolve) => program.stdout.once('close', resolve));
+        await closed;
         const killed = await starter.start(shell('sleep 300'));
         killed.signal('SIGKILL');
         assert.deepEqual(await killed.exit, { exitCode: null, exitSignal: 'SIGKILL' });
