@@ -221,7 +221,9 @@ test('a reader that stops holds ripgrep back, and nothing grows; when it leaves,
   const root = path.join(folder, 'many');
   if (!fs.existsSync(root)) freshRoot('many', manyLines());
   await withProcess(root, byWalk, async ({ url }, pid) => {
-    const ripgrep = (): { pid: number; cpuTicks: number } | undefined => childrenOf(pid).find(({ name }) => name === 'rg');
+    // Of the sidecar, or of the process that starts its programs.
+    const ripgrep = (): { pid: number; cpuTicks: number } | undefined =>
+      [pid, ...childrenOf(pid).map((child) => child.pid)].flatMap(childrenOf).find(({ name }) => name === 'rg');
     const { response, request } = await searchOverHttp(url, results);
     request.on('error', () => undefined);
     response.on('error', () => undefined);
