@@ -7,7 +7,7 @@ import { spawnGroup } from './spawn-group.ts';
 import { type ProgramRequest, type StartedProgram, signalGroup } from './started-program.ts';
 
 /** A server that is not there by then is not waited for. */
-const SERVER_WITHIN_MS = 2000;
+const SERVER_WITHIN_MS = 5000;
 /** Why there are no pipes now, and may be some later. */
 const SHORTAGES = ['EMFILE', 'ENFILE', 'EAGAIN', 'ETIMEDOUT'];
 
