@@ -403,7 +403,8 @@ print(refused > 0)`;
             assert.deepEqual([end.used.interpreter, end.exitCode], ['live', 0]);
           }
         }
-        assert.ok(below().size > before.size);
+        // Those of earlier sessions may have made room for it.
+        assert.ok([...below().keys()].some((pid) => !before.has(pid)));
       });
     }),
   );
