@@ -14,8 +14,9 @@
 //        working folder and its path
 //   'K'  the 16 characters of what is to be killed, with its group, or of pipes that are not wanted
 //   'G'  the same 16, and the number of a signal, in two digits
-// An answer, in a line: "made", the 16 characters and three descriptors of this process; "began", the 16 characters and the id of the process, for a program; "exit", the 16 characters and the status of
-// waitpid(2), errno below zero where nothing was started.
+//   'E'  the end, of programs that are no cages as well; cages see by themselves that their server is gone
+// An answer, in a line: "made", the 16 characters and three descriptors of this process; "began", the 16 characters and the id of the process,
+// for a program; "exit", the 16 characters and the status of waitpid(2), errno below zero where nothing was started, or no pipes were made.
 #include <sys/mman.h>
 #include <sys/un.h>
 
@@ -28,6 +29,7 @@
 
 struct served {
   pid_t pid;
+  int is_program;
   char token[TOKEN];
 };
 
@@ -236,8 +238,14 @@ static void signal_served(const char *token, int signal) {
   }
 }
 
-static void keep_served(const char *token, pid_t pid) {
+static void end_programs(void) {
+  for (int at = 0; at < served_count; at++)
+    if (served[at].is_program) kill(-served[at].pid, SIGKILL);
+}
+
+static void keep_served(const char *token, pid_t pid, int is_program) {
   served[served_count].pid = pid;
+  served[served_count].is_program = is_program;
   memcpy(served[served_count++].token, token, TOKEN);
 }
 
@@ -247,6 +255,9 @@ static int obey(const char *order, size_t size, const sigset_t *mask, int takes_
     if (streams_at >= 0) close(streams_at);
     streams_at = open(order + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (streams_at >= 0) (void)!send(ORDERS, "ready\n", 6, MSG_NOSIGNAL);
+  } else if (size == 1 && order[0] == 'E') {
+    end_programs();
+    _exit(0);
   } else if (size == 1 + TOKEN && order[0] == 'C') make_ahead(order + 1);
   else if (size == 1 + TOKEN && order[0] == 'O') opened_ahead(order + 1);
   else if (size == 1 + TOKEN && order[0] == 'K') {
@@ -258,7 +269,7 @@ static int obey(const char *order, size_t size, const sigset_t *mask, int takes_
   else if (size == 1 + TOKEN + 2 && order[0] == 'G') signal_served(order + 1, (order[1 + TOKEN] - '0') * 10 + order[2 + TOKEN] - '0');
   else if (size > 1 + TOKEN && order[0] == 'R' && order[size - 1] == 0) {
     pid_t pid = served_count == MOST_SERVED ? -EAGAIN : start_program((char *)order + 1, size - 1, mask);
-    if (pid > 0) keep_served(order + 1, pid);
+    if (pid > 0) keep_served(order + 1, pid, 1);
     answer_order(pid > 0 ? "began" : "exit", order + 1, pid);
   }
   else if (size > 1 + TOKEN && order[0] == 'S' && order[size - 1] == 0) {
@@ -275,7 +286,7 @@ static int obey(const char *order, size_t size, const sigset_t *mask, int takes_
     if (own != NULL) explicit_bzero(own, size);
     free(own);
     if (pid < 0) return answer_order("exit", order + 1, -errno), -1;
-    keep_served(order + 1, pid);
+    keep_served(order + 1, pid, 0);
   }
   return -1;
 }

@@ -12,6 +12,7 @@ import {
   stringBytes,
   systemError,
   TOKEN_LENGTH,
+  tooLate,
   variables,
 } from './fork-wire.ts';
 import { ForkedPrograms } from './forked-programs.ts';
@@ -191,6 +192,8 @@ export class ForkServer {
 
   /** Ends it, and all that it started. */
   close(): void {
+    // After what was ordered before, should it only get to that later.
+    if (!this.#isOver) this.#order('E');
     this.#orders.destroy();
     this.#leave();
   }
@@ -346,10 +349,6 @@ export class ForkServer {
     this.programs.leave(gone());
     this.#rest();
   }
-}
-
-function tooLate(): Error {
-  return Object.assign(new Error('What starts programs did not answer in time.'), { code: 'ETIMEDOUT' });
 }
 
 function gone(): Error {

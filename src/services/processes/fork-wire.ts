@@ -13,9 +13,9 @@ const MOST_STRINGS = 65_000;
 
 /**
  * `P` the path of the socket that streams of cages come to, `S` a cage; `C` pipes for a program, `O` that they were opened, `R` the program, `G` a
- * signal for it; `K` the end of anything.
+ * signal for it; `K` the end of anything, `E` of the server.
  */
-export type OrderKind = 'P' | 'S' | 'C' | 'O' | 'R' | 'G' | 'K';
+export type OrderKind = 'P' | 'S' | 'C' | 'O' | 'R' | 'G' | 'K' | 'E';
 
 /** What the server says: that it is there, that pipes are, that a program runs, that something ended. */
 export type ServerWord =
@@ -76,4 +76,8 @@ export function exitOf(status: number): HostExit {
 export function systemError(errno: number): Error {
   const code = getSystemErrorName(errno);
   return Object.assign(new Error(`${code}: ${getSystemErrorMessage(errno)}`), { code });
+}
+
+export function tooLate(): Error {
+  return Object.assign(new Error('What starts programs did not answer in time.'), { code: 'ETIMEDOUT' });
 }

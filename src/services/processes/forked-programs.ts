@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { exitOf, type OrderKind, type ServerWord, stringBytes, systemError, variables } from './fork-wire.ts';
+import { exitOf, type OrderKind, type ServerWord, stringBytes, systemError, tooLate, variables } from './fork-wire.ts';
 import type { HostExit } from './host.ts';
 import { type Pipes, PipesAhead } from './pipes-ahead.ts';
 import { type ProgramRequest, type StartedProgram, signalGroup } from './started-program.ts';
@@ -136,8 +136,4 @@ export class ForkedPrograms {
     this.#ordered.delete(token);
     this.#host.changed();
   }
-}
-
-function tooLate(): Error {
-  return Object.assign(new Error('What starts programs did not answer in time.'), { code: 'ETIMEDOUT' });
 }

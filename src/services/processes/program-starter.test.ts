@@ -45,6 +45,22 @@ async function serverOf(starter: ProgramStarter): Promise<number> {
   return Number(stdout) === process.pid ? 0 : Number(stdout);
 }
 
+/** Of all that runs here. */
+function commandLines(): string {
+  return fs
+    .readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      } catch {
+        // It ended meanwhile.
+        return '';
+      }
+    })
+    .join('\n');
+}
+
 const ways: [name: string, make: () => Promise<ProgramStarter>][] = [
   ['from this process', async () => new ProgramStarter()],
   [
@@ -292,7 +308,7 @@ describe('what starts programs', { skip }, () => {
       assert.equal(await endings[0], 'PROCESS_TIMEOUT');
       const abort = new AbortController();
       const begin = performance.now();
-      const canceled = processes.run({ ...request(60_000), signal: abort.signal });
+      const canceled = processes.run({ ...request(60_000), argv: ['sleep', '300.25'], signal: abort.signal });
       setTimeout(() => abort.abort(), 100);
       await assert.rejects(canceled, { reason: 'CANCELED' });
       assert.ok(performance.now() - begin < 3000);
@@ -301,6 +317,9 @@ describe('what starts programs', { skip }, () => {
     } finally {
       process.kill(server, 'SIGCONT');
     }
+    // It goes on where it stopped, with an order that nobody waits for any more.
+    await eventually(() => !fs.existsSync(`/proc/${server}`));
+    await eventually(() => !commandLines().includes('sleep 300.25 '));
   });
 
   test('runs a program with all of its input or not at all, where this process has no descriptors left', () => {
