@@ -37,11 +37,12 @@ export function registerPage(app: FastifyInstance, dependencies: PageDependencie
       const value = await login().catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
       if (value instanceof Error) {
         const reason = value instanceof OutriggerError ? value.reason : 'BAD_TOKEN';
-        return reply.code(303).header('location', `/?login=${reason}`).send();
+        return reply.code(303).header('location', `./?login=${reason}`).send();
       }
-      const cookie = [`${cookieName}=${value}`, 'HttpOnly', 'SameSite=Strict', 'Path=/', `Max-Age=${COOKIE_SECONDS}`];
+      // Without a path, a browser keeps it to where the page is, also where a proxy adds a path that we don't know.
+      const cookie = [`${cookieName}=${value}`, 'HttpOnly', 'SameSite=Strict', `Max-Age=${COOKIE_SECONDS}`];
       if (options.secureCookie) cookie.push('Secure');
-      return reply.code(303).header('set-cookie', cookie.join('; ')).header('location', '/').send();
+      return reply.code(303).header('set-cookie', cookie.join('; ')).header('location', './').send();
     }
     // Read each time: after a build the old page would ask for assets that are gone.
     const page = folder === undefined ? undefined : readPage(folder, file);

@@ -4,17 +4,18 @@ import type { Operations } from '../contract/operations.ts';
 import { editorPane } from './documents/document-pane.tsx';
 import { documentLinks } from './documents/document-link.ts';
 import { App } from './shell/app.tsx';
+import { pageAddress } from './page-address.ts';
 import { memoryKeep } from './shell/keep.ts';
 import { WorkbenchContext } from './use-workbench.ts';
 import { Workbench } from './workbench.ts';
 
-const { origin } = location;
+const address = pageAddress();
 const workbench = new Workbench({
-  client: createClient<Operations>({ url: origin }),
-  openLink: documentLinks(origin.replace(/^http/, 'ws')),
+  client: createClient<Operations>({ url: address }),
+  openLink: documentLinks(address.replace(/^http/, 'ws')),
   keep: memoryKeep(() => localStorage),
   tabKeep: memoryKeep(() => sessionStorage),
-  origin,
+  address,
   now: Date.now,
   resolveColor: (color) => resolveColor(`var(--presence-${color})`),
 });

@@ -54,8 +54,8 @@ export interface WorkbenchPorts {
   keep: Keep;
   /** Of this tab of the browser alone. */
   tabKeep: Keep;
-  /** Where the page comes from, e.g. `http://localhost:3000`. */
-  origin: string;
+  /** Where the page is served, e.g. `http://localhost:3000`. */
+  address: string;
   now: () => number;
   /** A presence colour as the theme has it, for others who know no tokens. */
   resolveColor: (color: number) => string;
@@ -160,7 +160,7 @@ export class Workbench {
       onReplaced: (path, text) => this.#replaced(path, text),
     });
     this.presence = new PresenceStore(client, this.me, this.documents.clients);
-    this.link = new LinkStore(client, this.documents.waiting, { now, address: new URL(ports.origin).host });
+    this.link = new LinkStore(client, this.documents.waiting, { now, address: new URL(ports.address).host });
     this.feed = new FeedStore(client);
     this.changes = new ChangeFeed(client);
     this.git = new GitStore(client);
@@ -250,7 +250,7 @@ export class Workbench {
   }
 
   fileUrl(path: string): string {
-    return `${this.#ports.origin}/api/files/${encodePath(path)}`;
+    return `${this.#ports.address}/api/files/${encodePath(path)}`;
   }
 
   async #live(): Promise<void> {

@@ -48,13 +48,13 @@ const figures = async (page: Page): Promise<string[]> => page.getByTestId('figur
 test('the token of the owner opens the page, once in the address; nothing else does', { skip: noBrowser }, () =>
   withFleetPage(async (running, open) => {
     const login = await fetch(`${running.url}/?token=${running.hub.token}`, { redirect: 'manual' });
-    assert.deepEqual([login.status, login.headers.get('location')], [303, '/']);
-    assert.match(login.headers.get('set-cookie') ?? '', /^outrigger_hub=[^;]+; HttpOnly; SameSite=Strict; Path=\/; Max-Age=\d+$/);
+    assert.deepEqual([login.status, login.headers.get('location')], [303, './']);
+    assert.match(login.headers.get('set-cookie') ?? '', /^outrigger_hub=[^;]+; HttpOnly; SameSite=Strict; Max-Age=\d+$/);
     assert.doesNotMatch(login.headers.get('set-cookie') ?? '', new RegExp(running.hub.token));
     // An agent's own secret is for its calls.
     const secret = await running.secretOf('fixer-01');
     const agent = await fetch(`${running.url}/?token=${secret}`, { redirect: 'manual' });
-    assert.deepEqual([agent.headers.get('location'), agent.headers.get('set-cookie')], ['/?login=BAD_TOKEN', null]);
+    assert.deepEqual([agent.headers.get('location'), agent.headers.get('set-cookie')], ['./?login=BAD_TOKEN', null]);
     const policy = (await fetch(running.url)).headers.get('content-security-policy') ?? '';
     assert.match(policy, /^default-src 'self'; script-src 'self' 'sha256-[^']+';/);
     assert.equal((await fetch(`${running.url}/metrics`)).status, 401);

@@ -200,9 +200,9 @@ describe('the login of the page', () => {
   test('swaps the token for a cookie that our own page may use, and no other', () =>
     withSidecar(async ({ url, token, port }) => {
       const login = await fetch(`${url}/?token=${token}`, { redirect: 'manual' });
-      assert.deepEqual([login.status, login.headers.get('location')], [303, '/']);
+      assert.deepEqual([login.status, login.headers.get('location')], [303, './']);
       const set = login.headers.get('set-cookie') ?? '';
-      assert.match(set, /^outrigger_[0-9a-f]{16}=\S+; HttpOnly; SameSite=Strict; Path=\/; Max-Age=\d+$/);
+      assert.match(set, /^outrigger_[0-9a-f]{16}=\S+; HttpOnly; SameSite=Strict; Max-Age=\d+$/);
       assert.equal(set.includes(token), false);
       const cookie = set.split(';')[0] ?? '';
       const info = (headers: Record<string, string>, method = 'GET'): Promise<number> =>
@@ -219,7 +219,7 @@ describe('the login of the page', () => {
       }
       assert.equal(await upgradeStatus(`${url}/rpc`, { cookie, ...own }), 101);
       const wrong = await fetch(`${url}/?token=wrong-token-wrong-token`, { redirect: 'manual' });
-      assert.deepEqual([wrong.status, wrong.headers.get('location'), wrong.headers.get('set-cookie')], [303, '/?login=BAD_TOKEN', null]);
+      assert.deepEqual([wrong.status, wrong.headers.get('location'), wrong.headers.get('set-cookie')], [303, './?login=BAD_TOKEN', null]);
       assert.equal((await fetch(`${url}/api/system.info?token=${token}`)).status, 401, 'the token in an address counts at the login alone');
     }));
 
@@ -234,7 +234,7 @@ describe('the login of the page', () => {
         const login = await ask(`/?token=${token}`, {});
         login.resume();
         const [set = ''] = login.headers['set-cookie'] ?? [];
-        assert.match(set, /; HttpOnly; SameSite=Strict; Path=\/; Max-Age=\d+; Secure$/);
+        assert.match(set, /; HttpOnly; SameSite=Strict; Max-Age=\d+; Secure$/);
         const cookie = set.split(';')[0] ?? '';
         for (const [origin, status] of [
           ['https://work.example.com', 200],

@@ -24,11 +24,11 @@ export type OpenDocumentLink = (path: string, doc: Y.Doc, awareness: Awareness, 
 
 const maxBackoffMs = 4_000;
 
-/** Links by the stock provider; `origin` is `ws://host:port`. */
-export function documentLinks(origin: string): OpenDocumentLink {
+/** Links by the stock provider; `address` is that of the sidecar, `ws://host:port`. */
+export function documentLinks(address: string): OpenDocumentLink {
   return (path, doc, awareness, events) => {
     // Pages in one browser meet at the sidecar, not behind its back: what it has not seen is not saved.
-    const provider = new WebsocketProvider(`${origin}/ws/doc`, encodePath(path), doc, {
+    const provider = new WebsocketProvider(`${address}/ws/doc`, encodePath(path), doc, {
       awareness,
       maxBackoffTime: maxBackoffMs,
       disableBc: true,

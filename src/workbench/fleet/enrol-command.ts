@@ -1,6 +1,6 @@
 export interface EnrolFacts {
-  /** Of the page, which is where the hub is reached, e.g. `https://hub.example.org`. */
-  origin: string;
+  /** Where it is reached, e.g. `https://hub.example.org`. */
+  hub: string;
   token: string;
   /** Undefined: the name of the machine. */
   agent: string | undefined;
@@ -10,6 +10,6 @@ export interface EnrolFacts {
  * The one command for the other machine: swaps the token for a secret of the agent's own, writes the config of its link, which only its user can
  * read, and starts that. Ids and tokens hold no sign that a shell would take for its own.
  */
-export function enrolCommand({ origin, token, agent }: EnrolFacts): string {
-  return `outrigger link --hub ${origin} --enrol ${token}${agent === undefined ? '' : ` --agent ${agent}`}`;
+export function enrolCommand({ hub, token, agent }: EnrolFacts): string {
+  return `outrigger link --hub ${hub} --enrol ${token}${agent === undefined ? '' : ` --agent ${agent}`}`;
 }

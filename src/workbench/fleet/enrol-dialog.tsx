@@ -126,7 +126,7 @@ export function EnrolDialog() {
 function Made({ enrolment, again }: { enrolment: Enrolment; again: () => void }) {
   const fleet = useFleet();
   const { agent, token, expires, asked, known } = enrolment;
-  const command = enrolCommand({ origin: fleet.origin, token, agent });
+  const command = enrolCommand({ hub: fleet.hubAddress, token, agent });
   const arrived = [...(fleet.agents.value?.values() ?? [])].find((one) => {
     if (!isConnected(one)) return false;
     return agent === undefined ? !known.has(one.id) : one.id === agent && (one.since ?? 0) >= asked - 1000;

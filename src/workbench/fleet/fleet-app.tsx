@@ -17,7 +17,7 @@ import { useFleet } from './use-fleet.ts';
 /** The page of a hub. */
 export function FleetApp() {
   const fleet = useFleet();
-  const { link, linkWords, theme, detail, toasts, origin, agents, tasks } = fleet;
+  const { link, linkWords, theme, detail, toasts, hubAddress, agents, tasks } = fleet;
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => handleKey(fleet, event);
     addEventListener('keydown', onKey);
@@ -39,7 +39,7 @@ export function FleetApp() {
             <Icon name="logo" />
           </span>
           <h1 class="ws">Hub</h1>
-          <span class="faint pth ell">{new URL(origin).host}</span>
+          <span class="faint pth ell">{new URL(hubAddress).host}</span>
         </div>
         <div class="row end">
           <span class="conn" role="status" data-testid="link">

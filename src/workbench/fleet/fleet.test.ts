@@ -66,7 +66,7 @@ test('when the news end they begin again, with a look at all of it; not where th
     keep,
     now: () => 0,
     clockAhead: () => Promise.resolve(0),
-    origin: 'http://localhost:4000',
+    hubAddress: 'http://localhost:4000',
     address: { read: () => '', write: () => {} },
   });
   const after = async (ms: number): Promise<string[]> => {

@@ -30,8 +30,8 @@ export interface FleetDependencies {
   now: () => number;
   /** How much the clock of the hub is before that, ms. */
   clockAhead: () => Promise<number>;
-  /** Where the page comes from, e.g. `http://localhost:4000`. */
-  origin: string;
+  /** Where the page is served, and the hub reached, e.g. `http://localhost:4000`. */
+  hubAddress: string;
   address: { read: () => string; write: (search: string, push: boolean) => void };
 }
 
@@ -44,7 +44,7 @@ export type FleetDialog =
 /** All that the page of a hub knows and does. */
 export class Fleet {
   readonly client: HubClient;
-  readonly origin: string;
+  readonly hubAddress: string;
   readonly toasts = new Toasts();
   /** Undefined until the first answer. */
   readonly agents: Signal<ReadonlyMap<string, HubAgentInfo> | undefined> = signal(undefined);
@@ -74,17 +74,17 @@ export class Fleet {
   #timers: ReturnType<typeof setInterval>[] = [];
 
   constructor(dependencies: FleetDependencies) {
-    const { client, keep, now, origin } = dependencies;
+    const { client, keep, now, hubAddress } = dependencies;
     this.#dependencies = dependencies;
     this.client = client;
-    this.origin = origin;
+    this.hubAddress = hubAddress;
     this.now = signal(now());
     this.#since = signal(now());
     this.link = signal(client.connection.state);
     this.linkWords = computed(() => {
       // The clock of the link is this computer's.
       const here = this.now.value - this.#ahead;
-      return hubLinkWords(this.link.value, this.#since.value, here, this.#wasLive.value, new URL(origin).host);
+      return hubLinkWords(this.link.value, this.#since.value, here, this.#wasLive.value, new URL(hubAddress).host);
     });
     this.theme = new ThemeChoice(keep);
     const { agents, tasks } = readAddress(dependencies.address.read());

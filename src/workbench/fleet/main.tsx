@@ -1,25 +1,26 @@
 import { render } from 'preact';
 import { createClient } from '../../client/client.ts';
 import type { HubOperations } from '../../contract/hub-operations.ts';
+import { pageAddress } from '../page-address.ts';
 import { memoryKeep } from '../shell/keep.ts';
 import { Fleet } from './fleet.ts';
 import { FleetApp } from './fleet-app.tsx';
 import { FleetContext } from './use-fleet.ts';
 
-const { origin } = location;
+const hubAddress = pageAddress();
 /** A second is what the header tells; clocks that are nearer agree. */
 const CLOCKS_AGREE_MS = 2000;
 
 const fleet = new Fleet({
-  client: createClient<HubOperations>({ url: origin, server: 'hub' }),
+  client: createClient<HubOperations>({ url: hubAddress, server: 'hub' }),
   keep: memoryKeep(() => localStorage),
   now: Date.now,
   clockAhead: async () => {
-    const { headers } = await fetch('/healthz', { cache: 'no-store' });
+    const { headers } = await fetch('./healthz', { cache: 'no-store' });
     const ahead = Date.parse(headers.get('date') ?? '') - Date.now();
     return Math.abs(ahead) > CLOCKS_AGREE_MS ? ahead : 0;
   },
-  origin,
+  hubAddress,
   address: {
     read: () => location.search,
     write: (search, push) => {

@@ -1,7 +1,7 @@
 /** Swaps the token for the page's cookie; answers the reason when it is not taken. */
 export async function logIn(token: string): Promise<string | undefined> {
   try {
-    const response = await fetch(`/?token=${encodeURIComponent(token)}`, { headers: { accept: 'text/html' } });
+    const response = await fetch(`./?token=${encodeURIComponent(token)}`, { headers: { accept: 'text/html' } });
     if (response.ok) return new URL(response.url).searchParams.get('login') ?? undefined;
     const { reason } = (await response.json()) as { reason?: unknown };
     return typeof reason === 'string' ? reason : 'BAD_TOKEN';

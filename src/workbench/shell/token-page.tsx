@@ -39,7 +39,7 @@ export function TokenPage({ title, hint, form, kept }: TokenPageProps) {
           if (token === '') return;
           void logIn(token).then((refusal) => {
             if (refusal !== undefined) form?.onRefused(refusal);
-            else if (form?.onTaken === undefined) location.assign('/');
+            else if (form?.onTaken === undefined) location.assign('./');
             else form.onTaken();
           });
         }}

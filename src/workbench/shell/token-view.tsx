@@ -56,7 +56,7 @@ export function TokenView({ reason }: { reason: string }) {
         button: 'Open workspace',
         onRefused: (refusal) => (login.value = refusal),
         // A page that is loaded anew has no edits left to send.
-        onTaken: () => (edits > 0 ? workbench.tryNow() : location.assign('/')),
+        onTaken: () => (edits > 0 ? workbench.tryNow() : location.assign('./')),
         children: said === 'CONNECTION_LOST' && (
           <p class="sm bad" role="alert">
             The sidecar does not answer. Is <code>npm start</code> running?
