@@ -13,7 +13,7 @@ import { useWorkbench } from '../use-workbench.ts';
 import { longTime, shortAge, spentTime } from '../words.ts';
 import { type Fields, fieldProblem, type FieldValue, firstFields, isNeeded, valuesOf } from './deploy-form.ts';
 import type { DeployProfileInfo } from './deploy-store.ts';
-import { canGoBackTo, deploymentTitle, isUnderWay, outcome } from './deploy-words.ts';
+import { canGoBackTo, deploymentTitle, deploymentTone, isUnderWay, outcome } from './deploy-words.ts';
 
 const tickMs = 500;
 const beforeWords = {
@@ -251,10 +251,9 @@ function Outcome({ deployment }: { deployment: Deployment }) {
     return () => clearInterval(timer);
   }, [underWay]);
   void tick.value;
-  const tone = underWay ? 'running' : deployment.state === 'succeeded' ? 'done' : 'failed';
   return (
     <span class="row grow">
-      <span class={`stt ${tone}`}>
+      <span class={`stt ${deploymentTone(deployment)}`}>
         <i />
       </span>
       <b class="ell">{deploymentTitle(deployment)}</b>

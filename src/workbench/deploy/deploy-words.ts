@@ -1,16 +1,29 @@
 import type { Deployment } from '../../contract/deploy.ts';
+import type { StateTone } from '../processes/process-words.ts';
 import { spentTime } from '../words.ts';
 
 export function isUnderWay({ state }: Pick<Deployment, 'state'>): boolean {
   return state === 'preparing' || state === 'running';
 }
 
-/** How a deployment went: `succeeded in 3.2 s, commit a1b2c3d`, `failed: odoo ended with exit code 1`. */
+/** What ended it was no fault: somebody stopped it. */
+export function wasStopped({ state, reason }: Pick<Deployment, 'state' | 'reason'>): boolean {
+  return state === 'failed' && reason === 'stopped';
+}
+
+export function deploymentTone(deployment: Deployment): StateTone {
+  if (isUnderWay(deployment)) return 'running';
+  if (wasStopped(deployment)) return 'stopped';
+  return deployment.state === 'succeeded' ? 'done' : 'failed';
+}
+
+/** How a deployment went: `succeeded in 3.2 s, commit a1b2c3d`, `failed: odoo ended with exit code 1`, `stopped after 2 s`. */
 export function outcome(deployment: Deployment, now: number): string {
   const { state, startedAt, endedAt = now, commit, error } = deployment;
   const took = spentTime(endedAt - startedAt);
   if (state === 'preparing') return `preparing, for ${took}`;
   if (state === 'running') return `running, for ${took}`;
+  if (wasStopped(deployment)) return `stopped after ${took}`;
   if (state === 'failed') return `failed: ${(error ?? 'the reason is not known').replace(/\.$/, '')}`;
   return `succeeded in ${took}${commit === null ? '' : `, commit ${commit.slice(0, 7)}`}`;
 }

@@ -151,6 +151,11 @@ test('each is said with who, what and how it went', () => {
       'deployed odoo loans',
       'failed: odoo ended with exit code 1',
     ],
+    [
+      { deployments: [deployment('d', { state: 'failed', reason: 'stopped', error: 'odoo was stopped.' })] },
+      'deployed odoo loans',
+      'stopped after 2.5 s',
+    ],
     [{ deployments: [deployment('d', { rollbackOf: 'c' })] }, 'deployed again odoo loans', 'succeeded in 2.5 s, commit abcdef1'],
   ];
   for (const [sources, what, note] of table) {

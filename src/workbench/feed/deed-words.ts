@@ -1,6 +1,6 @@
 import { nameOf } from '../file-paths.ts';
 import { sayRun } from '../checkpoints/checkpoint-rows.ts';
-import { deploymentTitle, isUnderWay, outcome } from '../deploy/deploy-words.ts';
+import { deploymentTitle, deploymentTone, isUnderWay, outcome } from '../deploy/deploy-words.ts';
 import { stateWords } from '../processes/process-words.ts';
 import { count, list, spentTime } from '../words.ts';
 import type { CommitFiles, Deed } from './activity-items.ts';
@@ -29,7 +29,7 @@ export function deedWords(deed: Deed, now: number, files?: CommitFiles): DeedWor
       verb: deployment.rollbackOf !== undefined ? 'deployed again' : isUnderWay(deployment) ? 'deploys' : 'deployed',
       what: deploymentTitle(deployment),
       note: joined(outcome(deployment, now), deed.checkpoint),
-      tone: deployment.state === 'failed' ? 'bad' : 'plain',
+      tone: deploymentTone(deployment) === 'failed' ? 'bad' : 'plain',
     };
   }
   if (deed.kind === 'checkpoints') {
