@@ -15,6 +15,7 @@
 //   'K'  the 16 characters of what is to be killed, with its group, or of pipes that are not wanted
 //   'G'  the same 16, and the number of a signal, in two digits
 //   'E'  the end, of programs that are no cages as well; cages see by themselves that their server is gone
+// Where nobody is left who could give orders, its programs are ended as well, and all that they started.
 // An answer, in a line: "made", the 16 characters and three descriptors of this process; "began", the 16 characters and the id of the process,
 // for a program; "exit", the 16 characters and the status of waitpid(2), errno below zero where nothing was started, or no pipes were made.
 #include <sys/mman.h>
@@ -26,6 +27,7 @@
 #define MOST_STRINGS 65536
 #define MOST_SERVED 4096
 #define MOST_AHEAD 64
+#define ORPHANS_END_WITHIN_MS 500
 
 struct served {
   pid_t pid;
@@ -37,7 +39,7 @@ static int streams_at = -1;
 // Neither is in the memory of forks.
 static struct served *served;
 static char *orders;
-static int served_count;
+static int served_count, has_programs;
 
 // Three pipes: the ends of a program, and ours until they were opened.
 struct ahead {
@@ -243,9 +245,33 @@ static void end_programs(void) {
     if (served[at].is_program) kill(-served[at].pid, SIGKILL);
 }
 
+// Whoever started us is gone, and nobody else would end its programs: they are asked to end, as many have something to put away, and then made to,
+// also who left the group, or the one that started it.
+static void end_orphaned(int signalled) {
+  static pid_t pids[MOST_TASKS];
+  unsigned long long deadline = now_ms() + ORPHANS_END_WITHIN_MS, now;
+  int status, has_ended = 0;
+  int count = descendants(pids, MOST_TASKS);
+  for (int at = 0; at < count; at++) kill(pids[at], SIGTERM);
+  for (;;) {
+    pid_t ended;
+    struct signalfd_siginfo info;
+    struct pollfd polled = {signalled, POLLIN, 0};
+    while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
+    }
+    if (ended < 0) return;
+    if ((now = now_ms()) >= deadline) break;
+    poll(&polled, 1, (int)(deadline - now));
+    while (read(signalled, &info, sizeof info) == sizeof info) {
+    }
+  }
+  end_tree(0, &status, &has_ended);
+}
+
 static void keep_served(const char *token, pid_t pid, int is_program) {
   served[served_count].pid = pid;
   served[served_count].is_program = is_program;
+  has_programs |= is_program;
   memcpy(served[served_count++].token, token, TOKEN);
 }
 
@@ -330,7 +356,10 @@ static int serve(int takes_environment) {
     if (polled[1].revents == 0) continue;
     ssize_t more = recv(ORDERS, orders + size, capacity - size, MSG_DONTWAIT);
     if (more < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (more <= 0) _exit(0);
+    if (more <= 0) {
+      if (has_programs) end_orphaned(signalled);
+      _exit(0);
+    }
     size += (size_t)more;
     size_t at = 0;
     for (uint32_t length; size - at >= sizeof length; at += sizeof length + length) {

@@ -1,4 +1,5 @@
-// For tests: a process table with twenty programs, in a process of its own that can be killed.
+// For tests: a process table with twenty programs, in a process of its own that can be killed. Arguments: its folder, a script that is run to its end
+// or nothing, and the launcher where that starts them.
 import { LocalHost } from '../../src/services/processes/local-host.ts';
 import { ProcessStore } from '../../src/services/processes/process-store.ts';
 import { ProcessTable } from '../../src/services/processes/process-table.ts';
@@ -12,7 +13,7 @@ const table = new ProcessTable(
     state,
     store: new ProcessStore({ state, onProblem: console.error }),
     workspace,
-    hosts: new Map([['local', { host: new LocalHost(new Processes({ env: process.env })), root: undefined }]]),
+    hosts: new Map([['local', { host: new LocalHost(new Processes({ env: process.env, launcher: process.argv[4] })), root: undefined }]]),
     hooks: undefined,
     now: Date.now,
     log: () => {},
@@ -33,8 +34,8 @@ for (let number = 0; number < 20; number++) {
   ids.push(started.id);
 }
 // What else is to be run, to its end.
-const script = process.argv[3];
-if (script !== undefined) {
+const script = process.argv[3] ?? '';
+if (script !== '') {
   const { process: once } = await table.start({
     argv: ['sh', '-c', script],
     path: '',

@@ -1,7 +1,6 @@
 // What goes wrong around programs: calls that cross each other, hosts and hooks that hang, logs that go away, disks that are full.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { getEventListeners, once } from 'node:events';
+import { getEventListeners } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -954,26 +953,3 @@ test('nothing of a sidecar that is alive is ended by what is recovered from anot
     await withTable(async () => {});
     assert.equal((await ask('processes.get', { id: process.id })).state, 'running');
   }));
-
-test('a sidecar that was killed leaves nothing, not even what left its group and whose starter had ended', async () => {
-  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-processes-')));
-  fs.mkdirSync(path.join(folder, 'root'));
-  const program = path.join(import.meta.dirname, '..', '..', '..', 'test', 'kit', 'process-table-program.ts');
-  // It has left the group before its starter ends: the group ends with that one.
-  const leaves = `setsid sh -c 'echo $$ > far; exec sleep 300' > /dev/null 2>&1 & while [ ! -s far ]; do sleep 0.02; done`;
-  const child = spawn(process.execPath, [program, folder, leaves], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let far = 0;
-  try {
-    await once(child.stdout.setEncoding('utf8'), 'data');
-    far = Number(fs.readFileSync(path.join(folder, 'root', 'far'), 'utf8'));
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
-    assert.ok(isAlive(far));
-    await withTable(async () => assert.ok(!isAlive(far)), { folder });
-  } finally {
-    child.kill('SIGKILL');
-    if (far > 0 && isAlive(far)) process.kill(far, 'SIGKILL');
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
-});

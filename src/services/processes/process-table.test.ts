@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -429,42 +427,6 @@ test('output and facts outlive the sidecar; who was to run always runs again, an
       { folder },
     );
   } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
-});
-
-test('what a sidecar that was killed left running is ended at the next start, and said to be lost', async () => {
-  const folder = fs.realpathSync(fs.mkdtempSync(path.join('/tmp', 'outrigger-processes-')));
-  fs.mkdirSync(path.join(folder, 'root'));
-  const child = spawn(
-    process.execPath,
-    [path.join(import.meta.dirname, '..', '..', '..', 'test', 'kit', 'process-table-program.ts'), folder],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  try {
-    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
-    const { ids, pids } = JSON.parse(line) as { ids: string[]; pids: number[] };
-    assert.equal(pids.length, 20);
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
-    assert.ok(pids.some(isAlive));
-    await withTable(
-      async ({ ask, stream }) => {
-        assert.deepEqual(pids.filter(isAlive), []);
-        for (const id of ids) {
-          const { state, reason } = await ask('processes.get', { id });
-          assert.deepEqual({ state, reason }, { state: 'ended', reason: 'lost' });
-          assert.equal(textOf((await stream('processes.output', { id })).items), 'said before\n');
-          assert.deepEqual(withEnvironment(`OUTRIGGER_PROCESS=${id}`), []);
-        }
-      },
-      { folder, maxRunning: 100, keepEnded: 100 },
-    );
-  } finally {
-    child.kill('SIGKILL');
     fs.rmSync(folder, { recursive: true, force: true });
   }
 });
