@@ -89,6 +89,11 @@ export function valueOf(pid: number, name: string): string | null | undefined {
   }
 }
 
+/** Whether there is a program or a thread of this number. To open what is not there costs ten times as much. */
+export function isUsed(pid: number): boolean {
+  return fs.existsSync(`/proc/${pid}/environ`);
+}
+
 /** What has no environment: a kernel's thread never has one, a program that is being started not yet, one that ended not any more. */
 export function unseenSort(pid: number): 'gone' | 'kernel' | 'zombie' | 'starting' {
   let text: string;

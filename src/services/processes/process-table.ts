@@ -102,6 +102,8 @@ export class ProcessTable {
   /** By performance.now(). */
   #lookedAt = Number.NEGATIVE_INFINITY;
   #stopping = false;
+  /** Programs of this sidecar run, or left some behind. */
+  #hasStarted = false;
 
   constructor(dependencies: ProcessTableDependencies, options: ProcessTableOptions) {
     this.#dependencies = dependencies;
@@ -127,6 +129,7 @@ export class ProcessTable {
       if (runsAgain) again.push(entry);
     }
     state.removeSpools((name) => this.#entries.has(name.slice(0, Math.max(0, name.lastIndexOf('.')))));
+    this.#hasStarted = again.length > 0;
     for (const { process } of again) process.resume();
     this.#forgetOldest();
   }
@@ -160,6 +163,7 @@ export class ProcessTable {
     askers.add(ended);
     entry.askers = askers;
     try {
+      this.#hasStarted = true;
       await entry.process.start(askers.gone);
     } catch (error) {
       this.#forget(entry);
@@ -267,7 +271,7 @@ export class ProcessTable {
     const timer = setTimeout(() => late.resolve('late'), STOP_LIMIT_MS);
     if ((await Promise.race([ending, late.promise])) === 'late') log('warn', 'process.not-ended', { processes: this.#running().length });
     clearTimeout(timer);
-    await this.#strays.end((mark) => mark.startsWith(this.#prefix));
+    if (this.#hasStarted) await this.#strays.end((mark) => mark.startsWith(this.#prefix));
     await Promise.all([...hosts.values()].map(({ host }) => host.close()));
   }
 

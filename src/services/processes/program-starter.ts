@@ -1,7 +1,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { ForkServer } from './fork-server.ts';
+import { ForkServer, LAUNCHER_ENVIRONMENT } from './fork-server.ts';
 import { pipeOutput } from './pipe-output.ts';
 import { spawnGroup } from './spawn-group.ts';
 import { type ProgramRequest, type StartedProgram, signalGroup } from './started-program.ts';
@@ -70,7 +70,7 @@ export class ProgramStarter {
 
   async #begin(launcher: string): Promise<void> {
     try {
-      this.#server = await ForkServer.start({ argv: [launcher, '--serve'], env: {}, folder: path.resolve(os.tmpdir()) });
+      this.#server = await ForkServer.start({ argv: [launcher, '--serve'], env: LAUNCHER_ENVIRONMENT, folder: path.resolve(os.tmpdir()) });
       if (this.#isClosed) this.#server.close();
       else this.#server.programs.prepare();
       this.#starting = undefined;

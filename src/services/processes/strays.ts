@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
-import { newestPid, pidsNow, unseenSort, valueOf } from './process-facts.ts';
+import { isUsed, newestPid, pidsNow, unseenSort, valueOf } from './process-facts.ts';
 
 /** Between two looks: others are served meanwhile. */
 const BETWEEN_LOOKS_MS = 5;
@@ -133,14 +133,15 @@ class Hunt {
   /** Makes it stand still where it is meant. `isListed`: it was there when the look began. */
   #lookAt(pid: number, isListed: boolean): void {
     if (this.#others.has(pid)) return;
-    const mark = valueOf(pid, this.#name);
+    const isThere = isUsed(pid);
+    const mark = isThere ? valueOf(pid, this.#name) : undefined;
     if (typeof mark === 'string' && this.#isMeant(mark)) {
       if (!this.#still.has(pid)) signalOne(pid, 'SIGSTOP');
       this.#still.add(pid);
       this.#standing.add(pid);
       return;
     }
-    const sort = mark === undefined ? unseenSort(pid) : 'other';
+    const sort = !isThere ? 'gone' : mark === undefined ? unseenSort(pid) : 'other';
     if (sort === 'other' || sort === 'kernel' || sort === 'zombie') this.#others.add(pid);
     // What stood still has started nobody since; what anybody else started before it ended, nobody knows.
     if (isListed && sort !== 'other' && sort !== 'kernel' && !this.#still.has(pid)) this.sure = false;

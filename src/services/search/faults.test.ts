@@ -10,6 +10,11 @@ import type { FoundFile } from '../../contract/search.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { watchLoop } from '../../../test/kit/loop-hold.ts';
 import { childrenOf, noProc } from '../../../test/kit/process-memory.ts';
+import { rgPath } from '@vscode/ripgrep';
+import { openWorkspace } from '../../../test/kit/workspace-harness.ts';
+import { Processes } from '../processes/processes.ts';
+import { Ripgrep } from './ripgrep.ts';
+import { Search } from './search.ts';
 import { rgLines, type TextQuery } from '../../../test/kit/rg-lines.ts';
 import { type SearchHarness, withSearch } from '../../../test/kit/search-harness.ts';
 import { Random } from '../../../test/kit/random.ts';
@@ -359,5 +364,37 @@ test('a folder that is removed while it is searched or indexed ends calls with a
       },
       { prepare: (root) => prepareTree(root), mayLogErrors: true },
     );
+  }
+});
+
+test('a stop while ripgrep is started to be asked for its version is the end of that, and no fault', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-search-'));
+  fs.mkdirSync(path.join(folder, 'root'));
+  const { state, workspace } = openWorkspace(folder);
+  const processes = new Processes({ env: {} });
+  const { starter } = processes;
+  const start = starter.start.bind(starter);
+  const begun = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  starter.start = async (request) => {
+    const program = await start(request);
+    begun.resolve();
+    await gate.promise;
+    return program;
+  };
+  const ripgrep = new Ripgrep({ processes }, { program: rgPath, root: workspace.root });
+  const ready = (): Promise<void> => Promise.resolve();
+  const search = new Search({ workspace, processes, ripgrep, flush: ready, settled: ready, log: () => {} });
+  try {
+    const starting = search.start();
+    await begun.promise;
+    const stopping = Promise.all([search.stop(), processes.stop()]);
+    gate.resolve();
+    await Promise.all([starting, stopping]);
+    assert.equal(search.status().state, 'building');
+  } finally {
+    workspace.close();
+    state.close();
+    fs.rmSync(folder, { recursive: true, force: true });
   }
 });

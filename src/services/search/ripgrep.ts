@@ -64,8 +64,7 @@ export class Ripgrep {
       const { root: cwd } = path.parse(this.#root);
       const { exitCode, stdout } = await this.#processes.run({ argv: [this.#program, '--version'], cwd, timeoutMs: 10_000 });
       return exitCode === 0 ? /ripgrep (\S+)/.exec(stdout.toString())?.[1] : undefined;
-    } catch (error) {
-      if (error instanceof OutriggerError && error.reason === 'STOPPING') throw error;
+    } catch {
       return undefined;
     }
   }

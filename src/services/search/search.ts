@@ -93,10 +93,11 @@ export class Search {
     if (ripgrep === undefined) this.#turnOff();
   }
 
-  /** Lists the folder and follows its changes from then on; call when the watch knows the folder. */
+  /** Lists the folder and follows its changes from then on; call when the watch knows the folder. Never rejects. */
   async start(): Promise<void> {
     const { workspace, ripgrep } = this.#dependencies;
     this.#version = await ripgrep?.version();
+    if (this.#ended.signal.aborted) return;
     if (this.#catalogue === undefined || this.#version === undefined) {
       this.#turnOff();
       return;

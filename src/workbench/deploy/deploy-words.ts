@@ -7,7 +7,7 @@ export function isUnderWay({ state }: Pick<Deployment, 'state'>): boolean {
 }
 
 /** What ended it was no fault: somebody stopped it. */
-export function wasStopped({ state, reason }: Pick<Deployment, 'state' | 'reason'>): boolean {
+function wasStopped({ state, reason }: Pick<Deployment, 'state' | 'reason'>): boolean {
   return state === 'failed' && reason === 'stopped';
 }
 

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { ForkServer } from '../../processes/fork-server.ts';
+import { ForkServer, LAUNCHER_ENVIRONMENT } from '../../processes/fork-server.ts';
 import { shortageOf } from '../../processes/shortage.ts';
 import type { Interpreter } from './sandbox.ts';
 
@@ -110,7 +110,7 @@ export class ForkServers {
     // A server works in another folder.
     const folder = path.resolve(os.tmpdir());
     try {
-      if (interpreter === undefined) return await ForkServer.start({ argv: [launcher, '--serve'], env: {}, folder });
+      if (interpreter === undefined) return await ForkServer.start({ argv: [launcher, '--serve'], env: LAUNCHER_ENVIRONMENT, folder });
       if (!fs.existsSync(library)) return undefined;
       const { argv, env, later } = interpreter;
       const home = env['HOME'] === undefined ? {} : { HOME: env['HOME'] };
