@@ -6,6 +6,7 @@ import type { CodeItem, CodeOutcome, CodeStage, EffectiveLimits, IsolationInfo, 
 import { OutriggerError } from '../../contract/errors.ts';
 import type { CompilerSeeds } from './compiler-seeds.ts';
 import { CompileCache } from './compile-cache.ts';
+import { findFiles, hashOf } from './found-files.ts';
 import { newId } from './ids.ts';
 import type { LiveInterpreters } from './interpreters/live.ts';
 import { framed } from './interpreters/marks.ts';
@@ -24,11 +25,10 @@ import {
 } from './languages.ts';
 import { effectiveLimits } from './limits.ts';
 import type { RunQueue, Turn } from './queue.ts';
-import { findFiles, hashOf } from './session-files.ts';
 import { makePrivate, ownName, removeLent, storeNew } from './session-folder.ts';
-import type { FileNaming } from './session-names.ts';
+import { type FileNaming, namingOf } from './session-names.ts';
 import type { SessionRecord } from './session-store.ts';
-import { namingOf, type Sessions, stateInfo } from './sessions.ts';
+import { type Sessions, stateInfo } from './sessions.ts';
 import { canceledStage, quietStage, runStage } from './stage.ts';
 import { installLine, type Toolchains } from './toolchains.ts';
 import { hasMap, type TypeScriptTransform } from './transform.ts';

@@ -1,6 +1,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nameAmong, numbered, originalOf } from './session-names.ts';
+import { nameAmong, numbered, originalOf, safeName } from './session-names.ts';
+
+test('a name is made harmless: its last part, letters, digits, dots and dashes', () => {
+  const cases: [string, string | undefined][] = [
+    ['a.txt', 'a.txt'],
+    ['../../etc/passwd', 'passwd'],
+    ['C:\\Users\\x\\report v1.pdf', 'report_v1.pdf'],
+    ['.bashrc', '_.bashrc'],
+    ['.outrigger-1', '_.outrigger-1'],
+    ['ü b$c', '__b_c'],
+    ['-rf', '-rf'],
+    ['a\0b\n', 'a_b_'],
+    ['..', undefined],
+    ['/', undefined],
+    ['', undefined],
+    ['___', undefined],
+    ['äöü', undefined],
+    [`${'x'.repeat(300)}.tar`, `${'x'.repeat(251)}.tar`],
+    ['y'.repeat(300), 'y'.repeat(255)],
+  ];
+  for (const [name, safe] of cases) assert.equal(safeName(name), safe, JSON.stringify(name));
+});
 
 test('a number stands before the extension, and a name stays within 255 bytes of whole characters', () => {
   const cases: [string, number, string][] = [

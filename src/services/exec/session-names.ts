@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { OutriggerError } from '../../contract/errors.ts';
 import type { SessionRecord } from './session-store.ts';
 
 /** What file systems take, of UTF-8. */
@@ -13,6 +14,26 @@ export interface FileNaming {
 }
 
 type NamedFile = Pick<SessionRecord['files'][number], 'name' | 'original'>;
+
+/** Of a file that comes from elsewhere. Throws BAD_INPUT for a name of which nothing is left. */
+export function namingOf(name: string): FileNaming {
+  const wanted = safeName(name);
+  if (wanted === undefined) throw new OutriggerError('BAD_INPUT', `${JSON.stringify(name.slice(0, 100))} is no name for a file.`);
+  return { wanted, original: originalOf(name) };
+}
+
+/**
+ * A name that is harmless wherever it comes to be: its last part, with `_` for what is no letter of a to z, digit, dot or dash; one that
+ * begins with a dot gets a `_` before it. Undefined where nothing of it is left. As LibreChat's clients expect it.
+ */
+export function safeName(name: string): string | undefined {
+  const last = name.split(/[/\\]/).at(-1) ?? '';
+  const kept = last.replace(/[^a-zA-Z0-9.-]/g, '_').replace(/^\./, '_.');
+  if (kept === '' || /^[_.]*$/.test(kept)) return undefined;
+  if (kept.length <= MAX_NAME_BYTES) return kept;
+  const extension = /\.[a-zA-Z0-9]{1,20}$/.exec(kept)?.[0] ?? '';
+  return kept.slice(0, MAX_NAME_BYTES - extension.length) + extension;
+}
 
 /** A name as it was given, in one form for all ways to write its path. */
 export function originalOf(name: string): string {

@@ -7,8 +7,8 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import { mimeTypeOf } from '../workspace/mime-types.ts';
 import { afterwards } from './afterwards.ts';
+import { bytesOf, contentMark, type FoundFile, findFile, findFiles, hashOf, OWN_NAME, openFile } from './found-files.ts';
 import { newId } from './ids.ts';
-import { bytesOf, contentMark, type FoundFile, findFile, findFiles, hashOf, OWN_NAME, openFile, safeName } from './session-files.ts';
 import {
   hidePackagesAbove,
   makePassage,
@@ -23,7 +23,7 @@ import {
   storeFile,
   storeNew,
 } from './session-folder.ts';
-import { type FileNaming, nameAmong, originalOf } from './session-names.ts';
+import { type FileNaming, nameAmong, namingOf } from './session-names.ts';
 import type { SessionRecord, SessionStore } from './session-store.ts';
 
 export interface SessionsOptions {
@@ -691,13 +691,6 @@ interface StateFacts {
   size: number;
   sha256: string;
   first: number | undefined;
-}
-
-/** Of a file that comes from elsewhere. Throws BAD_INPUT for a name of which nothing is left. */
-export function namingOf(name: string): FileNaming {
-  const wanted = safeName(name);
-  if (wanted === undefined) throw new OutriggerError('BAD_INPUT', `${JSON.stringify(name.slice(0, 100))} is no name for a file.`);
-  return { wanted, original: originalOf(name) };
 }
 
 function factsOf(content: Uint8Array): StateFacts {

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { bytesOf, findFile, findFiles, hashOf, openFile, safeName } from './session-files.ts';
+import { bytesOf, findFile, findFiles, hashOf, openFile } from './found-files.ts';
 
 async function withFolder(run: (at: (name: string) => string, folder: string) => void | Promise<void>): Promise<void> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-files-'));
@@ -15,27 +15,6 @@ async function withFolder(run: (at: (name: string) => string, folder: string) =>
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
-
-test('a name is made harmless: its last part, letters, digits, dots and dashes', () => {
-  const cases: [string, string | undefined][] = [
-    ['a.txt', 'a.txt'],
-    ['../../etc/passwd', 'passwd'],
-    ['C:\\Users\\x\\report v1.pdf', 'report_v1.pdf'],
-    ['.bashrc', '_.bashrc'],
-    ['.outrigger-1', '_.outrigger-1'],
-    ['ü b$c', '__b_c'],
-    ['-rf', '-rf'],
-    ['a\0b\n', 'a_b_'],
-    ['..', undefined],
-    ['/', undefined],
-    ['', undefined],
-    ['___', undefined],
-    ['äöü', undefined],
-    [`${'x'.repeat(300)}.tar`, `${'x'.repeat(251)}.tar`],
-    ['y'.repeat(300), 'y'.repeat(255)],
-  ];
-  for (const [name, safe] of cases) assert.equal(safeName(name), safe, JSON.stringify(name));
-});
 
 test('only plain files of a hostile folder are found; links, pipes, second names, odd names and ours are not', () =>
   withFolder((at, folder) => {

@@ -149,16 +149,3 @@ export async function hashOf(folder: string, name: string): Promise<string> {
   for await (const chunk of bytesOf(folder, name)) hash.update(chunk);
   return hash.digest('hex');
 }
-
-/**
- * A name that is harmless wherever it comes to be: its last part, with `_` for what is no letter of a to z, digit, dot or dash; one that
- * begins with a dot gets a `_` before it. Undefined where nothing of it is left. As LibreChat's clients expect it.
- */
-export function safeName(name: string): string | undefined {
-  const last = name.split(/[/\\]/).at(-1) ?? '';
-  const kept = last.replace(/[^a-zA-Z0-9.-]/g, '_').replace(/^\./, '_.');
-  if (kept === '' || /^[_.]*$/.test(kept)) return undefined;
-  if (kept.length <= 255) return kept;
-  const extension = /\.[a-zA-Z0-9]{1,20}$/.exec(kept)?.[0] ?? '';
-  return kept.slice(0, 255 - extension.length) + extension;
-}
