@@ -39,30 +39,30 @@ export function codeOperations({ runs, sessions, sandbox, toolchains }: CodeServ
       sessions.remove(session);
       return {};
     },
-    'code.putFile': ({ session, name }, call) => sessions.putFile(sessions.use(session), name, call.body),
+    'code.putFile': ({ session, name }, call) => sessions.files.put(sessions.use(session), name, call.body),
     'code.getFile': ({ session: id, id: file }) => {
       const session = sessions.use(id);
-      return { head: sessions.file(session, file), bytes: sessions.read(session, file) };
+      return { head: sessions.files.get(session, file), bytes: sessions.files.read(session, file) };
     },
     'code.removeFile': ({ session, id }) => {
-      sessions.removeFile(sessions.use(session), id);
+      sessions.files.remove(sessions.use(session), id);
       return {};
     },
     'code.getState': ({ session: id }) => {
       const session = sessions.use(id);
-      const { bytes, info } = sessions.readState(session);
+      const { bytes, info } = sessions.variables.read(session);
       return { head: info, bytes: oneChunk(bytes) };
     },
     // What has the old variables is ended when the new ones are all there: a run that came meanwhile would save them over these.
     'code.putState': ({ session: id }, call) =>
-      sessions.replaceState(sessions.use(id), call.body, async () => {
+      sessions.variables.replace(sessions.use(id), call.body, async () => {
         await runs.close(id, { all: false });
         call.signal.throwIfAborted();
       }),
     'code.removeState': async ({ session: id }) => {
       const session = sessions.use(id);
       await runs.close(id, { all: false });
-      sessions.removeState(session);
+      sessions.variables.remove(session);
       return {};
     },
   };

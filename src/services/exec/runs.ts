@@ -28,7 +28,8 @@ import type { RunQueue, Turn } from './queue.ts';
 import { makePrivate, ownName, removeLent, storeNew } from './session-folder.ts';
 import { type FileNaming, namingOf } from './session-names.ts';
 import type { SessionRecord } from './session-store.ts';
-import { type Sessions, stateInfo } from './sessions.ts';
+import { stateInfo } from './session-variables.ts';
+import type { Sessions } from './sessions.ts';
 import { canceledStage, quietStage, runStage } from './stage.ts';
 import { installLine, type Toolchains } from './toolchains.ts';
 import { hasMap, type TypeScriptTransform } from './transform.ts';
@@ -199,7 +200,7 @@ export class Runs {
         isolation,
         session,
         spare,
-        folder: sessions.folder(session.id),
+        folder: sessions.files.folder(session.id),
         signal,
         running,
         call,
@@ -209,8 +210,8 @@ export class Runs {
       const { compile, program, used } = await this.#runIn(setting, request, notes);
       const { maxProduced, maxSessionBytes } = this.#options;
       const last = program ?? compile;
-      const { files, omitted, sizes } = await sessions.collect(session, maxProduced);
-      const isFull = sessions.isFull(session);
+      const { files, omitted, sizes } = await sessions.files.collect(session, maxProduced);
+      const isFull = sessions.files.isFull(session);
       // Most programs hear of it as an error of a write, and end as they like.
       if (last !== null && last.limit === null && isFull && last.exitCode !== 0)
         last.limit = { name: 'sessionBytes', value: maxSessionBytes };
@@ -513,7 +514,7 @@ export class Runs {
     running.inputEnded = true;
     running.reads(undefined);
     await call.emit({ type: 'stage', stage: 'run', cached: false });
-    const file = `${sandbox.seenAt(sessions.folder(session.id))}/${language.file}`;
+    const file = `${sandbox.seenAt(sessions.files.folder(session.id))}/${language.file}`;
     const { emit } = call;
     // As of all other runs: who does not read keeps nobody from running.
     const onDone = turn.freeSlot;
@@ -539,12 +540,12 @@ export class Runs {
     const { sessions } = this.#dependencies;
     const given = eachOnce(files).map((file) => ({ file, ...this.#namesOf(file) }));
     const isThere = ({ file, naming, called, name }: (typeof given)[number]): boolean =>
-      'id' in file && file.session === session.id && [called, naming.wanted, sessions.nameFor(session, naming)].includes(name);
+      'id' in file && file.session === session.id && [called, naming.wanted, sessions.files.nameFor(session, naming)].includes(name);
     const there = given.filter(isThere);
     const filled = new Set(there.map(({ name }) => name));
     for (const one of given) {
       const { file, naming, called } = one;
-      const name = there.includes(one) ? one.name : (await sessions.putNamed(session, naming, this.#contentOf(file), filled)).name;
+      const name = there.includes(one) ? one.name : (await sessions.files.putNamed(session, naming, this.#contentOf(file), filled)).name;
       filled.add(name);
       if (name !== called) notes.push(`${JSON.stringify(called.slice(0, MAX_NOTED))} is stored as ${JSON.stringify(name)}.`);
     }
@@ -555,15 +556,15 @@ export class Runs {
     const { sessions } = this.#dependencies;
     if (!('id' in file)) return { naming: namingOf(file.name), called: file.name, name: '' };
     const from = sessions.use(file.session);
-    const { name } = sessions.file(from, file.id);
+    const { name } = sessions.files.get(from, file.id);
     const called = file.name ?? name;
-    return { naming: called === name ? sessions.namingIn(from, file.id) : namingOf(called), called, name };
+    return { naming: called === name ? sessions.files.namingIn(from, file.id) : namingOf(called), called, name };
   }
 
   /** Throws NO_SESSION, FILE_NOT_FOUND, BAD_INPUT. */
   #contentOf(file: GivenFile): Uint8Array | AsyncIterable<Uint8Array> {
     const { sessions } = this.#dependencies;
-    if ('id' in file) return sessions.read(sessions.use(file.session), file.id);
+    if ('id' in file) return sessions.files.read(sessions.use(file.session), file.id);
     if ((file.text === undefined) === (file.base64 === undefined))
       throw new OutriggerError('BAD_INPUT', `${file.name}: exactly one of text and base64 is to be given.`);
     return file.base64 === undefined ? Buffer.from(file.text ?? '') : Buffer.from(file.base64, 'base64');

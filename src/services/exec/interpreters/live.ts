@@ -152,7 +152,7 @@ export class LiveInterpreters {
 
   async #start(session: SessionRecord, language: Language, { limits, network, signal }: LiveOrder, fixed: string): Promise<Live> {
     const { sandbox, sessions } = this.#dependencies;
-    const request = driverRequest(liveDrivers, language, { ...this.#dependencies, folder: sessions.folder(session.id) });
+    const request = driverRequest(liveDrivers, language, { ...this.#dependencies, folder: sessions.files.folder(session.id) });
     if (request === undefined) throw new Error(`${language.name} has no driver.`);
     const canceling = new AbortController();
     const token = randomBytes(12).toString('hex');
@@ -246,7 +246,7 @@ export class LiveInterpreters {
     if (session.state?.language !== live.language.code) return undefined;
     const letGo = endWith(live, signal);
     try {
-      const { bytes } = this.#dependencies.sessions.readState(session);
+      const { bytes } = this.#dependencies.sessions.variables.read(session);
       const replies = repliesOf(live);
       const order = Buffer.concat([framed({ restore: bytes.length }), bytes]);
       const reply = await this.#quietly(live, replies, 'done', order);
@@ -283,7 +283,7 @@ export class LiveInterpreters {
     if (done?.tooLarge === true) return ['The variables are too large to be kept beyond the life of the interpreter.'];
     if (done?.state === undefined) return ['The variables could not be written down.'];
     try {
-      const { sha256 } = await this.#dependencies.sessions.putState(session, Buffer.from(done.state, 'base64'), live.language.code);
+      const { sha256 } = await this.#dependencies.sessions.variables.put(session, Buffer.from(done.state, 'base64'), live.language.code);
       live.kept = sha256;
     } catch (error) {
       return [`The variables could not be written down: ${(error as Error).message}`];

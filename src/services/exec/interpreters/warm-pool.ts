@@ -1,7 +1,8 @@
 import type { EffectiveLimits } from '../../../contract/code.ts';
 import type { Interpreter, Sandbox, SandboxedProgram, SandboxRequest } from '../isolation/sandbox.ts';
 import { baseEnvironment, filled, type Language } from '../languages.ts';
-import type { Prepared, Sessions } from '../sessions.ts';
+import type { Prepared } from '../session-places.ts';
+import type { Sessions } from '../sessions.ts';
 import type { Toolchains } from '../toolchains.ts';
 import { nodeDriver } from './node-driver.ts';
 import { livePythonDriver } from './live-python-driver.ts';
