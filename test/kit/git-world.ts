@@ -6,6 +6,7 @@ import path from 'node:path';
 import { OutriggerError } from '../../src/contract/errors.ts';
 import { Git, type GitDependencies, type GitOptions } from '../../src/services/git/git.ts';
 import { status } from '../../src/services/git/status.ts';
+import { nativeProgram } from '../../src/services/processes/native-program.ts';
 import { Processes } from '../../src/services/processes/processes.ts';
 
 /** A workspace with a repository, and the git of a user beside ours. */
@@ -48,7 +49,7 @@ export async function withRepository(run: (world: GitWorld) => Promise<void>, se
   const runIn = (where: string, ...args: string[]): string =>
     execFileSync('git', args, { cwd: where, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
   if (setup.init !== false) runIn(top, 'init', '-q');
-  const processes = new Processes({ env });
+  const processes = new Processes({ env, launcher: nativeProgram('outrigger-launcher') });
   let flushes = 0;
   const make: GitWorld['make'] = (options, dependencies = {}) =>
     new Git(
