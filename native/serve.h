@@ -18,23 +18,15 @@
 // Where nobody is left who could give orders, its programs are ended as well, with those who left the group of a process.
 // An answer, in a line: "made", the 16 characters and three descriptors of this process; "began", the 16 characters and the id of the process,
 // for a program; "exit", the 16 characters and the status of waitpid(2), errno below zero where nothing was started, or no pipes were made.
+#include "orphans.h"
 #include <sys/mman.h>
 #include <sys/un.h>
 
 #define ORDERS 3
 #define MOST_ORDER (4u * 1024 * 1024)
-#define TOKEN 16
 #define MOST_STRINGS 65536
 #define MOST_SERVED 4096
 #define MOST_AHEAD 64
-#define ORPHANS_ASKED_MS 500
-#define ORPHANS_LOOK_MS 20
-
-struct served {
-  pid_t pid;
-  int is_program;
-  char token[TOKEN];
-};
 
 static int streams_at = -1;
 // Neither is in the memory of forks.
@@ -246,74 +238,6 @@ static void end_programs(void) {
     if (served[at].is_program) kill(-served[at].pid, SIGKILL);
 }
 
-// Whether a program has it in its environment. `entry`: "NAME=", behind the NUL that ends what is before it.
-static int has_variable(pid_t pid, const char *entry, size_t length) {
-  char path[64], text[65536] = {0};
-  // What an entry may begin with, of what was read before.
-  size_t kept = 1;
-  int found = 0;
-  snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  for (ssize_t more; fd >= 0 && !found && (more = read(fd, text + kept, sizeof text - kept)) > 0;) {
-    size_t size = kept + (size_t)more;
-    found = memmem(text, size, entry, length) != NULL;
-    kept = size < length ? size : length;
-    memmove(text, text + size - kept, kept);
-  }
-  if (fd >= 0) close(fd);
-  return found;
-}
-
-// To the groups of all programs, and to who left one of a process: what the sidecar runs for itself may leave some behind for good, as git does, and what
-// an agent left is for the next sidecar to see. Answers how many there are.
-static int signal_orphans(int signal) {
-  static const char mark[] = "\0OUTRIGGER_PROCESS=";
-  static pid_t pids[MOST_TASKS];
-  int orphans = 0;
-  for (int at = 0; at < served_count; at++) {
-    if (!served[at].is_program) continue;
-    kill(-served[at].pid, signal);
-    orphans++;
-  }
-  int count = descendants(pids, MOST_TASKS);
-  for (int at = 0; at < count; at++) {
-    int is_leader = 0;
-    for (int each = 0; each < served_count; each++) is_leader |= served[each].pid == pids[at];
-    if (is_leader || !has_variable(pids[at], mark, sizeof mark - 1)) continue;
-    // Who is in a group of ours has heard it, and hears it twice.
-    kill(pids[at], signal);
-    orphans++;
-  }
-  return orphans;
-}
-
-// Of programs that are over: as long as they were not waited for, nobody else has their number.
-static void end_groups(void) {
-  for (int at = 0; at < served_count; at++) {
-    siginfo_t info = {0};
-    if (served[at].is_program && waitid(P_PID, (id_t)served[at].pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0)
-      kill(-served[at].pid, SIGKILL);
-  }
-}
-
-// Whoever started us is gone, and nobody else would end its programs: they are asked to end, as many have something to put away, and then made to.
-static void end_orphans(int signalled) {
-  struct signalfd_siginfo info;
-  struct pollfd polled = {signalled, POLLIN, 0};
-  const unsigned long long begun = now_ms();
-  signal_orphans(SIGTERM);
-  for (;;) {
-    poll(&polled, 1, ORPHANS_LOOK_MS);
-    while (read(signalled, &info, sizeof info) == sizeof info) {
-    }
-    end_groups();
-    reap_served();
-    unsigned long long taken = now_ms() - begun;
-    int left = signal_orphans(taken < ORPHANS_ASKED_MS ? 0 : SIGKILL);
-    if (left == 0 || taken > ORPHANS_ASKED_MS + END_WITHIN_MS) return;
-  }
-}
-
 static void keep_served(const char *token, pid_t pid, int is_program) {
   served[served_count].pid = pid;
   served[served_count].is_program = is_program;
@@ -397,13 +321,14 @@ static int serve(int takes_environment) {
       struct signalfd_siginfo info;
       while (read(signalled, &info, sizeof info) == sizeof info) {
       }
-      reap_served();
+      // Where nobody is left who gives orders, those that are over keep the numbers of their groups until these are ended.
+      if ((polled[1].revents & POLLHUP) == 0) reap_served();
     }
     if (polled[1].revents == 0) continue;
     ssize_t more = recv(ORDERS, orders + size, capacity - size, MSG_DONTWAIT);
     if (more < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (more <= 0) {
-      if (has_programs) end_orphans(signalled);
+      if (has_programs) end_orphans(served, served_count);
       _exit(0);
     }
     size += (size_t)more;

@@ -18,6 +18,8 @@ export interface Command {
   run: (workbench: Workbench) => void;
   /** It is for these parts of the sidecar: absent where none of them runs. */
   parts?: readonly Part[];
+  /** The same of what is no part. */
+  offered?: (workbench: Workbench) => boolean;
   /** Absent from lists while it can't be done. */
   when?: (workbench: Workbench) => boolean;
 }
@@ -122,8 +124,9 @@ export const commands: readonly Command[] = [
     icon: 'tasks',
     keys: ['Ctrl Shift K'],
     group: 'Go',
+    offered: ({ info }) => info.value?.linked === true,
     // Also while they are asked for: who presses the keys early sees them come.
-    when: ({ info, tasks }) => info.value?.linked === true && tasks.present.value !== false,
+    when: ({ tasks }) => tasks.present.value !== false,
     run: (workbench) => showTasks(workbench),
   },
   {
@@ -551,8 +554,8 @@ export const commands: readonly Command[] = [
 ];
 
 /** There is something here that it is for. */
-export function isOffered({ parts }: Command, workbench: Workbench): boolean {
-  return parts === undefined || workbench.has(...parts);
+export function isOffered({ parts, offered }: Command, workbench: Workbench): boolean {
+  return (parts === undefined || workbench.has(...parts)) && offered?.(workbench) !== false;
 }
 
 export function canDo(command: Command, workbench: Workbench): boolean {

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
+import { nativeProgram } from '../../src/services/processes/native-program.ts';
 import { createClient } from '../../src/client/client.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import { markedWith } from '../../src/services/processes/process-facts.ts';
@@ -398,6 +399,9 @@ test(
       assert.ok([hookPid, helper, daemon].every(isAlive), 'a second sidecar, which only reads, ends nothing of the first');
       assert.equal(await others.program.stop(), 0);
       await first.program.stop('SIGKILL');
+      // The launcher needs no second one for that.
+      if (nativeProgram('outrigger-launcher') !== undefined)
+        await eventually(() => assert.deepEqual([hookPid, helper, daemon].filter(isAlive), [daemon]));
       const second = await serve(folder, root, '--components', 'documents,git');
       try {
         assert.deepEqual([hookPid, helper, daemon].filter(isAlive), [daemon]);

@@ -26,6 +26,7 @@ export async function withPathProxy(targets: Readonly<Record<string, string>>, r
   server.on('upgrade', (request, socket) => {
     const asked = forward(request);
     if (asked === undefined) return void socket.destroy();
+    socket.on('error', () => asked.destroy());
     asked.on('upgrade', (answer, other, head) => {
       const lines = answer.rawHeaders.flatMap((name, index, all) => (index % 2 === 0 ? [`${name}: ${all[index + 1]}`] : []));
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`);

@@ -61,6 +61,25 @@ const refused = (reason: ErrorReason, work: () => unknown): void =>
 const untilAborted = (signal: AbortSignal): Promise<never> =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 
+test('the commit and the program say what they do, and the checkpoint what it is: none is taken for another', async () => {
+  const titles: string[] = [];
+  await withDeployments(
+    async ({ run, table }) => {
+      await run({ module: 'loans' }).next;
+      assert.deepEqual([...titles, table.list()[0]?.title], ['Deploy loans', 'loans, as deployed', 'Deploy loans']);
+    },
+    {
+      ports: {
+        commit: async (title) => {
+          titles.push(title);
+          return 'abc';
+        },
+        checkpoint: async (title) => titles.push(title),
+      },
+    },
+  );
+});
+
 test('two at the same instant: one is made, and the other one is told which', () =>
   withDeployments(async ({ run, deployments }) => {
     const first = run();

@@ -64,6 +64,7 @@ interface Origin {
 const STOP_PATIENCE_MS = 3000;
 const STOP_LIMIT_MS = 5000;
 const CANCEL_GRACE_MS = 2000;
+const MAX_WHAT_LENGTH = 180;
 
 /** Programs that bring the folder to where it is used: one at a time, of profiles that say what may be run. */
 export class Deployments {
@@ -256,7 +257,7 @@ export class Deployments {
     this.#checkWanted(signal);
     if (profile.before === 'commit') deployment.commit = (await ports.commit?.(title, by, signal)) ?? null;
     this.#checkWanted(signal);
-    if (profile.before !== 'none') deployment.checkpoint = (await this.#checkpoint(title, by, signal)) ?? null;
+    if (profile.before !== 'none') deployment.checkpoint = (await this.#checkpoint(checkpointTitleOf(deployment), by, signal)) ?? null;
     this.#checkWanted(signal);
     const { process } = await processes.start({
       argv,
@@ -336,9 +337,19 @@ export class Deployments {
   }
 }
 
-function titleOf({ profile, parameters }: Deployment): string {
-  const values = Object.entries(parameters).map(([, value]) => String(value));
-  return ['Deploy', ...(values.length === 0 ? [profile] : values)].join(' ').slice(0, 200);
+/** `Deploy library_loans`. */
+function titleOf(deployment: Deployment): string {
+  return `Deploy ${whatOf(deployment)}`;
+}
+
+/** The program has one of its own, of what it does. */
+function checkpointTitleOf(deployment: Deployment): string {
+  return `${whatOf(deployment)}, as deployed`;
+}
+
+function whatOf({ profile, parameters }: Deployment): string {
+  const values = Object.values(parameters).map(String);
+  return (values.length === 0 ? profile : values.join(' ')).slice(0, MAX_WHAT_LENGTH);
 }
 
 function tagOf({ id }: Deployment): string {

@@ -30,10 +30,10 @@ const MOST_SAID_LENGTH = 2000;
 const [STDIN, STDOUT, STDERR] = [0, 1, 2];
 
 /**
- * The environment of a launcher that serves, which hands it to nobody. It is not empty: who looks for programs by their environment takes one without any
- * for one that is being started, and looks again and again.
+ * The environment of a launcher that serves, which hands it to nobody; what is just being started has it for a moment. It is not empty: who looks for
+ * programs by their environment takes one without any for one that is being started, and looks again and again.
  */
-export const LAUNCHER_ENVIRONMENT = { OUTRIGGER_SERVES: 'programs' } as const;
+export const LAUNCHER_ENVIRONMENT = { OUTRIGGER_SERVES: 'yes' } as const;
 
 interface Stream {
   output: ProgramOutput;

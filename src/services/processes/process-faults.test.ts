@@ -953,3 +953,32 @@ test('nothing of a sidecar that is alive is ended by what is recovered from anot
     await withTable(async () => {});
     assert.equal((await ask('processes.get', { id: process.id })).state, 'running');
   }));
+
+test('what a program left that was started again in a later life is ended with the sidecar, though nothing else was started', async () => {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-processes-')));
+  const argv = sh(`[ -e again ] || { touch again; exit; }; setsid sh -c 'echo $$ > far; exec sleep 300' > /dev/null 2>&1 & sleep 0.5`);
+  let id = '';
+  let far = 0;
+  try {
+    await withTable(
+      async ({ ask }) => {
+        ({ id } = (await ask('processes.start', { argv })).process);
+        await ask('processes.wait', { id });
+      },
+      { folder },
+    );
+    await withTable(
+      async ({ ask, at }) => {
+        await ask('processes.restart', { id });
+        await ask('processes.wait', { id });
+        far = Number(fs.readFileSync(at('far'), 'utf8'));
+        assert.ok(isAlive(far));
+      },
+      { folder },
+    );
+    assert.ok(!isAlive(far));
+  } finally {
+    if (far > 0 && isAlive(far)) process.kill(far, 'SIGKILL');
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});

@@ -211,6 +211,7 @@ export class ProcessTable {
   /** Ends it, where it runs, and starts it again. Throws as `start` does. */
   async restart(name: string, graceMs: number): Promise<ProcessInfo> {
     const entry = this.#entry(name);
+    this.#hasStarted = true;
     await entry.process.restart(graceMs, () => {
       if (this.#stopping) throw stopping();
       if (this.#entries.get(entry.id) !== entry) throw new OutriggerError('NO_PROCESS', `${entry.id} was removed meanwhile.`);

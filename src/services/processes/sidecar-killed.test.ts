@@ -28,22 +28,33 @@ interface Killed {
   read(name: string): string;
 }
 
-/** A sidecar with twenty programs is killed, after `script` ran in it to its end. */
-async function withKilled(run: (killed: Killed) => Promise<void>, script = '', ...more: string[]): Promise<void> {
+interface KilledSetup {
+  /** A script that runs to its end before. */
+  run?: string;
+  /** One that goes on when it has said something. */
+  leave?: string;
+  launcher?: string;
+}
+
+/** A sidecar with twenty programs is killed. */
+async function withKilled(use: (killed: Killed) => Promise<void>, setup: KilledSetup = {}): Promise<void> {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-processes-')));
   const root = path.join(folder, 'root');
   fs.mkdirSync(root);
   let child: ChildProcess | undefined;
   let facts: { ids: string[]; pids: number[] } = { ids: [], pids: [] };
   try {
-    child = spawn(process.execPath, [program, folder, script, ...more], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const [line] = (await once(child.stdout!.setEncoding('utf8'), 'data')) as [string];
+    child = spawn(process.execPath, [program, folder, JSON.stringify(setup)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(child, 'exit').then(([code]) => assert.fail(`it ended with ${code} before it was killed`));
+    ended.catch(() => {});
+    const said = once(child.stdout!.setEncoding('utf8'), 'data');
+    const [line] = (await Promise.race([said, ended])) as [string];
     facts = JSON.parse(line) as typeof facts;
     assert.equal(facts.pids.length, 20);
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;
-    await run({ folder, ...facts, read: (name) => fs.readFileSync(path.join(root, name), 'utf8') });
+    await use({ folder, ...facts, read: (name) => fs.readFileSync(path.join(root, name), 'utf8') });
   } finally {
     child?.kill('SIGKILL');
     for (const pid of facts.pids.filter(isAlive)) process.kill(-pid, 'SIGKILL');
@@ -72,11 +83,14 @@ test('what a sidecar that was killed left running is ended at the next start, an
   }));
 
 test('a sidecar that was killed leaves nothing, not even what left its group and whose starter had ended', () =>
-  withKilled(async ({ folder, read }) => {
-    const far = Number(read('far'));
-    assert.ok(isAlive(far));
-    await withTable(async () => assert.ok(!isAlive(far)), { folder });
-  }, leaves));
+  withKilled(
+    async ({ folder, read }) => {
+      const far = Number(read('far'));
+      assert.ok(isAlive(far));
+      await withTable(async () => assert.ok(!isAlive(far)), { folder });
+    },
+    { run: leaves },
+  ));
 
 test('where the launcher starts them, all end without a next start: asked first, and made to when they do not', { skip: noLauncher }, () =>
   withKilled(
@@ -84,7 +98,7 @@ test('where the launcher starts them, all end without a next start: asked first,
       const far = Number(read('far'));
       await eventually(() => assert.deepEqual([...pids, far].filter(isAlive), []));
       for (const id of ids) assert.deepEqual(withEnvironment(`OUTRIGGER_PROCESS=${id}`), []);
-      await eventually(() => assert.equal(read('asked'), 'to end\n'));
+      assert.deepEqual([read('asked'), read('heard')], ['to end\n', 'once\n']);
       await withTable(
         async ({ ask, stream }) => {
           for (const id of ids) {
@@ -95,9 +109,14 @@ test('where the launcher starts them, all end without a next start: asked first,
         { folder, maxRunning: 100, keepEnded: 100 },
       );
     },
-    `setsid sh -c 'trap "echo to end > asked; exit" TERM; echo $$ > near; while :; do sleep 0.02; done' > /dev/null 2>&1 &
-     while [ ! -s near ]; do sleep 0.02; done
-     ${leaves}`,
-    launcher,
+    {
+      // The first leaves its group; of the second, the starter ends at once when it is asked.
+      run: `setsid sh -c 'trap "echo to end > asked; exit" TERM; echo $$ > near; sleep 300 & wait' > /dev/null 2>&1 &
+        while [ ! -s near ]; do sleep 0.02; done
+        ${leaves}`,
+      leave: `sh -c 'trap "sleep 0.1; echo once >> heard" TERM; echo $$ > in; sleep 300 & wait; sleep 0.2' &
+        while [ ! -s in ]; do sleep 0.02; done; echo up; wait`,
+      launcher,
+    },
   ),
 );

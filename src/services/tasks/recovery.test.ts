@@ -130,6 +130,37 @@ test('a restart in each state ends in one result', async (context) => {
     );
 });
 
+test('a program that died together with its sidecar, before it was written down that it runs, is started anew', async (context) => {
+  // What was on the disk by then, beside that the agent had begun.
+  for (const state of ['waking', 'working'] as const)
+    await context.test(state, async () => {
+      const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-tasks-')));
+      const setup = { at: folder, wake: `echo x >> runs; test -e ready && { ${answers(done)} exit; }\n${started}; sleep 300` };
+      try {
+        await withTasks(async (first) => {
+          first.tasks.connected(first.hub.session);
+          first.hub.assign('t');
+          await eventually(() => assert.equal(first.tasks.list().held[0]?.record.state, 'working'));
+          first.put('root/ready', '');
+        }, setup);
+        const database = new DatabaseSync(path.join(folder, 'state', 'tasks.db'));
+        const { facts } = database.prepare('SELECT facts FROM held').get() as { facts: string };
+        const { program: _unknown, ...others } = JSON.parse(facts) as Record<string, unknown>;
+        // What a word of the agent writes down while its program is being started.
+        const early = state === 'working' ? { program: { pid: 0 } } : {};
+        database.prepare('UPDATE held SET state = ?, facts = ?').run(state, JSON.stringify({ ...others, ...early }));
+        database.close();
+        await withTasks(async (second) => {
+          second.tasks.connected(second.hub.session);
+          await second.frame('task_complete');
+          assert.equal(second.read('root/runs'), 'x\n'.repeat(2));
+        }, setup);
+      } finally {
+        fs.rmSync(folder, { recursive: true, force: true });
+      }
+    });
+});
+
 test('that its agent had begun before a restart is no word of the program that is started after it, however long that takes to start (long form)', () =>
   withTasks(
     async (first) => {

@@ -97,6 +97,13 @@ test('whatever is done has an outcome, and nothing else but what the hub is to h
   assert.deepEqual(told?.outcome, { kind: 'failed', reason: 'why', retryable: false });
 });
 
+test('an agent that says it began while its program is being started runs in that; one that says so after its end runs elsewhere', () => {
+  const program = (record: HeldRecord): HeldRecord['program'] => stepTask(record, { type: 'confirmed' }, rules)?.record?.program;
+  assert.deepEqual(program(at('waking')), { pid: 0 });
+  assert.deepEqual(program(at('waking', { program: { pid: 7 } })), { pid: 7 });
+  assert.equal(program(at('waking_confirmation')), undefined);
+});
+
 test('a hub that lets a task go on begins nothing anew where its result is being verified', () => {
   const stepped = stepTask(at('verifying'), { type: 'continue', generation: 9, programEnded: true }, rules);
   assert.deepEqual([stepped?.record?.generation, stepped?.effects], [9, []]);

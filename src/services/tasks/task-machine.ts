@@ -21,7 +21,7 @@ export interface HeldRecord {
   reports: VerificationReport[];
   /** What the agent gave; verified before it counts. */
   result?: Record<string, unknown>;
-  /** The wake program runs, as far as is known. */
+  /** The wake program runs, as far as is known; it may be just being started, and `pid` is 0. */
   program?: { pid: number };
   branch?: string;
   acceptedAt: number;
@@ -93,9 +93,9 @@ export function stepTask(record: HeldRecord, step: TaskStep, rules: MachineRules
       return exited(withoutProgram(record), step.problem, rules);
     case 'confirmed':
       if (!isWaking) return undefined;
-      // While the program runs nobody was told yet that it could be started.
+      // Of a program that ended well the state is another one; while it runs, nobody was told yet that it could be started.
       return {
-        record: { ...record, state: 'working' },
+        record: { ...record, state: 'working', ...(state === 'waking' ? { program: record.program ?? { pid: 0 } } : {}) },
         effects: state === 'waking' ? [{ do: 'wake-result', status: 'success', attempt: record.attempts }] : [],
       };
     case 'unconfirmed':

@@ -127,7 +127,8 @@ export class TaskRun {
     this.record = record;
     this.recovering = recovering !== undefined;
     this.#deadline = context.monotonic() + timeLeft(record, context.now());
-    this.#programEnded = recovering?.programEnded === true || record.program !== undefined;
+    // In that state a program was started, or was about to be, and no end of it is known.
+    this.#programEnded = recovering?.programEnded === true || record.program !== undefined || record.state === 'waking';
   }
 
   get id(): string {
