@@ -17,6 +17,7 @@ interface Held {
   /** Watches of inotify, over all its descriptors. */
   watches: number;
   files: string[];
+  /** But those of libuv's pool, which come as they are needed, for whatever. */
   threads: number;
   children: number;
 }
@@ -45,9 +46,18 @@ function heldBy(pid: number): Held {
     listeners: opened.filter((one) => listening.has(one)).length,
     watches,
     files: opened.filter((one) => one.startsWith('/') && !one.startsWith('/dev/')).sort(),
-    threads: fs.readdirSync(`/proc/${pid}/task`).length,
+    threads: fs.readdirSync(`/proc/${pid}/task`).filter((id) => !isOfPool(`/proc/${pid}/task/${id}`)).length,
     children: childrenOf(pid).length,
   };
+}
+
+function isOfPool(task: string): boolean {
+  try {
+    return fs.readFileSync(`${task}/comm`, 'utf8') === 'libuv-worker\n';
+  } catch {
+    // It is over.
+    return true;
+  }
 }
 
 /** Uses each part once, however it is answered. */
