@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { createClient } from '../../src/client/client.ts';
 import { componentNames } from '../../src/config/options.ts';
 import type { Operations } from '../../src/contract/operations.ts';
@@ -10,6 +11,8 @@ import { eventually } from '../kit/eventually.ts';
 import { childrenOf, noProc } from '../kit/process-memory.ts';
 import { processToken, spawnSidecar } from '../kit/sidecar-process.ts';
 import { openYjsClient } from '../kit/yjs-client.ts';
+
+const BETWEEN_LOOKS_MS = 300;
 
 /** What a process holds of the system, that of connections left out. */
 interface Held {
@@ -49,6 +52,18 @@ function heldBy(pid: number): Held {
     threads: fs.readdirSync(`/proc/${pid}/task`).filter((id) => !isOfPool(`/proc/${pid}/task/${id}`)).length,
     children: childrenOf(pid).length,
   };
+}
+
+/** What is under way, such as a file that is being written, has come to its end. */
+async function heldAtRest(pid: number): Promise<Held> {
+  let held = heldBy(pid);
+  await eventually(async () => {
+    const before = held;
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));
+    held = heldBy(pid);
+    return isDeepStrictEqual(held, before);
+  });
+  return held;
 }
 
 function isOfPool(task: string): boolean {
@@ -105,9 +120,9 @@ test('parts that are switched off hold no descriptor, no watch, no thread and no
     const sidecar = await spawnSidecar({ root, state, port: 0, flags: { components, runnerPort: '0' } });
     try {
       const pid = sidecar.child.pid as number;
-      const rest = heldBy(pid);
+      const rest = await heldAtRest(pid);
       const reasons = await useAll(sidecar.url);
-      const used = heldBy(pid);
+      const used = await heldAtRest(pid);
       return { rest, used, reasons };
     } finally {
       assert.equal(await sidecar.stop(), 0);
