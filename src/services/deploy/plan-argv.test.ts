@@ -79,7 +79,9 @@ test('a name is of plain letters and signs where no pattern says otherwise, and 
   assert.equal(profileProblem(own), undefined);
   for (const m of ['a-b.&', 'ü']) assert.deepEqual(planArgv(own, { m }).argv, ['x', m]);
   assert.throws(() => planArgv(own, { m: '-b.&' }), { reason: 'BAD_INPUT' });
-  assert.throws(() => planArgv(plain, { m: 'a b' }), { message: 'm: "a b" is no name: letters, digits, "_", "." and "-" make one.' });
+  assert.throws(() => planArgv(plain, { m: 'a b' }), {
+    message: 'm: "a b" is no name: letters, digits, "_", "." and "-" make one, and the last two do not begin it.',
+  });
   assert.throws(() => planArgv(own, { m: 'a' }), { message: 'm: "a" does not match [a-z-]+[&.]{2}|ü.' });
 });
 

@@ -95,7 +95,9 @@ function problemOf(row: DeployParameter, value: ParameterValue): string | undefi
   if (typeof value !== 'string') return 'is no text';
   if (row.type === 'choice') return row.choices.includes(value) ? undefined : `is none of ${row.choices.join(', ')}`;
   if (row.type === 'name' && !patternOf(row).test(value))
-    return row.pattern === undefined ? 'is no name: letters, digits, "_", "." and "-" make one' : `does not match ${row.pattern}`;
+    return row.pattern === undefined
+      ? 'is no name: letters, digits, "_", "." and "-" make one, and the last two do not begin it'
+      : `does not match ${row.pattern}`;
   if (value.startsWith('-')) return 'begins with a dash';
   if (value.includes('\0')) return 'holds a NUL';
   if (row.type === 'path') return value === '' ? 'is empty' : pathProblem(value);

@@ -129,7 +129,6 @@ export class ProcessTable {
       if (runsAgain) again.push(entry);
     }
     state.removeSpools((name) => this.#entries.has(name.slice(0, Math.max(0, name.lastIndexOf('.')))));
-    this.#hasStarted = again.length > 0;
     for (const { process } of again) process.resume();
     this.#forgetOldest();
   }
@@ -163,7 +162,6 @@ export class ProcessTable {
     askers.add(ended);
     entry.askers = askers;
     try {
-      this.#hasStarted = true;
       await entry.process.start(askers.gone);
     } catch (error) {
       this.#forget(entry);
@@ -211,7 +209,6 @@ export class ProcessTable {
   /** Ends it, where it runs, and starts it again. Throws as `start` does. */
   async restart(name: string, graceMs: number): Promise<ProcessInfo> {
     const entry = this.#entry(name);
-    this.#hasStarted = true;
     await entry.process.restart(graceMs, () => {
       if (this.#stopping) throw stopping();
       if (this.#entries.get(entry.id) !== entry) throw new OutriggerError('NO_PROCESS', `${entry.id} was removed meanwhile.`);
@@ -293,7 +290,11 @@ export class ProcessTable {
     const process = new ManagedProcess(
       {
         host: this.#dependencies.hosts.get(hostOf(spec))?.host ?? absentHost(hostOf(spec)),
-        place: () => this.#place(spec, id),
+        // At each start, whoever asked for it.
+        place: () => {
+          this.#hasStarted = true;
+          return this.#place(spec, id);
+        },
         stdin: spec.stdin,
         keepStdinOpen: spec.keepStdinOpen === true,
         timeoutMs: spec.timeoutMs,
