@@ -9,7 +9,7 @@ test('no character is lost or doubled by clients, programs, renames, restarts, k
   t.diagnostic(`seed ${seed}`);
   const counts = await runDocumentsFuzz({
     seed,
-    steps: Number(process.env['STEPS'] ?? 600),
+    steps: Number(process.env['STEPS'] ?? 1000),
     restEvery: 25,
     rates: { kill: 0.01, restart: 0.004, lose: 0.004, rename: 0.01 },
   });

@@ -10,7 +10,7 @@ const FLEETS = 2;
 test('hub and links are killed, stopped and cut off in 50 rounds, and no task is lost, none counts twice, and no program is left', async (t) => {
   const rounds = Math.ceil(Number(process.env['ROUNDS'] ?? 50) / FLEETS);
   const runs = await Promise.all(
-    Array.from({ length: FLEETS }, (_, fleet) => runFleetCrashes({ seed: seed + fleet, rounds, links: 5, tasksPerRound: 8 })),
+    Array.from({ length: FLEETS }, (_, fleet) => runFleetCrashes({ seed: seed + fleet, rounds, links: 5, tasksPerRound: 12 })),
   );
   for (const counts of runs) {
     t.diagnostic(JSON.stringify(counts));

@@ -12,7 +12,7 @@ import { testSeed } from '../../../test/kit/seed.ts';
 import { cause } from '../../../test/kit/workspace-harness.ts';
 
 const FILES = 400;
-const ROUNDS = 40;
+const ROUNDS = 60;
 const LARGE_FILES = 3;
 
 const words = [
