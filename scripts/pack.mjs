@@ -64,7 +64,7 @@ function takeTypes() {
     }),
   );
   const compiler = join(root, 'node_modules', 'typescript-7', 'bin', 'tsc');
-  execFileSync(process.execPath, [compiler, '-p', project], { stdio: 'inherit' });
+  execFileSync(process.execPath, [compiler, '--checkers', '1', '-p', project], { stdio: 'inherit' });
   rmSync(project);
   const seen = new Set(publishedSources().map(([, path]) => declarationOf(relative(join(root, 'src'), path))));
   for (const file of seen) {

@@ -5,15 +5,16 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, describe, test } from 'node:test';
 import type { Part } from '../../src/services/exec/isolation/plan.ts';
-import { AttackRange, attackLimits, buildLauncher, rangeFolder } from '../kit/attacks/attack-range.ts';
+import { AttackRange, attackLimits, rangeFolder } from '../kit/attacks/attack-range.ts';
 import { attacks, type Lifted, trials } from '../kit/attacks/attack-table.ts';
 import { type Mutation, mutantLauncher } from '../kit/attacks/mutant-launcher.ts';
+import { buildLauncher } from '../kit/native-programs.ts';
 import { requireTool } from '../kit/require-tools.ts';
 
 const linux = process.platform === 'linux';
 const base = rangeFolder();
 after(() => fs.rmSync(base, { recursive: true, force: true }));
-const skip = linux ? requireTool('cc', 'bwrap') || buildLauncher(base) : 'the launcher is for Linux';
+const skip = linux ? requireTool('cc', 'bwrap') || buildLauncher(path.join(base, 'launcher')) : 'the launcher is for Linux';
 const isRoot = process.getuid?.() === 0;
 const asRoot = isRoot ? skip : 'needs root';
 /** Nobody: a pod's usual user. */

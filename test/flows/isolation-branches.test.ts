@@ -6,12 +6,14 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { after, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { AttackRange, buildLauncher, rangeFolder } from '../kit/attacks/attack-range.ts';
+import { AttackRange, rangeFolder } from '../kit/attacks/attack-range.ts';
+import { buildLauncher } from '../kit/native-programs.ts';
 import { requireTool } from '../kit/require-tools.ts';
 
 const base = rangeFolder();
 after(() => fs.rmSync(base, { recursive: true, force: true }));
-const skip = process.platform === 'linux' ? requireTool('cc', 'bwrap') || buildLauncher(base) : 'the launcher is for Linux';
+const skip =
+  process.platform === 'linux' ? requireTool('cc', 'bwrap') || buildLauncher(path.join(base, 'launcher')) : 'the launcher is for Linux';
 const launcher = path.join(base, 'launcher');
 const asRoot = process.getuid?.() === 0 ? skip : 'needs root';
 const SLOTS_FROM = 61_000;

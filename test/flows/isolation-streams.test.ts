@@ -4,12 +4,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { AttackRange, attackLimits, buildLauncher, rangeFolder } from '../kit/attacks/attack-range.ts';
+import { AttackRange, attackLimits, rangeFolder } from '../kit/attacks/attack-range.ts';
+import { buildLauncher } from '../kit/native-programs.ts';
 import { requireTool } from '../kit/require-tools.ts';
 
 const base = rangeFolder();
 after(() => fs.rmSync(base, { recursive: true, force: true }));
-const skip = process.platform === 'linux' ? requireTool('cc', 'bwrap') || buildLauncher(base) : 'the launcher is for Linux';
+const skip =
+  process.platform === 'linux' ? requireTool('cc', 'bwrap') || buildLauncher(path.join(base, 'launcher')) : 'the launcher is for Linux';
 const MEBIBYTE = 1024 * 1024;
 /** More than all that lies between the program and us can hold. */
 const FLOOD_BYTES = 8 * MEBIBYTE;

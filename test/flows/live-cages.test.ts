@@ -1,15 +1,20 @@
 // A program that has many orders, in a cage of each kind: between them all else is ended, and it stands still.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { SandboxedProgram } from '../../src/services/exec/isolation/sandbox.ts';
-import { AttackRange, attackLimits, buildLauncher, rangeFolder } from '../kit/attacks/attack-range.ts';
+import { AttackRange, attackLimits, rangeFolder } from '../kit/attacks/attack-range.ts';
+import { buildLauncher } from '../kit/native-programs.ts';
 import { eventually } from '../kit/eventually.ts';
 import { requireTool } from '../kit/require-tools.ts';
 
 const base = rangeFolder();
 after(() => fs.rmSync(base, { recursive: true, force: true }));
-const skip = process.platform === 'linux' ? requireTool('cc', 'bwrap', 'python3') || buildLauncher(base) : 'the launcher is for Linux';
+const skip =
+  process.platform === 'linux'
+    ? requireTool('cc', 'bwrap', 'python3') || buildLauncher(path.join(base, 'launcher'))
+    : 'the launcher is for Linux';
 const MEBIBYTE = 1024 * 1024;
 
 const cages = [

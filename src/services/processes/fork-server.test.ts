@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
-import { buildLauncher } from '../../../test/kit/built-launcher.ts';
+import { buildLauncher } from '../../../test/kit/native-programs.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { ForkServer } from './fork-server.ts';
 import type { CagedChild } from './caged-child.ts';

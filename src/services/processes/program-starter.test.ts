@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
-import { buildLauncher } from '../../../test/kit/built-launcher.ts';
+import { buildLauncher } from '../../../test/kit/native-programs.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
 import type { OutriggerError } from '../../contract/errors.ts';
 import { Processes, type RunRequest } from './processes.ts';

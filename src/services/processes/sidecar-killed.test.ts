@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { buildLauncher } from '../../../test/kit/built-launcher.ts';
+import { buildLauncher } from '../../../test/kit/native-programs.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { isAlive, textOf, withTable } from '../../../test/kit/process-harness.ts';
 import { requireTool } from '../../../test/kit/require-tools.ts';

@@ -13,7 +13,6 @@ import { Processes } from '../../../src/services/processes/processes.ts';
 import { eventually } from '../eventually.ts';
 
 const attacks = path.join(import.meta.dirname, 'attacks.py');
-const native = path.join(import.meta.dirname, '../../../native/launcher.c');
 const MEBIBYTE = 1024 * 1024;
 /** Test files run beside each other: the kernel counts what a user runs wherever it runs, so that each has users of its own. */
 const FIRST_USER = 61_000 + (process.pid % 40) * 100;
@@ -39,13 +38,6 @@ export const attackLimits: EffectiveLimits = {
   fileBytes: 8 * MEBIBYTE,
   diskBytes: 16 * MEBIBYTE,
 };
-
-/** Builds the launcher into a folder that others may pass; false, or why it can't be. */
-export function buildLauncher(folder: string): string | false {
-  if (process.platform !== 'linux') return 'the launcher is for Linux';
-  const built = spawnSync('cc', ['-O2', '-Wall', '-Wextra', '-Werror', '-static', native, '-o', path.join(folder, 'launcher')]);
-  return built.status === 0 ? false : 'needs a C compiler: apt-get install gcc libc6-dev';
-}
 
 export interface Outcome {
   end: SandboxEnd;
