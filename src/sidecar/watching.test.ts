@@ -13,9 +13,13 @@ import { startWatch, type Watching } from './watching.ts';
 
 const ROUNDS = 20;
 
-async function withWatchedWorkspace(run: (harness: Harness, watching: Watching) => Promise<void>): Promise<void> {
+async function withWatchedWorkspace(
+  run: (harness: Harness, watching: Watching) => Promise<void>,
+  files: Readonly<Record<string, string>> = {},
+): Promise<void> {
   await withWorkspace(async (harness) => {
     const { workspace, state } = harness;
+    for (const [name, text] of Object.entries(files)) harness.put(name, text);
     const watching = startWatch(
       { workspace, state, pulse: new GitPulse(), log: () => {}, health: new Health(Date.now) },
       loadConfig({ env: {} }).config,
@@ -98,6 +102,31 @@ test('a folder that a program removes or renames as soon as it is made here is t
       else assert.deepEqual(left(told(), folder), [], after.join());
     }
   });
+});
+
+test('a folder and a file of long ago are told to be gone where a program puts one in the place of the other', async () => {
+  await withWatchedWorkspace(
+    async ({ told, changes, put, at }, watching) => {
+      fs.rmSync(at('folder'), { recursive: true });
+      put('folder', 'a file by now');
+      await watching.barrier();
+      assert.deepEqual(told(), ['removed folder/in/file', 'removed folder/in', 'removed folder', 'created folder']);
+      assert.deepEqual(
+        changes.slice(-2).map(({ kind }) => kind),
+        ['directory', 'file'],
+      );
+      changes.length = 0;
+      fs.rmSync(at('file'));
+      put('file/inside', 'x');
+      await watching.barrier();
+      assert.deepEqual(told(), ['removed file', 'created file', 'created file/inside']);
+      assert.deepEqual(
+        changes.map(({ kind }) => kind),
+        ['file', 'directory', 'file'],
+      );
+    },
+    { 'folder/in/file': 'x', file: 'y' },
+  );
 });
 
 test('a folder that a program makes again as soon as it was removed or moved here is told, with what is in it', async () => {

@@ -113,7 +113,7 @@ function pathsMoved(changes: readonly Change[]): string[] {
 }
 
 function toNoticed(report: WatchReport): Noticed {
-  const { path: where, kind, size, mtimeMs, ino, hash, from } = report;
+  const { path: where, kind, size, mtimeMs, ino, hash, from, replaced } = report;
   return {
     path: where,
     kind,
@@ -123,5 +123,6 @@ function toNoticed(report: WatchReport): Noticed {
     ino,
     hash,
     from,
+    replaced,
   };
 }

@@ -36,6 +36,8 @@ export interface Fact {
   settled: boolean;
   /** This directory stood there before, with all that was in it: what is in it is told only where it changed besides. */
   from?: string;
+  /** What was known at this path, a directory or none, where nothing tells that it is gone. */
+  replaced?: EntryKind;
 }
 
 export interface DirWatchOptions {

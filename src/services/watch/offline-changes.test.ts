@@ -34,7 +34,9 @@ function told(before: Snapshot, now: Tree, ignored: readonly string[] = []): str
     folderOf(now),
     Object.assign((path: string) => ignored.includes(path), { in: () => false }),
   );
-  return [...facts].filter((fact) => fact !== undefined).map(({ path, kind, what }) => `${what} ${kind} ${path}`);
+  return [...facts]
+    .filter((fact) => fact !== undefined)
+    .map(({ path, kind, what, replaced }) => `${what} ${kind} ${path}${replaced === undefined ? '' : ` in the place of a ${replaced}`}`);
 }
 
 const old: Tree = { '': { a: 'f1:2:3', folder: null }, folder: { b: 'f4:5:6', below: null }, 'folder/below': { c: 'l7:8:9' } };
@@ -69,13 +71,15 @@ describe('what changed while nobody watched', () => {
     assert.deepEqual(told(snapshotOf(old), now, ['folder', 'folder/below', 'folder/b', 'folder/below/c']), []);
   });
 
-  test('a file in the place of a directory has changed, and what was in that is gone', () => {
-    const now: Tree = { '': { a: 'f1:2:3', folder: 'f9:9:9' } };
+  test('a file in the place of a directory has changed, after what was in that is gone; a directory in the place of a file comes before what is in it', () => {
+    const now: Tree = { '': { a: null, folder: 'f9:9:9' }, a: { inside: 'f9:9:9' } };
     assert.deepEqual(told(snapshotOf(old), now), [
-      'changed file folder',
+      'changed directory a in the place of a file',
+      'added file a/inside',
       'removed symlink folder/below/c',
       'removed directory folder/below',
       'removed file folder/b',
+      'changed file folder in the place of a directory',
     ]);
   });
 });

@@ -16,12 +16,12 @@ export interface FolderNow {
 
 /**
  * One after the other, each of this very moment; `undefined` after each directory, where something else may be done. Removals come last, deepest first, as
- * a removal is told at any other time. Takes what it has told of out of `snapshot.untold`.
+ * a removal is told at any other time, and with them what took the place of a directory. Takes what it has told of out of `snapshot.untold`.
  */
 export function* offlineChanges(snapshot: Snapshot, now: FolderNow, ignore: Ignore): Generator<Fact | undefined> {
   const { untold } = snapshot;
   const known = new Set<string>();
-  const removed: Fact[] = [];
+  const last: Fact[] = [];
   for (const { path, entries } of snapshot.directories()) {
     known.add(path);
     const names = new Set<string>();
@@ -30,9 +30,11 @@ export function* offlineChanges(snapshot: Snapshot, now: FolderNow, ignore: Igno
       names.add(name);
       const current = now.packedAt(below);
       if (current === undefined) {
-        if (!ignore(below, packed === null)) removed.push(factOf(below, packed, 'removed'));
+        if (!ignore(below, packed === null)) last.push(factOf(below, packed, 'removed'));
+      } else if (packed === null && current !== null) {
+        last.push(factOf(below, current, 'changed'));
       } else if (current !== packed || untold.has(below)) {
-        yield factOf(below, current, 'changed');
+        yield changeOf(below, current, packed);
       }
       untold.delete(below);
     }
@@ -53,8 +55,17 @@ export function* offlineChanges(snapshot: Snapshot, now: FolderNow, ignore: Igno
     }
     yield undefined;
   }
-  for (const fact of removed.reverse()) if (now.packedAt(fact.path) === undefined) yield fact;
+  for (const fact of last.reverse()) {
+    const current = now.packedAt(fact.path);
+    if (fact.what === 'removed' && current === undefined) yield fact;
+    else if (fact.what === 'changed' && current !== undefined) yield changeOf(fact.path, current, null);
+  }
   for (const path of untold) if (!known.has(path) && now.packedAt(path) === undefined) yield factOf(path, 'f0:0:0', 'removed');
+}
+
+function changeOf(path: string, packed: string | null, old: string | null): Fact {
+  const fact = factOf(path, packed, 'changed');
+  return (packed === null) === (old === null) ? fact : { ...fact, replaced: factOf(path, old, 'removed').kind };
 }
 
 function factOf(path: string, packed: string | null, what: Fact['what']): Fact {

@@ -16,13 +16,27 @@ const report = (path: string, hash: string | null, more: Partial<WatchReport> = 
   ...more,
 });
 
-const show = ({ path, what, hash, from }: WatchReport): string =>
-  `${what} ${path} ${hash ?? '-'}${from === undefined ? '' : ` from ${from}`}`;
+const show = ({ path, what, hash, from, replaced }: WatchReport): string =>
+  `${what} ${path} ${hash ?? '-'}${from === undefined ? '' : ` from ${from}`}${replaced === undefined ? '' : ` for a ${replaced}`}`;
 
 test('the newest report about a path takes the place of older ones', () => {
   const table: [name: string, added: WatchReport[], taken: string[]][] = [
     ['one path', [report('a', '1'), report('a', '2'), report('a', '3')], ['present a 3']],
     ['made and removed', [report('a', '1'), report('a', null)], ['removed a -']],
+    ['a file for a folder', [report('a', null, { kind: 'directory' }), report('a', '1')], ['present a 1 for a directory']],
+    [
+      'a folder that was known, and one that nobody took yet, made way for files',
+      ['a', 'b'].flatMap((name) => [
+        report(name, '-', { kind: 'directory', isNew: name === 'b' }),
+        report(name, '1', { replaced: 'directory' }),
+      ]),
+      ['present a 1 for a directory', 'present b 1'],
+    ],
+    [
+      'a file for a folder, then changed',
+      [report('a', null, { kind: 'directory' }), report('a', '1'), report('a', '2')],
+      ['present a 2 for a directory'],
+    ],
     ['order of the last word', [report('a', '1'), report('b', '1'), report('a', '2')], ['present b 1', 'present a 2']],
     ['renamed', [report('b', '1', { from: 'a' })], ['present b 1 from a']],
     ['changed, then renamed', [report('a', '1'), report('b', '1', { from: 'a' })], ['present b 1 from a']],

@@ -1,7 +1,7 @@
 // What was found and not yet taken by the main thread. Bounded by the number of paths: a newer report about a path takes the place of the older one. Only a
 // renamed directory and a barrier are borders that nothing crosses.
 
-import type { WatchReport } from './watch-protocol.ts';
+import { afterOlder, type WatchReport } from './watch-protocol.ts';
 
 type Item = { report: WatchReport } | { barrier: number };
 
@@ -35,10 +35,12 @@ export class ReportQueue {
       this.#open.delete(report.from);
       this.#release(left, report.from);
     }
-    this.#open.set(
-      report.path,
-      older === undefined || report.what === 'removed' ? report : { ...report, isNew: older.what === 'present' && older.isNew },
-    );
+    if (older === undefined) this.#open.set(report.path, report);
+    else
+      this.#open.set(report.path, {
+        ...afterOlder(report, older),
+        isNew: report.what === 'present' && older.what === 'present' && older.isNew,
+      });
   }
 
   /** Comes out when everything that was added before it has come out. */

@@ -133,6 +133,23 @@ test('what took the place of something known is told to be gone', () => {
   assert.deepEqual(taken(settle, [10]), { 10: ['removed f 1'] });
 });
 
+test('what was known is told with what took its place where that is of another kind, and its removal is of its own kind', () => {
+  const replacing = (changes: Change[]): [string, string | undefined][] => {
+    const settle = new Settle({ settleMs: 50 });
+    changes.forEach((one, at) => settle.noticed(one, at));
+    return settle.take(1000).map(({ what, kind, replaced }) => [`${what} ${kind}`, replaced]);
+  };
+  const folder = change('x', 0, { kind: 'directory' });
+  const gone = { ...folder, what: 'removed' } as const;
+  const file = change('x', 1, { untold: true });
+  assert.deepEqual(replacing([gone, file]), [['present file', 'directory']]);
+  assert.deepEqual(replacing([gone, file, change('x', 2)]), [['present file', 'directory']]);
+  assert.deepEqual(replacing([gone, file, { ...file, what: 'removed' }]), [['removed directory', undefined]]);
+  assert.deepEqual(replacing([gone, file, { ...file, what: 'removed' }, folder]), [['present directory', undefined]]);
+  assert.deepEqual(replacing([change('x', 1, { what: 'removed' }), folder]), [['present directory', 'file']]);
+  assert.deepEqual(replacing([change('x', 1, { what: 'removed' }), file]), [['present file', undefined]]);
+});
+
 test('what waits inside a renamed folder goes along, and removals are told before', () => {
   const settle = new Settle({ settleMs: 50 });
   settle.noticed(change('a/f', 1), 0);

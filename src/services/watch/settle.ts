@@ -3,6 +3,7 @@
 
 import type { EntryKind, StatKey } from './stat-key.ts';
 import { sameKey } from './stat-key.ts';
+import { afterOlder } from './watch-protocol.ts';
 
 export interface Pending {
   path: string;
@@ -13,6 +14,8 @@ export interface Pending {
   /** This path was never told: if it vanishes before that, there is nothing to tell. */
   untold: boolean;
   from?: string;
+  /** As a report has it. */
+  replaced?: EntryKind;
   /** Came by rename or is at rest for another reason: needs no second look before it is told. */
   settled: boolean;
   /** Tell it now, even when it changes while it is read. */
@@ -117,7 +120,7 @@ export class Settle {
       }
     }
     const entry: Entry = {
-      ...change,
+      ...(old === undefined ? change : afterOlder(change, { ...old, isNew: old.untold })),
       untold,
       offline: change.offline && (old?.offline ?? true),
       forced: old?.forced ?? false,

@@ -435,6 +435,7 @@ class WatchWorker {
         untold: fact.what === 'added' && !this.#ownWrites.has(path),
         settled: how.settled ?? fact.settled,
         ...(how.from === undefined ? {} : { from: how.from }),
+        ...(fact.replaced === undefined ? {} : { replaced: fact.replaced }),
       },
       performance.now(),
     );
@@ -684,8 +685,9 @@ function withFoldersAbove(path: string): string[] {
 }
 
 function reportOf(pending: Pending, hash: string | null): WatchReport {
-  const { path, kind, what, key, offline, untold, from } = pending;
-  return { path, kind, what, ...key, hash, offline, isNew: what === 'present' && untold, ...(from === undefined ? {} : { from }) };
+  const { path, kind, what, key, offline, untold, from, replaced } = pending;
+  const more = { ...(from === undefined ? {} : { from }), ...(replaced === undefined ? {} : { replaced }) };
+  return { path, kind, what, ...key, hash, offline, isNew: what === 'present' && untold, ...more };
 }
 
 if (parentPort) {

@@ -505,6 +505,27 @@ test('a file in the place of a folder of which nobody told yet that it is gone t
     assert.deepEqual(told(), [], 'the watch tells it no second time');
   }));
 
+test('what nobody told of yet is told to be gone where something of another kind stands in its place', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, at, told, put, changes } = harness;
+    put('folder', 'a file by now');
+    put('file/inside', 'x');
+    workspace.noticed([removed('folder/inside'), removed('folder', 'directory'), report(harness, 'folder', 'created')]);
+    workspace.noticed([removed('file'), report(harness, 'file', 'created'), report(harness, 'file/inside', 'created')]);
+    assert.deepEqual(told(), [
+      ...['removed folder/inside', 'removed folder', 'created folder'],
+      ...['removed file', 'created file', 'created file/inside'],
+    ]);
+    assert.deepEqual(
+      changes.filter(({ what }) => what === 'removed').map(({ kind }) => kind),
+      ['file', 'directory', 'file'],
+    );
+    changes.length = 0;
+    put('same', 'again a file');
+    assert.deepEqual(workspace.noticed([removed('same')]), [], 'another of its kind may be the one that is meant');
+    fs.rmSync(at('same'));
+  }));
+
 test('what another moved out of a folder before we removed that, or put a file where it was, is told where it came', () =>
   withWorkspace(async (harness) => {
     const { workspace, at, told, changes } = harness;

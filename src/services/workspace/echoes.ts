@@ -25,6 +25,8 @@ export interface Noticed {
   /** null for what is no file, or a file too large to hash. */
   hash: string | null;
   from?: string | undefined;
+  /** It took the place of this, a directory or none, whose removal is not reported. */
+  replaced?: EntryKind | undefined;
 }
 
 interface MovedTree {
@@ -76,6 +78,11 @@ export class Echoes {
     const known = (path: string): string | undefined => fresh.get(path) ?? this.#journal.known(path);
     for (const report of reports) {
       if (isUntold(report, known)) this.#meetings.theirs(report);
+      // Of what was told before, the journal says itself that it is gone.
+      if (report.replaced !== undefined && known(report.path) === undefined) {
+        drafts.push({ path: report.path, kind: report.replaced, what: 'removed', before: null, after: null, cause: { kind: 'outside' } });
+        fresh.set(report.path, REMOVED);
+      }
       const draft = this.#draftOf(report, known);
       if (draft === undefined) continue;
       if (draft.from !== undefined) fresh.set(draft.from, REMOVED);
@@ -171,12 +178,15 @@ export class Echoes {
     return kind === 'directory' && this.#lstat(reported) === undefined ? reported : undefined;
   }
 
-  /** Undefined where that is known already, or something stands there again: that has a newer report, or was put there by us. */
+  /** Undefined where that is known already, or something like it stands there again: that has a newer report, or was put there by us. */
   #removalOf(reported: string, kind: EntryKind, known: (path: string) => string | undefined): ChangeDraft | undefined {
     const path = this.#placeNow(reported, known);
     const gone = known(path);
     if (gone === REMOVED) return undefined;
-    if (this.#lstat(path) !== undefined || this.#lstat(reported) !== undefined) {
+    const there = this.#lstat(path) ?? this.#lstat(reported);
+    // What nobody told of before is gone for certain where something of another kind stands.
+    const isReplaced = gone === undefined && there !== undefined && there.isDirectory() !== (kind === 'directory');
+    if (there !== undefined && !isReplaced) {
       this.#doubtful.add(reported);
       return undefined;
     }
