@@ -61,7 +61,7 @@ const exceptions: Exception[] = [
   },
   {
     rule: 'write',
-    where: 'services/exec/session-folder.ts',
+    where: 'services/exec/run-folders.ts',
     reason: 'folders of code runs are neither the workspace nor the state: programs of other users write into them',
   },
   {

@@ -18,7 +18,7 @@ import { defaultLimits } from '../services/exec/limits.ts';
 import { codeOperations } from '../services/exec/operations.ts';
 import { RunQueue } from '../services/exec/queue.ts';
 import { type Rollout, Runs } from '../services/exec/runs.ts';
-import { makePassage, packageAbove, removeFolder } from '../services/exec/session-folder.ts';
+import { makePassage, packageAbove, removeFolder } from '../services/exec/run-folders.ts';
 import { SessionStore } from '../services/exec/session-store.ts';
 import { Sessions } from '../services/exec/sessions.ts';
 import { Toolchains } from '../services/exec/toolchains.ts';

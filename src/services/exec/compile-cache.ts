@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { copyProduct, makePassage, makePrivate, markUsed, moveInto, ownName, removeFolder, sizeOf, storeFile } from './session-folder.ts';
+import { copyProduct, makePassage, makePrivate, markUsed, moveInto, ownName, removeFolder, sizeOf, storeFile } from './run-folders.ts';
 import type { Said } from './stage.ts';
 
 const PRODUCT = 'product';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { baseEnvironment, filled, filledArgv, type Language, type SeedWay } from './languages.ts';
 import type { Sandbox } from './isolation/sandbox.ts';
 import { defaultLimits } from './limits.ts';
-import { makePassage, makePrivate, moveInto, ownName, removeFolder, storeFile } from './session-folder.ts';
+import { makePassage, makePrivate, moveInto, ownName, removeFolder, storeFile } from './run-folders.ts';
 import type { Toolchains } from './toolchains.ts';
 
 const SEED = 'seed';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import { joinPath } from '../../contract/paths.ts';
 import { Containment, openRegularFile } from '../workspace/containment.ts';
-import { openToUs } from './session-folder.ts';
+import { openToUs } from './run-folders.ts';
 
 /** Deeper than this nothing is found. */
 const MAX_DEPTH = 16;

@@ -25,7 +25,7 @@ import {
 } from './languages.ts';
 import { effectiveLimits } from './limits.ts';
 import type { RunQueue, Turn } from './queue.ts';
-import { makePrivate, ownName, removeLent, storeNew } from './session-folder.ts';
+import { makePrivate, ownName, removeLent, storeNew } from './run-folders.ts';
 import { type FileNaming, namingOf } from './session-names.ts';
 import type { SessionRecord } from './session-store.ts';
 import { stateInfo } from './session-variables.ts';

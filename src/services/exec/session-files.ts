@@ -6,7 +6,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { mimeTypeOf } from '../workspace/mime-types.ts';
 import { bytesOf, contentMark, type FoundFile, findFile, findFiles, hashOf, openFile } from './found-files.ts';
 import { newId } from './ids.ts';
-import { removeFile, storeFile } from './session-folder.ts';
+import { removeFile, storeFile } from './run-folders.ts';
 import { type FileNaming, nameAmong, namingOf } from './session-names.ts';
 import type { SessionPlaces } from './session-places.ts';
 import type { SessionRecords } from './session-records.ts';

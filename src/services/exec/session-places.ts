@@ -13,7 +13,7 @@ import {
   packageAbove,
   removeFolder,
   storeNew,
-} from './session-folder.ts';
+} from './run-folders.ts';
 
 /** A folder for a session that nobody asked for yet. */
 export interface Prepared {

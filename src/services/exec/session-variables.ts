@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import type { CodeSession } from '../../contract/code.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { fileError } from '../workspace/file-errors.ts';
-import { moveInto, ownName, removeFile, storeFile } from './session-folder.ts';
+import { moveInto, ownName, removeFile, storeFile } from './run-folders.ts';
 import type { SessionPlaces } from './session-places.ts';
 import type { SessionRecords } from './session-records.ts';
 import type { SessionRecord, SessionStore } from './session-store.ts';

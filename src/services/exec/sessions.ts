@@ -3,7 +3,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { Later } from './afterwards.ts';
 import { OWN_NAME } from './found-files.ts';
 import { fileInfo, SessionFiles, type SessionFilesOptions } from './session-files.ts';
-import { removeFolder, removeLent } from './session-folder.ts';
+import { removeFolder, removeLent } from './run-folders.ts';
 import { type Prepared, SessionPlaces } from './session-places.ts';
 import { SessionRecords } from './session-records.ts';
 import type { SessionRecord, SessionStore } from './session-store.ts';

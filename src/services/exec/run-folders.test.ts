@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { makePassage } from './session-folder.ts';
+import { makePassage } from './run-folders.ts';
 
 const noRoot = { skip: process.getuid?.() === 0 ? false : 'needs root, to give a folder to another user' };
 
