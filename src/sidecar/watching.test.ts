@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { Change } from '../contract/events.ts';
 import { loadConfig } from '../config/load.ts';
+import { eventually } from '../../test/kit/eventually.ts';
 import { testSeed } from '../../test/kit/seed.ts';
 import { assertSame, Storm, scan } from '../../test/kit/watch-harness.ts';
 import { cause, type Harness, withWorkspace } from '../../test/kit/workspace-harness.ts';
@@ -18,19 +19,22 @@ async function withWatchedWorkspace(
   files: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await withWorkspace(async (harness) => {
-    const { workspace, state } = harness;
     for (const [name, text] of Object.entries(files)) harness.put(name, text);
-    const watching = startWatch(
-      { workspace, state, pulse: new GitPulse(), log: () => {}, health: new Health(Date.now) },
-      loadConfig({ env: {} }).config,
-    );
-    try {
-      await watching.started;
-      await run(harness, watching);
-    } finally {
-      await watching.stop();
-    }
+    await watched(harness, (watching) => run(harness, watching));
   });
+}
+
+async function watched({ workspace, state }: Harness, run: (watching: Watching) => Promise<void>): Promise<void> {
+  const watching = startWatch(
+    { workspace, state, pulse: new GitPulse(), log: () => {}, health: new Health(Date.now) },
+    loadConfig({ env: {} }).config,
+  );
+  try {
+    await watching.started;
+    await run(watching);
+  } finally {
+    await watching.stop();
+  }
 }
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
@@ -127,6 +131,26 @@ test('a folder and a file of long ago are told to be gone where a program puts o
     },
     { 'folder/in/file': 'x', file: 'y' },
   );
+});
+
+test('so they are where that was while nobody watched', async () => {
+  await withWorkspace(async (harness) => {
+    const { told, put, at } = harness;
+    put('folder/in/file', 'x');
+    put('file', 'y');
+    await watched(harness, (watching) => watching.barrier());
+    fs.rmSync(at('folder'), { recursive: true });
+    put('folder', 'a file by now');
+    fs.rmSync(at('file'));
+    put('file/inside', 'x');
+    await watched(harness, async (watching) => {
+      await eventually(() => assert.equal(told().length, 7));
+      await watching.barrier();
+      const of = (name: string): string[] => told().filter((one) => one.split(/[ /]/)[1] === name);
+      assert.deepEqual(of('folder'), ['removed folder/in/file', 'removed folder/in', 'removed folder', 'created folder']);
+      assert.deepEqual(of('file'), ['removed file', 'created file', 'created file/inside']);
+    });
+  });
 });
 
 test('a folder that a program makes again as soon as it was removed or moved here is told, with what is in it', async () => {
