@@ -94,7 +94,7 @@ export function isUsed(pid: number): boolean {
   return fs.existsSync(`/proc/${pid}/environ`);
 }
 
-/** What has no environment: a kernel's thread never has one, a program that is being started not yet, one that ended not any more. */
+/** What has no environment: a kernel’s thread never has one, a program that is being started not yet, one that ended not any more. One that is on its way out is among those that start. */
 export function unseenSort(pid: number): 'gone' | 'kernel' | 'zombie' | 'starting' {
   let text: string;
   try {

@@ -54,7 +54,7 @@ export class Strays {
       }
       const before = hunt.found;
       await hunt.look(until);
-      empty = hunt.standing === 0 ? empty + 1 : 0;
+      empty = hunt.standing === 0 && !hunt.areLeaving ? empty + 1 : 0;
       if (empty > 0 && !this.#asked && (hunt.sure || empty >= MOST_EMPTY_LOOKS)) break;
       // Nobody forks any more.
       if (hunt.found === before) hunt.kill();
@@ -71,6 +71,8 @@ export class Strays {
 class Hunt {
   /** At the last look, nobody was there who could not be looked at, and so may have been meant or have started another. */
   sure = false;
+  /** At the last look, some that were killed still gave back what they held: memory, files, locks. */
+  areLeaving = false;
   readonly #name: string;
   readonly #isMeant: Meant;
   /** Made to stand still: these start nobody. */
@@ -98,6 +100,7 @@ class Hunt {
   /** Looks at all programs once. What goes on forking meanwhile is stopped first, or it would end before it is looked at. */
   async look(until: number): Promise<void> {
     this.sure = true;
+    this.areLeaving = false;
     this.#standing.clear();
     await this.#chase(until);
     let sliceEnd = performance.now() + SLICE_MS;
@@ -143,6 +146,7 @@ class Hunt {
     }
     const sort = !isThere ? 'gone' : mark === undefined ? unseenSort(pid) : 'other';
     if (sort === 'other' || sort === 'kernel' || sort === 'zombie') this.#others.add(pid);
+    if (sort === 'starting' && this.#still.has(pid)) this.areLeaving = true;
     // What stood still has started nobody since; what anybody else started before it ended, nobody knows.
     if (isListed && sort !== 'other' && sort !== 'kernel' && !this.#still.has(pid)) this.sure = false;
   }
