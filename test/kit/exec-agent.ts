@@ -21,8 +21,8 @@ export const sharedGroup = 5000;
 
 /** As users have it, at a path; with flags for the compiler one that was built with them. Throws what the compiler says. */
 export function buildAgent(file: string, flags?: readonly string[]): void {
-  if (flags !== undefined)
-    execFileSync('cc', ['-Wall', '-Wextra', '-Werror', ...flags, source, '-o', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const strict = ['-Wall', '-Wextra', '-Werror', '-fstack-protector-strong'];
+  if (flags !== undefined) execFileSync('cc', [...strict, ...flags, source, '-o', file], { stdio: ['ignore', 'pipe', 'pipe'] });
   else assert.equal(buildNative('outrigger-exec-agent', file), false);
 }
 

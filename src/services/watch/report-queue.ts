@@ -1,7 +1,8 @@
 // What was found and not yet taken by the main thread. Bounded by the number of paths: a newer report about a path takes the place of the older one. Only a
 // renamed directory and a barrier are borders that nothing crosses.
 
-import { afterOlder, type WatchReport } from './watch-protocol.ts';
+import { afterOlder } from './after-older.ts';
+import type { WatchReport } from './watch-protocol.ts';
 
 type Item = { report: WatchReport } | { barrier: number };
 

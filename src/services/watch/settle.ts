@@ -1,9 +1,9 @@
 // When a change may be told. A decision only: the clock comes in as an argument, looking at files and hashing is for the caller. A file that came by rename
 // is told at once, a file written in place when it stood still, a removal at once; while git holds its index lock, nothing, for a bounded time.
 
+import { afterOlder } from './after-older.ts';
 import type { EntryKind, StatKey } from './stat-key.ts';
 import { sameKey } from './stat-key.ts';
-import { afterOlder } from './watch-protocol.ts';
 
 export interface Pending {
   path: string;
