@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -16,6 +15,7 @@ import { newId } from '../services/exec/ids.ts';
 import { languageNamed, languages } from '../services/exec/languages.ts';
 import { defaultLimits } from '../services/exec/limits.ts';
 import { codeOperations } from '../services/exec/operations.ts';
+import { OwnFolder, ownFolderOf } from '../services/exec/own-folder.ts';
 import { RunQueue } from '../services/exec/queue.ts';
 import { type Rollout, Runs } from '../services/exec/runs.ts';
 import { makePassage, packageAbove, removeFolder } from '../services/exec/run-folders.ts';
@@ -59,7 +59,7 @@ export function plugCode(
   if (shared !== undefined && isInside(shared, config.root))
     throw new ConfigError([`code.folder: ${shared} lies in the workspace, where all that runs write would be told as its changes.`]);
   // Programs of runs have another folder than this process.
-  const folder = path.resolve(shared === undefined ? defaultFolder(state, dependencies.temporary) : path.join(shared, nameOf(state)));
+  const folder = path.resolve(shared === undefined ? ownFolderOf(state.folder, dependencies.temporary) : path.join(shared, nameOf(state)));
   const rollout: Readonly<Record<string, Rollout | undefined>> = namedSettings(config, 'code.rollout', codeRollout);
   const unknown = Object.keys(rollout).filter((code) => !languages.some((language) => language.code === code));
   const known = (): string => languages.map(({ code }) => code).join(', ');
@@ -67,9 +67,14 @@ export function plugCode(
   const { runnerLanguage } = config;
   if (runnerLanguage !== undefined && languageNamed(runnerLanguage) === undefined)
     throw new ConfigError([`runnerLanguage: "${runnerLanguage}" is no language; there are ${known()}.`]);
+  const own = new OwnFolder({ now }, { folder, lifeMs: config['code.sessionMs'] });
+  const keep = (): void => {
+    if (!readOnly) own.keep().catch((error: unknown) => log('warn', 'code.not-kept', { error }));
+  };
   let held: IsolationInfo | undefined;
   const sandbox = sandboxIn(folder, dependencies, config, readOnly, (isolation) => {
     held = isolation;
+    keep();
   });
   dependencies.health.add(() => ({ name: 'isolation', ok: true, text: isolationText(held) }));
   const toolchains = new Toolchains();
@@ -129,6 +134,7 @@ export function plugCode(
     } catch (error) {
       log('warn', 'code.not-swept', { error });
     }
+    keep();
   };
   const sweeping = setInterval(sweep, Math.min(SWEEP_EVERY_MS, config['code.sessionMs'])).unref();
   return {
@@ -136,6 +142,7 @@ export function plugCode(
       clearInterval(sweeping);
       await runs.stop();
       sessions.stop();
+      await own.stop();
     },
   };
 }
@@ -203,10 +210,4 @@ function nameOf(state: State): string {
   const name = known ?? newId();
   if (known === undefined) state.set(FOLDER_NAME, name);
   return name;
-}
-
-/** Programs of runs that root starts are other users, who can't get into a folder of root's. Which sessions lie there, one state alone knows. */
-function defaultFolder(state: State, temporary: string): string {
-  if (process.getuid?.() === 0) return path.join(temporary, 'outrigger-code-0', hash('sha256', state.folder).slice(0, 16));
-  return path.join(state.folder, 'code');
 }

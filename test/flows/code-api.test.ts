@@ -185,6 +185,58 @@ test('of a file that a program makes longer as many bytes are sent as were annou
   ).finally(() => fs.rmSync(folder, { recursive: true, force: true }));
 });
 
+test(
+  'figures and other images that Python shows are files of the answer, those that do not fit are named, and what is no image is none',
+  {
+    skip: requireTool('python3'),
+  },
+  () =>
+    withSidecar(
+      async (running) => {
+        const ask = codeApi(running);
+        const png = Buffer.from('89504e470d0a1a0a', 'hex');
+        const code = `
+class Image:
+  def __init__(self, type, data): self.type, self.data = type, data
+  def _repr_mimebundle_(self, include=None, exclude=None): return {'text/plain': 'an image', self.type: self.data}
+open('own.txt', 'w').write('own')
+display(Image('image/png', '${png.toString('base64')}'))
+display(Image('text/html', '<b>table</b>'))
+Image('image/svg+xml', '<svg/>')`;
+        const py = (more: object): Promise<Answer> => ask('POST', '/exec', { lang: 'py', ...more });
+        const { body } = await py({ code });
+        const { session_id: session, files } = body as { session_id: string; files: { id: string; name: string; path: string }[] };
+        assert.deepEqual(
+          files.map(({ name }) => name.replace(/-[A-Za-z0-9]{6}-/, '-RUN-')),
+          ['own.txt', 'figure-RUN-1.png', 'figure-RUN-2.svg'],
+        );
+        assert.deepEqual([body['stdout'], body['stderr']], ['', '']);
+        const download = async (id = ''): Promise<[type: string | null, bytes: Buffer]> => {
+          const response = await fetch(`${running.url}/v1/download/${session}/${id}`, { headers: { 'x-api-key': running.token } });
+          return [response.headers.get('content-type'), Buffer.from(await response.arrayBuffer())];
+        };
+        assert.deepEqual(await download(files[1]?.id), ['image/png', png]);
+        assert.deepEqual((await download(files[2]?.id))[1], Buffer.from('<svg/>'));
+        // The next run has others, and finds these in its folder; one that shows many has the first ten, one that is too large none.
+        const again = (
+          await py({
+            session_id: session,
+            code: `import os\nfor n in range(12): display(Image('image/png', '${png.toString('base64')}'))\nprint(len(os.listdir('.')))`,
+          })
+        ).body;
+        assert.deepEqual([again['stdout'], again['stderr']], ['3\n', 'note: 2 of the images that it showed were not kept.']);
+        assert.equal((again['files'] as unknown[]).length, 10);
+        const large = (await py({ session_id: session, code: "display(Image('image/png', 'A' * 8000))" })).body;
+        assert.deepEqual(large['files'], []);
+        assert.match(
+          String(large['stderr']),
+          /^note: An image that it showed was not kept: figure-\w+-1\.png is larger than 4000 bytes\.$/,
+        );
+      },
+      { config: { 'code.fileBytes': '4000' } },
+    ),
+);
+
 test('names of which nothing is left are refused, and nothing of their form stays', () =>
   withSidecar(async (running) => {
     const ask = codeApi(running);

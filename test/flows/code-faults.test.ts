@@ -188,6 +188,34 @@ test('a stop ends runs, interpreters that wait and those that live on, and leave
   ),
 );
 
+test('what a sidecar left in a shared folder and did not come back for in a week is removed by the next one that runs code there', () =>
+  withScratchFolder('code-forgotten', async (folder) => {
+    const code = path.join(folder, 'code');
+    const withWorkspace = (name: string, run: (client: Client<Operations>) => Promise<void>): Promise<void> => {
+      const config = { components: 'files,code', state: path.join(folder, `state-${name}`), 'code.folder': code };
+      return withSidecar(({ client }) => run(client), { workspace: path.join(folder, name), config });
+    };
+    await withWorkspace('first', (client) => client.call('code.isolation', {}).then(() => {}));
+    const left = ownCodeFolder(code);
+    const aWeekAgo = Date.now() / 1000 - 7 * 86_400 - 60;
+    fs.mkdirSync(path.join(left, 'compiled', 'one'), { recursive: true });
+    fs.utimesSync(path.join(left, '.outrigger-seen'), aWeekAgo, aWeekAgo);
+    fs.mkdirSync(path.join(code, 'theirs', 'sessions'), { recursive: true });
+    await withWorkspace('second', async (client) => {
+      await client.call('code.isolation', {});
+      await eventually(() => assert.equal(fs.existsSync(left), false));
+    });
+    assert.ok(fs.existsSync(path.join(code, 'theirs', 'sessions')));
+    assert.equal(fs.readdirSync(code).length, 2);
+    await withWorkspace('first', async (client) => {
+      const { id } = await client.call('code.openSession', {});
+      assert.deepEqual(
+        (await client.call('code.sessions', {})).sessions.map((session) => session.id),
+        [id],
+      );
+    });
+  }));
+
 test('two workspaces with one folder for code runs leave each other’s sessions alone, also where it is away at a start (long form)', () =>
   withScratchFolder('code-shared', async (folder) => {
     const code = path.join(folder, 'code');

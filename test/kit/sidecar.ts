@@ -7,6 +7,7 @@ import { type Client, createClient } from '../../src/client/client.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { OptionKey } from '../../src/config/options.ts';
 import type { Operations } from '../../src/contract/operations.ts';
+import { ownFolderOf } from '../../src/services/exec/own-folder.ts';
 import { createLog } from '../../src/sidecar/log.ts';
 import { type Sidecar, type SidecarDependencies, startSidecar } from '../../src/sidecar/sidecar.ts';
 import { eventually } from './eventually.ts';
@@ -107,7 +108,7 @@ export async function withSidecar(run: (running: RunningSidecar) => Promise<void
   } finally {
     for (const client of clients) client.close();
     await sidecar?.stop();
-    fs.rmSync(folder, { recursive: true, force: true });
+    for (const one of [folder, ownFolderOf(stateFolder, os.tmpdir())]) fs.rmSync(one, { recursive: true, force: true });
   }
 }
 

@@ -5,6 +5,7 @@ import type { Operations } from '../../contract/operations.ts';
 import { ask, type Asking } from './ask.ts';
 import type { KnownLanguages } from './languages.ts';
 import { type ExecForm, type FileRef, knownId } from './request-form.ts';
+import { ShownImages } from './shown-images.ts';
 import { endWords, type FinishedRun, noteLines, runCode, withLines } from './run-code.ts';
 
 /** Variables live on from one run of a session to the next in this language alone, as in the original. */
@@ -23,20 +24,25 @@ export interface AnsweredFile {
 export async function exec(asking: Asking, languages: KnownLanguages, form: ExecForm): Promise<Record<string, unknown>> {
   const { code: language } = await languages.named(asking, form.lang);
   const session = await liveSession(asking, form.session);
-  const finished = await runCode(asking, {
-    language,
-    code: form.code,
-    args: form.args,
-    ...where(session, form.entity),
-    files: filesToBring(form.files, session),
-    limits: form.timeoutMs === undefined ? {} : { wallMs: form.timeoutMs },
-    keepState: language === STATEFUL,
-  });
-  const { outcome } = finished;
+  const images = new ShownImages();
+  const finished = await runCode(
+    asking,
+    {
+      language,
+      code: form.code,
+      args: form.args,
+      ...where(session, form.entity),
+      files: filesToBring(form.files, session),
+      limits: form.timeoutMs === undefined ? {} : { wallMs: form.timeoutMs },
+      keepState: language === STATEFUL,
+    },
+    (data) => images.take(data),
+  );
+  const outcome = await images.addTo(asking, finished.outcome);
   const state = language === STATEFUL ? outcome.state : null;
   return {
     session_id: outcome.session,
-    ...answered(finished),
+    ...answered({ ...finished, outcome }),
     has_state: state !== null,
     state_size: state?.bytes ?? null,
     state_hash: state?.sha256 ?? null,

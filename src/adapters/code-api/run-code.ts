@@ -10,12 +10,17 @@ export interface FinishedRun {
   stderr: string;
 }
 
-/** Runs code to its end; the service bounds what it writes. Throws OutriggerError where nothing could be run. */
-export async function runCode(asking: Asking, input: Asked<Operations['code.run']>): Promise<FinishedRun> {
+/** Runs code to its end; the service bounds what it writes. `show` has what it displays. Throws OutriggerError where nothing could be run. */
+export async function runCode(
+  asking: Asking,
+  input: Asked<Operations['code.run']>,
+  show: (data: Readonly<Record<string, string>>) => void = () => {},
+): Promise<FinishedRun> {
   const written = { stdout: '', stderr: '' };
   const emit = (item: unknown): void => {
     const one = item as CodeItem;
     if (one.type === 'output') written[one.stream] += one.text;
+    if (one.type === 'display') show(one.data);
   };
   const outcome = await ask(asking, 'code.run', input, { emit });
   return { outcome, ...written };
