@@ -209,3 +209,8 @@ export class Storm {
     return found;
   }
 }
+
+/** Of one path, in their order. */
+export function of(reports: readonly WatchReport[], name: string): WatchReport[] {
+  return reports.filter((report) => report.path === name);
+}
