@@ -26,7 +26,9 @@ function containerfile(image, members) {
   const install =
     packages.length === 0
       ? ''
-      : `RUN apt-get update \\
+      : `# Slim bases have no folder for manuals, and the JDK is not installed where it can't link there.
+RUN mkdir -p /usr/share/man/man1 \\
+ && apt-get update \\
  && apt-get install -y --no-install-recommends ${packages.join(' ')} \\
  && rm -rf /var/lib/apt/lists/*
 `;
