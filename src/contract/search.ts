@@ -128,7 +128,9 @@ export const search = {
         truncated: z.boolean().describe('There may be more: maxResults was reached.'),
         engine: z
           .enum(['index', 'walk', 'plain'])
-          .describe('index: only files that may match were read; walk: all were; plain: without ripgrep, slower.'),
+          .describe(
+            'index: only files that may match were read; walk: all were, or the caller may not see all; plain: without ripgrep, slower.',
+          ),
         searched: z.int().nonnegative().optional().describe('Files that were read, where the index chose them; for who may see all files.'),
         elapsedMs: z.number().nonnegative(),
         ...freshness(),

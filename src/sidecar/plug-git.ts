@@ -30,6 +30,7 @@ export function plugGit(
     {
       processes,
       flush: async () => documents?.flush(''),
+      still: (signal) => workspace.sides.enter('looking', { signal }),
       edits: editHistory(workspace.journal),
       secrets,
     },

@@ -1,11 +1,13 @@
 // What a caller reaches by a call that was checked before the folder changed, or by another name of a file.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { test } from 'node:test';
 import { OutriggerError } from '../../src/contract/errors.ts';
 import { eventually } from '../kit/eventually.ts';
+import { requireTool } from '../kit/require-tools.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
 import { openYjsClient } from '../kit/yjs-client.ts';
@@ -222,3 +224,168 @@ test('who may look at some paths hears of no document and of no change beyond a 
       config: soon,
     },
   ));
+
+test('what a caller is limited to can not be made a link, by a move, a copy, a batch or git', { skip: requireTool('git') }, () =>
+  withScratchFolder('reach-paths', async (_folder, root) => {
+    for (const name of ['pub', 'own', 'secret']) fs.mkdirSync(path.join(root, name));
+    fs.writeFileSync(path.join(root, 'secret/key'), THEIRS);
+    // It leads to nothing where it is.
+    fs.symlinkSync('secret', path.join(root, 'pub/link'));
+    const git = gitIn(root);
+    git('init', '-q');
+    fs.rmdirSync(path.join(root, 'own'));
+    fs.symlinkSync('secret', path.join(root, 'own'));
+    git('add', '-A');
+    git('commit', '-qm', 'own is a link');
+    fs.unlinkSync(path.join(root, 'own'));
+    fs.mkdirSync(path.join(root, 'own'));
+    fs.writeFileSync(path.join(root, 'own/mine'), 'mine\n');
+    git('add', '-A');
+    git('commit', '-qm', 'own is a folder');
+    await withSidecar(
+      async (running) => {
+        const limited = running.clientOf(await tokenOf(running, 'write', ['pub', 'own']));
+        await limited.call('files.remove', { path: 'own', recursive: true });
+        const ways: (() => Promise<unknown>)[] = [
+          () => limited.call('files.move', { from: 'pub/link', to: 'own' }),
+          () => limited.call('files.copy', { from: 'pub/link', to: 'own' }),
+          () => limited.call('files.batch', { changes: [{ op: 'move', from: 'pub/link', to: 'own' }] }),
+          () => limited.call('git.restore', { files: [{ path: 'own' }], from: 'HEAD~1' }),
+        ];
+        for (const way of ways) {
+          await assert.rejects(way(), { reason: 'OUT_OF_SCOPE' });
+          assert.equal(fs.existsSync(path.join(root, 'own')), false);
+        }
+        // As a folder it comes back, and a link may be put below; who is limited to nothing may put one there.
+        await limited.call('git.restore', { files: [{ path: 'own' }] });
+        assert.equal(running.file('own/mine'), 'mine\n');
+        await limited.call('files.copy', { from: 'pub/link', to: 'own/link' });
+        await running.client.call('files.remove', { path: 'own', recursive: true });
+        await running.client.call('files.move', { from: 'pub/link', to: 'own' });
+        assert.equal(running.file('own/key'), THEIRS);
+      },
+      { workspace: root, mayLogErrors: true },
+    );
+  }),
+);
+
+test(
+  'while git is at work nobody who may not run programs puts a link or a folder anywhere; who may does not wait',
+  { skip: requireTool('git') },
+  () =>
+    withScratchFolder('reach-git', async (_folder, root) => {
+      fs.mkdirSync(path.join(root, 'pub/a'), { recursive: true });
+      fs.symlinkSync('a', path.join(root, 'pub/link'));
+      gitIn(root)('init', '-q');
+      const hook = path.join(root, '.git/hooks/pre-commit');
+      fs.mkdirSync(path.dirname(hook), { recursive: true });
+      fs.writeFileSync(hook, '#!/bin/sh\ntouch at-work\nwhile [ ! -e done ]; do sleep 0.05; done\n', { mode: 0o755 });
+      await withSidecar(
+        async (running) => {
+          const { client, put } = running;
+          const limited = running.clientOf(await tokenOf(running, 'write', ['pub']));
+          put('pub/file');
+          const committing = client.call('git.commit', { message: 'one', all: true });
+          await eventually(() => assert.ok(fs.existsSync(path.join(root, 'at-work'))), 10_000);
+          const ended: string[] = [];
+          const end = (what: string) => (): void => void ended.push(what);
+          const waiting = [
+            limited.call('files.move', { from: 'pub/a', to: 'pub/b' }).then(end('move')),
+            limited.call('files.copy', { from: 'pub/link', to: 'pub/copied' }).then(end('copy')),
+            limited.call('files.batch', { changes: [{ op: 'move', from: 'pub/link', to: 'pub/c' }] }).then(end('batch')),
+          ];
+          await client.call('files.mkdir', { path: 'theirs' });
+          await client.call('files.move', { from: 'theirs', to: 'moved' });
+          // What puts no link anywhere goes on.
+          await limited.call('files.write', { path: 'pub/new', text: 'new\n' });
+          await limited.call('files.copy', { from: 'pub/file', to: 'pub/same' });
+          await later(200);
+          assert.equal(ended.length, 0, ended.join());
+          fs.writeFileSync(path.join(root, 'done'), '');
+          await committing;
+          await Promise.allSettled(waiting);
+          assert.ok(ended.includes('move'), ended.join());
+          assert.deepEqual(fs.readdirSync(path.join(root, 'pub/b')), []);
+        },
+        { workspace: root, mayLogErrors: true, config: { 'git.name': 'T', 'git.email': 't@example.org' } },
+      );
+    }),
+);
+
+test('an upload and a removal stop where their folder is moved out of what their caller is limited to', () =>
+  withLimited(async ({ client, limited, limitedToken, url, root, file, put }) => {
+    put('pub/d/key', 'before\n');
+    const body = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = body.writable.getWriter();
+    const uploading = fetch(`${url}/api/files.upload?path=pub/d/key`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${limitedToken}`, 'content-type': 'application/octet-stream' },
+      body: body.readable,
+      duplex: 'half',
+    } as RequestInit);
+    await writer.write(Buffer.from('of the limited one '));
+    await eventually(() => assert.ok(fs.readdirSync(path.join(root, 'pub/d')).some((name) => name.endsWith('.tmp'))));
+    await client.call('files.move', { from: 'pub/d', to: 'open/d' });
+    await writer.write(Buffer.from('end\n'));
+    await writer.close();
+    const answer = await uploading;
+    assert.deepEqual([answer.status, ((await answer.json()) as { reason: string }).reason], [409, 'BUSY_FILE']);
+    assert.deepEqual([file('open/d/key'), fs.existsSync(path.join(root, 'pub/d'))], ['before\n', false]);
+
+    for (let n = 0; n < 6000; n++) put(`pub/many/f${n}`, '');
+    const removing = limited.call('files.remove', { path: 'pub/many', recursive: true });
+    const left = (at: string): number => fs.readdirSync(path.join(root, at)).length;
+    await eventually(() => assert.ok(left('pub/many') < 6000));
+    await client.call('files.move', { from: 'pub/many', to: 'open/many' });
+    await assert.rejects(removing, { reason: 'BUSY_FILE' });
+    const then = left('open/many');
+    assert.ok(then > 0);
+    await later(100);
+    assert.equal(left('open/many'), then);
+  }));
+
+test('of a file that was moved away a limited caller hears no name and stages no other side of it', { skip: requireTool('git') }, () =>
+  withScratchFolder('reach-moved', async (_folder, root) => {
+    for (const name of ['pub', 'secret']) fs.mkdirSync(path.join(root, name));
+    const lines = Array.from({ length: 40 }, (_, n) => `line ${n}\n`).join('');
+    for (const name of ['pub/a.txt', 'secret/b.txt']) fs.writeFileSync(path.join(root, name), name + lines);
+    fs.writeFileSync(path.join(root, 'pub/bin.dat'), Buffer.from([0, 1, 2]));
+    const git = gitIn(root);
+    git('init', '-q');
+    git('add', '-A');
+    git('commit', '-qm', 'one');
+    await withSidecar(
+      async (running) => {
+        const { client, url } = running;
+        const limitedToken = await tokenOf(running, 'write', ['pub']);
+        const limited = running.clientOf(limitedToken);
+        await client.call('files.move', { from: 'pub/bin.dat', to: 'secret/hidden-name.dat' });
+        await assert.rejects(limited.call('documents.open', { path: 'pub/bin.dat' }), (error: unknown) => {
+          assert.ok(error instanceof OutriggerError);
+          assert.doesNotMatch(error.message, /hidden-name/);
+          return error.reason === 'OUT_OF_SCOPE';
+        });
+        assert.deepEqual((await visit(url, limitedToken, 'pub/bin.dat')).closes, [4403]);
+        await client.call('files.move', { from: 'secret/hidden-name.dat', to: 'pub/bin.dat' });
+
+        // A move out, and one in: each side is staged and unstaged by itself.
+        fs.renameSync(path.join(root, 'pub/a.txt'), path.join(root, 'secret/a-moved.txt'));
+        fs.renameSync(path.join(root, 'secret/b.txt'), path.join(root, 'pub/b-moved.txt'));
+        const staged = (): string[] => git('diff', '--cached', '--name-status', '--no-renames').split('\n').filter(Boolean);
+        git('add', '--intent-to-add', 'secret/a-moved.txt', 'pub/b-moved.txt');
+        await limited.call('git.stage', { files: [{ path: 'pub' }] });
+        assert.deepEqual(staged().sort(), ['A\tpub/b-moved.txt', 'D\tpub/a.txt']);
+        git('add', '-A');
+        await limited.call('git.unstage', { files: [{ path: 'pub' }] });
+        assert.deepEqual(staged().sort(), ['A\tsecret/a-moved.txt', 'D\tsecret/b.txt']);
+      },
+      { workspace: root, mayLogErrors: true },
+    );
+  }),
+);
+
+function gitIn(root: string): (...args: string[]) => string {
+  const env = { ...process.env, GIT_CONFIG_NOSYSTEM: '1', HOME: root };
+  const who = ['-c', 'user.name=T', '-c', 'user.email=t@example.org'];
+  return (...args) => execFileSync('git', ['-C', root, ...who, ...args], { env, encoding: 'utf8' });
+}

@@ -100,9 +100,19 @@ export class Snapshots {
    * again then.
    */
   async take(signal?: AbortSignal, modesSince?: number): Promise<Snapshot> {
-    const { workspace, store, flush, settled } = this.#dependencies;
+    const { workspace, flush, settled } = this.#dependencies;
     await flush();
     await orAborted(settled(), signal);
+    const leave = await workspace.sides.enter('looking', { signal });
+    try {
+      return await this.#takeNow(signal, modesSince);
+    } finally {
+      leave();
+    }
+  }
+
+  async #takeNow(signal: AbortSignal | undefined, modesSince: number | undefined): Promise<Snapshot> {
+    const { workspace, store } = this.#dependencies;
     for (let attempt = 1; ; attempt++) {
       const { cursor } = workspace.journal;
       const news = store.empty ? undefined : await this.#news(cursor, signal);

@@ -119,6 +119,7 @@ export class Documents implements LiveText {
   /** Puts a socket into the room of a file. A path with no file is made by the first edit, for callers who may write. */
   async join(wirePath: string, channel: ByteChannel, asking: Asking): Promise<DocumentInfo> {
     const { caller } = asking;
+    this.#throwIfMovedAway(wirePath, asking);
     const document = await this.#get(wirePath, this.#mayWrite(wirePath, caller));
     throwOutOfScope(wirePath, document, asking);
     // What was found may lie elsewhere than what was asked for.
@@ -138,6 +139,7 @@ export class Documents implements LiveText {
 
   /** How a file would open, without opening it for good. */
   async look(wirePath: string, asking: Asking): Promise<DocumentInfo> {
+    this.#throwIfMovedAway(wirePath, asking);
     const document = await this.#get(wirePath, false);
     if (document.room.size === 0) this.#idle(document);
     throwOutOfScope(wirePath, document, asking);
@@ -153,6 +155,12 @@ export class Documents implements LiveText {
   #mayWrite(wirePath: string, caller: Caller): boolean {
     if (this.isReadOnly) return false;
     return allowsLevel(caller.access, this.#dependencies.workspace.liesInGit(wirePath) ? 'execute' : 'write');
+  }
+
+  /** What opening it would say is of where it is now. */
+  #throwIfMovedAway(asked: string, asking: Asking): void {
+    const place = this.#placeOf(asked);
+    if (place !== asked && !this.#maySee(place, asking)) throw movedAway(asked, asking);
   }
 
   #maySee(wirePath: string, { visibleAt }: Asking): boolean {
@@ -478,6 +486,10 @@ function isBackup(path: string, of: string): boolean {
 }
 
 /** What was asked for may have been moved, since and before, and with it where a link leads. */
-function throwOutOfScope(asked: string, { path, target }: Document, { caller, visibleAt }: Asking): void {
-  if (!visibleAt(path, target)) throw new OutriggerError('OUT_OF_SCOPE', `${asked} was moved to where ${caller.name} may not look.`);
+function throwOutOfScope(asked: string, { path, target }: Document, asking: Asking): void {
+  if (!asking.visibleAt(path, target)) throw movedAway(asked, asking);
+}
+
+function movedAway(asked: string, { caller }: Asking): OutriggerError {
+  return new OutriggerError('OUT_OF_SCOPE', `${asked} was moved to where ${caller.name} may not look.`);
 }

@@ -108,7 +108,7 @@ describe('auto-commit', { skip: requireTool('git') }, () => {
       put('b');
       run('add', 'a');
       change();
-      await eventually(() => assert.deepEqual(auto.state, { kind: 'paused', why: 'a is staged: commit or unstage' }));
+      await eventually(() => assert.deepEqual(auto.state, { kind: 'paused', why: '1 file is staged: commit or unstage' }));
       assert.deepEqual([commits(), run('diff', '--cached', '--name-only')], [['base'], 'a']);
       run('commit', '-qm', 'mine');
       change();

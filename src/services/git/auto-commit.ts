@@ -127,9 +127,10 @@ export class AutoCommit {
 function whyNot(doing: string | undefined, entries: readonly StatusEntry[], isTorn: boolean): string | undefined {
   if (doing !== undefined) return `a ${doing} is under way`;
   if (isTorn) return 'a git command was ended in the middle: commit or take back what it left';
-  const staged = entries.filter((entry) => entry.staged !== null);
-  if (staged.length === 0) return undefined;
-  return `${staged.length === 1 ? `${staged[0]?.path.shown} is` : `${staged.length} files are`} staged: commit or unstage`;
+  const staged = entries.filter((entry) => entry.staged !== null).length;
+  if (staged === 0) return undefined;
+  // Not which: health is told to all.
+  return `${staged === 1 ? '1 file is' : `${staged} files are`} staged: commit or unstage`;
 }
 
 /** Names the files, a few in the first line, more of them below when there are more. */

@@ -20,6 +20,8 @@ export interface GitDependencies {
   processes: Pick<Processes, 'run' | 'open'>;
   /** Saves open documents, so that git sees what people see. */
   flush: () => Promise<void>;
+  /** Keeps links and folders where they are while git goes through them; gives the way to call it off. Absent: nobody moves any. */
+  still?: ((signal: AbortSignal | undefined) => Promise<() => void>) | undefined;
   /** Absent: nobody knows who edited what, and commits name only who commits. */
   edits?: EditHistory | undefined;
   /** Where secrets of the sidecar itself lie, relative to the workspace. Absent: nowhere in it. */
@@ -132,15 +134,24 @@ export class Git {
 
   /** Takes a turn to read. Waiting ends with the reason of `signal`. */
   reading<T>(signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
-    return this.#readers.take(signal, run);
+    return this.#readers.take(signal, () => this.#still(signal, run));
   }
 
   /** The same to change the index, the work tree or what HEAD names: one at a time, with open documents saved. */
   writing<T>(signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
     return this.#writers.take(signal, async () => {
       await this.#dependencies.flush();
-      return run();
+      return this.#still(signal, run);
     });
+  }
+
+  async #still<T>(signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
+    const leave = await this.#dependencies.still?.(signal);
+    try {
+      return await run();
+    } finally {
+      leave?.();
+    }
   }
 
   /** The same to talk to another machine, which keeps nobody from committing. */
@@ -282,12 +293,19 @@ export class Git {
   /** Any exit code is a result. Aborted or out of time, the whole group of processes is ended. */
   async run(action: string, args: readonly string[], running: Running): Promise<RunResult> {
     const { stdin, maxOutputBytes, onStderr } = running;
-    return this.#dependencies.processes.run({
+    const result = await this.#dependencies.processes.run({
       ...this.#request(action, args, running),
       ...(stdin === undefined ? {} : { stdin }),
       ...(maxOutputBytes === undefined ? {} : { maxOutputBytes }),
       ...(onStderr === undefined ? {} : { onStderr }),
     });
+    // Where the workspace lies on this machine is for admins to know.
+    const root = `${realPath(this.options.root)}/`;
+    if (!result.stderr.includes(root)) return result;
+    return {
+      ...result,
+      stderr: Buffer.from(result.stderr.toString('latin1').replaceAll(Buffer.from(root).toString('latin1'), ''), 'latin1'),
+    };
   }
 
   /** A program that goes on until it is ended. */

@@ -8,11 +8,13 @@ import { type PatchFile, patchOf } from './parse-patch.ts';
 import { pathMatcher, planCommit } from './plan-commit.ts';
 import { refuseMarkers, takeIntoIndex } from './committing.ts';
 import { checkRevision } from './revision.ts';
+import type { StatusEntry } from './parse-status.ts';
 import { statusOf } from './status.ts';
 import { untrackedFiles } from './untracked.ts';
 
-/** How git writes that an entry is a commit of another repository. */
+/** How git writes that an entry is a commit of another repository, and that it is a link. */
 const SUBMODULE_MODE = '160000';
+const LINK_MODE = '120000';
 
 /** Files of which only some hunks are named, in one call. */
 const MAX_HUNK_FILES = 200;
@@ -28,8 +30,16 @@ interface Choice {
   hunks: Map<string, Set<string>>;
 }
 
+/** What a caller sees; all of it where nothing is said. */
+export type Sight = (path: string) => boolean;
+
 /** Puts changes of the work tree into the index. Throws GIT_STALE_HUNK where a hunk does not stand there so any more; nothing is staged then. */
-export async function stage(git: Git, files: readonly ChosenFile[], signal?: AbortSignal): Promise<{ files: number }> {
+export async function stage(
+  git: Git,
+  files: readonly ChosenFile[],
+  signal?: AbortSignal,
+  visible: Sight = () => true,
+): Promise<{ files: number }> {
   const choice = choiceOf(files);
   return git.writing(signal, async () => {
     const repository = await git.repository(signal);
@@ -41,7 +51,7 @@ export async function stage(git: Git, files: readonly ChosenFile[], signal?: Abo
     };
     if (choice.paths === undefined || choice.paths.length + whole.length > 0) {
       const { entries } = await statusOf(git, repository, false, signal);
-      const plan = planCommit(entries, { paths: choice.paths && [...choice.paths, ...whole], all: true });
+      const plan = planCommit(seen(entries, visible), { paths: choice.paths && [...choice.paths, ...whole], all: true });
       await refuseMarkers(git, repository, 'stage', plan, signal);
       await applyHunks();
       await takeIntoIndex(git, 'stage', plan.add, signal);
@@ -52,7 +62,12 @@ export async function stage(git: Git, files: readonly ChosenFile[], signal?: Abo
 }
 
 /** Takes changes out of the index. Throws GIT_STALE_HUNK as `stage` does. */
-export async function unstage(git: Git, files: readonly ChosenFile[], signal?: AbortSignal): Promise<{ files: number }> {
+export async function unstage(
+  git: Git,
+  files: readonly ChosenFile[],
+  signal?: AbortSignal,
+  visible: Sight = () => true,
+): Promise<{ files: number }> {
   const choice = choiceOf(files);
   return git.writing(signal, async () => {
     const repository = await git.repository(signal);
@@ -64,7 +79,7 @@ export async function unstage(git: Git, files: readonly ChosenFile[], signal?: A
     if (choice.paths === undefined || choice.paths.length > 0) {
       const takes = choice.paths === undefined ? () => true : pathMatcher(choice.paths);
       const { entries } = await statusOf(git, repository, false, signal);
-      const chosen = entries.filter(
+      const chosen = seen(entries, visible).filter(
         ({ path, from, staged }) => staged !== null && (takes(path.shown) || (from !== undefined && takes(from.shown))),
       );
       const conflict = chosen.find(({ staged }) => staged === 'unmerged');
@@ -83,6 +98,18 @@ export async function unstage(git: Git, files: readonly ChosenFile[], signal?: A
   });
 }
 
+/** Of a file that was moved into or out of what the caller sees, only what happened there: it came, or it went. */
+function seen(entries: readonly StatusEntry[], visible: Sight): StatusEntry[] {
+  return entries.flatMap((entry) => {
+    const { from, ...here } = entry;
+    if (from === undefined) return visible(entry.path.shown) ? [entry] : [];
+    if (visible(entry.path.shown)) return visible(from.shown) ? [entry] : [here];
+    if (!visible(from.shown)) return [];
+    const went = (change: StatusEntry['staged']): StatusEntry['staged'] => (change === 'renamed' ? 'deleted' : null);
+    return [{ path: from, staged: went(entry.staged), unstaged: went(entry.unstaged), submodule: entry.submodule }];
+  });
+}
+
 /**
  * Brings files of the work tree back to the index or to a revision, or takes hunks back: what was written there is lost. Throws
  * GIT_STALE_HUNK where the file changed since the hunk was read; it is as it was then.
@@ -91,6 +118,7 @@ export async function restore(
   git: Git,
   { files, from }: { files: readonly ChosenFile[]; from?: string | undefined },
   signal?: AbortSignal,
+  limitedTo: readonly string[] = [],
 ): Promise<{ files: number }> {
   checkRevision(from);
   const choice = choiceOf(files);
@@ -98,6 +126,7 @@ export async function restore(
     throw new OutriggerError('BAD_INPUT', '`from` goes with whole files: hunks are taken back to the index.');
   return git.writing(signal, async () => {
     const repository = await git.repository(signal);
+    await refuseLinks(git, repository, limitedTo.filter(pathMatcher(files.map(({ path }) => path))), from, signal);
     const { patch } = await chosenPatch(git, repository, choice, 'restore', signal);
     let count = choice.hunks.size;
     const { paths = [] } = choice;
@@ -113,6 +142,27 @@ export async function restore(
     if (patch !== undefined) await apply(git, repository, 'restore', ['--reverse'], patch, signal);
     return { files: count };
   });
+}
+
+/** Where a caller may go is said by paths: one of these that was a link at that time would lead them elsewhere. */
+async function refuseLinks(
+  git: Git,
+  repository: Repository,
+  paths: readonly string[],
+  from: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (paths.length === 0) return;
+  const args =
+    from === undefined
+      ? ['ls-files', '--stage', '-z', '--', ...paths]
+      : ['ls-tree', '-z', await git.treeish(repository, from, signal), '--', ...paths];
+  const { stdout } = await git.read('restore', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
+  const link = splitNul(stdout)
+    .map((entry) => Buffer.from(entry).toString())
+    .find((entry) => entry.startsWith(`${LINK_MODE} `) && paths.includes(entry.slice(entry.indexOf('\t') + 1)));
+  if (link !== undefined)
+    throw new OutriggerError('OUT_OF_SCOPE', `restore: ${link.slice(link.indexOf('\t') + 1)} was a link, and the caller is limited to it.`);
 }
 
 function choiceOf(files: readonly ChosenFile[]): Choice {

@@ -171,7 +171,8 @@ export class Search {
       matches,
       files: files.size,
       truncated,
-      engine,
+      // Whether a text may be in a file, or one has such a name, is not for those to hear who may not look at it.
+      engine: call.visible === undefined || engine === 'plain' ? engine : 'walk',
       ...extra,
       elapsedMs: Math.round((performance.now() - started) * 100) / 100,
       revision,
@@ -201,7 +202,6 @@ export class Search {
     }
     if (this.#indexed !== undefined && (await this.#reached(revision, CATCH_UP_MS, signal))) {
       const searched = await this.#indexed.search(request, walk, limits, found, signal);
-      // Whether a text may be in a file is not for those to hear who may not look at it.
       if (searched !== undefined) return answer('index', call.visible === undefined ? { searched } : {});
     }
     await ripgrep.search(request, { walk }, limits, found, signal);

@@ -76,8 +76,8 @@ export interface PlanSource extends TreeSource {
   ready(content: NewContent): ReadyContent | undefined;
   /** The text after the edits; undefined when it takes longer than a look may: it is worked out before the next. Throws what does not fit. */
   edit(change: Op<'edit'>, raw: string): string | undefined;
-  /** Throws when the caller may not touch this path. */
-  permit(path: string): void;
+  /** Throws when the caller may not touch this path, or with `arrives` may not put anything there that may be a link. */
+  permit(path: string, arrives?: boolean): void;
   /** Content last known at a path. */
   known(path: string): string | undefined;
 }
@@ -262,6 +262,7 @@ class Planner {
     detach(node);
     attach(node, folder, target.name);
     const toReal = pathOf(node);
+    this.#source.permit(toReal, true);
     this.#plan.steps.push({ do: 'move', change: this.#change, from: fromReal, at: toReal, mark: markOf(node) });
     const draft: ChangeDraft = {
       path: toReal,

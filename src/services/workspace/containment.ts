@@ -26,8 +26,8 @@ export interface Place {
   readonly path: string;
   /** Path of a sibling. */
   sibling(name: string): string;
-  /** Throws PATH_ESCAPES when the opened folder was meanwhile moved out of the root. */
-  recheck(): void;
+  /** Where it would be now, as the opened folder may have been moved. Throws PATH_ESCAPES when that was out of the root. */
+  recheck(): string;
   close(): void;
   [Symbol.dispose](): void;
 }
@@ -155,7 +155,7 @@ export class Containment {
         name,
         joinReal(inside, name),
         () => fs.closeSync(descriptor),
-        () => void this.#inside(fs.readlinkSync(`/proc/self/fd/${descriptor}`), wirePath),
+        () => joinReal(this.#inside(fs.readlinkSync(`/proc/self/fd/${descriptor}`), wirePath), name),
       );
     } catch (error) {
       fs.closeSync(descriptor);
@@ -177,7 +177,7 @@ export class Containment {
       name,
       joinReal(inside, name),
       () => {},
-      () => void this.#inside(fs.realpathSync(real), wirePath),
+      () => joinReal(this.#inside(fs.realpathSync(real), wirePath), name),
     );
   }
 
@@ -263,10 +263,10 @@ class OpenPlace implements Place {
   readonly name: string;
   readonly path: string;
   readonly at: string;
-  readonly recheck: () => void;
+  readonly recheck: () => string;
   #close: (() => void) | undefined;
 
-  constructor(folder: string, name: string, real: string, close: () => void, recheck: () => void) {
+  constructor(folder: string, name: string, real: string, close: () => void, recheck: () => string) {
     this.folder = folder;
     this.name = name;
     this.path = real;

@@ -101,7 +101,14 @@ export class Copying {
   async #copyEntry(entry: Entry, to: string, options: CopyOptions & { source?: string }): Promise<number> {
     if (entry.kind === 'directory')
       return this.#host.folders.make(to, false, options.cause, { mode: entry.mode, confirm: options.confirm }).length;
-    if (entry.kind === 'symlink') return this.#copyLink(entry, to, options);
+    if (entry.kind === 'symlink') {
+      const done = await options.putting?.();
+      try {
+        return this.#copyLink(entry, to, options);
+      } finally {
+        done?.();
+      }
+    }
     // Sockets, devices and pipes have no content to copy.
     if (entry.kind !== 'file') return 0;
     using source = this.#host.reader.containment.place(entry.path, false);
@@ -126,7 +133,7 @@ export class Copying {
     // Replaced since it was looked at: the next change says so.
     if (entry.target === undefined) return 0;
     using place = this.#host.folders.placeForWrite(to, { ...options, follow: false });
-    options.confirm?.(place.path);
+    options.confirm?.(place.path, true);
     const existing = fs.lstatSync(place.at, { throwIfNoEntry: false });
     if (existing?.isDirectory() === true) throw notAFile(existing, to);
     const name = temporaryName();

@@ -34,21 +34,25 @@ export async function removeFolder(
   let sliceEnd = performance.now() + SLICE_MS;
   const top = containment.place(wirePath, false);
   top.close();
+  /** Moved, or swapped for a link meanwhile: what is there now was not asked to be removed. */
+  const throwIfElsewhere = (real: string, path: string): void => {
+    if (real === top.path + path.slice(wirePath.length)) return;
+    throw new OutriggerError('BUSY_FILE', `${path} was moved, or replaced by a link, while it was removed.`);
+  };
   // Depth first; a folder is taken up again when all in it is gone.
   const pending: { path: string; emptied: boolean }[] = [{ path: wirePath, emptied: !recursive }];
   try {
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       if (next.emptied) {
         using place = containment.place(next.path, false);
+        throwIfElsewhere(place.path, next.path);
         ignoreMissing(() => fs.rmdirSync(place.at));
         drafts.push({ path: next.path, kind: 'directory', what: 'removed', before: null, after: null, cause });
         continue;
       }
       pending.push({ path: next.path, emptied: true });
       using folder = containment.directory(next.path);
-      // Swapped for a link meanwhile: what that leads to was not asked to be removed.
-      if (folder.path !== top.path + next.path.slice(wirePath.length))
-        throw new OutriggerError('BUSY_FILE', `${next.path} was replaced by a link while it was removed.`);
+      throwIfElsewhere(folder.path, next.path);
       let hasOdd = false;
       for (const name of readNames(folder.at, next.path)) {
         const at = `${folder.at}/${name}`;
@@ -70,6 +74,7 @@ export async function removeFolder(
         signal?.throwIfAborted();
         await new Promise((resolve) => setImmediate(resolve));
         sliceEnd = performance.now() + SLICE_MS;
+        throwIfElsewhere(folder.recheck(), next.path);
       }
       if (!hasOdd) continue;
       // Meanwhile the watch may see what is gone.

@@ -10,6 +10,15 @@ import type { Confirm } from './write-request.ts';
 interface MkdirOptions {
   mode?: number | undefined;
   confirm?: Confirm | undefined;
+  /** Only where a link leads elsewhere it is asked. */
+  confirmElsewhere?: Confirm | undefined;
+}
+
+interface PlaceRequest {
+  parents?: boolean | undefined;
+  cause: Cause;
+  follow?: boolean;
+  confirm?: Confirm | undefined;
 }
 
 /** Makes folders, and says so. */
@@ -23,7 +32,7 @@ export class Folders {
   }
 
   /** Where something is to be written; the folders above it are made unless `parents` is false. `follow`: a link at the end of the path, true by default. */
-  placeForWrite(wirePath: string, request: { parents?: boolean | undefined; cause: Cause; follow?: boolean }): Place {
+  placeForWrite(wirePath: string, request: PlaceRequest): Place {
     const follow = request.follow ?? true;
     try {
       return this.#containment.place(wirePath, follow);
@@ -31,20 +40,21 @@ export class Folders {
       const known = fileError(error, wirePath);
       const parent = parentPath(wirePath);
       if (known.reason !== 'FILE_NOT_FOUND' || request.parents === false || parent === '' || !this.#containment.exists()) throw known;
-      this.make(parent, true, request.cause);
+      // Above where its caller may write, folders are made for what is below, but not where a link leads by now.
+      this.make(parent, true, request.cause, { confirmElsewhere: request.confirm });
       return this.#containment.place(wirePath, follow);
     }
   }
 
   /** Makes a folder, of which its owner may do all, and those above it when asked; gives the paths made. */
-  make(wirePath: string, parents: boolean, cause: Cause, { mode = 0o777, confirm }: MkdirOptions = {}): string[] {
+  make(wirePath: string, parents: boolean, cause: Cause, { mode = 0o777, ...asked }: MkdirOptions = {}): string[] {
     const made: string[] = [];
     let end = parents ? endOfName(wirePath, 0) : wirePath.length;
     let place: Place | undefined;
     try {
       for (place = this.#containment.place(wirePath.slice(0, end), false); ; ) {
         const isLast = end === wirePath.length;
-        if (this.#makeFolder(place, wirePath.slice(0, end), isLast, { mode: isLast ? mode | 0o700 : 0o777, confirm }))
+        if (this.#makeFolder(place, wirePath.slice(0, end), isLast, { mode: isLast ? mode | 0o700 : 0o777, ...asked }))
           made.push(wirePath.slice(0, end));
         if (isLast) return made;
         using above = place;
@@ -61,9 +71,10 @@ export class Folders {
   }
 
   /** False where one is there. On the way to the last, that is only passed through, and need not be confirmed. */
-  #makeFolder(place: Place, wirePath: string, isLast: boolean, { mode, confirm }: MkdirOptions): boolean {
+  #makeFolder(place: Place, wirePath: string, isLast: boolean, { mode, confirm, confirmElsewhere }: MkdirOptions): boolean {
     if (isLast || fs.lstatSync(place.at, { throwIfNoEntry: false }) === undefined) {
       confirm?.(place.path);
+      if (place.path !== wirePath) confirmElsewhere?.(place.path);
       try {
         fs.mkdirSync(place.at, mode);
         return true;

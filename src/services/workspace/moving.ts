@@ -83,8 +83,13 @@ export class Moving {
     using source = this.#host.containment.place(from, false);
     options.confirm?.(source.path);
     const stat = lstatOrThrow(source, from);
-    using target = this.#host.folders.placeForWrite(to, { parents: options.parents, cause: options.cause, follow: false });
-    options.confirm?.(target.path);
+    using target = this.#host.folders.placeForWrite(to, {
+      parents: options.parents,
+      cause: options.cause,
+      confirm: options.confirm,
+      follow: false,
+    });
+    options.confirm?.(target.path, true);
     // By a link on the way, both may be one.
     if (target.path === source.path) return;
     if (target.path.startsWith(`${source.path}/`)) throw new OutriggerError('BAD_PATH', `${from} can't be moved into itself.`);

@@ -4,6 +4,8 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause } from '../../contract/events.ts';
 import type { files } from '../../contract/files.ts';
 import type { Call, Implementations, Output } from '../../contract/operation.ts';
+import { baseName, joinPath, parentPath } from '../../contract/paths.ts';
+import type { BatchOutcome } from './batch.ts';
 import { checkConditions, decodeText, etagOf, hashBytes } from './content.ts';
 import { editLive, editRaw, MAX_EDIT_ATTEMPTS } from './edit-file.ts';
 import { EditWork, slices } from './edit-work.ts';
@@ -14,6 +16,8 @@ import type { Workspace } from './workspace.ts';
 import type { Confirm, Written } from './write-request.ts';
 
 const SLICE_MS = 8;
+/** How long a move waits for git. */
+const PUTTING_WITHIN_MS = 10_000;
 
 type Files = typeof files;
 type WriteOutput = Output<Files['files.write']>;
@@ -64,11 +68,24 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       throw new OutriggerError('ACCESS_DENIED', `${inGit} lies in a git folder, whose files git runs: that needs execute access.`);
   };
 
+  /** Where a caller may go is said by paths, and a link in the place of one would lead them elsewhere. */
+  const guardPaths = ({ caller }: Pick<Call, 'caller'>, place: string): void => {
+    for (const path of caller.paths ?? []) {
+      const own = joinPath(workspace.realPath(parentPath(path)), baseName(path));
+      if ([path, own].some((one) => one === place || one.startsWith(`${place}/`)))
+        throw new OutriggerError(
+          'OUT_OF_SCOPE',
+          `${caller.name} is limited to ${path}, and can put nothing in its place by a move or as a link.`,
+        );
+    }
+  };
+
   /** For one path that was asked for: it leads to where the caller may write. */
   const confirmed = (call: Call): Confirm => {
-    return (place) => {
+    return (place, arrives = false) => {
       call.confirmScope();
       guardGit(call, place);
+      if (arrives) guardPaths(call, place);
     };
   };
   /** For an open document, in the turn in which it is changed: the call goes on, and the path leads to where its caller may write. */
@@ -78,11 +95,26 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
   };
   /** For what lies below the paths that were asked for, or behind links there. */
   const permitted = (call: Call): Confirm => {
-    return (place) => {
+    return (place, arrives = false) => {
       guardGit(call, place);
       if (!call.reaches(place))
         throw new OutriggerError('OUT_OF_SCOPE', `This would write to ${place}, where ${call.caller.name} may not.`);
+      if (arrives) guardPaths(call, place);
     };
+  };
+
+  /** Who may run programs needs no trick to lead git elsewhere. */
+  const putting = ({ caller, signal }: Call): (() => Promise<() => void>) | undefined => {
+    if (allowsLevel(caller.access, 'execute') && caller.paths === undefined) return undefined;
+    return () => workspace.sides.enter('putting', { signal, withinMs: PUTTING_WITHIN_MS });
+  };
+  const whilePutting = async <T>(call: Call, work: () => Promise<T>): Promise<T> => {
+    const done = await putting(call)?.();
+    try {
+      return await work();
+    } finally {
+      done?.();
+    }
   };
 
   /** Text on disk as it stands there, decoded. */
@@ -226,30 +258,34 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
 
     'files.move': async (input, call) => {
       guardGit(call, input.from, input.to);
-      await workspace.move(input.from, input.to, {
-        overwrite: input.overwrite,
-        parents: input.parents,
-        cause: causeOf(call),
-        confirm: confirmed(call),
-        signal: call.signal,
-      });
+      await whilePutting(call, () =>
+        workspace.move(input.from, input.to, {
+          overwrite: input.overwrite,
+          parents: input.parents,
+          cause: causeOf(call),
+          confirm: confirmed(call),
+          signal: call.signal,
+        }),
+      );
       return step(input.to);
     },
 
     'files.batch': async (input, call) => {
       guardGit(call, ...input.changes.flatMap((change) => (change.op === 'move' ? [change.from, change.to] : [change.path])));
-      const outcome = await workspace.batch({
-        changes: input.changes,
-        durability: durabilityOf(input),
-        dryRun: input.dryRun,
-        returnBefore: input.returnBefore,
-        cause: causeOf(call),
-        signal: call.signal,
-        maxTextBytes: options.maxTextBytes,
-        maxAnswerBytes: options.maxTextBytes,
-        edit: ({ path, edits }, raw) => editRaw(path, raw, edits, options.maxTextBytes),
-        permit: permitted(call),
-      });
+      const work = (): Promise<BatchOutcome> =>
+        workspace.batch({
+          changes: input.changes,
+          durability: durabilityOf(input),
+          dryRun: input.dryRun,
+          returnBefore: input.returnBefore,
+          cause: causeOf(call),
+          signal: call.signal,
+          maxTextBytes: options.maxTextBytes,
+          maxAnswerBytes: options.maxTextBytes,
+          edit: ({ path, edits }, raw) => editRaw(path, raw, edits, options.maxTextBytes),
+          permit: permitted(call),
+        });
+      const outcome = await (input.changes.some(({ op }) => op === 'move') ? whilePutting(call, work) : work());
       return { ...outcome, cursor: workspace.journal.cursorOf(outcome.revision) };
     },
 
@@ -261,6 +297,7 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
         cause: causeOf(call),
         mayRead: call.confirmScope,
         confirm: permitted(call),
+        putting: putting(call),
         signal: call.signal,
       });
       return { ...step(input.to), copied };

@@ -21,6 +21,7 @@ import { Moving } from './moving.ts';
 import { Reader } from './reader.ts';
 import { kindOf, lstatOrThrow, regularOrNothing, sameState } from './stats.ts';
 import { Temporaries } from './temporaries.ts';
+import { TwoSides } from './two-sides.ts';
 import type { Confirm, CopyOptions, WriteConditions, WriteRequest, Written } from './write-request.ts';
 
 const RETRIES = 5;
@@ -59,6 +60,8 @@ export class Workspace extends Reader {
   settled: ((paths: readonly string[]) => Promise<void>) | undefined;
   /** Told of each file that is about to be changed or removed by a call, in the turn in which it will be. */
   witness: ((path: string) => void) | undefined;
+  /** Programs that go through the folder by paths, and callers who must not lead them elsewhere meanwhile. */
+  readonly sides = new TwoSides();
   readonly #inPlaceFolder: string;
   readonly #temporaries: Temporaries;
   readonly #contents: KnownContents;
@@ -282,7 +285,9 @@ export class Workspace extends Reader {
       const before = await this.#beforeInstall(place, wirePath, request.signal);
       request.signal?.throwIfAborted();
       // From here to the record nothing waits: no other write of ours can come between.
-      place.recheck();
+      if (place.recheck() !== place.path)
+        throw new OutriggerError('BUSY_FILE', `The folder of ${wirePath} was moved while it was to be written.`);
+      request.confirm?.(place.path);
       const existing = regularOrNothing(place, wirePath);
       if (!sameState(existing, before)) continue;
       checkConditions(wirePath, before?.content, request);

@@ -17,8 +17,11 @@ export interface WriteRequest extends WriteConditions {
   signal?: AbortSignal | undefined;
 }
 
-/** Throws where the caller may not touch what the paths lead to by now; `place` is where one does. Called in the turn in which it was opened. */
-export type Confirm = (place: string) => void;
+/**
+ * Throws where the caller may not touch what the paths lead to by now; `place` is where one does. Called in the turn in which it was opened. With
+ * `arrives`, what takes that place may be a link.
+ */
+export type Confirm = (place: string, arrives?: boolean) => void;
 
 export interface CopyOptions {
   overwrite: boolean;
@@ -26,6 +29,8 @@ export interface CopyOptions {
   cause: Cause;
   /** Of each place that is written, or that something is moved from. */
   confirm?: Confirm | undefined;
+  /** Asked before a link is put anywhere; gives the way to tell that it was. */
+  putting?: (() => Promise<() => void>) | undefined;
   signal?: AbortSignal | undefined;
 }
 
