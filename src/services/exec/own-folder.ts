@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { removeFolder } from './run-folders.ts';
+import { removeFolderInPieces, writeMark } from './run-folders.ts';
 
 /** A file that says how many ms what lies beside it may be asked for; it was changed when the sidecar was last seen. */
 const SEEN = '.outrigger-seen';
@@ -41,8 +41,7 @@ export class OwnFolder {
     const now = this.#now();
     if (now - this.#seenAt < HOUR_MS || !fs.existsSync(this.#folder)) return;
     const seen = path.join(this.#folder, SEEN);
-    fs.writeFileSync(seen, String(this.#lifeMs));
-    fs.utimesSync(seen, now / 1000, now / 1000);
+    writeMark(seen, String(this.#lifeMs), now);
     this.#seenAt = now;
     this.#removing ??= this.#removeForgotten(now);
     await this.#removing;
@@ -62,8 +61,7 @@ export class OwnFolder {
       if (this.#isOver) return;
       const folder = path.join(parent, entry.name);
       if (!entry.isDirectory() || folder === this.#folder || !isForgotten(path.join(folder, SEEN), now)) continue;
-      // Where a program closed something to itself, the other way opens it.
-      await fs.promises.rm(folder, { recursive: true, force: true }).catch(() => removeFolder(folder));
+      await removeFolderInPieces(folder);
     }
   }
 }

@@ -197,6 +197,17 @@ export function removeFolder(folder: string): void {
   }
 }
 
+/** As `removeFolder`, for many files: the event loop does not wait for them. */
+export async function removeFolderInPieces(folder: string): Promise<void> {
+  await fs.promises.rm(folder, { recursive: true, force: true }).catch(() => removeFolder(folder));
+}
+
+/** A file of a few bytes that was changed at a time, ms of the epoch. Throws as fs does. */
+export function writeMark(file: string, content: string, at: number): void {
+  fs.writeFileSync(file, content);
+  fs.utimesSync(file, at / 1000, at / 1000);
+}
+
 /** Gives a folder its name, whole. Throws as fs does. */
 export function moveInto(from: string, to: string): void {
   fs.renameSync(from, to);
