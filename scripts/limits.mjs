@@ -400,6 +400,17 @@ export const limitParts = [
         'binary, invalid and oversize files, folders and escapes are refused for good, with a reason',
       ]),
       constant(
+        'what an open document may grow to, times `documents.maxBytes`',
+        'src/services/documents/document.ts',
+        'GROWS_TO',
+        'times',
+        'close 4415; what came before is saved, and there after a crash',
+        [
+          'test/flows/documents-places.test.ts',
+          'a document that grows past what may be opened is saved, and found again after kill -9; beyond four times that its writer is refused',
+        ],
+      ),
+      constant(
         'saves that begin by themselves',
         'src/services/documents/save-pace.ts',
         'SAVES_PER_SECOND',

@@ -331,6 +331,44 @@ test('what is typed into a file after another was moved there outlives kill -9',
     await eventually(() => assert.equal(fs.readFileSync(path.join(root, 'a.txt'), 'utf8'), 'typed two\n'));
   }));
 
+test('a document that grows past what may be opened is saved, and found again after kill -9; beyond four times that its writer is refused', () =>
+  withProcess(async ({ root, start }) => {
+    const file = path.join(root, 'a.txt');
+    fs.writeFileSync(file, 'one\n');
+    const small = { 'documents.maxBytes': '2000' };
+    const slow = { ...small, 'documents.saveIdleMs': '60000', 'documents.saveMaxMs': '60000' };
+    const people: ReturnType<typeof openYjsClient>[] = [];
+    const visitor = async (url: string): Promise<ReturnType<typeof openYjsClient>> => {
+      const person = openYjsClient(url, { token: processToken, room: 'a.txt' });
+      people.push(person);
+      await person.synced();
+      return person;
+    };
+    try {
+      const first = await start({ ...small, 'documents.saveIdleMs': '60' });
+      const ada = await visitor(first.url);
+      ada.text.insert(ada.text.length, 'ü\n'.repeat(2500));
+      await eventually(() => assert.ok(fs.statSync(file).size > 7000));
+      // A program shortens it a little: that is taken in as ever.
+      fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace('one\n', ''));
+      await eventually(() => assert.ok(!ada.text.toString().includes('one')));
+      await first.kill();
+      const second = await start(slow);
+      (await visitor(second.url)).text.insert(0, 'unsaved ');
+      await later(300);
+      await second.kill();
+      const third = await start(slow);
+      await eventually(() => assert.ok(fs.readFileSync(file, 'utf8').startsWith('unsaved ü')));
+      const bob = await visitor(third.url);
+      const before = bob.text.length;
+      bob.text.insert(0, 'x'.repeat(4000));
+      await eventually(() => assert.deepEqual(bob.closes, [4415]));
+      assert.equal((await visitor(third.url)).text.length, before);
+    } finally {
+      for (const person of people) person.destroy();
+    }
+  }));
+
 test('the log is emptied at a stop, whatever became of a file; what it held is there when the file is text again (long form)', () =>
   withProcess(async ({ root, state, start }) => {
     const file = path.join(root, 'a.txt');

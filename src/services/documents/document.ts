@@ -25,6 +25,10 @@ import { SaveTimer } from './save-timer.ts';
 
 const SAVE_ATTEMPTS = 6;
 const MISSED_AT_ONCE = 1000;
+/** Times the largest file that is opened: so large a document may become that is open, and it is saved and found again. */
+const GROWS_TO = 4;
+/** UTF-8 takes three for a unit of UTF-16; a line end may be two on the disk. */
+const BYTES_OF_A_UNIT = 4;
 
 /** Origins of the document's own transactions. */
 const FROM_DISK = 'disk';
@@ -122,6 +126,7 @@ export class Document {
     this.room = new Room(opened.ydoc, opened.life, dependencies.pulse, {
       applied: (updates, names) => this.#applied(updates, names),
       heal: (update, name) => this.#heal(update, name),
+      hasRoomFor: (bytes) => this.#text.length + bytes <= GROWS_TO * options.maxBytes,
       rebuild: () => this.#rebuild(),
       failed: (what, error) => dependencies.log('documents.refused', { path: this.#path, what, error }),
       presenceChanged: () => dependencies.changed(this),
@@ -145,7 +150,8 @@ export class Document {
     const stored = store.load(path);
     const begun = dependencies.workspace.journal.revision;
     const known = stored === undefined ? undefined : { content: stored.savedHash, text: stored.savedText };
-    const disk = await readDisk(dependencies, path, options.maxBytes, known);
+    const maxBytes = stored === undefined ? options.maxBytes : mostBytes(options, Math.max(stored.savedText.length, stored.state.length));
+    const disk = await readDisk(dependencies, path, maxBytes, known);
     // What changed between the look at the file and now was told to nobody. From here on nothing comes between.
     const missed = changesSince(dependencies.workspace, begun);
     if (missed === undefined || missed.some(({ from }) => from !== undefined && isAtOrBelow(path, from))) return undefined;
@@ -546,7 +552,7 @@ export class Document {
     try {
       if (this.isLedElsewhere) return await this.#goAstray();
       const known = { content: this.#savedContent, text: this.#savedText };
-      disk = await readDisk(this.#dependencies, path, this.#options.maxBytes, known, settled);
+      disk = await readDisk(this.#dependencies, path, mostBytes(this.#options, this.#text.length), known, settled);
       // Moved meanwhile: what was read is of the old place, and a look at the new one is to come.
       if (path !== this.#path) return;
       if (disk !== undefined && disk.place !== this.#target) return await this.#goAstray();
@@ -636,6 +642,11 @@ interface Opened {
 }
 
 /** Undefined where the journal does not reach back so far. */
+/** Of a file that is read for a document of that many units, which may have grown past what is opened. */
+function mostBytes({ maxBytes }: DocumentOptions, units: number): number {
+  return Math.max(maxBytes, BYTES_OF_A_UNIT * units);
+}
+
 function changesSince({ journal }: Workspace, revision: number): Change[] | undefined {
   const changes: Change[] = [];
   for (let cursor = journal.cursorOf(revision); ; ) {

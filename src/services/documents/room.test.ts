@@ -16,6 +16,7 @@ function oneMember(): { room: Room; text: Y.Text; channel: FakeChannel } {
   const fail = (error: unknown): void => assert.fail(String(error));
   const room = new Room(ydoc, 1, new Pulse(() => undefined, fail), {
     applied: () => undefined,
+    hasRoomFor: () => true,
     heal: () => undefined,
     rebuild: () => ydoc,
     failed: (_what, error) => fail(error),
@@ -64,6 +65,7 @@ function loggedRoom(first = new Y.Doc()) {
     ),
     {
       applied: (updates) => logged.push(...updates),
+      hasRoomFor: () => true,
       heal: () => undefined,
       rebuild: () => {
         ydoc = new Y.Doc();

@@ -30,6 +30,7 @@ const MAX_UNKNOWN_CLIENTS = 200_000;
 /** Clients in one presence message beyond those that are there. y-websocket says again what it was told, and of all who left at once. */
 const MAX_UNKNOWN_PRESENT = 10_000;
 const SNAPSHOT_TAIL_BYTES = 16 * 1024;
+const TOO_LARGE = 'The document is as large as one that is edited together may become.';
 const TOO_MUCH_PRESENCE = 'The presence state is too large, or of too many clients.';
 /** The state vector of somebody who has nothing. */
 const NOTHING = Uint8Array.of(0);
@@ -72,6 +73,8 @@ interface PendingUpdate {
 export interface RoomHooks {
   /** Updates of one turn were applied and are to go into the log, which is written before anybody else sees them. `names`: who sent them. */
   applied(updates: readonly Uint8Array[], names: ReadonlySet<string>): void;
+  /** Whether the document may grow by as much. */
+  hasRoomFor(bytes: number): boolean;
   /** Takes the whole state of a client that knows more of us than we do. */
   heal(update: Uint8Array, name: string): void;
   /** An update broke the document half-way: gives one rebuilt from what is stored. */
@@ -98,6 +101,7 @@ export class Room implements Pulsed {
   readonly #life: number;
   #ydoc: Y.Doc;
   #pending: PendingUpdate[] = [];
+  #pendingBytes = 0;
   /** Messages of the document's own changes (from disk, from calls), in order with the rest of the turn. */
   #own: Uint8Array[] = [];
   /** Applied, and on its way to the members. `onlyWriter` has all of it. */
@@ -162,6 +166,7 @@ export class Room implements Pulsed {
   }
 
   take(): number {
+    this.#pendingBytes = 0;
     const pending = this.#pending.length === 0 ? this.#pending : this.#apply(this.#pending.splice(0));
     if (pending.length === 0 && this.#own.length === 0) return 0;
     const [first] = pending;
@@ -286,6 +291,12 @@ export class Room implements Pulsed {
       this.#passOver(seat, update, isAnswer);
       return;
     }
+    this.#pendingBytes += update.length;
+    if (!this.#hooks.hasRoomFor(this.#pendingBytes)) {
+      this.#pendingBytes -= update.length;
+      this.#refuse(seat, TOO_LARGE, closeCodes.unsupported);
+      return;
+    }
     this.#pending.push({ update, message, seat });
     this.#schedule();
   }
@@ -300,6 +311,7 @@ export class Room implements Pulsed {
   }
 
   #heal(seat: Seat, state: Uint8Array): void {
+    if (!this.#hooks.hasRoomFor(state.length)) return this.#refuse(seat, TOO_LARGE, closeCodes.unsupported);
     this.flush();
     seat.foreign = false;
     try {
@@ -430,8 +442,8 @@ export class Room implements Pulsed {
     this.#send(seat, { messages: [permissionDeniedMessage('read-only')] });
   }
 
-  #refuse(seat: Seat, reason: string): void {
-    seat.channel.close(closeCodes.badMessage, reason);
+  #refuse(seat: Seat, reason: string, code: number = closeCodes.badMessage): void {
+    seat.channel.close(code, reason);
     this.#leave(seat);
   }
 
