@@ -274,7 +274,13 @@ export class TaskRun {
       this.#isFailing = true;
       await this.#endedInTime();
     }
-    if (!(await this.#stored(() => this.#write(stepped)))) return false;
+    const isRefused = step.type === 'verified' && stepped.record !== undefined;
+    const work = (): void => {
+      // Before it is on the disk that the agent runs again: from then on what is found is the new one's. Until then the record has the old one.
+      if (isRefused) this.#context.results.remove(this.id);
+      this.#write(stepped);
+    };
+    if (!(await this.#stored(work))) return false;
     if (stepped.record !== undefined) this.record = stepped.record;
     const { end } = stepped;
     const trouble = troubleOf(step);
@@ -392,9 +398,7 @@ export class TaskRun {
     try {
       // An agent may tidy up more than is its own.
       if (results.makeAgain()) log('warn', 'task.results-made-again', { folder: results.folder });
-      // What it gave before was not good enough.
-      if (this.record.reports.length > 0) results.remove(this.id);
-      else if (this.#isUnbegun) results.removeStarted(this.id);
+      if (this.#isUnbegun) results.removeStarted(this.id);
       if (options.wake === undefined) throw new OutriggerError('BAD_INPUT', 'There is no wake command.');
       const onOutput = (stream: 'stdout' | 'stderr', bytes: Buffer): void => {
         this.log.add(stream, bytes);

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { isAlive } from '../../../test/kit/process-harness.ts';
@@ -226,6 +227,72 @@ test('an agent whose result did not pass is woken again with the report, as ofte
       wake: `if grep -q verification_report "$OUTRIGGER_TASK_FILE"; then cp "$OUTRIGGER_TASK_FILE" seen; touch good; fi\n${answers(done)}`,
     },
   ));
+
+test('each verification of a task is of a result of its own, however often the folder of results is looked at', async () => {
+  let looks: NodeJS.Immediate | undefined;
+  try {
+    await withTasks(
+      async ({ hub, tasks, frame, read }) => {
+        const look = (): void => {
+          for (const run of tasks.list().held) run.look();
+          looks = setImmediate(look);
+        };
+        look();
+        tasks.connected(hub.session);
+        hub.assign('t', { ...step, max_verification_retries: 3 });
+        const failed = await frame('task_failed');
+        assert.equal((failed['verification_report'] as VerificationReport).run_number, 4);
+        assert.equal(read('root/runs'), 'x\n'.repeat(4));
+      },
+      { wake: `sleep 0.2; echo x >> runs; ${answers(done)}`, finishWithinMs: 50 },
+    );
+  } finally {
+    clearImmediate(looks);
+  }
+});
+
+test('a result that did not pass is no result of the next run, wherever between the two the sidecar is killed', async () => {
+  const copies: string[] = [];
+  try {
+    await withTasks(
+      async ({ hub, tasks, frame, at }) => {
+        // Within the turn that wrote it, so that all in it is of one moment.
+        tasks.onNews(() => {
+          const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-tasks-'));
+          copies.push(copy);
+          fs.cpSync(at('.'), copy, { recursive: true });
+        });
+        tasks.connected(hub.session);
+        hub.assign('t', { ...step, max_verification_retries: 1 });
+        await frame('task_failed');
+      },
+      { wake: `echo x >> runs; ${answers(done)}` },
+    );
+    let between = 0;
+    for (const copy of copies) {
+      const database = new DatabaseSync(path.join(copy, 'state', 'tasks.db'));
+      const row = database.prepare("SELECT state, json_array_length(facts, '$.reports') AS reports FROM held").get();
+      database.close();
+      const { state, reports } = (row ?? {}) as { state?: string; reports?: number };
+      const runs = path.join(copy, 'root', 'runs');
+      // From when its first result was being verified until its agent was there again.
+      if ((state !== 'verifying' && reports !== 1) || fs.readFileSync(runs, 'utf8') !== 'x\n') continue;
+      between++;
+      await withTasks(
+        async ({ hub, tasks, frame, read }) => {
+          tasks.connected(hub.session);
+          const failed = await frame('task_failed');
+          assert.equal((failed['verification_report'] as VerificationReport).run_number, 2);
+          assert.notEqual(read('root/runs'), 'x\n');
+        },
+        { at: copy, wake: `echo x >> runs; ${answers(done)}` },
+      );
+    }
+    assert.ok(between > 1, `${between} moments between two runs`);
+  } finally {
+    for (const copy of copies) fs.rmSync(copy, { recursive: true, force: true });
+  }
+});
 
 test('a cancellation in the middle of a verification ends it', () =>
   withTasks(
