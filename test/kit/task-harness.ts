@@ -40,6 +40,8 @@ export class FakeHub {
   readonly session: TasksSession;
   /** Frames of these types get no answer. */
   readonly silent = new Set<string>();
+  /** What could be taken when the hub was told so between two pings. */
+  readonly credits: number[] = [];
   /** How many more frames the socket takes. */
   room = Number.POSITIVE_INFINITY;
   /** What a result is answered with, where it is not acknowledged. */
@@ -47,7 +49,11 @@ export class FakeHub {
   tasks!: Tasks;
 
   constructor(features: readonly HubFeature[]) {
-    this.session = { features: new Set(features), send: (frame) => this.#take(frame) };
+    this.session = {
+      features: new Set(features),
+      send: (frame) => this.#take(frame),
+      ping: () => void this.credits.push(this.tasks.credit()),
+    };
   }
 
   get isOurs(): boolean {

@@ -229,6 +229,41 @@ test('work is refused while busy: without a word to AgentCom’s hub, with one t
     );
 });
 
+test('a hub to which work was refused hears when there is room, and no other does', async () => {
+  const leaving: (() => void)[] = [];
+  const after = (): Promise<void> => new Promise((resolve) => leaving.push(resolve));
+  await withTasks(
+    async ({ hub, tasks, frame }) => {
+      const leave = async (): Promise<void> => {
+        await eventually(() => assert.equal(leaving.length, 1));
+        leaving.pop()?.();
+        await eventually(() => assert.throws(() => tasks.run('t')));
+      };
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('task_failed');
+      await leave();
+      assert.deepEqual(hub.credits, []);
+      hub.assign('t', { generation: 2 });
+      await frame('task_failed', 2);
+      // Its last look at the folder is being taken.
+      hub.assign('t', { generation: 3 });
+      assert.deepEqual(
+        hub.of('task_rejected').map(({ reason, generation }) => [reason, generation]),
+        [['busy', 3]],
+      );
+      assert.deepEqual(hub.credits, []);
+      await leave();
+      assert.deepEqual(hub.credits, [1]);
+      hub.assign('t', { generation: 4 });
+      await frame('task_failed', 3);
+      await leave();
+      assert.deepEqual(hub.credits, [1]);
+    },
+    { wake: answers({ reason: 'no' }), hooks: { before: () => Promise.resolve(), after } },
+  );
+});
+
 test('a result that is written in halves is waited for, and one that never becomes JSON is a failure', async () => {
   await withTasks(
     async ({ hub, tasks, frame }) => {

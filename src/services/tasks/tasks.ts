@@ -71,6 +71,8 @@ export interface TasksSession {
   features: ReadonlySet<HubFeature>;
   /** False: not sent now. */
   send(frame: TaskFrame): boolean;
+  /** A hub that knows leases hears now, and not with the next ping, what is held and how many tasks could be taken. */
+  ping(): void;
 }
 
 /** The tasks of one agent: each is taken once, done, and told of until the hub has it. */
@@ -98,6 +100,8 @@ export class Tasks {
   #endWatch: (() => void) | undefined;
   #storing = true;
   #draining = false;
+  /** A hub to which work was refused offers nothing until it hears that there is room. */
+  #hasRefused = false;
   #stopping: Promise<void> | undefined;
   #ended = false;
 
@@ -224,6 +228,7 @@ export class Tasks {
   /** A hub that knows this agent is there: it is told of all that is held, and of results, oldest first. */
   connected(session: TasksSession): void {
     this.#session = session;
+    this.#hasRefused = false;
     if (!session.features.has('leases')) this.setLease(undefined);
     for (const run of this.#active()) {
       run.askedAt = this.#dependencies.monotonic();
@@ -527,6 +532,7 @@ export class Tasks {
   #reject({ task_id: id, generation }: TaskAssignment, reason: string): void {
     this.#dependencies.log('warn', 'task.refused', { task_id: id, generation, reason });
     if (this.#session?.features.has('refusals') !== true) return;
+    this.#hasRefused = true;
     this.#tell(() => ({ type: 'task_rejected', task_id: id, reason, generation }));
   }
 
@@ -582,9 +588,16 @@ export class Tasks {
       this.#leaving.delete(leaving);
       if (this.#runs.get(run.id) === run) this.#runs.delete(run.id);
       this.#tellIdle();
+      this.#tellRoom();
       for (const listener of this.#onOutput) listener();
     });
     this.#leaving.add(leaving);
+  }
+
+  #tellRoom(): void {
+    if (!this.#hasRefused || this.credit() === 0) return;
+    this.#hasRefused = false;
+    this.#session?.ping();
   }
 
   #tellNews(): void {

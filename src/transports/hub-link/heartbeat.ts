@@ -40,6 +40,11 @@ export class Heartbeat {
     else this.#next();
   }
 
+  /** The next ping leaves now. */
+  now(): void {
+    this.#ping();
+  }
+
   /** Anything came. */
   alive(): void {
     this.#deps.timers.clear(this.#pongTimer);
@@ -57,6 +62,7 @@ export class Heartbeat {
   }
 
   #next(): void {
+    this.#deps.timers.clear(this.#pingTimer);
     this.#pingTimer = this.#deps.timers.set(() => this.#ping(), this.#pingMs);
   }
 

@@ -240,7 +240,13 @@ export class LinkSession {
       tasks.setLease(this.#features.has('leases') ? frame.lease_ms : undefined);
       // First what is gone, so that nothing of it is sent.
       if (frame.nack !== undefined && frame.nack.length > 0) tasks.lost(frame.nack);
-      tasks.connected({ features: this.#features, send: (own) => this.#send(own) });
+      tasks.connected({
+        features: this.#features,
+        send: (own) => this.#send(own),
+        ping: () => {
+          if (!this.#ended && this.#features.has('leases')) this.#heartbeat.now();
+        },
+      });
     });
     // What was held while we were away is renewed now, not in half a minute.
     this.#heartbeat.start({ pingMs: frame.heartbeat_ms, pongMs: frame.pong_timeout_ms }, this.#features.has('leases'));

@@ -8,6 +8,8 @@ export interface TaskSession {
   readonly features: ReadonlySet<HubFeature>;
   /** False: not sent, and nothing will send it later. After `disconnected` it is always false. */
   send(frame: TaskFrame): boolean;
+  /** A hub that knows leases hears now, and not with the next ping, what is held and how many tasks could be taken. */
+  ping(): void;
 }
 
 /** What the link needs to know of tasks, and whom it tells. Nothing here may wait: what takes time goes on by itself. */

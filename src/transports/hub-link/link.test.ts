@@ -233,6 +233,31 @@ describe('heartbeats', () => {
     assert.deepEqual(world.tasks.heard.at(-1), { renewedAt: 30_000 });
   });
 
+  test('tasks can have a ping leave at once: the next one is as long after it, and only a hub that knows leases gets it', async () => {
+    for (const features of [['leases'], []]) {
+      const world = fakeWorld();
+      world.link.start();
+      const socket = await world.online({ features });
+      socket.say({ type: 'pong' });
+      await world.clock.advance(20_000);
+      const before = socket.sent.length;
+      world.tasks.free = 0;
+      world.tasks.session?.ping();
+      socket.say({ type: 'pong' });
+      assert.deepEqual(
+        socket.sent.slice(before),
+        features.length === 0 ? [] : ['{"type":"ping","protocol_version":1,"credit":0,"held":[]}'],
+      );
+      await world.clock.advance(29_999);
+      assert.equal(socket.sent.length, before + 1);
+      socket.say({ type: 'pong' });
+      socket.end(1006, '');
+      const waiting = world.clock.waiting;
+      world.tasks.session?.ping();
+      assert.equal(world.clock.waiting, waiting);
+    }
+  });
+
   test('a pong that was lost never makes a lease longer', async () => {
     const world = fakeWorld();
     world.link.start();
