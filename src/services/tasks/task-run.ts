@@ -31,6 +31,8 @@ const BAD_RESULT_MS = 10_000;
 /** Between two attempts to store what must be stored. */
 const STORE_AGAIN_MS = 1000;
 const HOOK_MS = 60_000;
+/** The same of a look that a stop finds under way: whoever starts next takes it up. */
+const STOP_HOOK_MS = 1000;
 /** So much later than they should, programs may be gone before the hub hears that they are. */
 const END_MARGIN_MS = 2000;
 /** In the history and the log, of a description and of a reason, characters. */
@@ -118,6 +120,8 @@ export class TaskRun {
   #isFailing = false;
   #gone = false;
   #hooked = false;
+  /** Ends the wait for the look at the folder that is under way. */
+  #giveUpHook: ((why: string) => void) | undefined;
   /** A program is to be started for it, the first since it was to run (again): what was said before is no word of that one. */
   #isUnbegun = false;
   #unfinished: { key: string; since: number } | undefined;
@@ -244,11 +248,14 @@ export class TaskRun {
 
   /** Ends what runs; on the disk it stays as it is. Never rejects. */
   async stop(): Promise<void> {
+    const { timers, isStopping } = this.#context;
     this.#storeNow?.();
+    const timer = isStopping() ? timers.set(() => this.#giveUpHook?.('the sidecar stops'), STOP_HOOK_MS) : undefined;
     await this.#endPrograms();
     // It may be about to end what is left of the agent: by then that may be another's of the same name.
     await this.#verified;
     await this.#steps;
+    timers.clear(timer);
   }
 
   // ── steps
@@ -565,12 +572,13 @@ export class TaskRun {
 
   /** A look at the folder around the work for a task. Never rejects, and does not wait for ever. */
   async #hook(when: 'before' | 'after'): Promise<void> {
-    const { hooks, options, log, timers } = this.#context;
-    if (hooks === undefined || this.#hooked === (when === 'before')) return;
+    const { hooks, options, log, timers, isStopping } = this.#context;
+    if (hooks === undefined || isStopping() || this.#hooked === (when === 'before')) return;
     this.#hooked = when === 'before';
     const { id, record } = this;
     const late = Promise.withResolvers<never>();
-    const timer = timers.set(() => late.reject(new Error(`it took longer than ${HOOK_MS} ms`)), HOOK_MS);
+    this.#giveUpHook = (why) => late.reject(new Error(why));
+    const timer = timers.set(() => this.#giveUpHook?.(`it took longer than ${HOOK_MS} ms`), HOOK_MS);
     try {
       const title = `Task ${record.assignment.description.replace(/\s+/g, ' ').slice(0, 100)}`;
       const work = hooks[when]({
@@ -582,6 +590,7 @@ export class TaskRun {
     } catch (error) {
       log('warn', 'task.checkpoint-failed', { task_id: id, error });
     } finally {
+      this.#giveUpHook = undefined;
       timers.clear(timer);
     }
   }

@@ -407,6 +407,48 @@ test('hooks look at the folder before the first start and after the end', async 
   );
 });
 
+test('a stop waits a second for the look at the folder after a task, and no longer', async () => {
+  for (const [lookMs, isWaitedFor] of [
+    [300, true],
+    [30_000, false],
+  ] as const) {
+    let begun = false;
+    let over = false;
+    const after = async (): Promise<void> => {
+      begun = true;
+      await sleep(lookMs, undefined, { ref: false });
+      over = true;
+    };
+    await withTasks(
+      async ({ hub, tasks }) => {
+        tasks.connected(hub.session);
+        hub.assign('t');
+        await eventually(() => assert.ok(begun));
+        const at = performance.now();
+        await tasks.stop();
+        assert.equal(over, isWaitedFor);
+        assert.ok(performance.now() - at < 5000);
+      },
+      { wake: answers(done), hooks: { before: () => Promise.resolve(), after } },
+    );
+  }
+});
+
+test('a hub hears that nothing more is taken before a stop ends the programs', () =>
+  withTasks(
+    async ({ hub, tasks }) => {
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await eventually(() => assert.equal(tasks.list().held[0]?.record.state, 'working'));
+      const stopped = tasks.stop();
+      await Promise.resolve();
+      assert.deepEqual([hub.credits, tasks.held().length], [[0], 1]);
+      await stopped;
+      assert.deepEqual(hub.credits, [0]);
+    },
+    { wake: 'touch "$OUTRIGGER_RESULTS/t.started"; exec sleep 300', concurrency: 2 },
+  ));
+
 test('a look at the folder that takes longer than a minute is not waited for, neither before a task nor after it', () => {
   const timers = new ManualTimers();
   const looks: string[] = [];

@@ -401,6 +401,8 @@ export class Tasks {
     const { timers } = this.#dependencies;
     // In the next turn, when `isStopping` holds.
     await Promise.resolve();
+    // Before the programs are ended, which takes its time.
+    this.#session?.ping();
     this.disconnected();
     timers.clear(this.#lookTimer);
     this.#leases.stop();
