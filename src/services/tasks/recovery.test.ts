@@ -311,6 +311,37 @@ test('a lease that nobody renews stops the task at nine tenths of it, and not be
   );
 });
 
+test('a hub that refuses this agent for good has what runs ended at once; what runs nothing, and what waits to be told, stays', () =>
+  withTasks(
+    async (first) => {
+      first.tasks.connected(first.hub.session);
+      first.hub.assign('left');
+      await eventually(() => assert.equal(first.tasks.list().held[0]?.record.state, 'working'));
+      const harness = await first.again({ concurrency: 3 });
+      const { hub, tasks, frame } = harness;
+      hub.silent.add('task_recovering').add('task_failed');
+      tasks.connected(hub.session);
+      hub.assign('told');
+      await frame('wake_result');
+      await tasks.say('told', { type: 'failed', reason: 'no', retryable: true });
+      hub.assign('runs');
+      await eventually(() => assert.equal(tasks.run('runs').record.state, 'working'));
+      tasks.disconnected();
+      tasks.refused('invalid_token');
+      assert.deepEqual(
+        tasks.held().map(({ task_id, state }) => [task_id, state]),
+        [
+          ['left', 'working'],
+          ['told', 'done'],
+        ],
+      );
+      await eventually(() => assert.equal(pidsOf(harness).some(isAlive), false));
+      const ends = (): unknown => Object.fromEntries(tasks.list().history.map(({ id, end }) => [id, end]));
+      await eventually(() => assert.deepEqual(ends(), { told: 'done', runs: 'abandoned' }));
+    },
+    { wake: `${started}; echo $$ >> pids; exec sleep 300`, cancelWithinMs: 1000 },
+  ));
+
 test('a task that is told twice, or granted anew, is done once', () =>
   withTasks(
     async ({ hub, tasks, frame, read, results }) => {

@@ -247,9 +247,11 @@ export class Tasks {
     this.#tellNews();
   }
 
-  /** The hub refuses this agent for good. Nothing more is heard of it. */
+  /** The hub refuses this agent for good. Nothing more is heard of it, and what runs is for others by now. */
   refused(reason: string): void {
     this.#refusal = reason;
+    // One that waits for the hub's word runs nothing: with another token the next start may be let go on.
+    for (const run of this.#active()) if (!run.recovering) void run.end('abandoned', undefined);
     this.#tellNews();
   }
 
