@@ -6,21 +6,21 @@ export const MAX_JSON_DEPTH = 500;
 
 /** It may be JSON, and is nested too deep to be taken. */
 export class JsonTooDeep extends SyntaxError {
-  constructor() {
-    super(`It is nested deeper than ${MAX_JSON_DEPTH} levels.`);
+  constructor(levels: number) {
+    super(`It is nested deeper than ${levels} levels.`);
   }
 }
 
 /** As `JSON.parse`, of what somebody else wrote. Throws SyntaxError, and JsonTooDeep. */
-export function readJson(text: string): unknown {
-  if (isTooDeep(text)) throw new JsonTooDeep();
+export function readJson(text: string, levels = MAX_JSON_DEPTH): unknown {
+  if (isTooDeep(text, levels)) throw new JsonTooDeep(levels);
   return JSON.parse(text);
 }
 
-/** Whether more than MAX_JSON_DEPTH levels are open anywhere in it; of what is no JSON, it may say either. */
-export function isTooDeep(text: string): boolean {
+/** Whether more than so many levels are open anywhere in it; of what is no JSON, it may say either. */
+export function isTooDeep(text: string, levels = MAX_JSON_DEPTH): boolean {
   // Each level takes two characters.
-  if (text.length <= 2 * MAX_JSON_DEPTH) return false;
+  if (text.length <= 2 * levels) return false;
   let depth = 0;
   for (let at = 0; at < text.length; at++) {
     const character = text.charCodeAt(at);
@@ -28,7 +28,7 @@ export function isTooDeep(text: string): boolean {
       at = endOfString(text, at);
       if (at < 0) return false;
     } else if (character === OPEN_BRACKET || character === OPEN_BRACE) {
-      if (++depth > MAX_JSON_DEPTH) return true;
+      if (++depth > levels) return true;
     } else if (character === CLOSE_BRACKET || character === CLOSE_BRACE) depth--;
   }
   return false;

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { type HubFeature, type HubFrame, hubFeatures, readAgentFrame, readHubFrame } from '../../src/contract/hub.ts';
+import { readJson } from '../../src/core/json-text.ts';
 import type { PeerTimers } from '../../src/core/peer.ts';
 import { LocalHost } from '../../src/services/processes/local-host.ts';
 import { Processes } from '../../src/services/processes/processes.ts';
@@ -83,7 +84,7 @@ export class FakeHub {
     if (this.room <= 0) return false;
     this.room--;
     const copy = JSON.parse(JSON.stringify(frame)) as Frame;
-    const read = readAgentFrame(JSON.stringify(frame), JSON.parse);
+    const read = readAgentFrame(JSON.stringify(frame), readJson);
     assert.ok('frame' in read, `not a frame: ${JSON.stringify(read)} ${JSON.stringify(frame).slice(0, 300)}`);
     this.frames.push(copy);
     if (!this.silent.has(frame.type)) queueMicrotask(() => this.#answer(copy));

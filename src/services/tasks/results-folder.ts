@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { readJson } from '../../core/json-text.ts';
+import { JsonTooDeep, MAX_JSON_DEPTH, readJson } from '../../core/json-text.ts';
 
 /** A larger result file is refused. */
 const MAX_RESULT_BYTES = 64 * 1024 * 1024;
+/** Levels of arrays and objects in it: there is room for the frame to the hub, and for what the hub tells of the task. */
+const MAX_RESULT_DEPTH = MAX_JSON_DEPTH - 10;
 const LATE = 'late';
 const RESULT = '.json';
 const STARTED = '.started';
@@ -13,6 +15,8 @@ const MAX_NAME_LENGTH = 100;
 
 export type FoundResult =
   | { value: Record<string, unknown> }
+  /** There, and none whatever is still written of it: why. */
+  | { problem: string }
   /** Not there (yet), or half written: `key` changes while somebody writes. */
   | { unfinished: string | undefined };
 
@@ -55,9 +59,10 @@ export class ResultsFolder {
       const stat = fs.lstatSync(this.resultFile(id));
       key = `${stat.mtimeMs} ${stat.size}`;
       if (!stat.isFile() || stat.size > MAX_RESULT_BYTES) return { unfinished: key };
-      const value: unknown = readJson(fs.readFileSync(this.resultFile(id), 'utf8'));
+      const value: unknown = readJson(fs.readFileSync(this.resultFile(id), 'utf8'), MAX_RESULT_DEPTH);
       if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { value: value as Record<string, unknown> };
-    } catch {
+    } catch (error) {
+      if (error instanceof JsonTooDeep) return { problem: `the result file is nested deeper than ${MAX_RESULT_DEPTH} levels` };
       // Not there, or not whole.
     }
     return { unfinished: key };

@@ -241,6 +241,7 @@ export class TaskRun {
     if (monotonic() > this.#deadline) return void this.step({ type: 'failed', reason: 'deadline_exceeded', retryable: false });
     const found = results.read(this.id);
     if ('value' in found) return void this.step(resultStep(found.value));
+    if ('problem' in found) return this.#unreadable(found.problem);
     if (found.unfinished === undefined) this.#unfinished = undefined;
     else this.#lookAgain(found.unfinished);
     if (results.hasStarted(this.id)) void this.step({ type: 'confirmed' });
@@ -511,15 +512,20 @@ export class TaskRun {
 
   /** Half of a file is waited for. */
   #lookAgain(key: string): void {
-    const { now, monotonic, results } = this.#context;
+    const { monotonic } = this.#context;
     if (this.#unfinished?.key !== key) {
       this.#unfinished = { key, since: monotonic() };
       return;
     }
     if (monotonic() - this.#unfinished.since < BAD_RESULT_MS) return;
     this.#unfinished = undefined;
+    this.#unreadable('the result file holds no JSON object');
+  }
+
+  #unreadable(why: string): void {
+    const { now, results } = this.#context;
     results.archive(this.id, this.record.generation, now());
-    void this.step({ type: 'failed', reason: 'result_unreadable: the result file holds no JSON object', retryable: true });
+    void this.step({ type: 'failed', reason: `result_unreadable: ${why}`, retryable: true });
   }
 
   async #verify(): Promise<void> {

@@ -293,6 +293,29 @@ test('a result that is written in halves is waited for, and one that never becom
   );
 });
 
+test('a result is taken as deep as a frame with it may be, and a deeper one fails its task, which says so', async () => {
+  for (const [levels, isTaken] of [
+    [490, true],
+    [491, false],
+    [500, false],
+    [501, false],
+  ] as const) {
+    const result = `{"status":"success","x":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
+    await withTasks(
+      async ({ hub, tasks, frame, results }) => {
+        tasks.connected(hub.session);
+        hub.assign('t');
+        if (isTaken) assert.equal(JSON.stringify((await frame('task_complete'))['result']), result);
+        else {
+          assert.equal((await frame('task_failed'))['reason'], 'result_unreadable: the result file is nested deeper than 490 levels');
+          assert.equal(fs.readdirSync(path.join(results, 'late')).length, 1);
+        }
+      },
+      { wake: answers(result) },
+    );
+  }
+});
+
 test('a clock that is set ahead makes no unreadable result of one that is being written', () => {
   let ahead = 0;
   return withTasks(
