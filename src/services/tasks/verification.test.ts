@@ -123,6 +123,12 @@ test('of what a step wrote the newest ten thousand characters are in the report'
   assert.deepEqual([checks[0]?.status, checks[0]?.output], ['pass', `${'x'.repeat(9996)}end\n`]);
 });
 
+test('a character that a step writes in pieces is one in the report, whatever comes on the other stream in between', async () => {
+  const pieces = String.raw`printf 'a\342'; sleep 0.2; printf 'b\303' >&2; sleep 0.2; printf '\202\254'; sleep 0.2; printf '\244\n\303' >&2`;
+  const { checks } = await check([{ type: 'command_succeeds', target: ['sh', '-c', pieces], description: undefined }]);
+  assert.equal(checks[0]?.output, 'ab€ä\n\ufffd');
+});
+
 test('what a step leaves running is ended with it, and one that is not wanted any more ends at once', async () => {
   let pid = 0;
   await check(

@@ -1,6 +1,7 @@
 import { explicitRepository } from '../processes/explicit-repository.ts';
 import fs from 'node:fs';
 import path from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
 import type { TaskAssignment, VerificationReport, VerificationStep } from '../../contract/hub.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import { maxTimerMs } from '../../core/peer.ts';
@@ -157,13 +158,16 @@ async function runStep(
   { folder, env, mark, signal }: VerificationRequest,
 ): Promise<Verdict> {
   let output = '';
+  // A character may come in pieces, and those of the other stream in between.
+  const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
   // Twice as much, so that it is not cut at each piece.
-  const add = (bytes: Buffer): void => {
-    output += bytes.toString('utf8');
+  const add = (text: string): void => {
+    output += text;
     if (output.length > 2 * OUTPUT_LENGTH) output = output.slice(-OUTPUT_LENGTH);
   };
   signal.throwIfAborted();
-  const program: TaskProgram = await programs.start({ argv, cwd: folder, env, mark, onOutput: (_stream, bytes) => add(bytes) });
+  const onOutput = (stream: 'stdout' | 'stderr', bytes: Buffer): void => add(decoders[stream].write(bytes));
+  const program: TaskProgram = await programs.start({ argv, cwd: folder, env, mark, onOutput });
   const stop = Promise.withResolvers<'late' | 'aborted'>();
   const timer = setTimeout(() => stop.resolve('late'), Math.min(leftMs, maxTimerMs));
   const abort = (): void => stop.resolve('aborted');
@@ -173,6 +177,7 @@ async function runStep(
     const exit = await Promise.race([program.exit, stop.promise]);
     // Also after a step that went well: what it left running is nobody's.
     await program.end(typeof exit === 'string' ? END_WITHIN_MS : 0);
+    add(decoders.stdout.end() + decoders.stderr.end());
     const text = output.slice(-OUTPUT_LENGTH).toWellFormed();
     if (exit === 'aborted') throw signal.reason;
     if (exit === 'late') return { status: 'timeout', output: text };
