@@ -722,6 +722,18 @@ test('the seed’s queue is taken over once, and can be given back', () =>
     { wake: started },
   ));
 
+test('a file in the place of the seed’s queue that is none is left where it is, and tasks are taken all the same', async () => {
+  for (const text of ['null', '[]', '"x"', '1', '', '{'])
+    await withTasks(async (first) => {
+      first.put('queue.json', text);
+      const { tasks, hub, frame, read } = await first.again({ queueFile: first.at('queue.json'), wake: answers(done) });
+      assert.equal(read('queue.json'), text);
+      tasks.connected(hub.session);
+      hub.assign('t');
+      await frame('task_complete');
+    });
+});
+
 test('a drain takes nothing new and ends when nothing is held', () =>
   withTasks(
     async ({ hub, tasks, frame, results }) => {

@@ -59,8 +59,8 @@ export class ResultsFolder {
       const stat = fs.lstatSync(this.resultFile(id));
       key = `${stat.mtimeMs} ${stat.size}`;
       if (!stat.isFile() || stat.size > MAX_RESULT_BYTES) return { unfinished: key };
-      const value: unknown = readJson(fs.readFileSync(this.resultFile(id), 'utf8'), MAX_RESULT_DEPTH);
-      if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { value: value as Record<string, unknown> };
+      const value = objectOf(readJson(fs.readFileSync(this.resultFile(id), 'utf8'), MAX_RESULT_DEPTH));
+      if (value !== undefined) return { value };
     } catch (error) {
       if (error instanceof JsonTooDeep) return { problem: `the result file is nested deeper than ${MAX_RESULT_DEPTH} levels` };
       // Not there, or not whole.
@@ -130,7 +130,7 @@ export class ResultsFolder {
 /** The seed's queue, as it was beside its config; undefined where there is none that can be read. */
 export function readQueueFile(file: string): Record<string, unknown> | undefined {
   try {
-    return readJson(fs.readFileSync(file, 'utf8')) as Record<string, unknown>;
+    return objectOf(readJson(fs.readFileSync(file, 'utf8')));
   } catch {
     return undefined;
   }
@@ -145,6 +145,10 @@ export function fileName(id: string): string {
   if (/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(id) && id.length <= MAX_NAME_LENGTH && id !== LATE) return id;
   const readable = id.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40);
   return `${readable}-${createHash('sha256').update(id).digest('hex').slice(0, 16)}`;
+}
+
+function objectOf(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
 }
 
 /** Undefined where no watch is to be had: looks alone find what is there. */
