@@ -199,7 +199,9 @@ function startProblem({ argv: [program], cwd }: HostRequest, file: string, error
     const why = `its first line names ${JSON.stringify(interpreter)}, which is not on this machine${ending}.`;
     return new OutriggerError('TOOL_MISSING', `${program} can't be started: ${why}`, { ...cause, details: { tool: interpreter } });
   }
-  if (code === 'E2BIG' || code.startsWith('ERR_INVALID_ARG'))
+  if (code.startsWith('ERR_INVALID_ARG'))
+    return new OutriggerError('BAD_INPUT', `An argument or a variable of ${program} holds a NUL, and none can.`, cause);
+  if (code === 'E2BIG')
     return new OutriggerError('BAD_INPUT', `The arguments and variables of ${program} are more than the system takes.`, cause);
   if (['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE', 'ETIMEDOUT'].includes(code))
     return new OutriggerError('TOO_MANY_PROCESSES', `The system has no room for ${program}: ${code}.`, cause);

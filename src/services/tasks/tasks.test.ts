@@ -111,6 +111,29 @@ test('a wake command that does not exist, or is no program, is told in words', a
     );
 });
 
+test('a description with a NUL, which no argument can hold, fails a wake command that has it in one, and reaches any other by its file', async () => {
+  await withTasks(
+    async ({ hub, tasks, frame }) => {
+      tasks.connected(hub.session);
+      hub.assign('t', { description: 'a\0b' });
+      assert.match(
+        String((await frame('task_failed'))['reason']),
+        /^wake_failed: The description of the task holds a NUL.*OUTRIGGER_TASK_FILE/,
+      );
+    },
+    { wake: ['sh', '-c', 'exit 0', 'sh', '${TASK_DESCRIPTION}'], retriesMs: [] },
+  );
+  await withTasks(
+    async ({ hub, tasks, frame, read }) => {
+      tasks.connected(hub.session);
+      hub.assign('t', { description: 'a\0b' });
+      await frame('task_complete');
+      assert.equal((JSON.parse(read('root/file')) as { description: string }).description, 'a\0b');
+    },
+    { wake: `cat "$OUTRIGGER_TASK_FILE" > file; ${answers(done)}` },
+  );
+});
+
 test('a wake command that hangs is ended, and counts as one that failed', () =>
   withTasks(
     async ({ hub, tasks, frame, read }) => {

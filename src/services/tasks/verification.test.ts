@@ -86,6 +86,11 @@ test('a report says what each step came to, as AgentCom’s has it', async () =>
   assert.deepEqual([report.status, report.run_number, report.started_at, report.timeout_ms, report.task_id], ['error', 1, 5, 20_000, 't']);
 });
 
+test('a command with a NUL in it is told for what it is', async () => {
+  const { checks } = await check([{ type: 'command_succeeds', target: ['true', 'a\0b'], description: undefined }]);
+  assert.deepEqual([checks[0]?.status, checks[0]?.output], ['error', 'An argument or a variable of true holds a NUL, and none can.']);
+});
+
 test('a limit that is longer than a timer can wait ends no step', async () => {
   const steps: VerificationStep[] = [{ type: 'command_succeeds', target: 'sleep 0.2', description: undefined }];
   assert.equal((await check(steps, { timeoutMs: 2 ** 31 })).status, 'pass');
