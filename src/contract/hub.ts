@@ -146,7 +146,7 @@ export const agentFrames = once(
         task_id: id(),
         generation: generation(),
         stream: z.enum(['stdout', 'stderr']),
-        /** Of the first byte, in the stream. */
+        /** Of the first byte, in the stream; after a restart of the agent it may be any that is beyond those before. */
         offset: z.int().nonnegative(),
         text: z.string(),
         /** That the text took in the stream: more or fewer than its own where that was no UTF-8. Left out: as many. */

@@ -178,6 +178,31 @@ test('that its agent had begun before a restart is no word of the program that i
     { wake: `echo x >> runs; test -e ready && { ${answers(done)} exit; }\n${started}; sleep 300` },
   ));
 
+test('to the hub, what a task writes after a restart stands behind all that it wrote before, though the fence is the same', () =>
+  withTasks(
+    async (first) => {
+      let harness = first;
+      let end = 0;
+      for (let life = 1; life <= 3; life++) {
+        const { hub, tasks, frame } = harness;
+        tasks.connected(hub.session);
+        if (life === 1) hub.assign('t');
+        const told = await frame('task_log');
+        const { offset, bytes } = told as unknown as { offset: number; bytes: number };
+        assert.deepEqual([told['text'], told['generation'], offset === 0], [`life ${life}\n`, 1, life === 1]);
+        assert.ok(offset >= end, `${offset} is within what was told before ${end}`);
+        end = offset + bytes;
+        // What is sent again on another connection is known by where it stood.
+        tasks.disconnected();
+        tasks.connected(hub.session);
+        assert.equal((await frame('task_log', 2))['offset'], offset);
+        await eventually(() => assert.equal(tasks.list().held[0]?.record.state, 'working'));
+        if (life < 3) harness = await harness.again();
+      }
+    },
+    { wake: `echo x >> runs; ${started}; echo life $(wc -l < runs); exec sleep 300` },
+  ));
+
 test('a stop while the agent’s word is waited for is quiet, leaves no process, and the task stays', () =>
   withTasks(
     async (harness) => {

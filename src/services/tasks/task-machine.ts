@@ -24,6 +24,8 @@ export interface HeldRecord {
   /** The wake program runs, as far as is known; it may be just being started, and `pid` is 0. */
   program?: { pid: number };
   branch?: string;
+  /** How often a sidecar found it as another one left it; stored with what came next. */
+  restarts?: number;
   acceptedAt: number;
 }
 

@@ -10,6 +10,11 @@ const BEAT_MS = 250;
 const FULL_RETRY_MS = 50;
 /** Short frames that wait for a full socket. More are lost, as with the connection: what counts is in the outbox. */
 const MOST_WAITING = 1000;
+/**
+ * For each restart, so much is added to offsets in a log: it begins anew, and a hub takes what stands within what it has for told again. How
+ * much that is nobody remembers; more than a program writes from one to the next. A million of them are still safe integers.
+ */
+const RESTART_BYTES = 2 ** 33;
 
 export interface Progress {
   progress?: number | undefined;
@@ -125,9 +130,10 @@ export class TaskNews {
   }
 
   /** False where the socket is full. */
-  #sendLog(session: HubSession, { id, generation }: TaskRun['record'], log: TaskRun['log'], last: boolean): boolean {
+  #sendLog(session: HubSession, { id, generation, restarts = 0 }: TaskRun['record'], log: TaskRun['log'], last: boolean): boolean {
     for (let chunk = log.next(last); chunk !== undefined; chunk = log.next(last)) {
-      const { stream, offset, text, bytes } = chunk;
+      const { stream, text, bytes } = chunk;
+      const offset = restarts * RESTART_BYTES + chunk.offset;
       if (!session.send({ type: 'task_log', task_id: id, generation, stream, offset, text, bytes })) return false;
       log.sent(chunk);
     }

@@ -128,7 +128,7 @@ export class TaskRun {
 
   constructor(context: RunContext, record: HeldRecord, recovering: { programEnded: boolean } | undefined) {
     this.#context = context;
-    this.record = record;
+    this.record = recovering === undefined ? record : { ...record, restarts: (record.restarts ?? 0) + 1 };
     this.recovering = recovering !== undefined;
     this.#deadline = context.monotonic() + timeLeft(record, context.now());
     // In that state a program was started, or was about to be, and no end of it is known.
