@@ -940,7 +940,7 @@ export const limitParts = [
         '503 before the handshake, with `Retry-After`',
         ['test/flows/hub.test.ts', 'more connections than may come at once are told when to come, before anything else is done for them'],
       ),
-      constant('time to say who it is', 'src/hub/greet-agent.ts', 'IDENTIFY_WITHIN_MS', 'ms', 'close 4001', [
+      constant('time to say who it is', 'src/hub/greet-agent.ts', 'IDENTIFY_WITHIN_MS', 'ms', 'close 1008', [
         'test/flows/hub-limits.test.ts',
         'a connection that does not say who it is is closed after ten seconds',
       ]),

@@ -19,7 +19,8 @@ export function greetAgent(socket: TextSocket, address: string | null, { fleet, 
   let admitting = false;
   let isOver = false;
   const late: string[] = [];
-  const timer = timers.set(() => socket.close(hubCloseCodes.auth, 'not identified'), IDENTIFY_WITHIN_MS);
+  // Not `auth`: what it says may be on its way, with a secret that holds.
+  const timer = timers.set(() => socket.close(hubCloseCodes.policy, 'not identified'), IDENTIFY_WITHIN_MS);
   socket.onClose(() => {
     isOver = true;
     timers.clear(timer);

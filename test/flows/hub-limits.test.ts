@@ -57,7 +57,7 @@ describe('a hub', { concurrency: true }, () => {
     withHub(async ({ agent }) => {
       const nobody = await agent('nobody', { identify: false });
       const begun = performance.now();
-      await eventually(() => assert.equal(nobody.closed?.code, 4001), 15_000);
+      await eventually(() => assert.equal(nobody.closed?.code, 1008), 15_000);
       assert.ok(performance.now() - begun > 9000);
     }));
 
