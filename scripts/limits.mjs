@@ -1007,10 +1007,17 @@ export const limitParts = [
         'test/flows/hub-limits.test.ts',
         'an agent that says it can do more than a thousand things is not let in',
       ]),
-      constant('secrets of an agent that hold', 'src/hub/agent-registry.ts', 'MAX_SECRETS', 'count', 'the one that was never used ends', [
-        'test/flows/hub-limits.test.ts',
-        'at most two secrets of an agent hold, and none lies on the disk',
-      ]),
+      constant(
+        'secrets of an agent that hold',
+        'src/hub/agent-registry.ts',
+        'MAX_SECRETS',
+        'count',
+        'the oldest that it was sent and did not use ends',
+        [
+          'src/hub/agent-registry.test.ts',
+          'at most eight secrets of an agent hold: beyond that the oldest that it was sent and did not use ends',
+        ],
+      ),
       constant('bodies of requests', 'src/hub/hub.ts', 'maxInputBytes', 'bytes', '`INPUT_TOO_LARGE`', [
         'test/flows/hub-limits.test.ts',
         'too many tasks at once, one that is too long and a list that is too long are refused whole',

@@ -64,6 +64,46 @@ test('a secret that was never used holds no longer than until a newer one was', 
     assert.deepEqual([registry.ownerOf(first), registry.ownerOf(second)], [undefined, 'one']);
   }));
 
+test('a secret that an agent was sent is not ended by the next one before a newer one was used', () =>
+  withRegistry((registry) => {
+    const first = registry.register('one');
+    registry.arrived('one', first, 'one', []);
+    const sent = registry.rotate('one');
+    registry.sent(sent, true);
+    const unsent = registry.rotate('one');
+    const newest = registry.rotate('one');
+    assert.deepEqual(
+      [first, sent, unsent, newest].map((secret) => registry.ownerOf(secret)),
+      ['one', 'one', undefined, 'one'],
+    );
+    registry.arrived('one', sent, 'one', []);
+    assert.deepEqual([registry.ownerOf(first), registry.ownerOf(newest)], [undefined, 'one']);
+    registry.arrived('one', newest, 'one', []);
+    assert.equal(registry.get('one')?.secrets, 1);
+  }));
+
+test('a first secret that was not used yet is not ended by others that nobody was sent', () =>
+  withRegistry((registry) => {
+    const first = registry.register('one');
+    for (let count = 0; count < 3; count++) registry.sent(registry.rotate('one'), false);
+    assert.deepEqual([registry.ownerOf(first), registry.get('one')?.secrets], ['one', 2]);
+  }));
+
+test('at most eight secrets of an agent hold: beyond that the oldest that it was sent and did not use ends', () =>
+  withRegistry((registry) => {
+    const first = registry.register('one');
+    registry.arrived('one', first, 'one', []);
+    const sent = Array.from({ length: 9 }, () => {
+      const secret = registry.rotate('one');
+      registry.sent(secret, true);
+      return secret;
+    });
+    assert.deepEqual(
+      [first, ...sent].map((secret) => registry.ownerOf(secret) !== undefined),
+      [true, false, false, true, true, true, true, true, true, true],
+    );
+  }));
+
 test('an older secret that is used ends no newer one', () =>
   withRegistry((registry) => {
     const first = registry.register('one');

@@ -3,8 +3,11 @@ import { OutriggerError } from '../contract/errors.ts';
 import { hubOperations } from '../contract/hub-operations.ts';
 import { hashSecret, newSecret } from './secrets.ts';
 
-/** While one secret is replaced by another, both hold. */
-const MAX_SECRETS = 2;
+/**
+ * While one secret is replaced by others, all hold that its agent may have: which of them it stored is known when it comes with one. Some more than
+ * may be sent into a connection that is dead and not yet known to be.
+ */
+const MAX_SECRETS = 8;
 
 export interface KnownAgent {
   id: string;
@@ -23,6 +26,9 @@ interface AgentRow {
 }
 
 const SCHEMA_VERSION = 1;
+
+/** How far a secret came, as the column `used` has it. */
+const reached = { nobody: 0, used: 1, sent: 2 } as const;
 
 interface SecretRow {
   hash: string;
@@ -115,7 +121,7 @@ export class AgentRegistry {
     const hash = hashSecret(secret);
     const secrets = this.#secretsOf(agent);
     const mine = secrets.findIndex((row) => row.hash === hash);
-    if (secrets[mine]?.used === 0) this.#sql('UPDATE secrets SET used = 1 WHERE hash = ?').run(hash);
+    if (secrets[mine] !== undefined && secrets[mine].used !== reached.used) this.#reached(hash, reached.used);
     // Whether they were used or not: one that was never used may be in other hands.
     if (mine > 0) this.#end('agent = ? AND rowid < (SELECT rowid FROM secrets WHERE hash = ?)', agent, hash);
     this.#sql('UPDATE agents SET name = ?1, capabilities = ?2 WHERE id = ?3 AND (name <> ?1 OR capabilities <> ?2)').run(
@@ -127,13 +133,20 @@ export class AgentRegistry {
 
   /** Another secret, which holds beside the present one until it was used. Throws NOT_FOUND. */
   rotate(agent: string): string {
-    const rows = this.#secretsOf(agent);
-    if (rows.length === 0) throw new OutriggerError('NOT_FOUND', `There is no agent ${agent} with a secret.`);
-    // One that was never used is replaced itself.
-    if (rows.length >= MAX_SECRETS) this.#end('agent = ? AND used = 0', agent);
+    const [first, ...later] = this.#secretsOf(agent);
+    if (first === undefined) throw new OutriggerError('NOT_FOUND', `There is no agent ${agent} with a secret.`);
+    // One that was made later and sent to nobody is replaced itself. The first is the one that its agent began with.
+    const sent = later.filter(({ used }) => used === reached.sent);
+    const ends = [...later.filter(({ used }) => used === reached.nobody), ...sent.slice(0, Math.max(0, sent.length + 2 - MAX_SECRETS))];
+    for (const { hash } of ends) this.#end('hash = ?', hash);
     const secret = newSecret(agent);
     this.#addSecret(agent, secret);
     return secret;
+  }
+
+  /** Whether the agent may have this secret of `rotate`, and have no other any more: only a newer one that it uses ends it. */
+  sent(secret: string, isSent: boolean): void {
+    this.#reached(hashSecret(secret), isSent ? reached.sent : reached.nobody);
   }
 
   /** Ends all secrets of an agent; how many there were. Throws NOT_FOUND. */
@@ -182,7 +195,17 @@ export class AgentRegistry {
   }
 
   #addSecret(agent: string, secret: string): void {
-    this.#sql('INSERT INTO secrets(hash, agent, created, used) VALUES(?, ?, ?, 0)').run(hashSecret(secret), agent, this.#now());
+    this.#sql('INSERT INTO secrets(hash, agent, created, used) VALUES(?, ?, ?, ?)').run(
+      hashSecret(secret),
+      agent,
+      this.#now(),
+      reached.nobody,
+    );
+  }
+
+  /** What was used stays so. */
+  #reached(hash: string, used: number): void {
+    this.#sql('UPDATE secrets SET used = ? WHERE hash = ? AND used <> ?').run(used, hash, reached.used);
   }
 
   /** Made once each: to prepare one takes longer than to run it. */

@@ -68,7 +68,11 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
     'agents.register': ({ agent }) => ({ agent, token: registry.register(agent) }),
     'agents.rotate': async ({ agent }) => {
       const token = registry.rotate(agent);
-      return { token, delivered: await fleet.deliver(agent, token) };
+      // Before it leaves: a hub that is killed in between does not know that it did.
+      registry.sent(token, true);
+      const delivered = await fleet.deliver(agent, token);
+      if (!delivered) registry.sent(token, false);
+      return { token, delivered };
     },
     'agents.revoke': async ({ agent }) => {
       const secrets = registry.revoke(agent);

@@ -193,7 +193,7 @@ describe('a hub', { concurrency: true }, () => {
     );
   });
 
-  test('at most two secrets of an agent hold, and none lies on the disk', () =>
+  test('a secret that nobody was sent is replaced by the next one, and none lies on the disk', () =>
     withHub(async ({ client, agent, folder, secretOf }) => {
       const first = await secretOf('one');
       await agent('one', { token: first });

@@ -279,6 +279,20 @@ test('a secret is replaced without a gap, and one that is revoked ends the conne
     await assert.rejects(client.call('agents.revoke', { agent: 'nobody' }), /There is no agent nobody/);
   }));
 
+test('a secret that an agent was sent lets it in, whatever was made while it was away', () =>
+  withHub(async (running) => {
+    const { client } = running;
+    const rotate = (): Promise<{ token: string; delivered: boolean }> => client.call('agents.rotate', { agent: 'one' });
+    const agent = await running.agent('one', { features: all });
+    const { token } = await rotate();
+    assert.equal((await agent.next('token_rotated'))['token'], token);
+    agent.end();
+    await eventually(async () => assert.equal((await client.call('agents.list', {})).agents[0]?.state, 'offline'));
+    for (let count = 0; count < 2; count++) assert.equal((await rotate()).delivered, false);
+    await running.agent('one', { token, features: all });
+    assert.equal((await client.call('agents.list', {})).agents[0]?.secrets, 2);
+  }));
+
 test('who came with a secret that is revoked is cut: nothing more is taken from it, and it is told nothing more', () =>
   withHub(async (running) => {
     const { client, url } = running;
