@@ -26,6 +26,8 @@ const signals: readonly NodeJS.Signals[] = [
 const TOKEN_VARIABLE = 'OUTRIGGER_HUB_TOKEN';
 const MIN_TOKEN_LENGTH = 16;
 const WAIT_LOOK_MS = 200;
+/** In a shorter one a link whose connection was lost is not back in time. */
+const MIN_LEASE_MS = 3000;
 /** Who waits for a task gives a hub so long to come back. */
 const AWAY_MS = 10 * 60_000;
 /**
@@ -109,6 +111,11 @@ function hubOptions(flags: HubFlags): HubOptions {
   if (token !== undefined && token.length < MIN_TOKEN_LENGTH)
     throw new UnavailableError(`${TOKEN_VARIABLE} must be at least ${MIN_TOKEN_LENGTH} characters long.`);
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new UnavailableError(`--port ${port} is no port.`);
+  const lease = milliseconds('--lease-ms', leaseMs);
+  if (lease < MIN_LEASE_MS)
+    throw new UnavailableError(
+      `--lease-ms ${leaseMs} is less than ${MIN_LEASE_MS} ms: a link that lost its connection would not be back in time.`,
+    );
   return {
     ...hubDefaults,
     host,
@@ -116,7 +123,7 @@ function hubOptions(flags: HubFlags): HubOptions {
     folder: hubFolder(state, surroundings),
     ...(token === undefined ? {} : { token }),
     heartbeatMs: milliseconds('--heartbeat-ms', heartbeatMs),
-    leaseMs: milliseconds('--lease-ms', leaseMs),
+    leaseMs: lease,
     acceptWithinMs: milliseconds('--accept-ms', acceptMs),
     keepDays: days('--keep-days', flags.keepDays),
     keepFailedDays: days('--keep-failed-days', flags.keepFailedDays),

@@ -12,7 +12,7 @@ import { nodeTimers } from '../net/timers.ts';
 import { AgentRegistry } from './agent-registry.ts';
 import type { AgentSession } from './agent-session.ts';
 import { InProcessBus } from './bus.ts';
-import { Fleet, type FleetNews } from './fleet.ts';
+import { Fleet, type FleetNews, type FleetOptions } from './fleet.ts';
 import { hubDefaults } from './hub.ts';
 import { implementHub } from './operations.ts';
 import { SqliteTaskStore } from './sqlite-task-store.ts';
@@ -45,7 +45,7 @@ class Scene {
   readonly fleet: Fleet;
   readonly #secrets = new Map<string, string>();
 
-  constructor({ timers, now }: { timers: PeerTimers; now: () => number }) {
+  constructor({ timers, now }: { timers: PeerTimers; now: () => number }, options: FleetOptions) {
     const { acceptWithinMs: acceptMs } = hubDefaults;
     this.registry = new AgentRegistry({ file: ':memory:', now });
     this.store = new SqliteTaskStore({ file: ':memory:', now, random: Math.random, acceptMs });
@@ -53,7 +53,7 @@ class Scene {
     this.logs = new TaskLogs(this.bus);
     const { store, bus, registry, logs } = this;
     const dispatch = (): Promise<never> => Promise.reject(new Error('Agents call nothing.'));
-    this.fleet = new Fleet({ store, bus, registry, logs, timers, now, log: () => {}, dispatch }, hubDefaults);
+    this.fleet = new Fleet({ store, bus, registry, logs, timers, now, log: () => {}, dispatch }, options);
   }
 
   async join(agent: string, more: Partial<AgentFrames['identify']> = {}): Promise<Joined> {
@@ -91,9 +91,15 @@ class Scene {
 }
 
 /** `clock`: one of the test's own, else the real one. */
-async function scene(run: (scene: Scene) => Promise<void>, clock?: FakeClock, setBy = (): number => 0): Promise<void> {
+async function scene(
+  run: (scene: Scene) => Promise<void>,
+  clock?: FakeClock,
+  setBy = (): number => 0,
+  options: Partial<FleetOptions> = {},
+): Promise<void> {
   const made = new Scene(
     clock === undefined ? { timers: nodeTimers, now: Date.now } : { timers: clock.timers, now: () => clock.now + setBy() },
+    { ...hubDefaults, ...options },
   );
   made.fleet.start();
   try {
@@ -376,4 +382,23 @@ test('a task of AgentCom’s sidecar that falls silent for ten minutes is grante
     assert.deepEqual([state, holder, fence, other.frames.at(-1)?.type], ['offered', 'other', 2, 'task_assign']);
     assert.equal(silent.frames.at(-1)?.type, 'task_reassign');
   }, clock);
+});
+
+test('agents are told to speak so often that a lease outlives a connection that dies', async () => {
+  for (const [options, heartbeatMs, pongTimeoutMs] of [
+    [{}, 30_000, 10_000],
+    [{ leaseMs: 30_000 }, 15_000, 5000],
+    [{ leaseMs: 3001 }, 1500, 500],
+    [{ leaseMs: 600_000 }, 30_000, 10_000],
+    [{ leaseMs: 30_000, heartbeatMs: 1000, pongTimeoutMs: 900 }, 1000, 900],
+  ] as const)
+    await scene(
+      async (hub) => {
+        const [identified] = (await hub.join('one')).frames;
+        assert.deepEqual([identified?.['heartbeat_ms'], identified?.['pong_timeout_ms']], [heartbeatMs, pongTimeoutMs]);
+      },
+      undefined,
+      undefined,
+      options,
+    );
 });

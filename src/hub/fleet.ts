@@ -18,6 +18,12 @@ const LONGEST_REAP_MS = 5000;
 /** Between two commits that remove tasks, ms. */
 const FORGET_PAUSE_MS = 5;
 const NEWS_MS = 250;
+/**
+ * Shares of a lease: how often agents speak at most, and how long they wait for an answer. They stop work at nine tenths, so one that finds its
+ * connection dead has time to come back.
+ */
+const HEARTBEAT_SHARE = 1 / 2;
+const PONG_SHARE = 1 / 6;
 /** The client type of `outrigger link --check`. */
 const CHECK = 'check';
 const CHECKED_MS = 5000;
@@ -29,6 +35,7 @@ const NEWS = 'news';
 const ofAgent = (agent: string): string => `agent.${agent}`;
 
 export interface FleetOptions {
+  /** Less where the lease asks for it, as `pongTimeoutMs`. */
   heartbeatMs: number;
   pongTimeoutMs: number;
   leaseMs: number;
@@ -90,7 +97,12 @@ export class Fleet {
 
   constructor(dependencies: FleetDependencies, options: FleetOptions) {
     this.#dependencies = dependencies;
-    this.#options = options;
+    const { heartbeatMs, pongTimeoutMs, leaseMs } = options;
+    this.#options = {
+      ...options,
+      heartbeatMs: Math.min(heartbeatMs, Math.floor(leaseMs * HEARTBEAT_SHARE)),
+      pongTimeoutMs: Math.min(pongTimeoutMs, Math.floor(leaseMs * PONG_SHARE)),
+    };
   }
 
   get online(): number {

@@ -15,6 +15,7 @@ import { ResultsFolder } from '../../src/services/tasks/results-folder.ts';
 import { eventually } from '../kit/eventually.ts';
 import { withHub } from '../kit/hub.ts';
 import { runProgram } from '../kit/running-program.ts';
+import { withScratchFolder } from '../kit/scratch-folder.ts';
 import { main } from '../kit/command.ts';
 
 const features = ['leases', 'held', 'refusals', 'long-reasons', 'logs', 'calls'];
@@ -238,6 +239,15 @@ test('days that make no sense are refused before a hub starts', async () => {
     fs.rmSync(at, { recursive: true, force: true });
   }
 });
+
+test('a lease in which no link could come back is refused before a hub starts', () =>
+  withScratchFolder('lease', async (_folder, at) => {
+    const args = ['hub', '--port', '0', '--state', at, '--lease-ms=2999'];
+    const program = runProgram(process.execPath, [main, ...args], { env: { PATH: process.env['PATH'] }, cwd: at });
+    assert.notEqual(await program.ended, 0);
+    assert.ok(program.output().includes('--lease-ms 2999 is less than 3000 ms: '), program.output());
+    assert.deepEqual(fs.readdirSync(at), []);
+  }));
 
 test('of tasks that are more than one answer can have AgentCom’s list has the newest (long form)', () =>
   withHub(async ({ hub, url, client }) => {
