@@ -124,6 +124,62 @@ test('what an agent that comes back has lost goes to another one that has room, 
     await eventually(() => assert.equal(second.frames.at(-1)?.type, 'task_assign'), 2000);
   }));
 
+test('what an agent was offered that goes before it accepts is another one’s at once', () =>
+  scene(async (hub) => {
+    const first = await hub.join('first', { credit: 2 });
+    await hub.create('t');
+    await hub.create('u');
+    await hub.is('u', 'offered');
+    // Its acknowledgement may be lost: the agent may be at work.
+    first.say({ type: 'task_accepted', task_id: 't', generation: 1 });
+    const second = await hub.join('second', { credit: 2 });
+    hub.fleet.left(first.session as AgentSession);
+    await eventually(() => assert.equal(second.frames.at(-1)?.['task_id'], 'u'), 2000);
+    const of = (id: string): unknown[] => [hub.store.get(id)?.holder, hub.store.get(id)?.state, hub.store.get(id)?.attempt];
+    assert.deepEqual(
+      [of('t'), of('u')],
+      [
+        ['first', 'running', 1],
+        ['second', 'offered', 1],
+      ],
+    );
+  }));
+
+test('what is granted to an agent while it goes is another one’s at once', () =>
+  scene(async (hub) => {
+    const first = await hub.join('first');
+    const claim = hub.store.claim.bind(hub.store);
+    hub.store.claim = async (claims) => {
+      const granted = await claim(claims);
+      if (granted.length > 0) hub.fleet.left(first.session as AgentSession);
+      return granted;
+    };
+    await hub.create('t');
+    await eventually(() => assert.equal(hub.store.get('t')?.fence, 1), 2000);
+    const second = await hub.join('second');
+    await eventually(() => assert.equal(second.frames.at(-1)?.['task_id'], 't'), 2000);
+  }));
+
+test('an offer stays with an agent whose next connection takes the place of this one', () =>
+  scene(async (hub) => {
+    await hub.join('one');
+    await hub.create('t');
+    await hub.is('t', 'offered');
+    await hub.join('one', { credit: 0, held: [{ task_id: 't', generation: 1, state: undefined }] });
+    await hub.is('t', 'running');
+    assert.equal(hub.store.get('t')?.fence, 1);
+  }));
+
+test('a plain sidecar that goes keeps what it was offered: it may have begun', () =>
+  scene(async (hub) => {
+    const plain = await hub.join('plain', { features: [], credit: undefined, held: undefined });
+    await hub.create('t');
+    await hub.is('t', 'offered');
+    hub.fleet.left(plain.session as AgentSession);
+    await delay(50);
+    assert.equal(hub.store.get('t')?.state, 'offered');
+  }));
+
 test('a word on the bus that is lost is only later: the next one is heard', () =>
   scene(async (hub) => {
     await hub.join('one', { credit: 3 });
@@ -174,10 +230,9 @@ test('who is revoked while it is let in is not let in', () =>
 
 test('an offer that went down with a connection is not held by who has more than it can name', () =>
   scene(async (hub) => {
-    const first = await hub.join('one');
+    await hub.join('one');
     await hub.create('t');
     await hub.is('t', 'offered');
-    hub.fleet.left(first.session as AgentSession);
     const back = await hub.join('one', { credit: 0, held_more: true });
     back.say({ type: 'ping', credit: 0, held: [], held_more: true });
     await eventually(() => assert.equal(back.frames.at(-1)?.type, 'pong'));

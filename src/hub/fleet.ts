@@ -9,7 +9,7 @@ import { AgentSession, commonFeatures, notConnected } from './agent-session.ts';
 import type { Bus } from './bus.ts';
 import { Refusals } from './refusals.ts';
 import type { TaskLogs } from './task-logs.ts';
-import type { TaskRecord, TaskStore } from './task-store.ts';
+import type { TaskEvent, TaskRecord, TaskStore } from './task-store.ts';
 
 /** A reap is not asked for more often, ms. */
 const REAP_EVERY_MS = 100;
@@ -173,7 +173,7 @@ export class Fleet {
         wake: () => this.wake(),
         hasRoom: () => this.#wakeFor(agent),
         logged: (task, entry) => this.#dependencies.logs.add(task, entry),
-        ended: () => this.left(session),
+        ended: () => this.#ended(session),
       },
       this.#options,
     );
@@ -226,8 +226,16 @@ export class Fleet {
     return session;
   }
 
-  /** The socket of a session closed. Its tasks stay its own until their leases end. */
+  /** The socket of a session closed. What it accepted stays its own until the leases end; who knows leases has begun nothing else. */
   left(session: AgentSession): void {
+    const { id, features } = session.facts;
+    const wasHere = this.#sessions.get(id) === session;
+    this.#ended(session);
+    if (wasHere && features.has('leases')) void this.#takeBack(id, () => this.#dependencies.store.heldBy(id));
+  }
+
+  /** It is here no more. Where we closed it, its next connection says what becomes of what it was offered. */
+  #ended(session: AgentSession): void {
     session.gone();
     const { id, epoch } = session.facts;
     // Also of one that was not let in after all.
@@ -368,9 +376,11 @@ export class Fleet {
       // Who has most room comes first.
       claims.sort((a, b) => b.credit - a.credit);
       for (const { agent, task } of await this.#dependencies.store.claim(claims)) {
-        // Gone meanwhile: the offer runs out.
-        this.#sessions.get(agent)?.assign(task);
+        const session = this.#sessions.get(agent);
+        session?.assign(task);
         this.changed(task);
+        // Gone meanwhile.
+        if (session === undefined) void this.#takeBack(agent, () => [task]);
       }
     } catch (error) {
       // Nothing was granted: soon they are all looked at again.
@@ -382,6 +392,24 @@ export class Fleet {
         this.#again = false;
         this.#wakeSoon();
       }
+    }
+  }
+
+  /** Of these, what an agent that went had not accepted. */
+  async #takeBack(agent: string, tasks: () => TaskRecord[]): Promise<void> {
+    if (this.#stopped) return;
+    const { store, log } = this.#dependencies;
+    // An acceptance may have been asked of the store before this.
+    const event = (fence: number): TaskEvent => ({ type: 'disown', agent, fence, offered: true });
+    try {
+      const offered = tasks().filter(({ state }) => state === 'offered');
+      if (offered.length === 0) return;
+      for (const applied of await store.apply(offered.map(({ id, fence }) => ({ task: id, event: event(fence) }))))
+        if (applied.ok && !applied.again) this.changed(applied.task);
+      this.wake();
+    } catch (error) {
+      // The offers run out.
+      log('warn', 'hub.not-stored', { agentId: agent, type: 'task_assign', error });
     }
   }
 

@@ -83,8 +83,8 @@ export type TaskEvent =
   | { type: 'progress'; agent: string; fence: number; percent: number | null; text: string | null }
   | { type: 'complete'; agent: string; fence: number; result: Record<string, unknown> | null; report: Record<string, unknown> | null }
   | { type: 'fail'; agent: string; fence: number; reason: string; retryable: boolean; report: Record<string, unknown> | null }
-  /** On connecting, its holder neither holds it nor has a result of it. */
-  | { type: 'disown'; agent: string; fence: number }
+  /** On connecting, its holder neither holds it nor has a result of it. `offered`: its holder went, and only what it had not accepted is meant. */
+  | { type: 'disown'; agent: string; fence: number; offered?: true }
   | { type: 'cancel'; by: string; reason: string; cancelBy: number }
   | { type: 'retry'; by: string }
   /** One that it depends on has succeeded. */

@@ -159,6 +159,18 @@ const table: { says: string; task: TaskRecord; event: TaskEvent; at?: number; ex
     expect: { state: 'dead' },
   },
   {
+    says: 'an offer to one who went is ready at once',
+    task: offered,
+    event: { type: 'disown', ...by, offered: true },
+    expect: { state: 'ready', attempt: 0 },
+  },
+  {
+    says: 'what one who went had accepted stays its own',
+    task: running,
+    event: { type: 'disown', ...by, offered: true },
+    expect: { state: 'running', attempt: 1, leaseUntil: running.leaseUntil },
+  },
+  {
     says: 'a disowned task that was to be cancelled is',
     task: cancelling,
     event: { type: 'disown', ...by },

@@ -114,6 +114,7 @@ export function transition(task: TaskRecord, event: TaskEvent, now: number, rand
       if (task.state === 'running') return attemptEnded(task, event.reason, now, waitMs(task, random));
       return offerEnded(task, event.reason, now, jittered(REFUSED_WAIT_MS, random));
     case 'disown':
+      if (task.state === 'running' && event.offered === true) return same(task);
       if (task.state === 'running') return attemptEnded(task, 'Its agent lost it.', now, 0);
       return offerEnded(task, task.reason, now, 0);
   }
