@@ -96,6 +96,7 @@ function notReached(error: unknown, say: Say): number {
 
 function hintOf(error: unknown, status: number | undefined): string {
   if (status === 404) return ' The path of a hub is /ws: check hub_url.';
+  if (status === 421) return ' The hub does not know the name in hub_url: it has to be among its --allowed-hosts.';
   const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
   return cause?.code === 'ECONNREFUSED' ? ' Is the hub running?' : '';
 }

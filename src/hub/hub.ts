@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Caller } from '../contract/access.ts';
 import { createDispatch, type Dispatch } from '../contract/dispatch.ts';
 import { OutriggerError } from '../contract/errors.ts';
@@ -9,7 +10,7 @@ import type { Authenticate } from '../net/authenticate.ts';
 import { answerGet } from '../net/answer-get.ts';
 import { createHttpApp } from '../net/http-app.ts';
 import { Listener, notListening } from '../net/listener.ts';
-import type { OriginPolicy } from '../net/origin.ts';
+import { hostProblem, type OriginPolicy } from '../net/origin.ts';
 import { nodeTimers } from '../net/timers.ts';
 import { type Upgrade, UpgradeRouter } from '../net/upgrade.ts';
 import { WebSockets } from '../net/websocket.ts';
@@ -35,6 +36,7 @@ const LOOK_MS = 2000;
 const LOST =
   'the folder of the hub was removed or replaced while it ran, so nothing new would be kept: read what you need, and start it anew.';
 const LOST_RETRY_MS = 60_000;
+const AGENT_PATH = '/ws';
 const PAGE_COOKIE = 'outrigger_hub';
 
 export type HubLog = (level: 'debug' | 'info' | 'warn' | 'error', event: string, facts?: Readonly<Record<string, unknown>>) => void;
@@ -232,7 +234,7 @@ async function open(dependencies: HubDependencies, options: HubOptions, opened: 
     const address = upgrade.request.socket.remoteAddress ?? null;
     greetAgent(sockets.acceptText(upgrade, { maxPayload: MAX_HUB_FRAME_BYTES }), address, { fleet, timers: nodeTimers, log });
   };
-  router.exact('/ws', agents);
+  router.exact(AGENT_PATH, agents);
   const rpc = createWebSocketRpc({ dispatch, sockets, authenticate }, named);
   router.exact('/rpc', rpc.upgrade);
   let url = '';
@@ -266,7 +268,12 @@ async function open(dependencies: HubDependencies, options: HubOptions, opened: 
     url: () => url,
   });
   await app.ready();
-  listener.onUpgrade(router.handle);
+  listener.onUpgrade((request, socket, head) => {
+    const isAgent = request.url?.split('?')[0] === AGENT_PATH;
+    // To a link 403 would be a refused secret, which is final.
+    if (isAgent && hostProblem(request.headers, policy()) !== undefined) misdirected(socket);
+    else router.handle(request, socket, head);
+  });
   const listening = await listener.bind();
   if (!listening.ok) throw new OutriggerError('TOO_MANY', notListening(options.host, listening, '--port'));
   url = listening.url;
@@ -313,16 +320,26 @@ async function open(dependencies: HubDependencies, options: HubOptions, opened: 
 
 /** Before the handshake: it costs nothing, and says when to come back. */
 function refuse({ socket }: Upgrade, afterMs: number): void {
-  const body = JSON.stringify({ error: 'too_many_connections', retry_after_ms: afterMs });
+  const retry = [`Retry-After: ${Math.max(1, Math.ceil(afterMs / 1000))}`, `Outrigger-Retry-After-Ms: ${afterMs}`];
+  answer(socket, '503 Service Unavailable', { error: 'too_many_connections', retry_after_ms: afterMs }, retry);
+}
+
+/** The name by which it was reached is none of the hub's. */
+function misdirected(socket: Duplex): void {
+  socket.on('error', () => socket.destroy());
+  answer(socket, '421 Misdirected Request', { error: 'unknown_host' });
+}
+
+function answer(socket: Duplex, status: string, said: object, headers: readonly string[] = []): void {
+  const body = JSON.stringify(said);
   socket.once('finish', () => socket.destroy());
   socket.end(
     [
-      'HTTP/1.1 503 Service Unavailable',
+      `HTTP/1.1 ${status}`,
       'Connection: close',
       'Content-Type: application/json; charset=utf-8',
       `Content-Length: ${Buffer.byteLength(body)}`,
-      `Retry-After: ${Math.max(1, Math.ceil(afterMs / 1000))}`,
-      `Outrigger-Retry-After-Ms: ${afterMs}`,
+      ...headers,
       '',
       body,
     ].join('\r\n'),

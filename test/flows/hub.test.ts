@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { WebSocket } from 'ws';
 import { createClient } from '../../src/client/client.ts';
 import type { HubOperations } from '../../src/contract/hub-operations.ts';
 import { hubDefaults, startHub } from '../../src/hub/hub.ts';
@@ -767,6 +768,19 @@ test('more connections than may come at once are told when to come, before anyth
     },
     { connectsPerS: 10 },
   ));
+
+test('an agent that asks by a name that the hub does not know is not told that its secret is refused', () =>
+  withHub(async ({ url }) => {
+    const answerTo = (where: string, host: string): Promise<number> =>
+      new Promise((resolve, reject) => {
+        const socket = new WebSocket(`${url.replace(/^http/, 'ws')}${where}`, { headers: { host } });
+        socket.on('unexpected-response', (_request, { statusCode = 0 }) => resolve(statusCode));
+        socket.on('open', () => (resolve(101), socket.terminate()));
+        socket.on('error', reject);
+      });
+    assert.deepEqual([await answerTo('/ws', 'hub.example'), await answerTo('/ws?x=1', 'hub.example')], [421, 421]);
+    assert.deepEqual([await answerTo('/ws', 'localhost'), await answerTo('/rpc', 'hub.example')], [101, 403]);
+  }));
 
 test('a clock that is set back keeps no agent out', async () => {
   let ahead = 0;

@@ -416,6 +416,14 @@ describe('--check', () => {
       /did not answer within 200 ms\. Is hub_url/,
     ],
     [
+      'a hub that does not know its name',
+      async () => ({
+        hub_url: (await hubOf(() => undefined, { refuse: () => 'HTTP/1.1 421 Misdirected Request\r\nConnection: close\r\n\r\n' })).url,
+      }),
+      69,
+      /^!! {2}connect {3}.* answered 421\..* --allowed-hosts/m,
+    ],
+    [
       'a hub that closes',
       async () => ({ hub_url: (await hubOf((_text, socket) => socket.close(1008, 'cooldown active: retry in 9s'))).url }),
       69,
