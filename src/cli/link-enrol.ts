@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { createLinkConfig } from '../services/state/link-token.ts';
+import { createLinkConfig, type NewLinkConfig } from '../services/state/link-token.ts';
 import { UnavailableError } from '../sidecar/unavailable.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -20,9 +20,46 @@ export interface EnrolFlags {
 /** Makes this machine an agent of a hub: spends the token, and writes the config file with the secret that it got. Throws UnavailableError. */
 export async function enrolLink(given: string, { hub, enrol, agent = os.hostname() }: EnrolFlags, terminal: Terminal): Promise<void> {
   const file = fs.existsSync(given) && fs.statSync(given).isDirectory() ? path.join(given, 'config.json') : given;
-  // Before the token is spent.
   if (fs.existsSync(file)) throw new UnavailableError(`${file} is there already. Start it with: outrigger link ${given}`);
   const base = hub.replace(/^ws/, 'http').replace(/\/(ws)?$/, '');
+  // Before the token is spent.
+  const config = createConfig(file);
+  let token: string;
+  try {
+    token = await spend(base, enrol, agent);
+  } catch (error) {
+    config.remove();
+    throw error;
+  }
+  const isOpen = base.startsWith('http:') && !LOOPBACK.test(base);
+  if (isOpen) terminal.err(`Warning: ${base} is plain HTTP; the secret of ${agent} travels in clear.\n`);
+  config.write({
+    agent_id: agent,
+    token,
+    hub_url: `${base.replace(/^http/, 'ws')}/ws`,
+    ...(isOpen ? { insecure: true } : {}),
+    capabilities: [],
+    allow: 'none',
+  });
+  terminal.err(`${file} was written: ${agent} is known to ${base}. What starts a program for a task is its wake_command (docs/link.md).\n`);
+}
+
+function createConfig(file: string): NewLinkConfig {
+  try {
+    return createLinkConfig(file);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const folder = path.dirname(path.resolve(file));
+    throw new UnavailableError(
+      code === 'ENOENT'
+        ? `${file} can't be written: there is no folder ${folder}. Make it first; the token was not spent.`
+        : `${file} can't be written (${message}); the token was not spent.`,
+    );
+  }
+}
+
+/** The secret of the agent. Throws UnavailableError. */
+async function spend(base: string, enrol: string, agent: string): Promise<string> {
   let answer: Response;
   try {
     answer = await fetch(`${base}/api/onboard/register`, {
@@ -39,15 +76,5 @@ export async function enrolLink(given: string, { hub, enrol, agent = os.hostname
     throw new UnavailableError(
       `The hub at ${base} does not take ${agent} (${answer.status}): ${String(said.message ?? 'it is no hub of tasks')}`,
     );
-  const isOpen = base.startsWith('http:') && !LOOPBACK.test(base);
-  if (isOpen) terminal.err(`Warning: ${base} is plain HTTP; the secret of ${agent} travels in clear.\n`);
-  createLinkConfig(file, {
-    agent_id: agent,
-    token: said.token,
-    hub_url: `${base.replace(/^http/, 'ws')}/ws`,
-    ...(isOpen ? { insecure: true } : {}),
-    capabilities: [],
-    allow: 'none',
-  });
-  terminal.err(`${file} was written: ${agent} is known to ${base}. What starts a program for a task is its wake_command (docs/link.md).\n`);
+  return said.token;
 }

@@ -12,6 +12,7 @@ import { hubDefaults, startHub } from '../../src/hub/hub.ts';
 import { main } from '../kit/command.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type FakeAgent, type Frame, type RunningHub, withHub } from '../kit/hub.ts';
+import { runProgram } from '../kit/running-program.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
 
 const all = ['leases', 'held', 'refusals', 'long-reasons', 'logs', 'calls'];
@@ -231,6 +232,28 @@ test('an enrolment token makes one agent known, once; AgentCom asks for it in it
     assert.equal((await register('free', 'nothing')).status, 401);
     assert.equal((await register('free', running.hub.token)).status, 201, 'the owner may');
   }));
+
+test('where the config of a new link can not be written its enrolment token is not spent, and a refused one leaves no config', () =>
+  withHub(({ url, client }) =>
+    withScratchFolder('enrol', async (at) => {
+      const { token } = await client.call('agents.enrol', {});
+      const enrol = async (file: string): Promise<{ code: number; said: string }> => {
+        const args = ['link', '--check', '--hub', url, '--enrol', token, '--agent', 'late', file];
+        const program = runProgram(process.execPath, [main, ...args], { env: { PATH: process.env['PATH'] }, cwd: at });
+        return { code: (await program.ended) as number, said: program.output() };
+      };
+      const missing = await enrol('nowhere/late.json');
+      assert.equal(missing.code, 69);
+      assert.match(
+        missing.said,
+        /nowhere\/late\.json can't be written: there is no folder .*nowhere\. Make it first; the token was not spent\.\n$/,
+      );
+      assert.deepEqual((await client.call('agents.list', {})).agents, []);
+      assert.match((await enrol('late.json')).said, /ok {2}identify {2}The hub knows this agent as late\./);
+      assert.match((await enrol('other.json')).said, /does not take late \(401\)/);
+      assert.deepEqual(fs.readdirSync(at).sort(), ['late.json', 'root']);
+    }),
+  ));
 
 test('an enrolment token that has run out makes nobody known', () =>
   withHub(async ({ hub, client }) => {

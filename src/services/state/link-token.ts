@@ -35,9 +35,30 @@ export function storeLinkToken(place: LinkTokenPlace, token: string): void {
   syncFolder(path.dirname(file));
 }
 
-/** Writes the config file of a new link, readable by the owner alone, as it holds a token. Throws the system's error, EEXIST where there is one. */
-export function createLinkConfig(file: string, config: Readonly<Record<string, unknown>>): void {
-  fs.writeFileSync(file, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+export interface NewLinkConfig {
+  /** On disk for good when it returns. */
+  write(config: Readonly<Record<string, unknown>>): void;
+  /** Nothing came of it. */
+  remove(): void;
+}
+
+/**
+ * Makes the config file of a new link, empty and readable by the owner alone, as it is to hold a token. One of `write` and `remove` is to follow;
+ * they and this throw the system's error, EEXIST where there is one already.
+ */
+export function createLinkConfig(file: string): NewLinkConfig {
+  const descriptor = fs.openSync(file, 'wx', 0o600);
+  return {
+    write: (config) => {
+      fs.writeFileSync(descriptor, `${JSON.stringify(config, null, 2)}\n`);
+      fs.fsyncSync(descriptor);
+      fs.closeSync(descriptor);
+    },
+    remove: () => {
+      fs.closeSync(descriptor);
+      fs.rmSync(file, { force: true });
+    },
+  };
 }
 
 function withToken(text: string, token: string): string {
