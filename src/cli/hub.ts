@@ -15,7 +15,7 @@ import { version } from '../sidecar/version.ts';
 import { workbenchFolder } from '../sidecar/workbench-folder.ts';
 import { exitCodes } from './exit-codes.ts';
 import { giveBackWhenIdle } from '../services/watch/give-back.ts';
-import { columns, type Terminal } from './terminal.ts';
+import { columns, shown, type Terminal } from './terminal.ts';
 
 const signals: readonly NodeJS.Signals[] = [
   'SIGTERM',
@@ -265,7 +265,7 @@ export async function showFleet(flags: HubCallFlags, terminal: Terminal): Promis
     terminal.out(
       columns([
         ['AGENT', 'STATE', 'TASKS', 'CAPABILITIES'],
-        ...agents.map((agent) => [agent.id, agent.state, String(agent.tasks.length), agent.capabilities.join(',')]),
+        ...agents.map((agent) => [agent.id, agent.state, String(agent.tasks.length), shown(agent.capabilities.join(','))]),
       ]),
     );
     terminal.out('\n');
@@ -277,7 +277,7 @@ export async function showFleet(flags: HubCallFlags, terminal: Terminal): Promis
           task.state,
           `${task.attempt}/${task.maxAttempts}`,
           task.holder ?? '-',
-          task.description.split('\n')[0]?.slice(0, 60) ?? '',
+          shown(task.description.split('\n')[0]?.slice(0, 60) ?? ''),
         ]),
       ]),
     );

@@ -65,6 +65,14 @@ export function columns(rows: readonly (readonly string[])[]): string {
     .join('');
 }
 
+/** What a terminal would obey in a text of others, control characters and those that turn a line around, as JavaScript writes it. */
+export function shown(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** As a shell takes it for one word. */
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_./:=@-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;

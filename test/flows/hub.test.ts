@@ -317,6 +317,18 @@ test('a secret that an agent was sent lets it in, whatever was made while it was
     assert.equal((await client.call('agents.list', {})).agents[0]?.secrets, 2);
   }));
 
+test('what agents and tasks say of themselves does nothing to the terminal of who looks at them', () =>
+  withHub(async (running) => {
+    await running.agent('one', { capabilities: ['\u001b]0;owned\u0007cap'] });
+    await queue(running, { description: '\u001b[2Jgone', needs: ['none'] });
+    const program = runProgram(process.execPath, [main, 'hub', '--state', running.folder, 'show'], {
+      env: { PATH: process.env['PATH'] },
+      cwd: running.folder,
+    });
+    assert.equal(await program.ended, 0);
+    assert.ok(program.output().includes('\\u001b]0;owned\\u0007cap\n') && program.output().includes('\\u001b[2Jgone\n'));
+  }));
+
 test('who came with a secret that is revoked is cut: nothing more is taken from it, and it is told nothing more', () =>
   withHub(async (running) => {
     const { client, url } = running;
