@@ -1003,6 +1003,10 @@ export const limitParts = [
         'test/flows/hub-limits.test.ts',
         'an agent for which more than 8 MiB wait is closed, and learns why if it reads on within five seconds',
       ]),
+      constant('labels of an agent', 'src/contract/hub.ts', 'MAX_LABELS', 'count', '`validation_failed`', [
+        'test/flows/hub-limits.test.ts',
+        'what an agent says of itself has bounds',
+      ]),
       value('capabilities of an agent', 1000, 'count', '`validation_failed`', [
         'test/flows/hub-limits.test.ts',
         'an agent that says it can do more than a thousand things is not let in',

@@ -21,23 +21,30 @@ const time = once(() => z.int().describe('Milliseconds since 1970.'));
 const state = once(() => z.enum(['scheduled', 'ready', 'offered', 'running', 'succeeded', 'failed', 'cancelled', 'dead']));
 const priority = once(() => z.enum(taskPriorities));
 const anyObject = once(() => z.record(z.string(), z.unknown()));
-const capability = once(() => z.string().min(1).max(256));
+/** What tasks are known by. The store takes all halves of characters for one. */
+const name = once(() =>
+  z
+    .string()
+    .min(1)
+    .max(256)
+    .refine((text) => text.isWellFormed(), 'It holds half a character (a lone surrogate)'),
+);
 
 const taskRequest = once(() =>
   z.object({
     description: z.string().min(1).max(MAX_DESCRIPTION_LENGTH),
     metadata: anyObject().default({}),
     priority: priority().default('normal'),
-    needs: z.array(capability()).max(100).default([]).describe('Capabilities that an agent must have, all of them.'),
+    needs: z.array(name()).max(100).default([]).describe('Capabilities that an agent must have, all of them.'),
     agent: agentId().optional().describe('The only agent that may have it.'),
     runAt: time().optional().describe('Not before then.'),
     deadline: time().optional().describe('It has failed when it has not succeeded by then.'),
     maxAttempts: z.int().min(1).max(100).default(3),
     backoffMs: z.int().min(0).max(3_600_000).default(1000).describe('Before attempt n + 1 it waits, at random, up to this times 2^n.'),
     backoffMaxMs: z.int().min(0).max(86_400_000).default(60_000),
-    key: z.string().min(1).max(256).optional().describe('Two requests with one key are one task.'),
+    key: name().optional().describe('Two requests with one key are one task.'),
     after: z.array(taskId()).max(100).default([]).describe('Tasks that must have succeeded before.'),
-    group: z.string().min(1).max(256).optional(),
+    group: name().optional(),
     atOnce: z.int().min(1).max(10_000).default(1).describe('Of the tasks of its group, so many at a time.'),
     repo: z.string().max(2000).optional(),
     branch: z.string().max(500).optional(),
@@ -119,7 +126,7 @@ const agentInfo = once(() =>
     address: z.string().nullable(),
     clientType: z.string().nullable(),
     version: z.string().nullable(),
-    secrets: z.int().describe('That hold; two while one is replaced.'),
+    secrets: z.int().describe('That hold; more than one while one is replaced.'),
     createdAt: time(),
   }),
 );

@@ -11,6 +11,7 @@ import { once } from './once.ts';
 export const HUB_PROTOCOL_VERSION = 1;
 /** Bytes of one frame, either way. */
 export const MAX_HUB_FRAME_BYTES = 4 * 1024 * 1024;
+const MAX_LABELS = 100;
 /** A hub without the feature `long-reasons` refuses longer ones, characters. */
 export const MAX_SHORT_REASON_LENGTH = 2000;
 
@@ -34,6 +35,8 @@ const optional = <T extends z.ZodType>(type: T) =>
     .transform((value) => value ?? undefined);
 const id = once(() => z.string().min(1).max(128));
 const generation = once(() => z.int().nonnegative());
+/** Of an agent, by itself. */
+const said = once(() => z.string().max(256));
 /** A task and the fence under which it is held. */
 export const heldTask = once(() =>
   z.object({ task_id: id(), generation: generation(), state: optional(z.enum(['accepted', 'working', 'done'])) }),
@@ -122,14 +125,16 @@ export const agentFrames = once(
         name: optional(z.string().max(256)),
         status: optional(z.string().max(256)),
         capabilities: optional(z.array(z.string().max(256)).max(1000)),
-        client_type: optional(z.string()),
-        features: optional(z.array(z.string())),
-        labels: optional(z.record(z.string(), z.string())),
+        client_type: optional(said()),
+        features: optional(z.array(said()).max(100)),
+        labels: optional(
+          z.record(said(), said()).refine((labels) => Object.keys(labels).length <= MAX_LABELS, `There are more than ${MAX_LABELS} labels`),
+        ),
         /** Tasks that it could take beside those it holds. */
         credit: optional(z.int().nonnegative()),
         held: optional(z.array(heldTask())),
         held_more: heldMore(),
-        version: optional(z.string()),
+        version: optional(said()),
         /** Grows with each connection of an agent: what comes late of an older one says nothing. */
         epoch: optional(z.number()),
       }),

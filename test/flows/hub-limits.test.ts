@@ -94,6 +94,40 @@ describe('a hub', { concurrency: true }, () => {
       assert.equal((await client.call('hub.info', {})).tasks['ready'], 101);
     }));
 
+  test('keys, groups and capabilities that the store would take for one another are refused', () =>
+    withHub(async ({ client }) => {
+      const create = (task: object): Promise<unknown> => client.call('tasks.create', { tasks: [{ description: 'x', ...task }] as never });
+      for (const task of [{ key: 'job-\ud83d' }, { group: '\udc00' }, { needs: ['ok', 'gpu-\ud800'] }])
+        await assert.rejects(create(task), { reason: 'BAD_INPUT', message: /half a character \(a lone surrogate\)/ });
+      for (const key of ['job-\ufffd', 'job-😀']) await create({ key, group: key, needs: [key] });
+      assert.equal((await client.call('hub.info', {})).tasks['ready'], 2);
+    }));
+
+  test('what an agent says of itself has bounds', () =>
+    withHub(async ({ agent, secretOf, client }) => {
+      const one = await agent('one', { identify: false });
+      const identify = { type: 'identify', agent_id: 'one', token: await secretOf('one'), protocol_version: 1 };
+      const labels = (count: number): object => Object.fromEntries(Array.from({ length: count }, (_, number) => [`label-${number}`, 'x']));
+      const long = 'x'.repeat(257);
+      for (const [field, said] of [
+        ['labels', { labels: labels(101) }],
+        ['labels.os', { labels: { os: long } }],
+        ['labels', { labels: { [long]: 'x' } }],
+        ['features', { features: Array.from({ length: 101 }, () => 'leases') }],
+        ['features.0', { features: [long] }],
+        ['client_type', { client_type: long }],
+        ['version', { version: long }],
+      ] as const) {
+        one.send({ ...identify, ...said });
+        const { error, errors } = await one.next('error');
+        assert.deepEqual([error, (errors as { field: string }[]).map((problem) => problem.field)], ['validation_failed', [field]]);
+      }
+      const longest = 'x'.repeat(256);
+      one.send({ ...identify, labels: { ...labels(99), [longest]: longest }, features: ['leases', longest], version: longest });
+      await one.next('identified');
+      assert.equal(Object.keys((await client.call('agents.list', {})).agents[0]?.labels ?? {}).length, 100);
+    }));
+
   test('a task that is larger than an agent can be told of is refused, with those beside it; the largest that is not is done', () =>
     withHub(async ({ client, agent }) => {
       const one = await agent('one', { features, credit: 1 });
