@@ -153,7 +153,7 @@ async function open(dependencies: HubDependencies, options: HubOptions, opened: 
   opened.push(() => store.close());
   const token = options.token ?? folder.token();
   const bus = dependencies.bus ?? new InProcessBus(nodeTimers);
-  const logs = new TaskLogs(bus);
+  const logs = new TaskLogs(bus, now);
   const fleet = new Fleet(
     {
       store,

@@ -128,3 +128,19 @@ describe('a log of very many very small pieces', () => {
     assert.deepEqual([sequences(first - 1)[0], sequences(first)[0], sequences(0).length], [first, first + 1, 100_001 - first]);
   });
 });
+
+test('who goes on after what he read of a hub that was started anew since misses nothing', () => {
+  const logs = (now: number): TaskLogs => new TaskLogs(new InProcessBus(nodeTimers), () => now);
+  const say = (to: TaskLogs, offset: number): void =>
+    to.add('t', { task_id: 't', stream: 'stdout', generation: 1, offset, text: 'line\n', bytes: 5 });
+  const before = logs(1000);
+  for (let count = 0; count < 30; count++) say(before, count * 5);
+  const { sequence } = before.after('t', 0).at(-1) as { sequence: number };
+  const after = logs(2000);
+  for (let count = 30; count < 33; count++) say(after, count * 5);
+  assert.deepEqual(
+    after.after('t', sequence).map(({ offset }) => offset),
+    [150, 155, 160],
+  );
+  assert.deepEqual(after.after('t', (after.after('t', 0).at(-1) as { sequence: number }).sequence), []);
+});

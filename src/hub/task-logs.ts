@@ -35,14 +35,17 @@ const ofLog = (task: string): string => `log.${task}`;
 export class TaskLogs {
   readonly #logs = new Map<string, TaskLog>();
   readonly #bus: Bus;
+  readonly #now: () => number;
 
-  constructor(bus: Bus) {
+  /** `now`, milliseconds since 1970: the sequences of a log begin there, so that they are beyond those of the same task in an earlier hub. */
+  constructor(bus: Bus, now: () => number = () => 0) {
     this.#bus = bus;
+    this.#now = now;
   }
 
   /** What is known already, as it was said before a connection was lost, is left out. */
   add(task: string, { stream, offset, text, generation, bytes = Buffer.byteLength(text) }: AgentFrames['task_log']): void {
-    const log: TaskLog = this.#logs.get(task) ?? { entries: [], length: 0, next: 1, known: new Map() };
+    const log: TaskLog = this.#logs.get(task) ?? { entries: [], length: 0, next: this.#now() + 1, known: new Map() };
     this.#logs.delete(task);
     this.#logs.set(task, log);
     const before = log.known.get(stream);
