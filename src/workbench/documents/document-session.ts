@@ -43,6 +43,8 @@ const undoPauseMs = 400;
 /** A file that is written all the time is asked about no more often. */
 const retryMs = 500;
 const askAgainMs = 500;
+/** News of a document come four times a second: longer than it takes the sidecar to have what was typed and to say so. */
+const newsMs = 500;
 /** Why a file can't be opened that passes by itself. */
 const passing: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'TOO_MANY_DOCUMENTS', 'STARTING']);
 /** Why a file can't be opened that another content of it could mend. */
@@ -93,6 +95,8 @@ export class DocumentSession {
   /** The link of now takes no edits. */
   #denied = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #editedAt = Number.NEGATIVE_INFINITY;
+  #gone: ReturnType<typeof setTimeout> | undefined;
 
   constructor(path: string, dependencies: SessionDependencies) {
     this.path = signal(path);
@@ -159,11 +163,29 @@ export class DocumentSession {
     // What did not reach the sidecar is in none of its saves.
     this.#unsaved.heard(info, this.#sending ? this.#deps.now() : Number.NEGATIVE_INFINITY);
     this.#count();
-    if (info.state === 'deleted') this.deleted();
+    if (info.state === 'deleted') this.#saidDeleted();
     else if (this.state.value.name === 'deleted' && this.#wasSynced) this.state.value = { name: 'open' };
   }
 
-  deleted(): void {
+  /** The file was removed. What is unsaved makes it anew: the sidecar's word on the document says whether anything was. */
+  removed(): void {
+    const { state } = this.info.value ?? {};
+    const isDirty = this.edits.value > 0 || (state !== undefined && state !== 'saved' && state !== 'deleted');
+    if (this.#sending && isDirty) return;
+    this.#deleted();
+  }
+
+  /** Nothing was unsaved when that was said. What was typed since is on its way, and makes the file anew. */
+  #saidDeleted(): void {
+    clearTimeout(this.#gone);
+    const leftMs = this.#sending ? this.#editedAt + newsMs - this.#deps.now() : 0;
+    if (leftMs <= 0) return this.#deleted();
+    this.#gone = setTimeout(() => {
+      if (this.info.value?.state === 'deleted') this.#saidDeleted();
+    }, leftMs);
+  }
+
+  #deleted(): void {
     if (this.state.value.name === 'open') this.state.value = { name: 'deleted' };
   }
 
@@ -208,6 +230,7 @@ export class DocumentSession {
     this.#asking.abort();
     clearTimeout(this.#quiet);
     clearTimeout(this.#retry);
+    clearTimeout(this.#gone);
     this.view?.destroy();
     this.view = undefined;
     this.#link?.close();
@@ -238,7 +261,7 @@ export class DocumentSession {
       onRefused: (code) => {
         if (this.#linkedPath !== path) return;
         this.#goOffline();
-        if (this.state.value.name === 'open' && code === closeNotFound) return this.deleted();
+        if (this.state.value.name === 'open' && code === closeNotFound) return this.#deleted();
         // Why is the table's to say: it is asked once more over the other link.
         this.#link?.close();
         this.#link = undefined;
@@ -289,7 +312,8 @@ export class DocumentSession {
   }
 
   #edited(): void {
-    this.#unsaved.edited(this.#deps.now());
+    this.#editedAt = this.#deps.now();
+    this.#unsaved.edited(this.#editedAt);
     this.#count();
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => {

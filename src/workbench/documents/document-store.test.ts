@@ -169,6 +169,52 @@ test('a file that was removed and made again while the link was away is the same
   store.close('a.txt');
 });
 
+const word = (state: string, revision = 1): Parameters<DocumentStore['heard']>[0] =>
+  ({ path: 'a.txt', state, revision }) as Parameters<DocumentStore['heard']>[0];
+
+test('a file that is removed while somebody types in it stays open, for what was typed makes it anew', async (t) => {
+  const { store, session } = await opened();
+  t.after(() => session.close());
+  const states: string[] = [];
+  session.state.subscribe(({ name }) => states.push(name));
+  session.text.insert(0, 'typed');
+  store.apply(change({ what: 'removed' }));
+  // Said before what was typed had reached the sidecar.
+  store.heard(word('deleted'));
+  session.text.insert(5, ' on');
+  store.heard(word('unsaved'));
+  store.apply(change({ what: 'created' }));
+  store.heard(word('saved', 2));
+  assert.deepEqual([[...new Set(states)], store.get('a.txt') === session, session.undo.undoStack.length], [['open'], true, 1]);
+});
+
+test('one whose removal takes nothing unsaved with it is shown as deleted, also where that was saved just before', async (t) => {
+  const { store, session, wait } = await opened();
+  t.after(() => session.close());
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const pass = (ms: number): void => {
+    wait(ms);
+    t.mock.timers.tick(ms);
+  };
+  session.text.insert(0, 'typed');
+  store.apply(change({ what: 'removed' }));
+  store.heard(word('deleted'));
+  pass(400);
+  assert.equal(session.state.value.name, 'open');
+  pass(100);
+  assert.equal(session.state.value.name, 'deleted');
+});
+
+test('one in which another types stays open, too', async (t) => {
+  const { store, session } = await opened();
+  t.after(() => session.close());
+  store.heard(word('unsaved'));
+  store.apply(change({ what: 'removed' }));
+  assert.equal(session.state.value.name, 'open');
+  store.heard(word('deleted'));
+  assert.equal(session.state.value.name, 'deleted');
+});
+
 test('edits of a caller who may only read since the link came back are kept as not sent', async (t) => {
   const { store, session, link, mayOnlyRead, saved, wait, sent, kept } = await opened();
   t.after(() => session.close());

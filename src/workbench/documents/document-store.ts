@@ -83,7 +83,7 @@ export class DocumentStore {
       }
       this.sessions.value.get(change.path)?.retrySoon();
     } else if (change.what === 'removed') {
-      for (const [path, session] of this.sessions.value) if (path === change.path || path.startsWith(`${change.path}/`)) session.deleted();
+      for (const [path, session] of this.sessions.value) if (path === change.path || path.startsWith(`${change.path}/`)) session.removed();
     } else if (change.what === 'created') {
       const session = this.sessions.value.get(change.path);
       if (session?.state.value.name === 'closed' || session?.state.value.name === 'deleted') this.#made(session);
@@ -101,9 +101,9 @@ export class DocumentStore {
       .map(([path, { text }]) => ({ path, text: text.toString() }));
   }
 
-  /** A file that is made anew is another document than the one that was deleted, but for the edits that still wait to be sent. */
+  /** A file that is made anew is another document than the one that was deleted, but for edits that are not saved: those made it, or will. */
   #made(session: DocumentSession): void {
-    if (!session.settled) return session.tryNow();
+    if (session.edits.value > 0) return session.tryNow();
     const path = session.path.value;
     this.#drop(session);
     this.open(path);

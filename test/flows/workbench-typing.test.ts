@@ -1,0 +1,62 @@
+// The page in Chromium: what happens to a file while somebody types in it.
+import assert from 'node:assert/strict';
+import { readFileSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { eventually } from '../kit/eventually.ts';
+import { noBrowser, openFile, withWorkbench } from '../kit/browser.ts';
+
+/** Types words until `done`, one key after the other as a person would; answers what was typed. */
+async function typeUntil(page: Page, done: () => boolean): Promise<string> {
+  let typed = '';
+  for (let word = 0; !done(); word += 1) {
+    const keys = `b${word} `;
+    await page.keyboard.type(keys, { delay: 20 });
+    typed += keys;
+  }
+  return typed;
+}
+
+test('who types in a file goes on in it while it is renamed', { skip: noBrowser }, () =>
+  withWorkbench({ 'a.txt': 'alpha\n' }, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'a.txt');
+    await ada.evaluate(() => {
+      const editor = document.querySelector('.cm-editor');
+      const watch = new MutationObserver(() => editor?.isConnected === true || document.body.setAttribute('data-left', ''));
+      watch.observe(document.body, { childList: true, subtree: true });
+    });
+    await ada.keyboard.press('Control+End');
+    await ada.keyboard.type('one');
+    renameSync(path.join(root, 'a.txt'), path.join(root, 'b.txt'));
+    await ada.locator('.cm-content[aria-label="b.txt"]').waitFor();
+    await ada.keyboard.type(' two');
+    await eventually(() => assert.equal(readFileSync(path.join(root, 'b.txt'), 'utf8'), 'alpha\none two'));
+    assert.equal(await ada.locator('body[data-left]').count(), 0, 'the editor never leaves the page');
+  }),
+);
+
+test('who types in a file that is deleted meanwhile goes on in it where they were, and can undo', { skip: noBrowser }, () =>
+  withWorkbench({ 'a.txt': 'alpha\n' }, async ({ page, root }) => {
+    const file = path.join(root, 'a.txt');
+    const ada = await page({ name: 'Ada' });
+    await openFile(ada, 'a.txt');
+    await ada.keyboard.press('Control+End');
+    let isDone = false;
+    const typing = typeUntil(ada, () => isDone);
+    await eventually(() => assert.match(readFileSync(file, 'utf8'), /b\d/));
+    rmSync(file);
+    // What was typed makes it anew.
+    await eventually(() => assert.match(readFileSync(file, 'utf8'), /b\d/));
+    isDone = true;
+    const text = `alpha\n${await typing}`;
+    await eventually(() => assert.equal(readFileSync(file, 'utf8'), text));
+    await ada.keyboard.type('.');
+    await eventually(() => assert.equal(readFileSync(file, 'utf8'), `${text}.`));
+    await eventually(async () => {
+      await ada.keyboard.press('Control+z');
+      assert.equal(readFileSync(file, 'utf8'), 'alpha\n');
+    }, 10_000);
+  }),
+);
