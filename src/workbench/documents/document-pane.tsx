@@ -10,7 +10,7 @@ export const editorPane = lazyView(async () => (await import('../editor/editor-p
 
 /** A file, as what it can be shown as. */
 export function DocumentPane({ path }: { path: string }) {
-  return isPicture(path) ? <PicturePane path={path} /> : <TextDocument path={path} />;
+  return isPicture(path) ? <PicturePane key={path} path={path} /> : <TextDocument path={path} />;
 }
 
 function TextDocument({ path }: { path: string }) {
@@ -20,10 +20,11 @@ function TextDocument({ path }: { path: string }) {
   useEffect(() => {
     const opened = workbench.session(path);
     if (workbench.tabs.active.value?.id === `document:${path}`) opened.show(true);
-  }, [path, session === undefined]);
+  }, [path, session]);
   if (session === undefined) return null;
   const { value: state } = session.state;
-  if (state.name === 'closed') return <RefusedCard path={path} session={session} error={state.error} />;
-  if (state.name === 'deleted') return <DeletedCard path={path} session={session} />;
-  return <editorPane.View session={session} />;
+  if (state.name === 'closed') return <RefusedCard key={path} path={path} session={session} error={state.error} />;
+  if (state.name === 'deleted') return <DeletedCard key={path} path={path} session={session} />;
+  // By the session, not the path: whoever types goes on while the file is renamed.
+  return <editorPane.View key={session.doc.clientID} session={session} />;
 }

@@ -43,7 +43,7 @@ export function Centre() {
         )
       ) : (
         <div class="pane" role="tabpanel" id="document-panel" aria-labelledby={tabId(tab)}>
-          {tab.kind === 'document' && <DocumentPane key={tab.path} path={tab.path} />}
+          {tab.kind === 'document' && <DocumentPane path={tab.path} />}
           {tab.kind === 'diff' && <DiffPane key={tab.id} path={tab.path} from={tab.from} against={tab.against} />}
           {tab.kind === 'conflict' && <conflictPane.View key={tab.id} path={tab.path} />}
           {tab.kind === 'commit' && <commitPane.View key={tab.id} hash={tab.hash} subject={tab.subject} />}
