@@ -33,9 +33,9 @@ function resolveColor(value: string): string {
 
 workbench.watchWidth((query) => matchMedia(query));
 addEventListener('storage', (event) => workbench.layout.theme.stored(event));
-// The browser asks before it throws away what could not be sent.
+// The browser asks before it throws away what could not be sent or saved.
 addEventListener('beforeunload', (event) => {
-  if (workbench.documents.waiting.value.edits > 0) event.preventDefault();
+  if (workbench.documents.hasUnkept) event.preventDefault();
 });
 workbench.start();
 void editorPane.load().catch(() => undefined);

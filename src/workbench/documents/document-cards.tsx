@@ -63,7 +63,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
     );
   }
 
-  const kept = session.waiting.value > 0 && <CopyText session={session} label="Copy my edits" said="Copied your edits" />;
+  const kept = session.edits.value > 0 && <CopyText session={session} label="Copy my edits" said="Copied your edits" />;
   const facts = (
     <dl class="kv">
       <dt>Path</dt>

@@ -7,7 +7,7 @@ import type { Output } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import { type ErrorFacts, errorFacts, type WorkbenchClient } from '../client-port.ts';
 import type { DocumentLink, OpenDocumentLink } from './document-link.ts';
-import { UnsavedEdits } from './save-state.ts';
+import { isStuck, UnsavedEdits } from './save-state.ts';
 
 /** How a file can be shown. */
 export type DocumentState =
@@ -221,6 +221,11 @@ export class DocumentSession {
     else this.#link.tryNow();
   }
 
+  /** Edits of which no file has anything: not sent, or in a file that takes none. */
+  get unkept(): number {
+    return isStuck(this.info.value?.state) ? this.edits.value : this.waiting.value;
+  }
+
   /** Nothing of this page's work is lost by closing. */
   get settled(): boolean {
     return this.waiting.value === 0;
@@ -281,8 +286,8 @@ export class DocumentSession {
       // What is wrong with the document its own link tells.
     }
     this.#setReadOnly(this.#denied || (info?.readOnly ?? this.readOnly.value));
-    const waited = this.readOnly.value ? 0 : this.#unsaved.synced();
     if (info !== undefined) this.heard(info);
+    const waited = this.readOnly.value ? 0 : this.#unsaved.synced();
     this.#goOnline();
     if (waited > 0) this.#deps.onSent(waited);
   }

@@ -205,6 +205,23 @@ test('one whose removal takes nothing unsaved with it is shown as deleted, also 
   assert.equal(session.state.value.name, 'deleted');
 });
 
+test('edits that the file does not take are kept as such, though they were sent', async (t) => {
+  const { store, session, link, refuse, wait } = await opened();
+  t.after(() => session.close());
+  session.text.insert(0, 'typed');
+  store.heard(word('conflict'));
+  wait(10_000);
+  assert.deepEqual([store.hasUnkept, store.waiting.value.edits], [true, 0]);
+  // The sidecar starts anew, and finds a file that can't be opened.
+  refuse('DOCUMENT_BINARY');
+  link().onLost();
+  link().onRefused(4415);
+  await eventually(() => session.state.value.name === 'closed');
+  assert.deepEqual([session.edits.value, store.hasUnkept, store.unsent()], [1, true, [{ path: 'a.txt', text: 'typed' }]]);
+  refuse(undefined);
+  store.heard(word('saved', 2));
+});
+
 test('one in which another types stays open, too', async (t) => {
   const { store, session } = await opened();
   t.after(() => session.close());

@@ -90,6 +90,11 @@ export class DocumentStore {
     } else this.sessions.value.get(change.path)?.retrySoon();
   }
 
+  /** Whether something typed here is in no file, so that leaving the page could lose it. */
+  get hasUnkept(): boolean {
+    return [...this.sessions.value.values()].some(({ unkept }) => unkept > 0);
+  }
+
   tryNow(): void {
     for (const session of this.sessions.value.values()) session.tryNow();
   }

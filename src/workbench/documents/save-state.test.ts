@@ -42,6 +42,26 @@ test('a sync tells how many edits had waited, and none waits after it', () => {
   assert.equal(edits.count, 0);
 });
 
+test('edits stay counted while the last word is that they are not saved, also when the link was away', () => {
+  for (const state of ['conflict', 'failed'] as const) {
+    const edits = new UnsavedEdits();
+    edits.edited(0);
+    edits.heard(info(state), 100);
+    edits.quiet(10_000);
+    assert.deepEqual([edits.synced(), edits.count], [0, 1]);
+    edits.heard(info('saved', 8), 20_000);
+    assert.equal(edits.count, 0);
+  }
+  const edits = new UnsavedEdits();
+  edits.edited(0);
+  edits.heard(info('unsaved'), 100);
+  edits.quiet(10_000);
+  assert.equal(edits.count, 1);
+  edits.heard(info('deleted'), 11_000);
+  edits.quiet(11_000);
+  assert.equal(edits.count, 0);
+});
+
 test('the breadcrumb says where the edits are', () => {
   const facts = { online: true, edits: 0, info: info('saved', 1284), offline: false, readOnly: false };
   assert.equal(saveWords(facts), 'Saved · r1284');

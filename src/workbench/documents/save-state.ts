@@ -5,6 +5,8 @@ export class UnsavedEdits {
   readonly #edits: number[] = [];
   #dirty = false;
   #revision = 0;
+  /** The sidecar's last word. */
+  #state: DocumentInfo['state'] = 'saved';
 
   get count(): number {
     return this.#edits.length;
@@ -20,6 +22,7 @@ export class UnsavedEdits {
    * `settleMs` stay counted.
    */
   heard(info: Pick<DocumentInfo, 'state' | 'revision'>, now: number): void {
+    this.#state = info.state;
     if (info.state !== 'saved') {
       this.#dirty = true;
       return;
@@ -29,15 +32,17 @@ export class UnsavedEdits {
     this.#revision = info.revision;
   }
 
-  /** Both sides have everything: nothing waits any more. Answers how many had. */
+  /** Both sides have everything: nothing waits any more, but for a file that takes none of it. Answers how many had. */
   synced(): number {
+    if (isStuck(this.#state)) return 0;
     const { length } = this.#edits;
     this.#edits.length = 0;
     return length;
   }
 
-  /** What was sent so long ago and not contradicted is saved. */
+  /** What was sent so long ago is saved, unless the sidecar's last word is that something is not. */
   quiet(now: number): void {
+    if (this.#state !== 'saved' && this.#state !== 'deleted') return;
     this.#forget(now - quietMs);
   }
 
@@ -49,6 +54,11 @@ export class UnsavedEdits {
 
 const settleMs = 300;
 const quietMs = 3_000;
+
+/** The sidecar has the edits, and the file can't take them. */
+export function isStuck(state: DocumentInfo['state'] | undefined): boolean {
+  return state === 'conflict' || state === 'failed';
+}
 
 export interface SaveFacts {
   online: boolean;
