@@ -4,8 +4,10 @@ import { readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { createClient } from '../../src/client/client.ts';
+import type { Operations } from '../../src/contract/operations.ts';
 import { eventually } from '../kit/eventually.ts';
-import { noBrowser, openFile, withWorkbench } from '../kit/browser.ts';
+import { accessibilityProblems, noBrowser, openFile, pageToken, withWorkbench } from '../kit/browser.ts';
 
 /** Types words until `done`, one key after the other as a person would; answers what was typed. */
 async function typeUntil(page: Page, done: () => boolean): Promise<string> {
@@ -58,5 +60,39 @@ test('who types in a file that is deleted meanwhile goes on in it where they wer
       await ada.keyboard.press('Control+z');
       assert.equal(readFileSync(file, 'utf8'), 'alpha\n');
     }, 10_000);
+  }),
+);
+
+test('what is typed when the token ends goes to no field, and words that are no token are not sent', { skip: noBrowser }, () =>
+  withWorkbench({ 'a.txt': 'alpha\n' }, async (workbenches) => {
+    const { page, url } = workbenches;
+    const ada = await page({ name: 'Ada', token: workbenches.scopedToken('write') });
+    const asked: string[] = [];
+    ada.on('request', (request) => asked.push(decodeURIComponent(request.url())));
+    await openFile(ada, 'a.txt');
+    await ada.keyboard.press('Control+End');
+    await ada.keyboard.type('before');
+    const owner = createClient<Operations>({ url, token: pageToken, webSocket: undefined });
+    const { tokens } = await owner.call('tokens.list', {});
+    for (const { id, access } of tokens) if (access === 'write') await owner.call('tokens.revoke', { id });
+    const card = ada.getByTestId('token').locator('form');
+    await card.waitFor();
+    assert.ok(await card.evaluate((form) => form === document.activeElement));
+    await ada.keyboard.type('a secret? sentence');
+    await ada.keyboard.press('Enter');
+    const field = ada.getByRole('textbox', { name: 'Token' });
+    assert.deepEqual([await field.inputValue(), await ada.getByRole('dialog').count()], ['', 0]);
+    await ada.keyboard.press('Tab');
+    await ada.keyboard.type('a secret sentence');
+    await ada.keyboard.press('Enter');
+    await card.getByRole('alert').filter({ hasText: 'That is not a token' }).waitFor();
+    assert.deepEqual(await accessibilityProblems(ada), []);
+    assert.deepEqual(
+      asked.filter((request) => request.includes('sentence')),
+      [],
+    );
+    await field.fill(pageToken);
+    await ada.keyboard.press('Enter');
+    await ada.locator('[data-known=true]').waitFor();
   }),
 );

@@ -47,7 +47,8 @@ export function App() {
   if (state.name === 'refused')
     return (
       <>
-        <TokenView reason={state.error.reason} />
+        {/* Asked before it is drawn: what has the focus goes with that. */}
+        <TokenView reason={state.error.reason} interrupts={document.activeElement !== document.body} />
         <ToastStack toasts={workbench.toasts} />
       </>
     );

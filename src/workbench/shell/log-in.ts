@@ -16,3 +16,11 @@ export function tokenIn(text: string): string {
   const trimmed = text.trim();
   return /[?&]token=([^&\s]+)/.exec(trimmed)?.[1] ?? trimmed;
 }
+
+/** As config and hub have it. */
+const leastTokenLength = 16;
+
+/** Whether it may be one: what was typed for something else is shown to nobody. */
+export function canBeToken(text: string): boolean {
+  return text.length >= leastTokenLength && !/\s/.test(text);
+}

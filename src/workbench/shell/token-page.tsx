@@ -1,7 +1,8 @@
+import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Icon } from './icon.tsx';
-import { logIn, tokenIn } from './log-in.ts';
+import { canBeToken, logIn, tokenIn } from './log-in.ts';
 
 interface TokenFormProps {
   /** What was wrong with the last one. */
@@ -22,21 +23,34 @@ interface TokenPageProps {
   form: TokenFormProps | undefined;
   /** What waits in this page for the link to be back, and a way to have it without. */
   kept?: { words: string; copy: () => void } | undefined;
+  /** It takes the place of something that had the focus: what is typed next is not for it. */
+  interrupts?: boolean;
 }
 
 /** Stands in place of everything while this browser has no token that holds. */
-export function TokenPage({ title, hint, form, kept }: TokenPageProps) {
+export function TokenPage({ title, hint, form, kept, interrupts = false }: TokenPageProps) {
+  const card = useRef<HTMLFormElement>(null);
   const field = useRef<HTMLInputElement>(null);
-  useLayoutEffect(() => field.current?.focus(), []);
+  const isNone = useSignal(false);
+  useLayoutEffect(() => (interrupts ? card : field).current?.focus(), []);
+  const problem = isNone.value ? 'That is not a token: one is 16 characters or longer, and has no spaces. It was not sent.' : form?.problem;
   return (
     <main class="scrim c token" data-testid="token">
       <form
         class="dlg"
         aria-labelledby="token-title"
+        ref={card}
+        tabIndex={-1}
+        onKeyDown={(event) => {
+          // The rest of a word begins no command.
+          if (event.target === event.currentTarget && event.key.length === 1) event.stopPropagation();
+        }}
         onSubmit={(event) => {
           event.preventDefault();
           const token = tokenIn(field.current?.value ?? '');
           if (token === '') return;
+          isNone.value = !canBeToken(token);
+          if (isNone.value) return;
           void logIn(token).then((refusal) => {
             if (refusal !== undefined) form?.onRefused(refusal);
             else if (form?.onTaken === undefined) location.assign('./');
@@ -63,13 +77,13 @@ export function TokenPage({ title, hint, form, kept }: TokenPageProps) {
                 autocomplete="off"
                 spellcheck={false}
                 placeholder="Token or the whole link"
-                aria-invalid={form.problem !== undefined}
-                aria-describedby={form.problem === undefined ? undefined : 'token-problem'}
+                aria-invalid={problem !== undefined}
+                aria-describedby={problem === undefined ? undefined : 'token-problem'}
               />
-              {form.problem !== undefined && (
+              {problem !== undefined && (
                 <p class="sm bad row" role="alert" id="token-problem">
                   <Icon name="err" />
-                  <span>{form.problem}</span>
+                  <span>{problem}</span>
                 </p>
               )}
             </div>

@@ -9,8 +9,8 @@ const problems: Record<string, string> = {
   BAD_TOKEN: 'That is not a token of this workspace. The one that holds is printed by ',
 };
 
-/** Shown instead of the workspace while this browser has no token that holds. `reason` is of the error table. */
-export function TokenView({ reason }: { reason: string }) {
+/** Shown instead of the workspace while this browser has no token that holds. `reason` is of the error table; `interrupts` is that of the page. */
+export function TokenView({ reason, interrupts }: { reason: string; interrupts: boolean }) {
   const workbench = useWorkbench();
   const { edits, documents } = workbench.documents.waiting.value;
   const kept =
@@ -35,6 +35,7 @@ export function TokenView({ reason }: { reason: string }) {
         }
         form={undefined}
         kept={kept}
+        interrupts={interrupts}
       />
     );
   const problem = problems[said];
@@ -64,6 +65,7 @@ export function TokenView({ reason }: { reason: string }) {
         ),
       }}
       kept={kept}
+      interrupts={interrupts}
     />
   );
 }
