@@ -1,6 +1,6 @@
 // The page in Chromium: keys of an input method, keys that come early, and what was opened while the link was away.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Locator } from 'playwright-core';
@@ -37,6 +37,60 @@ test('the keys that end a word of an input method end no name, and open nothing'
     assert.equal(await finder.inputValue(), 'b');
     await ada.keyboard.press('Enter');
     await ada.getByRole('tablist', { name: 'Open documents' }).getByRole('tab', { name: 'b.txt' }).waitFor();
+  }),
+);
+
+test('a name that is left as it was is left alone, whatever is in it', { skip: noBrowser }, () =>
+  withWorkbench({ ' lead.txt ': 'a\n', 'line\nfeed.txt': 'b\n', 'z.txt': 'z\n' }, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    const names = readdirSync(root).sort();
+    const field = ada.getByRole('textbox', { name: /New name/ });
+    for (const name of names) {
+      await ada.getByRole('treeitem').filter({ hasText: name.trim() }).click();
+      await ada.getByRole('tree').press('F2');
+      await field.waitFor();
+      await field.press('Enter');
+      await field.waitFor({ state: 'detached' });
+    }
+    // What is done after them is done last.
+    await ada.getByRole('treeitem', { name: 'z.txt' }).click();
+    await ada.getByRole('tree').press('F2');
+    await field.fill('y.txt');
+    await field.press('Enter');
+    await ada.getByRole('treeitem', { name: 'y.txt' }).waitFor();
+    assert.deepEqual(readdirSync(root).sort(), names.with(-1, 'y.txt'));
+  }),
+);
+
+test('a file that is being named goes where its folder was renamed to', { skip: noBrowser }, () =>
+  withWorkbench({ 'old/x.txt': 'a\n', 'z.txt': 'z\n' }, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    await ada.getByRole('treeitem', { name: 'old' }).click();
+    await ada.getByRole('treeitem', { name: 'x.txt' }).waitFor();
+    await ada.getByRole('tree').press('a');
+    const field = ada.getByRole('textbox', { name: 'New file name' });
+    await field.pressSequentially('half');
+    renameSync(path.join(root, 'old'), path.join(root, 'new'));
+    await ada.getByRole('treeitem', { name: 'new' }).waitFor();
+    await field.pressSequentially('way.txt');
+    await field.press('Enter');
+    await ada.getByRole('treeitem', { name: 'halfway.txt' }).waitFor();
+    assert.deepEqual(
+      [readdirSync(root).sort(), readdirSync(path.join(root, 'new')).sort()],
+      [
+        ['new', 'z.txt'],
+        ['halfway.txt', 'x.txt'],
+      ],
+    );
+
+    // Nothing is made where it was removed.
+    await ada.getByRole('tree').press('a');
+    await field.pressSequentially('nowhere.txt');
+    rmSync(path.join(root, 'new'), { recursive: true });
+    await field.waitFor({ state: 'detached' });
+    await ada.keyboard.press('Control+p');
+    await ada.getByRole('combobox').waitFor();
+    assert.deepEqual(readdirSync(root), ['z.txt']);
   }),
 );
 

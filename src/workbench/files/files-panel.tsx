@@ -289,27 +289,38 @@ function NameField({ node }: { node: TreeNode }) {
   const field = useRef<HTMLInputElement>(null);
   const problem = useSignal<string | undefined>(undefined);
   const done = useRef(false);
-  const folder = node.draft ? (node.parent?.path ?? '') : parentOf(node.path);
+  const shownBefore = useRef('');
+  // Asked each time: the folder can be renamed meanwhile, or removed.
+  const folderNow = (): string => (node.draft ? (node.parent?.path ?? '') : parentOf(node.path));
   const before = node.draft ? '' : node.name;
   // Before the browser paints: the next key that is pressed belongs in the field.
   useLayoutEffect(() => {
     const { current } = field;
     current?.focus();
+    shownBefore.current = current?.value ?? before;
     const dot = before.lastIndexOf('.');
     current?.setSelectionRange(0, dot > 0 && node.kind !== 'directory' ? dot : before.length);
   }, []);
   const check = (name: string): string | undefined =>
-    nameProblem(name, (taken) => taken !== before && tree.model.get(joinPath(folder, taken)) !== undefined);
+    nameProblem(name, (taken) => taken !== before && tree.model.get(joinPath(folderNow(), taken)) !== undefined);
   const finish = async (): Promise<void> => {
     if (done.current) return;
-    const name = field.current?.value.trim() ?? '';
-    if (name === '' || name === before) {
+    // Its folder was removed, and the row with it.
+    if (node.draft && tree.model.get(node.path) !== node) {
+      done.current = true;
+      return tree.endEditing();
+    }
+    const given = field.current?.value ?? '';
+    const name = given.trim();
+    // A name can hold what a field does not give back, as a line feed.
+    if (name === '' || name === before || given === shownBefore.current) {
       done.current = true;
       return tree.endEditing();
     }
     problem.value = check(name);
     if (problem.value !== undefined) return;
     done.current = true;
+    const folder = folderNow();
     tree.endEditing();
     if (!node.draft) {
       await files.move(node.path, joinPath(folder, name));
