@@ -201,3 +201,24 @@ test('a folder that could not be listed is listed when the link is back, or at o
   await Promise.all([back, again]);
   assert.deepEqual(rows(), ['many', 'many/new']);
 });
+
+test('a range of selected rows begins where one was selected last, and can be made smaller', async () => {
+  const tree = new TreeStore(clientFor(paths), () => {});
+  await tree.start([], paths);
+  await tree.expand('docs');
+  const rows = tree.model.rows(0, 20).map(({ path }) => path);
+  const selected = (): string[] => [...tree.selected.value].sort();
+  tree.select(rows[1] as string);
+  for (const to of [2, 3, 2, 1, 0]) tree.selectRange(rows[to] as string);
+  assert.deepEqual([selected(), tree.focused.value], [['docs', 'docs/guide'], 'docs']);
+  // Those that were chosen one by one stay.
+  tree.select(rows[4] as string);
+  tree.select(rows[2] as string, true);
+  tree.selectRange(rows[0] as string);
+  tree.selectRange(rows[1] as string);
+  assert.deepEqual(selected(), ['docs/guide', 'docs/guide/deep', 'README.md'].sort());
+  // It moves along.
+  tree.apply({ type: 'change', what: 'moved', from: rows[2], path: 'z.md', kind: 'directory' } as Change);
+  tree.selectRange('z.md');
+  assert.deepEqual(selected(), ['README.md', 'z.md']);
+});

@@ -33,6 +33,10 @@ export class TreeStore {
   readonly #failed = new Set<string>();
   readonly #client: WorkbenchClient;
   readonly #opened: () => void;
+  /** Where a range of selected rows begins: what was selected last by itself. */
+  #anchor: string | undefined;
+  /** What was selected besides the range. */
+  #besides: ReadonlySet<string> = new Set();
   #raising = false;
   /** What the caller is limited to. */
   #paths: readonly string[] | undefined;
@@ -199,15 +203,18 @@ export class TreeStore {
     else selected.add(path);
     this.focused.value = path;
     this.selected.value = selected;
+    this.#anchor = path;
+    this.#besides = new Set(more ? selected : []);
   }
 
+  /** The rows from the one that was selected last by itself; those of the range before are no longer selected. */
   selectRange(to: string): void {
-    const from = this.model.get(this.focused.value ?? '');
+    const from = this.model.get(this.#anchor ?? this.focused.value ?? '');
     const end = this.model.get(to);
     if (from === undefined || end === undefined) return this.select(to);
     const [low, high] = [this.model.indexOf(from), this.model.indexOf(end)].sort((a, b) => a - b) as [number, number];
     const range = this.model.rows(low, high + 1).map(({ path }) => path);
-    this.selected.value = new Set([...this.selected.value, ...range]);
+    this.selected.value = new Set([...this.#besides, ...range]);
     this.focused.value = to;
   }
 
@@ -267,6 +274,8 @@ export class TreeStore {
   #followMove(from: string, to: string): void {
     const follow = (path: string): string => movedPath(path, from, to) ?? path;
     if (this.focused.value !== undefined) this.focused.value = follow(this.focused.value);
+    if (this.#anchor !== undefined) this.#anchor = follow(this.#anchor);
+    this.#besides = new Set([...this.#besides].map(follow));
     this.selected.value = new Set([...this.selected.value].map(follow));
   }
 
