@@ -200,3 +200,24 @@ test('a comparison that is opened while the link is away is there when it is bac
     { git: true },
   ),
 );
+
+test('a message that is acted on or dismissed gives the focus back to where it came from', { skip: noBrowser }, () =>
+  withWorkbench({ 'a.txt': 'a\n', 'b.txt': 'b\n' }, async ({ page, root }) => {
+    const ada = await page({ name: 'Ada' });
+    const tree = ada.getByRole('tree');
+    const toast = ada.getByTestId('toast');
+    await ada.getByRole('treeitem', { name: 'b.txt' }).waitFor();
+    await ada.keyboard.press('Control+Shift+e');
+    await ada.keyboard.press('Home');
+    await ada.keyboard.press('Delete');
+    await toast.filter({ hasText: 'Deleted a.txt' }).waitFor();
+    await ada.keyboard.press('F8');
+    await ada.keyboard.press('Enter');
+    await toast.filter({ hasText: 'Brought back a.txt' }).waitFor();
+    assert.ok(existsSync(path.join(root, 'a.txt')));
+    assert.ok(await tree.evaluate(hasFocus), 'after Undo by keys');
+    await toast.getByRole('button', { name: 'Dismiss' }).click();
+    await toast.waitFor({ state: 'detached' });
+    assert.ok(await tree.evaluate(hasFocus), 'after Dismiss by the pointer');
+  }),
+);

@@ -1,27 +1,38 @@
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import { copyText } from './copy-text.ts';
 import { Icon } from './icon.tsx';
 import type { Toast, Toasts } from './toasts.ts';
 
 export function ToastStack({ toasts }: { toasts: Toasts }) {
+  const stack = useRef<HTMLDivElement>(null);
+  const cameFrom = useRef<HTMLElement | undefined>(undefined);
+  /** Of one that goes, the focus is given back. */
+  const leave = (): void => {
+    if (stack.current?.contains(document.activeElement) === true) cameFrom.current?.focus();
+  };
   return (
     <div
+      ref={stack}
       class="toasts"
       role="region"
       aria-label="Messages"
       onMouseEnter={() => toasts.hold()}
       onMouseLeave={() => toasts.release()}
-      onFocusIn={() => toasts.hold()}
+      onFocusIn={({ relatedTarget: from, currentTarget }) => {
+        toasts.hold();
+        if (!(from instanceof Node && currentTarget.contains(from))) cameFrom.current = from instanceof HTMLElement ? from : undefined;
+      }}
       onFocusOut={() => toasts.release()}
     >
       {toasts.shown.value.map((toast) => (
-        <ToastCard key={toast.id} toast={toast} toasts={toasts} />
+        <ToastCard key={toast.id} toast={toast} toasts={toasts} leave={leave} />
       ))}
     </div>
   );
 }
 
-function ToastCard({ toast, toasts }: { toast: Toast; toasts: Toasts }) {
+function ToastCard({ toast, toasts, leave }: { toast: Toast; toasts: Toasts; leave: () => void }) {
   const open = useSignal(false);
   const { error } = toast;
   const details =
@@ -45,6 +56,7 @@ function ToastCard({ toast, toasts }: { toast: Toast; toasts: Toasts }) {
                 type="button"
                 class="btn sm"
                 onClick={() => {
+                  leave();
                   toasts.dismiss(toast.id);
                   run();
                 }}
@@ -65,7 +77,15 @@ function ToastCard({ toast, toasts }: { toast: Toast; toasts: Toasts }) {
           </div>
         )}
       </div>
-      <button type="button" class="ib" aria-label="Dismiss" onClick={() => toasts.dismiss(toast.id)}>
+      <button
+        type="button"
+        class="ib"
+        aria-label="Dismiss"
+        onClick={() => {
+          leave();
+          toasts.dismiss(toast.id);
+        }}
+      >
         <Icon name="x" />
       </button>
     </div>
