@@ -16,6 +16,7 @@ import type { SectionName } from './change-sections.ts';
 import { type DiffTexts, loadTexts } from './diff-texts.ts';
 import type { DiffPlace, DiffView, HunkAction } from './diff-view.ts';
 import { hunkAt, hunkLines } from './hunk-lines.ts';
+import { sameWords } from './same-words.ts';
 
 const roomForTwo = 900;
 
@@ -41,6 +42,7 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
   const sections = git.sections.value;
   const isStaged = sections.staged.some((entry) => entry.path === path);
   const unknown = sections.changes.filter((entry) => entry.path === path && entry.letter === 'U');
+  const compared = sections[against === 'staged' ? 'staged' : 'changes'].find((entry) => entry.path === path);
   const sideBySide = wide.value && chosen.value !== 'one';
 
   const load = async (signal: AbortSignal): Promise<void> => {
@@ -205,7 +207,7 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
       {shown?.binary === true && <p class="hint">It is not text, so there are no lines to compare.</p>}
       {same && problem.value === undefined && (
         <p class="hint" data-testid="same">
-          {sameWords(shown, against)}
+          {sameWords({ against, before: shown.names.before, entry: compared, hunks: shown.hunks.length })}
         </p>
       )}
       <div class="diff-host" ref={host} hidden={same || problem.value !== undefined || shown?.binary === true} />
@@ -270,13 +272,6 @@ function inComparison(target: EventTarget | null): boolean {
 /** `2 of 3 changes viewed` */
 function sayViewed(changes: number, viewed: number): string {
   return changes === 0 ? 'no changes' : `${Math.min(viewed, changes)} of ${count(changes, 'change')} viewed`;
-}
-
-function sameWords(shown: DiffTexts | undefined, against: DiffAgainst | undefined): string {
-  if (against === 'staged') return 'Nothing of it is staged any more.';
-  if (against === 'index') return 'There is nothing left to stage or discard here.';
-  if (against?.startsWith('checkpoint:') === true) return 'It is as it was at the checkpoint.';
-  return `It is the same as at ${shown?.names.before ?? 'HEAD'}.`;
 }
 
 function sameTexts(known: DiffTexts | undefined, found: DiffTexts): boolean {
