@@ -223,6 +223,15 @@ test('a merge that stops is said, its conflicts are settled by buttons, and it g
       const banner = ada.getByTestId('under-way');
       await banner.filter({ hasText: 'Merging feature into main' }).filter({ hasText: '2 files are in conflict' }).waitFor();
       await picture(ada, 'merge-stopped');
+      for (const width of [721, 800, 901]) {
+        await ada.setViewportSize({ width, height: 900 });
+        const room = await ada.evaluate(() => {
+          const edges = (selector: string) => document.querySelector(selector)?.getBoundingClientRect() ?? new DOMRect();
+          return edges('.go').left - edges('.bran .chip').right;
+        });
+        assert.ok(room > 0, `at ${width} px ${room} px are left between what is under way and the go field`);
+      }
+      await ada.setViewportSize({ width: 1440, height: 900 });
 
       await row(ada, 'conflicts', 'a.txt').click();
       const pane = ada.getByTestId('conflict');
@@ -243,6 +252,7 @@ test('a merge that stops is said, its conflicts are settled by buttons, and it g
 
       await row(ada, 'conflicts', 'b.txt').click();
       await pane.getByText('It was deleted here and changed on the other side.').waitFor();
+      assert.equal(await pane.getByRole('button', { name: 'Mark as resolved' }).count(), 0, 'it is to be chosen first');
       await pane.getByRole('button', { name: 'Keep the file' }).click();
       await banner.filter({ hasText: 'Nothing is in conflict any more' }).waitFor();
       await banner.getByRole('button', { name: 'Continue' }).click();

@@ -70,14 +70,15 @@ export function ConflictPane({ path }: { path: string }) {
   };
 
   const done = entry === undefined;
+  const isOneSided = entry !== undefined && entry.conflict !== 'both-modified' && entry.conflict !== 'both-added';
   return (
     <div class="pane" data-testid="conflict">
       <div class="dfh">
         <h2 class="ell" dir="auto">
           {nameOf(path)} <span class="faint sm">{parentOf(path)}</span>
         </h2>
-        <span class={conflicts.length > 0 ? 'chip warn' : 'chip'} role="status">
-          {conflicts.length > 0 ? count(conflicts.length, 'conflict') : done ? 'resolved' : 'no marks left'}
+        <span class={conflicts.length > 0 || isOneSided ? 'chip warn' : 'chip'} role="status">
+          {conflicts.length > 0 ? count(conflicts.length, 'conflict') : done ? 'resolved' : isOneSided ? 'in conflict' : 'no marks left'}
         </span>
         <span class="grow" />
         <button type="button" class="btn sm" data-focus aria-label="Edit by hand" onClick={() => workbench.openFile(path)}>
@@ -87,9 +88,7 @@ export function ConflictPane({ path }: { path: string }) {
       </div>
       <div class="scroll conflict-view" ref={box}>
         {problem.value !== undefined && <p class="hint">{whyNot(problem.value)}</p>}
-        {entry !== undefined && entry.conflict !== 'both-modified' && entry.conflict !== 'both-added' && !readOnly.value && (
-          <OneSided entry={entry} />
-        )}
+        {isOneSided && !readOnly.value && <OneSided entry={entry} />}
         {parts.map((part, index) =>
           part.kind === 'same' ? (
             <Agreed key={part.startLine} part={part} first={index === 0} last={index === parts.length - 1} />
@@ -104,7 +103,7 @@ export function ConflictPane({ path }: { path: string }) {
             />
           ),
         )}
-        {known.value !== undefined && conflicts.length === 0 && !readOnly.value && (
+        {known.value !== undefined && conflicts.length === 0 && !isOneSided && !readOnly.value && (
           <div class="settled">
             {entry !== undefined ? (
               <>
