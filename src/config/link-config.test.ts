@@ -152,6 +152,7 @@ const broken: (readonly [says: string, content: unknown, problem: RegExp])[] = [
   ['a long capability', { ...good, capabilities: ['x'.repeat(257)] }, /capabilities has an entry longer than 256/],
   ['labels as a list', { ...good, labels: ['linux'] }, /labels is a list\. Write an object of texts/],
   ['a number in labels', { ...good, labels: { cores: 8 } }, /labels says a number for "cores"/],
+  ['a long name in labels', { ...good, labels: { ['x'.repeat(257)]: 'y' } }, /labels has a name of more than 256 characters/],
   ['a wake_command that is a number', { ...good, wake_command: 1 }, /wake_command is a number\. Write a text, or the program/],
   ['an empty wake_command', { ...good, wake_command: '' }, /wake_command is empty/],
   ['a wake_command of nothing', { ...good, wake_command: [] }, /wake_command is an empty list/],

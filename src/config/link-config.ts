@@ -337,6 +337,8 @@ class Fields {
     else if (Object.keys(value).length > MAX_LABELS) this.problem('labels', `has more than ${MAX_LABELS} entries. Shorten it.`);
     else {
       const wrong = Object.entries(value).find(([, one]) => typeof one !== 'string' || one.length > MAX_TEXT_LENGTH);
+      const isLong = Object.keys(value).some((name) => name.length > MAX_TEXT_LENGTH);
+      if (isLong) this.problem('labels', `has a name of more than ${MAX_TEXT_LENGTH} characters. Shorten it.`);
       if (wrong === undefined) return value as Record<string, string>;
       this.problem(
         'labels',
