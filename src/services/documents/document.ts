@@ -563,6 +563,7 @@ export class Document {
       this.#dependencies.changed(this);
       return;
     }
+    if (disk === undefined && !(await this.#isGone(path))) return;
     if (this.#closed) return;
     this.#conflict = undefined;
     if (disk === undefined) {
@@ -574,6 +575,13 @@ export class Document {
       if (this.dirty) this.#scheduleSave();
     }
     this.#dependencies.changed(this);
+  }
+
+  /** A file that is not there may have been moved a moment ago: where to, the watch says, and the document is there then. */
+  async #isGone(path: string): Promise<boolean> {
+    const { workspace } = this.#dependencies;
+    await workspace.settled?.([path]).catch(() => {});
+    return path === this.#path && workspace.entry(path) === undefined;
   }
 
   /** What is unsaved goes to the file that it was typed for. Throws ACCESS_DENIED where that is not to be had any more. */

@@ -51,6 +51,37 @@ function heardBy(channel: FakeChannel): Y.Doc {
   return ydoc;
 }
 
+test('a file that is not there may have been moved a moment ago: what was typed goes where the watch says it is', () =>
+  withWorkspace(async ({ workspace, state, put, at, read }) => {
+    put('a.txt', 'one\n');
+    const documents = documentsOf({ workspace, state });
+    await documents.start();
+    const channel = new FakeChannel();
+    await documents.join('a.txt', channel, asking);
+    channel.say(step1Message(Y.encodeStateVector(new Y.Doc())));
+    const ydoc = heardBy(channel);
+    ydoc.on('update', (update: Uint8Array) => channel.say(updateMessage(update)));
+    ydoc.getText('content').insert(0, 'typed ');
+    // Who asks for the state gets all that came before.
+    channel.say(step1Message(Y.encodeStateVector(ydoc)));
+    fs.renameSync(at('a.txt'), at('b.txt'));
+    let looks = 0;
+    workspace.settled = () => {
+      // At the first look it was back for a moment, so that there is nothing to tell.
+      if (++looks === 2)
+        workspace.journal.record([
+          { path: 'b.txt', from: 'a.txt', kind: 'file', what: 'moved', before: null, after: null, cause: { kind: 'outside' } },
+        ]);
+      return Promise.resolve();
+    };
+    try {
+      await documents.flush('');
+      assert.deepEqual([fs.existsSync(at('a.txt')), read('b.txt')], [false, 'typed one\n']);
+    } finally {
+      await documents.stop();
+    }
+  }));
+
 test('a log of more than 16 MiB is begun anew, with each document written whole', (t) =>
   withWorkspace(async ({ workspace, state, stateFolder }) => {
     // Time stands still but for the look at the log.

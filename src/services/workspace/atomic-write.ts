@@ -6,6 +6,8 @@ import { hashBytes, SMALL_BYTES } from './content.ts';
 import { errnoOf } from './file-errors.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, O_RDONLY, O_DIRECTORY } = fs.constants;
+// As in containment.ts: fs.constants has none.
+const O_PATH = 0o10000000;
 const syncFile = promisify(fsync);
 const syncData = promisify(fdatasync);
 
@@ -85,6 +87,41 @@ async function writeAll(descriptor: number, bytes: Uint8Array, signal?: AbortSig
       fsWrite(descriptor, bytes, done, length, null, (error, count) => (error === null ? resolve(count) : reject(error))),
     );
   }
+}
+
+/**
+ * Puts a prepared file in the place of another. A program may move that one away at this very moment: then both would be there, the new one under a name
+ * that nobody meant any more. That is seen by the open file, which has a name still, and taken back: false. Needs /proc. Throws as fs does.
+ */
+export function renameOver(prepared: Pick<Prepared, 'at' | 'stat'>, at: string, existing: fs.Stats): boolean {
+  let descriptor: number;
+  try {
+    descriptor = fs.openSync(at, O_PATH | O_NOFOLLOW);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+  try {
+    if (!isSame(fs.fstatSync(descriptor), existing)) return false;
+    fs.renameSync(prepared.at, at);
+    const name = fs.readlinkSync(`/proc/self/fd/${descriptor}`);
+    return !isSame(fs.lstatSync(name, { throwIfNoEntry: false }), existing) || !takeBack(prepared, at);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** False where what stands there is not the prepared file any more. */
+function takeBack({ at: from, stat }: Pick<Prepared, 'at' | 'stat'>, at: string): boolean {
+  if (!isSame(fs.lstatSync(at, { throwIfNoEntry: false }), stat)) return false;
+  fs.renameSync(at, from);
+  if (isSame(fs.lstatSync(from), stat)) return true;
+  fs.renameSync(from, at);
+  return false;
+}
+
+function isSame(one: fs.Stats | undefined, other: fs.Stats): boolean {
+  return one?.ino === other.ino && one.dev === other.dev;
 }
 
 /** Gives the new file the owner of the old one where that is permitted, else its group; says in words what could not be kept. */

@@ -36,6 +36,44 @@ describe('a write', () => {
       await fails('NOT_A_FILE', () => workspace.write('a/b', bytes(''), { cause }));
     }));
 
+  test(
+    'whose file a program moves away at that very moment makes no second one: with a condition it fails, without it begins anew',
+    onLinux,
+    (t) =>
+      withWorkspace(async ({ workspace, told, at, read, put, temporaries }) => {
+        const rename = fs.renameSync.bind(fs);
+        const moveFirst = (): void => {
+          t.mock.method(fs, 'renameSync', (from: string, to: string) => {
+            t.mock.reset();
+            rename(at('a'), at('moved'));
+            rename(from, to);
+          });
+        };
+        put('a', 'old');
+        moveFirst();
+        await fails('ETAG_MISMATCH', () => workspace.write('a', bytes('new'), { cause, ifMatch: etag('old') }));
+        assert.deepEqual([fs.existsSync(at('a')), read('moved'), told(), temporaries()], [false, 'old', [], []]);
+        put('a', 'again');
+        moveFirst();
+        const written = await workspace.write('a', bytes('new'), { cause });
+        assert.deepEqual([written.created, read('a'), read('moved'), temporaries()], [true, 'new', 'again', []]);
+      }),
+  );
+
+  test('whose file a program moves on at once is written all the same', onLinux, (t) =>
+    withWorkspace(async ({ workspace, told, at, read, put }) => {
+      put('a', 'old');
+      const rename = fs.renameSync.bind(fs);
+      t.mock.method(fs, 'renameSync', (from: string, to: string) => {
+        t.mock.reset();
+        rename(from, to);
+        rename(at('a'), at('moved'));
+      });
+      const written = await workspace.write('a', bytes('new'), { cause, ifMatch: etag('old') });
+      assert.deepEqual([written.content, written.created, read('moved'), told()], [hashBytes('new'), false, 'new', ['changed a']]);
+    }),
+  );
+
   test('of the content that is there already changes nothing and is not told', () =>
     withWorkspace(async ({ workspace, told, at }) => {
       await workspace.write('a', bytes('one'), { cause });

@@ -4,7 +4,16 @@ import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
 import { joinPath, parentPath } from '../../contract/paths.ts';
 import type { State } from '../state/state.ts';
-import { type Content, type Durability, keepOwner, type Prepared, prepareFile, syncFolder, temporaryName } from './atomic-write.ts';
+import {
+  type Content,
+  type Durability,
+  keepOwner,
+  type Prepared,
+  prepareFile,
+  renameOver,
+  syncFolder,
+  temporaryName,
+} from './atomic-write.ts';
 import { Containment, openRegularFile, type Place } from './containment.ts';
 import { checkConditions, HASH_MAX_BYTES, hashOrNull, readWhole, statIdentity } from './content.ts';
 import { Copying } from './copying.ts';
@@ -303,9 +312,11 @@ export class Workspace extends Reader {
         };
       }
       if (existing !== undefined) this.witness?.(place.path);
-      const note = this.#replace(place, wirePath, prepared, existing, request.mode);
+      const replaced = this.#replace(place, wirePath, prepared, existing, request.mode);
+      if (replaced === undefined) continue;
       // As a later read will know it: a large file's ETag is not made of its hash.
-      const content = prepared.size > HASH_MAX_BYTES ? statIdentity(fs.lstatSync(place.at)) : prepared.hash;
+      const content =
+        prepared.size > HASH_MAX_BYTES ? statIdentity(fs.lstatSync(place.at, { throwIfNoEntry: false }) ?? prepared.stat) : prepared.hash;
       const draft: ChangeDraft = {
         path: wirePath,
         kind: 'file',
@@ -316,7 +327,7 @@ export class Workspace extends Reader {
         cause: request.cause,
         content,
       };
-      if (note !== undefined) draft.note = note;
+      if (replaced.note !== undefined) draft.note = replaced.note;
       const drafts = [draft];
       // Written through a link: the target changed, and that is another path.
       if (place.path !== wirePath) drafts.unshift({ ...draft, path: place.path });
@@ -333,13 +344,14 @@ export class Workspace extends Reader {
     throw new OutriggerError('BUSY_FILE', `${wirePath} kept changing while it was to be written.`);
   }
 
+  /** With what could not be kept, in words. Undefined where the file that was to be replaced was moved away this moment: nothing was written. */
   #replace(
     place: Place,
     wirePath: string,
     prepared: Prepared,
     existing: fs.Stats | undefined,
     mode: number | undefined,
-  ): string | undefined {
+  ): { note: string | undefined } | undefined {
     if (existing !== undefined && (existing.nlink > 1 || existing.dev !== prepared.stat.dev)) {
       // Both contents are kept in memory and beside the state while it is written.
       if (Math.max(existing.size, prepared.size) > HASH_MAX_BYTES) {
@@ -359,12 +371,15 @@ export class Workspace extends Reader {
       const now = fs.lstatSync(place.at);
       this.#contents.remember(place.path, now, prepared.hash);
       const why = existing.nlink > 1 ? `has ${existing.nlink} links` : 'is a mount point';
-      return `Written in place: the file ${why}.${note === undefined ? '' : ` ${note}`}`;
+      return { note: `Written in place: the file ${why}.${note === undefined ? '' : ` ${note}`}` };
     }
     const note = existing === undefined ? undefined : keepOwner(prepared.at, existing, prepared.stat);
-    fs.renameSync(prepared.at, place.at);
-    this.#contents.remember(place.path, fs.lstatSync(place.at), prepared.hash);
-    return note;
+    if (existing === undefined || !this.containment.byDescriptor) fs.renameSync(prepared.at, place.at);
+    else if (!renameOver(prepared, place.at, existing)) return undefined;
+    // A program may have moved it on already: written it is all the same.
+    const now = fs.lstatSync(place.at, { throwIfNoEntry: false });
+    if (now?.ino === prepared.stat.ino) this.#contents.remember(place.path, now, prepared.hash);
+    return { note };
   }
 
   async #beforeInstall(
