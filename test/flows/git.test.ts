@@ -130,7 +130,7 @@ describe('git in a workspace', { skip: requireTool('git') }, () => {
         assert.match((await said()) ?? '', /after 1 s/);
         fs.writeFileSync(path.join(root, 'a.txt'), 'mine\n');
         git(root, 'add', 'a.txt');
-        await eventually(async () => assert.match((await said()) ?? '', /a\.txt is staged/), 10_000);
+        await eventually(async () => assert.match((await said()) ?? '', /1 file is staged/), 10_000);
         assert.equal(git(root, 'diff', '--cached', '--name-only'), 'a.txt');
       },
       { prepare: withFile, config: { 'git.autoCommit': '1' } },
