@@ -83,7 +83,8 @@ test('a file that is being named goes where its folder was renamed to', { skip: 
       ],
     );
 
-    // Nothing is made where it was removed.
+    // Nothing is made where it was removed. The file that was made opens, and its editor takes the focus.
+    await ada.locator('.cm-focused').waitFor();
     await ada.getByRole('tree').press('a');
     await field.pressSequentially('nowhere.txt');
     rmSync(path.join(root, 'new'), { recursive: true });
