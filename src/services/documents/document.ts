@@ -649,12 +649,12 @@ interface Opened {
   target: string;
 }
 
-/** Undefined where the journal does not reach back so far. */
 /** Of a file that is read for a document of that many units, which may have grown past what is opened. */
 function mostBytes({ maxBytes }: DocumentOptions, units: number): number {
   return Math.max(maxBytes, BYTES_OF_A_UNIT * units);
 }
 
+/** Undefined where the journal does not reach back so far. */
 function changesSince({ journal }: Workspace, revision: number): Change[] | undefined {
   const changes: Change[] = [];
   for (let cursor = journal.cursorOf(revision); ; ) {

@@ -51,16 +51,22 @@ function heardBy(channel: FakeChannel): Y.Doc {
   return ydoc;
 }
 
+/** Somebody who knows the document, and whose edits are heard. */
+async function personIn(documents: Documents, name: string): Promise<{ channel: FakeChannel; ydoc: Y.Doc }> {
+  const channel = new FakeChannel();
+  await documents.join(name, channel, asking);
+  channel.say(step1Message(Y.encodeStateVector(new Y.Doc())));
+  const ydoc = heardBy(channel);
+  ydoc.on('update', (update: Uint8Array) => channel.say(updateMessage(update)));
+  return { channel, ydoc };
+}
+
 test('a file that is not there may have been moved a moment ago: what was typed goes where the watch says it is', () =>
   withWorkspace(async ({ workspace, state, put, at, read }) => {
     put('a.txt', 'one\n');
     const documents = documentsOf({ workspace, state });
     await documents.start();
-    const channel = new FakeChannel();
-    await documents.join('a.txt', channel, asking);
-    channel.say(step1Message(Y.encodeStateVector(new Y.Doc())));
-    const ydoc = heardBy(channel);
-    ydoc.on('update', (update: Uint8Array) => channel.say(updateMessage(update)));
+    const { channel, ydoc } = await personIn(documents, 'a.txt');
     ydoc.getText('content').insert(0, 'typed ');
     // Who asks for the state gets all that came before.
     channel.say(step1Message(Y.encodeStateVector(ydoc)));
@@ -88,11 +94,7 @@ test('a log of more than 16 MiB is begun anew, with each document written whole'
     t.mock.timers.enable({ apis: ['setInterval'] });
     const documents = documentsOf({ workspace, state });
     await documents.start();
-    const channel = new FakeChannel();
-    await documents.join('a.txt', channel, asking);
-    channel.say(step1Message(Y.encodeStateVector(new Y.Doc())));
-    const ydoc = heardBy(channel);
-    ydoc.on('update', (update: Uint8Array) => channel.say(updateMessage(update)));
+    const { channel, ydoc } = await personIn(documents, 'a.txt');
     const text = ydoc.getText('content');
     const log = path.join(stateFolder, 'documents');
     const segments = (): string[] => fs.readdirSync(log);

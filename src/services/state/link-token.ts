@@ -53,6 +53,7 @@ export function createLinkConfig(file: string): NewLinkConfig {
       fs.writeFileSync(descriptor, `${JSON.stringify(config, null, 2)}\n`);
       fs.fsyncSync(descriptor);
       fs.closeSync(descriptor);
+      syncFolder(path.dirname(file));
     },
     remove: () => {
       fs.closeSync(descriptor);

@@ -2,12 +2,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { fsync, fdatasync, write as fsWrite } from 'node:fs';
 import { promisify } from 'node:util';
+import { O_PATH } from './containment.ts';
 import { hashBytes, SMALL_BYTES } from './content.ts';
 import { errnoOf } from './file-errors.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, O_RDONLY, O_DIRECTORY } = fs.constants;
-// As in containment.ts: fs.constants has none.
-const O_PATH = 0o10000000;
 const syncFile = promisify(fsync);
 const syncData = promisify(fdatasync);
 

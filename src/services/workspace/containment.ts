@@ -6,7 +6,7 @@ import { errnoOf, fileError } from './file-errors.ts';
 import { MountPoint } from '../state/mount-point.ts';
 
 // fs.constants has no O_PATH; the number is the same on x64 and arm64 (asm-generic/fcntl.h). Tried once at start.
-const O_PATH = 0o10000000;
+export const O_PATH = 0o10000000;
 const MAX_LINKS = 40;
 /** What the system says of a path of which a part is not there, or can't be passed. */
 const NOT_THERE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG']);
