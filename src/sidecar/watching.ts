@@ -96,8 +96,10 @@ export function startWatch(
     }
   };
   workspace.settled = barrier;
+  workspace.placing = (at, stat) => watch.placing(at, stat);
   const stop = async (): Promise<void> => {
     workspace.settled = undefined;
+    workspace.placing = undefined;
     await watch.stop();
     clearTimeout(comparing);
   };

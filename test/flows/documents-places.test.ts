@@ -427,3 +427,42 @@ async function withProcess(
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
+
+test('what we put in place and a program moves on at that very moment is told as moved, and its document goes along', (t) =>
+  withPeople(async ({ client, root, file, put, join }) => {
+    const at = (name: string): string => path.join(root, 'd', name);
+    const rename = fs.renameSync.bind(fs);
+    /** The watch sees the move before it can be told of the write (100 ms), or after. */
+    const moveOn = (name: string, to: string, busyMs: number): void => {
+      t.mock.method(fs, 'renameSync', (from: string, target: string) => {
+        rename(from, target);
+        if (!target.endsWith(`/${name}`)) return;
+        t.mock.reset();
+        rename(at(name), at(to));
+        for (const until = performance.now() + busyMs; performance.now() < until; );
+      });
+    };
+    const told = async (cursor: string): Promise<string[]> => {
+      await client.call('index.wait', {});
+      const { changes } = await client.call('changes.since', { cursor });
+      return changes.map((change) => `${change.what} ${change.from === undefined ? '' : `${change.from} > `}${change.path}`);
+    };
+    for (const [round, busyMs] of [0, 100].entries()) {
+      const [first, second, made] = [`first${round}`, `second${round}`, `made${round}`];
+      put(`d/${first}`, 'text\n');
+      await client.call('index.wait', {});
+      const person = await join(`d/${first}`);
+      const { cursor } = await client.call('changes.since', {});
+      moveOn(first, second, busyMs);
+      person.text.insert(0, 'typed ');
+      await eventually(() => fs.existsSync(at(second)));
+      assert.deepEqual(await told(cursor), [`changed d/${first}`, `moved d/${first} > d/${second}`]);
+      person.text.insert(0, 'and ');
+      await eventually(() => assert.equal(file(`d/${second}`), 'and typed text\n'));
+      assert.equal(fs.existsSync(at(first)), false);
+      const { cursor: next } = await client.call('changes.since', {});
+      moveOn(`${made}a`, `${made}b`, busyMs);
+      await client.call('files.write', { path: `d/${made}a`, text: 'made\n' });
+      assert.deepEqual(await told(next), [`created d/${made}a`, `moved d/${made}a > d/${made}b`]);
+    }
+  }));

@@ -11,16 +11,32 @@ export const maxKept = 256;
 export class OwnWrites {
   /** `isSeen`: the table knew it at the last comparison. */
   readonly #recent = new Map<string, { write: OwnWrite; at: number; isSeen: boolean }>();
+  /** By inode number. `hasPassed`: it was seen elsewhere, and told to have come from here. */
+  readonly #coming = new Map<number, { write: OwnWrite; at: number; hasPassed: boolean }>();
+
+  /** What is about to be put in place may be elsewhere before `add` says that it was put. */
+  expect(write: OwnWrite, now: number): void {
+    this.#coming.delete(write.key.ino);
+    this.#coming.set(write.key.ino, { write, at: now, hasPassed: false });
+    dropOld(this.#coming, now);
+  }
+
+  /** Of those that were only expected, the ones that have left their place again; each is given once. */
+  takePassed(hasMovedOn: (write: OwnWrite) => boolean): OwnWrite[] {
+    const passed = [...this.#coming.values()].filter(({ write, hasPassed }) => !hasPassed && hasMovedOn(write));
+    for (const one of passed) one.hasPassed = true;
+    return passed.map(({ write }) => write);
+  }
 
   add(writes: readonly OwnWrite[], now: number): void {
     for (const write of writes) {
+      const coming = this.#coming.get(write.key.ino);
+      this.#coming.delete(write.key.ino);
+      if (coming?.hasPassed && coming.write.path === write.path) continue;
       this.#recent.delete(write.path);
       this.#recent.set(write.path, { write, at: now, isSeen: false });
     }
-    for (const [path, { at }] of this.#recent) {
-      if (this.#recent.size <= maxKept && now - at <= keptMs) break;
-      this.#recent.delete(path);
-    }
+    dropOld(this.#recent, now);
   }
 
   /** What the table knew at the last comparison it tells by itself from now on. */
@@ -56,5 +72,13 @@ export class OwnWrites {
 
   forget(writes: readonly OwnWrite[]): void {
     for (const { path } of writes) this.#recent.delete(path);
+  }
+}
+
+/** In order of time. */
+function dropOld<K>(map: Map<K, { at: number }>, now: number): void {
+  for (const [key, { at }] of map) {
+    if (map.size <= maxKept && now - at <= keptMs) break;
+    map.delete(key);
   }
 }

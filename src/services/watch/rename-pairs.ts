@@ -43,6 +43,13 @@ export function leaversOf(facts: Fact[], left: readonly OwnWrite[]): Map<number,
   return gone;
 }
 
+/** Whether what was to be put at a place is not there, and appeared elsewhere. */
+export function hasMovedOn({ path, key }: OwnWrite, facts: readonly Fact[], table: Table): boolean {
+  const isIt = (fact: Fact): boolean =>
+    fact.what !== 'removed' && fact.path !== path && fact.key.ino === key.ino && isSameFile(key, fact, table);
+  return table.lookup(path) === null && facts.some(isIt);
+}
+
 /** By the fact that a file appeared, the one that it left its place. */
 export function pairRenames(facts: readonly Fact[], gone: ReadonlyMap<number, Leaver | null>, table: Table): Map<Fact, Fact> {
   const froms = new Map<Fact, Fact>();

@@ -52,6 +52,8 @@ export interface OwnChanges {
   writes: OwnWrite[];
   /** What stood there we took away, or what stands there we moved: to the table it may look as it did before. */
   moved: string[];
+  /** What is about to be put in place, told before: from then on a program may move it on at once. */
+  coming?: OwnWrite;
 }
 
 /** What we put at a path ourselves, as it was then. */

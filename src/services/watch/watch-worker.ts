@@ -16,7 +16,7 @@ import { Hashing } from './hashing.ts';
 import { compileIgnore, type Ignore } from './ignore.ts';
 import { offlineChanges } from './offline-changes.ts';
 import { maxKept, OwnWrites } from './own-writes.ts';
-import { leaversOf, pairRenames, type Table } from './rename-pairs.ts';
+import { hasMovedOn, leaversOf, pairRenames, type Table } from './rename-pairs.ts';
 import { ReportSender } from './report-sender.ts';
 import { type Pending, Settle } from './settle.ts';
 import { readSnapshot, type Snapshot } from './snapshot.ts';
@@ -302,7 +302,8 @@ class WatchWorker {
     if (this.#facts.length === 0 && left.length === 0) return;
     const facts = this.#facts;
     this.#facts = [];
-    const gone = leaversOf(facts, left);
+    const passed = this.#ownWrites.takePassed((write) => hasMovedOn(write, facts, this.#table));
+    const gone = leaversOf(facts, [...left, ...passed]);
     const froms = pairRenames(facts, gone, this.#table);
     const arrived = new Set(froms.values());
     for (const fact of facts) {
@@ -347,8 +348,10 @@ class WatchWorker {
     return this.#ownWrites.left((path) => this.#watch.lookup(path) !== null || this.#isThere(path));
   }
 
-  #takeOwn({ writes, moved }: OwnChanges): void {
-    const watched = writes.filter(({ path }) => !withFoldersAbove(path).some((at) => this.#ignore(at, at !== path)));
+  #takeOwn({ writes, moved, coming }: OwnChanges): void {
+    const isWatched = ({ path }: OwnWrite): boolean => !withFoldersAbove(path).some((at) => this.#ignore(at, at !== path));
+    if (coming !== undefined && isWatched(coming)) this.#ownWrites.expect(coming, performance.now());
+    const watched = writes.filter(isWatched);
     this.#ownWrites.add(watched, performance.now());
     for (const { path } of watched) this.#settle.known(path);
     for (const path of moved) this.#ownMoves.add(path);

@@ -1,7 +1,7 @@
 // What changes in the folder, by whoever's hand. Events of the engine are hints; what is reported was read from the folder, by a worker thread that keeps a
 // table of it. Every final state is reported once it has settled; a state that lasted shorter than that may be passed over.
 
-import { lstatSync } from 'node:fs';
+import { lstatSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { OutriggerError } from '../../contract/errors.ts';
@@ -103,6 +103,7 @@ export class Watch {
   #stopping: Promise<void> | null = null;
   /** Nothing comes back by it. It closes with the worker. */
   #ownChanges: MessagePort | null = null;
+  #placing: OwnWrite | null = null;
   #state: WorkerState | null = null;
   /** When the worker had read the folder (performance.now()); null while there is none that has. */
   #readyAt: number | null = null;
@@ -166,6 +167,13 @@ export class Watch {
     else post();
   }
 
+  /** A file of these facts is about to be put at `at`, in this turn; whether it was, ownChanges says. */
+  placing(at: string, stats: Stats): void {
+    if (this.#readyAt === null) return;
+    this.#placing = { path: at, kind: 'file', key: keyOfStats(stats) };
+    this.#ownChanges?.postMessage({ writes: [], moved: [], coming: this.#placing } satisfies OwnChanges);
+  }
+
   /**
    * We put files or folders at the one paths just now, and moved or removed those at the others, and whoever follows knows that. Should a program rename or remove
    * one, or put another or the same back, before the watch has looked there, that is still told. Of many, the last are kept in mind.
@@ -174,9 +182,11 @@ export class Watch {
     if (this.#readyAt === null) return;
     const writes: OwnWrite[] = [];
     for (const at of put.slice(-maxKept)) {
-      const write = this.#ownWrite(at);
+      // It may be gone from there already, or another's.
+      const write = at === this.#placing?.path ? this.#placing : this.#ownWrite(at);
       if (write !== undefined) writes.push(write);
     }
+    this.#placing = null;
     if (writes.length > 0 || moved.length > 0) this.#ownChanges?.postMessage({ writes, moved: moved.slice(-maxKept) } satisfies OwnChanges);
   }
 

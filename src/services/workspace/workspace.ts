@@ -69,6 +69,8 @@ export class Workspace extends Reader {
   settled: ((paths: readonly string[]) => Promise<void>) | undefined;
   /** Told of each file that is about to be changed or removed by a call, in the turn in which it will be. */
   witness: ((path: string) => void) | undefined;
+  /** Plugged in while the folder is watched: told of each file that is about to be put in place, in the turn in which it will be. */
+  placing: ((path: string, stat: fs.Stats) => void) | undefined;
   /** Programs that go through the folder by paths, and callers who must not lead them elsewhere meanwhile. */
   readonly sides = new TwoSides();
   readonly #inPlaceFolder: string;
@@ -374,6 +376,7 @@ export class Workspace extends Reader {
       return { note: `Written in place: the file ${why}.${note === undefined ? '' : ` ${note}`}` };
     }
     const note = existing === undefined ? undefined : keepOwner(prepared.at, existing, prepared.stat);
+    this.placing?.(place.path, prepared.stat);
     if (existing === undefined || !this.containment.byDescriptor) fs.renameSync(prepared.at, place.at);
     else if (!renameOver(prepared, place.at, existing)) return undefined;
     // A program may have moved it on already: written it is all the same.
