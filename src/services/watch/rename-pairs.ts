@@ -26,11 +26,21 @@ interface Leaver {
 export function leaversOf(facts: Fact[], left: readonly OwnWrite[]): Map<number, Leaver | null> {
   const gone = new Map<number, Leaver | null>();
   const removed = new Map<string, Fact>();
+  const came = new Map<string, number>();
+  const passedThrough: Fact[] = [];
   for (const fact of facts) {
-    if (fact.what !== 'removed') continue;
+    const { ino } = fact.key;
+    if (fact.what !== 'removed') {
+      came.set(fact.path, ino);
+      continue;
+    }
     removed.set(fact.path, fact);
-    if (fact.kind === 'file') gone.set(fact.key.ino, gone.has(fact.key.ino) ? null : { fact, key: fact.key });
+    if (fact.kind !== 'file') continue;
+    // Where it came from it left before.
+    if (came.get(fact.path) === ino) passedThrough.push(fact);
+    else gone.set(ino, gone.has(ino) ? null : { fact, key: fact.key });
   }
+  for (const fact of passedThrough) if (!gone.has(fact.key.ino)) gone.set(fact.key.ino, { fact, key: fact.key });
   const unseen: Fact[] = [];
   for (const { path, kind, key } of left) {
     const fact = removed.get(path) ?? { path, kind, what: 'removed', key, settled: true };
