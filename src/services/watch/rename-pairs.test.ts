@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Fact } from './dir-watch.ts';
-import { leaversOf, pairRenames, type Table } from './rename-pairs.ts';
+import { factsThatCanWait, leaversOf, pairRenames, type Table, tableBefore } from './rename-pairs.ts';
 import type { EntryKind, StatKey } from './stat-key.ts';
 
 type Found = readonly [what: Fact['what'], path: string, ino: number];
 
 /** `path` or `from > path` of what appeared, in the order of the facts. `known`: paths that were told before. */
 function told(found: readonly Found[], known: readonly string[]): string[] {
-  const facts = found.map(([what, path, ino]): Fact => ({ path, kind: 'file', what, key: keyOf(ino), settled: true }));
+  const facts = factsOf(found);
   const now = new Map<string, { kind: EntryKind; key: StatKey }>();
   for (const { path, kind, key, what } of facts) what === 'removed' ? now.delete(path) : now.set(path, { kind, key });
   const table: Table = {
@@ -19,6 +19,18 @@ function told(found: readonly Found[], known: readonly string[]): string[] {
   };
   const froms = pairRenames(facts, leaversOf(facts, []), table);
   return facts.filter(({ path }) => now.has(path)).map((fact) => `${froms.has(fact) ? `${froms.get(fact)?.path} > ` : ''}${fact.path}`);
+}
+
+function factsOf(found: readonly Found[]): Fact[] {
+  return found.map(
+    ([what, path, ino]): Fact => ({
+      path: path.replace(/\/$/, ''),
+      kind: path.endsWith('/') ? 'directory' : 'file',
+      what,
+      key: keyOf(ino),
+      settled: true,
+    }),
+  );
 }
 
 function keyOf(ino: number): StatKey {
@@ -64,4 +76,42 @@ test('of two files with one inode number that left, none is said to be the one t
     ['added', 'b', 7],
   ];
   assert.deepEqual(told(found, ['a', 'a2']), ['b']);
+});
+
+test('before a folder is moved those wait whose other half may be in it; facts of one place stay together, and so do both halves of a rename', () => {
+  const move = { from: 'e', to: 't' };
+  const wait = (found: readonly Found[], there: Readonly<Record<string, number | 'directory'>>): string[] => {
+    const facts = factsOf(found);
+    const table: Table = {
+      lookup: (path) => {
+        const one = there[path];
+        return one === undefined ? null : one === 'directory' ? { kind: one, key: keyOf(0) } : { kind: 'file', key: keyOf(one) };
+      },
+      lstat: () => undefined,
+      isUntold: () => false,
+    };
+    const froms = pairRenames(facts, leaversOf(facts, []), tableBefore(table, move));
+    return [...factsThatCanWait(facts, froms, table, move)].map(({ what, path }) => `${what} ${path}`);
+  };
+  const rename: readonly Found[] = [
+    ['removed', 'a', 7],
+    ['added', 'e/b', 7],
+  ];
+  assert.deepEqual(wait(rename, { t: 'directory', 't/b': 7 }), ['removed a', 'added e/b']);
+  // It stood where the folder comes: told before, and all that goes with it.
+  const outOfTheWay: readonly Found[] = [
+    ['added', 'b', 5],
+    ['removed', 't/a', 7],
+    ['changed', 'b', 7],
+    ['removed', 'c', 8],
+  ];
+  assert.deepEqual(wait(outOfTheWay, { t: 'directory', b: 7 }), ['removed c']);
+  // What was in a folder is gone before that is, and before another stands there.
+  const gone: readonly Found[] = [
+    ['removed', 'd/a', 7],
+    ['removed', 'd/', 1],
+    ['removed', 'f', 8],
+    ['added', 'g', 9],
+  ];
+  assert.deepEqual(wait(gone, { t: 'directory', f: 'directory', g: 9 }), ['added g']);
 });

@@ -1,6 +1,8 @@
 // Which of the files that appeared are those that left other places. Their inode numbers tell it, as far as file systems do not give them to the next file at once.
 
 import type { Stats } from 'node:fs';
+import { parentPath } from '../../contract/paths.ts';
+import { movedPath } from '../../core/moved-path.ts';
 import type { Fact } from './dir-watch.ts';
 import type { EntryKind, StatKey } from './stat-key.ts';
 import type { OwnWrite } from './watch-protocol.ts';
@@ -13,18 +15,27 @@ export interface Table {
   isUntold(path: string): boolean;
 }
 
-/** A file that left its place, and the newest that is known of it there. */
-interface Leaver {
-  fact: Fact;
-  key: StatKey;
+export interface FolderMove {
+  from: string;
+  to: string;
+}
+
+/** As it was before a folder's move which it knows already. */
+export function tableBefore(table: Table, { from, to }: FolderMove): Table {
+  const now = (path: string): string => movedPath(path, from, to) ?? path;
+  return {
+    lookup: (path) => (movedPath(path, to, '') === undefined ? table.lookup(now(path)) : null),
+    lstat: (path) => table.lstat(now(path)),
+    isUntold: (path) => table.isUntold(path),
+  };
 }
 
 /**
- * By inode number, the files that left their places; null where two had one: which of them went elsewhere can't be said. What is in `left` and was not known
- * here is added to the facts.
+ * By inode number, the files that left their places; null where two had one: which of them went elsewhere can't be said. What is in `left` is the newest that
+ * is known of these places: their facts get its key, or are added.
  */
-export function leaversOf(facts: Fact[], left: readonly OwnWrite[]): Map<number, Leaver | null> {
-  const gone = new Map<number, Leaver | null>();
+export function leaversOf(facts: Fact[], left: readonly OwnWrite[]): Map<number, Fact | null> {
+  const gone = new Map<number, Fact | null>();
   const removed = new Map<string, Fact>();
   const came = new Map<string, number>();
   const passedThrough: Fact[] = [];
@@ -38,15 +49,18 @@ export function leaversOf(facts: Fact[], left: readonly OwnWrite[]): Map<number,
     if (fact.kind !== 'file') continue;
     // Where it came from it left before.
     if (came.get(fact.path) === ino) passedThrough.push(fact);
-    else gone.set(ino, gone.has(ino) ? null : { fact, key: fact.key });
+    else gone.set(ino, gone.has(ino) ? null : fact);
   }
-  for (const fact of passedThrough) if (!gone.has(fact.key.ino)) gone.set(fact.key.ino, { fact, key: fact.key });
+  for (const fact of passedThrough) if (!gone.has(fact.key.ino)) gone.set(fact.key.ino, fact);
   const unseen: Fact[] = [];
   for (const { path, kind, key } of left) {
     const fact = removed.get(path) ?? { path, kind, what: 'removed', key, settled: true };
     if (!removed.has(path)) unseen.push(fact);
+    if (kind !== 'file' || fact.kind !== 'file') continue;
+    if (gone.get(fact.key.ino) === fact) gone.delete(fact.key.ino);
+    fact.key = key;
     // Where the same file was known at another place, we have moved it since.
-    if (kind === 'file' && fact.kind === 'file') gone.set(key.ino, { fact, key });
+    gone.set(key.ino, fact);
   }
   // Before the folders that the table did know.
   facts.unshift(...unseen);
@@ -61,19 +75,44 @@ export function hasMovedOn({ path, key }: OwnWrite, facts: readonly Fact[], tabl
 }
 
 /** By the fact that a file appeared, the one that it left its place. */
-export function pairRenames(facts: readonly Fact[], gone: ReadonlyMap<number, Leaver | null>, table: Table): Map<Fact, Fact> {
+export function pairRenames(facts: readonly Fact[], gone: ReadonlyMap<number, Fact | null>, table: Table): Map<Fact, Fact> {
   const froms = new Map<Fact, Fact>();
-  const taken = new Map<Leaver, Fact | null>();
+  const taken = new Map<Fact, Fact | null>();
   for (const fact of gone.size === 0 ? [] : facts) {
     if ((fact.what !== 'added' && fact.what !== 'changed') || fact.kind !== 'file') continue;
     const old = gone.get(fact.key.ino);
     const now = table.lookup(fact.path);
-    if (!old || table.lookup(old.fact.path) || now?.kind !== 'file' || now.key.ino !== fact.key.ino) continue;
+    if (!old || table.lookup(old.path) || now?.kind !== 'file' || now.key.ino !== fact.key.ino) continue;
     // What was never told may have grown since it was seen.
-    if (isSameFile(old.key, fact, table) || table.isUntold(old.fact.path)) taken.set(old, taken.has(old) ? null : fact);
+    if (isSameFile(old.key, fact, table) || table.isUntold(old.path)) taken.set(old, taken.has(old) ? null : fact);
   }
-  for (const [old, fact] of taken) if (fact) froms.set(fact, old.fact);
+  for (const [old, fact] of taken) if (fact) froms.set(fact, old);
   return froms;
+}
+
+/**
+ * Those that can be told as well when a folder was moved, for those who follow takes along what they know in it: of files where no folder came or went, nor comes
+ * with the move. All facts of one place, and both halves of a rename, stay together. `table` knows the move already.
+ */
+export function factsThatCanWait(
+  facts: readonly Fact[],
+  froms: ReadonlyMap<Fact, Fact>,
+  table: Table,
+  { from, to }: FolderMove,
+): Set<Fact> {
+  const goneFolders = new Set(facts.filter(({ what, kind }) => what === 'removed' && kind === 'directory').map(({ path }) => path));
+  const isInGone = (path: string): boolean => path !== '' && (goneFolders.has(path) || isInGone(parentPath(path)));
+  const cannot = new Set<string>();
+  for (const { path } of facts) {
+    const isFolder = table.lookup(movedPath(path, from, to) ?? path)?.kind === 'directory';
+    if (isFolder || movedPath(path, to, '') !== undefined || (goneFolders.size > 0 && isInGone(path))) cannot.add(path);
+  }
+  for (let before = -1; before !== cannot.size; ) {
+    before = cannot.size;
+    for (const [fact, old] of froms)
+      if (cannot.has(fact.path) || cannot.has(old.path)) for (const { path } of [fact, old]) cannot.add(path);
+  }
+  return new Set(facts.filter(({ kind, path }) => kind !== 'directory' && !cannot.has(path)));
 }
 
 /**

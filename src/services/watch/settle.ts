@@ -1,6 +1,7 @@
 // When a change may be told. A decision only: the clock comes in as an argument, looking at files and hashing is for the caller. A file that came by rename
 // is told at once, a file written in place when it stood still, a removal at once; while git holds its index lock, nothing, for a bounded time.
 
+import { movedPath } from '../../core/moved-path.ts';
 import { afterOlder } from './after-older.ts';
 import type { EntryKind, StatKey } from './stat-key.ts';
 import { sameKey } from './stat-key.ts';
@@ -196,7 +197,7 @@ export class Settle {
     return from;
   }
 
-  /** A directory was renamed: what waits inside it goes along. Returns the removals that must be told before the rename, and forgets them. */
+  /** A directory was renamed: what waits inside it goes along, and so does the place in it that a file left. Returns the removals that must be told before the rename, and forgets them. */
   moved(from: string, to: string, now: number): { removedBefore: Pending[]; renamed: [string, string][] } {
     const removedBefore: Pending[] = [];
     const renamed: [string, string][] = [];
@@ -207,9 +208,10 @@ export class Settle {
       }
     }
     for (const entry of [...this.#entries.values()]) {
-      if (entry.path !== from && !entry.path.startsWith(`${from}/`)) continue;
+      if (entry.from !== undefined) entry.from = movedPath(entry.from, from, to) ?? entry.from;
+      const path = movedPath(entry.path, from, to);
+      if (path === undefined) continue;
       this.#entries.delete(entry.path);
-      const path = to + entry.path.slice(from.length);
       // A new object: what was taken under the old name is no longer current.
       const renamedEntry: Entry = {
         ...entry,

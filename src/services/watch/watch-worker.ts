@@ -6,6 +6,7 @@ import { join, relative, sep } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { parentPath } from '../../contract/paths.ts';
+import { movedPath } from '../../core/moved-path.ts';
 import { Barriers } from './barriers.ts';
 import { coarseClockMs, DirWatch, type Fact } from './dir-watch.ts';
 import { type HashResult, hashFile } from './file-hash.ts';
@@ -16,7 +17,7 @@ import { Hashing } from './hashing.ts';
 import { compileIgnore, type Ignore } from './ignore.ts';
 import { offlineChanges } from './offline-changes.ts';
 import { maxKept, OwnWrites } from './own-writes.ts';
-import { hasMovedOn, leaversOf, pairRenames, type Table } from './rename-pairs.ts';
+import { factsThatCanWait, type FolderMove, hasMovedOn, leaversOf, pairRenames, type Table, tableBefore } from './rename-pairs.ts';
 import { ReportSender } from './report-sender.ts';
 import { type Pending, Settle } from './settle.ts';
 import { readSnapshot, type Snapshot } from './snapshot.ts';
@@ -47,6 +48,9 @@ const sweepShare = 100;
 const pollShare = 10;
 /** Above this many renamed directories in the queue, further ones are told entry by entry: those take the place of older reports. */
 const maxBorders = 256;
+
+/** Above this many facts, those before a folder's move are told before it. */
+const maxHeld = 4096;
 
 const noKey: StatKey = { size: 0, mtimeMs: 0, ino: 0 };
 
@@ -291,22 +295,30 @@ class WatchWorker {
     }
     this.#receiveOwn();
     this.#ownWrites.moved(fact.from, fact.path, (path) => this.#isThere(path));
-    this.#takeFacts();
+    this.#takeFacts(false, { from: fact.from, to: fact.path });
     this.#moveDirectory(fact, fact.from);
   }
 
-  /** The facts of one drain: a file that vanished here and one that appeared there, and are the same file, are a rename. */
-  #takeFacts(isDrained = false): void {
+  /**
+   * The facts of one drain: a file that vanished here and one that appeared there, and are the same file, are a rename. `before`: of a folder's move, in which
+   * the other half may be found yet.
+   */
+  #takeFacts(isDrained = false, before?: FolderMove): void {
     const left = isDrained || this.#facts.length > 0 ? this.#ownWritesLeft() : [];
     if (isDrained) this.#lookAtOwn();
     if (this.#facts.length === 0 && left.length === 0) return;
     const facts = this.#facts;
     this.#facts = [];
-    const passed = this.#ownWrites.takePassed((write) => hasMovedOn(write, facts, this.#table));
-    const gone = leaversOf(facts, [...left, ...passed]);
-    const froms = pairRenames(facts, gone, this.#table);
+    const table = before === undefined ? this.#table : tableBefore(this.#table, before);
+    const passed = this.#ownWrites.takePassed((write) => hasMovedOn(write, facts, table));
+    const froms = pairRenames(facts, leaversOf(facts, [...left, ...passed]), table);
     const arrived = new Set(froms.values());
+    const waiting = before === undefined || facts.length > maxHeld ? undefined : factsThatCanWait(facts, froms, this.#table, before);
     for (const fact of facts) {
+      if (before !== undefined && waiting?.has(fact)) {
+        this.#facts.push({ ...fact, path: movedPath(fact.path, before.from, before.to) ?? fact.path });
+        continue;
+      }
       if (fact.what === 'removed') {
         if (!arrived.has(fact)) this.#notice(fact, {});
         continue;
@@ -455,7 +467,16 @@ class WatchWorker {
 
   #moveDirectory(fact: Fact, from: string): void {
     this.#snapshots.directoryMoved();
-    for (const path of [...this.#leaving.values()]) this.#tellDeparture(path);
+    const after = (path: string): string => movedPath(path, from, fact.path) ?? path;
+    const isTaken = (path: string): boolean => movedPath(path, fact.path, '') !== undefined;
+    for (const [old, path] of [...this.#leaving]) {
+      if (isTaken(old) || isTaken(path)) {
+        this.#tellDeparture(path);
+        continue;
+      }
+      this.#leaving.delete(old);
+      this.#leaving.set(after(old), after(path));
+    }
     // That it is at its new place is told by the rename itself; pending as untold, its removal would be kept back.
     this.#settle.drop(from);
     const { removedBefore, renamed } = this.#settle.moved(from, fact.path, performance.now());

@@ -173,6 +173,38 @@ test('a renamed folder is one report, and what changed inside meanwhile is repor
   );
 });
 
+test('a file that goes into a folder, out of it or past it, while that is renamed too, is one report with its old name', async () => {
+  for (const [from, to, now] of [
+    ['y', 'e/f/b', 't/f/b'],
+    ['e/f/x', 't/x', 't/x'],
+    ['e/f/x', 'x', 'x'],
+    ['y', 't/b', 't/b'],
+  ] as const) {
+    await withWatch(
+      {},
+      async ({ watch, at, reports, exact }) => {
+        watch.stallForTest(100);
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        fs.renameSync(at(from), at(to));
+        fs.renameSync(at('e/f'), at('t/f'));
+        await exact();
+        const told = reports.map((report) => `${report.what} ${report.from ?? ''} > ${report.path}`);
+        const left = from.startsWith('e/f/') ? from.replace('e/f', 't/f') : from;
+        const moves = [`present e/f > t/f`, `present ${left} > ${now}`];
+        const before = [`present ${from} > ${to}`, `present e/f > t/f`];
+        assert.ok(
+          [moves, before].some((order) => order.join() === told.join()),
+          told.join(),
+        );
+      },
+      (root) => {
+        for (const folder of ['e/f', 't']) fs.mkdirSync(path.join(root, folder), { recursive: true });
+        for (const file of ['y', 'e/f/x']) fs.writeFileSync(path.join(root, file), file);
+      },
+    );
+  }
+});
+
 test('trees that are renamed over and over, with appends at once, end up exact', async () => {
   await withWatch({}, async ({ at, exact }) => {
     fs.mkdirSync(at('t0/a/b'), { recursive: true });
