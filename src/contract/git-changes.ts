@@ -31,7 +31,7 @@ export const gitChanges = {
   }),
   'git.restore': operation({
     summary:
-      'Bring files of the work tree back to the index, or to a revision; or take hunks of a file back. What was typed there is lost.',
+      'Bring files of the work tree back to the index, to a revision, or to one side of a conflict; or take hunks of a file back. What was typed there is lost.',
     access: 'write',
     scope: { fields: ['files.*.path'] },
     destructive: true,
@@ -39,6 +39,10 @@ export const gitChanges = {
       z.object({
         files: gitFiles().min(1),
         from: revision().optional().describe('The revision to bring back; the index when left out. Not with hunks.'),
+        side: z
+          .enum(['ours', 'theirs'])
+          .optional()
+          .describe('Of files in conflict the whole of what one side has, which is still to be staged. Not with hunks or `from`.'),
       }),
     output: () => z.object({ files: z.int() }),
     errors: [...gitWriteErrors, 'GIT_STALE_HUNK'],

@@ -73,4 +73,36 @@ describe('whole files and hunks in one call', { skip: requireTool('git') }, () =
       assert.equal(file('open/a'), 'open\n');
     });
   });
+
+  test('of files in conflict the whole of one side is taken, also that there is none; others are left alone', async () => {
+    await withRepository(async ({ git, put, save, run, file, root }) => {
+      const names = ['a.bin', 'b.bin', 'dir/gone.bin', 'dir/ü "x"'];
+      for (const name of [...names, 'dir/other']) put(name, '\0was');
+      save('base');
+      run('checkout', '-qb', 'side');
+      for (const name of names) put(name, '\0theirs');
+      save('theirs');
+      run('checkout', '-q', 'main');
+      for (const name of names) put(name, '\0ours');
+      fs.rmSync(path.join(root, 'dir/gone.bin'));
+      save('ours');
+      assert.throws(() => run('merge', 'side'));
+      put('dir/other', 'typed');
+      const take = (side: 'ours' | 'theirs', ...paths: string[]): Promise<{ files: number }> =>
+        restore(git, { files: paths.map((name) => ({ path: name })), side });
+      await assert.rejects(take('ours', 'a.bin', 'dir/other'), fails('GIT_FAILED', /dir\/other is not in conflict/));
+      await assert.rejects(restore(git, { files: [{ path: 'a.bin' }], side: 'ours', from: 'HEAD' }), fails('BAD_INPUT'));
+      await assert.rejects(restore(git, { files: [{ path: 'a.bin', hunks: ['x'] }], side: 'ours' }), fails('BAD_INPUT'));
+      assert.deepEqual(await take('theirs', 'a.bin', 'dir'), { files: 3 });
+      assert.deepEqual(
+        ['a.bin', 'b.bin', 'dir/gone.bin', 'dir/ü "x"', 'dir/other'].map((name) => file(name)),
+        ['\0theirs', '\0ours', '\0theirs', '\0theirs', 'typed'],
+      );
+      assert.deepEqual(await take('ours', 'dir/gone.bin', 'b.bin'), { files: 2 });
+      assert.equal(fs.existsSync(path.join(root, 'dir/gone.bin')), false);
+      await stage(git, []);
+      run('commit', '-qm', 'merged');
+      await assert.rejects(take('ours', 'a.bin'), fails('GIT_FAILED'));
+    });
+  });
 });

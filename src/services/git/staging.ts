@@ -111,12 +111,12 @@ function seen(entries: readonly StatusEntry[], visible: Sight): StatusEntry[] {
 }
 
 /**
- * Brings files of the work tree back to the index or to a revision, or takes hunks back: what was written there is lost. Throws
+ * Brings files of the work tree back to the index, to a revision or to one side of a conflict, or takes hunks back: what was written there is lost. Throws
  * GIT_STALE_HUNK where the file changed since the hunk was read; it is as it was then.
  */
 export async function restore(
   git: Git,
-  { files, from }: { files: readonly ChosenFile[]; from?: string | undefined },
+  { files, from, side }: { files: readonly ChosenFile[]; from?: string | undefined; side?: 'ours' | 'theirs' | undefined },
   signal?: AbortSignal,
   limitedTo: readonly string[] = [],
 ): Promise<{ files: number }> {
@@ -124,6 +124,8 @@ export async function restore(
   const choice = choiceOf(files);
   if (from !== undefined && choice.hunks.size > 0)
     throw new OutriggerError('BAD_INPUT', '`from` goes with whole files: hunks are taken back to the index.');
+  if (side !== undefined && (from !== undefined || choice.hunks.size > 0))
+    throw new OutriggerError('BAD_INPUT', '`side` goes with whole files, and without `from`.');
   return git.writing(signal, async () => {
     const repository = await git.repository(signal);
     await refuseLinks(git, repository, limitedTo.filter(pathMatcher(files.map(({ path }) => path))), from, signal);
@@ -131,9 +133,10 @@ export async function restore(
     let count = choice.hunks.size;
     const { paths = [] } = choice;
     if (paths.length > 0) {
-      const stdin = nulEnded(paths.map((path) => Buffer.from(path)));
-      count += await countDifferent(git, repository, paths, from, signal);
-      const source = from === undefined ? [] : [`--source=${from}`];
+      const conflicts = side === undefined ? undefined : await conflictsAt(git, repository, paths, signal);
+      const stdin = nulEnded(conflicts ?? paths.map((path) => Buffer.from(path)));
+      count += conflicts?.length ?? (await countDifferent(git, repository, paths, from, signal));
+      const source = side !== undefined ? [`--${side}`] : from !== undefined ? [`--source=${from}`] : [];
       // A file that changed, and a path that there is not, are both refused before anything is lost.
       if (patch !== undefined) await apply(git, repository, 'restore', ['--check', '--reverse'], patch, signal);
       const args = ['restore', '--worktree', ...source, '--no-recurse-submodules', '--pathspec-from-file=-', '--pathspec-file-nul'];
@@ -296,13 +299,33 @@ async function countDifferent(
     const [facts, name] = [parts[at] as string, parts[at + 1] as string];
     if (!takes(name)) continue;
     if (!facts.startsWith(`:${SUBMODULE_MODE} ${SUBMODULE_MODE} `)) count++;
-    else if (paths.includes(name))
-      throw new OutriggerError(
-        'BAD_INPUT',
-        `${name} is a submodule: which of its commits it stands at is changed in it, or by git submodule update. Nothing was done.`,
-      );
+    else if (paths.includes(name)) throw submoduleError(name);
   }
   return count;
+}
+
+/** Files in conflict at and below the paths: any other file has no sides, and git would throw away what was typed in it. */
+async function conflictsAt(
+  git: Git,
+  repository: Repository,
+  paths: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array[]> {
+  const { entries } = await statusOf(git, repository, false, signal);
+  const conflicts = entries.filter(({ conflict }) => conflict !== undefined);
+  const settled = paths.find((path) => !conflicts.some((entry) => pathMatcher([path])(entry.path.shown)));
+  if (settled !== undefined) throw new OutriggerError('GIT_FAILED', `restore: ${settled} is not in conflict. Nothing was done.`);
+  const chosen = conflicts.filter(({ path }) => pathMatcher(paths)(path.shown));
+  const other = chosen.find(({ submodule }) => submodule);
+  if (other !== undefined) throw submoduleError(other.path.shown);
+  return chosen.map(({ path }) => path.bytes);
+}
+
+function submoduleError(path: string): OutriggerError {
+  return new OutriggerError(
+    'BAD_INPUT',
+    `${path} is a submodule: which of its commits it stands at is changed in it, or by git submodule update. Nothing was done.`,
+  );
 }
 
 function stale(path: string, missing: number): OutriggerError {

@@ -6,13 +6,16 @@ import { Icon } from '../shell/icon.tsx';
 import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
-import { asEdit, type Conflict, type ConflictChoice, type ConflictPart, conflictParts, resolvedLines } from './conflict-text.ts';
+import {
+  type Conflict,
+  type ConflictChoice,
+  type ConflictPart,
+  conflictParts,
+  type PlaceEdit,
+  placeEdits,
+  resolvedLines,
+} from './conflict-text.ts';
 import type { ChangeEntry } from './change-sections.ts';
-
-interface Known {
-  text: string;
-  etag: string;
-}
 
 const choices: readonly { choice: ConflictChoice; label: string; key: string }[] = [
   { choice: 'ours', label: 'Take ours', key: '1' },
@@ -26,14 +29,14 @@ const around = 3;
 export function ConflictPane({ path }: { path: string }) {
   const workbench = useWorkbench();
   const { git, gitActions, readOnly, client } = workbench;
-  const known = useSignal<Known | undefined>(undefined);
+  const known = useSignal<string | undefined>(undefined);
   const box = useRef<HTMLDivElement>(null);
   const entry = git.sections.value.conflicts.find((one) => one.path === path);
 
   const load = async (signal?: AbortSignal): Promise<void> => {
     try {
-      const { text, etag } = await client.call('files.read', { path }, signal === undefined ? {} : { signal });
-      if (signal?.aborted !== true) known.value = { text, etag };
+      const { text } = await client.call('files.read', { path }, signal === undefined ? {} : { signal });
+      if (signal?.aborted !== true) known.value = text;
     } catch (error) {
       if (signal?.aborted !== true) known.value = undefined;
       throw error;
@@ -41,44 +44,46 @@ export function ConflictPane({ path }: { path: string }) {
   };
   const problem = useLoaded(load, { change: (change) => change.path === path, git: true }, [path]);
 
-  const parts = known.value === undefined ? [] : conflictParts(known.value.text);
+  const parts = known.value === undefined ? [] : conflictParts(known.value);
   const conflicts = parts.filter((part): part is Conflict => part.kind === 'conflict');
+  const wasMarked = useRef(false);
+  if (conflicts.length > 0) wasMarked.current = true;
 
-  const edit = async (change: { startLine: number; endLine: number; text: string }, etag: string): Promise<string | undefined> => {
+  const edit = async (change: PlaceEdit): Promise<boolean> => {
     try {
-      const answer = await client.call('files.edit', { path, edits: [change], ifMatch: etag });
+      await client.call('files.edit', { path, edits: [change] });
       await load();
-      return answer.etag;
+      return true;
     } catch (error) {
       workbench.toasts.fail('Not taken: the file changed meanwhile. Look at it as it is now', error);
       await load().catch(() => undefined);
-      return undefined;
+      return false;
     }
   };
   const take = async (conflict: Conflict, choice: ConflictChoice): Promise<void> => {
-    const { value: now } = known;
-    if (now === undefined) return;
-    const { startLine, endLine } = conflict;
-    const lines = resolvedLines(conflict, choice);
-    const old = now.text.split(/\r\n|\r|\n/).slice(startLine - 1, endLine);
-    const etag = await edit(asEdit(startLine, endLine, lines), now.etag);
-    if (etag === undefined) return;
-    const undo = (): void => void edit(asEdit(startLine, startLine + lines.length - 1, old), etag);
-    workbench.toasts.say(`Took ${choice} in line ${startLine}`, { actions: [{ label: 'Undo', run: undo }] });
+    if (known.value === undefined) return;
+    const { take: change, giveBack } = placeEdits(known.value, conflict, resolvedLines(conflict, choice));
+    if (!(await edit(change))) return;
+    const undo = (): void => void edit(giveBack);
+    workbench.toasts.say(`Took ${choice} in line ${conflict.startLine}`, { actions: [{ label: 'Undo', run: undo }] });
     // The next place, or what is left to do.
     requestAnimationFrame(() => box.current?.querySelector<HTMLElement>('[data-place], [data-done]')?.focus());
   };
 
   const done = entry === undefined;
+  const rebasing = git.status.value?.doing === 'rebase';
   const isOneSided = entry !== undefined && entry.conflict !== 'both-modified' && entry.conflict !== 'both-added';
+  // No text, or text that git was told not to merge.
+  const isWhole = entry !== undefined && !isOneSided && !wasMarked.current && (problem.value !== undefined || known.value !== undefined);
+  const isOpen = conflicts.length > 0 || isOneSided || isWhole;
   return (
     <div class="pane" data-testid="conflict">
       <div class="dfh">
         <h2 class="ell" dir="auto">
           {nameOf(path)} <span class="faint sm">{parentOf(path)}</span>
         </h2>
-        <span class={conflicts.length > 0 || isOneSided ? 'chip warn' : 'chip'} role="status">
-          {conflicts.length > 0 ? count(conflicts.length, 'conflict') : done ? 'resolved' : isOneSided ? 'in conflict' : 'no marks left'}
+        <span class={isOpen ? 'chip warn' : 'chip'} role="status">
+          {conflicts.length > 0 ? count(conflicts.length, 'conflict') : done ? 'resolved' : isOpen ? 'in conflict' : 'no marks left'}
         </span>
         <span class="grow" />
         <button type="button" class="btn sm" data-focus aria-label="Edit by hand" onClick={() => workbench.openFile(path)}>
@@ -87,8 +92,9 @@ export function ConflictPane({ path }: { path: string }) {
         </button>
       </div>
       <div class="scroll conflict-view" ref={box}>
-        {problem.value !== undefined && <p class="hint">{whyNot(problem.value)}</p>}
+        {problem.value !== undefined && !done && <p class="hint">{whyNot(problem.value)}</p>}
         {isOneSided && !readOnly.value && <OneSided entry={entry} />}
+        {isWhole && !readOnly.value && <WholeSide entry={entry} rebasing={rebasing} />}
         {parts.map((part, index) =>
           part.kind === 'same' ? (
             <Agreed key={part.startLine} part={part} first={index === 0} last={index === parts.length - 1} />
@@ -98,12 +104,12 @@ export function ConflictPane({ path }: { path: string }) {
               conflict={part}
               number={conflicts.indexOf(part) + 1}
               of={conflicts.length}
-              rebasing={git.status.value?.doing === 'rebase'}
+              rebasing={rebasing}
               take={readOnly.value ? undefined : (choice) => void take(part, choice)}
             />
           ),
         )}
-        {known.value !== undefined && conflicts.length === 0 && !isOneSided && !readOnly.value && (
+        {(known.value !== undefined || done) && !isOpen && !readOnly.value && (
           <div class="settled">
             {entry !== undefined ? (
               <>
@@ -176,6 +182,39 @@ function OneSided({ entry }: { entry: ChangeEntry }) {
   );
 }
 
+/** The file as a whole is what one side has, or what somebody made of it. */
+function WholeSide({ entry, rebasing }: { entry: ChangeEntry; rebasing: boolean }) {
+  const { gitActions } = useWorkbench();
+  return (
+    <div class="settled">
+      <p>Nothing marks where the sides differ. Take the whole file of one, or keep it as it is now.</p>
+      <div class="row">
+        {(['ours', 'theirs'] as const).map((side) => (
+          <button
+            key={side}
+            type="button"
+            class="btn"
+            data-place
+            disabled={gitActions.busy.value}
+            title={sideTitle(side, rebasing)}
+            onClick={() => void gitActions.takeSide(entry, side)}
+          >
+            Take {side}
+          </button>
+        ))}
+        <button type="button" class="btn" disabled={gitActions.busy.value} onClick={() => void gitActions.stage([entry])}>
+          Mark as resolved
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function sideTitle(side: 'ours' | 'theirs', rebasing: boolean): string {
+  if (side === 'ours') return rebasing ? 'Ours: what is rebased onto' : 'Ours';
+  return rebasing ? 'Theirs: the commit that moves' : 'Theirs';
+}
+
 function Agreed({ part, first, last }: { part: Extract<ConflictPart, { kind: 'same' }>; first: boolean; last: boolean }) {
   const open = useSignal(false);
   const { lines, startLine } = part;
@@ -220,8 +259,8 @@ interface PlaceProps {
 
 function Place({ conflict, number, of, rebasing, take }: PlaceProps) {
   const sides = [
-    { kind: 'ours', title: rebasing ? 'Ours: what is rebased onto' : 'Ours', side: conflict.ours },
-    { kind: 'theirs', title: rebasing ? 'Theirs: the commit that moves' : 'Theirs', side: conflict.theirs },
+    { kind: 'ours', title: sideTitle('ours', rebasing), side: conflict.ours },
+    { kind: 'theirs', title: sideTitle('theirs', rebasing), side: conflict.theirs },
   ] as const;
   return (
     <section

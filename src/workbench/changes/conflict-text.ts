@@ -66,7 +66,34 @@ export function resolvedLines({ ours, theirs }: Conflict, choice: ConflictChoice
   return choice === 'ours' ? ours.lines : theirs.lines;
 }
 
-/** What files.edit takes for it: whole lines, each with its break. */
-export function asEdit(startLine: number, endLine: number, lines: readonly string[]): { startLine: number; endLine: number; text: string } {
-  return { startLine, endLine, text: lines.map((line) => `${line}\n`).join('') };
+/** What files.edit takes: by what stands there, so that it holds wherever that has moved meanwhile; by number only where nothing stands. */
+export type PlaceEdit = { find: string; replace: string } | { startLine: number; endLine: number; text: string };
+
+/**
+ * Puts `lines` in the place of `startLine` to `endLine`, and the edit that gives the old ones back. Each names as many lines around as it takes for it to
+ * stand there once.
+ */
+export function placeEdits(
+  text: string,
+  { startLine, endLine }: { startLine: number; endLine: number },
+  lines: readonly string[],
+): { take: PlaceEdit; giveBack: PlaceEdit } {
+  const from = startLine - 1;
+  const old = text.match(/[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$/g) ?? [];
+  const lineBreak = text.includes('\r\n') ? '\r\n' : '\n';
+  const taken = lines.map((line) => line + lineBreak);
+  const made = [...old.slice(0, from), ...taken, ...old.slice(endLine)];
+  return { take: editOf(old, from, endLine, taken), giveBack: editOf(made, from, from + taken.length, old.slice(from, endLine)) };
+}
+
+function editOf(lines: readonly string[], from: number, to: number, instead: readonly string[]): PlaceEdit {
+  if (lines.length === 0) return { startLine: 1, endLine: 0, text: instead.join('') };
+  const whole = lines.join('');
+  let [first, last] = [from, to];
+  let find = lines.slice(first, last).join('');
+  while ((find === '' || whole.indexOf(find) !== whole.lastIndexOf(find)) && find !== whole) {
+    [first, last] = [Math.max(0, first - 1), Math.min(lines.length, last + 1)];
+    find = lines.slice(first, last).join('');
+  }
+  return { find, replace: [...lines.slice(first, from), ...instead, ...lines.slice(to, last)].join('') };
 }

@@ -65,6 +65,17 @@ export class GitActions {
     await this.#do(`Not unstaged: ${sayFiles(entries)}`, () => this.#deps.client.call('git.unstage', { files }));
   }
 
+  /** Of a file in conflict the whole of one side. */
+  async takeSide(entry: ChangeEntry, side: 'ours' | 'theirs'): Promise<void> {
+    const { client, toasts } = this.#deps;
+    const files = [{ path: entry.path }];
+    await this.#do(`Not taken: ${sayFiles([entry])}`, async () => {
+      await client.call('git.restore', { files, side });
+      await client.call('git.stage', { files });
+      toasts.say(`Took ${side}: ${sayFiles([entry])}`);
+    });
+  }
+
   async stageHunk(path: string, hunk: string): Promise<void> {
     await this.#do(`Not staged: a change in ${nameOf(path)}`, () =>
       this.#deps.client.call('git.stage', { files: [{ path, hunks: [hunk] }] }),
