@@ -1,6 +1,6 @@
 // The page in Chromium: what happens to a file while somebody types in it.
 import assert from 'node:assert/strict';
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
@@ -61,6 +61,44 @@ test('who types in a file that is deleted meanwhile goes on in it where they wer
       assert.equal(readFileSync(file, 'utf8'), 'alpha\n');
     }, 10_000);
   }),
+);
+
+test(
+  'who looks at a file that is removed and made again is where they were, whether they may write or only read',
+  { skip: noBrowser },
+  () =>
+    withWorkbench({ 'a.txt': 'a line\n'.repeat(500), 'b.txt': '' }, async (workbenches) => {
+      const { page, root } = workbenches;
+      const file = path.join(root, 'a.txt');
+      const people = [await page({ name: 'Ada' }), await page({ name: 'Bob', token: workbenches.scopedToken('read') })];
+      const place = async (person: Page): Promise<unknown[]> => [
+        await person.getByTestId('position').getByTitle('Go to line').textContent(),
+        await person.locator('.cm-scroller').evaluate(({ scrollTop }) => Math.round(scrollTop)),
+      ];
+      const before: unknown[][] = [];
+      for (const person of people) {
+        await openFile(person, 'a.txt:300');
+        await person.locator('.cm-focused').waitFor();
+        await person.keyboard.press('ArrowRight');
+        await person.getByTestId('position').filter({ hasText: 'Ln 300, Col 2' }).waitFor();
+        before.push(await place(person));
+        assert.notEqual(before.at(-1)?.[1], 0);
+      }
+      rmSync(file);
+      for (const person of people) await person.getByTestId('deleted').waitFor();
+      writeFileSync(file, `${'a line\n'.repeat(400)}made again\n`);
+      for (const [at, person] of people.entries()) {
+        await person.locator('.cm-focused').waitFor();
+        await eventually(async () => assert.deepEqual(await place(person), before[at]));
+        await person.keyboard.press('ArrowRight');
+        await person.getByTestId('position').filter({ hasText: 'Ln 300, Col 3' }).waitFor();
+      }
+      // Of what is left of it the last line.
+      rmSync(file);
+      for (const person of people) await person.getByTestId('deleted').waitFor();
+      writeFileSync(file, 'short');
+      for (const person of people) await person.getByTestId('position').filter({ hasText: 'Ln 1, Col 6' }).waitFor();
+    }),
 );
 
 test('what is typed when the token ends goes to no field, and words that are no token are not sent', { skip: noBrowser }, () =>

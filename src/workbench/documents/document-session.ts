@@ -36,6 +36,13 @@ export interface SessionDependencies {
   onKept: (path: string) => void;
 }
 
+/** Where somebody is in a document. */
+export interface DocumentPlace {
+  anchor: number;
+  head: number;
+  scroll: ReturnType<EditorView['scrollSnapshot']> | undefined;
+}
+
 type Opened = Output<Operations['documents.open']>;
 
 const quietCheckMs = 3_500;
@@ -83,7 +90,9 @@ export class DocumentSession {
   /** Puts the caret into a line of the view, from 1. */
   goTo: ((line: number, column?: number) => void) | undefined;
   /** Where the view was scrolled to when it was last shown. */
-  scrollSnapshot: ReturnType<EditorView['scrollSnapshot']> | undefined;
+  scrollSnapshot: DocumentPlace['scroll'];
+  /** Where a view begins. */
+  readonly #startsAt: DocumentPlace | undefined;
   readonly #deps: SessionDependencies;
   readonly #unsaved = new UnsavedEdits();
   #link: DocumentLink | undefined;
@@ -98,9 +107,10 @@ export class DocumentSession {
   #editedAt = Number.NEGATIVE_INFINITY;
   #gone: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(path: string, dependencies: SessionDependencies) {
+  constructor(path: string, dependencies: SessionDependencies, startsAt: DocumentPlace | undefined) {
     this.path = signal(path);
     this.#deps = dependencies;
+    this.#startsAt = startsAt;
     this.waiting = computed(() => (this.#sending ? 0 : this.edits.value));
     this.doc.on('update', (_update: Uint8Array, origin: unknown) => {
       // What the link brings is not ours; everything else on this page is.
@@ -170,8 +180,8 @@ export class DocumentSession {
   /** The file was removed. What is unsaved makes it anew: the sidecar's word on the document says whether anything was. */
   removed(): void {
     const { state } = this.info.value ?? {};
-    const isDirty = this.edits.value > 0 || (state !== undefined && state !== 'saved' && state !== 'deleted');
-    if (this.#sending && isDirty) return;
+    const isDirty = state !== undefined && state !== 'saved' && state !== 'deleted';
+    if ((this.online.value && isDirty) || (this.#sending && this.edits.value > 0)) return;
     this.#deleted();
   }
 
@@ -197,6 +207,19 @@ export class DocumentSession {
     this.#link.close();
     this.#link = undefined;
     this.#connect();
+  }
+
+  /** Where the one who looks is, or is to begin; undefined at the start. */
+  get place(): DocumentPlace | undefined {
+    if (this.view === undefined) return this.#startsAt;
+    this.keepScroll();
+    const { anchor, head } = this.view.state.selection.main;
+    return { anchor, head, scroll: this.scrollSnapshot };
+  }
+
+  /** Before the view is taken out of the page. */
+  keepScroll(): void {
+    if (this.view?.dom.isConnected === true) this.scrollSnapshot = this.view.scrollSnapshot();
   }
 
   /** Only a document that is looked at says so to others. */

@@ -222,15 +222,17 @@ test('edits that the file does not take are kept as such, though they were sent'
   store.heard(word('saved', 2));
 });
 
-test('one in which another types stays open, too', async (t) => {
-  const { store, session } = await opened();
-  t.after(() => session.close());
-  store.heard(word('unsaved'));
-  store.apply(change({ what: 'removed' }));
-  assert.equal(session.state.value.name, 'open');
-  store.heard(word('deleted'));
-  assert.equal(session.state.value.name, 'deleted');
-});
+for (const reads of [false, true])
+  test(`one in which another types stays open, too${reads ? ', for who only reads' : ''}`, async (t) => {
+    const { store, session, link } = await opened();
+    t.after(() => session.close());
+    if (reads) link().onDenied();
+    store.heard(word('unsaved'));
+    store.apply(change({ what: 'removed' }));
+    assert.equal(session.state.value.name, 'open');
+    store.heard(word('deleted'));
+    assert.equal(session.state.value.name, 'deleted');
+  });
 
 test('edits of a caller who may only read since the link came back are kept as not sent', async (t) => {
   const { store, session, link, mayOnlyRead, saved, wait, sent, kept } = await opened();

@@ -2,7 +2,7 @@ import { computed, type ReadonlySignal, type Signal, signal } from '@preact/sign
 import type { Change } from '../../contract/events.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
 import { movedPath } from '../../core/moved-path.ts';
-import { DocumentSession, type SessionDependencies } from './document-session.ts';
+import { type DocumentPlace, DocumentSession, type SessionDependencies } from './document-session.ts';
 
 export interface DocumentStoreDependencies extends SessionDependencies {
   /** Another document has the place of this one, and it held edits that were not sent. */
@@ -32,13 +32,13 @@ export class DocumentStore {
     return this.sessions.value.get(path);
   }
 
-  open(path: string): DocumentSession {
+  open(path: string, startsAt?: DocumentPlace): DocumentSession {
     const known = this.sessions.value.get(path);
     if (known !== undefined) {
       this.#leaving.get(known)?.();
       return known;
     }
-    const session = new DocumentSession(path, this.#deps);
+    const session = new DocumentSession(path, this.#deps, startsAt);
     this.sessions.value = new Map(this.sessions.value).set(path, session);
     void session.open();
     return session;
@@ -106,12 +106,13 @@ export class DocumentStore {
       .map(([path, { text }]) => ({ path, text: text.toString() }));
   }
 
-  /** A file that is made anew is another document than the one that was deleted, but for edits that are not saved: those made it, or will. */
+  /** A file that is made anew is another document than the one that was deleted, but for edits that are not saved: those made it, or will. In both one stays where one was. */
   #made(session: DocumentSession): void {
     if (session.edits.value > 0) return session.tryNow();
+    const { place } = session;
     const path = session.path.value;
     this.#drop(session);
-    this.open(path);
+    this.open(path, place);
   }
 
   #replace(session: DocumentSession): void {

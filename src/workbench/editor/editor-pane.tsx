@@ -1,6 +1,6 @@
 import { openSearchPanel } from '@codemirror/search';
 import { EditorView } from '@codemirror/view';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { DocumentSession } from '../documents/document-session.ts';
 import { saveWords } from '../documents/save-state.ts';
 import { RunButton } from '../run/run-button.tsx';
@@ -40,11 +40,13 @@ export function EditorPane({ session }: { session: DocumentSession }) {
     view.dispatch({ selection: view.state.selection });
     if (workbench.takesFocus()) view.focus();
     return () => {
-      session.scrollSnapshot = view.scrollSnapshot();
       view.dom.remove();
       workbench.carets.value = [];
     };
   }, [session, open]);
+
+  // While it is in the page: what is taken out of it is scrolled nowhere.
+  useLayoutEffect(() => () => session.keepScroll(), [session, open]);
 
   useEffect(() => {
     if (session.view !== undefined) setWrap(session.view, phone);
@@ -89,6 +91,12 @@ function viewOf(session: DocumentSession, workbench: ReturnType<typeof useWorkbe
       });
     },
   });
+  const { place } = session;
+  if (place !== undefined) {
+    const { length } = view.state.doc;
+    view.dispatch({ selection: { anchor: Math.min(place.anchor, length), head: Math.min(place.head, length) } });
+    session.scrollSnapshot = place.scroll;
+  }
   session.view = view;
   session.openFind = () => openSearchPanel(view);
   session.goTo = (line, column) => {
