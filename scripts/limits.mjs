@@ -422,6 +422,17 @@ export const limitParts = [
         'test/flows/documents.test.ts',
         'beyond the most that are open a document is refused, unless one that nobody is in can be put away for it',
       ]),
+      constant(
+        'documents that one caller is in, for each that may still be opened',
+        'src/services/documents/shares.ts',
+        'SHARE_OF_FREE',
+        'count',
+        '`TOO_MANY_DOCUMENTS`, close 4529; of `documents.maxOpen` nine tenths while nobody else is in any',
+        [
+          'src/services/documents/documents.test.ts',
+          'one caller does not hold all that may be open: others can open some, and where others are it may always go',
+        ],
+      ),
       option('limits.documentFrameBytes', 'close 1009', [
         'src/net/websocket.test.ts',
         'a message over the limit closes the socket with 1009',

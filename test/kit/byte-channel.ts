@@ -9,10 +9,16 @@ export class FakeChannel implements ByteChannel {
   buffered = 0;
   #drain: () => void = () => undefined;
   #message: (message: Uint8Array) => void = () => undefined;
+  readonly #closed: ((code: number) => void)[] = [];
 
   /** As the other side does. */
   say(message: Uint8Array): void {
     this.#message(message);
+  }
+
+  /** The other side goes. */
+  leave(): void {
+    for (const listener of this.#closed) listener(1000);
   }
 
   /** The other side has taken all that was queued. */
@@ -33,7 +39,9 @@ export class FakeChannel implements ByteChannel {
     this.#message = listener;
   }
 
-  onClose(): void {}
+  onClose(listener: (code: number) => void): void {
+    this.#closed.push(listener);
+  }
 
   pause(): void {}
 

@@ -357,3 +357,36 @@ for (const reason of ['FILE_PERMISSION', 'DISK_FULL'] as const)
         await documents.stop();
       }
     }));
+
+test('one caller does not hold all that may be open: others can open some, and where others are it may always go', () =>
+  withWorkspace(async ({ workspace, state, put }) => {
+    const names = Array.from({ length: 11 }, (_, at) => `${at}.txt`);
+    for (const name of names) put(name, 'text\n');
+    const documents = documentsOf({ workspace, state });
+    await documents.start();
+    const bob: Asking = { ...asking, caller: { ...ada, id: 'bob', name: 'Bob' } };
+    const join = async (at: number, who: Asking): Promise<FakeChannel> => {
+      const channel = new FakeChannel();
+      await documents.join(names[at] as string, channel, who);
+      return channel;
+    };
+    const full = (work: () => Promise<unknown>): Promise<unknown> => fails('TOO_MANY_DOCUMENTS', work, /Ada is in 9 documents/);
+    // All at once.
+    const settled = await Promise.allSettled(names.slice(0, 10).map((_, at) => join(at, asking)));
+    const taken = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    assert.equal(taken.length, 9);
+    const left = settled.findIndex(({ status }) => status === 'rejected');
+    // However many sockets are in it, it is one.
+    const [first, second] = [0, 1, 2].filter((at) => at !== left);
+    for (let more = 0; more < 3; more++) await join(first as number, asking);
+    await full(() => join(left, asking));
+    await full(() => documents.look(`${left}.txt`, asking));
+    await join(left, bob);
+    await join(left, asking);
+    await fails('TOO_MANY_DOCUMENTS', () => join(10, bob), /10 documents are open/);
+    // What nobody is in is anybody's.
+    for (const channel of taken) channel.leave();
+    await join(10, bob);
+    await join(second as number, asking);
+    await documents.stop();
+  }));

@@ -12,6 +12,7 @@ import { Document, type DocumentDependencies, type DocumentOptions, type HeldDoc
 import { DocumentStore } from './document-store.ts';
 import { Pulse } from './pulse.ts';
 import { SavePace } from './save-pace.ts';
+import { SHARE_OF_FREE, Shares } from './shares.ts';
 
 const TICK_MS = 5000;
 const NEWS_MS = 250;
@@ -47,6 +48,7 @@ export class Documents implements LiveText {
   readonly #store: DocumentStore;
   readonly #pulse: Pulse;
   readonly #pace = new SavePace();
+  readonly #shares = new Shares<Document>();
   readonly #open = new Map<string, Document>();
   readonly #opening = new Map<string, Promise<Document>>();
   /** Old names of renamed documents that people are still in. */
@@ -122,6 +124,7 @@ export class Documents implements LiveText {
     this.#throwIfMovedAway(wirePath, asking);
     const document = await this.#get(wirePath, this.#mayWrite(wirePath, caller));
     throwOutOfScope(wirePath, document, asking);
+    this.#throwBeyondShare(document, caller);
     // What was found may lie elsewhere than what was asked for.
     const mayWrite = this.#mayWrite(document.path, caller);
     const isReadOnly = (): boolean => !mayWrite || this.#dependencies.state.lost !== undefined;
@@ -132,7 +135,11 @@ export class Documents implements LiveText {
     if (caller.ended?.aborted === true) throw caller.ended.reason;
     const ended = (): void => channel.close(closeCodes.tokenEnded, 'The token does not hold any more.');
     caller.ended?.addEventListener('abort', ended, { once: true });
-    channel.onClose(() => caller.ended?.removeEventListener('abort', ended));
+    const leave = this.#shares.enter(caller.id, document);
+    channel.onClose(() => {
+      caller.ended?.removeEventListener('abort', ended);
+      leave();
+    });
     this.#tell(document);
     return document.info();
   }
@@ -143,12 +150,24 @@ export class Documents implements LiveText {
     const document = await this.#get(wirePath, false);
     if (document.room.size === 0) this.#idle(document);
     throwOutOfScope(wirePath, document, asking);
+    this.#throwBeyondShare(document, asking.caller);
     return document.info();
   }
 
   /** Nobody may edit here. What was edited before is still saved where the state was lost since. */
   get isReadOnly(): boolean {
     return this.#options.readOnly || this.#dependencies.state.lost !== undefined;
+  }
+
+  /** Of what may be open there is always some for others; a document that somebody is in takes no more of it. */
+  #throwBeyondShare(document: Document, { id, name }: Caller): void {
+    if (document.room.size > 0) return;
+    const held = this.#shares.count(id);
+    let free = this.#options.maxOpen;
+    for (const other of this.#open.values()) if (other !== document && isInUse(other)) free--;
+    if (held < SHARE_OF_FREE * free) return;
+    this.#idle(document);
+    throw new OutriggerError('TOO_MANY_DOCUMENTS', `${name} is in ${held} documents: the last that may be open are for others.`);
   }
 
   /** To write where git takes programs from needs more. */
@@ -323,7 +342,7 @@ export class Documents implements LiveText {
 
   #makeRoom(): void {
     for (const document of this.#open.values()) {
-      if (document.room.size > 0 || document.dirty || document.busy) continue;
+      if (isInUse(document)) continue;
       this.#unload(document);
       return;
     }
@@ -478,6 +497,10 @@ export class Documents implements LiveText {
       for (const listener of this.#listeners) listener(news);
     }, NEWS_MS);
   }
+}
+
+function isInUse({ room, dirty, busy }: Document): boolean {
+  return room.size > 0 || dirty || busy;
 }
 
 /** By its name: that of the file with `~`, `.~2~`, `.bak` or `.orig` behind it. */
