@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { rgPath } from '@vscode/ripgrep';
 import { isOverAfter } from '../../../test/kit/deadline.ts';
 import { type SearchHarness, withSearch } from '../../../test/kit/search-harness.ts';
@@ -11,6 +11,8 @@ import { cause } from '../../../test/kit/workspace-harness.ts';
 import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { plainWalk } from './catalogue.ts';
 import type { Walk } from './ripgrep.ts';
+
+const openNow = fs.openSync;
 
 /** How many files were read; those that match are `found`. */
 async function searched(
@@ -231,3 +233,49 @@ test('a file whose name is not UTF-8 is searched when it is listed, whenever it 
     });
   }),
 );
+
+test('for who may see only some files no other is read, so that the time tells nothing of what is in it', () =>
+  withScratchFolder('search', async (folder, root) => {
+    for (const part of ['pub/deep', 'other', 'own']) fs.mkdirSync(path.join(root, part), { recursive: true });
+    for (const file of ['pub/a.txt', 'pub/deep/b.txt', 'own/c.txt', 'pub/secret.txt', 'other/d.txt'])
+      fs.writeFileSync(path.join(root, file), 'needle\n');
+    const asked = path.join(folder, 'asked');
+    const program = path.join(folder, 'rg');
+    fs.writeFileSync(program, `#!/bin/sh\nfor last; do :; done\necho "$last" >>'${asked}'\nexec '${rgPath}' "$@"\n`, { mode: 0o755 });
+    const read = new Set<string>();
+    const openSync = mock.method(fs, 'openSync', (...args: Parameters<typeof fs.openSync>) => {
+      if (String(args[0]).startsWith(`${root}/`) && String(args[0]).endsWith('.txt')) read.add(path.relative(root, String(args[0])));
+      return openNow(...args);
+    });
+    try {
+      await withSearch(
+        folder,
+        async ({ search }) => {
+          for (const ignored of [false, true]) {
+            read.clear();
+            fs.writeFileSync(asked, '');
+            const found: string[] = [];
+            const visible = (file: string): boolean => /^(pub|own)\//.test(file) && file !== 'pub/secret.txt';
+            const query = { pattern: 'needle', regex: false, caseSensitive: true, word: false, multiline: false, context: 0 };
+            const { engine, files } = await search.text(
+              { ...query, ...plainWalk, ignored, maxResults: 10, maxLineLength: 100 },
+              {
+                visible,
+                paths: ['pub', 'pub/deep', 'own', 'gone'],
+                signal: new AbortController().signal,
+                found: (file) => void found.push(file.path),
+              },
+            );
+            assert.deepEqual([found.sort(), files, engine], [['own/c.txt', 'pub/a.txt', 'pub/deep/b.txt'], 3, 'walk']);
+            const walked = fs.readFileSync(asked, 'utf8').trim().split('\n').filter(Boolean);
+            if (ignored) assert.deepEqual(walked.sort(), ['./own', './pub']);
+            else assert.deepEqual([walked, [...read].sort()], [[], found.sort()]);
+          }
+        },
+        {},
+        program,
+      );
+    } finally {
+      openSync.mock.restore();
+    }
+  }));

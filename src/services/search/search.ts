@@ -178,7 +178,6 @@ export class Search {
       revision,
     });
     if (asked === undefined) return answer('walk');
-    const walk = { ...request, path: asked.place };
     const found = async (file: FoundFile, count: number): Promise<boolean> => {
       if (truncated) return false;
       const path = asked.nameOf(file.path);
@@ -197,15 +196,22 @@ export class Search {
     };
     const limits = { maxLineLength: request.maxLineLength };
     if (ripgrep === undefined || this.#state === 'off') {
-      await this.#plain.search(request, walk, limits, found, signal);
+      for (const path of asked.placesFor(call, workspace))
+        if (!truncated) await this.#plain.search(request, { ...request, path }, limits, found, signal);
       return answer('plain');
     }
-    if (this.#indexed !== undefined && (await this.#reached(revision, CATCH_UP_MS, signal))) {
-      const searched = await this.#indexed.search(request, walk, limits, found, signal);
-      if (searched !== undefined) return answer('index', call.visible === undefined ? { searched } : {});
+    // How long it takes tells of what is read: of nothing that may not be seen.
+    const mayRead = (file: string): boolean => call.visible?.(asked.nameOf(file), file) ?? true;
+    let searched: number | undefined = 0;
+    for (const path of asked.placesFor(call, workspace)) {
+      if (truncated) break;
+      const walk = { ...request, path };
+      const indexed = this.#indexed !== undefined && (await this.#reached(revision, CATCH_UP_MS, signal)) ? this.#indexed : undefined;
+      const count = await indexed?.search(request, { walk, mayRead }, limits, found, signal);
+      if (count === undefined) await ripgrep.search(request, { walk }, limits, found, signal);
+      searched = count === undefined || searched === undefined ? undefined : searched + count;
     }
-    await ripgrep.search(request, { walk }, limits, found, signal);
-    return answer('walk');
+    return searched === undefined ? answer('walk') : answer('index', call.visible === undefined ? { searched } : {});
   }
 
   /** Throws as text does. */
