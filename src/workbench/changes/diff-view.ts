@@ -61,7 +61,8 @@ export async function createDiff(host: HTMLElement, options: DiffOptions): Promi
     search({ top: true }),
     keymap.of([{ key: 'F7', run: goToNextChunk }, { key: 'Shift-F7', run: goToPreviousChunk }, ...searchKeymap, ...defaultKeymap]),
     EditorState.readOnly.of(true),
-    EditorView.contentAttributes.of({ 'aria-label': label, 'aria-readonly': 'true' }),
+    // It has the focus by itself; said, so that it is seen to scroll by keys.
+    EditorView.contentAttributes.of({ 'aria-label': label, 'aria-readonly': 'true', tabindex: '0' }),
     options.wrap ? EditorView.lineWrapping : [],
     grammar,
     editorTheme,
