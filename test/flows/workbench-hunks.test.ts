@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { accessibilityProblems, git, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { change, clientOf, lines, loanFiles, numbered, picture, row, sourceControl, toast } from '../kit/source-control.ts';
@@ -206,4 +206,45 @@ test(
       },
       { git: true },
     ),
+);
+
+test('a name that is written from right to left leaves the folder beside it as it is', { skip: noBrowserOrGit }, () =>
+  withWorkbench(
+    { 'folder/a.txt': 'a\n' },
+    async ({ page, root }) => {
+      // The second turns all that follows, and takes that nowhere back.
+      const names = ['שלום.txt', '\u202etxt.eman'];
+      for (const name of names) writeFileSync(path.join(root, 'folder', name), 'needle\n');
+      const ada = await page({ name: 'Ada' });
+      /** By where each letter stands. */
+      const seen = (box: Locator): Promise<string> =>
+        box.evaluate((element) => {
+          const letters: [number, string][] = [];
+          const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+          for (let text = texts.nextNode(); text !== null; text = texts.nextNode())
+            for (const [at, letter] of [...(text.textContent ?? '')].entries()) {
+              const range = document.createRange();
+              range.setStart(text, at);
+              range.setEnd(text, at + 1);
+              letters.push([range.getBoundingClientRect().left, letter]);
+            }
+          return letters
+            .sort(([a], [b]) => a - b)
+            .map(([, letter]) => letter)
+            .join('');
+        });
+      await sourceControl(ada);
+      for (const name of names) {
+        await row(ada, 'changes', `folder/${name}`).click();
+        await ada.getByTestId('diff').waitFor();
+        assert.match(await seen(row(ada, 'changes', `folder/${name}`)), / ?folder ?\+1/);
+        await eventually(async () => assert.match(await seen(ada.getByTestId('diff').locator('h2')), / ?folder ?$/));
+      }
+      await ada.keyboard.press('Control+Shift+f');
+      await ada.keyboard.type('needle');
+      await ada.locator('.sr-file').nth(1).waitFor();
+      for (const file of await ada.locator('.sr-file .ell').all()) assert.match(await seen(file), / ?folder ?$/);
+    },
+    { git: true },
+  ),
 );

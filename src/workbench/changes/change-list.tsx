@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { nameOf, parentOf, truncatePath } from '../file-paths.ts';
+import { NamedPath } from '../named-path.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { useWorkbench } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
@@ -126,6 +127,7 @@ function ChangeRow({ name, entry, inFolder }: { name: SectionName; entry: Change
   const { git, tabs } = workbench;
   const { letter, from, raw } = entry;
   const path = entry.path.replace(/\/$/, '');
+  const came = from !== undefined && parentOf(from) === parentOf(path) ? nameOf(from) : truncatePath(from ?? '', 30);
   const lines = (name === 'staged' ? git.stagedCounts : git.counts).value.get(path);
   const { value: tab } = tabs.active;
   const against = name === 'staged' ? 'staged' : 'index';
@@ -149,13 +151,8 @@ function ChangeRow({ name, entry, inFolder }: { name: SectionName; entry: Change
         onClick={open}
         onKeyDown={(event) => onRowKey(event, actions)}
       >
-        <span class="ell grow" dir="auto">
-          {nameOf(path)}{' '}
-          {from !== undefined ? (
-            <span class="faint sm">from {parentOf(from) === parentOf(path) ? nameOf(from) : truncatePath(from, 30)}</span>
-          ) : (
-            !inFolder && <span class="faint sm">{truncatePath(parentOf(path), 30)}</span>
-          )}
+        <span class="ell grow">
+          <NamedPath path={path} beside={from !== undefined ? `from ${came}` : !inFolder && truncatePath(parentOf(path), 30)} />
         </span>
         {lines !== undefined && (
           <span class="xs num lines">

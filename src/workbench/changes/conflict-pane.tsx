@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { errorFacts } from '../client-port.ts';
-import { nameOf, parentOf } from '../file-paths.ts';
+import { nameOf } from '../file-paths.ts';
+import { NamedPath } from '../named-path.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
@@ -79,8 +80,8 @@ export function ConflictPane({ path }: { path: string }) {
   return (
     <div class="pane" data-testid="conflict">
       <div class="dfh">
-        <h2 class="ell" dir="auto">
-          {nameOf(path)} <span class="faint sm">{parentOf(path)}</span>
+        <h2 class="ell">
+          <NamedPath path={path} />
         </h2>
         <span class={isOpen ? 'chip warn' : 'chip'} role="status">
           {conflicts.length > 0 ? count(conflicts.length, 'conflict') : done ? 'resolved' : isOpen ? 'in conflict' : 'no marks left'}

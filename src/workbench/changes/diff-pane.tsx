@@ -3,7 +3,8 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Change } from '../../contract/events.ts';
 import { errorFacts } from '../client-port.ts';
 import { fileKind } from '../documents/file-kinds.ts';
-import { nameOf, parentOf } from '../file-paths.ts';
+import { nameOf } from '../file-paths.ts';
+import { NamedPath } from '../named-path.tsx';
 import { lateCode } from '../late-code.ts';
 import { Icon } from '../shell/icon.tsx';
 import { isKey } from '../shell/keys.ts';
@@ -142,8 +143,8 @@ export function DiffPane({ path, from, against }: DiffPaneProps) {
   return (
     <div class="pane" data-testid="diff" onKeyDown={onKeyDown} onKeyDownCapture={onActionKey}>
       <div class="dfh">
-        <h2 class="ell" dir="auto">
-          {nameOf(path)} <span class="faint sm">{parentOf(path)}</span>
+        <h2 class="ell">
+          <NamedPath path={path} />
         </h2>
         {counts.value !== undefined && !same && (
           <>

@@ -6,6 +6,7 @@ import { actorsOf, sayActor } from '../actor.ts';
 import type { ErrorFacts } from '../client-port.ts';
 import { failureText } from '../failure-text.ts';
 import { nameOf } from '../file-paths.ts';
+import { NamedPath } from '../named-path.tsx';
 import { copyText } from '../shell/copy-text.ts';
 import { Icon } from '../shell/icon.tsx';
 import { Revision } from '../shell/revision.tsx';
@@ -51,7 +52,7 @@ export function RefusedCard({ path, session, error }: { path: string; session: D
       <div class="pane">
         <div class="dfh">
           <h2 class="ell">
-            {nameOf(path)} <span class="faint sm">the first {byteSize(Math.min(headBytes, size ?? headBytes))}, read only</span>
+            <NamedPath path={path} beside={`the first ${byteSize(Math.min(headBytes, size ?? headBytes))}, read only`} />
           </h2>
           <span class="grow" />
           <Download path={path} small />

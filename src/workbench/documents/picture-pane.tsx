@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
-import { nameOf, parentOf } from '../file-paths.ts';
+import { nameOf } from '../file-paths.ts';
+import { NamedPath } from '../named-path.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
@@ -25,8 +26,8 @@ export function PicturePane({ path }: { path: string }) {
   return (
     <div class="pane" data-testid="picture">
       <div class="dfh">
-        <h2 class="ell" dir="auto">
-          {nameOf(path)} <span class="faint sm">{parentOf(path)}</span>
+        <h2 class="ell">
+          <NamedPath path={path} />
         </h2>
         <span class="grow" />
         <span class="sm dim num hide-m">{[pixels.value, size.value].filter((part) => part !== '').join(' · ')}</span>

@@ -1,7 +1,8 @@
 import type { Signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { fileKind } from '../documents/file-kinds.ts';
-import { nameOf, parentOf } from '../file-paths.ts';
+import { nameOf } from '../file-paths.ts';
+import { NamedPath } from '../named-path.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { Revision } from '../shell/revision.tsx';
 import { rowHeightPx, useScroll } from '../use-scroll.ts';
@@ -374,8 +375,8 @@ function ResultRow({
       <div class={`tr sr-file${focused ? ' cur' : ''}`} aria-expanded={row.open} aria-level={1} title={row.path} {...common}>
         <Icon name={row.open ? 'down' : 'right'} small />
         <Icon name={fileKind(row.path).icon} />
-        <span class="grow ell" dir="auto">
-          {nameOf(row.path)} <span class="faint sm">{parentOf(row.path)}</span>
+        <span class="grow ell">
+          <NamedPath path={row.path} />
         </span>
         {cross}
         <span class="count num">{row.hits.toLocaleString('en')}</span>
