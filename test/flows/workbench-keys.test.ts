@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -431,3 +431,55 @@ test('an empty folder is filled by a clone, which asks who one is where the othe
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test('a button that rests or goes once it is pressed by keys gives the focus on', { skip: noBrowserOrGit }, () =>
+  withWorkbench(
+    { ...files, 'a.bin': '\0was' },
+    async ({ page, root }) => {
+      const ada = await page({ name: 'Ada' });
+      const press = async (name: RegExp): Promise<void> => {
+        await ada.getByRole('button', { name, disabled: false }).filter({ visible: true }).last().focus();
+        await ada.keyboard.press('Enter');
+      };
+      const focused = (): Promise<string> =>
+        ada.evaluate(
+          () => document.activeElement?.closest('[data-testid=conflict], .side')?.className ?? document.activeElement?.tagName ?? '',
+        );
+      await ada.keyboard.press('Control+Shift+f');
+      await ada.getByRole('textbox', { name: 'Search text' }).fill('line_17');
+      await ada.getByRole('button', { name: 'Replace', exact: true }).click();
+      await ada.getByTestId('replacement').fill('row_17');
+      await press(/^Replace 11 places/);
+      await ada.getByTestId('replaced').filter({ hasText: 'Replaced' }).waitFor();
+      await eventually(async () => assert.equal(await focused(), 'side'));
+      await press(/^Undo$/);
+      await ada.getByTestId('replaced').filter({ hasText: 'Taken back' }).waitFor();
+      await eventually(async () => assert.equal(await focused(), 'side'));
+
+      await openFile(ada, 'README.md');
+      await ada.keyboard.type('changed');
+      await ada.keyboard.press('Control+Shift+g');
+      await ada.getByRole('textbox', { name: 'Commit message' }).fill('Changed');
+      await press(/^Commit 1 file/);
+      await ada.getByTestId('toast').filter({ hasText: 'Committed 1 file' }).waitFor();
+      await eventually(async () => assert.equal(await focused(), 'side'));
+
+      for (const [branch, text] of [
+        ['feature', '\0theirs'],
+        ['main', '\0ours'],
+      ] as const) {
+        git(root, 'checkout', '-q', ...(branch === 'main' ? [branch] : ['-b', branch]));
+        writeFileSync(path.join(root, 'a.bin'), text);
+        git(root, 'commit', '-qam', branch);
+      }
+      assert.throws(() => git(root, 'merge', 'feature'));
+      await ada.locator('[data-testid=change][data-path="a.bin"] [data-row]').click();
+      await press(/^Take theirs$/);
+      await eventually(async () => assert.equal(await ada.evaluate(() => document.activeElement?.textContent), 'Continue'));
+      await ada.keyboard.press('Enter');
+      await ada.getByTestId('toast').filter({ hasText: 'The merge is done' }).waitFor();
+      await eventually(async () => assert.equal(await focused(), 'pane'));
+    },
+    { git: true },
+  ),
+);

@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import { CheckpointsSection } from '../checkpoints/checkpoints-section.tsx';
 import { Icon } from '../shell/icon.tsx';
+import { useKeptFocus } from '../use-kept-focus.ts';
 import { useRowFocus } from '../use-row-focus.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import type { Workbench } from '../workbench.ts';
@@ -21,10 +22,11 @@ export function ChangesPanel() {
   }, [git, checkpoints]);
   const { value: status } = git.status;
   const list = useRowFocus([git.sections.value, git.log.value, checkpoints.rows.value]);
+  const kept = useKeptFocus(workbench.gitActions.busy.value, [status]);
   const isRepository = status?.repository === true;
   const hasGit = workbench.has('git');
   return (
-    <div class="pane" role="tabpanel" aria-labelledby="rail-changes">
+    <div class="pane" role="tabpanel" aria-labelledby="rail-changes" {...kept}>
       <div class="sp-h">
         <h2>Source control</h2>
         <button

@@ -4,6 +4,7 @@ import { errorFacts } from '../client-port.ts';
 import { nameOf } from '../file-paths.ts';
 import { NamedPath } from '../named-path.tsx';
 import { Icon } from '../shell/icon.tsx';
+import { useKeptFocus } from '../use-kept-focus.ts';
 import { useLoaded } from '../use-loaded.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { count } from '../words.ts';
@@ -77,8 +78,9 @@ export function ConflictPane({ path }: { path: string }) {
   // No text, or text that git was told not to merge.
   const isWhole = entry !== undefined && !isOneSided && !wasMarked.current && (problem.value !== undefined || known.value !== undefined);
   const isOpen = conflicts.length > 0 || isOneSided || isWhole;
+  const kept = useKeptFocus(gitActions.busy.value, [git.status.value, isOpen], '[data-place], [data-done]');
   return (
-    <div class="pane" data-testid="conflict">
+    <div class="pane" data-testid="conflict" {...kept}>
       <div class="dfh">
         <h2 class="ell">
           <NamedPath path={path} />

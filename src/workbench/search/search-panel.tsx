@@ -6,6 +6,7 @@ import { NamedPath } from '../named-path.tsx';
 import { Icon } from '../shell/icon.tsx';
 import { Revision } from '../shell/revision.tsx';
 import { rowHeightPx, useScroll } from '../use-scroll.ts';
+import { useKeptFocus } from '../use-kept-focus.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { scrollToShow, virtualWindow } from '../virtual-window.ts';
 import { count } from '../words.ts';
@@ -21,8 +22,9 @@ const switchNames = {
 
 export function SearchPanel() {
   const { search } = useWorkbench();
+  const kept = useKeptFocus(search.atWork.value, [search.replaced.value]);
   return (
-    <div class="pane" role="tabpanel" aria-labelledby="rail-search">
+    <div class="pane" role="tabpanel" aria-labelledby="rail-search" {...kept}>
       <div class="sp-h">
         <h2>Search</h2>
         <button type="button" class="ib" aria-label="Search again" title="Search again" onClick={() => void search.search()}>
