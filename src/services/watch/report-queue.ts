@@ -28,20 +28,36 @@ export class ReportQueue {
       return;
     }
     const older = this.#open.get(report.path);
-    this.#release(older, report.path);
+    const newer = report.from === undefined ? this.#stillFrom(report, older) : this.#fromBefore(report, report.from);
+    if (newer.from === undefined || newer.from !== older?.from) this.#release(older, report.path);
     // Last in order, because what it replaces may have been told before something that depends on it.
     this.#open.delete(report.path);
-    if (report.from !== undefined) {
-      const left = this.#open.get(report.from);
-      this.#open.delete(report.from);
-      this.#release(left, report.from);
-    }
-    if (older === undefined) this.#open.set(report.path, report);
+    if (older === undefined) this.#open.set(report.path, newer);
     else
       this.#open.set(report.path, {
-        ...afterOlder(report, older),
+        ...afterOlder(newer, older),
         isNew: report.what === 'present' && older.what === 'present' && older.isNew,
       });
+  }
+
+  /** The file that came by a rename which nobody took yet was changed since. */
+  #stillFrom(report: WatchReport, older: WatchReport | undefined): WatchReport {
+    if (older?.from === undefined || report.what === 'removed' || report.ino !== older.ino || this.#open.has(older.from)) return report;
+    return { ...report, from: older.from };
+  }
+
+  /** It went on from where it came by a rename which nobody took yet: for those who follow it comes from where it was first. */
+  #fromBefore(report: WatchReport, from: string): WatchReport {
+    const left = this.#open.get(from);
+    this.#open.delete(from);
+    if (left?.from === undefined) return report;
+    const { from: _, ...here } = report;
+    if (left.ino !== report.ino || this.#open.has(left.from)) {
+      this.#release(left, from);
+      return left.ino === report.ino && left.isNew ? here : report;
+    }
+    if (!left.isNew) this.#open.set(from, removalOf(left, from));
+    return left.from === report.path ? here : { ...report, from: left.from };
   }
 
   /** Comes out when everything that was added before it has come out. */

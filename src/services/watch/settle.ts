@@ -90,6 +90,11 @@ export class Settle {
     return this.#entries.get(path)?.untold ?? false;
   }
 
+  /** The place that it came from, if that is to be told with it. */
+  fromOf(path: string): string | undefined {
+    return this.#entries.get(path)?.from;
+  }
+
   /** Those who follow know this path after all: its removal must be told. */
   known(path: string): void {
     const entry = this.#entries.get(path);

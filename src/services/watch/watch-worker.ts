@@ -338,7 +338,13 @@ class WatchWorker {
         continue;
       }
       this.#barriers.renamed(gone.path, fact.path);
-      if (this.#settle.isUntold(gone.path)) {
+      const origin = this.#settle.isUntold(gone.path) ? this.#settle.fromOf(gone.path) : undefined;
+      if (origin !== undefined) {
+        // On its way from there, and not told yet to have come to where it left.
+        this.#leaving.delete(origin);
+        this.#settle.drop(gone.path);
+        this.#notice(fact, { settled: true, ...(origin === fact.path ? {} : { from: origin }) });
+      } else if (this.#settle.isUntold(gone.path)) {
         // Nobody knows the old name, such as an editor's temporary file: it is simply here.
         this.#notice(gone, {});
         this.#notice(fact, { settled: true });
