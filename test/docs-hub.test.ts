@@ -241,6 +241,7 @@ const allEvents: readonly TaskEvent[] = [
   { type: 'retry', by: 'u' },
   { type: 'released', dependency: 'x' },
   { type: 'tick' },
+  { type: 'clock', byMs: -5 },
 ];
 
 /** A task in each state, under fence 1, with each of what its next state may hang on. */

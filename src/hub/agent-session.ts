@@ -58,7 +58,10 @@ export interface AgentSessionDependencies {
   socket: TextSocket;
   store: TaskStore;
   timers: PeerTimers;
+  /** Milliseconds since 1970. */
   now: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  monotonic: () => number;
   log: (level: 'debug' | 'info' | 'warn', event: string, facts: Record<string, unknown>) => void;
   /** Answers what the agent calls. */
   dispatch: Dispatch;
@@ -92,7 +95,10 @@ export class AgentSession {
   readonly #options: AgentSessionOptions;
   #peer: Peer<WireError> | undefined;
   #toPeer: ToPeer | undefined;
+  /** Milliseconds since 1970. */
   lastSeen: number;
+  /** The same, by the clock that nobody sets. */
+  #heardAt: number;
   draining = false;
   /** Tasks that it can have at a time, as it last said: those it held then, and its credit. */
   #capacity: number;
@@ -104,7 +110,7 @@ export class AgentSession {
   readonly #progress = new Map<string, { event: TaskEvent | undefined; timer: unknown }>();
   #pending = 0;
   #badFrames = 0;
-  #badSince = 0;
+  #badSince = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(facts: AgentFacts, identify: AgentFrames['identify'], dependencies: AgentSessionDependencies, options: AgentSessionOptions) {
@@ -112,6 +118,7 @@ export class AgentSession {
     this.#dependencies = dependencies;
     this.#options = options;
     this.lastSeen = dependencies.now();
+    this.#heardAt = dependencies.monotonic();
     this.#capacity = capacityOf(identify);
   }
 
@@ -119,6 +126,10 @@ export class AgentSession {
   get credit(): number {
     if (this.#closed || this.draining || this.#isBusy) return 0;
     return Math.max(0, (this.facts.features.has('leases') ? this.#capacity : 1) - this.#held.size);
+  }
+
+  get silentMs(): number {
+    return this.#dependencies.monotonic() - this.#heardAt;
   }
 
   /** It has this grant of the task, as far as this connection knows. */
@@ -203,8 +214,8 @@ export class AgentSession {
   }
 
   receive(text: string): void {
-    const { now } = this.#dependencies;
-    this.lastSeen = now();
+    this.lastSeen = this.#dependencies.now();
+    this.#heardAt = this.#dependencies.monotonic();
     const type = typeAtBegin.exec(text.slice(0, 100))?.[1];
     if (type !== undefined && callTypes.has(type)) {
       this.#toPeer?.text(text);
@@ -236,7 +247,7 @@ export class AgentSession {
 
   /** A frame that can't be used is answered; too many end the connection. */
   bad(answer: { error: string } & Record<string, unknown>): void {
-    const now = this.#dependencies.now();
+    const now = this.#dependencies.monotonic();
     if (now - this.#badSince > BAD_FRAMES_MS) {
       this.#badSince = now;
       this.#badFrames = 0;

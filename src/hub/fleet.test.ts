@@ -37,6 +37,12 @@ class LossyBus extends InProcessBus {
   }
 }
 
+interface SceneClock {
+  timers: PeerTimers;
+  now: () => number;
+  monotonic: () => number;
+}
+
 class Scene {
   readonly registry: AgentRegistry;
   readonly store: SqliteTaskStore;
@@ -45,15 +51,15 @@ class Scene {
   readonly fleet: Fleet;
   readonly #secrets = new Map<string, string>();
 
-  constructor({ timers, now }: { timers: PeerTimers; now: () => number }, options: FleetOptions) {
+  constructor({ timers, now, monotonic }: SceneClock, options: FleetOptions) {
     const { acceptWithinMs: acceptMs } = hubDefaults;
     this.registry = new AgentRegistry({ file: ':memory:', now });
-    this.store = new SqliteTaskStore({ file: ':memory:', now, random: Math.random, acceptMs });
+    this.store = new SqliteTaskStore({ file: ':memory:', now, monotonic, random: Math.random, acceptMs });
     this.bus = new LossyBus(timers);
     this.logs = new TaskLogs(this.bus);
     const { store, bus, registry, logs } = this;
     const dispatch = (): Promise<never> => Promise.reject(new Error('Agents call nothing.'));
-    this.fleet = new Fleet({ store, bus, registry, logs, timers, now, log: () => {}, dispatch }, options);
+    this.fleet = new Fleet({ store, bus, registry, logs, timers, now, monotonic, log: () => {}, dispatch }, options);
   }
 
   async join(agent: string, more: Partial<AgentFrames['identify']> = {}): Promise<Joined> {
@@ -97,10 +103,11 @@ async function scene(
   setBy = (): number => 0,
   options: Partial<FleetOptions> = {},
 ): Promise<void> {
-  const made = new Scene(
-    clock === undefined ? { timers: nodeTimers, now: Date.now } : { timers: clock.timers, now: () => clock.now + setBy() },
-    { ...hubDefaults, ...options },
-  );
+  const clocks: SceneClock =
+    clock === undefined
+      ? { timers: nodeTimers, now: Date.now, monotonic: () => performance.now() }
+      : { timers: clock.timers, now: () => clock.now + setBy(), monotonic: () => clock.now };
+  const made = new Scene(clocks, { ...hubDefaults, ...options });
   made.fleet.start();
   try {
     await run(made);
@@ -367,7 +374,7 @@ test('who looks on and takes nothing hears of the newest hundred changes when he
       told.push(...(news as FleetNews).agents);
       await taken.promise;
     };
-    const { 'hub.follow': follow } = implementHub({ ...hub, now: Date.now, version: 'test' });
+    const { 'hub.follow': follow } = implementHub({ ...hub, now: Date.now, monotonic: Date.now, version: 'test' });
     const followed = assert.rejects(async () => follow({}, call({ signal: gone.signal, emit })), /enough/);
     hub.bus.publish('news', { agents: [0], tasks: [] });
     await eventually(() => assert.deepEqual(told, [0]));
@@ -414,6 +421,56 @@ test('it is left in peace no longer where the clock is set back meanwhile, and n
         assert.equal(offers(), 1);
         await clock.advance(2);
         assert.equal(offers(), 2);
+      },
+      clock,
+      () => setBy,
+    );
+  }
+});
+
+test('an agent that renews keeps its task, and a dead one loses it after a lease, also where the clock is set ahead or back', async () => {
+  for (const step of [-3_600_000, 3_600_000]) {
+    const clock = new FakeClock();
+    let setBy = 10_000_000;
+    await scene(
+      async (hub) => {
+        const living = await hub.join('living');
+        const dead = await hub.join('dead');
+        for (const [id, agent] of [
+          ['kept', living],
+          ['lost', dead],
+        ] as const) {
+          await hub.create(id, { agent: agent.session?.facts.id ?? '', backoffMs: 0 });
+          await clock.advance(0);
+          agent.say({ type: 'task_accepted', task_id: id, generation: 1 });
+          await clock.advance(0);
+        }
+        setBy += step;
+        // With nothing asked of it the hub looks at the time all the same.
+        await clock.advance(29_000);
+        const held = [{ task_id: 'kept', generation: 1 }];
+        const states = (): unknown[] => ['kept', 'lost'].map((id) => [hub.store.get(id)?.state, hub.store.get(id)?.fence]);
+        assert.deepEqual(
+          states(),
+          [
+            ['running', 1],
+            ['running', 1],
+          ],
+          `${step}`,
+        );
+        living.say({ type: 'ping', credit: 0, held });
+        await clock.advance(30_900);
+        assert.deepEqual([dead.frames.at(-1)?.type, ...states()], ['task_ack', ['running', 1], ['running', 1]], `${step}`);
+        const { fleet } = hub;
+        assert.deepEqual(
+          fleet.agents().map(({ id, state }) => [id, state]),
+          [
+            ['dead', 'stale'],
+            ['living', 'online'],
+          ],
+        );
+        await clock.advance(200);
+        assert.deepEqual([states()[0], dead.frames.at(-1)?.type], [['running', 1], 'task_reassign'], `${step}`);
       },
       clock,
       () => setBy,

@@ -50,6 +50,8 @@ export interface FleetDependencies {
   timers: PeerTimers;
   /** Milliseconds since 1970. */
   now: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  monotonic: () => number;
   log: (level: 'debug' | 'info' | 'warn', event: string, facts: Record<string, unknown>) => void;
   dispatch: Dispatch;
 }
@@ -122,7 +124,7 @@ export class Fleet {
    * Lets an agent in that has just said who it is; undefined where it was refused and its socket closed. `address`: where it comes from.
    */
   async admit(identify: AgentFrames['identify'], socket: TextSocket, address: string | null): Promise<AgentSession | undefined> {
-    const { registry, timers, now, log } = this.#dependencies;
+    const { registry, timers, now, monotonic, log } = this.#dependencies;
     const { agent_id: agent, token } = identify;
     const owner = registry.ownerOf(token);
     if (owner !== agent) {
@@ -167,6 +169,7 @@ export class Fleet {
         store: this.#dependencies.store,
         timers,
         now,
+        monotonic,
         log,
         dispatch: this.#dependencies.dispatch,
         changed: (task) => this.changed(task),
@@ -480,12 +483,11 @@ export class Fleet {
   }
 
   #infoOf(id: string): HubAgentInfo {
-    const { registry, store, now } = this.#dependencies;
+    const { registry, store } = this.#dependencies;
     const known = registry.get(id);
     const session = this.#sessions.get(id);
     const left = this.#left.get(id);
-    const silentMs = session === undefined ? 0 : now() - session.lastSeen;
-    const isStale = silentMs > this.#options.heartbeatMs + this.#options.pongTimeoutMs;
+    const isStale = (session?.silentMs ?? 0) > this.#options.heartbeatMs + this.#options.pongTimeoutMs;
     return {
       id,
       name: session?.facts.name ?? known?.name ?? id,

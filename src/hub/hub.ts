@@ -46,6 +46,8 @@ export interface HubDependencies {
   version: string;
   /** Milliseconds since 1970. */
   now?: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  monotonic?: () => number;
   /** In place of the embedded one. */
   store?: TaskStore;
   /** In place of one within this process. */
@@ -136,7 +138,7 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
 /** `opened`: how to close what was opened so far. */
 async function open(dependencies: HubDependencies, options: HubOptions, opened: (() => void | Promise<void>)[]): Promise<Hub> {
   const { log, version } = dependencies;
-  const now = dependencies.now ?? Date.now;
+  const { now = Date.now, monotonic = () => performance.now() } = dependencies;
   const folder = new HubFolder(options.folder);
   const registry = new AgentRegistry({ file: folder.database('agents.db'), now });
   opened.push(() => registry.close());
@@ -145,10 +147,12 @@ async function open(dependencies: HubDependencies, options: HubOptions, opened: 
     new SqliteTaskStore({
       file: folder.database('tasks.db'),
       now,
+      monotonic,
       random: Math.random,
       acceptMs: options.acceptWithinMs,
       keep: { doneMs: options.keepDays * DAY_MS, failedMs: options.keepFailedDays * DAY_MS },
       followed: (task) => fleet.changed(task),
+      clockSet: (byMs) => log('warn', 'hub.clock-set', { byMs }),
     });
   opened.push(() => store.close());
   const token = options.token ?? folder.token();
@@ -162,6 +166,7 @@ async function open(dependencies: HubDependencies, options: HubOptions, opened: 
       logs,
       timers: nodeTimers,
       now,
+      monotonic,
       log,
       // Agents are called, and call nothing here.
       dispatch: ({ name }) => Promise.reject(new OutriggerError('NO_OPERATION', `Agents call nothing of the hub: ${name}.`)),
@@ -173,7 +178,7 @@ async function open(dependencies: HubDependencies, options: HubOptions, opened: 
   let lost = false;
   const dispatch = createDispatch<HubOperations>(
     hubOperations,
-    implementHub({ store, registry, fleet, logs, now, version }),
+    implementHub({ store, registry, fleet, logs, now, monotonic, version }),
     {
       now: () => performance.now(),
       log: ({ error, ...facts }) => log(error === undefined ? 'debug' : 'error', 'operation', { ...facts, error }),

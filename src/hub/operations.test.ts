@@ -31,8 +31,8 @@ async function scene(run: (scene: Scene) => Promise<void>): Promise<void> {
   const bus = new InProcessBus(nodeTimers);
   const logs = new TaskLogs(bus);
   const dispatch = (): Promise<never> => Promise.reject(new Error('Agents call nothing.'));
-  const fleet = new Fleet({ store, bus, registry, logs, timers: nodeTimers, now, log: () => {}, dispatch }, hubDefaults);
-  const operations = implementHub({ store, registry, fleet, logs, now, version: 'test' });
+  const fleet = new Fleet({ store, bus, registry, logs, timers: nodeTimers, now, monotonic: now, log: () => {}, dispatch }, hubDefaults);
+  const operations = implementHub({ store, registry, fleet, logs, now, monotonic: now, version: 'test' });
   const done: Scene['done'] = async (id, result) => {
     await store.enqueue([{ id, request: taskRequest({ agent: `for-${id}` }), by: 'x' }]);
     await store.claim([{ agent: `for-${id}`, capabilities: [], credit: 1 }]);

@@ -34,13 +34,24 @@ export interface HubOperationDependencies {
   registry: AgentRegistry;
   fleet: Fleet;
   logs: TaskLogs;
+  /** Milliseconds since 1970. */
   now: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  monotonic: () => number;
   version: string;
 }
 
 /** Runs what the table says. */
-export function implementHub({ store, registry, fleet, logs, now, version }: HubOperationDependencies): Implementations<HubOperations> {
-  const startedAt = now();
+export function implementHub({
+  store,
+  registry,
+  fleet,
+  logs,
+  now,
+  monotonic,
+  version,
+}: HubOperationDependencies): Implementations<HubOperations> {
+  const startedAt = monotonic();
   const newTaskId = taskIds(Date.now);
   const taskOf = (id: string): TaskRecord => {
     const task = store.get(id);
@@ -56,7 +67,7 @@ export function implementHub({ store, registry, fleet, logs, now, version }: Hub
   return {
     'hub.info': () => ({
       version,
-      uptimeMs: Math.round(now() - startedAt),
+      uptimeMs: Math.round(monotonic() - startedAt),
       agents: { known: registry.list().length, online: fleet.online },
       tasks: store.counts(),
     }),

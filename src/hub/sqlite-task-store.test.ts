@@ -10,7 +10,7 @@ import { taskRequest } from '../../test/kit/task-request.ts';
 import type { OutriggerError } from '../contract/errors.ts';
 import { replayAudit } from './replay-audit.ts';
 import { SqliteTaskStore } from './sqlite-task-store.ts';
-import type { AuditEntry, TaskRecord } from './task-store.ts';
+import type { AuditEntry, TaskEvent, TaskRecord } from './task-store.ts';
 import { newTask } from './transition.ts';
 
 const START = 1_000_000;
@@ -352,6 +352,95 @@ describe('SQLite as a task store', () => {
     clock.now += 1000 * KEEP_TASKS.failedMs;
     assert.deepEqual([store.nextTime(), await store.forget(), store.counts().cancelled], [null, [], 1]);
     await store.close();
+  });
+
+  test('a clock that is set ends no lease, offer or wait earlier or later, while what was asked for stays at its time', async () => {
+    for (const step of [-86_400_000, 86_400_000]) {
+      const clock = { now: 1_000_000_000_000, setBy: 0 };
+      const wall = (): number => clock.now + clock.setBy;
+      const steps: number[] = [];
+      const store = new SqliteTaskStore({
+        file: ':memory:',
+        now: wall,
+        monotonic: () => clock.now,
+        random: () => 0.5,
+        acceptMs: ACCEPT_WITHIN_MS,
+        clockSet: (byMs) => void steps.push(byMs),
+      });
+      const add = async (id: string, more: Parameters<typeof taskRequest>[0] = {}): Promise<void> => {
+        await store.enqueue([{ id, request: taskRequest(more), by: 'x' }]);
+      };
+      const grant = { agent: 'a', fence: 1 };
+      const apply = (task: string, ...events: TaskEvent[]): Promise<unknown> => store.apply(events.map((event) => ({ task, event })));
+      const accept = (): TaskEvent => ({ type: 'accept', ...grant, leaseUntil: wall() + 60_000 });
+      for (const id of ['runs', 'fails', 'lost', 'offered']) {
+        await add(id, { agent: 'a', backoffMs: 10_000, ...(id === 'lost' ? { deadline: wall() + 1000 } : {}) });
+        await store.claim([{ agent: 'a', capabilities: [], credit: 1 }]);
+        if (id !== 'offered') await apply(id, accept());
+      }
+      await apply('fails', { type: 'fail', ...grant, reason: 'no', retryable: true, report: null });
+      await add('later', { runAt: wall() + 3_600_000 });
+      await add('after', { runAt: wall(), after: ['runs'] });
+      clock.now += 1000;
+      await store.reap();
+      const times = (id: string): unknown[] => {
+        const { acceptBy, leaseUntil, runAt, state } = store.get(id) as TaskRecord;
+        return [state, acceptBy, leaseUntil, runAt].map((time) => (typeof time === 'number' ? time - wall() : time));
+      };
+      const ids = ['runs', 'offered', 'lost', 'fails'];
+      const before = ids.map(times);
+      const asked = store.get('later')?.runAt;
+      assert.deepEqual(before[0]?.slice(0, 3), ['running', null, 59_000]);
+      clock.setBy += step;
+      // A commit that failed has not moved anything, and the next one has it to do.
+      await assert.rejects(add('no JSON', { metadata: { n: 1n } }), isStorageFailed);
+      assert.deepEqual(steps, []);
+      await store.reap();
+      await store.reap();
+      assert.deepEqual(steps, [step]);
+      const after = ids.map(times);
+      assert.deepEqual(
+        after.map(([state, acceptBy, leaseUntil]) => [state, acceptBy, leaseUntil]),
+        before.map(([state, acceptBy, leaseUntil]) => [state, acceptBy, leaseUntil]),
+      );
+      assert.deepEqual(after[3], before[3], 'the wait');
+      assert.equal(store.get('later')?.runAt, asked);
+      await apply('runs', { type: 'complete', ...grant, result: null, report: null });
+      assert.equal(store.get('after')?.state, 'ready');
+      assert.deepEqual(
+        store.audit(0, 99, 'runs').map(({ event }) => event.type),
+        ['create', 'offer', 'accept', 'clock', 'complete'],
+      );
+      assertAuditReplays(store);
+      await store.close();
+    }
+  });
+
+  test('where the clock was set back while no hub ran, a lease holds no longer than from when something was written last', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-tasks-'));
+    const clock = { now: 1_000_000_000_000 };
+    const open = (): SqliteTaskStore =>
+      new SqliteTaskStore({ file: path.join(folder, 'tasks.db'), now: () => clock.now, monotonic: () => clock.now, random: () => 0.5 });
+    try {
+      const first = open();
+      await first.enqueue([{ id: 't', request: taskRequest(), by: 'x' }]);
+      await first.claim([{ agent: 'a', capabilities: [], credit: 1 }]);
+      await first.apply([{ task: 't', event: { type: 'accept', agent: 'a', fence: 1, leaseUntil: clock.now + 60_000 } }]);
+      await first.close();
+      clock.now -= 86_400_000;
+      const second = open();
+      assert.deepEqual(await second.reap(), []);
+      assert.equal(second.get('t')?.leaseUntil, clock.now + 60_000);
+      assertAuditReplays(second);
+      await second.close();
+      // What was written before that is of a time that never comes.
+      const third = open();
+      assert.deepEqual(await third.reap(), []);
+      assert.equal(third.get('t')?.leaseUntil, clock.now + 60_000);
+      await third.close();
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
   });
 
   test('an audit with a gap, or that says what does not follow, does not replay', async () => {

@@ -2,6 +2,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { OutriggerError } from '../contract/errors.ts';
 import type { PeerTimers } from '../core/peer.ts';
 import { nodeTimers } from '../net/timers.ts';
+import { ClockSteps } from './clock-steps.ts';
 import { EndedTasks, type ForgottenTask, type KeepTasks } from './ended-tasks.ts';
 import { GroupCommit } from './group-commit.ts';
 import { ReadyTasks } from './ready-tasks.ts';
@@ -34,6 +35,15 @@ const SUMMARY = `SELECT
   json_remove(tasks.body, '$.result', '$.report', '$.late') AS rest
   FROM requests JOIN tasks USING(seq) WHERE id = ?`;
 
+/** When the newest entry of the audit, or the newest about one of the tasks that agents hold, was written last: none is of before the clock was set. */
+const LAST_WRITTEN = `SELECT max(at) AS at FROM audit WHERE sequence IN (
+  SELECT max(sequence) FROM audit UNION ALL
+  SELECT (SELECT max(sequence) FROM audit WHERE task = id) FROM requests JOIN tasks USING(seq) WHERE state IN ('offered', 'running'))`;
+/** Those for which it means something that the clock was set. A lease that outlives its task is among the last fields of the body. */
+const WITH_TIME_LEFT = `SELECT id FROM requests JOIN tasks USING(seq) WHERE state IN ('offered', 'running')
+  OR (state = 'scheduled' AND (holder IS NOT NULL OR ? < 0))
+  OR (state IN ('failed', 'cancelled') AND tasks.body GLOB '*"leaseUntil":[0-9]*')`;
+
 interface Stored {
   seq: number;
   lane: number;
@@ -65,6 +75,8 @@ export class SqliteTaskStore implements TaskStore {
   readonly #ready: ReadyTasks;
   readonly #ended: EndedTasks;
   readonly #commits: GroupCommit;
+  /** Undefined: the clock is taken for one that is never set. */
+  readonly #steps: ClockSteps | undefined;
   /** Of those that agents hold, as they are on the disk or in this commit. */
   readonly #held = new Map<string, Stored>();
   readonly #counts = new Map<TaskState, number>();
@@ -76,7 +88,8 @@ export class SqliteTaskStore implements TaskStore {
   #sequence = 0;
 
   /**
-   * `now` gives milliseconds since 1970, `random` is uniform in [0, 1), an offer waits `acceptMs` to be accepted, `keep` says when `forget` may
+   * `now` gives milliseconds since 1970, `monotonic` milliseconds of a clock that is never set, by which each commit sees whether that other one
+   * was (`clockSet` hears of it when all is on the disk that follows from it), `random` is uniform in [0, 1), an offer waits `acceptMs` to be accepted, `keep` says when `forget` may
    * remove a task (never, where it is left out), and `timers` (this process's own where it is left out) when a turn of the event loop is over.
    * `followed` hears of each task that changed and is in no answer, as what comes after a task that ended: when it is on the disk, and after
    * those who asked have their answers.
@@ -84,11 +97,13 @@ export class SqliteTaskStore implements TaskStore {
   constructor(options: {
     file: string;
     now: () => number;
+    monotonic?: () => number;
     random: () => number;
     acceptMs?: number;
     keep?: KeepTasks;
     timers?: Pick<PeerTimers, 'soon'>;
     followed?: (task: TaskRecord) => void;
+    clockSet?: (byMs: number) => void;
   }) {
     const timers = options.timers ?? nodeTimers;
     this.#now = options.now;
@@ -98,12 +113,21 @@ export class SqliteTaskStore implements TaskStore {
     const sql = (text: string) => this.#sql(text);
     this.#ready = new ReadyTasks(sql);
     this.#ended = new EndedTasks(sql, options.keep ?? { doneMs: 0, failedMs: 0 });
+    if (options.monotonic !== undefined) {
+      const { at } = sql(LAST_WRITTEN).get() as { at: number | null };
+      this.#steps = new ClockSteps(options.now, options.monotonic, at ?? 0);
+    }
+    let setByMs = 0;
     const hooks = {
       begun: () => {
         this.#countChanges = new Map();
         this.#sequence = (sql('SELECT max(sequence) AS newest FROM audit').get() as { newest: number | null }).newest ?? 0;
+        setByMs = this.#steps?.step() ?? 0;
+        if (setByMs !== 0) this.#clockSet(setByMs);
       },
       stored: () => {
+        this.#steps?.take();
+        if (setByMs !== 0) options.clockSet?.(setByMs);
         for (const [state, by] of this.#countChanges) this.#counts.set(state, (this.#counts.get(state) ?? 0) + by);
         const untold = [...this.#untold.values()];
         this.#untold.clear();
@@ -322,6 +346,15 @@ export class SqliteTaskStore implements TaskStore {
       }
     }
     return answer as Applied;
+  }
+
+  /** Before anything else of this commit: nobody's time runs out by it. */
+  #clockSet(byMs: number): void {
+    for (const { id } of all<{ id: string }>(this.#sql(WITH_TIME_LEFT), byMs)) {
+      const before = this.#stored(id) as Stored;
+      const { task } = this.#change(before, { type: 'clock', byMs });
+      if (task !== undefined && task !== before.task) this.#untold.set(id, task);
+    }
   }
 
   #change({ seq, lane, task, said }: Stored, event: TaskEvent): Applied {

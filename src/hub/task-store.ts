@@ -90,7 +90,9 @@ export type TaskEvent =
   /** One that it depends on has succeeded. */
   | { type: 'released'; dependency: string }
   /** Time went on: offers, leases, deadlines and cancellations end, and what was scheduled is ready. */
-  | { type: 'tick' };
+  | { type: 'tick' }
+  /** The wall clock was set, ahead by so many milliseconds, or back where it is less than 0: what the hub gave time for has as much left as before. */
+  | { type: 'clock'; byMs: number };
 
 export type Refusal = 'not_found' | 'stale_generation' | 'invalid_state';
 

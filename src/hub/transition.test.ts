@@ -367,6 +367,55 @@ const table: { says: string; task: TaskRecord; event: TaskEvent; at?: number; ex
     event: { type: 'released', dependency: 'd' },
     expect: { state: 'scheduled', waitsFor: [] },
   },
+  {
+    says: 'what was offered has as long to be accepted when the clock was set',
+    task: offered,
+    event: { type: 'clock', byMs: 5000 },
+    at: now + 5000,
+    expect: { state: 'offered', acceptBy: now + 5100, leaseUntil: null },
+  },
+  {
+    says: 'a lease holds as long, and so does the time to end what is cancelled, when the clock was set; a deadline is by the clock',
+    task: { ...cancelling, deadline: now + 9 },
+    event: { type: 'clock', byMs: -5000 },
+    at: now - 5000,
+    expect: { state: 'running', leaseUntil: now - 4000, cancelBy: now - 4950, deadline: now + 9, runAt: running.runAt },
+  },
+  {
+    says: 'a retry still waits for a lease that outlives its task when the clock was set',
+    task: { ...running, state: 'failed' },
+    event: { type: 'clock', byMs: 5000 },
+    at: now + 5000,
+    expect: { state: 'failed', leaseUntil: now + 6000 },
+  },
+  {
+    says: 'a wait between two attempts is as long when the clock was set',
+    task: failedOnce,
+    event: { type: 'clock', byMs: -5000 },
+    at: now - 5000,
+    expect: { state: 'scheduled', runAt: failedOnce.runAt - 5000 },
+  },
+  {
+    says: 'the time for which a task was asked is by the clock',
+    task: { ...ready, state: 'scheduled', runAt: now + 9 },
+    event: { type: 'clock', byMs: -5000 },
+    at: now - 5000,
+    expect: { state: 'scheduled', runAt: now + 9, updatedAt: now },
+  },
+  {
+    says: 'a time that had come has come when the clock was set back',
+    task: { ...ready, state: 'scheduled', waitsFor: ['d'] },
+    event: { type: 'clock', byMs: -5000 },
+    at: now - 5000,
+    expect: { state: 'scheduled', runAt: ready.runAt - 5000 },
+  },
+  {
+    says: 'what is over stays as it is when the clock was set',
+    task: succeeded,
+    event: { type: 'clock', byMs: 5000 },
+    at: now + 5000,
+    expect: { updatedAt: now },
+  },
 ];
 
 describe('the task machine', () => {

@@ -94,6 +94,8 @@ export function transition(task: TaskRecord, event: TaskEvent, now: number, rand
     }
     case 'tick':
       return tick(task, now, random);
+    case 'clock':
+      return clockSet(task, event.byMs, now);
     default:
   }
   // Only the newest grant says anything, and only while it lasts.
@@ -180,6 +182,19 @@ function tick(task: TaskRecord, now: number, random: () => number): Outcome {
   if (task.state === 'offered') return offerEnded(task, task.reason, now, 0);
   if (task.state === 'running') return attemptEnded(task, 'Its agent fell silent, and the lease ran out.', now, waitMs(task, random));
   return changed(task, now, { state: 'ready' });
+}
+
+/** `now` is as the clock says since it was set. Times that were asked for stay: they are of the wall clock. What has come stays so. */
+function clockSet(task: TaskRecord, byMs: number, now: number): Outcome {
+  const moved = (time: number | null): number | null => (time === null ? null : time + byMs);
+  const acceptBy = moved(task.acceptBy);
+  const leaseUntil = moved(task.leaseUntil);
+  const cancelBy = moved(task.cancelBy);
+  // Before the first grant it is what was asked for, and after that a wait of the hub's.
+  const isWait = task.fence > 0 || (byMs < 0 && task.runAt <= now - byMs);
+  const runAt = task.state === 'scheduled' && isWait ? task.runAt + byMs : task.runAt;
+  if (acceptBy === null && leaseUntil === null && cancelBy === null && runAt === task.runAt) return same(task);
+  return changed(task, now, { acceptBy, leaseUntil, cancelBy, runAt });
 }
 
 /** After a grant under which work may have begun. `wait` is milliseconds before the next one; null: there is to be none. */

@@ -6,7 +6,7 @@ import { Random } from './random.ts';
 
 /** Steps of a history at most. */
 const MAX_STEPS = 200;
-const tableFaults: readonly TableFault[] = ['fence', 'dedupe', 'audit', 'count', 'keep'];
+const tableFaults: readonly TableFault[] = ['fence', 'dedupe', 'audit', 'count', 'keep', 'steps'];
 
 /** How many histories: STEPS, else what is given. */
 export function historyCount(usual: number): number {
@@ -20,7 +20,7 @@ export function histories(maxLength: number): fc.Arbitrary<number[]> {
 /** That a history holds, on the machine alone; `fault` turns a guard off. */
 export function modelProperty(counts: ModelCounts, fault?: ModelFault | TableFault): fc.IProperty<[number[], number]> {
   return fc.property(histories(MAX_STEPS), fc.nat(), (history, chance) => {
-    const clock = { now: 1_000_000 };
+    const clock = { now: 1_000_000_000_000, setBy: 0 };
     const random = new Random(chance);
     const ofTable = tableFaults.find((one) => one === fault);
     const table = new MemoryTable(clock, () => random.below(1000) / 1000, ofTable);

@@ -1,6 +1,7 @@
 // Where the histories of hub-model.ts keep their tasks: in memory over the pure machine, with switches that turn its guards off, and in SQLite.
 import fs from 'node:fs';
 import path from 'node:path';
+import { ClockSteps } from '../../src/hub/clock-steps.ts';
 import { replayAudit } from '../../src/hub/replay-audit.ts';
 import { SqliteTaskStore } from '../../src/hub/sqlite-task-store.ts';
 import type { Applied, AuditEntry, TaskEvent, TaskRecord, TaskRequest } from '../../src/hub/task-store.ts';
@@ -11,7 +12,13 @@ const ACCEPT_MS = 10_000;
 /** Longer than a lease: what is over is not forgotten while its agent may still work on it. */
 export const KEEP_MS = 100_000;
 /** A guard that is turned off. */
-export type TableFault = 'fence' | 'dedupe' | 'audit' | 'count' | 'keep';
+export type TableFault = 'fence' | 'dedupe' | 'audit' | 'count' | 'keep' | 'steps';
+
+/** Milliseconds that went by, and how far the wall clock of the hub was set ahead of them. */
+export interface ModelClock {
+  now: number;
+  setBy: number;
+}
 
 export interface ModelTable {
   enqueue(id: string, request: TaskRequest): unknown;
@@ -28,18 +35,26 @@ export interface ModelTable {
   replay(): Map<string, TaskRecord>;
 }
 
-/** `clock.now` is milliseconds since 1970; `random` is uniform in [0, 1). */
+/** Milliseconds since 1970, as the hub believes. */
+export function wallOf({ now, setBy }: ModelClock): number {
+  return now + setBy;
+}
+
+/** `random` is uniform in [0, 1). */
 export class MemoryTable implements ModelTable {
   readonly #tasks = new Map<string, TaskRecord>();
   #audit: AuditEntry[] = [];
   /** Of the newest entry. */
   #sequence = 0;
-  readonly #clock: { now: number };
+  readonly #clock: ModelClock;
+  readonly #steps: ClockSteps;
   readonly #random: () => number;
   readonly #fault: TableFault | undefined;
   readonly #machine: typeof transition;
 
-  constructor(clock: { now: number }, random: () => number, fault?: TableFault) {
+  constructor(clock: ModelClock, random: () => number, fault?: TableFault) {
+    const wall = (): number => wallOf(clock);
+    this.#steps = new ClockSteps(wall, fault === 'steps' ? wall : () => clock.now, 0);
     this.#machine = machineWithout(fault);
     this.#clock = clock;
     this.#random = random;
@@ -47,29 +62,34 @@ export class MemoryTable implements ModelTable {
   }
 
   enqueue(id: string, request: TaskRequest): void {
-    const task = newTask(id, request, 'model', [], this.#clock.now);
+    this.#followClock();
+    const task = newTask(id, request, 'model', [], wallOf(this.#clock));
     this.#store(task, { type: 'create', task }, null);
   }
 
   claim(agent: string, credit: number): TaskRecord[] {
+    this.#followClock();
     const ready = this.all().filter(({ state }) => state === 'ready');
     const best = ready.sort((a, b) => a.priority - b.priority).slice(0, Math.max(0, credit));
-    return best.flatMap(({ id }) => this.#apply(id, { type: 'offer', agent, acceptBy: this.#clock.now + ACCEPT_MS }).task ?? []);
+    return best.flatMap(({ id }) => this.#apply(id, { type: 'offer', agent, acceptBy: wallOf(this.#clock) + ACCEPT_MS }).task ?? []);
   }
 
   apply(events: readonly { task: string; event: TaskEvent }[]): Applied[] {
+    this.#followClock();
     return events.map(({ task, event }) => this.#apply(task, event));
   }
 
   reap(): void {
+    this.#followClock();
     for (const task of this.#tasks.values()) {
       const due = nextTimeOf(task);
-      if (due !== null && due <= this.#clock.now) this.#apply(task.id, { type: 'tick' });
+      if (due !== null && due <= wallOf(this.#clock)) this.#apply(task.id, { type: 'tick' });
     }
   }
 
   forget(): string[] {
-    const isDue = ({ state, updatedAt }: TaskRecord): boolean => isEnded(state) && updatedAt + KEEP_MS <= this.#clock.now;
+    this.#followClock();
+    const isDue = ({ state, updatedAt }: TaskRecord): boolean => isEnded(state) && updatedAt + KEEP_MS <= wallOf(this.#clock);
     const due = this.all().filter((task) => isDue(task) || (this.#fault === 'keep' && isEnded(task.state)));
     const last = due.at(-1);
     if (last === undefined) return [];
@@ -100,11 +120,17 @@ export class MemoryTable implements ModelTable {
     return replayAudit(this.#audit, this.#machine);
   }
 
+  #followClock(): void {
+    const byMs = this.#steps.step();
+    if (byMs !== 0) for (const id of this.#tasks.keys()) this.#apply(id, { type: 'clock', byMs });
+    this.#steps.take();
+  }
+
   #apply(id: string, event: TaskEvent): Applied {
     const task = this.#tasks.get(id);
     if (task === undefined) return { ok: false, refusal: 'not_found', task };
     let chance: number | null = null;
-    const applied = this.#machine(task, event, this.#clock.now, () => (chance ??= this.#random()));
+    const applied = this.#machine(task, event, wallOf(this.#clock), () => (chance ??= this.#random()));
     if (applied.task !== task) this.#store(applied.task, event, chance);
     return applied;
   }
@@ -137,12 +163,12 @@ function machineWithout(fault: TableFault | undefined): typeof transition {
 /** Files are made in `folder`, which the caller removes after `close`. */
 export class SqliteTable implements ModelTable {
   readonly #folder: string;
-  readonly #clock: { now: number };
+  readonly #clock: ModelClock;
   readonly #random: () => number;
   #life = 0;
   #store: SqliteTaskStore;
 
-  constructor(folder: string, clock: { now: number }, random: () => number) {
+  constructor(folder: string, clock: ModelClock, random: () => number) {
     this.#folder = folder;
     this.#clock = clock;
     this.#random = random;
@@ -197,7 +223,8 @@ export class SqliteTable implements ModelTable {
   #open(): SqliteTaskStore {
     return new SqliteTaskStore({
       file: this.#file(this.#life),
-      now: () => this.#clock.now,
+      now: () => wallOf(this.#clock),
+      monotonic: () => this.#clock.now,
       random: this.#random,
       acceptMs: ACCEPT_MS,
       keep: { doneMs: KEEP_MS, failedMs: KEEP_MS },

@@ -1,11 +1,11 @@
-// Histories of a hub and its agents: messages get lost, come twice and out of order, hub and agents crash, clocks drift. What must hold
-// then is checked after each step (`broken` names it by its number), and again when the faults have stopped and all came to rest.
+// Histories of a hub and its agents: messages get lost, come twice and out of order, hub and agents crash, clocks drift, and the hub's is set.
+// What must hold then is checked after each step (`broken` names it by its number), and again when the faults have stopped and all came to rest.
 // The hub here is as small as one can be over a table of tasks; its agents are in hub-model-agent.ts.
 import { isDeepStrictEqual } from 'node:util';
 import type { Applied, TaskEvent, TaskRecord } from '../../src/hub/task-store.ts';
 import { isEnded, isHeld } from '../../src/hub/transition.ts';
 import { type AgentFault, type Ending, type Grant, LEASE_MS, ModelAgent, RIGHT_RATE, type ToAgent, type ToHub } from './hub-model-agent.ts';
-import { KEEP_MS, type ModelTable } from './hub-model-tables.ts';
+import { KEEP_MS, type ModelClock, type ModelTable, wallOf } from './hub-model-tables.ts';
 import { taskRequest } from './task-request.ts';
 
 /** Clocks of the agents: 10 % slow, right, 10 % fast. */
@@ -14,6 +14,7 @@ const MAX_TASKS = 8;
 const MAX_BACKOFF_MS = 4000;
 /** Longer than any backoff here, and shorter than a lease: what an agent lost is done again without waiting for its lease. */
 const REST_ROUNDS = 12;
+const CLOCK_STEPS_MS = [-3_600_000, -40_000, 40_000, 3_600_000];
 const ROUND_MS = 2000;
 
 /** What an agent or the hub does without. */
@@ -34,6 +35,7 @@ export interface ModelCounts {
   lateForgotten: number;
   hubCrashes: number;
   agentCrashes: number;
+  clockSets: number;
 }
 
 export function modelCounts(): ModelCounts {
@@ -51,7 +53,7 @@ export function modelCounts(): ModelCounts {
       forgotten: 0,
       lateForgotten: 0,
     },
-    ...{ hubCrashes: 0, agentCrashes: 0 },
+    ...{ hubCrashes: 0, agentCrashes: 0, clockSets: 0 },
   };
 }
 
@@ -64,7 +66,7 @@ type Steps<T = void> = Generator<unknown, T, unknown>;
 export function runHistory(
   history: readonly number[],
   table: ModelTable,
-  clock: { now: number },
+  clock: ModelClock,
   counts: ModelCounts,
   fault?: ModelFault,
 ): void {
@@ -76,7 +78,7 @@ export function runHistory(
 export async function runHistorySlowly(
   history: readonly number[],
   table: ModelTable,
-  clock: { now: number },
+  clock: ModelClock,
   counts: ModelCounts,
 ): Promise<void> {
   const steps = new HubModel(table, clock, counts, undefined).run(history);
@@ -85,7 +87,7 @@ export async function runHistorySlowly(
 
 class HubModel {
   readonly #table: ModelTable;
-  readonly #clock: { now: number };
+  readonly #clock: ModelClock;
   readonly #counts: ModelCounts;
   readonly #fault: ModelFault | undefined;
   readonly #agents: ModelAgent[];
@@ -101,7 +103,7 @@ class HubModel {
   /** Those that were over for long enough, and went. */
   readonly #forgotten = new Set<string>();
 
-  constructor(table: ModelTable, clock: { now: number }, counts: ModelCounts, fault: ModelFault | undefined) {
+  constructor(table: ModelTable, clock: ModelClock, counts: ModelCounts, fault: ModelFault | undefined) {
     this.#table = table;
     this.#clock = clock;
     this.#counts = counts;
@@ -163,6 +165,11 @@ class HubModel {
       case 'time':
         this.#clock.now += [500, 5000, 20_000, 61_000][choice % 4] as number;
         return;
+      case 'clock is set':
+        this.#counts.clockSets++;
+        this.#clock.setBy += CLOCK_STEPS_MS[choice % CLOCK_STEPS_MS.length] as number;
+        // A hub that dies in this very moment does not know.
+        return void (yield this.#table.apply([]));
       case 'reap':
         return yield* this.#reap();
       case 'lapse':
@@ -188,7 +195,10 @@ class HubModel {
       case 'hub crash':
         return yield* this.#crashHub();
       case 'cancel':
-        return yield* this.#operate({ type: 'cancel', by: 'op', reason: 'op', cancelBy: this.#clock.now + (choice % 3) * 4000 }, choice);
+        return yield* this.#operate(
+          { type: 'cancel', by: 'op', reason: 'op', cancelBy: wallOf(this.#clock) + (choice % 3) * 4000 },
+          choice,
+        );
       case 'retry':
         return yield* this.#operate({ type: 'retry', by: 'op' }, choice);
     }
@@ -198,7 +208,7 @@ class HubModel {
 
   *#enqueue(choice: number): Steps {
     const id = `t${this.#tasks.length}`;
-    const deadline = choice % 7 === 6 ? this.#clock.now + 90_000 : null;
+    const deadline = choice % 7 === 6 ? wallOf(this.#clock) + 90_000 : null;
     yield this.#table.enqueue(
       id,
       taskRequest({ priority: choice % 4, maxAttempts: 1 + (choice % 3), backoffMs: 500, backoffMaxMs: MAX_BACKOFF_MS, deadline }),
@@ -230,8 +240,8 @@ class HubModel {
     const gone = (yield this.#table.forget()) as string[];
     for (const id of gone) {
       const task = before.get(id);
-      const isOver = task !== undefined && isEnded(task.state) && task.updatedAt + KEEP_MS <= this.#clock.now;
-      if (!isOver) broken('I4', `${id} was forgotten as ${task?.state}, changed ${this.#clock.now - (task?.updatedAt ?? 0)} ms ago`);
+      const isOver = task !== undefined && isEnded(task.state) && task.updatedAt + KEEP_MS <= wallOf(this.#clock);
+      if (!isOver) broken('I4', `${id} was forgotten as ${task?.state}, changed ${wallOf(this.#clock) - (task?.updatedAt ?? 0)} ms ago`);
       this.#forgotten.add(id);
     }
     this.#counts.forgotten += gone.length;
@@ -287,7 +297,7 @@ class HubModel {
         return void answer({ type: 'pong', id: frame.id, nack: yield* this.#renew(agent, frame.held) });
       case 'accept': {
         const { task, fence } = frame;
-        const applied = yield* this.#apply(task, { type: 'accept', agent: agent.name, fence, leaseUntil: this.#clock.now + LEASE_MS });
+        const applied = yield* this.#apply(task, { type: 'accept', agent: agent.name, fence, leaseUntil: wallOf(this.#clock) + LEASE_MS });
         answer({ type: applied.ok ? 'accepted' : 'let go', task, fence });
         return;
       }
@@ -311,7 +321,7 @@ class HubModel {
   }
 
   *#renew(agent: ModelAgent, held: readonly Grant[]): Steps<Grant[]> {
-    const leaseUntil = this.#clock.now + LEASE_MS;
+    const leaseUntil = wallOf(this.#clock) + LEASE_MS;
     const nack: Grant[] = [];
     for (const { task, fence } of held) {
       const applied = yield* this.#apply(task, { type: 'renew', agent: agent.name, fence, leaseUntil });
@@ -374,7 +384,7 @@ class HubModel {
     yield* this.#rounds();
     for (const { id, state, holder } of this.#table
       .all()
-      .filter(({ state, runAt }) => isHeld(state) || (state === 'ready' && runAt < this.#clock.now))) {
+      .filter(({ state, runAt }) => isHeld(state) || (state === 'ready' && runAt < wallOf(this.#clock)))) {
       broken('I5', `${id} is ${state} at ${holder} though all are connected and do what they have`);
     }
     // A retry may have to wait until a lease is over.
@@ -387,7 +397,9 @@ class HubModel {
     }
     this.#checkThere();
     this.#checkAudit();
-    this.#clock.now += KEEP_MS;
+    // What is over is kept by the wall clock.
+    const lastChange = Math.max(...this.#table.all().map(({ updatedAt }) => updatedAt));
+    this.#clock.now += KEEP_MS + Math.max(0, lastChange - wallOf(this.#clock));
     // A few at a time.
     for (let left = this.#table.all(); left.length > 0; left = this.#table.all()) {
       yield* this.#forget();
@@ -459,7 +471,7 @@ const kinds = [
     'agent loses its queue',
     'hub crash',
   ],
-  ...['cancel', 'retry', 'forget', 'forget'],
+  ...['cancel', 'retry', 'forget', 'forget', 'clock is set'],
 ] as const;
 
 const rare: ReadonlySet<string> = new Set<(typeof kinds)[number]>(['hub crash', 'agent loses its queue', 'cancel', 'agent crash']);

@@ -1,7 +1,7 @@
 /*
  * Histories of a hub and its links in virtual time: the real Fleet over the real store in its file, real Links with real Tasks, on sockets in
- * memory. From a seed come delays, lost and held back directions, cuts, crashes of either side, a hub that stands still, and clocks that are up to
- * 10 % wrong. A history ends when all is healed and at rest, and then nothing may be lost, done by two at a time, or counted twice. The same seed
+ * memory. From a seed come delays, lost and held back directions, cuts, crashes of either side, a hub that stands still and whose clock is set, and clocks that
+ * are up to 10 % wrong. A history ends when all is healed and at rest, and then nothing may be lost, done by two at a time, or counted twice. The same seed
  * gives the same history, to the millisecond.
  */
 import assert from 'node:assert/strict';
@@ -46,6 +46,8 @@ const ASK_AGAIN_MS = 1000;
 /** So long after it was acknowledged a task may be cancelled, and its agent has so long to end it. */
 const CANCELLED_MS = 3000;
 const CANCEL_WITHIN_MS = 5000;
+const DAY_MS = 86_400_000;
+const CLOCK_STEPS_MS = [-3_600_000, -LEASE_MS, LEASE_MS, 3_600_000];
 /** Of what happened, so much is in a failure; LINES asks for more. */
 const SHOWN_LINES = Number(process.env['LINES'] ?? 150);
 
@@ -55,7 +57,7 @@ const WEAK_MOMENTS = [
 ];
 
 /** What the hub does without. */
-export type HubFault = 'disk' | 'reaper';
+export type HubFault = 'disk' | 'reaper' | 'clock';
 
 export interface SimulationPlan {
   seed: number;
@@ -121,6 +123,8 @@ class Simulation {
   readonly #handed: Handed[] = [];
   /** With the next frame of such a type something goes wrong. */
   readonly #traps: string[] = [];
+  /** How far the clock of the hub's machine was set ahead. */
+  #setByMs = 0;
   #broken: Error | undefined;
 
   constructor(plan: SimulationPlan, folder: string, counts: SimulationCounts) {
@@ -183,8 +187,8 @@ class Simulation {
 
   /** `keepMs`: how long it keeps what is over; 0: for ever. */
   #startHub(file: string, keepMs = 0): void {
-    const process = new VirtualProcess(this.#time);
-    const { timers, now } = process;
+    const process = new VirtualProcess(this.#time, { offsetMs: this.#setByMs });
+    const { timers, now, monotonic } = process;
     // What a dead one asked for in its last turn is done when nobody looks any more, so that its file can be closed.
     const turns = new Set<() => void>();
     let isClosing = false;
@@ -200,6 +204,7 @@ class Simulation {
     const store = new SqliteTaskStore({
       file,
       now,
+      ...(this.#plan.fault === 'clock' ? {} : { monotonic }),
       random,
       acceptMs: ACCEPT_MS,
       keep: { doneMs: keepMs, failedMs: keepMs },
@@ -215,6 +220,7 @@ class Simulation {
         logs: new TaskLogs(bus),
         timers,
         now,
+        monotonic,
         log: (_level, event, { agentId }) => {
           this.#count(event);
           this.#say(`${event} ${String(agentId ?? '')}`);
@@ -264,6 +270,19 @@ class Simulation {
     this.#time.after(0, hub.process, () => hub.fleet.stop(COME_BACK_MS));
     this.#time.after(COME_BACK_MS / 2, undefined, () => {
       if (this.#hub === hub) this.#crashHub(false);
+    });
+  }
+
+  /** A hub that dies in this very moment does not know, so that its machine's clock is as it was. */
+  #setClock(): void {
+    const hub = this.#hub;
+    if (hub === undefined) return;
+    const byMs = this.#random.of(CLOCK_STEPS_MS);
+    this.#time.after(0, hub.process, () => {
+      this.#count('clock set');
+      this.#say(`the clock of the hub is set by ${byMs} ms`);
+      hub.process.offsetMs += byMs;
+      void hub.store.apply([]).then(() => (this.#setByMs = hub.process.offsetMs));
     });
   }
 
@@ -350,7 +369,8 @@ class Simulation {
       this.#count('hub stands still');
       this.#say('hub stands still');
       this.#hub.process.stoppedUntil = this.#time.now + this.#random.below(MAX_FAULT_MS);
-    } else if (link.process !== undefined) {
+    } else if (dice < 62) this.#setClock();
+    else if (link.process !== undefined) {
       const way = this.#random.below(2) === 0 ? 'link' : 'hub';
       for (const connection of this.#network.of(link.process)) {
         if (dice < 70) {
@@ -413,6 +433,8 @@ class Simulation {
   /** What is over goes whole, in the right order, while links come back, and nothing of it is heard again. */
   async #forgetAll(): Promise<void> {
     const { sequence } = this.#hub?.store.audit(0, 1_000_000).at(-1) ?? { sequence: 0 };
+    // What is over is kept by the wall clock, which may have been hours ahead when it ended.
+    this.#setByMs = DAY_MS;
     this.#crashHub(false, 1);
     const until = this.#time.now + MAX_FAULT_MS + FORGET_MS;
     const isLeft = (): boolean => this.#hub === undefined || this.#hub.store.list({ limit: 1 }).length > 0;

@@ -68,16 +68,17 @@ export class VirtualProcess {
   isDead = false;
   /** As SIGSTOP and SIGCONT do: what comes for it waits, its clock goes on. */
   stoppedUntil = 0;
+  /** How wrong its clock is set. */
+  offsetMs: number;
   readonly #time: VirtualTime;
   readonly #rate: number;
-  readonly #offsetMs: number;
   #turn = 0;
 
-  /** `rate`: milliseconds that its clock counts in one; `offsetMs`: how wrong it is set. */
+  /** `rate`: milliseconds that its clock counts in one. */
   constructor(time: VirtualTime, { rate = 1, offsetMs = 0 }: { rate?: number; offsetMs?: number } = {}) {
     this.#time = time;
     this.#rate = rate;
-    this.#offsetMs = offsetMs;
+    this.offsetMs = offsetMs;
   }
 
   readonly timers: PeerTimers = {
@@ -95,7 +96,7 @@ export class VirtualProcess {
   readonly monotonic = (): number => this.#time.now * this.#rate;
 
   /** Milliseconds since 1970, as it believes. */
-  readonly now = (): number => EPOCH_MS + this.#offsetMs + Math.floor(this.monotonic());
+  readonly now = (): number => EPOCH_MS + this.offsetMs + Math.floor(this.monotonic());
 
   kill(): void {
     this.isDead = true;
