@@ -1011,8 +1011,16 @@ export const limitParts = [
         ['src/hub/fleet.test.ts', 'of an agent of which a thousand frames wait for the disk nothing is read until one of them is stored'],
       ),
       constant('what an agent has not read', 'src/hub/agent-session.ts', 'MAX_UNREAD_BYTES', 'bytes', 'close 4004', [
-        'test/flows/hub-limits.test.ts',
-        'an agent for which more than 8 MiB wait is closed, and learns why if it reads on within five seconds',
+        'src/hub/fleet.test.ts',
+        'an agent that has not read eight megabytes of answers is closed',
+      ]),
+      constant('the same, while tasks go out', 'src/hub/agent-session.ts', 'FULL_BYTES', 'bytes', 'further tasks wait', [
+        'src/hub/fleet.test.ts',
+        'tasks wait for an agent that has much to read, and go out when it has read it, but for those that it has no more',
+      ]),
+      constant('time in which it reads, where tasks wait for that', 'src/hub/agent-session.ts', 'READ_WITHIN_MS', 'ms', 'close 4004', [
+        'src/hub/fleet.test.ts',
+        'an agent that reads nothing for fifteen seconds while tasks wait for it is closed, and they are another one’s at once',
       ]),
       constant('labels of an agent', 'src/contract/hub.ts', 'MAX_LABELS', 'count', '`validation_failed`', [
         'test/flows/hub-limits.test.ts',

@@ -27,6 +27,10 @@ const BAD_FRAMES_MS = 60_000;
 const MAX_PENDING = 1000;
 /** What one agent has not read before it is given up, bytes. */
 const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
+/** While it has not read more than this, further tasks for it wait, bytes: one of them can be four times as long. */
+const FULL_BYTES = 1024 * 1024;
+/** Tasks that wait for an agent to read wait so long for a sign of that; then it is given up, ms. */
+const READ_WITHIN_MS = 15_000;
 /** Progress of one task is stored so often at most; the newest counts, ms. */
 const PROGRESS_EVERY_MS = 250;
 /** Of one agent, in one commit: others have their turn in between. */
@@ -107,6 +111,9 @@ export class AgentSession {
   #busyTimer: unknown;
   /** Tasks that it holds as far as this connection knows, with their fence. */
   readonly #held = new Map<string, number>();
+  /** Of those, the ones that it has not been told of: it has not read what it was told before. */
+  readonly #untold = new Map<string, number>();
+  #readTimer: unknown;
   readonly #progress = new Map<string, { event: TaskEvent | undefined; timer: unknown }>();
   #pending = 0;
   #badFrames = 0;
@@ -120,16 +127,22 @@ export class AgentSession {
     this.lastSeen = dependencies.now();
     this.#heardAt = dependencies.monotonic();
     this.#capacity = capacityOf(identify);
+    dependencies.socket.onDrain(() => this.#hasRead());
   }
 
   /** Tasks that it could take now. */
   get credit(): number {
-    if (this.#closed || this.draining || this.#isBusy) return 0;
+    if (this.#closed || this.draining || this.#isBusy || this.#untold.size > 0) return 0;
     return Math.max(0, (this.facts.features.has('leases') ? this.#capacity : 1) - this.#held.size);
   }
 
   get silentMs(): number {
     return this.#dependencies.monotonic() - this.#heardAt;
+  }
+
+  /** Tasks that were given to it, and of which it was never told. */
+  get untold(): Iterable<string> {
+    return this.#untold.keys();
   }
 
   /** It has this grant of the task, as far as this connection knows. */
@@ -161,6 +174,7 @@ export class AgentSession {
     this.#closed = true;
     const { timers } = this.#dependencies;
     timers.clear(this.#busyTimer);
+    timers.clear(this.#readTimer);
     for (const { timer } of this.#progress.values()) timers.clear(timer);
     this.#progress.clear();
     this.#toPeer?.close();
@@ -187,29 +201,27 @@ export class AgentSession {
     return nack;
   }
 
-  assign(task: TaskRecord): void {
-    const { facts } = this;
-    const leases = facts.features.has('leases') ? this.#options.leaseMs : undefined;
-    const text = JSON.stringify(assignFrame(task, this.#dependencies.now(), leases));
-    const bytes = Buffer.byteLength(text);
-    if (bytes > MAX_HUB_FRAME_BYTES) {
-      void this.#endTooLarge(task, bytes);
-      return;
-    }
-    this.#held.set(task.id, task.fence);
-    this.#sendText(text);
+  /** Tells it of the task, as soon as it has read what it was told before. */
+  assign({ id, fence }: TaskRecord): void {
+    this.#held.set(id, fence);
+    this.#untold.set(id, fence);
+    this.#tell();
   }
 
   /** The task is not this agent's any more, or is to be ended. */
   take(task: TaskRecord, why: 'cancelled' | 'reassigned', fence = task.fence): void {
+    const wasTold = !this.#untold.delete(task.id);
+    if (!wasTold) this.#held.delete(task.id);
     if (why === 'cancelled') {
+      if (!wasTold) return;
       const more = this.facts.features.has('leases') ? { generation: fence, reason: task.reason ?? '' } : {};
       this.send({ type: 'task_cancelled', task_id: task.id, timestamp: this.#dependencies.now(), ...more });
     } else {
       this.#held.delete(task.id);
       // Whoever does not accept, or does not renew, has to speak before there is more.
       this.#refuses();
-      this.send({ type: 'task_reassign', task_id: task.id, ...(this.facts.features.has('leases') ? { generation: fence } : {}) });
+      if (wasTold)
+        this.send({ type: 'task_reassign', task_id: task.id, ...(this.facts.features.has('leases') ? { generation: fence } : {}) });
     }
   }
 
@@ -336,6 +348,46 @@ export class AgentSession {
     const { socket } = this.#dependencies;
     socket.send(text);
     if (socket.buffered > MAX_UNREAD_BYTES) this.close(hubCloseCodes.tooSlow, 'too slow');
+  }
+
+  #tell(): void {
+    const { socket, store } = this.#dependencies;
+    for (const [id, fence] of this.#untold) {
+      if (this.#closed) return;
+      if (socket.buffered > FULL_BYTES) return this.#awaitRead(socket.buffered);
+      this.#untold.delete(id);
+      // Read anew: many that wait would take much memory. It may be somebody else's by now.
+      const task = store.get(id);
+      if (task?.state === 'offered' && task.fence === fence && task.holder === this.facts.id) this.#assign(task);
+      else this.#held.delete(id);
+    }
+  }
+
+  #assign(task: TaskRecord): void {
+    const leases = this.facts.features.has('leases') ? this.#options.leaseMs : undefined;
+    const text = JSON.stringify(assignFrame(task, this.#dependencies.now(), leases));
+    const bytes = Buffer.byteLength(text);
+    if (bytes <= MAX_HUB_FRAME_BYTES) return this.#sendText(text);
+    this.#held.delete(task.id);
+    void this.#endTooLarge(task, bytes);
+  }
+
+  /** `before`: what it had not read when this began, bytes. */
+  #awaitRead(before: number): void {
+    const { socket, timers } = this.#dependencies;
+    this.#readTimer ??= timers.set(() => {
+      this.#readTimer = undefined;
+      if (this.#untold.size > 0 && socket.buffered >= before) this.close(hubCloseCodes.tooSlow, 'too slow');
+      else this.#hasRead();
+    }, READ_WITHIN_MS);
+  }
+
+  #hasRead(): void {
+    this.#dependencies.timers.clear(this.#readTimer);
+    this.#readTimer = undefined;
+    if (this.#untold.size === 0) return;
+    this.#tell();
+    if (this.#untold.size === 0) this.#dependencies.hasRoom();
   }
 
   /** Older hubs took tasks that no agent can be told of: the frame would end its connection, and the next one's. */

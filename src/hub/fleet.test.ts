@@ -17,6 +17,7 @@ import { hubDefaults } from './hub.ts';
 import { implementHub } from './operations.ts';
 import { SqliteTaskStore } from './sqlite-task-store.ts';
 import { TaskLogs } from './task-logs.ts';
+import type { TaskRecord } from './task-store.ts';
 
 interface Joined {
   session: AgentSession | undefined;
@@ -25,6 +26,8 @@ interface Joined {
   say: (frame: object) => void;
   /** What it sends is not read now. */
   paused: () => boolean;
+  /** So many bytes of what it was told it has not read; 0: it has read all. */
+  unread: (bytes: number) => void;
 }
 
 /** A bus that loses what it is told to lose. */
@@ -69,10 +72,11 @@ class Scene {
     let closed: number | undefined;
     let isPaused = false;
     const none = (): void => {};
+    let drained = none;
     const socket = {
       send: (text: string) => void frames.push(JSON.parse(text) as Joined['frames'][number]),
       buffered: 0,
-      onDrain: none,
+      onDrain: (listener: () => void) => void (drained = listener),
       onText: none,
       onBad: none,
       onClose: none,
@@ -83,7 +87,11 @@ class Scene {
     const identify = { agent_id: agent, token, features: ['leases', 'held', 'refusals'], credit: 1, held: [], ...more };
     const session = await this.fleet.admit(identify as unknown as AgentFrames['identify'], socket, null);
     const say = (frame: object): void => session?.receive(JSON.stringify(frame));
-    return { session, frames, closed: () => closed, say, paused: () => isPaused };
+    const unread = (bytes: number): void => {
+      socket.buffered = bytes;
+      if (bytes === 0) drained();
+    };
+    return { session, frames, closed: () => closed, say, paused: () => isPaused, unread };
   }
 
   async create(id: string, more: Parameters<typeof taskRequest>[0] = {}): Promise<void> {
@@ -364,6 +372,70 @@ test('a task of an older hub that fits into no frame is ended by its next offer 
     assert.deepEqual([hub.store.get('big')?.state, agent.session?.credit, agent.closed()], ['failed', 1, undefined]);
   }, clock);
 });
+
+test('tasks wait for an agent that has much to read, and go out when it has read it, but for those that it has no more', () => {
+  const clock = new FakeClock();
+  return scene(async (hub) => {
+    const agent = await hub.join('one', { credit: 4 });
+    const told = (): unknown[] => agent.frames.slice(1).map(({ type, task_id: id }) => [type, id]);
+    agent.unread(2 * 1024 * 1024);
+    await Promise.all(['t', 'cancelled', 'u'].map((id) => hub.create(id)));
+    await clock.advance(0);
+    assert.deepEqual([hub.store.get('u')?.state, told(), agent.session?.credit], ['offered', [], 0]);
+    const [cancelled] = await hub.store.apply([{ task: 'cancelled', event: { type: 'cancel', by: 'me', reason: '', cancelBy: 9999 } }]);
+    hub.fleet.cancelled(cancelled?.task as TaskRecord);
+    await hub.create('v');
+    // It reads, slowly.
+    for (const left of [1.9, 1.5, 1.2]) {
+      agent.unread(left * 1024 * 1024);
+      await clock.advance(15_000);
+    }
+    assert.deepEqual([told(), agent.closed(), hub.store.get('v')?.state], [[], undefined, 'ready']);
+    agent.unread(0);
+    assert.deepEqual(told(), [
+      ['task_assign', 't'],
+      ['task_assign', 'u'],
+    ]);
+    await clock.advance(0);
+    assert.deepEqual(told().slice(2), [['task_assign', 'v']]);
+  }, clock);
+});
+
+test('an agent that reads nothing for fifteen seconds while tasks wait for it is closed, and they are another one’s at once', () => {
+  const clock = new FakeClock();
+  return scene(async (hub) => {
+    const agent = await hub.join('deaf', { credit: 2 });
+    agent.unread(2 * 1024 * 1024);
+    await hub.create('t');
+    await hub.create('u');
+    await clock.advance(14_900);
+    const other = await hub.join('other', { credit: 2 });
+    assert.deepEqual([agent.closed(), other.frames.length], [undefined, 1]);
+    await clock.advance(200);
+    assert.equal(agent.closed(), 4004);
+    assert.deepEqual(
+      other.frames.slice(1).map(({ type, task_id: id, attempt }) => [type, id, attempt]),
+      [
+        ['task_assign', 't', 1],
+        ['task_assign', 'u', 1],
+      ],
+    );
+  }, clock);
+});
+
+test('an agent that has not read eight megabytes of answers is closed', () =>
+  scene(async (hub) => {
+    const agent = await hub.join('one');
+    for (const [unread, closed] of [
+      [8, undefined],
+      [8.1, 4004],
+    ] as const) {
+      agent.unread(unread * 1024 * 1024);
+      agent.say({ type: 'ping' });
+      await settled();
+      assert.equal(agent.closed(), closed);
+    }
+  }));
 
 test('who looks on and takes nothing hears of the newest hundred changes when he does', () =>
   scene(async (hub) => {

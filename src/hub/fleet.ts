@@ -245,6 +245,8 @@ export class Fleet {
     if (this.#epochs.get(id) === epoch) this.#epochs.delete(id);
     if (this.#sessions.get(id) !== session) return;
     this.#sessions.delete(id);
+    // It can't have begun what it was never told of.
+    void this.#takeBack(id, () => [...session.untold].flatMap((task) => this.#dependencies.store.get(task) ?? []));
     this.#answering.get(id)?.();
     this.#answering.delete(id);
     this.#left.set(id, { at: this.#dependencies.now(), seen: session.lastSeen });
