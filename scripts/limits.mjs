@@ -1161,6 +1161,10 @@ export const limitParts = [
         'src/hub/transition.test.ts',
         'a result under an older fence is refused, and kept for an operator: the newest five',
       ]),
+      constant('the same, together', 'src/hub/transition.ts', 'MAX_LATE_LENGTH', 'characters', 'of older ones it is kept that they came', [
+        'src/hub/transition.test.ts',
+        'of late results that take more than four megabytes the newest are kept, and of older ones that they came',
+      ]),
       constant('what a task’s program wrote', 'src/hub/task-logs.ts', 'MAX_LOG_LENGTH', 'characters', 'the oldest goes', [
         'test/flows/hub-limits.test.ts',
         'of what the program of a task writes the end is kept, and of tasks those that wrote last',
@@ -1518,6 +1522,14 @@ export const limitParts = [
           'late results of the last hundred tasks are put aside, and those of older ones stay where they are',
         ],
       ),
+      constant('late results in `results_dir`', 'src/services/tasks/results-folder.ts', 'KEPT_LATE', 'count', 'the oldest go', [
+        'src/services/tasks/results-folder.test.ts',
+        'of late results the newest thousand are kept, and what else lies beside them',
+      ]),
+      constant('the same, together', 'src/services/tasks/results-folder.ts', 'MAX_LATE_BYTES', 'bytes', 'the oldest go', [
+        'src/services/tasks/results-folder.test.ts',
+        'of late results that take more than a gigabyte the newest are kept',
+      ]),
       constant(
         'a drain that waits for the hub’s word',
         'src/services/tasks/tasks.ts',

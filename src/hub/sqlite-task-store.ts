@@ -334,7 +334,11 @@ export class SqliteTaskStore implements TaskStore {
     for (const next of queue) {
       const before = this.#stored(next.id);
       const applied: Applied =
-        before === undefined ? { ok: false, refusal: 'not_found', task: undefined } : this.#change(before, next.event);
+        before === undefined
+          ? { ok: false, refusal: 'not_found', task: undefined }
+          : this.#neverHeld(before.task, next.event)
+            ? { ok: false, refusal: 'never_held', task: before.task }
+            : this.#change(before, next.event);
       answer ??= applied;
       const after = applied.task;
       if (before === undefined || after === undefined || after === before.task) continue;
@@ -346,6 +350,17 @@ export class SqliteTaskStore implements TaskStore {
       }
     }
     return answer as Applied;
+  }
+
+  /** What ends a task is said under a grant that was another agent's. One that is not known is refused for that. */
+  #neverHeld({ id, fence, holder }: TaskRecord, event: TaskEvent): boolean {
+    if ((event.type !== 'complete' && event.type !== 'fail') || event.fence > fence) return false;
+    if (event.fence === fence && event.agent === holder) return false;
+    // The entry of a grant is the first one under its fence.
+    const granted = this.#sql('SELECT event FROM audit WHERE task = ? AND fence = ? ORDER BY sequence LIMIT 1');
+    const { event: offer } = (granted.get(id, event.fence) ?? { event: '{}' }) as { event: string };
+    const { type, agent } = JSON.parse(offer) as Partial<Extract<TaskEvent, { type: 'offer' }>>;
+    return type !== 'offer' || agent !== event.agent;
   }
 
   /** Before anything else of this commit: nobody's time runs out by it. */

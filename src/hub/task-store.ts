@@ -61,7 +61,7 @@ export interface TaskRecord extends TaskRequest {
   result: Record<string, unknown> | null;
   report: VerificationReport | Record<string, unknown> | null;
   reason: string | null;
-  /** Results under an older fence, or after an end, kept for an operator: the newest few. */
+  /** Results under an older fence, or after an end, kept for an operator: those of the newest few grants, by their fence. */
   late: readonly { fence: number; agent: string; at: number; result: Record<string, unknown> | null; reason: string | null }[];
   createdBy: string;
   createdAt: number;
@@ -94,7 +94,8 @@ export type TaskEvent =
   /** The wall clock was set, ahead by so many milliseconds, or back where it is less than 0: what the hub gave time for has as much left as before. */
   | { type: 'clock'; byMs: number };
 
-export type Refusal = 'not_found' | 'stale_generation' | 'invalid_state';
+/** never_held: the agent that says how it ended had no such grant. */
+export type Refusal = 'not_found' | 'stale_generation' | 'invalid_state' | 'never_held';
 
 export type Applied =
   | { ok: true; task: TaskRecord /** The same was said before, and counted then. */; again: boolean }
@@ -127,7 +128,7 @@ export interface TaskQuery {
  * Where tasks are truth. All methods take lists and are one group commit with whatever else is asked in the same turn of the event loop;
  * they resolve when that is on the disk (fsync). Each write checks the fence in its own transaction and adds one
  * entry of audit; renewals, or progress, that follow one another are one entry, the newest. Rejects with
- * OutriggerError STORAGE_FAILED where nothing was stored. What is asked of a task that was forgotten is answered as for one that never was.
+ * OutriggerError STORAGE_FAILED where nothing was stored. How a task ended is heard from agents alone that had the grant of which they say it. What is asked of a task that was forgotten is answered as for one that never was.
  */
 export interface TaskStore {
   enqueue(requests: readonly { id: string; request: TaskRequest; by: string }[]): Promise<{ task: TaskRecord; existed: boolean }[]>;

@@ -460,6 +460,38 @@ describe('the task machine', () => {
     assert.equal(task.state, 'running');
   });
 
+  test('what came late of one grant is kept once, also when it has made room for what came of newer ones', () => {
+    let task: TaskRecord = { ...running, fence: 10, settled: 0 };
+    const say = (fence: number): Outcome => transition(task, { ...complete, fence }, now + fence, neverDrawn);
+    for (let fence = 1; fence <= 7; fence++) task = say(fence).task;
+    for (let fence = 1; fence <= 7; fence++) assert.equal(say(fence).task, task, `${fence}`);
+    assert.deepEqual(
+      say(9).task.late.map(({ fence }) => fence),
+      [4, 5, 6, 7, 9],
+    );
+  });
+
+  test('of late results that take more than four megabytes the newest are kept, and of older ones that they came', () => {
+    let task: TaskRecord = { ...running, fence: 10, settled: 0 };
+    const text = 'x'.repeat(1_500_000);
+    for (const fence of [1, 2, 3, 4]) task = transition(task, { ...complete, fence, result: { text } }, now, neverDrawn).task;
+    assert.deepEqual(
+      task.late.map(({ fence, result, reason }) => [fence, result?.['text'] === text, reason]),
+      [
+        [1, false, 'Its result made room for later ones.'],
+        [2, false, 'Its result made room for later ones.'],
+        [3, true, null],
+        [4, true, null],
+      ],
+    );
+    const huge = { text: 'x'.repeat(4 * 1024 * 1024) };
+    task = transition(task, { ...complete, fence: 5, result: huge }, now, neverDrawn).task;
+    assert.deepEqual(
+      task.late.map(({ result }) => result),
+      [null, null, null, null, huge],
+    );
+  });
+
   test('a result after the end is kept, and one under a fence that never was is not', () => {
     const over = ok(transition(cancelling, { type: 'tick' }, now + 50, half));
     const outcome = transition(over, complete, now + 60, neverDrawn);

@@ -1,7 +1,9 @@
 import type { Refusal, TaskEvent, TaskRecord, TaskRequest, TaskState } from './task-store.ts';
 
-/** Of results that came too late, so many are kept: the newest. */
+/** Of results that came too late, so many are kept: those of the newest grants. */
 const KEPT_LATE = 5;
+/** So much they may take together, characters of JSON, before older ones are only known to have come; the newest is kept whole. */
+const MAX_LATE_LENGTH = 4 * 1024 * 1024;
 /** What an agent refused is offered again after less than this, so that two do not hand it to and fro without a pause. */
 const REFUSED_WAIT_MS = 1000;
 /** Of a verification report, what lets a result count. */
@@ -145,10 +147,25 @@ function settle(task: TaskRecord, event: Settling, now: number, random: () => nu
 
 function late(task: TaskRecord, event: Settling, refusal: Refusal, now: number): Outcome {
   const { fence, agent } = event;
-  if (task.late.some((entry) => entry.fence === fence && entry.agent === agent)) return refused(task, refusal);
+  // Once of each grant: what made room for others does not come again.
+  const isOlder = task.late.length === KEPT_LATE && fence < (task.late[0]?.fence ?? 0);
+  if (isOlder || task.late.some((entry) => entry.fence === fence)) return refused(task, refusal);
   const result = event.type === 'complete' ? event.result : null;
   const entry = { fence, agent, at: now, result, reason: event.type === 'fail' ? event.reason : null };
-  return { ok: false, refusal, task: { ...task, late: [...task.late, entry].slice(-KEPT_LATE), updatedAt: now } };
+  const kept = [...task.late, entry].sort((a, b) => a.fence - b.fence).slice(-KEPT_LATE);
+  return { ok: false, refusal, task: { ...task, late: withinLength(kept), updatedAt: now } };
+}
+
+/** Oldest first; what is too much loses what is large in it. */
+function withinLength(late: TaskRecord['late']): TaskRecord['late'] {
+  let length = 0;
+  return late
+    .toReversed()
+    .map((entry, at) => {
+      length += JSON.stringify([entry.result, entry.reason]).length;
+      return at === 0 || length <= MAX_LATE_LENGTH ? entry : { ...entry, result: null, reason: 'Its result made room for later ones.' };
+    })
+    .reverse();
 }
 
 function cancel(task: TaskRecord, event: Extract<TaskEvent, { type: 'cancel' }>, now: number): Outcome {

@@ -486,6 +486,9 @@ test('who comes back without its task has lost it: another one gets it, and a la
     assert.ok(again.id === id && again.fence > fence);
     back.send({ type: 'task_complete', task_id: id, generation: fence, result: { output: 'late' }, protocol_version: 1 });
     assert.equal((await back.next('error'))['error'], 'task_complete_failed: stale_generation');
+    // Who never had that grant leaves nothing here.
+    other.send({ type: 'task_complete', task_id: id, generation: fence, result: { output: 'forged' }, protocol_version: 1 });
+    assert.equal((await other.next('error'))['error'], 'task_complete_failed: never_held');
     other.send({ type: 'task_complete', task_id: id, generation: again.fence, result: { output: 'right' }, protocol_version: 1 });
     await other.next('task_ack');
     const task = await running.client.call('tasks.get', { id: id ?? '' });

@@ -328,6 +328,24 @@ const cases: Record<string, (hand: Hand) => Promise<void>> = {
     assert.deepEqual([first?.status, refused?.status, second?.status], ['fulfilled', 'rejected', 'fulfilled']);
     assert.deepEqual([hand.states('t', 'v'), hand.store.get('u')], [['ready', 'ready'], undefined]);
   },
+  'a result of an agent that never had that grant is refused, and kept nowhere': async (hand) => {
+    await hand.running('t', { backoffMs: 0 });
+    await hand.fail('t');
+    await hand.after(2000);
+    await hand.claim('b');
+    const entries = hand.store.audit(0, MUCH).length;
+    // b has the second grant, and a had the first.
+    for (const [agent, fence] of [
+      ['b', 1],
+      ['a', 2],
+      ['c', 1],
+      ['c', 2],
+      ['a', 0],
+    ] as const)
+      for (const applied of [await hand.complete('t', { forged: true }, { agent, fence }), await hand.fail('t', {}, { agent, fence })])
+        assert.deepEqual([applied.ok ? '' : applied.refusal, applied.task], ['never_held', hand.get('t')], `${agent} ${fence}`);
+    assert.deepEqual([hand.get('t').late, hand.store.audit(0, MUCH).length, hand.states('t')], [[], entries, ['offered']]);
+  },
   'what is asked later in a turn sees what was asked before': async (hand) => {
     const [, granted] = await Promise.all([hand.add('t'), hand.claim('a'), hand.claim('b')]);
     assert.deepEqual([granted, hand.get('t').holder], [['t'], 'a']);

@@ -8,6 +8,11 @@ const MAX_RESULT_BYTES = 64 * 1024 * 1024;
 /** Levels of arrays and objects in it: there is room for the frame to the hub, and for what the hub tells of the task. */
 const MAX_RESULT_DEPTH = MAX_JSON_DEPTH - 10;
 const LATE = 'late';
+/** Of results that came late the newest are kept: so many, of so many bytes together. */
+const KEPT_LATE = 1000;
+const MAX_LATE_BYTES = 1024 * 1024 * 1024;
+/** The time at the end of their names, milliseconds since 1970. */
+const LATE_AT = /-(\d+)\.json$/;
 const RESULT = '.json';
 const STARTED = '.started';
 /** Of a file's name, without its ending. */
@@ -83,12 +88,14 @@ export class ResultsFolder {
     this.removeStarted(id);
     if (!fs.existsSync(this.resultFile(id))) return false;
     fs.renameSync(this.resultFile(id), this.#late(id, generation, at));
+    this.#tidyLate();
     return true;
   }
 
   /** The same for one that the outbox had. */
   archiveOutcome(id: string, generation: number, at: number, outcome: unknown): void {
     fs.writeFileSync(this.#late(id, generation, at), `${JSON.stringify(outcome, undefined, 2)}\n`, { mode: 0o600 });
+    this.#tidyLate();
   }
 
   /** What is too long for a frame. Gives the file. */
@@ -124,6 +131,21 @@ export class ResultsFolder {
     const folder = path.join(this.folder, LATE);
     fs.mkdirSync(folder, { recursive: true });
     return path.join(folder, `${fileName(id)}-${generation}-${at}${RESULT}`);
+  }
+
+  #tidyLate(): void {
+    const folder = path.join(this.folder, LATE);
+    const newest = namesIn(folder)
+      .flatMap((name) => {
+        const at = LATE_AT.exec(name)?.[1];
+        return at === undefined ? [] : [{ file: path.join(folder, name), at: Number(at) }];
+      })
+      .sort((a, b) => b.at - a.at);
+    let bytes = 0;
+    for (const [place, { file }] of newest.entries()) {
+      bytes += fs.lstatSync(file, { throwIfNoEntry: false })?.size ?? 0;
+      if (place > 0 && (place >= KEPT_LATE || bytes > MAX_LATE_BYTES)) fs.rmSync(file, { force: true, recursive: true });
+    }
   }
 }
 
