@@ -460,6 +460,13 @@ describe('the task machine', () => {
     assert.equal(task.state, 'running');
   });
 
+  test('a result after the deadline is refused, and kept as any other that comes after the end', () => {
+    const over = ok(transition({ ...running, deadline: now + 5 }, { type: 'tick' }, now + 5, neverDrawn));
+    const outcome = transition(over, complete, now + 6, neverDrawn);
+    assert.ok(!outcome.ok && outcome.refusal === 'invalid_state');
+    assert.deepEqual([outcome.task.state, outcome.task.result, outcome.task.late.at(-1)?.result], ['failed', null, complete.result]);
+  });
+
   test('what came late of one grant is kept once, also when it has made room for what came of newer ones', () => {
     let task: TaskRecord = { ...running, fence: 10, settled: 0 };
     const say = (fence: number): Outcome => transition(task, { ...complete, fence }, now + fence, neverDrawn);
