@@ -1057,6 +1057,10 @@ export const limitParts = [
         'src/hub/fleet.test.ts',
         'who looks on and takes nothing hears of the newest hundred changes when he does',
       ]),
+      constant('the same, together', 'src/hub/operations.ts', 'MAX_NEWS_BYTES', 'bytes', 'the oldest go, and the next says `resync`', [
+        'src/hub/fleet.test.ts',
+        'what waits for one who looks on and takes nothing is some megabytes, and he hears that there was more',
+      ]),
       constant(
         'tasks and agents in one piece of news',
         'src/hub/operations.ts',

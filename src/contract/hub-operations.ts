@@ -292,7 +292,12 @@ export const hubOperations = {
     access: 'read',
     scope: 'none',
     input: () => z.object({}),
-    item: () => z.object({ agents: z.array(agentInfo()), tasks: z.array(taskInfo()) }),
+    item: () =>
+      z.object({
+        agents: z.array(agentInfo()),
+        tasks: z.array(taskInfo()),
+        resync: z.string().optional().describe('Of what changed before this not all was told, and why: list agents and tasks anew.'),
+      }),
     output: () => z.object({}),
     endless: true,
     errors: [],

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { eventually } from '../../test/kit/eventually.ts';
 import { FakeClock, settled } from '../../test/kit/link-harness.ts';
 import { taskRequest } from '../../test/kit/task-request.ts';
@@ -102,6 +104,14 @@ class Scene {
   is(id: string, state: string): Promise<void> {
     return eventually(() => assert.equal(this.store.get(id)?.state, state), 2000);
   }
+}
+
+/** Of strings and objects that are still held. */
+function livingBytes(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 /** `clock`: one of the test's own, else the real one. */
@@ -458,6 +468,43 @@ test('who looks on and takes nothing hears of the newest hundred changes when he
     gone.abort(new Error('enough'));
     await followed;
   }));
+
+test('what waits for one who looks on and takes nothing is some megabytes, and he hears that there was more', () => {
+  const clock = new FakeClock();
+  return scene(async (hub) => {
+    const told: (FleetNews & { resync?: string })[] = [];
+    const taken = Promise.withResolvers<void>();
+    const gone = new AbortController();
+    const emit = async (news: unknown): Promise<void> => {
+      told.push(news as FleetNews);
+      await taken.promise;
+    };
+    const { 'hub.follow': follow } = implementHub({ ...hub, now: Date.now, monotonic: Date.now, version: 'test' });
+    await hub.create('t');
+    const followed = assert.rejects(async () => follow({}, call({ signal: gone.signal, emit })), /enough/);
+    const task = hub.store.get('t') as TaskRecord;
+    const megabytes = (count: number): string => Buffer.alloc(count * 1024 * 1024, 'x').toString('latin1');
+    const before = livingBytes();
+    for (let count = 0; count < 90; count++) {
+      hub.fleet.changed({ ...task, id: `t${count}`, description: megabytes(1), metadata: { text: megabytes(4) } });
+      await clock.advance(250);
+    }
+    const grown = Math.round((livingBytes() - before) / 1024 / 1024);
+    assert.ok(grown < 40, `${grown} MiB are kept`);
+    taken.resolve();
+    await eventually(() => assert.equal(told.at(-1)?.tasks.at(-1)?.id, 't89'));
+    const [first, second, third] = told;
+    assert.deepEqual([first?.resync, typeof second?.resync, third?.resync], [undefined, 'string', undefined]);
+    const ids = told.slice(1).flatMap(({ tasks }) => tasks.map(({ id }) => Number(id.slice(1))));
+    assert.ok(ids.length > 10 && ids.length <= 16, `${ids.length} were told`);
+    assert.deepEqual(
+      ids,
+      ids.map((_, at) => 90 - ids.length + at),
+    );
+    gone.abort(new Error('enough'));
+    await followed;
+  }, clock);
+});
 
 test('AgentCom’s sidecar that was busy is left in peace for half a minute, and offered work again then', () => {
   const clock = new FakeClock();

@@ -1,13 +1,14 @@
 import type { Dispatch } from '../contract/dispatch.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import { type AgentFrames, hubCloseCodes } from '../contract/hub.ts';
-import type { HubAgentInfo } from '../contract/hub-operations.ts';
+import type { HubAgentInfo, HubTaskInfo } from '../contract/hub-operations.ts';
 import type { PeerCall, PeerCallOptions, PeerTimers } from '../core/peer.ts';
 import type { TextSocket } from '../net/text-socket.ts';
 import type { AgentRegistry } from './agent-registry.ts';
 import { AgentSession, commonFeatures, notConnected } from './agent-session.ts';
 import type { Bus } from './bus.ts';
 import { Refusals } from './refusals.ts';
+import { infoOf } from './task-frames.ts';
 import type { TaskLogs } from './task-logs.ts';
 import type { TaskEvent, TaskRecord, TaskStore } from './task-store.ts';
 
@@ -64,7 +65,7 @@ type Order =
 
 export interface FleetNews {
   agents: HubAgentInfo[];
-  tasks: TaskRecord[];
+  tasks: HubTaskInfo[];
 }
 
 /** All agents that are connected: lets them in, gives out what is ready, and takes back what their time has run out for. */
@@ -81,7 +82,7 @@ export class Fleet {
   readonly #answering = new Map<string, () => void>();
   readonly #subscriptions: (() => void)[] = [];
   readonly #changedAgents = new Set<string>();
-  readonly #changedTasks = new Map<string, TaskRecord>();
+  readonly #changedTasks = new Map<string, HubTaskInfo>();
   #newsTimer: unknown;
   #reapTimer: unknown;
   #reapDue = Number.POSITIVE_INFINITY;
@@ -300,7 +301,8 @@ export class Fleet {
   /** A task changed, by whatever: those who look on hear of it, and when it is to be looked at next is planned anew. */
   changed(task: TaskRecord): void {
     if (this.#dependencies.bus.listened(NEWS)) {
-      this.#changedTasks.set(task.id, task);
+      // Without what can be large, which would be kept for as long as somebody does not read.
+      this.#changedTasks.set(task.id, infoOf(task));
       if (task.holder !== null) this.#changedAgents.add(task.holder);
       this.#tellSoon();
     }

@@ -15,8 +15,10 @@ import { newTask } from './transition.ts';
 
 /** So long after it was asked to, a holder has ended a cancelled task, or is not asked any more. */
 const CANCEL_WITHIN_MS = 10_000;
-/** What waits for one who looks on, before the oldest goes. */
+/** What waits for one who looks on, before the oldest goes: so many, of about so many bytes; the newest comes whole. */
 const MAX_NEWS = 100;
+const MAX_NEWS_BYTES = 16 * 1024 * 1024;
+const MISSED = 'More changed than waits for one who does not read: list agents and tasks anew.';
 /** Of a list so many tasks are read at once; then others get their turn. */
 const LISTED_AT_ONCE = 50;
 /** Of the audit so much is read at once, characters of JSON; one entry comes whole. */
@@ -192,21 +194,35 @@ export function implementHub({
       return { next };
     },
     'hub.follow': async (_input, call) => {
-      const waiting: FleetNews[] = [];
+      const waiting: { news: FleetNews; bytes: number }[] = [];
+      let bytes = 0;
+      let resync: string | undefined;
+      const take = (): FleetNews | undefined => {
+        const oldest = waiting.shift();
+        bytes -= oldest?.bytes ?? 0;
+        return oldest?.news;
+      };
       const bell = createBell(call.signal);
       const stop = fleet.follow((news) => {
-        waiting.push(news);
-        if (waiting.length > MAX_NEWS) waiting.shift();
+        const size = boundedSize(news, MAX_NEWS_BYTES);
+        waiting.push({ news, bytes: size });
+        bytes += size;
+        while (waiting.length > MAX_NEWS || (bytes > MAX_NEWS_BYTES && waiting.length > 1)) {
+          take();
+          resync = MISSED;
+        }
         bell.ring();
       });
       try {
         for (;;) {
-          for (let news = waiting.shift(); news !== undefined; news = waiting.shift()) {
+          for (let news = take(); news !== undefined; news = take()) {
             let isFirst = true;
             for (const piece of piecesOf(news)) {
               if (!isFirst) await nextTurn(call.signal);
               isFirst = false;
-              await call.emit(piece);
+              const more = resync === undefined ? {} : { resync };
+              resync = undefined;
+              await call.emit({ ...piece, ...more });
             }
           }
           await bell.rung();
@@ -233,7 +249,6 @@ interface Piece {
   tasks: HubTaskInfo[];
 }
 
-/** What is told of a task is put together when its piece is asked for. */
 function* piecesOf({ agents, tasks }: FleetNews): Generator<Piece> {
   let piece: Piece = { agents: [], tasks: [] };
   let bytes = 0;
@@ -252,9 +267,8 @@ function* piecesOf({ agents, tasks }: FleetNews): Generator<Piece> {
     piece.agents.push(agent);
   }
   for (const task of tasks) {
-    const info = infoOf(task);
-    yield* full(info);
-    piece.tasks.push(info);
+    yield* full(task);
+    piece.tasks.push(task);
   }
   yield piece;
 }
