@@ -94,6 +94,30 @@ describe('the ladder', { skip }, () => {
       assert.equal(seen[0]?.[1], 'TOO_MANY_PROCESSES');
     }));
 
+  test('what no program can be given is refused for what it is', () =>
+    withScratchFolder('ladder', async (scratch, root) => {
+      const ladder = ladderIn(scratch);
+      const start = (argument: string): Promise<unknown> =>
+        ladder.startAt(0, {
+          argv: ['true', argument],
+          env: {},
+          folder: root,
+          readable: [],
+          limits: { wallMs: 1000, cpuMs: 1000, memoryBytes: 2 ** 28, processes: 9, outputBytes: 99, fileBytes: 99, diskBytes: 99 },
+          memoryMethod: 'address-space',
+          network: false,
+          keepStdinOpen: false,
+          signal: new AbortController().signal,
+          onOutput: () => {},
+        });
+      await assert.rejects(start('a\0b'), { reason: 'BAD_INPUT', message: 'An argument or a variable of true holds a NUL, and none can.' });
+      await assert.rejects(start('x'.repeat(1024 * 1024)), {
+        reason: 'BAD_INPUT',
+        message: /^The arguments .* are more than the system takes\.$/,
+      });
+      await ladder.stop();
+    }));
+
   test('what the machine can not do is found out once', () =>
     withScratchFolder('ladder', async (scratch) => {
       const broken = path.join(scratch, 'launcher');

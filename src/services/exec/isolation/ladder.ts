@@ -334,7 +334,9 @@ function startProblem(program: string, folder: string, error: unknown): unknown 
   if (error instanceof OutriggerError) return error;
   const cause = { cause: error };
   if (code === 'ENOENT' && !fs.existsSync(folder)) return new OutriggerError('FILE_NOT_FOUND', `The folder ${folder} is not there.`, cause);
-  if (code === 'E2BIG' || code.startsWith('ERR_INVALID_ARG'))
+  if (code.startsWith('ERR_INVALID_ARG'))
+    return new OutriggerError('BAD_INPUT', `An argument or a variable of ${program} holds a NUL, and none can.`, cause);
+  if (code === 'E2BIG')
     return new OutriggerError('BAD_INPUT', `The arguments and variables of ${program} are more than the system takes.`, cause);
   return (
     shortageOf(program, error) ??
