@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
+import { json } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { createClient } from '../../src/client/client.ts';
@@ -232,6 +234,43 @@ test('an enrolment token makes one agent known, once; AgentCom asks for it in it
     assert.equal((await register('free', 'nothing')).status, 401);
     assert.equal((await register('free', running.hub.token)).status, 201, 'the owner may');
   }));
+
+test('an agent that is made known is told the address by which it asked', () =>
+  withHub(
+    async ({ client, url }) => {
+      const { port } = new URL(url);
+      const register = async (headers: Record<string, string>): Promise<unknown[]> => {
+        const { token } = await client.call('agents.enrol', {});
+        const asked = http.request(`${url}/api/onboard/register`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+        });
+        asked.end(JSON.stringify({ agent_id: `agent-${++count}` }));
+        const [answer] = (await once(asked, 'response')) as [http.IncomingMessage];
+        const said = (await json(answer)) as Record<string, unknown>;
+        return [answer.statusCode, said['hub_ws_url'], said['hub_api_url']];
+      };
+      let count = 0;
+      assert.deepEqual(await register({ host: `hub.example.org:${port}` }), [
+        201,
+        `ws://hub.example.org:${port}/ws`,
+        `http://hub.example.org:${port}`,
+      ]);
+      // A proxy before it that speaks TLS says so.
+      assert.deepEqual(await register({ host: 'hub.example.org', 'x-forwarded-proto': 'https' }), [
+        201,
+        'wss://hub.example.org/ws',
+        'https://hub.example.org',
+      ]);
+      assert.deepEqual(await register({ host: `[::1]:${port}`, 'x-forwarded-proto': 'gopher' }), [
+        201,
+        `ws://[::1]:${port}/ws`,
+        `http://[::1]:${port}`,
+      ]);
+      assert.equal((await register({ host: 'evil.example.com' }))[0], 403);
+    },
+    { allowedHosts: ['hub.example.org'] },
+  ));
 
 test('where the config of a new link can not be written its enrolment token is not spent, and a refused one leaves no config', () =>
   withHub(({ url, client }) =>

@@ -16,7 +16,7 @@ export interface AgentComDependencies extends AuthenticateDependencies {
   dispatch: Dispatch;
   /** Spends an enrolment token. Throws BAD_TOKEN, BAD_INPUT where that can be no agent's id, ALREADY_THERE. */
   enrol: (token: string, agent: string) => string;
-  /** Where the hub is reached, e.g. `http://host:4000`. */
+  /** Where the hub listens, e.g. `http://127.0.0.1:4000`. */
   url: () => string;
 }
 
@@ -122,7 +122,8 @@ function route(app: FastifyInstance, dependencies: AgentComDependencies, options
       owner !== undefined && allowsLevel(owner.access, 'admin')
         ? (await run<{ token: string }>(request, owner, 'agents.register', { agent })).token
         : dependencies.enrol(given ?? '', agent);
-    return reply.code(201).send({ agent_id: agent, token, hub_ws_url: `${url().replace(/^http/, 'ws')}/ws`, hub_api_url: url() });
+    const address = askedAddress(request) ?? url();
+    return reply.code(201).send({ agent_id: agent, token, hub_ws_url: `${address.replace(/^http/, 'ws')}/ws`, hub_api_url: address });
   });
 
   answerGet(app, '/health', async (_request, reply) =>
@@ -137,6 +138,15 @@ function route(app: FastifyInstance, dependencies: AgentComDependencies, options
     await requestCaller(request, dependencies, options);
     return { client_to_hub: Object.keys(agentFrames()), hub_to_client: Object.keys(hubFrames()) };
   });
+}
+
+/**
+ * By which the hub was asked: where it listens another machine may not reach it. The name was admitted, and a proxy that speaks TLS says so; who lies
+ * about it lies to himself. Undefined where the request has no Host.
+ */
+function askedAddress({ headers }: FastifyRequest): string | undefined {
+  if (headers.host === undefined) return undefined;
+  return `${headers['x-forwarded-proto'] === 'https' ? 'https' : 'http'}://${headers.host}`;
 }
 
 function created(reply: FastifyReply, task: HubTaskDetail): unknown {
