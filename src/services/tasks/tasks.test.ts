@@ -229,10 +229,10 @@ test('a result waits for its answer, whatever else the hub says of its task', ()
     { wake: answers(done) },
   ));
 
-test('work is refused while busy: without a word to AgentCom’s hub, with one to ours', async () => {
-  for (const [features, frames] of [
-    [[], []],
-    [['refusals'], [{ type: 'task_rejected', task_id: 'second', reason: 'busy', generation: 1 }]],
+test('work is refused while busy: with a word of its own to our hub, to AgentCom’s with one that it knows', async () => {
+  for (const [features, frames, woken] of [
+    [[], [], [{ type: 'wake_result', task_id: 'second', status: 'failed', reason: 'busy' }]],
+    [['refusals'], [{ type: 'task_rejected', task_id: 'second', reason: 'busy', generation: 1 }], []],
   ] as const)
     await withTasks(
       async ({ hub, tasks, frame }) => {
@@ -243,6 +243,10 @@ test('work is refused while busy: without a word to AgentCom’s hub, with one t
         assert.equal(tasks.credit(), 0);
         hub.assign('second');
         assert.deepEqual(hub.of('task_rejected'), frames);
+        assert.deepEqual(
+          hub.of('wake_result').filter(({ task_id: id }) => id === 'second'),
+          woken,
+        );
         assert.deepEqual(
           tasks.held().map(({ task_id }) => task_id),
           ['first'],

@@ -532,10 +532,14 @@ export class Tasks {
     if (this.#stopping === undefined && !run.isUnwanted) this.#accepted(run);
   }
 
-  /** AgentCom's hub knows no refusal, and bans who sends what it does not know. */
+  /**
+   * AgentCom's hub knows no refusal, and bans who sends what it does not know: it hears that nobody was woken, and takes the task back when
+   * its time to be accepted is over. A failure would cost the task one of its attempts.
+   */
   #reject({ task_id: id, generation }: TaskAssignment, reason: string): void {
     this.#dependencies.log('warn', 'task.refused', { task_id: id, generation, reason });
-    if (this.#session?.features.has('refusals') !== true) return;
+    if (this.#session?.features.has('refusals') !== true)
+      return this.#tell(() => ({ type: 'wake_result', task_id: id, status: 'failed', reason }));
     this.#hasRefused = true;
     this.#tell(() => ({ type: 'task_rejected', task_id: id, reason, generation }));
   }
