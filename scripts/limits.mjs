@@ -1366,9 +1366,9 @@ export const limitParts = [
   {
     name: 'Tasks of an agent',
     rows: [
-      value('tasks at a time: `concurrency`', 1, 'count', 'refused; AgentCom’s hub is not answered', [
+      value('tasks at a time: `concurrency`', 1, 'count', 'refused, also to AgentCom’s hub', [
         'src/services/tasks/tasks.test.ts',
-        'work is refused while busy: without a word to AgentCom’s hub, with one to ours',
+        'work is refused while busy: with a word of its own to our hub, to AgentCom’s with one that it knows',
       ]),
       value('share of a lease that may go by without a renewal', 0.9, 'count', 'the task is stopped', [
         'src/services/tasks/recovery.test.ts',
