@@ -604,9 +604,20 @@ export function taskCommands({ tasks, isOwner }: Workbench): Command[] {
   });
 }
 
-export function showView(workbench: Workbench, view: 'files' | 'search' | 'changes'): void {
-  workbench.layout.show(view);
-  requestAnimationFrame(() => (document.querySelector('.side [data-focus]') as HTMLElement | null)?.focus());
+export function showView({ layout }: Workbench, view: 'files' | 'search' | 'changes', then?: () => void): void {
+  const isThere = layout.view.value === view && layout.sideOpen.value;
+  layout.show(view);
+  let came = false;
+  const come = (): void => {
+    const target = document.querySelector<HTMLElement>('.side [data-focus]');
+    if (came && target === document.activeElement) return;
+    came = true;
+    target?.focus();
+    then?.();
+  };
+  // One that is there already has the next key; a list of commands that closes gives the focus back first.
+  if (isThere) come();
+  requestAnimationFrame(come);
 }
 
 export function showTasks({ layout, tasks }: Workbench): void {
@@ -628,8 +639,10 @@ export function searchText(workbench: Workbench, text: string): void {
     workbench.search.pattern.value = text;
     workbench.search.asked();
   }
-  showView(workbench, 'search');
-  requestAnimationFrame(() => (document.querySelector('.side .field input') as HTMLInputElement | null)?.select());
+  const select = (): void => document.querySelector<HTMLInputElement>('.side .field input')?.select();
+  showView(workbench, 'search', text === '' ? select : undefined);
+  // It is there when it is drawn.
+  if (text !== '') requestAnimationFrame(select);
 }
 
 /** With another repository, where its progress can be seen. */
