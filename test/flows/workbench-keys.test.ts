@@ -9,6 +9,7 @@ import { commands } from '../../src/workbench/commands.ts';
 import { accessibilityProblems, git, noBrowser, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { withGitServer } from '../kit/git-server.ts';
+import { row } from '../kit/source-control.ts';
 
 const lines = (from: number, to: number): string =>
   Array.from({ length: to - from + 1 }, (_, index) => `line_${from + index} = 1\n`).join('');
@@ -473,7 +474,7 @@ test('a button that rests or goes once it is pressed by keys gives the focus on'
         git(root, 'commit', '-qam', branch);
       }
       assert.throws(() => git(root, 'merge', 'feature'));
-      await ada.locator('[data-testid=change][data-path="a.bin"] [data-row]').click();
+      await row(ada, 'conflicts', 'a.bin').click();
       await press(/^Take theirs$/);
       await eventually(async () => assert.equal(await ada.evaluate(() => document.activeElement?.textContent), 'Continue'));
       await ada.keyboard.press('Enter');
