@@ -8,6 +8,7 @@ import type { HubClient } from './hub-client.ts';
 interface News {
   agents: HubAgentInfo[];
   tasks: HubTaskInfo[];
+  resync?: string;
 }
 
 /** A hub whose streams of news end as they are told to. */
@@ -56,19 +57,22 @@ const settled = async (): Promise<void> => {
   for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
 };
 
-test('when the news end they begin again, with a look at all of it; not where the link is lost, nor where there can be none', async (context) => {
-  context.mock.timers.enable({ apis: ['setTimeout'] });
-  const task = { id: 't', state: 'ready', createdAt: 1 } as HubTaskInfo;
-  const hub = new FakeHub({ agents: [], tasks: [task] });
-  const keep = { getItem: () => null, setItem: () => {}, removeItem: () => {} };
-  const fleet = new Fleet({
+function fleetOf(hub: FakeHub): Fleet {
+  return new Fleet({
     client: hub.client,
-    keep,
+    keep: { getItem: () => null, setItem: () => {}, removeItem: () => {} },
     now: () => 0,
     clockAhead: () => Promise.resolve(0),
     hubAddress: 'http://localhost:4000',
     address: { read: () => '', write: () => {} },
   });
+}
+
+test('when the news end they begin again, with a look at all of it; not where the link is lost, nor where there can be none', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const task = { id: 't', state: 'ready', createdAt: 1 } as HubTaskInfo;
+  const hub = new FakeHub({ agents: [], tasks: [task] });
+  const fleet = fleetOf(hub);
   const after = async (ms: number): Promise<string[]> => {
     await settled();
     context.mock.timers.tick(ms);
@@ -94,4 +98,15 @@ test('when the news end they begin again, with a look at all of it; not where th
   hub.end?.('ACCESS_DENIED');
   assert.deepEqual(await after(5000), []);
   fleet.stop();
+});
+
+test('where not all news were told, all of it is looked at again', async () => {
+  const hub = new FakeHub({ agents: [], tasks: [], resync: 'More changed than waits.' });
+  const fleet = fleetOf(hub);
+  fleet.start();
+  hub.is('live');
+  const listed = (): number => hub.asked.filter((name) => name === 'agents.list').length;
+  for (let turn = 0; turn < 100 && listed() < 2; turn++) await new Promise((resolve) => setTimeout(resolve, 5));
+  fleet.stop();
+  assert.deepEqual([listed(), hub.asked.filter((name) => name === 'hub.follow').length], [2, 1]);
 });

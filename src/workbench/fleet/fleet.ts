@@ -181,8 +181,9 @@ export class Fleet {
     // After the news were asked for: between the two nothing may happen unseen.
     setTimeout(() => void this.#load(), 0);
     try {
-      for await (const { agents, tasks } of this.client.stream('hub.follow', {}, { signal })) {
+      for await (const { agents, tasks, resync } of this.client.stream('hub.follow', {}, { signal })) {
         if (signal.aborted) return;
+        if (resync !== undefined) void this.#load();
         this.take(agents, tasks);
       }
     } catch (error) {
