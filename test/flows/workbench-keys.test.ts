@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { commands } from '../../src/workbench/commands.ts';
 import { accessibilityProblems, git, noBrowser, noBrowserOrGit, openFile, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
@@ -438,10 +438,14 @@ test('a button that rests or goes once it is pressed by keys gives the focus on'
     { ...files, 'a.bin': '\0was' },
     async ({ page, root }) => {
       const ada = await page({ name: 'Ada' });
-      const press = async (name: RegExp): Promise<void> => {
-        await ada.getByRole('button', { name, disabled: false }).filter({ visible: true }).last().focus();
-        await ada.keyboard.press('Enter');
-      };
+      /** A button may rest for a moment just when it has the focus. */
+      const press = (name: RegExp, done: Locator): Promise<void> =>
+        eventually(async () => {
+          if (await done.isVisible()) return;
+          await ada.getByRole('button', { name, disabled: false }).filter({ visible: true }).last().focus({ timeout: 2000 });
+          await ada.keyboard.press('Enter');
+          await done.waitFor({ timeout: 2000 });
+        });
       const focused = (): Promise<string> =>
         ada.evaluate(
           () => document.activeElement?.closest('[data-testid=conflict], .side')?.className ?? document.activeElement?.tagName ?? '',
@@ -450,19 +454,16 @@ test('a button that rests or goes once it is pressed by keys gives the focus on'
       await ada.getByRole('textbox', { name: 'Search text' }).fill('line_17');
       await ada.getByRole('button', { name: 'Replace', exact: true }).click();
       await ada.getByTestId('replacement').fill('row_17');
-      await press(/^Replace 11 places/);
-      await ada.getByTestId('replaced').filter({ hasText: 'Replaced' }).waitFor();
+      await press(/^Replace 11 places/, ada.getByTestId('replaced').filter({ hasText: 'Replaced' }));
       await eventually(async () => assert.equal(await focused(), 'side'));
-      await press(/^Undo$/);
-      await ada.getByTestId('replaced').filter({ hasText: 'Taken back' }).waitFor();
+      await press(/^Undo$/, ada.getByTestId('replaced').filter({ hasText: 'Taken back' }));
       await eventually(async () => assert.equal(await focused(), 'side'));
 
       await openFile(ada, 'README.md');
       await ada.keyboard.type('changed');
       await ada.keyboard.press('Control+Shift+g');
       await ada.getByRole('textbox', { name: 'Commit message' }).fill('Changed');
-      await press(/^Commit 1 file/);
-      await ada.getByTestId('toast').filter({ hasText: 'Committed 1 file' }).waitFor();
+      await press(/^Commit 1 file/, ada.getByTestId('toast').filter({ hasText: 'Committed 1 file' }));
       await eventually(async () => assert.equal(await focused(), 'side'));
 
       for (const [branch, text] of [
@@ -475,7 +476,7 @@ test('a button that rests or goes once it is pressed by keys gives the focus on'
       }
       assert.throws(() => git(root, 'merge', 'feature'));
       await row(ada, 'conflicts', 'a.bin').click();
-      await press(/^Take theirs$/);
+      await press(/^Take theirs$/, ada.getByTestId('toast').filter({ hasText: 'Took theirs' }));
       await eventually(async () => assert.equal(await ada.evaluate(() => document.activeElement?.textContent), 'Continue'));
       await ada.keyboard.press('Enter');
       await ada.getByTestId('toast').filter({ hasText: 'The merge is done' }).waitFor();

@@ -58,6 +58,7 @@ for (const theme of ['light', 'dark'] as const)
         await ada.keyboard.press('Escape');
 
         await ada.keyboard.press('Control+Shift+f');
+        await ada.locator('.side .field input:focus').waitFor();
         await ada.keyboard.type('needle');
         await ada.getByText('30 results').waitFor();
         await ada.getByRole('button', { name: 'Replace', exact: true }).click();
