@@ -21,7 +21,7 @@ export class OwnWrites {
     dropOld(this.#coming, now);
   }
 
-  /** Of those that were only expected, the ones that have left their place again; each is given once. */
+  /** Of those that were only expected, the ones that have left their place again; each is given once, and `add` passes over it. */
   takePassed(hasMovedOn: (write: OwnWrite) => boolean): OwnWrite[] {
     const passed = [...this.#coming.values()].filter(({ write, hasPassed }) => !hasPassed && hasMovedOn(write));
     for (const one of passed) one.hasPassed = true;

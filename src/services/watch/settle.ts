@@ -202,7 +202,10 @@ export class Settle {
     return from;
   }
 
-  /** A directory was renamed: what waits inside it goes along, and so does the place in it that a file left. Returns the removals that must be told before the rename, and forgets them. */
+  /**
+   * A directory was renamed: what waits inside it goes along, and so does the place in it that a file left. Returns the removals that must be told before the
+   * rename, and forgets them.
+   */
   moved(from: string, to: string, now: number): { removedBefore: Pending[]; renamed: [string, string][] } {
     const removedBefore: Pending[] = [];
     const renamed: [string, string][] = [];
