@@ -7,6 +7,7 @@ import { loadConfig } from '../config/load.ts';
 import { eventually } from '../../test/kit/eventually.ts';
 import { testSeed } from '../../test/kit/seed.ts';
 import { assertSame, Storm, scan } from '../../test/kit/watch-harness.ts';
+import { withScratchFolder } from '../../test/kit/scratch-folder.ts';
 import { cause, type Harness, withWorkspace } from '../../test/kit/workspace-harness.ts';
 import { GitPulse } from './git-pulse.ts';
 import { Health } from './health.ts';
@@ -188,42 +189,119 @@ function left(told: readonly string[], folder: string): string[] {
   return [...there].filter((path) => path === folder || path.startsWith(`${folder}/`));
 }
 
+const folders = ['a', 'b', 'a/a', 'a/b', 'b/a', 'a/a/a', 'b/a/b'];
+
 for (const [what, names] of [
   ['files', ['a', 'b', 'c']],
-  ['folders', ['a', 'b', 'a/a', 'a/b', 'b/a', 'a/a/a', 'b/a/b']],
+  ['folders', folders],
 ] as const) {
   test(`what people and programs do to the same ${what} at once is told so that it adds up to the folder`, async () => {
     const seed = testSeed();
-    await withWatchedWorkspace(async ({ workspace, changes, root }, watching) => {
+    await withWatchedWorkspace(async (harness, watching) => {
+      const { changes, root } = harness;
       const storm = new Storm(root, seed);
-      const some = (): string => names[storm.below(names.length)] as string;
-      const recursive = what === 'folders';
-      const ours = [
-        () => workspace.write(some(), bytes(`ours ${storm.random()}`), { cause }),
-        () => workspace.write(some(), bytes(`ours ${storm.random()}`), { cause, parents: recursive }),
-        () => workspace.move(some(), some(), { overwrite: storm.random() < 0.5, parents: true, cause }),
-        () => workspace.remove(some(), recursive, { cause }),
-        ...(recursive ? [() => workspace.mkdir(some(), true, cause)] : []),
-      ];
-      const theirs = [
-        () => fs.renameSync(path.join(root, some()), path.join(root, some())),
-        () => fs.rmSync(path.join(root, some()), { recursive }),
-        () => fs.writeFileSync(path.join(root, some()), `theirs ${storm.random()}`),
-        () => fs.appendFileSync(path.join(root, some()), 'more'),
-        ...(recursive ? [() => fs.mkdirSync(path.join(root, some()), { recursive })] : []),
-      ];
+      const hands = [oursIn(harness, storm, names), theirsIn(harness, storm, names)];
       for (let burst = 0; burst < 60; burst++) {
-        for (let step = 0; step < 1 + storm.below(12); step++) {
-          const hand = storm.random() < 0.5 ? ours : theirs;
-          // What the folder does not allow now is no step.
-          await (async () => hand[storm.below(hand.length)]?.())().catch(() => {});
-          if (storm.random() < 0.1) await new Promise((resolve) => setTimeout(resolve, storm.below(8)));
-        }
+        await stormOf(hands, storm, 1 + storm.below(12));
         await watching.barrier();
         assertSame(toldState(changes, scan(root)), scan(root), `SEED=${seed} burst ${burst}`);
       }
     });
   });
+}
+
+for (const end of ['stopped', 'killed'] as const) {
+  test(`what people and programs do until the watch is ${end}, and others after it, is told by the end of the next start`, async () => {
+    const seed = testSeed();
+    await withScratchFolder('watching-lives', async (folder) => {
+      const storm = new Storm(path.join(folder, 'root'), seed);
+      const told: Change[] = [];
+      for (let life = 0; life < 12; life++) {
+        await withWorkspace(
+          async (harness) => {
+            harness.workspace.journal.onChanges((changes) => void told.push(...changes));
+            const snapshot = path.join(harness.stateFolder, 'watch-snapshot');
+            let old: Buffer | undefined;
+            await watched(harness, async (watching) => {
+              await watching.barrier();
+              assertSame(toldState(told, scan(harness.root)), scan(harness.root), `SEED=${seed} life ${life}`);
+              if (end === 'killed') await eventually(() => (old = fs.readFileSync(snapshot)));
+              await stormOf([oursIn(harness, storm, folders), theirsIn(harness, storm, folders)], storm, 1 + storm.below(12));
+            });
+            if (old !== undefined) fs.writeFileSync(snapshot, old);
+            await stormOf([theirsIn(harness, storm, folders)], storm, storm.below(4));
+          },
+          { folder },
+        );
+      }
+    });
+  });
+}
+
+test('where the watch does not know what happened while it did not run, cursors of before are answered with resync', async () => {
+  await withScratchFolder('watching-unknown', async (folder) => {
+    let cursor = '';
+    const live = (run: (harness: Harness, snapshot: string) => Promise<void>): Promise<void> =>
+      withWorkspace((harness) => run(harness, path.join(harness.stateFolder, 'watch-snapshot')), { folder });
+    await live(async (harness) => {
+      ({ cursor } = harness.workspace.journal);
+      await watched(harness, async () => {
+        await harness.workspace.write('kept', bytes('kept'), { cause });
+        assert.equal(harness.workspace.journal.since(cursor, 10).resync, undefined, 'the first start ever');
+        ({ cursor } = harness.workspace.journal);
+      });
+    });
+    await live((harness) =>
+      watched(harness, async () => {
+        assert.equal(harness.workspace.journal.since(cursor, 10).resync, undefined);
+      }),
+    );
+    for (const lose of [fs.rmSync, (snapshot: string) => fs.truncateSync(snapshot, 10)])
+      await live(async (harness, snapshot) => {
+        lose(snapshot);
+        await watched(harness, async (watching) => {
+          assert.match(harness.workspace.journal.since(cursor, 10).resync ?? '', /not watched/);
+          ({ cursor } = harness.workspace.journal);
+          await watching.barrier();
+        });
+        assert.equal(harness.workspace.journal.since(cursor, 10).resync, undefined);
+      });
+  });
+});
+
+type Step = () => unknown;
+
+function oursIn({ workspace }: Harness, storm: Storm, names: readonly string[]): Step[] {
+  const some = (): string => names[storm.below(names.length)] as string;
+  const recursive = names.some((name) => name.includes('/'));
+  return [
+    () => workspace.write(some(), bytes(`ours ${storm.random()}`), { cause }),
+    () => workspace.write(some(), bytes(`ours ${storm.random()}`), { cause, parents: recursive }),
+    () => workspace.move(some(), some(), { overwrite: storm.random() < 0.5, parents: true, cause }),
+    () => workspace.remove(some(), recursive, { cause }),
+    ...(recursive ? [() => workspace.mkdir(some(), true, cause)] : []),
+  ];
+}
+
+function theirsIn({ root }: Harness, storm: Storm, names: readonly string[]): Step[] {
+  const some = (): string => path.join(root, names[storm.below(names.length)] as string);
+  return [
+    () => fs.renameSync(some(), some()),
+    () => fs.rmSync(some(), { recursive: true }),
+    () => fs.writeFileSync(some(), `theirs ${storm.random()}`),
+    () => fs.appendFileSync(some(), 'more'),
+    ...(names.some((name) => name.includes('/')) ? [() => fs.mkdirSync(some(), { recursive: true })] : []),
+  ];
+}
+
+/** One step after the other, each by one of the hands. */
+async function stormOf(hands: readonly Step[][], storm: Storm, steps: number): Promise<void> {
+  for (let step = 0; step < steps; step++) {
+    const hand = hands[storm.below(hands.length)] ?? [];
+    // What the folder does not allow now is no step.
+    await (async () => hand[storm.below(hand.length)]?.())().catch(() => {});
+    if (storm.random() < 0.1) await new Promise((resolve) => setTimeout(resolve, storm.below(8)));
+  }
 }
 
 /** What the changes add up to. Content of which a change says that it is not known is taken to be what stands there. */

@@ -11,6 +11,8 @@ import type { Log } from './log.ts';
 
 /** A comparison takes some milliseconds: not after each of many reports. */
 const COMPARE_MS = 250;
+/** So many paths are looked at again by one message to the watch. */
+const PATHS_AT_ONCE = 1000;
 /** Where files come and go on and on, a barrier has to end. */
 const MAX_BARRIERS = 4;
 
@@ -28,6 +30,8 @@ export function startWatch(
   config: Config,
 ): Watching {
   const { workspace, state, pulse, log, health } = dependencies;
+  /** What was told up to it is as it was told, or the watch was asked to look again. */
+  let sure = workspace.journal.revision;
   const watch = new Watch(
     {
       log: {
@@ -43,6 +47,7 @@ export function startWatch(
       pollMs: config['watch.pollMs'],
       engine: config['watch.engine'],
       snapshotPath: state.writable ? path.join(state.folder, 'watch-snapshot') : null,
+      mark: () => sure,
     },
   );
   workspace.journal.onChanges((changes) => {
@@ -63,7 +68,16 @@ export function startWatch(
     clearTimeout(comparing);
     comparing = undefined;
     recheck(workspace.takeDifferences());
+    sure = workspace.journal.revision;
   };
+  /** Before this start of the watch there was another: cursors of then are out. */
+  let hasPast = workspace.journal.isResumed;
+  watch.onStarted(({ mark }) => {
+    const touched = mark === null ? undefined : workspace.journal.touchedSince(mark);
+    if (touched === undefined && hasPast) workspace.journal.renew();
+    hasPast = true;
+    for (let at = 0; touched !== undefined && at < touched.length; at += PATHS_AT_ONCE) recheck(touched.slice(at, at + PATHS_AT_ONCE));
+  });
   watch.onReports((reports) => {
     workspace.noticed(reports.map(toNoticed));
     recheck(workspace.takeDoubtful());
@@ -100,6 +114,7 @@ export function startWatch(
   const stop = async (): Promise<void> => {
     workspace.settled = undefined;
     workspace.placing = undefined;
+    compare();
     await watch.stop();
     clearTimeout(comparing);
   };

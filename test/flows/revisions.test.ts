@@ -16,42 +16,46 @@ test('a follower sees every change once and in order, though the sidecar is kill
   assert.ok(revisions >= 900);
 });
 
-test('what changed while no sidecar ran is told after the start, as from outside, and what did not is not', async () => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-offline-'));
-  const options = { root: path.join(folder, 'root'), state: path.join(folder, 'state'), port: 0 };
-  const at = (name: string): string => path.join(options.root, name);
-  fs.mkdirSync(options.root);
-  const first = await spawnSidecar(options);
-  let second: Awaited<ReturnType<typeof spawnSidecar>> | undefined;
-  try {
-    const before = createClient<Operations>({ url: first.url, token: processToken });
-    for (const name of ['same', 'changed', 'removed']) await before.call('files.write', { path: name, text: name });
-    await before.call('files.mkdir', { path: 'folder' });
-    const { cursor } = await before.call('changes.since', {});
-    before.close();
-    assert.equal(await first.stop(), 0);
-    fs.writeFileSync(at('changed'), 'by another hand');
-    fs.writeFileSync(at('folder/new'), 'new');
-    fs.rmSync(at('removed'));
-    second = await spawnSidecar(options);
-    const after = createClient<Operations>({ url: second.url, token: processToken });
-    await eventually(async () => {
-      const { changes, resync } = await after.call('changes.since', { cursor });
-      assert.equal(resync, undefined);
-      assert.deepEqual(changes.map(({ what, path: where, cause }) => `${what} ${where} ${cause.kind}`).sort(), [
-        'changed changed outside',
-        'created folder/new outside',
-        'removed removed outside',
-      ]);
-    });
-    after.close();
-    assert.equal(await second.stop(), 0);
-  } finally {
-    await first.kill();
-    await second?.kill();
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
-});
+for (const end of ['stop', 'kill'] as const)
+  test(`what changed after a ${end}, while no sidecar ran, is told after the start, as from outside, and what did not is not`, async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-offline-'));
+    const options = { root: path.join(folder, 'root'), state: path.join(folder, 'state'), port: 0 };
+    const at = (name: string): string => path.join(options.root, name);
+    fs.mkdirSync(options.root);
+    const first = await spawnSidecar(options);
+    let second: Awaited<ReturnType<typeof spawnSidecar>> | undefined;
+    const clients: { close(): void }[] = [];
+    try {
+      const before = createClient<Operations>({ url: first.url, token: processToken });
+      clients.push(before);
+      for (const name of ['same', 'changed', 'removed']) await before.call('files.write', { path: name, text: name });
+      await before.call('files.mkdir', { path: 'folder' });
+      const { cursor } = await before.call('changes.since', {});
+      if (end === 'stop') assert.equal(await first.stop(), 0);
+      else await first.kill();
+      fs.writeFileSync(at('changed'), 'by another hand');
+      fs.writeFileSync(at('folder/new'), 'new');
+      fs.rmSync(at('removed'));
+      second = await spawnSidecar(options);
+      const after = createClient<Operations>({ url: second.url, token: processToken });
+      clients.push(after);
+      await eventually(async () => {
+        const { changes, resync } = await after.call('changes.since', { cursor });
+        assert.equal(resync, undefined);
+        assert.deepEqual(changes.map(({ what, path: where, cause }) => `${what} ${where} ${cause.kind}`).sort(), [
+          'changed changed outside',
+          'created folder/new outside',
+          'removed removed outside',
+        ]);
+      });
+      assert.equal(await second.stop(), 0);
+    } finally {
+      for (const client of clients) client.close();
+      await first.kill();
+      await second?.kill();
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  });
 
 test('our own changes are told once, by the call, with who made them; those of others as from outside', () =>
   withSidecar(async ({ client, put, root }) => {

@@ -10,6 +10,7 @@ const directoriesOf = (tree: Tree) =>
 
 function snapshotOf(tree: Tree, untold: readonly string[] = []): Snapshot {
   return {
+    mark: 0,
     *directories() {
       yield* directoriesOf(tree);
     },

@@ -22,8 +22,13 @@ export class ReportQueue {
     return this.#borders;
   }
 
+  /** Whether that a directory was renamed waits to be told. */
+  get hasMoves(): boolean {
+    return this.#closed.slice(this.#head).some((item) => 'report' in item && isMove(item.report));
+  }
+
   add(report: WatchReport): void {
-    if (report.kind === 'directory' && report.from !== undefined) {
+    if (isMove(report)) {
       this.#close({ report });
       return;
     }
@@ -123,4 +128,9 @@ function removalOf(report: WatchReport, path: string): WatchReport {
 function* pathsOf(report: WatchReport): Generator<string> {
   yield report.path;
   if (report.from !== undefined) yield report.from;
+}
+
+/** Of a directory, with all that is in it. */
+export function isMove({ kind, from }: WatchReport): boolean {
+  return kind === 'directory' && from !== undefined;
 }

@@ -1,6 +1,6 @@
 // Reports on their way to the main thread: some at a time, the next when those are taken.
 
-import { ReportQueue } from './report-queue.ts';
+import { isMove, ReportQueue } from './report-queue.ts';
 import type { WatchReport } from './watch-protocol.ts';
 
 const reportsPerBatch = 2000;
@@ -20,6 +20,11 @@ export class ReportSender {
   /** How many renamed directories and barriers wait. */
   get borders(): number {
     return this.#queue.borders;
+  }
+
+  /** Whether the main thread may not know yet that a directory was renamed. */
+  get hasUntoldMoves(): boolean {
+    return this.#queue.hasMoves || this.#unacknowledged.some(isMove);
   }
 
   add(report: WatchReport): void {

@@ -6,11 +6,13 @@ export interface SnapshotKeeperOptions {
   /** Absolute; null: none is kept. */
   path: string | null;
   everyMs: number;
+  /** Brings the table up to date, and gives the mark up to which it is. */
+  catchUp: () => Promise<number>;
   directories: () => Iterable<SnapshotDirectory>;
   /** Every path that the main thread may not know of yet. */
   untold: () => Iterable<string>;
-  /** Not now: what is there can't be seen. */
-  isBlind: () => boolean;
+  /** Not now: what is there can't be seen, or of what moved with a folder its new place would not be told any more. */
+  mustWait: () => boolean;
 }
 
 export class SnapshotKeeper {
@@ -57,8 +59,8 @@ export class SnapshotKeeper {
   }
 
   async write(): Promise<void> {
-    const { path, directories, isBlind } = this.#options;
-    if (path === null || !this.#isComplete || this.#writing || !this.#hasChanged || isBlind()) return;
+    const { path, catchUp, directories, mustWait } = this.#options;
+    if (path === null || !this.#isComplete || this.#writing || !this.#hasChanged || mustWait()) return;
     this.#hasChanged = false;
     this.#untoldMeanwhile.clear();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -67,10 +69,15 @@ export class SnapshotKeeper {
       for (const one of this.#options.untold()) this.#untoldMeanwhile.add(one);
       return this.#untoldMeanwhile;
     };
-    untold();
-    const moves = this.#moves;
     try {
-      const written = await writeSnapshot(path, directories(), untold, () => this.#moves !== moves);
+      const mark = await catchUp();
+      if (mustWait()) {
+        this.#hasChanged = true;
+        return;
+      }
+      untold();
+      const moves = this.#moves;
+      const written = await writeSnapshot(path, mark, directories(), untold, () => this.#moves !== moves);
       if (!written) this.#hasChanged = true;
     } catch {
       // A full or missing state folder must not end the watch; the next time tries again.

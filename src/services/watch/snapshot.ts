@@ -1,5 +1,5 @@
-// The watch's table on disk, so that the next start can say what changed while nobody watched. JSON lines: a header, one line a directory, a footer with
-// the paths whose last change was not told, and a checksum over all that comes before it. What does not check out is no snapshot.
+// The watch's table on disk, so that the next start can say what changed while nobody watched. JSON lines: a header with the mark up to which it knows all, one
+// line a directory, a footer with the paths whose last change was not told, and a checksum over all that comes before it. What does not check out is no snapshot.
 
 import { readFileSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
@@ -15,17 +15,19 @@ export interface SnapshotDirectory {
 }
 
 export interface Snapshot {
+  mark: number;
   directories: () => Generator<SnapshotDirectory>;
   /** Their last state was seen but not told. */
   untold: Set<string>;
 }
 
-const format = 'outrigger-watch-1';
+const format = 'outrigger-watch-2';
 const writeBytes = 256 * 1024;
 
 /** Written beside its place and renamed into it. `untold` is asked last. Returns false, and leaves the old one, when `isStale` says so meanwhile. */
 export async function writeSnapshot(
   path: string,
+  mark: number,
   directories: Iterable<SnapshotDirectory>,
   untold: () => Iterable<string>,
   isStale: () => boolean,
@@ -33,7 +35,7 @@ export async function writeSnapshot(
   const temporary = `${path}.tmp`;
   const file = await open(temporary, 'w', 0o600);
   const checksum = sha256();
-  let text = `${JSON.stringify({ format })}\n`;
+  let text = `${JSON.stringify({ format, mark })}\n`;
   const flush = async (): Promise<void> => {
     const bytes = Buffer.from(text);
     text = '';
@@ -76,11 +78,12 @@ export function readSnapshot(path: string): Snapshot | 'none' | 'corrupt' {
   if (checksumAt < 0 || sha256().update(body).digest('hex') !== text.slice(checksumAt, -1) || !text.endsWith('\n')) return 'corrupt';
   try {
     const headerEnd = body.indexOf('\n');
-    const header = JSON.parse(body.slice(0, headerEnd)) as { format?: unknown };
+    const header = JSON.parse(body.slice(0, headerEnd)) as { format?: unknown; mark?: unknown };
     const footerAt = body.lastIndexOf('\n', body.length - 2) + 1;
     const footer = JSON.parse(body.slice(footerAt)) as { untold: string[] };
-    if (header.format !== format || !Array.isArray(footer.untold)) return 'corrupt';
-    return { directories: () => parseDirectories(body, headerEnd + 1, footerAt), untold: new Set(footer.untold) };
+    const { mark } = header;
+    if (header.format !== format || typeof mark !== 'number' || !Array.isArray(footer.untold)) return 'corrupt';
+    return { mark, directories: () => parseDirectories(body, headerEnd + 1, footerAt), untold: new Set(footer.untold) };
   } catch {
     return 'corrupt';
   }

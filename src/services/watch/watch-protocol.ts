@@ -45,6 +45,8 @@ export interface WorkerData {
   settings: WatchSettings;
   /** Brings OwnChanges; apart from the other messages, so that the worker can read it between two lines. */
   ownChanges: MessagePort;
+  /** What those who follow were told of, and what we did ourselves, up to now; from a watcher's start on it only grows. */
+  mark: number;
 }
 
 /** What we did ourselves, and whoever follows knows of. */
@@ -84,17 +86,18 @@ export interface WorkerState {
 }
 
 export type ToWorker =
-  | { type: 'acknowledge' }
+  /** All up to the mark is on disk, and what came from the watch was in its table. */
+  | { type: 'acknowledge'; mark: number }
   /** `paths`: of these alone. */
   | { type: 'barrier'; id: number; paths?: readonly string[] }
   | { type: 'sweep'; id: number }
   | { type: 'recheck'; paths: string[] }
   | { type: 'stall'; ms: number }
   | { type: 'crash' }
-  | { type: 'stop' };
+  | { type: 'stop'; mark: number };
 
 export type FromWorker =
-  | { type: 'ready'; ms: number; baseline: Baseline; state: WorkerState }
+  | { type: 'ready'; ms: number; baseline: Baseline; mark: number | null; state: WorkerState }
   | { type: 'failed'; message: string }
   | { type: 'reports'; reports: WatchReport[]; barriers: number[]; state: WorkerState }
   | { type: 'state'; state: WorkerState }

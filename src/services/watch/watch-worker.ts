@@ -85,12 +85,20 @@ class WatchWorker {
   readonly #snapshots: SnapshotKeeper;
   /** Every file was looked at and compared with the snapshot: what is told from then on is told for a reason. */
   #completed: Promise<void> = Promise.resolve();
+  /** Paths that were asked for and not looked at yet. */
+  readonly #asked = new Set<string>();
+  #rechecked: Promise<void> = Promise.resolve();
+  #mark: number;
+  /** What the table knows all up to. */
+  #seenMark: number;
   #unsubscribe: (() => Promise<void>) | null = null;
   #lastFlags = '';
   #stopped = false;
 
-  constructor(port: MessagePort, { settings, ownChanges }: WorkerData) {
+  constructor(port: MessagePort, { settings, ownChanges, mark }: WorkerData) {
     this.#port = port;
+    this.#mark = mark;
+    this.#seenMark = mark;
     this.#ownChanges = ownChanges;
     // Those of files that are not watched no drain takes.
     ownChanges.on('message', (changes: OwnChanges) => this.#takeOwn(changes));
@@ -108,9 +116,10 @@ class WatchWorker {
     this.#snapshots = new SnapshotKeeper({
       path: settings.snapshotPath,
       everyMs: settings.snapshotEveryMs,
+      catchUp: () => this.#catchUp(),
       directories: () => this.#watch.directories(),
       untold: () => this.#untold(),
-      isBlind: () => this.#watch.rootGone,
+      mustWait: () => this.#watch.rootGone || this.#sender.hasUntoldMoves,
     });
     this.#chooseEngine();
     this.#git = new GitWatch({
@@ -145,12 +154,23 @@ class WatchWorker {
     const { snapshotPath } = this.#settings;
     const snapshot = snapshotPath === null ? 'none' : readSnapshot(snapshotPath);
     const baseline: Baseline = typeof snapshot === 'string' ? snapshot : 'loaded';
+    if (typeof snapshot !== 'string') {
+      // What was told since is asked for when this is known.
+      this.#mark = snapshot.mark;
+      this.#seenMark = snapshot.mark;
+    }
     if (this.#engine === 'parcel') await this.#subscribe();
     await this.#watch.start();
     // Stopped meanwhile: what is begun now, nobody would end.
     if (this.#stopped) return;
     this.#git.start();
-    this.#post({ type: 'ready', ms: performance.now() - started, baseline, state: this.#state() });
+    this.#post({
+      type: 'ready',
+      ms: performance.now() - started,
+      baseline,
+      mark: typeof snapshot === 'string' ? null : snapshot.mark,
+      state: this.#state(),
+    });
     this.#completed = this.#lookAtAll(typeof snapshot === 'string' ? null : snapshot);
     await this.#completed;
     if (this.#stopped) return;
@@ -168,24 +188,29 @@ class WatchWorker {
   async receive(message: ToWorker): Promise<void> {
     switch (message.type) {
       case 'acknowledge':
+        this.#mark = message.mark;
         // What was untold until now is told: the snapshot can say so.
         if (this.#sender.acknowledge()) this.#snapshots.changed();
         return;
       case 'barrier':
         await this.#completed;
+        await this.#rechecked;
         await this.#hintsRead();
         if (this.#engine === 'inotify') await this.#watch.flush();
-        else await this.#watch.sweep();
+        else await this.#lookEverywhere();
         this.#raiseBarrier(message.id, message.paths);
         return;
       case 'sweep':
         await this.#completed;
-        await this.#watch.sweep();
+        await this.#rechecked;
+        await this.#lookEverywhere();
         this.#git.check();
         this.#raiseBarrier(message.id);
         return;
       case 'recheck':
-        await this.#recheck(message.paths);
+        for (const path of message.paths) this.#asked.add(path);
+        this.#rechecked = this.#rechecked.then(() => this.#recheck(message.paths));
+        await this.#rechecked;
         return;
       case 'stall': {
         const until = performance.now() + message.ms;
@@ -195,6 +220,7 @@ class WatchWorker {
       case 'crash':
         throw new Error('A crash was asked for.');
       case 'stop':
+        this.#mark = message.mark;
         await this.#stop();
     }
   }
@@ -202,14 +228,14 @@ class WatchWorker {
   async #stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#watch.close();
-    this.#git.close();
     this.#hashing.stop();
     this.#sender.stop();
     for (const timer of [this.#timer, this.#sweepTimer]) if (timer) clearTimeout(timer);
-    await this.#unsubscribe?.();
     this.#takeFacts();
     await this.#snapshots.end();
+    this.#watch.close();
+    this.#git.close();
+    await this.#unsubscribe?.();
     this.#post({ type: 'stopped' });
     this.#ownChanges.close();
     this.#port.close();
@@ -279,10 +305,27 @@ class WatchWorker {
 
   async #sweep(): Promise<void> {
     const started = performance.now();
-    await this.#watch.sweep();
+    await this.#lookEverywhere();
     this.#git.check();
     const everyMs = this.#engine === 'polling' ? this.#settings.pollMs : this.#settings.sweepMs;
     this.#scheduleSweep(everyMs, performance.now() - started);
+  }
+
+  async #lookEverywhere(): Promise<void> {
+    const mark = this.#mark;
+    await this.#watch.sweep();
+    this.#seenMark = Math.max(this.#seenMark, mark);
+  }
+
+  /** Where nothing but a look everywhere finds what changed, as of the last one. */
+  async #catchUp(): Promise<number> {
+    if (this.#engine !== 'inotify') return this.#seenMark;
+    const mark = this.#mark;
+    await this.#hintsRead();
+    await this.#watch.flush();
+    this.#takeFacts(true);
+    this.#seenMark = Math.max(this.#seenMark, mark);
+    return this.#seenMark;
   }
 
   // From facts to what waits
@@ -500,36 +543,49 @@ class WatchWorker {
   async #recheck(paths: string[]): Promise<void> {
     await this.#completed;
     await this.#hintsRead();
-    for (const path of paths) this.#watch.look(path);
+    const breathe = this.#breathing();
+    for (const path of paths) {
+      this.#watch.look(path);
+      await breathe();
+    }
     await this.#watch.flush();
     this.#takeFacts();
+    const gone: string[] = [];
     for (const path of paths) {
-      if (this.#settle.has(path)) {
-        // Should it vanish before it is told, that is what is told.
-        this.#settle.known(path);
-        continue;
-      }
+      await breathe();
       const known = this.#watch.lookup(path);
-      if (known) this.#notice({ path, kind: known.kind, what: 'changed', key: known.key, settled: true }, {});
-      else if (!this.#ignore(path, false) && !this.#isThere(path)) {
+      // Should it vanish before it is told, that is what is told.
+      if (this.#settle.has(path)) this.#settle.known(path);
+      else if (known) this.#notice({ path, kind: known.kind, what: 'changed', key: known.key, settled: true }, {});
+      else gone.push(path);
+      if (known) this.#asked.delete(path);
+    }
+    // What is in a folder goes before it.
+    for (const path of gone.reverse()) {
+      if (!this.#settle.has(path) && this.#watch.lookup(path) === null && !this.#ignore(path, false) && !this.#isThere(path))
         this.#notice({ path, kind: 'file', what: 'removed', key: noKey, settled: true }, {});
-      }
+      this.#asked.delete(path);
     }
     this.#pump();
   }
 
   async #compare(snapshot: Snapshot): Promise<void> {
+    const breathe = this.#breathing();
+    for (const fact of offlineChanges(snapshot, this.#watch, this.#ignore)) {
+      if (fact === undefined) await breathe();
+      else if (!this.#settle.has(fact.path)) this.#notice(fact, { offline: true });
+    }
+  }
+
+  /** Lets others have a turn when this one has had its time. */
+  #breathing(): () => Promise<void> {
     let until = performance.now() + sliceMs;
-    const breathe = async (): Promise<void> => {
+    return async () => {
       if (performance.now() < until) return;
       this.#pump();
       await nextTurn();
       until = performance.now() + sliceMs;
     };
-    for (const fact of offlineChanges(snapshot, this.#watch, this.#ignore)) {
-      if (fact === undefined) await breathe();
-      else if (!this.#settle.has(fact.path)) this.#notice(fact, { offline: true });
-    }
   }
 
   // From what waits to reports
@@ -698,6 +754,8 @@ class WatchWorker {
     yield* this.#young.keys();
     yield* this.#leaving.keys();
     yield* this.#sender.paths();
+    yield* this.#asked;
+    yield* this.#ownMoves;
     for (const fact of this.#facts) yield fact.path;
   }
 

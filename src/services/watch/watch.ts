@@ -50,6 +50,10 @@ export interface WatchOptions {
   snapshotPath?: string | null;
   /** Default 30,000. */
   snapshotEveryMs?: number;
+  /**
+   * A number that only grows, of what those who follow were told of and what we did ourselves: a snapshot says up to which it knows all. Default: always 0.
+   */
+  mark?: () => number;
 }
 
 export interface WatchStarted {
@@ -58,6 +62,8 @@ export interface WatchStarted {
   ms: number;
   /** 'none' and 'corrupt': changes made while nobody watched are not known. */
   baseline: Baseline;
+  /** Of the baseline: what was told later, it may not know. Null: there is none. */
+  mark: number | null;
 }
 
 export interface WatchHealth {
@@ -97,6 +103,7 @@ type Phase = 'new' | 'starting' | 'watching' | 'stopping' | 'stopped';
 export class Watch {
   readonly #log: WatchLog;
   readonly #settings: WatchSettings;
+  readonly #mark: () => number;
   #phase: Phase = 'new';
   #worker: Worker | null = null;
   #started: PromiseWithResolvers<WatchStarted> | null = null;
@@ -112,12 +119,14 @@ export class Watch {
   #nextId = 1;
   /** Barriers and sweeps under way, so that they can be asked of a new worker too. */
   readonly #requests = new Map<number, { message: ToWorker; done: PromiseWithResolvers<void> }>();
+  readonly #onStarted = new Set<(started: WatchStarted) => void>();
   readonly #onReports = new Set<(reports: WatchReport[]) => void>();
   readonly #onGitChanged = new Set<() => void>();
   readonly #onRootGone = new Set<(gone: boolean) => void>();
 
   constructor(needs: { log: WatchLog }, options: WatchOptions) {
     this.#log = needs.log;
+    this.#mark = options.mark ?? (() => 0);
     this.#settings = {
       root: options.root,
       ignore: options.ignore ?? defaultIgnore,
@@ -139,6 +148,12 @@ export class Watch {
     this.#phase = 'starting';
     this.#spawn();
     return this.#started.promise;
+  }
+
+  /** Before the first report after each start of the watch; it starts anew by itself when it ended unexpectedly. */
+  onStarted(callback: (started: WatchStarted) => void): () => void {
+    this.#onStarted.add(callback);
+    return () => this.#onStarted.delete(callback);
   }
 
   /** Batches of what changed, in order. Returns the function that ends it. */
@@ -246,7 +261,7 @@ export class Watch {
     if (worker) {
       const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
       worker.ref();
-      this.#post({ type: 'stop' });
+      this.#post({ type: 'stop', mark: this.#mark() });
       const late = setTimeout(() => {
         this.#log.warn('watch.stop-forced', { afterMs: withinMs });
         void worker.terminate();
@@ -264,7 +279,7 @@ export class Watch {
   #spawn(): void {
     const { port1, port2 } = new MessageChannel();
     const worker = new Worker(new URL('./watch-worker.ts', import.meta.url), {
-      workerData: { settings: this.#settings, ownChanges: port2 } satisfies WorkerData,
+      workerData: { settings: this.#settings, ownChanges: port2, mark: this.#mark() } satisfies WorkerData,
       transferList: [port2],
       name: 'watch',
       // The flags of this process (--test, -e, --inspect) are not meant for a worker.
@@ -289,10 +304,11 @@ export class Watch {
         // Of git's own files no table is kept that a later worker could compare.
         else if (this.#phase === 'watching') this.#tellGitChanged();
         const { directories, files, engine, degraded } = message.state;
-        const started = { directories, files, ms: message.ms, baseline: message.baseline };
+        const started = { directories, files, ms: message.ms, baseline: message.baseline, mark: message.mark };
         this.#log.info('watch.started', { directories, files, durationMs: Math.round(message.ms), baseline: message.baseline, engine });
         if (degraded) this.#log.warn('watch.degraded', degraded);
         this.#started?.resolve(started);
+        for (const callback of this.#onStarted) this.#call(callback, started);
         for (const { message: request } of this.#requests.values()) worker.postMessage(request);
         this.#holdOrRelease();
         break;
@@ -306,7 +322,7 @@ export class Watch {
       case 'reports':
         this.#state = message.state;
         for (const callback of message.reports.length > 0 ? this.#onReports : []) this.#call(callback, message.reports);
-        worker.postMessage({ type: 'acknowledge' } satisfies ToWorker);
+        worker.postMessage({ type: 'acknowledge', mark: this.#mark() } satisfies ToWorker);
         for (const id of message.barriers) this.#finish(id);
         break;
       case 'state':

@@ -135,6 +135,41 @@ describe('a cursor', () => {
       assert.equal(open().journal.since(later, 100).resync, undefined);
     }));
 
+  test('of before a time of which nothing is known is answered with resync, and so is one that is read of a change of before it', () =>
+    withFolder((open) => {
+      const first = open();
+      first.add(3);
+      const { cursor } = first.journal;
+      const heard: number[] = [];
+      first.journal.onChanges((changes) => heard.push(changes.length));
+      first.journal.renew();
+      assert.deepEqual(heard, [0], 'who waits for changes looks again');
+      assert.match(first.journal.since(cursor, 10).resync ?? '', /another time/);
+      const fresh = first.journal.cursor;
+      first.add();
+      assert.deepEqual(numbers(first.journal.since(fresh, 10)), [4]);
+      first.crash();
+      const second = open();
+      const { changes } = second.journal.since(undefined, 10);
+      assert.deepEqual(
+        changes.map((change) => second.journal.since(change.cursor, 10).resync === undefined),
+        [false, false, true, true],
+      );
+      assert.deepEqual(numbers(second.journal.since(fresh, 10)), [4]);
+    }));
+
+  test('is not taken up again where that it is of another time could not be stored', () =>
+    withFolder((open) => {
+      const first = open();
+      first.add(3);
+      const { cursor } = first.journal;
+      fill(first);
+      first.journal.renew();
+      assert.match(first.journal.since(cursor, 10).resync ?? '', /another time/);
+      first.crash();
+      assert.match(open().journal.since(cursor, 10).resync ?? '', /another time/);
+    }));
+
   test('goes on with a state of a version that did not note which file its database is', () =>
     withFolder((open) => {
       const first = open();
@@ -180,6 +215,31 @@ describe('a cursor', () => {
         Array.from({ length: 3000 }, (_, index) => index + 1),
       );
       assert.deepEqual(numbers(journal.since(undefined, 2)), [2999, 3000]);
+    }));
+});
+
+describe('what was touched since a revision', () => {
+  test('is each path of which something else is known, in a folder that was moved too, as far as the journal reaches back', () =>
+    withFolder((open) => {
+      const { journal, add } = open(100);
+      journal.record([
+        draft('old'),
+        draft('a', { kind: 'directory', after: null }),
+        draft('a/x'),
+        draft('a/gone'),
+        draft('a/gone', { what: 'removed', after: null }),
+      ]);
+      const { revision } = journal;
+      journal.record([
+        draft('new'),
+        draft('new', { what: 'removed', after: null }),
+        draft('b', { kind: 'directory', after: null, what: 'moved', from: 'a' }),
+      ]);
+      assert.deepEqual(journal.touchedSince(revision), ['a', 'a/gone', 'a/x', 'b', 'b/gone', 'b/x', 'new']);
+      assert.deepEqual(journal.touchedSince(journal.revision), []);
+      assert.deepEqual(journal.touchedSince(journal.revision + 7), [], 'of a state that was replaced by an older one');
+      add(3000);
+      assert.equal(journal.touchedSince(revision), undefined);
     }));
 });
 

@@ -88,6 +88,8 @@ interface ChangeRow {
  */
 export class Journal {
   #epoch: string;
+  /** The revision at which it began. */
+  #begun: number;
   #revision: number;
   #oldest: number;
   #sincePrune = 0;
@@ -97,6 +99,8 @@ export class Journal {
   #memoryOnly = false;
   /** The next start is told that the database is whole. */
   #marked = false;
+  /** It goes on where an earlier one ended: its cursors may be out. */
+  readonly isResumed: boolean;
   readonly #recent = new RingBuffer<Change>(RECENT);
   readonly #listeners = new Set<Listener>();
   readonly #known = new Map<string, string>();
@@ -122,14 +126,17 @@ export class Journal {
     // After a power cut the last commits may be gone, and their numbers would be given twice.
     const epoch = sameFile && (clean || sameBoot) && this.#state.hasFile(WHOLE) ? this.#state.get('epoch') : undefined;
     this.#epoch = epoch ?? newEpoch();
+    this.isResumed = epoch !== undefined;
     const { last, first } = this.#state.statement('SELECT max(revision) AS last, min(revision) AS first FROM changes').get() as {
       last: number | null;
       first: number | null;
     };
     this.#revision = last ?? Number(this.#state.get('revision') ?? 0);
     this.#oldest = first ?? this.#revision + 1;
+    this.#begun = this.isResumed ? Number(this.#state.get('begun') ?? 0) : this.#revision;
     this.#state.transaction(() => {
       this.#state.set('epoch', this.#epoch);
+      this.#state.set('begun', String(this.#begun));
       this.#state.set('file', file);
       this.#state.set('boot', boot);
       this.#state.set('stopped', 'no');
@@ -184,6 +191,25 @@ export class Journal {
   leftSince(folder: string): { path: string; kind: EntryKind }[] {
     const rows = this.#state.statement(LEFT_SINCE).all(`${folder}/`, `${folder}0`, REMOVED, folder);
     return rows as unknown as { path: string; kind: EntryKind }[];
+  }
+
+  /** Every path of which something else is known than at `revision`, in order; undefined where the journal does not reach back so far. */
+  touchedSince(revision: number): string[] | undefined {
+    if (this.#memoryOnly || !this.#reachesBackTo(revision)) return undefined;
+    const rows = this.#state.statement('SELECT path FROM known WHERE revision > ? ORDER BY path').all(revision) as { path: string }[];
+    return rows.map(({ path }) => path);
+  }
+
+  /** What happened to the folder since the last change is not known: all cursors up to here are answered with resync. */
+  renew(): void {
+    this.#epoch = newEpoch();
+    this.#begun = this.#revision;
+    const stored = this.#store(() => {
+      this.#state.set('epoch', this.#epoch);
+      this.#state.set('begun', String(this.#begun));
+    });
+    if (!stored) this.#beginInMemory();
+    for (const listener of this.#listeners) this.#tell(listener, []);
   }
 
   /** How what stood last at a path left it. */
@@ -307,7 +333,7 @@ export class Journal {
     }
   }
 
-  /** Called in the same turn as the change; what it throws is told as a problem. Returns the way to stop. */
+  /** Called in the same turn as the changes, with none where only the epoch is new; what it throws is told as a problem. Returns the way to stop. */
   onChanges(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -337,11 +363,15 @@ export class Journal {
   }
 
   #unknown(epoch: string, revision: number): string | undefined {
-    if (epoch !== this.#epoch) return 'The cursor is of another time: the state was lost or replaced since.';
+    if (epoch !== this.#epoch || revision < this.#begun)
+      return 'The cursor is of another time: the state was lost or replaced since, or the folder was not watched.';
     if (revision > this.#revision) return 'The cursor is ahead of the workspace: the state was replaced by an older one.';
-    if (revision < Math.min(this.#oldest, this.#recent.at(0)?.revision ?? this.#oldest) - 1)
-      return `Only the last ${this.#keep} changes are kept; the cursor is older.`;
+    if (!this.#reachesBackTo(revision)) return `Only the last ${this.#keep} changes are kept; the cursor is older.`;
     return undefined;
+  }
+
+  #reachesBackTo(revision: number): boolean {
+    return revision >= Math.min(this.#oldest, this.#recent.at(0)?.revision ?? this.#oldest) - 1;
   }
 
   /** Changes with revision > after. */
@@ -501,17 +531,22 @@ export class Journal {
   #storeEpoch(): void {
     this.#state.statement('DELETE FROM changes').run();
     this.#state.set('epoch', this.#epoch);
+    this.#state.set('begun', String(this.#begun));
     this.#state.set('revision', String(this.#revision));
   }
 
+  #beginInMemory(): void {
+    if (this.#memoryOnly) return;
+    this.#unmark();
+    this.#memoryOnly = true;
+    this.#epoch = newEpoch();
+    this.#begun = this.#revision;
+    this.#recent.clear();
+    this.#oldest = this.#revision + 1;
+  }
+
   #keepInMemory(changes: readonly Change[], drafts: readonly ChangeDraft[]): void {
-    if (!this.#memoryOnly) {
-      this.#unmark();
-      this.#memoryOnly = true;
-      this.#epoch = newEpoch();
-      this.#recent.clear();
-      this.#oldest = this.#revision + 1;
-    }
+    this.#beginInMemory();
     for (const [index, change] of changes.entries()) {
       if (change.from !== undefined) this.#rememberKnown(change.from, REMOVED);
       this.#rememberKnown(change.path, drafts[index]?.content ?? contentOf(change));
