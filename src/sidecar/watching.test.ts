@@ -25,10 +25,14 @@ async function withWatchedWorkspace(
   });
 }
 
-async function watched({ workspace, state }: Harness, run: (watching: Watching) => Promise<void>): Promise<void> {
+async function watched(
+  { workspace, state }: Harness,
+  run: (watching: Watching) => Promise<void>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const watching = startWatch(
     { workspace, state, pulse: new GitPulse(), log: () => {}, health: new Health(Date.now) },
-    loadConfig({ env: {} }).config,
+    loadConfig({ env }).config,
   );
   try {
     await watching.started;
@@ -210,33 +214,39 @@ for (const [what, names] of [
   });
 }
 
-for (const end of ['stopped', 'killed'] as const) {
-  test(`what people and programs do until the watch is ${end}, and others after it, is told by the end of the next start`, async () => {
+const polling = { OUTRIGGER_WATCH_ENGINE: 'poll', OUTRIGGER_WATCH_POLL_MS: '100' };
+for (const [end, lives, env, form] of [
+  ['stopped', 12, {}, ''],
+  ['killed', 12, {}, ''],
+  ['stopped', 200, {}, ' (long form)'],
+  ['killed', 200, {}, ' (long form)'],
+  ['killed', 200, polling, ', polling (long form)'],
+] as const)
+  test(`what people and programs do until the watch is ${end}, and others after it, is told by the end of the next start${form}`, async () => {
     const seed = testSeed();
     await withScratchFolder('watching-lives', async (folder) => {
       const storm = new Storm(path.join(folder, 'root'), seed);
       const told: Change[] = [];
-      for (let life = 0; life < 12; life++) {
+      for (let life = 0; life < lives; life++)
         await withWorkspace(
           async (harness) => {
             harness.workspace.journal.onChanges((changes) => void told.push(...changes));
             const snapshot = path.join(harness.stateFolder, 'watch-snapshot');
             let old: Buffer | undefined;
-            await watched(harness, async (watching) => {
+            const live = async (watching: Watching): Promise<void> => {
               await watching.barrier();
               assertSame(toldState(told, scan(harness.root)), scan(harness.root), `SEED=${seed} life ${life}`);
               if (end === 'killed') await eventually(() => (old = fs.readFileSync(snapshot)));
               await stormOf([oursIn(harness, storm, folders), theirsIn(harness, storm, folders)], storm, 1 + storm.below(12));
-            });
+            };
+            await watched(harness, live, env);
             if (old !== undefined) fs.writeFileSync(snapshot, old);
             await stormOf([theirsIn(harness, storm, folders)], storm, storm.below(4));
           },
           { folder },
         );
-      }
     });
   });
-}
 
 test('where the watch does not know what happened while it did not run, cursors of before are answered with resync', async () => {
   await withScratchFolder('watching-unknown', async (folder) => {
