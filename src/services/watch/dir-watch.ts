@@ -340,8 +340,9 @@ export class DirWatch {
 
   *#drain(): Generator<Step> {
     yield* this.#readDirty();
-    for (let more = 0; this.#halfSeen && more < maxReadsMore; more++) {
-      // The hint of the other half is told with it, or nobody could say that the two are one file.
+    const isHalf = this.#halfSeen;
+    for (let more = 0; isHalf && (this.#halfSeen || this.#dirty.size > 0) && more < maxReadsMore; more++) {
+      // The hint of the other half is told with it, or nobody could say that the two are one file; it may be in a folder that has to be found first.
       yield 'turn';
       yield* this.#readDirty();
     }

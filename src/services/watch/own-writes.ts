@@ -62,11 +62,14 @@ export class OwnWrites {
     return this.#recent.has(path);
   }
 
-  /** Those that left their place, the latest first: what is in a folder comes before the folder. `isThere`: whether anything stands at the path. */
+  /**
+   * Those that left their place before the table knew what stood there, the latest first: what is in a folder comes before the folder. `isThere`: whether anything
+   * stands at the path.
+   */
   left(isThere: (path: string) => boolean): OwnWrite[] {
     return [...this.#recent.values()]
+      .filter(({ write, isSeen }) => !isSeen && !isThere(write.path))
       .map(({ write }) => write)
-      .filter(({ path }) => !isThere(path))
       .reverse();
   }
 
