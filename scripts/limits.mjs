@@ -1189,6 +1189,14 @@ export const limitParts = [
         'src/hub/sqlite-task-store.test.ts',
         'of more than ten thousand tasks that are held those that were used last are in memory, and the others on the disk',
       ]),
+      constant('the same, together', 'src/hub/sqlite-task-store.ts', 'KNOWN_HELD_LENGTH', 'characters', 'the same', [
+        'src/hub/sqlite-task-store.test.ts',
+        'of tasks that failed with much to say and are held again, 32 Mi characters are in memory',
+      ]),
+      constant('what is large in requests, in memory', 'src/hub/sqlite-task-store.ts', 'KNOWN_LARGE_LENGTH', 'characters', 'the same', [
+        'src/hub/sqlite-task-store.test.ts',
+        'of large tasks that are held no more than 32 Mi characters are in memory, and each is told whole',
+      ]),
       constant('due tasks in one commit', 'src/hub/sqlite-task-store.ts', 'REAPED_AT_ONCE', 'count', 'others get their turn in between', [
         'src/hub/sqlite-task-store.test.ts',
         'of many due tasks a thousand are seen to in a commit, and others get their turn before the rest',

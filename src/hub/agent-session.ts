@@ -17,7 +17,7 @@ import type { TextSocket } from '../net/text-socket.ts';
 import { createCallCodec } from '../transports/hub-link/call-codec.ts';
 import { serveRpc } from '../transports/rpc/rpc.ts';
 import { assignFrame } from './task-frames.ts';
-import type { Applied, TaskEvent, TaskRecord, TaskStore } from './task-store.ts';
+import type { Applied, TaskBrief, TaskEvent, TaskRecord, TaskStore, TaskSummary } from './task-store.ts';
 import { readJson } from '../core/json-text.ts';
 
 /** Frames that can't be understood, in a minute, before the connection is closed. */
@@ -70,7 +70,7 @@ export interface AgentSessionDependencies {
   /** Answers what the agent calls. */
   dispatch: Dispatch;
   /** A task changed. */
-  changed: (task: TaskRecord) => void;
+  changed: (task: TaskBrief) => void;
   /** There may be something to give out. */
   wake: () => void;
   /** This agent could take more. */
@@ -140,13 +140,13 @@ export class AgentSession {
     return this.#dependencies.monotonic() - this.#heardAt;
   }
 
-  /** Tasks that were given to it, and of which it was never told. */
-  get untold(): Iterable<string> {
-    return this.#untold.keys();
+  /** The task was given to it, and it was never told of it. */
+  isUntold({ id, fence }: TaskSummary): boolean {
+    return this.#untold.get(id) === fence;
   }
 
   /** It has this grant of the task, as far as this connection knows. */
-  holds(task: TaskRecord): boolean {
+  holds(task: TaskSummary): boolean {
     return this.#held.get(task.id) === task.fence;
   }
 
@@ -202,14 +202,14 @@ export class AgentSession {
   }
 
   /** Tells it of the task, as soon as it has read what it was told before. */
-  assign({ id, fence }: TaskRecord): void {
+  assign({ id, fence }: TaskSummary): void {
     this.#held.set(id, fence);
     this.#untold.set(id, fence);
     this.#tell();
   }
 
   /** The task is not this agent's any more, or is to be ended. */
-  take(task: TaskRecord, why: 'cancelled' | 'reassigned', fence = task.fence): void {
+  take(task: TaskSummary, why: 'cancelled' | 'reassigned', fence = task.fence): void {
     const wasTold = !this.#untold.delete(task.id);
     if (!wasTold) this.#held.delete(task.id);
     if (why === 'cancelled') {
@@ -564,15 +564,15 @@ function capacityOf({ credit, held }: { credit: number | undefined; held: readon
 }
 
 /** An offer that was not accepted is not renewed: it runs out. */
-function isRunning({ state }: TaskRecord): boolean {
+function isRunning({ state }: TaskSummary): boolean {
   return state === 'running';
 }
 
-function asHeld({ id, fence }: TaskRecord): HeldTask {
+function asHeld({ id, fence }: TaskSummary): HeldTask {
   return { task_id: id, generation: fence, state: undefined };
 }
 
-function statusOf(task: TaskRecord): string {
+function statusOf(task: TaskSummary): string {
   switch (task.state) {
     case 'succeeded':
       return 'complete';

@@ -1,5 +1,5 @@
 import type { StatementSync } from 'node:sqlite';
-import type { TaskRecord, TaskState } from './task-store.ts';
+import type { TaskBrief, TaskState } from './task-store.ts';
 import { isEnded } from './transition.ts';
 
 /** Rows and pages that one commit takes away, about: few ms, so that nobody waits for it. One task goes whole, whatever it is. */
@@ -73,7 +73,7 @@ export class EndedTasks {
   }
 
   /** A task was made or changed: what it needs to be known is told here, and when its time begins. `before` undefined: it is new. */
-  changed(before: TaskRecord | undefined, after: TaskRecord): void {
+  changed(before: TaskBrief | undefined, after: TaskBrief): void {
     if (isEnded(after.state)) this.#sooner(after.updatedAt, after.state);
     if (after.after.length === 0) return;
     const needed = before === undefined ? [] : neededBy(before);
@@ -154,7 +154,7 @@ export class EndedTasks {
     const row = this.#sql(over).get(id) as { seq: number; body: string } | undefined;
     if (row === undefined) return;
     // Not by SQLite, which reads no JSON that is deeper than a thousand.
-    const { updatedAt } = JSON.parse(row.body) as TaskRecord;
+    const { updatedAt } = JSON.parse(row.body) as TaskBrief;
     this.#sql('UPDATE tasks SET ended = ? WHERE seq = ?').run(updatedAt, row.seq);
     this.#next = undefined;
   }
@@ -167,6 +167,6 @@ export class EndedTasks {
 }
 
 /** Those that have to stay known for the sake of this task. Once it is over it may be tried again, and waits then for what had not succeeded. */
-function neededBy(task: TaskRecord): readonly string[] {
+function neededBy(task: TaskBrief): readonly string[] {
   return isEnded(task.state) ? task.waitsFor : task.after;
 }

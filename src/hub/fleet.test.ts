@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { eventually } from '../../test/kit/eventually.ts';
 import { FakeClock, settled } from '../../test/kit/link-harness.ts';
+import { livingBytes } from '../../test/kit/living-bytes.ts';
 import { taskRequest } from '../../test/kit/task-request.ts';
 import { call } from '../../test/kit/workspace-harness.ts';
 import type { AgentFrames } from '../contract/hub.ts';
@@ -104,14 +103,6 @@ class Scene {
   is(id: string, state: string): Promise<void> {
     return eventually(() => assert.equal(this.store.get(id)?.state, state), 2000);
   }
-}
-
-/** Of strings and objects that are still held. */
-function livingBytes(): number {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
 }
 
 /** `clock`: one of the test's own, else the real one. */
@@ -486,7 +477,8 @@ test('what waits for one who looks on and takes nothing is some megabytes, and h
     const megabytes = (count: number): string => Buffer.alloc(count * 1024 * 1024, 'x').toString('latin1');
     const before = livingBytes();
     for (let count = 0; count < 90; count++) {
-      hub.fleet.changed({ ...task, id: `t${count}`, description: megabytes(1), metadata: { text: megabytes(4) } });
+      const changed: TaskRecord = { ...task, id: `t${count}`, description: megabytes(1), metadata: { text: megabytes(4) } };
+      hub.fleet.changed(changed);
       await clock.advance(250);
     }
     const grown = Math.round((livingBytes() - before) / 1024 / 1024);

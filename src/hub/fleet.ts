@@ -10,7 +10,7 @@ import type { Bus } from './bus.ts';
 import { Refusals } from './refusals.ts';
 import { infoOf } from './task-frames.ts';
 import type { TaskLogs } from './task-logs.ts';
-import type { TaskEvent, TaskRecord, TaskStore } from './task-store.ts';
+import type { TaskEvent, TaskStore, TaskSummary } from './task-store.ts';
 
 /** A reap is not asked for more often, ms. */
 const REAP_EVERY_MS = 100;
@@ -59,7 +59,7 @@ export interface FleetDependencies {
 
 /** What the one who has the connection of an agent is asked to do. */
 type Order =
-  | { do: 'take'; task: TaskRecord; why: 'cancelled' | 'reassigned' /** Only where it has this grant. */; ifHeld: boolean }
+  | { do: 'take'; task: TaskSummary; why: 'cancelled' | 'reassigned' /** Only where it has this grant. */; ifHeld: boolean }
   | { do: 'cut'; code: number; error: string }
   | { do: 'deliver'; token: string };
 
@@ -247,7 +247,7 @@ export class Fleet {
     if (this.#sessions.get(id) !== session) return;
     this.#sessions.delete(id);
     // It can't have begun what it was never told of.
-    void this.#takeBack(id, () => [...session.untold].flatMap((task) => this.#dependencies.store.get(task) ?? []));
+    void this.#takeBack(id, () => this.#dependencies.store.heldBy(id).filter((task) => session.isUntold(task)));
     this.#answering.get(id)?.();
     this.#answering.delete(id);
     this.#left.set(id, { at: this.#dependencies.now(), seen: session.lastSeen });
@@ -299,7 +299,7 @@ export class Fleet {
   }
 
   /** A task changed, by whatever: those who look on hear of it, and when it is to be looked at next is planned anew. */
-  changed(task: TaskRecord): void {
+  changed(task: TaskSummary): void {
     if (this.#dependencies.bus.listened(NEWS)) {
       // Without what can be large, which would be kept for as long as somebody does not read.
       this.#changedTasks.set(task.id, infoOf(task));
@@ -310,7 +310,7 @@ export class Fleet {
   }
 
   /** Tells the one who has it that a task is cancelled. */
-  cancelled(task: TaskRecord): void {
+  cancelled(task: TaskSummary): void {
     if (task.holder !== null) void this.#order(task.holder, { do: 'take', task, why: 'cancelled', ifHeld: false });
     this.changed(task);
   }
@@ -403,7 +403,7 @@ export class Fleet {
   }
 
   /** Of these, what an agent that went had not accepted. */
-  async #takeBack(agent: string, tasks: () => TaskRecord[]): Promise<void> {
+  async #takeBack(agent: string, tasks: () => TaskSummary[]): Promise<void> {
     if (this.#stopped) return;
     const { store, log } = this.#dependencies;
     // An acceptance may have been asked of the store before this.

@@ -10,7 +10,7 @@ import type { AgentRegistry } from './agent-registry.ts';
 import type { Fleet, FleetNews } from './fleet.ts';
 import { assignFrame, detailOf, infoOf, MAX_TASK_BYTES } from './task-frames.ts';
 import type { TaskLogs } from './task-logs.ts';
-import type { Applied, AuditEntry, TaskRecord, TaskRequest, TaskStore } from './task-store.ts';
+import type { Applied, AuditEntry, TaskBrief, TaskRecord, TaskRequest, TaskStore } from './task-store.ts';
 import { newTask } from './transition.ts';
 
 /** So long after it was asked to, a holder has ended a cancelled task, or is not asked any more. */
@@ -60,7 +60,7 @@ export function implementHub({
     if (task === undefined) throw noTask(id);
     return task;
   };
-  const change = async (id: string, event: Parameters<TaskStore['apply']>[0][number]['event']): Promise<TaskRecord> => {
+  const change = async (id: string, event: Parameters<TaskStore['apply']>[0][number]['event']): Promise<TaskBrief> => {
     const [applied] = (await store.apply([{ task: id, event }])) as [Applied];
     if (applied.ok) return applied.task;
     if (applied.refusal === 'not_found') throw noTask(id);

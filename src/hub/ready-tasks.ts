@@ -1,7 +1,7 @@
 import type { StatementSync } from 'node:sqlite';
 import { type Head, isBefore, type LaneKind, type OpenLane, OpenLanes } from './open-lanes.ts';
 import type { Lane } from './task-schema.ts';
-import type { TaskRecord } from './task-store.ts';
+import type { TaskBrief } from './task-store.ts';
 
 /** Lanes in memory; beyond, they are read again. */
 const KNOWN_LANES = 10_000;
@@ -31,8 +31,8 @@ export class ReadyTasks {
   }
 
   /** One each in turn, to those that have credit left, until nothing fits. `grant` makes the task not ready any more; undefined: it was not to be had. */
-  share(claims: readonly Claim[], grant: (id: string, agent: string) => TaskRecord | undefined): { agent: string; task: TaskRecord }[] {
-    const granted: { agent: string; task: TaskRecord }[] = [];
+  share(claims: readonly Claim[], grant: (id: string, agent: string) => TaskBrief | undefined): { agent: string; task: TaskBrief }[] {
+    const granted: { agent: string; task: TaskBrief }[] = [];
     const running = new Map<string, number>();
     const open = this.#look();
     let waiting = claims
@@ -72,8 +72,8 @@ export class ReadyTasks {
     agent: string,
     kinds: readonly LaneKind[],
     running: Map<string, number>,
-    grant: (id: string, agent: string) => TaskRecord | undefined,
-  ): TaskRecord | undefined {
+    grant: (id: string, agent: string) => TaskBrief | undefined,
+  ): TaskBrief | undefined {
     for (;;) {
       let best: OpenLane | undefined;
       for (const kind of kinds) {

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
+import { livingBytes } from '../../test/kit/living-bytes.ts';
 import { withSmallDisk } from '../../test/kit/small-disk.ts';
 import { ACCEPT_WITHIN_MS, assertAuditReplays, KEEP_TASKS, type StoreBed, taskStoreSuite } from '../../test/kit/task-store-suite.ts';
 import { taskRequest } from '../../test/kit/task-request.ts';
@@ -239,6 +240,54 @@ describe('SQLite as a task store', () => {
     assert.equal(store.get('t2'), held[2]);
     const [accepted] = await store.apply([{ task: 't1', event: { type: 'accept', agent: 'a', fence: 1, leaseUntil: START + 1 } }]);
     assert.ok(accepted?.ok);
+    await store.close();
+  });
+
+  test('of large tasks that are held no more than 32 Mi characters are in memory, and each is told whole', async () => {
+    const store = openStore(':memory:', { now: START });
+    const ids = Array.from({ length: 90 }, (_, n) => `t${n}`.padEnd(4));
+    const requestFor = (id: string) => {
+      const verificationSteps = [{ type: 'file_exists', target: id, description: id }];
+      return taskRequest({ metadata: { text: id.repeat(250_000) }, fileHints: [{ path: id }], successCriteria: [id], verificationSteps });
+    };
+    const apply = (event: TaskEvent) => store.apply(ids.map((task) => ({ task, event })));
+    const before = livingBytes();
+    // One by one, so that no list of requests is large.
+    for (const id of ids) await store.enqueue([{ id, request: requestFor(id), by: 'x' }]);
+    const granted = await store.claim([{ agent: 'a', capabilities: [], credit: ids.length }]);
+    const accepted = await apply({ type: 'accept', agent: 'a', fence: 1, leaseUntil: START + 1000 });
+    const renewed = await apply({ type: 'renew', agent: 'a', fence: 1, leaseUntil: START + 2000 });
+    const held = store.heldBy('a');
+    const grown = (livingBytes() - before) / 1024 / 1024;
+    assert.ok(grown < 40, `${grown.toFixed()} MiB are kept`);
+    for (const answer of [granted, accepted, renewed, held]) assert.equal(answer.length, ids.length);
+    const facts = { state: 'running', holder: 'a', fence: 1, attempt: 1, leaseUntil: START + 2000 };
+    for (const id of ['t89 ', 't0  ', 't50 ', 't0  '])
+      assert.deepEqual(store.get(id), { ...newTask(id, requestFor(id), 'x', [], START), ...facts });
+    await store.close();
+  });
+
+  test('of tasks that failed with much to say and are held again, 32 Mi characters are in memory', async () => {
+    const clock = { now: START };
+    const store = openStore(':memory:', clock);
+    const ids = Array.from({ length: 12 }, (_, n) => `t${n}`.padEnd(4));
+    const before = livingBytes();
+    const claim = async (): Promise<void> => {
+      await store.claim([{ agent: 'a', capabilities: [], credit: ids.length }]);
+    };
+    await store.enqueue(ids.map((id) => ({ id, request: taskRequest(), by: 'x' })));
+    await claim();
+    for (const id of ids)
+      await store.apply([
+        { task: id, event: { type: 'fail', agent: 'a', fence: 1, reason: id.repeat(1024 * 1024), retryable: true, report: null } },
+      ]);
+    clock.now += 3_600_000;
+    await store.reap();
+    await claim();
+    const grown = (livingBytes() - before) / 1024 / 1024;
+    assert.ok(grown < 36, `${grown.toFixed()} MiB are kept`);
+    assert.equal(store.heldBy('a').length, ids.length);
+    assert.equal(store.get('t0  ')?.reason, 't0  '.repeat(1024 * 1024));
     await store.close();
   });
 

@@ -6,10 +6,13 @@ import { ClockSteps } from './clock-steps.ts';
 import { EndedTasks, type ForgottenTask, type KeepTasks } from './ended-tasks.ts';
 import { GroupCommit } from './group-commit.ts';
 import { ReadyTasks } from './ready-tasks.ts';
+import { RecentlyUsed } from './recently-used.ts';
 import { laneOf, prepareTaskDatabase } from './task-schema.ts';
 import {
   type Applied,
   type AuditEntry,
+  type LargeParts,
+  type TaskBrief,
   type TaskEvent,
   type TaskQuery,
   type TaskRecord,
@@ -24,8 +27,12 @@ import { isEnded, isHeld, newTask, nextTimeOf, transition } from './transition.t
 const ACCEPT_MS = 10_000;
 /** So many due tasks are seen to in one commit; between two, others get their turn. */
 const REAPED_AT_ONCE = 1000;
-/** Of the tasks that agents hold, so many are kept in memory: progress and renewals then read nothing. */
+/** Of the tasks that agents hold, so many are kept in memory, of so many characters of JSON together: progress and renewals then read nothing. */
 const KNOWN_HELD = 10_000;
+const KNOWN_HELD_LENGTH = 32 * 1024 * 1024;
+/** Of a longer request, characters, what is large in it is kept apart, and so much of all together: it is for agents that are told of their tasks. */
+const SMALL_REQUEST_LENGTH = 16 * 1024;
+const KNOWN_LARGE_LENGTH = 32 * 1024 * 1024;
 /** In the audit's table, the task of the entry that counts what was forgotten: found by its index, and no task's id. */
 const NO_TASK = '';
 
@@ -47,7 +54,11 @@ const WITH_TIME_LEFT = `SELECT id FROM requests JOIN tasks USING(seq) WHERE stat
 interface Stored {
   seq: number;
   lane: number;
-  task: TaskRecord;
+  /** A TaskRecord where the request is small. */
+  task: TaskBrief;
+  isWhole: boolean;
+  /** Of the request, what is in `task`: characters of JSON. */
+  requestLength: number;
   /** The newest entry of its audit, where one of the same type takes its place. */
   said?: Said | undefined;
 }
@@ -78,12 +89,14 @@ export class SqliteTaskStore implements TaskStore {
   /** Undefined: the clock is taken for one that is never set. */
   readonly #steps: ClockSteps | undefined;
   /** Of those that agents hold, as they are on the disk or in this commit. */
-  readonly #held = new Map<string, Stored>();
+  readonly #held = new RecentlyUsed<Stored>({ count: KNOWN_HELD, length: KNOWN_HELD_LENGTH });
+  /** Of long requests, which never change. */
+  readonly #large = new RecentlyUsed<LargeParts>({ count: KNOWN_HELD, length: KNOWN_LARGE_LENGTH });
   readonly #counts = new Map<TaskState, number>();
   /** Of this commit, what joins the counts when it is on the disk. */
   #countChanges = new Map<TaskState, number>();
   /** Of this commit, those that changed without being in an answer, as they are now. */
-  readonly #untold = new Map<string, TaskRecord>();
+  readonly #untold = new Map<string, TaskBrief>();
   /** Of the newest entry of the audit. */
   #sequence = 0;
 
@@ -102,7 +115,7 @@ export class SqliteTaskStore implements TaskStore {
     acceptMs?: number;
     keep?: KeepTasks;
     timers?: Pick<PeerTimers, 'soon'>;
-    followed?: (task: TaskRecord) => void;
+    followed?: (task: TaskBrief) => void;
     clockSet?: (byMs: number) => void;
   }) {
     const timers = options.timers ?? nodeTimers;
@@ -148,7 +161,7 @@ export class SqliteTaskStore implements TaskStore {
       this.#counts.set(state, count);
   }
 
-  enqueue(requests: readonly { id: string; request: TaskRequest; by: string }[]): Promise<{ task: TaskRecord; existed: boolean }[]> {
+  enqueue(requests: readonly { id: string; request: TaskRequest; by: string }[]): Promise<{ task: TaskBrief; existed: boolean }[]> {
     return this.#commits.ask(() => {
       const states = this.states(requests.flatMap(({ request }) => request.after));
       this.#checkDependencies(requests, states);
@@ -162,7 +175,7 @@ export class SqliteTaskStore implements TaskStore {
 
   claim(
     claims: readonly { agent: string; capabilities: readonly string[]; credit: number }[],
-  ): Promise<{ agent: string; task: TaskRecord }[]> {
+  ): Promise<{ agent: string; task: TaskBrief }[]> {
     return this.#commits.ask(() => {
       const now = this.#now();
       return this.#ready.share(claims, (id, agent) => {
@@ -179,8 +192,8 @@ export class SqliteTaskStore implements TaskStore {
     return this.#commits.ask(() => events.map(({ task, event }) => this.#apply(task, event)));
   }
 
-  async reap(): Promise<TaskRecord[]> {
-    const changed: TaskRecord[] = [];
+  async reap(): Promise<TaskBrief[]> {
+    const changed: TaskBrief[] = [];
     for (;;) {
       const batch = await this.#commits.ask(() => {
         const due = all<{ id: string }>(
@@ -211,15 +224,17 @@ export class SqliteTaskStore implements TaskStore {
     return due === null || over === null ? (due ?? over) : Math.min(due, over);
   }
 
-  heldBy(agent: string): TaskRecord[] {
+  heldBy(agent: string): TaskSummary[] {
     const held = this.#sql(
       "SELECT id FROM tasks JOIN requests USING(seq) WHERE holder = ? AND state IN ('offered', 'running') ORDER BY seq",
     );
-    return this.#records(all<{ id: string }>(held, agent));
+    return all<{ id: string }>(held, agent).map(({ id }) => this.#held.get(id)?.task ?? this.#summary(id));
   }
 
   get(id: string): TaskRecord | undefined {
-    return this.#stored(id)?.task;
+    const stored = this.#stored(id);
+    if (stored === undefined || stored.isWhole) return stored?.task as TaskRecord | undefined;
+    return { ...this.#largeParts(id), ...stored.task };
   }
 
   states(ids: Iterable<string>): Map<string, TaskState> {
@@ -296,7 +311,7 @@ export class SqliteTaskStore implements TaskStore {
   #create(
     { id, request, by }: { id: string; request: TaskRequest; by: string },
     states: ReadonlyMap<string, TaskState>,
-  ): { task: TaskRecord; existed: boolean } {
+  ): { task: TaskBrief; existed: boolean } {
     const same = this.#sql('SELECT id FROM requests WHERE id = ? OR key = ?').get(id, request.key) as { id: string } | undefined;
     if (same !== undefined) return { task: (this.#stored(same.id) as Stored).task, existed: true };
     const dependencies = [...new Set(request.after)].map((dependency) => ({ id: dependency, state: states.get(dependency) as TaskState }));
@@ -324,7 +339,7 @@ export class SqliteTaskStore implements TaskStore {
     this.#record(task, { type: 'create', task }, null);
     const failed = dependencies.find(({ state }) => isEnded(state) && state !== 'succeeded');
     if (failed === undefined) return { task, existed: false };
-    return { task: this.#apply(id, dropped(failed, this.#now())).task as TaskRecord, existed: false };
+    return { task: this.#apply(id, dropped(failed, this.#now())).task as TaskBrief, existed: false };
   }
 
   #apply(id: string, event: TaskEvent): Applied {
@@ -353,7 +368,7 @@ export class SqliteTaskStore implements TaskStore {
   }
 
   /** What ends a task is said under a grant that was another agent's. One that is not known is refused for that. */
-  #neverHeld({ id, fence, holder }: TaskRecord, event: TaskEvent): boolean {
+  #neverHeld({ id, fence, holder }: TaskBrief, event: TaskEvent): boolean {
     if ((event.type !== 'complete' && event.type !== 'fail') || event.fence > fence) return false;
     if (event.fence === fence && event.agent === holder) return false;
     // The entry of a grant is the first one under its fence.
@@ -372,17 +387,18 @@ export class SqliteTaskStore implements TaskStore {
     }
   }
 
-  #change({ seq, lane, task, said }: Stored, event: TaskEvent): Applied {
+  #change({ seq, lane, task, isWhole, requestLength, said: before }: Stored, event: TaskEvent): Applied {
     let chance: number | null = null;
     const applied = transition(task, event, this.#now(), () => (chance ??= this.#random()));
     const after = applied.task;
     if (after === task) return applied;
+    const body = bodyOf(after);
     this.#sql('UPDATE tasks SET state = ?, holder = ?, due = ?, ended = ?, body = ? WHERE seq = ?').run(
       after.state,
       after.holder,
       nextTimeOf(after),
       isEnded(after.state) ? after.updatedAt : null,
-      bodyOf(after),
+      body,
       seq,
     );
     this.#ended.changed(task, after);
@@ -392,12 +408,13 @@ export class SqliteTaskStore implements TaskStore {
       if (task.state === 'ready' || after.state === 'ready') this.#ready.changed(lane);
       if (task.group !== null && isHeld(task.state) && !isHeld(after.state)) this.#ready.hasRoom(task.group);
     }
-    this.#remember({ seq, lane, task: after, said: this.#say(task, after, event, chance, said) });
+    const said = this.#say(task, after, event, chance, before);
+    this.#remember({ seq, lane, task: after, isWhole, requestLength, said }, body.length);
     return applied;
   }
 
   /** What goes on and on for as long as a task runs is one entry, the newest: renewals, and progress. */
-  #say(before: TaskRecord, after: TaskRecord, event: TaskEvent, chance: number | null, said: Said | undefined): Said | undefined {
+  #say(before: TaskBrief, after: TaskBrief, event: TaskEvent, chance: number | null, said: Said | undefined): Said | undefined {
     const goesOn = (event.type === 'renew' || event.type === 'progress') && before.state === 'running' && after.state === 'running';
     if (goesOn && said?.type === event.type) {
       this.#sql('UPDATE audit SET at = ?, event = ? WHERE sequence = ?').run(after.updatedAt, JSON.stringify(event), said.sequence);
@@ -407,7 +424,7 @@ export class SqliteTaskStore implements TaskStore {
     return goesOn ? { sequence: this.#sequence, type: event.type } : undefined;
   }
 
-  #record(task: TaskRecord, event: AuditEntry['event'], chance: number | null): void {
+  #record(task: TaskBrief, event: AuditEntry['event'], chance: number | null): void {
     this.#sql('INSERT INTO audit(sequence, at, task, event, chance, state, fence) VALUES(?, ?, ?, ?, ?, ?, ?)').run(
       ++this.#sequence,
       task.updatedAt,
@@ -444,9 +461,29 @@ export class SqliteTaskStore implements TaskStore {
     const row = this.#sql(whole).get(id) as { seq: number; lane: number; request: string; rest: string } | undefined;
     if (row === undefined) return undefined;
     const { seq, lane } = row;
-    const stored = { seq, lane, task: { ...JSON.parse(row.request), ...JSON.parse(row.rest) } as TaskRecord };
-    this.#remember(stored);
+    const request = JSON.parse(row.request) as TaskRequest;
+    const rest = JSON.parse(row.rest) as TaskRecord;
+    const isWhole = row.request.length <= SMALL_REQUEST_LENGTH;
+    const kept = isWhole ? request : this.#apart(id, request, row.request.length);
+    const requestLength = isWhole ? row.request.length : JSON.stringify(kept).length;
+    const stored: Stored = { seq, lane, task: { ...kept, ...rest }, isWhole, requestLength, said: undefined };
+    this.#remember(stored, row.rest.length);
     return stored;
+  }
+
+  /** Keeps what is large in a request; gives the rest of it. */
+  #apart(id: string, request: TaskRequest, length: number): Omit<TaskRequest, keyof LargeParts> {
+    const { metadata, fileHints, successCriteria, verificationSteps, ...rest } = request;
+    this.#large.set(id, { metadata, fileHints, successCriteria, verificationSteps }, length);
+    return rest;
+  }
+
+  #largeParts(id: string): LargeParts {
+    const known = this.#large.get(id);
+    if (known !== undefined) return known;
+    const { body } = this.#sql('SELECT body FROM requests WHERE id = ?').get(id) as { body: string };
+    this.#apart(id, JSON.parse(body) as TaskRequest, body.length);
+    return this.#large.get(id) as LargeParts;
   }
 
   #summary(id: string): TaskSummary {
@@ -461,18 +498,11 @@ export class SqliteTaskStore implements TaskStore {
     }
   }
 
-  #remember(stored: Stored): void {
+  /** `bodyLength`: characters of JSON, of what changes of it. */
+  #remember(stored: Stored, bodyLength: number): void {
     const { id, state } = stored.task;
-    // Put at the end of the map: what was used longest ago goes first.
-    this.#held.delete(id);
-    if (!isHeld(state)) return;
-    this.#held.set(id, stored);
-    const oldest = this.#held.size > KNOWN_HELD ? this.#held.keys().next().value : undefined;
-    if (oldest !== undefined) this.#held.delete(oldest);
-  }
-
-  #records(rows: readonly { id: string }[]): TaskRecord[] {
-    return rows.map(({ id }) => (this.#stored(id) as Stored).task);
+    if (isHeld(state)) this.#held.set(id, stored, stored.requestLength + bodyLength);
+    else this.#held.delete(id);
   }
 
   #count(state: TaskState, by: number): void {
@@ -503,7 +533,7 @@ function openDatabase(file: string): DatabaseSync {
 }
 
 /** What changes of a task. The rest is written once, as it can be large. */
-function bodyOf(task: TaskRecord): string {
+function bodyOf(task: TaskBrief): string {
   const { state, holder, fence, attempt, runAt, deadline, acceptBy, leaseUntil, cancelBy, waitsFor, settled } = task;
   const { progress, result, report, reason, late, updatedAt } = task;
   const times = { runAt, deadline, acceptBy, leaseUntil, cancelBy, updatedAt };
@@ -515,8 +545,8 @@ function dropped(dependency: Pick<TaskRecord, 'id' | 'state'>, now: number): Tas
   return { type: 'cancel', by: 'hub', reason, cancelBy: now };
 }
 
-function summaryOf(task: TaskRecord): TaskSummary {
-  const { metadata, fileHints, successCriteria, verificationSteps, result, report, late, ...summary } = task;
+function summaryOf(task: TaskBrief): TaskSummary {
+  const { metadata, fileHints, successCriteria, verificationSteps, result, report, late, ...summary } = task as TaskRecord;
   return summary;
 }
 

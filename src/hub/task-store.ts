@@ -68,11 +68,14 @@ export interface TaskRecord extends TaskRequest {
   updatedAt: number;
 }
 
+/** What can be large of a request. Nothing is decided by it. */
+export type LargeParts = Pick<TaskRequest, 'metadata' | 'fileHints' | 'successCriteria' | 'verificationSteps'>;
+
+/** A task as decisions need it. */
+export type TaskBrief = Omit<TaskRecord, keyof LargeParts>;
+
 /** A task without what can be large and is seldom looked at. */
-export type TaskSummary = Omit<
-  TaskRecord,
-  'metadata' | 'fileHints' | 'successCriteria' | 'verificationSteps' | 'result' | 'report' | 'late'
->;
+export type TaskSummary = Omit<TaskBrief, 'result' | 'report' | 'late'>;
 
 /** What happens to a task. `agent` and `fence` say under which grant; one that is not the newest is refused. */
 export type TaskEvent =
@@ -98,8 +101,8 @@ export type TaskEvent =
 export type Refusal = 'not_found' | 'stale_generation' | 'invalid_state' | 'never_held';
 
 export type Applied =
-  | { ok: true; task: TaskRecord /** The same was said before, and counted then. */; again: boolean }
-  | { ok: false; refusal: Refusal; task: TaskRecord | undefined };
+  | { ok: true; task: TaskBrief /** The same was said before, and counted then. */; again: boolean }
+  | { ok: false; refusal: Refusal; task: TaskBrief | undefined };
 
 export interface AuditEntry {
   /** From 1, without a gap but where tasks were forgotten: the entry of type `forget`, of which there is one at most, counts what is missing before it. */
@@ -131,14 +134,14 @@ export interface TaskQuery {
  * OutriggerError STORAGE_FAILED where nothing was stored. How a task ended is heard from agents alone that had the grant of which they say it. What is asked of a task that was forgotten is answered as for one that never was.
  */
 export interface TaskStore {
-  enqueue(requests: readonly { id: string; request: TaskRequest; by: string }[]): Promise<{ task: TaskRecord; existed: boolean }[]>;
+  enqueue(requests: readonly { id: string; request: TaskRequest; by: string }[]): Promise<{ task: TaskBrief; existed: boolean }[]>;
   /** Grants what is ready, by priority and then age, to those who may have it: at most `credit` each. */
   claim(
     claims: readonly { agent: string; capabilities: readonly string[]; credit: number }[],
-  ): Promise<{ agent: string; task: TaskRecord }[]>;
+  ): Promise<{ agent: string; task: TaskBrief }[]>;
   apply(events: readonly { task: string; event: TaskEvent }[]): Promise<Applied[]>;
   /** Applies `tick` to all whose time has come; gives those that changed. */
-  reap(): Promise<TaskRecord[]>;
+  reap(): Promise<TaskBrief[]>;
   /**
    * Removes some of the tasks whose time is over, and all there is of them; their ids. A task stays while one that is not over comes after it,
    * or one that was cancelled for its sake is known. Where there is more to do, `nextTime` is not later than now.
@@ -146,7 +149,7 @@ export interface TaskStore {
   forget(): Promise<string[]>;
   /** When `reap` or `forget` has something to do next; null: never. */
   nextTime(): number | null;
-  heldBy(agent: string): TaskRecord[];
+  heldBy(agent: string): TaskSummary[];
   get(id: string): TaskRecord | undefined;
   /** The states of those of them that are known, without reading what else there is of them. */
   states(ids: Iterable<string>): Map<string, TaskState>;

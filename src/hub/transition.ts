@@ -1,4 +1,4 @@
-import type { Refusal, TaskEvent, TaskRecord, TaskRequest, TaskState } from './task-store.ts';
+import type { Refusal, TaskBrief, TaskEvent, TaskRecord, TaskRequest, TaskState } from './task-store.ts';
 
 /** Of results that came too late, so many are kept: those of the newest grants. */
 const KEPT_LATE = 5;
@@ -10,7 +10,9 @@ const REFUSED_WAIT_MS = 1000;
 const passing: readonly unknown[] = ['pass', 'skip', 'auto_pass'];
 
 /** Where an event is refused the task is the same one, but for a late result that was kept. */
-export type Outcome = { ok: true; task: TaskRecord; again: boolean } | { ok: false; refusal: Refusal; task: TaskRecord };
+export type Outcome<Task extends TaskBrief = TaskRecord> =
+  | { ok: true; task: Task; again: boolean }
+  | { ok: false; refusal: Refusal; task: Task };
 
 type Settling = Extract<TaskEvent, { type: 'complete' | 'fail' }>;
 
@@ -48,7 +50,7 @@ export function newTask(id: string, request: TaskRequest, by: string, waitsFor: 
 }
 
 /** When `tick` changes the task next, milliseconds since 1970; null: time alone never does. */
-export function nextTimeOf(task: TaskRecord): number | null {
+export function nextTimeOf(task: TaskBrief): number | null {
   if (isEnded(task.state)) return null;
   const times = [task.deadline, task.cancelBy];
   if (task.state === 'offered') times.push(task.acceptBy);
@@ -69,7 +71,7 @@ export function nextTimeOf(task: TaskRecord): number | null {
  * Who holds a lease may work until its end, whatever is decided here, so a task that a deadline or a cancellation took away keeps
  * `leaseUntil`: an operator's retry waits for it.
  */
-export function transition(task: TaskRecord, event: TaskEvent, now: number, random: () => number): Outcome {
+export function transition<Task extends TaskBrief>(task: Task, event: TaskEvent, now: number, random: () => number): Outcome<Task> {
   switch (event.type) {
     case 'offer':
       if (task.state !== 'ready') return { ok: false, refusal: 'invalid_state', task };
@@ -124,7 +126,7 @@ export function transition(task: TaskRecord, event: TaskEvent, now: number, rand
   }
 }
 
-function settle(task: TaskRecord, event: Settling, now: number, random: () => number): Outcome {
+function settle<Task extends TaskBrief>(task: Task, event: Settling, now: number, random: () => number): Outcome<Task> {
   const granted = event.fence > 0 && event.fence <= task.fence;
   const newest = event.fence === task.fence && event.agent === task.holder;
   if (granted && event.fence === task.settled && (newest || event.fence < task.fence)) return same(task);
@@ -145,7 +147,7 @@ function settle(task: TaskRecord, event: Settling, now: number, random: () => nu
   return retryable ? changed(failed, now, { reason }) : changed(failed, now, { ...free, state: 'failed', reason });
 }
 
-function late(task: TaskRecord, event: Settling, refusal: Refusal, now: number): Outcome {
+function late<Task extends TaskBrief>(task: Task, event: Settling, refusal: Refusal, now: number): Outcome<Task> {
   const { fence, agent } = event;
   // Once of each grant: what made room for others does not come again.
   const isOlder = task.late.length === KEPT_LATE && fence < (task.late[0]?.fence ?? 0);
@@ -168,7 +170,7 @@ function withinLength(late: TaskRecord['late']): TaskRecord['late'] {
     .reverse();
 }
 
-function cancel(task: TaskRecord, event: Extract<TaskEvent, { type: 'cancel' }>, now: number): Outcome {
+function cancel<Task extends TaskBrief>(task: Task, event: Extract<TaskEvent, { type: 'cancel' }>, now: number): Outcome<Task> {
   if (task.state === 'cancelled') return same(task);
   if (isEnded(task.state)) return refused(task, 'invalid_state');
   if (!isHeld(task.state) || event.cancelBy <= now)
@@ -177,7 +179,7 @@ function cancel(task: TaskRecord, event: Extract<TaskEvent, { type: 'cancel' }>,
   return changed(task, now, { cancelBy: event.cancelBy, reason: event.reason });
 }
 
-function retry(task: TaskRecord, now: number): Outcome {
+function retry<Task extends TaskBrief>(task: Task, now: number): Outcome<Task> {
   if (!isEnded(task.state) || task.state === 'succeeded') return refused(task, 'invalid_state');
   const runAt = Math.max(now, task.leaseUntil ?? 0);
   return changed(task, now, {
@@ -191,7 +193,7 @@ function retry(task: TaskRecord, now: number): Outcome {
   });
 }
 
-function tick(task: TaskRecord, now: number, random: () => number): Outcome {
+function tick<Task extends TaskBrief>(task: Task, now: number, random: () => number): Outcome<Task> {
   const due = nextTimeOf(task);
   if (due === null || due > now) return same(task);
   if (isOver(task.cancelBy, now)) return taken(task, 'cancelled', task.reason, now);
@@ -202,7 +204,7 @@ function tick(task: TaskRecord, now: number, random: () => number): Outcome {
 }
 
 /** `now` is as the clock says since it was set. Times that were asked for stay: they are of the wall clock. What has come stays so. */
-function clockSet(task: TaskRecord, byMs: number, now: number): Outcome {
+function clockSet<Task extends TaskBrief>(task: Task, byMs: number, now: number): Outcome<Task> {
   const moved = (time: number | null): number | null => (time === null ? null : time + byMs);
   const acceptBy = moved(task.acceptBy);
   const leaseUntil = moved(task.leaseUntil);
@@ -215,7 +217,7 @@ function clockSet(task: TaskRecord, byMs: number, now: number): Outcome {
 }
 
 /** After a grant under which work may have begun. `wait` is milliseconds before the next one; null: there is to be none. */
-function attemptEnded(task: TaskRecord, reason: string, now: number, wait: number | null): Outcome {
+function attemptEnded<Task extends TaskBrief>(task: Task, reason: string, now: number, wait: number | null): Outcome<Task> {
   if (task.cancelBy !== null) return changed(task, now, { ...free, state: 'cancelled' });
   if (wait === null) return changed(task, now, { ...free, state: 'failed', reason });
   if (task.attempt >= task.maxAttempts) return changed(task, now, { ...free, state: 'dead', reason });
@@ -223,28 +225,28 @@ function attemptEnded(task: TaskRecord, reason: string, now: number, wait: numbe
 }
 
 /** After a grant under which nothing was begun. */
-function offerEnded(task: TaskRecord, reason: string | null, now: number, wait: number): Outcome {
+function offerEnded<Task extends TaskBrief>(task: Task, reason: string | null, now: number, wait: number): Outcome<Task> {
   if (task.cancelBy !== null) return changed(task, now, { ...free, state: 'cancelled' });
   const runAt = now + wait;
   return changed(task, now, { ...free, state: waitingState(runAt, task.waitsFor, now), runAt, attempt: task.attempt - 1, reason });
 }
 
 /** Ended over the head of who has it, if somebody has. */
-function taken(task: TaskRecord, state: 'cancelled' | 'failed', reason: string | null, now: number): Outcome {
+function taken<Task extends TaskBrief>(task: Task, state: 'cancelled' | 'failed', reason: string | null, now: number): Outcome<Task> {
   return changed(task, now, { ...free, leaseUntil: task.leaseUntil, state, reason: task.cancelBy === null ? reason : task.reason });
 }
 
 const free = { acceptBy: null, leaseUntil: null, cancelBy: null } as const;
 
-function changed(task: TaskRecord, now: number, change: Partial<TaskRecord>): Outcome {
+function changed<Task extends TaskBrief>(task: Task, now: number, change: Partial<TaskBrief>): Outcome<Task> {
   return { ok: true, again: false, task: { ...task, ...change, updatedAt: now } };
 }
 
-function same(task: TaskRecord): Outcome {
+function same<Task extends TaskBrief>(task: Task): Outcome<Task> {
   return { ok: true, again: true, task };
 }
 
-function refused(task: TaskRecord, refusal: Refusal): Outcome {
+function refused<Task extends TaskBrief>(task: Task, refusal: Refusal): Outcome<Task> {
   return { ok: false, refusal, task };
 }
 
@@ -256,7 +258,7 @@ function isOver(time: number | null, now: number): boolean {
   return time !== null && time <= now;
 }
 
-function waitMs(task: TaskRecord, random: () => number): number {
+function waitMs(task: TaskBrief, random: () => number): number {
   // Past 2^30 the longest wait is reached anyway.
   return jittered(Math.min(task.backoffMaxMs, task.backoffMs * 2 ** Math.min(task.attempt, 30)), random);
 }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { ClockSteps } from '../../src/hub/clock-steps.ts';
 import { replayAudit } from '../../src/hub/replay-audit.ts';
 import { SqliteTaskStore } from '../../src/hub/sqlite-task-store.ts';
-import type { Applied, AuditEntry, TaskEvent, TaskRecord, TaskRequest } from '../../src/hub/task-store.ts';
+import type { Applied, AuditEntry, TaskBrief, TaskEvent, TaskRecord, TaskRequest, TaskSummary } from '../../src/hub/task-store.ts';
 import { isEnded, isHeld, newTask, nextTimeOf, transition } from '../../src/hub/transition.ts';
 
 /** How long an offer waits to be accepted, ms. */
@@ -22,12 +22,12 @@ export interface ModelClock {
 
 export interface ModelTable {
   enqueue(id: string, request: TaskRequest): unknown;
-  claim(agent: string, credit: number): TaskRecord[] | Promise<TaskRecord[]>;
+  claim(agent: string, credit: number): TaskBrief[] | Promise<TaskBrief[]>;
   apply(events: readonly { task: string; event: TaskEvent }[]): Applied[] | Promise<Applied[]>;
   reap(): unknown;
   /** Ids of those that went; once KEEP_MS after their last change. */
   forget(): string[] | Promise<string[]>;
-  heldBy(agent: string): TaskRecord[];
+  heldBy(agent: string): TaskSummary[];
   /** The hub is killed and starts again. */
   crash(): unknown;
   all(): TaskRecord[];
@@ -67,7 +67,7 @@ export class MemoryTable implements ModelTable {
     this.#store(task, { type: 'create', task }, null);
   }
 
-  claim(agent: string, credit: number): TaskRecord[] {
+  claim(agent: string, credit: number): TaskBrief[] {
     this.#followClock();
     const ready = this.all().filter(({ state }) => state === 'ready');
     const best = ready.sort((a, b) => a.priority - b.priority).slice(0, Math.max(0, credit));
@@ -154,7 +154,7 @@ function machineWithout(fault: TableFault | undefined): typeof transition {
       return transition(task, { ...event, fence: task.fence, agent: task.holder ?? event.agent }, now, random);
     const isAgain = event.fence === task.settled && event.fence === task.fence && event.agent === task.holder;
     if (fault !== 'dedupe' || !isAgain) return transition(task, event, now, random);
-    const unsettled: TaskRecord = { ...task, settled: 0, state: 'running' };
+    const unsettled: typeof task = { ...task, settled: 0, state: 'running' };
     const outcome = transition(unsettled, event, now, random);
     return outcome.task === unsettled ? { ...outcome, task } : outcome;
   };
@@ -179,7 +179,7 @@ export class SqliteTable implements ModelTable {
     await this.#store.enqueue([{ id, request, by: 'model' }]);
   }
 
-  async claim(agent: string, credit: number): Promise<TaskRecord[]> {
+  async claim(agent: string, credit: number): Promise<TaskBrief[]> {
     return (await this.#store.claim([{ agent, capabilities: [], credit }])).map(({ task }) => task);
   }
 
@@ -187,7 +187,7 @@ export class SqliteTable implements ModelTable {
     return this.#store.apply(events);
   }
 
-  reap(): Promise<TaskRecord[]> {
+  reap(): Promise<TaskBrief[]> {
     return this.#store.reap();
   }
 
@@ -195,7 +195,7 @@ export class SqliteTable implements ModelTable {
     return this.#store.forget();
   }
 
-  heldBy(agent: string): TaskRecord[] {
+  heldBy(agent: string): TaskSummary[] {
     return this.#store.heldBy(agent);
   }
 

@@ -2,7 +2,7 @@
 // What must hold then is checked after each step (`broken` names it by its number), and again when the faults have stopped and all came to rest.
 // The hub here is as small as one can be over a table of tasks; its agents are in hub-model-agent.ts.
 import { isDeepStrictEqual } from 'node:util';
-import type { Applied, TaskEvent, TaskRecord } from '../../src/hub/task-store.ts';
+import type { Applied, TaskBrief, TaskEvent, TaskRecord, TaskSummary } from '../../src/hub/task-store.ts';
 import { isEnded, isHeld } from '../../src/hub/transition.ts';
 import { type AgentFault, type Ending, type Grant, LEASE_MS, ModelAgent, RIGHT_RATE, type ToAgent, type ToHub } from './hub-model-agent.ts';
 import { KEEP_MS, type ModelClock, type ModelTable, wallOf } from './hub-model-tables.ts';
@@ -220,7 +220,7 @@ class HubModel {
     const session = this.#sessions.get(agent)?.at(-1);
     if (session === undefined) return;
     const credit = agent.slots - this.#table.heldBy(agent.name).length;
-    for (const { id, fence, attempt, maxAttempts } of (yield this.#table.claim(agent.name, credit)) as TaskRecord[]) {
+    for (const { id, fence, attempt, maxAttempts } of (yield this.#table.claim(agent.name, credit)) as TaskBrief[]) {
       if (attempt > maxAttempts) broken('I5', `${id} is granted for attempt ${attempt} of ${maxAttempts}`);
       if (fence <= (this.#granted.get(id) ?? 0)) broken('I3', `${id} is granted under ${fence} after ${this.#granted.get(id)}`);
       this.#granted.set(id, fence);
@@ -311,7 +311,7 @@ class HubModel {
 
   *#reconcile(agent: ModelAgent, { held, outbox }: { held: Grant[]; outbox: Grant[] }): Steps<Grant[]> {
     if (this.#fault === 'reconcile') return [];
-    const has = ({ id, fence }: TaskRecord) => [...held, ...outbox].some((grant) => grant.task === id && grant.fence === fence);
+    const has = ({ id, fence }: TaskSummary) => [...held, ...outbox].some((grant) => grant.task === id && grant.fence === fence);
     for (const task of this.#table.heldBy(agent.name).filter((one) => !has(one))) {
       yield* this.#apply(task.id, { type: 'disown', agent: agent.name, fence: task.fence });
       this.#counts.disowned++;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { replayAudit } from '../../src/hub/replay-audit.ts';
-import type { Applied, TaskEvent, TaskRecord, TaskRequest, TaskStore } from '../../src/hub/task-store.ts';
+import type { Applied, TaskBrief, TaskEvent, TaskRecord, TaskRequest, TaskStore } from '../../src/hub/task-store.ts';
 import type { OutriggerError } from '../../src/contract/errors.ts';
 import { taskRequest } from './task-request.ts';
 
@@ -72,9 +72,9 @@ class Hand {
     return this.bed.clock.now;
   }
 
-  async add(id: string, changes: Partial<TaskRequest> = {}): Promise<TaskRecord> {
+  async add(id: string, changes: Partial<TaskRequest> = {}): Promise<TaskBrief> {
     const [added] = await this.store.enqueue([{ id, request: taskRequest(changes), by: 'tester' }]);
-    return (added as { task: TaskRecord }).task;
+    return (added as { task: TaskBrief }).task;
   }
 
   /** Ids of what it got. */
@@ -149,7 +149,8 @@ const retry: TaskEvent = { type: 'retry', by: 'u' };
 
 const crashes: Record<string, (hand: Hand) => Promise<void>> = {
   'what was enqueued is there after a crash': async (hand) => {
-    const task = await hand.add('t', { metadata: { deep: [1, { a: 'ü' }] }, needs: ['gpu'], fileHints: [{ path: 'a', reason: 'b' }] });
+    await hand.add('t', { metadata: { deep: [1, { a: 'ü' }] }, needs: ['gpu'], fileHints: [{ path: 'a', reason: 'b' }] });
+    const task = hand.get('t');
     await hand.crash();
     assert.deepEqual(hand.get('t'), plain(task));
   },
