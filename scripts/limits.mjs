@@ -1543,6 +1543,21 @@ export const limitParts = [
         'of late results that take more than a gigabyte the newest are kept',
       ]),
       constant(
+        'files of what was too long for the hub, in `results_dir`',
+        'src/services/tasks/results-folder.ts',
+        'KEPT_WHOLE',
+        'count',
+        'the oldest go; what waits for the hub’s word stays',
+        [
+          'src/services/tasks/results-folder.test.ts',
+          'of what was too long for the hub a thousand files are kept, the newest and those of results that wait for its word',
+        ],
+      ),
+      constant('the same, together', 'src/services/tasks/results-folder.ts', 'MAX_WHOLE_BYTES', 'bytes', 'the same', [
+        'src/services/tasks/results-folder.test.ts',
+        'of what was too long for the hub a gigabyte is kept, the newest and what waits for its word',
+      ]),
+      constant(
         'a drain that waits for the hub’s word',
         'src/services/tasks/tasks.ts',
         'DRAIN_ACK_MS',

@@ -111,14 +111,14 @@ export class OutboxSender {
   }
 
   #send(session: HubSession, row: OutboxRow): boolean {
-    const { timers, results } = this.#dependencies;
+    const { queue, timers, results } = this.#dependencies;
     if (this.#known.has(row.sequence)) {
       this.#cursor = row.sequence;
       return true;
     }
     const frame = outcomeFrame(row, session.features, (ending, text) => {
       try {
-        results.keepWhole(row.id, ending, text);
+        results.keepWhole(row.id, ending, text, () => queue.outboxIds(Number.MAX_SAFE_INTEGER).map(({ id }) => id));
       } catch (error) {
         this.#dependencies.log('warn', 'task.not-kept-whole', { task_id: row.id, error });
       }

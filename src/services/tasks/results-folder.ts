@@ -13,6 +13,10 @@ const KEPT_LATE = 1000;
 const MAX_LATE_BYTES = 1024 * 1024 * 1024;
 /** The time at the end of their names, milliseconds since 1970. */
 const LATE_AT = /-(\d+)\.json$/;
+/** The same of what was too long for a frame to the hub; what waits for its word stays. */
+const KEPT_WHOLE = 1000;
+const MAX_WHOLE_BYTES = 1024 * 1024 * 1024;
+const WHOLE = /\.(?:reason\.txt|whole\.json)$/;
 const RESULT = '.json';
 const STARTED = '.started';
 /** Of a file's name, without its ending. */
@@ -98,11 +102,12 @@ export class ResultsFolder {
     this.#tidyLate();
   }
 
-  /** What is too long for a frame. Gives the file. */
-  keepWhole(id: string, ending: '.reason.txt' | '.whole.json', text: string): string {
+  /** What is too long for a frame. Gives the file. `waiting`: ids of those whose outcome waits for the hub's word. */
+  keepWhole(id: string, ending: '.reason.txt' | '.whole.json', text: string, waiting: () => Iterable<string>): string {
     const file = path.join(this.folder, fileName(id) + ending);
     // In place of itself: it is written again each time the hub is told.
     fs.writeFileSync(file, text, { mode: 0o600 });
+    this.#tidyWhole(waiting);
     return file;
   }
 
@@ -147,6 +152,26 @@ export class ResultsFolder {
       if (place > 0 && (place >= KEPT_LATE || bytes > MAX_LATE_BYTES)) fs.rmSync(file, { force: true, recursive: true });
     }
   }
+
+  #tidyWhole(waiting: () => Iterable<string>): void {
+    const oldest = namesIn(this.folder)
+      .flatMap((name) => {
+        const stat = WHOLE.test(name) ? fs.lstatSync(path.join(this.folder, name), { throwIfNoEntry: false }) : undefined;
+        return stat?.isFile() === true ? [{ name, at: stat.mtimeMs, bytes: stat.size }] : [];
+      })
+      .sort((a, b) => a.at - b.at);
+    let count = oldest.length;
+    let bytes = oldest.reduce((sum, file) => sum + file.bytes, 0);
+    const isTooMuch = (): boolean => count > KEPT_WHOLE || bytes > MAX_WHOLE_BYTES;
+    const needed = new Set(isTooMuch() ? [...waiting()].map(fileName) : []);
+    for (const file of oldest) {
+      if (!isTooMuch()) return;
+      if (needed.has(file.name.replace(WHOLE, ''))) continue;
+      fs.rmSync(path.join(this.folder, file.name), { force: true });
+      count--;
+      bytes -= file.bytes;
+    }
+  }
 }
 
 /** The seed's queue, as it was beside its config; undefined where there is none that can be read. */
@@ -164,7 +189,8 @@ export function putQueueFileAside(file: string): void {
 
 /** A hub chooses ids: they must not lead anywhere else. */
 export function fileName(id: string): string {
-  if (/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(id) && id.length <= MAX_NAME_LENGTH && id !== LATE) return id;
+  const isName = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(id) && id.length <= MAX_NAME_LENGTH;
+  if (isName && id !== LATE && !WHOLE.test(id + RESULT)) return id;
   const readable = id.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40);
   return `${readable}-${createHash('sha256').update(id).digest('hex').slice(0, 16)}`;
 }
