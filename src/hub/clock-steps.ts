@@ -14,12 +14,20 @@ export class ClockSteps {
   #taken: number;
   #seen: number;
 
-  /** `now` is milliseconds since 1970; `notBefore`, of the same, a moment that is known to be over. */
-  constructor(now: () => number, monotonic: () => number, notBefore: number) {
+  /**
+   * `now` is milliseconds since 1970; `notBefore`, of the same, a moment that is known to be over. `ahead` is what another process had by the same two
+   * clocks: then it is known how far they went apart since.
+   */
+  constructor(now: () => number, monotonic: () => number, notBefore: number, ahead?: number) {
     this.#now = now;
     this.#monotonic = monotonic;
     this.#seen = this.#look();
-    this.#taken = this.#seen + Math.max(0, notBefore - now());
+    this.#taken = ahead ?? this.#seen + Math.max(0, notBefore - now());
+  }
+
+  /** How far the wall clock is ahead of the other one, as `step` saw it last. */
+  get ahead(): number {
+    return this.#seen;
   }
 
   /** By how many milliseconds the clock was set since the last step that was taken; 0: it was not. */

@@ -18,6 +18,7 @@ import { registerOperations } from '../transports/http/http.ts';
 import { createWebSocketRpc } from '../transports/ws/ws.ts';
 import { Admission } from './admission.ts';
 import { AgentRegistry } from './agent-registry.ts';
+import { bootId, sinceBoot } from './boot-clock.ts';
 import { type Bus, InProcessBus } from './bus.ts';
 import { Fleet } from './fleet.ts';
 import { greetAgent } from './greet-agent.ts';
@@ -138,7 +139,7 @@ export async function startHub(dependencies: HubDependencies, options: HubOption
 /** `opened`: how to close what was opened so far. */
 async function open(dependencies: HubDependencies, options: HubOptions, opened: (() => void | Promise<void>)[]): Promise<Hub> {
   const { log, version } = dependencies;
-  const { now = Date.now, monotonic = () => performance.now() } = dependencies;
+  const { now = Date.now, monotonic = sinceBoot } = dependencies;
   const folder = new HubFolder(options.folder);
   const registry = new AgentRegistry({ file: folder.database('agents.db'), now });
   opened.push(() => registry.close());
@@ -148,6 +149,7 @@ async function open(dependencies: HubDependencies, options: HubOptions, opened: 
       file: folder.database('tasks.db'),
       now,
       monotonic,
+      boot: dependencies.monotonic === undefined ? bootId() : undefined,
       random: Math.random,
       acceptMs: options.acceptWithinMs,
       keep: { doneMs: options.keepDays * DAY_MS, failedMs: options.keepFailedDays * DAY_MS },

@@ -492,6 +492,67 @@ describe('SQLite as a task store', () => {
     }
   });
 
+  test('where the clock was set while no hub ran, or as it died, leases hold as long as they would have, until the machine starts anew', async () => {
+    for (const setBy of [86_400_000, -86_400_000]) {
+      const bed = fileBed();
+      await bed.store.close();
+      const clock = { wall: 1_000_000_000_000, up: 5_000_000 };
+      const open = (file: string, boot: string): SqliteTaskStore => {
+        const [now, monotonic] = [() => clock.wall, () => clock.up];
+        return new SqliteTaskStore({ file: path.join(bed.folder, file), now, monotonic, boot, random: () => 0.5 });
+      };
+      const pass = (ms: number, setByMs = 0): void => {
+        clock.up += ms;
+        clock.wall += ms + setByMs;
+      };
+      try {
+        const first = open('tasks.db', 'one');
+        await first.enqueue([{ id: 't', request: taskRequest(), by: 'x' }]);
+        await first.claim([{ agent: 'a', capabilities: [], credit: 1 }]);
+        await first.apply([{ task: 't', event: { type: 'accept', agent: 'a', fence: 1, leaseUntil: clock.wall + 600_000 } }]);
+        // It is slewed by much more than a step, bit by bit, and that is followed.
+        for (let second = 0; second < 100; second++) {
+          pass(1000, 10);
+          await first.reap();
+        }
+        assert.deepEqual(
+          first.audit(0, 9).map(({ event }) => event.type),
+          ['create', 'offer', 'accept'],
+        );
+        // Killed.
+        for (const end of ['', '-wal']) fs.copyFileSync(path.join(bed.folder, `tasks.db${end}`), path.join(bed.folder, `killed${end}`));
+        await first.close();
+        pass(9000, setBy);
+        const second = open('killed', 'one');
+        assert.deepEqual(await second.reap(), []);
+        const left = (second.get('t')?.leaseUntil ?? 0) - clock.wall;
+        assert.ok(Math.abs(left - 490_000) <= 50, `${left} ms`);
+        assert.deepEqual(
+          second.audit(3, 9).map(({ event }) => event.type),
+          ['clock'],
+        );
+        assertAuditReplays(second);
+        await second.close();
+        // Nothing happened meanwhile, and nothing is seen.
+        pass(1000);
+        const third = open('killed', 'one');
+        assert.deepEqual([await third.reap(), third.audit(4, 9)], [[], []]);
+        await third.close();
+        // A clock that counts from elsewhere says nothing.
+        pass(600_000);
+        clock.up = 1000;
+        const fourth = open('killed', 'two');
+        assert.deepEqual(
+          (await fourth.reap()).map(({ id }) => id),
+          ['t'],
+        );
+        await fourth.close();
+      } finally {
+        await bed.release();
+      }
+    }
+  });
+
   test('an audit with a gap, or that says what does not follow, does not replay', async () => {
     const clock = { now: START };
     const store = openStore(':memory:', clock);

@@ -33,6 +33,8 @@ const KNOWN_HELD_LENGTH = 32 * 1024 * 1024;
 /** Of a longer request, characters, what is large in it is kept apart, and so much of all together: it is for agents that are told of their tasks. */
 const SMALL_REQUEST_LENGTH = 16 * 1024;
 const KNOWN_LARGE_LENGTH = 32 * 1024 * 1024;
+/** How far the wall clock is ahead of the other one is written anew where it is another by so much, ms: slewing adds up. */
+const AHEAD_WITHIN_MS = 50;
 /** In the audit's table, the task of the entry that counts what was forgotten: found by its index, and no task's id. */
 const NO_TASK = '';
 
@@ -88,6 +90,9 @@ export class SqliteTaskStore implements TaskStore {
   readonly #commits: GroupCommit;
   /** Undefined: the clock is taken for one that is never set. */
   readonly #steps: ClockSteps | undefined;
+  readonly #boot: string | undefined;
+  /** As it is on the disk, or in this commit. */
+  #ahead: number | undefined;
   /** Of those that agents hold, as they are on the disk or in this commit. */
   readonly #held = new RecentlyUsed<Stored>({ count: KNOWN_HELD, length: KNOWN_HELD_LENGTH });
   /** Of long requests, which never change. */
@@ -102,7 +107,8 @@ export class SqliteTaskStore implements TaskStore {
 
   /**
    * `now` gives milliseconds since 1970, `monotonic` milliseconds of a clock that is never set, by which each commit sees whether that other one
-   * was (`clockSet` hears of it when all is on the disk that follows from it), `random` is uniform in [0, 1), an offer waits `acceptMs` to be accepted, `keep` says when `forget` may
+   * was (`clockSet` hears of it when all is on the disk that follows from it), also since another process with the same `boot`, which tells
+   * that clock from others, `random` is uniform in [0, 1), an offer waits `acceptMs` to be accepted, `keep` says when `forget` may
    * remove a task (never, where it is left out), and `timers` (this process's own where it is left out) when a turn of the event loop is over.
    * `followed` hears of each task that changed and is in no answer, as what comes after a task that ended: when it is on the disk, and after
    * those who asked have their answers.
@@ -111,6 +117,7 @@ export class SqliteTaskStore implements TaskStore {
     file: string;
     now: () => number;
     monotonic?: () => number;
+    boot?: string | undefined;
     random: () => number;
     acceptMs?: number;
     keep?: KeepTasks;
@@ -128,7 +135,9 @@ export class SqliteTaskStore implements TaskStore {
     this.#ended = new EndedTasks(sql, options.keep ?? { doneMs: 0, failedMs: 0 });
     if (options.monotonic !== undefined) {
       const { at } = sql(LAST_WRITTEN).get() as { at: number | null };
-      this.#steps = new ClockSteps(options.now, options.monotonic, at ?? 0);
+      this.#boot = options.boot;
+      const kept = sql('SELECT ahead FROM clock WHERE boot = ?').get(options.boot ?? null) as { ahead: number } | undefined;
+      this.#steps = new ClockSteps(options.now, options.monotonic, at ?? 0, kept?.ahead);
     }
     let setByMs = 0;
     const hooks = {
@@ -137,6 +146,7 @@ export class SqliteTaskStore implements TaskStore {
         this.#sequence = (sql('SELECT max(sequence) AS newest FROM audit').get() as { newest: number | null }).newest ?? 0;
         setByMs = this.#steps?.step() ?? 0;
         if (setByMs !== 0) this.#clockSet(setByMs);
+        this.#keepAhead();
       },
       stored: () => {
         this.#steps?.take();
@@ -148,6 +158,7 @@ export class SqliteTaskStore implements TaskStore {
         if (followed !== undefined && untold.length > 0) timers.soon(() => untold.forEach((task) => followed(task)));
       },
       failed: () => {
+        this.#ahead = undefined;
         this.#held.clear();
         this.#ready.forget();
         this.#ended.undone();
@@ -385,6 +396,15 @@ export class SqliteTaskStore implements TaskStore {
       const { task } = this.#change(before, { type: 'clock', byMs });
       if (task !== undefined && task !== before.task) this.#untold.set(id, task);
     }
+  }
+
+  /** For whoever starts next. */
+  #keepAhead(): void {
+    const ahead = this.#steps?.ahead;
+    if (this.#boot === undefined || ahead === undefined) return;
+    if (this.#ahead !== undefined && Math.abs(ahead - this.#ahead) < AHEAD_WITHIN_MS) return;
+    this.#sql('INSERT OR REPLACE INTO clock(one, boot, ahead) VALUES(1, ?, ?)').run(this.#boot, ahead);
+    this.#ahead = ahead;
   }
 
   #change({ seq, lane, task, isWhole, requestLength, said: before }: Stored, event: TaskEvent): Applied {

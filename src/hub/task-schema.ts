@@ -39,6 +39,7 @@ export function prepareTaskDatabase(database: DatabaseSync): void {
       seq INTEGER PRIMARY KEY, state TEXT NOT NULL, priority INTEGER NOT NULL, lane INTEGER NOT NULL, task_group TEXT, holder TEXT,
       due REAL, body TEXT NOT NULL, ended REAL) STRICT;
     CREATE TABLE IF NOT EXISTS waits(dependency TEXT NOT NULL, task TEXT NOT NULL, PRIMARY KEY(dependency, task)) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS clock(one INTEGER PRIMARY KEY CHECK(one = 1), boot TEXT NOT NULL, ahead REAL NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS audit(
       sequence INTEGER PRIMARY KEY, at REAL NOT NULL, task TEXT NOT NULL, event TEXT NOT NULL, chance REAL, state TEXT NOT NULL,
       fence INTEGER NOT NULL) STRICT;
