@@ -1153,6 +1153,10 @@ export const limitParts = [
         'src/hub/transition.test.ts',
         'what was refused waits no longer than a second, however often that was and whatever its backoff is',
       ]),
+      constant('why an agent refuses a task', 'src/contract/hub.ts', 'MAX_SHORT_REASON_LENGTH', 'characters', 'the rest is cut', [
+        'src/hub/fleet.test.ts',
+        'an agent that refuses at great length again and again does not make the hub grow by that',
+      ]),
       constant('rest of AgentCom’s sidecar that was busy', 'src/hub/agent-session.ts', 'BUSY_MS', 'ms', 'it is offered work again', [
         'src/hub/fleet.test.ts',
         'AgentCom’s sidecar that was busy is left in peace for half a minute, and offered work again then',

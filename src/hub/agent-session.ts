@@ -8,6 +8,7 @@ import {
   type HubFeature,
   hubFeatures,
   MAX_HUB_FRAME_BYTES,
+  MAX_SHORT_REASON_LENGTH,
   readAgentFrame,
   TOLD_AGAIN,
 } from '../contract/hub.ts';
@@ -288,7 +289,9 @@ export class AgentSession {
         this.#letGo(frame.task_id, fence);
         // Its place is free: it refuses the fence of a hub that was put back to an older copy, and takes the task when that is beyond its own.
         if (frame.reason !== TOLD_AGAIN) this.#refuses();
-        await this.#apply(frame.task_id, { type: 'refuse', agent, fence, reason: frame.reason });
+        // Refusals are counted by nothing: they are kept short, as each is an entry of the audit.
+        const reason = frame.reason.slice(0, MAX_SHORT_REASON_LENGTH).toWellFormed();
+        await this.#apply(frame.task_id, { type: 'refuse', agent, fence, reason });
         return this.#dependencies.wake();
       }
       case 'task_progress':

@@ -161,6 +161,20 @@ test('what an agent was offered that goes before it accepts is another one’s a
     );
   }));
 
+test('an agent that refuses at great length again and again does not make the hub grow by that', () =>
+  scene(async (hub) => {
+    const agent = await hub.join('first');
+    await hub.create('t');
+    for (let generation = 1; generation <= 3; generation++) {
+      await eventually(() => assert.deepEqual([hub.store.get('t')?.state, hub.store.get('t')?.fence], ['offered', generation]), 5000);
+      agent.say({ type: 'task_rejected', task_id: 't', generation, reason: '😀'.repeat(500_000) });
+      await eventually(() => assert.notEqual(hub.store.get('t')?.state, 'offered'), 2000);
+      agent.say({ type: 'ping', credit: 1, held: [] });
+    }
+    assert.ok(JSON.stringify(hub.store.audit(0, 99)).length < 30_000);
+    assert.match(hub.store.get('t')?.reason ?? '', /^(😀){1000}$/u);
+  }));
+
 test('what is granted to an agent while it goes is another one’s at once', () =>
   scene(async (hub) => {
     const first = await hub.join('first');
