@@ -112,6 +112,26 @@ test('an older secret that is used ends no newer one', () =>
     assert.deepEqual([registry.ownerOf(first), registry.ownerOf(second)], ['one', 'one']);
   }));
 
+test('where an enrolment token can not be spent, nobody is enrolled by it, and it holds for the next try', () =>
+  withScratchFolder('registry', (_folder, root) => {
+    const file = path.join(root, 'agents.db');
+    const registry = new AgentRegistry({ file, now: Date.now });
+    const token = registry.enrol(undefined, Date.now() + 60_000);
+    const other = new DatabaseSync(file);
+    // As a disk that is full between the two.
+    other.exec("CREATE TRIGGER full BEFORE DELETE ON enrolments BEGIN SELECT RAISE(ABORT, 'no room'); END");
+    assert.throws(() => registry.enrolled(token, 'a'), /no room/);
+    assert.deepEqual(registry.list(), []);
+    other.exec('DROP TRIGGER full');
+    other.close();
+    assert.equal(registry.ownerOf(registry.enrolled(token, 'a')), 'a');
+    assert.throws(
+      () => registry.enrolled(token, 'b'),
+      (error) => (error as OutriggerError).reason === 'BAD_TOKEN',
+    );
+    registry.close();
+  }));
+
 test('an id that no operation takes makes no agent known, and leaves the enrolment token for one that does', () =>
   withRegistry((registry) => {
     const token = registry.enrol(undefined, Date.now() + 60_000);
