@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { livingBytes } from '../../../test/kit/living-bytes.ts';
 import { ManualTimers } from '../../../test/kit/peer-pair.ts';
 import { hubFeatures } from '../../contract/hub.ts';
 import { OutboxSender } from './outbox-sender.ts';
@@ -89,4 +90,27 @@ test('an answer that could not be stored before the hub went away is asked for a
   assert.equal(sender.acked('t1', 1), true);
   await nextTurn();
   assert.deepEqual([rows.length, told], [0, ['t1', 't1']]);
+});
+
+test('of results that are on their way no more than what tells them apart is in memory, and one that is refused is put aside whole', () => {
+  const timers = new ManualTimers();
+  const { queue } = outbox(0);
+  const reasonOf = (sequence: number): string => `${sequence} `.repeat(200_000);
+  // As a database: made anew each time it is read.
+  queue.outboxAfter = (after, limit) =>
+    Array.from({ length: Math.max(0, Math.min(limit, 100 - after)) }, (_, at): OutboxRow => {
+      const sequence = after + at + 1;
+      return { sequence, id: `t${sequence}`, generation: 1, outcome: { kind: 'failed', reason: reasonOf(sequence), retryable: true } };
+    });
+  const aside: unknown[] = [];
+  const archiveOutcome = (...told: unknown[]): number => aside.push(told);
+  const results = { archiveOutcome } as unknown as ResultsFolder;
+  const sender = new OutboxSender({ queue, results, timers, now: () => 7, log: () => {}, emptied: () => {} });
+  const before = livingBytes();
+  sender.connected({ features: new Set(hubFeatures), send: () => true });
+  const grown = (livingBytes() - before) / 1024 / 1024;
+  assert.ok(grown < 10, `${grown.toFixed()} MiB are kept`);
+  assert.ok(sender.refused('t50', 1, 'no'));
+  assert.deepEqual(aside, [['t50', 1, 7, { kind: 'failed', reason: reasonOf(50), retryable: true }]]);
+  sender.disconnected();
 });

@@ -14,6 +14,9 @@ const STORE_RETRY_MS = 1000;
 /** What was not answered in this time is sent again; the hub tells by the fence that it is the same. */
 const UNANSWERED_MS = 30_000;
 
+/** Without its outcome, which may be megabytes. */
+type Told = Omit<OutboxRow, 'outcome'>;
+
 export interface HubSession {
   features: HubFeatures;
   /** False: not sent now. */
@@ -34,7 +37,7 @@ interface SenderDependencies {
 export class OutboxSender {
   readonly #dependencies: SenderDependencies;
   /** Sent in this session, by sequence. */
-  readonly #flying = new Map<number, OutboxRow>();
+  readonly #flying = new Map<number, Told>();
   /** Acknowledged, and not yet off the disk. */
   readonly #known = new Set<number>();
   #session: HubSession | undefined;
@@ -42,7 +45,7 @@ export class OutboxSender {
   #cursor = 0;
   #retry: unknown;
   /** The hub has them, and the disk did not take that. */
-  readonly #unstored: OutboxRow[] = [];
+  readonly #unstored: Told[] = [];
   #storing: unknown;
   #unanswered: unknown;
   /** Whose answer that timer waits for. */
@@ -98,10 +101,11 @@ export class OutboxSender {
   refused(id: string | undefined, generation: number | undefined, error: string): boolean {
     const meant = id ?? this.#flying.values().next().value?.id;
     if (meant === undefined) return false;
-    const { results, log, now } = this.#dependencies;
+    const { queue, results, log, now } = this.#dependencies;
     return this.#settle(meant, generation, (row) => {
       log('warn', 'task.result-refused', { task_id: row.id, generation: row.generation, error });
-      results.archiveOutcome(row.id, row.generation, now(), row.outcome);
+      const [posted] = queue.outboxAfter(row.sequence - 1, 1);
+      if (posted?.sequence === row.sequence) results.archiveOutcome(row.id, row.generation, now(), posted.outcome);
     });
   }
 
@@ -124,7 +128,7 @@ export class OutboxSender {
       }
     });
     // Before it is sent: the answer may come within the call.
-    this.#flying.set(row.sequence, row);
+    this.#flying.set(row.sequence, { sequence: row.sequence, id: row.id, generation: row.generation });
     if (!session.send(frame)) {
       this.#flying.delete(row.sequence);
       timers.clear(this.#retry);
@@ -135,8 +139,8 @@ export class OutboxSender {
     return this.#session === session;
   }
 
-  #settle(id: string, generation: number | undefined, before: (row: OutboxRow) => void): boolean {
-    const isIt = (row: OutboxRow): boolean => row.id === id && (generation === undefined || row.generation === generation);
+  #settle(id: string, generation: number | undefined, before: (row: Told) => void): boolean {
+    const isIt = (row: Told): boolean => row.id === id && (generation === undefined || row.generation === generation);
     const row = [...this.#flying.values()].find(isIt);
     if (row === undefined || this.#known.has(row.sequence)) return false;
     const { log } = this.#dependencies;
@@ -156,7 +160,7 @@ export class OutboxSender {
   }
 
   /** What could not be stored is tried again for as long as the hub is there; after that, it is told again. */
-  #forget(row: OutboxRow, isFirst: boolean): void {
+  #forget(row: Told, isFirst: boolean): void {
     const { queue, log, emptied, timers } = this.#dependencies;
     const session = this.#session;
     const leave = (): void => {
