@@ -127,7 +127,7 @@ export const commands: readonly Command[] = [
     offered: ({ info }) => info.value?.linked === true,
     // Also while they are asked for: who presses the keys early sees them come.
     when: ({ tasks }) => tasks.present.value !== false,
-    run: (workbench) => showTasks(workbench),
+    run: (workbench) => showView(workbench, 'tasks'),
   },
   {
     id: 'go.activity',
@@ -604,25 +604,9 @@ export function taskCommands({ tasks, isOwner }: Workbench): Command[] {
   });
 }
 
-export function showView({ layout }: Workbench, view: 'files' | 'search' | 'changes', then?: () => void): void {
-  const isThere = layout.view.value === view && layout.sideOpen.value;
+export function showView({ layout }: Workbench, view: 'files' | 'search' | 'changes' | 'tasks'): void {
   layout.show(view);
-  let came = false;
-  const come = (): void => {
-    const target = document.querySelector<HTMLElement>('.side [data-focus]');
-    if (came && target === document.activeElement) return;
-    came = true;
-    target?.focus();
-    then?.();
-  };
-  // One that is there already has the next key; a list of commands that closes gives the focus back first.
-  if (isThere) come();
-  requestAnimationFrame(come);
-}
-
-export function showTasks({ layout, tasks }: Workbench): void {
-  layout.show('tasks');
-  tasks.wantsFocus.value = true;
+  layout.wantsFocus.value = 'side';
 }
 
 /** What is selected in the editor is what is meant. */
@@ -639,10 +623,7 @@ export function searchText(workbench: Workbench, text: string): void {
     workbench.search.pattern.value = text;
     workbench.search.asked();
   }
-  const select = (): void => document.querySelector<HTMLInputElement>('.side .field input')?.select();
-  showView(workbench, 'search', text === '' ? select : undefined);
-  // It is there when it is drawn.
-  if (text !== '') requestAnimationFrame(select);
+  showView(workbench, 'search');
 }
 
 /** With another repository, where its progress can be seen. */
@@ -652,8 +633,11 @@ function exchange(workbench: Workbench, action: 'fetch' | 'pull' | 'push'): void
 }
 
 export function newEntry(workbench: Workbench, kind: 'file' | 'directory'): void {
-  workbench.layout.show('files');
-  void workbench.tree.beginNew(workbench.tree.folderOfFocus, kind);
+  const { layout, tree } = workbench;
+  layout.show('files');
+  // Of a folder that is not open yet the entries come first.
+  layout.wantsFocus.value = 'coming';
+  void tree.beginNew(tree.folderOfFocus, kind).finally(() => layout.leave('coming'));
 }
 
 /** Who is alone here is followed at once; of several one is chosen. */

@@ -1,14 +1,17 @@
-import type { Signal } from '@preact/signals';
 import { useLayoutEffect } from 'preact/hooks';
+import type { FocusPlace } from './shell/layout.ts';
+import { useWorkbench } from './use-workbench.ts';
 
 /**
- * Gives a view the focus that was `wanted` for it, once it is `ready`: before the browser paints, so that what one opens there next keeps the
- * focus that it takes.
+ * Gives a view the focus that was asked for its place, once it is `ready`: before the next key, so that what is pressed at once is for the view.
+ * Until then `FocusHold` has it.
  */
-export function useWantedFocus(wanted: Signal<boolean>, take: () => void, ready = true): void {
+export function useWantedFocus(place: FocusPlace, take: () => void, ready = true): void {
+  const { wantsFocus } = useWorkbench().layout;
+  const isMine = wantsFocus.value === place && ready;
   useLayoutEffect(() => {
-    if (!wanted.value || !ready) return;
-    wanted.value = false;
+    if (!isMine) return;
+    wantsFocus.value = undefined;
     take();
-  }, [wanted.value, ready]);
+  }, [isMine]);
 }

@@ -480,7 +480,12 @@ export class Workbench {
   }
 
   focusMain(): void {
+    const { wantsFocus } = this.layout;
+    wantsFocus.value = 'main';
     requestAnimationFrame(() => {
+      // Something else was asked for since.
+      if (wantsFocus.value !== 'main') return;
+      wantsFocus.value = undefined;
       const { view } = this.activeSession() ?? {};
       if (view?.dom.isConnected === true) return view.focus();
       // Not in the bottom panel, which stands there too: a terminal takes what is typed for a file.

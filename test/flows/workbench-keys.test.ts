@@ -146,6 +146,88 @@ test('the key sheet lists every command that has a key and is for something here
   );
 });
 
+test('keys that follow a command at once go to the view that it shows, never into the open file', { skip: noBrowserOrGit }, () =>
+  withWorkbench(
+    { ...files, 'drafts/a.md': '' },
+    async ({ page, root }) => {
+      const ada = await page({ name: 'Ada' });
+      const { keyboard } = ada;
+      await ada.getByTestId('branch').filter({ hasText: 'main' }).waitFor();
+      await openFile(ada, 'README.md');
+      await ada.locator('.cm-focused').waitFor();
+      // Frames and files come late, as they do to a machine that has much to do.
+      await ada.evaluate(() => {
+        const { requestAnimationFrame: draw } = globalThis;
+        globalThis.requestAnimationFrame = (run) => Number(setTimeout(() => draw(run), 200));
+      });
+      await ada.route('**/*.js', async (route) => {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        await route.continue();
+      });
+      const editor = ada.locator('.cm-content');
+      const backInEditor = async (): Promise<void> => {
+        await editor.click();
+        await ada.locator('.cm-focused').waitFor();
+      };
+      await keyboard.press('Control+Shift+f');
+      await keyboard.type('library');
+      assert.equal(await ada.getByRole('textbox', { name: 'Search text' }).inputValue(), 'library');
+
+      await backInEditor();
+      await keyboard.press('Control+Shift+g');
+      await keyboard.type('Draft');
+      assert.equal(await ada.getByRole('textbox', { name: 'Commit message' }).inputValue(), 'Draft');
+
+      await backInEditor();
+      await keyboard.press('Control+Shift+e');
+      await keyboard.type('dra');
+      assert.match((await ada.getByRole('treeitem', { name: /^drafts/ }).getAttribute('class')) ?? '', /\bcur\b/);
+
+      // That folder is read first.
+      await backInEditor();
+      await keyboard.press('Control+Shift+p');
+      await keyboard.type('New file');
+      await keyboard.press('Enter');
+      await ada.getByRole('textbox', { name: 'New file name' }).waitFor();
+      await keyboard.type('b.md');
+      await keyboard.press('Escape');
+
+      // What is loaded when it is first asked for, and what the sidecar makes: what is typed before it is there is for nothing.
+      for (const [key, shown] of [
+        ['Control+Shift+r', ada.getByRole('combobox', { name: 'Language' })],
+        ['Alt+h', ada.getByTestId('history')],
+        ['Control+`', ada.locator('.term .xterm')],
+      ] as const) {
+        await backInEditor();
+        await keyboard.press(key);
+        await keyboard.type('lost?');
+        await shown.waitFor();
+        await eventually(async () => assert.match((await region(ada)) ?? '', /bot|right/, key));
+      }
+      for (const command of ['Branches…', 'Start a process', 'What keeps runs apart']) {
+        await backInEditor();
+        await keyboard.press('Control+Shift+p');
+        await keyboard.type(command);
+        await keyboard.press('Enter');
+        await keyboard.type('lost?');
+        await ada
+          .getByRole('dialog')
+          .filter({ hasNot: ada.getByText('Loading…') })
+          .waitFor();
+        assert.equal(await ada.evaluate(() => document.activeElement?.closest('[role=dialog]') !== null), true, command);
+        await keyboard.press('Escape');
+        await ada.getByRole('dialog').waitFor({ state: 'detached' });
+        await ada.locator('.cm-focused').waitFor();
+      }
+      await keyboard.press('Control+s');
+      await ada.locator('.saved').filter({ hasText: 'Saved' }).waitFor();
+      assert.equal(readFileSync(path.join(root, 'README.md'), 'utf8'), files['README.md']);
+      assert.equal(await ada.getByRole('dialog', { name: 'Keys' }).count(), 0);
+    },
+    { git: true },
+  ),
+);
+
 test('the history of a document tells its revisions, checkpoints and commits; one is compared, and restored', {
   skip: noBrowserOrGit,
 }, async () => {

@@ -27,8 +27,6 @@ export class BottomStore {
   readonly log: Signal<string | undefined> = signal(undefined);
   /** Whose log was shown last: the focus goes back to its row. */
   lastLog: string | undefined;
-  /** Who shows what was asked for takes the focus, once. */
-  readonly wantsFocus = signal(false);
   /** Terminals are read out. */
   readonly screenReader = signal(false);
   /** On a phone it is one pane of several. */
@@ -64,7 +62,7 @@ export class BottomStore {
       this.open.value = true;
       this.#layout.remember('bottom-open', 'yes');
     }
-    if (focus) this.wantsFocus.value = true;
+    if (focus) this.#layout.wantsFocus.value = 'bottom';
   }
 
   showLog(id: string): void {
@@ -80,7 +78,7 @@ export class BottomStore {
   }
 
   hide(): void {
-    this.wantsFocus.value = false;
+    this.#layout.leave('bottom');
     if (this.#phone.value) this.#layout.pane.value = 'main';
     else {
       this.open.value = false;

@@ -7,9 +7,11 @@ import { terminalOf, terminalTab } from './bottom-store.ts';
 const waiting = new WeakSet<Workbench>();
 
 export async function newTerminal(workbench: Workbench): Promise<void> {
-  const { bottom, terminals } = workbench;
+  const { bottom, terminals, layout } = workbench;
+  layout.wantsFocus.value = 'coming';
   const id = await terminals.open();
-  if (id !== undefined) bottom.show(terminalTab(id));
+  if (id !== undefined) bottom.show(terminalTab(id), layout.wantsFocus.value === 'coming');
+  layout.leave('coming');
 }
 
 /** Ends its program. Where others look on it asks first: it is theirs too. */
@@ -29,13 +31,14 @@ export async function closeTerminal(workbench: Workbench, id: string): Promise<v
 
 /** The terminal that was shown last, or a new one; from a terminal, back to the editor. */
 export async function toggleTerminal(workbench: Workbench): Promise<void> {
-  const { bottom, processes, canExecute } = workbench;
+  const { bottom, processes, canExecute, layout } = workbench;
   if (isFocusIn('.bot .term')) {
     if (workbench.phone.value) bottom.hide();
     return workbench.focusMain();
   }
   if (waiting.has(workbench)) return;
   waiting.add(workbench);
+  layout.wantsFocus.value = 'coming';
   await processes.known();
   waiting.delete(workbench);
   const here = terminalOf(bottom.tab.value);

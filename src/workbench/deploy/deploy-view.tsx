@@ -25,12 +25,12 @@ const beforeWords = {
 /** What can be deployed, with its values, beside what was. */
 export function DeployView() {
   const workbench = useWorkbench();
-  const { deploys, bottom, canExecute } = workbench;
+  const { deploys, canExecute } = workbench;
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => deploys.want(), [deploys]);
   const { value: profiles } = deploys.profiles;
   const focus = (): void => (box.current?.querySelector<HTMLElement>('[data-focus]') ?? box.current)?.focus();
-  useWantedFocus(bottom.wantsFocus, focus, profiles !== undefined);
+  useWantedFocus('bottom', focus, profiles !== undefined);
   const { value: problem } = deploys.problem;
   if (profiles === undefined) return <p class="hint">{problem === undefined ? 'Asking what can be deployed…' : failureText(problem)}</p>;
   if (profiles.length === 0 && deploys.history.value.length === 0) return <NothingToDeploy />;
@@ -268,11 +268,11 @@ function Outcome({ deployment }: { deployment: Deployment }) {
 /** Asks once, and says what it does. */
 function RollBack({ deployment, named = false }: { deployment: Deployment; named?: boolean }) {
   const workbench = useWorkbench();
-  const { bottom, deploys, toasts, canExecute } = workbench;
+  const { layout, deploys, toasts, canExecute } = workbench;
   if (!canExecute.value || !canGoBackTo(deployment, deploys.history.value)) return null;
   const rollBack = (): void => {
     // The message that had the focus is gone.
-    bottom.wantsFocus.value = true;
+    layout.wantsFocus.value = 'bottom';
     void deploys.rollBack(deployment);
   };
   const ask = (): void => {

@@ -1,3 +1,4 @@
+import { newEntry } from '../commands.ts';
 import type { Workbench } from '../workbench.ts';
 import { parentOf } from '../file-paths.ts';
 import type { TreeNode } from './tree-model.ts';
@@ -84,7 +85,7 @@ export class TreeKeys {
   #make(event: KeyboardEvent): boolean {
     if (event.key.toLowerCase() !== 'a' || this.#workbench.readOnly.value) return false;
     if (this.#typed !== '' && performance.now() - this.#typedAt < typeAheadMs) return false;
-    void this.#workbench.tree.beginNew(this.#workbench.tree.folderOfFocus, event.shiftKey ? 'directory' : 'file');
+    newEntry(this.#workbench, event.shiftKey ? 'directory' : 'file');
     return true;
   }
 

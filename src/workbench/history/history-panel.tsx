@@ -24,7 +24,7 @@ const verbs = { created: 'created it', changed: 'changed it', moved: 'moved it',
 /** Who changed the document and when, and what it can be compared with or restored from. */
 export function HistoryPanel() {
   const workbench = useWorkbench();
-  const { layout, checkpoints, feed } = workbench;
+  const { checkpoints, feed } = workbench;
   const box = useRef<HTMLDivElement>(null);
   const { value: path } = workbench.lastPath;
   const commits = useCommits(path);
@@ -36,7 +36,7 @@ export function HistoryPanel() {
   const steps = all.slice(0, mostSteps);
   const rows = useRowFocus([known, checkpoints.rows.value, commits]);
   const now = useClock(() => workbench.now());
-  useWantedFocus(layout.rightWantsFocus, () => box.current?.querySelector<HTMLElement>('[data-focus]')?.focus());
+  useWantedFocus('right', () => box.current?.querySelector<HTMLElement>('[data-focus]')?.focus());
   return (
     <div class="pane history" ref={box} data-testid="history">
       <div class="sp-h">

@@ -24,7 +24,7 @@ function ProcessTable() {
   const box = useRef<HTMLDivElement>(null);
   const rows = processes.programs.value;
   void processes.tick.value;
-  useWantedFocus(bottom.wantsFocus, () =>
+  useWantedFocus('bottom', () =>
     box.current?.querySelector<HTMLElement>(`[data-process="${CSS.escape(bottom.lastLog ?? '')}"] .cmd, [data-focus]`)?.focus(),
   );
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -98,9 +98,9 @@ function ProcessTable() {
 
 function NothingHasRun() {
   const workbench = useWorkbench();
-  const { bottom, processes, canExecute } = workbench;
+  const { processes, canExecute } = workbench;
   const button = useRef<HTMLButtonElement>(null);
-  useWantedFocus(bottom.wantsFocus, () => button.current?.focus());
+  useWantedFocus('bottom', () => button.current?.focus(), processes.all.value !== undefined);
   if (processes.all.value === undefined) return <p class="hint">Asking what runs…</p>;
   if (processes.absent.value !== undefined)
     return <p class="hint">What runs can't be seen with this token: {processes.absent.value.message}</p>;
@@ -265,7 +265,7 @@ function ProcessLogView({ process }: { process: ProcessInfo }) {
   const box = useRef<HTMLDivElement>(null);
   const running = isRunning(process);
   const back = (): void => bottom.showTable();
-  useWantedFocus(bottom.wantsFocus, () => box.current?.querySelector<HTMLElement>('.log')?.focus());
+  useWantedFocus('bottom', () => box.current?.querySelector<HTMLElement>('.log')?.focus());
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.isComposing || event.key !== 'Escape' || event.defaultPrevented) return;
     event.preventDefault();

@@ -8,7 +8,7 @@ import { accessProblem } from './run-words.ts';
 /** How the document is run, beside what came of the last run. */
 export function RunView() {
   const workbench = useWorkbench();
-  const { run, bottom, link } = workbench;
+  const { run, link } = workbench;
   const box = useRef<HTMLDivElement>(null);
   const live = link.live.value;
   useEffect(() => {
@@ -16,7 +16,7 @@ export function RunView() {
   }, [run, live]);
   const ready = run.languages.value !== undefined || run.problem.value !== undefined;
   const focus = (): void => (box.current?.querySelector<HTMLElement>('[data-focus]') ?? box.current)?.focus();
-  useWantedFocus(bottom.wantsFocus, focus, ready);
+  useWantedFocus('bottom', focus, ready);
   const { value: path } = run.target;
   const record = run.current.value;
   return (

@@ -4,6 +4,8 @@ import { lazyView } from '../lazy-view.tsx';
 import { useTheme } from '../use-theme.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { Centre } from './centre.tsx';
+import { Dialog } from './dialog.tsx';
+import { FocusHold } from './focus-hold.tsx';
 import { handleChord, handleKey } from './key-handler.ts';
 import { KeySheet } from './key-sheet.tsx';
 import { LinkNotices } from './link-notices.tsx';
@@ -22,6 +24,12 @@ const startDialog = lazyView<object>(() => import('../processes/start-dialog.tsx
 
 const isolationDialog = lazyView<object>(() => import('../run/isolation-dialog.tsx').then(({ IsolationDialog }) => IsolationDialog));
 const gitDialogs = lazyView(async () => (await import('../changes/git-dialogs.tsx')).GitDialogs);
+/** Has the keys that are for the dialog that is being loaded. */
+const dialogComes = (
+  <Dialog label="One moment…" class="pop">
+    <p class="hint">Loading…</p>
+  </Dialog>
+);
 
 export function App() {
   const workbench = useWorkbench();
@@ -74,12 +82,13 @@ export function App() {
       <StatusBar />
       <PhoneNav />
       <LinkNotices />
+      <FocusHold />
       {overlay.value?.name === 'find' && <Finder initial={overlay.value.text} />}
       {overlay.value?.name === 'keys' && <KeySheet />}
       {overlay.value?.name === 'people' && <People />}
-      {overlay.value?.name === 'start' && <startDialog.View />}
-      {overlay.value?.name === 'isolation' && <isolationDialog.View />}
-      {overlay.value?.name === 'git' && <gitDialogs.View dialog={overlay.value.dialog} />}
+      {overlay.value?.name === 'start' && <startDialog.View meanwhile={dialogComes} />}
+      {overlay.value?.name === 'isolation' && <isolationDialog.View meanwhile={dialogComes} />}
+      {overlay.value?.name === 'git' && <gitDialogs.View dialog={overlay.value.dialog} meanwhile={dialogComes} />}
       <ToastStack toasts={workbench.toasts} />
     </div>
   );

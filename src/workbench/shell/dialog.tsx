@@ -21,10 +21,11 @@ export function Dialog({
     const before = document.activeElement;
     const { current } = box;
     const first = current?.querySelector<HTMLElement>('[data-first]') ?? current?.querySelector<HTMLElement>('input, button');
-    first?.focus();
+    (first ?? current)?.focus();
     return () => {
       // What was asked for in it takes the focus itself.
-      if (workbench.bottom.wantsFocus.value) return;
+      const { value: wanted } = workbench.layout.wantsFocus;
+      if (wanted !== undefined && wanted !== 'main') return;
       if (!(before instanceof HTMLElement) || !before.isConnected || before === document.body) workbench.focusMain();
       else if (isNowhere() || current?.contains(document.activeElement) === true) before.focus();
     };
@@ -42,7 +43,7 @@ export function Dialog({
   };
   return (
     <div class={centred ? 'scrim c' : 'scrim'} onMouseDown={close}>
-      <div class={name} role="dialog" aria-modal="true" aria-label={label} ref={box} onKeyDown={onKeyDown}>
+      <div class={name} role="dialog" aria-modal="true" aria-label={label} tabIndex={-1} ref={box} onKeyDown={onKeyDown}>
         {children}
       </div>
     </div>

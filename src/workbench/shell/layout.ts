@@ -5,6 +5,8 @@ import { ThemeChoice } from '../theme-choice.ts';
 export type View = 'files' | 'search' | 'changes' | 'tasks' | 'activity';
 /** What a phone shows: one of the views, the document, the bottom panel, or the right one. */
 export type Pane = 'side' | 'main' | 'bottom' | 'right';
+/** Where the focus is to go: `coming` is what the sidecar is asked for first. */
+export type FocusPlace = Pane | 'coming';
 
 export const sideWidth = { initial: 264, least: 200, most: 480 } as const;
 export const rightWidth = { initial: 344, least: 300, most: 560 } as const;
@@ -19,9 +21,9 @@ export class Layout {
   readonly side: Signal<number>;
   readonly rightOpen = signal(false);
   readonly right: Signal<number> = signal(rightWidth.initial);
-  /** Who shows what was asked for there takes the focus, once. */
-  readonly rightWantsFocus = signal(false);
   readonly pane: Signal<Pane> = signal('main');
+  /** Who shows what was asked for there takes the focus, once. */
+  readonly wantsFocus: Signal<FocusPlace | undefined> = signal(undefined);
   readonly theme: ThemeChoice;
   readonly #keep: Keep;
   readonly #tabKeep: Keep;
@@ -72,13 +74,18 @@ export class Layout {
   }
 
   setRightOpen(open: boolean, phone: boolean): void {
-    if (!open) this.rightWantsFocus.value = false;
+    if (!open) this.leave('right');
     if (phone) {
       this.pane.value = open ? 'right' : 'main';
       return;
     }
     this.rightOpen.value = open;
     this.remember('right-open', open ? 'yes' : undefined);
+  }
+
+  /** What is hidden wants no focus. */
+  leave(place: FocusPlace): void {
+    if (this.wantsFocus.value === place) this.wantsFocus.value = undefined;
   }
 
   setRight(width: number): void {

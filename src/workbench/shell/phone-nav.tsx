@@ -1,4 +1,4 @@
-import { showTasks } from '../commands.ts';
+import { showView } from '../commands.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { Icon } from './icon.tsx';
 import type { View } from './layout.ts';
@@ -47,7 +47,7 @@ export function PhoneNav() {
         </button>
       )}
       {tasks.present.value === true && (
-        <button type="button" aria-current={side('tasks') ? 'page' : undefined} onClick={() => showTasks(workbench)}>
+        <button type="button" aria-current={side('tasks') ? 'page' : undefined} onClick={() => showView(workbench, 'tasks')}>
           <Icon name="tasks" />
           Tasks
           {held > 0 && <span class="bdg num">{held > 99 ? '99+' : held}</span>}

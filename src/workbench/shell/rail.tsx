@@ -1,4 +1,4 @@
-import { showTasks, showView } from '../commands.ts';
+import { showView } from '../commands.ts';
 import type { Part } from '../parts.ts';
 import { apple, useWorkbench } from '../use-workbench.ts';
 import { Icon } from './icon.tsx';
@@ -19,7 +19,6 @@ export function Rail() {
   const choose = (view: View): void => {
     if (layout.view.value === view && layout.sideOpen.value) return layout.setSideOpen(false);
     if (view === 'activity') workbench.openActivity();
-    else if (view === 'tasks') showTasks(workbench);
     else showView(workbench, view);
   };
   const badges: Partial<Record<View, { number: number; words: string }>> = {

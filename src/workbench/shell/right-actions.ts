@@ -19,7 +19,7 @@ export function toggleHistory(workbench: Workbench): void {
   const { layout, phone } = workbench;
   if (layout.rightShown(phone.value) && isFocusInRight()) return hideRight(workbench);
   layout.setRightOpen(true, phone.value);
-  layout.rightWantsFocus.value = true;
+  layout.wantsFocus.value = 'right';
 }
 
 /** By Escape: what stands over the document goes, what stands beside it stays. */

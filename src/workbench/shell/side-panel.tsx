@@ -1,8 +1,10 @@
 import { ChangesPanel } from '../changes/changes-panel.tsx';
 import { ActivityFilters } from '../feed/activity-filters.tsx';
 import { FilesPanel } from '../files/files-panel.tsx';
+import { useRef } from 'preact/hooks';
 import { lazyView } from '../lazy-view.tsx';
 import { SearchPanel } from '../search/search-panel.tsx';
+import { useWantedFocus } from '../use-wanted-focus.ts';
 import { useWorkbench } from '../use-workbench.ts';
 import { sideWidth } from './layout.ts';
 import { WidthSplitter } from './width-splitter.tsx';
@@ -12,12 +14,22 @@ const tasksPanel = lazyView<object>(async () => (await import('../tasks/tasks-pa
 
 export function SidePanel() {
   const { layout, phone } = useWorkbench();
-  if (!layout.sideOpen.value && layout.pane.value === 'main') return null;
+  const box = useRef<HTMLDivElement>(null);
   const { value: view } = layout.view;
+  const focus = (): void => {
+    const place = box.current?.querySelector<HTMLElement>('[data-focus]');
+    place?.focus();
+    // What was searched for is written over.
+    if (view === 'search' && place instanceof HTMLInputElement) place.select();
+  };
+  // What is loaded first takes it then.
+  useWantedFocus('side', focus, view !== 'tasks');
+  if (!layout.sideOpen.value && layout.pane.value === 'main') return null;
   return (
     // On a phone it is all there is to see.
     <div
       class="side"
+      ref={box}
       id="side-panel"
       role={phone.value ? 'main' : 'complementary'}
       aria-labelledby={`rail-${view}`}

@@ -27,8 +27,6 @@ export class TaskStore {
   readonly held: Signal<readonly HeldTaskInfo[]> = signal([]);
   /** Newest first. */
   readonly past: Signal<readonly PastTask[]> = signal([]);
-  /** The list was asked for; it takes the focus when it is loaded. */
-  readonly wantsFocus = signal(false);
   readonly #dependencies: TaskReadingDependencies;
   readonly #readings = new Map<string, TaskReading>();
   #told: Told = { held: new Map(), past: new Map() };

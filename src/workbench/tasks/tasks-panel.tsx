@@ -19,7 +19,7 @@ export function TasksPanel() {
   const list = useRowFocus([held, past]);
   const isKnown = tasks.present.value !== undefined;
   const focus = (): void => list.ref.current?.querySelector<HTMLElement>('[data-focus]')?.focus();
-  useWantedFocus(tasks.wantsFocus, focus);
+  useWantedFocus('side', focus);
   // While they are asked for the sentence that says so may have it, and goes when they come.
   useLayoutEffect(() => {
     if (isKnown && document.activeElement === document.body) focus();

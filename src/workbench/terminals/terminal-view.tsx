@@ -40,7 +40,7 @@ export function TerminalView({ id }: { id: string }) {
       screen.value = undefined;
     };
   }, [id, mayType]);
-  useWantedFocus(bottom.wantsFocus, () => screen.value?.focus(), screen.value !== undefined);
+  useWantedFocus('bottom', () => screen.value?.focus(), screen.value !== undefined);
   useEffect(() => screen.value?.setScreenReader(screenReader), [screenReader, screen.value]);
   useEffect(() => {
     // The page takes on the theme after its views have heard of it.
@@ -84,7 +84,11 @@ export function TerminalView({ id }: { id: string }) {
           )}
           {mayType && end !== undefined && (
             <>
-              <button type="button" class="btn sm" onClick={() => void terminals.restart(id).then(() => (bottom.wantsFocus.value = true))}>
+              <button
+                type="button"
+                class="btn sm"
+                onClick={() => void terminals.restart(id).then(() => (layout.wantsFocus.value = 'bottom'))}
+              >
                 Restart
               </button>
               <button type="button" class="btn sm" onClick={() => void close()}>
