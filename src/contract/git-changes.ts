@@ -31,7 +31,7 @@ export const gitChanges = {
   }),
   'git.restore': operation({
     summary:
-      'Bring files of the work tree back to the index, to a revision, or to one side of a conflict; or take hunks of a file back. What was typed there is lost.',
+      'Bring files of the work tree back to the index, to a revision, or to one side or both of a conflict; or take hunks of a file back. What was typed there is lost.',
     access: 'write',
     scope: { fields: ['files.*.path'] },
     destructive: true,
@@ -40,9 +40,11 @@ export const gitChanges = {
         files: gitFiles().min(1),
         from: revision().optional().describe('The revision to bring back; the index when left out. Not with hunks.'),
         side: z
-          .enum(['ours', 'theirs'])
+          .enum(['ours', 'theirs', 'both'])
           .optional()
-          .describe('Of files in conflict the whole of what one side has, which is still to be staged. Not with hunks or `from`.'),
+          .describe(
+            'Of files in conflict the whole of what one side has, which is still to be staged; both: as the merge left them, in conflict again where that was settled since. Not with hunks or `from`.',
+          ),
       }),
     output: () => z.object({ files: z.int() }),
     errors: [...gitWriteErrors, 'GIT_STALE_HUNK'],

@@ -23,7 +23,7 @@ function stoppedMerge(root: string, ours: Readonly<Record<string, string>>, thei
   assert.throws(() => git(root, 'merge', 'feature'), 'it stops at conflicts');
 }
 
-test('of a file that is no text one side is taken whole', { skip: noBrowserOrGit }, () =>
+test('of a file that is no text one side is taken whole, and given back', { skip: noBrowserOrGit }, () =>
   withWorkbench(
     { 'a.bin': '\0was', 'b.bin': '\0was', 'gone.bin': '\0was', 'kept.lock': 'was\n', '.gitattributes': '*.lock -merge\n' },
     async ({ page, root }) => {
@@ -42,6 +42,14 @@ test('of a file that is no text one side is taken whole', { skip: noBrowserOrGit
       await pane.getByRole('button', { name: 'Take ours' }).waitFor();
       assert.deepEqual(await accessibilityProblems(ada), []);
       await picture(ada, 'conflict-no-text');
+      // What somebody made of it by hand goes, and comes back with the conflict.
+      writeFileSync(path.join(root, 'a.bin'), '\0by hand');
+      await settle('a.bin', 'Take theirs');
+      assert.equal(file('a.bin'), '\0theirs');
+      await toast(ada, 'Took theirs: a.bin').getByRole('button', { name: 'Undo' }).click();
+      await toast(ada, 'Brought back a.bin').waitFor();
+      await change(ada, 'conflicts', 'a.bin').waitFor();
+      assert.equal(file('a.bin'), '\0by hand');
       await settle('a.bin', 'Take theirs');
       await settle('b.bin', 'Take ours');
       await settle('gone.bin', 'Delete it');

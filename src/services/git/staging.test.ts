@@ -74,7 +74,7 @@ describe('whole files and hunks in one call', { skip: requireTool('git') }, () =
     });
   });
 
-  test('of files in conflict the whole of one side is taken, also that there is none; others are left alone', async () => {
+  test('of files in conflict the whole of one side is taken, also that there is none, and given back until the merge ends; others are left alone', async () => {
     await withRepository(async ({ git, put, save, run, file, root }) => {
       const names = ['a.bin', 'b.bin', 'dir/gone.bin', 'dir/ü "x"'];
       for (const name of [...names, 'dir/other']) put(name, '\0was');
@@ -88,7 +88,7 @@ describe('whole files and hunks in one call', { skip: requireTool('git') }, () =
       save('ours');
       assert.throws(() => run('merge', 'side'));
       put('dir/other', 'typed');
-      const take = (side: 'ours' | 'theirs', ...paths: string[]): Promise<{ files: number }> =>
+      const take = (side: 'ours' | 'theirs' | 'both', ...paths: string[]): Promise<{ files: number }> =>
         restore(git, { files: paths.map((name) => ({ path: name })), side });
       await assert.rejects(take('ours', 'a.bin', 'dir/other'), fails('GIT_FAILED', /dir\/other is not in conflict/));
       await assert.rejects(restore(git, { files: [{ path: 'a.bin' }], side: 'ours', from: 'HEAD' }), fails('BAD_INPUT'));
@@ -101,8 +101,17 @@ describe('whole files and hunks in one call', { skip: requireTool('git') }, () =
       assert.deepEqual(await take('ours', 'dir/gone.bin', 'b.bin'), { files: 2 });
       assert.equal(fs.existsSync(path.join(root, 'dir/gone.bin')), false);
       await stage(git, []);
+      // Until the merge ends git remembers the sides, also of a file that is what ours has.
+      put('a.bin', '\0typed');
+      await assert.rejects(take('both', 'a.bin', 'dir/other'), fails('GIT_FAILED', /dir\/other is not in conflict/));
+      assert.equal(file('a.bin'), '\0typed');
+      assert.deepEqual(await take('both', 'a.bin', 'b.bin'), { files: 2 });
+      assert.equal(run('diff', '--name-only', '--diff-filter=U'), 'a.bin\nb.bin');
+      assert.deepEqual(await take('theirs', 'a.bin'), { files: 1 });
+      assert.equal(file('a.bin'), '\0theirs');
+      await stage(git, []);
       run('commit', '-qm', 'merged');
-      await assert.rejects(take('ours', 'a.bin'), fails('GIT_FAILED'));
+      for (const side of ['ours', 'both'] as const) await assert.rejects(take(side, 'a.bin'), fails('GIT_FAILED'));
     });
   });
 });

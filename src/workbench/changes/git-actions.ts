@@ -67,12 +67,29 @@ export class GitActions {
 
   /** Of a file in conflict the whole of one side. */
   async takeSide(entry: ChangeEntry, side: 'ours' | 'theirs'): Promise<void> {
-    const { client, toasts } = this.#deps;
+    const { client } = this.#deps;
     const files = [{ path: entry.path }];
-    await this.#do(`Not taken: ${sayFiles([entry])}`, async () => {
-      await client.call('git.restore', { files, side });
-      await client.call('git.stage', { files });
-      toasts.say(`Took ${side}: ${sayFiles([entry])}`);
+    const what = sayFiles([entry]);
+    const words = {
+      before: `Before taking ${side}: ${what}`,
+      did: `Took ${side}: ${what}`,
+      not: `Not taken: ${what}`,
+      ask: `Take ${side} of ${what} for good?`,
+      yes: `Take ${side}`,
+    };
+    await this.#losing(words, what, [entry.path], {
+      work: async () => {
+        await client.call('git.restore', { files, side });
+        await client.call('git.stage', { files });
+      },
+      unwork: async () => {
+        try {
+          await client.call('git.restore', { files, side: 'both' });
+        } catch (error) {
+          // The merge is over: what was in the file comes back all the same.
+          if (errorFacts(error).reason !== 'GIT_FAILED') throw error;
+        }
+      },
     });
   }
 
@@ -88,7 +105,6 @@ export class GitActions {
     );
   }
 
-  /** Never asks where a checkpoint can bring all of it back; where none can, it asks. */
   async discard(entries: readonly ChangeEntry[]): Promise<void> {
     const known = namedPaths(entries.filter(({ letter }) => letter !== 'U'));
     const unknown = namedPaths(entries.filter(({ letter }) => letter === 'U'));
@@ -107,38 +123,61 @@ export class GitActions {
   }
 
   async #discarding(what: string, paths: readonly string[], work: () => Promise<unknown>): Promise<void> {
+    const words = {
+      before: `Before discarding ${what}`,
+      did: `Discarded ${what}`,
+      not: `Not discarded: ${what}`,
+      ask: `Discard ${what} for good?`,
+      yes: 'Discard for good',
+    };
+    await this.#losing(words, what, paths, { work });
+  }
+
+  /** Never asks where a checkpoint can bring all of it back; where none can, it asks. `unwork`: what is undone beside the files. */
+  async #losing(
+    words: { before: string; did: string; not: string; ask: string; yes: string },
+    what: string,
+    paths: readonly string[],
+    { work, unwork }: { work: () => Promise<unknown>; unwork?: () => Promise<unknown> },
+  ): Promise<void> {
     const { toasts, ask } = this.#deps;
-    const discard = async (id: number): Promise<void> => {
+    const lose = async (id: number): Promise<void> => {
       const before = await this.#contents(paths, 'live');
       await work();
       // A document takes it in a moment later.
       const after = await this.#contents(paths, 'disk');
-      const undo = (): void => void this.#bringBack(what, id, new Map(paths.map((path, at) => [path, [before[at], after[at]]])));
-      toasts.say(`Discarded ${what}`, { actions: [{ label: 'Undo', run: undo }] });
+      const known = new Map(paths.map((path, at) => [path, [before[at], after[at]]]));
+      const undo = (): void => void this.#bringBack(what, id, known, unwork);
+      toasts.say(words.did, { actions: [{ label: 'Undo', run: undo }] });
     };
-    const discardForGood = async (): Promise<void> => {
+    const loseForGood = async (): Promise<void> => {
       await work();
-      toasts.say(`Discarded ${what}`);
+      toasts.say(words.did);
     };
-    const title = `Not discarded: ${what}`;
-    const kept = await this.#keep(what, paths);
-    if (typeof kept === 'number') return void (await this.#do(title, () => discard(kept)));
+    const kept = await this.#keep(words.before, paths);
+    if (typeof kept === 'number') return void (await this.#do(words.not, () => lose(kept)));
     const { why, files = paths } = kept;
     ask({
       kind: 'question',
-      title: `Discard ${what} for good?`,
+      title: words.ask,
       text: `${why} So it can’t be brought back from here.`,
       files: files.slice(0, mostFiles),
-      choices: [{ label: 'Discard for good', tone: 'bad', run: () => void this.#do(title, discardForGood) }],
+      choices: [{ label: words.yes, tone: 'bad', run: () => void this.#do(words.not, loseForGood) }],
     });
   }
 
-  /** Undoes a discard; `known` is what stood at each path before and after it. Anything else was written since and would go, so it asks. */
-  async #bringBack(what: string, id: number, known: ReadonlyMap<string, readonly (string | undefined)[]>): Promise<void> {
+  /** Undoes what lost them; `known` is what stood at each path before and after it. Anything else was written since and would go, so it asks. */
+  async #bringBack(
+    what: string,
+    id: number,
+    known: ReadonlyMap<string, readonly (string | undefined)[]>,
+    unwork?: () => Promise<unknown>,
+  ): Promise<void> {
     const { client, toasts, ask } = this.#deps;
     const paths = [...known.keys()];
     const title = `Not brought back: ${what}`;
     const restore = async (): Promise<void> => {
+      await unwork?.();
       const { files } = await client.call('checkpoints.restore', { id, paths });
       const left = files.filter(({ did }) => did === 'skipped');
       if (left.length === 0) return void toasts.say(`Brought back ${what}`);
@@ -154,7 +193,7 @@ export class GitActions {
       ask({
         kind: 'question',
         title: `Bring back ${what} as it was?`,
-        text: `${count(changed.length, 'file was', 'files were')} changed since the discard. What was written there since goes; a checkpoint keeps it.`,
+        text: `${count(changed.length, 'file was', 'files were')} changed since then. What was written there since goes; a checkpoint keeps it.`,
         files: changed.slice(0, mostFiles),
         choices: [{ label: 'Bring back', tone: 'bad', run: () => void this.#do(title, restore) }],
       });
@@ -185,10 +224,10 @@ export class GitActions {
   }
 
   /** The checkpoint that holds what is about to go, or why there is none, and of which files alone. */
-  async #keep(what: string, paths: readonly string[]): Promise<number | { why: string; files?: readonly string[] }> {
+  async #keep(before: string, paths: readonly string[]): Promise<number | { why: string; files?: readonly string[] }> {
     if (paths.length > mostRestored) return { why: `More than ${mostRestored.toLocaleString('en')} files can’t be brought back at once.` };
     try {
-      const title = `Before discarding ${what}`.slice(0, 200);
+      const title = before.slice(0, 200);
       const { id, lacking } = await this.#deps.client.call('checkpoints.create', { title, paths: [...paths] });
       if (lacking.length === 0) return id;
       const files = sayFiles(lacking.map((path) => ({ path })));
