@@ -228,6 +228,20 @@ test('keys that follow a command at once go to the view that it shows, never int
   ),
 );
 
+test('a terminal that is asked for while the link is away is refused at once, and who types in the file goes on', { skip: noBrowser }, () =>
+  withWorkbench(files, async (workbenches) => {
+    const ada = await workbenches.page({ name: 'Ada' });
+    await openFile(ada, 'README.md');
+    await ada.locator('.cm-focused').waitFor();
+    await workbenches.kill();
+    await ada.locator('[data-testid=workbench][data-link=reconnecting]').waitFor();
+    await ada.keyboard.press('Control+`');
+    await ada.getByTestId('toast').filter({ hasText: 'No terminal was opened' }).waitFor();
+    await ada.keyboard.type('Typed on: ');
+    await ada.locator('.cm-line').filter({ hasText: 'Typed on: # Loans' }).waitFor();
+  }),
+);
+
 test('the history of a document tells its revisions, checkpoints and commits; one is compared, and restored', {
   skip: noBrowserOrGit,
 }, async () => {
