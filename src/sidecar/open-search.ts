@@ -24,8 +24,6 @@ export interface OpenSearchDependencies {
   processes: Processes;
   documents: Documents | undefined;
   watching: Pick<Watching, 'barrier'>;
-  /** Where the sidecar's own secrets lie, relative to the workspace. */
-  secrets: () => ReadonlySet<string>;
   log: Log;
   /** The operation that replaces in many files at once. */
   batch: Implementation<(typeof files)['files.batch']>;
@@ -33,18 +31,16 @@ export interface OpenSearchDependencies {
 
 /** The search of a folder, its documents saved before it is searched; nothing is listed before its `start`. */
 export async function openSearch(
-  { workspace, state, processes, documents, watching, secrets, log, batch }: OpenSearchDependencies,
+  { workspace, state, processes, documents, watching, log, batch }: OpenSearchDependencies,
   config: Config,
 ): Promise<{ search: Search; operations: Implementations<typeof table> }> {
   const program = config['search.ripgrep'] ?? (await bundledRipgrep()) ?? 'rg';
-  const ripgrep =
-    processes.find(program) === undefined ? undefined : new Ripgrep({ processes, secrets }, { program, root: workspace.root });
+  const ripgrep = processes.find(program) === undefined ? undefined : new Ripgrep({ processes }, { program, root: workspace.root });
   const search = new Search(
     {
       workspace,
       processes,
       ripgrep,
-      secrets,
       flush: async () => documents?.flush(''),
       settled: (paths) => watching.barrier(paths),
       log: (event, facts) => log(facts['error'] === undefined ? 'info' : 'warn', event, facts),

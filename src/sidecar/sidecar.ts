@@ -203,8 +203,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     let search: PluggedSearch | undefined;
     if (has('search')) {
       const { plugSearch } = await import('./plug-search.ts');
-      const secrets = (): ReadonlySet<string> => secretPlaces.places;
-      search = plugSearch({ workspace, state, processes, documents, watching, secrets, log, health, implementations }, config);
+      search = plugSearch({ workspace, state, processes, documents, watching, log, health, implementations }, config);
       onRelease('search', () => search?.stop());
     }
     if (has('git')) {

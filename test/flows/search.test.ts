@@ -10,7 +10,6 @@ import type { OutriggerError } from '../../src/contract/errors.ts';
 import type { FoundFile } from '../../src/contract/search.ts';
 import type { Operations } from '../../src/contract/operations.ts';
 import { eventually } from '../kit/eventually.ts';
-import { withScratchFolder } from '../kit/scratch-folder.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
 import { openYjsClient } from '../kit/yjs-client.ts';
 
@@ -234,24 +233,6 @@ test('a caller who may see some paths finds nothing elsewhere', () =>
     assert.ok(files.length > 0 && files.every(({ path: one }) => /^(docs|kept)\//.test(one)));
     const { symbols } = await narrow.call('search.symbols', { query: 'needle' });
     assert.deepEqual(symbols, []);
-  }));
-
-test('no search opens or lists the secrets of the sidecar itself, whoever asks', () =>
-  withScratchFolder('search', async (_folder, root) => {
-    const tokenFile = path.join(root, 'main.token');
-    fs.writeFileSync(tokenFile, `needle-${'a'.repeat(40)}\n`);
-    fs.writeFileSync(path.join(root, 'a.txt'), 'needle-a\n');
-    await withSidecar(
-      async ({ client }) => {
-        await client.call('index.wait', {});
-        for (const ignored of [false, true]) {
-          const found = await gather(client.stream('search.text', { pattern: 'needle-a', ignored }));
-          const { files } = await client.call('search.files', { ignored });
-          for (const paths of [found, files]) assert.deepEqual([...new Set(paths.map((file) => file.path))], ['a.txt']);
-        }
-      },
-      { workspace: root, config: { tokenFile } },
-    );
   }));
 
 test('how many files the index chose is told only to who may see all of them', () =>

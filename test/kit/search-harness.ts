@@ -18,13 +18,12 @@ export interface SearchHarness {
   log: readonly string[];
 }
 
-/** Searches `folder`/root with the index in `folder`/index, which stays. `program` stands in for ripgrep; `secrets` are opened by no search. */
+/** Searches `folder`/root with the index in `folder`/index, which stays. `program` stands in for ripgrep. */
 export async function withSearch(
   folder: string,
   run: (harness: SearchHarness) => Promise<void>,
   faults: NonNullable<IndexOptions['faults']> = {},
   program = rgPath,
-  secrets: ReadonlySet<string> = new Set(),
 ): Promise<void> {
   const root = path.join(folder, 'root');
   const { state, workspace } = openWorkspace(folder);
@@ -34,8 +33,7 @@ export async function withSearch(
     {
       workspace,
       processes,
-      ripgrep: new Ripgrep({ processes, secrets: () => secrets }, { program, root }),
-      secrets: () => secrets,
+      ripgrep: new Ripgrep({ processes }, { program, root }),
       flush: () => Promise.resolve(),
       settled: () => Promise.resolve(),
       log: (event) => void log.push(event),

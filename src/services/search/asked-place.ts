@@ -50,13 +50,12 @@ export class AskedPlace {
   }
 
   /** What is to be searched: all of it, or below it only what who asks is limited to. A link there is passed over, as any other is. */
-  placesFor({ paths = [this.path], visible }: Sight, workspace: Workspace): string[] {
+  placesFor({ paths = [this.path] }: Sight, workspace: Workspace): string[] {
     if (paths.some((limit) => withinPaths([limit], this.path))) return [this.place];
     const own = paths.flatMap((limit) => {
       const place = placeOf(limit, workspace);
       const isOwn = isAbove(this.path, [limit]) && place === this.placeOf(limit) && workspace.entry(place) !== undefined;
-      // A secret is not, also where the limit names it.
-      return isOwn && visible?.(limit, place) !== false ? [place] : [];
+      return isOwn ? [place] : [];
     });
     return own.filter((place, at) => !own.some((other, before) => withinPaths([other], place) && (other !== place || before < at)));
   }

@@ -143,8 +143,14 @@ export class IndexedSearch {
     place?.release();
   }
 
-  /** How many files were read; undefined, with nothing told to `found`, where everything has to be read. */
-  async search(query: TextQuery, walk: Walk, limits: LineLimits, found: OnFound, signal: AbortSignal): Promise<number | undefined> {
+  /** How many files were read, of those that `mayRead` lets through; undefined, with nothing told to `found`, where everything has to be read. */
+  async search(
+    query: TextQuery,
+    { walk, mayRead }: { walk: Walk; mayRead: (file: string) => boolean },
+    limits: LineLimits,
+    found: OnFound,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
     const index = this.#index;
     if (index === undefined || !this.#ready || walk.hidden || walk.ignored) return undefined;
     const { list } = this.#catalogue;
@@ -155,9 +161,10 @@ export class IndexedSearch {
     if (candidates === 'all') return undefined;
     const isWithin = this.#filterOf(walk);
     if (isWithin === undefined) return undefined;
+    const wanted = (file: string): boolean => isWithin(file) && mayRead(file);
     const loud = await this.#loudOf(candidates.unindexed, signal);
-    const files = candidates.files.filter(isWithin);
-    let unknown = loud.filter(isWithin);
+    const files = candidates.files.filter(wanted);
+    let unknown = loud.filter(wanted);
     let goesOn = true;
     const still: OnFound = async (file, matches) => {
       if (goesOn && !(await found(file, matches))) goesOn = false;

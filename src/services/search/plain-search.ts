@@ -18,13 +18,10 @@ const FILES_PER_ORDER = 256;
  */
 export class PlainSearch {
   readonly #workspace: Workspace;
-  readonly #secrets: () => ReadonlySet<string>;
   readonly #running = new Set<Worker>();
 
-  /** `secrets`: what is neither opened nor listed, relative to the root. */
-  constructor(dependencies: { workspace: Workspace; secrets?: (() => ReadonlySet<string>) | undefined }) {
+  constructor(dependencies: { workspace: Workspace }) {
     this.#workspace = dependencies.workspace;
-    this.#secrets = dependencies.secrets ?? (() => new Set());
   }
 
   async stop(): Promise<void> {
@@ -87,9 +84,7 @@ export class PlainSearch {
     }
     // The watch passes over git folders and what is ignored; who names a place there, by a link too, means it.
     const ignores = !walk.ignored && !this.#workspace.liesInGit(walk.path) && !this.#workspace.options.ignored(walk.path);
-    const secrets = this.#secrets();
     const isShown = (path: string): boolean => {
-      if (secrets.has(path)) return false;
       const name = path.slice(path.lastIndexOf('/') + 1);
       if (name.toLowerCase() === '.git' || (!walk.hidden && name.startsWith('.'))) return false;
       return !ignores || !this.#workspace.options.ignored(path);

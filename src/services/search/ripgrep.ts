@@ -49,15 +49,10 @@ export class Ripgrep {
   readonly #processes: Processes;
   readonly #program: string;
   readonly #root: string;
-  readonly #secrets: () => ReadonlySet<string>;
 
-  /** `program`: a path, or a name on PATH. `secrets`: what no walk opens or lists, relative to the root. */
-  constructor(
-    dependencies: { processes: Processes; secrets?: (() => ReadonlySet<string>) | undefined },
-    options: { program: string; root: string },
-  ) {
+  /** `program`: a path, or a name on PATH. */
+  constructor(dependencies: { processes: Processes }, options: { program: string; root: string }) {
     this.#processes = dependencies.processes;
-    this.#secrets = dependencies.secrets ?? (() => new Set());
     this.#program = options.program;
     this.#root = options.root;
   }
@@ -85,17 +80,7 @@ export class Ripgrep {
     const depth = options.depth === undefined ? [] : ['--max-depth', String(options.depth)];
     const names = options.names === undefined ? [] : nameArguments(options.names);
     const running = this.#processes.run({
-      argv: [
-        this.#program,
-        '--files',
-        '--null',
-        ...commonArguments,
-        ...depth,
-        ...names,
-        ...this.#walkArguments(walk),
-        '--',
-        place(walk.path),
-      ],
+      argv: [this.#program, '--files', '--null', ...commonArguments, ...depth, ...names, ...walkArguments(walk), '--', place(walk.path)],
       cwd: this.#root,
       timeoutMs: WALK_TIMEOUT_MS,
       maxOutputBytes: MAX_LIST_BYTES,
@@ -126,7 +111,7 @@ export class Ripgrep {
     if ('walk' in where) {
       const depth = where.depth === undefined ? [] : ['--max-depth', String(where.depth)];
       await this.#run(
-        [...shared, ...depth, ...this.#walkArguments(where.walk), '--', place(where.walk.path)],
+        [...shared, ...depth, ...walkArguments(where.walk), '--', place(where.walk.path)],
         query.pattern,
         limits,
         found,
@@ -174,19 +159,6 @@ export class Ripgrep {
       if (ended.exitCode === BAD_PATTERN_EXIT) throwIfBadPattern(ended.stderr.toString(), query.pattern);
       throwIfUnfinished(ended);
     }
-  }
-
-  #walkArguments({ include, exclude, hidden, ignored }: Walk): string[] {
-    return [
-      ...(hidden ? ['--hidden'] : []),
-      ...(ignored ? ['--no-ignore'] : []),
-      ...include.map((glob) => `--glob=${glob}`),
-      ...exclude.map((glob) => `--glob=!${glob}`),
-      // The last of the globs that fit counts, and these come last: neither a glob nor an ignore file leads into a git folder, or to a secret. A place
-      // that is named is no match of a glob.
-      '--iglob=!.git',
-      ...[...this.#secrets()].map((secret) => `--glob=!/${plainGlob(secret)}`),
-    ];
   }
 
   async #run(
@@ -274,14 +246,20 @@ function queryArguments({ pattern, regex, caseSensitive, word, multiline, contex
   ];
 }
 
-/** A type of files of our own: globs would bring to light what ignore files leave out. */
-function nameArguments(names: readonly string[]): string[] {
-  return [...names.map((name) => `--type-add=wanted:${plainGlob(name)}`), '--type=wanted'];
+function walkArguments({ include, exclude, hidden, ignored }: Walk): string[] {
+  return [
+    ...(hidden ? ['--hidden'] : []),
+    ...(ignored ? ['--no-ignore'] : []),
+    ...include.map((glob) => `--glob=${glob}`),
+    ...exclude.map((glob) => `--glob=!${glob}`),
+    // The last of the globs that fit counts, and these come last: neither a glob nor an ignore file leads into a git folder. A place that is named is no match of a glob.
+    '--iglob=!.git',
+  ];
 }
 
-/** What means something in a glob, or in a type, stands for anything. */
-function plainGlob(name: string): string {
-  return name.replaceAll(/[^\p{L}\p{N}_./-]+/gu, '*');
+/** A type of files of our own: globs would bring to light what ignore files leave out. What means something in a glob, or in a type, stands for anything. */
+function nameArguments(names: readonly string[]): string[] {
+  return [...names.map((name) => `--type-add=wanted:${name.replaceAll(/[^\p{L}\p{N}_.-]+/gu, '*')}`), '--type=wanted'];
 }
 
 /** Without a place, ripgrep would read its input where that is a pipe. */

@@ -28,8 +28,6 @@ export interface SearchDependencies {
   processes: Processes;
   /** Absent where there is no such program. */
   ripgrep: Ripgrep | undefined;
-  /** Where the sidecar's own secrets lie, relative to the root: no search opens them. Absent: nowhere in it. `ripgrep` has to know them too. */
-  secrets?: () => ReadonlySet<string>;
   /** Brings to disk what people typed. */
   flush: () => Promise<void>;
   /** Resolves when everything that was written before the call, by whomever, is in the journal; with paths, to these files. */
@@ -84,13 +82,13 @@ export class Search {
   /** Without `index` each search reads all. */
   constructor(dependencies: SearchDependencies, index?: IndexOptions) {
     this.#dependencies = dependencies;
-    const { ripgrep, workspace, processes, secrets, log } = dependencies;
+    const { ripgrep, workspace, processes, log } = dependencies;
     this.#catalogue = ripgrep === undefined ? undefined : new Catalogue({ ripgrep }, { root: workspace.root });
     this.#indexed =
       ripgrep === undefined || this.#catalogue === undefined || index === undefined
         ? undefined
         : new IndexedSearch({ ripgrep, catalogue: this.#catalogue, log: logOf(log) }, { root: workspace.root, ...index });
-    this.#plain = new PlainSearch({ workspace, secrets });
+    this.#plain = new PlainSearch({ workspace });
     this.#symbols = new Symbols({ processes }, { root: workspace.root });
     if (ripgrep === undefined) this.#turnOff();
   }
@@ -202,14 +200,14 @@ export class Search {
         if (!truncated) await this.#plain.search(request, { ...request, path }, limits, found, signal);
       return answer('plain');
     }
-    // How long it takes tells of what is looked at, and an index is of all files: who is limited to some has these walked.
-    const index = call.paths === undefined ? this.#indexed : undefined;
+    // How long it takes tells of what is read: of nothing that may not be seen.
+    const mayRead = (file: string): boolean => call.visible?.(asked.nameOf(file), file) ?? true;
     let searched: number | undefined = 0;
     for (const path of asked.placesFor(call, workspace)) {
       if (truncated) break;
       const walk = { ...request, path };
-      const indexed = index !== undefined && (await this.#reached(revision, CATCH_UP_MS, signal)) ? index : undefined;
-      const count = await indexed?.search(request, walk, limits, found, signal);
+      const indexed = this.#indexed !== undefined && (await this.#reached(revision, CATCH_UP_MS, signal)) ? this.#indexed : undefined;
+      const count = await indexed?.search(request, { walk, mayRead }, limits, found, signal);
       if (count === undefined) await ripgrep.search(request, { walk }, limits, found, signal);
       searched = count === undefined || searched === undefined ? undefined : searched + count;
     }
