@@ -345,6 +345,28 @@ describe('git', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('reading takes no lock, also of files whose times alone are others', async () => {
+    await withRepository(async ({ git, put, save, root }) => {
+      for (const name of ['a', 'b']) put(name);
+      save('both');
+      const index = path.join(root, '.git/index');
+      const before = fs.statSync(index);
+      const reads: (() => Promise<unknown>)[] = [
+        () => names(git),
+        () => diff(git, { staged: false, context: 3 }),
+        () => diff(git, { path: 'a', staged: false, context: 3 }),
+        () => hunks(git, { path: 'a', staged: false, maxLines: 100 }),
+      ];
+      for (const [at, read] of reads.entries()) {
+        const time = new Date(2020, 0, 1 + at);
+        fs.utimesSync(path.join(root, 'a'), time, time);
+        await read();
+        const { ino, mtimeMs } = fs.statSync(index);
+        assert.deepEqual({ ino, mtimeMs }, { ino: before.ino, mtimeMs: before.mtimeMs }, `${at}`);
+      }
+    });
+  });
+
   test('a lock that lies there is an error with a hint, and stays', async () => {
     await withRepository(async ({ git, put, root }) => {
       put('a');
