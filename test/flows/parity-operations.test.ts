@@ -154,7 +154,9 @@ const asked: Record<OperationName, object[]> = {
   'code.languages': [{}],
   'code.isolation': [{}],
   'code.run': [
-    { language: 'bash', code: 'echo "$1"; echo err >&2; exit 3', args: ['ä'] },
+    // One stream each: between two pipes there is no order.
+    { language: 'bash', code: 'echo "$1"; exit 3', args: ['ä'] },
+    { language: 'bash', code: 'echo err >&2' },
     { language: 'missing', code: 'x' },
     { language: 'py', code: '' },
     { language: 'bash', code: 'true', session: noId },
