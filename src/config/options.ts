@@ -125,7 +125,7 @@ export const options = {
   'watch.ignore': {
     type: 'list',
     default: ['**/.git', '**/node_modules', '**/__pycache__', '**/.venv'],
-    text: 'Globs that are not watched. Explicit reads still work.',
+    text: 'Globs that are not watched, and so not searched unless asked for. Explicit reads still work.',
   },
   'watch.settleMs': {
     type: 'integer',

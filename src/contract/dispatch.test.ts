@@ -265,6 +265,8 @@ describe('a caller limited to some paths', () => {
       ['data/x', 'data/x'],
       ['data/x', 'other/x'],
       ['data/x', 'secret'],
+      ['data/x', 'secret/in/it'],
+      ['secret/in/it', 'secret/in/it'],
       ['data/x', 'stock/x'],
       ['link/x', 'stock/x'],
       ['stock/x', 'data/x'],
@@ -279,13 +281,13 @@ describe('a caller limited to some paths', () => {
       },
       implementations: { 'a.free': (_input, { visibleAt }) => asked.map(([path, place]) => visibleAt(path, place)) },
     });
-    assert.deepEqual((await call('a.free', {}, { caller })).output, [true, false, false, false, false, false]);
+    assert.deepEqual((await call('a.free', {}, { caller })).output, [true, false, false, false, false, false, false, false]);
     const other = person({ paths: ['data', 'away', 'link'] });
-    assert.deepEqual((await call('a.free', {}, { caller: other })).output, [true, false, false, true, true, false]);
+    assert.deepEqual((await call('a.free', {}, { caller: other })).output, [true, false, false, false, false, true, true, false]);
     const writer = person({ access: 'write' });
-    assert.deepEqual((await call('a.free', {}, { caller: writer })).output, [true, true, false, true, true, true]);
+    assert.deepEqual((await call('a.free', {}, { caller: writer })).output, [true, true, false, false, false, true, true, true]);
     const admin = person({ access: 'admin' });
-    assert.deepEqual((await call('a.free', {}, { caller: admin })).output, [true, true, true, true, true, true]);
+    assert.deepEqual((await call('a.free', {}, { caller: admin })).output, [true, true, true, true, true, true, true, true]);
   });
 });
 

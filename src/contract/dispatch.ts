@@ -274,9 +274,10 @@ function checkPath(who: string, paths: readonly string[], path: string, locate: 
 }
 
 function sightOf(caller: Caller, places: Places): Pick<Call, 'visible' | 'visibleAt' | 'reaches'> {
-  const visible = (path: string): boolean => withinPaths(caller.paths, path) && guardedFrom(caller, places)?.has(path) !== true;
+  const isSecret = (path: string): boolean => isAtSecret(path, guardedFrom(caller, places));
+  const visible = (path: string): boolean => withinPaths(caller.paths, path) && !isSecret(path);
   const reached = once(() => caller.paths?.flatMap((path) => placeOf(path, places)));
-  const reaches = (place: string): boolean => withinPaths(reached(), place) && guardedFrom(caller, places)?.has(place) !== true;
+  const reaches = (place: string): boolean => withinPaths(reached(), place) && !isSecret(place);
   return { visible, visibleAt: (path, place) => visible(path) && (place === path || reaches(place)), reaches };
 }
 
@@ -294,10 +295,16 @@ function guardedFrom(caller: Caller, { secrets }: Places): ReadonlySet<string> |
   return secrets === undefined || secrets.size === 0 || caller.access === 'admin' ? undefined : secrets;
 }
 
+/** Whether it is a secret, or lies in a folder of which all is. */
+function isAtSecret(path: string, secrets: ReadonlySet<string> | undefined): boolean {
+  if (secrets !== undefined) for (const secret of secrets) if (withinPaths([secret], path)) return true;
+  return false;
+}
+
 /** `above`: the folder of a secret is refused too. What changes things can also put that elsewhere; below a secret, it can put a folder in its place. */
 function checkSecrets(path: string, place: string, secrets: ReadonlySet<string>, above: boolean): void {
   for (const secret of secrets) {
-    const isAt = [path, place].some((one) => one === secret || one.startsWith(`${secret}/`));
+    const isAt = [path, place].some((one) => withinPaths([secret], one));
     if (isAt || (above && place !== '' && secret.startsWith(`${place}/`)))
       throw new OutriggerError('ACCESS_DENIED', `${JSON.stringify(path)} holds a secret of the sidecar itself: that needs admin access.`);
   }

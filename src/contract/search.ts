@@ -20,7 +20,7 @@ const globs = once(() =>
     .describe('Globs as in .gitignore: `*.ts` at any depth, `/src/**` from the top.'),
 );
 
-/** Which files are looked at: as ripgrep walks, ignore files honoured and hidden files left out, unless it is said otherwise. */
+/** Which files are looked at: as ripgrep walks, ignore files honoured, hidden files and what is not watched left out, unless it is said otherwise. */
 const walk = once(() => ({
   path: workspacePath()
     .default('')
@@ -28,7 +28,7 @@ const walk = once(() => ({
   include: globs(),
   exclude: globs(),
   hidden: z.boolean().default(false).describe('Also names that begin with a dot; .git never, unless `path` lies in it.'),
-  ignored: z.boolean().default(false).describe('Also what .gitignore, .ignore and the like leave out.'),
+  ignored: z.boolean().default(false).describe('Also what .gitignore, .ignore and the like leave out, and what is not watched.'),
 }));
 
 const freshness = once(() => ({

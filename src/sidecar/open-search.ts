@@ -24,6 +24,8 @@ export interface OpenSearchDependencies {
   processes: Processes;
   documents: Documents | undefined;
   watching: Pick<Watching, 'barrier'>;
+  /** Where the sidecar's own secrets lie, relative to the workspace. */
+  secrets: () => ReadonlySet<string>;
   log: Log;
   /** The operation that replaces in many files at once. */
   batch: Implementation<(typeof files)['files.batch']>;
@@ -31,11 +33,13 @@ export interface OpenSearchDependencies {
 
 /** The search of a folder, its documents saved before it is searched; nothing is listed before its `start`. */
 export async function openSearch(
-  { workspace, state, processes, documents, watching, log, batch }: OpenSearchDependencies,
+  { workspace, state, processes, documents, watching, secrets, log, batch }: OpenSearchDependencies,
   config: Config,
 ): Promise<{ search: Search; operations: Implementations<typeof table> }> {
   const program = config['search.ripgrep'] ?? (await bundledRipgrep()) ?? 'rg';
-  const ripgrep = processes.find(program) === undefined ? undefined : new Ripgrep({ processes }, { program, root: workspace.root });
+  const { root } = workspace;
+  const ripgrep =
+    processes.find(program) === undefined ? undefined : new Ripgrep({ processes }, { program, root, unwatched: config['watch.ignore'] });
   const search = new Search(
     {
       workspace,
@@ -47,7 +51,7 @@ export async function openSearch(
     },
     config['search.index'] ? { threads: BUILD_THREADS, open: () => indexPlace(state) } : undefined,
   );
-  return { search, operations: searchOperations({ search, ripgrep, workspace }, batch) };
+  return { search, operations: searchOperations({ search, ripgrep, workspace, secrets }, batch) };
 }
 
 /** Of several sidecars of one folder one keeps the index; the others have their own for as long as they run. */

@@ -13,10 +13,10 @@ import { processEnvironment, type Surroundings } from '../config/load.ts';
 import type { ComponentName, Config } from '../config/options.ts';
 import type { Deployments } from '../services/deploy/deployments.ts';
 import type { Documents } from '../services/documents/documents.ts';
-import { State, STATE_HINT } from '../services/state/state.ts';
+import { placeInside, State, STATE_HINT } from '../services/state/state.ts';
 import { changeOperations } from '../services/workspace/change-operations.ts';
 import { fileOperations } from '../services/workspace/operations.ts';
-import { createIgnore } from '../services/workspace/ignore.ts';
+import { createIgnore, literalGlob } from '../services/workspace/ignore.ts';
 import { Workspace } from '../services/workspace/workspace.ts';
 import { nativeProgram } from '../services/processes/native-program.ts';
 import { ProcessStore } from '../services/processes/process-store.ts';
@@ -97,9 +97,9 @@ export interface Sidecar {
 
 /** Builds all parts in start order; reading this is reading the architecture. Throws UnavailableError, OutriggerError. */
 export async function startSidecar(dependencies: SidecarDependencies): Promise<Sidecar> {
-  const { config, log } = dependencies;
+  const { config: given, log } = dependencies;
   const now = dependencies.now ?? Date.now;
-  const has = (component: ComponentName): boolean => config.components.includes(component);
+  const has = (component: ComponentName): boolean => given.components.includes(component);
   const releases: { name: string; release: () => void | Promise<void> }[] = [];
   const onRelease = (name: string, release: () => void | Promise<void>): void => void releases.push({ name, release });
   const health = new Health(now);
@@ -107,18 +107,21 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
 
   try {
     // ── the folder and what is remembered of it
-    const root = path.resolve(config.root);
-    if (config.umask !== undefined) process.umask(Number.parseInt(config.umask, 8));
+    const root = path.resolve(given.root);
+    if (given.umask !== undefined) process.umask(Number.parseInt(given.umask, 8));
     if (!fs.existsSync(root)) throw new OutriggerError('WORKSPACE_GONE', `The folder ${root} is not there.`);
     const state = new State({
       root,
-      folder: config.state,
+      folder: given.state,
       stateHome: dependencies.surroundings.stateHome,
       temporary: dependencies.surroundings.temporary,
       passive: dependencies.passive === true,
       onLost: (why) => log('error', 'state.lost', { reason: why, folder: state.folder }),
     });
     onRelease('state', () => state.close());
+    // Its own state is no part of a folder that it has to lie in: what is written there at each change would be a change again.
+    const ownPlace = placeInside(state.folder, root);
+    const config = ownPlace === undefined ? given : { ...given, 'watch.ignore': [...given['watch.ignore'], literalGlob(ownPlace)] };
     let stateProblem: string | undefined;
     const workspace = new Workspace(
       { state, now, onProblem: (problem) => (stateProblem = problem) },
@@ -203,7 +206,8 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
     let search: PluggedSearch | undefined;
     if (has('search')) {
       const { plugSearch } = await import('./plug-search.ts');
-      search = plugSearch({ workspace, state, processes, documents, watching, log, health, implementations }, config);
+      const secrets = (): ReadonlySet<string> => secretPlaces.places;
+      search = plugSearch({ workspace, state, processes, documents, watching, secrets, log, health, implementations }, config);
       onRelease('search', () => search?.stop());
     }
     if (has('git')) {

@@ -18,12 +18,13 @@ export interface SearchHarness {
   log: readonly string[];
 }
 
-/** Searches `folder`/root with the index in `folder`/index, which stays. `program` stands in for ripgrep. */
+/** Searches `folder`/root with the index in `folder`/index, which stays. `program` stands in for ripgrep; `unwatched` are globs. */
 export async function withSearch(
   folder: string,
   run: (harness: SearchHarness) => Promise<void>,
   faults: NonNullable<IndexOptions['faults']> = {},
   program = rgPath,
+  unwatched: readonly string[] = [],
 ): Promise<void> {
   const root = path.join(folder, 'root');
   const { state, workspace } = openWorkspace(folder);
@@ -33,7 +34,7 @@ export async function withSearch(
     {
       workspace,
       processes,
-      ripgrep: new Ripgrep({ processes }, { program, root }),
+      ripgrep: new Ripgrep({ processes }, { program, root, unwatched }),
       flush: () => Promise.resolve(),
       settled: () => Promise.resolve(),
       log: (event) => void log.push(event),

@@ -14,6 +14,8 @@ export interface Sight {
   visible?: Visible | undefined;
   /** The paths that he is limited to. */
   paths?: readonly string[] | undefined;
+  /** Places that he may not see, also where he may see what is around them. */
+  secrets?: readonly string[];
 }
 
 /** A path that was asked for, and where it leads: that is searched, and what is found there is named beneath the path. */
@@ -50,12 +52,12 @@ export class AskedPlace {
   }
 
   /** What is to be searched: all of it, or below it only what who asks is limited to. A link there is passed over, as any other is. */
-  placesFor({ paths = [this.path] }: Sight, workspace: Workspace): string[] {
+  placesFor({ paths = [this.path], secrets = [] }: Sight, workspace: Workspace): string[] {
     if (paths.some((limit) => withinPaths([limit], this.path))) return [this.place];
     const own = paths.flatMap((limit) => {
       const place = placeOf(limit, workspace);
       const isOwn = isAbove(this.path, [limit]) && place === this.placeOf(limit) && workspace.entry(place) !== undefined;
-      return isOwn ? [place] : [];
+      return isOwn && !withinPaths(secrets, place) ? [place] : [];
     });
     return own.filter((place, at) => !own.some((other, before) => withinPaths([other], place) && (other !== place || before < at)));
   }

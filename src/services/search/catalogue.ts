@@ -116,7 +116,7 @@ export class Catalogue {
       else if (this.#files.has(where)) {
         removed.delete(where);
         changed.add(where);
-      } else if (!this.#passedOver.has(where)) unknown.add(where);
+      } else if (!this.#passedOver.has(where) && !this.#ripgrep.leavesOut(where, plainWalk)) unknown.add(where);
     }
     if (unknown.size > 0 && !walks) walks = !(await this.#listFoldersOf(unknown, changed, removed, signal));
     if (walks) {

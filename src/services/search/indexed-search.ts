@@ -7,7 +7,7 @@ import { bytesToRead, type Candidate, FileScan } from './file-scan.ts';
 import { type LinePattern, linePattern } from './line-pattern.ts';
 import type { LineLimits } from './rg-events.ts';
 import { openForReading } from './open-file.ts';
-import type { OnFound, Ripgrep, TextQuery, Walk } from './ripgrep.ts';
+import { globOf, type OnFound, type Ripgrep, type TextQuery, type Walk } from './ripgrep.ts';
 import { ScanThread } from './scan-thread.ts';
 import type { ScanOrder } from './scan-worker.ts';
 import { planQuery } from './trigram/plan.ts';
@@ -29,6 +29,8 @@ const BINARY_BYTES = 64 * 1024;
 /** From so many candidates on, a second thread helps, and each takes so many at once. */
 const WORTH_A_THREAD = 128;
 const FILES_PER_PART = 32;
+/** Each is an argument. */
+const FILES_PER_WALK = 500;
 const GLOB_SETS = 8;
 const SLICE_MS = 8;
 
@@ -153,18 +155,19 @@ export class IndexedSearch {
   ): Promise<number | undefined> {
     const index = this.#index;
     if (index === undefined || !this.#ready || walk.hidden || walk.ignored) return undefined;
-    const { list } = this.#catalogue;
-    const most = Math.max(MOST_AT_LEAST, list.length * MOST_SHARE);
+    const most = Math.max(MOST_AT_LEAST, this.#catalogue.list.length * MOST_SHARE);
     const pattern = linePattern(query, this.#options.faults);
     const run = pattern === undefined || pattern.hints.bytes > overlapBytes ? allFiles : pattern.hints.plan;
-    const candidates = index.candidates(planQuery(query.pattern, query), most, { multiline: query.multiline, run });
+    // Of a part of the folder, what lies elsewhere decides nothing.
+    const limit = walk.path === '' ? most : Number.POSITIVE_INFINITY;
+    const candidates = index.candidates(planQuery(query.pattern, query), limit, { multiline: query.multiline, run });
     if (candidates === 'all') return undefined;
     const isWithin = this.#filterOf(walk);
     if (isWithin === undefined) return undefined;
     const wanted = (file: string): boolean => isWithin(file) && mayRead(file);
-    const loud = await this.#loudOf(candidates.unindexed, signal);
     const files = candidates.files.filter(wanted);
-    let unknown = loud.filter(wanted);
+    if (files.length > most) return undefined;
+    let unknown = await this.#loudOf(candidates.unindexed.filter(wanted), signal);
     let goesOn = true;
     const still: OnFound = async (file, matches) => {
       if (goesOn && !(await found(file, matches))) goesOn = false;
@@ -188,13 +191,15 @@ export class IndexedSearch {
       });
       if (goesOn && left !== undefined && left.length > 0) await this.#ripgrep.search(query, { files: left }, limits, still, signal);
     }
-    // Their folders are walked, because a file that is named is read whatever is in it.
-    const folders = new Set(unknown.map((file) => file.slice(0, Math.max(0, file.lastIndexOf('/')))));
-    for (const folder of folders) {
-      if (!goesOn) break;
-      const only: OnFound = async (file, matches) => (unknown.includes(file.path) ? still(file, matches) : true);
-      const place = { path: folder, include: [], exclude: [], hidden: false, ignored: false };
-      await Promise.all([reading, this.#ripgrep.search(query, { walk: place, depth: 1 }, limits, only, signal)]);
+    // They are walked to, because a file that is named is read whatever is in it.
+    const byFolder = Map.groupBy(unknown, (file) => file.slice(0, Math.max(0, file.lastIndexOf('/'))));
+    for (const [folder, all] of byFolder) {
+      for (let at = 0; at < all.length && goesOn; at += FILES_PER_WALK) {
+        const part = all.slice(at, at + FILES_PER_WALK);
+        const only: OnFound = async (file, matches) => (part.includes(file.path) ? still(file, matches) : true);
+        const place = { path: folder, include: part.map(globOf), exclude: [], hidden: false, ignored: false };
+        await Promise.all([reading, this.#ripgrep.search(query, { walk: place, depth: 1 }, limits, only, signal)]);
+      }
     }
     await reading;
     return files.length + unknown.length;

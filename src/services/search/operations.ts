@@ -13,9 +13,16 @@ import type { Search } from './search.ts';
 const MAX_OUTLINE_BYTES = 4 * 1024 * 1024;
 
 export function searchOperations(
-  { search, ripgrep, workspace }: { search: Search; ripgrep: Ripgrep | undefined; workspace: Workspace },
+  {
+    search,
+    ripgrep,
+    workspace,
+    secrets,
+  }: { search: Search; ripgrep: Ripgrep | undefined; workspace: Workspace; secrets: () => ReadonlySet<string> },
   batch: Implementation<(typeof files)['files.batch']>,
 ): Implementations<typeof table> {
+  const sightOf = ({ caller: { paths, access }, visibleAt }: Call): Sight =>
+    paths === undefined && access === 'admin' ? {} : { visible: visibleAt, paths, secrets: access === 'admin' ? [] : [...secrets()] };
   return {
     'search.replace': (input, call) => {
       const make: MakeBatch = async (changes, options) =>
@@ -52,12 +59,6 @@ export function searchOperations(
     'index.status': () => search.status(),
     'index.wait': async ({ revision, timeoutMs }, call) => ({ revision: await search.wait(revision, timeoutMs, call.signal) }),
   };
-}
-
-function sightOf(call: Call): Sight {
-  const { paths, access } = call.caller;
-  if (paths === undefined && access === 'admin') return {};
-  return { visible: (path, place) => call.visibleAt(path, place), paths };
 }
 
 /** As files.read gives it, unsaved typing included. */

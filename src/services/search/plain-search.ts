@@ -84,7 +84,9 @@ export class PlainSearch {
     }
     // The watch passes over git folders and what is ignored; who names a place there, by a link too, means it.
     const ignores = !walk.ignored && !this.#workspace.liesInGit(walk.path) && !this.#workspace.options.ignored(walk.path);
+    const without = new Set(walk.without);
     const isShown = (path: string): boolean => {
+      if (without.has(path)) return false;
       const name = path.slice(path.lastIndexOf('/') + 1);
       if (name.toLowerCase() === '.git' || (!walk.hidden && name.startsWith('.'))) return false;
       return !ignores || !this.#workspace.options.ignored(path);

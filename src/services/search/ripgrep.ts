@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { FoundFile } from '../../contract/search.ts';
+import { createIgnore } from '../workspace/ignore.ts';
 import type { OpenProcess, Processes, RunResult } from '../processes/processes.ts';
 import { ItemLines } from './item-lines.ts';
 import { readLongLine } from './long-line.ts';
@@ -28,6 +29,8 @@ export interface Walk {
   exclude: readonly string[];
   hidden: boolean;
   ignored: boolean;
+  /** Neither opened nor entered, whatever else is said; relative to the root. */
+  without?: readonly string[];
 }
 
 export interface TextQuery {
@@ -49,12 +52,25 @@ export class Ripgrep {
   readonly #processes: Processes;
   readonly #program: string;
   readonly #root: string;
+  readonly #unwatched: readonly string[];
+  readonly #isUnwatched: (path: string) => boolean;
 
-  /** `program`: a path, or a name on PATH. */
-  constructor(dependencies: { processes: Processes }, options: { program: string; root: string }) {
+  /**
+   * `program`: a path, or a name on PATH. `unwatched`: globs of what nobody hears of when it changes; a walk leaves it out as if ignore files did, but
+   * one of a place in it.
+   */
+  constructor(dependencies: { processes: Processes }, options: { program: string; root: string; unwatched?: readonly string[] }) {
     this.#processes = dependencies.processes;
     this.#program = options.program;
     this.#root = options.root;
+    const { unwatched = [] } = options;
+    this.#isUnwatched = createIgnore(unwatched);
+    this.#unwatched = unwatched.filter((glob) => simpleGlob.test(glob)).map((glob) => (glob.startsWith('**/') ? glob : `/${glob}`));
+  }
+
+  /** Whether that walk leaves out a path, whatever ignore files say. */
+  leavesOut(path: string, walk: Pick<Walk, 'path' | 'ignored'>): boolean {
+    return this.#honoursWatch(walk) && this.#isUnwatched(path);
   }
 
   /** Its version, or undefined when it can't be run. */
@@ -80,7 +96,17 @@ export class Ripgrep {
     const depth = options.depth === undefined ? [] : ['--max-depth', String(options.depth)];
     const names = options.names === undefined ? [] : nameArguments(options.names);
     const running = this.#processes.run({
-      argv: [this.#program, '--files', '--null', ...commonArguments, ...depth, ...names, ...walkArguments(walk), '--', place(walk.path)],
+      argv: [
+        this.#program,
+        '--files',
+        '--null',
+        ...commonArguments,
+        ...depth,
+        ...names,
+        ...this.#walkArguments(walk),
+        '--',
+        place(walk.path),
+      ],
       cwd: this.#root,
       timeoutMs: WALK_TIMEOUT_MS,
       maxOutputBytes: MAX_LIST_BYTES,
@@ -93,7 +119,8 @@ export class Ripgrep {
     if (omittedBytes > 0) throw new OutriggerError('INTERNAL', `The list of files is longer than ${MAX_LIST_BYTES} bytes.`);
     const files = stdout.toString().split('\0');
     files.pop();
-    return files.map(stripPlace);
+    const found = files.map(stripPlace);
+    return this.#honoursWatch(walk) ? found.filter((file) => !this.#isUnwatched(file)) : found;
   }
 
   /**
@@ -109,14 +136,11 @@ export class Ripgrep {
   ): Promise<void> {
     const shared = [this.#program, '--json', ...commonArguments, ...queryArguments(query)] as const;
     if ('walk' in where) {
+      const { walk } = where;
       const depth = where.depth === undefined ? [] : ['--max-depth', String(where.depth)];
-      await this.#run(
-        [...shared, ...depth, ...walkArguments(where.walk), '--', place(where.walk.path)],
-        query.pattern,
-        limits,
-        found,
-        signal,
-      );
+      const argv = [...shared, ...depth, ...this.#walkArguments(walk), '--', place(walk.path)] as const;
+      const seen: OnFound = async (file, matches) => this.#isUnwatched(file.path) || (await found(file, matches));
+      await this.#run(argv, query.pattern, limits, this.#honoursWatch(walk) ? seen : found, signal);
       return;
     }
     for (const part of inParts(where.files))
@@ -159,6 +183,24 @@ export class Ripgrep {
       if (ended.exitCode === BAD_PATTERN_EXIT) throwIfBadPattern(ended.stderr.toString(), query.pattern);
       throwIfUnfinished(ended);
     }
+  }
+
+  #honoursWatch({ path, ignored }: Pick<Walk, 'path' | 'ignored'>): boolean {
+    return !ignored && !this.#isUnwatched(path);
+  }
+
+  #walkArguments(walk: Walk): string[] {
+    const { include, exclude, hidden, ignored, without = [] } = walk;
+    return [
+      ...(hidden ? ['--hidden'] : []),
+      ...(ignored ? ['--no-ignore'] : []),
+      ...include.map((glob) => `--glob=${glob}`),
+      ...exclude.map((glob) => `--glob=!${glob}`),
+      // The last of the globs that fit counts, and these come last: neither a glob nor an ignore file leads into a git folder. A place that is named is no match of a glob.
+      '--iglob=!.git',
+      ...(this.#honoursWatch(walk) ? this.#unwatched.map((glob) => `--glob=!${glob}`) : []),
+      ...without.map((path) => `--glob=!${globOf(path)}`),
+    ];
   }
 
   async #run(
@@ -246,15 +288,12 @@ function queryArguments({ pattern, regex, caseSensitive, word, multiline, contex
   ];
 }
 
-function walkArguments({ include, exclude, hidden, ignored }: Walk): string[] {
-  return [
-    ...(hidden ? ['--hidden'] : []),
-    ...(ignored ? ['--no-ignore'] : []),
-    ...include.map((glob) => `--glob=${glob}`),
-    ...exclude.map((glob) => `--glob=!${glob}`),
-    // The last of the globs that fit counts, and these come last: neither a glob nor an ignore file leads into a git folder. A place that is named is no match of a glob.
-    '--iglob=!.git',
-  ];
+/** One that means the same to ripgrep; what others leave out is left out of what it says. */
+const simpleGlob = /^(?:\*\*\/)?[\w.-]+(?:\/[\w.-]+)*$/;
+
+/** Of this place alone. (What was no UTF-8 is not known: a sign of it stands for anything.) */
+export function globOf(path: string): string {
+  return `/${path.replaceAll(/[*?[\]{}\\\s]/g, '[$&]').replaceAll('\uFFFD', '*')}`;
 }
 
 /** A type of files of our own: globs would bring to light what ignore files leave out. What means something in a glob, or in a type, stands for anything. */

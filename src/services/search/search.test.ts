@@ -239,6 +239,8 @@ test('for who may see only some files no other is read, so that the time tells n
     for (const part of ['pub/deep', 'other', 'own']) fs.mkdirSync(path.join(root, part), { recursive: true });
     for (const file of ['pub/a.txt', 'pub/deep/b.txt', 'own/c.txt', 'pub/secret.txt', 'other/d.txt'])
       fs.writeFileSync(path.join(root, file), 'needle\n');
+    // So many that a search of all would be a walk.
+    for (let number = 0; number < 300; number++) fs.writeFileSync(path.join(root, `other/${number}.txt`), 'needle\n');
     const asked = path.join(folder, 'asked');
     const program = path.join(folder, 'rg');
     fs.writeFileSync(program, `#!/bin/sh\nfor last; do :; done\necho "$last" >>'${asked}'\nexec '${rgPath}' "$@"\n`, { mode: 0o755 });
@@ -278,4 +280,74 @@ test('for who may see only some files no other is read, so that the time tells n
     } finally {
       openSync.mock.restore();
     }
+  }));
+
+test('what is secret to the sidecar is opened for nobody who may not see it, also where he may see all around it', () =>
+  withScratchFolder('search', async (folder, root) => {
+    const secrets = ['conf/[main] {1}*.token', 'state'];
+    for (const part of ['conf', 'state/deep']) fs.mkdirSync(path.join(root, part), { recursive: true });
+    const others = ['a.txt', 'conf/main 1x.token', 'conf/other.token', 'state.txt'];
+    for (const file of [...others, 'conf/[main] {1}*.token', 'state/deep/a.txt']) fs.writeFileSync(path.join(root, file), 'needle\n');
+    const query = { pattern: 'needle', regex: false, caseSensitive: true, word: false, multiline: false, context: 0 };
+    const { signal } = new AbortController();
+    for (const program of [rgPath, path.join(folder, 'no-rg')])
+      await withSearch(
+        folder,
+        async ({ search }) => {
+          for (const where of [{ ignored: true }, { ignored: true, include: ['*.token', '*.txt'] }]) {
+            const read: string[] = [];
+            // All that is read is shown to it.
+            const visible = (_path: string, place: string): boolean => read.push(place) > 0;
+            const request = { ...query, ...plainWalk, ...where, maxResults: 10, maxLineLength: 100 };
+            await search.text(request, { signal, visible, secrets, found: () => undefined });
+            assert.deepEqual([...new Set(read)].filter((place) => place !== '').sort(), others);
+          }
+        },
+        {},
+        program,
+      );
+  }));
+
+test('what the watch passes over is left out, since nobody hears of it when it changes; who asks for it has it as it is', () =>
+  withScratchFolder('search', async (folder, root) => {
+    const write = (file: string, text: string): void => {
+      fs.mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
+      fs.writeFileSync(path.join(root, file), text);
+    };
+    for (const file of ['a.txt', 'lib/node_modules/x/a.js', 'build/out.js', 'lib/build/out.js', 'old1/a.txt']) write(file, 'needle\n');
+    const signal = new AbortController().signal;
+    await withSearch(
+      folder,
+      async (harness) => {
+        const listed = async (where: object = {}): Promise<string[]> =>
+          (await harness.search.files({ ...plainWalk, ...where, query: '', limit: 100 }, { signal })).files.map((file) => file.path);
+        const watched = ['a.txt', 'lib/build/out.js'];
+        assert.deepEqual(await searched(harness, 'needle'), { engine: 'index', searched: 2, found: watched });
+        // Of a walk too, where a glob asks for it by its name.
+        for (const where of [
+          { hidden: true },
+          { hidden: true, include: ['*.js', '*.txt'] },
+          { include: ['node_modules/**', '*.txt', '*.js'] },
+        ])
+          assert.deepEqual(
+            [(await searched(harness, 'needle', { ...plainWalk, ...where })).found.sort(), await listed(where)],
+            [watched, watched],
+          );
+        assert.deepEqual(await listed(), watched);
+        // Nothing tells of these.
+        write('lib/node_modules/x/a.js', 'changed\n');
+        write('lib/node_modules/x/b.js', 'needle\n');
+        const all = ['a.txt', 'build/out.js', 'lib/build/out.js', 'lib/node_modules/x/b.js', 'old1/a.txt'];
+        assert.deepEqual((await searched(harness, 'needle', { ...plainWalk, ignored: true })).found.sort(), all);
+        const inside = { ...plainWalk, path: 'lib/node_modules' };
+        assert.deepEqual((await searched(harness, 'needle', inside)).found, ['lib/node_modules/x/b.js']);
+        assert.deepEqual(await listed(inside), ['lib/node_modules/x/a.js', 'lib/node_modules/x/b.js']);
+        // Our own changes there are told, and mean no walk of everything.
+        await harness.workspace.write('lib/node_modules/x/c.js', Buffer.from('needle\n'), { cause });
+        assert.deepEqual(await searched(harness, 'needle'), { engine: 'index', searched: 2, found: watched });
+      },
+      {},
+      rgPath,
+      ['**/node_modules', 'build', 'old+([0-9])'],
+    );
   }));

@@ -197,7 +197,7 @@ export class Search {
     const limits = { maxLineLength: request.maxLineLength };
     if (ripgrep === undefined || this.#state === 'off') {
       for (const path of asked.placesFor(call, workspace))
-        if (!truncated) await this.#plain.search(request, { ...request, path }, limits, found, signal);
+        if (!truncated) await this.#plain.search(request, { ...request, path, without: call.secrets ?? [] }, limits, found, signal);
       return answer('plain');
     }
     // How long it takes tells of what is read: of nothing that may not be seen.
@@ -205,7 +205,7 @@ export class Search {
     let searched: number | undefined = 0;
     for (const path of asked.placesFor(call, workspace)) {
       if (truncated) break;
-      const walk = { ...request, path };
+      const walk: Walk = { ...request, path, without: call.secrets ?? [] };
       const indexed = this.#indexed !== undefined && (await this.#reached(revision, CATCH_UP_MS, signal)) ? this.#indexed : undefined;
       const count = await indexed?.search(request, { walk, mayRead }, limits, found, signal);
       if (count === undefined) await ripgrep.search(request, { walk }, limits, found, signal);

@@ -440,8 +440,14 @@ export function sharedFallback(temporary: string): string {
 
 /** Whether a folder, which need not be there yet, lies in the workspace. */
 export function isInside(folder: string, root: string): boolean {
+  return placeInside(folder, root) !== undefined;
+}
+
+/** Where a folder lies in the workspace, as its paths are; undefined where it lies elsewhere. */
+export function placeInside(folder: string, root: string): string | undefined {
   const relative = path.relative(fs.realpathSync(root), realPathSoFar(folder));
-  return relative !== '..' && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative);
+  const isElsewhere = relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative);
+  return isElsewhere ? undefined : relative.split(path.sep).join('/');
 }
 
 /** The real path of a folder that need not be there yet. */

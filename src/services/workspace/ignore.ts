@@ -1,5 +1,10 @@
 import picomatch from 'picomatch';
 
+/** A glob that only this path, and what lies in it, matches. */
+export function literalGlob(path: string): string {
+  return path.replaceAll(/[\\*?[\]{}()!+@^$|]/g, '\\$&');
+}
+
 /** Tells whether a workspace-relative path matches one of the globs (a glob that begins with two stars matches at any depth), or lies in what does. */
 export function createIgnore(globs: readonly string[]): (path: string) => boolean {
   if (globs.length === 0) return () => false;
