@@ -13,9 +13,10 @@ import { processEnvironment, type Surroundings } from '../config/load.ts';
 import type { ComponentName, Config } from '../config/options.ts';
 import type { Deployments } from '../services/deploy/deployments.ts';
 import type { Documents } from '../services/documents/documents.ts';
-import { placeInside, State, STATE_HINT } from '../services/state/state.ts';
+import { placeInside, State, STATE_HINT, stateFolders } from '../services/state/state.ts';
 import { changeOperations } from '../services/workspace/change-operations.ts';
 import { fileOperations } from '../services/workspace/operations.ts';
+import { rootsFolder } from '../services/exec/own-folder.ts';
 import { createIgnore, literalGlob } from '../services/workspace/ignore.ts';
 import { Workspace } from '../services/workspace/workspace.ts';
 import { nativeProgram } from '../services/processes/native-program.ts';
@@ -119,9 +120,11 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       onLost: (why) => log('error', 'state.lost', { reason: why, folder: state.folder }),
     });
     onRelease('state', () => state.close());
-    // Its own state is no part of a folder that it has to lie in: what is written there at each change would be a change again.
-    const ownPlace = placeInside(state.folder, root);
-    const config = ownPlace === undefined ? given : { ...given, 'watch.ignore': [...given['watch.ignore'], literalGlob(ownPlace)] };
+    // What sidecars keep is no part of a folder that it lies in: of what is written there at each change, each would be a change again.
+    const kept = stateFolders(dependencies.surroundings);
+    const ownPlaces = [...kept, rootsFolder(dependencies.surroundings.temporary)].map((folder) => placeInside(folder, root) ?? '');
+    const ownGlobs = ownPlaces.filter((place) => place !== '').map(literalGlob);
+    const config = { ...given, 'watch.ignore': [...given['watch.ignore'], ...ownGlobs] };
     let stateProblem: string | undefined;
     const workspace = new Workspace(
       { state, now, onProblem: (problem) => (stateProblem = problem) },
@@ -202,7 +205,7 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       onRelease('documents', () => documents?.stop());
     }
     // Of a link, its file of the secret is known when it is plugged in.
-    let secretPlaces = new SecretPlaces(workspace.root, [config.tokenFile, state.folder, config['link.config']], () => performance.now());
+    let secretPlaces = new SecretPlaces(workspace.root, [config.tokenFile, ...kept, config['link.config']], () => performance.now());
     let search: PluggedSearch | undefined;
     if (has('search')) {
       const { plugSearch } = await import('./plug-search.ts');
@@ -268,8 +271,8 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
 
     // ── the one way in
     const agents = Object.values(namedSettings(config, 'processes.agents', execAgents));
-    // That of the state lies in the workspace where there is no other place, as in one that is all of the machine.
-    const secretFiles = [config.tokenFile, state.folder, ...(link?.secretFiles ?? []), ...agents.map(({ tokenFile }) => tokenFile)];
+    // State lies in the workspace where there is no other place, as in one that is all of the machine, and that of others in one that is somebody's home.
+    const secretFiles = [config.tokenFile, ...kept, ...(link?.secretFiles ?? []), ...agents.map(({ tokenFile }) => tokenFile)];
     const secrets = new SecretPlaces(workspace.root, secretFiles, () => performance.now());
     workspace.journal.onChanges((changes) => secrets.noticed(changes));
     secretPlaces = secrets;

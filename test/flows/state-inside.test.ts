@@ -50,6 +50,10 @@ test('what is written there is no change of the workspace, which would be writte
     const { cursor } = await client.call('changes.since', { limit: 1 });
     for (const round of [1, 2, 3]) {
       fs.writeFileSync(path.join(root, inside, 'other'), `${round}`);
+      for (const beside of ['of another folder', '../outrigger-code-0/run']) {
+        fs.mkdirSync(path.join(root, inside, '..', beside), { recursive: true });
+        fs.writeFileSync(path.join(root, inside, '..', beside, 'file'), `${round}`);
+      }
       await client.call('files.write', { path: `${round}.txt`, text: 'x' });
       // All that any program wrote until now is told then.
       await client.call('index.wait', {});
@@ -64,7 +68,9 @@ test('what is written there is no change of the workspace, which would be writte
 test('who is no admin neither finds what is in it nor hears of it', () =>
   withStateInside(async ({ root, inside, client, reader }) => {
     fs.writeFileSync(path.join(root, 'a.txt'), 'needle\n');
-    fs.writeFileSync(path.join(root, inside, 'b.txt'), 'needle\n');
+    const other = path.join(path.dirname(inside), 'of another folder');
+    fs.mkdirSync(path.join(root, other));
+    for (const file of [`${inside}/b.txt`, `${other}/token`]) fs.writeFileSync(path.join(root, file), 'needle\n');
     await client.call('index.wait', {});
     for (const all of [false, true]) {
       const found = await pathsOf(reader.stream('search.text', { pattern: 'needle', hidden: all, ignored: all }));
@@ -72,12 +78,14 @@ test('who is no admin neither finds what is in it nor hears of it', () =>
       for (const paths of [found, files.map((file) => file.path)]) {
         assert.ok(paths.includes('a.txt'));
         assert.deepEqual(
-          paths.filter((found) => found.startsWith(inside)),
+          paths.filter((found) => found.startsWith(path.dirname(inside))),
           [],
         );
       }
     }
     // Where it was asked for, whoever may see everything sees it.
     const found = await pathsOf(client.stream('search.text', { pattern: 'needle', ignored: true }));
-    assert.deepEqual(found, ['a.txt', `${inside}/b.txt`]);
+    assert.deepEqual(found, ['a.txt', `${inside}/b.txt`, `${other}/token`]);
+    const refused = (error: { reason?: string }): boolean => error.reason === 'ACCESS_DENIED';
+    for (const file of [`${inside}/b.txt`, `${other}/token`]) await assert.rejects(reader.call('files.read', { path: file }), refused);
   }));

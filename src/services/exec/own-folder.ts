@@ -10,8 +10,13 @@ const LEAST_KEPT_MS = 7 * 24 * HOUR_MS;
 
 /** Programs of runs that root starts are other users, who can't get into a folder of root's. Which sessions lie there, one state alone knows. */
 export function ownFolderOf(stateFolder: string, temporary: string): string {
-  if (process.getuid?.() === 0) return path.join(temporary, 'outrigger-code-0', hash('sha256', stateFolder).slice(0, 16));
+  if (process.getuid?.() === 0) return path.join(rootsFolder(temporary), hash('sha256', stateFolder).slice(0, 16));
   return path.join(stateFolder, 'code');
+}
+
+/** Where sidecars that run as root have their folders of code runs. */
+export function rootsFolder(temporary: string): string {
+  return path.join(temporary, 'outrigger-code-0');
 }
 
 /**

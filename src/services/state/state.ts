@@ -326,8 +326,13 @@ function diskFullOr(error: unknown): unknown {
 
 /** Folders in which the state of a workspace lies when none is given, the likeliest first. */
 export function usualFolders(id: string, options: Pick<StateOptions, 'stateHome' | 'temporary'>): string[] {
-  const home = options.stateHome === undefined ? [] : [path.join(options.stateHome, 'outrigger', id)];
-  return [...home, path.join(sharedFallback(options.temporary), id)];
+  return stateFolders(options).map((folder) => path.join(folder, id));
+}
+
+/** Where states of all workspaces lie that were told no other place. */
+export function stateFolders({ stateHome, temporary }: Pick<StateOptions, 'stateHome' | 'temporary'>): string[] {
+  const home = stateHome === undefined ? [] : [path.join(stateHome, 'outrigger')];
+  return [...home, sharedFallback(temporary)];
 }
 
 /** Where the state of the sidecar lies that holds, or held when it was killed, the lock of this usual folder. */
