@@ -13,6 +13,7 @@ import { processEnvironment, type Surroundings } from '../config/load.ts';
 import type { ComponentName, Config } from '../config/options.ts';
 import type { Deployments } from '../services/deploy/deployments.ts';
 import type { Documents } from '../services/documents/documents.ts';
+import { virtualMounts } from '../services/state/mount-point.ts';
 import { placeInside, State, STATE_HINT, stateFolders } from '../services/state/state.ts';
 import { changeOperations } from '../services/workspace/change-operations.ts';
 import { fileOperations } from '../services/workspace/operations.ts';
@@ -120,11 +121,12 @@ export async function startSidecar(dependencies: SidecarDependencies): Promise<S
       onLost: (why) => log('error', 'state.lost', { reason: why, folder: state.folder }),
     });
     onRelease('state', () => state.close());
-    // What sidecars keep is no part of a folder that it lies in: of what is written there at each change, each would be a change again.
+    // What sidecars keep is no part of a folder that it lies in: of what is written there at each change, each would be a change again. Nor is what
+    // the kernel makes up, where all of the machine is served.
     const kept = stateFolders(dependencies.surroundings);
-    const ownPlaces = [...kept, rootsFolder(dependencies.surroundings.temporary)].map((folder) => placeInside(folder, root) ?? '');
-    const ownGlobs = ownPlaces.filter((place) => place !== '').map(literalGlob);
-    const config = { ...given, 'watch.ignore': [...given['watch.ignore'], ...ownGlobs] };
+    const left = [...kept, rootsFolder(dependencies.surroundings.temporary), ...virtualMounts()];
+    const places = left.map((folder) => placeInside(folder, root) ?? '').filter((place) => place !== '');
+    const config = { ...given, 'watch.ignore': [...given['watch.ignore'], ...places.map(literalGlob)] };
     let stateProblem: string | undefined;
     const workspace = new Workspace(
       { state, now, onProblem: (problem) => (stateProblem = problem) },

@@ -27,15 +27,44 @@ export class MountPoint {
 
 /** Whether something is mounted at a folder itself, be it of the same device. `folder` is absolute, without links, and there. */
 export function isMountPoint(folder: string): boolean {
-  let mounts: string;
+  const mounts = readMounts();
+  // Another device alone says little: each subvolume of btrfs has its own.
+  if (mounts === undefined) return process.platform !== 'linux' && fs.statSync(folder).dev !== fs.statSync(path.dirname(folder)).dev;
+  return mounts.some(({ at }) => at === folder);
+}
+
+/** What the kernel makes up: files that are other ones at each look, and none of which a disk has. */
+const virtual: ReadonlySet<string> = new Set([
+  ...['proc', 'sysfs', 'cgroup', 'cgroup2', 'devtmpfs', 'devpts', 'mqueue', 'hugetlbfs', 'debugfs', 'tracefs', 'securityfs', 'selinuxfs'],
+  ...['pstore', 'efivarfs', 'configfs', 'fusectl', 'binfmt_misc', 'bpf', 'nsfs', 'rpc_pipefs'],
+]);
+
+/** Where file systems are mounted that hold no files of anybody, such as /proc. */
+export function virtualMounts(mounts = readMounts() ?? []): string[] {
+  return mounts.flatMap(({ at, type }) => (virtual.has(type) ? [at] : []));
+}
+
+interface Mount {
+  at: string;
+  type: string;
+}
+
+/** Undefined where there is no such list. */
+function readMounts(): Mount[] | undefined {
   try {
-    // Another device alone says little: each subvolume of btrfs has its own.
-    mounts = fs.readFileSync('/proc/self/mountinfo', 'utf8');
+    return parseMounts(fs.readFileSync('/proc/self/mountinfo', 'utf8'));
   } catch {
-    return process.platform !== 'linux' && fs.statSync(folder).dev !== fs.statSync(path.dirname(folder)).dev;
+    return undefined;
   }
-  // proc_pid_mountinfo(5): the fifth field, in which white space and the backslash are octal.
+}
+
+/** proc_pid_mountinfo(5): the fifth field is the place, in which white space and the backslash are octal; the type comes after a lone dash. */
+export function parseMounts(text: string): Mount[] {
   const unescape = (field: string): string =>
     field.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-  return mounts.split('\n').some((line) => unescape(line.split(' ')[4] ?? '') === folder);
+  return text.split('\n').flatMap((line) => {
+    const fields = line.split(' ');
+    const [at, type] = [fields[4], fields[fields.indexOf('-', 6) + 1]];
+    return at === undefined || type === undefined ? [] : [{ at: unescape(at), type }];
+  });
 }
