@@ -1205,6 +1205,14 @@ export const limitParts = [
         'src/hub/sqlite-task-store.test.ts',
         'of many due tasks a thousand are seen to in a commit, and others get their turn before the rest',
       ]),
+      constant(
+        'large tasks that are granted, or due, in one commit',
+        'src/hub/sqlite-task-store.ts',
+        'READ_AT_ONCE',
+        'characters',
+        'others get their turn in between',
+        ['src/hub/fleet.test.ts', 'an agent that has room for many large tasks gets them all, a few in a turn of the event loop'],
+      ),
       constant('lanes in memory', 'src/hub/ready-tasks.ts', 'KNOWN_LANES', 'count', 'they are read from the disk', [
         'src/hub/ready-tasks.test.ts',
         'more than ten thousand lanes are not all kept in memory: some are read again, and nothing that is ready is missed',

@@ -416,6 +416,23 @@ test('tasks wait for an agent that has much to read, and go out when it has read
   }, clock);
 });
 
+test('an agent that has room for many large tasks gets them all, a few in a turn of the event loop', () =>
+  scene(async (hub) => {
+    const text = 'x'.repeat(2 * 1024 * 1024);
+    const ids = Array.from({ length: 9 }, (_, n) => `t${n}`);
+    for (const id of ids) await hub.create(id, { metadata: { text } });
+    const agent = await hub.join('one', { credit: 9 });
+    const told = (): unknown[] => agent.frames.filter(({ type }) => type === 'task_assign').map(({ task_id: id }) => id);
+    const turns: number[] = [];
+    while (told().length < ids.length && turns.length < 1000) {
+      await new Promise((resolve) => setImmediate(resolve));
+      turns.push(told().length);
+    }
+    assert.deepEqual(told(), ids);
+    const most = Math.max(...turns.map((count, at) => count - (turns[at - 1] ?? 0)));
+    assert.ok(most <= 2, `${most} in one turn`);
+  }));
+
 test('an agent that reads nothing for fifteen seconds while tasks wait for it is closed, and they are another one’s at once', () => {
   const clock = new FakeClock();
   return scene(async (hub) => {

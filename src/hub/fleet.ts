@@ -382,7 +382,8 @@ export class Fleet {
       if (claims.length === 0) return;
       // Who has most room comes first.
       claims.sort((a, b) => b.credit - a.credit);
-      for (const { agent, task } of await this.#dependencies.store.claim(claims)) {
+      // Of large tasks the rest is asked for in a later turn of the event loop: telling of one takes as long as reading it.
+      for (const { agent, task } of await this.#dependencies.store.claim(claims, () => this.wake())) {
         const session = this.#sessions.get(agent);
         session?.assign(task);
         this.changed(task);

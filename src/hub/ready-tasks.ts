@@ -12,6 +12,11 @@ interface Claim {
   credit: number;
 }
 
+interface Grant {
+  agent: string;
+  task: TaskBrief;
+}
+
 /**
  * Finds who gets what is ready. What 100,000 ready tasks have in common is few lanes, so an agent is matched with lanes and never with
  * tasks, and a task that nobody here may have stands in nobody's way. Of each lane in which something is ready the first task is known, and
@@ -30,23 +35,32 @@ export class ReadyTasks {
     this.#sql = sql;
   }
 
-  /** One each in turn, to those that have credit left, until nothing fits. `grant` makes the task not ready any more; undefined: it was not to be had. */
-  share(claims: readonly Claim[], grant: (id: string, agent: string) => TaskBrief | undefined): { agent: string; task: TaskBrief }[] {
-    const granted: { agent: string; task: TaskBrief }[] = [];
+  /**
+   * One each in turn, to those that have credit left, until nothing fits (`isAll`), or it `isEnough`. `grant` makes the task not ready any more;
+   * undefined: it was not to be had.
+   */
+  share(
+    claims: readonly Claim[],
+    grant: (id: string, agent: string) => TaskBrief | undefined,
+    isEnough: () => boolean = () => false,
+  ): { granted: Grant[]; isAll: boolean } {
+    const granted: Grant[] = [];
     const running = new Map<string, number>();
     const open = this.#look();
     let waiting = claims
       .filter(({ credit }) => credit > 0)
       .map((claim) => ({ ...claim, kinds: open.kindsFor(claim.agent, claim.capabilities) }));
-    while (waiting.length > 0) {
+    while (waiting.length > 0 && !isEnough()) {
       waiting = waiting.filter((claim) => {
-        const task = this.#next(claim.agent, claim.kinds, running, grant);
-        if (task === undefined) return false;
+        if (isEnough()) return true;
+        const task = this.#next(claim.agent, claim.kinds, running, grant, isEnough);
+        // What was not to be had may have been enough by itself: there can be more.
+        if (task === undefined) return isEnough();
         granted.push({ agent: claim.agent, task });
         return --claim.credit > 0;
       });
     }
-    return granted;
+    return { granted, isAll: waiting.length === 0 };
   }
 
   /** A task of this lane became ready, or is not any more. */
@@ -73,6 +87,7 @@ export class ReadyTasks {
     kinds: readonly LaneKind[],
     running: Map<string, number>,
     grant: (id: string, agent: string) => TaskBrief | undefined,
+    isEnough: () => boolean,
   ): TaskBrief | undefined {
     for (;;) {
       let best: OpenLane | undefined;
@@ -86,6 +101,7 @@ export class ReadyTasks {
       const task = grant(id, agent);
       this.#changed.add(number);
       this.#look();
+      if (task === undefined && isEnough()) return undefined;
       if (task === undefined) continue;
       if (group !== null) running.set(group, (running.get(group) as number) + 1);
       return task;

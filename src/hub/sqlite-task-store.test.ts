@@ -11,7 +11,7 @@ import { taskRequest } from '../../test/kit/task-request.ts';
 import type { OutriggerError } from '../contract/errors.ts';
 import { replayAudit } from './replay-audit.ts';
 import { SqliteTaskStore } from './sqlite-task-store.ts';
-import type { AuditEntry, TaskEvent, TaskRecord } from './task-store.ts';
+import type { AuditEntry, TaskBrief, TaskEvent, TaskRecord, TaskStore } from './task-store.ts';
 import { newTask } from './transition.ts';
 
 const START = 1_000_000;
@@ -26,6 +26,17 @@ taskStoreSuite('SQLite on a file', () => Promise.resolve(fileBed()), { outlives:
 
 function openStore(file: string, clock: { now: number }): SqliteTaskStore {
   return new SqliteTaskStore({ file, now: () => clock.now, random: () => 0.5, acceptMs: ACCEPT_WITHIN_MS, keep: KEEP_TASKS });
+}
+
+/** Of large tasks, as many commits as it takes. */
+async function claimAll(store: TaskStore, agent: string, credit: number): Promise<TaskBrief[]> {
+  const granted: TaskBrief[] = [];
+  for (let isMore = true; isMore; ) {
+    isMore = false;
+    const claims = [{ agent, capabilities: [], credit: credit - granted.length }];
+    for (const { task } of await store.claim(claims, () => (isMore = true))) granted.push(task);
+  }
+  return granted;
 }
 
 function fileBed(): StoreBed & { folder: string } {
@@ -228,7 +239,7 @@ describe('SQLite as a task store', () => {
     const store = openStore(':memory:', clock);
     const ids = Array.from({ length: 10_001 }, (_, n) => `t${n}`);
     await store.enqueue(ids.map((id) => ({ id, request: taskRequest(), by: 'x' })));
-    const claim = async (credit: number) => (await store.claim([{ agent: 'a', capabilities: [], credit }])).map(({ task }) => task);
+    const claim = (credit: number) => claimAll(store, 'a', credit);
     const held = await claim(10_000);
     // Of what is in memory the same record is given again.
     assert.ok(held.every((task) => store.get(task.id) === task));
@@ -254,7 +265,7 @@ describe('SQLite as a task store', () => {
     const before = livingBytes();
     // One by one, so that no list of requests is large.
     for (const id of ids) await store.enqueue([{ id, request: requestFor(id), by: 'x' }]);
-    const granted = await store.claim([{ agent: 'a', capabilities: [], credit: ids.length }]);
+    const granted = await claimAll(store, 'a', ids.length);
     const accepted = await apply({ type: 'accept', agent: 'a', fence: 1, leaseUntil: START + 1000 });
     const renewed = await apply({ type: 'renew', agent: 'a', fence: 1, leaseUntil: START + 2000 });
     const held = store.heldBy('a');
@@ -273,7 +284,7 @@ describe('SQLite as a task store', () => {
     const ids = Array.from({ length: 12 }, (_, n) => `t${n}`.padEnd(4));
     const before = livingBytes();
     const claim = async (): Promise<void> => {
-      await store.claim([{ agent: 'a', capabilities: [], credit: ids.length }]);
+      assert.equal((await claimAll(store, 'a', ids.length)).length, ids.length);
     };
     await store.enqueue(ids.map((id) => ({ id, request: taskRequest(), by: 'x' })));
     await claim();
@@ -301,6 +312,24 @@ describe('SQLite as a task store', () => {
     await store.enqueue([{ id: 'other', request: taskRequest(), by: 'x' }]);
     assert.deepEqual([store.counts().scheduled, store.counts().ready], [1, 1001]);
     assert.equal((await reaped).length, 1001);
+    assert.equal(store.counts().scheduled, 0);
+    await store.close();
+  });
+
+  test('of many large tasks that are due some are seen to in a commit, and others get their turn before the rest', async () => {
+    const clock = { now: START };
+    const store = openStore(':memory:', clock);
+    const ids = Array.from({ length: 9 }, (_, n) => `t${n}`);
+    const reason = 'x'.repeat(1024 * 1024);
+    await store.enqueue(ids.map((id) => ({ id, request: taskRequest(), by: 'x' })));
+    await claimAll(store, 'a', ids.length);
+    await store.apply(ids.map((task) => ({ task, event: { type: 'fail', agent: 'a', fence: 1, reason, retryable: true, report: null } })));
+    clock.now += 3_600_000;
+    const reaped = store.reap();
+    await store.enqueue([{ id: 'other', request: taskRequest(), by: 'x' }]);
+    const { scheduled } = store.counts();
+    assert.ok(scheduled > 0 && scheduled < 9, `${scheduled} wait`);
+    assert.equal((await reaped).length, 9);
     assert.equal(store.counts().scheduled, 0);
     await store.close();
   });

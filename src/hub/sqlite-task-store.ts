@@ -27,6 +27,8 @@ import { isEnded, isHeld, newTask, nextTimeOf, transition } from './transition.t
 const ACCEPT_MS = 10_000;
 /** So many due tasks are seen to in one commit; between two, others get their turn. */
 const REAPED_AT_ONCE = 1000;
+/** Tasks that are granted, or whose time has come, are read in one commit until they take so much, characters of JSON; then others get their turn. */
+const READ_AT_ONCE = 4 * 1024 * 1024;
 /** Of the tasks that agents hold, so many are kept in memory, of so many characters of JSON together: progress and renewals then read nothing. */
 const KNOWN_HELD = 10_000;
 const KNOWN_HELD_LENGTH = 32 * 1024 * 1024;
@@ -104,6 +106,8 @@ export class SqliteTaskStore implements TaskStore {
   readonly #untold = new Map<string, TaskBrief>();
   /** Of the newest entry of the audit. */
   #sequence = 0;
+  /** What was read of tasks so far, characters of JSON. */
+  #readLength = 0;
 
   /**
    * `now` gives milliseconds since 1970, `monotonic` milliseconds of a clock that is never set, by which each commit sees whether that other one
@@ -184,38 +188,49 @@ export class SqliteTaskStore implements TaskStore {
     });
   }
 
-  claim(
+  async claim(
     claims: readonly { agent: string; capabilities: readonly string[]; credit: number }[],
+    more?: () => void,
   ): Promise<{ agent: string; task: TaskBrief }[]> {
-    return this.#commits.ask(() => {
+    const { granted, isAll } = await this.#commits.ask(() => {
       const now = this.#now();
-      return this.#ready.share(claims, (id, agent) => {
-        const { task } = this.#stored(id) as Stored;
-        // It is over, and nobody has seen to that yet.
-        if (task.deadline !== null && task.deadline <= now) this.#untold.set(id, this.#apply(id, { type: 'tick' }).task ?? task);
+      const grant = (id: string, agent: string): TaskBrief | undefined => {
+        // Its deadline is over, and nobody has seen to that yet. The column alone is asked: a large task is not to be read twice.
+        const { due } = this.#sql('SELECT due FROM requests JOIN tasks USING(seq) WHERE id = ?').get(id) as { due: number | null };
+        if (due !== null && due <= now) this.#untold.set(id, this.#apply(id, { type: 'tick' }).task as TaskBrief);
         const applied = this.#apply(id, { type: 'offer', agent, acceptBy: now + this.#acceptMs });
         return applied.ok ? applied.task : undefined;
-      });
+      };
+      return this.#ready.share(claims, grant, this.#untilMuchIsRead());
     });
+    if (!isAll) more?.();
+    return granted;
   }
 
   apply(events: readonly { task: string; event: TaskEvent }[]): Promise<Applied[]> {
     return this.#commits.ask(() => events.map(({ task, event }) => this.#apply(task, event)));
   }
 
-  async reap(): Promise<TaskBrief[]> {
-    const changed: TaskBrief[] = [];
+  async reap(): Promise<TaskSummary[]> {
+    const changed: TaskSummary[] = [];
     for (;;) {
-      const batch = await this.#commits.ask(() => {
+      const { batch, isAll } = await this.#commits.ask(() => {
         const due = all<{ id: string }>(
           this.#sql('SELECT id FROM tasks JOIN requests USING(seq) WHERE due <= ? ORDER BY due LIMIT ?'),
           this.#now(),
           REAPED_AT_ONCE,
         );
-        return due.flatMap(({ id }) => this.#apply(id, { type: 'tick' }).task ?? []);
+        const isEnough = this.#untilMuchIsRead();
+        const batch: TaskSummary[] = [];
+        for (const { id } of due) {
+          // Summaries: many that wait for the last of them would take much memory.
+          batch.push(summaryOf(this.#apply(id, { type: 'tick' }).task as TaskBrief));
+          if (isEnough()) break;
+        }
+        return { batch, isAll: batch.length === due.length && due.length < REAPED_AT_ONCE };
       });
       changed.push(...batch);
-      if (batch.length < REAPED_AT_ONCE) return changed;
+      if (isAll) return changed;
     }
   }
 
@@ -474,6 +489,12 @@ export class SqliteTaskStore implements TaskStore {
     );
   }
 
+  /** Says whether so much was read from now on that others should get their turn. */
+  #untilMuchIsRead(): () => boolean {
+    const end = this.#readLength + READ_AT_ONCE;
+    return () => this.#readLength >= end;
+  }
+
   #stored(id: string): Stored | undefined {
     const known = this.#held.get(id);
     if (known !== undefined) return known;
@@ -481,6 +502,7 @@ export class SqliteTaskStore implements TaskStore {
     const row = this.#sql(whole).get(id) as { seq: number; lane: number; request: string; rest: string } | undefined;
     if (row === undefined) return undefined;
     const { seq, lane } = row;
+    this.#readLength += row.request.length + row.rest.length;
     const request = JSON.parse(row.request) as TaskRequest;
     const rest = JSON.parse(row.rest) as TaskRecord;
     const isWhole = row.request.length <= SMALL_REQUEST_LENGTH;

@@ -135,13 +135,17 @@ export interface TaskQuery {
  */
 export interface TaskStore {
   enqueue(requests: readonly { id: string; request: TaskRequest; by: string }[]): Promise<{ task: TaskBrief; existed: boolean }[]>;
-  /** Grants what is ready, by priority and then age, to those who may have it: at most `credit` each. */
+  /**
+   * Grants what is ready, by priority and then age, to those who may have it: at most `credit` each. Of large tasks a few are granted at a time, one
+   * at least where there is one, and `more` is called where there may be more for these claims.
+   */
   claim(
     claims: readonly { agent: string; capabilities: readonly string[]; credit: number }[],
+    more?: () => void,
   ): Promise<{ agent: string; task: TaskBrief }[]>;
   apply(events: readonly { task: string; event: TaskEvent }[]): Promise<Applied[]>;
   /** Applies `tick` to all whose time has come; gives those that changed. */
-  reap(): Promise<TaskBrief[]>;
+  reap(): Promise<TaskSummary[]>;
   /**
    * Removes some of the tasks whose time is over, and all there is of them; their ids. A task stays while one that is not over comes after it,
    * or one that was cancelled for its sake is known. Where there is more to do, `nextTime` is not later than now.

@@ -187,7 +187,7 @@ export class SqliteTable implements ModelTable {
     return this.#store.apply(events);
   }
 
-  reap(): Promise<TaskBrief[]> {
+  reap(): Promise<TaskSummary[]> {
     return this.#store.reap();
   }
 

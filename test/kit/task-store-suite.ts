@@ -436,6 +436,33 @@ const cases: Record<string, (hand: Hand) => Promise<void>> = {
     hand.bed.clock.now += 5;
     assert.deepEqual([await hand.claim('a'), hand.states('t')], [['u'], ['failed']]);
   },
+  'of large tasks some are granted in one commit, the others in the next, in the same order': async (hand) => {
+    const ids = Array.from({ length: 12 }, (_, n) => `t${n}`);
+    for (const id of ids) await hand.add(id, { metadata: { text: id.padEnd(1024 * 1024) }, agent: id === 't1' ? 'b' : null });
+    const claims = ['a', 'b', 'c'].map((agent) => ({ agent, capabilities: [], credit: agent === 'c' ? 1 : 9 }));
+    const granted: string[] = [];
+    let commits = 0;
+    for (let isMore = true; isMore; commits++) {
+      isMore = false;
+      const left = claims.filter(({ credit }) => credit > 0);
+      const some = await hand.store.claim(left, () => (isMore = true));
+      assert.ok(some.length <= 6 && (some.length > 0 || granted.length === ids.length), `${some.length} at once`);
+      for (const { agent } of some) (claims.find((claim) => claim.agent === agent) as { credit: number }).credit--;
+      granted.push(...some.map(({ agent, task }) => `${agent} ${task.id}`));
+    }
+    assert.ok(commits > 2, `${commits} commits`);
+    assert.deepEqual(granted.slice(0, 3), ['a t0', 'b t1', 'c t2']);
+    assert.deepEqual(granted.map((one) => one.slice(2)).sort(), ids.toSorted());
+  },
+  'a task that is larger than all that is granted at once is granted': async (hand) => {
+    for (const id of ['t', 'u']) await hand.add(id, { metadata: { text: 'x'.repeat(6 * 1024 * 1024) } });
+    assert.deepEqual([await hand.claim('a', [], 9), await hand.claim('a', [], 9), await hand.claim('a', [], 9)], [['t'], ['u'], []]);
+  },
+  'of small tasks all are granted in one commit': async (hand) => {
+    for (let n = 0; n < 50; n++) await hand.add(`t${n}`);
+    const more = () => assert.fail('there is nothing more');
+    assert.equal((await hand.store.claim([{ agent: 'a', capabilities: [], credit: 99 }], more)).length, 50);
+  },
   'an offer waits to be accepted, then goes to another under a new fence': async (hand) => {
     await hand.add('t');
     await hand.claim('a');
