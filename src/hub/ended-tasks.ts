@@ -127,7 +127,8 @@ export class EndedTasks {
   }
 
   #due(state: TaskState, until: number): Due | undefined {
-    const oldest = `SELECT seq, id, lane, octet_length(requests.body) + octet_length(tasks.body) AS bytes
+    const oldest = `SELECT seq, id, lane, octet_length(requests.body) + octet_length(tasks.body)
+        + coalesce((SELECT sum(octet_length(body)) FROM apart WHERE apart.seq = tasks.seq), 0) AS bytes
       FROM tasks JOIN requests USING(seq) WHERE state = ? AND ended <= ? ORDER BY ended LIMIT 1`;
     return this.#sql(oldest).get(state, until) as Due | undefined;
   }
@@ -140,6 +141,7 @@ export class EndedTasks {
   #remove({ seq, id, lane }: Due): void {
     this.#sql('DELETE FROM audit WHERE task = ?').run(id);
     this.#sql('DELETE FROM tasks WHERE seq = ?').run(seq);
+    this.#sql('DELETE FROM apart WHERE seq = ?').run(seq);
     this.#sql('DELETE FROM requests WHERE seq = ?').run(seq);
     const needed = this.#sql('DELETE FROM waits WHERE task = ? RETURNING dependency').all(id) as { dependency: string }[];
     for (const { dependency } of needed) this.#neededLess(dependency);

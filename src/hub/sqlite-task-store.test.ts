@@ -5,6 +5,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { livingBytes } from '../../test/kit/living-bytes.ts';
+import { threadMs } from '../../test/kit/loop-hold.ts';
 import { withSmallDisk } from '../../test/kit/small-disk.ts';
 import { ACCEPT_WITHIN_MS, assertAuditReplays, KEEP_TASKS, type StoreBed, taskStoreSuite } from '../../test/kit/task-store-suite.ts';
 import { taskRequest } from '../../test/kit/task-request.ts';
@@ -332,6 +333,128 @@ describe('SQLite as a task store', () => {
     assert.equal((await reaped).length, 9);
     assert.equal(store.counts().scheduled, 0);
     await store.close();
+  });
+
+  test('what is large in tasks is read where it is asked for, and by nothing else', async (context) => {
+    const bed = fileBed();
+    try {
+      const ids = Array.from({ length: 12 }, (_, n) => `t${n}`);
+      // One word after the other, as what agents are told mostly is.
+      const metadata = { words: Array.from({ length: 20_000 }, (_, n) => `${n}`.padEnd(90, 'x')) };
+      for (const id of ids) await bed.store.enqueue([{ id, request: taskRequest({ metadata }), by: 'x' }]);
+      const claimed = await claimAll(bed.store, 'a', ids.length);
+      const apply = (store: TaskStore, event: TaskEvent) => store.apply(claimed.map(({ id }) => ({ task: id, event })));
+      const grant = { agent: 'a', fence: 1 };
+      await apply(bed.store, { type: 'accept', ...grant, leaseUntil: START + 1000 });
+      const tookMs: Record<string, number> = {};
+      // Each by a store that has nothing in memory.
+      const took = async (name: string, run: (store: TaskStore) => unknown): Promise<void> => {
+        const store = (await bed.reopen?.()) as TaskStore;
+        const begun = threadMs();
+        await run(store);
+        tookMs[name] = threadMs() - begun;
+      };
+      await took('get', (store) => ids.map((id) => store.get(id)));
+      await took('list', (store) => store.list({ limit: 99 }));
+      await took('held', (store) => store.heldBy('a'));
+      await took('renew', (store) => apply(store, { type: 'renew', ...grant, leaseUntil: START + 2000 }));
+      await took('disown', (store) => apply(store, { type: 'disown', ...grant }));
+      await took('cancel', (store) => apply(store, { type: 'cancel', by: 'x', reason: 'x', cancelBy: 0 }));
+      context.diagnostic(JSON.stringify(tookMs));
+      for (const [name, ms] of Object.entries(tookMs))
+        if (name !== 'get') assert.ok(ms < (tookMs['get'] as number) / 4, `${name}: ${JSON.stringify(tookMs)}`);
+    } finally {
+      await bed.release();
+    }
+  });
+
+  test('renewals and progress do not write again what came of the task before', async () => {
+    const bed = fileBed();
+    try {
+      const report = { status: 'fail', text: 'x'.repeat(2_000_000) };
+      await bed.store.enqueue([{ id: 't', request: taskRequest(), by: 'x' }]);
+      await claimAll(bed.store, 'a', 1);
+      const apply = (store: TaskStore, event: TaskEvent) => store.apply([{ task: 't', event }]);
+      await apply(bed.store, { type: 'complete', agent: 'a', fence: 1, result: { of: 't' }, report });
+      bed.clock.now += 3_600_000;
+      await bed.store.reap();
+      await claimAll(bed.store, 'a', 1);
+      await apply(bed.store, { type: 'accept', agent: 'a', fence: 2, leaseUntil: bed.clock.now + 1000 });
+      await bed.store.close();
+      // Its log is empty, and grows by what is written.
+      const file = path.join(bed.folder, '0');
+      const store = openStore(file, bed.clock);
+      const leaseUntil = bed.clock.now + 2000;
+      for (let n = 0; n < 5; n++) {
+        await apply(store, { type: 'renew', agent: 'a', fence: 2, leaseUntil: leaseUntil + n });
+        await apply(store, { type: 'progress', agent: 'a', fence: 2, percent: null, text: 'x'.repeat(n) });
+      }
+      const written = fs.statSync(`${file}-wal`).size;
+      const { state, leaseUntil: renewed, result, report: kept } = store.get('t') as TaskRecord;
+      await store.close();
+      assert.ok(written < 500_000, `${written} bytes`);
+      assert.deepEqual([state, renewed, result, kept], ['running', leaseUntil + 4, { of: 't' }, report]);
+    } finally {
+      await bed.release();
+    }
+  });
+
+  test('a file of the second version has its large tasks whole, and what came of them', async () => {
+    const bed = fileBed();
+    try {
+      const text = 'x'.repeat(100_000);
+      const large = taskRequest({ metadata: { text }, fileHints: [{ path: 'p' }], successCriteria: ['c'], maxAttempts: 9 });
+      for (const [id, request] of Object.entries({ large, small: taskRequest({ maxAttempts: 9 }) })) {
+        await bed.store.enqueue([{ id, request, by: 'x' }]);
+        await claimAll(bed.store, 'a', 1);
+        const report = { status: 'fail', text };
+        await bed.store.apply([{ task: id, event: { type: 'complete', agent: 'a', fence: 1, result: { of: id }, report } }]);
+      }
+      const before = ['large', 'small'].map((id) => bed.store.get(id));
+      await bed.store.close();
+      const file = path.join(bed.folder, '0');
+      const old = new DatabaseSync(file);
+      const bodies = (table: string, part: string): void => {
+        const rows = old.prepare(
+          `SELECT ${table}.seq, ${table}.body, apart.body AS more FROM ${table} JOIN apart USING(seq) WHERE part = ?`,
+        );
+        for (const { seq, body, more } of rows.all(part) as { seq: number; body: string; more: string }[])
+          old.prepare(`UPDATE ${table} SET body = ? WHERE seq = ?`).run(JSON.stringify({ ...JSON.parse(body), ...JSON.parse(more) }), seq);
+      };
+      bodies('requests', 'request');
+      bodies('tasks', 'outcome');
+      old.exec('DROP TABLE apart; PRAGMA user_version = 2');
+      old.close();
+
+      const store = openStore(file, bed.clock);
+      assert.deepEqual(
+        ['large', 'small'].map((id) => store.get(id)),
+        before,
+      );
+      bed.clock.now += 3_600_000;
+      assert.equal((await store.reap()).length, 2);
+      const told = (await claimAll(store, 'a', 2)).map(({ id, result }) => [id, result, store.get(id)?.metadata]);
+      assert.deepEqual(told, [
+        ['large', { of: 'large' }, { text }],
+        ['small', { of: 'small' }, {}],
+      ]);
+      // What came of one before is not kept when there is less of it now.
+      for (const id of ['large', 'small'])
+        await store.apply([{ task: id, event: { type: 'complete', agent: 'a', fence: 2, result: null, report: null } }]);
+      assertAuditReplays(store);
+      await store.close();
+      const again = openStore(file, bed.clock);
+      assertAuditReplays(again);
+      assert.deepEqual([again.get('large')?.report, again.get('large')?.metadata], [null, { text }]);
+      bed.clock.now += KEEP_TASKS.doneMs;
+      for (let batch = 0; batch < 9; batch++) await again.forget();
+      await again.close();
+      const left = new DatabaseSync(file);
+      assert.deepEqual({ ...left.prepare('SELECT count(*) AS count FROM apart').get() }, { count: 0 });
+      left.close();
+    } finally {
+      await bed.release();
+    }
   });
 
   test('a file of the first version has its tasks, forgets what is over, and gives its space back (long form)', async () => {

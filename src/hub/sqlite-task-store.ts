@@ -32,8 +32,9 @@ const READ_AT_ONCE = 4 * 1024 * 1024;
 /** Of the tasks that agents hold, so many are kept in memory, of so many characters of JSON together: progress and renewals then read nothing. */
 const KNOWN_HELD = 10_000;
 const KNOWN_HELD_LENGTH = 32 * 1024 * 1024;
-/** Of a longer request, characters, what is large in it is kept apart, and so much of all together: it is for agents that are told of their tasks. */
-const SMALL_REQUEST_LENGTH = 16 * 1024;
+/** Of a longer request, or what came of a task where that is longer, characters of JSON, what is large is kept apart. */
+const SMALL_LENGTH = 16 * 1024;
+/** Of what is large in requests, so much is in memory: it is for agents that are told of their tasks. */
 const KNOWN_LARGE_LENGTH = 32 * 1024 * 1024;
 /** How far the wall clock is ahead of the other one is written anew where it is another by so much, ms: slewing adds up. */
 const AHEAD_WITHIN_MS = 50;
@@ -46,6 +47,14 @@ const SUMMARY = `SELECT
   json_remove(tasks.body, '$.result', '$.report', '$.late') AS rest
   FROM requests JOIN tasks USING(seq) WHERE id = ?`;
 
+/** Of a task that is ready, without reading it: when its deadline is over, and what is kept apart of its request, bytes. */
+const DUE_AND_LARGE = `SELECT due, (SELECT octet_length(body) FROM apart WHERE apart.seq = tasks.seq AND part = 'request') AS large
+  FROM requests JOIN tasks USING(seq) WHERE id = ?`;
+
+const STORED = `SELECT requests.seq, lane, requests.body AS request, tasks.body AS rest, outcome.body AS outcome,
+    EXISTS (SELECT 1 FROM apart WHERE apart.seq = requests.seq AND part = 'request') AS isApart
+  FROM requests JOIN tasks USING(seq) LEFT JOIN apart AS outcome ON outcome.seq = requests.seq AND outcome.part = 'outcome' WHERE id = ?`;
+
 /** When the newest entry of the audit, or the newest about one of the tasks that agents hold, was written last: none is of before the clock was set. */
 const LAST_WRITTEN = `SELECT max(at) AS at FROM audit WHERE sequence IN (
   SELECT max(sequence) FROM audit UNION ALL
@@ -55,6 +64,12 @@ const WITH_TIME_LEFT = `SELECT id FROM requests JOIN tasks USING(seq) WHERE stat
   OR (state = 'scheduled' AND (holder IS NOT NULL OR ? < 0))
   OR (state IN ('failed', 'cancelled') AND tasks.body GLOB '*"leaseUntil":[0-9]*')`;
 
+/** What is in the table `apart`, by its name there. */
+type Part = 'request' | 'outcome';
+
+/** What came of a task: changed seldom, and as large as a frame. */
+type Outcome = Pick<TaskBrief, 'result' | 'report' | 'late'>;
+
 interface Stored {
   seq: number;
   lane: number;
@@ -63,6 +78,8 @@ interface Stored {
   isWhole: boolean;
   /** Of the request, what is in `task`: characters of JSON. */
   requestLength: number;
+  /** Of what came of it, where that is kept apart; undefined: a row of an older version, where it is not although it may be large. */
+  outcomeLength: number | null | undefined;
   /** The newest entry of its audit, where one of the same type takes its place. */
   said?: Said | undefined;
 }
@@ -71,6 +88,15 @@ interface Stored {
 type Forgotten = Extract<AuditEntry['event'], { type: 'forget' }> & { last: string };
 
 type StoredEntry = Omit<AuditEntry, 'event'> & { event: string };
+
+interface StoredRow {
+  seq: number;
+  lane: number;
+  request: string;
+  rest: string;
+  outcome: string | null;
+  isApart: 0 | 1;
+}
 
 interface Said {
   sequence: number;
@@ -196,10 +222,13 @@ export class SqliteTaskStore implements TaskStore {
       const now = this.#now();
       const grant = (id: string, agent: string): TaskBrief | undefined => {
         // Its deadline is over, and nobody has seen to that yet. The column alone is asked: a large task is not to be read twice.
-        const { due } = this.#sql('SELECT due FROM requests JOIN tasks USING(seq) WHERE id = ?').get(id) as { due: number | null };
+        const { due, large } = this.#sql(DUE_AND_LARGE).get(id) as { due: number | null; large: number | null };
         if (due !== null && due <= now) this.#untold.set(id, this.#apply(id, { type: 'tick' }).task as TaskBrief);
         const applied = this.#apply(id, { type: 'offer', agent, acceptBy: now + this.#acceptMs });
-        return applied.ok ? applied.task : undefined;
+        if (!applied.ok) return undefined;
+        // It is read when its agent is told.
+        this.#readLength += large ?? 0;
+        return applied.task;
       };
       return this.#ready.share(claims, grant, this.#untilMuchIsRead());
     });
@@ -343,12 +372,14 @@ export class SqliteTaskStore implements TaskStore {
     const dependencies = [...new Set(request.after)].map((dependency) => ({ id: dependency, state: states.get(dependency) as TaskState }));
     const waitsFor = dependencies.filter(({ state }) => state !== 'succeeded').map((dependency) => dependency.id);
     const task = newTask(id, request, by, waitsFor, this.#now());
-    const { lastInsertRowid } = this.#sql('INSERT INTO requests(id, key, body) VALUES(?, ?, ?)').run(
-      id,
-      request.key,
-      JSON.stringify({ ...request, id, createdBy: by, createdAt: task.createdAt }),
-    );
+    const known = { ...request, id, createdBy: by, createdAt: task.createdAt };
+    const { large, rest } = apart(known);
+    const [largeBody, restBody] = [JSON.stringify(large), JSON.stringify(rest)];
+    const isWhole = largeBody.length + restBody.length <= SMALL_LENGTH;
+    const body = isWhole ? JSON.stringify(known) : restBody;
+    const { lastInsertRowid } = this.#sql('INSERT INTO requests(id, key, body) VALUES(?, ?, ?)').run(id, request.key, body);
     const seq = Number(lastInsertRowid);
+    if (!isWhole) this.#putApart(seq, 'request', largeBody);
     const lane = laneOf((text) => this.#sql(text), request);
     this.#sql('INSERT INTO tasks(seq, state, priority, lane, task_group, holder, due, body) VALUES(?, ?, ?, ?, ?, NULL, ?, ?)').run(
       seq,
@@ -357,7 +388,7 @@ export class SqliteTaskStore implements TaskStore {
       lane,
       task.group,
       nextTimeOf(task),
-      bodyOf(task),
+      bodyOf(task, false),
     );
     if (task.state === 'ready') this.#ready.changed(lane);
     this.#ended.changed(undefined, task);
@@ -422,12 +453,14 @@ export class SqliteTaskStore implements TaskStore {
     this.#ahead = ahead;
   }
 
-  #change({ seq, lane, task, isWhole, requestLength, said: before }: Stored, event: TaskEvent): Applied {
+  #change(stored: Stored, event: TaskEvent): Applied {
+    const { seq, lane, task } = stored;
     let chance: number | null = null;
     const applied = transition(task, event, this.#now(), () => (chance ??= this.#random()));
     const after = applied.task;
     if (after === task) return applied;
-    const body = bodyOf(after);
+    const outcomeLength = this.#keepOutcome(stored, after);
+    const body = bodyOf(after, outcomeLength !== null);
     this.#sql('UPDATE tasks SET state = ?, holder = ?, due = ?, ended = ?, body = ? WHERE seq = ?').run(
       after.state,
       after.holder,
@@ -443,9 +476,27 @@ export class SqliteTaskStore implements TaskStore {
       if (task.state === 'ready' || after.state === 'ready') this.#ready.changed(lane);
       if (task.group !== null && isHeld(task.state) && !isHeld(after.state)) this.#ready.hasRoom(task.group);
     }
-    const said = this.#say(task, after, event, chance, before);
-    this.#remember({ seq, lane, task: after, isWhole, requestLength, said }, body.length);
+    const said = this.#say(task, after, event, chance, stored.said);
+    this.#remember({ ...stored, task: after, outcomeLength, said }, body.length);
     return applied;
+  }
+
+  /** Writes what came of the task where it is another now, and large. Gives its length where it is apart. */
+  #keepOutcome({ seq, task: before, outcomeLength: known }: Stored, after: TaskBrief): number | null {
+    const isSame = before.result === after.result && before.report === after.report && before.late === after.late;
+    if (isSame && known !== undefined) return known;
+    const { result, report, late } = after;
+    const outcome = JSON.stringify({ result, report, late } satisfies Outcome);
+    if (outcome.length > SMALL_LENGTH) {
+      this.#putApart(seq, 'outcome', outcome);
+      return outcome.length;
+    }
+    if (known !== null) this.#sql("DELETE FROM apart WHERE seq = ? AND part = 'outcome'").run(seq);
+    return null;
+  }
+
+  #putApart(seq: number, part: Part, body: string): void {
+    this.#sql('INSERT OR REPLACE INTO apart(seq, part, body) VALUES(?, ?, ?)').run(seq, part, body);
   }
 
   /** What goes on and on for as long as a task runs is one entry, the newest: renewals, and progress. */
@@ -498,34 +549,44 @@ export class SqliteTaskStore implements TaskStore {
   #stored(id: string): Stored | undefined {
     const known = this.#held.get(id);
     if (known !== undefined) return known;
-    const whole = 'SELECT seq, lane, requests.body AS request, tasks.body AS rest FROM requests JOIN tasks USING(seq) WHERE id = ?';
-    const row = this.#sql(whole).get(id) as { seq: number; lane: number; request: string; rest: string } | undefined;
+    const row = this.#sql(STORED).get(id) as StoredRow | undefined;
     if (row === undefined) return undefined;
     const { seq, lane } = row;
-    this.#readLength += row.request.length + row.rest.length;
+    this.#readLength += row.request.length + row.rest.length + (row.outcome?.length ?? 0);
     const request = JSON.parse(row.request) as TaskRequest;
     const rest = JSON.parse(row.rest) as TaskRecord;
-    const isWhole = row.request.length <= SMALL_REQUEST_LENGTH;
-    const kept = isWhole ? request : this.#apart(id, request, row.request.length);
-    const requestLength = isWhole ? row.request.length : JSON.stringify(kept).length;
-    const stored: Stored = { seq, lane, task: { ...kept, ...rest }, isWhole, requestLength, said: undefined };
+    const outcome = row.outcome === null ? undefined : (JSON.parse(row.outcome) as Outcome);
+    // A large one of an older version is not apart on the disk.
+    const isLarge = row.isApart === 0 && row.request.length > SMALL_LENGTH;
+    const kept = isLarge ? this.#knowLarge(id, request, row.request.length) : request;
+    const stored: Stored = {
+      seq,
+      lane,
+      task: { ...kept, ...rest, ...outcome },
+      isWhole: row.isApart === 0 && !isLarge,
+      requestLength: isLarge ? JSON.stringify(kept).length : row.request.length,
+      outcomeLength: row.outcome?.length ?? (row.rest.length > SMALL_LENGTH ? undefined : null),
+      said: undefined,
+    };
     this.#remember(stored, row.rest.length);
     return stored;
   }
 
-  /** Keeps what is large in a request; gives the rest of it. */
-  #apart(id: string, request: TaskRequest, length: number): Omit<TaskRequest, keyof LargeParts> {
-    const { metadata, fileHints, successCriteria, verificationSteps, ...rest } = request;
-    this.#large.set(id, { metadata, fileHints, successCriteria, verificationSteps }, length);
+  /** Keeps what is large in a request in memory; gives the rest of it. */
+  #knowLarge(id: string, request: TaskRequest, length: number): Omit<TaskRequest, keyof LargeParts> {
+    const { large, rest } = apart(request);
+    this.#large.set(id, large, length);
     return rest;
   }
 
   #largeParts(id: string): LargeParts {
     const known = this.#large.get(id);
     if (known !== undefined) return known;
-    const { body } = this.#sql('SELECT body FROM requests WHERE id = ?').get(id) as { body: string };
-    this.#apart(id, JSON.parse(body) as TaskRequest, body.length);
-    return this.#large.get(id) as LargeParts;
+    const { body } = this.#sql(`SELECT coalesce(apart.body, requests.body) AS body
+      FROM requests LEFT JOIN apart ON apart.seq = requests.seq AND part = 'request' WHERE id = ?`).get(id) as { body: string };
+    const { large } = apart(JSON.parse(body) as LargeParts);
+    this.#large.set(id, large, body.length);
+    return large;
   }
 
   #summary(id: string): TaskSummary {
@@ -543,7 +604,7 @@ export class SqliteTaskStore implements TaskStore {
   /** `bodyLength`: characters of JSON, of what changes of it. */
   #remember(stored: Stored, bodyLength: number): void {
     const { id, state } = stored.task;
-    if (isHeld(state)) this.#held.set(id, stored, stored.requestLength + bodyLength);
+    if (isHeld(state)) this.#held.set(id, stored, stored.requestLength + bodyLength + (stored.outcomeLength ?? 0));
     else this.#held.delete(id);
   }
 
@@ -574,12 +635,19 @@ function openDatabase(file: string): DatabaseSync {
   }
 }
 
-/** What changes of a task. The rest is written once, as it can be large. */
-function bodyOf(task: TaskBrief): string {
+/** What changes of a task. The rest is written once, as it can be large. `isApart`: what came of it has a place of its own. */
+function bodyOf(task: TaskBrief, isApart: boolean): string {
   const { state, holder, fence, attempt, runAt, deadline, acceptBy, leaseUntil, cancelBy, waitsFor, settled } = task;
   const { progress, result, report, reason, late, updatedAt } = task;
   const times = { runAt, deadline, acceptBy, leaseUntil, cancelBy, updatedAt };
-  return JSON.stringify({ state, holder, fence, attempt, waitsFor, settled, progress, result, report, reason, late, ...times });
+  const outcome: Outcome | undefined = isApart ? undefined : { result, report, late };
+  return JSON.stringify({ state, holder, fence, attempt, waitsFor, settled, progress, ...outcome, reason, ...times });
+}
+
+/** What can be large in a request, and the rest of it. */
+function apart<Request extends LargeParts>(request: Request): { large: LargeParts; rest: Omit<Request, keyof LargeParts> } {
+  const { metadata, fileHints, successCriteria, verificationSteps, ...rest } = request;
+  return { large: { metadata, fileHints, successCriteria, verificationSteps }, rest };
 }
 
 function dropped(dependency: Pick<TaskRecord, 'id' | 'state'>, now: number): TaskEvent {

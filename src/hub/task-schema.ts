@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../contract/errors.ts';
 import type { TaskRequest } from './task-store.ts';
 
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 /** A file that does not give space back yet is written anew at the start, up to so many bytes: a GiB takes seconds. */
 const MAX_REWRITTEN_BYTES = 1024 * 1024 * 1024;
 /** What SQLite says of a file that gives its free pages back bit by bit. */
@@ -16,7 +16,10 @@ export interface Lane {
   atOnce: number;
 }
 
-/** Makes the tables, or knows them, those of version 1 too. Throws STATE_TOO_NEW. */
+/**
+ * Makes the tables, or knows them, those of versions 1 and 2 too. Throws STATE_TOO_NEW. What is large of a task is in `apart`: a look at a task, and
+ * each renewal of one, would read or write all of its row. Rows of before version 3 have it in their bodies, and are read as they are.
+ */
 export function prepareTaskDatabase(database: DatabaseSync): void {
   // Exclusive: memory holds some of what the file does, so nobody else may write it.
   database.exec('PRAGMA locking_mode = EXCLUSIVE');
@@ -38,6 +41,7 @@ export function prepareTaskDatabase(database: DatabaseSync): void {
     CREATE TABLE IF NOT EXISTS tasks(
       seq INTEGER PRIMARY KEY, state TEXT NOT NULL, priority INTEGER NOT NULL, lane INTEGER NOT NULL, task_group TEXT, holder TEXT,
       due REAL, body TEXT NOT NULL, ended REAL) STRICT;
+    CREATE TABLE IF NOT EXISTS apart(seq INTEGER NOT NULL, part TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY(seq, part)) STRICT;
     CREATE TABLE IF NOT EXISTS waits(dependency TEXT NOT NULL, task TEXT NOT NULL, PRIMARY KEY(dependency, task)) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS clock(one INTEGER PRIMARY KEY CHECK(one = 1), boot TEXT NOT NULL, ahead REAL NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS audit(
