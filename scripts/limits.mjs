@@ -1213,6 +1213,14 @@ export const limitParts = [
         'others get their turn in between',
         ['src/hub/fleet.test.ts', 'an agent that has room for many large tasks gets them all, a few in a turn of the event loop'],
       ),
+      constant(
+        'text of a list that is read at once',
+        'src/hub/operations.ts',
+        'LISTED_LENGTH_AT_ONCE',
+        'characters',
+        'others get their turn in between',
+        ['src/hub/operations.test.ts', 'of tasks with long reasons a list reads a few in a turn of the event loop, and is whole'],
+      ),
       constant('lanes in memory', 'src/hub/ready-tasks.ts', 'KNOWN_LANES', 'count', 'they are read from the disk', [
         'src/hub/ready-tasks.test.ts',
         'more than ten thousand lanes are not all kept in memory: some are read again, and nothing that is ready is missed',

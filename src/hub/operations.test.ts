@@ -103,6 +103,28 @@ test('a list of tasks with large results parses nothing of these results, howeve
     assert.equal((await operations['tasks.list']({ limit: 1 }, call())).tasks[0]?.id, 'deep');
   }));
 
+test('of tasks with long reasons a list reads a few in a turn of the event loop, and is whole', () =>
+  scene(async ({ operations, store }) => {
+    const reason = 'x'.repeat(MEGABYTE);
+    const ids = Array.from({ length: 20 }, (_, n) => `t${n}`);
+    for (const id of ids) {
+      await store.enqueue([{ id, request: taskRequest(), by: 'me' }]);
+      await store.apply([{ task: id, event: { type: 'cancel', by: 'me', reason, cancelBy: 0 } }]);
+    }
+    let turns = 0;
+    const counted = { isRunning: true };
+    const turn = (): void => {
+      turns++;
+      if (counted.isRunning) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const { tasks, more } = await operations['tasks.list']({ limit: 100 }, call());
+    counted.isRunning = false;
+    assert.deepEqual([tasks.map(({ id }) => id), more], [ids.toReversed(), false]);
+    assert.ok(tasks.every((task) => task.reason === reason));
+    assert.ok(turns >= 4, `${turns} turns`);
+  }));
+
 test('a list that is longer than an answer may be ends before, says that there is more, and goes on where it ended (long form)', () =>
   scene(async ({ operations, store }) => {
     const description = 'x'.repeat(4 * MEGABYTE);

@@ -19,8 +19,9 @@ const CANCEL_WITHIN_MS = 10_000;
 const MAX_NEWS = 100;
 const MAX_NEWS_BYTES = 16 * 1024 * 1024;
 const MISSED = 'More changed than waits for one who does not read: list agents and tasks anew.';
-/** Of a list so many tasks are read at once; then others get their turn. */
+/** Of a list so many tasks are read at once, of so much text, characters; then others get their turn. */
 const LISTED_AT_ONCE = 50;
+const LISTED_LENGTH_AT_ONCE = 4 * 1024 * 1024;
 /** Of the audit so much is read at once, characters of JSON; one entry comes whole. */
 const AUDITED_AT_ONCE = 4 * 1024 * 1024;
 /** A list, or an audit, ends when it takes so much: half of what an answer may take. Who asks goes on there. */
@@ -133,13 +134,14 @@ export function implementHub({
       for (;;) {
         const last = tasks.at(-1)?.id ?? before;
         const asked = Math.min(LISTED_AT_ONCE, limit + 1 - tasks.length);
-        const found = store.list({ ...query, ...(last === undefined ? {} : { before: last }), limit: asked });
+        const from = last === undefined ? {} : { before: last };
+        const found = store.list({ ...query, ...from, limit: asked, length: LISTED_LENGTH_AT_ONCE });
         for (const info of found.map(infoOf)) {
           bytes += boundedSize(info, MAX_LIST_BYTES);
           if (tasks.length === limit || (bytes > MAX_LIST_BYTES && tasks.length > 0)) return { tasks, more: true };
           tasks.push(info);
         }
-        if (found.length < asked) return { tasks, more: false };
+        if (found.length === 0) return { tasks, more: false };
         await nextTurn(signal);
       }
     },

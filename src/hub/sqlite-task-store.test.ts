@@ -368,14 +368,19 @@ describe('SQLite as a task store', () => {
     }
   });
 
-  test('renewals and progress do not write again what came of the task before', async () => {
+  test('renewals and progress do not write again what came of the task before, nor why it ended', async () => {
+    const much = 'x'.repeat(1_000_000);
+    await renewedOften({ type: 'complete', agent: 'a', fence: 1, result: { of: 't' }, report: { status: 'fail', text: much } });
+    await renewedOften({ type: 'fail', agent: 'a', fence: 1, reason: much, retryable: true, report: null });
+  });
+
+  async function renewedOften(ending: TaskEvent & { type: 'complete' | 'fail' }): Promise<void> {
     const bed = fileBed();
     try {
-      const report = { status: 'fail', text: 'x'.repeat(2_000_000) };
       await bed.store.enqueue([{ id: 't', request: taskRequest(), by: 'x' }]);
       await claimAll(bed.store, 'a', 1);
       const apply = (store: TaskStore, event: TaskEvent) => store.apply([{ task: 't', event }]);
-      await apply(bed.store, { type: 'complete', agent: 'a', fence: 1, result: { of: 't' }, report });
+      await apply(bed.store, ending);
       bed.clock.now += 3_600_000;
       await bed.store.reap();
       await claimAll(bed.store, 'a', 1);
@@ -390,27 +395,36 @@ describe('SQLite as a task store', () => {
         await apply(store, { type: 'progress', agent: 'a', fence: 2, percent: null, text: 'x'.repeat(n) });
       }
       const written = fs.statSync(`${file}-wal`).size;
-      const { state, leaseUntil: renewed, result, report: kept } = store.get('t') as TaskRecord;
+      const { state, leaseUntil: renewed, result, report, reason } = store.get('t') as TaskRecord;
+      const [listed] = store.list({ limit: 1 });
       await store.close();
       assert.ok(written < 500_000, `${written} bytes`);
-      assert.deepEqual([state, renewed, result, kept], ['running', leaseUntil + 4, { of: 't' }, report]);
+      assert.deepEqual([state, renewed, report, listed?.reason], ['running', leaseUntil + 4, ending.report, reason]);
+      if (ending.type === 'complete') assert.deepEqual(result, ending.result);
+      else assert.equal(reason, ending.reason);
     } finally {
       await bed.release();
     }
-  });
+  }
 
   test('a file of the second version has its large tasks whole, and what came of them', async () => {
     const bed = fileBed();
     try {
       const text = 'x'.repeat(100_000);
       const large = taskRequest({ metadata: { text }, fileHints: [{ path: 'p' }], successCriteria: ['c'], maxAttempts: 9 });
-      for (const [id, request] of Object.entries({ large, small: taskRequest({ maxAttempts: 9 }) })) {
-        await bed.store.enqueue([{ id, request, by: 'x' }]);
-        await claimAll(bed.store, 'a', 1);
-        const report = { status: 'fail', text };
-        await bed.store.apply([{ task: id, event: { type: 'complete', agent: 'a', fence: 1, result: { of: id }, report } }]);
-      }
-      const before = ['large', 'small'].map((id) => bed.store.get(id));
+      const ids = ['large', 'small'];
+      const report = { status: 'fail', text };
+      const end = async (how: (id: string) => Partial<TaskEvent>): Promise<void> => {
+        await claimAll(bed.store, 'a', ids.length);
+        const told = { agent: 'a', reason: text, retryable: true, report };
+        await bed.store.apply(ids.map((id) => ({ task: id, event: { ...told, ...how(id) } as TaskEvent })));
+      };
+      for (const id of ids) await bed.store.enqueue([{ id, request: id === 'large' ? large : taskRequest({ maxAttempts: 9 }), by: 'x' }]);
+      await end((id) => ({ type: 'complete', fence: 1, result: { of: id } }));
+      bed.clock.now += 3_600_000;
+      await bed.store.reap();
+      await end(() => ({ type: 'fail', fence: 2 }));
+      const before = ids.map((id) => bed.store.get(id));
       await bed.store.close();
       const file = path.join(bed.folder, '0');
       const old = new DatabaseSync(file);
@@ -423,12 +437,13 @@ describe('SQLite as a task store', () => {
       };
       bodies('requests', 'request');
       bodies('tasks', 'outcome');
+      bodies('tasks', 'reason');
       old.exec('DROP TABLE apart; PRAGMA user_version = 2');
       old.close();
 
       const store = openStore(file, bed.clock);
       assert.deepEqual(
-        ['large', 'small'].map((id) => store.get(id)),
+        ids.map((id) => store.get(id)),
         before,
       );
       bed.clock.now += 3_600_000;
@@ -439,8 +454,8 @@ describe('SQLite as a task store', () => {
         ['small', { of: 'small' }, {}],
       ]);
       // What came of one before is not kept when there is less of it now.
-      for (const id of ['large', 'small'])
-        await store.apply([{ task: id, event: { type: 'complete', agent: 'a', fence: 2, result: null, report: null } }]);
+      for (const id of ids)
+        await store.apply([{ task: id, event: { type: 'complete', agent: 'a', fence: 3, result: null, report: null } }]);
       assertAuditReplays(store);
       await store.close();
       const again = openStore(file, bed.clock);

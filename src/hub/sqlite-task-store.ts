@@ -41,19 +41,21 @@ const AHEAD_WITHIN_MS = 50;
 /** In the audit's table, the task of the entry that counts what was forgotten: found by its index, and no task's id. */
 const NO_TASK = '';
 
-/** Of a task, all that can be large is left out by SQLite, ten times as fast as it would be parsed here. */
+/** Of a task, all that can be large is left out by SQLite, ten times as fast as it would be parsed here; but why it ended is not. */
 const SUMMARY = `SELECT
   json_remove(requests.body, '$.metadata', '$.fileHints', '$.successCriteria', '$.verificationSteps') AS request,
-  json_remove(tasks.body, '$.result', '$.report', '$.late') AS rest
-  FROM requests JOIN tasks USING(seq) WHERE id = ?`;
+  json_remove(tasks.body, '$.result', '$.report', '$.late') AS rest, reason.body AS reason
+  FROM requests JOIN tasks USING(seq) LEFT JOIN apart AS reason ON reason.seq = requests.seq AND reason.part = 'reason' WHERE id = ?`;
 
 /** Of a task that is ready, without reading it: when its deadline is over, and what is kept apart of its request, bytes. */
 const DUE_AND_LARGE = `SELECT due, (SELECT octet_length(body) FROM apart WHERE apart.seq = tasks.seq AND part = 'request') AS large
   FROM requests JOIN tasks USING(seq) WHERE id = ?`;
 
-const STORED = `SELECT requests.seq, lane, requests.body AS request, tasks.body AS rest, outcome.body AS outcome,
+const STORED = `SELECT requests.seq, lane, requests.body AS request, tasks.body AS rest, outcome.body AS outcome, reason.body AS reason,
     EXISTS (SELECT 1 FROM apart WHERE apart.seq = requests.seq AND part = 'request') AS isApart
-  FROM requests JOIN tasks USING(seq) LEFT JOIN apart AS outcome ON outcome.seq = requests.seq AND outcome.part = 'outcome' WHERE id = ?`;
+  FROM requests JOIN tasks USING(seq)
+    LEFT JOIN apart AS outcome ON outcome.seq = requests.seq AND outcome.part = 'outcome'
+    LEFT JOIN apart AS reason ON reason.seq = requests.seq AND reason.part = 'reason' WHERE id = ?`;
 
 /** When the newest entry of the audit, or the newest about one of the tasks that agents hold, was written last: none is of before the clock was set. */
 const LAST_WRITTEN = `SELECT max(at) AS at FROM audit WHERE sequence IN (
@@ -64,11 +66,13 @@ const WITH_TIME_LEFT = `SELECT id FROM requests JOIN tasks USING(seq) WHERE stat
   OR (state = 'scheduled' AND (holder IS NOT NULL OR ? < 0))
   OR (state IN ('failed', 'cancelled') AND tasks.body GLOB '*"leaseUntil":[0-9]*')`;
 
-/** What is in the table `apart`, by its name there. */
-type Part = 'request' | 'outcome';
+/** What changes seldom in a task and is as large as a frame then, by its name in the table `apart`. */
+const seldom = { outcome: ['result', 'report', 'late'], reason: ['reason'] } as const;
 
-/** What came of a task: changed seldom, and as large as a frame. */
-type Outcome = Pick<TaskBrief, 'result' | 'report' | 'late'>;
+type Seldom = keyof typeof seldom;
+
+/** Of each, the characters of JSON where it is apart; undefined: a row of an older version, where it is not although it may be large. */
+type SeldomLengths = Readonly<Record<Seldom, number | null | undefined>>;
 
 interface Stored {
   seq: number;
@@ -78,8 +82,7 @@ interface Stored {
   isWhole: boolean;
   /** Of the request, what is in `task`: characters of JSON. */
   requestLength: number;
-  /** Of what came of it, where that is kept apart; undefined: a row of an older version, where it is not although it may be large. */
-  outcomeLength: number | null | undefined;
+  seldomLengths: SeldomLengths;
   /** The newest entry of its audit, where one of the same type takes its place. */
   said?: Said | undefined;
 }
@@ -95,6 +98,7 @@ interface StoredRow {
   request: string;
   rest: string;
   outcome: string | null;
+  reason: string | null;
   isApart: 0 | 1;
 }
 
@@ -301,7 +305,7 @@ export class SqliteTaskStore implements TaskStore {
     return states;
   }
 
-  list({ states, priority, holder, before, limit }: TaskQuery): TaskSummary[] {
+  list({ states, priority, holder, before, limit, length = Number.POSITIVE_INFINITY }: TaskQuery): TaskSummary[] {
     const conditions: string[] = [];
     const values: SQLInputValue[] = [];
     const add = (condition: string, value: SQLInputValue) => {
@@ -318,11 +322,22 @@ export class SqliteTaskStore implements TaskStore {
       );
       return all<{ id: string; seq: number }>(found, ...first, ...values, limit);
     };
-    if (states === undefined) return find('1').map(({ id }) => this.#summary(id));
+    const summaries = (found: readonly { id: string }[]): TaskSummary[] => {
+      const read: TaskSummary[] = [];
+      let left = length;
+      for (const { id } of found) {
+        const summary = this.#summary(id);
+        left -= summary.description.length + (summary.reason?.length ?? 0);
+        if (left < 0 && read.length > 0) break;
+        read.push(summary);
+      }
+      return read;
+    };
+    if (states === undefined) return summaries(find('1'));
     // Of each state by its index: for several at once all that there are would be sorted.
     const found = [...new Set(states)].flatMap((state) => find('state = ?', state));
     const newest = found.sort((a, b) => b.seq - a.seq).slice(0, limit);
-    return newest.map(({ id }) => this.#summary(id));
+    return summaries(newest);
   }
 
   counts(): Record<TaskState, number> {
@@ -388,7 +403,7 @@ export class SqliteTaskStore implements TaskStore {
       lane,
       task.group,
       nextTimeOf(task),
-      bodyOf(task, false),
+      bodyOf(task, { outcome: null, reason: null }),
     );
     if (task.state === 'ready') this.#ready.changed(lane);
     this.#ended.changed(undefined, task);
@@ -459,8 +474,11 @@ export class SqliteTaskStore implements TaskStore {
     const applied = transition(task, event, this.#now(), () => (chance ??= this.#random()));
     const after = applied.task;
     if (after === task) return applied;
-    const outcomeLength = this.#keepOutcome(stored, after);
-    const body = bodyOf(after, outcomeLength !== null);
+    const seldomLengths = {
+      outcome: this.#keepApart('outcome', stored, after),
+      reason: this.#keepApart('reason', stored, after),
+    };
+    const body = bodyOf(after, seldomLengths);
     this.#sql('UPDATE tasks SET state = ?, holder = ?, due = ?, ended = ?, body = ? WHERE seq = ?').run(
       after.state,
       after.holder,
@@ -477,25 +495,24 @@ export class SqliteTaskStore implements TaskStore {
       if (task.group !== null && isHeld(task.state) && !isHeld(after.state)) this.#ready.hasRoom(task.group);
     }
     const said = this.#say(task, after, event, chance, stored.said);
-    this.#remember({ ...stored, task: after, outcomeLength, said }, body.length);
+    this.#remember({ ...stored, task: after, seldomLengths, said }, body.length);
     return applied;
   }
 
-  /** Writes what came of the task where it is another now, and large. Gives its length where it is apart. */
-  #keepOutcome({ seq, task: before, outcomeLength: known }: Stored, after: TaskBrief): number | null {
-    const isSame = before.result === after.result && before.report === after.report && before.late === after.late;
-    if (isSame && known !== undefined) return known;
-    const { result, report, late } = after;
-    const outcome = JSON.stringify({ result, report, late } satisfies Outcome);
-    if (outcome.length > SMALL_LENGTH) {
-      this.#putApart(seq, 'outcome', outcome);
-      return outcome.length;
+  /** Writes it where it is another now, and large. Gives its length where it is apart. */
+  #keepApart(part: Seldom, { seq, task: before, seldomLengths }: Stored, after: TaskBrief): number | null {
+    const known = seldomLengths[part];
+    if (known !== undefined && seldom[part].every((field) => before[field] === after[field])) return known;
+    const body = JSON.stringify(seldomOf(after, part));
+    if (body.length > SMALL_LENGTH) {
+      this.#putApart(seq, part, body);
+      return body.length;
     }
-    if (known !== null) this.#sql("DELETE FROM apart WHERE seq = ? AND part = 'outcome'").run(seq);
+    if (known !== null) this.#sql('DELETE FROM apart WHERE seq = ? AND part = ?').run(seq, part);
     return null;
   }
 
-  #putApart(seq: number, part: Part, body: string): void {
+  #putApart(seq: number, part: Seldom | 'request', body: string): void {
     this.#sql('INSERT OR REPLACE INTO apart(seq, part, body) VALUES(?, ?, ?)').run(seq, part, body);
   }
 
@@ -552,20 +569,23 @@ export class SqliteTaskStore implements TaskStore {
     const row = this.#sql(STORED).get(id) as StoredRow | undefined;
     if (row === undefined) return undefined;
     const { seq, lane } = row;
-    this.#readLength += row.request.length + row.rest.length + (row.outcome?.length ?? 0);
+    const isOld = row.rest.length > SMALL_LENGTH;
+    const lengthOf = (body: string | null): number | null | undefined => body?.length ?? (isOld ? undefined : null);
+    const seldomLengths = { outcome: lengthOf(row.outcome), reason: lengthOf(row.reason) };
+    this.#readLength += row.request.length + row.rest.length + lengthOfAll(seldomLengths);
     const request = JSON.parse(row.request) as TaskRequest;
     const rest = JSON.parse(row.rest) as TaskRecord;
-    const outcome = row.outcome === null ? undefined : (JSON.parse(row.outcome) as Outcome);
+    const [outcome, reason] = [row.outcome, row.reason].map((body) => JSON.parse(body ?? '{}') as Partial<TaskRecord>);
     // A large one of an older version is not apart on the disk.
     const isLarge = row.isApart === 0 && row.request.length > SMALL_LENGTH;
     const kept = isLarge ? this.#knowLarge(id, request, row.request.length) : request;
     const stored: Stored = {
       seq,
       lane,
-      task: { ...kept, ...rest, ...outcome },
+      task: { ...kept, ...rest, ...outcome, ...reason },
       isWhole: row.isApart === 0 && !isLarge,
       requestLength: isLarge ? JSON.stringify(kept).length : row.request.length,
-      outcomeLength: row.outcome?.length ?? (row.rest.length > SMALL_LENGTH ? undefined : null),
+      seldomLengths,
       said: undefined,
     };
     this.#remember(stored, row.rest.length);
@@ -593,8 +613,8 @@ export class SqliteTaskStore implements TaskStore {
     const held = this.#held.get(id);
     if (held !== undefined) return summaryOf(held.task);
     try {
-      const { request, rest } = this.#sql(SUMMARY).get(id) as { request: string; rest: string };
-      return { ...JSON.parse(request), ...JSON.parse(rest) } as TaskSummary;
+      const { request, rest, reason } = this.#sql(SUMMARY).get(id) as { request: string; rest: string; reason: string | null };
+      return { ...JSON.parse(request), ...JSON.parse(rest), ...JSON.parse(reason ?? '{}') } as TaskSummary;
     } catch {
       // SQLite reads no JSON that is deeper than a thousand.
       return summaryOf((this.#stored(id) as Stored).task);
@@ -604,7 +624,7 @@ export class SqliteTaskStore implements TaskStore {
   /** `bodyLength`: characters of JSON, of what changes of it. */
   #remember(stored: Stored, bodyLength: number): void {
     const { id, state } = stored.task;
-    if (isHeld(state)) this.#held.set(id, stored, stored.requestLength + bodyLength + (stored.outcomeLength ?? 0));
+    if (isHeld(state)) this.#held.set(id, stored, stored.requestLength + bodyLength + lengthOfAll(stored.seldomLengths));
     else this.#held.delete(id);
   }
 
@@ -635,13 +655,22 @@ function openDatabase(file: string): DatabaseSync {
   }
 }
 
-/** What changes of a task. The rest is written once, as it can be large. `isApart`: what came of it has a place of its own. */
-function bodyOf(task: TaskBrief, isApart: boolean): string {
+/** What changes of a task, without what is apart of that. The rest is written once, as it can be large. */
+function bodyOf(task: TaskBrief, lengths: Record<Seldom, number | null>): string {
   const { state, holder, fence, attempt, runAt, deadline, acceptBy, leaseUntil, cancelBy, waitsFor, settled } = task;
-  const { progress, result, report, reason, late, updatedAt } = task;
+  const { progress, updatedAt } = task;
   const times = { runAt, deadline, acceptBy, leaseUntil, cancelBy, updatedAt };
-  const outcome: Outcome | undefined = isApart ? undefined : { result, report, late };
-  return JSON.stringify({ state, holder, fence, attempt, waitsFor, settled, progress, ...outcome, reason, ...times });
+  const outcome = lengths.outcome === null ? seldomOf(task, 'outcome') : undefined;
+  const reason = lengths.reason === null ? seldomOf(task, 'reason') : undefined;
+  return JSON.stringify({ state, holder, fence, attempt, waitsFor, settled, progress, ...outcome, ...reason, ...times });
+}
+
+function seldomOf(task: TaskBrief, part: Seldom): Partial<TaskBrief> {
+  return Object.fromEntries(seldom[part].map((field) => [field, task[field]]));
+}
+
+function lengthOfAll({ outcome, reason }: SeldomLengths): number {
+  return (outcome ?? 0) + (reason ?? 0);
 }
 
 /** What can be large in a request, and the rest of it. */

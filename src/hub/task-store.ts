@@ -125,6 +125,8 @@ export interface TaskQuery {
   /** Those created before this one, newest first; where it was forgotten, those before the next one by id, as ids of a hub sort by age. */
   before?: string;
   limit: number;
+  /** No more is read once descriptions and reasons take so many characters: at least one task, where there is one. */
+  length?: number;
 }
 
 /**
