@@ -83,7 +83,7 @@ interface Stored {
   /** Of the request, what is in `task`: characters of JSON. */
   requestLength: number;
   seldomLengths: SeldomLengths;
-  /** The newest entry of its audit, where one of the same type takes its place. */
+  /** The newest entries of its audit, where others take their place. */
   said?: Said | undefined;
 }
 
@@ -105,6 +105,8 @@ interface StoredRow {
 interface Said {
   sequence: number;
   type: 'renew' | 'progress';
+  /** Of the entry right before it of the other type, if there is one. */
+  earlier: number | undefined;
 }
 
 /**
@@ -516,15 +518,22 @@ export class SqliteTaskStore implements TaskStore {
     this.#sql('INSERT OR REPLACE INTO apart(seq, part, body) VALUES(?, ?, ?)').run(seq, part, body);
   }
 
-  /** What goes on and on for as long as a task runs is one entry, the newest: renewals, and progress. */
+  /** What goes on and on for as long as a task runs is one entry, the newest: of renewals, and of progress. */
   #say(before: TaskBrief, after: TaskBrief, event: TaskEvent, chance: number | null, said: Said | undefined): Said | undefined {
     const goesOn = (event.type === 'renew' || event.type === 'progress') && before.state === 'running' && after.state === 'running';
-    if (goesOn && said?.type === event.type) {
-      this.#sql('UPDATE audit SET at = ?, event = ? WHERE sequence = ?').run(after.updatedAt, JSON.stringify(event), said.sequence);
-      return said;
+    const newest = said?.sequence;
+    if (!goesOn || newest === undefined || (said?.type !== event.type && said?.earlier === undefined)) {
+      this.#record(after, event, chance);
+      return goesOn ? { sequence: this.#sequence, type: event.type, earlier: newest } : undefined;
     }
-    this.#record(after, event, chance);
-    return goesOn ? { sequence: this.#sequence, type: event.type } : undefined;
+    const { type, earlier } = said;
+    if (type !== event.type) {
+      // The other one is the earlier of the two now, so that the audit stays in order.
+      const sql = 'UPDATE audit SET (at, event) = (SELECT at, event FROM audit WHERE sequence = ?) WHERE sequence = ?';
+      this.#sql(sql).run(newest, earlier as number);
+    }
+    this.#sql('UPDATE audit SET at = ?, event = ? WHERE sequence = ?').run(after.updatedAt, JSON.stringify(event), newest);
+    return { sequence: newest, type: event.type, earlier };
   }
 
   #record(task: TaskBrief, event: AuditEntry['event'], chance: number | null): void {

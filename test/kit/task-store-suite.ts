@@ -951,6 +951,44 @@ const cases: Record<string, (hand: Hand) => Promise<void>> = {
       await hand.store.apply([{ task: 't', event: { type: 'progress', agent: 'a', fence: 1, percent, text: null } }]);
     assert.equal(hand.store.audit(0, MUCH).length, before + 2);
   },
+  'progress between renewals does not make the audit grow, which says the newest of both in their order': async (hand) => {
+    await hand.running('t');
+    const before = hand.store.audit(0, MUCH);
+    const grant = hand.grant('t');
+    const tell = async (percent: number): Promise<void> => {
+      hand.bed.clock.now += 10;
+      await hand.apply('t', { type: 'progress', ...grant, percent, text: null });
+    };
+    const renew = async (): Promise<void> => {
+      hand.bed.clock.now += 10;
+      await hand.apply('t', { type: 'renew', ...grant, leaseUntil: hand.now + LEASE_MS });
+    };
+    const since = () => hand.store.audit(before.length, MUCH).map(({ at, event }) => [at, event.type]);
+    for (let percent = 0; percent < 20; percent++) {
+      await renew();
+      await tell(percent);
+      assertAuditReplays(hand.store);
+      if (percent % 3 === 0) await tell(percent + 0.5);
+    }
+    await renew();
+    assert.deepEqual(since(), [
+      [hand.now - 10, 'progress'],
+      [hand.now, 'renew'],
+    ]);
+    // Anything else ends it: what comes after is after that.
+    await hand.cancel('t', 1000);
+    const ended = hand.now;
+    await renew();
+    await tell(99);
+    await renew();
+    assert.deepEqual(since(), [
+      [ended - 10, 'progress'],
+      [ended, 'renew'],
+      [ended, 'cancel'],
+      [hand.now - 10, 'progress'],
+      [hand.now, 'renew'],
+    ]);
+  },
   'a closed store answers nothing more, and may be closed twice': async (hand) => {
     const stored = hand.add('t');
     const store = hand.store;
