@@ -1527,6 +1527,17 @@ export const limitParts = [
         'they wait for an answer; at AgentCom’s it is one',
         ['src/services/tasks/recovery.test.ts', 'to AgentCom’s hub one result is on its way at a time, to ours many'],
       ),
+      constant(
+        'large results that are told at once',
+        'src/services/tasks/outbox-sender.ts',
+        'TOLD_AT_ONCE',
+        'characters',
+        'others get their turn in between',
+        [
+          'src/services/tasks/outbox-sender.test.ts',
+          'of large results a few are read and told in one turn of the event loop, and those after them in the next',
+        ],
+      ),
       constant('a result that the hub does not answer', 'src/services/tasks/outbox-sender.ts', 'UNANSWERED_MS', 'ms', 'it is told again', [
         'src/services/tasks/outbox-sender.test.ts',
         'a result that is not answered is told again after 30 s, however many others are answered meanwhile',

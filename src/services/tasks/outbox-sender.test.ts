@@ -11,7 +11,7 @@ import type { OutboxRow, TaskQueue } from './task-queue.ts';
 /** An outbox of so many failures, in memory. */
 function outbox(count: number): { rows: OutboxRow[]; queue: TaskQueue } {
   const rows = Array.from({ length: count }, (_, at): OutboxRow => {
-    return { sequence: at + 1, id: `t${at + 1}`, generation: 1, outcome: { kind: 'failed', reason: 'no', retryable: true } };
+    return { sequence: at + 1, id: `t${at + 1}`, generation: 1, outcome: { kind: 'failed', reason: 'no', retryable: true }, length: 50 };
   });
   const queue = {
     get waiting() {
@@ -92,7 +92,7 @@ test('an answer that could not be stored before the hub went away is asked for a
   assert.deepEqual([rows.length, told], [0, ['t1', 't1']]);
 });
 
-test('of results that are on their way no more than what tells them apart is in memory, and one that is refused is put aside whole', () => {
+test('of results that are on their way no more than what tells them apart is in memory, and one that is refused is put aside whole', async () => {
   const timers = new ManualTimers();
   const { queue } = outbox(0);
   const reasonOf = (sequence: number): string => `${sequence} `.repeat(200_000);
@@ -100,7 +100,8 @@ test('of results that are on their way no more than what tells them apart is in 
   queue.outboxAfter = (after, limit) =>
     Array.from({ length: Math.max(0, Math.min(limit, 100 - after)) }, (_, at): OutboxRow => {
       const sequence = after + at + 1;
-      return { sequence, id: `t${sequence}`, generation: 1, outcome: { kind: 'failed', reason: reasonOf(sequence), retryable: true } };
+      const outcome = { kind: 'failed', reason: reasonOf(sequence), retryable: true } as const;
+      return { sequence, id: `t${sequence}`, generation: 1, outcome, length: outcome.reason.length };
     });
   const aside: unknown[] = [];
   const archiveOutcome = (...told: unknown[]): number => aside.push(told);
@@ -108,9 +109,43 @@ test('of results that are on their way no more than what tells them apart is in 
   const sender = new OutboxSender({ queue, results, timers, now: () => 7, log: () => {}, emptied: () => {} });
   const before = livingBytes();
   sender.connected({ features: new Set(hubFeatures), send: () => true });
+  for (let turn = 0; turn < 100; turn++) await nextTurn();
   const grown = (livingBytes() - before) / 1024 / 1024;
   assert.ok(grown < 10, `${grown.toFixed()} MiB are kept`);
   assert.ok(sender.refused('t50', 1, 'no'));
   assert.deepEqual(aside, [['t50', 1, 7, { kind: 'failed', reason: reasonOf(50), retryable: true }]]);
   sender.disconnected();
+});
+
+test('of large results a few are read and told in one turn of the event loop, and those after them in the next', async () => {
+  const timers = new ManualTimers();
+  const { rows, queue } = outbox(20);
+  const mega = 1024 * 1024;
+  for (const row of rows) row.length = mega;
+  const lengths: (number | undefined)[] = [];
+  const { outboxAfter } = queue;
+  queue.outboxAfter = (after, limit, length) => {
+    lengths.push(length);
+    return outboxAfter(after, Math.min(limit, Math.ceil((length ?? Number.POSITIVE_INFINITY) / mega)));
+  };
+  const told: string[] = [];
+  const sender = new OutboxSender({ queue, results: {} as ResultsFolder, timers, now: () => 0, log: () => {}, emptied: () => {} });
+  const session = { features: new Set(hubFeatures), send: (frame: Record<string, unknown>) => told.push(String(frame['task_id'])) > 0 };
+  sender.connected(session);
+  assert.equal(told.length, 4);
+  // An answer is no reason to tell more in this turn.
+  assert.ok(sender.acked('t1', 1));
+  assert.equal(told.length, 4);
+  await nextTurn();
+  assert.equal(told.length, 8);
+  // What waited for its turn on a connection that is gone is told on the next one, from the oldest on.
+  sender.disconnected();
+  await nextTurn();
+  assert.equal(told.length, 8);
+  sender.connected(session);
+  for (let turn = 0; turn < 9; turn++) await nextTurn();
+  assert.deepEqual(told.slice(8), [...Array.from({ length: 19 }, (_, at) => `t${at + 2}`)]);
+  assert.ok(lengths.every((length) => length !== undefined && length <= 4 * mega));
+  sender.disconnected();
+  assert.equal(timers.pending, 0);
 });

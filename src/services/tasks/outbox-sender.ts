@@ -5,8 +5,10 @@ import type { ResultsFolder } from './results-folder.ts';
 
 /** Sent and not acknowledged, at a hub whose answers name the task; AgentCom's name none, so there it is one. */
 const WINDOW = 256;
-/** Read at once: a row may be megabytes. */
+/** Read at once. */
 const READ_AT_ONCE = 16;
+/** Of results of megabytes, so much is read and told in one turn of the event loop, characters of JSON; one of them goes whole. */
+const TOLD_AT_ONCE = 4 * 1024 * 1024;
 /** A socket that is full is asked again after so long. */
 const FULL_RETRY_MS = 50;
 /** A disk that did not take something is asked again after so long. */
@@ -15,7 +17,7 @@ const STORE_RETRY_MS = 1000;
 const UNANSWERED_MS = 30_000;
 
 /** Without its outcome, which may be megabytes. */
-type Told = Omit<OutboxRow, 'outcome'>;
+type Told = Omit<OutboxRow, 'outcome' | 'length'>;
 
 export interface HubSession {
   features: HubFeatures;
@@ -41,6 +43,8 @@ export class OutboxSender {
   /** Acknowledged, and not yet off the disk. */
   readonly #known = new Set<number>();
   #session: HubSession | undefined;
+  /** The session to which more is told in the next turn of the event loop. */
+  #paused: HubSession | undefined;
   /** The last that was sent in this session. */
   #cursor = 0;
   #retry: unknown;
@@ -69,6 +73,7 @@ export class OutboxSender {
     this.#storing = undefined;
     for (const { sequence } of this.#unstored.splice(0)) this.#known.delete(sequence);
     this.#session = undefined;
+    this.#paused = undefined;
     this.#flying.clear();
     this.#watched = undefined;
     this.#cursor = 0;
@@ -82,14 +87,31 @@ export class OutboxSender {
   /** Sends what may be sent. */
   more(): void {
     const session = this.#session;
-    if (session === undefined) return;
+    if (session === undefined || this.#paused === session) return;
     const window = isOurs(session.features) ? WINDOW : 1;
+    let left = TOLD_AT_ONCE;
     while (this.#flying.size < window) {
-      const rows = this.#dependencies.queue.outboxAfter(this.#cursor, Math.min(READ_AT_ONCE, window - this.#flying.size));
+      const rows = this.#dependencies.queue.outboxAfter(this.#cursor, Math.min(READ_AT_ONCE, window - this.#flying.size), left);
       if (rows.length === 0) break;
-      for (const row of rows) if (!this.#send(session, row)) return;
+      for (const row of rows) {
+        if (!this.#send(session, row)) return;
+        left -= row.length;
+      }
+      if (left <= 0) {
+        this.#goOnLater(session);
+        break;
+      }
     }
     this.#watchAnswers();
+  }
+
+  #goOnLater(session: HubSession): void {
+    this.#paused = session;
+    this.#dependencies.timers.soon(() => {
+      if (this.#paused !== session) return;
+      this.#paused = undefined;
+      this.more();
+    });
   }
 
   /** The hub has it. False where nothing of this task waits. */

@@ -20,7 +20,11 @@ export function isOurs(features: HubFeatures): boolean {
 }
 
 /** The frame that tells a hub what came of a task. */
-export function outcomeFrame({ id, generation, outcome }: OutboxRow, features: HubFeatures, keepWhole: KeepWhole): TaskFrame {
+export function outcomeFrame(
+  { id, generation, outcome }: Omit<OutboxRow, 'length'>,
+  features: HubFeatures,
+  keepWhole: KeepWhole,
+): TaskFrame {
   if (outcome.kind === 'complete') {
     const { result, report, reports } = outcome;
     return fitting(completeFrame(id, generation, result, report, reports), keepWhole);

@@ -57,6 +57,14 @@ test('a write that fails leaves nothing behind, and takes no other with it', asy
   assert.deepEqual([queue.waiting, queue.outboxAfter(0, 10).map(({ id }) => id)], [2, ['a', 'c']]);
 });
 
+test('of results that wait no more are read than a length, and one at least', async () => {
+  const { queue } = open();
+  const reason = 'x'.repeat(1000);
+  for (const id of ['a', 'b', 'c']) await queue.write(() => queue.post(id, 1, { ...outcome, reason }));
+  const read = (length: number): string[] => queue.outboxAfter(0, 10, length).map(({ id }) => id);
+  assert.deepEqual([read(1), read(1000), read(2000), read(9000)], [['a'], ['a'], ['a', 'b'], ['a', 'b', 'c']]);
+});
+
 test('a full disk is named', async () => {
   const { queue, database } = open();
   database.exec('PRAGMA max_page_count = 12');

@@ -17,6 +17,8 @@ export interface OutboxRow {
   id: string;
   generation: number;
   outcome: Outcome;
+  /** Of the outcome as it is stored, characters. */
+  length: number;
 }
 
 export interface HistoryRow {
@@ -108,10 +110,16 @@ export class TaskQueue {
     return this.#waitingCount;
   }
 
-  /** The oldest after `sequence`. */
-  outboxAfter(sequence: number, limit: number): OutboxRow[] {
-    const rows = this.#statement('SELECT * FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?').all(sequence, limit);
-    return rows.map((row) => outboxRow(row as Record<string, string | number>));
+  /** The oldest after `sequence`. No more is read once they take so many characters, `length`: at least one, where there is one. */
+  outboxAfter(sequence: number, limit: number, length = Number.POSITIVE_INFINITY): OutboxRow[] {
+    const rows: OutboxRow[] = [];
+    let left = length;
+    for (const row of this.#statement('SELECT * FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?').iterate(sequence, limit)) {
+      rows.push(outboxRow(row as Record<string, string | number>));
+      left -= rows.at(-1)?.length ?? 0;
+      if (left <= 0) break;
+    }
+    return rows;
   }
 
   outboxOf(id: string): OutboxRow | undefined {
@@ -167,7 +175,7 @@ export class TaskQueue {
   }
 
   /** The same under another fence; it goes to the end, so that it is sent. */
-  repost({ sequence, id, outcome }: OutboxRow, generation: number): void {
+  repost({ sequence, id, outcome }: Omit<OutboxRow, 'length'>, generation: number): void {
     this.unpost(sequence);
     this.post(id, generation, outcome);
   }
@@ -240,11 +248,13 @@ export class TaskQueue {
 }
 
 function outboxRow(row: Record<string, string | number>): OutboxRow {
+  const frame = row['frame'] as string;
   return {
     sequence: row['sequence'] as number,
     id: row['task_id'] as string,
     generation: row['generation'] as number,
-    outcome: JSON.parse(row['frame'] as string) as Outcome,
+    outcome: JSON.parse(frame) as Outcome,
+    length: frame.length,
   };
 }
 
