@@ -518,7 +518,7 @@ export class AgentSession {
       agent: this.facts.id,
       fence: generation ?? this.#fenceOf(id),
       percent: progress ?? null,
-      text: typeof text === 'string' ? text.slice(0, 1000) : null,
+      text: typeof text === 'string' ? text.slice(0, 1000).toWellFormed() : null,
     };
     const waiting = this.#progress.get(id);
     if (waiting !== undefined) {

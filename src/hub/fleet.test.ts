@@ -175,6 +175,19 @@ test('an agent that refuses at great length again and again does not make the hu
     assert.match(hub.store.get('t')?.reason ?? '', /^(😀){1000}$/u);
   }));
 
+test('what an agent says of its progress at great length is cut between characters', () =>
+  scene(async (hub) => {
+    const agent = await hub.join('first');
+    await hub.create('t');
+    await hub.is('t', 'offered');
+    agent.say({ type: 'task_accepted', task_id: 't', generation: 1 });
+    await hub.is('t', 'running');
+    agent.say({ type: 'task_progress', task_id: 't', generation: 1, execution_event: { text: `x${'😀'.repeat(1000)}` } });
+    await eventually(() => assert.ok(hub.store.get('t')?.progress), 2000);
+    const text = hub.store.get('t')?.progress?.text ?? '';
+    assert.deepEqual([text.length, text.isWellFormed()], [1000, true]);
+  }));
+
 test('what is granted to an agent while it goes is another one’s at once', () =>
   scene(async (hub) => {
     const first = await hub.join('first');

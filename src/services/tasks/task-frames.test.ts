@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hubFeatures, MAX_HUB_FRAME_BYTES, readAgentFrame, type VerificationReport } from '../../contract/hub.ts';
-import { outcomeFrame } from './task-frames.ts';
+import { outcomeFrame, wakeResultFrame } from './task-frames.ts';
 import { TaskLog } from './task-log.ts';
-import type { Outcome } from './task-machine.ts';
+import type { HeldRecord, Outcome } from './task-machine.ts';
 
 const report: VerificationReport = {
   task_id: 't',
@@ -75,4 +75,10 @@ test('of a log the newest is kept and can be sent again; characters are never to
     log.sent(chunk);
   }
   assert.deepEqual([offset, bytes], [3 + 1024 * 1024 - 256 * 1024, 256 * 1024]);
+});
+
+test('why a program did not start is cut between characters: half a one is no JSON to AgentCom’s hub', () => {
+  const error = `x${'😀'.repeat(2000)}`;
+  const frame = wakeResultFrame({ id: 't', generation: 1 } as HeldRecord, { do: 'wake-result', status: 'failed', error }, new Set());
+  assert.deepEqual([String(frame['error']).length, String(frame['error']).isWellFormed()], [2000, true]);
 });

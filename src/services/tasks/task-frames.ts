@@ -62,7 +62,7 @@ export function wakeResultFrame(
     task_id: id,
     status,
     ...(attempt === undefined ? {} : { attempt }),
-    ...(error === undefined ? {} : { error: error.slice(0, MAX_SHORT_REASON_LENGTH) }),
+    ...(error === undefined ? {} : { error: error.slice(0, MAX_SHORT_REASON_LENGTH).toWellFormed() }),
     ...(reason === undefined ? {} : { reason }),
     ...(isOurs(features) ? { generation } : {}),
   };

@@ -335,7 +335,7 @@ export class TaskRun {
       generation,
       end: end ?? 'done',
       at: now(),
-      description: assignment.description.slice(0, SHOWN_LENGTH),
+      description: assignment.description.slice(0, SHOWN_LENGTH).toWellFormed(),
       ...reasonOf(outcome),
       ...verificationOf(outcome),
     });
@@ -586,7 +586,7 @@ export class TaskRun {
     this.#giveUpHook = (why) => late.reject(new Error(why));
     const timer = timers.set(() => this.#giveUpHook?.(`it took longer than ${HOOK_MS} ms`), HOOK_MS);
     try {
-      const title = `Task ${record.assignment.description.replace(/\s+/g, ' ').slice(0, 100)}`;
+      const title = `Task ${record.assignment.description.replace(/\s+/g, ' ').slice(0, 100).toWellFormed()}`;
       const work = hooks[when]({
         id: `task-${fileName(id)}-${record.generation}`,
         title,
@@ -641,13 +641,13 @@ export function newRecord(assignment: TaskAssignment, now: number): HeldRecord {
 }
 
 function reasonOf(outcome: Outcome | undefined): { reason?: string } {
-  return outcome?.kind === 'failed' ? { reason: outcome.reason.slice(0, SHOWN_LENGTH) } : {};
+  return outcome?.kind === 'failed' ? { reason: outcome.reason.slice(0, SHOWN_LENGTH).toWellFormed() } : {};
 }
 
 /** What a person at this machine has to see: a program that does not start or fails, and why a task failed. */
 function troubleOf(step: TaskStep): { problem: string } | { reason: string } | undefined {
-  if (step.type === 'exited' && step.problem !== undefined) return { problem: step.problem.slice(0, SHOWN_LENGTH) };
-  if (step.type === 'failed') return { reason: step.reason.slice(0, SHOWN_LENGTH) };
+  if (step.type === 'exited' && step.problem !== undefined) return { problem: step.problem.slice(0, SHOWN_LENGTH).toWellFormed() };
+  if (step.type === 'failed') return { reason: step.reason.slice(0, SHOWN_LENGTH).toWellFormed() };
   return undefined;
 }
 

@@ -56,6 +56,15 @@ test('without a wake command a task has failed, and says so', () =>
     assert.equal((await frame('task_failed'))['reason'], 'no_wake_command_configured');
   }));
 
+test('what is shown of a long description is cut between characters', () =>
+  withTasks(async ({ hub, tasks, frame }) => {
+    tasks.connected(hub.session);
+    hub.assign('t', { description: `x${'😀'.repeat(1000)}` });
+    await frame('task_failed');
+    const description = tasks.past('t')?.description ?? '';
+    assert.deepEqual([description.length, description.isWellFormed()], [500, true]);
+  }));
+
 test('a wake command that fails is started again after its delays, and then the task has failed', () =>
   withTasks(
     async ({ hub, tasks, frame, read }) => {

@@ -461,7 +461,7 @@ export class Tasks {
     const at = this.#dependencies.now();
     const stored = await this.#store(id, () => {
       this.#queue.repost(waiting, generation);
-      this.#queue.remember({ id, generation, end: 'done', at, description: description.slice(0, SHOWN_LENGTH) });
+      this.#queue.remember({ id, generation, end: 'done', at, description: description.slice(0, SHOWN_LENGTH).toWellFormed() });
     });
     if (!stored) return;
     this.#tellAccepted(id, generation);
