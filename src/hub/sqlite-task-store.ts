@@ -272,7 +272,11 @@ export class SqliteTaskStore implements TaskStore {
   forget(): Promise<string[]> {
     return this.#commits.ask(() => {
       const taken = this.#ended.take(this.#now());
-      for (const { state } of taken) this.#count(state, -1);
+      for (const { id, state } of taken) {
+        this.#count(state, -1);
+        // Its id can be another's.
+        this.#large.delete(id);
+      }
       if (taken.length > 0) this.#sayForgotten(taken);
       this.#ended.giveBack();
       return taken.map(({ id }) => id);

@@ -792,6 +792,16 @@ const cases: Record<string, (hand: Hand) => Promise<void>> = {
     );
     await assert.rejects(hand.add('u', { after: ['gone'] }), (error: OutriggerError) => error.reason === 'BAD_INPUT');
   },
+  'a large task with the id of a forgotten one has nothing of that one': async (hand) => {
+    for (const text of ['x', 'y']) {
+      const metadata = { text: text.repeat(100_000) };
+      await hand.add('t', { metadata });
+      assert.deepEqual(hand.get('t').metadata, metadata);
+      await hand.cancel('t');
+      hand.bed.clock.now += KEEP_TASKS.doneMs;
+      assert.deepEqual(await hand.store.forget(), ['t']);
+    }
+  },
   'one entry of the audit counts what was forgotten, and it is the newest then': async (hand) => {
     for (const id of ['t', 'u', 'v']) {
       await hand.add(id);
