@@ -446,6 +446,29 @@ test('an agent that has room for many large tasks gets them all, a few in a turn
     assert.ok(most <= 2, `${most} in one turn`);
   }));
 
+test('of many large tasks one agent after the other gets one, and who has most room is not served before them all', () =>
+  scene(async (hub) => {
+    const text = 'x'.repeat(2 * 1024 * 1024);
+    const agents = await Promise.all([6, 5, 1].map((credit) => hub.join(`has-${credit}`, { credit })));
+    // They become ready together.
+    await hub.create('first');
+    await hub.create('waits', { after: ['first'], metadata: { text } });
+    await eventually(() => assert.equal(hub.store.get('first')?.state, 'offered'), 2000);
+    const holder = agents.find(({ frames }) => frames.some(({ type }) => type === 'task_assign')) as Joined;
+    for (let n = 0; n < 9; n++) await hub.create(`t${n}`, { after: ['first'], metadata: { text } });
+    const told: string[] = [];
+    for (const agent of agents) {
+      const { push } = agent.frames;
+      agent.frames.push = (...frames) => {
+        for (const { type } of frames) if (type === 'task_assign') told.push(agent.session?.facts.id ?? '');
+        return push.apply(agent.frames, frames);
+      };
+    }
+    holder.say({ type: 'task_complete', task_id: 'first', generation: 1, result: {} });
+    await eventually(() => assert.equal(told.length, 10), 5000);
+    assert.deepEqual(told.slice(0, 3).toSorted(), ['has-1', 'has-5', 'has-6']);
+  }));
+
 test('an agent that reads nothing for fifteen seconds while tasks wait for it is closed, and they are another one’s at once', () => {
   const clock = new FakeClock();
   return scene(async (hub) => {

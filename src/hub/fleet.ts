@@ -96,6 +96,8 @@ export class Fleet {
   readonly #roomy = new Set<string>();
   #assigning = false;
   #again = false;
+  /** Of what is given out in several commits, how many each has had so far. */
+  readonly #served = new Map<string, number>();
   #stopped = false;
 
   constructor(dependencies: FleetDependencies, options: FleetOptions) {
@@ -380,10 +382,19 @@ export class Fleet {
         if (session !== undefined && credit > 0) claims.push({ agent, capabilities: session.facts.capabilities, credit });
       }
       if (claims.length === 0) return;
-      // Who has most room comes first.
-      claims.sort((a, b) => b.credit - a.credit);
+      const served = (agent: string): number => this.#served.get(agent) ?? 0;
+      // Who has most room comes first, but nobody a second time before the others.
+      claims.sort((a, b) => served(a.agent) - served(b.agent) || b.credit - a.credit);
+      let isAll = true;
       // Of large tasks the rest is asked for in a later turn of the event loop: telling of one takes as long as reading it.
-      for (const { agent, task } of await this.#dependencies.store.claim(claims, () => this.wake())) {
+      const more = (): void => {
+        isAll = false;
+        this.wake();
+      };
+      const granted = await this.#dependencies.store.claim(claims, more);
+      if (isAll) this.#served.clear();
+      else for (const { agent } of granted) this.#served.set(agent, served(agent) + 1);
+      for (const { agent, task } of granted) {
         const session = this.#sessions.get(agent);
         session?.assign(task);
         this.changed(task);
