@@ -78,6 +78,10 @@ export class Document {
   #path: string;
   /** Where the path leads when links are followed. */
   #target: string;
+  /** Counts its moves: what was asked about the place before one says nothing of the place after, be it the same. */
+  #moves = 0;
+  /** Which folder the file is told to be in; null where that is to be found out. */
+  #folder: string | undefined | null;
   /** The folders above the file, as they were when it was there last: without the volume of one, what is unsaved waits. */
   #folders: readonly MountPoint[];
   #ydoc: Y.Doc;
@@ -122,6 +126,7 @@ export class Document {
     this.#saveTimer = new SaveTimer({ pace: dependencies.pace, now: monotonic, save: () => void this.save() }, options);
     this.#savedRevision = dependencies.workspace.journal.revision;
     this.#folders = this.#foldersNow();
+    this.#folder = this.#folderNow();
     this.#text = this.#observe(opened.ydoc);
     this.room = new Room(opened.ydoc, opened.life, dependencies.pulse, {
       applied: (updates, names) => this.#applied(updates, names),
@@ -342,8 +347,10 @@ export class Document {
   }
 
   moved(path: string): void {
+    this.#moves++;
     this.#path = path;
     this.#target = targetOf(this.#dependencies.workspace, path);
+    this.#folder = null;
     this.#folders = this.#foldersNow();
     this.room.moved(path);
     this.#dependencies.store.rename(this.#id, path);
@@ -455,11 +462,13 @@ export class Document {
     // What is written below the place of its volume is hidden as soon as that is back.
     if (this.#folders.some((folder) => folder.isUnmounted))
       throw new OutriggerError('WORKSPACE_GONE', `The volume that held ${this.#path} is not mounted.`);
+    if (where === this.#path && !(await this.#isWhereTold())) return false;
     this.room.flush();
     // A lone surrogate can't stand in a file.
     const text = this.#textNow();
     const version = this.#version;
     const path = this.#path;
+    const moves = this.#moves;
     const raw = rawTextOf(text.toWellFormed(), this.#manner);
     const bytes = Buffer.from(raw);
     const save = ++this.#saves;
@@ -481,6 +490,7 @@ export class Document {
       this.#savedVersion = version;
       this.#found();
       this.#savedText = text;
+      if (saved === undefined) this.#folder = this.#folderNow();
       // Mixed line ends: the next save goes out from the characters that are there now.
       if (this.#manner.raw !== undefined) this.#manner = fileTextOf(raw);
       store.append(this.#id, { type: 'saved', save, hash: written.content });
@@ -489,7 +499,7 @@ export class Document {
     } catch (error) {
       if (!(error instanceof OutriggerError)) throw error;
       // Renamed meanwhile: the next attempt goes to the new place.
-      if (path !== this.#path) return false;
+      if (moves !== this.#moves) return false;
       if (where !== path) throw error;
       if (error.reason === 'ACCESS_DENIED' && !this.isLedElsewhere) {
         this.#conflict = error;
@@ -500,9 +510,33 @@ export class Document {
       if (error.reason !== 'ACCESS_DENIED' && error.reason !== 'ETAG_MISMATCH' && !isGone) throw error;
       // Where a program put it the watch says, and it is saved there; it is made anew only where it was removed.
       if (isGone) await workspace.settled?.([path]).catch(() => {});
-      if (path !== this.#path) return false;
+      if (moves !== this.#moves) return false;
       await this.#reconcile();
       return false;
+    }
+  }
+
+  /**
+   * Whether all moves until now were told. A folder may have been moved away and another be there, and in it the same file once more: it has been elsewhere, and
+   * what is saved here before that is told would go there with the name. A file that comes back to the folder that it left is there as it was.
+   */
+  async #isWhereTold(): Promise<boolean> {
+    if (this.#folder === this.#folderNow()) return true;
+    const moves = this.#moves;
+    await this.#dependencies.workspace.settled?.([this.#path]).catch(() => {});
+    if (moves !== this.#moves) return false;
+    this.#folder = this.#folderNow();
+    return true;
+  }
+
+  /** Undefined: there is none. */
+  #folderNow(): string | undefined {
+    try {
+      const stat = fs.statSync(join(this.#dependencies.workspace.root, parentPath(this.#target)), { throwIfNoEntry: false });
+      return stat && `${stat.dev}:${stat.ino}:${stat.birthtimeMs}`;
+    } catch {
+      // It can't be looked at: a write says why.
+      return undefined;
     }
   }
 
@@ -548,16 +582,17 @@ export class Document {
   async #reconcile(settled?: string): Promise<void> {
     if (this.#closed) return;
     const path = this.#path;
+    const moves = this.#moves;
     let disk: DiskText | undefined;
     try {
       if (this.isLedElsewhere) return await this.#goAstray();
       const known = { content: this.#savedContent, text: this.#savedText };
       disk = await readDisk(this.#dependencies, path, mostBytes(this.#options, this.#text.length), known, settled);
       // Moved meanwhile: what was read is of the old place, and a look at the new one is to come.
-      if (path !== this.#path) return;
+      if (moves !== this.#moves) return;
       if (disk !== undefined && disk.place !== this.#target) return await this.#goAstray();
     } catch (error) {
-      if (path !== this.#path) return;
+      if (moves !== this.#moves) return;
       // Binary, too large, or no file any more: what we have is kept, and nothing is written over what is there.
       this.#conflict = error instanceof OutriggerError ? error : new OutriggerError('BUSY_FILE', String(error), { cause: error });
       this.#dependencies.changed(this);
@@ -580,8 +615,9 @@ export class Document {
   /** A file that is not there may have been moved a moment ago: where to, the watch says, and the document is there then. */
   async #isGone(path: string): Promise<boolean> {
     const { workspace } = this.#dependencies;
+    const moves = this.#moves;
     await workspace.settled?.([path]).catch(() => {});
-    return path === this.#path && workspace.entry(path) === undefined;
+    return moves === this.#moves && workspace.entry(path) === undefined;
   }
 
   /** What is unsaved goes to the file that it was typed for. Throws ACCESS_DENIED where that is not to be had any more. */

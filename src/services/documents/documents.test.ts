@@ -12,6 +12,7 @@ import type { Caller } from '../../contract/access.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { hashBytes } from '../workspace/content.ts';
+import type { ChangeDraft } from '../workspace/journal.ts';
 import { DocumentStore } from './document-store.ts';
 import { type Asking, Documents } from './documents.ts';
 import { firstState } from './lineage.ts';
@@ -60,6 +61,88 @@ async function personIn(documents: Documents, name: string): Promise<{ channel: 
   ydoc.on('update', (update: Uint8Array) => channel.say(updateMessage(update)));
   return { channel, ydoc };
 }
+
+const outside = { kind: 'outside' } as const;
+
+/** What is typed into a file is saved while what a program did to it is told, step by step, when it is asked for; `late`: what else is told after a save without that. */
+async function savedWhileTold(
+  { workspace, state, at, put, read }: Harness,
+  rename: (at: (name: string) => string) => void,
+  told: (looks: number) => ChangeDraft[],
+  name: string,
+  late: readonly ChangeDraft[] = [],
+): Promise<void> {
+  put('d/a.txt', 'one\n');
+  const documents = documentsOf({ workspace, state });
+  await documents.start();
+  const { channel, ydoc } = await personIn(documents, 'd/a.txt');
+  ydoc.getText('content').insert(0, 'typed ');
+  channel.say(step1Message(Y.encodeStateVector(ydoc)));
+  rename(at);
+  let looks = 0;
+  workspace.settled = () => {
+    workspace.journal.record(told(++looks));
+    return Promise.resolve();
+  };
+  try {
+    await documents.flush('');
+    if (looks === 0) {
+      workspace.settled = () => Promise.resolve();
+      workspace.journal.record(late);
+    }
+    ydoc.getText('content').insert(0, 'more ');
+    channel.say(step1Message(Y.encodeStateVector(ydoc)));
+    await documents.flush('');
+    const files = fs.readdirSync(at(''), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    assert.deepEqual(
+      files.map((entry) => path.relative(at(''), path.join(entry.parentPath, entry.name))),
+      [name],
+    );
+    assert.equal(read(name), 'more typed one\n');
+  } finally {
+    await documents.stop();
+  }
+}
+
+const moved = (from: string, to: string, kind: 'file' | 'directory' = 'file'): ChangeDraft => ({
+  path: to,
+  from,
+  kind,
+  what: 'moved',
+  before: null,
+  after: null,
+  cause: outside,
+});
+
+test('a file in the place of the one that was opened, in another folder of that name, has been elsewhere: what is saved waits until that is told', () =>
+  withWorkspace((harness) =>
+    savedWhileTold(
+      harness,
+      (at) => {
+        fs.renameSync(at('d'), at('e'));
+        fs.mkdirSync(at('d'));
+        fs.renameSync(at('e/a.txt'), at('d/a.txt'));
+      },
+      (looks) => (looks === 1 ? [moved('d', 'e', 'directory'), moved('e/a.txt', 'd/a.txt')] : []),
+      'd/a.txt',
+      // By then the file is no more that left the one place for the other.
+      [moved('d', 'e', 'directory'), { path: 'e/a.txt', kind: 'file', what: 'removed', before: null, after: null, cause: outside }],
+    ),
+  ));
+
+test('a file that is told to have come back to where it was asked for is not gone for that it was not there', () =>
+  withWorkspace((harness) =>
+    savedWhileTold(
+      harness,
+      (at) => fs.renameSync(at('d/a.txt'), at('d/c.txt')),
+      (looks) => {
+        // What happened since is told at the next look.
+        if (looks === 2) return [moved('d/a.txt', 'd/b.txt'), moved('d/b.txt', 'd/a.txt')];
+        return looks === 3 ? [moved('d/a.txt', 'd/c.txt')] : [];
+      },
+      'd/c.txt',
+    ),
+  ));
 
 test('a file that is not there may have been moved a moment ago: what was typed goes where the watch says it is', () =>
   withWorkspace(async ({ workspace, state, put, at, read }) => {
