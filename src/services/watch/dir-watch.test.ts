@@ -109,3 +109,106 @@ test('a file that leaves while the folder is read is told of once, with where it
     fs.rmSync(root, { recursive: true, force: true });
   }
 });
+
+/** The facts of each drain that has any, of what happens after `begin`. What `hook` does comes between a fact and the next. */
+async function drainsOf(
+  prepare: (at: (name: string) => string) => void,
+  hook: (fact: string, at: (name: string) => string) => void,
+  begin: (at: (name: string) => string, watch: DirWatch) => void,
+  last: string,
+): Promise<string[][]> {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-dir-watch-'));
+  const at = (name: string): string => path.join(root, name);
+  prepare(at);
+  const drains: string[][] = [];
+  let told: string[] = [];
+  let begun = false;
+  const watch = new DirWatch({
+    root,
+    ignore: compileIgnore([]),
+    onFact: ({ path: where, what, from }) => {
+      if (what === 'suspect') return;
+      const fact = from === undefined ? `${what} ${where}` : `${what} ${where} from ${from}`;
+      told.push(fact);
+      if (begun) hook(fact, at);
+    },
+    onRootGone: () => {},
+    onDrained: () => drains.push(told.splice(0)),
+  });
+  try {
+    await watch.start();
+    await watch.complete();
+    told = [];
+    drains.length = 0;
+    begun = true;
+    begin(at, watch);
+    await eventually(() => assert.ok(drains.flat().includes(last), JSON.stringify(drains)));
+    return drains.filter((facts) => facts.length > 0);
+  } finally {
+    watch.close();
+    fs.rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** Names of files with content, and of folders, which end with '/'. */
+function made(names: readonly string[]): (at: (name: string) => string) => void {
+  return (at) => {
+    for (const name of names) name.endsWith('/') ? fs.mkdirSync(at(name), { recursive: true }) : fs.writeFileSync(at(name), name);
+  };
+}
+
+test('a file that goes on while it is looked for is told of once, with where it is at last', async () => {
+  const drains = await drainsOf(
+    made(['a/', 'b/', 'c/', 'd/', 'e/', 'a/one']),
+    (fact, at) => {
+      if (fact === 'removed a/one') {
+        fs.writeFileSync(at('e/other'), '');
+        fs.renameSync(at('b/two'), at('c/three'));
+      }
+      if (fact === 'added e/other') fs.renameSync(at('c/three'), at('d/four'));
+    },
+    (at) => fs.renameSync(at('a/one'), at('b/two')),
+    'added d/four',
+  );
+  assert.deepEqual(drains, [['removed a/one', 'added e/other', 'added d/four']]);
+});
+
+test('what is in a folder that goes while its names are looked up is not gone', async () => {
+  const drains = await drainsOf(
+    made(['a/', 'a/first', 'a/second']),
+    (fact, at) => {
+      if (fact === 'changed a/first') fs.renameSync(at('a'), at('b'));
+    },
+    (at) => {
+      for (const name of ['a/first', 'a/second']) fs.writeFileSync(at(name), 'longer than before');
+    },
+    'changed b/second',
+  );
+  assert.deepEqual(drains.flat(), ['changed a/first', 'added b from a', 'changed b/second']);
+});
+
+test('a file that left a folder which has gone before it was looked at is told of once', async () => {
+  const drains = await drainsOf(
+    made(['a/', 'a/b/', 'a/b/file']),
+    (fact, at) => {
+      if (fact === 'added a/file') fs.renameSync(at('a'), at('c'));
+    },
+    (at) => fs.renameSync(at('a/b/file'), at('a/file')),
+    'removed c/b/file',
+  );
+  assert.deepEqual(drains, [['added a/file', 'added c from a', 'removed c/b/file']]);
+});
+
+test('a look at a file that another was renamed to leaves it to the drain that finds where that came from', async () => {
+  const looked: boolean[] = [];
+  const drains = await drainsOf(
+    made(['old', 'new']),
+    () => {},
+    (at, watch) => {
+      fs.renameSync(at('old'), at('new'));
+      looked.push(watch.look('new'));
+    },
+    'removed old',
+  );
+  assert.deepEqual([looked, drains.map((facts) => facts.toSorted())], [[false], [['changed new', 'removed old']]]);
+});

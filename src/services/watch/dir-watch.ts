@@ -110,6 +110,8 @@ export class DirWatch {
   #mount: MountPoint | undefined;
   /** A file came or went in what was read last, and the other half, if it was renamed, may not be hinted yet. */
   #halfSeen = false;
+  /** A name was hinted at which nothing was known nor is there: what came there went on, and where to may not be hinted yet. */
+  #passedSeen = false;
   #batch = 0;
   #batchMark: NodeJS.Immediate | null = null;
   #heartbeat: NodeJS.Timeout | null = null;
@@ -206,7 +208,10 @@ export class DirWatch {
     await this.flush();
   }
 
-  /** Looks at one name as if it had been hinted, at once if it is a plain file that the table knows. True: looked at. */
+  /**
+   * Looks at one name as if it had been hinted, at once if the file there is the one that the table knows: another may have been renamed to it, and is told
+   * with the place that it left. True: looked at.
+   */
   look(path: string): boolean {
     const found = this.#table.find(path);
     if (!found) {
@@ -216,7 +221,7 @@ export class DirWatch {
     const { directory, name } = found;
     const old = directory.entries.get(name);
     const stats = this.#lstat(directory.pathOf(name));
-    if (typeof old === 'string' && stats && !stats.isDirectory()) {
+    if (typeof old === 'string' && stats && !stats.isDirectory() && (isKindOnly(old) || unpackStats(old).key.ino === stats.ino)) {
       this.#checkFile(directory, name, path, stats, old, hintedChange);
       return true;
     }
@@ -341,7 +346,7 @@ export class DirWatch {
   *#drain(): Generator<Step> {
     yield* this.#readDirty();
     const isHalf = this.#halfSeen;
-    for (let more = 0; isHalf && (this.#halfSeen || this.#dirty.size > 0) && more < maxReadsMore; more++) {
+    for (let more = 0; isHalf && (this.#halfSeen || this.#passedSeen || this.#dirty.size > 0) && more < maxReadsMore; more++) {
       // The hint of the other half is told with it, or nobody could say that the two are one file; it may be in a folder that has to be found first.
       yield 'turn';
       yield* this.#readDirty();
@@ -357,6 +362,7 @@ export class DirWatch {
     const queue = [...this.#dirty].map((directory) => ({ directory, depth: directory.depth })).sort((a, b) => a.depth - b.depth);
     this.#dirty.clear();
     this.#halfSeen = false;
+    this.#passedSeen = false;
     for (const { directory } of queue) {
       this.#stack.push(directory);
       for (let next = this.#stack.pop(); next; next = this.#stack.pop()) {
@@ -398,6 +404,8 @@ export class DirWatch {
   /** Rule 4. */
   #askParent(directory: Directory): void {
     directory.broken = true;
+    // What left it can't be seen before it is found again.
+    if (this.#armed) this.#halfSeen = true;
     if (directory.parent) {
       this.#mark(directory.parent, directory.name, unhinted);
       this.#schedule(false);
@@ -434,6 +442,14 @@ export class DirWatch {
         this.#counts.errors++;
         if (this.#silent && lacksDescriptors(error)) this.#unread = error;
       }
+      return;
+    }
+    if (!first && this.#idAt(base) !== directory.id) {
+      // It went before it was listed: these are the names of another.
+      directory.whole = true;
+      directory.deep = deep;
+      directory.hinted = hinted;
+      this.#askParent(directory);
       return;
     }
     const listed = first ? undefined : new Set(names);
@@ -499,6 +515,7 @@ export class DirWatch {
       // Rule 3. An ignored name says nothing, unless it is the directory's own.
       if (!found && !known && !name.includes(replacementChar) && (name === directory.name || !this.#options.ignore(path, false))) {
         directory.whole = true;
+        if (name !== directory.name) this.#passedSeen = true;
       }
       if (++count % namesPerCheck === 0) yield undefined;
     }
@@ -508,6 +525,12 @@ export class DirWatch {
   #check(directory: Directory, name: string, path: string, hint: number, deep: 0 | 1 | 2): boolean {
     const stats = this.#lstat(path);
     if (!stats) {
+      if (directory.entries.has(name) && this.#idAt(directory.path) !== directory.id) {
+        // Its directory went, and it is in that as before.
+        this.#mark(directory, name, hint);
+        this.#askParent(directory);
+        return true;
+      }
       this.#gone(directory, name);
       if (directory === this.#root && this.#options.ignore(path, false)) this.#options.onIgnored?.(name);
       return false;

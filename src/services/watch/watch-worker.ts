@@ -626,10 +626,26 @@ class WatchWorker {
     if (next !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#pump(), Math.max(next - now, 1));
   }
 
+  /** What a drain that is under way has found waits for its end: where it went or came from may be found yet. */
+  #look(path: string): boolean {
+    const found = this.#facts;
+    if (found.length > maxHeld) {
+      const looked = this.#watch.look(path);
+      this.#takeFacts();
+      return looked;
+    }
+    // That has it, and the end of the drain tells it.
+    if (found.some((fact) => fact.path === path)) return false;
+    this.#facts = [];
+    const looked = this.#watch.look(path);
+    this.#takeFacts();
+    this.#facts = [...found, ...this.#facts];
+    return looked;
+  }
+
   /** False: it is not what it was when it was noticed, and waits again. */
   #lookAgain(pending: Pending): boolean {
-    const looked = this.#watch.look(pending.path);
-    this.#takeFacts();
+    const looked = this.#look(pending.path);
     if (!this.#settle.isCurrent(pending)) return false;
     if (looked) return true;
     this.#settle.again(pending, performance.now());
@@ -666,8 +682,7 @@ class WatchWorker {
 
   #compareYoung(result: HashResult, hash: string | null, fact: Fact): void {
     if (this.#settle.has(fact.path) || (result.outcome === 'hashed' && result.hash === hash)) return;
-    this.#watch.look(fact.path);
-    this.#takeFacts();
+    this.#look(fact.path);
     if (result.outcome === 'hashed' && !this.#settle.has(fact.path)) this.#notice(fact, {});
   }
 
