@@ -48,3 +48,26 @@ test('one that passed on before it was told to be put is not put, and its folder
   own.compare(() => true);
   assert.deepEqual(own.left(nowhere), []);
 });
+
+test('one that went with its folder and on from there at once left the new place', () => {
+  const own = new OwnWrites();
+  own.add([write('e/c', 1), write('f/c', 2)], 0);
+  own.moved('e', 'm', nowhere);
+  // Another folder stands there by now, in which it may have been put.
+  own.moved('f', 'n', (path) => path === 'f');
+  assert.deepEqual(
+    own.left(nowhere).map(({ path }) => path),
+    ['m/c', 'f/c'],
+  );
+});
+
+test('one that is said to be put when its folder has moved with it is where that went', () => {
+  const own = new OwnWrites();
+  own.expect(write('e/c', 1), 0);
+  own.moved('e', 'm', (path) => path === 'm/c');
+  own.add([write('e/c', 1)], 0);
+  assert.deepEqual(
+    own.left(nowhere).map(({ path }) => path),
+    ['m/c'],
+  );
+});

@@ -11,13 +11,13 @@ export const maxKept = 256;
 export class OwnWrites {
   /** `isSeen`: the table knew it at the last comparison. */
   readonly #recent = new Map<string, { write: OwnWrite; at: number; isSeen: boolean }>();
-  /** By inode number. `hasPassed`: it was seen elsewhere, and told to have come from here. */
-  readonly #coming = new Map<number, { write: OwnWrite; at: number; hasPassed: boolean }>();
+  /** By inode number. `hasPassed`: it was seen elsewhere, and told to have come from here. `put`: where it is said to be put; its folder may have moved since. */
+  readonly #coming = new Map<number, { write: OwnWrite; put: string; at: number; hasPassed: boolean }>();
 
   /** What is about to be put in place may be elsewhere before `add` says that it was put. */
   expect(write: OwnWrite, now: number): void {
     this.#coming.delete(write.key.ino);
-    this.#coming.set(write.key.ino, { write, at: now, hasPassed: false });
+    this.#coming.set(write.key.ino, { write, put: write.path, at: now, hasPassed: false });
     dropOld(this.#coming, now);
   }
 
@@ -32,9 +32,11 @@ export class OwnWrites {
     for (const write of writes) {
       const coming = this.#coming.get(write.key.ino);
       this.#coming.delete(write.key.ino);
-      if (coming?.hasPassed && coming.write.path === write.path) continue;
-      this.#recent.delete(write.path);
-      this.#recent.set(write.path, { write, at: now, isSeen: false });
+      const expected = coming?.put === write.path ? coming : undefined;
+      if (expected?.hasPassed) continue;
+      const path = expected?.write.path ?? write.path;
+      this.#recent.delete(path);
+      this.#recent.set(path, { write: { ...write, path }, at: now, isSeen: false });
     }
     dropOld(this.#recent, now);
   }
@@ -50,11 +52,14 @@ export class OwnWrites {
   /** A folder was renamed, with what was in it. `isThere`: whether anything stands at the path. */
   moved(from: string, to: string, isThere: (path: string) => boolean): void {
     for (const [path, one] of [...this.#recent]) {
-      const now = movedPath(path, from, to);
-      // What we put at the old place after that stayed there.
-      if (now === undefined || isThere(path) || !isThere(now)) continue;
+      const now = placeAfter(path, { from, to, isThere });
+      if (now === undefined) continue;
       this.#recent.delete(path);
       this.#recent.set(now, { ...one, write: { ...one.write, path: now } });
+    }
+    for (const one of this.#coming.values()) {
+      const now = placeAfter(one.write.path, { from, to, isThere });
+      if (now !== undefined) one.write = { ...one.write, path: now };
     }
   }
 
@@ -76,6 +81,16 @@ export class OwnWrites {
   forget(writes: readonly OwnWrite[]): void {
     for (const { path } of writes) this.#recent.delete(path);
   }
+}
+
+/** Where it went with its folder. Undefined: it did not, for it was put at the old place after that; what went on since is told to have gone on from the new one. */
+function placeAfter(
+  path: string,
+  { from, to, isThere }: { from: string; to: string; isThere: (path: string) => boolean },
+): string | undefined {
+  const now = movedPath(path, from, to);
+  if (now === undefined || isThere(path) || (!isThere(now) && isThere(from))) return undefined;
+  return now;
 }
 
 /** In order of time. */
