@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Fact } from './dir-watch.ts';
-import { factsThatCanWait, leaversOf, pairRenames, type Table, tableBefore } from './rename-pairs.ts';
+import { factsThatCanWait, leaversOf, pairRenames, type Table, tableBefore, withReturns } from './rename-pairs.ts';
 import type { EntryKind, StatKey } from './stat-key.ts';
 
 type Found = readonly [what: Fact['what'], path: string, ino: number];
@@ -114,4 +114,34 @@ test('before a folder is moved those wait whose other half may be in it; facts o
     ['added', 'g', 9],
   ];
   assert.deepEqual(wait(gone, { t: 'directory', f: 'directory', g: 9 }), ['added g']);
+});
+
+test('a file that comes back to its place, and goes on from there, was told once to be where it is', () => {
+  const returned = (found: readonly Found[]): string[] => withReturns(factsOf(found)).map(({ what, path }) => `${what} ${path}`);
+  assert.deepEqual(
+    returned([
+      ['removed', 'a', 7],
+      ['added', 'a', 7],
+      ['added', 'b', 7],
+      ['removed', 'a', 7],
+    ]),
+    ['changed a', 'added b', 'removed a'],
+  );
+  assert.deepEqual(
+    returned([
+      ['removed', 'a', 7],
+      ['added', 'b', 7],
+      ['removed', 'b', 7],
+      ['added', 'b', 7],
+    ]),
+    ['removed a', 'added b'],
+  );
+  assert.deepEqual(
+    returned([
+      ['removed', 'a', 7],
+      ['added', 'a', 8],
+    ]),
+    ['removed a', 'added a'],
+    'of another file it is news',
+  );
 });

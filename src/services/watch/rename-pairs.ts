@@ -30,6 +30,25 @@ export function tableBefore(table: Table, { from, to }: FolderMove): Table {
   };
 }
 
+/** A file that left its place and came back to it is told as it is now: for those who follow it never left, or has just come. */
+export function withReturns(facts: readonly Fact[]): Fact[] {
+  const last = new Map<string, Fact>();
+  const came = new Map<string, Fact>();
+  const passed = new Set<Fact>();
+  const all = facts.map((fact) => {
+    const { path, what, kind, key } = fact;
+    const left = last.get(path);
+    const isBack = what === 'added' && kind === 'file' && left?.what === 'removed' && left.key.ino === key.ino;
+    const before = came.get(path);
+    if (isBack) for (const one of [left, before]) if (one !== undefined) passed.add(one);
+    const now: Fact = isBack && before === undefined ? { ...fact, what: 'changed' } : fact;
+    if (now.what === 'added') came.set(path, now);
+    last.set(path, now);
+    return now;
+  });
+  return passed.size === 0 ? all : all.filter((fact) => !passed.has(fact));
+}
+
 /**
  * By inode number, the files that left their places; null where two had one: which of them went elsewhere can't be said. What is in `left` is the newest that
  * is known of these places: their facts get its key, or are added.

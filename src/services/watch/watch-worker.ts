@@ -17,7 +17,16 @@ import { Hashing } from './hashing.ts';
 import { compileIgnore, type Ignore } from './ignore.ts';
 import { offlineChanges } from './offline-changes.ts';
 import { maxKept, OwnWrites } from './own-writes.ts';
-import { factsThatCanWait, type FolderMove, hasMovedOn, leaversOf, pairRenames, type Table, tableBefore } from './rename-pairs.ts';
+import {
+  factsThatCanWait,
+  type FolderMove,
+  hasMovedOn,
+  leaversOf,
+  pairRenames,
+  type Table,
+  tableBefore,
+  withReturns,
+} from './rename-pairs.ts';
 import { ReportSender } from './report-sender.ts';
 import { type Pending, Settle } from './settle.ts';
 import { readSnapshot, type Snapshot } from './snapshot.ts';
@@ -350,7 +359,7 @@ class WatchWorker {
     const left = isDrained || this.#facts.length > 0 ? this.#ownWritesLeft() : [];
     if (isDrained) this.#lookAtOwn();
     if (this.#facts.length === 0 && left.length === 0) return;
-    const facts = this.#facts;
+    const facts = withReturns(this.#facts);
     this.#facts = [];
     const table = before === undefined ? this.#table : tableBefore(this.#table, before);
     const passed = this.#ownWrites.takePassed((write) => hasMovedOn(write, facts, table));
@@ -387,6 +396,8 @@ class WatchWorker {
         this.#leaving.delete(origin);
         this.#settle.drop(gone.path);
         this.#notice(fact, { settled: true, ...(origin === fact.path ? {} : { from: origin }) });
+        // Nobody was told that it had left.
+        if (origin === fact.path) this.#settle.known(origin);
       } else if (this.#settle.isUntold(gone.path)) {
         // Nobody knows the old name, such as an editor's temporary file: it is simply here.
         this.#notice(gone, {});

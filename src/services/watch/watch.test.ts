@@ -666,3 +666,32 @@ test(`a storm with the watch stalled now and then ends exact (SEED=${seed})`, as
     }
   });
 });
+
+test('a file that came back to where it was last told to be, and goes on, is told to have come from there', async () => {
+  await withWatch(
+    {},
+    async ({ reports, write, at, watch, exact }) => {
+      write('.git/index.lock', '');
+      for (const [from, to] of [
+        ['a', 'b'],
+        ['b', 'a'],
+        ['a', 'c'],
+      ] as const) {
+        fs.renameSync(at(from), at(to));
+        // Seen, and not told while git holds its lock.
+        await watch.barrier(['elsewhere']);
+        assert.equal(reports.length, 0);
+      }
+      fs.rmSync(at('.git/index.lock'));
+      await exact();
+      assert.deepEqual(
+        reports.map(({ path: where, what, from }) => [where, what, from]),
+        [['c', 'present', 'a']],
+      );
+    },
+    (root) => {
+      fs.mkdirSync(path.join(root, '.git'));
+      fs.writeFileSync(path.join(root, 'a'), 'text');
+    },
+  );
+});
