@@ -27,6 +27,10 @@ export class ReportQueue {
     return this.#closed.slice(this.#head).some((item) => 'report' in item && isMove(item.report));
   }
 
+  *moves(): Generator<WatchReport> {
+    for (const item of this.#closed.slice(this.#head)) if ('report' in item && isMove(item.report)) yield item.report;
+  }
+
   add(report: WatchReport): void {
     if (isMove(report)) {
       this.#close({ report });

@@ -47,6 +47,12 @@ export class ReportSender {
     return hadReports;
   }
 
+  /** Folders that were renamed and of which the main thread may not know yet, in order. */
+  *folderMoves(): Generator<{ from: string; to: string }> {
+    for (const report of [...this.#unacknowledged, ...this.#queue.moves()])
+      if (isMove(report) && report.from !== undefined) yield { from: report.from, to: report.path };
+  }
+
   /** Every path that the main thread may not know of yet. */
   *paths(): Generator<string> {
     yield* this.#queue.paths();

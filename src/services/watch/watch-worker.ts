@@ -85,6 +85,8 @@ class WatchWorker {
   #facts: Fact[] = [];
   /** Old place → new place of files whose rename waits to be told. */
   readonly #leaving = new Map<string, string>();
+  /** For each recheck under way, the folders that moved and of which nobody had been told when it was asked, in order. */
+  readonly #movedMeanwhile = new Set<FolderMove[]>();
   readonly #hashing: Hashing;
   /** Told while its timestamp was so young that a later write may bear the same: read once more. */
   readonly #young = new Map<string, { key: StatKey; hash: string | null; dueAt: number }>();
@@ -218,8 +220,7 @@ class WatchWorker {
         return;
       case 'recheck':
         for (const path of message.paths) this.#asked.add(path);
-        this.#rechecked = this.#rechecked.then(() => this.#recheck(message.paths));
-        await this.#rechecked;
+        await this.#recheckInTurn(message.paths);
         return;
       case 'stall': {
         const until = performance.now() + message.ms;
@@ -527,6 +528,7 @@ class WatchWorker {
 
   #moveDirectory(fact: Fact, from: string): void {
     this.#snapshots.directoryMoved();
+    for (const moves of this.#movedMeanwhile) moves.push({ from, to: fact.path });
     const after = (path: string): string => movedPath(path, from, fact.path) ?? path;
     const isTaken = (path: string): boolean => movedPath(path, fact.path, '') !== undefined;
     for (const [old, path] of [...this.#leaving]) {
@@ -551,31 +553,43 @@ class WatchWorker {
     this.#enqueue({ path: fact.path, kind: 'directory', what: 'present', ...fact.key, hash: null, offline: false, isNew: true, from });
   }
 
-  async #recheck(paths: string[]): Promise<void> {
+  async #recheckInTurn(asked: string[]): Promise<void> {
+    const moves = [...this.#sender.folderMoves()];
+    this.#movedMeanwhile.add(moves);
+    this.#rechecked = this.#rechecked.then(() => this.#recheck(asked, moves));
+    await this.#rechecked;
+    this.#movedMeanwhile.delete(moves);
+  }
+
+  /** `moves`: what was asked for by its name of before is looked at where it is told to be since. */
+  async #recheck(asked: string[], moves: readonly FolderMove[]): Promise<void> {
     await this.#completed;
     await this.#hintsRead();
     const breathe = this.#breathing();
-    for (const path of paths) {
-      this.#watch.look(path);
+    // Something else may stand at the old place by now.
+    const placeOf = (path: string): string => (this.#isThere(path) ? path : afterMoves(path, moves));
+    for (const path of asked) {
+      this.#watch.look(placeOf(path));
       await breathe();
     }
     await this.#watch.flush();
     this.#takeFacts();
-    const gone: string[] = [];
-    for (const path of paths) {
+    const gone: { old: string; path: string }[] = [];
+    for (const old of asked) {
       await breathe();
+      const path = placeOf(old);
       const known = this.#watch.lookup(path);
       // Should it vanish before it is told, that is what is told.
       if (this.#settle.has(path)) this.#settle.known(path);
       else if (known) this.#notice({ path, kind: known.kind, what: 'changed', key: known.key, settled: true }, {});
-      else gone.push(path);
-      if (known) this.#asked.delete(path);
+      else gone.push({ old, path });
+      if (known) this.#asked.delete(old);
     }
     // What is in a folder goes before it.
-    for (const path of gone.reverse()) {
+    for (const { old, path } of gone.reverse()) {
       if (!this.#settle.has(path) && this.#watch.lookup(path) === null && !this.#ignore(path, false) && !this.#isThere(path))
         this.#notice({ path, kind: 'file', what: 'removed', key: noKey, settled: true }, {});
-      this.#asked.delete(path);
+      this.#asked.delete(old);
     }
     this.#pump();
   }
@@ -796,6 +810,10 @@ function withFoldersAbove(path: string): string[] {
   const paths: string[] = [];
   for (let at = path; at !== ''; at = parentPath(at)) paths.push(at);
   return paths;
+}
+
+function afterMoves(path: string, moves: readonly FolderMove[]): string {
+  return moves.reduce((at, { from, to }) => movedPath(at, from, to) ?? at, path);
 }
 
 function reportOf(pending: Pending, hash: string | null): WatchReport {

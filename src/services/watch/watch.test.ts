@@ -695,3 +695,22 @@ test('a file that came back to where it was last told to be, and goes on, is tol
     },
   );
 });
+
+test('what is asked for by its name of before its folder moved is looked at where it is', async () => {
+  await withWatch(
+    {},
+    async ({ reports, at, watch, exact }) => {
+      fs.renameSync(at('old'), at('new'));
+      watch.recheck(['old/file', 'old']);
+      await exact();
+      assert.deepEqual(
+        reports.map(({ path: where, what, from }) => `${what} ${where}${from === undefined ? '' : ` from ${from}`}`).toSorted(),
+        ['present new', 'present new from old', 'present new/file'],
+      );
+    },
+    (root) => {
+      fs.mkdirSync(path.join(root, 'old'));
+      fs.writeFileSync(path.join(root, 'old/file'), 'text');
+    },
+  );
+});
