@@ -724,7 +724,11 @@ class WatchWorker {
     this.#takeFacts(true);
     const young = new Set(this.#youngAfterReading());
     const waits = (path: string): boolean => this.#settle.has(path) || young.has(path);
-    const paths = new Set(wanted === undefined ? [...this.#settle.paths(), ...young] : wanted.flatMap(withFoldersAbove).filter(waits));
+    const moves = [...this.#sender.folderMoves()];
+    // Of what left its place it is told with where it is now.
+    const placesOf = (path: string): string[] =>
+      [path, afterMoves(path, moves)].flatMap((at) => [at, this.#leaving.get(at) ?? at]).flatMap(withFoldersAbove);
+    const paths = new Set(wanted === undefined ? [...this.#settle.paths(), ...young] : wanted.flatMap(placesOf).filter(waits));
     this.#barriers.raise(id, paths, performance.now());
     this.#pump();
   }

@@ -714,3 +714,28 @@ test('what is asked for by its name of before its folder moved is looked at wher
     },
   );
 });
+
+test('who waits for a place waits for the rename of what left it', async () => {
+  await withWatch(
+    {},
+    async ({ reports, write, at, watch }) => {
+      write('.git/index.lock', '');
+      fs.renameSync(at('a'), at('b'));
+      await eventually(() => watch.health().heldByGit, 'the hold');
+      let told: number | undefined;
+      const barrier = watch.barrier(['a']).then(() => {
+        told = reports.length;
+      });
+      // Answers come in the order of the questions.
+      await watch.barrier(['elsewhere']);
+      assert.equal(told, undefined);
+      fs.rmSync(at('.git/index.lock'));
+      await barrier;
+      assert.deepEqual([told, reports[0]?.path, reports[0]?.from], [1, 'b', 'a']);
+    },
+    (root) => {
+      fs.mkdirSync(path.join(root, '.git'));
+      fs.writeFileSync(path.join(root, 'a'), 'text');
+    },
+  );
+});
