@@ -347,8 +347,9 @@ class WatchWorker {
       return;
     }
     this.#receiveOwn();
-    this.#ownWrites.moved(fact.from, fact.path, (path) => this.#isThere(path));
+    // The facts until now have the names of before, and so has what we put.
     this.#takeFacts(false, { from: fact.from, to: fact.path });
+    this.#ownWrites.moved(fact.from, fact.path, (path) => this.#isThere(path));
     this.#moveDirectory(fact, fact.from);
   }
 
@@ -357,7 +358,7 @@ class WatchWorker {
    * the other half may be found yet.
    */
   #takeFacts(isDrained = false, before?: FolderMove): void {
-    const left = isDrained || this.#facts.length > 0 ? this.#ownWritesLeft() : [];
+    const left = isDrained || this.#facts.length > 0 ? this.#ownWritesLeft(before) : [];
     if (isDrained) this.#lookAtOwn();
     if (this.#facts.length === 0 && left.length === 0) return;
     const facts = withReturns(this.#facts);
@@ -416,9 +417,13 @@ class WatchWorker {
       this.#takeOwn(next.message as OwnChanges);
   }
 
-  #ownWritesLeft(): OwnWrite[] {
+  /** `before`: what went along with that folder did not leave its place in it. */
+  #ownWritesLeft(before?: FolderMove): OwnWrite[] {
     this.#receiveOwn();
-    return this.#ownWrites.left((path) => this.#watch.lookup(path) !== null || this.#isThere(path));
+    const stands = (path: string): boolean => this.#watch.lookup(path) !== null || this.#isThere(path);
+    return this.#ownWrites.left(
+      (path) => stands(path) || (before !== undefined && stands(movedPath(path, before.from, before.to) ?? path)),
+    );
   }
 
   #takeOwn({ writes, moved, coming }: OwnChanges): void {
