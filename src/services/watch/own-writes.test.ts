@@ -71,3 +71,16 @@ test('one that is said to be put when its folder has moved with it is where that
     ['m/c'],
   );
 });
+
+test('one that is put in a folder of whose move nobody has heard yet is where that went', () => {
+  const own = new OwnWrites();
+  const placeOf = (path: string): string => path.replace(/^e\//, 'm/');
+  own.expect(write('e/a', 1), 0, placeOf);
+  // By then the move was heard of.
+  own.add([write('e/a', 1)], 0);
+  own.add([write('e/b', 2)], 0, placeOf);
+  assert.deepEqual(
+    own.left(nowhere).map(({ path }) => path),
+    ['m/b', 'm/a'],
+  );
+});

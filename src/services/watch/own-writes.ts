@@ -15,9 +15,9 @@ export class OwnWrites {
   readonly #coming = new Map<number, { write: OwnWrite; put: string; at: number; hasPassed: boolean }>();
 
   /** What is about to be put in place may be elsewhere before `add` says that it was put. */
-  expect(write: OwnWrite, now: number): void {
+  expect(write: OwnWrite, now: number, placeOf: (path: string) => string = itself): void {
     this.#coming.delete(write.key.ino);
-    this.#coming.set(write.key.ino, { write, put: write.path, at: now, hasPassed: false });
+    this.#coming.set(write.key.ino, { write: { ...write, path: placeOf(write.path) }, put: write.path, at: now, hasPassed: false });
     dropOld(this.#coming, now);
   }
 
@@ -28,13 +28,14 @@ export class OwnWrites {
     return passed.map(({ write }) => write);
   }
 
-  add(writes: readonly OwnWrite[], now: number): void {
+  /** `placeOf`: where it went with a folder of whose move who put it there had not heard. */
+  add(writes: readonly OwnWrite[], now: number, placeOf: (path: string) => string = itself): void {
     for (const write of writes) {
       const coming = this.#coming.get(write.key.ino);
       this.#coming.delete(write.key.ino);
       const expected = coming?.put === write.path ? coming : undefined;
       if (expected?.hasPassed) continue;
-      const path = expected?.write.path ?? write.path;
+      const path = expected?.write.path ?? placeOf(write.path);
       this.#recent.delete(path);
       this.#recent.set(path, { write: { ...write, path }, at: now, isSeen: false });
     }
@@ -81,6 +82,10 @@ export class OwnWrites {
   forget(writes: readonly OwnWrite[]): void {
     for (const { path } of writes) this.#recent.delete(path);
   }
+}
+
+function itself(path: string): string {
+  return path;
 }
 
 /** Where it went with its folder. Undefined: it did not, for it was put at the old place after that; what went on since is told to have gone on from the new one. */

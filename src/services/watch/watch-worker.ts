@@ -428,9 +428,11 @@ class WatchWorker {
 
   #takeOwn({ writes, moved, coming }: OwnChanges): void {
     const isWatched = ({ path }: OwnWrite): boolean => !withFoldersAbove(path).some((at) => this.#ignore(at, at !== path));
-    if (coming !== undefined && isWatched(coming)) this.#ownWrites.expect(coming, performance.now());
+    const moves = [...this.#sender.folderMoves()];
+    const placeOf = (path: string): string => (this.#isThere(parentPath(path)) ? path : afterMoves(path, moves));
+    if (coming !== undefined && isWatched(coming)) this.#ownWrites.expect(coming, performance.now(), placeOf);
     const watched = writes.filter(isWatched);
-    this.#ownWrites.add(watched, performance.now());
+    this.#ownWrites.add(watched, performance.now(), placeOf);
     for (const { path } of watched) this.#settle.known(path);
     for (const path of moved) this.#ownMoves.add(path);
   }
