@@ -212,3 +212,19 @@ test('a look at a file that another was renamed to leaves it to the drain that f
   );
   assert.deepEqual([looked, drains.map((facts) => facts.toSorted())], [[false], [['changed new', 'removed old']]]);
 });
+
+test('a folder whose place a file takes while it is looked for is told to be gone before', async () => {
+  const drains = await drainsOf(
+    made(['folder/', 'other/', 'folder/in', 'other/one']),
+    (fact, at) => {
+      // By now the one is known not to be there, and nobody was told.
+      if (fact === 'removed other/one') fs.writeFileSync(at('folder'), 'a file by now');
+    },
+    (at) => {
+      fs.rmSync(at('folder'), { recursive: true });
+      fs.rmSync(at('other/one'));
+    },
+    'added folder',
+  );
+  assert.deepEqual(drains.flat(), ['removed other/one', 'removed folder/in', 'removed folder', 'added folder']);
+});

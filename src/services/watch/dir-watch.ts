@@ -556,6 +556,8 @@ export class DirWatch {
       this.#detach(old);
       this.#settleDetached(old);
     }
+    // A folder that went from here a moment ago is told to be gone before what is none came in its place.
+    if (old === undefined) for (const gone of this.#detached) if (gone.detachedFrom === path) this.#settleDetached(gone);
     directory.entries.set(name, packed);
     if (typeof old === 'string' && isKindOnly(old)) {
       // What was touched since it was listed has its ctime from after that.

@@ -144,4 +144,12 @@ test('a file that comes back to its place, and goes on from there, was told once
     ['removed a', 'added a'],
     'of another file it is news',
   );
+  assert.deepEqual(
+    returned([
+      ['removed', 'a/', 7],
+      ['added', 'a', 7],
+    ]),
+    ['removed a', 'added a'],
+    'a file that got the number of the folder before it is none that came back',
+  );
 });

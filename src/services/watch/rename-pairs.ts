@@ -38,7 +38,7 @@ export function withReturns(facts: readonly Fact[]): Fact[] {
   const all = facts.map((fact) => {
     const { path, what, kind, key } = fact;
     const left = last.get(path);
-    const isBack = what === 'added' && kind === 'file' && left?.what === 'removed' && left.key.ino === key.ino;
+    const isBack = what === 'added' && kind === 'file' && left?.what === 'removed' && left.kind === kind && left.key.ino === key.ino;
     const before = came.get(path);
     if (isBack) for (const one of [left, before]) if (one !== undefined) passed.add(one);
     const now: Fact = isBack && before === undefined ? { ...fact, what: 'changed' } : fact;

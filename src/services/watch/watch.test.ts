@@ -671,6 +671,7 @@ test('a file that came back to where it was last told to be, and goes on, is tol
   await withWatch(
     {},
     async ({ reports, write, at, watch, exact }) => {
+      await watch.barrier();
       write('.git/index.lock', '');
       for (const [from, to] of [
         ['a', 'b'],
@@ -700,6 +701,7 @@ test('what is asked for by its name of before its folder moved is looked at wher
   await withWatch(
     {},
     async ({ reports, at, watch, exact }) => {
+      await watch.barrier();
       fs.renameSync(at('old'), at('new'));
       watch.recheck(['old/file', 'old']);
       await exact();
@@ -719,6 +721,7 @@ test('who waits for a place waits for the rename of what left it', async () => {
   await withWatch(
     {},
     async ({ reports, write, at, watch }) => {
+      await watch.barrier();
       write('.git/index.lock', '');
       fs.renameSync(at('a'), at('b'));
       await eventually(() => watch.health().heldByGit, 'the hold');
