@@ -1,9 +1,11 @@
 // Runs the tests: `node scripts/test.mjs [--deep] [--name=<pattern>] [--timeout=<seconds a file>] [part of a file path…]`.
 // Each file is its own process in its own process group, so that a file that hangs can be ended with everything it started.
 // The last line is always `N passed, N failed` (and `, N skipped`): that is what CI reads.
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism, getPriority, setPriority } from 'node:os';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { availableParallelism, getPriority, setPriority, tmpdir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -27,6 +29,8 @@ const maxOutputBytes = 200_000;
 const fileMark = 'XDG_OUTRIGGER_TEST';
 const programMarks = ['OUTRIGGER_PROCESS', 'OUTRIGGER_TASK'];
 const reporter = new URL('./test-reporter.mjs', import.meta.url).href;
+const loading = new URL('./test-loading.mjs', import.meta.url);
+const places = ['src', 'test', 'examples'].filter((place) => existsSync(join(root, place)));
 
 const running = new Map(); // process id -> why it was ended, or undefined
 const results = [];
@@ -41,13 +45,17 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const startedAt = performance.now();
-const command = deep || filters.length === 0 ? builtCommand() : undefined;
+const isWhole = deep || filters.length === 0;
+const building = isWhole ? builtCommand() : undefined;
+const stripped = isWhole && existsSync(loading) ? strippedSources() : undefined;
+const command = await building;
 const files = testFiles();
 // Beside the others, which wait for a quarter of their time, go on those that do nothing but wait, and builds, which nobody waits for.
 const idle = deep ? [] : files.filter((file) => file.endsWith('.idle.test.ts'));
 const builds = deep ? [] : files.filter((file) => file.endsWith(buildEnding));
 const queue = files.filter((file) => !idle.includes(file) && !builds.includes(file));
 await Promise.all([...Array.from({ length: concurrency }, () => worker(queue)), worker(idle), worker(builds)]);
+if (stripped !== undefined) rmSync(stripped, { recursive: true, force: true });
 report();
 
 function valueOf(name) {
@@ -56,26 +64,50 @@ function valueOf(name) {
 
 // Tests start the command line some hundred times. The bundle starts in half the time of the sources, and is what people get; where a few files
 // are run again and again it would have to be built each time.
-function builtCommand() {
+async function builtCommand() {
   const build = join(root, 'scripts', 'build.mjs');
   if (!existsSync(build)) return undefined;
-  execFileSync(process.execPath, [build, 'bundle', '--quiet'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, [build, 'bundle', '--quiet'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`The bundle could not be built: its build ended with ${code}.`);
   return join(root, 'dist', 'outrigger.mjs');
+}
+
+// All sources without their types, for scripts/test-loading.mjs. All take a second or two.
+function strippedSources() {
+  const folder = mkdtempSync(join(tmpdir(), 'outrigger-stripped-'));
+  // That it is new is no news for whoever reads the results.
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  for (const file of sourceFiles()) {
+    try {
+      const code = stripTypeScriptTypes(readFileSync(join(root, file), 'utf8'));
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      writeFileSync(join(folder, file), code);
+    } catch {
+      // Whoever loads it is told by Node what is wrong with it.
+    }
+  }
+  process.emitWarning = emitWarning;
+  return folder;
 }
 
 // A deep run takes whole files: their tests may stand on one another.
 function testFiles() {
   const isMeant = deep ? (file) => file.endsWith('.deep.ts') || (isTest(file) && hasLongForms(file)) : isTest;
+  const found = sourceFiles().filter(isMeant).sort();
+  return filters.length === 0 ? found : found.filter((file) => filters.some((part) => file.includes(part)));
+}
+
+function sourceFiles() {
   const skipped = new Set(['node_modules', 'fixtures', 'dist']);
   const walk = (folder) =>
     readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) return skipped.has(entry.name) || entry.name.startsWith('.') ? [] : walk(path);
-      return isMeant(path) ? [path.split(sep).join('/')] : [];
+      return entry.name.endsWith('.ts') ? [path.split(sep).join('/')] : [];
     });
-  const places = ['src', 'test', 'examples'].filter((place) => existsSync(join(root, place)));
-  const found = places.flatMap(walk).sort();
-  return filters.length === 0 ? found : found.filter((file) => filters.some((part) => file.includes(part)));
+  return places.flatMap(walk);
 }
 
 function isTest(file) {
@@ -101,6 +133,7 @@ function runFile(file) {
   const active = []; // what runs now, for files that hang
   const mark = `${process.pid}-${Date.now()}-${++started}`;
   const args = [`--test-reporter=${reporter}`, '--test-reporter-destination=stdout'];
+  if (stripped !== undefined) args.push(`--import=${loading.href}`);
   if (namePattern !== undefined) args.push(`--test-name-pattern=${namePattern}`);
   else if (!deep) args.push(`--test-skip-pattern=${longForm.replace(/[()]/g, String.raw`\$&`)}$`);
   const child = spawn(process.execPath, [...args, join(root, file)], {
@@ -159,7 +192,11 @@ function yieldTo(pid) {
 function testEnvironment() {
   // A developer's own settings must not decide tests, and a test that runs node:test itself must not think it is nested.
   const ours = ([name]) => !name.startsWith('OUTRIGGER_') && name !== 'NODE_TEST_CONTEXT';
-  return { ...Object.fromEntries(Object.entries(process.env).filter(ours)), ...(command === undefined ? {} : { TEST_COMMAND: command }) };
+  return {
+    ...Object.fromEntries(Object.entries(process.env).filter(ours)),
+    ...(command === undefined ? {} : { TEST_COMMAND: command }),
+    ...(stripped === undefined ? {} : { TEST_STRIPPED: stripped }),
+  };
 }
 
 function take(event, { result, open, active }) {

@@ -15,8 +15,8 @@ const passing = `test('passes', () => {});\n`;
 function start(t: TestContext, files: Record<string, string>, args: string[] = [], env: Record<string, string> = {}) {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'outrigger-tests-')));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  for (const name of ['scripts/test.mjs', 'scripts/test-reporter.mjs', 'test/kit/require-tools.ts', 'test/kit/tools.json'])
-    cpSync(join(root, name), join(folder, name));
+  const scripts = ['test', 'test-reporter', 'test-loading'].map((name) => `scripts/${name}.mjs`);
+  for (const name of [...scripts, 'test/kit/require-tools.ts', 'test/kit/tools.json']) cpSync(join(root, name), join(folder, name));
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), begin + text);
@@ -58,6 +58,23 @@ test('passing files end with the counts alone on the last line', async (t) => {
     'examples/c.test.ts': passing,
   }).ended;
   assert.deepEqual({ code, last }, { code: 0, last: '4 passed, 0 failed' });
+});
+
+test('types are stripped once for a whole run, not in each of its files, and nothing of that is left', async (t) => {
+  const text = `import { writeFileSync } from 'node:fs';
+    import { typed } from './typed.ts';
+    const strips = (process as any).moduleLoadList.some((name: string) => name.includes('amaro'));
+    test('loads', () => writeFileSync('seen', JSON.stringify([typed, strips, process.env.TEST_STRIPPED])));`;
+  const files = { 'src/a.test.ts': text, 'src/typed.ts': `export const typed: number = 3;` };
+  const seen = async (...args: string[]): Promise<[number, boolean, string?]> => {
+    const { folder, ended } = start(t, files, args, { TEST_STRIPPED: '', NODE_COMPILE_CACHE: '' });
+    assert.equal((await ended).last, '1 passed, 0 failed');
+    return JSON.parse(readFileSync(join(folder, 'seen'), 'utf8'));
+  };
+  const [typed, strips, stripped] = await seen();
+  assert.deepEqual([typed, strips], [3, false]);
+  assert.ok(stripped !== undefined && stripped !== '' && !existsSync(stripped));
+  assert.deepEqual((await seen('a.test')).slice(0, 2), [3, true], 'that it is seen where it is so');
 });
 
 test('builds run beside the others, and yield to them', async (t) => {
