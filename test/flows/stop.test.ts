@@ -254,7 +254,13 @@ test('a part that is switched off is not loaded, opens nothing and answers so', 
       fs.writeFileSync(loaded, '');
       const before = process.env['NODE_OPTIONS'];
       process.env['NODE_OPTIONS'] = `--import=data:text/javascript,${encodeURIComponent(hooks)}`;
-      const sidecar = await spawnSidecar({ root, state: path.join(folder, 'state'), port: 0, flags: { components } }).finally(() => {
+      const sidecar = await spawnSidecar({
+        root,
+        state: path.join(folder, 'state'),
+        port: 0,
+        flags: { components },
+        fromSources: true,
+      }).finally(() => {
         if (before === undefined) delete process.env['NODE_OPTIONS'];
         else process.env['NODE_OPTIONS'] = before;
       });

@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import { flagName, type OptionKey } from '../../src/config/options.ts';
 import type { Faults } from '../../src/sidecar/sidecar.ts';
 
-const main = path.join(import.meta.dirname, 'serve-process.ts');
+const program = path.join(import.meta.dirname, 'serve-process.ts');
+/** Starts in half the time of the sources; it knows no faults. */
+const bundle = process.env['TEST_COMMAND'];
 
 export interface SidecarProcess {
   readonly url: string;
@@ -25,15 +28,20 @@ export async function spawnSidecar(options: {
   port: number;
   flags?: Record<string, string>;
   faults?: Faults;
+  /** Also where there is a bundle. */
+  fromSources?: boolean;
 }): Promise<SidecarProcess> {
-  const child = spawn(process.execPath, [main, JSON.stringify(options)], {
+  const { root, state, port, flags = {}, faults, fromSources = bundle === undefined || faults !== undefined } = options;
+  const given = Object.entries({ state, port: String(port), ...flags }).flatMap(([key, value]) => [
+    `--${flagName(key as OptionKey)}`,
+    value,
+  ]);
+  const command = bundle === undefined || fromSources ? [program, JSON.stringify(options)] : [bundle, 'serve', root, ...given];
+  const child = spawn(process.execPath, command, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, OUTRIGGER_TOKEN: processToken },
   });
   let log = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    log = (log + text).slice(-200_000);
-  });
   const ended = once(child, 'exit') as Promise<[number | null]>;
   const url = await new Promise<string>((resolve, reject) => {
     let out = '';
@@ -41,6 +49,13 @@ export async function spawnSidecar(options: {
       out += text;
       const match = /^ready (\S+)$/m.exec(out);
       if (match?.[1] !== undefined) resolve(match[1]);
+    });
+    let isUp = false;
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      log = (log + text).slice(-200_000);
+      const at = isUp ? undefined : /^ {2}Open +(\S+) /m.exec(log)?.[1];
+      isUp ||= at !== undefined && log.includes('"event":"sidecar.ready"');
+      if (isUp && at !== undefined) resolve(at);
     });
     void ended.then(([code]) => reject(new Error(`The sidecar ended with ${code} before it was ready:\n${log}`)));
   });
