@@ -35,6 +35,9 @@ export interface GitSetup {
   below?: string;
 }
 
+/** The user's own git looks after no repository that is soon gone: it takes a quarter of each commit to see that there is nothing to do. */
+const unkept = { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'maintenance.auto', GIT_CONFIG_VALUE_0: 'false' };
+
 /** In a temporary folder that goes away, with all programs that were started. */
 export async function withRepository(run: (world: GitWorld) => Promise<void>, setup: GitSetup = {}): Promise<void> {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-git-')));
@@ -47,7 +50,7 @@ export async function withRepository(run: (world: GitWorld) => Promise<void>, se
   fs.writeFileSync(path.join(home, '.gitconfig'), `${identity}[init]\n\tdefaultBranch = main\n[protocol "file"]\n\tallow = always\n`);
   const env = { PATH: process.env['PATH'], HOME: home, LC_ALL: 'C', GIT_CONFIG_NOSYSTEM: '1' };
   const runIn = (where: string, ...args: string[]): string =>
-    execFileSync('git', args, { cwd: where, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+    execFileSync('git', args, { cwd: where, env: { ...env, ...unkept }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
   if (setup.init !== false) runIn(top, 'init', '-q');
   const processes = new Processes({ env, launcher: nativeProgram('outrigger-launcher') });
   let flushes = 0;

@@ -110,8 +110,13 @@ describe('network', { skip: requireTool('git') }, () => {
     ));
 
   test('a clone with credentials tells how far it is, and the credentials are nowhere', async () => {
-    await withNetwork(async ({ git, url, root, folder, server, elsewhere, file }) => {
-      for (let at = 0; at < 30; at++) elsewhere(`f${at}`, `${at}\n`);
+    await withNetwork(async ({ git, url, root, folder, server, other, runIn, elsewhere, file }) => {
+      for (let at = 0; at < 29; at++) {
+        fs.writeFileSync(path.join(other, `f${at}`), `${at}\n`);
+        runIn(other, 'add', '--all');
+        runIn(other, 'commit', '-qm', `elsewhere: f${at}`);
+      }
+      elsewhere('f29', '29\n');
       const items: Progress[] = [];
       const seen: string[] = [];
       const emit = (item: Progress): void => {
