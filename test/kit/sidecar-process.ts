@@ -32,10 +32,11 @@ export async function spawnSidecar(options: {
   fromSources?: boolean;
 }): Promise<SidecarProcess> {
   const { root, state, port, flags = {}, faults, fromSources = bundle === undefined || faults !== undefined } = options;
-  const given = Object.entries({ state, port: String(port), ...flags }).flatMap(([key, value]) => [
-    `--${flagName(key as OptionKey)}`,
-    value,
-  ]);
+  const given = Object.entries({ state, port: String(port), ...flags }).flatMap(([key, value]) => {
+    const name = flagName(key as OptionKey);
+    if (value === 'true' || value === 'false') return [`--${value === 'true' ? '' : 'no-'}${name}`];
+    return [`--${name}`, value];
+  });
   const command = bundle === undefined || fromSources ? [program, JSON.stringify(options)] : [bundle, 'serve', root, ...given];
   const child = spawn(process.execPath, command, {
     stdio: ['ignore', 'pipe', 'pipe'],
