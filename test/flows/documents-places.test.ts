@@ -324,7 +324,7 @@ test('what is typed into a file after another was moved there outlives kill -9',
     await running.client.call('files.move', { from: 'b.txt', to: 'a.txt', overwrite: true });
     await eventually(() => assert.equal(person.text.toString(), 'two\n'));
     person.text.insert(0, 'typed ');
-    await later(300);
+    await isStored(running.url, person);
     await running.kill();
     person.destroy();
     await start();
@@ -354,8 +354,9 @@ test('a document that grows past what may be opened is saved, and found again af
       await eventually(() => assert.ok(!ada.text.toString().includes('one')));
       await first.kill();
       const second = await start(slow);
-      (await visitor(second.url)).text.insert(0, 'unsaved ');
-      await later(300);
+      const writer = await visitor(second.url);
+      writer.text.insert(0, 'unsaved ');
+      await isStored(second.url, writer);
       await second.kill();
       const third = await start(slow);
       await eventually(() => assert.ok(fs.readFileSync(file, 'utf8').startsWith('unsaved ü')));
@@ -377,7 +378,7 @@ test('the log is emptied at a stop, whatever became of a file; what it held is t
     const person = openYjsClient(running.url, { token: processToken, room: 'a.txt' });
     await person.synced();
     person.text.insert(0, 'typed ');
-    await later(300);
+    await isStored(running.url, person);
     await running.kill();
     person.destroy();
     fs.writeFileSync(file, Buffer.from([65, 0, 66]));
@@ -390,6 +391,16 @@ test('the log is emptied at a stop, whatever became of a file; what it held is t
     await start();
     await eventually(() => assert.equal(fs.readFileSync(file, 'utf8'), 'typed one\n'));
   }));
+
+/** What somebody typed into a.txt is stored before others are told. */
+async function isStored(url: string, person: ReturnType<typeof openYjsClient>): Promise<void> {
+  const other = openYjsClient(url, { token: processToken, room: 'a.txt' });
+  try {
+    await eventually(() => assert.equal(other.text.toString(), person.text.toString()));
+  } finally {
+    other.destroy();
+  }
+}
 
 interface StartedProcess {
   url: string;
