@@ -1,6 +1,6 @@
 // What changed while nobody watched: the last snapshot beside what is there now.
 
-import type { Fact } from './dir-watch.ts';
+import type { Fact } from './fact.ts';
 import type { Ignore } from './ignore.ts';
 import type { Snapshot, SnapshotDirectory } from './snapshot.ts';
 import { unpackStats } from './stat-key.ts';

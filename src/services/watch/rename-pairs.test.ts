@@ -1,7 +1,7 @@
 // Which file went where, told from what one look at the folder found.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Fact } from './dir-watch.ts';
+import type { Fact } from './fact.ts';
 import { factsThatCanWait, leaversOf, pairRenames, type Table, tableBefore, withReturns } from './rename-pairs.ts';
 import type { EntryKind, StatKey } from './stat-key.ts';
 

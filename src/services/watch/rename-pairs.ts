@@ -3,7 +3,7 @@
 import type { Stats } from 'node:fs';
 import { parentPath } from '../../contract/paths.ts';
 import { movedPath } from '../../core/moved-path.ts';
-import type { Fact } from './dir-watch.ts';
+import type { Fact } from './fact.ts';
 import type { EntryKind, StatKey } from './stat-key.ts';
 import type { OwnWrite } from './watch-protocol.ts';
 

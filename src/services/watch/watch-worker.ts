@@ -8,8 +8,9 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import { parentPath } from '../../contract/paths.ts';
 import { movedPath } from '../../core/moved-path.ts';
 import { Barriers } from './barriers.ts';
-import { coarseClockMs, DirWatch, type Fact } from './dir-watch.ts';
-import { type HashResult, hashFile } from './file-hash.ts';
+import { DirWatch } from './dir-watch.ts';
+import type { Fact } from './fact.ts';
+import type { HashResult } from './file-hash.ts';
 import { remoteFileSystem } from './file-system.ts';
 import { giveBackWhenIdle } from './give-back.ts';
 import { GitWatch } from './git-watch.ts';
@@ -45,12 +46,10 @@ import type {
   WorkerData,
   WorkerState,
 } from './watch-protocol.ts';
+import { YoungFiles } from './young-files.ts';
 
 const sliceMs = 10;
 const lockPollMs = 20;
-/** Files that a barrier reads again itself, and the size up to which it does. */
-const youngReadAtOnce = 100;
-const youngReadBytes = 64 * 1024;
 const maxPollMs = 10_000;
 /** A sweep takes at most one part in this of the time; polling one in ten. */
 const sweepShare = 100;
@@ -88,8 +87,7 @@ class WatchWorker {
   /** For each recheck under way, the folders that moved and of which nobody had been told when it was asked, in order. */
   readonly #movedMeanwhile = new Set<FolderMove[]>();
   readonly #hashing: Hashing;
-  /** Told while its timestamp was so young that a later write may bear the same: read once more. */
-  readonly #young = new Map<string, { key: StatKey; hash: string | null; dueAt: number }>();
+  readonly #young: YoungFiles;
   readonly #barriers = new Barriers();
   #timer: NodeJS.Timeout | null = null;
   #sweepTimer: NodeJS.Timeout | null = null;
@@ -123,6 +121,16 @@ class WatchWorker {
       isDue: (pending) => this.#settle.isCurrent(pending) && (pending.settled || pending.forced || this.#lookAgain(pending)),
       onHashed: (pending, result, startedAt) => this.#hashed(pending, result, startedAt),
       onMore: () => this.#pump(),
+    });
+    this.#young = new YoungFiles({
+      root: this.#root,
+      maxBytes: settings.hashMaxBytes,
+      lookup: (path) => this.#watch.lookup(path),
+      isWaiting: (path) => this.#settle.has(path),
+      onOther: (fact, isRead) => {
+        this.#look(fact.path);
+        if (isRead && !this.#settle.has(fact.path)) this.#notice(fact, {});
+      },
     });
     this.#snapshots = new SnapshotKeeper({
       path: settings.snapshotPath,
@@ -503,7 +511,7 @@ class WatchWorker {
     const leaver = this.#leaving.get(path);
     if (leaver !== undefined) this.#tellDeparture(leaver);
     this.#tellDeparture(path);
-    this.#young.delete(path);
+    this.#young.forget(path);
     if (how.silently) {
       this.#settle.drop(path);
       return;
@@ -550,11 +558,7 @@ class WatchWorker {
     this.#settle.drop(from);
     const { removedBefore, renamed } = this.#settle.moved(from, fact.path, performance.now());
     for (const pending of removedBefore) this.#enqueue(reportOf(pending, null));
-    for (const [path, young] of [...this.#young]) {
-      if (!path.startsWith(`${from}/`)) continue;
-      this.#young.delete(path);
-      this.#young.set(fact.path + path.slice(from.length), young);
-    }
+    this.#young.folderMoved(from, fact.path);
     this.#barriers.folderRenamed(from, fact.path);
     for (const [old, path] of renamed) this.#barriers.renamed(old, path);
     this.#enqueue({ path: fact.path, kind: 'directory', what: 'present', ...fact.key, hash: null, offline: false, isNew: true, from });
@@ -635,7 +639,7 @@ class WatchWorker {
         this.#settle.told(pending);
       }
     }
-    for (const [path, young] of this.#young) if (young.dueAt <= now) this.#readAgain(path, young);
+    this.#young.readDue(now);
     if (!this.#settle.held) for (const paths of this.#barriers.impatient(now)) this.#settle.force(paths, now);
     this.#hashing.run();
     this.#passBarriers();
@@ -649,12 +653,7 @@ class WatchWorker {
     const now = performance.now();
     let next = this.#settle.nextDueAt() ?? Number.POSITIVE_INFINITY;
     if (this.#settle.held || this.#settle.overheld) next = Math.min(next, now + lockPollMs);
-    for (const { dueAt } of this.#young.values()) {
-      next = Math.min(next, dueAt);
-      // In order of time.
-      break;
-    }
-    next = Math.min(next, this.#barriers.nextAt);
+    next = Math.min(next, this.#young.nextDueAt, this.#barriers.nextAt);
     if (next !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#pump(), Math.max(next - now, 1));
   }
 
@@ -694,28 +693,7 @@ class WatchWorker {
     this.#settle.told(pending);
     if (pending.from !== undefined) this.#leaving.delete(pending.from);
     this.#enqueue(reportOf({ ...pending, key }, hash));
-    if (startedAt - key.mtimeMs < coarseClockMs) {
-      this.#young.delete(pending.path);
-      this.#young.set(pending.path, { key, hash, dueAt: performance.now() + coarseClockMs });
-    }
-  }
-
-  #readAgain(path: string, young: { key: StatKey; hash: string | null }): void {
-    this.#young.delete(path);
-    if (this.#settle.has(path)) return;
-    const known = this.#watch.lookup(path);
-    // Another key is another fact, told for itself.
-    if (!known || !sameKey(known.key, young.key)) return;
-    const result = hashFile({ path: join(this.#root, path), key: young.key, maxBytes: this.#settings.hashMaxBytes });
-    const changed = { path, kind: 'file', what: 'changed', key: young.key, settled: false } as const;
-    if (result instanceof Promise) void result.then((late) => this.#compareYoung(late, young.hash, changed));
-    else this.#compareYoung(result, young.hash, changed);
-  }
-
-  #compareYoung(result: HashResult, hash: string | null, fact: Fact): void {
-    if (this.#settle.has(fact.path) || (result.outcome === 'hashed' && result.hash === hash)) return;
-    this.#look(fact.path);
-    if (result.outcome === 'hashed' && !this.#settle.has(fact.path)) this.#notice(fact, {});
+    this.#young.told(pending.path, { key, hash }, startedAt);
   }
 
   // Out
@@ -729,7 +707,7 @@ class WatchWorker {
   /** Of all that waits, or of these files and the folders that they are in. */
   #raiseBarrier(id: number, wanted?: readonly string[]): void {
     this.#takeFacts(true);
-    const young = new Set(this.#youngAfterReading());
+    const young = new Set(this.#young.afterReading());
     const waits = (path: string): boolean => this.#settle.has(path) || young.has(path);
     const moves = [...this.#sender.folderMoves()];
     // Of what left its place it is told with where it is now.
@@ -738,23 +716,6 @@ class WatchWorker {
     const paths = new Set(wanted === undefined ? [...this.#settle.paths(), ...young] : wanted.flatMap(placesOf).filter(waits));
     this.#barriers.raise(id, paths, performance.now());
     this.#pump();
-  }
-
-  /**
-   * Those that have to be waited for. A few small ones are read at once: that shows all that was written before, and they are still read again when
-   * nothing can bear the same timestamp any more.
-   */
-  #youngAfterReading(): string[] {
-    if (this.#young.size > youngReadAtOnce) return [...this.#young.keys()];
-    const waiting: string[] = [];
-    for (const [path, young] of [...this.#young]) {
-      if (young.key.size > youngReadBytes) waiting.push(path);
-      else this.#readAgain(path, young);
-      // Put back at the end, all of them, so that they stay in order of time. The later look finds out whether there is anything left of it.
-      this.#young.delete(path);
-      if (!this.#settle.has(path)) this.#young.set(path, young);
-    }
-    return waiting;
   }
 
   #passBarriers(): void {
@@ -802,7 +763,7 @@ class WatchWorker {
 
   *#untold(): Generator<string> {
     yield* this.#settle.paths();
-    yield* this.#young.keys();
+    yield* this.#young.paths();
     yield* this.#leaving.keys();
     yield* this.#sender.paths();
     yield* this.#asked;
