@@ -73,41 +73,21 @@ test('a file that moves into a new folder while that is read for the first time 
 });
 
 test('a file that leaves while the folder is read is told of once, with where it is now', async () => {
-  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-dir-watch-'));
-  const at = (name: string): string => path.join(root, name);
-  fs.mkdirSync(at('a'));
-  for (const name of ['first', 'a/second']) fs.writeFileSync(at(name), 'text');
-  const drains: string[][] = [];
-  let told: string[] = [];
-  let armed = false;
-  const watch = new DirWatch({
-    root,
-    ignore: compileIgnore([]),
-    onFact: ({ path: where, what }) => {
-      told.push(`${what} ${where}`);
-      // The next to be looked at was written too; where it goes nobody has been told.
-      if (armed && where === 'first') fs.renameSync(at('a/second'), at('third'));
+  const drains = await drainsOf(
+    (at) => {
+      fs.mkdirSync(at('a'));
+      for (const name of ['first', 'a/second']) fs.writeFileSync(at(name), 'text');
     },
-    onRootGone: () => {},
-    onDrained: () => drains.push(told.splice(0)),
-  });
-  try {
-    await watch.start();
-    await watch.complete();
-    told = [];
-    drains.length = 0;
-    armed = true;
-    fs.writeFileSync(at('first'), 'longer');
-    fs.writeFileSync(at('a/second'), 'longer');
-    await eventually(() => assert.ok(drains.flat().includes('added third')));
-    assert.deepEqual(
-      drains.filter((facts) => facts.length > 0).map((facts) => facts.filter((fact) => !fact.startsWith('suspect'))),
-      [['changed first', 'removed a/second', 'added third']],
-    );
-  } finally {
-    watch.close();
-    fs.rmSync(root, { recursive: true, force: true });
-  }
+    (fact, at) => {
+      // The next to be looked at was written too; where it goes nobody has been told.
+      if (fact === 'changed first') fs.renameSync(at('a/second'), at('third'));
+    },
+    (at) => {
+      for (const name of ['first', 'a/second']) fs.writeFileSync(at(name), 'longer');
+    },
+    'added third',
+  );
+  assert.deepEqual(drains, [['changed first', 'removed a/second', 'added third']]);
 });
 
 /** The facts of each drain that has any, of what happens after `begin`. What `hook` does comes between a fact and the next. */
