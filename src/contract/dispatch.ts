@@ -274,7 +274,8 @@ function checkPath(who: string, paths: readonly string[], path: string, locate: 
 }
 
 function sightOf(caller: Caller, places: Places): Pick<Call, 'visible' | 'visibleAt' | 'reaches'> {
-  const isSecret = (path: string): boolean => isAtSecret(path, guardedFrom(caller, places));
+  // None: nothing lies in it.
+  const isSecret = (path: string): boolean => withinPaths([...(guardedFrom(caller, places) ?? [])], path);
   const visible = (path: string): boolean => withinPaths(caller.paths, path) && !isSecret(path);
   const reached = once(() => caller.paths?.flatMap((path) => placeOf(path, places)));
   const reaches = (place: string): boolean => withinPaths(reached(), place) && !isSecret(place);
@@ -293,12 +294,6 @@ function placeOf(path: string, { locate }: Places): string[] {
 /** Undefined where nothing is kept from the caller. */
 function guardedFrom(caller: Caller, { secrets }: Places): ReadonlySet<string> | undefined {
   return secrets === undefined || secrets.size === 0 || caller.access === 'admin' ? undefined : secrets;
-}
-
-/** Whether it is a secret, or lies in a folder of which all is. */
-function isAtSecret(path: string, secrets: ReadonlySet<string> | undefined): boolean {
-  if (secrets !== undefined) for (const secret of secrets) if (withinPaths([secret], path)) return true;
-  return false;
 }
 
 /** `above`: the folder of a secret is refused too. What changes things can also put that elsewhere; below a secret, it can put a folder in its place. */
