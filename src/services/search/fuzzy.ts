@@ -1,100 +1,149 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fuzzysort from 'fuzzysort';
-import type { Result, Snapshot } from 'fuzzysort';
+import { Letters, QueryLetters } from './letters.ts';
+import { countOf } from './sorted-paths.ts';
 
-/** Below this score (of 1) a path has little to do with what was asked. */
-const LEAST_SCORE = 0.2;
-/** Where nothing has all letters, a letter too many is looked for; for so long at most. */
-const TYPO_PATIENCE_MS = 60;
-const TYPO_FROM_LETTERS = 4;
 /** Others have their turn after so long. */
 const TURN_MS = 25;
+/** fuzzysort takes some 10 µs to look at a text. */
+const TEXTS_A_TURN = 1000;
+/** So many are compared more closely than are asked for, times two. */
+const MORE_COMPARED = 800;
 
-export interface FoundPath {
-  path: string;
-  ranges?: [number, number][];
+export interface Found<Item> {
+  item: Item;
+  /** At most 1. */
+  score: number;
+  /** Of the letters that matched, in UTF-16 units. */
+  indexes: readonly number[];
 }
 
-interface Found {
-  /** The best first. */
-  results: Result[];
-  total: number;
-}
+/**
+ * Finds items by letters of their text, in order. fuzzysort compares them, and of more than it can look at in a moment those that look best.
+ * What is kept for a block, a byte a letter, is kept as long as the block itself.
+ */
+export class Fuzzy<Item> {
+  readonly #textOf: (item: Item) => string;
+  readonly #leastScore: number;
+  readonly #letters = new WeakMap<readonly Item[], Letters>();
 
-/** Finds paths by the letters in them. The same array is prepared once. */
-export class FuzzyPaths {
-  readonly #snapshots = new WeakMap<readonly string[], Snapshot>();
+  /** `leastScore`, of 1: below it a text has little to do with what was asked. */
+  constructor(textOf: (item: Item) => string, leastScore: number) {
+    this.#textOf = textOf;
+    this.#leastScore = leastScore;
+  }
 
-  /** The best first; without a query, as the blocks have them. `total` counts all that match. Rejects with the signal's reason. */
+  /**
+   * The best first. `total` counts all that match; with more than `limit`, also such as have the letters and were not compared. `query` is
+   * not blank. Rejects with the signal's reason.
+   */
   async find(
     query: string,
-    blocks: readonly (readonly string[])[],
+    blocks: readonly (readonly Item[])[],
     limit: number,
     signal: AbortSignal,
-  ): Promise<{ files: FoundPath[]; total: number }> {
-    const letters = query.replaceAll(/\s+/g, ' ').trim();
-    if (letters === '') {
-      const total = blocks.reduce((sum, { length }) => sum + length, 0);
-      return { files: firstOf(blocks, limit).map((path) => ({ path })), total };
-    }
-    const { results, total } = await this.#best(letters, blocks, limit, signal);
-    return { files: results.map((result) => ({ path: result.target, ranges: rangesOf(result.indexes) })), total };
+  ): Promise<{ found: Found<Item>[]; total: number }> {
+    const words = query.replaceAll(/\s+/g, ' ').trim();
+    const letters = new QueryLetters(words);
+    const turns = new Turns(signal);
+    const candidates = await this.#candidates(letters, blocks, turns);
+    const count = countOf(candidates.map(({ indexes }) => indexes));
+    const best = await bestOf(candidates, letters, 2 * limit + MORE_COMPARED, turns);
+    const some = await this.#compare(words, best, limit, turns);
+    if (some.total > limit || best.length === count) return { found: some.found, total: some.total + count - best.length };
+    // Those that look best were few that match.
+    const compared = new Set(best);
+    const rest = itemsOf(candidates).filter((item) => !compared.has(item));
+    const more = await this.#compare(words, rest, limit, turns);
+    return { found: sorted([...some.found, ...more.found]).slice(0, limit), total: some.total + more.total };
   }
 
-  async #best(letters: string, blocks: readonly (readonly string[])[], limit: number, signal: AbortSignal): Promise<Found> {
-    let best = await this.#search(letters, blocks, limit, signal);
-    if (best.results.length > 0 || letters.length < TYPO_FROM_LETTERS) return best;
-    const until = performance.now() + TYPO_PATIENCE_MS;
-    for (let at = 0; at < letters.length && performance.now() < until; at++) {
-      const found = await this.#search(letters.slice(0, at) + letters.slice(at + 1), blocks, limit, signal);
-      if ((found.results[0]?.score ?? 0) > (best.results[0]?.score ?? 0)) best = found;
-    }
-    return best;
-  }
-
-  async #search(letters: string, blocks: readonly (readonly string[])[], limit: number, signal: AbortSignal): Promise<Found> {
-    const all: Result[] = [];
-    let total = 0;
-    let began = performance.now();
+  async #candidates(query: QueryLetters, blocks: readonly (readonly Item[])[], turns: Turns): Promise<Candidates<Item>[]> {
+    const candidates: Candidates<Item>[] = [];
     for (const block of blocks) {
-      const results = fuzzysort.go(letters, this.#snapshotOf(block), { limit, threshold: LEAST_SCORE });
-      for (const result of results) all.push(result);
+      const letters = this.#lettersOf(block);
+      const indexes = letters.find(query);
+      if (indexes.length > 0) candidates.push({ block, letters, indexes });
+      await turns.next();
+    }
+    return candidates;
+  }
+
+  async #compare(words: string, items: readonly Item[], limit: number, turns: Turns): Promise<{ found: Found<Item>[]; total: number }> {
+    const found: Found<Item>[] = [];
+    let total = 0;
+    for (let at = 0; at < items.length; at += TEXTS_A_TURN) {
+      const some = items.slice(at, at + TEXTS_A_TURN).map((item) => ({ item, text: fuzzysort.prepare(this.#textOf(item)) }));
+      const results = fuzzysort.go(words, some, { key: 'text', limit, threshold: this.#leastScore });
+      for (const { obj, score, indexes } of results) found.push({ item: obj.item, score, indexes });
       total += results.total;
-      if (performance.now() < began + TURN_MS) continue;
-      await nextTurn();
-      signal.throwIfAborted();
-      began = performance.now();
+      await turns.next();
     }
-    if (blocks.length > 1) all.sort((one, other) => other.score - one.score);
-    return { results: all.slice(0, limit), total };
+    return { found: sorted(found).slice(0, limit), total };
   }
 
-  #snapshotOf(block: readonly string[]): Snapshot {
-    let snapshot = this.#snapshots.get(block);
-    if (snapshot === undefined) {
-      snapshot = fuzzysort.snapshot(block);
-      this.#snapshots.set(block, snapshot);
+  #lettersOf(block: readonly Item[]): Letters {
+    let letters = this.#letters.get(block);
+    if (letters === undefined) {
+      letters = new Letters(block.map(this.#textOf));
+      this.#letters.set(block, letters);
     }
-    return snapshot;
+    return letters;
   }
 }
 
-function firstOf(blocks: readonly (readonly string[])[], limit: number): string[] {
-  const first: string[] = [];
-  for (const block of blocks) {
-    if (first.length === limit) break;
-    first.push(...block.slice(0, limit - first.length));
-  }
-  return first;
+/** Those of a block that have the letters. */
+interface Candidates<Item> {
+  block: readonly Item[];
+  letters: Letters;
+  indexes: readonly number[];
 }
 
-/** Letters next to each other are one range. */
-function rangesOf(indexes: readonly number[]): [number, number][] {
-  const ranges: [number, number][] = [];
-  for (const index of [...indexes].sort((a, b) => a - b)) {
-    const last = ranges.at(-1);
-    if (last?.[1] === index) last[1] = index + 1;
-    else ranges.push([index, index + 1]);
+function itemsOf<Item>(candidates: readonly Candidates<Item>[]): Item[] {
+  return candidates.flatMap(({ block, indexes }) => indexes.map((index) => block[index] as Item));
+}
+
+/** The `most` of them that look best; all, in their order, where they are no more. */
+async function bestOf<Item>(candidates: readonly Candidates<Item>[], query: QueryLetters, most: number, turns: Turns): Promise<Item[]> {
+  if (countOf(candidates.map(({ indexes }) => indexes)) <= most) return itemsOf(candidates);
+  let best: { item: Item; looks: number }[] = [];
+  const cut = (): void => {
+    best = best.sort((one, other) => other.looks - one.looks).slice(0, most);
+  };
+  let least = Number.NEGATIVE_INFINITY;
+  for (const { block, letters, indexes } of candidates) {
+    for (const index of indexes) {
+      const looks = letters.looks(query, index);
+      if (looks <= least) continue;
+      best.push({ item: block[index] as Item, looks });
+      if (best.length < 2 * most) continue;
+      cut();
+      least = best.at(-1)?.looks ?? least;
+    }
+    await turns.next();
   }
-  return ranges;
+  cut();
+  return best.map(({ item }) => item);
+}
+
+function sorted<Item>(found: Found<Item>[]): Found<Item>[] {
+  return found.sort((one, other) => other.score - one.score);
+}
+
+/** Lets others have their turn every now and then. */
+class Turns {
+  readonly #signal: AbortSignal;
+  #began = performance.now();
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  /** Rejects with the signal's reason. */
+  async next(): Promise<void> {
+    if (performance.now() < this.#began + TURN_MS) return;
+    await nextTurn();
+    this.#signal.throwIfAborted();
+    this.#began = performance.now();
+  }
 }

@@ -7,7 +7,7 @@ import type { Processes } from '../processes/processes.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { AskedPlace, isSeen, type Sight, type Visible } from './asked-place.ts';
 import { Catalogue, plainWalk as everything } from './catalogue.ts';
-import { FuzzyPaths } from './fuzzy.ts';
+import { FuzzyPaths } from './fuzzy-paths.ts';
 import { type IndexOptions, IndexedSearch } from './indexed-search.ts';
 import { PlainSearch } from './plain-search.ts';
 import type { Ripgrep, TextQuery, Walk } from './ripgrep.ts';

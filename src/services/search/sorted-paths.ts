@@ -95,9 +95,22 @@ async function giveWay(signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
 }
 
-/** `paths`: in order. A block may be up to twice as long, so that one that is full is not cut at each path that comes. */
-export function blocksOf(paths: readonly string[]): (readonly string[])[] {
-  const count = paths.length <= 2 * BLOCK_PATHS ? Math.min(1, paths.length) : Math.ceil(paths.length / BLOCK_PATHS);
-  const length = Math.ceil(paths.length / count);
-  return Array.from({ length: count }, (_, at) => paths.slice(at * length, (at + 1) * length));
+/** In their order. A block may be up to twice as long, so that one that is full is not cut at each path that comes. */
+export function blocksOf<Item>(items: readonly Item[]): (readonly Item[])[] {
+  const count = items.length <= 2 * BLOCK_PATHS ? Math.min(1, items.length) : Math.ceil(items.length / BLOCK_PATHS);
+  const length = Math.ceil(items.length / count);
+  return Array.from({ length: count }, (_, at) => items.slice(at * length, (at + 1) * length));
+}
+
+export function firstOf<Item>(blocks: readonly (readonly Item[])[], limit: number): Item[] {
+  const first: Item[] = [];
+  for (const block of blocks) {
+    if (first.length === limit) break;
+    for (const item of block.slice(0, limit - first.length)) first.push(item);
+  }
+  return first;
+}
+
+export function countOf(blocks: readonly (readonly unknown[])[]): number {
+  return blocks.reduce((sum, { length }) => sum + length, 0);
 }

@@ -1,9 +1,10 @@
-import fuzzysort from 'fuzzysort';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { OutlineSymbol } from '../../contract/search.ts';
 import type { Processes } from '../processes/processes.ts';
+import { Fuzzy } from './fuzzy.ts';
 import { languageOf } from './languages.ts';
 import type { Outline } from './outline.ts';
+import { blocksOf, countOf, firstOf } from './sorted-paths.ts';
 import { SymbolsProcess, type SymbolsProcessOptions } from './symbols-process.ts';
 
 const FILES_PER_ORDER = 32;
@@ -22,8 +23,9 @@ export class Symbols {
   readonly #maxSymbols: number;
   readonly #files = new Map<string, SymbolInFile[]>();
   readonly #process: SymbolsProcess;
+  readonly #fuzzy = new Fuzzy<SymbolInFile>(({ name }) => name, LEAST_SCORE);
   #count = 0;
-  #all: SymbolInFile[] | undefined;
+  #all: readonly (readonly SymbolInFile[])[] | undefined;
   #reading: Promise<void> | undefined;
   /** Of those that are being read, whose text is the one that was there when they were ordered. */
   #read = new Set<string>();
@@ -58,10 +60,10 @@ export class Symbols {
     for (const path of this.#files.keys()) if (!known.has(path)) this.forget([path]);
     const wanted = visible === undefined ? known : new Set([...known].filter(visible));
     const complete = await this.#readAll(wanted, signal);
-    const all = visible === undefined ? (this.#all ??= [...this.#files.values()].flat()) : this.#of(wanted);
-    if (query === '') return { symbols: all.slice(0, limit), total: all.length, complete };
-    const results = fuzzysort.go(query, all, { key: 'name', limit, threshold: LEAST_SCORE });
-    return { symbols: results.map(({ obj }) => obj), total: results.total, complete };
+    const all = visible === undefined ? (this.#all ??= blocksOf([...this.#files.values()].flat())) : blocksOf(this.#of(wanted));
+    if (query.trim() === '') return { symbols: firstOf(all, limit), total: countOf(all), complete };
+    const { found, total } = await this.#fuzzy.find(query, all, limit, signal);
+    return { symbols: found.map(({ item }) => item), total, complete };
   }
 
   #of(paths: ReadonlySet<string>): SymbolInFile[] {
