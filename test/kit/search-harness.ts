@@ -18,7 +18,10 @@ export interface SearchHarness {
   log: readonly string[];
 }
 
-/** Searches `folder`/root with the index in `folder`/index, which stays. `program` stands in for ripgrep; `unwatched` are globs. */
+/**
+ * Searches `folder`/root with the index in `folder`/index, which stays. `program` stands in for ripgrep; `unwatched` are globs. Where the fault
+ * says when the index is ready, nothing is waited for before `run`.
+ */
 export async function withSearch(
   folder: string,
   run: (harness: SearchHarness) => Promise<void>,
@@ -42,7 +45,8 @@ export async function withSearch(
     { threads: 1, open: () => ({ folder: path.join(folder, 'index'), kept: true, release: () => {} }), faults },
   );
   try {
-    await search.start();
+    const started = search.start();
+    if (faults.readyAfter === undefined) await started;
     await run({ workspace, search, find: (query) => find(search, query), log });
   } finally {
     await search.stop();

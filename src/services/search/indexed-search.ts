@@ -52,6 +52,8 @@ export interface IndexOptions {
     forgetChanges?: boolean;
     /** What is read here is taken for ASCII. */
     onlyAscii?: boolean;
+    /** It is not there before. */
+    readyAfter?: Promise<void>;
   };
 }
 
@@ -80,6 +82,8 @@ export class IndexedSearch {
   readonly #loud = new Set<string>();
   /** Files that globs let through, as ripgrep reads globs. */
   readonly #globbed = new Map<string, Globbed>();
+  /** What changed while it is built: whether the file is still there. */
+  #missed: Map<string, boolean> | undefined;
   #ready = false;
 
   constructor(dependencies: { ripgrep: Ripgrep; catalogue: Catalogue; log: TrigramIndexLog }, options: IndexOptions & { root: string }) {
@@ -97,8 +101,8 @@ export class IndexedSearch {
   }
 
   /**
-   * Indexes what is not in the index from the last time; `listed` resolves when the catalogue is filled. Rejects as that does, and with
-   * the signal's reason; it may be called again then.
+   * Indexes what is not in the index from the last time; `listed` resolves when the catalogue is filled, and what changes from then on is told to
+   * `update`. Rejects as that does, and with the signal's reason; it may be called again then.
    */
   async start(listed: Promise<unknown>, signal: AbortSignal): Promise<void> {
     // Stopped meanwhile: what is opened now, nobody would close.
@@ -113,23 +117,35 @@ export class IndexedSearch {
       await listed;
       return this.#listed(signal);
     };
+    this.#missed = new Map();
     try {
       await this.#index.start(files, signal);
+      await this.#options.faults?.readyAfter;
+      for (let missed = this.#missed; missed.size > 0; missed = this.#missed) {
+        this.#missed = new Map();
+        const those = [...missed];
+        const news = { changed: those.filter(([, isThere]) => isThere), removed: those.filter(([, isThere]) => !isThere) };
+        await this.#index.update(news.changed.map(nameOf), news.removed.map(nameOf));
+      }
     } catch (error) {
+      this.#missed = undefined;
       await this.#close();
       this.#index = undefined;
       throw error;
     }
+    this.#missed = undefined;
     this.#ready = true;
   }
 
-  /** Queries see it when this resolves. */
+  /** Queries see it when this resolves; while the index is built, when there is one. */
   async update({ changed, removed }: CatalogueNews): Promise<void> {
     for (const file of [...changed, ...removed]) {
       this.#silent.delete(file);
       this.#loud.delete(file);
     }
     if (this.#options.faults?.forgetChanges === true) return;
+    for (const file of removed) this.#missed?.set(file, false);
+    for (const file of changed) this.#missed?.set(file, true);
     if (this.#ready && changed.length + removed.length > 0) await this.#index?.update(changed, removed);
   }
 
@@ -326,6 +342,10 @@ export class IndexedSearch {
     }
     return listed;
   }
+}
+
+function nameOf([file]: readonly [string, unknown]): string {
+  return file;
 }
 
 /** A NUL in what ripgrep reads first; it begins with three bytes (a byte order mark would stand there), and searches them when a line ends among them. */

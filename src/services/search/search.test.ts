@@ -165,6 +165,65 @@ test('a search waits 150 ms for the index to have the newest change, then reads 
     await withSearch(folder, ask, {}, program);
   }));
 
+/** A ripgrep that writes down each list that it is asked for, and makes none of all files while there is a file `hold`. */
+function listingProgram(folder: string): { program: string; hold: string; lists: () => string[] } {
+  const [program, hold, log] = [path.join(folder, 'rg'), path.join(folder, 'hold'), path.join(folder, 'lists')];
+  const held = `while [ -e '${hold}' ]; do sleep 0.01; done`;
+  const text = `#!/bin/sh
+case "$*" in *--files*--max-depth*) echo folder >>'${log}';; *--files*) echo all >>'${log}'; ${held};; esac
+exec '${rgPath}' "$@"\n`;
+  fs.writeFileSync(program, text, { mode: 0o755 });
+  fs.writeFileSync(log, '');
+  return { program, hold, lists: () => fs.readFileSync(log, 'utf8').split('\n').slice(0, -1) };
+}
+
+test('while the index is built paths come from the list, and what changes meanwhile is in the index once it is there', () =>
+  withScratchFolder('search', async (folder, root) => {
+    for (const name of ['changed.txt', 'gone.txt', 'stays.txt']) fs.writeFileSync(path.join(root, name), 'needle\n');
+    const { signal } = new AbortController();
+    const { program, lists } = listingProgram(folder);
+    const built = Promise.withResolvers<void>();
+    const meanwhile = async (harness: SearchHarness): Promise<void> => {
+      const { search, workspace } = harness;
+      const listed = async (): Promise<string[]> =>
+        (await search.files({ ...plainWalk, query: '', limit: 100 }, { signal })).files.map((file) => file.path);
+      assert.deepEqual(await listed(), ['changed.txt', 'gone.txt', 'stays.txt']);
+      await workspace.write('changed.txt', Buffer.from('something else\n'), { cause });
+      await workspace.write('new.txt', Buffer.from('needle\n'), { cause });
+      await workspace.remove('gone.txt', false, { cause });
+      await eventually(async () => assert.deepEqual(await listed(), ['changed.txt', 'new.txt', 'stays.txt']));
+      assert.deepEqual(lists(), ['all', 'folder']);
+      assert.equal(search.status().state, 'building');
+      assert.equal((await searched(harness, 'needle')).engine, 'walk');
+      await assert.rejects(search.wait(undefined, 20, signal), { reason: 'DEADLINE' });
+      built.resolve();
+      await search.wait(undefined, 10_000, signal);
+      assert.equal(search.status().state, 'ready');
+      const { engine, searched: count, found } = await searched(harness, 'needle');
+      assert.deepEqual([engine, count, found.sort()], ['index', 2, ['new.txt', 'stays.txt']]);
+      assert.deepEqual(await searched(harness, 'something else'), { engine: 'index', searched: 1, found: ['changed.txt'] });
+      assert.deepEqual(lists(), ['all', 'folder']);
+    };
+    await withSearch(folder, (harness) => meanwhile(harness).finally(built.resolve), { readyAfter: built.promise }, program);
+  }));
+
+test('paths that are asked for while all files are listed come from that list', () =>
+  withScratchFolder('search', async (folder, root) => {
+    fs.writeFileSync(path.join(root, 'a.txt'), '');
+    const { program, hold, lists } = listingProgram(folder);
+    fs.writeFileSync(hold, '');
+    const ask = async ({ search }: SearchHarness): Promise<void> => {
+      await eventually(() => assert.deepEqual(lists(), ['all']));
+      const asked = search.files({ ...plainWalk, query: 'a', limit: 100 }, { signal: new AbortController().signal });
+      const waits = await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 500, 'waits'))]);
+      assert.equal(waits, 'waits');
+      fs.rmSync(hold);
+      const { files } = await asked;
+      assert.deepEqual([files.map((file) => file.path), lists()], [['a.txt'], ['all']]);
+    };
+    await withSearch(folder, ask, { readyAfter: Promise.resolve() }, program);
+  }));
+
 test('what git leaves out is another from the next search on, though nothing in the folder tells of it', () =>
   withScratchFolder('search', async (folder, root) => {
     const write = (name: string, text: string): void => {

@@ -20,6 +20,8 @@ import type { Outline } from './outline.ts';
 const GATHER_MS = 1000;
 /** A search waits this long for the catalogue to take in what just changed; then it reads everything instead. */
 const CATCH_UP_MS = 150;
+/** A list of all files is waited for so long, while it is made: to make another would take longer. */
+const LISTING_MS = 60_000;
 /** What failed is not tried again before that. */
 const RETRY_MS = 1000;
 
@@ -71,10 +73,13 @@ export class Search {
   #gathering: NodeJS.Timeout | undefined;
   /** All changes up to here are in the catalogue. */
   #revision = -1;
-  #state: 'off' | 'building' | 'ready' | 'failed' = 'building';
+  /** Of the list of files. */
+  #state: 'off' | 'unlisted' | 'listing' | 'ready' | 'failed' = 'unlisted';
   #problem: string | undefined;
+  /** Resolves when the index is there, or can't be; undefined where there is no list that it could be made of. */
+  #indexing: Promise<void> | undefined;
+  #isIndexing = false;
   #withoutIndex: string | undefined;
-  #indexTried = false;
   #failedAt = 0;
   #version: string | undefined;
   readonly #waiters = new Set<() => void>();
@@ -93,7 +98,7 @@ export class Search {
     if (ripgrep === undefined) this.#turnOff();
   }
 
-  /** Lists the folder and follows its changes from then on; call when the watch knows the folder. Never rejects. */
+  /** Lists the folder, follows its changes from then on and indexes it; call when the watch knows the folder. Never rejects. */
   async start(): Promise<void> {
     const { workspace, ripgrep } = this.#dependencies;
     this.#version = await ripgrep?.version();
@@ -104,6 +109,7 @@ export class Search {
     }
     this.#stopChanges = workspace.journal.onChanges((changes) => this.#noticed(changes));
     await this.#begin();
+    await this.#indexing;
   }
 
   async stop(): Promise<void> {
@@ -111,6 +117,7 @@ export class Search {
     clearTimeout(this.#gathering);
     this.#ended.abort(new OutriggerError('STOPPING', 'The sidecar is stopping.'));
     await this.#working;
+    await this.#indexing;
     await this.#indexed?.stop();
     await this.#plain.stop();
     await this.#symbols.stop();
@@ -125,9 +132,11 @@ export class Search {
     ripgrep?: string;
     revision: number;
   } {
+    const problem = this.#problem ?? this.#withoutIndex;
+    const state = this.#state === 'unlisted' || this.#state === 'listing' ? 'building' : this.#state;
     return {
-      state: this.#state,
-      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+      state: state === 'ready' && this.#isIndexing ? 'building' : state,
+      ...(problem === undefined ? {} : { problem }),
       files: this.#catalogue?.files.size ?? 0,
       textBytes: this.#indexed?.status.textBytes ?? 0,
       indexBytes: this.#indexed?.status.indexBytes ?? 0,
@@ -150,6 +159,8 @@ export class Search {
     // Without a catalogue every search looks for itself: there is nothing to wait for.
     if (!(await this.#reached(wanted, Math.max(1, deadline - performance.now()), signal)) && !this.#isOff())
       throw new OutriggerError('DEADLINE', `The index is at revision ${Math.max(0, this.#revision)} after ${timeoutMs} ms.`);
+    if (!(await inTime(this.#indexing ?? Promise.resolve(), Math.max(1, deadline - performance.now()), signal)))
+      throw new OutriggerError('DEADLINE', `The index is still built after ${timeoutMs} ms.`);
     return Math.max(wanted, this.#revision);
   }
 
@@ -221,7 +232,8 @@ export class Search {
     const { revision } = workspace.journal;
     if (asked === undefined) return { files: [], truncated: false, revision };
     const walk = { ...request, path: asked.place };
-    const known = isPlain(walk) && this.#catalogue?.has(walk.path) === true && (await this.#reached(revision, CATCH_UP_MS, call.signal));
+    const patience = this.#state === 'listing' && walk.path === '' ? LISTING_MS : CATCH_UP_MS;
+    const known = isPlain(walk) && this.#catalogue?.has(walk.path) === true && (await this.#reached(revision, patience, call.signal));
     let blocks: readonly (readonly string[])[];
     if (known && this.#catalogue !== undefined) blocks = this.#catalogue.blocks;
     else if (ripgrep !== undefined && this.#state !== 'off')
@@ -280,35 +292,23 @@ export class Search {
     const { log, workspace } = this.#dependencies;
     const signal = this.#ended.signal;
     const before = this.#catalogue?.list ?? [];
-    this.#state = 'building';
+    this.#state = 'listing';
     this.#waiting = [];
     const { revision } = workspace.journal;
     try {
       const walked = this.#catalogue?.walk(signal) ?? Promise.resolve();
-      if (this.#indexTried) {
-        await walked;
-        await this.#forgetAll(before);
-      } else {
-        // The index looks at the files as they are now: what changed since the walk it hears of from the feed.
-        const indexed = this.#indexed?.start(walked, signal).then(
-          () => undefined,
-          (error: unknown) => ({ error }),
-        );
-        // Without a list of files nothing is known of the index; it is started again with the next.
+      if (this.#indexing === undefined) {
+        this.#indexing = this.#index(walked);
         await walked.catch(async (error: unknown) => {
-          await indexed;
+          await this.#indexing;
           throw error;
         });
-        const failed = await indexed;
-        signal.throwIfAborted();
-        this.#indexTried = true;
-        if (failed !== undefined) {
-          const { error } = failed;
-          this.#withoutIndex = `There is no index, each search reads all: ${error instanceof Error ? error.message : String(error)}`;
-          log('search.no-index', { error });
-        }
+      } else {
+        await walked;
+        await this.#forgetAll(before);
       }
-      this.#problem = this.#withoutIndex;
+      signal.throwIfAborted();
+      this.#problem = undefined;
       this.#revision = Math.max(this.#revision, revision);
       this.#state = 'ready';
       this.#tellWaiters();
@@ -317,6 +317,27 @@ export class Search {
       if (signal.aborted) return;
       this.#fail(error);
       log('search.failed', { error });
+    }
+  }
+
+  /** Of the files as they are when they are listed: what changes from then on the index hears of from the feed. Never rejects. */
+  async #index(listed: Promise<unknown>): Promise<void> {
+    const { signal } = this.#ended;
+    this.#isIndexing = this.#indexed !== undefined;
+    try {
+      await this.#indexed?.start(listed, signal);
+    } catch (error) {
+      const isListed = await listed.then(
+        () => true,
+        () => false,
+      );
+      // It is begun again with the next list.
+      if (!isListed) this.#indexing = undefined;
+      if (!isListed || signal.aborted) return;
+      this.#withoutIndex = `There is no index, each search reads all: ${error instanceof Error ? error.message : String(error)}`;
+      this.#dependencies.log('search.no-index', { error });
+    } finally {
+      this.#isIndexing = false;
     }
   }
 
