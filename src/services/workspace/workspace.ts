@@ -237,7 +237,8 @@ export class Workspace extends Reader {
 
   /** Takes the watch's word; see Echoes. */
   noticed(reports: readonly Noticed[]): Change[] {
-    const changes = this.journal.record(this.#echoes.newsOf(reports));
+    const changes: Change[] = [];
+    for (const news of this.#echoes.newsOf(reports)) changes.push(...this.journal.record(news));
     for (const { path: wirePath, what, hash } of reports) this.liveText?.seen(wirePath, what === 'removed' ? undefined : hash);
     return changes;
   }
