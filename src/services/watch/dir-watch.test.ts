@@ -208,3 +208,34 @@ test('a folder whose place a file takes while it is looked for is told to be gon
   );
   assert.deepEqual(drains.flat(), ['removed other/one', 'removed folder/in', 'removed folder', 'added folder']);
 });
+
+test('a file that goes on before each look at it is told of once, with where it rests', async (t) => {
+  const hops = 10;
+  let hop = 0;
+  const place = (): string => (hop === 0 ? 'a/one' : `${hop % 2 === 0 ? 'a' : 'b'}/hop-${hop}`);
+  const goOn = (at: (name: string) => string): void => {
+    const from = at(place());
+    hop++;
+    fs.renameSync(from, at(place()));
+  };
+  const { lstatSync: real } = fs;
+  try {
+    const drains = await drainsOf(
+      made(['a/', 'b/', 'a/one']),
+      () => {},
+      (at) => {
+        t.mock.method(fs, 'lstatSync', (path: string, options: fs.StatSyncOptions) => {
+          if (hop < hops && path === at(place())) goOn(at);
+          return real(path, options);
+        });
+        syncBuiltinESMExports();
+        goOn(at);
+      },
+      `added a/hop-${hops}`,
+    );
+    assert.deepEqual(drains, [['removed a/one', `added a/hop-${hops}`]]);
+  } finally {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  }
+});

@@ -10,14 +10,14 @@
 //  8. A few hinted names are looked up one by one, many by reading the directory.
 //  9. Old kernels' timestamps are coarse, so that keys can tie: a hint on a very recent file with the same key is passed on as suspect.
 
-import { lstatSync, readdirSync, readFileSync, type Stats, watch } from 'node:fs';
+import { readdirSync, readFileSync, type Stats, watch } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { MountPoint } from '../state/mount-point.ts';
 import { Directory } from './directory.ts';
 import { DirTable } from './dir-table.ts';
 import { Drains, type Step } from './drains.ts';
 import type { Fact } from './fact.ts';
 import { lacksDescriptors } from './file-system.ts';
+import { FolderLooks } from './folder-looks.ts';
 import { type Ignore, isOwnTemporary } from './ignore.ts';
 import type { SnapshotDirectory } from './snapshot.ts';
 import { directoryId, type EntryKind, isKindOnly, packKind, packStats, type StatKey, unpackStats } from './stat-key.ts';
@@ -55,8 +55,10 @@ export interface DirWatchStats {
 const maxNamesByLookup = 64;
 const sliceMs = 10;
 const namesPerCheck = 16;
-/** Of one drain, for the other halves of renames: where files go on and on, it has to end. */
+/** Of one drain, for the other halves of renames: where files come and go without end, it has to end. */
 const maxReadsMore = 3;
+/** The same where something went on while it was looked for: each hop is a hint of its own. */
+const maxReadsAfter = 50;
 const heartbeatMs = 50;
 const stallMs = 200;
 const rootRetryMs = 200;
@@ -74,6 +76,7 @@ export class DirWatch {
   readonly #table = new DirTable();
   readonly #root = this.#table.root;
   readonly #drains: Drains;
+  readonly #looks: FolderLooks;
   readonly #dirty = new Set<Directory>();
   /** Directories to be read whole, deepest last. */
   readonly #stack: Directory[] = [];
@@ -88,10 +91,8 @@ export class DirWatch {
   #unread: Error | null = null;
   #closed = false;
   #rootGone = false;
-  /** Undefined before the start. */
-  #mount: MountPoint | undefined;
-  /** A file came or went in what was read last, and the other half, if it was renamed, may not be hinted yet. */
-  #halfSeen = false;
+  /** Where a file came or went in what was read last: the other half, if it was renamed, may not be hinted yet. */
+  readonly #halves = new Set<Directory>();
   /** A name was hinted at which nothing was known nor is there: what came there went on, and where to may not be hinted yet. */
   #passedSeen = false;
   #batch = 0;
@@ -103,6 +104,7 @@ export class DirWatch {
   constructor(options: DirWatchOptions) {
     this.#options = options;
     this.#armed = options.arm ?? true;
+    this.#looks = new FolderLooks(options.root, () => this.#counts.errors++);
     this.#drains = new Drains({
       drain: () => this.#drain(),
       isDirty: () => this.#dirty.size > 0,
@@ -124,9 +126,9 @@ export class DirWatch {
    * what was not read is not gone.
    */
   async start(): Promise<void> {
-    const id = this.#idAt('');
+    const id = this.#looks.idAt('');
     if (id === null) throw new Error(`${this.#options.root} is not a directory`);
-    this.#mount = new MountPoint(this.#options.root);
+    this.#looks.start();
     this.#table.setId(this.#root, id);
     this.#table.directoryCount = 1;
     if (this.#armed) this.#startHeartbeat();
@@ -150,7 +152,7 @@ export class DirWatch {
         const below = path === '' ? name : `${path}/${name}`;
         const directory = this.#table.directoryAt(path);
         if (directory?.entries.get(name) !== packed) continue;
-        const stats = this.#lstat(below);
+        const stats = this.#looks.lstat(below);
         if (!stats || stats.isDirectory()) this.hintPath(below);
         else this.#checkFile(directory, name, below, stats, packed, unhinted);
         if (performance.now() < until) continue;
@@ -202,7 +204,7 @@ export class DirWatch {
     }
     const { directory, name } = found;
     const old = directory.entries.get(name);
-    const stats = this.#lstat(directory.pathOf(name));
+    const stats = this.#looks.lstat(directory.pathOf(name));
     if (typeof old === 'string' && stats && !stats.isDirectory() && (isKindOnly(old) || unpackStats(old).key.ino === stats.ino)) {
       this.#checkFile(directory, name, path, stats, old, hintedChange);
       return true;
@@ -311,7 +313,7 @@ export class DirWatch {
       const late = now - last - heartbeatMs;
       last = now;
       // Nobody tells as long as the volume is mounted elsewhere too.
-      if (!this.#rootGone && this.#mount?.isUnmounted) this.#hint(this.#root, 'rename', null);
+      if (!this.#rootGone && this.#looks.isUnmounted) this.#hint(this.#root, 'rename', null);
       if (late <= stallMs) return;
       this.#counts.stalls++;
       this.#markAll(2);
@@ -327,9 +329,14 @@ export class DirWatch {
 
   *#drain(): Generator<Step> {
     yield* this.#readDirty();
-    const isHalf = this.#halfSeen;
-    for (let more = 0; isHalf && (this.#halfSeen || this.#passedSeen || this.#dirty.size > 0) && more < maxReadsMore; more++) {
+    const isHalf = this.#halves.size > 0;
+    for (let more = 0, after = 0; isHalf && (this.#halves.size > 0 || this.#passedSeen || this.#dirty.size > 0); ) {
+      if (this.#passedSeen ? ++after > maxReadsAfter : ++more > maxReadsMore) break;
       // The hint of the other half is told with it, or nobody could say that the two are one file; it may be in a folder that has to be found first.
+      for (const directory of this.#halves) {
+        this.#looks.awaitRename(directory.path);
+        yield undefined;
+      }
       yield 'turn';
       yield* this.#readDirty();
     }
@@ -343,7 +350,7 @@ export class DirWatch {
   *#readDirty(): Generator<Step> {
     const queue = [...this.#dirty].map((directory) => ({ directory, depth: directory.depth })).sort((a, b) => a.depth - b.depth);
     this.#dirty.clear();
-    this.#halfSeen = false;
+    this.#halves.clear();
     this.#passedSeen = false;
     for (const { directory } of queue) {
       this.#stack.push(directory);
@@ -359,7 +366,7 @@ export class DirWatch {
   #visit(directory: Directory, path: string): boolean {
     if (directory.dropped || directory.isDetached) return false;
     if (directory === this.#root && this.#rootGone) return false;
-    const id = this.#idAt(path);
+    const id = this.#looks.idAt(path);
     if (directory.id === '' && id !== null && this.#table.withId(id) === undefined) this.#table.setId(directory, id);
     if (id !== directory.id) {
       if (directory !== this.#root) {
@@ -387,7 +394,7 @@ export class DirWatch {
   #askParent(directory: Directory): void {
     directory.broken = true;
     // What left it can't be seen before it is found again.
-    if (this.#armed) this.#halfSeen = true;
+    if (this.#armed) this.#halves.add(directory.parent ?? directory);
     if (directory.parent) {
       this.#mark(directory.parent, directory.name, unhinted);
       this.#schedule(false);
@@ -412,7 +419,7 @@ export class DirWatch {
     const first = this.#listing && directory.unread;
     let names: string[];
     try {
-      names = first ? this.#list(directory, base) : readdirSync(this.#absolute(base));
+      names = first ? this.#list(directory, base) : readdirSync(this.#looks.absolute(base));
     } catch (error) {
       const code = codeOf(error);
       if (code === 'ENOENT' || code === 'ENOTDIR') {
@@ -426,7 +433,7 @@ export class DirWatch {
       }
       return;
     }
-    if (!first && this.#idAt(base) !== directory.id) {
+    if (!first && this.#looks.idAt(base) !== directory.id) {
       // It went before it was listed: these are the names of another.
       directory.whole = true;
       directory.deep = deep;
@@ -455,7 +462,7 @@ export class DirWatch {
     const others: string[] = [];
     const directories: Directory[] = [];
     let kinds = '';
-    for (const entry of readdirSync(this.#absolute(base), { withFileTypes: true })) {
+    for (const entry of readdirSync(this.#looks.absolute(base), { withFileTypes: true })) {
       const { name } = entry;
       const kind = packKind(entry);
       const isDirectory = kind === undefined && entry.isDirectory();
@@ -497,7 +504,10 @@ export class DirWatch {
       // Rule 3. An ignored name says nothing, unless it is the directory's own.
       if (!found && !known && !name.includes(replacementChar) && (name === directory.name || !this.#options.ignore(path, false))) {
         directory.whole = true;
-        if (name !== directory.name) this.#passedSeen = true;
+        if (name !== directory.name) {
+          this.#passedSeen = true;
+          if (this.#armed) this.#halves.add(directory);
+        }
       }
       if (++count % namesPerCheck === 0) yield undefined;
     }
@@ -505,9 +515,9 @@ export class DirWatch {
 
   /** The truth about one name becomes the table's. False: it does not exist, or can't be looked at. */
   #check(directory: Directory, name: string, path: string, hint: number, deep: 0 | 1 | 2): boolean {
-    const stats = this.#lstat(path);
+    const stats = this.#looks.lstat(path);
     if (!stats) {
-      if (directory.entries.has(name) && this.#idAt(directory.path) !== directory.id) {
+      if (directory.entries.has(name) && this.#looks.idAt(directory.path) !== directory.id) {
         // Its directory went, and it is in that as before.
         this.#mark(directory, name, hint);
         this.#askParent(directory);
@@ -552,7 +562,7 @@ export class DirWatch {
     const isNew = replaces || typeof old !== 'string';
     const settled = !stats.isFile() || (isNew && isAtRest(stats, hint, replaces));
     // Found by reading a directory, before anything was hinted; one that was only made has its ctime of its last write.
-    if (isNew && hint === unhinted && this.#armed && stats.ctimeMs > stats.mtimeMs) this.#halfSeen = true;
+    if (isNew && hint === unhinted && this.#armed && stats.ctimeMs > stats.mtimeMs) this.#halves.add(directory);
     this.#emitEntry(typeof old === 'string' ? 'changed' : 'added', path, packed, settled);
   }
 
@@ -614,7 +624,7 @@ export class DirWatch {
     }
     directory.entries.delete(name);
     this.#table.fileCount--;
-    if (this.#armed) this.#halfSeen = true;
+    if (this.#armed) this.#halves.add(directory);
     this.#emitEntry('removed', directory.pathOf(name), old, true);
   }
 
@@ -634,7 +644,7 @@ export class DirWatch {
     if (into.isInside(directory) || this.#options.mayMove?.() === false) return false;
     const path = directory.path;
     if (directory.isDetached) return this.#table.entryAt(path) === undefined;
-    if (directory === this.#root || this.#idAt(directory.path) !== null) return false;
+    if (directory === this.#root || this.#looks.idAt(directory.path) !== null) return false;
     this.#detach(directory);
     return true;
   }
@@ -697,7 +707,7 @@ export class DirWatch {
     this.#options.onRootGone?.(true);
     // Nobody tells when it comes back: what is above the root is not ours to watch.
     this.#rootTimer = setInterval(() => {
-      if (this.#idAt('') === null) return;
+      if (this.#looks.idAt('') === null) return;
       if (this.#rootTimer) clearInterval(this.#rootTimer);
       this.#rootTimer = null;
       this.#rootGone = false;
@@ -714,7 +724,7 @@ export class DirWatch {
     directory.watcher = null;
     directory.unwatchable = false;
     try {
-      const watcher = watch(this.#absolute(path), (event, name) => this.#hint(directory, event, name));
+      const watcher = watch(this.#looks.absolute(path), (event, name) => this.#hint(directory, event, name));
       watcher.on('error', () => {
         this.#counts.errors++;
         this.#hint(directory, 'rename', null);
@@ -744,26 +754,6 @@ export class DirWatch {
       directory.watcher = null;
       for (const entry of directory.entries.values()) if (entry instanceof Directory) stack.push(entry);
     }
-  }
-
-  #idAt(path: string): string | null {
-    if (path === '' && this.#mount?.isUnmounted) return null;
-    const stats = this.#lstat(path);
-    return stats?.isDirectory() ? directoryId(stats) : null;
-  }
-
-  #lstat(path: string): Stats | null {
-    try {
-      return lstatSync(this.#absolute(path), { throwIfNoEntry: false }) ?? null;
-    } catch {
-      // EACCES, ENAMETOOLONG, ELOOP above it: it can't be looked at, so for us it is not there; the count shows it.
-      this.#counts.errors++;
-      return null;
-    }
-  }
-
-  #absolute(path: string): string {
-    return path === '' ? this.#options.root : `${this.#options.root}/${path}`;
   }
 
   #emitEntry(what: Fact['what'], path: string, packed: string, settled: boolean): void {
