@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { explainConfig } from './explain.ts';
-import { ConfigError, type ConfigInput, loadConfig } from './load.ts';
+import { ConfigError, type ConfigInput, loadConfig, readSurroundings } from './load.ts';
 import { envName, flagName, optionKeys, optionRow, options } from './options.ts';
 
 function withFile(content: unknown, run: (file: string) => void): void {
@@ -63,6 +63,12 @@ test('a home that is no folder, or that this user may not enter, has no config f
     assert.deepEqual(problemsOf({ env: { XDG_CONFIG_HOME: home } }), []);
     context.mock.restoreAll();
   });
+});
+
+test('state and configuration lie below the home where XDG_STATE_HOME and XDG_CONFIG_HOME are empty, as where they are not set', () => {
+  const env = { HOME: '/home/ada', XDG_STATE_HOME: '', XDG_CONFIG_HOME: '' };
+  assert.deepEqual(readSurroundings(env), readSurroundings({ HOME: env.HOME }));
+  assert.equal(readSurroundings(env).stateHome, path.join(env.HOME, '.local', 'state'));
 });
 
 test('the names of the seeds are aliases; our own name wins', () => {

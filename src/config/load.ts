@@ -119,14 +119,15 @@ export function processEnvironment(): Readonly<Record<string, string | undefined
 
 export function readSurroundings(env: ConfigInput['env']): Surroundings {
   const home = env['HOME'] ?? (process.platform === 'win32' ? os.homedir() : undefined);
-  const stateHome = env['XDG_STATE_HOME'] ?? (home === undefined || home === '' ? undefined : path.join(home, '.local', 'state'));
-  const configHome = env['XDG_CONFIG_HOME'] ?? (home === undefined || home === '' ? undefined : path.join(home, '.config'));
+  const below = (...names: string[]): string | undefined => (home === undefined || home === '' ? undefined : path.join(home, ...names));
+  // What is empty counts as not set (XDG Base Directory Specification).
+  const configHome = env['XDG_CONFIG_HOME'] || below('.config');
   return {
-    stateHome: stateHome === '' ? undefined : stateHome,
+    stateHome: env['XDG_STATE_HOME'] || below('.local', 'state'),
     temporary: path.resolve(os.tmpdir()),
     noColor: (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb',
     parentChannel: env['OUTRIGGER_PARENT_CHANNEL'] === '1',
-    configFile: configHome === undefined || configHome === '' ? undefined : path.join(configHome, 'outrigger', 'config.json'),
+    configFile: configHome === undefined ? undefined : path.join(configHome, 'outrigger', 'config.json'),
   };
 }
 
