@@ -229,7 +229,7 @@ function program(terminal: Terminal): Command {
     .option('--dir <folder>', 'the folder, too')
     .option('--rotate', 'replace it; everybody who used the old one is cut')
     .option('--create <name>', 'make a token of its own, with --access, --paths, --expires')
-    .addOption(new Option('--access <level>', 'of the new token').choices(['read', 'write', 'execute', 'admin']).default('read'))
+    .addOption(new Option('--access <level>', 'of the new token; read when left out').choices(['read', 'write', 'execute', 'admin']))
     .option('--paths <paths>', 'limit it to these, comma-separated')
     .addOption(new Option('--expires <seconds>', 'let it end by itself').argParser(seconds))
     .option('--list', 'show the tokens that were made')

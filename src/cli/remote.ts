@@ -294,13 +294,14 @@ export interface TokenFlags extends RemoteFlags {
 
 export async function runToken(named: string | undefined, flags: TokenFlags, terminal: Terminal): Promise<void> {
   if (named !== undefined && flags.dir !== undefined) throw new UsageError('Name the folder once: as an argument, or with --dir.');
+  requireOneWish(flags);
   const folder = named ?? flags.dir;
   if (flags.create !== undefined) {
     const { create: name, access = 'read', paths, expires } = flags;
     const input = {
       name,
       access,
-      ...(paths === undefined ? {} : { paths: paths.split(',') }),
+      ...(paths === undefined ? {} : { paths: pathsIn(paths) }),
       ...(expires === undefined ? {} : { expiresInS: Number(expires) }),
     };
     await withClient(folder, flags, async (client) => terminal.out(`${(await client.call('tokens.create', input)).secret}\n`));
@@ -342,6 +343,21 @@ export async function runToken(named: string | undefined, flags: TokenFlags, ter
     if (token === undefined) throw new UnavailableError(`No sidecar has run on ${root} yet, so there is no token.`);
     terminal.out(`${token}\n`);
   }
+}
+
+/** Throws UsageError: who limits a token must not be given one that may do all, and who replaces it must not be left with the old one. */
+function requireOneWish(flags: TokenFlags): void {
+  const limit = (['access', 'paths', 'expires'] as const).find((name) => flags[name] !== undefined);
+  if (limit !== undefined && flags.create === undefined) throw new UsageError(`--${limit} is for a new token, which needs --create.`);
+  const [wish, other] = (['create', 'rotate', 'list', 'revoke'] as const).filter((name) => flags[name] !== undefined);
+  if (other !== undefined) throw new UsageError(`--${wish} and --${other} do not go together.`);
+}
+
+/** What stands between commas. Nothing is no path: it would be the whole folder, which nobody means who limits a token. Throws UsageError. */
+function pathsIn(text: string): string[] {
+  const paths = text.split(',').flatMap((part) => part.trim() || []);
+  if (paths.length === 0) throw new UsageError('--paths: no path is named.');
+  return paths;
 }
 
 function parseInput(text: string): unknown {

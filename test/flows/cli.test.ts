@@ -315,6 +315,11 @@ const mistakes: [args: string[], code: number, says: string][] = [
   [['token', '--create', 'x', '--expires', 'abc'], 2, '--expires: "abc" is no number of seconds.'],
   [['hub', 'enrol', '--expires', '0'], 2, '--expires: "0" is no number of seconds.'],
   [['token', 'a', '--dir', 'b'], 2, 'Name the folder once: as an argument, or with --dir.'],
+  [['token', '--access', 'read'], 2, '--access is for a new token, which needs --create.'],
+  [['token', '--paths', 'sub', '--list'], 2, '--paths is for a new token, which needs --create.'],
+  [['token', '--expires', '60'], 2, '--expires is for a new token, which needs --create.'],
+  [['token', '--create', 'x', '--paths', ' ,'], 2, '--paths: no path is named.'],
+  [['token', '--rotate', '--revoke', 'x'], 2, '--rotate and --revoke do not go together.'],
 ];
 test('a mistake in a command is told in one line, and nothing is done', async () => {
   await inTurn(mistakes, async ([args, code, says]) => {
@@ -590,6 +595,14 @@ test('token prints the main token, and makes, lists and ends scoped ones (long f
   assert.equal((await run(['token', '--revoke', id])).code, 0);
   const ended = await run(['call', 'system.info', '--url', url], '', { OUTRIGGER_TOKEN: made });
   assert.match(ended.err, /revoked/);
+});
+
+test('a token is limited to the paths that are named, also where a comma too many stands between them', async () => {
+  const made = (await run(['token', '--create', 'limited', '--paths', 'sub, sub/deep,'])).out.trim();
+  const url = /(http:\/\/127\.0\.0\.1:\d+)\//.exec(banner)?.[1] as string;
+  const refused = await run(['cat', 'a.txt', '--url', url], '', { OUTRIGGER_TOKEN: made });
+  assert.deepEqual([refused.code, refused.out], [1, ''], refused.err);
+  assert.match((await run(['token', '--list'])).out, /  limited +read +sub,sub\/deep /);
 });
 
 test('--version and --help answer on stdout with 0', async () => {
