@@ -126,7 +126,12 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
 function bodyProblem(headers: IncomingHttpHeaders): string | undefined {
   if (headers['content-range'] !== undefined) return 'The body is a part of the whole (Content-Range): send all of it.';
   const coding = headers['content-encoding'];
-  if (coding === undefined || /^\s*(identity)?\s*$/i.test(coding)) return undefined;
+  if (coding !== undefined && !/^\s*(identity)?\s*$/i.test(coding)) return encoded(coding);
+  const transfer = headers['transfer-encoding'];
+  return transfer === undefined || /^\s*chunked\s*$/i.test(transfer) ? undefined : encoded(transfer);
+}
+
+function encoded(coding: string): string {
   return `The body is encoded as ${coding.slice(0, 100)}: send it as it is.`;
 }
 

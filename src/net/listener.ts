@@ -61,7 +61,7 @@ export class Listener {
           this.#upgrades !== undefined && request.headers.upgrade?.toLowerCase() === 'websocket',
       } as Parameters<typeof createServer>[0] & object,
       (request, response) => {
-        toOriginForm(request);
+        toOneAddress(request);
         const { socket } = request;
         this.#requestOf.set(socket, request);
         response.once('close', () => {
@@ -86,7 +86,7 @@ export class Listener {
       this.#upgraded.add(socket);
       if (this.#upgrades === undefined) socket.destroy();
       else {
-        toOriginForm(request);
+        toOneAddress(request);
         this.#upgrades(request, socket, head);
       }
     });
@@ -171,6 +171,14 @@ export function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '') return '127.0.0.1';
   if (host === '::') return '[::1]';
   return isIPv6(host) ? `[${host}]` : host;
+}
+
+/** Where the request goes, in its path and its Host alone. */
+function toOneAddress(request: IncomingMessage): void {
+  toOriginForm(request);
+  // Of several Node takes the first, where a proxy may have gone by another: together they are none that can be read (RFC 9112 section 3.2).
+  const hosts = request.rawHeaders.filter((_, at, all) => at % 2 === 1 && all[at - 1]?.toLowerCase() === 'host');
+  if (hosts.length > 1) request.headers.host = hosts.join(', ');
 }
 
 /** As through a proxy a request may name the whole address: its host counts in place of the header (RFC 9112 section 3.2.2). */

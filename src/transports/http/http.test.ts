@@ -202,6 +202,7 @@ describe('who asks', () => {
         return raw.received;
       };
       assert.match(await attempt('Host: evil.example'), /^HTTP\/1\.1 403 [\s\S]*BAD_HOST/);
+      assert.match(await attempt('Host: localhost\r\nhost: evil.example'), /^HTTP\/1\.1 403 [\s\S]*BAD_HOST/);
       assert.match(await attempt('Host: localhost\r\nOrigin: https://evil.example'), /^HTTP\/1\.1 403 [\s\S]*BAD_ORIGIN/);
       assert.match(await attempt('Host: localhost\r\nSec-Fetch-Site: cross-site'), /^HTTP\/1\.1 403 [\s\S]*BAD_ORIGIN/);
       assert.equal(seen.log.length, 0);
@@ -535,6 +536,21 @@ describe('bytes in', () => {
         body: 'xy',
       });
       assert.equal(((await plain.json()) as { length: number }).length, 2);
+    });
+  });
+
+  test('that are compressed for the way alone are refused: we would keep them so', async () => {
+    await withFakeSidecar(async ({ port, seen }) => {
+      const sent = async (coding: string): Promise<string> => {
+        const head = `PUT /api/bytes/a HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${bearer.authorization}\r\nTransfer-Encoding: ${coding}\r\n`;
+        const raw = await rawSocket(port, `${head}Connection: close\r\n\r\n2\r\nxy\r\n0\r\n\r\n`);
+        await raw.closed;
+        return raw.received;
+      };
+      for (const coding of ['gzip, chunked', 'chunked, chunked'])
+        assert.match(await sent(coding), /^HTTP\/1\.1 400 .*"BAD_INPUT"/s, coding);
+      assert.deepEqual(seen.log, []);
+      assert.match(await sent('Chunked'), /^HTTP\/1\.1 201 .*"length":2/s);
     });
   });
 
