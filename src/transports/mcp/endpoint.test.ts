@@ -241,6 +241,23 @@ describe('who asks', () => {
 });
 
 describe('a session', () => {
+  test('takes null for params, and for one of them, as if it were not there', async () => {
+    await withFakes(async ({ url }) => {
+      const session = await openSession(url);
+      const message = { jsonrpc: '2.0', id: 5 };
+      assert.equal(await status(ask(url, { jsonrpc: '2.0', method: 'notifications/initialized', params: null }, { session })), 202);
+      for (const [asked, answered] of [
+        [{ ...message, method: 'ping', params: null }, /"result":\{\}/],
+        [[{ ...message, method: 'ping', params: null }], /"result":\{\}/],
+        [{ ...message, method: 'tools/list', params: { cursor: null, _meta: null } }, /"result":\{"tools":/],
+        [toolCall('fail_unknown', null), /"reason":"INTERNAL".*"isError":true/],
+        // What a tool is given is for the tool to judge.
+        [toolCall('echo_unary', { text: null }), /"reason":"BAD_INPUT".*"isError":true/],
+      ] as const)
+        assert.match(await (await ask(url, asked, { session })).text(), answered);
+    });
+  });
+
   test('belongs to the token that opened it; to others it is not there', async () => {
     await withFakes(async ({ url, mcp, seen }) => {
       const session = await openSession(url);
@@ -544,6 +561,7 @@ describe('stdio', () => {
     assert.deepEqual(await say(JSON.stringify(initialize)), [[1, undefined]]);
     const ping = { jsonrpc: '2.0', id: 5, method: 'ping' };
     assert.deepEqual(await say(JSON.stringify({ ...ping, params: null })), [[5, undefined]]);
+    assert.deepEqual(await say(JSON.stringify({ ...ping, method: 'tools/list', params: { cursor: null } })), [[5, undefined]]);
     assert.deepEqual(await say('{oops'), [[null, -32_700]]);
     assert.deepEqual(await say(JSON.stringify({ ...ping, params: 7 })), [[5, -32_600]]);
     assert.deepEqual(await say('{"jsonrpc":"2.0","id":{},"method":"ping"}'), [[null, -32_600]]);

@@ -12,6 +12,7 @@ import { type Clock, nodeClock } from '../../net/timers.ts';
 import { listenedUris } from './listened-uris.ts';
 import { rpcError } from './mcp-call.ts';
 import type { McpPeer } from './mcp-server.ts';
+import { omitNullParams } from './omitted-params.ts';
 import { defaultSessionLimits, McpSession, McpSessions, type SessionLimits } from './sessions.ts';
 import { sendWebResponse, webRequest } from './web-exchange.ts';
 import { readJson } from '../../core/json-text.ts';
@@ -146,7 +147,7 @@ function busReader(bus: ServerEventBus, congested: () => boolean): McpPeer['read
 
 function parsed(text: unknown): unknown {
   try {
-    return readJson(String(text));
+    return omitNullParams(readJson(String(text)));
   } catch {
     // Answered as JSON-RPC's parse error.
     return undefined;

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import { isSpecType, type JSONRPCMessage, ProtocolErrorCode, type Transport } from '@modelcontextprotocol/server';
 import { readJson } from '../../core/json-text.ts';
 import { LineSplitter } from '../../core/ndjson.ts';
+import { omitNullParams } from './omitted-params.ts';
 
 /**
  * Messages over a pair of streams, one a line. The SDK has such a transport too; that one leaves a request which it can't read without an answer,
@@ -78,8 +79,7 @@ export class LineTransport implements Transport {
 
   #take(given: unknown): void {
     if (this.#closed) return;
-    // Programs write it for what they leave out.
-    const message = typeof given === 'object' && given !== null && 'params' in given && given.params === null ? omitParams(given) : given;
+    const message = omitNullParams(given);
     if (isSpecType.JSONRPCMessage(message)) this.onmessage?.(message);
     else this.#refuse(ProtocolErrorCode.InvalidRequest, 'Invalid Request', message);
   }
@@ -93,10 +93,6 @@ export class LineTransport implements Transport {
     const known = typeof id === 'string' || typeof id === 'number' ? id : null;
     this.send({ jsonrpc: '2.0', id: known, error: { code, message: text } }).catch(() => undefined);
   }
-}
-
-function omitParams({ params: _, ...message }: { params: unknown }): object {
-  return message;
 }
 
 /** Undefined for what is no JSON. */
