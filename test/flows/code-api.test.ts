@@ -11,7 +11,7 @@ import { blocks, fits, wordsOf } from '../kit/doc-pages.ts';
 import { goldenFiles, replay } from '../kit/golden.ts';
 import { rawSocket } from '../kit/raw-socket.ts';
 import { requireTool, type Tool } from '../kit/require-tools.ts';
-import { type RunningSidecar, sharedSidecar, withSidecar } from '../kit/sidecar.ts';
+import { lentSidecar, type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
 
 interface Answer {
   status: number;
@@ -50,11 +50,13 @@ async function upload(ask: ReturnType<typeof codeApi>, form: FormData): Promise<
   return body as unknown as Uploaded;
 }
 
+/** Those that count sessions, or calls in its log, have a sidecar of their own. */
+const withShared = lentSidecar();
 const bash = (code: string, more: object = {}): object => ({ code, lang: 'bash', ...more });
 
 describe('golden requests and responses of the Code API', () => {
   for (const golden of goldenFiles('code-api')) {
-    test(golden.about, { skip: requireTool('bwrap', ...golden.needs) }, () => withSidecar((running) => replay(golden, running)));
+    test(golden.about, { skip: requireTool('bwrap', ...golden.needs) }, () => withShared((running) => replay(golden, running)));
   }
 });
 
@@ -80,21 +82,25 @@ test('the requests of docs/code-api.md answer as it says', () =>
   ));
 
 describe('each language answers at /v1/exec, as a script asks that looks whether a service is up', () => {
-  const shared = sharedSidecar();
   for (const language of languages) {
     const needed = programsOf(language).filter((program): program is Tool => !['node', 'bash'].includes(program));
-    test(language.name, { skip: requireTool(...needed) }, async () => {
-      const asked = { code: language.sample, lang: language.code, user_id: 'smoke-tester' };
-      const { status, body } = await codeApi(shared())('POST', '/exec', asked);
-      const { session_id: session, stdout, stderr, files } = body;
-      assert.deepEqual({ status, stdout, stderr, files }, { status: 200, stdout: `Hello from ${language.name}\n`, stderr: '', files: [] });
-      assert.match(String(session), /^[\w-]{21}$/);
-    });
+    test(language.name, { skip: requireTool(...needed) }, () =>
+      withShared(async (running) => {
+        const asked = { code: language.sample, lang: language.code, user_id: 'smoke-tester' };
+        const { status, body } = await codeApi(running)('POST', '/exec', asked);
+        const { session_id: session, stdout, stderr, files } = body;
+        assert.deepEqual(
+          { status, stdout, stderr, files },
+          { status: 200, stdout: `Hello from ${language.name}\n`, stderr: '', files: [] },
+        );
+        assert.match(String(session), /^[\w-]{21}$/);
+      }),
+    );
   }
 });
 
 test('variables of Python live on in a session, and are what its state says', { skip: requireTool('python3') }, () =>
-  withSidecar(async (running) => {
+  withShared(async (running) => {
     const ask = codeApi(running);
     const { body: first } = await ask('POST', '/exec', { code: 'x = 41', lang: 'py' });
     assert.deepEqual([first['has_state'], typeof first['state_size'], String(first['state_hash']).length], [true, 'number', 64]);
@@ -109,7 +115,7 @@ test('variables of Python live on in a session, and are what its state says', { 
 );
 
 test('a state that is sent without a body, with a type or without one, is an empty one', () =>
-  withSidecar(async ({ url, token, client }) => {
+  withShared(async ({ url, token, client }) => {
     const { id } = await client.call('code.openSession', {});
     for (const type of [{}, { 'content-type': 'application/octet-stream' }]) {
       const answer = await fetch(`${url}/v1/state/${id}`, { method: 'POST', headers: { 'x-api-key': token, ...type } });
@@ -118,7 +124,7 @@ test('a state that is sent without a body, with a type or without one, is an emp
   }));
 
 test('a file is had by the ids of its own session alone, in downloads, in runs and when it is removed', () =>
-  withSidecar(async (running) => {
+  withShared(async (running) => {
     const ask = codeApi(running);
     const one = await upload(ask, formOf(['secret.txt', 'of one']));
     const other = await upload(ask, formOf(['other.txt', 'of the other']));
@@ -238,7 +244,7 @@ Image('image/svg+xml', '<svg/>')`;
 );
 
 test('names of which nothing is left are refused, and nothing of their form stays', () =>
-  withSidecar(async (running) => {
+  withShared(async (running) => {
     const ask = codeApi(running);
     const { session_id: session } = await upload(ask, entityForm('agent', ['kept.txt', 'kept']));
     for (const name of ['..', '.', '/', '...', '☀', '\0']) {
@@ -257,7 +263,7 @@ test('names of which nothing is left are refused, and nothing of their form stay
   }));
 
 test('files of other names that are made the same are two, in one form and for runs that name them (long form)', () =>
-  withSidecar(async (running) => {
+  withShared(async (running) => {
     const ask = codeApi(running);
     const form = formOf(['报告.csv', 'report'], ['数据.csv', 'data'], ['a/b.txt', 'a'], ['c/b.txt', 'c']);
     const { session_id: session, files } = await upload(ask, form);
@@ -362,7 +368,7 @@ test('a form that is refused, finds no room or breaks off leaves the files of it
   ));
 
 test('people who share an agent do not share its session', () =>
-  withSidecar(async (running) => {
+  withShared(async (running) => {
     const ask = codeApi(running);
     const session = async (more: object): Promise<unknown> =>
       (await ask('POST', '/exec', bash('true', { entity_id: 'agent', ...more }))).body['session_id'];
@@ -372,7 +378,7 @@ test('people who share an agent do not share its session', () =>
   }));
 
 test('NUL, bytes that are no UTF-8, 10 MB of code, and far too much of it (long form)', { skip: requireTool('python3') }, () =>
-  withSidecar(async (running) => {
+  withShared(async (running) => {
     const ask = codeApi(running);
     const nul = await ask('POST', '/exec', { code: 'print(1)\0', lang: 'py' });
     assert.equal(nul.status, 200);
@@ -407,7 +413,7 @@ test('too many files, and one that is too large, are answered with 413, and noth
   ));
 
 test('a token for reading runs nothing', () =>
-  withSidecar(async (running) => {
+  withShared(async (running) => {
     const { secret } = await running.client.call('tokens.create', { name: 'reader', access: 'read' });
     const refused = await codeApi(running, secret)('POST', '/exec', bash('echo 1'));
     assert.deepEqual([refused.status, refused.body['error_type']], [403, 'authorization']);
@@ -457,7 +463,7 @@ describe('programs that call tools', { skip: requireTool('python3') }, () => {
     }));
 
   test('are no one else’s to go on with, and a token holds once', () =>
-    withSidecar(async (running) => {
+    withShared(async (running) => {
       const { secret } = await running.client.call('tokens.create', { name: 'other', access: 'execute' });
       const [ask, other] = [codeApi(running), codeApi(running, secret)];
       const { body } = await ask('POST', '/exec/programmatic', begin('print(await tool())'));
@@ -472,7 +478,7 @@ describe('programs that call tools', { skip: requireTool('python3') }, () => {
     }));
 
   test('hold large results, keep their own input and output to themselves, and may not forge calls (long form)', () =>
-    withSidecar(async (running) => {
+    withShared(async (running) => {
       const ask = codeApi(running);
       const code =
         'import subprocess, sys\nprint(sys.stdin.read() == "", end="")\nsubprocess.run(["cat"])\nbig = await tool()\nprint(len(big), big[:3])';
@@ -506,7 +512,7 @@ describe('programs that call tools', { skip: requireTool('python3') }, () => {
   });
 
   test('whose tools can be no functions are refused', () =>
-    withSidecar(async (running) => {
+    withShared(async (running) => {
       const ask = codeApi(running);
       for (const names of [[''], ['---'], ['a-b', 'a_b'], [1]]) {
         const refused = await ask('POST', '/exec/programmatic', { code: '1', tools: names.map((name) => ({ name })) });

@@ -10,7 +10,7 @@ import { ownCodeFolder } from '../kit/code-folder.ts';
 import { eventually } from '../kit/eventually.ts';
 import { requireTool } from '../kit/require-tools.ts';
 import { withScratchFolder } from '../kit/scratch-folder.ts';
-import { type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
+import { lentSidecar, type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
 
 const needsPython = { skip: requireTool('python3') };
 const needsC = { skip: requireTool('gcc') || requireTool('python3') };
@@ -24,10 +24,15 @@ interface Seen {
 
 type Run = (language: string, code: string, more?: Record<string, unknown>) => Promise<Seen>;
 
-function withCode(run: (code: { run: Run } & RunningSidecar) => Promise<void>, config: SidecarSetup['config'] = {}): Promise<void> {
-  return withSidecar((running) => run({ ...running, run: (language, code, more = {}) => runOn(running, { language, code, ...more }) }), {
-    config: { components: ['files', 'code'], ...config },
-  });
+const components = ['files', 'code'];
+/** Its start, with the probe of what holds code back, takes longer than most tests of it. */
+const withShared = lentSidecar({ config: { components } });
+
+/** With `config` in a sidecar of its own, which nobody has asked for anything before; without, in one for all. */
+function withCode(run: (code: { run: Run } & RunningSidecar) => Promise<void>, config?: SidecarSetup['config']): Promise<void> {
+  const running = (one: RunningSidecar): Promise<void> =>
+    run({ ...one, run: (language, code, more = {}) => runOn(one, { language, code, ...more }) });
+  return config === undefined ? withShared(running) : withSidecar(running, { config: { components, ...config } });
 }
 
 async function runOn({ client }: RunningSidecar, input: { language: string; code: string }, signal?: AbortSignal): Promise<Seen> {
@@ -1143,7 +1148,7 @@ test(
         assert.equal(out, `${number}\n`);
         assert.deepEqual([end.used.compileCache, end.used.compilerSeed], ['miss', true]);
       }, 30_000);
-    }),
+    }, {}),
 );
 
 test('Go has its packages from its second run on, and what a user compiles is not added to them (long form)', {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CodeOutcome } from '../../src/contract/code.ts';
 import { requireTool } from '../kit/require-tools.ts';
-import { type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
+import { lentSidecar, type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
 
 const needsPython = { skip: requireTool('python3') };
 const TOO_LARGE = 'The variables are too large to be kept beyond the life of the interpreter.';
@@ -23,22 +23,24 @@ interface Live {
   evict: () => Promise<unknown>;
 }
 
-function withLive(work: (live: Live & RunningSidecar) => Promise<void>, config: SidecarSetup['config'] = {}): Promise<void> {
-  return withSidecar(
-    async (running) => {
-      const run: Run = async (code, more = {}) => {
-        const stream = running.client.stream('code.run', { language: 'py', code, keepState: true, ...more });
-        const [text, shown] = [{ stdout: '', stderr: '' }, [] as Record<string, string>[]];
-        for await (const item of stream) {
-          if (item.type === 'output') text[item.stream] += item.text;
-          if (item.type === 'display') shown.push(item.data);
-        }
-        return { end: await stream.end, out: text.stdout, err: text.stderr, shown };
-      };
-      await work({ ...running, run, evict: () => run('1', { language: 'js' }) });
-    },
-    { config: { components: ['files', 'code'], 'code.live': '1', ...config } },
-  );
+const ofOne: SidecarSetup['config'] = { components: ['files', 'code'], 'code.live': '1' };
+const withShared = lentSidecar({ config: ofOne });
+
+/** In which one interpreter lives. With `config` it is a sidecar of its own, without one for all. */
+function withLive(work: (live: Live & RunningSidecar) => Promise<void>, config?: SidecarSetup['config']): Promise<void> {
+  const live = async (running: RunningSidecar): Promise<void> => {
+    const run: Run = async (code, more = {}) => {
+      const stream = running.client.stream('code.run', { language: 'py', code, keepState: true, ...more });
+      const [text, shown] = [{ stdout: '', stderr: '' }, [] as Record<string, string>[]];
+      for await (const item of stream) {
+        if (item.type === 'output') text[item.stream] += item.text;
+        if (item.type === 'display') shown.push(item.data);
+      }
+      return { end: await stream.end, out: text.stdout, err: text.stderr, shown };
+    };
+    await work({ ...running, run, evict: () => run('1', { language: 'js' }) });
+  };
+  return config === undefined ? withShared(live) : withSidecar(live, { config: { ...ofOne, ...config } });
 }
 
 const ticks = (until: string): string => `import threading, time

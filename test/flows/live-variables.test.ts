@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CodeItem, CodeOutcome } from '../../src/contract/code.ts';
 import { requireTool } from '../kit/require-tools.ts';
-import { type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
+import { lentSidecar, type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
 
 const needsPython = { skip: requireTool('python3') };
 const ENDED = 'The interpreter of the session ended; the next run begins with the variables as they were kept last.';
@@ -20,23 +20,27 @@ interface Seen {
 
 type Run = (language: string, code: string, more?: Record<string, unknown>, onItem?: (item: CodeItem) => void) => Promise<Seen>;
 
-/** Every run keeps its variables. */
-function withLive(work: (live: { run: Run } & RunningSidecar) => Promise<void>, config: SidecarSetup['config'] = {}): Promise<void> {
-  return withSidecar(
-    async (running) => {
-      const run: Run = async (language, code, more = {}, onItem) => {
-        const stream = running.client.stream('code.run', { language, code, keepState: true, ...more });
-        const text = { stdout: '', stderr: '' };
-        for await (const item of stream) {
-          if (item.type === 'output') text[item.stream] += item.text;
-          onItem?.(item);
-        }
-        return { end: await stream.end, out: text.stdout, err: text.stderr };
-      };
-      await work({ ...running, run });
-    },
-    { config: { components: ['files', 'code'], ...config } },
-  );
+const components = ['files', 'code'];
+const oneLives = { 'code.live': '1' };
+const withMany = lentSidecar({ config: { components } });
+const withOne = lentSidecar({ config: { components, ...oneLives } });
+
+/** Every run keeps its variables. In a sidecar for all tests that want no more than one with, or without, `oneLives`. */
+function withLive(work: (live: { run: Run } & RunningSidecar) => Promise<void>, config?: SidecarSetup['config']): Promise<void> {
+  const live = async (running: RunningSidecar): Promise<void> => {
+    const run: Run = async (language, code, more = {}, onItem) => {
+      const stream = running.client.stream('code.run', { language, code, keepState: true, ...more });
+      const text = { stdout: '', stderr: '' };
+      for await (const item of stream) {
+        if (item.type === 'output') text[item.stream] += item.text;
+        onItem?.(item);
+      }
+      return { end: await stream.end, out: text.stdout, err: text.stderr };
+    };
+    await work({ ...running, run });
+  };
+  if (config === undefined) return withMany(live);
+  return config === oneLives ? withOne(live) : withSidecar(live, { config: { components, ...config } });
 }
 
 /** Runs each after the other in one session, and the last of them in another interpreter than those before. */
@@ -55,86 +59,77 @@ async function afterAnother(run: Run, language: 'py' | 'js', codes: readonly str
 }
 
 test('where taking up variables ends the interpreter, the code is run all the same, without them (long form)', needsPython, () =>
-  withLive(
-    async ({ run }) => {
-      const module = (does: string): { files: object[] } => ({
-        files: [{ name: 'later.py', text: `import os, sys, time\nif os.path.exists('ready'): ${does}\nopen('ready', 'w').close()\n` }],
-      });
-      for (const [does, restored, note] of [
-        ['os._exit(0)', false, 'The kept variables of this session could not be taken up.'],
-        ['os.kill(os.getpid(), 9)', false, 'The kept variables of this session could not be taken up.'],
-        ['sys.exit(0)', true, missed('later')],
-        ['raise KeyboardInterrupt', true, missed('later')],
-      ] as const) {
-        const { session } = (await run('py', 'import later\nx = 41', module(does))).end;
-        await run('js', '1');
-        const { out, end, err } = await run('py', `print('ran', 'x' in globals())`, { session });
-        assert.deepEqual([out, end.reason, end.exitCode], [`ran ${restored ? 'True' : 'False'}\n`, 'exit', 0], err);
-        assert.deepEqual([end.used.restored, end.notes], [restored, [note]]);
-        const next = await run('py', 'print(2)', { session });
-        assert.deepEqual([next.out, next.end.used.interpreter, next.end.notes], ['2\n', 'live', []]);
-      }
-    },
-    { 'code.live': '1' },
-  ),
+  withLive(async ({ run }) => {
+    const module = (does: string): { files: object[] } => ({
+      files: [{ name: 'later.py', text: `import os, sys, time\nif os.path.exists('ready'): ${does}\nopen('ready', 'w').close()\n` }],
+    });
+    for (const [does, restored, note] of [
+      ['os._exit(0)', false, 'The kept variables of this session could not be taken up.'],
+      ['os.kill(os.getpid(), 9)', false, 'The kept variables of this session could not be taken up.'],
+      ['sys.exit(0)', true, missed('later')],
+      ['raise KeyboardInterrupt', true, missed('later')],
+    ] as const) {
+      const { session } = (await run('py', 'import later\nx = 41', module(does))).end;
+      await run('js', '1');
+      const { out, end, err } = await run('py', `print('ran', 'x' in globals())`, { session });
+      assert.deepEqual([out, end.reason, end.exitCode], [`ran ${restored ? 'True' : 'False'}\n`, 'exit', 0], err);
+      assert.deepEqual([end.used.restored, end.notes], [restored, [note]]);
+      const next = await run('py', 'print(2)', { session });
+      assert.deepEqual([next.out, next.end.used.interpreter, next.end.notes], ['2\n', 'live', []]);
+    }
+  }, oneLives),
 );
 
 test('a run that is canceled while variables are taken up ends at once, and they stay as they are (long form)', needsPython, () =>
-  withLive(
-    async ({ run, client }) => {
-      const text = `import os, time\nif os.path.exists('ready'): time.sleep(60)\nopen('ready', 'w').close()\n`;
-      const first = await run('py', 'import slow\nx = 41', { files: [{ name: 'slow.py', text }] });
-      const { session } = first.end;
-      await run('js', '1');
-      let id = '';
-      let begun = 0;
-      const { end } = await run('py', 'print(x)', { session }, (item) => {
-        if (item.type === 'started') id = item.run;
-        if (item.type !== 'stage') return;
-        void wait(500).then(() => {
-          begun = performance.now();
-          return client.call('code.cancel', { run: id });
-        });
+  withLive(async ({ run, client }) => {
+    const text = `import os, time\nif os.path.exists('ready'): time.sleep(60)\nopen('ready', 'w').close()\n`;
+    const first = await run('py', 'import slow\nx = 41', { files: [{ name: 'slow.py', text }] });
+    const { session } = first.end;
+    await run('js', '1');
+    let id = '';
+    let begun = 0;
+    const { end } = await run('py', 'print(x)', { session }, (item) => {
+      if (item.type === 'started') id = item.run;
+      if (item.type !== 'stage') return;
+      void wait(500).then(() => {
+        begun = performance.now();
+        return client.call('code.cancel', { run: id });
       });
-      const took = performance.now() - begun;
-      assert.equal(end.reason, 'canceled');
-      assert.ok(took < 5000, `it took ${Math.round(took)} ms`);
-      assert.equal(end.state?.sha256, first.end.state?.sha256);
-    },
-    { 'code.live': '1' },
-  ),
+    });
+    const took = performance.now() - begun;
+    assert.equal(end.reason, 'canceled');
+    assert.ok(took < 5000, `it took ${Math.round(took)} ms`);
+    assert.equal(end.state?.sha256, first.end.state?.sha256);
+  }, oneLives),
 );
 
 test(
   'variables of Python take no more room than each by itself, and what they share is kept, and written, once (long form)',
   needsPython,
   () =>
-    withLive(
-      async ({ run }) => {
-        const many = await run('py', "import pickle\nwords = [f'word {n}' for n in range(300_000)]\nprint(len(pickle.dumps(words)))");
-        assert.deepEqual(many.end.notes, []);
-        const room = Number(many.out);
-        assert.ok((many.end.state?.bytes ?? 0) < room + 1000, `${many.end.state?.bytes} bytes, where ${room} are enough`);
-        const codes = [
-          "text = 'x' * 20_000_000\nparts, by, again = [text], {'a': text}, text",
-          'print(parts[0] is by["a"] is text is again)',
-        ];
-        const { before, seen } = await afterAnother(run, 'py', codes);
-        assert.deepEqual([before, seen.out, seen.end.notes], [[], 'True\n', []], seen.err);
-        assert.ok((seen.end.state?.bytes ?? Infinity) < 20_100_000, `${seen.end.state?.bytes} bytes`);
-        // What can't be kept makes no difference to the others from the second time on.
-        const counted = await run(
-          'py',
-          'import threading\nfirst = threading.Lock()\nclass Counts:\n  n = 0\n  def __getstate__(self):\n    Counts.n += 1\n    return {}\none, last = Counts(), [threading.Lock()]',
-        );
-        assert.deepEqual(counted.end.notes, [lostOf('first', 'last')], counted.err);
-        const { session } = counted.end;
-        await run('py', 'before = Counts.n', { session });
-        const next = await run('py', 'print(Counts.n - before)', { session });
-        assert.deepEqual([next.out, next.end.notes], ['1\n', [lostOf('first', 'last')]], next.err);
-      },
-      { 'code.live': '1' },
-    ),
+    withLive(async ({ run }) => {
+      const many = await run('py', "import pickle\nwords = [f'word {n}' for n in range(300_000)]\nprint(len(pickle.dumps(words)))");
+      assert.deepEqual(many.end.notes, []);
+      const room = Number(many.out);
+      assert.ok((many.end.state?.bytes ?? 0) < room + 1000, `${many.end.state?.bytes} bytes, where ${room} are enough`);
+      const codes = [
+        "text = 'x' * 20_000_000\nparts, by, again = [text], {'a': text}, text",
+        'print(parts[0] is by["a"] is text is again)',
+      ];
+      const { before, seen } = await afterAnother(run, 'py', codes);
+      assert.deepEqual([before, seen.out, seen.end.notes], [[], 'True\n', []], seen.err);
+      assert.ok((seen.end.state?.bytes ?? Infinity) < 20_100_000, `${seen.end.state?.bytes} bytes`);
+      // What can't be kept makes no difference to the others from the second time on.
+      const counted = await run(
+        'py',
+        'import threading\nfirst = threading.Lock()\nclass Counts:\n  n = 0\n  def __getstate__(self):\n    Counts.n += 1\n    return {}\none, last = Counts(), [threading.Lock()]',
+      );
+      assert.deepEqual(counted.end.notes, [lostOf('first', 'last')], counted.err);
+      const { session } = counted.end;
+      await run('py', 'before = Counts.n', { session });
+      const next = await run('py', 'print(Counts.n - before)', { session });
+      assert.deepEqual([next.out, next.end.notes], ['1\n', [lostOf('first', 'last')]], next.err);
+    }, oneLives),
 );
 
 const defined: readonly { says: string; codes: string[]; prints: string; before?: string[]; after?: string[] }[] = [
@@ -214,14 +209,11 @@ p = P(1, 2)`,
 
 for (const { says, codes, prints, before = [], after = [] } of defined)
   test(`of what Python code defined: ${says}`, needsPython, () =>
-    withLive(
-      async ({ run }) => {
-        const { before: found, seen } = await afterAnother(run, 'py', codes);
-        assert.deepEqual(found, before);
-        assert.deepEqual([seen.out, seen.end.used.restored, seen.end.notes], [prints, true, after], seen.err);
-      },
-      { 'code.live': '1' },
-    ),
+    withLive(async ({ run }) => {
+      const { before: found, seen } = await afterAnother(run, 'py', codes);
+      assert.deepEqual(found, before);
+      assert.deepEqual([seen.out, seen.end.used.restored, seen.end.notes], [prints, true, after], seen.err);
+    }, oneLives),
   );
 
 test('code that is wrong anywhere does nothing, wherever it defines something', needsPython, () =>
@@ -235,28 +227,25 @@ test('code that is wrong anywhere does nothing, wherever it defines something', 
 );
 
 test('of JavaScript, what would lose what it is an instance of is named, and all else comes back as it was', needsPython, () =>
-  withLive(
-    async ({ run }) => {
-      const { before, seen } = await afterAnother(run, 'js', [
-        `class P { m() { return 1 } }
+  withLive(async ({ run }) => {
+    const { before, seen } = await afterAnother(run, 'js', [
+      `class P { m() { return 1 } }
 var p = new P(), deep = [new Map([['a', { b: new Set([p]) }]])], own = new (class extends Error {})('x'), code = Object.assign(new Error('y'), { code: 1 });
 var list = [1, , 'ä', null, undefined, NaN, -0, 7n], map = new Map([[{ a: 1 }, [new Date(5)]]]), words = 'ab'.match(/(?<one>a)/), plain = new Error('z');
 var buffer = Buffer.from('é'), floats = new Float64Array([1.5]), ring = {}, bare = Object.assign(Object.create(null), { a: 1 });
 ring.self = ring;
 var chain = null; for (let n = 0; n < 500; n++) chain = { chain };`,
-        `console.log(list, map, words.groups.one, words.index, plain.message, String(buffer), floats, ring.self === ring, bare.a, chain.chain !== null);
+      `console.log(list, map, words.groups.one, words.index, plain.message, String(buffer), floats, ring.self === ring, bare.a, chain.chain !== null);
 console.log(typeof p, typeof deep, typeof own, typeof code)`,
-      ]);
-      assert.deepEqual(before, [lostOf('p', 'deep', 'own', 'code', 'P')]);
-      assert.equal(
-        seen.out,
-        `[ 1, <1 empty item>, 'ä', null, undefined, NaN, -0, 7n ] Map(1) { { a: 1 } => [ 1970-01-01T00:00:00.005Z ] } a 0 z é Float64Array(1) [ 1.5 ] true 1 true
+    ]);
+    assert.deepEqual(before, [lostOf('p', 'deep', 'own', 'code', 'P')]);
+    assert.equal(
+      seen.out,
+      `[ 1, <1 empty item>, 'ä', null, undefined, NaN, -0, 7n ] Map(1) { { a: 1 } => [ 1970-01-01T00:00:00.005Z ] } a 0 z é Float64Array(1) [ 1.5 ] true 1 true
 undefined undefined undefined undefined\n`,
-        seen.err,
-      );
-    },
-    { 'code.live': '1' },
-  ),
+      seen.err,
+    );
+  }, oneLives),
 );
 
 test('what JavaScript code left to be done when it ended itself, or failed, is not done in the next run (long form)', needsPython, () =>
@@ -402,18 +391,15 @@ test('an error of JavaScript code whose variables live on is printed with all th
 );
 
 test('a variable of JavaScript code with the name of something of Node is the code’s, and is kept or named (long form)', needsPython, () =>
-  withLive(
-    async ({ run }) => {
-      const { before, seen } = await afterAnother(run, 'js', [
-        'crypto.randomUUID(); navigator.userAgent; performance.now(); path.sep; void fetch;',
-        `const crypto = require('node:crypto'); var fetch = () => 1; let performance = 5; var fs = 'mine';`,
-        'console.log(performance, fs, typeof crypto.subtle, typeof fetch)',
-      ]);
-      assert.deepEqual(before, [lostOf('fetch', 'crypto')]);
-      assert.deepEqual([seen.out, seen.end.notes], ['5 mine object function\n', []], seen.err);
-    },
-    { 'code.live': '1' },
-  ),
+  withLive(async ({ run }) => {
+    const { before, seen } = await afterAnother(run, 'js', [
+      'crypto.randomUUID(); navigator.userAgent; performance.now(); path.sep; void fetch;',
+      `const crypto = require('node:crypto'); var fetch = () => 1; let performance = 5; var fs = 'mine';`,
+      'console.log(performance, fs, typeof crypto.subtle, typeof fetch)',
+    ]);
+    assert.deepEqual(before, [lostOf('fetch', 'crypto')]);
+    assert.deepEqual([seen.out, seen.end.notes], ['5 mine object function\n', []], seen.err);
+  }, oneLives),
 );
 
 test('JavaScript code that waits for what never comes leaves nothing behind that ends the interpreter later (long form)', needsPython, () =>
@@ -465,16 +451,10 @@ if (true) import('node:fs').then((fs) => console.log(typeof fs.readSync));`;
 );
 
 test('a variable of JavaScript code is taken up also where Node has only a way to read the name', needsPython, () =>
-  withLive(
-    async ({ run }) => {
-      const { seen } = await afterAnother(run, 'js', [
-        `const navigator = { mine: 1 }; let later = 2;`,
-        'console.log(navigator.mine, later)',
-      ]);
-      assert.deepEqual([seen.out, seen.end.notes], ['1 2\n', []], seen.err);
-    },
-    { 'code.live': '1' },
-  ),
+  withLive(async ({ run }) => {
+    const { seen } = await afterAnother(run, 'js', [`const navigator = { mine: 1 }; let later = 2;`, 'console.log(navigator.mine, later)']);
+    assert.deepEqual([seen.out, seen.end.notes], ['1 2\n', []], seen.err);
+  }, oneLives),
 );
 
 test(

@@ -4,7 +4,7 @@ import http from 'node:http';
 import { text as textOf } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { requireTool } from '../kit/require-tools.ts';
-import { type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
+import { lentSidecar, type RunningSidecar, type SidecarSetup, withSidecar } from '../kit/sidecar.ts';
 
 type Ask = (method: string, where: string, body?: unknown, headers?: Record<string, string>) => Promise<{ status: number; body: Json }>;
 type Json = Record<string, unknown>;
@@ -31,9 +31,11 @@ function runner({ sidecar }: RunningSidecar): Ask {
 
 const open: SidecarSetup = { config: { runnerPort: '0', runnerLanguage: 'bash', 'anonymous.runner': 'execute' } };
 const python: SidecarSetup = { config: { ...open.config, runnerLanguage: 'python' } };
+/** Those that look at what lies in the folder have a sidecar of their own. */
+const withOpen = lentSidecar(open);
 
 test('a run answers its exit code, both streams and its time', () =>
-  withSidecar(async (running) => {
+  withOpen(async (running) => {
     const ask = runner(running);
     const { status, body } = await ask('POST', '/execute', { code: 'echo out; echo err >&2; exit 3', timeout: 5 });
     assert.equal(status, 200);
@@ -41,23 +43,23 @@ test('a run answers its exit code, both streams and its time', () =>
     assert.deepEqual({ ...body, execution_time_ms: 0 }, { exit_code: 3, stdout: 'out\n', stderr: 'err\n', execution_time_ms: 0 });
     const killed = await ask('POST', '/execute', { code: 'kill -KILL $$' });
     assert.deepEqual([killed.body['exit_code'], killed.body['stderr']], [137, 'Execution ended by signal SIGKILL']);
-  }, open));
+  }));
 
 describe('what goes wrong in the original', () => {
   test('stderr of a run that succeeds is kept', () =>
-    withSidecar(async (running) => {
+    withOpen(async (running) => {
       const { body } = await runner(running)('POST', '/execute', { code: 'echo warning >&2' });
       assert.deepEqual([body['exit_code'], body['stderr']], [0, 'warning\n']);
-    }, open));
+    }));
 
   test('a time limit is said, with what was written before it, and it holds for children too', () =>
-    withSidecar(async (running) => {
+    withOpen(async (running) => {
       const begun = performance.now();
       const code = 'echo partly; (sleep 8; echo late) & sleep 8';
       const { body } = await runner(running)('POST', '/execute', { code, timeout: 1 });
       assert.deepEqual([body['exit_code'], body['stdout'], body['stderr']], [124, 'partly\n', 'Execution timed out after 1 seconds']);
       assert.ok(performance.now() - begun < 3000, `${Math.round(performance.now() - begun)} ms`);
-    }, open));
+    }));
 
   test('a compiled program is ended at its limit (long form)', { skip: requireTool('gcc') }, () =>
     withSidecar(
@@ -76,24 +78,24 @@ describe('what goes wrong in the original', () => {
   );
 
   test('a child that holds the output does not hold the answer', () =>
-    withSidecar(async (running) => {
+    withOpen(async (running) => {
       const begun = performance.now();
       const { body } = await runner(running)('POST', '/execute', { code: 'sleep 10 & echo done' });
       assert.deepEqual([body['exit_code'], body['stdout']], [0, 'done\n']);
       assert.ok(performance.now() - begun < 5000);
-    }, open));
+    }));
 
   test('no other folder is worked in', () =>
-    withSidecar(async (running) => {
+    withOpen(async (running) => {
       const ask = runner(running);
       for (const working_dir of ['/etc', '/mnt/data/../..', '/mnt/data-evil', '..', '/mnt/data/../data'])
         assert.deepEqual(await ask('POST', '/execute', { code: 'pwd', working_dir }), { status: 403, body: { detail: 'Access denied' } });
       for (const working_dir of ['/mnt/data', '/mnt/data/', '.', ''])
         assert.equal((await ask('POST', '/execute', { code: 'true', working_dir })).body['exit_code'], 0);
-    }, open));
+    }));
 
   test('runs at the same time do not get in each other’s way', () =>
-    withSidecar(async (running) => {
+    withOpen(async (running) => {
       const ask = runner(running);
       const runs = Array.from({ length: 8 }, (_, n) => ask('POST', '/execute', { code: `echo ${n} > mine; sleep 0.1; cat mine` }));
       const answers = await Promise.all(runs);
@@ -101,13 +103,13 @@ describe('what goes wrong in the original', () => {
         answers.map(({ body }) => body['stdout']),
         Array.from({ length: 8 }, (_, n) => `${n}\n`),
       );
-    }, open));
+    }));
 
   test('arguments reach the program', () =>
-    withSidecar(async (running) => {
+    withOpen(async (running) => {
       const { body } = await runner(running)('POST', '/execute', { code: 'printf "%s|" "$@"', args: ['a b', '$HOME'] });
       assert.equal(body['stdout'], 'a b|$HOME|');
-    }, open));
+    }));
 });
 
 test('files come, are found by runs, which leave others behind, and go', () =>
@@ -173,7 +175,7 @@ test('what a first run leaves behind is there for the next', () =>
   }, open));
 
 test('paths that lead out of the folder are refused, however they are written', () =>
-  withSidecar(async (running) => {
+  withOpen(async (running) => {
     const { port } = new URL(running.sidecar.runnerUrl ?? '');
     // `fetch` would take the dots out.
     for (const path of [
@@ -189,7 +191,7 @@ test('paths that lead out of the folder are refused, however they are written', 
     }
     assert.equal((await runner(running)('GET', '/files/%00')).status, 404);
     assert.ok([400, 404].includes((await runner(running)('GET', '/files/%ff')).status));
-  }, open));
+  }));
 
 test('an unknown language ends with 1, other requests of a wrong form with 422', () =>
   withSidecar(
@@ -212,7 +214,7 @@ test('an unknown language ends with 1, other requests of a wrong form with 422',
   ));
 
 test('a time limit out of bounds is brought into them, and the answer says so', () =>
-  withSidecar(async (running) => {
+  withOpen(async (running) => {
     const ask = runner(running);
     for (const [timeout, taken] of [
       [-5, 1],
@@ -222,7 +224,7 @@ test('a time limit out of bounds is brought into them, and the answer says so', 
       const { body } = await ask('POST', '/execute', { code: 'echo 1', timeout });
       assert.deepEqual([body['exit_code'], body['stderr']], [0, `note: The timeout is ${taken} seconds: ${timeout} is out of bounds`]);
     }
-  }, open));
+  }));
 
 test('health tells the language, ready whether it can be run, both without a token', () =>
   withSidecar(

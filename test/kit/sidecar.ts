@@ -154,26 +154,51 @@ function openBelow(folder: string): string[] {
 
 /** One sidecar for all tests of a `describe`, in which it is called. Gives it while they run. */
 export function sharedSidecar(setup: SidecarSetup = {}): () => RunningSidecar {
+  const started = startedOnce(setup);
   let running: RunningSidecar | undefined;
-  let ended: Promise<void>;
+  before(async () => {
+    running = await started();
+  });
+  return () => {
+    assert.ok(running !== undefined);
+    return running;
+  };
+}
+
+/**
+ * One sidecar for those tests of a file, or of a `describe`, that ask for it, each with a client of its own: for tests that start from nothing
+ * but a sidecar, and leave nothing that another would find. The first one starts it.
+ */
+export function lentSidecar(setup: SidecarSetup = {}): (run: (running: RunningSidecar) => Promise<void>) => Promise<void> {
+  const started = startedOnce(setup);
+  return async (run) => {
+    const running = await started();
+    const client = running.clientOf(running.token);
+    try {
+      await run({ ...running, client });
+    } finally {
+      client.close();
+    }
+  };
+}
+
+/** Started when it is first asked for; stopped, and looked at as `withSidecar` does, after the last test of where it is called. */
+function startedOnce(setup: SidecarSetup): () => Promise<RunningSidecar> {
+  let starting: Promise<RunningSidecar> | undefined;
+  let ended: Promise<void> | undefined;
   const over = Promise.withResolvers<void>();
-  before(
-    () =>
-      new Promise<void>((resolve, reject) => {
-        ended = withSidecar((one) => {
-          running = one;
-          resolve();
-          return over.promise;
-        }, setup);
-        ended.catch(reject);
-      }),
-  );
   after(() => {
     over.resolve();
     return ended;
   });
   return () => {
-    assert.ok(running !== undefined);
-    return running;
+    starting ??= new Promise((resolve, reject) => {
+      ended = withSidecar((one) => {
+        resolve(one);
+        return over.promise;
+      }, setup);
+      ended.catch(reject);
+    });
+    return starting;
   };
 }
