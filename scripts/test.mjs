@@ -3,11 +3,11 @@
 // The last line is always `N passed, N failed` (and `, N skipped`): that is what CI reads.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
-import { availableParallelism, getPriority, setPriority, tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, getPriority, setPriority } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { testSources } from './test-sources.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const flags = process.argv.slice(2).filter((arg) => arg.startsWith('--'));
@@ -47,7 +47,7 @@ if (unknown.length > 0) {
 const startedAt = performance.now();
 const isWhole = deep || filters.length === 0;
 const building = isWhole ? builtCommand() : undefined;
-const stripped = isWhole && existsSync(loading) ? strippedSources() : undefined;
+const stripped = isWhole && existsSync(loading) ? await testSources(root, sourceFiles()) : undefined;
 const command = await building;
 const files = testFiles();
 // Beside the others, which wait for a quarter of their time, go on those that do nothing but wait, and builds, which nobody waits for.
@@ -71,25 +71,6 @@ async function builtCommand() {
   const [code] = await once(child, 'exit');
   if (code !== 0) throw new Error(`The bundle could not be built: its build ended with ${code}.`);
   return join(root, 'dist', 'outrigger.mjs');
-}
-
-// All sources without their types, for scripts/test-loading.mjs. All take a second or two.
-function strippedSources() {
-  const folder = mkdtempSync(join(tmpdir(), 'outrigger-stripped-'));
-  // That it is new is no news for whoever reads the results.
-  const { emitWarning } = process;
-  process.emitWarning = () => {};
-  for (const file of sourceFiles()) {
-    try {
-      const code = stripTypeScriptTypes(readFileSync(join(root, file), 'utf8'));
-      mkdirSync(dirname(join(folder, file)), { recursive: true });
-      writeFileSync(join(folder, file), code);
-    } catch {
-      // Whoever loads it is told by Node what is wrong with it.
-    }
-  }
-  process.emitWarning = emitWarning;
-  return folder;
 }
 
 // A deep run takes whole files: their tests may stand on one another.

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { flagName, type OptionKey } from '../../src/config/options.ts';
 import type { Faults } from '../../src/sidecar/sidecar.ts';
+import { asWeLoad } from './own-program.ts';
 
 const program = path.join(import.meta.dirname, 'serve-process.ts');
 /** Starts in half the time of the sources; it knows no faults. */
@@ -37,7 +38,7 @@ export async function spawnSidecar(options: {
     if (value === 'true' || value === 'false') return [`--${value === 'true' ? '' : 'no-'}${name}`];
     return [`--${name}`, value];
   });
-  const command = bundle === undefined || fromSources ? [program, JSON.stringify(options)] : [bundle, 'serve', root, ...given];
+  const command = bundle === undefined || fromSources ? [...asWeLoad, program, JSON.stringify(options)] : [bundle, 'serve', root, ...given];
   const child = spawn(process.execPath, command, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, OUTRIGGER_TOKEN: processToken },

@@ -15,7 +15,7 @@ const passing = `test('passes', () => {});\n`;
 function start(t: TestContext, files: Record<string, string>, args: string[] = [], env: Record<string, string> = {}) {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'outrigger-tests-')));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const scripts = ['test', 'test-reporter', 'test-loading'].map((name) => `scripts/${name}.mjs`);
+  const scripts = ['test', 'test-reporter', 'test-loading', 'test-sources'].map((name) => `scripts/${name}.mjs`);
   for (const name of [...scripts, 'test/kit/require-tools.ts', 'test/kit/tools.json']) cpSync(join(root, name), join(folder, name));
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
@@ -75,6 +75,20 @@ test('types are stripped once for a whole run, not in each of its files, and not
   assert.deepEqual([typed, strips], [3, false]);
   assert.ok(stripped !== undefined && stripped !== '' && !existsSync(stripped));
   assert.deepEqual((await seen('a.test')).slice(0, 2), [3, true], 'that it is seen where it is so');
+});
+
+test('who imports node:http in a whole run gets what it has, without the client of WebSockets that Node loads for that', async (t) => {
+  const text = `import { writeFileSync } from 'node:fs';
+    import http, { createServer, STATUS_CODES } from 'node:http';
+    const loads = (process as any).moduleLoadList.some((name: string) => name.includes('undici'));
+    test('loads', () => writeFileSync('seen', JSON.stringify([createServer === http.createServer, STATUS_CODES[404], loads])));`;
+  const seen = async (...args: string[]): Promise<unknown> => {
+    const { folder, ended } = start(t, { 'src/a.test.ts': text }, args, { TEST_STRIPPED: '' });
+    assert.equal((await ended).last, '1 passed, 0 failed');
+    return JSON.parse(readFileSync(join(folder, 'seen'), 'utf8'));
+  };
+  assert.deepEqual(await seen(), [true, 'Not Found', false]);
+  assert.deepEqual(await seen('a.test'), [true, 'Not Found', true], 'that it is seen where it is so');
 });
 
 test('builds run beside the others, and yield to them', async (t) => {
