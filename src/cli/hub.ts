@@ -2,6 +2,7 @@ import path from 'node:path';
 import { type Client, createClient } from '../client/client.ts';
 import type { HubOperations } from '../contract/hub-operations.ts';
 import { OutriggerError } from '../contract/errors.ts';
+import { allowedHostProblem, allowedOriginProblem } from '../core/allowed-names.ts';
 import { isLoopback } from '../core/loopback.ts';
 import { type OperationName, operations } from '../contract/operations.ts';
 import { readHub } from '../hub/hub-folder.ts';
@@ -13,6 +14,7 @@ import { createLog, type LogLevel } from '../sidecar/log.ts';
 import { UnavailableError } from '../sidecar/unavailable.ts';
 import { version } from '../sidecar/version.ts';
 import { workbenchFolder } from '../sidecar/workbench-folder.ts';
+import { UsageError } from './command-error.ts';
 import { exitCodes } from './exit-codes.ts';
 import { giveBackWhenIdle } from '../services/watch/give-back.ts';
 import { columns, shown, type Terminal } from './terminal.ts';
@@ -110,10 +112,10 @@ function hubOptions(flags: HubFlags): HubOptions {
   const token = env[TOKEN_VARIABLE];
   if (token !== undefined && token.length < MIN_TOKEN_LENGTH)
     throw new UnavailableError(`${TOKEN_VARIABLE} must be at least ${MIN_TOKEN_LENGTH} characters long.`);
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new UnavailableError(`--port ${port} is no port.`);
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new UsageError(`--port ${port} is no port.`);
   const lease = milliseconds('--lease-ms', leaseMs);
   if (lease < MIN_LEASE_MS)
-    throw new UnavailableError(
+    throw new UsageError(
       `--lease-ms ${leaseMs} is less than ${MIN_LEASE_MS} ms: a link that lost its connection would not be back in time.`,
     );
   return {
@@ -127,24 +129,31 @@ function hubOptions(flags: HubFlags): HubOptions {
     acceptWithinMs: milliseconds('--accept-ms', acceptMs),
     keepDays: days('--keep-days', flags.keepDays),
     keepFailedDays: days('--keep-failed-days', flags.keepFailedDays),
-    allowedHosts: listOf(allowedHosts),
-    allowedOrigins: listOf(allowedOrigins),
+    allowedHosts: listOf('--allowed-hosts', allowedHosts, allowedHostProblem),
+    allowedOrigins: listOf('--allowed-origins', allowedOrigins, allowedOriginProblem),
   };
 }
 
 function milliseconds(flag: string, text: string): number {
-  if (!/^[1-9]\d{1,7}$/.test(text)) throw new UnavailableError(`${flag} ${text} is no number of milliseconds from 10 on.`);
+  if (!/^[1-9]\d{1,7}$/.test(text)) throw new UsageError(`${flag} ${text} is no number of milliseconds from 10 on.`);
   return Number(text);
 }
 
 function days(flag: string, text: string): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > MAX_KEEP_DAYS)
-    throw new UnavailableError(`${flag} ${text} is no number of days from 0 (for ever) to ${MAX_KEEP_DAYS}.`);
+    throw new UsageError(`${flag} ${text} is no number of days from 0 (for ever) to ${MAX_KEEP_DAYS}.`);
   return Number(text);
 }
 
-function listOf(text: string | undefined): string[] {
-  return text === undefined ? [] : text.split(',').filter((one) => one !== '');
+function partsOf(text = ''): string[] {
+  return text.split(',').flatMap((part) => part.trim() || []);
+}
+
+function listOf(flag: string, text: string | undefined, problemOf: (part: string) => string | undefined): string[] {
+  const parts = partsOf(text);
+  const problem = parts.flatMap((part) => problemOf(part) ?? []).at(0);
+  if (problem !== undefined) throw new UsageError(`${flag}: ${problem}`);
+  return parts;
 }
 
 function printBanner(hub: Hub, { host, folder }: HubOptions, terminal: Terminal): void {
@@ -218,7 +227,7 @@ export async function addTask(
     const task = {
       description,
       ...(flags.agent === undefined ? {} : { agent: flags.agent }),
-      ...(flags.needs === undefined ? {} : { needs: listOf(flags.needs) }),
+      ...(flags.needs === undefined ? {} : { needs: partsOf(flags.needs) }),
       ...(flags.priority === undefined ? {} : { priority: flags.priority as 'normal' }),
     };
     const { tasks } = await client.call('tasks.create', { tasks: [task] });

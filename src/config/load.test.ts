@@ -88,7 +88,7 @@ test('every problem is told at once, with what was given, what is allowed, and t
     const problems = problemsOf({
       file,
       env: { OUTRIGGER_PORT: '70000', OUTRIGGER_LOG_LEVEL: 'loud', OUTRIGGER_TOKEN: 'short', OUTRIGGER_STOP_GRACE_MS: '1.5' },
-      flags: { host: true },
+      flags: { host: true, allowedHosts: 'app.example.com,*.example.com', allowedOrigins: 'example.com' },
     });
     const expected = [
       /there is no option "prot".*Did you mean port\?/,
@@ -100,6 +100,8 @@ test('every problem is told at once, with what was given, what is allowed, and t
       /OUTRIGGER_LOG_LEVEL: "loud" is none of debug, info, warn, error, silent/,
       /OUTRIGGER_STOP_GRACE_MS: "1\.5" is not a whole number/,
       /--host: true is not a text/,
+      /--allowed-hosts: "\*\.example\.com" would match no host; write "\.example\.com"/,
+      /--allowed-origins: "example\.com" is no origin/,
       /at least 16 characters/,
     ];
     for (const pattern of expected)

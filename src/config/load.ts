@@ -208,9 +208,9 @@ function parseValue(key: OptionKey, given: unknown): { value: unknown } | { prob
     if (!Array.isArray(list) || list.some((part) => typeof part !== 'string'))
       return { problem: `${JSON.stringify(given)} is not a list of texts.` };
     const unknown = row.choices === undefined ? undefined : list.find((part) => !row.choices?.includes(part as string));
-    return unknown === undefined
-      ? { value: Object.freeze([...list]) }
-      : { problem: `${JSON.stringify(unknown)} is none of ${row.choices?.join(', ')}.` };
+    if (unknown !== undefined) return { problem: `${JSON.stringify(unknown)} is none of ${row.choices?.join(', ')}.` };
+    const problem = list.flatMap((part) => row.problem?.(part as string) ?? []).at(0);
+    return problem === undefined ? { value: Object.freeze([...list]) } : { problem };
   }
   if (row.type === 'object') {
     const value = typeof given === 'string' ? parsedObject(given) : given;

@@ -1,3 +1,5 @@
+import { allowedHostProblem, allowedOriginProblem } from '../core/allowed-names.ts';
+
 /** The one table of options. Flags, environment names, help, docs/options.md and the check of a config file come from it. */
 
 export const componentNames = [
@@ -25,6 +27,8 @@ interface OptionRow {
   unit?: 'ms' | 's' | 'bytes' | 'count' | 'port';
   /** Environment names besides OUTRIGGER_<KEY>. */
   env?: readonly string[];
+  /** What is wrong with one of a list. */
+  problem?: (part: string) => string | undefined;
   /** Never shown. */
   secret?: boolean;
   /** What changes for the reader, and when to touch it. */
@@ -100,9 +104,15 @@ export const options = {
   allowedHosts: {
     type: 'list',
     default: [],
+    problem: allowedHostProblem,
     text: 'Further names by which the sidecar may be addressed; `.example.com` for all below. Set it behind a proxy that keeps the Host header.',
   },
-  allowedOrigins: { type: 'list', default: [], text: 'Origins of pages, besides our own, that may call the sidecar with a token.' },
+  allowedOrigins: {
+    type: 'list',
+    default: [],
+    problem: allowedOriginProblem,
+    text: 'Origins of pages, besides our own, that may call the sidecar with a token.',
+  },
   'anonymous.platxa': {
     type: 'choice',
     default: 'none',

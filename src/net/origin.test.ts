@@ -5,7 +5,7 @@ import { hostProblem, judgeOrigin, type OriginPolicy } from './origin.ts';
 const loopback: OriginPolicy = {
   boundHost: '127.0.0.1',
   allowedHosts: ['work.example', '.dev.example'],
-  allowedOrigins: ['https://app.example', 'http://localhost:5173/'],
+  allowedOrigins: ['https://app.example', 'http://localhost:5173/', 'file://'],
 };
 const everywhere: OriginPolicy = { ...loopback, boundHost: '0.0.0.0' };
 
@@ -53,6 +53,7 @@ const origins: [says: string, headers: Record<string, string>, verdict: string, 
   ['a page under another name of this machine', { origin: 'http://127.0.0.1:3000' }, 'refused'],
   ['a page of an allowed origin', { origin: 'https://app.example' }, 'allowed'],
   ['a page of an origin allowed with a slash', { origin: 'http://localhost:5173' }, 'allowed'],
+  ['a page of files in an Electron program that allows these', { origin: 'file://' }, 'allowed'],
   ['a page of an evil origin', { origin: 'https://evil.example' }, 'refused'],
   ['a page whose origin begins like an allowed one', { origin: 'https://app.example.evil.example' }, 'refused'],
   ['a sandboxed page', { origin: 'null' }, 'refused'],

@@ -47,7 +47,7 @@ export function judgeOrigin(method: string, headers: Headers, policy: OriginPoli
     const asked = headers['host'];
     if (typeof asked === 'string' && sameHost(origin, asked)) return own;
     const lower = origin.toLowerCase();
-    if (policy.allowedOrigins.some((allowed) => allowed === '*' || allowed.toLowerCase().replace(/\/$/, '') === lower))
+    if (policy.allowedOrigins.some((allowed) => allowed === '*' || allowed.toLowerCase().replace(/(?<=[^/])\/$/, '') === lower))
       return { kind: 'allowed', origin };
     return { kind: 'refused', problem: `Pages of ${JSON.stringify(origin.slice(0, 200))} may not call this sidecar.` };
   }

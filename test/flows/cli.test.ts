@@ -320,6 +320,13 @@ const mistakes: [args: string[], code: number, says: string][] = [
   [['token', '--expires', '60'], 2, '--expires is for a new token, which needs --create.'],
   [['token', '--create', 'x', '--paths', ' ,'], 2, '--paths: no path is named.'],
   [['token', '--rotate', '--revoke', 'x'], 2, '--rotate and --revoke do not go together.'],
+  [['hub', '--port', 'abc'], 2, '--port abc is no port.'],
+  [['hub', '--keep-days', '-1'], 2, '--keep-days -1 is no number of days from 0 (for ever) to 36525.'],
+  [
+    ['hub', '--allowed-hosts', 'a.example,https://b.example'],
+    2,
+    '--allowed-hosts: "https://b.example" would match no host; write "b.example".',
+  ],
 ];
 test('a mistake in a command is told in one line, and nothing is done', async () => {
   await inTurn(mistakes, async ([args, code, says]) => {
