@@ -29,16 +29,17 @@ export async function spawnSidecar(options: {
   port: number;
   flags?: Record<string, string>;
   faults?: Faults;
-  /** Also where there is a bundle. */
+  /** From its sources, which Node itself loads, so that hooks see each of them; also where there is a bundle. */
   fromSources?: boolean;
 }): Promise<SidecarProcess> {
-  const { root, state, port, flags = {}, faults, fromSources = bundle === undefined || faults !== undefined } = options;
+  const { root, state, port, flags = {}, faults, fromSources = false } = options;
   const given = Object.entries({ state, port: String(port), ...flags }).flatMap(([key, value]) => {
     const name = flagName(key as OptionKey);
     if (value === 'true' || value === 'false') return [`--${value === 'true' ? '' : 'no-'}${name}`];
     return [`--${name}`, value];
   });
-  const command = bundle === undefined || fromSources ? [...asWeLoad, program, JSON.stringify(options)] : [bundle, 'serve', root, ...given];
+  const sources = [...(fromSources ? [] : asWeLoad), program, JSON.stringify(options)];
+  const command = bundle === undefined || fromSources || faults !== undefined ? sources : [bundle, 'serve', root, ...given];
   const child = spawn(process.execPath, command, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, OUTRIGGER_TOKEN: processToken },
