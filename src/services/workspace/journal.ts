@@ -39,8 +39,6 @@ const LEFT_SINCE = `SELECT known.path, changes.kind FROM known JOIN changes USIN
   WHERE known.path > ? AND known.path < ? AND known.hash = ? AND known.revision > coalesce((SELECT revision FROM known WHERE path = ?), -1)
   AND ((changes.path = known.path AND changes.what = 'removed') OR changes.origin = known.path) ORDER BY known.path`;
 
-const CAUSE_OF_LAST = 'SELECT cause FROM known JOIN changes USING (revision) WHERE known.path = ?';
-
 /** For content of which nothing is known but that it is there. */
 const UNHASHED = '?';
 
@@ -179,12 +177,6 @@ export class Journal {
       left = next;
     }
     return undefined;
-  }
-
-  /** Whether a call, and no program, made what was told last of a path, of itself or with a folder above it. */
-  isByCall(path: string): boolean {
-    const row = this.#state.statement(CAUSE_OF_LAST).get(path) as { cause: string } | undefined;
-    return row !== undefined && (JSON.parse(row.cause) as Cause).kind !== 'outside';
   }
 
   /** What is known below a folder, what was removed included; of more than `limit`, so many and one. */

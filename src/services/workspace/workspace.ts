@@ -237,8 +237,7 @@ export class Workspace extends Reader {
 
   /** Takes the watch's word; see Echoes. */
   noticed(reports: readonly Noticed[]): Change[] {
-    const changes: Change[] = [];
-    for (const news of this.#echoes.newsOf(reports)) changes.push(...this.journal.record(news));
+    const changes = this.journal.record(this.#echoes.newsOf(reports));
     for (const { path: wirePath, what, hash } of reports) this.liveText?.seen(wirePath, what === 'removed' ? undefined : hash);
     return changes;
   }
