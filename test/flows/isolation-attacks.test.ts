@@ -114,7 +114,7 @@ const mutants: Mutant[] = [
   // It stops all that it can reach: no less than a namespace is to hold it.
   { attack: 'stops_all', rung: 3, launcher: 'pleads', seen: late },
   { attack: 'client_goes_away', rung: 2, launcher: 'pleads', seen: /[\d.]+ ms/ },
-  { attack: 'client_goes_away', rung: 2, launcher: 'deaf', lifted: { limits: { wallMs: 800 } }, seen: /[\d.]+ ms/ },
+  { attack: 'client_goes_away', rung: 2, launcher: 'deaf', lifted: { limits: { wallMs: 1500 } }, seen: /[\d.]+ ms/ },
   { attack: 'descriptors', rung: 3, launcher: 'leaksDescriptors', seen: /BREACH descriptors \[3\]/ },
   { attack: 'descriptors', rung: 2, launcher: 'leaksDescriptors', seen: /BREACH descriptors \[3\]/ },
   { attack: 'odd_outputs', rung: 2, without: ['landlock', 'user'], seen: /BREACH a hard link/ },

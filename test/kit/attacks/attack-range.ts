@@ -47,6 +47,8 @@ export interface Outcome {
   breaches: string[];
   /** From the start to the end, as the caller sees it. */
   ms: number;
+  /** The end, as the caller sees it, on the clock of `performance`. */
+  endedAt: number;
   /** Programs of it that still ran at its end. */
   left: number;
   folder: string;
@@ -187,7 +189,7 @@ export class AttackRange {
       ...request,
     });
     const end = await program.end;
-    const ms = performance.now() - from;
+    const endedAt = performance.now();
     const early = this.#running(folder).filter(({ supervises }) => !supervises);
     await program.gone;
     // Where the one outside had to be killed, the one within follows.
@@ -195,7 +197,7 @@ export class AttackRange {
     await eventually(isAlone, 2000);
     const left = Math.max(early.length, this.#running(folder).length);
     const breaches = text.stdout.split('\n').filter((line) => line.startsWith('BREACH'));
-    return { end, ...text, breaches, ms, left, folder };
+    return { end, ...text, breaches, ms: endedAt - from, endedAt, left, folder };
   }
 
   /**

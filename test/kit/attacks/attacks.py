@@ -133,6 +133,7 @@ def ignores_signals():
 
 def stops_its_group():
     children(2, lambda: time.sleep(5))
+    say('stops')
     os.kill(0, signal.SIGSTOP)
     time.sleep(5)
 
