@@ -2,7 +2,7 @@
 // a queue that holds one report a path. Everything comes in as workerData and messages.
 
 import { lstatSync, realpathSync, type Stats } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { parentPath } from '../../contract/paths.ts';
@@ -11,10 +11,10 @@ import { Barriers } from './barriers.ts';
 import { DirWatch } from './dir-watch.ts';
 import type { Fact } from './fact.ts';
 import type { HashResult } from './file-hash.ts';
-import { remoteFileSystem } from './file-system.ts';
 import { giveBackWhenIdle } from './give-back.ts';
 import { GitWatch } from './git-watch.ts';
 import { Hashing } from './hashing.ts';
+import { HintEngine } from './hint-engine.ts';
 import { compileIgnore, type Ignore } from './ignore.ts';
 import { offlineChanges } from './offline-changes.ts';
 import { maxKept, OwnWrites } from './own-writes.ts';
@@ -35,8 +35,6 @@ import { SnapshotKeeper } from './snapshot-keeper.ts';
 import { type EntryKind, type StatKey, sameKey } from './stat-key.ts';
 import type {
   Baseline,
-  Degraded,
-  Engine,
   FromWorker,
   OwnChanges,
   OwnWrite,
@@ -50,10 +48,6 @@ import { YoungFiles } from './young-files.ts';
 
 const sliceMs = 10;
 const lockPollMs = 20;
-const maxPollMs = 10_000;
-/** A sweep takes at most one part in this of the time; polling one in ten. */
-const sweepShare = 100;
-const pollShare = 10;
 /** Above this many renamed directories in the queue, further ones are told entry by entry: those take the place of older reports. */
 const maxBorders = 256;
 
@@ -79,8 +73,7 @@ class WatchWorker {
     lstat: (path) => this.#lstat(path),
     isUntold: (path) => this.#settle.isUntold(path),
   };
-  #engine: Engine = 'inotify';
-  #degraded: Degraded | null = null;
+  readonly #engine: HintEngine;
   #facts: Fact[] = [];
   /** Old place → new place of files whose rename waits to be told. */
   readonly #leaving = new Map<string, string>();
@@ -90,7 +83,6 @@ class WatchWorker {
   readonly #young: YoungFiles;
   readonly #barriers = new Barriers();
   #timer: NodeJS.Timeout | null = null;
-  #sweepTimer: NodeJS.Timeout | null = null;
   readonly #snapshots: SnapshotKeeper;
   /** Every file was looked at and compared with the snapshot: what is told from then on is told for a reason. */
   #completed: Promise<void> = Promise.resolve();
@@ -100,7 +92,6 @@ class WatchWorker {
   #mark: number;
   /** What the table knows all up to. */
   #seenMark: number;
-  #unsubscribe: (() => Promise<void>) | null = null;
   #lastFlags = '';
   #stopped = false;
 
@@ -140,17 +131,23 @@ class WatchWorker {
       untold: () => this.#untold(),
       mustWait: () => this.#watch.rootGone || this.#sender.hasUntoldMoves,
     });
-    this.#chooseEngine();
+    this.#engine = new HintEngine({
+      root: this.#root,
+      settings,
+      onHint: (path) => this.#watch.hintPath(path),
+      onLost: () => this.#watch.lostHints(),
+      sweep: () => this.#sweep(),
+    });
     this.#git = new GitWatch({
       root: this.#root,
-      arm: this.#engine === 'inotify',
+      arm: this.#engine.name === 'inotify',
       onChanged: () => this.#post({ type: 'git' }),
       onLock: () => this.#pump(),
     });
     this.#watch = new DirWatch({
       root: this.#root,
       ignore: this.#ignore,
-      arm: this.#engine === 'inotify',
+      arm: this.#engine.name === 'inotify',
       mayMove: () => this.#sender.borders < maxBorders,
       onFact: (fact) => this.#fact(fact),
       onDrained: () => {
@@ -178,7 +175,7 @@ class WatchWorker {
       this.#mark = snapshot.mark;
       this.#seenMark = snapshot.mark;
     }
-    if (this.#engine === 'parcel') await this.#subscribe();
+    await this.#engine.start();
     await this.#watch.start();
     // Stopped meanwhile: what is begun now, nobody would end.
     if (this.#stopped) return;
@@ -193,8 +190,7 @@ class WatchWorker {
     this.#completed = this.#lookAtAll(typeof snapshot === 'string' ? null : snapshot);
     await this.#completed;
     if (this.#stopped) return;
-    if (this.#engine === 'polling') this.#scheduleSweep(this.#settings.pollMs, 0);
-    else this.#scheduleSweep(this.#settings.sweepMs, 0);
+    this.#engine.beginSweeps();
     this.#snapshots.begin();
     this.#pump();
   }
@@ -215,15 +211,14 @@ class WatchWorker {
         await this.#completed;
         await this.#rechecked;
         await this.#hintsRead();
-        if (this.#engine === 'inotify') await this.#watch.flush();
+        if (this.#engine.name === 'inotify') await this.#watch.flush();
         else await this.#lookEverywhere();
         this.#raiseBarrier(message.id, message.paths);
         return;
       case 'sweep':
         await this.#completed;
         await this.#rechecked;
-        await this.#lookEverywhere();
-        this.#git.check();
+        await this.#sweep();
         this.#raiseBarrier(message.id);
         return;
       case 'recheck':
@@ -248,85 +243,29 @@ class WatchWorker {
     this.#stopped = true;
     this.#hashing.stop();
     this.#sender.stop();
-    for (const timer of [this.#timer, this.#sweepTimer]) if (timer) clearTimeout(timer);
+    this.#engine.endSweeps();
+    if (this.#timer) clearTimeout(this.#timer);
     this.#takeFacts();
     await this.#snapshots.end();
     this.#watch.close();
     this.#git.close();
-    await this.#unsubscribe?.();
+    await this.#engine.close();
     this.#post({ type: 'stopped' });
     this.#ownChanges.close();
     this.#port.close();
   }
 
-  // Where hints come from
-
-  #chooseEngine(): void {
-    const { engine } = this.#settings;
-    const remote = engine === 'auto' ? remoteFileSystem(this.#root) : null;
-    if (engine === 'parcel') this.#engine = 'parcel';
-    else if (engine === 'poll') this.#poll('polling was asked for', 'Set the engine to auto to be told of changes as they happen.');
-    else if (remote) this.#poll(`${remote} does not announce changes made elsewhere`, 'Use a local volume for changes to be seen at once.');
-    else if (process.platform !== 'linux') this.#engine = 'parcel';
-  }
-
-  #poll(reason: string, hint: string): void {
-    this.#engine = 'polling';
-    this.#degraded = { reason, hint };
-  }
+  // Looks
 
   #fallBack(code: string): void {
-    const hint =
-      code === 'ENOSPC'
-        ? 'Raise it: sysctl fs.inotify.max_user_watches'
-        : 'Raise the limits: sysctl fs.inotify.max_user_instances, ulimit -n';
-    this.#poll(`no more watches (${code})`, hint);
+    this.#engine.fallBack(code);
     this.#git.disarm();
     this.#postState();
-    if (this.#sweepTimer) this.#scheduleSweep(0, 0);
-  }
-
-  async #subscribe(): Promise<void> {
-    try {
-      const { subscribe } = await import('@parcel/watcher');
-      const subscription = await subscribe(
-        this.#root,
-        (error, events) => {
-          if (error) this.#watch.lostHints();
-          else for (const event of events) this.#treeHint(relative(this.#root, event.path).split(sep).join('/'));
-        },
-        { ignore: [...this.#settings.ignore] },
-      );
-      this.#unsubscribe = () => subscription.unsubscribe();
-    } catch (error) {
-      this.#poll(
-        `@parcel/watcher can't be used (${(error as Error).message.split('\n', 1)[0]})`,
-        'Install the optional dependency @parcel/watcher.',
-      );
-    }
-  }
-
-  #treeHint(path: string): void {
-    if (path === '') this.#watch.lostHints();
-    else this.#watch.hintPath(path);
-  }
-
-  #scheduleSweep(everyMs: number, lastMs: number): void {
-    if (this.#stopped) return;
-    if (this.#sweepTimer) clearTimeout(this.#sweepTimer);
-    const polling = this.#engine === 'polling';
-    const waitMs = polling
-      ? Math.min(Math.max(everyMs, lastMs * pollShare), Math.max(maxPollMs, everyMs))
-      : Math.max(everyMs, lastMs * sweepShare);
-    this.#sweepTimer = setTimeout(() => void this.#sweep(), waitMs);
   }
 
   async #sweep(): Promise<void> {
-    const started = performance.now();
     await this.#lookEverywhere();
     this.#git.check();
-    const everyMs = this.#engine === 'polling' ? this.#settings.pollMs : this.#settings.sweepMs;
-    this.#scheduleSweep(everyMs, performance.now() - started);
   }
 
   async #lookEverywhere(): Promise<void> {
@@ -337,7 +276,7 @@ class WatchWorker {
 
   /** Where nothing but a look everywhere finds what changed, as of the last one. */
   async #catchUp(): Promise<number> {
-    if (this.#engine !== 'inotify') return this.#seenMark;
+    if (this.#engine.name !== 'inotify') return this.#seenMark;
     const mark = this.#mark;
     await this.#hintsRead();
     await this.#watch.flush();
@@ -747,7 +686,7 @@ class WatchWorker {
   #state(): WorkerState {
     const { directories, files, rescans, overflows, stalls, invalidNames, errors } = this.#watch.stats;
     return {
-      engine: this.#engine,
+      engine: this.#engine.name,
       directories,
       files,
       rescans,
@@ -757,7 +696,7 @@ class WatchWorker {
       held: this.#settle.held,
       heldTooLong: this.#settle.overheld,
       rootGone: this.#watch.rootGone,
-      degraded: this.#degraded,
+      degraded: this.#engine.degraded,
     };
   }
 
