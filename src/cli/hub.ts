@@ -3,6 +3,7 @@ import { type Client, createClient } from '../client/client.ts';
 import type { HubOperations } from '../contract/hub-operations.ts';
 import { OutriggerError } from '../contract/errors.ts';
 import { allowedHostProblem, allowedOriginProblem } from '../core/allowed-names.ts';
+import { commaList } from '../core/comma-list.ts';
 import { isLoopback } from '../core/loopback.ts';
 import { type OperationName, operations } from '../contract/operations.ts';
 import { readHub } from '../hub/hub-folder.ts';
@@ -145,12 +146,8 @@ function days(flag: string, text: string): number {
   return Number(text);
 }
 
-function partsOf(text = ''): string[] {
-  return text.split(',').flatMap((part) => part.trim() || []);
-}
-
 function listOf(flag: string, text: string | undefined, problemOf: (part: string) => string | undefined): string[] {
-  const parts = partsOf(text);
+  const parts = commaList(text ?? '');
   const problem = parts.flatMap((part) => problemOf(part) ?? []).at(0);
   if (problem !== undefined) throw new UsageError(`${flag}: ${problem}`);
   return parts;
@@ -227,7 +224,7 @@ export async function addTask(
     const task = {
       description,
       ...(flags.agent === undefined ? {} : { agent: flags.agent }),
-      ...(flags.needs === undefined ? {} : { needs: partsOf(flags.needs) }),
+      ...(flags.needs === undefined ? {} : { needs: commaList(flags.needs) }),
       ...(flags.priority === undefined ? {} : { priority: flags.priority as 'normal' }),
     };
     const { tasks } = await client.call('tasks.create', { tasks: [task] });

@@ -4,6 +4,7 @@ import type { Client } from '../client/client.ts';
 import { loadConfig, type LoadedConfig, processEnvironment } from '../config/load.ts';
 import { OutriggerError, toWireError } from '../contract/errors.ts';
 import { type OperationName, operations, type Operations } from '../contract/operations.ts';
+import { commaList } from '../core/comma-list.ts';
 import { isoTime } from '../core/iso-time.ts';
 import { UnavailableError } from '../sidecar/unavailable.ts';
 import { checkFields, operationHint, operationList } from './call-input.ts';
@@ -353,9 +354,9 @@ function requireOneWish(flags: TokenFlags): void {
   if (other !== undefined) throw new UsageError(`--${wish} and --${other} do not go together.`);
 }
 
-/** What stands between commas. Nothing is no path: it would be the whole folder, which nobody means who limits a token. Throws UsageError. */
+/** Nothing between commas is no path: it would be the whole folder, which nobody means who limits a token. Throws UsageError. */
 function pathsIn(text: string): string[] {
-  const paths = text.split(',').flatMap((part) => part.trim() || []);
+  const paths = commaList(text);
   if (paths.length === 0) throw new UsageError('--paths: no path is named.');
   return paths;
 }

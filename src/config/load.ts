@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { commaList } from '../core/comma-list.ts';
 import { parsedJson } from './json-file.ts';
 import { type Config, envName, flagName, type OptionKey, optionKeys, optionRow } from './options.ts';
 
@@ -198,13 +199,7 @@ function parseValue(key: OptionKey, given: unknown): { value: unknown } | { prob
     return { problem: `${JSON.stringify(given)} is neither true nor false.` };
   }
   if (row.type === 'list') {
-    const list =
-      typeof given === 'string'
-        ? given
-            .split(',')
-            .map((part) => part.trim())
-            .filter((part) => part !== '')
-        : given;
+    const list = typeof given === 'string' ? commaList(given) : given;
     if (!Array.isArray(list) || list.some((part) => typeof part !== 'string'))
       return { problem: `${JSON.stringify(given)} is not a list of texts.` };
     const unknown = row.choices === undefined ? undefined : list.find((part) => !row.choices?.includes(part as string));

@@ -1,3 +1,5 @@
+import { commaList } from '../core/comma-list.ts';
+
 /** The token that came with a request, and the way it came. */
 export type Credentials =
   | { token: string; from: 'bearer' | 'cookie' | 'query' }
@@ -45,10 +47,7 @@ export function readCredentials(source: CredentialSource): Credentials {
 export function offeredProtocols(headers: CredentialSource['headers']): string[] {
   const header = headers['sec-websocket-protocol'];
   if (typeof header !== 'string') return [];
-  return header
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
+  return commaList(header);
 }
 
 function tokenProtocol(offered: readonly string[]): string | undefined {

@@ -4,6 +4,7 @@ import type { Change } from '../../contract/events.ts';
 import type { Asked } from '../../contract/operation.ts';
 import type { Operations } from '../../contract/operations.ts';
 import type { FoundFile } from '../../contract/search.ts';
+import { commaList } from '../../core/comma-list.ts';
 import { errorFacts, isCanceled, type WorkbenchClient } from '../client-port.ts';
 import { countMatches, keyOf, mergeFiles, placeOf, rowsOf, type SearchRow, stillLeftOut, withoutLeftOut } from './search-rows.ts';
 
@@ -303,9 +304,5 @@ function editedSince(error: unknown): ReadonlySet<string> | undefined {
 
 /** `models/, *.py` */
 function globsOf(text: string): string[] {
-  return text
-    .split(',')
-    .map((glob) => glob.trim())
-    .filter((glob) => glob !== '')
-    .map((glob) => (glob.endsWith('/') ? `${glob}**` : glob));
+  return commaList(text).map((glob) => (glob.endsWith('/') ? `${glob}**` : glob));
 }
