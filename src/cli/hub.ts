@@ -103,7 +103,7 @@ function whyNotOpen(error: unknown, folder: string): string {
   if (/database is locked/.test(message))
     return `Another hub has the folder ${folder}. Stop that one, or name another folder with --state.`;
   if (code === 'EEXIST' || code === 'ENOTDIR') return `--state ${folder} is no folder. Name a folder; one that is not there is made.`;
-  return message;
+  return error instanceof OutriggerError || code === undefined ? message : `--state ${folder} can't be used: ${message}`;
 }
 
 function hubOptions(flags: HubFlags): HubOptions {

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { makeFolder } from '../core/make-folder.ts';
 import { version } from '../sidecar/version.ts';
 import { CommandError } from './command-error.ts';
 import { packageFolder } from './package-folder.ts';
@@ -34,7 +35,7 @@ export function writeLinkFolder(folder: string, force: boolean, terminal: Termin
 
 function writeFiles(folder: string, files: Readonly<Record<string, string>>, force: boolean, terminal: Terminal): void {
   const target = path.resolve(folder);
-  writing(target, () => fs.mkdirSync(target, { recursive: true }));
+  writing(target, () => makeFolder(target, 0o777, { fs, path }));
   const inTheWay = Object.keys(files).filter((file) => fs.lstatSync(path.join(target, file), { throwIfNoEntry: false }) !== undefined);
   if (inTheWay.length > 0 && !force) {
     throw new CommandError(
@@ -46,7 +47,7 @@ function writeFiles(folder: string, files: Readonly<Record<string, string>>, for
   for (const [file, text] of Object.entries(files)) {
     const at = path.join(target, file);
     writing(at, () => {
-      fs.mkdirSync(path.dirname(at), { recursive: true });
+      makeFolder(path.dirname(at), 0o777, { fs, path });
       fs.writeFileSync(at, text);
       if (file.endsWith('.sh')) fs.chmodSync(at, 0o755);
     });

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { makeFolder } from '../core/make-folder.ts';
 import { newSecret } from './secrets.ts';
 
 const TOKEN = 'token';
@@ -14,7 +15,7 @@ export class HubFolder {
   /** Makes it where it is not there. Throws the system's error. */
   constructor(folder: string) {
     this.#folder = folder;
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700, { fs, path });
   }
 
   /** Of a database, which is this user's alone, also in a folder that others may look into; its journal takes the same rights. */

@@ -321,6 +321,12 @@ const mistakes: [args: string[], code: number, says: string][] = [
   [['token', '--create', 'x', '--paths', ' ,'], 2, '--paths: no path is named.'],
   [['token', '--rotate', '--revoke', 'x'], 2, '--rotate and --revoke do not go together.'],
   [['hub', '--port', 'abc'], 2, '--port abc is no port.'],
+  [
+    ['hub', '--state', '/proc/nothing/below', '--port', '0'],
+    69,
+    "--state /proc/nothing/below can't be used: ENOENT: no such file or directory, mkdir '/proc/nothing'",
+  ],
+  [['init', '/proc/nothing'], 1, "/proc/nothing can't be written: ENOENT: no such file or directory, mkdir '/proc/nothing'"],
   [['hub', '--keep-days', '-1'], 2, '--keep-days -1 is no number of days from 0 (for ever) to 36525.'],
   [
     ['hub', '--allowed-hosts', 'a.example,https://b.example'],

@@ -25,8 +25,9 @@ test('where the folder of runs can not be made it is said which option names it'
   try {
     fs.writeFileSync(path.join(folder, 'file'), '');
     fs.symlinkSync('nothing/here', path.join(folder, 'link'));
-    for (const name of ['file', 'file/deeper', 'link', 'link/deeper'])
-      assert.throws(() => makePassage(path.join(folder, name)), { reason: 'FILE_PERMISSION', message: /code\.folder/ }, name);
+    const inTheWay = ['file', 'file/deeper', 'link', 'link/deeper'].map((name) => path.join(folder, name));
+    for (const at of [...inTheWay, ...(fs.existsSync('/proc/self') ? ['/proc/nothing/deeper'] : [])])
+      assert.throws(() => makePassage(at), { reason: 'FILE_PERMISSION', message: /code\.folder/ }, at);
   } finally {
     fs.rmSync(folder, { recursive: true });
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { OutriggerError } from '../../contract/errors.ts';
+import { makeFolder } from '../../core/make-folder.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import { newId } from './ids.ts';
 import { Containment } from '../workspace/containment.ts';
@@ -32,7 +33,7 @@ export function makePassage(folder: string): void {
 /** Answers the first that was not there; the folder itself where all were. */
 function makeWithParents(folder: string): string {
   try {
-    return fs.mkdirSync(folder, { recursive: true, mode: 0o711 }) ?? folder;
+    return makeFolder(folder, 0o711, { fs, path }) ?? folder;
   } catch (error) {
     const known = fileError(error, `The folder ${folder}`);
     if (known.reason === 'DISK_FULL') throw known;

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { makeFolder } from '../../core/make-folder.ts';
 
 export interface RotatingFileOptions {
   file: string;
@@ -47,7 +48,7 @@ export class RotatingFile {
 
   #open(): number {
     const { file, maxBytes } = this.#options;
-    fs.mkdirSync(path.dirname(file), { recursive: true });
+    makeFolder(path.dirname(file), 0o777, { fs, path });
     // Descriptions of tasks may be nobody's business.
     let descriptor = fs.openSync(file, 'a', 0o600);
     this.#bytes = fs.fstatSync(descriptor).size;

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementResultingChanges, type StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../../contract/errors.ts';
+import { makeFolder } from '../../core/make-folder.ts';
 import { isMountPoint } from './mount-point.ts';
 import { fileIdentity } from './file-identity.ts';
 import { FolderLock, stateOfHolder } from './lock.ts';
@@ -194,7 +195,7 @@ export class State {
     this.throwIfLost(name);
     const file = path.join(this.folder, name);
     try {
-      makeFolder(path.dirname(file));
+      makeOwnFolder(path.dirname(file));
       fs.writeFileSync(`${file}.new`, content, { mode: 0o600 });
       fs.renameSync(`${file}.new`, file);
     } catch (error) {
@@ -233,7 +234,7 @@ export class State {
     removeLeftFolders(this.folder, name);
     if (keeps) {
       const kept = path.join(this.folder, name);
-      makeFolder(kept);
+      makeOwnFolder(kept);
       return kept;
     }
     const own = path.join(this.folder, `${name}-${process.pid}-${randomBytes(4).toString('hex')}`);
@@ -241,7 +242,7 @@ export class State {
       own,
       orDiskFull(() => FolderLock.acquire(own)),
     );
-    orDiskFull(() => makeFolder(own));
+    orDiskFull(() => makeOwnFolder(own));
     return own;
   }
 
@@ -468,7 +469,7 @@ function realPathSoFar(folder: string): string {
 /** Makes the folder private and proves that it can be written; the problem in words, or undefined. */
 function tryFolder(folder: string): string | undefined {
   try {
-    makeFolder(folder);
+    makeOwnFolder(folder);
     const stat = fs.statSync(folder);
     if (typeof process.getuid === 'function' && stat.uid !== process.getuid()) return `it belongs to user ${stat.uid}`;
     // Such as /tmp itself: to close it would shut others out.
@@ -483,11 +484,9 @@ function tryFolder(folder: string): string | undefined {
   }
 }
 
-/** Node's own `recursive` never ends where a folder can't be made though the one above is there, as in /proc. */
-function makeFolder(folder: string): void {
-  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
-  if (path.dirname(folder) !== folder) makeFolder(path.dirname(folder));
-  fs.mkdirSync(folder, { mode: 0o700 });
+/** This user's alone. */
+function makeOwnFolder(folder: string): void {
+  makeFolder(folder, 0o700, { fs, path });
 }
 
 function openDatabase(file: string): DatabaseSync {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { JsonTooDeep, MAX_JSON_DEPTH, readJson } from '../../core/json-text.ts';
+import { makeFolder } from '../../core/make-folder.ts';
 
 /** A larger result file is refused. */
 const MAX_RESULT_BYTES = 64 * 1024 * 1024;
@@ -46,7 +47,7 @@ export class ResultsFolder {
   constructor(folder: string, madeAgain?: () => void) {
     this.folder = folder;
     this.#madeAgain = madeAgain;
-    fs.mkdirSync(folder, { recursive: true });
+    makeFolder(folder, 0o777, { fs, path });
   }
 
   resultFile(id: string): string {
@@ -126,7 +127,7 @@ export class ResultsFolder {
 
   /** Where somebody removed it: makes it anew, watches that, and gives true. */
   makeAgain(): boolean {
-    if (fs.mkdirSync(this.folder, { recursive: true }) === undefined) return false;
+    if (makeFolder(this.folder, 0o777, { fs, path }) === undefined) return false;
     this.#watchAgain?.();
     this.#madeAgain?.();
     return true;
@@ -134,7 +135,7 @@ export class ResultsFolder {
 
   #late(id: string, generation: number, at: number): string {
     const folder = path.join(this.folder, LATE);
-    fs.mkdirSync(folder, { recursive: true });
+    makeFolder(folder, 0o777, { fs, path });
     return path.join(folder, `${fileName(id)}-${generation}-${at}${RESULT}`);
   }
 
