@@ -392,7 +392,24 @@ export const files = {
         range: z.string().optional().describe('As the HTTP header Range with one range: `bytes=0-99`, `bytes=100-`, `bytes=-50`.'),
         ifMatch: ifMatch(),
         ifNoneMatch: ifNoneMatch(),
-        ifRange: z.string().optional().describe('An ETag: the range holds only for this content, else all of it is sent.'),
+        ifModifiedSince: z
+          .string()
+          .optional()
+          .describe(
+            'As the HTTP header: only if the file changed after this date. Not looked at beside ifNoneMatch, nor where it is no date.',
+          ),
+        ifUnmodifiedSince: z
+          .string()
+          .optional()
+          .describe(
+            'As the HTTP header: only if the file did not change after this date. Not looked at beside ifMatch, nor where it is no date.',
+          ),
+        ifRange: z
+          .string()
+          .optional()
+          .describe(
+            'An ETag: the range holds only for this content, else all of it is sent; so it is with a date, of which two contents may be.',
+          ),
       }),
     output: () =>
       z.object({
@@ -411,7 +428,14 @@ export const files = {
     errors: ['FILE_NOT_FOUND', 'NOT_A_FILE', 'NOT_A_DIRECTORY', 'OUT_OF_RANGE', 'ETAG_MISMATCH', 'PATH_ESCAPES', 'FILE_PERMISSION'],
     http: {
       route: 'GET /files/{path}',
-      request: { range: 'range', 'if-match': 'ifMatch', 'if-none-match': 'ifNoneMatch', 'if-range': 'ifRange' },
+      request: {
+        range: 'range',
+        'if-match': 'ifMatch',
+        'if-none-match': 'ifNoneMatch',
+        'if-modified-since': 'ifModifiedSince',
+        'if-unmodified-since': 'ifUnmodifiedSince',
+        'if-range': 'ifRange',
+      },
       response: {
         etag: 'etag',
         length: 'content-length',

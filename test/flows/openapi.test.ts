@@ -67,6 +67,8 @@ test('the document declares the answers that come, in every status, with the ite
         [{ range: 'bytes=0-1' }, 206],
         [{ 'if-none-match': '*' }, 304],
         [{ 'if-match': '"x"' }, 412],
+        [{ 'if-modified-since': new Date().toUTCString() }, 304],
+        [{ 'if-unmodified-since': 'Thu, 01 Jan 2015 00:00:00 GMT' }, 412],
       ] as const)
         assert.equal((await ask('get', 'files/{path}', 'files/a.txt', { headers }))[0], status);
 

@@ -304,6 +304,17 @@ describe('REST of the Platxa sidecar', () => {
       assert.equal((await ask('PUT', '/files/a', { content: 'two' }, { 'if-match': etag })).status, 200);
       assert.equal((await ask('PUT', '/files/a', { content: 'three' }, { 'if-match': etag })).status, 412);
       assert.equal((await ask('DELETE', '/files/a', undefined, { 'if-match': etag })).status, 412);
+      const old = { 'if-unmodified-since': 'Thu, 01 Jan 2015 00:00:00 GMT' };
+      assert.equal(
+        (await ask('PUT', '/files/a', { content: 'three' }, old)).status,
+        400,
+        'what can not be checked keeps it from being done',
+      );
+      assert.equal((await ask('DELETE', '/files/a', undefined, old)).status, 400);
+      assert.equal((await ask('DELETE', '/files/a', undefined, { 'if-none-match': '"x"' })).status, 400);
+      assert.equal(running.file('a'), 'two');
+      const now = (await ask('GET', '/files/a', undefined, old)).headers.get('etag') ?? '';
+      assert.equal((await ask('PUT', '/files/a', { content: 'four' }, { ...old, 'if-match': now })).status, 200);
       running.put('bom', '\ufeffmarked');
       assert.equal((await ask('GET', '/files/bom')).body['content'], '\ufeffmarked');
     });

@@ -104,7 +104,8 @@ export function registerPlatxaRoutes(app: FastifyInstance, dependencies: RestDep
     });
 
     scope.delete('/files/*', async (request, reply) => {
-      const { ifMatch } = conditions(request);
+      const { ifMatch, ifNoneMatch } = conditions(request);
+      if (ifNoneMatch !== undefined) throw unchecked('if-none-match');
       await call(request, reply, 'files.remove', { path: pathOf(request), ...(ifMatch === undefined ? {} : { ifMatch }) });
       return { success: true };
     });
@@ -224,9 +225,15 @@ function pathOf(request: FastifyRequest): string {
   }
 }
 
+/** Of a change. Throws BAD_INPUT where a date alone says which: a file has none here. */
 function conditions({ headers }: FastifyRequest): { ifMatch?: string; ifNoneMatch?: string } {
   const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = headers;
+  if (ifMatch === undefined && headers['if-unmodified-since'] !== undefined) throw unchecked('if-unmodified-since');
   return { ...(ifMatch === undefined ? {} : { ifMatch }), ...(ifNoneMatch === undefined ? {} : { ifNoneMatch }) };
+}
+
+function unchecked(header: string): OutriggerError {
+  return new OutriggerError('BAD_INPUT', `The condition of the header ${header} can't be checked, so nothing was done.`);
 }
 
 function matches(header: string | undefined, etag: string): boolean {

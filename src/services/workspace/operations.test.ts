@@ -292,6 +292,62 @@ describe('files.download', () => {
       await fails('ETAG_MISMATCH', () => download(run, { ifMatch: etag('older') }));
     }));
 
+  test('knows dates as conditions where there is no ETag that says it better', () =>
+    withOperations(async (run, { put, at }) => {
+      put('f', text);
+      fs.utimesSync(at('f'), 1_000_000_000.75, 1_000_000_000.75);
+      const [before, then, after] = [-1, 0, 1].map((second) => new Date((1_000_000_000 + second) * 1000).toUTCString());
+      const whole: object[] = [
+        { ifModifiedSince: before },
+        { ifModifiedSince: 'no date' },
+        { ifModifiedSince: `${then}, ${then}` },
+        { ifModifiedSince: after, ifNoneMatch: etag('older') },
+        { ifUnmodifiedSince: then },
+        { ifUnmodifiedSince: after },
+        { ifUnmodifiedSince: 'no date' },
+        { ifUnmodifiedSince: before, ifMatch: etag(text) },
+        { ifUnmodifiedSince: then, ifModifiedSince: before },
+        { ifRange: then, range: 'bytes=2-4' },
+      ];
+      for (const input of whole) {
+        const { head, body } = await download(run, input);
+        assert.deepEqual([body, head['notModified'], head['partial']], [text, false, false], JSON.stringify(input));
+        assert.equal(head['modified'], then);
+      }
+      const unmodified: object[] = [
+        { ifModifiedSince: then },
+        { ifModifiedSince: after, range: 'bytes=10-' },
+        { ifModifiedSince: 'Sunday, 09-Sep-01 01:46:40 GMT' },
+        { ifModifiedSince: 'Sun Sep  9 01:46:40 2001' },
+        { ifModifiedSince: before, ifNoneMatch: etag(text) },
+        { ifModifiedSince: then, ifUnmodifiedSince: then },
+      ];
+      for (const input of unmodified) {
+        const { head, body } = await download(run, input);
+        assert.deepEqual([body, head['notModified'], head['modified']], ['', true, then], JSON.stringify(input));
+      }
+      for (const input of [
+        { ifUnmodifiedSince: before },
+        { ifUnmodifiedSince: before, ifModifiedSince: then },
+        { ifUnmodifiedSince: before, ifNoneMatch: etag(text) },
+        { ifUnmodifiedSince: then, ifMatch: etag('older') },
+      ]) {
+        const { details } = await fails('ETAG_MISMATCH', () => download(run, input));
+        assert.deepEqual(details, { etag: etag(text) }, JSON.stringify(input));
+      }
+    }));
+
+  test('says of a file that is to be written only later that it was written now', () =>
+    withOperations(async (run, { put, at }) => {
+      put('f', text);
+      fs.utimesSync(at('f'), 9e9, 9e9);
+      const started = Math.floor(Date.now() / 1000) * 1000;
+      const { head } = await download(run, {});
+      const modified = Date.parse(head['modified'] as string);
+      assert.ok(modified >= started && modified <= Date.now(), head['modified'] as string);
+      assert.equal((await download(run, { ifModifiedSince: new Date(started - 60_000).toUTCString() })).body, text);
+    }));
+
   test('fails, and does not end as if it were whole, when the file becomes shorter meanwhile', () =>
     withOperations(async (run, { put, at }) => {
       put('f', 'x'.repeat(MB));

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { files } from '../../contract/files.ts';
 import type { Input, Output } from '../../contract/operation.ts';
+import { readHttpDate } from '../../core/http-date.ts';
 import { parseByteRange } from './byte-range.ts';
 import { checkConditions, decodeText, etagOf, FileBytes, hashBytes } from './content.ts';
 import { fileError } from './file-errors.ts';
@@ -66,18 +67,27 @@ export async function download(
   const { descriptor, stat, content, release } = await workspace.open(path, signal);
   try {
     const etag = etagOf(content);
+    const modified = httpTime(stat.mtimeMs);
     const facts = {
       path,
       etag,
       size: stat.size,
       acceptRanges: 'bytes' as const,
       mimeType: mimeTypeOf(path),
-      modified: stat.mtime.toUTCString(),
+      modified: new Date(modified).toUTCString(),
     };
+    // In the order of RFC 9110 section 13.2.2.
     if (input.ifMatch !== undefined) checkConditions(path, content, { ifMatch: input.ifMatch });
-    if (input.ifNoneMatch !== undefined && isSameContent(path, content, input.ifNoneMatch)) {
+    else if (wasModifiedSince(modified, input.ifUnmodifiedSince) === true)
+      throw new OutriggerError('ETAG_MISMATCH', `${path} changed after ${input.ifUnmodifiedSince}.`, { details: { etag } });
+    const notModified =
+      input.ifNoneMatch === undefined
+        ? wasModifiedSince(modified, input.ifModifiedSince) === false
+        : isSameContent(path, content, input.ifNoneMatch);
+    if (notModified) {
       return { head: { ...facts, length: 0, partial: false, notModified: true }, bytes: new FileBytes(descriptor, 0, 0, release) };
     }
+    // Two contents may be of one second, so that a date says of none that it is the same.
     const wanted =
       input.range !== undefined && (input.ifRange === undefined || input.ifRange === etag)
         ? parseByteRange(input.range, stat.size)
@@ -94,6 +104,17 @@ export async function download(
     release();
     throw fileError(error, path);
   }
+}
+
+/** When a file was written, milliseconds since 1970, as HTTP tells it: in whole seconds, and not later than now, whatever the file says. */
+function httpTime(mtimeMs: number): number {
+  return Math.floor(Math.max(0, Math.min(mtimeMs, Date.now())) / 1000) * 1000;
+}
+
+/** Undefined where `since` is no date of HTTP. */
+function wasModifiedSince(modified: number, since = ''): boolean | undefined {
+  const date = readHttpDate(since, Date.now());
+  return date === undefined ? undefined : modified > date;
 }
 
 function isSameContent(path: string, content: string, ifNoneMatch: string): boolean {

@@ -179,8 +179,9 @@ class OperationCalls {
     const input: Record<string, unknown> = {};
     for (const [header, field] of this.#headers) {
       const value = headers[header];
-      // A range is for GET alone, and with If-Match no date counts (RFC 9110 sections 14.2 and 13.1.4).
+      // A range is for GET alone, If-Modified-Since for what is read, and with If-Match no date counts (RFC 9110 sections 14.2, 13.1.3 and 13.1.4).
       if (value === undefined || (header === 'range' && method !== 'GET')) continue;
+      if (header === 'if-modified-since' && method !== 'GET' && method !== 'HEAD') continue;
       if (header === 'if-unmodified-since' && headers['if-match'] !== undefined) continue;
       if (this.#hasField(field)) input[field] = value;
       else if (this.#operation.access !== 'read')
