@@ -63,6 +63,12 @@ export const errorTable = {
     retryable: false,
     hint: 'The header Allow names the methods that this address takes.',
   },
+  BAD_EXPECTATION: {
+    code: 'unimplemented',
+    status: 417,
+    retryable: false,
+    hint: 'Leave the header Expect out, or expect 100-continue.',
+  },
   UPGRADE_REQUIRED: { code: 'failed_precondition', status: 426, retryable: false, hint: 'This address takes WebSocket connections only.' },
   CANCELED: { code: 'canceled', status: 499, retryable: false, hint: 'The caller canceled the call or went away.' },
   DEADLINE: { code: 'deadline_exceeded', status: 504, retryable: true, hint: 'Ask for less, or give more time.' },

@@ -33,13 +33,18 @@ export function hasLongBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > strangersBodyBytes;
 }
 
+/** Whether the request may be refused before its body is read: that is long, or its sender waits for that. */
+export function isJudgedFirst(headers: IncomingHttpHeaders): boolean {
+  return hasLongBody(headers) || headers.expect !== undefined;
+}
+
 /**
  * Bodies of a scope are gathered before its handlers ask who sends them. Those that are long are asked first: a stranger makes us hold no more than a few
- * kilobytes. For the routes that are registered after it.
+ * kilobytes. So are those that wait for 100 Continue. For the routes that are registered after it.
  */
 export function askBeforeLongBodies(scope: FastifyInstance, callerOf: (request: FastifyRequest) => Caller | Promise<Caller>): void {
   scope.addHook('onRequest', (request, _reply, done) => {
-    if (!hasLongBody(request.headers)) return done();
+    if (!isJudgedFirst(request.headers)) return done();
     (async () => callerOf(request))().then(() => done(), done);
   });
 }

@@ -2,7 +2,7 @@ import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { OutriggerError, toWireError } from '../contract/errors.ts';
-import { hasLongBody } from './authenticate.ts';
+import { isJudgedFirst } from './authenticate.ts';
 import { acceptJson } from './json-body.ts';
 import type { Listener } from './listener.ts';
 import { hostProblem, judgeOrigin, type OriginPolicy } from './origin.ts';
@@ -90,8 +90,11 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
     }
     const problem = bodyProblem(headers);
     if (problem !== undefined) return done(new OutriggerError('BAD_INPUT', problem));
+    const { expect } = headers;
+    if (expect !== undefined && request.raw.httpVersion !== '1.0' && !/^\s*100-continue\s*$/i.test(expect))
+      return done(new OutriggerError('BAD_EXPECTATION', `Nobody here can do what is expected: ${expect.slice(0, 100)}.`));
     // The body of what goes nowhere is gathered too, and for anybody.
-    if (request.is404 && hasLongBody(headers)) return done(nothingAt(request));
+    if (request.is404 && isJudgedFirst(headers)) return done(nothingAt(request));
     done();
   });
 
@@ -106,9 +109,9 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
     done();
   });
 
-  app.addHook('onError', (_request, reply, error, done) => {
+  app.addHook('onError', (request, reply, error, done) => {
     // Fastify ends the connection of a body that is too long, which resets it under a sender that still writes, and takes the answer with it.
-    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') reply.removeHeader('connection');
+    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE' && request.headers.expect === undefined) reply.removeHeader('connection');
     done();
   });
   app.setErrorHandler((error: FastifyError | OutriggerError, request, reply) => {

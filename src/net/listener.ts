@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -60,18 +60,14 @@ export class Listener {
         shouldUpgradeCallback: (request: IncomingMessage) =>
           this.#upgrades !== undefined && request.headers.upgrade?.toLowerCase() === 'websocket',
       } as Parameters<typeof createServer>[0] & object,
-      (request, response) => {
-        toOneAddress(request);
-        const { socket } = request;
-        this.#requestOf.set(socket, request);
-        response.once('close', () => {
-          if (this.#requestOf.get(socket) === request) this.#requestOf.delete(socket);
-          // Its client was told that the connection stays open.
-          if (this.#closing !== undefined) socket.destroySoon();
-        });
-        this.#requests(request, response);
-      },
+      (request, response) => this.#take(request, response),
     );
+    this.server.on('checkContinue', (request, response) => {
+      continueOnceRead(request, response);
+      this.#take(request, response);
+    });
+    // What else is expected is refused as all else is.
+    this.server.on('checkExpectation', (request, response) => this.#take(request, response));
     this.server.maxConnections = maxConnections;
     this.server.on('connection', (socket) => {
       this.#sockets.add(socket);
@@ -124,6 +120,18 @@ export class Listener {
     return this.#closing;
   }
 
+  #take(request: IncomingMessage, response: ServerResponse & { req: IncomingMessage }): void {
+    toOneAddress(request);
+    const { socket } = request;
+    this.#requestOf.set(socket, request);
+    response.once('close', () => {
+      if (this.#requestOf.get(socket) === request) this.#requestOf.delete(socket);
+      // Its client was told that the connection stays open.
+      if (this.#closing !== undefined) socket.destroySoon();
+    });
+    this.#requests(request, response);
+  }
+
   async #close(graceMs: number): Promise<void> {
     const ended = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     const closed = new Promise<void>((resolve) => {
@@ -171,6 +179,19 @@ export function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '') return '127.0.0.1';
   if (host === '::') return '[::1]';
   return isIPv6(host) ? `[${host}]` : host;
+}
+
+/**
+ * The body is asked for when somebody reads it: who is refused before need not send it (RFC 9110 section 10.1.1). Node closes the connection then, since nobody
+ * knows whether the body comes.
+ */
+function continueOnceRead(request: IncomingMessage, response: ServerResponse): void {
+  const read = request._read.bind(request);
+  request._read = (size) => {
+    request._read = read;
+    if (!response.headersSent) response.writeContinue();
+    read(size);
+  };
 }
 
 /** Where the request goes, in its path and its Host alone. */

@@ -4,7 +4,9 @@ import http from 'node:http';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { eventually } from '../kit/eventually.ts';
+import { rawSocket } from '../kit/raw-socket.ts';
 import { withSidecar } from '../kit/sidecar.ts';
+import { openYjsClient } from '../kit/yjs-client.ts';
 
 /** What a request gets: a status, or for an upgrade that is taken the word `open`. */
 type Outcome = number | 'open';
@@ -213,3 +215,46 @@ function upgrade(address: string, headers: Record<string, string>): Promise<Outc
     socket.once('error', reject);
   });
 }
+
+test('the bytes of a file are asked for only where they would be written, also while it is open for editing', () =>
+  withSidecar(
+    async ({ url, port, token, client, file, put }) => {
+      put('closed.txt', 'old');
+      put('open.txt', 'old');
+      const person = openYjsClient(url, { token, room: 'open.txt' });
+      try {
+        await person.synced();
+        const { secret } = await client.call('tokens.create', { name: 'sub', access: 'write', paths: ['sub'] });
+        const ask = (path: string, fields: string, by = token): ReturnType<typeof rawSocket> =>
+          rawSocket(
+            port,
+            `PUT /api/files/${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${by}\r\nExpect: 100-continue\r\n${fields}\r\n\r\n`,
+          );
+        for (const [path, fields, status, by] of [
+          ['closed.txt', 'Content-Length: 3\r\nIf-Match: "another"', 412, token],
+          ['closed.txt', 'Content-Length: 3\r\nIf-None-Match: *', 412, token],
+          ['open.txt', 'Content-Length: 3\r\nIf-Match: "another"', 412, token],
+          ['closed.txt', 'Content-Length: 3', 403, secret],
+          ['..%2Fout.txt', 'Content-Length: 3', 400, token],
+          ['closed.txt', 'Content-Length: 1025', 413, token],
+        ] as const) {
+          const raw = await ask(path, fields, by);
+          await raw.closed;
+          assert.ok(raw.received.startsWith(`HTTP/1.1 ${status} `), `${path} ${fields}: ${raw.received}`);
+        }
+        for (const path of ['closed.txt', 'open.txt']) {
+          assert.equal(file(path), 'old');
+          const { etag } = await client.call('files.stat', { path, hash: true });
+          const raw = await ask(path, `Content-Length: 3\r\nIf-Match: ${etag}`);
+          await eventually(() => assert.equal(raw.received, 'HTTP/1.1 100 Continue\r\n\r\n'));
+          raw.socket.write('new');
+          await eventually(() => assert.match(raw.received, /^HTTP\/1\.1 200 /m));
+          raw.socket.destroy();
+          await eventually(() => assert.equal(file(path), 'new'));
+        }
+      } finally {
+        person.destroy();
+      }
+    },
+    { config: { 'limits.uploadBytes': '1024' } },
+  ));

@@ -311,6 +311,9 @@ export function fileOperations(workspace: Workspace, options: FileOperationOptio
       const { path } = input;
       // An open document would lose the race with its own next save: what was uploaded goes into it as edits.
       if (workspace.liveText?.read(path) !== undefined) {
+        // Refused before a byte of it is taken.
+        if (input.ifMatch !== undefined || input.ifNoneMatch !== undefined)
+          checkConditions(path, await contentNow(workspace, path, call), input);
         const bytes = await gather(body, options.maxTextBytes);
         const text = bytes === undefined ? undefined : decodeText(bytes);
         if (text !== undefined) {

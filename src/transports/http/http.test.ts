@@ -604,6 +604,73 @@ describe('bytes in', () => {
   });
 });
 
+describe('a body that waits for 100 Continue', () => {
+  const head = (request: string, token: string, fields: string): string =>
+    `${request} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nExpect: 100-continue\r\n${fields}\r\n\r\n`;
+
+  test('is asked for once it is wanted, and the connection goes on', async () => {
+    await withFakeSidecar(async ({ port, seen }) => {
+      for (const [request, fields, body] of [
+        ['PUT /api/bytes/a', 'Content-Length: 3', 'abc'],
+        ['PUT /api/bytes/a', 'Transfer-Encoding: chunked', '3\r\nabc\r\n0\r\n\r\n'],
+        ['POST /api/echo.unary', 'Content-Type: application/json\r\nContent-Length: 14', '{"text":"one"}'],
+      ] as const) {
+        const raw = await rawSocket(port, head(request, fakeToken, fields));
+        await eventually(() => raw.received !== '');
+        assert.equal(raw.received, 'HTTP/1.1 100 Continue\r\n\r\n');
+        raw.socket.write(body);
+        await eventually(() => /^HTTP\/1\.1 20[01] /m.test(raw.received));
+        assert.equal(raw.received.match(/100 Continue/g)?.length, 1);
+        raw.socket.write(`GET /api/echo.unary?text=next HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${fakeToken}\r\n\r\n`);
+        await eventually(() => raw.received.includes('"text":"next"'));
+        raw.socket.destroy();
+      }
+      assert.equal(seen.bytesIn, 6);
+    });
+  });
+
+  test('is not asked for by who refuses the request, and the connection ends', async () => {
+    await withFakeSidecar(
+      async ({ port, seen }) => {
+        const json = 'Content-Type: application/json\r\n';
+        for (const [request, token, fields, status] of [
+          ['PUT /api/bytes/a', 'a-token-of-nobody', 'Content-Length: 3', 401],
+          ['POST /api/echo.unary', 'a-token-of-nobody', `${json}Content-Length: 14`, 401],
+          ['PUT /api/bytes/a', readToken, 'Content-Length: 3', 403],
+          ['PUT /nowhere', fakeToken, 'Content-Length: 3', 404],
+          ['POST /api/bytes/a', fakeToken, 'Content-Length: 3', 405],
+          ['PUT /api/bytes/a?refuse=true', fakeToken, 'Content-Length: 3', 412],
+          ['PUT /api/bytes/a', fakeToken, 'Content-Length: 2001', 413],
+          ['POST /api/bytes.in', fakeToken, `${json}Content-Length: 1001`, 413],
+          ['POST /api/echo.unary', fakeToken, `${json}Content-Length: 1001`, 413],
+        ] as const) {
+          const raw = await rawSocket(port, head(request, token, fields));
+          await raw.closed;
+          assert.ok(raw.received.startsWith(`HTTP/1.1 ${status} `), `${request} ${fields}: ${raw.received}`);
+          assert.match(raw.received, /^connection: close\r$/im);
+        }
+        assert.equal(seen.bytesIn, 0);
+      },
+      { maxInputBytes: 1000, maxUploadBytes: 2000 },
+    );
+  });
+
+  test('of an older HTTP is not asked for, and nothing else can be expected', async () => {
+    await withFakeSidecar(async ({ port }) => {
+      const old = head('PUT /api/bytes/a', fakeToken, 'Content-Length: 3').replace('HTTP/1.1', 'HTTP/1.0');
+      const answered = await rawSocket(port, `${old}abc`);
+      await answered.closed;
+      assert.match(answered.received, /^HTTP\/1\.1 201 /);
+      for (const body of ['', 'abc']) {
+        const fields = `Connection: close\r\nContent-Length: ${body.length}`;
+        const raw = await rawSocket(port, head('PUT /api/bytes/a', fakeToken, fields).replace('100-continue', 'a-miracle') + body);
+        await raw.closed;
+        assert.match(raw.received, /^HTTP\/1\.1 417 [\s\S]*"reason":"BAD_EXPECTATION"/);
+      }
+    });
+  });
+});
+
 describe('a condition of HTTP', () => {
   const {
     'files.write': write,

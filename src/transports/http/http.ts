@@ -198,7 +198,7 @@ class OperationCalls {
   /** No more is read than an input may have. */
   async #jsonInput(request: FastifyRequest): Promise<unknown> {
     const chunks: Uint8Array[] = [];
-    for await (const chunk of limited(request.body as Readable, request.routeOptions.bodyLimit ?? 0)) chunks.push(chunk);
+    for await (const chunk of limited(request, request.routeOptions.bodyLimit ?? 0)) chunks.push(chunk);
     try {
       return readJson(Buffer.concat(chunks).toString());
     } catch (error) {
@@ -229,7 +229,7 @@ class OperationCalls {
       signal: callerSignal(reply.raw),
     };
     if (hasBytes && request.body !== undefined && request.body !== null) {
-      asked.body = limited(request.body as Readable, this.#options.maxUploadBytes);
+      asked.body = limited(request, this.#options.maxUploadBytes);
     }
     const format = this.#operation.bytes === true ? undefined : streamFormat(request.headers.accept);
     if (format !== undefined) return this.#stream(request, reply, asked, format);
@@ -340,13 +340,23 @@ async function gather(iterator: AsyncIterator<Uint8Array>, length: number): Prom
   return whole;
 }
 
-async function* limited(body: Readable, maxBytes: number): AsyncGenerator<Uint8Array, void> {
+/** The body of a request, as long as it has no more bytes. Throws INPUT_TOO_LARGE, at once where it is said to have more. */
+function limited(request: FastifyRequest, maxBytes: number): AsyncIterable<Uint8Array> {
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  return upTo(request.body as Readable, maxBytes);
+}
+
+function tooLarge(maxBytes: number): OutriggerError {
+  return new OutriggerError('INPUT_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`);
+}
+
+async function* upTo(body: Readable, maxBytes: number): AsyncGenerator<Uint8Array, void> {
   let count = 0;
   try {
     // Who stops reading early still wants to answer: the connection must outlive the body.
     for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
       count += chunk.length;
-      if (count > maxBytes) throw new OutriggerError('INPUT_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`);
+      if (count > maxBytes) throw tooLarge(maxBytes);
       yield chunk;
     }
   } finally {
