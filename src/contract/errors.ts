@@ -63,6 +63,12 @@ export const errorTable = {
     retryable: false,
     hint: 'The header Allow names the methods that this address takes.',
   },
+  UNKNOWN_METHOD: {
+    code: 'unimplemented',
+    status: 501,
+    retryable: false,
+    hint: 'No address takes this method; /openapi.json has those that are taken.',
+  },
   BAD_EXPECTATION: {
     code: 'unimplemented',
     status: 417,

@@ -56,7 +56,7 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
     clientErrorHandler: (error, socket) => {
       // In the middle of an answer it would be taken for a part of that.
       if (listener.isAnswering(socket)) socket.destroy();
-      else refuseHead(error.code, socket);
+      else refuseHead(error, socket);
     },
     frameworkErrors: (error, request, reply) => {
       sendError(reply as unknown as FastifyReply, fromFastify(error), request.id);
@@ -90,6 +90,7 @@ export function createHttpApp(dependencies: HttpAppDependencies, options: HttpAp
     }
     const problem = bodyProblem(headers);
     if (problem !== undefined) return done(new OutriggerError('BAD_INPUT', problem));
+    if (!methods.includes(request.method)) return done(unknownMethod(request.method));
     const { expect } = headers;
     if (expect !== undefined && request.raw.httpVersion !== '1.0' && !/^\s*100-continue\s*$/i.test(expect))
       return done(new OutriggerError('BAD_EXPECTATION', `Nobody here can do what is expected: ${expect.slice(0, 100)}.`));
@@ -160,6 +161,10 @@ export function refusedMethod(request: FastifyRequest, reply: FastifyReply, allo
   return new OutriggerError('METHOD_NOT_ALLOWED', `${pathOf(request)} takes ${allow}, not ${request.method}.`);
 }
 
+function unknownMethod(method: string): OutriggerError {
+  return new OutriggerError('UNKNOWN_METHOD', `Nothing here takes ${method}.`);
+}
+
 function nothingAt(request: FastifyRequest): OutriggerError {
   return new OutriggerError('NOT_FOUND', `There is nothing at ${request.method} ${pathOf(request)}.`);
 }
@@ -175,17 +180,29 @@ function sendError(reply: FastifyReply, error: OutriggerError, requestId: string
 }
 
 /** Answers on the socket itself what never became a request, and closes it. */
-function refuseHead(code: string, socket: Socket): void {
-  if (socket.writable && code !== 'ECONNRESET') {
-    const [status, error] = headProblem(code);
-    const body = JSON.stringify(toWireError(error));
+function refuseHead(error: HeadError, socket: Socket): void {
+  if (socket.writable && error.code !== 'ECONNRESET') {
+    const [status, problem] = headProblem(error);
+    const body = JSON.stringify(toWireError(problem));
     const head = ['content-type: application/json; charset=utf-8', `content-length: ${Buffer.byteLength(body)}`, 'connection: close'];
     socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('\r\n')}\r\n\r\n${body}`);
   }
   socket.destroy();
 }
 
-function headProblem(code: string): [status: number, error: OutriggerError] {
+/** As Node's parser tells it, with the bytes in which it found it. */
+interface HeadError {
+  code: string;
+  rawPacket?: unknown;
+}
+
+/** What has one is a request, though its method is one that the parser does not know. */
+const requestLine = /^(?<method>[!#$%&'*+.^`|~\w-]+) \S+ HTTP\/1\.\d\r?\n/;
+
+function headProblem({ code, rawPacket }: HeadError): [status: number, error: OutriggerError] {
+  const sent = code === 'HPE_INVALID_METHOD' && Buffer.isBuffer(rawPacket) ? rawPacket.toString('latin1') : '';
+  const method = requestLine.exec(sent)?.groups?.['method'];
+  if (method !== undefined) return [501, unknownMethod(method.slice(0, 100))];
   if (code === 'HPE_HEADER_OVERFLOW')
     return [431, new OutriggerError('INPUT_TOO_LARGE', 'The head of the request is longer than the limit.')];
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, new OutriggerError('DEADLINE', 'The head of the request did not come in time.')];

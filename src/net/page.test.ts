@@ -46,6 +46,8 @@ test('assets are sent with their type, kept for a year, and not sent again', asy
   assert.deepEqual([again.statusCode, again.body], [304, '']);
   const head = await get('/assets/index-abc.js', {}, 'HEAD');
   assert.deepEqual([head.statusCode, head.body, head.headers['content-length']], [200, '', '15']);
+  const post = await app.inject({ method: 'POST', url: '/assets/index-abc.js', headers: { host: '127.0.0.1' } });
+  assert.deepEqual([post.statusCode, post.headers['allow']], [405, 'GET, HEAD']);
   assert.equal((await get('/assets/index-abc.js', { range: 'bytes=0-6' })).body, 'console');
 });
 

@@ -50,23 +50,20 @@ export function registerPage(app: FastifyInstance, dependencies: PageDependencie
     return reply.header('content-type', 'text/html; charset=utf-8').header('content-security-policy', page.policy).send(page.html);
   });
   if (folder === undefined) return;
-  app.route<{ Params: { name: string } }>({
-    method: ['GET', 'HEAD'],
-    url: '/assets/:name',
-    handler: async (request, reply) => {
-      // Loaded with the first of them: its table of media types is as much to read as the rest of a start together.
-      const { default: send } = await import('@fastify/send');
-      const sent = await send(request.raw, encodeURI(request.params.name), {
-        root: path.join(folder, 'assets'),
-        immutable: true,
-        maxAge: '365d',
-        index: false,
-        dotfiles: 'ignore',
-      });
-      if (sent.type === 'directory' || [400, 403, 404].includes(sent.statusCode))
-        throw new OutriggerError('NOT_FOUND', `There is no asset ${JSON.stringify(request.params.name)}.`);
-      return reply.code(sent.statusCode).headers(sent.headers).send(sent.stream);
-    },
+  answerGet(app, '/assets/:name', async (request, reply) => {
+    const { name } = request.params as { name: string };
+    // Loaded with the first of them: its table of media types is as much to read as the rest of a start together.
+    const { default: send } = await import('@fastify/send');
+    const sent = await send(request.raw, encodeURI(name), {
+      root: path.join(folder, 'assets'),
+      immutable: true,
+      maxAge: '365d',
+      index: false,
+      dotfiles: 'ignore',
+    });
+    if (sent.type === 'directory' || [400, 403, 404].includes(sent.statusCode))
+      throw new OutriggerError('NOT_FOUND', `There is no asset ${JSON.stringify(name)}.`);
+    return reply.code(sent.statusCode).headers(sent.headers).send(sent.stream);
   });
 }
 

@@ -906,6 +906,15 @@ test("AgentCom's HTTP paths answer as it does", () =>
     assert.equal(((await ask('GET', '/api/agents'))[1]['agents'] as unknown[]).length, 1);
     for (const where of ['/api/tasks/stats', '/api/tasks/dead-letter', '/api/metrics', '/api/schemas', '/health'])
       assert.equal((await ask('GET', where))[0], 200, where);
+    for (const [method, where, status] of [
+      ['DELETE', '/api/tasks', 405],
+      ['DELETE', `/api/tasks/${id}`, 405],
+      ['PUT', '/api/tasks/stats', 405],
+      ['POST', '/api/agents', 405],
+      ['GET', '/api/onboard/register', 405],
+      ['PROPFIND', '/api/tasks', 501],
+    ] as const)
+      assert.equal((await ask(method, where))[0], status, `${method} ${where}`);
     assert.equal((await ask('GET', '/api/tasks', undefined, 'wrong'))[0], 401);
     assert.equal((await ask('POST', '/api/tasks', { priority: 'high' }))[0], 400);
     // An agent asks with its own secret, but does not rule.

@@ -39,6 +39,11 @@ const table: Asked[] = [
   { listener: 'main', method: 'GET', path: '/api/files.list', expect: 200, says: 'an operation that reads' },
   { listener: 'main', method: 'GET', path: '/api/files.write', expect: 405, says: 'an operation that writes takes no GET' },
   { listener: 'main', method: 'GET', path: '/api/nothing', expect: 404, says: 'no operation' },
+  { listener: 'main', method: 'HEAD', path: '/api/nothing', expect: 404, says: 'no operation, without its body' },
+  { listener: 'main', method: 'PATCH', path: '/api/nothing', expect: 405, says: 'what no operation takes' },
+  ...['/', '/nowhere', '/api/files.list', '/api/files/git/f.txt', '/files/f.txt', '/v1/exec'].flatMap((path): Asked[] =>
+    ['TRACE', 'PROPFIND'].map((method) => ({ listener: 'main', method, path, expect: 501, says: 'a method that nobody here knows' })),
+  ),
   { listener: 'main', method: 'GET', path: '/api/files/api/files/f.txt', expect: 200, says: 'raw bytes of a file in a folder named api' },
   { listener: 'main', method: 'HEAD', path: '/api/files/git/f.txt', expect: 200, says: 'facts of a file in a folder named git' },
   { listener: 'main', method: 'GET', path: '/files', expect: 200, says: 'the Platxa list' },

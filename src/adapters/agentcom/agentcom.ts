@@ -5,6 +5,7 @@ import { OutriggerError } from '../../contract/errors.ts';
 import { agentFrames, hubFrames } from '../../contract/hub.ts';
 import { type HubAgentInfo, type HubTaskDetail, type HubTaskInfo, taskPriorities } from '../../contract/hub-operations.ts';
 import { answerGet } from '../../net/answer-get.ts';
+import { refuseOtherMethods } from '../../net/http-app.ts';
 import { askBeforeLongBodies, type AuthenticateDependencies, requestCaller } from '../../net/authenticate.ts';
 import { readCredentials } from '../../net/credentials.ts';
 
@@ -39,6 +40,15 @@ type Body = Readonly<Record<string, unknown>>;
 export function registerAgentCom(app: FastifyInstance, dependencies: AgentComDependencies, options: { cookieName: string }): void {
   app.register(async (scope) => route(scope, dependencies, options));
 }
+
+/** Of the routes that do not only answer GET. */
+const others: Readonly<Record<string, readonly string[]>> = {
+  '/api/tasks': ['GET', 'POST'],
+  '/api/admin/push-task': ['POST'],
+  '/api/tasks/:id/retry': ['POST'],
+  '/api/tasks/:id/cancel': ['POST'],
+  '/api/onboard/register': ['POST'],
+};
 
 function route(app: FastifyInstance, dependencies: AgentComDependencies, options: { cookieName: string }): void {
   const { dispatch, url } = dependencies;
@@ -82,11 +92,11 @@ function route(app: FastifyInstance, dependencies: AgentComDependencies, options
     const { tasks } = await call<{ tasks: HubTaskInfo[] }>(request, 'tasks.list', asked);
     return { tasks: tasks.map(taskOf), count: tasks.length };
   });
-  app.get('/api/tasks/dead-letter', async (request) => {
+  answerGet(app, '/api/tasks/dead-letter', async (request) => {
     const { tasks } = await call<{ tasks: HubTaskInfo[] }>(request, 'tasks.list', { states: ['dead', 'failed'], limit: MAX_LISTED });
     return { tasks: tasks.map(taskOf), count: tasks.length };
   });
-  app.get('/api/tasks/stats', async (request) => {
+  answerGet(app, '/api/tasks/stats', async (request) => {
     const { tasks } = await call<{ tasks: Record<string, number> }>(request, 'hub.info', {});
     const byStatus: Record<string, number> = {};
     for (const [state, count] of Object.entries(tasks)) {
@@ -95,7 +105,7 @@ function route(app: FastifyInstance, dependencies: AgentComDependencies, options
     }
     return { by_status: byStatus, total: Object.values(tasks).reduce((sum, count) => sum + count, 0) };
   });
-  app.get('/api/tasks/:id', async (request) => {
+  answerGet(app, '/api/tasks/:id', async (request) => {
     const task = await call<HubTaskDetail>(request, 'tasks.get', { id: idOf(request) });
     return { ...taskOf(task), metadata: task.metadata, result: task.result, verification_report: task.report };
   });
@@ -129,15 +139,16 @@ function route(app: FastifyInstance, dependencies: AgentComDependencies, options
   answerGet(app, '/health', async (_request, reply) =>
     reply.header('cache-control', 'no-store').send({ status: 'ok', service: 'outrigger-hub' }),
   );
-  app.get('/api/agents', async (request) => {
+  answerGet(app, '/api/agents', async (request) => {
     const { agents } = await call<{ agents: HubAgentInfo[] }>(request, 'agents.list', {});
     return { agents: agents.filter(({ state }) => state !== 'offline').map(agentOf) };
   });
-  app.get('/api/metrics', async (request) => call(request, 'hub.info', {}));
-  app.get('/api/schemas', async (request) => {
+  answerGet(app, '/api/metrics', async (request) => call(request, 'hub.info', {}));
+  answerGet(app, '/api/schemas', async (request) => {
     await requestCaller(request, dependencies, options);
     return { client_to_hub: Object.keys(agentFrames()), hub_to_client: Object.keys(hubFrames()) };
   });
+  for (const [pattern, allowed] of Object.entries(others)) refuseOtherMethods(app, pattern, allowed);
 }
 
 /**

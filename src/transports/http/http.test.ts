@@ -126,6 +126,8 @@ describe('an operation', () => {
       async ({ port }) => {
         for (const [sent, status, code, reason] of [
           ['GET / HTTP/1.1\r\nhost: localhost\r\nbad header\r\n\r\n', '400 Bad Request', 'invalid_argument', 'BAD_INPUT'],
+          ['BREW / HTTP/1.1\r\nhost: localhost\r\n\r\n', '501 Not Implemented', 'unimplemented', 'UNKNOWN_METHOD'],
+          ['\u0016\u0003\u0001 / HTTP/1.1\r\n\r\n', '400 Bad Request', 'invalid_argument', 'BAD_INPUT'],
           [
             `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'x'.repeat(70_000)}\r\n\r\n`,
             '431 Request Header Fields Too Large',

@@ -95,7 +95,7 @@ export function registerOperations(app: FastifyInstance, dependencies: HttpDepen
       method: methods,
       url: `${prefix}/:name`,
       onRequest: (request, reply, done) => {
-        const allowed = [...(named.get(nameOf(request))?.keys() ?? ['GET', 'POST'])];
+        const allowed = [...(named.get(nameOf(request))?.keys() ?? ['GET', 'HEAD', 'POST'])];
         if (allowed.includes(request.method)) done();
         else done(refusedMethod(request, reply, allowed));
       },
