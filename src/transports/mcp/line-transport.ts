@@ -1,7 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
-import { isSpecType, type JSONRPCMessage, ProtocolErrorCode, type Transport } from '@modelcontextprotocol/server';
+import { isSpecType, type JSONRPCMessage, ProtocolErrorCode, type RequestId, type Transport } from '@modelcontextprotocol/server';
 import { readJson } from '../../core/json-text.ts';
 import { LineSplitter } from '../../core/ndjson.ts';
+import { canceledRequest } from './canceled-request.ts';
+import { listenedUris } from './listened-uris.ts';
 import { omitNullParams } from './omitted-params.ts';
 
 /**
@@ -12,14 +14,21 @@ export class LineTransport implements Transport {
   readonly #input: Readable;
   readonly #output: Writable;
   readonly #lines: LineSplitter;
+  readonly #drainMs: number;
+  /** Requests that are not answered yet, but for those that are only when they are over. */
+  readonly #asked = new Set<RequestId>();
+  /** From the end of the input on. */
+  #draining: NodeJS.Timeout | undefined;
   #closed = false;
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
 
-  constructor(input: Readable, output: Writable, maxMessageBytes: number) {
+  /** `drainMs`: how long what was asked may take after the end of the input. */
+  constructor(input: Readable, output: Writable, { maxMessageBytes, drainMs }: { maxMessageBytes: number; drainMs: number }) {
     this.#input = input;
     this.#output = output;
+    this.#drainMs = drainMs;
     this.#lines = new LineSplitter(maxMessageBytes, {
       line: (text) => this.#read(text),
       bad: (problem, bytes) => {
@@ -31,10 +40,10 @@ export class LineTransport implements Transport {
 
   start(): Promise<void> {
     const [input, output] = [this.#input, this.#output];
-    input.on('data', this.#push).on('error', this.#report).on('end', this.#ended).on('close', this.#ended);
+    input.on('data', this.#push).on('error', this.#report).on('end', this.#drain).on('close', this.#closedInput);
     // It may fail after the end as well, with nobody left to tell.
     output.on('error', (error) => this.#end(error));
-    if (input.readableEnded || input.destroyed) setImmediate(this.#ended);
+    if (input.readableEnded || input.destroyed) setImmediate(() => this.#end());
     return Promise.resolve();
   }
 
@@ -45,6 +54,7 @@ export class LineTransport implements Transport {
       this.#output.write(`${JSON.stringify(message)}\n`, (error) => {
         if (error) reject(error);
         else resolve();
+        this.#answered(message);
       });
     });
   }
@@ -58,13 +68,35 @@ export class LineTransport implements Transport {
 
   readonly #report = (error: Error): void => this.onerror?.(error);
 
-  readonly #ended = (): void => this.#end();
+  /** What was asked is answered first, a last line without a line break as well. */
+  readonly #drain = (): void => {
+    this.#lines.end();
+    if (this.#closed) return;
+    this.#draining = setTimeout(() => this.#end(), this.#drainMs);
+    this.#endIfAnswered();
+  };
+
+  readonly #closedInput = (): void => {
+    if (this.#draining === undefined) this.#end();
+  };
+
+  #answered(message: object): void {
+    const { id, method } = message as { id?: RequestId; method?: string };
+    if (id === undefined || method !== undefined) return;
+    this.#asked.delete(id);
+    this.#endIfAnswered();
+  }
+
+  #endIfAnswered(): void {
+    if (this.#draining !== undefined && this.#asked.size === 0) this.#end();
+  }
 
   #end(error?: Error): void {
     if (this.#closed) return;
     if (error !== undefined) this.onerror?.(error);
     this.#closed = true;
-    this.#input.off('data', this.#push).off('error', this.#report).off('end', this.#ended).off('close', this.#ended);
+    clearTimeout(this.#draining);
+    this.#input.off('data', this.#push).off('error', this.#report).off('end', this.#drain).off('close', this.#closedInput);
     // A process ends when nothing is read any more.
     if (this.#input.listenerCount('data') === 0) this.#input.pause();
     this.onclose?.();
@@ -80,8 +112,12 @@ export class LineTransport implements Transport {
   #take(given: unknown): void {
     if (this.#closed) return;
     const message = omitNullParams(given);
-    if (isSpecType.JSONRPCMessage(message)) this.onmessage?.(message);
-    else this.#refuse(ProtocolErrorCode.InvalidRequest, 'Invalid Request', message);
+    if (isSpecType.JSONRPCMessage(message)) {
+      if ('method' in message && 'id' in message && listenedUris(message) === undefined) this.#asked.add(message.id);
+      const canceled = canceledRequest(message);
+      if (canceled !== undefined) this.#asked.delete(canceled);
+      this.onmessage?.(message);
+    } else this.#refuse(ProtocolErrorCode.InvalidRequest, 'Invalid Request', message);
   }
 
   /** Answers what is no message, with the id where it has one; to an answer nothing is answered. */

@@ -31,6 +31,8 @@ interface Wire {
   asked: DispatchRequest[];
   /** While it is set, `files.stat` waits for it. */
   hold: Promise<void> | undefined;
+  /** Ends the input, with something after the last line. */
+  end(rest: string): void;
   output: PassThrough;
   close(): Promise<void>;
   closed: Promise<void>;
@@ -52,7 +54,7 @@ const list = (id: string): Asked => ({ id, method: 'tools/list', params: { _meta
 const updates = (lines: readonly Line[]): (string | undefined)[] =>
   lines.flatMap(({ method, params }) => (method === 'notifications/resources/updated' ? [params?.uri] : []));
 
-async function withWire(run: (wire: Wire) => Promise<void>): Promise<void> {
+async function withWire(run: (wire: Wire) => Promise<void>, options: { drainMs?: number } = {}): Promise<void> {
   const [input, output] = [new PassThrough(), new PassThrough()];
   let emit: ((item: unknown) => unknown) | undefined;
   const dispatch: Dispatch = async (request) => {
@@ -69,7 +71,7 @@ async function withWire(run: (wire: Wire) => Promise<void>): Promise<void> {
   };
   const connection = serveMcpStdio(
     { dispatch, table: operations, caller: { id: 'host', name: 'host', kind: 'agent', access: 'admin' }, input, output },
-    { version: '1.0.0', feed: { maxFollowed: 3, everyMs: 5, againAfterMs: 5 } },
+    { version: '1.0.0', feed: { maxFollowed: 3, everyMs: 5, againAfterMs: 5 }, ...options },
   );
   let rest = '';
   output.on('data', (chunk: Buffer) => {
@@ -95,6 +97,7 @@ async function withWire(run: (wire: Wire) => Promise<void>): Promise<void> {
     },
     asked: [],
     hold: undefined,
+    end: (rest) => void input.end(rest),
     output,
     close: connection.close,
     closed: connection.closed,
@@ -175,6 +178,71 @@ describe('a request to listen', () => {
       assert.equal(asked.length, 1);
       assert.match((await ask(listen('many', 'a', 'b', 'c', 'd'))).error?.message ?? '', /TOO_MANY/);
       assert.equal(asked.length, 1);
+    });
+  });
+});
+
+describe('at the end of the input', () => {
+  const stat = (id: string): object => ({ id, method: 'tools/call', params: { _meta, name: 'files_stat', arguments: { path: 'a' } } });
+  const isClosed = ({ closed }: Wire): (() => boolean) => {
+    let over = false;
+    void closed.then(() => (over = true));
+    return () => over;
+  };
+
+  test('what is asked by then is answered, a last line without a line break as well', async () => {
+    await withWire(async (wire) => {
+      await wire.ask(list('T'));
+      const over = isClosed(wire);
+      const held = Promise.withResolvers<void>();
+      wire.hold = held.promise;
+      wire.send(stat('with'));
+      wire.end(JSON.stringify({ jsonrpc: '2.0', ...stat('without') }));
+      await eventually(() => wire.asked.length === 2);
+      assert.equal(over(), false);
+      held.resolve();
+      await wire.closed;
+      assert.deepEqual(
+        wire.lines.map(({ id, error }) => [id, error]),
+        ['T', 'with', 'without'].map((id) => [id, undefined]),
+      );
+    });
+  });
+
+  test('what was cut off is refused, and what is listened to keeps it from nothing', async () => {
+    await withWire(async (wire) => {
+      await wire.ask(listen('L', 'a'));
+      wire.end('{"jsonrpc":"2.0","id":"cut');
+      await wire.closed;
+      assert.equal(wire.lines.at(-1)?.error?.message, 'Parse error: Invalid JSON');
+    });
+  });
+
+  test('a call that takes longer is aborted', async () => {
+    await withWire(
+      async (wire) => {
+        await wire.ask(list('T'));
+        wire.hold = new Promise(() => {});
+        wire.send(stat('long'));
+        await eventually(() => wire.asked.length === 1);
+        wire.end('');
+        await wire.closed;
+        assert.equal(wire.asked[0]?.signal.aborted, true);
+      },
+      { drainMs: 50 },
+    );
+  });
+
+  test('a call that was canceled is not waited for', async () => {
+    await withWire(async (wire) => {
+      await wire.ask(list('T'));
+      wire.hold = new Promise(() => {});
+      wire.send(stat('long'), cancel('long'));
+      await eventually(() => wire.asked.length === 1);
+      const ended = performance.now();
+      wire.end('');
+      await wire.closed;
+      assert.ok(performance.now() - ended < 2000);
     });
   });
 });

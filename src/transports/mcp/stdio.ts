@@ -26,18 +26,21 @@ export interface McpStdioDependencies {
 export interface McpStdioOptions extends McpServerOptions {
   /** Longest message, bytes; a longer one ends the connection. */
   maxMessageBytes?: number;
+  /** How long calls under way may go on after the input has ended. */
+  drainMs?: number;
   /** Hears what was wrong with a message or with the streams, before the connection ends where that ends it. */
   onError?: (error: Error) => void;
 }
 
 export interface McpStdioConnection {
-  /** Resolves when the input has ended or the output is gone. Calls under way are aborted then and not answered, as MCP has it. */
+  /** Resolves when the input has ended and what was asked is answered, or took too long for it, or when the output is gone. Calls under way are aborted then. */
   readonly closed: Promise<void>;
   /** Ends the connection and the calls on it. May be called twice. */
   close(): Promise<void>;
 }
 
 const defaultMaxMessageBytes = 16 * 1024 * 1024;
+const defaultDrainMs = 3000;
 /** So much may wait in the output before news are held back. */
 const congestedBytes = 1024 * 1024;
 
@@ -54,7 +57,10 @@ export function serveMcpStdio(dependencies: McpStdioDependencies, options: McpSt
   let peer = open();
   let taken = false;
   const transport = new ListeningTransport(
-    new LineTransport(input, output, options.maxMessageBytes ?? defaultMaxMessageBytes),
+    new LineTransport(input, output, {
+      maxMessageBytes: options.maxMessageBytes ?? defaultMaxMessageBytes,
+      drainMs: options.drainMs ?? defaultDrainMs,
+    }),
     (uris, signal) => peer.follow(uris, signal),
   );
   const handle = serveStdio(
