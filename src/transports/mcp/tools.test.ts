@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createFakes, fakeCaller, fakeTable } from '../../../test/kit/fake-operations.ts';
+import type { JsonSchema } from '../../contract/json-schema.ts';
+import { operations } from '../../contract/operations.ts';
 import { isTool, McpTools } from './tools.ts';
 
 test('bytes, streams without an end, and what is for admins are no tools', () => {
@@ -33,4 +35,34 @@ test('a program that is run may reach further than the folder, and its tool says
     { maxResultBytes: 1000, maxImageBytes: 1000 },
   ).list();
   assert.deepEqual(tool?.annotations, { title: 'code.run', readOnlyHint: false, destructiveHint: false, openWorldHint: true });
+});
+
+test('schemas of tools keep to what clients and models of all kinds read; what they leave out is refused all the same', () => {
+  const read = new Set([
+    ...['type', 'description', 'default', 'enum', 'const', 'anyOf', 'oneOf'],
+    ...['properties', 'required', 'additionalProperties', 'items', 'minItems', 'maxItems'],
+    ...['minLength', 'maxLength', 'pattern', 'format', 'contentEncoding', 'minimum', 'maximum', 'exclusiveMinimum'],
+  ]);
+  const unread = (schema: JsonSchema | undefined, at: string): string[] => {
+    if (typeof schema !== 'object') return [];
+    const { properties = {}, items, anyOf = [], oneOf = [], additionalProperties } = schema;
+    return [
+      ...Object.keys(schema).flatMap((keyword) => (read.has(keyword) ? [] : [`${at}: ${keyword}`])),
+      ...Object.entries(properties).flatMap(([name, inner]) => unread(inner, `${at}.${name}`)),
+      ...[items, additionalProperties as JsonSchema | undefined, ...anyOf, ...oneOf].flatMap((inner) => unread(inner, at)),
+    ];
+  };
+  const { dispatch } = createFakes();
+  const deps = { dispatch, table: operations, caller: fakeCaller, transport: 'mcp' };
+  const tools = new McpTools(deps, { maxResultBytes: 1000, maxImageBytes: 1000 }).list();
+  assert.ok(tools.length > 80);
+  assert.deepEqual(
+    tools.flatMap(({ name, inputSchema }) => unread(inputSchema as JsonSchema, name)),
+    [],
+  );
+  const argv = (tools.find(({ name }) => name === 'processes_run')?.inputSchema.properties as Record<string, JsonSchema>)['argv'];
+  assert.deepEqual([argv?.type, argv?.items?.type, argv?.['minItems']], ['array', 'string', 1]);
+  const { input } = operations['processes.run'];
+  for (const given of [{ argv: [] }, { argv: [''] }, { argv: ['a'.repeat(4097)] }, { argv: ['env'], env: { 'A=B': '' } }])
+    assert.equal(input.safeParse(given).success, false, JSON.stringify(given).slice(0, 60));
 });

@@ -15,6 +15,7 @@ import { exactSchema, refuseUnknown } from './exact-input.ts';
 import { GatheredItems } from './gathered-items.ts';
 import { ItemImages } from './item-images.ts';
 import { callOperation, type McpCallDependencies, requestSignal } from './mcp-call.ts';
+import { plainSchema } from './plain-schema.ts';
 
 export interface ToolDependencies extends McpCallDependencies {
   table: Table;
@@ -131,7 +132,7 @@ function describeTool(name: string, operation: Operation): Tool {
     name: toolName(name),
     title: name,
     description: operation.summary,
-    inputSchema: exactSchema({ ...operationSchema(operation, 'input'), type: 'object' }) as Tool['inputSchema'],
+    inputSchema: exactSchema(plainSchema({ ...operationSchema(operation, 'input'), type: 'object' })) as Tool['inputSchema'],
     annotations: {
       title: name,
       readOnlyHint: reads,
