@@ -1,6 +1,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../contract/errors.ts';
 import { hubOperations } from '../contract/hub-operations.ts';
+import { inTransaction } from '../core/transaction.ts';
 import { hashSecret, newSecret } from './secrets.ts';
 
 /**
@@ -78,7 +79,7 @@ export class AgentRegistry {
       | undefined;
     if (row === undefined || row.expires <= this.#now() || (row.agent !== null && row.agent !== agent))
       throw new OutriggerError('BAD_TOKEN', 'That enrolment token does not hold, or is for another agent.');
-    return this.#atOnce(() => {
+    return inTransaction(this.#database, () => {
       const secret = this.register(agent);
       this.#sql('DELETE FROM enrolments WHERE hash = ?').run(hashSecret(token));
       return secret;
@@ -208,20 +209,6 @@ export class AgentRegistry {
   /** What was used stays so. */
   #reached(hash: string, used: number): void {
     this.#sql('UPDATE secrets SET used = ? WHERE hash = ? AND used <> ?').run(used, hash, reached.used);
-  }
-
-  /** All that it writes, or nothing. */
-  #atOnce<T>(work: () => T): T {
-    this.#database.exec('BEGIN IMMEDIATE');
-    try {
-      const value = work();
-      this.#database.exec('COMMIT');
-      return value;
-    } catch (error) {
-      // SQLite may have taken it all back itself.
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      throw error;
-    }
   }
 
   /** Made once each: to prepare one takes longer than to run it. */

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { OutriggerError } from '../contract/errors.ts';
 import type { PeerTimers } from '../core/peer.ts';
+import { inTransaction } from '../core/transaction.ts';
 
 interface Job {
   run: () => unknown;
@@ -55,15 +56,13 @@ export class GroupCommit {
   #commit(): void {
     const jobs = this.#jobs;
     this.#jobs = [];
-    const answers: (() => void)[] = [];
+    let answers: (() => void)[];
     try {
-      this.#database.exec('BEGIN IMMEDIATE');
-      this.#hooks.begun();
-      for (const job of jobs) answers.push(answerOf(job));
-      this.#database.exec('COMMIT');
+      answers = inTransaction(this.#database, () => {
+        this.#hooks.begun();
+        return jobs.map(answerOf);
+      });
     } catch (error) {
-      // SQLite may have taken it all back itself.
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       this.#hooks.failed();
       const problem = new OutriggerError('STORAGE_FAILED', `The tasks could not be stored: ${(error as Error).message}`, { cause: error });
       for (const { reject } of jobs) reject(problem);

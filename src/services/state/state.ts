@@ -5,6 +5,7 @@ import path from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementResultingChanges, type StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../../contract/errors.ts';
 import { makeFolder } from '../../core/make-folder.ts';
+import { inTransaction } from '../../core/transaction.ts';
 import { isMountPoint } from './mount-point.ts';
 import { fileIdentity } from './file-identity.ts';
 import { FolderLock, stateOfHolder } from './lock.ts';
@@ -176,15 +177,7 @@ export class State {
 
   /** Runs `work` in one transaction; throws what it throws, or DISK_FULL, and leaves nothing behind then. */
   transaction<T>(work: () => T): T {
-    orDiskFull(() => this.database.exec('BEGIN IMMEDIATE'));
-    try {
-      const result = work();
-      orDiskFull(() => this.database.exec('COMMIT'));
-      return result;
-    } catch (error) {
-      if (this.database.isTransaction) this.database.exec('ROLLBACK');
-      throw error;
-    }
+    return orDiskFull(() => inTransaction(this.database, work));
   }
 
   /**

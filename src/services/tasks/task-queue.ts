@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { VerificationReport } from '../../contract/hub.ts';
 import type { PeerTimers } from '../../core/peer.ts';
+import { inTransaction } from '../../core/transaction.ts';
 import { STATE_HINT } from '../state/state.ts';
 import type { HeldRecord, Outcome, TaskEnd } from './task-machine.ts';
 
@@ -216,15 +217,10 @@ export class TaskQueue {
   #transaction(writes: readonly Write[]): OutriggerError | undefined {
     this.#added = 0;
     try {
-      this.#database.exec('BEGIN IMMEDIATE');
-      for (const { work } of writes) work();
-      this.#database.exec('COMMIT');
+      inTransaction(this.#database, () => {
+        for (const { work } of writes) work();
+      });
     } catch (error) {
-      try {
-        if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      } catch {
-        // SQLite rolled it back itself.
-      }
       return storageError(error);
     }
     this.#waitingCount += this.#added;
