@@ -15,6 +15,12 @@ export class UsageError extends CommandError {
   }
 }
 
+/** Throws UsageError where the flag names no address of these protocols. */
+export function requireAddress(flag: string, text: string, protocols: RegExp): void {
+  if (URL.canParse(text) && protocols.test(new URL(text).protocol)) return;
+  throw new UsageError(`${flag}: ${JSON.stringify(text)} is no address; http://host:port is.`);
+}
+
 export function exitCodeOf(error: OutriggerError): number {
   if (error instanceof UsageError) return exitCodes.usage;
   const option = (error.details as { option?: string } | undefined)?.option;

@@ -15,7 +15,7 @@ import { createLog, type LogLevel } from '../sidecar/log.ts';
 import { UnavailableError } from '../sidecar/unavailable.ts';
 import { version } from '../sidecar/version.ts';
 import { workbenchFolder } from '../sidecar/workbench-folder.ts';
-import { UsageError } from './command-error.ts';
+import { requireAddress, UsageError } from './command-error.ts';
 import { exitCodes } from './exit-codes.ts';
 import { giveBackWhenIdle } from '../services/watch/give-back.ts';
 import { columns, shown, type Terminal } from './terminal.ts';
@@ -181,6 +181,7 @@ function hubFolder(state: string | undefined, { stateHome, temporary }: Surround
  * Throws UnavailableError.
  */
 export async function withHubClient<T>(flags: HubCallFlags, work: (client: Client<HubOperations>) => Promise<T>): Promise<T> {
+  if (flags.url !== undefined) requireAddress('--url', flags.url, /^(https?|wss?):$/);
   const env = processEnvironment();
   const known = readHub(hubFolder(flags.state, readSurroundings(env)));
   const url = flags.url ?? known.url;

@@ -152,7 +152,9 @@ function program(terminal: Terminal): Command {
       .option('--root <folder>', 'the folder, too'),
   );
   stdio.action(async (folder: string | undefined) => {
-    const loaded = servable(configOf(stdio, folder ?? (stdio.opts()['root'] as string | undefined)));
+    const root = stdio.opts()['root'] as string | undefined;
+    if (folder !== undefined && root !== undefined) throw new UsageError('Name the folder once: as an argument, or with --root.');
+    const loaded = servable(configOf(stdio, folder ?? root));
     // First of all: under the guard this program starts again, with the same descriptors.
     const { underGuard } = await import('./guard.ts');
     const guard = await underGuard({ loaded, env: processEnvironment() });
@@ -193,10 +195,10 @@ function program(terminal: Terminal): Command {
   link.action(async (file: string) => {
     const { enrol, hub, agent } = link.opts<{ enrol?: string; hub?: string; agent?: string }>();
     if (enrol !== undefined || hub !== undefined) {
-      if (enrol === undefined || hub === undefined) throw new UnavailableError('--enrol and --hub need each other.');
+      if (enrol === undefined || hub === undefined) throw new UsageError('--enrol and --hub need each other.');
       const { enrolLink } = await import('./link-enrol.ts');
       await enrolLink(file, { enrol, hub, ...(agent === undefined ? {} : { agent }) }, terminal);
-    }
+    } else if (agent !== undefined) throw new UsageError('--agent is for a new agent, which needs --enrol.');
     const { checkLink, runLink } = await import('./link.ts');
     process.exitCode =
       link.opts()['check'] === true
@@ -295,7 +297,14 @@ function addHubCommands(root: Command, terminal: Terminal): void {
     .option('--keep-failed-days <n>', 'how long tasks that failed or are dead are kept; 0: for ever', '90')
     .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']))
     .configureOutput({ outputError: withoutToken('OUTRIGGER_HUB_TOKEN') });
-  hub.action(async () => (await import('./hub.ts')).serveHub(hub.opts(), terminal));
+  hub.action(async () => {
+    const [word] = hub.args;
+    if (word !== undefined) {
+      const names = hub.commands.map((command) => command.name());
+      throw new UsageError(`hub ${word} is no command.${didYouMean(word, names) || ' `outrigger hub --help` lists them.'}`);
+    }
+    await (await import('./hub.ts')).serveHub(hub.opts(), terminal);
+  });
   const asking = (name: string, text: string): Command =>
     hub
       .command(name)
@@ -320,6 +329,8 @@ function addHubCommands(root: Command, terminal: Terminal): void {
   add.action(async (description: string) => (await import('./hub.ts')).addTask(description, flagsOf(add), terminal));
   const show = asking('show', 'Show agents and tasks.');
   show.action(async () => (await import('./hub.ts')).showFleet(flagsOf(show), terminal));
+  // What is none of its commands reaches its own action, which tells what was meant. Commands that were made later would take more words, too.
+  hub.allowExcessArguments();
 }
 
 function remote(command: Command): Command {

@@ -8,7 +8,7 @@ import { commaList } from '../core/comma-list.ts';
 import { isoTime } from '../core/iso-time.ts';
 import { UnavailableError } from '../sidecar/unavailable.ts';
 import { checkFields, operationHint, operationList } from './call-input.ts';
-import { CommandError, exitCodeOf, UsageError } from './command-error.ts';
+import { CommandError, exitCodeOf, requireAddress, UsageError } from './command-error.ts';
 import { connectTo, explained, findSidecar, servedFolder, stateFolders, type Target, tokenSource, withToken } from './connect.ts';
 import { folderProblem, requireFile } from './local-paths.ts';
 import { withProgress } from './progress.ts';
@@ -95,11 +95,6 @@ function targetOf({ root, state, loaded, isNearest }: Place, flags: RemoteFlags,
   return withToken(found, root, loaded);
 }
 
-function requireAddress(flag: string, text: string, protocols: RegExp): void {
-  if (URL.canParse(text) && protocols.test(new URL(text).protocol)) return;
-  throw new UsageError(`${flag}: ${JSON.stringify(text)} is no address; http://host:port is.`);
-}
-
 /** Prints items as they come, one JSON value a line, then the answer. */
 export async function runCall(name: string, text: string, flags: CallFlags, terminal: Terminal): Promise<void> {
   try {
@@ -122,14 +117,14 @@ export function listOperations(flags: CallFlags, terminal: Terminal): void {
 }
 
 async function callOnce(name: string, text: string, flags: CallFlags, terminal: Terminal): Promise<void> {
+  if ((flags.via === undefined) !== (flags.agent === undefined)) throw new UsageError('--via and --agent need each other.');
   const operation = Object.hasOwn(operations, name) ? operations[name as OperationName] : undefined;
   const hasBody = operation !== undefined && 'body' in operation;
   if (text === '-' && hasBody) throw new UsageError(`${name} takes its body from standard input: give its input as an argument.`);
   const input = parseInput(text === '-' ? Buffer.from(await readStdin(terminal)).toString('utf8') : text);
   await checkFields(name, input);
-  if (flags.via !== undefined) {
+  if (flags.via !== undefined && flags.agent !== undefined) {
     requireAddress('--via', flags.via, /^(https?|wss?):$/);
-    if (flags.agent === undefined) throw new OutriggerError('BAD_INPUT', '--via needs --agent: the hub knows several.');
     const body = hasBody ? await readStdin(terminal) : undefined;
     const { callVia } = await import('./hub.ts');
     return callVia(name, input, { ...flags, url: flags.via, agent: flags.agent, body }, terminal, writeOut);

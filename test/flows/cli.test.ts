@@ -245,6 +245,7 @@ test('watch says that the sidecar is lost, and that it is back, and tells what c
 
 const failures: [says: string, args: string[], code: number, text: RegExp][] = [
   ['an unknown command line', ['serve', '--no-such-flag'], 2, /unknown option/],
+  ['a word too many', ['hub', 'show', 'extra'], 2, /too many arguments/],
   ['an unknown operation', ['call', 'files.nothing'], 1, /no operation/],
   ['input that is no JSON', ['call', 'files.read', '{oops'], 1, /not JSON/],
   ['a missing file', ['cat', 'missing.txt'], 1, /missing\.txt is not there/],
@@ -321,6 +322,16 @@ const mistakes: [args: string[], code: number, says: string][] = [
   [['token', '--create', 'x', '--paths', ' ,'], 2, '--paths: no path is named.'],
   [['token', '--rotate', '--revoke', 'x'], 2, '--rotate and --revoke do not go together.'],
   [['hub', '--port', 'abc'], 2, '--port abc is no port.'],
+  [['hub', 'enroll'], 2, 'hub enroll is no command. Did you mean enrol?'],
+  [['hub', '--port', '0', 'nonsense'], 2, 'hub nonsense is no command. `outrigger hub --help` lists them.'],
+  [['hub', 'show', '--url', 'nonsense'], 2, '--url: "nonsense" is no address; http://host:port is.'],
+  [['hub', 'show', '--url', 'ftp://x'], 2, '--url: "ftp://x" is no address; http://host:port is.'],
+  [['call', 'system.info', '--via', 'http://127.0.0.1:1'], 2, '--via and --agent need each other.'],
+  [['call', 'system.info', '--agent', 'a'], 2, '--via and --agent need each other.'],
+  [['link', '--enrol', 'x'], 2, '--enrol and --hub need each other.'],
+  [['link', '--hub', 'http://127.0.0.1:1'], 2, '--enrol and --hub need each other.'],
+  [['link', '--agent', 'a'], 2, '--agent is for a new agent, which needs --enrol.'],
+  [['stdio', '.', '--root', 'a'], 2, 'Name the folder once: as an argument, or with --root.'],
   [
     ['hub', '--state', '/proc/nothing/below', '--port', '0'],
     69,
