@@ -15,7 +15,7 @@ import { createLog, type LogLevel } from '../sidecar/log.ts';
 import { UnavailableError } from '../sidecar/unavailable.ts';
 import { version } from '../sidecar/version.ts';
 import { workbenchFolder } from '../sidecar/workbench-folder.ts';
-import { requireAddress, UsageError } from './command-error.ts';
+import { CommandError, requireAddress, UsageError } from './command-error.ts';
 import { exitCodes } from './exit-codes.ts';
 import { giveBackWhenIdle } from '../services/watch/give-back.ts';
 import { columns, shown, type Terminal } from './terminal.ts';
@@ -192,6 +192,13 @@ export async function withHubClient<T>(flags: HubCallFlags, work: (client: Clien
   try {
     return await work(client);
   } catch (error) {
+    if (error instanceof OutriggerError && error.reason === 'BAD_TOKEN')
+      throw new CommandError(
+        'BAD_TOKEN',
+        error.message,
+        `${TOKEN_VARIABLE} has to hold the token that this hub printed at its start.`,
+        error,
+      );
     // One that it was told by the hub, of somebody else, stays as it is.
     if (!(error instanceof OutriggerError) || error.reason !== 'CONNECTION_LOST' || !/^The hub /.test(error.message)) throw error;
     throw new UnavailableError(`The hub at ${url} does not answer: is the hub running?`);
