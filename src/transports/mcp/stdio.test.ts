@@ -234,16 +234,18 @@ describe('at the end of the input', () => {
   });
 
   test('a call that was canceled is not waited for', async () => {
-    await withWire(async (wire) => {
-      await wire.ask(list('T'));
-      wire.hold = new Promise(() => {});
-      wire.send(stat('long'), cancel('long'));
-      await eventually(() => wire.asked.length === 1);
-      const ended = performance.now();
-      wire.end('');
-      await wire.closed;
-      assert.ok(performance.now() - ended < 2000);
-    });
+    await withWire(
+      async (wire) => {
+        await wire.ask(list('T'));
+        wire.hold = new Promise(() => {});
+        wire.send(stat('long'), cancel('long'));
+        await eventually(() => wire.asked.length === 1);
+        const over = isClosed(wire);
+        wire.end('');
+        await eventually(over, 20_000);
+      },
+      { drainMs: 60_000 },
+    );
   });
 });
 
