@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 /** Of up to a hundred files each, which nearly every test file would load one by one. */
 const packages = ['zod', 'zod/v4', 'fastify', 'pino', 'picomatch', 'ws'];
@@ -11,8 +12,14 @@ const left = ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler'];
 /** As for the bundle: packages in CommonJS inside a module ask for these. */
 const banner = `const require = process.getBuiltinModule('node:module').createRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`;
 
-/** A new folder with them, each file at its own path; `files` are paths below `root`. All take a second or two. */
-export async function testSources(root, files) {
+/** A thread or program that one of our sources starts; scripts/bundle-plugins.mjs finds them alike. */
+const started = /new URL\(\s*'\.[^']*?([\w-]+-(?:worker|program))\.ts'\s*,\s*import\.meta\.url\s*\)/g;
+
+/**
+ * A new folder with them, each file at its own path; `files` are paths below `root`. All take a second or two. Each sidecar in a test starts threads, which
+ * would strip their own sources again (0.05 s of a processor for each): those and programs are started from `bundle`, a folder where they are built.
+ */
+export async function testSources(root, files, bundle) {
   const folder = mkdtempSync(join(tmpdir(), 'outrigger-stripped-'));
   // That stripping is new is no news for whoever reads the results.
   const { emitWarning } = process;
@@ -21,7 +28,9 @@ export async function testSources(root, files) {
     try {
       const code = stripTypeScriptTypes(readFileSync(join(root, file), 'utf8'));
       mkdirSync(dirname(join(folder, file)), { recursive: true });
-      writeFileSync(join(folder, file), code);
+      const isOurs = file.startsWith('src/');
+      const built = (_, name) => `new URL('${pathToFileURL(join(bundle, `${name}.mjs`))}')`;
+      writeFileSync(join(folder, file), isOurs ? code.replace(started, built) : code);
     } catch {
       // Whoever loads it is told by Node what is wrong with it.
     }

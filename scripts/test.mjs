@@ -47,7 +47,7 @@ if (unknown.length > 0) {
 const startedAt = performance.now();
 const isWhole = deep || filters.length === 0;
 const building = isWhole ? builtCommand() : undefined;
-const stripped = isWhole && existsSync(loading) ? await testSources(root, sourceFiles()) : undefined;
+const stripped = isWhole && existsSync(loading) ? await testSources(root, sourceFiles(), join(root, 'dist')) : undefined;
 const command = await building;
 const files = testFiles();
 // Beside the others, which wait for a quarter of their time, go on those that do nothing but wait, and builds, which nobody waits for.
