@@ -121,7 +121,8 @@ const mutants: Mutant[] = [
   { attack: 'odd_outputs', rung: 3, launcher: 'keepsModes', without: ['user'], seen: /no program takes rights along/ },
   { attack: 'odd_outputs', rung: 2, launcher: 'keepsClosed', seen: /what it closed can be read/ },
   { attack: 'odd_outputs', rung: 3, launcher: 'keepsOwner', seen: /its files are ours/ },
-  { attack: 'disk_by_many', rung: 3, without: ['watch'], lifted: { limits: patient }, seen: breach },
+  // Where folders of runs are in memory, what it writes counts as its own.
+  { attack: 'disk_by_many', rung: 3, without: ['watch'], lifted: { limits: { ...patient, memoryBytes: GIBIBYTE } }, seen: breach },
   { attack: 'disk_by_many', rung: 2, without: ['watch'], lifted: { limits: patient }, seen: breach },
   {
     attack: 'disk_in_temporary',
