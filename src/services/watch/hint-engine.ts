@@ -1,6 +1,7 @@
 // Where hints come from: the kernel, a library that watches whole trees, or one look everywhere after the other.
 
 import { relative, sep } from 'node:path';
+import type { subscribe as Subscribe } from '@parcel/watcher';
 import { remoteFileSystem } from './file-system.ts';
 import type { Degraded, Engine, WatchSettings } from './watch-protocol.ts';
 
@@ -12,6 +13,8 @@ const pollShare = 10;
 export interface HintEngineOptions {
   root: string;
   settings: Pick<WatchSettings, 'engine' | 'ignore' | 'pollMs' | 'sweepMs'>;
+  /** @parcel/watcher, which is optional. */
+  library(): Promise<{ subscribe: typeof Subscribe }>;
   /** Something may have changed at this path of the folder. */
   onHint(path: string): void;
   /** Something may have changed anywhere. */
@@ -50,9 +53,9 @@ export class HintEngine {
   /** For an engine that is a library: hints come from then on. Where it can't be used, we poll. */
   async start(): Promise<void> {
     if (this.#name !== 'parcel') return;
-    const { root, settings, onLost } = this.#options;
+    const { root, settings, library, onLost } = this.#options;
     try {
-      const { subscribe } = await import('@parcel/watcher');
+      const { subscribe } = await library();
       const subscription = await subscribe(
         root,
         (error, events) => {
@@ -91,7 +94,11 @@ export class HintEngine {
   }
 
   async close(): Promise<void> {
-    await this.#unsubscribe?.();
+    try {
+      await this.#unsubscribe?.();
+    } catch {
+      // The library finds a folder gone that it watched. No hint of it is heard any more.
+    }
   }
 
   get #everyMs(): number {

@@ -134,6 +134,7 @@ class WatchWorker {
     this.#engine = new HintEngine({
       root: this.#root,
       settings,
+      library: () => import('@parcel/watcher'),
       onHint: (path) => this.#watch.hintPath(path),
       onLost: () => this.#watch.lostHints(),
       sweep: () => this.#sweep(),
