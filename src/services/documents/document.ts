@@ -328,6 +328,8 @@ export class Document {
       this.#deleted = true;
       this.#savedContent = undefined;
       this.#dependencies.changed(this);
+      // What stood in the way of saving may be gone with it.
+      if (this.#conflict !== undefined) this.refresh();
       return;
     }
     if (
@@ -604,6 +606,7 @@ export class Document {
     if (disk === undefined) {
       this.#deleted = true;
       this.#savedContent = undefined;
+      if (this.dirty) this.#scheduleSave();
     } else if (disk.content !== this.#savedContent) this.#takeDisk(disk);
     else {
       this.#found();

@@ -356,6 +356,9 @@ export class Documents implements LiveText {
     if (!isFolder) {
       const document = this.#open.get(change.path);
       if (document !== undefined && came?.has(document) !== true) document.noticed(change);
+    } else if (change.what === 'removed') {
+      // A folder in the place of the file.
+      this.#open.get(change.path)?.refresh();
     } else if (came !== undefined) {
       // What stood here before is another file now.
       for (const [wirePath, document] of this.#open) if (wirePath.startsWith(`${change.path}/`) && !came.has(document)) document.refresh();

@@ -1,0 +1,69 @@
+// What other programs do to files while people type in them: how editors save, what takes the place of a file, what comes back.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { eventually } from '../kit/eventually.ts';
+import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+import { openYjsClient, type YjsClient } from '../kit/yjs-client.ts';
+
+interface Setting extends RunningSidecar {
+  at(name: string): string;
+  join(room: string): Promise<YjsClient>;
+  state(room: string): Promise<string | undefined>;
+}
+
+function withPeople(run: (setting: Setting) => Promise<void>): Promise<void> {
+  const people: YjsClient[] = [];
+  return withSidecar(
+    async (running) => {
+      const { url, token, root, client } = running;
+      const join = async (room: string): Promise<YjsClient> => {
+        const person = openYjsClient(url, { token, room });
+        people.push(person);
+        await person.synced();
+        return person;
+      };
+      const state = async (room: string): Promise<string | undefined> =>
+        (await client.call('documents.list', {})).documents.find((info) => info.path === room)?.state;
+      try {
+        await run({ ...running, at: (name) => path.join(root, name), join, state });
+      } finally {
+        for (const person of people) person.destroy();
+      }
+    },
+    { config: { 'documents.saveIdleMs': '60' } },
+  );
+}
+
+const inTheWay: [what: string, put: (setting: Setting) => void][] = [
+  ['a file that is no text', ({ put }) => put('a.txt', Buffer.from([65, 0, 66]))],
+  ['a folder', ({ at }) => replace(at('a.txt'), (name) => fs.mkdirSync(name))],
+  ['a link that leads out of the folder', ({ at }) => replace(at('a.txt'), (name) => fs.symlinkSync('/etc/hostname', name))],
+];
+
+function replace(name: string, make: (name: string) => void): void {
+  fs.rmSync(name);
+  make(name);
+}
+
+for (const [what, putInTheWay] of inTheWay)
+  test(`what is typed while ${what} is in the place of the file makes the file anew when that is gone`, () =>
+    withPeople(async (setting) => {
+      const { put, file, at, join, state } = setting;
+      put('a.txt', 'one\n');
+      const [person, other] = [await join('a.txt'), await join('a.txt')];
+      putInTheWay(setting);
+      await eventually(async () => assert.equal(await state('a.txt'), 'conflict'));
+      person.text.insert(0, 'typed ');
+      await eventually(() => assert.equal(other.text.toString(), 'typed one\n'));
+      fs.rmSync(at('a.txt'), { recursive: true });
+      await eventually(() => assert.equal(file('a.txt'), 'typed one\n'));
+      putInTheWay(setting);
+      await eventually(async () => assert.equal(await state('a.txt'), 'conflict'));
+      fs.rmSync(at('a.txt'), { recursive: true });
+      await eventually(async () => assert.equal(await state('a.txt'), 'deleted'));
+      assert.equal(fs.existsSync(at('a.txt')), false);
+      person.text.insert(0, 'again ');
+      await eventually(() => assert.equal(file('a.txt'), 'again typed one\n'));
+    }));
