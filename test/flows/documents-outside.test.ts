@@ -67,3 +67,23 @@ for (const [what, putInTheWay] of inTheWay)
       person.text.insert(0, 'again ');
       await eventually(() => assert.equal(file('a.txt'), 'again typed one\n'));
     }));
+
+for (const [keeps, says] of [
+  [true, 'keeps'],
+  [false, 'removes'],
+] as const)
+  test(`what is typed while an editor has made its backup and not its new file stands in that, also where it ${says} the backup`, () =>
+    withPeople(async ({ client, put, file, at, root, join }) => {
+      put('a.txt', 'one\n');
+      await client.call('index.wait', {});
+      const person = await join('a.txt');
+      fs.renameSync(at('a.txt'), at('a.txt~'));
+      person.text.insert(0, 'typed ');
+      await eventually(() => assert.equal(file('a.txt~'), 'typed one\n'));
+      person.text.insert(0, 'more ');
+      put('a.txt', 'one\nby an editor\n');
+      if (!keeps) fs.rmSync(at('a.txt~'));
+      await eventually(() => assert.equal(file('a.txt'), 'more typed one\nby an editor\n'));
+      await eventually(() => assert.equal(person.text.toString(), file('a.txt')));
+      assert.deepEqual(fs.readdirSync(root).toSorted(), keeps ? ['a.txt', 'a.txt~'] : ['a.txt']);
+    }));

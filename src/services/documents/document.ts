@@ -63,6 +63,12 @@ export interface DocumentOptions {
   trustState: boolean;
 }
 
+/** What a file held. */
+export interface SavedText {
+  text: string;
+  content: string | undefined;
+}
+
 /** See LiveText.hold. */
 export interface HeldDocument extends HeldText {
   /** May be called twice. */
@@ -80,6 +86,10 @@ export class Document {
   #target: string;
   /** Counts its moves: what was asked about the place before one says nothing of the place after, be it the same. */
   #moves = 0;
+  /** The place before its last move, until it is known that nobody makes its file anew there. */
+  #left: string | undefined;
+  /** Counts how often it was brought back: what was saved before that was not saved into the file of now. */
+  #returns = 0;
   /** Which folder the file is told to be in; null where that is to be found out. */
   #folder: string | undefined | null;
   /** The folders above the file, as they were when it was there last: without the volume of one, what is unsaved waits. */
@@ -228,6 +238,10 @@ export class Document {
     return this.#version !== this.#savedVersion;
   }
 
+  get saved(): SavedText {
+    return { text: this.#savedText, content: this.#savedContent };
+  }
+
   /** True when the file is gone and nobody typed since. */
   get deleted(): boolean {
     return this.#deleted;
@@ -348,8 +362,21 @@ export class Document {
     void this.#exclusive(() => this.#reconcile());
   }
 
+  /** Back to where a program makes the file anew from what it held at `began`: what was saved since, elsewhere, is what people typed. */
+  broughtBack(path: string, began: SavedText): void {
+    this.#returns++;
+    if (began.content !== this.#savedContent) {
+      this.#savedText = began.text;
+      this.#savedContent = began.content;
+      this.#dependencies.store.append(this.#id, { type: 'disk', hash: began.content ?? '', text: began.text });
+      this.#touch();
+    }
+    this.moved(path);
+  }
+
   moved(path: string): void {
     this.#moves++;
+    this.#left = this.#path;
     this.#path = path;
     this.#target = targetOf(this.#dependencies.workspace, path);
     this.#folder = null;
@@ -465,12 +492,14 @@ export class Document {
     if (this.#folders.some((folder) => folder.isUnmounted))
       throw new OutriggerError('WORKSPACE_GONE', `The volume that held ${this.#path} is not mounted.`);
     if (where === this.#path && !(await this.#isWhereTold())) return false;
+    if (this.#savedContent === undefined && !(await this.#isLeft())) return false;
     this.room.flush();
     // A lone surrogate can't stand in a file.
     const text = this.#textNow();
     const version = this.#version;
     const path = this.#path;
     const moves = this.#moves;
+    const returns = this.#returns;
     const raw = rawTextOf(text.toWellFormed(), this.#manner);
     const bytes = Buffer.from(raw);
     const save = ++this.#saves;
@@ -486,6 +515,7 @@ export class Document {
         leadsTo: this.#target,
         ...(saved === undefined ? { ifNoneMatch: '*' } : { ifMatch: etagOf(saved) }),
       });
+      if (returns !== this.#returns) return false;
       this.#actors.forget(actors);
       this.#savedContent = written.content;
       this.#savedRevision = written.revision;
@@ -528,6 +558,17 @@ export class Document {
     await this.#dependencies.workspace.settled?.([this.#path]).catch(() => {});
     if (moves !== this.#moves) return false;
     this.#folder = this.#folderNow();
+    return true;
+  }
+
+  /** Whether nobody has made a file at the place that it left: an editor that removes its backup has. */
+  async #isLeft(): Promise<boolean> {
+    const left = this.#left;
+    if (left === undefined) return true;
+    const moves = this.#moves;
+    await this.#dependencies.workspace.settled?.([left]).catch(() => {});
+    if (moves !== this.#moves) return false;
+    this.#left = undefined;
     return true;
   }
 

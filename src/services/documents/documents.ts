@@ -8,7 +8,7 @@ import type { State } from '../state/state.ts';
 import type { HeldTexts, LiveContent, LiveText, LiveWritten } from '../workspace/live-text.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { actorName } from './actors.ts';
-import { Document, type DocumentDependencies, type DocumentOptions, type HeldDocument } from './document.ts';
+import { Document, type DocumentDependencies, type DocumentOptions, type HeldDocument, type SavedText } from './document.ts';
 import { DocumentStore } from './document-store.ts';
 import { Pulse } from './pulse.ts';
 import { SavePace } from './save-pace.ts';
@@ -54,7 +54,7 @@ export class Documents implements LiveText {
   /** Old names of renamed documents that people are still in. */
   readonly #aliases = new Map<string, Document>();
   /** By their old names: files that another program made a backup of by renaming them. */
-  readonly #backedUp = new Map<string, { document: Document; atMs: number }>();
+  readonly #backedUp = new Map<string, { document: Document; began: SavedText; atMs: number }>();
   /** Opened by a link to their file. */
   readonly #linked = new Set<Document>();
   readonly #unloads = new Map<Document, NodeJS.Timeout>();
@@ -374,19 +374,19 @@ export class Documents implements LiveText {
     const document = this.#open.get(path);
     if (what === 'moved' && from !== undefined && document !== undefined && isBackup(path, from)) {
       if (this.#backedUp.size >= MAX_ALIASES) this.#backedUp.clear();
-      this.#backedUp.set(from, { document, atMs: performance.now() });
+      this.#backedUp.set(from, { document, began: document.saved, atMs: performance.now() });
       return;
     }
     const before = this.#backedUp.get(path);
     if (before === undefined || what !== 'created') return;
     this.#backedUp.delete(path);
-    const { document: away, atMs } = before;
+    const { document: away, began, atMs } = before;
     if (document !== undefined || this.#open.get(away.path) !== away || performance.now() - atMs > SAVED_WITHIN_MS) return;
     this.#aliases.delete(path);
     this.#closedPaths.add(away.path);
     this.#open.delete(away.path);
     this.#open.set(path, away);
-    away.moved(path);
+    away.broughtBack(path, began);
   }
 
   /** Gives the documents that moved along. */
