@@ -23,6 +23,8 @@ export interface StoredDocument {
   savedHash: string;
   /** The text that the file held then. */
   savedText: string;
+  /** What a save that was cut short was to put into the file, and may have. */
+  saving?: { hash: string; text: string };
 }
 
 interface Row {
@@ -312,10 +314,17 @@ function replay(row: Row, records: readonly LogRecord[], textName: string): Stor
   let savedText: string | undefined = row.saved_text ?? undefined;
   // How many of the updates the saved text holds; meaningful while savedText is undefined.
   let savedUpdates = 0;
+  let saving: { hash: string; updates: number } | undefined;
   for (const record of records) {
-    if (record.type === 'update') updates.push(record.update);
-    else if (record.type === 'snapshot') snapshots.set(record.save, updates.length);
-    else if (record.type === 'disk') {
+    if (record.type === 'update') {
+      updates.push(record.update);
+      continue;
+    }
+    saving = undefined;
+    if (record.type === 'snapshot') {
+      snapshots.set(record.save, updates.length);
+      saving = { hash: record.hash, updates: updates.length };
+    } else if (record.type === 'disk') {
       savedHash = record.hash;
       savedText = record.text;
     } else {
@@ -327,13 +336,15 @@ function replay(row: Row, records: readonly LogRecord[], textName: string): Stor
     }
   }
   const state = updates.length === 0 ? row.base : mergeMany([row.base, ...updates]);
+  const textAfter = (count: number): string => textOf([row.base, ...updates.slice(0, count)], textName);
   return {
     id: row.id,
     path: row.path,
     life: row.life,
     state,
     savedHash,
-    savedText: savedText ?? textOf([row.base, ...updates.slice(0, savedUpdates)], textName),
+    savedText: savedText ?? textAfter(savedUpdates),
+    ...(saving === undefined ? {} : { saving: { hash: saving.hash, text: textAfter(saving.updates) } }),
   };
 }
 

@@ -172,6 +172,12 @@ export class Document {
     if (missed === undefined || missed.some(({ from }) => from !== undefined && isAtOrBelow(path, from))) return undefined;
     const target = targetOf(dependencies.workspace, path);
     if (disk !== undefined && disk.place !== target) return undefined;
+    if (disk !== undefined && stored?.saving?.hash === disk.content) {
+      // A kill came between the save and the word that it was made.
+      stored.savedHash = disk.content;
+      stored.savedText = stored.saving.text;
+      store.append(stored.id, { type: 'disk', hash: stored.savedHash, text: stored.savedText });
+    }
     const notice = (document: Document): Document => {
       for (const change of missed) {
         if (change.kind === 'directory') {
@@ -503,8 +509,9 @@ export class Document {
     const raw = rawTextOf(text.toWellFormed(), this.#manner);
     const bytes = Buffer.from(raw);
     const save = ++this.#saves;
-    store.append(this.#id, { type: 'snapshot', save });
-    this.#savingContent = hashBytes(bytes);
+    const hash = hashBytes(bytes);
+    store.append(this.#id, { type: 'snapshot', save, hash });
+    this.#savingContent = hash;
     const saved = this.#savedContent;
     const actors = this.#actors.all();
     try {
@@ -699,7 +706,7 @@ export class Document {
       this.#savedVersion = this.#version;
       this.#saveTimer.clear();
       const save = ++this.#saves;
-      store.append(this.#id, { type: 'snapshot', save }, { type: 'saved', save, hash: disk.content });
+      store.append(this.#id, { type: 'snapshot', save, hash: disk.content }, { type: 'saved', save, hash: disk.content });
     } else {
       store.append(this.#id, { type: 'disk', hash: disk.content, text: next.text });
       this.#scheduleSave();

@@ -473,3 +473,34 @@ test('one caller does not hold all that may be open: others can open some, and w
     await join(second as number, asking);
     await documents.stop();
   }));
+
+test('what is typed on while a save that a kill cuts short is in its file already stands there once after the next start', () =>
+  withWorkspace(async ({ workspace, state, put, read }) => {
+    put('a.txt', 'one\n');
+    const killed = documentsOf({ workspace, state });
+    await killed.start();
+    const { channel, ydoc } = await personIn(killed, 'a.txt');
+    ydoc.getText('content').insert(0, 'typed ');
+    channel.say(step1Message(Y.encodeStateVector(ydoc)));
+    const write = workspace.write.bind(workspace);
+    const over = Promise.withResolvers<void>();
+    workspace.write = async (...args) => {
+      const written = await write(...args);
+      await over.promise;
+      return written;
+    };
+    void killed.flush('');
+    await eventually(() => read('a.txt') === 'typed one\n');
+    workspace.write = write;
+    ydoc.getText('content').insert('typed '.length, 'on ');
+    channel.say(step1Message(Y.encodeStateVector(ydoc)));
+    const next = documentsOf({ workspace, state });
+    try {
+      await next.start();
+      assert.equal(read('a.txt'), 'typed on one\n');
+    } finally {
+      await next.stop();
+      over.resolve();
+      await killed.stop();
+    }
+  }));

@@ -7,7 +7,7 @@ import { encodeRecord, type LogRecord, readSegment, UpdateLog } from './update-l
 
 const records: LogRecord[] = [
   { type: 'update', update: Uint8Array.from([1, 2, 3]) },
-  { type: 'snapshot', save: 7 },
+  { type: 'snapshot', save: 7, hash: 'abc' },
   { type: 'saved', save: 7, hash: 'abc' },
   { type: 'disk', hash: 'def', text: 'ünï😀\n' },
   { type: 'update', update: new Uint8Array(0) },
@@ -47,7 +47,7 @@ test('what was written is read back after a restart, in order, and numbers go on
     );
     assert.ok(read.every(({ document }) => document === 5));
     assert.equal(second.sequence, 5);
-    second.add(6, { type: 'snapshot', save: 1 });
+    second.add(6, { type: 'snapshot', save: 1, hash: 'abc' });
     second.write();
     await second.close();
     assert.equal([...new UpdateLog(options(folder), 0).readAll()].length, 6);
@@ -73,18 +73,18 @@ test('a damaged byte is found, and what follows is not trusted', () => {
 test('old segments go when their documents are stored elsewhere; what came since stays', () =>
   withFolder(async (folder) => {
     const log = new UpdateLog(options(folder, 10), 0);
-    log.add(1, { type: 'snapshot', save: 1 });
+    log.add(1, { type: 'snapshot', save: 1, hash: 'abc' });
     log.write();
     assert.equal(log.full, true);
     const drop = log.rotate();
     assert.equal(log.full, false);
-    log.add(1, { type: 'snapshot', save: 2 });
+    log.add(1, { type: 'snapshot', save: 2, hash: 'abc' });
     log.write();
     drop();
     await log.close();
     assert.deepEqual(
       [...new UpdateLog(options(folder), 0).readAll()].map(({ record }) => record),
-      [{ type: 'snapshot', save: 2 }],
+      [{ type: 'snapshot', save: 2, hash: 'abc' }],
     );
   }));
 
@@ -92,7 +92,7 @@ test('closing ends, also right after a rotation or with nothing written', () =>
   withFolder(async (folder) => {
     await new UpdateLog(options(folder), 0).close();
     const log = new UpdateLog(options(folder), 0);
-    log.add(1, { type: 'snapshot', save: 1 });
+    log.add(1, { type: 'snapshot', save: 1, hash: 'abc' });
     log.write();
     log.rotate();
     await log.close();

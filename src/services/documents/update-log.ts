@@ -5,8 +5,8 @@ import zlib from 'node:zlib';
 /** What a record says about a document, which it names by its number. */
 export type LogRecord =
   | { type: 'update'; update: Uint8Array }
-  /** The text as of here is being saved under this number. */
-  | { type: 'snapshot'; save: number }
+  /** The text as of here is being saved under this number, as a file with this hash; '' in logs of versions that did not note it. */
+  | { type: 'snapshot'; save: number; hash: string }
   /** The text of that snapshot is what the file holds, with this hash. */
   | { type: 'saved'; save: number; hash: string }
   /** The file holds this text, which the document never had as such: an outside edit was merged into unsaved ones. */
@@ -205,18 +205,13 @@ export function* readSegment(bytes: Buffer): Generator<LoggedRecord, void, undef
 
 function contentOf(record: LogRecord): Uint8Array {
   if (record.type === 'update') return record.update;
-  return Buffer.from(
-    JSON.stringify(
-      record.type === 'snapshot' ? [record.save] : record.type === 'saved' ? [record.save, record.hash] : [record.hash, record.text],
-    ),
-  );
+  return Buffer.from(JSON.stringify(record.type === 'disk' ? [record.hash, record.text] : [record.save, record.hash]));
 }
 
 function recordOf(type: number, content: Buffer): LogRecord | undefined {
   const name = types[type];
   if (name === undefined) return undefined;
   if (name === 'update') return { type: 'update', update: content };
-  const [first, second] = JSON.parse(content.toString()) as [never, never];
-  if (name === 'snapshot') return { type: 'snapshot', save: first };
-  return name === 'saved' ? { type: 'saved', save: first, hash: second } : { type: 'disk', hash: first, text: second };
+  const [first, second = ''] = JSON.parse(content.toString()) as [never, string?];
+  return name === 'disk' ? { type: 'disk', hash: first, text: second } : { type: name, save: first, hash: second };
 }
