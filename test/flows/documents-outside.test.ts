@@ -87,3 +87,17 @@ for (const [keeps, says] of [
       await eventually(() => assert.equal(person.text.toString(), file('a.txt')));
       assert.deepEqual(fs.readdirSync(root).toSorted(), keeps ? ['a.txt', 'a.txt~'] : ['a.txt']);
     }));
+
+test('what is typed while a program removes a file and makes it a moment later stands in what it made', () =>
+  withPeople(async ({ put, file, at, join, state }) => {
+    put('a.txt', 'one\n');
+    const person = await join('a.txt');
+    person.text.insert(0, 'typed ');
+    await eventually(async () => assert.equal(await state('a.txt'), 'unsaved'));
+    fs.rmSync(at('a.txt'));
+    // The program has to wait for what it writes.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    put('a.txt', 'one\nmade anew\n');
+    await eventually(() => assert.equal(file('a.txt'), 'typed one\nmade anew\n'));
+    await eventually(() => assert.equal(person.text.toString(), 'typed one\nmade anew\n'));
+  }));

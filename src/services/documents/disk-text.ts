@@ -4,10 +4,10 @@ import type { Workspace } from '../workspace/workspace.ts';
 import { fileTextOf } from './file-text.ts';
 
 /** A file written less than this ago may be half of what it will be. */
-const SETTLE_MS = 50;
+export const SETTLE_MS = 50;
 const MAX_SETTLE_MS = 500;
 /** One that only lost its end is most likely being written anew, by a program that has to wait between emptying and writing it. */
-const CUT_SETTLE_MS = 1000;
+export const CUT_SETTLE_MS = 1000;
 
 export interface DiskText {
   raw: string;

@@ -12,7 +12,7 @@ import { fileError } from '../workspace/file-errors.ts';
 import type { HeldText, LiveContent, LiveWritten } from '../workspace/live-text.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { Actors, causeOf, parseActor } from './actors.ts';
-import { type DiskText, readDisk, targetOf } from './disk-text.ts';
+import { CUT_SETTLE_MS, type DiskText, readDisk, SETTLE_MS, targetOf } from './disk-text.ts';
 import type { DocumentStore } from './document-store.ts';
 import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
 import { heal } from './healing.ts';
@@ -112,6 +112,8 @@ export class Document {
   #savingContent: string | undefined;
   #saves = 0;
   #deleted: boolean;
+  /** When a program took the file away, by `monotonic`. */
+  #goneMs = Number.NEGATIVE_INFINITY;
   #conflict: OutriggerError | undefined;
   #failure: OutriggerError | undefined;
   #saving = false;
@@ -345,6 +347,7 @@ export class Document {
   /** The workspace changed this path. Called in the turn of the change. */
   noticed(change: Change): void {
     if (change.what === 'removed') {
+      if (change.cause.kind === 'outside') this.#goneMs = monotonic();
       this.#deleted = true;
       this.#savedContent = undefined;
       this.#dependencies.changed(this);
@@ -498,7 +501,7 @@ export class Document {
     if (this.#folders.some((folder) => folder.isUnmounted))
       throw new OutriggerError('WORKSPACE_GONE', `The volume that held ${this.#path} is not mounted.`);
     if (where === this.#path && !(await this.#isWhereTold())) return false;
-    if (this.#savedContent === undefined && !(await this.#isLeft())) return false;
+    if (this.#savedContent === undefined && !(await this.#staysGone())) return false;
     this.room.flush();
     // A lone surrogate can't stand in a file.
     const text = this.#textNow();
@@ -568,12 +571,13 @@ export class Document {
     return true;
   }
 
-  /** Whether nobody has made a file at the place that it left: an editor that removes its backup has. */
-  async #isLeft(): Promise<boolean> {
-    const left = this.#left;
-    if (left === undefined) return true;
+  /** Whether the file is to be made anew: not where a program does, here after a moment, or at the place that it left, as an editor that removes its backup. */
+  async #staysGone(): Promise<boolean> {
+    const { workspace } = this.#dependencies;
     const moves = this.#moves;
-    await this.#dependencies.workspace.settled?.([left]).catch(() => {});
+    if (this.#left !== undefined) await workspace.settled?.([this.#left]).catch(() => {});
+    while (moves === this.#moves && monotonic() - this.#goneMs < CUT_SETTLE_MS && workspace.entry(this.#path) === undefined)
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     if (moves !== this.#moves) return false;
     this.#left = undefined;
     return true;
@@ -652,6 +656,7 @@ export class Document {
     if (this.#closed) return;
     this.#conflict = undefined;
     if (disk === undefined) {
+      if (this.#savedContent !== undefined) this.#goneMs = monotonic();
       this.#deleted = true;
       this.#savedContent = undefined;
       if (this.dirty) this.#scheduleSave();
