@@ -334,7 +334,6 @@ export class Document {
               refresh: () => this.#reconcile(),
               wrote: (raw, content) => {
                 this.#takeDisk({ raw, content }, true);
-                this.#failure = undefined;
                 this.#dependencies.changed(this);
               },
               release,
@@ -709,6 +708,7 @@ export class Document {
     this.#found();
     if (this.#textNow() === next.text) {
       this.#savedVersion = this.#version;
+      this.#failure = undefined;
       this.#saveTimer.clear();
       const save = ++this.#saves;
       store.append(this.#id, { type: 'snapshot', save, hash: disk.content }, { type: 'saved', save, hash: disk.content });

@@ -504,3 +504,27 @@ test('what is typed on while a save that a kill cuts short is in its file alread
       await killed.stop();
     }
   }));
+
+test('a document that could not be saved is not told to have failed any more when its file holds the same text', () =>
+  withWorkspace(async ({ workspace, state, put, at, outside: elsewhere }) => {
+    put('a.txt', 'one\n');
+    const documents = documentsOf({ workspace, state }, 'content', () => {});
+    await documents.start();
+    const states = (): (string | undefined)[] => documents.list().map((info) => info.state);
+    try {
+      const { channel, ydoc } = await personIn(documents, 'a.txt');
+      ydoc.getText('content').insert(0, 'typed ');
+      channel.say(step1Message(Y.encodeStateVector(ydoc)));
+      fs.rmSync(at('a.txt'));
+      fs.symlinkSync(elsewhere, at('a.txt'));
+      await documents.flush('');
+      assert.deepEqual(states(), ['failed']);
+      fs.rmSync(at('a.txt'));
+      put('a.txt', 'typed one\n');
+      const after = hashBytes('typed one\n');
+      workspace.journal.record([{ path: 'a.txt', kind: 'file', what: 'changed', before: null, after, cause: outside }]);
+      await eventually(() => assert.deepEqual([states(), documents.read('a.txt')?.unsaved], [['saved'], false]));
+    } finally {
+      await documents.stop();
+    }
+  }));
