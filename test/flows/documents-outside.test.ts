@@ -88,6 +88,49 @@ for (const [keeps, says] of [
       assert.deepEqual(fs.readdirSync(root).toSorted(), keeps ? ['a.txt', 'a.txt~'] : ['a.txt']);
     }));
 
+test('a link that is put where a file was renamed to its backup takes nobody away from the backup', () =>
+  withPeople(async ({ client, put, file, at, join, state }) => {
+    put('a.txt', 'one\n');
+    await client.call('index.wait', {});
+    const person = await join('a.txt');
+    fs.renameSync(at('a.txt'), at('a.txt.bak'));
+    await eventually(async () => assert.equal(await state('a.txt.bak'), 'saved'));
+    fs.symlinkSync('/etc/hostname', at('a.txt'));
+    await client.call('index.wait', {});
+    person.text.insert(0, 'typed ');
+    await eventually(() => assert.equal(file('a.txt.bak'), 'typed one\n'));
+    assert.deepEqual(person.closes, []);
+  }));
+
+test('an editor that had its new file ready before it made the backup has its people, and what they typed, in the new one', () =>
+  withPeople(async ({ client, put, file, at, join }) => {
+    put('a.txt', 'one\n');
+    put('a.txt.new', 'one\nby an editor\n');
+    await client.call('index.wait', {});
+    const person = await join('a.txt');
+    fs.renameSync(at('a.txt'), at('a.txt~'));
+    person.text.insert(0, 'typed ');
+    await eventually(() => assert.equal(file('a.txt~'), 'typed one\n'));
+    fs.renameSync(at('a.txt.new'), at('a.txt'));
+    await eventually(() => assert.equal(file('a.txt'), 'typed one\nby an editor\n'));
+    await eventually(() => assert.equal(person.text.toString(), 'typed one\nby an editor\n'));
+  }));
+
+test('what an editor wrote a moment before it makes its backup stands there once after it made the new file', () =>
+  withPeople(async ({ client, put, file, at, join }) => {
+    put('a.txt', 'one\n');
+    await client.call('index.wait', {});
+    const person = await join('a.txt');
+    // Written in place, it is told once it has stood still; the rename is told before.
+    put('a.txt', 'one first\n');
+    fs.renameSync(at('a.txt'), at('a.txt~'));
+    person.text.insert(0, 'typed ');
+    await eventually(() => assert.equal(file('a.txt~'), 'typed one first\n'));
+    put('a.txt', 'one second first\n');
+    await eventually(() => assert.equal(file('a.txt'), 'typed one second first\n'));
+    await eventually(() => assert.equal(person.text.toString(), 'typed one second first\n'));
+  }));
+
 test('what is typed while a program removes a file and makes it a moment later stands in what it made', () =>
   withPeople(async ({ put, file, at, join, state }) => {
     put('a.txt', 'one\n');

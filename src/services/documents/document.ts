@@ -27,6 +27,8 @@ const SAVE_ATTEMPTS = 6;
 const MISSED_AT_ONCE = 1000;
 /** Times the largest file that is opened: so large a document may become that is open, and it is saved and found again. */
 const GROWS_TO = 4;
+/** An editor that renames the old file to its backup has made the new one by then. */
+export const SAVED_WITHIN_MS = 2000;
 /** UTF-8 takes three for a unit of UTF-16; a line end may be two on the disk. */
 const BYTES_OF_A_UNIT = 4;
 
@@ -63,10 +65,13 @@ export interface DocumentOptions {
   trustState: boolean;
 }
 
-/** What a file held. */
-export interface SavedText {
+/** What a file held when an editor made it its backup. */
+interface Began {
   text: string;
   content: string | undefined;
+  untilMs: number;
+  /** The new file is there, and the document with it. */
+  isBack: boolean;
 }
 
 /** See LiveText.hold. */
@@ -88,6 +93,8 @@ export class Document {
   #moves = 0;
   /** The place before its last move, until it is known that nobody makes its file anew there. */
   #left: string | undefined;
+  /** What a program goes on from that has made the file its backup, and may not have made the new one yet. */
+  #began: Began | undefined;
   /** Counts how often it was brought back: what was saved before that was not saved into the file of now. */
   #returns = 0;
   /** Which folder the file is told to be in; null where that is to be found out. */
@@ -246,10 +253,6 @@ export class Document {
     return this.#version !== this.#savedVersion;
   }
 
-  get saved(): SavedText {
-    return { text: this.#savedText, content: this.#savedContent };
-  }
-
   /** True when the file is gone and nobody typed since. */
   get deleted(): boolean {
     return this.#deleted;
@@ -370,21 +373,31 @@ export class Document {
     void this.#exclusive(() => this.#reconcile());
   }
 
-  /** Back to where a program makes the file anew from what it held at `began`: what was saved since, elsewhere, is what people typed. */
-  broughtBack(path: string, began: SavedText): void {
+  /** Where it was moved to is the backup of an editor: what is saved there is typed, and not what the editor began with. */
+  backedUp(): void {
+    const { text, content } = this.#began ?? { text: this.#savedText, content: this.#savedContent };
+    this.#began = { text, content, untilMs: monotonic() + SAVED_WITHIN_MS, isBack: false };
+  }
+
+  /** Back to where the editor has made its new file. */
+  broughtBack(path: string): void {
+    const began = this.#began;
     this.#returns++;
-    if (began.content !== this.#savedContent) {
-      this.#savedText = began.text;
-      this.#savedContent = began.content;
-      this.#dependencies.store.append(this.#id, { type: 'disk', hash: began.content ?? '', text: began.text });
-      this.#touch();
-    }
     this.moved(path);
+    if (began === undefined) return;
+    const back = { ...began, isBack: true };
+    this.#began = back;
+    // After the look that comes with the move.
+    void this.#exclusive(async () => {
+      if (this.#began === back) this.#began = undefined;
+    });
   }
 
   moved(path: string): void {
     this.#moves++;
     this.#left = this.#path;
+    // Back and not looked at yet, it may be made the backup once more.
+    if (this.#began?.isBack !== true) this.#began = undefined;
     this.#path = path;
     this.#target = targetOf(this.#dependencies.workspace, path);
     this.#folder = null;
@@ -693,6 +706,13 @@ export class Document {
     this.room.flush();
     const next = fileTextOf(disk.raw);
     const live = this.#textNow();
+    const began = this.#began !== undefined && monotonic() < this.#began.untilMs ? this.#began : undefined;
+    if (began !== undefined && began.content !== this.#savedContent) {
+      // What was saved since is what people typed.
+      this.#savedText = began.text;
+      this.#version++;
+    }
+    this.#began = began === undefined || began.isBack ? undefined : { ...began, text: next.text, content: disk.content };
     const clean = whole || !this.dirty;
     // Both sides began with nothing: two beginnings, of which what is alike must stand there once.
     const apart = !clean && this.#savedText === '';

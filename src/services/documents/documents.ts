@@ -8,7 +8,7 @@ import type { State } from '../state/state.ts';
 import type { HeldTexts, LiveContent, LiveText, LiveWritten } from '../workspace/live-text.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { actorName } from './actors.ts';
-import { Document, type DocumentDependencies, type DocumentOptions, type HeldDocument, type SavedText } from './document.ts';
+import { Document, type DocumentDependencies, type DocumentOptions, type HeldDocument, SAVED_WITHIN_MS } from './document.ts';
 import { DocumentStore } from './document-store.ts';
 import { Pulse } from './pulse.ts';
 import { SavePace } from './save-pace.ts';
@@ -17,8 +17,6 @@ import { SHARE_OF_FREE, Shares } from './shares.ts';
 const TICK_MS = 5000;
 const NEWS_MS = 250;
 const MAX_ALIASES = 1000;
-/** An editor that renames the old file to its backup has made the new one by then. */
-const SAVED_WITHIN_MS = 2000;
 
 export interface DocumentsOptions extends DocumentOptions {
   maxOpen: number;
@@ -54,7 +52,7 @@ export class Documents implements LiveText {
   /** Old names of renamed documents that people are still in. */
   readonly #aliases = new Map<string, Document>();
   /** By their old names: files that another program made a backup of by renaming them. */
-  readonly #backedUp = new Map<string, { document: Document; began: SavedText; atMs: number }>();
+  readonly #backedUp = new Map<string, { document: Document; atMs: number }>();
   /** Opened by a link to their file. */
   readonly #linked = new Set<Document>();
   readonly #unloads = new Map<Document, NodeJS.Timeout>();
@@ -370,23 +368,24 @@ export class Documents implements LiveText {
   }
 
   /** An editor that makes its backup by renaming makes the file anew at once: the document is of that, and the backup is nobody's. */
-  #followSave({ what, path, from }: Change): void {
+  #followSave({ what, path, kind, from }: Change): void {
     const document = this.#open.get(path);
     if (what === 'moved' && from !== undefined && document !== undefined && isBackup(path, from)) {
       if (this.#backedUp.size >= MAX_ALIASES) this.#backedUp.clear();
-      this.#backedUp.set(from, { document, began: document.saved, atMs: performance.now() });
+      this.#backedUp.set(from, { document, atMs: performance.now() });
+      document.backedUp();
       return;
     }
     const before = this.#backedUp.get(path);
-    if (before === undefined || what !== 'created') return;
+    if (before === undefined || what === 'removed' || kind !== 'file') return;
     this.#backedUp.delete(path);
-    const { document: away, began, atMs } = before;
+    const { document: away, atMs } = before;
     if (document !== undefined || this.#open.get(away.path) !== away || performance.now() - atMs > SAVED_WITHIN_MS) return;
     this.#aliases.delete(path);
     this.#closedPaths.add(away.path);
     this.#open.delete(away.path);
     this.#open.set(path, away);
-    away.broughtBack(path, began);
+    away.broughtBack(path);
   }
 
   /** Gives the documents that moved along. */
