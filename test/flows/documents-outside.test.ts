@@ -3,8 +3,15 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { type Client, createClient } from '../../src/client/client.ts';
+import type { DocumentInfo } from '../../src/contract/documents.ts';
+import type { Operations } from '../../src/contract/operations.ts';
 import { eventually } from '../kit/eventually.ts';
+import { OutsidePrograms, tooLarge } from '../kit/outside-programs.ts';
+import { withScratchFolder } from '../kit/scratch-folder.ts';
+import { testSeed } from '../kit/seed.ts';
 import { type RunningSidecar, withSidecar } from '../kit/sidecar.ts';
+import { processToken, type SidecarProcess, spawnSidecar } from '../kit/sidecar-process.ts';
 import { openYjsClient, type YjsClient } from '../kit/yjs-client.ts';
 
 interface Setting extends RunningSidecar {
@@ -144,3 +151,76 @@ test('what is typed while a program removes a file and makes it a moment later s
     await eventually(() => assert.equal(file('a.txt'), 'typed one\nmade anew\n'));
     await eventually(() => assert.equal(person.text.toString(), 'typed one\nmade anew\n'));
   }));
+
+const seed = testSeed();
+const quick = { 'documents.saveIdleMs': '60', 'documents.maxBytes': String(tooLarge) } as const;
+
+/** People and programs in the same files, at rest after each five steps of programs. */
+function typedAmongPrograms(number: number, rounds: number): Promise<void> {
+  return withSidecar(
+    async ({ url, token, root, stateFolder, client }) => {
+      const outside = path.join(path.dirname(stateFolder), 'outside');
+      fs.mkdirSync(outside);
+      const documents = async (): Promise<DocumentInfo[]> => (await client.call('documents.list', {})).documents;
+      const programs = new OutsidePrograms(number, { url, token, root, outside, documents });
+      await client.call('index.wait', {});
+      try {
+        await programs.join();
+        for (let round = 0; round < rounds; round++) {
+          for (let step = 0; step < 5; step++) await programs.step();
+          await programs.rest();
+        }
+      } finally {
+        programs.leave();
+      }
+    },
+    { config: quick },
+  );
+}
+
+/** The same, with kills in between; while no sidecar runs only programs go on. */
+function typedBetweenKills(number: number, kills: number): Promise<void> {
+  return withScratchFolder('outside', async (folder, root) => {
+    const outside = path.join(folder, 'outside');
+    fs.mkdirSync(outside);
+    let running: SidecarProcess | undefined;
+    let client: Client<Operations> | undefined;
+    const setting = {
+      url: '',
+      token: processToken,
+      root,
+      outside,
+      documents: async () => (await (client as Client<Operations>).call('documents.list', {})).documents,
+    };
+    const programs = new OutsidePrograms(number, setting);
+    try {
+      for (let kill = 0; kill <= kills; kill++) {
+        running = await spawnSidecar({ root, state: path.join(folder, 'state'), port: 0, flags: quick });
+        client = createClient<Operations>({ url: running.url, token: processToken });
+        await programs.join({ ...setting, url: running.url });
+        await programs.rest();
+        if (kill === kills) return;
+        await programs.typing();
+        programs.leave();
+        await running.kill();
+        client.close();
+        for (let step = 0; step < 3; step++) await programs.step(true);
+      }
+    } finally {
+      programs.leave();
+      client?.close();
+      await running?.kill();
+    }
+  });
+}
+
+test(`what is typed and what programs write of all habits stands there once (SEED=${seed})`, () => typedAmongPrograms(seed, 8));
+
+test(`what is typed before a kill and what programs write after it stands there once (SEED=${seed})`, () => typedBetweenKills(seed, 3));
+
+for (let round = 1; round <= 10; round++) {
+  test(`what is typed and what programs write of all habits stands there once (SEED=${seed + round}) (long form)`, () =>
+    typedAmongPrograms(seed + round, 25));
+  test(`what is typed before a kill and what programs write after it stands there once (SEED=${seed + round}) (long form)`, () =>
+    typedBetweenKills(seed + round, 8));
+}
