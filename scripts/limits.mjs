@@ -418,6 +418,21 @@ export const limitParts = [
         'they wait for their turn; the log has what was typed',
         ['src/services/documents/save-pace.test.ts', 'a few saves begin at once; of hundreds, the rest follow in order and evenly spaced'],
       ),
+      constant(
+        'files that saves replaced and a program may have open',
+        'src/services/documents/replaced-files.ts',
+        'MOST_REPLACED',
+        'count',
+        'the one that was written to longest ago is let go; each of them is after five seconds',
+        [
+          'src/services/documents/replaced-files.test.ts',
+          'is let go where more are replaced than may be followed: the one that was written to longest ago',
+        ],
+      ),
+      constant('room of these on the disk', 'src/services/documents/replaced-files.ts', 'MOST_REPLACED_BYTES', 'bytes', 'likewise', [
+        'src/services/documents/replaced-files.test.ts',
+        'is let go where those that are followed would take more room on the disk than they may',
+      ]),
       option('documents.maxOpen', '`TOO_MANY_DOCUMENTS`, close 4529; one that nobody is in is put away first', [
         'test/flows/documents.test.ts',
         'beyond the most that are open a document is refused, unless one that nobody is in can be put away for it',

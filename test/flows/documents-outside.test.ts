@@ -20,7 +20,10 @@ interface Setting extends RunningSidecar {
   state(room: string): Promise<string | undefined>;
 }
 
-function withPeople(run: (setting: Setting) => Promise<void>): Promise<void> {
+function withPeople(
+  run: (setting: Setting) => Promise<void>,
+  config: Record<string, string> = { 'documents.saveIdleMs': '60' },
+): Promise<void> {
   const people: YjsClient[] = [];
   return withSidecar(
     async (running) => {
@@ -39,7 +42,7 @@ function withPeople(run: (setting: Setting) => Promise<void>): Promise<void> {
         for (const person of people) person.destroy();
       }
     },
-    { config: { 'documents.saveIdleMs': '60' } },
+    { config },
   );
 }
 
@@ -151,6 +154,118 @@ test('what is typed while a program removes a file and makes it a moment later s
     await eventually(() => assert.equal(file('a.txt'), 'typed one\nmade anew\n'));
     await eventually(() => assert.equal(person.text.toString(), 'typed one\nmade anew\n'));
   }));
+
+test('what a program writes into the file that it opened before a save stands in the one that is there now, once', () =>
+  withPeople(async ({ put, file, at, join }) => {
+    put('a.txt', 'one\r\n');
+    const person = await join('a.txt');
+    const appending = fs.openSync(at('a.txt'), 'a');
+    const rewriting = fs.openSync(at('a.txt'), 'r+');
+    try {
+      person.text.insert(0, 'typed ');
+      await eventually(() => assert.equal(file('a.txt'), 'typed one\r\n'));
+      fs.writeSync(appending, 'appended\r\n');
+      await eventually(() => assert.equal(file('a.txt'), 'typed one\r\nappended\r\n'));
+      person.text.insert(0, 'more ');
+      await eventually(() => assert.equal(file('a.txt'), 'more typed one\r\nappended\r\n'));
+      // As an editor that saves in place, which has to wait between emptying and writing.
+      fs.ftruncateSync(rewriting);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      fs.writeSync(rewriting, 'one\r\nby an editor\r\nappended\r\n', 0);
+      await eventually(() => assert.equal(file('a.txt'), 'more typed one\r\nby an editor\r\nappended\r\n'));
+      await eventually(() => assert.equal(person.text.toString(), 'more typed one\nby an editor\nappended\n'));
+    } finally {
+      fs.closeSync(appending);
+      fs.closeSync(rewriting);
+    }
+  }));
+
+test('a program that keeps the file open and writes line after line is followed through all saves, and let go when it rests', () =>
+  withPeople(async ({ put, file, at, join, state }) => {
+    put('a.txt', 'one\n');
+    const person = await join('a.txt');
+    const log = fs.openSync(at('a.txt'), 'a');
+    try {
+      for (let line = 0; line < 8; line++) {
+        person.text.insert(0, `${line} `);
+        await eventually(() => assert.ok(file('a.txt').startsWith(`${line} `)));
+        fs.writeSync(log, `line ${line}\n`);
+      }
+      const lines = Array.from({ length: 8 }, (_, line) => `line ${line}\n`).join('');
+      await eventually(() => assert.equal(file('a.txt'), `7 6 5 4 3 2 1 0 one\n${lines}`));
+      await eventually(async () => assert.equal(await state('a.txt'), 'saved'));
+      assert.equal(person.text.toString(), file('a.txt'));
+    } finally {
+      fs.closeSync(log);
+    }
+    await eventually(() => assert.deepEqual(replacedFiles(at('a.txt')), []));
+  }));
+
+for (const [lines, form] of [
+  [150, ''],
+  [3000, ' (long form)'],
+] as const)
+  test(`lines that a program appends while people type and all is saved at once stand there once${form}`, () =>
+    withPeople(
+      async ({ put, file, at, join }) => {
+        put('a.txt', 'one\n');
+        const [person, other] = [await join('a.txt'), await join('a.txt')];
+        const appended: string[] = [];
+        for (let line = 0; line < lines; line++) {
+          (line % 2 === 0 ? person : other).text.insert(0, '.');
+          // Between opening and writing the sidecar may save: it is in this process, and has its turn.
+          const program = await fs.promises.open(at('a.txt'), 'a');
+          if (line % 3 === 0) await new Promise((resolve) => setTimeout(resolve, line % 40));
+          await program.write(`line ${line}\n`);
+          await program.close();
+          appended.push(`line ${line}`);
+        }
+        await eventually(() => {
+          assert.deepEqual(
+            file('a.txt')
+              .split('\n')
+              .filter((line) => line.startsWith('line'))
+              .toSorted(),
+            appended.toSorted(),
+          );
+          assert.equal(person.text.toString(), file('a.txt'));
+        });
+        assert.equal(file('a.txt').split('.').length - 1, lines);
+      },
+      { 'documents.saveIdleMs': '10', 'documents.saveMaxMs': '20' },
+    ));
+
+test('what is no text, or too large, in the file that a save replaced changes nothing', () =>
+  withPeople(async ({ put, file, at, join, state }) => {
+    put('a.txt', 'one\n');
+    const person = await join('a.txt');
+    for (const [typed, written] of [
+      ['typed ', Buffer.from([65, 0, 66])],
+      ['more ', Buffer.alloc(20_000_000, 'x')],
+    ] as const) {
+      const program = fs.openSync(at('a.txt'), 'a');
+      person.text.insert(0, typed);
+      await eventually(() => assert.ok(file('a.txt').startsWith(typed)));
+      fs.writeSync(program, written);
+      fs.closeSync(program);
+    }
+    await eventually(() => assert.deepEqual(replacedFiles(at('a.txt')), []));
+    assert.equal(file('a.txt'), 'more typed one\n');
+    assert.equal(await state('a.txt'), 'saved');
+    assert.equal(person.text.toString(), 'more typed one\n');
+  }));
+
+/** Files of that name which are gone and which this process, with the sidecar in it, holds open. */
+function replacedFiles(name: string): string[] {
+  const links = fs.readdirSync('/proc/self/fd').map((descriptor) => {
+    try {
+      return fs.readlinkSync(`/proc/self/fd/${descriptor}`);
+    } catch {
+      return '';
+    }
+  });
+  return links.filter((link) => link === `${name} (deleted)`);
+}
 
 const seed = testSeed();
 const quick = { 'documents.saveIdleMs': '60', 'documents.maxBytes': String(tooLarge) } as const;

@@ -31,7 +31,7 @@ export async function readDisk(
     for (let waited = 0; ; waited += SETTLE_MS) {
       const { bytes, content, stat, place } = await workspace.read(path, maxBytes);
       const raw = decodeText(bytes);
-      const isCut = raw !== undefined && known !== undefined && content !== known.content && lostItsEnd(raw, known.text);
+      const isCut = raw !== undefined && known !== undefined && content !== known.content && lostItsEnd(fileTextOf(raw).text, known.text);
       const waitMs = isCut ? CUT_SETTLE_MS : content === known?.content || content === settled ? 0 : SETTLE_MS;
       if (waitMs > 0 && now() - stat.mtimeMs < waitMs && waited < Math.max(waitMs, MAX_SETTLE_MS)) {
         await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
@@ -60,7 +60,7 @@ export function targetOf(workspace: Workspace, path: string): string {
   }
 }
 
-function lostItsEnd(raw: string, before: string): boolean {
-  const { text } = fileTextOf(raw);
+/** Both with LF alone. */
+export function lostItsEnd(text: string, before: string): boolean {
   return text.length < before.length && before.startsWith(text);
 }

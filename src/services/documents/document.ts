@@ -19,6 +19,7 @@ import { heal } from './healing.ts';
 import { applyTextEdits, beginLife, firstState, hashText, isSaved, newOwnId, ownDoc, setSavedMark } from './lineage.ts';
 import { unionTexts } from './merge.ts';
 import type { Pulse } from './pulse.ts';
+import type { ReplacedFiles, Replacing } from './replaced-files.ts';
 import { Room } from './room.ts';
 import type { SavePace } from './save-pace.ts';
 import { SaveTimer } from './save-timer.ts';
@@ -43,6 +44,7 @@ export interface DocumentDependencies {
   store: DocumentStore;
   pulse: Pulse;
   pace: SavePace;
+  replaced: ReplacedFiles;
   now: () => number;
   log: (event: string, facts: Record<string, unknown>) => void;
   /** It is made; called before anything else can happen. */
@@ -124,6 +126,7 @@ export class Document {
   #conflict: OutriggerError | undefined;
   #failure: OutriggerError | undefined;
   #saving = false;
+  readonly #replacing: Replacing;
   readonly #actors = new Actors();
   #work: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -157,6 +160,11 @@ export class Document {
       emptied: () => dependencies.emptied(this),
       now: monotonic,
     });
+    this.#replacing = {
+      mostBytes: () => mostBytes(options, this.#text.length),
+      overtaken: (before, after) => void this.#exclusive(async () => this.#takeOvertaken(before, after)),
+      refused: (why) => dependencies.log('documents.not-taken', { path: this.#path, why }),
+    };
     dependencies.opened(this);
   }
 
@@ -424,6 +432,7 @@ export class Document {
     if (this.#closed) return;
     this.#closed = true;
     this.#saveTimer.clear();
+    this.#dependencies.replaced.leave(this.#replacing);
     this.room.close(code, reason);
     this.#ydoc.destroy();
   }
@@ -528,6 +537,7 @@ export class Document {
     store.append(this.#id, { type: 'snapshot', save, hash });
     this.#savingContent = hash;
     const saved = this.#savedContent;
+    const savedText = this.#savedText;
     const actors = this.#actors.all();
     try {
       const written = await workspace.write(where, bytes, {
@@ -535,6 +545,7 @@ export class Document {
         // The folder of a file that is to be there may have been renamed: it is not made anew before that is known.
         parents: saved === undefined,
         leadsTo: this.#target,
+        replaced: (file) => this.#dependencies.replaced.follow(file, savedText, this.#replacing),
         ...(saved === undefined ? { ifNoneMatch: '*' } : { ifMatch: etagOf(saved) }),
       });
       if (returns !== this.#returns) return false;
@@ -737,6 +748,17 @@ export class Document {
       this.#scheduleSave();
     }
     setSavedMark(this.#ydoc, next.text, MARK);
+    this.room.flush();
+  }
+
+  /** Takes in what a program wrote into a file that a save had replaced. A file that was removed since stays so. */
+  #takeOvertaken(before: string, after: string): void {
+    if (this.#closed || this.#deleted) return;
+    this.room.flush();
+    const edits = rebaseEdits(diffText(before, after), diffText(before, this.#textNow()), before);
+    if (edits.length === 0) return;
+    applyTextEdits(this.#ydoc, this.#text, edits, FROM_DISK);
+    this.#scheduleSave();
     this.room.flush();
   }
 

@@ -11,6 +11,7 @@ import { actorName } from './actors.ts';
 import { Document, type DocumentDependencies, type DocumentOptions, type HeldDocument, SAVED_WITHIN_MS } from './document.ts';
 import { DocumentStore } from './document-store.ts';
 import { Pulse } from './pulse.ts';
+import { ReplacedFiles } from './replaced-files.ts';
 import { SavePace } from './save-pace.ts';
 import { SHARE_OF_FREE, Shares } from './shares.ts';
 
@@ -46,6 +47,7 @@ export class Documents implements LiveText {
   readonly #store: DocumentStore;
   readonly #pulse: Pulse;
   readonly #pace = new SavePace();
+  readonly #replaced = new ReplacedFiles();
   readonly #shares = new Shares<Document>();
   readonly #open = new Map<string, Document>();
   readonly #opening = new Map<string, Promise<Document>>();
@@ -105,7 +107,9 @@ export class Documents implements LiveText {
     await this.flush('');
     for (const timer of this.#unloads.values()) clearTimeout(timer);
     for (const document of this.#open.values()) document.room.flush();
+    this.#replaced.look();
     await this.flush('');
+    this.#replaced.leave();
     this.#compact();
     for (const document of this.#open.values()) document.close(closeCodes.goingAway, 'The sidecar is stopping.');
     this.#open.clear();
@@ -302,6 +306,7 @@ export class Documents implements LiveText {
       store: this.#store,
       pulse: this.#pulse,
       pace: this.#pace,
+      replaced: this.#replaced,
       opened: (document) => {
         this.#open.set(wirePath, document);
         if (document.target !== wirePath) this.#linked.add(document);

@@ -6,7 +6,7 @@ import { O_PATH } from './containment.ts';
 import { hashBytes, SMALL_BYTES } from './content.ts';
 import { errnoOf } from './file-errors.ts';
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, O_RDONLY, O_DIRECTORY } = fs.constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_RDONLY, O_DIRECTORY } = fs.constants;
 const syncFile = promisify(fsync);
 const syncData = promisify(fdatasync);
 
@@ -88,26 +88,58 @@ async function writeAll(descriptor: number, bytes: Uint8Array, signal?: AbortSig
   }
 }
 
+/** A file that was replaced, open for reading, with its facts as they were when its content was compared. Who takes it closes it. */
+export interface ReplacedFile {
+  descriptor: number;
+  stat: fs.Stats;
+}
+
 /**
  * Puts a prepared file in the place of another. A program may move that one away at this very moment: then both would be there, the new one under a name
- * that nobody meant any more. That is seen by the open file, which has a name still, and taken back: false. Needs /proc. Throws as fs does.
+ * that nobody meant any more. That is seen by the open file, which has a name still, and taken back: false. Else the open file goes to `replaced`, where it may
+ * be read. Needs /proc. Throws as fs does.
  */
-export function renameOver(prepared: Pick<Prepared, 'at' | 'stat'>, at: string, existing: fs.Stats): boolean {
-  let descriptor: number;
-  try {
-    descriptor = fs.openSync(at, O_PATH | O_NOFOLLOW);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
-  }
+export function renameOver(
+  prepared: Pick<Prepared, 'at' | 'stat'>,
+  at: string,
+  existing: fs.Stats,
+  replaced?: (file: ReplacedFile) => void,
+): boolean {
+  const opened = openForReplacing(at, replaced !== undefined);
+  if (opened === undefined) return false;
+  const { descriptor, isReadable } = opened;
+  let isTaken = false;
   try {
     if (!isSame(fs.fstatSync(descriptor), existing)) return false;
     fs.renameSync(prepared.at, at);
     const name = fs.readlinkSync(`/proc/self/fd/${descriptor}`);
-    return !isSame(fs.lstatSync(name, { throwIfNoEntry: false }), existing) || !takeBack(prepared, at);
+    if (isSame(fs.lstatSync(name, { throwIfNoEntry: false }), existing) && takeBack(prepared, at)) return false;
+    if (isReadable && replaced !== undefined) {
+      isTaken = true;
+      replaced({ descriptor, stat: existing });
+    }
+    return true;
   } finally {
-    fs.closeSync(descriptor);
+    if (!isTaken) fs.closeSync(descriptor);
   }
+}
+
+/** Undefined where nothing is there. */
+function openForReplacing(at: string, toRead: boolean): { descriptor: number; isReadable: boolean } | undefined {
+  try {
+    if (toRead) return { descriptor: fs.openSync(at, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), isReadable: true };
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES') return orNotThere(error);
+  }
+  try {
+    return { descriptor: fs.openSync(at, O_PATH | O_NOFOLLOW), isReadable: false };
+  } catch (error) {
+    return orNotThere(error);
+  }
+}
+
+function orNotThere(error: unknown): undefined {
+  if (errnoOf(error) !== 'ENOENT') throw error;
 }
 
 /** False where what stands there is not the prepared file any more. */

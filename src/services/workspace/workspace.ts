@@ -314,7 +314,7 @@ export class Workspace extends Reader {
         };
       }
       if (existing !== undefined) this.witness?.(place.path);
-      const replaced = this.#replace(place, wirePath, prepared, existing, request.mode);
+      const replaced = this.#replace(place, wirePath, prepared, existing, request);
       if (replaced === undefined) continue;
       // As a later read will know it: a large file's ETag is not made of its hash.
       const content =
@@ -352,7 +352,7 @@ export class Workspace extends Reader {
     wirePath: string,
     prepared: Prepared,
     existing: fs.Stats | undefined,
-    mode: number | undefined,
+    { mode, replaced }: WriteRequest,
   ): { note: string | undefined } | undefined {
     if (existing !== undefined && (existing.nlink > 1 || existing.dev !== prepared.stat.dev)) {
       // Both contents are kept in memory and beside the state while it is written.
@@ -378,7 +378,7 @@ export class Workspace extends Reader {
     const note = existing === undefined ? undefined : keepOwner(prepared.at, existing, prepared.stat);
     this.placing?.(place.path, prepared.stat);
     if (existing === undefined || !this.containment.byDescriptor) fs.renameSync(prepared.at, place.at);
-    else if (!renameOver(prepared, place.at, existing)) return undefined;
+    else if (!renameOver(prepared, place.at, existing, replaced)) return undefined;
     // A program may have moved it on already: written it is all the same.
     const now = fs.lstatSync(place.at, { throwIfNoEntry: false });
     if (now?.ino === prepared.stat.ino) this.#contents.remember(place.path, now, prepared.hash);
