@@ -14,6 +14,7 @@ import type { Workspace } from '../workspace/workspace.ts';
 import { Actors, causeOf, parseActor } from './actors.ts';
 import { CUT_SETTLE_MS, type DiskText, readDisk, SETTLE_MS, targetOf } from './disk-text.ts';
 import type { DocumentStore } from './document-store.ts';
+import { EditorBackup } from './editor-backup.ts';
 import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
 import { heal } from './healing.ts';
 import { applyTextEdits, beginLife, firstState, hashText, isSaved, newOwnId, ownDoc, setSavedMark } from './lineage.ts';
@@ -28,8 +29,6 @@ const SAVE_ATTEMPTS = 6;
 const MISSED_AT_ONCE = 1000;
 /** Times the largest file that is opened: so large a document may become that is open, and it is saved and found again. */
 const GROWS_TO = 4;
-/** An editor that renames the old file to its backup has made the new one by then. */
-export const SAVED_WITHIN_MS = 2000;
 /** UTF-8 takes three for a unit of UTF-16; a line end may be two on the disk. */
 const BYTES_OF_A_UNIT = 4;
 
@@ -67,15 +66,6 @@ export interface DocumentOptions {
   trustState: boolean;
 }
 
-/** What a file held when an editor made it its backup. */
-interface Began {
-  text: string;
-  content: string | undefined;
-  untilMs: number;
-  /** The new file is there, and the document with it. */
-  isBack: boolean;
-}
-
 /** See LiveText.hold. */
 export interface HeldDocument extends HeldText {
   /** May be called twice. */
@@ -95,10 +85,7 @@ export class Document {
   #moves = 0;
   /** The place before its last move, until it is known that nobody makes its file anew there. */
   #left: string | undefined;
-  /** What a program goes on from that has made the file its backup, and may not have made the new one yet. */
-  #began: Began | undefined;
-  /** Counts how often it was brought back: what was saved before that was not saved into the file of now. */
-  #returns = 0;
+  readonly #backup = new EditorBackup();
   /** Which folder the file is told to be in; null where that is to be found out. */
   #folder: string | undefined | null;
   /** The folders above the file, as they were when it was there last: without the volume of one, what is unsaved waits. */
@@ -381,31 +368,23 @@ export class Document {
     void this.#exclusive(() => this.#reconcile());
   }
 
-  /** Where it was moved to is the backup of an editor: what is saved there is typed, and not what the editor began with. */
+  /** Where it was moved to is the backup of an editor. */
   backedUp(): void {
-    const { text, content } = this.#began ?? { text: this.#savedText, content: this.#savedContent };
-    this.#began = { text, content, untilMs: monotonic() + SAVED_WITHIN_MS, isBack: false };
+    this.#backup.made({ text: this.#savedText, content: this.#savedContent });
   }
 
   /** Back to where the editor has made its new file. */
   broughtBack(path: string): void {
-    const began = this.#began;
-    this.#returns++;
+    const looked = this.#backup.broughtBack();
     this.moved(path);
-    if (began === undefined) return;
-    const back = { ...began, isBack: true };
-    this.#began = back;
     // After the look that comes with the move.
-    void this.#exclusive(async () => {
-      if (this.#began === back) this.#began = undefined;
-    });
+    void this.#exclusive(async () => looked());
   }
 
   moved(path: string): void {
     this.#moves++;
     this.#left = this.#path;
-    // Back and not looked at yet, it may be made the backup once more.
-    if (this.#began?.isBack !== true) this.#began = undefined;
+    this.#backup.moved();
     this.#path = path;
     this.#target = targetOf(this.#dependencies.workspace, path);
     this.#folder = null;
@@ -529,7 +508,7 @@ export class Document {
     const version = this.#version;
     const path = this.#path;
     const moves = this.#moves;
-    const returns = this.#returns;
+    const { returns } = this.#backup;
     const raw = rawTextOf(text.toWellFormed(), this.#manner);
     const bytes = Buffer.from(raw);
     const save = ++this.#saves;
@@ -548,7 +527,7 @@ export class Document {
         replaced: (file) => this.#dependencies.replaced.follow(file, savedText, this.#replacing),
         ...(saved === undefined ? { ifNoneMatch: '*' } : { ifMatch: etagOf(saved) }),
       });
-      if (returns !== this.#returns) return false;
+      if (returns !== this.#backup.returns) return false;
       this.#actors.forget(actors);
       this.#savedContent = written.content;
       this.#savedRevision = written.revision;
@@ -717,13 +696,12 @@ export class Document {
     this.room.flush();
     const next = fileTextOf(disk.raw);
     const live = this.#textNow();
-    const began = this.#began !== undefined && monotonic() < this.#began.untilMs ? this.#began : undefined;
-    if (began !== undefined && began.content !== this.#savedContent) {
+    const base = this.#backup.read({ text: next.text, content: disk.content }, this.#savedContent);
+    if (base !== undefined) {
       // What was saved since is what people typed.
-      this.#savedText = began.text;
+      this.#savedText = base;
       this.#version++;
     }
-    this.#began = began === undefined || began.isBack ? undefined : { ...began, text: next.text, content: disk.content };
     const clean = whole || !this.dirty;
     // Both sides began with nothing: two beginnings, of which what is alike must stand there once.
     const apart = !clean && this.#savedText === '';
