@@ -1,20 +1,18 @@
 import fs from 'node:fs';
-import { join } from 'node:path';
 import * as Y from 'yjs';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Cause, Change } from '../../contract/events.ts';
 import type { DocumentInfo } from '../../contract/documents.ts';
-import { parentPath } from '../../contract/paths.ts';
 import { diffText, rebaseEdits, type TextEdit } from '../../core/text-diff.ts';
-import { MountPoint } from '../state/mount-point.ts';
 import { etagOf, hashBytes } from '../workspace/content.ts';
 import { fileError } from '../workspace/file-errors.ts';
 import type { HeldText, LiveContent, LiveWritten } from '../workspace/live-text.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { Actors, causeOf, parseActor } from './actors.ts';
-import { CUT_SETTLE_MS, type DiskText, readDisk, SETTLE_MS, targetOf } from './disk-text.ts';
+import { type DiskText, readDisk, targetOf } from './disk-text.ts';
 import type { DocumentStore } from './document-store.ts';
 import { EditorBackup } from './editor-backup.ts';
+import { FilePlace } from './file-place.ts';
 import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
 import { heal } from './healing.ts';
 import { applyTextEdits, beginLife, firstState, hashText, isSaved, newOwnId, ownDoc, setSavedMark } from './lineage.ts';
@@ -78,18 +76,8 @@ export class Document {
   readonly #dependencies: DocumentDependencies;
   readonly #options: DocumentOptions;
   readonly #id: number;
-  #path: string;
-  /** Where the path leads when links are followed. */
-  #target: string;
-  /** Counts its moves: what was asked about the place before one says nothing of the place after, be it the same. */
-  #moves = 0;
-  /** The place before its last move, until it is known that nobody makes its file anew there. */
-  #left: string | undefined;
+  readonly #place: FilePlace;
   readonly #backup = new EditorBackup();
-  /** Which folder the file is told to be in; null where that is to be found out. */
-  #folder: string | undefined | null;
-  /** The folders above the file, as they were when it was there last: without the volume of one, what is unsaved waits. */
-  #folders: readonly MountPoint[];
   #ydoc: Y.Doc;
   #text: Y.Text;
   /** The text that the file holds, as far as we know: the base of merges. */
@@ -108,8 +96,6 @@ export class Document {
   #savingContent: string | undefined;
   #saves = 0;
   #deleted: boolean;
-  /** When a program took the file away, by `monotonic`. */
-  #goneMs = Number.NEGATIVE_INFINITY;
   #conflict: OutriggerError | undefined;
   #failure: OutriggerError | undefined;
   #saving = false;
@@ -122,8 +108,7 @@ export class Document {
   #raw: { version: number; raw: string } | undefined;
 
   private constructor(path: string, opened: Opened, dependencies: DocumentDependencies, options: DocumentOptions) {
-    this.#path = path;
-    this.#target = opened.target;
+    this.#place = new FilePlace(dependencies.workspace, path, opened.target);
     this.#id = opened.id;
     this.#ydoc = opened.ydoc;
     this.#manner = opened.manner;
@@ -134,15 +119,13 @@ export class Document {
     this.#options = options;
     this.#saveTimer = new SaveTimer({ pace: dependencies.pace, now: monotonic, save: () => void this.save() }, options);
     this.#savedRevision = dependencies.workspace.journal.revision;
-    this.#folders = this.#foldersNow();
-    this.#folder = this.#folderNow();
     this.#text = this.#observe(opened.ydoc);
     this.room = new Room(opened.ydoc, opened.life, dependencies.pulse, {
       applied: (updates, names) => this.#applied(updates, names),
       heal: (update, name) => this.#heal(update, name),
       hasRoomFor: (bytes) => this.#text.length + bytes <= GROWS_TO * options.maxBytes,
       rebuild: () => this.#rebuild(),
-      failed: (what, error) => dependencies.log('documents.refused', { path: this.#path, what, error }),
+      failed: (what, error) => dependencies.log('documents.refused', { path: this.path, what, error }),
       presenceChanged: () => dependencies.changed(this),
       emptied: () => dependencies.emptied(this),
       now: monotonic,
@@ -150,7 +133,7 @@ export class Document {
     this.#replacing = {
       mostBytes: () => mostBytes(options, this.#text.length),
       overtaken: (before, after) => void this.#exclusive(async () => this.#takeOvertaken(before, after)),
-      refused: (why) => dependencies.log('documents.not-taken', { path: this.#path, why }),
+      refused: (why) => dependencies.log('documents.not-taken', { path: this.path, why }),
     };
     dependencies.opened(this);
   }
@@ -227,16 +210,17 @@ export class Document {
   }
 
   get path(): string {
-    return this.#path;
+    return this.#place.path;
   }
 
+  /** Where the path leads when links are followed. */
   get target(): string {
-    return this.#target;
+    return this.#place.target;
   }
 
   /** Another file is behind the path by now. */
   get isLedElsewhere(): boolean {
-    return targetOf(this.#dependencies.workspace, this.#path) !== this.#target;
+    return this.#place.isLedElsewhere;
   }
 
   /** Something is under way that waits: a save, a look at the file. */
@@ -255,7 +239,7 @@ export class Document {
 
   info(): DocumentInfo {
     const info: DocumentInfo = {
-      path: this.#path,
+      path: this.path,
       connections: this.room.size,
       people: this.room.presence.people(),
       state: this.#state(),
@@ -306,10 +290,10 @@ export class Document {
     const problem = this.#failure ?? this.#conflict;
     if (problem !== undefined) {
       const { reason, message, hint } = problem;
-      throw new OutriggerError(reason, `${this.#path} holds the edit, but can't be saved: ${message}`, { hint, cause: problem });
+      throw new OutriggerError(reason, `${this.path} holds the edit, but can't be saved: ${message}`, { hint, cause: problem });
     }
     if (wanted !== raw && this.#savedVersion < version && !this.#options.readOnly)
-      throw new OutriggerError('BUSY_FILE', `${this.#path} holds the edit, but its file kept changing while it was saved.`);
+      throw new OutriggerError('BUSY_FILE', `${this.path} holds the edit, but its file kept changing while it was saved.`);
     const saved = this.#savedContent ?? '';
     return { etag: etagOf(saved), size: Buffer.byteLength(this.read().raw), revision: this.#savedRevision, changed: wanted !== raw };
   }
@@ -344,7 +328,7 @@ export class Document {
   /** The workspace changed this path. Called in the turn of the change. */
   noticed(change: Change): void {
     if (change.what === 'removed') {
-      if (change.cause.kind === 'outside') this.#goneMs = monotonic();
+      if (change.cause.kind === 'outside') this.#place.taken();
       this.#deleted = true;
       this.#savedContent = undefined;
       this.#dependencies.changed(this);
@@ -382,13 +366,8 @@ export class Document {
   }
 
   moved(path: string): void {
-    this.#moves++;
-    this.#left = this.#path;
     this.#backup.moved();
-    this.#path = path;
-    this.#target = targetOf(this.#dependencies.workspace, path);
-    this.#folder = null;
-    this.#folders = this.#foldersNow();
+    this.#place.moved(path);
     this.room.moved(path);
     this.#dependencies.store.rename(this.#id, path);
     this.#dependencies.changed(this);
@@ -484,8 +463,8 @@ export class Document {
       this.#failure = undefined;
       this.#saveTimer.succeeded();
     } catch (error) {
-      this.#failure = fileError(error, this.#path);
-      this.#dependencies.log('documents.save-failed', { path: this.#path, error });
+      this.#failure = fileError(error, this.path);
+      this.#dependencies.log('documents.save-failed', { path: this.path, error });
       this.#saveTimer.failed();
     } finally {
       this.#saving = false;
@@ -495,19 +474,16 @@ export class Document {
   }
 
   /** False when the file had changed: it was merged in, and saving is to be tried again. `where`: the path, or where that led. */
-  async #saveOnce(cause: Cause | undefined, where = this.#path): Promise<boolean> {
+  async #saveOnce(cause: Cause | undefined, where = this.path): Promise<boolean> {
     const { store, workspace } = this.#dependencies;
-    // What is written below the place of its volume is hidden as soon as that is back.
-    if (this.#folders.some((folder) => folder.isUnmounted))
-      throw new OutriggerError('WORKSPACE_GONE', `The volume that held ${this.#path} is not mounted.`);
-    if (where === this.#path && !(await this.#isWhereTold())) return false;
-    if (this.#savedContent === undefined && !(await this.#staysGone())) return false;
+    if (this.#place.isUnmounted) throw new OutriggerError('WORKSPACE_GONE', `The volume that held ${this.path} is not mounted.`);
+    if (where === this.path && !(await this.#place.isWhereTold())) return false;
+    if (this.#savedContent === undefined && !(await this.#place.staysGone())) return false;
     this.room.flush();
     // A lone surrogate can't stand in a file.
     const text = this.#textNow();
     const version = this.#version;
-    const path = this.#path;
-    const moves = this.#moves;
+    const { path, moves } = this.#place;
     const { returns } = this.#backup;
     const raw = rawTextOf(text.toWellFormed(), this.#manner);
     const bytes = Buffer.from(raw);
@@ -523,7 +499,7 @@ export class Document {
         cause: causeOf(cause, actors),
         // The folder of a file that is to be there may have been renamed: it is not made anew before that is known.
         parents: saved === undefined,
-        leadsTo: this.#target,
+        leadsTo: this.target,
         replaced: (file) => this.#dependencies.replaced.follow(file, savedText, this.#replacing),
         ...(saved === undefined ? { ifNoneMatch: '*' } : { ifMatch: etagOf(saved) }),
       });
@@ -532,9 +508,8 @@ export class Document {
       this.#savedContent = written.content;
       this.#savedRevision = written.revision;
       this.#savedVersion = version;
-      this.#found();
+      this.#found(saved === undefined);
       this.#savedText = text;
-      if (saved === undefined) this.#folder = this.#folderNow();
       // Mixed line ends: the next save goes out from the characters that are there now.
       if (this.#manner.raw !== undefined) this.#manner = fileTextOf(raw);
       store.append(this.#id, { type: 'saved', save, hash: written.content });
@@ -543,7 +518,7 @@ export class Document {
     } catch (error) {
       if (!(error instanceof OutriggerError)) throw error;
       // Renamed meanwhile: the next attempt goes to the new place.
-      if (moves !== this.#moves) return false;
+      if (moves !== this.#place.moves) return false;
       if (where !== path) throw error;
       if (error.reason === 'ACCESS_DENIED' && !this.isLedElsewhere) {
         this.#conflict = error;
@@ -554,64 +529,16 @@ export class Document {
       if (error.reason !== 'ACCESS_DENIED' && error.reason !== 'ETAG_MISMATCH' && !isGone) throw error;
       // Where a program put it the watch says, and it is saved there; it is made anew only where it was removed.
       if (isGone) await workspace.settled?.([path]).catch(() => {});
-      if (moves !== this.#moves) return false;
+      if (moves !== this.#place.moves) return false;
       await this.#reconcile();
       return false;
     }
   }
 
-  /**
-   * Whether all moves until now were told. A folder may have been moved away and another be there, and in it the same file once more: it has been elsewhere, and
-   * what is saved here before that is told would go there with the name. A file that comes back to the folder that it left is there as it was.
-   */
-  async #isWhereTold(): Promise<boolean> {
-    if (this.#folder === this.#folderNow()) return true;
-    const moves = this.#moves;
-    await this.#dependencies.workspace.settled?.([this.#path]).catch(() => {});
-    if (moves !== this.#moves) return false;
-    this.#folder = this.#folderNow();
-    return true;
-  }
-
-  /** Whether the file is to be made anew: not where a program does, here after a moment, or at the place that it left, as an editor that removes its backup. */
-  async #staysGone(): Promise<boolean> {
-    const { workspace } = this.#dependencies;
-    const moves = this.#moves;
-    if (this.#left !== undefined) await workspace.settled?.([this.#left]).catch(() => {});
-    while (moves === this.#moves && monotonic() - this.#goneMs < CUT_SETTLE_MS && workspace.entry(this.#path) === undefined)
-      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    if (moves !== this.#moves) return false;
-    this.#left = undefined;
-    return true;
-  }
-
-  /** Undefined: there is none. */
-  #folderNow(): string | undefined {
-    try {
-      const stat = fs.statSync(join(this.#dependencies.workspace.root, parentPath(this.#target)), { throwIfNoEntry: false });
-      return stat && `${stat.dev}:${stat.ino}:${stat.birthtimeMs}`;
-    } catch {
-      // It can't be looked at: a write says why.
-      return undefined;
-    }
-  }
-
-  /** The file is there. */
-  #found(): void {
+  /** The file is there; `isNew`: as we made it just now. */
+  #found(isNew = false): void {
     this.#deleted = false;
-    this.#folders = this.#foldersNow();
-  }
-
-  #foldersNow(): MountPoint[] {
-    const folders: MountPoint[] = [];
-    for (let folder = parentPath(this.#target); folder !== ''; folder = parentPath(folder)) {
-      try {
-        folders.push(new MountPoint(join(this.#dependencies.workspace.root, folder)));
-      } catch {
-        // Not there yet, or not any more: nothing is mounted at it.
-      }
-    }
-    return folders;
+    this.#place.found(isNew);
   }
 
   #lookInTurn(): Promise<void> {
@@ -624,7 +551,7 @@ export class Document {
   async #isAsLeft(): Promise<boolean> {
     if (this.#conflict !== undefined || this.#deleted || this.isLedElsewhere) return false;
     try {
-      const { content, descriptor, release } = await this.#dependencies.workspace.open(this.#path);
+      const { content, descriptor, release } = await this.#dependencies.workspace.open(this.path);
       fs.closeSync(descriptor);
       release();
       return content === this.#savedContent || content === this.#savingContent;
@@ -637,28 +564,27 @@ export class Document {
   /** Looks at the file and takes in what others wrote there. `settled`: a content that the watch saw standing still. */
   async #reconcile(settled?: string): Promise<void> {
     if (this.#closed) return;
-    const path = this.#path;
-    const moves = this.#moves;
+    const { path, moves } = this.#place;
     let disk: DiskText | undefined;
     try {
       if (this.isLedElsewhere) return await this.#goAstray();
       const known = { content: this.#savedContent, text: this.#savedText };
       disk = await readDisk(this.#dependencies, path, mostBytes(this.#options, this.#text.length), known, settled);
       // Moved meanwhile: what was read is of the old place, and a look at the new one is to come.
-      if (moves !== this.#moves) return;
-      if (disk !== undefined && disk.place !== this.#target) return await this.#goAstray();
+      if (moves !== this.#place.moves) return;
+      if (disk !== undefined && disk.place !== this.target) return await this.#goAstray();
     } catch (error) {
-      if (moves !== this.#moves) return;
+      if (moves !== this.#place.moves) return;
       // Binary, too large, or no file any more: what we have is kept, and nothing is written over what is there.
       this.#conflict = error instanceof OutriggerError ? error : new OutriggerError('BUSY_FILE', String(error), { cause: error });
       this.#dependencies.changed(this);
       return;
     }
-    if (disk === undefined && !(await this.#isGone(path))) return;
+    if (disk === undefined && !(await this.#place.isGone())) return;
     if (this.#closed) return;
     this.#conflict = undefined;
     if (disk === undefined) {
-      if (this.#savedContent !== undefined) this.#goneMs = monotonic();
+      if (this.#savedContent !== undefined) this.#place.taken();
       this.#deleted = true;
       this.#savedContent = undefined;
       if (this.dirty) this.#scheduleSave();
@@ -670,23 +596,15 @@ export class Document {
     this.#dependencies.changed(this);
   }
 
-  /** A file that is not there may have been moved a moment ago: where to, the watch says, and the document is there then. */
-  async #isGone(path: string): Promise<boolean> {
-    const { workspace } = this.#dependencies;
-    const moves = this.#moves;
-    await workspace.settled?.([path]).catch(() => {});
-    return moves === this.#moves && workspace.entry(path) === undefined;
-  }
-
   /** What is unsaved goes to the file that it was typed for. Throws ACCESS_DENIED where that is not to be had any more. */
   async #goAstray(): Promise<void> {
     try {
-      for (let attempt = 0; this.dirty && this.#target !== this.#path && attempt < SAVE_ATTEMPTS; attempt++)
-        await this.#saveOnce(undefined, this.#target);
+      for (let attempt = 0; this.dirty && this.target !== this.path && attempt < SAVE_ATTEMPTS; attempt++)
+        await this.#saveOnce(undefined, this.target);
     } catch (error) {
       if (!(error instanceof OutriggerError)) throw error;
     }
-    if (this.dirty) throw new OutriggerError('ACCESS_DENIED', `${this.#path} leads to another file by now.`);
+    if (this.dirty) throw new OutriggerError('ACCESS_DENIED', `${this.path} leads to another file by now.`);
     this.#dependencies.astray(this);
   }
 
@@ -746,7 +664,7 @@ export class Document {
     const { strangers } = heal({ ydoc: this.#ydoc, textName: this.#options.textName, state, bases, origin: FROM_HEALING });
     setSavedMark(this.#ydoc, this.#savedText, MARK);
     this.#actors.add(parseActor(name));
-    this.#dependencies.log('documents.healed', { path: this.#path, strangers });
+    this.#dependencies.log('documents.healed', { path: this.path, strangers });
   }
 }
 
