@@ -95,6 +95,36 @@ test('a log that can not be begun anew on a full disk keeps what only it has', (
     await close(now);
   }));
 
+test('a save that a kill cut short is known, and what it was to put into the file, also where the log is begun anew before the document is opened', () =>
+  withWorkspace(async ({ state, stateFolder }) => {
+    const open = (): DocumentStore =>
+      new DocumentStore({ state, now: Date.now }, { folder: path.join(stateFolder, 'documents'), textName: 'content' });
+    const ydoc = new Y.Doc();
+    Y.applyUpdate(ydoc, firstState('one', 'content'));
+    let store = open();
+    const id = store.create('a.txt', 1, Y.encodeStateAsUpdate(ydoc), 'hash of one', undefined);
+    ydoc.on('update', (update: Uint8Array) => store.append(id, { type: 'update', update }));
+    ydoc.getText('content').insert(0, 'typed ');
+    store.append(id, { type: 'snapshot', save: 7, hash: 'hash of typed one' });
+    ydoc.getText('content').insert(0, 'more ');
+    const saving = { save: 7, hash: 'hash of typed one', text: 'typed one' };
+    for (const next of ['as it is', 'begun anew', 'as it is', 'begun anew']) {
+      await store.close({ forgets: false });
+      store = open();
+      if (next === 'begun anew') store.compact(() => undefined);
+      const { savedHash, savedText, saving: known } = store.load('a.txt') ?? assert.fail('the document is known');
+      assert.deepEqual([savedHash, savedText, known], ['hash of one', 'one', saving], next);
+    }
+    await store.close({ forgets: false });
+    store = open();
+    store.append(id, { type: 'saved', save: 7, hash: 'hash of typed one' });
+    await store.close({ forgets: false });
+    store = open();
+    const { savedHash, savedText, saving: known } = store.load('a.txt') ?? assert.fail('the document is known');
+    assert.deepEqual([savedHash, savedText, known], ['hash of typed one', 'typed one', undefined]);
+    await store.close({ forgets: false });
+  }));
+
 test('what a full disk does not let be stored of moves holds all the same, is stored later, and no record after them is before', () =>
   withWorkspace(async ({ state, stateFolder }) => {
     const open = (): DocumentStore =>

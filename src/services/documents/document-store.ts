@@ -24,7 +24,14 @@ export interface StoredDocument {
   /** The text that the file held then. */
   savedText: string;
   /** What a save that was cut short was to put into the file, and may have. */
-  saving?: { hash: string; text: string };
+  saving?: Saving;
+}
+
+/** A save under way, by its number: the content id of the file that it makes, and the text in it. */
+export interface Saving {
+  save: number;
+  hash: string;
+  text: string;
 }
 
 interface Row {
@@ -184,12 +191,16 @@ export class DocumentStore {
     this.commit();
   }
 
-  /** Writes a document whole, so that its records in the log are needed no more. `savedText` where the file holds another text. */
-  checkpoint(id: number, state: Uint8Array, savedHash: string, savedText: string | undefined): void {
+  /**
+   * Writes a document whole, so that its records in the log are needed no more. `savedText` where the file holds another text; `saving` is queued for `commit`,
+   * as it counts only until it is known how that ended.
+   */
+  checkpoint(id: number, state: Uint8Array, savedHash: string, savedText: string | undefined, saving: Saving | undefined): void {
     this.#state
       .statement('UPDATE texts SET base = ?, sequence = ?, saved_hash = ?, saved_text = ?, used = ? WHERE id = ?')
       .run(state, this.#log.sequence, savedHash, savedText ?? null, this.#now(), id);
     this.#left.delete(id);
+    if (saving !== undefined) this.add(id, { type: 'saving', ...saving });
   }
 
   /** Holds at once, also where it can't be stored now: then it is stored before all that comes later. So do `renameBelow` and `forget`. */
@@ -278,6 +289,7 @@ export class DocumentStore {
       for (const [id, records] of left) this.#left.set(id, records);
       throw error;
     }
+    this.commit();
     drop();
   }
 
@@ -291,7 +303,9 @@ export class DocumentStore {
     }
     const stored = replay(row, records, this.#textName);
     const isSaved = textOf([stored.state], this.#textName) === stored.savedText;
-    this.checkpoint(id, stored.state, stored.savedHash, isSaved ? undefined : stored.savedText);
+    const { saving } = stored;
+    this.checkpoint(id, stored.state, stored.savedHash, isSaved ? undefined : stored.savedText, saving);
+    if (saving !== undefined) this.#left.set(id, [{ document: id, sequence: this.#log.sequence, record: { type: 'saving', ...saving } }]);
   }
 
   sync(): Promise<void> {
@@ -309,44 +323,46 @@ export class DocumentStore {
 /** A document from its row and the records since: its state, and the text that the file held at the last save. */
 function replay(row: Row, records: readonly LogRecord[], textName: string): StoredDocument {
   const updates: Uint8Array[] = [];
-  const snapshots = new Map<number, number>();
+  const saves = new Map<number, Held>();
   let savedHash = row.saved_hash;
-  let savedText: string | undefined = row.saved_text ?? undefined;
-  // How many of the updates the saved text holds; meaningful while savedText is undefined.
-  let savedUpdates = 0;
-  let saving: { hash: string; updates: number } | undefined;
+  let saved: Held = row.saved_text ?? 0;
+  let saving: { save: number; hash: string; held: Held } | undefined;
   for (const record of records) {
     if (record.type === 'update') {
       updates.push(record.update);
       continue;
     }
     saving = undefined;
-    if (record.type === 'snapshot') {
-      snapshots.set(record.save, updates.length);
-      saving = { hash: record.hash, updates: updates.length };
+    if (record.type === 'snapshot' || record.type === 'saving') {
+      const { save, hash } = record;
+      const held = record.type === 'saving' ? record.text : updates.length;
+      saves.set(save, held);
+      saving = { save, hash, held };
     } else if (record.type === 'disk') {
       savedHash = record.hash;
-      savedText = record.text;
+      saved = record.text;
     } else {
-      const at = snapshots.get(record.save);
-      if (at === undefined) continue;
+      const held = saves.get(record.save);
+      if (held === undefined) continue;
       savedHash = record.hash;
-      savedText = undefined;
-      savedUpdates = at;
+      saved = held;
     }
   }
   const state = updates.length === 0 ? row.base : mergeMany([row.base, ...updates]);
-  const textAfter = (count: number): string => textOf([row.base, ...updates.slice(0, count)], textName);
+  const textIn = (held: Held): string => (typeof held === 'string' ? held : textOf([row.base, ...updates.slice(0, held)], textName));
   return {
     id: row.id,
     path: row.path,
     life: row.life,
     state,
     savedHash,
-    savedText: savedText ?? textAfter(savedUpdates),
-    ...(saving === undefined ? {} : { saving: { hash: saving.hash, text: textAfter(saving.updates) } }),
+    savedText: textIn(saved),
+    ...(saving === undefined ? {} : { saving: { save: saving.save, hash: saving.hash, text: textIn(saving.held) } }),
   };
 }
+
+/** A text, or how many of the updates since the row was written led to it. */
+type Held = string | number;
 
 function docOf(updates: readonly Uint8Array[]): Y.Doc {
   const ydoc = new Y.Doc();

@@ -10,7 +10,7 @@ import type { HeldText, LiveContent, LiveWritten } from '../workspace/live-text.
 import type { Workspace } from '../workspace/workspace.ts';
 import { Actors, causeOf, parseActor } from './actors.ts';
 import { type DiskText, readDisk, targetOf } from './disk-text.ts';
-import type { DocumentStore } from './document-store.ts';
+import type { DocumentStore, Saving } from './document-store.ts';
 import { EditorBackup } from './editor-backup.ts';
 import { FilePlace } from './file-place.ts';
 import { type FileText, fileTextOf, rawTextOf } from './file-text.ts';
@@ -92,8 +92,8 @@ export class Document {
   #version = 0;
   #savedVersion = 0;
   #savedRevision: number;
-  /** Content of the save under way. */
-  #savingContent: string | undefined;
+  /** The save under way. */
+  #underWay: Saving | undefined;
   #saves = 0;
   #deleted: boolean;
   #conflict: OutriggerError | undefined;
@@ -268,7 +268,7 @@ export class Document {
 
   /** See LiveText.seen. */
   seen(content: string | null | undefined): void {
-    if (content !== this.#savedContent && content !== this.#savingContent) void this.#lookInTurn();
+    if (content !== this.#savedContent && content !== this.#underWay?.hash) void this.#lookInTurn();
   }
 
   /** See LiveText.write. */
@@ -339,7 +339,7 @@ export class Document {
     if (
       this.#conflict === undefined &&
       change.after !== null &&
-      (change.after === this.#savedContent || change.after === this.#savingContent)
+      (change.after === this.#savedContent || change.after === this.#underWay?.hash)
     ) {
       this.#savedRevision = change.revision;
       return;
@@ -382,6 +382,7 @@ export class Document {
       Y.encodeStateAsUpdate(this.#ydoc),
       this.#savedContent ?? '',
       text === this.#savedText ? undefined : this.#savedText,
+      this.#underWay,
     );
   }
 
@@ -468,7 +469,6 @@ export class Document {
       this.#saveTimer.failed();
     } finally {
       this.#saving = false;
-      this.#savingContent = undefined;
       this.#dependencies.changed(this);
     }
   }
@@ -490,7 +490,7 @@ export class Document {
     const save = ++this.#saves;
     const hash = hashBytes(bytes);
     store.append(this.#id, { type: 'snapshot', save, hash });
-    this.#savingContent = hash;
+    this.#underWay = { save, hash, text };
     const saved = this.#savedContent;
     const savedText = this.#savedText;
     const actors = this.#actors.all();
@@ -532,6 +532,8 @@ export class Document {
       if (moves !== this.#place.moves) return false;
       await this.#reconcile();
       return false;
+    } finally {
+      this.#underWay = undefined;
     }
   }
 
@@ -554,7 +556,7 @@ export class Document {
       const { content, descriptor, release } = await this.#dependencies.workspace.open(this.path);
       fs.closeSync(descriptor);
       release();
-      return content === this.#savedContent || content === this.#savingContent;
+      return content === this.#savedContent || content === this.#underWay?.hash;
     } catch (error) {
       // What else stands in the way of a look, as the whole folder gone, says nothing of the file.
       return !(error instanceof OutriggerError && (error.reason === 'FILE_NOT_FOUND' || error.reason === 'NOT_A_FILE'));

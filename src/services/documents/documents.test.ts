@@ -474,36 +474,55 @@ test('one caller does not hold all that may be open: others can open some, and w
     await documents.stop();
   }));
 
-test('what is typed on while a save that a kill cuts short is in its file already stands there once after the next start', () =>
-  withWorkspace(async ({ workspace, state, put, read }) => {
-    put('a.txt', 'one\n');
-    const killed = documentsOf({ workspace, state });
-    await killed.start();
-    const { channel, ydoc } = await personIn(killed, 'a.txt');
-    ydoc.getText('content').insert(0, 'typed ');
-    channel.say(step1Message(Y.encodeStateVector(ydoc)));
-    const write = workspace.write.bind(workspace);
-    const over = Promise.withResolvers<void>();
-    workspace.write = async (...args) => {
-      const written = await write(...args);
-      await over.promise;
-      return written;
-    };
-    void killed.flush('');
-    await eventually(() => read('a.txt') === 'typed one\n');
-    workspace.write = write;
-    ydoc.getText('content').insert('typed '.length, 'on ');
-    channel.say(step1Message(Y.encodeStateVector(ydoc)));
-    const next = documentsOf({ workspace, state });
-    try {
-      await next.start();
-      assert.equal(read('a.txt'), 'typed on one\n');
-    } finally {
-      await next.stop();
-      over.resolve();
-      await killed.stop();
-    }
-  }));
+for (const { what, isBegunAnew, isOver } of [
+  { what: '', isBegunAnew: false, isOver: false },
+  { what: ', also where the log was begun anew meanwhile', isBegunAnew: true, isOver: false },
+  { what: ', also where it ended after the log was begun anew', isBegunAnew: true, isOver: true },
+])
+  test(`what is typed on while a save that a kill cuts short is in its file already stands there once after the next start${what}`, (t) =>
+    withWorkspace(async ({ workspace, state, stateFolder, put, read }) => {
+      t.mock.timers.enable({ apis: ['setInterval'] });
+      put('a.txt', 'one\n');
+      const killed = documentsOf({ workspace, state });
+      await killed.start();
+      const { channel, ydoc } = await personIn(killed, 'a.txt');
+      const text = ydoc.getText('content');
+      const heard = (): void => channel.say(step1Message(Y.encodeStateVector(ydoc)));
+      const beginLogAnew = (): void => {
+        text.insert(0, 'x'.repeat(17 * MiB));
+        text.delete(0, 17 * MiB);
+        heard();
+        t.mock.timers.tick(5000);
+        assert.equal(fs.existsSync(path.join(stateFolder, 'documents', 'log-0000000001')), false);
+      };
+      text.insert(0, 'typed ');
+      heard();
+      const write = workspace.write.bind(workspace);
+      const over = Promise.withResolvers<void>();
+      workspace.write = async (...args) => {
+        const written = await write(...args);
+        await over.promise;
+        return written;
+      };
+      void killed.flush('');
+      await eventually(() => assert.equal(read('a.txt'), 'typed one\n'));
+      workspace.write = write;
+      if (isBegunAnew) beginLogAnew();
+      const { etag } = killed.list()[0] ?? assert.fail('it is open');
+      if (isOver) over.resolve();
+      await eventually(() => assert.equal(killed.list()[0]?.etag !== etag, isOver));
+      text.insert('typed '.length, 'on ');
+      heard();
+      const next = documentsOf({ workspace, state });
+      try {
+        await next.start();
+        assert.equal(read('a.txt'), 'typed on one\n');
+      } finally {
+        await next.stop();
+        over.resolve();
+        await killed.stop();
+      }
+    }));
 
 test('a document that could not be saved is not told to have failed any more when its file holds the same text', () =>
   withWorkspace(async ({ workspace, state, put, at, outside: elsewhere }) => {

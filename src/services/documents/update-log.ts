@@ -10,7 +10,9 @@ export type LogRecord =
   /** The text of that snapshot is what the file holds, with this hash. */
   | { type: 'saved'; save: number; hash: string }
   /** The file holds this text, which the document never had as such: an outside edit was merged into unsaved ones. */
-  | { type: 'disk'; hash: string; text: string };
+  | { type: 'disk'; hash: string; text: string }
+  /** As 'snapshot', with the text itself: the records that led to it are in a log of before. */
+  | { type: 'saving'; save: number; hash: string; text: string };
 
 export interface LoggedRecord {
   document: number;
@@ -21,7 +23,7 @@ export interface LoggedRecord {
 const HEADER_BYTES = 8;
 const FIXED_BYTES = 13;
 const SEGMENT_NAME = /^log-(\d{10})$/;
-const types = ['update', 'snapshot', 'saved', 'disk'] as const;
+const types = ['update', 'snapshot', 'saved', 'disk', 'saving'] as const;
 
 export interface UpdateLogOptions {
   folder: string;
@@ -204,14 +206,27 @@ export function* readSegment(bytes: Buffer): Generator<LoggedRecord, void, undef
 }
 
 function contentOf(record: LogRecord): Uint8Array {
-  if (record.type === 'update') return record.update;
-  return Buffer.from(JSON.stringify(record.type === 'disk' ? [record.hash, record.text] : [record.save, record.hash]));
+  switch (record.type) {
+    case 'update':
+      return record.update;
+    case 'disk':
+      return Buffer.from(JSON.stringify([record.hash, record.text]));
+    case 'saving':
+      return Buffer.from(JSON.stringify([record.save, record.hash, record.text]));
+    default:
+      return Buffer.from(JSON.stringify([record.save, record.hash]));
+  }
 }
 
-function recordOf(type: number, content: Buffer): LogRecord | undefined {
-  const name = types[type];
-  if (name === undefined) return undefined;
-  if (name === 'update') return { type: 'update', update: content };
-  const [first, second = ''] = JSON.parse(content.toString()) as [never, string?];
-  return name === 'disk' ? { type: 'disk', hash: first, text: second } : { type: name, save: first, hash: second };
+function recordOf(number: number, content: Buffer): LogRecord | undefined {
+  const type = types[number];
+  if (type === undefined) return undefined;
+  if (type === 'update') return { type, update: content };
+  const parts = JSON.parse(content.toString()) as unknown[];
+  if (type === 'disk') {
+    const [hash, text] = parts as [string, string];
+    return { type, hash, text };
+  }
+  const [save, hash = '', text = ''] = parts as [number, string?, string?];
+  return type === 'saving' ? { type, save, hash, text } : { type, save, hash };
 }
