@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Caller } from '../../src/contract/access.ts';
-import { OutriggerError } from '../../src/contract/errors.ts';
+import { OutriggerError, type WireError } from '../../src/contract/errors.ts';
 import type { Table } from '../../src/contract/operation.ts';
 import type { Dispatch } from '../../src/contract/dispatch.ts';
 import type { Credentials } from '../../src/net/credentials.ts';
@@ -97,3 +97,9 @@ export async function withFakeSidecar(run: (sidecar: FakeSidecar) => Promise<voi
 }
 
 export const bearer = { authorization: `Bearer ${fakeToken}` };
+
+/** Status and reason of an answer that is an error. */
+export async function reason(response: Response | Promise<Response>): Promise<[status: number, reason: string]> {
+  const answer = await response;
+  return [answer.status, ((await answer.json()) as WireError).reason];
+}
