@@ -17,6 +17,7 @@ const workbench = new Workbench({
   tabKeep: memoryKeep(() => sessionStorage),
   address,
   now: Date.now,
+  hasFiles: async () => (await fetch(import.meta.url, { method: 'HEAD', cache: 'no-store' })).status !== 404,
   resolveColor: (color) => resolveColor(`var(--presence-${color})`),
 });
 

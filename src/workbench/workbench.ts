@@ -57,6 +57,8 @@ export interface WorkbenchPorts {
   /** Where the page is served, e.g. `http://localhost:3000`. */
   address: string;
   now: () => number;
+  /** Whether the sidecar has the files of this page: one of another version has not. */
+  hasFiles: () => Promise<boolean>;
   /** A presence colour as the theme has it, for others who know no tokens. */
   resolveColor: (color: number) => string;
 }
@@ -125,6 +127,8 @@ export class Workbench {
   readonly phone = signal(false);
   /** The file that was looked at last, as itself or compared. */
   readonly lastPath: Signal<string | undefined> = signal(undefined);
+  /** The page is of another version than the sidecar: what it has not loaded yet it can't. */
+  readonly outdated = signal(false);
   readonly client: WorkbenchClient;
   readonly changes: ChangeFeed;
   /** When this browser was here last, ms since 1970. */
@@ -259,7 +263,10 @@ export class Workbench {
       this.info.value = info;
       this.documents.tryNow();
       this.tasks.start(info.linked);
-      if (this.#started) return void this.git.refreshSoon();
+      if (this.#started) {
+        void this.#lookAtPage();
+        return void this.git.refreshSoon();
+      }
       this.#started = true;
       this.#become(info);
       const cursor = await this.feed.load();
@@ -275,6 +282,14 @@ export class Workbench {
     } catch (error) {
       this.#started = false;
       if (errorFacts(error).reason !== 'CONNECTION_LOST') this.toasts.fail('The workspace could not be opened', error);
+    }
+  }
+
+  async #lookAtPage(): Promise<void> {
+    try {
+      this.outdated.value = !(await this.#ports.hasFiles());
+    } catch {
+      // The link went again: it is asked when that is back.
     }
   }
 

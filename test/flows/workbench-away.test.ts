@@ -69,3 +69,38 @@ test('an open file that is renamed is named and coloured as what it is now, and 
     assert.match(await ada.getByRole('combobox', { name: 'Go to file' }).inputValue(), /^class A:/);
   });
 });
+
+test('a page whose sidecar comes back as another version says so, can be typed in, and is of that version after a reload', {
+  skip: noBrowser,
+}, async () => {
+  await withWorkbench({ 'a.txt': 'alpha\n' }, async (workbenches) => {
+    const { page, root } = workbenches;
+    const ada = await page({ name: 'Ada' });
+    const notice = ada.getByTestId('outdated-notice');
+    const type = async (text: string): Promise<void> => {
+      await ada.keyboard.type(text);
+      await eventually(() => assert.ok(readFileSync(path.join(root, 'a.txt'), 'utf8').startsWith(text)), 10_000);
+    };
+    await openFile(ada, 'a.txt');
+    const looked = ada.waitForResponse((answer) => answer.request().method() === 'HEAD');
+    await workbenches.kill();
+    await workbenches.restart();
+    assert.equal((await looked).status(), 200);
+    await type('same ');
+    assert.equal(await notice.count(), 0);
+
+    await workbenches.kill();
+    // The files of another version have other names.
+    await ada.route('**/assets/*', (route) => route.fulfill({ status: 404 }));
+    await workbenches.restart();
+    await notice.filter({ hasText: 'Outrigger was updated.' }).waitFor();
+    assert.deepEqual(await accessibilityProblems(ada), []);
+    await ada.keyboard.press('Control+Home');
+    await type('other ');
+    await ada.unroute('**/assets/*');
+    await notice.getByRole('button', { name: 'Reload' }).click();
+    await ada.locator('[data-known=true]').waitFor();
+    await ada.locator('.cm-line', { hasText: 'other same alpha' }).waitFor();
+    assert.equal(await notice.count(), 0);
+  });
+});

@@ -27,6 +27,20 @@ export function LinkNotices() {
       </div>
     );
   }
+  if (workbench.outdated.value) {
+    return (
+      <div class="banner info" role="status" data-testid="outdated-notice">
+        <Icon name="refresh" />
+        <span class="grow">
+          <b>Outrigger was updated.</b> Views that were not opened yet need a reload of this page.
+        </span>
+        <button type="button" class="btn sm" onClick={() => location.reload()}>
+          Reload
+        </button>
+        <Dismiss run={() => (workbench.outdated.value = false)} />
+      </div>
+    );
+  }
   if (!workbench.readOnly.value || dismissed.value || workbench.layout.recall('read-only-seen') === 'yes') return null;
   const why = workbench.info.value?.readOnly;
   return (
@@ -35,18 +49,21 @@ export function LinkNotices() {
       <span class="grow">
         <b>You can read, not write.</b> {why ?? 'This link was made with read access. Ask for one with write access to edit or run.'}
       </span>
-      <button
-        type="button"
-        class="ib"
-        aria-label="Dismiss"
-        onClick={() => {
+      <Dismiss
+        run={() => {
           dismissed.value = true;
           workbench.layout.remember('read-only-seen', 'yes');
         }}
-      >
-        <Icon name="x" />
-      </button>
+      />
     </div>
+  );
+}
+
+function Dismiss({ run }: { run: () => void }) {
+  return (
+    <button type="button" class="ib" aria-label="Dismiss" onClick={run}>
+      <Icon name="x" />
+    </button>
   );
 }
 
