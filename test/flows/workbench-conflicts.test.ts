@@ -1,6 +1,6 @@
 // The page in Chromium: files that two lines of work changed, settled one by one.
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { accessibilityProblems, git, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
@@ -23,7 +23,7 @@ function stoppedMerge(root: string, ours: Readonly<Record<string, string>>, thei
   assert.throws(() => git(root, 'merge', 'feature'), 'it stops at conflicts');
 }
 
-test('of a file that is no text one side is taken whole, and given back', { skip: noBrowserOrGit }, () =>
+test('of a file that is no text one side is taken whole, also that it is gone, and given back', { skip: noBrowserOrGit }, () =>
   withWorkbench(
     { 'a.bin': '\0was', 'b.bin': '\0was', 'gone.bin': '\0was', 'kept.lock': 'was\n', '.gitattributes': '*.lock -merge\n' },
     async ({ page, root }) => {
@@ -52,6 +52,13 @@ test('of a file that is no text one side is taken whole, and given back', { skip
       assert.equal(file('a.bin'), '\0by hand');
       await settle('a.bin', 'Take theirs');
       await settle('b.bin', 'Take ours');
+      writeFileSync(path.join(root, 'gone.bin'), '\0by hand');
+      await settle('gone.bin', 'Delete it');
+      assert.equal(existsSync(path.join(root, 'gone.bin')), false);
+      await toast(ada, 'Deleted gone.bin').getByRole('button', { name: 'Undo' }).click();
+      await toast(ada, 'Brought back gone.bin').waitFor();
+      await change(ada, 'conflicts', 'gone.bin').waitFor();
+      assert.equal(file('gone.bin'), '\0by hand');
       await settle('gone.bin', 'Delete it');
       // Text that git was told not to merge has no marks, and is ours until somebody says so.
       await settle('kept.lock', 'Take theirs');

@@ -114,4 +114,46 @@ describe('whole files and hunks in one call', { skip: requireTool('git') }, () =
       for (const side of ['ours', 'both'] as const) await assert.rejects(take(side, 'a.bin'), fails('GIT_FAILED'));
     });
   });
+
+  for (const below of ['', 'below/'])
+    test(`a file that one side deleted and the other changed is in conflict again as the merge left it${below === '' ? '' : ', also where the workspace lies in the repository'}`, async () => {
+      await withRepository(
+        async ({ git, put, save, run, file, root }) => {
+          const names = ['d/ours "ü"', 'd/theirs', 'd/nobodys'];
+          const at = (name: string): string => path.join(root, name);
+          for (const name of names) put(name, 'was\n');
+          save('base');
+          run('checkout', '-qb', 'side');
+          put('d/theirs', 'theirs\n');
+          fs.rmSync(at('d/ours "ü"'));
+          fs.renameSync(at('d/nobodys'), at('d/theirs-of-nobodys'));
+          save('theirs');
+          run('checkout', '-q', 'main');
+          put('d/ours "ü"', 'ours\n');
+          fs.rmSync(at('d/theirs'));
+          fs.renameSync(at('d/nobodys'), at('d/ours-of-nobodys'));
+          save('ours');
+          assert.throws(() => run('merge', 'side'));
+          const state = (): string => run('status', '--porcelain=v2', '--untracked-files=all');
+          const inConflict = state();
+          assert.equal(inConflict.match(/^u /gm)?.length, 5);
+          const all = [...names, 'd/ours-of-nobodys', 'd/theirs-of-nobodys'];
+          const held = (): (string | undefined)[] => all.map((name) => (fs.existsSync(at(name)) ? file(name) : undefined));
+          const before = held();
+          const bringBack = (): Promise<{ files: number }> => restore(git, { files: [{ path: 'd' }], side: 'both' });
+          // As they are, and typed in.
+          put('d/theirs', 'typed\n');
+          assert.deepEqual(await bringBack(), { files: 5 });
+          assert.deepEqual([state(), held()], [inConflict, before]);
+          // Deleted, and taken as they are; the one that nobody has goes by itself.
+          fs.rmSync(at('d/theirs'));
+          fs.rmSync(at('d/ours-of-nobodys'));
+          await stage(git, []);
+          assert.equal(state().match(/^u /gm), null);
+          assert.deepEqual(await bringBack(), { files: 5 });
+          assert.deepEqual([state(), held()], [inConflict, before]);
+        },
+        { below },
+      );
+    });
 });

@@ -1,7 +1,8 @@
 import { OutriggerError } from '../../contract/errors.ts';
 import { splitNul } from '../../core/split-nul.ts';
 import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
-import { type GitPath, gitPath, nulEnded, utf8 } from './git-path.ts';
+import { nulEnded, utf8 } from './git-path.ts';
+import { bringConflictsBack, conflictsAt } from './conflict-sides.ts';
 import { patchFiles } from './hunks.ts';
 import { type PatchFile, patchOf } from './parse-patch.ts';
 import { pathMatcher, planCommit } from './plan-commit.ts';
@@ -9,14 +10,11 @@ import { refuseMarkers, takeIntoIndex } from './committing.ts';
 import { checkRevision } from './revision.ts';
 import type { StatusEntry } from './parse-status.ts';
 import { statusOf } from './status.ts';
-import { doingIn } from './under-way.ts';
+import { SUBMODULE_MODE, submoduleError } from './submodule.ts';
 import { untrackedFiles } from './untracked.ts';
 
-/** How git writes that an entry is a commit of another repository, and that it is a link. */
-const SUBMODULE_MODE = '160000';
+/** How git writes that an entry is a link. */
 const LINK_MODE = '120000';
-const TAB = 0x09;
-const nothing = new Uint8Array();
 
 /** Files of which only some hunks are named, in one call. */
 const MAX_HUNK_FILES = 200;
@@ -136,13 +134,24 @@ export async function restore(
     const { paths = [] } = choice;
     if (paths.length > 0) {
       const conflicts = side === undefined ? undefined : await conflictsAt(git, repository, paths, side === 'both', signal);
-      const stdin = nulEnded(conflicts ?? paths.map((path) => Buffer.from(path)));
       count += conflicts?.length ?? (await countDifferent(git, repository, paths, from, signal));
-      const source = side === 'both' ? ['--merge'] : side !== undefined ? [`--${side}`] : from !== undefined ? [`--source=${from}`] : [];
       // A file that changed, and a path that there is not, are both refused before anything is lost.
       if (patch !== undefined) await apply(git, repository, 'restore', ['--check', '--reverse'], patch, signal);
-      const args = ['restore', '--worktree', ...source, '--no-recurse-submodules', '--pathspec-from-file=-', '--pathspec-file-nul'];
-      await git.write('restore', args, { signal, stdin });
+      const bring = async (source: readonly string[], names: readonly Uint8Array[]): Promise<void> => {
+        const args = ['restore', '--worktree', ...source, '--no-recurse-submodules', '--pathspec-from-file=-', '--pathspec-file-nul'];
+        if (names.length > 0) await git.write('restore', args, { signal, stdin: nulEnded(names) });
+      };
+      if (conflicts === undefined)
+        await bring(
+          from === undefined ? [] : [`--source=${from}`],
+          paths.map((path) => Buffer.from(path)),
+        );
+      else if (side === 'both') await bringConflictsBack(git, repository, conflicts, bring, signal);
+      else
+        await bring(
+          [`--${side}`],
+          conflicts.map(({ path }) => path.bytes),
+        );
     }
     if (patch !== undefined) await apply(git, repository, 'restore', ['--reverse'], patch, signal);
     return { files: count };
@@ -304,55 +313,6 @@ async function countDifferent(
     else if (paths.includes(name)) throw submoduleError(name);
   }
   return count;
-}
-
-/**
- * Files in conflict at and below the paths, and with `settled` those that were until they were staged: any other file has no sides, and git would throw away
- * what was typed in it.
- */
-async function conflictsAt(
-  git: Git,
-  repository: Repository,
-  paths: readonly string[],
-  settled: boolean,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array[]> {
-  const { entries } = await statusOf(git, repository, false, signal);
-  const conflicts = entries.flatMap(({ path, conflict, submodule }) => (conflict === undefined ? [] : [{ path, submodule }]));
-  if (settled) conflicts.push(...(await settledAt(git, repository, paths, signal)));
-  const other = paths.find((path) => !conflicts.some((entry) => pathMatcher([path])(entry.path.shown)));
-  if (other !== undefined) throw new OutriggerError('GIT_FAILED', `restore: ${other} is not in conflict. Nothing was done.`);
-  const chosen = conflicts.filter(({ path }) => pathMatcher(paths)(path.shown));
-  const inside = chosen.find(({ submodule }) => submodule);
-  if (inside !== undefined) throw submoduleError(inside.path.shown);
-  return chosen.map(({ path }) => path.bytes);
-}
-
-/** What can be gone back to while the merge, or whatever stopped, is under way; git remembers it for longer. */
-async function settledAt(
-  git: Git,
-  repository: Repository,
-  paths: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<{ path: GitPath; submodule: boolean }[]> {
-  if (doingIn(repository.gitFolder) === undefined) return [];
-  const args = ['ls-files', '--resolve-undo', '-z', '--', ...paths];
-  const { stdout } = await git.read('restore', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
-  const files = new Map<string, { path: GitPath; submodule: boolean }>();
-  for (const entry of splitNul(stdout)) {
-    const path = gitPath(entry.subarray(entry.indexOf(TAB) + 1), nothing);
-    if (path === undefined) continue;
-    const submodule = files.get(path.shown)?.submodule === true || Buffer.from(entry).toString('latin1').startsWith(`${SUBMODULE_MODE} `);
-    files.set(path.shown, { path, submodule });
-  }
-  return [...files.values()];
-}
-
-function submoduleError(path: string): OutriggerError {
-  return new OutriggerError(
-    'BAD_INPUT',
-    `${path} is a submodule: which of its commits it stands at is changed in it, or by git submodule update. Nothing was done.`,
-  );
 }
 
 function stale(path: string, missing: number): OutriggerError {

@@ -150,23 +150,14 @@ export function ConflictPane({ path }: { path: string }) {
 
 /** One side deleted what the other changed: there is nothing to mix. */
 function OneSided({ entry }: { entry: ChangeEntry }) {
-  const workbench = useWorkbench();
-  const { client, gitActions, toasts } = workbench;
-  const { path, conflict } = entry;
+  const { gitActions } = useWorkbench();
+  const { conflict } = entry;
   const words: Record<string, string> = {
     'deleted-by-us': 'It was deleted here and changed on the other side.',
     'deleted-by-them': 'It was changed here and deleted on the other side.',
     'added-by-us': 'It is only on this side, by another name on the other.',
     'added-by-them': 'It is only on the other side, by another name here.',
     'both-deleted': 'Both sides deleted it, or gave it other names.',
-  };
-  const remove = async (): Promise<void> => {
-    try {
-      await client.call('files.remove', { path });
-    } catch (error) {
-      if (errorFacts(error).reason !== 'FILE_NOT_FOUND') return void toasts.fail(`Not deleted: ${nameOf(path)}`, error);
-    }
-    await gitActions.stage([entry]);
   };
   return (
     <div class="settled">
@@ -177,7 +168,13 @@ function OneSided({ entry }: { entry: ChangeEntry }) {
             Keep the file
           </button>
         )}
-        <button type="button" class="btn" data-place onClick={() => void remove()}>
+        <button
+          type="button"
+          class="btn"
+          data-place
+          disabled={gitActions.busy.value}
+          onClick={() => void gitActions.removeInConflict(entry)}
+        >
           Delete it
         </button>
       </div>

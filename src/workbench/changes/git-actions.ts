@@ -82,15 +82,42 @@ export class GitActions {
         await client.call('git.restore', { files, side });
         await client.call('git.stage', { files });
       },
-      unwork: async () => {
-        try {
-          await client.call('git.restore', { files, side: 'both' });
-        } catch (error) {
-          // The merge is over: what was in the file comes back all the same.
-          if (errorFacts(error).reason !== 'GIT_FAILED') throw error;
-        }
-      },
+      unwork: () => this.#backInConflict(entry),
     });
+  }
+
+  /** Settles a conflict by there being no file. */
+  async removeInConflict(entry: ChangeEntry): Promise<void> {
+    const { client } = this.#deps;
+    const { path } = entry;
+    const what = sayFiles([entry]);
+    const words = {
+      before: `Before deleting ${what}`,
+      did: `Deleted ${what}`,
+      not: `Not deleted: ${what}`,
+      ask: `Delete ${what} for good?`,
+      yes: 'Delete for good',
+    };
+    await this.#losing(words, what, [path], {
+      work: async () => {
+        try {
+          await client.call('files.remove', { path });
+        } catch (error) {
+          if (errorFacts(error).reason !== 'FILE_NOT_FOUND') throw error;
+        }
+        await client.call('git.stage', { files: [{ path }] });
+      },
+      unwork: () => this.#backInConflict(entry),
+    });
+  }
+
+  async #backInConflict({ path }: ChangeEntry): Promise<void> {
+    try {
+      await this.#deps.client.call('git.restore', { files: [{ path }], side: 'both' });
+    } catch (error) {
+      // The merge is over: what was in the file comes back all the same.
+      if (errorFacts(error).reason !== 'GIT_FAILED') throw error;
+    }
   }
 
   async stageHunk(path: string, hunk: string): Promise<void> {
