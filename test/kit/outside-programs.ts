@@ -131,6 +131,8 @@ export class OutsidePrograms {
         if (info?.state === 'deleted') return assert.equal(this.#read(file.path), undefined);
         assert.equal(info?.state, 'saved');
         assert.equal(textOf(this.#read(file.path) ?? ''), texts[0]);
+        // What a program wrote into a file that a save had replaced comes a moment later.
+        for (const word of file.present) assert.ok(texts[0]?.includes(word) === true, `${word} is lost`);
       };
       await eventually(isAtRest).catch((error: unknown) => this.#fail(file, String(error), last));
       this.#check(file, last);
@@ -252,6 +254,32 @@ export class OutsidePrograms {
         this.#edits(file, (raw) => fs.writeSync(descriptor, raw), before);
         return fs.closeSync(descriptor);
       }
+      // What was saved between is another file.
+      case 'opens, then appends': {
+        const eol = eolOf(this.#read(file.path) as string);
+        const descriptor = fs.openSync(at, 'a');
+        await pause();
+        await pause();
+        const word = this.#newWord();
+        fs.writeSync(descriptor, `${word}${eol}`);
+        this.#changed(file, word, true);
+        return fs.closeSync(descriptor);
+      }
+      case 'opens, then writes': {
+        const before = this.#read(file.path) as string;
+        const descriptor = fs.openSync(at, 'r+');
+        await pause();
+        await pause();
+        this.#edits(
+          file,
+          (raw) => {
+            fs.writeSync(descriptor, raw);
+            fs.ftruncateSync(descriptor, Buffer.byteLength(raw));
+          },
+          before,
+        );
+        return fs.closeSync(descriptor);
+      }
       case 'removes, then makes':
         takeAway();
         await pause();
@@ -276,6 +304,7 @@ export class OutsidePrograms {
     const word = this.#newWord();
     const eol = write !== undefined && this.#random.below(6) === 0 ? this.#random.of(['\n', '\r\n']) : eolOf(before);
     let text = textOf(before);
+    let raw: string | undefined;
     if (write === undefined) fs.appendFileSync(this.#at(file.path), `${word}${eol}`);
     else {
       const words = [...countWords(text).keys()];
@@ -283,9 +312,10 @@ export class OutsidePrograms {
       const place = placeIn(text, this.#random);
       text = `${text.slice(0, place)}${this.#random.below(2) === 0 ? `\n${word}\n` : ` ${word} `}${text.slice(place)}`;
       const bom = this.#random.below(8) === 0 ? !before.startsWith('\uFEFF') : before.startsWith('\uFEFF');
-      write(`${bom ? '\uFEFF' : ''}${text.replaceAll('\n', eol)}`);
+      raw = `${bom ? '\uFEFF' : ''}${text.replaceAll('\n', eol)}`;
+      write(raw);
     }
-    this.#compare(file, before);
+    this.#compare(file, before, raw);
   }
 
   #runGit(): void {
@@ -333,9 +363,9 @@ export class OutsidePrograms {
     for (const word of file.touched) for (const set of [file.present, file.absent]) if (set.delete(word)) file.unsure.add(word);
   }
 
-  #compare(file: FileModel, before: string): void {
+  #compare(file: FileModel, before: string, after = this.#read(file.path) as string): void {
     file.taken = undefined;
-    const [had, has] = [countWords(before), countWords(this.#read(file.path) as string)];
+    const [had, has] = [countWords(before), countWords(after)];
     for (const word of had.keys()) if (!has.has(word)) this.#changed(file, word, false);
     for (const word of has.keys()) if (!had.has(word)) this.#changed(file, word, true);
   }
@@ -390,6 +420,8 @@ const pausing = [
   'vim',
   'vim',
   'empties, then writes',
+  'opens, then appends',
+  'opens, then writes',
   'removes, then makes',
   'a folder for a while',
   'a link for a while',
