@@ -25,25 +25,48 @@ export async function main(argv: readonly string[]): Promise<void> {
   const terminal = processTerminal(readSurroundings(processEnvironment()).noColor);
   try {
     const root = program(terminal);
+    const words = helpSpelledOut(argv, root);
     checkCommand(
-      argv,
+      words,
       root.commands.map((command) => command.name()),
     );
-    if (argv[0] === 'help') for (const command of root.commands) makeOptions(command);
-    await root.parseAsync([...argv], { from: 'user' });
+    await root.parseAsync([...words], { from: 'user' });
   } catch (error) {
     process.exitCode = report(error, terminal);
   }
   leaveUnread();
 }
 
+/** `help a b` and `a help b` are `a b --help`. Throws UsageError where there is no such command. */
+function helpSpelledOut(argv: readonly string[], root: Command): readonly string[] {
+  const [first = '', second = ''] = argv;
+  const isGroup = root.commands.some((command) => command.name() === first && command.commands.length > 0);
+  if (first !== 'help' && !(isGroup && second === 'help')) return argv;
+  const words = argv.filter((word) => !['help', '-h', '--help'].includes(word));
+  let at = root;
+  for (const [depth, word] of words.entries()) {
+    const next = at.commands.find((command) => command.name() === word);
+    if (next === undefined) throw noCommand(words.slice(0, depth), word, at);
+    at = next;
+  }
+  return [...words, '--help'];
+}
+
+function noCommand(before: readonly string[], word: string, at: Command): UsageError {
+  const names = at.commands.map((command) => command.name());
+  const instead =
+    didYouMean(word, names) ||
+    ` \`${['outrigger', ...before, '--help'].join(' ')}\` lists ${before.length === 0 ? 'the commands' : 'them'}.`;
+  return new UsageError(`${[...before, word].join(' ')} is no command.${instead}`);
+}
+
 /** What is no command is a folder to serve: only one that is there, or that is written as a path, can be meant. Throws UsageError. */
-function checkCommand([first = '', second = '']: readonly string[], commands: readonly string[]): void {
-  const word = first === 'help' ? second : first;
+function checkCommand([word = '']: readonly string[], commands: readonly string[]): void {
   if (word === '' || word === 'help' || word.startsWith('-') || commands.includes(word)) return;
-  if (first !== 'help' && (/[./\\]/.test(word) || fs.existsSync(word))) return;
-  const instead = didYouMean(word, commands) || ' `outrigger --help` lists the commands.';
-  throw new UsageError(`${word} is ${first === 'help' ? 'no command' : 'neither a command nor a folder'}.${instead}`);
+  if (/[./\\]/.test(word) || fs.existsSync(word)) return;
+  throw new UsageError(
+    `${word} is neither a command nor a folder.${didYouMean(word, commands) || ' `outrigger --help` lists the commands.'}`,
+  );
 }
 
 function report(error: unknown, terminal: Terminal): number {
@@ -299,10 +322,7 @@ function addHubCommands(root: Command, terminal: Terminal): void {
     .configureOutput({ outputError: withoutToken('OUTRIGGER_HUB_TOKEN') });
   hub.action(async () => {
     const [word] = hub.args;
-    if (word !== undefined) {
-      const names = hub.commands.map((command) => command.name());
-      throw new UsageError(`hub ${word} is no command.${didYouMean(word, names) || ' `outrigger hub --help` lists them.'}`);
-    }
+    if (word !== undefined) throw noCommand(['hub'], word, hub);
     await (await import('./hub.ts')).serveHub(hub.opts(), terminal);
   });
   const asking = (name: string, text: string): Command =>

@@ -298,6 +298,8 @@ const mistakes: [args: string[], code: number, says: string][] = [
   [['watc', '--port', '0'], 2, 'watc is neither a command nor a folder. Did you mean watch?'],
   [['nosuch', '--help'], 2, 'nosuch is neither a command nor a folder. `outrigger --help` lists the commands.'],
   [['help', 'cal'], 2, 'cal is no command. Did you mean call?'],
+  [['help', 'hub', 'enroll'], 2, 'hub enroll is no command. Did you mean enrol?'],
+  [['hub', 'help', 'nonsense'], 2, 'hub nonsense is no command. `outrigger hub --help` lists them.'],
   [['./cal'], 69, `There is no folder ${path.join(root, 'cal')}. Check the path.`],
   [['a.txt'], 69, `${path.join(root, 'a.txt')} is a file, not a folder.`],
   ...['start', 'mcp', 'stdio', 'doctor', 'token'].map((name): [string[], number, string] => [
@@ -528,6 +530,33 @@ test('a terminal gets type in colour but where NO_COLOR is set or it knows none;
   assert.match(await onTerminal({}), /\u001b\[2m/);
   for (const more of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) assert.ok(!(await onTerminal(more)).includes('\u001b['), JSON.stringify(more));
   assert.ok(!(await run(['config'])).out.includes('\u001b['));
+});
+
+test('help of a command is had by its name behind help, too, and by help behind that of a group', async () => {
+  for (const [asked, same] of [
+    [['help'], ['--help']],
+    [['help', 'help'], ['--help']],
+    [['help', '--help'], ['--help']],
+    [
+      ['help', 'serve'],
+      ['serve', '--help'],
+    ],
+    [
+      ['hub', 'help'],
+      ['hub', '--help'],
+    ],
+    [
+      ['help', 'hub', 'add'],
+      ['hub', 'add', '--help'],
+    ],
+    [
+      ['hub', 'help', 'add'],
+      ['hub', 'add', '--help'],
+    ],
+  ] as const) {
+    const [is, should] = [await run([...asked]), await run([...same])];
+    assert.deepEqual([is.code, is.out, is.err], [0, should.out, ''], asked.join(' '));
+  }
 });
 
 test('--help shows the common options with their defaults, --help-all every one, and a switch that is on has a flag that turns it off', async () => {
