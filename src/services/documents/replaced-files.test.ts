@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { describe, test } from 'node:test';
+import { describe, mock, test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { withScratchFolder } from '../../../test/kit/scratch-folder.ts';
 import { MOST_REPLACED, MOST_REPLACED_BYTES, ReplacedFiles, type Replacing } from './replaced-files.ts';
@@ -95,6 +95,21 @@ describe('a file that a save replaced', () => {
         assert.deepEqual([overtaken, refused], [[], [why]]);
         assert.equal(isOpen(descriptor, at), false);
       }));
+
+  test('that can not be looked at any more is refused and let go', () =>
+    withReplaced(({ replaced, follow, refused }) => {
+      const { at, descriptor } = follow('a.txt', 'one\n');
+      const fstat = mock.method(fs, 'fstatSync', () => {
+        throw new Error('ESTALE');
+      });
+      try {
+        replaced.look();
+        replaced.look();
+      } finally {
+        fstat.mock.restore();
+      }
+      assert.deepEqual([refused, isOpen(descriptor, at)], [['Error: ESTALE'], false]);
+    }));
 
   test('is let go where more are replaced than may be followed: the one that was written to longest ago', () =>
     withReplaced(({ replaced, follow, overtaken }) => {

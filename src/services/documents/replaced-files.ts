@@ -67,6 +67,16 @@ export class ReplacedFiles {
   }
 
   #look(file: Followed, isLast: boolean): void {
+    try {
+      this.#lookAt(file, isLast);
+    } catch (error) {
+      // The disk, or the server of a network's volume, has no more of it.
+      file.by.refused(String(error));
+      this.#letGo(file);
+    }
+  }
+
+  #lookAt(file: Followed, isLast: boolean): void {
     const { size, mtimeMs } = fs.fstatSync(file.descriptor);
     const now = performance.now();
     if (size !== file.size || mtimeMs !== file.mtimeMs) {
