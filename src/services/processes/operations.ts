@@ -169,8 +169,11 @@ function itemOf(
   if (encoding === 'text') {
     const cut = cutCharacter(bytes);
     const rest = cut === undefined ? undefined : following();
-    if (cut !== undefined && rest !== undefined && rest.length >= cut.missing) sent = Buffer.concat([bytes, rest.subarray(0, cut.missing)]);
-    else if (cut !== undefined && !hasEnded) sent = bytes.subarray(0, bytes.length - cut.there);
+    // Of a character whose rest is not kept no more will come.
+    if (cut !== undefined && rest !== undefined) {
+      if (rest.length >= cut.missing) sent = Buffer.concat([bytes, rest.subarray(0, cut.missing)]);
+      else if (!hasEnded) sent = bytes.subarray(0, bytes.length - cut.there);
+    }
   }
   if (sent.length === 0 && bytes.length > 0) return undefined;
   const item: OutputItem = { stream, offset };

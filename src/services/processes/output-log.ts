@@ -20,8 +20,8 @@ export interface OutputPiece {
   /** Of the first byte in its stream. */
   offset: number;
   bytes: Buffer;
-  /** The next bytes of this stream, as far as a character of UTF-8 may reach. */
-  following: () => Buffer;
+  /** The next bytes of this stream, as far as a character of UTF-8 may reach; undefined where these are not kept any more. */
+  following: () => Buffer | undefined;
   /** Bytes of this stream before the piece that are not kept any more, since where the reader was. */
   lost: number;
 }
@@ -105,9 +105,9 @@ export class OutputLog {
     const spool = this.#spools[run.stream];
     // What is kept may begin after the run.
     const { offset, bytes } = spool.read(from, Math.min(maxBytes, run.end - from));
-    const following = (): Buffer => {
+    const following = (): Buffer | undefined => {
       const after = spool.read(offset + bytes.length, MAX_CHARACTER_BYTES - 1);
-      return after.offset === offset + bytes.length ? after.bytes : Buffer.alloc(0);
+      return after.offset === offset + bytes.length ? after.bytes : undefined;
     };
     return { stream: run.stream, offset, bytes, following, lost: offset - from };
   }

@@ -207,6 +207,22 @@ test('offsets go on where a reader left, and characters are never cut', () =>
     assert.equal(textOf(last.items), 'z\ufffd\ufffd');
   }));
 
+test('a reader of text gets past a character whose rest is not kept, while the program runs', () =>
+  withTable(
+    async ({ ask, stream, table }) => {
+      const { process } = await ask('processes.start', {
+        argv: sh('i=0; while [ $i -lt 300 ]; do printf xx界; i=$((i+1)); done; exec sleep 300'),
+      });
+      const { log } = table.process(process.id);
+      await eventually(() => log.end.stdout === 1500);
+      const { items, end } = await stream('processes.output', { id: process.id });
+      assert.deepEqual(end.next, { stdout: 1500, stderr: 0 });
+      assert.equal(textOf(items).slice(0, 39), `${'xx界'.repeat(12)}xx\ufffd`);
+      assert.equal(items.reduce((sum, { lost = 0 }) => sum + lost, 0), log.lost.stdout);
+    },
+    { headBytes: 64, tailBytes: 256 },
+  ));
+
 test('input is given at once, or piece by piece until its end', () =>
   withTable(async ({ ask, stream }) => {
     const at_once = await stream('processes.run', { argv: ['cat'], stdin: 'grüße\n' });
