@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
-import { PassThrough, type Writable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
+import { type Duplex, PassThrough, type Writable } from 'node:stream';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import type * as nodePty from '@lydell/node-pty';
 import { OutriggerError } from '../../contract/errors.ts';
 import { writeTo } from './caged-child.ts';
@@ -23,6 +23,9 @@ export interface LocalHostDependencies {
 /** A program in a terminal that does not read is asked again after so long, and then less often. */
 const FIRST_WRITE_RETRY_MS = 2;
 const LAST_WRITE_RETRY_MS = 50;
+/** A terminal whose program ended, and which others hold open: so long after the last they wrote it is closed, and after so long in any case. */
+const QUIET_MS = 50;
+const LAST_OUTPUT_MS = 500;
 /** Arguments and variables: for each, node-pty takes up to three of the 1,022 places beyond which its answer lies in memory that is free again. */
 const MAX_IN_TERMINAL = 300;
 /** Of a script's first line the system reads as much. */
@@ -121,15 +124,27 @@ class TerminalProcess implements HostedProcess {
   readonly exit: Promise<HostExit>;
   readonly #pty: nodePty.IPty;
   #ended = false;
+  #isHeld = false;
+  /** Counts what was read, and each time that reading went on. */
+  #signs = 0;
+  /** Its program ended: closes it, whatever was not read. */
+  #close: (() => void) | undefined;
 
   constructor(pty: nodePty.IPty) {
     this.#pty = pty;
     this.pid = pty.pid;
+    this.#closeWhenRead();
     // With `encoding: null` it gives bytes, whatever its types say.
     pty.onData((data) => {
-      if (!this.stdout.write(data as unknown as Buffer)) pty.pause();
+      this.#signs++;
+      this.#isHeld = !this.stdout.write(data as unknown as Buffer);
+      if (this.#isHeld) pty.pause();
     });
-    this.stdout.on('drain', () => pty.resume());
+    this.stdout.on('drain', () => {
+      this.#signs++;
+      this.#isHeld = false;
+      pty.resume();
+    });
     this.exit = new Promise((resolve) => {
       pty.onExit(({ exitCode, signal }) => {
         this.#ended = true;
@@ -162,7 +177,35 @@ class TerminalProcess implements HostedProcess {
     void this.write(Buffer.of(4));
   }
 
+  /** node-pty destroys the socket of a terminal 200 ms after the end of its program; what is held back, or was not read yet, would be lost. */
+  #closeWhenRead(): void {
+    const { _socket: socket } = this.#pty as { _socket?: Duplex };
+    if (socket === undefined) return;
+    const destroy = socket.destroy.bind(socket);
+    socket.destroy = (error) => {
+      if (error !== undefined || socket.readableEnded || this.#close !== undefined) return destroy(error);
+      this.#close = () => void destroy();
+      void this.#readRest().then(this.#close);
+      return socket;
+    };
+  }
+
+  /** Time in which it is held back does not count. */
+  async #readRest(): Promise<void> {
+    for (let left = LAST_OUTPUT_MS; left > 0 && !this.stdout.destroyed; ) {
+      const before = this.#signs;
+      await delay(QUIET_MS);
+      // After one more look at it: when this program was busy, nobody has read it.
+      await nextTurn();
+      if (this.#isHeld) continue;
+      if (this.#signs === before) return;
+      left -= QUIET_MS;
+    }
+  }
+
   signal(name: NodeJS.Signals): void {
+    // Nobody waits for what its program left.
+    if (name === 'SIGKILL') this.#close?.();
     signalGroup(this.pid, name, this.#ended, () => {
       // Windows knows no signals; a console can only be ended.
       if (!this.#ended && name !== 'SIGCONT') this.#pty.kill();

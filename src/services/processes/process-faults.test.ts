@@ -8,6 +8,7 @@ import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { eventually } from '../../../test/kit/eventually.ts';
 import { fails, isAlive, sh, textOf, withTable } from '../../../test/kit/process-harness.ts';
+import { noProc } from '../../../test/kit/process-memory.ts';
 import { withSmallDisk } from '../../../test/kit/small-disk.ts';
 import { OutriggerError } from '../../contract/errors.ts';
 import type { Call } from '../../contract/operation.ts';
@@ -528,6 +529,44 @@ test('a program that ended while somebody holds its last output back can be stop
       }
     },
     { headBytes: 1000, tailBytes: 2_000_000 },
+  ));
+
+test('the last output of a program in a terminal that ended while it was held back is read, or given up at a stop', { skip: noProc }, () =>
+  withTable(
+    async ({ table, at, ask }) => {
+      const holder = {};
+      /** One that ended when its terminal took no more; gives how many times 1000 bytes that took. */
+      const ended = async (tag: string): Promise<number> => {
+        const script = `read go; n=0; while :; do printf %01000d 0; n=$((n+1)); echo $n > ${tag}; done`;
+        const { process } = await table.start({
+          ...{ argv: ['sh', '-c', script], path: '', env: {}, checkpoint: false, tag },
+          terminal: { columns: 80, rows: 24 },
+          startedBy: { name: 'Ada', kind: 'person' },
+        });
+        const said = (): number => (fs.existsSync(at(tag)) ? Number(fs.readFileSync(at(tag), 'utf8')) : 0);
+        table.process(tag).hold(holder);
+        await table.process(tag).write(Buffer.from('\n'));
+        for (let before = 0, same = 0; same < 20; before = said()) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          same = before > 0 && said() === before ? same + 1 : 0;
+        }
+        table.process(tag).signal('SIGKILL');
+        await eventually(() => !isAlive(process.pid as number));
+        // So long after the end of its program a terminal was closed, whatever was in it.
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        return said();
+      };
+      const taken = await ended('held');
+      assert.equal(table.get('held').state, 'running');
+      table.process('held').letGo(holder);
+      await soon('the end', table.process('held').ended);
+      const { exitSignal, output } = table.get('held');
+      assert.equal(exitSignal, 'SIGKILL');
+      assert.ok(output.stdout.end >= 1000 * taken, `${1000 * taken} bytes became ${output.stdout.end}`);
+      await ended('stopped');
+      await soon('the stop', ask('processes.stop', { id: 'stopped', graceMs: 100 }), 2000);
+    },
+    { tailBytes: 2_000_000 },
   ));
 
 test('what the kernel would not take is refused in words', () =>
