@@ -196,6 +196,11 @@ export class ManagedProcess {
   }
 
   /** Throws PROCESS_ENDED. */
+  checkRunning(): void {
+    this.#running();
+  }
+
+  /** Throws PROCESS_ENDED. */
   resize(size: TerminalSize): void {
     const { hosted } = this.#running();
     this.#size = size;

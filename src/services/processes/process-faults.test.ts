@@ -567,7 +567,8 @@ test('the last output of a program in a terminal that ended while it was held ba
       await soon('the stop', ask('processes.stop', { id: 'stopped', graceMs: 100 }), 2000);
     },
     { tailBytes: 2_000_000 },
-  ));
+  ),
+);
 
 test('what the kernel would not take is refused in words', () =>
   withTable(async ({ ask, table }) => {

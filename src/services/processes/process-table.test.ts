@@ -218,7 +218,10 @@ test('a reader of text gets past a character whose rest is not kept, while the p
       const { items, end } = await stream('processes.output', { id: process.id });
       assert.deepEqual(end.next, { stdout: 1500, stderr: 0 });
       assert.equal(textOf(items).slice(0, 39), `${'xx界'.repeat(12)}xx\ufffd`);
-      assert.equal(items.reduce((sum, { lost = 0 }) => sum + lost, 0), log.lost.stdout);
+      assert.equal(
+        items.reduce((sum, { lost = 0 }) => sum + lost, 0),
+        log.lost.stdout,
+      );
     },
     { headBytes: 64, tailBytes: 256 },
   ));

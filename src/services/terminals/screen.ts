@@ -13,8 +13,10 @@ const PIECE_BYTES = 64 * 1024;
 const MAX_BEHIND_BYTES = 1024 * 1024;
 /** Of the screen and what was scrolled out of it: a wide one keeps fewer lines. One takes 12 bytes. */
 const MAX_CELLS = 500_000;
-/** Who changes the size faster than this is shown the last one: each change moves all lines. */
+/** Who changes the size faster than this gets the last one: each change moves all lines. */
 const RESIZE_EVERY_MS = 50;
+/** Changes of the size that a viewer can be behind. */
+const MOST_CHANGES = 1000;
 /** What is put over one character without an end would fill the memory: signs after the first so many are left out. */
 const endlessMarks = /([\p{M}\p{Cf}\u1160-\u11ff]{32})[\p{M}\p{Cf}\u1160-\u11ff]+/gu;
 
@@ -24,6 +26,17 @@ export interface Snapshot {
   offset: number;
   /** Where the output goes on for who has this: before the offset where a part of a character or of an escape sequence has come. */
   next: number;
+  size: TerminalSize;
+  /** Changes of the size that it has had. */
+  changes: number;
+}
+
+/** What was written before it is of the old size, and what comes after it of the new one. */
+export interface SizeChange {
+  /** Counts them, from 1 on. */
+  number: number;
+  /** In the output. */
+  offset: number;
   size: TerminalSize;
 }
 
@@ -37,6 +50,15 @@ export class Screen {
   readonly #closed = Promise.withResolvers<never>();
   #wantedSize: TerminalSize;
   #resizing: NodeJS.Timeout | undefined;
+  /** The last of them, in order. */
+  readonly #changes: SizeChange[] = [];
+  /** As the last of them made it. */
+  #lastSize: TerminalSize;
+  #changeCount = 0;
+  /** Of them, those that were handed to the terminal, and those that it has had. */
+  #changesFed = 0;
+  #changesShown = 0;
+  #isClosed = false;
   #snapshot: Snapshot | undefined;
   #fed = 0;
   #shown = 0;
@@ -48,6 +70,7 @@ export class Screen {
     this.#terminal = terminal;
     this.#scrollback = scrollback;
     this.#wantedSize = { columns: terminal.cols, rows: terminal.rows };
+    this.#lastSize = this.#wantedSize;
     this.#closed.promise.catch(() => {});
     terminal.onTitleChange((title) => {
       this.#title = title === '' ? undefined : title.slice(0, 500);
@@ -80,11 +103,19 @@ export class Screen {
     return this.#title;
   }
 
+  /** For the program as well, in a moment where it was changed a moment ago. Throws PROCESS_ENDED. */
   resize(size: TerminalSize): void {
-    if (size.columns === this.#wantedSize.columns && size.rows === this.#wantedSize.rows) return;
+    this.#process.checkRunning();
     this.#wantedSize = size;
     if (this.#resizing === undefined) this.#applySize();
-    this.#tell();
+  }
+
+  /** Whoever goes on counts on the size that was asked for. */
+  settleSize(): void {
+    if (this.#resizing === undefined) return;
+    clearTimeout(this.#resizing);
+    this.#resizing = undefined;
+    this.#applySize();
   }
 
   /** When its size or title changes. */
@@ -99,25 +130,34 @@ export class Screen {
     const written = new Promise<void>((resolve) => this.#terminal.write('', resolve));
     await Promise.race([written, this.#closed.promise]);
     // Many who fell behind at the same time get the same.
-    const { columns, rows } = this.#shownSize;
     const last = this.#snapshot;
-    if (last?.offset === this.#shown && last.size.columns === columns && last.size.rows === rows) return last;
+    if (last?.offset === this.#shown && last.changes === this.#changesShown) return last;
+    const size = { columns: this.#terminal.cols, rows: this.#terminal.rows };
     const text = stateText(this.#terminal);
-    this.#snapshot = { text, offset: this.#shown, next: this.#shown - this.#cutBytes(), size: { columns, rows } };
+    this.#snapshot = { text, offset: this.#shown, next: this.#shown - this.#cutBytes(), size, changes: this.#changesShown };
     return this.#snapshot;
   }
 
+  /** The first change of the size after so many; 'far' where that is not known any more. */
+  changeAfter(count: number): SizeChange | 'far' | undefined {
+    const first = this.#changes[0]?.number ?? 1;
+    return count + 1 < first ? 'far' : this.#changes[count + 1 - first];
+  }
+
+  /** The first that was not handed to the terminal, or that is still known of these. */
+  get #nextChange(): SizeChange | undefined {
+    const next = this.changeAfter(this.#changesFed);
+    return next === 'far' ? this.#changes[0] : next;
+  }
+
   close(): void {
+    this.#isClosed = true;
     this.#stop();
     clearTimeout(this.#resizing);
     this.#listeners.clear();
     this.#closed.reject(new OutriggerError('NO_PROCESS', 'The terminal was closed.'));
     this.#terminal.dispose();
     this.#process.letGo(this);
-  }
-
-  get #shownSize(): TerminalSize {
-    return { columns: this.#terminal.cols, rows: this.#terminal.rows };
   }
 
   /** At the end of what is shown, what has no effect yet. */
@@ -144,9 +184,18 @@ export class Screen {
 
   #applySize(): void {
     const { columns, rows } = this.#wantedSize;
-    if (columns === this.#terminal.cols && rows === this.#terminal.rows) return;
-    this.#terminal.options.scrollback = fitting(this.#scrollback, this.#wantedSize);
-    this.#terminal.resize(columns, rows);
+    if (columns === this.#lastSize.columns && rows === this.#lastSize.rows) return;
+    this.#lastSize = this.#wantedSize;
+    try {
+      this.#process.resize(this.#lastSize);
+    } catch {
+      // PROCESS_ENDED: who looks at it may have another size all the same.
+    }
+    // What was read so far was written before it.
+    this.#changes.push({ number: ++this.#changeCount, offset: this.#process.log.end.stdout, size: this.#lastSize });
+    if (this.#changes.length > MOST_CHANGES) this.#changes.shift();
+    this.#feed();
+    this.#tell();
     this.#resizing = setTimeout(() => {
       this.#resizing = undefined;
       this.#applySize();
@@ -156,7 +205,14 @@ export class Screen {
   #feed(): void {
     const { log } = this.#process;
     while (this.#fed - this.#shown < MAX_BEHIND_BYTES) {
-      const piece = log.next({ stdout: this.#fed, stderr: 0 }, ['stdout'], PIECE_BYTES);
+      const change = this.#nextChange;
+      if (change !== undefined && change.offset <= this.#fed) {
+        this.#changesFed = change.number;
+        this.#terminal.write('', () => this.#take(change));
+        continue;
+      }
+      const most = change === undefined ? PIECE_BYTES : Math.min(PIECE_BYTES, change.offset - this.#fed);
+      const piece = log.next({ stdout: this.#fed, stderr: 0 }, ['stdout'], most);
       if (piece === undefined) {
         this.#process.letGo(this);
         return;
@@ -171,6 +227,13 @@ export class Screen {
       });
     }
     this.#process.hold(this);
+  }
+
+  #take({ number, size }: SizeChange): void {
+    if (this.#isClosed) return;
+    this.#terminal.options.scrollback = fitting(this.#scrollback, size);
+    this.#terminal.resize(size.columns, size.rows);
+    this.#changesShown = number;
   }
 
   #tell(): void {

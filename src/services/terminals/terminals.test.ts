@@ -4,6 +4,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 import headless from '@xterm/headless';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { numberedProgram, paintedFrame } from '../../../test/kit/numbered-text.ts';
+import { asWeLoad } from '../../../test/kit/own-program.ts';
 import { pictureOf } from '../../../test/kit/terminal-picture.ts';
 import { type Harness, withWorkspace } from '../../../test/kit/workspace-harness.ts';
 import { OutriggerError } from '../../contract/errors.ts';
@@ -22,7 +24,14 @@ interface Setup extends Harness {
   terminals: Terminals;
   processes: ProcessTable;
   open(script: string, more?: Partial<OpenRequest>): Promise<string>;
-  view(id: string, options?: { name?: string; slow?: number }): View;
+  view(id: string, options?: ViewOptions): View;
+}
+
+interface ViewOptions {
+  name?: string;
+  slow?: number;
+  /** What each item waits for. */
+  gate?: () => Promise<void> | undefined;
 }
 
 /** Somebody who looks at a terminal, with a terminal of their own. */
@@ -38,7 +47,7 @@ interface View {
   picture(): Promise<unknown>;
 }
 
-async function withTerminals(run: (setup: Setup) => Promise<void>, folder?: string): Promise<void> {
+async function withTerminals(run: (setup: Setup) => Promise<void>, folder?: string, tailBytes = 4 * 1024 * 1024): Promise<void> {
   await withWorkspace(
     async (harness) => {
       const { state, workspace } = harness;
@@ -46,7 +55,7 @@ async function withTerminals(run: (setup: Setup) => Promise<void>, folder?: stri
       const store = new ProcessStore({ state, onProblem: (error) => assert.fail(String(error)) });
       const processes = new ProcessTable(
         { state, store, workspace, hosts: new Map([['local', { host, root: undefined }]]), hooks: undefined, now: Date.now, log: () => {} },
-        { hookMs: 60_000, maxRunning: 10, keepEnded: 10, output: { headBytes: 64 * 1024, tailBytes: 4 * 1024 * 1024 } },
+        { hookMs: 60_000, maxRunning: 10, keepEnded: 10, output: { headBytes: 4096, tailBytes } },
       );
       await processes.recover();
       const terminals = new Terminals({ processes }, { shell: 'sh', scrollback: 500 });
@@ -86,7 +95,7 @@ async function withTerminals(run: (setup: Setup) => Promise<void>, folder?: stri
   );
 }
 
-function look(terminals: Terminals, id: string, { name = 'Ada', slow = 0 }: { name?: string; slow?: number } = {}): View {
+function look(terminals: Terminals, id: string, { name = 'Ada', slow = 0, gate }: ViewOptions = {}): View {
   const screen = new headless.Terminal({ cols: 80, rows: 24, scrollback: 500, allowProposedApi: true });
   guardEraseAbove(screen);
   const items: TerminalItem[] = [];
@@ -99,8 +108,10 @@ function look(terminals: Terminals, id: string, { name = 'Ada', slow = 0 }: { na
         screen.resize(item.columns, item.rows);
       }
       if (item.type === 'size') screen.resize(item.columns, item.rows);
-      if (item.type === 'screen' || item.type === 'output') screen.write(item.text);
+      // As the page does: a size is not for what was written before it.
+      if (item.type === 'screen' || item.type === 'output') await new Promise<void>((resolve) => screen.write(item.text, resolve));
       if (slow > 0) await new Promise((resolve) => setTimeout(resolve, slow));
+      await gate?.();
     })
     .catch((error: unknown) => {
       if (!leaving.signal.aborted) throw error;
@@ -237,6 +248,71 @@ test('a size is changed for all, and the program hears of it', () =>
       assert.ok(each.items.some((item) => (item.type === 'size' || item.type === 'screen') && item.columns === 100 && item.rows === 33));
     }
   }));
+
+test('a viewer who is slow hears of a new size between what was written before it and what came after it', () =>
+  withTerminals(async ({ terminals, open, view }) => {
+    // It draws for the size that it has: at another one that is another picture.
+    const id = await open(`stty -echo; printf '\\033[?1049h'; draw() {
+      printf '\\033[2J\\033[1;999Hx\\033[2;1H%s' "$1"; }; draw first; read a; draw second; trap 'draw third' WINCH; while :; do read a; done`);
+    let gate = Promise.withResolvers<void>();
+    gate.resolve();
+    const slow = view(id, { gate: () => gate.promise });
+    await shows(slow, 'first');
+    gate = Promise.withResolvers();
+    await terminals.input(id, '\n');
+    const quick = view(id);
+    await shows(quick, 'second');
+    await terminals.resize(id, { columns: 90, rows: 5 });
+    await shows(quick, 'third');
+    gate.resolve();
+    await shows(slow, 'third');
+    const late = view(id);
+    await shows(late, 'third');
+    for (const one of [slow, quick]) assert.deepEqual(await one.picture(), await late.picture());
+  }));
+
+test('a program whose size is changed again and again is shown as it draws itself for each, to all who look', () =>
+  withTerminals(async ({ terminals, open, view }) => {
+    const id = await open('', { argv: [process.execPath, ...asWeLoad, numberedProgram, 'paint', '3'] });
+    const early = view(id);
+    await shows(early, 'frame 0');
+    // As a window does that is dragged at its corner.
+    for (const [columns, rows] of [
+      [50, 12],
+      [60, 16],
+      [70, 20],
+      [30, 8],
+      [120, 30],
+    ] as const) {
+      await terminals.resize(id, { columns, rows });
+      await new Promise((resolve) => setTimeout(resolve, 8));
+    }
+    await eventually(async () => assert.match((await early.lines()).join('\n'), /frame 0 of 120x30/));
+    const expected = new headless.Terminal({ cols: 120, rows: 30, scrollback: 500, allowProposedApi: true });
+    const text = `before\r\n\u001b[?1049h${paintedFrame(3, 0, 120, 30)}`;
+    await new Promise<void>((resolve) => expected.write(text, resolve));
+    const late = view(id);
+    await shows(late, 'frame 0');
+    for (const one of [early, late]) assert.deepEqual(await one.picture(), pictureOf(expected));
+  }));
+
+test('a viewer who misses output that is not kept any more gets the screen instead', () =>
+  withTerminals(
+    async ({ open, view, processes }) => {
+      const id = await open('echo begun; sleep 0.2; for i in $(seq 1 5000); do echo line $i; done; echo the end; exec sleep 100');
+      const gate = Promise.withResolvers<void>();
+      const slow = view(id, { gate: () => gate.promise });
+      await eventually(() => slow.items.length > 0);
+      const quick = view(id);
+      await shows(quick, 'the end');
+      assert.ok(processes.get(id).output.stdout.lost > 0);
+      gate.resolve();
+      await shows(slow, 'the end');
+      assert.deepEqual(await slow.picture(), await quick.picture());
+    },
+    undefined,
+    4096,
+  ));
 
 test('a viewer who is slow gets the screen instead of everything that led to it, and ends with the same (long form)', () =>
   withTerminals(async ({ open, view, processes }) => {

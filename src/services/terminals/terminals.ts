@@ -99,6 +99,8 @@ export class Terminals {
   /** Resolves when there is room for more. Throws NO_PROCESS, PROCESS_ENDED, and the signal's reason. */
   async input(name: string, text: string, signal?: AbortSignal): Promise<void> {
     const { id } = this.#named(name);
+    const terminal = await this.#terminals.get(id)?.catch(() => undefined);
+    terminal?.screen.settleSize();
     await this.#processes.process(id).write(Buffer.from(text), signal);
   }
 
@@ -106,7 +108,6 @@ export class Terminals {
   async resize(name: string, size: TerminalSize): Promise<void> {
     const { id } = this.#named(name);
     const { screen } = await this.#terminal(id);
-    this.#processes.process(id).resize(size);
     screen.resize(size);
   }
 
@@ -138,39 +139,50 @@ export class Terminals {
     viewers.add(viewer);
     bells.add(bell.ring);
     for (const ring of bells) ring();
-    const told = { size: '', title: '', viewers: '' };
+    const told = { title: '', viewers: '' };
     // What changed of the terminal itself since this viewer was last told.
     const tellChanges = async (): Promise<void> => {
-      const { columns, rows, title, viewers: who } = this.#info(terminal, info());
-      const now = { size: `${columns}×${rows}`, title, viewers: JSON.stringify(who) };
+      const { title, viewers: who } = this.#info(terminal, info());
+      const now = { title, viewers: JSON.stringify(who) };
       const before = { ...told };
       Object.assign(told, now);
-      if (now.size !== before.size) await emit({ type: 'size', columns, rows });
       if (now.title !== before.title) await emit({ type: 'title', title });
       if (now.viewers !== before.viewers) await emit({ type: 'viewers', viewers: who });
     };
     const decoder = new TextDecoder();
-    const showAll = async (): Promise<number> => {
-      const { text, next, size } = await screen.snapshot();
-      told.size = `${size.columns}×${size.rows}`;
+    /** In the output, and of the changes of the size. */
+    let [offset, changes] = [0, 0];
+    const showAll = async (): Promise<void> => {
+      const { text, next, size, changes: count } = await screen.snapshot();
+      // What was cut off in the middle of a character is on the screen.
+      decoder.decode();
+      [offset, changes] = [next, count];
       await emit({ type: 'screen', text, ...size });
-      return next;
     };
     try {
-      let offset = await showAll();
+      await showAll();
       for (;;) {
         const { ended } = log;
         await tellChanges();
-        while (offset < log.end.stdout) {
+        for (;;) {
           signal.throwIfAborted();
-          if (log.end.stdout - offset > MAX_BEHIND_BYTES) {
-            // What was cut off in the middle of a character is on the screen.
-            decoder.decode();
-            offset = await showAll();
+          const change = screen.changeAfter(changes);
+          if (change === 'far' || log.end.stdout - offset > MAX_BEHIND_BYTES) {
+            await showAll();
             continue;
           }
-          const piece = log.next({ stdout: offset, stderr: 0 }, ['stdout'], PIECE_BYTES);
+          if (change !== undefined && change.offset <= offset) {
+            changes = change.number;
+            await emit({ type: 'size', ...change.size });
+            continue;
+          }
+          const most = change === undefined ? PIECE_BYTES : Math.min(PIECE_BYTES, change.offset - offset);
+          const piece = log.next({ stdout: offset, stderr: 0 }, ['stdout'], most);
           if (piece === undefined) break;
+          if (piece.lost > 0 && piece.bytes.length > 0) {
+            await showAll();
+            continue;
+          }
           const text = decoder.decode(piece.bytes, { stream: true });
           offset = piece.offset + piece.bytes.length;
           if (text !== '') await emit({ type: 'output', text });
