@@ -100,6 +100,56 @@ test('random streams, read in random steps, are what was appended', () => {
   }
 });
 
+test('killed between any two writes, a stream has no wrong byte, and all that was read of it keeps its place', async () => {
+  const seed = testSeed();
+  const random = new Random(seed);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-spool-'));
+  const [file, left] = [path.join(folder, 'stream'), path.join(folder, 'left')];
+  try {
+    for (let round = 0; round < 30; round++) {
+      fs.rmSync(file, { force: true });
+      const spool = new Spool(file, { headBytes: random.below(20), tailBytes: 1 + random.below(200) });
+      let whole = '';
+      let told = 0;
+      /** What the next sidecar has, killed now. */
+      const check = (): void => {
+        fs.copyFileSync(file, left);
+        const next = new Spool(left, { headBytes: 1, tailBytes: 1 });
+        const about = `SEED=${seed} round ${round}, killed at ${whole.length}`;
+        assert.ok(next.end >= told, `${about}: ${told} bytes were told of, and ${next.end} are known`);
+        const kept = all(next, 1000);
+        for (const [offset, text] of kept) assert.equal(text, whole.slice(offset, offset + text.length), about);
+        assert.equal(
+          kept.reduce((sum, [, text]) => sum + text.length, next.lost),
+          next.end,
+          about,
+        );
+      };
+      const { writeSync } = fs;
+      fs.writeSync = ((...given: Parameters<typeof writeSync>) => {
+        const done = writeSync(...given);
+        check();
+        return done;
+      }) as typeof writeSync;
+      try {
+        for (let step = random.below(40); step >= 0; step--) {
+          const text = Array.from({ length: random.below(80) }, () => String.fromCharCode(97 + random.below(26))).join('');
+          whole += text;
+          spool.append(Buffer.from(text));
+          if (random.below(3) === 0) for (const [offset, read] of all(spool, 100)) told = offset + read.length;
+          if (fs.existsSync(file)) check();
+          if (random.below(4) === 0) await new Promise((resolve) => setImmediate(resolve));
+        }
+      } finally {
+        fs.writeSync = writeSync;
+      }
+      spool.close();
+    }
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test('what a disk that is full for a while does not take is counted, and the rest keeps its offset (long form)', () => {
   const seed = testSeed();
   const random = new Random(seed);

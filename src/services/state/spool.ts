@@ -21,7 +21,7 @@ export interface SpoolRead {
 /**
  * The start and the end of a stream of bytes, in a file beside the database, which is made with the first byte. A byte keeps its offset for
  * ever, whatever is left out before it: what is between, and what the disk did not take. What was appended outlives this process (but for
- * the turn in which it is killed), and not a power cut.
+ * the turn in which it is killed, unless it was read by then), and not a power cut.
  */
 export class Spool {
   readonly limits: SpoolLimits;
@@ -37,6 +37,8 @@ export class Spool {
   /** What follows could not be stored. */
   #storedEnd = 0;
   #headerDue: NodeJS.Immediate | undefined;
+  /** What the file says: no byte of the end before this one is there. */
+  #givenUp = 0;
   #removed = false;
 
   /** Goes on with the file where it is there, under the limits that it has. */
@@ -81,6 +83,7 @@ export class Spool {
       const descriptor = this.#openForGrowth(from);
       const follows = from === this.#storedEnd;
       const headLimit = follows ? this.#headLimit : Math.min(this.#headLimit, this.#storedEnd);
+      this.#giveUpBefore(from + bytes.length - this.limits.tailBytes, from);
       this.#store(descriptor, from, bytes, headLimit);
       this.#headLimit = headLimit;
       if (!follows) this.#tailFrom = from;
@@ -96,6 +99,8 @@ export class Spool {
   /** At most `maxBytes`, which are fewer where what is kept ends. */
   read(from: number, maxBytes: number): SpoolRead {
     const { headBytes, tailBytes } = this.limits;
+    // Whoever has read a byte may come back with its offset after a kill.
+    if (this.#headerDue !== undefined) this.#writeHeader();
     const nothing = { offset: this.#end, bytes: Buffer.alloc(0) };
     let offset = Math.min(from, this.#end);
     if (offset >= this.#headLimit) offset = Math.max(offset, this.#oldest);
@@ -147,6 +152,12 @@ export class Spool {
     return descriptor;
   }
 
+  /** Before bytes of the end are written over: killed in between, their places would hold others. `end`: of the stream, so far. */
+  #giveUpBefore(offset: number, end: number): void {
+    if (offset <= this.#givenUp || offset <= this.#oldest) return;
+    this.#putHeader(end, Math.min(offset, end));
+  }
+
   #store(descriptor: number, from: number, bytes: Uint8Array, headLimit: number): void {
     const { headBytes, tailBytes } = this.limits;
     let at = 0;
@@ -181,10 +192,15 @@ export class Spool {
   #writeHeader(): void {
     clearImmediate(this.#headerDue);
     this.#headerDue = undefined;
+    this.#putHeader(this.#end, this.#tailFrom);
+  }
+
+  #putHeader(end: number, tailFrom: number): void {
     if (this.#descriptor === undefined) return;
     const { headBytes, tailBytes } = this.limits;
-    const numbers = [this.#end, headBytes, tailBytes, this.#headLimit, this.#tailFrom, this.#storedEnd];
+    const numbers = [end, headBytes, tailBytes, this.#headLimit, tailFrom, this.#storedEnd];
     for (const [index, number] of numbers.entries()) this.#header.writeDoubleLE(number, 8 * index);
+    this.#givenUp = Math.max(tailFrom, this.#storedEnd - tailBytes);
     try {
       fs.writeSync(this.#descriptor, this.#header, 0, HEADER_BYTES, 0);
     } catch {
