@@ -86,3 +86,16 @@ test('whoever comes at any byte of any output sees in the end what those see who
   }
   context.diagnostic(`seed ${seed}`);
 });
+
+test('lines that are longer than the screen are whole for whoever comes later, when it becomes wider', async () => {
+  const seed = testSeed();
+  const random = new Random(seed);
+  for (let time = 0; time < 100; time++) {
+    const words = Array.from({ length: random.below(30) + 1 }, () => random.of(['a', 'bc ', '漢', '字漢字漢字', '\x1b[42m', '\x1b[m', '\r\n', 'é']));
+    const [first, later] = [newScreen(), newScreen()];
+    await first.write(words.join(''));
+    await later.write(first.text());
+    for (const { terminal } of [first, later]) terminal.resize(columns + 13, rows);
+    assert.deepEqual(pictureOf(later.terminal), pictureOf(first.terminal), `seed ${seed}, time ${time}: ${JSON.stringify(words.join(''))}`);
+  }
+});

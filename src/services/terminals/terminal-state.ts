@@ -107,10 +107,12 @@ function linesText(buffer: IBuffer, cols: number): string {
   let before: IBufferCell | undefined;
   for (let y = 0; y < buffer.length; y++) {
     const line = buffer.getLine(y);
-    before = buffer.getLine(y - 1)?.getCell(cols - 1, before);
+    const lineBefore = buffer.getLine(y - 1);
+    before = lineBefore?.getCell(cols - 1, before);
     cell = line?.getCell(0, cell);
-    // Who writes over the end of a line comes to the next one.
-    const isJoined = line?.isWrapped === true && !isBlank(before) && !isBlank(cell);
+    // Who writes over the end of a line comes to the next one; with a wide character also where one cell is left.
+    const isLeft = isBlank(before) && cell?.getWidth() === 2 && hasBackgroundOf(before, cell) && !isBlank(lineBefore?.getCell(cols - 2));
+    const isJoined = line?.isWrapped === true && !isBlank(cell) && (isLeft || !isBlank(before));
     if (y > 0 && !isJoined) {
       // A new line has the colour that is behind the text.
       wear(PLAIN);
@@ -155,6 +157,10 @@ function linesText(buffer: IBuffer, cols: number): string {
 
 function isBlank(cell: IBufferCell | undefined): boolean {
   return cell === undefined || (cell.getChars() === '' && cell.getWidth() === 1 && cell.isInverse() === 0);
+}
+
+function hasBackgroundOf(cell: IBufferCell | undefined, other: IBufferCell): boolean {
+  return cell !== undefined && lookText(backgroundOf(cell)) === lookText(backgroundOf(other));
 }
 
 /** Of a wide character. */

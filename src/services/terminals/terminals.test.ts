@@ -296,6 +296,19 @@ test('a program whose size is changed again and again is shown as it draws itsel
     for (const one of [early, late]) assert.deepEqual(await one.picture(), pictureOf(expected));
   }));
 
+test('a size that was asked for a moment before the end is that of all who look, then and later', () =>
+  withTerminals(async ({ terminals, open, view, processes }) => {
+    const id = await open('exec sleep 100');
+    const seen = view(id);
+    await eventually(() => seen.items.length > 0);
+    for (const columns of [60, 50]) await terminals.resize(id, { columns, rows: 9 });
+    await processes.process(id).stop(0);
+    await seen.done;
+    const late = view(id);
+    await late.done;
+    for (const one of [seen, late]) assert.deepEqual(((await one.picture()) as { size: number[] }).size, [50, 9]);
+  }));
+
 test('a viewer who misses output that is not kept any more gets the screen instead', () =>
   withTerminals(
     async ({ open, view, processes }) => {

@@ -163,6 +163,8 @@ export class Terminals {
       await showAll();
       for (;;) {
         const { ended } = log;
+        // Whoever comes later sees it in the size that was asked for last.
+        if (ended) screen.settleSize();
         await tellChanges();
         for (;;) {
           signal.throwIfAborted();
