@@ -35,6 +35,15 @@ const programs: Record<string, () => Promise<void> | void> = {
   },
   /** seed, bytes. */
   flood: () => put(numberedFlood(first, second)),
+  /** Goes on and on, in spurts. */
+  service: async () => {
+    for (let number = 0; ; ) {
+      let text = '';
+      for (const end = number + 8000; number < end; number++) text += `${number} 界\n`;
+      put(text);
+      await delay(20);
+    }
+  },
   /** Says what it reads, line by line. */
   echo: () => {
     if (process.stdin.isTTY) process.stdin.setRawMode(true);
