@@ -385,6 +385,19 @@ test('a terminal that is closed leaves no program, whatever that ignores', () =>
     await eventually(() => !fs.existsSync(`/proc/${pid}`));
   }));
 
+test('a terminal that is closed just while its program is started again is gone', () =>
+  withTerminals(async ({ terminals, open, processes }) => {
+    for (const hasEnded of [true, false]) {
+      const id = await open('exec sleep 100');
+      if (hasEnded) await processes.process(id).stop(0);
+      const closing = terminals.close(id);
+      const restarting = processes.restart(id, 0).catch((error: unknown) => error);
+      await closing;
+      await restarting;
+      assert.deepEqual(processes.list(), []);
+    }
+  }));
+
 test('a process that runs in no terminal is none', () =>
   withTerminals(async ({ terminals, processes }) => {
     const { process } = await processes.start({

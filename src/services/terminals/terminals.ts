@@ -114,7 +114,12 @@ export class Terminals {
   /** Throws NO_PROCESS. */
   async close(name: string): Promise<void> {
     const { id } = this.#named(name);
-    await this.#processes.process(id).stop(0);
+    const process = this.#processes.process(id);
+    do {
+      await process.stop(0);
+      // Whoever was about to start it again has to hear that it was stopped.
+      await process.restarted();
+    } while (!process.isOver);
     this.#processes.remove(id);
   }
 
