@@ -237,6 +237,8 @@ export class ScreenViewer extends Viewer {
   }
 
   picture(): unknown {
-    return pictureOf(this.screen);
+    const picture = pictureOf(this.screen) as { type: string; lines: string[] };
+    // One that became smaller before it showed the other buffer keeps lines above that, too; nobody counts on these.
+    return picture.type === 'alternate' ? { ...picture, lines: picture.lines.slice(-this.screen.rows) } : picture;
   }
 }
