@@ -45,7 +45,7 @@ export interface HostedProcess {
   readonly stdout: ProgramOutput;
   /** Undefined in a terminal. */
   readonly stderr: ProgramOutput | undefined;
-  /** Resolves when there is room for more; input to a program that does not read any more is dropped. */
+  /** Resolves when there is room for more; input to a program that does not read any more is dropped. Throws PROCESS_ENDED where a terminal is over. */
   write(bytes: Uint8Array): Promise<void>;
   endInput(): void;
   /** To the whole group; one that is gone is no error. */

@@ -163,9 +163,10 @@ class TerminalProcess implements HostedProcess {
     if (fd === undefined || socket === undefined) return this.#ended ? undefined : this.#pty.write(Buffer.from(bytes) as unknown as string);
     let wait = FIRST_WRITE_RETRY_MS;
     // A descriptor that was closed may be another file's by now.
-    for (let done = 0; done < bytes.length && !this.#ended && !socket.destroyed; ) {
-      const taken = writeNow(fd, bytes.subarray(done));
-      if (taken === undefined) return;
+    for (let done = 0; done < bytes.length; ) {
+      const taken = this.#ended || socket.destroyed ? undefined : writeNow(fd, bytes.subarray(done));
+      // Nobody is told of what nobody got.
+      if (taken === undefined) throw new OutriggerError('PROCESS_ENDED', 'The program ended before it could be given all of this.');
       done += taken;
       wait = taken > 0 ? FIRST_WRITE_RETRY_MS : Math.min(LAST_WRITE_RETRY_MS, 2 * wait);
       if (done < bytes.length) await delay(wait);
@@ -174,7 +175,7 @@ class TerminalProcess implements HostedProcess {
 
   /** What a person would type: the end of a file at the start of a line. */
   endInput(): void {
-    void this.write(Buffer.of(4));
+    this.write(Buffer.of(4)).catch(() => {});
   }
 
   /** node-pty destroys the socket of a terminal 200 ms after the end of its program; what is held back, or was not read yet, would be lost. */

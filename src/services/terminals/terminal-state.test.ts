@@ -91,7 +91,9 @@ test('lines that are longer than the screen are whole for whoever comes later, w
   const seed = testSeed();
   const random = new Random(seed);
   for (let time = 0; time < 100; time++) {
-    const words = Array.from({ length: random.below(30) + 1 }, () => random.of(['a', 'bc ', '漢', '字漢字漢字', '\x1b[42m', '\x1b[m', '\r\n', 'é']));
+    const words = Array.from({ length: random.below(30) + 1 }, () =>
+      random.of(['a', 'bc ', '漢', '字漢字漢字', '\x1b[42m', '\x1b[m', '\r\n', 'é']),
+    );
     const [first, later] = [newScreen(), newScreen()];
     await first.write(words.join(''));
     await later.write(first.text());

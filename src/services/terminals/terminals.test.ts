@@ -510,6 +510,17 @@ test('what is typed to a program that does not read waits, and who typed it can 
     await terminals.close(id);
   }));
 
+test('what is typed to a program that ends before it could be handed on is refused', () =>
+  withTerminals(async ({ terminals, open, view, processes }) => {
+    const id = await open(`stty raw -echo; echo up; exec sleep 100`);
+    await shows(view(id), 'up');
+    // More than a terminal holds.
+    const typed = terminals.input(id, 'x'.repeat(500_000)).catch((error: unknown) => error);
+    await processes.process(id).stop(0);
+    const failure = await typed;
+    assert.ok(failure instanceof OutriggerError && failure.reason === 'PROCESS_ENDED', String(failure));
+  }));
+
 test('a tag of a process that runs in no terminal opens none', () =>
   withTerminals(async ({ terminals, processes, open }) => {
     await processes.start({
