@@ -56,6 +56,7 @@ const storeErrors = [
   'NAME_TOO_LONG',
   'FILE_PERMISSION',
   'DISK_FULL',
+  'BUSY_FILE',
   'READ_ONLY',
 ] as const;
 const moved = once(() => z.object({ path: z.string(), revision: z.int().nonnegative(), cursor: z.string() }));
@@ -230,6 +231,7 @@ export const files = {
       'NAME_TOO_LONG',
       'FILE_PERMISSION',
       'DISK_FULL',
+      'BUSY_FILE',
       'READ_ONLY',
     ],
   }),
@@ -287,7 +289,16 @@ export const files = {
     input: () =>
       z.object({ path: entryPath(), recursive: z.boolean().default(false), ifMatch: ifMatch(), missingOk: z.boolean().default(false) }),
     output: () => moved().extend({ removed: z.int().describe('How many entries.') }),
-    errors: ['FILE_NOT_FOUND', 'NOT_A_DIRECTORY', 'NOT_EMPTY', 'ETAG_MISMATCH', 'PATH_ESCAPES', 'FILE_PERMISSION', 'READ_ONLY'],
+    errors: [
+      'FILE_NOT_FOUND',
+      'NOT_A_DIRECTORY',
+      'NOT_EMPTY',
+      'ETAG_MISMATCH',
+      'PATH_ESCAPES',
+      'FILE_PERMISSION',
+      'BUSY_FILE',
+      'READ_ONLY',
+    ],
     http: { route: 'DELETE /files/{path}', request: { 'if-match': 'ifMatch' } },
     destructive: true,
   }),
@@ -330,6 +341,7 @@ export const files = {
       'NAME_TOO_LONG',
       'FILE_PERMISSION',
       'DISK_FULL',
+      'BUSY_FILE',
       'READ_ONLY',
       'BAD_PATH',
     ],

@@ -31,6 +31,7 @@ export function plugGit(
       processes,
       flush: async () => documents?.flush(''),
       still: (signal) => workspace.sides.enter('looking', { signal }),
+      alone: () => workspace.standstill.begin(),
       edits: editHistory(workspace.journal),
       secrets,
     },

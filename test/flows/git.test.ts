@@ -80,6 +80,49 @@ describe('git in a workspace', { skip: requireTool('git') }, () => {
       { prepare: withFile },
     ));
 
+  test('what is typed or written while git changes files is there when it is done', () =>
+    withSidecar(
+      async ({ url, token, client, root, stateFolder, file, put }) => {
+        const [begun, free] = ['begun', 'free'].map((name) => path.join(path.dirname(stateFolder), name)) as [string, string];
+        git(root, 'config', 'filter.slow.smudge', `touch '${begun}'; while [ ! -e '${free}' ]; do sleep 0.02; done; cat`);
+        // Git writes this one first.
+        for (const name of ['.slow', 'b.txt']) put(name, 'one\n');
+        put('.gitattributes', '.slow filter=slow\n');
+        git(root, 'add', '--all');
+        git(root, 'commit', '-qm', 'slow');
+        for (const name of ['.slow', 'a.txt', 'b.txt']) put(name, 'one\nput aside\n');
+        const person = openYjsClient(url, { token, room: 'a.txt' });
+        try {
+          await person.synced();
+          await eventually(() => assert.equal(person.text.toJSON(), 'one\nput aside\n'));
+          const stashed = client.call('git.stash', {});
+          await eventually(() => fs.existsSync(begun));
+          person.text.insert(0, 'typed\n');
+          const written = client.call('files.edit', { path: 'b.txt', edits: [{ startLine: 1, endLine: 0, text: 'written' }] });
+          await eventually(async () => {
+            const [document] = (await client.call('documents.list', {})).documents;
+            return document?.state === 'saving' || file('a.txt').includes('typed');
+          });
+          // What waits to be renamed into place would be put aside as a new file.
+          assert.deepEqual(
+            fs.readdirSync(root).filter((name) => name.endsWith('.tmp')),
+            [],
+          );
+          fs.writeFileSync(free, '');
+          assert.equal((await stashed).outcome, 'done');
+          await eventually(() => assert.equal(file('a.txt'), 'typed\none\ntwo\n'));
+          await eventually(() => assert.equal(person.text.toJSON(), 'typed\none\ntwo\n'));
+          await written;
+          assert.equal(file('b.txt'), 'written\none\n');
+          await eventually(async () => assert.equal((await client.call('files.read', { path: 'b.txt' })).text, 'written\none\n'));
+        } finally {
+          fs.writeFileSync(free, '');
+          person.destroy();
+        }
+      },
+      { prepare: withFile },
+    ));
+
   test('with git.coAuthors a commit names who edited its files, by calls and in documents (long form)', () =>
     withSidecar(
       async (running) => {

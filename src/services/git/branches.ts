@@ -131,7 +131,7 @@ export async function checkout(
   checkRevision(to);
   checkRevision(from);
   if (from !== undefined && !create) throw new OutriggerError('BAD_INPUT', '`from` is where a new branch begins: it needs `create`.');
-  return git.writing(signal, async () => {
+  return git.changing(signal, async () => {
     const repository = await git.wholeRepository('checkout', signal);
     await new SecretGuard(git, repository, 'checkout', signal).checkout(create ? (from ?? 'HEAD') : to, changes);
     const before = await whereHeadIs(git, repository, signal);

@@ -22,6 +22,8 @@ export interface GitDependencies {
   flush: () => Promise<void>;
   /** Keeps links and folders where they are while git goes through them; gives the way to call it off. Absent: nobody moves any. */
   still?: ((signal: AbortSignal | undefined) => Promise<() => void>) | undefined;
+  /** Keeps what is not git's out of the files meanwhile, typed text above all; gives the way to end it. Absent: nobody writes any. */
+  alone?: (() => () => void) | undefined;
   /** Absent: nobody knows who edited what, and commits name only who commits. */
   edits?: EditHistory | undefined;
   /** Where secrets of the sidecar itself lie, relative to the workspace. Absent: nowhere in it. */
@@ -142,6 +144,18 @@ export class Git {
     return this.#writers.take(signal, async () => {
       await this.#dependencies.flush();
       return this.#still(signal, run);
+    });
+  }
+
+  /** The same to change files of the work tree: what is typed meanwhile is saved when it is over, and merged with what git put there. */
+  changing<T>(signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
+    return this.writing(signal, async () => {
+      const end = this.#dependencies.alone?.();
+      try {
+        return await run();
+      } finally {
+        end?.();
+      }
     });
   }
 

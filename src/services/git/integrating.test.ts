@@ -694,6 +694,22 @@ describe('joining commits', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a file that somebody is about to rename into place is not put aside', async () => {
+    await withRepository(async ({ git, put, save, run, file }) => {
+      put('a b/one', 'one\n');
+      save('base');
+      put('a b/one', 'two\n');
+      put('fresh');
+      const temporary = 'a b/.outrigger-0123456789ab.tmp';
+      put(temporary, 'to be renamed\n');
+      assert.equal((await stash(git, push)).outcome, 'done');
+      assert.deepEqual([file(temporary), file('a b/one'), await names(git)], ['to be renamed\n', 'one\n', []]);
+      assert.deepEqual(run('ls-tree', '-r', '--name-only', 'stash@{0}^3'), 'fresh');
+      assert.equal((await stash(git, { ...bring, action: 'pop' })).outcome, 'done');
+      assert.deepEqual([file('a b/one'), file('fresh')], ['two\n', 'fresh\n']);
+    });
+  });
+
   test('a stash that fits no more stops with conflicts and is kept; what would be lost is refused', async () => {
     await withRepository(async ({ git, put, save, run, file }) => {
       put('a', 'one\n');

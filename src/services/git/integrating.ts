@@ -20,7 +20,7 @@ export async function merge(
   signal?: AbortSignal,
 ): Promise<Outcome> {
   checkRevision(request.from);
-  return git.writing(signal, async () => mergeNow(git, await readyFor(git, 'merge', signal), request, signal));
+  return git.changing(signal, async () => mergeNow(git, await readyFor(git, 'merge', signal), request, signal));
 }
 
 /** The same within a turn that was taken. */
@@ -42,7 +42,7 @@ export async function mergeNow(
 /** Puts the commits of this branch onto another. */
 export async function rebase(git: Git, onto: string, signal?: AbortSignal): Promise<Outcome> {
   checkRevision(onto);
-  return git.writing(signal, async () => rebaseNow(git, await readyFor(git, 'rebase', signal), onto, signal));
+  return git.changing(signal, async () => rebaseNow(git, await readyFor(git, 'rebase', signal), onto, signal));
 }
 
 export async function rebaseNow(git: Git, repository: Repository, onto: string, signal: AbortSignal | undefined): Promise<Outcome> {
@@ -53,7 +53,7 @@ export async function rebaseNow(git: Git, repository: Repository, onto: string, 
 
 export async function cherryPick(git: Git, commit: string, signal?: AbortSignal): Promise<Outcome> {
   checkRevision(commit);
-  return git.writing(signal, async () => {
+  return git.changing(signal, async () => {
     const repository = await readyFor(git, 'cherry-pick', signal);
     const picked = await git.commitOf(repository, commit, commit, signal);
     await new SecretGuard(git, repository, 'cherry-pick', signal).applying(picked);
@@ -63,7 +63,7 @@ export async function cherryPick(git: Git, commit: string, signal?: AbortSignal)
 
 export async function revert(git: Git, commit: string, signal?: AbortSignal): Promise<Outcome> {
   checkRevision(commit);
-  return git.writing(signal, async () => {
+  return git.changing(signal, async () => {
     const repository = await readyFor(git, 'revert', signal);
     const reverted = await git.commitOf(repository, commit, commit, signal);
     await new SecretGuard(git, repository, 'revert', signal).applying(reverted);
@@ -81,7 +81,7 @@ export async function readyFor(git: Git, action: string, signal: AbortSignal | u
 
 /** Goes on with what stopped; files in conflict without marks in them count as resolved. */
 export function goOn(git: Git, { message, skip }: { message?: string | undefined; skip: boolean }, signal?: AbortSignal): Promise<Outcome> {
-  return git.writing(signal, async () => {
+  return git.changing(signal, async () => {
     const repository = await git.wholeRepository('continue', signal);
     const doing = stopped(repository, 'continue');
     // It may have begun elsewhere, where nobody looked.
@@ -113,7 +113,7 @@ export function goOn(git: Git, { message, skip }: { message?: string | undefined
 
 /** Gives up what stopped. */
 export function giveUp(git: Git, signal?: AbortSignal): Promise<{ aborted: Exclude<Doing, 'bisect'>; head: string | null }> {
-  return git.writing(signal, async () => {
+  return git.changing(signal, async () => {
     const repository = await git.wholeRepository('abort', signal);
     const doing = stopped(repository, 'abort');
     const guard = new SecretGuard(git, repository, 'abort', signal);
@@ -130,7 +130,7 @@ export async function reset(
   signal?: AbortSignal,
 ): Promise<{ head: string }> {
   checkRevision(to);
-  return git.writing(signal, async () => {
+  return git.changing(signal, async () => {
     const repository = await git.wholeRepository('reset', signal);
     const target = await git.commitOf(repository, to, to, signal);
     const guard = new SecretGuard(git, repository, 'reset', signal);

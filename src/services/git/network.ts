@@ -174,7 +174,7 @@ export async function pull(
     const found = await remoteOf(git, repository, given, 'fetch', signal);
     return { remote: found.name, ...(await fetchNow(git, repository, found, { prune: false, tags: false }, talk, signal)) };
   });
-  return git.writing(signal, async () => {
+  return git.changing(signal, async () => {
     const repository = await readyFor(git, 'pull', signal);
     const from = branch === undefined ? await upstreamOf(git, repository, { remote, given }, signal) : `refs/remotes/${remote}/${branch}`;
     await git.commitOf(repository, from, from.replace('refs/remotes/', ''), signal);

@@ -126,7 +126,7 @@ export async function restore(
     throw new OutriggerError('BAD_INPUT', '`from` goes with whole files: hunks are taken back to the index.');
   if (side !== undefined && (from !== undefined || choice.hunks.size > 0))
     throw new OutriggerError('BAD_INPUT', '`side` goes with whole files, and without `from`.');
-  return git.writing(signal, async () => {
+  return git.changing(signal, async () => {
     const repository = await git.repository(signal);
     await refuseLinks(git, repository, limitedTo.filter(pathMatcher(files.map(({ path }) => path))), from, signal);
     const { patch } = await chosenPatch(git, repository, choice, 'restore', signal);

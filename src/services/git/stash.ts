@@ -10,6 +10,7 @@ import { nulEnded } from './git-path.ts';
 import { identity } from './identity.ts';
 import { conflictsOf } from './integrating.ts';
 import { SecretGuard } from './secrets.ts';
+import { isOwnTemporary } from './status.ts';
 
 type StashesAnswer = Output<(typeof table)['git.stashes']>;
 type StashAnswer = Output<(typeof table)['git.stash']>;
@@ -37,7 +38,7 @@ export function stashes(git: Git, limit: number, signal?: AbortSignal): Promise<
 export async function stash(git: Git, request: StashRequest, signal?: AbortSignal): Promise<StashAnswer> {
   const { action, hash } = request;
   if (action === 'push' && hash !== undefined) throw new OutriggerError('BAD_INPUT', '`hash` names a stash that is there: not with push.');
-  return git.writing(signal, async () => {
+  return git.changing(signal, async () => {
     const repository = await git.wholeRepository('stash', signal);
     const answer = async (outcome: StashAnswer['outcome']): Promise<StashAnswer> => ({
       outcome,
@@ -125,13 +126,23 @@ export async function pushStash(
   const guard = new SecretGuard(git, repository, 'stash', signal);
   // Files become what HEAD holds: of those that are left out too where it does and the index does not.
   if (!guard.idle && left.length < git.secrets.length) await guard.overwriting('HEAD');
-  const without = left.length === 0 ? [] : ['--', '.', ...left.map((path) => `:(exclude,literal)${path}`)];
+  const leaves = [...left, ...(untracked ? await ownTemporaries(git, repository, signal) : [])];
+  const without = leaves.length === 0 ? [] : ['--', '.', ...leaves.map((path) => `:(exclude,literal)${path}`)];
   const env = await identity(git, undefined, signal);
   const result = await git.change('stash', repository, ['--no-literal-pathspecs', ...args, ...said, ...without], { env });
   const isPutAside = (await stashList(git, repository, 1, undefined)).found[0]?.hash !== before;
   if (result.exitCode === 0) return isPutAside;
   const error = changeError('stash', result);
   throw isPutAside ? keptAside(error) : error;
+}
+
+/** Files that the workspace is about to rename into place: put aside they would come back with the stash, and whoever writes them would find them gone. */
+async function ownTemporaries(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<string[]> {
+  const args = ['--no-literal-pathspecs', 'ls-files', '--others', '--exclude-standard', '-z', '--', ':(glob)**/.outrigger-*.tmp'];
+  const { stdout } = await git.read('stash', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
+  return splitNul(stdout)
+    .map((name) => Buffer.from(name).toString())
+    .filter(isOwnTemporary);
 }
 
 /** What lies beyond a link is not put aside either, and git fails where it is named. */

@@ -24,6 +24,7 @@ import { fileError } from './file-errors.ts';
 import type { Journal } from './journal.ts';
 import type { KnownContents } from './known-contents.ts';
 import type { HeldTexts, LiveText } from './live-text.ts';
+import type { Standstill } from './standstill.ts';
 import { removeTemporary, type Temporaries } from './temporaries.ts';
 
 /** Looks at the folder before a batch gives up: between them something else kept changing it. */
@@ -58,6 +59,7 @@ export interface BatchHost {
   temporaries: Temporaries;
   durability: Durability;
   liveText(): LiveText | undefined;
+  standstill: Standstill;
   /** Told of each file that is about to be changed or removed. */
   witness(path: string): void;
   /** A folder was moved, and that is told as one change. */
@@ -156,6 +158,7 @@ class Batch {
     try {
       await this.#hold();
       for (let look = 0, waits = 0; look < MAX_LOOKS; look++) {
+        if (!this.#request.dryRun) await this.#host.standstill.over(this.#request.signal);
         this.#request.signal.throwIfAborted();
         // From here nothing waits: what the plan saw is what is changed.
         let plan = planBatch(this.#planRequest, this.#source());
@@ -335,6 +338,7 @@ class Batch {
     this.#sliceEnd = performance.now() + SLICE_MS;
     for (const content of contents) {
       await this.#giveWay();
+      await this.#host.standstill.over(this.#request.signal);
       try {
         await this.#prepare(content);
       } catch (error) {

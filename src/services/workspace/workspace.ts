@@ -28,6 +28,7 @@ import { KnownContents } from './known-contents.ts';
 import type { LiveText } from './live-text.ts';
 import { Moving } from './moving.ts';
 import { Reader } from './reader.ts';
+import { Standstill } from './standstill.ts';
 import { kindOf, lstatOrThrow, regularOrNothing, sameState } from './stats.ts';
 import { Temporaries } from './temporaries.ts';
 import { TwoSides } from './two-sides.ts';
@@ -73,6 +74,8 @@ export class Workspace extends Reader {
   placing: ((path: string, stat: fs.Stats) => void) | undefined;
   /** Programs that go through the folder by paths, and callers who must not lead them elsewhere meanwhile. */
   readonly sides = new TwoSides();
+  /** Git is changing files of the folder. */
+  readonly standstill = new Standstill();
   readonly #inPlaceFolder: string;
   readonly #temporaries: Temporaries;
   readonly #contents: KnownContents;
@@ -106,6 +109,7 @@ export class Workspace extends Reader {
       folders: this.#folders,
       durability: options.durability,
       liveText: () => this.liveText,
+      standstill: this.standstill,
       witness: (path: string) => this.witness?.(path),
       rememberMove: (from: string, to: string) => this.#echoes.rememberMove(from, to),
     };
@@ -177,6 +181,7 @@ export class Workspace extends Reader {
   ): Promise<number> {
     return this.#guard(wirePath, async () => {
       await this.liveText?.flush(wirePath);
+      await this.standstill.over(request.signal);
       request.signal?.throwIfAborted();
       using place = this.containment.place(wirePath, false);
       request.confirm?.(place.path);
@@ -212,6 +217,7 @@ export class Workspace extends Reader {
     if (to.startsWith(`${from}/`)) throw new OutriggerError('BAD_PATH', `${from} can't be moved into itself.`);
     return this.#guard(from, async () => {
       await this.liveText?.flush(from);
+      await this.standstill.over(options.signal);
       options.signal?.throwIfAborted();
       await this.#moving.move(from, to, options);
       return this.journal.revision;
@@ -260,6 +266,7 @@ export class Workspace extends Reader {
   // ── parts of writing ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #prepare(place: Place, content: Content, mode: number, durability: Durability, signal: AbortSignal | undefined): Promise<Prepared> {
+    await this.standstill.over(signal);
     const name = temporaryName();
     this.#temporaries.began(joinPath(parentPath(place.path), name));
     try {
@@ -293,7 +300,11 @@ export class Workspace extends Reader {
 
   async #install(place: Place, wirePath: string, prepared: Prepared, request: WriteRequest): Promise<Written> {
     for (let attempt = 0; attempt < RETRIES; attempt++) {
-      const before = await this.#beforeInstall(place, wirePath, request.signal);
+      let before: { stat: fs.Stats; content: string } | undefined;
+      do {
+        await this.standstill.over(request.signal);
+        before = await this.#beforeInstall(place, wirePath, request.signal);
+      } while (this.standstill.isOn);
       request.signal?.throwIfAborted();
       // From here to the record nothing waits: no other write of ours can come between.
       if (place.recheck() !== place.path)
