@@ -731,6 +731,34 @@ describe('joining commits', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a stash that is refused for a file that changed here brings none of its new files', async () => {
+    await withRepository(async ({ git, put, save, run, file, root }) => {
+      for (const name of ['a', 'b', 'c']) put(name, 'one\n');
+      save('base');
+      for (const name of ['a', 'b', 'c', 'fresh']) put(name, 'two\n');
+      put('added', 'two\n');
+      run('add', 'added');
+      await stash(git, push);
+      for (const name of ['a', 'added']) put(name, 'mine\n');
+      put('b', 'two\n');
+      run('add', 'b');
+      fs.rmSync(path.join(root, 'c'));
+      for (const action of ['apply', 'pop'] as const) {
+        await assert.rejects(stash(git, { ...bring, action }), losing('a', 'added'));
+        assert.deepEqual(fs.readdirSync(root).toSorted(), ['.git', 'a', 'added', 'b']);
+      }
+      put('a', 'one\n');
+      fs.rmSync(path.join(root, 'added'));
+      // What the index has as the stash has it, and what is not there, is in the way of nothing.
+      put('b', 'three\n');
+      assert.deepEqual(await stash(git, { ...bring, action: 'pop' }), { outcome: 'done', stashes: 0, conflicts: [] });
+      assert.deepEqual(
+        ['a', 'added', 'b', 'c', 'fresh'].map((name) => file(name)),
+        ['two\n', 'two\n', 'three\n', 'two\n', 'two\n'],
+      );
+    });
+  });
+
   test('a stash one of whose new files is in the way is refused whole, with the files', async () => {
     await withRepository(async ({ git, put, save, file, root, run }) => {
       put('a', 'one\n');

@@ -55,7 +55,11 @@ export async function stash(git: Git, request: StashRequest, signal?: AbortSigna
     const guard = new SecretGuard(git, repository, 'stash', signal);
     if (action !== 'drop') {
       await guard.unstashing(name);
-      const inTheWay = await untrackedInTheWay(git, repository, name, signal);
+      const untracked = await untrackedInTheWay(git, repository, name, signal);
+      const inTheWay =
+        untracked.length > 0 || !(await hasUntracked(git, repository, name, signal))
+          ? untracked
+          : await changedInTheWay(git, repository, name, signal);
       if (inTheWay.length > 0) throw overwriting('stash', inTheWay);
     }
     const index = action === 'drop' ? [] : await indexOption(git, repository, name, signal);
@@ -65,6 +69,11 @@ export async function stash(git: Git, request: StashRequest, signal?: AbortSigna
     if (conflicted.conflicts.length > 0) return conflicted;
     throw wouldOverwrite('stash', result);
   });
+}
+
+/** One without untracked files has no third parent. */
+async function hasUntracked(git: Git, repository: Repository, name: string, signal: AbortSignal | undefined): Promise<boolean> {
+  return (await git.read('stash', repository, ['rev-parse', '--verify', '--quiet', `${name}^3`], { signal }, [0, 1, 128])).exitCode === 0;
 }
 
 /**
@@ -87,6 +96,25 @@ export async function untrackedInTheWay(
   if (found.size > 0)
     for (const gone of await list(['diff-tree', '-r', '-z', '--name-only', '--diff-filter=D', `${name}^1`, name])) found.delete(gone);
   return [...found];
+}
+
+/**
+ * Of a stash with untracked files, those of the others that changed here since and that it would change: git refuses it for them, and brings the untracked
+ * ones all the same.
+ */
+async function changedInTheWay(git: Git, repository: Repository, name: string, signal: AbortSignal | undefined): Promise<string[]> {
+  const list = async (args: readonly string[]): Promise<string[]> => {
+    const { stdout } = await git.read('stash', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES });
+    return splitNul(stdout).map((bytes) => Buffer.from(bytes).toString());
+  };
+  const changes = ['--name-only', '--no-renames', '-z'];
+  const brought = await list(['diff-tree', '-r', ...changes, `${name}^1`, name]);
+  const differs = new Set(await list(['diff-index', '--cached', ...changes, name]));
+  // One that is not there is brought; one that git does not know here is in the way.
+  const changed = new Set(await list(['diff', '--no-ext-diff', '--ignore-submodules=dirty', '--diff-filter=d', ...changes]));
+  const added = new Set(await list(['diff-tree', '-r', '--diff-filter=A', ...changes, `${name}^1`, name]));
+  const unknown = new Set(await list(['ls-files', '--others', '-z']));
+  return brought.filter((file) => differs.has(file) && (changed.has(file) || (added.has(file) && unknown.has(file))));
 }
 
 /** What stands where the file would come, or where a folder on the way to it would. */
