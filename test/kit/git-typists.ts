@@ -21,6 +21,8 @@ export interface TypistsSetting {
   token: string;
   root: string;
   client: Client<Operations>;
+  /** The sidecar is another process: what it saves may come between any two things that a program does. */
+  isApart: boolean;
 }
 
 type State = 'there' | 'removed' | 'refused' | 'unsure' | 'thrown away';
@@ -31,12 +33,16 @@ interface Round {
   files: boolean;
   /** The index may be another than what it was. */
   index: boolean;
+  /** What was staged may be so no more, without being committed. */
+  unstages: boolean;
   /** Words that were written or removed meanwhile. */
   brought: Set<string>;
   takenAway: Set<string>;
 }
 
 const names = ['a.txt', 'd/crlf.txt', 'no end.txt', `it's "q" b.txt`, 'emoji.txt', 'only main.txt'];
+/** Where one of them is moved to while people are in it. */
+const movedName = 'd/emoji moved.txt';
 /** Nobody types in these. */
 const unopened = ['w/x.txt', 'w/y.txt'];
 const branches = ['main', 'other'] as const;
@@ -47,6 +53,8 @@ export class GitTypists {
   readonly #seed: number;
   readonly #random: Random;
   readonly #words = new Map<string, State>();
+  /** The file that it was brought into, by the path that this has now. */
+  readonly #places = new Map<string, string>();
   readonly #trace: string[] = [];
   readonly #people = new Map<string, YjsClient[]>();
   readonly #mayBeLost = new Set<string>();
@@ -58,6 +66,10 @@ export class GitTypists {
   #filesAtRest = new Set<string>();
   #indexAtRest: Index = { entries: '', words: new Set() };
   #typing = false;
+  /** Nobody else has git do anything. */
+  #isAlone = true;
+  /** Calls may be answered by nobody, whatever came of them. */
+  #killed = false;
 
   /** Makes the repository, with two branches. */
   constructor(seed: number, setting: TypistsSetting) {
@@ -71,12 +83,12 @@ export class GitTypists {
     this.#git('commit', '-qm', 'one');
     this.#git('checkout', '-qb', 'other');
     this.#git('rm', '-q', 'only main.txt');
-    for (const name of ['a.txt', 'd/crlf.txt', 'w/x.txt']) this.#append(name, this.#newWord());
-    this.#put('only other.txt', `${this.#newWord()}\n`);
+    for (const name of ['a.txt', 'd/crlf.txt', 'w/x.txt']) this.#append(name, this.#newWord(name));
+    this.#put('only other.txt', `${this.#newWord('only other.txt')}\n`);
     this.#git('add', '.');
     this.#git('commit', '-qm', 'two');
     this.#git('checkout', '-q', 'main');
-    for (const name of ['a.txt', 'emoji.txt']) this.#append(name, this.#newWord());
+    for (const name of ['a.txt', 'emoji.txt']) this.#append(name, this.#newWord(name));
     this.#git('commit', '-qam', 'three');
     this.#filesAtRest = this.#wordsOfFiles();
     this.#indexAtRest = this.#index();
@@ -109,19 +121,34 @@ export class GitTypists {
     this.#people.clear();
   }
 
-  async round(steps: number): Promise<void> {
+  /** Some steps of git, by one caller or by two at once; `killed` ends all that is under way, and comes back when there is a sidecar again. */
+  async round(steps: number, killed?: () => Promise<void>): Promise<void> {
     this.#round = newRound();
     this.#typing = true;
-    const others = [this.#typeOn(), this.#typeOn(), this.#writeOn()];
-    try {
-      for (let step = 0; step < steps; step++) {
+    this.#isAlone = killed === undefined && this.#random.below(3) > 0;
+    const others = [this.#typeOn(), this.#typeOn(), this.#typeOn(), this.#writeOn()];
+    const caller = async (): Promise<void> => {
+      for (let step = 0; step < steps && this.#typing; step++) {
         await this.#pause(60);
-        await this.#step();
+        if (this.#typing) await this.#step();
+      }
+    };
+    const callers = this.#isAlone ? [caller()] : [caller(), caller()];
+    try {
+      if (killed === undefined) await Promise.all(callers);
+      else {
+        await this.#pause(600);
+        this.#typing = false;
+        this.#killed = true;
+        this.leave();
+        await killed();
+        await Promise.all(callers);
       }
       await this.#pause(60);
     } finally {
       this.#typing = false;
-      await Promise.all(others);
+      await Promise.allSettled([...callers, ...others]);
+      this.#killed = false;
     }
   }
 
@@ -145,7 +172,7 @@ export class GitTypists {
       this.#removed(word);
       return this.#say(`${word} is removed by a person in ${person.provider.roomname}`);
     }
-    const word = this.#newWord();
+    const word = this.#newWord(person.provider.roomname);
     const starts = [0, ...[...before.matchAll(/\n/g)].map(({ index }) => index + 1)];
     const start = this.#random.of(starts);
     text.insert(start, start === before.length && !before.endsWith('\n') && before !== '' ? `\n${word}` : `${word}\n`);
@@ -162,30 +189,61 @@ export class GitTypists {
   }
 
   async #writeOnce(): Promise<void> {
+    const kind = this.#random.of(['write', 'edit', 'batch', 'batch', 'move'] as const);
+    if (kind === 'move') {
+      const [from, to] = this.#random.of([
+        ['w/x.txt', 'w/moved.txt'],
+        ['w/moved.txt', 'w/x.txt'],
+        ['w/y.txt', 'w/deep/y.txt'],
+        ['w/deep/y.txt', 'w/y.txt'],
+        ['emoji.txt', movedName],
+        [movedName, 'emoji.txt'],
+      ] as const);
+      return void (await this.#call('files.move', { from, to }));
+    }
     const name = this.#random.of([...names, ...unopened, ...unopened]);
-    const word = this.#newWord();
-    const kind = this.#random.of(['write', 'edit', 'batch'] as const);
+    const word = this.#newWord(name);
     this.#words.set(word, 'unsure');
     this.#say(`files.${kind} of ${word} to ${name}`);
+    if (kind === 'batch') return this.#batch(name, word);
     const read = await this.#call('files.read', { path: name });
     if (read instanceof OutriggerError) return void this.#words.set(word, 'refused');
     const eol = read.text.includes('\r\n') ? '\r\n' : '\n';
-    const changes = [{ op: 'edit' as const, path: name, edits: [{ startLine: 1, endLine: 0, text: word }] }];
     const answer =
       kind === 'write'
         ? await this.#call('files.write', { path: name, text: `${word}${eol}${read.text}`, ifMatch: read.etag })
-        : kind === 'edit'
-          ? await this.#call('files.edit', { path: name, edits: [{ startLine: 1, endLine: 0, text: word }] })
-          : await this.#call('files.batch', { changes });
-    if (!(answer instanceof OutriggerError)) this.#words.set(word, 'there');
-    else if (answer.reason !== 'BUSY_FILE') this.#words.set(word, 'refused');
+        : await this.#call('files.edit', { path: name, edits: [{ startLine: 1, endLine: 0, text: word }] });
+    this.#written(answer, word);
+  }
+
+  #written(answer: object, ...words: string[]): void {
+    const isRefused = answer instanceof OutriggerError;
+    if (isRefused && (answer.reason === 'BUSY_FILE' || answer.reason === 'CONNECTION_LOST')) return;
+    // A person may have seen and removed it before the answer came.
+    for (const word of words) if (this.#words.get(word) === 'unsure') this.#words.set(word, isRefused ? 'refused' : 'there');
+  }
+
+  /** Two files together; perhaps taken back by what was answered. */
+  async #batch(name: string, word: string): Promise<void> {
+    const other = this.#random.of([...names, ...unopened].filter((one) => one !== name));
+    const second = this.#newWord(other);
+    this.#words.set(second, 'unsure');
+    const edit = (path: string, text: string) => ({ op: 'edit' as const, path, edits: [{ startLine: 1, endLine: 0, text }] });
+    const answer = await this.#call('files.batch', { changes: [edit(name, word), edit(other, second)], returnBefore: true });
+    this.#written(answer, word, second);
+    if (answer instanceof OutriggerError || answer.undo === undefined || this.#random.below(3) > 0) return;
+    await this.#pause(40);
+    const undone = await this.#call('files.batch', { changes: answer.undo });
+    if (!(undone instanceof OutriggerError)) for (const one of [word, second]) this.#removed(one);
+    else if (undone.reason === 'CONNECTION_LOST') for (const one of [word, second]) this.#words.set(one, 'unsure');
   }
 
   // ── the caller who has git do things ─────────────────────────────────────────────────────────────────────────────────
 
   async #step(): Promise<void> {
     const status = await this.#call('git.status', {});
-    if (status instanceof OutriggerError) this.#fail(`git.status: ${status.reason} ${status.message}`);
+    if (status instanceof OutriggerError) return this.#isAlone ? this.#fail(`git.status: ${status.reason} ${status.message}`) : undefined;
+    if (this.#isAlone && this.#random.below(6) === 0) return this.#runOutside();
     if (status.conflicts.length > 0 || status.doing !== undefined) return this.#settle(status);
     const kind = this.#random.of(kinds);
     this.counts[kind] = (this.counts[kind] ?? 0) + 1;
@@ -201,7 +259,9 @@ export class GitTypists {
       case 'discard hunk':
         return this.#discardHunk();
       case 'discard': {
-        const done = await this.#change('git.restore', { files: some }, { files: true });
+        const from = this.#random.of([undefined, undefined, 'HEAD', ...branches]);
+        if (from !== undefined) this.#meets(from);
+        const done = await this.#change('git.restore', { files: some, ...(from === undefined ? {} : { from }) }, { files: true });
         if (done !== undefined) this.#lose(some.map((file) => file.path));
         return;
       }
@@ -212,9 +272,37 @@ export class GitTypists {
           { index: true },
         ));
       case 'stash':
-        return void (await this.#change('git.stash', { action: 'push', untracked: true }, { index: true, files: true }));
+        return void (await this.#change(
+          'git.stash',
+          { action: 'push', untracked: this.#random.below(3) > 0, keepIndex: this.#random.below(4) === 0 },
+          { index: true, files: true },
+        ));
+      case 'apply':
+        this.#meets('stash@{0}');
+        this.#meets('stash@{0}^3');
+        return void (await this.#change('git.stash', { action: 'apply' }, { index: true, files: true }));
+      case 'drop': {
+        const done = await this.#change('git.stash', { action: 'drop' }, {});
+        if (done !== undefined) this.#lose();
+        return;
+      }
+      case 'rebase': {
+        const onto = this.#random.of(branches);
+        this.#meets(onto);
+        return void (await this.#change('git.rebase', { onto }, { index: true, files: true }));
+      }
+      case 'checkout, discard': {
+        const done = await this.#change(
+          'git.checkout',
+          { to: this.#random.of(branches), changes: 'discard' },
+          { index: true, files: true },
+        );
+        if (done !== undefined) this.#lose();
+        return;
+      }
       case 'pop':
         this.#meets('stash@{0}');
+        this.#meets('stash@{0}^3');
         return void (await this.#change('git.stash', { action: 'pop' }, { index: true, files: true }));
       case 'checkout':
         return void (await this.#change('git.checkout', { to: this.#random.of(branches) }, { index: true, files: true }));
@@ -258,7 +346,7 @@ export class GitTypists {
 
   async #hunksOf(staged: boolean) {
     const answer = await this.#call('git.hunks', { staged });
-    if (answer instanceof OutriggerError) this.#fail(`git.hunks: ${answer.reason} ${answer.message}`);
+    if (answer instanceof OutriggerError) return this.#isAlone ? this.#fail(`git.hunks: ${answer.reason} ${answer.message}`) : undefined;
     const files = answer.files.filter((file) => file.status === 'modified' && file.hunks.length > 0);
     if (files.length === 0) return undefined;
     const file = this.#random.of(files);
@@ -270,10 +358,10 @@ export class GitTypists {
     const chosen = await this.#hunksOf(back);
     if (chosen === undefined) return;
     const { file, hunk } = chosen;
-    const before = this.#indexLines(file.path);
+    const before = this.#isAlone ? this.#indexLines(file.path) : [];
     const operation = back ? 'git.unstage' : 'git.stage';
     const done = await this.#change(operation, { files: [{ path: file.path, hunks: [hunk.id] }] }, { index: true });
-    if (done === undefined) return;
+    if (done === undefined || !this.#isAlone) return;
     const after = this.#indexLines(file.path);
     const wanted = countsOf(before);
     for (const { kind, text } of hunk.lines) {
@@ -291,9 +379,42 @@ export class GitTypists {
     const chosen = await this.#hunksOf(false);
     if (chosen === undefined) return;
     const { file, hunk } = chosen;
+    this.#say(`hunk of ${file.path}: ${JSON.stringify(hunk.lines.map(({ kind, text }) => `${kind[0]} ${text}`))}`);
     const done = await this.#change('git.restore', { files: [{ path: file.path, hunks: [hunk.id] }] }, { files: true });
     if (done === undefined) return;
     for (const { kind, text } of hunk.lines) if (kind === 'added') for (const word of countWords(text).keys()) this.#mayBeLost.add(word);
+  }
+
+  /** Somebody's own git, in one turn of the event loop where the sidecar is in it: what it took away from the files it had before its eyes. */
+  #runOutside(): void {
+    const name = this.#random.of(names);
+    const commands = this.#random.of([
+      [['add', '-u']],
+      [['commit', '-qam', 'by somebody']],
+      [['checkout', '--', name]],
+      [['checkout', 'HEAD', '--', name]],
+      [['stash', '-q']],
+      [['stash', 'pop', '-q']],
+      [
+        ['stash', '-q'],
+        ['stash', 'pop', '-q'],
+      ],
+      [['checkout', '-q', this.#random.of(branches)]],
+    ]);
+    if (this.#setting.isApart && !['add', 'commit'].includes(commands[0]?.[0] ?? '')) return;
+    const before = this.#wordsOfFiles();
+    this.#meets('stash@{0}');
+    for (const args of commands) {
+      this.#say(`outside: git ${args.join(' ')}`);
+      try {
+        this.#git(...args);
+      } catch (error) {
+        this.#say(`outside: ${String((error as { stderr?: unknown }).stderr)}`);
+      }
+    }
+    this.#round.files = this.#round.index = this.#round.unstages = true;
+    const after = this.#wordsOfFiles();
+    if (commands[0]?.[0] === 'checkout') for (const word of before) if (!after.has(word)) this.#mayBeLost.add(word);
   }
 
   /** What stopped in conflicts: each is settled one way or another, then it goes on, or it is given up. */
@@ -306,11 +427,12 @@ export class GitTypists {
     }
     for (const { path: name, kind } of conflicts) {
       await this.#pause(40);
-      const way = this.#random.of(['ours', 'theirs', 'edit', 'edit'] as const);
+      const way = this.#random.of(['ours', 'theirs', 'both', 'edit', 'edit', 'edit'] as const);
       this.#say(`settles ${name}, ${kind}, by ${way}`);
       if (way !== 'edit') {
         const done = await this.#change('git.restore', { files: [{ path: name }], side: way }, { files: true });
         if (done !== undefined) this.#lose([name]);
+        if (way === 'both') await this.#takeMarksOut(name);
       } else await this.#takeMarksOut(name);
       await this.#change('git.stage', { files: [{ path: name }] }, { index: true });
     }
@@ -341,13 +463,24 @@ export class GitTypists {
     input: Asked<Operations[K]>,
     does: { files?: boolean; index?: boolean },
   ): Promise<Answer<Operations[K]> | undefined> {
-    const before = this.#repository();
-    const answer = await this.#call(name, input);
+    const before = this.#isAlone ? this.#repository() : '';
+    const had = this.#wordsOfFiles();
+    const isCanceled = this.#random.below(12) === 0;
+    const answer = await this.#call(name, input, isCanceled ? AbortSignal.timeout(1 + this.#random.below(60)) : undefined);
+    const has = this.#wordsOfFiles();
+    const [went, came] = [[...had].filter((word) => !has.has(word)), [...has].filter((word) => !had.has(word))];
+    this.#say(`${name}: went ${went.join(' ')}; came ${came.join(' ')}`);
     if (answer instanceof OutriggerError) {
+      if (answer.reason === 'CONNECTION_LOST' || answer.reason === 'CANCELED') {
+        this.#round.files = this.#round.index = this.#round.unstages = true;
+        if (['git.restore', 'git.reset', 'git.abort', 'git.continue'].includes(name) || JSON.stringify(input).includes('d')) this.#lose();
+        return undefined;
+      }
       if (/is still there: see|still under way|put aside/.test(answer.message)) {
         this.#round.files = this.#round.index = true;
         return undefined;
       }
+      if (!this.#isAlone) return undefined;
       assert.equal(
         this.#repository(),
         before,
@@ -357,18 +490,25 @@ export class GitTypists {
     }
     this.#round.files ||= does.files === true;
     this.#round.index ||= does.index === true;
+    this.#round.unstages ||= !['git.commit', 'git.restore', 'git.stage'].includes(name);
     return answer;
   }
 
-  async #call<K extends keyof Operations & string>(name: K, input: Asked<Operations[K]>): Promise<Answer<Operations[K]> | OutriggerError> {
+  async #call<K extends keyof Operations & string>(
+    name: K,
+    input: Asked<Operations[K]>,
+    signal?: AbortSignal,
+  ): Promise<Answer<Operations[K]> | OutriggerError> {
     const said = `${name} ${JSON.stringify(input).slice(0, 200)}`;
     this.#say(`${said} …`);
     try {
-      const answer = await this.#setting.client.call(name, input);
+      const answer = await this.#setting.client.call(name, input, signal === undefined ? {} : { signal });
       this.#say(`${name}: ${JSON.stringify(answer).slice(0, 200)}`);
       return answer;
     } catch (error) {
       if (!(error instanceof OutriggerError)) throw error;
+      if (this.#killed && error.reason === 'CONNECTION_LOST') return error;
+      if (signal?.aborted === true && error.reason === 'CANCELED') return error;
       this.#say(`${name}: ${error.reason} ${error.message}`);
       const declared: readonly string[] = operations[name].errors;
       if (!declared.includes(error.reason)) this.#fail(`${said} answered ${error.reason}, which it does not declare: ${error.message}`);
@@ -382,19 +522,14 @@ export class GitTypists {
   /** Text of files was thrown away; undefined: of all. What is typed from now on is not among it. */
   #lose(paths?: readonly string[]): void {
     for (const [word, state] of this.#words)
-      if (state === 'there' && (paths === undefined || this.#wordsNear(paths).has(word))) this.#mayBeLost.add(word);
-  }
-
-  /** Words that may have stood in these files. */
-  #wordsNear(paths: readonly string[]): ReadonlySet<string> {
-    void paths;
-    return new Set(this.#words.keys());
+      if (state === 'there' && (paths === undefined || paths.some((one) => isAlike(one, this.#places.get(word) ?? ''))))
+        this.#mayBeLost.add(word);
   }
 
   /** What git is about to join with the files. */
   #meets(revision: string): void {
     const here = this.#wordsOfFiles();
-    for (const name of [...names, ...unopened, 'only other.txt'])
+    for (const name of [...names, ...unopened, 'only other.txt', 'w/moved.txt', 'w/deep/y.txt', movedName])
       for (const word of countWords(this.#shown(`${revision}:${name}`)).keys()) if (here.has(word)) this.#mayBeTwice.add(word);
   }
 
@@ -406,18 +541,21 @@ export class GitTypists {
       last = documents.map((document) => `${document.path} ${document.state} ${document.problem ?? ''}`).join('\n');
       for (const [name, people] of this.#people) {
         const [one, other] = people.map(({ text }) => text.toString());
-        last += `\n${name}: ${JSON.stringify([one, other, this.#disk(name)])}`;
+        const places = name === 'emoji.txt' ? [name, movedName] : [name];
+        last += `\n${name}: ${JSON.stringify([one, other, ...places.map((place) => this.#disk(place))])}`;
         assert.equal(one, other);
-        const info = documents.find((document) => document.path === name);
-        if (info?.state === 'deleted') assert.equal(this.#disk(name), undefined);
+        const infos = documents.filter((document) => places.includes(document.path) && document.connections > 0);
+        assert.equal(infos.length, 1, name);
+        const place = infos[0]?.path ?? name;
+        if (infos[0]?.state === 'deleted') assert.equal(this.#disk(place), undefined);
         else {
-          assert.equal(info?.state, 'saved', name);
-          assert.equal(this.#disk(name)?.replaceAll('\r\n', '\n'), one, name);
+          assert.equal(infos[0]?.state, 'saved', name);
+          assert.equal(this.#disk(place)?.replaceAll('\r\n', '\n'), one, name);
         }
       }
     };
     await eventually(isAtRest, 10_000).catch((error: unknown) => this.#fail(`no rest: ${String(error)}\n${last}`));
-    for (const name of [...names, ...unopened]) {
+    for (const name of this.#everyFile()) {
       const disk = this.#disk(name);
       if (disk === undefined) continue;
       const read = await client.call('files.read', { path: name });
@@ -444,6 +582,9 @@ export class GitTypists {
       if (nowIndex.entries !== this.#indexAtRest.entries)
         this.#fail(`the index changed:\n${this.#indexAtRest.entries}\nis now\n${nowIndex.entries}`);
     }
+    if (!this.#round.unstages)
+      for (const word of this.#indexAtRest.words)
+        if (!nowIndex.words.has(word) && !kept.has(word)) this.#fail(`${word} was staged, and is neither that nor committed`);
     for (const [word, state] of this.#words) {
       const isThere = now.has(word) || nowIndex.words.has(word) || kept.has(word);
       if (state === 'refused' && isThere) this.#fail(`${word} was refused, and is there`);
@@ -487,8 +628,9 @@ export class GitTypists {
     if (said !== '') this.#fail(`git fsck: ${said}`);
   }
 
-  #newWord(): string {
+  #newWord(place: string): string {
     const word = `W${++this.#number}w`;
+    this.#places.set(word, place);
     this.#words.set(word, 'there');
     this.#round.brought.add(word);
     return word;
@@ -596,6 +738,8 @@ export class GitTypists {
   }
 
   #about(problem: string): string {
+    const file = process.env['TYPISTS_TRACE'];
+    if (file !== undefined) fs.writeFileSync(file, this.#trace.join('\n'));
     return `SEED=${this.#seed}: ${problem}\n${this.#trace.slice(-80).join('\n')}`;
   }
 
@@ -634,10 +778,16 @@ const kinds = [
     'commit',
   ],
   ...['stash', 'stash', 'pop', 'pop', 'checkout', 'checkout, stash', 'merge', 'revert', 'cherry-pick', 'reset', 'reset hard', 'read'],
+  ...['apply', 'drop', 'rebase', 'checkout, discard'],
 ] as const;
 
+/** Files of one folder are moved to and fro. */
+function isAlike(one: string, other: string): boolean {
+  return one === other || (one.startsWith('w/') && other.startsWith('w/')) || (one.includes('emoji') && other.includes('emoji'));
+}
+
 function newRound(): Round {
-  return { files: false, index: false, brought: new Set(), takenAway: new Set() };
+  return { files: false, index: false, unstages: false, brought: new Set(), takenAway: new Set() };
 }
 
 function firstText(name: string): string {
