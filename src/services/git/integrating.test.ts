@@ -316,6 +316,33 @@ describe('joining commits', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a merge that is refused for changes leaves every file as it is, and touches none', async () => {
+    await withRepository(async (world) => {
+      const { git, put, run, root, file } = world;
+      diverge(world);
+      const facts = (): number[] =>
+        ['a', 'of-main', 'of-side'].map((name) => fs.statSync(path.join(root, name), { throwIfNoEntry: false })?.ino ?? 0);
+      put('a', 'mine\n');
+      put('of-main', 'mine\n');
+      const before = facts();
+      await assert.rejects(merge(git, { from: 'side', ...allow }), losing('a'));
+      assert.deepEqual([file('a'), file('of-main'), facts()], ['mine\n', 'mine\n', before]);
+      run('add', 'of-main');
+      await assert.rejects(merge(git, { from: 'side', ...allow }), losing('of-main'));
+      assert.deepEqual([run('diff', '--cached', '--name-only'), facts()], ['of-main', before]);
+      run('reset', '-q');
+      run('checkout', '-q', 'a');
+      put('of-side', 'mine\n');
+      const others = facts();
+      await assert.rejects(merge(git, { from: 'side', ...allow }), losing('of-side'));
+      assert.deepEqual([file('of-side'), facts()], ['mine\n', others]);
+      fs.rmSync(path.join(root, 'of-side'));
+      // What it does not change may be as it is.
+      assert.equal((await merge(git, { from: 'side', ...allow })).outcome, 'conflicts');
+      assert.equal(file('of-main'), 'mine\n');
+    });
+  });
+
   test('a merge says what it was given, a line that begins with # as well', async () => {
     await withRepository(async (world) => {
       const { git, put, run, save } = world;

@@ -1,9 +1,10 @@
 import { OutriggerError } from '../../contract/errors.ts';
 import type { GitConflict, git as table } from '../../contract/git.ts';
 import type { Output } from '../../contract/operation.ts';
+import { splitNul } from '../../core/split-nul.ts';
 import { messageArgument, refuseMarkers, takeIntoIndex } from './committing.ts';
-import type { Git, Repository } from './git.ts';
-import { changeError, inConflict, withMore, wouldOverwrite } from './git-error.ts';
+import { type Git, MAX_LIST_BYTES, type Repository } from './git.ts';
+import { changeError, inConflict, overwriting, withMore, wouldOverwrite } from './git-error.ts';
 import { identity } from './identity.ts';
 import { planCommit } from './plan-commit.ts';
 import { checkRevision } from './revision.ts';
@@ -36,7 +37,46 @@ export async function mergeNow(
   // It stands for all that was fetched last, and would be looked at for the first of them.
   if (!guard.idle && from === 'FETCH_HEAD') throw new OutriggerError('BAD_INPUT', 'merge: name the branch that was fetched.');
   await guard.merging(`${from}^{commit}`);
+  const inTheWay = await changesInTheWay(git, repository, from, fastForward, signal);
+  if (inTheWay.length > 0) throw overwriting('merge', inTheWay);
   return join(git, repository, 'merge', ['merge', '--no-edit', '--no-stat', how, ...said, '--end-of-options', from], undefined, signal);
+}
+
+/**
+ * Changes for which git would refuse a merge that makes a commit, as far as it can be told before. Since 2.38 it refuses by throwing all changes away and bringing them
+ * back: ended in between, it leaves them in no file and under no name, and whoever has a file open sees its text go and come.
+ */
+async function changesInTheWay(
+  git: Git,
+  repository: Repository,
+  from: string,
+  fastForward: 'allow' | 'only' | 'never',
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const quietly = async (args: readonly string[], exits: readonly number[]): Promise<Uint8Array> =>
+    (await git.read('merge', repository, args, { signal, maxOutputBytes: MAX_LIST_BYTES }, exits)).stdout;
+  const list = async (args: readonly string[]): Promise<string[]> =>
+    splitNul(await quietly(args, [0])).map((bytes) => Buffer.from(bytes).toString());
+  const head = await git.head(repository, signal);
+  if (fastForward === 'only' || head === undefined) return [];
+  const theirs = await git.commitOf(repository, from, from, signal);
+  const isAncestor = async (one: string, other: string): Promise<boolean> =>
+    (await git.read('merge', repository, ['merge-base', '--is-ancestor', one, other], { signal }, [0, 1])).exitCode === 0;
+  if ((await isAncestor(theirs, head)) || (fastForward === 'allow' && (await isAncestor(head, theirs)))) return [];
+  const names = ['--name-only', '--no-renames', '-z'];
+  const looked = ['--no-ext-diff', '--ignore-submodules=dirty'];
+  const staged = await list(['diff', '--cached', ...looked, ...names]);
+  // Of files in conflict git says so, before all else.
+  if ((await list(['ls-files', '--unmerged', '-z'])).length > 0) return [];
+  if (staged.length > 0) return staged;
+  const changed = new Set(await list(['diff', ...looked, '--diff-filter=d', ...names]));
+  const unknown = new Set(await list(['ls-files', '--others', '--exclude-standard', '-z']));
+  if (changed.size + unknown.size === 0) return [];
+  // What git before 2.38 can't say, and of what has nothing in common, git itself refuses.
+  const merged = Buffer.from(await quietly(['merge-tree', '--write-tree', '--name-only', '-z', head, theirs], [0, 1, 128, 129]));
+  const tree = /^[\da-f]{40,64}(?=\0|\n)/.exec(merged.toString('latin1'))?.[0];
+  if (tree === undefined) return [];
+  return (await list(['diff-tree', '-r', ...names, head, tree])).filter((file) => changed.has(file) || unknown.has(file));
 }
 
 /** Puts the commits of this branch onto another. */
