@@ -49,6 +49,7 @@ const branches = ['main', 'other'] as const;
 const wordPattern = /W\d+w/g;
 
 export class GitTypists {
+  /** How often each operation ended how. */
   readonly counts: Record<string, number> = {};
   readonly #seed: number;
   readonly #random: Random;
@@ -66,6 +67,8 @@ export class GitTypists {
   #filesAtRest = new Set<string>();
   #indexAtRest: Index = { entries: '', words: new Set() };
   #typing = false;
+  /** Nobody types or writes for a moment. */
+  #isQuiet = false;
   /** Nobody else has git do anything. */
   #isAlone = true;
   /** Calls may be answered by nobody, whatever came of them. */
@@ -125,6 +128,7 @@ export class GitTypists {
   async round(steps: number, killed?: () => Promise<void>): Promise<void> {
     this.#round = newRound();
     this.#typing = true;
+    this.#isQuiet = false;
     this.#isAlone = killed === undefined && this.#random.below(3) > 0;
     const others = [this.#typeOn(), this.#typeOn(), this.#typeOn(), this.#writeOn()];
     const caller = async (): Promise<void> => {
@@ -157,6 +161,7 @@ export class GitTypists {
   async #typeOn(): Promise<void> {
     while (this.#typing) {
       await this.#pause(40);
+      if (this.#isQuiet) continue;
       const people = this.#people.get(this.#random.of(names)) ?? [];
       if (people.length > 0) this.#type(this.#random.of(people));
     }
@@ -184,7 +189,7 @@ export class GitTypists {
   async #writeOn(): Promise<void> {
     while (this.#typing) {
       await this.#pause(150);
-      await this.#writeOnce();
+      if (!this.#isQuiet) await this.#writeOnce();
     }
   }
 
@@ -246,7 +251,13 @@ export class GitTypists {
     if (this.#isAlone && this.#random.below(6) === 0) return this.#runOutside();
     if (status.conflicts.length > 0 || status.doing !== undefined) return this.#settle(status);
     const kind = this.#random.of(kinds);
-    this.counts[kind] = (this.counts[kind] ?? 0) + 1;
+    // What follows is refused among changes, but not among those that come while it is done.
+    if (joining.has(kind) && this.#random.below(4) > 0) {
+      this.#isQuiet = true;
+      await this.#pause(100);
+      await this.#change('git.commit', { message: 'before', all: true }, { index: true });
+      this.#isQuiet = false;
+    }
     const files = status.changes.map((change) => ({ path: change.path }));
     const some = files.length === 0 ? [{ path: this.#random.of(names) }] : [this.#random.of(files)];
     switch (kind) {
@@ -504,12 +515,14 @@ export class GitTypists {
     try {
       const answer = await this.#setting.client.call(name, input, signal === undefined ? {} : { signal });
       this.#say(`${name}: ${JSON.stringify(answer).slice(0, 200)}`);
+      this.#count(`${name} ${'outcome' in answer ? answer.outcome : 'done'}`);
       return answer;
     } catch (error) {
       if (!(error instanceof OutriggerError)) throw error;
       if (this.#killed && error.reason === 'CONNECTION_LOST') return error;
       if (signal?.aborted === true && error.reason === 'CANCELED') return error;
       this.#say(`${name}: ${error.reason} ${error.message}`);
+      this.#count(`${name} ${error.reason}`);
       const declared: readonly string[] = operations[name].errors;
       if (!declared.includes(error.reason)) this.#fail(`${said} answered ${error.reason}, which it does not declare: ${error.message}`);
       if (error.hint === '') this.#fail(`${said} answered ${error.reason} without a hint`);
@@ -582,9 +595,10 @@ export class GitTypists {
       if (nowIndex.entries !== this.#indexAtRest.entries)
         this.#fail(`the index changed:\n${this.#indexAtRest.entries}\nis now\n${nowIndex.entries}`);
     }
-    if (!this.#round.unstages)
+    if (!this.#round.unstages && !files)
       for (const word of this.#indexAtRest.words)
-        if (!nowIndex.words.has(word) && !kept.has(word)) this.#fail(`${word} was staged, and is neither that nor committed`);
+        if (this.#words.get(word) === 'there' && !nowIndex.words.has(word) && !kept.has(word))
+          this.#fail(`${word} was staged, and is neither that nor committed`);
     for (const [word, state] of this.#words) {
       const isThere = now.has(word) || nowIndex.words.has(word) || kept.has(word);
       if (state === 'refused' && isThere) this.#fail(`${word} was refused, and is there`);
@@ -672,7 +686,12 @@ export class GitTypists {
   /** All that a refused operation leaves as it is. */
   #repository(): string {
     const refs = this.#git('for-each-ref', '--format=%(refname) %(objectname)');
-    return [refs, this.#git('symbolic-ref', '-q', 'HEAD'), this.#git('ls-files', '--stage'), this.#shownStashes()].join('\n');
+    return [
+      refs,
+      fs.readFileSync(path.join(this.#setting.root, '.git/HEAD'), 'utf8'),
+      this.#git('ls-files', '--stage'),
+      this.#shownStashes(),
+    ].join('\n');
   }
 
   #shownStashes(): string {
@@ -733,6 +752,10 @@ export class GitTypists {
     await new Promise((resolve) => setTimeout(resolve, this.#random.below(atMostMs)));
   }
 
+  #count(what: string): void {
+    this.counts[what] = (this.counts[what] ?? 0) + 1;
+  }
+
   #say(what: string): void {
     this.#trace.push(`${Math.round(performance.now())} ${what}`);
   }
@@ -761,6 +784,8 @@ const config = {
   'gc.auto': '0',
   'maintenance.auto': 'false',
 };
+
+const joining: ReadonlySet<string> = new Set(['checkout', 'merge', 'revert', 'cherry-pick', 'rebase', 'pop', 'apply']);
 
 const kinds = [
   ...[
