@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Client } from '../../src/client/client.ts';
 import { OutriggerError } from '../../src/contract/errors.ts';
 import type { Answer, Asked } from '../../src/contract/operation.ts';
@@ -492,11 +493,9 @@ export class GitTypists {
         return undefined;
       }
       if (!this.#isAlone) return undefined;
-      assert.equal(
-        this.#repository(),
-        before,
-        this.#about(`${name} was refused (${answer.reason} ${answer.message}), and changed something`),
-      );
+      const after = this.#repository();
+      if (after !== before)
+        this.#fail(`${name} was refused (${answer.reason} ${answer.message}), and changed something:\n${before}\nis now\n${after}`);
       return undefined;
     }
     this.#round.files ||= does.files === true;
@@ -567,7 +566,7 @@ export class GitTypists {
         }
       }
     };
-    await eventually(isAtRest, 10_000).catch((error: unknown) => this.#fail(`no rest: ${String(error)}\n${last}`));
+    await eventually(isAtRest, 30_000).catch((error: unknown) => this.#fail(`no rest: ${String(error)}\n${last}`));
     for (const name of this.#everyFile()) {
       const disk = this.#disk(name);
       if (disk === undefined) continue;
@@ -631,7 +630,7 @@ export class GitTypists {
       })),
       conflicts: said.conflicts,
     };
-    assert.deepEqual(ours, known, this.#about('git.status is not what git says'));
+    if (!isDeepStrictEqual(ours, known)) this.#fail(`git.status is ${JSON.stringify(ours)}, and git says ${JSON.stringify(known)}`);
   }
 
   #checkLeft(): void {
