@@ -337,6 +337,9 @@ describe('joining commits', { skip: requireTool('git') }, () => {
       await assert.rejects(merge(git, { from: 'side', ...allow }), losing('of-side'));
       assert.deepEqual([file('of-side'), facts()], ['mine\n', others]);
       fs.rmSync(path.join(root, 'of-side'));
+      // Written anew as it was, a file has not changed.
+      fs.rmSync(path.join(root, 'a'));
+      put('a', 'main\n');
       // What it does not change may be as it is.
       assert.equal((await merge(git, { from: 'side', ...allow })).outcome, 'conflicts');
       assert.equal(file('of-main'), 'mine\n');

@@ -9,7 +9,7 @@ import { identity } from './identity.ts';
 import { planCommit } from './plan-commit.ts';
 import { checkRevision } from './revision.ts';
 import { SecretGuard } from './secrets.ts';
-import { statusOf } from './status.ts';
+import { statusOf, unstagedOf } from './status.ts';
 import { type Doing, doingIn, preparedMessage, rebaseUnderWay, sequenceIn, tipBefore, underWay } from './under-way.ts';
 
 export type Outcome = Output<(typeof table)['git.merge']>;
@@ -64,19 +64,18 @@ async function changesInTheWay(
     (await git.read('merge', repository, ['merge-base', '--is-ancestor', one, other], { signal }, [0, 1])).exitCode === 0;
   if ((await isAncestor(theirs, head)) || (fastForward === 'allow' && (await isAncestor(head, theirs)))) return [];
   const names = ['--name-only', '--no-renames', '-z'];
-  const looked = ['--no-ext-diff', '--ignore-submodules=dirty'];
-  const staged = await list(['diff', '--cached', ...looked, ...names]);
+  const status = await statusOf(git, repository, false, signal);
   // Of files in conflict git says so, before all else.
-  if ((await list(['ls-files', '--unmerged', '-z'])).length > 0) return [];
+  if (status.entries.some(({ conflict }) => conflict !== undefined)) return [];
+  const staged = status.entries.filter((entry) => entry.staged !== null).map(({ path }) => path.shown);
   if (staged.length > 0) return staged;
-  const changed = new Set(await list(['diff', ...looked, '--diff-filter=d', ...names]));
-  const unknown = new Set(await list(['ls-files', '--others', '--exclude-standard', '-z']));
-  if (changed.size + unknown.size === 0) return [];
+  const changed = unstagedOf(status);
+  if (changed.size === 0) return [];
   // What git before 2.38 can't say, and of what has nothing in common, git itself refuses.
   const merged = Buffer.from(await quietly(['merge-tree', '--write-tree', '--name-only', '-z', head, theirs], [0, 1, 128, 129]));
   const tree = /^[\da-f]{40,64}(?=\0|\n)/.exec(merged.toString('latin1'))?.[0];
   if (tree === undefined) return [];
-  return (await list(['diff-tree', '-r', ...names, head, tree])).filter((file) => changed.has(file) || unknown.has(file));
+  return (await list(['diff-tree', '-r', ...names, head, tree])).filter((file) => changed.has(file));
 }
 
 /** Puts the commits of this branch onto another. */

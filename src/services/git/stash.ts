@@ -10,7 +10,7 @@ import { nulEnded } from './git-path.ts';
 import { identity } from './identity.ts';
 import { conflictsOf } from './integrating.ts';
 import { SecretGuard } from './secrets.ts';
-import { isOwnTemporary } from './status.ts';
+import { isOwnTemporary, unstagedFiles } from './status.ts';
 
 type StashesAnswer = Output<(typeof table)['git.stashes']>;
 type StashAnswer = Output<(typeof table)['git.stash']>;
@@ -110,11 +110,8 @@ async function changedInTheWay(git: Git, repository: Repository, name: string, s
   const changes = ['--name-only', '--no-renames', '-z'];
   const brought = await list(['diff-tree', '-r', ...changes, `${name}^1`, name]);
   const differs = new Set(await list(['diff-index', '--cached', ...changes, name]));
-  // One that is not there is brought; one that git does not know here is in the way.
-  const changed = new Set(await list(['diff', '--no-ext-diff', '--ignore-submodules=dirty', '--diff-filter=d', ...changes]));
-  const added = new Set(await list(['diff-tree', '-r', '--diff-filter=A', ...changes, `${name}^1`, name]));
-  const unknown = new Set(await list(['ls-files', '--others', '-z']));
-  return brought.filter((file) => differs.has(file) && (changed.has(file) || (added.has(file) && unknown.has(file))));
+  const changed = await unstagedFiles(git, repository, signal);
+  return brought.filter((file) => differs.has(file) && changed.has(file));
 }
 
 /** What stands where the file would come, or where a folder on the way to it would. */

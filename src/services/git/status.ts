@@ -60,6 +60,16 @@ export async function statusOf(
   };
 }
 
+/** Files, by their names, that are not as the index has them; what git puts in the place of one that is not there takes nothing away. */
+export async function unstagedFiles(git: Git, repository: Repository, signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
+  return unstagedOf(await statusOf(git, repository, false, signal));
+}
+
+/** The same of a status that was read. */
+export function unstagedOf({ entries }: Pick<RepositoryStatus, 'entries'>): ReadonlySet<string> {
+  return new Set(entries.flatMap(({ path, unstaged }) => (unstaged === null || unstaged === 'deleted' ? [] : [path.shown])));
+}
+
 /** Files that the workspace is about to rename into place. */
 export function isOwnTemporary(shown: string): boolean {
   return /^\.outrigger-[^/]*\.tmp$/.test(shown.slice(shown.lastIndexOf('/') + 1));
