@@ -86,7 +86,9 @@ export function wouldOverwrite(
     return new OutriggerError('GIT_DIVERGED', `${action}: both sides have commits of their own.`, { details: error.details });
   const isRefused =
     files.length > 0 ||
-    /(would be overwritten|have unstaged changes|contains uncommitted changes|needs merge|Dirty index|not uptodate)/.test(said);
+    /(would be overwritten|have unstaged changes|contains uncommitted changes|needs merge|Dirty index|not uptodate|You must edit all merge conflicts)/.test(
+      said,
+    );
   return isRefused && error.reason === 'GIT_FAILED' ? overwriting(action, files) : error;
 }
 

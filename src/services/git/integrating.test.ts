@@ -496,6 +496,28 @@ describe('joining commits', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('a rebase that can not go on for what is typed meanwhile says so, and what can not be given up names the files', async () => {
+    await withRepository(async (world) => {
+      const { git, put, run, file } = world;
+      diverge(world);
+      assert.equal((await rebase(git, 'side')).outcome, 'conflicts');
+      put('a', 'both\n');
+      put('of-side', 'typed\n');
+      await assert.rejects(
+        goOn(git, { skip: false }),
+        fails('GIT_WOULD_OVERWRITE', /rebase: changes that are not committed would be lost\. .*still under way/),
+      );
+      assert.equal(file('of-side'), 'typed\n');
+      run('checkout', '-q', 'of-side');
+      put('of-main', 'typed\n');
+      run('rm', '-q', '--cached', '-f', '--ignore-unmatch', 'of-main');
+      await assert.rejects(giveUp(git), losing('of-main'));
+      assert.equal(file('of-main'), 'typed\n');
+      run('add', 'of-main');
+      assert.equal((await goOn(git, { skip: false })).outcome, 'done');
+    });
+  });
+
   test('a commit is picked and reverted; one that changes nothing here is an answer', async () => {
     await withRepository(async (world) => {
       const { git, run, file, put, save } = world;

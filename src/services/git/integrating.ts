@@ -158,7 +158,7 @@ export function giveUp(git: Git, signal?: AbortSignal): Promise<{ aborted: Exclu
     const guard = new SecretGuard(git, repository, 'abort', signal);
     await guard.overwriting(tipBefore(repository.gitFolder, doing) ?? 'HEAD');
     const result = await git.change('abort', repository, [doing, '--abort']);
-    if (result.exitCode !== 0) throw changeError('abort', result);
+    if (result.exitCode !== 0) throw wouldOverwrite('abort', result);
     return { aborted: doing, head: (await git.head(repository, undefined)) ?? null };
   });
 }
