@@ -17,6 +17,8 @@ const MAX_CELLS = 500_000;
 const RESIZE_EVERY_MS = 50;
 /** Changes of the size that a viewer can be behind. */
 const MOST_CHANGES = 1000;
+/** Ends a sequence of which only a part has come. */
+const CANCEL = '\x18';
 /** What is put over one character without an end would fill the memory: signs after the first so many are left out. */
 const endlessMarks = /([\p{M}\p{Cf}\u1160-\u11ff]{32})[\p{M}\p{Cf}\u1160-\u11ff]+/gu;
 
@@ -219,7 +221,11 @@ export class Screen {
       }
       const end = piece.offset + piece.bytes.length;
       this.#fed = end;
-      if (piece.lost > 0) this.#decoder.decode();
+      // What was begun before a gap has no end.
+      if (piece.lost > 0) {
+        this.#decoder.decode();
+        this.#terminal.write(CANCEL);
+      }
       const text = this.#decoder.decode(piece.bytes, { stream: true });
       this.#terminal.write(text.replace(endlessMarks, '$1'), () => {
         this.#shown = end;

@@ -374,6 +374,35 @@ test('a program that ended shows its last screen, also after the sidecar was sta
   }
 });
 
+test('where output is left out within a sequence, what is kept after it is on the screen of the next sidecar', async () => {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join('/tmp', 'outrigger-terminals-')));
+  try {
+    let id = '';
+    await withTerminals(
+      async ({ open, processes }) => {
+        // The start of what is kept ends in a title, and so does the rest of that.
+        id = await open(`head -c 4090 /dev/zero | tr '\\0' x; printf '\\033]2;title'; for i in $(seq 1 900); do echo title $i; done; printf '\\007'
+          for i in $(seq 1 2000); do echo line $i; done`);
+        await processes.process(id).ended;
+        assert.ok(processes.get(id).output.stdout.lost > 0);
+      },
+      folder,
+      4096,
+    );
+    await withTerminals(
+      async ({ view }) => {
+        const late = view(id);
+        await late.done;
+        assert.equal((await late.lines()).at(-1), 'line 2000');
+      },
+      folder,
+      4096,
+    );
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test('a terminal that is closed leaves no program, whatever that ignores', () =>
   withTerminals(async ({ terminals, open, view, at }) => {
     const id = await open(`trap '' HUP TERM INT; echo $$ > pid; echo ready; while true; do sleep 1; done`);
