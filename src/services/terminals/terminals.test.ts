@@ -381,7 +381,8 @@ test('where output is left out within a sequence, what is kept after it is on th
     await withTerminals(
       async ({ open, processes }) => {
         // The start of what is kept ends in a title, and so does the rest of that.
-        id = await open(`head -c 4090 /dev/zero | tr '\\0' x; printf '\\033]2;title'; for i in $(seq 1 900); do echo title $i; done; printf '\\007'
+        id =
+          await open(`head -c 4090 /dev/zero | tr '\\0' x; printf '\\033]2;title'; for i in $(seq 1 900); do echo title $i; done; printf '\\007'
           for i in $(seq 1 2000); do echo line $i; done`);
         await processes.process(id).ended;
         assert.ok(processes.get(id).output.stdout.lost > 0);
