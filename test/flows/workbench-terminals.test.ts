@@ -97,7 +97,7 @@ test('five megabytes of output leave a page responsive, and its picture is right
   });
 });
 
-test('two thousand pasted lines arrive once, in order (long form)', { skip: noBrowser }, async () => {
+test('two thousand pasted lines arrive once, in order', { skip: noBrowser }, async () => {
   await withWorkbench({}, async ({ page }) => {
     const ada = await page({ name: 'Ada' });
     await openTerminal(ada);
