@@ -169,7 +169,8 @@ async function run(git: Git, prepared: Prepared, files: number, signal: AbortSig
     args.push('--only', messageArgument(text, 'with all that is staged'), '--pathspec-from-file=-', '--pathspec-file-nul');
     stdin = nulEnded(commitNames(some));
   }
-  const result = await git.write('commit', args, { signal, stdin, env }, [0, 1]);
+  // A hook may take its time.
+  const result = await git.write('commit', args, { signal, stdin, env, endsWithCall: true }, [0, 1]);
   const said = result.stdout.toString();
   // A hook may take everything out of the index again.
   if (result.exitCode === 1 && /^(nothing|no changes) (added )?to commit|^nothing added to commit/m.test(said)) return nothing;

@@ -272,9 +272,18 @@ export class Git {
     return result;
   }
 
-  /** A command that is the user's own act: filters run, and hooks unless `withoutHooks`. Throws unless it ends with one of `exits`. */
-  async write(action: string, args: readonly string[], running: Running, exits: readonly number[] = [0]): Promise<RunResult> {
-    const result = await this.run(action, [...writeConfig, ...args], running);
+  /**
+   * A command that is the user's own act: filters run, and hooks unless `withoutHooks`. Throws unless it ends with one of `exits`. Once begun it runs to its end, unless
+   * it `endsWithCall`: ended in the moment in which git makes a lock, it would leave that, and refuse all that comes later.
+   */
+  async write(
+    action: string,
+    args: readonly string[],
+    { endsWithCall = false, ...running }: Running & { endsWithCall?: boolean },
+    exits: readonly number[] = [0],
+  ): Promise<RunResult> {
+    running.signal?.throwIfAborted();
+    const result = await this.run(action, [...writeConfig, ...args], endsWithCall ? running : { ...running, signal: undefined });
     if (result.exitCode === null || !exits.includes(result.exitCode)) throw changeError(action, result);
     return result;
   }

@@ -74,6 +74,38 @@ describe('whole files and hunks in one call', { skip: requireTool('git') }, () =
     });
   });
 
+  test('a call that is canceled while git writes the index leaves it whole, and no lock', async () => {
+    await withRepository(async ({ make, processes, put, save, run, root }) => {
+      for (const name of ['a', 'b']) put(name, 'one\n');
+      save('base');
+      for (const name of ['a', 'b']) put(name, 'two\n');
+      for (const command of ['apply', 'update-index', 'reset']) {
+        const call = new AbortController();
+        const canceled = make(
+          {},
+          {
+            processes: {
+              open: processes.open.bind(processes),
+              run: (request) => {
+                const running = processes.run(request);
+                if (request.argv.includes(command)) call.abort();
+                return running;
+              },
+            },
+          },
+        );
+        const [hunk] = (await hunks(canceled, { path: 'a', staged: false, maxLines: 100 })).files[0]?.hunks ?? [];
+        if (command === 'apply') await stage(canceled, [{ path: 'a', hunks: [hunk?.id ?? ''] }], call.signal).catch(() => {});
+        else if (command === 'update-index') await stage(canceled, [{ path: 'b' }], call.signal).catch(() => {});
+        else await unstage(canceled, [{ path: 'a' }], call.signal).catch(() => {});
+        assert.equal(call.signal.aborted, true);
+        assert.equal(fs.existsSync(path.join(root, '.git', 'index.lock')), false);
+        const staged = { apply: 'a', 'update-index': 'a\nb', reset: 'b' }[command];
+        assert.equal(run('diff', '--cached', '--name-only'), staged, command);
+      }
+    });
+  });
+
   test('of files in conflict the whole of one side is taken, also that there is none, and given back until the merge ends; others are left alone', async () => {
     await withRepository(async ({ git, put, save, run, file, root }) => {
       const names = ['a.bin', 'b.bin', 'dir/gone.bin', 'dir/ü "x"'];
