@@ -60,6 +60,19 @@ describe('a file that a save replaced', () => {
       assert.equal(overtaken.length, 2);
     }));
 
+  test('that a program writes to again and again is told of while it does', () =>
+    withReplaced(async ({ follow, overtaken }) => {
+      const { at } = follow('a.txt', 'one\n');
+      const program = setInterval(() => fs.appendFileSync(at, 'äöü\n'), 20);
+      try {
+        await eventually(() => assert.ok(overtaken.length > 1));
+      } finally {
+        clearInterval(program);
+      }
+      await eventually(() => assert.equal(overtaken.at(-1)?.[1], fs.readFileSync(at, 'utf8')));
+      for (const [count, [before]] of overtaken.entries()) assert.equal(before, count === 0 ? 'one\n' : overtaken[count - 1]?.[1]);
+    }));
+
   test('that only lost its end is told of when that has not come for a second, or at the last look', () =>
     withReplaced(async ({ replaced, follow, overtaken }) => {
       const { at } = follow('a.txt', 'one\n');

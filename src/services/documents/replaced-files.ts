@@ -1,11 +1,13 @@
 import fs from 'node:fs';
 import type { ReplacedFile } from '../workspace/atomic-write.ts';
 import { decodeText } from '../workspace/content.ts';
-import { CUT_SETTLE_MS, lostItsEnd, SETTLE_MS } from './disk-text.ts';
+import { CUT_SETTLE_MS, lostItsEnd } from './disk-text.ts';
 import { fileTextOf } from './file-text.ts';
 
 /** A program that has the file open still may write this long after its last write, or after the save. */
 const FOLLOWED_MS = 5000;
+/** All that are due are looked at together: each look by itself would wake the process. */
+const LOOK_EVERY_MS = 200;
 /** Of all documents together, as each holds a descriptor. */
 export const MOST_REPLACED = 128;
 /** And the room of its file on the disk. */
@@ -32,7 +34,10 @@ interface Followed {
   sinceMs: number;
   /** A program wrote what was not taken yet. */
   isWritten: boolean;
-  timer: NodeJS.Timeout | undefined;
+  /** When that was first seen. */
+  writtenMs: number;
+  /** When it is looked at next. */
+  dueMs: number;
 }
 
 /**
@@ -41,14 +46,15 @@ interface Followed {
  */
 export class ReplacedFiles {
   readonly #files = new Set<Followed>();
+  #timer: NodeJS.Timeout | undefined;
 
   /** Takes the file over. `text`: what it held when it was replaced. */
   follow({ descriptor, stat }: ReplacedFile, text: string, by: Replacing): void {
     const { size, mtimeMs } = stat;
     this.#makeRoom(size);
-    const file: Followed = { descriptor, by, text, size, mtimeMs, sinceMs: performance.now(), isWritten: false, timer: undefined };
-    this.#files.add(file);
-    this.#lookIn(SETTLE_MS, file);
+    const now = performance.now();
+    this.#files.add({ descriptor, by, text, size, mtimeMs, sinceMs: now, isWritten: false, writtenMs: now, dueMs: now });
+    this.#timer ??= setTimeout(this.#lookAtDue, LOOK_EVERY_MS).unref();
   }
 
   /** Looks at once, also at what does not stand still yet. */
@@ -61,10 +67,12 @@ export class ReplacedFiles {
     for (const file of [...this.#files]) if (by === undefined || file.by === by) this.#letGo(file);
   }
 
-  #lookIn(ms: number, file: Followed): void {
-    clearTimeout(file.timer);
-    file.timer = setTimeout(() => this.#look(file, false), ms).unref();
-  }
+  readonly #lookAtDue = (): void => {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const file of [...this.#files]) if (file.dueMs <= now) this.#look(file, false);
+    if (this.#files.size > 0) this.#timer ??= setTimeout(this.#lookAtDue, LOOK_EVERY_MS).unref();
+  };
 
   #look(file: Followed, isLast: boolean): void {
     try {
@@ -80,37 +88,39 @@ export class ReplacedFiles {
     const { size, mtimeMs } = fs.fstatSync(file.descriptor);
     const now = performance.now();
     if (size !== file.size || mtimeMs !== file.mtimeMs) {
-      Object.assign(file, { size, mtimeMs, sinceMs: now, isWritten: true });
-      if (!isLast) return this.#lookIn(SETTLE_MS, file);
+      if (!file.isWritten) file.writtenMs = now;
+      Object.assign(file, { size, mtimeMs, sinceMs: now, isWritten: true, dueMs: now });
+      // One that never stands still, such as a log, is read all the same.
+      if (!isLast && now - file.writtenMs < CUT_SETTLE_MS) return;
     }
     const restsMs = now - file.sinceMs;
     if (file.isWritten) {
-      const text = this.#textOf(file);
-      if (text === undefined) return this.#letGo(file);
-      // What only lost its end may be on its way.
-      if (!isLast && restsMs < CUT_SETTLE_MS && lostItsEnd(text, file.text)) return this.#lookIn(SETTLE_MS, file);
+      const found = this.#textOf(file);
+      const isWhole = 'text' in found && !lostItsEnd(found.text, file.text);
+      // The rest may be on its way.
+      if (!isWhole && !isLast && restsMs < CUT_SETTLE_MS) return;
+      if ('why' in found) {
+        file.by.refused(found.why);
+        return this.#letGo(file);
+      }
       file.isWritten = false;
       const before = file.text;
-      file.text = text;
-      if (text !== before) file.by.overtaken(before, text);
+      file.text = found.text;
+      if (found.text !== before) file.by.overtaken(before, found.text);
     }
     if (restsMs >= FOLLOWED_MS) return this.#letGo(file);
     // Each look is as long after the one before as the last write is ago.
-    this.#lookIn(Math.min(Math.max(SETTLE_MS, restsMs), FOLLOWED_MS - restsMs), file);
+    file.dueMs = now + Math.min(restsMs, FOLLOWED_MS - restsMs);
   }
 
-  /** Undefined where nothing can be made of it. */
-  #textOf({ descriptor, size, by }: Followed): string | undefined {
-    if (size > by.mostBytes()) {
-      by.refused('It is too large.');
-      return undefined;
-    }
+  /** `why` nothing can be made of it. */
+  #textOf({ descriptor, size, by }: Followed): { text: string } | { why: string } {
+    if (size > by.mostBytes()) return { why: 'It is too large.' };
     const buffer = Buffer.allocUnsafe(size);
     let length = 0;
     for (let count = 1; count > 0 && length < size; length += count) count = fs.readSync(descriptor, buffer, length, size - length, length);
     const raw = decodeText(buffer.subarray(0, length));
-    if (raw === undefined) by.refused('It is not text.');
-    return raw === undefined ? undefined : fileTextOf(raw).text;
+    return raw === undefined ? { why: 'It is not text.' } : { text: fileTextOf(raw).text };
   }
 
   /** Those go first whose last write is longest ago. */
@@ -127,7 +137,9 @@ export class ReplacedFiles {
 
   #letGo(file: Followed): void {
     if (!this.#files.delete(file)) return;
-    clearTimeout(file.timer);
     fs.closeSync(file.descriptor);
+    if (this.#files.size > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }
