@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { accessibilityProblems, noBrowser, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
+import { accessibilityProblems, command, noBrowser, noBrowserOrGit, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { standInOdoo } from '../kit/stand-in-odoo.ts';
 
@@ -20,15 +20,6 @@ const files = {
   'talk.sh': 'echo started; echo careful >&2; n=0; while sleep 0.1; do n=$((n+1)); echo line $n; done\n',
   'flood.sh': 'while :; do echo 0123456789012345678901234567890123456789012345678901234567890123456789; done\n',
 };
-
-async function command(page: Page, title: string): Promise<void> {
-  await page.keyboard.press('Control+Shift+p');
-  const field = page.getByRole('combobox', { name: 'Commands' });
-  await field.fill(`>${title}`);
-  await page.getByRole('option', { name: title }).first().waitFor();
-  await page.keyboard.press('Enter');
-  await field.waitFor({ state: 'detached' });
-}
 
 async function openTerminal(page: Page): Promise<void> {
   await command(page, 'New terminal');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { noBrowser, withWorkbench } from '../kit/browser.ts';
+import { command, noBrowser, withWorkbench } from '../kit/browser.ts';
 import { eventually } from '../kit/eventually.ts';
 import { numberedProgram } from '../kit/numbered-text.ts';
 
@@ -16,15 +16,6 @@ const lastLine = ((): number => {
   for (let bytes = 0; bytes < flood; bytes += String(line).length + 2) line++;
   return line;
 })();
-
-async function command(page: Page, title: string): Promise<void> {
-  await page.keyboard.press('Control+Shift+p');
-  const field = page.getByRole('combobox', { name: 'Commands' });
-  await field.fill(`>${title}`);
-  await page.getByRole('option', { name: title }).first().waitFor();
-  await page.keyboard.press('Enter');
-  await field.waitFor({ state: 'detached' });
-}
 
 async function openTerminal(page: Page): Promise<void> {
   await command(page, 'New terminal');

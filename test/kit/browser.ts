@@ -256,6 +256,16 @@ export async function openFile(page: Page, name: string): Promise<void> {
   await page.locator('.cm-content').filter({ visible: true }).waitFor();
 }
 
+/** Runs a command of the page by its title, as somebody would who knows the keys. */
+export async function command(page: Page, title: string): Promise<void> {
+  await page.keyboard.press('Control+Shift+p');
+  const field = page.getByRole('combobox', { name: 'Commands' });
+  await field.fill(`>${title}`);
+  await page.getByRole('option', { name: title }).first().waitFor();
+  await page.keyboard.press('Enter');
+  await field.waitFor({ state: 'detached' });
+}
+
 /** What axe finds wrong, as lines to read. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   // Half a megabyte, which a page that was looked at before has already.
