@@ -248,19 +248,37 @@ for (const [end, lives, env, form] of [
     });
   });
 
+test('what changed between a look at the folder and the first start of the watch is not passed over: cursors of before are answered with resync', async () => {
+  await withWorkspace(async (harness) => {
+    harness.put('there', 'as it was listed');
+    const { cursor } = harness.workspace.journal;
+    harness.put('there', 'as the watch found it');
+    let told = 0;
+    harness.workspace.journal.onChanges((changes) => void (told += changes.length === 0 ? 1 : 0));
+    await watched(harness, async (watching) => {
+      await watching.barrier();
+      assert.match(harness.workspace.journal.since(cursor, 10).resync ?? '', /not watched/);
+      assert.equal(told, 1, 'who holds a cursor is woken to hear of it');
+      const fresh = harness.workspace.journal.cursor;
+      harness.put('there', 'as it is now');
+      await watching.barrier();
+      const { resync, changes } = harness.workspace.journal.since(fresh, 10);
+      assert.deepEqual([resync, changes.map(({ path: at }) => at)], [undefined, ['there']]);
+    });
+  });
+});
+
 test('where the watch does not know what happened while it did not run, cursors of before are answered with resync', async () => {
   await withScratchFolder('watching-unknown', async (folder) => {
     let cursor = '';
     const live = (run: (harness: Harness, snapshot: string) => Promise<void>): Promise<void> =>
       withWorkspace((harness) => run(harness, path.join(harness.stateFolder, 'watch-snapshot')), { folder });
-    await live(async (harness) => {
-      ({ cursor } = harness.workspace.journal);
-      await watched(harness, async () => {
+    await live((harness) =>
+      watched(harness, async () => {
         await harness.workspace.write('kept', bytes('kept'), { cause });
-        assert.equal(harness.workspace.journal.since(cursor, 10).resync, undefined, 'the first start ever');
         ({ cursor } = harness.workspace.journal);
-      });
-    });
+      }),
+    );
     await live((harness) =>
       watched(harness, async () => {
         assert.equal(harness.workspace.journal.since(cursor, 10).resync, undefined);

@@ -70,12 +70,10 @@ export function startWatch(
     recheck(workspace.takeDifferences());
     sure = workspace.journal.revision;
   };
-  /** Before this start of the watch there was another: cursors of then are out. */
-  let hasPast = workspace.journal.isResumed;
   watch.onStarted(({ mark }) => {
     const touched = mark === null ? undefined : workspace.journal.touchedSince(mark);
-    if (touched === undefined && hasPast) workspace.journal.renew();
-    hasPast = true;
+    // At the first start of all, too: who looked at the folder before it may have seen what was no more when it was listed.
+    if (touched === undefined) workspace.journal.renew();
     for (let at = 0; touched !== undefined && at < touched.length; at += PATHS_AT_ONCE) recheck(touched.slice(at, at + PATHS_AT_ONCE));
   });
   watch.onReports((reports) => {

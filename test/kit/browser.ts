@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { requireTool, toolPath } from './require-tools.ts';
 import { main } from './command.ts';
+import { eventually } from './eventually.ts';
+import { requireTool, toolPath } from './require-tools.ts';
 
 const repository = path.join(import.meta.dirname, '..', '..');
 // Plain JavaScript, shared with what runs before anything is installed.
@@ -149,6 +150,8 @@ class Served implements ServedFolder {
       });
       child.once('exit', (code) => reject(new Error(`The sidecar ended with ${code}:\n${log}`)));
     });
+    // What is put into the folder before it is known is no change to it.
+    await eventually(async () => (await fetch(`${this.url}/readyz`)).ok);
   }
 
   kill(): Promise<void> {

@@ -547,3 +547,24 @@ test('a document that could not be saved is not told to have failed any more whe
       await documents.stop();
     }
   }));
+
+test('where it is not known what happened to the folder, documents that are open look at their files', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, read } = harness;
+    for (const name of ['clean', 'dirty', 'same']) put(name, 'one\n');
+    const documents = documentsOf(harness);
+    await documents.start();
+    try {
+      const [clean, dirty, same] = await Promise.all(['clean', 'dirty', 'same'].map((name) => personIn(documents, name)));
+      assert.ok(clean && dirty && same);
+      dirty.ydoc.getText('content').insert(4, 'two\n');
+      for (const name of ['clean', 'dirty']) put(name, 'zero\none\n');
+      workspace.journal.renew();
+      await eventually(() => assert.equal(heardBy(clean.channel).getText('content').toString(), 'zero\none\n'));
+      await documents.flush('dirty');
+      assert.equal(read('dirty'), 'zero\none\ntwo\n');
+      assert.equal(heardBy(same.channel).getText('content').toString(), 'one\n');
+    } finally {
+      await documents.stop();
+    }
+  }));

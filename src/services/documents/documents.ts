@@ -82,6 +82,8 @@ export class Documents implements LiveText {
   async start(): Promise<void> {
     this.#stopChanges = this.#dependencies.workspace.journal.onChanges((changes) => {
       for (const change of changes) this.#noticed(change);
+      // What happened to the folder is not known.
+      if (changes.length === 0) for (const document of this.#open.values()) void document.catchUp();
     });
     for (const unfinished of this.#options.readOnly ? [] : this.#store.unfinished()) {
       try {

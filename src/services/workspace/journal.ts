@@ -99,8 +99,6 @@ export class Journal {
   #memoryOnly = false;
   /** The next start is told that the database is whole. */
   #marked = false;
-  /** It goes on where an earlier one ended: its cursors may be out. */
-  readonly isResumed: boolean;
   readonly #recent = new RingBuffer<Change>(RECENT);
   readonly #listeners = new Set<Listener>();
   readonly #known = new Map<string, string>();
@@ -126,14 +124,13 @@ export class Journal {
     // After a power cut the last commits may be gone, and their numbers would be given twice.
     const epoch = sameFile && (clean || sameBoot) && this.#state.hasFile(WHOLE) ? this.#state.get('epoch') : undefined;
     this.#epoch = epoch ?? newEpoch();
-    this.isResumed = epoch !== undefined;
     const { last, first } = this.#state.statement('SELECT max(revision) AS last, min(revision) AS first FROM changes').get() as {
       last: number | null;
       first: number | null;
     };
     this.#revision = last ?? Number(this.#state.get('revision') ?? 0);
     this.#oldest = first ?? this.#revision + 1;
-    this.#begun = this.isResumed ? Number(this.#state.get('begun') ?? 0) : this.#revision;
+    this.#begun = epoch !== undefined ? Number(this.#state.get('begun') ?? 0) : this.#revision;
     this.#state.transaction(() => {
       this.#state.set('epoch', this.#epoch);
       this.#state.set('begun', String(this.#begun));
