@@ -30,6 +30,7 @@ export function plugGit(
     {
       processes,
       flush: async () => documents?.flush(''),
+      holdSaves: () => documents?.holdSaves() ?? (() => {}),
       still: (signal) => workspace.sides.enter('looking', { signal }),
       alone: () => workspace.standstill.begin(),
       edits: editHistory(workspace.journal),

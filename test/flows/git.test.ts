@@ -99,10 +99,10 @@ describe('git in a workspace', { skip: requireTool('git') }, () => {
           await eventually(() => fs.existsSync(begun));
           person.text.insert(0, 'typed\n');
           const written = client.call('files.edit', { path: 'b.txt', edits: [{ startLine: 1, endLine: 0, text: 'written' }] });
-          await eventually(async () => {
-            const [document] = (await client.call('documents.list', {})).documents;
-            return document?.state === 'saving' || file('a.txt').includes('typed');
-          });
+          await eventually(async () => (await client.call('files.read', { path: 'a.txt' })).text.includes('typed'));
+          // Long after it would have been saved.
+          await new Promise((resolve) => setTimeout(resolve, 600));
+          assert.equal(file('a.txt').includes('typed'), false);
           // What waits to be renamed into place would be put aside as a new file.
           assert.deepEqual(
             fs.readdirSync(root).filter((name) => name.endsWith('.tmp')),
@@ -121,6 +121,49 @@ describe('git in a workspace', { skip: requireTool('git') }, () => {
         }
       },
       { prepare: withFile },
+    ));
+
+  test('what is typed while a hook of a commit rewrites the file that it has read is there when it is done', () =>
+    withSidecar(
+      async ({ url, token, client, root, stateFolder, file, put }) => {
+        const [begun, free] = ['begun', 'free'].map((name) => path.join(path.dirname(stateFolder), name)) as [string, string];
+        const hook = [
+          '#!/bin/sh',
+          'text=$(cat a.txt)',
+          `touch '${begun}'`,
+          `while [ ! -e '${free}' ]; do sleep 0.02; done`,
+          'echo "$text" | tr a-z A-Z > a.txt',
+          'git add a.txt',
+        ];
+        fs.writeFileSync(path.join(root, '.git/hooks/pre-commit'), hook.map((line) => `${line}\n`).join(''), { mode: 0o755 });
+        put('b.txt', 'b\n');
+        const people = ['a.txt', 'b.txt'].map((room) => openYjsClient(url, { token, room }));
+        const [ann, ben] = people;
+        assert.ok(ann && ben);
+        try {
+          await Promise.all(people.map((person) => person.synced()));
+          ann.text.insert(0, 'zero\n');
+          await eventually(async () => (await client.call('files.read', { path: 'a.txt' })).text.startsWith('zero'));
+          const committed = client.call('git.commit', { message: 'in capitals', all: true });
+          await eventually(() => fs.existsSync(begun));
+          ann.text.insert(ann.text.length, 'typed\n');
+          ben.text.insert(0, 'typed\n');
+          // Who asks for it is not kept waiting: a hook may be who asks.
+          await client.call('files.edit', { path: 'b.txt', edits: [{ startLine: 1, endLine: 0, text: 'written' }] });
+          assert.equal(file('b.txt'), 'written\ntyped\nb\n');
+          // Long after it would have been saved.
+          await new Promise((resolve) => setTimeout(resolve, 600));
+          fs.writeFileSync(free, '');
+          await committed;
+          await eventually(() => assert.equal(file('a.txt'), 'ZERO\nONE\nTWO\ntyped\n'));
+          await eventually(() => assert.equal(ann.text.toJSON(), 'ZERO\nONE\nTWO\ntyped\n'));
+          assert.equal(git(root, 'show', 'HEAD:a.txt'), 'ZERO\nONE\nTWO');
+        } finally {
+          fs.writeFileSync(free, '');
+          for (const person of people) person.destroy();
+        }
+      },
+      { prepare: withFile, config: { 'documents.saveIdleMs': '60', 'documents.saveMaxMs': '200' } },
     ));
 
   test('with git.coAuthors a commit names who edited its files, by calls and in documents (long form)', () =>

@@ -247,6 +247,11 @@ export class Documents implements LiveText {
     for (const document of this.#linked) if (document.target === wirePath && document.path !== wirePath) document.seen(content);
   }
 
+  /** What is typed is saved for those who ask for it, and not by itself, until what is given back was called, once. */
+  holdSaves(): () => void {
+    return this.#pace.hold();
+  }
+
   async flush(wirePath: string): Promise<void> {
     const below = [...this.#open.values()].filter(
       (document) => wirePath === '' || document.path === wirePath || document.path.startsWith(`${wirePath}/`),

@@ -26,3 +26,29 @@ test('a few saves begin at once; of hundreds, the rest follow in order and evenl
   t.mock.timers.tick(10_000);
   assert.equal(begun.length, 3 * SAVES_PER_SECOND, 'nothing begins after stop');
 });
+
+test('while it is held no save begins; those that were asked for follow, in order, when the last hold ends', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let now = 0;
+  const pace = new SavePace(() => now);
+  const begun: number[] = [];
+  const pass = (ms: number): void => {
+    now += ms;
+    t.mock.timers.tick(ms);
+  };
+  for (let save = 0; save < SAVES_PER_SECOND + 2; save++) pace.ask(() => begun.push(save));
+  const [first, last] = [pace.hold(), pace.hold()];
+  pace.ask(() => begun.push(SAVES_PER_SECOND + 2));
+  pass(10_000);
+  first();
+  pass(10_000);
+  assert.equal(begun.length, SAVES_PER_SECOND, 'what waited before the hold waits too');
+  last();
+  assert.deepEqual(
+    begun,
+    Array.from({ length: SAVES_PER_SECOND + 3 }, (_, place) => place),
+  );
+  pace.ask(() => begun.push(-1));
+  pass(1000);
+  assert.equal(begun.at(-1), -1);
+});

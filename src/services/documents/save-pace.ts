@@ -12,6 +12,7 @@ export class SavePace {
   #free = SAVES_PER_SECOND;
   #countedMs: number;
   #timer: NodeJS.Timeout | undefined;
+  #holds = 0;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -21,13 +22,23 @@ export class SavePace {
   /** `save` is called at once or when its turn has come. */
   ask(save: () => void): void {
     this.#count();
-    if (this.#waiting.length === 0 && this.#free >= 1) {
+    if (this.#holds === 0 && this.#waiting.length === 0 && this.#free >= 1) {
       this.#free--;
       save();
       return;
     }
     this.#waiting.push(save);
-    this.#timer ??= setTimeout(this.#next, EVERY_MS).unref();
+    if (this.#holds === 0) this.#timer ??= setTimeout(this.#next, EVERY_MS).unref();
+  }
+
+  /** None begins until what is given back was called, once. */
+  hold(): () => void {
+    this.#holds++;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    return () => {
+      if (--this.#holds === 0) this.#next();
+    };
   }
 
   /** What waits is not called any more. */

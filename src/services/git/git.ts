@@ -20,6 +20,8 @@ export interface GitDependencies {
   processes: Pick<Processes, 'run' | 'open'>;
   /** Saves open documents, so that git sees what people see. */
   flush: () => Promise<void>;
+  /** Keeps open documents from being saved by themselves: a hook may put back what it has read. Gives the way to end it. Absent: nothing is open. */
+  holdSaves?: (() => () => void) | undefined;
   /** Keeps links and folders where they are while git goes through them; gives the way to call it off. Absent: nobody moves any. */
   still?: ((signal: AbortSignal | undefined) => Promise<() => void>) | undefined;
   /** Keeps what is not git's out of the files meanwhile, typed text above all; gives the way to end it. Absent: nobody writes any. */
@@ -142,8 +144,13 @@ export class Git {
   /** The same to change the index, the work tree or what HEAD names: one at a time, with open documents saved. */
   writing<T>(signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
     return this.#writers.take(signal, async () => {
-      await this.#dependencies.flush();
-      return this.#still(signal, run);
+      const end = this.#dependencies.holdSaves?.();
+      try {
+        await this.#dependencies.flush();
+        return await this.#still(signal, run);
+      } finally {
+        end?.();
+      }
     });
   }
 
