@@ -127,3 +127,39 @@ export function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+/** main and side, which changed the same line of `a`, and each a file of its own. */
+export function diverge({ put, save, run }: GitWorld): { base: string; side: string; main: string } {
+  put('a', 'base\n');
+  const base = save('base');
+  run('checkout', '-qb', 'side');
+  put('a', 'side\n');
+  put('of-side');
+  const side = save('side');
+  run('checkout', '-q', 'main');
+  put('a', 'main\n');
+  put('of-main');
+  return { base, side, main: save('main') };
+}
+
+/** Whoever writes a file of `slow/` says so, and waits until it may go on. */
+export function slowly({ run, put, folder }: GitWorld): { begun: () => boolean; goOn: () => void } {
+  const [begun, free] = [path.join(folder, 'begun'), path.join(folder, 'free')];
+  run('config', 'filter.slow.smudge', `touch '${begun}'; while [ ! -e '${free}' ]; do sleep 0.02; done; cat`);
+  put('.gitattributes', 'slow/** filter=slow\n');
+  return { begun: () => fs.existsSync(begun), goOn: () => fs.writeFileSync(free, '') };
+}
+
+/** Of the repository: lines for the shell. */
+export function hook({ root }: GitWorld, name: string, text: string): void {
+  fs.writeFileSync(path.join(root, '.git/hooks', name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+}
+
+/** Whether an error refuses because these files would be overwritten. */
+export function losing(...files: string[]): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(fails('GIT_WOULD_OVERWRITE')(error));
+    assert.deepEqual((error as OutriggerError).details, { files });
+    return true;
+  };
+}

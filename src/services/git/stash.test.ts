@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { fails, losing, names, withRepository } from '../../../test/kit/git-world.ts';
+import { requireTool } from '../../../test/kit/require-tools.ts';
+import { stash, stashes } from './stash.ts';
+
+const push = { action: 'push', untracked: true, keepIndex: false } as const;
+const bring = { untracked: true, keepIndex: false };
+
+describe('stashes', { skip: requireTool('git') }, () => {
+  test('changes are put aside and brought back, staged as they were, and a stash is named by its hash', async () => {
+    await withRepository(async ({ git, put, save, file }) => {
+      put('a', 'one\n');
+      put('b', 'one\n');
+      save('base');
+      assert.deepEqual(await stash(git, push), { outcome: 'nothing', stashes: 0, conflicts: [] });
+      put('a', 'two\n');
+      put('fresh');
+      assert.deepEqual(await stash(git, { ...push, message: '-m "first" $(id)' }), { outcome: 'done', stashes: 1, conflicts: [] });
+      assert.deepEqual(await names(git), []);
+      put('b', 'two\n');
+      await stash(git, push);
+      const { stashes: found, truncated } = await stashes(git, 10);
+      assert.deepEqual([found.map(({ name }) => name), truncated], [['stash@{0}', 'stash@{1}'], false]);
+      assert.match(found[1]?.subject ?? '', /-m "first" \$\(id\)$/);
+      assert.equal((await stashes(git, 1)).truncated, true);
+      assert.deepEqual(await stash(git, { ...bring, action: 'pop', hash: found[1]?.hash }), { outcome: 'done', stashes: 1, conflicts: [] });
+      assert.deepEqual([file('a'), file('b'), await names(git)], ['two\n', 'one\n', ['- modified a', '- untracked fresh']]);
+      assert.equal((await stash(git, { ...bring, action: 'drop' })).stashes, 0);
+      assert.equal((await stash(git, { ...bring, action: 'apply' })).outcome, 'nothing');
+      await assert.rejects(stash(git, { ...bring, action: 'apply', hash: found[1]?.hash }), fails('GIT_FAILED', /no stash/));
+    });
+  });
+
+  test('a file that somebody is about to rename into place is not put aside', async () => {
+    await withRepository(async ({ git, put, save, run, file }) => {
+      put('a b/one', 'one\n');
+      save('base');
+      put('a b/one', 'two\n');
+      put('fresh');
+      const temporary = 'a b/.outrigger-0123456789ab.tmp';
+      put(temporary, 'to be renamed\n');
+      assert.equal((await stash(git, push)).outcome, 'done');
+      assert.deepEqual([file(temporary), file('a b/one'), await names(git)], ['to be renamed\n', 'one\n', []]);
+      assert.deepEqual(run('ls-tree', '-r', '--name-only', 'stash@{0}^3'), 'fresh');
+      assert.equal((await stash(git, { ...bring, action: 'pop' })).outcome, 'done');
+      assert.deepEqual([file('a b/one'), file('fresh')], ['two\n', 'fresh\n']);
+    });
+  });
+
+  test('a stash that fits no more stops with conflicts and is kept; what would be lost is refused', async () => {
+    await withRepository(async ({ git, put, save, run, file }) => {
+      put('a', 'one\n');
+      save('base');
+      put('a', 'two\n');
+      run('add', 'a');
+      await stash(git, push);
+      assert.deepEqual([(await stash(git, { ...bring, action: 'apply' })).outcome, await names(git)], ['done', ['modified - a']]);
+      run('reset', '-q', '--hard');
+      put('a', 'typed\n');
+      await assert.rejects(stash(git, { ...bring, action: 'pop' }), losing('a'));
+      assert.equal(file('a'), 'typed\n');
+      save('three');
+      assert.deepEqual(await stash(git, { ...bring, action: 'pop' }), {
+        outcome: 'conflicts',
+        stashes: 1,
+        conflicts: [{ path: 'a', kind: 'both-modified' }],
+      });
+    });
+  });
+
+  test('a stash that is refused for a file that changed here brings none of its new files', async () => {
+    await withRepository(async ({ git, put, save, run, file, root }) => {
+      for (const name of ['a', 'b', 'c']) put(name, 'one\n');
+      save('base');
+      for (const name of ['a', 'b', 'c', 'fresh']) put(name, 'two\n');
+      put('added', 'two\n');
+      run('add', 'added');
+      await stash(git, push);
+      for (const name of ['a', 'added']) put(name, 'mine\n');
+      put('b', 'two\n');
+      run('add', 'b');
+      fs.rmSync(path.join(root, 'c'));
+      for (const action of ['apply', 'pop'] as const) {
+        await assert.rejects(stash(git, { ...bring, action }), losing('a', 'added'));
+        assert.deepEqual(fs.readdirSync(root).toSorted(), ['.git', 'a', 'added', 'b']);
+      }
+      put('a', 'one\n');
+      fs.rmSync(path.join(root, 'added'));
+      // What the index has as the stash has it, and what is not there, is in the way of nothing.
+      put('b', 'three\n');
+      assert.deepEqual(await stash(git, { ...bring, action: 'pop' }), { outcome: 'done', stashes: 0, conflicts: [] });
+      assert.deepEqual(
+        ['a', 'added', 'b', 'c', 'fresh'].map((name) => file(name)),
+        ['two\n', 'two\n', 'three\n', 'two\n', 'two\n'],
+      );
+    });
+  });
+
+  test('a stash one of whose new files is in the way is refused whole, with the files', async () => {
+    await withRepository(async ({ git, put, save, file, root, run }) => {
+      put('a', 'one\n');
+      put('folder');
+      save('base');
+      put('a', 'two\n');
+      put('fresh', 'stashed\n');
+      put('new/b');
+      run('rm', '-q', 'folder');
+      put('folder/inside');
+      await stash(git, push);
+      put('fresh', 'mine\n');
+      put('new', 'a file now\n');
+      for (const action of ['apply', 'pop'] as const) await assert.rejects(stash(git, { ...bring, action }), losing('fresh', 'new'));
+      assert.deepEqual([file('a'), file('fresh'), await names(git)], ['one\n', 'mine\n', ['- untracked fresh', '- untracked new']]);
+      for (const name of ['fresh', 'new']) fs.rmSync(path.join(root, name));
+      assert.deepEqual(await stash(git, { ...bring, action: 'pop' }), { outcome: 'done', stashes: 0, conflicts: [] });
+      assert.deepEqual([file('fresh'), file('folder/inside'), run('stash', 'list')], ['stashed\n', 'folder/inside\n', '']);
+    });
+  });
+});
