@@ -45,7 +45,7 @@ export async function openSearch(
       workspace,
       processes,
       ripgrep,
-      flush: async () => documents?.flush(''),
+      flush: async () => documents?.flushUnheld(),
       settled: (paths) => watching.barrier(paths),
       log: (event, facts) => log(facts['error'] === undefined ? 'info' : 'warn', event, facts),
     },

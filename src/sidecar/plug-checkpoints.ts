@@ -45,7 +45,7 @@ export function plugCheckpoints(
   const store = new GitStore({ processes, state }, { root: workspace.root, timeoutMs: config['git.timeoutMs'], secrets });
   const hands = new OtherHands({ read: (path, maxBytes) => readNow(workspace, path, maxBytes) });
   const snapshots = new Snapshots(
-    { workspace, state, store, flush: async () => documents?.flush(''), settled: () => watching.barrier(), secrets },
+    { workspace, state, store, flush: async () => documents?.flushUnheld(), settled: () => watching.barrier(), secrets },
     { maxFileBytes: config['checkpoints.maxFileBytes'] },
   );
   const checkpoints = new Checkpoints(

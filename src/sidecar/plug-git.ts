@@ -29,8 +29,8 @@ export function plugGit(
   const git = new Git(
     {
       processes,
-      flush: async () => documents?.flush(''),
-      holdSaves: () => documents?.holdSaves() ?? (() => {}),
+      flush: async () => documents?.flushUnheld(),
+      holdSaves: documents === undefined ? undefined : () => documents.holdSaves(),
       still: (signal) => workspace.sides.enter('looking', { signal }),
       alone: () => workspace.standstill.begin(),
       edits: editHistory(workspace.journal),

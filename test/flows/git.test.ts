@@ -151,8 +151,12 @@ describe('git in a workspace', { skip: requireTool('git') }, () => {
           // Who asks for it is not kept waiting: a hook may be who asks.
           await client.call('files.edit', { path: 'b.txt', edits: [{ startLine: 1, endLine: 0, text: 'written' }] });
           assert.equal(file('b.txt'), 'written\ntyped\nb\n');
+          await eventually(async () => (await client.call('files.read', { path: 'a.txt' })).text.endsWith('typed\n'));
+          // Those who look at files only have it saved at other times.
+          await Promise.all([client.call('git.status', {}), client.call('search.text', { pattern: 'typed' })]);
           // Long after it would have been saved.
           await new Promise((resolve) => setTimeout(resolve, 600));
+          assert.equal(file('a.txt'), 'zero\none\ntwo\n');
           fs.writeFileSync(free, '');
           await committed;
           await eventually(() => assert.equal(file('a.txt'), 'ZERO\nONE\nTWO\ntyped\n'));

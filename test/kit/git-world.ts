@@ -54,9 +54,10 @@ export async function withRepository(run: (world: GitWorld) => Promise<void>, se
   if (setup.init !== false) runIn(top, 'init', '-q');
   const processes = new Processes({ env, launcher: nativeProgram('outrigger-launcher') });
   let flushes = 0;
+  const flush = (): Promise<void> => Promise.resolve(void flushes++);
   const make: GitWorld['make'] = (options, dependencies = {}) =>
     new Git(
-      { processes, flush: () => Promise.resolve(void flushes++), ...dependencies },
+      { processes, flush, holdSaves: () => flush().then(() => () => {}), ...dependencies },
       {
         root,
         timeoutMs: 20_000,

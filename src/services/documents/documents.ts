@@ -247,9 +247,21 @@ export class Documents implements LiveText {
     for (const document of this.#linked) if (document.target === wirePath && document.path !== wirePath) document.seen(content);
   }
 
-  /** What is typed is saved for those who ask for it, and not by itself, until what is given back was called, once. */
-  holdSaves(): () => void {
-    return this.#pace.hold();
+  /** Saves all. What is typed from then on is saved only for who writes to the file, until what is given back was called, once. */
+  async holdSaves(): Promise<() => void> {
+    const end = this.#pace.hold();
+    try {
+      await this.flush('');
+    } catch (error) {
+      end();
+      throw error;
+    }
+    return end;
+  }
+
+  /** Saves all for those who look at files, unless saves are held: then these see what was saved before. */
+  async flushUnheld(): Promise<void> {
+    if (!this.#pace.isHeld) await this.flush('');
   }
 
   async flush(wirePath: string): Promise<void> {
@@ -445,6 +457,7 @@ export class Documents implements LiveText {
 
   async #putAway(document: Document): Promise<void> {
     this.#unloads.delete(document);
+    if (this.#pace.isHeld) return this.#idle(document);
     await document.save();
     if (document.room.size > 0 || this.#stopping || this.#open.get(document.path) !== document) return;
     // Can't be saved: it stays, and the log has it.

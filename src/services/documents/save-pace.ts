@@ -31,6 +31,10 @@ export class SavePace {
     if (this.#holds === 0) this.#timer ??= setTimeout(this.#next, EVERY_MS).unref();
   }
 
+  get isHeld(): boolean {
+    return this.#holds > 0;
+  }
+
   /** None begins until what is given back was called, once. */
   hold(): () => void {
     this.#holds++;

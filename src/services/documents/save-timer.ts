@@ -37,7 +37,8 @@ export class SaveTimer {
 
   /** It could not be saved: the next try comes later than this one did. */
   failed(): void {
-    this.#retryTimer = setTimeout(this.#dependencies.save, this.#retryMs);
+    const { pace, save } = this.#dependencies;
+    this.#retryTimer = setTimeout(() => pace.ask(save), this.#retryMs);
     this.#retryTimer.unref();
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_LAST_MS);
   }

@@ -667,6 +667,25 @@ describe('git', { skip: requireTool('git') }, () => {
     });
   });
 
+  test('saves are held from then on until a commit ends, however it ends', async () => {
+    await withRepository(async ({ make, put, root }) => {
+      const told: string[] = [];
+      const git = make(
+        {},
+        {
+          holdSaves: async () => {
+            told.push('held');
+            return () => void told.push(fs.existsSync(path.join(root, 'ran')) ? 'free after the hook' : 'free');
+          },
+        },
+      );
+      put('a');
+      fs.writeFileSync(path.join(root, '.git/hooks/pre-commit'), '#!/bin/sh\ntouch ran\nexit 1\n', { mode: 0o755 });
+      await assert.rejects(commit(git, { ...all, message: 'x' }), fails('GIT_FAILED'));
+      assert.deepEqual(told, ['held', 'free after the hook']);
+    });
+  });
+
   test('a repository inside of the folder is not swallowed by a commit of everything', async () => {
     await withRepository(async ({ git, put, run, runIn, root }) => {
       put('nested/file');

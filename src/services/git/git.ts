@@ -18,10 +18,10 @@ export const MAX_LIST_BYTES = 64 * 1024 * 1024;
 
 export interface GitDependencies {
   processes: Pick<Processes, 'run' | 'open'>;
-  /** Saves open documents, so that git sees what people see. */
+  /** Saves open documents, so that git sees what people see; not while saves are held. */
   flush: () => Promise<void>;
-  /** Keeps open documents from being saved by themselves: a hook may put back what it has read. Gives the way to end it. Absent: nothing is open. */
-  holdSaves?: (() => () => void) | undefined;
+  /** The same, and holds further saves: a hook may put back what it read before one. Gives the way to end it. Absent: nothing is open. */
+  holdSaves?: (() => Promise<() => void>) | undefined;
   /** Keeps links and folders where they are while git goes through them; gives the way to call it off. Absent: nobody moves any. */
   still?: ((signal: AbortSignal | undefined) => Promise<() => void>) | undefined;
   /** Keeps what is not git's out of the files meanwhile, typed text above all; gives the way to end it. Absent: nobody writes any. */
@@ -144,9 +144,8 @@ export class Git {
   /** The same to change the index, the work tree or what HEAD names: one at a time, with open documents saved. */
   writing<T>(signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
     return this.#writers.take(signal, async () => {
-      const end = this.#dependencies.holdSaves?.();
+      const end = await this.#dependencies.holdSaves?.();
       try {
-        await this.#dependencies.flush();
         return await this.#still(signal, run);
       } finally {
         end?.();
