@@ -361,8 +361,10 @@ export class Document {
   broughtBack(path: string): void {
     const looked = this.#backup.broughtBack();
     this.moved(path);
-    // After the look that comes with the move.
-    void this.#exclusive(async () => looked());
+    // After the look that comes with the move; one that found no text is still to come.
+    void this.#exclusive(async () => {
+      if (this.#conflict === undefined && !this.#deleted) looked();
+    });
   }
 
   moved(path: string): void {

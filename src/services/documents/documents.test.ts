@@ -568,3 +568,37 @@ test('where it is not known what happened to the folder, documents that are open
       await documents.stop();
     }
   }));
+
+test('what is saved into the backup of an editor stands in its new file, also where that holds no text for a moment', () =>
+  withWorkspace(async (harness) => {
+    const { workspace, put, at, read } = harness;
+    put('a.txt', 'one\n');
+    const documents = documentsOf(harness);
+    await documents.start();
+    const tell = (what: 'created' | 'changed', text: string | Uint8Array): void => {
+      fs.writeFileSync(at('a.txt'), text);
+      const after = hashBytes(Buffer.from(text));
+      workspace.journal.record([{ path: 'a.txt', kind: 'file', what, before: null, after, cause: outside }]);
+    };
+    const stateOf = (): string | undefined => documents.list()[0]?.state;
+    try {
+      const { channel, ydoc } = await personIn(documents, 'a.txt');
+      fs.renameSync(at('a.txt'), at('a.txt~'));
+      workspace.journal.record([moved('a.txt', 'a.txt~')]);
+      ydoc.getText('content').insert(0, 'typed ');
+      channel.say(step1Message(Y.encodeStateVector(ydoc)));
+      await documents.flush('');
+      assert.equal(read('a.txt~'), 'typed one\n');
+      tell('created', Buffer.from([0x61, 0xff, 0]));
+      await eventually(() => stateOf() === 'conflict');
+      tell('changed', 'one\nedited\n');
+      await eventually(() => stateOf() !== 'conflict');
+      await documents.flush('');
+      assert.equal(read('a.txt'), 'typed one\nedited\n');
+      // From then on what is gone is meant to be.
+      tell('changed', 'edited\n');
+      await eventually(() => assert.equal(heardBy(channel).getText('content').toString(), 'edited\n'));
+    } finally {
+      await documents.stop();
+    }
+  }));
