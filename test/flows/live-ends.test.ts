@@ -17,6 +17,17 @@ const isRoot = process.getuid?.() === 0;
 /** Nobody, and no other test's: the kernel counts what a user runs wherever it runs. */
 const STRANGER = 65_531;
 const rungs = ['namespaces', 'landlock'] as const;
+/** Needs `os` and `time`. */
+const moreThan20 = `refused = 0
+for _ in range(40):
+  try:
+    if os.fork() == 0:
+      time.sleep(5)
+      os._exit(0)
+  except OSError:
+    refused += 1
+time.sleep(0.2)
+print(refused > 0)`;
 
 interface Seen {
   end: CodeOutcome;
@@ -374,17 +385,7 @@ def now(): return count`;
       await context.test('the limit of processes is named by the run that met it', async () => {
         const limits = { processes: 20 };
         const { session } = (await run('py', 'import os, time', { limits })).end;
-        const many = `refused = 0
-for _ in range(40):
-  try:
-    if os.fork() == 0:
-      time.sleep(5)
-      os._exit(0)
-  except OSError:
-    refused += 1
-time.sleep(0.2)
-print(refused > 0)`;
-        const met = await run('py', many, { session, limits });
+        const met = await run('py', moreThan20, { session, limits });
         assert.deepEqual(
           [met.out, met.end.reason, met.end.program?.limit, met.left],
           ['True\n', 'exit', { name: 'processes', value: 20 }, []],
@@ -408,6 +409,24 @@ print(refused > 0)`;
       });
     }),
   );
+
+test('programs of two sidecars are no user together, and take none of the processes of the other', {
+  skip: skip || (isRoot ? false : 'needs root'),
+}, async () => {
+  const limits = { processes: 20 };
+  await withLive('landlock', (runOne) =>
+    withLive('landlock', async (runOther) => {
+      const who = 'import os, time; print(os.getuid())';
+      const [one, other] = [await runOne('py', who, { limits }), await runOther('py', who, { limits })];
+      assert.notEqual(one.out, other.out);
+      const { session } = one.end;
+      const met = await runOne('py', moreThan20, { session, limits });
+      assert.deepEqual([met.out, met.end.program?.limit], ['True\n', { name: 'processes', value: 20 }]);
+      const { out } = await runOther('py', 'print(os.getuid())', { session: other.end.session, limits });
+      assert.equal(out, other.out);
+    }),
+  );
+});
 
 test('one whose parent ends while it is looked for is found, and ended (long form)', {
   skip: skip || (isRoot ? false : 'needs root'),

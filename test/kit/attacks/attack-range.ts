@@ -14,11 +14,6 @@ import { eventually } from '../eventually.ts';
 
 const attacks = path.join(import.meta.dirname, 'attacks.py');
 const MEBIBYTE = 1024 * 1024;
-/** Test files run beside each other: the kernel counts what a user runs wherever it runs, so that each has users of its own. */
-const FIRST_USER = 61_000 + (process.pid % 40) * 100;
-/** So do ranges of one file. */
-const USERS = 20;
-const freeUsers = [80, 60, 40, 20, 0].map((at) => FIRST_USER + at);
 /** Fewer than a run may make otherwise: a busy disk takes long for them. */
 const MAX_NEW_FILES = 500;
 /** Of the whole system; a kernel without it has no such file. */
@@ -62,7 +57,6 @@ export class AttackRange {
   readonly secret: string;
   /** Of the shared memory that attacks make. */
   readonly key = FIRST_KEY + (++ranges % 0x100);
-  #users = freeUsers.pop();
   readonly #other: string;
   readonly #name: string;
   readonly #servers: Server[] = [];
@@ -95,7 +89,7 @@ export class AttackRange {
         now: () => performance.now(),
         log: () => {},
       },
-      { scratch: this.base, highest: rung, newFiles: MAX_NEW_FILES, slotsFrom: this.#users ?? FIRST_USER, slots: USERS, without, starts },
+      { scratch: this.base, highest: rung, newFiles: MAX_NEW_FILES, without, starts },
     );
   }
 
@@ -112,8 +106,6 @@ export class AttackRange {
   /** Also ends and removes what got out of a cage that leaks. */
   async close(): Promise<void> {
     await this.sandbox.stop();
-    if (this.#users !== undefined) freeUsers.push(this.#users);
-    this.#users = undefined;
     for (const server of this.#servers) server.close();
     for (const folder of this.#folders)
       for (const { pid } of this.#running(folder)) {

@@ -26,13 +26,14 @@ import { type Climbed, climb, landlockAbi, type RungSandbox } from './probe.ts';
 import type { Interpreter, RunBounds, Sandbox, SandboxedProgram, SandboxRequest } from './sandbox.ts';
 import { Settings } from './settings.ts';
 import { Slots } from './slots.ts';
+import { UserBlocks } from './user-blocks.ts';
 
 export { rungNames };
 
 const HIGHEST = rungNames.length - 1;
-/** Users that nobody else has: nothing on Debian gives these numbers away. */
-const DEFAULT_SLOTS_FROM = 61_000;
-const DEFAULT_SLOTS = 1000;
+/** Users that nobody else has: nothing on Debian gives these numbers away. All sidecars of a machine whose runs root starts share them out. */
+const USERS = { from: 61_000, count: 4000 };
+const USERS_AT_ONCE = 40;
 const DEFAULT_NEW_FILES = 10_000;
 /** DEEPEST of native/folders.h. */
 const FOLDER_DEPTH = 100;
@@ -57,9 +58,6 @@ export interface LadderOptions {
   above?: string;
   /** No rung above this one is taken. */
   highest?: 0 | 1 | 2 | 3;
-  /** The first user id of runs, where root starts them; and how many there are. */
-  slotsFrom?: number;
-  slots?: number;
   /** Files and folders that a run may make; 10,000 where it is left out. */
   newFiles?: number;
   /** Of all that the folder of a run may hold; 1 GiB where it is left out. */
@@ -75,6 +73,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
   readonly #dependencies: LadderDependencies;
   readonly #options: LadderOptions;
   readonly #without: ReadonlySet<Part>;
+  readonly #users = new UserBlocks(USERS, USERS_AT_ONCE);
   readonly #slots: Slots | undefined;
   readonly #running = new Set<CagedRun>();
   readonly #settings: Settings;
@@ -101,7 +100,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     this.#servers = new ForkServers(dependencies);
     this.#passages = new Passages(dependencies.now);
     const isRoot = process.getuid?.() === 0 && !this.#without.has('user');
-    this.#slots = isRoot ? new Slots(options.slotsFrom ?? DEFAULT_SLOTS_FROM, options.slots ?? DEFAULT_SLOTS) : undefined;
+    this.#slots = isRoot ? new Slots(() => this.#users.claim()) : undefined;
   }
 
   seenAt(folder: string): string {
@@ -144,6 +143,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     await Promise.all(running.map((run) => run.gone));
     await this.#servers.close();
     await Promise.all([this.#cgroups?.close(), this.#settings.close()]);
+    this.#users.close();
   }
 
   /** As `start`, on a rung that need not be the one that was chosen. */
@@ -171,7 +171,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
     const resolved: SandboxRequest = { ...request, argv: [program, ...args] };
     const { launcher, now } = this.#dependencies;
     const supervised = rung > 0 && launcher !== undefined;
-    const slot = supervised ? this.#slotFor(rung, resolved) : undefined;
+    const slot = supervised ? await this.#slotFor(rung, resolved) : undefined;
     const { memoryBytes, processes } = request.limits;
     const wantsCgroup = rung === HIGHEST && !this.#without.has('cgroup');
     const cgroup = wantsCgroup
@@ -263,7 +263,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
    * A user of its own, where root runs this. Below the highest rung it has to get at the folders by itself: where one of those above
    * them is closed to others, the program stays root, without what makes root mighty.
    */
-  #slotFor(rung: number, { folder, readable, argv }: SandboxRequest): { uid: number; release: () => void } | undefined {
+  async #slotFor(rung: number, { folder, readable, argv }: SandboxRequest): Promise<{ uid: number; release: () => void } | undefined> {
     if (this.#slots === undefined) return undefined;
     const needed = [folder, ...readable, this.#options.scratch, argv[0]];
     return rung === HIGHEST || this.#passages.areOpen(needed) ? this.#slots.take(folder) : undefined;

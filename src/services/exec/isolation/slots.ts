@@ -1,4 +1,5 @@
 import { OutriggerError } from '../../../contract/errors.ts';
+import type { UserBlock } from './user-blocks.ts';
 
 interface Held {
   uid: number;
@@ -11,23 +12,31 @@ interface Held {
  * at the same time.
  */
 export class Slots {
-  readonly #free: number[];
+  readonly #claim: () => Promise<UserBlock | undefined>;
+  readonly #free: number[] = [];
   /** By folder, the one that was used last at the end. */
   readonly #held = new Map<string, Held>();
+  #claiming: Promise<boolean> | undefined;
 
-  constructor(from: number, count: number) {
-    this.#free = Array.from({ length: count }, (_, at) => from + count - 1 - at);
+  /** `claim`: more users, as long as there are some. */
+  constructor(claim: () => Promise<UserBlock | undefined>) {
+    this.#claim = claim;
   }
 
-  /** Throws TOO_MANY_PROCESSES where all are in use. */
-  take(folder: string): { uid: number; release: () => void } {
-    const held = this.#held.get(folder) ?? { uid: this.#free.pop() ?? this.#leave(), runs: 0 };
-    this.#held.delete(folder);
-    this.#held.set(folder, held);
-    held.runs += 1;
+  /** Rejects with TOO_MANY_PROCESSES where all are in use. */
+  async take(folder: string): Promise<{ uid: number; release: () => void }> {
+    let held = this.#heldFor(folder);
+    while (held === undefined) {
+      this.#claiming ??= this.#grow().finally(() => {
+        this.#claiming = undefined;
+      });
+      if (!(await this.#claiming)) throw new OutriggerError('TOO_MANY_PROCESSES', 'All users for runs are in use.');
+      held = this.#heldFor(folder);
+    }
+    const { uid } = held;
     let released = false;
     return {
-      uid: held.uid,
+      uid,
       release: () => {
         if (!released) held.runs -= 1;
         released = true;
@@ -35,13 +44,29 @@ export class Slots {
     };
   }
 
+  #heldFor(folder: string): Held | undefined {
+    const uid = this.#held.get(folder)?.uid ?? this.#free.pop() ?? this.#leave();
+    if (uid === undefined) return undefined;
+    const held = this.#held.get(folder) ?? { uid, runs: 0 };
+    this.#held.delete(folder);
+    this.#held.set(folder, held);
+    held.runs += 1;
+    return held;
+  }
+
   /** Takes the user of the folder that was not used for longest. */
-  #leave(): number {
+  #leave(): number | undefined {
     for (const [folder, { uid, runs }] of this.#held) {
       if (runs > 0) continue;
       this.#held.delete(folder);
       return uid;
     }
-    throw new OutriggerError('TOO_MANY_PROCESSES', 'All users for runs are in use.');
+    return undefined;
+  }
+
+  async #grow(): Promise<boolean> {
+    const block = await this.#claim();
+    if (block !== undefined) for (let at = block.count - 1; at >= 0; at--) this.#free.push(block.from + at);
+    return block !== undefined;
   }
 }
