@@ -24,6 +24,8 @@ struct cage {
   // 0: no such limit. Bytes, milliseconds, seconds for cpu.
   unsigned long long as, fsize, nofile, nproc, cpu, wall, cpu_all, memory, disk, hold, files, tasks;
   long uid, gid;
+  // All that programs of other cages are, the first and the last one; -1: we know of none.
+  long users_from, users_to;
 };
 
 // The server that forked us, as it was before; 0 where a program started us.
@@ -75,7 +77,7 @@ static int take_mount(struct mounts *mounts, const char *kind, const char *what,
 }
 
 static int cage_main(char **argv) {
-  struct cage cage = {.control = -1, .pass = -1, .uid = -1, .gid = -1};
+  struct cage cage = {.control = -1, .pass = -1, .uid = -1, .gid = -1, .users_from = -1, .users_to = -1};
   unsigned long long number;
   for (; *argv != NULL && strcmp(*argv, "--") != 0; argv++) {
     const char *name = *argv;
@@ -122,13 +124,15 @@ static int cage_main(char **argv) {
         if (take_number(&number, value) != 0 || number > 0x7ffffffe) return usage();
         if (strcmp(name, "--uid") == 0) cage.uid = (long)number;
         else if (strcmp(name, "--gid") == 0) cage.gid = (long)number;
+        else if (strcmp(name, "--users-from") == 0) cage.users_from = (long)number;
+        else if (strcmp(name, "--users-to") == 0) cage.users_to = (long)number;
         else if (strcmp(name, "--report") == 0) cage.control = (int)number;
         else if (strcmp(name, "--pass") == 0) cage.pass = (int)number;
         else return usage();
       }
     }
   }
-  if (*argv == NULL || (argv[1] == NULL && !cage.stays) || (cage.uid >= 0) != (cage.gid >= 0)) return usage();
+  if (*argv == NULL || (argv[1] == NULL && !cage.stays) || (cage.uid >= 0) != (cage.gid >= 0) || (cage.users_from >= 0) != (cage.users_to >= 0)) return usage();
   // What runs within is a cage, too.
   if (cage.namespaces && strcmp(argv[1], "--cage") != 0) return usage();
   if (cage.control >= 0) fcntl(cage.control, F_SETFD, FD_CLOEXEC);

@@ -40,13 +40,27 @@ static struct size measure_all(const struct paths *paths, struct size most) {
   return size;
 }
 
-struct owners {
-  // (uid_t)-1: whose they are is left as it is.
+// Both ends are of them.
+struct users {
   uid_t from, to;
+};
+static const struct users nobody = {1, 0};
+
+struct owners {
+  // `to`: (uid_t)-1: whose they are is left as it is.
+  uid_t from, to;
+  // Whose they may be just as well.
+  struct users also;
   gid_t group;
   // What the owner can't open is opened, and no program gets its owner's rights by its mode.
   int tidy;
 };
+
+static int is_user_of(const struct users *users, uid_t user) { return user >= users->from && user <= users->to; }
+
+static int are_to_change(const struct owners *owners, uid_t owner) {
+  return owners->to != (uid_t)-1 && owner != owners->to && (owner == owners->from || is_user_of(&owners->also, owner));
+}
 
 // Of what was looked at, and of nothing that lies in its place by now.
 static void change_mode(int folder, const char *name, const struct stat *seen, mode_t mode) {
@@ -59,7 +73,7 @@ static void change_mode(int folder, const char *name, const struct stat *seen, m
   if (fd >= 0) close(fd);
 }
 
-// Takes the descriptor. Only what belongs to `from`: a hard link to somebody else's file stays somebody else's.
+// Takes the descriptor. Only what belongs to those of `owners`: a hard link to somebody else's file stays somebody else's.
 static void hand_over(int fd, int depth, const struct owners *owners) {
   DIR *folder = depth > DEEPEST ? NULL : fdopendir(fd);
   if (folder == NULL) {
@@ -72,7 +86,7 @@ static void hand_over(int fd, int depth, const struct owners *owners) {
     if (fstatat(fd, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) != 0) continue;
     int is_folder = S_ISDIR(stat.st_mode);
     mode_t wanted = (stat.st_mode & 01777) | (is_folder ? 0700 : 0600);
-    if (owners->to != (uid_t)-1 && stat.st_uid == owners->from && (is_folder || stat.st_nlink == 1))
+    if (are_to_change(owners, stat.st_uid) && (is_folder || stat.st_nlink == 1))
       (void)!fchownat(fd, entry->d_name, owners->to, owners->group, AT_SYMLINK_NOFOLLOW);
     if (owners->tidy && (is_folder || S_ISREG(stat.st_mode)) && stat.st_nlink >= 1 && (stat.st_mode & 07777) != wanted &&
         (is_folder || stat.st_nlink == 1))
@@ -87,7 +101,7 @@ static void hand_over(int fd, int depth, const struct owners *owners) {
 static void hand_over_folder(int held, const struct owners *owners) {
   struct stat stat;
   int fd = openat(held, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (owners->to != (uid_t)-1 && fstat(held, &stat) == 0 && stat.st_uid == owners->from) (void)!fchown(held, owners->to, owners->group);
+  if (fstat(held, &stat) == 0 && are_to_change(owners, stat.st_uid)) (void)!fchown(held, owners->to, owners->group);
   if (fd >= 0) hand_over(fd, 0, owners);
 }
 

@@ -272,10 +272,13 @@ static int hand_to_program(const struct cage *cage, struct owned *owned) {
   owned->folder = cage->own == NULL ? -1 : open(cage->own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (cage->own != NULL && (owned->folder < 0 || fstat(owned->folder, &owned->was) != 0)) return complain("can't open", cage->own);
   owned->hands_over = owned->folder >= 0 && cage->uid >= 0;
+  struct users users = cage->users_from < 0 ? nobody : (struct users){(uid_t)cage->users_from, (uid_t)cage->users_to};
+  // Another program's in the same folder; or that of one that was killed with its supervisor, so that nobody gave it back.
+  if (owned->folder >= 0 && is_user_of(&users, owned->was.st_uid)) owned->was.st_uid = geteuid(), owned->was.st_gid = getegid();
   // Others may run in the same folder, as the same user: the last one gives it back.
   if (owned->folder >= 0) flock(owned->folder, LOCK_SH);
-  if (owned->hands_over) {
-    struct owners to_it = {geteuid(), (uid_t)cage->uid, (gid_t)cage->gid, 0};
+  if (owned->folder >= 0 && (cage->uid >= 0 || cage->users_from >= 0)) {
+    struct owners to_it = {geteuid(), cage->uid >= 0 ? (uid_t)cage->uid : geteuid(), users, cage->gid >= 0 ? (gid_t)cage->gid : getegid(), 0};
     hand_over_folder(owned->folder, &to_it);
   }
   if (cage->scratch == NULL) return 0;
@@ -288,7 +291,7 @@ static void take_back(const struct cage *cage, const struct owned *owned) {
   if (cage->scratch != NULL) remove_folder(cage->scratch);
   if (owned->folder < 0 || flock(owned->folder, LOCK_EX | LOCK_NB) != 0) return;
   uid_t from = owned->hands_over ? (uid_t)cage->uid : (uid_t)-1;
-  struct owners back = {from, owned->hands_over ? owned->was.st_uid : (uid_t)-1, owned->was.st_gid, 1};
+  struct owners back = {from, owned->hands_over ? owned->was.st_uid : (uid_t)-1, nobody, owned->was.st_gid, 1};
   hand_over_folder(owned->folder, &back);
 }
 

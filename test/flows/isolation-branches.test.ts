@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { after, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { AttackRange, rangeFolder } from '../kit/attacks/attack-range.ts';
+import { eventually } from '../kit/eventually.ts';
 import { buildLauncher } from '../kit/native-programs.ts';
 import { requireTool } from '../kit/require-tools.ts';
 
@@ -53,6 +54,53 @@ describe('where root runs programs, and a folder above is closed to others,', { 
       assert.deepEqual([end.exitCode, stderr], [0, 'open\n'], JSON.stringify(end));
       assert.ok(Number(stdout.split('\n')[0]) >= SLOTS_FROM, stdout);
       assert.deepEqual([fs.statSync(folder).uid, fs.statSync(path.join(folder, 'file')).uid], [0, 0], 'all of it is ours again');
+    } finally {
+      await range.close();
+    }
+  });
+});
+
+describe('where root runs programs, the folder of a program', { skip: asRoot }, () => {
+  const appends = 'echo more >> old && echo new > inner/new && id -u';
+  const ownersOf = (folder: string): number[] =>
+    ['', 'old', 'inner', 'inner/new'].map((name) => fs.statSync(path.join(folder, name), { throwIfNoEntry: false })?.uid ?? -1);
+
+  for (const rung of [2, 3] as const)
+    for (const starts of ['server', 'program'] as const)
+      test(`is its own where another one was killed with all that would have given it back, on rung ${rung} by a ${starts}`, async () => {
+        const range = new AttackRange(base, rung, [], starts, launcher);
+        try {
+          const folder = range.folder();
+          fs.mkdirSync(path.join(folder, 'inner'), { mode: 0o700 });
+          fs.writeFileSync(path.join(folder, 'old'), 'old\n', { mode: 0o600 });
+          // Of two that were killed: the second one while it was about to take what it had.
+          for (const [name, user] of Object.entries({ '': SLOTS_FROM + 1, inner: SLOTS_FROM + 2, old: SLOTS_FROM + 3999 }))
+            fs.chownSync(path.join(folder, name), user, user);
+          const { end, stdout, stderr } = await range.run(['/bin/sh', '-c', appends], folder);
+          assert.deepEqual([end.exitCode, stderr], [0, ''], JSON.stringify(end));
+          assert.ok(Number(stdout) >= SLOTS_FROM, stdout);
+          assert.deepEqual(ownersOf(folder), [0, 0, 0, 0]);
+          assert.equal(fs.readFileSync(path.join(folder, 'old'), 'utf8'), 'old\nmore\n');
+        } finally {
+          await range.close();
+        }
+      });
+
+  test('is ours again when the last of two has ended, whichever came first', async () => {
+    const range = new AttackRange(base, 2, [], 'server', launcher);
+    try {
+      for (const [first, second] of [
+        ['0.2', '0.6'],
+        ['0.6', '0.2'],
+      ]) {
+        const folder = range.folder();
+        fs.mkdirSync(path.join(folder, 'inner'));
+        const early = range.run(['/bin/sh', '-c', `echo > old; sleep ${first}`], folder);
+        await eventually(() => assert.ok(fs.existsSync(path.join(folder, 'old'))));
+        const late = range.run(['/bin/sh', '-c', `${appends}; sleep ${second}`], folder);
+        for (const { end, stderr } of await Promise.all([early, late])) assert.deepEqual([end.exitCode, stderr], [0, '']);
+        assert.deepEqual(ownersOf(folder), [0, 0, 0, 0]);
+      }
     } finally {
       await range.close();
     }

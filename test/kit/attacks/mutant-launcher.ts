@@ -59,15 +59,19 @@ const mutations = {
   keepsModes: [
     [
       'supervise.h',
-      'owned->hands_over ? owned->was.st_uid : (uid_t)-1, owned->was.st_gid, 1}',
-      'owned->hands_over ? owned->was.st_uid : (uid_t)-1, owned->was.st_gid, 0}',
+      'owned->hands_over ? owned->was.st_uid : (uid_t)-1, nobody, owned->was.st_gid, 1}',
+      'owned->hands_over ? owned->was.st_uid : (uid_t)-1, nobody, owned->was.st_gid, 0}',
     ],
   ],
   /** or those that shut us out, */
   keepsClosed: [['folders.h', '(stat.st_mode & 01777) | (is_folder ? 0700 : 0600)', 'stat.st_mode & 01777']],
   /** or its owner. */
   keepsOwner: [
-    ['supervise.h', 'owned->hands_over ? owned->was.st_uid : (uid_t)-1, owned->was.st_gid, 1}', '(uid_t)-1, owned->was.st_gid, 1}'],
+    [
+      'supervise.h',
+      'owned->hands_over ? owned->was.st_uid : (uid_t)-1, nobody, owned->was.st_gid, 1}',
+      '(uid_t)-1, nobody, owned->was.st_gid, 1}',
+    ],
   ],
   /** The supervisor waits for the program alone. */
   waitsForOne: [

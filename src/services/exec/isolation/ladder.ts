@@ -234,6 +234,7 @@ export class LadderSandbox implements Sandbox, RungSandbox {
       bounds: this.#bounds,
       links: this.#links,
       above: this.#options.above,
+      users: this.#slots === undefined ? undefined : USERS,
       without: this.#without,
     };
     const { keepStdinOpen, folder } = request;

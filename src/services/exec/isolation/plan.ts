@@ -2,6 +2,7 @@ import { REPORT_DESCRIPTOR } from '../../processes/caged-child.ts';
 import { baseEnvironment, languages } from '../languages.ts';
 import type { RunBounds, SandboxRequest } from './sandbox.ts';
 import { type BoundSettings, networkSettings, systemSettings } from './settings.ts';
+import type { UserBlock } from './user-blocks.ts';
 
 /** Where the program sees its folder at the highest rung. */
 export const SEEN_AT = '/mnt/data';
@@ -38,6 +39,8 @@ export interface Surroundings {
   links: ReadonlyMap<string, string>;
   /** A file above the folders of runs, which need not be there, that may be read where they are seen at their own places. */
   above: string | undefined;
+  /** All that programs of sidecars on this machine may be; undefined: they are who we are. */
+  users: UserBlock | undefined;
   without: ReadonlySet<Part>;
 }
 
@@ -70,7 +73,7 @@ export function launcherArgv(request: SandboxRequest, rung: number, surroundings
   const readable = ['/proc', ...system, ...settings, ...request.readable, ...(above === undefined ? [] : [above])];
   return [
     launcher,
-    ...['--cage', '--report', String(REPORT_DESCRIPTOR), '--env-prefix', ENV_PREFIX, '--cwd', folder, '--own', folder],
+    ...['--cage', '--report', String(REPORT_DESCRIPTOR), '--env-prefix', ENV_PREFIX, '--cwd', folder, ...owning(folder, surroundings)],
     ...['--scratch', place.scratch, '--watch', folder, '--watch', place.scratch],
     ...(confined ? ['--confine', '--scope', '--rw', folder, '--rw', place.scratch, ...readable.flatMap((path) => ['--ro', path])] : []),
     ...(place.uid === undefined ? [] : ['--uid', String(place.uid), '--gid', String(place.uid)]),
@@ -94,7 +97,7 @@ export function namespacesArgv(request: SandboxRequest, surroundings: Surroundin
   const memoryFolder = (path: string): string[] => [...(without.has('tmpfs') ? [] : ['--size', String(most.diskBytes)]), '--tmpfs', path];
   const outer = [
     // The streams are the inner one's to relay.
-    ...[launcher, '--cage', '--no-relay', '--pass', String(REPORT_DESCRIPTOR), '--own', folder, ...joining(place, without)],
+    ...[launcher, '--cage', '--no-relay', '--pass', String(REPORT_DESCRIPTOR), ...owning(folder, surroundings), ...joining(place, without)],
     ...(place.uid === undefined ? [] : ['--uid', String(place.uid), '--gid', String(place.uid)]),
     ...(isStaged ? staged.flatMap((path) => ['--stage', path]) : []),
     '--',
@@ -139,8 +142,7 @@ export function ownNamespacesArgv(request: SandboxRequest, surroundings: Surroun
       '--namespaces',
       '--pass',
       String(REPORT_DESCRIPTOR),
-      '--own',
-      folder,
+      ...owning(folder, surroundings),
       '--cwd',
       SEEN_AT,
       ...joining(place, without),
@@ -202,6 +204,11 @@ function needsNetworkOfItsOwn({ network }: SandboxRequest, { abi, without }: Sur
 
 function joining(place: Place, without: ReadonlySet<Part>): string[] {
   return without.has('cgroup') ? [] : place.joins.flatMap((file) => ['--join', file]);
+}
+
+function owning(folder: string, { users }: Surroundings): string[] {
+  const all = users === undefined ? [] : ['--users-from', String(users.from), '--users-to', String(users.from + users.count - 1)];
+  return ['--own', folder, ...all];
 }
 
 function networkDenial({ network }: SandboxRequest, without: ReadonlySet<Part>): string[] {
