@@ -196,7 +196,7 @@ export const options = {
     min: 0,
     max: 600_000,
     unit: 'ms',
-    text: 'A document is saved after this even while people type.',
+    text: 'A document is saved after this even while people type; while git changes files for a call, at its end.',
   },
   'documents.unloadMs': {
     type: 'integer',
