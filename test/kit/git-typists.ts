@@ -42,6 +42,9 @@ interface Round {
 }
 
 const names = ['a.txt', 'd/crlf.txt', 'no end.txt', `it's "q" b.txt`, 'emoji.txt', 'only main.txt'];
+/** A hook of each commit puts it back as it read it a moment before, and nobody writes to it over the API: who does is not kept waiting for hooks. */
+const formattedName = 'formatted.txt';
+const typedNames = [...names, formattedName];
 /** Where one of them is moved to while people are in it. */
 const movedName = 'd/emoji moved.txt';
 /** Nobody types in these. */
@@ -82,7 +85,7 @@ export class GitTypists {
     this.#setting = setting;
     this.#git('init', '-q', '-b', 'main');
     for (const [key, value] of Object.entries(config)) this.#git('config', key, value);
-    for (const name of [...names, ...unopened]) this.#put(name, firstText(name));
+    for (const name of [...typedNames, ...unopened]) this.#put(name, firstText(name));
     this.#git('add', '.');
     this.#git('commit', '-qm', 'one');
     this.#git('checkout', '-qb', 'other');
@@ -92,8 +95,10 @@ export class GitTypists {
     this.#git('add', '.');
     this.#git('commit', '-qm', 'two');
     this.#git('checkout', '-q', 'main');
-    for (const name of ['a.txt', 'emoji.txt']) this.#append(name, this.#newWord(name));
+    for (const name of ['a.txt', 'emoji.txt', formattedName]) this.#append(name, this.#newWord(name));
     this.#git('commit', '-qam', 'three');
+    // With the sidecar it is killed in the middle, and leaves half of the file.
+    if (!setting.isApart) this.#put('.git/hooks/pre-commit', formatter, 0o755);
     this.#filesAtRest = this.#wordsOfFiles();
     this.#indexAtRest = this.#index();
     this.#round = newRound();
@@ -103,7 +108,7 @@ export class GitTypists {
     this.#setting = setting;
     this.leave();
     const { url, token } = setting;
-    for (const name of names) {
+    for (const name of typedNames) {
       const two = [0, 1].map(() => openYjsClient(url, { token, room: name }));
       this.#people.set(name, two);
       for (const person of two) await person.synced();
@@ -163,7 +168,7 @@ export class GitTypists {
     while (this.#typing) {
       await this.#pause(40);
       if (this.#isQuiet) continue;
-      const people = this.#people.get(this.#random.of(names)) ?? [];
+      const people = this.#people.get(this.#random.of(typedNames)) ?? [];
       if (people.length > 0) this.#type(this.#random.of(people));
     }
   }
@@ -260,7 +265,7 @@ export class GitTypists {
       this.#isQuiet = false;
     }
     const files = status.changes.map((change) => ({ path: change.path }));
-    const some = files.length === 0 ? [{ path: this.#random.of(names) }] : [this.#random.of(files)];
+    const some = files.length === 0 ? [{ path: this.#random.of(typedNames) }] : [this.#random.of(files)];
     switch (kind) {
       case 'stage':
         return void (await this.#change('git.stage', { files: this.#random.below(3) === 0 ? [] : some }, { index: true }));
@@ -399,7 +404,7 @@ export class GitTypists {
 
   /** Somebody's own git, in one turn of the event loop where the sidecar is in it: what it took away from the files it had before its eyes. */
   #runOutside(): void {
-    const name = this.#random.of(names);
+    const name = this.#random.of(typedNames);
     const commands = this.#random.of([
       [['add', '-u']],
       [['commit', '-qam', 'by somebody']],
@@ -457,7 +462,7 @@ export class GitTypists {
   async #takeMarksOut(name: string): Promise<void> {
     const isMark = /^(?:<<<<<<<|=======|>>>>>>>).*\n/m;
     const person = this.#people.get(name)?.[0];
-    if (person !== undefined && this.#random.below(2) === 0) {
+    if (person !== undefined && (name === formattedName || this.#random.below(2) === 0)) {
       const { text } = person;
       for (let match = isMark.exec(text.toString()); match !== null; match = isMark.exec(text.toString()))
         text.delete(match.index, match[0].length);
@@ -542,7 +547,7 @@ export class GitTypists {
   /** What git is about to join with the files. */
   #meets(revision: string): void {
     const here = this.#wordsOfFiles();
-    for (const name of [...names, ...unopened, 'only other.txt', 'w/moved.txt', 'w/deep/y.txt', movedName])
+    for (const name of [...typedNames, ...unopened, 'only other.txt', 'w/moved.txt', 'w/deep/y.txt', movedName])
       for (const word of countWords(this.#shown(`${revision}:${name}`)).keys()) if (here.has(word)) this.#mayBeTwice.add(word);
   }
 
@@ -724,10 +729,10 @@ export class GitTypists {
     });
   }
 
-  #put(name: string, text: string): void {
+  #put(name: string, text: string, mode = 0o666): void {
     const at = path.join(this.#setting.root, name);
     fs.mkdirSync(path.dirname(at), { recursive: true });
-    fs.writeFileSync(at, text);
+    fs.writeFileSync(at, text, { mode });
   }
 
   #append(name: string, word: string): void {
@@ -745,7 +750,8 @@ export class GitTypists {
   }
 
   #git(...args: string[]): string {
-    return execFileSync('git', args, {
+    // A hook of somebody's own git reads before or after the saves that nobody holds for it.
+    return execFileSync('git', ['-c', 'core.hooksPath=/dev/null', ...args], {
       cwd: this.#setting.root,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -790,6 +796,13 @@ const config = {
   'gc.auto': '0',
   'maintenance.auto': 'false',
 };
+
+const formatter = `#!/bin/sh
+[ -f ${formattedName} ] || exit 0
+text=$(cat ${formattedName}; echo .)
+sleep 0.0$(($$ % 10))
+printf %s "\${text%.}" > ${formattedName}
+`;
 
 const goesOn: ReadonlySet<string> = new Set([
   'git.stash',
