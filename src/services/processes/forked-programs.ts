@@ -120,7 +120,7 @@ export class ForkedPrograms {
   #signal(token: string, ordered: Ordered, name: NodeJS.Signals, exit: Promise<unknown>): void {
     const { pid } = ordered;
     // What waits for it sends the signal, so that its number is nobody else's meanwhile.
-    if (ordered.hasEnded || this.#host.isOver()) return signalGroup(pid, name, true, () => {});
+    if (ordered.hasEnded || this.#host.isOver()) return void signalGroup(pid, name, true, () => {});
     this.#host.order('G', token, String(constants.signals[name]).padStart(2, '0'));
     if (name !== 'SIGKILL') return;
     // The server may hang in a file system.

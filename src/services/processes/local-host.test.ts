@@ -62,6 +62,16 @@ describe('a program in a terminal', () => {
     await delay(400);
   });
 
+  test('hears of a signal that is sent before it has a group of its own', { skip: process.platform === 'win32' }, async () => {
+    for (const name of ['SIGKILL', 'SIGTERM'] as const)
+      for (let round = 0; round < 20; round++) {
+        const program = await host.start({ argv: ['sleep', '20'], cwd: '/', env: {}, terminal });
+        program.stdout.resume();
+        program.signal(name);
+        assert.deepEqual(await program.exit, { exitCode: null, exitSignal: name });
+      }
+  });
+
   test('that did not come to be leaves none behind, and nothing is thrown later', { skip: process.platform !== 'linux' }, async (t) => {
     const require = createRequire(createRequire(import.meta.url).resolve('@lydell/node-pty'));
     const binding = require(`@lydell/node-pty-linux-${process.arch}/pty.node`) as { fork: (...args: unknown[]) => { fd: number } };

@@ -9,7 +9,7 @@ import { writeTo } from './caged-child.ts';
 import type { HostedProcess, HostExit, HostRequest, ProcessHost, ProgramOutput, TerminalSize } from './host.ts';
 import { ProgramStarter } from './program-starter.ts';
 import { type StartedProgram, signalGroup } from './started-program.ts';
-import { loadTerminals, type SpawnInTerminal } from './terminal-spawn.ts';
+import { loadTerminals, type SpawnInTerminal, signalAlone } from './terminal-spawn.ts';
 
 export interface LocalHostDependencies {
   /** Absolute path of a program on PATH, or undefined. A name with a slash is one of the folder `from`. */
@@ -207,10 +207,11 @@ class TerminalProcess implements HostedProcess {
   signal(name: NodeJS.Signals): void {
     // Nobody waits for what its program left.
     if (name === 'SIGKILL') this.#close?.();
-    signalGroup(this.pid, name, this.#ended, () => {
+    const isGroup = signalGroup(this.pid, name, this.#ended, () => {
       // Windows knows no signals; a console can only be ended.
       if (!this.#ended && name !== 'SIGCONT') this.#pty.kill();
     });
+    if (!isGroup && !this.#ended) signalAlone(this.pid, name);
   }
 
   resize({ columns, rows }: TerminalSize): void {

@@ -27,13 +27,15 @@ export interface StartedProgram {
   signal(name: NodeJS.Signals): void;
 }
 
-/** `hasEnded`: its leader has, and was waited for. */
-export function signalGroup(pid: number, name: NodeJS.Signals, hasEnded: boolean, alone: () => void): void {
+/** `hasEnded`: its leader has, and was waited for. False where there is no such group. */
+export function signalGroup(pid: number, name: NodeJS.Signals, hasEnded: boolean, alone: () => void): boolean {
   try {
     if (process.platform === 'win32') alone();
     // A number is free only when its group is gone: somebody who has it now is another.
     else if (!hasEnded || !fs.existsSync(`/proc/${pid}`)) process.kill(-pid, name);
+    return true;
   } catch {
     // ESRCH: all of the group is gone.
+    return false;
   }
 }

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import type * as nodePty from '@lydell/node-pty';
+import { statOf } from './process-facts.ts';
 
 export type SpawnInTerminal = typeof nodePty.spawn;
 
@@ -36,6 +37,16 @@ function childrenNow(): number[] {
     return fs.readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
   } catch {
     return [];
+  }
+}
+
+/** For one that was forked a moment ago, and makes its group as soon as it gets its turn: who forked it does not wait for that. */
+export function signalAlone(pid: number, name: NodeJS.Signals): void {
+  try {
+    // The number of one that has ended may be somebody else's.
+    if (process.platform !== 'linux' || statOf(pid)?.parent === process.pid) process.kill(pid, name);
+  } catch {
+    // ESRCH: it has ended.
   }
 }
 
