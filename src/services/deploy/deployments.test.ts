@@ -308,3 +308,21 @@ test('characters stay whole in long output, and what was left out is counted', (
     },
     { argv: ['node', '-e', 'process.stdout.write("€".repeat(300000))'], profile: { parameters: {}, before: 'none' } },
   ));
+
+test('a byte order mark that a program writes stands in its output, as all else that it writes', () =>
+  withDeployments(
+    async ({ deployments }) => {
+      const operations = deployOperations(deployments) as unknown as Record<string, (input: object, call: object) => Promise<unknown>>;
+      let text = '';
+      await operations['deploy.run']?.(
+        { profile: 'site', parameters: {} },
+        {
+          signal: new AbortController().signal,
+          caller: { id: 'a', name: 'Ada', kind: 'person', access: 'execute' },
+          emit: (item: { text: string }) => void (text += item.text),
+        },
+      );
+      assert.equal(text, '\ufeffname;price\n');
+    },
+    { argv: ['printf', '\ufeffname;price\n'], profile: { parameters: {}, before: 'none' } },
+  ));

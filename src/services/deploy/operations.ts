@@ -62,13 +62,18 @@ async function followOne(deployments: Deployments, deployment: Deployment, call:
   }
 }
 
+/** A byte order mark is output as all else. */
+function outputDecoder(): TextDecoder {
+  return new TextDecoder('utf-8', { ignoreBOM: true });
+}
+
 /** Sends what is new in the log of a deployment; half a character waits for the rest. */
 function outputSender(
   deployments: Deployments,
   next: OutputPositions,
   emit: (item: OutputItem) => Promise<void> | void,
 ): (deployment: Deployment, isOver: boolean) => Promise<void> {
-  const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  const decoders = { stdout: outputDecoder(), stderr: outputDecoder() };
   return async ({ id, process }, isOver) => {
     const log = deployments.logOf({ process });
     const sendText = async (stream: 'stdout' | 'stderr', bytes: Uint8Array | undefined, lost: number): Promise<void> => {
